@@ -1,0 +1,52 @@
+"""Time as a dependency, so that tests need not wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What the package asks of time. Tests pass a virtual one."""
+
+    def time(self) -> float:
+        """Seconds since the epoch, by the wall clock."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never goes back."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Suspend the calling task."""
+        ...
+
+    async def wait(self, event: asyncio.Event, seconds: float | None) -> bool:
+        """Wait for an event for at most ``seconds`` (None: without end); False when the time ran out."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clocks and the running loop's timers."""
+
+    def time(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds on the monotonic clock."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Suspend the calling task for ``seconds``."""
+        await asyncio.sleep(seconds)
+
+    async def wait(self, event: asyncio.Event, seconds: float | None) -> bool:
+        """Wait for ``event``, at most ``seconds``."""
+        try:
+            async with asyncio.timeout(seconds):
+                await event.wait()
+        except TimeoutError:
+            return False
+        return True

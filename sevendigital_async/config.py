@@ -1,0 +1,195 @@
+"""Settings and credentials: frozen values, checked when they are made, never read from the environment at import."""
+
+from __future__ import annotations
+
+import enum
+import os
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Self
+from urllib.parse import urlsplit
+
+from attrs import Attribute, Factory, field, frozen
+
+from .errors import ConfigurationError
+
+KEY_VARIABLE = "SEVENDIGITAL_CONSUMER_KEY"
+SECRET_VARIABLE = "SEVENDIGITAL_CONSUMER_SECRET"  # noqa: S105 - the variable's name, not its value
+BASE_URL_VARIABLE = "SEVENDIGITAL_BASE_URL"
+
+
+class Dialect(enum.Enum):
+    """Which documents the client follows."""
+
+    OPENAPI = "openapi"
+    LIVE = "live"
+
+
+class SignaturePlacement(enum.Enum):
+    """Where the OAuth parameters travel."""
+
+    HEADER = "header"
+    QUERY = "query"
+
+
+class Host(enum.Enum):
+    """The services behind the API, each with a host of its own."""
+
+    API = "api"
+    MEDIA = "media"
+    STREAM = "stream"
+    PREVIEWS = "previews"
+    ACCOUNT = "account"
+
+
+def _non_empty(_: object, attribute: Attribute[str], value: str) -> None:
+    if not isinstance(value, str) or not value.strip():
+        raise ConfigurationError(f"{attribute.name} must be a non-empty string")
+
+
+@frozen
+class Credentials:
+    """The partner's consumer key and secret; the secret stays out of the repr."""
+
+    consumer_key: str = field(validator=_non_empty)
+    consumer_secret: str = field(validator=_non_empty, repr=False)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Read ``SEVENDIGITAL_CONSUMER_KEY`` and ``SEVENDIGITAL_CONSUMER_SECRET``.
+
+        Raises:
+            ConfigurationError: One of them is missing; the message says which.
+        """
+        environ = os.environ if environ is None else environ
+        missing = [name for name in (KEY_VARIABLE, SECRET_VARIABLE) if not environ.get(name, "").strip()]
+        if missing:
+            raise ConfigurationError(f"set {' and '.join(missing)}, or pass the key and the secret")
+        return cls(environ[KEY_VARIABLE].strip(), environ[SECRET_VARIABLE].strip())
+
+
+@frozen
+class UserToken:
+    """A user's access token and its secret, as the OAuth flow hands them out; both stay out of the repr."""
+
+    token: str = field(validator=_non_empty, repr=False)
+    secret: str = field(validator=_non_empty, repr=False)
+
+
+@frozen
+class Timeout:
+    """How long one attempt may take, in seconds.
+
+    Attributes:
+        total: From the first byte out to the last byte of the answer's body; None for no limit.
+        connect: For getting a connection, out of the pool or new. Kept below ``total``, so that
+            an attempt that runs out of time after this point is known to be possibly sent.
+        read: Between two pieces of the answer.
+    """
+
+    total: float | None = 30.0
+    connect: float = 10.0
+    read: float | None = None
+
+
+@frozen
+class RetryPolicy:
+    """How often and how patiently a call is repeated when its safety allows it.
+
+    Attributes:
+        attempts: Requests in all, the first included; 1 switches retries off.
+        base: Seconds of the first back-off's upper bound; doubles each time, full jitter below it.
+        cap: Seconds that a back-off never exceeds. A wait that the service asks for is never shortened.
+        deadline: Seconds for the whole call, waits included; None for no limit.
+    """
+
+    attempts: int = 4
+    base: float = 0.5
+    cap: float = 20.0
+    deadline: float | None = 120.0
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse numbers that mean nothing."""
+        if self.attempts < 1 or self.base < 0 or self.cap < 0 or (self.deadline is not None and self.deadline <= 0):
+            raise ConfigurationError("a retry policy needs attempts >= 1, base >= 0, cap >= 0 and a positive deadline")
+
+
+NO_RETRY = RetryPolicy(attempts=1)
+
+DEFAULT_HOSTS: Mapping[Host, str] = {
+    Host.API: "https://api.7digital.com",
+    Host.MEDIA: "https://media.geo.7digital.com",
+    Host.STREAM: "https://stream.svc.7digital.net",
+    Host.PREVIEWS: "https://previews.7digital.com",
+    Host.ACCOUNT: "https://account.7digital.com",
+}
+
+
+def check_origin(url: str, *, allow_http: bool = False) -> str:
+    """Return ``url`` without a trailing slash if requests may be sent below it.
+
+    Raises:
+        ConfigurationError: Not an absolute http(s) URL, one with credentials, query or fragment, or
+            plain http to anything but this machine (unless ``allow_http``).
+    """
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise ConfigurationError(f"not a usable base URL: {error}") from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ConfigurationError("a base URL looks like https://host[:port]; this one has no http(s) scheme or no host")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise ConfigurationError("a base URL carries no user name, password, query or fragment")
+    if parts.scheme == "http" and not allow_http and not _is_loopback(parts.hostname):
+        raise ConfigurationError(f"plain http is for this machine only; use https for {parts.hostname}")
+    return url.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    if host.lower().rstrip(".") == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@frozen(kw_only=True)
+class Settings:
+    """Everything about a client but its credentials.
+
+    Attributes:
+        base_url: One origin that replaces every host; what points a client at the sandbox.
+        hosts: Origins for single hosts, over the defaults.
+        allow_http: Permit plain http beyond this machine, say inside a private test network.
+        dialect: Which documents the requests follow.
+        signature: Where the OAuth parameters travel.
+        timeout: For each attempt.
+        retry: For each call; can be overridden per call.
+        max_wait: Seconds a call may wait for a spent quota, or for a wait the service asked for; a longer one raises.
+        max_response_bytes: Bytes of an answer's body, decompressed, that are read at the most.
+        max_connections: Connections open at the same time.
+        prefer_xml: Ask for XML in place of JSON.
+        user_agent: Names the calling program to the service.
+    """
+
+    base_url: str | None = None
+    hosts: Mapping[Host, str] = Factory(dict)
+    allow_http: bool = False
+    dialect: Dialect = Dialect.OPENAPI
+    signature: SignaturePlacement = SignaturePlacement.HEADER
+    timeout: Timeout = Timeout()
+    retry: RetryPolicy = RetryPolicy()
+    max_wait: float = 60.0
+    max_response_bytes: int = 32 * 1024 * 1024
+    max_connections: int = 100
+    prefer_xml: bool = False
+    user_agent: str | None = None
+    origins: Mapping[Host, str] = field(init=False, repr=False, eq=False)
+
+    @origins.default
+    def _resolve_origins(self) -> Mapping[Host, str]:
+        if self.base_url is not None:
+            return dict.fromkeys(Host, check_origin(self.base_url, allow_http=self.allow_http))
+        return {host: check_origin(url, allow_http=self.allow_http) for host, url in {**DEFAULT_HOSTS, **self.hosts}.items()}

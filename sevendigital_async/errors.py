@@ -1,0 +1,296 @@
+"""Every exception this package raises.
+
+::
+
+    SevenDigitalError
+    ├── ConfigurationError            settings or life cycle: nothing was sent
+    ├── InvalidArgumentError          an argument was refused before anything was sent (a ValueError)
+    ├── UnsupportedOperationError     the operation has no form in the chosen dialect
+    ├── TransportError                no usable answer arrived; ``maybe_sent`` says what that means
+    │   ├── ConnectError              refused, DNS, TLS: surely not sent
+    │   ├── DisconnectedError         the connection broke after sending began
+    │   ├── RequestTimeoutError       no complete answer in time (a TimeoutError)
+    │   └── ResponseTooLargeError     the answer exceeded ``max_response_bytes``
+    ├── DecodeError                   an answer came, but not in a shape we can read
+    ├── APIError                      the service answered with an error
+    │   ├── AuthenticationError       401: key, secret, token or signature
+    │   │   └── ClockSkewError        401 about the timestamp; the clock offset has been learned
+    │   ├── PermissionDeniedError     403: the key may not do this
+    │   ├── InvalidRequestError       1xxx, 400, 413, 422
+    │   │   └── BatchError            1008: items of a batch were refused, see ``errors``
+    │   ├── NotFoundError             2001, 404
+    │   ├── NotAvailableError         2002: exists, but not here or not now
+    │   ├── AlreadyExistsError        2003
+    │   ├── PaymentError              3xxx: user, card and payment trouble
+    │   ├── RateLimitError            429, or a spent quota noticed before sending
+    │   ├── RedirectError             a redirect where none is expected
+    │   └── ServerError               5xx, 7xxx, 9xxx
+    └── ShipperError
+        ├── InvalidLogError           a play that the API would refuse (a ValueError)
+        ├── SpoolFullError            no room, and the caller asked not to wait
+        ├── ShipperClosedError        ``put`` after ``aclose``
+        └── ShipperFailedError        a background task died; the cause is chained
+
+No message, repr or attribute carries a secret, a token or a signature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from .rate_limit import RateLimit
+
+
+class SevenDigitalError(Exception):
+    """Root of all errors raised by this package."""
+
+
+class ConfigurationError(SevenDigitalError):
+    """Settings that cannot work, or a client used outside its life or its event loop."""
+
+
+class InvalidArgumentError(SevenDigitalError, ValueError):
+    """An argument that the API's documents rule out; raised before anything is sent.
+
+    Attributes:
+        argument: Name of the offending argument, as the caller spelled it.
+    """
+
+    def __init__(self, message: str, *, argument: str | None = None) -> None:
+        super().__init__(message)
+        self.argument = argument
+
+
+class UnsupportedOperationError(SevenDigitalError):
+    """The operation has no form in the dialect the client speaks."""
+
+
+class TransportError(SevenDigitalError):
+    """No usable answer arrived.
+
+    Attributes:
+        operation: Id of the operation, as in the API's documents.
+        maybe_sent: True when the service may have received, and acted on, the request.
+    """
+
+    maybe_sent: bool = True
+
+    def __init__(self, message: str, *, operation: str | None = None, maybe_sent: bool | None = None) -> None:
+        super().__init__(message)
+        self.operation = operation
+        if maybe_sent is not None:
+            self.maybe_sent = maybe_sent
+
+
+class ConnectError(TransportError):
+    """No connection: refused, unknown host or TLS failure. The request never left."""
+
+    maybe_sent = False
+
+
+class DisconnectedError(TransportError):
+    """The connection broke after sending had begun."""
+
+
+class RequestTimeoutError(TransportError, TimeoutError):
+    """No complete answer, body included, within the time allowed."""
+
+
+class ResponseTooLargeError(TransportError):
+    """The answer was larger than ``max_response_bytes`` and was not read to its end."""
+
+
+class DecodeError(SevenDigitalError):
+    """An answer that does not fit its model.
+
+    Attributes:
+        operation: Id of the operation.
+        path: Where in the answer, such as ``$.release.price.amount``.
+    """
+
+    def __init__(self, message: str, *, operation: str | None = None, path: str | None = None) -> None:
+        super().__init__(message)
+        self.operation = operation
+        self.path = path
+
+
+@frozen
+class ItemError:
+    """What the service says about one item of a refused batch (code 1008).
+
+    Attributes:
+        index: Position of the item in the request, from zero; None when the service gave none.
+        code: The service's error code.
+        message: The service's own words.
+    """
+
+    index: int | None
+    code: int | None
+    message: str
+
+
+class APIError(SevenDigitalError):
+    """The service answered with an error.
+
+    Attributes:
+        message: The service's own words.
+        code: The service's error code (1xxx input, 2xxx resource, 3xxx user and payment, 7xxx and 9xxx server).
+        status: HTTP status of the answer; None if the error was found before sending.
+        operation: Id of the operation.
+        errors: Per-item errors of a refused batch.
+        rate_limit: The quota as the answer stated it.
+        retry_after: Seconds the service asked to wait, if it did.
+        maybe_sent: True when the request may have been carried out all the same.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: int | None = None,
+        status: int | None = None,
+        operation: str | None = None,
+        errors: Sequence[ItemError] = (),
+        rate_limit: RateLimit | None = None,
+        retry_after: float | None = None,
+        maybe_sent: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.status = status
+        self.operation = operation
+        self.errors = tuple(errors)
+        self.rate_limit = rate_limit
+        self.retry_after = retry_after
+        self.maybe_sent = maybe_sent
+
+    def __str__(self) -> str:
+        facts = [
+            *([f"code {self.code}"] if self.code is not None else []),
+            *([f"HTTP {self.status}"] if self.status is not None else []),
+        ]
+        where = f"{self.operation}: " if self.operation else ""
+        return f"{where}{self.message}" + (f" ({', '.join(facts)})" if facts else "")
+
+
+class AuthenticationError(APIError):
+    """Key, secret, token or signature were not accepted."""
+
+
+class ClockSkewError(AuthenticationError):
+    """The timestamp was refused; the offset to the service's clock has been learned, so another try may pass."""
+
+
+class PermissionDeniedError(APIError):
+    """The key is known, but may not do this."""
+
+
+class InvalidRequestError(APIError):
+    """The service found fault with the request itself."""
+
+
+class BatchError(InvalidRequestError):
+    """Items of a batch were refused; ``errors`` says which and why."""
+
+
+class NotFoundError(APIError):
+    """No such resource, or not in this territory."""
+
+
+class NotAvailableError(APIError):
+    """The resource exists, but is not available in this context."""
+
+
+class AlreadyExistsError(APIError):
+    """The resource to be created exists already."""
+
+
+class PaymentError(APIError):
+    """User, card or payment trouble."""
+
+
+class RateLimitError(APIError):
+    """A request quota is spent; ``retry_after`` gives the seconds until it is renewed."""
+
+
+class RedirectError(APIError):
+    """The service redirected a call that has no business being redirected."""
+
+
+class ServerError(APIError):
+    """The service failed."""
+
+
+ERRORS_BY_CODE: dict[int, type[APIError]] = {
+    1008: BatchError,
+    2001: NotFoundError,
+    2002: NotAvailableError,
+    2003: AlreadyExistsError,
+}
+"""Codes whose meaning is the same at every endpoint; the thousands decide for all others."""
+
+ERRORS_BY_THOUSAND: dict[int, type[APIError]] = {
+    1: InvalidRequestError,
+    2: NotFoundError,
+    3: PaymentError,
+    7: ServerError,
+    9: ServerError,
+}
+
+ERRORS_BY_STATUS: dict[int, type[APIError]] = {
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    429: RateLimitError,
+}
+
+
+def error_type(status: int, code: int | None) -> type[APIError]:
+    """Choose the class for an error answer.
+
+    The statuses about identity and quota decide by themselves; elsewhere the service's code knows more than the status.
+    """
+    if status in {401, 403, 429}:
+        return ERRORS_BY_STATUS[status]
+    if code is not None:
+        by_code = ERRORS_BY_CODE.get(code) or ERRORS_BY_THOUSAND.get(code // 1000)
+        if by_code:
+            return by_code
+    if status >= 500:  # noqa: PLR2004
+        return ServerError
+    if 300 <= status < 400:  # noqa: PLR2004
+        return RedirectError
+    return ERRORS_BY_STATUS.get(status, InvalidRequestError)
+
+
+class ShipperError(SevenDigitalError):
+    """Root of the errors of the play-log shipper."""
+
+
+class InvalidLogError(ShipperError, ValueError):
+    """A play that the API would refuse; it was not accepted.
+
+    Attributes:
+        field: The field at fault.
+        index: Position in the sequence given to ``put_many``, from zero.
+    """
+
+    def __init__(self, message: str, *, field: str | None = None, index: int | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+        self.index = index
+
+
+class SpoolFullError(ShipperError):
+    """The spool has no room and the caller asked not to wait; the play was not accepted."""
+
+
+class ShipperClosedError(ShipperError):
+    """The shipper is closed or closing; the play was not accepted."""
+
+
+class ShipperFailedError(ShipperError):
+    """A background task of the shipper died; ``__cause__`` says of what. What was accepted is still in the spool."""

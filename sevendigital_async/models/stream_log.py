@@ -1,0 +1,118 @@
+"""A play as it is reported to the logging endpoints: the value, its checks, its bytes."""
+
+from __future__ import annotations
+
+import enum
+from datetime import UTC, datetime, timedelta
+
+import orjson
+from attrs import frozen
+
+from ..errors import InvalidLogError
+
+WINDOW = timedelta(days=61)
+"""Plays older than this are refused by the service."""
+
+CLOCK_TOLERANCE = timedelta(minutes=2)
+"""How far ahead of this machine's clock a play's timestamp may be."""
+
+MAX_TEXT = 255
+"""Characters of an id; the service documents this for user ids."""
+
+class LogKind(enum.StrEnum):
+    """The three ways a play can come about, each with an endpoint of its own."""
+
+    PREVIEW = "preview"
+    CATALOGUE = "catalogue"
+    SUBSCRIBER = "subscriber"
+
+
+@frozen
+class StreamLog:
+    """One play (schema ``StreamLog`` of the streaming platform).
+
+    Attributes:
+        track_id: The track that was played.
+        timestamp: When it was played; timezone-aware.
+        user_id: Who played it, in the partner's own numbering.
+        client_id: On which device.
+        duration_played: Whole seconds that were played; zero is a play, too.
+        country: ISO 3166-1 alpha-2 code of the country it was played in.
+    """
+
+    track_id: str
+    timestamp: datetime
+    user_id: str | None = None
+    client_id: str | None = None
+    duration_played: int | None = None
+    country: str | None = None
+
+    def check(self, now: datetime) -> None:
+        """Refuse what the service would refuse.
+
+        Args:
+            now: The current time, timezone-aware.
+
+        Raises:
+            InvalidLogError: Names the field and says what is wrong with it.
+        """
+        _check_text("track_id", self.track_id)
+        timestamp = self.timestamp
+        if not isinstance(timestamp, datetime) or timestamp.utcoffset() is None:
+            raise InvalidLogError("timestamp must be a datetime with a time zone", field="timestamp")
+        age = now - timestamp
+        if age >= WINDOW:
+            raise InvalidLogError(f"timestamp lies {age.days} days back; less than 61 are allowed", field="timestamp")
+        if -age > CLOCK_TOLERANCE:
+            raise InvalidLogError(f"timestamp lies {-age} in the future", field="timestamp")
+        if self.user_id is not None:
+            _check_text("user_id", self.user_id)
+        if self.client_id is not None:
+            _check_text("client_id", self.client_id)
+        duration = self.duration_played
+        if duration is not None and (type(duration) is not int or not 0 <= duration < 2**31):
+            raise InvalidLogError("duration_played must be whole seconds, zero or more", field="duration_played")
+        country = self.country
+        if country is not None and not (
+            isinstance(country, str) and len(country) == 2 and country.isascii() and country.isalpha()  # noqa: PLR2004
+        ):
+            raise InvalidLogError("country must be a two-letter ISO 3166-1 code", field="country")
+
+    def encode(self) -> bytes:
+        """Return the play as one JSON object in its wire form; fields that are None are left out."""
+        return orjson.dumps(self.as_wire())
+
+    def as_wire(self) -> dict[str, str | int]:
+        """Return the play as the JSON object that the logging endpoints take."""
+        wire: dict[str, str | int] = {"trackId": self.track_id}
+        if self.user_id is not None:
+            wire["userId"] = self.user_id
+        if self.client_id is not None:
+            wire["clientId"] = self.client_id
+        wire["timestamp"] = wire_time(self.timestamp)
+        if self.duration_played is not None:
+            wire["durationPlayed"] = self.duration_played
+        if self.country is not None:
+            wire["country"] = self.country
+        return wire
+
+
+def wire_time(moment: datetime) -> str:
+    """Format an aware datetime as ISO 8601 in UTC, as precise as it is and no longer."""
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    microsecond = moment.microsecond
+    if microsecond == 0:
+        return f"{moment.isoformat()[:19]}Z"
+    return f"{moment.isoformat(timespec='microseconds' if microsecond % 1000 else 'milliseconds')[:-6]}Z"
+
+
+def _check_text(field: str, value: object) -> None:
+    if not isinstance(value, str) or not value.strip():
+        raise InvalidLogError(f"{field} must be a non-empty string", field=field)
+    if len(value) > MAX_TEXT:
+        raise InvalidLogError(f"{field} has {len(value)} characters; at most {MAX_TEXT} are allowed", field=field)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InvalidLogError(f"{field} holds a lone surrogate, which has no UTF-8 form", field=field) from None

@@ -1,0 +1,20 @@
+"""What the API offers: one record per endpoint, a file per API."""
+
+from . import classic, platform
+from .operation import Argument, Auth, Binding, Catalogue, Operation, Place, RateClass, Safety
+
+CATALOGUE = Catalogue((*classic.OPERATIONS, *platform.OPERATIONS))
+
+__all__ = [
+    "CATALOGUE",
+    "Argument",
+    "Auth",
+    "Binding",
+    "Catalogue",
+    "Operation",
+    "Place",
+    "RateClass",
+    "Safety",
+    "classic",
+    "platform",
+]

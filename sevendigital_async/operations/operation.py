@@ -1,0 +1,155 @@
+"""The Operation record: the one place that knows what the API offers and how it is spelled on the wire."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Mapping
+
+from attrs import field, frozen
+
+from ..config import Dialect, Host
+from ..errors import UnsupportedOperationError
+
+
+class Auth(enum.Enum):
+    """What the API demands of a request's signature. Every request is signed; this says by whom.
+
+    ``THREE_LEGGED`` operations are signed with the user's token if the client acts for a user, and
+    by the partner alone if not (partner-managed users).
+    """
+
+    KEY = "key"
+    TWO_LEGGED = "two-legged"
+    THREE_LEGGED = "three-legged"
+
+
+class Safety(enum.Enum):
+    """What repeating an operation may do; decided operation by operation, never by HTTP verb."""
+
+    READ = "read"
+    IDEMPOTENT = "idempotent"
+    UNSAFE = "unsafe"
+
+
+class RateClass(enum.Enum):
+    """Operations that share a limit beyond the account's quota; the value is requests in any one second."""
+
+    PREVIEW_LOGS = 5
+    MEDIA_TRANSFER = 50
+
+
+class Place(enum.Enum):
+    """Where an argument travels."""
+
+    PATH = "path"
+    QUERY = "query"
+    FORM = "form"
+    JSON = "json"
+
+
+@frozen
+class Argument:
+    """One argument of an operation.
+
+    Attributes:
+        name: What callers write.
+        wire: What the service reads.
+        place: Where it travels.
+        required: Whether the service insists on it.
+    """
+
+    name: str
+    wire: str
+    place: Place
+    required: bool = False
+
+
+def camel_case(name: str) -> str:
+    """Spell ``page_size`` as ``pageSize``, the way the wire does."""
+    head, *tail = name.split("_")
+    return head + "".join(part.capitalize() for part in tail)
+
+
+def argument(name: str, place: Place = Place.QUERY, *, required: bool = False, wire: str | None = None) -> Argument:
+    """Describe an argument whose wire name follows from its own, unless said otherwise."""
+    return Argument(name, wire or camel_case(name), place, required)
+
+
+@frozen
+class Binding:
+    """How one dialect spells an operation."""
+
+    http_method: str
+    path: str
+    arguments: tuple[Argument, ...] = ()
+    host: Host = Host.API
+
+
+@frozen(kw_only=True)
+class Operation:
+    """One endpoint.
+
+    Attributes:
+        id: The operation id of the OpenAPI file.
+        name: Where the method stands, such as ``classic.releases.search``; unique.
+        summary: One line for people.
+        auth: Who signs.
+        safety: What repeating it may do.
+        rate_class: The limit it shares, if any.
+        model: What comes back; None when the answer has no content.
+        paged: The answer is one page of a list of ``model``.
+        follows_redirects: A redirect leads to the content (media), not to an error.
+        bindings: The form in each dialect that has one.
+    """
+
+    id: str
+    name: str
+    summary: str
+    auth: Auth = Auth.KEY
+    safety: Safety
+    rate_class: RateClass | None = None
+    model: type | None = None
+    paged: bool = False
+    follows_redirects: bool = False
+    bindings: Mapping[Dialect, Binding] = field(repr=False)
+
+    def binding(self, dialect: Dialect) -> Binding:
+        """Return the form in ``dialect``.
+
+        Raises:
+            UnsupportedOperationError: There is none.
+        """
+        try:
+            return self.bindings[dialect]
+        except KeyError:
+            raise UnsupportedOperationError(f"{self.id} ({self.name}) has no form in the {dialect.value} dialect") from None
+
+
+class Catalogue:
+    """All operations, found by name or, where it is unambiguous, by id."""
+
+    def __init__(self, operations: tuple[Operation, ...]) -> None:
+        self._by_name = {operation.name: operation for operation in operations}
+        if len(self._by_name) != len(operations):
+            raise ValueError("two operations share a name")
+
+    def __iter__(self) -> Iterator[Operation]:
+        return iter(self._by_name.values())
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def find(self, name: str) -> Operation:
+        """Return the operation called ``name``, a dotted name or an operation id.
+
+        Raises:
+            KeyError: None or more than one fits; the message lists what does.
+        """
+        if name in self._by_name:
+            return self._by_name[name]
+        fitting = [operation for operation in self if operation.id == name]
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            raise KeyError(f"{name} is ambiguous: {', '.join(operation.name for operation in fitting)}")
+        raise KeyError(f"no operation is called {name}")
