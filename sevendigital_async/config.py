@@ -192,4 +192,6 @@ class Settings:
     def _resolve_origins(self) -> Mapping[Host, str]:
         if self.base_url is not None:
             return dict.fromkeys(Host, check_origin(self.base_url, allow_http=self.allow_http))
-        return {host: check_origin(url, allow_http=self.allow_http) for host, url in {**DEFAULT_HOSTS, **self.hosts}.items()}
+        return {
+            host: check_origin(url, allow_http=self.allow_http) for host, url in {**DEFAULT_HOSTS, **self.hosts}.items()
+        }

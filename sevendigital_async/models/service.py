@@ -1,11 +1,18 @@
 """The service itself."""
+
+from __future__ import annotations
+
 from datetime import datetime
 
 from attrs import frozen
 
 
-@frozen
+@frozen(kw_only=True)
 class ServiceStatus:
-    """The service's own time."""
+    """What the service says of itself.
+
+    Attributes:
+        server_time: The service's clock.
+    """
 
     server_time: datetime | None = None

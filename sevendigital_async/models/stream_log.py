@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from datetime import UTC, datetime, timedelta
+from typing import Self
 
 import orjson
 from attrs import frozen
@@ -18,6 +19,7 @@ CLOCK_TOLERANCE = timedelta(minutes=2)
 
 MAX_TEXT = 255
 """Characters of an id; the service documents this for user ids."""
+
 
 class LogKind(enum.StrEnum):
     """The three ways a play can come about, each with an endpoint of its own."""
@@ -80,7 +82,40 @@ class StreamLog:
 
     def encode(self) -> bytes:
         """Return the play as one JSON object in its wire form; fields that are None are left out."""
-        return orjson.dumps(self.as_wire())
+        # orjson's result holds on to the far larger buffer it was written in; a spool full of those is a leak.
+        return bytes(memoryview(orjson.dumps(self.as_wire())))
+
+    @classmethod
+    def decode(cls, line: bytes | str) -> Self:
+        """Read a play from one JSON object in its wire form; the inverse of :meth:`encode`.
+
+        The values are not checked against the service's rules: see :meth:`check`.
+
+        Raises:
+            InvalidLogError: Not such an object. An unknown field is an error, too: dropping it would lose what it says.
+        """
+        try:
+            wire = orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            raise InvalidLogError(f"not valid JSON: {error}") from None
+        if not isinstance(wire, dict):
+            raise InvalidLogError("not a JSON object")
+        if unknown := wire.keys() - _FIELDS.keys():
+            raise InvalidLogError(
+                f"unknown field {min(unknown)!r}; a play has {', '.join(_FIELDS)}", field=min(unknown)
+            )
+        values = {_FIELDS[name]: value for name, value in wire.items() if value is not None}
+        for name in ("track_id", "timestamp"):
+            if name not in values:
+                raise InvalidLogError(f"{_WIRE_NAMES[name]} is missing", field=name)
+        for name in ("track_id", "user_id", "client_id"):
+            if type(values.get(name)) is int:
+                values[name] = str(values[name])  # the service itself writes ids both ways
+        try:
+            values["timestamp"] = datetime.fromisoformat(values["timestamp"])
+        except (ValueError, TypeError):
+            raise InvalidLogError("timestamp is not an ISO 8601 date and time", field="timestamp") from None
+        return cls(**values)
 
     def as_wire(self) -> dict[str, str | int]:
         """Return the play as the JSON object that the logging endpoints take."""
@@ -95,6 +130,17 @@ class StreamLog:
         if self.country is not None:
             wire["country"] = self.country
         return wire
+
+
+_FIELDS = {
+    "trackId": "track_id",
+    "timestamp": "timestamp",
+    "userId": "user_id",
+    "clientId": "client_id",
+    "durationPlayed": "duration_played",
+    "country": "country",
+}
+_WIRE_NAMES = {name: wire for wire, name in _FIELDS.items()}
 
 
 def wire_time(moment: datetime) -> str:

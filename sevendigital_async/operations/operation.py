@@ -122,7 +122,9 @@ class Operation:
         try:
             return self.bindings[dialect]
         except KeyError:
-            raise UnsupportedOperationError(f"{self.id} ({self.name}) has no form in the {dialect.value} dialect") from None
+            raise UnsupportedOperationError(
+                f"{self.id} ({self.name}) has no form in the {dialect.value} dialect"
+            ) from None
 
 
 class Catalogue:

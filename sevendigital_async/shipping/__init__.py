@@ -1,0 +1,25 @@
+"""The play-log shipper: lanes, batches, spools, outcomes, statistics."""
+
+from .gate import Trouble, TroubleKind
+from .memory import MemorySpool
+from .records import Counts, DeadLetter, Delivery, Receipt
+from .rules import Atomicity, LaneRules
+from .shipper import StreamLogShipper
+from .spool import Spool
+from .statistics import LaneStatistics, Statistics
+
+__all__ = [
+    "Atomicity",
+    "Counts",
+    "DeadLetter",
+    "Delivery",
+    "LaneRules",
+    "LaneStatistics",
+    "MemorySpool",
+    "Receipt",
+    "Spool",
+    "Statistics",
+    "StreamLogShipper",
+    "Trouble",
+    "TroubleKind",
+]

@@ -1,0 +1,40 @@
+"""The command and its subcommands."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .._version import __version__
+from . import demo, sandbox, ship
+from .output import say
+
+app = typer.Typer(
+    help="The 7digital music API on the command line: report plays, and try it all out on this machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    # Tracebacks with the values of variables would show secrets.
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("demo", help=demo.HELP)(demo.demo)
+app.command("ship", help=ship.HELP, no_args_is_help=True)(ship.ship)
+app.command("sandbox", help=sandbox.HELP)(sandbox.sandbox)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        say(f"sevendigital {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[  # noqa: ARG001 - acts through its callback
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass

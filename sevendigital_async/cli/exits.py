@@ -1,0 +1,29 @@
+"""Exit codes, and which of them wins."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+
+
+class ExitCode(enum.IntEnum):
+    """How a command ended."""
+
+    DONE = 0
+    USAGE = 1
+    REJECTED = 3
+    WAITING = 4
+
+
+PRECEDENCE = (ExitCode.USAGE, ExitCode.WAITING, ExitCode.REJECTED, ExitCode.DONE)
+
+INTERRUPTED = 130
+"""What shells report of a process that SIGINT ended."""
+
+CLICK_USAGE = 2
+"""What the option parser makes of wrong usage; here it is ``USAGE``."""
+
+
+def weightiest(codes: Iterable[ExitCode]) -> ExitCode:
+    """Choose the code that a script must not miss."""
+    return min(codes, key=PRECEDENCE.index, default=ExitCode.DONE)

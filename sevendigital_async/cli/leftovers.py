@@ -1,0 +1,98 @@
+"""Files for what could not be delivered, made when there is something to keep and never in place of another."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from attrs import define, field
+
+from ..errors import ConfigurationError
+
+_EARLIER_LEFTOVER = re.compile(r"\.(?:rejected|unsent)(?:\.\d+)?$")
+
+
+def beside(name: str, ending: str, *, regular: bool) -> Path:
+    """Choose the path for the leftovers of an input.
+
+    Leftovers of leftovers are named after the first input: what ``plays.jsonl.unsent`` leaves goes to
+    ``plays.jsonl.unsent.1``. What is no regular file has no lasting place; its leftovers go to the current directory.
+    """
+    path = Path(_EARLIER_LEFTOVER.sub("", name) if regular else Path(name).name)
+    return path.with_name(path.name + ending)
+
+
+@define(eq=False)
+class Leftovers:
+    """A file of lines. If its name is taken, a number is added to it.
+
+    Attributes:
+        wanted: The path to use if it is free.
+        path: The path in use; None while there is nothing to keep.
+        lines: How many were written.
+    """
+
+    wanted: Path
+    path: Path | None = None
+    lines: int = 0
+    _descriptor: int | None = field(default=None, repr=False)
+    _size: int = field(default=0, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a place where nothing can be kept, as long as there is nothing to keep.
+
+        Raises:
+            ConfigurationError: There is no such directory, or it may not be written to.
+        """
+        directory = self.wanted.parent
+        if not directory.is_dir() or not os.access(directory, os.W_OK | os.X_OK):
+            raise ConfigurationError(f"cannot write {self.wanted}: {directory} is no directory that may be written to")
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the file; what was written is on the disk afterwards."""
+        if self._descriptor is not None:
+            descriptor, self._descriptor = self._descriptor, None
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def write(self, line: bytes) -> None:
+        """Keep a line: whole, or not at all.
+
+        Raises:
+            OSError: It cannot be kept.
+        """
+        if self._descriptor is None:
+            self._create()
+        assert self._descriptor is not None
+        left = memoryview(line + b"\n")
+        try:
+            while left:
+                left = left[os.write(self._descriptor, left) :]
+        except OSError:
+            os.ftruncate(self._descriptor, self._size)
+            raise
+        self._size += len(line) + 1
+        self.lines += 1
+
+    def _create(self) -> None:
+        names = itertools.chain([self.wanted.name], (f"{self.wanted.name}.{number}" for number in itertools.count(1)))
+        for name in names:
+            path = self.wanted.with_name(name)
+            try:
+                self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o666)
+            except FileExistsError:
+                continue
+            self.path = path
+            return

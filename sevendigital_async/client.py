@@ -1,0 +1,187 @@
+"""SevenDigital: opens the session core and hands out the resources."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from attrs import evolve, frozen
+
+from ._version import __version__
+from .clock import Clock, SystemClock
+from .config import (
+    BASE_URL_VARIABLE,
+    Credentials,
+    Dialect,
+    Host,
+    RetryPolicy,
+    Settings,
+    SignaturePlacement,
+    Timeout,
+    UserToken,
+)
+from .operations import Operation
+from .rate_limit import RateLimit
+from .resources import Classic, Platform
+from .session.core import Call, Session
+from .session.play_logs import PlayLogCourier
+from .session.transport import AiohttpTransport
+
+if TYPE_CHECKING:
+    import aiohttp
+
+
+@frozen
+class Options:
+    """What a view of a client adds to every call.
+
+    Attributes:
+        user: Whose token signs three-legged operations.
+        retry: In place of the settings' policy.
+        timeout: In place of the settings' timeout.
+    """
+
+    user: UserToken | None = None
+    retry: RetryPolicy | None = None
+    timeout: Timeout | None = None
+
+
+class ApiClient:
+    """Everything that can be called. Views made with ``as_user`` and ``with_options`` share connections and limits."""
+
+    def __init__(self, session: Session, options: Options) -> None:
+        self._session = session
+        self._options = options
+
+    @cached_property
+    def classic(self) -> Classic:
+        """The classic API."""
+        return Classic(self)
+
+    @cached_property
+    def platform(self) -> Platform:
+        """The streaming platform."""
+        return Platform(self)
+
+    @cached_property
+    def play_logs(self) -> PlayLogCourier:
+        """The way out for batches of plays; what a StreamLogShipper uses."""
+        return PlayLogCourier(self._session)
+
+    @property
+    def rate_limit(self) -> RateLimit:
+        """The consumer key's request quota: a snapshot with ``limit``, ``used``, ``remaining`` and ``resets_in``."""
+        return self._session.rate_limit
+
+    def as_user(self, token: UserToken) -> ApiClient:
+        """Return a view that signs three-legged operations with ``token``."""
+        return ApiClient(self._session, evolve(self._options, user=token))
+
+    def with_options(self, *, retry: RetryPolicy | None = None, timeout: Timeout | None = None) -> ApiClient:
+        """Return a view with another retry policy or timeout, say ``with_options(retry=NO_RETRY)``."""
+        return ApiClient(
+            self._session,
+            evolve(self._options, retry=retry or self._options.retry, timeout=timeout or self._options.timeout),
+        )
+
+    async def call(self, operation: Operation, /, **arguments: object) -> Any:
+        """Call any operation by its record.
+
+        Args:
+            operation: One of ``sevendigital_async.operations``, or your own.
+            arguments: By their Python names, such as ``page_size``.
+
+        Returns:
+            The operation's model, a page of them, or None.
+
+        Raises:
+            SevenDigitalError: See :mod:`sevendigital_async.errors`.
+        """
+        options = self._options
+        return await self._session.send(Call(operation, arguments, options.user, options.retry, options.timeout))
+
+
+class SevenDigital(ApiClient):
+    """A client of the 7digital / MassiveMusic music API.
+
+    Use it as ``async with SevenDigital(key, secret) as client:`` or call :meth:`aclose` when done.
+
+    Args:
+        consumer_key: The partner's key.
+        consumer_secret: The partner's secret.
+        base_url: One origin in place of every host, such as a sandbox's.
+        hosts: Origins of single hosts.
+        dialect: Which documents the requests follow.
+        signature: Where the OAuth parameters travel.
+        timeout: For each attempt.
+        retry: For each call.
+        max_wait: Seconds to wait for a spent quota or a wait the service asks for, before an error says so.
+        settings: Everything at once; the arguments above take precedence.
+        session: An aiohttp session to use; it is never closed here.
+        clock: Time, for tests.
+    """
+
+    def __init__(
+        self,
+        consumer_key: str,
+        consumer_secret: str,
+        *,
+        base_url: str | None = None,
+        hosts: Mapping[Host, str] | None = None,
+        dialect: Dialect | None = None,
+        signature: SignaturePlacement | None = None,
+        timeout: Timeout | None = None,
+        retry: RetryPolicy | None = None,
+        max_wait: float | None = None,
+        settings: Settings | None = None,
+        session: aiohttp.ClientSession | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        given = {
+            "base_url": base_url,
+            "hosts": hosts,
+            "dialect": dialect,
+            "signature": signature,
+            "timeout": timeout,
+            "retry": retry,
+            "max_wait": max_wait,
+        }
+        changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        settings = evolve(settings or Settings(), **changes)
+        agent = " ".join(filter(None, [settings.user_agent, f"sevendigital_async/{__version__}"]))
+        core = Session(
+            Credentials(consumer_key, consumer_secret),
+            settings,
+            AiohttpTransport(settings, agent, session),
+            clock=clock or SystemClock(),
+        )
+        super().__init__(core, Options())
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, *, settings: Settings | None = None) -> Self:
+        """Make a client from ``SEVENDIGITAL_CONSUMER_KEY``, ``..._CONSUMER_SECRET`` and ``..._BASE_URL``.
+
+        Raises:
+            ConfigurationError: Key or secret is missing.
+        """
+        environ = os.environ if environ is None else environ
+        credentials = Credentials.from_env(environ)
+        base_url = environ.get(BASE_URL_VARIABLE, "").strip() or None
+        return cls(credentials.consumer_key, credentials.consumer_secret, base_url=base_url, settings=settings)
+
+    async def __aenter__(self) -> Self:
+        """Enter the client's life; nothing is opened before the first call."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the client."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections. Views of this client end with it. May be called twice."""
+        await self._session.aclose()

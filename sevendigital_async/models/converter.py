@@ -1,0 +1,133 @@
+"""The cattrs converter: plain trees to models, strictly, whichever of the wire's shapes they come in."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+import attrs
+from cattrs import ClassValidationError, Converter
+from cattrs.gen import make_dict_structure_fn, override
+
+from .misfit import MisfitError, locate
+from .scalars import UnfitError, boolean, day, decimal, moment, text, whole
+from .shapes import respelled, spread, steps
+from .wire import TEXT, wire_names
+
+__all__ = ["MisfitError", "converter", "structure"]
+
+T = TypeVar("T")
+Hook = Callable[[Any, Any], Any]
+
+NOT_SOLD = "N/A"
+"""What may stand in place of the amount of something that is not sold by itself."""
+
+
+def structure(tree: object, model: type[T]) -> T:
+    """Turn a plain tree into ``model``.
+
+    Raises:
+        MisfitError: It does not fit; the first place where it does not is named.
+    """
+    try:
+        return converter.structure(tree, model)
+    except (ClassValidationError, UnfitError) as error:
+        raise locate(error, tree) from None
+
+
+def _object_hook(model: Any, converter: Converter) -> Hook:
+    """Build the hook of a model: code that cattrs generates, for the first name of each field."""
+    names = {field.name: wire_names(field) for field in attrs.fields(model)}
+    first_names: dict[str, Any] = {field: override(rename=spellings[0]) for field, spellings in names.items()}
+    others = [(first, [steps(name) for name in rest]) for first, *rest in names.values() if rest]
+    takes_text = any(TEXT in spellings for spellings in names.values())
+    read: Hook = make_dict_structure_fn(model, converter, **first_names)
+
+    def structure_object(value: Any, _: Any) -> Any:
+        if value.__class__ is not dict:
+            if not takes_text or value is None or isinstance(value, list):
+                raise UnfitError(value, "an object")
+            value = {TEXT: value}
+        return read(respelled(value, others) if others else value, model)
+
+    return structure_object
+
+
+def _is_collection(wanted: Any) -> bool:
+    return get_origin(wanted) is tuple
+
+
+def _collection_hook(wanted: Any, converter: Converter) -> Hook:
+    item: Any = get_args(wanted)[0]
+    items = list[item]
+    read = converter.get_structure_hook(items)
+    return lambda value, _: tuple(read(spread(value, item)[0], items)) if value else ()
+
+
+def _is_union(wanted: Any) -> bool:
+    return get_origin(wanted) in {Union, UnionType}
+
+
+def _is_optional(wanted: Any) -> bool:
+    return _is_union(wanted) and NoneType in get_args(wanted)
+
+
+def _optional_hook(wanted: Any, converter: Converter) -> Hook:
+    inner: Any = Union[tuple(kind for kind in get_args(wanted) if kind is not NoneType)]  # noqa: UP007 - made at run time
+    if inner is str:
+        return lambda value, _: value if value is None or value.__class__ is str else text(value)
+    read = converter.get_structure_hook(inner)
+    nothing = {"", NOT_SOLD} if inner is Decimal else {""}
+
+    def structure_optional(value: Any, _: Any) -> Any:
+        if value is None or (value.__class__ is str and value in nothing):
+            return None
+        return read(value, inner)
+
+    return structure_optional
+
+
+def _is_open_enum(wanted: Any) -> bool:
+    kinds = set(get_args(wanted)) - {str} if _is_union(wanted) else set()
+    return len(kinds) == 1 and issubclass(kinds.pop(), enum.Enum)
+
+
+def _open_enum_hook(wanted: Any, _: Converter) -> Hook:
+    (kinds,) = (kind for kind in get_args(wanted) if kind is not str)
+    known = {kind.value.lower(): kind for kind in kinds}
+
+    def structure_open_enum(value: Any, _: Any) -> Any:
+        written = text(value)
+        return known.get(written.strip().lower(), written)
+
+    return structure_open_enum
+
+
+def _make_converter() -> Converter:
+    made = Converter(detailed_validation=True)
+    scalars: dict[type, Hook] = {
+        str: text,
+        int: whole,
+        Decimal: decimal,
+        bool: boolean,
+        datetime: moment,
+        date: day,
+    }
+    for kind, hook in scalars.items():
+        made.register_structure_hook(kind, hook)
+    factories: list[tuple[Callable[[Any], bool], Any]] = [
+        (attrs.has, _object_hook),
+        (_is_collection, _collection_hook),
+        (_is_open_enum, _open_enum_hook),
+        (_is_optional, _optional_hook),
+    ]
+    for predicate, factory in factories:
+        made.register_structure_hook_factory(predicate, factory)
+    return made
+
+
+converter = _make_converter()

@@ -1,0 +1,42 @@
+"""Pages of a list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Generic, TypeVar, overload
+
+from attrs import frozen
+
+T = TypeVar("T")
+
+
+@frozen
+class Page(Generic[T]):
+    """One page of a list; a sequence of its items.
+
+    What the service says about the list as a whole is kept as stated: it may be missing, and it may be wrong.
+
+    Attributes:
+        items: What is on the page.
+        page: Number of the page, from one.
+        page_size: How many items a full page has.
+        total_items: How many items the whole list has.
+    """
+
+    items: tuple[T, ...] = ()
+    page: int | None = None
+    page_size: int | None = None
+    total_items: int | None = None
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[T, ...]: ...
+    def __getitem__(self, index: int | slice) -> T | tuple[T, ...]:
+        return self.items[index]

@@ -1,0 +1,41 @@
+"""What all resources stand on: a caller, and the shapes of an answer."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypeVar
+
+from ..models import Page
+from ..operations import Operation
+from .pages import Pages
+
+T = TypeVar("T")
+
+
+class Caller(Protocol):
+    """The one method that a resource needs of a client."""
+
+    async def call(self, operation: Operation, /, **arguments: object) -> Any:
+        """Make one call; the answer's type follows from the operation."""
+        ...
+
+
+class Resource:
+    """A group of methods that share a caller."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    async def _one(self, model: type[T], operation: Operation, /, **arguments: object) -> T:
+        answer = await self._caller.call(operation, **arguments)
+        assert isinstance(answer, model)
+        return answer
+
+    def _pages(
+        self, model: type[T], operation: Operation, /, *, page: int, page_size: int | None, **arguments: object
+    ) -> Pages[T]:
+        async def fetch(number: int) -> Page[T]:
+            answer: Page[T] = await self._caller.call(operation, page=number, page_size=page_size, **arguments)
+            assert all(isinstance(item, model) for item in answer.items)
+            return answer
+
+        return Pages(fetch, first=page)

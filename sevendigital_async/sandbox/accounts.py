@@ -1,0 +1,43 @@
+"""Who may call the sandbox: one partner, and as many users as anybody cares to name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import Factory, frozen
+
+from ..config import Credentials, UserToken
+
+DEMO_KEY = "sandbox-demo-key"
+DEMO_SECRET = "sandbox-demo-secret"  # noqa: S105 - meant to be known by everybody
+
+TOKEN_PREFIX = "sandbox-token-"  # noqa: S105 - as above
+SECRET_PREFIX = "sandbox-secret-"  # noqa: S105 - as above
+
+
+@frozen
+class Accounts:
+    """The partner and the users' tokens.
+
+    Every user id has a token without being registered: ``sandbox-token-<user id>`` with the secret
+    ``sandbox-secret-<user id>``. Tokens of another form are registered by user id.
+
+    Attributes:
+        partner: The one consumer key that is accepted, and its secret.
+        registered: Tokens that replace the derived one of their user.
+    """
+
+    partner: Credentials
+    registered: Mapping[str, UserToken] = Factory(dict)
+
+    def token_for(self, user: str) -> UserToken:
+        """Return the token of ``user``."""
+        return self.registered.get(user) or UserToken(TOKEN_PREFIX + user, SECRET_PREFIX + user)
+
+    def find(self, token: str) -> tuple[str, str] | None:
+        """Return the user id and the secret that belong to ``token``; None if nobody holds it."""
+        for user, held in self.registered.items():
+            if held.token == token:
+                return user, held.secret
+        user = token.removeprefix(TOKEN_PREFIX)
+        return (user, SECRET_PREFIX + user) if user and user != token else None

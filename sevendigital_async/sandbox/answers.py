@@ -1,0 +1,107 @@
+"""What handlers answer with: values that say nothing about JSON, XML or HTTP's machinery."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+from attrs import Factory, frozen
+
+Tree: TypeAlias = Mapping[str, Any]
+"""Plain values, trees and nothing else, by the names of the OpenAPI files."""
+
+
+@frozen(kw_only=True)
+class Page:
+    """One page of a list.
+
+    Attributes:
+        noun: What the items are, in the singular.
+        items: Those of this page.
+        number: The page's number, from 1.
+        size: How many items a page may have.
+        total: Items on all pages.
+        searched: The items are hits of a search, which XML wraps one by one.
+    """
+
+    noun: str
+    items: Sequence[Tree]
+    number: int
+    size: int
+    total: int
+    searched: bool = False
+
+
+@frozen
+class ItemProblem:
+    """What is wrong with one item of a batch."""
+
+    index: int
+    code: int
+    message: str
+
+
+@frozen
+class Problem:
+    """What is wrong with a request.
+
+    Attributes:
+        code: The service's error code.
+        message: For people.
+        errors: The items at fault, if it was a batch.
+        bare: Leave out the envelope with the status.
+    """
+
+    code: int
+    message: str
+    errors: tuple[ItemProblem, ...] = ()
+    bare: bool = False
+
+
+@frozen(kw_only=True)
+class Answer:
+    """An answer before it is written down.
+
+    Attributes:
+        status: The HTTP status.
+        content: What to write; a text is sent as it is, None leaves the body empty.
+        max_age: Seconds for which it may be cached.
+        headers: More headers.
+        accepted_logs: Plays to record, each as JSON with sorted keys.
+        refused_logs: How many plays were at fault.
+    """
+
+    status: int = 200
+    content: Page | Problem | Tree | str | None = None
+    max_age: int = 0
+    headers: Mapping[str, str] = Factory(dict)
+    accepted_logs: tuple[bytes, ...] = ()
+    refused_logs: int = 0
+
+
+class RefusalError(Exception):
+    """Ends a request with an error answer."""
+
+    def __init__(self, status: int, problem: Problem | str, **answer: Any) -> None:
+        super().__init__(problem)
+        self.answer = Answer(status=status, content=problem, **answer)
+
+
+def missing(name: str) -> RefusalError:
+    """Refuse a request that lacks a parameter."""
+    return RefusalError(400, Problem(1001, f"Required parameter missing: {name}"))
+
+
+def invalid(name: str, expected: str) -> RefusalError:
+    """Refuse a parameter of the wrong form."""
+    return RefusalError(400, Problem(1002, f"Invalid value of {name}: {expected} expected"))
+
+
+def out_of_range(name: str, expected: str) -> RefusalError:
+    """Refuse a parameter that is too large or too small."""
+    return RefusalError(400, Problem(1003, f"{name} is out of range: {expected} expected"))
+
+
+def unknown(noun: str) -> RefusalError:
+    """Refuse an id that nothing has."""
+    return RefusalError(404, Problem(2001, f"{noun.capitalize()} not found"))

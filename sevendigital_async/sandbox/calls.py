@@ -1,0 +1,108 @@
+"""Reads a request's arguments the way its operation describes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
+
+import orjson
+from attrs import field, frozen
+
+from ..operations import Binding, Operation, Place
+from .answers import Page, Problem, RefusalError, Tree, invalid, missing, out_of_range
+from .faults import Faults
+
+FORM = "application/x-www-form-urlencoded"
+
+DEFAULT_PAGE_SIZE = 20
+LARGEST_PAGE_SIZE = 100
+
+_Item = TypeVar("_Item")
+
+
+@frozen(kw_only=True)
+class Call:
+    """One API request whose signature was accepted: what a handler works on.
+
+    Attributes:
+        operation: Which operation it is.
+        arguments: What was sent, by the names that the operation's record gives them.
+        user: Whose token signed it; None if the partner signed alone.
+        now: Seconds since the epoch, by the sandbox's clock.
+        faults: The trouble that is on at the time.
+    """
+
+    operation: Operation
+    arguments: Mapping[str, Any] = field(repr=False)
+    user: str | None
+    now: float
+    faults: Faults
+
+    def whole(self, name: str, default: int, *, least: int = 0, most: int | None = None) -> int:
+        """Return an argument as a whole number between two bounds.
+
+        Raises:
+            RefusalError: It is no number (1002), or out of bounds (1003).
+        """
+        text = self.arguments.get(name)
+        if text is None:
+            return default
+        if not (text.isascii() and text.removeprefix("-").isdigit() and len(text) < 10):  # noqa: PLR2004 - nine digits
+            raise invalid(name, "a whole number")
+        number = int(text)
+        if number < least or (most is not None and number > most):
+            raise out_of_range(name, f"{least} to {most}" if most is not None else f"{least} or more")
+        return number
+
+    def page_of(self, noun: str, items: Sequence[_Item], tree: Any, *, searched: bool = False) -> Page:
+        """Cut the page that was asked for out of ``items``, and turn each of its items into a tree."""
+        number = self.whole("page", 1, least=1)
+        size = self.whole("page_size", DEFAULT_PAGE_SIZE, least=1, most=LARGEST_PAGE_SIZE)
+        cut: list[Tree] = [tree(item) for item in items[(number - 1) * size : number * size]]
+        return Page(noun=noun, items=cut, number=number, size=size, total=len(items), searched=searched)
+
+
+def read_arguments(
+    binding: Binding, *, query: str, path: Mapping[str, str], content_type: str, body: bytes
+) -> dict[str, Any]:
+    """Collect the arguments of a request; names in the query and the form may be in any case.
+
+    Raises:
+        RefusalError: A required one is missing (1001), or the body cannot be read (1002).
+    """
+    takes_json = any(argument.place is Place.JSON for argument in binding.arguments)
+    sources: dict[Place, Mapping[str, Any]] = {
+        Place.PATH: path,
+        Place.QUERY: _form(query),
+        Place.FORM: _form(body.decode("utf-8", "replace")) if content_type == FORM else {},
+        Place.JSON: _json_object(binding, content_type, body) if takes_json else {},
+    }
+    arguments: dict[str, Any] = {}
+    for argument in binding.arguments:
+        source = sources[argument.place]
+        exact = argument.place in {Place.PATH, Place.JSON}
+        value = source.get(argument.wire if exact else argument.wire.lower())
+        if value is None or (isinstance(value, str) and not value.strip()):
+            if argument.required:
+                raise missing(argument.wire)
+        else:
+            arguments[argument.name] = value
+    return arguments
+
+
+def _form(text: str) -> dict[str, str]:
+    return {name.lower(): value for name, value in reversed(parse_qsl(text, errors="replace"))}
+
+
+def _json_object(binding: Binding, content_type: str, body: bytes) -> dict[str, Any]:
+    if content_type != "application/json":
+        raise RefusalError(415, Problem(1002, "The body must be sent as application/json"))
+    try:
+        tree = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise RefusalError(400, Problem(1002, "The body is not valid JSON")) from None
+    known = {argument.wire for argument in binding.arguments if argument.place is Place.JSON}
+    if not isinstance(tree, dict) or not tree.keys() <= known:
+        raise RefusalError(400, Problem(1002, f"The body must be a JSON object of {', '.join(sorted(known))}"))
+    return tree

@@ -1,0 +1,176 @@
+"""A small record shop that never existed: the same artists, releases and tracks on every run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+
+from attrs import frozen
+
+HOME_CURRENCY = "GBP"
+
+TERRITORIES: Mapping[str, str] = {"GB": "GBP", "US": "USD", "DE": "EUR", "FR": "EUR", "IE": "EUR", "ES": "EUR"}
+"""The currency of each territory with a store of its own."""
+
+
+@frozen
+class Artist:
+    """An artist."""
+
+    id: str
+    name: str
+    sort_name: str
+
+
+@frozen
+class Label:
+    """A label."""
+
+    id: str
+    name: str
+
+
+@frozen(kw_only=True)
+class Release:
+    """A release; ``pence`` is its price in hundredths of any currency."""
+
+    id: str
+    title: str
+    version: str | None
+    type: str
+    artist: Artist
+    released: date
+    label: Label
+    explicit: bool
+    upc: str
+    pence: int
+
+
+@frozen(kw_only=True)
+class Track:
+    """A track of one release; ``pence`` is its price in hundredths of any currency."""
+
+    id: str
+    title: str
+    version: str | None
+    release: Release
+    number: int
+    duration: int
+    explicit: bool
+    isrc: str
+    pence: int
+
+
+@frozen
+class Catalogue:
+    """Everything there is, by id."""
+
+    artists: Mapping[str, Artist]
+    releases: Mapping[str, Release]
+    tracks: Mapping[str, Track]
+    listings: Mapping[str, Sequence[Track]]
+
+    def tracks_of(self, release: Release) -> Sequence[Track]:
+        """Return the tracks of a release in their order."""
+        return self.listings[release.id]
+
+
+_ARTISTS = (
+    "The Paper Lanternists",
+    "Ottoline Grube",
+    "Zoë & the Kestrels (it's) 1,2",
+    "Brackish Choir",
+    "DJ Umbrellastand",
+    "The Tuesday Cartographers",
+    "Señora Plankton",
+    "Marrow & Thimble",
+    "Gladys/Unplugged",
+    "Seventeen Wet Herons",
+    "Ivo Quillfeather",
+    "The Lesser Tidepools",
+    "Oslo Biscuit Authority",
+    "Halvard Nøkk Trio",
+    "Mint Parliament",
+    "Æthel Voss",
+)
+_LABELS = ("Cinder Lane", "Ninth Kettle Recordings", "Loft & Gable", "Saltworks")
+_FORMS = (("album", 11), ("single", 1), ("ep", 5), ("album", 9), ("compilation", 14))
+_VERSIONS = (None, "Remastered", None, None, "Deluxe Edition")
+_FIRST = (
+    "Velvet", "Borrowed", "Northern", "Paper", "Hollow", "Crooked", "Silver",
+    "Midnight", "Patient", "Copper", "Distant", "Quiet", "Salted",
+)  # fmt: skip
+_SECOND = (
+    "Harbour", "Orchards", "Machines", "Weather", "Staircase", "Letters", "Satellites", "Gardens",
+    "Engines", "Windows", "Rivers",
+)  # fmt: skip
+_FIRST_RELEASE = 1_100_000
+_FIRST_TRACK = 5_500_000
+_PENCE_OF_TRACK = 99
+_EARLIEST = date(1994, 2, 7)
+
+
+def _title(number: int) -> str:
+    # The two lists share no divisor, so every pair occurs before one comes again.
+    return f"{_FIRST[number % len(_FIRST)]} {_SECOND[number % len(_SECOND)]}"
+
+
+def _artist(number: int, name: str) -> Artist:
+    sort_name = f"{name[4:]}, The" if name.startswith("The ") else name
+    return Artist(str(1_001 + number), name, sort_name)
+
+
+def _release(number: int, artist: Artist) -> Release:
+    kind, size = _FORMS[number % len(_FORMS)]
+    label = number % len(_LABELS)
+    return Release(
+        id=str(_FIRST_RELEASE + number),
+        title=_title(number),
+        version=_VERSIONS[number % len(_VERSIONS)],
+        type=kind,
+        artist=artist,
+        released=_EARLIEST + timedelta(days=137 * number),
+        label=Label(str(31 + label), _LABELS[label]),
+        explicit=number % 7 == 3,  # noqa: PLR2004 - some are
+        upc=f"{50_550_000_000_000 + 7_919 * number:014d}",
+        pence=min(_PENCE_OF_TRACK * size, 999),
+    )
+
+
+def _track(serial: int, number: int, release: Release) -> Track:
+    return Track(
+        id=str(_FIRST_TRACK + serial),
+        title=_title(3 * serial + 5),
+        version="Live" if serial % 9 == 0 else None,
+        release=release,
+        number=number,
+        duration=120 + 37 * serial % 240,
+        explicit=release.explicit and number % 2 == 1,
+        isrc=f"ZZSBX{release.released:%y}{serial:05d}",
+        pence=_PENCE_OF_TRACK,
+    )
+
+
+def _build() -> Catalogue:
+    artists = [_artist(number, name) for number, name in enumerate(_ARTISTS)]
+    releases = [
+        _release(len(_FORMS) * place + number, artist)
+        for place, artist in enumerate(artists)
+        for number in range(len(_FORMS))
+    ]
+    tracks: list[Track] = []
+    listings: dict[str, Sequence[Track]] = {}
+    for index, release in enumerate(releases):
+        size = _FORMS[index % len(_FORMS)][1]
+        listing = [_track(len(tracks) + number, number + 1, release) for number in range(size)]
+        listings[release.id] = listing
+        tracks.extend(listing)
+    return Catalogue(
+        {artist.id: artist for artist in artists},
+        {release.id: release for release in releases},
+        {track.id: track for track in tracks},
+        listings,
+    )
+
+
+CATALOGUE = _build()

@@ -1,0 +1,52 @@
+"""Brings answers onto the wire: at once, in a trickle, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+
+from aiohttp import web
+
+from .rendering import accepts_gzip
+
+SLOW_BODY_SECONDS = 3.0
+"""How long a slow body takes."""
+
+_SLOW_PIECES = 6
+_WORTH_COMPRESSING = 512
+
+
+def send(request: web.Request, status: int, headers: Mapping[str, str], body: bytes) -> web.StreamResponse:
+    """Answer at once, compressed if the client can read that and it is worth the while."""
+    response = web.Response(status=status, headers=headers, body=body)
+    if len(body) >= _WORTH_COMPRESSING and accepts_gzip(request.headers.get("Accept-Encoding", "")):
+        response.enable_compression(web.ContentCoding.gzip)
+    return response
+
+
+async def trickle(
+    request: web.Request,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    sleep: Callable[[float], Awaitable[None]],
+) -> web.StreamResponse:
+    """Send the headers at once and the body, even an empty one, over several seconds."""
+    response = web.StreamResponse(status=status, headers=headers)
+    response.enable_chunked_encoding()
+    size = -(-len(body) // _SLOW_PIECES)
+    # A client that loses patience is what a slow body is for.
+    with suppress(ConnectionError):
+        await response.prepare(request)
+        for number in range(_SLOW_PIECES):
+            await sleep(SLOW_BODY_SECONDS / _SLOW_PIECES)
+            await response.write(body[number * size : (number + 1) * size])
+        await response.write_eof()
+    return response
+
+
+def hang_up(request: web.Request) -> web.StreamResponse:
+    """Drop the connection without an answer; what is returned goes nowhere."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()

@@ -1,0 +1,134 @@
+"""Trouble on demand: what it is called, how it is written, how often it strikes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from random import Random
+from typing import NamedTuple
+
+from attrs import evolve, frozen
+
+from ..errors import ConfigurationError
+
+DISCONNECT_BEFORE = "disconnect-before"
+DISCONNECT_AFTER = "disconnect-after"
+SLOW_BODY = "slow-body"
+
+_RATE = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(%?)")
+_STATUS = re.compile(r"[45]\d\d")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(ms|s)")
+
+
+class Chance(NamedTuple):
+    """A kind of fault and the share of requests it hits."""
+
+    fault: str
+    rate: float
+
+
+@frozen
+class Faults:
+    """What goes wrong, and how slowly.
+
+    A request is hit by one fault at the most, so the rates add up to 100 % or less.
+
+    Attributes:
+        chances: Faults that strike at random; a status such as ``503``, or the name of a kind.
+        poison: Track ids whose logs are refused, with their index.
+        poison_unindexed: Track ids whose logs are refused without saying which log it was.
+        latency: Shortest and longest delay before a request is worked on, in seconds.
+        seed: Where the random numbers start.
+    """
+
+    chances: tuple[Chance, ...] = ()
+    poison: frozenset[str] = frozenset()
+    poison_unindexed: frozenset[str] = frozenset()
+    latency: tuple[float, float] = (0.0, 0.0)
+    seed: int = 0
+
+    @classmethod
+    def parse(cls, specs: Iterable[str] = (), *, latency: str | None = None, seed: int = 0) -> Faults:
+        """Read faults from text.
+
+        Args:
+            specs: ``503:10%`` (any status of 4xx and 5xx), ``disconnect-before:5%``, ``disconnect-after:5%``,
+                ``slow-body:5%``, ``poison:TRACK_ID``, ``poison-unindexed:TRACK_ID``. ``10%`` may be written ``0.1``.
+            latency: ``200ms``, ``1.5s``, or a range such as ``2ms-1500ms``.
+            seed: The same seed brings the same faults in the same order.
+
+        Raises:
+            ConfigurationError: One of them makes no sense; the message quotes it and says what would.
+        """
+        if isinstance(specs, str):
+            raise ConfigurationError("faults are a list of texts, not one text")
+        faults = cls(latency=_latency(latency), seed=seed)
+        for spec in specs:
+            kind, _, value = spec.strip().partition(":")
+            value = value.strip()
+            add = _KINDS.get(kind) or (_add_chance if _STATUS.fullmatch(kind) else None)
+            if add is None or not value:
+                raise ConfigurationError(f"{spec!r} is no fault; write {_GRAMMAR}")
+            faults = add(faults, kind, value)
+        if sum(chance.rate for chance in faults.chances) > 1 + 1e-9:
+            raise ConfigurationError("the rates of all faults add up to more than 100 %")
+        return faults
+
+    def draw(self, random: Random) -> str | None:
+        """Decide which fault the next request meets, if any."""
+        number = random.random()
+        for chance in self.chances:
+            number -= chance.rate
+            if number < 0:
+                return chance.fault
+        return None
+
+    def delay(self, random: Random) -> float:
+        """Choose the seconds that the next request has to wait."""
+        return random.uniform(*self.latency)
+
+
+def _add_chance(faults: Faults, kind: str, value: str) -> Faults:
+    found = _RATE.fullmatch(value)
+    rate = float(found[1]) / (100 if found[2] else 1) if found else None
+    if rate is None or rate > 1:
+        raise ConfigurationError(f"{value!r} is no rate; write a share such as 10% or 0.1, 100% at the most")
+    return evolve(faults, chances=(*faults.chances, Chance(kind, rate)))
+
+
+def _add_poison(faults: Faults, _kind: str, track_id: str) -> Faults:
+    return evolve(faults, poison=faults.poison | {track_id})
+
+
+def _add_poison_unindexed(faults: Faults, _kind: str, track_id: str) -> Faults:
+    return evolve(faults, poison_unindexed=faults.poison_unindexed | {track_id})
+
+
+_KINDS: dict[str, Callable[[Faults, str, str], Faults]] = {
+    DISCONNECT_BEFORE: _add_chance,
+    DISCONNECT_AFTER: _add_chance,
+    SLOW_BODY: _add_chance,
+    "poison": _add_poison,
+    "poison-unindexed": _add_poison_unindexed,
+}
+_GRAMMAR = (
+    "STATUS:RATE (such as 503:10%), disconnect-before:RATE, disconnect-after:RATE, slow-body:RATE, "
+    "poison:TRACK_ID or poison-unindexed:TRACK_ID"
+)
+
+
+def _latency(text: str | None) -> tuple[float, float]:
+    if not text:
+        return 0.0, 0.0
+    low, dash, high = text.replace(" ", "").partition("-")
+    bounds = _seconds(low), _seconds(high if dash else low)
+    if bounds[0] > bounds[1]:
+        raise ConfigurationError(f"latency {text!r} ends before it begins; write the shorter time first")
+    return bounds
+
+
+def _seconds(text: str) -> float:
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        raise ConfigurationError(f"{text!r} is no latency; write 200ms, 1.5s, or a range such as 2ms-1500ms")
+    return float(found[1]) / (1000 if found[2] == "ms" else 1)

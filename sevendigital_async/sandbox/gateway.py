@@ -1,0 +1,212 @@
+"""The way of one API request: arrival, limits, signature, faults, handler, answer."""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+from random import Random
+from typing import Any
+
+from aiohttp import hdrs, web
+from attrs import evolve, frozen
+
+from ..clock import Clock
+from ..operations import Auth
+from .answers import Answer, Problem, RefusalError
+from .calls import FORM, Call, read_arguments
+from .delivery import hang_up, send, trickle
+from .faults import DISCONNECT_AFTER, DISCONNECT_BEFORE, SLOW_BODY, Faults
+from .ledger import DISCONNECTED, Entry, Ledger
+from .limits import Limits
+from .oauth import OAuthError, SignedRequest, Verifier
+from .rendering import JSON, accepted_type, render
+from .routes import Endpoint
+
+_PROBLEMS_OF_STATUS = {
+    400: Problem(1002, "Invalid parameter value"),
+    404: Problem(2001, "Resource cannot be found"),
+    429: Problem(7001, "Too many requests"),
+    504: Problem(7003, "Operation timed out"),
+}
+_CLIENT_PROBLEM = Problem(1002, "Request refused")
+_SERVER_PROBLEM = Problem(9001, "Unexpected internal server error")
+_TOO_LARGE = Answer(status=413, content=Problem(1003, "The body is too large"))
+_AUTH_STATUSES = frozenset({401, 403})
+_RETRY_SOON = {"Retry-After": "0.2"}
+
+
+@frozen(kw_only=True)
+class Visit:
+    """A request and all that was settled when it arrived."""
+
+    endpoint: Endpoint
+    request: web.Request
+    entry: Entry
+    faults: Faults
+    fault: str | None
+    delay: float
+    retry_after: str | None
+
+
+class Gateway:
+    """Leads requests to their handlers.
+
+    Args:
+        verifier: Checks signatures.
+        ledger: Records what arrives.
+        limits: The quota and the rate classes.
+        clock: The sandbox's time.
+        managed_users: Serve operations of users without a user's token.
+        faults: The trouble to begin with.
+    """
+
+    def __init__(
+        self,
+        *,
+        verifier: Verifier,
+        ledger: Ledger,
+        limits: Limits,
+        clock: Clock,
+        managed_users: bool,
+        faults: Faults,
+    ) -> None:
+        self._verifier = verifier
+        self._ledger = ledger
+        self._limits = limits
+        self._clock = clock
+        self._managed_users = managed_users
+        self.faults = faults
+
+    @property
+    def faults(self) -> Faults:
+        """The trouble that is on; setting it starts its random numbers anew."""
+        return self._faults
+
+    @faults.setter
+    def faults(self, faults: Faults) -> None:
+        self._faults = faults
+        self._random = Random(faults.seed)  # noqa: S311 - repeatable on purpose
+
+    async def serve(self, endpoint: Endpoint, request: web.Request) -> web.StreamResponse:
+        """Answer one request, or drop it."""
+        visit = self._arrive(endpoint, request)
+        answer, fault = await self._outcome(visit)
+        self._ledger.close(visit.entry, DISCONNECTED if answer is None else answer.status, fault)
+        if answer is None:
+            return hang_up(request)
+        written = self._write(visit, answer)
+        if fault == SLOW_BODY:
+            return await trickle(request, *written, self._clock.sleep)
+        return send(request, *written)
+
+    def _arrive(self, endpoint: Endpoint, request: web.Request) -> Visit:
+        now, monotonic = self._clock.time(), self._clock.monotonic()
+        faults = self._faults
+        fault = faults.draw(self._random)
+        # A request that is to be refused with 429 anyway takes no place in the window.
+        spared = fault == "429"
+        retry_after = None if spared else self._limits.admit(endpoint.operation.rate_class, now, monotonic)
+        return Visit(
+            endpoint=endpoint,
+            request=request,
+            entry=self._ledger.arrive(endpoint.kind, now, monotonic),
+            faults=faults,
+            fault=fault,
+            delay=faults.delay(self._random),
+            retry_after=retry_after,
+        )
+
+    async def _outcome(self, visit: Visit) -> tuple[Answer | None, str | None]:
+        """Return the answer, None to drop the connection, and the fault that struck."""
+        try:
+            body = await visit.request.read()
+            if visit.delay:
+                await self._clock.sleep(visit.delay)
+            self._admit(visit, body)
+        except web.HTTPRequestEntityTooLarge:
+            return _TOO_LARGE, None
+        except (ConnectionError, web.RequestPayloadError):
+            return None, None
+        except RefusalError as refusal:
+            return refusal.answer, None
+        fault = visit.fault
+        if fault is not None and fault.isdigit():
+            return _answer_of_status(int(fault)), fault
+        answer = None if fault == DISCONNECT_BEFORE else self._handle(visit, body)
+        return (None if fault == DISCONNECT_AFTER else answer), fault
+
+    def _admit(self, visit: Visit, body: bytes) -> None:
+        try:
+            visit.entry.user = self._identify(visit, body)
+        except OAuthError as error:
+            raise RefusalError(401, f"OAuth authentication error: {error}") from None
+        if visit.retry_after is not None:
+            raise RefusalError(429, _PROBLEMS_OF_STATUS[429], headers={hdrs.RETRY_AFTER: visit.retry_after})
+
+    def _identify(self, visit: Visit, body: bytes) -> str | None:
+        request = visit.request
+        signed = SignedRequest(
+            request.method,
+            request.host,
+            request.raw_path,
+            request.headers.get(hdrs.AUTHORIZATION),
+            body if request.content_type == FORM else b"",
+        )
+        user = self._verifier.verify(signed, self._clock.time())
+        if user is None and visit.endpoint.operation.auth is Auth.THREE_LEGGED and not self._managed_users:
+            raise OAuthError("Not authorised, this operation wants a user's access token")
+        return user
+
+    def _handle(self, visit: Visit, body: bytes) -> Answer:
+        endpoint, request, entry = visit.endpoint, visit.request, visit.entry
+        arguments: dict[str, Any] = {}
+        try:
+            arguments = read_arguments(
+                endpoint.binding,
+                query=request.raw_path.partition("?")[2],
+                path=request.match_info,
+                content_type=request.content_type,
+                body=body,
+            )
+            answer = endpoint.handler(
+                Call(
+                    operation=endpoint.operation,
+                    arguments=arguments,
+                    user=entry.user,
+                    now=self._clock.time(),
+                    faults=visit.faults,
+                )
+            )
+        except RefusalError as refusal:
+            answer = refusal.answer
+        logs = arguments.get("logs")
+        self._ledger.settle(
+            entry,
+            logs=len(logs) if isinstance(logs, list) else None,
+            accepted=answer.accepted_logs,
+            refused=answer.refused_logs,
+        )
+        if isinstance(answer.content, Problem):
+            return evolve(answer, content=evolve(answer.content, bare=endpoint.bare_problems))
+        return answer
+
+    def _write(self, visit: Visit, answer: Answer) -> tuple[int, dict[str, str], bytes]:
+        accept = visit.request.headers.get(hdrs.ACCEPT, "")
+        body, content_type = render(answer, JSON if visit.endpoint.json_only else accepted_type(accept))
+        now = self._clock.time()
+        headers = {
+            hdrs.DATE: formatdate(now, usegmt=True),
+            hdrs.CACHE_CONTROL: f"private, max-age={answer.max_age}" if answer.max_age else "no-cache, no-store",
+            **self._limits.quota.headers(now),
+            **answer.headers,
+        }
+        if body:
+            headers[hdrs.CONTENT_TYPE] = f"{content_type}; charset=utf-8"
+        return answer.status, headers, body
+
+
+def _answer_of_status(status: int) -> Answer:
+    if status in _AUTH_STATUSES:
+        return Answer(status=status, content="OAuth authentication error: Access to resource denied")
+    fallback = _SERVER_PROBLEM if status >= 500 else _CLIENT_PROBLEM  # noqa: PLR2004 - the HTTP status
+    headers = _RETRY_SOON if status == 429 else {}  # noqa: PLR2004 - as above
+    return Answer(status=status, content=_PROBLEMS_OF_STATUS.get(status, fallback), headers=headers)

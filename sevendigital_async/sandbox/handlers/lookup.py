@@ -1,0 +1,41 @@
+"""What the catalogue's handlers have in common: ids, territories, and how long an answer keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from ..answers import invalid, unknown
+from ..calls import Call
+from ..catalogue import HOME_CURRENCY, TERRITORIES
+
+DETAILS_AGE = 86_400
+SEARCH_AGE = 3_600
+
+_Noun = TypeVar("_Noun")
+
+
+def find(call: Call, noun: str, nouns: Mapping[str, _Noun]) -> _Noun:
+    """Return what the id argument of ``noun`` points at.
+
+    Raises:
+        RefusalError: It is no number (1002), or nothing has it (2001).
+    """
+    id_ = call.arguments[f"{noun}_id"]
+    if not (id_.isascii() and id_.isdigit()):
+        raise invalid(f"{noun}Id", "a number")
+    if id_ not in nouns:
+        raise unknown(noun)
+    return nouns[id_]
+
+
+def currency(call: Call) -> str:
+    """Return the currency of the territory that was asked for; the home store's where none of its own is kept.
+
+    Raises:
+        RefusalError: The territory is no country code (1002).
+    """
+    country = call.arguments.get("country", "GB")
+    if not (len(country) == 2 and country.isascii() and country.isalpha()):  # noqa: PLR2004 - two letters
+        raise invalid("country", "a two-letter country code")
+    return TERRITORIES.get(country.upper(), HOME_CURRENCY)

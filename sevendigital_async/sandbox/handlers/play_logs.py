@@ -1,0 +1,109 @@
+"""Play logs: checked one by one by the service's rules, kept whole or not at all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import orjson
+
+from ...models.stream_log import LogKind
+from ..answers import Answer, ItemProblem, Problem, RefusalError, out_of_range
+from ..calls import Call
+
+LOG_KINDS: Mapping[str, LogKind] = {f"platform.logging.{kind.value}": kind for kind in LogKind}
+"""The kind of log that an operation takes, by the operation's name."""
+
+MOST_LOGS: Mapping[LogKind, int] = {LogKind.PREVIEW: 500, LogKind.CATALOGUE: 500, LogKind.SUBSCRIBER: 20}
+
+OLDEST = 61 * 86_400
+FURTHEST_AHEAD = 300
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def report(kind: LogKind, call: Call) -> Answer:
+    """Take a batch of plays: all of them, or none if one is at fault."""
+    logs = call.arguments["logs"]
+    most = MOST_LOGS[kind]
+    if not isinstance(logs, list) or not 1 <= len(logs) <= most:
+        raise out_of_range("logs", f"a list of 1 to {most}")
+    faults = call.faults
+    problems = tuple(
+        ItemProblem(index, 1002, reason)
+        for index, log in enumerate(logs)
+        if (reason := _trouble(log, call.now, call.user, faults.poison)) is not None
+    )
+    if problems:
+        problem = Problem(1008, f"{len(problems)} of {len(logs)} logs are invalid", problems)
+        raise RefusalError(400, problem, refused_logs=len(problems))
+    if faults.poison_unindexed and any(log["trackId"] in faults.poison_unindexed for log in logs):
+        raise RefusalError(400, Problem(1002, "The batch holds an invalid log"), refused_logs=1)
+    return Answer(status=202, accepted_logs=tuple(map(_canonical, logs)))
+
+
+HANDLERS = {name: partial(report, kind) for name, kind in LOG_KINDS.items()}
+
+
+def _canonical(log: dict[str, Any]) -> bytes:
+    # orjson's own result keeps the kilobyte it was written in; among 100,000 kept logs that is dear.
+    return bytes(memoryview(orjson.dumps(log, option=orjson.OPT_SORT_KEYS)))
+
+
+def _text(value: Any) -> str | None:
+    return None if isinstance(value, str) and value.strip() else "must be a non-empty string"
+
+
+def _seconds(value: Any) -> str | None:
+    return None if type(value) is int and value >= 0 else "must be whole seconds, zero or more"
+
+
+def _country(value: Any) -> str | None:
+    fits = isinstance(value, str) and len(value) == 2 and value.isascii() and value.isalpha()  # noqa: PLR2004
+    return None if fits else "must be a two-letter country code"
+
+
+def _moment(value: Any) -> str | None:
+    return None if isinstance(value, str) and _MOMENT.fullmatch(value) else "must be an ISO 8601 time with a zone"
+
+
+_FIELDS: Mapping[str, Callable[[Any], str | None]] = {
+    "trackId": _text,
+    "userId": _text,
+    "clientId": _text,
+    "timestamp": _moment,
+    "durationPlayed": _seconds,
+    "country": _country,
+}
+_REQUIRED = ("trackId", "timestamp")
+
+
+def _trouble(log: Any, now: float, user: str | None, poison: frozenset[str]) -> str | None:
+    if not isinstance(log, dict):
+        return "A log must be a JSON object"
+    for name in _REQUIRED:
+        if name not in log:
+            return f"{name} is missing"
+    for name, value in log.items():
+        check = _FIELDS.get(name)
+        reason = "is no field of a log" if check is None else check(value)
+        if reason is not None:
+            return f"{name} {reason}"
+    if log["trackId"] in poison:
+        return "trackId is poison"
+    if user is not None and log.get("userId", user) != user:
+        return "userId is not the user who signed"
+    return _date_trouble(log["timestamp"], now)
+
+
+def _date_trouble(timestamp: str, now: float) -> str | None:
+    try:
+        age = now - datetime.fromisoformat(timestamp).timestamp()
+    except ValueError:
+        return "timestamp is no date that exists"
+    if age > OLDEST:
+        return "timestamp is too far in the past"
+    return "timestamp is in the future" if -age > FURTHEST_AHEAD else None

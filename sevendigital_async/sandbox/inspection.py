@@ -1,0 +1,112 @@
+"""Looks inside a running sandbox: what arrived, the figures, the switch for faults. Nothing here is signed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from ..errors import ConfigurationError
+from ..models.stream_log import LogKind
+from .faults import Faults
+from .ledger import Ledger
+from .page import PAGE
+
+_LINES = "application/x-ndjson"
+_PAGE_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'"
+    ),
+    "Cache-Control": "no-store",
+}
+
+
+class Inspection:
+    """The control endpoints.
+
+    Args:
+        ledger: What arrived.
+        stats: Draws the figures.
+        set_faults: Changes the trouble.
+    """
+
+    def __init__(
+        self, ledger: Ledger, stats: Callable[[], dict[str, Any]], set_faults: Callable[[Faults], None]
+    ) -> None:
+        self._ledger = ledger
+        self._stats = stats
+        self._set_faults = set_faults
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes to serve."""
+        return [
+            web.get("/", self._page),
+            web.get("/_sandbox/stats", self._show_stats),
+            web.get("/_sandbox/logs", self._stream_logs),
+            web.get("/_sandbox/requests", self._stream_requests),
+            web.put("/_sandbox/faults", self._change_faults),
+        ]
+
+    async def _page(self, _: web.Request) -> web.StreamResponse:
+        return web.Response(text=PAGE, content_type="text/html", headers=_PAGE_HEADERS)
+
+    async def _show_stats(self, _: web.Request) -> web.StreamResponse:
+        return _json(self._stats())
+
+    async def _stream_logs(self, request: web.Request) -> web.StreamResponse:
+        return await _stream(request, self._ledger.log_lines)
+
+    async def _stream_requests(self, request: web.Request) -> web.StreamResponse:
+        return await _stream(request, self._ledger.request_lines)
+
+    async def _change_faults(self, request: web.Request) -> web.StreamResponse:
+        try:
+            self._set_faults(_read_faults(await request.read()))
+        except ConfigurationError as error:
+            return _json({"error": str(error)}, status=400)
+        return web.Response(status=204)
+
+
+def _read_faults(body: bytes) -> Faults:
+    try:
+        wanted = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise ConfigurationError("the body is not valid JSON") from None
+    match wanted:
+        case {**members} if members.keys() <= {"faults", "latency", "seed"}:
+            specs, latency, seed = members.get("faults", []), members.get("latency"), members.get("seed", 0)
+        case _:
+            raise ConfigurationError('the body must be a JSON object of "faults", "latency" and "seed"')
+    if not isinstance(specs, list) or not all(isinstance(spec, str) for spec in specs):
+        raise ConfigurationError('"faults" must be a list of strings')
+    if not isinstance(latency, str | None) or type(seed) is not int:
+        raise ConfigurationError('"latency" must be a string, "seed" a whole number')
+    return Faults.parse(specs, latency=latency, seed=seed)
+
+
+async def _stream(request: web.Request, lines: Callable[[LogKind | None], Iterable[bytes]]) -> web.StreamResponse:
+    wanted = request.query.get("kind")
+    try:
+        kind = None if wanted is None else LogKind(wanted)
+    except ValueError:
+        return _json({"error": f"kind is one of {', '.join(LogKind)}"}, status=400)
+    response = web.StreamResponse(headers={"Content-Type": _LINES})
+    # A reader may leave whenever it has seen enough.
+    with suppress(ConnectionError):
+        await response.prepare(request)
+        for chunk in lines(kind):
+            await response.write(chunk)
+            # A reader that keeps up would otherwise never let the loop go.
+            await asyncio.sleep(0)
+        await response.write_eof()
+    return response
+
+
+def _json(tree: dict[str, Any], status: int = 200) -> web.Response:
+    return web.Response(
+        body=orjson.dumps(tree), status=status, content_type="application/json", headers={"Cache-Control": "no-store"}
+    )

@@ -1,0 +1,235 @@
+"""What arrived: every request to a logging operation, every accepted play, and the figures drawn from them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import orjson
+from attrs import Factory, asdict, define, frozen
+
+from ..models.stream_log import LogKind
+from .limits import SlidingWindow
+
+DISCONNECTED = "disconnected"
+
+_CHUNK = 64 * 1024
+
+
+@define
+class Entry:
+    """One API request, from its arrival to its answer.
+
+    Attributes:
+        kind: The kind of logs it carried; None for any other operation.
+        arrived_at: Seconds since the epoch.
+        arrived_monotonic: Seconds on the sandbox's monotonic clock.
+        user: Whose token signed it.
+        logs: How many logs were in it; None where nobody looked.
+        batch: Its number among the accepted requests of all kinds, from 1; None if it was not accepted.
+        fault: The fault that struck it.
+        status: The HTTP status of the answer, ``disconnected``, or None before either.
+    """
+
+    kind: LogKind | None
+    arrived_at: float
+    arrived_monotonic: float
+    user: str | None = None
+    logs: int | None = None
+    batch: int | None = None
+    fault: str | None = None
+    status: int | str | None = None
+
+
+@frozen
+class Batch:
+    """The logs of one accepted request, each as JSON with sorted keys."""
+
+    kind: LogKind
+    number: int
+    arrived_at: float
+    arrived_monotonic: float
+    user: str | None
+    logs: tuple[bytes, ...]
+
+
+@frozen
+class ReceivedLog:
+    """One accepted play.
+
+    Attributes:
+        kind: How the play came about.
+        batch: Number of its request among the accepted requests of all kinds, from 1.
+        position: Its place in that request, from zero.
+        arrived_at: When the request arrived, in seconds since the epoch.
+        arrived_monotonic: The same on the sandbox's monotonic clock.
+        user: Whose token signed the request.
+        log: The play as it was received.
+    """
+
+    kind: LogKind
+    batch: int
+    position: int
+    arrived_at: float
+    arrived_monotonic: float
+    user: str | None
+    log: Mapping[str, Any]
+
+
+@define
+class Tally:
+    """The figures of one kind of log.
+
+    Attributes:
+        requests: Requests that arrived, whatever became of them.
+        accepted_requests: Those whose logs were saved.
+        logs: Logs that were saved.
+        largest_batch: Most logs in one request, accepted or not.
+        busiest_second: Most requests in any half-open second of the monotonic clock, refused ones included.
+        refused_logs: Logs that were found at fault.
+        duplicates: Logs that were saved although an identical one had been.
+        rate_limited: Requests that were answered 429, for cause or as a fault.
+    """
+
+    requests: int = 0
+    accepted_requests: int = 0
+    logs: int = 0
+    largest_batch: int = 0
+    busiest_second: int = 0
+    refused_logs: int = 0
+    duplicates: int = 0
+    rate_limited: int = 0
+
+
+@define
+class _Book:
+    tally: Tally = Factory(Tally)
+    window: SlidingWindow = Factory(SlidingWindow)
+    seen: set[bytes] = Factory(set)
+
+
+class Ledger:
+    """Keeps every request of the logging operations, and counts all others."""
+
+    def __init__(self) -> None:
+        self._books = {kind: _Book() for kind in LogKind}
+        self._entries: list[Entry] = []
+        self._batches: list[Batch] = []
+        self._answers: Counter[str] = Counter()
+        self._faults: Counter[str] = Counter()
+
+    def arrive(self, kind: LogKind | None, arrived_at: float, arrived_monotonic: float) -> Entry:
+        """Open the entry of a request."""
+        entry = Entry(kind, arrived_at, arrived_monotonic)
+        if kind is not None:
+            self._entries.append(entry)
+            book = self._books[kind]
+            book.tally.requests += 1
+            book.tally.busiest_second = max(book.tally.busiest_second, book.window.add(arrived_monotonic))
+        return entry
+
+    def settle(self, entry: Entry, *, logs: int | None, accepted: tuple[bytes, ...] = (), refused: int = 0) -> None:
+        """Note what came of a request's logs.
+
+        Args:
+            entry: The request.
+            logs: How many it carried; None if nobody could tell.
+            accepted: Those to save, each as JSON with sorted keys.
+            refused: How many were at fault.
+        """
+        if entry.kind is None:
+            return
+        book = self._books[entry.kind]
+        tally = book.tally
+        entry.logs = logs
+        tally.largest_batch = max(tally.largest_batch, logs or 0)
+        tally.refused_logs += refused
+        if not accepted:
+            return
+        entry.batch = len(self._batches) + 1
+        self._batches.append(
+            Batch(entry.kind, entry.batch, entry.arrived_at, entry.arrived_monotonic, entry.user, accepted)
+        )
+        before = len(book.seen)
+        book.seen.update(accepted)
+        tally.accepted_requests += 1
+        tally.logs += len(accepted)
+        tally.duplicates += len(accepted) - (len(book.seen) - before)
+
+    def close(self, entry: Entry, status: int | str, fault: str | None) -> None:
+        """Note how a request ended, and the fault that struck it."""
+        entry.status, entry.fault = status, fault
+        self._answers[str(status)] += 1
+        if fault is not None:
+            self._faults[fault] += 1
+        if entry.kind is not None and status == 429:  # noqa: PLR2004 - the HTTP status
+            self._books[entry.kind].tally.rate_limited += 1
+
+    def received(self, kind: LogKind | None = None) -> list[ReceivedLog]:
+        """Return the accepted plays of one kind, or of all, batch by batch."""
+        return [
+            ReceivedLog(
+                batch.kind,
+                batch.number,
+                position,
+                batch.arrived_at,
+                batch.arrived_monotonic,
+                batch.user,
+                orjson.loads(log),
+            )
+            for batch in self._batches
+            if kind in {None, batch.kind}
+            for position, log in enumerate(batch.logs)
+        ]
+
+    def requests(self, kind: LogKind | None = None) -> list[dict[str, Any]]:
+        """Return the requests to the logging operations, in the order of their arrival."""
+        return [asdict(entry) for entry in self._entries if kind in {None, entry.kind}]
+
+    def stats(self) -> dict[str, Any]:
+        """Return the figures: by kind of log, by answer, by fault."""
+        return {
+            "kinds": {kind.value: asdict(book.tally) for kind, book in self._books.items()},
+            "answers": dict(sorted(self._answers.items())),
+            "faults": dict(sorted(self._faults.items())),
+        }
+
+    def log_lines(self, kind: LogKind | None = None) -> Iterator[bytes]:
+        """Write the accepted plays as JSON lines, a chunk at a time."""
+        batches = [batch for batch in self._batches if kind in {None, batch.kind}]
+        return _chunks(line for batch in batches for line in _lines_of(batch))
+
+    def request_lines(self, kind: LogKind | None = None) -> Iterator[bytes]:
+        """Write the requests as JSON lines, a chunk at a time."""
+        entries = [entry for entry in self._entries if kind in {None, entry.kind}]
+        return _chunks(orjson.dumps(asdict(entry), option=orjson.OPT_APPEND_NEWLINE) for entry in entries)
+
+
+def _lines_of(batch: Batch) -> Iterator[bytes]:
+    for position, log in enumerate(batch.logs):
+        yield orjson.dumps(
+            {
+                "kind": batch.kind,
+                "batch": batch.number,
+                "position": position,
+                "arrived_at": batch.arrived_at,
+                "arrived_monotonic": batch.arrived_monotonic,
+                "user": batch.user,
+                "log": orjson.Fragment(log),
+            },
+            option=orjson.OPT_APPEND_NEWLINE,
+        )
+
+
+def _chunks(lines: Iterable[bytes]) -> Iterator[bytes]:
+    waiting: list[bytes] = []
+    size = 0
+    for line in lines:
+        waiting.append(line)
+        size += len(line)
+        if size >= _CHUNK:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield b"".join(waiting)

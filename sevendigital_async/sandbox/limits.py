@@ -1,0 +1,97 @@
+"""How many requests are too many: the day's quota, and the exact limit of any one second."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping
+
+from attrs import define
+
+from ..operations import RateClass
+
+DAY = 86_400
+
+
+class SlidingWindow:
+    """The moments of the last second, half open: a moment exactly one second old has left it."""
+
+    def __init__(self, seconds: float = 1.0) -> None:
+        self._seconds = seconds
+        self._moments: deque[float] = deque()
+
+    def count(self, now: float) -> int:
+        """Return how many moments lie in the window that ends now."""
+        moments = self._moments
+        while moments and now - moments[0] >= self._seconds:
+            moments.popleft()
+        return len(moments)
+
+    def add(self, now: float) -> int:
+        """Add this moment; return how many there are with it."""
+        self._moments.append(now)
+        return self.count(now)
+
+    def wait(self, now: float, most: int) -> float:
+        """Return the seconds until fewer than ``most`` moments are left in the window."""
+        surplus = self.count(now) - most
+        return 0.0 if surplus < 0 else self._moments[surplus] + self._seconds - now
+
+
+@define
+class DailyQuota:
+    """Requests of one UTC day."""
+
+    limit: int
+    used: int = 0
+    day: int = 0
+
+    def spend(self, now: float) -> bool:
+        """Count a request; False, and not counted, if the day's quota is spent."""
+        if (today := int(now // DAY)) != self.day:
+            self.day, self.used = today, 0
+        if self.used >= self.limit:
+            return False
+        self.used += 1
+        return True
+
+    def resets_in(self, now: float) -> int:
+        """Return the whole seconds until the quota is renewed."""
+        return math.ceil(DAY - now % DAY)
+
+    def headers(self, now: float) -> dict[str, str]:
+        """Return the quota as answers state it."""
+        return {
+            "X-RateLimit-Limit": str(self.limit),
+            "X-RateLimit-Current": str(self.used),
+            "X-RateLimit-Reset": str(self.resets_in(now)),
+        }
+
+
+class Limits:
+    """The quota and the windows of the rate classes.
+
+    Args:
+        daily_quota: Requests per UTC day.
+        rates: Requests in any one second, where they differ from what the class itself says.
+    """
+
+    def __init__(self, daily_quota: int, rates: Mapping[RateClass, int]) -> None:
+        self.quota = DailyQuota(daily_quota)
+        self._rates = {rate_class: rates.get(rate_class, rate_class.value) for rate_class in RateClass}
+        self._windows = {rate_class: SlidingWindow() for rate_class in RateClass}
+
+    def admit(self, rate_class: RateClass | None, now: float, monotonic: float) -> str | None:
+        """Count a request; if it is one too many, return the seconds to wait as ``Retry-After`` gives them.
+
+        A refused request is not counted.
+        """
+        if rate_class is not None:
+            window, rate = self._windows[rate_class], self._rates[rate_class]
+            if window.count(monotonic) >= rate:
+                return f"{math.ceil(window.wait(monotonic, rate) * 1000) / 1000:.3f}"
+        if not self.quota.spend(now):
+            return str(self.quota.resets_in(now))
+        if rate_class is not None:
+            window.add(monotonic)
+        return None

@@ -1,0 +1,177 @@
+"""The sandbox's life: it opens a port on this machine, serves, and goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from ipaddress import ip_address
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+
+from ..clock import Clock, SystemClock
+from ..config import Credentials, UserToken
+from ..errors import ConfigurationError
+from ..models.stream_log import LogKind
+from ..operations import RateClass
+from .accounts import DEMO_KEY, DEMO_SECRET, Accounts
+from .faults import Faults
+from .gateway import Gateway
+from .inspection import Inspection
+from .ledger import Ledger, ReceivedLog
+from .limits import Limits
+from .oauth import Verifier
+from .routes import endpoints
+
+MAX_BODY_BYTES = 2 * 1024 * 1024
+"""Larger bodies are refused; 500 logs with long ids fit in."""
+
+_GRACE = 0.25
+
+
+class Sandbox:
+    """A 7digital on localhost.
+
+    Use it as an async context manager::
+
+        async with Sandbox() as sandbox:
+            client = SevenDigital(DEMO_KEY, DEMO_SECRET, base_url=sandbox.base_url)
+
+    Every user has the token ``sandbox-token-<user id>`` with the secret ``sandbox-secret-<user id>``.
+
+    Args:
+        port: Where to listen; 0 picks a free port.
+        host: A loopback address; the sandbox serves no other machine.
+        credentials: The consumer key and secret it accepts.
+        faults: Trouble to make from the start.
+        managed_users: Serve operations of users without a user's token, as for partners who manage their users.
+        tokens: Tokens of users, by user id, in place of the derived ones.
+        daily_quota: Requests per UTC day.
+        preview_rate: Requests to the preview log in any one second.
+        allow_nonce_reuse: Accept a nonce again.
+        clock_tolerance: Seconds by which a timestamp may be off.
+        clock: The sandbox's time.
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        host: str = "127.0.0.1",
+        credentials: Credentials | None = None,
+        faults: Faults | None = None,
+        managed_users: bool = False,
+        tokens: Mapping[str, UserToken] | None = None,
+        daily_quota: int = 1_000_000,
+        preview_rate: int = RateClass.PREVIEW_LOGS.value,
+        allow_nonce_reuse: bool = False,
+        clock_tolerance: float = 300.0,
+        clock: Clock | None = None,
+    ) -> None:
+        self._host, self._port = _loopback(host), port
+        self.credentials = credentials or Credentials(DEMO_KEY, DEMO_SECRET)
+        self._accounts = Accounts(self.credentials, dict(tokens or {}))
+        self._preview_rate = preview_rate
+        self._ledger = Ledger()
+        self._gateway = Gateway(
+            verifier=Verifier(self._accounts, tolerance=clock_tolerance, allow_nonce_reuse=allow_nonce_reuse),
+            ledger=self._ledger,
+            limits=Limits(daily_quota, {RateClass.PREVIEW_LOGS: preview_rate}),
+            clock=clock or SystemClock(),
+            managed_users=managed_users,
+            faults=faults or Faults(),
+        )
+        self._runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def start(self) -> None:
+        """Open the port and serve.
+
+        Raises:
+            ConfigurationError: It is running already, the port is taken, or an operation has no handler.
+        """
+        if self._runner is not None:
+            raise ConfigurationError("the sandbox is running already")
+        runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=_GRACE)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self._host, self._port).start()
+        except OSError as error:
+            await runner.cleanup()
+            raise ConfigurationError(f"the sandbox cannot listen on {self._host}:{self._port}: {error}") from error
+        self._runner = runner
+
+    async def aclose(self) -> None:
+        """Close the port and all connections; what arrived can still be read."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+
+    @property
+    def base_url(self) -> str:
+        """The origin to point a client at.
+
+        Raises:
+            ConfigurationError: The sandbox is not running.
+        """
+        if self._runner is None:
+            raise ConfigurationError("the sandbox is not running; use it in `async with`")
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._runner.addresses[0][1]}"
+
+    @property
+    def faults(self) -> Faults:
+        """The trouble it makes; may be changed while it runs."""
+        return self._gateway.faults
+
+    @faults.setter
+    def faults(self, faults: Faults) -> None:
+        self._gateway.faults = faults
+
+    def token_for(self, user: str) -> UserToken:
+        """Return a token that is accepted as that of ``user``."""
+        return self._accounts.token_for(user)
+
+    def received(self, kind: LogKind | None = None) -> list[ReceivedLog]:
+        """Return the plays that were accepted, of one kind or of all, batch by batch."""
+        return self._ledger.received(kind)
+
+    def requests(self, kind: LogKind | None = None) -> list[dict[str, Any]]:
+        """Return the requests to the logging operations in the order of their arrival, as ``/_sandbox/requests``."""
+        return self._ledger.requests(kind)
+
+    def stats(self) -> dict[str, Any]:
+        """Return the figures, as ``/_sandbox/stats``."""
+        return {**self._ledger.stats(), "limit": self._preview_rate}
+
+    def _application(self) -> web.Application:
+        application = web.Application(client_max_size=MAX_BODY_BYTES)
+        for endpoint in endpoints():
+            binding = endpoint.binding
+            application.router.add_route(binding.http_method, binding.path, partial(self._gateway.serve, endpoint))
+        application.add_routes(Inspection(self._ledger, self.stats, self._set_faults).routes())
+        return application
+
+    def _set_faults(self, faults: Faults) -> None:
+        self.faults = faults
+
+
+def _loopback(host: str) -> str:
+    if host == "localhost":
+        return "127.0.0.1"
+    try:
+        fits = ip_address(host).is_loopback
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ConfigurationError(f"the sandbox serves this machine only: listen on 127.0.0.1 or ::1, not on {host!r}")
+    return host

@@ -1,0 +1,149 @@
+"""What arrived: JSON, XML, HTML, other text or nothing, told by the body rather than by its label."""
+
+from __future__ import annotations
+
+import codecs
+import enum
+import re
+
+import orjson
+from attrs import field, frozen
+
+from .xml import XMLError, parse_xml
+
+
+class Kind(enum.Enum):
+    """The forms an answer may take; the value is for messages."""
+
+    JSON = "JSON"
+    XML = "XML"
+    HTML = "an HTML page"
+    TEXT = "plain text"
+    EMPTY = "an empty answer"
+
+
+@frozen
+class Document:
+    """An answer's body, parsed as far as it can be; its repr shows none of it.
+
+    Attributes:
+        body: The bytes as they came.
+        kind: What they turned out to be.
+        tree: JSON's value, or the XML root's content; None for other kinds.
+        charset: What text is encoded in.
+        flaw: What is wrong with a body that looks like JSON or XML and is neither.
+    """
+
+    body: bytes = field(repr=False)
+    kind: Kind
+    tree: object = field(default=None, repr=False)
+    charset: str = "utf-8"
+    flaw: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The body as text; what can't be decoded is replaced."""
+        return self.excerpt(len(self.body))
+
+    def excerpt(self, size: int) -> str:
+        """Return the first ``size`` bytes as text."""
+        return _without_bom(self.body[:size].decode(self.charset, errors="replace"))
+
+    @property
+    def has_tree(self) -> bool:
+        """Whether there is something to decode a model from."""
+        return self.kind in {Kind.JSON, Kind.XML}
+
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE).search
+_TEXT_CODECS = ("utf", "iso8859", "iso-8859", "latin", "windows-", "cp125", "koi8", "big5", "gb", "euc", "shift")
+"""Python has codecs that are none for text, and some that raise whatever they are told to do with errors."""
+
+_HTML = re.compile(r"<(?:!doctype\s+html|html|head|title|body|h1)[\s>]", re.IGNORECASE).search
+_HTML_ROOTS = {"html", "head", "title", "body", "h1"}
+_SNIFFED = 2048
+"""Bytes looked at to tell what a body is."""
+
+
+def parse(body: bytes, content_type: str | None) -> Document:
+    """Find out what a body is and parse it; whatever can't be parsed is text.
+
+    Args:
+        body: The bytes as they came, already unpacked.
+        content_type: The header, if there was one. It names the charset; about the rest the body knows more.
+    """
+    charset = next((name for mark, name in _BOMS if body.startswith(mark)), None) or _stated_charset(content_type)
+    beginning = _without_bom(body.lstrip()[:_SNIFFED].decode(charset or "utf-8", errors="replace")).lstrip()
+    if not beginning:
+        return Document(body, Kind.EMPTY)
+    if beginning.startswith("<"):
+        return _markup(body, charset, beginning)
+    is_like_json = beginning.startswith(("{", "["))
+    if is_like_json or "json" in (content_type or ""):
+        try:
+            return Document(body, Kind.JSON, _loads(body, charset))
+        except ValueError:
+            return _text(body, charset, "JSON that is cut short or malformed" if is_like_json else None)
+    return _text(body, charset)
+
+
+def _stated_charset(content_type: str | None) -> str | None:
+    stated = _CHARSET(content_type or "")
+    if not stated or not stated[1].lower().startswith(_TEXT_CODECS):
+        return None
+    try:
+        return codecs.lookup(stated[1]).name
+    except LookupError:
+        return None
+
+
+def _loads(body: bytes, charset: str | None) -> object:
+    try:
+        # JSON is UTF-8 by its own rules, whatever the header says of it.
+        return orjson.loads(body.removeprefix(codecs.BOM_UTF8))
+    except orjson.JSONDecodeError:
+        if charset is None or charset == "utf-8":
+            raise
+    return orjson.loads(_without_bom(body.decode(charset)))
+
+
+def _markup(body: bytes, charset: str | None, beginning: str) -> Document:
+    content = body.removeprefix(codecs.BOM_UTF8).lstrip()
+    flaw = None
+    # What header and document say of the encoding is wrong often enough to try without.
+    for encoding in dict.fromkeys((charset, None, "utf-8")):
+        try:
+            tree = parse_xml(content, encoding)
+        except XMLError as error:
+            flaw = flaw or str(error)
+            continue
+        if not _HTML_ROOTS.isdisjoint(name.lower() for name in tree):
+            break
+        return Document(body, Kind.XML, tree.get("response", tree))
+    if _HTML(beginning):
+        return Document(body, Kind.HTML, charset=charset or _guessed_charset(body))
+    return _text(body, charset, flaw)
+
+
+def _text(body: bytes, charset: str | None, flaw: str | None = None) -> Document:
+    return Document(body, Kind.TEXT, charset=charset or _guessed_charset(body), flaw=flaw)
+
+
+def _guessed_charset(body: bytes) -> str:
+    try:
+        body[:_SNIFFED].decode()
+    except UnicodeDecodeError as error:
+        # A character that the cut went through says nothing.
+        return "utf-8" if error.end >= _SNIFFED - 3 else "windows-1252"
+    return "utf-8"
+
+
+def _without_bom(text: str) -> str:
+    return text.removeprefix("\ufeff")

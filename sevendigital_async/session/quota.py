@@ -1,0 +1,49 @@
+"""The account's request quota: learned from every answer, respected before every request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..clock import Clock
+from ..errors import RateLimitError
+from ..rate_limit import RateLimit
+
+
+class Quota:
+    """The quota of one consumer key."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._stated = RateLimit()
+        self._stated_at = clock.monotonic()
+
+    @property
+    def rate_limit(self) -> RateLimit:
+        """What the last answer stated, aged to now."""
+        return self._stated.after(self._clock.monotonic() - self._stated_at)
+
+    def learn(self, headers: Mapping[str, str]) -> None:
+        """Take over what an answer's headers state; malformed or missing ones change nothing."""
+        if stated := RateLimit.from_headers(headers):
+            self._stated = stated
+            self._stated_at = self._clock.monotonic()
+
+    async def admit(self, max_wait: float, operation: str) -> None:
+        """Wait until the quota lets a request out.
+
+        Args:
+            max_wait: Seconds this may take.
+            operation: Named in the error.
+
+        Raises:
+            RateLimitError: It would take longer; ``retry_after`` says how long.
+        """
+        while wait := self.rate_limit.wait:
+            if wait > max_wait:
+                raise RateLimitError(
+                    f"the request quota is spent; it is renewed in {wait:.0f} seconds",
+                    operation=operation,
+                    rate_limit=self.rate_limit,
+                    retry_after=wait,
+                )
+            await self._clock.sleep(wait)

@@ -1,0 +1,144 @@
+"""From an operation and its arguments to an unsigned request. Pure."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+
+import orjson
+from attrs import evolve, field, frozen
+
+from ..errors import InvalidArgumentError
+from ..models.stream_log import wire_time
+from ..operations import Argument, Binding, Operation, Place
+from .percent import percent_encode
+
+Pairs = tuple[tuple[str, str], ...]
+
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+
+
+@frozen
+class Request:
+    """A request before it is signed.
+
+    Attributes:
+        http_method: In upper case.
+        url: Origin and percent-encoded path, without a query.
+        query: Query parameters, not yet encoded.
+        form: Fields of a form body, not yet encoded; they take part in the signature.
+        body: Any other body; it doesn't.
+        content_type: Of ``body``.
+    """
+
+    http_method: str
+    url: str
+    query: Pairs = field(default=(), repr=False)
+    form: Pairs | None = field(default=None, repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    content_type: str | None = None
+
+    def with_query(self, *pairs: tuple[str, str]) -> Request:
+        """Return a copy with more query parameters."""
+        return evolve(self, query=(*self.query, *pairs))
+
+
+def build_request(operation: Operation, binding: Binding, origin: str, arguments: Mapping[str, object]) -> Request:
+    """Spell a call the way ``binding`` does.
+
+    Args:
+        operation: Named in error messages.
+        binding: The operation's form in the dialect in use.
+        origin: Scheme and host, such as ``https://api.7digital.com``.
+        arguments: By their Python names; those that are None are left out.
+
+    Raises:
+        InvalidArgumentError: One is missing, unknown or has no wire form; the message names it.
+    """
+    given = {name: value for name, value in arguments.items() if value is not None}
+    known = {argument.name: argument for argument in binding.arguments}
+    for name in given:
+        if name not in known:
+            raise InvalidArgumentError(f"{operation.id} takes no argument {name!r}", argument=name)
+    for argument in binding.arguments:
+        if argument.required and argument.name not in given:
+            raise InvalidArgumentError(f"{operation.id} needs the argument {argument.name!r}", argument=argument.name)
+
+    def placed(place: Place) -> list[tuple[Argument, object]]:
+        return [
+            (argument, given[name]) for name, argument in known.items() if argument.place is place and name in given
+        ]
+
+    def pairs(place: Place) -> Pairs:
+        return tuple((argument.wire, wire_text(argument.name, value)) for argument, value in placed(place))
+
+    path = binding.path
+    for argument, value in placed(Place.PATH):
+        path = path.replace("{" + argument.wire + "}", _path_part(argument.name, value))
+    request = Request(binding.http_method, origin + path, query=pairs(Place.QUERY))
+    if form := pairs(Place.FORM):
+        return evolve(request, form=form, content_type=FORM)
+    if content := placed(Place.JSON):
+        return evolve(request, body=_json(operation, content), content_type=JSON)
+    return request
+
+
+def wire_text(name: str, value: object) -> str:
+    """Spell a path, query or form value.
+
+    Booleans become ``true`` and ``false``, dates YYYYMMDD, moments ISO 8601 in UTC, lists are joined by commas.
+
+    Raises:
+        InvalidArgumentError: The value has no such form.
+    """
+    if isinstance(value, str) and not isinstance(value, enum.Enum):
+        text = value
+    elif isinstance(value, bool):
+        text = "true" if value else "false"
+    elif isinstance(value, enum.Enum):
+        text = str(value.value)
+    elif isinstance(value, int | Decimal):
+        text = str(value)
+    elif isinstance(value, datetime):
+        if value.utcoffset() is None:
+            raise InvalidArgumentError(f"{name} needs a datetime with a time zone", argument=name)
+        text = wire_time(value)
+    elif isinstance(value, date):
+        text = value.strftime("%Y%m%d")
+    elif isinstance(value, Iterable) and not isinstance(value, bytes | Mapping):
+        text = ",".join(wire_text(name, item) for item in value)
+    else:
+        raise InvalidArgumentError(f"{name} cannot be a {type(value).__name__}", argument=name)
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise InvalidArgumentError(f"{name} holds a lone surrogate, which has no UTF-8 form", argument=name)
+    return text
+
+
+def _path_part(name: str, value: object) -> str:
+    text = wire_text(name, value)
+    if not text.strip():
+        raise InvalidArgumentError(f"{name} is empty", argument=name)
+    if text in {".", ".."}:
+        # Servers and proxies resolve dot segments even when they are encoded.
+        raise InvalidArgumentError(f"{name} cannot be {text!r}", argument=name)
+    return percent_encode(text)
+
+
+def _json(operation: Operation, content: list[tuple[Argument, object]]) -> bytes:
+    try:
+        return orjson.dumps({argument.wire: value for argument, value in content}, default=_as_wire)
+    except (TypeError, ValueError) as error:
+        names = ", ".join(argument.name for argument, _ in content)
+        raise InvalidArgumentError(f"{operation.id}: {names} cannot be written as JSON: {error}") from None
+
+
+def _as_wire(value: object) -> object:
+    if isinstance(value, Decimal):
+        return orjson.Fragment(str(value))
+    as_wire = getattr(value, "as_wire", None)
+    if as_wire is None:
+        raise TypeError(f"{type(value).__name__} has no wire form")
+    return as_wire()

@@ -1,0 +1,92 @@
+"""When a call is repeated, and after how long. The decisions are pure; tenacity turns them into a loop."""
+
+from __future__ import annotations
+
+import random
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
+
+from ..clock import Clock
+from ..config import RetryPolicy
+from ..errors import (
+    APIError,
+    ClockSkewError,
+    ConnectError,
+    RateLimitError,
+    ResponseTooLargeError,
+    ServerError,
+    TransportError,
+)
+from ..operations import Safety
+
+
+def may_repeat(error: BaseException, safety: Safety) -> bool:
+    """Say whether a call that failed like this may be sent again.
+
+    An ``UNSAFE`` call is repeated only where the service surely did not act on it.
+    """
+    if isinstance(error, ConnectError | RateLimitError | ClockSkewError):
+        return True
+    if safety is Safety.UNSAFE or isinstance(error, ResponseTooLargeError):
+        return False
+    return isinstance(error, TransportError | ServerError)
+
+
+def demanded_wait(error: BaseException) -> float | None:
+    """Return the seconds that the service asks to wait, if it does."""
+    if not isinstance(error, APIError):
+        return None
+    if error.retry_after is not None:
+        return error.retry_after
+    if isinstance(error, RateLimitError) and error.rate_limit is not None and error.rate_limit.wait > 0:
+        return error.rate_limit.wait
+    return None
+
+
+def backoff(attempt: int, policy: RetryPolicy, rng: random.Random) -> float:
+    """Return a random wait below a bound that doubles with each attempt (full jitter), seconds."""
+    return rng.uniform(0, min(policy.cap, policy.base * 2 ** min(attempt - 1, 60)))
+
+
+def retrying(
+    policy: RetryPolicy, safety: Safety, *, clock: Clock, max_wait: float, rng: random.Random
+) -> AsyncRetrying:
+    """Build the retry loop of one call.
+
+    Args:
+        policy: How often and how patiently.
+        safety: Of the operation.
+        clock: Measures the deadline and does the waiting.
+        max_wait: A longer wait asked for by the service ends the call with its error, at once.
+        rng: Source of the jitter.
+    """
+    started = clock.monotonic()
+
+    def error_of(state: RetryCallState) -> BaseException:
+        error = state.outcome.exception() if state.outcome else None
+        assert error is not None
+        return error
+
+    def wait(state: RetryCallState) -> float:
+        error = error_of(state)
+        if isinstance(error, ClockSkewError):
+            return 0.0
+        demanded = demanded_wait(error)
+        return backoff(state.attempt_number, policy, rng) if demanded is None else demanded
+
+    def stop(state: RetryCallState) -> bool:
+        error = error_of(state)
+        if isinstance(error, ClockSkewError):
+            return False  # raised once per learned offset, so this can't go on
+        if state.attempt_number >= policy.attempts or (demanded_wait(error) or 0.0) > max_wait:
+            return True
+        elapsed = clock.monotonic() - started
+        return policy.deadline is not None and elapsed + state.upcoming_sleep >= policy.deadline
+
+    return AsyncRetrying(
+        sleep=clock.sleep,
+        wait=wait,
+        stop=stop,
+        retry=retry_if_exception(lambda error: may_repeat(error, safety)),
+        reraise=True,
+    )

@@ -1,0 +1,75 @@
+"""Rate classes: never more than N requests in any one second, by the server's clock.
+
+A client can't know when a request arrives; it only knows that it arrives after it was sent and before its answer.
+So a class has N slots, and a slot is used again one second after its *answer*: two requests of one slot then arrive
+more than a second apart, whatever the latency did, and N slots put at most N requests into any second.
+Buckets and windows at the client can't promise that. The price is a rate of N / (1 s + round trip).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from ..clock import Clock
+
+WINDOW = 1.002
+"""Seconds between an answer and its slot's next request: the window, and two milliseconds for clocks that drift."""
+
+UNBOUNDED_TIMEOUT = 60.0
+"""Seconds that stand in for the timeout of a request that has none."""
+
+
+class Slot:
+    """The right to send one request. It says when the slot may be used again."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.reusable_at = clock.monotonic()
+
+    def sending(self, timeout: float | None) -> None:
+        """The request leaves now. Without an answer, it may arrive until its timeout, seconds, is over."""
+        lost_after = UNBOUNDED_TIMEOUT if timeout is None else timeout
+        self.reusable_at = self._clock.monotonic() + lost_after + WINDOW
+
+    def answered(self) -> None:
+        """The server has answered or closed the connection: what it counted, it has counted by now."""
+        self.reusable_at = self._clock.monotonic() + WINDOW
+
+    def not_sent(self) -> None:
+        """There was no connection, so there is nothing to count."""
+        self.reusable_at = self._clock.monotonic()
+
+
+class Slots:
+    """The slots of one rate class, handed out first come, first served."""
+
+    def __init__(self, count: int, clock: Clock) -> None:
+        self._clock = clock
+        self._reusable_at = [clock.monotonic()] * count
+        self._queue = asyncio.Lock()
+        self._returned = asyncio.Event()
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[Slot]:
+        """Wait for a slot and hold it."""
+        await self._take()
+        slot = Slot(self._clock)
+        try:
+            yield slot
+        finally:
+            heapq.heappush(self._reusable_at, slot.reusable_at)
+            self._returned.set()
+
+    async def _take(self) -> None:
+        async with self._queue:
+            while True:
+                wait = self._reusable_at[0] - self._clock.monotonic() if self._reusable_at else None
+                if wait is not None and wait <= 0:
+                    heapq.heappop(self._reusable_at)
+                    return
+                # A slot that comes back may be ready before the one that is being waited for.
+                self._returned.clear()
+                await self._clock.wait(self._returned, wait)

@@ -1,0 +1,195 @@
+"""One HTTP exchange over aiohttp; the only file that knows aiohttp's client."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Protocol
+
+import aiohttp
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+from attrs import field, frozen
+from yarl import URL
+
+from ..config import Settings, Timeout
+from ..errors import (
+    ConfigurationError,
+    ConnectError,
+    DisconnectedError,
+    RequestTimeoutError,
+    ResponseTooLargeError,
+    TransportError,
+)
+from .signing import SignedRequest
+
+
+@frozen
+class Response:
+    """An answer that was read to its end.
+
+    Attributes:
+        status: HTTP status.
+        headers: Names in lower case.
+        body: Bytes, decompressed.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+class Transport(Protocol):
+    """What the session core needs of HTTP."""
+
+    async def exchange(self, request: SignedRequest, timeout: Timeout) -> Response:  # noqa: ASYNC109 - as below
+        """Send one request, once, and read the whole answer."""
+        ...
+
+    async def aclose(self) -> None:
+        """Release what the transport itself opened."""
+        ...
+
+
+class _ConnectionLostError(Exception):
+    """Carries aiohttp's error past its own retry, which looks for the original types."""
+
+    def __init__(self, cause: aiohttp.ClientError) -> None:
+        super().__init__()
+        self.cause = cause
+
+
+async def _no_redelivery(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    # aiohttp sends GET, PUT and DELETE again by itself when the server hangs up after reading them.
+    # Here a GET may be a purchase, so the two errors that set it off are taken out of its sight.
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+        raise _ConnectionLostError(error) from None
+
+
+_KINDS: tuple[tuple[type[BaseException], type[TransportError], str], ...] = (
+    # The first that fits decides. What stands above the line can only happen before the request leaves.
+    (aiohttp.ClientConnectorDNSError, ConnectError, "the host name could not be resolved"),
+    (aiohttp.ClientConnectorCertificateError, ConnectError, "the host's certificate was not accepted"),
+    (aiohttp.ClientSSLError, ConnectError, "TLS could not be set up"),
+    (aiohttp.ClientProxyConnectionError, ConnectError, "the proxy could not be reached"),
+    (aiohttp.ClientConnectorError, ConnectError, "no connection could be made"),
+    (aiohttp.ServerFingerprintMismatch, ConnectError, "the host's fingerprint was not accepted"),
+    (aiohttp.ClientHttpProxyError, ConnectError, "the proxy refused to connect"),
+    (aiohttp.ConnectionTimeoutError, ConnectError, "no connection within the time allowed"),
+    (aiohttp.InvalidURL, ConnectError, "the URL cannot be used"),
+    (aiohttp.NonHttpUrlClientError, ConnectError, "the URL cannot be used"),
+    # ----
+    (TimeoutError, RequestTimeoutError, "no complete answer within the time allowed"),
+    (aiohttp.ServerDisconnectedError, DisconnectedError, "the server closed the connection without an answer"),
+    (aiohttp.ClientPayloadError, DisconnectedError, "the answer broke off before its end"),
+    (aiohttp.ClientResponseError, DisconnectedError, "the answer was not readable as HTTP"),
+    (aiohttp.ClientConnectionError, DisconnectedError, "the connection was lost"),
+    (aiohttp.ClientError, TransportError, "the exchange failed"),
+    (OSError, DisconnectedError, "the connection was lost"),
+)
+
+
+def transport_error(error: BaseException) -> TransportError:
+    """Translate an error of aiohttp.
+
+    Only the kind and the operating system's own words are kept: aiohttp's messages may quote the URL,
+    and its attributes the headers, signature included.
+    """
+    for kind, ours, words in _KINDS:
+        if isinstance(error, kind):
+            detail = error.strerror if isinstance(error, OSError) and error.errno and error.strerror else None
+            return ours(f"{words} ({type(error).__name__}{f': {detail}' if detail else ''})")
+    raise TypeError(f"not an error of the transport: {type(error).__name__}")
+
+
+class AiohttpTransport:
+    """Exchanges requests over one aiohttp session, made on first use in the running loop.
+
+    A session that the caller passes in is used but never closed. Its client middlewares are not run:
+    one that changed a request would break its signature.
+    """
+
+    def __init__(self, settings: Settings, user_agent: str, session: aiohttp.ClientSession | None = None) -> None:
+        self._settings = settings
+        self._user_agent = user_agent
+        self._session = session
+        self._owns_session = session is None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+
+    async def exchange(self, request: SignedRequest, timeout: Timeout) -> Response:  # noqa: ASYNC109 - aiohttp keeps it
+        """Send one request, once, and read the whole answer.
+
+        Raises:
+            TransportError: In its several kinds; ``maybe_sent`` says whether the request may have arrived.
+            ConfigurationError: The client is closed, or in use by another event loop.
+        """
+        session = self._open()
+        failure: TransportError
+        try:
+            async with session.request(
+                request.http_method,
+                URL(request.url, encoded=True),
+                headers={"User-Agent": self._user_agent, **request.headers},
+                data=request.body,
+                allow_redirects=False,
+                raise_for_status=False,
+                auto_decompress=True,
+                timeout=_client_timeout(timeout),
+                middlewares=(_no_redelivery,),
+            ) as response:
+                body = await self._read(response)
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                return Response(response.status, headers, body)
+        except _ConnectionLostError as error:
+            failure = transport_error(error.cause)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            failure = transport_error(error)
+        except UnicodeError:
+            # The DNS resolver's codec refuses some host names this way.
+            failure = ConnectError("the host name could not be resolved")
+        # Raised out here, so that aiohttp's error, which knows the headers, is not its context.
+        raise failure
+
+    async def aclose(self) -> None:
+        """Close the aiohttp session if it is ours. May be called twice."""
+        self._closed = True
+        if self._owns_session and self._session is not None:
+            await self._session.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        loop = asyncio.get_running_loop()
+        if self._closed:
+            raise ConfigurationError("the client is closed")
+        if self._loop is None:
+            self._loop = loop
+        elif self._loop is not loop:
+            raise ConfigurationError("the client belongs to another event loop; make one client per loop")
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._settings.max_connections),
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return self._session
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        limit = self._settings.max_response_bytes
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in response.content.iter_chunked(64 * 1024):
+            size += len(chunk)
+            if size > limit:
+                response.close()
+                raise ResponseTooLargeError(f"the answer is larger than {limit} bytes")
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+
+def _client_timeout(timeout: Timeout) -> aiohttp.ClientTimeout:
+    # Getting a connection ends before the total does. A total that runs out therefore always means
+    # that the request may have left, and a connect timeout always means that it has not.
+    connect = timeout.connect if timeout.total is None else min(timeout.connect, timeout.total * 0.9)
+    return aiohttp.ClientTimeout(total=timeout.total, connect=connect, sock_read=timeout.read, ceil_threshold=3600)

@@ -1,0 +1,167 @@
+"""Whether a lane may send: pauses, a circuit breaker and suspension as one value with behaviour."""
+
+from __future__ import annotations
+
+import enum
+import math
+import random
+from collections import deque
+from datetime import UTC, datetime
+
+from attrs import frozen
+
+from ..clock import Clock
+
+FAILURES_TO_OPEN = 5
+"""Failures in a row, over all requests of the lane, that open its circuit."""
+
+BACKOFF_BASE = 0.25
+BACKOFF_CAP = 30.0
+"""Seconds."""
+
+AUTH_BACKOFF_BASE = 60.0
+AUTH_BACKOFF_CAP = 3600.0
+"""Seconds; a wrong secret doesn't heal by itself."""
+
+
+class TroubleKind(enum.Enum):
+    """What a person should look at."""
+
+    AUTHENTICATION = "authentication"
+    SUSPENDED = "suspended"
+    UNAVAILABLE = "unavailable"
+
+
+@frozen
+class Trouble:
+    """Why a lane, or one of its users, doesn't get on.
+
+    Attributes:
+        kind: Its sort.
+        message: What happened and what to do, for people.
+        user_id: The one user it concerns; None for the whole lane.
+        since: When it began.
+    """
+
+    kind: TroubleKind
+    message: str
+    user_id: str | None
+    since: datetime
+
+
+def backoff(failures: int, rng: random.Random) -> float:
+    """Return seconds to wait after so many failures in a row: full jitter below a doubling bound."""
+    return rng.uniform(0, min(BACKOFF_CAP, BACKOFF_BASE * 2 ** min(failures, 30)))
+
+
+def auth_backoff(failures: int) -> float:
+    """Return seconds until a signer who was refused so many times in a row is tried again."""
+    return float(min(AUTH_BACKOFF_CAP, AUTH_BACKOFF_BASE * 2 ** min(failures, 30)))
+
+
+class Gate:
+    """Stands before every request of one lane."""
+
+    def __init__(self, clock: Clock, rng: random.Random, *, poison_share: float, poison_window: int) -> None:
+        self._clock = clock
+        self._rng = rng
+        self._opens_at = -math.inf
+        self._failures = 0
+        self._refusals = 0
+        self._under_way = 0
+        self._fates: deque[tuple[int, bool]] = deque()
+        self._window = poison_window
+        self._counted = self._buried = 0
+        self._tolerated = poison_share * poison_window
+        self.trouble: Trouble | None = None
+
+    @property
+    def wait(self) -> float:
+        """Seconds until a request may go; infinite while suspended, or while a failing service is being probed."""
+        if self.suspended or (self.circuit_open and self._under_way):
+            return math.inf
+        return max(0.0, self._opens_at - self._clock.monotonic())
+
+    @property
+    def suspended(self) -> bool:
+        """Nothing goes out until :meth:`resume`."""
+        return self.trouble is not None and self.trouble.kind is TroubleKind.SUSPENDED
+
+    @property
+    def stuck(self) -> bool:
+        """Waiting longer would not help: a person has to act."""
+        return self.trouble is not None and self.trouble.kind is not TroubleKind.UNAVAILABLE
+
+    @property
+    def circuit_open(self) -> bool:
+        """The last requests all failed; the next one is a probe."""
+        return self._failures >= FAILURES_TO_OPEN
+
+    def sending(self) -> None:
+        """A request goes out now."""
+        self._under_way += 1
+
+    def finished(self) -> None:
+        """A request has come to its end, whatever that was."""
+        self._under_way -= 1
+
+    def answered(self) -> None:
+        """The service is there and has said something sensible, be it yes or no."""
+        self._failures = 0
+
+    def succeeded(self) -> None:
+        """The service has accepted a batch."""
+        self.answered()
+        self._refusals = 0
+        if not self.suspended:
+            self.trouble = None
+
+    def failed(self, reason: str, wait: float | None) -> float:
+        """The service failed; returns the seconds after which the same batch may be tried again."""
+        self._failures += 1
+        pause = max(backoff(self._failures, self._rng), wait or 0.0)
+        if self.circuit_open or wait:
+            self.pause(pause)
+        if self.circuit_open and self.trouble is None:
+            self._report(TroubleKind.UNAVAILABLE, f"the service is failing; trying again now and then: {reason}")
+        return pause
+
+    def pause(self, seconds: float) -> None:
+        """Send nothing for a while; an earlier, longer pause stays."""
+        self._opens_at = max(self._opens_at, self._clock.monotonic() + seconds)
+
+    def refused_signer(self, reason: str) -> None:
+        """The partner itself was not accepted."""
+        self.pause(auth_backoff(self._refusals))
+        self._refusals += 1
+        self._report(TroubleKind.AUTHENTICATION, f"the lane waits for a person: {reason}")
+
+    def suspend(self, reason: str) -> None:
+        """Send nothing until :meth:`resume`."""
+        self._report(TroubleKind.SUSPENDED, f"suspended until resumed: {reason}")
+
+    def resume(self) -> None:
+        """Forget pauses, failures and suspension."""
+        self._opens_at = -math.inf
+        self._failures = self._refusals = self._counted = self._buried = 0
+        self._fates.clear()
+        self.trouble = None
+
+    def count_fates(self, *, delivered: int = 0, buried: int = 0) -> bool:
+        """Note what became of logs; True if so many were buried that the lane should suspend itself."""
+        for number, bad in ((delivered, False), (buried, True)):
+            if number:
+                self._fates.append((number, bad))
+                self._counted += number
+                self._buried += number * bad
+        while (excess := self._counted - self._window) > 0:
+            number, bad = self._fates.popleft()
+            gone = min(excess, number)
+            self._counted -= gone
+            self._buried -= gone * bad
+            if gone < number:
+                self._fates.appendleft((number - gone, bad))
+        return self._buried > self._tolerated
+
+    def _report(self, kind: TroubleKind, message: str) -> None:
+        self.trouble = Trouble(kind, message, None, datetime.fromtimestamp(self._clock.time(), UTC))

@@ -1,0 +1,194 @@
+"""The memory spool: as fast as it gets, and gone with the process."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from attrs import define
+
+from ..clock import Clock
+from ..errors import ShipperError
+from ..models import LogKind
+from .backlog import Backlog, Queue
+from .capacity import Capacity
+from .records import Counts, DeadLetter, Fate, Lease, Receipt, Record
+from .rules import LaneRules
+
+
+@define(eq=False)
+class _Away:
+    """The unsettled part of a lease."""
+
+    queue: Queue
+    unsettled: tuple[Record, ...]
+    returned: list[Record]
+    delay: float = 0.0
+    blame: bool = False
+
+
+class MemorySpool:
+    """Implements :class:`~sevendigital_async.shipping.spool.Spool` in memory.
+
+    Args:
+        max_logs: Records held at the most: waiting, in flight, held, and buried ones that no hook has taken.
+        max_bytes: The same in bytes of their wire form.
+    """
+
+    def __init__(self, *, max_logs: int = 50_000, max_bytes: int = 64 * 1024 * 1024) -> None:
+        self._capacity = Capacity(logs=max_logs, size=max_bytes)
+        self._backlogs: dict[LogKind, Backlog] = {}
+        self._counts: dict[LogKind, Counter[str]] = {kind: Counter() for kind in LogKind}
+        self._leases: dict[Lease, _Away] = {}
+        self._sequence = 0
+        self._letters: dict[int, DeadLetter] = {}
+        self._held: list[tuple[LogKind, Record]] = []
+
+    async def open(self, rules: Mapping[LogKind, LaneRules], clock: Clock, wake: Callable[[LogKind], None]) -> None:
+        """Make ready."""
+        self._clock = clock
+        self._wake = wake
+        self._backlogs = {kind: Backlog(rules[kind]) for kind in LogKind}
+
+    def append_nowait(self, kind: LogKind, records: Sequence[Record]) -> None:
+        """Accept all or none, at once."""
+        self._capacity.reserve_nowait(len(records), _size(records))
+        self._add(kind, records)
+
+    async def append(self, kind: LogKind, records: Sequence[Record]) -> None:
+        """Accept all or none, waiting for room."""
+        await self._capacity.reserve(len(records), _size(records))
+        self._add(kind, records)
+
+    def refuse(self, error: ShipperError) -> None:
+        """Accept nothing from now on."""
+        self._capacity.refuse(error)
+
+    async def due_in(self, kind: LogKind, *, flush: bool) -> float | None:
+        """Seconds until a lease may succeed."""
+        return self._backlogs[kind].due_in(self._clock.monotonic(), flush=flush)
+
+    async def lease(self, kind: LogKind, *, flush: bool) -> Lease | None:
+        """Hand out the next due batch."""
+        taken = self._backlogs[kind].take(self._clock.monotonic(), flush=flush)
+        if taken is None:
+            return None
+        queue, records = taken
+        lease = Lease(kind, queue.name, tuple(records), queue.attempt)
+        self._leases[lease] = _Away(queue, lease.records, [])
+        self._move(kind, "waiting", "in_flight", len(records))
+        return lease
+
+    async def intent(self, lease: Lease, records: Sequence[Record], request_id: str) -> None:  # noqa: ARG002 - for journals
+        """Remember what is about to be sent."""
+        lease.sending = tuple(records)
+
+    async def ack(self, lease: Lease, records: Sequence[Record], receipt: Receipt) -> None:  # noqa: ARG002 - for journals
+        """Let go of delivered records."""
+        self._move(lease.kind, "in_flight", "delivered", len(records))
+        self._capacity.free(len(records), _size(records))
+        self._leases[lease].queue.attempt = 0
+        self._settle(lease, records)
+
+    async def release(self, lease: Lease, records: Sequence[Record], *, delay: float = 0.0, blame: bool = True) -> None:
+        """Give records back."""
+        self._give_back(lease, records, delay, blame=blame)
+
+    async def bury(self, lease: Lease, letters: Sequence[tuple[Record, DeadLetter]]) -> None:
+        """Set records aside; they keep their room until a hook has taken them."""
+        for _, letter in letters:
+            self._letters[id(letter)] = letter
+        self._move(lease.kind, "in_flight", "buried", len(letters))
+        self._settle(lease, [record for record, _ in letters])
+
+    async def doubt(self, lease: Lease, records: Sequence[Record], fate: Fate, *, delay: float = 0.0) -> None:
+        """Mark records as possibly delivered."""
+        self._counts[lease.kind]["in_doubt"] += sum(not record.in_doubt for record in records)
+        for record in records:
+            record.in_doubt = True
+        if fate is Fate.HOLD:
+            self._held.extend((lease.kind, record) for record in records)
+            self._move(lease.kind, "in_flight", "held", len(records))
+            self._settle(lease, records)
+        elif fate is Fate.RESEND:
+            self._give_back(lease, records, delay, blame=True)
+
+    async def abandon(self, lease: Lease, fate: Fate) -> None:
+        """Settle what is left of a lease: what was being sent is in doubt, the rest goes back."""
+        away = self._leases.get(lease)
+        if away is None:
+            return
+        sending = set(lease.sending)
+        doubtful = [record for record in away.unsettled if record in sending]
+        certain = [record for record in away.unsettled if record not in sending]
+        if doubtful:
+            await self.doubt(lease, doubtful, fate)
+        if certain:
+            await self.release(lease, certain, blame=False)
+
+    def handed_over(self, letters: Sequence[DeadLetter]) -> None:
+        """Let go of letters that a hook has taken."""
+        for letter in letters:
+            if self._letters.pop(id(letter), None):
+                self._capacity.free(1, len(letter.body))
+
+    async def counts(self, kind: LogKind) -> Counts:
+        """Say where the plays of a kind are."""
+        return Counts(**self._counts[kind])
+
+    def undelivered(self, kind: LogKind) -> Iterator[Record]:
+        """Iterate over what waits or is held, so that a caller can keep it when the process ends."""
+        yield from self._backlogs[kind]
+        yield from (record for held_kind, record in self._held if held_kind is kind)
+
+    def dead_letters(self) -> Iterator[DeadLetter]:
+        """Iterate over the buried records that no hook has taken."""
+        yield from list(self._letters.values())
+
+    async def aclose(self) -> None:
+        """Nothing is open here; what is waiting stays readable."""
+
+    def _add(self, kind: LogKind, records: Sequence[Record]) -> None:
+        backlog, now, sequence = self._backlogs[kind], self._clock.monotonic(), self._sequence
+        due_earlier = False
+        for record in records:
+            sequence += 1
+            record.sequence = sequence
+            record.put_at = now
+            due_earlier |= backlog.add(record)
+        self._sequence = sequence
+        counts = self._counts[kind]
+        counts["put"] += len(records)
+        counts["waiting"] += len(records)
+        if due_earlier:
+            self._wake(kind)
+
+    def _give_back(self, lease: Lease, records: Sequence[Record], delay: float, *, blame: bool) -> None:
+        away = self._leases[lease]
+        away.returned.extend(records)
+        away.delay = max(away.delay, delay)
+        away.blame |= blame and bool(records)
+        self._move(lease.kind, "in_flight", "waiting", len(records))
+        self._settle(lease, records)
+
+    def _settle(self, lease: Lease, records: Sequence[Record]) -> None:
+        away = self._leases[lease]
+        gone = set(records)
+        away.unsettled = tuple(record for record in away.unsettled if record not in gone)
+        lease.sending = tuple(record for record in lease.sending if record not in gone)
+        if away.unsettled:
+            return
+        del self._leases[lease]
+        away.queue.attempt += away.blame
+        away.returned.sort(key=lambda record: record.sequence)
+        self._backlogs[lease.kind].give_back(away.queue, away.returned, self._clock.monotonic(), delay=away.delay)
+        self._wake(lease.kind)
+
+    def _move(self, kind: LogKind, source: str, target: str, number: int) -> None:
+        counts = self._counts[kind]
+        counts[source] -= number
+        counts[target] += number
+
+
+def _size(records: Sequence[Record]) -> int:
+    return sum(len(record.body) for record in records)

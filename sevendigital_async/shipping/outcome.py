@@ -1,0 +1,140 @@
+"""What the end of one request means for the plays in it. A table, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import field, frozen
+
+from ..errors import (
+    APIError,
+    AuthenticationError,
+    ClockSkewError,
+    ConnectError,
+    ItemError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+    SevenDigitalError,
+    TransportError,
+)
+
+REFUSING_STATUSES = frozenset({400, 413, 422})
+
+
+@frozen
+class Delivered:
+    """Accepted, all of it.
+
+    Attributes:
+        request_id: Ours, of the request.
+    """
+
+    request_id: str
+
+
+@frozen
+class Refused:
+    """Some or all of the batch is unfit.
+
+    Attributes:
+        reason: The service's words.
+        code: The service's error code.
+        items: What it said about single logs, by position.
+    """
+
+    reason: str
+    code: int | None = None
+    items: Mapping[int, ItemError] = field(factory=dict)
+
+
+@frozen
+class Throttled:
+    """Too much; ``wait`` seconds were asked for, if any."""
+
+    reason: str
+    wait: float | None = None
+
+
+@frozen
+class Unauthorised:
+    """The signer was not accepted."""
+
+    reason: str
+
+
+@frozen
+class Misdirected:
+    """The request itself is wrong, whoever signs and whatever is in it: a person has to look."""
+
+    reason: str
+
+
+@frozen
+class Unavailable:
+    """The service failed or could not be reached.
+
+    Attributes:
+        reason: What happened.
+        reached: The request arrived, so that a part of it may have been saved.
+        wait: Seconds that the service asked for, if any.
+    """
+
+    reason: str
+    reached: bool
+    wait: float | None = None
+
+
+@frozen
+class Lost:
+    """The answer was lost after sending: nobody knows."""
+
+    reason: str
+
+
+@frozen
+class OutOfStep:
+    """The clock was off; the client has learned by how much."""
+
+    reason: str
+
+
+Outcome = Delivered | Refused | Throttled | Unauthorised | Misdirected | Unavailable | Lost | OutOfStep
+
+
+def outcome_of(error: SevenDigitalError, size: int) -> Outcome:  # noqa: C901, PLR0911 - a table, row by row
+    """Say what an error means for a batch of ``size`` logs."""
+    reason = str(error)
+    match error:
+        case ClockSkewError():
+            return OutOfStep(reason)
+        case AuthenticationError():
+            return Unauthorised(f"consumer key, secret or user token not accepted: {reason}")
+        case PermissionDeniedError():
+            return Unauthorised(f"this key or user may not report plays: {reason}")
+        case RateLimitError():
+            wait = error.retry_after
+            if wait is None and error.rate_limit is not None:
+                wait = error.rate_limit.wait or None
+            return Throttled(reason, wait)
+        case ServerError():
+            return Unavailable(reason, reached=True, wait=error.retry_after)
+        case APIError(status=status) if status in REFUSING_STATUSES or error.errors:
+            return Refused(reason, error.code, _by_position(error.errors, size))
+        case ConnectError():
+            return Unavailable(reason, reached=False)
+        case TransportError(maybe_sent=True):
+            return Lost(reason)
+        case TransportError():
+            return Unavailable(reason, reached=False)
+        case _:
+            return Misdirected(reason)
+
+
+def _by_position(errors: tuple[ItemError, ...], size: int) -> Mapping[int, ItemError]:
+    """Index the errors; nothing if a position is missing, repeated or out of range, for then none can be trusted."""
+    positions = [error.index for error in errors]
+    sound = all(position is not None and 0 <= position < size for position in positions)
+    if not sound or len(set(positions)) != len(positions):
+        return {}
+    return {error.index: error for error in errors if error.index is not None}

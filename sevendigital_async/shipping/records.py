@@ -1,0 +1,145 @@
+"""The values that pass between shipper, lanes and spools."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+
+from attrs import define, field, frozen
+
+from ..models import LogKind, StreamLog
+
+SHARED = ""
+"""The queue of plays that the partner signs; they may travel together, whoever played."""
+
+
+@define(eq=False)
+class Record:
+    """One accepted play.
+
+    Attributes:
+        body: The play as it goes over the wire.
+        queue: The user who signs, or ``SHARED``; never a token.
+        played_at: Seconds since the epoch.
+        sequence: Order of acceptance, given by the spool.
+        put_at: Seconds on the spool's monotonic clock.
+        in_doubt: It may have reached the service already.
+    """
+
+    body: bytes
+    queue: str
+    played_at: float
+    sequence: int = 0
+    put_at: float = 0.0
+    in_doubt: bool = False
+
+
+@define(eq=False)
+class Lease:
+    """Records handed to a lane: one batch, one signer.
+
+    Attributes:
+        kind: Of the records.
+        queue: Whose records these are.
+        records: In order of acceptance.
+        attempt: How often this queue's head has failed in a row, for the back-off.
+        sending: The records of an intent that has no outcome yet.
+        key: The spool's own name for the lease.
+    """
+
+    kind: LogKind
+    queue: str
+    records: tuple[Record, ...] = field(repr=False)
+    attempt: int = 0
+    sending: tuple[Record, ...] = field(default=(), repr=False)
+    key: object = field(default=None, repr=False)
+
+
+class Fate(enum.Enum):
+    """What becomes of records whose delivery nobody can vouch for."""
+
+    RESEND = "resend"
+    HOLD = "hold"
+    KEEP = "keep"
+    """Stay in the lease: they are about to be sent again by the same lane."""
+
+
+@frozen
+class Receipt:
+    """Proof of one accepted request.
+
+    Attributes:
+        request_id: Ours, unique to the request.
+        delivered_at: When the answer had been read.
+    """
+
+    request_id: str
+    delivered_at: datetime
+
+
+@frozen
+class Delivery:
+    """A batch that the service accepted; given to ``on_delivered``.
+
+    Attributes:
+        kind: Of the logs.
+        user_id: Who signed beside the partner, or None.
+        logs: As they went over the wire, one JSON object each.
+        in_doubt: How many of them may have reached the service before.
+        receipt: When and in which request.
+    """
+
+    kind: LogKind
+    user_id: str | None
+    logs: tuple[bytes, ...] = field(repr=False)
+    in_doubt: int
+    receipt: Receipt
+
+
+@frozen
+class DeadLetter:
+    """A play that was set aside for good; given to ``on_dead_letter``.
+
+    Attributes:
+        kind: Of the play.
+        body: The play as it went over the wire.
+        reason: Why, in the service's words where it gave any.
+        code: The service's error code, if it gave one.
+        buried_at: When.
+        in_doubt: It may have reached the service all the same.
+    """
+
+    kind: LogKind
+    body: bytes = field(repr=False)
+    reason: str
+    code: int | None
+    buried_at: datetime
+    in_doubt: bool
+
+    @property
+    def log(self) -> StreamLog:
+        """The play as it was put."""
+        return StreamLog.decode(self.body)
+
+
+@frozen
+class Counts:
+    """Where the plays of one kind are; ``put`` is always the sum of the others but ``in_doubt``.
+
+    Attributes:
+        put: Accepted since the spool was made.
+        delivered: Accepted by the service.
+        waiting: To be sent.
+        in_flight: Leased to a lane.
+        buried: Set aside for good, each with its reason.
+        held: In doubt, waiting for a person.
+        in_doubt: How many were ever sent without a certain outcome, wherever they are now.
+    """
+
+    put: int = 0
+    delivered: int = 0
+    waiting: int = 0
+    in_flight: int = 0
+    buried: int = 0
+    held: int = 0
+    in_doubt: int = 0

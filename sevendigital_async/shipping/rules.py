@@ -1,0 +1,82 @@
+"""What each kind of play allows: the documented limits and our own habits within them."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import evolve, frozen
+
+from ..errors import ConfigurationError
+from ..models import LogKind
+
+
+class Atomicity(enum.Enum):
+    """Whether a refused batch was saved in part.
+
+    Unless it surely was not, what is sent again after a refusal is marked as a possible double.
+    """
+
+    ALL_OR_NOTHING = "all or nothing"
+    PARTIAL = "partial"
+    UNKNOWN = "unknown"
+
+
+@frozen(kw_only=True)
+class LaneRules:
+    """How plays of one kind are sent.
+
+    Attributes:
+        max_count: Logs in one request, at the most.
+        max_bytes: Bytes of the logs in one request, at the most.
+        linger: Seconds that an incomplete batch waits for company.
+        concurrency: Requests on their way at the same time.
+        signed_by_user: The play's user signs, where a token is known; a request then holds one user's plays.
+        atomicity: What a refusal says about the rest of the batch.
+        poison_share: The lane suspends itself when more than this share of its last ``poison_window`` logs was
+            refused for good, because that is a schema error or an outage, not poison.
+        poison_window: See ``poison_share``; logs.
+    """
+
+    max_count: int
+    max_bytes: int = 1_000_000
+    linger: float = 5.0
+    concurrency: int = 8
+    signed_by_user: bool = True
+    atomicity: Atomicity = Atomicity.UNKNOWN
+    poison_share: float = 0.5
+    poison_window: int = 1000
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse numbers that mean nothing."""
+        if min(self.max_count, self.max_bytes, self.concurrency, self.poison_window) < 1 or self.linger < 0:
+            raise ConfigurationError("lane rules need positive limits and a linger of zero or more seconds")
+
+
+DOCUMENTED: Mapping[LogKind, LaneRules] = {
+    LogKind.PREVIEW: LaneRules(max_count=500, concurrency=5, signed_by_user=False, atomicity=Atomicity.ALL_OR_NOTHING),
+    LogKind.CATALOGUE: LaneRules(max_count=500),
+    LogKind.SUBSCRIBER: LaneRules(max_count=20),
+}
+
+
+def lane_rules(changes: Mapping[LogKind, Mapping[str, Any]] | None = None) -> dict[LogKind, LaneRules]:
+    """Return the rules of all lanes, with some changed.
+
+    Args:
+        changes: By kind, the attributes of :class:`LaneRules` that differ, such as ``{"linger": 0.5}``.
+
+    Raises:
+        ConfigurationError: An unknown attribute, or a count above the documented limit.
+    """
+    rules = dict(DOCUMENTED)
+    for kind, values in (changes or {}).items():
+        lane = LogKind(kind)
+        try:
+            rules[lane] = evolve(DOCUMENTED[lane], **values)
+        except TypeError as error:
+            raise ConfigurationError(f"lane rules of {lane}: {error}") from None
+        if rules[lane].max_count > DOCUMENTED[lane].max_count:
+            raise ConfigurationError(f"{lane} takes at most {DOCUMENTED[lane].max_count} logs a request")
+    return rules

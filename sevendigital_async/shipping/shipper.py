@@ -1,0 +1,298 @@
+"""StreamLogShipper: accepts plays, sees them delivered, and says exactly what is where."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from ..clock import Clock, SystemClock
+from ..config import UserToken
+from ..errors import ConfigurationError, InvalidLogError, ShipperClosedError, ShipperFailedError
+from ..models import LogKind, StreamLog
+from .courier import PlayLogClient
+from .gate import Trouble
+from .hooks import Hook, Hooks
+from .lane import Lane
+from .memory import MemorySpool
+from .records import SHARED, DeadLetter, Delivery, Fate, Record
+from .rules import lane_rules
+from .spool import Spool
+from .statistics import LaneStatistics, Statistics
+
+UserTokens = Mapping[str, UserToken] | Callable[[str], Awaitable[UserToken | None]]
+
+PUTS_PER_BREATH = 500
+"""Plays accepted in a row before other tasks get their turn, so that a busy producer can't stall the loop."""
+
+
+class StreamLogShipper:
+    """Ships plays in batches within the documented limits; nothing accepted is lost, nothing doubled silently.
+
+    Use it as ``async with StreamLogShipper(client) as shipper:``; leaving the block delivers what can be delivered.
+
+    Args:
+        client: A ``SevenDigital`` client; it must outlive the shipper.
+        spool: Where accepted plays wait: None for memory, or a spool of your own.
+        user_tokens: Tokens of users, a mapping or an async function from user id to token or None. With it,
+            catalogue and subscriber plays are sent one user a request, signed by the user where there is a token;
+            without it the partner signs alone and users travel together.
+        in_doubt: What to do with plays whose answer was lost: ``"resend"`` risks a double, ``"hold"`` keeps them
+            for a person. Either way they are counted as in doubt.
+        lanes: Changes to the :class:`~sevendigital_async.shipping.rules.LaneRules` by kind, such as
+            ``{LogKind.SUBSCRIBER: {"linger": 30.0}}``.
+        on_delivered: Hears of each accepted batch; plain or async.
+        on_dead_letter: Hears of each play set aside for good, and takes it over from a memory spool; plain or async.
+        on_trouble: Hears, with the kind, what a person should look at.
+        close_timeout: Seconds that leaving the block may take.
+        clock: Time, for tests.
+    """
+
+    def __init__(
+        self,
+        client: PlayLogClient,
+        *,
+        spool: str | Spool | None = None,
+        user_tokens: UserTokens | None = None,
+        in_doubt: Literal["resend", "hold"] = "resend",
+        lanes: Mapping[LogKind, Mapping[str, Any]] | None = None,
+        on_delivered: Hook[Delivery] | None = None,
+        on_dead_letter: Hook[DeadLetter] | None = None,
+        on_trouble: Callable[[LogKind, Trouble], object] | None = None,
+        close_timeout: float = 30.0,
+        clock: Clock | None = None,
+    ) -> None:
+        self._courier = client.play_logs
+        self._clock = clock or SystemClock()
+        self._spool = _open_spool(spool)
+        self._user_tokens = user_tokens
+        self._rules = lane_rules(lanes)
+        self._close_timeout = close_timeout
+        self._changed = asyncio.Event()
+        self._failure: BaseException | None = None
+        self._runner: asyncio.Task[None] | None = None
+        self._closed = False
+        self._flushes = 0
+        self._puts = 0
+        self._separate = {kind: rules.signed_by_user and user_tokens is not None for kind, rules in self._rules.items()}
+        try:
+            fate = Fate(in_doubt)
+        except ValueError:
+            raise ConfigurationError('in_doubt is "resend" or "hold"') from None
+        hooks = Hooks(on_delivered, on_dead_letter, on_trouble)
+        rng = random.Random()  # noqa: S311 - jitter, not a secret
+        self._lanes = {
+            kind: Lane(
+                kind,
+                rules,
+                fate,
+                self._spool,
+                self._courier,
+                self._token_of,
+                hooks,
+                self._clock,
+                self._changed.set,
+                rng,
+            )
+            for kind, rules in self._rules.items()
+        }
+
+    # -- life cycle --
+
+    async def __aenter__(self) -> Self:
+        """Open the spool and start working."""
+        if self._runner is not None:
+            raise ConfigurationError("a shipper is started once")
+        await self._spool.open(self._rules, self._clock, lambda kind: self._lanes[kind].wake())
+        self._runner = asyncio.create_task(self._run(), name="StreamLogShipper")
+        self._runner.add_done_callback(self._stopped)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Deliver what can be delivered within ``close_timeout`` and stop.
+
+        Raises:
+            ShipperFailedError: A background task had died (unless the block itself raised).
+        """
+        statistics = await self.aclose(self._close_timeout)
+        if statistics.failure is not None and error is None:
+            raise self._failed()
+
+    async def aclose(self, timeout: float | None = None) -> Statistics:  # noqa: ASYNC109 - a budget, not a cancellation
+        """Accept nothing more, deliver what can be delivered, stop. What is left stays in the spool.
+
+        Args:
+            timeout: Seconds for delivering; ``close_timeout`` if left out.
+
+        Returns:
+            What is where; ``failure`` tells of a background task that died.
+        """
+        if self._runner is None:
+            self._closed = True
+            return await self.statistics()
+        self._spool.refuse(self._failed() if self._failure else ShipperClosedError("the shipper is closed"))
+        try:
+            if not self._closed:
+                self._closed = True
+                await self.flush(self._close_timeout if timeout is None else timeout)
+        finally:
+            self._runner.cancel()
+            await asyncio.wait([self._runner])
+            await self._spool.aclose()
+        return await self.statistics()
+
+    async def _run(self) -> None:
+        async with asyncio.TaskGroup() as lanes:
+            for lane in self._lanes.values():
+                lanes.create_task(lane.run(), name=f"{lane.kind.value} lane")
+
+    def _stopped(self, runner: asyncio.Task[None]) -> None:
+        if not runner.cancelled() and (failure := runner.exception()) is not None:
+            while isinstance(failure, BaseExceptionGroup) and len(failure.exceptions) == 1:
+                failure = failure.exceptions[0]
+            self._failure = failure
+            self._spool.refuse(self._failed())
+        self._changed.set()
+
+    def _failed(self) -> ShipperFailedError:
+        error = ShipperFailedError(f"a background task of the shipper died of {self._failure!r}; restart the shipper")
+        error.__cause__ = self._failure
+        return error
+
+    # -- plays in --
+
+    async def put(self, kind: LogKind, log: StreamLog) -> None:
+        """Accept one play, waiting for room if need be. When this returns, the play is the shipper's to deliver.
+
+        Raises:
+            InvalidLogError: The play is unfit and was not accepted; names the field.
+            ShipperClosedError: The shipper is closed.
+            ShipperFailedError: A background task died; the cause is chained.
+        """
+        await self._spool.append(kind, (self._record(kind, log, self._now()),))
+        self._puts += 1
+        if self._puts % PUTS_PER_BREATH == 0:
+            await asyncio.sleep(0)
+
+    def put_nowait(self, kind: LogKind, log: StreamLog) -> None:
+        """Accept one play without waiting; a durable spool writes it soon after.
+
+        Raises:
+            SpoolFullError: There is no room now; the play was not accepted.
+            InvalidLogError: As for :meth:`put`, and so on.
+        """
+        self._spool.append_nowait(kind, (self._record(kind, log, self._now()),))
+
+    async def put_many(self, kind: LogKind, logs: Iterable[StreamLog]) -> int:
+        """Accept several plays together: all of them, or none if one is unfit or the call is cancelled.
+
+        Args:
+            kind: Of all of them.
+            logs: No more than the spool can hold at once.
+
+        Returns:
+            How many were accepted.
+
+        Raises:
+            InvalidLogError: One is unfit, none was accepted; ``index`` says which.
+            SpoolFullError: They would not even fit an empty spool.
+            ShipperClosedError: The shipper is closed.
+            ShipperFailedError: A background task died.
+        """
+        records: list[Record] = []
+        now = self._now()
+        for index, log in enumerate(logs):
+            try:
+                records.append(self._record(kind, log, now))
+            except InvalidLogError as error:
+                raise InvalidLogError(f"log {index}: {error}", field=error.field, index=index) from None
+            if index % PUTS_PER_BREATH == PUTS_PER_BREATH - 1:
+                await asyncio.sleep(0)
+        if records:
+            await self._spool.append(kind, records)
+            await asyncio.sleep(0)
+        return len(records)
+
+    def _record(self, kind: LogKind, log: StreamLog, now: datetime) -> Record:
+        if self._runner is None:
+            raise ConfigurationError("the shipper is not started; use it as an async context manager")
+        if kind not in self._separate:
+            raise InvalidLogError(f"kind is one of {', '.join(LogKind)}, not {kind!r}", field="kind")
+        log.check(now)
+        queue = (log.user_id or SHARED) if self._separate[kind] else SHARED
+        return Record(self._courier.encode(kind, log), queue, log.timestamp.timestamp())
+
+    # -- plays out --
+
+    async def flush(self, timeout: float | None = None) -> Statistics:  # noqa: ASYNC109 - a budget, not a cancellation
+        """Send everything now, incomplete batches included, and wait until nothing is left or nothing moves.
+
+        Args:
+            timeout: Seconds to wait at the most; None for as long as there is hope. Plays that wait for a person
+                (a refused key, a suspended lane) don't keep it waiting.
+
+        Returns:
+            What is where; ``settled`` if everything has found its end.
+        """
+        give_up_at = None if timeout is None else self._clock.monotonic() + timeout
+        self._flushes += 1
+        self._set_flushing()
+        try:
+            while self._failure is None:
+                self._changed.clear()
+                if all([await lane.stalled() for lane in self._lanes.values()]):
+                    break
+                left = None if give_up_at is None else give_up_at - self._clock.monotonic()
+                if left is not None and left <= 0:
+                    break
+                await self._clock.wait(self._changed, left)
+        finally:
+            self._flushes -= 1
+            self._set_flushing()
+        return await self.statistics()
+
+    def _set_flushing(self) -> None:
+        for lane in self._lanes.values():
+            lane.flushing = self._flushes > 0
+            lane.wake()
+
+    def resume(self, kind: LogKind | None = None) -> None:
+        """Let lanes that were suspended, or wait after a refused key, try again at once.
+
+        Args:
+            kind: The one lane to resume; all of them if left out.
+        """
+        for lane in self._lanes.values() if kind is None else [self._lanes[kind]]:
+            lane.gate.resume()
+            lane.wake()
+
+    async def statistics(self) -> Statistics:
+        """Say what is where. The numbers of a kind always add up."""
+        lanes = {
+            kind: LaneStatistics(await self._spool.counts(kind), lane.requests, lane.largest_batch, lane.gate.trouble)
+            for kind, lane in self._lanes.items()
+        }
+        return Statistics(lanes, self._failure)
+
+    async def _token_of(self, user_id: str) -> UserToken | None:
+        if self._user_tokens is None or isinstance(self._user_tokens, Mapping):
+            return self._user_tokens.get(user_id) if self._user_tokens else None
+        return await self._user_tokens(user_id)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.time(), UTC)
+
+
+def _open_spool(spool: str | Spool | None) -> Spool:
+    if spool is None:
+        return MemorySpool()
+    if isinstance(spool, str):
+        raise ConfigurationError(
+            "only the memory spool exists in this version; leave `spool` out, or pass an object that keeps plays"
+        )
+    return spool

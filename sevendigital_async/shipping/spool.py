@@ -1,0 +1,118 @@
+"""The spool: what stands between ``put`` and the wire.
+
+Every record is in exactly one place: waiting, leased, delivered, buried or held. A lane takes a lease, declares its
+intent before the first byte leaves, and then settles every record of the lease in one of five ways::
+
+    append -> lease -> intent -> ack                    delivered
+                              -> release                back to waiting, surely not accepted
+                              -> bury                   set aside for good, with a reason
+                              -> doubt(RESEND | HOLD)   nobody knows: back to waiting, or held for a person
+                              -> abandon                what a crash does: intent without outcome is in doubt,
+                                                        everything else goes back to waiting
+
+Implementations may keep the records in memory, in a file or on a server; they all pass the same tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from ..clock import Clock
+from ..errors import ShipperError
+from ..models import LogKind
+from .records import Counts, DeadLetter, Fate, Lease, Receipt, Record
+from .rules import LaneRules
+
+
+class Spool(Protocol):
+    """Keeps accepted plays until their fate is known."""
+
+    async def open(self, rules: Mapping[LogKind, LaneRules], clock: Clock, wake: Callable[[LogKind], None]) -> None:
+        """Make ready; recover what an earlier owner left behind.
+
+        Args:
+            rules: What makes a batch complete, by kind.
+            clock: Time.
+            wake: To be called when a batch of a kind may have become due earlier than last said.
+        """
+        ...
+
+    def append_nowait(self, kind: LogKind, records: Sequence[Record]) -> None:
+        """Accept all of ``records`` or none. A durable spool writes them soon after.
+
+        Raises:
+            SpoolFullError: There is no room now.
+        """
+        ...
+
+    async def append(self, kind: LogKind, records: Sequence[Record]) -> None:
+        """Accept all of ``records`` or none, waiting for room; durable when it returns.
+
+        Cancelling it before it returns may leave the records accepted only if they are durable.
+
+        Raises:
+            SpoolFullError: The records would not even fit an empty spool.
+        """
+        ...
+
+    def refuse(self, error: ShipperError) -> None:
+        """Accept nothing from now on: appends, waiting ones too, raise ``error``."""
+        ...
+
+    async def due_in(self, kind: LogKind, *, flush: bool) -> float | None:
+        """Seconds until a lease may succeed, as far as is known now; None when there is nothing to wait for.
+
+        With ``flush`` incomplete batches need no company.
+        """
+        ...
+
+    async def lease(self, kind: LogKind, *, flush: bool) -> Lease | None:
+        """Hand out the next due batch: first in, first out within a queue, in rotation between queues.
+
+        A user's queue has one lease at a time. The shared queue may have several.
+        """
+        ...
+
+    async def intent(self, lease: Lease, records: Sequence[Record], request_id: str) -> None:
+        """Note that these records of the lease are about to be sent in one request; durable when it returns."""
+        ...
+
+    async def ack(self, lease: Lease, records: Sequence[Record], receipt: Receipt) -> None:
+        """The service has accepted these records."""
+        ...
+
+    async def release(self, lease: Lease, records: Sequence[Record], *, delay: float = 0.0, blame: bool = True) -> None:
+        """Give these records back, surely not accepted.
+
+        Args:
+            lease: Where they came from.
+            records: In order.
+            delay: Seconds for which their queue rests.
+            blame: Count it as a failed attempt.
+        """
+        ...
+
+    async def bury(self, lease: Lease, letters: Sequence[tuple[Record, DeadLetter]]) -> None:
+        """Set these records aside for good."""
+        ...
+
+    async def doubt(self, lease: Lease, records: Sequence[Record], fate: Fate, *, delay: float = 0.0) -> None:
+        """Mark these records as possibly delivered and decide their fate."""
+        ...
+
+    async def abandon(self, lease: Lease, fate: Fate) -> None:
+        """Settle whatever of the lease is not settled, as if the lane had died."""
+        ...
+
+    def handed_over(self, letters: Sequence[DeadLetter]) -> None:
+        """A hook has taken these letters; a spool that lives in memory need not keep them."""
+        ...
+
+    async def counts(self, kind: LogKind) -> Counts:
+        """Say where the plays of a kind are."""
+        ...
+
+    async def aclose(self) -> None:
+        """Stop; what is waiting stays waiting."""
+        ...

@@ -1,0 +1,96 @@
+"""What a shipper reports about itself: a snapshot that adds up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import astuple, field, frozen
+
+from ..models import LogKind
+from .gate import Trouble
+from .records import Counts
+
+
+@frozen
+class LaneStatistics:
+    """One kind of play.
+
+    Attributes:
+        counts: Where the plays are.
+        requests: Requests sent.
+        largest_batch: Logs in the largest of them.
+        trouble: What a person should look at, if anything.
+    """
+
+    counts: Counts
+    requests: int
+    largest_batch: int
+    trouble: Trouble | None
+
+
+@frozen
+class Statistics:
+    """A snapshot of a shipper; ``put = delivered + waiting + in_flight + buried + held``, by kind and in sum.
+
+    Attributes:
+        lanes: By kind.
+        failure: What a background task died of, if one did.
+    """
+
+    lanes: Mapping[LogKind, LaneStatistics]
+    failure: BaseException | None = field(default=None, eq=False)
+
+    @property
+    def total(self) -> Counts:
+        """The counts of all kinds together."""
+        return Counts(*map(sum, zip(*(astuple(lane.counts) for lane in self.lanes.values()), strict=True)))
+
+    @property
+    def put(self) -> int:
+        """Plays accepted."""
+        return self.total.put
+
+    @property
+    def delivered(self) -> int:
+        """Plays accepted by the service."""
+        return self.total.delivered
+
+    @property
+    def waiting(self) -> int:
+        """Plays to be sent."""
+        return self.total.waiting
+
+    @property
+    def in_flight(self) -> int:
+        """Plays leased to a lane."""
+        return self.total.in_flight
+
+    @property
+    def buried(self) -> int:
+        """Plays set aside for good."""
+        return self.total.buried
+
+    @property
+    def held(self) -> int:
+        """Plays in doubt, waiting for a person."""
+        return self.total.held
+
+    @property
+    def in_doubt(self) -> int:
+        """Plays ever sent without a certain outcome, wherever they are now."""
+        return self.total.in_doubt
+
+    @property
+    def requests(self) -> int:
+        """Requests sent, of all kinds."""
+        return sum(lane.requests for lane in self.lanes.values())
+
+    @property
+    def settled(self) -> bool:
+        """Nothing waits and nothing is on its way."""
+        return self.waiting == 0 and self.in_flight == 0
+
+    @property
+    def troubles(self) -> Mapping[LogKind, Trouble]:
+        """What a person should look at, by kind."""
+        return {kind: lane.trouble for kind, lane in self.lanes.items() if lane.trouble}

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sevendigital_async.models.scalars import UnfitError, boolean, count, day, decimal, moment, text, whole
+
+BRITISH_SUMMER = timezone(timedelta(hours=1))
+
+FITTING = [
+    (text, "abc", "abc"),
+    (text, "", ""),
+    (text, 12, "12"),
+    (text, 2**63, "9223372036854775808"),
+    (whole, 12, 12),
+    (whole, "12", 12),
+    (whole, " 012 ", 12),
+    (whole, "-3", -3),
+    (whole, 12.0, 12),
+    (decimal, 9.99, Decimal("9.99")),
+    (decimal, 0.1, Decimal("0.1")),
+    (decimal, 5, Decimal(5)),
+    (decimal, "1.790", Decimal("1.790")),
+    (decimal, " .5 ", Decimal("0.5")),
+    (decimal, "1e-2", Decimal("0.01")),
+    (decimal, 1e22, Decimal("1e22")),
+    (boolean, True, True),
+    (boolean, False, False),
+    (boolean, "True", True),
+    (boolean, "FALSE", False),
+    (boolean, " false ", False),
+    (boolean, 1, True),
+    (boolean, 0, False),
+    (boolean, "1", True),
+    (boolean, "0", False),
+    (moment, "2012-02-08T15:46:06Z", datetime(2012, 2, 8, 15, 46, 6, tzinfo=UTC)),
+    (moment, "2007-10-22T00:00:00+01:00", datetime(2007, 10, 22, tzinfo=BRITISH_SUMMER)),
+    (moment, "2012-02-08T15:46:06", datetime(2012, 2, 8, 15, 46, 6, tzinfo=UTC)),
+    (moment, "2012-02-08T15:46:06.5Z", datetime(2012, 2, 8, 15, 46, 6, 500_000, tzinfo=UTC)),
+    (moment, "2017-03-21T11:51:13.77Z", datetime(2017, 3, 21, 11, 51, 13, 770_000, tzinfo=UTC)),
+    (moment, "2012-02-08T15:46:06.1234567Z", datetime(2012, 2, 8, 15, 46, 6, 123_456, tzinfo=UTC)),
+    (moment, "2012-02-08T15:46:06.123456789+01:00", datetime(2012, 2, 8, 15, 46, 6, 123_456, tzinfo=BRITISH_SUMMER)),
+    (moment, "1969-09-26", datetime(1969, 9, 26, tzinfo=UTC)),
+    (moment, "0001-01-01T00:00:00", datetime(1, 1, 1, tzinfo=UTC)),
+    (day, "1969-09-26", date(1969, 9, 26)),
+    (day, "19690926", date(1969, 9, 26)),
+    (day, "2007-10-22T00:00:00+01:00", date(2007, 10, 22)),
+    (day, "2003-05-31T23:00:00Z", date(2003, 5, 31)),
+]
+
+UNFIT = [
+    *[(reader, value) for reader in (text, whole, decimal, boolean, moment, day) for value in (None, [], {}, [1])],
+    *[(text, value) for value in (True, False, 1.5, 1.0)],
+    *[
+        (whole, value)
+        for value in (True, False, "", "1.5", "x", "1_000", "\u0661\u0662", 1.5, float("inf"), float("nan"))
+    ],
+    (whole, "9" * 5000),
+    *[
+        (decimal, value)
+        for value in (True, "", "x", "NaN", "Infinity", "1_000", "1,5", "\u0661", "£5", "1e9999", "9" * 5000)
+    ],
+    *[(decimal, value) for value in (float("inf"), float("-inf"), float("nan"))],
+    *[(boolean, value) for value in ("", "yes", "t", 2, -1, 1.0, 0.0)],
+    *[(moment, value) for value in ("", "yesterday", "2012-13-01", "2012-02-30T00:00:00Z", 1328715966, 1.5, True)],
+    *[(day, value) for value in ("", "soon", "1969-02-30", 19690926, True)],
+]
+
+
+@pytest.mark.parametrize(("reader", "value", "expected"), FITTING)
+def test_what_fits_is_read(reader, value, expected):
+    read = reader(value)
+    assert read == expected
+    assert type(read) is type(expected)
+
+
+@pytest.mark.parametrize(("reader", "value"), UNFIT)
+def test_what_does_not_fit_is_refused_without_showing_it(reader, value):
+    with pytest.raises(UnfitError) as caught:
+        reader(value)
+    assert str(caught.value).startswith("is ")
+    if isinstance(value, str) and len(value) > 3:
+        assert value not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["2007-10-22T00:00:00", "2007-10-22T00:00:00Z", "2007-10-22"])
+def test_times_are_always_aware(value):
+    assert moment(value).utcoffset() is not None
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=2, min_value=-(10**9), max_value=10**9))
+def test_money_survives_as_text_and_as_a_number(amount):
+    assert decimal(str(amount)) == amount
+    assert decimal(float(amount)) == amount
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e40, max_value=1e40))
+def test_floats_stand_for_the_decimal_that_denotes_them(number):
+    assert float(decimal(number)) == number
+
+
+@given(st.datetimes(timezones=st.sampled_from([UTC, BRITISH_SUMMER])))
+def test_times_survive(time):
+    assert moment(time.isoformat()) == time
+
+
+@given(
+    st.sampled_from([text, whole, decimal, boolean, moment, day]),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers()),
+)
+def test_a_reader_returns_its_type_or_refuses(reader, value):
+    wanted = {text: str, whole: int, decimal: Decimal, boolean: bool, moment: datetime, day: date}[reader]
+    try:
+        read = reader(value)
+    except UnfitError:
+        return
+    assert type(read) is wanted
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(3, 3), ("3", 3), (3.0, 3), (0, 0), (-1, None), (True, None), (None, None), ("x", None), ([], None), ({}, None)],
+)
+def test_counts_are_read_leniently(value, expected):
+    assert count(value) == expected
