@@ -10,8 +10,19 @@ from pathlib import Path
 import attrs
 import pytest
 
-from sevendigital_async.models import Artist, Download, Format, Label, Licensor, Package, Price, Release, ServiceStatus
-from sevendigital_async.models import Streaming, Track
+from sevendigital_async.models import (
+    Artist,
+    Download,
+    Format,
+    Label,
+    Licensor,
+    Package,
+    Price,
+    Release,
+    ServiceStatus,
+    Streaming,
+    Track,
+)
 from sevendigital_async.models.converter import structure
 from sevendigital_async.models.wire import noun, wire_names
 from sevendigital_async.session.document import Kind, parse
@@ -69,8 +80,7 @@ def test_every_real_payload_decodes_with_no_field_lost(name):
     for payload in payloads((SPEC / name).read_text()):
         for key, thing in things(payload):
             model = PARTS[key]
-            is_wrapper = key in thing or thing.get("id") is None and model in {Artist, Release, Track, Format, Package}
-            if is_wrapper:
+            if key in thing or ("id" not in thing and "id" in attrs.fields_dict(model)):
                 continue
             value = structure(thing, model)
             assert not unknown_names(model, thing)

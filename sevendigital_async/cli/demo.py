@@ -14,14 +14,15 @@ from typing import Annotated, Any
 
 import orjson
 import typer
-from attrs import asdict, define, field, frozen
+from attrs import define, field
 
 from ..client import SevenDigital
 from ..errors import ShipperError
 from ..models import LogKind, StreamLog
 from ..sandbox import Sandbox
 from ..shipping import Statistics, StreamLogShipper
-from .display import Display, Gauge, display_on, rendered, table
+from .account import Account, Records, account_of
+from .display import Display, Gauge, display_on
 from .exits import ExitCode
 from .output import complain, say
 from .plays import USERS, plausible_plays, split
@@ -49,13 +50,13 @@ GROUP = 500
 REFRESH = 0.1
 LINE_EVERY = 1.0
 
-Records = Counter[tuple[LogKind, bytes]]
-
 
 def demo(
     *,
     plays: Annotated[int, typer.Option(min=0, help="How many, of all kinds together.")] = 10_000,
-    seed: Annotated[int | None, typer.Option(help="The same seed makes the same plays.", show_default="by chance")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="The same seed makes the same plays.", show_default="by chance")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the account as one JSON object.")] = False,
 ) -> None:
     """Ship and compare."""
@@ -64,83 +65,8 @@ def demo(
     except ShipperError as error:
         complain(str(error))
         raise typer.Exit(ExitCode.REJECTED) from None
-    say(orjson.dumps(account.as_json()).decode() if json else account.as_text())
+    say(orjson.dumps(account.as_json()).decode() if json else account.as_text(sys.stdout))
     raise typer.Exit(ExitCode.DONE if account.equal else ExitCode.REJECTED)
-
-
-@frozen
-class KindAccount:
-    """What became of the plays of one kind, or of all; numbers of the shipper, but for the sandbox's last two."""
-
-    sent: int
-    delivered: int
-    buried: int
-    in_doubt: int
-    requests: int
-    largest_batch: int
-    busiest_second: int
-    limit: int | None
-
-
-@frozen
-class Account:
-    """How a demo ended.
-
-    Attributes:
-        kinds: By kind.
-        missing: Plays that were put and not received.
-        surplus: Plays that were received and not put, or more often than put.
-        seconds: From the first put to the last answer.
-    """
-
-    kinds: Mapping[LogKind, KindAccount]
-    missing: int
-    surplus: int
-    seconds: float
-
-    @property
-    def equal(self) -> bool:
-        """What arrived is what was put."""
-        return not self.missing and not self.surplus
-
-    @property
-    def sent(self) -> int:
-        """Plays put."""
-        return sum(kind.sent for kind in self.kinds.values())
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the account as a tree."""
-        return {
-            "kinds": {kind.value: asdict(account) for kind, account in self.kinds.items()},
-            "sent": self.sent,
-            "missing": self.missing,
-            "surplus": self.surplus,
-            "equal": self.equal,
-            "seconds": round(self.seconds, 3),
-        }
-
-    def as_text(self) -> str:
-        """Return the account as a table and a closing line."""
-        headings = ["kind", "sent", "delivered", "buried", "in doubt", "requests", "largest batch", "busiest second"]
-        rows = [[kind.value, *_cells(account)] for kind, account in self.kinds.items()]
-        summed = ("sent", "delivered", "buried", "in_doubt", "requests")
-        sums = [sum(getattr(account, name) for account in self.kinds.values()) for name in summed]
-        rows.append(["total", *(f"{number:,}" for number in sums), "", ""])
-        rate = self.sent / self.seconds if self.seconds else 0.0
-        closing = (
-            f"All accounted for: the sandbox received exactly the {self.sent:,} plays that were put, record for record."
-            if self.equal
-            else f"NOT EQUAL: {self.missing:,} plays that were put are missing at the sandbox, {self.surplus:,} are surplus."
-        )
-        shown = rendered(table("", headings, rows, last_apart=True), sys.stdout).lstrip("\n")
-        return f"{shown}\n\n{closing}\n{self.seconds:.1f} s, {rate:,.0f} plays/s"
-
-
-def _cells(account: KindAccount) -> list[str]:
-    numbers = (account.sent, account.delivered, account.buried, account.in_doubt, account.requests, account.largest_batch)
-    limit = "no limit" if account.limit is None else f"of {account.limit}"
-    separator = ", " if account.limit is None else " "
-    return [*(f"{number:,}" for number in numbers), f"{account.busiest_second}{separator}{limit}"]
 
 
 @define
@@ -186,12 +112,7 @@ async def _ship(planned: Mapping[LogKind, int], rng: random.Random) -> Account:
             seconds = time.monotonic() - started
             statistics = await shipper.aclose()
     received = Counter((log.kind, canonical(log.log)) for log in sandbox.received())
-    return Account(
-        _kind_accounts(statistics, sandbox.stats()),
-        missing=(run.put - received).total(),
-        surplus=(received - run.put).total(),
-        seconds=seconds,
-    )
+    return account_of(statistics, sandbox.stats(), put=run.put, received=received, seconds=seconds)
 
 
 def in_turns(planned: Mapping[LogKind, int], rng: random.Random) -> Iterator[tuple[LogKind, list[StreamLog]]]:
@@ -218,19 +139,3 @@ def gauges(planned: Mapping[LogKind, int], statistics: Statistics) -> list[Gauge
 def canonical(wire: Mapping[str, Any]) -> bytes:
     """Write a play so that equal plays are equal bytes."""
     return orjson.dumps(dict(wire), option=orjson.OPT_SORT_KEYS)
-
-
-def _kind_accounts(statistics: Statistics, stats: Mapping[str, Any]) -> dict[LogKind, KindAccount]:
-    return {
-        kind: KindAccount(
-            sent=lane.counts.put,
-            delivered=lane.counts.delivered,
-            buried=lane.counts.buried,
-            in_doubt=lane.counts.in_doubt,
-            requests=lane.requests,
-            largest_batch=lane.largest_batch,
-            busiest_second=stats["kinds"][kind.value]["busiest_second"],
-            limit=stats["limit"] if kind is LogKind.PREVIEW else None,
-        )
-        for kind, lane in statistics.lanes.items()
-    }

@@ -62,7 +62,9 @@ class Display(Protocol):
 
 def display_on(stream: TextIO | None, *, every: float) -> Display:
     """Return a live display for a terminal, and plain lines ``every`` so many seconds for anything else."""
-    return LiveDisplay(stream) if stream is not None and is_terminal(stream) else PlainDisplay(stream, every)
+    if stream is not None and is_terminal(stream):
+        return LiveDisplay(stream)
+    return PlainDisplay(stream, every)
 
 
 def is_terminal(stream: TextIO | None) -> bool:
@@ -146,16 +148,19 @@ class LiveDisplay:
             self._console.print(Text(text), soft_wrap=True)
 
 
-def table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]], *, last_apart: bool = False) -> Table:
-    """Lay out text in columns: the first to the left, the others, being numbers, to the right."""
-    laid_out = Table(
-        title=title, title_justify="left", title_style="bold", box=None, header_style="bold", pad_edge=False
-    )
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, total: bool = False) -> Table:
+    """Lay out text in columns: the first to the left, the others, being numbers, to the right.
+
+    Args:
+        headings: Of the columns.
+        rows: A text for each column.
+        total: The last row sums up the others.
+    """
+    laid_out = Table(box=None, header_style="bold", pad_edge=False)
     for position, heading in enumerate(headings):
         laid_out.add_column(Text(heading), justify="right" if position else "left")
     for row in rows:
-        style = "bold" if last_apart and row is rows[-1] else None
-        laid_out.add_row(*map(Text, row), style=style)
+        laid_out.add_row(*map(Text, row), style="bold" if total and row is rows[-1] else None)
     return laid_out
 
 

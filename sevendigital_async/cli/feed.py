@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from attrs import define, field
 
-from ..errors import InvalidLogError
+from ..errors import ConfigurationError, InvalidLogError
 from ..models import StreamLog
 from .lines import LONGEST, Line, LineSplitter
 from .source import Source
@@ -21,31 +22,30 @@ class Feed:
     """Puts the plays of a source, in order, and knows at any moment which lines are dealt with.
 
     Attributes:
-        read: Lines up to this one are put, rejected or blank; none after it is.
+        first: Number of the first line to deal with; those before it are skipped.
+        read: Number of the last line that is dealt with: skipped, put, rejected or blank, like all before it.
         put: Plays accepted by the shipper.
         rejected: Lines that are no plays.
-        chunks_size: Bytes read.
+        size: Bytes read.
         finished: The source was read to its end.
     """
 
     _source: Source
     _put: Callable[[list[StreamLog]], Awaitable[int]]
     _reject: Callable[[Line, str], None]
-    _first: int = 1
-    read: int = field(init=False)
+    first: int = 1
+    read: int = field(init=False, default=0)
     put: int = field(init=False, default=0)
     rejected: int = field(init=False, default=0)
-    chunks_size: int = field(init=False, default=0)
+    size: int = field(init=False, default=0)
     finished: bool = field(init=False, default=False)
-    _seen: int = field(init=False, default=0)
+    _lines: list[Line] = field(init=False, factory=list)
     _group: list[tuple[Line, StreamLog]] = field(init=False, factory=list)
-
-    def __attrs_post_init__(self) -> None:
-        """Count what is skipped as dealt with."""
-        self.read = self._first - 1
+    _putting: int = field(init=False, default=0)
+    _seen: int = field(init=False, default=0)
 
     async def run(self) -> None:
-        """Read and put until the end. Cancelling it loses nothing: see ``settle``.
+        """Read and put until the end. May be cancelled; see ``settle``.
 
         Raises:
             OSError: The source cannot be read on, or a rejected line cannot be kept.
@@ -53,52 +53,102 @@ class Feed:
         """
         splitter = LineSplitter()
         while chunk := await self._source.read():
-            self.chunks_size += len(chunk)
-            await self._take(splitter.feed(chunk))
-        await self._take(splitter.close())
+            self.size += len(chunk)
+            await self._take(list(splitter.feed(chunk)))
+        await self._take(list(splitter.close()))
+        self._source.close()
         self.finished = True
 
     @property
     def lines(self) -> int:
-        """Lines dealt with in this run."""
-        return self.read - self._first + 1
+        """How many lines this run has dealt with."""
+        return max(0, self.read + 1 - self.first)
 
     @property
-    def seen(self) -> int:
-        """Number of the last line that was read, dealt with or not."""
-        return self._seen
+    def next_line(self) -> int:
+        """Number of the first line that is not dealt with."""
+        return max(self.read + 1, self.first)
+
+    def check_first(self) -> None:
+        """Refuse a first line beyond the end: somebody has mistyped it.
+
+        Raises:
+            ConfigurationError: The source is shorter.
+        """
+        if self.finished and self.read + 1 < self.first:
+            raise ConfigurationError(f"{self._source.name} has {self.read} lines; there is no line {self.first}")
 
     def settle(self, accepted: int) -> None:
-        """Learn after a cancellation how many plays the shipper has in fact accepted.
+        """Learn, after a cancellation, how many plays the shipper has accepted.
 
         A put may have done its work in the very moment in which it was cancelled.
         """
-        if accepted == self.put + len(self._group):
+        if self._putting and accepted == self.put + self._putting:
             self._note_put()
 
-    async def _take(self, lines: Iterable[Line]) -> None:
+    def leave(self) -> list[Line]:
+        """Give up what was read and not dealt with, and count it as dealt with: for sources that read only once."""
+        left = [line for line in self._lines if line.number > self.read and not line.blank]
+        if self._lines:
+            self.read = max(self.read, self._lines[-1].number)
+        return left
+
+    async def _take(self, lines: list[Line]) -> None:
+        self._lines = lines
         for line in lines:
-            if line.number < self._first:
-                self._seen = line.number
-                continue
-            play = line if line.blank else _play_in(line)
-            if isinstance(play, str):
-                await self._put_group()
-                self._refuse(line, play)
-            elif isinstance(play, StreamLog):
-                self._group.append((line, play))
-            self._seen = line.number
-            if len(self._group) >= GROUP:
-                await self._put_group()
+            await self._take_line(line)
+            if line.number % GROUP == 0:
+                await asyncio.sleep(0)
         await self._put_group()
+
+    async def _take_line(self, line: Line) -> None:
+        if line.number >= self.first and not line.blank:
+            try:
+                self._group.append((line, play_in(line)))
+            except InvalidLogError as error:
+                await self._put_group()
+                self._refuse(line, str(error))
+        self._seen = line.number
+        if len(self._group) >= GROUP:
+            await self._put_group()
 
     async def _put_group(self) -> None:
         while self._group:
             try:
-                await self._put([play for _, play in self._group])
+                await self._put_first(len(self._group))
             except InvalidLogError as error:
-                # Fit when it was read, unfit now: its time has run out while it waited.
-                await self._put_around(error)
-            else:
-                self._note_put()
-        self.read = max(self.read, self._seen)
+                # Fit when it was read, unfit now: it has grown too old while it waited.
+                index = error.index or 0
+                await self._put_first(index)
+                line, _ = self._group.pop(0)
+                self._refuse(line, str(error).removeprefix(f"log {index}: "))
+        self.read = self._seen
+
+    async def _put_first(self, number: int) -> None:
+        self._putting = number
+        await self._put([play for _, play in self._group[:number]])
+        self._note_put()
+
+    def _note_put(self) -> None:
+        self.put += self._putting
+        del self._group[: self._putting]
+        self._putting = 0
+        self.read = self._group[0][0].number - 1 if self._group else self._seen
+
+    def _refuse(self, line: Line, reason: str) -> None:
+        self._reject(line, reason)
+        self.rejected += 1
+        self.read = line.number
+
+
+def play_in(line: Line) -> StreamLog:
+    """Read and check the play in a line.
+
+    Raises:
+        InvalidLogError: There is none, or the service would refuse it.
+    """
+    if line.cut:
+        raise InvalidLogError(f"longer than {LONGEST:,} bytes, of which only the first are kept")
+    play = StreamLog.decode(line.data)
+    play.check(datetime.now(UTC))
+    return play

@@ -12,7 +12,9 @@ from typing import Self
 from attrs import define, field
 
 from ..errors import ConfigurationError
+from .output import complain
 
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
 _EARLIER_LEFTOVER = re.compile(r"\.(?:rejected|unsent)(?:\.\d+)?$")
 
 
@@ -52,6 +54,11 @@ class Leftovers:
         if not directory.is_dir() or not os.access(directory, os.W_OK | os.X_OK):
             raise ConfigurationError(f"cannot write {self.wanted}: {directory} is no directory that may be written to")
 
+    @property
+    def place(self) -> Path:
+        """The path in use, or the one that would be."""
+        return self.path or self.wanted
+
     def __enter__(self) -> Self:
         """Begin."""
         return self
@@ -64,6 +71,8 @@ class Leftovers:
             descriptor, self._descriptor = self._descriptor, None
             try:
                 os.fsync(descriptor)
+            except OSError as failure:
+                complain(f"{self.path} may not be on the disk: {failure.strerror}")
             finally:
                 os.close(descriptor)
 
@@ -91,7 +100,7 @@ class Leftovers:
         for name in names:
             path = self.wanted.with_name(name)
             try:
-                self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o666)
+                self._descriptor = os.open(path, _NEW_FILE, 0o666)
             except FileExistsError:
                 continue
             self.path = path

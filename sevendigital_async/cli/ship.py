@@ -1,2 +1,157 @@
-HELP="x"
-def ship() -> None: "x"
+"""``sevendigital ship``: a file of plays to the service."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+
+from ..client import SevenDigital
+from ..config import BASE_URL_VARIABLE, KEY_VARIABLE, SECRET_VARIABLE, Credentials
+from ..models import LogKind
+from .display import display_on
+from .leftovers import Leftovers, beside
+from .output import say
+from .report import Report
+from .shipment import Order, Shipment
+from .signals import Interruptions
+from .source import Source
+from .tokens import read_tokens
+
+HELP = """Report the plays in FILE, one JSON object a line; "-" reads standard input.
+
+\b
+A line looks like this; all but trackId and timestamp may be left out:
+  {"trackId": "123", "timestamp": "2026-01-31T20:15:00Z", "userId": "7",
+   "clientId": "phone", "durationPlayed": 30, "country": "GB"}
+
+The file is streamed, sent in batches within the documented limits, and tried again while the service has trouble.
+Blank lines are skipped. Progress and trouble go to standard error, the summary to standard output.
+
+\b
+Examples:
+  sevendigital ship plays.jsonl --kind preview
+  zcat plays.gz | sevendigital ship - --kind subscriber --tokens tokens.json
+  sevendigital ship plays.jsonl.unsent --kind preview
+
+\b
+What is left over is kept, and no file is ever overwritten (a number is added to the name):
+  FILE.rejected  bad lines, reported as FILE:LINE: reason, and plays that the service
+                 refused for good ("buried")
+  FILE.unsent    plays not delivered at the end, ready to be shipped again; those that
+                 the service may have already ("in doubt") come first
+For standard input they are stdin.rejected and stdin.unsent in the current directory.
+
+SIGINT and SIGTERM stop the reading, deliver what was read within --drain seconds, and report; a second one stops at
+once. Lines that were not read are named: "continue with --from-line N".
+
+\b
+Exit codes, the first that applies:
+  1  wrong usage or configuration; the service refused the key, the secret or the
+     signature; or leftovers could not be written
+  4  something still waits or is held, or the input was not read to its end
+  3  something was rejected or buried
+  0  everything was delivered
+"""
+
+PLAIN_LINE_EVERY = 5.0
+
+
+class InDoubt(enum.StrEnum):
+    """What becomes of plays whose answer was lost."""
+
+    RESEND = "resend"
+    HOLD = "hold"
+
+
+def ship(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Plays as JSON lines, or - for standard input.")],
+    *,
+    kind: Annotated[LogKind, typer.Option(help="How the plays came about; all lines are of one kind.")],
+    base_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", envvar=BASE_URL_VARIABLE, help="One origin for all requests, such as a sandbox's."),
+    ] = None,
+    key: Annotated[str, typer.Option(envvar=KEY_VARIABLE, help="The consumer key.", show_default=False)] = "",
+    secret: Annotated[
+        str,
+        typer.Option(
+            envvar=SECRET_VARIABLE,
+            show_default=False,
+            help="The consumer secret; better given by the environment, for others can read command lines.",
+        ),
+    ] = "",
+    tokens: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help='Users\' tokens: a JSON object, user id to {"token": ..., "secret": ...}. '
+            "Without it, catalogue and subscriber plays are signed by the partner alone.",
+        ),
+    ] = None,
+    spool: Annotated[
+        str | None, typer.Option(metavar="SPOOL", help="Where plays wait to be sent; memory if left out.")
+    ] = None,
+    in_doubt: Annotated[
+        InDoubt,
+        typer.Option(help="Plays whose answer was lost: send again, which may double them, or hold for a person."),
+    ] = InDoubt.RESEND,
+    patience: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="Give up after so long without a single delivery.")
+    ] = 300.0,
+    drain: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="How long to go on delivering after a stop.")
+    ] = 30.0,
+    linger: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="How long an incomplete batch waits for more input.")
+    ] = 5.0,
+    from_line: Annotated[int, typer.Option(min=1, metavar="N", help="Skip the lines before this one.")] = 1,
+    rejected: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="In place of FILE.rejected.", show_default=False)
+    ] = None,
+    unsent: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="In place of FILE.unsent.", show_default=False)
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
+) -> None:
+    """Ship one file."""
+    credentials = Credentials.from_env({KEY_VARIABLE: key, SECRET_VARIABLE: secret})
+    order = Order(
+        kind=kind,
+        tokens=read_tokens(tokens) if tokens else None,
+        spool=spool,
+        in_doubt=in_doubt.value,
+        first_line=from_line,
+        patience=patience,
+        drain=drain,
+        linger=linger,
+    )
+    source = Source(file)
+    client = SevenDigital(credentials.consumer_key, credentials.consumer_secret, base_url=base_url or None)
+    with (
+        Leftovers(rejected or beside(source.name, ".rejected", regular=source.regular)) as rejected_lines,
+        Leftovers(unsent or beside(source.name, ".unsent", regular=source.regular)) as unsent_plays,
+    ):
+        report = asyncio.run(_ship(order, client, source, rejected_lines, unsent_plays))
+    say(orjson.dumps(report.as_json()).decode() if json else report.as_text(sys.stdout))
+    raise typer.Exit(report.exit_code)
+
+
+async def _ship(order: Order, client: SevenDigital, source: Source, rejected: Leftovers, unsent: Leftovers) -> Report:
+    async with client:
+        with Interruptions() as interruptions, display_on(sys.stderr, every=PLAIN_LINE_EVERY) as display:
+            shipment = Shipment(
+                order,
+                client,
+                source,
+                rejected=rejected,
+                unsent=unsent,
+                display=display,
+                interruptions=interruptions,
+            )
+            return await shipment.run()

@@ -15,8 +15,9 @@ from ..errors import ConfigurationError
 
 P = ParamSpec("P")
 T = TypeVar("T")
+V = TypeVar("V")
 
-CHUNK = 256 * 1024
+CHUNK = 64 * 1024
 STANDARD_INPUT = "-"
 
 
@@ -85,22 +86,17 @@ async def _in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwa
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[T] = loop.create_future()
 
-    def settle(result: T | None, error: OSError | None) -> None:
-        if answer.done():
-            return
-        if error is not None:
-            answer.set_exception(error)
-        else:
-            answer.set_result(result)  # type: ignore[arg-type] - a result where there is no error
+    def give(setter: Callable[[V], None], value: V) -> None:
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(lambda: None if answer.done() else setter(value))
 
     def work() -> None:
-        result, failure = None, None
         try:
             result = function(*args, **kwargs)
         except OSError as error:
-            failure = error
-        with suppress(RuntimeError):  # the loop has ended meanwhile
-            loop.call_soon_threadsafe(settle, result, failure)
+            give(answer.set_exception, error)
+        else:
+            give(answer.set_result, result)
 
     threading.Thread(target=work, name="reader", daemon=True).start()
     return await answer

@@ -92,8 +92,8 @@ def _optional_hook(wanted: Any, converter: Converter) -> Hook:
 
 
 def _is_open_enum(wanted: Any) -> bool:
-    kinds = set(get_args(wanted)) - {str} if _is_union(wanted) else set()
-    return len(kinds) == 1 and issubclass(kinds.pop(), enum.Enum)
+    kinds = [kind for kind in get_args(wanted) if kind is not str] if _is_union(wanted) else []
+    return len(kinds) == 1 and isinstance(kinds[0], enum.EnumType)
 
 
 def _open_enum_hook(wanted: Any, _: Converter) -> Hook:

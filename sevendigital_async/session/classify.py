@@ -38,7 +38,7 @@ _UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 _SECRET = re.compile(
     r"""(?ix)
     (?<!\w) (\w*? (?: signature | token | token_secret | secret | password | passwd | verifier | cvv | card_?number ))
-    ( ["']? \s* (?: = | %(?:25)*3D ) ["']? | ["'] \s* : \s* ["']? )
+    ( ["']? \s* (?: = | %(?:25)*3D ) \s* ["']? | ["'] \s* : \s* ["']? )
     (?: (?! %(?:25)*26 ) [^\s"'&<>,;] )+
     """
 )
@@ -119,15 +119,15 @@ def _in_tree(document: Document, status: int) -> _Trouble | None:
     tree = document.tree
     if not isinstance(tree, dict):
         return None
-    error = tree.get("error")
+    listed = tree["error"] if isinstance(tree.get("error"), list) else [tree.get("error")]
+    error = listed[0] if listed else None
     says_so = str(tree.get("status", "")).strip().lower() == "error"
     if not error and not says_so and status < 400:  # noqa: PLR2004
         return None
-    if isinstance(error, list):
-        error = error[0] if len(error) == 1 else {"message": _message(error[0]), "errors": error}
     stated = error if isinstance(error, dict) else tree
+    refused = stated.get("errors") or tree.get("errors") or (listed if len(listed) > 1 else None)
+    items = tuple(map(_item, _listed(refused)))
     message = error if isinstance(error, str) and error else _message(stated)
-    items = tuple(_item(item) for item in _listed(stated.get("errors") or tree.get("errors")))
     message = message or next((item.message for item in items), NO_REASON)
     return _Trouble(message, count(stated.get("code", stated.get("errorCode"))), items)
 

@@ -20,6 +20,7 @@ from ..errors import (
 )
 
 REFUSING_STATUSES = frozenset({400, 413, 422})
+GATEWAY_STATUSES = frozenset({502, 504})
 
 
 @frozen
@@ -77,11 +78,13 @@ class Unavailable:
     Attributes:
         reason: What happened.
         reached: The request arrived, so that a part of it may have been saved.
+        vouched: The service itself has answered, not somebody on the way who may have lost its answer.
         wait: Seconds that the service asked for, if any.
     """
 
     reason: str
     reached: bool
+    vouched: bool = True
     wait: float | None = None
 
 
@@ -118,7 +121,7 @@ def outcome_of(error: SevenDigitalError, size: int) -> Outcome:  # noqa: C901, P
                 wait = error.rate_limit.wait or None
             return Throttled(reason, wait)
         case ServerError():
-            return Unavailable(reason, reached=True, wait=error.retry_after)
+            return Unavailable(reason, reached=True, vouched=_is_vouched(error), wait=error.retry_after)
         case APIError(status=status) if status in REFUSING_STATUSES or error.errors:
             return Refused(reason, error.code, _by_position(error.errors, size))
         case ConnectError():
@@ -129,6 +132,10 @@ def outcome_of(error: SevenDigitalError, size: int) -> Outcome:  # noqa: C901, P
             return Unavailable(reason, reached=False)
         case _:
             return Misdirected(reason)
+
+
+def _is_vouched(error: ServerError) -> bool:
+    return error.code is not None or (error.status not in GATEWAY_STATUSES and (error.status or 500) >= 500)  # noqa: PLR2004
 
 
 def _by_position(errors: tuple[ItemError, ...], size: int) -> Mapping[int, ItemError]:

@@ -57,9 +57,9 @@ class Settlement:
             case Lost():
                 delay = backoff(lease.attempt + 1, self._rng)
                 await spool.doubt(lease, records, self.in_doubt, delay=delay)
-            case Unavailable(reached=reached):
+            case Unavailable(reached=reached, vouched=vouched):
                 delay = backoff(lease.attempt + 1, self._rng)
-                if reached and self.rules.atomicity is not Atomicity.ALL_OR_NOTHING:
+                if reached and not (vouched and self.rules.atomicity is Atomicity.ALL_OR_NOTHING):
                     await spool.doubt(lease, records, Fate.RESEND, delay=delay)
                 else:
                     await spool.release(lease, records, delay=delay)
