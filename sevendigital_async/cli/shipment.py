@@ -147,7 +147,8 @@ class Shipment:
 
     async def _work_until_stopped(self) -> None:
         work = asyncio.create_task(self._work())
-        await asyncio.wait([work, self._stop], return_when=asyncio.FIRST_COMPLETED)
+        ends: list[asyncio.Future[Any]] = [work, self._stop]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         await _cancel(work)
         if not work.cancelled():
             self._stop_for(work.exception())

@@ -23,10 +23,10 @@ class Price:
         on_sale: Whether the price is reduced at the moment.
     """
 
-    amount: Decimal | None = wire("amount", "value", "sevendigitalPrice", TEXT)  # noqa: RUF009 - declares a field
+    amount: Decimal | None = wire("amount", "value", "sevendigitalPrice", TEXT)
     currency: str | None = wire("currencyCode", "currency.code", "currency")
     currency_symbol: str | None = wire("currencySymbol", f"currency.{TEXT}", "currency.text", "currency.symbol")
     formatted_price: str | None = wire("formattedPrice", "formattedAmount")
-    rrp: Decimal | None = wire("rrp", "recommendedRetailPrice")  # noqa: RUF009 - declares a field
+    rrp: Decimal | None = wire("rrp", "recommendedRetailPrice")
     formatted_rrp: str | None = None
     on_sale: bool | None = wire("onSale", "isOnSale")

@@ -24,7 +24,7 @@ from ..errors import (
 )
 from ..operations import Auth, Operation, RateClass
 from ..rate_limit import RateLimit
-from .classify import error_in, retry_after
+from .classify import error_in
 from .decode import decode
 from .document import Document, parse
 from .quota import Quota
@@ -174,11 +174,10 @@ class Session:
         if operation.follows_redirects:
             response = await self._follow(operation, signed.url, response, time_left)
         document = await _off_loop(len(response.body), parse, response.body, response.headers.get("content-type"))
-        error = error_in(document, response.status, response.headers, operation.id)
+        now = self._clock.time()
+        error = error_in(document, response.status, response.headers, operation.id, now=now)
         if error is None:
             return document
-        now = self._clock.time()
-        error.retry_after = retry_after(response.headers, now)
         learned = offset_in(error, response.headers.get("date"), now, offset)
         if learned is None:
             raise error

@@ -1,0 +1,108 @@
+"""What a job found out: a table for people, the same as JSON for machines."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TypeAlias
+
+import orjson
+from attrs import asdict, frozen
+
+from sevendigital_async import __version__
+
+from .scale import Scale
+
+Row: TypeAlias = Mapping[str, str | int | float]
+
+COMPARED = ("aiohttp", "attrs", "authlib", "oauthlib", "orjson")
+
+
+@frozen
+class Target:
+    """A figure and its bound: at least ``at_least``, or at most ``at_most``."""
+
+    what: str
+    value: float
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @property
+    def met(self) -> bool:
+        """Whether the figure keeps its bounds."""
+        return (self.at_least is None or self.value >= self.at_least) and (
+            self.at_most is None or self.value <= self.at_most
+        )
+
+    def __str__(self) -> str:
+        bounds = {"at least": self.at_least, "at most": self.at_most}
+        wanted = " and ".join(f"{words} {bound:g}" for words, bound in bounds.items() if bound is not None)
+        return f"{self.what}: {self.value:.3g}, wanted {wanted}: {'met' if self.met else 'MISSED'}"
+
+
+@frozen
+class Report:
+    """A job's results.
+
+    Attributes:
+        job: Its name.
+        title: What was measured.
+        rows: The table; all rows have the same columns.
+        targets: What the figures are held against.
+        samples: The single measurements behind the medians, by side.
+    """
+
+    job: str
+    title: str
+    rows: Sequence[Row]
+    targets: Sequence[Target]
+    samples: Mapping[str, Sequence[float]]
+
+
+def as_text(report: Report) -> str:
+    """Lay out a report for a terminal."""
+    columns = list(report.rows[0])
+    cells = [columns, *([cell(row[column]) for column in columns] for row in report.rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    words = [isinstance(value, str) for value in report.rows[0].values()]
+    lines = [
+        "  ".join(
+            text.ljust(width) if is_word else text.rjust(width)
+            for text, width, is_word in zip(line, widths, words, strict=True)
+        ).rstrip()
+        for line in cells
+    ]
+    rule = "  ".join("-" * width for width in widths)
+    return "\n".join([f"{report.job}: {report.title}", "", lines[0], rule, *lines[1:], "", *map(str, report.targets)])
+
+
+def cell(value: str | float) -> str:
+    """Write a value with as many digits as mean something."""
+    if isinstance(value, str):
+        return value
+    return f"{value:,.0f}" if isinstance(value, int) or abs(value) >= 1000 else f"{value:.3g}"  # noqa: PLR2004
+
+
+def write(report: Report, scale: Scale, folder: Path) -> Path:
+    """Write a report as JSON, with the versions of everything compared."""
+    folder.mkdir(parents=True, exist_ok=True)
+    targets = [{**asdict(target), "met": target.met} for target in report.targets]
+    content = {**asdict(report), "targets": targets, "scale": scale, "environment": environment()}
+    path = folder / f"{report.job}.json"
+    path.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))
+    return path
+
+
+def environment() -> dict[str, str | int]:
+    """Say what the figures depend on."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return {
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": usable,
+        "sevendigital_async": __version__,
+        **{name: version(name) for name in COMPARED},
+    }

@@ -1,0 +1,147 @@
+"""A bare HTTP/1.1 server in another process: reads requests whole, counts them, answers 202. The same for all sides.
+
+It does what any server must (parse the head, take ``Content-Length`` bytes, keep the connection) and nothing else, so
+that it never is what a benchmark measures. ``GET /stats`` tells what arrived.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import multiprocessing
+import random
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+
+import aiohttp
+from attrs import asdict, define, field, frozen
+
+ACCEPTED = (
+    b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nX-RateLimit-Limit: 1000000\r\n"
+    b"X-RateLimit-Current: 1\r\nX-RateLimit-Reset: 86400\r\nContent-Length: 2\r\n\r\n{}"
+)
+LENGTH_REQUIRED = b"HTTP/1.1 411 Length Required\r\nContent-Length: 0\r\n\r\n"
+
+CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
+LOG = b'"trackId"'
+"""Each log has it exactly once."""
+
+
+@frozen
+class Latency:
+    """Seconds that an answer takes, evenly spread between the two.
+
+    A random part of them passes before the request counts as arrived, as on a slow way to the server.
+    """
+
+    shortest: float
+    longest: float
+
+
+AT_ONCE = Latency(0.0, 0.0)
+
+
+@define
+class Arrivals:
+    """What has arrived: numbers, and the times by the server's own monotonic clock, in order."""
+
+    requests: int = 0
+    logs: int = 0
+    bytes: int = 0
+    times: list[float] = field(factory=list)
+
+    def count(self, logs: int, size: int) -> None:
+        """Note the arrival of a request."""
+        self.requests += 1
+        self.logs += logs
+        self.bytes += size
+        self.times.append(time.monotonic())
+
+
+class Exchange(asyncio.Protocol):
+    """One connection."""
+
+    def __init__(self, arrivals: Arrivals, latency: Latency) -> None:
+        self._arrivals = arrivals
+        self._latency = latency
+        self._received = bytearray()
+        self._transport: asyncio.WriteTransport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the way back."""
+        assert isinstance(transport, asyncio.WriteTransport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Take requests as they become complete."""
+        self._received += data
+        while (head := self._received.find(b"\r\n\r\n")) >= 0:
+            length = CONTENT_LENGTH.search(self._received, 0, head + 2)
+            end = head + 4 + (int(length[1]) if length else 0)
+            if len(self._received) < end:
+                return
+            self._take(head, end, has_length=length is not None)
+            del self._received[:end]
+
+    def _take(self, head: int, end: int, *, has_length: bool) -> None:
+        if self._received.startswith(b"GET /stats "):
+            stats = json.dumps(asdict(self._arrivals)).encode()
+            self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n")
+            self._transport.write(b"Content-Length: %d\r\n\r\n%s" % (len(stats), stats))
+        elif not has_length:
+            self._transport.write(LENGTH_REQUIRED)
+        elif self._latency is AT_ONCE:
+            self._arrive(self._received.count(LOG, head, end), end - head - 4)
+            self._answer()
+        else:
+            takes = random.uniform(self._latency.shortest, self._latency.longest)  # noqa: S311 - weather
+            loop, logs = asyncio.get_running_loop(), self._received.count(LOG, head, end)
+            loop.call_later(takes * random.random(), self._arrive, logs, end - head - 4)  # noqa: S311 - as above
+            loop.call_later(takes, self._answer)
+
+    def _arrive(self, logs: int, size: int) -> None:
+        self._arrivals.count(logs, size)
+
+    def _answer(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(ACCEPTED)
+
+
+@contextmanager
+def serving(latency: Latency = AT_ONCE) -> Iterator[str]:
+    """Run a server in another process; gives its base URL."""
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=_serve, args=(there, latency.shortest, latency.longest), daemon=True)
+    process.start()
+    there.close()
+    try:
+        yield f"http://127.0.0.1:{here.recv()}"
+    finally:
+        here.close()
+        process.join()
+
+
+def arrived(base_url: str) -> Arrivals:
+    """Ask a server what has arrived there."""
+
+    async def ask() -> Arrivals:
+        async with aiohttp.ClientSession() as session, session.get(f"{base_url}/stats") as response:
+            return Arrivals(**await response.json())
+
+    return asyncio.run(ask())
+
+
+def _serve(channel: Connection, shortest: float, longest: float) -> None:
+    asyncio.run(_listen(channel, Latency(shortest, longest) if longest else AT_ONCE))
+
+
+async def _listen(channel: Connection, latency: Latency) -> None:
+    arrivals = Arrivals()
+    server = await asyncio.get_running_loop().create_server(lambda: Exchange(arrivals, latency), "127.0.0.1", 0)
+    channel.send(server.sockets[0].getsockname()[1])
+    await asyncio.to_thread(channel.poll, None)  # until the other side closes, or dies
+    server.close()

@@ -1,0 +1,135 @@
+"""The house rules that a compiler would not notice."""
+
+import ast
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import sevendigital_async
+
+PACKAGE = Path(sevendigital_async.__file__).parent
+
+GROUND = {"errors", "config", "clock", "rate_limit", "_version"}
+MAY_IMPORT = {
+    "_version": set(),
+    "clock": set(),
+    "rate_limit": set(),
+    "errors": {"rate_limit"},
+    "config": {"errors"},
+    "models": GROUND,
+    "operations": GROUND | {"models"},
+    "session": GROUND | {"models", "operations"},
+    "resources": GROUND | {"models", "operations", "session"},
+    "client": GROUND | {"models", "operations", "session", "resources"},
+    "shipping": GROUND | {"models"},
+    "sandbox": GROUND | {"models", "operations"},
+    "__init__": GROUND | {"models", "client", "shipping"},
+    "cli": GROUND | {"models", "operations", "client", "shipping", "sandbox", "__init__"},
+}
+
+
+def module_name(path: Path) -> str:
+    parts = list(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports_of(path: Path) -> set[str]:
+    """Return the modules that a file imports, in full; relative imports resolved."""
+    name = module_name(path)
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            found.update(f"{module}.{alias.name}" for alias in node.names)
+    return found
+
+
+SOURCES = {module_name(path): path for path in PACKAGE.rglob("*.py")}
+
+
+def known(imported: str) -> str | None:
+    """Return the module of ours that an import names, be it the module itself or something in it."""
+    while imported and imported not in SOURCES:
+        imported = imported.rpartition(".")[0]
+    return imported or None
+
+
+def layer(module: str) -> str:
+    return module.split(".")[1] if "." in module else "__init__"
+
+
+@pytest.mark.parametrize("module", sorted(SOURCES))
+def test_arrows_point_down(module):
+    ours = {known(imported) for imported in imports_of(SOURCES[module])} - {None}
+    across = {layer(imported) for imported in ours if layer(imported) != layer(module)}
+    assert across <= MAY_IMPORT[layer(module)]
+
+
+def test_no_module_imports_itself_through_others():
+    graph = {
+        module: {known(imported) for imported in imports_of(path)} - {None, module, module.rpartition(".")[0]}
+        for module, path in SOURCES.items()
+        if path.name != "__init__.py"
+    }
+    packages = {module for module in SOURCES if module not in graph}
+    TopologicalSorter({module: needed - packages for module, needed in graph.items()}).prepare()
+
+
+def test_one_file_knows_the_http_client():
+    users = {name for name, path in SOURCES.items() if any(i.startswith(("aiohttp", "yarl")) for i in imports_of(path))}
+    allowed = {"sevendigital_async.session.transport", "sevendigital_async.client"}
+    assert {name for name in users if layer(name) != "sandbox"} <= allowed
+    client = ast.parse(SOURCES["sevendigital_async.client"].read_text())
+    assert not [node for node in client.body if isinstance(node, ast.Import) and node.names[0].name == "aiohttp"]
+
+
+@pytest.mark.parametrize("module", sorted(SOURCES))
+def test_files_are_about_one_thing(module):
+    assert len(SOURCES[module].read_text().splitlines()) <= 350
+    assert not {"utils", "helpers", "manager", "common"} & set(module.split("."))
+
+
+IMPORT_AND_WATCH = """
+import sys, os, builtins, socket
+import aiohttp, attrs, cattrs, orjson, tenacity, defusedxml.ElementTree, authlib.oauth1
+seen = []
+def audit(event, args):
+    if event == "open" and not str(args[0]).endswith((".py", ".pyc", ".so")) and isinstance(args[0], str):
+        seen.append((event, args[0]))
+    elif event.startswith(("socket.connect", "socket.getaddrinfo", "subprocess", "os.putenv")):
+        seen.append((event, args))
+class Environment(dict):
+    def __getitem__(self, key): seen.append(("env", key)); return super().__getitem__(key)
+    def get(self, key, default=None): seen.append(("env", key)); return super().get(key, default)
+sys.addaudithook(audit)
+os.environ = Environment(os.environ)
+import sevendigital_async
+seen = [item for item in seen if "__pycache__" not in str(item[1]) and not str(item[1]).startswith("PYTHON")]
+assert not seen, seen
+assert not {"typer", "rich", "redis"} & set(sys.modules)
+assert "sevendigital_async.cli" not in sys.modules
+"""
+
+
+def test_importing_reads_no_environment_network_or_file():
+    subprocess.run([sys.executable, "-W", "error", "-c", IMPORT_AND_WATCH], check=True, cwd=PACKAGE.parent)
+
+
+def test_the_face_of_the_package_is_what_it_lists():
+    assert sorted(sevendigital_async.__all__) == sorted(set(sevendigital_async.__all__))
+    public = {name for name in vars(sevendigital_async) if not name.startswith("_")}
+    submodules = {name.split(".")[1] for name in SOURCES if "." in name}
+    assert public - submodules == set(sevendigital_async.__all__) - {"__version__"}
+    errors = {name for name in vars(sevendigital_async.errors) if name.endswith("Error")}
+    assert errors <= set(sevendigital_async.__all__)
+
+
+def test_the_package_is_typed():
+    assert (PACKAGE / "py.typed").exists()
