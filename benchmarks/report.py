@@ -83,7 +83,7 @@ def cell(value: str | float) -> str:
     """Write a value with as many digits as mean something."""
     if isinstance(value, str):
         return value
-    return f"{value:,.0f}" if isinstance(value, int) or abs(value) >= 1000 else f"{value:.3g}"  # noqa: PLR2004
+    return f"{value:,.0f}" if isinstance(value, int) or abs(value) >= 1000 else f"{value:.3g}"
 
 
 def write(report: Report, scale: Scale, folder: Path) -> Path:

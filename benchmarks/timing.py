@@ -9,6 +9,8 @@ from statistics import median
 
 from attrs import frozen
 
+Side = Callable[[], object]
+
 
 @frozen
 class Timing:
@@ -18,7 +20,7 @@ class Timing:
     cpu: float
 
 
-def in_turns(sides: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[Timing]]:
+def in_turns(sides: Mapping[str, Side], rounds: int) -> dict[str, list[Timing]]:
     """Run every side once a round, each round beginning with another one, after a round that doesn't count."""
     names = list(sides)
     timings: dict[str, list[Timing]] = {name: [] for name in names}
@@ -32,19 +34,19 @@ def in_turns(sides: Mapping[str, Callable[[], object]], rounds: int) -> dict[str
     return timings
 
 
-def timed(side: Callable[[], object]) -> Timing:
+def timed(side: Side) -> Timing:
     """Run a side."""
     wall, cpu = time.perf_counter(), time.process_time()
     side()
     return Timing(time.perf_counter() - wall, time.process_time() - cpu)
 
 
-def wall(timings: Sequence[Timing]) -> float:
+def median_wall(timings: Sequence[Timing]) -> float:
     """Return the median of the seconds by the clock."""
     return median(timing.wall for timing in timings)
 
 
-def cpu(timings: Sequence[Timing]) -> float:
+def median_cpu(timings: Sequence[Timing]) -> float:
     """Return the median of the seconds of processor time."""
     return median(timing.cpu for timing in timings)
 

@@ -38,7 +38,18 @@ def test_usable_origins(url):
 
 @pytest.mark.parametrize(
     "url",
-    ["h", "ftp://h", "https://", "https://u:p@h", "https://h?x=1", "https://h#x", "http://h", "http://10.0.0.1", "https://h:x", ""],
+    [
+        "h",
+        "ftp://h",
+        "https://",
+        "https://u:p@h",
+        "https://h?x=1",
+        "https://h#x",
+        "http://h",
+        "http://10.0.0.1",
+        "https://h:x",
+        "",
+    ],
 )
 def test_unusable_origins(url):
     with pytest.raises(ConfigurationError):

@@ -31,7 +31,9 @@ def test_any_id_fits_into_one_path_segment(user_id):
     assert unquote(path.split("/")[2]) == user_id
 
 
-@pytest.mark.parametrize(("given_id", "path"), [("../../x", "..%2F..%2Fx"), ("a/b", "a%2Fb"), ("a b?c#d%", "a%20b%3Fc%23d%25")])
+@pytest.mark.parametrize(
+    ("given_id", "path"), [("../../x", "..%2F..%2Fx"), ("a/b", "a%2Fb"), ("a b?c#d%", "a%20b%3Fc%23d%25")]
+)
 def test_ids_can_not_leave_their_segment(given_id, path):
     assert build(PATH, user_id=given_id).url == f"https://h/users/{path}/things"
 
@@ -56,7 +58,9 @@ def test_json_bodies():
     log = StreamLog("1", datetime(2026, 1, 1, tzinfo=UTC), duration_played=0)
     request = build(binding, logs=[log], price=Decimal("9.90"))
     assert request.content_type == "application/json"
-    assert request.body == b'{"logs":[{"trackId":"1","timestamp":"2026-01-01T00:00:00Z","durationPlayed":0}],"price":9.90}'
+    assert (
+        request.body == b'{"logs":[{"trackId":"1","timestamp":"2026-01-01T00:00:00Z","durationPlayed":0}],"price":9.90}'
+    )
 
 
 def test_what_has_no_json_form_is_named():

@@ -133,7 +133,11 @@ async def test_a_safe_call_is_repeated_with_a_fresh_signature(clock, safety, tro
 
 @pytest.mark.parametrize(
     "trouble",
-    [BUSY, answer('{"error":{"code":9001,"message":"x"}}', "500 Internal Server Error"), answer("no", "400 Bad Request")],
+    [
+        BUSY,
+        answer('{"error":{"code":9001,"message":"x"}}', "500 Internal Server Error"),
+        answer("no", "400 Bad Request"),
+    ],
 )
 async def test_an_unsafe_call_is_not_repeated_on_an_error_answer(clock, trouble):
     async with raw_server(trouble, RELEASE) as raw:

@@ -10,7 +10,9 @@ from sevendigital_async.models.stream_log import wire_time
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=255).filter(str.strip)
 MOMENTS = st.datetimes(
-    datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.sampled_from([UTC, timezone(timedelta(hours=-9, minutes=30))])  # noqa: DTZ001
+    datetime(2000, 1, 1),
+    datetime(2100, 1, 1),
+    timezones=st.sampled_from([UTC, timezone(timedelta(hours=-9, minutes=30))]),  # noqa: DTZ001
 )
 LOGS = st.builds(
     StreamLog,

@@ -10,7 +10,9 @@ from yarl import URL
 from sevendigital_async import ConnectError, DisconnectedError, RequestTimeoutError, TransportError, errors
 from sevendigital_async.session.transport import transport_error
 
-REQUEST = aiohttp.RequestInfo(URL("https://h/?oauth_signature=abc"), "GET", {"Authorization": "OAuth abc"}, URL("https://h"))
+REQUEST = aiohttp.RequestInfo(
+    URL("https://h/?oauth_signature=abc"), "GET", {"Authorization": "OAuth abc"}, URL("https://h")
+)
 
 
 class Key:

@@ -131,13 +131,17 @@ class Gate:
         self._opens_at = max(self._opens_at, self._clock.monotonic() + seconds)
 
     def refused_signer(self, reason: str) -> None:
-        """The partner itself was not accepted."""
+        """The partner itself was not accepted; what was under way at the same time doesn't count again."""
+        if self.trouble is not None and self.trouble.kind is TroubleKind.AUTHENTICATION and self.wait > 0:
+            return
         self.pause(auth_backoff(self._refusals))
         self._refusals += 1
         self._report(TroubleKind.AUTHENTICATION, f"the lane waits for a person: {reason}")
 
     def suspend(self, reason: str) -> None:
         """Send nothing until :meth:`resume`."""
+        if self.suspended:
+            return
         self._report(TroubleKind.SUSPENDED, f"suspended until resumed: {reason}")
 
     def resume(self) -> None:

@@ -1,0 +1,39 @@
+"""``python -m benchmarks [--quick] [names...]``: runs jobs, prints their tables, writes their results as JSON."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from . import preview, ship, sign
+from .report import Report, as_text, environment, write
+from .scale import Scale
+
+JOBS: Mapping[str, Callable[[Scale], Report]] = {"sign": sign.run, "ship": ship.run, "preview": preview.run}
+RESULTS = Path(__file__).parent / "results"
+
+
+def main() -> None:
+    """Run the jobs that the command line names; all of them if it names none."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures the package beside others.")
+    parser.add_argument("jobs", nargs="*", metavar="job", help=f"which to run: {', '.join(JOBS)}; all if left out")
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER", help="where JSON results go")
+    scale = parser.add_mutually_exclusive_group()
+    scale.add_argument("--quick", action="store_const", const=Scale.QUICK, dest="scale", help="in under a minute")
+    scale.add_argument(
+        "--smallest", action="store_const", const=Scale.SMALLEST, dest="scale", help="only to see that all of it runs"
+    )
+    parser.set_defaults(scale=Scale.FULL)
+    options = parser.parse_args()
+    if unknown := set(options.jobs) - JOBS.keys():
+        parser.error(f"no such job: {', '.join(sorted(unknown))}")
+    print(", ".join(f"{name} {value}" for name, value in environment().items()))
+    for name in options.jobs or JOBS:
+        report = JOBS[name](options.scale)
+        print(f"\n{as_text(report)}", flush=True)
+        write(report, options.scale, options.results)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""Automation: `nox -l` lists the sessions, `nox` runs what a change must pass."""
+
+import tarfile
+import zipfile
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.sessions = ["tests", "lint", "types", "package"]
+nox.options.error_on_missing_interpreters = False
+
+
+@nox.session(python=["3.11", "3.12", "3.13"])
+def tests(session: nox.Session) -> None:
+    """Run the test suite with branch coverage and its floor."""
+    session.install("-e", ".[dev]")
+    session.run("pytest", "--cov", *session.posargs)
+
+
+@nox.session(python="3.11")
+def floors(session: nox.Session) -> None:
+    """Run the test suite with the oldest releases that pyproject.toml admits."""
+    project = nox.project.load_toml("pyproject.toml")["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["cli"]]
+    session.install("-e", ".[dev]")
+    session.install(*(requirement.replace(">=", "==") for requirement in wanted))
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting."""
+    session.install("ruff>=0.9")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types of the package, strictly."""
+    session.install("-e", ".[dev]")
+    session.run("mypy")
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Build wheel and sdist, look into both, and use the wheel in an environment of its own."""
+    session.install("build", "twine>=6", "check-wheel-contents")
+    dist = Path(session.create_tmp()) / "dist"
+    for old in dist.glob("*"):
+        old.unlink()
+    session.run("python", "-m", "build", "--outdir", str(dist), silent=True)
+    [wheel], [sdist] = dist.glob("*.whl"), dist.glob("*.tar.gz")
+    session.run("twine", "check", "--strict", str(wheel), str(sdist))
+    session.run("check-wheel-contents", str(wheel))
+    with zipfile.ZipFile(wheel) as archive:
+        _expect(session, "the wheel", archive.namelist(), "sevendigital_async/py.typed")
+    with tarfile.open(sdist) as archive:
+        names = [name.partition("/")[2] for name in archive.getnames()]
+        for wanted in ("sevendigital_async/py.typed", "tests/test_session.py", "CHANGELOG.md", "README.md", "LICENSE"):
+            _expect(session, "the sdist", names, wanted)
+    session.install(f"{wheel}[cli]")
+    with session.chdir(session.create_tmp()):
+        session.run("python", "-W", "error", "-c", "import sevendigital_async; print(sevendigital_async.__version__)")
+        session.run("sevendigital", "--version")
+        session.run("sevendigital", "demo", "--plays", "1000")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure beside what people would use instead; `-- --quick` for a short run."""
+    session.install("-e", ".[dev]")
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+def _expect(session: nox.Session, where: str, names: list[str], wanted: str) -> None:
+    if wanted not in names:
+        session.error(f"{where} lacks {wanted}")

@@ -1,0 +1,142 @@
+"""The real command in a process of its own, and plays to feed it."""
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import orjson
+
+import sevendigital_async
+from sevendigital_async import Credentials, StreamLog
+from sevendigital_async.sandbox import Faults, Sandbox
+
+COMMAND = [sys.executable, "-W", "error", "-m", "sevendigital_async.cli"]
+PATIENT = 60.0
+
+KEY = "key-of-a-test"
+SECRET = "top-secret-of-a-test"
+
+
+@dataclass
+class Ended:
+    """How a process ended; that it kept its secrets and never showed a traceback is checked already."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def summary(self):
+        return orjson.loads(self.out)
+
+
+def open_sandbox(*faults, latency=None, managed_users=True, **options):
+    return Sandbox(
+        credentials=Credentials(KEY, SECRET),
+        faults=Faults.parse(faults, latency=latency, seed=1),
+        managed_users=managed_users,
+        **options,
+    )
+
+
+def environment(base_url=None, secret=SECRET, **more):
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SEVENDIGITAL_")}
+    given = {
+        "PYTHONPATH": str(Path(sevendigital_async.__file__).parent.parent),
+        "SEVENDIGITAL_CONSUMER_KEY": KEY,
+        "SEVENDIGITAL_CONSUMER_SECRET": secret,
+        "SEVENDIGITAL_BASE_URL": base_url,
+        **more,
+    }
+    return kept | {name: value for name, value in given.items() if value is not None}
+
+
+class Started:
+    """A running command."""
+
+    def __init__(self, process, secrets):
+        self.process = process
+        self._secrets = secrets
+
+    async def end(self, stdin=None):
+        async with asyncio.timeout(PATIENT):
+            out, err = await self.process.communicate(stdin)
+        ended = Ended(self.process.returncode, (out or b"").decode(), (err or b"").decode())
+        told = ended.out + ended.err
+        assert "Traceback" not in told, told
+        assert "Exception ignored" not in told, told
+        for secret in self._secrets:
+            assert secret not in told
+        return ended
+
+
+@contextlib.asynccontextmanager
+async def running(*arguments, cwd, base_url=None, secret=SECRET, secrets=(), env=None, wrapper=(), **options):
+    """Start the command, perhaps by another; it is gone at the end, come what may."""
+    environ = environment(base_url, secret, **(env or {}))
+    for name in ("stdin", "stdout", "stderr"):
+        options.setdefault(name, asyncio.subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(
+        *wrapper, *COMMAND, *map(str, arguments), cwd=cwd, env=environ, **options
+    )
+    try:
+        yield Started(process, [SECRET, secret, *secrets])
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
+async def sevendigital(*arguments, stdin=None, **options):
+    """Run the command to its end."""
+    async with running(*arguments, **options) as started:
+        return await started.end(stdin)
+
+
+def plays(number, *, users=0, start=0):
+    """Make plays, no two alike."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    return [
+        StreamLog(
+            track_id=str(index + 1),
+            timestamp=now - timedelta(seconds=60 + index % 80_000),
+            user_id=f"user-{index % users}" if users else None,
+            client_id=f"device-{index}",
+            duration_played=index % 200,
+            country="GB",
+        )
+        for index in range(start, start + number)
+    ]
+
+
+def write_plays(path, logs):
+    path.write_bytes(b"".join(log.encode() + b"\n" for log in logs))
+    return path
+
+
+def canonical(wire):
+    return orjson.dumps(wire, option=orjson.OPT_SORT_KEYS)
+
+
+def as_counted(logs):
+    return Counter(canonical(log.as_wire()) for log in logs)
+
+
+def lines_in(path):
+    return [StreamLog.decode(line) for line in path.read_bytes().splitlines()]
+
+
+def received(sandbox, kind=None):
+    return Counter(canonical(log.log) for log in sandbox.received(kind))
+
+
+async def until(condition):
+    """Wait for something that another process does."""
+    async with asyncio.timeout(PATIENT):
+        while not condition():
+            await asyncio.sleep(0.01)

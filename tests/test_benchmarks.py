@@ -1,0 +1,59 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+COMPARED = {"python", "cores", "sevendigital_async", "aiohttp", "authlib", "orjson"}
+
+
+def benchmarks(*arguments):
+    command = [sys.executable, "-m", "benchmarks", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
+
+
+@pytest.fixture(scope="module")
+def suite(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("results")
+    run = benchmarks("--smallest", "--results", folder)
+    assert run.returncode == 0, run.stderr
+    return run, {path.stem: json.loads(path.read_bytes()) for path in folder.iterdir()}
+
+
+def test_every_job_prints_its_table_and_writes_its_results(suite):
+    run, results = suite
+    assert results.keys() == {"sign", "ship", "preview"}
+    for result in results.values():
+        assert result["title"] in run.stdout
+        assert all(str(next(iter(row.values()))) in run.stdout for row in result["rows"])
+
+
+def test_results_name_what_was_compared_and_hold_every_measurement(suite):
+    _, results = suite
+    for result in results.values():
+        assert result["scale"] == "smallest"
+        assert result["environment"].keys() >= COMPARED
+        assert all(isinstance(target["met"], bool) for target in result["targets"])
+        assert all(result["samples"].values())
+
+
+def test_the_shipper_and_the_bare_loop_are_sides_of_one_run(suite):
+    _, results = suite
+    sides = {row["side"] for row in results["ship"]["rows"]}
+    assert {"shipper, put_many", "shipper, put", "bare loop, 8 in flight", "bare loop, one at a time"} <= sides
+    assert results["ship"]["samples"].keys() == sides
+
+
+def test_the_preview_lane_delivers_everything_in_whole_batches(suite):
+    _, results = suite
+    for row in results["preview"]["rows"]:
+        assert row["logs"] == 500 * row["requests"] > 0
+        assert row["busiest second"] <= 5
+
+
+def test_an_unknown_job_is_a_usage_error():
+    run = benchmarks("shipp")
+    assert run.returncode == 2
+    assert "no such job: shipp" in run.stderr
