@@ -85,7 +85,7 @@ async def running(*arguments, cwd, base_url=None, secret=SECRET, secrets=(), env
         *wrapper, *COMMAND, *map(str, arguments), cwd=cwd, env=environ, **options
     )
     try:
-        yield Started(process, [SECRET, secret, *secrets])
+        yield Started(process, [SECRET, *([secret] if secret else []), *secrets])
     finally:
         if process.returncode is None:
             process.kill()
@@ -128,7 +128,7 @@ def as_counted(logs):
 
 
 def lines_in(path):
-    return [StreamLog.decode(line) for line in path.read_bytes().splitlines()]
+    return [StreamLog.decode(line) for line in path.read_bytes().splitlines()] if path.exists() else []
 
 
 def received(sandbox, kind=None):

@@ -1,4 +1,5 @@
 import asyncio
+import itertools
 import math
 from datetime import UTC, datetime, timedelta
 
@@ -9,10 +10,12 @@ from support.service import Service, refuse_bad
 from sevendigital_async import (
     APIError,
     AuthenticationError,
+    BatchError,
     ConfigurationError,
     ConnectError,
     DisconnectedError,
     InvalidLogError,
+    ItemError,
     LogKind,
     MemorySpool,
     NotFoundError,
@@ -64,9 +67,9 @@ def shipping(clock, service, scenario, **options):
     return clock.run(play())
 
 
-async def put_and_flush(shipper, kind, logs, timeout=None):
+async def put_and_flush(shipper, kind, logs):
     await shipper.put_many(kind, logs)
-    return await shipper.flush(timeout)
+    return await shipper.flush()
 
 
 # -- batches --
@@ -276,7 +279,7 @@ async def test_a_closed_circuit_reopens_through_one_probe(clock, service):
     assert sum(at < 3 for at in times) <= 12
     probes = [at for at in times if 3 <= at < 59]
     assert 2 <= len(probes) <= 40
-    assert all(later - earlier >= 1.0 for earlier, later in zip(probes, probes[1:], strict=False))
+    assert all(later - earlier >= 1.0 for earlier, later in itertools.pairwise(probes))
     success = next(at for at in times if at >= 59)
     assert all(at >= success + 1.0 for at in times if at > success)
 
@@ -329,8 +332,6 @@ async def test_without_positions_the_batch_is_halved(clock, service, bad):
 
 @pytest.mark.parametrize("positions", [[3], [0, 0], [-1], [500], [None], [7, 9999], list(range(499))])
 async def test_positions_that_are_wrong_bury_no_good_log(clock, service, positions):
-    from sevendigital_async import BatchError, ItemError
-
     def behave(post):
         if "bad0" in post.tracks:
             wrong = [ItemError(position, 1002, "bad") for position in positions]

@@ -12,7 +12,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=25
 MOMENTS = st.datetimes(
     datetime(2000, 1, 1),
     datetime(2100, 1, 1),
-    timezones=st.sampled_from([UTC, timezone(timedelta(hours=-9, minutes=30))]),  # noqa: DTZ001
+    timezones=st.sampled_from([UTC, timezone(timedelta(hours=-9, minutes=30))]),
 )
 LOGS = st.builds(
     StreamLog,

@@ -97,7 +97,7 @@ async def _ship(planned: Mapping[LogKind, int], rng: random.Random) -> Account:
         tokens = {user: sandbox.token_for(user) for user in USERS}
         async with (
             SevenDigital(key, secret, base_url=sandbox.base_url) as client,
-            StreamLogShipper(client, user_tokens=tokens) as shipper,
+            StreamLogShipper(client, user_tokens=tokens, close_timeout=0.0) as shipper,
         ):
             run = _Run(shipper, planned)
             started = time.monotonic()

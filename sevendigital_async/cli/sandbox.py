@@ -27,15 +27,14 @@ Examples:
 
 \b
 Faults (--fault, as often as you like; rates as 10% or 0.1):
-  503:RATE                  that status, any of 4xx and 5xx
-  disconnect-before:RATE    hangs up before the request is worked on
-  disconnect-after:RATE     hangs up after it was worked on: the answer is lost
-  slow-body:RATE            the answer trickles
-  poison:TRACK_ID           plays of this track are refused, with their position
-  poison-unindexed:TRACK_ID the same without saying which play it was
+  503:RATE                   that status, any of 4xx and 5xx
+  disconnect-before:RATE     hangs up before the request is worked on
+  disconnect-after:RATE      hangs up after it was worked on: the answer is lost
+  slow-body:RATE             the answer trickles
+  poison:TRACK_ID            refuses plays of this track, with their position
+  poison-unindexed:TRACK_ID  the same without saying which play it was
 
-\b
-Users' tokens: every user has one, "sandbox-token-USER" with the secret "sandbox-secret-USER"; --tokens adds others.
+Every user has a token, "sandbox-token-USER" with the secret "sandbox-secret-USER"; --tokens adds others.
 
 \b
 Exit codes:

@@ -40,20 +40,22 @@ Examples:
   sevendigital ship plays.jsonl.unsent --kind preview
 
 \b
-What is left over is kept, and no file is ever overwritten (a number is added to the name):
-  FILE.rejected  bad lines, reported as FILE:LINE: reason, and plays that the service
-                 refused for good ("buried")
-  FILE.unsent    plays not delivered at the end, ready to be shipped again; those that
-                 the service may have already ("in doubt") come first
-For standard input they are stdin.rejected and stdin.unsent in the current directory.
+What is left over is kept:
+  FILE.rejected  bad lines, which are reported as FILE:LINE: reason, and plays
+                 that the service refused for good ("buried")
+  FILE.unsent    plays not delivered at the end, ready to be shipped again; those
+                 that the service may have already ("in doubt") come first
+
+No file is ever overwritten: if a name is taken, a number is added to it. For standard input they are stdin.rejected
+and stdin.unsent in the current directory.
 
 SIGINT and SIGTERM stop the reading, deliver what was read within --drain seconds, and report; a second one stops at
 once. Lines that were not read are named: "continue with --from-line N".
 
 \b
 Exit codes, the first that applies:
-  1  wrong usage or configuration; the service refused the key, the secret or the
-     signature; or leftovers could not be written
+  1  wrong usage or configuration; or the service refused the key, the secret or
+     the signature; or leftovers could not be written
   4  something still waits or is held, or the input was not read to its end
   3  something was rejected or buried
   0  everything was delivered

@@ -104,7 +104,7 @@ class Probe:
 async def until(condition):
     """Give the loop away until something has come true."""
     async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - what is waited for belongs to a server that signals nobody
+        while not condition():
             await asyncio.sleep(0.002)
 
 

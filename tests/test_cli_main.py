@@ -1,0 +1,281 @@
+"""The command as a whole: help, usage, the demo, the sandbox, terminals."""
+
+import asyncio
+import builtins
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+
+import aiohttp
+import pytest
+from cli_process import COMMAND, SECRET, environment, plays, running, sevendigital, until, write_plays
+
+import sevendigital_async
+from sevendigital_async.cli import main
+
+
+@pytest.fixture(autouse=True)
+def _credentials(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SEVENDIGITAL_CONSUMER_KEY", "key-of-a-test")
+    monkeypatch.setenv("SEVENDIGITAL_CONSUMER_SECRET", SECRET)
+    monkeypatch.delenv("SEVENDIGITAL_BASE_URL", raising=False)
+
+
+@pytest.mark.parametrize("command", [[], ["demo"], ["ship"], ["sandbox"]])
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help_is_worth_reading_and_keeps_secrets(command, flag, capsys):
+    assert main([*command, flag]) == 0
+    told = capsys.readouterr()
+    assert told.err == ""
+    assert SECRET not in told.out
+    assert "\x1b" not in told.out
+    assert max(map(len, told.out.splitlines())) <= 85
+    for word in ["Examples:", "Exit codes"] if command else ["demo", "ship", "sandbox"]:
+        assert word in told.out
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"sevendigital {sevendigital_async.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nonsense"], "No such command"),
+        (["ship", "--nonsense"], "No such option"),
+        (["ship", "plays.jsonl"], "--kind"),
+        (["ship", "plays.jsonl", "--kind", "radio"], "radio"),
+        (["ship", "nowhere.jsonl", "--kind", "preview"], "cannot read nowhere.jsonl: No such file"),
+        (["ship", ".", "--kind", "preview"], "it is a directory"),
+        (["ship", "plays.jsonl", "--kind", "preview", "--spool", "x.db"], "only the memory spool"),
+        (["ship", "plays.jsonl", "--kind", "preview", "--base-url", "ftp://x"], "base URL"),
+        (["ship", "plays.jsonl", "--kind", "preview", "--base-url", "http://example.com"], "plain http"),
+        (["ship", "plays.jsonl", "--kind", "preview", "--from-line", "0"], "--from-line"),
+        (["ship", "plays.jsonl", "--kind", "preview", "--patience", "-1"], "--patience"),
+        (["ship", "plays.jsonl", "--kind", "preview", "--rejected", "no/where"], "cannot write no/where"),
+        (["ship", "plays.jsonl", "--kind", "preview", "--unsent", "no/where"], "cannot write no/where"),
+        (["ship", "plays.jsonl", "--kind", "preview", "--tokens", "nowhere.json"], "No such file"),
+        (["ship", "plays.jsonl", "--kind", "preview", "--from-line", "9"], "there is no line 9"),
+        (["demo", "--plays", "-1"], "--plays"),
+        (["demo", "--plays", "many"], "--plays"),
+        (["sandbox", "--port", "99999"], "--port"),
+        (["sandbox", "--host", "0.0.0.0"], "this machine only"),  # noqa: S104 - refused
+        (["sandbox", "--fault", "thunder"], "'thunder' is no fault"),
+        (["sandbox", "--latency", "soon"], "no latency"),
+    ],
+)
+def test_wrong_usage_is_one_and_said_plainly(arguments, words, capsys, tmp_path):
+    (tmp_path / "plays.jsonl").write_bytes(b"")
+    assert main(arguments) == 1
+    told = capsys.readouterr()
+    assert words in told.err
+    assert told.out == ""
+    assert SECRET not in told.err
+    assert "Traceback" not in told.err
+    assert [path.name for path in tmp_path.iterdir()] == ["plays.jsonl"]
+
+
+def test_without_arguments_there_is_help(capsys):
+    assert main([]) == 1
+    told = capsys.readouterr()
+    assert "Usage: sevendigital" in told.out + told.err
+
+
+@pytest.mark.parametrize("missing", ["SEVENDIGITAL_CONSUMER_KEY", "SEVENDIGITAL_CONSUMER_SECRET"])
+def test_a_missing_credential_is_named(missing, capsys, monkeypatch, tmp_path):
+    (tmp_path / "plays.jsonl").write_bytes(b"")
+    monkeypatch.delenv(missing)
+    assert main(["ship", "plays.jsonl", "--kind", "preview"]) == 1
+    told = capsys.readouterr()
+    assert missing in told.err
+    assert SECRET not in told.err
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('{"anna": {"token": "hush-hush", "secret": ""}}', "'anna'"),
+        ('{"anna": {"token": "t", "secret": "s"}, "bert": {"token": "hush-hush"}}', "'bert'"),
+        ('{"anna": "hush-hush"}', "'anna'"),
+        ('{"anna": {"token": "hush-hush", "secret": "hush-hush", "more": 1}}', "'anna'"),
+        ('{"anna": {"token": 7, "secret": "hush-hush"}}', "'anna'"),
+        ('["hush-hush"]', "JSON object"),
+        ('{"anna": hush-hush}', "not valid JSON"),
+    ],
+)
+@pytest.mark.parametrize("command", [["ship", "plays.jsonl", "--kind", "catalogue"], ["sandbox", "--port", "0"]])
+def test_malformed_tokens_name_the_user_and_no_secret(command, content, words, capsys, tmp_path):
+    (tmp_path / "plays.jsonl").write_bytes(b"")
+    (tmp_path / "tokens.json").write_text(content)
+    assert main([*command, "--tokens", "tokens.json"]) == 1
+    told = capsys.readouterr()
+    assert words in told.err
+    assert "hush" not in told.err
+    assert len(told.err.splitlines()) == 1
+
+
+def test_an_empty_file_is_delivered_already(capsys, tmp_path):
+    (tmp_path / "plays.jsonl").write_bytes(b"")
+    assert main(["ship", "plays.jsonl", "--kind", "preview", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["lines"] == 0
+
+
+def test_without_the_extra_it_says_what_to_install(capsys, monkeypatch):
+    importing = builtins.__import__
+
+    def without_typer(name, *rest, **named):
+        if name == "typer":
+            raise ModuleNotFoundError("No module named 'typer'", name="typer")
+        return importing(name, *rest, **named)
+
+    for name in [name for name in sys.modules if name.startswith("sevendigital_async.cli.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(builtins, "__import__", without_typer)
+    assert main([]) == 1
+    assert 'pip install "sevendigital_async[cli]"' in capsys.readouterr().err
+
+
+def test_the_library_does_not_import_the_command():
+    code = "import sys, sevendigital_async, sevendigital_async.sandbox; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
+    assert not {"sevendigital_async.cli", "typer", "rich"} & set(done.stdout.split())
+
+
+# -- demo --
+
+
+def test_the_demo_accounts_for_every_play(capsys):
+    assert main(["demo", "--plays", "300", "--seed", "1"]) == 0
+    told = capsys.readouterr()
+    lines = told.out.splitlines()
+    assert lines[0].split() == [
+        "kind",
+        "sent",
+        "delivered",
+        "buried",
+        "in",
+        "doubt",
+        "requests",
+        "largest",
+        "batch",
+        "busiest",
+        "second",
+    ]
+    assert [line.split()[:3] for line in lines[1:5]] == [
+        ["preview", "180", "180"],
+        ["catalogue", "75", "75"],
+        ["subscriber", "45", "45"],
+        ["total", "300", "300"],
+    ]
+    assert "1 of 5" in lines[1]
+    assert "no limit" in lines[2]
+    assert "the sandbox received exactly the 300 plays that were put, record for record" in told.out
+    assert "\x1b" not in told.out + told.err
+
+
+def test_the_demo_speaks_json(capsys):
+    assert main(["demo", "--plays", "40", "--json"]) == 0
+    account = json.loads(capsys.readouterr().out)
+    assert account["equal"] is True
+    assert account["kinds"]["preview"]["delivered"] == 24
+
+
+def test_a_demo_of_nothing_is_equal(capsys):
+    assert main(["demo", "--plays", "0"]) == 0
+    assert "exactly the 0 plays" in capsys.readouterr().out
+
+
+async def test_the_demo_keeps_to_the_limit_and_can_be_interrupted(tmp_path):
+    async with running("demo", "--plays", "100000", cwd=tmp_path) as command:
+        line = (await command.process.stderr.readline()).decode()
+        command.process.send_signal(signal.SIGINT)
+        ended = await command.end()
+    assert "preview: " in line
+    assert "of 60,000 delivered" in line
+    assert ended.code == 130
+
+
+# -- sandbox --
+
+
+async def test_the_sandbox_says_how_to_reach_it_and_ends_when_asked(tmp_path):
+    (tmp_path / "tokens.json").write_text('{"anna": {"token": "hers", "secret": "hush-hush"}}')
+    write_plays(tmp_path / "plays.jsonl", plays(5))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        async with running("sandbox", "--port", "0", "--tokens", "tokens.json", cwd=tmp_path) as server:
+            told = ""
+            while "stops it" not in told:
+                told += (await server.process.stdout.readline()).decode()
+            exported = dict(line[7:].split("=", 1) for line in told.splitlines() if line.startswith("export "))
+            shipped = await sevendigital(
+                "ship", "plays.jsonl", "--kind", "catalogue", cwd=tmp_path, secret=None, env=exported
+            )
+            url = exported["SEVENDIGITAL_BASE_URL"]
+            async with aiohttp.ClientSession() as session, session.get(f"{url}/_sandbox/stats") as answer:
+                stats = await answer.json()
+            taken = await sevendigital("sandbox", "--port", url.rpartition(":")[2], cwd=tmp_path)
+            server.process.send_signal(number)
+            ended = await server.end()
+        assert shipped.code == 0
+        assert stats["kinds"]["catalogue"]["logs"] == 5
+        assert taken.code == 1
+        assert "cannot listen" in taken.err
+        assert ended.code == 0
+        assert ended.err == ""
+
+
+# -- terminals --
+
+
+async def on_terminal(*arguments, **more):
+    """Run the command on a pseudo-terminal; returns its exit code and all it wrote."""
+    ours, theirs = pty.openpty()
+    os.set_blocking(ours, False)
+    written = bytearray()
+
+    def collect():
+        try:
+            written.extend(os.read(ours, 65_536))
+        except OSError:
+            asyncio.get_running_loop().remove_reader(ours)
+
+    environ = environment(**{"TERM": "xterm", "COLUMNS": "100", **more})
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, *arguments, env=environ, stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    asyncio.get_running_loop().add_reader(ours, collect)
+    try:
+        async with asyncio.timeout(60):
+            code = await process.wait()
+        await until(lambda: not asyncio.get_running_loop().remove_reader(ours) or b"plays/s" in written)
+    finally:
+        asyncio.get_running_loop().remove_reader(ours)
+        os.close(ours)
+    return code, written.decode()
+
+
+async def test_a_terminal_gets_bars_that_move():
+    code, written = await on_terminal("demo", "--plays", "500")
+    assert code == 0
+    assert "━" in written
+    assert "300 of 300 delivered" in written
+    assert "record for record" in written
+    assert written.count("\x1b[?25l") == written.count("\x1b[?25h")
+
+
+async def test_no_color_is_respected():
+    code, written = await on_terminal("demo", "--plays", "50", NO_COLOR="1")
+    assert code == 0
+    assert "\x1b[3" not in written
+
+
+async def test_a_dumb_terminal_gets_plain_lines():
+    code, written = await on_terminal("demo", "--plays", "50", TERM="dumb")
+    assert code == 0
+    assert "\x1b" not in written
