@@ -11,7 +11,7 @@ import sys
 
 import aiohttp
 import pytest
-from cli_process import COMMAND, SECRET, environment, plays, running, sevendigital, until, write_plays
+from cli_process import COMMAND, PATIENT, SECRET, environment, plays, running, sevendigital, write_plays
 
 import sevendigital_async
 from sevendigital_async.cli import main
@@ -234,30 +234,30 @@ async def test_the_sandbox_says_how_to_reach_it_and_ends_when_asked(tmp_path):
 
 async def on_terminal(*arguments, **more):
     """Run the command on a pseudo-terminal; returns its exit code and all it wrote."""
+    loop, closed = asyncio.get_running_loop(), asyncio.Event()
     ours, theirs = pty.openpty()
-    os.set_blocking(ours, False)
     written = bytearray()
 
     def collect():
         try:
             written.extend(os.read(ours, 65_536))
-        except OSError:
-            asyncio.get_running_loop().remove_reader(ours)
+        except OSError:  # the other side is closed, and all of it was read
+            loop.remove_reader(ours)
+            closed.set()
 
     environ = environment(**{"TERM": "xterm", "COLUMNS": "100", **more})
     process = await asyncio.create_subprocess_exec(
         *COMMAND, *arguments, env=environ, stdin=theirs, stdout=theirs, stderr=theirs
     )
     os.close(theirs)
-    asyncio.get_running_loop().add_reader(ours, collect)
+    loop.add_reader(ours, collect)
     try:
-        async with asyncio.timeout(60):
-            code = await process.wait()
-        await until(lambda: not asyncio.get_running_loop().remove_reader(ours) or b"plays/s" in written)
+        async with asyncio.timeout(PATIENT):
+            await closed.wait()
+            return await process.wait(), written.decode()
     finally:
-        asyncio.get_running_loop().remove_reader(ours)
+        loop.remove_reader(ours)
         os.close(ours)
-    return code, written.decode()
 
 
 async def test_a_terminal_gets_bars_that_move():

@@ -78,7 +78,10 @@ def test_authlib_agrees_on_an_ordinary_request(placement):
     signed = sign(request, CREDENTIALS, nonce="n0nce", timestamp=1_790_000_000, placement=placement)
     auth = ClientAuth("key", CREDENTIALS.consumer_secret)
     uri = f"{request.url}?{encode_pairs(query)}"
-    header = 'OAuth oauth_consumer_key="key", oauth_nonce="n0nce", oauth_signature_method="HMAC-SHA1", oauth_timestamp="1790000000", oauth_version="1.0"'
+    header = (
+        'OAuth oauth_consumer_key="key", oauth_nonce="n0nce", oauth_signature_method="HMAC-SHA1", '
+        'oauth_timestamp="1790000000", oauth_version="1.0"'
+    )
     assert signature_sent(signed) == auth.get_oauth_signature("GET", uri, {"Authorization": header}, "")
 
 

@@ -22,7 +22,7 @@ its address, the key and secret it accepts, and where to look.
 \b
 Examples:
   sevendigital sandbox --port 7700
-  sevendigital sandbox --port 0 --fault 500:10% --fault disconnect-before:5% --latency 200ms
+  sevendigital sandbox --fault 500:10% --fault 429:5% --latency 200ms
   sevendigital sandbox --fault poison:12345 --user-tokens
 
 \b

@@ -1,0 +1,35 @@
+"""Report a handful of plays and print what became of them.
+
+Run it against a sandbox: `sevendigital sandbox --port 8700`, paste the lines it prints, then run this.
+"""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from sevendigital_async import DeadLetter, LogKind, SevenDigital, StreamLog, StreamLogShipper
+
+
+def keep(letter: DeadLetter) -> None:
+    """A real service would store these for a person to look at."""
+    print(f"refused: track {letter.log.track_id}: {letter.reason}")
+
+
+async def main() -> None:
+    """Put a hundred preview plays and wait until all of them have found their end."""
+    now = datetime.now(UTC)
+    async with SevenDigital.from_env() as client, StreamLogShipper(client, on_dead_letter=keep) as shipper:
+        for number in range(100):
+            play = StreamLog(
+                track_id=str(100_000 + number),
+                timestamp=now - timedelta(seconds=number),
+                duration_played=number % 31,
+                country="GB",
+            )
+            await shipper.put(LogKind.PREVIEW, play)
+        statistics = await shipper.flush(timeout=30)
+    print(f"{statistics.delivered} of {statistics.put} delivered in {statistics.requests} requests")
+    print(f"requests left today: {client.rate_limit.remaining}")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

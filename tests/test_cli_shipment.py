@@ -1,0 +1,163 @@
+"""A shipment from within: what no service can be made to do at will."""
+
+import asyncio
+import contextlib
+
+import pytest
+from cli_process import as_counted, lines_in, plays, write_plays
+
+from sevendigital_async import ConfigurationError, InvalidRequestError, LogKind
+from sevendigital_async.cli.display import PlainDisplay
+from sevendigital_async.cli.leftovers import Leftovers
+from sevendigital_async.cli.shipment import Order, Shipment
+from sevendigital_async.cli.signals import Interruptions
+from sevendigital_async.cli.source import Source
+
+
+class Courier:
+    """Stands in for a client and its way out: each batch meets what ``fate`` makes of it."""
+
+    def __init__(self, fate):
+        self.play_logs = self
+        self.post = fate
+
+    def encode(self, _kind, log):
+        return log.encode()
+
+    @contextlib.asynccontextmanager
+    async def turn(self, _kind):
+        yield self
+
+
+class Told(PlainDisplay):
+    """Remembers what it was told to say."""
+
+    def __init__(self):
+        super().__init__(None, every=0.0)
+        self.lines = []
+
+    def say(self, text):
+        self.lines.append(text)
+
+
+async def accept(_logs, _user):
+    pass
+
+
+async def refuse(_logs, _user):
+    raise InvalidRequestError("no good\nat all", status=400)
+
+
+async def ship(tmp_path, fate, *, number=10, source=None, **order):
+    file = write_plays(tmp_path / "plays.jsonl", plays(number))
+    told = Told()
+    with (
+        Leftovers(tmp_path / "rejected") as rejected,
+        Leftovers(tmp_path / "unsent") as unsent,
+        Interruptions() as interruptions,
+    ):
+        shipment = Shipment(
+            Order(**{"kind": LogKind.PREVIEW, **order}),
+            Courier(fate),
+            source or Source(str(file)),
+            rejected=rejected,
+            unsent=unsent,
+            display=told,
+            interruptions=interruptions,
+        )
+        async with asyncio.timeout(30):
+            return await shipment.run(), told.lines
+
+
+async def test_everything_delivered(tmp_path):
+    report, told = await ship(tmp_path, accept, number=1_234)
+    assert (report.exit_code, report.put, report.delivered, report.requests) == (0, 1_234, 1_234, 3)
+    assert all(line.startswith(str(tmp_path)) for line in told)  # progress only
+
+
+async def test_a_shipper_that_dies_is_reported_and_loses_nothing(tmp_path):
+    async def die(_logs, _user):
+        raise RuntimeError("out of order")
+
+    report, told = await ship(tmp_path, die)
+    assert report.exit_code == 4
+    assert any("out of order" in line for line in told)
+    assert as_counted(lines_in(tmp_path / "unsent")) == as_counted(plays_of(tmp_path))
+
+
+async def test_a_shipper_that_dies_is_noticed_while_a_pipe_is_quiet(tmp_path):
+    async def die(_logs, _user):
+        raise RuntimeError("out of order")
+
+    class Quiet:
+        name, size, regular = "stdin", None, False
+        chunks = [plays(3)[0].encode() + b"\n"]  # noqa: RUF012 - one use
+
+        async def read(self):
+            if self.chunks:
+                return self.chunks.pop()
+            return await asyncio.get_running_loop().create_future()
+
+    report, _ = await ship(tmp_path, die, source=Quiet(), linger=0.0)
+    assert report.exit_code == 4
+    assert report.unsent == 1
+    assert report.continue_at == 2
+
+
+async def test_an_input_that_breaks_off_is_reported(tmp_path):
+    class Breaking(Source):
+        reads = 0
+
+        async def read(self):
+            self.reads += 1
+            if self.reads > 1:
+                raise OSError(5, "Input/output error")
+            return await super().read()
+
+    file = write_plays(tmp_path / "plays.jsonl", plays(10))
+    report, told = await ship(tmp_path, accept, source=Breaking(str(file)))
+    assert report.exit_code == 4
+    assert report.delivered == 10
+    assert report.continue_at == 11
+    assert any("cannot be read on: Input/output error" in line for line in told)
+
+
+async def test_buried_plays_that_cannot_be_kept_at_first_are_kept_at_the_end(tmp_path, monkeypatch):
+    writing = Leftovers.write
+    tries = []
+
+    def write(self, line):
+        tries.append(line)
+        if len(tries) == 1:
+            raise OSError(28, "No space left on device")
+        writing(self, line)
+
+    monkeypatch.setattr(Leftovers, "write", write)
+    report, told = await ship(tmp_path, refuse, number=1)
+    assert report.exit_code == 1
+    assert report.buried == 1
+    assert any("No space left" in line for line in told)
+    assert as_counted(lines_in(tmp_path / "rejected")) == as_counted(plays_of(tmp_path))
+
+
+async def test_very_many_buried_plays_suspend_the_lane(tmp_path):
+    report, told = await ship(tmp_path, refuse, number=2_000)
+    assert report.exit_code == 4
+    assert report.buried + report.waiting == 2_000
+    assert any("suspended" in line for line in told)
+    buried = [line for line in told if ": buried: " in line]
+    assert len(buried) == 50
+    assert "no good\\nat all" in buried[0]
+    assert as_counted(lines_in(tmp_path / "rejected") + lines_in(tmp_path / "unsent")) == as_counted(plays_of(tmp_path))
+
+
+async def test_a_source_that_cannot_be_opened_is_a_matter_of_configuration(tmp_path):
+    file = write_plays(tmp_path / "gone.jsonl", plays(1))
+    source = Source(str(file))
+    file.unlink()
+    with pytest.raises(ConfigurationError, match="cannot read"):
+        await ship(tmp_path, accept, source=source)
+
+
+def plays_of(tmp_path):
+    return lines_in(tmp_path / "plays.jsonl")
