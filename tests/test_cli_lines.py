@@ -1,6 +1,7 @@
 """The line splitter and the feed, without a process and without a network."""
 
 import asyncio
+import itertools
 import os
 from datetime import UTC, datetime
 
@@ -28,7 +29,7 @@ def split(chunks, longest=1_000):
 @given(SOME_BYTES, st.lists(st.integers(0, 40)))
 def test_lines_are_the_same_whatever_the_chunks(data, cuts):
     bounds = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    chunks = [data[low:high] for low, high in zip(bounds, bounds[1:], strict=False)]
+    chunks = [data[low:high] for low, high in itertools.pairwise(bounds)]
     expected = data.split(b"\n")
     if not expected[-1]:
         expected.pop()

@@ -35,7 +35,7 @@ async def test_delivers_every_line_once_and_says_so(tmp_path, kind):
     assert facts["waiting"] == facts["held"] == facts["buried"] == facts["rejected lines"] == "0"
     assert "\x1b" not in ended.out + ended.err
     assert "\r" not in ended.out + ended.err
-    assert os.listdir(tmp_path) == ["plays.jsonl"]
+    assert [path.name for path in tmp_path.iterdir()] == ["plays.jsonl"]
 
 
 async def test_users_sign_where_there_are_tokens(tmp_path):

@@ -143,12 +143,13 @@ async def test_buried_plays_that_cannot_be_kept_at_first_are_kept_at_the_end(tmp
 async def test_very_many_buried_plays_suspend_the_lane(tmp_path):
     report, told = await ship(tmp_path, refuse, number=2_000)
     assert report.exit_code == 4
-    assert report.buried + report.waiting == 2_000
     assert any("suspended" in line for line in told)
     buried = [line for line in told if ": buried: " in line]
     assert len(buried) == 50
     assert "no good\\nat all" in buried[0]
-    assert as_counted(lines_in(tmp_path / "rejected") + lines_in(tmp_path / "unsent")) == as_counted(plays_of(tmp_path))
+    unread = plays_of(tmp_path)[report.continue_at - 1 :] if report.continue_at else []
+    kept = lines_in(tmp_path / "rejected") + lines_in(tmp_path / "unsent")
+    assert as_counted(kept + unread) == as_counted(plays_of(tmp_path))
 
 
 async def test_a_source_that_cannot_be_opened_is_a_matter_of_configuration(tmp_path):

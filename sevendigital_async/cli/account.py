@@ -79,7 +79,7 @@ class Account:
         closing = (
             f"All accounted for: the sandbox received exactly the {self.sent:,} plays that were put, record for record."
             if self.equal
-            else f"NOT EQUAL: {self.missing:,} plays were put and not received, {self.surplus:,} were received and not put."
+            else f"NOT EQUAL: {self.missing:,} plays were put and not received, {self.surplus:,} received and not put."
         )
         shown = rendered(table(headings, rows, total=True), stream)
         return f"{shown}\n\n{closing}\n{self.seconds:.1f} s, {rate:,.0f} plays/s"

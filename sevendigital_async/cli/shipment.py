@@ -159,7 +159,7 @@ class Shipment:
     async def _work(self) -> None:
         await self._feed.run()
         self._feed.check_first()
-        await self._shipper.flush()
+        self._look_for_failure(await self._shipper.flush())
 
     async def _drain(self) -> None:
         draining: asyncio.Task[Any] = asyncio.create_task(self._shipper.flush(self._order.drain))
@@ -182,6 +182,10 @@ class Shipment:
             case _:
                 raise failure
 
+    def _look_for_failure(self, statistics: Statistics) -> None:
+        if statistics.failure is not None:
+            self._stop_with(f"the shipper has failed: {statistics.failure!r}", ExitCode.WAITING)
+
     async def _listen(self) -> None:
         await self._interruptions.first.wait()
         rest = f"what was read is delivered for up to {self._order.drain:g} s, a second signal stops at once"
@@ -194,8 +198,7 @@ class Shipment:
             statistics = await self._shipper.statistics()
             counts = statistics.lanes[self._order.kind].counts
             self._display.show([self._gauge(counts)])
-            if statistics.failure is not None:
-                self._stop_with(f"the shipper has failed: {statistics.failure!r}", ExitCode.WAITING)
+            self._look_for_failure(statistics)
             if patience.ended(counts, time.monotonic()):
                 reason = f"nothing was delivered for {self._order.patience:g} s; giving up for now"
                 self._stop_with(reason, ExitCode.WAITING)
