@@ -125,6 +125,25 @@ def test_an_empty_file_is_delivered_already(capsys, tmp_path):
     assert json.loads(capsys.readouterr().out)["lines"] == 0
 
 
+def test_of_very_many_bad_lines_the_first_are_shown_and_all_are_kept(capsys, tmp_path):
+    (tmp_path / "plays.jsonl").write_bytes(b"no play\n" * 5_000)
+    assert main(["ship", "plays.jsonl", "--kind", "preview"]) == 3
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 51
+    assert told[49].startswith("plays.jsonl:50: not valid JSON")
+    assert "more bad lines" in told[50]
+    assert (tmp_path / "plays.jsonl.rejected").read_bytes() == b"no play\n" * 5_000
+
+
+def test_leftovers_of_earlier_runs_are_never_overwritten(tmp_path):
+    (tmp_path / "plays.jsonl").write_bytes(b"no play\n")
+    for _ in range(3):
+        assert main(["ship", "plays.jsonl", "--kind", "preview"]) == 3
+    kept = sorted(path.name for path in tmp_path.iterdir())
+    assert kept == ["plays.jsonl", "plays.jsonl.rejected", "plays.jsonl.rejected.1", "plays.jsonl.rejected.2"]
+    assert all(path.read_bytes() == b"no play\n" for path in tmp_path.iterdir())
+
+
 def test_without_the_extra_it_says_what_to_install(capsys, monkeypatch):
     importing = builtins.__import__
 

@@ -8,7 +8,7 @@ from cli_process import as_counted, lines_in, open_sandbox, plays, received, run
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_lets_what_was_read_be_delivered(tmp_path, number):
-    logs = plays(2_000)
+    logs = plays(1_000)
     write_plays(tmp_path / "plays.jsonl", logs)
     async with (
         open_sandbox(latency="100ms") as sandbox,
@@ -23,7 +23,7 @@ async def test_a_signal_lets_what_was_read_be_delivered(tmp_path, number):
 
 
 async def test_when_the_time_to_drain_is_over_every_line_is_somewhere(tmp_path):
-    logs = plays(60_000)
+    logs = plays(53_000)
     write_plays(tmp_path / "plays.jsonl", logs)
     async with (
         open_sandbox() as sandbox,
@@ -86,7 +86,7 @@ async def test_a_quiet_pipe_does_not_keep_the_command_from_stopping(tmp_path):
 
 
 async def test_what_a_pipe_has_given_away_is_kept(tmp_path):
-    logs = plays(60_000)
+    logs = plays(53_000)
     async with (
         open_sandbox(latency="300s") as sandbox,
         running(

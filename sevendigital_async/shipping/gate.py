@@ -16,7 +16,7 @@ FAILURES_TO_OPEN = 5
 """Failures in a row, over all requests of the lane, that open its circuit."""
 
 BACKOFF_BASE = 0.25
-BACKOFF_CAP = 30.0
+BACKOFF_CAP = 10.0
 """Seconds."""
 
 AUTH_BACKOFF_BASE = 60.0
