@@ -222,30 +222,41 @@ async def test_the_demo_keeps_to_the_limit_and_can_be_interrupted(tmp_path):
 # -- sandbox --
 
 
-async def test_the_sandbox_says_how_to_reach_it_and_ends_when_asked(tmp_path):
+async def welcome_of(server):
+    told = ""
+    while "stops it" not in told:
+        told += (await server.process.stdout.readline()).decode()
+    return told
+
+
+async def test_the_sandbox_says_how_to_reach_it(tmp_path):
     (tmp_path / "tokens.json").write_text('{"anna": {"token": "hers", "secret": "hush-hush"}}')
     write_plays(tmp_path / "plays.jsonl", plays(5))
-    for number in (signal.SIGINT, signal.SIGTERM):
-        async with running("sandbox", "--port", "0", "--tokens", "tokens.json", cwd=tmp_path) as server:
-            told = ""
-            while "stops it" not in told:
-                told += (await server.process.stdout.readline()).decode()
-            exported = dict(line[7:].split("=", 1) for line in told.splitlines() if line.startswith("export "))
-            shipped = await sevendigital(
-                "ship", "plays.jsonl", "--kind", "catalogue", cwd=tmp_path, secret=None, env=exported
-            )
-            url = exported["SEVENDIGITAL_BASE_URL"]
-            async with aiohttp.ClientSession() as session, session.get(f"{url}/_sandbox/stats") as answer:
-                stats = await answer.json()
-            taken = await sevendigital("sandbox", "--port", url.rpartition(":")[2], cwd=tmp_path)
-            server.process.send_signal(number)
-            ended = await server.end()
-        assert shipped.code == 0
-        assert stats["kinds"]["catalogue"]["logs"] == 5
-        assert taken.code == 1
-        assert "cannot listen" in taken.err
-        assert ended.code == 0
-        assert ended.err == ""
+    async with running("sandbox", "--port", "0", "--tokens", "tokens.json", cwd=tmp_path) as server:
+        told = await welcome_of(server)
+        exported = dict(line[7:].split("=", 1) for line in told.splitlines() if line.startswith("export "))
+        shipped = await sevendigital(
+            "ship", "plays.jsonl", "--kind", "catalogue", cwd=tmp_path, secret=None, env=exported
+        )
+        url = exported["SEVENDIGITAL_BASE_URL"]
+        async with aiohttp.ClientSession() as session, session.get(f"{url}/_sandbox/stats") as answer:
+            stats = await answer.json()
+        taken = await sevendigital("sandbox", "--port", url.rpartition(":")[2], cwd=tmp_path)
+    assert shipped.code == 0
+    assert stats["kinds"]["catalogue"]["logs"] == 5
+    assert taken.code == 1
+    assert "cannot listen" in taken.err
+    assert "hush" not in told
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_the_sandbox_ends_when_asked(tmp_path, number):
+    async with running("sandbox", "--port", "0", cwd=tmp_path) as server:
+        await welcome_of(server)
+        server.process.send_signal(number)
+        ended = await server.end()
+    assert ended.code == 0
+    assert ended.err == ""
 
 
 # -- terminals --

@@ -550,6 +550,32 @@ async def test_put_waits_for_room_and_memory_stays_bounded(clock, service):
     assert set(service.saved.values()) == {1}
 
 
+async def test_a_spool_full_of_incomplete_batches_does_not_linger(clock, service):
+    async def scenario(shipper):
+        for index in range(1000):
+            await shipper.put(LogKind.CATALOGUE, StreamLog(f"t{index}", NOW, user_id=f"u{index % 50}"))
+        return clock.monotonic()
+
+    spool = MemorySpool(max_logs=100)
+    elapsed, statistics = await shipping(clock, service, scenario, user_tokens={}, spool=spool)
+    assert elapsed == 0
+    assert statistics.delivered == 1000
+
+
+async def test_a_lane_that_is_behind_does_not_make_the_others_hurry(clock, service):
+    service.latency = 1.0
+
+    async def scenario(shipper):
+        await shipper.put_many(LogKind.SUBSCRIBER, plays(3))
+        await shipper.put_many(LogKind.PREVIEW, plays(6000))
+        await shipper.put_many(LogKind.PREVIEW, plays(6000))
+        return [post.kind for post in service.posts]
+
+    lanes = {LogKind.SUBSCRIBER: {"linger": 600.0}, LogKind.PREVIEW: {"concurrency": 1}}
+    kinds, _ = await shipping(clock, service, scenario, spool=MemorySpool(max_logs=7000), lanes=lanes)
+    assert set(kinds) == {LogKind.PREVIEW}
+
+
 async def test_put_nowait_says_when_there_is_no_room(clock, service):
     async def scenario(shipper):
         for play in plays(10):

@@ -74,6 +74,11 @@ class Backlog:
             return True
         return False
 
+    @property
+    def has_ready(self) -> bool:
+        """A batch can be taken without waiting for company."""
+        return bool(self._ready)
+
     def due_in(self, now: float, *, flush: bool) -> float | None:
         """Seconds until ``take`` may return something; None when nothing waits."""
         self._advance(now, flush=flush)

@@ -18,6 +18,15 @@ class Capacity:
         self._waiting: deque[tuple[int, int, asyncio.Future[None]]] = deque()
         self._refusal: ShipperError | None = None
 
+    @property
+    def is_wanted(self) -> bool:
+        """Somebody waits for room."""
+        return bool(self._waiting)
+
+    def has_room(self, logs: int, size: int) -> bool:
+        """Whether there is that much room, and nobody was first."""
+        return not self._waiting and self._fits(logs, size)
+
     def reserve_nowait(self, logs: int, size: int) -> None:
         """Take room.
 
@@ -26,7 +35,7 @@ class Capacity:
         """
         if self._refusal:
             raise self._refused()
-        if self._waiting or not self._fits(logs, size):
+        if not self.has_room(logs, size):
             raise SpoolFullError(f"the spool is full ({self._logs} logs, {self._size} bytes)")
         self._logs += logs
         self._size += size
@@ -39,7 +48,7 @@ class Capacity:
         """
         if self._refusal:
             raise self._refused()
-        if not self._waiting and self._fits(logs, size):
+        if self.has_room(logs, size):
             self._logs += logs
             self._size += size
             return

@@ -57,7 +57,10 @@ class MemorySpool:
 
     async def append(self, kind: LogKind, records: Sequence[Record]) -> None:
         """Accept all or none, waiting for room."""
-        await self._capacity.reserve(len(records), _size(records))
+        size = _size(records)
+        if not self._capacity.has_room(len(records), size):
+            self._wake_all()
+        await self._capacity.reserve(len(records), size)
         self._add(kind, records)
 
     def refuse(self, error: ShipperError) -> None:
@@ -66,11 +69,11 @@ class MemorySpool:
 
     async def due_in(self, kind: LogKind, *, flush: bool) -> float | None:
         """Seconds until a lease may succeed."""
-        return self._backlogs[kind].due_in(self._clock.monotonic(), flush=flush)
+        return self._backlogs[kind].due_in(self._clock.monotonic(), flush=flush or self._is_stuck)
 
     async def lease(self, kind: LogKind, *, flush: bool) -> Lease | None:
         """Hand out the next due batch."""
-        taken = self._backlogs[kind].take(self._clock.monotonic(), flush=flush)
+        taken = self._backlogs[kind].take(self._clock.monotonic(), flush=flush or self._is_stuck)
         if taken is None:
             return None
         queue, records = taken
@@ -148,6 +151,15 @@ class MemorySpool:
     async def aclose(self) -> None:
         """Nothing is open here; what is waiting stays readable."""
 
+    @property
+    def _is_stuck(self) -> bool:
+        """Full of incomplete batches, while plays that would complete them wait for room: don't linger."""
+        return self._capacity.is_wanted and not any(backlog.has_ready for backlog in self._backlogs.values())
+
+    def _wake_all(self) -> None:
+        for kind in self._backlogs:
+            self._wake(kind)
+
     def _add(self, kind: LogKind, records: Sequence[Record]) -> None:
         backlog, now, sequence = self._backlogs[kind], self._clock.monotonic(), self._sequence
         due_earlier = False
@@ -182,7 +194,10 @@ class MemorySpool:
         away.queue.attempt += away.blame
         away.returned.sort(key=lambda record: record.sequence)
         self._backlogs[lease.kind].give_back(away.queue, away.returned, self._clock.monotonic(), delay=away.delay)
-        self._wake(lease.kind)
+        if self._capacity.is_wanted:
+            self._wake_all()
+        else:
+            self._wake(lease.kind)
 
     def _move(self, kind: LogKind, source: str, target: str, number: int) -> None:
         counts = self._counts[kind]
