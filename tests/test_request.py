@@ -84,20 +84,24 @@ def test_unknown_and_missing_arguments_are_named():
         (False, "false"),
         (0, "0"),
         (Decimal("1.10"), "1.10"),
-        (date(2026, 5, 28), "20260528"),
+        (date(2026, 5, 28), "2026-05-28"),
         (datetime(2026, 5, 28, 14, 30, tzinfo=UTC), "2026-05-28T14:30:00Z"),
         (LogKind.PREVIEW, "preview"),
         (["a", 1, "b"], "a,1,b"),
     ],
 )
 def test_wire_text(value, text):
-    assert wire_text("x", value) == text
+    assert wire_text(argument("x"), value) == text
+
+
+def test_some_dates_are_written_compactly():
+    assert wire_text(argument("to_date", date_format="%Y%m%d"), date(2026, 5, 28)) == "20260528"
 
 
 @pytest.mark.parametrize("value", [object(), b"x", {}, datetime(2026, 1, 1), "\ud800", 1.5])
 def test_what_has_no_wire_text_is_refused(value):
     with pytest.raises(InvalidArgumentError, match=r"^x "):
-        wire_text("x", value)
+        wire_text(argument("x"), value)
 
 
 @given(TEXT)

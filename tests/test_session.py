@@ -36,7 +36,7 @@ from sevendigital_async import (
 )
 from sevendigital_async.config import Dialect
 from sevendigital_async.models import Release
-from sevendigital_async.operations import Auth, Binding, Operation, Place, Safety
+from sevendigital_async.operations import Auth, Binding, Content, Operation, Place, Safety
 from sevendigital_async.operations.operation import argument
 
 SECRET = "very-secret-consumer-secret"
@@ -340,7 +340,7 @@ async def test_a_media_redirect_is_followed_without_our_signature():
     async with raw_server(RELEASE) as elsewhere:
         moved = answer("", "302 Found", Location=f"{elsewhere.base_url}/cdn/clip?token=1%2F2")
         async with raw_server(moved) as raw, client_for(raw) as client:
-            await client.as_user(USER).call(operation(follows_redirects=True))
+            await client.as_user(USER).call(operation(content=Content.TEXT))
     assert elsewhere.requests[0].startswith(b"GET /cdn/clip?token=1%2F2 HTTP/1.1")
     assert b"oauth" not in elsewhere.requests[0].lower()
     assert USER.token.encode() not in elsewhere.requests[0]
@@ -350,7 +350,7 @@ async def test_a_redirect_to_the_error_url_is_that_error():
     location = "https://errors.example/x?errorCode=2001&errorMsg=Track+not+found"
     async with raw_server(answer("", "302 Found", Location=location)) as raw, client_for(raw) as client:
         with pytest.raises(NotFoundError, match="Track not found") as caught:
-            await client.call(operation(follows_redirects=True))
+            await client.call(operation(content=Content.TEXT))
     assert caught.value.code == 2001
 
 
@@ -358,13 +358,13 @@ async def test_a_redirect_to_the_error_url_is_that_error():
 async def test_a_redirect_to_an_unsafe_place_is_not_followed(location):
     async with raw_server(answer("", "302 Found", Location=location)) as raw, client_for(raw) as client:
         with pytest.raises(RedirectError, match="unsafe"):
-            await client.call(operation(follows_redirects=True))
+            await client.call(operation(content=Content.TEXT))
 
 
 async def test_redirects_in_a_circle_come_to_an_end():
     async with raw_server(answer("", "302 Found", Location="/again")) as raw, client_for(raw) as client:
         with pytest.raises(RedirectError, match="more than 5"):
-            await client.call(operation(follows_redirects=True))
+            await client.call(operation(content=Content.TEXT))
 
 
 # -- answers --

@@ -1,7 +1,7 @@
 """What the API offers: one record per endpoint, a file per API."""
 
 from . import classic, platform
-from .operation import Argument, Auth, Binding, Catalogue, Operation, Place, RateClass, Safety
+from .operation import Argument, Auth, Binding, Catalogue, Content, Operation, Place, RateClass, Safety
 
 CATALOGUE = Catalogue((*classic.OPERATIONS, *platform.OPERATIONS))
 
@@ -11,6 +11,7 @@ __all__ = [
     "Auth",
     "Binding",
     "Catalogue",
+    "Content",
     "Operation",
     "Place",
     "RateClass",

@@ -38,6 +38,19 @@ class RateClass(enum.Enum):
     MEDIA_TRANSFER = 50
 
 
+class Content(enum.Enum):
+    """What an answer's body is."""
+
+    MODEL = "model"
+    """JSON or XML, decoded into the operation's model; nothing, if it has none."""
+
+    TEXT = "text"
+    """Text to be handed on as it is, such as a playlist of stream segments."""
+
+    MEDIA = "media"
+    """Audio or an archive, streamed."""
+
+
 class Place(enum.Enum):
     """Where an argument travels."""
 
@@ -56,12 +69,14 @@ class Argument:
         wire: What the service reads.
         place: Where it travels.
         required: Whether the service insists on it.
+        date_format: How a date is written, for ``strftime``.
     """
 
     name: str
     wire: str
     place: Place
     required: bool = False
+    date_format: str = "%Y-%m-%d"
 
 
 def camel_case(name: str) -> str:
@@ -70,9 +85,16 @@ def camel_case(name: str) -> str:
     return head + "".join(part.capitalize() for part in tail)
 
 
-def argument(name: str, place: Place = Place.QUERY, *, required: bool = False, wire: str | None = None) -> Argument:
+def argument(
+    name: str,
+    place: Place = Place.QUERY,
+    *,
+    required: bool = False,
+    wire: str | None = None,
+    date_format: str = "%Y-%m-%d",
+) -> Argument:
     """Describe an argument whose wire name follows from its own, unless said otherwise."""
-    return Argument(name, wire or camel_case(name), place, required)
+    return Argument(name, wire or camel_case(name), place, required, date_format)
 
 
 @frozen
@@ -97,8 +119,8 @@ class Operation:
         safety: What repeating it may do.
         rate_class: The limit it shares, if any.
         model: What comes back; None when the answer has no content.
-        paged: The answer is one page of a list of ``model``.
-        follows_redirects: A redirect leads to the content (media), not to an error.
+        paged: The answer is a list of ``model``, or one page of it.
+        content: What the answer's body is. Text and media may lie behind a redirect.
         bindings: The form in each dialect that has one.
     """
 
@@ -110,7 +132,7 @@ class Operation:
     rate_class: RateClass | None = None
     model: type | None = None
     paged: bool = False
-    follows_redirects: bool = False
+    content: Content = Content.MODEL
     bindings: Mapping[Dialect, Binding] = field(repr=False)
 
     def binding(self, dialect: Dialect) -> Binding:

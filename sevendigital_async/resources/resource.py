@@ -30,6 +30,12 @@ class Resource:
         assert isinstance(answer, model)
         return answer
 
+    async def _all(self, model: type[T], operation: Operation, /, **arguments: object) -> tuple[T, ...]:
+        """Fetch a list that comes in one piece."""
+        answer: Page[T] = await self._caller.call(operation, **arguments)
+        assert all(isinstance(item, model) for item in answer.items)
+        return answer.items
+
     def _pages(
         self, model: type[T], operation: Operation, /, *, page: int, page_size: int | None, **arguments: object
     ) -> Pages[T]:

@@ -22,7 +22,7 @@ from ..errors import (
     RequestTimeoutError,
     TransportError,
 )
-from ..operations import Auth, Operation, RateClass
+from ..operations import Auth, Content, Operation, RateClass
 from ..rate_limit import RateLimit
 from .classify import error_in
 from .decode import decode
@@ -171,7 +171,7 @@ class Session:
         )
         signed.headers["Accept"] = ACCEPT_XML if self.settings.prefer_xml else ACCEPT_JSON
         response = await self._exchange(operation, signed, slot, time_left)
-        if operation.follows_redirects:
+        if operation.content is not Content.MODEL:
             response = await self._follow(operation, signed.url, response, time_left)
         document = await _off_loop(len(response.body), parse, response.body, response.headers.get("content-type"))
         now = self._clock.time()

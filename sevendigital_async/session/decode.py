@@ -13,7 +13,7 @@ from ..models.converter import MisfitError, structure
 from ..models.scalars import count
 from ..models.shapes import is_bare, spread
 from ..models.wire import noun, plural
-from ..operations import Operation
+from ..operations import Content, Operation
 from .document import Document
 
 MAX_ENVELOPES = 4
@@ -32,6 +32,8 @@ def decode(operation: Operation, document: Document) -> object:
     Raises:
         DecodeError: The answer is something else; the message says where, and shows none of it.
     """
+    if operation.content is Content.TEXT:
+        return document.text
     model = operation.model
     if model is None:
         return None

@@ -10,14 +10,15 @@ from attrs import frozen
 
 from ..config import UserToken
 from ..models import LogKind, StreamLog
-from ..operations import Operation, platform
+from ..operations import Operation
+from ..operations.platform import logging as operations
 from .core import Call, Session
 from .slots import Slot
 
 OPERATIONS: Mapping[LogKind, Operation] = {
-    LogKind.PREVIEW: platform.REPORT_PREVIEW_STREAM,
-    LogKind.CATALOGUE: platform.REPORT_CATALOGUE_STREAM,
-    LogKind.SUBSCRIBER: platform.REPORT_SUBSCRIBER_STREAM,
+    LogKind.PREVIEW: operations.REPORT_PREVIEW_STREAM,
+    LogKind.CATALOGUE: operations.REPORT_CATALOGUE_STREAM,
+    LogKind.SUBSCRIBER: operations.REPORT_SUBSCRIBER_STREAM,
 }
 
 

@@ -73,11 +73,11 @@ def build_request(operation: Operation, binding: Binding, origin: str, arguments
         ]
 
     def pairs(place: Place) -> Pairs:
-        return tuple((argument.wire, wire_text(argument.name, value)) for argument, value in placed(place))
+        return tuple((argument.wire, wire_text(argument, value)) for argument, value in placed(place))
 
     path = binding.path
     for argument, value in placed(Place.PATH):
-        path = path.replace("{" + argument.wire + "}", _path_part(argument.name, value))
+        path = path.replace("{" + argument.wire + "}", _path_part(argument, value))
     request = Request(binding.http_method, origin + path, query=pairs(Place.QUERY))
     if form := pairs(Place.FORM):
         return evolve(request, form=form, content_type=FORM)
@@ -86,14 +86,15 @@ def build_request(operation: Operation, binding: Binding, origin: str, arguments
     return request
 
 
-def wire_text(name: str, value: object) -> str:
+def wire_text(argument: Argument, value: object) -> str:
     """Spell a path, query or form value.
 
-    Booleans become ``true`` and ``false``, dates YYYYMMDD, moments ISO 8601 in UTC, lists are joined by commas.
+    Booleans become ``true`` and ``false``, moments ISO 8601 in UTC, lists are joined by commas.
 
     Raises:
         InvalidArgumentError: The value has no such form.
     """
+    name = argument.name
     if isinstance(value, str) and not isinstance(value, enum.Enum):
         text = value
     elif isinstance(value, bool):
@@ -107,9 +108,9 @@ def wire_text(name: str, value: object) -> str:
             raise InvalidArgumentError(f"{name} needs a datetime with a time zone", argument=name)
         text = wire_time(value)
     elif isinstance(value, date):
-        text = value.strftime("%Y%m%d")
+        text = value.strftime(argument.date_format)
     elif isinstance(value, Iterable) and not isinstance(value, bytes | Mapping):
-        text = ",".join(wire_text(name, item) for item in value)
+        text = ",".join(wire_text(argument, item) for item in value)
     else:
         raise InvalidArgumentError(f"{name} cannot be a {type(value).__name__}", argument=name)
     if any("\ud800" <= character <= "\udfff" for character in text):
@@ -117,8 +118,8 @@ def wire_text(name: str, value: object) -> str:
     return text
 
 
-def _path_part(name: str, value: object) -> str:
-    text = wire_text(name, value)
+def _path_part(argument: Argument, value: object) -> str:
+    name, text = argument.name, wire_text(argument, value)
     if not text.strip():
         raise InvalidArgumentError(f"{name} is empty", argument=name)
     if text in {".", ".."}:

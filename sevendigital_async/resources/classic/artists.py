@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...models import Artist
-from ...operations import classic
+from ...operations.classic import artists as ops
 from ..resource import Resource
 
 
@@ -22,4 +22,4 @@ class Artists(Resource):
 
         API: ``GET /1.2/artist/details``
         """
-        return await self._one(Artist, classic.GET_ARTIST_DETAILS, artist_id=artist_id, country=country)
+        return await self._one(Artist, ops.GET_ARTIST_DETAILS, artist_id=artist_id, country=country)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...models import Release, Track
-from ...operations import classic
+from ...operations.classic import releases as ops
 from ..pages import Pages
 from ..resource import Resource
 
@@ -27,7 +27,7 @@ class Releases(Resource):
 
         API: ``GET /1.2/release/search``
         """
-        return self._pages(Release, classic.SEARCH_RELEASES, q=q, country=country, page=page, page_size=page_size)
+        return self._pages(Release, ops.SEARCH_RELEASES, q=q, country=country, page=page, page_size=page_size)
 
     async def details(self, release_id: str, *, country: str | None = None) -> Release:
         """Fetch everything known about one release.
@@ -41,7 +41,7 @@ class Releases(Resource):
 
         API: ``GET /1.2/release/details``
         """
-        return await self._one(Release, classic.GET_RELEASE_DETAILS, release_id=release_id, country=country)
+        return await self._one(Release, ops.GET_RELEASE_DETAILS, release_id=release_id, country=country)
 
     def tracks(
         self, release_id: str, *, country: str | None = None, page: int = 1, page_size: int | None = None
@@ -63,5 +63,5 @@ class Releases(Resource):
         API: ``GET /1.2/release/tracks``
         """
         return self._pages(
-            Track, classic.GET_RELEASE_TRACKS, release_id=release_id, country=country, page=page, page_size=page_size
+            Track, ops.GET_RELEASE_TRACKS, release_id=release_id, country=country, page=page, page_size=page_size
         )

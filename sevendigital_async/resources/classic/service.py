@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...models import ServiceStatus
-from ...operations import classic
+from ...operations.classic import service as ops
 from ..resource import Resource
 
 
@@ -15,4 +15,4 @@ class Service(Resource):
 
         API: ``GET /1.2/status``
         """
-        return await self._one(ServiceStatus, classic.GET_STATUS)
+        return await self._one(ServiceStatus, ops.GET_STATUS)

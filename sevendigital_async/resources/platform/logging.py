@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from ...errors import InvalidArgumentError, InvalidLogError
 from ...models import StreamLog
-from ...operations import Operation, platform
+from ...operations import Operation
+from ...operations.platform import logging as ops
 from ..resource import Resource
 
 MAX_LOGS = 500
@@ -33,7 +34,7 @@ class Logging(Resource):
 
         API: ``POST /logging/preview``
         """
-        await self._report(platform.REPORT_PREVIEW_STREAM, logs, MAX_LOGS)
+        await self._report(ops.REPORT_PREVIEW_STREAM, logs, MAX_LOGS)
 
     async def catalogue(self, logs: Iterable[StreamLog]) -> None:
         """Report plays in radio-style listening, of one user if the client acts for one.
@@ -47,7 +48,7 @@ class Logging(Resource):
 
         API: ``POST /logging/catalogue``
         """
-        await self._report(platform.REPORT_CATALOGUE_STREAM, logs, MAX_LOGS)
+        await self._report(ops.REPORT_CATALOGUE_STREAM, logs, MAX_LOGS)
 
     async def subscriber(self, logs: Iterable[StreamLog]) -> None:
         """Report plays of subscribers, of one user if the client acts for one.
@@ -61,7 +62,7 @@ class Logging(Resource):
 
         API: ``POST /logging/subscriber``
         """
-        await self._report(platform.REPORT_SUBSCRIBER_STREAM, logs, MAX_SUBSCRIBER_LOGS)
+        await self._report(ops.REPORT_SUBSCRIBER_STREAM, logs, MAX_SUBSCRIBER_LOGS)
 
     async def _report(self, operation: Operation, logs: Iterable[StreamLog], limit: int) -> None:
         batch = list(logs)

@@ -1,9 +1,9 @@
-"""The streaming platform API."""
+"""Play reports of the streaming platform."""
 
 from __future__ import annotations
 
-from ..config import Dialect
-from .operation import Auth, Binding, Operation, Place, RateClass, Safety, argument
+from ..operation import Auth, Operation, Place, RateClass, Safety, argument
+from .binding import bound
 
 LOGS = argument("logs", Place.JSON, required=True)
 
@@ -14,7 +14,7 @@ REPORT_PREVIEW_STREAM = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.UNSAFE,
     rate_class=RateClass.PREVIEW_LOGS,
-    bindings={Dialect.OPENAPI: Binding("POST", "/logging/preview", (LOGS,))},
+    bindings=bound("POST", "/logging/preview", LOGS),
 )
 
 REPORT_CATALOGUE_STREAM = Operation(
@@ -23,7 +23,7 @@ REPORT_CATALOGUE_STREAM = Operation(
     summary="Report plays in radio-style listening.",
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
-    bindings={Dialect.OPENAPI: Binding("POST", "/logging/catalogue", (LOGS,))},
+    bindings=bound("POST", "/logging/catalogue", LOGS),
 )
 
 REPORT_SUBSCRIBER_STREAM = Operation(
@@ -32,7 +32,7 @@ REPORT_SUBSCRIBER_STREAM = Operation(
     summary="Report plays of subscribers.",
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
-    bindings={Dialect.OPENAPI: Binding("POST", "/logging/subscriber", (LOGS,))},
+    bindings=bound("POST", "/logging/subscriber", LOGS),
 )
 
 OPERATIONS = (REPORT_PREVIEW_STREAM, REPORT_CATALOGUE_STREAM, REPORT_SUBSCRIBER_STREAM)

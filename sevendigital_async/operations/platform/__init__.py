@@ -1,0 +1,5 @@
+"""The streaming platform API: a file per tag."""
+
+from . import logging
+
+OPERATIONS = (*logging.OPERATIONS,)
