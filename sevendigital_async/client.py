@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from functools import cached_property
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from attrs import evolve, frozen
@@ -26,7 +27,9 @@ from .config import (
 from .operations import Operation
 from .rate_limit import RateLimit
 from .resources import Classic, Platform
-from .session.core import Call, Session
+from .session.body import MediaResponse
+from .session.call import Call
+from .session.core import Session
 from .session.play_logs import PlayLogCourier
 from .session.transport import AiohttpTransport
 
@@ -100,8 +103,36 @@ class ApiClient:
         Raises:
             SevenDigitalError: See :mod:`sevendigital_async.errors`.
         """
+        return await self._session.send(self._call(operation, arguments))
+
+    def stream(
+        self, operation: Operation, /, *, headers: Mapping[str, str] = MappingProxyType({}), **arguments: object
+    ) -> AbstractAsyncContextManager[MediaResponse]:
+        """Ask for the media of any operation that has them.
+
+        Args:
+            operation: One whose content is media.
+            headers: Beyond the usual ones, such as ``Range``.
+            arguments: By their Python names.
+
+        Returns:
+            An async context manager that holds the answer open.
+        """
+        return self._session.stream(evolve(self._call(operation, arguments), headers=headers))
+
+    def sign_url(self, operation: Operation, /, **arguments: object) -> str:
+        """Spell a GET operation as one signed URL, say for a player that can't sign by itself.
+
+        The URL holds a signature: treat it as a secret. The service accepts it once, and for a few minutes.
+
+        Raises:
+            InvalidArgumentError: An argument is missing or unknown, or the operation is no GET.
+        """
+        return self._session.sign_url(self._call(operation, arguments))
+
+    def _call(self, operation: Operation, arguments: Mapping[str, object]) -> Call:
         options = self._options
-        return await self._session.send(Call(operation, arguments, options.user, options.retry, options.timeout))
+        return Call(operation, arguments, options.user, options.retry, options.timeout)
 
 
 class SevenDigital(ApiClient):

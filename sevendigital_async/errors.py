@@ -11,6 +11,7 @@
     │   ├── DisconnectedError         the connection broke after sending began
     │   ├── RequestTimeoutError       no complete answer in time (a TimeoutError)
     │   └── ResponseTooLargeError     the answer exceeded ``max_response_bytes``
+    ├── DownloadError                 media arrived incomplete, or could not be written
     ├── DecodeError                   an answer came, but not in a shape we can read
     ├── APIError                      the service answered with an error
     │   ├── AuthenticationError       401: key, secret, token or signature
@@ -100,6 +101,10 @@ class RequestTimeoutError(TransportError, TimeoutError):
 
 class ResponseTooLargeError(TransportError):
     """The answer was larger than ``max_response_bytes`` and was not read to its end."""
+
+
+class DownloadError(SevenDigitalError):
+    """Media that arrived incomplete or could not be written; what has arrived is kept for another try."""
 
 
 class DecodeError(SevenDigitalError):

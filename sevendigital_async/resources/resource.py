@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
 from ..models import Page
 from ..operations import Operation
+from ..session.body import MediaResponse
+from .media_handle import Media
 from .pages import Pages
 
 T = TypeVar("T")
@@ -16,6 +20,16 @@ class Caller(Protocol):
 
     async def call(self, operation: Operation, /, **arguments: object) -> Any:
         """Make one call; the answer's type follows from the operation."""
+        ...
+
+    def stream(
+        self, operation: Operation, /, *, headers: Mapping[str, str], **arguments: object
+    ) -> AbstractAsyncContextManager[MediaResponse]:
+        """Ask for media and hold the answer open."""
+        ...
+
+    def sign_url(self, operation: Operation, /, **arguments: object) -> str:
+        """Spell a call as one signed URL."""
         ...
 
 
@@ -29,6 +43,20 @@ class Resource:
         answer = await self._caller.call(operation, **arguments)
         assert isinstance(answer, model)
         return answer
+
+    def _media(self, operation: Operation, /, **arguments: object) -> Media:
+        def open_media(headers: Mapping[str, str]) -> AbstractAsyncContextManager[MediaResponse]:
+            return self._caller.stream(operation, headers=headers, **arguments)
+
+        return Media(open_media, lambda: self._caller.sign_url(operation, **arguments))
+
+    async def _text(self, operation: Operation, /, **arguments: object) -> str:
+        answer = await self._caller.call(operation, **arguments)
+        assert isinstance(answer, str)
+        return answer
+
+    async def _none(self, operation: Operation, /, **arguments: object) -> None:
+        await self._caller.call(operation, **arguments)
 
     async def _all(self, model: type[T], operation: Operation, /, **arguments: object) -> tuple[T, ...]:
         """Fetch a list that comes in one piece."""

@@ -5,25 +5,29 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import ParamSpec, TypeVar
 from urllib.parse import urljoin
 
-from attrs import evolve, field, frozen
+from attrs import evolve
+from tenacity import AsyncRetrying
 
 from ..clock import Clock
-from ..config import Credentials, RetryPolicy, Settings, Timeout, UserToken, check_origin
+from ..config import Credentials, Settings, SignaturePlacement, Timeout, check_origin
 from ..errors import (
     ClockSkewError,
     ConfigurationError,
     ConnectError,
+    DecodeError,
+    InvalidArgumentError,
     RedirectError,
     RequestTimeoutError,
     TransportError,
 )
 from ..operations import Auth, Content, Operation, RateClass
 from ..rate_limit import RateLimit
+from .body import MediaResponse, is_media, named, off_loop, read_all
+from .call import Call
 from .classify import error_in
 from .decode import decode
 from .document import Document, parse
@@ -33,39 +37,17 @@ from .retry import retrying
 from .signing import SignedRequest, new_nonce, sign
 from .skew import offset_in
 from .slots import Slot, Slots
-from .transport import Response, Transport
-
-P = ParamSpec("P")
-T = TypeVar("T")
+from .transport import Stream, Transport
 
 logger = logging.getLogger("sevendigital_async")
 
-OFF_LOOP_BYTES = 256 * 1024
-"""Answers larger than this are parsed and decoded in a thread."""
-
 MAX_REDIRECTS = 5
+MEDIA_READ_TIMEOUT = 30.0
+"""Seconds between two pieces of media, unless the settings say otherwise; the whole may take any time."""
 
 ACCEPT_JSON = "application/json, application/xml;q=0.5"
 ACCEPT_XML = "application/xml"
-
-
-@frozen
-class Call:
-    """One call of one operation.
-
-    Attributes:
-        operation: What to do.
-        arguments: By their Python names; not in the repr, for they may hold passwords and card numbers.
-        user: Whose token signs three-legged operations; None for the partner alone.
-        retry: In place of the settings' policy.
-        timeout: In place of the settings' timeout.
-    """
-
-    operation: Operation
-    arguments: Mapping[str, object] = field(repr=False)
-    user: UserToken | None = None
-    retry: RetryPolicy | None = None
-    timeout: Timeout | None = None
+ACCEPT_ANY = "*/*"
 
 
 class Session:
@@ -100,18 +82,36 @@ class Session:
         Raises:
             SevenDigitalError: In its many kinds.
         """
-        operation = call.operation
-        request = self.request(call)
-        policy = call.retry or self.settings.retry
-        deadline = None if policy.deadline is None else self._clock.monotonic() + policy.deadline
-        attempts = retrying(policy, operation.safety, clock=self._clock, max_wait=self.settings.max_wait, rng=self._rng)
-        async for attempt in attempts:
+        operation, request, deadline = call.operation, self.request(call), self._deadline(call)
+        async for attempt in self._attempts(call):
             with attempt:
                 async with AsyncExitStack() as held:
                     slot = await self._admitted(operation, deadline, held)
                     document = await self._attempt(call, request, slot, self._time_left(call, deadline))
-                return await _off_loop(len(document.body), decode, operation, document)
+                return await off_loop(len(document.body), decode, operation, document)
         raise AssertionError("tenacity returns or raises")
+
+    @asynccontextmanager
+    async def stream(self, call: Call) -> AsyncIterator[MediaResponse]:
+        """Ask for media, repeat that as its safety allows, and hold the answer open while it is read.
+
+        Raises:
+            SevenDigitalError: In its many kinds; a body that breaks off is not asked for again.
+        """
+        operation, request, deadline = call.operation, self.request(call), self._deadline(call)
+        async with AsyncExitStack() as answer:
+            async for attempt in self._attempts(call):
+                with attempt:
+                    async with AsyncExitStack() as held:
+                        slot = await self._admitted(operation, deadline, held)
+                        offset = self._clock_offset
+                        opened = await answer.enter_async_context(AsyncExitStack())
+                        stream = await self._open(call, request, slot, self._time_left(call, None), opened)
+                        if not is_media(stream):
+                            await self._document(operation, stream, offset)
+                            raise DecodeError(f"{operation.id}: media expected, words received", operation=operation.id)
+                    break
+            yield MediaResponse(operation, stream)
 
     async def send_once(self, call: Call, slot: Slot | None) -> None:
         """Make a call exactly once, in a slot already held, and leave its content aside.
@@ -145,9 +145,29 @@ class Session:
         binding = call.operation.binding(self.settings.dialect)
         return build_request(call.operation, binding, self.settings.origins[binding.host], call.arguments)
 
+    def sign_url(self, call: Call) -> str:
+        """Spell a GET call as one signed URL.
+
+        Raises:
+            InvalidArgumentError: An argument is missing or unknown, or the operation is no GET.
+        """
+        request = self.request(call)
+        if request.http_method != "GET":
+            raise InvalidArgumentError(f"{call.operation.id} is a {request.http_method}; only a GET is a URL")
+        return self._sign(call, request, SignaturePlacement.QUERY).url
+
     async def aclose(self) -> None:
         """Release the connections."""
         await self._transport.aclose()
+
+    def _attempts(self, call: Call) -> AsyncRetrying:
+        policy = call.retry or self.settings.retry
+        max_wait = self.settings.max_wait
+        return retrying(policy, call.operation.safety, clock=self._clock, max_wait=max_wait, rng=self._rng)
+
+    def _deadline(self, call: Call) -> float | None:
+        policy = call.retry or self.settings.retry
+        return None if policy.deadline is None else self._clock.monotonic() + policy.deadline
 
     async def _admitted(self, operation: Operation, deadline: float | None, held: AsyncExitStack) -> Slot | None:
         left = None if deadline is None else max(0.0, deadline - self._clock.monotonic())
@@ -159,80 +179,95 @@ class Session:
             raise RequestTimeoutError(message, operation=operation.id, maybe_sent=False) from None
 
     async def _attempt(self, call: Call, request: Request, slot: Slot | None, time_left: Timeout) -> Document:
-        operation = call.operation
         offset = self._clock_offset
-        signed = sign(
-            request,
-            self._credentials,
-            call.user if operation.auth is Auth.THREE_LEGGED else None,
-            nonce=new_nonce(),
-            timestamp=int(self._clock.time() + offset),
-            placement=self.settings.signature,
-        )
-        signed.headers["Accept"] = ACCEPT_XML if self.settings.prefer_xml else ACCEPT_JSON
-        response = await self._exchange(operation, signed, slot, time_left)
-        if operation.content is not Content.MODEL:
-            response = await self._follow(operation, signed.url, response, time_left)
-        document = await _off_loop(len(response.body), parse, response.body, response.headers.get("content-type"))
-        now = self._clock.time()
-        error = error_in(document, response.status, response.headers, operation.id, now=now)
-        if error is None:
-            return document
-        learned = offset_in(error, response.headers.get("date"), now, offset)
-        if learned is None:
-            raise error
-        self._clock_offset = learned
-        logger.warning("the service's clock is %.0f s ahead of this machine's; signing with its time", learned)
-        raise ClockSkewError(error.message, status=error.status, operation=operation.id)
+        async with AsyncExitStack() as held:
+            stream = await self._open(call, request, slot, time_left, held)
+            return await self._document(call.operation, stream, offset)
 
-    async def _exchange(
-        self, operation: Operation, signed: SignedRequest, slot: Slot | None, time_left: Timeout
-    ) -> Response:
+    async def _open(
+        self, call: Call, request: Request, slot: Slot | None, time_left: Timeout, held: AsyncExitStack
+    ) -> Stream:
+        """Send a call once; text and media are fetched from where a redirect says they are."""
+        operation = call.operation
+        signed = self._sign(call, request, self.settings.signature)
+        signed.headers.update({"Accept": self._accept(operation), **call.headers})
+        stream = await self._send(operation, signed, slot, time_left, held)
+        if operation.content is Content.MODEL:
+            return stream
+        url = signed.url
+        for _ in range(MAX_REDIRECTS):
+            location = stream.headers.get("location")
+            if location is None or not self._leads_on(operation, stream):
+                return stream
+            url = self._destination(operation, urljoin(url, location))
+            # Where this leads to must not see our signature.
+            onward = SignedRequest("GET", url, dict(call.headers), None)
+            stream = await self._send(operation, onward, None, time_left, held)
+        raise RedirectError(f"more than {MAX_REDIRECTS} redirects", operation=operation.id)
+
+    def _sign(self, call: Call, request: Request, placement: SignaturePlacement) -> SignedRequest:
+        user = call.user if call.operation.auth is Auth.THREE_LEGGED else None
+        timestamp = int(self._clock.time() + self._clock_offset)
+        return sign(request, self._credentials, user, nonce=new_nonce(), timestamp=timestamp, placement=placement)
+
+    async def _send(
+        self, operation: Operation, signed: SignedRequest, slot: Slot | None, time_left: Timeout, held: AsyncExitStack
+    ) -> Stream:
         if slot:
             slot.sending(time_left.total)
         started = self._clock.monotonic()
         try:
-            response = await self._transport.exchange(signed, time_left)
+            stream = await held.enter_async_context(self._transport.stream(signed, time_left))
         except TransportError as error:
             if slot and isinstance(error, ConnectError):
                 slot.not_sent()
             elif slot and not isinstance(error, RequestTimeoutError):
                 slot.answered()
-            error.operation = operation.id
-            error.args = (f"{operation.id}: {error.args[0]}",)
-            logger.debug("%s", error)
-            raise
+            logger.debug("%s: %s", operation.id, error)
+            raise named(error, operation) from None
         if slot:
             slot.answered()
-        self._quota.learn(response.headers)
+        self._quota.learn(stream.headers)
         elapsed = self._clock.monotonic() - started
-        logger.debug("%s: HTTP %d after %.0f ms", operation.id, response.status, elapsed * 1000)
-        return response
+        logger.debug("%s: HTTP %d after %.0f ms", operation.id, stream.status, elapsed * 1000)
+        return stream
 
-    async def _follow(self, operation: Operation, url: str, response: Response, time_left: Timeout) -> Response:
-        """Follow a media redirect by hand: where it leads to must not see our signature."""
-        nothing = parse(b"", None)
-        for _ in range(MAX_REDIRECTS):
-            location = response.headers.get("location")
-            problem = error_in(nothing, response.status, response.headers, operation.id)
-            if location is None or not isinstance(problem, RedirectError):
-                return response
-            url = urljoin(url, location)
-            try:
-                check_origin(url.partition("?")[0].partition("#")[0], allow_http=self.settings.allow_http)
-            except ConfigurationError as error:
-                raise RedirectError(f"redirected to an unsafe place: {error}", operation=operation.id) from None
-            response = await self._exchange(operation, SignedRequest("GET", url, {}, None), None, time_left)
-        raise RedirectError(f"more than {MAX_REDIRECTS} redirects", operation=operation.id)
+    async def _document(self, operation: Operation, stream: Stream, offset: float) -> Document:
+        """Read an answer to its end and raise the error it may amount to."""
+        body = await read_all(stream, self.settings.max_response_bytes, operation)
+        document = await off_loop(len(body), parse, body, stream.headers.get("content-type"))
+        now = self._clock.time()
+        error = error_in(document, stream.status, stream.headers, operation.id, now=now)
+        if error is None:
+            return document
+        learned = offset_in(error, stream.headers.get("date"), now, offset)
+        if learned is None:
+            raise error
+        self._clock_offset = learned
+        logger.warning("the service's clock is %.0f s ahead of this machine's; signing with its time", learned)
+        raise ClockSkewError(error.message, code=error.code, status=error.status, operation=operation.id)
+
+    def _accept(self, operation: Operation) -> str:
+        if operation.content is not Content.MODEL:
+            return ACCEPT_ANY
+        return ACCEPT_XML if self.settings.prefer_xml else ACCEPT_JSON
+
+    def _leads_on(self, operation: Operation, stream: Stream) -> bool:
+        problem = error_in(parse(b"", None), stream.status, stream.headers, operation.id)
+        return isinstance(problem, RedirectError)
+
+    def _destination(self, operation: Operation, url: str) -> str:
+        try:
+            check_origin(url.partition("?")[0].partition("#")[0], allow_http=self.settings.allow_http)
+        except ConfigurationError as error:
+            raise RedirectError(f"redirected to an unsafe place: {error}", operation=operation.id) from None
+        return url
 
     def _time_left(self, call: Call, deadline: float | None) -> Timeout:
         timeout = call.timeout or self.settings.timeout
+        if call.operation.content is Content.MEDIA:
+            # How long media take is up to their size; how long they may stall is not.
+            return evolve(timeout, total=None, read=timeout.read or MEDIA_READ_TIMEOUT)
         if deadline is None or timeout.total is None:
             return timeout
         return evolve(timeout, total=min(timeout.total, max(0.001, deadline - self._clock.monotonic())))
-
-
-async def _off_loop(size: int, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    if size > OFF_LOOP_BYTES:
-        return await asyncio.to_thread(function, *args, **kwargs)
-    return function(*args, **kwargs)

@@ -12,7 +12,8 @@ from ..config import UserToken
 from ..models import LogKind, StreamLog
 from ..operations import Operation
 from ..operations.platform import logging as operations
-from .core import Call, Session
+from .call import Call
+from .core import Session
 from .slots import Slot
 
 OPERATIONS: Mapping[LogKind, Operation] = {

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Protocol, TypeVar
 
 import aiohttp
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
@@ -17,32 +18,40 @@ from ..errors import (
     ConnectError,
     DisconnectedError,
     RequestTimeoutError,
-    ResponseTooLargeError,
     TransportError,
 )
 from .signing import SignedRequest
 
+T = TypeVar("T")
 
-@frozen
-class Response:
-    """An answer that was read to its end.
 
-    Attributes:
-        status: HTTP status.
-        headers: Names in lower case.
-        body: Bytes, decompressed.
-    """
+class Stream(Protocol):
+    """An answer whose body is read piece by piece."""
 
-    status: int
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
+    @property
+    def status(self) -> int:
+        """HTTP status."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Names in lower case."""
+        ...
+
+    async def chunk(self) -> bytes:
+        """Return what has arrived of the body, decompressed; nothing at its end.
+
+        Raises:
+            TransportError: The body broke off or stalled.
+        """
+        ...
 
 
 class Transport(Protocol):
     """What the session core needs of HTTP."""
 
-    async def exchange(self, request: SignedRequest, timeout: Timeout) -> Response:  # noqa: ASYNC109 - as below
-        """Send one request, once, and read the whole answer."""
+    def stream(self, request: SignedRequest, timeout: Timeout) -> AbstractAsyncContextManager[Stream]:
+        """Send one request, once, and hold its answer open."""
         ...
 
     async def aclose(self) -> None:
@@ -120,39 +129,30 @@ class AiohttpTransport:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
-    async def exchange(self, request: SignedRequest, timeout: Timeout) -> Response:  # noqa: ASYNC109 - aiohttp keeps it
-        """Send one request, once, and read the whole answer.
+    @asynccontextmanager
+    async def stream(self, request: SignedRequest, timeout: Timeout) -> AsyncIterator[Stream]:  # noqa: ASYNC109 - aiohttp keeps it
+        """Send one request, once, and hold its answer open.
 
         Raises:
             TransportError: In its several kinds; ``maybe_sent`` says whether the request may have arrived.
             ConfigurationError: The client is closed, or in use by another event loop.
         """
-        session = self._open()
-        failure: TransportError
+        sending = self._open().request(
+            request.http_method,
+            URL(request.url, encoded=True),
+            headers={"User-Agent": self._user_agent, **request.headers},
+            data=request.body,
+            allow_redirects=False,
+            raise_for_status=False,
+            auto_decompress=True,
+            timeout=_client_timeout(timeout),
+            middlewares=(_no_redelivery,),
+        )
+        response = await _translated(sending)
         try:
-            async with session.request(
-                request.http_method,
-                URL(request.url, encoded=True),
-                headers={"User-Agent": self._user_agent, **request.headers},
-                data=request.body,
-                allow_redirects=False,
-                raise_for_status=False,
-                auto_decompress=True,
-                timeout=_client_timeout(timeout),
-                middlewares=(_no_redelivery,),
-            ) as response:
-                body = await self._read(response)
-                headers = {name.lower(): value for name, value in response.headers.items()}
-                return Response(response.status, headers, body)
-        except _ConnectionLostError as error:
-            failure = transport_error(error.cause)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            failure = transport_error(error)
-        except UnicodeError:
-            # The DNS resolver's codec refuses some host names this way.
-            failure = ConnectError("the host name could not be resolved")
-        # Raised out here, so that aiohttp's error, which knows the headers, is not its context.
-        raise failure
+            yield AiohttpStream(response)
+        finally:
+            response.close() if not response.content.at_eof() else response.release()
 
     async def aclose(self) -> None:
         """Close the aiohttp session if it is ours. May be called twice."""
@@ -175,17 +175,41 @@ class AiohttpTransport:
             )
         return self._session
 
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
-        limit = self._settings.max_response_bytes
-        chunks: list[bytes] = []
-        size = 0
-        async for chunk in response.content.iter_chunked(64 * 1024):
-            size += len(chunk)
-            if size > limit:
-                response.close()
-                raise ResponseTooLargeError(f"the answer is larger than {limit} bytes")
-            chunks.append(chunk)
-        return b"".join(chunks)
+
+@frozen
+class AiohttpStream:
+    """An aiohttp answer, held open; its own repr would show the URL."""
+
+    _response: aiohttp.ClientResponse = field(repr=False)
+
+    @property
+    def status(self) -> int:
+        """HTTP status."""
+        return self._response.status
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Names in lower case."""
+        return {name.lower(): value for name, value in self._response.headers.items()}
+
+    async def chunk(self) -> bytes:
+        """Return what has arrived of the body."""
+        return await _translated(self._response.content.readany())
+
+
+async def _translated(awaitable: Awaitable[T]) -> T:
+    failure: TransportError
+    try:
+        return await awaitable
+    except _ConnectionLostError as error:
+        failure = transport_error(error.cause)
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        failure = transport_error(error)
+    except UnicodeError:
+        # The DNS resolver's codec refuses some host names this way.
+        failure = ConnectError("the host name could not be resolved")
+    # Raised out here, so that aiohttp's error, which knows the headers, is not its context.
+    raise failure
 
 
 def _client_timeout(timeout: Timeout) -> aiohttp.ClientTimeout:

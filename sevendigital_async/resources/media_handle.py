@@ -1,0 +1,70 @@
+"""Media that can be streamed, downloaded, or handed to a player."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from types import TracebackType
+
+from ..errors import ConfigurationError
+from ..session.body import MediaResponse
+from ..session.download import Opener, Progress, download
+
+
+class Media:
+    """One piece of media; nothing is requested until it is used.
+
+    ``async with media as response`` streams it, ``await media.download(to=...)`` saves it, ``media.url()`` is a signed
+    address for a player.
+    """
+
+    def __init__(self, open_media: Opener, sign_url: Callable[[], str]) -> None:
+        self._open_media = open_media
+        self._sign_url = sign_url
+        self._opened: AbstractAsyncContextManager[MediaResponse] | None = None
+
+    async def __aenter__(self) -> MediaResponse:
+        """Request it from its beginning."""
+        return await self._enter({})
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        """Close the answer, read to its end or not."""
+        opened, self._opened = self._opened, None
+        return await opened.__aexit__(kind, error, traceback) if opened else None
+
+    async def _enter(self, headers: Mapping[str, str]) -> MediaResponse:
+        if self._opened is not None:
+            raise ConfigurationError("this media is being streamed already; ask for it again")
+        self._opened = self._open_media(headers)
+        try:
+            return await self._opened.__aenter__()
+        except BaseException:
+            self._opened = None
+            raise
+
+    async def download(self, *, to: str | os.PathLike[str], progress: Progress | None = None) -> Path:
+        """Save it in a file, which appears only when it is whole.
+
+        A download that broke off is taken up where it stopped when this is called again: the bytes wait in
+        ``NAME.part``. A length that is not what was announced is an error.
+
+        Args:
+            to: The file; replaced if it exists.
+            progress: Called with the bytes so far, and in all if that is known.
+
+        Returns:
+            The file's path.
+
+        Raises:
+            DownloadError: The length is wrong, or the file can't be written.
+            SevenDigitalError: As the operation raises.
+        """
+        return await download(self._open_media, Path(to), progress)
+
+    def url(self) -> str:
+        """Return a signed URL that a player can fetch; it holds a signature, so treat it as a secret."""
+        return self._sign_url()
