@@ -47,6 +47,7 @@ from .errors import (
 )
 from .models import LogKind, StreamLog
 from .rate_limit import RateLimit
+from .session.cache import ResponseCache
 from .shipping import DeadLetter, Delivery, MemorySpool, Statistics, StreamLogShipper
 
 __all__ = [
@@ -81,6 +82,7 @@ __all__ = [
     "RateLimitError",
     "RedirectError",
     "RequestTimeoutError",
+    "ResponseCache",
     "ResponseTooLargeError",
     "RetryPolicy",
     "ServerError",

@@ -28,6 +28,7 @@ from .operations import Operation
 from .rate_limit import RateLimit
 from .resources import Classic, Platform
 from .session.body import MediaResponse
+from .session.cache import ResponseCache
 from .session.call import Call
 from .session.core import Session
 from .session.play_logs import PlayLogCourier
@@ -152,6 +153,7 @@ class SevenDigital(ApiClient):
         max_wait: Seconds to wait for a spent quota or a wait the service asks for, before an error says so.
         settings: Everything at once; the arguments above take precedence.
         session: An aiohttp session to use; it is never closed here.
+        cache: Keeps answers to reads for as long as the service says they stay fresh, say ``ResponseCache()``.
         clock: Time, for tests.
     """
 
@@ -169,6 +171,7 @@ class SevenDigital(ApiClient):
         max_wait: float | None = None,
         settings: Settings | None = None,
         session: aiohttp.ClientSession | None = None,
+        cache: ResponseCache | None = None,
         clock: Clock | None = None,
     ) -> None:
         given = {
@@ -188,6 +191,7 @@ class SevenDigital(ApiClient):
             settings,
             AiohttpTransport(settings, agent, session),
             clock=clock or SystemClock(),
+            cache=cache,
         )
         super().__init__(core, Options())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import urljoin
 
@@ -24,9 +24,10 @@ from ..errors import (
     RequestTimeoutError,
     TransportError,
 )
-from ..operations import Auth, Content, Operation, RateClass
+from ..operations import Auth, Content, Operation, RateClass, Safety
 from ..rate_limit import RateLimit
 from .body import MediaResponse, is_media, named, off_loop, read_all
+from .cache import ResponseCache, cache_key
 from .call import Call
 from .classify import error_in
 from .decode import decode
@@ -60,12 +61,14 @@ class Session:
         transport: Transport,
         *,
         clock: Clock,
+        cache: ResponseCache | None = None,
         rng: random.Random | None = None,
     ) -> None:
         self.settings = settings
         self._credentials = credentials
         self._transport = transport
         self._clock = clock
+        self._cache = cache
         self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
         self._quota = Quota(clock)
         self._slots = {rate_class: Slots(rate_class.value, clock) for rate_class in RateClass}
@@ -83,13 +86,18 @@ class Session:
             SevenDigitalError: In its many kinds.
         """
         operation, request, deadline = call.operation, self.request(call), self._deadline(call)
+        key = self._cache_key(call, request)
+        if self._cache is not None and key is not None and (kept := self._cache.get(key)) is not None:
+            return kept
         async for attempt in self._attempts(call):
             with attempt:
                 async with AsyncExitStack() as held:
                     slot = await self._admitted(operation, deadline, held)
-                    document = await self._attempt(call, request, slot, self._time_left(call, deadline))
-                return await off_loop(len(document.body), decode, operation, document)
-        raise AssertionError("tenacity returns or raises")
+                    document, headers = await self._attempt(call, request, slot, self._time_left(call, deadline))
+        answer = await off_loop(len(document.body), decode, operation, document)
+        if self._cache is not None and key is not None:
+            self._cache.put(key, answer, headers)
+        return answer
 
     @asynccontextmanager
     async def stream(self, call: Call) -> AsyncIterator[MediaResponse]:
@@ -102,14 +110,16 @@ class Session:
         async with AsyncExitStack() as answer:
             async for attempt in self._attempts(call):
                 with attempt:
-                    async with AsyncExitStack() as held:
+                    async with AsyncExitStack() as held, AsyncExitStack() as opening:
                         slot = await self._admitted(operation, deadline, held)
                         offset = self._clock_offset
-                        opened = await answer.enter_async_context(AsyncExitStack())
-                        stream = await self._open(call, request, slot, self._time_left(call, None), opened)
+                        stream = await self._open(call, request, slot, self._time_left(call, None), opening)
                         if not is_media(stream):
                             await self._document(operation, stream, offset)
-                            raise DecodeError(f"{operation.id}: media expected, words received", operation=operation.id)
+                            raise DecodeError(
+                                f"{operation.id}: words where media were expected", operation=operation.id
+                            )
+                        await answer.enter_async_context(opening.pop_all())
                     break
             yield MediaResponse(operation, stream)
 
@@ -178,11 +188,13 @@ class Session:
             message = f"{operation.id}: the call's deadline passed before its turn came"
             raise RequestTimeoutError(message, operation=operation.id, maybe_sent=False) from None
 
-    async def _attempt(self, call: Call, request: Request, slot: Slot | None, time_left: Timeout) -> Document:
+    async def _attempt(
+        self, call: Call, request: Request, slot: Slot | None, time_left: Timeout
+    ) -> tuple[Document, Mapping[str, str]]:
         offset = self._clock_offset
         async with AsyncExitStack() as held:
             stream = await self._open(call, request, slot, time_left, held)
-            return await self._document(call.operation, stream, offset)
+            return await self._document(call.operation, stream, offset), stream.headers
 
     async def _open(
         self, call: Call, request: Request, slot: Slot | None, time_left: Timeout, held: AsyncExitStack
@@ -246,6 +258,12 @@ class Session:
         self._clock_offset = learned
         logger.warning("the service's clock is %.0f s ahead of this machine's; signing with its time", learned)
         raise ClockSkewError(error.message, code=error.code, status=error.status, operation=operation.id)
+
+    def _cache_key(self, call: Call, request: Request) -> Hashable | None:
+        if self._cache is None or call.operation.safety is not Safety.READ or request.http_method != "GET":
+            return None
+        user = call.user if call.operation.auth is Auth.THREE_LEGGED else None
+        return cache_key(request, user, self._accept(call.operation))
 
     def _accept(self, operation: Operation) -> str:
         if operation.content is not Content.MODEL:

@@ -1,0 +1,79 @@
+"""Answers that may be used again, for as long as the service says they stay fresh."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Mapping
+
+from attrs import frozen
+from cachetools import TLRUCache
+
+from ..clock import Clock, SystemClock
+from ..config import UserToken
+from .request import Request
+
+_DIRECTIVE = re.compile(r'([a-z-]+)\s*(?:=\s*"?([^",\s]*)"?)?')
+_FORBIDS = {"no-store", "no-cache"}
+
+
+@frozen
+class _Entry:
+    answer: object
+    fresh_for: float
+
+
+def _expiry(_: Hashable, entry: _Entry, now: float) -> float:
+    return now + entry.fresh_for
+
+
+class ResponseCache:
+    """Keeps decoded answers to reads in memory; the oldest make room for new ones.
+
+    Answers are kept apart by user, for some depend on who asks; the signature plays no part.
+
+    Args:
+        max_entries: Answers kept at the most.
+        clock: Time, for tests.
+    """
+
+    def __init__(self, max_entries: int = 1000, *, clock: Clock | None = None) -> None:
+        timer = (clock or SystemClock()).monotonic
+        self._entries: TLRUCache[Hashable, _Entry] = TLRUCache(max_entries, _expiry, timer=timer)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: Hashable) -> object | None:
+        """Return a fresh answer, or None."""
+        entry = self._entries.get(key)
+        return None if entry is None else entry.answer
+
+    def put(self, key: Hashable, answer: object, headers: Mapping[str, str]) -> None:
+        """Keep an answer if its headers allow it."""
+        seconds = fresh_for(headers)
+        if seconds > 0:
+            self._entries[key] = _Entry(answer, seconds)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._entries.clear()
+
+
+def cache_key(request: Request, user: UserToken | None, accept: str) -> Hashable:
+    """Return what tells one answer from another: the request before it is signed, the user, the form asked for."""
+    return (request.http_method, request.url, tuple(sorted(request.query)), user, accept)
+
+
+def fresh_for(headers: Mapping[str, str]) -> float:
+    """Return the seconds for which an answer may be used again, zero if it must not be.
+
+    Args:
+        headers: Of the answer, names in lower case. Without ``Cache-Control: max-age`` nothing is kept.
+    """
+    directives = dict(_DIRECTIVE.findall(headers.get("cache-control", "").lower()))
+    if _FORBIDS & directives.keys():
+        return 0.0
+    max_age, age = directives.get("max-age", ""), headers.get("age", "0").strip()
+    if not max_age.isdecimal() or not age.isdecimal():
+        return 0.0
+    return float(max(0, int(max_age) - int(age)))
