@@ -106,6 +106,10 @@ class ApiClient:
         """
         return await self._session.send(self._call(operation, arguments))
 
+    async def raw(self, operation: Operation, /, **arguments: object) -> bytes:
+        """Call any operation as :meth:`call` does, and return the answer's body as it came."""
+        return await self._session.fetch(self._call(operation, arguments))
+
     def stream(
         self, operation: Operation, /, *, headers: Mapping[str, str] = MappingProxyType({}), **arguments: object
     ) -> AbstractAsyncContextManager[MediaResponse]:

@@ -7,13 +7,12 @@ from typing import Annotated
 import typer
 
 from .._version import __version__
-from . import demo, sandbox, ship
+from . import call, demo, operations, sandbox, ship, sign_url
 from .output import say
 
 app = typer.Typer(
-    help="The 7digital music API on the command line: report plays, and try it all out on this machine.",
+    help="The 7digital music API on the command line: call it, report plays, and try it all out on this machine.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     # Tracebacks with the values of variables would show secrets.
     pretty_exceptions_enable=False,
@@ -22,6 +21,9 @@ app = typer.Typer(
 app.command("demo", help=demo.HELP)(demo.demo)
 app.command("ship", help=ship.HELP, no_args_is_help=True)(ship.ship)
 app.command("sandbox", help=sandbox.HELP)(sandbox.sandbox)
+app.command("call", help=call.HELP, no_args_is_help=True)(call.call)
+app.command("operations", help=operations.HELP)(operations.operations)
+app.command("sign-url", help=sign_url.HELP, no_args_is_help=True)(sign_url.sign_url)
 
 
 def _show_version(wanted: bool) -> None:

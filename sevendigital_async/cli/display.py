@@ -148,17 +148,20 @@ class LiveDisplay:
             self._console.print(Text(text), soft_wrap=True)
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, total: bool = False) -> Table:
-    """Lay out text in columns: the first to the left, the others, being numbers, to the right.
+def table(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], *, total: bool = False, numbers: bool = True
+) -> Table:
+    """Lay out text in columns: the first to the left, the others to the right if they are numbers.
 
     Args:
         headings: Of the columns.
         rows: A text for each column.
         total: The last row sums up the others.
+        numbers: All columns but the first are numbers.
     """
     laid_out = Table(box=None, header_style="bold", pad_edge=False)
     for position, heading in enumerate(headings):
-        laid_out.add_column(Text(heading), justify="right" if position else "left")
+        laid_out.add_column(Text(heading), justify="right" if position and numbers else "left")
     for row in rows:
         laid_out.add_row(*map(Text, row), style="bold" if total and row is rows[-1] else None)
     return laid_out

@@ -85,19 +85,24 @@ class Session:
         Raises:
             SevenDigitalError: In its many kinds.
         """
-        operation, request, deadline = call.operation, self.request(call), self._deadline(call)
+        request = self.request(call)
         key = self._cache_key(call, request)
         if self._cache is not None and key is not None and (kept := self._cache.get(key)) is not None:
             return kept
-        async for attempt in self._attempts(call):
-            with attempt:
-                async with AsyncExitStack() as held:
-                    slot = await self._admitted(operation, deadline, held)
-                    document, headers = await self._attempt(call, request, slot, self._time_left(call, deadline))
-        answer = await off_loop(len(document.body), decode, operation, document)
+        document, headers = await self._fetch(call, request)
+        answer = await off_loop(len(document.body), decode, call.operation, document)
         if self._cache is not None and key is not None:
             self._cache.put(key, answer, headers)
         return answer
+
+    async def fetch(self, call: Call) -> bytes:
+        """Make a call, repeat it as its safety allows, and return the answer's body as it came.
+
+        Raises:
+            SevenDigitalError: In its many kinds; an answer that tells an error raises it.
+        """
+        document, _ = await self._fetch(call, self.request(call))
+        return document.body
 
     @asynccontextmanager
     async def stream(self, call: Call) -> AsyncIterator[MediaResponse]:
@@ -169,6 +174,15 @@ class Session:
     async def aclose(self) -> None:
         """Release the connections."""
         await self._transport.aclose()
+
+    async def _fetch(self, call: Call, request: Request) -> tuple[Document, Mapping[str, str]]:
+        deadline = self._deadline(call)
+        async for attempt in self._attempts(call):
+            with attempt:
+                async with AsyncExitStack() as held:
+                    slot = await self._admitted(call.operation, deadline, held)
+                    return await self._attempt(call, request, slot, self._time_left(call, deadline))
+        raise AssertionError("tenacity returns or raises")
 
     def _attempts(self, call: Call) -> AsyncRetrying:
         policy = call.retry or self.settings.retry

@@ -1,0 +1,112 @@
+"""``sevendigital call``: any operation from the shell."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import sys
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated
+
+import attrs
+import orjson
+import typer
+
+from ..client import ApiClient
+from ..config import Settings
+from ..errors import ConfigurationError
+from ..operations import Content, Operation
+from ..resources.media_handle import Media
+from .arguments import complete_operation, find_operation, read_arguments
+from .connection import BaseUrl, Key, Secret, Token, TokenSecret, acting_for, open_client
+from .output import say
+
+HELP = """Call any operation of the API and print its answer as JSON.
+
+Arguments are written key=value, spelled as in Python (page_size) or as on the wire (pageSize). A value that travels as
+JSON is read as JSON; @FILE stands for a file's content. `sevendigital operations` lists what there is.
+
+\b
+Examples:
+  sevendigital call classic.releases.search q="abbey road" page_size=5
+  sevendigital call platform.playlists.create name=Run tracks=@tracks.json
+  sevendigital call classic.releases.details release_id=11700062 --xml
+  sevendigital call platform.streaming.preview track_id=123 --out clip.mp3
+
+\b
+Exit codes:
+  0  done
+  1  wrong usage or configuration, or the service refused
+"""
+
+
+def call(
+    operation: Annotated[
+        str, typer.Argument(metavar="OPERATION", help="Its dotted name or id.", autocompletion=complete_operation)
+    ],
+    arguments: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Its arguments.")] = None,
+    *,
+    xml: Annotated[bool, typer.Option("--xml", help="Ask for XML, and print it as it comes.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Print the answer as it comes.")] = False,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where media go; taken up if it broke off.")] = None,
+    base_url: BaseUrl = None,
+    key: Key = "",
+    secret: Secret = "",
+    user_token: Token = "",
+    user_secret: TokenSecret = "",
+) -> None:
+    """Make one call."""
+    found = find_operation(operation)
+    settings = Settings(prefer_xml=xml)
+    values = read_arguments(found, arguments or [], settings.dialect)
+    if (found.content is Content.MEDIA) != (out is not None):
+        raise ConfigurationError(
+            f"{found.name} answers with media; say where they go with --out FILE"
+            if out is None
+            else f"{found.name} answers with words; --out is for media"
+        )
+
+    async def make() -> bytes | None:
+        async with open_client(key, secret, base_url, settings) as client:
+            return await _answer(acting_for(client, user_token, user_secret), found, values, raw=raw or xml, out=out)
+
+    answer = asyncio.run(make())
+    if out is not None:
+        answer = orjson.dumps({"file": str(out), "bytes": out.stat().st_size})
+    if answer is not None:
+        say(answer.decode(errors="replace").rstrip("\n"), sys.stdout)
+
+
+async def _answer(
+    client: ApiClient, operation: Operation, values: Mapping[str, object], *, raw: bool, out: Path | None
+) -> bytes | None:
+    if out is not None:
+        media = Media(
+            lambda headers: client.stream(operation, headers=headers, **values),
+            lambda: client.sign_url(operation, **values),
+        )
+        await media.download(to=out)
+        return None
+    if raw:
+        return await client.raw(operation, **values)
+    answer = await client.call(operation, **values)
+    if isinstance(answer, str):
+        return answer.encode()
+    return orjson.dumps(answer, default=as_json, option=orjson.OPT_INDENT_2) if answer is not None else None
+
+
+def as_json(value: object) -> object:
+    """Turn what orjson doesn't know into what it does; fields without a value are left out."""
+    if attrs.has(type(value)):
+        fields = {field.name: getattr(value, field.name) for field in attrs.fields(type(value))}  # type: ignore[arg-type]
+        return {name: content for name, content in fields.items() if content is not None and content != ()}
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, enum.Enum):
+        return value.value
+    raise TypeError(f"no JSON form of {type(value).__name__}")
