@@ -27,6 +27,9 @@ from .config import (
 from .operations import Operation
 from .rate_limit import RateLimit
 from .resources import Classic, Platform
+from .resources.media import Media
+from .resources.media_handle import Media as MediaHandle
+from .resources.oauth import OAuth
 from .session.body import MediaResponse
 from .session.cache import ResponseCache
 from .session.call import Call
@@ -69,6 +72,17 @@ class ApiClient:
     def platform(self) -> Platform:
         """The streaming platform."""
         return Platform(self)
+
+    @cached_property
+    def media(self) -> Media:
+        """Media delivery: downloads and streams of what users own, and of any track."""
+        return Media(self)
+
+    @cached_property
+    def oauth(self) -> OAuth:
+        """How a partner comes by users' tokens."""
+        account = self._session.settings.origins[Host.ACCOUNT]
+        return OAuth(self, consumer_key=self._session.consumer_key, account_origin=account)
 
     @cached_property
     def play_logs(self) -> PlayLogCourier:
@@ -124,6 +138,14 @@ class ApiClient:
             An async context manager that holds the answer open.
         """
         return self._session.stream(evolve(self._call(operation, arguments), headers=headers))
+
+    def media_of(self, operation: Operation, /, **arguments: object) -> MediaHandle:
+        """Return a handle on the media of any operation that has them: to stream, download, or hand to a player."""
+
+        def open_media(headers: Mapping[str, str]) -> AbstractAsyncContextManager[MediaResponse]:
+            return self.stream(operation, headers=headers, **arguments)
+
+        return MediaHandle(open_media, lambda: self.sign_url(operation, **arguments))
 
     def sign_url(self, operation: Operation, /, **arguments: object) -> str:
         """Spell a GET operation as one signed URL, say for a player that can't sign by itself.

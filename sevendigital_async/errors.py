@@ -21,8 +21,14 @@
     │   │   └── BatchError            1008: items of a batch were refused, see ``errors``
     │   ├── NotFoundError             2001, 404
     │   ├── NotAvailableError         2002: exists, but not here or not now
+    │   │   └── SimultaneousStreamsError  3201: the user is streaming elsewhere
     │   ├── AlreadyExistsError        2003
     │   ├── PaymentError              3xxx: user, card and payment trouble
+    │   │   ├── CardError             3001, 3002, 3005, 3103, 3104: expired, missing, of the wrong country, not added
+    │   │   ├── PaymentFailedError    3003, 3100 to 3102: the payment failed or was declined
+    │   │   ├── PriceChangedError     3004: not the price any more
+    │   │   ├── VoucherError          3012: the voucher can't be applied
+    │   │   └── RefundError           3017, 3105, 3106, 7102: refunded already, not allowed, declined or failed
     │   ├── RateLimitError            429, or a spent quota noticed before sending
     │   ├── RedirectError             a redirect where none is expected
     │   └── ServerError               5xx, 7xxx, 9xxx
@@ -217,6 +223,30 @@ class PaymentError(APIError):
     """User, card or payment trouble."""
 
 
+class CardError(PaymentError):
+    """The user's card is missing, expired or of the wrong country, or could not be added."""
+
+
+class PaymentFailedError(PaymentError):
+    """The payment failed or was declined."""
+
+
+class PriceChangedError(PaymentError):
+    """The price that was sent is not the price of the item any more; fetch it anew and ask the user."""
+
+
+class VoucherError(PaymentError):
+    """The voucher can't be applied."""
+
+
+class RefundError(PaymentError):
+    """The refund was made already, is not allowed, or failed."""
+
+
+class SimultaneousStreamsError(NotAvailableError):
+    """The user is streaming on another device; access is refused for a while."""
+
+
 class RateLimitError(APIError):
     """A request quota is spent; ``retry_after`` gives the seconds until it is renewed."""
 
@@ -234,6 +264,22 @@ ERRORS_BY_CODE: dict[int, type[APIError]] = {
     2001: NotFoundError,
     2002: NotAvailableError,
     2003: AlreadyExistsError,
+    3001: CardError,
+    3002: CardError,
+    3003: PaymentFailedError,
+    3004: PriceChangedError,
+    3005: CardError,
+    3012: VoucherError,
+    3017: RefundError,
+    3100: PaymentFailedError,
+    3101: PaymentFailedError,
+    3102: PaymentFailedError,
+    3103: CardError,
+    3104: CardError,
+    3105: RefundError,
+    3106: RefundError,
+    3201: SimultaneousStreamsError,
+    7102: RefundError,
 }
 """Codes whose meaning is the same at every endpoint; the thousands decide for all others."""
 

@@ -411,3 +411,27 @@ def test_any_answer_is_classified(body, status, header):
     error = error_in(parse(body, None), status, headers, "someOperation", now=NOW)
     assert error is None or (isinstance(error, errors.APIError) and len(error.message) <= MAX_MESSAGE)
     assert error is not None or status == 200
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (3001, errors.CardError),
+        (3002, errors.CardError),
+        (3003, errors.PaymentFailedError),
+        (3004, errors.PriceChangedError),
+        (3005, errors.CardError),
+        (3012, errors.VoucherError),
+        (3017, errors.RefundError),
+        (3102, errors.PaymentFailedError),
+        (3104, errors.CardError),
+        (3106, errors.RefundError),
+        (7102, errors.RefundError),
+        (3201, errors.SimultaneousStreamsError),
+        (3999, errors.PaymentError),
+    ],
+)
+def test_money_trouble_can_be_caught_without_comparing_numbers(code, kind):
+    error = error_in(parse(b'{"error":{"code":%d,"message":"x"}}' % code, None), 400, {}, "buy")
+    assert type(error) is kind
+    assert isinstance(error, errors.PaymentError | errors.NotAvailableError)

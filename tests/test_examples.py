@@ -5,11 +5,17 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
+EXAMPLES = Path(__file__).parents[1] / "examples"
+SAID = {"report_plays.py": b"100 of 100 delivered", "authorise_user.py": b"the locker holds"}
 
 
-@pytest.mark.parametrize("script", EXAMPLES, ids=lambda script: script.name)
-async def test_examples_run_as_they_stand(script, sevendigital_sandbox):
+def test_every_example_is_run():
+    assert {script.name for script in EXAMPLES.glob("*.py")} == set(SAID)
+
+
+@pytest.mark.parametrize("name", SAID)
+async def test_examples_run_as_they_stand(name, sevendigital_sandbox):
+    script = EXAMPLES / name
     credentials = sevendigital_sandbox.credentials
     environment = {
         **os.environ,
@@ -24,5 +30,4 @@ async def test_examples_run_as_they_stand(script, sevendigital_sandbox):
     )
     out, err = await process.communicate()
     assert (process.returncode, err) == (0, b"")
-    assert b"100 of 100 delivered" in out
-    assert len(sevendigital_sandbox.received()) == 100
+    assert SAID[name] in out

@@ -19,7 +19,6 @@ from ..client import ApiClient
 from ..config import Settings
 from ..errors import ConfigurationError
 from ..operations import Content, Operation
-from ..resources.media_handle import Media
 from .arguments import complete_operation, find_operation, read_arguments
 from .connection import BaseUrl, Key, Secret, Token, TokenSecret, acting_for, open_client
 from .output import say
@@ -84,11 +83,7 @@ async def _answer(
     client: ApiClient, operation: Operation, values: Mapping[str, object], *, raw: bool, out: Path | None
 ) -> bytes | None:
     if out is not None:
-        media = Media(
-            lambda headers: client.stream(operation, headers=headers, **values),
-            lambda: client.sign_url(operation, **values),
-        )
-        await media.download(to=out)
+        await client.media_of(operation, **values).download(to=out)
         return None
     if raw:
         return await client.raw(operation, **values)

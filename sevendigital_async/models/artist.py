@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from attrs import frozen
+from attrs import NOTHING, frozen
+
+from .listing import Listing
+from .wire import ENTRY, wire
 
 
 @frozen(kw_only=True)
@@ -21,9 +24,11 @@ class Artist:
         image: Address of a picture.
         is_placeholder_image: Whether the picture is only a stand-in.
         popularity: From 0 to 1.
+        listing: Its place in the chart or among the search results that it came in;
+            no part of what makes two of them equal.
     """
 
-    id: str
+    id: str = wire("id", "artistId", default=NOTHING)
     name: str | None = None
     sort_name: str | None = None
     appears_as: str | None = None
@@ -32,3 +37,4 @@ class Artist:
     image: str | None = None
     is_placeholder_image: bool | None = None
     popularity: Decimal | None = None
+    listing: Listing | None = wire(ENTRY, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from types import NoneType, UnionType
@@ -68,6 +68,24 @@ def _collection_hook(wanted: Any, converter: Converter) -> Hook:
     return lambda value, _: tuple(read(spread(value, item)[0], items)) if value else ()
 
 
+def _is_mapping(wanted: Any) -> bool:
+    return get_origin(wanted) is Mapping
+
+
+def _mapping_hook(wanted: Any, converter: Converter) -> Hook:
+    value_kind: Any = get_args(wanted)[1]
+    read = converter.get_structure_hook(value_kind)
+
+    def structure_mapping(value: Any, _: Any) -> Any:
+        if value is None or value == "":
+            return {}
+        if not isinstance(value, dict):
+            raise UnfitError(value, "an object")
+        return {name: read(inner, value_kind) for name, inner in value.items() if inner is not None}
+
+    return structure_mapping
+
+
 def _is_union(wanted: Any) -> bool:
     return get_origin(wanted) in {Union, UnionType}
 
@@ -122,6 +140,7 @@ def _make_converter() -> Converter:
     factories: list[tuple[Callable[[Any], bool], Any]] = [
         (attrs.has, _object_hook),
         (_is_collection, _collection_hook),
+        (_is_mapping, _mapping_hook),
         (_is_open_enum, _open_enum_hook),
         (_is_optional, _optional_hook),
     ]

@@ -6,14 +6,15 @@ import enum
 from datetime import date, datetime
 from decimal import Decimal
 
-from attrs import frozen
+from attrs import NOTHING, frozen
 
 from .artist import Artist
 from .availability import Download, Streaming
 from .label import Label, Licensor
+from .listing import Listing
 from .media_format import Format
 from .price import Price
-from .wire import wire
+from .wire import ENTRY, wire
 
 
 class ReleaseType(enum.StrEnum):
@@ -57,9 +58,11 @@ class Release:
         download: Availability for purchase.
         subscription_streaming: Availability for subscribers.
         ad_supported_streaming: Availability for listeners who pay with their attention.
+        listing: Its place in the chart or among the search results that it came in;
+            no part of what makes two of them equal.
     """
 
-    id: str
+    id: str = wire("id", "releaseId", default=NOTHING)
     title: str | None = None
     version: str | None = None
     type: ReleaseType | str | None = None
@@ -84,3 +87,4 @@ class Release:
     download: Download | None = None
     subscription_streaming: Streaming | None = None
     ad_supported_streaming: Streaming | None = None
+    listing: Listing | None = wire(ENTRY, eq=False)

@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from .wire import noun, plural, wire_names
+from .wire import nouns, plurals, wire_names
 
 Steps = tuple[str, ...]
 
@@ -53,7 +53,7 @@ def spread(value: Any, model: Any) -> tuple[list[Any], str]:
     """
     path = ""
     if isinstance(value, dict) and "id" not in value:
-        names = (noun(model), plural(model)) if attrs.has(model) else tuple(value)[:1]
+        names = (*nouns(model), *plurals(model)) if attrs.has(model) else tuple(value)[:1]
         for name in names:
             if name in value:
                 value, path = value[name], f".{name}"

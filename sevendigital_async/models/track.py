@@ -10,9 +10,10 @@ from attrs import frozen
 
 from .artist import Artist
 from .availability import Download, Streaming
+from .listing import Listing
 from .price import Price
 from .release import Release
-from .wire import wire
+from .wire import ENTRY, wire
 
 
 class TrackType(enum.StrEnum):
@@ -50,6 +51,8 @@ class Track:
         download: Availability for purchase.
         subscription_streaming: Availability for subscribers.
         ad_supported_streaming: Availability for listeners who pay with their attention.
+        listing: Its place in the chart or among the search results that it came in;
+            no part of what makes two of them equal.
     """
 
     id: str
@@ -75,3 +78,4 @@ class Track:
     download: Download | None = None
     subscription_streaming: Streaming | None = None
     ad_supported_streaming: Streaming | None = None
+    listing: Listing | None = wire(ENTRY, eq=False)

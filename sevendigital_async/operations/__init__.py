@@ -1,9 +1,9 @@
 """What the API offers: one record per endpoint, a file per API."""
 
-from . import classic, platform
+from . import classic, media, oauth, platform
 from .operation import Argument, Auth, Binding, Catalogue, Content, Operation, Place, RateClass, Safety
 
-CATALOGUE = Catalogue((*classic.OPERATIONS, *platform.OPERATIONS))
+CATALOGUE = Catalogue((*classic.OPERATIONS, *platform.OPERATIONS, *media.OPERATIONS, *oauth.OPERATIONS))
 
 __all__ = [
     "CATALOGUE",
@@ -17,5 +17,7 @@ __all__ = [
     "RateClass",
     "Safety",
     "classic",
+    "media",
+    "oauth",
     "platform",
 ]

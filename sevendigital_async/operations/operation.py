@@ -120,6 +120,7 @@ class Operation:
         rate_class: The limit it shares, if any.
         model: What comes back; None when the answer has no content.
         paged: The answer is a list of ``model``, or one page of it.
+        optional: The answer may have nothing of ``model`` in it, and is None then.
         content: What the answer's body is. Text and media may lie behind a redirect.
         bindings: The form in each dialect that has one.
     """
@@ -132,6 +133,7 @@ class Operation:
     rate_class: RateClass | None = None
     model: type | None = None
     paged: bool = False
+    optional: bool = False
     content: Content = Content.MODEL
     bindings: Mapping[Dialect, Binding] = field(repr=False)
 

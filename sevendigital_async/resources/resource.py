@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
 from ..models import Page
 from ..operations import Operation
-from ..session.body import MediaResponse
 from .media_handle import Media
 from .pages import Pages
 
@@ -22,14 +19,8 @@ class Caller(Protocol):
         """Make one call; the answer's type follows from the operation."""
         ...
 
-    def stream(
-        self, operation: Operation, /, *, headers: Mapping[str, str], **arguments: object
-    ) -> AbstractAsyncContextManager[MediaResponse]:
-        """Ask for media and hold the answer open."""
-        ...
-
-    def sign_url(self, operation: Operation, /, **arguments: object) -> str:
-        """Spell a call as one signed URL."""
+    def media_of(self, operation: Operation, /, **arguments: object) -> Media:
+        """Return a handle on an operation's media."""
         ...
 
 
@@ -45,10 +36,7 @@ class Resource:
         return answer
 
     def _media(self, operation: Operation, /, **arguments: object) -> Media:
-        def open_media(headers: Mapping[str, str]) -> AbstractAsyncContextManager[MediaResponse]:
-            return self._caller.stream(operation, headers=headers, **arguments)
-
-        return Media(open_media, lambda: self._caller.sign_url(operation, **arguments))
+        return self._caller.media_of(operation, **arguments)
 
     async def _text(self, operation: Operation, /, **arguments: object) -> str:
         answer = await self._caller.call(operation, **arguments)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from attrs import Factory, frozen
 
 from ..config import Credentials, UserToken
+from .state.tokens import Tokens
 
 DEMO_KEY = "sandbox-demo-key"
 DEMO_SECRET = "sandbox-demo-secret"  # noqa: S105 - meant to be known by everybody
@@ -25,10 +26,12 @@ class Accounts:
     Attributes:
         partner: The one consumer key that is accepted, and its secret.
         registered: Tokens that replace the derived one of their user.
+        issued: Those that the OAuth flow has handed out.
     """
 
     partner: Credentials
     registered: Mapping[str, UserToken] = Factory(dict)
+    issued: Tokens = Factory(Tokens)
 
     def token_for(self, user: str) -> UserToken:
         """Return the token of ``user``."""
@@ -39,5 +42,7 @@ class Accounts:
         for user, held in self.registered.items():
             if held.token == token:
                 return user, held.secret
+        if (holder := self.issued.holder(token)) is not None:
+            return holder
         user = token.removeprefix(TOKEN_PREFIX)
         return (user, SECRET_PREFIX + user) if user and user != token else None

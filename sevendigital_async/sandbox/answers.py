@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from attrs import Factory, frozen
+from attrs import Factory, field, frozen
+
+from .recordings import Media
 
 Tree: TypeAlias = Mapping[str, Any]
 """Plain values, trees and nothing else, by the names of the OpenAPI files."""
@@ -30,6 +32,49 @@ class Page:
     size: int
     total: int
     searched: bool = False
+
+
+@frozen(kw_only=True)
+class Forms:
+    """One answer for which JSON and XML have different shapes.
+
+    Attributes:
+        json: By the names of the OpenAPI files.
+        xml: By the names of the classic guide; a list stands for as many elements of its name.
+    """
+
+    json: Page | Bare | Tree
+    xml: Tree
+
+
+@frozen
+class Bare:
+    """A tree that JSON writes without an envelope."""
+
+    tree: Tree
+
+
+@frozen
+class Raw:
+    """Text that is neither JSON nor XML."""
+
+    text: str = field(repr=False)
+    content_type: str
+
+
+@frozen
+class Token:
+    """A token of the OAuth flow, which is written as XML or as a form.
+
+    Attributes:
+        kind: ``oauth_request_token`` or ``oauth_access_token``.
+        token: The token.
+        secret: What belongs to it.
+    """
+
+    kind: str
+    token: str = field(repr=False)
+    secret: str = field(repr=False)
 
 
 @frozen
@@ -72,7 +117,7 @@ class Answer:
     """
 
     status: int = 200
-    content: Page | Problem | Tree | str | None = None
+    content: Page | Forms | Bare | Raw | Token | Media | Problem | Tree | str | None = None
     max_age: int = 0
     headers: Mapping[str, str] = Factory(dict)
     accepted_logs: tuple[bytes, ...] = ()
@@ -100,6 +145,26 @@ def invalid(name: str, expected: str) -> RefusalError:
 def out_of_range(name: str, expected: str) -> RefusalError:
     """Refuse a parameter that is too large or too small."""
     return RefusalError(400, Problem(1003, f"{name} is out of range: {expected} expected"))
+
+
+def no_choice(name: str, choices: Iterable[str]) -> RefusalError:
+    """Refuse a parameter that is none of a few words."""
+    return RefusalError(400, Problem(1006, f"Invalid value of {name}: one of {', '.join(choices)} expected"))
+
+
+def unavailable(noun: str) -> RefusalError:
+    """Refuse something that exists, but not here or not yet."""
+    return RefusalError(404, Problem(2002, f"{noun.capitalize()} is not available in this context"))
+
+
+def exists(noun: str) -> RefusalError:
+    """Refuse to make something a second time."""
+    return RefusalError(409, Problem(2003, f"{noun.capitalize()} exists already"))
+
+
+def unpaid(code: int, message: str) -> RefusalError:
+    """Refuse a purchase for reasons of money."""
+    return RefusalError(400, Problem(code, message))
 
 
 def unknown(noun: str) -> RefusalError:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -10,8 +11,10 @@ import orjson
 from attrs import field, frozen
 
 from ..operations import Binding, Operation, Place
-from .answers import Page, Problem, RefusalError, Tree, invalid, missing, out_of_range
+from ..operations.operation import camel_case
+from .answers import Page, Problem, RefusalError, Tree, invalid, missing, no_choice, out_of_range
 from .faults import Faults
+from .state import State
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -30,6 +33,8 @@ class Call:
         arguments: What was sent, by the names that the operation's record gives them.
         user: Whose token signed it; None if the partner signed alone.
         now: Seconds since the epoch, by the sandbox's clock.
+        origin: Scheme, host and port under which the sandbox was called.
+        state: What earlier calls have left behind.
         faults: The trouble that is on at the time.
     """
 
@@ -38,6 +43,13 @@ class Call:
     user: str | None
     now: float
     faults: Faults
+    origin: str
+    state: State
+
+    @property
+    def moment(self) -> datetime:
+        """The sandbox's time, in UTC and to the second."""
+        return datetime.fromtimestamp(int(self.now), UTC)
 
     def whole(self, name: str, default: int, *, least: int = 0, most: int | None = None) -> int:
         """Return an argument as a whole number between two bounds.
@@ -54,6 +66,17 @@ class Call:
         if number < least or (most is not None and number > most):
             raise out_of_range(name, f"{least} to {most}" if most is not None else f"{least} or more")
         return number
+
+    def choice(self, name: str, choices: Collection[str]) -> str | None:
+        """Return an argument that is one of a few words, in lower case; None if it was not sent.
+
+        Raises:
+            RefusalError: It is another word (1006).
+        """
+        text: str | None = self.arguments.get(name)
+        if text is not None and text.lower() not in choices:
+            raise no_choice(camel_case(name), choices)
+        return text and text.lower()
 
     def page_of(self, noun: str, items: Sequence[_Item], tree: Any, *, searched: bool = False) -> Page:
         """Cut the page that was asked for out of ``items``, and turn each of its items into a tree."""
@@ -74,8 +97,8 @@ def read_arguments(
     takes_json = any(argument.place is Place.JSON for argument in binding.arguments)
     sources: dict[Place, Mapping[str, Any]] = {
         Place.PATH: path,
-        Place.QUERY: _form(query),
-        Place.FORM: _form(body.decode("utf-8", "replace")) if content_type == FORM else {},
+        Place.QUERY: read_form(query),
+        Place.FORM: read_form(body.decode("utf-8", "replace")) if content_type == FORM else {},
         Place.JSON: _json_object(binding, content_type, body) if takes_json else {},
     }
     arguments: dict[str, Any] = {}
@@ -91,7 +114,8 @@ def read_arguments(
     return arguments
 
 
-def _form(text: str) -> dict[str, str]:
+def read_form(text: str) -> dict[str, str]:
+    """Return the parameters of a query or a form by their names in lower case; of several, the first."""
     return {name.lower(): value for name, value in reversed(parse_qsl(text, errors="replace"))}
 
 

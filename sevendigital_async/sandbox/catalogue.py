@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from uuid import UUID, uuid5
 
 from attrs import frozen
 
 HOME_CURRENCY = "GBP"
+
+COUNTRIES: Mapping[str, str] = {
+    "GB": "United Kingdom",
+    "US": "United States",
+    "DE": "Germany",
+    "FR": "France",
+    "IE": "Ireland",
+    "ES": "Spain",
+}
+"""The names of the territories with a store of their own."""
 
 TERRITORIES: Mapping[str, str] = {"GB": "GBP", "US": "USD", "DE": "EUR", "FR": "EUR", "IE": "EUR", "ES": "EUR"}
 """The currency of each territory with a store of its own."""
@@ -15,11 +26,12 @@ TERRITORIES: Mapping[str, str] = {"GB": "GBP", "US": "USD", "DE": "EUR", "FR": "
 
 @frozen
 class Artist:
-    """An artist."""
+    """An artist; ``mbid`` is the identifier that others know it by."""
 
     id: str
     name: str
     sort_name: str
+    mbid: str
 
 
 @frozen
@@ -32,7 +44,7 @@ class Label:
 
 @frozen(kw_only=True)
 class Release:
-    """A release; ``pence`` is its price in hundredths of any currency."""
+    """A release; ``pence`` is its price in hundredths of any currency, ``rrp_pence`` the one recommended."""
 
     id: str
     title: str
@@ -44,6 +56,7 @@ class Release:
     explicit: bool
     upc: str
     pence: int
+    rrp_pence: int
 
 
 @frozen(kw_only=True)
@@ -59,6 +72,34 @@ class Track:
     explicit: bool
     isrc: str
     pence: int
+
+    @property
+    def rrp_pence(self) -> int:
+        """The price recommended, from which single tracks never differ."""
+        return self.pence
+
+
+@frozen
+class Item:
+    """What can be bought: a whole release, or one of its tracks."""
+
+    release: Release
+    track: Track | None
+
+    @property
+    def title(self) -> str:
+        """What it is called."""
+        return (self.track or self.release).title
+
+    @property
+    def pence(self) -> int:
+        """Its price in hundredths."""
+        return (self.track or self.release).pence
+
+    @property
+    def rrp_pence(self) -> int:
+        """Its recommended price in hundredths."""
+        return (self.track or self.release).rrp_pence
 
 
 @frozen
@@ -108,6 +149,9 @@ _FIRST_RELEASE = 1_100_000
 _FIRST_TRACK = 5_500_000
 _PENCE_OF_TRACK = 99
 _EARLIEST = date(1994, 2, 7)
+_PREORDERS = {16: date(2099, 3, 6), 42: date(2099, 4, 3), 78: date(2099, 4, 24)}
+"""Releases that cannot be had yet, whenever the sandbox runs."""
+_MBIDS = UUID("7d190000-0000-4000-8000-000000000002")
 
 
 def _title(number: int) -> str:
@@ -117,23 +161,26 @@ def _title(number: int) -> str:
 
 def _artist(number: int, name: str) -> Artist:
     sort_name = f"{name[4:]}, The" if name.startswith("The ") else name
-    return Artist(str(1_001 + number), name, sort_name)
+    return Artist(str(1_001 + number), name, sort_name, str(uuid5(_MBIDS, name)))
 
 
 def _release(number: int, artist: Artist) -> Release:
     kind, size = _FORMS[number % len(_FORMS)]
     label = number % len(_LABELS)
+    rrp_pence = min(_PENCE_OF_TRACK * size, 999)
+    on_sale = number % 8 == 5  # noqa: PLR2004 - some are
     return Release(
         id=str(_FIRST_RELEASE + number),
         title=_title(number),
         version=_VERSIONS[number % len(_VERSIONS)],
         type=kind,
         artist=artist,
-        released=_EARLIEST + timedelta(days=137 * number),
+        released=_PREORDERS.get(number, _EARLIEST + timedelta(days=137 * number)),
         label=Label(str(31 + label), _LABELS[label]),
         explicit=number % 7 == 3,  # noqa: PLR2004 - some are
         upc=f"{50_550_000_000_000 + 7_919 * number:014d}",
-        pence=min(_PENCE_OF_TRACK * size, 999),
+        pence=rrp_pence * 4 // 5 if on_sale else rrp_pence,
+        rrp_pence=rrp_pence,
     )
 
 

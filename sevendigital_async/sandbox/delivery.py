@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from .rendering import accepts_gzip
 
@@ -19,7 +19,9 @@ _WORTH_COMPRESSING = 512
 def send(request: web.Request, status: int, headers: Mapping[str, str], body: bytes) -> web.StreamResponse:
     """Answer at once, compressed if the client can read that and it is worth the while."""
     response = web.Response(status=status, headers=headers, body=body)
-    if len(body) >= _WORTH_COMPRESSING and accepts_gzip(request.headers.get("Accept-Encoding", "")):
+    # A part of something compressed would be a part of something else.
+    fits = len(body) >= _WORTH_COMPRESSING and hdrs.ACCEPT_RANGES not in headers
+    if fits and accepts_gzip(request.headers.get("Accept-Encoding", "")):
         response.enable_compression(web.ContentCoding.gzip)
     return response
 

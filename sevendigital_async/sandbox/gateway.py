@@ -12,14 +12,18 @@ from attrs import evolve, frozen
 from ..clock import Clock
 from ..operations import Auth
 from .answers import Answer, Problem, RefusalError
-from .calls import FORM, Call, read_arguments
+from .calls import FORM, Call, read_arguments, read_form
 from .delivery import hang_up, send, trickle
 from .faults import DISCONNECT_AFTER, DISCONNECT_BEFORE, SLOW_BODY, Faults
 from .ledger import DISCONNECTED, Entry, Ledger
 from .limits import Limits
+from .media_errors import told_by_redirect
 from .oauth import OAuthError, SignedRequest, Verifier
-from .rendering import JSON, accepted_type, render
+from .ranges import deliver
+from .recordings import Media
+from .rendering import render
 from .routes import Endpoint
+from .state import State
 
 _PROBLEMS_OF_STATUS = {
     400: Problem(1002, "Invalid parameter value"),
@@ -55,6 +59,7 @@ class Gateway:
         ledger: Records what arrives.
         limits: The quota and the rate classes.
         clock: The sandbox's time.
+        state: What calls leave behind.
         managed_users: Serve operations of users without a user's token.
         faults: The trouble to begin with.
     """
@@ -66,6 +71,7 @@ class Gateway:
         ledger: Ledger,
         limits: Limits,
         clock: Clock,
+        state: State,
         managed_users: bool,
         faults: Faults,
     ) -> None:
@@ -73,6 +79,7 @@ class Gateway:
         self._ledger = ledger
         self._limits = limits
         self._clock = clock
+        self._state = state
         self._managed_users = managed_users
         self.faults = faults
 
@@ -151,7 +158,8 @@ class Gateway:
             request.headers.get(hdrs.AUTHORIZATION),
             body if request.content_type == FORM else b"",
         )
-        user = self._verifier.verify(signed, self._clock.time())
+        find = self._state.tokens.signer_by_request if visit.endpoint.by_request_token else None
+        user = self._verifier.verify(signed, self._clock.time(), find=find)
         if user is None and visit.endpoint.operation.auth is Auth.THREE_LEGGED and not self._managed_users:
             raise OAuthError("Not authorised, this operation wants a user's access token")
         return user
@@ -159,10 +167,12 @@ class Gateway:
     def _handle(self, visit: Visit, body: bytes) -> Answer:
         endpoint, request, entry = visit.endpoint, visit.request, visit.entry
         arguments: dict[str, Any] = {}
+        query = request.raw_path.partition("?")[2]
+        origin = f"{request.scheme}://{request.host}"
         try:
             arguments = read_arguments(
                 endpoint.binding,
-                query=request.raw_path.partition("?")[2],
+                query=query,
                 path=request.match_info,
                 content_type=request.content_type,
                 body=body,
@@ -174,10 +184,12 @@ class Gateway:
                     user=entry.user,
                     now=self._clock.time(),
                     faults=visit.faults,
+                    origin=origin,
+                    state=self._state,
                 )
             )
         except RefusalError as refusal:
-            answer = refusal.answer
+            answer = told_by_redirect(refusal.answer, endpoint.operation, read_form(query), origin)
         logs = arguments.get("logs")
         self._ledger.settle(
             entry,
@@ -190,8 +202,7 @@ class Gateway:
         return answer
 
     def _write(self, visit: Visit, answer: Answer) -> tuple[int, dict[str, str], bytes]:
-        accept = visit.request.headers.get(hdrs.ACCEPT, "")
-        body, content_type = render(answer, JSON if visit.endpoint.json_only else accepted_type(accept))
+        asked = visit.request.headers
         now = self._clock.time()
         headers = {
             hdrs.DATE: formatdate(now, usegmt=True),
@@ -199,8 +210,12 @@ class Gateway:
             **self._limits.quota.headers(now),
             **answer.headers,
         }
+        if isinstance(answer.content, Media):
+            delivery = deliver(answer.content, asked.get(hdrs.RANGE), asked.get(hdrs.IF_RANGE))
+            return delivery.status, {**headers, **delivery.headers}, delivery.body
+        body, content_type = render(answer, asked.get(hdrs.ACCEPT, ""), visit.endpoint.only_type)
         if body:
-            headers[hdrs.CONTENT_TYPE] = f"{content_type}; charset=utf-8"
+            headers[hdrs.CONTENT_TYPE] = content_type
         return answer.status, headers, body
 
 

@@ -31,14 +31,20 @@ class Inspection:
     Args:
         ledger: What arrived.
         stats: Draws the figures.
+        state: Tells what calls have left behind.
         set_faults: Changes the trouble.
     """
 
     def __init__(
-        self, ledger: Ledger, stats: Callable[[], dict[str, Any]], set_faults: Callable[[Faults], None]
+        self,
+        ledger: Ledger,
+        stats: Callable[[], dict[str, Any]],
+        state: Callable[[], dict[str, Any]],
+        set_faults: Callable[[Faults], None],
     ) -> None:
         self._ledger = ledger
         self._stats = stats
+        self._state = state
         self._set_faults = set_faults
 
     def routes(self) -> list[web.RouteDef]:
@@ -46,6 +52,7 @@ class Inspection:
         return [
             web.get("/", self._page),
             web.get("/_sandbox/stats", self._show_stats),
+            web.get("/_sandbox/state", self._show_state),
             web.get("/_sandbox/logs", self._stream_logs),
             web.get("/_sandbox/requests", self._stream_requests),
             web.put("/_sandbox/faults", self._change_faults),
@@ -56,6 +63,9 @@ class Inspection:
 
     async def _show_stats(self, _: web.Request) -> web.StreamResponse:
         return _json(self._stats())
+
+    async def _show_state(self, _: web.Request) -> web.StreamResponse:
+        return _json(self._state())
 
     async def _stream_logs(self, request: web.Request) -> web.StreamResponse:
         return await _stream(request, self._ledger.log_lines)

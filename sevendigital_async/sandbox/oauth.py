@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 import re
+from collections.abc import Callable
 from urllib.parse import parse_qsl, quote, unquote
 
 from attrs import field, frozen
@@ -86,12 +87,15 @@ class Verifier:
         self._allow_nonce_reuse = allow_nonce_reuse
         self._spent: dict[int, set[tuple[str, str]]] = {}
 
-    def verify(self, request: SignedRequest, now: float) -> str | None:
+    def verify(
+        self, request: SignedRequest, now: float, *, find: Callable[[str], tuple[str, str] | None] | None = None
+    ) -> str | None:
         """Check one request.
 
         Args:
             request: The request as it arrived.
             now: Seconds since the epoch, by the sandbox's clock.
+            find: Knows whose a token is, and its secret; None for the users' access tokens.
 
         Returns:
             The id of the user whose token signed it; None if the partner signed alone.
@@ -106,7 +110,7 @@ class Verifier:
             raise OAuthError("Consumer key refused")
         timestamp = self._timestamp(claims["oauth_timestamp"], now)
         token = claims.get("oauth_token", "")
-        holder = self._accounts.find(token)
+        holder = (find or self._accounts.find)(token)
         if token and holder is None:
             raise OAuthError("Access token refused")
         user, secret = holder or (None, "")

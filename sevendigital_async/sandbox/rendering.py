@@ -4,32 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlencode
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 import orjson
 
-from .answers import Answer, Page, Problem
+from .answers import Answer, Bare, Forms, Page, Problem, Raw, Token
+from .recordings import Media
 
 JSON = "application/json"
 XML = "application/xml"
 TEXT = "text/plain"
+FORM = "application/x-www-form-urlencoded"
+
+_UTF8 = "; charset=utf-8"
 
 _SYMBOLS = {"GBP": "£", "USD": "$", "EUR": "€"}
 
 _JSON_ONLY = frozenset({"previewUrl"})
+_XML_ONLY = ("rrp", "formattedRrp", "onSale")
 
 _JSON_FORMS: Mapping[str, Callable[[Any], Any]] = {"label": lambda label: label["name"]}
 
 
 def _xml_price(price: Mapping[str, Any]) -> Mapping[str, Any]:
-    value = f"{price['amount']:.2f}"
+    amount, currency = price["amount"], price["currency"]
     return {
-        "currency": {"@code": price["currency"], "#text": _SYMBOLS[price["currency"]]},
-        "value": value,
+        "currency": {"@code": currency, "#text": _SYMBOLS[currency]},
+        "value": f"{amount:.2f}",
         "formattedPrice": price["formattedPrice"],
-        "rrp": value,
-        "formattedRrp": price["formattedPrice"],
-        "onSale": False,
+        **{name: price[name] for name in _XML_ONLY if name in price},
+    }
+
+
+def _xml_amount_due(price: Mapping[str, Any]) -> Mapping[str, Any]:
+    amount, currency = price["amount"], price["currency"]
+    return {
+        "currency": {"@code": currency, "#text": _SYMBOLS[currency]},
+        "amount": f"{amount:.2f}",
+        "formattedAmount": price["formattedPrice"],
     }
 
 
@@ -37,9 +50,11 @@ _XML_NAMES: Mapping[str, str] = {"explicit": "explicitContent", "upc": "barcode"
 
 _XML_FORMS: Mapping[str, Callable[[Any], Any]] = {
     "price": _xml_price,
+    "amountDue": _xml_amount_due,
     "releaseDate": "{}T00:00:00Z".format,
-    "type": str.capitalize,
+    "release.type": str.capitalize,
 }
+"""How XML writes a field, by its name or by its parent's and its own."""
 
 
 def accepted_type(accept: str) -> str:
@@ -54,14 +69,38 @@ def accepts_gzip(accept_encoding: str) -> bool:
     return _weights(accept_encoding).get("gzip", 0.0) > 0
 
 
-def render(answer: Answer, media_type: str) -> tuple[bytes, str]:
-    """Return an answer's body and its content type."""
-    content = answer.content
-    if content is None:
-        return b"", media_type
-    if isinstance(content, str):
-        return content.encode(), TEXT
-    return (_json(content) if media_type == JSON else _xml(content)), media_type
+def render(answer: Answer, accept: str, only_type: str | None = None) -> tuple[bytes, str]:
+    """Return an answer's body and its content type.
+
+    Args:
+        answer: What to write; no media.
+        accept: The ``Accept`` header.
+        only_type: What the operation answers in whatever is accepted.
+    """
+    media_type = only_type or accepted_type(accept)
+    match answer.content:
+        case None:
+            return b"", media_type
+        case str(text):
+            return text.encode(), TEXT + _UTF8
+        case Raw(text, content_type):
+            return text.encode(), content_type
+        case Token() as token:
+            return _token(token, accept)
+        case Media():
+            raise TypeError("media are cut and delivered, not rendered")
+        case Forms(json=json, xml=xml):
+            return (_json(json) if media_type == JSON else _xml(xml)), media_type + _UTF8
+        case tree:
+            return (_json(tree) if media_type == JSON else _xml(tree)), media_type + _UTF8
+
+
+def _token(token: Token, accept: str) -> tuple[bytes, str]:
+    pair = {"oauth_token": token.token, "oauth_token_secret": token.secret}
+    weights = _weights(accept)
+    if weights.get(FORM, 0.0) > max(weights.get(XML, 0.0), weights.get("text/xml", 0.0)):
+        return urlencode(pair).encode(), FORM
+    return _xml({token.kind: pair}), XML + _UTF8
 
 
 def _weights(header: str) -> dict[str, float]:
@@ -76,7 +115,7 @@ def _weights(header: str) -> dict[str, float]:
     return weights
 
 
-def _json(content: Page | Problem | Mapping[str, Any]) -> bytes:
+def _json(content: Page | Problem | Bare | Mapping[str, Any]) -> bytes:
     match content:
         case Page():
             tree: dict[str, Any] = {
@@ -93,22 +132,26 @@ def _json(content: Page | Problem | Mapping[str, Any]) -> bytes:
                     {"code": item.code, "message": item.message, "index": item.index} for item in content.errors
                 ]
             tree = {"error": error} if content.bare else {"status": "error", "error": error}
+        case Bare(bare):
+            tree = _json_tree(bare)
         case _:
             tree = {"status": "ok", **_json_tree(content)}
     return orjson.dumps(tree)
 
 
 def _json_tree(tree: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _json_value(name, value) for name, value in tree.items()}
+    return {name: _json_value(name, value) for name, value in tree.items() if name not in _XML_ONLY}
 
 
 def _json_value(name: str, value: Any) -> Any:
     if name in _JSON_FORMS:
         return _JSON_FORMS[name](value)
+    if isinstance(value, list):
+        return [_json_value(name, item) for item in value]
     return _json_tree(value) if isinstance(value, Mapping) else value
 
 
-def _xml(content: Page | Problem | Mapping[str, Any]) -> bytes:
+def _xml(content: Page | Problem | Bare | Mapping[str, Any]) -> bytes:
     root = Element("response", status="error" if isinstance(content, Problem) else "ok", version="1.2")
     match content:
         case Page():
@@ -117,7 +160,8 @@ def _xml(content: Page | Problem | Mapping[str, Any]) -> bytes:
             error = SubElement(root, "error", code=str(content.code))
             SubElement(error, "errorMessage").text = content.message
         case _:
-            for name, value in content.items():
+            tree = content.tree if isinstance(content, Bare) else content
+            for name, value in tree.items():
                 _append(root, name, value)
     document: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
     return document
@@ -138,9 +182,14 @@ def _append_page(root: Element, page: Page) -> None:
 def _append(parent: Element, name: str, value: Any) -> None:
     if name in _JSON_ONLY:
         return
+    if isinstance(value, list):
+        for item in value:
+            _append(parent, name, item)
+        return
     element = SubElement(parent, _XML_NAMES.get(name, name))
-    if name in _XML_FORMS:
-        value = _XML_FORMS[name](value)
+    form = _XML_FORMS.get(f"{parent.tag}.{name}") or _XML_FORMS.get(name)
+    if form is not None:
+        value = form(value)
     if isinstance(value, Mapping):
         for key, child in value.items():
             if key == "id" or key.startswith("@"):

@@ -12,9 +12,12 @@ from ..models.stream_log import LogKind
 from ..operations import CATALOGUE, Binding, Operation
 from .handlers import HANDLERS, Handler
 from .handlers.play_logs import LOG_KINDS
+from .rendering import JSON, XML
 
 _BARE_PROBLEMS = frozenset({"platform.logging.preview"})
 _JSON_API = "platform."
+_XML_ONLY = frozenset({"platform.sales.credit_item"})
+_SIGNED_BY_REQUEST_TOKEN = frozenset({"oauth.access_token"})
 
 
 @frozen(kw_only=True)
@@ -26,7 +29,8 @@ class Endpoint:
         binding: How it is called.
         handler: What answers.
         kind: The kind of logs it takes, if any.
-        json_only: It answers in JSON whatever the client accepts.
+        only_type: What it answers in, whatever the client accepts; None if the client chooses.
+        by_request_token: It is signed with a token that is no access token yet.
         bare_problems: Its own errors come without an envelope.
     """
 
@@ -34,7 +38,8 @@ class Endpoint:
     binding: Binding
     handler: Handler
     kind: LogKind | None
-    json_only: bool
+    only_type: str | None
+    by_request_token: bool
     bare_problems: bool
 
 
@@ -64,6 +69,13 @@ def endpoints(
                 binding=binding,
                 handler=handlers[operation.name],
                 kind=LOG_KINDS.get(operation.name),
-                json_only=operation.name.startswith(_JSON_API),
+                only_type=_only_type(operation.name),
+                by_request_token=operation.name in _SIGNED_BY_REQUEST_TOKEN,
                 bare_problems=operation.name in _BARE_PROBLEMS,
             )
+
+
+def _only_type(name: str) -> str | None:
+    if name in _XML_ONLY:
+        return XML
+    return JSON if name.startswith(_JSON_API) else None

@@ -15,7 +15,9 @@ from ..config import Credentials, UserToken
 from ..errors import ConfigurationError
 from ..models.stream_log import LogKind
 from ..operations import RateClass
+from .account_pages import AccountPages
 from .accounts import DEMO_KEY, DEMO_SECRET, Accounts
+from .cdn import Cdn
 from .faults import Faults
 from .gateway import Gateway
 from .inspection import Inspection
@@ -23,6 +25,7 @@ from .ledger import Ledger, ReceivedLog
 from .limits import Limits
 from .oauth import Verifier
 from .routes import endpoints
+from .state import State
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 """Larger bodies are refused; 500 logs with long ids fit in."""
@@ -73,12 +76,15 @@ class Sandbox:
         self.credentials = credentials or Credentials(DEMO_KEY, DEMO_SECRET)
         self._accounts = Accounts(self.credentials, dict(tokens or {}))
         self._preview_rate = preview_rate
+        self._clock = clock or SystemClock()
         self._ledger = Ledger()
+        self._state = State(self._accounts.token_for, self._accounts.issued)
         self._gateway = Gateway(
             verifier=Verifier(self._accounts, tolerance=clock_tolerance, allow_nonce_reuse=allow_nonce_reuse),
             ledger=self._ledger,
             limits=Limits(daily_quota, {RateClass.PREVIEW_LOGS: preview_rate}),
-            clock=clock or SystemClock(),
+            clock=self._clock,
+            state=self._state,
             managed_users=managed_users,
             faults=faults or Faults(),
         )
@@ -153,12 +159,18 @@ class Sandbox:
         """Return the figures, as ``/_sandbox/stats``."""
         return {**self._ledger.stats(), "limit": self._preview_rate}
 
+    def state(self) -> dict[str, Any]:
+        """Return what calls have left behind, purchases among it, as ``/_sandbox/state``."""
+        return self._state.tree()
+
     def _application(self) -> web.Application:
         application = web.Application(client_max_size=MAX_BODY_BYTES)
         for endpoint in endpoints():
             binding = endpoint.binding
             application.router.add_route(binding.http_method, binding.path, partial(self._gateway.serve, endpoint))
-        application.add_routes(Inspection(self._ledger, self.stats, self._set_faults).routes())
+        application.add_routes(Inspection(self._ledger, self.stats, self.state, self._set_faults).routes())
+        application.add_routes(Cdn(self._state.deliveries, self._clock).routes())
+        application.add_routes(AccountPages(self._accounts, self._accounts.issued).routes())
         return application
 
     def _set_faults(self, faults: Faults) -> None:

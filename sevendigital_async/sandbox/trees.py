@@ -6,7 +6,7 @@ from .answers import Tree
 from .catalogue import Artist, Release, Track
 
 _PRICE_FORMATS = {"GBP": "£{:.2f}", "USD": "${:.2f}", "EUR": "€{:.2f}"}
-_SITE = "https://shop.example"
+SITE = "https://shop.example"
 
 
 def artist_tree(artist: Artist) -> Tree:
@@ -15,8 +15,8 @@ def artist_tree(artist: Artist) -> Tree:
         "id": artist.id,
         "name": artist.name,
         "sortName": artist.sort_name,
-        "url": f"{_SITE}/artist/{artist.id}",
-        "image": f"{_SITE}/artist/{artist.id}_350.jpg",
+        "url": f"{SITE}/artist/{artist.id}",
+        "image": f"{SITE}/artist/{artist.id}_350.jpg",
     }
 
 
@@ -28,7 +28,7 @@ def release_tree(release: Release, currency: str) -> Tree:
         "label": {"id": release.label.id, "name": release.label.name},
         "explicit": release.explicit,
         "upc": release.upc,
-        "price": _price(release.pence, currency),
+        "price": price_tree(release.pence, currency, release.rrp_pence),
     }
 
 
@@ -44,9 +44,26 @@ def track_tree(track: Track, currency: str) -> Tree:
         "duration": track.duration,
         "explicit": track.explicit,
         "isrc": track.isrc,
-        "previewUrl": f"{_SITE}/clip/{track.id}",
-        "price": _price(track.pence, currency),
+        "previewUrl": f"{SITE}/clip/{track.id}",
+        "price": price_tree(track.pence, currency, track.rrp_pence),
     }
+
+
+def price_tree(pence: int, currency: str, rrp_pence: int | None = None) -> Tree:
+    """Describe a price, given in hundredths; only XML tells of the one recommended."""
+    tree = {"formattedPrice": _formatted(pence, currency), "amount": pence / 100, "currency": currency}
+    if rrp_pence is None:
+        return tree
+    return {
+        **tree,
+        "rrp": f"{rrp_pence / 100:.2f}",
+        "formattedRrp": _formatted(rrp_pence, currency),
+        "onSale": pence < rrp_pence,
+    }
+
+
+def _formatted(pence: int, currency: str) -> str:
+    return _PRICE_FORMATS[currency].format(pence / 100)
 
 
 def _credit(artist: Artist) -> Tree:
@@ -54,7 +71,7 @@ def _credit(artist: Artist) -> Tree:
         "id": artist.id,
         "name": artist.name,
         "appearsAs": artist.name,
-        "url": f"{_SITE}/artist/{artist.id}",
+        "url": f"{SITE}/artist/{artist.id}",
     }
 
 
@@ -65,11 +82,6 @@ def _release_summary(release: Release) -> dict[str, object]:
         "version": release.version,
         "type": release.type,
         "artist": _credit(release.artist),
-        "url": f"{_SITE}/release/{release.id}",
-        "image": f"{_SITE}/release/{release.id}_350.jpg",
+        "url": f"{SITE}/release/{release.id}",
+        "image": f"{SITE}/release/{release.id}_350.jpg",
     }
-
-
-def _price(pence: int, currency: str) -> Tree:
-    amount = pence / 100
-    return {"formattedPrice": _PRICE_FORMATS[currency].format(amount), "amount": amount, "currency": currency}

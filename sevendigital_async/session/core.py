@@ -75,6 +75,11 @@ class Session:
         self._clock_offset = 0.0
 
     @property
+    def consumer_key(self) -> str:
+        """The partner's key, which is no secret."""
+        return self._credentials.consumer_key
+
+    @property
     def rate_limit(self) -> RateLimit:
         """The quota as the last answer stated it, aged to now."""
         return self._quota.rate_limit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import reduce
 from typing import Any
 
 from attrs import frozen
@@ -10,9 +11,10 @@ from attrs import frozen
 from ..errors import DecodeError
 from ..models import Page
 from ..models.converter import MisfitError, structure
+from ..models.listing import Listing
 from ..models.scalars import count
 from ..models.shapes import is_bare, spread
-from ..models.wire import noun, plural
+from ..models.wire import ENTRY, noun, nouns, plural, plurals, sources_of
 from ..operations import Content, Operation
 from .document import Document
 
@@ -24,6 +26,8 @@ PAGE_SIZE = ("pageSize", "itemsPerPage")
 TOTAL_ITEMS = ("totalItems",)
 UNNAMED_LISTS = {"items", "item", "results"}
 """Names that a list may have whatever is in it."""
+ENVELOPE = {"status", "version", "schema"}
+"""What an answer says of itself, next to what it is about."""
 
 
 def decode(operation: Operation, document: Document) -> object:
@@ -38,12 +42,16 @@ def decode(operation: Operation, document: Document) -> object:
     if model is None:
         return None
     if not document.has_tree:
+        if operation.optional and document.flaw is None:
+            return None
         wanted = plural(model) if operation.paged else noun(model)
         got = document.flaw or document.kind.value
         raise DecodeError(f"{operation.id}: $ is {got}, {wanted} expected", operation=operation.id, path="$")
     try:
         return _page(document.tree, model) if operation.paged else _single(document.tree, model)
     except MisfitError as error:
+        if operation.optional and error.path == f".{noun(model)}":
+            return None
         path = f"${error.path}"
         raise DecodeError(f"{operation.id}: {path} {error.reason}", operation=operation.id, path=path) from None
 
@@ -89,26 +97,36 @@ def _nodes(tree: object) -> Iterator[_Node]:
 
 
 def _single(tree: object, model: type) -> object:
-    name = noun(model)
     for node in _nodes(tree):
-        if node.is_envelope and (found := node.tree.get(name)) is not None:
-            path = f"{node.path}.{name}"
+        name = next((name for name in nouns(model) if node.tree.get(name) is not None), None)
+        if node.is_envelope and name is not None:
+            found, path = node.tree[name], f"{node.path}.{name}"
             if isinstance(found, list) and len(found) == 1:
                 return _structured(found[0], model, f"{path}[0]")
             return _structured(found, model, path)
-        if node.parent is None and is_bare(node.tree, model):
-            return _structured(node.tree, model, "")
-    raise MisfitError(f".{name}", "is missing")
+        if node.parent is None and is_bare(bare := _unenveloped(node.tree), model):
+            return _structured(bare, model, "")
+    raise MisfitError(f".{noun(model)}", "is missing")
+
+
+def _unenveloped(tree: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what an envelope says of itself, where it and what it holds share one object."""
+    if tree.get("status") != "ok":
+        return tree
+    return {name: value for name, value in tree.items() if name not in ENVELOPE}
 
 
 def _page(tree: object, model: type) -> Page[Any]:
     if isinstance(tree, list):
-        return Page(_structured_all(tree, model, ""))
+        return Page(_structured_all(_Node("", {"": tree}), "", model))
     hollow: _Node | None = None
     for node in _nodes(tree):
         name = _name_of_list(node, model)
         if name is not None:
-            items = _structured_all(node.tree[name], model, f"{node.path}.{name}")
+            items = _structured_all(node, name, model)
+            return Page(items, node.stated(PAGE), node.stated(PAGE_SIZE), node.stated(TOTAL_ITEMS))
+        if any(name in node.tree for name in sources_of(model)):
+            items = _gathered(node, model)
             return Page(items, node.stated(PAGE), node.stated(PAGE_SIZE), node.stated(TOTAL_ITEMS))
         if hollow is None and node.is_hollow:
             hollow = node
@@ -119,13 +137,14 @@ def _page(tree: object, model: type) -> Page[Any]:
 
 def _name_of_list(node: _Node, model: type) -> str | None:
     """Return under which name ``node`` holds the items, if it does."""
-    own = node.tree.get(plural(model), node)
-    if own is not node and (not own or not isinstance(own, dict) or is_bare(own, model)):
-        return plural(model)
+    for name in plurals(model):
+        if name in node.tree and _is_list(node, node.tree[name], model):
+            return name
     if not node.is_envelope:
         return None
-    if noun(model) in node.tree:
-        return noun(model)
+    for name in nouns(model):
+        if name in node.tree:
+            return name
     for name, inner in node.tree.items():
         # An envelope is no entry of a list: its turn comes later.
         items = inner if isinstance(inner, list) else [inner] if isinstance(inner, dict) and "id" in inner else []
@@ -136,6 +155,28 @@ def _name_of_list(node: _Node, model: type) -> str | None:
     return None
 
 
+def _is_list(node: _Node, found: Any, model: type) -> bool:
+    """Tell whether what stands under a list's name is one, and not an envelope whose turn comes later."""
+    if not found or not isinstance(found, dict) or is_bare(found, model):
+        return True
+    return not node.is_envelope and any(name in found for name in nouns(model))
+
+
+def _gathered(node: _Node, model: type) -> tuple[Any, ...]:
+    """Put a list of ``model`` together from others, each entry at its place in an object of its own."""
+    models: list[Any] = []
+    for name, place in sources_of(model).items():
+        values, where = spread(node.tree.get(name), None)
+        for index, value in enumerate(values):
+            tree = reduce(lambda inner, step: {step: inner}, reversed(place.split(".")), value)
+            try:
+                models.append(structure(tree, model))
+            except MisfitError as error:
+                here = f"{node.path}.{name}" + where.replace("[]", f"[{index}]")
+                raise MisfitError(here + error.path.removeprefix(f".{place}"), error.reason) from None
+    return tuple(models)
+
+
 def _is_wrapped(item: Any, name: str) -> bool:
     """Tell whether ``item`` is a list's entry that stands around the thing itself, as in search results."""
     if not isinstance(item, dict) or not isinstance(item.get(name), dict):
@@ -143,18 +184,33 @@ def _is_wrapped(item: Any, name: str) -> bool:
     return "id" not in item or item.get("type") == name
 
 
-def _structured_all(found: Any, model: type, path: str) -> tuple[Any, ...]:
+def _structured_all(node: _Node, name: str, model: type) -> tuple[Any, ...]:
+    """Structure the items that ``node`` holds under ``name``, each with what the list says about it."""
+    found, path = node.tree[name], f"{node.path}.{name}" if name else node.path
+    is_one = name in nouns(model) and isinstance(found, dict)
     values, place = spread(found, model)
-    name = noun(model)
     models: list[Any] = []
     for index, value in enumerate(values):
-        is_wrapped = _is_wrapped(value, name)
-        try:
-            models.append(structure(value[name] if is_wrapped else value, model))
-        except MisfitError as error:
-            here = path + place.replace("[]", f"[{index}]") + (f".{name}" if is_wrapped else "")
-            raise MisfitError(here + error.path, error.reason) from None
+        here = path + place.replace("[]", f"[{index}]")
+        if _is_wrapped(value, noun(model)):
+            models.append(_structured_entry(value, noun(model), model, here))
+        elif is_one:
+            models.append(_structured_entry(node.tree, name, model, node.path))
+        else:
+            models.append(_structured(value, model, here))
     return tuple(models)
+
+
+def _structured_entry(entry: dict[str, Any], name: str, model: type, path: str) -> Any:
+    """Structure the thing that stands under ``name`` in ``entry``, together with what stands around it."""
+    listing = {fact: value for fact, value in entry.items() if fact != name}
+    thing = entry[name] | {ENTRY: listing} if is_bare(listing, Listing) else entry[name]
+    try:
+        return structure(thing, model)
+    except MisfitError as error:
+        within = error.path.removeprefix(f".{ENTRY}")
+        here = path if within != error.path else f"{path}.{name}"
+        raise MisfitError(here + within, error.reason) from None
 
 
 def _structured(tree: Any, model: type, path: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import enum
 import re
+from urllib.parse import parse_qsl
 
 import orjson
 from attrs import field, frozen
@@ -17,6 +18,7 @@ class Kind(enum.Enum):
 
     JSON = "JSON"
     XML = "XML"
+    FORM = "form fields"
     HTML = "an HTML page"
     TEXT = "plain text"
     EMPTY = "an empty answer"
@@ -29,7 +31,7 @@ class Document:
     Attributes:
         body: The bytes as they came.
         kind: What they turned out to be.
-        tree: JSON's value, or the XML root's content; None for other kinds.
+        tree: JSON's value, the XML root's content, or a form's fields; None for other kinds.
         charset: What text is encoded in.
         flaw: What is wrong with a body that looks like JSON or XML and is neither.
     """
@@ -52,7 +54,7 @@ class Document:
     @property
     def has_tree(self) -> bool:
         """Whether there is something to decode a model from."""
-        return self.kind in {Kind.JSON, Kind.XML}
+        return self.kind in {Kind.JSON, Kind.XML, Kind.FORM}
 
 
 _BOMS = (
@@ -68,6 +70,9 @@ _TEXT_CODECS = ("utf", "iso8859", "iso-8859", "latin", "windows-", "cp125", "koi
 
 _HTML = re.compile(r"<(?:!doctype\s+html|html|head|title|body|h1)[\s>]", re.IGNORECASE).search
 _HTML_ROOTS = {"html", "head", "title", "body", "h1"}
+_OAUTH_FORM = re.compile(r"oauth_\w+=[^&\s]*(?:&\w+=[^&\s]*)*").fullmatch
+"""Tokens come as form fields (RFC 5849), under whichever label."""
+
 _SNIFFED = 2048
 """Bytes looked at to tell what a body is."""
 
@@ -85,6 +90,8 @@ def parse(body: bytes, content_type: str | None) -> Document:
         return Document(body, Kind.EMPTY)
     if beginning.startswith("<"):
         return _markup(body, charset, beginning)
+    if _OAUTH_FORM(beginning.strip()):
+        return Document(body, Kind.FORM, dict(parse_qsl(beginning.strip())))
     is_like_json = beginning.startswith(("{", "["))
     if is_like_json or "json" in (content_type or ""):
         try:

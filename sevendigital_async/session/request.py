@@ -73,7 +73,7 @@ def build_request(operation: Operation, binding: Binding, origin: str, arguments
         ]
 
     def pairs(place: Place) -> Pairs:
-        return tuple((argument.wire, wire_text(argument, value)) for argument, value in placed(place))
+        return tuple(pair for argument, value in placed(place) for pair in _pairs(argument, value))
 
     path = binding.path
     for argument, value in placed(Place.PATH):
@@ -84,6 +84,15 @@ def build_request(operation: Operation, binding: Binding, origin: str, arguments
     if content := placed(Place.JSON):
         return evolve(request, body=_json(operation, content), content_type=JSON)
     return request
+
+
+def _pairs(argument: Argument, value: object) -> Iterable[tuple[str, str]]:
+    if not isinstance(value, Mapping):
+        yield argument.wire, wire_text(argument, value)
+        return
+    # Several values under names of the caller's own travel as ``tag_KEY``.
+    for key, item in value.items():
+        yield f"{argument.wire}_{wire_text(argument, key)}", wire_text(argument, item)
 
 
 def wire_text(argument: Argument, value: object) -> str:
@@ -102,7 +111,7 @@ def wire_text(argument: Argument, value: object) -> str:
     elif isinstance(value, enum.Enum):
         text = str(value.value)
     elif isinstance(value, int | Decimal):
-        text = str(value)
+        text = str(value) if isinstance(value, int) else f"{value:f}"
     elif isinstance(value, datetime):
         if value.utcoffset() is None:
             raise InvalidArgumentError(f"{name} needs a datetime with a time zone", argument=name)

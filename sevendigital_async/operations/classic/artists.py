@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
-from ...models import Artist
-from ..operation import Operation, Safety, argument
-from .binding import COUNTRY, bound
+from ...models import Artist, Release, Tag, Track
+from ..operation import Auth, Operation, Safety, argument
+from .binding import CHART, COUNTRY, PAGING, TAGS, bound
 
 ARTIST_ID = argument("artist_id", required=True)
+
+BROWSE_ARTISTS = Operation(
+    id="browseArtists",
+    name="classic.artists.browse",
+    summary="Artists whose names begin with given letters.",
+    safety=Safety.READ,
+    model=Artist,
+    paged=True,
+    bindings=bound("GET", "/artist/browse", argument("letter", required=True), COUNTRY, *PAGING),
+)
+
+GET_ARTIST_CHART = Operation(
+    id="getArtistChart",
+    name="classic.artists.chart",
+    summary="The artists who sell best.",
+    safety=Safety.READ,
+    model=Artist,
+    paged=True,
+    bindings=bound("GET", "/artist/chart", *CHART),
+)
 
 GET_ARTIST_DETAILS = Operation(
     id="getArtistDetails",
@@ -17,4 +37,85 @@ GET_ARTIST_DETAILS = Operation(
     bindings=bound("GET", "/artist/details", ARTIST_ID, COUNTRY),
 )
 
-OPERATIONS = (GET_ARTIST_DETAILS,)
+GET_ARTIST_RELEASES = Operation(
+    id="getArtistReleases",
+    name="classic.artists.releases",
+    summary="The releases of one artist.",
+    safety=Safety.READ,
+    model=Release,
+    paged=True,
+    bindings=bound("GET", "/artist/releases", ARTIST_ID, argument("type"), COUNTRY, *PAGING),
+)
+
+GET_SIMILAR_ARTISTS = Operation(
+    id="getSimilarArtists",
+    name="classic.artists.similar",
+    summary="Artists who resemble one.",
+    safety=Safety.READ,
+    model=Artist,
+    paged=True,
+    bindings=bound("GET", "/artist/similar", ARTIST_ID, COUNTRY, *PAGING),
+)
+
+SEARCH_ARTISTS = Operation(
+    id="searchArtists",
+    name="classic.artists.search",
+    summary="Search the catalogue for artists.",
+    safety=Safety.READ,
+    model=Artist,
+    paged=True,
+    bindings=bound("GET", "/artist/search", argument("q", required=True), argument("sort"), COUNTRY, *PAGING),
+)
+
+GET_ARTIST_TOP_TRACKS = Operation(
+    id="getArtistTopTracks",
+    name="classic.artists.top_tracks",
+    summary="An artist's most popular tracks.",
+    safety=Safety.READ,
+    model=Track,
+    paged=True,
+    bindings=bound("GET", "/artist/topTracks", ARTIST_ID, COUNTRY, *PAGING),
+)
+
+GET_ARTIST_TAGS = Operation(
+    id="getArtistTags",
+    name="classic.artists.tags",
+    summary="The tags of one artist.",
+    safety=Safety.READ,
+    model=Tag,
+    paged=True,
+    bindings=bound("GET", "/artist/tags", ARTIST_ID, COUNTRY, *PAGING),
+)
+
+MATCH_ARTIST_BY_ID = Operation(
+    id="matchArtistById",
+    name="classic.artists.match_by_id",
+    summary="The artist known elsewhere under another id.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.READ,
+    model=Artist,
+    bindings=bound("GET", "/artist/match/byId", argument("id", required=True)),
+)
+
+GET_TOP_ARTISTS_BY_TAGS = Operation(
+    id="getTopArtistsByTags",
+    name="classic.artists.top_by_tags",
+    summary="The most popular artists with given tags.",
+    safety=Safety.READ,
+    model=Artist,
+    paged=True,
+    bindings=bound("GET", "/artist/bytag/top", TAGS, COUNTRY, *PAGING),
+)
+
+OPERATIONS = (
+    BROWSE_ARTISTS,
+    GET_ARTIST_CHART,
+    GET_ARTIST_DETAILS,
+    GET_ARTIST_RELEASES,
+    GET_SIMILAR_ARTISTS,
+    SEARCH_ARTISTS,
+    GET_ARTIST_TOP_TRACKS,
+    GET_ARTIST_TAGS,
+    MATCH_ARTIST_BY_ID,
+    GET_TOP_ARTISTS_BY_TAGS,
+)

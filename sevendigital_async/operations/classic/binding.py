@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...config import Dialect
-from ..operation import Argument, Binding, argument
+from ..operation import Argument, Binding, Place, argument
+
+COMPACT = "%Y%m%d"
+"""How the classic API writes days."""
 
 COUNTRY = argument("country")
+SHOP_ID = argument("shop_id")
 PAGING = (argument("page"), argument("page_size"))
+CHART = (COUNTRY, argument("period"), argument("to_date", date_format=COMPACT), *PAGING)
+TAGS = argument("tags", required=True)
+
+
+def form(name: str, *, required: bool = False) -> Argument:
+    """Describe a field of a form body."""
+    return argument(name, Place.FORM, required=required)
 
 
 def bound(http_method: str, path: str, *arguments: Argument) -> Mapping[Dialect, Binding]:

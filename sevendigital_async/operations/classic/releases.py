@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from ...models import Release, Track
-from ..operation import Operation, Safety, argument
-from .binding import COUNTRY, PAGING, bound
+from ...models import EditorialItem, Release, Tag, Track
+from ..operation import Auth, Operation, Safety, argument
+from .binding import CHART, COMPACT, COUNTRY, PAGING, TAGS, bound
 
 RELEASE_ID = argument("release_id", required=True)
 
-SEARCH_RELEASES = Operation(
-    id="searchReleases",
-    name="classic.releases.search",
-    summary="Search the catalogue for releases.",
+GET_RELEASES_BY_DATE = Operation(
+    id="getReleasesByDate",
+    name="classic.releases.by_date",
+    summary="Releases that came out within some days.",
     safety=Safety.READ,
     model=Release,
     paged=True,
-    bindings=bound("GET", "/release/search", argument("q", required=True), COUNTRY, *PAGING),
+    bindings=bound(
+        "GET",
+        "/release/byDate",
+        argument("from_date", date_format=COMPACT),
+        argument("to_date", date_format=COMPACT),
+        COUNTRY,
+        *PAGING,
+    ),
 )
 
 GET_RELEASE_DETAILS = Operation(
@@ -25,6 +32,45 @@ GET_RELEASE_DETAILS = Operation(
     safety=Safety.READ,
     model=Release,
     bindings=bound("GET", "/release/details", RELEASE_ID, COUNTRY),
+)
+
+GET_RELEASE_EDITORIAL = Operation(
+    id="getReleaseEditorial",
+    name="classic.releases.editorial",
+    summary="What the editors wrote about one release.",
+    safety=Safety.READ,
+    model=EditorialItem,
+    bindings=bound("GET", "/release/editorial", RELEASE_ID, COUNTRY),
+)
+
+GET_RELEASE_CHART = Operation(
+    id="getReleaseChart",
+    name="classic.releases.chart",
+    summary="The releases that sell best.",
+    safety=Safety.READ,
+    model=Release,
+    paged=True,
+    bindings=bound("GET", "/release/chart", *CHART),
+)
+
+GET_RELEASE_RECOMMENDATIONS = Operation(
+    id="getReleaseRecommendations",
+    name="classic.releases.recommend",
+    summary="Releases for those who like a release, or an artist.",
+    safety=Safety.READ,
+    model=Release,
+    paged=True,
+    bindings=bound("GET", "/release/recommend", argument("release_id"), argument("artist_id"), COUNTRY, *PAGING),
+)
+
+SEARCH_RELEASES = Operation(
+    id="searchReleases",
+    name="classic.releases.search",
+    summary="Search the catalogue for releases.",
+    safety=Safety.READ,
+    model=Release,
+    paged=True,
+    bindings=bound("GET", "/release/search", argument("q", required=True), argument("type"), COUNTRY, *PAGING),
 )
 
 GET_RELEASE_TRACKS = Operation(
@@ -37,4 +83,56 @@ GET_RELEASE_TRACKS = Operation(
     bindings=bound("GET", "/release/tracks", RELEASE_ID, COUNTRY, *PAGING),
 )
 
-OPERATIONS = (SEARCH_RELEASES, GET_RELEASE_DETAILS, GET_RELEASE_TRACKS)
+GET_RELEASE_TAGS = Operation(
+    id="getReleaseTags",
+    name="classic.releases.tags",
+    summary="The tags of one release.",
+    safety=Safety.READ,
+    model=Tag,
+    paged=True,
+    bindings=bound("GET", "/release/tags", RELEASE_ID, COUNTRY, *PAGING),
+)
+
+MATCH_RELEASE_BY_ID = Operation(
+    id="matchReleaseById",
+    name="classic.releases.match_by_id",
+    summary="The release with a given barcode.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.READ,
+    model=Release,
+    bindings=bound("GET", "/release/match/byId", argument("id", required=True)),
+)
+
+GET_NEW_RELEASES_BY_TAGS = Operation(
+    id="getNewReleasesByTags",
+    name="classic.releases.new_by_tags",
+    summary="The newest releases with given tags.",
+    safety=Safety.READ,
+    model=Release,
+    paged=True,
+    bindings=bound("GET", "/release/bytag/new", TAGS, COUNTRY, *PAGING),
+)
+
+GET_TOP_RELEASES_BY_TAGS = Operation(
+    id="getTopReleasesByTags",
+    name="classic.releases.top_by_tags",
+    summary="The most popular releases with given tags.",
+    safety=Safety.READ,
+    model=Release,
+    paged=True,
+    bindings=bound("GET", "/release/bytag/top", TAGS, COUNTRY, *PAGING),
+)
+
+OPERATIONS = (
+    GET_RELEASES_BY_DATE,
+    GET_RELEASE_DETAILS,
+    GET_RELEASE_EDITORIAL,
+    GET_RELEASE_CHART,
+    GET_RELEASE_RECOMMENDATIONS,
+    SEARCH_RELEASES,
+    GET_RELEASE_TRACKS,
+    GET_RELEASE_TAGS,
+    MATCH_RELEASE_BY_ID,
+    GET_NEW_RELEASES_BY_TAGS,
+    GET_TOP_RELEASES_BY_TAGS,
+)

@@ -1,5 +1,29 @@
 """The streaming platform API: a file per tag."""
 
-from . import logging
+from . import (
+    catalogue,
+    content_delivery,
+    downloads,
+    logging,
+    offline_devices,
+    playlists,
+    radio,
+    sales,
+    streaming,
+    subscriptions,
+    users,
+)
 
-OPERATIONS = (*logging.OPERATIONS,)
+OPERATIONS = (
+    *catalogue.OPERATIONS,
+    *content_delivery.OPERATIONS,
+    *downloads.OPERATIONS,
+    *logging.OPERATIONS,
+    *offline_devices.OPERATIONS,
+    *playlists.OPERATIONS,
+    *radio.OPERATIONS,
+    *sales.OPERATIONS,
+    *streaming.OPERATIONS,
+    *subscriptions.OPERATIONS,
+    *users.OPERATIONS,
+)

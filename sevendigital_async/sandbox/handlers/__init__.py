@@ -6,15 +6,58 @@ from collections.abc import Callable, Mapping
 
 from ..answers import Answer
 from ..calls import Call
-from . import artists, play_logs, releases, service
+from . import (
+    addresses,
+    artists,
+    basket,
+    cards,
+    editors,
+    media,
+    oauth,
+    offline_devices,
+    payment,
+    platform_accounts,
+    platform_catalogue,
+    play_logs,
+    playlists,
+    purchases,
+    radio,
+    releases,
+    sales,
+    service,
+    streaming,
+    tags,
+    territories,
+    tracks,
+    users,
+)
 
 Handler = Callable[[Call], Answer]
 
 HANDLERS: Mapping[str, Handler] = {
+    **addresses.HANDLERS,
     **artists.HANDLERS,
+    **basket.HANDLERS,
+    **cards.HANDLERS,
+    **editors.HANDLERS,
+    **media.HANDLERS,
+    **oauth.HANDLERS,
+    **offline_devices.HANDLERS,
+    **payment.HANDLERS,
+    **platform_accounts.HANDLERS,
+    **platform_catalogue.HANDLERS,
     **play_logs.HANDLERS,
+    **playlists.HANDLERS,
+    **purchases.HANDLERS,
+    **radio.HANDLERS,
     **releases.HANDLERS,
+    **sales.HANDLERS,
     **service.HANDLERS,
+    **streaming.HANDLERS,
+    **tags.HANDLERS,
+    **territories.HANDLERS,
+    **tracks.HANDLERS,
+    **users.HANDLERS,
 }
 """Every handler, by the name of its operation."""
 

@@ -2,11 +2,42 @@
 
 from __future__ import annotations
 
-from ..answers import Answer
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from ..answers import Answer, Tree, no_choice, unknown
 from ..calls import Call
-from ..catalogue import CATALOGUE
-from ..trees import artist_tree
-from .lookup import DETAILS_AGE, currency, find
+from ..catalogue import CATALOGUE, Artist
+from ..charts import most_popular, popularity
+from ..tags import has_all, tags_of_artist
+from ..trees import artist_tree, release_tree, track_tree
+from .listings import charted, wrapped
+from .lookup import DETAILS_AGE, SEARCH_AGE, currency, find, holds
+from .similarity import similar_artists
+from .tags import tag_list, wanted_tags
+
+_RELEASE_TYPES = ("album", "single", "ep", "compilation", "video")
+
+# Every hit holds all words, so all score alike.
+_ORDERS: Mapping[str, Callable[[Artist], str | int]] = {
+    "name": lambda artist: artist.sort_name.casefold(),
+    "popularity": popularity,
+    "score": lambda _: 0,
+}
+
+
+def browse(call: Call) -> Answer:
+    """List the artists whose names begin with some letters, by the names that lists are sorted by."""
+    currency(call)
+    letters = call.arguments["letter"].casefold()
+    artists = [artist for artist in CATALOGUE.artists.values() if artist.sort_name.casefold().startswith(letters)]
+    return _listed(call, sorted(artists, key=_ORDERS["name"]))
+
+
+def chart(call: Call) -> Answer:
+    """Rank the artists."""
+    currency(call)
+    return charted(call, "artist", list(CATALOGUE.artists.values()), artist_tree)
 
 
 def details(call: Call) -> Answer:
@@ -15,4 +46,78 @@ def details(call: Call) -> Answer:
     return Answer(content={"artist": artist_tree(find(call, "artist", CATALOGUE.artists))}, max_age=DETAILS_AGE)
 
 
-HANDLERS = {"classic.artists.details": details}
+def releases(call: Call) -> Answer:
+    """List an artist's releases, of all types or of one."""
+    artist, kind = find(call, "artist", CATALOGUE.artists), call.choice("type", _RELEASE_TYPES)
+    found = [
+        release for release in CATALOGUE.releases.values() if release.artist is artist and kind in {None, release.type}
+    ]
+    tree = partial(release_tree, currency=currency(call))
+    return Answer(content=call.page_of("release", found, tree), max_age=SEARCH_AGE)
+
+
+def similar(call: Call) -> Answer:
+    """List the artists who resemble one."""
+    currency(call)
+    return _listed(call, list(similar_artists(find(call, "artist", CATALOGUE.artists))))
+
+
+def search(call: Call) -> Answer:
+    """Find artists whose name holds every word of the query."""
+    currency(call)
+    column, _, order = call.arguments.get("sort", "score desc").strip().lower().partition(" ")
+    if column not in _ORDERS or order.strip() not in {"", "asc", "desc"}:
+        raise no_choice("sort", [f"{column} asc|desc" for column in _ORDERS])
+    hits = [artist for artist in CATALOGUE.artists.values() if holds(call.arguments["q"], artist.name)]
+    hits.sort(key=_ORDERS[column], reverse=order.strip() == "desc")
+    return Answer(content=call.page_of("artist", hits, artist_tree, searched=True), max_age=SEARCH_AGE)
+
+
+def top_tracks(call: Call) -> Answer:
+    """List an artist's tracks, the most popular first."""
+    artist, tree = find(call, "artist", CATALOGUE.artists), partial(track_tree, currency=currency(call))
+    tracks = most_popular(track for track in CATALOGUE.tracks.values() if track.release.artist is artist)
+    return Answer(content=call.page_of("track", tracks, tree), max_age=SEARCH_AGE)
+
+
+def tags(call: Call) -> Answer:
+    """List the tags of one artist."""
+    currency(call)
+    return tag_list(call, tags_of_artist(find(call, "artist", CATALOGUE.artists)))
+
+
+def match_by_id(call: Call) -> Answer:
+    """Answer with the artist whom others know by an identifier."""
+    mbid = call.arguments["id"].lower().removeprefix("mbid:")
+    artist = next((artist for artist in CATALOGUE.artists.values() if artist.mbid == mbid), None)
+    if artist is None:
+        raise unknown("artist")
+    return Answer(content={"artist": artist_tree(artist)}, max_age=DETAILS_AGE)
+
+
+def top_by_tags(call: Call) -> Answer:
+    """List the artists who have all of some tags, the most popular first."""
+    currency(call)
+    wanted = wanted_tags(call)
+    artists = most_popular(artist for artist in CATALOGUE.artists.values() if has_all(tags_of_artist(artist), wanted))
+    page = call.page_of("artist", artists, artist_tree)
+    return wrapped(page, "taggedResults", "taggedItem", typed=True)
+
+
+HANDLERS: Mapping[str, Callable[[Call], Answer]] = {
+    "classic.artists.browse": browse,
+    "classic.artists.chart": chart,
+    "classic.artists.details": details,
+    "classic.artists.releases": releases,
+    "classic.artists.similar": similar,
+    "classic.artists.search": search,
+    "classic.artists.top_tracks": top_tracks,
+    "classic.artists.tags": tags,
+    "classic.artists.match_by_id": match_by_id,
+    "classic.artists.top_by_tags": top_by_tags,
+}
+
+
+def _listed(call: Call, artists: list[Artist]) -> Answer:
+    tree: Callable[[Artist], Tree] = artist_tree
+    return Answer(content=call.page_of("artist", artists, tree), max_age=SEARCH_AGE)

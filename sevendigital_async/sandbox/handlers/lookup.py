@@ -1,4 +1,4 @@
-"""What the catalogue's handlers have in common: ids, territories, and how long an answer keeps."""
+"""What the catalogue's handlers have in common: ids, words, territories, and how long an answer keeps."""
 
 from __future__ import annotations
 
@@ -29,13 +29,28 @@ def find(call: Call, noun: str, nouns: Mapping[str, _Noun]) -> _Noun:
     return nouns[id_]
 
 
+def holds(words: str, text: str) -> bool:
+    """Tell whether ``text`` holds every one of ``words``, in whatever case."""
+    text = text.casefold()
+    return all(word in text for word in words.casefold().split())
+
+
+def country(call: Call) -> str:
+    """Return the territory that was asked for, in capitals; the home store's if none was.
+
+    Raises:
+        RefusalError: It is no country code (1002).
+    """
+    code: str = call.arguments.get("country", "GB")
+    if not (len(code) == 2 and code.isascii() and code.isalpha()):  # noqa: PLR2004 - two letters
+        raise invalid("country", "a two-letter country code")
+    return code.upper()
+
+
 def currency(call: Call) -> str:
     """Return the currency of the territory that was asked for; the home store's where none of its own is kept.
 
     Raises:
         RefusalError: The territory is no country code (1002).
     """
-    country = call.arguments.get("country", "GB")
-    if not (len(country) == 2 and country.isascii() and country.isalpha()):  # noqa: PLR2004 - two letters
-        raise invalid("country", "a two-letter country code")
-    return TERRITORIES.get(country.upper(), HOME_CURRENCY)
+    return TERRITORIES.get(country(call), HOME_CURRENCY)

@@ -2,32 +2,78 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
 from functools import partial
 
-from ..answers import Answer
+from ..answers import Answer, Tree, invalid, missing, no_choice, unknown
 from ..calls import Call
-from ..catalogue import CATALOGUE, Release
+from ..catalogue import CATALOGUE, Artist, Release
+from ..charts import most_popular
+from ..tags import has_all, tags_of_release
 from ..trees import release_tree, track_tree
-from .lookup import DETAILS_AGE, SEARCH_AGE, currency, find
+from .editors import review
+from .listings import charted, day, wrapped
+from .lookup import DETAILS_AGE, SEARCH_AGE, currency, find, holds
+from .similarity import similar_artists
+from .tags import tag_list, wanted_tags
+
+TYPES = ("album", "single", "ep", "compilation", "video")
+
+_RECOMMENDED_OF_EACH = 2
+
+
+def by_date(call: Call) -> Answer:
+    """List what came out between two days, the newest first; the first day's default is that of recording itself."""
+    today = call.moment.date()
+    days = sorted((day(call, "from_date", date.min), day(call, "to_date", today)))
+    releases = [release for release in _newest(CATALOGUE.releases.values()) if days[0] <= release.released <= days[1]]
+    return Answer(content=call.page_of("release", releases, _tree(call)), max_age=SEARCH_AGE)
 
 
 def search(call: Call) -> Answer:
     """Find releases whose title and artist together hold every word of the query."""
-    words = call.arguments["q"].casefold().split()
-
-    def fits(release: Release) -> bool:
-        text = f"{release.title} {release.artist.name}".casefold()
-        return all(word in text for word in words)
-
-    hits = [release for release in CATALOGUE.releases.values() if fits(release)]
-    tree = partial(release_tree, currency=currency(call))
-    return Answer(content=call.page_of("release", hits, tree, searched=True), max_age=SEARCH_AGE)
+    words, kinds = call.arguments["q"], _types(call)
+    hits = [
+        release
+        for release in CATALOGUE.releases.values()
+        if release.type in kinds and holds(words, f"{release.title} {release.artist.name}")
+    ]
+    return Answer(content=call.page_of("release", hits, _tree(call), searched=True), max_age=SEARCH_AGE)
 
 
 def details(call: Call) -> Answer:
     """Answer with one release."""
     release = find(call, "release", CATALOGUE.releases)
     return Answer(content={"release": release_tree(release, currency(call))}, max_age=DETAILS_AGE)
+
+
+def editorial(call: Call) -> Answer:
+    """Answer with what the editors wrote about one release."""
+    release = find(call, "release", CATALOGUE.releases)
+    currency(call)
+    return Answer(content={"editorial": review(release)}, max_age=DETAILS_AGE)
+
+
+def chart(call: Call) -> Answer:
+    """Rank the albums."""
+    albums = [
+        release
+        for release in CATALOGUE.releases.values()
+        if release.type == "album" and release.released <= call.moment.date()
+    ]
+    return charted(call, "release", albums, _tree(call), kind="album")
+
+
+def recommend(call: Call) -> Answer:
+    """Recommend the most popular releases of artists who resemble that of a release, or an artist."""
+    seed = _seed(call)
+    releases = [
+        release
+        for artist in similar_artists(seed)
+        for release in most_popular(_releases_of(artist))[:_RECOMMENDED_OF_EACH]
+    ]
+    return wrapped(call.page_of("release", releases, _tree(call)), "recommendations", "recommendedItem")
 
 
 def tracks(call: Call) -> Answer:
@@ -37,8 +83,72 @@ def tracks(call: Call) -> Answer:
     return Answer(content=call.page_of("track", CATALOGUE.tracks_of(release), tree), max_age=DETAILS_AGE)
 
 
-HANDLERS = {
-    "classic.releases.search": search,
+def tags(call: Call) -> Answer:
+    """List the tags of one release."""
+    currency(call)
+    return tag_list(call, tags_of_release(find(call, "release", CATALOGUE.releases)))
+
+
+def match_by_id(call: Call) -> Answer:
+    """Answer with the release that has a barcode."""
+    upc = call.arguments["id"].removeprefix("upc:").lstrip("0")
+    release = next((release for release in CATALOGUE.releases.values() if release.upc.lstrip("0") == upc), None)
+    if release is None:
+        raise unknown("release")
+    return Answer(content={"release": release_tree(release, currency(call))}, max_age=DETAILS_AGE)
+
+
+def by_tags(order: Callable[[Iterable[Release]], list[Release]], call: Call) -> Answer:
+    """List the releases that have all of some tags."""
+    wanted = wanted_tags(call)
+    releases = order(release for release in CATALOGUE.releases.values() if has_all(tags_of_release(release), wanted))
+    return wrapped(call.page_of("release", releases, _tree(call)), "taggedResults", "taggedItem", typed=True)
+
+
+def _newest(releases: Iterable[Release]) -> list[Release]:
+    return sorted(releases, key=lambda release: release.released, reverse=True)
+
+
+HANDLERS: Mapping[str, Callable[[Call], Answer]] = {
+    "classic.releases.by_date": by_date,
     "classic.releases.details": details,
+    "classic.releases.editorial": editorial,
+    "classic.releases.chart": chart,
+    "classic.releases.recommend": recommend,
+    "classic.releases.search": search,
     "classic.releases.tracks": tracks,
+    "classic.releases.tags": tags,
+    "classic.releases.match_by_id": match_by_id,
+    "classic.releases.new_by_tags": partial(by_tags, _newest),
+    "classic.releases.top_by_tags": partial(by_tags, most_popular),
 }
+
+
+def _tree(call: Call) -> Callable[[Release], Tree]:
+    return partial(release_tree, currency=currency(call))
+
+
+def _types(call: Call) -> set[str]:
+    """Return the types that are wanted, of which there may be several."""
+    text = call.arguments.get("type")
+    if text is None:
+        return set(TYPES)
+    wanted = {name.strip().lower() for name in text.split(",")}
+    if not wanted <= set(TYPES):
+        raise no_choice("type", TYPES)
+    return wanted
+
+
+def _seed(call: Call) -> Artist:
+    match call.arguments:
+        case {"release_id": _, "artist_id": _}:
+            raise invalid("artistId", "nothing next to releaseId")
+        case {"release_id": _}:
+            return find(call, "release", CATALOGUE.releases).artist
+        case {"artist_id": _}:
+            return find(call, "artist", CATALOGUE.artists)
+    raise missing("releaseId")
+
+
+def _releases_of(artist: Artist) -> list[Release]:
+    return [release for release in CATALOGUE.releases.values() if release.artist is artist]

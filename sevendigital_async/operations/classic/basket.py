@@ -1,0 +1,119 @@
+"""Baskets of the classic API.
+
+Most of them change something by GET: what may be repeated is said here, not by the verb.
+"""
+
+from __future__ import annotations
+
+from ...models import Basket, PaypalCheckout, Purchase
+from ..operation import Auth, Operation, Safety, argument
+from .binding import COUNTRY, bound, form
+
+BASKET_ID = argument("basket_id", required=True)
+
+GET_BASKET = Operation(
+    id="getBasket",
+    name="classic.basket.details",
+    summary="What is in a basket.",
+    safety=Safety.READ,
+    model=Basket,
+    bindings=bound("GET", "/basket", BASKET_ID, COUNTRY),
+)
+
+CREATE_BASKET = Operation(
+    id="createBasket",
+    name="classic.basket.create",
+    summary="A new, empty basket.",
+    safety=Safety.UNSAFE,
+    model=Basket,
+    bindings=bound("GET", "/basket/create", COUNTRY),
+)
+
+ADD_BASKET_ITEM = Operation(
+    id="addBasketItem",
+    name="classic.basket.add_item",
+    summary="Put a release or a track into a basket.",
+    safety=Safety.UNSAFE,
+    model=Basket,
+    bindings=bound(
+        "GET",
+        "/basket/addItem",
+        BASKET_ID,
+        argument("release_id"),
+        argument("track_id"),
+        COUNTRY,
+        argument("affiliate_partner"),
+    ),
+)
+
+REMOVE_BASKET_ITEM = Operation(
+    id="removeBasketItem",
+    name="classic.basket.remove_item",
+    summary="Take something out of a basket.",
+    safety=Safety.UNSAFE,
+    model=Basket,
+    bindings=bound("GET", "/basket/removeItem", BASKET_ID, argument("item_id", required=True), COUNTRY),
+)
+
+APPLY_BASKET_VOUCHER = Operation(
+    id="applyBasketVoucher",
+    name="classic.basket.apply_voucher",
+    summary="Lower what is due for a basket.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.UNSAFE,
+    model=Basket,
+    bindings=bound("POST", "/basket/applyVoucher", BASKET_ID, form("voucher_code", required=True), form("country")),
+)
+
+ADD_PRICED_BASKET_ITEM = Operation(
+    id="addPricedBasketItem",
+    name="classic.basket.add_priced_item",
+    summary="Put something into a basket at a price of one's own.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.UNSAFE,
+    model=Basket,
+    bindings=bound(
+        "GET",
+        "/basket/addpriceditem",
+        BASKET_ID,
+        argument("price", required=True),
+        argument("release_id"),
+        argument("track_id"),
+    ),
+)
+
+GET_BASKET_PAYPAL_URL = Operation(
+    id="getBasketPayPalUrl",
+    name="classic.basket.paypal_url",
+    summary="Where the shopper consents to pay by PayPal.",
+    safety=Safety.IDEMPOTENT,  # another address each time, but nothing is charged before the purchase is completed
+    model=PaypalCheckout,
+    bindings=bound("GET", "/basket/paypalurl", BASKET_ID),
+)
+
+COMPLETE_BASKET_PAYPAL_PURCHASE = Operation(
+    id="completeBasketPayPalPurchase",
+    name="classic.basket.complete_paypal_purchase",
+    summary="Charge what the shopper has consented to.",
+    auth=Auth.THREE_LEGGED,
+    safety=Safety.UNSAFE,
+    model=Purchase,
+    bindings=bound(
+        "POST",
+        "/basket/completepaypalpurchase",
+        BASKET_ID,
+        form("payer_id", required=True),
+        form("token", required=True),
+    ),
+)
+
+OPERATIONS = (
+    GET_BASKET,
+    CREATE_BASKET,
+    ADD_BASKET_ITEM,
+    REMOVE_BASKET_ITEM,
+    APPLY_BASKET_VOUCHER,
+    ADD_PRICED_BASKET_ITEM,
+    GET_BASKET_PAYPAL_URL,
+    COMPLETE_BASKET_PAYPAL_PURCHASE,
+)

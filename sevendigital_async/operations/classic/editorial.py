@@ -1,0 +1,19 @@
+"""The editors' choice in the classic API."""
+
+from __future__ import annotations
+
+from ...models import EditorialItem
+from ..operation import Operation, Safety, argument
+from .binding import COUNTRY, PAGING, bound
+
+GET_EDITORIAL_LIST = Operation(
+    id="getEditorialList",
+    name="classic.editorial.list",
+    summary="What the editors have chosen.",
+    safety=Safety.READ,
+    model=EditorialItem,
+    paged=True,
+    bindings=bound("GET", "/editorial/list", argument("key"), COUNTRY, *PAGING),
+)
+
+OPERATIONS = (GET_EDITORIAL_LIST,)

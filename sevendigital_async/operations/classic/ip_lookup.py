@@ -1,0 +1,18 @@
+"""Internet addresses in the classic API."""
+
+from __future__ import annotations
+
+from ...models import Country
+from ..operation import Operation, Safety, argument
+from .binding import bound
+
+RESOLVE_COUNTRY_FOR_IP = Operation(
+    id="resolveCountryForIp",
+    name="classic.ip_lookup.country",
+    summary="The country that an internet address belongs to.",
+    safety=Safety.READ,
+    model=Country,
+    bindings=bound("GET", "/country/resolve", argument("ip", required=True)),
+)
+
+OPERATIONS = (RESOLVE_COUNTRY_FOR_IP,)

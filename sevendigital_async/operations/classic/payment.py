@@ -1,0 +1,29 @@
+"""Ways to pay in the classic API."""
+
+from __future__ import annotations
+
+from ...models import CardType, Voucher
+from ..operation import Auth, Operation, Safety, argument
+from .binding import bound
+
+GET_PAYMENT_CARD_TYPES = Operation(
+    id="getPaymentCardTypes",
+    name="classic.payment.card_types",
+    summary="The kinds of card that are accepted.",
+    safety=Safety.READ,
+    model=CardType,
+    paged=True,
+    bindings=bound("GET", "/payment/card/type"),
+)
+
+GET_PAYMENT_VOUCHER_DETAILS = Operation(
+    id="getPaymentVoucherDetails",
+    name="classic.payment.voucher",
+    summary="What a voucher is worth.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.READ,
+    model=Voucher,
+    bindings=bound("GET", "/payment/voucher/details", argument("voucher_code", required=True)),
+)
+
+OPERATIONS = (GET_PAYMENT_CARD_TYPES, GET_PAYMENT_VOUCHER_DETAILS)

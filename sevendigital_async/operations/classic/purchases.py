@@ -1,0 +1,92 @@
+"""What a user owns and buys: the part of ``user`` that moves money.
+
+A purchase or a delivery is a GET here; none is ever repeated after it may have been processed.
+"""
+
+from __future__ import annotations
+
+from ...models import LockerRelease, Purchase
+from ..operation import Auth, Operation, Safety, argument
+from .binding import COUNTRY, PAGING, SHOP_ID, bound
+
+ITEM = (argument("release_id"), argument("track_id"))
+SHOP = (COUNTRY, SHOP_ID)
+TAG = argument("tag")
+
+GET_USER_LOCKER = Operation(
+    id="getUserLocker",
+    name="classic.user.locker",
+    summary="What the user owns.",
+    auth=Auth.THREE_LEGGED,
+    safety=Safety.READ,
+    model=LockerRelease,
+    paged=True,
+    bindings=bound("GET", "/user/locker", *ITEM, argument("purchase_id"), argument("sort"), COUNTRY, *PAGING),
+)
+
+PURCHASE_USER_ITEM = Operation(
+    id="purchaseUserItem",
+    name="classic.user.purchase_item",
+    summary="Buy at the advertised price.",
+    auth=Auth.THREE_LEGGED,
+    safety=Safety.UNSAFE,
+    model=Purchase,
+    bindings=bound("GET", "/user/purchase/item", *ITEM, argument("price"), *SHOP, TAG),
+)
+
+PURCHASE_USER_RRP_ITEM = Operation(
+    id="purchaseUserRrpItem",
+    name="classic.user.purchase_rrp_item",
+    summary="Buy at the recommended retail price.",
+    auth=Auth.THREE_LEGGED,
+    safety=Safety.UNSAFE,
+    model=Purchase,
+    bindings=bound("GET", "/user/purchase/rrpitem", *ITEM, argument("price"), *SHOP, TAG),
+)
+
+PURCHASE_USER_BASKET = Operation(
+    id="purchaseUserBasket",
+    name="classic.user.purchase_basket",
+    summary="Buy all that is in a basket.",
+    auth=Auth.THREE_LEGGED,
+    safety=Safety.UNSAFE,
+    model=Purchase,
+    bindings=bound("GET", "/user/purchase/basket", argument("basket_id", required=True), *SHOP, TAG),
+)
+
+PURCHASE_USER_PRICED_ITEM = Operation(
+    id="purchaseUserPricedItem",
+    name="classic.user.purchase_priced_item",
+    summary="Buy at a price of the partner's own.",
+    auth=Auth.THREE_LEGGED,
+    safety=Safety.UNSAFE,
+    model=Purchase,
+    bindings=bound("GET", "/user/purchase/priceditem", argument("price", required=True), *ITEM, *SHOP),
+)
+
+DELIVER_USER_ITEM = Operation(
+    id="deliverUserItem",
+    name="classic.user.deliver_item",
+    summary="Hand over what the partner has sold.",
+    auth=Auth.THREE_LEGGED,
+    safety=Safety.UNSAFE,
+    model=Purchase,
+    bindings=bound(
+        "GET",
+        "/user/deliveritem",
+        *ITEM,
+        argument("transaction_id"),
+        argument("retail_price"),
+        argument("email_address"),
+        *SHOP,
+    ),
+)
+
+OPERATIONS = (
+    GET_USER_LOCKER,
+    PURCHASE_USER_ITEM,
+    PURCHASE_USER_RRP_ITEM,
+    PURCHASE_USER_BASKET,
+    PURCHASE_USER_PRICED_ITEM,
+    DELIVER_USER_ITEM,
+)

@@ -1,0 +1,59 @@
+"""Tracks of the classic API."""
+
+from __future__ import annotations
+
+from ...models import Track
+from ..operation import Auth, Content, Operation, Safety, argument
+from .binding import CHART, COUNTRY, PAGING, bound
+
+TRACK_ID = argument("track_id", required=True)
+
+GET_TRACK_CHART = Operation(
+    id="getTrackChart",
+    name="classic.tracks.chart",
+    summary="The tracks that sell best.",
+    safety=Safety.READ,
+    model=Track,
+    paged=True,
+    bindings=bound("GET", "/track/chart", *CHART),
+)
+
+GET_TRACK_DETAILS = Operation(
+    id="getTrackDetails",
+    name="classic.tracks.details",
+    summary="Everything known about one track.",
+    safety=Safety.READ,
+    model=Track,
+    bindings=bound("GET", "/track/details", TRACK_ID, COUNTRY),
+)
+
+SEARCH_TRACKS = Operation(
+    id="searchTracks",
+    name="classic.tracks.search",
+    summary="Search the catalogue for tracks.",
+    safety=Safety.READ,
+    model=Track,
+    paged=True,
+    bindings=bound("GET", "/track/search", argument("q", required=True), COUNTRY, *PAGING),
+)
+
+MATCH_TRACK_BY_ID = Operation(
+    id="matchTrackById",
+    name="classic.tracks.match_by_id",
+    summary="The track with a given ISRC.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.READ,
+    model=Track,
+    bindings=bound("GET", "/track/match/byId", argument("id", required=True)),
+)
+
+GET_TRACK_PREVIEW = Operation(
+    id="getTrackPreview",
+    name="classic.tracks.preview",
+    summary="A clip of one track.",
+    safety=Safety.READ,
+    content=Content.MEDIA,
+    bindings=bound("GET", "/track/preview", TRACK_ID, argument("redirect"), COUNTRY),
+)
+
+OPERATIONS = (GET_TRACK_CHART, GET_TRACK_DETAILS, SEARCH_TRACKS, MATCH_TRACK_BY_ID, GET_TRACK_PREVIEW)

@@ -1,0 +1,18 @@
+"""Translations of the classic API."""
+
+from __future__ import annotations
+
+from ...models import TranslationBundle
+from ..operation import Operation, Safety, argument
+from .binding import bound
+
+GET_TRANSLATIONS = Operation(
+    id="getTranslations",
+    name="classic.translations.bundle",
+    summary="The shop's texts in one language.",
+    safety=Safety.READ,
+    model=TranslationBundle,
+    bindings=bound("GET", "/translations", argument("locale", required=True)),
+)
+
+OPERATIONS = (GET_TRANSLATIONS,)

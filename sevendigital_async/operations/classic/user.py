@@ -1,0 +1,87 @@
+"""One user of the classic API: the account and its subscription."""
+
+from __future__ import annotations
+
+from ...models import SubscriptionStatus, User
+from ..operation import Auth, Operation, Safety, argument
+from . import cards, purchases
+from .binding import bound, form
+
+GET_USER_UNLIMITED_STREAMING = Operation(
+    id="getUserUnlimitedStreaming",
+    name="classic.user.unlimited_streaming",
+    summary="How the user's subscription stands.",
+    auth=Auth.THREE_LEGGED,
+    safety=Safety.READ,
+    model=SubscriptionStatus,
+    bindings=bound("GET", "/user/unlimitedStreaming"),
+)
+
+UPDATE_USER_UNLIMITED_STREAMING = Operation(
+    id="updateUserUnlimitedStreaming",
+    name="classic.user.update_unlimited_streaming",
+    summary="Begin, renew or end a user's subscription.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.UNSAFE,
+    model=SubscriptionStatus,
+    bindings=bound("POST", "/user/unlimitedStreaming", form("user_id", required=True), form("status", required=True)),
+)
+
+SIGNUP_USER = Operation(
+    id="signupUser",
+    name="classic.user.signup",
+    summary="A new account with a password.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.UNSAFE,
+    model=User,
+    bindings=bound(
+        "POST",
+        "/user/signup",
+        form("email", required=True),
+        form("password", required=True),
+        form("country", required=True),
+        form("first_name"),
+        form("last_name"),
+    ),
+)
+
+CREATE_USER = Operation(
+    id="createUser",
+    name="classic.user.create",
+    summary="A new account that the partner manages.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.UNSAFE,
+    model=User,
+    bindings=bound("GET", "/user/create", argument("email", required=True)),
+)
+
+GET_USER_DETAILS = Operation(
+    id="getUserDetails",
+    name="classic.user.details",
+    summary="A user's profile.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.READ,
+    model=User,
+    bindings=bound("GET", "/user/details", argument("user_id", required=True)),
+)
+
+AUTHENTICATE_USER = Operation(
+    id="authenticateUser",
+    name="classic.user.authenticate",
+    summary="A token for a user who gives a password.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.UNSAFE,  # each success may hand out a token, and a user has only a few of them
+    model=User,
+    bindings=bound("POST", "/user/authenticate", form("email", required=True), form("password", required=True)),
+)
+
+OPERATIONS = (
+    GET_USER_UNLIMITED_STREAMING,
+    UPDATE_USER_UNLIMITED_STREAMING,
+    *purchases.OPERATIONS,
+    *cards.OPERATIONS,
+    SIGNUP_USER,
+    CREATE_USER,
+    GET_USER_DETAILS,
+    AUTHENTICATE_USER,
+)

@@ -1,0 +1,38 @@
+"""The partner's users in the classic API."""
+
+from __future__ import annotations
+
+from ...models import User
+from ..operation import Auth, Operation, Place, Safety, argument
+from .binding import bound, form
+
+FIND_USERS = Operation(
+    id="findUsers",
+    name="classic.users.find",
+    summary="The partner's users.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.READ,
+    model=User,
+    paged=True,
+    bindings=bound("GET", "/users", argument("email")),
+)
+
+UPDATE_USER = Operation(
+    id="updateUser",
+    name="classic.users.update",
+    summary="Change a user's profile.",
+    auth=Auth.THREE_LEGGED,
+    safety=Safety.IDEMPOTENT,
+    model=User,
+    bindings=bound(
+        "PUT",
+        "/users/{id}/update",
+        argument("id", Place.PATH, required=True),
+        form("email"),
+        form("first_name"),
+        form("last_name"),
+        form("country"),
+    ),
+)
+
+OPERATIONS = (FIND_USERS, UPDATE_USER)

@@ -1,0 +1,88 @@
+"""Media delivery: files and streams, from hosts of their own; documented in the guide only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..config import Dialect, Host
+from .operation import Argument, Auth, Binding, Content, Operation, Safety, argument
+
+TRACK_ID = argument("track_id", required=True)
+RELEASE_ID = argument("release_id", required=True)
+FORMAT_ID = argument("format_id", required=True)
+SOME_FORMAT_ID = argument("format_id")
+COUNTRY = argument("country")
+USER_ID = argument("user_id")
+ERROR_URL = argument("error_url")
+
+
+def bound(host: Host, path: str, *arguments: Argument) -> Mapping[Dialect, Binding]:
+    """Bind an operation to a path below ``/media``; the guide is all there is, in either dialect."""
+    binding = Binding("GET", f"/media{path}", arguments, host)
+    return {Dialect.OPENAPI: binding, Dialect.LIVE: binding}
+
+
+DOWNLOAD_TRACK = Operation(
+    id="mediaDownloadTrack",
+    name="media.download_track",
+    summary="A track the user has bought; costs one of the downloads left.",
+    auth=Auth.THREE_LEGGED,
+    safety=Safety.UNSAFE,
+    content=Content.MEDIA,
+    bindings=bound(Host.MEDIA, "/user/downloadtrack", TRACK_ID, RELEASE_ID, FORMAT_ID, COUNTRY, USER_ID, ERROR_URL),
+)
+
+STREAM_TRACK = Operation(
+    id="mediaStreamTrack",
+    name="media.stream_track",
+    summary="A track the user has bought, to listen to.",
+    auth=Auth.THREE_LEGGED,
+    safety=Safety.READ,
+    content=Content.MEDIA,
+    bindings=bound(Host.STREAM, "/user/streamtrack", TRACK_ID, RELEASE_ID, FORMAT_ID, COUNTRY, USER_ID, ERROR_URL),
+)
+
+DOWNLOAD_RELEASE = Operation(
+    id="mediaDownloadRelease",
+    name="media.download_release",
+    summary="A release the user has bought, as a ZIP file; costs one of the downloads left of each track.",
+    auth=Auth.THREE_LEGGED,
+    safety=Safety.UNSAFE,
+    content=Content.MEDIA,
+    bindings=bound(Host.MEDIA, "/user/download/release", RELEASE_ID, SOME_FORMAT_ID, COUNTRY, USER_ID, ERROR_URL),
+)
+
+DOWNLOAD_PURCHASE = Operation(
+    id="mediaDownloadPurchase",
+    name="media.download_purchase",
+    summary="A basket the user has bought, as a ZIP file; costs one of the downloads left of each track.",
+    auth=Auth.THREE_LEGGED,
+    safety=Safety.UNSAFE,
+    content=Content.MEDIA,
+    bindings=bound(
+        Host.MEDIA, "/user/download/purchase", argument("purchase_id", required=True), COUNTRY, USER_ID, ERROR_URL
+    ),
+)
+
+STREAM = Operation(
+    id="mediaStream",
+    name="media.stream",
+    summary="Any track of the catalogue, to listen to.",
+    auth=Auth.THREE_LEGGED,
+    safety=Safety.READ,
+    content=Content.MEDIA,
+    bindings=bound(Host.STREAM, "/track/stream", TRACK_ID, argument("release_id"), SOME_FORMAT_ID, COUNTRY, USER_ID),
+)
+
+# The partner is billed by these downloads.
+DOWNLOAD = Operation(
+    id="mediaDownload",
+    name="media.download",
+    summary="Any track of the catalogue, as a file.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.UNSAFE,
+    content=Content.MEDIA,
+    bindings=bound(Host.MEDIA, "/track/download", TRACK_ID, FORMAT_ID, COUNTRY, USER_ID, ERROR_URL),
+)
+
+OPERATIONS = (DOWNLOAD_TRACK, STREAM_TRACK, DOWNLOAD_RELEASE, DOWNLOAD_PURCHASE, STREAM, DOWNLOAD)

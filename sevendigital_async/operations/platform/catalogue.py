@@ -1,0 +1,166 @@
+"""The streaming platform's catalogue."""
+
+from __future__ import annotations
+
+from ...models import Artist, DownloadUrl, Release, ReleaseBatch, Track, TrackBatch, UsageType
+from ..operation import Auth, Operation, Place, Safety, argument
+from .binding import PAGING, bound
+
+ARTIST_ID = argument("artist_id", Place.PATH, required=True)
+RELEASE_ID = argument("release_id", Place.PATH, required=True)
+TRACK_ID = argument("track_id", Place.PATH, required=True)
+Q = argument("q", required=True)
+SHOW_ERRORS = argument("show_errors", Place.JSON)
+
+BROWSE_ARTISTS_BY_NAME = Operation(
+    id="browseArtistsByName",
+    name="platform.catalogue.browse_artists",
+    summary="Artists whose names begin with some letters.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.READ,
+    model=Artist,
+    paged=True,
+    bindings=bound("GET", "/artists/browse", argument("letter", required=True), *PAGING),
+)
+
+GET_ARTIST_DETAILS = Operation(
+    id="getArtistDetails",
+    name="platform.catalogue.artist_details",
+    summary="Everything known about one artist.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.READ,
+    model=Artist,
+    bindings=bound("GET", "/artists/{artistId}/details", ARTIST_ID),
+)
+
+GET_ARTIST_RELEASES = Operation(
+    id="getArtistReleases",
+    name="platform.catalogue.artist_releases",
+    summary="The releases of one artist.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.READ,
+    model=Release,
+    paged=True,
+    bindings=bound("GET", "/artists/{artistId}/releases", ARTIST_ID, argument("type"), *PAGING),
+)
+
+SEARCH_ARTISTS = Operation(
+    id="searchArtists",
+    name="platform.catalogue.search_artists",
+    summary="Search the catalogue for artists.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.READ,
+    model=Artist,
+    paged=True,
+    bindings=bound("GET", "/artists/search", Q, *PAGING),
+)
+
+GET_RELEASES_BATCH_DETAILS = Operation(
+    id="getReleasesBatchDetails",
+    name="platform.catalogue.releases_batch",
+    summary="Everything known about several releases.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.READ,
+    model=ReleaseBatch,
+    bindings=bound("POST", "/releases/details/batch", argument("release_ids", Place.JSON, required=True), SHOW_ERRORS),
+)
+
+GET_RELEASE_DETAILS = Operation(
+    id="getReleaseDetails",
+    name="platform.catalogue.release_details",
+    summary="Everything known about one release.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.READ,
+    model=Release,
+    bindings=bound("GET", "/releases/{releaseId}/details", RELEASE_ID),
+)
+
+GET_RELEASE_TRACK_LISTING = Operation(
+    id="getReleaseTrackListing",
+    name="platform.catalogue.release_tracks",
+    summary="The tracks of one release.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.READ,
+    model=Track,
+    paged=True,
+    bindings=bound("GET", "/releases/{releaseId}/tracks", RELEASE_ID),
+)
+
+SEARCH_RELEASES = Operation(
+    id="searchReleases",
+    name="platform.catalogue.search_releases",
+    summary="Search the catalogue for releases.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.READ,
+    model=Release,
+    paged=True,
+    bindings=bound("GET", "/releases/search", Q, *PAGING),
+)
+
+SEARCH_TRACKS = Operation(
+    id="searchTracks",
+    name="platform.catalogue.search_tracks",
+    summary="Search the catalogue for tracks.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.READ,
+    model=Track,
+    paged=True,
+    bindings=bound("GET", "/tracks/search", Q, *PAGING),
+)
+
+GET_TRACKS_BATCH_DETAILS = Operation(
+    id="getTracksBatchDetails",
+    name="platform.catalogue.tracks_batch",
+    summary="Everything known about several tracks.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.READ,
+    model=TrackBatch,
+    bindings=bound("POST", "/tracks/details/batch", argument("track_ids", Place.JSON, required=True), SHOW_ERRORS),
+)
+
+GET_TRACK_DETAILS = Operation(
+    id="getTrackDetails",
+    name="platform.catalogue.track_details",
+    summary="Everything known about one track.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.READ,
+    model=Track,
+    bindings=bound("GET", "/tracks/{trackId}/details", TRACK_ID),
+)
+
+DOWNLOAD_TRACK = Operation(
+    id="downloadTrack",
+    name="platform.catalogue.download_track",
+    summary="Where the media file of a track can be fetched for a while.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.READ,
+    model=DownloadUrl,
+    bindings=bound("GET", "/tracks/{trackId}/download", TRACK_ID),
+)
+
+GET_USAGE_TYPE_INFORMATION = Operation(
+    id="getUsageTypeInformation",
+    name="platform.catalogue.usage_types",
+    summary="What content can be licensed for.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.READ,
+    model=UsageType,
+    paged=True,
+    bindings=bound("GET", "/usage-types"),
+)
+
+OPERATIONS = (
+    BROWSE_ARTISTS_BY_NAME,
+    GET_ARTIST_DETAILS,
+    GET_ARTIST_RELEASES,
+    SEARCH_ARTISTS,
+    GET_RELEASES_BATCH_DETAILS,
+    GET_RELEASE_DETAILS,
+    GET_RELEASE_TRACK_LISTING,
+    SEARCH_RELEASES,
+    SEARCH_TRACKS,
+    GET_TRACKS_BATCH_DETAILS,
+    GET_TRACK_DETAILS,
+    DOWNLOAD_TRACK,
+    GET_USAGE_TYPE_INFORMATION,
+)

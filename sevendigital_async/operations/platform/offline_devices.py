@@ -1,0 +1,55 @@
+"""Devices that may play without a connection."""
+
+from __future__ import annotations
+
+from ...models import DeviceAuthorisation
+from ..operation import Auth, Operation, Place, Safety, argument
+from .binding import bound
+
+USER_ID = argument("user_id", Place.PATH, required=True)
+
+# Whether a device that is authorised twice counts twice against the user's limit is not documented.
+AUTHORIZE_OFFLINE_DEVICE = Operation(
+    id="authorizeOfflineDevice",
+    name="platform.offline_devices.authorise",
+    summary="Let a device play without a connection.",
+    auth=Auth.THREE_LEGGED,
+    safety=Safety.UNSAFE,
+    model=DeviceAuthorisation,
+    bindings=bound(
+        "POST",
+        "/users/{userId}/unlimitedStreaming/offline",
+        USER_ID,
+        argument("device_id", Place.JSON, required=True),
+        argument("device_name", Place.JSON),
+        argument("platform", Place.JSON),
+    ),
+)
+
+GET_OFFLINE_DEVICE_STATUS = Operation(
+    id="getOfflineDeviceStatus",
+    name="platform.offline_devices.status",
+    summary="Whether a device may play without a connection.",
+    auth=Auth.THREE_LEGGED,
+    safety=Safety.READ,
+    model=DeviceAuthorisation,
+    bindings=bound(
+        "GET",
+        "/users/{userId}/unlimitedStreaming/offline/{deviceId}",
+        USER_ID,
+        argument("device_id", Place.PATH, required=True),
+    ),
+)
+
+LIST_OFFLINE_DEVICES = Operation(
+    id="listOfflineDevices",
+    name="platform.offline_devices.list",
+    summary="The user's registered devices.",
+    auth=Auth.THREE_LEGGED,
+    safety=Safety.READ,
+    model=DeviceAuthorisation,
+    paged=True,
+    bindings=bound("GET", "/users/{userId}/unlimitedStreaming/devices", USER_ID),
+)
+
+OPERATIONS = (AUTHORIZE_OFFLINE_DEVICE, GET_OFFLINE_DEVICE_STATUS, LIST_OFFLINE_DEVICES)

@@ -1,0 +1,63 @@
+"""Sales made by the partner, their refunds, and the locker they fill."""
+
+from __future__ import annotations
+
+from ...models import LockerRelease, Purchase
+from ..operation import Auth, Operation, Place, Safety, argument
+from .binding import PAGING, bound
+
+REFUND = (
+    argument("user_id", Place.JSON, required=True),
+    argument("purchase_id", Place.JSON, required=True),
+    argument("reason", Place.JSON),
+)
+
+GET_USER_LOCKER = Operation(
+    id="getUserLocker",
+    name="platform.sales.locker",
+    summary="What a user has bought.",
+    auth=Auth.THREE_LEGGED,
+    safety=Safety.READ,
+    model=LockerRelease,
+    paged=True,
+    bindings=bound("GET", "/users/{userId}/locker", argument("user_id", Place.PATH, required=True), *PAGING),
+)
+
+CREDIT_SALES_ITEM = Operation(
+    id="creditSalesItem",
+    name="platform.sales.credit_item",
+    summary="Record a sale and put what was sold into the user's locker.",
+    auth=Auth.THREE_LEGGED,
+    safety=Safety.UNSAFE,
+    model=Purchase,
+    optional=True,
+    bindings=bound(
+        "POST",
+        "/sales/credit-item",
+        argument("user_id", Place.FORM, required=True),
+        argument("currency", Place.FORM, required=True),
+        argument("price", Place.FORM, required=True),
+        argument("release_id", Place.FORM),
+        argument("track_id", Place.FORM),
+    ),
+)
+
+REPORT_RELEASE_REFUND = Operation(
+    id="reportReleaseRefund",
+    name="platform.sales.refund_release",
+    summary="Take a refunded release out of the sales report.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.UNSAFE,
+    bindings=bound("POST", "/sales/refund/release", *REFUND),
+)
+
+REPORT_TRACK_REFUND = Operation(
+    id="reportTrackRefund",
+    name="platform.sales.refund_track",
+    summary="Take a refunded track out of the sales report.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.UNSAFE,
+    bindings=bound("POST", "/sales/refund/track", *REFUND),
+)
+
+OPERATIONS = (GET_USER_LOCKER, CREDIT_SALES_ITEM, REPORT_RELEASE_REFUND, REPORT_TRACK_REFUND)

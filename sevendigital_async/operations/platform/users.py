@@ -1,0 +1,27 @@
+"""Accounts of the partner's users."""
+
+from __future__ import annotations
+
+from ...models import User
+from ..operation import Auth, Operation, Place, Safety, argument
+from .binding import bound
+
+CREATE_USER = Operation(
+    id="createUser",
+    name="platform.users.create",
+    summary="Open an account for a user.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.UNSAFE,
+    model=User,
+    bindings=bound(
+        "POST",
+        "/users",
+        argument("email", Place.FORM, required=True),
+        argument("password", Place.FORM, required=True),
+        argument("country", Place.FORM, required=True),
+        argument("first_name", Place.FORM),
+        argument("last_name", Place.FORM),
+    ),
+)
+
+OPERATIONS = (CREATE_USER,)

@@ -1,0 +1,43 @@
+"""From the shop's web addresses to the catalogue, in the classic API."""
+
+from __future__ import annotations
+
+from ...models import Artist, Release
+from ...operations.classic import catalogue as ops
+from .checked import CheckedResource
+
+
+class Catalogue(CheckedResource):
+    """Methods of ``client.classic.catalogue``."""
+
+    async def artist_by_url(self, url: str) -> Artist:
+        """Find which artist a page of the shop is about.
+
+        Args:
+            url: The page's address.
+
+        Returns:
+            The artist, of whom the answer says no more than the id.
+
+        Raises:
+            NotFoundError: It is no artist's page.
+
+        API: ``GET /1.2/catalogue/artist-byurl``
+        """
+        return await self._one(Artist, ops.GET_ARTIST_ID_BY_URL, url=url)
+
+    async def release_by_url(self, url: str) -> Release:
+        """Find which release a page of the shop is about.
+
+        Args:
+            url: The page's address.
+
+        Returns:
+            The release, of which the answer says no more than the id.
+
+        Raises:
+            NotFoundError: It is no release's page.
+
+        API: ``GET /1.2/catalogue/release-byurl``
+        """
+        return await self._one(Release, ops.GET_RELEASE_ID_BY_URL, url=url)

@@ -1,0 +1,242 @@
+"""What a user owns and buys: the part of ``client.classic.user`` that moves money."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from ...models import LockerRelease, Purchase
+from ...operations.classic import purchases as ops
+from ..pages import Pages
+from .checked import CheckedResource
+
+
+class Purchases(CheckedResource):
+    """Methods around the locker.
+
+    None of those that buy or deliver is repeated once it may have been processed: after an error with
+    ``maybe_sent``, look into the locker before trying again.
+    """
+
+    def locker(
+        self,
+        *,
+        release_id: str | None = None,
+        track_id: str | None = None,
+        purchase_id: str | None = None,
+        sort: str | None = None,
+        country: str | None = None,
+        page: int = 1,
+        page_size: int | None = None,
+    ) -> Pages[LockerRelease]:
+        """List what the user owns, and where to fetch it.
+
+        Args:
+            release_id: Only this release.
+            track_id: Only this track of the release; needs ``release_id``.
+            purchase_id: Only what came with this purchase.
+            sort: ``releaseTitle``, ``purchaseDate`` or ``artistName``, then a space and ``asc`` or ``desc``; by
+                title by default.
+            country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
+            page: First page to fetch, from 1.
+            page_size: Releases a page, up to 100; the service's default if left out.
+
+        Returns:
+            Await it for one page, iterate it for every release of which the user owns something.
+
+        API: ``GET /1.2/user/locker``
+        """
+        return self._pages(
+            LockerRelease,
+            ops.GET_USER_LOCKER,
+            release_id=release_id,
+            track_id=track_id,
+            purchase_id=purchase_id,
+            sort=sort,
+            country=country,
+            page=page,
+            page_size=page_size,
+        )
+
+    async def purchase_item(
+        self,
+        *,
+        release_id: str | None = None,
+        track_id: str | None = None,
+        price: Decimal | int | None = None,
+        country: str | None = None,
+        shop_id: str | None = None,
+        tag: Mapping[str, str] | None = None,
+    ) -> Purchase:
+        """Buy a release, or one track of it, at the advertised price; the user's card is charged.
+
+        Args:
+            release_id: The release, or the one that the track is on.
+            track_id: The track; needs ``release_id``.
+            price: What the user was shown; nothing is charged if that is out of date. The live service insists on
+                it. It is sent as it is.
+            country: ISO 3166-1 alpha-2 code of the territory it was chosen in; the account's own by default.
+            shop_id: The shop it was chosen in, in place of ``country``.
+            tag: Up to 10 notes to be kept with the sale; keys of up to 50 and values of up to 100 characters.
+
+        Raises:
+            InvalidArgumentError: There is a track without its release, or a price or note is none.
+            PaymentError: No card (3002), one that has expired (3001) or is declined (3003), or another price (3004).
+            NotFoundError: No such release or track in the territory.
+
+        API: ``GET /1.2/user/purchase/item``
+        """
+        return await self._one(
+            Purchase,
+            ops.PURCHASE_USER_ITEM,
+            release_id=release_id,
+            track_id=track_id,
+            price=price,
+            country=country,
+            shop_id=shop_id,
+            tag=tag,
+        )
+
+    async def purchase_rrp_item(
+        self,
+        *,
+        release_id: str | None = None,
+        track_id: str | None = None,
+        price: Decimal | int | None = None,
+        country: str | None = None,
+        shop_id: str | None = None,
+        tag: Mapping[str, str] | None = None,
+    ) -> Purchase:
+        """Buy a release, or one track of it, at the recommended retail price; the user's card is charged.
+
+        Args:
+            release_id: The release, or the one that the track is on.
+            track_id: The track; needs ``release_id``.
+            price: What the user was shown; nothing is charged if that is out of date. The live service insists on
+                it. It is sent as it is.
+            country: ISO 3166-1 alpha-2 code of the territory it was chosen in; the account's own by default.
+            shop_id: The shop it was chosen in, in place of ``country``.
+            tag: Up to 10 notes to be kept with the sale; keys of up to 50 and values of up to 100 characters.
+
+        Raises:
+            InvalidArgumentError: There is a track without its release, or a price or note is none.
+            PaymentError: No card (3002), one that has expired (3001) or is declined (3003), or another price (3004).
+            NotFoundError: No such release or track in the territory.
+
+        API: ``GET /1.2/user/purchase/rrpitem``
+        """
+        return await self._one(
+            Purchase,
+            ops.PURCHASE_USER_RRP_ITEM,
+            release_id=release_id,
+            track_id=track_id,
+            price=price,
+            country=country,
+            shop_id=shop_id,
+            tag=tag,
+        )
+
+    async def purchase_basket(
+        self,
+        basket_id: str,
+        *,
+        country: str | None = None,
+        shop_id: str | None = None,
+        tag: Mapping[str, str] | None = None,
+    ) -> Purchase:
+        """Buy all that is in a basket; the user's card is charged unless nothing is due.
+
+        Args:
+            basket_id: As ``client.classic.basket.create`` gave it.
+            country: ISO 3166-1 alpha-2 code of the territory the basket was created in.
+            shop_id: The shop it was filled from, in place of ``country``.
+            tag: Up to 10 notes to be kept with the sale; keys of up to 50 and values of up to 100 characters.
+
+        Raises:
+            PaymentError: No card (3002), or one that has expired (3001) or is declined (3003).
+            NotFoundError: No such basket.
+
+        API: ``GET /1.2/user/purchase/basket``
+        """
+        return await self._one(
+            Purchase, ops.PURCHASE_USER_BASKET, basket_id=basket_id, country=country, shop_id=shop_id, tag=tag
+        )
+
+    async def purchase_priced_item(
+        self,
+        *,
+        price: Decimal | int,
+        release_id: str | None = None,
+        track_id: str | None = None,
+        country: str | None = None,
+        shop_id: str | None = None,
+    ) -> Purchase:
+        """Buy a release, or one track of it, at a price of the partner's own; the user's card is charged.
+
+        Args:
+            price: What to charge, zero for a gift; not negative, with two decimals at most. It is sent as it is:
+                the OpenAPI file counts in minor units (999), the guide of the live service in whole ones (9.99).
+            release_id: The release, or the one that the track is on.
+            track_id: The track; needs ``release_id``.
+            country: ISO 3166-1 alpha-2 code of the territory it was chosen in; the account's own by default.
+            shop_id: The shop it was chosen in, in place of ``country``.
+
+        Raises:
+            InvalidArgumentError: The price is none, or there is a track without its release.
+            PaymentError: No card (3002), or one that has expired (3001) or is declined (3003).
+            NotFoundError: No such release or track in the territory.
+
+        API: ``GET /1.2/user/purchase/priceditem``
+        """
+        return await self._one(
+            Purchase,
+            ops.PURCHASE_USER_PRICED_ITEM,
+            price=price,
+            release_id=release_id,
+            track_id=track_id,
+            country=country,
+            shop_id=shop_id,
+        )
+
+    async def deliver_item(
+        self,
+        *,
+        release_id: str | None = None,
+        track_id: str | None = None,
+        transaction_id: str | None = None,
+        retail_price: Decimal | int | None = None,
+        email_address: str | None = None,
+        country: str | None = None,
+        shop_id: str | None = None,
+    ) -> Purchase:
+        """Hand over what the partner has sold; the partner is invoiced for every single delivery.
+
+        Args:
+            release_id: The release, or the one that the track is on.
+            track_id: The track; needs ``release_id``.
+            transaction_id: The partner's own number for the sale. The live service insists on it.
+            retail_price: What the user paid, zero for a gift, if that is not the recommended retail price.
+            email_address: Where the user can be written to.
+            country: ISO 3166-1 alpha-2 code of the territory it was chosen in; the account's own by default.
+            shop_id: The shop it was chosen in, in place of ``country``.
+
+        Returns:
+            The purchase, with a ``delivery_url`` or with the locker's addresses. Keep its id: refunds need it.
+
+        Raises:
+            InvalidArgumentError: There is a track without its release, or the price is none.
+            NotFoundError: No such release or track in the territory.
+
+        API: ``GET /1.2/user/deliveritem``
+        """
+        return await self._one(
+            Purchase,
+            ops.DELIVER_USER_ITEM,
+            release_id=release_id,
+            track_id=track_id,
+            transaction_id=transaction_id,
+            retail_price=retail_price,
+            email_address=email_address,
+            country=country,
+            shop_id=shop_id,
+        )

@@ -1,0 +1,26 @@
+"""Tags of the classic API."""
+
+from __future__ import annotations
+
+from ...models import Tag
+from ...operations.classic import tags as ops
+from ..pages import Pages
+from .checked import CheckedResource
+
+
+class Tags(CheckedResource):
+    """Methods of ``client.classic.tags``."""
+
+    def all(self, *, page: int = 1, page_size: int | None = None) -> Pages[Tag]:
+        """List every tag there is, in the live service with how often it is used.
+
+        Args:
+            page: First page to fetch, from 1.
+            page_size: Tags a page, up to 100; the service's default if left out.
+
+        Returns:
+            Await it for one page, iterate it for every tag.
+
+        API: ``GET /1.2/tag``
+        """
+        return self._pages(Tag, ops.GET_ALL_TAGS, page=page, page_size=page_size)

@@ -1,0 +1,118 @@
+"""Tracks of the classic API."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from ...models import Track
+from ...operations.classic import tracks as ops
+from ..media_handle import Media
+from ..pages import Pages
+from .checked import CheckedResource
+
+
+class Tracks(CheckedResource):
+    """Methods of ``client.classic.tracks``."""
+
+    def chart(
+        self,
+        *,
+        country: str | None = None,
+        period: str | None = None,
+        to_date: date | None = None,
+        page: int = 1,
+        page_size: int | None = None,
+    ) -> Pages[Track]:
+        """List the tracks that sell best, the first one first.
+
+        Where the answer says so, a track's ``listing`` holds the position and how it has changed.
+
+        Args:
+            country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
+            period: ``day``, ``week``, ``month`` or ``year``; a week by default.
+            to_date: Last day of the period; yesterday by default.
+            page: First page to fetch, from 1.
+            page_size: Tracks a page, up to 100; the service's default if left out.
+
+        Returns:
+            Await it for one page, iterate it for every track.
+
+        API: ``GET /1.2/track/chart``
+        """
+        return self._pages(
+            Track,
+            ops.GET_TRACK_CHART,
+            country=country,
+            period=period,
+            to_date=to_date,
+            page=page,
+            page_size=page_size,
+        )
+
+    async def details(self, track_id: str, *, country: str | None = None) -> Track:
+        """Fetch everything known about one track.
+
+        Args:
+            track_id: 7digital's id.
+            country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
+
+        Raises:
+            NotFoundError: No such track in the territory.
+
+        API: ``GET /1.2/track/details``
+        """
+        return await self._one(Track, ops.GET_TRACK_DETAILS, track_id=track_id, country=country)
+
+    def search(
+        self, q: str, *, country: str | None = None, page: int = 1, page_size: int | None = None
+    ) -> Pages[Track]:
+        """Search the catalogue for tracks.
+
+        Where the answer says so, a track's ``listing`` holds how well it fits.
+
+        Args:
+            q: Free text.
+            country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
+            page: First page to fetch, from 1.
+            page_size: Tracks a page, up to 100; the service's default if left out.
+
+        Returns:
+            Await it for one page, iterate it for every track.
+
+        API: ``GET /1.2/track/search``
+        """
+        return self._pages(Track, ops.SEARCH_TRACKS, q=q, country=country, page=page, page_size=page_size)
+
+    async def match_by_id(self, id: str) -> Track:  # noqa: A002 - the wire's name
+        """Find the track that is known elsewhere under another id.
+
+        Args:
+            id: The other id with its kind before it, such as ``isrc:...``.
+
+        Raises:
+            NotFoundError: Nothing goes by that id.
+
+        API: ``GET /1.2/track/match/byId``
+        """
+        return await self._one(Track, ops.MATCH_TRACK_BY_ID, id=id)
+
+    def preview(self, track_id: str, *, redirect: bool | None = None, country: str | None = None) -> Media:
+        """Listen to a clip of a track, of 30 to 60 seconds.
+
+        A service that offers clips must offer the track for sale next to them.
+
+        Args:
+            track_id: 7digital's id.
+            redirect: False makes the service answer with XML that names the clip's address instead of the clip:
+                good for the signed URL only, because there is nothing to stream or save then.
+            country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
+
+        Returns:
+            The clip, of which nothing is requested before it is used.
+
+        Raises:
+            NotFoundError: No such track in the territory; raised on use.
+
+        API: ``GET /1.2/track/preview``
+        """
+        return self._media(ops.GET_TRACK_PREVIEW, track_id=track_id, redirect=redirect, country=country)

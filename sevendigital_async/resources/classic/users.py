@@ -1,0 +1,57 @@
+"""The partner's users in the classic API."""
+
+from __future__ import annotations
+
+from ...models import User
+from ...operations.classic import users as ops
+from .checked import CheckedResource
+
+
+class Users(CheckedResource):
+    """Methods of ``client.classic.users``."""
+
+    async def find(self, *, email: str | None = None) -> tuple[User, ...]:
+        """Find users among the partner's.
+
+        Args:
+            email: Only those with this address.
+
+        API: ``GET /1.2/users``
+        """
+        return await self._all(User, ops.FIND_USERS, email=email)
+
+    async def update(
+        self,
+        id: str,  # noqa: A002 - the wire's name
+        *,
+        email: str | None = None,
+        first_name: str | None = None,
+        last_name: str | None = None,
+        country: str | None = None,
+    ) -> User:
+        """Change a user's profile; what is left out stays as it is.
+
+        Args:
+            id: Whose it is.
+            email: Where the user can be written to.
+            first_name: Given name.
+            last_name: Family name.
+            country: ISO 3166-1 alpha-2 code of where the user lives.
+
+        Returns:
+            The user as changed.
+
+        Raises:
+            NotFoundError: No such user.
+
+        API: ``PUT /1.2/users/{id}/update``
+        """
+        return await self._one(
+            User,
+            ops.UPDATE_USER,
+            id=id,
+            email=email,
+            first_name=first_name,
+            last_name=last_name,
+            country=country,
+        )

@@ -1,0 +1,215 @@
+"""The streaming platform's catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ...models import Artist, DownloadUrl, Page, Release, ReleaseBatch, ReleaseType, Track, TrackBatch, UsageType
+from ...operations.platform import catalogue as ops
+from .. import checks
+from ..pages import Pages
+from ..resource import Resource
+
+
+class Catalogue(Resource):
+    """Methods of ``client.platform.catalogue``."""
+
+    def browse_artists(self, letter: str, *, page: int = 1, page_size: int | None = None) -> Pages[Artist]:
+        """List the artists whose names begin with some letters.
+
+        Args:
+            letter: One letter or several.
+            page: First page to fetch, from 1.
+            page_size: Artists a page, 1 to 100; the service's default if left out.
+
+        Returns:
+            Await it for one page, iterate it for every artist.
+
+        API: ``GET /artists/browse``
+        """
+        checks.non_empty("letter", letter)
+        checks.page_size(page_size)
+        return self._pages(Artist, ops.BROWSE_ARTISTS_BY_NAME, letter=letter, page=page, page_size=page_size)
+
+    async def artist_details(self, artist_id: str) -> Artist:
+        """Fetch everything known about one artist.
+
+        Args:
+            artist_id: 7digital's id.
+
+        Raises:
+            NotFoundError: No such artist.
+
+        API: ``GET /artists/{artistId}/details``
+        """
+        return await self._one(Artist, ops.GET_ARTIST_DETAILS, artist_id=artist_id)
+
+    def artist_releases(
+        self,
+        artist_id: str,
+        *,
+        type: ReleaseType | str | None = None,  # noqa: A002 - the API's own name
+        page: int = 1,
+        page_size: int | None = None,
+    ) -> Pages[Release]:
+        """List the releases of one artist.
+
+        Args:
+            artist_id: 7digital's id.
+            type: Only this kind of release.
+            page: First page to fetch, from 1.
+            page_size: Releases a page, 1 to 100; the service's default if left out.
+
+        Returns:
+            Await it for one page, iterate it for every release.
+
+        Raises:
+            NotFoundError: No such artist.
+
+        API: ``GET /artists/{artistId}/releases``
+        """
+        checks.page_size(page_size)
+        return self._pages(
+            Release, ops.GET_ARTIST_RELEASES, artist_id=artist_id, type=type, page=page, page_size=page_size
+        )
+
+    def search_artists(self, q: str, *, page: int = 1, page_size: int | None = None) -> Pages[Artist]:
+        """Search the catalogue for artists, those most listened to first.
+
+        Args:
+            q: Free text.
+            page: First page to fetch, from 1.
+            page_size: Artists a page, 1 to 100; the service's default if left out.
+
+        Returns:
+            Await it for one page, iterate it for every artist.
+
+        API: ``GET /artists/search``
+        """
+        checks.page_size(page_size)
+        return self._pages(Artist, ops.SEARCH_ARTISTS, q=q, page=page, page_size=page_size)
+
+    async def releases_batch(self, release_ids: Iterable[str], *, show_errors: bool | None = None) -> ReleaseBatch:
+        """Fetch everything known about several releases.
+
+        Args:
+            release_ids: 7digital's ids.
+            show_errors: Say of those that are missing why; else they are left out without a word.
+
+        API: ``POST /releases/details/batch``
+        """
+        wanted = checks.listed("release_ids", release_ids)
+        return await self._one(
+            ReleaseBatch, ops.GET_RELEASES_BATCH_DETAILS, release_ids=wanted, show_errors=show_errors
+        )
+
+    async def release_details(self, release_id: str) -> Release:
+        """Fetch everything known about one release.
+
+        Args:
+            release_id: 7digital's id.
+
+        Raises:
+            NotFoundError: No such release.
+
+        API: ``GET /releases/{releaseId}/details``
+        """
+        return await self._one(Release, ops.GET_RELEASE_DETAILS, release_id=release_id)
+
+    async def release_tracks(self, release_id: str) -> Page[Track]:
+        """List the tracks of one release, in their order.
+
+        Args:
+            release_id: 7digital's id.
+
+        Returns:
+            One page, a sequence of tracks: there is no way to ask for another. Where the service cuts a long release
+            short, ``total_items`` exceeds its length.
+
+        Raises:
+            NotFoundError: No such release.
+
+        API: ``GET /releases/{releaseId}/tracks``
+        """
+        answer: Page[Track] = await self._caller.call(ops.GET_RELEASE_TRACK_LISTING, release_id=release_id)
+        return answer
+
+    def search_releases(self, q: str, *, page: int = 1, page_size: int | None = None) -> Pages[Release]:
+        """Search the catalogue for releases, those most listened to first.
+
+        Args:
+            q: Free text.
+            page: First page to fetch, from 1.
+            page_size: Releases a page, 1 to 100; the service's default if left out.
+
+        Returns:
+            Await it for one page, iterate it for every release.
+
+        API: ``GET /releases/search``
+        """
+        checks.page_size(page_size)
+        return self._pages(Release, ops.SEARCH_RELEASES, q=q, page=page, page_size=page_size)
+
+    def search_tracks(self, q: str, *, page: int = 1, page_size: int | None = None) -> Pages[Track]:
+        """Search the catalogue for tracks, those most listened to first.
+
+        Args:
+            q: Free text.
+            page: First page to fetch, from 1.
+            page_size: Tracks a page, 1 to 100; the service's default if left out.
+
+        Returns:
+            Await it for one page, iterate it for every track.
+
+        API: ``GET /tracks/search``
+        """
+        checks.page_size(page_size)
+        return self._pages(Track, ops.SEARCH_TRACKS, q=q, page=page, page_size=page_size)
+
+    async def tracks_batch(self, track_ids: Iterable[str], *, show_errors: bool | None = None) -> TrackBatch:
+        """Fetch everything known about several tracks.
+
+        Args:
+            track_ids: 7digital's ids.
+            show_errors: Say of those that are missing why; else they are left out without a word.
+
+        API: ``POST /tracks/details/batch``
+        """
+        wanted = checks.listed("track_ids", track_ids)
+        return await self._one(TrackBatch, ops.GET_TRACKS_BATCH_DETAILS, track_ids=wanted, show_errors=show_errors)
+
+    async def track_details(self, track_id: str) -> Track:
+        """Fetch everything known about one track.
+
+        Args:
+            track_id: 7digital's id.
+
+        Raises:
+            NotFoundError: No such track.
+
+        API: ``GET /tracks/{trackId}/details``
+        """
+        return await self._one(Track, ops.GET_TRACK_DETAILS, track_id=track_id)
+
+    async def download_track(self, track_id: str) -> DownloadUrl:
+        """Ask where the media file of a track can be fetched.
+
+        Args:
+            track_id: 7digital's id.
+
+        Returns:
+            A signed address, and until when it is good.
+
+        Raises:
+            NotFoundError: No such track.
+
+        API: ``GET /tracks/{trackId}/download``
+        """
+        return await self._one(DownloadUrl, ops.DOWNLOAD_TRACK, track_id=track_id)
+
+    async def usage_types(self) -> tuple[UsageType, ...]:
+        """List what content of the catalogue can be licensed for.
+
+        API: ``GET /usage-types``
+        """
+        return await self._all(UsageType, ops.GET_USAGE_TYPE_INFORMATION)

@@ -1,0 +1,33 @@
+"""Delivery of the catalogue's media files in bulk."""
+
+from __future__ import annotations
+
+from ...operations.platform import content_delivery as ops
+from ..media_handle import Media
+from ..resource import Resource
+
+
+class ContentDelivery(Resource):
+    """Methods of ``client.platform.content_delivery``."""
+
+    def transfer_media(
+        self,
+        track_id: str,
+        *,
+        format: str | None = None,  # noqa: A002 - the API's own name
+        bitrate: int | None = None,
+    ) -> Media:
+        """Fetch the media file of any track; at most fifty such requests leave in any second.
+
+        Args:
+            track_id: 7digital's id.
+            format: ``mp3``, ``flac`` or ``aac``.
+            bitrate: In kbit/s, such as 320.
+
+        Raises:
+            NotFoundError: No such track.
+            PermissionDeniedError: The key has not been cleared for this.
+
+        API: ``GET /content-delivery/media-transfer``
+        """
+        return self._media(ops.TRANSFER_MEDIA, track_id=track_id, format=format, bitrate=bitrate)

@@ -1,0 +1,56 @@
+"""Downloads of what a user has bought."""
+
+from __future__ import annotations
+
+from ...operations.platform import downloads as ops
+from ..media_handle import Media
+from ..resource import Resource
+
+
+class Downloads(Resource):
+    """Methods of ``client.platform.downloads``.
+
+    A download may cost the user one of those that are left, so none is repeated by itself after a lost answer.
+    """
+
+    def purchase(self, user_id: str, *, purchase_id: str) -> Media:
+        """Fetch everything bought in one transaction as a ZIP file, in the best quality there is.
+
+        Args:
+            user_id: Who bought it, in the partner's own numbering.
+            purchase_id: The transaction.
+
+        Raises:
+            NotAvailableError: There is no such purchase, it is another user's, or its licences have run out.
+
+        API: ``GET /users/{userId}/downloads/purchases/{purchaseId}``
+        """
+        return self._media(ops.DOWNLOAD_PURCHASE_ZIP, user_id=user_id, purchase_id=purchase_id)
+
+    def release(self, user_id: str, *, release_id: str) -> Media:
+        """Fetch a release that the user has bought as a ZIP file.
+
+        Args:
+            user_id: Who bought it, in the partner's own numbering.
+            release_id: 7digital's id.
+
+        Raises:
+            NotAvailableError: The user hasn't bought it, or its licences have run out.
+
+        API: ``GET /users/{userId}/downloads/releases/{releaseId}``
+        """
+        return self._media(ops.DOWNLOAD_PURCHASED_RELEASE_ZIP, user_id=user_id, release_id=release_id)
+
+    def track(self, user_id: str, *, track_id: str) -> Media:
+        """Fetch a track that the user has bought.
+
+        Args:
+            user_id: Who bought it, in the partner's own numbering.
+            track_id: 7digital's id.
+
+        Raises:
+            NotAvailableError: The user hasn't bought it, or its licences have run out.
+
+        API: ``GET /users/{userId}/downloads/tracks/{trackId}``
+        """
+        return self._media(ops.DOWNLOAD_PURCHASED_TRACK, user_id=user_id, track_id=track_id)

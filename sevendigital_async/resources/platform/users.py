@@ -1,0 +1,41 @@
+"""Accounts of the partner's users."""
+
+from __future__ import annotations
+
+from ...models import User
+from ...operations.platform import users as ops
+from .. import checks
+from ..resource import Resource
+
+
+class Users(Resource):
+    """Methods of ``client.platform.users``."""
+
+    async def create(
+        self, *, email: str, password: str, country: str, first_name: str | None = None, last_name: str | None = None
+    ) -> User:
+        """Open an account for a user.
+
+        Args:
+            email: Where the user can be written to.
+            password: What the user will sign in with.
+            country: ISO 3166-1 alpha-2 code of where the user lives.
+            first_name: Given name.
+            last_name: Family name.
+
+        Raises:
+            AlreadyExistsError: There is an account with this address.
+
+        API: ``POST /users``
+        """
+        checks.non_empty("email", email)
+        checks.country_code("country", country)
+        return await self._one(
+            User,
+            ops.CREATE_USER,
+            email=email,
+            password=password,
+            country=country,
+            first_name=first_name,
+            last_name=last_name,
+        )

@@ -1,0 +1,37 @@
+"""From the shop's web addresses to the ids of what they show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..answers import Answer, invalid, unknown
+from ..calls import Call
+from ..catalogue import CATALOGUE
+from .lookup import DETAILS_AGE
+
+
+def by_url(noun: str, nouns: Mapping[str, Any], call: Call) -> Answer:
+    """Answer with the id of what a page of the shop shows.
+
+    Raises:
+        RefusalError: It is no web address (1002), or not that of such a page (2001).
+    """
+    try:
+        address = urlsplit(call.arguments["url"])
+    except ValueError:
+        raise invalid("url", "a web address") from None
+    if address.scheme not in {"http", "https"} or not address.netloc:
+        raise invalid("url", "a web address")
+    kind, _, id_ = address.path.strip("/").rpartition("/")
+    if kind != noun or id_ not in nouns:
+        raise unknown(noun)
+    return Answer(content={f"{noun}Id": id_}, max_age=DETAILS_AGE)
+
+
+HANDLERS = {
+    "classic.catalogue.artist_by_url": partial(by_url, "artist", CATALOGUE.artists),
+    "classic.catalogue.release_by_url": partial(by_url, "release", CATALOGUE.releases),
+}

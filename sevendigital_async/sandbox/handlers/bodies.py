@@ -1,0 +1,153 @@
+"""Checks what JSON bodies and forms hold, and writes down times."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, TypeVar
+
+from ..answers import ItemProblem, Problem, RefusalError, invalid, no_choice, out_of_range
+from ..calls import Call
+
+_Item = TypeVar("_Item")
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def stamp(moment: datetime) -> str:
+    """Write a time in UTC."""
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def text(call: Call, name: str, wire: str, *, most: int | None = None) -> str | None:
+    """Return an argument that must be text, of a certain length at the most; None if it was not sent.
+
+    Raises:
+        RefusalError: It is something else (1002), or longer (1003).
+    """
+    value = call.arguments.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise invalid(wire, "a text")
+    if most is not None and len(value) > most:
+        raise out_of_range(wire, f"a text of up to {most} characters")
+    return value
+
+
+def needed(call: Call, name: str, wire: str) -> str:
+    """Return a required argument that must be text.
+
+    Raises:
+        RefusalError: It is something else (1002).
+    """
+    value = text(call, name, wire)
+    assert value is not None, "required arguments are checked when they are read"
+    return value
+
+
+def word(call: Call, name: str, wire: str, choices: Collection[str]) -> str | None:
+    """Return an argument that must be one of a few words; None if it was not sent.
+
+    Raises:
+        RefusalError: It is no text (1002), or another word (1006).
+    """
+    value = text(call, name, wire)
+    if value is not None and value not in choices:
+        raise no_choice(wire, choices)
+    return value
+
+
+def listed(call: Call, name: str, wire: str) -> Sequence[Any]:
+    """Return an argument that must be a list with something in it.
+
+    Raises:
+        RefusalError: It is something else (1002), or empty (1003).
+    """
+    value = call.arguments[name]
+    if not isinstance(value, list):
+        raise invalid(wire, "a list")
+    if not value:
+        raise out_of_range(wire, "a list of one or more")
+    return value
+
+
+def country(call: Call) -> str | None:
+    """Return the country in capitals; None if none was sent.
+
+    Raises:
+        RefusalError: It is no country code (1002).
+    """
+    value = text(call, "country", "country")
+    if value is None:
+        return None
+    if not (len(value) == 2 and value.isascii() and value.isalpha()):  # noqa: PLR2004 - two letters
+        raise invalid("country", "a two-letter country code")
+    return value.upper()
+
+
+def day(call: Call, name: str, wire: str) -> date:
+    """Return a required argument that must be a day.
+
+    Raises:
+        RefusalError: It is none (1002).
+    """
+    value = needed(call, name, wire)
+    try:
+        return date.fromisoformat(_DAY.fullmatch(value)[0])  # type: ignore[index]
+    except (TypeError, ValueError):
+        raise invalid(wire, "a day such as 2026-05-28") from None
+
+
+def is_moment(value: Any) -> bool:
+    """Tell whether a value is a time with a zone, as ISO 8601 writes it."""
+    if not isinstance(value, str) or not _MOMENT.fullmatch(value):
+        return False
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
+
+
+def sound(items: Sequence[_Item], trouble: Callable[[_Item], tuple[int, str] | None]) -> Sequence[_Item]:
+    """Return a batch if all its items are sound.
+
+    Args:
+        items: The batch.
+        trouble: Finds the code and the message of what is wrong with an item, looked at in their order.
+
+    Raises:
+        RefusalError: Some are not (1008).
+    """
+    problems = tuple(
+        ItemProblem(index, *found) for index, item in enumerate(items) if (found := trouble(item)) is not None
+    )
+    if problems:
+        raise RefusalError(400, Problem(1008, f"{len(problems)} of {len(items)} items are invalid", problems))
+    return items
+
+
+def fields_trouble(
+    item: Any, checks: Mapping[str, Callable[[Any], bool]], required: Collection[str]
+) -> tuple[int, str] | None:
+    """Find what is wrong with an object of a batch: fields that are missing, unknown or of the wrong form."""
+    if not isinstance(item, dict):
+        return 1002, "A JSON object expected"
+    for name in required:
+        if name not in item:
+            return 1001, f"{name} is missing"
+    for name, value in item.items():
+        check = checks.get(name)
+        if check is None:
+            return 1002, f"{name} is no field of it"
+        if not check(value):
+            return 1002, f"{name} is invalid"
+    return None
+
+
+def is_text(value: Any) -> bool:
+    """Tell whether a value is text that is not blank."""
+    return isinstance(value, str) and bool(value.strip())

@@ -1,0 +1,97 @@
+"""A user's payment cards."""
+
+from __future__ import annotations
+
+from ..answers import Answer, Bare, Forms, Tree, invalid, unknown
+from ..calls import Call
+from ..state.cards import Card, Registration, brand_of
+from .purchases import buyer
+
+_FEWEST_DIGITS, _MOST_DIGITS = 12, 19
+
+
+def payment_cards(call: Call) -> Answer:
+    """List the user's cards."""
+    user = buyer(call)
+    default = call.state.cards.default_of(user)
+    trees = [_tree(card, is_default=card.id == default) for card in call.state.cards.of(user)]
+    elements = [{"id": tree["cardId"], **{name: tree[name] for name in tree if name != "cardId"}} for tree in trees]
+    return Answer(content=Forms(json={"cards": trees}, xml={"cards": {"card": elements}}))
+
+
+def select(call: Call) -> Answer:
+    """Charge purchases to a card from now on."""
+    if not call.state.cards.select(buyer(call), call.arguments["card_id"]):
+        raise unknown("card")
+    return Answer(content={})
+
+
+def delete(call: Call) -> Answer:
+    """Forget a card."""
+    if not call.state.cards.delete(buyer(call), call.arguments["card_id"]):
+        raise unknown("card")
+    return Answer(content={})
+
+
+def register(call: Call) -> Answer:
+    """Add a card, of which nothing is kept but what can be shown."""
+    number = call.arguments["card_number"].replace(" ", "")
+    brand = brand_of(number)
+    if brand is None or not _is_sound(number):
+        raise invalid("cardNumber", "the number of a card")
+    cvv = call.arguments["cvv"]
+    if not (cvv.isascii() and cvv.isdigit() and len(cvv) in {3, 4}):
+        raise invalid("cvv", "three or four digits")
+    card = Card(
+        id="",
+        last4=number[-4:],
+        brand=brand,
+        month=call.whole("expiry_month", 0, least=1, most=12),
+        year=call.whole("expiry_year", 0, least=2000, most=2199),
+    )
+    return _registered(call.state.cards.register(buyer(call), card, call.moment.date()))
+
+
+def registration(call: Call) -> Answer:
+    """Tell how a registration ended."""
+    found = call.state.cards.registration(buyer(call), call.arguments["id"])
+    if found is None:
+        raise unknown("card registration")
+    return _registered(found)
+
+
+HANDLERS = {
+    "classic.user.payment_cards": payment_cards,
+    "classic.user.select_payment_card": select,
+    "classic.user.delete_payment_card": delete,
+    "classic.user.register_payment_card": register,
+    "classic.user.card_registration": registration,
+}
+
+
+def _tree(card: Card, *, is_default: bool) -> Tree:
+    return {
+        "cardId": card.id,
+        "last4": card.last4,
+        "brand": card.brand,
+        "expiryMonth": card.month,
+        "expiryYear": card.year,
+        "isDefault": is_default,
+    }
+
+
+def _registered(found: Registration) -> Answer:
+    tree = {
+        "registrationId": found.id,
+        "status": "registered" if found.card_id else "failed",
+        "cardId": found.card_id,
+    }
+    return Answer(content=Forms(json=Bare(tree), xml={"cardRegistration": tree}))
+
+
+def _is_sound(number: str) -> bool:
+    """Tell whether a number's last digit fits the others (Luhn)."""
+    if not (number.isascii() and number.isdigit() and _FEWEST_DIGITS <= len(number) <= _MOST_DIGITS):
+        return False
+    doubled = [sum(divmod(2 * int(digit), 10)) for digit in number[-2::-2]]
+    return (sum(doubled) + sum(map(int, number[::-2]))) % 10 == 0

@@ -1,0 +1,60 @@
+"""What a request wants to buy, and for how much."""
+
+from __future__ import annotations
+
+import re
+
+from ...operations.operation import camel_case
+from ..answers import Problem, RefusalError, invalid, missing, out_of_range, unavailable, unknown
+from ..calls import Call
+from ..catalogue import CATALOGUE, Item
+from .lookup import find
+
+_AMOUNT = re.compile(r"(-?)(\d{1,7})(?:\.(\d+))?", re.ASCII)
+_DECIMALS = 2
+
+
+def wanted(call: Call) -> Item:
+    """Return the release that a request wants, or the track of it.
+
+    Raises:
+        RefusalError: The release is missing (1001), there is none of the kind (2001), or it is not out yet (2002).
+    """
+    if "release_id" not in call.arguments:
+        raise missing("releaseId")
+    release = find(call, "release", CATALOGUE.releases)
+    track = find(call, "track", CATALOGUE.tracks) if "track_id" in call.arguments else None
+    if track is not None and track.release is not release:
+        raise unknown("track")
+    if release.released > call.moment.date():
+        raise unavailable("release" if track is None else "track")
+    return Item(release, track)
+
+
+def pence(call: Call, name: str) -> int | None:
+    """Return an amount of money in hundredths; None if none was sent.
+
+    Raises:
+        RefusalError: It is no amount (1002), negative or of more than two decimals (1003).
+    """
+    text = call.arguments.get(name)
+    if text is None:
+        return None
+    found = _AMOUNT.fullmatch(text)
+    if found is None:
+        raise invalid(camel_case(name), "an amount such as 11.95")
+    sign, whole, decimals = found[1], found[2], (found[3] or "").rstrip("0")
+    if sign or len(decimals) > _DECIMALS:
+        raise out_of_range(camel_case(name), "zero or more, with two decimals at the most")
+    return 100 * int(whole) + int(decimals.ljust(_DECIMALS, "0"))
+
+
+def up_to_date(call: Call, actual: int) -> int:
+    """Return the price of a thing if it is the one that the user was shown.
+
+    Raises:
+        RefusalError: It is another one (3004).
+    """
+    if pence(call, "price") not in {None, actual}:
+        raise RefusalError(400, Problem(3004, "Price supplied is out of date"))
+    return actual

@@ -1,0 +1,77 @@
+"""Lists for which JSON has a plain list and XML an element of its own around each entry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from ..answers import Answer, Forms, Page, Tree, invalid
+from ..calls import Call
+from ..charts import PERIODS, Entry, chart, first_day
+from .lookup import SEARCH_AGE
+
+
+def paging(page: Page) -> dict[str, Any]:
+    """Return what a page says of itself."""
+    return {"page": page.number, "pageSize": page.size, "totalItems": page.total}
+
+
+def wrapped(page: Page, collection: str, entry: str, *, typed: bool = False) -> Answer:
+    """Answer with a page whose items XML wraps one by one.
+
+    Args:
+        page: The page.
+        collection: The element around the list.
+        entry: The element around each item.
+        typed: The list says what it is a list of.
+    """
+    about = {"type": page.noun} if typed else {}
+    xml = {collection: {**paging(page), **about, entry: [{page.noun: item} for item in page.items]}}
+    return Answer(content=Forms(json=page, xml=xml), max_age=SEARCH_AGE)
+
+
+def day(call: Call, name: str, default: date) -> date:
+    """Return an argument that is a day, as the classic API writes it.
+
+    Raises:
+        RefusalError: It is none (1002).
+    """
+    text = call.arguments.get(name)
+    if text is None:
+        return default
+    try:
+        return datetime.strptime(text, "%Y%m%d").date()  # noqa: DTZ007 - a day has no zone
+    except ValueError:
+        raise invalid("toDate" if name == "to_date" else "fromDate", "a day such as 20260528") from None
+
+
+def charted(call: Call, noun: str, things: Sequence[Any], tree: Callable[[Any], Tree], *, kind: str = "") -> Answer:
+    """Answer with a page of a chart.
+
+    Args:
+        call: The call, with a period and a last day.
+        noun: What the chart is of.
+        things: What to rank.
+        tree: Describes one of them.
+        kind: What the chart calls them, if not by the noun.
+    """
+    period = call.choice("period", PERIODS) or "week"
+    to_date = day(call, "to_date", call.moment.date() - timedelta(days=1))
+
+    def ranked(entry: Entry[Any]) -> Tree:
+        return {**tree(entry.thing), "position": entry.position, "change": entry.change.lower()}
+
+    entries = chart(things, to_date, period)
+    page = call.page_of(noun, entries, ranked)
+    items = [
+        {"position": entry.position, "change": entry.change, noun: tree(entry.thing)}
+        for entry in entries[(page.number - 1) * page.size : page.number * page.size]
+    ]
+    about = {"type": kind or noun, "fromDate": _midnight(first_day(to_date, period)), "toDate": _midnight(to_date)}
+    xml = {"chart": {**paging(page), **about, "chartItem": items}}
+    return Answer(content=Forms(json=page, xml=xml), max_age=SEARCH_AGE)
+
+
+def _midnight(day: date) -> str:
+    return f"{day.isoformat()}T00:00:00Z"

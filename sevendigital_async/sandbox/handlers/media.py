@@ -1,0 +1,131 @@
+"""Media delivery: what users have bought, and what partners may fetch of the whole catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from ..answers import Answer, invalid, missing, unavailable, unknown
+from ..calls import Call
+from ..catalogue import CATALOGUE, Track
+from ..recordings import DOWNLOAD_FORMAT, FORMATS, STREAM_FORMAT, Format, Media, archive, recording
+from ..state.lockers import Owned
+from .bodies import country
+from .lookup import find
+from .owners import licences, owner, sent_on, spend
+
+
+def download_track(call: Call) -> Answer:
+    """Send the user to a file of a track that the user has bought, and count the download."""
+    user, format_ = _user(call), _format(call, DOWNLOAD_FORMAT)
+    [track] = spend(call, user, _same_track(call))
+    return sent_on(call, recording(track, format_))
+
+
+def stream_track(call: Call) -> Answer:
+    """Send a track that the user has bought; that costs no download."""
+    user, format_ = _user(call), _format(call, STREAM_FORMAT)
+    [owned] = licences(call, user, _same_track(call))
+    return Answer(content=recording(owned.track, format_, attachment=False))
+
+
+def download_release(call: Call) -> Answer:
+    """Send the user to an archive of what the user has bought of a release, and count a download of each track."""
+    user, format_, release_id = _user(call), _format(call, DOWNLOAD_FORMAT), _number(call, "release_id", "releaseId")
+    tracks = spend(call, user, lambda owned: owned.track.release.id == release_id)
+    return sent_on(call, release_archive(tracks, format_))
+
+
+def download_purchase(call: Call) -> Answer:
+    """Send the user to an archive of what the user has bought in one go, and count a download of each track."""
+    user, purchase_id = _user(call), _number(call, "purchase_id", "purchaseId")
+    tracks = spend(call, user, lambda owned: owned.purchase_id == purchase_id)
+    return sent_on(call, purchase_archive(call, tracks))
+
+
+def stream(call: Call) -> Answer:
+    """Send any track, to listen to."""
+    _user(call)
+    track, format_ = find(call, "track", CATALOGUE.tracks), _format(call, STREAM_FORMAT)
+    if call.arguments.get("release_id", track.release.id) != track.release.id:
+        raise unknown("track")
+    return Answer(content=recording(track, format_, attachment=False))
+
+
+def download(call: Call) -> Answer:
+    """Send any track, to keep."""
+    country(call)
+    return Answer(content=recording(find(call, "track", CATALOGUE.tracks), _format(call, DOWNLOAD_FORMAT)))
+
+
+def platform_track(call: Call) -> Answer:
+    """As :func:`download_track`, for a user that the address names."""
+    track_id = _number(call, "track_id", "trackId")
+    [track] = spend(call, owner(call), lambda owned: owned.track.id == track_id)
+    return sent_on(call, recording(track, DOWNLOAD_FORMAT))
+
+
+def platform_release(call: Call) -> Answer:
+    """As :func:`download_release`, for a user that the address names."""
+    release_id = _number(call, "release_id", "releaseId")
+    tracks = spend(call, owner(call), lambda owned: owned.track.release.id == release_id)
+    return sent_on(call, release_archive(tracks, DOWNLOAD_FORMAT))
+
+
+def platform_purchase(call: Call) -> Answer:
+    """As :func:`download_purchase`, for a user that the address names."""
+    tracks = spend(call, owner(call), lambda owned: owned.purchase_id == call.arguments["purchase_id"])
+    return sent_on(call, purchase_archive(call, tracks))
+
+
+HANDLERS: Mapping[str, Callable[[Call], Answer]] = {
+    "media.download_track": download_track,
+    "media.stream_track": stream_track,
+    "media.download_release": download_release,
+    "media.download_purchase": download_purchase,
+    "media.stream": stream,
+    "media.download": download,
+    "platform.downloads.track": platform_track,
+    "platform.downloads.release": platform_release,
+    "platform.downloads.purchase": platform_purchase,
+}
+
+
+def release_archive(tracks: list[Track], format_: Format) -> Media:
+    """Return tracks of one release in an archive that is called after it."""
+    release = tracks[0].release
+    return archive(f"{release.artist.name} - {release.title}", tracks, format_)
+
+
+def purchase_archive(call: Call, tracks: list[Track]) -> Media:
+    """Return tracks in an archive that is called after the day."""
+    return archive(f"7digital_Downloads_{call.moment:%d-%m-%Y}", tracks, DOWNLOAD_FORMAT)
+
+
+def _user(call: Call) -> str:
+    country(call)
+    if "user_id" in call.arguments:
+        return owner(call)
+    if call.user is None:
+        raise missing("userId")
+    return call.user
+
+
+def _format(call: Call, usual: Format) -> Format:
+    format_id = call.arguments.get("format_id", usual.id)
+    if not format_id.isascii() or not format_id.isdigit():
+        raise invalid("formatId", "a number")
+    if format_id not in FORMATS:
+        raise unavailable("format")
+    return FORMATS[format_id]
+
+
+def _number(call: Call, name: str, wire: str) -> str:
+    value: str = call.arguments[name]
+    if not (value.isascii() and value.isdigit()):
+        raise invalid(wire, "a number")
+    return value
+
+
+def _same_track(call: Call) -> Callable[[Owned], bool]:
+    track_id, release_id = _number(call, "track_id", "trackId"), _number(call, "release_id", "releaseId")
+    return lambda owned: (owned.track.id, owned.track.release.id) == (track_id, release_id)

@@ -1,0 +1,29 @@
+"""The OAuth flow; the user's part of it is a page."""
+
+from __future__ import annotations
+
+from ..answers import Answer, RefusalError, Token
+from ..calls import Call
+from .bodies import country
+
+
+def request_token(call: Call) -> Answer:
+    """Hand out a token for a user to authorise."""
+    country(call)
+    pair = call.state.tokens.request(call.arguments.get("client_identifier", ""))
+    return Answer(content=Token("oauth_request_token", pair.token, pair.secret))
+
+
+def access_token(call: Call) -> Answer:
+    """Exchange an authorised request token, the one that signed."""
+    country(call)
+    requested = None if call.user is None else call.state.tokens.requested(call.user)
+    if requested is None:
+        raise RefusalError(401, "OAuth authentication error: Request token refused")
+    if requested.user is None:
+        raise RefusalError(401, "OAuth authentication error: Request token is not authorised")
+    pair = call.state.tokens.exchange(requested, requested.user)
+    return Answer(content=Token("oauth_access_token", pair.token, pair.secret))
+
+
+HANDLERS = {"oauth.request_token": request_token, "oauth.access_token": access_token}

@@ -1,0 +1,56 @@
+"""Devices that may play without a connection."""
+
+from __future__ import annotations
+
+from ..answers import Answer, Bare, Tree, out_of_range, unknown
+from ..calls import Call
+from ..state.devices import MOST_DEVICES, Device
+from .bodies import needed, stamp, text, word
+from .owners import owner
+
+PLATFORMS = ("ios", "android", "web", "windows", "macos")
+
+
+def authorise(call: Call) -> Answer:
+    """Let a device in, if the user has not too many."""
+    user, device_id = owner(call), needed(call, "device_id", "deviceId")
+    wanted = Device(
+        id=device_id,
+        name=text(call, "device_name", "deviceName") or device_id,
+        platform=word(call, "platform", "platform", PLATFORMS) or "web",
+        authorised_at=call.moment,
+    )
+    device = call.state.devices.authorise(user, wanted)
+    if device is None:
+        raise out_of_range("deviceId", f"one of the user's {MOST_DEVICES} devices")
+    return Answer(content=Bare(_tree(device)))
+
+
+def status(call: Call) -> Answer:
+    """Answer with one device."""
+    device = call.state.devices.find(owner(call), call.arguments["device_id"])
+    if device is None:
+        raise unknown("device")
+    return Answer(content=Bare(_tree(device)))
+
+
+def list_(call: Call) -> Answer:
+    """List the user's devices."""
+    return Answer(content=Bare({"devices": [_tree(device) for device in call.state.devices.of(owner(call))]}))
+
+
+HANDLERS = {
+    "platform.offline_devices.authorise": authorise,
+    "platform.offline_devices.status": status,
+    "platform.offline_devices.list": list_,
+}
+
+
+def _tree(device: Device) -> Tree:
+    return {
+        "deviceId": device.id,
+        "deviceName": device.name,
+        "platform": device.platform,
+        "status": "authorised",
+        "authorisedAt": stamp(device.authorised_at),
+    }

@@ -1,0 +1,71 @@
+"""On whose behalf a request comes, and what that user has a licence for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..answers import Answer, Problem, RefusalError
+from ..calls import Call
+from ..catalogue import Track
+from ..cdn import address
+from ..recordings import Media
+from ..state.lockers import Owned
+
+
+def signer(call: Call) -> str:
+    """Return the user whose token signed the request.
+
+    Raises:
+        RefusalError: There is none, and nothing else in the request names a user.
+    """
+    if call.user is None:
+        raise RefusalError(401, "OAuth authentication error: Not authorised - no user credentials provided")
+    return call.user
+
+
+def owner(call: Call) -> str:
+    """Return the user whom the request names.
+
+    Raises:
+        RefusalError: It is signed with another user's token.
+    """
+    user: str = call.arguments["user_id"]
+    if call.user not in {None, user}:
+        raise RefusalError(403, "OAuth authentication error: Access to resource denied")
+    return user
+
+
+def licences(call: Call, user: str, fits: Callable[[Owned], bool]) -> list[Owned]:
+    """Return what ``fits`` of all that a user owns; of a track bought twice, the copy with more downloads left.
+
+    Raises:
+        RefusalError: There is nothing (2002).
+    """
+    found: dict[str, Owned] = {}
+    for owned in call.state.lockers.of(user):
+        if fits(owned):
+            other = found.get(owned.track.id)
+            found[owned.track.id] = owned if other is None or owned.remaining > other.remaining else other
+    if not found:
+        raise RefusalError(404, Problem(2002, "No licences found for the download request"))
+    return list(found.values())
+
+
+def spend(call: Call, user: str, fits: Callable[[Owned], bool]) -> list[Track]:
+    """Return the tracks of what ``fits``, and count one download of each.
+
+    Raises:
+        RefusalError: There is nothing, or one of them has no downloads left (2002).
+    """
+    found = licences(call, user, fits)
+    if any(owned.remaining < 1 for owned in found):
+        raise RefusalError(404, Problem(2002, "No licences available for download request"))
+    for owned in found:
+        owned.remaining -= 1
+    return [owned.track for owned in found]
+
+
+def sent_on(call: Call, media: Media) -> Answer:
+    """Send the client to where the media lie."""
+    ticket = call.state.deliveries.issue(media, call.now)
+    return Answer(status=302, headers={"Location": address(call.origin, ticket)})

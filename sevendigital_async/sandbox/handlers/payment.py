@@ -1,0 +1,38 @@
+"""Ways to pay."""
+
+from __future__ import annotations
+
+from ..answers import Answer, Bare, Forms, unknown
+from ..calls import Call
+from ..state.cards import CARD_TYPES
+from ..state.vouchers import VOUCHERS
+from ..trees import price_tree
+from .lookup import DETAILS_AGE
+
+
+def card_types(_: Call) -> Answer:
+    """List the kinds of card that are accepted."""
+    elements = [{"id": name, "#text": name} for name in CARD_TYPES]
+    json = {"cardTypes": list(CARD_TYPES)}
+    return Answer(content=Forms(json=json, xml={"cardTypes": {"cardType": elements}}), max_age=DETAILS_AGE)
+
+
+def voucher(call: Call) -> Answer:
+    """Tell what a voucher is worth; per cent are written as an amount, too."""
+    found = VOUCHERS.get(call.arguments["voucher_code"].upper())
+    if found is None:
+        raise unknown("voucher")
+    value = price_tree(found.value, found.currency)
+    if found.type == "percentage":
+        value = {**value, "amount": found.value, "formattedPrice": f"{found.value}%"}
+    tree = {
+        "code": found.code,
+        "value": value,
+        "type": found.type,
+        "expiresAt": f"{found.expires:%Y-%m-%dT%H:%M:%SZ}",
+        "redeemed": call.state.vouchers.is_redeemed(found),
+    }
+    return Answer(content=Forms(json=Bare(tree), xml={"voucher": tree}))
+
+
+HANDLERS = {"classic.payment.card_types": card_types, "classic.payment.voucher": voucher}

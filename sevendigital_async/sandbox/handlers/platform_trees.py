@@ -1,0 +1,29 @@
+"""The shop's artists, releases and tracks as the streaming platform tells of them: whole, and without prices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .. import trees
+from ..answers import Tree
+from ..catalogue import HOME_CURRENCY, Release, Track
+
+_LEFT_OUT = "price"
+
+
+def release_tree(release: Release) -> Tree:
+    """Describe a release."""
+    tree = trees.release_tree(release, HOME_CURRENCY)
+    return _stated({**tree, "artist": trees.artist_tree(release.artist)})
+
+
+def track_tree(track: Track) -> Tree:
+    """Describe a track."""
+    tree = trees.track_tree(track, HOME_CURRENCY)
+    artist, release = trees.artist_tree(track.release.artist), release_tree(track.release)
+    return _stated({**tree, "artist": artist, "release": release})
+
+
+def _stated(tree: Mapping[str, Any]) -> Tree:
+    return {name: value for name, value in tree.items() if value is not None and name != _LEFT_OUT}

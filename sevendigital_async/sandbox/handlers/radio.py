@@ -1,0 +1,113 @@
+"""Interactive radio."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..answers import Answer, Bare, Problem, RefusalError, invalid, unknown
+from ..calls import Call
+from ..catalogue import CATALOGUE
+from ..cdn import manifest_address
+from ..recordings import STREAM_FORMAT, recording
+from ..state.radio import SKIPS, Session
+from .bodies import country, fields_trouble, is_moment, is_text, listed, needed, sound, stamp, word
+from .platform_trees import track_tree
+
+DEFAULT_RULESET = "dmca"
+EVENTS = ("start", "complete", "skip", "pause", "resume")
+
+_EVENT_FIELDS = {
+    "trackId": is_text,
+    "eventType": lambda value: value in EVENTS,
+    "timestamp": is_moment,
+    "durationPlayed": lambda value: type(value) is int and value >= 0,
+}
+_REQUIRED = ("trackId", "eventType", "timestamp")
+
+
+def create_session(call: Call) -> Answer:
+    """Begin a session that plays what is on some playlists, one after the other."""
+    user, ruleset = needed(call, "user_id", "userId"), word(call, "ruleset", "ruleset", tuple(SKIPS))
+    country(call)
+    session = call.state.radio.begin(
+        user=user, ruleset=ruleset or DEFAULT_RULESET, track_ids=_track_ids(call), now=call.moment
+    )
+    tree = {
+        "sessionId": session.id,
+        "userId": session.user,
+        "ruleset": session.ruleset,
+        "skipsRemaining": session.skips_remaining,
+        "createdAt": stamp(session.created_at),
+    }
+    return Answer(status=201, content=Bare(tree))
+
+
+def delete_session(call: Call) -> Answer:
+    """End a session."""
+    call.state.radio.end(_session(call).id)
+    return Answer(status=204)
+
+
+def next_track(call: Call) -> Answer:
+    """Name the next track, and say whether it may be skipped."""
+    session = _session(call)
+    track = CATALOGUE.tracks[session.advance()]
+    ticket = call.state.deliveries.issue(recording(track, STREAM_FORMAT, attachment=False), call.now)
+    tree = {
+        "track": track_tree(track),
+        "streamUrl": manifest_address(call.origin, ticket),
+        "skipAllowed": session.skips_remaining > 0,
+    }
+    return Answer(content=Bare(tree))
+
+
+def post_events(call: Call) -> Answer:
+    """Take what the listener did: all of it, or nothing if the listener may not skip so often."""
+    session = _session(call)
+    skips_left = session.skips_remaining
+
+    def trouble(event: Any) -> tuple[int, str] | None:
+        nonlocal skips_left
+        found = fields_trouble(event, _EVENT_FIELDS, _REQUIRED)
+        if found is not None:
+            return found
+        if event["trackId"] not in session.track_ids:
+            return 2001, "The session does not play that track"
+        if event["eventType"] == "skip":
+            skips_left -= 1
+            return (2002, "No skips are left") if skips_left < 0 else None
+        return None
+
+    sound(listed(call, "events", "events"), trouble)
+    session.skips_remaining = skips_left
+    return Answer(status=202)
+
+
+HANDLERS = {
+    "platform.radio.create_session": create_session,
+    "platform.radio.delete_session": delete_session,
+    "platform.radio.next_track": next_track,
+    "platform.radio.post_events": post_events,
+}
+
+
+def _session(call: Call) -> Session:
+    session = call.state.radio.find(call.arguments["session_id"].lower())
+    if session is None:
+        raise unknown("session")
+    return session
+
+
+def _track_ids(call: Call) -> list[str]:
+    track_ids: list[str] = []
+    for playlist_id in listed(call, "playlist_ids", "playlistIds"):
+        if not isinstance(playlist_id, str):
+            raise invalid("playlistIds", "a list of texts")
+        playlist = call.state.playlists.find(playlist_id)
+        if playlist is None:
+            raise unknown("playlist")
+        track_ids += [entry.track["trackId"] for entry in playlist.entries]
+    playable = [track_id for track_id in track_ids if track_id in CATALOGUE.tracks]
+    if not playable:
+        raise RefusalError(404, Problem(2002, "Nothing on these playlists can be played"))
+    return playable

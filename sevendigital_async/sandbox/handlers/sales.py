@@ -1,0 +1,91 @@
+"""Sales of the partner, their refunds, and the locker they fill."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from ..answers import Answer, Problem, RefusalError, missing, no_choice, unknown
+from ..calls import DEFAULT_PAGE_SIZE, LARGEST_PAGE_SIZE, Call
+from ..catalogue import CATALOGUE, TERRITORIES, Item
+from ..sale_trees import purchase_forms
+from ..state.purchases import Purchase
+from ..state.refunds import books_closed
+from .bodies import needed, text
+from .goods import pence
+from .lookup import find
+from .owners import owner
+from .platform_trees import release_tree, track_tree
+
+
+def locker(call: Call) -> Answer:
+    """List what a user owns: a page of releases, and of each the tracks that are the user's."""
+    owned = call.state.lockers.of(owner(call))
+    releases = list({each.track.release.id: each.track.release for each in owned}.values())
+    number = call.whole("page", 1, least=1)
+    size = call.whole("page_size", DEFAULT_PAGE_SIZE, least=1, most=LARGEST_PAGE_SIZE)
+    cut = releases[(number - 1) * size : number * size]
+    tracks = {each.track.id: each.track for each in owned if each.track.release in cut}
+    tree = {
+        "page": number,
+        "pageSize": size,
+        "totalItems": len(releases),
+        "releases": list(map(release_tree, cut)),
+        "tracks": list(map(track_tree, tracks.values())),
+    }
+    return Answer(content=tree)
+
+
+def credit_item(call: Call) -> Answer:
+    """Record a sale of the partner's and put what was sold into the user's locker; sent twice, it is sold twice."""
+    user, item = owner(call), _item(call)
+    currency = call.arguments["currency"].upper()
+    if currency not in TERRITORIES.values():
+        raise no_choice("currency", sorted(set(TERRITORIES.values())))
+    line = call.state.baskets.line(item, pence(call, "price") or 0)
+    purchase = call.state.sell(user, [line], currency=currency, moment=call.moment, source=call.operation.name)
+    owned = [each for each in call.state.lockers.of(user) if each.purchase_id == purchase.id]
+    return Answer(content=purchase_forms(purchase, owned, call.origin))
+
+
+def refund(noun: str, call: Call) -> Answer:
+    """Take a purchase out of the sales report and out of the locker.
+
+    Raises:
+        RefusalError: The user made no such purchase (2001), it was refunded before (3017), or reported already (2002).
+    """
+    user, purchase_id = needed(call, "user_id", "userId"), needed(call, "purchase_id", "purchaseId")
+    reason = text(call, "reason", "reason")
+    purchase = call.state.purchases.find(purchase_id)
+    if purchase is None or purchase.user != user or not _is_of(noun, purchase):
+        raise unknown("purchase")
+    if purchase.id in call.state.refunds:
+        raise RefusalError(400, Problem(3017, "The purchase was refunded before"))
+    if books_closed(purchase.moment, call.moment):
+        raise RefusalError(400, Problem(2002, "The month of the purchase has been reported"))
+    call.state.refunds.record(purchase.id, reason)
+    call.state.lockers.remove(user, lambda owned: owned.purchase_id == purchase.id)
+    return Answer(content={"purchaseId": purchase.id})
+
+
+HANDLERS: Mapping[str, Callable[[Call], Answer]] = {
+    "platform.sales.locker": locker,
+    "platform.sales.credit_item": credit_item,
+    "platform.sales.refund_release": partial(refund, "release"),
+    "platform.sales.refund_track": partial(refund, "track"),
+}
+
+
+def _is_of(noun: str, purchase: Purchase) -> bool:
+    return any((line.item.track is None) == (noun == "release") for line in purchase.lines)
+
+
+def _item(call: Call) -> Item:
+    if "track_id" in call.arguments:
+        track = find(call, "track", CATALOGUE.tracks)
+        if call.arguments.get("release_id", track.release.id) != track.release.id:
+            raise unknown("track")
+        return Item(release=track.release, track=track)
+    if "release_id" not in call.arguments:
+        raise missing("releaseId")
+    return Item(release=find(call, "release", CATALOGUE.releases), track=None)

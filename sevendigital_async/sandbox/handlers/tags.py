@@ -1,0 +1,38 @@
+"""Tags."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..answers import Answer, Forms, Problem, RefusalError
+from ..calls import Call
+from ..tags import COUNTS, TAGS, Tag, tag_element, tag_tree
+from .listings import paging
+from .lookup import DETAILS_AGE
+
+
+def tag_list(call: Call, tags: Sequence[Tag]) -> Answer:
+    """Answer with a page of tags."""
+    page, elements = call.page_of("tag", tags, tag_tree), call.page_of("tag", tags, tag_element)
+    xml = {"tags": {**paging(page), "tag": list(elements.items)}}
+    return Answer(content=Forms(json=page, xml=xml), max_age=DETAILS_AGE)
+
+
+def wanted_tags(call: Call) -> list[str]:
+    """Return the ids of the tags that were asked for.
+
+    Raises:
+        RefusalError: There is none of them (2001).
+    """
+    wanted = [tag.strip().lower() for tag in call.arguments["tags"].split(",") if tag.strip()]
+    if TAGS.keys().isdisjoint(wanted):
+        raise RefusalError(404, Problem(2001, "None of the provided tag(s) exist."))
+    return wanted
+
+
+def all_tags(call: Call) -> Answer:
+    """List all tags, the most used first."""
+    return tag_list(call, sorted(TAGS.values(), key=lambda tag: -COUNTS[tag.id]))
+
+
+HANDLERS = {"classic.tags.all": all_tags}

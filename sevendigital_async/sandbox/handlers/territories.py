@@ -1,0 +1,62 @@
+"""Countries, where addresses are, and texts in the languages of those countries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+
+from ..answers import Answer, Bare, Forms, Tree, invalid, unknown
+from ..calls import Call
+from ..catalogue import COUNTRIES, TERRITORIES
+from .lookup import DETAILS_AGE
+
+_TEXTS: Mapping[str, Mapping[str, str]] = {
+    "en": {"basket.add": "Add to basket", "basket.checkout": "Checkout", "release.album": "Album"},
+    "de": {"basket.add": "In den Warenkorb", "basket.checkout": "Zur Kasse", "release.album": "Album"},
+    "fr": {"basket.add": "Ajouter au panier", "basket.checkout": "Commander", "release.album": "Album"},
+    "es": {"basket.add": "Añadir a la cesta", "basket.checkout": "Finalizar compra", "release.album": "Álbum"},
+}
+
+
+def countries(_: Call) -> Answer:
+    """List the territories with a store of their own."""
+    trees = [_tree(code) for code in COUNTRIES]
+    elements = [_element(code) for code in COUNTRIES]
+    return Answer(
+        content=Forms(json={"countries": trees}, xml={"countries": {"country": elements}}), max_age=DETAILS_AGE
+    )
+
+
+def resolve(call: Call) -> Answer:
+    """Tell in which country an address is; private ones are at home."""
+    try:
+        address = ip_address(call.arguments["ip"].strip())
+    except ValueError:
+        raise invalid("ip", "an IPv4 or IPv6 address") from None
+    codes = list(COUNTRIES)
+    code = codes[int(address) % len(codes)] if address.is_global else codes[0]
+    return Answer(content=Forms(json=Bare(_tree(code)), xml={"country": _element(code)}), max_age=DETAILS_AGE)
+
+
+def translations(call: Call) -> Answer:
+    """Answer with the shop's texts in a language."""
+    locale = call.arguments["locale"]
+    texts = _TEXTS.get(locale.replace("_", "-").partition("-")[0].lower())
+    if texts is None:
+        raise unknown("locale")
+    return Answer(content={"locale": locale, "translations": texts}, max_age=DETAILS_AGE)
+
+
+HANDLERS = {
+    "classic.territories.countries": countries,
+    "classic.ip_lookup.country": resolve,
+    "classic.translations.bundle": translations,
+}
+
+
+def _tree(code: str) -> Tree:
+    return {"countryCode": code, "name": COUNTRIES[code], "currency": TERRITORIES[code]}
+
+
+def _element(code: str) -> Tree:
+    return {"@code": code, "name": COUNTRIES[code], "currency": TERRITORIES[code]}

@@ -1,0 +1,55 @@
+"""How media delivery tells errors: by sending the user's browser to a page that shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlencode, urlsplit
+
+from ..operations import Operation
+from .answers import Answer, Problem
+
+ERROR_PAGE = "/error"
+"""The page for those who name none of their own."""
+
+_ERROR_URL = "errorurl"
+_WITHOUT_URL = frozenset(
+    {"media.download_track", "media.stream_track", "media.download_release", "media.download_purchase"}
+)
+"""Operations that redirect to the standard page; the others then answer with a status."""
+
+
+def redirects(operation: Operation) -> bool:
+    """Tell whether an operation takes the address of an error page."""
+    return any(
+        argument.wire.lower() == _ERROR_URL for binding in operation.bindings.values() for argument in binding.arguments
+    )
+
+
+def told_by_redirect(answer: Answer, operation: Operation, query: Mapping[str, str], origin: str) -> Answer:
+    """Turn an error answer into a redirect where the operation does that.
+
+    Args:
+        answer: The error.
+        operation: What was asked for.
+        query: What came with it, names in lower case.
+        origin: Where the sandbox is.
+    """
+    problem = answer.content
+    if not isinstance(problem, Problem) or not redirects(operation):
+        return answer
+    page = _page(query.get(_ERROR_URL, ""))
+    if page is None:
+        if operation.name not in _WITHOUT_URL:
+            return answer
+        page = origin + ERROR_PAGE
+    told = urlencode({"errorCode": problem.code, "errorMsg": problem.message})
+    return Answer(status=302, headers={"Location": f"{page}{'&' if '?' in page else '?'}{told}"})
+
+
+def _page(text: str) -> str | None:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return None
+    fits = parts.scheme in {"http", "https"} and parts.hostname and text.isprintable() and " " not in text
+    return text.partition("#")[0] if fits else None

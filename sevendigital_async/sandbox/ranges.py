@@ -1,0 +1,68 @@
+"""Delivers media whole or in part (RFC 9110: Range and If-Range)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from email.utils import format_datetime
+from urllib.parse import quote
+
+from attrs import frozen
+
+from .recordings import Media
+
+_RANGE = re.compile(r"\s*bytes\s*=\s*(\d{0,15})\s*-\s*(\d{0,15})\s*", re.IGNORECASE | re.ASCII)
+
+
+@frozen
+class Delivery:
+    """An answer that carries media."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def deliver(media: Media, asked: str | None, condition: str | None) -> Delivery:
+    """Cut out of ``media`` what was asked for.
+
+    Args:
+        media: The file.
+        asked: The ``Range`` header; several ranges at once are answered with the whole file.
+        condition: The ``If-Range`` header.
+
+    Returns:
+        200 with the whole file, 206 with a part, or 416 if there is no such part.
+    """
+    body = media.make()
+    headers = {
+        "Content-Type": media.content_type,
+        "Content-Disposition": _disposition(media),
+        "ETag": f'"{hashlib.sha256(body).hexdigest()[:24]}"',
+        "Last-Modified": format_datetime(media.modified, usegmt=True),
+        "Accept-Ranges": "bytes",
+    }
+    found = _RANGE.fullmatch(asked or "")
+    unchanged = condition is None or condition.strip() in {headers["ETag"], headers["Last-Modified"]}
+    if found is None or not any(found.groups()) or not unchanged:
+        return Delivery(200, headers, body)
+    first, last = _bounds(found[1], found[2], len(body))
+    if found[1] and found[2] and int(found[1]) > int(found[2]):
+        return Delivery(200, headers, body)
+    if first > last:
+        return Delivery(416, {"Accept-Ranges": "bytes", "Content-Range": f"bytes */{len(body)}"}, b"")
+    headers["Content-Range"] = f"bytes {first}-{last}/{len(body)}"
+    return Delivery(206, headers, body[first : last + 1])
+
+
+def _bounds(first: str, last: str, size: int) -> tuple[int, int]:
+    end = size - 1
+    if not first:
+        return (max(0, size - int(last)), end)
+    return int(first), min(int(last), end) if last else end
+
+
+def _disposition(media: Media) -> str:
+    kind = "attachment" if media.attachment else "inline"
+    plain = media.filename.encode("ascii", "replace").decode().replace('"', "'")
+    return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(media.filename, safe='')}"

@@ -1,0 +1,93 @@
+"""What calls leave behind: a file per noun, and one `State` for each sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from ...config import UserToken
+from .baskets import Baskets, Line
+from .cards import Cards
+from .devices import Devices
+from .lockers import Lockers
+from .media import Deliveries
+from .playlists import Playlists
+from .purchases import Purchase, Purchases
+from .radio import RadioSessions
+from .refunds import Refunds
+from .subscriptions import Subscriptions
+from .tokens import Tokens
+from .users import Users
+from .vouchers import Vouchers
+
+
+class State:
+    """All that a sandbox remembers of calls other than play logs.
+
+    Args:
+        token_for: Knows the token of every user.
+        tokens: Those that the OAuth flow hands out.
+    """
+
+    def __init__(self, token_for: Callable[[str], UserToken], tokens: Tokens) -> None:
+        self.token_for = token_for
+        self.tokens = tokens
+        self.baskets = Baskets()
+        self.purchases = Purchases()
+        self.lockers = Lockers()
+        self.users = Users()
+        self.cards = Cards()
+        self.vouchers = Vouchers()
+        self.subscriptions = Subscriptions()
+        self.refunds = Refunds()
+        self.playlists = Playlists()
+        self.radio = RadioSessions()
+        self.devices = Devices()
+        self.deliveries = Deliveries()
+
+    def sell(
+        self,
+        user: str,
+        lines: Sequence[Line],
+        *,
+        currency: str,
+        moment: datetime,
+        source: str,
+        transaction_id: str | None = None,
+    ) -> Purchase:
+        """Record a purchase and put what was bought into the user's locker; asked twice, it is bought twice.
+
+        Args:
+            user: Who buys.
+            lines: What, and for how much.
+            currency: What is paid with.
+            moment: When.
+            source: The name of the operation.
+            transaction_id: The partner's own number for the sale.
+        """
+        purchase = self.purchases.record(
+            user, lines, currency=currency, moment=moment, source=source, transaction_id=transaction_id
+        )
+        self.lockers.fill(purchase)
+        return purchase
+
+    def tree(self) -> dict[str, Any]:
+        """Return everything as plain values, fit for JSON."""
+        return {
+            "baskets": self.baskets.tree(),
+            "purchases": self.purchases.tree(),
+            "lockers": self.lockers.tree(),
+            "users": self.users.tree(),
+            "cards": self.cards.tree(),
+            "vouchers": self.vouchers.tree(),
+            "subscriptions": self.subscriptions.tree(),
+            "refunds": self.refunds.tree(),
+            "playlists": self.playlists.tree(),
+            "radioSessions": self.radio.tree(),
+            "devices": self.devices.tree(),
+            "media": self.deliveries.tree(),
+        }
+
+
+__all__ = ["State"]

@@ -1,0 +1,50 @@
+"""Devices on which a user may play without a connection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from attrs import Factory, define, evolve, frozen
+
+MOST_DEVICES = 3
+"""How many a user may have."""
+
+
+@frozen(kw_only=True)
+class Device:
+    """A device that was authorised."""
+
+    id: str
+    name: str
+    platform: str
+    authorised_at: datetime
+
+
+@define
+class Devices:
+    """The devices of each user, by id, in the order of their authorisation."""
+
+    _devices: dict[str, dict[str, Device]] = Factory(dict)
+
+    def authorise(self, user: str, device: Device) -> Device | None:
+        """Let a device in; None if the user has too many others. A known one keeps the time it came at."""
+        mine = self._devices.setdefault(user, {})
+        known = mine.get(device.id)
+        if known is None and len(mine) >= MOST_DEVICES:
+            return None
+        mine[device.id] = evolve(device, authorised_at=known.authorised_at) if known else device
+        return mine[device.id]
+
+    def find(self, user: str, device_id: str) -> Device | None:
+        """Return one of the user's devices."""
+        return self._devices.get(user, {}).get(device_id)
+
+    def of(self, user: str) -> Sequence[Device]:
+        """Return the user's devices."""
+        return list(self._devices.get(user, {}).values())
+
+    def tree(self) -> dict[str, Any]:
+        """Tell which devices each user has."""
+        return {user: list(mine) for user, mine in self._devices.items()}

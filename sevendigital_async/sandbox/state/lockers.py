@@ -1,0 +1,78 @@
+"""Lockers: the tracks that users own, purchase by purchase."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from attrs import define
+
+from ..catalogue import CATALOGUE, Track
+from .purchases import Purchase
+
+DOWNLOADS = 10
+"""How often a track can be fetched."""
+
+
+@define(kw_only=True)
+class Owned:
+    """A track that a user owns.
+
+    Attributes:
+        track: The track.
+        purchase_id: What it came with.
+        moment: When that was.
+        complete: The whole release was bought.
+        remaining: How often it can still be fetched.
+    """
+
+    track: Track
+    purchase_id: str
+    moment: datetime
+    complete: bool
+    remaining: int = DOWNLOADS
+
+
+class Lockers:
+    """What every user owns. A track that was bought twice is there twice."""
+
+    def __init__(self) -> None:
+        self._lockers: dict[str, list[Owned]] = {}
+
+    def fill(self, purchase: Purchase) -> None:
+        """Put what was bought into the buyer's locker."""
+        locker = self._lockers.setdefault(purchase.user, [])
+        for line in purchase.lines:
+            track = line.item.track
+            complete = track is None
+            tracks = CATALOGUE.tracks_of(line.item.release) if track is None else [track]
+            locker.extend(
+                Owned(track=each, purchase_id=purchase.id, moment=purchase.moment, complete=complete) for each in tracks
+            )
+
+    def of(self, user: str) -> list[Owned]:
+        """Return what a user owns, in the order in which it was bought."""
+        return list(self._lockers.get(user, ()))
+
+    def remove(self, user: str, fits: Callable[[Owned], bool]) -> int:
+        """Take out what ``fits``, as after a refund, and return how many tracks that were."""
+        locker = self._lockers.get(user, [])
+        kept = [owned for owned in locker if not fits(owned)]
+        self._lockers[user] = kept
+        return len(locker) - len(kept)
+
+    def tree(self) -> dict[str, Any]:
+        """Return all lockers as plain values, by user."""
+        return {
+            user: [
+                {
+                    "trackId": owned.track.id,
+                    "releaseId": owned.track.release.id,
+                    "purchaseId": owned.purchase_id,
+                    "remainingDownloads": owned.remaining,
+                }
+                for owned in locker
+            ]
+            for user, locker in self._lockers.items()
+        }

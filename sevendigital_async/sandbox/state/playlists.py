@@ -1,0 +1,91 @@
+"""Playlists of the partner and of its users."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from attrs import Factory, define, evolve, frozen
+
+_FIRST_ID = 789_001
+
+
+@frozen
+class Entry:
+    """One place of a playlist.
+
+    Attributes:
+        position: Its place, from 1.
+        added_at: When it was put there.
+        track: What the partner said about the track.
+    """
+
+    position: int
+    added_at: datetime
+    track: Mapping[str, str]
+
+
+@frozen(kw_only=True)
+class Playlist:
+    """A playlist; ``user`` is None if it belongs to nobody but the partner."""
+
+    id: str
+    name: str
+    description: str
+    visibility: str
+    user: str | None
+    created_at: datetime
+    modified_at: datetime
+    entries: tuple[Entry, ...] = ()
+
+    def extended(self, tracks: Iterable[Mapping[str, str]], now: datetime) -> Playlist:
+        """Return the playlist with more tracks at its end."""
+        first = len(self.entries) + 1
+        added = tuple(Entry(number, now, track) for number, track in enumerate(tracks, first))
+        return evolve(self, entries=self.entries + added, modified_at=now)
+
+
+@define
+class Playlists:
+    """All playlists, by id, in the order in which they were made."""
+
+    _playlists: dict[str, Playlist] = Factory(dict)
+
+    def create(self, *, name: str, description: str, visibility: str, user: str | None, now: datetime) -> Playlist:
+        """Make an empty playlist."""
+        playlist = Playlist(
+            id=f"playlist-{_FIRST_ID + len(self._playlists)}",
+            name=name,
+            description=description,
+            visibility=visibility,
+            user=user,
+            created_at=now,
+            modified_at=now,
+        )
+        return self.keep(playlist)
+
+    def keep(self, playlist: Playlist) -> Playlist:
+        """Put a playlist in the place of the one with its id."""
+        self._playlists[playlist.id] = playlist
+        return playlist
+
+    def find(self, playlist_id: str) -> Playlist | None:
+        """Return a playlist; None if there is none with this id."""
+        return self._playlists.get(playlist_id)
+
+    def of(self, user: str | None) -> Sequence[Playlist]:
+        """Return the playlists of one user, or all of them."""
+        return [playlist for playlist in self._playlists.values() if user in {None, playlist.user}]
+
+    def tree(self) -> list[dict[str, Any]]:
+        """Tell which playlists there are, and what is on them."""
+        return [
+            {
+                "id": playlist.id,
+                "name": playlist.name,
+                "userId": playlist.user,
+                "trackIds": [entry.track["trackId"] for entry in playlist.entries],
+            }
+            for playlist in self._playlists.values()
+        ]

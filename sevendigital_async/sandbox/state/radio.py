@@ -1,0 +1,84 @@
+"""Radio sessions: what plays next, and how often the listener may still skip."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from attrs import Factory, define
+
+SKIPS: Mapping[str, int] = {"dmca": 6, "gvl": 5, "custom": 10}
+"""Skips of a session, by its ruleset."""
+
+
+@define(kw_only=True)
+class Session:
+    """One listening session.
+
+    Attributes:
+        id: Its id.
+        user: Who listens.
+        ruleset: What governs it.
+        track_ids: What it plays, over and over.
+        created_at: When it began.
+        skips_remaining: How often the listener may still skip.
+        played: How many tracks it has named so far.
+    """
+
+    id: str
+    user: str
+    ruleset: str
+    track_ids: Sequence[str]
+    created_at: datetime
+    skips_remaining: int
+    played: int = 0
+
+    def advance(self) -> str:
+        """Name the next track."""
+        track_id = self.track_ids[self.played % len(self.track_ids)]
+        self.played += 1
+        return track_id
+
+
+@define
+class RadioSessions:
+    """The sessions under way, by id."""
+
+    _sessions: dict[str, Session] = Factory(dict)
+    _begun: int = 0
+
+    def begin(self, *, user: str, ruleset: str, track_ids: Sequence[str], now: datetime) -> Session:
+        """Begin a session."""
+        self._begun += 1
+        session = Session(
+            id=str(uuid5(NAMESPACE_URL, f"radio session {self._begun}")),
+            user=user,
+            ruleset=ruleset,
+            track_ids=track_ids,
+            created_at=now,
+            skips_remaining=SKIPS[ruleset],
+        )
+        self._sessions[session.id] = session
+        return session
+
+    def find(self, session_id: str) -> Session | None:
+        """Return a session; None if there is none, or none any more."""
+        return self._sessions.get(session_id)
+
+    def end(self, session_id: str) -> None:
+        """Forget a session."""
+        del self._sessions[session_id]
+
+    def tree(self) -> list[dict[str, Any]]:
+        """Tell which sessions are under way."""
+        return [
+            {
+                "sessionId": session.id,
+                "userId": session.user,
+                "played": session.played,
+                "skipsRemaining": session.skips_remaining,
+            }
+            for session in self._sessions.values()
+        ]

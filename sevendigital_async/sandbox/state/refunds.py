@@ -1,0 +1,34 @@
+"""Which purchases were refunded, and until when they could be."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from attrs import Factory, define
+
+LAST_DAY = 4
+"""The day of the following month at whose beginning the books are closed."""
+
+
+def books_closed(bought: datetime, now: datetime) -> bool:
+    """Tell whether the month of a purchase has been reported, so that nothing can be refunded any more."""
+    year, month = divmod(bought.year * 12 + bought.month, 12)
+    return now >= datetime(year, month + 1, LAST_DAY, tzinfo=UTC)
+
+
+@define
+class Refunds:
+    """Purchases that were taken out of the sales report."""
+
+    _reasons: dict[str, str | None] = Factory(dict)
+
+    def __contains__(self, purchase_id: str) -> bool:
+        return purchase_id in self._reasons
+
+    def record(self, purchase_id: str, reason: str | None) -> None:
+        """Note a refund."""
+        self._reasons[purchase_id] = reason
+
+    def tree(self) -> dict[str, str | None]:
+        """Tell which purchases were refunded, and why."""
+        return dict(self._reasons)

@@ -1,0 +1,86 @@
+"""Subscriptions to unlimited streaming, each of a month at most."""
+
+from __future__ import annotations
+
+import calendar
+from datetime import date
+from typing import Any
+
+from attrs import evolve, frozen
+
+UNLIMITED = "unlimited-streaming"
+
+
+@frozen(kw_only=True)
+class Subscription:
+    """A user's subscription.
+
+    Attributes:
+        id: Its number.
+        user: Whose it is.
+        product: What was subscribed to.
+        start: Its first day.
+        end: Its last day.
+        status: What was last said of it: ``active``, ``cancelled`` or ``expired``.
+    """
+
+    id: str
+    user: str
+    product: str
+    start: date
+    end: date
+    status: str = "active"
+
+    def status_on(self, today: date) -> str:
+        """Return how it stands on a day."""
+        return "expired" if today > self.end else self.status
+
+
+def month_after(day: date) -> date:
+    """Return the same day of the next month, or that month's last one."""
+    year, month = divmod(day.year * 12 + day.month, 12)
+    return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
+
+
+class Subscriptions:
+    """Every user's latest subscription."""
+
+    def __init__(self) -> None:
+        self._subscriptions: dict[str, Subscription] = {}
+        self._begun = 0
+
+    def of(self, user: str) -> Subscription | None:
+        """Return a user's subscription."""
+        return self._subscriptions.get(user)
+
+    def begin(self, user: str, *, start: date, end: date, product: str = UNLIMITED) -> Subscription:
+        """Give a user a new subscription, in place of an earlier one.
+
+        Raises:
+            ValueError: It ends before it starts, or lasts more than a month.
+        """
+        if not start <= end <= month_after(start):
+            raise ValueError("a subscription lasts up to a month")
+        self._begun += 1
+        subscription = Subscription(id=f"sub-{self._begun}", user=user, product=product, start=start, end=end)
+        self._subscriptions[user] = subscription
+        return subscription
+
+    def mark(self, subscription: Subscription, status: str) -> Subscription:
+        """Note that a subscription was cancelled, or has expired."""
+        marked = evolve(subscription, status=status)
+        self._subscriptions[subscription.user] = marked
+        return marked
+
+    def tree(self) -> dict[str, Any]:
+        """Return all subscriptions as plain values, by user."""
+        return {
+            user: {
+                "id": subscription.id,
+                "productId": subscription.product,
+                "status": subscription.status,
+                "startDate": subscription.start.isoformat(),
+                "endDate": subscription.end.isoformat(),
+            }
+            for user, subscription in self._subscriptions.items()
+        }

@@ -1,0 +1,84 @@
+"""Accounts of users."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from hmac import compare_digest
+from typing import Any
+
+from attrs import evolve, field, frozen
+
+_FIRST_USER = 500_001
+
+
+@frozen(kw_only=True)
+class User:
+    """An account.
+
+    Attributes:
+        id: Its number, or whatever the partner calls the user.
+        email: Where to write to.
+        first_name: Given name.
+        last_name: Family name.
+        country: Where the user lives.
+        digest: Of the password; None if the partner manages the user.
+    """
+
+    id: str
+    email: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    country: str = "GB"
+    digest: bytes | None = field(default=None, repr=False)
+
+    def knows(self, password: str) -> bool:
+        """Tell whether that is the user's password."""
+        return self.digest is not None and compare_digest(self.digest, _digest(password))
+
+
+class Users:
+    """Every account. Users of whom only the token was ever seen have one without particulars."""
+
+    def __init__(self) -> None:
+        self._users: dict[str, User] = {}
+        self._opened = 0
+
+    def open(self, email: str, *, password: str | None = None, **particulars: str | None) -> User | None:
+        """Return a new account; None if there is one with that address."""
+        if self.find(email):
+            return None
+        self._opened += 1
+        digest = None if password is None else _digest(password)
+        given = {name: value for name, value in particulars.items() if value is not None}
+        user = User(id=str(_FIRST_USER + self._opened - 1), email=email, digest=digest, **given)
+        self._users[user.id] = user
+        return user
+
+    def find(self, email: str) -> User | None:
+        """Return the account with an address, in whatever case."""
+        wanted = email.casefold()
+        return next((user for user in self._users.values() if user.email and user.email.casefold() == wanted), None)
+
+    def get(self, id_: str) -> User | None:
+        """Return the account with an id."""
+        return self._users.get(id_)
+
+    def all(self) -> list[User]:
+        """Return all accounts, oldest first."""
+        return list(self._users.values())
+
+    def update(self, id_: str, **particulars: str) -> User:
+        """Change an account's particulars, opening it if need be, and return it."""
+        changes: dict[str, Any] = {**particulars}
+        user = evolve(self._users.get(id_) or User(id=id_), **changes)
+        self._users[id_] = user
+        return user
+
+    def tree(self) -> list[dict[str, Any]]:
+        """Return all accounts as plain values, without secrets."""
+        return [{"id": user.id, "email": user.email, "country": user.country} for user in self._users.values()]
+
+
+def _digest(password: str) -> bytes:
+    # Nobody's real password comes here, but it still need not lie about in memory.
+    return sha256(password.encode()).digest()

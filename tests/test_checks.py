@@ -1,0 +1,137 @@
+"""What is refused before a request leaves, and under which argument's name."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+
+from sevendigital_async import InvalidArgumentError
+from sevendigital_async.resources import checks
+
+TODAY = date(2026, 5, 28)
+
+
+def refused(check, *args, **kwargs):
+    """Return the name of the argument that a check refuses."""
+    with pytest.raises(InvalidArgumentError) as caught:
+        check(*args, **kwargs)
+    assert caught.value.argument in str(caught.value)
+    return caught.value.argument
+
+
+@pytest.mark.parametrize("code", [None, "GB", "gb"])
+def test_country_codes(code):
+    checks.country_code("country", code)
+
+
+@pytest.mark.parametrize("code", ["", "G", "GBR", "G1", "ÄÖ", "  ", 44, b"GB"])
+def test_what_is_no_country_code(code):
+    assert refused(checks.country_code, "country", code) == "country"
+
+
+@pytest.mark.parametrize("size", [None, 1, 20, 100])
+def test_page_sizes(size):
+    checks.page_size(size)
+
+
+@pytest.mark.parametrize("size", [0, -1, 101, True, 2.0, "20"])
+def test_what_is_no_page_size(size):
+    assert refused(checks.page_size, size) == "page_size"
+
+
+def test_the_largest_page_is_a_matter_of_the_list():
+    checks.page_size(500, maximum=500)
+    assert refused(checks.page_size, 51, 50) == "page_size"
+
+
+@pytest.mark.parametrize("amount", [None, Decimal("0.00"), Decimal("9.99"), Decimal("1E+2"), Decimal(9), 0, 9])
+def test_prices(amount):
+    checks.price("price", amount)
+
+
+@pytest.mark.parametrize(
+    "amount", [Decimal("-0.01"), Decimal("9.999"), Decimal("NaN"), Decimal("Infinity"), -1, 9.99, "9.99", True]
+)
+def test_what_is_no_price(amount):
+    assert refused(checks.price, "retail_price", amount) == "retail_price"
+
+
+def test_exactly_one_of_several():
+    checks.exactly_one(release_id="1", artist_id=None)
+    checks.exactly_one(release_id=None, artist_id="")
+    assert refused(checks.exactly_one, release_id=None, artist_id=None) == "release_id"
+    assert refused(checks.exactly_one, release_id="1", artist_id="2") == "artist_id"
+
+
+def test_one_that_needs_another():
+    checks.needs("track_id", None, "release_id", None)
+    checks.needs("track_id", None, "release_id", "1")
+    checks.needs("track_id", "1", "release_id", "1")
+    assert refused(checks.needs, "track_id", "1", "release_id", None) == "release_id"
+
+
+def test_lengths_of_texts():
+    for text in (None, "", "x" * 500, "é" * 500):
+        checks.text_length("description", text, 500)
+    assert refused(checks.text_length, "description", "x" * 501, 500) == "description"
+
+
+@pytest.mark.parametrize("tags", [None, {}, {"k" * 50: "v" * 100}, {str(number): "" for number in range(10)}])
+def test_purchase_tags(tags):
+    checks.purchase_tags(tags)
+
+
+@pytest.mark.parametrize(
+    "tags", [{str(number): "" for number in range(11)}, {"": "v"}, {"k" * 51: "v"}, {"key": "v" * 101}]
+)
+def test_what_is_no_purchase_tag(tags):
+    assert refused(checks.purchase_tags, tags) == "tags"
+    assert refused(checks.purchase_tags, tags, "tag") == "tag"
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        (TODAY, date(2026, 5, 29)),
+        (TODAY, date(2026, 6, 28)),
+        (date(2026, 1, 31), date(2026, 2, 28)),
+        (date(2028, 1, 30), date(2028, 2, 29)),
+        (date(2026, 12, 15), date(2027, 1, 15)),
+    ],
+)
+def test_subscription_periods(start, end):
+    checks.subscription_period(start, end)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "name"),
+    [
+        (TODAY, TODAY, "end_date"),
+        (TODAY, date(2026, 5, 27), "end_date"),
+        (TODAY, date(2026, 6, 29), "end_date"),
+        (date(2026, 1, 31), date(2026, 3, 1), "end_date"),
+        (date(2026, 12, 15), date(2027, 1, 16), "end_date"),
+        (datetime(2026, 5, 28, tzinfo=UTC), date(2026, 6, 1), "start_date"),
+        (TODAY, datetime(2026, 6, 1, tzinfo=UTC), "end_date"),
+        ("2026-05-28", date(2026, 6, 1), "start_date"),
+    ],
+)
+def test_what_is_no_subscription_period(start, end, name):
+    assert refused(checks.subscription_period, start, end) == name
+
+
+@pytest.mark.parametrize("value", [None, "x", [0], {"k": "v"}])
+def test_what_has_something_in_it(value):
+    checks.non_empty("name", value)
+
+
+@pytest.mark.parametrize("value", ["", " \t", [], (), {}])
+def test_what_has_nothing_in_it(value):
+    assert refused(checks.non_empty, "name", value) == "name"
+
+
+def test_lists_of_things():
+    assert checks.listed("ids", ("1", "2")) == ["1", "2"]
+    assert checks.listed("ids", iter("12")) == ["1", "2"]
+    assert refused(checks.listed, "ids", []) == "ids"
+    assert refused(checks.listed, "ids", "12") == "ids"
