@@ -187,8 +187,8 @@ def _is_wrapped(item: Any, name: str) -> bool:
 def _structured_all(node: _Node, name: str, model: type) -> tuple[Any, ...]:
     """Structure the items that ``node`` holds under ``name``, each with what the list says about it."""
     found, path = node.tree[name], f"{node.path}.{name}" if name else node.path
-    is_one = name in nouns(model) and isinstance(found, dict)
     values, place = spread(found, model)
+    is_one = name in nouns(model) and isinstance(found, dict) and not place
     models: list[Any] = []
     for index, value in enumerate(values):
         here = path + place.replace("[]", f"[{index}]")
