@@ -48,7 +48,7 @@ HTML_503 = "<!DOCTYPE html><html><head>\n<title>503 Service\n Unavailable</title
         (
             {"status": "ERROR", "error": {"code": "3004", "message": "old price"}},
             400,
-            errors.PaymentError,
+            errors.PriceChangedError,
             3004,
             "old price",
         ),

@@ -26,6 +26,7 @@ from sevendigital_async.models import (
 )
 from sevendigital_async.operations import CATALOGUE
 from sevendigital_async.resources.media import Media
+from sevendigital_async.resources.media_handle import Media as Handle
 from sevendigital_async.resources.oauth import OAuth
 from sevendigital_async.resources.platform import Platform
 from sevendigital_async.session.decode import decode
@@ -55,9 +56,12 @@ class Wire:
         self.request(operation, arguments)
         return decode(operation, parse(self.answer, None))
 
-    def sign_url(self, operation, /, **arguments):
-        request = self.request(operation, arguments)
-        return f"{request.url}?{'&'.join('='.join(pair) for pair in request.query)}"
+    def media_of(self, operation, /, **arguments):
+        def sign_url():
+            request = self.request(operation, arguments)
+            return f"{request.url}?{'&'.join('='.join(pair) for pair in request.query)}"
+
+        return Handle(None, sign_url)
 
     def as_user(self, token):
         self.user = token

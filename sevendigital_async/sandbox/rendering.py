@@ -24,7 +24,10 @@ _SYMBOLS = {"GBP": "£", "USD": "$", "EUR": "€"}
 _JSON_ONLY = frozenset({"previewUrl"})
 _XML_ONLY = ("rrp", "formattedRrp", "onSale")
 
-_JSON_FORMS: Mapping[str, Callable[[Any], Any]] = {"label": lambda label: label["name"]}
+_JSON_FORMS: Mapping[str, Callable[[Any], Any]] = {
+    "label": lambda label: label["name"],
+    "version": lambda version: version or "",
+}
 
 
 def _xml_price(price: Mapping[str, Any]) -> Mapping[str, Any]:

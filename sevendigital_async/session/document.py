@@ -70,7 +70,7 @@ _TEXT_CODECS = ("utf", "iso8859", "iso-8859", "latin", "windows-", "cp125", "koi
 
 _HTML = re.compile(r"<(?:!doctype\s+html|html|head|title|body|h1)[\s>]", re.IGNORECASE).search
 _HTML_ROOTS = {"html", "head", "title", "body", "h1"}
-_OAUTH_FORM = re.compile(r"oauth_\w+=[^&\s]*(?:&\w+=[^&\s]*)*").fullmatch
+_OAUTH_FORM = re.compile(r"oauth_token=[^&\s]+&(?:\w+=[^&\s]*&)*?oauth_token_secret=[^&\s]+(?:&\w+=[^&\s]*)*").fullmatch
 """Tokens come as form fields (RFC 5849), under whichever label."""
 
 _SNIFFED = 2048

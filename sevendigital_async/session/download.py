@@ -13,7 +13,7 @@ from typing import BinaryIO
 import orjson
 from attrs import frozen
 
-from ..errors import DownloadError, InvalidRequestError
+from ..errors import DownloadError, InvalidRequestError, TransportError
 from .body import MediaResponse
 
 Progress = Callable[[int, int | None], object]
@@ -110,8 +110,8 @@ async def _receive(response: MediaResponse, partial: Partial, size: int, progres
         raise DownloadError(f"{partial.target}: the service resumed at byte {offset}, not {size}")
     file = await asyncio.to_thread(partial.begin, offset, _validator(response))
     done = offset
+    pending: list[bytes] = []
     try:
-        pending: list[bytes] = []
         waiting = 0
         async for chunk in response:
             pending.append(chunk)
@@ -127,6 +127,9 @@ async def _receive(response: MediaResponse, partial: Partial, size: int, progres
         if total is not None and done != total:
             raise DownloadError(f"{partial.target}: {done} bytes arrived of {total}; they are in {partial.path}")
         await asyncio.to_thread(partial.complete, file)
+    except TransportError:
+        await _write(file, pending)  # every byte is one less to ask for again
+        raise
     finally:
         await asyncio.to_thread(file.close)
 

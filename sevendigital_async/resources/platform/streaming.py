@@ -93,7 +93,7 @@ class Streaming(Resource):
         Raises:
             NotFoundError: No such track in the region.
             NotAvailableError: It can't be streamed there or not yet, or the subscription has run out.
-            PaymentError: Code 3201: the user listens on another device.
+            SimultaneousStreamsError: The user listens on another device.
 
         API: ``GET /streaming/subscription/{trackId}/hls``
         """
@@ -108,7 +108,7 @@ class Streaming(Resource):
         Raises:
             NotFoundError: No such track in the region.
             NotAvailableError: It can't be streamed there or not yet, or the subscription has run out.
-            PaymentError: Code 3201: the user listens on another device.
+            SimultaneousStreamsError: The user listens on another device.
 
         API: ``GET /streaming/subscription/{trackId}/progressive``
         """

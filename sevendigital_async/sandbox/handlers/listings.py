@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from ...operations.operation import camel_case
 from ..answers import Answer, Forms, Page, Tree, invalid
 from ..calls import Call
 from ..charts import PERIODS, Entry, chart, first_day
@@ -43,7 +44,7 @@ def day(call: Call, name: str, default: date) -> date:
     try:
         return datetime.strptime(text, "%Y%m%d").date()  # noqa: DTZ007 - a day has no zone
     except ValueError:
-        raise invalid("toDate" if name == "to_date" else "fromDate", "a day such as 20260528") from None
+        raise invalid(camel_case(name), "a day such as 20260528") from None
 
 
 def charted(call: Call, noun: str, things: Sequence[Any], tree: Callable[[Any], Tree], *, kind: str = "") -> Answer:

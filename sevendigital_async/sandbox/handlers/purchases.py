@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
+from ...operations.operation import camel_case
 from ..answers import Answer, Forms, invalid, missing, no_choice, unknown, unpaid
 from ..calls import Call
 from ..recordings import DOWNLOAD_FORMAT
@@ -141,8 +142,8 @@ def _filtered(call: Call) -> list[Owned]:
         raise missing("releaseId")
     for name, fact in _FACTS.items():
         if name in arguments:
-            if not arguments[name].isdigit():
-                raise invalid(name.replace("_id", "Id"), "a number")
+            if not (arguments[name].isascii() and arguments[name].isdigit()):
+                raise invalid(camel_case(name), "a number")
             owned = [each for each in owned if fact(each) == arguments[name]]
     if "purchase_id" in arguments and not owned:
         raise unknown("purchase")

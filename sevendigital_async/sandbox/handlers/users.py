@@ -113,14 +113,15 @@ def _email(call: Call) -> str:
     return email
 
 
-def _tree(user: User) -> dict[str, str | None]:
-    return {
+def _tree(user: User) -> dict[str, str]:
+    tree = {
         "id": user.id,
         "email": user.email,
         "firstName": user.first_name,
         "lastName": user.last_name,
         "country": user.country,
     }
+    return {name: value for name, value in tree.items() if value is not None}
 
 
 def _shown(user: User) -> Answer:
@@ -132,7 +133,7 @@ def _with_token(call: Call, user: User) -> Answer:
     return _answer({**_tree(user), "accessToken": token.token, "accessTokenSecret": token.secret})
 
 
-def _answer(tree: dict[str, str | None]) -> Answer:
+def _answer(tree: dict[str, str]) -> Answer:
     return Answer(content=Forms(json=Bare(tree), xml={"user": tree}))
 
 
