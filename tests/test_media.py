@@ -66,6 +66,8 @@ def cut_short(size, *, tag='"one"'):
         head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(AUDIO)}\r\nContent-Type: audio/mpeg\r\nETag: {tag}\r\n\r\n"
         writer.write(head.encode() + AUDIO[:size])
         await writer.drain()
+        # aiohttp drops what it has buffered when the connection breaks: give it time to hand that over.
+        await asyncio.sleep(0.1)
 
     return handler
 
@@ -181,7 +183,7 @@ async def broken_off(tmp_path, size=400_000):
 async def test_a_download_is_taken_up_where_it_broke_off(tmp_path):
     target = await broken_off(tmp_path)
     have = (tmp_path / "clip.mp3.part").stat().st_size
-    assert have == 400_000
+    assert 0 < have <= 400_000
     async with raw_server(part(have)) as raw, client_for(raw) as client:
         await clip(client).download(to=target)
     assert header(raw.requests[0], "Range") == f"bytes={have}-"
