@@ -82,12 +82,17 @@ class ApiClient:
     def oauth(self) -> OAuth:
         """How a partner comes by users' tokens."""
         account = self._session.settings.origins[Host.ACCOUNT]
-        return OAuth(self, consumer_key=self._session.consumer_key, account_origin=account)
+        return OAuth(self, consumer_key=self.consumer_key, account_origin=account)
 
     @cached_property
     def play_logs(self) -> PlayLogCourier:
         """The way out for batches of plays; what a StreamLogShipper uses."""
         return PlayLogCourier(self._session)
+
+    @property
+    def consumer_key(self) -> str:
+        """The partner's key, which is no secret."""
+        return self._session.consumer_key
 
     @property
     def rate_limit(self) -> RateLimit:

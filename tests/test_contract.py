@@ -15,7 +15,12 @@ SPEC = Path(__file__).parents[2] / "shared" / "spec"
 FILES = {"classic": ("classic-v1.2.openapi.yml", "/1.2", 61), "platform": ("streaming-platform.openapi.yml", "", 46)}
 AUTH_WHERE_NONE_IS_STATED = {"classic": "key", "platform": "two-legged"}
 
-HELPERS = {"media.stream_url", "oauth.authorise_url"}
+HELPERS = {
+    "media.stream_url",
+    "oauth.authorise_url",
+    "classic.payment.add_card_url",
+    "classic.payment.cards_url",
+}
 """Public methods that make no call."""
 
 SIGNED_WITH = {"oauth.access_token": ["request_token"]}

@@ -15,6 +15,11 @@ T = TypeVar("T")
 class Caller(Protocol):
     """The one method that a resource needs of a client."""
 
+    @property
+    def consumer_key(self) -> str:
+        """The partner's key, which is part of some addresses."""
+        ...
+
     async def call(self, operation: Operation, /, **arguments: object) -> Any:
         """Make one call; the answer's type follows from the operation."""
         ...
