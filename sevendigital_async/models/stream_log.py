@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Self, TypeVar
 
 import orjson
-from attrs import frozen
+from attrs import define
 
 from ..errors import InvalidLogError
 
@@ -31,7 +31,7 @@ class LogKind(enum.StrEnum):
     SUBSCRIBER = "subscriber"
 
 
-@frozen
+@define
 class StreamLog:
     """One play (schema ``StreamLog`` of the streaming platform).
 
@@ -129,16 +129,27 @@ class StreamLog:
         return self._wire(wire_time(self.timestamp))
 
     def _wire(self, timestamp: T) -> dict[str, str | int | T]:
+        user, client, duration, country = self.user_id, self.client_id, self.duration_played, self.country
+        if user is not None and client is not None and duration is not None and country is not None:
+            # Most plays tell everything, and one literal is cheaper than a dict that grows.
+            return {
+                "trackId": self.track_id,
+                "userId": user,
+                "clientId": client,
+                "timestamp": timestamp,
+                "durationPlayed": duration,
+                "country": country,
+            }
         wire: dict[str, str | int | T] = {"trackId": self.track_id}
-        if self.user_id is not None:
-            wire["userId"] = self.user_id
-        if self.client_id is not None:
-            wire["clientId"] = self.client_id
+        if user is not None:
+            wire["userId"] = user
+        if client is not None:
+            wire["clientId"] = client
         wire["timestamp"] = timestamp
-        if self.duration_played is not None:
-            wire["durationPlayed"] = self.duration_played
-        if self.country is not None:
-            wire["country"] = self.country
+        if duration is not None:
+            wire["durationPlayed"] = duration
+        if country is not None:
+            wire["country"] = country
         return wire
 
 

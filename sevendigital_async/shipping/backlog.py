@@ -60,6 +60,8 @@ class Backlog:
 
     def add(self, records: Sequence[Record], size: int) -> bool:
         """Append records, ``size`` bytes, to their queues; True when that may have made something due earlier."""
+        if len(records) == 1:
+            return self._extend(records[0].queue, records, size)
         names = {record.queue for record in records}
         if len(names) == 1:
             return self._extend(names.pop(), records, size)
