@@ -181,10 +181,12 @@ class StreamLogShipper:
             ShipperClosedError: The shipper is closed.
             ShipperFailedError: A background task died; the cause is chained.
         """
-        await self._spool.append(kind, (self._intake(kind).record(log, self._now()),))
+        record = self._intake(kind).record(log, self._now())
         self._puts += 1
         if self._puts % PUTS_PER_BREATH == 0:
             await asyncio.sleep(0)
+        # Nothing is awaited after this: a cancellation must not hide that the play was accepted.
+        await self._spool.append(kind, (record,))
 
     def put_nowait(self, kind: LogKind, log: StreamLog) -> None:
         """Accept one play without waiting; a durable spool writes it soon after.
@@ -221,8 +223,8 @@ class StreamLogShipper:
             if index % PUTS_PER_BREATH == PUTS_PER_BREATH - 1:
                 await asyncio.sleep(0)
         if records:
-            await self._spool.append(kind, records)
             await asyncio.sleep(0)
+            await self._spool.append(kind, records)
         return len(records)
 
     def _intake(self, kind: LogKind) -> Intake:
