@@ -299,6 +299,27 @@ async def test_429_pauses_the_lane_for_as_long_as_the_service_says(clock, servic
     assert service.saved == {(LogKind.PREVIEW, f"t{index}"): 1 for index in range(1000)}
 
 
+async def test_a_spent_quota_pauses_the_lane_before_anything_is_leased(clock, service):
+    def admit(_):
+        if clock.monotonic() < 3600:
+            raise RateLimitError("the request quota is spent", retry_after=3600 - clock.monotonic())
+
+    service.admit = admit
+    statistics, _ = await shipping(clock, service, lambda s: put_and_flush(s, LogKind.PREVIEW, plays(1000)))
+    assert [post.at for post in service.posts] == [3600.0, 3600.0]
+    assert (statistics.delivered, statistics.in_doubt) == (1000, 0)
+
+
+async def test_a_client_that_is_closed_too_early_suspends_the_lane(clock, service):
+    def admit(_):
+        raise ConfigurationError("the client is closed")
+
+    service.admit = admit
+    statistics, _ = await shipping(clock, service, lambda s: put_and_flush(s, LogKind.PREVIEW, plays(1000)))
+    assert (statistics.waiting, service.posts) == (1000, [])
+    assert "the client is closed" in statistics.troubles[LogKind.PREVIEW].message
+
+
 @pytest.mark.parametrize("kind", [LogKind.PREVIEW, LogKind.CATALOGUE])
 @pytest.mark.parametrize("bad", [1, 2, 17, 250, 499, 500])
 async def test_with_positions_the_good_logs_arrive_in_two_requests(clock, service, kind, bad):
