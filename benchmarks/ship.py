@@ -25,7 +25,7 @@ from .timing import Side, Timing, in_turns, median_cpu, median_wall, times_as_lo
 KEY, SECRET = "benchmark-key", "benchmark-secret"
 BATCH = 500
 """Logs in a request, and plays in a ``put_many``."""
-IN_FLIGHT = 8
+IN_FLIGHT = 16
 """Requests at a time; the shipper's own setting for catalogue plays."""
 
 PUT_MANY, PUT = "shipper, put_many", "shipper, put"

@@ -53,7 +53,7 @@ def environment(base_url=None, secret=SECRET, **more):
         "SEVENDIGITAL_BASE_URL": base_url,
         **more,
     }
-    return kept | {name: value for name, value in given.items() if value is not None}
+    return {name: value for name, value in (kept | given).items() if value is not None}
 
 
 class Started:

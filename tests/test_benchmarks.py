@@ -42,7 +42,7 @@ def test_results_name_what_was_compared_and_hold_every_measurement(suite):
 def test_the_shipper_and_the_bare_loop_are_sides_of_one_run(suite):
     _, results = suite
     sides = {row["side"] for row in results["ship"]["rows"]}
-    assert {"shipper, put_many", "shipper, put", "bare loop, 8 in flight", "bare loop, one at a time"} <= sides
+    assert {"shipper, put_many", "shipper, put", "bare loop, 16 in flight", "bare loop, one at a time"} <= sides
     assert results["ship"]["samples"].keys() == sides
 
 

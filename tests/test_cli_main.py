@@ -225,7 +225,9 @@ async def test_the_demo_keeps_to_the_limit_and_can_be_interrupted(tmp_path):
 async def welcome_of(server):
     told = ""
     while "stops it" not in told:
-        told += (await server.process.stdout.readline()).decode()
+        line = (await server.process.stdout.readline()).decode()
+        assert line, "it ended before it was ready"
+        told += line
     return told
 
 

@@ -1,6 +1,8 @@
 """Leftovers, exit codes, the report's words, and lines safe to print."""
 
+import io
 import os
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from sevendigital_async.cli.exits import ExitCode, weightiest
 from sevendigital_async.cli.keeping import Kept, keep_rest
 from sevendigital_async.cli.leftovers import Leftovers, beside
 from sevendigital_async.cli.lines import Line
-from sevendigital_async.cli.output import FirstFew, one_line
+from sevendigital_async.cli.output import FirstFew, complain, one_line, say
 from sevendigital_async.cli.plays import USERS, split
 from sevendigital_async.cli.report import Report, Stop
 from sevendigital_async.cli.shipment import Patience
@@ -188,6 +190,23 @@ def test_only_the_first_few_are_said():
 
 def test_text_from_outside_cannot_steer_a_terminal():
     assert one_line("red \x1b[31m\r\nünïcode \u2028 \ud800") == "red \\x1b[31m\\r\\nünïcode \\u2028 \\ud800"
+
+
+def test_a_full_disk_behind_standard_output_is_said(monkeypatch, capsys):
+    class Full(io.StringIO):
+        def write(self, _):
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(sys, "stdout", Full())
+    say("summary")
+    assert "cannot write to standard output" in capsys.readouterr().err
+
+
+def test_streams_that_were_never_there_are_no_trouble(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    say("summary")
+    complain("trouble")
 
 
 @pytest.mark.parametrize("number", [0, 1, 2, 3, 10, 9_999])

@@ -266,6 +266,8 @@ async def test_stops_before_it_loses_what_it_cannot_write_down(tmp_path):
             cwd=tmp_path,
             base_url=sandbox.base_url,
             wrapper=["sh", "-c", 'ulimit -f 1; exec "$0" "$@"'],
+            # The limit would hit coverage's own file, too.
+            env={"COVERAGE_PROCESS_CONFIG": None, "COVERAGE_PROCESS_START": None},
         )
     assert ended.code == 1
     assert "cannot write plays.jsonl.rejected" in ended.err

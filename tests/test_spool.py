@@ -56,7 +56,7 @@ class SpoolMachine(RuleBasedStateMachine):
         records = []
         for _ in range(number):
             self.serial += 1
-            records.append(Record(f"{self.serial:08}".encode().ljust(size, b"."), queue, 0.0))
+            records.append(Record(f"{self.serial:08}".encode().ljust(size, b"."), queue, NOW))
         self.woken.discard(kind)
         before = self.run(self.spool.due_in(kind, flush=False))
         self.run(self.spool.append(kind, records))
@@ -183,7 +183,7 @@ async def opened(make, clock, **options):
 
 
 def records(number, queue="", size=10):
-    return [Record(b"x" * size, queue, 0.0) for _ in range(number)]
+    return [Record(b"x" * size, queue, NOW) for _ in range(number)]
 
 
 @each_spool

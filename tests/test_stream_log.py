@@ -29,7 +29,8 @@ LOGS = st.builds(
 def test_what_is_encoded_is_decoded(log):
     log.check(log.timestamp)
     assert StreamLog.decode(log.encode()) == log
-    assert None not in orjson.loads(log.encode()).values()
+    assert orjson.loads(log.encode()) == log.as_wire()
+    assert None not in log.as_wire().values()
 
 
 @given(MOMENTS)

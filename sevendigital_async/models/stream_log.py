@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import enum
 from datetime import UTC, datetime, timedelta
-from typing import Self
+from typing import Self, TypeVar
 
 import orjson
-from attrs import frozen
+from attrs import define
 
 from ..errors import InvalidLogError
+
+T = TypeVar("T")
 
 WINDOW = timedelta(days=61)
 """Plays older than this are refused by the service."""
@@ -29,7 +31,7 @@ class LogKind(enum.StrEnum):
     SUBSCRIBER = "subscriber"
 
 
-@frozen
+@define
 class StreamLog:
     """One play (schema ``StreamLog`` of the streaming platform).
 
@@ -60,12 +62,12 @@ class StreamLog:
         """
         _check_text("track_id", self.track_id)
         timestamp = self.timestamp
-        if not isinstance(timestamp, datetime) or timestamp.utcoffset() is None:
+        if not isinstance(timestamp, datetime) or (timestamp.tzinfo is not UTC and timestamp.utcoffset() is None):
             raise InvalidLogError("timestamp must be a datetime with a time zone", field="timestamp")
         age = now - timestamp
         if age >= WINDOW:
             raise InvalidLogError(f"timestamp lies {age.days} days back; less than 61 are allowed", field="timestamp")
-        if -age > CLOCK_TOLERANCE:
+        if age < _YOUNGEST:
             raise InvalidLogError(f"timestamp lies {-age} in the future", field="timestamp")
         if self.user_id is not None:
             _check_text("user_id", self.user_id)
@@ -82,8 +84,13 @@ class StreamLog:
 
     def encode(self) -> bytes:
         """Return the play as one JSON object in its wire form; fields that are None are left out."""
+        moment = self.timestamp
+        # orjson writes most datetimes in a tenth of the time that isoformat takes, as the same text.
+        is_plain = type(moment) is datetime and moment.tzinfo is UTC and not _has_whole_milliseconds(moment)
+        wire = self._wire(moment if is_plain else wire_time(moment))
         # orjson's result holds on to the far larger buffer it was written in; a spool full of those is a leak.
-        return bytes(memoryview(orjson.dumps(self.as_wire())))
+        # A slice is a copy that fits.
+        return orjson.dumps(wire, option=_UTC_AS_Z_AND_NEWLINE)[:-1]
 
     @classmethod
     def decode(cls, line: bytes | str) -> Self:
@@ -119,16 +126,30 @@ class StreamLog:
 
     def as_wire(self) -> dict[str, str | int]:
         """Return the play as the JSON object that the logging endpoints take."""
-        wire: dict[str, str | int] = {"trackId": self.track_id}
-        if self.user_id is not None:
-            wire["userId"] = self.user_id
-        if self.client_id is not None:
-            wire["clientId"] = self.client_id
-        wire["timestamp"] = wire_time(self.timestamp)
-        if self.duration_played is not None:
-            wire["durationPlayed"] = self.duration_played
-        if self.country is not None:
-            wire["country"] = self.country
+        return self._wire(wire_time(self.timestamp))
+
+    def _wire(self, timestamp: T) -> dict[str, str | int | T]:
+        user, client, duration, country = self.user_id, self.client_id, self.duration_played, self.country
+        if user is not None and client is not None and duration is not None and country is not None:
+            # Most plays tell everything, and one literal is cheaper than a dict that grows.
+            return {
+                "trackId": self.track_id,
+                "userId": user,
+                "clientId": client,
+                "timestamp": timestamp,
+                "durationPlayed": duration,
+                "country": country,
+            }
+        wire: dict[str, str | int | T] = {"trackId": self.track_id}
+        if user is not None:
+            wire["userId"] = user
+        if client is not None:
+            wire["clientId"] = client
+        wire["timestamp"] = timestamp
+        if duration is not None:
+            wire["durationPlayed"] = duration
+        if country is not None:
+            wire["country"] = country
         return wire
 
 
@@ -141,19 +162,23 @@ _FIELDS = {
     "country": "country",
 }
 _WIRE_NAMES = {name: wire for wire, name in _FIELDS.items()}
+_UTC_AS_Z_AND_NEWLINE = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
+_YOUNGEST = -CLOCK_TOLERANCE
 
 
 def wire_time(moment: datetime) -> str:
     """Format an aware datetime as ISO 8601 in UTC, as precise as it is and no longer."""
-    if moment.tzinfo is not UTC:
-        moment = moment.astimezone(UTC)
-    microsecond = moment.microsecond
-    if microsecond == 0:
-        return f"{moment.isoformat()[:19]}Z"
-    return f"{moment.isoformat(timespec='microseconds' if microsecond % 1000 else 'milliseconds')[:-6]}Z"
+    precision = "milliseconds" if _has_whole_milliseconds(moment) else "auto"
+    return f"{moment.astimezone(UTC).isoformat(timespec=precision)[:-6]}Z"
+
+
+def _has_whole_milliseconds(moment: datetime) -> bool:
+    return moment.microsecond % 1000 == 0 and moment.microsecond != 0
 
 
 def _check_text(field: str, value: object) -> None:
+    if type(value) is str and value.isascii() and 0 < len(value) <= MAX_TEXT and not value.isspace():
+        return  # nearly always, and cheaper than what follows
     if not isinstance(value, str) or not value.strip():
         raise InvalidLogError(f"{field} must be a non-empty string", field=field)
     if len(value) > MAX_TEXT:

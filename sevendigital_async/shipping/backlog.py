@@ -14,7 +14,7 @@ import enum
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from attrs import define, field
 
@@ -58,21 +58,17 @@ class Backlog:
         self._resting: list[tuple[float, int, Queue]] = []
         self._ties = itertools.count()
 
-    def add(self, record: Record) -> bool:
-        """Append a record to its queue; True when that may have made something due earlier."""
-        queue = self._queues.get(record.queue)
-        if queue is None:
-            queue = self._queues[record.queue] = Queue(record.queue, shared=record.queue == SHARED)
-            queue.records.append(record)
-            queue.size = len(record.body)
-            self._file(queue)
-            return True
-        queue.records.append(record)
-        queue.size += len(record.body)
-        if queue.state is State.LINGERING and self._is_full(queue):
-            self._make_ready(queue)
-            return True
-        return False
+    def add(self, records: Sequence[Record], size: int) -> bool:
+        """Append records, ``size`` bytes, to their queues; True when that may have made something due earlier."""
+        if len(records) == 1:
+            return self._extend(records[0].queue, records, size)
+        names = {record.queue for record in records}
+        if len(names) == 1:
+            return self._extend(names.pop(), records, size)
+        due_earlier = False
+        for record in records:
+            due_earlier |= self._extend(record.queue, (record,), len(record.body))
+        return due_earlier
 
     @property
     def has_ready(self) -> bool:
@@ -127,16 +123,30 @@ class Backlog:
         for queue in dict.fromkeys([*self._queues.values(), *apart]):
             yield from queue.records
 
+    def _extend(self, name: str, records: Sequence[Record], size: int) -> bool:
+        queue = self._queues.get(name)
+        is_new = queue is None
+        if queue is None:
+            queue = self._queues[name] = Queue(name, shared=name == SHARED)
+        queue.records.extend(records)
+        queue.size += size
+        if is_new:
+            self._file(queue)
+        elif queue.state is State.LINGERING and self._is_full(queue):
+            self._make_ready(queue)
+        else:
+            return False
+        return True
+
     def _cut(self, queue: Queue) -> list[Record]:
-        records, limit, room = queue.records, self._rules.max_count, self._rules.max_bytes
-        batch: list[Record] = []
-        while records and len(batch) < limit:
-            size = len(records[0].body)
-            if batch and size > room:
-                break
-            room -= size
-            queue.size -= size
-            batch.append(records.popleft())
+        records = queue.records
+        batch = list(itertools.islice(records, self._rules.max_count))
+        size = sum([len(record.body) for record in batch])
+        while size > self._rules.max_bytes and len(batch) > 1:
+            size -= len(batch.pop().body)
+        for _ in batch:
+            records.popleft()
+        queue.size -= size
         return batch
 
     def _advance(self, now: float, *, flush: bool) -> None:

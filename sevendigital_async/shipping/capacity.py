@@ -23,9 +23,13 @@ class Capacity:
         """Somebody waits for room."""
         return bool(self._waiting)
 
-    def has_room(self, logs: int, size: int) -> bool:
-        """Whether there is that much room, and nobody was first."""
-        return not self._waiting and self._fits(logs, size)
+    def take(self, logs: int, size: int) -> bool:
+        """Take room if there is some and nobody was first."""
+        if self._refusal or self._waiting or not self._fits(logs, size):
+            return False
+        self._logs += logs
+        self._size += size
+        return True
 
     def reserve_nowait(self, logs: int, size: int) -> None:
         """Take room.
@@ -35,10 +39,8 @@ class Capacity:
         """
         if self._refusal:
             raise self._refused()
-        if not self.has_room(logs, size):
+        if not self.take(logs, size):
             raise SpoolFullError(f"the spool is full ({self._logs} logs, {self._size} bytes)")
-        self._logs += logs
-        self._size += size
 
     async def reserve(self, logs: int, size: int) -> None:
         """Take room, waiting for it in line.
@@ -48,9 +50,7 @@ class Capacity:
         """
         if self._refusal:
             raise self._refused()
-        if self.has_room(logs, size):
-            self._logs += logs
-            self._size += size
+        if self.take(logs, size):
             return
         if logs > self._limit[0] or size > self._limit[1]:
             raise SpoolFullError(f"{logs} logs of {size} bytes exceed the whole spool")

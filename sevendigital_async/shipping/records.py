@@ -20,7 +20,7 @@ class Record:
     Attributes:
         body: The play as it goes over the wire.
         queue: The user who signs, or ``SHARED``; never a token.
-        played_at: Seconds since the epoch.
+        played_at: When it was played; timezone-aware.
         sequence: Order of acceptance, given by the spool.
         put_at: Seconds on the spool's monotonic clock.
         in_doubt: It may have reached the service already.
@@ -28,7 +28,7 @@ class Record:
 
     body: bytes
     queue: str
-    played_at: float
+    played_at: datetime
     sequence: int = 0
     put_at: float = 0.0
     in_doubt: bool = False

@@ -42,7 +42,7 @@ class LaneRules:
     max_count: int
     max_bytes: int = 1_000_000
     linger: float = 5.0
-    concurrency: int = 8
+    concurrency: int = 16
     signed_by_user: bool = True
     atomicity: Atomicity = Atomicity.UNKNOWN
     poison_share: float = 0.5

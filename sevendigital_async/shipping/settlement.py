@@ -136,7 +136,7 @@ class Settlement:
 
     async def bury_expired(self, lease: Lease) -> Sequence[Record]:
         """Bury what is too old to be accepted; returns the others."""
-        oldest = self._clock.time() - WINDOW.total_seconds()
+        oldest = self._now() - WINDOW
         expired = [record for record in lease.records if record.played_at <= oldest]
         if not expired:
             return lease.records
@@ -145,7 +145,7 @@ class Settlement:
         return [record for record in lease.records if record.played_at > oldest]
 
     def _warn_of_age(self, records: Sequence[Record]) -> None:
-        age = (self._clock.time() - min(record.played_at for record in records)) / WINDOW.total_seconds()
+        age = (self._now() - min(record.played_at for record in records)) / WINDOW
         reached = next((share for share in WARNING_AGES if age >= share), 0.0)
         if reached > self._warned_age:
             logger.warning(

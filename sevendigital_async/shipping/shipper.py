@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -16,9 +17,10 @@ from ..models import LogKind, StreamLog
 from .courier import PlayLogClient
 from .gate import Trouble
 from .hooks import Hook, Hooks
+from .intake import Intake
 from .lane import Lane
 from .memory import MemorySpool
-from .records import SHARED, DeadLetter, Delivery, Fate, Record
+from .records import DeadLetter, Delivery, Fate, Record
 from .rules import lane_rules
 from .spool import Spool
 from .statistics import LaneStatistics, Statistics
@@ -77,7 +79,12 @@ class StreamLogShipper:
         self._closed = False
         self._flushes = 0
         self._puts = 0
-        self._separate = {kind: rules.signed_by_user and user_tokens is not None for kind, rules in self._rules.items()}
+        self._intakes = {
+            kind: Intake(kind, self._courier, separate=rules.signed_by_user and user_tokens is not None)
+            for kind, rules in self._rules.items()
+        }
+        self._now_read_at = -math.inf
+        self._now_read = datetime.now(UTC)
         try:
             fate = Fate(in_doubt)
         except ValueError:
@@ -174,10 +181,12 @@ class StreamLogShipper:
             ShipperClosedError: The shipper is closed.
             ShipperFailedError: A background task died; the cause is chained.
         """
-        await self._spool.append(kind, (self._record(kind, log, self._now()),))
+        record = self._intake(kind).record(log, self._now())
         self._puts += 1
         if self._puts % PUTS_PER_BREATH == 0:
             await asyncio.sleep(0)
+        # Nothing is awaited after this: a cancellation must not hide that the play was accepted.
+        await self._spool.append(kind, (record,))
 
     def put_nowait(self, kind: LogKind, log: StreamLog) -> None:
         """Accept one play without waiting; a durable spool writes it soon after.
@@ -186,7 +195,7 @@ class StreamLogShipper:
             SpoolFullError: There is no room now; the play was not accepted.
             InvalidLogError: As for :meth:`put`, and so on.
         """
-        self._spool.append_nowait(kind, (self._record(kind, log, self._now()),))
+        self._spool.append_nowait(kind, (self._intake(kind).record(log, self._now()),))
 
     async def put_many(self, kind: LogKind, logs: Iterable[StreamLog]) -> int:
         """Accept several plays together: all of them, or none if one is unfit or the call is cancelled.
@@ -205,27 +214,26 @@ class StreamLogShipper:
             ShipperFailedError: A background task died.
         """
         records: list[Record] = []
-        now = self._now()
+        intake, now = self._intake(kind), self._now()
         for index, log in enumerate(logs):
             try:
-                records.append(self._record(kind, log, now))
+                records.append(intake.record(log, now))
             except InvalidLogError as error:
                 raise InvalidLogError(f"log {index}: {error}", field=error.field, index=index) from None
             if index % PUTS_PER_BREATH == PUTS_PER_BREATH - 1:
                 await asyncio.sleep(0)
         if records:
-            await self._spool.append(kind, records)
             await asyncio.sleep(0)
+            await self._spool.append(kind, records)
         return len(records)
 
-    def _record(self, kind: LogKind, log: StreamLog, now: datetime) -> Record:
+    def _intake(self, kind: LogKind) -> Intake:
         if self._runner is None:
             raise ConfigurationError("the shipper is not started; use it as an async context manager")
-        if kind not in self._separate:
-            raise InvalidLogError(f"kind is one of {', '.join(LogKind)}, not {kind!r}", field="kind")
-        log.check(now)
-        queue = (log.user_id or SHARED) if self._separate[kind] else SHARED
-        return Record(self._courier.encode(kind, log), queue, log.timestamp.timestamp())
+        try:
+            return self._intakes[kind]
+        except KeyError:
+            raise InvalidLogError(f"kind is one of {', '.join(LogKind)}, not {kind!r}", field="kind") from None
 
     # -- plays out --
 
@@ -285,7 +293,11 @@ class StreamLogShipper:
         return await self._user_tokens(user_id)
 
     def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._clock.time(), UTC)
+        seconds = self._clock.time()
+        if not 0 <= seconds - self._now_read_at < 1:
+            # A datetime costs more than the check it is for, whose finest limit is two minutes.
+            self._now_read_at, self._now_read = seconds, datetime.fromtimestamp(seconds, UTC)
+        return self._now_read
 
 
 def _open_spool(spool: str | Spool | None) -> Spool:

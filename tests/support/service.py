@@ -27,11 +27,12 @@ class Post:
 
 @define
 class Service:
-    """Counts what arrives; ``behave`` is called with each post before it is saved and may raise."""
+    """Counts what arrives; ``behave`` hears of each post before it is saved, ``admit`` of each turn; both may raise."""
 
     clock: object
     behave: object = None
     latency: float = 0.0
+    admit: object = None
     posts: list[Post] = field(factory=list)
     saved: Counter = field(factory=Counter)
     under_way: int = 0
@@ -46,6 +47,8 @@ class Service:
 
     @asynccontextmanager
     async def turn(self, kind):
+        if self.admit is not None:
+            self.admit(kind)
         yield Turn(self, kind)
 
 
