@@ -27,6 +27,7 @@ from sevendigital_async.models import (
     Discount,
     DownloadUrl,
     EditorialItem,
+    EditorialText,
     EditorialType,
     Format,
     Listing,
@@ -144,6 +145,10 @@ def test_editorial_lists():
     written = EditorialItem(id="e1", title="New", type=EditorialType.BANNER, url="https://shop/e1")
     assert read("editorial.list", {"status": "ok", "editorial": [item]}).items == (written,)
     assert read("releases.editorial", {"status": "ok", "editorial": item}) == written
+    texts = xml("<editorial><review><text>Fine.</text></review><promotionalText>Buy!</promotionalText></editorial>")
+    assert read("releases.editorial", texts) == EditorialItem(
+        review=EditorialText(text="Fine."), promotional_text=EditorialText(text="Buy!")
+    )
 
 
 def test_countries():
@@ -153,6 +158,10 @@ def test_countries():
     assert read("ip_lookup.country", answer["countries"][0]) == britain
     one = xml("<countries><country><countryCode>FR</countryCode></country></countries>")
     assert read("territories.countries", one).items == (Country(country_code="FR"),)
+    live = xml('<countries><country code="FR"><name>France</name><url>https://fr</url></country></countries>')
+    assert read("territories.countries", live).items == (Country(country_code="FR", name="France", url="https://fr"),)
+    found = xml("<GeoIpLookup><ipaddress>1.2.3.4</ipaddress><countryCode>FR</countryCode></GeoIpLookup>")
+    assert read("ip_lookup.country", found) == Country(country_code="FR")
 
 
 def test_translations():
@@ -160,6 +169,11 @@ def test_translations():
     texts = {"buy": "Buy now", "sold.out": "Sold out"}
     assert read("translations.bundle", answer) == TranslationBundle(locale="en-GB", translations=texts)
     assert read("translations.bundle", {"locale": "xx", "translations": None}).translations == {}
+    one = "<translation><key>buy</key><translatedText>Buy now</translatedText></translation>"
+    two = "<translation><key>sold.out</key><translatedText>Sold out</translatedText></translation>"
+    for live, expected in ((one, {"buy": "Buy now"}), (one + two, texts)):
+        answer = xml(f"<translations><page>1</page>{live}</translations>")
+        assert read("translations.bundle", answer).translations == expected
     with pytest.raises(Exception, match=r"\$\.translations is a list, not an object"):
         read("translations.bundle", {"locale": "xx", "translations": ["Buy"]})
 
@@ -392,6 +406,14 @@ def test_cards():
     answer = {"registrationId": "r1", "status": "pending", "cardId": None}
     pending = CardRegistration(registration_id="r1", status=CardRegistrationStatus.PENDING)
     assert read("user.register_payment_card", answer) == read("user.card_registration", answer) == pending
+    live = xml(
+        '<cardRegistration id="r1" status="complete"><redirectUrl>https://pay/hunter2</redirectUrl>'
+        '<card id="9"><last4digits>4242</last4digits><expiryDate>202812</expiryDate></card></cardRegistration>'
+    )
+    registered = read("user.card_registration", live)
+    assert (registered.registration_id, registered.status, registered.card_id) == ("r1", "complete", "9")
+    assert registered.card == PaymentCard(card_id="9", last4="4242", expiry_date="202812")
+    assert "hunter2" not in repr(registered)
     assert read("user.select_payment_card", {"status": "ok"}) is None
     assert read("user.delete_payment_card", {"status": "ok"}) is None
 
@@ -419,12 +441,21 @@ def test_ways_to_pay():
     )
     address = "https://www.paypal.com/checkoutnow?token=hunter2"
     assert read("basket.paypal_url", {"paypalUrl": address}) == PaypalCheckout(paypal_url=address)
+    live = xml(f"<expressCheckout><url>{address}</url></expressCheckout>")
+    assert read("basket.paypal_url", live) == PaypalCheckout(paypal_url=address)
 
 
 def test_the_catalogue_by_address():
     assert read("catalogue.artist_by_url", {"artistId": "12345"}) == Artist(id="12345")
     assert read("catalogue.release_by_url", {"releaseId": 11700062}) == Release(id="11700062")
     assert read("catalogue.release_by_url", xml("<releaseId>1</releaseId>")) == Release(id="1")
+
+
+def test_matches_of_the_live_service():
+    matched = "<release><sevenDigitalId>7</sevenDigitalId><mbId>m</mbId></release>"
+    answer = xml(f'<matches><releases mbId="m">{matched}</releases></matches>')
+    assert read("releases.match_by_id", answer) == Release(id="7")
+    assert read("tracks.match_by_id", {"status": "ok", "track": {"id": 5}}) == Track(id="5")
 
 
 @pytest.mark.parametrize(
@@ -525,8 +556,8 @@ async def test_an_ip_address_may_be_one(classic, listener):
 
 
 def test_a_preview_is_asked_for_when_it_is_used(classic, listener):
-    arguments = {"track_id": "1", "redirect": False, "country": None}
-    assert classic.tracks.preview("1", redirect=False) == ("classic.tracks.preview", arguments)
+    name, arguments = classic.tracks.preview("1")
+    assert (name, arguments["track_id"]) == ("classic.tracks.preview", "1")
     assert listener.heard == []
 
 

@@ -18,6 +18,7 @@ AUTH_WHERE_NONE_IS_STATED = {"classic": "key", "platform": "two-legged"}
 HELPERS = {
     "media.stream_url",
     "oauth.authorise_url",
+    "classic.tracks.preview_url",
     "classic.payment.add_card_url",
     "classic.payment.cards_url",
 }

@@ -261,3 +261,12 @@ async def test_oauthlib_accepts_every_request(placement):
         mine = "" if b"/logging/preview" in request else token.secret
         assert is_signed(request, raw.base_url, "s&cret/é", mine)
         assert not is_signed(request, raw.base_url, "another", mine)
+
+
+@pytest.mark.parametrize("prefer_xml", [False, True])
+async def test_a_clip_can_be_heard_or_located(sevendigital_sandbox, prefer_xml):
+    async with client_of(sevendigital_sandbox, settings=Settings(prefer_xml=prefer_xml)) as client:
+        track = (await client.classic.tracks.search("a")).items[0]
+        async with client.classic.tracks.preview(track.id) as clip:
+            assert len(await clip.read()) > 1000
+        assert (await client.classic.tracks.preview_url(track.id)).startswith("http")

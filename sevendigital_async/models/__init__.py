@@ -12,7 +12,7 @@ from .batch import BatchItemError, ReleaseBatch, TrackBatch
 from .country import Country
 from .device import DeviceAuthorisation, DevicePlatform, DeviceStatus
 from .download_url import DownloadUrl
-from .editorial import EditorialItem, EditorialType
+from .editorial import EditorialItem, EditorialText, EditorialType
 from .label import Label, Licensor
 from .listing import ChartChange, Listing
 from .locker import LockerRelease, LockerTrack
@@ -55,6 +55,7 @@ __all__ = [
     "Download",
     "DownloadUrl",
     "EditorialItem",
+    "EditorialText",
     "EditorialType",
     "Format",
     "Label",

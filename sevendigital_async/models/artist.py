@@ -28,7 +28,7 @@ class Artist:
             no part of what makes two of them equal.
     """
 
-    id: str = wire("id", "artistId", default=NOTHING)
+    id: str = wire("id", "artistId", "sevenDigitalId", default=NOTHING)
     name: str | None = None
     sort_name: str | None = None
     appears_as: str | None = None

@@ -6,6 +6,7 @@ import enum
 
 from attrs import frozen
 
+from .availability import Package
 from .price import Price
 from .wire import TEXT, wire
 
@@ -42,6 +43,7 @@ class BasketItem:
         price: What the catalogue says it costs; nothing taken off.
         amount_due: What will be charged for it, and what shoppers should see.
         discount: Why the two differ, if they do.
+        package: As what it is bought, where there is a choice.
     """
 
     item_id: str | None = wire("itemId", "id")
@@ -53,6 +55,7 @@ class BasketItem:
     price: Price | None = None
     amount_due: Price | None = None
     discount: Discount | None = None
+    package: Package | None = None
 
 
 @frozen(kw_only=True)

@@ -15,7 +15,7 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from .misfit import MisfitError, locate
 from .scalars import UnfitError, boolean, day, decimal, moment, text, whole
-from .shapes import respelled, spread, steps
+from .shapes import keyed, respelled, spread, steps
 from .wire import TEXT, wire_names
 
 __all__ = ["MisfitError", "converter", "structure"]
@@ -79,9 +79,10 @@ def _mapping_hook(wanted: Any, converter: Converter) -> Hook:
     def structure_mapping(value: Any, _: Any) -> Any:
         if value is None or value == "":
             return {}
-        if not isinstance(value, dict):
+        found = keyed(value)
+        if found is None:
             raise UnfitError(value, "an object")
-        return {name: read(inner, value_kind) for name, inner in value.items() if inner is not None}
+        return {name: read(inner, value_kind) for name, inner in found.items() if inner is not None}
 
     return structure_mapping
 

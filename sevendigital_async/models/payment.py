@@ -37,14 +37,20 @@ class PaymentCard:
         brand: Who issued it.
         expiry_month: From 1 to 12.
         expiry_year: All four digits.
+        expiry_date: The two in one, year first (``202812``), in the live service's answers.
+        cardholder_name: As printed on it.
+        country: ISO 3166-1 alpha-2 code of where it was issued.
         is_default: Whether purchases are charged to it.
     """
 
     card_id: str | None = wire("cardId", "id")
-    last4: str | None = wire("last4", "cardNumber")
+    last4: str | None = wire("last4", "last4digits")
     brand: CardBrand | str | None = wire("brand", "type")
     expiry_month: int | None = None
     expiry_year: int | None = None
+    expiry_date: str | None = None
+    cardholder_name: str | None = wire("cardholderName", "cardHolderName")
+    country: str | None = None
     is_default: bool | None = wire("isDefault", "default")
 
 
@@ -56,11 +62,15 @@ class CardRegistration:
         registration_id: What to ask for again while it is pending.
         status: How far it has come.
         card_id: The card's id, once it is registered.
+        card: The card itself, in the live service's answers.
+        redirect_url: Where the user goes on with it, in the live service's answers.
     """
 
     registration_id: str | None = wire("registrationId", "id")
     status: CardRegistrationStatus | str | None = None
-    card_id: str | None = None
+    card_id: str | None = wire("cardId", "card.id")
+    card: PaymentCard | None = None
+    redirect_url: str | None = wire("redirectUrl", repr=False)
 
 
 @frozen(kw_only=True)
@@ -76,6 +86,7 @@ class CardType:
     name: str | None = wire("name", "description", TEXT)
 
 
+@called("expressCheckout")
 @frozen(kw_only=True)
 class PaypalCheckout:
     """Where a shopper consents to pay for a basket by PayPal.

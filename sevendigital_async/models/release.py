@@ -62,7 +62,7 @@ class Release:
             no part of what makes two of them equal.
     """
 
-    id: str = wire("id", "releaseId", default=NOTHING)
+    id: str = wire("id", "releaseId", "sevenDigitalId", default=NOTHING)
     title: str | None = None
     version: str | None = None
     type: ReleaseType | str | None = None

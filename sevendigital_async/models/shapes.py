@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 import attrs
@@ -61,6 +62,20 @@ def spread(value: Any, model: Any) -> tuple[list[Any], str]:
     if isinstance(value, list):
         return value, f"{path}[]"
     return ([], path) if value is None or value in ("", {}) else ([value], path)
+
+
+def keyed(value: Any) -> dict[str, Any] | None:
+    """Return what a collection of texts says under which key, or None if it is no such collection.
+
+    An object with a text under each key, or entries that have a ``key`` and one other field.
+    """
+    if not isinstance(value, dict):
+        return None
+    inside = chain.from_iterable(inner if isinstance(inner, list) else [inner] for inner in value.values())
+    entries = [entry for entry in inside if isinstance(entry, dict) and isinstance(entry.get("key"), str)]
+    if not entries:
+        return value
+    return {entry["key"]: next((text for name, text in entry.items() if name != "key"), None) for entry in entries}
 
 
 def is_bare(tree: Any, model: Any) -> bool:

@@ -6,7 +6,7 @@ import enum
 from datetime import datetime
 from decimal import Decimal
 
-from attrs import frozen
+from attrs import NOTHING, frozen
 
 from .artist import Artist
 from .availability import Download, Streaming
@@ -55,7 +55,7 @@ class Track:
             no part of what makes two of them equal.
     """
 
-    id: str
+    id: str = wire("id", "sevenDigitalId", default=NOTHING)
     title: str | None = None
     version: str | None = None
     type: TrackType | str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...models import Track
+from ...models import DownloadUrl, Track
 from ..operation import Auth, Content, Operation, Safety, argument
 from .binding import CHART, COUNTRY, PAGING, bound
 
@@ -54,6 +54,16 @@ GET_TRACK_PREVIEW = Operation(
     safety=Safety.READ,
     content=Content.MEDIA,
     bindings=bound("GET", "/track/preview", TRACK_ID, argument("redirect"), COUNTRY),
+)
+
+GET_TRACK_PREVIEW_URL = Operation(
+    # The endpoint of GET_TRACK_PREVIEW, told not to redirect; no operation of its own, so it is not in the catalogue.
+    id="getTrackPreview",
+    name="classic.tracks.preview_url",
+    summary="The address of a track's clip.",
+    safety=Safety.READ,
+    model=DownloadUrl,
+    bindings=bound("GET", "/track/preview", TRACK_ID, argument("redirect", required=True), COUNTRY),
 )
 
 OPERATIONS = (GET_TRACK_CHART, GET_TRACK_DETAILS, SEARCH_TRACKS, MATCH_TRACK_BY_ID, GET_TRACK_PREVIEW)

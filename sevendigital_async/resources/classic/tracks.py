@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from ...models import Track
+from ...models import DownloadUrl, Track
 from ...operations.classic import tracks as ops
 from ..media_handle import Media
 from ..pages import Pages
@@ -103,8 +103,8 @@ class Tracks(CheckedResource):
 
         Args:
             track_id: 7digital's id.
-            redirect: False makes the service answer with XML that names the clip's address instead of the clip:
-                good for the signed URL only, because there is nothing to stream or save then.
+            redirect: False makes the service answer with a document that names the clip's address: good for the
+                signed URL only, because there is nothing to stream or save then. See :meth:`preview_url`.
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
 
         Returns:
@@ -116,3 +116,20 @@ class Tracks(CheckedResource):
         API: ``GET /1.2/track/preview``
         """
         return self._media(ops.GET_TRACK_PREVIEW, track_id=track_id, redirect=redirect, country=country)
+
+    async def preview_url(self, track_id: str, *, country: str | None = None) -> str | None:
+        """Ask for the address of the clip that ``preview`` plays.
+
+        Args:
+            track_id: 7digital's id.
+            country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
+
+        Raises:
+            NotFoundError: No such track in the territory.
+
+        API: ``GET /1.2/track/preview``
+        """
+        address = await self._one(
+            DownloadUrl, ops.GET_TRACK_PREVIEW_URL, track_id=track_id, redirect=False, country=country
+        )
+        return address.url
