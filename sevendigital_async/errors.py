@@ -32,6 +32,7 @@
     │   ├── RateLimitError            429, or a spent quota noticed before sending
     │   ├── RedirectError             a redirect where none is expected
     │   └── ServerError               5xx, 7xxx, 9xxx
+    │       └── GatewayError          a page of somebody on the way, in place of the service's answer
     └── ShipperError
         ├── InvalidLogError           a play that the API would refuse (a ValueError)
         ├── SpoolFullError            no room, and the caller asked not to wait
@@ -259,27 +260,21 @@ class ServerError(APIError):
     """The service failed."""
 
 
+class GatewayError(ServerError):
+    """Somebody between us and the service answered in its place; its own answer, if there was one, is lost."""
+
+
 ERRORS_BY_CODE: dict[int, type[APIError]] = {
     1008: BatchError,
     2001: NotFoundError,
     2002: NotAvailableError,
     2003: AlreadyExistsError,
-    3001: CardError,
-    3002: CardError,
-    3003: PaymentFailedError,
+    **dict.fromkeys((3001, 3002, 3005, 3103, 3104), CardError),
+    **dict.fromkeys((3003, 3100, 3101, 3102), PaymentFailedError),
     3004: PriceChangedError,
-    3005: CardError,
     3012: VoucherError,
-    3017: RefundError,
-    3100: PaymentFailedError,
-    3101: PaymentFailedError,
-    3102: PaymentFailedError,
-    3103: CardError,
-    3104: CardError,
-    3105: RefundError,
-    3106: RefundError,
+    **dict.fromkeys((3017, 3105, 3106, 7102), RefundError),
     3201: SimultaneousStreamsError,
-    7102: RefundError,
 }
 """Codes whose meaning is the same at every endpoint; the thousands decide for all others."""
 

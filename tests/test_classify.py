@@ -113,8 +113,8 @@ HTML_503 = "<!DOCTYPE html><html><head>\n<title>503 Service\n Unavailable</title
             "JSON that is cut short or malformed, without a reason",
         ),
         # HTML
-        (HTML_503, 503, errors.ServerError, None, "an HTML page instead of an API answer: 503 Service Unavailable"),
-        (HTML_503, 200, errors.ServerError, None, "an HTML page instead of an API answer: 503 Service Unavailable"),
+        (HTML_503, 503, errors.GatewayError, None, "an HTML page instead of an API answer: 503 Service Unavailable"),
+        (HTML_503, 200, errors.GatewayError, None, "an HTML page instead of an API answer: 503 Service Unavailable"),
         ("<html><body>no</body></html>", 404, errors.NotFoundError, None, "an HTML page instead of an API answer"),
         (
             "<html><h1>Log&nbsp;<b>in</b></h1></html>",

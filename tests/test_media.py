@@ -275,3 +275,15 @@ async def test_a_signed_url_is_what_a_player_can_fetch():
 def test_only_a_get_is_a_url():
     with pytest.raises(InvalidArgumentError, match="POST"):
         clip(SevenDigital("key", "secret"), method="POST").url()
+
+
+async def test_a_part_of_something_else_is_never_put_together(tmp_path):
+    target = await broken_off(tmp_path)
+    have = (tmp_path / "clip.mp3.part").stat().st_size
+    other = part(have).replace(b'ETag: "one"', b'ETag: "two"')
+    async with raw_server(other, WHOLE) as raw, client_for(raw) as client:
+        with pytest.raises(DownloadError, match="something else"):
+            await clip(client).download(to=target)
+        assert not target.exists()
+        await clip(client).download(to=target)
+    assert target.read_bytes() == AUDIO

@@ -523,3 +523,25 @@ async def test_no_error_log_or_traceback_shows_a_secret(placement, trouble, capl
     assert caught.value.__context__ is None or "aiohttp" not in type(caught.value.__context__).__module__
     for secret in (SECRET, USER.token, USER.secret, signature):
         assert secret not in everything.replace(f"SECRET = '{SECRET}'", "")
+
+
+@pytest.mark.parametrize("trouble", ["429", "refused"])
+async def test_what_fails_behind_a_redirect_does_not_repeat_an_unsafe_call(clock, trouble):
+    async with raw_server(answer("", "429 Too Many Requests", Retry_After="1")) as elsewhere:
+        port = elsewhere.port if trouble == "429" else 1
+        moved = answer("", "302 Found", Location=f"http://127.0.0.1:{port}/cdn")
+        async with raw_server(moved) as raw:
+            error = await outcome(clock, client_for(raw, clock), operation(Safety.UNSAFE, content=Content.TEXT))
+    assert len(raw.requests) == 1
+    assert error.maybe_sent
+
+
+async def test_clocks_that_disagree_do_not_make_a_call_go_on_for_ever(clock):
+    early, late = (
+        skewed("OAuth authentication error: bad timestamp", formatdate(EPOCH + offset, usegmt=True))
+        for offset in (100, 200)
+    )
+    async with raw_server(early, late, early, late) as raw:
+        error = await outcome(clock, client_for(raw, clock), operation())
+    assert len(raw.requests) == 2
+    assert isinstance(error, AuthenticationError)

@@ -14,6 +14,7 @@ from sevendigital_async import (
     ConfigurationError,
     ConnectError,
     DisconnectedError,
+    GatewayError,
     InvalidLogError,
     ItemError,
     LogKind,
@@ -874,3 +875,124 @@ async def test_a_million_users_cost_nothing_once_they_are_served(clock, service)
 
     _, statistics = await shipping(clock, service, scenario, user_tokens={}, spool=spool)
     assert statistics.delivered == statistics.requests == 3000
+
+
+# -- what a second pair of eyes found --
+
+
+async def test_an_interrupted_isolation_returns_possible_doubles_marked(clock, service):
+    """A batch is saved in part and refused; the parts that were not sent again meanwhile may be doubled, too."""
+
+    def behave(post):
+        if len(service.posts) == 1:
+            raise APIError("something is wrong in there", code=1002, status=400)
+        if len(service.posts) == 2:
+            raise RateLimitError("slow down", status=429, retry_after=5.0)
+
+    service.behave = behave
+    deliveries = []
+    statistics, _ = await shipping(
+        clock, service, lambda s: put_and_flush(s, LogKind.SUBSCRIBER, plays(20)), on_delivered=deliveries.append
+    )
+    assert [len(post.tracks) for post in service.posts] == [20, 10, 20]
+    assert statistics.in_doubt == 20
+    assert [delivery.in_doubt for delivery in deliveries] == [20]
+
+
+async def test_a_refusal_is_an_answer_and_holds_nothing_back_at_close(clock, service):
+    closing = asyncio.Event()
+
+    async def stall(post):
+        if len(service.posts) == 1:
+            raise APIError("something is wrong in there", code=1002, status=400)
+
+    service.behave = stall
+    turns = 0
+
+    def admit(_):
+        nonlocal turns
+        turns += 1
+
+    service.admit = admit
+    spool = MemorySpool()
+
+    async def play():
+        shipper = StreamLogShipper(service, clock=clock, spool=spool, in_doubt="hold")
+        async with shipper:
+            lane = shipper._lanes[LogKind.PREVIEW]
+
+            async def never(lease, records):
+                closing.set()
+                await asyncio.Event().wait()
+
+            lane._settlement._post_again = never
+            await shipper.put_many(LogKind.PREVIEW, plays(500))
+            await closing.wait()
+            return await shipper.aclose(1)
+
+    statistics = await clock.run(play())
+    assert (statistics.held, statistics.in_doubt, statistics.waiting) == (0, 0, 500)
+
+
+@pytest.mark.parametrize(
+    ("error", "doubted"),
+    [
+        (ServerError("x", status=500), 0),
+        (ServerError("x", status=503), 0),
+        (ServerError("x", status=504, code=7003), 0),
+        (ServerError("x", status=502), 10),
+        (ServerError("x", status=504), 10),
+        (ServerError("x", status=520), 10),
+        (ServerError("x", status=524), 10),
+        (GatewayError("an HTML page", status=503), 10),
+        (GatewayError("an HTML page", status=200), 10),
+    ],
+)
+async def test_an_answer_of_somebody_on_the_way_leaves_doubt(clock, service, error, doubted):
+    def behave(post):
+        if post is service.posts[0]:
+            raise error
+
+    service.behave = behave
+    statistics, _ = await shipping(clock, service, lambda s: put_and_flush(s, LogKind.PREVIEW, plays(10)))
+    assert (statistics.delivered, statistics.in_doubt) == (10, doubted)
+
+
+async def test_a_throttling_without_a_wait_is_no_invitation(clock, service):
+    def behave(post):
+        if clock.monotonic() < 10:
+            raise RateLimitError("slow down", status=429, retry_after=0.0)
+
+    service.behave = behave
+    await shipping(clock, service, lambda s: put_and_flush(s, LogKind.CATALOGUE, plays(8000)))
+    assert sum(post.at < 10 for post in service.posts) <= 200
+
+
+async def test_a_flush_under_way_ends_with_the_shipper(clock, service):
+    def behave(post):
+        raise ConnectError("down")
+
+    service.behave = behave
+
+    async def play():
+        async with StreamLogShipper(service, clock=clock, close_timeout=3) as shipper:
+            await shipper.put(LogKind.PREVIEW, plays(1)[0])
+            flush = asyncio.create_task(shipper.flush())
+            await settle()
+        return await flush, await shipper.flush(), clock.monotonic()
+
+    during, after, elapsed = await clock.run(play(), until=100)
+    assert during.waiting == after.waiting == 1
+    assert elapsed <= 3.1
+
+
+async def test_closing_waits_for_hooks(clock, service):
+    heard = 0
+
+    async def on_delivered(delivery):
+        nonlocal heard
+        await clock.sleep(2)
+        heard += len(delivery.logs)
+
+    await shipping(clock, service, lambda s: s.put_many(LogKind.CATALOGUE, plays(1001)), on_delivered=on_delivered)
+    assert heard == 1001

@@ -13,7 +13,16 @@ from urllib.parse import parse_qs, urlsplit
 
 from attrs import frozen
 
-from ..errors import APIError, AuthenticationError, ItemError, RateLimitError, RedirectError, ServerError, error_type
+from ..errors import (
+    APIError,
+    AuthenticationError,
+    GatewayError,
+    ItemError,
+    RateLimitError,
+    RedirectError,
+    ServerError,
+    error_type,
+)
 from ..models.scalars import count
 from ..rate_limit import RateLimit
 from .document import Document, Kind
@@ -147,7 +156,8 @@ def _in_status(document: Document, status: int, headers: Mapping[str, str]) -> _
         return _in_location(status, headers)
     if document.kind is Kind.HTML:
         # The API has no pages, so somebody on the way answered in its place, whatever the status.
-        return _Trouble(_page(document), kind=ServerError if status < 400 else None)  # noqa: PLR2004
+        kind = None if 400 <= status < 500 else GatewayError  # noqa: PLR2004
+        return _Trouble(_page(document), kind=kind)
     if status < 400:  # noqa: PLR2004
         return None
     if document.kind is Kind.TEXT and document.flaw is None:

@@ -123,9 +123,10 @@ class Session:
                     async with AsyncExitStack() as held, AsyncExitStack() as opening:
                         slot = await self._admitted(operation, deadline, held)
                         offset = self._clock_offset
-                        stream = await self._open(call, request, slot, self._time_left(call, None), opening)
+                        time_left = self._time_left(call, None)
+                        stream, redirected = await self._open(call, request, slot, time_left, opening)
                         if not is_media(stream):
-                            await self._document(operation, stream, offset)
+                            await self._document(operation, stream, offset, redirected=redirected)
                             raise DecodeError(
                                 f"{operation.id}: words where media were expected", operation=operation.id
                             )
@@ -212,28 +213,32 @@ class Session:
     ) -> tuple[Document, Mapping[str, str]]:
         offset = self._clock_offset
         async with AsyncExitStack() as held:
-            stream = await self._open(call, request, slot, time_left, held)
-            return await self._document(call.operation, stream, offset), stream.headers
+            stream, redirected = await self._open(call, request, slot, time_left, held)
+            return await self._document(call.operation, stream, offset, redirected=redirected), stream.headers
 
     async def _open(
         self, call: Call, request: Request, slot: Slot | None, time_left: Timeout, held: AsyncExitStack
-    ) -> Stream:
-        """Send a call once; text and media are fetched from where a redirect says they are."""
+    ) -> tuple[Stream, bool]:
+        """Send a call once; text and media are fetched from where a redirect says they are, which is told as well."""
         operation = call.operation
         signed = self._sign(call, request, self.settings.signature)
         signed.headers.update({"Accept": self._accept(operation), **call.headers})
         stream = await self._send(operation, signed, slot, time_left, held)
         if operation.content is Content.MODEL:
-            return stream
+            return stream, False
         url = signed.url
-        for _ in range(MAX_REDIRECTS):
+        for hop in range(MAX_REDIRECTS):
             location = stream.headers.get("location")
             if location is None or not self._leads_on(operation, stream):
-                return stream
+                return stream, hop > 0
             url = self._destination(operation, urljoin(url, location))
             # Where this leads to must not see our signature.
             onward = SignedRequest("GET", url, dict(call.headers), None)
-            stream = await self._send(operation, onward, None, time_left, held)
+            try:
+                stream = await self._send(operation, onward, None, time_left, held)
+            except TransportError as error:
+                error.maybe_sent = True  # whatever became of this hop, the service has acted on the first
+                raise
         raise RedirectError(f"more than {MAX_REDIRECTS} redirects", operation=operation.id)
 
     def _sign(self, call: Call, request: Request, placement: SignaturePlacement) -> SignedRequest:
@@ -263,7 +268,7 @@ class Session:
         logger.debug("%s: HTTP %d after %.0f ms", operation.id, stream.status, elapsed * 1000)
         return stream
 
-    async def _document(self, operation: Operation, stream: Stream, offset: float) -> Document:
+    async def _document(self, operation: Operation, stream: Stream, offset: float, *, redirected: bool) -> Document:
         """Read an answer to its end and raise the error it may amount to."""
         body = await read_all(stream, self.settings.max_response_bytes, operation)
         document = await off_loop(len(body), parse, body, stream.headers.get("content-type"))
@@ -271,6 +276,7 @@ class Session:
         error = error_in(document, stream.status, stream.headers, operation.id, now=now)
         if error is None:
             return document
+        error.maybe_sent = error.maybe_sent or redirected
         learned = offset_in(error, stream.headers.get("date"), now, offset)
         if learned is None:
             raise error

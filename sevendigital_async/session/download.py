@@ -92,20 +92,27 @@ async def download(open_media: Opener, to: Path, progress: Progress | None = Non
         headers |= {"Range": f"bytes={size}-", "If-Range": validator}
     try:
         async with open_media(headers) as response:
-            await _receive(response, partial, size, progress)
+            await _receive(response, partial, size, validator, progress)
     except InvalidRequestError as error:
         if error.status != 416 or not size:  # noqa: PLR2004
             raise
         # Nothing lies beyond what we have, and yet it was not completed: it is something else by now.
         await asyncio.to_thread(partial.note.unlink, missing_ok=True)
         return await download(open_media, to, progress)
+    except TransportError:
+        raise  # a timeout is an OSError, too
     except OSError as error:
         raise DownloadError(f"{to}: {error.strerror or error}; what has arrived is in {partial.path}") from error
     return to
 
 
-async def _receive(response: MediaResponse, partial: Partial, size: int, progress: Progress | None) -> None:
+async def _receive(
+    response: MediaResponse, partial: Partial, size: int, wanted: str | None, progress: Progress | None
+) -> None:
     offset, total = _extent(response, size)
+    if offset and _validator(response) not in {wanted, None}:
+        await asyncio.to_thread(partial.note.unlink, missing_ok=True)
+        raise DownloadError(f"{partial.target}: the service resumed something else; try again to start anew")
     if offset not in {0, size}:
         raise DownloadError(f"{partial.target}: the service resumed at byte {offset}, not {size}")
     file = await asyncio.to_thread(partial.begin, offset, _validator(response))

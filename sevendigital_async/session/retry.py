@@ -26,7 +26,8 @@ def may_repeat(error: BaseException, safety: Safety) -> bool:
     An ``UNSAFE`` call is repeated only where the service surely did not act on it.
     """
     if isinstance(error, ConnectError | RateLimitError | ClockSkewError):
-        return True
+        # Where a redirect led, even these come after the service has acted.
+        return safety is not Safety.UNSAFE or not error.maybe_sent
     if safety is Safety.UNSAFE or isinstance(error, ResponseTooLargeError):
         return False
     return isinstance(error, TransportError | ServerError)
@@ -61,6 +62,7 @@ def retrying(
         rng: Source of the jitter.
     """
     started = clock.monotonic()
+    skews = 0
 
     def error_of(state: RetryCallState) -> BaseException:
         error = state.outcome.exception() if state.outcome else None
@@ -77,7 +79,9 @@ def retrying(
     def stop(state: RetryCallState) -> bool:
         error = error_of(state)
         if isinstance(error, ClockSkewError):
-            return False  # raised once per learned offset, so this can't go on
+            nonlocal skews
+            skews += 1
+            return skews > 1
         if state.attempt_number >= policy.attempts or (demanded_wait(error) or 0.0) > max_wait:
             return True
         elapsed = clock.monotonic() - started

@@ -114,7 +114,7 @@ class Lane:
     async def stalled(self) -> bool:
         """Say whether waiting longer would not help, because only a person or much time can."""
         counts = await self._spool.counts(self.kind)
-        if counts.in_flight:
+        if counts.in_flight or self._settlement.telling:
             return False
         if counts.waiting == 0 or self.gate.stuck:
             return True
@@ -212,7 +212,7 @@ class Lane:
                 self._refused_users.clear()
             case Throttled(wait=wait):
                 gate.answered()
-                gate.pause(DEFAULT_THROTTLE_WAIT if wait is None else wait)
+                gate.pause(wait or DEFAULT_THROTTLE_WAIT)
             case Misdirected(reason):
                 gate.suspend(reason)
             case Unavailable(reason, wait=wait):
@@ -221,7 +221,10 @@ class Lane:
                 gate.failed(reason, None)
             case Unauthorised(reason):
                 self._heed_refused_signer(reason, signer)
-            case Refused() | OutOfStep():
+            case OutOfStep():
+                gate.answered()
+                gate.pause(DEFAULT_THROTTLE_WAIT)
+            case Refused():
                 gate.answered()
         if gate.trouble is not None and gate.trouble is not before:
             self._hooks.troubled(self.kind, gate.trouble)

@@ -127,7 +127,9 @@ class MemorySpool:
         certain = [record for record in away.unsettled if record not in sending]
         if doubtful:
             await self.doubt(lease, doubtful, fate)
-        if certain:
+        if certain and lease.suspect:
+            await self.doubt(lease, certain, Fate.RESEND)
+        elif certain:
             await self.release(lease, certain, blame=False)
 
     def handed_over(self, letters: Sequence[DeadLetter]) -> None:

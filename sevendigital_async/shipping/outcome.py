@@ -11,6 +11,7 @@ from ..errors import (
     AuthenticationError,
     ClockSkewError,
     ConnectError,
+    GatewayError,
     ItemError,
     PermissionDeniedError,
     RateLimitError,
@@ -20,7 +21,8 @@ from ..errors import (
 )
 
 REFUSING_STATUSES = frozenset({400, 413, 422})
-GATEWAY_STATUSES = frozenset({502, 504})
+OWN_STATUSES = frozenset({500, 503})
+"""What the service says of itself; the others of 5xx come from somebody on the way, who may have lost its answer."""
 
 
 @frozen
@@ -135,7 +137,7 @@ def outcome_of(error: SevenDigitalError, size: int) -> Outcome:  # noqa: C901, P
 
 
 def _is_vouched(error: ServerError) -> bool:
-    return error.code is not None or (error.status not in GATEWAY_STATUSES and (error.status or 500) >= 500)  # noqa: PLR2004
+    return error.code is not None or (error.status in OWN_STATUSES and not isinstance(error, GatewayError))
 
 
 def _by_position(errors: tuple[ItemError, ...], size: int) -> Mapping[int, ItemError]:

@@ -44,6 +44,7 @@ class Lease:
         records: In order of acceptance.
         attempt: How often this queue's head has failed in a row, for the back-off.
         sending: The records of an intent that has no outcome yet.
+        suspect: It was refused and a part may have been saved, so that what goes back may be doubled.
         key: The spool's own name for the lease.
     """
 
@@ -52,6 +53,7 @@ class Lease:
     records: tuple[Record, ...] = field(repr=False)
     attempt: int = 0
     sending: tuple[Record, ...] = field(default=(), repr=False)
+    suspect: bool = False
     key: object = field(default=None, repr=False)
 
 

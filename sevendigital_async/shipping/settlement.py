@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from attrs import define, field
@@ -44,11 +45,16 @@ class Settlement:
     _rng: random.Random
     _post_again: PostAgain
     _count_fates: Callable[[int, int], None]
+    telling: int = field(init=False, default=0)
+    """Hooks that have not come back yet; closing waits for them."""
     _warned_age: float = field(init=False, default=0.0)
 
     async def settle(self, lease: Lease, records: Sequence[Record], outcome: Outcome) -> None:
         """Give every one of ``records`` its place, as the outcome of posting them demands."""
         spool = self._spool
+        if isinstance(outcome, Refused):
+            lease.sending = ()  # an answer is an outcome, and a refusal is no doubt by itself
+            lease.suspect = lease.suspect or self.rules.atomicity is not Atomicity.ALL_OR_NOTHING
         match outcome:
             case Delivered(request_id):
                 await self._ack(lease, records, request_id)
@@ -77,7 +83,8 @@ class Settlement:
         if self._hooks.on_delivered is not None:
             logs = tuple(record.body for record in records)
             doubted = sum(record.in_doubt for record in records)
-            await self._hooks.delivered(Delivery(self.kind, lease.queue or None, logs, doubted, receipt))
+            with self._tells():
+                await self._hooks.delivered(Delivery(self.kind, lease.queue or None, logs, doubted, receipt))
 
     async def _isolate(self, lease: Lease, records: Sequence[Record], refused: Refused) -> None:
         """Find the logs that spoil a batch, deliver the others, bury only what the service refuses by itself.
@@ -94,7 +101,7 @@ class Settlement:
                 if isinstance(outcome, Delivered):
                     await self._bury(lease, [(record, item.message, item.code) for record, item in named])
                 else:
-                    await self._spool.release(lease, [record for record, _ in named], blame=False)
+                    await self._give_back(lease, [record for record, _ in named])
                 return
         if len(records) == 1:
             await self._bury(lease, [(records[0], refused.reason, refused.code)])
@@ -112,12 +119,18 @@ class Settlement:
             await self._settle_part(lease, part, outcome)
             if not isinstance(outcome, Delivered):
                 for left in pending:
-                    await self._spool.release(lease, left, blame=False)
+                    await self._give_back(lease, left)
                 return
+
+    async def _give_back(self, lease: Lease, records: Sequence[Record]) -> None:
+        """Return what was refused as part of a batch; some of it may have been saved."""
+        if lease.suspect:
+            await self._spool.doubt(lease, records, Fate.KEEP)
+        await self._spool.release(lease, records, blame=False)
 
     async def _settle_part(self, lease: Lease, records: Sequence[Record], outcome: Outcome | None) -> None:
         if outcome is None:
-            await self._spool.release(lease, records, blame=False)
+            await self._give_back(lease, records)
         elif records:
             await self.settle(lease, records, outcome)
 
@@ -130,7 +143,8 @@ class Settlement:
             for record, reason, code in fallen
         ]
         await self._spool.bury(lease, letters)
-        self._spool.handed_over(await self._hooks.buried([letter for _, letter in letters]))
+        with self._tells():
+            self._spool.handed_over(await self._hooks.buried([letter for _, letter in letters]))
         if spoilt:
             self._count_fates(0, len(letters))
 
@@ -143,6 +157,14 @@ class Settlement:
         reason = f"expired: played more than {WINDOW.days} days ago and not accepted until now"
         await self._bury(lease, [(record, reason, None) for record in expired], spoilt=False)
         return [record for record in lease.records if record.played_at > oldest]
+
+    @contextmanager
+    def _tells(self) -> Iterator[None]:
+        self.telling += 1
+        try:
+            yield
+        finally:
+            self.telling -= 1
 
     def _warn_of_age(self, records: Sequence[Record]) -> None:
         age = (self._now() - min(record.played_at for record in records)) / WINDOW

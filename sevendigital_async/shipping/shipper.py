@@ -143,10 +143,9 @@ class StreamLogShipper:
             self._closed = True
             return await self.statistics()
         self._spool.refuse(self._failed() if self._failure else ShipperClosedError("the shipper is closed"))
+        self._closed = True
         try:
-            if not self._closed:
-                self._closed = True
-                await self.flush(self._close_timeout if timeout is None else timeout)
+            await self.flush(self._close_timeout if timeout is None else timeout)
         finally:
             self._runner.cancel()
             await asyncio.wait([self._runner])
@@ -251,7 +250,7 @@ class StreamLogShipper:
         self._flushes += 1
         self._set_flushing()
         try:
-            while self._failure is None:
+            while self._runner is not None and not self._runner.done():
                 self._changed.clear()
                 if all([await lane.stalled() for lane in self._lanes.values()]):
                     break
