@@ -32,6 +32,9 @@ class Caller(Protocol):
 class Resource:
     """A group of methods that share a caller."""
 
+    _numbers_first_page = True
+    """Whether the first page of a list is asked for by its number."""
+
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
@@ -61,7 +64,8 @@ class Resource:
         self, model: type[T], operation: Operation, /, *, page: int, page_size: int | None, **arguments: object
     ) -> Pages[T]:
         async def fetch(number: int) -> Page[T]:
-            answer: Page[T] = await self._caller.call(operation, page=number, page_size=page_size, **arguments)
+            asked_for = number if number > 1 or self._numbers_first_page else None
+            answer: Page[T] = await self._caller.call(operation, page=asked_for, page_size=page_size, **arguments)
             assert all(isinstance(item, model) for item in answer.items)
             return answer
 

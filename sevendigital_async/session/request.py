@@ -41,10 +41,6 @@ class Request:
     body: bytes | None = field(default=None, repr=False)
     content_type: str | None = None
 
-    def with_query(self, *pairs: tuple[str, str]) -> Request:
-        """Return a copy with more query parameters."""
-        return evolve(self, query=(*self.query, *pairs))
-
 
 def build_request(operation: Operation, binding: Binding, origin: str, arguments: Mapping[str, object]) -> Request:
     """Spell a call the way ``binding`` does.

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
-from ...models import Page
 from ...operations import Operation
 from .. import checks
 from ..media_handle import Media
@@ -38,6 +37,9 @@ def check(arguments: Mapping[str, Any]) -> None:
 class CheckedResource(Resource):
     """A group of methods whose arguments are checked before they leave."""
 
+    # The OpenAPI file knows no pages of some lists that the guide pages.
+    _numbers_first_page = False
+
     async def _one(self, model: type[T], operation: Operation, /, **arguments: object) -> T:
         check(arguments)
         return await super()._one(model, operation, **arguments)
@@ -51,15 +53,7 @@ class CheckedResource(Resource):
     ) -> Pages[T]:
         check(arguments)
         checks.page_size(page_size)
-
-        async def fetch(number: int) -> Page[T]:
-            # The OpenAPI file knows no pages of some lists that the guide pages: the first goes without a number.
-            asked_for = number if number > 1 else None
-            answer: Page[T] = await self._caller.call(operation, page=asked_for, page_size=page_size, **arguments)
-            assert all(isinstance(item, model) for item in answer.items)
-            return answer
-
-        return Pages(fetch, first=page)
+        return super()._pages(model, operation, page=page, page_size=page_size, **arguments)
 
     def _media(self, operation: Operation, /, **arguments: object) -> Media:
         check(arguments)
