@@ -47,7 +47,11 @@ from .errors import (
     ShipperError,
     ShipperFailedError,
     SimultaneousStreamsError,
+    SpoolDamagedError,
+    SpoolError,
     SpoolFullError,
+    SpoolInUseError,
+    SpoolUnavailableError,
     TransportError,
     UnsupportedOperationError,
     VoucherError,
@@ -55,7 +59,7 @@ from .errors import (
 from .models import LogKind, StreamLog
 from .rate_limit import RateLimit
 from .session.cache import ResponseCache
-from .shipping import DeadLetter, Delivery, MemorySpool, Statistics, StreamLogShipper
+from .shipping import Bookmark, DeadLetter, Delivery, MemorySpool, Statistics, StreamLogShipper
 
 __all__ = [
     "NO_RETRY",
@@ -64,6 +68,7 @@ __all__ = [
     "ApiClient",
     "AuthenticationError",
     "BatchError",
+    "Bookmark",
     "CardError",
     "ClockSkewError",
     "ConfigurationError",
@@ -106,7 +111,11 @@ __all__ = [
     "ShipperFailedError",
     "SignaturePlacement",
     "SimultaneousStreamsError",
+    "SpoolDamagedError",
+    "SpoolError",
     "SpoolFullError",
+    "SpoolInUseError",
+    "SpoolUnavailableError",
     "Statistics",
     "StreamLog",
     "StreamLogShipper",

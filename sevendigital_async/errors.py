@@ -35,7 +35,11 @@
     │       └── GatewayError          a page of somebody on the way, in place of the service's answer
     └── ShipperError
         ├── InvalidLogError           a play that the API would refuse (a ValueError)
-        ├── SpoolFullError            no room, and the caller asked not to wait
+        ├── SpoolError                the spool can't be used: no file, no right, not ours, another version
+        │   ├── SpoolFullError        no room, and the caller asked not to wait
+        │   ├── SpoolInUseError       another shipper has it open
+        │   ├── SpoolDamagedError     it doesn't hold what was put there; kept as it is
+        │   └── SpoolUnavailableError its server or disk is away, and the caller asked not to wait
         ├── ShipperClosedError        ``put`` after ``aclose``
         └── ShipperFailedError        a background task died; the cause is chained
 
@@ -264,54 +268,6 @@ class GatewayError(ServerError):
     """Somebody between us and the service answered in its place; its own answer, if there was one, is lost."""
 
 
-ERRORS_BY_CODE: dict[int, type[APIError]] = {
-    1008: BatchError,
-    2001: NotFoundError,
-    2002: NotAvailableError,
-    2003: AlreadyExistsError,
-    **dict.fromkeys((3001, 3002, 3005, 3103, 3104), CardError),
-    **dict.fromkeys((3003, 3100, 3101, 3102), PaymentFailedError),
-    3004: PriceChangedError,
-    3012: VoucherError,
-    **dict.fromkeys((3017, 3105, 3106, 7102), RefundError),
-    3201: SimultaneousStreamsError,
-}
-"""Codes whose meaning is the same at every endpoint; the thousands decide for all others."""
-
-ERRORS_BY_THOUSAND: dict[int, type[APIError]] = {
-    1: InvalidRequestError,
-    2: NotFoundError,
-    3: PaymentError,
-    7: ServerError,
-    9: ServerError,
-}
-
-ERRORS_BY_STATUS: dict[int, type[APIError]] = {
-    401: AuthenticationError,
-    403: PermissionDeniedError,
-    404: NotFoundError,
-    429: RateLimitError,
-}
-
-
-def error_type(status: int, code: int | None) -> type[APIError]:
-    """Choose the class for an error answer.
-
-    The statuses about identity and quota decide by themselves; elsewhere the service's code knows more than the status.
-    """
-    if status in {401, 403, 429}:
-        return ERRORS_BY_STATUS[status]
-    if code is not None:
-        by_code = ERRORS_BY_CODE.get(code) or ERRORS_BY_THOUSAND.get(code // 1000)
-        if by_code:
-            return by_code
-    if status >= 500:  # noqa: PLR2004
-        return ServerError
-    if 300 <= status < 400:  # noqa: PLR2004
-        return RedirectError
-    return ERRORS_BY_STATUS.get(status, InvalidRequestError)
-
-
 class ShipperError(SevenDigitalError):
     """Root of the errors of the play-log shipper."""
 
@@ -330,8 +286,24 @@ class InvalidLogError(ShipperError, ValueError):
         self.index = index
 
 
-class SpoolFullError(ShipperError):
+class SpoolError(ShipperError):
+    """The spool can't be used; the message says why and what to do. What it holds is left as it is."""
+
+
+class SpoolFullError(SpoolError):
     """The spool has no room and the caller asked not to wait; the play was not accepted."""
+
+
+class SpoolInUseError(SpoolError):
+    """Another shipper has the spool open; one at a time may."""
+
+
+class SpoolDamagedError(SpoolError):
+    """What is kept in the spool is no longer what was put there; the damaged spool is kept for a person to look at."""
+
+
+class SpoolUnavailableError(SpoolError):
+    """The spool's server or disk doesn't take anything at the moment; the play was not accepted."""
 
 
 class ShipperClosedError(ShipperError):

@@ -12,12 +12,14 @@ import sevendigital_async
 
 PACKAGE = Path(sevendigital_async.__file__).parent
 
-GROUND = {"errors", "config", "clock", "rate_limit", "_version"}
+GROUND = {"errors", "error_codes", "fault_points", "config", "clock", "rate_limit", "_version"}
 MAY_IMPORT = {
     "_version": set(),
     "clock": set(),
     "rate_limit": set(),
+    "fault_points": set(),
     "errors": {"rate_limit"},
+    "error_codes": {"errors"},
     "config": {"errors"},
     "models": GROUND,
     "operations": GROUND | {"models"},

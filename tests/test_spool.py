@@ -12,6 +12,7 @@ from support.clock import VirtualClock
 from sevendigital_async import DeadLetter, LogKind, MemorySpool, ShipperClosedError, SpoolFullError
 from sevendigital_async.shipping.records import Fate, Receipt, Record
 from sevendigital_async.shipping.rules import lane_rules
+from sevendigital_async.shipping.spool import Owner
 
 RULES = lane_rules({kind: {"max_count": 3, "max_bytes": 100, "linger": 5.0} for kind in LogKind})
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -38,7 +39,7 @@ class SpoolMachine(RuleBasedStateMachine):
         self.clock = VirtualClock()
         self.spool = type(self).make()
         self.woken = set()
-        self.run(self.spool.open(RULES, self.clock, self.woken.add))
+        self.run(self.spool.open(Owner(RULES, self.clock, self.woken.add)))
         self.place = {}  # body -> (kind, queue, where)
         self.order = {}  # (kind, queue) -> bodies waiting or leased, in order of acceptance
         self.doubted = set()
@@ -178,7 +179,7 @@ def clock():
 
 async def opened(make, clock, **options):
     spool = make(**options)
-    await spool.open(RULES, clock, lambda _: None)
+    await spool.open(Owner(RULES, clock, lambda _: None))
     return spool
 
 

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from attrs import frozen
 
+from ..error_codes import error_type
 from ..errors import (
     APIError,
     AuthenticationError,
@@ -21,7 +22,6 @@ from ..errors import (
     RateLimitError,
     RedirectError,
     ServerError,
-    error_type,
 )
 from ..models.scalars import count
 from ..rate_limit import RateLimit

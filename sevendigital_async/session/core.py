@@ -42,6 +42,9 @@ from .transport import Stream, Transport
 
 logger = logging.getLogger("sevendigital_async")
 
+MAX_ANSWER = 200
+"""Bytes of an answer that are kept for the record."""
+
 MAX_REDIRECTS = 5
 MEDIA_READ_TIMEOUT = 30.0
 """Seconds between two pieces of media, unless the settings say otherwise; the whole may take any time."""
@@ -134,13 +137,21 @@ class Session:
                     break
             yield MediaResponse(operation, stream)
 
-    async def send_once(self, call: Call, slot: Slot | None) -> None:
-        """Make a call exactly once, in a slot already held, and leave its content aside.
+    async def send_once(self, call: Call, slot: Slot | None) -> str:
+        """Make a call exactly once, in a slot already held.
+
+        Returns:
+            The answer, for the record: its status and the beginning of its body.
 
         Raises:
             SevenDigitalError: In its many kinds.
         """
-        await self._attempt(call, self.request(call), slot, call.timeout or self.settings.timeout)
+        offset = self._clock_offset
+        async with AsyncExitStack() as held:
+            time_left = call.timeout or self.settings.timeout
+            stream, redirected = await self._open(call, self.request(call), slot, time_left, held)
+            document = await self._document(call.operation, stream, offset, redirected=redirected)
+            return f"{stream.status} {document.excerpt(MAX_ANSWER)}".strip()
 
     @asynccontextmanager
     async def admission(self, operation: Operation) -> AsyncIterator[Slot | None]:

@@ -31,18 +31,21 @@ class Turn:
     _operation: Operation
     _slot: Slot | None
 
-    async def post(self, logs: Sequence[bytes], user: UserToken | None) -> None:
+    async def post(self, logs: Sequence[bytes], user: UserToken | None) -> str:
         """Send encoded logs in one request, exactly once.
 
         Args:
             logs: What ``encode`` returned, for the kind this turn is for.
             user: Who signs, beside the partner.
 
+        Returns:
+            The answer, for the record.
+
         Raises:
             SevenDigitalError: The batch was not accepted, or nobody knows.
         """
         joined = orjson.Fragment(b"[" + b",".join(logs) + b"]")
-        await self._session.send_once(Call(self._operation, {"logs": joined}, user), self._slot)
+        return await self._session.send_once(Call(self._operation, {"logs": joined}, user), self._slot)
 
 
 @frozen

@@ -2,7 +2,7 @@
 
 from .gate import Trouble, TroubleKind
 from .memory import MemorySpool
-from .records import Counts, DeadLetter, Delivery, Receipt
+from .records import Bookmark, Counts, DeadLetter, Delivery, Receipt
 from .rules import Atomicity, LaneRules
 from .shipper import StreamLogShipper
 from .spool import Spool
@@ -10,6 +10,7 @@ from .statistics import LaneStatistics, Statistics
 
 __all__ = [
     "Atomicity",
+    "Bookmark",
     "Counts",
     "DeadLetter",
     "Delivery",

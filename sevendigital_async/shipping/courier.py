@@ -13,8 +13,8 @@ from ..models import LogKind, StreamLog
 class Turn(Protocol):
     """The right to send one batch now."""
 
-    async def post(self, logs: Sequence[bytes], user: UserToken | None) -> None:
-        """Send encoded logs in one request, exactly once; returns if the service has accepted them all."""
+    async def post(self, logs: Sequence[bytes], user: UserToken | None) -> str:
+        """Send encoded logs in one request, exactly once; returns its answer if the service has accepted them all."""
         ...
 
 

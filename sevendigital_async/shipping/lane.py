@@ -184,10 +184,10 @@ class Lane:
         self.requests += 1
         self.largest_batch = max(self.largest_batch, len(records))
         try:
-            await turn.post([record.body for record in records], user)
+            answer = await turn.post([record.body for record in records], user)
         except SevenDigitalError as error:
             return outcome_of(error, len(records))
-        return Delivered(request_id)
+        return Delivered(request_id, answer)
 
     async def _post_again(self, lease: Lease, records: Sequence[Record]) -> Outcome | None:
         """Post a part of a batch that was refused; None when the door is closed for now."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from attrs import define, fields
 
-from ..clock import Clock
 from ..errors import ShipperError
 from ..models import LogKind
 from .backlog import Backlog, Queue
 from .capacity import Capacity
-from .records import Counts, DeadLetter, Fate, Lease, Receipt, Record
-from .rules import LaneRules
+from .records import Bookmark, Counts, DeadLetter, Fate, Lease, Receipt, Record
+from .spool import Owner
 
 
 @define(eq=False)
@@ -43,12 +42,13 @@ class MemorySpool:
         self._sequence = 0
         self._letters: dict[int, DeadLetter] = {}
         self._held: list[tuple[LogKind, Record]] = []
+        self._bookmarks: dict[str, str] = {}
 
-    async def open(self, rules: Mapping[LogKind, LaneRules], clock: Clock, wake: Callable[[LogKind], None]) -> None:
+    async def open(self, owner: Owner) -> None:
         """Make ready."""
-        self._clock = clock
-        self._wake = wake
-        self._backlogs = {kind: Backlog(rules[kind]) for kind in LogKind}
+        self._clock = owner.clock
+        self._wake = owner.wake
+        self._backlogs = {kind: Backlog(owner.rules[kind]) for kind in LogKind}
 
     def append_nowait(self, kind: LogKind, records: Sequence[Record]) -> None:
         """Accept all or none, at once."""
@@ -56,13 +56,19 @@ class MemorySpool:
         self._capacity.reserve_nowait(len(records), size)
         self._add(kind, records, size)
 
-    async def append(self, kind: LogKind, records: Sequence[Record]) -> None:
+    async def append(self, kind: LogKind, records: Sequence[Record], bookmark: Bookmark | None = None) -> None:
         """Accept all or none, waiting for room."""
         size = _size(records)
         if not self._capacity.take(len(records), size):
             self._wake_all()
             await self._capacity.reserve(len(records), size)
         self._add(kind, records, size)
+        if bookmark is not None:
+            self._bookmarks[bookmark.source] = bookmark.position
+
+    async def bookmark(self, source: str) -> str | None:
+        """Return the position last kept for a source."""
+        return self._bookmarks.get(source)
 
     def refuse(self, error: ShipperError) -> None:
         """Accept nothing from now on."""

@@ -31,9 +31,11 @@ class Delivered:
 
     Attributes:
         request_id: Ours, of the request.
+        answer: What the service said.
     """
 
     request_id: str
+    answer: str = ""
 
 
 @frozen

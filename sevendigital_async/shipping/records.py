@@ -57,6 +57,19 @@ class Lease:
     key: object = field(default=None, repr=False)
 
 
+@frozen
+class Bookmark:
+    """How far a source has been read; kept together with the records that were read from it.
+
+    Attributes:
+        source: Its name.
+        position: Where to go on, in the reader's own terms.
+    """
+
+    source: str
+    position: str
+
+
 class Fate(enum.Enum):
     """What becomes of records whose delivery nobody can vouch for."""
 
@@ -73,10 +86,12 @@ class Receipt:
     Attributes:
         request_id: Ours, unique to the request.
         delivered_at: When the answer had been read.
+        answer: Its status and the beginning of its body.
     """
 
     request_id: str
     delivered_at: datetime
+    answer: str = ""
 
 
 @frozen

@@ -56,8 +56,8 @@ class Settlement:
             lease.sending = ()  # an answer is an outcome, and a refusal is no doubt by itself
             lease.suspect = lease.suspect or self.rules.atomicity is not Atomicity.ALL_OR_NOTHING
         match outcome:
-            case Delivered(request_id):
-                await self._ack(lease, records, request_id)
+            case Delivered(request_id, answer):
+                await self._ack(lease, records, Receipt(request_id, self._now(), answer))
             case Refused():
                 await self._isolate(lease, records, outcome)
             case Lost():
@@ -76,8 +76,7 @@ class Settlement:
         if not isinstance(outcome, Delivered | Refused):
             self._warn_of_age(records)
 
-    async def _ack(self, lease: Lease, records: Sequence[Record], request_id: str) -> None:
-        receipt = Receipt(request_id, self._now())
+    async def _ack(self, lease: Lease, records: Sequence[Record], receipt: Receipt) -> None:
         await self._spool.ack(lease, records, receipt)
         self._count_fates(len(records), 0)
         if self._hooks.on_delivered is not None:

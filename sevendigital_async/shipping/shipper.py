@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -20,10 +21,12 @@ from .hooks import Hook, Hooks
 from .intake import Intake
 from .lane import Lane
 from .memory import MemorySpool
-from .records import DeadLetter, Delivery, Fate, Record
+from .records import Bookmark, DeadLetter, Delivery, Fate, Record
 from .rules import lane_rules
-from .spool import Spool
+from .spool import Owner, Spool
 from .statistics import LaneStatistics, Statistics
+
+logger = logging.getLogger("sevendigital_async.shipping")
 
 UserTokens = Mapping[str, UserToken] | Callable[[str], Awaitable[UserToken | None]]
 
@@ -75,6 +78,7 @@ class StreamLogShipper:
         self._close_timeout = close_timeout
         self._changed = asyncio.Event()
         self._failure: BaseException | None = None
+        self._spool_trouble: str | None = None
         self._runner: asyncio.Task[None] | None = None
         self._closed = False
         self._flushes = 0
@@ -86,7 +90,7 @@ class StreamLogShipper:
         self._now_read_at = -math.inf
         self._now_read = datetime.now(UTC)
         try:
-            fate = Fate(in_doubt)
+            self._in_doubt = Fate(in_doubt)
         except ValueError:
             raise ConfigurationError('in_doubt is "resend" or "hold"') from None
         hooks = Hooks(on_delivered, on_dead_letter, on_trouble)
@@ -95,7 +99,7 @@ class StreamLogShipper:
             kind: Lane(
                 kind,
                 rules,
-                fate,
+                self._in_doubt,
                 self._spool,
                 self._courier,
                 self._token_of,
@@ -113,7 +117,9 @@ class StreamLogShipper:
         """Open the spool and start working."""
         if self._runner is not None:
             raise ConfigurationError("a shipper is started once")
-        await self._spool.open(self._rules, self._clock, lambda kind: self._lanes[kind].wake())
+        await self._spool.open(
+            Owner(self._rules, self._clock, lambda kind: self._lanes[kind].wake(), self._in_doubt, self._heed_spool)
+        )
         self._runner = asyncio.create_task(self._run(), name="StreamLogShipper")
         self._runner.add_done_callback(self._stopped)
         return self
@@ -196,12 +202,13 @@ class StreamLogShipper:
         """
         self._spool.append_nowait(kind, (self._intake(kind).record(log, self._now()),))
 
-    async def put_many(self, kind: LogKind, logs: Iterable[StreamLog]) -> int:
+    async def put_many(self, kind: LogKind, logs: Iterable[StreamLog], *, bookmark: Bookmark | None = None) -> int:
         """Accept several plays together: all of them, or none if one is unfit or the call is cancelled.
 
         Args:
             kind: Of all of them.
             logs: No more than the spool can hold at once.
+            bookmark: How far a source has been read; kept in the same step, for :meth:`position`.
 
         Returns:
             How many were accepted.
@@ -223,8 +230,12 @@ class StreamLogShipper:
                 await asyncio.sleep(0)
         if records:
             await asyncio.sleep(0)
-            await self._spool.append(kind, records)
+            await self._spool.append(kind, records, bookmark)
         return len(records)
+
+    async def position(self, source: str) -> str | None:
+        """Return the position of the last bookmark of a source, so that reading can go on there after a crash."""
+        return await self._spool.bookmark(source)
 
     def _intake(self, kind: LogKind) -> Intake:
         if self._runner is None:
@@ -284,7 +295,14 @@ class StreamLogShipper:
             kind: LaneStatistics(await self._spool.counts(kind), lane.requests, lane.largest_batch, lane.gate.trouble)
             for kind, lane in self._lanes.items()
         }
-        return Statistics(lanes, self._failure)
+        return Statistics(lanes, self._failure, self._spool_trouble)
+
+    def _heed_spool(self, trouble: str | None) -> None:
+        if trouble is None:
+            logger.info("the spool works again")
+        else:
+            logger.error("the spool: %s", trouble)
+        self._spool_trouble = trouble
 
     async def _token_of(self, user_id: str) -> UserToken | None:
         if self._user_tokens is None or isinstance(self._user_tokens, Mapping):

@@ -18,23 +18,42 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from attrs import frozen
+
 from ..clock import Clock
 from ..errors import ShipperError
 from ..models import LogKind
-from .records import Counts, DeadLetter, Fate, Lease, Receipt, Record
+from .records import Bookmark, Counts, DeadLetter, Fate, Lease, Receipt, Record
 from .rules import LaneRules
+
+
+@frozen
+class Owner:
+    """Who opens a spool, and what it may know of them.
+
+    Attributes:
+        rules: What makes a batch complete, by kind.
+        clock: Time.
+        wake: To be called, on the loop, when a batch of a kind may have become due earlier than last said.
+        in_doubt: What becomes of plays that an earlier owner was sending when it died: RESEND or HOLD.
+        report: To be called, on the loop, with what keeps the spool from working for now; with None when that is over.
+    """
+
+    rules: Mapping[LogKind, LaneRules]
+    clock: Clock
+    wake: Callable[[LogKind], None]
+    in_doubt: Fate = Fate.RESEND
+    report: Callable[[str | None], None] = lambda _: None
 
 
 class Spool(Protocol):
     """Keeps accepted plays until their fate is known."""
 
-    async def open(self, rules: Mapping[LogKind, LaneRules], clock: Clock, wake: Callable[[LogKind], None]) -> None:
+    async def open(self, owner: Owner) -> None:
         """Make ready; recover what an earlier owner left behind.
 
-        Args:
-            rules: What makes a batch complete, by kind.
-            clock: Time.
-            wake: To be called when a batch of a kind may have become due earlier than last said.
+        Raises:
+            SpoolError: It can't be used; says why and what to do.
         """
         ...
 
@@ -46,10 +65,11 @@ class Spool(Protocol):
         """
         ...
 
-    async def append(self, kind: LogKind, records: Sequence[Record]) -> None:
+    async def append(self, kind: LogKind, records: Sequence[Record], bookmark: Bookmark | None = None) -> None:
         """Accept all of ``records`` or none, waiting for room; durable when it returns.
 
-        Cancelling it before it returns may leave the records accepted only if they are durable.
+        A bookmark is kept in the same step. Cancelling it before it returns may leave the records accepted only if
+        they are durable.
 
         Raises:
             SpoolFullError: The records would not even fit an empty spool.
@@ -58,6 +78,10 @@ class Spool(Protocol):
 
     def refuse(self, error: ShipperError) -> None:
         """Accept nothing from now on: appends, waiting ones too, raise ``error``."""
+        ...
+
+    async def bookmark(self, source: str) -> str | None:
+        """Return the position last kept for a source; None if there is none."""
         ...
 
     async def due_in(self, kind: LogKind, *, flush: bool) -> float | None:

@@ -35,10 +35,12 @@ class Statistics:
     Attributes:
         lanes: By kind.
         failure: What a background task died of, if one did.
+        spool_trouble: What keeps the spool from working for now, such as a full disk.
     """
 
     lanes: Mapping[LogKind, LaneStatistics]
     failure: BaseException | None = field(default=None, eq=False)
+    spool_trouble: str | None = None
 
     @property
     def total(self) -> Counts:
