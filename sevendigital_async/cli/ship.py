@@ -12,7 +12,7 @@ import orjson
 import typer
 
 from ..client import SevenDigital
-from ..config import BASE_URL_VARIABLE, KEY_VARIABLE, SECRET_VARIABLE, Credentials
+from ..config import BASE_URL_VARIABLE, KEY_VARIABLE, LIMITS_VARIABLE, SECRET_VARIABLE, Credentials
 from ..models import LogKind
 from .display import display_on
 from .leftovers import Leftovers, beside
@@ -99,6 +99,15 @@ def ship(
     spool: Annotated[
         str | None, typer.Option(metavar="SPOOL", help="Where plays wait to be sent; memory if left out.")
     ] = None,
+    limits: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            envvar=LIMITS_VARIABLE,
+            show_default=False,
+            help="Redis in which all processes of this account keep the limits together, such as redis://host:6379/0.",
+        ),
+    ] = None,
     in_doubt: Annotated[
         InDoubt,
         typer.Option(help="Plays whose answer was lost: send again, which may double them, or hold for a person."),
@@ -134,7 +143,9 @@ def ship(
         linger=linger,
     )
     source = Source(file)
-    client = SevenDigital(credentials.consumer_key, credentials.consumer_secret, base_url=base_url or None)
+    client = SevenDigital(
+        credentials.consumer_key, credentials.consumer_secret, base_url=base_url or None, limits=limits or None
+    )
     with (
         Leftovers(rejected or beside(source.name, ".rejected", regular=source.regular)) as rejected_lines,
         Leftovers(unsent or beside(source.name, ".unsent", regular=source.regular)) as unsent_plays,
