@@ -6,10 +6,19 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, precondition, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from support.clock import VirtualClock
 
-from sevendigital_async import DeadLetter, LogKind, MemorySpool, ShipperClosedError, SpoolFullError
+from sevendigital_async import DeadLetter, LeaseLostError, LogKind, MemorySpool, ShipperClosedError, SpoolFullError
+from sevendigital_async.shipping.redis import RedisSpool
 from sevendigital_async.shipping.records import Fate, Receipt, Record
 from sevendigital_async.shipping.rules import lane_rules
 from sevendigital_async.shipping.spool import Owner
@@ -18,9 +27,16 @@ RULES = lane_rules({kind: {"max_count": 3, "max_bytes": 100, "linger": 5.0} for 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 RECEIPT = Receipt("request", NOW)
 KINDS = st.sampled_from(LogKind)
-FACTORIES = {"memory": MemorySpool}
 
-each_spool = pytest.mark.parametrize("make", list(FACTORIES.values()), ids=list(FACTORIES))
+
+def redis_spool(request, clock, **options):
+    server = request.getfixturevalue("redis_server")
+    return RedisSpool(server.url, offset=clock.monotonic, **options)
+
+
+FACTORIES = {"memory": lambda request, clock, **options: MemorySpool(**options), "redis": redis_spool}
+
+each_spool = pytest.mark.parametrize("make", list(FACTORIES), indirect=True)
 
 
 def letter(kind, record):
@@ -30,20 +46,24 @@ def letter(kind, record):
 class SpoolMachine(RuleBasedStateMachine):
     """Drives a spool through any history and compares it with a model that is obviously right."""
 
-    make = MemorySpool
     leases = Bundle("leases")
 
     def __init__(self):
         super().__init__()
         self.loop = asyncio.new_event_loop()
         self.clock = VirtualClock()
-        self.spool = type(self).make()
+        self.spool = self.make()
         self.woken = set()
         self.run(self.spool.open(Owner(RULES, self.clock, self.woken.add)))
         self.place = {}  # body -> (kind, queue, where)
         self.order = {}  # (kind, queue) -> bodies waiting or leased, in order of acceptance
         self.doubted = set()
         self.serial = 0
+        self.out = []  # leases that are not finished
+        self.dead = []
+
+    def make(self):
+        return MemorySpool()
 
     def run(self, coroutine):
         return self.loop.run_until_complete(coroutine)
@@ -87,6 +107,7 @@ class SpoolMachine(RuleBasedStateMachine):
         for body in bodies:
             assert self.place[body] == (kind, lease.queue, "waiting")
             self.place[body] = (kind, lease.queue, "in_flight")
+        self.out.append(lease)
         return lease
 
     def settle(self, records, where):
@@ -99,8 +120,9 @@ class SpoolMachine(RuleBasedStateMachine):
 
     @rule(lease=consumes(leases), data=st.data(), delay=st.sampled_from([0.0, 3.0, 100.0]))
     def finish(self, lease, data, delay):
-        if lease is None:
+        if lease not in self.out:
             return
+        self.out.remove(lease)
         left = list(lease.records)
         while left:
             cut = data.draw(st.integers(1, len(left)))
@@ -152,9 +174,11 @@ class SpoolMachine(RuleBasedStateMachine):
             for where in ("waiting", "in_flight", "delivered", "buried", "held"):
                 assert getattr(counts, where) == mine.count(where)
             assert counts.in_doubt == sum(self.place[body][0] is kind for body in self.doubted)
-            undelivered = sorted(record.body for record in self.spool.undelivered(kind))
             here = [body for body, (k, _, where) in self.place.items() if k is kind and where in ("waiting", "held")]
-            assert undelivered == sorted(here)
+            self.all_is_readable(kind, sorted(here))
+
+    def all_is_readable(self, kind, here):
+        assert sorted(record.body for record in self.spool.undelivered(kind)) == here
 
     @precondition(lambda self: all(where != "in_flight" for _, _, where in self.place.values()))
     @rule()
@@ -163,6 +187,7 @@ class SpoolMachine(RuleBasedStateMachine):
         self.clock.elapsed += 1000.0
         for kind in LogKind:
             while lease := self.lease(kind, flush=True):
+                self.out.remove(lease)
                 self.run(self.spool.ack(lease, lease.records, RECEIPT))
                 self.settle(lease.records, "delivered")
         assert all(where != "waiting" for _, _, where in self.place.values())
@@ -175,6 +200,20 @@ TestMemorySpoolMachine.settings = settings(max_examples=60, stateful_step_count=
 @pytest.fixture
 def clock():
     return VirtualClock()
+
+
+@pytest.fixture
+async def make(request, clock):
+    """Makes spools of the kind that is asked for, and closes them in the end."""
+    made = []
+
+    def make(**options):
+        made.append(FACTORIES[request.param](request, clock, **options))
+        return made[-1]
+
+    yield make
+    for spool in made:
+        await spool.aclose()
 
 
 async def opened(make, clock, **options):
@@ -250,7 +289,7 @@ async def test_a_cancelled_append_gives_its_room_back(make, clock):
     spool.append_nowait(LogKind.PREVIEW, records(2))
 
 
-@each_spool
+@pytest.mark.parametrize("make", ["memory"], indirect=True)
 async def test_buried_plays_keep_their_room_until_they_are_taken(make, clock):
     spool = await opened(make, clock, max_logs=1, max_bytes=1000)
     await spool.append(LogKind.PREVIEW, records(1))
@@ -306,3 +345,61 @@ async def test_a_flood_of_due_queues_is_moved_on_in_portions(make, clock):
         served.append(lease.queue)
         await spool.ack(lease, lease.records, RECEIPT)
     assert served == [f"u{index}" for index in range(500)]
+
+
+class RedisMachine(SpoolMachine):
+    """The same for a spool that outlives its worker: it may die at any moment, and another takes over."""
+
+    server = None
+
+    def __init__(self):
+        type(self).server.ask("FLUSHALL")
+        self.workers = []
+        super().__init__()
+
+    def make(self):
+        spool = RedisSpool(type(self).server.url, offset=self.now, lease_seconds=60.0)
+        self.workers.append(spool)
+        return spool
+
+    def now(self):
+        return self.clock.elapsed
+
+    def teardown(self):
+        for spool in self.workers:
+            self.run(spool.aclose())
+        self.loop.close()
+
+    def all_is_readable(self, kind, here):
+        """What waits is in Redis only; `what_waits_can_be_had` looks."""
+
+    @precondition(lambda self: self.out)
+    @rule(fate=st.sampled_from([Fate.RESEND, Fate.HOLD]), data=st.data())
+    def die_and_be_taken_over(self, fate, data):
+        for lease in self.out:
+            sent = data.draw(st.integers(0, len(lease.records)))
+            if sent:
+                self.run(self.spool.intent(lease, lease.records[:sent], "request"))
+            self.doubted |= {record.body for record in lease.records[:sent]}
+            self.settle(lease.records[:sent], "waiting" if fate is Fate.RESEND else "held")
+            self.settle(lease.records[sent:], "waiting")
+        self.clock.elapsed += 61.0
+        self.dead, self.out = [*self.dead, *((self.spool, lease) for lease in self.out)], []
+        self.spool = self.make()
+        self.run(self.spool.open(Owner(RULES, self.clock, self.woken.add, fate)))
+        self.spool._station.reached_since -= 61.0
+        self.run(self.spool._look_around())
+
+    @precondition(lambda self: self.dead)
+    @rule()
+    def a_dead_one_wakes_up(self):
+        spool, lease = self.dead.pop()
+        with pytest.raises(LeaseLostError):
+            self.run(spool.intent(lease, lease.records, "late"))
+        self.run(spool.ack(lease, lease.records, RECEIPT))
+        self.run(spool.abandon(lease, Fate.RESEND))
+
+
+def test_redis_spool_machine(redis_server):
+    RedisMachine.server = redis_server
+    run_state_machine_as_test(RedisMachine, settings=settings(max_examples=25, stateful_step_count=30, deadline=None))
