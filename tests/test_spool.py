@@ -18,8 +18,8 @@ from hypothesis.stateful import (
 from support.clock import VirtualClock
 
 from sevendigital_async import DeadLetter, LeaseLostError, LogKind, MemorySpool, ShipperClosedError, SpoolFullError
-from sevendigital_async.shipping.redis import RedisSpool
 from sevendigital_async.shipping.records import Fate, Receipt, Record
+from sevendigital_async.shipping.redis import RedisSpool
 from sevendigital_async.shipping.rules import lane_rules
 from sevendigital_async.shipping.spool import Owner
 

@@ -9,7 +9,7 @@ from attrs import fields
 
 from ...errors import SpoolUnavailableError
 from ...models import LogKind
-from ...redis_link import RedisAwayError
+from ...redis_link import RedisAwayError, RedisScript
 from ..archive import JournalEntry, JournalOutcome, Place, SetAside, SpoolStatus
 from ..records import Counts
 from . import scripts
@@ -41,8 +41,8 @@ class RedisArchive:
         self, *, kind: LogKind | None = None, since: datetime | None = None, until: datetime | None = None
     ) -> AsyncIterator[JournalEntry]:
         """Iterate over the journal, in the order in which it was written."""
-        async for _, fields in self._entries("journal"):
-            head, bodies = fields[:12], fields[13::2]
+        async for _, parts in self._entries("journal"):
+            head, bodies = parts[:12], parts[13::2]
             entry_kind, outcome, request, answer, at, flags = (value.decode() for value in head[1::2])
             moment = moment_of(int(at))
             if kind not in {None, entry_kind} or (since and moment < since) or (until and moment >= until):
@@ -54,8 +54,8 @@ class RedisArchive:
 
     async def set_aside(self, *, kind: LogKind | None = None, place: Place | None = None) -> AsyncIterator[SetAside]:
         """Iterate over what waits for a person, oldest first."""
-        async for number, fields in self._entries("aside"):
-            values = fields[1::2]
+        async for number, parts in self._entries("aside"):
+            values = parts[1::2]
             its_kind, its_place = LogKind(values[0].decode()), Place(values[1].decode())
             if kind not in {None, its_kind} or place not in {None, its_place}:
                 continue
@@ -101,7 +101,7 @@ class RedisArchive:
         """Close the connections."""
         await self._station.aclose()
 
-    async def _each(self, script: scripts.RedisScript, ids: Sequence[str]) -> int:
+    async def _each(self, script: RedisScript, ids: Sequence[str]) -> int:
         done = 0
         try:
             for at in range(0, len(ids), PAGE):

@@ -9,7 +9,6 @@ from __future__ import annotations
 from ...redis_link import RedisScript
 from .queues_lua import PRELUDE, SETTLING
 
-
 ALWAYS = "#!lua flags=allow-oom\n"
 """A Redis that is full must still be able to let go of what was delivered."""
 
@@ -31,7 +30,8 @@ for i = 4, #ARGV, 2 do call('HSET', base .. 'spool', ARGV[i], ARGV[i + 1]) end
 return call('HGET', base .. 'spool', 'id')
 """)
 
-APPEND = _script("""
+APPEND = _script(
+    """
 -- ARGV: worker, step, most logs, most bytes, then groups: kind, source, position, number, (queue, played, doubt, body)*
 -- Accepts groups in order until one does not fit. A repeated step is not taken twice.
 local worker, step = ARGV[3], tonumber(ARGV[4])
@@ -57,7 +57,9 @@ while i <= #ARGV do
 end
 call('HSET', base .. 'appends', worker, step .. ':' .. accepted)
 return {'ok', logs, bytes, accepted}
-""", IF_THERE_IS_MEMORY)
+""",
+    IF_THERE_IS_MEMORY,
+)
 
 DUE_IN = _script("""
 -- ARGV: kind, flush. Answers with milliseconds; -1 when nothing waits.

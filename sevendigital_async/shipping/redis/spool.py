@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime
 
-from attrs import define, evolve, field, fields
+from attrs import evolve, fields
 
 from ...errors import LeaseLostError, ShipperError, SpoolError
 from ...fault_points import reached
@@ -18,8 +16,9 @@ from ...redis_link import RedisAwayError
 from ..records import Bookmark, Counts, DeadLetter, Fate, Lease, Receipt, Record
 from ..spool import Owner
 from . import scripts
+from .leases import AT_THE_END, Leases
 from .station import Station
-from .wire import EPOCH, microseconds, milliseconds, moment_of
+from .wire import EPOCH, microseconds, milliseconds
 from .writer import Writer
 
 logger = logging.getLogger("sevendigital_async.shipping")
@@ -28,23 +27,10 @@ PLACES = tuple(place.name for place in fields(Counts))
 LOOK_AROUND = 1.0
 """Seconds between two looks at what other workers have put or left behind, at the most."""
 
-AT_THE_END = 0.2
-"""Seconds that Redis has for an answer while the shipper closes."""
-
 WHEN_AWAY = 1.0
 """Seconds after which to ask again for work."""
 
 DAY = 86_400
-
-
-@define(eq=False)
-class _Held:
-    """What this worker knows of one of its leases; ``ids`` are those of the unsettled records."""
-
-    token: str
-    ids: dict[Record, str] = field(repr=False)
-    step: int = 0
-    request: str = ""
 
 
 class RedisSpool:
@@ -77,8 +63,7 @@ class RedisSpool:
         self._writer = Writer(self._station, max_logs=max_logs, max_bytes=max_bytes)
         self._lease_seconds = lease_seconds
         self._journal_days = journal_days
-        self._leases: dict[str, Lease] = {}
-        self._orphans: set[str] = set()
+        self._leases = Leases(self._station, lease_seconds, self._settled)
         self._known = dict.fromkeys(LogKind, Counts())
         self._patience: float | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -141,33 +126,7 @@ class RedisSpool:
     async def lease(self, kind: LogKind, *, flush: bool) -> Lease | None:
         """Hand out the next due batch."""
         await self._written()
-        rules = self._owner.rules[kind]
-        token = uuid.uuid4().hex
-        reached("before lease")
-        try:
-            answer = await self._station.once(
-                scripts.LEASE,
-                kind.value,
-                int(flush or self._writer.is_full),
-                token,
-                rules.max_count,
-                rules.max_bytes,
-                milliseconds(self._lease_seconds),
-            )
-        except BaseException as error:
-            # It may have been handed out all the same; nothing has been done with it.
-            self._orphans.add(token)
-            if isinstance(error, RedisAwayError):
-                return None
-            raise
-        if answer[0] != b"lease":
-            return None
-        ids = {_record(*answer[at : at + 4], queue=answer[1].decode()): answer[at] for at in range(3, len(answer), 4)}
-        lease = Lease(kind, answer[1].decode(), tuple(ids), answer[2])
-        lease.key = _Held(token, {record: number.decode() for record, number in ids.items()})
-        self._leases[token] = lease
-        reached("after lease")
-        return lease
+        return await self._leases.take(kind, self._owner.rules[kind], flush=flush or self._writer.is_full)
 
     async def intent(self, lease: Lease, records: Sequence[Record], request_id: str) -> None:
         """Note what is about to be sent, and make sure that it is still ours to send.
@@ -175,37 +134,13 @@ class RedisSpool:
         Raises:
             LeaseLostError: It is not.
         """
-        held = _held(lease)
-        held.step += 1
-        loop = asyncio.get_running_loop()
-        reached("before intent")
-        while True:
-            asked_at = loop.time()
-            sending = ",".join([held.ids[record] for record in records]) if held.token in self._leases else ""
-            answer = await self._station.persist(
-                scripts.INTENT,
-                held.token,
-                held.step,
-                milliseconds(self._lease_seconds),
-                request_id,
-                int(lease.suspect),
-                sending,
-            )
-            if answer[0] == b"gone":
-                await self._adopt(lease)
-            elif answer[0] == b"lost":
-                raise self._lost(lease)
-            elif loop.time() - asked_at < self._lease_seconds / 2:
-                break
-        reached("after intent")
-        lease.sending = tuple(records)
-        held.request = request_id
+        await self._leases.intent(lease, records, request_id)
 
     async def ack(self, lease: Lease, records: Sequence[Record], receipt: Receipt) -> None:
         """The service has accepted these records. If the lease was lost meanwhile, the journal tells of the answer."""
         at = receipt.delivered_at
         try:
-            await self._settle(lease, records, "ack", request=receipt.request_id, answer=receipt.answer, at=at)
+            await self._leases.settle(lease, records, "ack", request=receipt.request_id, answer=receipt.answer, at=at)
         except LeaseLostError as error:
             late = [part for record in records for part in (int(record.in_doubt), record.body)]
             words = f"{receipt.answer} (after others had taken the batch over)".strip()
@@ -215,36 +150,25 @@ class RedisSpool:
 
     async def release(self, lease: Lease, records: Sequence[Record], *, delay: float = 0.0, blame: bool = True) -> None:
         """Give records back."""
-        await self._settle(lease, records, "release", delay=delay, blame=blame)
+        await self._leases.settle(lease, records, "release", delay=delay, blame=blame)
 
     async def bury(self, lease: Lease, letters: Sequence[tuple[Record, DeadLetter]]) -> None:
         """Set records aside; they stay in Redis."""
         words = [part for _, letter in letters for part in (letter.reason, "" if letter.code is None else letter.code)]
         at = letters[0][1].buried_at if letters else EPOCH
         reached("before bury")
-        await self._settle(lease, [record for record, _ in letters], "bury", at=at, words=words)
+        await self._leases.settle(lease, [record for record, _ in letters], "bury", at=at, words=words)
         reached("after bury")
 
     async def doubt(self, lease: Lease, records: Sequence[Record], fate: Fate, *, delay: float = 0.0) -> None:
         """Mark records as possibly delivered, and decide their fate; the journal tells of it first."""
-        await self._settle(lease, records, fate.value, delay=delay, blame=True)
+        await self._leases.settle(lease, records, fate.value, delay=delay, blame=True)
         for record in records:
             record.in_doubt = True
 
     async def abandon(self, lease: Lease, fate: Fate) -> None:
         """Settle what is left of a lease; if Redis is away, it is left to those who find it."""
-        held = _held(lease)
-        if self._leases.get(held.token) is not lease:
-            return
-        try:
-            async with asyncio.timeout(AT_THE_END):
-                while (await self._station.once(scripts.ABANDON, fate.value, held.token))[0] == b"gone":
-                    await self._adopt(lease)
-        except (RedisAwayError, TimeoutError):
-            self._orphans.add(held.token)
-        finally:
-            self._leases.pop(held.token, None)
-        self._owner.wake(lease.kind)
+        await self._leases.abandon(lease, fate)
 
     def handed_over(self, letters: Sequence[DeadLetter]) -> None:
         """Buried plays stay until a person has looked at them."""
@@ -280,62 +204,6 @@ class RedisSpool:
             logger.error("the spool: %d plays that put_nowait had taken could not be written any more", lost)
         await self._station.aclose()
 
-    async def _settle(
-        self,
-        lease: Lease,
-        records: Sequence[Record],
-        how: str,
-        *,
-        delay: float = 0.0,
-        blame: bool = False,
-        request: str = "",
-        answer: str = "",
-        at: datetime = EPOCH,
-        words: Sequence[object] = (),
-    ) -> None:
-        if not records:
-            return
-        held = _held(lease)
-        if held.token not in self._leases:
-            raise self._lost(lease)
-        held.step += 1
-        reached("before outcome")
-        while True:
-            head = (held.token, held.step, how, milliseconds(delay), int(blame), request, answer, microseconds(at))
-            ids = [held.ids[record] for record in records]
-            said = await self._station.persist(scripts.SETTLE, *head, len(ids), *ids, *words)
-            if said[0] != b"gone":
-                break
-            await self._adopt(lease)
-        if said[0] == b"lost":
-            raise self._lost(lease)
-        reached("after outcome")
-        self._writer.note_room(said[1], said[2])
-        if how == "keep":
-            return
-        for record in records:
-            del held.ids[record]
-        lease.sending = tuple(record for record in lease.sending if record in held.ids)
-        if not held.ids:
-            del self._leases[held.token]
-            self._owner.wake(lease.kind)
-
-    async def _adopt(self, lease: Lease) -> None:
-        """Bring what this worker holds into a spool that has been founded anew."""
-        held = _held(lease)
-        records = list(held.ids)
-        plays = [part for r in records for part in (microseconds(r.played_at), int(r.in_doubt), r.body)]
-        state = (held.step - 1, int(bool(lease.sending)), int(lease.suspect), held.request)
-        head = (held.token, lease.kind.value, lease.queue, *state, milliseconds(self._lease_seconds))
-        answer = await self._station.persist(scripts.ADOPT, *head, *plays)
-        if answer[0] == b"ok":
-            held.ids = {record: f"{answer[1] + place}-0" for place, record in enumerate(records)}
-
-    def _lost(self, lease: Lease) -> LeaseLostError:
-        self._leases.pop(_held(lease).token, None)
-        number = len(lease.records)
-        return LeaseLostError(f"others have taken over {number} plays, for this worker had given no sign of life")
-
     async def _written(self) -> None:
         if self._writer.unwritten:
             with suppress(TimeoutError):
@@ -352,7 +220,7 @@ class RedisSpool:
 
     async def _look_around(self) -> None:
         """Give a sign of life for all leases held here, and take over those of the dead."""
-        orphans = list(self._orphans)
+        orphans = list(self._leases.orphans)
         # After Redis was away everybody's time seems up; whoever lives must get the chance to say so.
         settled = asyncio.get_running_loop().time() - self._station.reached_since >= self._lease_seconds
         reached("before take-over")
@@ -365,26 +233,21 @@ class RedisSpool:
             milliseconds(self._journal_days * DAY),
             len(orphans),
             *orphans,
-            *self._leases,
+            *self._leases.tokens,
         )
         reached("after take-over")
-        self._orphans.difference_update(orphans)
+        self._leases.orphans.difference_update(orphans)
         if answer[0] == b"ok":
             self._writer.note_room(answer[1], answer[2])
             if answer[3]:
                 logger.warning("the spool: took over %d batches of workers that give no sign of life", answer[3])
+
+    def _settled(self, kind: LogKind, logs: int, size: int) -> None:
+        self._writer.note_room(logs, size)
+        self._owner.wake(kind)
 
     def _stopped(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (failure := task.exception()) is not None:
             message = f"a background task of the spool died of {failure!r}"
             self._owner.report(message)
             self._writer.refuse(SpoolError(message))
-
-
-def _held(lease: Lease) -> _Held:
-    assert isinstance(lease.key, _Held)
-    return lease.key
-
-
-def _record(number: bytes, body: bytes, played: bytes, doubted: int, *, queue: str) -> Record:
-    return Record(body, queue, moment_of(int(played)), int(number.split(b"-")[0]), 0.0, bool(doubted))

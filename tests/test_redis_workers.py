@@ -1,0 +1,32 @@
+"""Worker processes that share a backlog and the limits: one is killed, one stands still for a while."""
+
+import asyncio
+import signal
+
+from support.workers import FREE_SLOTS, Account, crew
+
+from sevendigital_async import Credentials
+from sevendigital_async.sandbox import Faults, Sandbox
+
+
+async def test_a_killed_and_a_frozen_worker_lose_nothing_and_double_nothing_silently(redis_server):
+    redis_server.ask("EVAL", FREE_SLOTS, "0")
+    faults = Faults.parse(latency="50ms-250ms", seed=3)
+    async with Sandbox(credentials=Credentials("key", "secret"), faults=faults) as sandbox:
+        account = Account(sandbox, redis_server.url)
+        order = {"redis": redis_server.url, "service": sandbox.base_url, "lease_seconds": 1.0, "timeout": 1.0}
+        async with crew(3, **order, plays=200, batch=20, in_doubt="resend") as (killed, frozen, survivor):
+            async with asyncio.timeout(20):
+                while len(account.arrivals()) < 6 or min(w.put for w in (killed, frozen, survivor)) < 200:
+                    await asyncio.sleep(0.005)
+            killed.signal(signal.SIGKILL)
+            frozen.signal(signal.SIGSTOP)
+            await asyncio.sleep(2.5)  # its leases are over
+            frozen.signal(signal.SIGCONT)
+            counts = await account.settled(within=30)
+            await asyncio.gather(frozen.end(), survivor.end())
+        received = account.received()
+        assert set(received) == {f"w{worker}-{number}" for worker in range(3) for number in range(200)}
+        assert {track for track, times in received.items() if times > 1} <= await account.in_doubt()
+        assert counts.put == counts.delivered == 600
+        assert account.busiest_second() <= 5
