@@ -19,7 +19,7 @@ from . import scripts
 from .station import Station
 from .wire import EPOCH, microseconds, milliseconds, moment_of
 
-AT_THE_END = 0.2
+AT_THE_END = 0.1
 """Seconds that Redis has for an answer when there is no time left."""
 
 
@@ -28,6 +28,7 @@ class _Held:
     """What this worker knows of one of its leases; ``ids`` are those of the unsettled records."""
 
     token: str
+    spool: str
     ids: dict[Record, str] = field(repr=False)
     step: int = 0
     request: str = ""
@@ -59,11 +60,11 @@ class Leases:
 
     async def take(self, kind: LogKind, rules: LaneRules, *, flush: bool) -> Lease | None:
         """Ask for the next due batch."""
-        token = uuid.uuid4().hex
+        token, spool = uuid.uuid4().hex, self._station.id
         limits = (rules.max_count, rules.max_bytes, milliseconds(self._seconds))
         reached("before lease")
         try:
-            answer = await self._station.once(scripts.LEASE, kind.value, int(flush), token, *limits)
+            answer = await self._station.once(scripts.LEASE, kind.value, int(flush), token, *limits, spool=spool)
         except BaseException as error:
             # It may have been handed out all the same; nothing has been done with it.
             self.orphans.add(token)
@@ -74,7 +75,7 @@ class Leases:
             return None
         queue = answer[1].decode()
         ids = {_record(queue, *answer[at : at + 4]): answer[at].decode() for at in range(3, len(answer), 4)}
-        lease = Lease(kind, queue, tuple(ids), answer[2], key=_Held(token, ids))
+        lease = Lease(kind, queue, tuple(ids), answer[2], key=_Held(token, spool, ids))
         self._leases[token] = lease
         reached("after lease")
         return lease
@@ -93,7 +94,7 @@ class Leases:
             asked_at = loop.time()
             sending = ",".join([held.ids[record] for record in records])
             head = (held.token, held.step, milliseconds(self._seconds), request_id, int(lease.suspect))
-            answer = await self._station.persist(scripts.INTENT, *head, sending)
+            answer = await self._station.persist(scripts.INTENT, *head, sending, spool=held.spool)
             if answer[0] == b"gone":
                 await self._adopt(lease)
             elif answer[0] == b"lost":
@@ -130,7 +131,9 @@ class Leases:
         while True:
             head = (held.token, held.step, how, milliseconds(delay), int(blame), request, answer, microseconds(at))
             ids = [held.ids[record] for record in records]
-            said = await self._station.persist(scripts.SETTLE, *head, len(ids), *ids, *words)
+            said = await self._station.persist(
+                scripts.SETTLE, *head, len(ids), *ids, *words, spool=held.spool
+            )
             if said[0] != b"gone":
                 break
             await self._adopt(lease)
@@ -147,18 +150,22 @@ class Leases:
 
     async def abandon(self, lease: Lease, fate: Fate) -> None:
         """Settle what is left of a lease; if Redis is away, it is left to those who find it."""
-        token = lease.key.token if isinstance(lease.key, _Held) else ""
-        if self._leases.get(token) is not lease:
+        held = lease.key
+        if not isinstance(held, _Held) or self._leases.get(held.token) is not lease:
             return
+        token = held.token
         try:
             async with asyncio.timeout(AT_THE_END):
                 while True:
-                    answer = await self._station.once(scripts.ABANDON, fate.value, token)
+                    answer = await self._station.once(scripts.ABANDON, fate.value, token, spool=held.spool)
                     if answer[0] != b"gone":
                         break
                     await self._adopt(lease)
             self._settled(lease.kind, answer[1], answer[2])
-        except (RedisAwayError, TimeoutError):
+        except RedisAwayError:
+            self.orphans.add(token)
+        except TimeoutError:
+            self._station.is_silent()
             self.orphans.add(token)
         finally:
             self._leases.pop(token, None)
@@ -170,8 +177,10 @@ class Leases:
         plays = [part for r in records for part in (microseconds(r.played_at), int(r.in_doubt), r.body)]
         state = (held.step - 1, int(bool(lease.sending)), int(lease.suspect), held.request)
         head = (held.token, lease.kind.value, lease.queue, *state, milliseconds(self._seconds))
-        answer = await self._station.persist(scripts.ADOPT, *head, *plays)
+        spool = self._station.id
+        answer = await self._station.persist(scripts.ADOPT, *head, *plays, spool=spool)
         if answer[0] == b"ok":
+            held.spool = spool
             held.ids = {record: f"{answer[1] + place}-0" for place, record in enumerate(records)}
 
     def _held(self, lease: Lease) -> _Held:

@@ -6,13 +6,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Any
 
 from attrs import evolve, fields
 
 from ...errors import LeaseLostError, ShipperError, SpoolError
 from ...fault_points import reached
 from ...models import LogKind
-from ...redis_link import RedisAwayError
+from ...redis_link import RedisAwayError, RedisScript
 from ..records import Bookmark, Counts, DeadLetter, Fate, Lease, Receipt, Record
 from ..spool import Owner
 from . import scripts
@@ -26,6 +27,9 @@ logger = logging.getLogger("sevendigital_async.shipping")
 PLACES = tuple(place.name for place in fields(Counts))
 LOOK_AROUND = 1.0
 """Seconds between two looks at what other workers have put or left behind, at the most."""
+
+CLOSING = 0.2
+"""Seconds that Redis has for an answer while the shipper closes."""
 
 WHEN_AWAY = 1.0
 """Seconds after which to ask again for work."""
@@ -99,7 +103,7 @@ class RedisSpool:
 
     def refuse(self, error: ShipperError) -> None:
         """Accept nothing from now on."""
-        self._patience = AT_THE_END
+        self._patience = CLOSING
         self._writer.refuse(error)
 
     async def bookmark(self, source: str) -> str | None:
@@ -115,9 +119,8 @@ class RedisSpool:
     async def due_in(self, kind: LogKind, *, flush: bool) -> float | None:
         """Seconds until a lease may succeed."""
         await self._written()
-        try:
-            answer = await self._station.once(scripts.DUE_IN, kind.value, int(flush or self._writer.is_full))
-        except RedisAwayError:
+        answer = await self._answer(scripts.DUE_IN, kind.value, int(flush or self._writer.is_full))
+        if answer is None:
             return WHEN_AWAY
         if answer[0] == b"gone" or answer[1] < 0:
             return None
@@ -176,33 +179,43 @@ class RedisSpool:
     async def counts(self, kind: LogKind) -> Counts:
         """Say where the plays of a kind are, those of all workers; while Redis is away, as last known."""
         await self._written()
-        if self._tasks and not (self._station.is_away and self._patience):
-            with suppress(RedisAwayError, TimeoutError):
-                async with asyncio.timeout(self._patience):
-                    answer = await self._station.once(scripts.COUNTS, kind.value, *PLACES)
-                    numbers = [int(number or 0) for number in answer[1]] if answer[0] == b"ok" else [0] * len(PLACES)
-                    self._known[kind] = Counts(*numbers)
+        if self._tasks and (answer := await self._answer(scripts.COUNTS, kind.value, *PLACES)) is not None:
+            numbers = [int(number or 0) for number in answer[1]] if answer[0] == b"ok" else [0] * len(PLACES)
+            self._known[kind] = Counts(*numbers)
         unwritten = sum(len(append.records) for append in self._writer.unwritten if append.kind is kind)
         known = self._known[kind]
         return evolve(known, put=known.put + unwritten, waiting=known.waiting + unwritten)
 
     async def aclose(self) -> None:
         """Write what was accepted, and leave."""
-        self._patience = AT_THE_END
+        self._patience = CLOSING
         with suppress(TimeoutError):
             async with asyncio.timeout(AT_THE_END):
                 await self._writer.drained()
-        tasks, self._tasks = self._tasks, []
-        for task in tasks:
+        for task in self._tasks:
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
-            with suppress(RedisAwayError, TimeoutError):
-                async with asyncio.timeout(AT_THE_END):
-                    await self._station.once(scripts.LEAVE, self._writer.worker)
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+            for kind in LogKind:
+                await self.counts(kind)  # what is where in the end
+            await self._answer(scripts.LEAVE, self._writer.worker)
+            self._tasks = []
         if lost := sum(len(append.records) for append in self._writer.unwritten):
             logger.error("the spool: %d plays that put_nowait had taken could not be written any more", lost)
         await self._station.aclose()
+
+    async def _answer(self, script: RedisScript, *arguments: object) -> Any:
+        """Ask once; None while Redis is away, and if it is too slow for somebody who closes."""
+        if self._station.is_away and self._patience:
+            return None
+        try:
+            async with asyncio.timeout(self._patience):
+                return await self._station.once(script, *arguments)
+        except RedisAwayError:
+            return None
+        except TimeoutError:
+            self._station.is_silent()
+            return None
 
     async def _written(self) -> None:
         if self._writer.unwritten:

@@ -45,7 +45,7 @@ class Station:
         self.is_away = False
         self.reached_since = 0.0
         self._offset = offset
-        self._id = ""
+        self.id = ""
         self._rules: list[str | int] = []
         self._founding = asyncio.Lock()
 
@@ -71,16 +71,21 @@ class Station:
             raise SpoolUnavailableError(f"{error}; start it, or correct the URL of the spool") from None
         self._note(None)
 
-    async def once(self, script: RedisScript, *arguments: Any) -> Any:
+    async def once(self, script: RedisScript, *arguments: Any, spool: str | None = None) -> Any:
         """Take a step, or find out that it can't be taken now.
 
+        Args:
+            script: The step.
+            arguments: What it hears.
+            spool: Id of the spool it is meant for; the one last known if left out.
+
         Returns:
-            The script's answer; ``[b"gone"]`` if the spool has been lost and was founded anew.
+            The script's answer; ``[b"gone"]`` if that spool has been lost and another was founded.
 
         Raises:
             RedisAwayError: Nobody knows whether it was taken.
         """
-        known = self._id
+        known = self.id if spool is None else spool
         try:
             answer = await self.link.run(script, [self.base], [round(self._offset() * 1000), known, *arguments])
             if answer[0] == b"gone":
@@ -98,12 +103,12 @@ class Station:
             if answer[0] != b"gone":
                 return answer
 
-    async def persist(self, script: RedisScript, *arguments: Any) -> Any:
+    async def persist(self, script: RedisScript, *arguments: Any, spool: str | None = None) -> Any:
         """Do as :meth:`run` does, but return ``[b"gone"]`` if that is the answer."""
         failures = 0
         while True:
             try:
-                return await self.once(script, *arguments)
+                return await self.once(script, *arguments, spool=spool)
             except RedisAwayError:
                 failures += 1
                 pause = min(LONGEST_PAUSE, 0.05 * 2 ** min(failures, 8))
@@ -115,14 +120,18 @@ class Station:
 
     async def _found(self) -> None:
         answer = await self.link.run(scripts.FOUND, [self.base], [0, "", uuid.uuid4().hex, *self._rules])
-        self._id = answer.decode()
+        self.id = answer.decode()
 
     async def _refound(self, lost: str) -> None:
         async with self._founding:
-            if self._id == lost:
+            if self.id == lost:
                 await self._found()
                 logger.critical("the spool: %s", FLUSHED)
                 self.report(FLUSHED)
+
+    def is_silent(self) -> None:
+        """Somebody has waited for an answer for as long as they could."""
+        self._note(f"Redis at {self.link.place} does not answer in time")
 
     def _note(self, trouble: str | None) -> None:
         if trouble is not None and not self.is_away:
