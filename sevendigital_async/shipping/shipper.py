@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import os
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from .gate import Trouble
 from .hooks import Hook, Hooks
 from .intake import Intake
 from .lane import Lane
-from .memory import MemorySpool
+from .places import open_spool
 from .records import Bookmark, DeadLetter, Delivery, Fate, Record
 from .rules import lane_rules
 from .spool import Owner, Spool
@@ -41,7 +42,8 @@ class StreamLogShipper:
 
     Args:
         client: A ``SevenDigital`` client; it must outlive the shipper.
-        spool: Where accepted plays wait: None for memory, or a spool of your own.
+        spool: Where accepted plays wait: None for memory, the name of a file, or a spool that you have made, such
+            as ``SqliteSpool("plays.db", synchronous="NORMAL")``.
         user_tokens: Tokens of users, a mapping or an async function from user id to token or None. With it,
             catalogue and subscriber plays are sent one user a request, signed by the user where there is a token;
             without it the partner signs alone and users travel together.
@@ -60,7 +62,7 @@ class StreamLogShipper:
         self,
         client: PlayLogClient,
         *,
-        spool: str | Spool | None = None,
+        spool: str | os.PathLike[str] | Spool | None = None,
         user_tokens: UserTokens | None = None,
         in_doubt: Literal["resend", "hold"] = "resend",
         lanes: Mapping[LogKind, Mapping[str, Any]] | None = None,
@@ -72,7 +74,7 @@ class StreamLogShipper:
     ) -> None:
         self._courier = client.play_logs
         self._clock = clock or SystemClock()
-        self._spool = _open_spool(spool)
+        self._spool = open_spool(spool)
         self._user_tokens = user_tokens
         self._rules = lane_rules(lanes)
         self._close_timeout = close_timeout
@@ -315,13 +317,3 @@ class StreamLogShipper:
             # A datetime costs more than the check it is for, whose finest limit is two minutes.
             self._now_read_at, self._now_read = seconds, datetime.fromtimestamp(seconds, UTC)
         return self._now_read
-
-
-def _open_spool(spool: str | Spool | None) -> Spool:
-    if spool is None:
-        return MemorySpool()
-    if isinstance(spool, str):
-        raise ConfigurationError(
-            "only the memory spool exists in this version; leave `spool` out, or pass an object that keeps plays"
-        )
-    return spool
