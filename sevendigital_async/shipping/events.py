@@ -132,7 +132,7 @@ class PlaysBuried:
         kind: Of the plays.
         logs: How many.
         outcome: ``refused``, or ``expired`` for those that grew too old.
-        request_id: Of the request that settled it; empty if none was made.
+        request_id: Of the last request of their batch; empty if none was made.
     """
 
     name: ClassVar[str] = "buried"

@@ -8,11 +8,14 @@ from ..fault_points import reached
 from ..models import LogKind
 from .events import PlaysBuried, PlaysDelivered, PlaysInDoubt, PlaysRetried
 from .metrics import Watch
+from .outcome import NAMES, Refused
 from .records import Counts, DeadLetter, Exchange, Fate, Lease, Receipt, Record
 from .spool import Exit
 
-EXPIRED = Exchange("", "expired")
-"""Stands for the last request of plays that grew too old before there was one."""
+EXPIRED = "expired"
+"""The outcome of plays that grew too old; they are buried before a request is made."""
+
+NO_EXCHANGE = Exchange("", "")
 
 
 class WatchedSpool:
@@ -75,10 +78,10 @@ class WatchedSpool:
         reached("before bury")
         await self._spool.bury(lease, letters)
         reached("after bury")
-        last = _last(lease)
-        self._watch.tell(
-            PlaysBuried(kind=lease.kind, logs=len(letters), outcome=last.outcome, request_id=last.request_id)
-        )
+        # The last request may well have been the one that delivered the others.
+        outcome = NAMES[Refused] if lease.exchange else EXPIRED
+        request_id = lease.exchange.request_id if lease.exchange else ""
+        self._watch.tell(PlaysBuried(kind=lease.kind, logs=len(letters), outcome=outcome, request_id=request_id))
 
     async def doubt(self, lease: Lease, records: Sequence[Record], fate: Fate, *, delay: float = 0.0) -> None:
         """Pass on and tell of the doubt."""
@@ -121,7 +124,7 @@ class WatchedSpool:
 
 
 def _last(lease: Lease) -> Exchange:
-    return lease.exchange or EXPIRED
+    return lease.exchange or NO_EXCHANGE
 
 
 def _certain(records: Sequence[Record]) -> int:
