@@ -226,7 +226,7 @@ class SpoolMachine(RuleBasedStateMachine):
         """What was about to be sent is in doubt, whatever else was out waits again."""
         self.fate = fate
         out = {}
-        for lease in list(self.spool._leases):
+        for lease in list(self.spool._outlet._leases):
             sending = (
                 data.draw(st.lists(st.sampled_from(lease.records), unique=True)) if data.draw(st.booleans()) else []
             )
@@ -418,3 +418,37 @@ async def test_a_flood_of_due_queues_is_moved_on_in_portions(opened, clock):
         served.append(lease.queue)
         await spool.ack(lease, lease.records, RECEIPT)
     assert served == [f"u{index}" for index in range(500)]
+
+
+async def test_the_oldest_age_is_that_of_what_waits(opened, clock):
+    spool = await opened()
+
+    async def put(queue, *bodies):
+        await spool.append(LogKind.PREVIEW, [Record(body, queue, NOW) for body in bodies])
+
+    async def age():
+        return await spool.oldest_age(LogKind.PREVIEW)
+
+    assert await age() is None
+    await put("ann", b"1", b"2", b"3", b"4")
+    clock.elapsed = 10.0
+    await put("bob", b"5")
+    await put("", b"6", b"7", b"8", b"9")
+    assert await age() == pytest.approx(10)
+    assert await spool.oldest_age(LogKind.CATALOGUE) is None
+    anns = await spool.lease(LogKind.PREVIEW, flush=False)
+    shared = await spool.lease(LogKind.PREVIEW, flush=False)
+    assert (anns.queue, shared.queue) == ("ann", "")
+    clock.elapsed = 12.0
+    assert await age() == pytest.approx(12)  # ann's fourth
+    await spool.ack(anns, anns.records, RECEIPT)
+    rest = await spool.lease(LogKind.PREVIEW, flush=True)
+    assert [record.body for record in rest.records] == [b"4"]
+    assert await age() == pytest.approx(2)
+    await spool.release(rest, rest.records, delay=100.0)
+    assert await age() == pytest.approx(12)  # what rests waits, too
+    await spool.release(shared, shared.records, delay=5.0)
+    clock.elapsed = 112.0
+    while lease := await spool.lease(LogKind.PREVIEW, flush=True):
+        await spool.ack(lease, lease.records, RECEIPT)
+    assert await age() is None

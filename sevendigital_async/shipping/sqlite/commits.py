@@ -150,16 +150,14 @@ class Commits:
                 if entry.accepted is not None and not entry.accepted.done():
                     entry.accepted.set_result(None)
             self._under_way = []
-            if self.trouble is not None:
-                self.trouble = None
-                self._report(None)
+            self.trouble = None
+            self._report(None)
         return True
 
     async def _wait_out(self, error: SpoolUnavailableError) -> None:
         self._put_back()
-        if self.trouble is None:
-            self._report(str(error))
         self.trouble = str(error)
+        self._report(self.trouble)
         if self._refusal is not None:
             self._give_up(self._refusal)
         self._paused.set()

@@ -10,6 +10,7 @@ from typing import Literal
 from attrs import define, field
 
 from ...errors import SpoolDamagedError, SpoolError, SpoolInUseError
+from .parcel import UnsoundError
 from .schema import check_all, check_parcels, check_sums, check_version, create
 from .trouble import translated
 
@@ -56,7 +57,7 @@ class SpoolFile:
                     f"{self.path} is empty, which no spool ever is; if nothing was in it, remove it and start again"
                 )
             return self._connect()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnsoundError) as error:
             self.release()
             raise _unusable(error, self.path) from error
         except OSError as error:
@@ -115,7 +116,7 @@ class SpoolFile:
             check_sums(db, str(self.path))
             if small:
                 check_all(db, str(self.path))
-                check_parcels(db, str(self.path))
+                check_parcels(db)
         except BaseException:
             db.close()
             raise
@@ -127,7 +128,7 @@ def beside(path: Path, ending: str) -> Path:
     return path.with_name(path.name + ending)
 
 
-def _unusable(error: sqlite3.Error, path: Path) -> Exception:
+def _unusable(error: Exception, path: Path) -> Exception:
     failure = translated(error, str(path))
     if isinstance(failure, sqlite3.Error | SpoolDamagedError):
         return failure

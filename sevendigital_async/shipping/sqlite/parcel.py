@@ -23,6 +23,10 @@ Runs = list[tuple[int, int]]
 """Numbers as runs of (first, count)."""
 
 
+class UnsoundError(Exception):
+    """Something in the file is not as it was written; becomes a ``SpoolDamagedError`` that names the file."""
+
+
 @frozen
 class Written:
     """When plays were accepted.
@@ -63,11 +67,15 @@ def rows(queue: int, records: Sequence[Record], written: Written) -> Iterator[Ro
         yield first, queue, len(piece), size, in_doubt, written.put_at, written.accepted_at, checksum, body
 
 
-def records_of(row: Row, queue: str) -> list[Record] | None:
-    """Read a parcel; None if it is not as it was written."""
+def records_of(row: Row, queue: str) -> list[Record]:
+    """Read a parcel.
+
+    Raises:
+        UnsoundError: It is not as it was written.
+    """
     first, queue_id, logs, _, in_doubt, put_at, _, checksum, body = row
     if checksum != _checksum(first, queue_id, logs, in_doubt, body):
-        return None
+        raise UnsoundError(f"plays {first} to {first + logs - 1} are not as they were written")
     doubtful = bool(in_doubt)
     return [
         Record(play, queue, played_at, number, put_at, doubtful)

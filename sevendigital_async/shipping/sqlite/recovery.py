@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -14,7 +15,20 @@ from ...models import LogKind
 from ..records import Fate, Record
 from ..rules import LaneRules
 from .settling import Batch, Settling, prune_journal
-from .statements import Due, Return, due_of, records_between
+from .shelf import records_between
+from .statements import Due, Return, due_of
+
+
+@frozen
+class Intent:
+    """A row of table ``intent``; numbers as JSON runs."""
+
+    lease: int
+    queue: int
+    request_id: str
+    leased: str
+    sending: str
+    suspect: int
 
 
 @frozen
@@ -43,12 +57,12 @@ class Opened:
     Attributes:
         clock: Seconds on the spool's clock when it was last written to.
         lanes: By kind.
-        recovered: Plays that were being sent when the last owner died.
+        recovered: Plays that were being sent when the last owner died, by kind.
     """
 
     clock: float
     lanes: Mapping[LogKind, LaneState]
-    recovered: int
+    recovered: Mapping[LogKind, int]
 
 
 @frozen
@@ -59,23 +73,24 @@ class Recovery:
         rules: By kind.
         fate: Of plays that were being sent.
         now: By the wall clock.
-        place: Names the file in errors.
         journal_from: Seconds since the epoch before which the journal is forgotten.
     """
 
     rules: Mapping[LogKind, LaneRules]
     fate: Fate
     now: datetime
-    place: str
     journal_from: float
 
     def __call__(self, db: sqlite3.Connection) -> Opened:
         """Do it, in a transaction of the writer's thread."""
-        recovered = sum([self._settle(db, *row) for row in db.execute("SELECT * FROM intent").fetchall()])
+        recovered: Counter[LogKind] = Counter()
+        for row in db.execute("SELECT lease, queue, request_id, leased, sending, suspect FROM intent").fetchall():
+            recovered += self._settle(db, Intent(*row))
         for kind in LogKind:
             for resting in (0, 1):  # one index range each, however many queues there are
                 db.execute(
-                    "UPDATE queue SET due = 0, resting = 0"
+                    "UPDATE queue SET due = 0, resting = 0, oldest ="
+                    " (SELECT accepted_at FROM parcel WHERE queue = queue.id ORDER BY first LIMIT 1)"
                     " WHERE kind = ? AND resting = ? AND due IS NULL AND name <> ''",
                     (kind.value, resting),
                 )
@@ -83,30 +98,30 @@ class Recovery:
         (clock,) = db.execute("SELECT clock FROM progress").fetchone()
         return Opened(clock, {kind: _lane_state(db, kind) for kind in LogKind}, recovered)
 
-    def _settle(
-        self, db: sqlite3.Connection, lease: int, queue: int, request_id: str, leased: str, sending: str, suspect: int
-    ) -> int:
+    def _settle(self, db: sqlite3.Connection, intent: Intent) -> Counter[LogKind]:
         fault_points.reached("before take-over")
-        kind_name, name = db.execute("SELECT kind, name FROM queue WHERE id = ?", (queue,)).fetchone()
+        kind_name, name = db.execute("SELECT kind, name FROM queue WHERE id = ?", (intent.queue,)).fetchone()
         kind = LogKind(kind_name)
-        held = _numbers(leased)
-        sent = _numbers(sending)
-        records = records_between(db, queue, name, min(held), max(held), self.place)
+        held = _numbers(intent.leased)
+        sent = _numbers(intent.sending)
+        records = records_between(db, intent.queue, name, min(held), max(held))
         doubtful = [record for record in records if record.sequence in sent]
         others = [record for record in records if record.sequence in held and record.sequence not in sent]
-        settling = Settling(db, self.rules[kind], self.place)
+        settling = Settling(db, self.rules[kind])
 
         def batch(records: list[Record], ends: Return | None) -> Batch:
-            return Batch(kind, lease, queue, name, records, request_id, [], suspect=False, ends=ends)
+            return Batch(
+                kind, intent.lease, intent.queue, name, records, intent.request_id, [], suspect=False, ends=ends
+            )
 
-        if suspect and others:
+        if intent.suspect and others:
             settling.mark(batch(others, None), self.now)
         if doubtful:
             fate = settling.hold if self.fate is Fate.HOLD else settling.doubt
             fate(batch(doubtful, None), self.now)
         settling.release(batch([], Return(at=0.0, attempt=0, delay=0.0, returned=True)))
         fault_points.reached("after take-over")
-        return len(doubtful)
+        return Counter({kind: len(doubtful)})
 
 
 def _lane_state(db: sqlite3.Connection, kind: LogKind) -> LaneState:

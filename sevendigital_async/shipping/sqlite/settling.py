@@ -16,7 +16,8 @@ from ..archive import JournalOutcome, Place
 from ..records import DeadLetter, Receipt, Record
 from ..rules import LaneRules
 from .parcel import Runs, pack
-from .statements import Due, Return, come_back, count, due_of, mark, remove
+from .shelf import mark, remove
+from .statements import Due, Return, come_back, count, due_of
 
 
 @frozen
@@ -52,22 +53,17 @@ class Settling:
     Args:
         db: The connection.
         rules: Of the lane.
-        place: Names the file in errors.
     """
 
-    def __init__(self, db: sqlite3.Connection, rules: LaneRules, place: str) -> None:
+    def __init__(self, db: sqlite3.Connection, rules: LaneRules) -> None:
         self._db = db
         self._rules = rules
-        self._place = place
 
     def deliver(self, batch: Batch, receipt: Receipt) -> Due:
         """The service has accepted the plays."""
         db, records = self._db, batch.records
         self._remove(batch)
-        write_journal(
-            db, batch.kind, batch.name, JournalOutcome.DELIVERED, receipt.delivered_at, receipt.request_id,
-            receipt.answer, records,
-        )  # fmt: skip
+        write_journal(db, batch, JournalOutcome.DELIVERED, receipt)
         size = sum([len(record.body) for record in records])
         count(db, batch.kind, waiting=-len(records), delivered=len(records), kept=-len(records), size=-size)
         return self._close(batch)
@@ -95,7 +91,7 @@ class Settling:
     def hold(self, batch: Batch, at: datetime) -> Due:
         """The plays may have arrived, and wait for a person."""
         db, records = self._db, batch.records
-        write_journal(db, batch.kind, batch.name, JournalOutcome.IN_DOUBT, at, batch.request_id, "", records)
+        write_journal(db, batch, JournalOutcome.IN_DOUBT, Receipt(batch.request_id, at))
         fresh = sum([not record.in_doubt for record in records])
         self._remove(batch)
         reason = f"the answer to request {batch.request_id} was lost; look whether the service has this play"
@@ -105,13 +101,11 @@ class Settling:
         return self._close(batch)
 
     def _doubt(self, batch: Batch, at: datetime) -> None:
-        write_journal(
-            self._db, batch.kind, batch.name, JournalOutcome.IN_DOUBT, at, batch.request_id, "", batch.records
-        )
-        count(self._db, batch.kind, in_doubt=mark(self._db, batch.queue, batch.name, batch.records, self._place))
+        write_journal(self._db, batch, JournalOutcome.IN_DOUBT, Receipt(batch.request_id, at))
+        count(self._db, batch.kind, in_doubt=mark(self._db, batch.queue, batch.name, batch.records))
 
     def _remove(self, batch: Batch) -> None:
-        remove(self._db, batch.queue, batch.name, batch.records, self._place)
+        remove(self._db, batch.queue, batch.name, batch.records)
 
     def _close(self, batch: Batch) -> Due:
         if batch.ends is None and (batch.sending or batch.suspect):
@@ -141,32 +135,23 @@ def write_intent(db: sqlite3.Connection, batch: Batch, leased: Runs) -> None:
     )
 
 
-def write_journal(
-    db: sqlite3.Connection,
-    kind: LogKind,
-    queue: str,
-    outcome: JournalOutcome,
-    at: datetime,
-    request_id: str,
-    answer: str,
-    records: Sequence[Record],
-) -> None:
+def write_journal(db: sqlite3.Connection, batch: Batch, outcome: JournalOutcome, receipt: Receipt) -> None:
     """Write down what became of the plays of one request."""
     fault_points.reached("before journal")
-    doubted = [index for index, record in enumerate(records) if record.in_doubt]
+    doubted = [index for index, record in enumerate(batch.records) if record.in_doubt]
     db.execute(
         "INSERT INTO journal (kind, queue, outcome, at, request_id, answer, logs, doubted, body)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            kind.value,
-            queue,
+            batch.kind.value,
+            batch.name,
             outcome.value,
-            at.timestamp(),
-            request_id,
-            answer,
-            len(records),
+            receipt.delivered_at.timestamp(),
+            receipt.request_id,
+            receipt.answer,
+            len(batch.records),
             orjson.dumps(doubted).decode(),
-            zlib.compress(pack(records), 1),
+            zlib.compress(pack(batch.records), 1),
         ),
     )
     fault_points.reached("after journal")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import math
 from collections import deque
 from collections.abc import Sequence
 
@@ -51,6 +50,7 @@ class SharedQueue:
     cursor: int = 0
     _arrivals: deque[tuple[int, float]] = field(init=False, factory=deque)
     _latest: int = field(init=False, default=0)
+    _ready_since: float | None = field(init=False, default=None)
     _returned: list[Returned] = field(init=False, factory=list)
     _ties: itertools.count[int] = field(init=False, factory=itertools.count)
 
@@ -63,6 +63,8 @@ class SharedQueue:
         # Only when the oldest play of an incomplete batch arrived matters, so the last few arrivals are enough.
         while self._latest - self._arrivals[0][0] >= self._rules.max_count:
             self._latest -= self._arrivals.popleft()[0]
+        if self._ready_since is None and self._is_full:
+            self._ready_since = now
 
     def due(self, now: float, *, flush: bool) -> float | None:
         """Say since when, or from when on, a batch can be taken; None if there is none."""
@@ -78,22 +80,33 @@ class SharedQueue:
             return heapq.heappop(self._returned)
         return None
 
-    def taken(self, records: Sequence[Record]) -> None:
-        """A fresh batch was read."""
+    def taken(self, records: Sequence[Record], now: float) -> None:
+        """A fresh batch was read; the next one stands in line behind whoever has been ready by now."""
         self.logs -= len(records)
         self.size -= sum([len(record.body) for record in records])
         self.cursor = records[-1].sequence + 1
+        self._ready_since = now if self._is_full else None
 
     def give_back(self, records: Sequence[Record], due: float, attempt: int) -> None:
         """Keep a batch that came back."""
         heapq.heappush(self._returned, Returned(due, next(self._ties), attempt, records))
 
+    @property
+    def oldest(self) -> int | None:
+        """The number of the first play that waits; None if none does."""
+        numbers = [batch.records[0].sequence for batch in self._returned]
+        return min([*numbers, self.cursor] if self.logs else numbers, default=None)
+
+    @property
+    def _is_full(self) -> bool:
+        return self.logs >= self._rules.max_count or self.size >= self._rules.max_bytes
+
     def _fresh_due(self) -> float:
-        if self.logs >= self._rules.max_count or self.size >= self._rules.max_bytes:
-            return -math.inf
+        if self._ready_since is not None:
+            return self._ready_since
         behind = self._latest - self.logs
         for logs, arrived in self._arrivals:
             behind -= logs
             if behind < 0:
                 return arrived + self._rules.linger
-        return -math.inf  # it was there when the file was opened
+        raise AssertionError("what waits has arrived")

@@ -7,18 +7,16 @@ a busy loop may be slow to give it back.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import orjson
 from attrs import frozen
 
-from ...errors import SpoolDamagedError
 from ...models import LogKind
 from ..records import SHARED, Bookmark, Record
 from ..rules import LaneRules
-from .parcel import COLUMNS, MAX_LOGS, Row, Written, records_of, rows
-
-ROWS_PER_STATEMENT = 1000
+from .parcel import Row, Written, rows
+from .shelf import insert_parcels, read
 
 
 @frozen
@@ -86,6 +84,17 @@ def due_of(db: sqlite3.Connection, kind: LogKind) -> Due:
     )
 
 
+def oldest_of(db: sqlite3.Connection, kind: LogKind, shared: int, number: int | None) -> float | None:
+    """Say when the oldest play that waits was accepted: of the signers, or the partner's with this number."""
+    (oldest,) = db.execute(
+        "SELECT min(coalesce(signer, partner), coalesce(partner, signer)) FROM (SELECT"
+        " (SELECT min(oldest) FROM queue WHERE kind = ?1) AS signer,"
+        " (SELECT accepted_at FROM parcel WHERE queue = ?2 AND first <= ?3 ORDER BY first DESC LIMIT 1) AS partner)",
+        (kind.value, shared, number),
+    ).fetchone()
+    return None if oldest is None else float(oldest)
+
+
 def count(db: sqlite3.Connection, kind: LogKind, **changes: int) -> None:
     """Add to the counters of a kind."""
     sums = ", ".join(f"{column} = {column} + {change}" for column, change in changes.items() if change)
@@ -96,9 +105,6 @@ def count(db: sqlite3.Connection, kind: LogKind, **changes: int) -> None:
 def tick(db: sqlite3.Connection, now: float) -> None:
     """Note how late it is by the spool's clock."""
     db.execute("UPDATE progress SET clock = ?", (now,))
-
-
-# -- in --
 
 
 def append(
@@ -113,7 +119,7 @@ def append(
     first: int = db.execute("SELECT next FROM progress").fetchone()[0]
     db.execute("UPDATE progress SET next = ?, clock = ?", (first + number, written.put_at))
     sizes = {name: sum([len(record.body) for record in records]) for name, records in queues.items()}
-    ids = _enter(db, kind, [(name, len(queues[name]), sizes[name]) for name in queues], rules, written.put_at)
+    ids = _enter(db, kind, [(name, len(queues[name]), sizes[name]) for name in queues], rules, written)
     parcels: list[Row] = []
     sequence = first
     for name, records in queues.items():
@@ -127,18 +133,26 @@ def append(
 
 
 def _enter(
-    db: sqlite3.Connection, kind: LogKind, arrivals: Sequence[tuple[str, int, int]], rules: LaneRules, now: float
+    db: sqlite3.Connection, kind: LogKind, arrivals: Sequence[tuple[str, int, int]], rules: LaneRules, written: Written
 ) -> dict[str, int]:
     """Count plays into their queues, and say when a batch of each is due; returns the queues' ids."""
-    known = {"kind": kind.value, "now": now, "linger": rules.linger, "logs": rules.max_count, "size": rules.max_bytes}
+    known = {
+        "kind": kind.value,
+        "now": written.put_at,
+        "accepted": written.accepted_at,
+        "linger": rules.linger,
+        "logs": rules.max_count,
+        "size": rules.max_bytes,
+    }
     listed = orjson.dumps(arrivals).decode()
     if any(name != SHARED for name, _, _ in arrivals):
         db.execute(
-            "INSERT INTO queue (kind, name, logs, size, due)"
-            " SELECT :kind, value ->> 0, value ->> 1, value ->> 2,"
+            "INSERT INTO queue (kind, name, logs, size, oldest, due)"
+            " SELECT :kind, value ->> 0, value ->> 1, value ->> 2, :accepted,"
             "  iif(value ->> 1 >= :logs OR value ->> 2 >= :size, :now, :now + :linger) FROM json_each(:arrivals)"
             " WHERE true ON CONFLICT (kind, name) DO UPDATE SET"
             "  logs = logs + excluded.logs, size = size + excluded.size,"
+            "  oldest = iif(name = '', NULL, coalesce(oldest, excluded.oldest)),"
             "  due = iif(resting = 0 AND (logs + excluded.logs >= :logs OR size + excluded.size >= :size),"
             "   min(due, :now), due)",
             {**known, "arrivals": listed},
@@ -157,81 +171,12 @@ def _enter(
     return ids
 
 
-def insert_parcels(db: sqlite3.Connection, parcels: Sequence[Row]) -> None:
-    """Write parcels, many in a statement."""
-    for start in range(0, len(parcels), ROWS_PER_STATEMENT):
-        part = parcels[start : start + ROWS_PER_STATEMENT]
-        places = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?)"] * len(part))
-        db.execute(
-            f"INSERT INTO parcel ({COLUMNS}) VALUES {places}",  # noqa: S608 - names of ours
-            [value for row in part for value in row],
-        )
-
-
 def set_bookmark(db: sqlite3.Connection, bookmark: Bookmark) -> None:
     """Keep how far a source has been read."""
     db.execute("INSERT OR REPLACE INTO bookmark VALUES (?, ?)", (bookmark.source, bookmark.position))
 
 
-# -- out --
-
-
-def read(db: sqlite3.Connection, queue: int, name: str, start: int, rules: LaneRules, place: str) -> list[Record]:
-    """Read the batch of a queue that begins with the first play not before number ``start``.
-
-    Raises:
-        SpoolDamagedError: A parcel is not as it was written.
-    """
-    batch: list[Record] = []
-    size = 0
-    parcels = db.execute(
-        f"SELECT {COLUMNS} FROM parcel WHERE queue = ?1 AND first >= coalesce("  # noqa: S608 - names of ours
-        "(SELECT max(first) FROM parcel WHERE queue = ?1 AND first <= ?2), 0) ORDER BY first",
-        (queue, start),
-    )
-    for row in parcels:
-        for record in _opened(row, name, place):
-            if record.sequence < start:
-                continue
-            size += len(record.body)
-            if batch and (len(batch) >= rules.max_count or size > rules.max_bytes):
-                parcels.close()
-                return batch
-            batch.append(record)
-    return batch
-
-
-def records_between(db: sqlite3.Connection, queue: int, name: str, first: int, last: int, place: str) -> list[Record]:
-    """Read the plays of a queue with numbers from first to last.
-
-    Raises:
-        SpoolDamagedError: A parcel is not as it was written.
-    """
-    touched = _touched(db, queue, first, last)
-    return [record for row in touched for record in _opened(row, name, place) if first <= record.sequence <= last]
-
-
-def _touched(db: sqlite3.Connection, queue: int, first: int, last: int) -> list[Row]:
-    return db.execute(
-        f"SELECT {COLUMNS} FROM parcel WHERE queue = ? AND first > ? AND first <= ? AND first + logs > ?"  # noqa: S608
-        " ORDER BY first",
-        (queue, first - MAX_LOGS, last, first),
-    ).fetchall()
-
-
-def _opened(row: Row, name: str, place: str) -> list[Record]:
-    records = records_of(row, name)
-    if records is None:
-        raise SpoolDamagedError(
-            f"{place} is damaged: plays {row[0]} to {row[0] + row[2] - 1} are not as they were written;"
-            " it was left as it is, and nothing more is sent from it"
-        )
-    return records
-
-
-def take(
-    db: sqlite3.Connection, kind: LogKind, rules: LaneRules, now: float, place: str, *, flush: bool
-) -> Taken | None:
+def take(db: sqlite3.Connection, kind: LogKind, rules: LaneRules, now: float, *, flush: bool) -> Taken | None:
     """Take the batch of the signer who has been due for longest."""
     found = db.execute(
         "SELECT id, name, attempt, due FROM (SELECT * FROM queue WHERE kind = :kind AND resting = 0"
@@ -243,15 +188,20 @@ def take(
     if found is None:
         return None
     queue, name, attempt, _ = found
-    records = read(db, queue, name, 0, rules, place)
-    db.execute("UPDATE queue SET due = NULL WHERE id = ?", (queue,))
+    records = read(db, queue, name, 0, rules)
+    db.execute(
+        "UPDATE queue SET due = NULL, oldest ="
+        " (SELECT accepted_at FROM parcel WHERE queue = ?1 AND first + logs > ?2 ORDER BY first LIMIT 1) WHERE id = ?1",
+        (queue, records[-1].sequence + 1),
+    )
     return Taken(queue, name, attempt, records)
 
 
 def come_back(db: sqlite3.Connection, queue: int, rules: LaneRules, back: Return) -> None:
     """End the lease of a signer's queue: let it wait for its next turn, or forget it if it is empty."""
     db.execute(
-        "UPDATE queue SET attempt = :attempt, resting = :delay > 0, due = CASE"
+        "UPDATE queue SET attempt = :attempt, resting = :delay > 0,"
+        "  oldest = (SELECT accepted_at FROM parcel WHERE queue = :queue ORDER BY first LIMIT 1), due = CASE"
         "  WHEN :delay > 0 THEN :now + :delay"
         "  WHEN :returned OR logs >= :logs OR size >= :size THEN :now"
         "  ELSE (SELECT put_at FROM parcel WHERE queue = :queue ORDER BY first LIMIT 1) + :linger END"
@@ -268,60 +218,3 @@ def come_back(db: sqlite3.Connection, queue: int, rules: LaneRules, back: Return
         },
     )
     db.execute("DELETE FROM queue WHERE id = ? AND logs = 0", (queue,))
-
-
-def remove(db: sqlite3.Connection, queue: int, name: str, records: Sequence[Record], place: str) -> None:
-    """Take plays out of their parcels."""
-    first, last = records[0].sequence, records[-1].sequence
-    span = last - first + 1
-    if span == len(records):
-        # Nearly always: parcels that hold nothing else.
-        removed = db.execute(
-            "DELETE FROM parcel WHERE queue = ?1 AND first >= ?2 AND first < ?3 AND first + logs <= ?3 RETURNING logs",
-            (queue, first, last + 1),
-        )
-        whole = sum([logs for (logs,) in removed])
-    else:
-        whole = 0
-    if whole < len(records):
-        gone = {record.sequence for record in records}
-        _rewrite(db, queue, name, (first, last), lambda record: None if record.sequence in gone else record, place)
-    db.execute(
-        "UPDATE queue SET logs = logs - ?, size = size - ? WHERE id = ?",
-        (len(records), sum([len(record.body) for record in records]), queue),
-    )
-
-
-def mark(db: sqlite3.Connection, queue: int, name: str, records: Sequence[Record], place: str) -> int:
-    """Mark plays as possibly delivered; returns how many were not yet."""
-    fresh = {record.sequence for record in records if not record.in_doubt}
-    if not fresh:
-        return 0
-
-    def marked(record: Record) -> Record:
-        record.in_doubt = record.in_doubt or record.sequence in fresh
-        return record
-
-    _rewrite(db, queue, name, (min(fresh), max(fresh)), marked, place)
-    return len(fresh)
-
-
-def _rewrite(
-    db: sqlite3.Connection,
-    queue: int,
-    name: str,
-    between: tuple[int, int],
-    change: Callable[[Record], Record | None],
-    place: str,
-) -> None:
-    """Replace the parcels that hold any of the numbers from first to last."""
-    touched = _touched(db, queue, *between)
-    replaced: list[Row] = []
-    for row in touched:
-        left = [kept for record in _opened(row, name, place) if (kept := change(record)) is not None]
-        replaced.extend(rows(queue, left, Written(row[5], row[6])))
-    db.execute(
-        "DELETE FROM parcel WHERE first IN (SELECT value FROM json_each(?))",
-        (orjson.dumps([row[0] for row in touched]).decode(),),
-    )
-    insert_parcels(db, replaced)

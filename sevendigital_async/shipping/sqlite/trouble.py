@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from ...errors import SpoolDamagedError, SpoolUnavailableError
+from .parcel import UnsoundError
 
 DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
 PASSING = {
@@ -22,12 +23,16 @@ PASSING = {
 """What may be over in a moment, or once somebody has seen to it."""
 
 
-def translated(error: sqlite3.Error, place: str) -> Exception:
+def translated(error: Exception, place: str) -> Exception:
     """Say in our words what happened; an error that is nobody's fault but ours comes back as it is."""
+    if isinstance(error, UnsoundError):
+        return SpoolDamagedError(f"{place} is damaged: {error}; it was left as it is, and nothing more is sent from it")
     code = getattr(error, "sqlite_errorcode", None)
     primary = None if code is None else code & 0xFF
     if primary in DAMAGE:
-        return SpoolDamagedError(f"{place} is damaged ({error}); it was left as it is, and nothing is sent from it")
+        return SpoolDamagedError(
+            f"{place} is damaged ({error}); it was left as it is, and nothing more is sent from it"
+        )
     if primary in PASSING:
         return SpoolUnavailableError(f"{place}: {PASSING[primary]} ({error})")
     return error

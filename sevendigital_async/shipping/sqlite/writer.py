@@ -121,7 +121,7 @@ class Writer:
                 for job in jobs:  # one of them is to blame; the others need not suffer for it
                     self._settle(db, [job])
                 return
-            failure = translated(error, self._place) if isinstance(error, sqlite3.Error) else error
+            failure = translated(error, self._place)
             self._loop.call_soon_threadsafe(_fail, jobs[0], failure)
         else:
             self._loop.call_soon_threadsafe(_finish, jobs, results)
