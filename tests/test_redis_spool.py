@@ -26,7 +26,7 @@ from sevendigital_async import (
 from sevendigital_async.redis_link import RedisAwayError
 from sevendigital_async.shipping.archive import JournalOutcome, Place
 from sevendigital_async.shipping.records import Counts, Fate, Receipt, Record
-from sevendigital_async.shipping.redis import RedisArchive, RedisSpool
+from sevendigital_async.shipping.redis import RedisArchive, RedisSpool, station
 from sevendigital_async.shipping.redis import durability as words
 from sevendigital_async.shipping.redis.durability import durability
 from sevendigital_async.shipping.rules import lane_rules
@@ -134,7 +134,8 @@ async def test_a_shipper_closes_in_time_while_redis_is_away(own_server, redis_se
         server.process.send_signal(18)
 
 
-async def test_no_step_is_taken_twice_when_answers_are_lost(redis_server):
+async def test_no_step_is_taken_twice_when_answers_are_lost(redis_server, monkeypatch):
+    monkeypatch.setattr(station, "LONGEST_PAUSE", 0.002)
     rng = random.Random(5)
     async with worker(redis_server) as spool:
         link = spool._station.link
@@ -263,7 +264,10 @@ async def test_a_sign_of_life_keeps_the_lease_of_a_long_request(redis_server):
 
 @pytest.mark.parametrize("fate", [Fate.RESEND, Fate.HOLD])
 async def test_a_frozen_worker_is_fenced_and_its_late_answer_journalled(redis_server, fate, caplog):
-    async with worker(redis_server, lease_seconds=0.3) as frozen, worker(redis_server, fate, lease_seconds=0.3) as other:
+    async with (
+        worker(redis_server, lease_seconds=0.3) as frozen,
+        worker(redis_server, fate, lease_seconds=0.3) as other,
+    ):
         await frozen.append(PREVIEW, plays(3))
         await frozen.append(LogKind.CATALOGUE, plays(1, "ann"))
         answered, unsent = await sent(frozen), await frozen.lease(LogKind.CATALOGUE, flush=True)
@@ -367,7 +371,10 @@ async def test_the_archive_tells_what_became_of_plays_and_moves_what_was_set_asi
             bad.body, "no such track", 1002, NOW, False,
         )  # fmt: skip
         held = [letter async for letter in archive.set_aside(kind=PREVIEW, place=Place.HELD)]
-        assert [(letter.log.track_id, letter.code, letter.in_doubt) for letter in held] == [("3", None, True), ("4", None, True)]
+        assert [(letter.log.track_id, letter.code, letter.in_doubt) for letter in held] == [
+            ("3", None, True),
+            ("4", None, True),
+        ]
         assert [letter async for letter in archive.set_aside(kind=LogKind.CATALOGUE)] == []
 
         assert await archive.replay([letter.id, held[0].id, "1-1"]) == 2

@@ -9,6 +9,7 @@ import random
 import signal
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 from attrs import frozen
@@ -66,9 +67,9 @@ async def report(account: Account, counts, put) -> bool:
     received, in_doubt, arrivals = account.received(), await account.in_doubt(), account.arrivals()
     doubles = {track for track, times in received.items() if times > 1}
     rate = (len(arrivals) - 1) / (arrivals[-1] - arrivals[0])
-    silences = sorted(later - at for at, later in zip(arrivals, arrivals[1:], strict=False))
+    silence = max(later - at for at, later in pairwise(arrivals))
     print(f"requests {len(arrivals)} in {arrivals[-1] - arrivals[0]:.1f} s: {rate:.2f} a second")
-    print(f"busiest second {account.busiest_second()}, longest silence {silences[-1]:.2f} s")
+    print(f"busiest second {account.busiest_second()}, longest silence {silence:.2f} s")
     print(f"plays {len(put)}, delivered {len(put & received.keys())}, missing {len(put - received.keys())}")
     print(f"reached the service twice {len(doubles)}, in doubt {len(in_doubt)}, {counts}")
     checks = {

@@ -1,5 +1,7 @@
 """A real redis-server on a free port of this machine, for as long as a test wants it."""
 
+import atexit
+import functools
 import shutil
 import socket
 import subprocess
@@ -8,6 +10,7 @@ import time
 from contextlib import suppress
 
 PROGRAM = shutil.which("redis-server")
+NOT_INSTALLED = "redis-server is not installed: what needs a Redis is not tested here"
 
 
 class RedisServer:
@@ -52,3 +55,11 @@ class RedisServer:
     def close(self) -> None:
         self.stop()
         self.directory.cleanup()
+
+
+@functools.cache
+def shared_server() -> RedisServer:
+    """One server for all tests that leave it running; ends with this process."""
+    server = RedisServer()
+    atexit.register(server.close)
+    return server

@@ -1,4 +1,4 @@
-"""A worker process of tests: puts plays into the shared spool and ships what it finds there, until it is told to end."""
+"""A worker process of tests: puts plays into the shared spool, and ships what it finds there until told to end."""
 
 import asyncio
 import sys

@@ -10,7 +10,6 @@ from datetime import datetime
 from attrs import define, field
 
 from ...errors import LeaseLostError
-from ...fault_points import reached
 from ...models import LogKind
 from ...redis_link import RedisAwayError
 from ..records import Fate, Lease, Record
@@ -62,7 +61,6 @@ class Leases:
         """Ask for the next due batch."""
         token, spool = uuid.uuid4().hex, self._station.id
         limits = (rules.max_count, rules.max_bytes, milliseconds(self._seconds))
-        reached("before lease")
         try:
             answer = await self._station.once(scripts.LEASE, kind.value, int(flush), token, *limits, spool=spool)
         except BaseException as error:
@@ -77,7 +75,6 @@ class Leases:
         ids = {_record(queue, *answer[at : at + 4]): answer[at].decode() for at in range(3, len(answer), 4)}
         lease = Lease(kind, queue, tuple(ids), answer[2], key=_Held(token, spool, ids))
         self._leases[token] = lease
-        reached("after lease")
         return lease
 
     async def intent(self, lease: Lease, records: Sequence[Record], request_id: str) -> None:
@@ -89,7 +86,6 @@ class Leases:
         held = self._held(lease)
         held.step += 1
         loop = asyncio.get_running_loop()
-        reached("before intent")
         while True:
             asked_at = loop.time()
             sending = ",".join([held.ids[record] for record in records])
@@ -101,7 +97,6 @@ class Leases:
                 raise self._lost(lease)
             elif loop.time() - asked_at < self._seconds / 2:
                 break  # else this process stood still after it had asked, and must ask again
-        reached("after intent")
         lease.sending = tuple(records)
         held.request = request_id
 
@@ -127,19 +122,15 @@ class Leases:
             return
         held = self._held(lease)
         held.step += 1
-        reached("before outcome")
         while True:
             head = (held.token, held.step, how, milliseconds(delay), int(blame), request, answer, microseconds(at))
             ids = [held.ids[record] for record in records]
-            said = await self._station.persist(
-                scripts.SETTLE, *head, len(ids), *ids, *words, spool=held.spool
-            )
+            said = await self._station.persist(scripts.SETTLE, *head, len(ids), *ids, *words, spool=held.spool)
             if said[0] != b"gone":
                 break
             await self._adopt(lease)
         if said[0] == b"lost":
             raise self._lost(lease)
-        reached("after outcome")
         if how != "keep":
             for record in records:
                 del held.ids[record]
@@ -161,6 +152,8 @@ class Leases:
                     if answer[0] != b"gone":
                         break
                     await self._adopt(lease)
+            for record in held.ids if lease.suspect else (record for record in lease.sending if record in held.ids):
+                record.in_doubt = True
             self._settled(lease.kind, answer[1], answer[2])
         except RedisAwayError:
             self.orphans.add(token)

@@ -38,7 +38,11 @@ local function ok() return {'ok', number(base .. 'room', 'logs'), number(base ..
 local function load(kind, ticket, logs, bytes)
   call('HINCRBY', of('bytes', kind), ticket, bytes)
   local left = call('HINCRBY', of('load', kind), ticket, logs)
-  if left == 0 then call('HDEL', of('load', kind), ticket) call('HDEL', of('bytes', kind), ticket) end
+  if left == 0 then
+    call('HDEL', of('load', kind), ticket)
+    call('HDEL', of('bytes', kind), ticket)
+    call('ZREM', of('oldest', kind), ticket)
+  end
   return left
 end
 
@@ -83,6 +87,7 @@ local function append(kind, queue, body, played, doubted)
   local ticket = queue == '' and 's' or 'u:' .. queue
   add(kind, ticket, body, played, doubted)
   local left = load(kind, ticket, 1, #body)
+  if left == 1 then call('ZADD', of('oldest', kind), now, ticket) end
   local away = call('HEXISTS', of('away', kind), ticket) == 1
   if left == 1 and not away then
     file(kind, ticket)
@@ -153,6 +158,11 @@ end
 local function give_back(token, kind, ticket, ids, delay, blame)
   if #ids == 0 then return end
   load(kind, ticket, #ids, unlease(token, ids))
+  local first = ids[1]
+  for _, id in ipairs(ids) do
+    if tonumber(string.match(id, '%d+')) < tonumber(string.match(first, '%d+')) then first = id end
+  end
+  call('ZADD', of('oldest', kind), 'LT', entry_of(kind, ticket, first)[6], ticket)
   count(kind, 'in_flight', -#ids)
   count(kind, 'waiting', #ids)
   local lease = lease_key(token)
@@ -209,7 +219,7 @@ end
 local function abandon(token, fate)
   local lease = lease_key(token)
   local kind, ticket = call('HGET', lease, 'kind'), call('HGET', lease, 'ticket')
-  if not ticket then call('ZREM', base .. 'leases', token) return 0 end
+  if not ticket then call('ZREM', base .. 'leases', token) return nil end
   local sent, doubtful, certain = {}, {}, {}
   for id in string.gmatch(call('HGET', lease, 'sending') or '', '[^,]+') do sent[id] = true end
   local fields = call('HKEYS', lease)
@@ -230,6 +240,6 @@ local function abandon(token, fate)
   if suspect then doubt(kind, ticket, certain, request) end
   give_back(token, kind, ticket, certain, 0, suspect)
   close(token, kind, ticket)
-  return 1
+  return kind, #doubtful + #certain, suspect and #doubtful + #certain or #doubtful
 end
 """

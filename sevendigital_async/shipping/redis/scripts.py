@@ -103,9 +103,14 @@ end
 local queue, attempt = queue_of(kind, ticket), number(of('attempts', kind), ticket)
 local left = load(kind, ticket, -n, -size)
 if ticket == 's' then
-  ticket = string.format('b:%.0f', call('INCR', base .. 'batches'))
-  call('XREADGROUP', 'GROUP', 'g', ticket, 'COUNT', n, 'STREAMS', stream, '>')
+  local batch = string.format('b:%.0f', call('INCR', base .. 'batches'))
+  call('XREADGROUP', 'GROUP', 'g', batch, 'COUNT', n, 'STREAMS', stream, '>')
   if left > 0 then file(kind, 's') end
+  if left > 0 then call('ZADD', of('oldest', kind), put_at(kind, 's'), 's') end
+  ticket = batch
+elseif left > 0 then
+  local next_one = entries[n + 1] or call('XRANGE', stream, '(' .. last_read(stream), '+', 'COUNT', 1)[1]
+  call('ZADD', of('oldest', kind), next_one[2][6], ticket)
 end
 call('HSET', of('away', kind), ticket, token)
 local lease, answer = {'kind', kind, 'ticket', ticket, 'left', n, 'step', 0}, {'lease', queue, attempt}
@@ -224,10 +229,15 @@ for i = 9, #ARGV do
     call('ZADD', base .. 'leases', live, ARGV[i])
   end
 end
-local taken = 0
+local taken = {}
 if ARGV[5] == '1' then
   for _, token in ipairs(call('ZRANGEBYSCORE', base .. 'leases', '-inf', now, 'LIMIT', 0, 20)) do
-    taken = taken + abandon(token, ARGV[6])
+    local kind, logs, doubtful = abandon(token, ARGV[6])
+    if kind then
+      taken[#taken + 1] = kind
+      taken[#taken + 1] = logs
+      taken[#taken + 1] = doubtful
+    end
   end
 end
 call('XTRIM', base .. 'journal', 'MINID', '~', string.format('%.0f', math.max(0, now - tonumber(ARGV[7]))))
@@ -290,21 +300,18 @@ end
 return {'ok', done}
 """)
 
+OLDEST_AGE = _script("""
+-- ARGV: kind. Answers with the milliseconds that the oldest waiting play has been here; -1 when nothing waits.
+local first = call('ZRANGE', of('oldest', ARGV[3]), 0, 0, 'WITHSCORES')
+return {'ok', first[1] and math.max(0, now - tonumber(first[2])) or -1}
+""")
+
 STATUS = _script("""
 -- ARGV: milliseconds that a worker may be silent, kinds. Answers with workers, bytes, and when each kind's oldest came.
 local oldest = {}
 for i = 4, #ARGV do
-  local kind, first = ARGV[i], nil
-  local function look(tickets)
-    for _, ticket in ipairs(tickets) do
-      local came = put_at(kind, ticket)
-      if not first or came < first then first = came end
-    end
-  end
-  look(call('LRANGE', of('ready', kind), 0, 99))
-  look(call('ZRANGE', of('lingering', kind), 0, 99))
-  look(call('ZRANGE', of('resting', kind), 0, 99))
-  oldest[#oldest + 1] = first or -1
+  local first = call('ZRANGE', of('oldest', ARGV[i]), 0, 0, 'WITHSCORES')
+  oldest[#oldest + 1] = first[1] and tonumber(first[2]) or -1
 end
 local workers = call('ZCOUNT', base .. 'workers', now - tonumber(ARGV[3]), '+inf')
 return {'ok', workers, number(base .. 'room', 'bytes'), oldest}

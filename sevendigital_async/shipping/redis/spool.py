@@ -14,6 +14,7 @@ from ...errors import LeaseLostError, ShipperError, SpoolError
 from ...fault_points import reached
 from ...models import LogKind
 from ...redis_link import RedisAwayError, RedisScript
+from ..events import PlaysRecovered
 from ..records import Bookmark, Counts, DeadLetter, Fate, Lease, Receipt, Record
 from ..spool import Owner
 from . import scripts
@@ -159,9 +160,7 @@ class RedisSpool:
         """Set records aside; they stay in Redis."""
         words = [part for _, letter in letters for part in (letter.reason, "" if letter.code is None else letter.code)]
         at = letters[0][1].buried_at if letters else EPOCH
-        reached("before bury")
         await self._leases.settle(lease, [record for record, _ in letters], "bury", at=at, words=words)
-        reached("after bury")
 
     async def doubt(self, lease: Lease, records: Sequence[Record], fate: Fate, *, delay: float = 0.0) -> None:
         """Mark records as possibly delivered, and decide their fate; the journal tells of it first."""
@@ -185,6 +184,11 @@ class RedisSpool:
         unwritten = sum(len(append.records) for append in self._writer.unwritten if append.kind is kind)
         known = self._known[kind]
         return evolve(known, put=known.put + unwritten, waiting=known.waiting + unwritten)
+
+    async def oldest_age(self, kind: LogKind) -> float | None:
+        """Say how long the oldest waiting play has been here, in seconds; None while Redis is away."""
+        answer = await self._answer(scripts.OLDEST_AGE, kind.value)
+        return None if answer is None or answer[0] == b"gone" or answer[1] < 0 else float(answer[1] / 1000)
 
     async def aclose(self) -> None:
         """Write what was accepted, and leave."""
@@ -252,8 +256,8 @@ class RedisSpool:
         self._leases.orphans.difference_update(orphans)
         if answer[0] == b"ok":
             self._writer.note_room(answer[1], answer[2])
-            if answer[3]:
-                logger.warning("the spool: took over %d batches of workers that give no sign of life", answer[3])
+            for kind, logs, in_doubt in zip(*[iter(answer[3])] * 3, strict=True):
+                self._owner.tell(PlaysRecovered(kind=LogKind(kind.decode()), logs=logs, in_doubt=in_doubt))
 
     def _settled(self, kind: LogKind, logs: int, size: int) -> None:
         self._writer.note_room(logs, size)
