@@ -13,7 +13,7 @@ from .errors import ConfigurationError
 ANSWER_WITHIN = 2.0
 """Seconds that Redis has for an answer before it counts as away."""
 
-SCHEMES = frozenset({"redis", "rediss"})
+SCHEMES = frozenset({"redis", "rediss", "unix"})
 
 _AWAY = (
     "LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS", "MISCONF", "BUSY", "UNBLOCKED",
@@ -38,7 +38,7 @@ class RedisLink:
     """One Redis server, reached on first use in the running loop.
 
     Args:
-        url: ``redis://[user:password@]host[:port][/database]``, or ``rediss://`` for TLS. ``?prefix=`` sets apart the
+        url: ``redis://[user:password@]host[:port][/database]``, ``rediss://`` for TLS, or ``unix://path``. ``?prefix=`` sets apart the
             keys of several users of one database.
 
     Raises:
@@ -51,14 +51,15 @@ class RedisLink:
             port = parts.port or 6379
         except ValueError:
             raise ConfigurationError("not a usable Redis URL; it looks like redis://host:6379/0") from None
-        if parts.scheme not in SCHEMES or not parts.hostname:
+        host = parts.path if parts.scheme == "unix" else parts.hostname
+        if parts.scheme not in SCHEMES or not host:
             raise ConfigurationError("a Redis URL looks like redis://host:6379/0 or rediss://host:6379/0")
         query = dict(parse_qsl(parts.query))
         self.prefix = query.pop("prefix", "sevendigital")
         if not self.prefix or set("{}") & set(self.prefix):
             raise ConfigurationError("the prefix in a Redis URL is not empty and has no braces")
         self._url = parts._replace(query=urlencode(query)).geturl()
-        self.place = f"{parts.scheme}://{parts.hostname}:{port}{parts.path}"
+        self.place = f"unix://{host}" if parts.scheme == "unix" else f"{parts.scheme}://{host}:{port}{parts.path}"
         self._client: Any = None
         self._closed = False
         self._errors: Any = None

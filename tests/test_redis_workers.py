@@ -3,7 +3,7 @@
 import asyncio
 import signal
 
-from support.workers import FREE_SLOTS, Account, crew
+from support.workers import FREE_SLOTS, Account, crew, die_at_each_of
 
 from sevendigital_async import Credentials
 from sevendigital_async.sandbox import Faults, Sandbox
@@ -30,3 +30,8 @@ async def test_a_killed_and_a_frozen_worker_lose_nothing_and_double_nothing_sile
         assert {track for track, times in received.items() if times > 1} <= await account.in_doubt()
         assert counts.put == counts.delivered == 600
         assert account.busiest_second() <= 5
+
+
+async def test_a_worker_may_die_where_it_is_most_awkward(redis_server):
+    points = ["after commit", "after intent", "body sent", "answer read", "after outcome", "after bury"]
+    await die_at_each_of(points, redis_server, "resend")

@@ -8,6 +8,7 @@ that dies or stands still loses its slot when the time it had set is over, and l
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,6 +18,8 @@ from ..clock import Clock
 from ..errors import ConfigurationError, ConnectError, RateLimitError
 from ..redis_link import RedisAwayError, RedisLink, RedisScript
 from .slots import UNBOUNDED_TIMEOUT, WINDOW
+
+logger = logging.getLogger("sevendigital_async")
 
 CLAIM_LEASE = 10.0
 """Seconds for which a slot is kept by somebody who has not said yet that they send."""
@@ -198,6 +201,12 @@ class SharedSlots:
             if answer == b"paused" and wait > self._max_wait:
                 raise RateLimitError(
                     f"another process of this account was told to wait for {wait:.0f} seconds", retry_after=wait
+                )
+            if answer == b"unknown":
+                logger.warning(
+                    "the shared limits: Redis knows nothing of earlier requests of this account; "
+                    "for %.0f seconds nothing goes out that other processes might exceed the limit with",
+                    wait,
                 )
             await self._clock.sleep(min(wait, LONGEST_NAP) + random.uniform(0, JITTER))  # noqa: S311 - jitter
 

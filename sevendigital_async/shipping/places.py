@@ -8,7 +8,7 @@ from ..errors import ConfigurationError
 from .memory import MemorySpool
 from .spool import Spool
 
-REDIS = ("redis://", "rediss://")
+REDIS = ("redis://", "rediss://", "unix://")
 
 
 def open_spool(place: str | os.PathLike[str] | Spool | None) -> Spool:

@@ -11,7 +11,8 @@ from pathlib import Path
 import orjson
 
 import sevendigital_async
-from sevendigital_async import LogKind
+from sevendigital_async import Credentials, LogKind
+from sevendigital_async.sandbox import Faults, Sandbox
 from sevendigital_async.shipping.archive import JournalOutcome
 from sevendigital_async.shipping.redis import RedisArchive
 
@@ -50,13 +51,13 @@ class Worker:
 
 
 @asynccontextmanager
-async def crew(number, **order):
-    """Start so many workers; whatever happens, none is left behind."""
+async def crew(number, *, each=(), **order):
+    """Start so many workers, some with orders of their own; whatever happens, none is left behind."""
     path = os.pathsep.join([str(Path(sevendigital_async.__file__).parent.parent), str(SCRIPT.parent.parent)])
     workers = []
     try:
         for index in range(number):
-            its = {"name": f"w{index}", **order}
+            its = {"name": f"w{index}", **order, **(each[index] if index < len(each) else {})}
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-W",
@@ -100,6 +101,13 @@ class Account:
         finally:
             await archive.aclose()
 
+    async def set_aside(self):
+        archive = RedisArchive(self.redis)
+        try:
+            return {letter.log.track_id async for letter in archive.set_aside()}
+        finally:
+            await archive.aclose()
+
     def received(self):
         return Counter(log.log["trackId"] for log in self.sandbox.received(LogKind.PREVIEW))
 
@@ -119,3 +127,29 @@ class Account:
             while (counts := await self.counts()).waiting + counts.in_flight or not counts.put:
                 await asyncio.sleep(0.1)
         return counts
+
+
+async def die_at_each_of(points, server, fate):
+    """A worker for each point puts plays, one of them bad, and dies there; then one comes and ships what they left."""
+    server.ask("EVAL", FREE_SLOTS, "0")
+    bad = {f"w{number}-0" for number in range(len(points))}
+    deaths = [{"die_at": [point, 1 + number % 2]} for number, point in enumerate(points)]
+    faults = Faults.parse([f"poison:{track}" for track in bad])
+    async with Sandbox(credentials=Credentials("key", "secret"), faults=faults) as sandbox:
+        account = Account(sandbox, server.url)
+        order = {"redis": server.url, "service": sandbox.base_url, "lease_seconds": 1.0, "timeout": 1.0}
+        async with crew(len(points), each=deaths, **order, plays=20, at_once=4, batch=8, in_doubt=fate) as mortals:
+            async with asyncio.timeout(60):
+                await asyncio.gather(*(mortal.process.wait() for mortal in mortals))
+            promised = {f"w{name}-{number}" for name, mortal in enumerate(mortals) for number in range(mortal.put)}
+        async with crew(1, **order, each=[{"name": "heir"}], plays=1, batch=50, in_doubt=fate) as [heir]:
+            counts = await account.settled(within=30)
+            await heir.end()
+        received, in_doubt, aside = account.received(), await account.in_doubt(), await account.set_aside()
+        assert promised <= set(received) | aside
+        assert not set(received) & bad
+        doubles = {track for track, times in received.items() if times > 1}
+        assert doubles <= (in_doubt if fate == "resend" else set())
+        assert counts.put == counts.delivered + counts.buried + counts.held
+        assert counts.buried + counts.held == len(aside)
+        assert account.busiest_second() <= 5

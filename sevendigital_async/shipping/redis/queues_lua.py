@@ -212,7 +212,7 @@ local function close(token, kind, ticket)
   end
   call('DEL', lease)
   call('HSET', lease, 'step', step)
-  call('EXPIRE', lease, 3600)
+  call('EXPIRE', lease, 600)
 end
 
 -- What a crash does: what was being sent is in doubt, the rest goes back.

@@ -196,6 +196,7 @@ for i = 11, #ARGV, 3 do
   local id = add(kind, ticket, ARGV[i + 2], ARGV[i], ARGV[i + 1] == '1')
   ids[#ids + 1] = id
   bytes = bytes + #ARGV[i + 2]
+  count(kind, 'in_doubt', tonumber(ARGV[i + 1]))
   call('HSET', lease, '#' .. id, #ARGV[i + 2])
 end
 call('XREADGROUP', 'GROUP', 'g', 'q', 'STREAMS', stream_of(kind, ticket), '>')

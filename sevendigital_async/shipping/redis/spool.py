@@ -71,6 +71,7 @@ class RedisSpool:
         self._leases = Leases(self._station, lease_seconds, self._settled)
         self._known = dict.fromkeys(LogKind, Counts())
         self._patience: float | None = None
+        self._looked_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
 
     def __repr__(self) -> str:
@@ -82,6 +83,7 @@ class RedisSpool:
         self._station.report = owner.report
         try:
             await self._station.open(owner.rules)
+            self._looked_at = self._station.reached_since
             await self._look_around()
         except RedisAwayError as error:
             raise SpoolError(str(error)) from None
@@ -200,6 +202,8 @@ class RedisSpool:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+            if self._leases.orphans:
+                await self._answer(scripts.ABANDON, self._owner.in_doubt.value, *self._leases.orphans)
             for kind in LogKind:
                 await self.counts(kind)  # what is where in the end
             await self._answer(scripts.LEAVE, self._writer.worker)
@@ -237,9 +241,12 @@ class RedisSpool:
 
     async def _look_around(self) -> None:
         """Give a sign of life for all leases held here, and take over those of the dead."""
-        orphans = list(self._leases.orphans)
-        # After Redis was away everybody's time seems up; whoever lives must get the chance to say so.
-        settled = asyncio.get_running_loop().time() - self._station.reached_since >= self._lease_seconds
+        orphans, now = list(self._leases.orphans), asyncio.get_running_loop().time()
+        if now - self._looked_at > self._lease_seconds / 2:
+            self._station.reached_since = max(self._station.reached_since, now)
+        self._looked_at = now
+        # After Redis was away, or all stood still, everybody's time seems up; who lives must get to say so.
+        settled = now - self._station.reached_since >= self._lease_seconds
         reached("before take-over")
         answer = await self._station.once(
             scripts.TICK,
