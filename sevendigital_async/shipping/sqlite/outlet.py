@@ -196,7 +196,7 @@ class Outlet:
         self,
         away: Away,
         records: Sequence[Record],
-        step: Callable[[Settling, Batch], Due],
+        step: Callable[[Settling, Batch], Due | None],
         moves: dict[str, int],
         *,
         gone: bool = False,
@@ -206,12 +206,13 @@ class Outlet:
         kind = away.lease.kind
         batch = away.batch(records, ends_at=self._stock.now)
 
-        def applied(due: Due) -> None:
+        def applied(due: Due | None) -> None:
             if doubted:
                 self._doubted(kind, records, moves)
             else:
                 self._stock.move(kind, **moves)
-            self._stock.due[kind] = due
+            if due is not None:
+                self._stock.due[kind] = due
             if gone:
                 self._stock.capacity.free(len(records), size_of(records))
             if away.settled(records):

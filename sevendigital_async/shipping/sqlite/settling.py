@@ -59,7 +59,7 @@ class Settling:
         self._db = db
         self._rules = rules
 
-    def deliver(self, batch: Batch, receipt: Receipt) -> Due:
+    def deliver(self, batch: Batch, receipt: Receipt) -> Due | None:
         """The service has accepted the plays."""
         db, records = self._db, batch.records
         self._remove(batch)
@@ -68,18 +68,18 @@ class Settling:
         count(db, batch.kind, waiting=-len(records), delivered=len(records), kept=-len(records), size=-size)
         return self._close(batch)
 
-    def release(self, batch: Batch) -> Due:
+    def release(self, batch: Batch) -> Due | None:
         """The plays surely did not arrive."""
         return self._close(batch)
 
-    def bury(self, batch: Batch, letters: Sequence[tuple[Record, DeadLetter]]) -> Due:
+    def bury(self, batch: Batch, letters: Sequence[tuple[Record, DeadLetter]]) -> Due | None:
         """The plays are set aside for good."""
         self._remove(batch)
         set_aside(self._db, batch.kind, batch.name, Place.BURIED, letters)
         count(self._db, batch.kind, waiting=-len(letters), buried=len(letters))
         return self._close(batch)
 
-    def doubt(self, batch: Batch, at: datetime) -> Due:
+    def doubt(self, batch: Batch, at: datetime) -> Due | None:
         """The plays may have arrived, and are sent again."""
         self._doubt(batch, at)
         return self._close(batch)
@@ -88,7 +88,7 @@ class Settling:
         """The plays may have arrived, and stay in the lease."""
         self._doubt(batch, at)
 
-    def hold(self, batch: Batch, at: datetime) -> Due:
+    def hold(self, batch: Batch, at: datetime) -> Due | None:
         """The plays may have arrived, and wait for a person."""
         db, records = self._db, batch.records
         write_journal(db, batch, JournalOutcome.IN_DOUBT, Receipt(batch.request_id, at))
@@ -107,7 +107,7 @@ class Settling:
     def _remove(self, batch: Batch) -> None:
         remove(self._db, batch.queue, batch.name, batch.records)
 
-    def _close(self, batch: Batch) -> Due:
+    def _close(self, batch: Batch) -> Due | None:
         if batch.ends is None and (batch.sending or batch.suspect):
             # A part of a suspect batch that was never sent again may have been saved, too: a crash must not forget it.
             self._db.execute(
@@ -117,7 +117,7 @@ class Settling:
             self._db.execute("DELETE FROM intent WHERE lease = ?", (batch.lease,))
         if batch.ends is not None and batch.name:
             come_back(self._db, batch.queue, self._rules, batch.ends)
-        return due_of(self._db, batch.kind)
+        return due_of(self._db, batch.kind) if batch.name else None
 
 
 def write_intent(db: sqlite3.Connection, batch: Batch, leased: Runs) -> None:

@@ -161,13 +161,16 @@ class SqliteSpool:
 
     async def _commit(self, entries: list[Entry]) -> None:
         arrivals = _by_queue(entries)
+        self._stock.number(arrivals)
         written = Written(self._stock.now, self._clock.time())
+
+        stock = self._stock
 
         def work(db: sqlite3.Connection) -> dict[LogKind, Due]:
             fault_points.reached("before append")
             self._leave_room()
             for kind, queues in arrivals.items():
-                statements.append(db, kind, queues, self._stock.owner.rules[kind], written)
+                statements.append(db, kind, queues, stock.shared[kind].id, stock.owner.rules[kind], written)
             for entry in entries:
                 if entry.bookmark is not None:
                     statements.set_bookmark(db, entry.bookmark)

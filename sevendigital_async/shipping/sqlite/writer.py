@@ -58,7 +58,7 @@ class Writer:
         self._connect = connect
         self._release = release
         self._place = place
-        self._full = full
+        self._full = self._flushing = full
         self._loop = asyncio.get_running_loop()
         self._jobs: queue.SimpleQueue[Job[Any, Any] | None] = queue.SimpleQueue()
         self._opened: asyncio.Future[None] = self._loop.create_future()
@@ -134,8 +134,10 @@ class Writer:
             self._loop.call_soon_threadsafe(_finish, jobs, results)
 
     def _transact(self, db: sqlite3.Connection, jobs: list[Job[Any, Any]]) -> list[Any]:
-        if self._full:
-            db.execute(f"PRAGMA synchronous = {'FULL' if any(job.flushed for job in jobs) else 'NORMAL'}")
+        flushed = self._full and any(job.flushed for job in jobs)
+        if flushed is not self._flushing:
+            db.execute(f"PRAGMA synchronous = {'FULL' if flushed else 'NORMAL'}")
+            self._flushing = flushed
         db.execute("BEGIN IMMEDIATE")
         try:
             results = [job.work(db) for job in jobs]
