@@ -14,7 +14,7 @@ from ... import fault_points
 from ...models import LogKind
 from ..records import Fate, Record
 from ..rules import LaneRules
-from .settling import Batch, Settling, prune_journal
+from .settling import Batch, Settling
 from .shelf import records_between
 from .statements import Due, Return, due_of
 
@@ -75,13 +75,11 @@ class Recovery:
         rules: By kind.
         fate: Of plays that were being sent.
         now: By the wall clock.
-        journal_from: Seconds since the epoch before which the journal is forgotten.
     """
 
     rules: Mapping[LogKind, LaneRules]
     fate: Fate
     now: datetime
-    journal_from: float
 
     def __call__(self, db: sqlite3.Connection) -> Opened:
         """Do it, in a transaction of the writer's thread."""
@@ -96,7 +94,6 @@ class Recovery:
                     " WHERE kind = ? AND resting = ? AND due IS NULL AND name <> ''",
                     (kind.value, resting),
                 )
-        prune_journal(db, self.journal_from, portion=10_000)
         clock, put_at, following = db.execute(
             "SELECT clock, put_at, coalesce(first + logs, 1) FROM progress"
             " LEFT JOIN (SELECT * FROM parcel ORDER BY first DESC LIMIT 1)"

@@ -97,8 +97,10 @@ CREATE TABLE journal (
     answer TEXT NOT NULL,
     logs INTEGER NOT NULL,
     doubted TEXT NOT NULL,
+    compressed INTEGER NOT NULL,
     body BLOB NOT NULL
 );
+CREATE INDEX journal_plain ON journal (id) WHERE compressed = 0;
 
 CREATE TABLE bookmark (source TEXT PRIMARY KEY, position TEXT NOT NULL) WITHOUT ROWID;
 """

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-import zlib
 from collections.abc import Sequence
 from datetime import datetime
 
 import orjson
 from attrs import field, frozen
 
-from ... import fault_points
 from ...models import LogKind
 from ..archive import JournalOutcome, Place
 from ..records import DeadLetter, Receipt, Record
 from ..rules import LaneRules
-from .parcel import Runs, pack
+from . import journal
+from .parcel import Runs
 from .shelf import mark, remove
 from .statements import Due, Return, come_back, count, due_of
 
@@ -63,7 +62,7 @@ class Settling:
         """The service has accepted the plays."""
         db, records = self._db, batch.records
         self._remove(batch)
-        write_journal(db, batch, JournalOutcome.DELIVERED, receipt)
+        journal.write(db, JournalOutcome.DELIVERED, receipt, records, kind=batch.kind, queue=batch.name)
         size = sum([len(record.body) for record in records])
         count(db, batch.kind, waiting=-len(records), delivered=len(records), kept=-len(records), size=-size)
         return self._close(batch)
@@ -91,7 +90,7 @@ class Settling:
     def hold(self, batch: Batch, at: datetime) -> Due | None:
         """The plays may have arrived, and wait for a person."""
         db, records = self._db, batch.records
-        write_journal(db, batch, JournalOutcome.IN_DOUBT, Receipt(batch.request_id, at))
+        self._write_doubt(batch, at)
         fresh = sum([not record.in_doubt for record in records])
         self._remove(batch)
         reason = f"the answer to request {batch.request_id} was lost; look whether the service has this play"
@@ -101,8 +100,12 @@ class Settling:
         return self._close(batch)
 
     def _doubt(self, batch: Batch, at: datetime) -> None:
-        write_journal(self._db, batch, JournalOutcome.IN_DOUBT, Receipt(batch.request_id, at))
+        self._write_doubt(batch, at)
         count(self._db, batch.kind, in_doubt=mark(self._db, batch.queue, batch.name, batch.records))
+
+    def _write_doubt(self, batch: Batch, at: datetime) -> None:
+        receipt = Receipt(batch.request_id, at)
+        journal.write(self._db, JournalOutcome.IN_DOUBT, receipt, batch.records, kind=batch.kind, queue=batch.name)
 
     def _remove(self, batch: Batch) -> None:
         remove(self._db, batch.queue, batch.name, batch.records)
@@ -135,28 +138,6 @@ def write_intent(db: sqlite3.Connection, batch: Batch, leased: Runs) -> None:
     )
 
 
-def write_journal(db: sqlite3.Connection, batch: Batch, outcome: JournalOutcome, receipt: Receipt) -> None:
-    """Write down what became of the plays of one request."""
-    fault_points.reached("before journal")
-    doubted = [index for index, record in enumerate(batch.records) if record.in_doubt]
-    db.execute(
-        "INSERT INTO journal (kind, queue, outcome, at, request_id, answer, logs, doubted, body)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            batch.kind.value,
-            batch.name,
-            outcome.value,
-            receipt.delivered_at.timestamp(),
-            receipt.request_id,
-            receipt.answer,
-            len(batch.records),
-            orjson.dumps(doubted).decode(),
-            zlib.compress(pack(batch.records), 1),
-        ),
-    )
-    fault_points.reached("after journal")
-
-
 def set_aside(
     db: sqlite3.Connection, kind: LogKind, queue: str, place: Place, letters: Sequence[tuple[Record, DeadLetter]]
 ) -> None:
@@ -179,10 +160,3 @@ def set_aside(
             for record, letter in letters
         ],
     )
-
-
-def prune_journal(db: sqlite3.Connection, before: float, portion: int = 100) -> int:
-    """Forget the oldest entries, a portion at a time; returns how many went."""
-    return db.execute(
-        "DELETE FROM journal WHERE id IN (SELECT id FROM journal ORDER BY id LIMIT ?) AND at < ?", (portion, before)
-    ).rowcount

@@ -111,6 +111,7 @@ def append(
     db: sqlite3.Connection,
     kind: LogKind,
     queues: Mapping[str, Sequence[Record]],
+    *,
     shared: int,
     rules: LaneRules,
     written: Written,
