@@ -10,8 +10,6 @@ from urllib.parse import parse_qsl
 import orjson
 from attrs import field, frozen
 
-from .xml import XMLError, parse_xml
-
 
 class Kind(enum.Enum):
     """The forms an answer may take; the value is for messages."""
@@ -122,6 +120,8 @@ def _loads(body: bytes, charset: str | None) -> object:
 
 
 def _markup(body: bytes, charset: str | None, beginning: str) -> Document:
+    from .xml import XMLError, parse_xml  # noqa: PLC0415 - most clients never see any XML
+
     content = body.removeprefix(codecs.BOM_UTF8).lstrip()
     flaw = None
     # What header and document say of the encoding is wrong often enough to try without.
