@@ -14,6 +14,7 @@ from cattrs import ClassValidationError, Converter
 from cattrs.gen import make_dict_structure_fn, override
 
 from .misfit import MisfitError, locate
+from .reader import Hook, is_plain, make_reader
 from .scalars import UnfitError, boolean, day, decimal, moment, text, whole
 from .shapes import keyed, respelled, spread, steps
 from .wire import TEXT, wire_names
@@ -21,7 +22,6 @@ from .wire import TEXT, wire_names
 __all__ = ["MisfitError", "converter", "structure"]
 
 T = TypeVar("T")
-Hook = Callable[[Any, Any], Any]
 
 NOT_SOLD = "N/A"
 """What may stand in place of the amount of something that is not sold by itself."""
@@ -34,9 +34,17 @@ def structure(tree: object, model: type[T]) -> T:
         MisfitError: It does not fit; the first place where it does not is named.
     """
     try:
+        return _swift.structure(tree, model)
+    except UnfitError:
+        pass
+    try:
         return converter.structure(tree, model)
     except (ClassValidationError, UnfitError) as error:
         raise locate(error, tree) from None
+
+
+def _swift_object_hook(model: Any, converter: Converter) -> Hook:
+    return make_reader(model, converter.get_structure_hook) if is_plain(model) else _object_hook(model, converter)
 
 
 def _object_hook(model: Any, converter: Converter) -> Hook:
@@ -126,8 +134,8 @@ def _open_enum_hook(wanted: Any, _: Converter) -> Hook:
     return structure_open_enum
 
 
-def _make_converter() -> Converter:
-    made = Converter(detailed_validation=True)
+def _make_converter(object_hook: Callable[[Any, Converter], Hook], *, detailed_validation: bool) -> Converter:
+    made = Converter(detailed_validation=detailed_validation)
     scalars: dict[type, Hook] = {
         str: text,
         int: whole,
@@ -139,7 +147,7 @@ def _make_converter() -> Converter:
     for kind, hook in scalars.items():
         made.register_structure_hook(kind, hook)
     factories: list[tuple[Callable[[Any], bool], Any]] = [
-        (attrs.has, _object_hook),
+        (attrs.has, object_hook),
         (_is_collection, _collection_hook),
         (_is_mapping, _mapping_hook),
         (_is_open_enum, _open_enum_hook),
@@ -150,4 +158,6 @@ def _make_converter() -> Converter:
     return made
 
 
-converter = _make_converter()
+converter = _make_converter(_object_hook, detailed_validation=True)
+"""Slow, but where a tree does not fit, it knows the place."""
+_swift = _make_converter(_swift_object_hook, detailed_validation=False)
