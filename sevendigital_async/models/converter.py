@@ -6,6 +6,7 @@ import enum
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
 
@@ -14,7 +15,7 @@ from cattrs import ClassValidationError, Converter
 from cattrs.gen import make_dict_structure_fn, override
 
 from .misfit import MisfitError, locate
-from .reader import Hook, is_plain, make_reader
+from .reader import Hook, is_plain, make_reader, without_null
 from .scalars import UnfitError, boolean, day, decimal, moment, text, whole
 from .shapes import keyed, respelled, spread, steps
 from .wire import TEXT, wire_names
@@ -23,9 +24,6 @@ __all__ = ["MisfitError", "converter", "structure"]
 
 T = TypeVar("T")
 
-NOT_SOLD = "N/A"
-"""What may stand in place of the amount of something that is not sold by itself."""
-
 
 def structure(tree: object, model: type[T]) -> T:
     """Turn a plain tree into ``model``.
@@ -33,8 +31,9 @@ def structure(tree: object, model: type[T]) -> T:
     Raises:
         MisfitError: It does not fit; the first place where it does not is named.
     """
+    read: Callable[[object, type[T]], T] = _reader_of(model)  # type: ignore[arg-type]  # every class is hashable
     try:
-        return _swift.structure(tree, model)
+        return read(tree, model)
     except UnfitError:
         pass
     try:
@@ -104,11 +103,8 @@ def _is_optional(wanted: Any) -> bool:
 
 
 def _optional_hook(wanted: Any, converter: Converter) -> Hook:
-    inner: Any = Union[tuple(kind for kind in get_args(wanted) if kind is not NoneType)]  # noqa: UP007 - made at run time
-    if inner is str:
-        return lambda value, _: value if value is None or value.__class__ is str else text(value)
+    inner, nothing = without_null(wanted)
     read = converter.get_structure_hook(inner)
-    nothing = {"", NOT_SOLD} if inner is Decimal else {""}
 
     def structure_optional(value: Any, _: Any) -> Any:
         if value is None or (value.__class__ is str and value in nothing):
@@ -129,7 +125,7 @@ def _open_enum_hook(wanted: Any, _: Converter) -> Hook:
 
     def structure_open_enum(value: Any, _: Any) -> Any:
         written = text(value)
-        return known.get(written.strip().lower(), written)
+        return known.get(written) or known.get(written.strip().lower(), written)
 
     return structure_open_enum
 
@@ -160,4 +156,4 @@ def _make_converter(object_hook: Callable[[Any, Converter], Hook], *, detailed_v
 
 converter = _make_converter(_object_hook, detailed_validation=True)
 """Slow, but where a tree does not fit, it knows the place."""
-_swift = _make_converter(_swift_object_hook, detailed_validation=False)
+_reader_of = cache(_make_converter(_swift_object_hook, detailed_validation=False).get_structure_hook)

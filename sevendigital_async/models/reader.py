@@ -6,9 +6,11 @@ one pass, and take four times less.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
+from functools import lru_cache
 from types import NoneType
-from typing import Any, get_args
+from typing import Any, Union, get_args
 
 import attrs
 
@@ -21,6 +23,9 @@ Hook = Callable[[Any, Any], Any]
 FINISHED = (str, bool, int)
 """Kinds whose values JSON brings as they shall be."""
 
+NOTHING: Mapping[object, frozenset[str]] = {str: frozenset(), Decimal: frozenset({"", "N/A"})}
+"""Texts that stand for null; of kinds that are left out, the empty one. Some things are not sold by themselves."""
+
 
 def make_reader(model: type, hook_of: Callable[[Any], Hook]) -> Hook:
     """Return the reader of a frozen attrs class with slots.
@@ -32,24 +37,31 @@ def make_reader(model: type, hook_of: Callable[[Any], Hook]) -> Hook:
     fields = attrs.fields(attrs.resolve_types(model))
     takes_text = any(TEXT in wire_names(field) for field in fields)
 
-    def as_object(value: Any) -> dict[str, Any]:
+    @lru_cache(maxsize=256)
+    def read_text(value: str) -> Any:
+        return read({TEXT: value}, model)
+
+    def read_other(value: Any) -> Any:
         if not takes_text or value is None or isinstance(value, list):
             raise UnfitError(value, "an object")
-        return {TEXT: value}
+        # A list repeats its labels, and frozen objects can be shared.
+        return read_text(value) if isinstance(value, str) else read({TEXT: value}, model)
 
     # A frozen object is filled through object.__setattr__, field by field. One of a class with the same layout that is
     # not frozen takes plain assignments, and is made a frozen one at the end: a third of the time.
-    thawed = {"__slots__": (), "__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
-    unfrozen = type(model.__name__, (model,), thawed)
-    names: dict[str, Any] = {"as_object": as_object, "new": object.__new__, "unfrozen": unfrozen, "model": model}
+    thawed = {name: getattr(object, name) for name in ("__init__", "__setattr__", "__delattr__")}
+    unfrozen = type(model.__name__, (model,), {"__slots__": (), **thawed})
+    names: dict[str, Any] = {"read_other": read_other, "unfrozen": unfrozen, "model": model}
     lines = [
         "def read(tree, _):",
-        " if tree.__class__ is not dict: tree = as_object(tree)",
+        " if tree.__class__ is not dict: return read_other(tree)",
         " get = tree.get",
-        " self = new(unfrozen)",
+        " self = unfrozen()",
     ]
     for number, field in enumerate(fields):
-        names[f"hook{number}"], names[f"type{number}"] = hook_of(field.type), field.type
+        kind, nothing = without_null(field.type)
+        names[f"kind{number}"], names[f"nothing{number}"] = kind, nothing
+        names[f"hook{number}"] = hook_of(kind)
         lines += [*_search(wire_names(field)), *_reading(number, field), f" self.{field.name} = value"]
     lines += [" self.__class__ = model", " return self"]
     exec(compile("\n".join(lines), f"<reader of {model.__name__}>", "exec"), names)  # noqa: S102 - our own text
@@ -59,29 +71,37 @@ def make_reader(model: type, hook_of: Callable[[Any], Hook]) -> Hook:
 
 def is_plain(model: type) -> bool:
     """Tell whether a reader can be made of ``model``."""
-    nulls = (attrs.NOTHING, None, (), attrs.Factory(dict))
+    nulls: tuple[Any, ...] = (attrs.NOTHING, None, (), attrs.Factory(dict))
     return all(field.validator is None and field.default in nulls for field in attrs.fields(model))
 
 
 def _search(names: tuple[str, ...]) -> Iterator[str]:
     """Look for a field under its names, until one has a value."""
-    for number, name in enumerate(names):
-        first, *further = steps(name) if number else (name,)
-        indent = "  " if number else " "
-        if number:
-            yield " if value is None:"
-        yield f"{indent}value = get({first!r})"
+    yield f" value = get({names[0]!r})"
+    for first, *further in map(steps, names[1:]):
+        yield " if value is None:"
+        yield f"  value = get({first!r})"
         for step in further:
-            yield f"{indent}value = value.get({step!r}) if value.__class__ is dict else None"
+            yield f"  value = value.get({step!r}) if value.__class__ is dict else None"
 
 
 def _reading(number: int, field: attrs.Attribute[Any]) -> Iterator[str]:
     """Read what was found, where it isn't finished already."""
-    kinds = [kind for kind in get_args(field.type) or (field.type,) if kind is not NoneType]
-    finished = next((kind.__name__ for kind in FINISHED if kinds == [kind]), None)
-    if field.default is not None:
-        yield f" value = hook{number}(value, type{number})"
-    elif finished:
-        yield f" if value is not None and value.__class__ is not {finished}: value = hook{number}(value, type{number})"
+    kind, _ = without_null(field.type)
+    read = f"value = hook{number}(value, kind{number})"
+    unfinished = f"value.__class__ is not {kind.__name__}" if kind in FINISHED else "True"
+    if field.default is None:
+        yield f" if value is not None and {unfinished}:"
+        yield f"  if value.__class__ is str and value in nothing{number}: value = None"
+        yield f"  else: {read}"
+    elif field.default == ():
+        yield f" {read} if value else ()"
     else:
-        yield f" if value is not None: value = hook{number}(value, type{number})"
+        yield f" if {unfinished}: {read}"
+
+
+def without_null(kind: Any) -> tuple[Any, frozenset[str]]:
+    """Return what an optional type is besides None, and the texts that stand for None."""
+    kinds = [part for part in get_args(kind) if part is not NoneType]
+    inner = Union[tuple(kinds)] if NoneType in get_args(kind) else kind  # noqa: UP007 - made at run time
+    return inner, NOTHING.get(inner, frozenset({""}))
