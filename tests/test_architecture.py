@@ -115,7 +115,7 @@ os.environ = Environment(os.environ)
 import sevendigital_async
 seen = [item for item in seen if "__pycache__" not in str(item[1]) and not str(item[1]).startswith("PYTHON")]
 assert not seen, seen
-assert not {"typer", "rich", "redis"} & set(sys.modules)
+assert not {"typer", "rich", "redis", "opentelemetry"} & set(sys.modules)
 assert "sevendigital_async.cli" not in sys.modules
 """
 

@@ -1,0 +1,137 @@
+"""After a crash: what the last owner was sending is in doubt, everything else waits again."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+
+import orjson
+from attrs import frozen
+
+from ... import fault_points
+from ...models import LogKind
+from ..records import Fate, Record
+from ..rules import LaneRules
+from .settling import Batch, Settling, prune_journal
+from .shelf import records_between
+from .statements import Due, Return, due_of
+
+
+@frozen
+class Intent:
+    """A row of table ``intent``; numbers as JSON runs."""
+
+    lease: int
+    queue: int
+    request_id: str
+    leased: str
+    sending: str
+    suspect: int
+
+
+@frozen
+class LaneState:
+    """What the file says of one kind when it is opened.
+
+    Attributes:
+        counts: The columns of its row in table ``lane``, by name.
+        queue: Id of the partner's queue.
+        logs: Plays in it.
+        size: Bytes of them.
+        due: When batches of signers are due.
+    """
+
+    counts: Mapping[str, int]
+    queue: int
+    logs: int
+    size: int
+    due: Due
+
+
+@frozen
+class Opened:
+    """What the file says when it is opened.
+
+    Attributes:
+        clock: Seconds on the spool's clock when it was last written to.
+        lanes: By kind.
+        recovered: Plays that were being sent when the last owner died, by kind.
+    """
+
+    clock: float
+    lanes: Mapping[LogKind, LaneState]
+    recovered: Mapping[LogKind, int]
+
+
+@frozen
+class Recovery:
+    """Settles what the last owner left.
+
+    Attributes:
+        rules: By kind.
+        fate: Of plays that were being sent.
+        now: By the wall clock.
+        journal_from: Seconds since the epoch before which the journal is forgotten.
+    """
+
+    rules: Mapping[LogKind, LaneRules]
+    fate: Fate
+    now: datetime
+    journal_from: float
+
+    def __call__(self, db: sqlite3.Connection) -> Opened:
+        """Do it, in a transaction of the writer's thread."""
+        recovered: Counter[LogKind] = Counter()
+        for row in db.execute("SELECT lease, queue, request_id, leased, sending, suspect FROM intent").fetchall():
+            recovered += self._settle(db, Intent(*row))
+        for kind in LogKind:
+            for resting in (0, 1):  # one index range each, however many queues there are
+                db.execute(
+                    "UPDATE queue SET due = 0, resting = 0, oldest ="
+                    " (SELECT accepted_at FROM parcel WHERE queue = queue.id ORDER BY first LIMIT 1)"
+                    " WHERE kind = ? AND resting = ? AND due IS NULL AND name <> ''",
+                    (kind.value, resting),
+                )
+        prune_journal(db, self.journal_from, portion=10_000)
+        (clock,) = db.execute("SELECT clock FROM progress").fetchone()
+        return Opened(clock, {kind: _lane_state(db, kind) for kind in LogKind}, recovered)
+
+    def _settle(self, db: sqlite3.Connection, intent: Intent) -> Counter[LogKind]:
+        fault_points.reached("before take-over")
+        kind_name, name = db.execute("SELECT kind, name FROM queue WHERE id = ?", (intent.queue,)).fetchone()
+        kind = LogKind(kind_name)
+        held = _numbers(intent.leased)
+        sent = _numbers(intent.sending)
+        records = records_between(db, intent.queue, name, min(held), max(held))
+        doubtful = [record for record in records if record.sequence in sent]
+        others = [record for record in records if record.sequence in held and record.sequence not in sent]
+        settling = Settling(db, self.rules[kind])
+
+        def batch(records: list[Record], ends: Return | None) -> Batch:
+            return Batch(
+                kind, intent.lease, intent.queue, name, records, intent.request_id, [], suspect=False, ends=ends
+            )
+
+        if intent.suspect and others:
+            settling.mark(batch(others, None), self.now)
+        if doubtful:
+            fate = settling.hold if self.fate is Fate.HOLD else settling.doubt
+            fate(batch(doubtful, None), self.now)
+        settling.release(batch([], Return(at=0.0, attempt=0, delay=0.0, returned=True)))
+        fault_points.reached("after take-over")
+        return Counter({kind: len(doubtful)})
+
+
+def _lane_state(db: sqlite3.Connection, kind: LogKind) -> LaneState:
+    cursor = db.execute("SELECT * FROM lane WHERE kind = ?", (kind.value,))
+    counts = dict(zip([column[0] for column in cursor.description], cursor.fetchone(), strict=True))
+    queue, logs, size = db.execute(
+        "SELECT id, logs, size FROM queue WHERE kind = ? AND name = ''", (kind.value,)
+    ).fetchone()
+    return LaneState(counts, queue, logs, size, due_of(db, kind))
+
+
+def _numbers(runs: str) -> set[int]:
+    return {number for first, count in orjson.loads(runs) for number in range(first, first + count)}
