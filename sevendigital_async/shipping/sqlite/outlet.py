@@ -58,6 +58,9 @@ class Outlet:
         returned = shared.take_returned(now)
         if returned is not None:
             return self._hand_out(kind, SHARED, shared.id, returned.records, returned.attempt)
+        fresh = shared.take_at_hand(now)
+        if fresh:
+            return self._hand_out(kind, SHARED, shared.id, fresh, 0)
         return await self._handed_out(self._fresh_job(kind, shared))
 
     async def intent(self, lease: Lease, records: Sequence[Record], request_id: str) -> None:
@@ -66,7 +69,9 @@ class Outlet:
         await away.idle()
         lease.sending, away.request_id = tuple(records), request_id
         batch, leased = away.batch(records), runs_of(away.unsettled)
-        await self._step(away, lambda db: write_intent(db, batch, leased), lambda _: None)
+        # Only this must be on the disk before going on: if the outcome is lost with the power, the intent is still
+        # there, and says that nobody knows.
+        await self._step(away, lambda db: write_intent(db, batch, leased), lambda _: None, flushed=True)
 
     async def ack(self, lease: Lease, records: Sequence[Record], receipt: Receipt) -> None:
         """The service has accepted these plays: out of the backlog and into the journal, in one step."""
@@ -214,17 +219,19 @@ class Outlet:
 
         await self._step(away, lambda db: step(Settling(db, self._rules[kind]), batch), applied)
 
-    async def _step(self, away: Away, work: Callable[[sqlite3.Connection], R], applied: Callable[[R], None]) -> None:
-        await self._write(lambda: Job(work, applied), away)
-
-    async def _write(self, make: Callable[[], Job[Any, R]], away: Away | None = None) -> R:
+    async def _step(
+        self,
+        away: Away,
+        work: Callable[[sqlite3.Connection], R],
+        applied: Callable[[R], None],
+        *,
+        flushed: bool = False,
+    ) -> None:
         """Get a step into the file, for as long as it takes; if the shipper is closing, only once."""
         while True:
-            step = self._writer.submit(make())
-            if away is not None:
-                away.step = step
+            away.step = self._writer.submit(Job(work, applied, flushed=flushed))
             try:
-                done = await asyncio.shield(step)
+                await asyncio.shield(away.step)
             except SpoolUnavailableError as error:
                 self._stock.report(str(error))
                 if self.closing:
@@ -232,7 +239,7 @@ class Outlet:
                 await self._clock.sleep(PAUSE)
             else:
                 self._stock.report(None)
-                return done
+                return
 
     def _doubted(self, kind: LogKind, records: Sequence[Record], moves: dict[str, int]) -> None:
         for record in records:

@@ -90,7 +90,7 @@ class SqliteSpool:
         self._stock = Stock(self._capacity, owner)
         now = owner.clock.time()
         recovery = Recovery(owner.rules, owner.in_doubt, datetime.fromtimestamp(now, UTC), now - self._journal_seconds)
-        self._writer = Writer(self._file.open, self._file.release, self._place)
+        self._writer = Writer(self._file.open, self._file.release, self._place, full=self._file.synchronous == "FULL")
         await self._writer.start()
         try:
             await asyncio.shield(self._writer.submit(Job(recovery, self._begin)))
@@ -182,7 +182,9 @@ class SqliteSpool:
             for kind, queues in arrivals.items():
                 self._stock.arrived(kind, queues, SHARED, written.put_at)
 
-        await asyncio.shield(self._writer.submit(Job(work, applied, sum([len(entry.records) for entry in entries]))))
+        await asyncio.shield(
+            self._writer.submit(Job(work, applied, sum([len(entry.records) for entry in entries]), flushed=True))
+        )
 
     def _drop(self, entry: Entry) -> None:
         self._capacity.free(len(entry.records), entry.size)

@@ -45,7 +45,7 @@ class Stock:
             self.capacity.occupy(lane.counts["kept"], lane.counts["size"])
             self.shared[kind] = SharedQueue(lane.queue, self.owner.rules[kind])
             if lane.logs:
-                self.shared[kind].add(lane.logs, lane.size, self.now)
+                self.shared[kind].found(lane.logs, lane.size, self.now)
             self.due[kind] = lane.due
 
     @property
@@ -62,7 +62,7 @@ class Stock:
     def arrived(self, kind: LogKind, queues: Mapping[str, Sequence[Record]], shared: str, put_at: float) -> None:
         """Plays are in the file."""
         if records := queues.get(shared):
-            self.shared[kind].add(len(records), size_of(records), put_at)
+            self.shared[kind].add(records, size_of(records), put_at)
         self.owner.wake(kind)
 
     def move(self, kind: LogKind, **changes: int) -> None:

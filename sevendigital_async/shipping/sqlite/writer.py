@@ -17,7 +17,7 @@ from .trouble import translated
 T = TypeVar("T")
 R = TypeVar("R")
 
-MAX_WEIGHT = 500
+MAX_WEIGHT = 5_000
 """Plays that one transaction takes in at the most, unless a single job brings more."""
 
 
@@ -31,11 +31,14 @@ class Job(Generic[T, R]):
         applied: Hears the result on the loop, once it is durable, whether or not somebody still waits for it; what
             it returns is what ``done`` tells.
         weight: Plays that it brings.
+        flushed: It must be on the disk, not only with the system, before ``done`` tells. What is not is there at the
+            latest with the next job that is.
     """
 
     work: Callable[[sqlite3.Connection], T]
     applied: Callable[[T], R]
     weight: int = 0
+    flushed: bool = False
     done: asyncio.Future[R] = field(init=False, factory=lambda: asyncio.get_running_loop().create_future())
 
 
@@ -46,12 +49,16 @@ class Writer:
         connect: Opens the connection, in the thread.
         release: Called in the thread after the connection has been closed.
         place: Names the file in errors.
+        full: Jobs can demand to be on the disk when they are done.
     """
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection], release: Callable[[], None], place: str) -> None:
+    def __init__(
+        self, connect: Callable[[], sqlite3.Connection], release: Callable[[], None], place: str, *, full: bool
+    ) -> None:
         self._connect = connect
         self._release = release
         self._place = place
+        self._full = full
         self._loop = asyncio.get_running_loop()
         self._jobs: queue.SimpleQueue[Job[Any, Any] | None] = queue.SimpleQueue()
         self._opened: asyncio.Future[None] = self._loop.create_future()
@@ -126,8 +133,9 @@ class Writer:
         else:
             self._loop.call_soon_threadsafe(_finish, jobs, results)
 
-    @staticmethod
-    def _transact(db: sqlite3.Connection, jobs: list[Job[Any, Any]]) -> list[Any]:
+    def _transact(self, db: sqlite3.Connection, jobs: list[Job[Any, Any]]) -> list[Any]:
+        if self._full:
+            db.execute(f"PRAGMA synchronous = {'FULL' if any(job.flushed for job in jobs) else 'NORMAL'}")
         db.execute("BEGIN IMMEDIATE")
         try:
             results = [job.work(db) for job in jobs]
