@@ -188,9 +188,9 @@ class Crashes:
         assert self.sandbox.stats()["kinds"][LogKind.PREVIEW]["busiest_second"] <= 5  # noqa: PLR2004 - the limit
         return found, doubles
 
-    async def finish(self, **changes):
-        """Let a last worker deliver the rest; returns findings and doubles."""
-        assert not await self.run(**changes)
+    async def finish(self, count=0, **changes):
+        """Let a last worker deliver everything; returns findings and doubles."""
+        assert not await self.run(count, **changes)
         found, doubles = self.check()
         assert not found.waiting, f"{len(found.waiting)} are still waiting"
         return found, doubles
