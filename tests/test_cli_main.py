@@ -52,7 +52,7 @@ def test_version(capsys):
         (["ship", "plays.jsonl", "--kind", "radio"], "radio"),
         (["ship", "nowhere.jsonl", "--kind", "preview"], "cannot read nowhere.jsonl: No such file"),
         (["ship", ".", "--kind", "preview"], "it is a directory"),
-        (["ship", "plays.jsonl", "--kind", "preview", "--spool", "x.db"], "only the memory spool"),
+        (["ship", "plays.jsonl", "--kind", "preview", "--spool", "redis://localhost"], "do not exist yet"),
         (["ship", "plays.jsonl", "--kind", "preview", "--base-url", "ftp://x"], "base URL"),
         (["ship", "plays.jsonl", "--kind", "preview", "--base-url", "http://example.com"], "plain http"),
         (["ship", "plays.jsonl", "--kind", "preview", "--from-line", "0"], "--from-line"),

@@ -194,4 +194,3 @@ class Crashes:
         found, doubles = self.check()
         assert not found.waiting, f"{len(found.waiting)} are still waiting"
         return found, doubles
-
