@@ -20,7 +20,7 @@ from ..rules import lane_rules
 from . import mending
 from .file import BUSY_TIMEOUT, SpoolFile, beside
 from .parcel import UnsoundError
-from .reading import Wanted, counts_of, journal_after, oldest_in, set_aside_after
+from .reading import Wanted, bookmark_of, counts_of, journal_after, oldest_in, set_aside_after
 from .schema import check_version
 from .trouble import translated
 
@@ -101,6 +101,14 @@ class SqliteArchive:
             SpoolError: There is no such spool, or it can't be read.
         """
         return await self._off_loop(self._status)
+
+    async def bookmark(self, source: str) -> str | None:
+        """Return the position last kept for a source; None if there is none.
+
+        Raises:
+            SpoolError: There is no such spool, or it can't be read.
+        """
+        return await self._off_loop(lambda: bookmark_of(self._connected(), source))
 
     async def aclose(self) -> None:
         """Let go of the file."""

@@ -125,3 +125,9 @@ def oldest_in(db: sqlite3.Connection, kind: LogKind) -> datetime | None:
         (kind.value,),
     ).fetchone()
     return None if oldest is None else datetime.fromtimestamp(oldest, UTC)
+
+
+def bookmark_of(db: sqlite3.Connection, source: str) -> str | None:
+    """Return the position last kept for a source; None if there is none."""
+    found = db.execute("SELECT position FROM bookmark WHERE source = ?", (source,)).fetchone()
+    return None if found is None else str(found[0])
