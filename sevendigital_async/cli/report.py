@@ -143,6 +143,8 @@ class Report:
     def notes(self) -> list[str]:
         """Say where the rest is, and how to go on."""
         notes = []
+        if self.resumes and not (self.lines or self.continue_at):
+            notes.append(f"there were no new lines in {self.input}")
         if self.rejected_file:
             whose = "rejected lines are" if self.spool else "rejected lines and buried plays are"
             notes.append(f"{whose} in {self.rejected_file}")
