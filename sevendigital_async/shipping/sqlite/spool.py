@@ -258,7 +258,6 @@ class SqliteSpool:
 def _by_queue(entries: Sequence[Entry]) -> dict[LogKind, dict[str, list[Record]]]:
     arrivals: dict[LogKind, dict[str, list[Record]]] = {}
     for entry in entries:
-        queues = arrivals.setdefault(entry.kind, {})
-        for record in entry.records:
-            queues.setdefault(record.queue, []).append(record)
+        for record in entry.records:  # a bookmark may come alone
+            arrivals.setdefault(entry.kind, {}).setdefault(record.queue, []).append(record)
     return arrivals
