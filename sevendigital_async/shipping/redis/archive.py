@@ -97,6 +97,14 @@ class RedisArchive:
         }
         return SpoolStatus(self._station.link.place, workers > 0, counts, came, size, words)
 
+    async def bookmark(self, source: str) -> str | None:
+        """Return the position last kept for a source; None if there is none."""
+        try:
+            position = await self._station.bookmark(source)
+        except RedisAwayError as error:
+            raise SpoolUnavailableError(str(error)) from None
+        return position
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self._station.aclose()

@@ -113,11 +113,9 @@ class RedisSpool:
         """Return the position last kept for a source."""
         while True:
             try:
-                position = await self._station.link.ask("HGET", f"{self._station.base}bookmarks", source)
+                return await self._station.bookmark(source)
             except RedisAwayError:
                 await asyncio.sleep(WHEN_AWAY)
-            else:
-                return None if position is None else str(position.decode())
 
     async def due_in(self, kind: LogKind, *, flush: bool) -> float | None:
         """Seconds until a lease may succeed."""

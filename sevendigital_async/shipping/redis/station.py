@@ -114,6 +114,15 @@ class Station:
                 pause = min(LONGEST_PAUSE, 0.05 * 2 ** min(failures, 8))
                 await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311 - jitter, not a secret
 
+    async def bookmark(self, source: str) -> str | None:
+        """Return the position last kept for a source.
+
+        Raises:
+            RedisAwayError: Redis can't be asked.
+        """
+        position = await self.link.ask("HGET", f"{self.base}bookmarks", source)
+        return None if position is None else str(position.decode())
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self.link.aclose()
