@@ -38,8 +38,8 @@ class RedisLink:
     """One Redis server, reached on first use in the running loop.
 
     Args:
-        url: ``redis://[user:password@]host[:port][/database]``, ``rediss://`` for TLS, or ``unix://path``. ``?prefix=`` sets apart the
-            keys of several users of one database.
+        url: ``redis://[user:password@]host[:port][/database]``, ``rediss://`` for TLS, or ``unix://path``.
+            ``?prefix=`` sets apart the keys of several users of one database.
 
     Raises:
         ConfigurationError: No such URL; the message does not quote it.

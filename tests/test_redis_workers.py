@@ -3,9 +3,11 @@
 import asyncio
 import signal
 
+from cli_process import KEY, as_counted, open_sandbox, plays, received, sevendigital, write_plays
 from support.workers import FREE_SLOTS, Account, crew, die_at_each_of
 
 from sevendigital_async import Credentials
+from sevendigital_async.config import LIMITS_VARIABLE
 from sevendigital_async.sandbox import Faults, Sandbox
 
 
@@ -35,3 +37,22 @@ async def test_a_killed_and_a_frozen_worker_lose_nothing_and_double_nothing_sile
 async def test_a_worker_may_die_where_it_is_most_awkward(redis_server):
     points = ["after commit", "after intent", "body sent", "answer read", "after outcome", "after bury"]
     await die_at_each_of(points, redis_server, "resend")
+
+
+async def test_the_command_ships_over_redis_beside_another(redis_server, tmp_path):
+    redis_server.ask("EVAL", FREE_SLOTS.replace("{key}", "{" + KEY + "}"), "0")
+    redis_server.ask("ACL", "SETUSER", "shipping", "on", ">hush", "allkeys", "allcommands")
+    url = redis_server.url.replace("//", "//shipping:hush@")
+    logs = plays(600)
+    files = [write_plays(tmp_path / f"{n}.jsonl", logs[n::2]) for n in range(2)]
+    async with open_sandbox() as sandbox:
+        order = {"cwd": tmp_path, "base_url": sandbox.base_url, "secrets": ["hush"]}
+        ended = await asyncio.gather(
+            *(
+                sevendigital("ship", file, "--kind", "preview", "--spool", url, env={LIMITS_VARIABLE: url}, **order)
+                for file in files
+            )
+        )
+        assert [one.code for one in ended] == [0, 0], [one.err for one in ended]
+        assert received(sandbox) == as_counted(logs)
+        assert sandbox.stats()["kinds"]["preview"]["rate_limited"] == 0

@@ -103,7 +103,8 @@ def ship(
         typer.Option(
             metavar="SPOOL",
             show_default="FILE.spool",
-            help="The file in which plays are kept until they are delivered, and where the journal is; or memory.",
+            help="The file in which plays are kept until they are delivered, and where the journal is; "
+            "or memory; or redis://host:6379/0, a backlog that many workers share.",
         ),
     ] = None,
     limits: Annotated[

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from ..errors import ConfigurationError
+from ..redis_link import RedisLink
 from .archive import Archive
 from .memory import MemorySpool
 from .spool import Spool
@@ -32,6 +33,11 @@ def open_spool(place: str | os.PathLike[str] | Spool | None) -> Spool:
     from .sqlite import SqliteSpool  # noqa: PLC0415 - only who keeps plays in a file pays for it
 
     return SqliteSpool(name)
+
+
+def shown(place: str) -> str:
+    """Return the name of a place as others may see it: without a password."""
+    return RedisLink(place).place if place.startswith(REDIS) else place
 
 
 def open_archive(place: str | os.PathLike[str]) -> Archive:
