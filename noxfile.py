@@ -23,7 +23,7 @@ def floors(session: nox.Session) -> None:
     """Run the test suite with the oldest releases that pyproject.toml admits."""
     project = nox.project.load_toml("pyproject.toml")["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["cli"], *extras["otel"]]
+    wanted = [*project["dependencies"], *extras["cli"], *extras["otel"], *extras["redis"]]
     session.install("-e", ".[dev]")
     wanted.append("opentelemetry-sdk>=1.30")  # its releases go with one of the API
     session.install(*(requirement.replace(">=", "==") for requirement in wanted))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import importlib
 from collections.abc import Sequence
@@ -98,7 +99,8 @@ class RedisLink:
     async def _send(self, *command: Any) -> Any:
         errors = self._errors
         try:
-            return await self._client.execute_command(*command)
+            async with asyncio.timeout(ANSWER_WITHIN):
+                return await self._client.execute_command(*command)
         except errors.NoScriptError:
             raise
         except errors.ResponseError as error:
@@ -107,7 +109,7 @@ class RedisLink:
                 if named not in {"OUTOFMEMORY", "READONLY", "NOPERMISSION", "BUSYLOADING"}:
                     raise
             failure = RedisAwayError(f"Redis at {self.place} refuses: {error}")
-        except (errors.RedisError, OSError) as error:
+        except (errors.RedisError, OSError) as error:  # a TimeoutError is an OSError
             failure = RedisAwayError(f"Redis at {self.place} does not answer ({type(error).__name__})")
         # Raised out here: the library's errors may quote what was sent.
         raise failure
@@ -125,8 +127,9 @@ class RedisLink:
                 raise ConfigurationError("Redis needs the extra: pip install 'sevendigital_async[redis]'") from None
             self._client = library.Redis.from_url(
                 self._url,
-                socket_timeout=ANSWER_WITHIN,
-                socket_connect_timeout=ANSWER_WITHIN,
+                # The library's own timeouts use asyncio.wait_for, which may swallow a cancellation.
+                socket_timeout=None,
+                socket_connect_timeout=None,
                 # A script that is sent again by the library might run twice without our knowing.
                 retry=retry(backoff(), 0),
             )

@@ -241,3 +241,21 @@ def test_the_environment_names_the_limits():
     environ = {"SEVENDIGITAL_CONSUMER_KEY": "key", "SEVENDIGITAL_CONSUMER_SECRET": "secret"}
     with pytest.raises(ConfigurationError, match="redis://"):
         SevenDigital.from_env({**environ, "SEVENDIGITAL_LIMITS": "localhost"})
+
+
+async def test_a_cancellation_is_never_swallowed(redis_server):
+    link = RedisLink(redis_server.url)
+
+    async def ask_on():
+        while True:
+            await link.ask("PING")
+
+    await link.ask("PING")
+    for yields in range(400):
+        task = asyncio.create_task(ask_on())
+        for _ in range(yields % 40):
+            await asyncio.sleep(0)
+        task.cancel()
+        done, _ = await asyncio.wait([task], timeout=1)
+        assert done
+    await link.aclose()
