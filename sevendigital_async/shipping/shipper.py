@@ -136,6 +136,9 @@ class StreamLogShipper:
                 self._watch.tell,
             )
         )
+        for kind, lane in self._lanes.items():
+            if (await self._spool.counts(kind)).put:
+                lane.gate.pause(lane.rules.quiet_start)
         self._runner = asyncio.create_task(self._run(), name="StreamLogShipper")
         self._runner.add_done_callback(self._stopped)
         return self

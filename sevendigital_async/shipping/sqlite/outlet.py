@@ -43,8 +43,6 @@ class Outlet:
         self._clock = stock.owner.clock
         self._leases: dict[Lease, Away] = {}
         self._numbers = 0
-        self.closing = False
-        """Steps that the file does not take are given up, to be settled when it is opened again."""
 
     async def lease(self, kind: LogKind, *, flush: bool) -> Lease | None:
         """Hand out the next due batch."""
@@ -58,6 +56,9 @@ class Outlet:
         returned = shared.take_returned(now)
         if returned is not None:
             return self._hand_out(kind, SHARED, shared.id, returned.records, returned.attempt)
+        fresh = shared.take_at_hand(now)
+        if fresh:
+            return self._hand_out(kind, SHARED, shared.id, fresh, 0)
         return await self._handed_out(self._fresh_job(kind, shared))
 
     async def intent(self, lease: Lease, records: Sequence[Record], request_id: str) -> None:
@@ -66,7 +67,9 @@ class Outlet:
         await away.idle()
         lease.sending, away.request_id = tuple(records), request_id
         batch, leased = away.batch(records), runs_of(away.unsettled)
-        await self._step(away, lambda db: write_intent(db, batch, leased), lambda _: None)
+        # Only this must be on the disk before going on: if the outcome is lost with the power, the intent is still
+        # there, and says that nobody knows.
+        await self._step(away, lambda db: write_intent(db, batch, leased), lambda _: None, flushed=True)
 
     async def ack(self, lease: Lease, records: Sequence[Record], receipt: Receipt) -> None:
         """The service has accepted these plays: out of the backlog and into the journal, in one step."""
@@ -121,6 +124,7 @@ class Outlet:
         away = self._leases.get(lease)
         if away is None:
             return
+        away.abandoned = True
         await away.idle()
         sending = set(lease.sending)
         doubtful = [record for record in away.unsettled if record in sending]
@@ -191,7 +195,7 @@ class Outlet:
         self,
         away: Away,
         records: Sequence[Record],
-        step: Callable[[Settling, Batch], Due],
+        step: Callable[[Settling, Batch], Due | None],
         moves: dict[str, int],
         *,
         gone: bool = False,
@@ -201,12 +205,13 @@ class Outlet:
         kind = away.lease.kind
         batch = away.batch(records, ends_at=self._stock.now)
 
-        def applied(due: Due) -> None:
+        def applied(due: Due | None) -> None:
             if doubted:
                 self._doubted(kind, records, moves)
             else:
                 self._stock.move(kind, **moves)
-            self._stock.due[kind] = due
+            if due is not None:
+                self._stock.due[kind] = due
             if gone:
                 self._stock.capacity.free(len(records), size_of(records))
             if away.settled(records):
@@ -214,25 +219,27 @@ class Outlet:
 
         await self._step(away, lambda db: step(Settling(db, self._rules[kind]), batch), applied)
 
-    async def _step(self, away: Away, work: Callable[[sqlite3.Connection], R], applied: Callable[[R], None]) -> None:
-        await self._write(lambda: Job(work, applied), away)
-
-    async def _write(self, make: Callable[[], Job[Any, R]], away: Away | None = None) -> R:
-        """Get a step into the file, for as long as it takes; if the shipper is closing, only once."""
+    async def _step(
+        self,
+        away: Away,
+        work: Callable[[sqlite3.Connection], R],
+        applied: Callable[[R], None],
+        *,
+        flushed: bool = False,
+    ) -> None:
+        """Get a step into the file, for as long as it takes; for an abandoned lease, only once."""
         while True:
-            step = self._writer.submit(make())
-            if away is not None:
-                away.step = step
+            away.step = self._writer.submit(Job(work, applied, flushed=flushed))
             try:
-                done = await asyncio.shield(step)
+                await asyncio.shield(away.step)
             except SpoolUnavailableError as error:
                 self._stock.report(str(error))
-                if self.closing:
+                if away.abandoned:
                     raise
                 await self._clock.sleep(PAUSE)
             else:
                 self._stock.report(None)
-                return done
+                return
 
     def _doubted(self, kind: LogKind, records: Sequence[Record], moves: dict[str, int]) -> None:
         for record in records:
