@@ -84,10 +84,9 @@ def _entries(row: Sequence[Any]) -> Iterator[JournalEntry]:
     kind, outcome, at, request_id, answer, logs, doubted, compressed, body = row
     lane, became, moment = LogKind(kind), JournalOutcome(outcome), datetime.fromtimestamp(at, UTC)
     in_doubt, piece = set(orjson.loads(doubted)), body_of(body, compressed)
-    plays = [play for play, _ in unpack(piece, logs)]
-    if logs * BYTES_BESIDE + sum(map(len, plays)) != len(piece):
+    if logs * BYTES_BESIDE + sum(struct.unpack_from(f"<{logs}I", piece)) != len(piece):
         raise ValueError("a piece of another length")
-    for index, play in enumerate(plays):
+    for index, (play, _) in enumerate(unpack(piece, logs)):
         yield JournalEntry(lane, play, became, moment, request_id, answer, index in in_doubt)
 
 
