@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Mapping
 from typing import Annotated
 
 import orjson
@@ -21,8 +22,8 @@ HELP = """Look after plays that were set aside: buried ones, which the service r
 and held ones, of which nobody knows whether the service has them.
 """
 
-FILTERS = """The filters can be combined. --since and --until are about when a play was set aside; --reason finds any part of
-the reason, in upper or lower case.
+FILTERS = """The filters can be combined. --since and --until are about when a play was set aside; --reason finds
+any part of the reason, in upper or lower case.
 """
 
 LIST_HELP = f"""List plays that were set aside, oldest first.
@@ -126,7 +127,7 @@ def show(
     json: JsonOption = False,
 ) -> None:
     """Print one."""
-    [letter] = asyncio.run(_find(spool, Letters(ids=frozenset([number]))))
+    letter = asyncio.run(_look_up(spool, number))
     say(orjson.dumps(as_json(letter)).decode() if json else as_text(letter))
 
 
@@ -149,10 +150,10 @@ def replay(
 ) -> None:
     """Send them again."""
     filters = _wanted(kind, place, reason, code, since, until, in_doubt, limit)
-    letters = asyncio.run(_find(spool, _chosen(ids, filters, every=every)))
-    doubtful = sum(letter.in_doubt for letter in letters)
-    _confirm(f"send {len(letters):,} plays again, of which the service may have {doubtful:,}", letters, yes=yes)
-    done = asyncio.run(_mend(spool, "replay", letters))
+    found = asyncio.run(_find(spool, _chosen(ids, filters, every=every)))
+    doubtful = sum(found.values())
+    _confirm(f"send {len(found):,} plays again, of which the service may have {doubtful:,}", found, yes=yes)
+    done = asyncio.run(_replay(spool, found))
     words = f"{done:,} plays wait again, {doubtful:,} of them in doubt; the next run with {spool} sends them"
     say(orjson.dumps({"replayed": done, "in_doubt": doubtful}).decode() if json else words)
 
@@ -176,9 +177,9 @@ def drop(
 ) -> None:
     """Let go of them."""
     filters = _wanted(kind, place, reason, code, since, until, in_doubt, limit)
-    letters = asyncio.run(_find(spool, _chosen(ids, filters, every=every)))
-    _confirm(f"let go of {len(letters):,} plays for good", letters, yes=yes)
-    done = asyncio.run(_mend(spool, "drop", letters))
+    found = asyncio.run(_find(spool, _chosen(ids, filters, every=every)))
+    _confirm(f"let go of {len(found):,} plays for good", found, yes=yes)
+    done = asyncio.run(_drop(spool, found))
     say(orjson.dumps({"dropped": done}).decode() if json else f"{done:,} plays dropped; the journal tells of them")
 
 
@@ -189,7 +190,7 @@ def _wanted(  # noqa: PLR0917 - the filters, in the order in which every command
     code: int | None,
     since: str | None,
     until: str | None,
-    in_doubt: bool | None,  # noqa: FBT001 - as above
+    in_doubt: bool | None,
     limit: int | None,
 ) -> Letters:
     return Letters(
@@ -212,8 +213,8 @@ def _chosen(ids: list[str] | None, filters: Letters, *, every: bool) -> Letters:
     return Letters(ids=frozenset(ids)) if ids else filters
 
 
-def _confirm(what: str, letters: list[SetAside], *, yes: bool) -> None:
-    if not letters or yes:
+def _confirm(what: str, found: Mapping[str, bool], *, yes: bool) -> None:
+    if not found or yes:
         return
     if sys.stdin is None or not sys.stdin.isatty():
         raise ConfigurationError(f"this would {what}; say --yes if that is meant")
@@ -231,15 +232,27 @@ async def _list(spool: str, wanted: Letters, *, json: bool) -> None:
         complain(f"nothing that was asked for is set aside in {spool}")
 
 
-async def _find(spool: str, wanted: Letters) -> list[SetAside]:
+async def _look_up(spool: str, number: str) -> SetAside:
     async with Opened(spool) as archive:
-        letters = [letter async for letter in wanted.of(archive)]
-    if missing := sorted(wanted.ids - {letter.id for letter in letters}):
+        async for letter in Letters(ids=frozenset([number]), limit=1).of(archive):
+            return letter
+    raise ConfigurationError(f"no play number {number} is set aside in {spool}")
+
+
+async def _find(spool: str, wanted: Letters) -> Mapping[str, bool]:
+    """Return the numbers of plays, and whether they are in doubt: there may be very many."""
+    async with Opened(spool) as archive:
+        found = {letter.id: letter.in_doubt async for letter in wanted.of(archive)}
+    if missing := sorted(wanted.ids - found.keys()):
         raise ConfigurationError(f"no play number {', '.join(missing)} is set aside in {spool}; nothing was done")
-    return letters
+    return found
 
 
-async def _mend(spool: str, step: str, letters: list[SetAside]) -> int:
+async def _replay(spool: str, found: Mapping[str, bool]) -> int:
     async with Opened(spool) as archive:
-        mend = archive.replay if step == "replay" else archive.drop
-        return await mend([letter.id for letter in letters])
+        return await archive.replay(list(found))
+
+
+async def _drop(spool: str, found: Mapping[str, bool]) -> int:
+    async with Opened(spool) as archive:
+        return await archive.drop(list(found))
