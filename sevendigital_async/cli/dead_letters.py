@@ -13,6 +13,7 @@ import typer
 from ..errors import ConfigurationError
 from ..models import LogKind
 from ..shipping.archive import Place, SetAside
+from ..shipping.places import shown
 from .choices import JsonOption, KindOption, Opened, SinceOption, SpoolOption, UntilOption
 from .letters import Letters, as_json, as_lines, as_text
 from .moments import moment
@@ -154,7 +155,7 @@ def replay(
     doubtful = sum(found.values())
     _confirm(f"send {len(found):,} plays again, of which the service may have {doubtful:,}", found, yes=yes)
     done = asyncio.run(_replay(spool, found))
-    words = f"{done:,} plays wait again, {doubtful:,} of them in doubt; the next run with {spool} sends them"
+    words = f"{done:,} plays wait again, {doubtful:,} of them in doubt; the next run with {shown(spool)} sends them"
     say(orjson.dumps({"replayed": done, "in_doubt": doubtful}).decode() if json else words)
 
 
@@ -229,14 +230,14 @@ async def _list(spool: str, wanted: Letters, *, json: bool) -> None:
             number += 1
             say(orjson.dumps(as_json(letter)).decode() if json else as_lines(letter))
     if not json and not number:
-        complain(f"nothing that was asked for is set aside in {spool}")
+        complain(f"nothing that was asked for is set aside in {shown(spool)}")
 
 
 async def _look_up(spool: str, number: str) -> SetAside:
     async with Opened(spool) as archive:
         async for letter in Letters(ids=frozenset([number]), limit=1).of(archive):
             return letter
-    raise ConfigurationError(f"no play number {number} is set aside in {spool}")
+    raise ConfigurationError(f"no play number {number} is set aside in {shown(spool)}")
 
 
 async def _find(spool: str, wanted: Letters) -> Mapping[str, bool]:
@@ -244,7 +245,7 @@ async def _find(spool: str, wanted: Letters) -> Mapping[str, bool]:
     async with Opened(spool) as archive:
         found = {letter.id: letter.in_doubt async for letter in wanted.of(archive)}
     if missing := sorted(wanted.ids - found.keys()):
-        raise ConfigurationError(f"no play number {', '.join(missing)} is set aside in {spool}; nothing was done")
+        raise ConfigurationError(f"no play number {', '.join(missing)} is set aside in {shown(spool)}; nothing was done")
     return found
 
 
