@@ -40,7 +40,9 @@ def test_help_is_worth_reading_and_keeps_secrets(command, flag, capsys):
     assert SECRET not in told.out
     assert "\x1b" not in told.out
     assert max(map(len, told.out.splitlines())) <= 85
-    for word in ["Examples:", "Exit codes"] if command else ["demo", "ship", "sandbox", "spool", "dead-letters", "journal"]:
+    for word in (
+        ["Examples:", "Exit codes"] if command else ["demo", "ship", "sandbox", "spool", "dead-letters", "journal"]
+    ):
         assert word in told.out
 
 

@@ -10,7 +10,9 @@ from ..models import LogKind
 from ..shipping.archive import Archive
 from ..shipping.places import open_archive
 
-SpoolOption = Annotated[str, typer.Option("--spool", metavar="SPOOL", help="The spool: a file such as plays.jsonl.spool, or redis://...")]
+SpoolOption = Annotated[
+    str, typer.Option("--spool", metavar="SPOOL", help="The spool: a file such as plays.jsonl.spool, or redis://...")
+]
 KindOption = Annotated[LogKind | None, typer.Option("--kind", help="Only plays of this kind.")]
 SinceOption = Annotated[
     str | None,

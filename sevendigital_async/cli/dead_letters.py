@@ -79,7 +79,7 @@ shipper may have the spool open.
 \b
 Examples:
   sevendigital dead-letters drop 17 18 --spool plays.jsonl.spool
-  sevendigital dead-letters drop --all --place held --until 2026-11-01 --spool plays.db
+  sevendigital dead-letters drop --all --place held --spool plays.db
 
 \b
 Exit codes:
@@ -89,7 +89,7 @@ Exit codes:
 
 app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None)
 
-Ids = Annotated[list[str] | None, typer.Argument(metavar="[NUMBER]...", help="As listed.", show_default=False)]
+Ids = Annotated[list[str] | None, typer.Argument(metavar="NUMBER", help="As listed.", show_default=False)]
 PlaceOption = Annotated[Place | None, typer.Option("--place", help="Only buried or only held ones.")]
 ReasonOption = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Only with this in the reason.")]
 CodeOption = Annotated[int | None, typer.Option("--code", metavar="N", help="Only with this code of the service.")]
@@ -245,7 +245,9 @@ async def _find(spool: str, wanted: Letters) -> Mapping[str, bool]:
     async with Opened(spool) as archive:
         found = {letter.id: letter.in_doubt async for letter in wanted.of(archive)}
     if missing := sorted(wanted.ids - found.keys()):
-        raise ConfigurationError(f"no play number {', '.join(missing)} is set aside in {shown(spool)}; nothing was done")
+        raise ConfigurationError(
+            f"no play number {', '.join(missing)} is set aside in {shown(spool)}; nothing was done"
+        )
     return found
 
 

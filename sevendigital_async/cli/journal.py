@@ -31,9 +31,9 @@ when it is complete. A shipper may have the spool open meanwhile.
 \b
 Examples:
   sevendigital journal export --spool plays.jsonl.spool --out plays.csv
-  sevendigital journal export --spool plays.db --kind preview --since 2026-11-01 \\
-    --until 2026-12-01 --out november.csv
-  sevendigital journal export --spool plays.db --outcome in-doubt --since 7d --out -
+  sevendigital journal export --spool plays.db --kind preview \\
+    --since 2026-11-01 --until 2026-12-01 --out november.csv
+  sevendigital journal export --spool plays.db --outcome in-doubt --out -
 
 \b
 Exit codes:
@@ -59,8 +59,8 @@ with the same options.
 \b
 Examples:
   sevendigital journal reconcile --spool plays.jsonl.spool --against theirs.csv
-  sevendigital journal reconcile --spool plays.db --kind preview --since 2026-11-01 \\
-    --against theirs.csv --json
+  sevendigital journal reconcile --spool plays.db --kind preview \\
+    --since 2026-11-01 --against theirs.csv --json
 
 \b
 Exit codes:
