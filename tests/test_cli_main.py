@@ -25,7 +25,13 @@ def _credentials(monkeypatch, tmp_path):
     monkeypatch.delenv("SEVENDIGITAL_BASE_URL", raising=False)
 
 
-@pytest.mark.parametrize("command", [[], ["demo"], ["ship"], ["sandbox"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *([], ["demo"], ["ship"], ["sandbox"], ["spool", "status"], ["journal", "export"], ["journal", "reconcile"]),
+        *(["dead-letters", step] for step in ("list", "show", "replay", "drop")),
+    ],
+)
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_help_is_worth_reading_and_keeps_secrets(command, flag, capsys):
     assert main([*command, flag]) == 0
@@ -34,7 +40,9 @@ def test_help_is_worth_reading_and_keeps_secrets(command, flag, capsys):
     assert SECRET not in told.out
     assert "\x1b" not in told.out
     assert max(map(len, told.out.splitlines())) <= 85
-    for word in ["Examples:", "Exit codes"] if command else ["demo", "ship", "sandbox"]:
+    for word in (
+        ["Examples:", "Exit codes"] if command else ["demo", "ship", "sandbox", "spool", "dead-letters", "journal"]
+    ):
         assert word in told.out
 
 

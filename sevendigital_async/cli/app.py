@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .._version import __version__
-from . import call, demo, operations, sandbox, ship, sign_url
+from . import call, dead_letters, demo, journal, operations, sandbox, ship, sign_url, spool
 from .output import say
 
 app = typer.Typer(
@@ -20,6 +20,9 @@ app = typer.Typer(
 )
 app.command("demo", help=demo.HELP)(demo.demo)
 app.command("ship", help=ship.HELP, no_args_is_help=True)(ship.ship)
+app.add_typer(spool.app, name="spool")
+app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(journal.app, name="journal")
 app.command("sandbox", help=sandbox.HELP)(sandbox.sandbox)
 app.command("call", help=call.HELP, no_args_is_help=True)(call.call)
 app.command("operations", help=operations.HELP)(operations.operations)

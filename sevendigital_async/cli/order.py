@@ -21,6 +21,7 @@ class Order:
         tokens: Of users; None if the partner signs alone.
         spool: Where accepted plays wait; None for memory.
         synchronous: What plays in a file survive.
+        journal_days: Days for which a file keeps its journal.
         in_doubt: What becomes of plays whose answer was lost.
         first_line: Number of the line to begin with; None to go on where an earlier run has stopped.
         patience: Seconds without a single delivery after which to give up.
@@ -32,6 +33,7 @@ class Order:
     tokens: Mapping[str, UserToken] | None = None
     spool: str | None = None
     synchronous: Synchronous = Synchronous.FULL
+    journal_days: float = 400.0
     in_doubt: Literal["resend", "hold"] = "resend"
     first_line: int | None = None
     patience: float = 300.0

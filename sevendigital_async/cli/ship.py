@@ -35,29 +35,38 @@ A line looks like this; all but trackId and timestamp may be left out:
 The file is streamed, sent in batches within the documented limits, and tried again while the service has trouble.
 Blank lines are skipped. Progress and trouble go to standard error, the summary to standard output.
 
+Plays are kept in a file beside FILE, the spool, until they are delivered. Whatever stops a run, also kill -9 and a
+power cut: the same command goes on where it stopped, and no line is left out or put twice.
+
 \b
 Examples:
   sevendigital ship plays.jsonl --kind preview
   zcat plays.gz | sevendigital ship - --kind subscriber --tokens tokens.json
-  sevendigital ship plays.jsonl.unsent --kind preview
+  sevendigital ship plays.jsonl --kind preview --spool memory
 
 \b
-What is left over is kept:
-  FILE.rejected  bad lines, which are reported as FILE:LINE: reason, and plays
-                 that the service refused for good ("buried")
-  FILE.unsent    plays not delivered at the end, ready to be shipped again; those
-                 that the service may have already ("in doubt") come first
+What is kept:
+  FILE.spool     plays that wait; those that the service refused for good
+                 ("buried") or that may have reached it ("held"), for
+                 sevendigital dead-letters; and what became of every play, for
+                 sevendigital journal
+  FILE.rejected  bad lines, which are reported as FILE:LINE: reason
 
-No file is ever overwritten: if a name is taken, a number is added to it. For standard input they are stdin.rejected
-and stdin.unsent in the current directory.
+A spool is used again by every later run; plays that one run left are sent by the next, and counted apart. For
+standard input it is stdin.spool in the current directory; what a pipe has given cannot be read again, so lines that
+were read and not put are in stdin.unsent.
+
+With --spool memory nothing outlives the run: FILE.rejected has the buried plays as well, FILE.unsent has plays that
+were not delivered, those in doubt first, and lines that were not read are named for --from-line. FILE.rejected and
+FILE.unsent never overwrite a file: if a name is taken, a number is added to it.
 
 SIGINT and SIGTERM stop the reading, deliver what was read within --drain seconds, and report; a second one stops at
-once. Lines that were not read are named: "continue with --from-line N".
+once.
 
 \b
 Exit codes, the first that applies:
   1  wrong usage or configuration; or the service refused the key, the secret or
-     the signature; or leftovers could not be written
+     the signature; or the spool or leftovers could not be written
   4  something still waits or is held, or the input was not read to its end
   3  something was rejected or buried
   0  everything was delivered
@@ -122,6 +131,9 @@ def ship(
             help="Plays in the spool survive a power cut (full), or at least a crash of the process (normal, faster)."
         ),
     ] = Synchronous.FULL,
+    journal_days: Annotated[
+        float, typer.Option(min=0, metavar="DAYS", help="How long a file remembers what was delivered.")
+    ] = 400.0,
     in_doubt: Annotated[
         InDoubt,
         typer.Option(help="Plays whose answer was lost: send again, which may double them, or hold for a person."),
@@ -160,6 +172,7 @@ def ship(
         tokens=read_tokens(tokens) if tokens else None,
         spool=place_for(spool, source),
         synchronous=synchronous,
+        journal_days=journal_days,
         in_doubt=in_doubt.value,
         first_line=from_line,
         patience=patience,

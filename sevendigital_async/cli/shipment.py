@@ -71,7 +71,7 @@ class Shipment:
         self._before = dict.fromkeys(LogKind, Counts())
         self._shipper = StreamLogShipper(
             client,
-            spool=self._memory if order.spool is None else spool_at(order.spool, order.synchronous),
+            spool=self._memory if order.spool is None else spool_at(order.spool, order.synchronous, order.journal_days),
             user_tokens=order.tokens,
             in_doubt=order.in_doubt,
             lanes={order.kind: {"linger": order.linger}},

@@ -6,6 +6,7 @@ import enum
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from attrs import field, frozen
 
@@ -43,15 +44,21 @@ def directory_of(place: str) -> Path | None:
     return None if place.startswith(REDIS) else Path(place).parent
 
 
-def spool_at(place: str, synchronous: Synchronous) -> Spool:
+def spool_at(place: str, synchronous: Synchronous, journal_days: float) -> Spool:
     """Return a durable spool.
+
+    Args:
+        place: Its name.
+        synchronous: What plays in a file survive.
+        journal_days: Days for which a file keeps its journal.
 
     Raises:
         ConfigurationError: Nothing can be kept there.
     """
     if not place or place.startswith(REDIS):
         return open_spool(place)
-    return SqliteSpool(place, synchronous="FULL" if synchronous is Synchronous.FULL else "NORMAL")
+    words: Literal["FULL", "NORMAL"] = "FULL" if synchronous is Synchronous.FULL else "NORMAL"
+    return SqliteSpool(place, synchronous=words, journal_days=journal_days)
 
 
 @frozen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import struct
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -16,6 +17,9 @@ from ..archive import JournalEntry, JournalOutcome, Place, SetAside
 from ..records import Counts
 from .journal import body_of
 from .parcel import UnsoundError, unpack
+
+BYTES_BESIDE = 12
+"""What a packed play takes beside its body."""
 
 PORTION = 5_000
 """Plays read at once, or a few more: one transaction never lasts long enough to be in anybody's way."""
@@ -67,7 +71,7 @@ def journal_after(db: sqlite3.Connection, after: int, wanted: Wanted) -> tuple[i
     for number, *row in found:
         try:
             entries.extend(_entries(row))
-        except (ValueError, TypeError, ArithmeticError, OSError, zlib.error, orjson.JSONDecodeError) as error:
+        except (ValueError, TypeError, ArithmeticError, OSError, zlib.error, struct.error) as error:
             raise UnsoundError(f"entry {number} of the journal is not as it was written") from error
         after = number
         if len(entries) >= PORTION:
@@ -79,8 +83,10 @@ def journal_after(db: sqlite3.Connection, after: int, wanted: Wanted) -> tuple[i
 def _entries(row: Sequence[Any]) -> Iterator[JournalEntry]:
     kind, outcome, at, request_id, answer, logs, doubted, compressed, body = row
     lane, became, moment = LogKind(kind), JournalOutcome(outcome), datetime.fromtimestamp(at, UTC)
-    in_doubt = set(orjson.loads(doubted))
-    for index, (play, _) in enumerate(unpack(body_of(body, compressed), logs)):
+    in_doubt, piece = set(orjson.loads(doubted)), body_of(body, compressed)
+    if logs * BYTES_BESIDE + sum(struct.unpack_from(f"<{logs}I", piece)) != len(piece):
+        raise ValueError("a piece of another length")
+    for index, (play, _) in enumerate(unpack(piece, logs)):
         yield JournalEntry(lane, play, became, moment, request_id, answer, index in in_doubt)
 
 

@@ -1,0 +1,112 @@
+"""The columns of a journal as CSV: in the style of the partner's own templates for compliance tests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import orjson
+from attrs import fields, frozen
+
+from ..models import StreamLog
+from ..models.stream_log import wire_time
+from ..shipping.archive import JournalEntry
+
+RENAMED = {"timestamp": "DATETIMEPLAYED", "duration_played": "TOTALTIMEPLAYED"}
+"""What the templates call differently; anything else is the field's name without its underscores."""
+
+FIRST = (
+    *("user_id", "country", "track_id", "release_id", "format_id", "client_id", "user_agent"),
+    *("timestamp", "duration_played", "play_mode", "end_reason", "play_type"),
+)
+"""The order of the fields that a play may have; those that are not listed follow."""
+
+KEY = frozenset({"KIND", "USERID", "TRACKID", "CLIENTID", "DATETIMEPLAYED"})
+"""What makes a play this play; the rest says more about it."""
+
+REQUEST = ("REQUESTID", "DELIVEREDAT", "ANSWER", "INDOUBT", "OUTCOME")
+"""What we know beyond the play."""
+
+
+@frozen
+class Column:
+    """One fact about a play.
+
+    Attributes:
+        header: Its name in the file.
+        wire: Its name in a play's wire form; empty for the kind.
+    """
+
+    header: str
+    wire: str
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What it may be called elsewhere, once ``plain``."""
+        return frozenset({plain(self.header), plain(self.wire)} - {""})
+
+    def comparable(self, text: str) -> str:
+        """Write a value so that equal values are equal texts: times as instants, seconds as numbers."""
+        text = text.strip()
+        if self.header == "DATETIMEPLAYED":
+            return _instant(text)
+        if self.header == "TOTALTIMEPLAYED" and text.isascii() and text.isdigit():
+            return str(int(text))
+        if self.header in {"COUNTRY", "KIND"}:
+            return text.upper()
+        return text
+
+
+def _play_columns() -> list[Column]:
+    names = [name.name for name in fields(StreamLog)]
+    ordered = [name for name in FIRST if name in names] + [name for name in names if name not in FIRST]
+    return [Column(RENAMED.get(name, name.replace("_", "").upper()), _camel(name)) for name in ordered]
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(map(str.capitalize, rest))
+
+
+def plain(name: str) -> str:
+    """Reduce a header to what its spellings have in common."""
+    return re.sub(r"[^a-z0-9]", "", name.casefold())
+
+
+PLAY: Sequence[Column] = (Column("KIND", ""), *_play_columns())
+"""What is known of a play itself."""
+
+HEADERS: Sequence[str] = (*(column.header for column in PLAY), *REQUEST)
+
+
+def play_of(entry: JournalEntry) -> list[str]:
+    """Return the values of ``PLAY``, as they were put.
+
+    Raises:
+        orjson.JSONDecodeError: The entry is not as it was written.
+    """
+    wire = orjson.loads(entry.body)
+    return [entry.kind.value, *(_text(wire.get(column.wire)) for column in PLAY[1:])]
+
+
+def row_of(entry: JournalEntry) -> list[str]:
+    """Return the values of ``HEADERS``.
+
+    Raises:
+        orjson.JSONDecodeError: The entry is not as it was written.
+    """
+    in_doubt = "true" if entry.in_doubt else "false"
+    return [*play_of(entry), entry.request_id, wire_time(entry.at), entry.answer, in_doubt, entry.outcome.value]
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _instant(text: str) -> str:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
