@@ -249,7 +249,7 @@ class StreamLogShipper:
                 raise InvalidLogError(f"log {index}: {error}", field=error.field, index=index) from None
             if index % PUTS_PER_BREATH == PUTS_PER_BREATH - 1:
                 await asyncio.sleep(0)
-        if records:
+        if records or bookmark is not None:
             await asyncio.sleep(0)
             await self._spool.append(kind, records, bookmark)
         return len(records)

@@ -44,7 +44,9 @@ def play(number, orders):
     """Make the play of a number; whoever knows the number knows the kind and the user."""
     kind = LogKind(orders.kinds[number % len(orders.kinds)])
     user = f"u{number % orders.users}" if orders.users else None
-    return kind, StreamLog(f"n{number}", datetime.now(UTC), user_id=user, client_id="d", duration_played=30, country="GB")
+    return kind, StreamLog(
+        f"n{number}", datetime.now(UTC), user_id=user, client_id="d", duration_played=30, country="GB"
+    )
 
 
 class Death:
@@ -95,8 +97,12 @@ async def work(orders):
     rules = {"linger": orders.linger} | ({"max_count": orders.batch} if orders.batch else {})
     async with SevenDigital(DEMO_KEY, DEMO_SECRET, base_url=orders.base_url) as client:
         shipper = StreamLogShipper(
-            client, spool=spool_of(orders), user_tokens=tokens, in_doubt=orders.in_doubt,
-            lanes=dict.fromkeys(LogKind, rules), close_timeout=0
+            client,
+            spool=spool_of(orders),
+            user_tokens=tokens,
+            in_doubt=orders.in_doubt,
+            lanes=dict.fromkeys(LogKind, rules),
+            close_timeout=0,
         )
         async with shipper:
             await put_all(shipper, orders, accepted)

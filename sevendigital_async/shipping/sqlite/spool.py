@@ -19,7 +19,7 @@ from ..capacity import Capacity
 from ..events import PlaysRecovered
 from ..records import SHARED, Bookmark, Counts, DeadLetter, Fate, Lease, Receipt, Record
 from ..spool import Owner
-from . import statements
+from . import journal, statements
 from .commits import Commits, Entry
 from .file import SpoolFile, Synchronous
 from .outlet import Outlet
@@ -32,9 +32,6 @@ from .writer import Job, Writer
 R = TypeVar("R")
 
 logger = logging.getLogger("sevendigital_async.shipping")
-
-PRUNE_EVERY = 200
-"""Batches delivered between two looks at what of the journal is too old."""
 
 DAY = 86_400.0
 
@@ -89,8 +86,10 @@ class SqliteSpool:
         self._clock = owner.clock
         self._stock = Stock(self._capacity, owner)
         now = owner.clock.time()
-        recovery = Recovery(owner.rules, owner.in_doubt, datetime.fromtimestamp(now, UTC), now - self._journal_seconds)
-        self._writer = Writer(self._file.open, self._file.release, self._place, full=self._file.synchronous == "FULL")
+        recovery = Recovery(owner.rules, owner.in_doubt, datetime.fromtimestamp(now, UTC))
+        self._writer = Writer(
+            self._file.open, self._file.release, self._tidy, self._place, full=self._file.synchronous == "FULL"
+        )
         await self._writer.start()
         try:
             await asyncio.shield(self._writer.submit(Job(recovery, self._begin)))
@@ -111,14 +110,13 @@ class SqliteSpool:
         """Accept nothing from now on."""
         self._capacity.refuse(error)
         if self._opened:
-            self._outlet.closing = True
             self._commits.refuse(error)
 
     async def aclose(self) -> None:
         """Write what is left to be written and let go of the file."""
         if not self._opened:
             return
-        self._opened, self._outlet.closing = False, True
+        self._opened = False
         if unwritten := await self._commits.aclose():
             logger.error("%s: %d plays of put_nowait could not be written and are lost", self._place, unwritten)
         await self._writer.aclose()
@@ -161,13 +159,18 @@ class SqliteSpool:
 
     async def _commit(self, entries: list[Entry]) -> None:
         arrivals = _by_queue(entries)
+        self._stock.number(arrivals)
         written = Written(self._stock.now, self._clock.time())
+
+        stock = self._stock
 
         def work(db: sqlite3.Connection) -> dict[LogKind, Due]:
             fault_points.reached("before append")
             self._leave_room()
             for kind, queues in arrivals.items():
-                statements.append(db, kind, queues, self._stock.owner.rules[kind], written)
+                statements.append(
+                    db, kind, queues, shared=stock.shared[kind].id, rules=stock.owner.rules[kind], written=written
+                )
             for entry in entries:
                 if entry.bookmark is not None:
                     statements.set_bookmark(db, entry.bookmark)
@@ -185,6 +188,9 @@ class SqliteSpool:
         await asyncio.shield(
             self._writer.submit(Job(work, applied, sum([len(entry.records) for entry in entries]), flushed=True))
         )
+
+    def _tidy(self, db: sqlite3.Connection) -> bool:
+        return journal.tidy(db, self._clock.time() - self._journal_seconds)
 
     def _drop(self, entry: Entry) -> None:
         self._capacity.free(len(entry.records), entry.size)
@@ -252,7 +258,6 @@ class SqliteSpool:
 def _by_queue(entries: Sequence[Entry]) -> dict[LogKind, dict[str, list[Record]]]:
     arrivals: dict[LogKind, dict[str, list[Record]]] = {}
     for entry in entries:
-        queues = arrivals.setdefault(entry.kind, {})
-        for record in entry.records:
-            queues.setdefault(record.queue, []).append(record)
+        for record in entry.records:  # a bookmark may come alone
+            arrivals.setdefault(entry.kind, {}).setdefault(record.queue, []).append(record)
     return arrivals

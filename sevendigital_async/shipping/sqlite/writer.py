@@ -6,6 +6,7 @@ import asyncio
 import queue
 import sqlite3
 import threading
+import zlib
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -16,6 +17,9 @@ from .trouble import translated
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+IDLE = 0.05
+"""Seconds without a job after which there is time for tidying."""
 
 MAX_WEIGHT = 5_000
 """Plays that one transaction takes in at the most, unless a single job brings more."""
@@ -48,17 +52,26 @@ class Writer:
     Args:
         connect: Opens the connection, in the thread.
         release: Called in the thread after the connection has been closed.
+        tidy: Done in portions when there is nothing else to do; says whether there is more.
         place: Names the file in errors.
         full: Jobs can demand to be on the disk when they are done.
     """
 
     def __init__(
-        self, connect: Callable[[], sqlite3.Connection], release: Callable[[], None], place: str, *, full: bool
+        self,
+        connect: Callable[[], sqlite3.Connection],
+        release: Callable[[], None],
+        tidy: Callable[[sqlite3.Connection], bool],
+        place: str,
+        *,
+        full: bool,
     ) -> None:
         self._connect = connect
         self._release = release
+        self._tidy = tidy
         self._place = place
-        self._full = full
+        self._full = self._flushing = full
+        self._is_untidy = True
         self._loop = asyncio.get_running_loop()
         self._jobs: queue.SimpleQueue[Job[Any, Any] | None] = queue.SimpleQueue()
         self._opened: asyncio.Future[None] = self._loop.create_future()
@@ -96,17 +109,17 @@ class Writer:
             return
         self._loop.call_soon_threadsafe(self._opened.set_result, None)
         try:
-            while jobs := self._collect():
+            while jobs := self._collect(db):
                 self._settle(db, jobs)
         finally:
             db.close()
             self._release()
 
-    def _collect(self) -> list[Job[Any, Any]]:
+    def _collect(self, db: sqlite3.Connection) -> list[Job[Any, Any]]:
         """Wait for a job and take those that stand behind it; nothing when it is time to end."""
         jobs: list[Job[Any, Any]] = []
         weight = 0
-        job = self._jobs.get()
+        job = self._first(db)
         while job is not None:
             jobs.append(job)
             weight += job.weight
@@ -120,9 +133,25 @@ class Writer:
             self._jobs.put(None)  # the end was asked for; it comes after these
         return jobs
 
+    def _first(self, db: sqlite3.Connection) -> Job[Any, Any] | None:
+        """Wait for a job, and make use of the time."""
+        while True:
+            try:
+                return self._jobs.get(timeout=IDLE if self._is_untidy else None)
+            except queue.Empty:
+                self._is_untidy = self._tidied(db)
+
+    def _tidied(self, db: sqlite3.Connection) -> bool:
+        try:
+            return bool(self._transact(db, [self._tidy], flushed=False)[0])
+        except (sqlite3.Error, zlib.error):
+            return False  # whatever it is, who needs the file will say so
+
     def _settle(self, db: sqlite3.Connection, jobs: list[Job[Any, Any]]) -> None:
         try:
-            results = self._transact(db, jobs)
+            flushed = any(job.flushed for job in jobs)
+            results = self._transact(db, [job.work for job in jobs], flushed=flushed)
+            self._is_untidy = True
         except Exception as error:  # noqa: BLE001 - passed on to who waits for it
             if len(jobs) > 1:
                 for job in jobs:  # one of them is to blame; the others need not suffer for it
@@ -133,12 +162,16 @@ class Writer:
         else:
             self._loop.call_soon_threadsafe(_finish, jobs, results)
 
-    def _transact(self, db: sqlite3.Connection, jobs: list[Job[Any, Any]]) -> list[Any]:
-        if self._full:
-            db.execute(f"PRAGMA synchronous = {'FULL' if any(job.flushed for job in jobs) else 'NORMAL'}")
+    def _transact(
+        self, db: sqlite3.Connection, works: list[Callable[[sqlite3.Connection], Any]], *, flushed: bool
+    ) -> list[Any]:
+        flushed = flushed and self._full
+        if flushed is not self._flushing:
+            db.execute(f"PRAGMA synchronous = {'FULL' if flushed else 'NORMAL'}")
+            self._flushing = flushed
         db.execute("BEGIN IMMEDIATE")
         try:
-            results = [job.work(db) for job in jobs]
+            results = [work(db) for work in works]
             fault_points.reached("before commit")
             db.execute("COMMIT")
         except BaseException:
