@@ -177,12 +177,20 @@ def _has_whole_milliseconds(moment: datetime) -> bool:
 
 
 def _check_text(field: str, value: object) -> None:
-    if type(value) is str and value.isascii() and 0 < len(value) <= MAX_TEXT and not value.isspace():
+    if (
+        type(value) is str
+        and value.isascii()
+        and value.isprintable()
+        and 0 < len(value) <= MAX_TEXT
+        and not value.isspace()
+    ):
         return  # nearly always, and cheaper than what follows
     if not isinstance(value, str) or not value.strip():
         raise InvalidLogError(f"{field} must be a non-empty string", field=field)
     if len(value) > MAX_TEXT:
         raise InvalidLogError(f"{field} has {len(value)} characters; at most {MAX_TEXT} are allowed", field=field)
+    if "\0" in value:
+        raise InvalidLogError(f"{field} holds a NUL character", field=field)
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -45,7 +45,7 @@ class SqliteArchive:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path = Path(path)
+        self._path = Path(path).resolve()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"archive {self._path.name}")
         self._db: sqlite3.Connection | None = None
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from attrs import define
 
 from ...clock import Clock
-from ...errors import ShipperError, SpoolUnavailableError
+from ...errors import ShipperClosedError, ShipperError, SpoolUnavailableError
 from ...models import LogKind
 from ..records import Bookmark, Record
 from .writer import MAX_WEIGHT
@@ -68,7 +68,7 @@ class Commits:
         self._entries: deque[Entry] = deque()
         self._under_way: list[Entry] = []
         self._arrived = asyncio.Event()
-        self._paused = asyncio.Event()
+        self._closing = asyncio.Event()
         self._refusal: ShipperError | None = None
         self._task = asyncio.create_task(self._run(), name="spool commits")
         self.trouble: str | None = None
@@ -107,11 +107,17 @@ class Commits:
             self._give_up(error)
 
     async def aclose(self) -> int:
-        """Write what is left, if the file takes it, and stop; returns the plays that it did not take."""
-        while (self._entries or self._under_way) and self.trouble is None and self.failure is None:
-            await self._paused.wait()
-        self._task.cancel()
+        """Write what is left, if the file takes it now, and stop; returns the plays that nobody waited for and it did not.
+
+        Who waited for the others hears of it.
+        """
+        self._closing.set()
+        self._arrived.set()
         await asyncio.wait([self._task])
+        self._give_up(self._refusal or ShipperClosedError("the spool is closed"))
+        for entry in self._entries:
+            self._dropped(entry)
+        self.failure = self.failure or ShipperClosedError("the spool is closed")
         return sum(len(entry.records) for entry in self._entries)
 
     async def _run(self) -> None:
@@ -119,18 +125,18 @@ class Commits:
             while True:
                 while await self._next():
                     pass
-                self._paused.set()
+                if self._closing.is_set():
+                    return
                 self._arrived.clear()
                 await self._arrived.wait()
-                self._paused.clear()
         except Exception as error:  # noqa: BLE001 - everybody who puts is told
             self.failure = error
-            self._paused.set()
+            self._report(str(error))
             self._put_back()
             self._give_up(error)
 
     async def _next(self) -> bool:
-        """Write the next entries; False when there are none."""
+        """Write the next entries; False when there are none, or none can be written before the end."""
         weight = 0
         while self._entries and weight < MAX_WEIGHT:
             entry = self._entries.popleft()
@@ -144,25 +150,26 @@ class Commits:
         try:
             await self._commit(self._under_way)
         except SpoolUnavailableError as error:
-            await self._wait_out(error)
-        else:
-            for entry in self._under_way:
-                if entry.accepted is not None and not entry.accepted.done():
-                    entry.accepted.set_result(None)
-            self._under_way = []
-            self.trouble = None
-            self._report(None)
+            return await self._wait_out(error)
+        for entry in self._under_way:
+            if entry.accepted is not None and not entry.accepted.done():
+                entry.accepted.set_result(None)
+        self._under_way = []
+        self.trouble = None
+        self._report(None)
         return True
 
-    async def _wait_out(self, error: SpoolUnavailableError) -> None:
+    async def _wait_out(self, error: SpoolUnavailableError) -> bool:
+        """Wait for a while; False when there is no time for another try."""
         self._put_back()
         self.trouble = str(error)
         self._report(self.trouble)
         if self._refusal is not None:
             self._give_up(self._refusal)
-        self._paused.set()
-        await self._clock.sleep(PAUSE)
-        self._paused.clear()
+        if self._closing.is_set():
+            return False
+        await self._clock.wait(self._closing, PAUSE)
+        return True
 
     def _put_back(self) -> None:
         for entry in self._under_way:
@@ -179,7 +186,7 @@ class Commits:
     def _give_up(self, error: Exception) -> None:
         """Send away who waits; what was put without waiting stays in line."""
         waiting = [entry for entry in self._entries if entry.accepted is not None and not entry.withdrawn]
-        self._entries = deque(entry for entry in self._entries if entry.accepted is None)
+        self._entries = deque(entry for entry in self._entries if entry.accepted is None and not entry.withdrawn)
         for entry in waiting:
             self._dropped(entry)
             if entry.accepted is not None and not entry.accepted.done():

@@ -22,7 +22,10 @@ OWNER_TIMEOUT = 0.1
 """Seconds to wait for somebody who looks whether there is an owner."""
 
 BUSY_TIMEOUT = 5.0
-"""Seconds to wait for a reader that is in the way."""
+"""Seconds to wait for a reader that is in the way when the file is opened."""
+
+BUSY_TIMEOUT_OPEN = 250
+"""Milliseconds to wait for another writer later; what waits for the file then says so and tries again."""
 
 Synchronous = Literal["FULL", "NORMAL"]
 
@@ -40,6 +43,7 @@ class SpoolFile:
     path: Path
     synchronous: Synchronous = "FULL"
     _owner: sqlite3.Connection | None = field(init=False, default=None)
+    _identity: tuple[int, int] | None = field(init=False, default=None)
 
     def open(self) -> sqlite3.Connection:
         """Open it, making it if it does not exist.
@@ -59,7 +63,9 @@ class SpoolFile:
                 raise SpoolDamagedError(
                     f"{self.path} is empty, which no spool ever is; if nothing was in it, remove it and start again"
                 )
-            return self._connect()
+            db = self._connect()
+            self._identity = self._found()
+            return db
         except (sqlite3.Error, UnsoundError) as error:
             self.release()
             raise _unusable(error, self.path) from error
@@ -69,6 +75,24 @@ class SpoolFile:
         except SpoolError:
             self.release()
             raise
+
+    def check_place(self) -> None:
+        """See that the open file is still the one that will be found under its name.
+
+        Raises:
+            SpoolDamagedError: It is not.
+        """
+        if self._found() != self._identity:
+            raise SpoolDamagedError(
+                f"{self.path} was moved or removed while it was open; what waits is in the file that was moved"
+            )
+
+    def _found(self) -> tuple[int, int] | None:
+        try:
+            status = self.path.stat()
+        except FileNotFoundError:
+            return None
+        return status.st_dev, status.st_ino
 
     def release(self) -> None:
         """Let others own it."""
@@ -123,6 +147,7 @@ class SpoolFile:
             if small:
                 check_all(db, str(self.path))
                 check_parcels(db)
+            db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_OPEN}")
         except BaseException:
             db.close()
             raise

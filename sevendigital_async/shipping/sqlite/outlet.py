@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from attrs import evolve
+
 from ...errors import SpoolError, SpoolUnavailableError
 from ...models import LogKind
 from ..records import SHARED, DeadLetter, Fate, Lease, Receipt, Record
@@ -65,11 +67,12 @@ class Outlet:
         """Note that these plays are about to be sent; durable when it returns."""
         away = self._leases[lease]
         await away.idle()
-        lease.sending, away.request_id = tuple(records), request_id
-        batch, leased = away.batch(records), runs_of(away.unsettled)
+        batch = evolve(away.batch(records), sending=runs_of(records), request_id=request_id)
+        leased = runs_of(away.unsettled)
         # Only this must be on the disk before going on: if the outcome is lost with the power, the intent is still
         # there, and says that nobody knows.
         await self._step(away, lambda db: write_intent(db, batch, leased), lambda _: None, flushed=True)
+        lease.sending, away.request_id = tuple(records), request_id
 
     async def ack(self, lease: Lease, records: Sequence[Record], receipt: Receipt) -> None:
         """The service has accepted these plays: out of the backlog and into the journal, in one step."""

@@ -66,7 +66,7 @@ class SqliteSpool:
     ) -> None:
         if synchronous not in {"FULL", "NORMAL"}:
             raise SpoolError('synchronous is "FULL" or "NORMAL"')
-        self._file = SpoolFile(Path(path), synchronous)
+        self._file = SpoolFile(Path(path).resolve(), synchronous)
         self._place = os.fspath(path)
         self._capacity = Capacity(logs=max_logs, size=max_bytes)
         self._min_free = min_free
@@ -90,8 +90,8 @@ class SqliteSpool:
         self._writer = Writer(
             self._file.open, self._file.release, self._tidy, self._place, full=self._file.synchronous == "FULL"
         )
-        await self._writer.start()
         try:
+            await self._writer.start()
             await asyncio.shield(self._writer.submit(Job(recovery, self._begin)))
         except BaseException:
             await asyncio.shield(self._writer.aclose())
@@ -113,10 +113,18 @@ class SqliteSpool:
             self._commits.refuse(error)
 
     async def aclose(self) -> None:
-        """Write what is left to be written and let go of the file."""
+        """Write what is left to be written and let go of the file, even if this is cancelled."""
         if not self._opened:
             return
         self._opened = False
+        closing = asyncio.create_task(self._close(), name="spool closing")
+        try:
+            await asyncio.shield(closing)
+        except asyncio.CancelledError:
+            await asyncio.wait([closing])
+            raise
+
+    async def _close(self) -> None:
         if unwritten := await self._commits.aclose():
             logger.error("%s: %d plays of put_nowait could not be written and are lost", self._place, unwritten)
         await self._writer.aclose()
@@ -134,8 +142,8 @@ class SqliteSpool:
             raise SpoolUnavailableError(self._commits.trouble)
         size = size_of(records)
         self._capacity.reserve_nowait(len(records), size)
-        self._commits.add(Entry(kind, records, size))
         self._stock.move(kind, put=len(records), waiting=len(records))
+        self._commits.add(Entry(kind, records, size))
 
     async def append(self, kind: LogKind, records: Sequence[Record], bookmark: Bookmark | None = None) -> None:
         """Accept all or none, waiting for room; durable when it returns.
@@ -193,9 +201,12 @@ class SqliteSpool:
         return journal.tidy(db, self._clock.time() - self._journal_seconds)
 
     def _drop(self, entry: Entry) -> None:
+        if entry.accepted is None:  # counted already
+            self._stock.move(entry.kind, put=-len(entry.records), waiting=-len(entry.records))
         self._capacity.free(len(entry.records), entry.size)
 
     def _leave_room(self) -> None:
+        self._file.check_place()
         disk = shutil.disk_usage(self._file.path.parent)
         if disk.free < min(self._min_free, disk.total // 16):
             raise SpoolUnavailableError(

@@ -36,3 +36,8 @@ def translated(error: Exception, place: str) -> Exception:
     if primary in PASSING:
         return SpoolUnavailableError(f"{place}: {PASSING[primary]} ({error})")
     return error
+
+
+def is_busy(error: Exception) -> bool:
+    """Say whether another process is holding the file, so that nothing of ours is to blame."""
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF == sqlite3.SQLITE_BUSY

@@ -8,12 +8,14 @@ import sqlite3
 import threading
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from attrs import define, field
 
 from ... import fault_points
-from .trouble import translated
+from ...errors import ShipperClosedError
+from .trouble import is_busy, translated
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -72,6 +74,7 @@ class Writer:
         self._place = place
         self._full = self._flushing = full
         self._is_untidy = True
+        self._closed = False
         self._loop = asyncio.get_running_loop()
         self._jobs: queue.SimpleQueue[Job[Any, Any] | None] = queue.SimpleQueue()
         self._opened: asyncio.Future[None] = self._loop.create_future()
@@ -90,13 +93,19 @@ class Writer:
         """Hand a job over; the future tells when its transaction is durable, or why it could not be.
 
         Cancelling who waits for it changes nothing: await it through ``asyncio.shield``.
+
+        Raises:
+            ShipperClosedError: The file has been let go of.
         """
+        if self._closed:
+            raise ShipperClosedError("the spool is closed")
         job.done.add_done_callback(_retrieved)
         self._jobs.put(job)
         return job.done
 
     async def aclose(self) -> None:
         """Finish what was submitted and let go of the file."""
+        self._closed = True
         if self._thread.is_alive():
             self._jobs.put(None)
             await self._loop.run_in_executor(None, self._thread.join)
@@ -105,9 +114,9 @@ class Writer:
         try:
             db = self._connect()
         except Exception as error:  # noqa: BLE001 - passed on to who waits for it
-            self._loop.call_soon_threadsafe(self._opened.set_exception, error)
+            self._tell(_settle_future, self._opened, error)
             return
-        self._loop.call_soon_threadsafe(self._opened.set_result, None)
+        self._tell(_settle_future, self._opened, None)
         try:
             while jobs := self._collect(db):
                 self._settle(db, jobs)
@@ -153,14 +162,17 @@ class Writer:
             results = self._transact(db, [job.work for job in jobs], flushed=flushed)
             self._is_untidy = True
         except Exception as error:  # noqa: BLE001 - passed on to who waits for it
-            if len(jobs) > 1:
+            if len(jobs) > 1 and not is_busy(error):
                 for job in jobs:  # one of them is to blame; the others need not suffer for it
                     self._settle(db, [job])
                 return
-            failure = translated(error, self._place)
-            self._loop.call_soon_threadsafe(_fail, jobs[0], failure)
+            self._tell(_fail, jobs, translated(error, self._place))
         else:
-            self._loop.call_soon_threadsafe(_finish, jobs, results)
+            self._tell(_finish, jobs, results)
+
+    def _tell(self, callback: Callable[..., None], *arguments: Any) -> None:
+        with suppress(RuntimeError):  # the loop has ended, and with it whoever wanted to know
+            self._loop.call_soon_threadsafe(callback, *arguments)
 
     def _transact(
         self, db: sqlite3.Connection, works: list[Callable[[sqlite3.Connection], Any]], *, flushed: bool
@@ -189,9 +201,18 @@ def _finish(jobs: list[Job[Any, Any]], results: list[Any]) -> None:
             job.done.set_result(told)
 
 
-def _fail(job: Job[Any, Any], error: Exception) -> None:
-    if not job.done.done():
-        job.done.set_exception(error)
+def _fail(jobs: list[Job[Any, Any]], error: Exception) -> None:
+    for job in jobs:
+        _settle_future(job.done, error)
+
+
+def _settle_future(future: asyncio.Future[Any], error: Exception | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)
 
 
 def _retrieved(done: asyncio.Future[Any]) -> None:
