@@ -53,6 +53,7 @@ class Report:
         rows: The table; all rows have the same columns.
         targets: What the figures are held against.
         samples: The single measurements behind the medians, by side.
+        notes: What was left out, and why; how others were set up.
     """
 
     job: str
@@ -60,6 +61,7 @@ class Report:
     rows: Sequence[Row]
     targets: Sequence[Target]
     samples: Mapping[str, Sequence[float]]
+    notes: Sequence[str] = ()
 
 
 def as_text(report: Report) -> str:
@@ -76,7 +78,7 @@ def as_text(report: Report) -> str:
         for line in cells
     ]
     rule = "  ".join("-" * width for width in widths)
-    return "\n".join([f"{report.job}: {report.title}", "", lines[0], rule, *lines[1:], "", *map(str, report.targets)])
+    return "\n".join([f"{report.job}: {report.title}", "", lines[0], rule, *lines[1:], "", *map(str, report.targets), *report.notes])
 
 
 def cell(value: str | float) -> str:

@@ -19,9 +19,15 @@ from multiprocessing.connection import Connection
 import aiohttp
 from attrs import asdict, define, field, frozen
 
+from .catalogue import PAGE
+
 ACCEPTED = (
     b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nX-RateLimit-Limit: 1000000\r\n"
     b"X-RateLimit-Current: 1\r\nX-RateLimit-Reset: 86400\r\nContent-Length: 2\r\n\r\n{}"
+)
+FOUND = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-RateLimit-Limit: 1000000\r\n"
+    b"X-RateLimit-Current: 1\r\nX-RateLimit-Reset: 86400\r\nContent-Length: %d\r\n\r\n%s" % (len(PAGE), PAGE)
 )
 LENGTH_REQUIRED = b"HTTP/1.1 411 Length Required\r\nContent-Length: 0\r\n\r\n"
 
@@ -91,6 +97,9 @@ class Exchange(asyncio.Protocol):
             stats = json.dumps(asdict(self._arrivals)).encode()
             self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n")
             self._transport.write(b"Content-Length: %d\r\n\r\n%s" % (len(stats), stats))
+        elif self._received.startswith(b"GET "):
+            self._arrive(0, 0)
+            self._transport.write(FOUND)
         elif not has_length:
             self._transport.write(LENGTH_REQUIRED)
         elif self._latency is AT_ONCE:
