@@ -113,6 +113,7 @@ class SpoolFile:
             check_version(db, str(self.path))
             db.execute(f"PRAGMA synchronous = {self.synchronous}")
             db.execute("PRAGMA cache_size = -16384")
+            db.execute("PRAGMA wal_autocheckpoint = 4000")
             check_sums(db, str(self.path))
             if small:
                 check_all(db, str(self.path))

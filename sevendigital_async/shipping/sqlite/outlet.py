@@ -58,6 +58,9 @@ class Outlet:
         returned = shared.take_returned(now)
         if returned is not None:
             return self._hand_out(kind, SHARED, shared.id, returned.records, returned.attempt)
+        fresh = shared.take_at_hand(now)
+        if fresh:
+            return self._hand_out(kind, SHARED, shared.id, fresh, 0)
         return await self._handed_out(self._fresh_job(kind, shared))
 
     async def intent(self, lease: Lease, records: Sequence[Record], request_id: str) -> None:
@@ -66,7 +69,9 @@ class Outlet:
         await away.idle()
         lease.sending, away.request_id = tuple(records), request_id
         batch, leased = away.batch(records), runs_of(away.unsettled)
-        await self._step(away, lambda db: write_intent(db, batch, leased), lambda _: None)
+        # Only this must be on the disk before going on: if the outcome is lost with the power, the intent is still
+        # there, and says that nobody knows.
+        await self._step(away, lambda db: write_intent(db, batch, leased), lambda _: None, flushed=True)
 
     async def ack(self, lease: Lease, records: Sequence[Record], receipt: Receipt) -> None:
         """The service has accepted these plays: out of the backlog and into the journal, in one step."""
@@ -191,7 +196,7 @@ class Outlet:
         self,
         away: Away,
         records: Sequence[Record],
-        step: Callable[[Settling, Batch], Due],
+        step: Callable[[Settling, Batch], Due | None],
         moves: dict[str, int],
         *,
         gone: bool = False,
@@ -201,12 +206,13 @@ class Outlet:
         kind = away.lease.kind
         batch = away.batch(records, ends_at=self._stock.now)
 
-        def applied(due: Due) -> None:
+        def applied(due: Due | None) -> None:
             if doubted:
                 self._doubted(kind, records, moves)
             else:
                 self._stock.move(kind, **moves)
-            self._stock.due[kind] = due
+            if due is not None:
+                self._stock.due[kind] = due
             if gone:
                 self._stock.capacity.free(len(records), size_of(records))
             if away.settled(records):
@@ -214,17 +220,19 @@ class Outlet:
 
         await self._step(away, lambda db: step(Settling(db, self._rules[kind]), batch), applied)
 
-    async def _step(self, away: Away, work: Callable[[sqlite3.Connection], R], applied: Callable[[R], None]) -> None:
-        await self._write(lambda: Job(work, applied), away)
-
-    async def _write(self, make: Callable[[], Job[Any, R]], away: Away | None = None) -> R:
+    async def _step(
+        self,
+        away: Away,
+        work: Callable[[sqlite3.Connection], R],
+        applied: Callable[[R], None],
+        *,
+        flushed: bool = False,
+    ) -> None:
         """Get a step into the file, for as long as it takes; if the shipper is closing, only once."""
         while True:
-            step = self._writer.submit(make())
-            if away is not None:
-                away.step = step
+            away.step = self._writer.submit(Job(work, applied, flushed=flushed))
             try:
-                done = await asyncio.shield(step)
+                await asyncio.shield(away.step)
             except SpoolUnavailableError as error:
                 self._stock.report(str(error))
                 if self.closing:
@@ -232,7 +240,7 @@ class Outlet:
                 await self._clock.sleep(PAUSE)
             else:
                 self._stock.report(None)
-                return done
+                return
 
     def _doubted(self, kind: LogKind, records: Sequence[Record], moves: dict[str, int]) -> None:
         for record in records:

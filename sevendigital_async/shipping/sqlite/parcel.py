@@ -86,6 +86,9 @@ def records_of(row: Row, queue: str) -> list[Record]:
 def runs_of(records: Iterable[Record]) -> Runs:
     """Write the numbers of records as runs."""
     runs: Runs = []
+    records = tuple(records)
+    if records and records[-1].sequence - records[0].sequence == len(records) - 1:
+        return [(records[0].sequence, len(records))]  # nearly always
     for record in records:
         number = record.sequence
         if runs and sum(runs[-1]) == number:

@@ -14,7 +14,7 @@ from ... import fault_points
 from ...models import LogKind
 from ..records import Fate, Record
 from ..rules import LaneRules
-from .settling import Batch, Settling, prune_journal
+from .settling import Batch, Settling
 from .shelf import records_between
 from .statements import Due, Return, due_of
 
@@ -55,12 +55,14 @@ class Opened:
     """What the file says when it is opened.
 
     Attributes:
-        clock: Seconds on the spool's clock when it was last written to.
+        clock: Seconds on the spool's clock when it was last of importance.
+        next: The number of the next play.
         lanes: By kind.
         recovered: Plays that were being sent when the last owner died, by kind.
     """
 
     clock: float
+    next: int
     lanes: Mapping[LogKind, LaneState]
     recovered: Mapping[LogKind, int]
 
@@ -73,13 +75,11 @@ class Recovery:
         rules: By kind.
         fate: Of plays that were being sent.
         now: By the wall clock.
-        journal_from: Seconds since the epoch before which the journal is forgotten.
     """
 
     rules: Mapping[LogKind, LaneRules]
     fate: Fate
     now: datetime
-    journal_from: float
 
     def __call__(self, db: sqlite3.Connection) -> Opened:
         """Do it, in a transaction of the writer's thread."""
@@ -94,9 +94,13 @@ class Recovery:
                     " WHERE kind = ? AND resting = ? AND due IS NULL AND name <> ''",
                     (kind.value, resting),
                 )
-        prune_journal(db, self.journal_from, portion=10_000)
-        (clock,) = db.execute("SELECT clock FROM progress").fetchone()
-        return Opened(clock, {kind: _lane_state(db, kind) for kind in LogKind}, recovered)
+        clock, put_at, following = db.execute(
+            "SELECT clock, put_at, coalesce(first + logs, 1) FROM progress"
+            " LEFT JOIN (SELECT * FROM parcel ORDER BY first DESC LIMIT 1)"
+        ).fetchone()
+        return Opened(
+            max(clock, put_at or 0.0), following, {kind: _lane_state(db, kind) for kind in LogKind}, recovered
+        )
 
     def _settle(self, db: sqlite3.Connection, intent: Intent) -> Counter[LogKind]:
         fault_points.reached("before take-over")
@@ -127,9 +131,14 @@ class Recovery:
 def _lane_state(db: sqlite3.Connection, kind: LogKind) -> LaneState:
     cursor = db.execute("SELECT * FROM lane WHERE kind = ?", (kind.value,))
     counts = dict(zip([column[0] for column in cursor.description], cursor.fetchone(), strict=True))
-    queue, logs, size = db.execute(
-        "SELECT id, logs, size FROM queue WHERE kind = ? AND name = ''", (kind.value,)
+    (queue,) = db.execute("SELECT id FROM queue WHERE kind = ? AND name = ''", (kind.value,)).fetchone()
+    of_signers, their_size, set_aside = db.execute(
+        "SELECT (SELECT coalesce(sum(logs), 0) FROM queue WHERE kind = ?1),"
+        " (SELECT coalesce(sum(size), 0) FROM queue WHERE kind = ?1),"
+        " (SELECT coalesce(sum(length(body)), 0) FROM set_aside WHERE kind = ?1)",
+        (kind.value,),
     ).fetchone()
+    logs, size = counts["waiting"] - of_signers, counts["size"] - their_size - set_aside
     return LaneState(counts, queue, logs, size, due_of(db, kind))
 
 

@@ -28,12 +28,12 @@ CREATE TABLE lane (
     size INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 
--- One row: the number of the next play, and the spool's own clock, which stands still while nobody has it open.
-CREATE TABLE progress (next INTEGER NOT NULL, clock REAL NOT NULL);
+-- One row: the spool's own clock, which stands still while nobody has it open, when it was last of importance.
+CREATE TABLE progress (clock REAL NOT NULL);
 
 -- Signers with undelivered plays. due: when a batch may be taken, by the spool's clock; NULL while one is out.
 -- oldest: when its first play that is not out was accepted, by the wall clock.
--- The queue without a name is the partner's; its due and oldest are always NULL, for they are kept in memory.
+-- The queue without a name is the partner's; all but its id is kept in memory.
 CREATE TABLE queue (
     id INTEGER PRIMARY KEY,
     kind TEXT NOT NULL,
@@ -97,8 +97,10 @@ CREATE TABLE journal (
     answer TEXT NOT NULL,
     logs INTEGER NOT NULL,
     doubted TEXT NOT NULL,
+    compressed INTEGER NOT NULL,
     body BLOB NOT NULL
 );
+CREATE INDEX journal_plain ON journal (id) WHERE compressed = 0;
 
 CREATE TABLE bookmark (source TEXT PRIMARY KEY, position TEXT NOT NULL) WITHOUT ROWID;
 """
@@ -108,7 +110,7 @@ def create(db: sqlite3.Connection) -> None:
     """Make the tables of an empty spool."""
     db.execute("PRAGMA journal_mode = WAL")
     db.executescript(f"BEGIN IMMEDIATE; {TABLES}")
-    db.execute("INSERT INTO progress VALUES (1, 0)")
+    db.execute("INSERT INTO progress VALUES (0)")
     for kind in LogKind:
         db.execute("INSERT INTO lane (kind) VALUES (?)", (kind.value,))
         db.execute("INSERT INTO queue (kind, name, logs, size) VALUES (?, '', 0, 0)", (kind.value,))
@@ -159,12 +161,13 @@ def check_all(db: sqlite3.Connection, place: str) -> None:
             "SELECT queue.kind, sum(parcel.logs) FROM parcel JOIN queue ON queue.id = parcel.queue GROUP BY queue.kind"
         )
     )
-    parcels = sum(counted.values())
-    in_queues, in_parcels = db.execute(
-        "SELECT (SELECT coalesce(sum(logs), 0) FROM queue), (SELECT coalesce(sum(logs), 0) FROM parcel)"
+    in_queues, of_signers, in_parcels = db.execute(
+        "SELECT (SELECT coalesce(sum(logs), 0) FROM queue), (SELECT coalesce(sum(parcel.logs), 0) FROM parcel"
+        " JOIN queue ON queue.id = parcel.queue AND name <> ''), (SELECT coalesce(sum(logs), 0) FROM parcel)"
     ).fetchone()
     undelivered = dict(db.execute("SELECT kind, waiting FROM lane"))
-    if in_queues != parcels or in_parcels != parcels or any(counted.get(k, 0) != n for k, n in undelivered.items()):
+    is_whole = in_queues == of_signers and in_parcels == sum(counted.values())
+    if not is_whole or any(counted.get(kind, 0) != number for kind, number in undelivered.items()):
         raise SpoolDamagedError(f"{place} is damaged: plays are missing from it; it was left as it is")
 
 

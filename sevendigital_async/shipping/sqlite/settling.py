@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-import zlib
 from collections.abc import Sequence
 from datetime import datetime
 
 import orjson
 from attrs import field, frozen
 
-from ... import fault_points
 from ...models import LogKind
 from ..archive import JournalOutcome, Place
 from ..records import DeadLetter, Receipt, Record
 from ..rules import LaneRules
-from .parcel import Runs, pack
+from . import journal
+from .parcel import Runs
 from .shelf import mark, remove
 from .statements import Due, Return, come_back, count, due_of
 
@@ -59,27 +58,27 @@ class Settling:
         self._db = db
         self._rules = rules
 
-    def deliver(self, batch: Batch, receipt: Receipt) -> Due:
+    def deliver(self, batch: Batch, receipt: Receipt) -> Due | None:
         """The service has accepted the plays."""
         db, records = self._db, batch.records
         self._remove(batch)
-        write_journal(db, batch, JournalOutcome.DELIVERED, receipt)
+        journal.write(db, JournalOutcome.DELIVERED, receipt, records, kind=batch.kind, queue=batch.name)
         size = sum([len(record.body) for record in records])
         count(db, batch.kind, waiting=-len(records), delivered=len(records), kept=-len(records), size=-size)
         return self._close(batch)
 
-    def release(self, batch: Batch) -> Due:
+    def release(self, batch: Batch) -> Due | None:
         """The plays surely did not arrive."""
         return self._close(batch)
 
-    def bury(self, batch: Batch, letters: Sequence[tuple[Record, DeadLetter]]) -> Due:
+    def bury(self, batch: Batch, letters: Sequence[tuple[Record, DeadLetter]]) -> Due | None:
         """The plays are set aside for good."""
         self._remove(batch)
         set_aside(self._db, batch.kind, batch.name, Place.BURIED, letters)
         count(self._db, batch.kind, waiting=-len(letters), buried=len(letters))
         return self._close(batch)
 
-    def doubt(self, batch: Batch, at: datetime) -> Due:
+    def doubt(self, batch: Batch, at: datetime) -> Due | None:
         """The plays may have arrived, and are sent again."""
         self._doubt(batch, at)
         return self._close(batch)
@@ -88,10 +87,10 @@ class Settling:
         """The plays may have arrived, and stay in the lease."""
         self._doubt(batch, at)
 
-    def hold(self, batch: Batch, at: datetime) -> Due:
+    def hold(self, batch: Batch, at: datetime) -> Due | None:
         """The plays may have arrived, and wait for a person."""
         db, records = self._db, batch.records
-        write_journal(db, batch, JournalOutcome.IN_DOUBT, Receipt(batch.request_id, at))
+        self._write_doubt(batch, at)
         fresh = sum([not record.in_doubt for record in records])
         self._remove(batch)
         reason = f"the answer to request {batch.request_id} was lost; look whether the service has this play"
@@ -101,13 +100,17 @@ class Settling:
         return self._close(batch)
 
     def _doubt(self, batch: Batch, at: datetime) -> None:
-        write_journal(self._db, batch, JournalOutcome.IN_DOUBT, Receipt(batch.request_id, at))
+        self._write_doubt(batch, at)
         count(self._db, batch.kind, in_doubt=mark(self._db, batch.queue, batch.name, batch.records))
+
+    def _write_doubt(self, batch: Batch, at: datetime) -> None:
+        receipt = Receipt(batch.request_id, at)
+        journal.write(self._db, JournalOutcome.IN_DOUBT, receipt, batch.records, kind=batch.kind, queue=batch.name)
 
     def _remove(self, batch: Batch) -> None:
         remove(self._db, batch.queue, batch.name, batch.records)
 
-    def _close(self, batch: Batch) -> Due:
+    def _close(self, batch: Batch) -> Due | None:
         if batch.ends is None and (batch.sending or batch.suspect):
             # A part of a suspect batch that was never sent again may have been saved, too: a crash must not forget it.
             self._db.execute(
@@ -117,7 +120,7 @@ class Settling:
             self._db.execute("DELETE FROM intent WHERE lease = ?", (batch.lease,))
         if batch.ends is not None and batch.name:
             come_back(self._db, batch.queue, self._rules, batch.ends)
-        return due_of(self._db, batch.kind)
+        return due_of(self._db, batch.kind) if batch.name else None
 
 
 def write_intent(db: sqlite3.Connection, batch: Batch, leased: Runs) -> None:
@@ -133,28 +136,6 @@ def write_intent(db: sqlite3.Connection, batch: Batch, leased: Runs) -> None:
             int(batch.suspect),
         ),
     )
-
-
-def write_journal(db: sqlite3.Connection, batch: Batch, outcome: JournalOutcome, receipt: Receipt) -> None:
-    """Write down what became of the plays of one request."""
-    fault_points.reached("before journal")
-    doubted = [index for index, record in enumerate(batch.records) if record.in_doubt]
-    db.execute(
-        "INSERT INTO journal (kind, queue, outcome, at, request_id, answer, logs, doubted, body)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            batch.kind.value,
-            batch.name,
-            outcome.value,
-            receipt.delivered_at.timestamp(),
-            receipt.request_id,
-            receipt.answer,
-            len(batch.records),
-            orjson.dumps(doubted).decode(),
-            zlib.compress(pack(batch.records), 1),
-        ),
-    )
-    fault_points.reached("after journal")
 
 
 def set_aside(
@@ -179,10 +160,3 @@ def set_aside(
             for record, letter in letters
         ],
     )
-
-
-def prune_journal(db: sqlite3.Connection, before: float, portion: int = 100) -> int:
-    """Forget the oldest entries, a portion at a time; returns how many went."""
-    return db.execute(
-        "DELETE FROM journal WHERE id IN (SELECT id FROM journal ORDER BY id LIMIT ?) AND at < ?", (portion, before)
-    ).rowcount

@@ -12,6 +12,9 @@ from attrs import define, field, frozen
 from ..records import Record
 from ..rules import LaneRules
 
+MAX_AT_HAND = 20_000
+"""Plays that are kept in memory although the file has them, so that they need not be read back."""
+
 
 @frozen(order=True)
 class Returned:
@@ -34,7 +37,8 @@ class Returned:
 class SharedQueue:
     """Which plays of a queue have not been handed out yet.
 
-    The file has them all until they are settled; this says where to read on. Times are those of the spool's clock.
+    The file has them all until they are settled; this says where to read on. What has just been written is still at
+    hand and need not be read back, as long as that is all there is. Times are those of the spool's clock.
 
     Attributes:
         id: Of the queue in the file.
@@ -48,14 +52,23 @@ class SharedQueue:
     logs: int = 0
     size: int = 0
     cursor: int = 0
+    _at_hand: deque[Record] = field(init=False, factory=deque)
     _arrivals: deque[tuple[int, float]] = field(init=False, factory=deque)
     _latest: int = field(init=False, default=0)
     _ready_since: float | None = field(init=False, default=None)
     _returned: list[Returned] = field(init=False, factory=list)
     _ties: itertools.count[int] = field(init=False, factory=itertools.count)
 
-    def add(self, logs: int, size: int, now: float) -> None:
-        """Plays have arrived."""
+    def add(self, records: Sequence[Record], size: int, now: float) -> None:
+        """Plays have been written."""
+        if len(self._at_hand) == self.logs and self.logs + len(records) <= MAX_AT_HAND:
+            self._at_hand.extend(records)
+        else:
+            self._at_hand.clear()
+        self.found(len(records), size, now)
+
+    def found(self, logs: int, size: int, now: float) -> None:
+        """Plays are in the file."""
         self.logs += logs
         self.size += size
         self._arrivals.append((logs, now))
@@ -80,8 +93,20 @@ class SharedQueue:
             return heapq.heappop(self._returned)
         return None
 
+    def take_at_hand(self, now: float) -> list[Record]:
+        """Take the next batch if it need not be read from the file; nothing if it must."""
+        batch = list(itertools.islice(self._at_hand, self._rules.max_count))
+        size = sum([len(record.body) for record in batch])
+        while size > self._rules.max_bytes and len(batch) > 1:
+            size -= len(batch.pop().body)
+        for _ in batch:
+            self._at_hand.popleft()
+        if batch:
+            self.taken(batch, now)
+        return batch
+
     def taken(self, records: Sequence[Record], now: float) -> None:
-        """A fresh batch was read; the next one stands in line behind whoever has been ready by now."""
+        """A fresh batch was taken; the next one stands in line behind whoever has been ready by now."""
         self.logs -= len(records)
         self.size -= sum([len(record.body) for record in records])
         self.cursor = records[-1].sequence + 1

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import orjson
 
-from ..records import Record
+from ..records import SHARED, Record
 from ..rules import LaneRules
 from .parcel import COLUMNS, MAX_LOGS, Row, Written, records_of, rows
 
@@ -84,10 +84,11 @@ def remove(db: sqlite3.Connection, queue: int, name: str, records: Sequence[Reco
     if whole < len(records):
         gone = {record.sequence for record in records}
         _rewrite(db, queue, name, (first, last), lambda record: None if record.sequence in gone else record)
-    db.execute(
-        "UPDATE queue SET logs = logs - ?, size = size - ? WHERE id = ?",
-        (len(records), sum([len(record.body) for record in records]), queue),
-    )
+    if name != SHARED:
+        db.execute(
+            "UPDATE queue SET logs = logs - ?, size = size - ? WHERE id = ?",
+            (len(records), sum([len(record.body) for record in records]), queue),
+        )
 
 
 def mark(db: sqlite3.Connection, queue: int, name: str, records: Sequence[Record]) -> int:

@@ -19,7 +19,7 @@ from ..capacity import Capacity
 from ..events import PlaysRecovered
 from ..records import SHARED, Bookmark, Counts, DeadLetter, Fate, Lease, Receipt, Record
 from ..spool import Owner
-from . import statements
+from . import journal, statements
 from .commits import Commits, Entry
 from .file import SpoolFile, Synchronous
 from .outlet import Outlet
@@ -32,9 +32,6 @@ from .writer import Job, Writer
 R = TypeVar("R")
 
 logger = logging.getLogger("sevendigital_async.shipping")
-
-PRUNE_EVERY = 200
-"""Batches delivered between two looks at what of the journal is too old."""
 
 DAY = 86_400.0
 
@@ -89,8 +86,10 @@ class SqliteSpool:
         self._clock = owner.clock
         self._stock = Stock(self._capacity, owner)
         now = owner.clock.time()
-        recovery = Recovery(owner.rules, owner.in_doubt, datetime.fromtimestamp(now, UTC), now - self._journal_seconds)
-        self._writer = Writer(self._file.open, self._file.release, self._place)
+        recovery = Recovery(owner.rules, owner.in_doubt, datetime.fromtimestamp(now, UTC))
+        self._writer = Writer(
+            self._file.open, self._file.release, self._tidy, self._place, full=self._file.synchronous == "FULL"
+        )
         await self._writer.start()
         try:
             await asyncio.shield(self._writer.submit(Job(recovery, self._begin)))
@@ -161,13 +160,18 @@ class SqliteSpool:
 
     async def _commit(self, entries: list[Entry]) -> None:
         arrivals = _by_queue(entries)
+        self._stock.number(arrivals)
         written = Written(self._stock.now, self._clock.time())
+
+        stock = self._stock
 
         def work(db: sqlite3.Connection) -> dict[LogKind, Due]:
             fault_points.reached("before append")
             self._leave_room()
             for kind, queues in arrivals.items():
-                statements.append(db, kind, queues, self._stock.owner.rules[kind], written)
+                statements.append(
+                    db, kind, queues, shared=stock.shared[kind].id, rules=stock.owner.rules[kind], written=written
+                )
             for entry in entries:
                 if entry.bookmark is not None:
                     statements.set_bookmark(db, entry.bookmark)
@@ -182,7 +186,12 @@ class SqliteSpool:
             for kind, queues in arrivals.items():
                 self._stock.arrived(kind, queues, SHARED, written.put_at)
 
-        await asyncio.shield(self._writer.submit(Job(work, applied, sum([len(entry.records) for entry in entries]))))
+        await asyncio.shield(
+            self._writer.submit(Job(work, applied, sum([len(entry.records) for entry in entries]), flushed=True))
+        )
+
+    def _tidy(self, db: sqlite3.Connection) -> bool:
+        return journal.tidy(db, self._clock.time() - self._journal_seconds)
 
     def _drop(self, entry: Entry) -> None:
         self._capacity.free(len(entry.records), entry.size)

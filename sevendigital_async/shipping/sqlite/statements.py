@@ -15,7 +15,7 @@ from attrs import frozen
 from ...models import LogKind
 from ..records import SHARED, Bookmark, Record
 from ..rules import LaneRules
-from .parcel import Row, Written, rows
+from .parcel import Written, rows
 from .shelf import insert_parcels, read
 
 
@@ -111,25 +111,18 @@ def append(
     db: sqlite3.Connection,
     kind: LogKind,
     queues: Mapping[str, Sequence[Record]],
+    *,
+    shared: int,
     rules: LaneRules,
     written: Written,
-) -> int:
-    """Write plays, by queue; numbers them in place. Returns the number of the first."""
-    number = sum(map(len, queues.values()))
-    first: int = db.execute("SELECT next FROM progress").fetchone()[0]
-    db.execute("UPDATE progress SET next = ?, clock = ?", (first + number, written.put_at))
+) -> None:
+    """Write plays, by queue, that have their numbers; ``shared`` is the id of the partner's queue."""
     sizes = {name: sum([len(record.body) for record in records]) for name, records in queues.items()}
-    ids = _enter(db, kind, [(name, len(queues[name]), sizes[name]) for name in queues], rules, written)
-    parcels: list[Row] = []
-    sequence = first
-    for name, records in queues.items():
-        for record in records:
-            record.sequence = sequence
-            sequence += 1
-        parcels.extend(rows(ids[name], records, written))
-    insert_parcels(db, parcels)
+    signers = [(name, len(queues[name]), size) for name, size in sizes.items() if name != SHARED]
+    ids = {SHARED: shared} | (_enter(db, kind, signers, rules, written) if signers else {})
+    insert_parcels(db, [row for name, records in queues.items() for row in rows(ids[name], records, written)])
+    number = sum(map(len, queues.values()))
     count(db, kind, put=number, waiting=number, kept=number, size=sum(sizes.values()))
-    return first
 
 
 def _enter(
@@ -145,23 +138,18 @@ def _enter(
         "size": rules.max_bytes,
     }
     listed = orjson.dumps(arrivals).decode()
-    if any(name != SHARED for name, _, _ in arrivals):
-        db.execute(
-            "INSERT INTO queue (kind, name, logs, size, oldest, due)"
-            " SELECT :kind, value ->> 0, value ->> 1, value ->> 2, :accepted,"
-            "  iif(value ->> 1 >= :logs OR value ->> 2 >= :size, :now, :now + :linger) FROM json_each(:arrivals)"
-            " WHERE true ON CONFLICT (kind, name) DO UPDATE SET"
-            "  logs = logs + excluded.logs, size = size + excluded.size,"
-            "  oldest = iif(name = '', NULL, coalesce(oldest, excluded.oldest)),"
-            "  due = iif(resting = 0 AND (logs + excluded.logs >= :logs OR size + excluded.size >= :size),"
-            "   min(due, :now), due)",
-            {**known, "arrivals": listed},
-        )
-    else:
-        [(_, number, size)] = arrivals
-        db.execute(
-            "UPDATE queue SET logs = logs + ?, size = size + ? WHERE kind = ? AND name = ''", (number, size, kind.value)
-        )
+    tick(db, written.put_at)
+    db.execute(
+        "INSERT INTO queue (kind, name, logs, size, oldest, due)"
+        " SELECT :kind, value ->> 0, value ->> 1, value ->> 2, :accepted,"
+        "  iif(value ->> 1 >= :logs OR value ->> 2 >= :size, :now, :now + :linger) FROM json_each(:arrivals)"
+        " WHERE true ON CONFLICT (kind, name) DO UPDATE SET"
+        "  logs = logs + excluded.logs, size = size + excluded.size,"
+        "  oldest = coalesce(oldest, excluded.oldest),"
+        "  due = iif(resting = 0 AND (logs + excluded.logs >= :logs OR size + excluded.size >= :size),"
+        "   min(due, :now), due)",
+        {**known, "arrivals": listed},
+    )
     found = db.execute(
         "SELECT json_group_object(name, id) FROM queue WHERE kind = :kind"
         " AND name IN (SELECT value ->> 0 FROM json_each(:arrivals))",
@@ -199,6 +187,7 @@ def take(db: sqlite3.Connection, kind: LogKind, rules: LaneRules, now: float, *,
 
 def come_back(db: sqlite3.Connection, queue: int, rules: LaneRules, back: Return) -> None:
     """End the lease of a signer's queue: let it wait for its next turn, or forget it if it is empty."""
+    tick(db, back.at)
     db.execute(
         "UPDATE queue SET attempt = :attempt, resting = :delay > 0,"
         "  oldest = (SELECT accepted_at FROM parcel WHERE queue = :queue ORDER BY first LIMIT 1), due = CASE"

@@ -32,10 +32,12 @@ class Stock:
     due: dict[LogKind, Due] = field(init=False, factory=dict)
     _counts: dict[LogKind, dict[str, int]] = field(init=False, factory=dict)
     _clock_offset: float = field(init=False, default=0.0)
+    _next: int = field(init=False, default=1)
     _trouble: str | None = field(init=False, default=None)
 
     def begin(self, opened: Opened) -> None:
         """Take over what the file says."""
+        self._next = opened.next
         self._clock_offset = opened.clock - self.owner.clock.monotonic()
         names = {place.name for place in fields(Counts)}
         for kind, lane in opened.lanes.items():
@@ -45,13 +47,21 @@ class Stock:
             self.capacity.occupy(lane.counts["kept"], lane.counts["size"])
             self.shared[kind] = SharedQueue(lane.queue, self.owner.rules[kind])
             if lane.logs:
-                self.shared[kind].add(lane.logs, lane.size, self.now)
+                self.shared[kind].found(lane.logs, lane.size, self.now)
             self.due[kind] = lane.due
 
     @property
     def now(self) -> float:
         """Seconds on the spool's clock, which goes on where it stopped when the file was closed."""
         return self.owner.clock.monotonic() + self._clock_offset
+
+    def number(self, arrivals: Mapping[LogKind, Mapping[str, Sequence[Record]]]) -> None:
+        """Give plays their numbers, queue by queue; numbers may be left out, but never come twice."""
+        for queues in arrivals.values():
+            for records in queues.values():
+                for number, record in enumerate(records, self._next):
+                    record.sequence = number
+                self._next += len(records)
 
     def report(self, trouble: str | None) -> None:
         """Say what keeps the file from being written, once; None when that is over."""
@@ -62,7 +72,7 @@ class Stock:
     def arrived(self, kind: LogKind, queues: Mapping[str, Sequence[Record]], shared: str, put_at: float) -> None:
         """Plays are in the file."""
         if records := queues.get(shared):
-            self.shared[kind].add(len(records), size_of(records), put_at)
+            self.shared[kind].add(records, size_of(records), put_at)
         self.owner.wake(kind)
 
     def move(self, kind: LogKind, **changes: int) -> None:

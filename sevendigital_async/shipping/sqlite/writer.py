@@ -17,7 +17,10 @@ from .trouble import translated
 T = TypeVar("T")
 R = TypeVar("R")
 
-MAX_WEIGHT = 500
+IDLE = 0.05
+"""Seconds without a job after which there is time for tidying."""
+
+MAX_WEIGHT = 5_000
 """Plays that one transaction takes in at the most, unless a single job brings more."""
 
 
@@ -31,11 +34,14 @@ class Job(Generic[T, R]):
         applied: Hears the result on the loop, once it is durable, whether or not somebody still waits for it; what
             it returns is what ``done`` tells.
         weight: Plays that it brings.
+        flushed: It must be on the disk, not only with the system, before ``done`` tells. What is not is there at the
+            latest with the next job that is.
     """
 
     work: Callable[[sqlite3.Connection], T]
     applied: Callable[[T], R]
     weight: int = 0
+    flushed: bool = False
     done: asyncio.Future[R] = field(init=False, factory=lambda: asyncio.get_running_loop().create_future())
 
 
@@ -45,13 +51,26 @@ class Writer:
     Args:
         connect: Opens the connection, in the thread.
         release: Called in the thread after the connection has been closed.
+        tidy: Done in portions when there is nothing else to do; says whether there is more.
         place: Names the file in errors.
+        full: Jobs can demand to be on the disk when they are done.
     """
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection], release: Callable[[], None], place: str) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], sqlite3.Connection],
+        release: Callable[[], None],
+        tidy: Callable[[sqlite3.Connection], bool],
+        place: str,
+        *,
+        full: bool,
+    ) -> None:
         self._connect = connect
         self._release = release
+        self._tidy = tidy
         self._place = place
+        self._full = self._flushing = full
+        self._is_untidy = True
         self._loop = asyncio.get_running_loop()
         self._jobs: queue.SimpleQueue[Job[Any, Any] | None] = queue.SimpleQueue()
         self._opened: asyncio.Future[None] = self._loop.create_future()
@@ -89,17 +108,17 @@ class Writer:
             return
         self._loop.call_soon_threadsafe(self._opened.set_result, None)
         try:
-            while jobs := self._collect():
+            while jobs := self._collect(db):
                 self._settle(db, jobs)
         finally:
             db.close()
             self._release()
 
-    def _collect(self) -> list[Job[Any, Any]]:
+    def _collect(self, db: sqlite3.Connection) -> list[Job[Any, Any]]:
         """Wait for a job and take those that stand behind it; nothing when it is time to end."""
         jobs: list[Job[Any, Any]] = []
         weight = 0
-        job = self._jobs.get()
+        job = self._first(db)
         while job is not None:
             jobs.append(job)
             weight += job.weight
@@ -113,9 +132,25 @@ class Writer:
             self._jobs.put(None)  # the end was asked for; it comes after these
         return jobs
 
+    def _first(self, db: sqlite3.Connection) -> Job[Any, Any] | None:
+        """Wait for a job, and make use of the time."""
+        while True:
+            try:
+                return self._jobs.get(timeout=IDLE if self._is_untidy else None)
+            except queue.Empty:
+                self._is_untidy = self._tidied(db)
+
+    def _tidied(self, db: sqlite3.Connection) -> bool:
+        try:
+            return bool(self._transact(db, [self._tidy], flushed=False)[0])
+        except sqlite3.Error:
+            return False  # whatever it is, who needs the file will say so
+
     def _settle(self, db: sqlite3.Connection, jobs: list[Job[Any, Any]]) -> None:
         try:
-            results = self._transact(db, jobs)
+            flushed = any(job.flushed for job in jobs)
+            results = self._transact(db, [job.work for job in jobs], flushed=flushed)
+            self._is_untidy = True
         except Exception as error:  # noqa: BLE001 - passed on to who waits for it
             if len(jobs) > 1:
                 for job in jobs:  # one of them is to blame; the others need not suffer for it
@@ -126,11 +161,16 @@ class Writer:
         else:
             self._loop.call_soon_threadsafe(_finish, jobs, results)
 
-    @staticmethod
-    def _transact(db: sqlite3.Connection, jobs: list[Job[Any, Any]]) -> list[Any]:
+    def _transact(
+        self, db: sqlite3.Connection, works: list[Callable[[sqlite3.Connection], Any]], *, flushed: bool
+    ) -> list[Any]:
+        flushed = flushed and self._full
+        if flushed is not self._flushing:
+            db.execute(f"PRAGMA synchronous = {'FULL' if flushed else 'NORMAL'}")
+            self._flushing = flushed
         db.execute("BEGIN IMMEDIATE")
         try:
-            results = [job.work(db) for job in jobs]
+            results = [work(db) for work in works]
             fault_points.reached("before commit")
             db.execute("COMMIT")
         except BaseException:
