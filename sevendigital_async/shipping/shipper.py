@@ -136,6 +136,9 @@ class StreamLogShipper:
                 self._watch.tell,
             )
         )
+        for kind, lane in self._lanes.items():
+            if (await self._spool.counts(kind)).put:
+                lane.gate.pause(lane.rules.quiet_start)
         self._runner = asyncio.create_task(self._run(), name="StreamLogShipper")
         self._runner.add_done_callback(self._stopped)
         return self
@@ -246,7 +249,7 @@ class StreamLogShipper:
                 raise InvalidLogError(f"log {index}: {error}", field=error.field, index=index) from None
             if index % PUTS_PER_BREATH == PUTS_PER_BREATH - 1:
                 await asyncio.sleep(0)
-        if records:
+        if records or bookmark is not None:
             await asyncio.sleep(0)
             await self._spool.append(kind, records, bookmark)
         return len(records)

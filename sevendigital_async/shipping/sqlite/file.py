@@ -18,6 +18,9 @@ SMALL = 64 * 1024 * 1024
 """Bytes up to which a file is looked at from end to end when it is opened."""
 
 OLDEST_SQLITE = (3, 38, 0)
+OWNER_TIMEOUT = 0.1
+"""Seconds to wait for somebody who looks whether there is an owner."""
+
 BUSY_TIMEOUT = 5.0
 """Seconds to wait for a reader that is in the way."""
 
@@ -78,7 +81,9 @@ class SpoolFile:
             what = "is a directory" if self.path.is_dir() else "is in a directory that does not exist"
             raise SpoolError(f"{self.path} {what}")
         # A lock that SQLite takes on a file beside: it works on every system, and falls when the process dies.
-        owner = sqlite3.connect(beside(self.path, "-owner"), isolation_level=None, timeout=0, check_same_thread=False)
+        owner = sqlite3.connect(
+            beside(self.path, "-owner"), isolation_level=None, timeout=OWNER_TIMEOUT, check_same_thread=False
+        )
         try:
             owner.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
@@ -94,7 +99,7 @@ class SpoolFile:
         """Make a spool elsewhere and move it into place, so that nobody ever finds half of one."""
         unfinished = beside(self.path, "-new")
         for path in (unfinished, beside(unfinished, "-wal"), beside(unfinished, "-shm"), beside(self.path, "-wal")):
-            if path == beside(self.path, "-wal") and path.exists():
+            if path == beside(self.path, "-wal") and path.exists() and path.stat().st_size:  # readers leave empty ones
                 raise SpoolDamagedError(f"{self.path} is missing, but {path} is there; put the file back beside it")
             path.unlink(missing_ok=True)
         db = sqlite3.connect(unfinished, isolation_level=None)

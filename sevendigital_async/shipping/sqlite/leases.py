@@ -28,6 +28,7 @@ class Away:
         blame: It counts as a failure.
         delivered: Some of it was accepted.
         request_id: Of the last request.
+        abandoned: Nobody works on it any more; if the file takes nothing, it is settled when the file is reopened.
         step: The last thing that was done to it, perhaps not durable yet.
     """
 
@@ -40,6 +41,7 @@ class Away:
     blame: bool = False
     delivered: bool = False
     request_id: str = ""
+    abandoned: bool = False
     step: asyncio.Future[Any] | None = None
 
     @property

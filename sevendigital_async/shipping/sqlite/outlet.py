@@ -43,8 +43,6 @@ class Outlet:
         self._clock = stock.owner.clock
         self._leases: dict[Lease, Away] = {}
         self._numbers = 0
-        self.closing = False
-        """Steps that the file does not take are given up, to be settled when it is opened again."""
 
     async def lease(self, kind: LogKind, *, flush: bool) -> Lease | None:
         """Hand out the next due batch."""
@@ -126,6 +124,7 @@ class Outlet:
         away = self._leases.get(lease)
         if away is None:
             return
+        away.abandoned = True
         await away.idle()
         sending = set(lease.sending)
         doubtful = [record for record in away.unsettled if record in sending]
@@ -228,14 +227,14 @@ class Outlet:
         *,
         flushed: bool = False,
     ) -> None:
-        """Get a step into the file, for as long as it takes; if the shipper is closing, only once."""
+        """Get a step into the file, for as long as it takes; for an abandoned lease, only once."""
         while True:
             away.step = self._writer.submit(Job(work, applied, flushed=flushed))
             try:
                 await asyncio.shield(away.step)
             except SpoolUnavailableError as error:
                 self._stock.report(str(error))
-                if self.closing:
+                if away.abandoned:
                     raise
                 await self._clock.sleep(PAUSE)
             else:

@@ -110,14 +110,13 @@ class SqliteSpool:
         """Accept nothing from now on."""
         self._capacity.refuse(error)
         if self._opened:
-            self._outlet.closing = True
             self._commits.refuse(error)
 
     async def aclose(self) -> None:
         """Write what is left to be written and let go of the file."""
         if not self._opened:
             return
-        self._opened, self._outlet.closing = False, True
+        self._opened = False
         if unwritten := await self._commits.aclose():
             logger.error("%s: %d plays of put_nowait could not be written and are lost", self._place, unwritten)
         await self._writer.aclose()
@@ -259,7 +258,6 @@ class SqliteSpool:
 def _by_queue(entries: Sequence[Entry]) -> dict[LogKind, dict[str, list[Record]]]:
     arrivals: dict[LogKind, dict[str, list[Record]]] = {}
     for entry in entries:
-        queues = arrivals.setdefault(entry.kind, {})
-        for record in entry.records:
-            queues.setdefault(record.queue, []).append(record)
+        for record in entry.records:  # a bookmark may come alone
+            arrivals.setdefault(entry.kind, {}).setdefault(record.queue, []).append(record)
     return arrivals

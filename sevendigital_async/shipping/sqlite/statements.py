@@ -15,7 +15,7 @@ from attrs import frozen
 from ...models import LogKind
 from ..records import SHARED, Bookmark, Record
 from ..rules import LaneRules
-from .parcel import Written, rows
+from .parcel import UnsoundError, Written, rows
 from .shelf import insert_parcels, read
 
 
@@ -177,6 +177,8 @@ def take(db: sqlite3.Connection, kind: LogKind, rules: LaneRules, now: float, *,
         return None
     queue, name, attempt, _ = found
     records = read(db, queue, name, 0, rules)
+    if not records:
+        raise UnsoundError("a queue has lost its plays")
     db.execute(
         "UPDATE queue SET due = NULL, oldest ="
         " (SELECT accepted_at FROM parcel WHERE queue = ?1 AND first + logs > ?2 ORDER BY first LIMIT 1) WHERE id = ?1",
