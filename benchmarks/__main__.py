@@ -6,11 +6,18 @@ import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from . import call, decode, preview, ship, sign
+from . import call, decode, preview, ship, sign, start
 from .report import Report, as_text, environment, write
 from .scale import Scale
 
-JOBS: Mapping[str, Callable[[Scale], Report]] = {"call": call.run, "sign": sign.run, "decode": decode.run, "ship": ship.run, "preview": preview.run}
+JOBS: Mapping[str, Callable[[Scale], Report]] = {
+    "call": call.run,
+    "sign": sign.run,
+    "decode": decode.run,
+    "ship": ship.run,
+    "preview": preview.run,
+    "start": start.run,
+}
 RESULTS = Path(__file__).parent / "results"
 
 

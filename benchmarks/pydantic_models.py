@@ -53,7 +53,9 @@ class Price(Model):
 
     amount: Decimal | None = _called("amount", "value", "sevendigitalPrice", "#text")
     currency: str | None = _called("currencyCode", AliasPath("currency", "code"), "currency")
-    currency_symbol: str | None = _called("currencySymbol", AliasPath("currency", "#text"), AliasPath("currency", "text"))
+    currency_symbol: str | None = _called(
+        "currencySymbol", AliasPath("currency", "#text"), AliasPath("currency", "text")
+    )
     formatted_price: str | None = _called("formattedPrice", "formattedAmount")
     rrp: Decimal | None = _called("rrp", "recommendedRetailPrice")
     formatted_rrp: str | None = None

@@ -78,7 +78,9 @@ def as_text(report: Report) -> str:
         for line in cells
     ]
     rule = "  ".join("-" * width for width in widths)
-    return "\n".join([f"{report.job}: {report.title}", "", lines[0], rule, *lines[1:], "", *map(str, report.targets), *report.notes])
+    return "\n".join(
+        [f"{report.job}: {report.title}", "", lines[0], rule, *lines[1:], "", *map(str, report.targets), *report.notes]
+    )
 
 
 def cell(value: str | float) -> str:

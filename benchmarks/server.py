@@ -29,11 +29,13 @@ FOUND = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-RateLimit-Limit: 1000000\r\n"
     b"X-RateLimit-Current: 1\r\nX-RateLimit-Reset: 86400\r\nContent-Length: %d\r\n\r\n%s" % (len(PAGE), PAGE)
 )
+OK = ACCEPTED.replace(b"202 Accepted", b"200 OK")
+"""Some of those we compare with take no other success."""
 LENGTH_REQUIRED = b"HTTP/1.1 411 Length Required\r\nContent-Length: 0\r\n\r\n"
 
 CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
-LOG = b'"trackId"'
-"""Each log has it exactly once."""
+LOG = b"trackId"
+"""Each log has it exactly once, whatever it is written in."""
 
 
 @frozen
@@ -104,7 +106,7 @@ class Exchange(asyncio.Protocol):
             self._transport.write(LENGTH_REQUIRED)
         elif self._latency is AT_ONCE:
             self._arrive(self._received.count(LOG, head, end), end - head - 4)
-            self._answer()
+            self._transport.write(ACCEPTED if self._received.startswith(b"POST /logging/") else OK)
         else:
             takes = random.uniform(self._latency.shortest, self._latency.longest)  # noqa: S311 - weather
             loop, logs = asyncio.get_running_loop(), self._received.count(LOG, head, end)
