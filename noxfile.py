@@ -76,6 +76,14 @@ def bench(session: nox.Session) -> None:
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Let worker processes share a Redis for minutes, kill and stop some; needs redis-server."""
+    session.install("-e", ".[dev]")
+    session.run("python", "tests/soak/many_workers.py", *session.posargs)
+    session.run("pytest", "tests/soak/every_point.py", "--timeout", "300")
+
+
 def _expect(session: nox.Session, where: str, names: list[str], wanted: str) -> None:
     if wanted not in names:
         session.error(f"{where} lacks {wanted}")

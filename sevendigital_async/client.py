@@ -15,6 +15,7 @@ from ._version import __version__
 from .clock import Clock, SystemClock
 from .config import (
     BASE_URL_VARIABLE,
+    LIMITS_VARIABLE,
     Credentials,
     Dialect,
     Host,
@@ -31,6 +32,7 @@ from .session.cache import ResponseCache
 from .session.call import Call
 from .session.core import Session
 from .session.play_logs import PlayLogCourier
+from .session.shared_limits import SharedLimits
 from .session.transport import AiohttpTransport
 
 if TYPE_CHECKING:
@@ -195,6 +197,8 @@ class SevenDigital(ApiClient):
         settings: Everything at once; the arguments above take precedence.
         session: An aiohttp session to use; it is never closed here.
         cache: Keeps answers to reads for as long as the service says they stay fresh, say ``ResponseCache()``.
+        limits: URL of the Redis in which all processes of this account keep the limits together, such as
+            ``redis://host:6379/0`` (extra ``redis``); None if this process has the account to itself.
         clock: Time, for tests.
     """
 
@@ -213,6 +217,7 @@ class SevenDigital(ApiClient):
         settings: Settings | None = None,
         session: aiohttp.ClientSession | None = None,
         cache: ResponseCache | None = None,
+        limits: str | None = None,
         clock: Clock | None = None,
     ) -> None:
         given = {
@@ -227,18 +232,20 @@ class SevenDigital(ApiClient):
         changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         settings = evolve(settings or Settings(), **changes)
         agent = " ".join(filter(None, [settings.user_agent, f"sevendigital_async/{__version__}"]))
+        clock = clock or SystemClock()
         core = Session(
             Credentials(consumer_key, consumer_secret),
             settings,
             AiohttpTransport(settings, agent, session),
-            clock=clock or SystemClock(),
+            clock=clock,
             cache=cache,
+            limits=None if limits is None else SharedLimits(limits, consumer_key, settings, clock),
         )
         super().__init__(core, Options())
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, *, settings: Settings | None = None) -> Self:
-        """Make a client from ``SEVENDIGITAL_CONSUMER_KEY``, ``..._CONSUMER_SECRET`` and ``..._BASE_URL``.
+        """Make a client from ``SEVENDIGITAL_CONSUMER_KEY``, ``..._CONSUMER_SECRET``, ``..._BASE_URL``, ``..._LIMITS``.
 
         Raises:
             ConfigurationError: Key or secret is missing.
@@ -246,7 +253,10 @@ class SevenDigital(ApiClient):
         environ = os.environ if environ is None else environ
         credentials = Credentials.from_env(environ)
         base_url = environ.get(BASE_URL_VARIABLE, "").strip() or None
-        return cls(credentials.consumer_key, credentials.consumer_secret, base_url=base_url, settings=settings)
+        limits = environ.get(LIMITS_VARIABLE, "").strip() or None
+        return cls(
+            credentials.consumer_key, credentials.consumer_secret, base_url=base_url, settings=settings, limits=limits
+        )
 
     async def __aenter__(self) -> Self:
         """Enter the client's life; nothing is opened before the first call."""

@@ -16,6 +16,7 @@ from .errors import ConfigurationError
 KEY_VARIABLE = "SEVENDIGITAL_CONSUMER_KEY"
 SECRET_VARIABLE = "SEVENDIGITAL_CONSUMER_SECRET"  # noqa: S105 - the variable's name, not its value
 BASE_URL_VARIABLE = "SEVENDIGITAL_BASE_URL"
+LIMITS_VARIABLE = "SEVENDIGITAL_LIMITS"
 
 
 class Dialect(enum.Enum):

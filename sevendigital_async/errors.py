@@ -306,6 +306,10 @@ class SpoolUnavailableError(SpoolError):
     """The spool's server or disk doesn't take anything at the moment; the play was not accepted."""
 
 
+class LeaseLostError(SpoolError):
+    """A batch was taken over by another worker, because this one had given no sign of life; nothing of it is ours."""
+
+
 class ShipperClosedError(ShipperError):
     """The shipper is closed or closing; the play was not accepted."""
 

@@ -1,7 +1,18 @@
+import pytest
 from hypothesis import settings
+from support.redis_server import NOT_INSTALLED, PROGRAM, shared_server
 
 pytest_plugins = ["sevendigital_async.sandbox.pytest_plugin"]
 
 # Machines differ: what matters is what is found, not how long it took.
 settings.register_profile("default", deadline=None)
 settings.load_profile("default")
+
+
+@pytest.fixture
+def redis_server():
+    """A real Redis with nothing in it."""
+    if PROGRAM is None:
+        pytest.skip(NOT_INSTALLED)
+    shared_server().ask("FLUSHALL")
+    return shared_server()

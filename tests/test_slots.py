@@ -19,7 +19,7 @@ async def test_fifty_tasks_never_put_six_requests_into_one_second(seed):
 
     async def request():
         async with slots.slot() as slot:
-            slot.sending(30)
+            await slot.sending(30)
             latency = rng.uniform(0.002, 1.5)
             there = rng.uniform(0, latency)
             await clock.sleep(there)
@@ -42,7 +42,7 @@ async def test_an_instant_server_gets_five_a_second():
 
     async def request():
         async with slots.slot() as slot:
-            slot.sending(30)
+            await slot.sending(30)
             arrivals.append(clock.monotonic())
             slot.answered()
 
@@ -59,7 +59,7 @@ async def test_a_lost_answer_keeps_its_slot_for_the_timeout_and_a_second():
     clock = VirtualClock()
     slots = Slots(1, clock)
     async with slots.slot() as slot:
-        slot.sending(30)
+        await slot.sending(30)
 
     async def next_one():
         async with slots.slot():
@@ -72,7 +72,7 @@ async def test_a_request_that_never_left_frees_its_slot_at_once():
     clock = VirtualClock()
     slots = Slots(1, clock)
     async with slots.slot() as slot:
-        slot.sending(30)
+        await slot.sending(30)
         slot.not_sent()
     async with slots.slot():
         assert clock.monotonic() == 0
@@ -82,11 +82,11 @@ async def test_a_slot_that_comes_back_early_overtakes_one_that_is_blocked_for_lo
     clock = VirtualClock()
     slots = Slots(2, clock)
     async with slots.slot() as lost:
-        lost.sending(30)
+        await lost.sending(30)
 
     async def answered_after_two():
         async with slots.slot() as slot:
-            slot.sending(30)
+            await slot.sending(30)
             await clock.sleep(2)
             slot.answered()
 
@@ -107,7 +107,7 @@ async def test_first_come_first_served_also_after_a_cancellation():
 
     async def request(name):
         async with slots.slot() as slot:
-            slot.sending(30)
+            await slot.sending(30)
             order.append(name)
             slot.answered()
 

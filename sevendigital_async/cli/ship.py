@@ -12,7 +12,7 @@ import orjson
 import typer
 
 from ..client import SevenDigital
-from ..config import BASE_URL_VARIABLE, KEY_VARIABLE, SECRET_VARIABLE, Credentials
+from ..config import BASE_URL_VARIABLE, KEY_VARIABLE, LIMITS_VARIABLE, SECRET_VARIABLE, Credentials
 from ..models import LogKind
 from .display import display_on
 from .leftovers import Leftovers, beside
@@ -103,7 +103,17 @@ def ship(
         typer.Option(
             metavar="SPOOL",
             show_default="FILE.spool",
-            help="The file in which plays are kept until they are delivered, and where the journal is; or memory.",
+            help="The file in which plays are kept until they are delivered, and where the journal is; "
+            "or memory; or redis://host:6379/0, a backlog that many workers share.",
+        ),
+    ] = None,
+    limits: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            envvar=LIMITS_VARIABLE,
+            show_default=False,
+            help="Redis in which all processes of this account keep the limits together, such as redis://host:6379/0.",
         ),
     ] = None,
     synchronous: Annotated[
@@ -156,7 +166,9 @@ def ship(
         drain=drain,
         linger=linger,
     )
-    client = SevenDigital(credentials.consumer_key, credentials.consumer_secret, base_url=base_url or None)
+    client = SevenDigital(
+        credentials.consumer_key, credentials.consumer_secret, base_url=base_url or None, limits=limits or None
+    )
     with (
         Leftovers(rejected or beside(source.name, ".rejected", regular=source.regular)) as rejected_lines,
         Leftovers(unsent or beside(source.name, ".unsent", regular=source.regular)) as unsent_plays,

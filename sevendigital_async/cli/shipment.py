@@ -11,6 +11,7 @@ from ..client import SevenDigital
 from ..errors import ShipperError, ShipperFailedError, SpoolError
 from ..models import LogKind
 from ..shipping import Counts, DeadLetter, MemorySpool, Statistics, StreamLogShipper, Trouble, TroubleKind
+from ..shipping.places import shown
 from .bookmarks import Bookmarks
 from .display import Display, Gauge
 from .exits import ExitCode
@@ -291,7 +292,7 @@ class Shipment:
             unsent=self._unsent.lines,
             unsent_in_doubt=kept.in_doubt,
             lost=kept.lost,
-            spool=order.spool,
+            spool=None if order.spool is None else shown(order.spool),
             begun_at=order.first_line,
             resumes=self._bookmarks is not None,
             others={kind: tally for kind, tally in others.items() if tally.left},

@@ -20,24 +20,26 @@ from ..errors import (
     ConnectError,
     DecodeError,
     InvalidArgumentError,
+    RateLimitError,
     RedirectError,
     RequestTimeoutError,
     SevenDigitalError,
     TransportError,
 )
-from ..operations import Auth, Content, Operation, RateClass, Safety
+from ..operations import Auth, Content, Operation, Safety
 from ..rate_limit import RateLimit
 from .body import MediaResponse, is_media, named, off_loop, read_all
 from .cache import ResponseCache, cache_key
 from .call import Call
 from .classify import error_in
 from .document import Document, parse
+from .limits import Limits, LocalLimits
 from .quota import Quota
 from .request import Request, build_request
 from .retry import retrying
 from .signing import SignedRequest, new_nonce, sign
 from .skew import offset_in
-from .slots import Slot, Slots
+from .slots import Slot
 from .transport import Stream, Transport
 
 logger = logging.getLogger("sevendigital_async")
@@ -65,6 +67,7 @@ class Session:
         *,
         clock: Clock,
         cache: ResponseCache | None = None,
+        limits: Limits | None = None,
         rng: random.Random | None = None,
     ) -> None:
         self.settings = settings
@@ -74,7 +77,7 @@ class Session:
         self._cache = cache
         self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
         self._quota = Quota(clock)
-        self._slots = {rate_class: Slots(rate_class.value, clock) for rate_class in RateClass}
+        self._limits = limits or LocalLimits(clock)
         self._clock_offset = 0.0
 
     @property
@@ -162,11 +165,11 @@ class Session:
         Raises:
             RateLimitError: The quota is spent for longer than ``max_wait``.
         """
-        await self._quota.admit(self.settings.max_wait, operation.id)
+        await self._quota.admit(self.settings.max_wait, operation.id, self._limits.pause_left)
         if operation.rate_class is None:
             yield None
         else:
-            async with self._slots[operation.rate_class].slot() as slot:
+            async with self._limits.slot(operation.rate_class) as slot:
                 yield slot
 
     def request(self, call: Call) -> Request:
@@ -192,7 +195,10 @@ class Session:
 
     async def aclose(self) -> None:
         """Release the connections."""
-        await self._transport.aclose()
+        try:
+            await self._transport.aclose()
+        finally:
+            await self._limits.aclose()
 
     async def _fetch(self, call: Call, request: Request) -> tuple[Document, Mapping[str, str]]:
         deadline, attempts = self._deadline(call), self._attempts(call)
@@ -271,10 +277,10 @@ class Session:
     async def _send(
         self, operation: Operation, signed: SignedRequest, slot: Slot | None, time_left: Timeout, held: AsyncExitStack
     ) -> Stream:
-        if slot:
-            slot.sending(time_left.total)
         started = self._clock.monotonic()
         try:
+            if slot:
+                await slot.sending(time_left.total)
             stream = await held.enter_async_context(self._transport.stream(signed, time_left))
         except TransportError as error:
             if slot and isinstance(error, ConnectError):
@@ -285,7 +291,8 @@ class Session:
             raise named(error, operation) from None
         if slot:
             slot.answered()
-        self._quota.learn(stream.headers)
+        if spent := self._quota.learn(stream.headers):
+            self._limits.pause(None, spent)
         elapsed = self._clock.monotonic() - started
         logger.debug("%s: HTTP %d after %.0f ms", operation.id, stream.status, elapsed * 1000)
         return stream
@@ -299,6 +306,8 @@ class Session:
         if error is None:
             return document
         error.maybe_sent = error.maybe_sent or redirected
+        if isinstance(error, RateLimitError) and error.retry_after and operation.rate_class:
+            self._limits.pause(operation.rate_class, error.retry_after)
         learned = offset_in(error, stream.headers.get("date"), now, offset)
         if learned is None:
             raise error

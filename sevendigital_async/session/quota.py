@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from ..clock import Clock
 from ..errors import RateLimitError
@@ -22,23 +22,31 @@ class Quota:
         """What the last answer stated, aged to now."""
         return self._stated.after(self._clock.monotonic() - self._stated_at)
 
-    def learn(self, headers: Mapping[str, str]) -> None:
-        """Take over what an answer's headers state; malformed or missing ones change nothing."""
-        if stated := RateLimit.from_headers(headers):
-            self._stated = stated
-            self._stated_at = self._clock.monotonic()
+    def learn(self, headers: Mapping[str, str]) -> float:
+        """Take over what an answer's headers state; malformed or missing ones change nothing.
 
-    async def admit(self, max_wait: float, operation: str) -> None:
+        Returns:
+            Seconds to wait, if these headers say that the quota is spent.
+        """
+        stated = RateLimit.from_headers(headers)
+        if stated is None:
+            return 0.0
+        self._stated = stated
+        self._stated_at = self._clock.monotonic()
+        return stated.wait
+
+    async def admit(self, max_wait: float, operation: str, pause_left: Callable[[], Awaitable[float]]) -> None:
         """Wait until the quota lets a request out.
 
         Args:
             max_wait: Seconds this may take.
             operation: Named in the error.
+            pause_left: Tells for how many seconds the account pauses, by what other processes have learned.
 
         Raises:
             RateLimitError: It would take longer; ``retry_after`` says how long.
         """
-        while wait := self.rate_limit.wait:
+        while wait := max(self.rate_limit.wait, await pause_left()):
             if wait > max_wait:
                 raise RateLimitError(
                     f"the request quota is spent; it is renewed in {wait:.0f} seconds",

@@ -12,6 +12,7 @@ import asyncio
 import heapq
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 from ..clock import Clock
 
@@ -22,15 +23,38 @@ UNBOUNDED_TIMEOUT = 60.0
 """Seconds that stand in for the timeout of a request that has none."""
 
 
-class Slot:
-    """The right to send one request. It says when the slot may be used again."""
+class Slot(Protocol):
+    """The right to send one request."""
+
+    async def sending(self, timeout: float | None) -> None:  # noqa: ASYNC109 - told, not kept
+        """The request leaves as soon as this returns. Without an answer, it may arrive until its timeout is over.
+
+        Args:
+            timeout: Seconds; None if there is none.
+
+        Raises:
+            ConnectError: The right has lapsed; nothing may be sent.
+        """
+        ...
+
+    def answered(self) -> None:
+        """The server has answered or closed the connection: what it counted, it has counted by now."""
+        ...
+
+    def not_sent(self) -> None:
+        """There was no connection, so there is nothing to count."""
+        ...
+
+
+class LocalSlot:
+    """A slot of this process. It says when it may be used again."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.reusable_at = clock.monotonic()
 
-    def sending(self, timeout: float | None) -> None:
-        """The request leaves now. Without an answer, it may arrive until its timeout, seconds, is over."""
+    async def sending(self, timeout: float | None) -> None:  # noqa: ASYNC109 - told, not kept
+        """The request leaves now."""
         lost_after = UNBOUNDED_TIMEOUT if timeout is None else timeout
         self.reusable_at = self._clock.monotonic() + lost_after + WINDOW
 
@@ -53,10 +77,10 @@ class Slots:
         self._returned = asyncio.Event()
 
     @asynccontextmanager
-    async def slot(self) -> AsyncIterator[Slot]:
+    async def slot(self) -> AsyncIterator[LocalSlot]:
         """Wait for a slot and hold it."""
         await self._take()
-        slot = Slot(self._clock)
+        slot = LocalSlot(self._clock)
         try:
             yield slot
         finally:

@@ -15,7 +15,7 @@ from attrs import define, field
 
 from ..clock import Clock
 from ..config import UserToken
-from ..errors import SevenDigitalError
+from ..errors import LeaseLostError, SevenDigitalError
 from ..models import LogKind
 from .courier import Courier, Turn
 from .events import RequestEnded, TurnTaken
@@ -142,6 +142,8 @@ class Lane:
                     outcome = await self._post(turn, lease, records) if records else None
                 if outcome is not None:
                     await self._settlement.settle(lease, records, outcome)
+            except LeaseLostError as error:
+                logger.warning("%s: %s", self.kind.value, error)
             except BaseException:
                 if lease is not None:
                     await asyncio.shield(self._spool.abandon(lease, self.in_doubt))

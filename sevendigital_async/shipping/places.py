@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from ..errors import ConfigurationError
+from ..redis_link import RedisLink
 from .archive import Archive
 from .memory import MemorySpool
 from .spool import Spool
@@ -26,10 +27,17 @@ def open_spool(place: str | os.PathLike[str] | Spool | None) -> Spool:
     if not name:
         raise ConfigurationError("a spool needs the name of a file")
     if name.startswith(REDIS):
-        raise ConfigurationError("spools in Redis do not exist yet")
+        from .redis import RedisSpool  # noqa: PLC0415 - as below
+
+        return RedisSpool(name)
     from .sqlite import SqliteSpool  # noqa: PLC0415 - only who keeps plays in a file pays for it
 
     return SqliteSpool(name)
+
+
+def shown(place: str) -> str:
+    """Return the name of a place as others may see it: without a password."""
+    return RedisLink(place).place if place.startswith(REDIS) else place
 
 
 def open_archive(place: str | os.PathLike[str]) -> Archive:
@@ -42,7 +50,9 @@ def open_archive(place: str | os.PathLike[str]) -> Archive:
     if not name:
         raise ConfigurationError("a spool needs the name of a file")
     if name.startswith(REDIS):
-        raise ConfigurationError("spools in Redis do not exist yet")
+        from .redis import RedisArchive  # noqa: PLC0415 - as below
+
+        return RedisArchive(name)
     from .sqlite import SqliteArchive  # noqa: PLC0415 - only who keeps plays in a file pays for it
 
     return SqliteArchive(name)

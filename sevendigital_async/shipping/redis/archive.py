@@ -1,0 +1,132 @@
+"""What people read and mend in a Redis spool, while workers run or after they have ended."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime
+
+from attrs import fields
+
+from ...errors import SpoolUnavailableError
+from ...models import LogKind
+from ...redis_link import RedisAwayError, RedisScript
+from ..archive import JournalEntry, JournalOutcome, Place, SetAside, SpoolStatus
+from ..records import Counts
+from . import scripts
+from .durability import durability
+from .station import Station
+from .wire import moment_of
+
+PAGE = 100
+"""Entries read at once."""
+
+PLACES = tuple(place.name for place in fields(Counts))
+ALIVE = 30_000
+"""Milliseconds for which a worker counts as alive after it was last heard of."""
+
+
+class RedisArchive:
+    """Implements :class:`~sevendigital_async.shipping.archive.Archive` over a Redis spool; any number may have it open.
+
+    Args:
+        url: As for :class:`~sevendigital_async.shipping.redis.RedisSpool`.
+        name: Of the spool.
+        offset: Seconds by which the spool's time is ahead of Redis's clock; for tests.
+    """
+
+    def __init__(self, url: str, *, name: str = "spool", offset: Callable[[], float] = lambda: 0.0) -> None:
+        self._station = Station(url, name, offset)
+
+    async def journal(
+        self, *, kind: LogKind | None = None, since: datetime | None = None, until: datetime | None = None
+    ) -> AsyncIterator[JournalEntry]:
+        """Iterate over the journal, in the order in which it was written."""
+        async for _, parts in self._entries("journal"):
+            head, bodies = parts[:12], parts[13::2]
+            entry_kind, outcome, request, answer, at, flags = (value.decode() for value in head[1::2])
+            moment = moment_of(int(at))
+            if kind not in {None, entry_kind} or (since and moment < since) or (until and moment >= until):
+                continue
+            for body, flag in zip(bodies, flags, strict=True):
+                yield JournalEntry(
+                    LogKind(entry_kind), body, JournalOutcome(outcome), moment, request, answer, flag == "1"
+                )
+
+    async def set_aside(self, *, kind: LogKind | None = None, place: Place | None = None) -> AsyncIterator[SetAside]:
+        """Iterate over what waits for a person, oldest first."""
+        async for number, parts in self._entries("aside"):
+            values = parts[1::2]
+            its_kind, its_place = LogKind(values[0].decode()), Place(values[1].decode())
+            if kind not in {None, its_kind} or place not in {None, its_place}:
+                continue
+            reason, code, at, flag = (value.decode() for value in values[5:9])
+            yield SetAside(
+                number.decode(),
+                its_kind,
+                values[4],
+                its_place,
+                reason,
+                int(code) if code else None,
+                moment_of(int(at)),
+                flag == "1",
+            )
+
+    async def replay(self, ids: Sequence[str]) -> int:
+        """Let plays wait for delivery again; returns how many were there."""
+        return await self._each(scripts.REPLAY, ids)
+
+    async def drop(self, ids: Sequence[str]) -> int:
+        """Let go of plays for good; returns how many were there."""
+        return await self._each(scripts.DROP, ids)
+
+    async def status(self) -> SpoolStatus:
+        """Say how the spool stands."""
+        kinds = list(LogKind)
+        try:
+            _, workers, size, oldest = await self._station.once(scripts.STATUS, ALIVE, *kinds)
+            counts = {}
+            for kind in kinds:
+                answer = await self._station.once(scripts.COUNTS, kind, *PLACES)
+                counts[kind] = Counts(*(int(number or 0) for number in answer[1]))
+            words = await durability(self._station.link)
+        except RedisAwayError as error:
+            raise SpoolUnavailableError(str(error)) from None
+        came = {
+            kind: None if at < 0 else datetime.fromtimestamp(at / 1000, UTC)
+            for kind, at in zip(kinds, oldest, strict=True)
+        }
+        return SpoolStatus(self._station.link.place, workers > 0, counts, came, size, words)
+
+    async def bookmark(self, source: str) -> str | None:
+        """Return the position last kept for a source; None if there is none."""
+        try:
+            position = await self._station.bookmark(source)
+        except RedisAwayError as error:
+            raise SpoolUnavailableError(str(error)) from None
+        return position
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._station.aclose()
+
+    async def _each(self, script: RedisScript, ids: Sequence[str]) -> int:
+        done = 0
+        try:
+            for at in range(0, len(ids), PAGE):
+                done += (await self._station.once(script, *ids[at : at + PAGE]))[1]
+        except RedisAwayError as error:
+            raise SpoolUnavailableError(f"{error}; {done} plays were moved before") from None
+        return done
+
+    async def _entries(self, name: str) -> AsyncIterator[tuple[bytes, list[bytes]]]:
+        start = "-"
+        while True:
+            try:
+                _, page = await self._station.once(scripts.READ, name, start, PAGE)
+            except RedisAwayError as error:
+                raise SpoolUnavailableError(str(error)) from None
+            for entry in page:
+                yield entry
+            if len(page) < PAGE:
+                return
+            start = f"({page[-1][0].decode()}"

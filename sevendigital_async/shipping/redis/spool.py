@@ -1,0 +1,275 @@
+"""RedisSpool: one backlog for many workers; what a dead one leaves behind, the others take over."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+from attrs import evolve, fields
+
+from ...errors import LeaseLostError, ShipperError, SpoolError
+from ...fault_points import reached
+from ...models import LogKind
+from ...redis_link import RedisAwayError, RedisScript
+from ..events import PlaysRecovered
+from ..records import Bookmark, Counts, DeadLetter, Fate, Lease, Receipt, Record
+from ..spool import Owner
+from . import scripts
+from .leases import AT_THE_END, Leases
+from .station import Station
+from .wire import EPOCH, microseconds, milliseconds
+from .writer import Writer
+
+logger = logging.getLogger("sevendigital_async.shipping")
+
+PLACES = tuple(place.name for place in fields(Counts))
+LOOK_AROUND = 1.0
+"""Seconds between two looks at what other workers have put or left behind, at the most."""
+
+CLOSING = 0.2
+"""Seconds that Redis has for an answer while the shipper closes."""
+
+WHEN_AWAY = 1.0
+"""Seconds after which to ask again for work."""
+
+DAY = 86_400
+
+
+class RedisSpool:
+    """Implements :class:`~sevendigital_async.shipping.spool.Spool` in Redis Streams, for any number of workers.
+
+    Held and buried plays stay in it, and count against its size, until somebody replays or drops them.
+
+    Args:
+        url: ``redis://[user:password@]host[:port][/database][?prefix=...]``, or ``rediss://``; Redis 7.0 or later.
+        name: Sets apart several spools in one Redis.
+        max_logs: Records held at the most, by all workers together.
+        max_bytes: The same in bytes of their wire form.
+        lease_seconds: How long a worker may give no sign of life before others take over what it was sending.
+        journal_days: How long the journal keeps what was delivered.
+        offset: Seconds by which the spool's time is ahead of Redis's clock; for tests.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        name: str = "spool",
+        max_logs: int = 1_000_000,
+        max_bytes: int = 512 * 1024 * 1024,
+        lease_seconds: float = 15.0,
+        journal_days: float = 30.0,
+        offset: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        self._station = Station(url, name, offset)
+        self._writer = Writer(self._station, max_logs=max_logs, max_bytes=max_bytes)
+        self._lease_seconds = lease_seconds
+        self._journal_days = journal_days
+        self._leases = Leases(self._station, lease_seconds, self._settled)
+        self._known = dict.fromkeys(LogKind, Counts())
+        self._patience: float | None = None
+        self._looked_at = 0.0
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def __repr__(self) -> str:
+        return f"RedisSpool({self._station.link.place!r})"
+
+    async def open(self, owner: Owner) -> None:
+        """Find the spool in Redis, or found it; what dead workers have left is taken over when their time is up."""
+        self._owner = owner
+        self._station.report = owner.report
+        try:
+            await self._station.open(owner.rules)
+            self._looked_at = self._station.reached_since
+            await self._look_around()
+        except RedisAwayError as error:
+            raise SpoolError(str(error)) from None
+        except BaseException:
+            await self._station.aclose()
+            raise
+        self._tasks = [asyncio.create_task(self._writer.run()), asyncio.create_task(self._keep_looking())]
+        for task in self._tasks:
+            task.add_done_callback(self._stopped)
+
+    def append_nowait(self, kind: LogKind, records: Sequence[Record]) -> None:
+        """Take records, to be written soon; until then they die with this process."""
+        self._writer.append_nowait(kind, records)
+        self._owner.wake(kind)
+
+    async def append(self, kind: LogKind, records: Sequence[Record], bookmark: Bookmark | None = None) -> None:
+        """Write all or none, waiting for room, and for Redis."""
+        await self._writer.append(kind, records, bookmark)
+        self._owner.wake(kind)
+
+    def refuse(self, error: ShipperError) -> None:
+        """Accept nothing from now on."""
+        self._patience = CLOSING
+        self._writer.refuse(error)
+
+    async def bookmark(self, source: str) -> str | None:
+        """Return the position last kept for a source."""
+        while True:
+            try:
+                return await self._station.bookmark(source)
+            except RedisAwayError:
+                await asyncio.sleep(WHEN_AWAY)
+
+    async def due_in(self, kind: LogKind, *, flush: bool) -> float | None:
+        """Seconds until a lease may succeed."""
+        await self._written()
+        answer = await self._answer(scripts.DUE_IN, kind.value, int(flush or self._writer.is_full))
+        if answer is None:
+            return WHEN_AWAY
+        if answer[0] == b"gone" or answer[1] < 0:
+            return None
+        return float(answer[1] / 1000)
+
+    async def lease(self, kind: LogKind, *, flush: bool) -> Lease | None:
+        """Hand out the next due batch."""
+        await self._written()
+        return await self._leases.take(kind, self._owner.rules[kind], flush=flush or self._writer.is_full)
+
+    async def intent(self, lease: Lease, records: Sequence[Record], request_id: str) -> None:
+        """Note what is about to be sent, and make sure that it is still ours to send.
+
+        Raises:
+            LeaseLostError: It is not.
+        """
+        await self._leases.intent(lease, records, request_id)
+
+    async def ack(self, lease: Lease, records: Sequence[Record], receipt: Receipt) -> None:
+        """The service has accepted these records. If the lease was lost meanwhile, the journal tells of the answer."""
+        at = receipt.delivered_at
+        try:
+            await self._leases.settle(lease, records, "ack", request=receipt.request_id, answer=receipt.answer, at=at)
+        except LeaseLostError as error:
+            late = [part for record in records for part in (int(record.in_doubt), record.body)]
+            words = f"{receipt.answer} (after others had taken the batch over)".strip()
+            head = (lease.kind.value, receipt.request_id, words, microseconds(at))
+            await self._station.run(scripts.LATE, *head, *late)
+            logger.warning("%s: %s; its request was answered all the same, see the journal", lease.kind.value, error)
+
+    async def release(self, lease: Lease, records: Sequence[Record], *, delay: float = 0.0, blame: bool = True) -> None:
+        """Give records back."""
+        await self._leases.settle(lease, records, "release", delay=delay, blame=blame)
+
+    async def bury(self, lease: Lease, letters: Sequence[tuple[Record, DeadLetter]]) -> None:
+        """Set records aside; they stay in Redis."""
+        words = [part for _, letter in letters for part in (letter.reason, "" if letter.code is None else letter.code)]
+        at = letters[0][1].buried_at if letters else EPOCH
+        await self._leases.settle(lease, [record for record, _ in letters], "bury", at=at, words=words)
+
+    async def doubt(self, lease: Lease, records: Sequence[Record], fate: Fate, *, delay: float = 0.0) -> None:
+        """Mark records as possibly delivered, and decide their fate; the journal tells of it first."""
+        await self._leases.settle(lease, records, fate.value, delay=delay, blame=True)
+        for record in records:
+            record.in_doubt = True
+
+    async def abandon(self, lease: Lease, fate: Fate) -> None:
+        """Settle what is left of a lease; if Redis is away, it is left to those who find it."""
+        await self._leases.abandon(lease, fate)
+
+    def handed_over(self, letters: Sequence[DeadLetter]) -> None:
+        """Buried plays stay until a person has looked at them."""
+
+    async def counts(self, kind: LogKind) -> Counts:
+        """Say where the plays of a kind are, those of all workers; while Redis is away, as last known."""
+        await self._written()
+        if self._tasks and (answer := await self._answer(scripts.COUNTS, kind.value, *PLACES)) is not None:
+            numbers = [int(number or 0) for number in answer[1]] if answer[0] == b"ok" else [0] * len(PLACES)
+            self._known[kind] = Counts(*numbers)
+        unwritten = sum(len(append.records) for append in self._writer.unwritten if append.kind is kind)
+        known = self._known[kind]
+        return evolve(known, put=known.put + unwritten, waiting=known.waiting + unwritten)
+
+    async def oldest_age(self, kind: LogKind) -> float | None:
+        """Say how long the oldest waiting play has been here, in seconds; None while Redis is away."""
+        answer = await self._answer(scripts.OLDEST_AGE, kind.value)
+        return None if answer is None or answer[0] == b"gone" or answer[1] < 0 else float(answer[1] / 1000)
+
+    async def aclose(self) -> None:
+        """Write what was accepted, and leave."""
+        self._patience = CLOSING
+        with suppress(TimeoutError):
+            async with asyncio.timeout(AT_THE_END):
+                await self._writer.drained()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+            if self._leases.orphans:
+                await self._answer(scripts.ABANDON, self._owner.in_doubt.value, *self._leases.orphans)
+            for kind in LogKind:
+                await self.counts(kind)  # what is where in the end
+            await self._answer(scripts.LEAVE, self._writer.worker)
+            self._tasks = []
+        if lost := sum(len(append.records) for append in self._writer.unwritten):
+            logger.error("the spool: %d plays that put_nowait had taken could not be written any more", lost)
+        await self._station.aclose()
+
+    async def _answer(self, script: RedisScript, *arguments: object) -> Any:
+        """Ask once; None while Redis is away, and if it is too slow for somebody who closes."""
+        if self._station.is_away and self._patience:
+            return None
+        try:
+            async with asyncio.timeout(self._patience):
+                return await self._station.once(script, *arguments)
+        except RedisAwayError:
+            return None
+        except TimeoutError:
+            self._station.is_silent()
+            return None
+
+    async def _written(self) -> None:
+        if self._writer.unwritten:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(AT_THE_END):
+                    await self._writer.drained()
+
+    async def _keep_looking(self) -> None:
+        while True:
+            await asyncio.sleep(min(LOOK_AROUND, self._lease_seconds / 3))
+            with suppress(RedisAwayError):
+                await self._look_around()
+                for kind in LogKind:
+                    self._owner.wake(kind)
+
+    async def _look_around(self) -> None:
+        """Give a sign of life for all leases held here, and take over those of the dead."""
+        orphans, now = list(self._leases.orphans), asyncio.get_running_loop().time()
+        if now - self._looked_at > self._lease_seconds / 2:
+            self._station.reached_since = max(self._station.reached_since, now)
+        self._looked_at = now
+        # After Redis was away, or all stood still, everybody's time seems up; who lives must get to say so.
+        settled = now - self._station.reached_since >= self._lease_seconds
+        reached("before take-over")
+        answer = await self._station.once(
+            scripts.TICK,
+            self._writer.worker,
+            milliseconds(self._lease_seconds),
+            int(settled),
+            self._owner.in_doubt.value,
+            milliseconds(self._journal_days * DAY),
+            len(orphans),
+            *orphans,
+            *self._leases.tokens,
+        )
+        reached("after take-over")
+        self._leases.orphans.difference_update(orphans)
+        if answer[0] == b"ok":
+            self._writer.note_room(answer[1], answer[2])
+            for kind, logs, in_doubt in zip(*[iter(answer[3])] * 3, strict=True):
+                self._owner.tell(PlaysRecovered(kind=LogKind(kind.decode()), logs=logs, in_doubt=in_doubt))
+
+    def _settled(self, kind: LogKind, logs: int, size: int) -> None:
+        self._writer.note_room(logs, size)
+        self._owner.wake(kind)
+
+    def _stopped(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            message = f"a background task of the spool died of {failure!r}"
+            self._owner.report(message)
+            self._writer.refuse(SpoolError(message))

@@ -1,0 +1,195 @@
+"""Appends of one worker on their way into Redis: in order, many in one step, each step exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections import deque
+from collections.abc import Sequence
+
+from attrs import define
+
+from ...errors import ShipperError, SpoolFullError, SpoolUnavailableError
+from ...fault_points import reached
+from ...models import LogKind
+from ..records import Bookmark, Record
+from . import scripts
+from .station import Station
+from .wire import microseconds
+
+MOST_AT_ONCE = 500
+"""Records in one step, unless a single append is larger."""
+
+LOOK_AGAIN = 0.5
+"""Seconds after which a full spool is tried again, for other workers free room, too."""
+
+
+@define(eq=False)
+class Append:
+    """One call's records; ``done`` is None where nobody waits for them."""
+
+    kind: LogKind
+    records: Sequence[Record]
+    size: int
+    bookmark: Bookmark | None
+    done: asyncio.Future[None] | None
+
+    @property
+    def is_wanted(self) -> bool:
+        """Nobody has turned away from it."""
+        return self.done is None or not self.done.done()
+
+
+class Writer:
+    """Takes appends and writes them, first come, first served.
+
+    Args:
+        station: Where to.
+        max_logs: The most that the spool holds.
+        max_bytes: The same in bytes.
+    """
+
+    def __init__(self, station: Station, *, max_logs: int, max_bytes: int) -> None:
+        self.worker = uuid.uuid4().hex
+        self.room = (0, 0)
+        self.is_full = False
+        self._station = station
+        self._most = (max_logs, max_bytes)
+        self._queue: deque[Append] = deque()
+        self._under_way: list[Append] = []
+        self._step = 0
+        self._refusal: ShipperError | None = None
+        self._look = asyncio.Event()
+        self._moved = asyncio.Event()
+
+    @property
+    def unwritten(self) -> list[Append]:
+        """What was accepted without waiting and is not in Redis yet."""
+        return [append for append in (*self._under_way, *self._queue) if append.done is None]
+
+    def append_nowait(self, kind: LogKind, records: Sequence[Record]) -> None:
+        """Take records to be written soon.
+
+        Raises:
+            SpoolFullError: There is no room, as far as is known here.
+            SpoolUnavailableError: Redis is away.
+        """
+        if self._refusal is not None:
+            raise self._refused()
+        if self._station.is_away:
+            raise SpoolUnavailableError(f"Redis at {self._station.link.place} does not answer")
+        size = _size(records)
+        logs, used = self.room
+        for append in filter(lambda append: append.is_wanted, (*self._under_way, *self._queue)):
+            logs, used = logs + len(append.records), used + append.size
+        if self.is_full or logs + len(records) > self._most[0] or used + size > self._most[1]:
+            raise SpoolFullError(f"the spool is full ({logs} logs, {used} bytes)")
+        self._enter(Append(kind, records, size, None, None))
+
+    async def append(self, kind: LogKind, records: Sequence[Record], bookmark: Bookmark | None) -> None:
+        """Write records; when this returns, Redis has them.
+
+        Raises:
+            SpoolFullError: They would not even fit an empty spool.
+        """
+        if self._refusal is not None:
+            raise self._refused()
+        size = _size(records)
+        if len(records) > self._most[0] or size > self._most[1]:
+            raise SpoolFullError(f"{len(records)} logs of {size} bytes exceed the whole spool")
+        done = asyncio.get_running_loop().create_future()
+        self._enter(Append(kind, records, size, bookmark, done))
+        await done
+
+    def refuse(self, error: ShipperError) -> None:
+        """Take nothing from now on; what is under way is written to its end."""
+        self._refusal = error
+        for append in self._queue:
+            if append.done is not None and not append.done.done():
+                append.done.set_exception(self._refused())
+        self._look.set()
+
+    def note_room(self, logs: int, size: int) -> None:
+        """Learn how much the spool holds."""
+        freed = logs < self.room[0] or size < self.room[1]
+        self.room = (logs, size)
+        if freed:
+            self.is_full = False
+            self._look.set()
+
+    async def drained(self) -> None:
+        """Wait until what can be written is written."""
+        while (self._queue or self._under_way) and not self.is_full and not self._station.is_away:
+            self._moved.clear()
+            await self._moved.wait()
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        while True:
+            while self._queue and not self._queue[0].is_wanted:
+                self._queue.popleft()
+            if not self._queue or self.is_full:
+                self._moved.set()
+                await self._until_worth_a_look()
+                continue
+            await self._write()
+
+    async def _until_worth_a_look(self) -> None:
+        self._look.clear()
+        try:
+            async with asyncio.timeout(LOOK_AGAIN if self.is_full else None):
+                await self._look.wait()
+        except TimeoutError:
+            self.is_full = False
+
+    async def _write(self) -> None:
+        rows = 0
+        while self._queue and (not rows or rows + len(self._queue[0].records) <= MOST_AT_ONCE):
+            append = self._queue.popleft()
+            if append.is_wanted:
+                rows += len(append.records)
+                self._under_way.append(append)
+        arguments = [argument for append in self._under_way for argument in _arguments(append)]
+        self._step += 1
+        reached("before append")
+        reached("before commit")
+        answer = await self._station.run(scripts.APPEND, self.worker, self._step, *self._most, *arguments)
+        reached("after commit")
+        reached("after append")
+        accepted = answer[3]
+        for append in self._under_way[:accepted]:
+            if append.done is not None and not append.done.done():
+                append.done.set_result(None)
+        rest = self._under_way[accepted:]
+        self._under_way = []
+        for append in reversed(rest):
+            if self._refusal is not None and append.done is not None and not append.done.done():
+                append.done.set_exception(self._refused())
+            self._queue.appendleft(append)
+        self.room = (answer[1], answer[2])
+        self.is_full = bool(rest)
+        self._moved.set()
+
+    def _enter(self, append: Append) -> None:
+        self._queue.append(append)
+        self._look.set()
+
+    def _refused(self) -> ShipperError:
+        # A new exception each time: one that is raised again and again would collect tracebacks.
+        assert self._refusal is not None
+        error = type(self._refusal)(*self._refusal.args)
+        error.__cause__ = self._refusal.__cause__
+        return error
+
+
+def _arguments(append: Append) -> list[object]:
+    mark = append.bookmark
+    source, position = ("", "") if mark is None else (mark.source, mark.position)
+    arguments: list[object] = [append.kind.value, source, position, len(append.records)]
+    for record in append.records:
+        arguments += [record.queue, microseconds(record.played_at), int(record.in_doubt), record.body]
+    return arguments
+
+
+def _size(records: Sequence[Record]) -> int:
+    return sum([len(record.body) for record in records])

@@ -1,0 +1,92 @@
+"""Four workers on one Redis for three minutes: two are killed, one is stopped for a minute, answers stall now and then.
+
+Prints the figures, and fails if a promise is broken. Needs redis-server; run it with ``nox -s soak``.
+"""
+
+import argparse
+import asyncio
+import random
+import signal
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+
+from attrs import frozen
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from support.redis_server import RedisServer
+from support.workers import FREE_SLOTS, Account, crew
+
+from sevendigital_async import Credentials
+from sevendigital_async.sandbox import Faults, Sandbox
+
+LEAST_RATE = 4.2
+MOST_IN_A_SECOND = 5
+
+
+@frozen
+class Stalls(Faults):
+    """Answers take about 25 ms; one in fifty takes up to a second and a half."""
+
+    def delay(self, random):
+        return random.uniform(0.1, 1.5) if random.random() < 0.02 else random.uniform(0.02, 0.03)
+
+
+async def soak(seed: int, stopped_for: float) -> bool:
+    rng = random.Random(seed)
+    server = RedisServer("--save", "", "--appendonly", "yes", "--appendfsync", "everysec")
+    server.ask("EVAL", FREE_SLOTS, "0")
+    plays = round(80 * (stopped_for + 60))
+    order = {"redis": server.url, "lease_seconds": 15.0, "timeout": 30.0, "batch": 60, "in_doubt": "resend"}
+    try:
+        async with Sandbox(credentials=Credentials("key", "secret"), faults=Stalls(seed=seed)) as sandbox:
+            account = Account(sandbox, server.url)
+            async with crew(4, service=sandbox.base_url, plays=plays, **order) as workers:
+                while min(worker.put for worker in workers) < plays or not account.arrivals():
+                    await asyncio.sleep(0.05)
+                frozen, first, second, last = rng.sample(workers, 4)
+                await asyncio.sleep(rng.uniform(5, 10))
+                frozen.signal(signal.SIGSTOP)
+                await asyncio.sleep(rng.uniform(0, stopped_for / 2))
+                first.signal(signal.SIGKILL)
+                stopped_at = time.monotonic()
+                await asyncio.sleep(stopped_for - (time.monotonic() - stopped_at))
+                frozen.signal(signal.SIGCONT)
+                await asyncio.sleep(rng.uniform(5, 10))
+                second.signal(signal.SIGKILL)
+                counts = await account.settled(within=1200)
+                await asyncio.gather(frozen.end(), last.end())
+            return await report(account, counts, {f"w{w}-{n}" for w in range(4) for n in range(plays)})
+    finally:
+        server.close()
+
+
+async def report(account: Account, counts, put) -> bool:
+    received, in_doubt, arrivals = account.received(), await account.in_doubt(), account.arrivals()
+    doubles = {track for track, times in received.items() if times > 1}
+    rate = (len(arrivals) - 1) / (arrivals[-1] - arrivals[0])
+    silence = max(later - at for at, later in pairwise(arrivals))
+    print(f"requests {len(arrivals)} in {arrivals[-1] - arrivals[0]:.1f} s: {rate:.2f} a second")
+    print(f"busiest second {account.busiest_second()}, longest silence {silence:.2f} s")
+    print(f"plays {len(put)}, delivered {len(put & received.keys())}, missing {len(put - received.keys())}")
+    print(f"reached the service twice {len(doubles)}, in doubt {len(in_doubt)}, {counts}")
+    checks = {
+        "every play arrived": put == set(received),
+        "sums": counts.put == counts.delivered == len(put),
+        "doubles are in doubt": doubles <= in_doubt,
+        "limit": account.busiest_second() <= MOST_IN_A_SECOND,
+        "rate": rate >= LEAST_RATE,
+    }
+    for check, kept in checks.items():
+        print(f"{'ok    ' if kept else 'BROKEN'} {check}")
+    return all(checks.values())
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--stopped-for", type=float, default=60.0, metavar="SECONDS")
+    options = parser.parse_args()
+    sys.exit(not asyncio.run(soak(options.seed, options.stopped_for)))
