@@ -84,7 +84,7 @@ def run(scale: Scale) -> Report:
     missing = [] if GENERATED in calls else [f"{GENERATED}: the generator is not installed"]
     missing += [] if HTTPX in calls else [f"{HTTPX}: httpx is not installed"]
     title = f"a signed GET of {SIZE} releases, {size.calls} calls a round, median of {size.rounds} rounds"
-    return Report("call", title, rows, targets, samples, missing)
+    return Report("call", title, rows, targets, samples, missing, chart="µs a call", labels=("at a time", "side"))
 
 
 def _makers() -> dict[str, Callable[[str], object]]:

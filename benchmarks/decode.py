@@ -75,7 +75,7 @@ def run(scale: Scale) -> Report:
     ]
     samples = {name: [timing.wall / size.pages * 1e6 for timing in side] for name, side in timings.items()}
     title = f"{SIZE} releases from {len(PAGE):,} bytes, {size.pages} pages a round, median of {size.rounds} rounds"
-    return Report("decode", title, rows, targets, samples, notes)
+    return Report("decode", title, rows, targets, samples, notes, chart="µs a page")
 
 
 def _ours() -> tuple[Release, ...]:

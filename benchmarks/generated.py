@@ -24,6 +24,7 @@ HERE = Path(__file__).parent
 VENDORS_FILE = HERE.parents[1] / "shared" / "spec" / "classic-v1.2.openapi.yml"
 OUR_FILE = HERE / "releases.openapi.yml"
 NAME = "generated_client"
+GENERATOR = "openapi-python-client"
 
 
 @frozen
@@ -40,6 +41,14 @@ class Package:
 def available() -> bool:
     """Tell whether the generator is installed."""
     return bool(_generator())
+
+
+def version() -> str | None:
+    """Return the generator's version, wherever it is installed."""
+    if not available():
+        return None
+    said = subprocess.run([*_generator(), "--version"], capture_output=True, text=True, check=False)
+    return said.stdout.rpartition(" ")[2].strip() or None
 
 
 def specification() -> Path:
@@ -69,5 +78,5 @@ def package() -> Iterator[Package]:
 def _generator() -> list[str]:
     if present("openapi_python_client"):
         return [sys.executable, "-m", "openapi_python_client"]
-    found = shutil.which("openapi-python-client")
+    found = shutil.which(GENERATOR)
     return [found] if found else []

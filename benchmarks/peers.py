@@ -70,7 +70,14 @@ def _ship_by_segment(base_url: str, plays: Sequence[Play]) -> None:
 def _ship_by_posthog(base_url: str, plays: Sequence[Play]) -> None:
     from posthog import Posthog
 
-    client = Posthog(KEY, host=base_url, max_queue_size=len(plays) + 1, flush_at=BATCH, flush_interval=WAIT, enable_local_evaluation=False)
+    client = Posthog(
+        KEY,
+        host=base_url,
+        max_queue_size=len(plays) + 1,
+        flush_at=BATCH,
+        flush_interval=WAIT,
+        enable_local_evaluation=False,
+    )
     for play in plays:
         client.capture("play", distinct_id=play.user_id, properties=as_dict(play), timestamp=play.played_at)
     client.flush()

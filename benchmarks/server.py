@@ -54,12 +54,28 @@ AT_ONCE = Latency(0.0, 0.0)
 
 @define
 class Arrivals:
-    """What has arrived: numbers, and the times by the server's own monotonic clock, in order."""
+    """What has arrived: numbers, and the times by the server's own monotonic clock, in order.
+
+    Attributes:
+        requests: How many.
+        logs: In all of them together.
+        bytes: Of their bodies.
+        times: When each counted as arrived.
+        received: When each had been read, which is earlier where the way is slow.
+        takes: Seconds until each answer.
+    """
 
     requests: int = 0
     logs: int = 0
     bytes: int = 0
     times: list[float] = field(factory=list)
+    received: list[float] = field(factory=list)
+    takes: list[float] = field(factory=list)
+
+    def receive(self, takes: float) -> None:
+        """Note that a request has been read, and how many seconds its answer will take."""
+        self.received.append(time.monotonic())
+        self.takes.append(takes)
 
     def count(self, logs: int, size: int) -> None:
         """Note the arrival of a request."""
@@ -105,10 +121,12 @@ class Exchange(asyncio.Protocol):
         elif not has_length:
             self._transport.write(LENGTH_REQUIRED)
         elif self._latency is AT_ONCE:
+            self._arrivals.receive(0.0)
             self._arrive(self._received.count(LOG, head, end), end - head - 4)
             self._transport.write(ACCEPTED if self._received.startswith(b"POST /logging/") else OK)
         else:
             takes = random.uniform(self._latency.shortest, self._latency.longest)  # noqa: S311 - weather
+            self._arrivals.receive(takes)
             loop, logs = asyncio.get_running_loop(), self._received.count(LOG, head, end)
             loop.call_later(takes * random.random(), self._arrive, logs, end - head - 4)  # noqa: S311 - as above
             loop.call_later(takes, self._answer)

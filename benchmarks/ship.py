@@ -78,6 +78,7 @@ def run(scale: Scale) -> Report:
         _targets(each),
         {name: [1 / timing.wall for timing in side] for name, side in each.items()},
         notes,
+        chart="logs/s",
     )
 
 
@@ -132,7 +133,7 @@ def _sides(base_url: str, size: Size, folder: Path, redis: str | None) -> tuple[
     def shipped(
         feed: Feed, source: Callable[[], Iterable[StreamLog]], spool: Callable[[], str | Spool | None] = lambda: None
     ) -> Shipping:
-        return Shipping(lambda: asyncio.run(_ship(base_url, feed, source(), spool())), len(plays))
+        return Shipping(lambda: asyncio.run(ship(base_url, feed, source(), spool())), len(plays))
 
     def made() -> Iterable[StreamLog]:
         return map(stream_log, plays)
@@ -148,25 +149,26 @@ def _sides(base_url: str, size: Size, folder: Path, redis: str | None) -> tuple[
         logs, dicts = list(made()), list(map(bare.as_dict, plays))
         sides |= {BARE_READY: by_hand(lambda: dicts, IN_FLIGHT), PUT_MANY_READY: shipped(_put_many, lambda: logs)}
     sides |= {
-        SQLITE_FULL: shipped(_put_many_at_once, made, lambda: _sqlite(next(files), "FULL")),
-        SQLITE_NORMAL: shipped(_put_many_at_once, made, lambda: _sqlite(next(files), "NORMAL")),
+        SQLITE_FULL: shipped(put_many_at_once, made, lambda: sqlite_spool(next(files), "FULL")),
+        SQLITE_NORMAL: shipped(put_many_at_once, made, lambda: sqlite_spool(next(files), "NORMAL")),
     }
     notes = [f"SQLite and Redis: {PRODUCERS} tasks put {BATCH} plays at a time; a new file for each run"]
     if redis is None or not _understands(redis):
         notes.append(f"{REDIS}: skipped, there is no server or no such spool")
     else:
         numbers = itertools.count()
-        sides[REDIS] = shipped(_put_many_at_once, made, lambda: f"{redis}/{next(numbers) % 16}")
+        sides[REDIS] = shipped(put_many_at_once, made, lambda: f"{redis}/{next(numbers) % 16}")
         notes.append(f"Redis: {redis_server.SETTINGS}")
-    for name, ship in peers.installed().items():
-        if ship is None:
+    for name, peer in peers.installed().items():
+        if peer is None:
             notes.append(f"{name}: skipped, it is not installed")
         else:
-            sides[name] = Shipping(lambda ship=ship: ship(base_url, few), len(few))  # type: ignore[misc]
+            sides[name] = Shipping(lambda peer=peer: peer(base_url, few), len(few))  # type: ignore[misc]
     return sides, notes
 
 
-def _sqlite(path: Path, synchronous: str) -> Spool:
+def sqlite_spool(path: Path, synchronous: str) -> Spool:
+    """Return a spool in a file."""
     from sevendigital_async.shipping.sqlite import SqliteSpool
 
     return SqliteSpool(path, synchronous=synchronous)  # type: ignore[arg-type]
@@ -190,7 +192,8 @@ async def _put_many(shipper: StreamLogShipper, logs: Iterable[StreamLog]) -> Non
         await shipper.put_many(LogKind.CATALOGUE, group)
 
 
-async def _put_many_at_once(shipper: StreamLogShipper, logs: Iterable[StreamLog]) -> None:
+async def put_many_at_once(shipper: StreamLogShipper, logs: Iterable[StreamLog]) -> None:
+    """Put plays by several tasks."""
     groups = in_groups(logs, BATCH)
 
     async def produce() -> None:
@@ -207,7 +210,8 @@ async def _put(shipper: StreamLogShipper, logs: Iterable[StreamLog]) -> None:
         await shipper.put(LogKind.CATALOGUE, log)
 
 
-async def _ship(base_url: str, feed: Feed, logs: Iterable[StreamLog], spool: str | Spool | None) -> None:
+async def ship(base_url: str, feed: Feed, logs: Iterable[StreamLog], spool: str | Spool | None) -> None:
+    """Ship plays, and make sure that all of them were delivered."""
     async with (
         SevenDigital(KEY, SECRET, base_url=base_url) as client,
         StreamLogShipper(client, spool=spool) as shipper,

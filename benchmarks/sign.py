@@ -106,7 +106,7 @@ def run(scale: Scale) -> Report:
         share = times_as_long(timings[OURS], timings[AUTHLIB])
         targets.append(Target(f"{OURS} / {AUTHLIB}, {case.name}", share, at_most=SHARE_OF_AUTHLIB))
     title = f"one request signed, {size.requests:,} times a round, median of {size.rounds} rounds"
-    return Report("sign", title, rows, targets, samples)
+    return Report("sign", title, rows, targets, samples, chart="µs", labels=("side", "request"))
 
 
 def _signers(case: Case) -> dict[str, Callable[[], str]]:

@@ -74,6 +74,8 @@ def run(scale: Scale) -> Report:
         rows,
         [Target("ms of our import beyond aiohttp's", beyond["aiohttp, then ours"], at_most=IMPORT_BEYOND_AIOHTTP)],
         {name: [value * 1e3 for value in side] for name, side in seconds.items()},
+        chart="ms",
+        labels=("imported",),
     )
 
 
