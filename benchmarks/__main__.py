@@ -6,11 +6,21 @@ import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from . import preview, ship, sign
+from . import call, decode, growth, health, preview, ship, sign, start
+from .pages import write_page
 from .report import Report, as_text, environment, write
 from .scale import Scale
 
-JOBS: Mapping[str, Callable[[Scale], Report]] = {"sign": sign.run, "ship": ship.run, "preview": preview.run}
+JOBS: Mapping[str, Callable[[Scale], Report]] = {
+    "call": call.run,
+    "sign": sign.run,
+    "decode": decode.run,
+    "ship": ship.run,
+    "preview": preview.run,
+    "growth": growth.run,
+    "health": health.run,
+    "start": start.run,
+}
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -20,7 +30,7 @@ def main() -> None:
     parser.add_argument("jobs", nargs="*", metavar="job", help=f"which to run: {', '.join(JOBS)}; all if left out")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER", help="where JSON results go")
     scale = parser.add_mutually_exclusive_group()
-    scale.add_argument("--quick", action="store_const", const=Scale.QUICK, dest="scale", help="in under a minute")
+    scale.add_argument("--quick", action="store_const", const=Scale.QUICK, dest="scale", help="in under two minutes")
     scale.add_argument(
         "--smallest", action="store_const", const=Scale.SMALLEST, dest="scale", help="only to see that all of it runs"
     )
@@ -33,6 +43,7 @@ def main() -> None:
         report = JOBS[name](options.scale)
         print(f"\n{as_text(report)}", flush=True)
         write(report, options.scale, options.results)
+    print(f"\n{write_page(options.results, list(JOBS))}")
 
 
 if __name__ == "__main__":

@@ -48,8 +48,13 @@ async def ship(url: str, key: str, secret: str, bodies: Iterator[bytes], *, in_f
 
 async def _post(session: aiohttp.ClientSession, auth: ClientAuth, url: str, bodies: Iterator[bytes]) -> None:
     for body in bodies:
-        # `prepare` hands back an empty body for JSON, which is not part of the signature; the original is sent.
-        uri, headers, _ = auth.prepare("POST", url, {"Content-Type": "application/json"}, body)
-        async with session.post(uri, headers=headers, data=body) as response:
-            response.raise_for_status()
-            await response.read()
+        await post(session, auth, url, body)
+
+
+async def post(session: aiohttp.ClientSession, auth: ClientAuth, url: str, body: bytes) -> None:
+    """Post one body."""
+    # `prepare` hands back an empty body for JSON, which is not part of the signature; the original is sent.
+    uri, headers, _ = auth.prepare("POST", url, {"Content-Type": "application/json"}, body)
+    async with session.post(uri, headers=headers, data=body) as response:
+        response.raise_for_status()
+        await response.read()

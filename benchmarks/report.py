@@ -4,21 +4,41 @@ from __future__ import annotations
 
 import os
 import platform
+import sqlite3
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypeAlias
 
 import orjson
-from attrs import asdict, frozen
+from attrs import asdict, field, frozen
 
 from sevendigital_async import __version__
 
+from . import generated
 from .scale import Scale
 
 Row: TypeAlias = Mapping[str, str | int | float]
 
-COMPARED = ("aiohttp", "attrs", "authlib", "oauthlib", "orjson")
+COMPARED = (
+    "aiohttp",
+    "aiolimiter",
+    "attrs",
+    "authlib",
+    "cattrs",
+    "httpx",
+    "msgspec",
+    "oauthlib",
+    "openapi-python-client",
+    "opentelemetry-exporter-otlp-proto-http",
+    "opentelemetry-sdk",
+    "orjson",
+    "posthog",
+    "pydantic",
+    "redis",
+    "segment-analytics-python",
+    "yarl",
+)
 
 
 @frozen
@@ -53,6 +73,9 @@ class Report:
         rows: The table; all rows have the same columns.
         targets: What the figures are held against.
         samples: The single measurements behind the medians, by side.
+        notes: What was left out, and why; how others were set up.
+        chart: The column that is drawn.
+        labels: The columns that tell its bars apart.
     """
 
     job: str
@@ -60,6 +83,9 @@ class Report:
     rows: Sequence[Row]
     targets: Sequence[Target]
     samples: Mapping[str, Sequence[float]]
+    notes: Sequence[str] = ()
+    chart: str = field(kw_only=True)
+    labels: Sequence[str] = field(kw_only=True, default=("side",))
 
 
 def as_text(report: Report) -> str:
@@ -76,7 +102,9 @@ def as_text(report: Report) -> str:
         for line in cells
     ]
     rule = "  ".join("-" * width for width in widths)
-    return "\n".join([f"{report.job}: {report.title}", "", lines[0], rule, *lines[1:], "", *map(str, report.targets)])
+    return "\n".join(
+        [f"{report.job}: {report.title}", "", lines[0], rule, *lines[1:], "", *map(str, report.targets), *report.notes]
+    )
 
 
 def cell(value: str | float) -> str:
@@ -104,5 +132,13 @@ def environment() -> dict[str, str | int]:
         "system": f"{platform.system()} {platform.machine()}",
         "cores": usable,
         "sevendigital_async": __version__,
-        **{name: version(name) for name in COMPARED},
+        "sqlite": sqlite3.sqlite_version,
+        **{name: found for name in COMPARED if (found := _version(name))},
     }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return generated.version() if package == generated.GENERATOR else None

@@ -10,6 +10,6 @@ class Scale(enum.StrEnum):
 
     FULL = "full"
     QUICK = "quick"
-    """All jobs in under a minute."""
+    """All jobs in under two minutes."""
     SMALLEST = "smallest"
     """Proves in seconds that everything still runs; its figures mean nothing."""

@@ -19,15 +19,23 @@ from multiprocessing.connection import Connection
 import aiohttp
 from attrs import asdict, define, field, frozen
 
+from .catalogue import PAGE
+
 ACCEPTED = (
     b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nX-RateLimit-Limit: 1000000\r\n"
     b"X-RateLimit-Current: 1\r\nX-RateLimit-Reset: 86400\r\nContent-Length: 2\r\n\r\n{}"
 )
+FOUND = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-RateLimit-Limit: 1000000\r\n"
+    b"X-RateLimit-Current: 1\r\nX-RateLimit-Reset: 86400\r\nContent-Length: %d\r\n\r\n%s" % (len(PAGE), PAGE)
+)
+OK = ACCEPTED.replace(b"202 Accepted", b"200 OK")
+"""Some of those we compare with take no other success."""
 LENGTH_REQUIRED = b"HTTP/1.1 411 Length Required\r\nContent-Length: 0\r\n\r\n"
 
 CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
-LOG = b'"trackId"'
-"""Each log has it exactly once."""
+LOG = b"trackId"
+"""Each log has it exactly once, whatever it is written in."""
 
 
 @frozen
@@ -46,12 +54,28 @@ AT_ONCE = Latency(0.0, 0.0)
 
 @define
 class Arrivals:
-    """What has arrived: numbers, and the times by the server's own monotonic clock, in order."""
+    """What has arrived: numbers, and the times by the server's own monotonic clock, in order.
+
+    Attributes:
+        requests: How many.
+        logs: In all of them together.
+        bytes: Of their bodies.
+        times: When each counted as arrived.
+        received: When each had been read, which is earlier where the way is slow.
+        takes: Seconds until each answer.
+    """
 
     requests: int = 0
     logs: int = 0
     bytes: int = 0
     times: list[float] = field(factory=list)
+    received: list[float] = field(factory=list)
+    takes: list[float] = field(factory=list)
+
+    def receive(self, takes: float) -> None:
+        """Note that a request has been read, and how many seconds its answer will take."""
+        self.received.append(time.monotonic())
+        self.takes.append(takes)
 
     def count(self, logs: int, size: int) -> None:
         """Note the arrival of a request."""
@@ -91,13 +115,18 @@ class Exchange(asyncio.Protocol):
             stats = json.dumps(asdict(self._arrivals)).encode()
             self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n")
             self._transport.write(b"Content-Length: %d\r\n\r\n%s" % (len(stats), stats))
+        elif self._received.startswith(b"GET "):
+            self._arrive(0, 0)
+            self._transport.write(FOUND)
         elif not has_length:
             self._transport.write(LENGTH_REQUIRED)
         elif self._latency is AT_ONCE:
+            self._arrivals.receive(0.0)
             self._arrive(self._received.count(LOG, head, end), end - head - 4)
-            self._answer()
+            self._transport.write(ACCEPTED if self._received.startswith(b"POST /logging/") else OK)
         else:
             takes = random.uniform(self._latency.shortest, self._latency.longest)  # noqa: S311 - weather
+            self._arrivals.receive(takes)
             loop, logs = asyncio.get_running_loop(), self._received.count(LOG, head, end)
             loop.call_later(takes * random.random(), self._arrive, logs, end - head - 4)  # noqa: S311 - as above
             loop.call_later(takes, self._answer)

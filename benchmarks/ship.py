@@ -1,21 +1,25 @@
-"""Catalogue logs per second through the shipper's memory spool, beside a bare hand-written loop.
+"""Catalogue plays per second through the shipper, beside a bare hand-written loop and beside clients that batch events.
 
 All sides read the same rows and speak to the same server. Rows of the table that say "ready-made" had their dicts, or
-their StreamLogs, made beforehand; the others make them as they go, and only those are compared with each other.
+their StreamLogs, made beforehand; the others make them as they go.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
+import tempfile
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from pathlib import Path
 from statistics import median
 
 import orjson
-from attrs import frozen
+from attrs import evolve, frozen
 
-from sevendigital_async import LogKind, SevenDigital, StreamLog, StreamLogShipper
+from sevendigital_async import ConfigurationError, LogKind, SevenDigital, StreamLog, StreamLogShipper
+from sevendigital_async.shipping import Spool
 
-from . import bare
+from . import bare, peers, redis_server
 from .plays import in_groups, made_up_plays, stream_log
 from .report import Report, Row, Target
 from .scale import Scale
@@ -27,91 +31,157 @@ BATCH = 500
 """Logs in a request, and plays in a ``put_many``."""
 IN_FLIGHT = 16
 """Requests at a time; the shipper's own setting for catalogue plays."""
+PRODUCERS = 8
+"""Tasks that put plays into a durable spool at the same time, as a service's handlers would: they share commits."""
 
 PUT_MANY, PUT = "shipper, put_many", "shipper, put"
 PUT_MANY_READY = f"{PUT_MANY}, ready-made"
+SQLITE_FULL, SQLITE_NORMAL, REDIS = "shipper, SQLite FULL", "shipper, SQLite NORMAL", "shipper, Redis"
 BARE = f"bare loop, {IN_FLIGHT} in flight"
 BARE_ORJSON = f"{BARE}, times by orjson"
 BARE_READY = f"{BARE}, ready-made"
 BARE_SEQUENTIAL = "bare loop, one at a time"
-BARE_SEQUENTIAL_READY = f"{BARE_SEQUENTIAL}, ready-made"
-FAIR = (BARE, BARE_ORJSON)
-"""As many in flight as the shipper has, and a dict made for each play."""
 
-SHARE_OF_BARE = 0.4
+MEMORY_OF_BARE = 0.6
+FULL_OF_BARE = 0.3
+TIMES_THE_PEERS = 10.0
 
 
 @frozen
 class Size:
-    """How many plays a side ships in a round, and how many rounds there are."""
+    """How many plays a side ships in a round, how many a slow one does, and how many rounds there are."""
 
     plays: int
+    few: int
     rounds: int
 
 
 SIZES: Mapping[Scale, Size] = {
-    Scale.FULL: Size(100_000, 9),
-    Scale.QUICK: Size(25_000, 5),
-    Scale.SMALLEST: Size(1_200, 1),
+    Scale.FULL: Size(500_000, 25_000, 5),
+    Scale.QUICK: Size(25_000, 2_500, 3),
+    Scale.SMALLEST: Size(1_200, 500, 1),
 }
 
 
 def run(scale: Scale) -> Report:
-    """Measure all sides in turns, and hold the shipper against the fastest loop that does the same work."""
+    """Measure all sides in turns; those that are ten times slower ship fewer plays, and rates are compared."""
     size = SIZES[scale]
-    with serving() as base_url:
-        sides = _sides(base_url, size.plays)
-        timings = in_turns(sides, size.rounds)
-        _check(arrived(base_url).logs, size.plays * len(sides) * (size.rounds + 1))
-    fastest = min(FAIR, key=lambda name: median_wall(timings[name]))
+    with tempfile.TemporaryDirectory() as folder, serving() as base_url, redis_server.running() as redis:
+        sides, notes = _sides(base_url, size, Path(folder), redis)
+        timings = in_turns({name: side.action for name, side in sides.items()}, size.rounds)
+        _check(arrived(base_url).logs, sum(side.plays for side in sides.values()) * (size.rounds + 1))
+    each = {name: [_per_play(timing, sides[name].plays) for timing in side] for name, side in timings.items()}
     return Report(
         "ship",
-        f"{size.plays:,} catalogue logs, {BATCH} a request, memory spool, median of {size.rounds} rounds",
-        [_row(name, timings[name], timings[fastest], size.plays) for name in sides],
-        [
-            Target(f"{PUT_MANY} / {other}", times_as_long(timings[other], timings[PUT_MANY]), at_least=SHARE_OF_BARE)
-            for other in FAIR
-        ],
-        {name: [size.plays / timing.wall for timing in side] for name, side in timings.items()},
+        f"{size.plays:,} catalogue logs, {BATCH} a request, median of {size.rounds} rounds",
+        [_row(name, each[name], each, sides[name].plays) for name in sides],
+        _targets(each),
+        {name: [1 / timing.wall for timing in side] for name, side in each.items()},
+        notes,
+        chart="logs/s",
     )
 
 
-def _row(name: str, timings: list[Timing], reference: list[Timing], plays: int) -> Row:
-    rates = [plays / timing.wall for timing in timings]
+@frozen
+class Shipping:
+    """A side: what it does, and how many plays it ships."""
+
+    action: Side
+    plays: int
+
+
+def _targets(each: Mapping[str, list[Timing]]) -> list[Target]:
+    wanted = [(PUT_MANY, BARE, MEMORY_OF_BARE), (SQLITE_FULL, BARE, FULL_OF_BARE)]
+    wanted += [(PUT_MANY, peer, TIMES_THE_PEERS) for peer in peers.installed()]
+    return [
+        Target(f"{ours} / {other}, logs/s", times_as_long(each[other], each[ours]), at_least=bound)
+        for ours, other, bound in wanted
+        if ours in each and other in each
+    ]
+
+
+def _per_play(timing: Timing, plays: int) -> Timing:
+    return evolve(timing, wall=timing.wall / plays, cpu=timing.cpu / plays)
+
+
+def _row(name: str, side: list[Timing], each: Mapping[str, list[Timing]], plays: int) -> Row:
+    rates = [1 / timing.wall for timing in side]
     return {
         "side": name,
+        "logs": plays,
         "logs/s": median(rates),
         "lowest": min(rates),
         "highest": max(rates),
-        "CPU µs/log": median_cpu(timings) / plays * 1e6,
-        "of the fastest fair loop": times_as_long(reference, timings),
+        "CPU µs/log": median_cpu(side) * 1e6,
+        "of the bare loop": times_as_long(each[BARE], side),
+        "of the one with orjson": times_as_long(each[BARE_ORJSON], side),
     }
 
 
-def _sides(base_url: str, number: int) -> dict[str, Side]:
-    plays = made_up_plays(number)
-    logs, dicts = list(map(stream_log, plays)), list(map(bare.as_dict, plays))
+def _sides(base_url: str, size: Size, folder: Path, redis: str | None) -> tuple[dict[str, Shipping], list[str]]:
+    plays = made_up_plays(size.plays)
+    few = plays[: size.few]
+    files = (folder / f"{number}.db" for number in itertools.count())
 
-    def by_hand(wires: Callable[[], Iterable[bare.Wire]], in_flight: int) -> Side:
+    def by_hand(wires: Callable[[], Iterable[bare.Wire]], in_flight: int) -> Shipping:
         def side() -> None:
             bodies = (orjson.dumps(batch) for batch in in_groups(wires(), BATCH))
             asyncio.run(bare.ship(f"{base_url}/logging/catalogue", KEY, SECRET, bodies, in_flight=in_flight))
 
-        return side
+        return Shipping(side, len(plays))
 
-    def shipped(feed: Feed, source: Callable[[], Iterable[StreamLog]]) -> Side:
-        return lambda: asyncio.run(_ship(base_url, feed, source()))
+    def shipped(
+        feed: Feed, source: Callable[[], Iterable[StreamLog]], spool: Callable[[], str | Spool | None] = lambda: None
+    ) -> Shipping:
+        return Shipping(lambda: asyncio.run(ship(base_url, feed, source(), spool())), len(plays))
 
-    return {
+    def made() -> Iterable[StreamLog]:
+        return map(stream_log, plays)
+
+    sides = {
         BARE_ORJSON: by_hand(lambda: map(bare.as_dict_for_orjson, plays), IN_FLIGHT),
         BARE: by_hand(lambda: map(bare.as_dict, plays), IN_FLIGHT),
         BARE_SEQUENTIAL: by_hand(lambda: map(bare.as_dict, plays), 1),
-        BARE_READY: by_hand(lambda: dicts, IN_FLIGHT),
-        BARE_SEQUENTIAL_READY: by_hand(lambda: dicts, 1),
-        PUT_MANY: shipped(_put_many, lambda: map(stream_log, plays)),
-        PUT_MANY_READY: shipped(_put_many, lambda: logs),
-        PUT: shipped(_put, lambda: map(stream_log, plays)),
+        PUT_MANY: shipped(_put_many, made),
+        PUT: shipped(_put, made),
     }
+    if size.plays <= SIZES[Scale.QUICK].plays:
+        logs, dicts = list(made()), list(map(bare.as_dict, plays))
+        sides |= {BARE_READY: by_hand(lambda: dicts, IN_FLIGHT), PUT_MANY_READY: shipped(_put_many, lambda: logs)}
+    sides |= {
+        SQLITE_FULL: shipped(put_many_at_once, made, lambda: sqlite_spool(next(files), "FULL")),
+        SQLITE_NORMAL: shipped(put_many_at_once, made, lambda: sqlite_spool(next(files), "NORMAL")),
+    }
+    notes = [f"SQLite and Redis: {PRODUCERS} tasks put {BATCH} plays at a time; a new file for each run"]
+    if redis is None or not _understands(redis):
+        notes.append(f"{REDIS}: skipped, there is no server or no such spool")
+    else:
+        numbers = itertools.count()
+        sides[REDIS] = shipped(put_many_at_once, made, lambda: f"{redis}/{next(numbers) % 16}")
+        notes.append(f"Redis: {redis_server.SETTINGS}")
+    for name, peer in peers.installed().items():
+        if peer is None:
+            notes.append(f"{name}: skipped, it is not installed")
+        else:
+            sides[name] = Shipping(lambda peer=peer: peer(base_url, few), len(few))  # type: ignore[misc]
+    return sides, notes
+
+
+def sqlite_spool(path: Path, synchronous: str) -> Spool:
+    """Return a spool in a file."""
+    from sevendigital_async.shipping.sqlite import SqliteSpool
+
+    return SqliteSpool(path, synchronous=synchronous)  # type: ignore[arg-type]
+
+
+def _understands(place: str) -> bool:
+    from sevendigital_async.shipping.places import open_spool
+
+    try:
+        open_spool(place)
+    except ConfigurationError:
+        return False
+    return True
 
 
 Feed = Callable[[StreamLogShipper, Iterable[StreamLog]], Awaitable[None]]
@@ -122,16 +192,34 @@ async def _put_many(shipper: StreamLogShipper, logs: Iterable[StreamLog]) -> Non
         await shipper.put_many(LogKind.CATALOGUE, group)
 
 
+async def put_many_at_once(shipper: StreamLogShipper, logs: Iterable[StreamLog]) -> None:
+    """Put plays by several tasks."""
+    groups = in_groups(logs, BATCH)
+
+    async def produce() -> None:
+        for group in groups:
+            await shipper.put_many(LogKind.CATALOGUE, group)
+
+    async with asyncio.TaskGroup() as producers:
+        for _ in range(PRODUCERS):
+            producers.create_task(produce())
+
+
 async def _put(shipper: StreamLogShipper, logs: Iterable[StreamLog]) -> None:
     for log in logs:
         await shipper.put(LogKind.CATALOGUE, log)
 
 
-async def _ship(base_url: str, feed: Feed, logs: Iterable[StreamLog]) -> None:
-    async with SevenDigital(KEY, SECRET, base_url=base_url) as client, StreamLogShipper(client) as shipper:
+async def ship(base_url: str, feed: Feed, logs: Iterable[StreamLog], spool: str | Spool | None) -> None:
+    """Ship plays, and make sure that all of them were delivered."""
+    async with (
+        SevenDigital(KEY, SECRET, base_url=base_url) as client,
+        StreamLogShipper(client, spool=spool) as shipper,
+    ):
+        before = await shipper.statistics()
         await feed(shipper, logs)
         statistics = await shipper.flush()
-    _check(statistics.delivered, statistics.put)
+    _check(statistics.delivered - before.delivered, statistics.put - before.put)
 
 
 def _check(delivered: int, sent: int) -> None:

@@ -22,7 +22,7 @@ from sevendigital_async.session.signing import base_string, new_nonce, sign
 
 from .report import Report, Row, Target
 from .scale import Scale
-from .timing import Side, in_turns, median_wall, times_as_long
+from .timing import in_turns, median_wall, repeated, times_as_long
 
 CREDENTIALS = Credentials("benchmark-key", "benchmark-secret")
 USER = UserToken("benchmark-token", "benchmark-token-secret")
@@ -92,7 +92,7 @@ def run(scale: Scale) -> Report:
         signers = _signers(case)
         _check(case, signers[AUTHLIB])
         _check(case, signers[OAUTHLIB])
-        timings = in_turns({name: _repeated(signer, size.requests) for name, signer in signers.items()}, size.rounds)
+        timings = in_turns({name: repeated(signer, size.requests) for name, signer in signers.items()}, size.rounds)
         for name, side in timings.items():
             samples[f"{case.name}: {name}"] = [timing.wall / size.requests * 1e6 for timing in side]
             rows.append(
@@ -106,7 +106,7 @@ def run(scale: Scale) -> Report:
         share = times_as_long(timings[OURS], timings[AUTHLIB])
         targets.append(Target(f"{OURS} / {AUTHLIB}, {case.name}", share, at_most=SHARE_OF_AUTHLIB))
     title = f"one request signed, {size.requests:,} times a round, median of {size.rounds} rounds"
-    return Report("sign", title, rows, targets, samples)
+    return Report("sign", title, rows, targets, samples, chart="µs", labels=("side", "request"))
 
 
 def _signers(case: Case) -> dict[str, Callable[[], str]]:
@@ -141,14 +141,6 @@ def _signers(case: Case) -> dict[str, Callable[[], str]]:
         OAUTHLIB: lambda: oauthlib.sign(url, method, None, headers())[1]["Authorization"],
         FLOOR: lambda: base64.b64encode(hmac.digest(key, text, hashlib.sha1)).decode(),
     }
-
-
-def _repeated(signer: Callable[[], str], times: int) -> Side:
-    def side() -> None:
-        for _ in range(times):
-            signer()
-
-    return side
 
 
 def _check(case: Case, signer: Callable[[], str]) -> None:

@@ -41,6 +41,16 @@ def timed(side: Side) -> Timing:
     return Timing(time.perf_counter() - wall, time.process_time() - cpu)
 
 
+def repeated(action: Callable[[], object], times: int) -> Side:
+    """Return a side that does ``action`` so many times."""
+
+    def side() -> None:
+        for _ in range(times):
+            action()
+
+    return side
+
+
 def median_wall(timings: Sequence[Timing]) -> float:
     """Return the median of the seconds by the clock."""
     return median(timing.wall for timing in timings)

@@ -23,6 +23,7 @@ from ..errors import (
     RateLimitError,
     RedirectError,
     RequestTimeoutError,
+    SevenDigitalError,
     TransportError,
 )
 from ..operations import Auth, Content, Operation, Safety
@@ -200,12 +201,18 @@ class Session:
             await self._limits.aclose()
 
     async def _fetch(self, call: Call, request: Request) -> tuple[Document, Mapping[str, str]]:
-        deadline = self._deadline(call)
-        async for attempt in self._attempts(call):
+        deadline, attempts = self._deadline(call), self._attempts(call)
+        failed: list[SevenDigitalError] = []
+        try:
+            return await self._attempt(call, request, deadline)
+        except SevenDigitalError as error:
+            failed.append(error)
+        # tenacity's loop costs a sixth of a call, so it hears of the first attempt only if that has failed.
+        async for attempt in attempts:
             with attempt:
-                async with AsyncExitStack() as held:
-                    slot = await self._admitted(call.operation, deadline, held)
-                    return await self._attempt(call, request, slot, self._time_left(call, deadline))
+                if failed:
+                    raise failed.pop()
+                return await self._attempt(call, request, deadline)
         raise AssertionError("tenacity returns or raises")
 
     def _attempts(self, call: Call) -> AsyncRetrying:
@@ -218,6 +225,8 @@ class Session:
         return None if policy.deadline is None else self._clock.monotonic() + policy.deadline
 
     async def _admitted(self, operation: Operation, deadline: float | None, held: AsyncExitStack) -> Slot | None:
+        if operation.rate_class is None and not self.rate_limit.wait:
+            return None
         left = None if deadline is None else max(0.0, deadline - self._clock.monotonic())
         try:
             async with asyncio.timeout(left):
@@ -227,11 +236,12 @@ class Session:
             raise RequestTimeoutError(message, operation=operation.id, maybe_sent=False) from None
 
     async def _attempt(
-        self, call: Call, request: Request, slot: Slot | None, time_left: Timeout
+        self, call: Call, request: Request, deadline: float | None
     ) -> tuple[Document, Mapping[str, str]]:
-        offset = self._clock_offset
         async with AsyncExitStack() as held:
-            stream, redirected = await self._open(call, request, slot, time_left, held)
+            slot = await self._admitted(call.operation, deadline, held)
+            offset = self._clock_offset
+            stream, redirected = await self._open(call, request, slot, self._time_left(call, deadline), held)
             return await self._document(call.operation, stream, offset, redirected=redirected), stream.headers
 
     async def _open(

@@ -194,16 +194,17 @@ class AiohttpStream:
     """An aiohttp answer, held open; its own repr would show the URL."""
 
     _response: aiohttp.ClientResponse = field(repr=False)
+    headers: Mapping[str, str] = field(init=False, repr=False)
+    """Names in lower case."""
+
+    @headers.default
+    def _named_in_lower_case(self) -> Mapping[str, str]:
+        return {name.lower(): value for name, value in self._response.headers.items()}
 
     @property
     def status(self) -> int:
         """HTTP status."""
         return self._response.status
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """Names in lower case."""
-        return {name.lower(): value for name, value in self._response.headers.items()}
 
     async def chunk(self) -> bytes:
         """Return what has arrived of the body."""

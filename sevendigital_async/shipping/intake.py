@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
+from itertools import repeat
 
+from ..errors import InvalidLogError
 from ..models import LogKind, StreamLog
 from .courier import Courier
 from .records import SHARED, Record
@@ -32,3 +35,17 @@ class Intake:
         log.check(now)
         queue = (log.user_id or SHARED) if self._separate else SHARED
         return Record(self._encode(self._kind, log), queue, log.timestamp)
+
+    def extend(self, records: list[Record], logs: Iterable[StreamLog], now: datetime) -> bool:
+        """Append the records of ``logs``; False if there were none.
+
+        Raises:
+            InvalidLogError: One is unfit; its index counts from the first of all ``records``.
+        """
+        before = len(records)
+        try:
+            records.extend(map(self.record, logs, repeat(now)))
+        except InvalidLogError as error:
+            index = len(records)
+            raise InvalidLogError(f"log {index}: {error}", field=error.field, index=index) from None
+        return len(records) > before

@@ -9,6 +9,7 @@ import os
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -242,15 +243,10 @@ class StreamLogShipper:
         """
         records: list[Record] = []
         intake, now = self._intake(kind), self._now()
-        for index, log in enumerate(logs):
-            try:
-                records.append(intake.record(log, now))
-            except InvalidLogError as error:
-                raise InvalidLogError(f"log {index}: {error}", field=error.field, index=index) from None
-            if index % PUTS_PER_BREATH == PUTS_PER_BREATH - 1:
-                await asyncio.sleep(0)
-        if records or bookmark is not None:
+        source = iter(logs)
+        while intake.extend(records, islice(source, PUTS_PER_BREATH), now):  # noqa: ASYNC110 - a breath, not a poll
             await asyncio.sleep(0)
+        if records or bookmark is not None:
             await self._spool.append(kind, records, bookmark)
         return len(records)
 
