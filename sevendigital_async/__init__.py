@@ -46,6 +46,7 @@ from .errors import (
     ShipperClosedError,
     ShipperError,
     ShipperFailedError,
+    ShortCountError,
     SimultaneousStreamsError,
     SpoolDamagedError,
     SpoolError,
@@ -56,7 +57,7 @@ from .errors import (
     UnsupportedOperationError,
     VoucherError,
 )
-from .models import LogKind, StreamLog
+from .models import EndReason, LogKind, PlayMode, PlayType, StreamLog
 from .rate_limit import RateLimit
 from .session.cache import ResponseCache
 from .shipping import Bookmark, DeadLetter, Delivery, MemorySpool, Statistics, StreamLogShipper
@@ -80,6 +81,7 @@ __all__ = [
     "Dialect",
     "DisconnectedError",
     "DownloadError",
+    "EndReason",
     "GatewayError",
     "Host",
     "InvalidArgumentError",
@@ -93,6 +95,8 @@ __all__ = [
     "PaymentError",
     "PaymentFailedError",
     "PermissionDeniedError",
+    "PlayMode",
+    "PlayType",
     "PriceChangedError",
     "RateLimit",
     "RateLimitError",
@@ -109,6 +113,7 @@ __all__ = [
     "ShipperClosedError",
     "ShipperError",
     "ShipperFailedError",
+    "ShortCountError",
     "SignaturePlacement",
     "SimultaneousStreamsError",
     "SpoolDamagedError",

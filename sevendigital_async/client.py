@@ -15,6 +15,7 @@ from ._version import __version__
 from .clock import Clock, SystemClock
 from .config import (
     BASE_URL_VARIABLE,
+    DIALECT_VARIABLE,
     Credentials,
     Dialect,
     Host,
@@ -49,11 +50,13 @@ class Options:
         user: Whose token signs three-legged operations.
         retry: In place of the settings' policy.
         timeout: In place of the settings' timeout.
+        trace_id: What requests are called in the service's own records.
     """
 
     user: UserToken | None = None
     retry: RetryPolicy | None = None
     timeout: Timeout | None = None
+    trace_id: str | None = None
 
 
 class ApiClient:
@@ -103,12 +106,19 @@ class ApiClient:
         """Return a view that signs three-legged operations with ``token``."""
         return ApiClient(self._session, evolve(self._options, user=token))
 
-    def with_options(self, *, retry: RetryPolicy | None = None, timeout: Timeout | None = None) -> ApiClient:
-        """Return a view with another retry policy or timeout, say ``with_options(retry=NO_RETRY)``."""
-        return ApiClient(
-            self._session,
-            evolve(self._options, retry=retry or self._options.retry, timeout=timeout or self._options.timeout),
-        )
+    def with_options(
+        self, *, retry: RetryPolicy | None = None, timeout: Timeout | None = None, trace_id: str | None = None
+    ) -> ApiClient:
+        """Return a view with other options, say ``with_options(retry=NO_RETRY)``.
+
+        Args:
+            retry: In place of the settings' policy.
+            timeout: In place of the settings' timeout.
+            trace_id: What requests are to be called in the service's own records (``x-7d-traceid``); errors carry it.
+        """
+        given = {"retry": retry, "timeout": timeout, "trace_id": trace_id}
+        changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        return ApiClient(self._session, evolve(self._options, **changes))
 
     async def call(self, operation: Operation, /, **arguments: object) -> Any:
         """Call any operation by its record.
@@ -164,7 +174,7 @@ class ApiClient:
 
     def _call(self, operation: Operation, arguments: Mapping[str, object]) -> Call:
         options = self._options
-        return Call(operation, arguments, options.user, options.retry, options.timeout)
+        return Call(operation, arguments, options.user, options.retry, options.timeout, trace_id=options.trace_id)
 
 
 class SevenDigital(ApiClient):
@@ -228,15 +238,18 @@ class SevenDigital(ApiClient):
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, *, settings: Settings | None = None) -> Self:
-        """Make a client from ``SEVENDIGITAL_CONSUMER_KEY``, ``..._CONSUMER_SECRET`` and ``..._BASE_URL``.
+        """Make a client from ``SEVENDIGITAL_CONSUMER_KEY``, ``..._CONSUMER_SECRET``, ``..._BASE_URL``, ``..._DIALECT``.
 
         Raises:
-            ConfigurationError: Key or secret is missing.
+            ConfigurationError: Key or secret is missing, or there is no such dialect.
         """
         environ = os.environ if environ is None else environ
         credentials = Credentials.from_env(environ)
         base_url = environ.get(BASE_URL_VARIABLE, "").strip() or None
-        return cls(credentials.consumer_key, credentials.consumer_secret, base_url=base_url, settings=settings)
+        dialect = Dialect.from_env(environ) if environ.get(DIALECT_VARIABLE) else None
+        return cls(
+            credentials.consumer_key, credentials.consumer_secret, base_url=base_url, dialect=dialect, settings=settings
+        )
 
     async def __aenter__(self) -> Self:
         """Enter the client's life; nothing is opened before the first call."""

@@ -16,13 +16,30 @@ from .errors import ConfigurationError
 KEY_VARIABLE = "SEVENDIGITAL_CONSUMER_KEY"
 SECRET_VARIABLE = "SEVENDIGITAL_CONSUMER_SECRET"  # noqa: S105 - the variable's name, not its value
 BASE_URL_VARIABLE = "SEVENDIGITAL_BASE_URL"
+DIALECT_VARIABLE = "SEVENDIGITAL_DIALECT"
 
 
 class Dialect(enum.Enum):
     """Which documents the client follows."""
 
     OPENAPI = "openapi"
+    """The contract in the two OpenAPI files."""
+
     LIVE = "live"
+    """What the vendor's live pages say where they differ from it."""
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Dialect:
+        """Read ``SEVENDIGITAL_DIALECT``; ``openapi`` if it is not set.
+
+        Raises:
+            ConfigurationError: It is set to something else than ``openapi`` or ``live``.
+        """
+        text = (os.environ if environ is None else environ).get(DIALECT_VARIABLE, "").strip().lower()
+        try:
+            return cls(text) if text else cls.OPENAPI
+        except ValueError:
+            raise ConfigurationError(f"{DIALECT_VARIABLE} is {' or '.join(each.value for each in cls)}") from None
 
 
 class SignaturePlacement(enum.Enum):
@@ -39,6 +56,7 @@ class Host(enum.Enum):
     MEDIA = "media"
     STREAM = "stream"
     PREVIEWS = "previews"
+    RADIO = "radio"
     ACCOUNT = "account"
 
 
@@ -121,6 +139,7 @@ DEFAULT_HOSTS: Mapping[Host, str] = {
     Host.MEDIA: "https://media.geo.7digital.com",
     Host.STREAM: "https://stream.svc.7digital.net",
     Host.PREVIEWS: "https://previews.7digital.com",
+    Host.RADIO: "https://7digital-skippi.radio.7digital.net",
     Host.ACCOUNT: "https://account.7digital.com",
 }
 
@@ -155,6 +174,11 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+def _absolute_path(_: object, attribute: Attribute[str], value: str) -> None:
+    if not value.startswith("/") or not value.isascii() or set(value) & set("?#{} "):
+        raise ConfigurationError(f"{attribute.name} is a path such as /preview/log")
+
+
 @frozen(kw_only=True)
 class Settings:
     """Everything about a client but its credentials.
@@ -172,6 +196,10 @@ class Settings:
         max_connections: Connections open at the same time.
         prefer_xml: Ask for XML in place of JSON.
         user_agent: Names the calling program to the service.
+        live_preview_log_path: Where previews are reported in the live dialect, below ``/1.2``. The vendor's pages
+            disagree; the other candidate is ``/user/preview/log``.
+        live_preview_log_country: The country, one that the key may use, under which previews are reported in the live
+            dialect; that of the first play if left out. It is not what is reported: each play has its own.
     """
 
     base_url: str | None = None
@@ -186,6 +214,8 @@ class Settings:
     max_connections: int = 100
     prefer_xml: bool = False
     user_agent: str | None = None
+    live_preview_log_path: str = field(default="/preview/log", validator=_absolute_path)
+    live_preview_log_country: str | None = None
     origins: Mapping[Host, str] = field(init=False, repr=False, eq=False)
 
     @origins.default

@@ -24,6 +24,9 @@ class Courier:
     def encode(self, _kind, log):
         return log.encode()
 
+    def queue(self, _kind, _log, *, signed_by_user):
+        return ""
+
     @contextlib.asynccontextmanager
     async def turn(self, _kind):
         yield self
@@ -40,11 +43,11 @@ class Told(PlainDisplay):
         self.lines.append(text)
 
 
-async def accept(_logs, _user):
+async def accept(_logs, _user, *, request_id):
     pass
 
 
-async def refuse(_logs, _user):
+async def refuse(_logs, _user, *, request_id):
     raise InvalidRequestError("no good\nat all", status=400)
 
 
@@ -76,7 +79,7 @@ async def test_everything_delivered(tmp_path):
 
 
 async def test_a_shipper_that_dies_is_reported_and_loses_nothing(tmp_path):
-    async def die(_logs, _user):
+    async def die(_logs, _user, *, request_id):
         raise RuntimeError("out of order")
 
     report, told = await ship(tmp_path, die)
@@ -86,7 +89,7 @@ async def test_a_shipper_that_dies_is_reported_and_loses_nothing(tmp_path):
 
 
 async def test_a_shipper_that_dies_is_noticed_while_a_pipe_is_quiet(tmp_path):
-    async def die(_logs, _user):
+    async def die(_logs, _user, *, request_id):
         raise RuntimeError("out of order")
 
     class Quiet:

@@ -26,7 +26,7 @@ from .purchase import Purchase, PurchaseStatus
 from .radio import PlaybackEvent, PlaybackEventType, RadioSession, RadioTrack, Ruleset
 from .release import Release, ReleaseType
 from .service import ServiceStatus
-from .stream_log import LogKind, StreamLog
+from .stream_log import EndReason, LogKind, PlayMode, PlayType, StreamLog
 from .subscription import Subscription
 from .subscription_status import SubscriptionState, SubscriptionStatus
 from .tag import Tag
@@ -57,6 +57,7 @@ __all__ = [
     "EditorialItem",
     "EditorialText",
     "EditorialType",
+    "EndReason",
     "Format",
     "Label",
     "Licensor",
@@ -69,6 +70,8 @@ __all__ = [
     "Page",
     "PaymentCard",
     "PaypalCheckout",
+    "PlayMode",
+    "PlayType",
     "PlaybackEvent",
     "PlaybackEventType",
     "Playlist",

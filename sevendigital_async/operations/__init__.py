@@ -1,7 +1,7 @@
 """What the API offers: one record per endpoint, a file per API."""
 
 from . import classic, media, oauth, platform
-from .operation import Argument, Auth, Binding, Catalogue, Content, Operation, Place, RateClass, Safety
+from .operation import Argument, Auth, Binding, Catalogue, Content, Count, Operation, Place, RateClass, Safety
 
 CATALOGUE = Catalogue((*classic.OPERATIONS, *platform.OPERATIONS, *media.OPERATIONS, *oauth.OPERATIONS))
 
@@ -12,6 +12,7 @@ __all__ = [
     "Binding",
     "Catalogue",
     "Content",
+    "Count",
     "Operation",
     "Place",
     "RateClass",

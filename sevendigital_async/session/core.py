@@ -38,6 +38,7 @@ from .retry import retrying
 from .signing import SignedRequest, new_nonce, sign
 from .skew import offset_in
 from .slots import Slot, Slots
+from .telling import TRACE_HEADER, check_count, echoed, explained, told
 from .transport import Stream, Transport
 
 logger = logging.getLogger("sevendigital_async")
@@ -97,8 +98,10 @@ class Session:
         key = self._cache_key(call, request)
         if self._cache is not None and key is not None and (kept := self._cache.get(key)) is not None:
             return kept
-        document, headers = await self._fetch(call, request)
-        answer = await off_loop(len(document.body), decode, call.operation, document)
+        with told(call):
+            document, headers = await self._fetch(call, request)
+            document = echoed(request, document)
+            answer = await off_loop(len(document.body), decode, call.operation, document)
         if self._cache is not None and key is not None:
             self._cache.put(key, answer, headers)
         return answer
@@ -109,7 +112,8 @@ class Session:
         Raises:
             SevenDigitalError: In its many kinds; an answer that tells an error raises it.
         """
-        document, _ = await self._fetch(call, self.request(call))
+        with told(call):
+            document, _ = await self._fetch(call, self.request(call))
         return document.body
 
     @asynccontextmanager
@@ -122,14 +126,14 @@ class Session:
         operation, request, deadline = call.operation, self.request(call), self._deadline(call)
         async with AsyncExitStack() as answer:
             async for attempt in self._attempts(call):
-                with attempt:
+                with attempt, told(call):
                     async with AsyncExitStack() as held, AsyncExitStack() as opening:
                         slot = await self._admitted(operation, deadline, held)
                         offset = self._clock_offset
                         time_left = self._time_left(call, None)
                         stream, redirected = await self._open(call, request, slot, time_left, opening)
                         if not is_media(stream):
-                            await self._document(operation, stream, offset, redirected=redirected)
+                            await self._document(call, request, stream, offset, redirected=redirected)
                             raise DecodeError(
                                 f"{operation.id}: words where media were expected", operation=operation.id
                             )
@@ -146,11 +150,12 @@ class Session:
         Raises:
             SevenDigitalError: In its many kinds.
         """
-        offset = self._clock_offset
+        request, offset = self.request(call), self._clock_offset
         async with AsyncExitStack() as held:
+            held.enter_context(told(call))
             time_left = call.timeout or self.settings.timeout
-            stream, redirected = await self._open(call, self.request(call), slot, time_left, held)
-            document = await self._document(call.operation, stream, offset, redirected=redirected)
+            stream, redirected = await self._open(call, request, slot, time_left, held)
+            document = await self._document(call, request, stream, offset, redirected=redirected)
             return f"{stream.status} {document.excerpt(MAX_ANSWER)}".strip()
 
     @asynccontextmanager
@@ -175,7 +180,8 @@ class Session:
             UnsupportedOperationError: The dialect has no form for it.
         """
         binding = call.operation.binding(self.settings.dialect)
-        return build_request(call.operation, binding, self.settings.origins[binding.host], call.arguments)
+        settled = {name: value for name, field in binding.settings.items() if (value := getattr(self.settings, field))}
+        return build_request(call.operation, binding, self.settings.origins[binding.host], call.arguments, settled)
 
     def sign_url(self, call: Call) -> str:
         """Spell a GET call as one signed URL.
@@ -225,7 +231,7 @@ class Session:
         offset = self._clock_offset
         async with AsyncExitStack() as held:
             stream, redirected = await self._open(call, request, slot, time_left, held)
-            return await self._document(call.operation, stream, offset, redirected=redirected), stream.headers
+            return await self._document(call, request, stream, offset, redirected=redirected), stream.headers
 
     async def _open(
         self, call: Call, request: Request, slot: Slot | None, time_left: Timeout, held: AsyncExitStack
@@ -233,7 +239,8 @@ class Session:
         """Send a call once; text and media are fetched from where a redirect says they are, which is told as well."""
         operation = call.operation
         signed = self._sign(call, request, self.settings.signature)
-        signed.headers.update({"Accept": self._accept(operation), **call.headers})
+        traced = {TRACE_HEADER: call.trace_id} if call.trace_id else {}
+        signed.headers.update({"Accept": self._accept(operation), **traced, **call.headers})
         stream = await self._send(operation, signed, slot, time_left, held)
         if operation.content is Content.MODEL:
             return stream, False
@@ -279,14 +286,19 @@ class Session:
         logger.debug("%s: HTTP %d after %.0f ms", operation.id, stream.status, elapsed * 1000)
         return stream
 
-    async def _document(self, operation: Operation, stream: Stream, offset: float, *, redirected: bool) -> Document:
+    async def _document(
+        self, call: Call, request: Request, stream: Stream, offset: float, *, redirected: bool
+    ) -> Document:
         """Read an answer to its end and raise the error it may amount to."""
+        operation = call.operation
         body = await read_all(stream, self.settings.max_response_bytes, operation)
         document = await off_loop(len(body), parse, body, stream.headers.get("content-type"))
         now = self._clock.time()
         error = error_in(document, stream.status, stream.headers, operation.id, now=now)
         if error is None:
+            check_count(call, request, document)
             return document
+        error = explained(error, request, stream.headers)
         error.maybe_sent = error.maybe_sent or redirected
         learned = offset_in(error, stream.headers.get("date"), now, offset)
         if learned is None:

@@ -13,7 +13,7 @@ from ..models import LogKind, StreamLog
 class Turn(Protocol):
     """The right to send one batch now."""
 
-    async def post(self, logs: Sequence[bytes], user: UserToken | None) -> str:
+    async def post(self, logs: Sequence[bytes], user: UserToken | None, *, request_id: str) -> str:
         """Send encoded logs in one request, exactly once; returns its answer if the service has accepted them all."""
         ...
 
@@ -22,7 +22,15 @@ class Courier(Protocol):
     """Carries batches to the service."""
 
     def encode(self, kind: LogKind, log: StreamLog) -> bytes:
-        """Return the bytes that stand for a play in a batch."""
+        """Return the bytes that stand for a play.
+
+        Raises:
+            InvalidLogError: It tells less than the service demands of its kind, or more than it takes.
+        """
+        ...
+
+    def queue(self, kind: LogKind, log: StreamLog, *, signed_by_user: bool) -> str:
+        """Return what plays must have in common to share a batch; empty for those that all may."""
         ...
 
     def turn(self, kind: LogKind) -> AbstractAsyncContextManager[Turn]:

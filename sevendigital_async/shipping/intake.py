@@ -6,7 +6,7 @@ from datetime import datetime
 
 from ..models import LogKind, StreamLog
 from .courier import Courier
-from .records import SHARED, Record
+from .records import Record
 
 
 class Intake:
@@ -15,12 +15,13 @@ class Intake:
     Args:
         kind: Of the plays.
         courier: Knows their wire form.
-        separate: Users sign, so that each has a queue of their own.
+        separate: Users sign, so that each has queues of their own.
     """
 
     def __init__(self, kind: LogKind, courier: Courier, *, separate: bool) -> None:
         self._kind = kind
         self._encode = courier.encode
+        self._queue = courier.queue
         self._separate = separate
 
     def record(self, log: StreamLog, now: datetime) -> Record:
@@ -30,5 +31,5 @@ class Intake:
             InvalidLogError: It is unfit; names the field.
         """
         log.check(now)
-        queue = (log.user_id or SHARED) if self._separate else SHARED
+        queue = self._queue(self._kind, log, signed_by_user=self._separate)
         return Record(self._encode(self._kind, log), queue, log.timestamp)

@@ -17,6 +17,7 @@ from ..clock import Clock
 from ..config import UserToken
 from ..errors import SevenDigitalError
 from ..models import LogKind
+from ..models.batch_key import user_of
 from .courier import Courier, Turn
 from .gate import Gate, Trouble, TroubleKind
 from .hooks import Hooks
@@ -168,7 +169,7 @@ class Lane:
         self.gate.sending()
         try:
             outcome = await self._exchange(turn, lease, records)
-            self._heed(outcome, lease.queue)
+            self._heed(outcome, user_of(lease.queue))
         finally:
             self.gate.finished()
             self.wake()
@@ -176,15 +177,15 @@ class Lane:
 
     async def _exchange(self, turn: Turn, lease: Lease, records: Sequence[Record]) -> Outcome:
         try:
-            user = None if lease.queue == SHARED else await self._token_of(lease.queue)
+            user = None if lease.queue == SHARED else await self._token_of(user_of(lease.queue))
         except Exception as error:  # noqa: BLE001 - the caller's own code; it must not take the lane down
-            return Unauthorised(f"user_tokens failed for user {lease.queue}: {error!r}")
+            return Unauthorised(f"user_tokens failed for user {user_of(lease.queue)}: {error!r}")
         request_id = uuid.uuid4().hex
         await self._spool.intent(lease, records, request_id)
         self.requests += 1
         self.largest_batch = max(self.largest_batch, len(records))
         try:
-            answer = await turn.post([record.body for record in records], user)
+            answer = await turn.post([record.body for record in records], user, request_id=request_id)
         except SevenDigitalError as error:
             return outcome_of(error, len(records))
         return Delivered(request_id, answer)

@@ -45,6 +45,9 @@ class Service:
     def encode(self, kind, log: StreamLog) -> bytes:
         return log.encode()
 
+    def queue(self, kind, log: StreamLog, *, signed_by_user: bool) -> str:
+        return (log.user_id or "") if signed_by_user else ""
+
     @asynccontextmanager
     async def turn(self, kind):
         if self.admit is not None:
@@ -57,7 +60,7 @@ class Turn:
     service: Service
     kind: LogKind
 
-    async def post(self, logs, user) -> None:
+    async def post(self, logs, user, *, request_id) -> None:
         service = self.service
         decoded = [orjson.loads(log) for log in logs]
         post = Post(
