@@ -198,8 +198,8 @@ class Settings:
         user_agent: Names the calling program to the service.
         live_preview_log_path: Where previews are reported in the live dialect, below ``/1.2``. The vendor's pages
             disagree; the other candidate is ``/user/preview/log``.
-        live_preview_log_country: The country, one that the key may use, under which previews are reported in the live
-            dialect; that of the first play if left out. It is not what is reported: each play has its own.
+        country: ISO 3166-1 alpha-2 code of a country that the key may use; sent wherever the service takes one and the
+            caller names none, and with reports of previews, whose plays have countries of their own.
     """
 
     base_url: str | None = None
@@ -215,7 +215,7 @@ class Settings:
     prefer_xml: bool = False
     user_agent: str | None = None
     live_preview_log_path: str = field(default="/preview/log", validator=_absolute_path)
-    live_preview_log_country: str | None = None
+    country: str | None = None
     origins: Mapping[Host, str] = field(init=False, repr=False, eq=False)
 
     @origins.default

@@ -20,7 +20,7 @@ from .media_format import Format
 from .oauth_token import OAuthToken
 from .page import Page
 from .payment import CardBrand, CardRegistration, CardRegistrationStatus, CardType, PaymentCard, PaypalCheckout
-from .playlist import Playlist, PlaylistTrack, PlaylistTrackInput, Visibility
+from .playlist import Playlist, PlaylistGroup, PlaylistTrack, PlaylistTrackInput, Visibility
 from .price import Price
 from .purchase import Purchase, PurchaseStatus
 from .radio import PlaybackEvent, PlaybackEventType, RadioSession, RadioTrack, Ruleset
@@ -75,6 +75,7 @@ __all__ = [
     "PlaybackEvent",
     "PlaybackEventType",
     "Playlist",
+    "PlaylistGroup",
     "PlaylistTrack",
     "PlaylistTrackInput",
     "Price",

@@ -181,7 +181,11 @@ class Session:
         """
         binding = call.operation.binding(self.settings.dialect)
         settled = {name: value for name, field in binding.settings.items() if (value := getattr(self.settings, field))}
-        return build_request(call.operation, binding, self.settings.origins[binding.host], call.arguments, settled)
+        country = self.settings.country
+        # A shop stands for a country, and not always for this one.
+        fallback = {"country": country} if country and call.arguments.get("shop_id") is None else {}
+        origin = self.settings.origins[binding.host]
+        return build_request(call.operation, binding, origin, call.arguments, settled=settled, fallback=fallback)
 
     def sign_url(self, call: Call) -> str:
         """Spell a GET call as one signed URL.

@@ -52,7 +52,9 @@ def build_request(
     binding: Binding,
     origin: str,
     arguments: Mapping[str, object],
+    *,
     settled: Mapping[str, object] = MappingProxyType({}),
+    fallback: Mapping[str, object] = MappingProxyType({}),
 ) -> Request:
     """Spell a call the way ``binding`` does.
 
@@ -62,13 +64,14 @@ def build_request(
         origin: Scheme and host, such as ``https://api.7digital.com``.
         arguments: By their Python names; those that are None are left out.
         settled: Arguments that the settings decide; ``path`` stands for the binding's own.
+        fallback: Arguments that are sent, where the service takes them, if the caller gives none.
 
     Raises:
         InvalidArgumentError: One is missing, unknown or has no wire form; the message names it.
     """
     given = {name: value for name, value in arguments.items() if value is not None}
     binding = binding.form_for(given)
-    values = _values(operation, binding, given, settled)
+    values = _values(operation, binding, given, settled, fallback)
 
     def placed(place: Place) -> list[tuple[Argument, object]]:
         return [
@@ -92,7 +95,11 @@ def build_request(
 
 
 def _values(
-    operation: Operation, binding: Binding, given: Mapping[str, object], settled: Mapping[str, object]
+    operation: Operation,
+    binding: Binding,
+    given: Mapping[str, object],
+    settled: Mapping[str, object],
+    fallback: Mapping[str, object],
 ) -> dict[str, object]:
     """Return what is sent for each argument of a binding."""
     parts = dict(given)
@@ -108,7 +115,7 @@ def _values(
         raise InvalidArgumentError(message + hint, argument=name)
     values: dict[str, object] = {}
     for argument in binding.arguments:
-        value = parts.get(argument.name, argument.default)
+        value = parts.get(argument.name, fallback.get(argument.name, argument.default))
         if value is not None:
             values[argument.name] = argument.write(value) if argument.write else value
         elif argument.required:

@@ -55,7 +55,7 @@ REPORT_PREVIEW_STREAM = Operation(
             "POST",
             "/1.2/preview/log",
             (COUNTRY, argument("items", Place.JSON, required=True, wire="logs")),
-            settings={"path": "live_preview_log_path", "country": "live_preview_log_country"},
+            settings={"path": "live_preview_log_path", "country": "country"},
         ),
     ),
 )
