@@ -15,7 +15,6 @@ from ._version import __version__
 from .clock import Clock, SystemClock
 from .config import (
     BASE_URL_VARIABLE,
-    DIALECT_VARIABLE,
     Credentials,
     Dialect,
     Host,
@@ -240,16 +239,16 @@ class SevenDigital(ApiClient):
     def from_env(cls, environ: Mapping[str, str] | None = None, *, settings: Settings | None = None) -> Self:
         """Make a client from ``SEVENDIGITAL_CONSUMER_KEY``, ``..._CONSUMER_SECRET``, ``..._BASE_URL``, ``..._DIALECT``.
 
+        ``..._COUNTRY`` and ``..._LIVE_PREVIEW_LOG_PATH`` are read as well; see :class:`~sevendigital_async.Settings`.
+
         Raises:
             ConfigurationError: Key or secret is missing, or there is no such dialect.
         """
         environ = os.environ if environ is None else environ
         credentials = Credentials.from_env(environ)
         base_url = environ.get(BASE_URL_VARIABLE, "").strip() or None
-        dialect = Dialect.from_env(environ) if environ.get(DIALECT_VARIABLE) else None
-        return cls(
-            credentials.consumer_key, credentials.consumer_secret, base_url=base_url, dialect=dialect, settings=settings
-        )
+        settings = (settings or Settings()).with_env(environ)
+        return cls(credentials.consumer_key, credentials.consumer_secret, base_url=base_url, settings=settings)
 
     async def __aenter__(self) -> Self:
         """Enter the client's life; nothing is opened before the first call."""

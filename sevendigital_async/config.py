@@ -6,10 +6,10 @@ import enum
 import os
 from collections.abc import Mapping
 from ipaddress import ip_address
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
-from attrs import Attribute, Factory, field, frozen
+from attrs import Attribute, Factory, evolve, field, frozen
 
 from .errors import ConfigurationError
 
@@ -17,6 +17,8 @@ KEY_VARIABLE = "SEVENDIGITAL_CONSUMER_KEY"
 SECRET_VARIABLE = "SEVENDIGITAL_CONSUMER_SECRET"  # noqa: S105 - the variable's name, not its value
 BASE_URL_VARIABLE = "SEVENDIGITAL_BASE_URL"
 DIALECT_VARIABLE = "SEVENDIGITAL_DIALECT"
+COUNTRY_VARIABLE = "SEVENDIGITAL_COUNTRY"
+PREVIEW_LOG_PATH_VARIABLE = "SEVENDIGITAL_LIVE_PREVIEW_LOG_PATH"
 
 
 class Dialect(enum.Enum):
@@ -217,6 +219,21 @@ class Settings:
     live_preview_log_path: str = field(default="/preview/log", validator=_absolute_path)
     country: str | None = None
     origins: Mapping[Host, str] = field(init=False, repr=False, eq=False)
+
+    def with_env(self, environ: Mapping[str, str] | None = None) -> Settings:
+        """Return the settings with what the environment says: dialect, country, and the live path of preview logs.
+
+        Raises:
+            ConfigurationError: It says something that can't be.
+        """
+        environ = os.environ if environ is None else environ
+        found = {
+            "dialect": Dialect.from_env(environ) if environ.get(DIALECT_VARIABLE, "").strip() else None,
+            "country": environ.get(COUNTRY_VARIABLE, "").strip(),
+            "live_preview_log_path": environ.get(PREVIEW_LOG_PATH_VARIABLE, "").strip(),
+        }
+        changes: dict[str, Any] = {name: value for name, value in found.items() if value}
+        return evolve(self, **changes)
 
     @origins.default
     def _resolve_origins(self) -> Mapping[Host, str]:

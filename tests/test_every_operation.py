@@ -43,7 +43,12 @@ NASTY = "a&b=c+d%2Fe/f?g#h é✓😀 'x' \"y\" \\z\t"
 NOTES = "tag"
 """The argument that travels as ``tag_KEY``, once for each key."""
 
-FORMS = [(operation, dialect) for operation in CATALOGUE for dialect in operation.bindings]
+FORMS = [
+    (operation, dialect)
+    for operation in CATALOGUE
+    for dialect, binding in operation.bindings.items()
+    if dialect is Dialect.OPENAPI or binding != operation.bindings.get(Dialect.OPENAPI)
+]
 UNSAFE = [(operation, dialect) for operation, dialect in FORMS if operation.safety is Safety.UNSAFE]
 
 

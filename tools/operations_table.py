@@ -21,8 +21,8 @@ Everything the client can call: {number} operations. This page is made from the 
 - **safety**: what the client may do when a request went out and no answer came. `read` and `idempotent` are repeated,
   `unsafe` is not, unless the request surely was not processed. {safety}.
 - **limit**: requests in any one second, for the operations that have a limit of their own.
-- **live**: the endpoint in the live dialect (`dialect=Dialect.LIVE`, [more](live.md)), where that is another one; `same`
-  where it is not. A dash stands where a dialect has none.
+- **live**: the endpoint in the live dialect (`dialect=Dialect.LIVE`, [more](live.md)), where that is another one;
+  `same` where it is not. A dash stands where a dialect has none.
 - **gives**: what the method returns. *Pages* can be awaited for one page or iterated for all; *media* are streamed,
   saved or handed to a player.
 """

@@ -84,6 +84,10 @@ class Argument:
     default: object = None
 
 
+VERSION = "/1.2"
+"""What the classic and the live paths of the API's own host begin with."""
+
+
 def camel_case(name: str) -> str:
     """Spell ``page_size`` as ``pageSize``, the way the wire does."""
     head, *tail = name.split("_")
@@ -131,7 +135,8 @@ class Binding:
         spread: Arguments that stand for several others, with what turns them into those.
         implied: Arguments of other dialects that are taken and not sent, because the request tells them anyway.
         variants: Another form for calls that give a certain argument.
-        settings: Arguments, and perhaps the ``path``, that a field of the settings decides, if it says anything.
+        settings: Arguments that a field of the settings decides, if it says anything; and perhaps the ``path``, which
+            the settings give without its version.
         echo: The model's fields that are made of arguments where the answer is empty.
         count: How much of what was sent the answer counts.
         meanings: What error codes mean here.

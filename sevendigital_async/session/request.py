@@ -13,7 +13,7 @@ from attrs import evolve, field, frozen
 
 from ..errors import InvalidArgumentError
 from ..models.stream_log import wire_time
-from ..operations import Argument, Binding, Operation, Place
+from ..operations import VERSION, Argument, Binding, Operation, Place
 from .percent import percent_encode
 
 Pairs = tuple[tuple[str, str], ...]
@@ -83,7 +83,7 @@ def build_request(
     def pairs(place: Place) -> Pairs:
         return tuple(pair for argument, value in placed(place) for pair in _pairs(argument, value))
 
-    path = str(settled.get("path", binding.path))
+    path = f"{VERSION}{settled['path']}" if "path" in settled else binding.path
     for argument, value in placed(Place.PATH):
         path = path.replace("{" + argument.wire + "}", _path_part(argument, value))
     request = Request(binding.http_method, origin + path, query=pairs(Place.QUERY), binding=binding, values=values)

@@ -6,14 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...config import Dialect, Host
-from ..operation import Argument, Binding, argument
+from ..operation import VERSION, Argument, Binding, argument
 
 PAGING = (argument("page"), argument("page_size"))
 COUNTRY = argument("country")
 NEEDED_COUNTRY = argument("country", required=True)
-
-VERSION = "/1.2"
-"""What the live paths of the API's own host begin with."""
 
 
 def bound(http_method: str, path: str, *arguments: Argument, live: Binding | None = None) -> Mapping[Dialect, Binding]:

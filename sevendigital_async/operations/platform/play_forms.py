@@ -148,6 +148,8 @@ class LiveForm:
             InvalidLogError: One is unfit, or they belong in different requests.
         """
         kept = [log.as_wire() if isinstance(log, StreamLog) else log for log in logs]
+        if not kept or not all(isinstance(wire, Mapping) for wire in kept):
+            raise InvalidLogError("a request is about one play or several, and about nothing else", field="logs")
         told: dict[str, object] = {"items": [self.item(wire) for wire in kept]}
         told |= {"user_id": kept[0].get("userId")} if self.by_user else {}
         if self.by_user and len({(wire.get("userId"), wire.get("country")) for wire in kept}) > 1:

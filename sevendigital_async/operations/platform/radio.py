@@ -38,13 +38,15 @@ def _of_any(events: Sequence[object]) -> Sequence[object]:
     return events
 
 
-def _of_one(events: Sequence[PlaybackEvent]) -> Mapping[str, object]:
+def _of_one(events: Sequence[object]) -> Mapping[str, object]:
     """Turn the one event that a live request is about into its arguments."""
     if len(events) != 1:
         raise InvalidArgumentError(
             f"a request of the live dialect tells one event, not {len(events)}: call once for each", argument="events"
         )
     [event] = events
+    if not isinstance(event, PlaybackEvent):
+        raise InvalidArgumentError("an event is a PlaybackEvent", argument="events")
     if event.duration_played is not None:
         raise InvalidArgumentError("duration_played of an event has no place in the live dialect", argument="events")
     word = STARTED if event.event_type == PlaybackEventType.START else str(event.event_type)

@@ -136,7 +136,9 @@ def _flaw(fields: Mapping[str, _Field], item: Mapping[str, Any]) -> tuple[int, s
 def _received(kind: LogKind, item: Mapping[str, Any]) -> dict[str, Any]:
     """Write an item as the other dialect's logs are written, so that both can be compared with what was put."""
     received = {field.kept: item[name] for name, field in _FIELDS[kind].items() if name in item}
-    ids: dict[str, Any] = {name: str(received[name]) for name in ("trackId", "releaseId", "formatId") if name in received}
+    ids: dict[str, Any] = {
+        name: str(received[name]) for name in ("trackId", "releaseId", "formatId") if name in received
+    }
     return {
         **received,
         **ids,
