@@ -163,8 +163,9 @@ class Gateway:
         find = self._state.tokens.signer_by_request if visit.endpoint.by_request_token else None
         user = self._verifier.verify(signed, self._clock.time(), find=find)
         wants_user = visit.endpoint.operation.auth is Auth.THREE_LEGGED and not self._managed_users
-        names_user = visit.endpoint.by_user_id and "userid" in _named(request, body)
-        if user is None and wants_user and not names_user:
+        endpoint = visit.endpoint
+        names_user = not endpoint.takes_user_id or "userid" in _named(request, body)
+        if user is None and wants_user and not (endpoint.is_live and names_user):
             raise OAuthError("Not authorised, this operation wants a user's access token")
         return user
 

@@ -32,7 +32,7 @@ class Endpoint:
         only_type: What it answers in, whatever the client accepts; None if the client chooses.
         by_request_token: It is signed with a token that is no access token yet.
         bare_problems: Its own errors come without an envelope.
-        by_user_id: A request that names a user needs no user's token.
+        is_live: It belongs to the live dialect, where a request that names a user needs no user's token.
     """
 
     operation: Operation
@@ -42,7 +42,12 @@ class Endpoint:
     only_type: str | None
     by_request_token: bool
     bare_problems: bool
-    by_user_id: bool
+    is_live: bool
+
+    @property
+    def takes_user_id(self) -> bool:
+        """Whether a request can name a user."""
+        return any(argument.name == "user_id" for argument in self.binding.arguments)
 
     @property
     def required(self) -> frozenset[str]:
@@ -101,7 +106,7 @@ def _endpoint(operation: Operation, binding: Binding, dialect: Dialect, handlers
         only_type=_only_type(name),
         by_request_token=name in _SIGNED_BY_REQUEST_TOKEN,
         bare_problems=name in _BARE_PROBLEMS,
-        by_user_id=is_live and any(argument.name == "user_id" for argument in binding.arguments),
+        is_live=is_live,
     )
 
 

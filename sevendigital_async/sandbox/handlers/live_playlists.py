@@ -192,7 +192,9 @@ def _placed(call: Call) -> tuple[Playlist, Entry]:
 
 
 def _playlist_ids(call: Call) -> Sequence[str]:
-    return [str(each) for each in listed(call, "playlist_ids", "playlists")] if "playlist_ids" in call.arguments else []
+    if call.arguments.get("playlist_ids", []) == []:
+        return []
+    return [str(each) for each in listed(call, "playlist_ids", "playlists")]
 
 
 def _found(call: Call) -> Group:
