@@ -26,10 +26,6 @@ from .config import (
 )
 from .operations import Operation
 from .rate_limit import RateLimit
-from .resources import Classic, Platform
-from .resources.media import Media
-from .resources.media_handle import Media as MediaHandle
-from .resources.oauth import OAuth
 from .session.body import MediaResponse
 from .session.cache import ResponseCache
 from .session.call import Call
@@ -39,6 +35,11 @@ from .session.transport import AiohttpTransport
 
 if TYPE_CHECKING:
     import aiohttp
+
+    from .resources import Classic, Platform
+    from .resources.media import Media
+    from .resources.media_handle import Media as MediaHandle
+    from .resources.oauth import OAuth
 
 
 @frozen
@@ -68,21 +69,29 @@ class ApiClient:
     @cached_property
     def classic(self) -> Classic:
         """The classic API."""
+        from .resources import Classic
+
         return Classic(self)
 
     @cached_property
     def platform(self) -> Platform:
         """The streaming platform."""
+        from .resources import Platform
+
         return Platform(self)
 
     @cached_property
     def media(self) -> Media:
         """Media delivery: downloads and streams of what users own, and of any track."""
+        from .resources.media import Media
+
         return Media(self)
 
     @cached_property
     def oauth(self) -> OAuth:
         """How a partner comes by users' tokens."""
+        from .resources.oauth import OAuth
+
         account = self._session.settings.origins[Host.ACCOUNT]
         return OAuth(self, consumer_key=self.consumer_key, account_origin=account)
 
@@ -155,11 +164,12 @@ class ApiClient:
 
     def media_of(self, operation: Operation, /, **arguments: object) -> MediaHandle:
         """Return a handle on the media of any operation that has them: to stream, download, or hand to a player."""
+        from .resources import media_handle
 
         def open_media(headers: Mapping[str, str]) -> AbstractAsyncContextManager[MediaResponse]:
             return self.stream(operation, headers=headers, **arguments)
 
-        return MediaHandle(open_media, lambda: self.sign_url(operation, **arguments))
+        return media_handle.Media(open_media, lambda: self.sign_url(operation, **arguments))
 
     def sign_url(self, operation: Operation, /, **arguments: object) -> str:
         """Spell a GET operation as one signed URL, say for a player that can't sign by itself.

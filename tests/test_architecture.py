@@ -115,13 +115,28 @@ os.environ = Environment(os.environ)
 import sevendigital_async
 seen = [item for item in seen if "__pycache__" not in str(item[1]) and not str(item[1]).startswith("PYTHON")]
 assert not seen, seen
-assert not {"typer", "rich", "redis"} & set(sys.modules)
+assert not {"typer", "rich", "redis", "opentelemetry"} & set(sys.modules)
 assert "sevendigital_async.cli" not in sys.modules
 """
 
 
 def test_importing_reads_no_environment_network_or_file():
     subprocess.run([sys.executable, "-W", "error", "-c", IMPORT_AND_WATCH], check=True, cwd=PACKAGE.parent)
+
+
+WHAT_A_SHIPPER_LOADS = """
+import sys, sevendigital_async
+client = sevendigital_async.SevenDigital("key", "secret")
+sevendigital_async.StreamLogShipper(client)
+heavy = {"cattrs", "defusedxml", "sevendigital_async.models.nouns", "sevendigital_async.resources"}
+assert not heavy & set(sys.modules), heavy & set(sys.modules)
+client.classic.releases
+assert heavy & set(sys.modules) == {"sevendigital_async.models.nouns", "sevendigital_async.resources"}
+"""
+
+
+def test_models_and_namespaces_are_loaded_at_their_first_use():
+    subprocess.run([sys.executable, "-W", "error", "-c", WHAT_A_SHIPPER_LOADS], check=True, cwd=PACKAGE.parent)
 
 
 def test_the_face_of_the_package_is_what_it_lists():

@@ -70,7 +70,7 @@ class Taker:
         self.room = asyncio.Event()
         self.room.set()
 
-    async def put(self, logs):
+    async def put(self, logs, _mark):
         for index, log in enumerate(logs):
             if log.client_id in self.refuse:
                 raise InvalidLogError(f"log {index}: too old by now", field="timestamp", index=index)

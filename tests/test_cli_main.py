@@ -52,7 +52,11 @@ def test_version(capsys):
         (["ship", "plays.jsonl", "--kind", "radio"], "radio"),
         (["ship", "nowhere.jsonl", "--kind", "preview"], "cannot read nowhere.jsonl: No such file"),
         (["ship", ".", "--kind", "preview"], "it is a directory"),
-        (["ship", "plays.jsonl", "--kind", "preview", "--spool", "x.db"], "only the memory spool"),
+        (["ship", "plays.jsonl", "--kind", "preview", "--spool", "redis://here"], "spools in Redis"),
+        (["ship", "plays.jsonl", "--kind", "preview", "--spool", "."], "is a directory"),
+        (["ship", "plays.jsonl", "--kind", "preview", "--spool", "no/where.db"], "a directory that does not exist"),
+        (["ship", "plays.jsonl", "--kind", "preview", "--spool", "plays.jsonl"], "empty"),
+        (["ship", "plays.jsonl", "--kind", "preview", "--synchronous", "off"], "--synchronous"),
         (["ship", "plays.jsonl", "--kind", "preview", "--base-url", "ftp://x"], "base URL"),
         (["ship", "plays.jsonl", "--kind", "preview", "--base-url", "http://example.com"], "plain http"),
         (["ship", "plays.jsonl", "--kind", "preview", "--from-line", "0"], "--from-line"),
@@ -60,7 +64,7 @@ def test_version(capsys):
         (["ship", "plays.jsonl", "--kind", "preview", "--rejected", "no/where"], "cannot write no/where"),
         (["ship", "plays.jsonl", "--kind", "preview", "--unsent", "no/where"], "cannot write no/where"),
         (["ship", "plays.jsonl", "--kind", "preview", "--tokens", "nowhere.json"], "No such file"),
-        (["ship", "plays.jsonl", "--kind", "preview", "--from-line", "9"], "there is no line 9"),
+        (["ship", "plays.jsonl", "--kind", "preview", "--from-line", "9", "--spool", "memory"], "there is no line 9"),
         (["demo", "--plays", "-1"], "--plays"),
         (["demo", "--plays", "many"], "--plays"),
         (["sandbox", "--port", "99999"], "--port"),
@@ -138,7 +142,7 @@ def test_of_very_many_bad_lines_the_first_are_shown_and_all_are_kept(capsys, tmp
 def test_leftovers_of_earlier_runs_are_never_overwritten(tmp_path):
     (tmp_path / "plays.jsonl").write_bytes(b"no play\n")
     for _ in range(3):
-        assert main(["ship", "plays.jsonl", "--kind", "preview"]) == 3
+        assert main(["ship", "plays.jsonl", "--kind", "preview", "--spool", "memory"]) == 3
     kept = sorted(path.name for path in tmp_path.iterdir())
     assert kept == ["plays.jsonl", "plays.jsonl.rejected", "plays.jsonl.rejected.1", "plays.jsonl.rejected.2"]
     assert all(path.read_bytes() == b"no play\n" for path in tmp_path.iterdir())

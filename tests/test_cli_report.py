@@ -15,9 +15,9 @@ from sevendigital_async.cli.keeping import Kept, keep_rest
 from sevendigital_async.cli.leftovers import Leftovers, beside
 from sevendigital_async.cli.lines import Line
 from sevendigital_async.cli.output import FirstFew, complain, one_line, say
+from sevendigital_async.cli.patience import Patience
 from sevendigital_async.cli.plays import USERS, split
 from sevendigital_async.cli.report import Report, Stop
-from sevendigital_async.cli.shipment import Patience
 from sevendigital_async.shipping import Counts
 from sevendigital_async.shipping.records import Record
 

@@ -20,22 +20,26 @@ from sevendigital_async import LogKind
 
 
 @pytest.mark.parametrize("kind", LogKind)
-async def test_delivers_every_line_once_and_says_so(tmp_path, kind):
+@pytest.mark.parametrize("spool", ["memory", "plays.db"])
+async def test_delivers_every_line_once_and_says_so(tmp_path, kind, spool):
     logs = plays(1_100, users=7)
     file = write_plays(tmp_path / "plays.jsonl", logs)
     async with open_sandbox() as sandbox:
-        ended = await sevendigital("ship", file, "--kind", kind, cwd=tmp_path, base_url=sandbox.base_url)
+        ended = await sevendigital(
+            "ship", file, "--kind", kind, "--spool", spool, cwd=tmp_path, base_url=sandbox.base_url
+        )
         figures = sandbox.stats()["kinds"][kind.value]
     assert ended.code == 0, ended.err
     assert received(sandbox) == received(sandbox, kind) == as_counted(logs)
     assert figures["largest_batch"] == (20 if kind is LogKind.SUBSCRIBER else 500)
     assert figures["rate_limited"] == 0
-    facts = dict(line.rsplit(None, 1) for line in ended.out.splitlines()[1:])
+    facts = dict(line.rsplit(None, 1) for line in ended.out.splitlines()[1:13])
     assert facts["lines read"] == facts["put"] == facts["delivered"] == "1,100"
     assert facts["waiting"] == facts["held"] == facts["buried"] == facts["rejected lines"] == "0"
     assert "\x1b" not in ended.out + ended.err
     assert "\r" not in ended.out + ended.err
-    assert [path.name for path in tmp_path.iterdir()] == ["plays.jsonl"]
+    kept = {path.name for path in tmp_path.iterdir()}
+    assert kept == ({"plays.jsonl"} if spool == "memory" else {"plays.jsonl", "plays.db", "plays.db-owner"})
 
 
 async def test_users_sign_where_there_are_tokens(tmp_path):
@@ -65,7 +69,7 @@ async def test_a_user_whose_token_is_refused_waits_alone(tmp_path):
         tree["user-3"]["secret"] = "wrong-secret-of-user-3"
         (tmp_path / "tokens.json").write_bytes(orjson.dumps(tree))
         ended = await sevendigital(
-            *("ship", file, "--kind", "catalogue", "--tokens", "tokens.json"),
+            *("ship", file, "--kind", "catalogue", "--spool", "memory", "--tokens", "tokens.json"),
             cwd=tmp_path,
             base_url=sandbox.base_url,
             secrets=["wrong-secret-of-user-3"],
@@ -138,7 +142,7 @@ async def test_a_wrong_secret_ends_the_run_with_one_message_and_everything_kept(
     file = write_plays(tmp_path / "plays.jsonl", logs)
     async with open_sandbox() as sandbox:
         ended = await sevendigital(
-            *("ship", file, "--kind", "preview", "--json"),
+            *("ship", file, "--kind", "preview", "--spool", "memory", "--json"),
             cwd=tmp_path,
             base_url=sandbox.base_url,
             secret="another-secret-altogether",
@@ -158,7 +162,20 @@ async def test_a_service_that_stays_away_exhausts_the_patience(tmp_path, unused_
     logs = plays(700)
     write_plays(tmp_path / "plays.jsonl", logs)
     ended = await sevendigital(
-        *("ship", "plays.jsonl", "--kind", "preview", "--patience", "0.5", "--linger", "0", "--drain", "0.1"),
+        *(
+            "ship",
+            "plays.jsonl",
+            "--kind",
+            "preview",
+            "--spool",
+            "memory",
+            "--patience",
+            "0.5",
+            "--linger",
+            "0",
+            "--drain",
+            "0.1",
+        ),
         cwd=tmp_path,
         base_url=f"http://127.0.0.1:{unused_tcp_port}",
     )
@@ -172,14 +189,34 @@ async def test_what_was_left_can_be_shipped_again(tmp_path, unused_tcp_port):
     logs = plays(30)
     write_plays(tmp_path / "plays.jsonl.unsent", logs)
     away = await sevendigital(
-        *("ship", "plays.jsonl.unsent", "--kind", "preview", "--patience", "0.2", "--linger", "0", "--drain", "0"),
+        *(
+            "ship",
+            "plays.jsonl.unsent",
+            "--kind",
+            "preview",
+            "--spool",
+            "memory",
+            "--patience",
+            "0.2",
+            "--linger",
+            "0",
+            "--drain",
+            "0",
+        ),
         cwd=tmp_path,
         base_url=f"http://127.0.0.1:{unused_tcp_port}",
     )
     assert away.code == 4
     async with open_sandbox() as sandbox:
         back = await sevendigital(
-            "ship", "plays.jsonl.unsent.1", "--kind", "preview", cwd=tmp_path, base_url=sandbox.base_url
+            "ship",
+            "plays.jsonl.unsent.1",
+            "--kind",
+            "preview",
+            "--spool",
+            "memory",
+            cwd=tmp_path,
+            base_url=sandbox.base_url,
         )
     assert back.code == 0
     assert received(sandbox) == as_counted(logs)
@@ -189,7 +226,9 @@ async def test_a_path_the_service_does_not_know_ends_the_run(tmp_path):
     write_plays(tmp_path / "plays.jsonl", plays(10))
     async with open_sandbox() as sandbox:
         ended = await sevendigital(
-            *("ship", "plays.jsonl", "--kind", "preview"), cwd=tmp_path, base_url=f"{sandbox.base_url}/nowhere"
+            *("ship", "plays.jsonl", "--kind", "preview", "--spool", "memory"),
+            cwd=tmp_path,
+            base_url=f"{sandbox.base_url}/nowhere",
         )
     assert ended.code == 4
     assert "suspended" in ended.err
@@ -205,7 +244,9 @@ async def test_one_poisoned_play_is_buried_alone(tmp_path, kind, poison):
     write_plays(tmp_path / "plays.jsonl", logs)
     async with open_sandbox(f"{poison}:250") as sandbox:
         ended = await sevendigital(
-            *("ship", "plays.jsonl", "--kind", kind, "--json"), cwd=tmp_path, base_url=sandbox.base_url
+            *("ship", "plays.jsonl", "--kind", kind, "--spool", "memory", "--json"),
+            cwd=tmp_path,
+            base_url=sandbox.base_url,
         )
     assert ended.code == 3
     assert ended.summary["buried"] == 1
@@ -232,7 +273,7 @@ async def test_lost_answers_can_be_held_for_a_person(tmp_path):
     write_plays(tmp_path / "plays.jsonl", logs)
     async with open_sandbox("disconnect-after:100%") as sandbox:
         ended = await sevendigital(
-            *("ship", "plays.jsonl", "--kind", "catalogue", "--in-doubt", "hold", "--json"),
+            *("ship", "plays.jsonl", "--kind", "catalogue", "--spool", "memory", "--in-doubt", "hold", "--json"),
             cwd=tmp_path,
             base_url=sandbox.base_url,
         )
@@ -262,7 +303,7 @@ async def test_stops_before_it_loses_what_it_cannot_write_down(tmp_path):
     async with open_sandbox() as sandbox:
         # The shell's limit on the size of files stands in for a disk that is full.
         ended = await sevendigital(
-            *("ship", "plays.jsonl", "--kind", "preview", "--json"),
+            *("ship", "plays.jsonl", "--kind", "preview", "--spool", "memory", "--json"),
             cwd=tmp_path,
             base_url=sandbox.base_url,
             wrapper=["sh", "-c", 'ulimit -f 1; exec "$0" "$@"'],

@@ -9,7 +9,8 @@ from cli_process import as_counted, lines_in, plays, write_plays
 from sevendigital_async import ConfigurationError, InvalidRequestError, LogKind
 from sevendigital_async.cli.display import PlainDisplay
 from sevendigital_async.cli.leftovers import Leftovers
-from sevendigital_async.cli.shipment import Order, Shipment
+from sevendigital_async.cli.order import Order
+from sevendigital_async.cli.shipment import Shipment
 from sevendigital_async.cli.signals import Interruptions
 from sevendigital_async.cli.source import Source
 

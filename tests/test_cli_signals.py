@@ -28,7 +28,7 @@ async def test_when_the_time_to_drain_is_over_every_line_is_somewhere(tmp_path):
     async with (
         open_sandbox() as sandbox,
         running(
-            *("ship", "plays.jsonl", "--kind", "preview", "--drain", "0.2", "--json"),
+            *("ship", "plays.jsonl", "--kind", "preview", "--spool", "memory", "--drain", "0.2", "--json"),
             cwd=tmp_path,
             base_url=sandbox.base_url,
         ) as command,
@@ -54,7 +54,9 @@ async def test_a_second_signal_stops_at_once(tmp_path):
     async with (
         open_sandbox(latency="300s") as sandbox,
         running(
-            *("ship", "plays.jsonl", "--kind", "subscriber", "--linger", "0"), cwd=tmp_path, base_url=sandbox.base_url
+            *("ship", "plays.jsonl", "--kind", "subscriber", "--spool", "memory", "--linger", "0"),
+            cwd=tmp_path,
+            base_url=sandbox.base_url,
         ) as command,
     ):
         await until(lambda: sandbox.stats()["kinds"]["subscriber"]["requests"] == 5)
@@ -89,7 +91,9 @@ async def test_what_a_pipe_has_given_away_is_kept(tmp_path):
     async with (
         open_sandbox(latency="300s") as sandbox,
         running(
-            *("ship", "-", "--kind", "preview", "--drain", "0", "--json"), cwd=tmp_path, base_url=sandbox.base_url
+            *("ship", "-", "--kind", "preview", "--spool", "memory", "--drain", "0", "--json"),
+            cwd=tmp_path,
+            base_url=sandbox.base_url,
         ) as command,
     ):
         command.process.stdin.write(b"".join(log.encode() + b"\n" for log in logs))

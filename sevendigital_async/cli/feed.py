@@ -10,7 +10,7 @@ from attrs import define, field
 
 from ..errors import ConfigurationError, InvalidLogError
 from ..models import StreamLog
-from .lines import LONGEST, Line, LineSplitter
+from .lines import BEGINNING, LONGEST, Line, LineSplitter, Mark
 from .source import Source
 
 GROUP = 500
@@ -21,9 +21,11 @@ GROUP = 500
 class Feed:
     """Puts the plays of a source, in order, and knows at any moment which lines are dealt with.
 
+    ``put`` is told the plays, and where to go on once they are accepted.
+
     Attributes:
         first: Number of the first line to deal with; those before it are skipped.
-        read: Number of the last line that is dealt with: skipped, put, rejected or blank, like all before it.
+        reached: Behind the last line that is dealt with: skipped, put, rejected or blank, like all before it.
         put: Plays accepted by the shipper.
         rejected: Lines that are no plays.
         size: Bytes read.
@@ -31,10 +33,10 @@ class Feed:
     """
 
     _source: Source
-    _put: Callable[[list[StreamLog]], Awaitable[int]]
+    _put: Callable[[list[StreamLog], Mark], Awaitable[int]]
     _reject: Callable[[Line, str], None]
     first: int = 1
-    read: int = field(init=False, default=0)
+    reached: Mark = field(init=False, default=BEGINNING)
     put: int = field(init=False, default=0)
     rejected: int = field(init=False, default=0)
     size: int = field(init=False, default=0)
@@ -42,7 +44,12 @@ class Feed:
     _lines: list[Line] = field(init=False, factory=list)
     _group: list[tuple[Line, StreamLog]] = field(init=False, factory=list)
     _putting: int = field(init=False, default=0)
-    _seen: int = field(init=False, default=0)
+    _seen: Mark = field(init=False, default=BEGINNING)
+
+    def begin(self, mark: Mark) -> None:
+        """Go on where an earlier run has stopped; before ``run``."""
+        self._source.start_at(mark.offset)
+        self.first, self.reached, self._seen = mark.line, mark, mark
 
     async def run(self) -> None:
         """Read and put until the end. May be cancelled; see ``settle``.
@@ -51,13 +58,22 @@ class Feed:
             OSError: The source cannot be read on, or a rejected line cannot be kept.
             SevenDigitalError: The source cannot be opened, or the shipper takes no more.
         """
-        splitter = LineSplitter()
+        splitter = LineSplitter(mark=self.reached)
         while chunk := await self._source.read():
             self.size += len(chunk)
             await self._take(list(splitter.feed(chunk)))
         await self._take(list(splitter.close()))
-        self._source.close()
         self.finished = True
+
+    @property
+    def read(self) -> int:
+        """Number of the last line that is dealt with."""
+        return self.reached.line - 1
+
+    @property
+    def is_putting(self) -> bool:
+        """A put was begun, and nobody knows yet what has come of it."""
+        return bool(self._putting)
 
     @property
     def lines(self) -> int:
@@ -90,7 +106,7 @@ class Feed:
         """Give up what was read and not dealt with, and count it as dealt with: for sources that read only once."""
         left = [line for line in self._lines if line.number > self.read and not line.blank]
         if self._lines:
-            self.read = max(self.read, self._lines[-1].number)
+            self.reached = max(self.reached, self._lines[-1].after)
         return left
 
     async def _take(self, lines: list[Line]) -> None:
@@ -108,7 +124,7 @@ class Feed:
             except InvalidLogError as error:
                 await self._put_group()
                 self._refuse(line, str(error))
-        self._seen = line.number
+        self._seen = line.after
         if len(self._group) >= GROUP:
             await self._put_group()
 
@@ -122,23 +138,27 @@ class Feed:
                 await self._put_first(index)
                 line, _ = self._group.pop(0)
                 self._refuse(line, str(error).removeprefix(f"log {index}: "))
-        self.read = self._seen
+        self.reached = self._seen
 
     async def _put_first(self, number: int) -> None:
-        self._putting = number
-        await self._put([play for _, play in self._group[:number]])
-        self._note_put()
+        if number:
+            self._putting = number
+            await self._put([play for _, play in self._group[:number]], self._behind(number))
+            self._note_put()
+
+    def _behind(self, number: int) -> Mark:
+        return self._group[number][0].before if number < len(self._group) else self._seen
 
     def _note_put(self) -> None:
         self.put += self._putting
+        self.reached = self._behind(self._putting)
         del self._group[: self._putting]
         self._putting = 0
-        self.read = self._group[0][0].number - 1 if self._group else self._seen
 
     def _refuse(self, line: Line, reason: str) -> None:
         self._reject(line, reason)
         self.rejected += 1
-        self.read = line.number
+        self.reached = line.after
 
 
 def play_in(line: Line) -> StreamLog:

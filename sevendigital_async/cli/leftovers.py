@@ -43,6 +43,7 @@ class Leftovers:
     lines: int = 0
     _descriptor: int | None = field(default=None, repr=False)
     _size: int = field(default=0, repr=False)
+    _is_safe: bool = field(default=True, repr=False)
 
     def __attrs_post_init__(self) -> None:
         """Refuse a place where nothing can be kept, as long as there is nothing to keep.
@@ -94,6 +95,17 @@ class Leftovers:
             raise
         self._size += len(line) + 1
         self.lines += 1
+        self._is_safe = False
+
+    def sync(self) -> None:
+        """See to it that what was written survives a power cut; takes as long as the disk takes.
+
+        Raises:
+            OSError: It may not.
+        """
+        if not self._is_safe and self._descriptor is not None:
+            os.fsync(self._descriptor)
+            self._is_safe = True
 
     def _create(self) -> None:
         names = itertools.chain([self.wanted.name], (f"{self.wanted.name}.{number}" for number in itertools.count(1)))

@@ -11,6 +11,21 @@ LONGEST = 64 * 1024
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
+class Mark(NamedTuple):
+    """A place between two lines.
+
+    Attributes:
+        line: Number of the line that begins there.
+        offset: Bytes before it.
+    """
+
+    line: int
+    offset: int
+
+
+BEGINNING = Mark(1, 0)
+
+
 class Line(NamedTuple):
     """One line of the input.
 
@@ -18,11 +33,25 @@ class Line(NamedTuple):
         number: From 1.
         data: Without its line feed; a carriage return before that is kept, for JSON takes it as a space.
         cut: The line is longer than ``data``, which holds only its beginning.
+        start: Bytes of the input before it.
+        end: Bytes of the input before the next one.
     """
 
     number: int
     data: bytes
     cut: bool = False
+    start: int = 0
+    end: int = 0
+
+    @property
+    def before(self) -> Mark:
+        """Where it begins."""
+        return Mark(self.number, self.start)
+
+    @property
+    def after(self) -> Mark:
+        """Where the next one begins."""
+        return Mark(self.number + 1, self.end)
 
     @property
     def blank(self) -> bool:
@@ -35,11 +64,13 @@ class LineSplitter:
 
     Args:
         longest: Bytes of a line that are kept.
+        mark: Where the first chunk begins.
     """
 
-    def __init__(self, longest: int = LONGEST) -> None:
+    def __init__(self, longest: int = LONGEST, mark: Mark = BEGINNING) -> None:
         self._longest = longest
-        self._number = 1
+        self._number, self._start = mark
+        self._end = self._start
         self._held = bytearray()
         self._cut = False
 
@@ -48,6 +79,7 @@ class LineSplitter:
         *ends, rest = chunk.split(b"\n")
         for end in ends:
             self._hold(end)
+            self._end += 1
             yield self._finish()
         self._hold(rest)
 
@@ -60,11 +92,15 @@ class LineSplitter:
         room = self._longest - len(self._held)
         self._held += piece[:room] if len(piece) > room else piece
         self._cut |= len(piece) > room
+        self._end += len(piece)
 
     def _finish(self) -> Line:
         data = bytes(self._held)
-        line = Line(self._number, data.removeprefix(BYTE_ORDER_MARK) if self._number == 1 else data, self._cut)
+        if self._start == 0:
+            data = data.removeprefix(BYTE_ORDER_MARK)
+        line = Line(self._number, data, self._cut, self._start, self._end)
         self._held.clear()
         self._cut = False
         self._number += 1
+        self._start = self._end
         return line

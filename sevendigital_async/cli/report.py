@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from attrs import asdict, frozen
+from attrs import asdict, field, frozen
 
 from ..models import LogKind
 from .display import rendered, table
 from .exits import ExitCode, weightiest
+from .tally import Tally
 
 
 @frozen
@@ -27,13 +30,14 @@ class Stop:
 
 @frozen(kw_only=True)
 class Report:
-    """What is where at the end; ``put = delivered + waiting + buried + held``.
+    """What is where at the end; ``put + left = delivered + waiting + buried + held``.
 
     Attributes:
         input: Name of the input.
         kind: Of the plays.
         lines: Lines read.
         put: Plays accepted for shipping.
+        left: Plays that earlier runs had left in the spool, waiting or held.
         delivered: Accepted by the service.
         rejected: Lines that are no plays.
         buried: Plays that the service refused for good, or that grew too old.
@@ -50,6 +54,10 @@ class Report:
         unsent: How many are in it.
         unsent_in_doubt: How many of those the service may have already; they come first.
         lost: Plays and lines that could be kept nowhere.
+        spool: Where plays are kept for the next run; None if they end with this one.
+        begun_at: Number of the first line, as the command line has it; None if it was left to the bookmark.
+        resumes: The next run finds by itself where to go on.
+        others: Of plays of other kinds that earlier runs had left.
     """
 
     input: str
@@ -72,17 +80,25 @@ class Report:
     unsent: int = 0
     unsent_in_doubt: int = 0
     lost: int = 0
+    left: int = 0
+    spool: str | None = None
+    begun_at: int | None = None
+    resumes: bool = False
+    others: Mapping[LogKind, Tally] = field(factory=dict)
 
     @property
     def exit_code(self) -> ExitCode:
         """The code that the numbers and the reason for stopping demand."""
-        undelivered = bool(self.waiting or self.held or self.unsent or self.continue_at)
+        others = self.others.values()
+        waits = self.waiting or self.held or any(tally.waiting or tally.held for tally in others)
+        undelivered = bool(waits or self.unsent or self.continue_at)
+        refused = self.rejected or self.buried or any(tally.buried for tally in others)
         return weightiest(
             [
                 self.stop.code if self.stop else ExitCode.DONE,
                 ExitCode.USAGE if self.lost else ExitCode.DONE,
                 ExitCode.WAITING if undelivered else ExitCode.DONE,
-                ExitCode.REJECTED if self.rejected or self.buried else ExitCode.DONE,
+                ExitCode.REJECTED if refused else ExitCode.DONE,
             ]
         )
 
@@ -95,6 +111,7 @@ class Report:
         """Return the report as a tree."""
         return {
             **asdict(self, recurse=False),
+            "others": {kind.value: asdict(tally) for kind, tally in self.others.items()},
             "seconds": round(self.seconds, 3),
             "logs_per_second": round(self.rate, 1),
             "stop": self.stop.reason if self.stop else None,
@@ -108,6 +125,7 @@ class Report:
         rows = [
             ("lines read", f"{self.lines:,}"),
             ("put", f"{self.put:,}"),
+            *([("left by earlier runs", f"{self.left:,}")] if self.left else []),
             ("delivered", f"{self.delivered:,}"),
             ("rejected lines", f"{self.rejected:,}"),
             ("buried", f"{self.buried:,}"),
@@ -125,14 +143,46 @@ class Report:
     def notes(self) -> list[str]:
         """Say where the rest is, and how to go on."""
         notes = []
+        if self.resumes and not (self.lines or self.continue_at):
+            notes.append(f"there were no new lines in {self.input}")
         if self.rejected_file:
-            notes.append(f"rejected lines and buried plays are in {self.rejected_file}")
+            whose = "rejected lines are" if self.spool else "rejected lines and buried plays are"
+            notes.append(f"{whose} in {self.rejected_file}")
         if self.unsent_file:
-            notes.append(f"{self.unsent:,} undelivered plays are in {self.unsent_file}, ready to be shipped again")
+            what = "lines that were read from the pipe and not put" if self.spool else "undelivered plays"
+            notes.append(f"{self.unsent:,} {what} are in {self.unsent_file}, ready to be shipped again")
         if self.unsent_in_doubt:
             notes.append(f"the first {self.unsent_in_doubt:,} of them are in doubt: the service may have them already")
         if self.lost:
             notes.append(f"{self.lost:,} plays are neither delivered nor kept; they are in {self.input} only")
-        if self.continue_at:
+        if self.spool:
+            notes += [*self._notes_of_others(), *self._notes_of_spool(shlex.quote(self.spool))]
+        if self.continue_at and not self.resumes:
             notes.append(f"stopped after line {self.continue_at - 1}; continue with --from-line {self.continue_at}")
+        elif self.continue_at:
+            notes.append(f"stopped after line {self.continue_at - 1}; {self._again}")
+        return notes
+
+    @property
+    def _again(self) -> str:
+        return "run the same command again to go on" + (", without --from-line" if self.begun_at else "")
+
+    def _notes_of_others(self) -> list[str]:
+        return [
+            f"of {tally.left:,} {kind} plays that earlier runs had left, {tally.delivered:,} were delivered,"
+            f" {tally.waiting:,} wait, {tally.held:,} are held, {tally.buried:,} were buried"
+            for kind, tally in self.others.items()
+        ]
+
+    def _notes_of_spool(self, spool: str) -> list[str]:
+        tallies: list[Tally | Report] = [self, *self.others.values()]
+        waiting = sum(tally.waiting for tally in tallies)
+        notes = []
+        if waiting:
+            how = "" if self.continue_at and self.resumes else f"; {self._again}"
+            notes.append(f"{waiting:,} plays wait in {spool}{how}")
+        if any(tally.held or tally.buried for tally in tallies):
+            notes.append(f"look at what was set aside with: sevendigital dead-letters list --spool {spool}")
+        if self.exit_code is ExitCode.DONE:
+            notes.append(f"everything is delivered; {spool} keeps the journal of it (sevendigital journal export)")
         return notes

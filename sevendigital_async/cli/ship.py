@@ -18,11 +18,13 @@ from ..models import LogKind
 from .connection import DialectName
 from .display import display_on
 from .leftovers import Leftovers, beside
+from .order import Order
 from .output import say
 from .report import Report
-from .shipment import Order, Shipment
+from .shipment import Shipment
 from .signals import Interruptions
 from .source import Source
+from .spools import Synchronous, place_for
 from .tokens import read_tokens
 
 HELP = """Report the plays in FILE, one JSON object a line; "-" reads standard input.
@@ -103,8 +105,19 @@ def ship(
         ),
     ] = None,
     spool: Annotated[
-        str | None, typer.Option(metavar="SPOOL", help="Where plays wait to be sent; memory if left out.")
+        str | None,
+        typer.Option(
+            metavar="SPOOL",
+            show_default="FILE.spool",
+            help="The file in which plays are kept until they are delivered, and where the journal is; or memory.",
+        ),
     ] = None,
+    synchronous: Annotated[
+        Synchronous,
+        typer.Option(
+            help="Plays in the spool survive a power cut (full), or at least a crash of the process (normal, faster)."
+        ),
+    ] = Synchronous.FULL,
     in_doubt: Annotated[
         InDoubt,
         typer.Option(help="Plays whose answer was lost: send again, which may double them, or hold for a person."),
@@ -118,7 +131,15 @@ def ship(
     linger: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="How long an incomplete batch waits for more input.")
     ] = 5.0,
-    from_line: Annotated[int, typer.Option(min=1, metavar="N", help="Skip the lines before this one.")] = 1,
+    from_line: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Begin with this line.",
+            show_default="where the last run with this spool stopped",
+        ),
+    ] = None,
     rejected: Annotated[
         Path | None, typer.Option(metavar="PATH", help="In place of FILE.rejected.", show_default=False)
     ] = None,
@@ -129,17 +150,18 @@ def ship(
 ) -> None:
     """Ship one file."""
     credentials = Credentials.from_env({KEY_VARIABLE: key, SECRET_VARIABLE: secret})
+    source = Source(file)
     order = Order(
         kind=kind,
         tokens=read_tokens(tokens) if tokens else None,
-        spool=spool,
+        spool=place_for(spool, source),
+        synchronous=synchronous,
         in_doubt=in_doubt.value,
         first_line=from_line,
         patience=patience,
         drain=drain,
         linger=linger,
     )
-    source = Source(file)
     client = SevenDigital(
         credentials.consumer_key,
         credentials.consumer_secret,

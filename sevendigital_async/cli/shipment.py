@@ -4,75 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
 from contextlib import suppress
-from functools import partial
-from typing import Any, Literal
-
-from attrs import define, frozen
+from typing import Any
 
 from ..client import SevenDigital
-from ..config import UserToken
-from ..errors import ShipperError, ShipperFailedError
+from ..errors import ShipperError, ShipperFailedError, SpoolError
 from ..models import LogKind
 from ..shipping import Counts, DeadLetter, MemorySpool, Statistics, StreamLogShipper, Trouble, TroubleKind
+from .bookmarks import Bookmarks
 from .display import Display, Gauge
 from .exits import ExitCode
 from .feed import Feed
+from .inlet import Inlet
 from .keeping import keep_rest
 from .leftovers import Leftovers
 from .lines import Line
+from .order import Order
 from .output import FirstFew, one_line
+from .patience import Patience
 from .report import Report, Stop
 from .signals import Interruptions
 from .source import Source
+from .spools import directory_of, look_into, spool_at
+from .tally import Tally, tally
 
 REFRESH = 0.2
-
-
-@frozen(kw_only=True)
-class Order:
-    """What to ship, and how.
-
-    Attributes:
-        kind: Of the plays.
-        tokens: Of users; None if the partner signs alone.
-        spool: Where accepted plays wait; None for memory.
-        in_doubt: What becomes of plays whose answer was lost.
-        first_line: Number of the line to begin with.
-        patience: Seconds without a single delivery after which to give up.
-        drain: Seconds that delivering may take after a stop.
-        linger: Seconds that an incomplete batch waits for company.
-    """
-
-    kind: LogKind
-    tokens: Mapping[str, UserToken] | None = None
-    spool: str | None = None
-    in_doubt: Literal["resend", "hold"] = "resend"
-    first_line: int = 1
-    patience: float = 300.0
-    drain: float = 30.0
-    linger: float = 5.0
-
-
-@define
-class Patience:
-    """Notices when nothing gets on although something waits.
-
-    Attributes:
-        seconds: How long that may last.
-    """
-
-    seconds: float
-    _since: float
-    _settled: int = 0
-
-    def ended(self, counts: Counts, now: float) -> bool:
-        """Look at the numbers; True if nothing was delivered or buried for too long."""
-        settled = counts.delivered + counts.buried
-        if settled != self._settled or counts.waiting + counts.in_flight == 0:
-            self._settled, self._since = settled, now
-        return now - self._since >= self.seconds
+LAST_NOTE = 2.0
+"""Seconds that noting how far the input was read may take when a run has been stopped."""
 
 
 class Shipment:
@@ -109,9 +67,10 @@ class Shipment:
         self._display = display
         self._interruptions = interruptions
         self._memory = MemorySpool() if order.spool is None else None
+        self._before = dict.fromkeys(LogKind, Counts())
         self._shipper = StreamLogShipper(
             client,
-            spool=self._memory or order.spool,
+            spool=self._memory if order.spool is None else spool_at(order.spool, order.synchronous),
             user_tokens=order.tokens,
             in_doubt=order.in_doubt,
             lanes={order.kind: {"linger": order.linger}},
@@ -119,9 +78,15 @@ class Shipment:
             on_trouble=self._heed,
             close_timeout=0.0,
         )
-        self._feed = Feed(source, partial(self._shipper.put_many, order.kind), self._reject, order.first_line)
+        # A pipe can't be read again, and memory remembers nothing.
+        lasting = order.spool is not None and source.regular
+        bookmarks = Bookmarks(source, order.kind, directory_of(order.spool or "")) if lasting else None
+        self._bookmarks = bookmarks
+        self._inlet = Inlet(self._shipper, order.kind, bookmarks, self._secure_rejected)
+        self._feed = Feed(source, self._inlet.put, self._reject, order.first_line or 1)
         self._stop: asyncio.Future[Stop] = asyncio.get_running_loop().create_future()
         self._started = time.monotonic()
+        self._spool_trouble: str | None = None
         self._say_rejected = FirstFew(display.say, f"{source.name}: more bad lines, not shown here")
         self._say_buried = FirstFew(display.say, f"{source.name}: more buried plays, not shown here")
         self._say_trouble = FirstFew(display.say, "sevendigital: more trouble, not shown here")
@@ -130,8 +95,11 @@ class Shipment:
         """Ship until everything is delivered, or until going on makes no sense.
 
         Raises:
-            ConfigurationError: The source cannot be opened.
+            ConfigurationError: The source cannot be opened, or has changed since an earlier run.
+            SpoolError: The spool cannot be used.
         """
+        if self._order.spool is not None:
+            await self._look_into(self._order.spool)
         with suppress(ShipperFailedError):  # the report tells of it
             async with self._shipper:
                 watchers = [asyncio.create_task(self._watch()), asyncio.create_task(self._listen())]
@@ -140,10 +108,21 @@ class Shipment:
                 finally:
                     await _cancel(*watchers)
         statistics = await self._shipper.statistics()
-        self._display.show([self._gauge(statistics.lanes[self._order.kind].counts)])
+        self._display.show([self._gauge(statistics)])
         return self._report(statistics, time.monotonic() - self._started)
 
     # -- going and stopping --
+
+    async def _look_into(self, spool: str) -> None:
+        bookmarks = self._bookmarks
+        found = await look_into(spool, bookmarks.name if bookmarks else None)
+        self._before |= found.counts
+        if bookmarks is not None and found.position is not None and self._order.first_line is None:
+            mark = await bookmarks.read(found.position)
+            self._feed.begin(mark)
+            self._inlet.resume(mark)
+            name = one_line(self._source.name)
+            self._display.say(f"sevendigital: {name}: going on at line {mark.line}, where an earlier run stopped")
 
     async def _work_until_stopped(self) -> None:
         work = asyncio.create_task(self._work())
@@ -154,12 +133,22 @@ class Shipment:
             self._stop_for(work.exception())
         if self._stop.done():
             self._display.say(f"sevendigital: {one_line(self._stop.result().reason)}")
+            await self._note_rest()
             await self._drain()
 
     async def _work(self) -> None:
         await self._feed.run()
         self._feed.check_first()
+        await self._inlet.note(self._feed.reached)
+        self._source.close()
         self._look_for_failure(await self._shipper.flush())
+
+    async def _note_rest(self) -> None:
+        # Lines that are no plays may follow the last that is one. Whatever hinders this: they are only read again.
+        if not self._feed.is_putting and not self._feed.finished:
+            with suppress(ShipperError, OSError, TimeoutError):
+                async with asyncio.timeout(LAST_NOTE):
+                    await self._inlet.note(self._feed.reached)
 
     async def _drain(self) -> None:
         draining: asyncio.Task[Any] = asyncio.create_task(self._shipper.flush(self._order.drain))
@@ -183,8 +172,15 @@ class Shipment:
                 raise failure
 
     def _look_for_failure(self, statistics: Statistics) -> None:
-        if statistics.failure is not None:
+        if isinstance(statistics.failure, SpoolError):
+            self._stop_with(str(statistics.failure), ExitCode.USAGE)
+        elif statistics.failure is not None:
             self._stop_with(f"the shipper has failed: {statistics.failure!r}", ExitCode.WAITING)
+
+    def _look_for_trouble(self, trouble: str | None) -> None:
+        if trouble is not None and self._spool_trouble is None:
+            self._say_trouble(f"sevendigital: {one_line(trouble)}")
+        self._spool_trouble = trouble
 
     async def _listen(self) -> None:
         await self._interruptions.first.wait()
@@ -196,12 +192,13 @@ class Shipment:
         patience = Patience(self._order.patience + self._order.linger, time.monotonic())
         while True:
             statistics = await self._shipper.statistics()
-            counts = statistics.lanes[self._order.kind].counts
-            self._display.show([self._gauge(counts)])
+            self._display.show([self._gauge(statistics)])
             self._look_for_failure(statistics)
-            if patience.ended(counts, time.monotonic()):
+            self._look_for_trouble(statistics.spool_trouble)
+            stuck = statistics.spool_trouble is not None
+            if patience.ended(statistics.total, time.monotonic(), stuck=stuck):
                 reason = f"nothing was delivered for {self._order.patience:g} s; giving up for now"
-                self._stop_with(reason, ExitCode.WAITING)
+                self._stop_with(reason, ExitCode.USAGE if stuck else ExitCode.WAITING)
             await asyncio.sleep(REFRESH)
 
     # -- what the shipper and the feed say --
@@ -220,7 +217,8 @@ class Shipment:
         self._say_rejected(f"{self._source.name}:{line.number}: {one_line(reason)}")
 
     def _bury(self, letter: DeadLetter) -> None:
-        self._keep_rejected(letter.body)
+        if self._memory is not None:  # any other spool keeps it
+            self._keep_rejected(letter.body)
         doubt = " (the service may have it all the same)" if letter.in_doubt else ""
         self._say_buried(f"{self._source.name}: buried: {one_line(letter.reason)}{doubt}")
 
@@ -228,45 +226,61 @@ class Shipment:
         try:
             self._rejected.write(line)
         except OSError as error:
-            self._stop_with(f"cannot write {self._rejected.place}: {error.strerror}", ExitCode.USAGE)
+            self._stop_for_rejected(error)
             raise
+
+    async def _secure_rejected(self) -> None:
+        try:
+            await asyncio.to_thread(self._rejected.sync)
+        except OSError as error:
+            self._stop_for_rejected(error)
+            raise
+
+    def _stop_for_rejected(self, error: OSError) -> None:
+        self._stop_with(f"cannot write {self._rejected.place}: {error.strerror}", ExitCode.USAGE)
 
     # -- what is shown and what is told --
 
-    def _gauge(self, counts: Counts) -> Gauge:
+    def _tally(self, kind: LogKind, statistics: Statistics) -> Tally:
+        return tally(self._before[kind], statistics.lanes[kind].counts)
+
+    def _gauge(self, statistics: Statistics) -> Gauge:
         # How much of what was read has come through says how far the input has come.
-        taken = counts.put + self._feed.rejected
-        through = counts.delivered + counts.buried + self._feed.rejected
+        tally, rejected = self._tally(self._order.kind, statistics), self._feed.rejected
+        taken = tally.put + tally.left + rejected
+        through = tally.delivered + tally.buried + rejected
         done = self._feed.size * through / taken if taken else 0
         facts = [
-            f"{counts.delivered:,} delivered",
-            f"{counts.waiting + counts.in_flight:,} waiting",
-            *([f"{self._feed.rejected:,} rejected"] if self._feed.rejected else []),
-            *([f"{counts.buried:,} buried"] if counts.buried else []),
-            *([f"{counts.in_doubt:,} in doubt"] if counts.in_doubt else []),
-            f"{counts.delivered / (time.monotonic() - self._started):,.0f}/s",
+            f"{tally.delivered:,} delivered",
+            f"{tally.waiting:,} waiting",
+            *([f"{rejected:,} rejected"] if rejected else []),
+            *([f"{tally.buried:,} buried"] if tally.buried else []),
+            *([f"{tally.in_doubt:,} in doubt"] if tally.in_doubt else []),
+            f"{tally.delivered / (time.monotonic() - self._started):,.0f}/s",
         ]
         return Gauge(self._source.name, done, self._source.size, ", ".join(facts))
 
     def _report(self, statistics: Statistics, seconds: float) -> Report:
-        lane = statistics.lanes[self._order.kind]
-        counts, feed = lane.counts, self._feed
-        feed.settle(counts.put)
+        order, feed = self._order, self._feed
+        lane, tally = statistics.lanes[order.kind], self._tally(order.kind, statistics)
+        feed.settle(tally.put)
         unread = [] if self._source.regular else feed.leave()
-        kept = keep_rest(self._order.kind, self._memory, unread, rejected=self._rejected, unsent=self._unsent)
+        kept = keep_rest(order.kind, self._memory, unread, rejected=self._rejected, unsent=self._unsent)
         if kept.failure:
             self._display.say(f"sevendigital: {kept.failure}")
+        others = {kind: self._tally(kind, statistics) for kind in LogKind if kind is not order.kind}
         return Report(
             input=self._source.name,
-            kind=self._order.kind,
+            kind=order.kind,
             lines=feed.lines,
-            put=counts.put,
-            delivered=counts.delivered,
+            put=tally.put,
+            left=tally.left,
+            delivered=tally.delivered,
             rejected=feed.rejected,
-            buried=counts.buried,
-            in_doubt=counts.in_doubt,
-            held=counts.held,
-            waiting=counts.waiting + counts.in_flight,
+            buried=tally.buried,
+            in_doubt=tally.in_doubt,
+            held=tally.held,
+            waiting=tally.waiting,
             requests=lane.requests,
             largest_batch=lane.largest_batch,
             seconds=seconds,
@@ -277,6 +291,10 @@ class Shipment:
             unsent=self._unsent.lines,
             unsent_in_doubt=kept.in_doubt,
             lost=kept.lost,
+            spool=order.spool,
+            begun_at=order.first_line,
+            resumes=self._bookmarks is not None,
+            others={kind: tally for kind, tally in others.items() if tally.left},
         )
 
 

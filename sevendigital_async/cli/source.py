@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import select
 import stat
@@ -19,6 +20,8 @@ V = TypeVar("V")
 
 CHUNK = 64 * 1024
 STANDARD_INPUT = "-"
+SAMPLE = 1024
+"""Bytes at the beginning, and before a place in the middle, by which a file is known again."""
 
 
 class Source:
@@ -38,6 +41,7 @@ class Source:
         self._file = file
         self._chunk = chunk
         self._descriptor = 0 if file == STANDARD_INPUT else None
+        self._start = 0
         self.name = "stdin" if file == STANDARD_INPUT else file
         try:
             status = os.fstat(0) if file == STANDARD_INPUT else os.stat(file)  # noqa: PTH116 - one call for both
@@ -48,6 +52,33 @@ class Source:
         self.regular = stat.S_ISREG(status.st_mode) and file != STANDARD_INPUT
         self.size = status.st_size if stat.S_ISREG(status.st_mode) else None
 
+    @property
+    def path(self) -> str:
+        """Where it really is, whatever links lead there."""
+        return os.path.realpath(self._file)
+
+    def start_at(self, offset: int) -> None:
+        """Begin so many bytes behind the beginning; before the first ``read``, and only in a regular file."""
+        self._start = offset
+
+    async def fingerprint(self, offset: int) -> str:
+        """Return what tells whether the first ``offset`` bytes are still the same; of a regular file.
+
+        Raises:
+            ConfigurationError: It cannot be opened.
+            OSError: It cannot be read.
+        """
+        return await _in_thread(_fingerprint, await self._opened(), offset)
+
+    async def ends_line(self, offset: int) -> bool:
+        """Tell whether a line ends right before ``offset``; of a regular file.
+
+        Raises:
+            ConfigurationError: It cannot be opened.
+            OSError: It cannot be read.
+        """
+        return offset == 0 or await _in_thread(os.pread, await self._opened(), 1, offset - 1) == b"\n"
+
     async def read(self) -> bytes:
         """Return what there is, as soon as there is something; nothing at the end.
 
@@ -55,13 +86,19 @@ class Source:
             ConfigurationError: It cannot be opened.
             OSError: It cannot be read on.
         """
+        return await _in_thread(_read, await self._opened(), self._chunk)
+
+    async def _opened(self) -> int:
         if self._descriptor is None:
             try:
                 # A named pipe opens only when somebody writes to it.
                 self._descriptor = await _in_thread(os.open, self._file, os.O_RDONLY | os.O_CLOEXEC)
             except OSError as error:
                 raise ConfigurationError(f"cannot read {self.name}: {_words(error)}") from None
-        return await _in_thread(_read, self._descriptor, self._chunk)
+        if self._start:
+            start, self._start = self._start, 0
+            await _in_thread(os.lseek, self._descriptor, start, os.SEEK_SET)
+        return self._descriptor
 
     def close(self) -> None:
         """Let go of a file that was read to its end.
@@ -79,6 +116,13 @@ def _read(descriptor: int, size: int) -> bytes:
             return os.read(descriptor, size)
         except BlockingIOError:
             select.select([descriptor], [], [])
+
+
+def _fingerprint(descriptor: int, offset: int) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for start, end in ((0, min(offset, SAMPLE)), (max(0, offset - SAMPLE), offset)):
+        digest.update(os.pread(descriptor, end - start, start))
+    return digest.hexdigest()
 
 
 async def _in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:

@@ -6,6 +6,7 @@ import enum
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
 
@@ -14,6 +15,7 @@ from cattrs import ClassValidationError, Converter
 from cattrs.gen import make_dict_structure_fn, override
 
 from .misfit import MisfitError, locate
+from .reader import Hook, is_plain, make_reader, without_null
 from .scalars import UnfitError, boolean, day, decimal, moment, text, whole
 from .shapes import keyed, respelled, spread, steps
 from .wire import TEXT, wire_names
@@ -21,10 +23,6 @@ from .wire import TEXT, wire_names
 __all__ = ["MisfitError", "converter", "structure"]
 
 T = TypeVar("T")
-Hook = Callable[[Any, Any], Any]
-
-NOT_SOLD = "N/A"
-"""What may stand in place of the amount of something that is not sold by itself."""
 
 
 def structure(tree: object, model: type[T]) -> T:
@@ -33,10 +31,19 @@ def structure(tree: object, model: type[T]) -> T:
     Raises:
         MisfitError: It does not fit; the first place where it does not is named.
     """
+    read: Callable[[object, type[T]], T] = _reader_of(model)  # type: ignore[arg-type]  # every class is hashable
+    try:
+        return read(tree, model)
+    except UnfitError:
+        pass
     try:
         return converter.structure(tree, model)
     except (ClassValidationError, UnfitError) as error:
         raise locate(error, tree) from None
+
+
+def _swift_object_hook(model: Any, converter: Converter) -> Hook:
+    return make_reader(model, converter.get_structure_hook) if is_plain(model) else _object_hook(model, converter)
 
 
 def _object_hook(model: Any, converter: Converter) -> Hook:
@@ -96,11 +103,8 @@ def _is_optional(wanted: Any) -> bool:
 
 
 def _optional_hook(wanted: Any, converter: Converter) -> Hook:
-    inner: Any = Union[tuple(kind for kind in get_args(wanted) if kind is not NoneType)]  # noqa: UP007 - made at run time
-    if inner is str:
-        return lambda value, _: value if value is None or value.__class__ is str else text(value)
+    inner, nothing = without_null(wanted)
     read = converter.get_structure_hook(inner)
-    nothing = {"", NOT_SOLD} if inner is Decimal else {""}
 
     def structure_optional(value: Any, _: Any) -> Any:
         if value is None or (value.__class__ is str and value in nothing):
@@ -121,13 +125,13 @@ def _open_enum_hook(wanted: Any, _: Converter) -> Hook:
 
     def structure_open_enum(value: Any, _: Any) -> Any:
         written = text(value)
-        return known.get(written.strip().lower(), written)
+        return known.get(written) or known.get(written.strip().lower(), written)
 
     return structure_open_enum
 
 
-def _make_converter() -> Converter:
-    made = Converter(detailed_validation=True)
+def _make_converter(object_hook: Callable[[Any, Converter], Hook], *, detailed_validation: bool) -> Converter:
+    made = Converter(detailed_validation=detailed_validation)
     scalars: dict[type, Hook] = {
         str: text,
         int: whole,
@@ -139,7 +143,7 @@ def _make_converter() -> Converter:
     for kind, hook in scalars.items():
         made.register_structure_hook(kind, hook)
     factories: list[tuple[Callable[[Any], bool], Any]] = [
-        (attrs.has, _object_hook),
+        (attrs.has, object_hook),
         (_is_collection, _collection_hook),
         (_is_mapping, _mapping_hook),
         (_is_open_enum, _open_enum_hook),
@@ -150,4 +154,6 @@ def _make_converter() -> Converter:
     return made
 
 
-converter = _make_converter()
+converter = _make_converter(_object_hook, detailed_validation=True)
+"""Slow, but where a tree does not fit, it knows the place."""
+_reader_of = cache(_make_converter(_swift_object_hook, detailed_validation=False).get_structure_hook)

@@ -9,9 +9,13 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
+from math import isfinite
 
 MAX_LENGTH = 40
 """More characters than any number of the API has; it keeps conversions cheap whatever arrives."""
+
+DAY = len("2001-12-31")
 
 _WHOLE = re.compile(r"[+-]?[0-9]+").fullmatch
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?").fullmatch
@@ -58,12 +62,20 @@ def whole(value: object, _: object = None) -> int:
 def decimal(value: object, _: object = None) -> Decimal:
     """Read an exact number; a float stands for the shortest decimal that denotes it."""
     if isinstance(value, float):
-        value = repr(value)
-    elif type(value) is int:
+        return _shortest(value + 0.0)
+    if type(value) is int:
         return Decimal(value)
     if isinstance(value, str) and len(value) <= MAX_LENGTH and _DECIMAL(stripped := value.strip()):
         return Decimal(stripped)
     raise UnfitError(value, "a decimal number")
+
+
+@lru_cache(maxsize=1024)
+def _shortest(value: float) -> Decimal:
+    # A shop has few prices, and looking one up costs a fifth of making it anew.
+    if not isfinite(value):
+        raise UnfitError(value, "a decimal number")
+    return Decimal(repr(value))
 
 
 def boolean(value: object, _: object = None) -> bool:
@@ -95,7 +107,8 @@ def day(value: object, _: object = None) -> date:
     """Read a calendar day: as written, also where a time of day and a zone follow it."""
     if isinstance(value, str):
         try:
-            return datetime.fromisoformat(value.strip()).date()
+            written = value.strip()
+            return date.fromisoformat(written) if len(written) == DAY else datetime.fromisoformat(written).date()
         except ValueError:
             pass
     raise UnfitError(value, "a date")

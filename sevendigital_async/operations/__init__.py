@@ -1,9 +1,20 @@
 """What the API offers: one record per endpoint, a file per API."""
 
-from . import classic, media, oauth, platform
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from .operation import VERSION, Argument, Auth, Binding, Catalogue, Content, Count, Operation, Place, RateClass, Safety
 
-CATALOGUE = Catalogue((*classic.OPERATIONS, *platform.OPERATIONS, *media.OPERATIONS, *oauth.OPERATIONS))
+if TYPE_CHECKING:
+    from .catalogue import CATALOGUE
+else:
+
+    def __getattr__(name: str) -> Any:
+        """Load the records when the catalogue of them all is asked for: with their models they take long."""
+        if name == "CATALOGUE":
+            return import_module(".catalogue", __name__).CATALOGUE
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "CATALOGUE",
@@ -18,8 +29,4 @@ __all__ = [
     "Place",
     "RateClass",
     "Safety",
-    "classic",
-    "media",
-    "oauth",
-    "platform",
 ]

@@ -30,7 +30,6 @@ from .body import MediaResponse, is_media, named, off_loop, read_all
 from .cache import ResponseCache, cache_key
 from .call import Call
 from .classify import error_in
-from .decode import decode
 from .document import Document, parse
 from .quota import Quota
 from .request import Request, build_request
@@ -101,6 +100,8 @@ class Session:
         with told(call):
             document, headers = await self._fetch(call, request)
             document = echoed(request, document)
+            from .decode import decode  # noqa: PLC0415 - cattrs takes long to load, and who ships plays decodes nothing
+
             answer = await off_loop(len(document.body), decode, call.operation, document)
         if self._cache is not None and key is not None:
             self._cache.put(key, answer, headers)

@@ -186,22 +186,22 @@ def _is_wrapped(item: Any, name: str) -> bool:
 
 def _structured_all(node: _Node, name: str, model: type) -> tuple[Any, ...]:
     """Structure the items that ``node`` holds under ``name``, each with what the list says about it."""
-    found, path = node.tree[name], f"{node.path}.{name}" if name else node.path
+    found, path, word = node.tree[name], f"{node.path}.{name}" if name else node.path, noun(model)
     values, place = spread(found, model)
-    is_one = name in nouns(model) and isinstance(found, dict) and not place
+    if name in nouns(model) and isinstance(found, dict) and not place and not _is_wrapped(found, word):
+        values, path, word = [node.tree], node.path, name
     models: list[Any] = []
     for index, value in enumerate(values):
-        here = path + place.replace("[]", f"[{index}]")
-        if _is_wrapped(value, noun(model)):
-            models.append(_structured_entry(value, noun(model), model, here))
-        elif is_one:
-            models.append(_structured_entry(node.tree, name, model, node.path))
-        else:
-            models.append(_structured(value, model, here))
+        try:
+            is_entry = value is node.tree or _is_wrapped(value, word)
+            models.append(_structured_entry(value, word, model) if is_entry else structure(value, model))
+        except MisfitError as error:
+            here = path + place.replace("[]", f"[{index}]")
+            raise MisfitError(here + error.path, error.reason) from None
     return tuple(models)
 
 
-def _structured_entry(entry: dict[str, Any], name: str, model: type, path: str) -> Any:
+def _structured_entry(entry: dict[str, Any], name: str, model: type) -> Any:
     """Structure the thing that stands under ``name`` in ``entry``, together with what stands around it."""
     listing = {fact: value for fact, value in entry.items() if fact != name}
     thing = entry[name] | {ENTRY: listing} if is_bare(listing, Listing) else entry[name]
@@ -209,8 +209,7 @@ def _structured_entry(entry: dict[str, Any], name: str, model: type, path: str) 
         return structure(thing, model)
     except MisfitError as error:
         within = error.path.removeprefix(f".{ENTRY}")
-        here = path if within != error.path else f"{path}.{name}"
-        raise MisfitError(here + within, error.reason) from None
+        raise MisfitError(within if within != error.path else f".{name}{within}", error.reason) from None
 
 
 def _structured(tree: Any, model: type, path: str) -> Any:

@@ -10,8 +10,6 @@ from urllib.parse import parse_qsl
 import orjson
 from attrs import field, frozen
 
-from .xml import XMLError, parse_xml
-
 
 class Kind(enum.Enum):
     """The forms an answer may take; the value is for messages."""
@@ -84,6 +82,16 @@ def parse(body: bytes, content_type: str | None) -> Document:
         body: The bytes as they came, already unpacked.
         content_type: The header, if there was one. It names the charset; about the rest the body knows more.
     """
+    if body.startswith((b"{", b"[")):
+        # Nearly always; finding out takes longer than it does to try.
+        try:
+            return Document(body, Kind.JSON, orjson.loads(body))
+        except orjson.JSONDecodeError:
+            pass
+    return _explored(body, content_type)
+
+
+def _explored(body: bytes, content_type: str | None) -> Document:
     charset = next((name for mark, name in _BOMS if body.startswith(mark)), None) or _stated_charset(content_type)
     beginning = _without_bom(body.lstrip()[:_SNIFFED].decode(charset or "utf-8", errors="replace")).lstrip()
     if not beginning:
@@ -122,6 +130,8 @@ def _loads(body: bytes, charset: str | None) -> object:
 
 
 def _markup(body: bytes, charset: str | None, beginning: str) -> Document:
+    from .xml import XMLError, parse_xml  # noqa: PLC0415 - most clients never see any XML
+
     content = body.removeprefix(codecs.BOM_UTF8).lstrip()
     flaw = None
     # What header and document say of the encoding is wrong often enough to try without.

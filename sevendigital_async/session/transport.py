@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import aiohttp
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+from aiohttp.abc import AbstractStreamWriter
 from attrs import field, frozen
 from yarl import URL
 
+from .. import fault_points
 from ..config import Settings, Timeout
 from ..errors import (
     ConfigurationError,
@@ -76,6 +78,16 @@ async def _no_redelivery(request: ClientRequest, handler: ClientHandlerType) -> 
         raise
     except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
         raise _ConnectionLostError(error) from None
+
+
+class _PointedRequest(ClientRequest):
+    """A request that passes fault points on its way out. aiohttp's own trace signals come before the bytes leave."""
+
+    async def write_bytes(self, writer: AbstractStreamWriter, *args: Any, **kwargs: Any) -> None:
+        writer.send_headers()
+        fault_points.reached("headers sent")
+        await super().write_bytes(writer, *args, **kwargs)
+        fault_points.reached("body sent")
 
 
 _KINDS: tuple[tuple[type[BaseException], type[TransportError], str], ...] = (
@@ -172,6 +184,7 @@ class AiohttpTransport:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=self._settings.max_connections),
                 cookie_jar=aiohttp.DummyCookieJar(),
+                request_class=ClientRequest if fault_points.on_reached is None else _PointedRequest,
             )
         return self._session
 
@@ -194,7 +207,10 @@ class AiohttpStream:
 
     async def chunk(self) -> bytes:
         """Return what has arrived of the body."""
-        return await _translated(self._response.content.readany())
+        chunk = await _translated(self._response.content.readany())
+        if not chunk:
+            fault_points.reached("answer read")
+        return chunk
 
 
 async def _translated(awaitable: Awaitable[T]) -> T:

@@ -2,6 +2,7 @@
 
 from .gate import Trouble, TroubleKind
 from .memory import MemorySpool
+from .metrics import Metrics
 from .records import Bookmark, Counts, DeadLetter, Delivery, Receipt
 from .rules import Atomicity, LaneRules
 from .shipper import StreamLogShipper
@@ -17,6 +18,7 @@ __all__ = [
     "LaneRules",
     "LaneStatistics",
     "MemorySpool",
+    "Metrics",
     "Receipt",
     "Spool",
     "Statistics",

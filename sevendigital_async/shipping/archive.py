@@ -142,6 +142,10 @@ class Archive(Protocol):
         """Say how the spool stands."""
         ...
 
+    async def bookmark(self, source: str) -> str | None:
+        """Return the position last kept for a source; None if there is none."""
+        ...
+
     async def aclose(self) -> None:
         """Let go of it."""
         ...

@@ -123,6 +123,13 @@ class Backlog:
         for queue in dict.fromkeys([*self._queues.values(), *apart]):
             yield from queue.records
 
+    @property
+    def oldest_put_at(self) -> float | None:
+        """When the oldest record was put: a look at the head of each queue."""
+        apart = [queue for _, _, queue in self._resting] + list(self._ready)
+        queues = itertools.chain(self._queues.values(), apart)
+        return min((queue.records[0].put_at for queue in queues if queue.records), default=None)
+
     def _extend(self, name: str, records: Sequence[Record], size: int) -> bool:
         queue = self._queues.get(name)
         is_new = queue is None

@@ -23,6 +23,11 @@ class Capacity:
         """Somebody waits for room."""
         return bool(self._waiting)
 
+    def occupy(self, logs: int, size: int) -> None:
+        """Count what is there already, room or not."""
+        self._logs += logs
+        self._size += size
+
     def take(self, logs: int, size: int) -> bool:
         """Take room if there is some and nobody was first."""
         if self._refusal or self._waiting or not self._fits(logs, size):

@@ -43,7 +43,8 @@ class Hooks:
 
     def troubled(self, kind: LogKind, trouble: Trouble) -> None:
         """Tell, and log, what a person should look at."""
-        logger.error("%s: %s", kind.value, trouble.message)
+        fields = {"event": "trouble", "kind": kind.value, "trouble": trouble.kind.value}
+        logger.error("%s: %s", kind.value, trouble.message, extra=fields)
         if self.on_trouble is not None:
             try:
                 self.on_trouble(kind, trouble)

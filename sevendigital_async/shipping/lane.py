@@ -19,9 +19,12 @@ from ..errors import SevenDigitalError
 from ..models import LogKind
 from ..models.batch_key import user_of
 from .courier import Courier, Turn
+from .events import RequestEnded, TurnTaken
 from .gate import Gate, Trouble, TroubleKind
 from .hooks import Hooks
+from .metrics import Watch
 from .outcome import (
+    NAMES,
     Delivered,
     Lost,
     Misdirected,
@@ -33,10 +36,10 @@ from .outcome import (
     Unavailable,
     outcome_of,
 )
-from .records import SHARED, Fate, Lease, Record
+from .records import SHARED, Exchange, Fate, Lease, Record
 from .rules import Atomicity, LaneRules
 from .settlement import Settlement
-from .spool import Spool
+from .spool import Exit
 
 TokenSource = Callable[[str], Awaitable[UserToken | None]]
 
@@ -54,8 +57,8 @@ PARKED = 40.0
 IDLE = 60.0
 """Seconds after which a lane looks for work even if nothing woke it."""
 
-WARNING_AGES = (0.8, 0.5)
-"""Shares of the service's window at which undelivered plays deserve a warning."""
+INTERRUPTED = "interrupted"
+"""The outcome of a request whose end the lane did not live to see."""
 
 
 @define(eq=False)
@@ -70,7 +73,8 @@ class Lane:
     kind: LogKind
     rules: LaneRules
     in_doubt: Fate
-    _spool: Spool
+    _spool: Exit
+    _watch: Watch
     _courier: Courier
     _token_of: TokenSource
     _hooks: Hooks
@@ -156,12 +160,14 @@ class Lane:
             await self._clock.wait(self._wake, min(wait, IDLE))
 
     async def _take_turn(self, held: AsyncExitStack) -> Turn | None:
+        asked_at = self._clock.monotonic()
         try:
             turn = await held.enter_async_context(self._courier.turn(self.kind))
         except SevenDigitalError as error:
             # The quota is spent, or the client is closed. Nothing has been leased, so nothing is at stake.
             self._heed(outcome_of(error, 0), SHARED)
             return None
+        self._watch.tell(TurnTaken(kind=self.kind, seconds=self._clock.monotonic() - asked_at))
         # While this one waited for its turn, another batch may have met with a closed door.
         return turn if self.gate.wait <= 0 else None
 
@@ -179,16 +185,26 @@ class Lane:
         try:
             user = None if lease.queue == SHARED else await self._token_of(user_of(lease.queue))
         except Exception as error:  # noqa: BLE001 - the caller's own code; it must not take the lane down
+            lease.exchange = Exchange("", NAMES[Unauthorised])
             return Unauthorised(f"user_tokens failed for user {user_of(lease.queue)}: {error!r}")
         request_id = uuid.uuid4().hex
         await self._spool.intent(lease, records, request_id)
         self.requests += 1
         self.largest_batch = max(self.largest_batch, len(records))
+        lease.exchange = Exchange(request_id, INTERRUPTED)
+        sent_at = self._clock.monotonic()
+        outcome: Outcome
         try:
-            answer = await turn.post([record.body for record in records], user, request_id=request_id)
+            bodies = [record.body for record in records]
+            outcome = Delivered(request_id, await turn.post(bodies, user, request_id=request_id))
         except SevenDigitalError as error:
-            return outcome_of(error, len(records))
-        return Delivered(request_id, answer)
+            outcome = outcome_of(error, len(records))
+        name, seconds = NAMES[type(outcome)], self._clock.monotonic() - sent_at
+        lease.exchange = Exchange(request_id, name, seconds)
+        self._watch.tell(
+            RequestEnded(kind=self.kind, logs=len(records), outcome=name, request_id=request_id, seconds=seconds)
+        )
+        return outcome
 
     async def _post_again(self, lease: Lease, records: Sequence[Record]) -> Outcome | None:
         """Post a part of a batch that was refused; None when the door is closed for now."""

@@ -148,6 +148,11 @@ class MemorySpool:
         """Say where the plays of a kind are."""
         return Counts(**self._counts[kind])
 
+    async def oldest_age(self, kind: LogKind) -> float | None:
+        """Say how long the oldest waiting play has been here, in seconds."""
+        put_at = self._backlogs[kind].oldest_put_at
+        return None if put_at is None else self._clock.monotonic() - put_at
+
     def undelivered(self, kind: LogKind) -> Iterator[Record]:
         """Iterate over what waits or is held, so that a caller can keep it when the process ends."""
         yield from self._backlogs[kind]

@@ -108,6 +108,18 @@ class OutOfStep:
 
 Outcome = Delivered | Refused | Throttled | Unauthorised | Misdirected | Unavailable | Lost | OutOfStep
 
+NAMES: Mapping[type[Outcome], str] = {
+    Delivered: "delivered",
+    Refused: "refused",
+    Throttled: "throttled",
+    Unauthorised: "unauthorised",
+    Misdirected: "misdirected",
+    Unavailable: "unavailable",
+    Lost: "lost",
+    OutOfStep: "out-of-step",
+}
+"""What logs and metrics call them; ``interrupted`` is a request whose end the shipper did not live to see."""
+
 
 def outcome_of(error: SevenDigitalError, size: int) -> Outcome:  # noqa: C901, PLR0911 - a table, row by row
     """Say what an error means for a batch of ``size`` logs."""

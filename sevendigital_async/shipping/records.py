@@ -34,6 +34,21 @@ class Record:
     in_doubt: bool = False
 
 
+@frozen
+class Exchange:
+    """A request and how it ended.
+
+    Attributes:
+        request_id: Ours; empty if none was sent.
+        outcome: How it ended, in one word.
+        seconds: From sending to the end of the answer.
+    """
+
+    request_id: str
+    outcome: str
+    seconds: float = 0.0
+
+
 @define(eq=False)
 class Lease:
     """Records handed to a lane: one batch, one signer.
@@ -46,6 +61,7 @@ class Lease:
         sending: The records of an intent that has no outcome yet.
         suspect: It was refused and a part may have been saved, so that what goes back may be doubled.
         key: The spool's own name for the lease.
+        exchange: The last request that was made for it, as far as it has come; the lane's own note.
     """
 
     kind: LogKind
@@ -55,6 +71,7 @@ class Lease:
     sending: tuple[Record, ...] = field(default=(), repr=False)
     suspect: bool = False
     key: object = field(default=None, repr=False)
+    exchange: Exchange | None = None
 
 
 @frozen

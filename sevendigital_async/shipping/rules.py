@@ -37,6 +37,8 @@ class LaneRules:
         poison_share: The lane suspends itself when more than this share of its last ``poison_window`` logs was
             refused for good, because that is a schema error or an outage, not poison.
         poison_window: See ``poison_share``; logs.
+        quiet_start: Seconds before the first request to a limited endpoint when the spool was in use before: what its
+            last owner sent, perhaps a moment before it died, counts against the same limit.
     """
 
     max_count: int
@@ -47,6 +49,7 @@ class LaneRules:
     atomicity: Atomicity = Atomicity.UNKNOWN
     poison_share: float = 0.5
     poison_window: int = 1000
+    quiet_start: float = 0.0
 
     def __attrs_post_init__(self) -> None:
         """Refuse numbers that mean nothing."""
@@ -55,7 +58,9 @@ class LaneRules:
 
 
 DOCUMENTED: Mapping[LogKind, LaneRules] = {
-    LogKind.PREVIEW: LaneRules(max_count=500, concurrency=5, signed_by_user=False, atomicity=Atomicity.ALL_OR_NOTHING),
+    LogKind.PREVIEW: LaneRules(
+        max_count=500, concurrency=5, signed_by_user=False, atomicity=Atomicity.ALL_OR_NOTHING, quiet_start=1.5
+    ),
     LogKind.CATALOGUE: LaneRules(max_count=500),
     LogKind.SUBSCRIBER: LaneRules(max_count=20),
 }

@@ -19,7 +19,7 @@ from .hooks import Hooks
 from .outcome import Delivered, Lost, Outcome, Refused, Unauthorised, Unavailable
 from .records import SHARED, DeadLetter, Delivery, Fate, Lease, Receipt, Record
 from .rules import Atomicity, LaneRules
-from .spool import Spool
+from .spool import Exit
 
 PostAgain = Callable[[Lease, Sequence[Record]], Awaitable[Outcome | None]]
 
@@ -40,7 +40,7 @@ class Settlement:
     kind: LogKind
     rules: LaneRules
     in_doubt: Fate
-    _spool: Spool
+    _spool: Exit
     _hooks: Hooks
     _clock: Clock
     _rng: random.Random
@@ -171,7 +171,11 @@ class Settlement:
         reached = next((share for share in WARNING_AGES if age >= share), 0.0)
         if reached > self._warned_age:
             logger.warning(
-                "%s: plays are undelivered after %.0f of the %d days allowed", self.kind.value, age * 61, WINDOW.days
+                "%s: plays are undelivered after %.0f of the %d days allowed",
+                self.kind.value,
+                age * 61,
+                WINDOW.days,
+                extra={"event": "ageing", "kind": self.kind.value},
             )
         self._warned_age = reached
 

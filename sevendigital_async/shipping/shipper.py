@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import os
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -20,11 +21,13 @@ from .gate import Trouble
 from .hooks import Hook, Hooks
 from .intake import Intake
 from .lane import Lane
-from .memory import MemorySpool
+from .metrics import Metrics, Watch, keep_measuring, measure
+from .places import open_spool
 from .records import Bookmark, DeadLetter, Delivery, Fate, Record
 from .rules import lane_rules
 from .spool import Owner, Spool
 from .statistics import LaneStatistics, Statistics
+from .watched import WatchedSpool
 
 logger = logging.getLogger("sevendigital_async.shipping")
 
@@ -41,7 +44,8 @@ class StreamLogShipper:
 
     Args:
         client: A ``SevenDigital`` client; it must outlive the shipper.
-        spool: Where accepted plays wait: None for memory, or a spool of your own.
+        spool: Where accepted plays wait: None for memory, the name of a file, or a spool that you have made, such
+            as ``SqliteSpool("plays.db", synchronous="NORMAL")``.
         user_tokens: Tokens of users, a mapping or an async function from user id to token or None. With it,
             catalogue and subscriber plays are sent one user a request, signed by the user where there is a token;
             without it the partner signs alone and users travel together.
@@ -52,6 +56,7 @@ class StreamLogShipper:
         on_delivered: Hears of each accepted batch; plain or async.
         on_dead_letter: Hears of each play set aside for good, and takes it over from a memory spool; plain or async.
         on_trouble: Hears, with the kind, what a person should look at.
+        metrics: Counts and measures what happens, such as ``OpenTelemetryMetrics()`` of ``shipping.otel``.
         close_timeout: Seconds that leaving the block may take.
         clock: Time, for tests.
     """
@@ -60,19 +65,20 @@ class StreamLogShipper:
         self,
         client: PlayLogClient,
         *,
-        spool: str | Spool | None = None,
+        spool: str | os.PathLike[str] | Spool | None = None,
         user_tokens: UserTokens | None = None,
         in_doubt: Literal["resend", "hold"] = "resend",
         lanes: Mapping[LogKind, Mapping[str, Any]] | None = None,
         on_delivered: Hook[Delivery] | None = None,
         on_dead_letter: Hook[DeadLetter] | None = None,
         on_trouble: Callable[[LogKind, Trouble], object] | None = None,
+        metrics: Metrics | None = None,
         close_timeout: float = 30.0,
         clock: Clock | None = None,
     ) -> None:
         self._courier = client.play_logs
         self._clock = clock or SystemClock()
-        self._spool = _open_spool(spool)
+        self._spool = open_spool(spool)
         self._user_tokens = user_tokens
         self._rules = lane_rules(lanes)
         self._close_timeout = close_timeout
@@ -93,6 +99,8 @@ class StreamLogShipper:
             self._in_doubt = Fate(in_doubt)
         except ValueError:
             raise ConfigurationError('in_doubt is "resend" or "hold"') from None
+        self._watch = Watch(metrics)
+        spool_of_lanes = WatchedSpool(self._spool, self._watch)
         hooks = Hooks(on_delivered, on_dead_letter, on_trouble)
         rng = random.Random()  # noqa: S311 - jitter, not a secret
         self._lanes = {
@@ -100,7 +108,8 @@ class StreamLogShipper:
                 kind,
                 rules,
                 self._in_doubt,
-                self._spool,
+                spool_of_lanes,
+                self._watch,
                 self._courier,
                 self._token_of,
                 hooks,
@@ -118,8 +127,18 @@ class StreamLogShipper:
         if self._runner is not None:
             raise ConfigurationError("a shipper is started once")
         await self._spool.open(
-            Owner(self._rules, self._clock, lambda kind: self._lanes[kind].wake(), self._in_doubt, self._heed_spool)
+            Owner(
+                self._rules,
+                self._clock,
+                lambda kind: self._lanes[kind].wake(),
+                self._in_doubt,
+                self._heed_spool,
+                self._watch.tell,
+            )
         )
+        for kind, lane in self._lanes.items():
+            if (await self._spool.counts(kind)).put:
+                lane.gate.pause(lane.rules.quiet_start)
         self._runner = asyncio.create_task(self._run(), name="StreamLogShipper")
         self._runner.add_done_callback(self._stopped)
         return self
@@ -155,6 +174,7 @@ class StreamLogShipper:
         finally:
             self._runner.cancel()
             await asyncio.wait([self._runner])
+            await measure(self._spool, self._watch)
             await self._spool.aclose()
         return await self.statistics()
 
@@ -162,6 +182,7 @@ class StreamLogShipper:
         async with asyncio.TaskGroup() as lanes:
             for lane in self._lanes.values():
                 lanes.create_task(lane.run(), name=f"{lane.kind.value} lane")
+            lanes.create_task(keep_measuring(self._spool, self._watch, self._clock), name="gauges")
 
     def _stopped(self, runner: asyncio.Task[None]) -> None:
         if not runner.cancelled() and (failure := runner.exception()) is not None:
@@ -228,7 +249,7 @@ class StreamLogShipper:
                 raise InvalidLogError(f"log {index}: {error}", field=error.field, index=index) from None
             if index % PUTS_PER_BREATH == PUTS_PER_BREATH - 1:
                 await asyncio.sleep(0)
-        if records:
+        if records or bookmark is not None:
             await asyncio.sleep(0)
             await self._spool.append(kind, records, bookmark)
         return len(records)
@@ -299,9 +320,9 @@ class StreamLogShipper:
 
     def _heed_spool(self, trouble: str | None) -> None:
         if trouble is None:
-            logger.info("the spool works again")
+            logger.info("the spool works again", extra={"event": "spool-recovered"})
         else:
-            logger.error("the spool: %s", trouble)
+            logger.error("the spool: %s", trouble, extra={"event": "spool-trouble"})
         self._spool_trouble = trouble
 
     async def _token_of(self, user_id: str) -> UserToken | None:
@@ -315,13 +336,3 @@ class StreamLogShipper:
             # A datetime costs more than the check it is for, whose finest limit is two minutes.
             self._now_read_at, self._now_read = seconds, datetime.fromtimestamp(seconds, UTC)
         return self._now_read
-
-
-def _open_spool(spool: str | Spool | None) -> Spool:
-    if spool is None:
-        return MemorySpool()
-    if isinstance(spool, str):
-        raise ConfigurationError(
-            "only the memory spool exists in this version; leave `spool` out, or pass an object that keeps plays"
-        )
-    return spool

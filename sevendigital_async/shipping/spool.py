@@ -23,6 +23,7 @@ from attrs import frozen
 from ..clock import Clock
 from ..errors import ShipperError
 from ..models import LogKind
+from .events import Event
 from .records import Bookmark, Counts, DeadLetter, Fate, Lease, Receipt, Record
 from .rules import LaneRules
 
@@ -37,6 +38,8 @@ class Owner:
         wake: To be called, on the loop, when a batch of a kind may have become due earlier than last said.
         in_doubt: What becomes of plays that an earlier owner was sending when it died: RESEND or HOLD.
         report: To be called, on the loop, with what keeps the spool from working for now; with None when that is over.
+        tell: To be called, on the loop, with what only a spool knows of: :class:`~.events.PlaysRecovered`, for each
+            kind of which it has taken back plays that were leased when an earlier owner or another worker died.
     """
 
     rules: Mapping[LogKind, LaneRules]
@@ -44,10 +47,11 @@ class Owner:
     wake: Callable[[LogKind], None]
     in_doubt: Fate = Fate.RESEND
     report: Callable[[str | None], None] = lambda _: None
+    tell: Callable[[Event], None] = lambda _: None
 
 
-class Spool(Protocol):
-    """Keeps accepted plays until their fate is known."""
+class Entrance(Protocol):
+    """What a shipper asks of a spool: to accept plays."""
 
     async def open(self, owner: Owner) -> None:
         """Make ready; recover what an earlier owner left behind.
@@ -83,6 +87,10 @@ class Spool(Protocol):
     async def bookmark(self, source: str) -> str | None:
         """Return the position last kept for a source; None if there is none."""
         ...
+
+
+class Exit(Protocol):
+    """What a lane asks of a spool: batches, and a place for every play in them."""
 
     async def due_in(self, kind: LogKind, *, flush: bool) -> float | None:
         """Seconds until a lease may succeed, as far as is known now; None when there is nothing to wait for.
@@ -135,6 +143,20 @@ class Spool(Protocol):
 
     async def counts(self, kind: LogKind) -> Counts:
         """Say where the plays of a kind are."""
+        ...
+
+
+class Spool(Entrance, Exit, Protocol):
+    """Keeps accepted plays until their fate is known."""
+
+    async def oldest_age(self, kind: LogKind) -> float | None:
+        """Return the seconds since the oldest waiting play of a kind was accepted; None when nothing waits.
+
+        Leased, held and buried plays don't count; one that has come back from a lease does, from its acceptance on.
+        A spool that outlives its process counts across restarts, by the wall clock, and never returns less than zero.
+        It is asked every few seconds when somebody measures: it may cost a look at the head of each queue or one
+        look into an index, not one at every play, and appending and leasing must not pay for it.
+        """
         ...
 
     async def aclose(self) -> None:

@@ -1,0 +1,83 @@
+"""Where events go: to the log, and to a metrics object if there is one."""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol
+
+from attrs import asdict
+
+from ..clock import Clock
+from ..errors import SpoolError
+from ..models import LogKind
+from .events import Event, PlaysDelivered, QueueMeasured
+from .spool import Spool
+
+logger = logging.getLogger("sevendigital_async.shipping")
+
+GAUGE_INTERVAL = 5.0
+"""Seconds between two readings of the queues."""
+
+
+class Metrics(Protocol):
+    """Counts and measures; :class:`~sevendigital_async.shipping.otel.OpenTelemetryMetrics` is one."""
+
+    def record(self, event: Event) -> None:
+        """Take note of an event; see :mod:`sevendigital_async.shipping.events`.
+
+        It is called on the event loop and must come back at once. If it raises, that is logged, the first time, and
+        shipping goes on.
+        """
+        ...
+
+
+class Watch:
+    """Tells the log, and metrics if there are any, what happens to plays."""
+
+    def __init__(self, metrics: Metrics | None = None) -> None:
+        self._metrics = metrics
+        self._complained = False
+
+    @property
+    def measures(self) -> bool:
+        """Somebody wants to know how the queues stand."""
+        return self._metrics is not None
+
+    @property
+    def heeds_deliveries(self) -> bool:
+        """Somebody wants to know of deliveries, the most frequent event."""
+        return self._metrics is not None or logger.isEnabledFor(PlaysDelivered.level)
+
+    def tell(self, event: Event) -> None:
+        """Pass an event on."""
+        level = event.level
+        if level and logger.isEnabledFor(level):
+            fields = {"event": event.name, **asdict(event)}
+            logger.log(level, event.words, fields, extra=fields)
+        if self._metrics is None:
+            return
+        try:
+            self._metrics.record(event)
+        except Exception:
+            if not self._complained:
+                self._complained = True
+                logger.exception("metrics raised; going on, and not saying so again")
+
+
+async def measure(spool: Spool, watch: Watch) -> None:
+    """Read how the queues stand, now."""
+    if not watch.measures:
+        return
+    for kind in LogKind:
+        try:
+            counts, age = await spool.counts(kind), await spool.oldest_age(kind)
+        except SpoolError:
+            continue  # it says so itself
+        watch.tell(QueueMeasured(kind=kind, waiting=counts.waiting, in_flight=counts.in_flight, oldest_age=age))
+
+
+async def keep_measuring(spool: Spool, watch: Watch, clock: Clock) -> None:
+    """Read how the queues stand every few seconds, until cancelled; comes back at once if nobody wants to know."""
+    while watch.measures:
+        await measure(spool, watch)
+        await clock.sleep(GAUGE_INTERVAL)

@@ -1,0 +1,93 @@
+"""Metrics for OpenTelemetry; needs the extra ``otel``."""
+
+from __future__ import annotations
+
+from opentelemetry.metrics import Meter, get_meter
+
+from .._version import __version__
+from .events import (
+    Event,
+    PlaysBuried,
+    PlaysDelivered,
+    PlaysInDoubt,
+    PlaysRecovered,
+    PlaysRetried,
+    QueueMeasured,
+    RequestEnded,
+    TurnTaken,
+)
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+"""Bounds of the histograms' buckets."""
+
+
+class OpenTelemetryMetrics:
+    """Implements :class:`~sevendigital_async.shipping.Metrics` with instruments of OpenTelemetry.
+
+    The attributes are ``kind``, ``outcome`` and, for the depth, ``state``; never a user or a request.
+
+    Args:
+        meter: Makes the instruments; that of the global provider if left out.
+    """
+
+    def __init__(self, meter: Meter | None = None) -> None:
+        meter = meter or get_meter("sevendigital_async", __version__)
+        prefix = "sevendigital.shipper"
+        self._delivered = meter.create_counter(
+            f"{prefix}.delivered", unit="{log}", description="Plays that the service has accepted."
+        )
+        self._retried = meter.create_counter(
+            f"{prefix}.retried", unit="{log}", description="Plays that were not delivered and wait to be sent again."
+        )
+        self._buried = meter.create_counter(
+            f"{prefix}.buried", unit="{log}", description="Plays that were set aside for good."
+        )
+        self._in_doubt = meter.create_counter(
+            f"{prefix}.in_doubt", unit="{log}", description="Plays of which nobody knows whether they arrived."
+        )
+        self._recovered = meter.create_counter(
+            f"{prefix}.recovered", unit="{log}", description="Plays taken back from workers that died."
+        )
+        self._duration = meter.create_histogram(
+            f"{prefix}.request.duration",
+            unit="s",
+            description="Time from sending a batch to the end of its answer.",
+            explicit_bucket_boundaries_advisory=SECONDS,
+        )
+        self._wait = meter.create_histogram(
+            f"{prefix}.limiter.wait",
+            unit="s",
+            description="Time that a batch waited for quota and limits.",
+            explicit_bucket_boundaries_advisory=SECONDS,
+        )
+        self._depth = meter.create_gauge(
+            f"{prefix}.queue.depth", unit="{log}", description="Plays that are not delivered yet, by state."
+        )
+        self._oldest_age = meter.create_gauge(
+            f"{prefix}.queue.oldest_age", unit="s", description="Time since the oldest waiting play was accepted."
+        )
+
+    def record(self, event: Event) -> None:
+        """Take note of an event."""
+        kind = event.kind.value
+        match event:
+            case TurnTaken(seconds=seconds):
+                self._wait.record(seconds, {"kind": kind})
+            case RequestEnded(outcome=outcome, seconds=seconds):
+                self._duration.record(seconds, {"kind": kind, "outcome": outcome})
+            case PlaysDelivered(logs=logs):
+                self._delivered.add(logs, {"kind": kind})
+            case PlaysRetried(logs=logs, outcome=outcome):
+                self._retried.add(logs, {"kind": kind, "outcome": outcome})
+            case PlaysInDoubt(logs=logs, outcome=outcome):
+                self._in_doubt.add(logs, {"kind": kind, "outcome": outcome})
+            case PlaysBuried(logs=logs, outcome=outcome):
+                self._buried.add(logs, {"kind": kind, "outcome": outcome})
+            case PlaysRecovered(logs=logs, in_doubt=in_doubt):
+                self._recovered.add(logs, {"kind": kind})
+                if in_doubt:
+                    self._in_doubt.add(in_doubt, {"kind": kind, "outcome": "recovered"})
+            case QueueMeasured():
+                self._depth.set(event.waiting, {"kind": kind, "state": "waiting"})
+                self._depth.set(event.in_flight, {"kind": kind, "state": "in_flight"})
+                self._oldest_age.set(event.oldest_age or 0.0, {"kind": kind})

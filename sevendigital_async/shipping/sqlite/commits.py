@@ -1,0 +1,186 @@
+"""Group commit: plays that are put at about the same time share one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+
+from attrs import define
+
+from ...clock import Clock
+from ...errors import ShipperError, SpoolUnavailableError
+from ...models import LogKind
+from ..records import Bookmark, Record
+from .writer import MAX_WEIGHT
+
+logger = logging.getLogger("sevendigital_async.shipping")
+
+PAUSE = 0.5
+"""Seconds between tries while the disk takes nothing."""
+
+
+@define(eq=False)
+class Entry:
+    """Plays of one call that are not in the file yet.
+
+    Attributes:
+        kind: Of the plays.
+        records: The plays.
+        size: Bytes of them.
+        bookmark: To be kept with them.
+        accepted: Done when they are durable; None if nobody waits for that.
+        under_way: They are on their way into the file.
+        withdrawn: Whoever put them has gone before that.
+    """
+
+    kind: LogKind
+    records: Sequence[Record]
+    size: int
+    bookmark: Bookmark | None = None
+    accepted: asyncio.Future[None] | None = None
+    under_way: bool = False
+    withdrawn: bool = False
+
+
+class Commits:
+    """Puts entries into the file, in order, as many at a time as are there.
+
+    Args:
+        commit: Writes entries durably.
+        dropped: Hears of entries that did not get into the file.
+        report: Hears what keeps entries out of the file, and None when that is over.
+        clock: Time.
+    """
+
+    def __init__(
+        self,
+        commit: Callable[[list[Entry]], Awaitable[None]],
+        dropped: Callable[[Entry], None],
+        report: Callable[[str | None], None],
+        clock: Clock,
+    ) -> None:
+        self._commit = commit
+        self._dropped = dropped
+        self._report = report
+        self._clock = clock
+        self._entries: deque[Entry] = deque()
+        self._under_way: list[Entry] = []
+        self._arrived = asyncio.Event()
+        self._paused = asyncio.Event()
+        self._refusal: ShipperError | None = None
+        self._task = asyncio.create_task(self._run(), name="spool commits")
+        self.trouble: str | None = None
+        self.failure: Exception | None = None
+
+    def add(self, entry: Entry) -> None:
+        """Let an entry stand in line.
+
+        Raises:
+            Exception: What ended the work on this file.
+        """
+        if self.failure is not None:
+            self._dropped(entry)
+            raise self.failure
+        self._entries.append(entry)
+        self._arrived.set()
+
+    async def added(self, entry: Entry) -> None:
+        """Let an entry stand in line and wait until it is durable.
+
+        Cancelling this takes the entry out of the line; if it is on its way into the file, it may be accepted.
+        """
+        entry.accepted = asyncio.get_running_loop().create_future()
+        self.add(entry)
+        try:
+            await entry.accepted
+        except asyncio.CancelledError:
+            if not entry.under_way:
+                self._withdraw(entry)
+            raise
+
+    def refuse(self, error: ShipperError) -> None:
+        """Stop trying to get entries into a file that takes nothing: who waits for one hears ``error``."""
+        self._refusal = error
+        if self.trouble is not None:
+            self._give_up(error)
+
+    async def aclose(self) -> int:
+        """Write what is left, if the file takes it, and stop; returns the plays that it did not take."""
+        while (self._entries or self._under_way) and self.trouble is None and self.failure is None:
+            await self._paused.wait()
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        return sum(len(entry.records) for entry in self._entries)
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                while await self._next():
+                    pass
+                self._paused.set()
+                self._arrived.clear()
+                await self._arrived.wait()
+                self._paused.clear()
+        except Exception as error:  # noqa: BLE001 - everybody who puts is told
+            self.failure = error
+            self._paused.set()
+            self._put_back()
+            self._give_up(error)
+
+    async def _next(self) -> bool:
+        """Write the next entries; False when there are none."""
+        weight = 0
+        while self._entries and weight < MAX_WEIGHT:
+            entry = self._entries.popleft()
+            if entry.withdrawn:
+                continue
+            entry.under_way = True
+            self._under_way.append(entry)
+            weight += len(entry.records)
+        if not self._under_way:
+            return False
+        try:
+            await self._commit(self._under_way)
+        except SpoolUnavailableError as error:
+            await self._wait_out(error)
+        else:
+            for entry in self._under_way:
+                if entry.accepted is not None and not entry.accepted.done():
+                    entry.accepted.set_result(None)
+            self._under_way = []
+            self.trouble = None
+            self._report(None)
+        return True
+
+    async def _wait_out(self, error: SpoolUnavailableError) -> None:
+        self._put_back()
+        self.trouble = str(error)
+        self._report(self.trouble)
+        if self._refusal is not None:
+            self._give_up(self._refusal)
+        self._paused.set()
+        await self._clock.sleep(PAUSE)
+        self._paused.clear()
+
+    def _put_back(self) -> None:
+        for entry in self._under_way:
+            entry.under_way = False
+            if entry.accepted is not None and entry.accepted.done():
+                self._withdraw(entry)
+        self._entries.extendleft(reversed(self._under_way))
+        self._under_way = []
+
+    def _withdraw(self, entry: Entry) -> None:
+        entry.withdrawn = True
+        self._dropped(entry)
+
+    def _give_up(self, error: Exception) -> None:
+        """Send away who waits; what was put without waiting stays in line."""
+        waiting = [entry for entry in self._entries if entry.accepted is not None and not entry.withdrawn]
+        self._entries = deque(entry for entry in self._entries if entry.accepted is None)
+        for entry in waiting:
+            self._dropped(entry)
+            if entry.accepted is not None and not entry.accepted.done():
+                entry.accepted.set_exception(error)

@@ -1,0 +1,93 @@
+"""What a person decides about plays that were set aside: functions of a connection, each within one transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import orjson
+from attrs import frozen
+
+from ...models import LogKind
+from ..archive import JournalOutcome, Place
+from ..records import Receipt, Record
+from ..rules import LaneRules
+from .parcel import Written
+from .settling import Batch, write_journal
+from .statements import append, count
+
+PORTION = 500
+"""Plays moved in one transaction."""
+
+
+@frozen
+class _Taken:
+    """Plays of one kind, taken from where they were set aside; by queue, and by queue and reason."""
+
+    places: Sequence[str]
+    queues: Mapping[str, Sequence[Record]]
+    reasons: Mapping[tuple[str, str], Sequence[Record]]
+
+    @property
+    def held(self) -> int:
+        return self.places.count(Place.HELD.value)
+
+    @property
+    def size(self) -> int:
+        return sum([len(record.body) for records in self.queues.values() for record in records])
+
+
+def replay(db: sqlite3.Connection, ids: Sequence[int], rules: Mapping[LogKind, LaneRules], now: float) -> int:
+    """Let plays wait again, each at the end of its queue; returns how many were there.
+
+    Args:
+        db: The connection.
+        ids: Of the plays.
+        rules: Of the lanes.
+        now: Seconds since the epoch.
+    """
+    (clock,) = db.execute("SELECT clock FROM progress").fetchone()
+    taken = _take(db, ids)
+    for kind, plays in taken.items():
+        append(db, kind, plays.queues, rules[kind], Written(clock, now))
+        # They were counted as accepted, and given their room, when they came for the first time.
+        number = len(plays.places)
+        count(db, kind, put=-number, kept=-number, size=-plays.size, held=-plays.held, buried=plays.held - number)
+    return sum(len(plays.places) for plays in taken.values())
+
+
+def drop(db: sqlite3.Connection, ids: Sequence[int], now: float) -> int:
+    """Let go of plays, and write that down with the reason for which they were set aside; returns how many were there.
+
+    Args:
+        db: The connection.
+        ids: Of the plays.
+        now: Seconds since the epoch.
+    """
+    taken = _take(db, ids)
+    for kind, plays in taken.items():
+        for (queue, reason), records in plays.reasons.items():
+            batch = Batch(kind, 0, 0, queue, records, "", [], suspect=False, ends=None)
+            write_journal(db, batch, JournalOutcome.DROPPED, Receipt("", datetime.fromtimestamp(now, UTC), reason))
+        number = len(plays.places)
+        count(db, kind, held=-plays.held, buried=plays.held, kept=-number, size=-plays.size)
+    return sum(len(plays.places) for plays in taken.values())
+
+
+def _take(db: sqlite3.Connection, ids: Sequence[int]) -> dict[LogKind, _Taken]:
+    listed = orjson.dumps(list(ids)).decode()
+    rows = db.execute(
+        "SELECT kind, queue, place, played_at, reason, in_doubt, body FROM set_aside"
+        " WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
+        (listed,),
+    ).fetchall()
+    db.execute("DELETE FROM set_aside WHERE id IN (SELECT value FROM json_each(?))", (listed,))
+    taken: dict[LogKind, tuple[list[str], dict[str, list[Record]], dict[tuple[str, str], list[Record]]]] = {}
+    for kind, queue, place, played_at, reason, in_doubt, body in rows:
+        places, queues, reasons = taken.setdefault(LogKind(kind), ([], {}, {}))
+        record = Record(body, queue, datetime.fromtimestamp(played_at, UTC), in_doubt=bool(in_doubt))
+        places.append(place)
+        queues.setdefault(queue, []).append(record)
+        reasons.setdefault((queue, reason), []).append(record)
+    return {kind: _Taken(*groups) for kind, groups in taken.items()}

@@ -1,0 +1,259 @@
+"""Plays out of the file: batches are handed out, and every step with them is written down."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from ...errors import SpoolError, SpoolUnavailableError
+from ...models import LogKind
+from ..records import SHARED, DeadLetter, Fate, Lease, Receipt, Record
+from . import statements
+from .commits import PAUSE
+from .leases import Away
+from .parcel import runs_of
+from .settling import Batch, Settling, write_intent
+from .shared import SharedQueue
+from .shelf import read
+from .statements import Due
+from .stock import Stock, size_of
+from .writer import Job, Writer
+
+R = TypeVar("R")
+
+logger = logging.getLogger("sevendigital_async.shipping")
+
+
+class Outlet:
+    """Hands out batches and settles them; see :class:`~sevendigital_async.shipping.spool.Exit`.
+
+    Args:
+        stock: What is known of the file.
+        writer: Its thread.
+    """
+
+    def __init__(self, stock: Stock, writer: Writer) -> None:
+        self._stock = stock
+        self._writer = writer
+        self._rules = stock.owner.rules
+        self._clock = stock.owner.clock
+        self._leases: dict[Lease, Away] = {}
+        self._numbers = 0
+
+    async def lease(self, kind: LogKind, *, flush: bool) -> Lease | None:
+        """Hand out the next due batch."""
+        stock = self._stock
+        flush, now, shared = flush or stock.is_stuck, stock.now, stock.shared[kind]
+        partner, signer = shared.due(now, flush=flush), stock.due[kind].at(now, flush=flush)
+        if signer is not None and signer <= now and (partner is None or signer < partner):
+            return await self._handed_out(self._signer_job(kind, now, flush=flush))
+        if partner is None or partner > now:
+            return None
+        returned = shared.take_returned(now)
+        if returned is not None:
+            return self._hand_out(kind, SHARED, shared.id, returned.records, returned.attempt)
+        fresh = shared.take_at_hand(now)
+        if fresh:
+            return self._hand_out(kind, SHARED, shared.id, fresh, 0)
+        return await self._handed_out(self._fresh_job(kind, shared))
+
+    async def intent(self, lease: Lease, records: Sequence[Record], request_id: str) -> None:
+        """Note that these plays are about to be sent; durable when it returns."""
+        away = self._leases[lease]
+        await away.idle()
+        lease.sending, away.request_id = tuple(records), request_id
+        batch, leased = away.batch(records), runs_of(away.unsettled)
+        # Only this must be on the disk before going on: if the outcome is lost with the power, the intent is still
+        # there, and says that nobody knows.
+        await self._step(away, lambda db: write_intent(db, batch, leased), lambda _: None, flushed=True)
+
+    async def ack(self, lease: Lease, records: Sequence[Record], receipt: Receipt) -> None:
+        """The service has accepted these plays: out of the backlog and into the journal, in one step."""
+        away = self._leases[lease]
+        await away.idle()
+        away.delivered = True
+        moves = {"in_flight": -len(records), "delivered": len(records)}
+        await self._settle(away, records, lambda file, batch: file.deliver(batch, receipt), moves, gone=True)
+
+    async def release(self, lease: Lease, records: Sequence[Record], *, delay: float = 0.0, blame: bool = True) -> None:
+        """Give plays back."""
+        away = self._leases[lease]
+        await away.idle()
+        self._coming_back(away, records, delay, blame=blame)
+        moves = {"in_flight": -len(records), "waiting": len(records)}
+        await self._settle(away, records, Settling.release, moves)
+
+    async def bury(self, lease: Lease, letters: Sequence[tuple[Record, DeadLetter]]) -> None:
+        """Set plays aside; they keep their room until a person has dropped or replayed them."""
+        away = self._leases[lease]
+        await away.idle()
+        moves = {"in_flight": -len(letters), "buried": len(letters)}
+        await self._settle(
+            away, [record for record, _ in letters], lambda file, batch: file.bury(batch, letters), moves
+        )
+
+    async def doubt(self, lease: Lease, records: Sequence[Record], fate: Fate, *, delay: float = 0.0) -> None:
+        """Mark plays as possibly delivered, in the journal first."""
+        away = self._leases[lease]
+        await away.idle()
+        at = datetime.fromtimestamp(self._clock.time(), UTC)
+        moves = {"in_doubt": sum([not record.in_doubt for record in records])}
+        if fate is Fate.KEEP:
+            batch = away.batch(records)
+            await self._step(
+                away,
+                lambda db: Settling(db, self._rules[lease.kind]).mark(batch, at),
+                lambda _: self._doubted(lease.kind, records, moves),
+            )
+            return
+        moves |= {"in_flight": -len(records)}
+        if fate is Fate.HOLD:
+            moves |= {"held": len(records)}
+            await self._settle(away, records, lambda file, batch: file.hold(batch, at), moves, doubted=True)
+        else:
+            self._coming_back(away, records, delay, blame=True)
+            moves |= {"waiting": len(records)}
+            await self._settle(away, records, lambda file, batch: file.doubt(batch, at), moves, doubted=True)
+
+    async def abandon(self, lease: Lease, fate: Fate) -> None:
+        """Settle what is left of a lease, as if its lane had died; a file that takes nothing does it when reopened."""
+        away = self._leases.get(lease)
+        if away is None:
+            return
+        away.abandoned = True
+        await away.idle()
+        sending = set(lease.sending)
+        doubtful = [record for record in away.unsettled if record in sending]
+        certain = [record for record in away.unsettled if record not in sending]
+        try:
+            if doubtful:
+                await self.doubt(lease, doubtful, fate)
+            if certain and lease.suspect:
+                await self.doubt(lease, certain, Fate.RESEND)
+            elif certain:
+                await self.release(lease, certain, blame=False)
+        except SpoolError as error:
+            logger.error("a batch is left as it is, to be settled when the spool is opened again: %s", error)  # noqa: TRY400
+
+    def _signer_job(self, kind: LogKind, now: float, *, flush: bool) -> Job[Any, Lease | None]:
+        rules = self._rules[kind]
+
+        def work(db: sqlite3.Connection) -> tuple[statements.Taken | None, Due]:
+            taken = statements.take(db, kind, rules, now, flush=flush)
+            return taken, statements.due_of(db, kind)
+
+        def applied(result: tuple[statements.Taken | None, Due]) -> Lease | None:
+            taken, self._stock.due[kind] = result
+            if taken is None:
+                return None
+            return self._hand_out(kind, taken.name, taken.queue, taken.records, taken.attempt)
+
+        return Job(work, applied)
+
+    def _fresh_job(self, kind: LogKind, shared: SharedQueue) -> Job[Any, Lease | None]:
+        rules, cursor = self._rules[kind], shared.cursor
+
+        def applied(records: list[Record]) -> Lease | None:
+            if cursor != shared.cursor or not records:
+                return None  # somebody else was faster
+            shared.taken(records, self._stock.now)
+            return self._hand_out(kind, SHARED, shared.id, records, 0)
+
+        return Job(lambda db: read(db, shared.id, SHARED, cursor, rules), applied)
+
+    async def _handed_out(self, job: Job[Any, Lease | None]) -> Lease | None:
+        handed_out = self._writer.submit(job)
+        try:
+            return await asyncio.shield(handed_out)
+        except SpoolUnavailableError as error:
+            self._stock.report(str(error))
+            await self._clock.sleep(PAUSE)
+            return None
+        except asyncio.CancelledError:
+            await asyncio.wait([handed_out])
+            if not handed_out.exception() and (unseen := handed_out.result()) is not None:
+                await self.abandon(unseen, Fate.RESEND)
+            raise
+
+    def _hand_out(self, kind: LogKind, name: str, queue: int, records: Sequence[Record], attempt: int) -> Lease:
+        self._numbers += 1
+        lease = Lease(kind, name, tuple(records), attempt, key=self._numbers)
+        self._leases[lease] = Away(lease, self._numbers, queue, lease.records)
+        self._stock.move(kind, waiting=-len(records), in_flight=len(records))
+        return lease
+
+    def _coming_back(self, away: Away, records: Sequence[Record], delay: float, *, blame: bool) -> None:
+        away.returned.extend(records)
+        away.delay = max(away.delay, delay)
+        away.blame |= blame and bool(records)
+
+    async def _settle(
+        self,
+        away: Away,
+        records: Sequence[Record],
+        step: Callable[[Settling, Batch], Due | None],
+        moves: dict[str, int],
+        *,
+        gone: bool = False,
+        doubted: bool = False,
+    ) -> None:
+        """Give plays their end: in the file, and once that is durable in what is known of it here."""
+        kind = away.lease.kind
+        batch = away.batch(records, ends_at=self._stock.now)
+
+        def applied(due: Due | None) -> None:
+            if doubted:
+                self._doubted(kind, records, moves)
+            else:
+                self._stock.move(kind, **moves)
+            if due is not None:
+                self._stock.due[kind] = due
+            if gone:
+                self._stock.capacity.free(len(records), size_of(records))
+            if away.settled(records):
+                self._come_back(away)
+
+        await self._step(away, lambda db: step(Settling(db, self._rules[kind]), batch), applied)
+
+    async def _step(
+        self,
+        away: Away,
+        work: Callable[[sqlite3.Connection], R],
+        applied: Callable[[R], None],
+        *,
+        flushed: bool = False,
+    ) -> None:
+        """Get a step into the file, for as long as it takes; for an abandoned lease, only once."""
+        while True:
+            away.step = self._writer.submit(Job(work, applied, flushed=flushed))
+            try:
+                await asyncio.shield(away.step)
+            except SpoolUnavailableError as error:
+                self._stock.report(str(error))
+                if away.abandoned:
+                    raise
+                await self._clock.sleep(PAUSE)
+            else:
+                self._stock.report(None)
+                return
+
+    def _doubted(self, kind: LogKind, records: Sequence[Record], moves: dict[str, int]) -> None:
+        for record in records:
+            record.in_doubt = True
+        self._stock.move(kind, **moves)
+
+    def _come_back(self, away: Away) -> None:
+        lease = away.lease
+        del self._leases[lease]
+        if away.returned and lease.queue == SHARED:
+            away.returned.sort(key=lambda record: record.sequence)
+            due = self._stock.now + away.delay
+            self._stock.shared[lease.kind].give_back(away.returned, due, away.attempt)
+        if self._stock.capacity.is_wanted:
+            self._stock.wake_all()
+        else:
+            self._stock.owner.wake(lease.kind)

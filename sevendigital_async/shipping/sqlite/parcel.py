@@ -1,0 +1,115 @@
+"""Plays on disk: consecutive ones of one queue travel as one piece, because a row for each costs ten times as much."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+
+from attrs import frozen
+
+from ..records import Record
+
+MAX_LOGS = 500
+"""Plays in one parcel at the most, so that taking a few out of it stays cheap."""
+
+COLUMNS = "first, queue, logs, size, in_doubt, put_at, accepted_at, checksum, body"
+
+Row = tuple[int, int, int, int, int, float, float, int, bytes]
+"""first, queue, logs, size, in_doubt, put_at, accepted_at, checksum, body: the columns of table ``parcel``."""
+
+Runs = list[tuple[int, int]]
+"""Numbers as runs of (first, count)."""
+
+
+class UnsoundError(Exception):
+    """Something in the file is not as it was written; becomes a ``SpoolDamagedError`` that names the file."""
+
+
+@frozen
+class Written:
+    """When plays were accepted.
+
+    Attributes:
+        put_at: Seconds by the spool's clock.
+        accepted_at: Seconds since the epoch, by the wall clock.
+    """
+
+    put_at: float
+    accepted_at: float
+
+
+def pack(records: Sequence[Record]) -> bytes:
+    """Write plays into one piece: their lengths, when they were played, and their bodies."""
+    number = len(records)
+    bodies = [record.body for record in records]
+    times = [record.played_at.timestamp() for record in records]
+    return struct.pack(f"<{number}I{number}d", *map(len, bodies), *times) + b"".join(bodies)
+
+
+def unpack(piece: bytes, number: int) -> Iterator[tuple[bytes, datetime]]:
+    """Read plays back; the inverse of :func:`pack`."""
+    values = struct.unpack_from(f"<{number}I{number}d", piece)
+    start = number * 12
+    for length, played_at in zip(values[:number], values[number:], strict=True):
+        yield piece[start : start + length], datetime.fromtimestamp(played_at, UTC)
+        start += length
+
+
+def rows(queue: int, records: Sequence[Record], written: Written) -> Iterator[Row]:
+    """Cut plays of one queue, already numbered, into parcels."""
+    for piece in _pieces(records):
+        first, body = piece[0].sequence, pack(piece)
+        size = sum([len(record.body) for record in piece])
+        in_doubt = int(piece[0].in_doubt)
+        checksum = _checksum(first, queue, len(piece), in_doubt, body)
+        yield first, queue, len(piece), size, in_doubt, written.put_at, written.accepted_at, checksum, body
+
+
+def records_of(row: Row, queue: str) -> list[Record]:
+    """Read a parcel.
+
+    Raises:
+        UnsoundError: It is not as it was written.
+    """
+    first, queue_id, logs, _, in_doubt, put_at, _, checksum, body = row
+    if checksum != _checksum(first, queue_id, logs, in_doubt, body):
+        raise UnsoundError(f"plays {first} to {first + logs - 1} are not as they were written")
+    doubtful = bool(in_doubt)
+    return [
+        Record(play, queue, played_at, number, put_at, doubtful)
+        for number, (play, played_at) in enumerate(unpack(body, logs), first)
+    ]
+
+
+def runs_of(records: Iterable[Record]) -> Runs:
+    """Write the numbers of records as runs."""
+    runs: Runs = []
+    records = tuple(records)
+    if records and records[-1].sequence - records[0].sequence == len(records) - 1:
+        return [(records[0].sequence, len(records))]  # nearly always
+    for record in records:
+        number = record.sequence
+        if runs and sum(runs[-1]) == number:
+            runs[-1] = (runs[-1][0], runs[-1][1] + 1)
+        else:
+            runs.append((number, 1))
+    return runs
+
+
+def _pieces(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
+    start = 0
+    for index in range(1, len(records) + 1):
+        if (
+            index == len(records)
+            or index - start == MAX_LOGS
+            or records[index].sequence != records[index - 1].sequence + 1
+            or records[index].in_doubt is not records[index - 1].in_doubt
+        ):
+            yield records[start:index]
+            start = index
+
+
+def _checksum(first: int, queue: int, logs: int, in_doubt: int, body: bytes) -> int:
+    return zlib.crc32(body, zlib.crc32(struct.pack("<qqqq", first, queue, logs, in_doubt)))

@@ -1,0 +1,133 @@
+"""What is read from the file while somebody else may be writing it: functions of a connection, a portion at a time."""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from attrs import fields, frozen
+
+from ...models import LogKind
+from ..archive import JournalEntry, JournalOutcome, Place, SetAside
+from ..records import Counts
+from .parcel import UnsoundError, unpack
+
+PORTION = 5_000
+"""Plays read at once, or a few more: one transaction never lasts long enough to be in anybody's way."""
+
+
+@frozen
+class Wanted:
+    """Which rows.
+
+    Attributes:
+        kind: Of the plays; None for all.
+        place: Buried or held; None for both.
+        since: When they were written at the earliest.
+        until: Before when they were written.
+    """
+
+    kind: LogKind | None = None
+    place: Place | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def clause(self) -> tuple[str, dict[str, object]]:
+        """The condition, and its parameters."""
+        conditions: dict[str, object] = {
+            "kind = :kind": self.kind and self.kind.value,
+            "place = :place": self.place and self.place.value,
+            "at >= :since": self.since and self.since.timestamp(),
+            "at < :until": self.until and self.until.timestamp(),
+        }
+        given = {condition: value for condition, value in conditions.items() if value is not None}
+        words = " AND ".join(["id > :after", *given])
+        return words, {condition.rpartition(":")[2]: value for condition, value in given.items()}
+
+
+def journal_after(db: sqlite3.Connection, after: int, wanted: Wanted) -> tuple[int, list[JournalEntry]]:
+    """Read the next entries of the journal, and say where to go on.
+
+    Raises:
+        UnsoundError: A row is not as it was written.
+    """
+    clause, values = wanted.clause
+    found = db.execute(
+        "SELECT id, kind, outcome, at, request_id, answer, logs, doubted, body FROM journal"  # noqa: S608 - words of ours
+        f" WHERE {clause} ORDER BY id",
+        {**values, "after": after},
+    )
+    entries: list[JournalEntry] = []
+    for number, *row in found:
+        try:
+            entries.extend(_entries(row))
+        except (ValueError, TypeError, ArithmeticError, OSError, zlib.error, orjson.JSONDecodeError) as error:
+            raise UnsoundError(f"entry {number} of the journal is not as it was written") from error
+        after = number
+        if len(entries) >= PORTION:
+            found.close()
+            break
+    return after, entries
+
+
+def _entries(row: Sequence[Any]) -> Iterator[JournalEntry]:
+    kind, outcome, at, request_id, answer, logs, doubted, body = row
+    lane, became, moment = LogKind(kind), JournalOutcome(outcome), datetime.fromtimestamp(at, UTC)
+    in_doubt = set(orjson.loads(doubted))
+    for index, (play, _) in enumerate(unpack(zlib.decompress(body), logs)):
+        yield JournalEntry(lane, play, became, moment, request_id, answer, index in in_doubt)
+
+
+def set_aside_after(db: sqlite3.Connection, after: int, wanted: Wanted) -> tuple[int, list[SetAside]]:
+    """Read the next plays that were set aside, and say where to go on.
+
+    Raises:
+        UnsoundError: A row is not as it was written.
+    """
+    clause, values = wanted.clause
+    found = db.execute(
+        "SELECT id, kind, body, place, reason, code, at, in_doubt FROM set_aside"  # noqa: S608 - words of ours
+        f" WHERE {clause} ORDER BY id LIMIT :portion",
+        {**values, "after": after, "portion": PORTION},
+    )
+    plays: list[SetAside] = []
+    for number, kind, body, place, reason, code, at, in_doubt in found:
+        try:
+            moment = datetime.fromtimestamp(at, UTC)
+            play = SetAside(
+                str(number), LogKind(kind), body, Place(place), reason, code, moment, in_doubt=bool(in_doubt)
+            )
+        except (ValueError, TypeError, ArithmeticError, OSError) as error:
+            raise UnsoundError(f"play {number} of those set aside is not as it was written") from error
+        plays.append(play)
+        after = number
+    return after, plays
+
+
+def counts_of(db: sqlite3.Connection) -> Mapping[LogKind, Counts]:
+    """Say where the plays are, by kind. What is on its way counts as waiting: the file knows no better."""
+    names = [place.name for place in fields(Counts) if place.name != "in_flight"]
+    rows = db.execute(f"SELECT kind, {', '.join(names)} FROM lane")  # noqa: S608 - names of ours
+    return {LogKind(kind): Counts(**dict(zip(names, numbers, strict=True))) for kind, *numbers in rows}
+
+
+def oldest_in(db: sqlite3.Connection, kind: LogKind) -> datetime | None:
+    """Say when the oldest play that waits was accepted."""
+    (oldest,) = db.execute(
+        "SELECT min(moment) FROM (SELECT min(oldest) AS moment FROM queue WHERE kind = ?1 UNION ALL"
+        " SELECT * FROM (SELECT accepted_at FROM parcel WHERE queue ="
+        " (SELECT id FROM queue WHERE kind = ?1 AND name = '') ORDER BY first LIMIT 1))",
+        (kind.value,),
+    ).fetchone()
+    return None if oldest is None else datetime.fromtimestamp(oldest, UTC)
+
+
+def bookmark_of(db: sqlite3.Connection, source: str) -> str | None:
+    """Return the position last kept for a source; None if there is none."""
+    found = db.execute("SELECT position FROM bookmark WHERE source = ?", (source,)).fetchone()
+    return None if found is None else str(found[0])

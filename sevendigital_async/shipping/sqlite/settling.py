@@ -1,0 +1,162 @@
+"""What becomes of plays that were handed out: every step of a batch, as one transaction of the file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+
+import orjson
+from attrs import field, frozen
+
+from ...models import LogKind
+from ..archive import JournalOutcome, Place
+from ..records import DeadLetter, Receipt, Record
+from ..rules import LaneRules
+from . import journal
+from .parcel import Runs
+from .shelf import mark, remove
+from .statements import Due, Return, come_back, count, due_of
+
+
+@frozen
+class Batch:
+    """Plays of one lease that share a fate, and what is left of the lease after them.
+
+    Attributes:
+        kind: Of the plays.
+        lease: Its number.
+        queue: Id of the queue.
+        name: Of the queue.
+        records: The plays.
+        request_id: Of the request they were sent in.
+        sending: What is still on its way after this.
+        suspect: The lease was refused and may have been saved in part.
+        ends: Set when it is the last step of the lease.
+    """
+
+    kind: LogKind
+    lease: int
+    queue: int
+    name: str
+    records: Sequence[Record] = field(repr=False)
+    request_id: str
+    sending: Runs
+    suspect: bool
+    ends: Return | None
+
+
+class Settling:
+    """The steps. Each runs in a transaction of the writer's thread.
+
+    Args:
+        db: The connection.
+        rules: Of the lane.
+    """
+
+    def __init__(self, db: sqlite3.Connection, rules: LaneRules) -> None:
+        self._db = db
+        self._rules = rules
+
+    def deliver(self, batch: Batch, receipt: Receipt) -> Due | None:
+        """The service has accepted the plays."""
+        db, records = self._db, batch.records
+        self._remove(batch)
+        journal.write(db, JournalOutcome.DELIVERED, receipt, records, kind=batch.kind, queue=batch.name)
+        size = sum([len(record.body) for record in records])
+        count(db, batch.kind, waiting=-len(records), delivered=len(records), kept=-len(records), size=-size)
+        return self._close(batch)
+
+    def release(self, batch: Batch) -> Due | None:
+        """The plays surely did not arrive."""
+        return self._close(batch)
+
+    def bury(self, batch: Batch, letters: Sequence[tuple[Record, DeadLetter]]) -> Due | None:
+        """The plays are set aside for good."""
+        self._remove(batch)
+        set_aside(self._db, batch.kind, batch.name, Place.BURIED, letters)
+        count(self._db, batch.kind, waiting=-len(letters), buried=len(letters))
+        return self._close(batch)
+
+    def doubt(self, batch: Batch, at: datetime) -> Due | None:
+        """The plays may have arrived, and are sent again."""
+        self._doubt(batch, at)
+        return self._close(batch)
+
+    def mark(self, batch: Batch, at: datetime) -> None:
+        """The plays may have arrived, and stay in the lease."""
+        self._doubt(batch, at)
+
+    def hold(self, batch: Batch, at: datetime) -> Due | None:
+        """The plays may have arrived, and wait for a person."""
+        db, records = self._db, batch.records
+        self._write_doubt(batch, at)
+        fresh = sum([not record.in_doubt for record in records])
+        self._remove(batch)
+        reason = f"the answer to request {batch.request_id} was lost; look whether the service has this play"
+        letters = [(record, DeadLetter(batch.kind, record.body, reason, None, at, in_doubt=True)) for record in records]
+        set_aside(db, batch.kind, batch.name, Place.HELD, letters)
+        count(db, batch.kind, waiting=-len(records), held=len(records), in_doubt=fresh)
+        return self._close(batch)
+
+    def _doubt(self, batch: Batch, at: datetime) -> None:
+        self._write_doubt(batch, at)
+        count(self._db, batch.kind, in_doubt=mark(self._db, batch.queue, batch.name, batch.records))
+
+    def _write_doubt(self, batch: Batch, at: datetime) -> None:
+        receipt = Receipt(batch.request_id, at)
+        journal.write(self._db, JournalOutcome.IN_DOUBT, receipt, batch.records, kind=batch.kind, queue=batch.name)
+
+    def _remove(self, batch: Batch) -> None:
+        remove(self._db, batch.queue, batch.name, batch.records)
+
+    def _close(self, batch: Batch) -> Due | None:
+        if batch.ends is None and (batch.sending or batch.suspect):
+            # A part of a suspect batch that was never sent again may have been saved, too: a crash must not forget it.
+            self._db.execute(
+                "UPDATE intent SET sending = ? WHERE lease = ?", (orjson.dumps(batch.sending).decode(), batch.lease)
+            )
+        else:
+            self._db.execute("DELETE FROM intent WHERE lease = ?", (batch.lease,))
+        if batch.ends is not None and batch.name:
+            come_back(self._db, batch.queue, self._rules, batch.ends)
+        return due_of(self._db, batch.kind) if batch.name else None
+
+
+def write_intent(db: sqlite3.Connection, batch: Batch, leased: Runs) -> None:
+    """Note what is about to be sent, in place of what was noted for the same lease before."""
+    db.execute(
+        "INSERT OR REPLACE INTO intent VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            batch.lease,
+            batch.queue,
+            batch.request_id,
+            orjson.dumps(leased).decode(),
+            orjson.dumps(batch.sending).decode(),
+            int(batch.suspect),
+        ),
+    )
+
+
+def set_aside(
+    db: sqlite3.Connection, kind: LogKind, queue: str, place: Place, letters: Sequence[tuple[Record, DeadLetter]]
+) -> None:
+    """Put plays where only a person takes them from."""
+    db.executemany(
+        "INSERT INTO set_aside (kind, queue, place, played_at, reason, code, at, in_doubt, body)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                kind.value,
+                queue,
+                place.value,
+                record.played_at.timestamp(),
+                letter.reason,
+                letter.code,
+                letter.buried_at.timestamp(),
+                int(letter.in_doubt),
+                record.body,
+            )
+            for record, letter in letters
+        ],
+    )

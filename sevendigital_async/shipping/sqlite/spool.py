@@ -1,0 +1,263 @@
+"""SqliteSpool: plays in a file, durable when ``put`` returns."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import sqlite3
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from ... import fault_points
+from ...errors import ShipperError, SpoolError, SpoolUnavailableError
+from ...models import LogKind
+from ..capacity import Capacity
+from ..events import PlaysRecovered
+from ..records import SHARED, Bookmark, Counts, DeadLetter, Fate, Lease, Receipt, Record
+from ..spool import Owner
+from . import journal, statements
+from .commits import Commits, Entry
+from .file import SpoolFile, Synchronous
+from .outlet import Outlet
+from .parcel import Written
+from .recovery import Opened, Recovery
+from .statements import Due
+from .stock import Stock, size_of
+from .writer import Job, Writer
+
+R = TypeVar("R")
+
+logger = logging.getLogger("sevendigital_async.shipping")
+
+DAY = 86_400.0
+
+
+class SqliteSpool:
+    """Implements :class:`~sevendigital_async.shipping.spool.Spool` in a file.
+
+    What is accepted is in the file when ``put`` returns, and stays there until its fate is known. One process at a
+    time may have it open; after a crash the next one goes on where the last one stopped.
+
+    Args:
+        path: The file; made if it does not exist. Not on a network drive.
+        synchronous: ``"FULL"``: what is accepted survives a power cut. ``"NORMAL"`` is faster: it survives a crash
+            of the process, but a power cut may take the plays of the last moments, and make plays that had just been
+            delivered come back as if they had not.
+        max_logs: Plays kept at the most: waiting, in flight, held and buried ones.
+        max_bytes: The same in bytes of their wire form.
+        min_free: Bytes of the disk that plays leave free, so that what is there can still be delivered; a sixteenth of
+            the disk if that is less.
+        journal_days: Days for which the journal is kept.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        synchronous: Synchronous = "FULL",
+        max_logs: int = 100_000_000,
+        max_bytes: int = 8 * 1024**3,
+        min_free: int = 32 * 1024**2,
+        journal_days: float = 400.0,
+    ) -> None:
+        if synchronous not in {"FULL", "NORMAL"}:
+            raise SpoolError('synchronous is "FULL" or "NORMAL"')
+        self._file = SpoolFile(Path(path), synchronous)
+        self._place = os.fspath(path)
+        self._capacity = Capacity(logs=max_logs, size=max_bytes)
+        self._min_free = min_free
+        self._journal_seconds = journal_days * DAY
+        self._opened = False
+
+    # -- life cycle --
+
+    async def open(self, owner: Owner) -> None:
+        """Open the file, and settle what its last owner left behind.
+
+        Raises:
+            SpoolInUseError: Another shipper has it open.
+            SpoolDamagedError: It is not as it was left; it stays as it is.
+            SpoolError: It is no spool, of another version, or can't be opened.
+        """
+        self._clock = owner.clock
+        self._stock = Stock(self._capacity, owner)
+        now = owner.clock.time()
+        recovery = Recovery(owner.rules, owner.in_doubt, datetime.fromtimestamp(now, UTC))
+        self._writer = Writer(
+            self._file.open, self._file.release, self._tidy, self._place, full=self._file.synchronous == "FULL"
+        )
+        await self._writer.start()
+        try:
+            await asyncio.shield(self._writer.submit(Job(recovery, self._begin)))
+        except BaseException:
+            await asyncio.shield(self._writer.aclose())
+            raise
+
+    def _begin(self, opened: Opened) -> None:
+        owner = self._stock.owner
+        self._stock.begin(opened)
+        for kind, number in opened.recovered.items():
+            owner.tell(PlaysRecovered(kind=kind, logs=number, in_doubt=number))
+        self._outlet = Outlet(self._stock, self._writer)
+        self._commits = Commits(self._commit, self._drop, self._stock.report, owner.clock)
+        self._opened = True
+
+    def refuse(self, error: ShipperError) -> None:
+        """Accept nothing from now on."""
+        self._capacity.refuse(error)
+        if self._opened:
+            self._commits.refuse(error)
+
+    async def aclose(self) -> None:
+        """Write what is left to be written and let go of the file."""
+        if not self._opened:
+            return
+        self._opened = False
+        if unwritten := await self._commits.aclose():
+            logger.error("%s: %d plays of put_nowait could not be written and are lost", self._place, unwritten)
+        await self._writer.aclose()
+
+    # -- plays in --
+
+    def append_nowait(self, kind: LogKind, records: Sequence[Record]) -> None:
+        """Accept all or none, to be written within moments; a crash before that loses them.
+
+        Raises:
+            SpoolFullError: There is no room now.
+            SpoolUnavailableError: The disk takes nothing now.
+        """
+        if self._commits.trouble is not None:
+            raise SpoolUnavailableError(self._commits.trouble)
+        size = size_of(records)
+        self._capacity.reserve_nowait(len(records), size)
+        self._commits.add(Entry(kind, records, size))
+        self._stock.move(kind, put=len(records), waiting=len(records))
+
+    async def append(self, kind: LogKind, records: Sequence[Record], bookmark: Bookmark | None = None) -> None:
+        """Accept all or none, waiting for room; durable when it returns.
+
+        A cancellation takes them back unless they are on their way into the file at that very moment.
+        """
+        size = size_of(records)
+        if not self._capacity.take(len(records), size):
+            self._stock.wake_all()
+            await self._capacity.reserve(len(records), size)
+        await self._commits.added(Entry(kind, records, size, bookmark))
+
+    async def bookmark(self, source: str) -> str | None:
+        """Return the position last kept for a source."""
+
+        def work(db: sqlite3.Connection) -> str | None:
+            found = db.execute("SELECT position FROM bookmark WHERE source = ?", (source,)).fetchone()
+            return None if found is None else str(found[0])
+
+        return await asyncio.shield(self._writer.submit(Job(work, lambda position: position)))
+
+    async def _commit(self, entries: list[Entry]) -> None:
+        arrivals = _by_queue(entries)
+        self._stock.number(arrivals)
+        written = Written(self._stock.now, self._clock.time())
+
+        stock = self._stock
+
+        def work(db: sqlite3.Connection) -> dict[LogKind, Due]:
+            fault_points.reached("before append")
+            self._leave_room()
+            for kind, queues in arrivals.items():
+                statements.append(
+                    db, kind, queues, shared=stock.shared[kind].id, rules=stock.owner.rules[kind], written=written
+                )
+            for entry in entries:
+                if entry.bookmark is not None:
+                    statements.set_bookmark(db, entry.bookmark)
+            fault_points.reached("after append")
+            return {kind: statements.due_of(db, kind) for kind, queues in arrivals.items() if queues.keys() - {SHARED}}
+
+        def applied(due: dict[LogKind, Due]) -> None:
+            for entry in entries:
+                if entry.accepted is not None:  # those that did not wait have been counted
+                    self._stock.move(entry.kind, put=len(entry.records), waiting=len(entry.records))
+            self._stock.due.update(due)
+            for kind, queues in arrivals.items():
+                self._stock.arrived(kind, queues, SHARED, written.put_at)
+
+        await asyncio.shield(
+            self._writer.submit(Job(work, applied, sum([len(entry.records) for entry in entries]), flushed=True))
+        )
+
+    def _tidy(self, db: sqlite3.Connection) -> bool:
+        return journal.tidy(db, self._clock.time() - self._journal_seconds)
+
+    def _drop(self, entry: Entry) -> None:
+        self._capacity.free(len(entry.records), entry.size)
+
+    def _leave_room(self) -> None:
+        disk = shutil.disk_usage(self._file.path.parent)
+        if disk.free < min(self._min_free, disk.total // 16):
+            raise SpoolUnavailableError(
+                f"{self._place}: the disk is full ({disk.free:,} bytes are left); plays wait until there is room"
+            )
+
+    # -- plays out --
+
+    async def due_in(self, kind: LogKind, *, flush: bool) -> float | None:
+        """Seconds until a lease may succeed."""
+        return self._stock.due_in(kind, flush=flush)
+
+    async def lease(self, kind: LogKind, *, flush: bool) -> Lease | None:
+        """Hand out the next due batch."""
+        return await self._outlet.lease(kind, flush=flush)
+
+    async def intent(self, lease: Lease, records: Sequence[Record], request_id: str) -> None:
+        """Note that these plays are about to be sent; durable when it returns."""
+        await self._outlet.intent(lease, records, request_id)
+
+    async def ack(self, lease: Lease, records: Sequence[Record], receipt: Receipt) -> None:
+        """The service has accepted these plays: out of the backlog and into the journal, in one step."""
+        await self._outlet.ack(lease, records, receipt)
+
+    async def release(self, lease: Lease, records: Sequence[Record], *, delay: float = 0.0, blame: bool = True) -> None:
+        """Give plays back."""
+        await self._outlet.release(lease, records, delay=delay, blame=blame)
+
+    async def bury(self, lease: Lease, letters: Sequence[tuple[Record, DeadLetter]]) -> None:
+        """Set plays aside; they keep their room until a person has dropped or replayed them."""
+        await self._outlet.bury(lease, letters)
+
+    async def doubt(self, lease: Lease, records: Sequence[Record], fate: Fate, *, delay: float = 0.0) -> None:
+        """Mark plays as possibly delivered, in the journal first."""
+        await self._outlet.doubt(lease, records, fate, delay=delay)
+
+    async def abandon(self, lease: Lease, fate: Fate) -> None:
+        """Settle what is left of a lease; if the file takes nothing, that is done when it is opened again."""
+        await self._outlet.abandon(lease, fate)
+
+    def handed_over(self, letters: Sequence[DeadLetter]) -> None:
+        """A file keeps what is buried, whoever has heard of it."""
+
+    async def counts(self, kind: LogKind) -> Counts:
+        """Say where the plays of a kind are."""
+        return self._stock.counts(kind)
+
+    async def oldest_age(self, kind: LogKind) -> float | None:
+        """Seconds since the oldest waiting play was accepted, by the wall clock; None when nothing waits."""
+        shared = self._stock.shared[kind]
+        number = shared.oldest
+
+        def work(db: sqlite3.Connection) -> float | None:
+            return statements.oldest_of(db, kind, shared.id, number)
+
+        oldest = await asyncio.shield(self._writer.submit(Job(work, lambda moment: moment)))
+        return None if oldest is None else max(0.0, self._clock.time() - oldest)
+
+
+def _by_queue(entries: Sequence[Entry]) -> dict[LogKind, dict[str, list[Record]]]:
+    arrivals: dict[LogKind, dict[str, list[Record]]] = {}
+    for entry in entries:
+        for record in entry.records:  # a bookmark may come alone
+            arrivals.setdefault(entry.kind, {}).setdefault(record.queue, []).append(record)
+    return arrivals

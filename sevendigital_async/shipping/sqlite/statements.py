@@ -1,0 +1,211 @@
+"""What is done to the file, step by step: functions of a connection, run inside a transaction by the writer's thread.
+
+Statements take many rows at once where they can: between any two of them the thread lets go of the interpreter, and
+a busy loop may be slow to give it back.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+
+import orjson
+from attrs import frozen
+
+from ...models import LogKind
+from ..records import SHARED, Bookmark, Record
+from ..rules import LaneRules
+from .parcel import UnsoundError, Written, rows
+from .shelf import insert_parcels, read
+
+
+@frozen
+class Due:
+    """When batches of signers may be taken, by the spool's clock; None if there are none.
+
+    Attributes:
+        company: The first of those that wait for company, or have it already.
+        rested: The first of those that rest after a failure.
+    """
+
+    company: float | None
+    rested: float | None
+
+    def at(self, now: float, *, flush: bool) -> float | None:
+        """Say since when, or from when on, a batch can be taken; None if there is none."""
+        company = min(self.company, now) if flush and self.company is not None else self.company
+        if company is None or self.rested is None:
+            return self.rested if company is None else company
+        return min(company, self.rested)
+
+
+@frozen
+class Taken:
+    """The batch of a signer.
+
+    Attributes:
+        queue: Id of the queue.
+        name: Of the queue.
+        attempt: How often it has failed in a row.
+        records: The plays.
+    """
+
+    queue: int
+    name: str
+    attempt: int
+    records: list[Record]
+
+
+@frozen
+class Return:
+    """How a queue comes back from a lease.
+
+    Attributes:
+        at: Now, by the spool's clock.
+        attempt: How often it has failed in a row.
+        delay: Seconds for which it rests.
+        returned: It brings plays back.
+    """
+
+    at: float
+    attempt: int
+    delay: float
+    returned: bool
+
+
+def due_of(db: sqlite3.Connection, kind: LogKind) -> Due:
+    """Say when the next batch of a signer is due."""
+    return Due(
+        *db.execute(
+            "SELECT (SELECT min(due) FROM queue WHERE kind = ?1 AND resting = 0),"
+            " (SELECT min(due) FROM queue WHERE kind = ?1 AND resting = 1)",
+            (kind.value,),
+        ).fetchone()
+    )
+
+
+def oldest_of(db: sqlite3.Connection, kind: LogKind, shared: int, number: int | None) -> float | None:
+    """Say when the oldest play that waits was accepted: of the signers, or the partner's with this number."""
+    (oldest,) = db.execute(
+        "SELECT min(coalesce(signer, partner), coalesce(partner, signer)) FROM (SELECT"
+        " (SELECT min(oldest) FROM queue WHERE kind = ?1) AS signer,"
+        " (SELECT accepted_at FROM parcel WHERE queue = ?2 AND first <= ?3 ORDER BY first DESC LIMIT 1) AS partner)",
+        (kind.value, shared, number),
+    ).fetchone()
+    return None if oldest is None else float(oldest)
+
+
+def count(db: sqlite3.Connection, kind: LogKind, **changes: int) -> None:
+    """Add to the counters of a kind."""
+    sums = ", ".join(f"{column} = {column} + {change}" for column, change in changes.items() if change)
+    if sums:
+        db.execute(f"UPDATE lane SET {sums} WHERE kind = ?", (kind.value,))  # noqa: S608 - names and numbers of ours
+
+
+def tick(db: sqlite3.Connection, now: float) -> None:
+    """Note how late it is by the spool's clock."""
+    db.execute("UPDATE progress SET clock = ?", (now,))
+
+
+def append(
+    db: sqlite3.Connection,
+    kind: LogKind,
+    queues: Mapping[str, Sequence[Record]],
+    *,
+    shared: int,
+    rules: LaneRules,
+    written: Written,
+) -> None:
+    """Write plays, by queue, that have their numbers; ``shared`` is the id of the partner's queue."""
+    sizes = {name: sum([len(record.body) for record in records]) for name, records in queues.items()}
+    signers = [(name, len(queues[name]), size) for name, size in sizes.items() if name != SHARED]
+    ids = {SHARED: shared} | (_enter(db, kind, signers, rules, written) if signers else {})
+    insert_parcels(db, [row for name, records in queues.items() for row in rows(ids[name], records, written)])
+    number = sum(map(len, queues.values()))
+    count(db, kind, put=number, waiting=number, kept=number, size=sum(sizes.values()))
+
+
+def _enter(
+    db: sqlite3.Connection, kind: LogKind, arrivals: Sequence[tuple[str, int, int]], rules: LaneRules, written: Written
+) -> dict[str, int]:
+    """Count plays into their queues, and say when a batch of each is due; returns the queues' ids."""
+    known = {
+        "kind": kind.value,
+        "now": written.put_at,
+        "accepted": written.accepted_at,
+        "linger": rules.linger,
+        "logs": rules.max_count,
+        "size": rules.max_bytes,
+    }
+    listed = orjson.dumps(arrivals).decode()
+    tick(db, written.put_at)
+    db.execute(
+        "INSERT INTO queue (kind, name, logs, size, oldest, due)"
+        " SELECT :kind, value ->> 0, value ->> 1, value ->> 2, :accepted,"
+        "  iif(value ->> 1 >= :logs OR value ->> 2 >= :size, :now, :now + :linger) FROM json_each(:arrivals)"
+        " WHERE true ON CONFLICT (kind, name) DO UPDATE SET"
+        "  logs = logs + excluded.logs, size = size + excluded.size,"
+        "  oldest = coalesce(oldest, excluded.oldest),"
+        "  due = iif(resting = 0 AND (logs + excluded.logs >= :logs OR size + excluded.size >= :size),"
+        "   min(due, :now), due)",
+        {**known, "arrivals": listed},
+    )
+    found = db.execute(
+        "SELECT json_group_object(name, id) FROM queue WHERE kind = :kind"
+        " AND name IN (SELECT value ->> 0 FROM json_each(:arrivals))",
+        {"kind": kind.value, "arrivals": listed},
+    ).fetchone()[0]
+    ids: dict[str, int] = orjson.loads(found)
+    return ids
+
+
+def set_bookmark(db: sqlite3.Connection, bookmark: Bookmark) -> None:
+    """Keep how far a source has been read."""
+    db.execute("INSERT OR REPLACE INTO bookmark VALUES (?, ?)", (bookmark.source, bookmark.position))
+
+
+def take(db: sqlite3.Connection, kind: LogKind, rules: LaneRules, now: float, *, flush: bool) -> Taken | None:
+    """Take the batch of the signer who has been due for longest."""
+    found = db.execute(
+        "SELECT id, name, attempt, due FROM (SELECT * FROM queue WHERE kind = :kind AND resting = 0"
+        "  AND due <= :company ORDER BY due, id LIMIT 1)"
+        " UNION ALL SELECT id, name, attempt, due FROM (SELECT * FROM queue WHERE kind = :kind AND resting = 1"
+        "  AND due <= :now ORDER BY due, id LIMIT 1) ORDER BY due LIMIT 1",
+        {"kind": kind.value, "now": now, "company": 9e999 if flush else now},
+    ).fetchone()
+    if found is None:
+        return None
+    queue, name, attempt, _ = found
+    records = read(db, queue, name, 0, rules)
+    if not records:
+        raise UnsoundError("a queue has lost its plays")
+    db.execute(
+        "UPDATE queue SET due = NULL, oldest ="
+        " (SELECT accepted_at FROM parcel WHERE queue = ?1 AND first + logs > ?2 ORDER BY first LIMIT 1) WHERE id = ?1",
+        (queue, records[-1].sequence + 1),
+    )
+    return Taken(queue, name, attempt, records)
+
+
+def come_back(db: sqlite3.Connection, queue: int, rules: LaneRules, back: Return) -> None:
+    """End the lease of a signer's queue: let it wait for its next turn, or forget it if it is empty."""
+    tick(db, back.at)
+    db.execute(
+        "UPDATE queue SET attempt = :attempt, resting = :delay > 0,"
+        "  oldest = (SELECT accepted_at FROM parcel WHERE queue = :queue ORDER BY first LIMIT 1), due = CASE"
+        "  WHEN :delay > 0 THEN :now + :delay"
+        "  WHEN :returned OR logs >= :logs OR size >= :size THEN :now"
+        "  ELSE (SELECT put_at FROM parcel WHERE queue = :queue ORDER BY first LIMIT 1) + :linger END"
+        " WHERE id = :queue",
+        {
+            "queue": queue,
+            "attempt": back.attempt,
+            "delay": back.delay,
+            "returned": back.returned,
+            "now": back.at,
+            "linger": rules.linger,
+            "logs": rules.max_count,
+            "size": rules.max_bytes,
+        },
+    )
+    db.execute("DELETE FROM queue WHERE id = ? AND logs = 0", (queue,))

@@ -1,0 +1,38 @@
+"""What an error of SQLite means for a spool."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from ...errors import SpoolDamagedError, SpoolUnavailableError
+from .parcel import UnsoundError
+
+DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
+PASSING = {
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_IOERR: "the disk reports an error",
+    sqlite3.SQLITE_BUSY: "another process is holding the file",
+    sqlite3.SQLITE_LOCKED: "another process is holding the file",
+    sqlite3.SQLITE_PROTOCOL: "another process is holding the file",
+    sqlite3.SQLITE_NOMEM: "there is no memory",
+    sqlite3.SQLITE_CANTOPEN: "the file can't be opened",
+    sqlite3.SQLITE_READONLY: "the file may not be written to",
+    sqlite3.SQLITE_PERM: "the file may not be used",
+    sqlite3.SQLITE_AUTH: "the file may not be used",
+}
+"""What may be over in a moment, or once somebody has seen to it."""
+
+
+def translated(error: Exception, place: str) -> Exception:
+    """Say in our words what happened; an error that is nobody's fault but ours comes back as it is."""
+    if isinstance(error, UnsoundError):
+        return SpoolDamagedError(f"{place} is damaged: {error}; it was left as it is, and nothing more is sent from it")
+    code = getattr(error, "sqlite_errorcode", None)
+    primary = None if code is None else code & 0xFF
+    if primary in DAMAGE:
+        return SpoolDamagedError(
+            f"{place} is damaged ({error}); it was left as it is, and nothing more is sent from it"
+        )
+    if primary in PASSING:
+        return SpoolUnavailableError(f"{place}: {PASSING[primary]} ({error})")
+    return error

@@ -1,0 +1,198 @@
+"""The one thread that touches the file: waiting jobs share a transaction, so that they share its cost."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from attrs import define, field
+
+from ... import fault_points
+from .trouble import translated
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+IDLE = 0.05
+"""Seconds without a job after which there is time for tidying."""
+
+MAX_WEIGHT = 5_000
+"""Plays that one transaction takes in at the most, unless a single job brings more."""
+
+
+@define(eq=False)
+class Job(Generic[T, R]):
+    """Work for the thread.
+
+    Attributes:
+        work: What to do with the connection, inside a transaction. It may be done more than once: when the
+            transaction fails, everything in it is undone and tried again by itself.
+        applied: Hears the result on the loop, once it is durable, whether or not somebody still waits for it; what
+            it returns is what ``done`` tells.
+        weight: Plays that it brings.
+        flushed: It must be on the disk, not only with the system, before ``done`` tells. What is not is there at the
+            latest with the next job that is.
+    """
+
+    work: Callable[[sqlite3.Connection], T]
+    applied: Callable[[T], R]
+    weight: int = 0
+    flushed: bool = False
+    done: asyncio.Future[R] = field(init=False, factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class Writer:
+    """Runs jobs in order, several to a transaction.
+
+    Args:
+        connect: Opens the connection, in the thread.
+        release: Called in the thread after the connection has been closed.
+        tidy: Done in portions when there is nothing else to do; says whether there is more.
+        place: Names the file in errors.
+        full: Jobs can demand to be on the disk when they are done.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], sqlite3.Connection],
+        release: Callable[[], None],
+        tidy: Callable[[sqlite3.Connection], bool],
+        place: str,
+        *,
+        full: bool,
+    ) -> None:
+        self._connect = connect
+        self._release = release
+        self._tidy = tidy
+        self._place = place
+        self._full = self._flushing = full
+        self._is_untidy = True
+        self._loop = asyncio.get_running_loop()
+        self._jobs: queue.SimpleQueue[Job[Any, Any] | None] = queue.SimpleQueue()
+        self._opened: asyncio.Future[None] = self._loop.create_future()
+        self._thread = threading.Thread(target=self._run, name=f"spool {place}", daemon=True)
+
+    async def start(self) -> None:
+        """Open the connection.
+
+        Raises:
+            Exception: What ``connect`` raised.
+        """
+        self._thread.start()
+        await asyncio.shield(self._opened)
+
+    def submit(self, job: Job[Any, R]) -> asyncio.Future[R]:
+        """Hand a job over; the future tells when its transaction is durable, or why it could not be.
+
+        Cancelling who waits for it changes nothing: await it through ``asyncio.shield``.
+        """
+        job.done.add_done_callback(_retrieved)
+        self._jobs.put(job)
+        return job.done
+
+    async def aclose(self) -> None:
+        """Finish what was submitted and let go of the file."""
+        if self._thread.is_alive():
+            self._jobs.put(None)
+            await self._loop.run_in_executor(None, self._thread.join)
+
+    def _run(self) -> None:
+        try:
+            db = self._connect()
+        except Exception as error:  # noqa: BLE001 - passed on to who waits for it
+            self._loop.call_soon_threadsafe(self._opened.set_exception, error)
+            return
+        self._loop.call_soon_threadsafe(self._opened.set_result, None)
+        try:
+            while jobs := self._collect(db):
+                self._settle(db, jobs)
+        finally:
+            db.close()
+            self._release()
+
+    def _collect(self, db: sqlite3.Connection) -> list[Job[Any, Any]]:
+        """Wait for a job and take those that stand behind it; nothing when it is time to end."""
+        jobs: list[Job[Any, Any]] = []
+        weight = 0
+        job = self._first(db)
+        while job is not None:
+            jobs.append(job)
+            weight += job.weight
+            if weight >= MAX_WEIGHT:
+                return jobs
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                return jobs
+        if jobs:
+            self._jobs.put(None)  # the end was asked for; it comes after these
+        return jobs
+
+    def _first(self, db: sqlite3.Connection) -> Job[Any, Any] | None:
+        """Wait for a job, and make use of the time."""
+        while True:
+            try:
+                return self._jobs.get(timeout=IDLE if self._is_untidy else None)
+            except queue.Empty:
+                self._is_untidy = self._tidied(db)
+
+    def _tidied(self, db: sqlite3.Connection) -> bool:
+        try:
+            return bool(self._transact(db, [self._tidy], flushed=False)[0])
+        except sqlite3.Error:
+            return False  # whatever it is, who needs the file will say so
+
+    def _settle(self, db: sqlite3.Connection, jobs: list[Job[Any, Any]]) -> None:
+        try:
+            flushed = any(job.flushed for job in jobs)
+            results = self._transact(db, [job.work for job in jobs], flushed=flushed)
+            self._is_untidy = True
+        except Exception as error:  # noqa: BLE001 - passed on to who waits for it
+            if len(jobs) > 1:
+                for job in jobs:  # one of them is to blame; the others need not suffer for it
+                    self._settle(db, [job])
+                return
+            failure = translated(error, self._place)
+            self._loop.call_soon_threadsafe(_fail, jobs[0], failure)
+        else:
+            self._loop.call_soon_threadsafe(_finish, jobs, results)
+
+    def _transact(
+        self, db: sqlite3.Connection, works: list[Callable[[sqlite3.Connection], Any]], *, flushed: bool
+    ) -> list[Any]:
+        flushed = flushed and self._full
+        if flushed is not self._flushing:
+            db.execute(f"PRAGMA synchronous = {'FULL' if flushed else 'NORMAL'}")
+            self._flushing = flushed
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            results = [work(db) for work in works]
+            fault_points.reached("before commit")
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+        fault_points.reached("after commit")
+        return results
+
+
+def _finish(jobs: list[Job[Any, Any]], results: list[Any]) -> None:
+    for job, result in zip(jobs, results, strict=True):
+        told = job.applied(result)
+        if not job.done.done():
+            job.done.set_result(told)
+
+
+def _fail(job: Job[Any, Any], error: Exception) -> None:
+    if not job.done.done():
+        job.done.set_exception(error)
+
+
+def _retrieved(done: asyncio.Future[Any]) -> None:
+    if not done.cancelled():
+        done.exception()  # who waited may have gone; nobody else needs to hear of it

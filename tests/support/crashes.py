@@ -1,0 +1,196 @@
+"""Runs workers, kills them, and compares what the spool says with what the server has seen."""
+
+import asyncio
+import shutil
+import signal
+import sqlite3
+import sys
+import tempfile
+import zlib
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+import orjson
+from attrs import asdict, define, evolve, field
+
+import sevendigital_async
+from sevendigital_async import LogKind
+from sevendigital_async.shipping.sqlite import schema
+from sevendigital_async.shipping.sqlite.parcel import COLUMNS, records_of, unpack
+
+from .crash_worker import Orders
+
+WORKER = Path(__file__).with_name("crash_worker.py")
+BLOCK = 1_000_000
+"""Numbers that one run may use, so that a play which was put but not acknowledged is never put again."""
+
+PATIENT = 120.0
+
+
+def number_of(body):
+    return int(orjson.loads(body)["trackId"][1:])
+
+
+@define
+class Findings:
+    """What the file of a spool says, play by play."""
+
+    waiting: dict[int, bool] = field(factory=dict)
+    """By number: may it have arrived?"""
+    sending: set[int] = field(factory=set)
+    suspect: set[int] = field(factory=set)
+    aside: dict[int, str] = field(factory=dict)
+    delivered: Counter = field(factory=Counter)
+    doubts: dict[int, list[float]] = field(factory=dict)
+    lanes: dict[str, dict[str, int]] = field(factory=dict)
+
+    @classmethod
+    def of(cls, spool):
+        """Look at a copy, so that looking neither mends nor spoils anything."""
+        with tempfile.TemporaryDirectory() as directory:
+            copy = Path(directory) / spool.name
+            for path in spool.parent.glob(f"{spool.name}*"):
+                if not path.name.endswith(("-shm", "-owner")):
+                    shutil.copy(path, copy.with_name(path.name))
+            with closing(sqlite3.connect(copy)) as db:
+                for check in (schema.check_version, schema.check_sums, schema.check_all):
+                    check(db, str(copy))
+                schema.check_parcels(db)
+                return cls()._read(db)
+
+    def _read(self, db):
+        sequences = {}
+        for row in db.execute(f"SELECT {COLUMNS} FROM parcel"):
+            for record in records_of(row, ""):
+                number = number_of(record.body)
+                assert number not in self.waiting, f"{number} waits twice"
+                self.waiting[number] = record.in_doubt
+                sequences[record.sequence] = number
+        for leased, sending, suspect in db.execute("SELECT leased, sending, suspect FROM intent"):
+            self.sending |= {sequences[sequence] for sequence in _numbers(sending) if sequence in sequences}
+            if suspect:
+                self.suspect |= {sequences[sequence] for sequence in _numbers(leased) if sequence in sequences}
+        for place, body in db.execute("SELECT place, body FROM set_aside"):
+            assert number_of(body) not in self.aside
+            self.aside[number_of(body)] = place
+        for outcome, at, logs, body in db.execute("SELECT outcome, at, logs, body FROM journal ORDER BY id"):
+            for play, _ in unpack(zlib.decompress(body), logs):
+                if outcome == "delivered":
+                    self.delivered[number_of(play)] += 1
+                else:
+                    self.doubts.setdefault(number_of(play), []).append(at)
+        cursor = db.execute("SELECT * FROM lane")
+        names = [column[0] for column in cursor.description]
+        self.lanes = {row[0]: dict(zip(names[1:], row[1:], strict=True)) for row in cursor}
+        return self
+
+    def total(self, column):
+        return sum(lane[column] for lane in self.lanes.values())
+
+
+def _numbers(runs):
+    return {number for first, count in orjson.loads(runs) for number in range(first, first + count)}
+
+
+@define
+class Crashes:
+    """One spool, one server, many workers one after the other."""
+
+    sandbox: object
+    directory: Path
+    orders: Orders = None
+    runs: int = 0
+    accepted: set[int] = field(factory=set)
+
+    def __attrs_post_init__(self):
+        self.orders = Orders(self.sandbox.base_url, str(self.spool), str(self.directory / "accepted"))
+
+    @property
+    def spool(self):
+        return self.directory / "plays.db"
+
+    @staticmethod
+    def number(run, index):
+        """Return the number of a play of a run; the first run is 1."""
+        return run * BLOCK + index
+
+    async def start(self, count=0, **changes):
+        """Start a worker that puts so many plays nobody has put before."""
+        self.runs += 1
+        orders = evolve(self.orders, numbers=(self.number(self.runs, 0), count), **changes)
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-W", "error", str(WORKER), orjson.dumps(asdict(orders)).decode(),
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            env={"PYTHONPATH": str(Path(sevendigital_async.__file__).parent.parent)},
+        )  # fmt: skip
+
+    async def run(self, count=0, *, kill_at=None, **changes):
+        """Run a worker to its end; True if it was killed.
+
+        ``kill_at`` is (plays accepted by it, seconds after that): a moment to kill it.
+        """
+        before = self._accepted_size()
+        process = await self.start(count, **changes)
+        try:
+            if kill_at is not None:
+                while process.returncode is None and self._accepted_size() < before + 8 * kill_at[0]:
+                    await asyncio.sleep(0.002)
+                await asyncio.sleep(kill_at[1])
+                if process.returncode is None:
+                    process.kill()
+            async with asyncio.timeout(PATIENT):
+                _, told = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.communicate()
+        assert process.returncode in {0, -signal.SIGKILL}, told.decode()
+        assert b"Traceback" not in told, told.decode()
+        return process.returncode != 0
+
+    def _accepted_size(self):
+        path = Path(self.orders.accepted)
+        return path.stat().st_size if path.exists() else 0
+
+    def check(self):
+        """Compare the spool with the server's ledger; every promise, whatever has happened."""
+        path = Path(self.orders.accepted)
+        self.accepted = {int(line) for line in path.read_bytes().split()} if path.exists() else set()
+        found = Findings.of(self.spool)
+        arrivals = {}
+        for row in self.sandbox.received():
+            arrivals.setdefault(int(row.log["trackId"][1:]), []).append(row.arrived_at)
+
+        # No loss, and every play in one place.
+        places = Counter([*found.waiting, *found.aside, *found.delivered.elements()])
+        assert self.accepted <= places.keys(), f"lost: {sorted(self.accepted - places.keys())[:5]}"
+        assert set(places.values()) <= {1}, [number for number, times in places.items() if times > 1][:5]
+        # The counters are what is there.
+        assert found.total("put") == len(places)
+        assert found.total("waiting") == len(found.waiting)
+        assert found.total("delivered") == len(found.delivered)
+        assert found.total("held") == sum(place == "held" for place in found.aside.values())
+        assert found.total("buried") == sum(place == "buried" for place in found.aside.values())
+        assert found.total("kept") == len(found.waiting) + len(found.aside)
+        assert found.total("in_doubt") == len(found.doubts)
+        # What is called delivered has arrived; what arrived is called delivered, or in doubt, or being sent.
+        assert found.delivered.keys() <= arrivals.keys()
+        uncertain = found.sending | found.suspect | found.doubts.keys()
+        assert arrivals.keys() <= found.delivered.keys() | uncertain
+        assert {number for number, in_doubt in found.waiting.items() if in_doubt} <= found.doubts.keys()
+        # Honest doubles: in the journal before they were sent again.
+        doubles = {number: times for number, times in arrivals.items() if len(times) > 1}
+        for number, times in doubles.items():
+            doubts = sorted(found.doubts.get(number, ()))
+            assert len(doubts) >= len(times) - 1, f"{number} arrived {len(times)} times, doubted {len(doubts)} times"
+            assert all(doubt <= time for doubt, time in zip(doubts, sorted(times)[1:], strict=False)), number
+        assert self.sandbox.stats()["kinds"][LogKind.PREVIEW]["busiest_second"] <= 5  # noqa: PLR2004 - the limit
+        return found, doubles
+
+    async def finish(self, count=0, **changes):
+        """Let a last worker deliver everything; returns findings and doubles."""
+        assert not await self.run(count, **changes)
+        found, doubles = self.check()
+        assert not found.waiting, f"{len(found.waiting)} are still waiting"
+        return found, doubles
