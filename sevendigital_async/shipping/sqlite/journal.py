@@ -42,7 +42,7 @@ def write(
             receipt.answer,
             len(records),
             orjson.dumps(doubted).decode(),
-            pack(records),
+            _with_checksum(pack(records)),
         ),
     )
     fault_points.reached("after journal")
@@ -54,7 +54,16 @@ def body_of(body: bytes, compressed: int) -> bytes:
     Raises:
         zlib.error: They are not as they were written.
     """
-    return zlib.decompress(body) if compressed else body
+    if compressed:
+        return zlib.decompress(body)
+    packed = body[:-4]
+    if _with_checksum(packed) != body:
+        raise zlib.error("checksum mismatch")
+    return packed
+
+
+def _with_checksum(packed: bytes) -> bytes:
+    return packed + zlib.crc32(packed).to_bytes(4, "little")
 
 
 def tidy(db: sqlite3.Connection, before: float) -> bool:
@@ -68,5 +77,7 @@ def tidy(db: sqlite3.Connection, before: float) -> bool:
     ).rowcount
     plain = db.execute("SELECT id, body FROM journal WHERE compressed = 0 ORDER BY id LIMIT ?", (PORTION,)).fetchall()
     for row, body in plain:
-        db.execute("UPDATE journal SET compressed = 1, body = ? WHERE id = ?", (zlib.compress(body, 1), row))
+        db.execute(
+            "UPDATE journal SET compressed = 1, body = ? WHERE id = ?", (zlib.compress(body_of(body, 0), 1), row)
+        )
     return forgotten == PORTION or len(plain) == PORTION

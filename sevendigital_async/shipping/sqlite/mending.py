@@ -13,8 +13,8 @@ from ...models import LogKind
 from ..archive import JournalOutcome, Place
 from ..records import Receipt, Record
 from ..rules import LaneRules
+from . import journal
 from .parcel import Written
-from .settling import Batch, write_journal
 from .statements import append, count
 
 PORTION = 500
@@ -47,13 +47,20 @@ def replay(db: sqlite3.Connection, ids: Sequence[int], rules: Mapping[LogKind, L
         rules: Of the lanes.
         now: Seconds since the epoch.
     """
-    (clock,) = db.execute("SELECT clock FROM progress").fetchone()
+    clock, number = db.execute(
+        "SELECT clock, coalesce((SELECT first + logs FROM parcel ORDER BY first DESC LIMIT 1), 1) FROM progress"
+    ).fetchone()
     taken = _take(db, ids)
     for kind, plays in taken.items():
-        append(db, kind, plays.queues, rules[kind], Written(clock, now))
+        for records in plays.queues.values():
+            for record in records:
+                record.sequence = number
+                number += 1
+        (shared,) = db.execute("SELECT id FROM queue WHERE kind = ? AND name = ''", (kind.value,)).fetchone()
+        append(db, kind, plays.queues, shared=shared, rules=rules[kind], written=Written(clock, now))
         # They were counted as accepted, and given their room, when they came for the first time.
-        number = len(plays.places)
-        count(db, kind, put=-number, kept=-number, size=-plays.size, held=-plays.held, buried=plays.held - number)
+        moved = len(plays.places)
+        count(db, kind, put=-moved, kept=-moved, size=-plays.size, held=-plays.held, buried=plays.held - moved)
     return sum(len(plays.places) for plays in taken.values())
 
 
@@ -68,8 +75,8 @@ def drop(db: sqlite3.Connection, ids: Sequence[int], now: float) -> int:
     taken = _take(db, ids)
     for kind, plays in taken.items():
         for (queue, reason), records in plays.reasons.items():
-            batch = Batch(kind, 0, 0, queue, records, "", [], suspect=False, ends=None)
-            write_journal(db, batch, JournalOutcome.DROPPED, Receipt("", datetime.fromtimestamp(now, UTC), reason))
+            receipt = Receipt("", datetime.fromtimestamp(now, UTC), reason)
+            journal.write(db, JournalOutcome.DROPPED, receipt, records, kind=kind, queue=queue)
         number = len(plays.places)
         count(db, kind, held=-plays.held, buried=plays.held, kept=-number, size=-plays.size)
     return sum(len(plays.places) for plays in taken.values())

@@ -14,6 +14,7 @@ from attrs import fields, frozen
 from ...models import LogKind
 from ..archive import JournalEntry, JournalOutcome, Place, SetAside
 from ..records import Counts
+from .journal import body_of
 from .parcel import UnsoundError, unpack
 
 PORTION = 5_000
@@ -58,7 +59,7 @@ def journal_after(db: sqlite3.Connection, after: int, wanted: Wanted) -> tuple[i
     """
     clause, values = wanted.clause
     found = db.execute(
-        "SELECT id, kind, outcome, at, request_id, answer, logs, doubted, body FROM journal"  # noqa: S608 - words of ours
+        "SELECT id, kind, outcome, at, request_id, answer, logs, doubted, compressed, body FROM journal"  # noqa: S608 - words of ours
         f" WHERE {clause} ORDER BY id",
         {**values, "after": after},
     )
@@ -76,10 +77,10 @@ def journal_after(db: sqlite3.Connection, after: int, wanted: Wanted) -> tuple[i
 
 
 def _entries(row: Sequence[Any]) -> Iterator[JournalEntry]:
-    kind, outcome, at, request_id, answer, logs, doubted, body = row
+    kind, outcome, at, request_id, answer, logs, doubted, compressed, body = row
     lane, became, moment = LogKind(kind), JournalOutcome(outcome), datetime.fromtimestamp(at, UTC)
     in_doubt = set(orjson.loads(doubted))
-    for index, (play, _) in enumerate(unpack(zlib.decompress(body), logs)):
+    for index, (play, _) in enumerate(unpack(body_of(body, compressed), logs)):
         yield JournalEntry(lane, play, became, moment, request_id, answer, index in in_doubt)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import queue
 import sqlite3
 import threading
+import zlib
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -143,7 +144,7 @@ class Writer:
     def _tidied(self, db: sqlite3.Connection) -> bool:
         try:
             return bool(self._transact(db, [self._tidy], flushed=False)[0])
-        except sqlite3.Error:
+        except (sqlite3.Error, zlib.error):
             return False  # whatever it is, who needs the file will say so
 
     def _settle(self, db: sqlite3.Connection, jobs: list[Job[Any, Any]]) -> None:
