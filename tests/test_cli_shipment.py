@@ -6,7 +6,7 @@ import contextlib
 import pytest
 from cli_process import as_counted, lines_in, plays, write_plays
 
-from sevendigital_async import ConfigurationError, InvalidRequestError, LogKind
+from sevendigital_async import ConfigurationError, InvalidRequestError, LogKind, StreamLog
 from sevendigital_async.cli.display import PlainDisplay
 from sevendigital_async.cli.leftovers import Leftovers
 from sevendigital_async.cli.order import Order
@@ -22,11 +22,11 @@ class Courier:
         self.play_logs = self
         self.post = fate
 
-    def encode(self, _kind, log):
-        return log.encode()
+    def encoder(self, _kind):
+        return StreamLog.encode
 
-    def queue(self, _kind, _log, *, signed_by_user):
-        return ""
+    def sorter(self, _kind, *, signed_by_user):
+        return lambda log: ""
 
     @contextlib.asynccontextmanager
     async def turn(self, _kind):

@@ -76,9 +76,9 @@ async def ship(client, kind, logs, **options):
 @pytest.mark.parametrize("kind", KINDS)
 async def test_each_field_that_a_kind_demands_is_asked_for(kind):
     async with client_of("http://127.0.0.1:9") as client:
-        courier = client.play_logs
+        encode = client.play_logs.encoder(kind)
         sound = play(kind)
-        assert courier.encode(kind, sound) == sound.encode()
+        assert encode(sound) == sound.encode()
         assert StreamLog.decode(sound.encode()) == sound
         told = [
             name for name in StreamLog.__slots__ if not name.startswith("__") and getattr(play(kind), name) is not None
@@ -86,7 +86,7 @@ async def test_each_field_that_a_kind_demands_is_asked_for(kind):
         for name in told:
             if name not in {"track_id", "timestamp"}:
                 with pytest.raises(InvalidLogError, match=f"{kind} plays must tell their {name}") as caught:
-                    courier.encode(kind, evolve(play(kind), **{name: None}))
+                    encode(evolve(play(kind), **{name: None}))
                 assert caught.value.field == name
 
 
@@ -134,8 +134,8 @@ async def test_a_long_user_agent_is_said_to_be_cut_once(caplog):
     async with client_of("http://127.0.0.1:9") as client:
         with caplog.at_level(stdlib_logging.WARNING):
             for number in range(3):
-                client.play_logs.encode(LogKind.PREVIEW, play(LogKind.PREVIEW, number, user_agent="x" * 257))
-                client.play_logs.encode(LogKind.PREVIEW, play(LogKind.PREVIEW, number, user_agent="x" * 256))
+                client.play_logs.encoder(LogKind.PREVIEW)(play(LogKind.PREVIEW, number, user_agent="x" * 257))
+                client.play_logs.encoder(LogKind.PREVIEW)(play(LogKind.PREVIEW, number, user_agent="x" * 256))
     assert [record.getMessage() for record in caplog.records] == [
         "a user_agent has 257 characters, of which the service keeps 256"
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from attrs import define, field
@@ -72,23 +72,31 @@ class PlayLogCourier:
         """Look up how the dialect in use takes plays."""
         self._forms = FORMS[self._session.settings.dialect]
 
-    def encode(self, kind: LogKind, log: StreamLog) -> bytes:
-        """Return the bytes that stand for ``log`` until it is sent.
+    def encoder(self, kind: LogKind) -> Callable[[StreamLog], bytes]:
+        """Return what turns a play into the bytes that stand for it until it is sent.
 
-        Raises:
-            InvalidLogError: The dialect in use demands a field that is missing, or has no place for one that is there.
+        It raises ``InvalidLogError`` where the dialect in use demands a field that is missing, or has no place for one
+        that is there.
         """
-        body = self._forms[kind].encode(log)
-        if log.user_agent is not None and len(log.user_agent) > MAX_USER_AGENT and not self._has_warned:
-            self._has_warned = True
-            logger.warning(
-                "a user_agent has %d characters, of which the service keeps %d", len(log.user_agent), MAX_USER_AGENT
-            )
-        return body
+        form = self._forms[kind]
+        return self._watched(form.encode) if form.cuts_user_agents else form.encode
 
-    def queue(self, kind: LogKind, log: StreamLog, *, signed_by_user: bool) -> str:
-        """Return what plays must have in common to share a request; empty for those that all may."""
-        return self._forms[kind].key(log, signed_by_user=signed_by_user)
+    def sorter(self, kind: LogKind, *, signed_by_user: bool) -> Callable[[StreamLog], str]:
+        """Return what tells of a play what all in a request must have in common; empty for plays that all may share."""
+        return self._forms[kind].sorter(signed_by_user=signed_by_user)
+
+    def _watched(self, encode: Callable[[StreamLog], bytes]) -> Callable[[StreamLog], bytes]:
+        """Say once that the service cuts what is too long for it."""
+
+        def encode_and_warn(log: StreamLog) -> bytes:
+            body = encode(log)
+            if not self._has_warned and log.user_agent is not None and len(log.user_agent) > MAX_USER_AGENT:
+                self._has_warned = True
+                length = len(log.user_agent)
+                logger.warning("a user_agent has %d characters, of which the service keeps %d", length, MAX_USER_AGENT)
+            return body
+
+        return encode_and_warn
 
     @asynccontextmanager
     async def turn(self, kind: LogKind) -> AsyncIterator[Turn]:

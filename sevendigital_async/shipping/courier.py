@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -21,16 +21,16 @@ class Turn(Protocol):
 class Courier(Protocol):
     """Carries batches to the service."""
 
-    def encode(self, kind: LogKind, log: StreamLog) -> bytes:
-        """Return the bytes that stand for a play.
+    def encoder(self, kind: LogKind) -> Callable[[StreamLog], bytes]:
+        """Return what turns a play into the bytes that stand for it.
 
-        Raises:
-            InvalidLogError: It tells less than the service demands of its kind, or more than it takes.
+        It raises ``InvalidLogError`` for a play that tells less than the service demands of the kind, or more than it
+        takes.
         """
         ...
 
-    def queue(self, kind: LogKind, log: StreamLog, *, signed_by_user: bool) -> str:
-        """Return what plays must have in common to share a batch; empty for those that all may."""
+    def sorter(self, kind: LogKind, *, signed_by_user: bool) -> Callable[[StreamLog], str]:
+        """Return what tells of a play what all of a batch must have in common; empty for plays that all may share."""
         ...
 
     def turn(self, kind: LogKind) -> AbstractAsyncContextManager[Turn]:

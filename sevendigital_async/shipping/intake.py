@@ -19,10 +19,9 @@ class Intake:
     """
 
     def __init__(self, kind: LogKind, courier: Courier, *, separate: bool) -> None:
-        self._kind = kind
-        self._encode = courier.encode
-        self._queue = courier.queue
-        self._separate = separate
+        # Asked once, because every play pays for each question.
+        self._encode = courier.encoder(kind)
+        self._queue_of = courier.sorter(kind, signed_by_user=separate)
 
     def record(self, log: StreamLog, now: datetime) -> Record:
         """Check a play and encode it.
@@ -31,5 +30,4 @@ class Intake:
             InvalidLogError: It is unfit; names the field.
         """
         log.check(now)
-        queue = self._queue(self._kind, log, signed_by_user=self._separate)
-        return Record(self._encode(self._kind, log), queue, log.timestamp)
+        return Record(self._encode(log), self._queue_of(log), log.timestamp)

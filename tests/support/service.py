@@ -42,11 +42,11 @@ class Service:
     def play_logs(self):
         return self
 
-    def encode(self, kind, log: StreamLog) -> bytes:
-        return log.encode()
+    def encoder(self, kind):
+        return StreamLog.encode
 
-    def queue(self, kind, log: StreamLog, *, signed_by_user: bool) -> str:
-        return (log.user_id or "") if signed_by_user else ""
+    def sorter(self, kind, *, signed_by_user):
+        return lambda log: (log.user_id or "") if signed_by_user else ""
 
     @asynccontextmanager
     async def turn(self, kind):

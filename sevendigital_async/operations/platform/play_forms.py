@@ -6,7 +6,7 @@ Here that form becomes the arguments of a request, and what a dialect has no pla
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import orjson
@@ -36,6 +36,11 @@ class PlayForm(Protocol):
         """Error codes that are about the user, and so about every play in the request."""
         ...
 
+    @property
+    def cuts_user_agents(self) -> bool:
+        """Whether the service keeps the beginning of a long user agent only."""
+        ...
+
     def encode(self, log: StreamLog) -> bytes:
         """Return the bytes that stand for a play until it is sent; the same in every dialect.
 
@@ -44,8 +49,8 @@ class PlayForm(Protocol):
         """
         ...
 
-    def key(self, log: StreamLog, *, signed_by_user: bool) -> str:
-        """Return what plays must have in common to share a request."""
+    def sorter(self, *, signed_by_user: bool) -> Callable[[StreamLog], str]:
+        """Return what tells of a play what all in a request must have in common."""
         ...
 
     def arguments(self, logs: Sequence[bytes]) -> Mapping[str, object]:
@@ -57,19 +62,32 @@ class PlayForm(Protocol):
         ...
 
 
+def _anybody(_: StreamLog) -> str:
+    return SHARED
+
+
+def _user(log: StreamLog) -> str:
+    return batch_key(log.user_id or SHARED)
+
+
+def _user_and_country(log: StreamLog) -> str:
+    return batch_key(log.user_id or "", log.country or "")
+
+
 @frozen
 class PlainForm:
     """The form of the OpenAPI file, which is that of spools as well."""
 
     condemning: frozenset[int] = frozenset()
+    cuts_user_agents: bool = False
 
     def encode(self, log: StreamLog) -> bytes:
         """Encode a play that has nothing of the live dialect's."""
-        return log.encode(True)  # noqa: FBT003 - a keyword would cost a tenth more
+        return log.encode(True)  # noqa: FBT003 - a keyword would cost every play a tenth more
 
-    def key(self, log: StreamLog, *, signed_by_user: bool) -> str:
-        """Return the user where users sign."""
-        return batch_key(log.user_id or SHARED) if signed_by_user else SHARED
+    def sorter(self, *, signed_by_user: bool) -> Callable[[StreamLog], str]:
+        """Tell plays apart by user where users sign."""
+        return _user if signed_by_user else _anybody
 
     def arguments(self, logs: Sequence[bytes]) -> Mapping[str, object]:
         """Join the plays as they are."""
@@ -121,21 +139,23 @@ class LiveForm:
         fields: What a play tells there.
         by_user: The request is about one user in one country, who stand in its query.
         condemning: See `PlayForm`.
+        cuts_user_agents: Likewise.
     """
 
     kind: LogKind
     fields: tuple[Told, ...]
     by_user: bool
     condemning: frozenset[int] = frozenset()
+    cuts_user_agents: bool = True
 
     def encode(self, log: StreamLog) -> bytes:
         """Encode a play that tells all that the endpoint demands."""
         self.item(log.as_wire())
         return log.encode()
 
-    def key(self, log: StreamLog, *, signed_by_user: bool) -> str:  # noqa: ARG002 - here users travel apart in any case
-        """Return user and country where a request is about one of each."""
-        return batch_key(log.user_id or "", log.country or "") if self.by_user else SHARED
+    def sorter(self, *, signed_by_user: bool) -> Callable[[StreamLog], str]:  # noqa: ARG002 - whoever signs
+        """Tell plays apart by user and country where a request is about one of each."""
+        return _user_and_country if self.by_user else _anybody
 
     def arguments(self, logs: Sequence[bytes]) -> Mapping[str, object]:
         """Spell the plays anew."""
