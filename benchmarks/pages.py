@@ -56,12 +56,12 @@ def _draw(result: Mapping[str, Any], path: Path) -> None:
     import matplotlib as mpl
 
     mpl.use("svg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot as plt
 
     column, rows = result["chart"], result["rows"]
     labels = [", ".join(cell(row[name]) for name in result["labels"]) for row in rows]
     colours = ["tab:orange" if any(name in label for name in OURS) else "tab:gray" for label in labels]
-    figure, axes = pyplot.subplots(figsize=(9, 0.8 + 0.32 * len(rows)), layout="constrained")
+    figure, axes = plt.subplots(figsize=(9, 0.8 + 0.32 * len(rows)), layout="constrained")
     bars = axes.barh(range(len(rows)), [row[column] for row in rows], color=colours)
     axes.bar_label(bars, [cell(row[column]) for row in rows], padding=3)
     axes.set_yticks(range(len(rows)), labels)
@@ -69,4 +69,4 @@ def _draw(result: Mapping[str, Any], path: Path) -> None:
     axes.set_xlabel(column)
     axes.margins(x=0.12)
     figure.savefig(path, metadata={"Date": None})
-    pyplot.close(figure)
+    plt.close(figure)

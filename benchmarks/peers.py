@@ -7,7 +7,7 @@ All of them keep plays in the memory of a thread and lose them with the process;
 * segment-analytics-python: ``upload_size=500``, no compression, one thread, and a queue that holds all events.
 * posthog: ``flush_at=500``, no compression, one thread, and a queue that holds all events.
 
-A thread that finds 500 events waiting sends them at once; so that the last ones wait no longer, the intervals are short.
+A thread that finds 500 events waiting sends them at once; so that the last ones don't wait, the intervals are short.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from .plays import in_groups, made_up_plays, stream_log
 from .report import Report, Row, Target
 from .scale import Scale
 from .server import arrived, serving
-from .timing import Side, Timing, in_turns, median_cpu, median_wall, times_as_long
+from .timing import Side, Timing, in_turns, median_cpu, times_as_long
 
 KEY, SECRET = "benchmark-key", "benchmark-secret"
 BATCH = 500

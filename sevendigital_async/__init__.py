@@ -47,6 +47,7 @@ from .errors import (
     ShipperClosedError,
     ShipperError,
     ShipperFailedError,
+    ShortCountError,
     SimultaneousStreamsError,
     SpoolDamagedError,
     SpoolError,
@@ -57,7 +58,7 @@ from .errors import (
     UnsupportedOperationError,
     VoucherError,
 )
-from .models import LogKind, StreamLog
+from .models import EndReason, LogKind, PlayMode, PlayType, StreamLog
 from .rate_limit import RateLimit
 from .session.cache import ResponseCache
 from .shipping import Bookmark, DeadLetter, Delivery, MemorySpool, Statistics, StreamLogShipper
@@ -81,6 +82,7 @@ __all__ = [
     "Dialect",
     "DisconnectedError",
     "DownloadError",
+    "EndReason",
     "GatewayError",
     "Host",
     "InvalidArgumentError",
@@ -95,6 +97,8 @@ __all__ = [
     "PaymentError",
     "PaymentFailedError",
     "PermissionDeniedError",
+    "PlayMode",
+    "PlayType",
     "PriceChangedError",
     "RateLimit",
     "RateLimitError",
@@ -111,6 +115,7 @@ __all__ = [
     "ShipperClosedError",
     "ShipperError",
     "ShipperFailedError",
+    "ShortCountError",
     "SignaturePlacement",
     "SimultaneousStreamsError",
     "SpoolDamagedError",

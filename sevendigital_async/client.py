@@ -52,11 +52,13 @@ class Options:
         user: Whose token signs three-legged operations.
         retry: In place of the settings' policy.
         timeout: In place of the settings' timeout.
+        trace_id: What requests are called in the service's own records.
     """
 
     user: UserToken | None = None
     retry: RetryPolicy | None = None
     timeout: Timeout | None = None
+    trace_id: str | None = None
 
 
 class ApiClient:
@@ -114,12 +116,19 @@ class ApiClient:
         """Return a view that signs three-legged operations with ``token``."""
         return ApiClient(self._session, evolve(self._options, user=token))
 
-    def with_options(self, *, retry: RetryPolicy | None = None, timeout: Timeout | None = None) -> ApiClient:
-        """Return a view with another retry policy or timeout, say ``with_options(retry=NO_RETRY)``."""
-        return ApiClient(
-            self._session,
-            evolve(self._options, retry=retry or self._options.retry, timeout=timeout or self._options.timeout),
-        )
+    def with_options(
+        self, *, retry: RetryPolicy | None = None, timeout: Timeout | None = None, trace_id: str | None = None
+    ) -> ApiClient:
+        """Return a view with other options, say ``with_options(retry=NO_RETRY)``.
+
+        Args:
+            retry: In place of the settings' policy.
+            timeout: In place of the settings' timeout.
+            trace_id: What requests are to be called in the service's own records (``x-7d-traceid``); errors carry it.
+        """
+        given = {"retry": retry, "timeout": timeout, "trace_id": trace_id}
+        changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        return ApiClient(self._session, evolve(self._options, **changes))
 
     async def call(self, operation: Operation, /, **arguments: object) -> Any:
         """Call any operation by its record.
@@ -176,7 +185,7 @@ class ApiClient:
 
     def _call(self, operation: Operation, arguments: Mapping[str, object]) -> Call:
         options = self._options
-        return Call(operation, arguments, options.user, options.retry, options.timeout)
+        return Call(operation, arguments, options.user, options.retry, options.timeout, trace_id=options.trace_id)
 
 
 class SevenDigital(ApiClient):
@@ -245,15 +254,20 @@ class SevenDigital(ApiClient):
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, *, settings: Settings | None = None) -> Self:
-        """Make a client from ``SEVENDIGITAL_CONSUMER_KEY``, ``..._CONSUMER_SECRET``, ``..._BASE_URL``, ``..._LIMITS``.
+        """Make a client from what the environment holds.
+
+        ``SEVENDIGITAL_CONSUMER_KEY`` and ``..._CONSUMER_SECRET`` must be there; ``..._BASE_URL``, ``..._LIMITS``,
+        ``..._DIALECT``, ``..._COUNTRY`` and ``..._LIVE_PREVIEW_LOG_PATH`` may be; see
+        :class:`~sevendigital_async.Settings`.
 
         Raises:
-            ConfigurationError: Key or secret is missing.
+            ConfigurationError: Key or secret is missing, or there is no such dialect.
         """
         environ = os.environ if environ is None else environ
         credentials = Credentials.from_env(environ)
         base_url = environ.get(BASE_URL_VARIABLE, "").strip() or None
         limits = environ.get(LIMITS_VARIABLE, "").strip() or None
+        settings = (settings or Settings()).with_env(environ)
         return cls(
             credentials.consumer_key, credentials.consumer_secret, base_url=base_url, settings=settings, limits=limits
         )

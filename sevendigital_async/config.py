@@ -6,10 +6,10 @@ import enum
 import os
 from collections.abc import Mapping
 from ipaddress import ip_address
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
-from attrs import Attribute, Factory, field, frozen
+from attrs import Attribute, Factory, evolve, field, frozen
 
 from .errors import ConfigurationError
 
@@ -17,13 +17,32 @@ KEY_VARIABLE = "SEVENDIGITAL_CONSUMER_KEY"
 SECRET_VARIABLE = "SEVENDIGITAL_CONSUMER_SECRET"  # noqa: S105 - the variable's name, not its value
 BASE_URL_VARIABLE = "SEVENDIGITAL_BASE_URL"
 LIMITS_VARIABLE = "SEVENDIGITAL_LIMITS"
+DIALECT_VARIABLE = "SEVENDIGITAL_DIALECT"
+COUNTRY_VARIABLE = "SEVENDIGITAL_COUNTRY"
+PREVIEW_LOG_PATH_VARIABLE = "SEVENDIGITAL_LIVE_PREVIEW_LOG_PATH"
 
 
 class Dialect(enum.Enum):
     """Which documents the client follows."""
 
     OPENAPI = "openapi"
+    """The contract in the two OpenAPI files."""
+
     LIVE = "live"
+    """What the vendor's live pages say where they differ from it."""
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Dialect:
+        """Read ``SEVENDIGITAL_DIALECT``; ``openapi`` if it is not set.
+
+        Raises:
+            ConfigurationError: It is set to something else than ``openapi`` or ``live``.
+        """
+        text = (os.environ if environ is None else environ).get(DIALECT_VARIABLE, "").strip().lower()
+        try:
+            return cls(text) if text else cls.OPENAPI
+        except ValueError:
+            raise ConfigurationError(f"{DIALECT_VARIABLE} is {' or '.join(each.value for each in cls)}") from None
 
 
 class SignaturePlacement(enum.Enum):
@@ -40,6 +59,7 @@ class Host(enum.Enum):
     MEDIA = "media"
     STREAM = "stream"
     PREVIEWS = "previews"
+    RADIO = "radio"
     ACCOUNT = "account"
 
 
@@ -122,6 +142,7 @@ DEFAULT_HOSTS: Mapping[Host, str] = {
     Host.MEDIA: "https://media.geo.7digital.com",
     Host.STREAM: "https://stream.svc.7digital.net",
     Host.PREVIEWS: "https://previews.7digital.com",
+    Host.RADIO: "https://7digital-skippi.radio.7digital.net",
     Host.ACCOUNT: "https://account.7digital.com",
 }
 
@@ -156,6 +177,11 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+def _absolute_path(_: object, attribute: Attribute[str], value: str) -> None:
+    if not value.startswith("/") or not value.isascii() or set(value) & set("?#{} "):
+        raise ConfigurationError(f"{attribute.name} is a path such as /preview/log")
+
+
 @frozen(kw_only=True)
 class Settings:
     """Everything about a client but its credentials.
@@ -173,6 +199,10 @@ class Settings:
         max_connections: Connections open at the same time.
         prefer_xml: Ask for XML in place of JSON.
         user_agent: Names the calling program to the service.
+        live_preview_log_path: Where previews are reported in the live dialect, below ``/1.2``. The vendor's pages
+            disagree; the other candidate is ``/user/preview/log``.
+        country: ISO 3166-1 alpha-2 code of a country that the key may use; sent wherever the service takes one and the
+            caller names none, and with reports of previews, whose plays have countries of their own.
     """
 
     base_url: str | None = None
@@ -187,7 +217,24 @@ class Settings:
     max_connections: int = 100
     prefer_xml: bool = False
     user_agent: str | None = None
+    live_preview_log_path: str = field(default="/preview/log", validator=_absolute_path)
+    country: str | None = None
     origins: Mapping[Host, str] = field(init=False, repr=False, eq=False)
+
+    def with_env(self, environ: Mapping[str, str] | None = None) -> Settings:
+        """Return the settings with what the environment says: dialect, country, and the live path of preview logs.
+
+        Raises:
+            ConfigurationError: It says something that can't be.
+        """
+        environ = os.environ if environ is None else environ
+        found = {
+            "dialect": Dialect.from_env(environ) if environ.get(DIALECT_VARIABLE, "").strip() else None,
+            "country": environ.get(COUNTRY_VARIABLE, "").strip(),
+            "live_preview_log_path": environ.get(PREVIEW_LOG_PATH_VARIABLE, "").strip(),
+        }
+        changes: dict[str, Any] = {name: value for name, value in found.items() if value}
+        return evolve(self, **changes)
 
     @origins.default
     def _resolve_origins(self) -> Mapping[Host, str]:

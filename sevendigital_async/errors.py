@@ -10,6 +10,7 @@
     │   ├── ConnectError              refused, DNS, TLS: surely not sent
     │   ├── DisconnectedError         the connection broke after sending began
     │   ├── RequestTimeoutError       no complete answer in time (a TimeoutError)
+    │   ├── ShortCountError           the service counted fewer things than it was sent: nobody knows which it took
     │   └── ResponseTooLargeError     the answer exceeded ``max_response_bytes``
     ├── DownloadError                 media arrived incomplete, or could not be written
     ├── DecodeError                   an answer came, but not in a shape we can read
@@ -56,7 +57,21 @@ from .rate_limit import RateLimit
 
 
 class SevenDigitalError(Exception):
-    """Root of all errors raised by this package."""
+    """Root of all errors raised by this package.
+
+    Attributes:
+        trace_id: What the request is called in the service's own records (``x-7d-traceid``), where it has a name.
+        advice: What to do now, where doing nothing, or the same again, would be wrong.
+    """
+
+    trace_id: str | None = None
+    advice: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self._words()}; {self.advice}" if self.advice else self._words()
+
+    def _words(self) -> str:
+        return Exception.__str__(self)
 
 
 class ConfigurationError(SevenDigitalError):
@@ -108,6 +123,10 @@ class DisconnectedError(TransportError):
 
 class RequestTimeoutError(TransportError, TimeoutError):
     """No complete answer, body included, within the time allowed."""
+
+
+class ShortCountError(TransportError):
+    """The service says that it took fewer things than it was sent, and not which."""
 
 
 class ResponseTooLargeError(TransportError):
@@ -183,7 +202,7 @@ class APIError(SevenDigitalError):
         self.retry_after = retry_after
         self.maybe_sent = maybe_sent
 
-    def __str__(self) -> str:
+    def _words(self) -> str:
         facts = [
             *([f"code {self.code}"] if self.code is not None else []),
             *([f"HTTP {self.status}"] if self.status is not None else []),

@@ -6,7 +6,7 @@ import contextlib
 import pytest
 from cli_process import as_counted, lines_in, plays, write_plays
 
-from sevendigital_async import ConfigurationError, InvalidRequestError, LogKind
+from sevendigital_async import ConfigurationError, InvalidRequestError, LogKind, StreamLog
 from sevendigital_async.cli.display import PlainDisplay
 from sevendigital_async.cli.leftovers import Leftovers
 from sevendigital_async.cli.order import Order
@@ -22,8 +22,11 @@ class Courier:
         self.play_logs = self
         self.post = fate
 
-    def encode(self, _kind, log):
-        return log.encode()
+    def encoder(self, _kind):
+        return StreamLog.encode
+
+    def sorter(self, _kind, *, signed_by_user):
+        return lambda log: ""
 
     @contextlib.asynccontextmanager
     async def turn(self, _kind):
@@ -41,11 +44,11 @@ class Told(PlainDisplay):
         self.lines.append(text)
 
 
-async def accept(_logs, _user):
+async def accept(_logs, _user, *, request_id):
     pass
 
 
-async def refuse(_logs, _user):
+async def refuse(_logs, _user, *, request_id):
     raise InvalidRequestError("no good\nat all", status=400)
 
 
@@ -77,7 +80,7 @@ async def test_everything_delivered(tmp_path):
 
 
 async def test_a_shipper_that_dies_is_reported_and_loses_nothing(tmp_path):
-    async def die(_logs, _user):
+    async def die(_logs, _user, *, request_id):
         raise RuntimeError("out of order")
 
     report, told = await ship(tmp_path, die)
@@ -87,7 +90,7 @@ async def test_a_shipper_that_dies_is_reported_and_loses_nothing(tmp_path):
 
 
 async def test_a_shipper_that_dies_is_noticed_while_a_pipe_is_quiet(tmp_path):
-    async def die(_logs, _user):
+    async def die(_logs, _user, *, request_id):
         raise RuntimeError("out of order")
 
     class Quiet:

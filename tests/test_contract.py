@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 from facts import FACTS, IN_FILES, ONE_OF, PAGING, documented_extras
+from live_facts import IN_PAGES, LIVE_FACTS, NOT_LIVE, ONLY_IN_PAGES
 
-from sevendigital_async import Dialect, SevenDigital
+from sevendigital_async import Dialect, SevenDigital, UnsupportedOperationError
 from sevendigital_async.operations import CATALOGUE, Operation, Place, RateClass, Safety
 
 SPEC = Path(__file__).parents[2] / "shared" / "spec"
@@ -26,6 +27,12 @@ HELPERS = {
 
 SIGNED_WITH = {"oauth.access_token": ["request_token"]}
 """Parameters of methods that take part in the signature only; they come first."""
+
+SPREAD = {"logs": {"items", "user_id", "country"}, "events": {"event", "track_id", "playlist_id", "format_id"}}
+"""Arguments of methods that the live dialect takes apart."""
+
+SPELLED_APART = {"pos", "playlists"}
+"""Wire names that only the live dialect has and that say less than the method's own."""
 
 SAFETY = {
     Safety.READ: """
@@ -54,17 +61,21 @@ SAFETY = {
         platform.catalogue.usage_types
         platform.content_delivery.transfer_media
         platform.offline_devices.list platform.offline_devices.status
-        platform.playlists.list platform.sales.locker
+        platform.playlists.details platform.playlists.group platform.playlists.groups platform.playlists.list
+        platform.playlists.read platform.playlists.tracks
+        platform.sales.locker
         platform.streaming.catalogue platform.streaming.catalogue_hls platform.streaming.locker
         platform.streaming.locker_hls platform.streaming.preview platform.streaming.subscription
         platform.streaming.subscription_hls platform.streaming.subscription_offline
         platform.streaming.subscription_offline_hls
+        platform.subscriptions.status
     """,
     Safety.IDEMPOTENT: """
         classic.basket.paypal_url
         classic.users.update
         oauth.request_token
-        platform.playlists.update
+        platform.playlists.delete platform.playlists.delete_group platform.playlists.remove_track
+        platform.playlists.replace_group platform.playlists.update
         platform.radio.delete_session
     """,
     Safety.UNSAFE: """
@@ -79,7 +90,8 @@ SAFETY = {
         platform.downloads.purchase platform.downloads.release platform.downloads.track
         platform.logging.catalogue platform.logging.preview platform.logging.subscriber
         platform.offline_devices.authorise
-        platform.playlists.add_tracks platform.playlists.create
+        platform.playlists.add_to_group platform.playlists.add_tracks platform.playlists.create
+        platform.playlists.create_group platform.playlists.move_track platform.playlists.replace
         platform.radio.create_session platform.radio.next_track platform.radio.post_events
         platform.sales.credit_item platform.sales.refund_release platform.sales.refund_track
         platform.subscriptions.create platform.users.create
@@ -88,6 +100,12 @@ SAFETY = {
 """What repeating each operation may do, judged one by one and written down apart from the records."""
 
 each_operation = pytest.mark.parametrize("operation", list(CATALOGUE), ids=lambda operation: operation.name)
+each_of_the_files = pytest.mark.parametrize(
+    "operation",
+    [operation for operation in CATALOGUE if Dialect.OPENAPI in operation.bindings],
+    ids=lambda operation: operation.name,
+)
+each_of_the_pages = pytest.mark.parametrize("name", LIVE_FACTS)
 with_the_files = pytest.mark.skipif(not SPEC.exists(), reason="the API's own files are not here")
 
 
@@ -102,6 +120,13 @@ def method_of(client: SevenDigital, operation: Operation):
     return found
 
 
+def is_required(binding, name: str) -> bool:
+    """Tell whether a dialect insists on an argument, in whatever form it then sends it."""
+    if name in binding.spread or name in binding.implied:
+        return True
+    return any(argument.required for argument in binding.arguments if argument.name == name)
+
+
 def public(thing: object) -> list[str]:
     return [name for name in dir(thing) if not name.startswith("_")]
 
@@ -110,10 +135,12 @@ def public(thing: object) -> list[str]:
 
 
 def test_every_fact_has_its_record():
-    assert {operation.name for operation in CATALOGUE} == set(FACTS)
+    assert {operation.name for operation in CATALOGUE} == {*FACTS, *ONLY_IN_PAGES}
+    of_the_files = {operation.name for operation in CATALOGUE if Dialect.OPENAPI in operation.bindings}
+    assert of_the_files == set(FACTS)
 
 
-@each_operation
+@each_of_the_files
 def test_records_say_what_the_documents_say(operation):
     fact, binding = FACTS[operation.name], operation.binding(Dialect.OPENAPI)
     assert (operation.id, operation.auth.value) == (fact.id, fact.auth)
@@ -128,7 +155,31 @@ def test_records_say_what_the_documents_say(operation):
     assert {wire for _, wire in extras} <= documented_extras(fact, is_list=operation.paged)
 
 
-@each_operation
+@each_of_the_pages
+def test_records_say_what_the_live_pages_say(name):
+    operation, fact = CATALOGUE.find(name), LIVE_FACTS[name]
+    binding = operation.binding(Dialect.LIVE)
+    assert (operation.id, operation.auth.value) == (fact.id, fact.auth)
+    assert (binding.http_method, binding.host.value, binding.path) == (fact.http_method, fact.host, fact.path)
+    ours = {(argument.place.value, argument.wire): argument.required for argument in binding.arguments}
+    assert ours == fact.arguments
+
+
+def test_what_does_not_exist_live_says_what_to_use_instead():
+    platform = {name for name in IN_FILES if name.startswith("platform.")}
+    assert platform - IN_PAGES.keys() == NOT_LIVE
+    assert len(IN_PAGES) == 44
+    for name in NOT_LIVE:
+        operation = CATALOGUE.find(name)
+        with pytest.raises(UnsupportedOperationError, match=f"{operation.id}.*live dialect: ..."):
+            operation.binding(Dialect.LIVE)
+    for name in ONLY_IN_PAGES:
+        operation = CATALOGUE.find(name)
+        with pytest.raises(UnsupportedOperationError, match=f"{operation.id}.*openapi dialect: ..."):
+            operation.binding(Dialect.OPENAPI)
+
+
+@each_of_the_files
 def test_all_arguments_of_a_list_page_it_together(operation):
     wires = {argument.wire for argument in operation.binding(Dialect.OPENAPI).arguments}
     assert len(wires & PAGING) in {0, 2}
@@ -206,24 +257,35 @@ def test_every_method_has_its_record():
 @each_operation
 def test_methods_take_what_the_records_list(operation):
     parameters = inspect.signature(method_of(SevenDigital("key", "secret"), operation)).parameters
-    arguments = operation.binding(Dialect.OPENAPI).arguments
-    assert list(parameters) == [*SIGNED_WITH.get(operation.name, []), *(argument.name for argument in arguments)]
+    first, *others = operation.bindings.values()
+    arguments = first.arguments
+    known = [*SIGNED_WITH.get(operation.name, []), *(argument.name for argument in arguments)]
+    if Dialect.OPENAPI in operation.bindings:
+        assert list(parameters)[: len(known)] == known
+    live_only = {argument.name for binding in others for argument in binding.arguments}
+    live_only -= {part for binding in others for name in binding.spread for part in SPREAD[name]}
+    assert parameters.keys() == {*known, *live_only}
     for argument in arguments:
         parameter = parameters[argument.name]
-        assert argument.name == snake_case(argument.wire)
-        assert (parameter.default is inspect.Parameter.empty) is argument.required
+        assert argument.name == snake_case(argument.wire) or argument.wire in SPELLED_APART
+        everywhere = all(is_required(binding, argument.name) for binding in operation.bindings.values())
+        # The settings may name a country for all calls of the live dialect.
+        is_settled = argument.name == "country" and Dialect.OPENAPI not in operation.bindings
+        assert (parameter.default is inspect.Parameter.empty) is (everywhere and not is_settled)
         assert parameter.annotation is not inspect.Parameter.empty
+    for name in live_only - set(known):
+        assert parameters[name].default is None
     positional = [p for p in parameters.values() if p.kind is not inspect.Parameter.KEYWORD_ONLY]
     assert len(positional) <= 1
 
 
 @each_operation
 def test_methods_say_what_they_call(operation):
-    method, binding = method_of(SevenDigital("key", "secret"), operation), operation.binding(Dialect.OPENAPI)
+    method, binding = method_of(SevenDigital("key", "secret"), operation), next(iter(operation.bindings.values()))
     text = inspect.getdoc(method)
     assert text.endswith(f"\n\nAPI: ``{binding.http_method} {binding.path}``")
     described = set(re.findall(r"^    (\w+): ", text.partition("Args:\n")[2], re.MULTILINE))
-    assert {argument.name for argument in binding.arguments} <= described
+    assert inspect.signature(method).parameters.keys() <= described
 
 
 # --- what must not be repeated, and how fast
@@ -231,7 +293,7 @@ def test_methods_say_what_they_call(operation):
 
 def test_every_operation_is_in_one_row_of_the_safety_table():
     listed = [name for names in SAFETY.values() for name in names.split()]
-    assert sorted(listed) == sorted(FACTS)
+    assert sorted(listed) == sorted([*FACTS, *ONLY_IN_PAGES])
 
 
 @each_operation

@@ -1,11 +1,13 @@
 """What holds for every operation there is: any text arrives as it was given, and what must not be repeated is not."""
 
 import re
+from datetime import UTC, datetime
 from typing import get_type_hints
 from urllib.parse import parse_qsl, unquote
 
 import orjson
 import pytest
+from attrs import evolve
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.arguments import sample
@@ -19,10 +21,12 @@ from sevendigital_async import (
     RetryPolicy,
     SevenDigital,
     SignaturePlacement,
+    StreamLog,
     TransportError,
     UserToken,
 )
-from sevendigital_async.operations import CATALOGUE, Content, Place, Safety
+from sevendigital_async.models import PlaybackEvent
+from sevendigital_async.operations import CATALOGUE, Content, Operation, Place, Safety
 from sevendigital_async.session.request import build_request
 from sevendigital_async.session.signing import sign
 
@@ -39,12 +43,34 @@ NASTY = "a&b=c+d%2Fe/f?g#h é✓😀 'x' \"y\" \\z\t"
 NOTES = "tag"
 """The argument that travels as ``tag_KEY``, once for each key."""
 
-each_operation = pytest.mark.parametrize("operation", list(CATALOGUE), ids=lambda operation: operation.name)
-each_unsafe_operation = pytest.mark.parametrize(
-    "operation",
-    [operation for operation in CATALOGUE if operation.safety is Safety.UNSAFE],
-    ids=lambda operation: operation.name,
-)
+FORMS = [
+    (operation, dialect)
+    for operation in CATALOGUE
+    for dialect, binding in operation.bindings.items()
+    if dialect is Dialect.OPENAPI or binding != operation.bindings.get(Dialect.OPENAPI)
+]
+UNSAFE = [(operation, dialect) for operation, dialect in FORMS if operation.safety is Safety.UNSAFE]
+
+
+def name_of(value) -> str:
+    return value.name if isinstance(value, Operation) else value.value
+
+
+each_form = pytest.mark.parametrize(("operation", "dialect"), FORMS, ids=name_of)
+each_unsafe_form = pytest.mark.parametrize(("operation", "dialect"), UNSAFE, ids=name_of)
+
+NOW = datetime.now(UTC)
+LIVE_SAMPLES = {
+    "logs": [
+        StreamLog("1", NOW, "7", None, 0, "GB", release_id="2", format_id="3", end_reason="other", user_agent="a")
+    ],
+    "events": [PlaybackEvent("1", "start", NOW, playlist_id="2", format_id="3")],
+}
+LIVE_LOG = {
+    "platform.logging.preview": {"release_id": None, "format_id": None, "end_reason": None, "play_mode": "online"},
+    "platform.logging.subscriber": {"end_reason": None, "play_mode": "online"},
+}
+"""What the plays of two kinds tell otherwise than those of the third."""
 
 
 def is_segment(text: str) -> bool:
@@ -80,6 +106,8 @@ def on_the_wire(binding, texts):
             found |= {(argument.place.value, f"{NOTES}_{key}"): note for key, note in text.items()}
         elif text is not None:
             found[argument.place.value, argument.wire] = text
+        elif argument.default is not None:
+            found[argument.place.value, argument.wire] = argument.default
     return found
 
 
@@ -88,25 +116,32 @@ def raw(http_method: str, target: str, headers: dict[str, str], body: bytes | No
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + (body or b"")
 
 
-def arrived(request: bytes, path: str) -> dict[tuple[str, str], str]:
+def arrived(request: bytes, binding) -> dict[tuple[str, str], str]:
     """Read a raw request's arguments as a server would, by place and wire name."""
     head, _, body = request.partition(b"\r\n\r\n")
     target = head.split(b" ")[1].decode()
     in_path, _, query = target.partition("?")
-    pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/?#]+)", re.escape(path))
+    pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/?#]+)", re.escape(binding.path))
     found = {("path", name): unquote(text) for name, text in re.fullmatch(pattern, in_path).groupdict().items()}
     pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
     found |= {("query", name): text for name, text in pairs if not name.startswith("oauth_")}
     if b"content-type: application/x-www-form-urlencoded" in head.lower() and body:
         found |= {("form", name): text for name, text in parse_qsl(body.decode(), keep_blank_values=True)}
     elif b"content-type: application/json" in head.lower():
-        found |= {("json", name): value for name, value in orjson.loads(body).items()}
+        tree = orjson.loads(body)
+        tree = tree[binding.envelope] if binding.envelope else tree
+        [only, *_] = [argument.wire for argument in binding.arguments if argument.place is Place.JSON]
+        tree = {only: tree} if binding.bare else tree
+        found |= {("json", name): value for name, value in tree.items()}
     return found
 
 
-@each_operation
-def test_any_text_in_any_argument_arrives_intact_and_signed(operation):
-    binding = operation.binding(Dialect.OPENAPI)
+@each_form
+def test_any_text_in_any_argument_arrives_intact_and_signed(operation, dialect):
+    binding = operation.binding(dialect)
+    # What a dialect spells in a way of its own is looked at where that way is.
+    binding = evolve(binding, arguments=tuple(evolve(argument, write=None) for argument in binding.arguments))
+    binding = evolve(binding, spread={}, variants={})
 
     @settings(max_examples=25)
     @given(texts_for(binding), st.none() | st.just(USER), st.sampled_from(SignaturePlacement))
@@ -123,7 +158,7 @@ def test_any_text_in_any_argument_arrives_intact_and_signed(operation):
         signed = sign(request, CREDENTIALS, user, nonce="n0nce", timestamp=1_790_000_000, placement=placement)
         sent = raw(signed.http_method, signed.url.removeprefix(ORIGIN), signed.headers, signed.body)
         assert is_signed(sent, ORIGIN, CREDENTIALS.consumer_secret, user.secret if user else "")
-        assert arrived(sent, binding.path) == on_the_wire(binding, texts)
+        assert arrived(sent, binding) == on_the_wire(binding, texts)
 
     check()
 
@@ -152,19 +187,24 @@ async def test_it_arrives_over_the_wire(name, placement, text):
         [request] = server.requests
     user_secret = USER.secret if operation.auth.value == "three-legged" else ""
     assert is_signed(request, server.base_url, CREDENTIALS.consumer_secret, user_secret)
-    assert arrived(request, binding.path) == {
-        (argument.place.value, argument.wire): text for argument in binding.arguments
-    }
+    assert arrived(request, binding) == {(argument.place.value, argument.wire): text for argument in binding.arguments}
 
 
-async def call(client, operation) -> None:
-    """Call an operation through its method, with made-up values for all that the method takes."""
+async def call(client, operation, dialect) -> None:
+    """Call an operation through its method, with made-up values for all that the method takes in a dialect."""
     method = client
     for part in operation.name.split("."):
         method = getattr(method, part)
     hints = get_type_hints(method)
     hints.pop("return")
-    pending = method(**{name: sample(hint, name) for name, hint in hints.items()})
+    binding = operation.binding(dialect)
+    wanted = [name for name in hints if binding.takes(name) or name == "request_token"]
+    values = {name: sample(hints[name], name) for name in wanted}
+    if dialect is Dialect.LIVE:
+        values |= {name: value for name, value in LIVE_SAMPLES.items() if name in values}
+        if operation.name in LIVE_LOG:
+            values["logs"] = [evolve(log, **LIVE_LOG[operation.name]) for log in values["logs"]]
+    pending = method(**values)
     if operation.content is Content.MEDIA:
         async with pending:
             pass
@@ -172,24 +212,24 @@ async def call(client, operation) -> None:
         await pending
 
 
-@each_unsafe_operation
-async def test_a_server_that_hangs_up_sees_an_unsafe_operation_once(operation):
+@each_unsafe_form
+async def test_a_server_that_hangs_up_sees_an_unsafe_operation_once(operation, dialect):
     async with (
         raw_server(HANG_UP) as server,
-        SevenDigital("key", "secret", base_url=server.base_url, retry=PATIENT) as client,
+        SevenDigital("key", "secret", base_url=server.base_url, retry=PATIENT, dialect=dialect) as client,
     ):
         with pytest.raises(TransportError) as caught:
-            await call(client.as_user(USER), operation)
+            await call(client.as_user(USER), operation, dialect)
         assert caught.value.maybe_sent
         assert len(server.requests) == 1
 
 
-@each_unsafe_operation
-async def test_nor_does_an_error_of_the_service_repeat_it(operation):
+@each_unsafe_form
+async def test_nor_does_an_error_of_the_service_repeat_it(operation, dialect):
     async with (
         raw_server(answer(status="503 Service Unavailable")) as server,
-        SevenDigital("key", "secret", base_url=server.base_url, retry=PATIENT) as client,
+        SevenDigital("key", "secret", base_url=server.base_url, retry=PATIENT, dialect=dialect) as client,
     ):
         with pytest.raises(APIError):
-            await call(client.as_user(USER), operation)
+            await call(client.as_user(USER), operation, dialect)
         assert len(server.requests) == 1

@@ -16,21 +16,21 @@ from sevendigital_async.config import Credentials
 from sevendigital_async.errors import ConfigurationError
 from sevendigital_async.operations import CATALOGUE
 from sevendigital_async.sandbox import Faults, Sandbox
-from sevendigital_async.sandbox.handlers import HANDLERS
+from sevendigital_async.sandbox.handlers import HANDLERS, LIVE_HANDLERS
 from sevendigital_async.sandbox.routes import endpoints
 
 pytest_plugins = ["sevendigital_async.sandbox.pytest_plugin"]
 
 
 def test_every_operation_has_a_handler_and_every_handler_an_operation():
-    assert {operation.name for operation in CATALOGUE} == set(HANDLERS)
+    assert {operation.name for operation in CATALOGUE} == {*HANDLERS, *LIVE_HANDLERS}
 
 
 def test_every_form_of_every_operation_is_served():
     served = {(endpoint.binding.http_method, endpoint.binding.path) for endpoint in endpoints()}
-    assert served == {
-        (binding.http_method, binding.path) for operation in CATALOGUE for binding in operation.bindings.values()
-    }
+    bindings = [binding for operation in CATALOGUE for binding in operation.bindings.values()]
+    forms = [form for binding in bindings for form in (binding, *binding.variants.values())]
+    assert served == {*((form.http_method, form.path) for form in forms), ("POST", "/1.2/user/preview/log")}
 
 
 def test_a_missing_handler_is_loud():
@@ -38,13 +38,6 @@ def test_a_missing_handler_is_loud():
     stray = evolve(operations[0], name="classic.stray.call")
     with pytest.raises(ConfigurationError, match=r"no handler for classic\.stray\.call"):
         list(endpoints([*operations, stray]))
-
-
-def test_the_first_of_two_operations_at_one_path_is_served():
-    first = next(iter(CATALOGUE))
-    second = evolve(first, name="classic.second")
-    [endpoint] = endpoints([first, second], {first.name: HANDLERS[first.name], second.name: HANDLERS[first.name]})
-    assert endpoint.operation is first
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.com", ""])  # noqa: S104 - refused is the point

@@ -6,7 +6,7 @@ from itertools import groupby
 from pathlib import Path
 
 from sevendigital_async.config import Dialect, Host
-from sevendigital_async.operations import CATALOGUE, Content, Operation, RateClass, Safety
+from sevendigital_async.operations import CATALOGUE, Binding, Content, Operation, RateClass, Safety
 
 PAGE = Path(__file__).parents[1] / "docs" / "operations.md"
 
@@ -21,13 +21,15 @@ Everything the client can call: {number} operations. This page is made from the 
 - **safety**: what the client may do when a request went out and no answer came. `read` and `idempotent` are repeated,
   `unsafe` is not, unless the request surely was not processed. {safety}.
 - **limit**: requests in any one second, for the operations that have a limit of their own.
+- **live**: the endpoint in the live dialect (`dialect=Dialect.LIVE`, [more](live.md)), where that is another one;
+  `same` where it is not. A dash stands where a dialect has none.
 - **gives**: what the method returns. *Pages* can be awaited for one page or iterated for all; *media* are streamed,
   saved or handed to a player.
 """
 
 HEADER = """\
-| method | endpoint | signed | safety | limit | gives |
-|---|---|---|---|---|---|
+| method | endpoint | live | signed | safety | limit | gives |
+|---|---|---|---|---|---|---|
 """
 
 
@@ -49,17 +51,25 @@ def group_of(operation: Operation) -> str:
 
 def row(operation: Operation) -> str:
     """Return an operation's line of its table."""
-    binding = operation.binding(Dialect.OPENAPI)
-    host = "" if binding.host is Host.API else f" ({binding.host.value} host)"
+    file, live = (operation.bindings.get(dialect) for dialect in (Dialect.OPENAPI, Dialect.LIVE))
     cells = (
         f"`{operation.name.rpartition('.')[2]}`",
-        f"`{binding.http_method} {binding.path}`{host}",
+        endpoint(file),
+        "same" if live == file else endpoint(live),
         operation.auth.value,
         operation.safety.value,
         limit(operation.rate_class),
         gives(operation),
     )
     return f"| {' | '.join(cells)} |\n"
+
+
+def endpoint(binding: Binding | None) -> str:
+    """Return how a dialect reaches an operation."""
+    if binding is None:
+        return "-"
+    host = "" if binding.host is Host.API else f" ({binding.host.value} host)"
+    return f"`{binding.http_method} {binding.path}`{host}"
 
 
 def limit(rate_class: RateClass | None) -> str:
@@ -75,7 +85,8 @@ def gives(operation: Operation) -> str:
         return "nothing"
     if not operation.paged:
         return f"`{operation.model.__name__}`" + (" or nothing" if operation.optional else "")
-    has_pages = any(argument.name == "page" for argument in operation.binding(Dialect.OPENAPI).arguments)
+    binding = next(iter(operation.bindings.values()))
+    has_pages = any(argument.name == "page" for argument in binding.arguments)
     return f"{'pages' if has_pages else 'list'} of `{operation.model.__name__}`"
 
 

@@ -40,9 +40,11 @@ def read_arguments(operation: Operation, pairs: Iterable[str], dialect: Dialect)
     Raises:
         InvalidArgumentError: A pair is none, its key is unknown or given twice, or its file can't be read.
     """
-    known = {
-        spelling: argument for argument in operation.binding(dialect).arguments for spelling in _spellings(argument)
-    }
+    binding = operation.binding(dialect)
+    forms = (binding, *binding.variants.values())
+    taken = {argument.name: argument for form in forms for argument in form.arguments}
+    apart = {name: Argument(name, name, Place.JSON) for name in (*binding.spread, *binding.implied)}
+    known = {spelling: argument for argument in (*taken.values(), *apart.values()) for spelling in _spellings(argument)}
     arguments: dict[str, object] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
@@ -50,7 +52,7 @@ def read_arguments(operation: Operation, pairs: Iterable[str], dialect: Dialect)
             raise InvalidArgumentError(f"{pair!r} is not of the form key=value", argument=pair)
         argument = known.get(key)
         if argument is None:
-            choice = ", ".join(argument.name for argument in operation.binding(dialect).arguments) or "nothing"
+            choice = ", ".join(dict.fromkeys(argument.name for argument in known.values())) or "nothing"
             raise InvalidArgumentError(f"{operation.name} takes no {key!r}; it takes {choice}", argument=key)
         if argument.name in arguments:
             raise InvalidArgumentError(f"{key!r} is given twice", argument=key)

@@ -16,11 +16,11 @@ import orjson
 import typer
 
 from ..client import ApiClient
-from ..config import Settings
+from ..config import Dialect, Settings
 from ..errors import ConfigurationError
 from ..operations import Content, Operation
 from .arguments import complete_operation, find_operation, read_arguments
-from .connection import BaseUrl, Key, Secret, Token, TokenSecret, acting_for, open_client
+from .connection import BaseUrl, DialectName, Key, Secret, Token, TokenSecret, acting_for, open_client
 from .output import say
 
 HELP = """Call any operation of the API and print its answer as JSON.
@@ -51,6 +51,7 @@ def call(
     xml: Annotated[bool, typer.Option("--xml", help="Ask for XML, and print it as it comes.")] = False,
     raw: Annotated[bool, typer.Option("--raw", help="Print the answer as it comes.")] = False,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where media go; taken up if it broke off.")] = None,
+    dialect: DialectName = Dialect.OPENAPI,
     base_url: BaseUrl = None,
     key: Key = "",
     secret: Secret = "",
@@ -59,7 +60,7 @@ def call(
 ) -> None:
     """Make one call."""
     found = find_operation(operation)
-    settings = Settings(prefer_xml=xml)
+    settings = attrs.evolve(Settings(prefer_xml=xml).with_env(), dialect=dialect)
     values = read_arguments(found, arguments or [], settings.dialect)
     if (found.content is Content.MEDIA) != (out is not None):
         raise ConfigurationError(

@@ -7,7 +7,16 @@ from typing import Annotated
 import typer
 
 from ..client import ApiClient, SevenDigital
-from ..config import BASE_URL_VARIABLE, KEY_VARIABLE, SECRET_VARIABLE, Credentials, Settings, UserToken
+from ..config import (
+    BASE_URL_VARIABLE,
+    DIALECT_VARIABLE,
+    KEY_VARIABLE,
+    SECRET_VARIABLE,
+    Credentials,
+    Dialect,
+    Settings,
+    UserToken,
+)
 from ..errors import ConfigurationError
 
 USER_TOKEN_VARIABLE = "SEVENDIGITAL_USER_TOKEN"  # noqa: S105 - the variable's name, not its value
@@ -17,6 +26,12 @@ BaseUrl = Annotated[
     str | None,
     typer.Option(
         "--base-url", metavar="URL", envvar=BASE_URL_VARIABLE, help="One origin for all requests, such as a sandbox's."
+    ),
+]
+DialectName = Annotated[
+    Dialect,
+    typer.Option(
+        "--dialect", envvar=DIALECT_VARIABLE, help="openapi, the published contract; or live, the vendor's live pages."
     ),
 ]
 Key = Annotated[str, typer.Option("--key", envvar=KEY_VARIABLE, help="The consumer key.", show_default=False)]

@@ -17,11 +17,13 @@ import typer
 from attrs import define, field
 
 from ..client import SevenDigital
+from ..config import Dialect
 from ..errors import ShipperError
 from ..models import LogKind, StreamLog
 from ..sandbox import Sandbox
 from ..shipping import Statistics, StreamLogShipper
 from .account import Account, Records, account_of
+from .connection import DialectName
 from .display import Display, Gauge, display_on
 from .exits import ExitCode
 from .output import complain, say
@@ -37,6 +39,7 @@ Needs no key, no network and no set-up.
 Examples:
   sevendigital demo
   sevendigital demo --plays 100000 --seed 7 --json
+  sevendigital demo --dialect live
 
 \b
 Exit codes:
@@ -57,11 +60,12 @@ def demo(
     seed: Annotated[
         int | None, typer.Option(help="The same seed makes the same plays.", show_default="by chance")
     ] = None,
+    dialect: DialectName = Dialect.OPENAPI,
     json: Annotated[bool, typer.Option("--json", help="Print the account as one JSON object.")] = False,
 ) -> None:
     """Ship and compare."""
     try:
-        account = asyncio.run(_ship(split(plays), random.Random(seed)))  # noqa: S311 - made-up plays
+        account = asyncio.run(_ship(split(plays), random.Random(seed), dialect))  # noqa: S311 - made-up plays
     except ShipperError as error:
         complain(str(error))
         raise typer.Exit(ExitCode.REJECTED) from None
@@ -75,11 +79,12 @@ class _Run:
 
     shipper: StreamLogShipper
     planned: Mapping[LogKind, int]
+    dialect: Dialect
     put: Records = field(factory=Counter)
 
     async def produce(self, rng: random.Random) -> None:
         """Put everything, the kinds in turns, and see it delivered."""
-        for kind, group in in_turns(self.planned, rng):
+        for kind, group in in_turns(self.planned, rng, self.dialect):
             await self.shipper.put_many(kind, group)
             self.put.update((kind, canonical(log.as_wire())) for log in group)
         await self.shipper.flush()
@@ -91,15 +96,15 @@ class _Run:
             await asyncio.sleep(REFRESH)
 
 
-async def _ship(planned: Mapping[LogKind, int], rng: random.Random) -> Account:
+async def _ship(planned: Mapping[LogKind, int], rng: random.Random, dialect: Dialect) -> Account:
     async with Sandbox() as sandbox:
         key, secret = sandbox.credentials.consumer_key, sandbox.credentials.consumer_secret
         tokens = {user: sandbox.token_for(user) for user in USERS}
         async with (
-            SevenDigital(key, secret, base_url=sandbox.base_url) as client,
+            SevenDigital(key, secret, base_url=sandbox.base_url, dialect=dialect) as client,
             StreamLogShipper(client, user_tokens=tokens, close_timeout=0.0) as shipper,
         ):
-            run = _Run(shipper, planned)
+            run = _Run(shipper, planned, dialect)
             started = time.monotonic()
             with display_on(sys.stderr, every=LINE_EVERY) as display:
                 watcher = asyncio.create_task(run.watch(display))
@@ -115,10 +120,12 @@ async def _ship(planned: Mapping[LogKind, int], rng: random.Random) -> Account:
     return account_of(statistics, sandbox.stats(), put=run.put, received=received, seconds=seconds)
 
 
-def in_turns(planned: Mapping[LogKind, int], rng: random.Random) -> Iterator[tuple[LogKind, list[StreamLog]]]:
+def in_turns(
+    planned: Mapping[LogKind, int], rng: random.Random, dialect: Dialect = Dialect.OPENAPI
+) -> Iterator[tuple[LogKind, list[StreamLog]]]:
     """Make the plays in groups, one kind after the other, again and again."""
     now = datetime.now(UTC)
-    sources = {kind: plausible_plays(kind, number, now, rng) for kind, number in planned.items()}
+    sources = {kind: plausible_plays(kind, number, now, rng, dialect) for kind, number in planned.items()}
     while sources:
         for kind, source in list(sources.items()):
             if group := list(itertools.islice(source, GROUP)):

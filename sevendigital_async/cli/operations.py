@@ -10,6 +10,7 @@ import typer
 
 from ..config import Dialect
 from ..operations import CATALOGUE, Operation
+from .connection import DialectName
 from .display import rendered, table
 from .output import say
 
@@ -26,25 +27,33 @@ Examples:
 def operations(
     word: Annotated[str, typer.Argument(metavar="[WORD]", help="Only those whose name or id has it.")] = "",
     *,
+    dialect: DialectName = Dialect.OPENAPI,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON array, arguments included.")] = False,
 ) -> None:
     """Print the list."""
     wanted = [o for o in CATALOGUE if word.lower() in f"{o.name} {o.id}".lower()]
-    described = [describe(operation) for operation in wanted]
+    described = [describe(operation, dialect) for operation in wanted]
     if json:
         say(orjson.dumps(described, option=orjson.OPT_INDENT_2).decode())
         return
-    rows = [[d["name"], f"{d['http_method']} {d['path']}", d["auth"], d["safety"]] for d in described]
+    rows = [[d["name"], _endpoint(d, dialect), d["auth"], d["safety"]] for d in described]
     say(rendered(table(["name", "endpoint", "signed", "repeating"], rows, numbers=False), sys.stdout))
+
+
+def _endpoint(described: dict[str, Any], dialect: Dialect) -> str:
+    only = "" if described["dialect"] == dialect.value else f" ({described['dialect']} dialect only)"
+    return f"{described['http_method']} {described['path']}{only}"
 
 
 def describe(operation: Operation, dialect: Dialect = Dialect.OPENAPI) -> dict[str, Any]:
     """Return what there is to know of an operation as a tree."""
-    binding = operation.bindings.get(dialect) or next(iter(operation.bindings.values()))
+    form = dialect if dialect in operation.bindings else next(iter(operation.bindings))
+    binding = operation.bindings[form]
     return {
         "name": operation.name,
         "id": operation.id,
         "summary": operation.summary,
+        "dialect": form.value,
         "http_method": binding.http_method,
         "path": binding.path,
         "auth": operation.auth.value,

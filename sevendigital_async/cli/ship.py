@@ -10,10 +10,12 @@ from typing import Annotated
 
 import orjson
 import typer
+from attrs import evolve
 
 from ..client import SevenDigital
-from ..config import BASE_URL_VARIABLE, KEY_VARIABLE, LIMITS_VARIABLE, SECRET_VARIABLE, Credentials
+from ..config import BASE_URL_VARIABLE, KEY_VARIABLE, LIMITS_VARIABLE, SECRET_VARIABLE, Credentials, Dialect, Settings
 from ..models import LogKind
+from .connection import DialectName
 from .display import display_on
 from .leftovers import Leftovers, beside
 from .order import Order
@@ -31,6 +33,9 @@ HELP = """Report the plays in FILE, one JSON object a line; "-" reads standard i
 A line looks like this; all but trackId and timestamp may be left out:
   {"trackId": "123", "timestamp": "2026-01-31T20:15:00Z", "userId": "7",
    "clientId": "phone", "durationPlayed": 30, "country": "GB"}
+
+The live dialect demands more, by kind: userId, country, durationPlayed and userAgent of all, releaseId and formatId of
+catalogue and subscriber plays, playMode of preview and subscriber plays, endReason of catalogue plays.
 
 The file is streamed, sent in batches within the documented limits, and tried again while the service has trouble.
 Blank lines are skipped. Progress and trouble go to standard error, the summary to standard output.
@@ -99,6 +104,7 @@ def ship(
             help="The consumer secret; better given by the environment, for others can read command lines.",
         ),
     ] = "",
+    dialect: DialectName = Dialect.OPENAPI,
     tokens: Annotated[
         Path | None,
         typer.Option(
@@ -180,7 +186,11 @@ def ship(
         linger=linger,
     )
     client = SevenDigital(
-        credentials.consumer_key, credentials.consumer_secret, base_url=base_url or None, limits=limits or None
+        credentials.consumer_key,
+        credentials.consumer_secret,
+        base_url=base_url or None,
+        limits=limits or None,
+        settings=evolve(Settings().with_env(), dialect=dialect),
     )
     with (
         Leftovers(rejected or beside(source.name, ".rejected", regular=source.regular)) as rejected_lines,

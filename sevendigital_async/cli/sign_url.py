@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from attrs import evolve
 
-from ..config import Settings
+from ..config import Dialect, Settings
 from .arguments import complete_operation, find_operation, read_arguments
-from .connection import BaseUrl, Key, Secret, Token, TokenSecret, acting_for, open_client
+from .connection import BaseUrl, DialectName, Key, Secret, Token, TokenSecret, acting_for, open_client
 from .output import say
 
 HELP = """Print a signed URL for an operation that is a GET, say for a player. Nothing is sent.
@@ -27,6 +28,7 @@ def sign_url(
     ],
     arguments: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Its arguments.")] = None,
     *,
+    dialect: DialectName = Dialect.OPENAPI,
     base_url: BaseUrl = None,
     key: Key = "",
     secret: Secret = "",
@@ -35,6 +37,7 @@ def sign_url(
 ) -> None:
     """Sign one URL."""
     found = find_operation(operation)
-    values = read_arguments(found, arguments or [], Settings().dialect)
-    client = acting_for(open_client(key, secret, base_url), user_token, user_secret)
+    settings = evolve(Settings().with_env(), dialect=dialect)
+    values = read_arguments(found, arguments or [], settings.dialect)
+    client = acting_for(open_client(key, secret, base_url, settings), user_token, user_secret)
     say(client.sign_url(found, **values))

@@ -9,7 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .page import Page as Page
+from .stream_log import EndReason as EndReason
 from .stream_log import LogKind as LogKind
+from .stream_log import PlayMode as PlayMode
+from .stream_log import PlayType as PlayType
 from .stream_log import StreamLog as StreamLog
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ class DeviceStatus(enum.StrEnum):
     DEAUTHORISED = "deauthorised"
 
 
-@called("device", "offlineStatus")
+@called("device", "offlineStatus", "offlineClient")
 @frozen(kw_only=True)
 class DeviceAuthorisation:
     """One of a user's devices, and what it may do.

@@ -15,13 +15,13 @@ from .media_format import Format
 from .oauth_token import OAuthToken
 from .page import Page
 from .payment import CardBrand, CardRegistration, CardRegistrationStatus, CardType, PaymentCard, PaypalCheckout
-from .playlist import Playlist, PlaylistTrack, PlaylistTrackInput, Visibility
+from .playlist import Playlist, PlaylistGroup, PlaylistTrack, PlaylistTrackInput, Visibility
 from .price import Price
 from .purchase import Purchase, PurchaseStatus
 from .radio import PlaybackEvent, PlaybackEventType, RadioSession, RadioTrack, Ruleset
 from .release import Release, ReleaseType
 from .service import ServiceStatus
-from .stream_log import LogKind, StreamLog
+from .stream_log import EndReason, LogKind, PlayMode, PlayType, StreamLog
 from .subscription import Subscription
 from .subscription_status import SubscriptionState, SubscriptionStatus
 from .tag import Tag
@@ -52,6 +52,7 @@ __all__ = [
     "EditorialItem",
     "EditorialText",
     "EditorialType",
+    "EndReason",
     "Format",
     "Label",
     "Licensor",
@@ -64,9 +65,12 @@ __all__ = [
     "Page",
     "PaymentCard",
     "PaypalCheckout",
+    "PlayMode",
+    "PlayType",
     "PlaybackEvent",
     "PlaybackEventType",
     "Playlist",
+    "PlaylistGroup",
     "PlaylistTrack",
     "PlaylistTrackInput",
     "Price",

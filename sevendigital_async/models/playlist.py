@@ -19,6 +19,10 @@ class Visibility(enum.StrEnum):
     PUBLIC = "public"
 
 
+LIVE_NAMES = {"title": "trackTitle", "artist": "artistAppearsAs"}
+"""What the live service calls some of what is said about a track."""
+
+
 @frozen
 class PlaylistTrackInput:
     """A track to be put on a playlist, checked when it is made. The service looks nothing up: it keeps what it is told.
@@ -54,6 +58,10 @@ class PlaylistTrackInput:
         }
         return {name: value for name, value in wire.items() if value is not None}
 
+    def as_live_wire(self) -> dict[str, str]:
+        """Return the track as the live service takes it, which has other names for some of it."""
+        return {LIVE_NAMES.get(name, name): value for name, value in self.as_wire().items()}
+
 
 @called("track")
 @frozen(kw_only=True)
@@ -80,7 +88,7 @@ class PlaylistTrack:
     audio_url: str | None = None
     image: str | None = wire("image", "imageUrl")
     position: int | None = None
-    added_at: datetime | None = None
+    added_at: datetime | None = wire("addedAt", "dateAdded")
 
 
 @frozen(kw_only=True)
@@ -112,3 +120,22 @@ class Playlist:
     modified_at: datetime | None = wire("modifiedAt", "lastUpdated")
     status: str | None = None
     image: str | None = wire("image", "imageUrl")
+
+
+@frozen(kw_only=True)
+class PlaylistGroup:
+    """Some of a user's playlists under one name, in the live service's answers.
+
+    Attributes:
+        id: The service's id of the group.
+        name: What people call it.
+        playlist_count: How many playlists are in it.
+        playlists: The playlists, as far as the answer has them; of those that are gone, the id.
+        modified_at: When it was last changed.
+    """
+
+    id: str
+    name: str | None = None
+    playlist_count: int | None = None
+    playlists: tuple[Playlist, ...] = ()
+    modified_at: datetime | None = wire("modifiedAt", "lastUpdated")

@@ -75,7 +75,9 @@ class PlaybackEvent:
         track_id: The track it was done with.
         event_type: What was done.
         timestamp: When; timezone-aware.
-        duration_played: Whole seconds of the track that had been played by then.
+        duration_played: Whole seconds of the track that had been played by then; not in the live dialect.
+        playlist_id: The playlist that the track is on; in the live dialect alone, which demands it.
+        format_id: The format that is streamed; in the live dialect alone, which demands it when a track begins.
 
     Raises:
         InvalidArgumentError: A field is not what it should be; the error names it.
@@ -85,6 +87,8 @@ class PlaybackEvent:
     event_type: PlaybackEventType | str = field(validator=outgoing.text)
     timestamp: datetime = field(validator=outgoing.moment)
     duration_played: int | None = field(default=None, validator=optional(outgoing.seconds))
+    playlist_id: str | None = field(default=None, validator=optional(outgoing.text))
+    format_id: str | None = field(default=None, validator=optional(outgoing.text))
 
     def as_wire(self) -> dict[str, str | int]:
         """Return the event as the JSON object that the service takes."""

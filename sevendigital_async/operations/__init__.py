@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .operation import Argument, Auth, Binding, Catalogue, Content, Operation, Place, RateClass, Safety
+from .operation import VERSION, Argument, Auth, Binding, Catalogue, Content, Count, Operation, Place, RateClass, Safety
 
 if TYPE_CHECKING:
     from .catalogue import CATALOGUE
@@ -18,11 +18,13 @@ else:
 
 __all__ = [
     "CATALOGUE",
+    "VERSION",
     "Argument",
     "Auth",
     "Binding",
     "Catalogue",
     "Content",
+    "Count",
     "Operation",
     "Place",
     "RateClass",

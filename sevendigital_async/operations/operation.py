@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from attrs import field, frozen
 
@@ -70,6 +71,8 @@ class Argument:
         place: Where it travels.
         required: Whether the service insists on it.
         date_format: How a date is written, for ``strftime``.
+        write: Turns what callers give into what is sent, where the dialect has a form of its own.
+        default: What is sent where callers give nothing.
     """
 
     name: str
@@ -77,6 +80,12 @@ class Argument:
     place: Place
     required: bool = False
     date_format: str = "%Y-%m-%d"
+    write: Callable[[Any], object] | None = None
+    default: object = None
+
+
+VERSION = "/1.2"
+"""What the classic and the live paths of the API's own host begin with."""
 
 
 def camel_case(name: str) -> str:
@@ -92,19 +101,70 @@ def argument(
     required: bool = False,
     wire: str | None = None,
     date_format: str = "%Y-%m-%d",
+    write: Callable[[Any], object] | None = None,
+    default: object = None,
 ) -> Argument:
     """Describe an argument whose wire name follows from its own, unless said otherwise."""
-    return Argument(name, wire or camel_case(name), place, required, date_format)
+    return Argument(name, wire or camel_case(name), place, required, date_format, write, default)
+
+
+@frozen
+class Count:
+    """Where an answer says how many of the things that were sent it has taken.
+
+    Attributes:
+        argument: The argument that holds them.
+        path: The names that lead to the number.
+    """
+
+    argument: str
+    path: tuple[str, ...]
 
 
 @frozen
 class Binding:
-    """How one dialect spells an operation."""
+    """How one dialect spells an operation.
+
+    Attributes:
+        http_method: In upper case.
+        path: Below the host; arguments in braces by their wire names.
+        arguments: What travels.
+        host: Where it is served.
+        bare: The one JSON argument is the body, with no object around it.
+        envelope: The name of an object that stands around the body.
+        spread: Arguments that stand for several others, with what turns them into those.
+        implied: Arguments of other dialects that are taken and not sent, because the request tells them anyway.
+        variants: Another form for calls that give a certain argument.
+        settings: Arguments that a field of the settings decides, if it says anything; and perhaps the ``path``, which
+            the settings give without its version.
+        echo: The model's fields that are made of arguments where the answer is empty.
+        count: How much of what was sent the answer counts.
+        meanings: What error codes mean here.
+    """
 
     http_method: str
     path: str
     arguments: tuple[Argument, ...] = ()
     host: Host = Host.API
+    bare: bool = field(default=False, kw_only=True)
+    envelope: str | None = field(default=None, kw_only=True)
+    spread: Mapping[str, Callable[[Any], Mapping[str, object]]] = field(factory=dict, kw_only=True)
+    implied: tuple[str, ...] = field(default=(), kw_only=True)
+    variants: Mapping[str, Binding] = field(factory=dict, kw_only=True)
+    settings: Mapping[str, str] = field(factory=dict, kw_only=True)
+    echo: Mapping[str, str] = field(factory=dict, kw_only=True)
+    count: Count | None = field(default=None, kw_only=True)
+    meanings: Mapping[int, str] = field(factory=dict, kw_only=True)
+
+    def takes(self, name: str) -> bool:
+        """Tell whether callers may give an argument of this name."""
+        if name in self.spread or name in self.implied or name in self.variants:
+            return True
+        return any(argument.name == name for argument in self.arguments)
+
+    def form_for(self, given: Mapping[str, object]) -> Binding:
+        """Return the form for a call with these arguments: a variant, or this one."""
+        return next((variant for name, variant in self.variants.items() if name in given), self)
 
 
 @frozen(kw_only=True)
@@ -122,6 +182,8 @@ class Operation:
         paged: The answer is a list of ``model``, or one page of it.
         optional: The answer may have nothing of ``model`` in it, and is None then.
         content: What the answer's body is. Text and media may lie behind a redirect.
+        advice: What to do when a request may have been carried out and the answer is lost.
+        instead: What to use in a dialect that has no form of it.
         bindings: The form in each dialect that has one.
     """
 
@@ -135,6 +197,8 @@ class Operation:
     paged: bool = False
     optional: bool = False
     content: Content = Content.MODEL
+    advice: str | None = None
+    instead: str | None = None
     bindings: Mapping[Dialect, Binding] = field(repr=False)
 
     def binding(self, dialect: Dialect) -> Binding:
@@ -146,9 +210,14 @@ class Operation:
         try:
             return self.bindings[dialect]
         except KeyError:
+            hint = f": {self.instead}" if self.instead else ""
             raise UnsupportedOperationError(
-                f"{self.id} ({self.name}) has no form in the {dialect.value} dialect"
+                f"{self.id} ({self.name}) has no form in the {dialect.value} dialect{hint}"
             ) from None
+
+    def takes(self, name: str) -> list[str]:
+        """Return the dialects in which callers may give an argument of this name."""
+        return [dialect.value for dialect, binding in self.bindings.items() if binding.takes(name)]
 
 
 class Catalogue:

@@ -107,7 +107,9 @@ def read_arguments(
         exact = argument.place in {Place.PATH, Place.JSON}
         value = source.get(argument.wire if exact else argument.wire.lower())
         if value is None or (isinstance(value, str) and not value.strip()):
-            if argument.required:
+            if argument.default is not None:
+                arguments[argument.name] = argument.default
+            elif argument.required:
                 raise missing(argument.wire)
         else:
             arguments[argument.name] = value
@@ -127,6 +129,10 @@ def _json_object(binding: Binding, content_type: str, body: bytes) -> dict[str, 
     except orjson.JSONDecodeError:
         raise RefusalError(400, Problem(1002, "The body is not valid JSON")) from None
     known = {argument.wire for argument in binding.arguments if argument.place is Place.JSON}
+    if binding.envelope is not None and isinstance(tree, dict) and tree.keys() == {binding.envelope}:
+        tree = tree[binding.envelope]
+    elif binding.bare:
+        return dict.fromkeys(known, tree)
     if not isinstance(tree, dict) or not tree.keys() <= known:
         raise RefusalError(400, Problem(1002, f"The body must be a JSON object of {', '.join(sorted(known))}"))
     return tree

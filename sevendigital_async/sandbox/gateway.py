@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from email.utils import formatdate
 from random import Random
 from typing import Any
@@ -93,8 +94,9 @@ class Gateway:
         self._faults = faults
         self._random = Random(faults.seed)  # noqa: S311 - repeatable on purpose
 
-    async def serve(self, endpoint: Endpoint, request: web.Request) -> web.StreamResponse:
-        """Answer one request, or drop it."""
+    async def serve(self, sharing: Sequence[Endpoint], request: web.Request) -> web.StreamResponse:
+        """Answer one request to one of the endpoints that share its route, or drop it."""
+        endpoint = sharing[0] if len(sharing) == 1 else await _meant(sharing, request)
         visit = self._arrive(endpoint, request)
         answer, fault = await self._outcome(visit)
         self._ledger.close(visit.entry, DISCONNECTED if answer is None else answer.status, fault)
@@ -160,7 +162,10 @@ class Gateway:
         )
         find = self._state.tokens.signer_by_request if visit.endpoint.by_request_token else None
         user = self._verifier.verify(signed, self._clock.time(), find=find)
-        if user is None and visit.endpoint.operation.auth is Auth.THREE_LEGGED and not self._managed_users:
+        wants_user = visit.endpoint.operation.auth is Auth.THREE_LEGGED and not self._managed_users
+        endpoint = visit.endpoint
+        names_user = not endpoint.takes_user_id or "userid" in _named(request, body)
+        if user is None and wants_user and not (endpoint.is_live and names_user):
             raise OAuthError("Not authorised, this operation wants a user's access token")
         return user
 
@@ -190,7 +195,7 @@ class Gateway:
             )
         except RefusalError as refusal:
             answer = told_by_redirect(refusal.answer, endpoint.operation, read_form(query), origin)
-        logs = arguments.get("logs")
+        logs = arguments.get("logs", arguments.get("items"))
         self._ledger.settle(
             entry,
             logs=len(logs) if isinstance(logs, list) else None,
@@ -217,6 +222,22 @@ class Gateway:
         if body:
             headers[hdrs.CONTENT_TYPE] = content_type
         return answer.status, headers, body
+
+
+async def _meant(sharing: Sequence[Endpoint], request: web.Request) -> Endpoint:
+    """Choose, of endpoints that share a route, the one that demands most and is given all of it; else the first."""
+    try:
+        given = _named(request, await request.read())
+    except (web.HTTPRequestEntityTooLarge, ConnectionError, web.RequestPayloadError):
+        return sharing[0]
+    fitting = [endpoint for endpoint in sharing if endpoint.required <= given]
+    return max(fitting, key=lambda endpoint: len(endpoint.required), default=sharing[0])
+
+
+def _named(request: web.Request, body: bytes) -> set[str]:
+    """Return the names, in lower case, of what came in the query and in a form."""
+    form = read_form(body.decode("utf-8", "replace")) if request.content_type == FORM else {}
+    return {*read_form(request.raw_path.partition("?")[2]), *form}
 
 
 def _answer_of_status(status: int) -> Answer:

@@ -1,16 +1,16 @@
-"""Pairs every operation with its handler and its place in the URL space."""
+"""Pairs every operation with its handlers and its places in the URL space, those of both dialects."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ..config import Dialect
 from ..errors import ConfigurationError
 from ..models.stream_log import LogKind
-from ..operations import CATALOGUE, Binding, Operation
-from .handlers import HANDLERS, Handler
+from ..operations import CATALOGUE, Binding, Operation, Place
+from .handlers import HANDLERS, LIVE_HANDLERS, Handler
 from .handlers.play_logs import LOG_KINDS
 from .rendering import JSON, XML
 
@@ -32,6 +32,7 @@ class Endpoint:
         only_type: What it answers in, whatever the client accepts; None if the client chooses.
         by_request_token: It is signed with a token that is no access token yet.
         bare_problems: Its own errors come without an envelope.
+        is_live: It belongs to the live dialect, where a request that names a user needs no user's token.
     """
 
     operation: Operation
@@ -41,6 +42,21 @@ class Endpoint:
     only_type: str | None
     by_request_token: bool
     bare_problems: bool
+    is_live: bool
+
+    @property
+    def takes_user_id(self) -> bool:
+        """Whether a request can name a user."""
+        return any(argument.name == "user_id" for argument in self.binding.arguments)
+
+    @property
+    def required(self) -> frozenset[str]:
+        """Wire names, in lower case, of what a request must have in its query or form."""
+        return frozenset(
+            argument.wire.lower()
+            for argument in self.binding.arguments
+            if argument.required and argument.place in {Place.QUERY, Place.FORM}
+        )
 
 
 def endpoints(
@@ -48,31 +64,50 @@ def endpoints(
 ) -> Iterator[Endpoint]:
     """List everything the sandbox serves.
 
-    Two operations may share a method and a path in the live dialect; the OpenAPI form, and then the first, is served.
+    Several may share a method and a path: the gateway chooses by what a request has in it.
 
     Raises:
         ConfigurationError: An operation has no handler; the message names all of those.
     """
     operations = tuple(operations)
-    lacking = [operation.name for operation in operations if operation.name not in handlers]
+    lacking = [
+        operation.name
+        for operation in operations
+        if operation.name not in handlers and operation.name not in LIVE_HANDLERS
+    ]
     if lacking:
         raise ConfigurationError(f"the sandbox has no handler for {', '.join(lacking)}")
-    taken: set[tuple[str, str]] = set()
     for dialect in Dialect:
         for operation in operations:
             binding = operation.bindings.get(dialect)
-            if binding is None or (binding.http_method, binding.path) in taken:
+            if binding is None or (dialect is Dialect.LIVE and binding == operation.bindings.get(Dialect.OPENAPI)):
                 continue
-            taken.add((binding.http_method, binding.path))
-            yield Endpoint(
-                operation=operation,
-                binding=binding,
-                handler=handlers[operation.name],
-                kind=LOG_KINDS.get(operation.name),
-                only_type=_only_type(operation.name),
-                by_request_token=operation.name in _SIGNED_BY_REQUEST_TOKEN,
-                bare_problems=operation.name in _BARE_PROBLEMS,
-            )
+            for form in (binding, *binding.variants.values(), *_alternatives(binding)):
+                yield _endpoint(operation, form, dialect, handlers)
+
+
+PREVIEW_LOG_PATHS = ("/1.2/preview/log", "/1.2/user/preview/log")
+"""The vendor's pages disagree about it; here either is right."""
+
+
+def _alternatives(binding: Binding) -> Iterator[Binding]:
+    if binding.path == PREVIEW_LOG_PATHS[0]:
+        yield evolve(binding, path=PREVIEW_LOG_PATHS[1])
+
+
+def _endpoint(operation: Operation, binding: Binding, dialect: Dialect, handlers: Mapping[str, Handler]) -> Endpoint:
+    name, is_live = operation.name, dialect is Dialect.LIVE
+    handler = LIVE_HANDLERS.get(name) if is_live else None
+    return Endpoint(
+        operation=operation,
+        binding=binding,
+        handler=handler or handlers[name],
+        kind=LOG_KINDS.get(name),
+        only_type=_only_type(name),
+        by_request_token=name in _SIGNED_BY_REQUEST_TOKEN,
+        bare_problems=name in _BARE_PROBLEMS,
+        is_live=is_live,
+    )
 
 
 def _only_type(name: str) -> str | None:

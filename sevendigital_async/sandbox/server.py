@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from ipaddress import ip_address
 from types import TracebackType
@@ -24,7 +24,7 @@ from .inspection import Inspection
 from .ledger import Ledger, ReceivedLog
 from .limits import Limits
 from .oauth import Verifier
-from .routes import endpoints
+from .routes import Endpoint, endpoints
 from .state import State
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
@@ -165,9 +165,8 @@ class Sandbox:
 
     def _application(self) -> web.Application:
         application = web.Application(client_max_size=MAX_BODY_BYTES)
-        for endpoint in endpoints():
-            binding = endpoint.binding
-            application.router.add_route(binding.http_method, binding.path, partial(self._gateway.serve, endpoint))
+        for (http_method, path), sharing in _by_route(endpoints()).items():
+            application.router.add_route(http_method, path, partial(self._gateway.serve, sharing))
         application.add_routes(Inspection(self._ledger, self.stats, self.state, self._set_faults).routes())
         application.add_routes(Cdn(self._state.deliveries, self._clock).routes())
         application.add_routes(AccountPages(self._accounts, self._accounts.issued).routes())
@@ -175,6 +174,15 @@ class Sandbox:
 
     def _set_faults(self, faults: Faults) -> None:
         self.faults = faults
+
+
+def _by_route(endpoints: Iterable[Endpoint]) -> Mapping[tuple[str, str], Sequence[Endpoint]]:
+    """Bring those together that share a route."""
+    routes: dict[tuple[str, str], list[Endpoint]] = {}
+    for endpoint in endpoints:
+        routes.setdefault((endpoint.binding.http_method, endpoint.binding.path), []).append(endpoint)
+    # What stands there literally goes before what may be anything.
+    return dict(sorted(routes.items(), key=lambda route: route[0][1].count("{")))
 
 
 def _loopback(host: str) -> str:

@@ -5,10 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
+from attrs.validators import optional
 
 from ..config import RetryPolicy, Timeout, UserToken
+from ..errors import InvalidArgumentError
 from ..operations import Operation
+
+MAX_TRACE_ID = 255
+"""Characters."""
+
+
+def _printable(_: object, attribute: Attribute[str], value: str) -> None:
+    if not (value.isascii() and value.isprintable() and 0 < len(value.strip()) == len(value) <= MAX_TRACE_ID):
+        raise InvalidArgumentError(
+            f"{attribute.name} must be 1 to {MAX_TRACE_ID} printable ASCII characters", argument=attribute.name
+        )
 
 
 @frozen
@@ -22,6 +34,7 @@ class Call:
         retry: In place of the settings' policy.
         timeout: In place of the settings' timeout.
         headers: Beyond those that every request has.
+        trace_id: What the request is to be called in the service's own records.
     """
 
     operation: Operation
@@ -30,3 +43,4 @@ class Call:
     retry: RetryPolicy | None = None
     timeout: Timeout | None = None
     headers: Mapping[str, str] = MappingProxyType({})
+    trace_id: str | None = field(default=None, validator=optional(_printable))

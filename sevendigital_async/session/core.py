@@ -40,6 +40,7 @@ from .retry import retrying
 from .signing import SignedRequest, new_nonce, sign
 from .skew import offset_in
 from .slots import Slot
+from .telling import TRACE_HEADER, check_count, echoed, explained, told
 from .transport import Stream, Transport
 
 logger = logging.getLogger("sevendigital_async")
@@ -100,10 +101,12 @@ class Session:
         key = self._cache_key(call, request)
         if self._cache is not None and key is not None and (kept := self._cache.get(key)) is not None:
             return kept
-        document, headers = await self._fetch(call, request)
-        from .decode import decode  # noqa: PLC0415 - cattrs takes long to load, and who ships plays decodes nothing
+        with told(call):
+            document, headers = await self._fetch(call, request)
+            document = echoed(request, document)
+            from .decode import decode  # noqa: PLC0415 - cattrs takes long to load, and who ships plays decodes nothing
 
-        answer = await off_loop(len(document.body), decode, call.operation, document)
+            answer = await off_loop(len(document.body), decode, call.operation, document)
         if self._cache is not None and key is not None:
             self._cache.put(key, answer, headers)
         return answer
@@ -114,7 +117,8 @@ class Session:
         Raises:
             SevenDigitalError: In its many kinds; an answer that tells an error raises it.
         """
-        document, _ = await self._fetch(call, self.request(call))
+        with told(call):
+            document, _ = await self._fetch(call, self.request(call))
         return document.body
 
     @asynccontextmanager
@@ -127,14 +131,14 @@ class Session:
         operation, request, deadline = call.operation, self.request(call), self._deadline(call)
         async with AsyncExitStack() as answer:
             async for attempt in self._attempts(call):
-                with attempt:
+                with attempt, told(call):
                     async with AsyncExitStack() as held, AsyncExitStack() as opening:
                         slot = await self._admitted(operation, deadline, held)
                         offset = self._clock_offset
                         time_left = self._time_left(call, None)
                         stream, redirected = await self._open(call, request, slot, time_left, opening)
                         if not is_media(stream):
-                            await self._document(operation, stream, offset, redirected=redirected)
+                            await self._document(call, request, stream, offset, redirected=redirected)
                             raise DecodeError(
                                 f"{operation.id}: words where media were expected", operation=operation.id
                             )
@@ -151,11 +155,12 @@ class Session:
         Raises:
             SevenDigitalError: In its many kinds.
         """
-        offset = self._clock_offset
+        request, offset = self.request(call), self._clock_offset
         async with AsyncExitStack() as held:
+            held.enter_context(told(call))
             time_left = call.timeout or self.settings.timeout
-            stream, redirected = await self._open(call, self.request(call), slot, time_left, held)
-            document = await self._document(call.operation, stream, offset, redirected=redirected)
+            stream, redirected = await self._open(call, request, slot, time_left, held)
+            document = await self._document(call, request, stream, offset, redirected=redirected)
             return f"{stream.status} {document.excerpt(MAX_ANSWER)}".strip()
 
     @asynccontextmanager
@@ -180,7 +185,12 @@ class Session:
             UnsupportedOperationError: The dialect has no form for it.
         """
         binding = call.operation.binding(self.settings.dialect)
-        return build_request(call.operation, binding, self.settings.origins[binding.host], call.arguments)
+        settled = {name: value for name, field in binding.settings.items() if (value := getattr(self.settings, field))}
+        country = self.settings.country
+        # A shop stands for a country, and not always for this one.
+        fallback = {"country": country} if country and call.arguments.get("shop_id") is None else {}
+        origin = self.settings.origins[binding.host]
+        return build_request(call.operation, binding, origin, call.arguments, settled=settled, fallback=fallback)
 
     def sign_url(self, call: Call) -> str:
         """Spell a GET call as one signed URL.
@@ -242,7 +252,7 @@ class Session:
             slot = await self._admitted(call.operation, deadline, held)
             offset = self._clock_offset
             stream, redirected = await self._open(call, request, slot, self._time_left(call, deadline), held)
-            return await self._document(call.operation, stream, offset, redirected=redirected), stream.headers
+            return await self._document(call, request, stream, offset, redirected=redirected), stream.headers
 
     async def _open(
         self, call: Call, request: Request, slot: Slot | None, time_left: Timeout, held: AsyncExitStack
@@ -250,7 +260,8 @@ class Session:
         """Send a call once; text and media are fetched from where a redirect says they are, which is told as well."""
         operation = call.operation
         signed = self._sign(call, request, self.settings.signature)
-        signed.headers.update({"Accept": self._accept(operation), **call.headers})
+        traced = {TRACE_HEADER: call.trace_id} if call.trace_id else {}
+        signed.headers.update({"Accept": self._accept(operation), **traced, **call.headers})
         stream = await self._send(operation, signed, slot, time_left, held)
         if operation.content is Content.MODEL:
             return stream, False
@@ -297,14 +308,19 @@ class Session:
         logger.debug("%s: HTTP %d after %.0f ms", operation.id, stream.status, elapsed * 1000)
         return stream
 
-    async def _document(self, operation: Operation, stream: Stream, offset: float, *, redirected: bool) -> Document:
+    async def _document(
+        self, call: Call, request: Request, stream: Stream, offset: float, *, redirected: bool
+    ) -> Document:
         """Read an answer to its end and raise the error it may amount to."""
+        operation = call.operation
         body = await read_all(stream, self.settings.max_response_bytes, operation)
         document = await off_loop(len(body), parse, body, stream.headers.get("content-type"))
         now = self._clock.time()
         error = error_in(document, stream.status, stream.headers, operation.id, now=now)
         if error is None:
+            check_count(call, request, document)
             return document
+        error = explained(error, request, stream.headers)
         error.maybe_sent = error.maybe_sent or redirected
         if isinstance(error, RateLimitError) and error.retry_after and operation.rate_class:
             self._limits.pause(operation.rate_class, error.retry_after)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-import orjson
-from attrs import frozen
+from attrs import define, field
 
 from ..config import UserToken
+from ..errors import APIError, ItemError
 from ..models import LogKind, StreamLog
 from ..operations import Operation
 from ..operations.platform import logging as operations
+from ..operations.platform.play_forms import FORMS, MAX_USER_AGENT, PlayForm
 from .call import Call
 from .core import Session
 from .slots import Slot
+
+logger = logging.getLogger("sevendigital_async")
 
 OPERATIONS: Mapping[LogKind, Operation] = {
     LogKind.PREVIEW: operations.REPORT_PREVIEW_STREAM,
@@ -23,20 +27,22 @@ OPERATIONS: Mapping[LogKind, Operation] = {
 }
 
 
-@frozen
+@define
 class Turn:
     """The right to send one batch now."""
 
     _session: Session
     _operation: Operation
+    _form: PlayForm
     _slot: Slot | None
 
-    async def post(self, logs: Sequence[bytes], user: UserToken | None) -> str:
+    async def post(self, logs: Sequence[bytes], user: UserToken | None, *, request_id: str) -> str:
         """Send encoded logs in one request, exactly once.
 
         Args:
             logs: What ``encode`` returned, for the kind this turn is for.
             user: Who signs, beside the partner.
+            request_id: What the request is called, here and in the service's own records.
 
         Returns:
             The answer, for the record.
@@ -44,19 +50,53 @@ class Turn:
         Raises:
             SevenDigitalError: The batch was not accepted, or nobody knows.
         """
-        joined = orjson.Fragment(b"[" + b",".join(logs) + b"]")
-        return await self._session.send_once(Call(self._operation, {"logs": joined}, user), self._slot)
+        call = Call(self._operation, self._form.arguments(logs), user, trace_id=request_id)
+        try:
+            return await self._session.send_once(call, self._slot)
+        except APIError as error:
+            if error.code in self._form.condemning and not error.errors:
+                # It is the user that is refused: to look for the bad plays among theirs would be in vain.
+                error.errors = tuple(ItemError(index, error.code, error.message) for index in range(len(logs)))
+            raise
 
 
-@frozen
+@define
 class PlayLogCourier:
     """Carries batches of play logs to the service."""
 
     _session: Session
+    _forms: Mapping[LogKind, PlayForm] = field(init=False)
+    _has_warned: bool = field(init=False, default=False)
 
-    def encode(self, kind: LogKind, log: StreamLog) -> bytes:  # noqa: ARG002 - kinds differ in other dialects
-        """Return the bytes that stand for ``log`` in a batch of ``kind``."""
-        return log.encode()
+    def __attrs_post_init__(self) -> None:
+        """Look up how the dialect in use takes plays."""
+        self._forms = FORMS[self._session.settings.dialect]
+
+    def encoder(self, kind: LogKind) -> Callable[[StreamLog], bytes]:
+        """Return what turns a play into the bytes that stand for it until it is sent.
+
+        It raises ``InvalidLogError`` where the dialect in use demands a field that is missing, or has no place for one
+        that is there.
+        """
+        form = self._forms[kind]
+        return self._watched(form.encode) if form.cuts_user_agents else form.encode
+
+    def sorter(self, kind: LogKind, *, signed_by_user: bool) -> Callable[[StreamLog], str]:
+        """Return what tells of a play what all in a request must have in common; empty for plays that all may share."""
+        return self._forms[kind].sorter(signed_by_user=signed_by_user)
+
+    def _watched(self, encode: Callable[[StreamLog], bytes]) -> Callable[[StreamLog], bytes]:
+        """Say once that the service cuts what is too long for it."""
+
+        def encode_and_warn(log: StreamLog) -> bytes:
+            body = encode(log)
+            if not self._has_warned and log.user_agent is not None and len(log.user_agent) > MAX_USER_AGENT:
+                self._has_warned = True
+                length = len(log.user_agent)
+                logger.warning("a user_agent has %d characters, of which the service keeps %d", length, MAX_USER_AGENT)
+            return body
+
+        return encode_and_warn
 
     @asynccontextmanager
     async def turn(self, kind: LogKind) -> AsyncIterator[Turn]:
@@ -67,4 +107,4 @@ class PlayLogCourier:
         """
         operation = OPERATIONS[kind]
         async with self._session.admission(operation) as slot:
-            yield Turn(self._session, operation, slot)
+            yield Turn(self._session, operation, self._forms[kind], slot)

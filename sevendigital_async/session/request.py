@@ -6,13 +6,14 @@ import enum
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from types import MappingProxyType
 
 import orjson
 from attrs import evolve, field, frozen
 
 from ..errors import InvalidArgumentError
 from ..models.stream_log import wire_time
-from ..operations import Argument, Binding, Operation, Place
+from ..operations import VERSION, Argument, Binding, Operation, Place
 from .percent import percent_encode
 
 Pairs = tuple[tuple[str, str], ...]
@@ -32,6 +33,8 @@ class Request:
         form: Fields of a form body, not yet encoded; they take part in the signature.
         body: Any other body; it doesn't.
         content_type: Of ``body``.
+        binding: What it was spelled by.
+        values: What was sent for each argument.
     """
 
     http_method: str
@@ -40,9 +43,19 @@ class Request:
     form: Pairs | None = field(default=None, repr=False)
     body: bytes | None = field(default=None, repr=False)
     content_type: str | None = None
+    binding: Binding | None = field(default=None, repr=False)
+    values: Mapping[str, object] = field(factory=dict, repr=False)
 
 
-def build_request(operation: Operation, binding: Binding, origin: str, arguments: Mapping[str, object]) -> Request:
+def build_request(
+    operation: Operation,
+    binding: Binding,
+    origin: str,
+    arguments: Mapping[str, object],
+    *,
+    settled: Mapping[str, object] = MappingProxyType({}),
+    fallback: Mapping[str, object] = MappingProxyType({}),
+) -> Request:
     """Spell a call the way ``binding`` does.
 
     Args:
@@ -50,36 +63,64 @@ def build_request(operation: Operation, binding: Binding, origin: str, arguments
         binding: The operation's form in the dialect in use.
         origin: Scheme and host, such as ``https://api.7digital.com``.
         arguments: By their Python names; those that are None are left out.
+        settled: Arguments that the settings decide; ``path`` stands for the binding's own.
+        fallback: Arguments that are sent, where the service takes them, if the caller gives none.
 
     Raises:
         InvalidArgumentError: One is missing, unknown or has no wire form; the message names it.
     """
     given = {name: value for name, value in arguments.items() if value is not None}
-    known = {argument.name: argument for argument in binding.arguments}
-    for name in given:
-        if name not in known:
-            raise InvalidArgumentError(f"{operation.id} takes no argument {name!r}", argument=name)
-    for argument in binding.arguments:
-        if argument.required and argument.name not in given:
-            raise InvalidArgumentError(f"{operation.id} needs the argument {argument.name!r}", argument=argument.name)
+    binding = binding.form_for(given)
+    values = _values(operation, binding, given, settled, fallback)
 
     def placed(place: Place) -> list[tuple[Argument, object]]:
         return [
-            (argument, given[name]) for name, argument in known.items() if argument.place is place and name in given
+            (argument, values[argument.name])
+            for argument in binding.arguments
+            if argument.place is place and argument.name in values
         ]
 
     def pairs(place: Place) -> Pairs:
         return tuple(pair for argument, value in placed(place) for pair in _pairs(argument, value))
 
-    path = binding.path
+    path = f"{VERSION}{settled['path']}" if "path" in settled else binding.path
     for argument, value in placed(Place.PATH):
         path = path.replace("{" + argument.wire + "}", _path_part(argument, value))
-    request = Request(binding.http_method, origin + path, query=pairs(Place.QUERY))
+    request = Request(binding.http_method, origin + path, query=pairs(Place.QUERY), binding=binding, values=values)
     if form := pairs(Place.FORM):
         return evolve(request, form=form, content_type=FORM)
     if content := placed(Place.JSON):
-        return evolve(request, body=_json(operation, content), content_type=JSON)
+        return evolve(request, body=_json(operation, binding, content), content_type=JSON)
     return request
+
+
+def _values(
+    operation: Operation,
+    binding: Binding,
+    given: Mapping[str, object],
+    settled: Mapping[str, object],
+    fallback: Mapping[str, object],
+) -> dict[str, object]:
+    """Return what is sent for each argument of a binding."""
+    parts = dict(given)
+    for name, spread in binding.spread.items():
+        if name in parts:
+            parts |= spread(parts.pop(name))
+    parts |= {name: value for name, value in settled.items() if name != "path"}
+    names = {argument.name for argument in binding.arguments}
+    for name in parts.keys() - names - {*binding.implied}:
+        elsewhere = operation.takes(name)
+        message = f"{operation.id} takes no argument {name!r}"
+        hint = f" in this dialect, only in {', '.join(elsewhere)}" if elsewhere else ""
+        raise InvalidArgumentError(message + hint, argument=name)
+    values: dict[str, object] = {}
+    for argument in binding.arguments:
+        value = parts.get(argument.name, fallback.get(argument.name, argument.default))
+        if value is not None:
+            values[argument.name] = argument.write(value) if argument.write else value
+        elif argument.required:
+            raise InvalidArgumentError(f"{operation.id} needs the argument {argument.name!r}", argument=argument.name)
+    return values
 
 
 def _pairs(argument: Argument, value: object) -> Iterable[tuple[str, str]]:
@@ -133,9 +174,10 @@ def _path_part(argument: Argument, value: object) -> str:
     return percent_encode(text)
 
 
-def _json(operation: Operation, content: list[tuple[Argument, object]]) -> bytes:
+def _json(operation: Operation, binding: Binding, content: list[tuple[Argument, object]]) -> bytes:
+    tree: object = content[0][1] if binding.bare else {argument.wire: value for argument, value in content}
     try:
-        return orjson.dumps({argument.wire: value for argument, value in content}, default=_as_wire)
+        return orjson.dumps({binding.envelope: tree} if binding.envelope else tree, default=_as_wire)
     except (TypeError, ValueError) as error:
         names = ", ".join(argument.name for argument, _ in content)
         raise InvalidArgumentError(f"{operation.id}: {names} cannot be written as JSON: {error}") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -13,7 +13,7 @@ from ..models import LogKind, StreamLog
 class Turn(Protocol):
     """The right to send one batch now."""
 
-    async def post(self, logs: Sequence[bytes], user: UserToken | None) -> str:
+    async def post(self, logs: Sequence[bytes], user: UserToken | None, *, request_id: str) -> str:
         """Send encoded logs in one request, exactly once; returns its answer if the service has accepted them all."""
         ...
 
@@ -21,8 +21,16 @@ class Turn(Protocol):
 class Courier(Protocol):
     """Carries batches to the service."""
 
-    def encode(self, kind: LogKind, log: StreamLog) -> bytes:
-        """Return the bytes that stand for a play in a batch."""
+    def encoder(self, kind: LogKind) -> Callable[[StreamLog], bytes]:
+        """Return what turns a play into the bytes that stand for it.
+
+        It raises ``InvalidLogError`` for a play that tells less than the service demands of the kind, or more than it
+        takes.
+        """
+        ...
+
+    def sorter(self, kind: LogKind, *, signed_by_user: bool) -> Callable[[StreamLog], str]:
+        """Return what tells of a play what all of a batch must have in common; empty for plays that all may share."""
         ...
 
     def turn(self, kind: LogKind) -> AbstractAsyncContextManager[Turn]:

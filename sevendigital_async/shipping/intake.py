@@ -9,7 +9,7 @@ from itertools import repeat
 from ..errors import InvalidLogError
 from ..models import LogKind, StreamLog
 from .courier import Courier
-from .records import SHARED, Record
+from .records import Record
 
 
 class Intake:
@@ -18,13 +18,13 @@ class Intake:
     Args:
         kind: Of the plays.
         courier: Knows their wire form.
-        separate: Users sign, so that each has a queue of their own.
+        separate: Users sign, so that each has queues of their own.
     """
 
     def __init__(self, kind: LogKind, courier: Courier, *, separate: bool) -> None:
-        self._kind = kind
-        self._encode = courier.encode
-        self._separate = separate
+        # Asked once, because every play pays for each question.
+        self._encode = courier.encoder(kind)
+        self._queue_of = courier.sorter(kind, signed_by_user=separate)
 
     def record(self, log: StreamLog, now: datetime) -> Record:
         """Check a play and encode it.
@@ -33,8 +33,7 @@ class Intake:
             InvalidLogError: It is unfit; names the field.
         """
         log.check(now)
-        queue = (log.user_id or SHARED) if self._separate else SHARED
-        return Record(self._encode(self._kind, log), queue, log.timestamp)
+        return Record(self._encode(log), self._queue_of(log), log.timestamp)
 
     def extend(self, records: list[Record], logs: Iterable[StreamLog], now: datetime) -> bool:
         """Append the records of ``logs``; False if there were none.

@@ -17,6 +17,7 @@ from ..clock import Clock
 from ..config import UserToken
 from ..errors import LeaseLostError, SevenDigitalError
 from ..models import LogKind
+from ..models.batch_key import user_of
 from .courier import Courier, Turn
 from .events import RequestEnded, TurnTaken
 from .gate import Gate, Trouble, TroubleKind
@@ -176,7 +177,7 @@ class Lane:
         self.gate.sending()
         try:
             outcome = await self._exchange(turn, lease, records)
-            self._heed(outcome, lease.queue)
+            self._heed(outcome, user_of(lease.queue))
         finally:
             self.gate.finished()
             self.wake()
@@ -184,10 +185,10 @@ class Lane:
 
     async def _exchange(self, turn: Turn, lease: Lease, records: Sequence[Record]) -> Outcome:
         try:
-            user = None if lease.queue == SHARED else await self._token_of(lease.queue)
+            user = None if lease.queue == SHARED else await self._token_of(user_of(lease.queue))
         except Exception as error:  # noqa: BLE001 - the caller's own code; it must not take the lane down
             lease.exchange = Exchange("", NAMES[Unauthorised])
-            return Unauthorised(f"user_tokens failed for user {lease.queue}: {error!r}")
+            return Unauthorised(f"user_tokens failed for user {user_of(lease.queue)}: {error!r}")
         request_id = uuid.uuid4().hex
         await self._spool.intent(lease, records, request_id)
         self.requests += 1
@@ -196,7 +197,8 @@ class Lane:
         sent_at = self._clock.monotonic()
         outcome: Outcome
         try:
-            outcome = Delivered(request_id, await turn.post([record.body for record in records], user))
+            bodies = [record.body for record in records]
+            outcome = Delivered(request_id, await turn.post(bodies, user, request_id=request_id))
         except SevenDigitalError as error:
             outcome = outcome_of(error, len(records))
         name, seconds = NAMES[type(outcome)], self._clock.monotonic() - sent_at

@@ -138,7 +138,7 @@ def outcome_of(error: SevenDigitalError, size: int) -> Outcome:  # noqa: C901, P
             return Throttled(reason, wait)
         case ServerError():
             return Unavailable(reason, reached=True, vouched=_is_vouched(error), wait=error.retry_after)
-        case APIError(status=status) if status in REFUSING_STATUSES or error.errors:
+        case APIError() if error.errors or error.status in REFUSING_STATUSES or _is_refusal_in_a_success(error):
             return Refused(reason, error.code, _by_position(error.errors, size))
         case ConnectError():
             return Unavailable(reason, reached=False)
@@ -148,6 +148,11 @@ def outcome_of(error: SevenDigitalError, size: int) -> Outcome:  # noqa: C901, P
             return Unavailable(reason, reached=False)
         case _:
             return Misdirected(reason)
+
+
+def _is_refusal_in_a_success(error: APIError) -> bool:
+    """Tell whether an answer that calls itself a success says in its body that the input is at fault."""
+    return error.status is not None and error.status < 300 and error.code is not None and error.code < 2000  # noqa: PLR2004
 
 
 def _is_vouched(error: ServerError) -> bool:

@@ -19,7 +19,7 @@ class Record:
 
     Attributes:
         body: The play as it goes over the wire.
-        queue: The user who signs, or ``SHARED``; never a token.
+        queue: What the records of a batch have in common (see ``user_of``), or ``SHARED``; never a token.
         played_at: When it was played; timezone-aware.
         sequence: Order of acceptance, given by the spool.
         put_at: Seconds on the spool's monotonic clock.

@@ -12,6 +12,7 @@ from attrs import define, field
 
 from ..clock import Clock
 from ..models import LogKind
+from ..models.batch_key import user_of
 from ..models.stream_log import WINDOW
 from .gate import auth_backoff, backoff
 from .hooks import Hooks
@@ -83,7 +84,7 @@ class Settlement:
             logs = tuple(record.body for record in records)
             doubted = sum(record.in_doubt for record in records)
             with self._tells():
-                await self._hooks.delivered(Delivery(self.kind, lease.queue or None, logs, doubted, receipt))
+                await self._hooks.delivered(Delivery(self.kind, user_of(lease.queue) or None, logs, doubted, receipt))
 
     async def _isolate(self, lease: Lease, records: Sequence[Record], refused: Refused) -> None:
         """Find the logs that spoil a batch, deliver the others, bury only what the service refuses by itself.

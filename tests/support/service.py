@@ -42,8 +42,11 @@ class Service:
     def play_logs(self):
         return self
 
-    def encode(self, kind, log: StreamLog) -> bytes:
-        return log.encode()
+    def encoder(self, kind):
+        return StreamLog.encode
+
+    def sorter(self, kind, *, signed_by_user):
+        return lambda log: (log.user_id or "") if signed_by_user else ""
 
     @asynccontextmanager
     async def turn(self, kind):
@@ -57,7 +60,7 @@ class Turn:
     service: Service
     kind: LogKind
 
-    async def post(self, logs, user) -> None:
+    async def post(self, logs, user, *, request_id) -> None:
         service = self.service
         decoded = [orjson.loads(log) for log in logs]
         post = Post(

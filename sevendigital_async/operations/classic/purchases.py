@@ -6,6 +6,7 @@ A purchase or a delivery is a GET here; none is ever repeated after it may have 
 from __future__ import annotations
 
 from ...models import LockerRelease, Purchase
+from ..advice import LOST_SALE
 from ..operation import Auth, Operation, Safety, argument
 from .binding import COUNTRY, PAGING, SHOP_ID, bound
 
@@ -71,6 +72,7 @@ DELIVER_USER_ITEM = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
     model=Purchase,
+    advice=LOST_SALE,
     bindings=bound(
         "GET",
         "/user/deliveritem",

@@ -3,13 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from ...config import Dialect
-from ..operation import Argument, Binding, argument
+from ...config import Dialect, Host
+from ..operation import VERSION, Argument, Binding, argument
 
 PAGING = (argument("page"), argument("page_size"))
+COUNTRY = argument("country")
+NEEDED_COUNTRY = argument("country", required=True)
 
 
-def bound(http_method: str, path: str, *arguments: Argument) -> Mapping[Dialect, Binding]:
-    """Bind an operation as the OpenAPI file spells it."""
-    return {Dialect.OPENAPI: Binding(http_method, path, arguments)}
+def bound(http_method: str, path: str, *arguments: Argument, live: Binding | None = None) -> Mapping[Dialect, Binding]:
+    """Bind an operation as the OpenAPI file spells it, and as the live pages do, if it exists there."""
+    file = {Dialect.OPENAPI: Binding(http_method, path, arguments)}
+    return file if live is None else {**file, Dialect.LIVE: live}
+
+
+def live(http_method: str, path: str, *arguments: Argument, host: Host = Host.API, **more: Any) -> Binding:
+    """Spell an operation as the live pages do.
+
+    Args:
+        http_method: In upper case.
+        path: Below the host, or below the version on the API's own.
+        arguments: What travels.
+        host: Where it is served.
+        more: Further attributes of the binding.
+    """
+    return Binding(http_method, VERSION + path if host is Host.API else path, arguments, host, **more)
+
+
+def live_only(http_method: str, path: str, *arguments: Argument, **more: Any) -> Mapping[Dialect, Binding]:
+    """Bind an operation that only the live pages know."""
+    return {Dialect.LIVE: live(http_method, path, *arguments, **more)}

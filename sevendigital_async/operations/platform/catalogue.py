@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from ...models import Artist, DownloadUrl, Release, ReleaseBatch, Track, TrackBatch, UsageType
-from ..operation import Auth, Operation, Place, Safety, argument
-from .binding import PAGING, bound
+from ..operation import Argument, Auth, Binding, Operation, Place, Safety, argument
+from .binding import COUNTRY, PAGING, bound, live
 
 ARTIST_ID = argument("artist_id", Place.PATH, required=True)
 RELEASE_ID = argument("release_id", Place.PATH, required=True)
 TRACK_ID = argument("track_id", Place.PATH, required=True)
 Q = argument("q", required=True)
 SHOW_ERRORS = argument("show_errors", Place.JSON)
+
+WHERE = (COUNTRY, argument("usage_types"))
+"""What decides, in the live dialect, which of the catalogue is seen, and what is told of it."""
+
+
+def _batch(noun: str) -> Binding:
+    ids = argument(f"{noun}_ids", required=True, wire=f"{noun}ids")
+    return live("GET", f"/{noun}/details/batch", ids, argument("show_errors", wire="showerrors"), *WHERE)
+
+
+def _by_id(path: str, name: str, wire: str, *arguments: Argument) -> Binding:
+    return live("GET", path, argument(name, required=True, wire=wire), *arguments, *WHERE)
+
 
 BROWSE_ARTISTS_BY_NAME = Operation(
     id="browseArtistsByName",
@@ -20,7 +33,13 @@ BROWSE_ARTISTS_BY_NAME = Operation(
     safety=Safety.READ,
     model=Artist,
     paged=True,
-    bindings=bound("GET", "/artists/browse", argument("letter", required=True), *PAGING),
+    bindings=bound(
+        "GET",
+        "/artists/browse",
+        argument("letter", required=True),
+        *PAGING,
+        live=live("GET", "/artist/browse", argument("letter", required=True), *PAGING, *WHERE),
+    ),
 )
 
 GET_ARTIST_DETAILS = Operation(
@@ -30,7 +49,9 @@ GET_ARTIST_DETAILS = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.READ,
     model=Artist,
-    bindings=bound("GET", "/artists/{artistId}/details", ARTIST_ID),
+    bindings=bound(
+        "GET", "/artists/{artistId}/details", ARTIST_ID, live=_by_id("/artist/details", "artist_id", "artistId")
+    ),
 )
 
 GET_ARTIST_RELEASES = Operation(
@@ -41,7 +62,14 @@ GET_ARTIST_RELEASES = Operation(
     safety=Safety.READ,
     model=Release,
     paged=True,
-    bindings=bound("GET", "/artists/{artistId}/releases", ARTIST_ID, argument("type"), *PAGING),
+    bindings=bound(
+        "GET",
+        "/artists/{artistId}/releases",
+        ARTIST_ID,
+        argument("type"),
+        *PAGING,
+        live=_by_id("/artist/releases", "artist_id", "artistid", argument("type"), *PAGING),
+    ),
 )
 
 SEARCH_ARTISTS = Operation(
@@ -52,7 +80,7 @@ SEARCH_ARTISTS = Operation(
     safety=Safety.READ,
     model=Artist,
     paged=True,
-    bindings=bound("GET", "/artists/search", Q, *PAGING),
+    bindings=bound("GET", "/artists/search", Q, *PAGING, live=live("GET", "/artist/search", Q, *PAGING, *WHERE)),
 )
 
 GET_RELEASES_BATCH_DETAILS = Operation(
@@ -62,7 +90,13 @@ GET_RELEASES_BATCH_DETAILS = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.READ,
     model=ReleaseBatch,
-    bindings=bound("POST", "/releases/details/batch", argument("release_ids", Place.JSON, required=True), SHOW_ERRORS),
+    bindings=bound(
+        "POST",
+        "/releases/details/batch",
+        argument("release_ids", Place.JSON, required=True),
+        SHOW_ERRORS,
+        live=_batch("release"),
+    ),
 )
 
 GET_RELEASE_DETAILS = Operation(
@@ -72,7 +106,9 @@ GET_RELEASE_DETAILS = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.READ,
     model=Release,
-    bindings=bound("GET", "/releases/{releaseId}/details", RELEASE_ID),
+    bindings=bound(
+        "GET", "/releases/{releaseId}/details", RELEASE_ID, live=_by_id("/release/details", "release_id", "releaseid")
+    ),
 )
 
 GET_RELEASE_TRACK_LISTING = Operation(
@@ -83,7 +119,12 @@ GET_RELEASE_TRACK_LISTING = Operation(
     safety=Safety.READ,
     model=Track,
     paged=True,
-    bindings=bound("GET", "/releases/{releaseId}/tracks", RELEASE_ID),
+    bindings=bound(
+        "GET",
+        "/releases/{releaseId}/tracks",
+        RELEASE_ID,
+        live=_by_id("/release/tracks", "release_id", "releaseid", *PAGING),
+    ),
 )
 
 SEARCH_RELEASES = Operation(
@@ -94,7 +135,7 @@ SEARCH_RELEASES = Operation(
     safety=Safety.READ,
     model=Release,
     paged=True,
-    bindings=bound("GET", "/releases/search", Q, *PAGING),
+    bindings=bound("GET", "/releases/search", Q, *PAGING, live=live("GET", "/release/search", Q, *PAGING, *WHERE)),
 )
 
 SEARCH_TRACKS = Operation(
@@ -105,7 +146,7 @@ SEARCH_TRACKS = Operation(
     safety=Safety.READ,
     model=Track,
     paged=True,
-    bindings=bound("GET", "/tracks/search", Q, *PAGING),
+    bindings=bound("GET", "/tracks/search", Q, *PAGING, live=live("GET", "/track/search", Q, *PAGING, *WHERE)),
 )
 
 GET_TRACKS_BATCH_DETAILS = Operation(
@@ -115,7 +156,13 @@ GET_TRACKS_BATCH_DETAILS = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.READ,
     model=TrackBatch,
-    bindings=bound("POST", "/tracks/details/batch", argument("track_ids", Place.JSON, required=True), SHOW_ERRORS),
+    bindings=bound(
+        "POST",
+        "/tracks/details/batch",
+        argument("track_ids", Place.JSON, required=True),
+        SHOW_ERRORS,
+        live=_batch("track"),
+    ),
 )
 
 GET_TRACK_DETAILS = Operation(
@@ -125,7 +172,7 @@ GET_TRACK_DETAILS = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.READ,
     model=Track,
-    bindings=bound("GET", "/tracks/{trackId}/details", TRACK_ID),
+    bindings=bound("GET", "/tracks/{trackId}/details", TRACK_ID, live=_by_id("/track/details", "track_id", "trackid")),
 )
 
 DOWNLOAD_TRACK = Operation(
@@ -135,6 +182,7 @@ DOWNLOAD_TRACK = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.READ,
     model=DownloadUrl,
+    instead="use platform.downloads.track for a track that a user has bought, platform.content_delivery for any other",
     bindings=bound("GET", "/tracks/{trackId}/download", TRACK_ID),
 )
 
@@ -146,6 +194,7 @@ GET_USAGE_TYPE_INFORMATION = Operation(
     safety=Safety.READ,
     model=UsageType,
     paged=True,
+    instead="usage types are an argument there, usage_types, of the methods of platform.catalogue",
     bindings=bound("GET", "/usage-types"),
 )
 

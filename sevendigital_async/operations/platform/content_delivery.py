@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ...config import Host
 from ..operation import Auth, Content, Operation, RateClass, Safety, argument
-from .binding import bound
+from .binding import COUNTRY, bound, live
 
 TRANSFER_MEDIA = Operation(
     id="transferMedia",
@@ -19,6 +20,14 @@ TRANSFER_MEDIA = Operation(
         argument("track_id", required=True),
         argument("format"),
         argument("bitrate"),
+        live=live(
+            "GET",
+            "/media/transfer",
+            argument("track_id", required=True),
+            argument("format_id"),
+            COUNTRY,
+            host=Host.STREAM,
+        ),
     ),
 )
 

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from ..operation import Auth, Content, Operation, Place, Safety, argument
-from .binding import bound
+from ...config import Host
+from ..operation import Argument, Auth, Binding, Content, Operation, Place, Safety, argument
+from .binding import COUNTRY, bound, live
 
 USER_ID = argument("user_id", Place.PATH, required=True)
+
+
+def _media(path: str, *arguments: Argument) -> Binding:
+    return live("GET", f"/media/user{path}", *arguments, host=Host.MEDIA)
+
+
+LIVE_USER_ID = argument("user_id", required=True)
 
 DOWNLOAD_PURCHASE_ZIP = Operation(
     id="downloadPurchaseZip",
@@ -19,6 +27,7 @@ DOWNLOAD_PURCHASE_ZIP = Operation(
         "/users/{userId}/downloads/purchases/{purchaseId}",
         USER_ID,
         argument("purchase_id", Place.PATH, required=True),
+        live=_media("/download/purchase", argument("purchase_id", required=True), COUNTRY, LIVE_USER_ID),
     ),
 )
 
@@ -34,6 +43,9 @@ DOWNLOAD_PURCHASED_RELEASE_ZIP = Operation(
         "/users/{userId}/downloads/releases/{releaseId}",
         USER_ID,
         argument("release_id", Place.PATH, required=True),
+        live=_media(
+            "/download/release", argument("release_id", required=True), LIVE_USER_ID, argument("format_id"), COUNTRY
+        ),
     ),
 )
 
@@ -49,6 +61,14 @@ DOWNLOAD_PURCHASED_TRACK = Operation(
         "/users/{userId}/downloads/tracks/{trackId}",
         USER_ID,
         argument("track_id", Place.PATH, required=True),
+        live=_media(
+            "/downloadtrack",
+            argument("release_id", required=True, wire="releaseid"),
+            argument("track_id", required=True, wire="trackid"),
+            argument("format_id", required=True, wire="formatid"),
+            argument("user_id", required=True, wire="userid"),
+            COUNTRY,
+        ),
     ),
 )
 

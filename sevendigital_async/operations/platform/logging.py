@@ -2,11 +2,46 @@
 
 from __future__ import annotations
 
-from ..operation import Auth, Operation, Place, RateClass, Safety, argument
-from .binding import bound
+from collections.abc import Iterable, Mapping
 
-LOGS = argument("logs", Place.JSON, required=True)
+from attrs import evolve
 
+from ...config import Dialect
+from ...models import LogKind, StreamLog
+from ..operation import Auth, Binding, Count, Operation, Place, RateClass, Safety, argument
+from .play_forms import LIVE_FORMS, NEVER_SUBSCRIBED
+
+OUTSIDE_WINDOW = 1002
+
+PLAYED_LONG_AGO = "played 61 days ago or more, or in the future; or another field has no valid value"
+NO_SUBSCRIPTION = "this user has never had a subscription, so that no play of theirs can be one of a subscriber"
+
+
+def _plain(logs: Iterable[object]) -> object:
+    """Refuse plays that say what this dialect has no place for."""
+    if isinstance(logs, list):
+        for log in logs:
+            if isinstance(log, StreamLog):
+                log.encode(True)  # noqa: FBT003 - as in the forms
+    return logs
+
+
+LOGS = argument("logs", Place.JSON, required=True, write=_plain)
+COUNTRY = argument("country", required=True)
+USER_ID = argument("user_id", required=True)
+PLAY_LOG_ITEMS = argument("items", Place.JSON, required=True, wire="playLogItem")
+COUNTED = Count("items", ("playLogs", "count"))
+
+
+def _bound(kind: LogKind, live: Binding) -> Mapping[Dialect, Binding]:
+    spread = {"logs": LIVE_FORMS[kind].spread}
+    return {
+        Dialect.OPENAPI: Binding("POST", f"/logging/{kind}", (LOGS,)),
+        Dialect.LIVE: evolve(live, spread=spread, meanings={OUTSIDE_WINDOW: PLAYED_LONG_AGO, **live.meanings}),
+    }
+
+
+# The path is the one that most of the vendor's pages tell; the settings can name the other.
 REPORT_PREVIEW_STREAM = Operation(
     id="reportPreviewStream",
     name="platform.logging.preview",
@@ -14,7 +49,15 @@ REPORT_PREVIEW_STREAM = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.UNSAFE,
     rate_class=RateClass.PREVIEW_LOGS,
-    bindings=bound("POST", "/logging/preview", LOGS),
+    bindings=_bound(
+        LogKind.PREVIEW,
+        Binding(
+            "POST",
+            "/1.2/preview/log",
+            (COUNTRY, argument("items", Place.JSON, required=True, wire="logs")),
+            settings={"path": "live_preview_log_path", "country": "country"},
+        ),
+    ),
 )
 
 REPORT_CATALOGUE_STREAM = Operation(
@@ -23,7 +66,10 @@ REPORT_CATALOGUE_STREAM = Operation(
     summary="Report plays in radio-style listening.",
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
-    bindings=bound("POST", "/logging/catalogue", LOGS),
+    bindings=_bound(
+        LogKind.CATALOGUE,
+        Binding("POST", "/1.2/catalogue/log", (COUNTRY, USER_ID, PLAY_LOG_ITEMS), count=COUNTED),
+    ),
 )
 
 REPORT_SUBSCRIBER_STREAM = Operation(
@@ -32,7 +78,16 @@ REPORT_SUBSCRIBER_STREAM = Operation(
     summary="Report plays of subscribers.",
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
-    bindings=bound("POST", "/logging/subscriber", LOGS),
+    bindings=_bound(
+        LogKind.SUBSCRIBER,
+        Binding(
+            "POST",
+            "/1.2/user/subscription/log",
+            (COUNTRY, USER_ID, PLAY_LOG_ITEMS),
+            count=COUNTED,
+            meanings={NEVER_SUBSCRIBED: NO_SUBSCRIPTION},
+        ),
+    ),
 )
 
 OPERATIONS = (REPORT_PREVIEW_STREAM, REPORT_CATALOGUE_STREAM, REPORT_SUBSCRIBER_STREAM)

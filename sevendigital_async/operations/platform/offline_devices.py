@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from ...models import DeviceAuthorisation
 from ..operation import Auth, Operation, Place, Safety, argument
-from .binding import bound
+from .binding import COUNTRY, bound, live
 
 USER_ID = argument("user_id", Place.PATH, required=True)
+LIVE_USER_ID = argument("user_id", required=True)
+
+NO_MORE_DEVICES = {1003: "this type of account can register no device, or has as many as it may"}
 
 # Whether a device that is authorised twice counts twice against the user's limit is not documented.
 AUTHORIZE_OFFLINE_DEVICE = Operation(
@@ -23,6 +26,16 @@ AUTHORIZE_OFFLINE_DEVICE = Operation(
         argument("device_id", Place.JSON, required=True),
         argument("device_name", Place.JSON),
         argument("platform", Place.JSON),
+        live=live(
+            "POST",
+            "/user/unlimitedStreaming/offline",
+            COUNTRY,
+            LIVE_USER_ID,
+            argument("device_id", Place.JSON, required=True, wire="clientId"),
+            argument("offline_enabled", Place.JSON, default=True),
+            envelope="offlineStatus",
+            meanings=NO_MORE_DEVICES,
+        ),
     ),
 )
 
@@ -38,6 +51,13 @@ GET_OFFLINE_DEVICE_STATUS = Operation(
         "/users/{userId}/unlimitedStreaming/offline/{deviceId}",
         USER_ID,
         argument("device_id", Place.PATH, required=True),
+        live=live(
+            "GET",
+            "/user/unlimitedStreaming/offline",
+            COUNTRY,
+            LIVE_USER_ID,
+            argument("device_id", required=True, wire="clientId"),
+        ),
     ),
 )
 
@@ -49,7 +69,12 @@ LIST_OFFLINE_DEVICES = Operation(
     safety=Safety.READ,
     model=DeviceAuthorisation,
     paged=True,
-    bindings=bound("GET", "/users/{userId}/unlimitedStreaming/devices", USER_ID),
+    bindings=bound(
+        "GET",
+        "/users/{userId}/unlimitedStreaming/devices",
+        USER_ID,
+        live=live("GET", "/user/offlineclients", LIVE_USER_ID, COUNTRY),
+    ),
 )
 
 OPERATIONS = (AUTHORIZE_OFFLINE_DEVICE, GET_OFFLINE_DEVICE_STATUS, LIST_OFFLINE_DEVICES)

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from ...models import Playlist
-from ..operation import Auth, Operation, Place, Safety, argument
-from .binding import PAGING, bound
+from collections.abc import Iterable, Sequence
+
+from ...models import Playlist, PlaylistTrack, PlaylistTrackInput
+from ..operation import Argument, Auth, Operation, Place, Safety, argument
+from .binding import NEEDED_COUNTRY, PAGING, bound, live, live_only
 
 PLAYLIST_ID = argument("playlist_id", Place.PATH, required=True)
+ENTRY_ID = argument("playlist_track_id", Place.PATH, required=True)
 DESCRIPTION = argument("description", Place.JSON)
 VISIBILITY = argument("visibility", Place.JSON)
+STATUS = argument("status", Place.JSON)
+USER_ID = argument("user_id")
+
+ONLY_LIVE = "only the live dialect has it"
+
+
+def _live_tracks(tracks: Iterable[object]) -> Sequence[object]:
+    """Spell tracks as the live service does."""
+    return [track.as_live_wire() if isinstance(track, PlaylistTrackInput) else track for track in tracks]
+
+
+def _tracks(*, required: bool = False) -> Argument:
+    return argument("tracks", Place.JSON, required=required, write=_live_tracks)
+
 
 LIST_PLAYLISTS = Operation(
     id="listPlaylists",
@@ -18,7 +35,19 @@ LIST_PLAYLISTS = Operation(
     safety=Safety.READ,
     model=Playlist,
     paged=True,
-    bindings=bound("GET", "/playlists", argument("user_id"), *PAGING),
+    bindings=bound(
+        "GET",
+        "/playlists",
+        USER_ID,
+        *PAGING,
+        live=live(
+            "GET",
+            "/playlists",
+            NEEDED_COUNTRY,
+            *PAGING,
+            variants={"user_id": live("GET", "/user/playlists", USER_ID, NEEDED_COUNTRY, *PAGING)},
+        ),
+    ),
 )
 
 CREATE_PLAYLIST = Operation(
@@ -35,10 +64,22 @@ CREATE_PLAYLIST = Operation(
         DESCRIPTION,
         VISIBILITY,
         argument("tracks", Place.JSON),
-        argument("user_id"),
+        USER_ID,
+        live=live(
+            "POST",
+            "/playlists",
+            NEEDED_COUNTRY,
+            USER_ID,
+            argument("name", Place.JSON, required=True),
+            DESCRIPTION,
+            STATUS,
+            VISIBILITY,
+            _tracks(),
+        ),
     ),
 )
 
+# The live answer is empty.
 UPDATE_PLAYLIST_DETAILS = Operation(
     id="updatePlaylistDetails",
     name="platform.playlists.update",
@@ -47,7 +88,30 @@ UPDATE_PLAYLIST_DETAILS = Operation(
     safety=Safety.IDEMPOTENT,
     model=Playlist,
     bindings=bound(
-        "PUT", "/playlists/{playlistId}", PLAYLIST_ID, argument("name", Place.JSON), DESCRIPTION, VISIBILITY
+        "PUT",
+        "/playlists/{playlistId}",
+        PLAYLIST_ID,
+        argument("name", Place.JSON),
+        DESCRIPTION,
+        VISIBILITY,
+        live=live(
+            "POST",
+            "/playlists/{playlistId}/details",
+            PLAYLIST_ID,
+            NEEDED_COUNTRY,
+            USER_ID,
+            argument("name", Place.JSON),
+            STATUS,
+            VISIBILITY,
+            DESCRIPTION,
+            echo={
+                "id": "playlist_id",
+                "name": "name",
+                "description": "description",
+                "status": "status",
+                "visibility": "visibility",
+            },
+        ),
     ),
 )
 
@@ -59,8 +123,129 @@ ADD_TRACKS_TO_PLAYLIST = Operation(
     safety=Safety.UNSAFE,
     model=Playlist,
     bindings=bound(
-        "POST", "/playlists/{playlistId}/tracks", PLAYLIST_ID, argument("tracks", Place.JSON, required=True)
+        "POST",
+        "/playlists/{playlistId}/tracks",
+        PLAYLIST_ID,
+        argument("tracks", Place.JSON, required=True),
+        live=live(
+            "POST",
+            "/playlists/{playlistId}/tracks",
+            PLAYLIST_ID,
+            NEEDED_COUNTRY,
+            USER_ID,
+            _tracks(required=True),
+            bare=True,
+        ),
     ),
 )
 
-OPERATIONS = (LIST_PLAYLISTS, CREATE_PLAYLIST, UPDATE_PLAYLIST_DETAILS, ADD_TRACKS_TO_PLAYLIST)
+READ_PLAYLIST = Operation(
+    id="readPlaylist",
+    name="platform.playlists.read",
+    summary="A playlist with its tracks.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.READ,
+    model=Playlist,
+    instead=ONLY_LIVE,
+    bindings=live_only("GET", "/playlists/{playlistId}", PLAYLIST_ID, NEEDED_COUNTRY, USER_ID),
+)
+
+READ_PLAYLIST_DETAILS = Operation(
+    id="readPlaylistDetails",
+    name="platform.playlists.details",
+    summary="What is said about a playlist.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.READ,
+    model=Playlist,
+    instead=ONLY_LIVE,
+    bindings=live_only("GET", "/playlists/{playlistId}/details", PLAYLIST_ID, NEEDED_COUNTRY, USER_ID),
+)
+
+LIST_PLAYLIST_TRACKS = Operation(
+    id="listPlaylistTracks",
+    name="platform.playlists.tracks",
+    summary="What is on a playlist.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.READ,
+    model=PlaylistTrack,
+    paged=True,
+    instead=ONLY_LIVE,
+    bindings=live_only("GET", "/playlists/{playlistId}/tracks", PLAYLIST_ID, *PAGING, NEEDED_COUNTRY, USER_ID),
+)
+
+REPLACE_PLAYLIST = Operation(
+    id="replacePlaylist",
+    name="platform.playlists.replace",
+    summary="Put another playlist in the place of one.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.UNSAFE,
+    model=Playlist,
+    instead=ONLY_LIVE,
+    bindings=live_only(
+        "POST",
+        "/playlists/{playlistId}",
+        PLAYLIST_ID,
+        argument("name", Place.JSON),
+        DESCRIPTION,
+        STATUS,
+        VISIBILITY,
+        _tracks(),
+        NEEDED_COUNTRY,
+        USER_ID,
+    ),
+)
+
+DELETE_PLAYLIST = Operation(
+    id="deletePlaylist",
+    name="platform.playlists.delete",
+    summary="Do away with a playlist.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.IDEMPOTENT,
+    instead=ONLY_LIVE,
+    bindings=live_only("DELETE", "/playlists/{playlistId}", PLAYLIST_ID, NEEDED_COUNTRY, USER_ID),
+)
+
+MOVE_PLAYLIST_TRACK = Operation(
+    id="movePlaylistTrack",
+    name="platform.playlists.move_track",
+    summary="Move an entry of a playlist to another place.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.UNSAFE,
+    model=Playlist,
+    instead=ONLY_LIVE,
+    bindings=live_only(
+        "POST",
+        "/playlists/{playlistId}/tracks/{playlistTrackId}/move",
+        PLAYLIST_ID,
+        ENTRY_ID,
+        argument("after", Place.JSON, wire="pos", default="0"),
+        NEEDED_COUNTRY,
+        USER_ID,
+    ),
+)
+
+REMOVE_PLAYLIST_TRACK = Operation(
+    id="removePlaylistTrack",
+    name="platform.playlists.remove_track",
+    summary="Take an entry off a playlist.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.IDEMPOTENT,
+    instead=ONLY_LIVE,
+    bindings=live_only(
+        "DELETE", "/playlists/{playlistId}/tracks/{playlistTrackId}", PLAYLIST_ID, ENTRY_ID, NEEDED_COUNTRY, USER_ID
+    ),
+)
+
+OPERATIONS = (
+    LIST_PLAYLISTS,
+    CREATE_PLAYLIST,
+    UPDATE_PLAYLIST_DETAILS,
+    ADD_TRACKS_TO_PLAYLIST,
+    READ_PLAYLIST,
+    READ_PLAYLIST_DETAILS,
+    LIST_PLAYLIST_TRACKS,
+    REPLACE_PLAYLIST,
+    DELETE_PLAYLIST,
+    MOVE_PLAYLIST_TRACK,
+    REMOVE_PLAYLIST_TRACK,
+)

@@ -2,11 +2,59 @@
 
 from __future__ import annotations
 
-from ...models import RadioSession, RadioTrack
-from ..operation import Auth, Operation, Place, Safety, argument
-from .binding import bound
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...config import Host
+from ...errors import InvalidArgumentError
+from ...models import PlaybackEvent, PlaybackEventType, RadioSession, RadioTrack
+from ..operation import Argument, Auth, Binding, Operation, Place, Safety, argument
+from .binding import bound, live
 
 SESSION_ID = argument("session_id", Place.PATH, required=True)
+USER_ID = argument("user_id", Place.JSON, required=True)
+PLAYLIST_IDS = argument("playlist_ids", Place.JSON, required=True)
+RULESET = argument("ruleset", Place.JSON)
+COUNTRY = argument("country", Place.JSON)
+
+
+def _session(http_method: str, path: str, *arguments: Argument, **more: Any) -> Binding:
+    session_id = argument("session_id", Place.PATH, required=True, wire="listeningSessionId")
+    return live(
+        http_method, f"/listeningSession/{{listeningSessionId}}{path}", session_id, *arguments, host=Host.RADIO, **more
+    )
+
+
+STARTED = "playStarted"
+"""How the live service calls the beginning of a track; the one of its words that its pages tell."""
+
+
+def _of_any(events: Sequence[object]) -> Sequence[object]:
+    """Refuse events that say what the OpenAPI file has no place for."""
+    for event in events:
+        if isinstance(event, PlaybackEvent) and (event.playlist_id is not None or event.format_id is not None):
+            name = "playlist_id" if event.playlist_id is not None else "format_id"
+            raise InvalidArgumentError(f"{name} of an event has no place in the openapi dialect", argument="events")
+    return events
+
+
+def _of_one(events: Sequence[object]) -> Mapping[str, object]:
+    """Turn the one event that a live request is about into its arguments."""
+    if len(events) != 1:
+        raise InvalidArgumentError(
+            f"a request of the live dialect tells one event, not {len(events)}: call once for each", argument="events"
+        )
+    [event] = events
+    if not isinstance(event, PlaybackEvent):
+        raise InvalidArgumentError("an event is a PlaybackEvent", argument="events")
+    if event.duration_played is not None:
+        raise InvalidArgumentError("duration_played of an event has no place in the live dialect", argument="events")
+    word = STARTED if event.event_type == PlaybackEventType.START else str(event.event_type)
+    if word == STARTED and event.format_id is None:
+        raise InvalidArgumentError("the beginning of a track must tell its format_id", argument="events")
+    told = {"track_id": event.track_id, "playlist_id": event.playlist_id, "format_id": event.format_id}
+    return {"event": word} | {name: value for name, value in told.items() if value is not None}
+
 
 CREATE_INTERACTIVE_RADIO_SESSION = Operation(
     id="createInteractiveRadioSession",
@@ -18,10 +66,11 @@ CREATE_INTERACTIVE_RADIO_SESSION = Operation(
     bindings=bound(
         "POST",
         "/interactive-radio/sessions",
-        argument("user_id", Place.JSON, required=True),
-        argument("playlist_ids", Place.JSON, required=True),
-        argument("ruleset", Place.JSON),
-        argument("country", Place.JSON),
+        USER_ID,
+        PLAYLIST_IDS,
+        RULESET,
+        COUNTRY,
+        live=live("POST", "/listeningSession/start", USER_ID, PLAYLIST_IDS, RULESET, COUNTRY, host=Host.RADIO),
     ),
 )
 
@@ -31,7 +80,7 @@ DELETE_INTERACTIVE_RADIO_SESSION = Operation(
     summary="End a listening session.",
     auth=Auth.TWO_LEGGED,
     safety=Safety.IDEMPOTENT,
-    bindings=bound("DELETE", "/interactive-radio/sessions/{sessionId}", SESSION_ID),
+    bindings=bound("DELETE", "/interactive-radio/sessions/{sessionId}", SESSION_ID, live=_session("DELETE", "")),
 )
 
 # A GET, but one that moves the session on: who asks twice may have passed over a track.
@@ -42,7 +91,9 @@ GET_INTERACTIVE_RADIO_NEXT_TRACK = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.UNSAFE,
     model=RadioTrack,
-    bindings=bound("GET", "/interactive-radio/sessions/{sessionId}/next-track", SESSION_ID),
+    bindings=bound(
+        "GET", "/interactive-radio/sessions/{sessionId}/next-track", SESSION_ID, live=_session("GET", "/nextTrack")
+    ),
 )
 
 POST_INTERACTIVE_RADIO_PLAYBACK_EVENTS = Operation(
@@ -55,7 +106,16 @@ POST_INTERACTIVE_RADIO_PLAYBACK_EVENTS = Operation(
         "POST",
         "/interactive-radio/sessions/{sessionId}/events",
         SESSION_ID,
-        argument("events", Place.JSON, required=True),
+        argument("events", Place.JSON, required=True, write=_of_any),
+        live=_session(
+            "POST",
+            "/{event}",
+            argument("event", Place.PATH, required=True),
+            argument("track_id", required=True),
+            argument("playlist_id", required=True),
+            argument("format_id"),
+            spread={"events": _of_one},
+        ),
     ),
 )
 

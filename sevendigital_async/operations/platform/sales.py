@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from ...models import LockerRelease, Purchase
-from ..operation import Auth, Operation, Place, Safety, argument
-from .binding import PAGING, bound
+from ..advice import LOST_SALE
+from ..operation import Auth, Binding, Operation, Place, Safety, argument
+from .binding import COUNTRY, NEEDED_COUNTRY, PAGING, bound, live
 
 REFUND = (
     argument("user_id", Place.JSON, required=True),
     argument("purchase_id", Place.JSON, required=True),
     argument("reason", Place.JSON),
 )
+
+
+def _refund(noun: str, wire: str) -> Binding:
+    # Whose purchase it is follows from the purchase.
+    return live(
+        "DELETE",
+        f"/user/purchase/{{purchaseid}}/{noun}/{{{wire}}}",
+        argument("purchase_id", Place.PATH, required=True, wire="purchaseid"),
+        argument(f"{noun}_id", Place.PATH, required=True, wire=wire),
+        implied=("user_id",),
+    )
+
 
 GET_USER_LOCKER = Operation(
     id="getUserLocker",
@@ -20,7 +33,13 @@ GET_USER_LOCKER = Operation(
     safety=Safety.READ,
     model=LockerRelease,
     paged=True,
-    bindings=bound("GET", "/users/{userId}/locker", argument("user_id", Place.PATH, required=True), *PAGING),
+    bindings=bound(
+        "GET",
+        "/users/{userId}/locker",
+        argument("user_id", Place.PATH, required=True),
+        *PAGING,
+        live=live("GET", "/user/locker", argument("user_id", required=True), COUNTRY, *PAGING, argument("sort")),
+    ),
 )
 
 CREDIT_SALES_ITEM = Operation(
@@ -31,6 +50,7 @@ CREDIT_SALES_ITEM = Operation(
     safety=Safety.UNSAFE,
     model=Purchase,
     optional=True,
+    advice=LOST_SALE,
     bindings=bound(
         "POST",
         "/sales/credit-item",
@@ -39,6 +59,20 @@ CREDIT_SALES_ITEM = Operation(
         argument("price", Place.FORM, required=True),
         argument("release_id", Place.FORM),
         argument("track_id", Place.FORM),
+        live=live(
+            "GET",
+            "/user/deliveritem",
+            argument("user_id", required=True),
+            argument("email_address"),
+            argument("release_id", required=True),
+            argument("track_id"),
+            argument("package_id"),
+            NEEDED_COUNTRY,
+            argument("transaction_id", required=True),
+            argument("price", required=True, wire="retailPrice"),
+            argument("postcode"),
+            argument("currency", required=True),
+        ),
     ),
 )
 
@@ -48,7 +82,7 @@ REPORT_RELEASE_REFUND = Operation(
     summary="Take a refunded release out of the sales report.",
     auth=Auth.TWO_LEGGED,
     safety=Safety.UNSAFE,
-    bindings=bound("POST", "/sales/refund/release", *REFUND),
+    bindings=bound("POST", "/sales/refund/release", *REFUND, live=_refund("release", "releaseId")),
 )
 
 REPORT_TRACK_REFUND = Operation(
@@ -57,7 +91,7 @@ REPORT_TRACK_REFUND = Operation(
     summary="Take a refunded track out of the sales report.",
     auth=Auth.TWO_LEGGED,
     safety=Safety.UNSAFE,
-    bindings=bound("POST", "/sales/refund/track", *REFUND),
+    bindings=bound("POST", "/sales/refund/track", *REFUND, live=_refund("track", "trackid")),
 )
 
 OPERATIONS = (GET_USER_LOCKER, CREDIT_SALES_ITEM, REPORT_RELEASE_REFUND, REPORT_TRACK_REFUND)

@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-from ..operation import Auth, Content, Operation, Place, Safety, argument
-from .binding import bound
+from ...config import Host
+from ..operation import Argument, Auth, Binding, Content, Operation, Place, Safety, argument
+from .binding import COUNTRY, NEEDED_COUNTRY, bound, live
 
 TRACK_ID = argument("track_id", Place.PATH, required=True)
+
+
+def _stream(path: str, *arguments: Argument) -> Binding:
+    """Spell a stream: of any user that the partner manages, or of the one who signs."""
+    return live(
+        "GET",
+        path,
+        argument("track_id", required=True),
+        argument("format_id", required=True),
+        NEEDED_COUNTRY,
+        argument("user_id"),
+        *arguments,
+        host=Host.STREAM,
+    )
+
+
+CLIENT_ID = argument("client_id")
 
 STREAM_PREVIEW_CLIP = Operation(
     id="streamPreviewClip",
@@ -14,7 +32,13 @@ STREAM_PREVIEW_CLIP = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.READ,
     content=Content.MEDIA,
-    bindings=bound("GET", "/streaming/preview/{trackId}", TRACK_ID, argument("format")),
+    bindings=bound(
+        "GET",
+        "/streaming/preview/{trackId}",
+        TRACK_ID,
+        argument("format"),
+        live=live("GET", "/clip/{trackId}", TRACK_ID, COUNTRY, host=Host.PREVIEWS),
+    ),
 )
 
 STREAM_CATALOGUE_TRACK_HLS = Operation(
@@ -24,7 +48,7 @@ STREAM_CATALOGUE_TRACK_HLS = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.READ,
     content=Content.TEXT,
-    bindings=bound("GET", "/streaming/catalogue/{trackId}/hls", TRACK_ID),
+    bindings=bound("GET", "/streaming/catalogue/{trackId}/hls", TRACK_ID, live=_stream("/stream/catalogue.m3u8")),
 )
 
 STREAM_CATALOGUE_TRACK_PROGRESSIVE = Operation(
@@ -34,7 +58,7 @@ STREAM_CATALOGUE_TRACK_PROGRESSIVE = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.READ,
     content=Content.MEDIA,
-    bindings=bound("GET", "/streaming/catalogue/{trackId}/progressive", TRACK_ID),
+    bindings=bound("GET", "/streaming/catalogue/{trackId}/progressive", TRACK_ID, live=_stream("/stream/catalogue")),
 )
 
 STREAM_LOCKER_TRACK_HLS = Operation(
@@ -44,7 +68,7 @@ STREAM_LOCKER_TRACK_HLS = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.READ,
     content=Content.TEXT,
-    bindings=bound("GET", "/streaming/locker/{trackId}/hls", TRACK_ID),
+    bindings=bound("GET", "/streaming/locker/{trackId}/hls", TRACK_ID, live=_stream("/stream/locker.m3u8")),
 )
 
 STREAM_LOCKER_TRACK_PROGRESSIVE = Operation(
@@ -54,7 +78,7 @@ STREAM_LOCKER_TRACK_PROGRESSIVE = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.READ,
     content=Content.MEDIA,
-    bindings=bound("GET", "/streaming/locker/{trackId}/progressive", TRACK_ID),
+    bindings=bound("GET", "/streaming/locker/{trackId}/progressive", TRACK_ID, live=_stream("/stream/locker")),
 )
 
 STREAM_SUBSCRIPTION_TRACK_HLS = Operation(
@@ -64,7 +88,22 @@ STREAM_SUBSCRIPTION_TRACK_HLS = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.READ,
     content=Content.TEXT,
-    bindings=bound("GET", "/streaming/subscription/{trackId}/hls", TRACK_ID, argument("client_id")),
+    bindings=bound(
+        "GET",
+        "/streaming/subscription/{trackId}/hls",
+        TRACK_ID,
+        CLIENT_ID,
+        live=live(
+            "GET",
+            "/stream/subscription.m3u8",
+            NEEDED_COUNTRY,
+            argument("user_id", wire="userid"),
+            argument("track_id", required=True, wire="trackid"),
+            argument("format_id", required=True, wire="formatid"),
+            argument("client_id", wire="clientid"),
+            host=Host.STREAM,
+        ),
+    ),
 )
 
 STREAM_SUBSCRIPTION_TRACK_PROGRESSIVE = Operation(
@@ -74,7 +113,12 @@ STREAM_SUBSCRIPTION_TRACK_PROGRESSIVE = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.READ,
     content=Content.MEDIA,
-    bindings=bound("GET", "/streaming/subscription/{trackId}/progressive", TRACK_ID),
+    bindings=bound(
+        "GET",
+        "/streaming/subscription/{trackId}/progressive",
+        TRACK_ID,
+        live=_stream("/stream/subscription", CLIENT_ID),
+    ),
 )
 
 STREAM_SUBSCRIPTION_TRACK_OFFLINE_HLS = Operation(
@@ -84,7 +128,12 @@ STREAM_SUBSCRIPTION_TRACK_OFFLINE_HLS = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.READ,
     content=Content.TEXT,
-    bindings=bound("GET", "/streaming/subscription/{trackId}/offline/hls", TRACK_ID),
+    bindings=bound(
+        "GET",
+        "/streaming/subscription/{trackId}/offline/hls",
+        TRACK_ID,
+        live=_stream("/offline/subscription.m3u8", CLIENT_ID),
+    ),
 )
 
 STREAM_SUBSCRIPTION_TRACK_OFFLINE_PROGRESSIVE = Operation(
@@ -94,7 +143,12 @@ STREAM_SUBSCRIPTION_TRACK_OFFLINE_PROGRESSIVE = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.READ,
     content=Content.MEDIA,
-    bindings=bound("GET", "/streaming/subscription/{trackId}/offline/progressive", TRACK_ID),
+    bindings=bound(
+        "GET",
+        "/streaming/subscription/{trackId}/offline/progressive",
+        TRACK_ID,
+        live=_stream("/offline/subscription", argument("client_id", required=True)),
+    ),
 )
 
 OPERATIONS = (

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from ...models import Subscription
+from ...models import Subscription, SubscriptionStatus
 from ..operation import Auth, Operation, Place, Safety, argument
-from .binding import bound
+from .binding import COUNTRY, bound, live, live_only
+
+MIDNIGHT = "%Y-%m-%dT00:00:00Z"
+"""How a day is told where the service wants a moment."""
 
 CREATE_SUBSCRIPTION = Operation(
     id="createSubscription",
@@ -21,7 +24,33 @@ CREATE_SUBSCRIPTION = Operation(
         argument("start_date", Place.FORM, required=True),
         argument("end_date", Place.FORM, required=True),
         argument("country", Place.FORM),
+        live=live(
+            "POST",
+            "/user/unlimitedStreaming",
+            argument("user_id", Place.FORM, required=True),
+            argument("product_id", Place.FORM, required=True, wire="planCode"),
+            argument("status", Place.FORM, default="active"),
+            argument("currency", Place.FORM, required=True),
+            argument("recurring_fee", Place.FORM, required=True),
+            argument("country", Place.FORM, required=True),
+            argument("activated_at", Place.FORM, required=True, date_format=MIDNIGHT),
+            argument("start_date", Place.FORM, required=True, wire="currentPeriodStartDate", date_format=MIDNIGHT),
+            argument("end_date", Place.FORM, required=True, wire="expiryDate", date_format=MIDNIGHT),
+            argument("postcode", Place.FORM),
+            argument("trial_ends_at", Place.FORM, date_format=MIDNIGHT),
+        ),
     ),
 )
 
-OPERATIONS = (CREATE_SUBSCRIPTION,)
+GET_SUBSCRIPTION_STATUS = Operation(
+    id="getSubscriptionStatus",
+    name="platform.subscriptions.status",
+    summary="How a user's subscription stands.",
+    auth=Auth.THREE_LEGGED,
+    safety=Safety.READ,
+    model=SubscriptionStatus,
+    instead="use classic.user.unlimited_streaming, signed by the user",
+    bindings=live_only("GET", "/user/unlimitedStreaming", argument("user_id", required=True), COUNTRY),
+)
+
+OPERATIONS = (CREATE_SUBSCRIPTION, GET_SUBSCRIPTION_STATUS)

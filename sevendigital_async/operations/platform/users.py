@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...models import User
 from ..operation import Auth, Operation, Place, Safety, argument
-from .binding import bound
+from .binding import NEEDED_COUNTRY, bound, live
 
 CREATE_USER = Operation(
     id="createUser",
@@ -21,6 +21,7 @@ CREATE_USER = Operation(
         argument("country", Place.FORM, required=True),
         argument("first_name", Place.FORM),
         argument("last_name", Place.FORM),
+        live=live("GET", "/user/create", argument("user_id", required=True), NEEDED_COUNTRY),
     ),
 )
 

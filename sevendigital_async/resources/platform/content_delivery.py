@@ -16,6 +16,8 @@ class ContentDelivery(Resource):
         *,
         format: str | None = None,  # noqa: A002 - the API's own name
         bitrate: int | None = None,
+        format_id: str | None = None,
+        country: str | None = None,
     ) -> Media:
         """Fetch the media file of any track; at most fifty such requests leave in any second.
 
@@ -23,6 +25,8 @@ class ContentDelivery(Resource):
             track_id: 7digital's id.
             format: ``mp3``, ``flac`` or ``aac``.
             bitrate: In kbit/s, such as 320.
+            format_id: In the live dialect, in place of both.
+            country: ISO 3166-1 alpha-2 code of the territory; live dialect only.
 
         Raises:
             NotFoundError: No such track.
@@ -30,4 +34,11 @@ class ContentDelivery(Resource):
 
         API: ``GET /content-delivery/media-transfer``
         """
-        return self._media(ops.TRANSFER_MEDIA, track_id=track_id, format=format, bitrate=bitrate)
+        return self._media(
+            ops.TRANSFER_MEDIA,
+            track_id=track_id,
+            format=format,
+            bitrate=bitrate,
+            format_id=format_id,
+            country=country,
+        )

@@ -13,44 +13,73 @@ class Downloads(Resource):
     A download may cost the user one of those that are left, so none is repeated by itself after a lost answer.
     """
 
-    def purchase(self, user_id: str, *, purchase_id: str) -> Media:
+    def purchase(self, user_id: str, *, purchase_id: str, country: str | None = None) -> Media:
         """Fetch everything bought in one transaction as a ZIP file, in the best quality there is.
 
         Args:
             user_id: Who bought it, in the partner's own numbering.
             purchase_id: The transaction.
+            country: ISO 3166-1 alpha-2 code of the territory; live dialect only.
 
         Raises:
             NotAvailableError: There is no such purchase, it is another user's, or its licences have run out.
 
         API: ``GET /users/{userId}/downloads/purchases/{purchaseId}``
         """
-        return self._media(ops.DOWNLOAD_PURCHASE_ZIP, user_id=user_id, purchase_id=purchase_id)
+        return self._media(ops.DOWNLOAD_PURCHASE_ZIP, user_id=user_id, purchase_id=purchase_id, country=country)
 
-    def release(self, user_id: str, *, release_id: str) -> Media:
+    def release(
+        self, user_id: str, *, release_id: str, format_id: str | None = None, country: str | None = None
+    ) -> Media:
         """Fetch a release that the user has bought as a ZIP file.
 
         Args:
             user_id: Who bought it, in the partner's own numbering.
             release_id: 7digital's id.
+            format_id: Of the files; live dialect only.
+            country: ISO 3166-1 alpha-2 code of the territory; live dialect only.
 
         Raises:
             NotAvailableError: The user hasn't bought it, or its licences have run out.
 
         API: ``GET /users/{userId}/downloads/releases/{releaseId}``
         """
-        return self._media(ops.DOWNLOAD_PURCHASED_RELEASE_ZIP, user_id=user_id, release_id=release_id)
+        return self._media(
+            ops.DOWNLOAD_PURCHASED_RELEASE_ZIP,
+            user_id=user_id,
+            release_id=release_id,
+            format_id=format_id,
+            country=country,
+        )
 
-    def track(self, user_id: str, *, track_id: str) -> Media:
+    def track(
+        self,
+        user_id: str,
+        *,
+        track_id: str,
+        release_id: str | None = None,
+        format_id: str | None = None,
+        country: str | None = None,
+    ) -> Media:
         """Fetch a track that the user has bought.
 
         Args:
             user_id: Who bought it, in the partner's own numbering.
             track_id: 7digital's id.
+            release_id: The release it was bought from; in the live dialect alone, which demands it.
+            format_id: Of the file; in the live dialect alone, which demands it.
+            country: ISO 3166-1 alpha-2 code of the territory; live dialect only.
 
         Raises:
             NotAvailableError: The user hasn't bought it, or its licences have run out.
 
         API: ``GET /users/{userId}/downloads/tracks/{trackId}``
         """
-        return self._media(ops.DOWNLOAD_PURCHASED_TRACK, user_id=user_id, track_id=track_id)
+        return self._media(
+            ops.DOWNLOAD_PURCHASED_TRACK,
+            user_id=user_id,
+            track_id=track_id,
+            release_id=release_id,
+            format_id=format_id,
+            country=country,
+        )

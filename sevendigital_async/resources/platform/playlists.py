@@ -4,26 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ...models import Playlist, PlaylistTrackInput, Visibility
+from ...models import Playlist, PlaylistTrack, PlaylistTrackInput, Visibility
 from ...operations.platform import playlists as ops
 from .. import checks
 from ..pages import Pages
-from ..resource import Resource
+from .playlist_groups import PlaylistGroups
 
 MAX_DESCRIPTION = 500
 """Characters; the service would cut off the rest."""
 
+MAX_TRACKS_A_PAGE = 500
 
-class Playlists(Resource):
+
+class Playlists(PlaylistGroups):
     """Methods of ``client.platform.playlists``."""
 
-    def list(self, *, user_id: str | None = None, page: int = 1, page_size: int | None = None) -> Pages[Playlist]:
+    def list(
+        self,
+        *,
+        user_id: str | None = None,
+        page: int = 1,
+        page_size: int | None = None,
+        country: str | None = None,
+    ) -> Pages[Playlist]:
         """List the partner's playlists.
 
         Args:
             user_id: Only those of this user, in the partner's own numbering.
             page: First page to fetch, from 1.
             page_size: Playlists a page, 1 to 100; the service's default if left out.
+            country: ISO 3166-1 alpha-2 code of a country that the key may use; in the live dialect alone.
 
         Returns:
             Await it for one page, iterate it for every playlist.
@@ -31,7 +41,9 @@ class Playlists(Resource):
         API: ``GET /playlists``
         """
         checks.page_size(page_size)
-        return self._pages(Playlist, ops.LIST_PLAYLISTS, user_id=user_id, page=page, page_size=page_size)
+        return self._pages(
+            Playlist, ops.LIST_PLAYLISTS, user_id=user_id, page=page, page_size=page_size, country=country
+        )
 
     async def create(
         self,
@@ -41,6 +53,8 @@ class Playlists(Resource):
         visibility: Visibility | str | None = None,
         tracks: Iterable[PlaylistTrackInput] | None = None,
         user_id: str | None = None,
+        country: str | None = None,
+        status: str | None = None,
     ) -> Playlist:
         """Make a playlist. A second call makes a second one of the same name.
 
@@ -50,6 +64,8 @@ class Playlists(Resource):
             visibility: Who can see it.
             tracks: What to put on it, in order; it may begin empty.
             user_id: Whose it is, in the partner's own numbering; the partner's own if left out.
+            country: ISO 3166-1 alpha-2 code of a country that the key may use; in the live dialect alone.
+            status: ``draft``, ``published``, or a word of your own; live dialect only.
 
         API: ``POST /playlists``
         """
@@ -63,6 +79,8 @@ class Playlists(Resource):
             visibility=visibility,
             tracks=None if tracks is None else [*tracks],
             user_id=user_id,
+            country=country,
+            status=status,
         )
 
     async def update(
@@ -72,6 +90,9 @@ class Playlists(Resource):
         name: str | None = None,
         description: str | None = None,
         visibility: Visibility | str | None = None,
+        country: str | None = None,
+        user_id: str | None = None,
+        status: str | None = None,
     ) -> Playlist:
         """Change what is said about a playlist; its tracks stay as they are.
 
@@ -80,6 +101,12 @@ class Playlists(Resource):
             name: Another name.
             description: Another description; at most 500 characters.
             visibility: Who can see it from now on.
+            country: ISO 3166-1 alpha-2 code of a country that the key may use; in the live dialect alone.
+            user_id: Whose it is, in the partner's own numbering, if it is a user's; live dialect only.
+            status: ``draft``, ``published``, or a word of your own; live dialect only.
+
+        Returns:
+            The playlist as it is now; in the live dialect, which answers nothing, its id and what was changed.
 
         Raises:
             NotFoundError: No such playlist.
@@ -95,14 +122,26 @@ class Playlists(Resource):
             name=name,
             description=description,
             visibility=visibility,
+            country=country,
+            user_id=user_id,
+            status=status,
         )
 
-    async def add_tracks(self, playlist_id: str, *, tracks: Iterable[PlaylistTrackInput]) -> Playlist:
+    async def add_tracks(
+        self,
+        playlist_id: str,
+        *,
+        tracks: Iterable[PlaylistTrackInput],
+        country: str | None = None,
+        user_id: str | None = None,
+    ) -> Playlist:
         """Append tracks to a playlist. A second call appends them again.
 
         Args:
             playlist_id: As ``create`` or ``list`` gave it.
             tracks: What to append, in order.
+            country: ISO 3166-1 alpha-2 code of a country that the key may use; in the live dialect alone.
+            user_id: Whose it is, in the partner's own numbering, if it is a user's; live dialect only.
 
         Returns:
             The playlist as it is now.
@@ -117,4 +156,191 @@ class Playlists(Resource):
             ops.ADD_TRACKS_TO_PLAYLIST,
             playlist_id=playlist_id,
             tracks=checks.listed("tracks", tracks),
+            country=country,
+            user_id=user_id,
+        )
+
+    async def read(self, playlist_id: str, *, country: str | None = None, user_id: str | None = None) -> Playlist:
+        """Fetch a playlist with its tracks; in the live dialect only.
+
+        Args:
+            playlist_id: As ``create`` or ``list`` gave it.
+            country: ISO 3166-1 alpha-2 code of a country that the key may use.
+            user_id: Whose it is, in the partner's own numbering, if it is a user's.
+
+        Raises:
+            NotFoundError: No such playlist.
+
+        API: ``GET /1.2/playlists/{playlistId}``
+        """
+        return await self._one(Playlist, ops.READ_PLAYLIST, playlist_id=playlist_id, country=country, user_id=user_id)
+
+    async def details(self, playlist_id: str, *, country: str | None = None, user_id: str | None = None) -> Playlist:
+        """Fetch what is said about a playlist, without its tracks; in the live dialect only.
+
+        Args:
+            playlist_id: As ``create`` or ``list`` gave it.
+            country: ISO 3166-1 alpha-2 code of a country that the key may use.
+            user_id: Whose it is, in the partner's own numbering, if it is a user's.
+
+        Raises:
+            NotFoundError: No such playlist.
+
+        API: ``GET /1.2/playlists/{playlistId}/details``
+        """
+        return await self._one(
+            Playlist, ops.READ_PLAYLIST_DETAILS, playlist_id=playlist_id, country=country, user_id=user_id
+        )
+
+    def tracks(
+        self,
+        playlist_id: str,
+        *,
+        page: int = 1,
+        page_size: int | None = None,
+        country: str | None = None,
+        user_id: str | None = None,
+    ) -> Pages[PlaylistTrack]:
+        """List what is on a playlist; in the live dialect only.
+
+        Args:
+            playlist_id: As ``create`` or ``list`` gave it.
+            page: First page to fetch, from 1.
+            page_size: Tracks a page, 1 to 500; the service's default if left out.
+            country: ISO 3166-1 alpha-2 code of a country that the key may use.
+            user_id: Whose it is, in the partner's own numbering, if it is a user's.
+
+        Returns:
+            Await it for one page, iterate it for every track; ``id`` is that of the entry.
+
+        Raises:
+            NotFoundError: No such playlist.
+
+        API: ``GET /1.2/playlists/{playlistId}/tracks``
+        """
+        checks.page_size(page_size, MAX_TRACKS_A_PAGE)
+        return self._pages(
+            PlaylistTrack,
+            ops.LIST_PLAYLIST_TRACKS,
+            playlist_id=playlist_id,
+            page=page,
+            page_size=page_size,
+            country=country,
+            user_id=user_id,
+        )
+
+    async def replace(
+        self,
+        playlist_id: str,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        status: str | None = None,
+        visibility: Visibility | str | None = None,
+        tracks: Iterable[PlaylistTrackInput] | None = None,
+        country: str | None = None,
+        user_id: str | None = None,
+    ) -> Playlist:
+        """Put another playlist in the place of one, after much was changed elsewhere; in the live dialect only.
+
+        Args:
+            playlist_id: As ``create`` or ``list`` gave it.
+            name: What people will call it from now on.
+            description: What it is about; at most 500 characters.
+            status: ``draft``, ``published``, or a word of your own.
+            visibility: Who can see it.
+            tracks: All that will be on it, in order.
+            country: ISO 3166-1 alpha-2 code of a country that the key may use.
+            user_id: Whose it is, in the partner's own numbering, if it is a user's.
+
+        Raises:
+            NotFoundError: No such playlist.
+
+        API: ``POST /1.2/playlists/{playlistId}``
+        """
+        checks.non_empty("name", name)
+        checks.text_length("description", description, MAX_DESCRIPTION)
+        return await self._one(
+            Playlist,
+            ops.REPLACE_PLAYLIST,
+            playlist_id=playlist_id,
+            name=name,
+            description=description,
+            status=status,
+            visibility=visibility,
+            tracks=None if tracks is None else [*tracks],
+            country=country,
+            user_id=user_id,
+        )
+
+    async def delete(self, playlist_id: str, *, country: str | None = None, user_id: str | None = None) -> None:
+        """Do away with a playlist; in the live dialect only.
+
+        Args:
+            playlist_id: As ``create`` or ``list`` gave it.
+            country: ISO 3166-1 alpha-2 code of a country that the key may use.
+            user_id: Whose it is, in the partner's own numbering, if it is a user's.
+
+        Raises:
+            NotFoundError: No such playlist; after a repeat, the first attempt may have done it.
+
+        API: ``DELETE /1.2/playlists/{playlistId}``
+        """
+        await self._none(ops.DELETE_PLAYLIST, playlist_id=playlist_id, country=country, user_id=user_id)
+
+    async def move_track(
+        self,
+        playlist_id: str,
+        *,
+        playlist_track_id: str,
+        after: str | None = None,
+        country: str | None = None,
+        user_id: str | None = None,
+    ) -> Playlist:
+        """Move an entry of a playlist to another place; in the live dialect only.
+
+        Args:
+            playlist_id: As ``create`` or ``list`` gave it.
+            playlist_track_id: The entry's own id, as ``tracks`` gives it.
+            after: Id of the entry that it is to follow; the front if left out.
+            country: ISO 3166-1 alpha-2 code of a country that the key may use.
+            user_id: Whose it is, in the partner's own numbering, if it is a user's.
+
+        Raises:
+            NotFoundError: No such playlist or entry.
+
+        API: ``POST /1.2/playlists/{playlistId}/tracks/{playlistTrackId}/move``
+        """
+        return await self._one(
+            Playlist,
+            ops.MOVE_PLAYLIST_TRACK,
+            playlist_id=playlist_id,
+            playlist_track_id=playlist_track_id,
+            after=after,
+            country=country,
+            user_id=user_id,
+        )
+
+    async def remove_track(
+        self, playlist_id: str, *, playlist_track_id: str, country: str | None = None, user_id: str | None = None
+    ) -> None:
+        """Take an entry off a playlist; in the live dialect only.
+
+        Args:
+            playlist_id: As ``create`` or ``list`` gave it.
+            playlist_track_id: The entry's own id, as ``tracks`` gives it.
+            country: ISO 3166-1 alpha-2 code of a country that the key may use.
+            user_id: Whose it is, in the partner's own numbering, if it is a user's.
+
+        Raises:
+            NotFoundError: No such entry; after a repeat, the first attempt may have done it.
+
+        API: ``DELETE /1.2/playlists/{playlistId}/tracks/{playlistTrackId}``
+        """
+        await self._none(
+            ops.REMOVE_PLAYLIST_TRACK,
+            playlist_id=playlist_id,
+            playlist_track_id=playlist_track_id,
+            country=country,
+            user_id=user_id,
         )

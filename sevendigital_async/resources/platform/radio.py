@@ -72,10 +72,11 @@ class Radio(Resource):
 
         Args:
             session_id: As ``create_session`` gave it.
-            events: In the order in which they happened.
+            events: In the order in which they happened; one at a time in the live dialect.
 
         Raises:
             NotFoundError: No such session.
+            InvalidArgumentError: There are more events, or they tell less, than the dialect in use takes.
 
         API: ``POST /interactive-radio/sessions/{sessionId}/events``
         """

@@ -14,13 +14,23 @@ from ..resource import Resource
 class Sales(Resource):
     """Methods of ``client.platform.sales``."""
 
-    def locker(self, user_id: str, *, page: int = 1, page_size: int | None = None) -> Pages[LockerRelease]:
+    def locker(
+        self,
+        user_id: str,
+        *,
+        page: int = 1,
+        page_size: int | None = None,
+        country: str | None = None,
+        sort: str | None = None,
+    ) -> Pages[LockerRelease]:
         """List what a user has bought.
 
         Args:
             user_id: Whose locker, in the partner's own numbering.
             page: First page to fetch, from 1.
             page_size: Releases a page, 1 to 100; the service's default if left out.
+            country: ISO 3166-1 alpha-2 code of where the user lives; live dialect only.
+            sort: A column and a direction, such as ``purchaseDate desc``; live dialect only.
 
         Returns:
             Await it for one page, iterate it for everything.
@@ -28,7 +38,15 @@ class Sales(Resource):
         API: ``GET /users/{userId}/locker``
         """
         checks.page_size(page_size)
-        return self._pages(LockerRelease, ops.GET_USER_LOCKER, user_id=user_id, page=page, page_size=page_size)
+        return self._pages(
+            LockerRelease,
+            ops.GET_USER_LOCKER,
+            user_id=user_id,
+            page=page,
+            page_size=page_size,
+            country=country,
+            sort=sort,
+        )
 
     async def credit_item(
         self,
@@ -38,11 +56,16 @@ class Sales(Resource):
         price: Decimal,
         release_id: str | None = None,
         track_id: str | None = None,
+        country: str | None = None,
+        transaction_id: str | None = None,
+        email_address: str | None = None,
+        package_id: str | None = None,
+        postcode: str | None = None,
     ) -> Purchase | None:
         """Record the sale of a release or a track, and put it into the user's locker.
 
         Each call is a sale that the partner is billed for. It is never repeated by itself after a lost answer;
-        whether it was recorded then has to be found out another way, such as from the locker.
+        whether it was recorded then has to be found out another way: ``error.advice`` says how.
 
         Args:
             user_id: Who bought it, in the partner's own numbering.
@@ -50,6 +73,11 @@ class Sales(Resource):
             price: What the user paid, with two decimals at the most.
             release_id: What was sold, or the release that the track is on.
             track_id: The track, if it was a single one.
+            country: ISO 3166-1 alpha-2 code of where the user lives; in the live dialect alone, which demands it.
+            transaction_id: The partner's own number for the sale; in the live dialect alone, which demands it.
+            email_address: The user's; live dialect only.
+            package_id: What of it was sold, ``2`` (standard) if left out; live dialect only.
+            postcode: The user's, for charts of the United States and Canada; live dialect only.
 
         Returns:
             The purchase, as far as the service describes it: keep its id, a refund needs it. None if the answer
@@ -66,17 +94,25 @@ class Sales(Resource):
             price=price,
             release_id=release_id,
             track_id=track_id,
+            country=country,
+            transaction_id=transaction_id,
+            email_address=email_address,
+            package_id=package_id,
+            postcode=postcode,
         )
         assert answer is None or isinstance(answer, Purchase)
         return answer
 
-    async def refund_release(self, *, user_id: str, purchase_id: str, reason: str | None = None) -> None:
+    async def refund_release(
+        self, *, user_id: str, purchase_id: str, reason: str | None = None, release_id: str | None = None
+    ) -> None:
         """Take a release that was refunded out of the sales report.
 
         Args:
             user_id: Who bought it, in the partner's own numbering.
             purchase_id: The purchase that it came with.
-            reason: Why, for the record.
+            reason: Why, for the record; not in the live dialect.
+            release_id: What was refunded; in the live dialect alone, which demands it.
 
         Raises:
             NotFoundError: There is no such purchase, or it was refunded before.
@@ -84,15 +120,24 @@ class Sales(Resource):
 
         API: ``POST /sales/refund/release``
         """
-        await self._none(ops.REPORT_RELEASE_REFUND, user_id=user_id, purchase_id=purchase_id, reason=reason)
+        await self._none(
+            ops.REPORT_RELEASE_REFUND,
+            user_id=user_id,
+            purchase_id=purchase_id,
+            reason=reason,
+            release_id=release_id,
+        )
 
-    async def refund_track(self, *, user_id: str, purchase_id: str, reason: str | None = None) -> None:
+    async def refund_track(
+        self, *, user_id: str, purchase_id: str, reason: str | None = None, track_id: str | None = None
+    ) -> None:
         """Take a track that was refunded out of the sales report.
 
         Args:
             user_id: Who bought it, in the partner's own numbering.
             purchase_id: The purchase that it came with.
-            reason: Why, for the record.
+            reason: Why, for the record; not in the live dialect.
+            track_id: What was refunded; in the live dialect alone, which demands it.
 
         Raises:
             NotFoundError: There is no such purchase, or it was refunded before.
@@ -100,4 +145,10 @@ class Sales(Resource):
 
         API: ``POST /sales/refund/track``
         """
-        await self._none(ops.REPORT_TRACK_REFUND, user_id=user_id, purchase_id=purchase_id, reason=reason)
+        await self._none(
+            ops.REPORT_TRACK_REFUND,
+            user_id=user_id,
+            purchase_id=purchase_id,
+            reason=reason,
+            track_id=track_id,
+        )

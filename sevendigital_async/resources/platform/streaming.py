@@ -13,25 +13,37 @@ class Streaming(Resource):
     Progressive streams are media to read, save or hand to a player; HLS streams are the text of a manifest.
     """
 
-    def preview(self, track_id: str, *, format: str | None = None) -> Media:  # noqa: A002 - the API's own name
+    def preview(
+        self,
+        track_id: str,
+        *,
+        format: str | None = None,  # noqa: A002 - the API's own name
+        country: str | None = None,
+    ) -> Media:
         """Stream the preview clip of a track.
 
         Args:
             track_id: 7digital's id.
-            format: ``mp3`` or ``aac``.
+            format: ``mp3`` or ``aac``; not in the live dialect.
+            country: ISO 3166-1 alpha-2 code of where the user is; live dialect only.
 
         Raises:
             NotFoundError: No such track.
 
         API: ``GET /streaming/preview/{trackId}``
         """
-        return self._media(ops.STREAM_PREVIEW_CLIP, track_id=track_id, format=format)
+        return self._media(ops.STREAM_PREVIEW_CLIP, track_id=track_id, format=format, country=country)
 
-    async def catalogue_hls(self, track_id: str) -> str:
+    async def catalogue_hls(
+        self, track_id: str, *, format_id: str | None = None, country: str | None = None, user_id: str | None = None
+    ) -> str:
         """Fetch the manifest of any track that the user's region allows, for radio-style listening.
 
         Args:
             track_id: 7digital's id.
+            format_id: 7digital's number of a format; in the live dialect alone, which demands it.
+            country: ISO 3166-1 alpha-2 code of where the user is; in the live dialect alone, which demands it.
+            user_id: Who listens, in the partner's own numbering, unless the client acts for a user; live dialect only.
 
         Raises:
             NotFoundError: No such track in the region.
@@ -39,13 +51,20 @@ class Streaming(Resource):
 
         API: ``GET /streaming/catalogue/{trackId}/hls``
         """
-        return await self._text(ops.STREAM_CATALOGUE_TRACK_HLS, track_id=track_id)
+        return await self._text(
+            ops.STREAM_CATALOGUE_TRACK_HLS, track_id=track_id, format_id=format_id, country=country, user_id=user_id
+        )
 
-    def catalogue(self, track_id: str) -> Media:
+    def catalogue(
+        self, track_id: str, *, format_id: str | None = None, country: str | None = None, user_id: str | None = None
+    ) -> Media:
         """Stream any track that the user's region allows, for radio-style listening.
 
         Args:
             track_id: 7digital's id.
+            format_id: 7digital's number of a format; in the live dialect alone, which demands it.
+            country: ISO 3166-1 alpha-2 code of where the user is; in the live dialect alone, which demands it.
+            user_id: Who listens, in the partner's own numbering, unless the client acts for a user; live dialect only.
 
         Raises:
             NotFoundError: No such track in the region.
@@ -53,13 +72,24 @@ class Streaming(Resource):
 
         API: ``GET /streaming/catalogue/{trackId}/progressive``
         """
-        return self._media(ops.STREAM_CATALOGUE_TRACK_PROGRESSIVE, track_id=track_id)
+        return self._media(
+            ops.STREAM_CATALOGUE_TRACK_PROGRESSIVE,
+            track_id=track_id,
+            format_id=format_id,
+            country=country,
+            user_id=user_id,
+        )
 
-    async def locker_hls(self, track_id: str) -> str:
+    async def locker_hls(
+        self, track_id: str, *, format_id: str | None = None, country: str | None = None, user_id: str | None = None
+    ) -> str:
         """Fetch the manifest of a track that the user has bought.
 
         Args:
             track_id: 7digital's id.
+            format_id: 7digital's number of a format; in the live dialect alone, which demands it.
+            country: ISO 3166-1 alpha-2 code of where the user is; in the live dialect alone, which demands it.
+            user_id: Who listens, in the partner's own numbering, unless the client acts for a user; live dialect only.
 
         Raises:
             NotFoundError: No such track.
@@ -67,13 +97,20 @@ class Streaming(Resource):
 
         API: ``GET /streaming/locker/{trackId}/hls``
         """
-        return await self._text(ops.STREAM_LOCKER_TRACK_HLS, track_id=track_id)
+        return await self._text(
+            ops.STREAM_LOCKER_TRACK_HLS, track_id=track_id, format_id=format_id, country=country, user_id=user_id
+        )
 
-    def locker(self, track_id: str) -> Media:
+    def locker(
+        self, track_id: str, *, format_id: str | None = None, country: str | None = None, user_id: str | None = None
+    ) -> Media:
         """Stream a track that the user has bought.
 
         Args:
             track_id: 7digital's id.
+            format_id: 7digital's number of a format; in the live dialect alone, which demands it.
+            country: ISO 3166-1 alpha-2 code of where the user is; in the live dialect alone, which demands it.
+            user_id: Who listens, in the partner's own numbering, unless the client acts for a user; live dialect only.
 
         Raises:
             NotFoundError: No such track.
@@ -81,14 +118,31 @@ class Streaming(Resource):
 
         API: ``GET /streaming/locker/{trackId}/progressive``
         """
-        return self._media(ops.STREAM_LOCKER_TRACK_PROGRESSIVE, track_id=track_id)
+        return self._media(
+            ops.STREAM_LOCKER_TRACK_PROGRESSIVE,
+            track_id=track_id,
+            format_id=format_id,
+            country=country,
+            user_id=user_id,
+        )
 
-    async def subscription_hls(self, track_id: str, *, client_id: str | None = None) -> str:
+    async def subscription_hls(
+        self,
+        track_id: str,
+        *,
+        client_id: str | None = None,
+        format_id: str | None = None,
+        country: str | None = None,
+        user_id: str | None = None,
+    ) -> str:
         """Fetch the manifest of any track, for a subscriber.
 
         Args:
             track_id: 7digital's id.
             client_id: The partner's id of the device; if given, one user can't listen on two devices at a time.
+            format_id: 7digital's number of a format; in the live dialect alone, which demands it.
+            country: ISO 3166-1 alpha-2 code of where the user is; in the live dialect alone, which demands it.
+            user_id: Who listens, in the partner's own numbering, unless the client acts for a user; live dialect only.
 
         Raises:
             NotFoundError: No such track in the region.
@@ -97,13 +151,32 @@ class Streaming(Resource):
 
         API: ``GET /streaming/subscription/{trackId}/hls``
         """
-        return await self._text(ops.STREAM_SUBSCRIPTION_TRACK_HLS, track_id=track_id, client_id=client_id)
+        return await self._text(
+            ops.STREAM_SUBSCRIPTION_TRACK_HLS,
+            track_id=track_id,
+            client_id=client_id,
+            format_id=format_id,
+            country=country,
+            user_id=user_id,
+        )
 
-    def subscription(self, track_id: str) -> Media:
+    def subscription(
+        self,
+        track_id: str,
+        *,
+        format_id: str | None = None,
+        country: str | None = None,
+        user_id: str | None = None,
+        client_id: str | None = None,
+    ) -> Media:
         """Stream any track to a subscriber.
 
         Args:
             track_id: 7digital's id.
+            format_id: 7digital's number of a format; in the live dialect alone, which demands it.
+            country: ISO 3166-1 alpha-2 code of where the user is; in the live dialect alone, which demands it.
+            user_id: Who listens, in the partner's own numbering, unless the client acts for a user; live dialect only.
+            client_id: The partner's id of the device; live dialect only.
 
         Raises:
             NotFoundError: No such track in the region.
@@ -112,13 +185,32 @@ class Streaming(Resource):
 
         API: ``GET /streaming/subscription/{trackId}/progressive``
         """
-        return self._media(ops.STREAM_SUBSCRIPTION_TRACK_PROGRESSIVE, track_id=track_id)
+        return self._media(
+            ops.STREAM_SUBSCRIPTION_TRACK_PROGRESSIVE,
+            track_id=track_id,
+            format_id=format_id,
+            country=country,
+            user_id=user_id,
+            client_id=client_id,
+        )
 
-    async def subscription_offline_hls(self, track_id: str) -> str:
+    async def subscription_offline_hls(
+        self,
+        track_id: str,
+        *,
+        format_id: str | None = None,
+        country: str | None = None,
+        user_id: str | None = None,
+        client_id: str | None = None,
+    ) -> str:
         """Fetch the manifest of a track that a subscriber's device will keep; the device must be authorised before.
 
         Args:
             track_id: 7digital's id.
+            format_id: 7digital's number of a format; in the live dialect alone, which demands it.
+            country: ISO 3166-1 alpha-2 code of where the user is; in the live dialect alone, which demands it.
+            user_id: Who listens, in the partner's own numbering, unless the client acts for a user; live dialect only.
+            client_id: The partner's id of the device; live dialect only.
 
         Raises:
             NotFoundError: No such track in the region.
@@ -126,13 +218,32 @@ class Streaming(Resource):
 
         API: ``GET /streaming/subscription/{trackId}/offline/hls``
         """
-        return await self._text(ops.STREAM_SUBSCRIPTION_TRACK_OFFLINE_HLS, track_id=track_id)
+        return await self._text(
+            ops.STREAM_SUBSCRIPTION_TRACK_OFFLINE_HLS,
+            track_id=track_id,
+            format_id=format_id,
+            country=country,
+            user_id=user_id,
+            client_id=client_id,
+        )
 
-    def subscription_offline(self, track_id: str) -> Media:
+    def subscription_offline(
+        self,
+        track_id: str,
+        *,
+        format_id: str | None = None,
+        country: str | None = None,
+        user_id: str | None = None,
+        client_id: str | None = None,
+    ) -> Media:
         """Stream a track that a subscriber's device will keep; the device must be authorised before.
 
         Args:
             track_id: 7digital's id.
+            format_id: 7digital's number of a format; in the live dialect alone, which demands it.
+            country: ISO 3166-1 alpha-2 code of where the user is; in the live dialect alone, which demands it.
+            user_id: Who listens, in the partner's own numbering, unless the client acts for a user; live dialect only.
+            client_id: The partner's id of the device; in the live dialect alone, which demands it.
 
         Raises:
             NotFoundError: No such track in the region.
@@ -140,4 +251,11 @@ class Streaming(Resource):
 
         API: ``GET /streaming/subscription/{trackId}/offline/progressive``
         """
-        return self._media(ops.STREAM_SUBSCRIPTION_TRACK_OFFLINE_PROGRESSIVE, track_id=track_id)
+        return self._media(
+            ops.STREAM_SUBSCRIPTION_TRACK_OFFLINE_PROGRESSIVE,
+            track_id=track_id,
+            format_id=format_id,
+            country=country,
+            user_id=user_id,
+            client_id=client_id,
+        )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
-from ...models import Subscription
+from ...models import Subscription, SubscriptionStatus
 from ...operations.platform import subscriptions as ops
 from .. import checks
 from ..resource import Resource
@@ -14,7 +14,19 @@ class Subscriptions(Resource):
     """Methods of ``client.platform.subscriptions``."""
 
     async def create(
-        self, *, user_id: str, product_id: str, start_date: date, end_date: date, country: str | None = None
+        self,
+        *,
+        user_id: str,
+        product_id: str,
+        start_date: date,
+        end_date: date,
+        country: str | None = None,
+        currency: str | None = None,
+        recurring_fee: int | None = None,
+        activated_at: date | datetime | None = None,
+        postcode: str | None = None,
+        trial_ends_at: date | datetime | None = None,
+        status: str | None = None,
     ) -> Subscription:
         """Give a user access for up to a month; call it again for each further month.
 
@@ -23,7 +35,15 @@ class Subscriptions(Resource):
             product_id: What was subscribed to, as agreed upon with the service.
             start_date: The first day.
             end_date: The day it ends: later than the first, and a month after it at the latest.
-            country: ISO 3166-1 alpha-2 code of where the user lives.
+            country: ISO 3166-1 alpha-2 code of where the user lives; the live dialect demands it.
+            currency: ISO 4217 code of what is paid with; in the live dialect alone, which demands it, as the next two.
+            recurring_fee: What is paid, in hundredths of the currency; zero with a voucher.
+            activated_at: When the user first subscribed to anything; now or earlier.
+            postcode: Where the user lives; live dialect only.
+            trial_ends_at: When a trial ends; live dialect only, and for plans that are trials.
+            status: ``active``, which is the only one; live dialect only.
+
+        In the live dialect ``product_id`` is the plan's code, and days begin at midnight UTC.
 
         API: ``POST /subscriptions``
         """
@@ -37,4 +57,24 @@ class Subscriptions(Resource):
             start_date=start_date,
             end_date=end_date,
             country=country,
+            currency=currency,
+            recurring_fee=recurring_fee,
+            activated_at=activated_at,
+            postcode=postcode,
+            trial_ends_at=trial_ends_at,
+            status=status,
         )
+
+    async def status(self, user_id: str, *, country: str | None = None) -> SubscriptionStatus:
+        """Ask how a user's subscription stands; in the live dialect only.
+
+        Args:
+            user_id: Whose, in the partner's own numbering.
+            country: ISO 3166-1 alpha-2 code of where the user lives.
+
+        Raises:
+            NotFoundError: The user has never had one.
+
+        API: ``GET /1.2/user/unlimitedStreaming``
+        """
+        return await self._one(SubscriptionStatus, ops.GET_SUBSCRIPTION_STATUS, user_id=user_id, country=country)

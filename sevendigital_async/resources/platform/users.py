@@ -12,16 +12,24 @@ class Users(Resource):
     """Methods of ``client.platform.users``."""
 
     async def create(
-        self, *, email: str, password: str, country: str, first_name: str | None = None, last_name: str | None = None
+        self,
+        *,
+        email: str | None = None,
+        password: str | None = None,
+        country: str,
+        first_name: str | None = None,
+        last_name: str | None = None,
+        user_id: str | None = None,
     ) -> User:
         """Open an account for a user.
 
         Args:
-            email: Where the user can be written to.
-            password: What the user will sign in with.
+            email: Where the user can be written to; demanded, but not in the live dialect, which keeps none.
+            password: What the user will sign in with; likewise.
             country: ISO 3166-1 alpha-2 code of where the user lives.
             first_name: Given name.
             last_name: Family name.
+            user_id: The partner's own name for the user, for good; in the live dialect alone, which demands it.
 
         Raises:
             AlreadyExistsError: There is an account with this address.
@@ -38,4 +46,5 @@ class Users(Resource):
             country=country,
             first_name=first_name,
             last_name=last_name,
+            user_id=user_id,
         )

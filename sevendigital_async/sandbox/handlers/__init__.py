@@ -12,6 +12,10 @@ from . import (
     basket,
     cards,
     editors,
+    live_accounts,
+    live_platform,
+    live_play_logs,
+    live_playlists,
     media,
     oauth,
     offline_devices,
@@ -61,4 +65,12 @@ HANDLERS: Mapping[str, Handler] = {
 }
 """Every handler, by the name of its operation."""
 
-__all__ = ["HANDLERS", "Handler"]
+LIVE_HANDLERS: Mapping[str, Handler] = {
+    **live_accounts.HANDLERS,
+    **live_platform.HANDLERS,
+    **live_play_logs.HANDLERS,
+    **live_playlists.HANDLERS,
+}
+"""Those that the live dialect has of its own, because it asks or answers in another way."""
+
+__all__ = ["HANDLERS", "LIVE_HANDLERS", "Handler"]

@@ -13,11 +13,13 @@ from ..state.lockers import Owned
 
 
 def signer(call: Call) -> str:
-    """Return the user whose token signed the request.
+    """Return the user whose token signed the request, or whom it names.
 
     Raises:
-        RefusalError: There is none, and nothing else in the request names a user.
+        RefusalError: There is none, and nothing else in the request names a user; or it names another than signed.
     """
+    if "user_id" in call.arguments:
+        return owner(call)
     if call.user is None:
         raise RefusalError(401, "OAuth authentication error: Not authorised - no user credentials provided")
     return call.user

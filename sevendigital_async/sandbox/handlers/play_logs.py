@@ -42,13 +42,14 @@ def report(kind: LogKind, call: Call) -> Answer:
         raise RefusalError(400, problem, refused_logs=len(problems))
     if faults.poison_unindexed and any(log["trackId"] in faults.poison_unindexed for log in logs):
         raise RefusalError(400, Problem(1002, "The batch holds an invalid log"), refused_logs=1)
-    return Answer(status=202, accepted_logs=tuple(map(_canonical, logs)))
+    return Answer(status=202, accepted_logs=tuple(map(canonical, logs)))
 
 
 HANDLERS = {name: partial(report, kind) for name, kind in LOG_KINDS.items()}
 
 
-def _canonical(log: dict[str, Any]) -> bytes:
+def canonical(log: dict[str, Any]) -> bytes:
+    """Write a log down so that equal ones are equal bytes."""
     # orjson's own result keeps the kilobyte it was written in; among 100,000 kept logs that is dear.
     return bytes(memoryview(orjson.dumps(log, option=orjson.OPT_SORT_KEYS)))
 
@@ -96,10 +97,11 @@ def _trouble(log: Any, now: float, user: str | None, poison: frozenset[str]) -> 
         return "trackId is poison"
     if user is not None and log.get("userId", user) != user:
         return "userId is not the user who signed"
-    return _date_trouble(log["timestamp"], now)
+    return date_trouble(log["timestamp"], now)
 
 
-def _date_trouble(timestamp: str, now: float) -> str | None:
+def date_trouble(timestamp: str, now: float) -> str | None:
+    """Find what is wrong with the time of a play."""
     try:
         age = now - datetime.fromisoformat(timestamp).timestamp()
     except ValueError:

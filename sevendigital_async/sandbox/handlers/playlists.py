@@ -41,7 +41,7 @@ def create(call: Call) -> Answer:
 
 def update(call: Call) -> Answer:
     """Change what was sent of a playlist's particulars; its tracks stay."""
-    playlist = _playlist(call)
+    playlist = find(call)
     name, description, visibility = text(call, "name", "name"), _description(call), _visibility(call)
     changed = evolve(
         playlist,
@@ -55,7 +55,7 @@ def update(call: Call) -> Answer:
 
 def add_tracks(call: Call) -> Answer:
     """Put tracks at the end of a playlist: all of them, or none if one is at fault."""
-    playlist = _playlist(call)
+    playlist = find(call)
     return Answer(content=_kept(call, playlist.extended(_tracks(call), call.moment)))
 
 
@@ -71,7 +71,12 @@ def _kept(call: Call, playlist: Playlist) -> Bare:
     return Bare(_tree(call.state.playlists.keep(playlist)))
 
 
-def _playlist(call: Call) -> Playlist:
+def find(call: Call) -> Playlist:
+    """Return the playlist that a request is about.
+
+    Raises:
+        RefusalError: There is none (2001).
+    """
     playlist = call.state.playlists.find(call.arguments["playlist_id"])
     if playlist is None:
         raise unknown("playlist")

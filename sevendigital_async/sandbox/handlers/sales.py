@@ -43,7 +43,14 @@ def credit_item(call: Call) -> Answer:
     if currency not in TERRITORIES.values():
         raise no_choice("currency", sorted(set(TERRITORIES.values())))
     line = call.state.baskets.line(item, pence(call, "price") or 0)
-    purchase = call.state.sell(user, [line], currency=currency, moment=call.moment, source=call.operation.name)
+    purchase = call.state.sell(
+        user,
+        [line],
+        currency=currency,
+        moment=call.moment,
+        source=call.operation.name,
+        transaction_id=call.arguments.get("transaction_id"),
+    )
     owned = [each for each in call.state.lockers.of(user) if each.purchase_id == purchase.id]
     return Answer(content=purchase_forms(purchase, owned, call.origin))
 

@@ -12,6 +12,7 @@ from .cards import Cards
 from .devices import Devices
 from .lockers import Lockers
 from .media import Deliveries
+from .playlist_groups import PlaylistGroups
 from .playlists import Playlists
 from .purchases import Purchase, Purchases
 from .radio import RadioSessions
@@ -42,6 +43,7 @@ class State:
         self.subscriptions = Subscriptions()
         self.refunds = Refunds()
         self.playlists = Playlists()
+        self.playlist_groups = PlaylistGroups()
         self.radio = RadioSessions()
         self.devices = Devices()
         self.deliveries = Deliveries()
@@ -84,6 +86,7 @@ class State:
             "subscriptions": self.subscriptions.tree(),
             "refunds": self.refunds.tree(),
             "playlists": self.playlists.tree(),
+            "playlistGroups": self.playlist_groups.tree(),
             "radioSessions": self.radio.tree(),
             "devices": self.devices.tree(),
             "media": self.deliveries.tree(),

@@ -37,6 +37,10 @@ class Devices:
         mine[device.id] = evolve(device, authorised_at=known.authorised_at) if known else device
         return mine[device.id]
 
+    def forget(self, user: str, device_id: str) -> None:
+        """Let a device in no longer."""
+        self._devices.get(user, {}).pop(device_id, None)
+
     def find(self, user: str, device_id: str) -> Device | None:
         """Return one of the user's devices."""
         return self._devices.get(user, {}).get(device_id)

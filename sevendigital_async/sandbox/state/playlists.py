@@ -16,11 +16,13 @@ class Entry:
     """One place of a playlist.
 
     Attributes:
+        id: Its own, which it keeps wherever it is moved.
         position: Its place, from 1.
         added_at: When it was put there.
         track: What the partner said about the track.
     """
 
+    id: str
     position: int
     added_at: datetime
     track: Mapping[str, str]
@@ -28,7 +30,7 @@ class Entry:
 
 @frozen(kw_only=True)
 class Playlist:
-    """A playlist; ``user`` is None if it belongs to nobody but the partner."""
+    """A playlist; ``user`` is None if it belongs to nobody but the partner, ``entered`` counts all it ever had."""
 
     id: str
     name: str
@@ -38,12 +40,19 @@ class Playlist:
     created_at: datetime
     modified_at: datetime
     entries: tuple[Entry, ...] = ()
+    entered: int = 0
+    status: str = "published"
 
     def extended(self, tracks: Iterable[Mapping[str, str]], now: datetime) -> Playlist:
         """Return the playlist with more tracks at its end."""
-        first = len(self.entries) + 1
-        added = tuple(Entry(number, now, track) for number, track in enumerate(tracks, first))
-        return evolve(self, entries=self.entries + added, modified_at=now)
+        first = self.entered + 1
+        added = tuple(Entry(f"entry-{number}", 0, now, track) for number, track in enumerate(tracks, first))
+        return evolve(self.arranged((*self.entries, *added), now), entered=self.entered + len(added))
+
+    def arranged(self, entries: Iterable[Entry], now: datetime) -> Playlist:
+        """Return the playlist with its entries in another order, or with others in their place."""
+        numbered = tuple(evolve(entry, position=number) for number, entry in enumerate(entries, 1))
+        return evolve(self, entries=numbered, modified_at=now)
 
 
 @define
@@ -51,11 +60,12 @@ class Playlists:
     """All playlists, by id, in the order in which they were made."""
 
     _playlists: dict[str, Playlist] = Factory(dict)
+    _made: int = 0
 
     def create(self, *, name: str, description: str, visibility: str, user: str | None, now: datetime) -> Playlist:
         """Make an empty playlist."""
         playlist = Playlist(
-            id=f"playlist-{_FIRST_ID + len(self._playlists)}",
+            id=f"playlist-{_FIRST_ID + self._made}",
             name=name,
             description=description,
             visibility=visibility,
@@ -63,6 +73,7 @@ class Playlists:
             created_at=now,
             modified_at=now,
         )
+        self._made += 1
         return self.keep(playlist)
 
     def keep(self, playlist: Playlist) -> Playlist:
@@ -73,6 +84,10 @@ class Playlists:
     def find(self, playlist_id: str) -> Playlist | None:
         """Return a playlist; None if there is none with this id."""
         return self._playlists.get(playlist_id)
+
+    def remove(self, playlist: Playlist) -> None:
+        """Forget a playlist."""
+        del self._playlists[playlist.id]
 
     def of(self, user: str | None) -> Sequence[Playlist]:
         """Return the playlists of one user, or all of them."""

@@ -107,9 +107,10 @@ class Commits:
             self._give_up(error)
 
     async def aclose(self) -> int:
-        """Write what is left, if the file takes it now, and stop; returns the plays that nobody waited for and it did not.
+        """Write what is left, if the file takes it now, and stop.
 
-        Who waited for the others hears of it.
+        Returns:
+            The plays that it did not take and that nobody waited for; who waited for others hears of it.
         """
         self._closing.set()
         self._arrived.set()

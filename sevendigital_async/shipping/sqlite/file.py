@@ -63,9 +63,8 @@ class SpoolFile:
                 raise SpoolDamagedError(
                     f"{self.path} is empty, which no spool ever is; if nothing was in it, remove it and start again"
                 )
-            db = self._connect()
             self._identity = self._found()
-            return db
+            return self._connect()
         except (sqlite3.Error, UnsoundError) as error:
             self.release()
             raise _unusable(error, self.path) from error

@@ -1,0 +1,98 @@
+"""Groups of a user's playlists; only the live dialect has them."""
+
+from __future__ import annotations
+
+from ...models import PlaylistGroup
+from ..operation import Auth, Operation, Place, Safety, argument
+from .binding import NEEDED_COUNTRY, live_only
+from .playlists import ONLY_LIVE
+
+PATH = "/user/playlists/groups"
+ONE = f"{PATH}/{{playlistGroupId}}"
+
+GROUP_ID = argument("playlist_group_id", Place.PATH, required=True)
+USER_ID = argument("user_id", required=True)
+NAME = argument("name", Place.JSON, required=True)
+PLAYLIST_IDS = argument("playlist_ids", Place.JSON, wire="playlists")
+
+LIST_PLAYLIST_GROUPS = Operation(
+    id="listPlaylistGroups",
+    name="platform.playlists.groups",
+    summary="The groups of a user's playlists.",
+    auth=Auth.THREE_LEGGED,
+    safety=Safety.READ,
+    model=PlaylistGroup,
+    paged=True,
+    instead=ONLY_LIVE,
+    bindings=live_only("GET", PATH, USER_ID, NEEDED_COUNTRY),
+)
+
+CREATE_PLAYLIST_GROUP = Operation(
+    id="createPlaylistGroup",
+    name="platform.playlists.create_group",
+    summary="Make a group of a user's playlists.",
+    auth=Auth.THREE_LEGGED,
+    safety=Safety.UNSAFE,
+    model=PlaylistGroup,
+    instead=ONLY_LIVE,
+    bindings=live_only("POST", PATH, NAME, PLAYLIST_IDS, USER_ID, NEEDED_COUNTRY),
+)
+
+READ_PLAYLIST_GROUP = Operation(
+    id="readPlaylistGroup",
+    name="platform.playlists.group",
+    summary="A group with its playlists.",
+    auth=Auth.THREE_LEGGED,
+    safety=Safety.READ,
+    model=PlaylistGroup,
+    instead=ONLY_LIVE,
+    bindings=live_only("GET", ONE, GROUP_ID, USER_ID, NEEDED_COUNTRY),
+)
+
+ADD_TO_PLAYLIST_GROUP = Operation(
+    id="addToPlaylistGroup",
+    name="platform.playlists.add_to_group",
+    summary="Add playlists to a group.",
+    auth=Auth.THREE_LEGGED,
+    safety=Safety.UNSAFE,
+    model=PlaylistGroup,
+    instead=ONLY_LIVE,
+    bindings=live_only(
+        "POST",
+        ONE,
+        GROUP_ID,
+        argument("playlist_ids", Place.JSON, required=True, wire="playlists"),
+        USER_ID,
+        NEEDED_COUNTRY,
+    ),
+)
+
+REPLACE_PLAYLIST_GROUP = Operation(
+    id="replacePlaylistGroup",
+    name="platform.playlists.replace_group",
+    summary="Put another group in the place of one.",
+    auth=Auth.THREE_LEGGED,
+    safety=Safety.IDEMPOTENT,
+    model=PlaylistGroup,
+    instead=ONLY_LIVE,
+    bindings=live_only("PUT", ONE, GROUP_ID, NAME, PLAYLIST_IDS, USER_ID, NEEDED_COUNTRY),
+)
+
+DELETE_PLAYLIST_GROUP = Operation(
+    id="deletePlaylistGroup",
+    name="platform.playlists.delete_group",
+    summary="Do away with a group; its playlists stay.",
+    auth=Auth.THREE_LEGGED,
+    safety=Safety.IDEMPOTENT,
+    instead=ONLY_LIVE,
+    bindings=live_only("DELETE", ONE, GROUP_ID, USER_ID, NEEDED_COUNTRY),
+)
+
+OPERATIONS = (
+    LIST_PLAYLIST_GROUPS,
+    CREATE_PLAYLIST_GROUP,
+    READ_PLAYLIST_GROUP,
+    ADD_TO_PLAYLIST_GROUP,
+    REPLACE_PLAYLIST_GROUP,
+    DELETE_PLAYLIST_GROUP,
+)

@@ -1,0 +1,118 @@
+"""What else of the platform the live dialect asks or answers in a way of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from attrs import evolve
+
+from ..answers import Answer, Bare, Tree, invalid, no_choice, out_of_range, unknown
+from ..calls import Call
+from ..catalogue import Item
+from ..state.devices import MOST_DEVICES, Device
+from . import platform_catalogue, purchases, radio, sales
+from .bodies import country, stamp
+from .owners import owner
+
+_MOST_TRACKS = 4000
+
+_STARTED = "playStarted"
+
+
+def batch(noun: str, call: Call) -> Answer:
+    """Answer with all that were asked for, by a list with commas, and exist."""
+    ids = call.arguments[f"{noun}_ids"].split(",")
+    shown = call.choice("show_errors", ("true", "false")) == "true"
+    whole = HANDLERS_OF_BATCHES[noun](
+        evolve(call, arguments={**call.arguments, f"{noun}_ids": ids, "show_errors": shown})
+    )
+    assert isinstance(whole.content, dict)
+    return Answer(content=Bare({"items": whole.content}))
+
+
+HANDLERS_OF_BATCHES: Mapping[str, Callable[[Call], Answer]] = {
+    noun: platform_catalogue.HANDLERS[f"platform.catalogue.{noun}s_batch"] for noun in ("release", "track")
+}
+
+
+def post_event(call: Call) -> Answer:
+    """Take one event."""
+    arguments = call.arguments
+    kind = "start" if arguments["event"] == _STARTED else arguments["event"]
+    if kind not in radio.EVENTS:
+        raise no_choice("event", (_STARTED, *radio.EVENTS[1:]))
+    event = {"trackId": arguments["track_id"], "eventType": kind, "timestamp": stamp(call.moment)}
+    return evolve(radio.post_events(evolve(call, arguments={**arguments, "events": [event]})), status=200)
+
+
+def authorise(call: Call) -> Answer:
+    """Let a device in, if the user has not too many, or out."""
+    user, device_id, enabled = owner(call), call.arguments["device_id"], call.arguments["offline_enabled"]
+    country(call)
+    if not isinstance(device_id, str):
+        raise invalid("clientId", "a text")
+    if not isinstance(enabled, bool):
+        raise invalid("offlineEnabled", "true or false")
+    devices = call.state.devices
+    if not enabled:
+        devices.forget(user, device_id)
+    elif devices.authorise(user, Device(id=device_id, name=device_id, platform="", authorised_at=call.moment)) is None:
+        raise out_of_range("clientId", f"one of the user's {MOST_DEVICES} devices")
+    return Answer(content={"offlineStatus": {"offlineEnabled": enabled, "offlineMaxTrackCount": _MOST_TRACKS}})
+
+
+def device_status(call: Call) -> Answer:
+    """Tell whether a device is let in."""
+    device = call.state.devices.find(owner(call), call.arguments["device_id"])
+    if device is None:
+        raise unknown("device")
+    return Answer(content={"offlineStatus": _device(device)})
+
+
+def list_devices(call: Call) -> Answer:
+    """List the user's devices."""
+    return Answer(content={"offlineClients": [_device(device) for device in call.state.devices.of(owner(call))]})
+
+
+def locker(call: Call) -> Answer:
+    """Show what the user owns, as the classic API does."""
+    return purchases.locker(evolve(call, user=owner(call)))
+
+
+def refund(noun: str, call: Call) -> Answer:
+    """Take a purchase out of the sales report; whose it is follows from it.
+
+    Raises:
+        RefusalError: There is no such purchase, or it was of something else (2001), and so on.
+    """
+    purchase = call.state.purchases.find(call.arguments["purchase_id"])
+    wanted = call.arguments[f"{noun}_id"]
+    if purchase is None or wanted not in {_id_of(line.item, noun) for line in purchase.lines}:
+        raise unknown("sale")
+    arguments = {"user_id": purchase.user, "purchase_id": purchase.id}
+    sales.refund(noun, evolve(call, arguments=arguments))
+    return Answer(content={"version": "1.2", "purchaseId": purchase.id, f"{noun}Id": wanted})
+
+
+HANDLERS: Mapping[str, Callable[[Call], Answer]] = {
+    "platform.catalogue.releases_batch": partial(batch, "release"),
+    "platform.catalogue.tracks_batch": partial(batch, "track"),
+    "platform.radio.post_events": post_event,
+    "platform.offline_devices.authorise": authorise,
+    "platform.offline_devices.status": device_status,
+    "platform.offline_devices.list": list_devices,
+    "platform.sales.locker": locker,
+    "platform.sales.refund_release": partial(refund, "release"),
+    "platform.sales.refund_track": partial(refund, "track"),
+}
+
+
+def _id_of(item: Item, noun: str) -> str | None:
+    if noun == "release":
+        return item.release.id if item.track is None else None
+    return item.track.id if item.track is not None else None
+
+
+def _device(device: Device) -> Tree:
+    return {"clientId": device.id, "offlineEnabled": True, "offlineMaxTrackCount": _MOST_TRACKS}

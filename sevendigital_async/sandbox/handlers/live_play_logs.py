@@ -1,0 +1,147 @@
+"""Play logs as the live endpoints take them: other bodies, other answers, and the user and the country in the query."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from attrs import frozen
+
+from ...models.stream_log import LogKind
+from ..answers import Answer, Bare, ItemProblem, Problem, RefusalError, out_of_range
+from ..calls import Call
+from .bodies import country
+from .owners import owner
+from .play_logs import MOST_LOGS, canonical, date_trouble
+
+_NEVER_SUBSCRIBED = "nosub"
+"""How the ids of those users begin who have never had a subscription."""
+
+_LONGEST_AGENT = 256
+
+
+def _number(value: Any) -> bool:
+    return type(value) is int or (isinstance(value, str) and value.isascii() and value.isdigit())
+
+
+def _seconds(value: Any) -> bool:
+    return _number(value) and int(value) >= 0
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _country(value: Any) -> bool:
+    return isinstance(value, str) and len(value) == 2 and value.isascii() and value.isalpha()  # noqa: PLR2004
+
+
+def _one_of(*words: str) -> Callable[[Any], bool]:
+    return lambda value: value in words
+
+
+@frozen
+class _Field:
+    """A field of an item: what it is called once received, and what it may be."""
+
+    kept: str
+    fits: Callable[[Any], bool]
+    required: bool = True
+
+
+_TRACK, _RELEASE, _FORMAT = (_Field(name, _number) for name in ("trackId", "releaseId", "formatId"))
+_EVERYWHERE = {
+    "trackId": _TRACK,
+    "dateTimePlayed": _Field("timestamp", _text),
+    "totalTimePlayed": _Field("durationPlayed", _seconds),
+    "userAgent": _Field("userAgent", _text),
+}
+_MODE = _Field("playMode", _one_of("online", "offline", "online-cached"))
+
+_FIELDS: Mapping[LogKind, Mapping[str, _Field]] = {
+    LogKind.PREVIEW: {
+        **_EVERYWHERE,
+        "userId": _Field("userId", _text),
+        "country": _Field("country", _country),
+        "playMode": _MODE,
+        "playType": _Field("playType", _one_of("view", "creation"), required=False),
+    },
+    LogKind.CATALOGUE: {
+        **_EVERYWHERE,
+        "releaseId": _RELEASE,
+        "formatId": _FORMAT,
+        "userId": _Field("userId", _text),
+        "endReason": _Field("endReason", _one_of("naturalEnd", "userSkipped", "other")),
+    },
+    LogKind.SUBSCRIBER: {**_EVERYWHERE, "releaseId": _RELEASE, "formatId": _FORMAT, "playMode": _MODE},
+}
+
+
+def report(kind: LogKind, call: Call) -> Answer:
+    """Take a batch of plays: all of them, or none if one is at fault."""
+    items, code = call.arguments["items"], country(call)
+    if not isinstance(items, list) or not 1 <= len(items) <= MOST_LOGS[kind]:
+        raise out_of_range("logs", f"a list of 1 to {MOST_LOGS[kind]}")
+    about: Mapping[str, Any] = {} if kind is LogKind.PREVIEW else {"userId": owner(call), "country": code}
+    if kind is LogKind.SUBSCRIBER and about["userId"].startswith(_NEVER_SUBSCRIBED):
+        raise RefusalError(400, Problem(1003, "User has never had a subscription"), refused_logs=len(items))
+    problems = tuple(
+        ItemProblem(index, *trouble)
+        for index, item in enumerate(items)
+        if (trouble := _trouble(kind, item, call, about))
+    )
+    if problems:
+        raise RefusalError(400, _problem(kind, problems), refused_logs=len(problems))
+    accepted = tuple(canonical({**_received(kind, item), **about}) for item in items)
+    if kind is LogKind.PREVIEW:
+        return Answer(content=Bare({}), accepted_logs=accepted)
+    return Answer(content={"version": "1.2", "playLogs": {"count": len(items)}}, accepted_logs=accepted)
+
+
+HANDLERS = {f"platform.logging.{kind.value}": partial(report, kind) for kind in LogKind}
+
+
+def _problem(kind: LogKind, problems: tuple[ItemProblem, ...]) -> Problem:
+    if kind is LogKind.PREVIEW:
+        return Problem(1008, "One or more logs contain an error", problems)
+    # The other two say what is wrong, and not with which.
+    return Problem(problems[0].code, problems[0].message)
+
+
+def _trouble(kind: LogKind, item: Any, call: Call, about: Mapping[str, Any]) -> tuple[int, str] | None:
+    if not isinstance(item, dict):
+        return 1002, "A log must be an object"
+    if (flaw := _flaw(_FIELDS[kind], item)) is not None:
+        return flaw
+    if str(item["trackId"]) in call.faults.poison | call.faults.poison_unindexed:
+        return 1002, "trackId is poison"
+    if about.get("userId") not in {None, item.get("userId", about.get("userId"))}:
+        return 1002, "userId is another than in the query"
+    dated = date_trouble(item["dateTimePlayed"], call.now)
+    return (1002, f"DateTimePlayed is not within the two month window: {dated}") if dated else None
+
+
+def _flaw(fields: Mapping[str, _Field], item: Mapping[str, Any]) -> tuple[int, str] | None:
+    for name, field in fields.items():
+        if name not in item:
+            if field.required:
+                return 1001, f"{name} is missing"
+        elif not field.fits(item[name]):
+            return 1002, f"{name} is invalid"
+    unknown = item.keys() - fields.keys()
+    return (1002, f"{min(unknown)} is no field of a log") if unknown else None
+
+
+def _received(kind: LogKind, item: Mapping[str, Any]) -> dict[str, Any]:
+    """Write an item as the other dialect's logs are written, so that both can be compared with what was put."""
+    received = {field.kept: item[name] for name, field in _FIELDS[kind].items() if name in item}
+    ids: dict[str, Any] = {
+        name: str(received[name]) for name in ("trackId", "releaseId", "formatId") if name in received
+    }
+    return {
+        **received,
+        **ids,
+        "durationPlayed": int(received["durationPlayed"]),
+        "userAgent": received["userAgent"][:_LONGEST_AGENT],
+    }

@@ -1,0 +1,244 @@
+"""Playlists and their groups as the live dialect has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrs import evolve
+
+from ..answers import Answer, Bare, Page, Tree, invalid, unknown
+from ..calls import Call
+from ..state.playlist_groups import Group
+from ..state.playlists import Entry, Playlist
+from . import playlists
+from .bodies import country, fields_trouble, is_text, listed, needed, sound, stamp, text
+from .owners import owner
+
+_TRACK_FIELDS = dict.fromkeys(
+    ("trackId", "trackTitle", "trackVersion", "artistAppearsAs", "releaseId", "source", "audioUrl", "image"), is_text
+)
+_NAMES = {"trackTitle": "title", "artistAppearsAs": "artist"}
+_MOST_TRACKS_A_PAGE = 500
+_FRONT = "0"
+
+
+def list_(call: Call) -> Answer:
+    """List the partner's playlists, or a user's."""
+    country(call)
+    user = call.arguments.get("user_id")
+    found = [each for each in call.state.playlists.of(user) if each.user == user]
+    return Answer(content=call.page_of("playlist", found, _summary))
+
+
+def create(call: Call) -> Answer:
+    """Make a playlist, with tracks on it if some were sent."""
+    country(call)
+    playlist = call.state.playlists.create(
+        name=needed(call, "name", "name"),
+        description=text(call, "description", "description") or "",
+        visibility=text(call, "visibility", "visibility") or "private",
+        user=text(call, "user_id", "userId"),
+        now=call.moment,
+    )
+    status = text(call, "status", "status") or playlist.status
+    return _kept(call, evolve(playlist, status=status).extended(_tracks(call), call.moment))
+
+
+def update(call: Call) -> Answer:
+    """Change what was sent of a playlist's particulars, and say no more than where it is."""
+    playlist = _changed(call, playlists.find(call))
+    call.state.playlists.keep(playlist)
+    return Answer(headers={"Location": f"{call.origin}/1.2/playlists/{playlist.id}"})
+
+
+def replace(call: Call) -> Answer:
+    """Put what was sent in the place of a playlist."""
+    emptied = _changed(call, playlists.find(call)).arranged((), call.moment)
+    return _kept(call, emptied.extended(_tracks(call), call.moment))
+
+
+def read(call: Call) -> Answer:
+    """Answer with a playlist."""
+    return Answer(content=Bare({"playlist": _tree(playlists.find(call))}))
+
+
+def details(call: Call) -> Answer:
+    """Answer with what is said about a playlist."""
+    return Answer(content=Bare({"playlist": _summary(playlists.find(call))}))
+
+
+def delete(call: Call) -> Answer:
+    """Forget a playlist."""
+    call.state.playlists.remove(playlists.find(call))
+    return Answer()
+
+
+def list_tracks(call: Call) -> Answer:
+    """List what is on a playlist."""
+    entries = playlists.find(call).entries
+    number = call.whole("page", 1, least=1)
+    size = call.whole("page_size", 10, least=1, most=_MOST_TRACKS_A_PAGE)
+    cut = [_entry(entry) for entry in entries[(number - 1) * size : number * size]]
+    return Answer(content=Page(noun="track", items=cut, number=number, size=size, total=len(entries)))
+
+
+def add_tracks(call: Call) -> Answer:
+    """Put tracks at the end of a playlist: all of them, or none if one is at fault."""
+    return _kept(call, playlists.find(call).extended(_tracks(call), call.moment))
+
+
+def remove_track(call: Call) -> Answer:
+    """Take an entry off a playlist."""
+    playlist, entry = _placed(call)
+    _kept(call, playlist.arranged((each for each in playlist.entries if each is not entry), call.moment))
+    return Answer()
+
+
+def move_track(call: Call) -> Answer:
+    """Move an entry behind another one, or to the front."""
+    playlist, entry = _placed(call)
+    others = [each for each in playlist.entries if each is not entry]
+    after = call.arguments["after"]
+    place = 0 if after == _FRONT else next((n for n, each in enumerate(others, 1) if each.id == after), None)
+    if place is None:
+        raise invalid("pos", "0, or the id of another track of the playlist")
+    return _kept(call, playlist.arranged((*others[:place], entry, *others[place:]), call.moment))
+
+
+def list_groups(call: Call) -> Answer:
+    """List a user's groups."""
+    groups = call.state.playlist_groups.of(owner(call))
+    return Answer(content=Bare({"playlistGroups": [_group_tree(call, group) for group in groups]}))
+
+
+def create_group(call: Call) -> Answer:
+    """Make a group."""
+    group = call.state.playlist_groups.create(
+        name=needed(call, "name", "name"), user=owner(call), playlist_ids=_playlist_ids(call), now=call.moment
+    )
+    return _group(call, group)
+
+
+def read_group(call: Call) -> Answer:
+    """Answer with a group."""
+    return _group(call, _found(call))
+
+
+def add_to_group(call: Call) -> Answer:
+    """Add playlists to a group."""
+    group = _found(call)
+    changed = evolve(group, playlist_ids=(*group.playlist_ids, *_playlist_ids(call)), modified_at=call.moment)
+    return _group(call, call.state.playlist_groups.keep(changed))
+
+
+def replace_group(call: Call) -> Answer:
+    """Put what was sent in the place of a group."""
+    name, playlist_ids = needed(call, "name", "name"), tuple(_playlist_ids(call))
+    changed = evolve(_found(call), name=name, playlist_ids=playlist_ids, modified_at=call.moment)
+    return _group(call, call.state.playlist_groups.keep(changed))
+
+
+def delete_group(call: Call) -> Answer:
+    """Forget a group."""
+    call.state.playlist_groups.remove(_found(call))
+    return Answer()
+
+
+HANDLERS = {
+    "platform.playlists.list": list_,
+    "platform.playlists.create": create,
+    "platform.playlists.update": update,
+    "platform.playlists.add_tracks": add_tracks,
+    "platform.playlists.read": read,
+    "platform.playlists.details": details,
+    "platform.playlists.tracks": list_tracks,
+    "platform.playlists.replace": replace,
+    "platform.playlists.delete": delete,
+    "platform.playlists.move_track": move_track,
+    "platform.playlists.remove_track": remove_track,
+    "platform.playlists.groups": list_groups,
+    "platform.playlists.create_group": create_group,
+    "platform.playlists.group": read_group,
+    "platform.playlists.add_to_group": add_to_group,
+    "platform.playlists.replace_group": replace_group,
+    "platform.playlists.delete_group": delete_group,
+}
+
+
+def _kept(call: Call, playlist: Playlist) -> Answer:
+    return Answer(content=Bare({"playlist": _tree(call.state.playlists.keep(playlist))}))
+
+
+def _changed(call: Call, playlist: Playlist) -> Playlist:
+    sent = {name: text(call, name, name) for name in ("name", "description", "visibility", "status")}
+    changes: dict[str, Any] = {name: value for name, value in sent.items() if value is not None}
+    return evolve(playlist, **changes, modified_at=call.moment)
+
+
+def _tracks(call: Call) -> Sequence[Mapping[str, str]]:
+    if call.arguments.get("tracks", []) == []:
+        return ()
+    tracks = sound(listed(call, "tracks", "tracks"), lambda track: fields_trouble(track, _TRACK_FIELDS, ("trackId",)))
+    return [{_NAMES.get(name, name): value for name, value in track.items()} for track in tracks]
+
+
+def _placed(call: Call) -> tuple[Playlist, Entry]:
+    playlist = playlists.find(call)
+    entry = next((each for each in playlist.entries if each.id == call.arguments["playlist_track_id"]), None)
+    if entry is None:
+        raise unknown("track")
+    return playlist, entry
+
+
+def _playlist_ids(call: Call) -> Sequence[str]:
+    if call.arguments.get("playlist_ids", []) == []:
+        return []
+    return [str(each) for each in listed(call, "playlist_ids", "playlists")]
+
+
+def _found(call: Call) -> Group:
+    group = call.state.playlist_groups.find(owner(call), call.arguments["playlist_group_id"])
+    if group is None:
+        raise unknown("playlistGroup")
+    return group
+
+
+def _summary(playlist: Playlist) -> Tree:
+    return {
+        "id": playlist.id,
+        "name": playlist.name,
+        "description": playlist.description,
+        "status": playlist.status,
+        "visibility": playlist.visibility.capitalize(),
+        "trackCount": len(playlist.entries),
+        "tags": [],
+        "annotations": {},
+        "lastUpdated": stamp(playlist.modified_at),
+    }
+
+
+def _tree(playlist: Playlist) -> Tree:
+    return {**_summary(playlist), "tracks": [_entry(entry) for entry in playlist.entries]}
+
+
+def _entry(entry: Entry) -> Tree:
+    names = {name: wire for wire, name in _NAMES.items()}
+    told = {names.get(name, name): value for name, value in entry.track.items()}
+    return {"id": entry.id, "source": "7digital", **told, "dateAdded": stamp(entry.added_at), "image": ""}
+
+
+def _group(call: Call, group: Group) -> Answer:
+    return Answer(content=Bare({"playlistGroup": _group_tree(call, group)}))
+
+
+def _group_tree(call: Call, group: Group) -> Tree:
+    found = [call.state.playlists.find(playlist_id) for playlist_id in group.playlist_ids]
+    return {
+        "id": group.id,
+        "name": group.name,
+        "playlistCount": len(group.playlist_ids),
+        "lastUpdated": stamp(group.modified_at),
+        "_links": {"self": {"href": f"{call.origin}/1.2/user/playlists/groups/{group.id}"}},
+        "playlists": [_summary(playlist) for playlist in found if playlist is not None],
+    }

@@ -1,0 +1,59 @@
+"""Groups of users' playlists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from attrs import Factory, define, frozen
+
+
+@frozen(kw_only=True)
+class Group:
+    """Some of a user's playlists under one name."""
+
+    id: str
+    name: str
+    user: str
+    playlist_ids: tuple[str, ...]
+    modified_at: datetime
+
+
+@define
+class PlaylistGroups:
+    """All groups, by id, in the order in which they were made."""
+
+    _groups: dict[str, Group] = Factory(dict)
+    _made: int = 0
+
+    def create(self, *, name: str, user: str, playlist_ids: Sequence[str], now: datetime) -> Group:
+        """Make a group."""
+        self._made += 1
+        id_ = f"group-{self._made}"
+        return self.keep(Group(id=id_, name=name, user=user, playlist_ids=tuple(playlist_ids), modified_at=now))
+
+    def keep(self, group: Group) -> Group:
+        """Put a group in the place of the one with its id."""
+        self._groups[group.id] = group
+        return group
+
+    def find(self, user: str, group_id: str) -> Group | None:
+        """Return a user's group."""
+        group = self._groups.get(group_id)
+        return group if group and group.user == user else None
+
+    def remove(self, group: Group) -> None:
+        """Forget a group."""
+        del self._groups[group.id]
+
+    def of(self, user: str) -> Sequence[Group]:
+        """Return a user's groups."""
+        return [group for group in self._groups.values() if group.user == user]
+
+    def tree(self) -> list[dict[str, Any]]:
+        """Tell which groups there are, and what is in them."""
+        return [
+            {"id": group.id, "name": group.name, "userId": group.user, "playlistIds": list(group.playlist_ids)}
+            for group in self._groups.values()
+        ]
