@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict
 
 from ..errors import ShipperError, SpoolFullError
 
@@ -15,7 +15,7 @@ class Capacity:
         self._limit = (logs, size)
         self._logs = 0
         self._size = 0
-        self._waiting: deque[tuple[int, int, asyncio.Future[None]]] = deque()
+        self._waiting: OrderedDict[asyncio.Future[None], tuple[int, int]] = OrderedDict()
         self._refusal: ShipperError | None = None
 
     @property
@@ -60,13 +60,14 @@ class Capacity:
         if logs > self._limit[0] or size > self._limit[1]:
             raise SpoolFullError(f"{logs} logs of {size} bytes exceed the whole spool")
         granted = asyncio.get_running_loop().create_future()
-        self._waiting.append((logs, size, granted))
+        self._waiting[granted] = (logs, size)
         try:
             await granted
         except asyncio.CancelledError:
             if granted.done() and not granted.cancelled() and not granted.exception():
                 self.free(logs, size)  # room had been granted in the same moment
             else:
+                self._waiting.pop(granted, None)
                 self._grant()  # who stood behind may fit
             raise
 
@@ -80,7 +81,7 @@ class Capacity:
         """Grant nothing from now on."""
         self._refusal = error
         while self._waiting:
-            _, _, granted = self._waiting.popleft()
+            granted, _ = self._waiting.popitem(last=False)
             if not granted.done():
                 granted.set_exception(self._refused())
 
@@ -96,11 +97,11 @@ class Capacity:
 
     def _grant(self) -> None:
         while self._waiting:
-            logs, size, granted = self._waiting[0]
+            granted, (logs, size) = next(iter(self._waiting.items()))
             if not granted.done():
                 if not self._fits(logs, size):
                     return
                 self._logs += logs
                 self._size += size
                 granted.set_result(None)
-            self._waiting.popleft()
+            del self._waiting[granted]

@@ -124,7 +124,10 @@ class Lane:
         if counts.waiting == 0 or self.gate.stuck:
             return True
         due_in = await self._spool.due_in(self.kind, flush=True)
-        return due_in is None or due_in > PARKED
+        if due_in is not None and due_in <= PARKED:
+            return False
+        # Between the two questions, what waited may have been leased.
+        return await self._spool.counts(self.kind) == counts
 
     async def _work(self) -> None:
         while True:

@@ -131,15 +131,19 @@ class StreamLogShipper:
             Owner(
                 self._rules,
                 self._clock,
-                lambda kind: self._lanes[kind].wake(),
+                self._wake,
                 self._in_doubt,
                 self._heed_spool,
                 self._watch.tell,
             )
         )
-        for kind, lane in self._lanes.items():
-            if (await self._spool.counts(kind)).put:
-                lane.gate.pause(lane.rules.quiet_start)
+        try:
+            for kind, lane in self._lanes.items():
+                if (await self._spool.counts(kind)).put:
+                    lane.gate.pause(lane.rules.quiet_start)
+        except BaseException:
+            await self._spool.aclose()
+            raise
         self._runner = asyncio.create_task(self._run(), name="StreamLogShipper")
         self._runner.add_done_callback(self._stopped)
         return self
@@ -290,6 +294,11 @@ class StreamLogShipper:
             self._flushes -= 1
             self._set_flushing()
         return await self.statistics()
+
+    def _wake(self, kind: LogKind) -> None:
+        self._lanes[kind].wake()
+        if self._flushes:
+            self._changed.set()  # what is waited for may be in the hands of other workers
 
     def _set_flushing(self) -> None:
         for lane in self._lanes.values():

@@ -74,6 +74,11 @@ class Commits:
         self.trouble: str | None = None
         self.failure: Exception | None = None
 
+    @property
+    def is_behind(self) -> bool:
+        """Something is not in the file yet, and may get there."""
+        return self.failure is None and bool(self._entries or self._under_way)
+
     def add(self, entry: Entry) -> None:
         """Let an entry stand in line.
 
@@ -82,7 +87,7 @@ class Commits:
         """
         if self.failure is not None:
             self._dropped(entry)
-            raise self.failure
+            raise self.failure.with_traceback(None)  # one that is raised again and again would collect tracebacks
         self._entries.append(entry)
         self._arrived.set()
 
@@ -177,7 +182,8 @@ class Commits:
             entry.under_way = False
             if entry.accepted is not None and entry.accepted.done():
                 self._withdraw(entry)
-        self._entries.extendleft(reversed(self._under_way))
+        # Who has gone must not be kept for as long as the file takes nothing.
+        self._entries = deque(entry for entry in (*self._under_way, *self._entries) if not entry.withdrawn)
         self._under_way = []
 
     def _withdraw(self, entry: Entry) -> None:

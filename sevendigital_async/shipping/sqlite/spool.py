@@ -20,7 +20,7 @@ from ..events import PlaysRecovered
 from ..records import SHARED, Bookmark, Counts, DeadLetter, Fate, Lease, Receipt, Record
 from ..spool import Owner
 from . import journal, statements
-from .commits import Commits, Entry
+from .commits import PAUSE, Commits, Entry
 from .file import SpoolFile, Synchronous
 from .outlet import Outlet
 from .parcel import Written
@@ -217,7 +217,11 @@ class SqliteSpool:
 
     async def due_in(self, kind: LogKind, *, flush: bool) -> float | None:
         """Seconds until a lease may succeed."""
-        return self._stock.due_in(kind, flush=flush)
+        due_in = self._stock.due_in(kind, flush=flush)
+        if not self._commits.is_behind:
+            return due_in
+        # What was put without waiting is on its way into the file, and counts as waiting already.
+        return PAUSE if due_in is None else min(due_in, PAUSE)
 
     async def lease(self, kind: LogKind, *, flush: bool) -> Lease | None:
         """Hand out the next due batch."""
