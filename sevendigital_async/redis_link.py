@@ -101,8 +101,8 @@ class RedisLink:
         try:
             async with asyncio.timeout(ANSWER_WITHIN):
                 return await self._client.execute_command(*command)
-        except errors.NoScriptError:
-            raise
+        except (errors.NoScriptError, errors.DataError):
+            raise  # the latter is our own mistake, and not over by itself
         except errors.ResponseError as error:
             if not isinstance(error, errors.ConnectionError) and not str(error).startswith(_AWAY):
                 named = type(error).__name__.removesuffix("Error").upper()

@@ -8,7 +8,7 @@ from typing import Protocol
 from attrs import asdict
 
 from ..clock import Clock
-from ..errors import SpoolError
+from ..errors import ShipperError
 from ..models import LogKind
 from .events import Event, PlaysDelivered, QueueMeasured
 from .spool import Spool
@@ -71,8 +71,8 @@ async def measure(spool: Spool, watch: Watch) -> None:
     for kind in LogKind:
         try:
             counts, age = await spool.counts(kind), await spool.oldest_age(kind)
-        except SpoolError:
-            continue  # it says so itself
+        except ShipperError:
+            continue  # it says so itself, or is closed
         watch.tell(QueueMeasured(kind=kind, waiting=counts.waiting, in_flight=counts.in_flight, oldest_age=age))
 
 

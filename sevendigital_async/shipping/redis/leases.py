@@ -145,6 +145,10 @@ class Leases:
         if not isinstance(held, _Held) or self._leases.get(held.token) is not lease:
             return
         token = held.token
+        if self._station.is_away:
+            self.orphans.add(token)
+            del self._leases[token]
+            return
         try:
             async with asyncio.timeout(AT_THE_END):
                 while True:

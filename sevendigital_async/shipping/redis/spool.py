@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import evolve, fields
 
-from ...errors import LeaseLostError, ShipperError, SpoolError
+from ...errors import LeaseLostError, ShipperClosedError, ShipperError, SpoolError
 from ...fault_points import reached
 from ...models import LogKind
 from ...redis_link import RedisAwayError, RedisScript
@@ -29,7 +29,7 @@ PLACES = tuple(place.name for place in fields(Counts))
 LOOK_AROUND = 1.0
 """Seconds between two looks at what other workers have put or left behind, at the most."""
 
-CLOSING = 0.2
+CLOSING = 0.15
 """Seconds that Redis has for an answer while the shipper closes."""
 
 WHEN_AWAY = 1.0
@@ -206,6 +206,7 @@ class RedisSpool:
                 await self.counts(kind)  # what is where in the end
             await self._answer(scripts.LEAVE, self._writer.worker)
             self._tasks = []
+        self._writer.end(ShipperClosedError("the spool is closed"))
         if lost := sum(len(append.records) for append in self._writer.unwritten):
             logger.error("the spool: %d plays that put_nowait had taken could not be written any more", lost)
         await self._station.aclose()
@@ -272,4 +273,4 @@ class RedisSpool:
         if not task.cancelled() and (failure := task.exception()) is not None:
             message = f"a background task of the spool died of {failure!r}"
             self._owner.report(message)
-            self._writer.refuse(SpoolError(message))
+            self._writer.end(SpoolError(message))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import uuid
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Sequence
 
 from attrs import define
@@ -55,7 +56,8 @@ class Writer:
         self.is_full = False
         self._station = station
         self._most = (max_logs, max_bytes)
-        self._queue: deque[Append] = deque()
+        self._queue: OrderedDict[Append, None] = OrderedDict()
+        self._pending = (0, 0)
         self._under_way: list[Append] = []
         self._step = 0
         self._refusal: ShipperError | None = None
@@ -79,9 +81,7 @@ class Writer:
         if self._station.is_away:
             raise SpoolUnavailableError(f"Redis at {self._station.link.place} does not answer")
         size = _size(records)
-        logs, used = self.room
-        for append in filter(lambda append: append.is_wanted, (*self._under_way, *self._queue)):
-            logs, used = logs + len(append.records), used + append.size
+        logs, used = self.room[0] + self._pending[0], self.room[1] + self._pending[1]
         if self.is_full or logs + len(records) > self._most[0] or used + size > self._most[1]:
             raise SpoolFullError(f"the spool is full ({logs} logs, {used} bytes)")
         self._enter(Append(kind, records, size, None, None))
@@ -98,8 +98,14 @@ class Writer:
         if len(records) > self._most[0] or size > self._most[1]:
             raise SpoolFullError(f"{len(records)} logs of {size} bytes exceed the whole spool")
         done = asyncio.get_running_loop().create_future()
-        self._enter(Append(kind, records, size, bookmark, done))
-        await done
+        append = Append(kind, records, size, bookmark, done)
+        self._enter(append)
+        try:
+            await done
+        finally:
+            if append in self._queue:  # who has gone must not be kept for as long as Redis is away
+                del self._queue[append]
+                self._leave(append)
 
     def refuse(self, error: ShipperError) -> None:
         """Take nothing from now on; what is under way is written to its end."""
@@ -108,6 +114,16 @@ class Writer:
             if append.done is not None and not append.done.done():
                 append.done.set_exception(self._refused())
         self._look.set()
+
+    def end(self, error: ShipperError) -> None:
+        """Nothing is written any more: who still waits hears of it."""
+        self.refuse(self._refusal or error)
+        for append in self._under_way:
+            if append.done is not None and not append.done.done():
+                place = self._station.link.place
+                append.done.set_exception(
+                    SpoolUnavailableError(f"Redis at {place} has not said whether it took the plays; it may have")
+                )
 
     def note_room(self, logs: int, size: int) -> None:
         """Learn how much the spool holds."""
@@ -126,8 +142,6 @@ class Writer:
     async def run(self) -> None:
         """Write until cancelled."""
         while True:
-            while self._queue and not self._queue[0].is_wanted:
-                self._queue.popleft()
             if not self._queue or self.is_full:
                 self._moved.set()
                 await self._until_worth_a_look()
@@ -144,11 +158,15 @@ class Writer:
 
     async def _write(self) -> None:
         rows = 0
-        while self._queue and (not rows or rows + len(self._queue[0].records) <= MOST_AT_ONCE):
-            append = self._queue.popleft()
+        for append in list(itertools.islice(self._queue, MOST_AT_ONCE)):
+            if rows and rows + len(append.records) > MOST_AT_ONCE:
+                break
+            del self._queue[append]
             if append.is_wanted:
                 rows += len(append.records)
                 self._under_way.append(append)
+            else:
+                self._leave(append)
         arguments = [argument for append in self._under_way for argument in _arguments(append)]
         self._step += 1
         reached("before append")
@@ -158,6 +176,7 @@ class Writer:
         reached("after append")
         accepted = answer[3]
         for append in self._under_way[:accepted]:
+            self._leave(append)
             if append.done is not None and not append.done.done():
                 append.done.set_result(None)
         rest = self._under_way[accepted:]
@@ -165,14 +184,22 @@ class Writer:
         for append in reversed(rest):
             if self._refusal is not None and append.done is not None and not append.done.done():
                 append.done.set_exception(self._refused())
-            self._queue.appendleft(append)
+            if append.is_wanted:
+                self._queue[append] = None
+                self._queue.move_to_end(append, last=False)
+            else:
+                self._leave(append)
         self.room = (answer[1], answer[2])
         self.is_full = bool(rest)
         self._moved.set()
 
     def _enter(self, append: Append) -> None:
-        self._queue.append(append)
+        self._queue[append] = None
+        self._pending = (self._pending[0] + len(append.records), self._pending[1] + append.size)
         self._look.set()
+
+    def _leave(self, append: Append) -> None:
+        self._pending = (self._pending[0] - len(append.records), self._pending[1] - append.size)
 
     def _refused(self) -> ShipperError:
         # A new exception each time: one that is raised again and again would collect tracebacks.

@@ -24,8 +24,11 @@ OWNER_TIMEOUT = 0.1
 BUSY_TIMEOUT = 5.0
 """Seconds to wait for a reader that is in the way when the file is opened."""
 
-BUSY_TIMEOUT_OPEN = 250
-"""Milliseconds to wait for another writer later; what waits for the file then says so and tries again."""
+BUSY_TIMEOUT_OPEN = 30
+"""Milliseconds to wait for another writer later; what waits for the file then says so and tries again.
+
+Closing may have to wait several times, and still be in time.
+"""
 
 Synchronous = Literal["FULL", "NORMAL"]
 

@@ -95,6 +95,7 @@ class SqliteSpool:
             await asyncio.shield(self._writer.submit(Job(recovery, self._begin)))
         except BaseException:
             await asyncio.shield(self._writer.aclose())
+            await self.aclose()  # it may have been opened in that very moment
             raise
 
     def _begin(self, opened: Opened) -> None:

@@ -78,6 +78,7 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._jobs: queue.SimpleQueue[Job[Any, Any] | None] = queue.SimpleQueue()
         self._opened: asyncio.Future[None] = self._loop.create_future()
+        self._ended: asyncio.Future[None] = self._loop.create_future()
         self._thread = threading.Thread(target=self._run, name=f"spool {place}", daemon=True)
 
     async def start(self) -> None:
@@ -108,9 +109,16 @@ class Writer:
         self._closed = True
         if self._thread.is_alive():
             self._jobs.put(None)
-            await self._loop.run_in_executor(None, self._thread.join)
+            # Joining would take a thread of the loop's own pool, and all of those may be busy for long.
+            await asyncio.shield(self._ended)
 
     def _run(self) -> None:
+        try:
+            self._work()
+        finally:
+            self._tell(_settle_future, self._ended, None)
+
+    def _work(self) -> None:
         try:
             db = self._connect()
         except Exception as error:  # noqa: BLE001 - passed on to who waits for it
