@@ -53,6 +53,10 @@ if redis.call('ZCARD', slots) ~= count or redis.call('GET', server) ~= run then
   redis.call('SET', server, run)
   return {'unknown', unknown}
 end
+if redis.call('ZSCORE', slots, token) then -- asked before, and the answer was lost
+  redis.call('ZADD', slots, now + lease, token)
+  return {'yours', 0}
+end
 local first = redis.call('ZRANGE', slots, 0, 0, 'WITHSCORES')
 local left = tonumber(first[2]) - now
 if left > 0 then return {'busy', left} end

@@ -67,7 +67,8 @@ class Settlement:
             case Unavailable(reached=reached, vouched=vouched):
                 delay = backoff(lease.attempt + 1, self._rng)
                 if reached and not (vouched and self.rules.atomicity is Atomicity.ALL_OR_NOTHING):
-                    await spool.doubt(lease, records, Fate.RESEND, delay=delay)
+                    # Without the service's own word its answer is lost, as if the connection had broken.
+                    await spool.doubt(lease, records, Fate.RESEND if vouched else self.in_doubt, delay=delay)
                 else:
                     await spool.release(lease, records, delay=delay)
             case Unauthorised() if lease.queue != SHARED:

@@ -15,7 +15,7 @@ from ..records import Receipt, Record
 from ..rules import LaneRules
 from . import journal
 from .parcel import Written
-from .statements import append, count
+from .statements import append, count, next_number
 
 PORTION = 500
 """Plays moved in one transaction."""
@@ -47,9 +47,8 @@ def replay(db: sqlite3.Connection, ids: Sequence[int], rules: Mapping[LogKind, L
         rules: Of the lanes.
         now: Seconds since the epoch.
     """
-    clock, number = db.execute(
-        "SELECT clock, coalesce((SELECT first + logs FROM parcel ORDER BY first DESC LIMIT 1), 1) FROM progress"
-    ).fetchone()
+    (clock,) = db.execute("SELECT clock FROM progress").fetchone()
+    number = next_number(db)
     taken = _take(db, ids)
     for kind, plays in taken.items():
         for records in plays.queues.values():

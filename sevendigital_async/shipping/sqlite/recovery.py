@@ -16,7 +16,7 @@ from ..records import Fate, Record
 from ..rules import LaneRules
 from .settling import Batch, Settling
 from .shelf import records_between
-from .statements import Due, Return, due_of
+from .statements import Due, Return, due_of, next_number
 
 
 @frozen
@@ -94,13 +94,12 @@ class Recovery:
                     " WHERE kind = ? AND resting = ? AND due IS NULL AND name <> ''",
                     (kind.value, resting),
                 )
-        clock, put_at, following = db.execute(
-            "SELECT clock, put_at, coalesce(first + logs, 1) FROM progress"
+        clock, put_at = db.execute(
+            "SELECT clock, put_at FROM progress"
             " LEFT JOIN (SELECT * FROM parcel ORDER BY first DESC LIMIT 1)"
         ).fetchone()
-        return Opened(
-            max(clock, put_at or 0.0), following, {kind: _lane_state(db, kind) for kind in LogKind}, recovered
-        )
+        lanes = {kind: _lane_state(db, kind) for kind in LogKind}
+        return Opened(max(clock, put_at or 0.0), next_number(db), lanes, recovered)
 
     def _settle(self, db: sqlite3.Connection, intent: Intent) -> Counter[LogKind]:
         fault_points.reached("before take-over")

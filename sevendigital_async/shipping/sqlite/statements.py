@@ -95,6 +95,15 @@ def oldest_of(db: sqlite3.Connection, kind: LogKind, shared: int, number: int | 
     return None if oldest is None else float(oldest)
 
 
+def next_number(db: sqlite3.Connection) -> int:
+    """Return the number for the next play: larger than any that waits, or that a lease may still tell of."""
+    (number,) = db.execute(
+        "SELECT max(coalesce((SELECT first + logs FROM parcel ORDER BY first DESC LIMIT 1), 1),"
+        " coalesce((SELECT max((value ->> 0) + (value ->> 1)) FROM intent, json_each(leased)), 1))"
+    ).fetchone()
+    return int(number)
+
+
 def count(db: sqlite3.Connection, kind: LogKind, **changes: int) -> None:
     """Add to the counters of a kind."""
     sums = ", ".join(f"{column} = {column} + {change}" for column, change in changes.items() if change)
