@@ -37,8 +37,8 @@ class Bookmarks:
             path = os.path.relpath(path, os.path.realpath(self.directory))
         return os.fsencode(path).decode(errors="backslashreplace")
 
-    async def at(self, mark: Mark) -> Bookmark:
-        """Make the bookmark of a place.
+    async def at(self, mark: Mark, after: str) -> Bookmark:
+        """Make the bookmark of a place, to follow the position ``after``; empty if there is none.
 
         Raises:
             ConfigurationError: The file cannot be opened.
@@ -50,7 +50,7 @@ class Bookmarks:
             "offset": mark.offset,
             "fingerprint": await self.source.fingerprint(mark.offset),
         }
-        return Bookmark(self.name, orjson.dumps(position).decode())
+        return Bookmark(self.name, orjson.dumps(position).decode(), after)
 
     async def read(self, position: str) -> Mark:
         """Find the place of a bookmark again.

@@ -31,6 +31,11 @@ class Inlet:
     _bookmarks: Bookmarks | None
     _keep_rejected: Callable[[], Awaitable[None]]
     _noted: Mark | None = field(init=False, default=None)
+    _position: str = field(init=False, default="")
+
+    def follow(self, position: str | None) -> None:
+        """Learn what the spool has noted; if that changes under our hands, another run reads the same input."""
+        self._position = position or ""
 
     def resume(self, mark: Mark) -> None:
         """Learn where the last note was."""
@@ -51,8 +56,9 @@ class Inlet:
         if self._bookmarks is None:
             return await self._shipper.put_many(self._kind, plays)
         await self._keep_rejected()
-        number = await self._shipper.put_many(self._kind, plays, bookmark=await self._bookmarks.at(mark))
-        self._noted = mark
+        bookmark = await self._bookmarks.at(mark, self._position)
+        number = await self._shipper.put_many(self._kind, plays, bookmark=bookmark)
+        self._noted, self._position = mark, bookmark.position
         return number
 
     async def note(self, mark: Mark) -> None:

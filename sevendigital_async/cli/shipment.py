@@ -118,6 +118,7 @@ class Shipment:
         bookmarks = self._bookmarks
         found = await look_into(spool, bookmarks.name if bookmarks else None)
         self._before |= found.counts
+        self._inlet.follow(found.position)
         if bookmarks is not None and found.position is not None and self._order.first_line is None:
             mark = await bookmarks.read(found.position)
             self._feed.begin(mark)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from attrs import define, fields
 
-from ..errors import ShipperError
+from ..errors import ShipperError, SpoolInUseError
 from ..models import LogKind
 from .backlog import Backlog, Queue
 from .capacity import Capacity
@@ -62,6 +62,12 @@ class MemorySpool:
         if not self._capacity.take(len(records), size):
             self._wake_all()
             await self._capacity.reserve(len(records), size)
+        if bookmark is not None:
+            try:
+                bookmark.check(self._bookmarks.get(bookmark.source))
+            except SpoolInUseError:
+                self._capacity.free(len(records), size)
+                raise
         self._add(kind, records, size)
         if bookmark is not None:
             self._bookmarks[bookmark.source] = bookmark.position

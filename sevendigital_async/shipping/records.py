@@ -7,6 +7,7 @@ from datetime import datetime
 
 from attrs import define, field, frozen
 
+from ..errors import SpoolInUseError
 from ..models import LogKind, StreamLog
 
 SHARED = ""
@@ -81,10 +82,27 @@ class Bookmark:
     Attributes:
         source: Its name.
         position: Where to go on, in the reader's own terms.
+        after: The position that was kept before, empty if none was: if another one is kept, somebody else is reading
+            the same source, and nothing is accepted. None: whatever was kept.
     """
 
     source: str
     position: str
+    after: str | None = None
+
+    def check(self, kept: str | None) -> None:
+        """See that nobody else has read on.
+
+        Raises:
+            SpoolInUseError: Somebody has; ``kept`` is not what this follows.
+        """
+        if self.after is not None and kept is not None and kept != self.after:
+            raise self.conflict
+
+    @property
+    def conflict(self) -> SpoolInUseError:
+        """What is raised if somebody has read on."""
+        return SpoolInUseError(f"{self.source} is being read into this spool by another shipper; let only one do that")
 
 
 class Fate(enum.Enum):

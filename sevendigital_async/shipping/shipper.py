@@ -242,6 +242,7 @@ class StreamLogShipper:
         Raises:
             InvalidLogError: One is unfit, none was accepted; ``index`` says which.
             SpoolFullError: They would not even fit an empty spool.
+            SpoolInUseError: Somebody else is reading the same source; see :class:`Bookmark`.
             ShipperClosedError: The shipper is closed.
             ShipperFailedError: A background task died.
         """

@@ -77,6 +77,7 @@ class Entrance(Protocol):
 
         Raises:
             SpoolFullError: The records would not even fit an empty spool.
+            SpoolInUseError: Another position than the one that the bookmark follows is kept; nothing was accepted.
         """
         ...
 

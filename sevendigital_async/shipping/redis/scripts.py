@@ -32,19 +32,27 @@ return call('HGET', base .. 'spool', 'id')
 
 APPEND = _script(
     """
--- ARGV: worker, step, most logs, most bytes, then groups: kind, source, position, number, (queue, played, doubt, body)*
--- Accepts groups in order until one does not fit. A repeated step is not taken twice.
+-- ARGV: worker, step, most logs, most bytes, then groups:
+-- kind, source, position, the one before with '=' or nothing, number, (queue, played, doubt, body)*
+-- Accepts groups in order until one does not fit, or does not follow the position that is kept: that is the last answer.
+-- A repeated step is not taken twice.
 local worker, step = ARGV[3], tonumber(ARGV[4])
 local done = call('HGET', base .. 'appends', worker)
 if done then
-  local last, accepted = string.match(done, '(%d+):(%d+)')
-  if tonumber(last) >= step then local answer = ok() answer[4] = tonumber(accepted) return answer end
+  local last, accepted, strays = string.match(done, '(%d+):(%d+):?(%d*)')
+  if tonumber(last) >= step then
+    local answer = ok()
+    answer[4], answer[5] = tonumber(accepted), tonumber(strays) or 0
+    return answer
+  end
 end
 local logs, bytes = number(base .. 'room', 'logs'), number(base .. 'room', 'bytes')
-local i, accepted = 7, 0
+local i, accepted, strays = 7, 0, 0
 while i <= #ARGV do
-  local kind, source, position, n = ARGV[i], ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3])
-  local first, size = i + 4, 0
+  local kind, source, position, before, n = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], tonumber(ARGV[i + 4])
+  local kept = before ~= '' and call('HGET', base .. 'bookmarks', source)
+  if kept and '=' .. kept ~= before then strays = 1 break end
+  local first, size = i + 5, 0
   i = first + 4 * n
   for at = first, i - 1, 4 do size = size + #ARGV[at + 3] end
   if logs + n > tonumber(ARGV[5]) or bytes + size > tonumber(ARGV[6]) then break end
@@ -55,8 +63,8 @@ while i <= #ARGV do
   logs, bytes = take_room(n, size)
   accepted = accepted + 1
 end
-call('HSET', base .. 'appends', worker, step .. ':' .. accepted)
-return {'ok', logs, bytes, accepted}
+call('HSET', base .. 'appends', worker, step .. ':' .. accepted .. ':' .. strays)
+return {'ok', logs, bytes, accepted, strays}
 """,
     IF_THERE_IS_MEMORY,
 )

@@ -91,6 +91,7 @@ class Writer:
 
         Raises:
             SpoolFullError: They would not even fit an empty spool.
+            SpoolInUseError: Somebody else has moved the bookmark.
         """
         if self._refusal is not None:
             raise self._refused()
@@ -174,11 +175,14 @@ class Writer:
         answer = await self._station.run(scripts.APPEND, self.worker, self._step, *self._most, *arguments)
         reached("after commit")
         reached("after append")
-        accepted = answer[3]
+        accepted, strays = answer[3], answer[4]
         for append in self._under_way[:accepted]:
             self._leave(append)
             if append.done is not None and not append.done.done():
                 append.done.set_result(None)
+        for append in self._under_way[accepted : accepted + strays]:
+            if append.bookmark is not None and append.done is not None and not append.done.done():
+                append.done.set_exception(append.bookmark.conflict)
         rest = self._under_way[accepted:]
         self._under_way = []
         for append in reversed(rest):
@@ -190,7 +194,7 @@ class Writer:
             else:
                 self._leave(append)
         self.room = (answer[1], answer[2])
-        self.is_full = bool(rest)
+        self.is_full = bool(rest) and not strays
         self._moved.set()
 
     def _enter(self, append: Append) -> None:
@@ -211,8 +215,8 @@ class Writer:
 
 def _arguments(append: Append) -> list[object]:
     mark = append.bookmark
-    source, position = ("", "") if mark is None else (mark.source, mark.position)
-    arguments: list[object] = [append.kind.value, source, position, len(append.records)]
+    noted = ("", "", "") if mark is None else (mark.source, mark.position, "" if mark.after is None else f"={mark.after}")
+    arguments: list[object] = [append.kind.value, *noted, len(append.records)]
     for record in append.records:
         arguments += [record.queue, microseconds(record.played_at), int(record.in_doubt), record.body]
     return arguments

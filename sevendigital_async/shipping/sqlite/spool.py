@@ -151,6 +151,8 @@ class SqliteSpool:
 
         A cancellation takes them back unless they are on their way into the file at that very moment.
         """
+        if bookmark is not None and bookmark.after is not None:
+            bookmark.check(await self.bookmark(bookmark.source))
         size = size_of(records)
         if not self._capacity.take(len(records), size):
             self._stock.wake_all()
