@@ -299,7 +299,7 @@ async def test_a_bookmark_survives_what_a_line_may_hold(tmp_path):
         (Mark(3, 5_005), Mark(3, 5_005)),
         (Mark(4, 5_008), Mark(3, 5_008)),
     ]:
-        assert await bookmarks.read((await bookmarks.at(mark)).position) == expected
+        assert await bookmarks.read((await bookmarks.at(mark, "")).position) == expected
     source.close()
 
 

@@ -34,7 +34,7 @@ APPEND = _script(
     """
 -- ARGV: worker, step, most logs, most bytes, then groups:
 -- kind, source, position, the one before with '=' or nothing, number, (queue, played, doubt, body)*
--- Accepts groups in order until one does not fit, or does not follow the position that is kept: that is the last answer.
+-- Accepts groups in order until one does not fit, or does not follow the position that is kept (the last answer).
 -- A repeated step is not taken twice.
 local worker, step = ARGV[3], tonumber(ARGV[4])
 local done = call('HGET', base .. 'appends', worker)

@@ -40,6 +40,11 @@ class Append:
         """Nobody has turned away from it."""
         return self.done is None or not self.done.done()
 
+    def fail(self, error: ShipperError) -> None:
+        """Tell who waits, if somebody does, that it was not accepted."""
+        if self.done is not None and not self.done.done():
+            self.done.set_exception(error)
+
 
 class Writer:
     """Takes appends and writes them, first come, first served.
@@ -112,19 +117,15 @@ class Writer:
         """Take nothing from now on; what is under way is written to its end."""
         self._refusal = error
         for append in self._queue:
-            if append.done is not None and not append.done.done():
-                append.done.set_exception(self._refused())
+            append.fail(self._refused())
         self._look.set()
 
     def end(self, error: ShipperError) -> None:
         """Nothing is written any more: who still waits hears of it."""
         self.refuse(self._refusal or error)
+        words = f"Redis at {self._station.link.place} has not said whether it took the plays; it may have"
         for append in self._under_way:
-            if append.done is not None and not append.done.done():
-                place = self._station.link.place
-                append.done.set_exception(
-                    SpoolUnavailableError(f"Redis at {place} has not said whether it took the plays; it may have")
-                )
+            append.fail(SpoolUnavailableError(words))
 
     def note_room(self, logs: int, size: int) -> None:
         """Learn how much the spool holds."""
@@ -158,16 +159,7 @@ class Writer:
             self.is_full = False
 
     async def _write(self) -> None:
-        rows = 0
-        for append in list(itertools.islice(self._queue, MOST_AT_ONCE)):
-            if rows and rows + len(append.records) > MOST_AT_ONCE:
-                break
-            del self._queue[append]
-            if append.is_wanted:
-                rows += len(append.records)
-                self._under_way.append(append)
-            else:
-                self._leave(append)
+        self._under_way = self._next()
         arguments = [argument for append in self._under_way for argument in _arguments(append)]
         self._step += 1
         reached("before append")
@@ -176,26 +168,43 @@ class Writer:
         reached("after commit")
         reached("after append")
         accepted, strays = answer[3], answer[4]
-        for append in self._under_way[:accepted]:
+        done, rest = self._under_way[:accepted], self._under_way[accepted:]
+        self._under_way = []
+        for append in done:
             self._leave(append)
             if append.done is not None and not append.done.done():
                 append.done.set_result(None)
-        for append in self._under_way[accepted : accepted + strays]:
-            if append.bookmark is not None and append.done is not None and not append.done.done():
-                append.done.set_exception(append.bookmark.conflict)
-        rest = self._under_way[accepted:]
-        self._under_way = []
+        for append in rest[:strays]:
+            if append.bookmark is not None:
+                append.fail(append.bookmark.conflict)
         for append in reversed(rest):
-            if self._refusal is not None and append.done is not None and not append.done.done():
-                append.done.set_exception(self._refused())
-            if append.is_wanted:
-                self._queue[append] = None
-                self._queue.move_to_end(append, last=False)
-            else:
-                self._leave(append)
+            self._come_back(append)
         self.room = (answer[1], answer[2])
         self.is_full = bool(rest) and not strays
         self._moved.set()
+
+    def _next(self) -> list[Append]:
+        chosen: list[Append] = []
+        rows = 0
+        for append in list(itertools.islice(self._queue, MOST_AT_ONCE)):
+            if rows and rows + len(append.records) > MOST_AT_ONCE:
+                break
+            del self._queue[append]
+            if append.is_wanted:
+                rows += len(append.records)
+                chosen.append(append)
+            else:
+                self._leave(append)
+        return chosen
+
+    def _come_back(self, append: Append) -> None:
+        if self._refusal is not None:
+            append.fail(self._refused())
+        if append.is_wanted:
+            self._queue[append] = None
+            self._queue.move_to_end(append, last=False)
+        else:
+            self._leave(append)
 
     def _enter(self, append: Append) -> None:
         self._queue[append] = None
@@ -215,7 +224,8 @@ class Writer:
 
 def _arguments(append: Append) -> list[object]:
     mark = append.bookmark
-    noted = ("", "", "") if mark is None else (mark.source, mark.position, "" if mark.after is None else f"={mark.after}")
+    before = "" if mark is None or mark.after is None else f"={mark.after}"
+    noted = ("", "", "") if mark is None else (mark.source, mark.position, before)
     arguments: list[object] = [append.kind.value, *noted, len(append.records)]
     for record in append.records:
         arguments += [record.queue, microseconds(record.played_at), int(record.in_doubt), record.body]

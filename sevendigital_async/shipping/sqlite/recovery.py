@@ -95,8 +95,7 @@ class Recovery:
                     (kind.value, resting),
                 )
         clock, put_at = db.execute(
-            "SELECT clock, put_at FROM progress"
-            " LEFT JOIN (SELECT * FROM parcel ORDER BY first DESC LIMIT 1)"
+            "SELECT clock, put_at FROM progress LEFT JOIN (SELECT * FROM parcel ORDER BY first DESC LIMIT 1)"
         ).fetchone()
         lanes = {kind: _lane_state(db, kind) for kind in LogKind}
         return Opened(max(clock, put_at or 0.0), next_number(db), lanes, recovered)
