@@ -60,7 +60,7 @@ class Turn:
     service: Service
     kind: LogKind
 
-    async def post(self, logs, user, *, request_id) -> None:
+    async def post(self, logs, user, *, request_id) -> str:
         service = self.service
         decoded = [orjson.loads(log) for log in logs]
         post = Post(
@@ -82,6 +82,7 @@ class Turn:
             service.saved.update((self.kind, track) for track in post.tracks)
         finally:
             service.under_way -= 1
+        return "202"
 
 
 def refuse_bad(post: Post, *, indexed: bool, bad: str = "bad") -> None:
