@@ -131,7 +131,7 @@ class StreamLogShipper:
             Owner(
                 self._rules,
                 self._clock,
-                self._wake,
+                self._heed_news,
                 self._in_doubt,
                 self._heed_spool,
                 self._watch.tell,
@@ -296,11 +296,6 @@ class StreamLogShipper:
             self._set_flushing()
         return await self.statistics()
 
-    def _wake(self, kind: LogKind) -> None:
-        self._lanes[kind].wake()
-        if self._flushes:
-            self._changed.set()  # what is waited for may be in the hands of other workers
-
     def _set_flushing(self) -> None:
         for lane in self._lanes.values():
             lane.flushing = self._flushes > 0
@@ -323,6 +318,10 @@ class StreamLogShipper:
             for kind, lane in self._lanes.items()
         }
         return Statistics(lanes, self._failure, self._spool_trouble)
+
+    def _heed_news(self, kind: LogKind) -> None:
+        self._lanes[kind].wake()
+        self._changed.set()  # another worker may have delivered what a flush is waiting for
 
     def _heed_spool(self, trouble: str | None) -> None:
         if trouble is None:
