@@ -2,13 +2,22 @@
 
 import asyncio
 import socket
+import sqlite3
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import pytest
 from support.rawserver import answer, raw_server
 
-from sevendigital_async import LogKind, MemorySpool, SevenDigital, ShipperClosedError, StreamLog, StreamLogShipper
+from sevendigital_async import (
+    LogKind,
+    MemorySpool,
+    SevenDigital,
+    ShipperClosedError,
+    StreamLog,
+    StreamLogShipper,
+    fault_points,
+)
 
 DEADLINE = 0.3
 GRACE = 0.25
@@ -167,3 +176,42 @@ async def test_a_put_that_waits_for_room_ends_with_the_shipper():
             with pytest.raises(ShipperClosedError):
                 await waiting
     assert statistics.put == 10
+
+
+@pytest.mark.parametrize("trouble", ["locked", "full"])
+async def test_closing_keeps_to_its_deadline_while_a_file_takes_nothing(trouble, tmp_path, monkeypatch):
+    async with script(silence)() as base_url, SevenDigital("key", "secret", base_url=base_url) as client:
+        place, played = tmp_path / "plays.db", datetime.now(UTC)
+        async with StreamLogShipper(client, spool=place, metrics=Deaf()) as shipper:
+            await shipper.put_many(LogKind.CATALOGUE, [StreamLog("1", played)] * 3000)
+            while not await requests(6)(shipper):
+                await asyncio.sleep(0.01)
+            other = sqlite3.connect(place, isolation_level=None)
+            if trouble == "locked":
+                other.execute("BEGIN IMMEDIATE")
+            else:
+                monkeypatch.setattr(fault_points, "on_reached", full)
+            putting = asyncio.create_task(shipper.put(LogKind.CATALOGUE, StreamLog("2", played)))
+            await asyncio.sleep(0.1)
+            loop = asyncio.get_running_loop()
+            started = loop.time()
+            await shipper.aclose(DEADLINE)
+            late = loop.time() - started - DEADLINE
+            with pytest.raises(ShipperClosedError):
+                await putting
+            other.close()
+    assert late <= GRACE
+
+
+class Deaf:
+    """Metrics that nobody looks at."""
+
+    def record(self, event):
+        pass
+
+
+def full(point):
+    if point == "before commit":
+        error = sqlite3.OperationalError("full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise error

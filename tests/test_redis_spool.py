@@ -120,13 +120,16 @@ async def test_while_redis_is_away_put_waits_or_raises_and_nothing_is_lost_or_do
         assert reports[1] is None
 
 
-async def test_a_shipper_closes_in_time_while_redis_is_away(own_server, redis_server):
+@pytest.mark.parametrize("hangs_after", [0.0, 0.4, 0.48])
+async def test_a_shipper_closes_in_time_while_redis_is_away(own_server, redis_server, hangs_after):
     server = own_server()
     shipper = StreamLogShipper(Service(VirtualClock(), latency=1e6), spool=RedisSpool(server.url))
     loop = asyncio.get_running_loop()
     async with shipper:
-        await shipper.put(PREVIEW, StreamLog("1", NOW))
-        server.process.send_signal(19)  # it hangs: the worst way of being away
+        await shipper.put_many(LogKind.CATALOGUE, [StreamLog("1", NOW)] * 1000)
+        await until(lambda: sum(lane.requests for lane in shipper._lanes.values()) == 2)
+        loop.call_later(hangs_after, server.process.send_signal, 19)  # it hangs: the worst way of being away
+        await asyncio.sleep(0)
         started = loop.time()
         statistics = await shipper.aclose(0.5)
         assert loop.time() - started < 0.5 + 0.25

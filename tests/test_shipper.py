@@ -956,6 +956,17 @@ async def test_an_answer_of_somebody_on_the_way_leaves_doubt(clock, service, err
     service.behave = behave
     statistics, _ = await shipping(clock, service, lambda s: put_and_flush(s, LogKind.PREVIEW, plays(10)))
     assert (statistics.delivered, statistics.in_doubt) == (10, doubted)
+    holding = Service(clock)
+    holding.behave = lambda post: behave_once(holding, post, error)
+    statistics, _ = await shipping(
+        clock, holding, lambda s: put_and_flush(s, LogKind.PREVIEW, plays(10)), in_doubt="hold"
+    )
+    assert (statistics.delivered, statistics.held) == (10 - doubted, doubted)
+
+
+def behave_once(service, post, error):
+    if post is service.posts[0]:
+        raise error
 
 
 async def test_a_throttling_without_a_wait_is_no_invitation(clock, service):

@@ -5,6 +5,7 @@ import gc
 import sqlite3
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -152,6 +153,7 @@ async def test_counts_tell_of_what_was_put_without_waiting_and_never_written(spo
 
 
 async def test_opening_that_is_cancelled_lets_go_of_the_file(spool, owner, disk, clock, tmp_path):
+    before = asyncio.all_tasks()
     disk.stop()
     opening = asyncio.create_task(spool.open(owner))
     await disk.has_stopped()
@@ -160,7 +162,19 @@ async def test_opening_that_is_cancelled_lets_go_of_the_file(spool, owner, disk,
     disk.go_on.set()
     with pytest.raises(asyncio.CancelledError):
         await opening
+    assert asyncio.all_tasks() <= before
     assert (await reopened(tmp_path / "plays.db", clock)).put == 0
+
+
+async def test_closing_needs_no_thread_of_the_loops_own(spool, owner):
+    loop, go_on = asyncio.get_running_loop(), threading.Event()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    busy = loop.run_in_executor(None, go_on.wait, 20)
+    await spool.open(owner)
+    async with asyncio.timeout(5):
+        await spool.aclose()
+    go_on.set()
+    await busy
 
 
 async def test_opening_that_is_cancelled_before_it_began_lets_go_of_the_file(spool, owner, clock, tmp_path):
