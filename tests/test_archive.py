@@ -10,6 +10,7 @@ from cli_process import KEY, SECRET, as_counted, canonical, open_sandbox, plays,
 
 from sevendigital_async import (
     ConfigurationError,
+    DeadLetter,
     LogKind,
     SevenDigital,
     SpoolDamagedError,
@@ -17,10 +18,13 @@ from sevendigital_async import (
     SpoolInUseError,
     StreamLogShipper,
 )
+from sevendigital_async.clock import SystemClock
 from sevendigital_async.shipping.archive import JournalOutcome, Place
 from sevendigital_async.shipping.places import open_archive
-from sevendigital_async.shipping.records import Counts
-from sevendigital_async.shipping.sqlite import SqliteArchive
+from sevendigital_async.shipping.records import Counts, Receipt, Record
+from sevendigital_async.shipping.rules import lane_rules
+from sevendigital_async.shipping.spool import Owner
+from sevendigital_async.shipping.sqlite import SqliteArchive, SqliteSpool
 from sevendigital_async.shipping.sqlite.schema import check_all, check_parcels, check_sums
 
 QUICK = {kind: {"linger": 0.0} for kind in LogKind}
@@ -293,3 +297,37 @@ async def test_the_oldest_waiting_play_is_told(tmp_path, unused_tcp_port):
         oldest = (await status(path)).oldest
     assert started <= oldest[LogKind.SUBSCRIBER] <= datetime.now(UTC)
     assert oldest[LogKind.PREVIEW] is None
+
+
+async def test_what_is_replayed_after_a_crash_is_not_taken_for_what_was_being_sent(tmp_path):
+    def records(number):
+        return [Record(b"{}", "", datetime.now(UTC)) for _ in range(number)]
+
+    async def sent(number):
+        await spool.append(LogKind.CATALOGUE, records(number))
+        lease = await spool.lease(LogKind.CATALOGUE, flush=True)
+        await spool.intent(lease, lease.records, "first")
+        return lease
+
+    owner = Owner(lane_rules(), SystemClock(), lambda _: None)
+    spool = SqliteSpool(tmp_path / "plays.db")
+    await spool.open(owner)
+    lease, now = await sent(1), datetime.now(UTC)
+    letter = DeadLetter(LogKind.CATALOGUE, b"{}", "bad", None, now, in_doubt=False)
+    await spool.bury(lease, [(lease.records[0], letter)])
+    lease = await sent(4)
+    lease.sending, lease.suspect = (), True
+    await spool.intent(lease, lease.records[2:], "second")
+    await spool.ack(lease, lease.records[2:], Receipt("second", now))
+    crashed = tmp_path / "crashed.db"
+    with sqlite3.connect(tmp_path / "plays.db") as db, sqlite3.connect(crashed) as copy:
+        db.backup(copy)
+    db.close()
+    copy.close()
+    await spool.aclose()
+    assert await mended(crashed, "replay", [play.id for play in await opened(crashed)]) == 1
+    spool = SqliteSpool(crashed)
+    await spool.open(owner)
+    counts = await spool.counts(LogKind.CATALOGUE)
+    await spool.aclose()
+    assert counts == Counts(put=5, delivered=2, waiting=3, in_doubt=2)

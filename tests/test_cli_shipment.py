@@ -2,17 +2,20 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 
 import pytest
 from cli_process import as_counted, lines_in, plays, write_plays
 
 from sevendigital_async import ConfigurationError, InvalidRequestError, LogKind, StreamLog
+from sevendigital_async.cli import shipment
 from sevendigital_async.cli.display import PlainDisplay
 from sevendigital_async.cli.leftovers import Leftovers
 from sevendigital_async.cli.order import Order
 from sevendigital_async.cli.shipment import Shipment
 from sevendigital_async.cli.signals import Interruptions
 from sevendigital_async.cli.source import Source
+from sevendigital_async.cli.spools import look_into
 
 
 class Courier:
@@ -53,14 +56,16 @@ async def refuse(_logs, _user, *, request_id):
 
 
 async def ship(tmp_path, fate, *, number=10, source=None, **order):
-    file = write_plays(tmp_path / "plays.jsonl", plays(number))
+    file = tmp_path / "plays.jsonl"
+    if not file.exists():
+        write_plays(file, plays(number))
     told = Told()
     with (
         Leftovers(tmp_path / "rejected") as rejected,
         Leftovers(tmp_path / "unsent") as unsent,
         Interruptions() as interruptions,
     ):
-        shipment = Shipment(
+        shipping = Shipment(
             Order(**{"kind": LogKind.PREVIEW, **order}),
             Courier(fate),
             source or Source(str(file)),
@@ -70,7 +75,7 @@ async def ship(tmp_path, fate, *, number=10, source=None, **order):
             interruptions=interruptions,
         )
         async with asyncio.timeout(30):
-            return await shipment.run(), told.lines
+            return await shipping.run(), told.lines
 
 
 async def test_everything_delivered(tmp_path):
@@ -166,3 +171,37 @@ async def test_a_source_that_cannot_be_opened_is_a_matter_of_configuration(tmp_p
 
 def plays_of(tmp_path):
     return lines_in(tmp_path / "plays.jsonl")
+
+
+def saving(saved):
+    async def save(logs, _user, *, request_id):
+        await asyncio.sleep(0.02)
+        saved.update(logs)
+        return "202"
+
+    return save
+
+
+async def test_a_run_that_begins_in_the_moment_in_which_another_ends_puts_nothing_twice(tmp_path, monkeypatch):
+    saved, spool, earlier = Counter(), str(tmp_path / "plays.db"), []
+
+    async def look_late(*arguments):
+        found = await look_into(*arguments)
+        if not earlier:
+            earlier.append(found)
+            await ship(tmp_path, saving(saved), number=1_200, spool=spool)
+        return found
+
+    monkeypatch.setattr(shipment, "look_into", look_late)
+    report, told = await ship(tmp_path, saving(saved), number=1_200, spool=spool)
+    assert report.exit_code == 4
+    assert any("by another shipper" in line for line in told)
+    assert Counter(saved.values()) == {1: 1_200}
+
+
+async def test_two_runs_that_read_one_file_into_one_redis_put_nothing_twice(tmp_path, redis_server):
+    saved = Counter()
+    runs = [ship(tmp_path, saving(saved), number=1_200, spool=redis_server.url, linger=0.0) for _ in range(2)]
+    (one, _), (other, _) = await asyncio.gather(*runs)
+    assert sorted([one.exit_code, other.exit_code]) == [0, 4]
+    assert Counter(saved.values()) == {1: 1_200}

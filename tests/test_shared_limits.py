@@ -13,7 +13,7 @@ from sevendigital_async import ConfigurationError, ConnectError, RateLimitError,
 from sevendigital_async.clock import SystemClock
 from sevendigital_async.operations import RateClass
 from sevendigital_async.operations.platform.logging import REPORT_PREVIEW_STREAM
-from sevendigital_async.redis_link import RedisLink
+from sevendigital_async.redis_link import RedisAwayError, RedisLink
 from sevendigital_async.session import shared_slots
 from sevendigital_async.session.shared_limits import SharedLimits
 
@@ -99,6 +99,22 @@ async def test_a_worker_that_stood_still_sends_nothing_and_frees_nothing(redis_s
             await slot.__aexit__(None, None, None)
         await asyncio.sleep(0.05)
         assert not await has_slot(frozen)
+
+
+async def test_a_claim_whose_answer_is_lost_costs_one_slot_and_no_more(redis_server):
+    async with workers(redis_server) as (unlucky, other):
+        link = unlucky._link
+        run, losses = link.run, [True, True]
+
+        async def lossy(*arguments):
+            answer = await run(*arguments)
+            if losses and losses.pop():
+                raise RedisAwayError("the answer is lost")
+            return answer
+
+        link.run = lossy
+        assert await has_slot(unlucky, within=2)
+        assert [await has_slot(other) for _ in range(5)] == [True] * 4 + [False]
 
 
 async def test_a_worker_that_stood_still_after_it_had_asked_asks_again(redis_server):

@@ -13,7 +13,15 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from support.clock import VirtualClock
 from support.redis_server import NOT_INSTALLED, PROGRAM, shared_server
 
-from sevendigital_async import DeadLetter, LogKind, MemorySpool, ShipperClosedError, SpoolFullError
+from sevendigital_async import (
+    Bookmark,
+    DeadLetter,
+    LogKind,
+    MemorySpool,
+    ShipperClosedError,
+    SpoolFullError,
+    SpoolInUseError,
+)
 from sevendigital_async.shipping.records import Fate, Receipt, Record
 from sevendigital_async.shipping.redis import RedisSpool
 from sevendigital_async.shipping.rules import lane_rules
@@ -417,6 +425,19 @@ async def test_a_cancelled_append_gives_its_room_back(opened, place):
     else:
         assert (await spool.counts(LogKind.PREVIEW)).put == 2
         spool.append_nowait(LogKind.PREVIEW, records(2))
+
+
+async def test_a_bookmark_that_does_not_follow_the_one_before_is_refused_with_its_plays(opened):
+    spool = await opened()
+    for after, accepted in (("", True), ("", False), ("1", False), ("0", True), (None, True), ("0", True)):
+        kept = await spool.bookmark("source")
+        if accepted:
+            await spool.append(LogKind.PREVIEW, records(1), Bookmark("source", "0", after))
+        else:
+            with pytest.raises(SpoolInUseError, match="source"):
+                await spool.append(LogKind.PREVIEW, records(1), Bookmark("source", "9", after))
+            assert await spool.bookmark("source") == kept
+    assert (await spool.counts(LogKind.PREVIEW)).put == 4
 
 
 async def test_buried_plays_keep_their_room(opened, place):
