@@ -1,6 +1,7 @@
 """Flushing and closing end when everything has found its end, and not before; whoever delivers it."""
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -101,3 +102,22 @@ async def test_starting_that_is_cancelled_leaves_nothing_running(redis_server):
         await starting
     await asyncio.sleep(0)
     assert asyncio.all_tasks() <= before
+
+
+async def test_closing_that_is_cancelled_lets_go_of_the_spool_all_the_same(tmp_path):
+    for hops in (1, 2, 3, 4, 6, 8, 12, 16, 24):
+        spool = SqliteSpool(tmp_path / f"{hops}.db")
+        shipper = StreamLogShipper(Service(SystemClock(), latency=1e6), spool=spool, lanes={KIND: {"linger": 0.0}})
+        await shipper.__aenter__()
+        await shipper.put(KIND, PLAY)
+        while not (await shipper.statistics()).requests:
+            await asyncio.sleep(0.001)
+        closing = asyncio.create_task(shipper.aclose(0.0))
+        for _ in range(hops):
+            await asyncio.sleep(0)
+        closing.cancel()
+        with suppress(asyncio.CancelledError):
+            await closing
+        assert not spool._opened
+        await asyncio.to_thread(spool._writer._thread.join, 1)
+        assert not spool._writer._thread.is_alive()

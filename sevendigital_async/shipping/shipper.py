@@ -18,6 +18,7 @@ from ..config import UserToken
 from ..errors import ConfigurationError, InvalidLogError, ShipperClosedError, ShipperFailedError
 from ..models import LogKind, StreamLog
 from .courier import PlayLogClient
+from .ending import to_its_end
 from .gate import Trouble
 from .hooks import Hook, Hooks
 from .intake import Intake
@@ -142,7 +143,7 @@ class StreamLogShipper:
                 if (await self._spool.counts(kind)).put:
                     lane.gate.pause(lane.rules.quiet_start)
         except BaseException:
-            await self._spool.aclose()
+            await to_its_end(self._spool.aclose())
             raise
         self._runner = asyncio.create_task(self._run(), name="StreamLogShipper")
         self._runner.add_done_callback(self._stopped)
@@ -177,11 +178,14 @@ class StreamLogShipper:
         try:
             await self.flush(self._close_timeout if timeout is None else timeout)
         finally:
-            self._runner.cancel()
-            await asyncio.wait([self._runner])
-            await measure(self._spool, self._watch)
-            await self._spool.aclose()
+            await to_its_end(self._end(self._runner))
         return await self.statistics()
+
+    async def _end(self, runner: asyncio.Task[None]) -> None:
+        runner.cancel()
+        await asyncio.wait([runner])
+        await measure(self._spool, self._watch)
+        await self._spool.aclose()
 
     async def _run(self) -> None:
         async with asyncio.TaskGroup() as lanes:

@@ -16,6 +16,7 @@ from ... import fault_points
 from ...errors import ShipperError, SpoolError, SpoolUnavailableError
 from ...models import LogKind
 from ..capacity import Capacity
+from ..ending import to_its_end
 from ..events import PlaysRecovered
 from ..records import SHARED, Bookmark, Counts, DeadLetter, Fate, Lease, Receipt, Record
 from ..spool import Owner
@@ -118,12 +119,7 @@ class SqliteSpool:
         if not self._opened:
             return
         self._opened = False
-        closing = asyncio.create_task(self._close(), name="spool closing")
-        try:
-            await asyncio.shield(closing)
-        except asyncio.CancelledError:
-            await asyncio.wait([closing])
-            raise
+        await to_its_end(self._close())
 
     async def _close(self) -> None:
         if unwritten := await self._commits.aclose():
