@@ -300,6 +300,22 @@ async def test_429_pauses_the_lane_for_as_long_as_the_service_says(clock, servic
     assert service.saved == {(LogKind.PREVIEW, f"t{index}"): 1 for index in range(1000)}
 
 
+async def test_resuming_does_not_cut_short_what_the_service_has_demanded(clock, service):
+    def behave(post):
+        if len(service.posts) == 1:
+            raise RateLimitError("slow down", status=429, retry_after=17.0)
+
+    async def impatient(shipper):
+        await shipper.put_many(LogKind.PREVIEW, plays(500))
+        await clock.sleep(1.0)
+        shipper.resume()
+        return await shipper.flush()
+
+    service.behave = behave
+    await shipping(clock, service, impatient)
+    assert [post.at for post in service.posts] == [0.0, 17.0]
+
+
 async def test_a_spent_quota_pauses_the_lane_before_anything_is_leased(clock, service):
     def admit(_):
         if clock.monotonic() < 3600:

@@ -65,7 +65,7 @@ class Gate:
     def __init__(self, clock: Clock, rng: random.Random, *, poison_share: float, poison_window: int) -> None:
         self._clock = clock
         self._rng = rng
-        self._opens_at = -math.inf
+        self._opens_at = self._tries_at = -math.inf
         self._failures = 0
         self._refusals = 0
         self._under_way = 0
@@ -80,7 +80,7 @@ class Gate:
         """Seconds until a request may go; infinite while suspended, or while a failing service is being probed."""
         if self.suspended or (self.circuit_open and self._under_way):
             return math.inf
-        return max(0.0, self._opens_at - self._clock.monotonic())
+        return max(0.0, max(self._opens_at, self._tries_at) - self._clock.monotonic())
 
     @property
     def suspended(self) -> bool:
@@ -120,21 +120,27 @@ class Gate:
         """The service failed; returns the seconds after which the same batch may be tried again."""
         self._failures += 1
         pause = max(backoff(self._failures, self._rng), wait or 0.0)
-        if self.circuit_open or wait:
-            self.pause(pause)
+        if wait:
+            self.pause(wait)
+        if self.circuit_open:
+            self._hesitate(pause)
         if self.circuit_open and self.trouble is None:
             self._report(TroubleKind.UNAVAILABLE, f"the service is failing; trying again now and then: {reason}")
         return pause
 
     def pause(self, seconds: float) -> None:
-        """Send nothing for a while; an earlier, longer pause stays."""
+        """Send nothing for a while, come what may; an earlier, longer pause stays."""
         self._opens_at = max(self._opens_at, self._clock.monotonic() + seconds)
+
+    def _hesitate(self, seconds: float) -> None:
+        """Send nothing for a while, because it would hardly succeed."""
+        self._tries_at = max(self._tries_at, self._clock.monotonic() + seconds)
 
     def refused_signer(self, reason: str) -> None:
         """The partner itself was not accepted; what was under way at the same time doesn't count again."""
         if self.trouble is not None and self.trouble.kind is TroubleKind.AUTHENTICATION and self.wait > 0:
             return
-        self.pause(auth_backoff(self._refusals))
+        self._hesitate(auth_backoff(self._refusals))
         self._refusals += 1
         self._report(TroubleKind.AUTHENTICATION, f"the lane waits for a person: {reason}")
 
@@ -145,8 +151,8 @@ class Gate:
         self._report(TroubleKind.SUSPENDED, f"suspended until resumed: {reason}")
 
     def resume(self) -> None:
-        """Forget pauses, failures and suspension."""
-        self._opens_at = -math.inf
+        """Forget failures, what was waited for because of them, and suspension; not what the service has demanded."""
+        self._tries_at = -math.inf
         self._failures = self._refusals = self._counted = self._buried = 0
         self._fates.clear()
         self.trouble = None

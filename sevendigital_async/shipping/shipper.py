@@ -306,7 +306,7 @@ class StreamLogShipper:
             lane.wake()
 
     def resume(self, kind: LogKind | None = None) -> None:
-        """Let lanes that were suspended, or wait after a refused key, try again at once.
+        """Let lanes that were suspended, or wait after a refused key, try again; at once, if the service asked no wait.
 
         Args:
             kind: The one lane to resume; all of them if left out.
