@@ -23,7 +23,7 @@ from sevendigital_async import (
     StreamLog,
     StreamLogShipper,
 )
-from sevendigital_async.redis_link import RedisAwayError
+from sevendigital_async.redis_link import RedisAwayError, RedisLink
 from sevendigital_async.shipping.archive import JournalOutcome, Place
 from sevendigital_async.shipping.records import Counts, Fate, Receipt, Record
 from sevendigital_async.shipping.redis import RedisArchive, RedisSpool, station
@@ -445,6 +445,24 @@ async def test_a_redis_that_may_not_be_asked_for_its_settings_is_of_unknown_dura
     assert await durability(spool._station.link) == words.UNKNOWN
     await spool.aclose()
     redis_server.ask("ACL", "DELUSER", "plain")
+
+
+async def test_a_spool_that_does_not_open_leaves_no_connection(redis_server, monkeypatch):
+    async def away(_):
+        raise RedisAwayError("it went while we were looking")
+
+    monkeypatch.setattr(RedisSpool, "_look_around", away)
+    spool = RedisSpool(redis_server.url)
+    with pytest.raises(SpoolUnavailableError, match="while we were looking"):
+        await spool.open(Owner(RULES, VirtualClock(), lambda _: None))
+    assert spool._station.link._client is None
+
+
+async def test_what_redis_can_not_be_told_is_an_error_and_not_an_absence(redis_server):
+    link = RedisLink(redis_server.url)
+    with pytest.raises(Exception, match="Invalid input"):
+        await link.ask("GET", object())
+    await link.aclose()
 
 
 async def test_without_redis_a_spool_does_not_open(own_server):

@@ -202,6 +202,17 @@ async def test_closing_that_is_cancelled_lets_go_of_the_file(spool, owner, disk,
     assert (await reopened(tmp_path / "plays.db", clock)).waiting == 2
 
 
+async def test_a_step_that_fails_in_memory_is_told_and_stops_nobody_else(spool, owner):
+    await spool.open(owner)
+    broken = spool._writer.submit(Job(lambda _: None, lambda _: 1 / 0))
+    sound = spool._writer.submit(Job(lambda _: 1, lambda number: number))
+    async with asyncio.timeout(5):
+        with pytest.raises(ZeroDivisionError):
+            await broken
+        assert await sound == 1
+    await spool.aclose()
+
+
 async def test_a_closed_spool_answers_or_says_so(spool, owner):
     await spool.open(owner)
     await spool.append(KIND, records(1), Bookmark("source", "17"))

@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import evolve, fields
 
-from ...errors import LeaseLostError, ShipperClosedError, ShipperError, SpoolError
+from ...errors import LeaseLostError, ShipperClosedError, ShipperError, SpoolError, SpoolUnavailableError
 from ...fault_points import reached
 from ...models import LogKind
 from ...redis_link import RedisAwayError, RedisScript
@@ -85,10 +85,10 @@ class RedisSpool:
             await self._station.open(owner.rules)
             self._looked_at = self._station.reached_since
             await self._look_around()
-        except RedisAwayError as error:
-            raise SpoolError(str(error)) from None
-        except BaseException:
+        except BaseException as error:
             await self._station.aclose()
+            if isinstance(error, RedisAwayError):
+                raise SpoolUnavailableError(str(error)) from None
             raise
         self._tasks = [asyncio.create_task(self._writer.run()), asyncio.create_task(self._keep_looking())]
         for task in self._tasks:

@@ -204,7 +204,11 @@ class Writer:
 
 def _finish(jobs: list[Job[Any, Any]], results: list[Any]) -> None:
     for job, result in zip(jobs, results, strict=True):
-        told = job.applied(result)
+        try:
+            told = job.applied(result)
+        except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, and so must those that come after
+            _settle_future(job.done, error)
+            continue
         if not job.done.done():
             job.done.set_result(told)
 
