@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import chain
 
 from attrs import define
 
@@ -76,8 +77,8 @@ class Commits:
 
     @property
     def is_behind(self) -> bool:
-        """Something is not in the file yet, and may get there."""
-        return self.failure is None and bool(self._entries or self._under_way)
+        """Something that nobody waits for is not in the file yet, and may get there."""
+        return self.failure is None and any(entry.accepted is None for entry in chain(self._under_way, self._entries))
 
     def add(self, entry: Entry) -> None:
         """Let an entry stand in line.
