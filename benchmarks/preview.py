@@ -172,7 +172,7 @@ async def _ship(base_url: str, plays: list[Play]) -> Sequence[float]:
     ):
         for group in in_groups(map(stream_log, plays), BATCH):
             await shipper.put_many(LogKind.PREVIEW, group)
-            accepted[client.play_logs.encode(LogKind.PREVIEW, group[0])] = time.monotonic()
+            accepted[client.play_logs.encoder(LogKind.PREVIEW)(group[0])] = time.monotonic()
         await shipper.flush()
     return waits
 

@@ -72,6 +72,11 @@ class PlayLogCourier:
         """Look up how the dialect in use takes plays."""
         self._forms = FORMS[self._session.settings.dialect]
 
+    @property
+    def form(self) -> str:
+        """The dialect that plays are accepted for, by its name; a spool holds those of one."""
+        return self._session.settings.dialect.value
+
     def encoder(self, kind: LogKind) -> Callable[[StreamLog], bytes]:
         """Return what turns a play into the bytes that stand for it until it is sent.
 

@@ -21,6 +21,11 @@ class Turn(Protocol):
 class Courier(Protocol):
     """Carries batches to the service."""
 
+    @property
+    def form(self) -> str:
+        """Names what plays are made for; a spool that holds those of one form is no place for those of another."""
+        ...
+
     def encoder(self, kind: LogKind) -> Callable[[StreamLog], bytes]:
         """Return what turns a play into the bytes that stand for it.
 

@@ -61,9 +61,11 @@ class Settlement:
                 await self._ack(lease, records, Receipt(request_id, self._now(), answer))
             case Refused():
                 await self._isolate(lease, records, outcome)
-            case Lost():
+            case Lost(answered=answered):
                 delay = backoff(lease.attempt + 1, self._rng)
-                await spool.doubt(lease, records, self.in_doubt, delay=delay)
+                # Who counts a batch short once may do so forever, and each time take most of it again.
+                again = answered and any(record.in_doubt for record in records)
+                await spool.doubt(lease, records, Fate.HOLD if again else self.in_doubt, delay=delay)
             case Unavailable(reached=reached, vouched=vouched):
                 delay = backoff(lease.attempt + 1, self._rng)
                 if reached and not (vouched and self.rules.atomicity is Atomicity.ALL_OR_NOTHING):

@@ -135,6 +135,7 @@ class StreamLogShipper:
                 self._in_doubt,
                 self._heed_spool,
                 self._watch.tell,
+                self._courier.form,
             )
         )
         for kind, lane in self._lanes.items():

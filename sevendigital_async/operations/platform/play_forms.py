@@ -6,6 +6,7 @@ Here that form becomes the arguments of a request, and what a dialect has no pla
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -16,7 +17,7 @@ from ...config import Dialect
 from ...errors import InvalidLogError
 from ...models import EndReason, LogKind, PlayMode, PlayType, StreamLog
 from ...models.batch_key import batch_key
-from ...models.stream_log import LIVE_FIELDS
+from ...models.stream_log import LIVE_FIELDS, check_text
 
 SHARED = ""
 """The key of plays that may travel together, whoever played."""
@@ -105,6 +106,7 @@ class Told:
         required: Whether the service insists on it.
         number: It is a number here.
         words: What it may be.
+        text: It may be anything that says something.
     """
 
     name: str
@@ -113,6 +115,7 @@ class Told:
     required: bool = True
     number: bool = False
     words: tuple[str, ...] = ()
+    text: bool = False
 
 
 TRACK = Told("track_id", "trackId", "trackId", number=True)
@@ -123,7 +126,7 @@ SECONDS = Told("duration_played", "durationPlayed", "totalTimePlayed")
 MODE = Told("play_mode", "playMode", "playMode", words=tuple(PlayMode))
 REASON = Told("end_reason", "endReason", "endReason", words=tuple(EndReason))
 TYPE = Told("play_type", "playType", "playType", required=False, words=tuple(PlayType))
-AGENT = Told("user_agent", "userAgent", "userAgent")
+AGENT = Told("user_agent", "userAgent", "userAgent", text=True)
 USER = Told("user_id", "userId", "userId")
 COUNTRY = Told("country", "country", "country")
 USER_IN_QUERY = Told("user_id", "userId", None)
@@ -196,6 +199,8 @@ class LiveForm:
                 continue
             if field.words and value not in field.words:
                 raise self._unfit(field.name, f"have a {{}} of {', '.join(field.words)}")
+            if field.text:
+                check_text(field.name, value, math.inf)
             if field.number:
                 if not (isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20):  # noqa: PLR2004 - 64 bits
                     raise self._unfit(field.name, "have a number for their {}")
