@@ -40,7 +40,8 @@
         │   ├── SpoolFullError        no room, and the caller asked not to wait
         │   ├── SpoolInUseError       another shipper has it open
         │   ├── SpoolDamagedError     it doesn't hold what was put there; kept as it is
-        │   └── SpoolUnavailableError its server or disk is away, and the caller asked not to wait
+        │   ├── SpoolUnavailableError its server or disk is away, and the caller asked not to wait
+    │   └── LeaseLostError        another worker has taken a batch over, because this one seemed dead
         ├── ShipperClosedError        ``put`` after ``aclose``
         └── ShipperFailedError        a background task died; the cause is chained
 

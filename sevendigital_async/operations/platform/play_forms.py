@@ -197,20 +197,24 @@ class LiveForm:
                 if field.required:
                     raise self._unfit(field.name, "must tell their {}")
                 continue
-            if field.words and value not in field.words:
-                raise self._unfit(field.name, f"have a {{}} of {', '.join(field.words)}")
-            if field.text:
-                check_text(field.name, value, math.inf)
-            if field.number:
-                if not (isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20):  # noqa: PLR2004 - 64 bits
-                    raise self._unfit(field.name, "have a number for their {}")
-                value = int(value)
+            value = self._spelled(field, value)
             if field.wire is not None:
                 item[field.wire] = value
         for name in LIVE_FIELDS.keys() - {field.name for field in self.fields}:
             if kept.get(LIVE_FIELDS[name]) is not None:
                 raise self._unfit(name, "have no {}")
         return item
+
+    def _spelled(self, field: Told, value: object) -> object:
+        if field.words and value not in field.words:
+            raise self._unfit(field.name, f"have a {{}} of {', '.join(field.words)}")
+        if field.text:
+            check_text(field.name, value, math.inf)
+        if not field.number:
+            return value
+        if not (isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20):  # noqa: PLR2004 - 64 bits
+            raise self._unfit(field.name, "have a number for their {}")
+        return int(value)
 
     def _unfit(self, name: str, words: str) -> InvalidLogError:
         return InvalidLogError(f"{self.kind} plays {words.format(name)} in the live dialect", field=name)
