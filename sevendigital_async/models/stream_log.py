@@ -152,11 +152,19 @@ class StreamLog:
         """
         moment = self.timestamp
         # orjson writes most datetimes in a tenth of the time that isoformat takes, as the same text.
-        is_usual = type(moment) is datetime and moment.tzinfo is UTC
         # Whole milliseconds are written shorter than orjson would.
-        is_usual = is_usual and (moment.microsecond % 1000 != 0 or moment.microsecond == 0)
-        stamp = moment if is_usual else wire_time(moment)
-        user, client, duration, country = self.user_id, self.client_id, self.duration_played, self.country
+        stamp = (
+            moment
+            if type(moment) is datetime
+            and moment.tzinfo is UTC
+            and ((beyond := moment.microsecond) % 1000 != 0 or beyond == 0)
+            else wire_time(moment)
+        )
+        # One by one, because together they would be a tuple first.
+        user = self.user_id
+        client = self.client_id
+        duration = self.duration_played
+        country = self.country
         wire: dict[str, Any]
         if user is not None and client is not None and duration is not None and country is not None:
             # Most plays tell everything, and one literal is cheaper than a dict that grows.

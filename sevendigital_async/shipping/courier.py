@@ -34,8 +34,8 @@ class Courier(Protocol):
         """
         ...
 
-    def sorter(self, kind: LogKind, *, signed_by_user: bool) -> Callable[[StreamLog], str]:
-        """Return what tells of a play what all of a batch must have in common; empty for plays that all may share."""
+    def sorter(self, kind: LogKind, *, signed_by_user: bool) -> Callable[[StreamLog], str] | None:
+        """Return what tells of a play what all of a batch must have in common; None if they need nothing."""
         ...
 
     def turn(self, kind: LogKind) -> AbstractAsyncContextManager[Turn]:

@@ -16,11 +16,8 @@ from attrs import frozen
 from ...config import Dialect
 from ...errors import InvalidLogError
 from ...models import EndReason, LogKind, PlayMode, PlayType, StreamLog
-from ...models.batch_key import batch_key
+from ...models.batch_key import batch_key, user_key
 from ...models.stream_log import LIVE_FIELDS, check_text
-
-SHARED = ""
-"""The key of plays that may travel together, whoever played."""
 
 MAX_USER_AGENT = 256
 """Characters of a user agent that the live service keeps."""
@@ -50,8 +47,8 @@ class PlayForm(Protocol):
         """
         ...
 
-    def sorter(self, *, signed_by_user: bool) -> Callable[[StreamLog], str]:
-        """Return what tells of a play what all in a request must have in common."""
+    def sorter(self, *, signed_by_user: bool) -> Callable[[StreamLog], str] | None:
+        """Return what tells of a play what all in a request must have in common; None where that is nothing."""
         ...
 
     def arguments(self, logs: Sequence[bytes]) -> Mapping[str, object]:
@@ -61,14 +58,6 @@ class PlayForm(Protocol):
             InvalidLogError: They were accepted for another dialect.
         """
         ...
-
-
-def _anybody(_: StreamLog) -> str:
-    return SHARED
-
-
-def _user(log: StreamLog) -> str:
-    return batch_key(log.user_id or SHARED)
 
 
 def _user_and_country(log: StreamLog) -> str:
@@ -86,9 +75,9 @@ class PlainForm:
         """Encode a play that has nothing of the live dialect's."""
         return log.encode(True)  # noqa: FBT003 - a keyword would cost every play a tenth more
 
-    def sorter(self, *, signed_by_user: bool) -> Callable[[StreamLog], str]:
+    def sorter(self, *, signed_by_user: bool) -> Callable[[StreamLog], str] | None:
         """Tell plays apart by user where users sign."""
-        return _user if signed_by_user else _anybody
+        return user_key if signed_by_user else None
 
     def arguments(self, logs: Sequence[bytes]) -> Mapping[str, object]:
         """Join the plays as they are."""
@@ -156,9 +145,9 @@ class LiveForm:
         self.item(log.as_wire())
         return log.encode()
 
-    def sorter(self, *, signed_by_user: bool) -> Callable[[StreamLog], str]:  # noqa: ARG002 - whoever signs
+    def sorter(self, *, signed_by_user: bool) -> Callable[[StreamLog], str] | None:  # noqa: ARG002 - whoever signs
         """Tell plays apart by user and country where a request is about one of each."""
-        return _user_and_country if self.by_user else _anybody
+        return _user_and_country if self.by_user else None
 
     def arguments(self, logs: Sequence[bytes]) -> Mapping[str, object]:
         """Spell the plays anew."""
