@@ -30,6 +30,13 @@ def logs(number):
 # --- the count
 
 
+@pytest.fixture(params=["memory", "file", "redis"])
+def place(request, tmp_path):
+    if request.param == "redis":
+        return request.getfixturevalue("redis_server").url
+    return tmp_path / "plays.db" if request.param == "file" else None
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -66,11 +73,21 @@ async def test_a_count_beyond_what_was_sent_is_an_acknowledgement_and_said(caplo
     assert '"count":4' in delivery.receipt.answer
 
 
-async def test_who_always_counts_short_is_not_told_for_ever():
+async def test_who_always_counts_short_is_not_told_for_ever(place, caplog):
     async with raw_server(counted(2)) as server, client_of(server.base_url) as client:
-        statistics, _, _ = await ship(client, KIND, logs(3), in_doubt="resend")
+        statistics, _, _ = await ship(client, KIND, logs(3), in_doubt="resend", spool=place)
         assert (statistics.held, statistics.delivered, statistics.waiting) == (3, 0, 0)
         assert len(server.requests) == 2
+    assert "3 plays were in doubt before and are held for a person" in caplog.text
+    assert "counted 2 of 3" in caplog.text
+
+
+@pytest.mark.parametrize("status", ["500 Internal Server Error", "503 Service Unavailable", "400 Bad Request"])
+async def test_of_previews_nothing_is_in_doubt_after_a_refusal(status):
+    refusal = answer('{"error":{"code":9001,"message":"no"}}', status)
+    async with raw_server(refusal, answer("{}")) as server, client_of(server.base_url) as client:
+        statistics, _, _ = await ship(client, LogKind.PREVIEW, [play(LogKind.PREVIEW, n) for n in range(3)])
+        assert (statistics.delivered, statistics.in_doubt, len(server.requests)) == (3, 0, 2)
 
 
 # --- what a play says
@@ -94,11 +111,7 @@ def plain_client(base_url):
     return SevenDigital("key", "secret", base_url=base_url)
 
 
-@pytest.fixture(params=["file", "redis"])
-def place(request, tmp_path):
-    return tmp_path / "plays.db" if request.param == "file" else request.getfixturevalue("redis_server").url
-
-
+@pytest.mark.parametrize("place", ["file", "redis"], indirect=True)
 @pytest.mark.parametrize("first", Dialect)
 async def test_a_spool_is_not_opened_for_the_other_dialect(place, first):
     clients = {Dialect.OPENAPI: (plain_client, PLAIN), Dialect.LIVE: (client_of, play(KIND))}
