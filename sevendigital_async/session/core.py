@@ -209,14 +209,14 @@ class Session:
             await self._limits.aclose()
 
     async def _fetch(self, call: Call, request: Request) -> tuple[Document, Mapping[str, str]]:
-        deadline, attempts = self._deadline(call), self._attempts(call)
+        deadline = self._deadline(call)
         failed: list[SevenDigitalError] = []
         try:
             return await self._attempt(call, request, deadline)
         except SevenDigitalError as error:
             failed.append(error)
         # tenacity's loop costs a sixth of a call, so it hears of the first attempt only if that has failed.
-        async for attempt in attempts:
+        async for attempt in self._attempts(call):
             with attempt:
                 if failed:
                     raise failed.pop()
