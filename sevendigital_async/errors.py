@@ -10,7 +10,7 @@
     │   ├── ConnectError              refused, DNS, TLS: surely not sent
     │   ├── DisconnectedError         the connection broke after sending began
     │   ├── RequestTimeoutError       no complete answer in time (a TimeoutError)
-    │   ├── ShortCountError           the service counted fewer things than it was sent: nobody knows which it took
+    │   ├── ShortCountError           the service didn't count all that it was sent: nobody knows what it took
     │   └── ResponseTooLargeError     the answer exceeded ``max_response_bytes``
     ├── DownloadError                 media arrived incomplete, or could not be written
     ├── DecodeError                   an answer came, but not in a shape we can read
@@ -127,7 +127,7 @@ class RequestTimeoutError(TransportError, TimeoutError):
 
 
 class ShortCountError(TransportError):
-    """The service says that it took fewer things than it was sent, and not which."""
+    """The service took fewer things than it was sent and says not which, or doesn't say how many."""
 
 
 class ResponseTooLargeError(TransportError):

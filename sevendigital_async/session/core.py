@@ -128,7 +128,7 @@ class Session:
         """
         operation, request, deadline = call.operation, self.request(call), self._deadline(call)
         async with AsyncExitStack() as answer:
-            async for attempt in self._attempts(call):
+            async for attempt in self._attempts(call, deadline):
                 with attempt, told(call):
                     async with AsyncExitStack() as held, AsyncExitStack() as opening:
                         slot = await self._admitted(operation, deadline, held)
@@ -209,24 +209,24 @@ class Session:
             await self._limits.aclose()
 
     async def _fetch(self, call: Call, request: Request) -> tuple[Document, Mapping[str, str]]:
-        deadline, attempts = self._deadline(call), self._attempts(call)
+        deadline = self._deadline(call)
         failed: list[SevenDigitalError] = []
         try:
             return await self._attempt(call, request, deadline)
         except SevenDigitalError as error:
             failed.append(error)
         # tenacity's loop costs a sixth of a call, so it hears of the first attempt only if that has failed.
-        async for attempt in attempts:
+        async for attempt in self._attempts(call, deadline):
             with attempt:
                 if failed:
                     raise failed.pop()
                 return await self._attempt(call, request, deadline)
         raise AssertionError("tenacity returns or raises")
 
-    def _attempts(self, call: Call) -> AsyncRetrying:
+    def _attempts(self, call: Call, deadline: float | None) -> AsyncRetrying:
         policy = call.retry or self.settings.retry
         max_wait = self.settings.max_wait
-        return retrying(policy, call.operation.safety, clock=self._clock, max_wait=max_wait, rng=self._rng)
+        return retrying(policy, call.operation.safety, deadline, clock=self._clock, max_wait=max_wait, rng=self._rng)
 
     def _deadline(self, call: Call) -> float | None:
         policy = call.retry or self.settings.retry

@@ -85,6 +85,7 @@ class StreamLogShipper:
         self._rules = lane_rules(lanes)
         self._close_timeout = close_timeout
         self._changed = asyncio.Event()
+        self._breath = asyncio.Lock()
         self._failure: BaseException | None = None
         self._spool_trouble: str | None = None
         self._runner: asyncio.Task[None] | None = None
@@ -136,6 +137,7 @@ class StreamLogShipper:
                 self._in_doubt,
                 self._heed_spool,
                 self._watch.tell,
+                self._courier.form,
             )
         )
         try:
@@ -253,8 +255,12 @@ class StreamLogShipper:
         records: list[Record] = []
         intake, now = self._intake(kind), self._now()
         source = iter(logs)
-        while intake.extend(records, islice(source, PUTS_PER_BREATH), now):  # noqa: ASYNC110 - a breath, not a poll
-            await asyncio.sleep(0)
+        while True:
+            # One producer in each turn of the loop: many at once would keep everybody else waiting for all of them.
+            async with self._breath:
+                if not intake.extend(records, islice(source, PUTS_PER_BREATH), now):
+                    break
+                await asyncio.sleep(0)
         if records or bookmark is not None:
             await self._spool.append(kind, records, bookmark)
         return len(records)
