@@ -129,17 +129,8 @@ class StreamLogShipper:
         """Open the spool and start working."""
         if self._runner is not None:
             raise ConfigurationError("a shipper is started once")
-        await self._spool.open(
-            Owner(
-                self._rules,
-                self._clock,
-                self._heed_news,
-                self._in_doubt,
-                self._heed_spool,
-                self._watch.tell,
-                self._courier.form,
-            )
-        )
+        owner = Owner(self._rules, self._clock, self._heed_news, self._in_doubt, self._heed_spool, self._watch.tell)
+        await self._spool.open(owner)
         try:
             for kind, lane in self._lanes.items():
                 if (await self._spool.counts(kind)).put:
