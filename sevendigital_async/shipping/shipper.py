@@ -129,7 +129,8 @@ class StreamLogShipper:
         """Open the spool and start working."""
         if self._runner is not None:
             raise ConfigurationError("a shipper is started once")
-        owner = Owner(self._rules, self._clock, self._heed_news, self._in_doubt, self._heed_spool, self._watch.tell)
+        tell, form = self._watch.tell, self._courier.form
+        owner = Owner(self._rules, self._clock, self._heed_news, self._in_doubt, self._heed_spool, tell, form)
         await self._spool.open(owner)
         try:
             for kind, lane in self._lanes.items():
