@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
-from attrs import define, field
+from attrs import Factory, define, field
 
-from ...errors import SpoolDamagedError, SpoolError, SpoolInUseError
-from .parcel import UnsoundError
-from .schema import check_all, check_parcels, check_sums, check_version, create
-from .trouble import translated
+from ...errors import SpoolDamagedError, SpoolError, SpoolInUseError, SpoolUnavailableError
+from .mark import MarkFile
+from .schema import check_version, create
+from .soundness import check
+from .trouble import is_busy, translated
 
 SMALL = 64 * 1024 * 1024
 """Bytes up to which a file is looked at from end to end when it is opened."""
@@ -44,6 +46,7 @@ class SpoolFile:
     synchronous: Synchronous = "FULL"
     _owner: sqlite3.Connection | None = field(init=False, default=None)
     _identity: tuple[int, int] | None = field(init=False, default=None)
+    _mark: MarkFile = field(init=False, default=Factory(lambda self: mark_of(self.path), takes_self=True))
 
     def open(self) -> sqlite3.Connection:
         """Open it, making it if it does not exist.
@@ -59,21 +62,15 @@ class SpoolFile:
             self._become_owner()
             if not self.path.exists():
                 self._make()
-            elif self.path.stat().st_size == 0:
-                raise SpoolDamagedError(
-                    f"{self.path} is empty, which no spool ever is; if nothing was in it, remove it and start again"
-                )
             self._identity = self._found()
+            self._check()
             return self._connect()
-        except (sqlite3.Error, UnsoundError) as error:
-            self.release()
-            raise _unusable(error, self.path) from error
         except OSError as error:
             self.release()
             raise SpoolError(f"{self.path} can't be used: {error.strerror}") from error
-        except SpoolError:
+        except Exception as error:
             self.release()
-            raise
+            raise _unusable(error, self.path) from error
 
     def check_place(self) -> None:
         """See that the open file is still the one that will be found under its name.
@@ -93,8 +90,13 @@ class SpoolFile:
             return None
         return status.st_dev, status.st_ino
 
+    def flushed(self, number: int) -> None:
+        """Note that so many transactions have been forced to the disk."""
+        self._mark.write(number)
+
     def release(self) -> None:
         """Let others own it."""
+        self._mark.close()
         if self._owner is not None:
             self._owner.close()
             self._owner = None
@@ -109,13 +111,13 @@ class SpoolFile:
         )
         try:
             owner.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
+        except sqlite3.Error as error:
             owner.close()
-            if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+            if is_busy(error):
                 raise SpoolInUseError(
                     f"{self.path} is in use by another shipper; stop that one first, or use another file"
                 ) from None
-            raise
+            raise not_a_lock(error, self.path) from error
         self._owner = owner
 
     def _make(self) -> None:
@@ -134,18 +136,27 @@ class SpoolFile:
         unfinished.rename(self.path)
         _sync(self.path.parent)
 
+    def _check(self) -> None:
+        """Look without writing: a connection that may write would tidy up a damaged file when it is closed."""
+        size = self.path.stat().st_size
+        if size == 0:
+            raise SpoolDamagedError(
+                f"{self.path} is empty, which no spool ever is; if nothing was in it, remove it and start again"
+            )
+        mark = self._mark.read()
+        with closing(read_only(self.path, timeout=BUSY_TIMEOUT)) as db:
+            check_version(db, str(self.path))
+            check(db, mark, thoroughly=size <= SMALL)
+
     def _connect(self) -> sqlite3.Connection:
-        small = self.path.stat().st_size <= SMALL
         db = sqlite3.connect(self.path, isolation_level=None, timeout=BUSY_TIMEOUT, check_same_thread=False)
         try:
-            check_version(db, str(self.path))
             db.execute(f"PRAGMA synchronous = {self.synchronous}")
             db.execute("PRAGMA cache_size = -16384")
             db.execute("PRAGMA wal_autocheckpoint = 4000")
-            check_sums(db, str(self.path))
-            if small:
-                check_all(db, str(self.path))
-                check_parcels(db)
+            flushed, name = db.execute("SELECT flushed, name FROM progress").fetchone()
+            self._mark.open(name)
+            self._mark.write(flushed)
             db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_OPEN}")
         except BaseException:
             db.close()
@@ -158,9 +169,26 @@ def beside(path: Path, ending: str) -> Path:
     return path.with_name(path.name + ending)
 
 
+def not_a_lock(error: sqlite3.Error, path: Path) -> Exception:
+    """Say what is wrong with the lock of a file."""
+    if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
+        return error
+    return SpoolError(f"{beside(path, '-owner')} is not the lock that it should be; no plays are in it: remove it")
+
+
+def mark_of(path: Path) -> MarkFile:
+    """Return the note of how far a file had been written."""
+    return MarkFile(beside(path, "-mark"))
+
+
+def read_only(path: Path, *, timeout: float) -> sqlite3.Connection:
+    """Open a database without the means to change it."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=timeout)
+
+
 def _unusable(error: Exception, path: Path) -> Exception:
     failure = translated(error, str(path))
-    if isinstance(failure, sqlite3.Error | SpoolDamagedError):
+    if not isinstance(failure, SpoolUnavailableError):
         return failure
     return SpoolError(f"{failure}; is the directory writable, and is there room?")
 

@@ -24,6 +24,7 @@ from .commits import Commits, Entry
 from .file import SpoolFile, Synchronous
 from .outlet import Outlet
 from .parcel import Written
+from .reading import bookmark_of
 from .recovery import Opened, Recovery
 from .statements import Due
 from .stock import Stock, size_of
@@ -87,9 +88,7 @@ class SqliteSpool:
         self._stock = Stock(self._capacity, owner)
         now = owner.clock.time()
         recovery = Recovery(owner.rules, owner.in_doubt, datetime.fromtimestamp(now, UTC))
-        self._writer = Writer(
-            self._file.open, self._file.release, self._tidy, self._place, full=self._file.synchronous == "FULL"
-        )
+        self._writer = Writer(self._file, self._tidy, self._place)
         try:
             await self._writer.start()
             await asyncio.shield(self._writer.submit(Job(recovery, self._begin)))
@@ -158,12 +157,8 @@ class SqliteSpool:
 
     async def bookmark(self, source: str) -> str | None:
         """Return the position last kept for a source."""
-
-        def work(db: sqlite3.Connection) -> str | None:
-            found = db.execute("SELECT position FROM bookmark WHERE source = ?", (source,)).fetchone()
-            return None if found is None else str(found[0])
-
-        return await asyncio.shield(self._writer.submit(Job(work, lambda position: position)))
+        job: Job[str | None, str | None] = Job(lambda db: bookmark_of(db, source), lambda position: position)
+        return await asyncio.shield(self._writer.submit(job))
 
     async def _commit(self, entries: list[Entry]) -> None:
         arrivals = _by_queue(entries)

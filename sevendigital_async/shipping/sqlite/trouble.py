@@ -25,13 +25,13 @@ PASSING = {
 
 def translated(error: Exception, place: str) -> Exception:
     """Say in our words what happened; an error that is nobody's fault but ours comes back as it is."""
-    if isinstance(error, UnsoundError):
-        return SpoolDamagedError(f"{place} is damaged: {error}; it was left as it is, and nothing more is sent from it")
     code = getattr(error, "sqlite_errorcode", None)
     primary = None if code is None else code & 0xFF
-    if primary in DAMAGE:
+    is_no_text = isinstance(error, UnicodeDecodeError) or (isinstance(error, sqlite3.OperationalError) and code is None)
+    if is_no_text or primary in DAMAGE or isinstance(error, UnsoundError):
+        advice = error.advice if isinstance(error, UnsoundError) else UnsoundError.advice
         return SpoolDamagedError(
-            f"{place} is damaged ({error}); it was left as it is, and nothing more is sent from it"
+            f"{place} is damaged: {error}; it was left as it is, and nothing more is sent from it: {advice}"
         )
     if primary in PASSING:
         return SpoolUnavailableError(f"{place}: {PASSING[primary]} ({error})")

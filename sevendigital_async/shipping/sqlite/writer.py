@@ -15,6 +15,8 @@ from attrs import define, field
 
 from ... import fault_points
 from ...errors import ShipperClosedError
+from .file import SpoolFile
+from .statements import count_flush
 from .trouble import is_busy, translated
 
 T = TypeVar("T")
@@ -52,27 +54,17 @@ class Writer:
     """Runs jobs in order, several to a transaction.
 
     Args:
-        connect: Opens the connection, in the thread.
-        release: Called in the thread after the connection has been closed.
+        file: Opened and released in the thread. If it is synchronous, jobs can demand to be on the disk when they are
+            done.
         tidy: Done in portions when there is nothing else to do; says whether there is more.
         place: Names the file in errors.
-        full: Jobs can demand to be on the disk when they are done.
     """
 
-    def __init__(
-        self,
-        connect: Callable[[], sqlite3.Connection],
-        release: Callable[[], None],
-        tidy: Callable[[sqlite3.Connection], bool],
-        place: str,
-        *,
-        full: bool,
-    ) -> None:
-        self._connect = connect
-        self._release = release
+    def __init__(self, file: SpoolFile, tidy: Callable[[sqlite3.Connection], bool], place: str) -> None:
+        self._file = file
         self._tidy = tidy
         self._place = place
-        self._full = self._flushing = full
+        self._full = self._flushing = file.synchronous == "FULL"
         self._is_untidy = True
         self._closed = False
         self._loop = asyncio.get_running_loop()
@@ -84,7 +76,7 @@ class Writer:
         """Open the connection.
 
         Raises:
-            Exception: What ``connect`` raised.
+            SpoolError: It can't be opened.
         """
         self._thread.start()
         await asyncio.shield(self._opened)
@@ -112,7 +104,7 @@ class Writer:
 
     def _run(self) -> None:
         try:
-            db = self._connect()
+            db = self._file.open()
         except Exception as error:  # noqa: BLE001 - passed on to who waits for it
             self._tell(_settle_future, self._opened, error)
             return
@@ -122,7 +114,7 @@ class Writer:
                 self._settle(db, jobs)
         finally:
             db.close()
-            self._release()
+            self._file.release()
 
     def _collect(self, db: sqlite3.Connection) -> list[Job[Any, Any]]:
         """Wait for a job and take those that stand behind it; nothing when it is time to end."""
@@ -184,6 +176,7 @@ class Writer:
         db.execute("BEGIN IMMEDIATE")
         try:
             results = [work(db) for work in works]
+            number = count_flush(db) if flushed else None
             fault_points.reached("before commit")
             db.execute("COMMIT")
         except BaseException:
@@ -191,6 +184,8 @@ class Writer:
                 db.execute("ROLLBACK")
             raise
         fault_points.reached("after commit")
+        if number is not None:
+            self._file.flushed(number)
         return results
 
 
