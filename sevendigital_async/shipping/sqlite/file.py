@@ -12,6 +12,7 @@ from attrs import Factory, define, field
 
 from ...errors import SpoolDamagedError, SpoolError, SpoolInUseError, SpoolUnavailableError
 from .mark import MarkFile
+from .room import MIN_FREE, Room
 from .schema import check_version, create
 from .soundness import check
 from .trouble import is_busy, translated
@@ -40,10 +41,14 @@ class SpoolFile:
         path: Where it is.
         synchronous: FULL: what is accepted survives a power cut. NORMAL: it survives a crash of the process, but a
             power cut or a crash of the system may take the last moments with it.
+        min_free: Bytes of the disk that plays leave free.
+        room: On the disk.
     """
 
     path: Path
     synchronous: Synchronous = "FULL"
+    min_free: int = MIN_FREE
+    room: Room = field(init=False, default=Factory(lambda self: Room(self.path, self.min_free), takes_self=True))
     _owner: sqlite3.Connection | None = field(init=False, default=None)
     _identity: tuple[int, int] | None = field(init=False, default=None)
     _mark: MarkFile = field(init=False, default=Factory(lambda self: mark_of(self.path), takes_self=True))

@@ -7,6 +7,11 @@ import sqlite3
 from ...errors import SpoolDamagedError, SpoolUnavailableError
 from .parcel import UnsoundError
 
+
+class DiskFullError(SpoolUnavailableError):
+    """There is no room on the disk."""
+
+
 DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
 PASSING = {
     sqlite3.SQLITE_FULL: "the disk is full",
@@ -21,6 +26,12 @@ PASSING = {
     sqlite3.SQLITE_AUTH: "the file may not be used",
 }
 """What may be over in a moment, or once somebody has seen to it."""
+
+
+def is_full(error: Exception) -> bool:
+    """Say whether there was no room on the disk."""
+    code = getattr(error, "sqlite_errorcode", None) or 0
+    return isinstance(error, DiskFullError) or code & 0xFF == sqlite3.SQLITE_FULL
 
 
 def translated(error: Exception, place: str) -> Exception:

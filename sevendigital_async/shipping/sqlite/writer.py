@@ -16,8 +16,9 @@ from attrs import define, field
 from ... import fault_points
 from ...errors import ShipperClosedError
 from .file import SpoolFile
+from .room import make_room
 from .statements import count_flush
-from .trouble import is_busy, translated
+from .trouble import is_busy, is_full, translated
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -149,9 +150,16 @@ class Writer:
             return False  # whatever it is, who needs the file will say so
 
     def _settle(self, db: sqlite3.Connection, jobs: list[Job[Any, Any]]) -> None:
+        if self._file.room.is_tight(db):
+            self._tidied(db)
+            make_room(db)
+            if len(jobs) > 1:
+                for job in jobs:
+                    self._settle(db, [job])
+                return
         try:
             flushed = any(job.flushed for job in jobs)
-            results = self._transact(db, [job.work for job in jobs], flushed=flushed)
+            results = self._persist(db, [job.work for job in jobs], flushed=flushed)
             self._is_untidy = True
         except Exception as error:  # noqa: BLE001 - passed on to who waits for it
             if len(jobs) > 1 and not is_busy(error):
@@ -165,6 +173,17 @@ class Writer:
     def _tell(self, callback: Callable[..., None], *arguments: Any) -> None:
         with suppress(RuntimeError):  # the loop has ended, and with it whoever wanted to know
             self._loop.call_soon_threadsafe(callback, *arguments)
+
+    def _persist(
+        self, db: sqlite3.Connection, works: list[Callable[[sqlite3.Connection], Any]], *, flushed: bool
+    ) -> list[Any]:
+        try:
+            return self._transact(db, works, flushed=flushed)
+        except Exception as error:
+            if not is_full(error):
+                raise
+        make_room(db)
+        return self._transact(db, works, flushed=flushed)
 
     def _transact(
         self, db: sqlite3.Connection, works: list[Callable[[sqlite3.Connection], Any]], *, flushed: bool
