@@ -20,6 +20,9 @@ from .trouble import DiskFullError
 SHARE = 8
 """Of a small disk, plays leave one part in so many free."""
 
+MOST_PAGES = 256
+"""Pages that are given back at once."""
+
 MIN_FREE = 32 * 1024**2
 
 
@@ -57,11 +60,19 @@ class Room:
         """Say whether every step must get its pages before the next one is begun."""
         return shutil.disk_usage(self.path.parent).free < self.min_free + self._growth(db)
 
+    def shrink(self, db: sqlite3.Connection) -> None:
+        """Give back pages of the file that are free, as many as a moment allows."""
+        pages = min(MOST_PAGES, shutil.disk_usage(self.path.parent).free // _pragma(db, "page_size") // 4)
+        if pages:
+            with suppress(sqlite3.Error):
+                db.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+            empty_wal(db)
+
     def _growth(self, db: sqlite3.Connection) -> int:
         return max(0, _pragma(db, "page_count") * _pragma(db, "page_size") - self.path.stat().st_size)
 
 
-def make_room(db: sqlite3.Connection) -> None:
+def empty_wal(db: sqlite3.Connection) -> None:
     """Bring what is in the -wal file into the file itself, and give its room back."""
     with suppress(sqlite3.Error):  # somebody reads, or it does not fit: whoever needs room will see
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

@@ -116,6 +116,7 @@ CREATE TABLE bookmark (
 
 def create(db: sqlite3.Connection) -> None:
     """Make the tables of an empty spool."""
+    db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # so that a full disk gets back what deliveries have left free
     db.execute("PRAGMA journal_mode = WAL")
     db.executescript(f"BEGIN IMMEDIATE; {TABLES}")
     db.execute("INSERT INTO progress VALUES (0, 0, random())")

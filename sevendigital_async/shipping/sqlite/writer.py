@@ -16,7 +16,7 @@ from attrs import define, field
 from ... import fault_points
 from ...errors import ShipperClosedError
 from .file import SpoolFile
-from .room import make_room
+from .room import empty_wal
 from .statements import count_flush
 from .trouble import is_busy, is_full, translated
 
@@ -152,7 +152,7 @@ class Writer:
     def _settle(self, db: sqlite3.Connection, jobs: list[Job[Any, Any]]) -> None:
         if self._file.room.is_tight(db):
             self._tidied(db)
-            make_room(db)
+            empty_wal(db)
             if len(jobs) > 1:
                 for job in jobs:
                     self._settle(db, [job])
@@ -182,7 +182,8 @@ class Writer:
         except Exception as error:
             if not is_full(error):
                 raise
-        make_room(db)
+        empty_wal(db)
+        self._file.room.shrink(db)
         return self._transact(db, works, flushed=flushed)
 
     def _transact(
