@@ -127,19 +127,20 @@ class SpoolFile:
 
     def _make(self) -> None:
         """Make a spool elsewhere and move it into place, so that nobody ever finds half of one."""
+        wal = beside(self.path, "-wal")
+        if wal.exists() and wal.stat().st_size:  # readers leave empty ones
+            raise SpoolDamagedError(f"{self.path} is missing, but {wal} is there; put the file back beside it")
+        wal.unlink(missing_ok=True)
         unfinished = beside(self.path, "-new")
-        for path in (unfinished, beside(unfinished, "-wal"), beside(unfinished, "-shm"), beside(self.path, "-wal")):
-            if path == beside(self.path, "-wal") and path.exists() and path.stat().st_size:  # readers leave empty ones
-                raise SpoolDamagedError(f"{self.path} is missing, but {path} is there; put the file back beside it")
-            path.unlink(missing_ok=True)
-        db = sqlite3.connect(unfinished, isolation_level=None)
+        _remove(unfinished)
         try:
-            create(db)
+            with closing(sqlite3.connect(unfinished, isolation_level=None)) as db:
+                create(db)
+            _sync(unfinished)
+            unfinished.rename(self.path)
+            _sync(self.path.parent)
         finally:
-            db.close()
-        _sync(unfinished)
-        unfinished.rename(self.path)
-        _sync(self.path.parent)
+            _remove(unfinished)
 
     def _check(self) -> None:
         """Look without writing: a connection that may write would tidy up a damaged file when it is closed."""
@@ -188,7 +189,10 @@ def mark_of(path: Path) -> MarkFile:
 
 def read_only(path: Path, *, timeout: float) -> sqlite3.Connection:
     """Open a database without the means to change it."""
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=timeout)
+    # Where no files can be made beside it, nobody can be told that it is being read; nobody else has it open, either.
+    alone = not os.access(path.parent, os.W_OK) and not beside(path, "-wal").exists()
+    uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if alone else ''}"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=timeout)
 
 
 def _unusable(error: Exception, path: Path) -> Exception:
@@ -196,6 +200,11 @@ def _unusable(error: Exception, path: Path) -> Exception:
     if not isinstance(failure, SpoolUnavailableError):
         return failure
     return SpoolError(f"{failure}; is the directory writable, and is there room?")
+
+
+def _remove(path: Path) -> None:
+    for ending in ("", "-wal", "-shm", "-journal"):
+        beside(path, ending).unlink(missing_ok=True)
 
 
 def _sync(path: Path) -> None:

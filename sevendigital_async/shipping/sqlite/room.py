@@ -72,10 +72,13 @@ class Room:
         return max(0, _pragma(db, "page_count") * _pragma(db, "page_size") - self.path.stat().st_size)
 
 
-def empty_wal(db: sqlite3.Connection) -> None:
-    """Bring what is in the -wal file into the file itself, and give its room back."""
-    with suppress(sqlite3.Error):  # somebody reads, or it does not fit: whoever needs room will see
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+def empty_wal(db: sqlite3.Connection) -> bool:
+    """Bring what is in the -wal file into the file itself, and give its room back; False if that can't be done now."""
+    try:
+        busy, _, _ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.Error:
+        return False
+    return not busy
 
 
 def _pragma(db: sqlite3.Connection, name: str) -> int:

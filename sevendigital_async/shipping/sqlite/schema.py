@@ -117,7 +117,6 @@ CREATE TABLE bookmark (
 def create(db: sqlite3.Connection) -> None:
     """Make the tables of an empty spool."""
     db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # so that a full disk gets back what deliveries have left free
-    db.execute("PRAGMA journal_mode = WAL")
     db.executescript(f"BEGIN IMMEDIATE; {TABLES}")
     db.execute("INSERT INTO progress VALUES (0, 0, random())")
     for kind in LogKind:
@@ -126,6 +125,8 @@ def create(db: sqlite3.Connection) -> None:
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     db.execute(f"PRAGMA user_version = {VERSION}")
     db.execute("COMMIT")
+    # Last, for everything is in the file itself by now: what closing leaves in a -wal file, it does not tell.
+    db.execute("PRAGMA journal_mode = WAL")
 
 
 def check_version(db: sqlite3.Connection, place: str) -> None:

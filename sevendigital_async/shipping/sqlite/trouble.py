@@ -30,8 +30,7 @@ PASSING = {
 
 def is_full(error: Exception) -> bool:
     """Say whether there was no room on the disk."""
-    code = getattr(error, "sqlite_errorcode", None) or 0
-    return isinstance(error, DiskFullError) or code & 0xFF == sqlite3.SQLITE_FULL
+    return isinstance(error, DiskFullError) or _code_of(error) == sqlite3.SQLITE_FULL
 
 
 def translated(error: Exception, place: str) -> Exception:
@@ -51,4 +50,13 @@ def translated(error: Exception, place: str) -> Exception:
 
 def is_busy(error: Exception) -> bool:
     """Say whether another process is holding the file, so that nothing of ours is to blame."""
-    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF == sqlite3.SQLITE_BUSY
+    return _code_of(error) == sqlite3.SQLITE_BUSY
+
+
+def is_io(error: Exception) -> bool:
+    """Say whether the disk did not do what it was asked."""
+    return _code_of(error) == sqlite3.SQLITE_IOERR
+
+
+def _code_of(error: Exception) -> int:
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF

@@ -18,7 +18,7 @@ from ...errors import ShipperClosedError
 from .file import SpoolFile
 from .room import empty_wal
 from .statements import count_flush
-from .trouble import is_busy, is_full, translated
+from .trouble import is_busy, is_full, is_io, translated
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -67,6 +67,7 @@ class Writer:
         self._place = place
         self._full = self._flushing = file.synchronous == "FULL"
         self._is_untidy = True
+        self._failure: Exception | None = None
         self._closed = False
         self._loop = asyncio.get_running_loop()
         self._jobs: queue.SimpleQueue[Job[Any, Any] | None] = queue.SimpleQueue()
@@ -177,9 +178,16 @@ class Writer:
     def _persist(
         self, db: sqlite3.Connection, works: list[Callable[[sqlite3.Connection], Any]], *, flushed: bool
     ) -> list[Any]:
+        if self._failure is not None and not empty_wal(db):
+            raise self._failure
+        self._failure = None
         try:
             return self._transact(db, works, flushed=flushed)
         except Exception as error:
+            if is_io(error):
+                # What could not be forced to the disk may never get there, and nothing behind it in the -wal file
+                # would count after a power cut. So everything in it is written once more, elsewhere, before more is.
+                self._failure = error
             if not is_full(error):
                 raise
         empty_wal(db)
