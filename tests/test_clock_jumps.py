@@ -1,7 +1,7 @@
 """The machine's clock jumps an hour or a day, forward and back, while plays are shipped and between runs."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from attrs import evolve
@@ -12,7 +12,10 @@ from sevendigital_async import LogKind, MemorySpool, SevenDigital, StreamLogShip
 from sevendigital_async.clock import SystemClock
 from sevendigital_async.shipping.archive import JournalOutcome
 from sevendigital_async.shipping.places import open_archive
+from sevendigital_async.shipping.records import Record
 from sevendigital_async.shipping.redis import RedisSpool
+from sevendigital_async.shipping.rules import lane_rules
+from sevendigital_async.shipping.spool import Owner
 from sevendigital_async.shipping.sqlite import SqliteSpool
 
 HOUR, DAY = 3600.0, 86_400.0
@@ -93,3 +96,17 @@ async def test_a_jump_between_runs_delays_nothing_and_forgets_nothing(spool, clo
         assert sum([entry.outcome is JournalOutcome.DELIVERED async for entry in archive.journal()]) == 100
     finally:
         await archive.aclose()
+
+
+async def test_what_rests_in_redis_rests_no_longer_because_its_clock_went_back(redis_server, clock):
+    spool = RedisSpool(redis_server.url, offset=lambda: clock.ahead)
+    await spool.open(Owner(lane_rules(), clock, lambda _: None))
+    for queue in ("", "ann"):
+        await spool.append(KIND, [Record(b"{}", queue, datetime.now(UTC))])
+        lease = await spool.lease(KIND, flush=True)
+        await spool.release(lease, lease.records, delay=0.2)
+    for clock.ahead in (-HOUR, DAY, -DAY):
+        assert await spool.due_in(KIND, flush=True) < 2
+    await asyncio.sleep(0.3)
+    assert {(await spool.lease(KIND, flush=True)).queue for _ in range(2)} == {"", "ann"}
+    await spool.aclose()
