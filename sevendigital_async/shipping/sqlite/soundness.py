@@ -99,19 +99,11 @@ def check_counts(db: sqlite3.Connection) -> None:
     Raises:
         UnsoundError: Plays are missing.
     """
-    there = db.execute(
-        "SELECT kind,"
-        " (SELECT coalesce(sum(parcel.logs), 0) FROM parcel JOIN queue ON queue.id = parcel.queue"
-        "  AND queue.kind = lane.kind),"
-        " (SELECT coalesce(sum(parcel.size), 0) FROM parcel JOIN queue ON queue.id = parcel.queue"
-        "  AND queue.kind = lane.kind),"
-        " (SELECT count(*) FROM set_aside WHERE kind = lane.kind),"
-        " (SELECT coalesce(sum(length(body)), 0) FROM set_aside WHERE kind = lane.kind),"
-        " (SELECT count(*) FROM set_aside WHERE kind = lane.kind AND place = 'held'),"
-        " waiting, kept, size, held FROM lane"
-    )
-    for _, logs, size, aside_logs, aside_size, held_there, waiting, kept, all_size, held in there:
-        if (logs, logs + aside_logs, size + aside_size, held_there) != (waiting, kept, all_size, held):
+    waiting = _sums(db, "parcel.logs, parcel.size", "parcel JOIN queue ON queue.id = parcel.queue")
+    set_aside = _sums(db, "1, length(body), place = 'held'", "set_aside")
+    for kind, *counted in db.execute("SELECT kind, waiting, kept, size, held FROM lane"):
+        (logs, size), (aside_logs, aside_size, held) = waiting.get(kind, (0, 0)), set_aside.get(kind, (0, 0, 0))
+        if counted != [logs, logs + aside_logs, size + aside_size, held]:
             raise UnsoundError("plays are missing from it")
     lost = db.execute(
         "SELECT 1 FROM parcel WHERE queue NOT IN (SELECT id FROM queue) UNION ALL"
@@ -120,6 +112,12 @@ def check_counts(db: sqlite3.Connection) -> None:
     ).fetchone()
     if lost is not None:
         raise UnsoundError("its queues don't add up")
+
+
+def _sums(db: sqlite3.Connection, values: str, tables: str) -> dict[str, tuple[int, ...]]:
+    """Add up values by kind."""
+    sums = ", ".join(f"sum({value})" for value in values.split(", "))
+    return {kind: tuple(numbers) for kind, *numbers in db.execute(f"SELECT kind, {sums} FROM {tables} GROUP BY kind")}  # noqa: S608 - words of ours
 
 
 @cache
