@@ -58,15 +58,18 @@ class Room:
 
     def is_tight(self, db: sqlite3.Connection) -> bool:
         """Say whether every step must get its pages before the next one is begun."""
-        return shutil.disk_usage(self.path.parent).free < self.min_free + self._growth(db)
+        try:
+            return shutil.disk_usage(self.path.parent).free < self.min_free + self._growth(db)
+        except (OSError, sqlite3.Error):
+            return False  # whatever it is, the next step will see it
 
     def shrink(self, db: sqlite3.Connection) -> None:
         """Give back pages of the file that are free, as many as a moment allows."""
-        pages = min(MOST_PAGES, shutil.disk_usage(self.path.parent).free // _pragma(db, "page_size") // 4)
-        if pages:
-            with suppress(sqlite3.Error):
+        with suppress(sqlite3.Error, OSError):
+            pages = min(MOST_PAGES, shutil.disk_usage(self.path.parent).free // _pragma(db, "page_size") // 4)
+            if pages:
                 db.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
-            empty_wal(db)
+        empty_wal(db)
 
     def _growth(self, db: sqlite3.Connection) -> int:
         return max(0, _pragma(db, "page_count") * _pragma(db, "page_size") - self.path.stat().st_size)
