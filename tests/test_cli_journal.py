@@ -138,7 +138,14 @@ def test_the_file_appears_whole_and_replaces_nothing_by_itself(spool, capsys, tm
     assert len((tmp_path / "plays.csv").read_bytes().splitlines()) == 4
     for out, words in [("nowhere/plays.csv", "No such file"), (".", "is a directory")]:
         assert words in run(capsys, "export", *SPOOL, "--out", out, code=1).err
-    assert {path.name for path in tmp_path.iterdir()} <= {"plays.csv", "x.db", "x.db-owner", "x.db-wal", "x.db-shm"}
+    assert {path.name for path in tmp_path.iterdir()} <= {
+        "plays.csv",
+        "x.db",
+        "x.db-owner",
+        "x.db-mark",
+        "x.db-wal",
+        "x.db-shm",
+    }
 
 
 def test_a_file_that_came_meanwhile_is_not_replaced(tmp_path):

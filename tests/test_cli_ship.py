@@ -39,7 +39,9 @@ async def test_delivers_every_line_once_and_says_so(tmp_path, kind, spool):
     assert "\x1b" not in ended.out + ended.err
     assert "\r" not in ended.out + ended.err
     kept = {path.name for path in tmp_path.iterdir()}
-    assert kept == ({"plays.jsonl"} if spool == "memory" else {"plays.jsonl", "plays.db", "plays.db-owner"})
+    assert kept == (
+        {"plays.jsonl"} if spool == "memory" else {"plays.jsonl", "plays.db", "plays.db-owner", "plays.db-mark"}
+    )
 
 
 async def test_users_sign_where_there_are_tokens(tmp_path):

@@ -275,3 +275,12 @@ async def test_a_cancellation_is_never_swallowed(redis_server):
         done, _ = await asyncio.wait([task], timeout=1)
         assert done
     await link.aclose()
+
+
+async def test_a_clock_that_went_back_stops_nobody_for_longer_than_a_request_may_take(redis_server):
+    async with workers(redis_server, timeout=0.2) as (one, _):
+        redis_server.ask(
+            "EVAL", FREE_ALL.replace("0, m)", "redis.call('TIME')[1] * 1000000 + 3600000000, m)"), "1", SLOTS
+        )
+        assert not await has_slot(one)  # somebody may have sent just before
+        assert await has_slot(one, within=4)

@@ -116,6 +116,7 @@ def ship(
     spool: Annotated[
         str | None,
         typer.Option(
+            "--spool",
             metavar="SPOOL",
             show_default="FILE.spool",
             help="The file in which plays are kept until they are delivered, and where the journal is; "

@@ -40,14 +40,18 @@ CLAIM = RedisScript(
     + """
 local slots, server, pauses = KEYS[1], KEYS[2], {KEYS[3], KEYS[4]}
 local token, count, lease, unknown = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local longest = tonumber(ARGV[5])
 for _, key in ipairs(pauses) do
   local left = tonumber(redis.call('GET', key) or 0) - now
   if left > 0 then return {'paused', left} end
 end
--- A server that has lost its data, or took over from another, may not know what was sent a moment ago.
+-- A server that has lost its data, took over from another, or whose clock went back, may not know what was sent a
+-- moment ago.
 local ok, info = pcall(redis.call, 'INFO', 'server')
 local run = ok and string.match(info, 'run_id:(%x+)') or 'unknown'
-if redis.call('ZCARD', slots) ~= count or redis.call('GET', server) ~= run then
+local first = redis.call('ZRANGE', slots, 0, 0, 'WITHSCORES')
+local left = first[2] and tonumber(first[2]) - now
+if redis.call('ZCARD', slots) ~= count or redis.call('GET', server) ~= run or left > longest then
   redis.call('DEL', slots)
   for i = 1, count do redis.call('ZADD', slots, now + unknown, token .. ':' .. i) end
   redis.call('SET', server, run)
@@ -57,8 +61,6 @@ if redis.call('ZSCORE', slots, token) then -- asked before, and the answer was l
   redis.call('ZADD', slots, now + lease, token)
   return {'yours', 0}
 end
-local first = redis.call('ZRANGE', slots, 0, 0, 'WITHSCORES')
-local left = tonumber(first[2]) - now
 if left > 0 then return {'busy', left} end
 redis.call('ZREM', slots, first[1])
 redis.call('ZADD', slots, now + lease, token)
@@ -157,6 +159,7 @@ class SharedSlots:
         self._keys = keys
         self._count = count
         self._unknown = unknown
+        self._longest = max(unknown, UNBOUNDED_TIMEOUT + WINDOW + GRACE)
         self._max_wait = max_wait
         self._clock = clock
         self._reached = reached
@@ -190,7 +193,9 @@ class SharedSlots:
         while True:
             try:
                 answer, left = await self._link.run(
-                    CLAIM, self._keys, [token, self._count, _micro(CLAIM_LEASE), _micro(self._unknown)]
+                    CLAIM,
+                    self._keys,
+                    [token, self._count, _micro(CLAIM_LEASE), _micro(self._unknown), _micro(self._longest)],
                 )
             except RedisAwayError as error:
                 self._reached(str(error))

@@ -15,8 +15,9 @@ from attrs import asdict, define, evolve, field
 
 import sevendigital_async
 from sevendigital_async import LogKind
-from sevendigital_async.shipping.sqlite import schema
-from sevendigital_async.shipping.sqlite.journal import body_of
+from sevendigital_async.shipping.sqlite import schema, soundness
+from sevendigital_async.shipping.sqlite.file import mark_of
+from sevendigital_async.shipping.sqlite.journal import FACTS, body_of
 from sevendigital_async.shipping.sqlite.parcel import COLUMNS, records_of, unpack
 
 from .crash_worker import Orders
@@ -54,15 +55,16 @@ class Findings:
                 if not path.name.endswith(("-shm", "-owner")):
                     shutil.copy(path, copy.with_name(path.name))
             with closing(sqlite3.connect(copy)) as db:
-                for check in (schema.check_version, schema.check_sums, schema.check_all):
-                    check(db, str(copy))
-                schema.check_parcels(db)
+                schema.check_version(db, str(copy))
+                soundness.check(db, mark_of(copy).read(), thoroughly=True)
                 return cls()._read(db)
 
     def _read(self, db):
         sequences = {}
-        for row in db.execute(f"SELECT {COLUMNS} FROM parcel"):  # noqa: S608
-            for record in records_of(row, ""):
+        for *row, name in db.execute(
+            f"SELECT {COLUMNS}, (SELECT name FROM queue WHERE queue.id = parcel.queue) FROM parcel"  # noqa: S608
+        ):
+            for record in records_of(row, name):
                 number = number_of(record.body)
                 assert number not in self.waiting, f"{number} waits twice"
                 self.waiting[number] = record.in_doubt
@@ -74,10 +76,11 @@ class Findings:
         for place, body in db.execute("SELECT place, body FROM set_aside"):
             assert number_of(body) not in self.aside
             self.aside[number_of(body)] = place
-        for outcome, at, logs, compressed, body in db.execute(
-            "SELECT outcome, at, logs, compressed, body FROM journal ORDER BY id"
+        for *facts, compressed, kept, body in db.execute(
+            f"SELECT {FACTS}, compressed, checksum, body FROM journal ORDER BY id"  # noqa: S608
         ):
-            for play, _ in unpack(body_of(body, compressed), logs):
+            _, _, outcome, at, _, _, logs, _ = facts
+            for play, _ in unpack(body_of(facts, compressed, kept, body), logs):
                 if outcome == "delivered":
                     self.delivered[number_of(play)] += 1
                 else:

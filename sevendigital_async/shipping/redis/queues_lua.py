@@ -13,9 +13,18 @@ only then is it acknowledged and deleted. Leases live in a sorted set by the tim
 PRELUDE = """
 local base, call = KEYS[1], redis.call
 local t = call('TIME')
-local now = t[1] * 1000 + t[2] / 1000 + tonumber(ARGV[1])
-local stamp = string.format('%.0f', now * 1000)
-if ARGV[2] ~= '' and call('HGET', base .. 'spool', 'id') ~= ARGV[2] then return {'gone'} end
+local told = t[1] * 1000 + t[2] / 1000 + tonumber(ARGV[1])
+local stamp = string.format('%.0f', told * 1000)
+local known = call('HMGET', base .. 'spool', 'id', 'behind', 'latest')
+if ARGV[2] ~= '' and known[1] ~= ARGV[2] then return {'gone'} end
+-- The spool's own clock never goes back, or what rests would rest for as long as Redis's has jumped.
+local behind, latest = tonumber(known[2] or 0), tonumber(known[3] or 0)
+local now = told + behind
+if now < latest then
+  behind, now = behind + latest - now, latest
+  call('HSET', base .. 'spool', 'behind', string.format('%.3f', behind))
+end
+if now > latest + 1000 then call('HSET', base .. 'spool', 'latest', string.format('%.3f', now)) end
 
 local function of(name, kind) return base .. name .. ':' .. kind end
 local function number(key, field) return tonumber(call('HGET', key, field) or 0) end

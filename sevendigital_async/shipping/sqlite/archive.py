@@ -18,11 +18,12 @@ from ...models import LogKind
 from ..archive import JournalEntry, Place, SetAside, SpoolStatus
 from ..rules import lane_rules
 from . import mending
-from .file import BUSY_TIMEOUT, SpoolFile, beside
+from .file import BUSY_TIMEOUT, SpoolFile, beside, mark_of, not_a_lock, read_only
 from .parcel import UnsoundError
 from .reading import Wanted, bookmark_of, counts_of, journal_after, oldest_in, set_aside_after
 from .schema import check_version, form_of
-from .trouble import translated
+from .soundness import check
+from .trouble import is_busy, translated
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -122,7 +123,7 @@ class SqliteArchive:
     async def _off_loop(self, work: Callable[[], R]) -> R:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-        except (sqlite3.Error, UnsoundError) as error:
+        except (sqlite3.Error, UnsoundError, UnicodeDecodeError) as error:
             raise _unreadable(error, self._path) from error
         except OSError as error:
             raise SpoolError(f"{self._path} can't be used: {error.strerror}") from error
@@ -178,13 +179,13 @@ class SqliteArchive:
         lock = beside(self._path, "-owner")
         if not lock.exists():
             return False
-        db = _read_only(lock, timeout=0)
+        db = read_only(lock, timeout=0)
         try:
             db.execute("PRAGMA user_version").fetchone()
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-                raise
-            return True
+        except sqlite3.Error as error:
+            if is_busy(error):
+                return True
+            raise not_a_lock(error, self._path) from error
         finally:
             db.close()
         return False
@@ -197,9 +198,11 @@ class SqliteArchive:
                 raise SpoolError(f"{self._path} is a directory")
             if self._path.stat().st_size == 0:
                 raise SpoolError(f"{self._path} is empty, which no spool ever is")
-            db = _read_only(self._path, timeout=BUSY_TIMEOUT)
+            mark = mark_of(self._path).read()  # first, so that a shipper may go on meanwhile
+            db = read_only(self._path, timeout=BUSY_TIMEOUT)
             try:
                 check_version(db, str(self._path))
+                check(db, mark, thoroughly=False)
             except BaseException:
                 db.close()
                 raise
@@ -210,10 +213,6 @@ class SqliteArchive:
         if self._db is not None:
             self._db.close()
             self._db = None
-
-
-def _read_only(path: Path, *, timeout: float) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=timeout)
 
 
 def _unreadable(error: Exception, path: Path) -> Exception:

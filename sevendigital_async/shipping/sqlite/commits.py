@@ -70,6 +70,7 @@ class Commits:
         self._under_way: list[Entry] = []
         self._arrived = asyncio.Event()
         self._closing = asyncio.Event()
+        self._most = MAX_WEIGHT
         self._refusal: ShipperError | None = None
         self._task = asyncio.create_task(self._run(), name="spool commits")
         self.trouble: str | None = None
@@ -145,7 +146,7 @@ class Commits:
     async def _next(self) -> bool:
         """Write the next entries; False when there are none, or none can be written before the end."""
         weight = 0
-        while self._entries and weight < MAX_WEIGHT:
+        while self._entries and weight < self._most:
             entry = self._entries.popleft()
             if entry.withdrawn:
                 continue
@@ -157,18 +158,21 @@ class Commits:
         try:
             await self._commit(self._under_way)
         except SpoolUnavailableError as error:
-            return await self._wait_out(error)
+            alone = len(self._under_way) == 1
+            self._put_back()
+            self._most = 1  # where many together don't find room, one may
+            return await self._wait_out(error) if alone else True
         for entry in self._under_way:
             if entry.accepted is not None and not entry.accepted.done():
                 entry.accepted.set_result(None)
         self._under_way = []
+        self._most = min(MAX_WEIGHT, 2 * self._most)
         self.trouble = None
         self._report(None)
         return True
 
     async def _wait_out(self, error: SpoolUnavailableError) -> bool:
         """Wait for a while; False when there is no time for another try."""
-        self._put_back()
         self.trouble = str(error)
         self._report(self.trouble)
         if self._refusal is not None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
-from attrs import define, field
+from attrs import Factory, define, field
 
-from ...errors import SpoolDamagedError, SpoolError, SpoolInUseError
+from ...errors import SpoolDamagedError, SpoolError, SpoolInUseError, SpoolUnavailableError
 from ..spool import check_form
-from .parcel import UnsoundError
-from .schema import check_all, check_parcels, check_sums, check_version, create, form_of
-from .trouble import translated
+from .mark import MarkFile
+from .room import MIN_FREE, Room
+from .schema import check_version, create, form_of
+from .soundness import check
+from .trouble import is_busy, translated
 
 SMALL = 64 * 1024 * 1024
 """Bytes up to which a file is looked at from end to end when it is opened."""
@@ -42,12 +45,17 @@ class SpoolFile:
         path: Where it is.
         synchronous: FULL: what is accepted survives a power cut. NORMAL: it survives a crash of the process, but a
             power cut or a crash of the system may take the last moments with it.
+        min_free: Bytes of the disk that plays leave free.
+        room: On the disk.
     """
 
     path: Path
     synchronous: Synchronous = "FULL"
+    min_free: int = MIN_FREE
+    room: Room = field(init=False, default=Factory(lambda self: Room(self.path, self.min_free), takes_self=True))
     _owner: sqlite3.Connection | None = field(init=False, default=None)
     _identity: tuple[int, int] | None = field(init=False, default=None)
+    _mark: MarkFile = field(init=False, default=Factory(lambda self: mark_of(self.path), takes_self=True))
 
     def open(self, form: str) -> sqlite3.Connection:
         """Open it, making it if it does not exist.
@@ -66,21 +74,15 @@ class SpoolFile:
             self._become_owner()
             if not self.path.exists():
                 self._make(form)
-            elif self.path.stat().st_size == 0:
-                raise SpoolDamagedError(
-                    f"{self.path} is empty, which no spool ever is; if nothing was in it, remove it and start again"
-                )
             self._identity = self._found()
-            return self._connect(form)
-        except (sqlite3.Error, UnsoundError) as error:
-            self.release()
-            raise _unusable(error, self.path) from error
+            self._check(form)
+            return self._connect()
         except OSError as error:
             self.release()
             raise SpoolError(f"{self.path} can't be used: {error.strerror}") from error
-        except SpoolError:
+        except Exception as error:
             self.release()
-            raise
+            raise _unusable(error, self.path) from error
 
     def check_place(self) -> None:
         """See that the open file is still the one that will be found under its name.
@@ -100,8 +102,13 @@ class SpoolFile:
             return None
         return status.st_dev, status.st_ino
 
+    def flushed(self, number: int) -> None:
+        """Note that so many transactions have been forced to the disk."""
+        self._mark.write(number)
+
     def release(self) -> None:
         """Let others own it."""
+        self._mark.close()
         if self._owner is not None:
             self._owner.close()
             self._owner = None
@@ -116,44 +123,54 @@ class SpoolFile:
         )
         try:
             owner.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
+        except sqlite3.Error as error:
             owner.close()
-            if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+            if is_busy(error):
                 raise SpoolInUseError(
                     f"{self.path} is in use by another shipper; stop that one first, or use another file"
                 ) from None
-            raise
+            raise not_a_lock(error, self.path) from error
         self._owner = owner
 
     def _make(self, form: str) -> None:
         """Make a spool elsewhere and move it into place, so that nobody ever finds half of one."""
+        wal = beside(self.path, "-wal")
+        if wal.exists() and wal.stat().st_size:  # readers leave empty ones
+            raise SpoolDamagedError(f"{self.path} is missing, but {wal} is there; put the file back beside it")
+        wal.unlink(missing_ok=True)
         unfinished = beside(self.path, "-new")
-        for path in (unfinished, beside(unfinished, "-wal"), beside(unfinished, "-shm"), beside(self.path, "-wal")):
-            if path == beside(self.path, "-wal") and path.exists() and path.stat().st_size:  # readers leave empty ones
-                raise SpoolDamagedError(f"{self.path} is missing, but {path} is there; put the file back beside it")
-            path.unlink(missing_ok=True)
-        db = sqlite3.connect(unfinished, isolation_level=None)
+        _remove(unfinished)
         try:
-            create(db, form)
+            with closing(sqlite3.connect(unfinished, isolation_level=None)) as db:
+                create(db, form)
+            _sync(unfinished)
+            unfinished.rename(self.path)
+            _sync(self.path.parent)
         finally:
-            db.close()
-        _sync(unfinished)
-        unfinished.rename(self.path)
-        _sync(self.path.parent)
+            _remove(unfinished)
 
-    def _connect(self, form: str) -> sqlite3.Connection:
-        small = self.path.stat().st_size <= SMALL
+    def _check(self, form: str) -> None:
+        """Look without writing: a connection that may write would tidy up a damaged file when it is closed."""
+        size = self.path.stat().st_size
+        if size == 0:
+            raise SpoolDamagedError(
+                f"{self.path} is empty, which no spool ever is; if nothing was in it, remove it and start again"
+            )
+        mark = self._mark.read()
+        with closing(read_only(self.path, timeout=BUSY_TIMEOUT)) as db:
+            check_version(db, str(self.path))
+            check(db, mark, thoroughly=size <= SMALL)
+            check_form(str(self.path), form_of(db), form)
+
+    def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(self.path, isolation_level=None, timeout=BUSY_TIMEOUT, check_same_thread=False)
         try:
-            check_version(db, str(self.path))
-            check_form(str(self.path), form_of(db), form)
             db.execute(f"PRAGMA synchronous = {self.synchronous}")
             db.execute("PRAGMA cache_size = -16384")
             db.execute("PRAGMA wal_autocheckpoint = 4000")
-            check_sums(db, str(self.path))
-            if small:
-                check_all(db, str(self.path))
-                check_parcels(db)
+            flushed, name = db.execute("SELECT flushed, name FROM progress").fetchone()
+            self._mark.open(name)
+            self._mark.write(flushed)
             db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_OPEN}")
         except BaseException:
             db.close()
@@ -166,11 +183,36 @@ def beside(path: Path, ending: str) -> Path:
     return path.with_name(path.name + ending)
 
 
+def not_a_lock(error: sqlite3.Error, path: Path) -> Exception:
+    """Say what is wrong with the lock of a file."""
+    if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
+        return error
+    return SpoolError(f"{beside(path, '-owner')} is not the lock that it should be; no plays are in it: remove it")
+
+
+def mark_of(path: Path) -> MarkFile:
+    """Return the note of how far a file had been written."""
+    return MarkFile(beside(path, "-mark"))
+
+
+def read_only(path: Path, *, timeout: float) -> sqlite3.Connection:
+    """Open a database without the means to change it."""
+    # Where no files can be made beside it, nobody can be told that it is being read; nobody else has it open, either.
+    alone = not os.access(path.parent, os.W_OK) and not beside(path, "-wal").exists()
+    uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if alone else ''}"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=timeout)
+
+
 def _unusable(error: Exception, path: Path) -> Exception:
     failure = translated(error, str(path))
-    if isinstance(failure, sqlite3.Error | SpoolDamagedError):
+    if not isinstance(failure, SpoolUnavailableError):
         return failure
     return SpoolError(f"{failure}; is the directory writable, and is there room?")
+
+
+def _remove(path: Path) -> None:
+    for ending in ("", "-wal", "-shm", "-journal"):
+        beside(path, ending).unlink(missing_ok=True)
 
 
 def _sync(path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from collections.abc import Sequence
+from typing import Any
 
 import orjson
 
@@ -12,7 +13,10 @@ from ... import fault_points
 from ...models import LogKind
 from ..archive import JournalOutcome
 from ..records import Receipt, Record
-from .parcel import pack
+from .parcel import checksum, pack
+
+FACTS = "kind, queue, outcome, at, request_id, answer, logs, doubted"
+"""Columns that say what the plays of a row have in common."""
 
 PORTION = 10
 """Rows that are looked at in one go, so that nobody waits long behind it."""
@@ -30,40 +34,41 @@ def write(
     """Write down what became of the plays of one request."""
     fault_points.reached("before journal")
     doubted = [index for index, record in enumerate(records) if record.in_doubt]
+    facts = (
+        kind.value,
+        queue,
+        outcome.value,
+        receipt.delivered_at.timestamp(),
+        receipt.request_id,
+        receipt.answer,
+        len(records),
+        orjson.dumps(doubted).decode(),
+    )
+    body = pack(records)
     db.execute(
-        "INSERT INTO journal (kind, queue, outcome, at, request_id, answer, logs, doubted, compressed, body)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
-        (
-            kind.value,
-            queue,
-            outcome.value,
-            receipt.delivered_at.timestamp(),
-            receipt.request_id,
-            receipt.answer,
-            len(records),
-            orjson.dumps(doubted).decode(),
-            _with_checksum(pack(records)),
-        ),
+        f"INSERT INTO journal ({FACTS}, compressed, checksum, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)",  # noqa: S608 - names of ours
+        (*facts, checksum(body, *facts), body),
     )
     fault_points.reached("after journal")
 
 
-def body_of(body: bytes, compressed: int) -> bytes:
+def body_of(facts: Sequence[Any], compressed: int, kept: int, body: bytes) -> bytes:
     """Return the plays of a row, for ``parcel.unpack``.
 
+    Args:
+        facts: Its ``FACTS``.
+        compressed: Whether its body is.
+        kept: Its checksum.
+        body: Its body.
+
     Raises:
-        zlib.error: They are not as they were written.
+        ValueError: The row is not as it was written.
+        zlib.error: The same.
     """
-    if compressed:
-        return zlib.decompress(body)
-    packed = body[:-4]
-    if _with_checksum(packed) != body:
-        raise zlib.error("checksum mismatch")
+    packed = zlib.decompress(body) if compressed else body
+    if checksum(packed, *facts) != kept:
+        raise ValueError("checksum mismatch")
     return packed
-
-
-def _with_checksum(packed: bytes) -> bytes:
-    return packed + zlib.crc32(packed).to_bytes(4, "little")
 
 
 def tidy(db: sqlite3.Connection, before: float) -> bool:
@@ -77,7 +82,5 @@ def tidy(db: sqlite3.Connection, before: float) -> bool:
     ).rowcount
     plain = db.execute("SELECT id, body FROM journal WHERE compressed = 0 ORDER BY id LIMIT ?", (PORTION,)).fetchall()
     for row, body in plain:
-        db.execute(
-            "UPDATE journal SET compressed = 1, body = ? WHERE id = ?", (zlib.compress(body_of(body, 0), 1), row)
-        )
+        db.execute("UPDATE journal SET compressed = 1, body = ? WHERE id = ?", (zlib.compress(body, 1), row))
     return forgotten == PORTION or len(plain) == PORTION

@@ -13,7 +13,7 @@ from ...models import LogKind
 from ..archive import JournalOutcome, Place
 from ..records import Receipt, Record
 from ..rules import LaneRules
-from . import journal
+from . import aside, journal
 from .parcel import Written
 from .statements import append, count, next_number
 
@@ -84,13 +84,15 @@ def drop(db: sqlite3.Connection, ids: Sequence[int], now: float) -> int:
 def _take(db: sqlite3.Connection, ids: Sequence[int]) -> dict[LogKind, _Taken]:
     listed = orjson.dumps(list(ids)).decode()
     rows = db.execute(
-        "SELECT kind, queue, place, played_at, reason, in_doubt, body FROM set_aside"
+        f"SELECT id, {aside.FACTS}, checksum, body FROM set_aside"  # noqa: S608 - names of ours
         " WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
         (listed,),
     ).fetchall()
     db.execute("DELETE FROM set_aside WHERE id IN (SELECT value FROM json_each(?))", (listed,))
     taken: dict[LogKind, tuple[list[str], dict[str, list[Record]], dict[tuple[str, str], list[Record]]]] = {}
-    for kind, queue, place, played_at, reason, in_doubt, body in rows:
+    for number, *facts, kept, body in rows:
+        aside.check(number, facts, kept, body)
+        kind, queue, place, played_at, reason, _, _, in_doubt = facts
         places, queues, reasons = taken.setdefault(LogKind(kind), ([], {}, {}))
         record = Record(body, queue, datetime.fromtimestamp(played_at, UTC), in_doubt=bool(in_doubt))
         places.append(place)

@@ -24,7 +24,24 @@ Runs = list[tuple[int, int]]
 
 
 class UnsoundError(Exception):
-    """Something in the file is not as it was written; becomes a ``SpoolDamagedError`` that names the file."""
+    """Something in the file is not as it was written; becomes a ``SpoolDamagedError`` that names the file.
+
+    Attributes:
+        advice: What a person may do.
+    """
+
+    advice = "put a sound copy in its place, or move it away, with the files beside it, to begin with a new one"
+
+
+class MissingEndError(UnsoundError):
+    """What was written last is not there."""
+
+    advice = "put the right files back, or remove its -mark file to go on without what is missing"
+
+
+def checksum(body: bytes, *facts: float | str | None) -> int:
+    """Return a number that tells whether the facts of a row, or its body, have changed."""
+    return zlib.crc32(body, zlib.crc32(repr(facts).encode()))
 
 
 @frozen
@@ -63,7 +80,7 @@ def rows(queue: int, records: Sequence[Record], written: Written) -> Iterator[Ro
         first, body = piece[0].sequence, pack(piece)
         size = sum([len(record.body) for record in piece])
         in_doubt = int(piece[0].in_doubt)
-        checksum = _checksum(first, queue, len(piece), in_doubt, body)
+        checksum = _checksum((first, queue, len(piece), in_doubt), written, piece[0].queue, body)
         yield first, queue, len(piece), size, in_doubt, written.put_at, written.accepted_at, checksum, body
 
 
@@ -73,8 +90,8 @@ def records_of(row: Row, queue: str) -> list[Record]:
     Raises:
         UnsoundError: It is not as it was written.
     """
-    first, queue_id, logs, _, in_doubt, put_at, _, checksum, body = row
-    if checksum != _checksum(first, queue_id, logs, in_doubt, body):
+    first, queue_id, logs, _, in_doubt, put_at, accepted_at, checksum, body = row
+    if checksum != _checksum((first, queue_id, logs, in_doubt), Written(put_at, accepted_at), queue, body):
         raise UnsoundError(f"plays {first} to {first + logs - 1} are not as they were written")
     doubtful = bool(in_doubt)
     return [
@@ -111,5 +128,6 @@ def _pieces(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
             start = index
 
 
-def _checksum(first: int, queue: int, logs: int, in_doubt: int, body: bytes) -> int:
-    return zlib.crc32(body, zlib.crc32(struct.pack("<qqqq", first, queue, logs, in_doubt)))
+def _checksum(facts: tuple[int, int, int, int], written: Written, queue: str, body: bytes) -> int:
+    head = struct.pack("<4q2d", *facts, written.put_at, written.accepted_at)
+    return zlib.crc32(body, zlib.crc32(head, zlib.crc32(queue.encode())))

@@ -15,8 +15,9 @@ from attrs import fields, frozen
 from ...models import LogKind
 from ..archive import JournalEntry, JournalOutcome, Place, SetAside
 from ..records import Counts
-from .journal import body_of
-from .parcel import UnsoundError, unpack
+from . import aside
+from .journal import FACTS, body_of
+from .parcel import UnsoundError, checksum, unpack
 
 BYTES_BESIDE = 12
 """What a packed play takes beside its body."""
@@ -63,8 +64,7 @@ def journal_after(db: sqlite3.Connection, after: int, wanted: Wanted) -> tuple[i
     """
     clause, values = wanted.clause
     found = db.execute(
-        "SELECT id, kind, outcome, at, request_id, answer, logs, doubted, compressed, body FROM journal"  # noqa: S608 - words of ours
-        f" WHERE {clause} ORDER BY id",
+        f"SELECT id, {FACTS}, compressed, checksum, body FROM journal WHERE {clause} ORDER BY id",  # noqa: S608 - words of ours
         {**values, "after": after},
     )
     entries: list[JournalEntry] = []
@@ -81,9 +81,10 @@ def journal_after(db: sqlite3.Connection, after: int, wanted: Wanted) -> tuple[i
 
 
 def _entries(row: Sequence[Any]) -> Iterator[JournalEntry]:
-    kind, outcome, at, request_id, answer, logs, doubted, compressed, body = row
+    *facts, compressed, kept, body = row
+    kind, _, outcome, at, request_id, answer, logs, doubted = facts
     lane, became, moment = LogKind(kind), JournalOutcome(outcome), datetime.fromtimestamp(at, UTC)
-    in_doubt, piece = set(orjson.loads(doubted)), body_of(body, compressed)
+    in_doubt, piece = set(orjson.loads(doubted)), body_of(facts, compressed, kept, body)
     if logs * BYTES_BESIDE + sum(struct.unpack_from(f"<{logs}I", piece)) != len(piece):
         raise ValueError("a piece of another length")
     for index, (play, _) in enumerate(unpack(piece, logs)):
@@ -98,13 +99,14 @@ def set_aside_after(db: sqlite3.Connection, after: int, wanted: Wanted) -> tuple
     """
     clause, values = wanted.clause
     found = db.execute(
-        "SELECT id, kind, body, place, reason, code, at, in_doubt FROM set_aside"  # noqa: S608 - words of ours
-        f" WHERE {clause} ORDER BY id LIMIT :portion",
+        f"SELECT id, {aside.FACTS}, checksum, body FROM set_aside WHERE {clause} ORDER BY id LIMIT :portion",  # noqa: S608 - words of ours
         {**values, "after": after, "portion": PORTION},
     )
     plays: list[SetAside] = []
-    for number, kind, body, place, reason, code, at, in_doubt in found:
+    for number, *facts, kept, body in found:
+        kind, _, place, _, reason, code, at, in_doubt = facts
         try:
+            aside.check(number, facts, kept, body)
             moment = datetime.fromtimestamp(at, UTC)
             play = SetAside(
                 str(number), LogKind(kind), body, Place(place), reason, code, moment, in_doubt=bool(in_doubt)
@@ -136,5 +138,10 @@ def oldest_in(db: sqlite3.Connection, kind: LogKind) -> datetime | None:
 
 def bookmark_of(db: sqlite3.Connection, source: str) -> str | None:
     """Return the position last kept for a source; None if there is none."""
-    found = db.execute("SELECT position FROM bookmark WHERE source = ?", (source,)).fetchone()
-    return None if found is None else str(found[0])
+    found = db.execute("SELECT position, checksum FROM bookmark WHERE source = ?", (source,)).fetchone()
+    if found is None:
+        return None
+    position, kept = found
+    if kept != checksum(b"", source, position):
+        raise UnsoundError(f"the note of how far {source} was read is not as it was written")
+    return str(position)

@@ -14,21 +14,11 @@ from ... import fault_points
 from ...models import LogKind
 from ..records import Fate, Record
 from ..rules import LaneRules
+from . import intents
+from .intents import Intent
 from .settling import Batch, Settling
 from .shelf import records_between
 from .statements import Due, Return, due_of, next_number
-
-
-@frozen
-class Intent:
-    """A row of table ``intent``; numbers as JSON runs."""
-
-    lease: int
-    queue: int
-    request_id: str
-    leased: str
-    sending: str
-    suspect: int
 
 
 @frozen
@@ -84,8 +74,8 @@ class Recovery:
     def __call__(self, db: sqlite3.Connection) -> Opened:
         """Do it, in a transaction of the writer's thread."""
         recovered: Counter[LogKind] = Counter()
-        for row in db.execute("SELECT lease, queue, request_id, leased, sending, suspect FROM intent").fetchall():
-            recovered += self._settle(db, Intent(*row))
+        for intent in intents.left(db):
+            recovered += self._settle(db, intent)
         for kind in LogKind:
             for resting in (0, 1):  # one index range each, however many queues there are
                 db.execute(

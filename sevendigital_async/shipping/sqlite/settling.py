@@ -6,14 +6,14 @@ import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 
-import orjson
 from attrs import field, frozen
 
 from ...models import LogKind
 from ..archive import JournalOutcome, Place
 from ..records import DeadLetter, Receipt, Record
 from ..rules import LaneRules
-from . import journal
+from . import aside, intents, journal
+from .intents import Intent
 from .parcel import Runs
 from .shelf import mark, remove
 from .statements import Due, Return, come_back, count, due_of
@@ -74,7 +74,7 @@ class Settling:
     def bury(self, batch: Batch, letters: Sequence[tuple[Record, DeadLetter]]) -> Due | None:
         """The plays are set aside for good."""
         self._remove(batch)
-        set_aside(self._db, batch.kind, batch.name, Place.BURIED, letters)
+        aside.write(self._db, batch.kind, batch.name, Place.BURIED, letters)
         count(self._db, batch.kind, waiting=-len(letters), buried=len(letters))
         return self._close(batch)
 
@@ -95,7 +95,7 @@ class Settling:
         self._remove(batch)
         reason = f"the answer to request {batch.request_id} was lost; look whether the service has this play"
         letters = [(record, DeadLetter(batch.kind, record.body, reason, None, at, in_doubt=True)) for record in records]
-        set_aside(db, batch.kind, batch.name, Place.HELD, letters)
+        aside.write(db, batch.kind, batch.name, Place.HELD, letters)
         count(db, batch.kind, waiting=-len(records), held=len(records), in_doubt=fresh)
         return self._close(batch)
 
@@ -113,9 +113,7 @@ class Settling:
     def _close(self, batch: Batch) -> Due | None:
         if batch.ends is None and (batch.sending or batch.suspect):
             # A part of a suspect batch that was never sent again may have been saved, too: a crash must not forget it.
-            self._db.execute(
-                "UPDATE intent SET sending = ? WHERE lease = ?", (orjson.dumps(batch.sending).decode(), batch.lease)
-            )
+            intents.narrow(self._db, batch.lease, batch.sending)
         else:
             self._db.execute("DELETE FROM intent WHERE lease = ?", (batch.lease,))
         if batch.ends is not None and batch.name:
@@ -125,38 +123,8 @@ class Settling:
 
 def write_intent(db: sqlite3.Connection, batch: Batch, leased: Runs) -> None:
     """Note what is about to be sent, in place of what was noted for the same lease before."""
-    db.execute(
-        "INSERT OR REPLACE INTO intent VALUES (?, ?, ?, ?, ?, ?)",
-        (
-            batch.lease,
-            batch.queue,
-            batch.request_id,
-            orjson.dumps(leased).decode(),
-            orjson.dumps(batch.sending).decode(),
-            int(batch.suspect),
-        ),
-    )
-
-
-def set_aside(
-    db: sqlite3.Connection, kind: LogKind, queue: str, place: Place, letters: Sequence[tuple[Record, DeadLetter]]
-) -> None:
-    """Put plays where only a person takes them from."""
-    db.executemany(
-        "INSERT INTO set_aside (kind, queue, place, played_at, reason, code, at, in_doubt, body)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                kind.value,
-                queue,
-                place.value,
-                record.played_at.timestamp(),
-                letter.reason,
-                letter.code,
-                letter.buried_at.timestamp(),
-                int(letter.in_doubt),
-                record.body,
-            )
-            for record, letter in letters
-        ],
+    sending = intents.as_text(batch.sending)
+    intents.write(
+        db,
+        Intent(batch.lease, batch.queue, batch.request_id, intents.as_text(leased), sending, int(batch.suspect)),
     )

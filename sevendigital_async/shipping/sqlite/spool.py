@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import shutil
 import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,7 +24,9 @@ from .commits import PAUSE, Commits, Entry
 from .file import SpoolFile, Synchronous
 from .outlet import Outlet
 from .parcel import Written
+from .reading import bookmark_of
 from .recovery import Opened, Recovery
+from .room import MIN_FREE
 from .statements import Due
 from .stock import Stock, size_of
 from .writer import Job, Writer
@@ -51,8 +51,8 @@ class SqliteSpool:
             delivered come back as if they had not.
         max_logs: Plays kept at the most: waiting, in flight, held and buried ones.
         max_bytes: The same in bytes of their wire form.
-        min_free: Bytes of the disk that plays leave free, so that what is there can still be delivered; a sixteenth of
-            the disk if that is less.
+        min_free: Bytes of the disk that plays leave free, so that what is there can still be delivered; an eighth of
+            the disk if that is less. Where less is free, writing is slower.
         journal_days: Days for which the journal is kept.
     """
 
@@ -63,15 +63,14 @@ class SqliteSpool:
         synchronous: Synchronous = "FULL",
         max_logs: int = 100_000_000,
         max_bytes: int = 8 * 1024**3,
-        min_free: int = 32 * 1024**2,
+        min_free: int = MIN_FREE,
         journal_days: float = 400.0,
     ) -> None:
         if synchronous not in {"FULL", "NORMAL"}:
             raise SpoolError('synchronous is "FULL" or "NORMAL"')
-        self._file = SpoolFile(Path(path).resolve(), synchronous)
+        self._file = SpoolFile(Path(path).resolve(), synchronous, min_free)
         self._place = os.fspath(path)
         self._capacity = Capacity(logs=max_logs, size=max_bytes)
-        self._min_free = min_free
         self._journal_seconds = journal_days * DAY
         self._opened = False
 
@@ -89,13 +88,7 @@ class SqliteSpool:
         self._stock = Stock(self._capacity, owner)
         now = owner.clock.time()
         recovery = Recovery(owner.rules, owner.in_doubt, datetime.fromtimestamp(now, UTC))
-        self._writer = Writer(
-            partial(self._file.open, owner.form),
-            self._file.release,
-            self._tidy,
-            self._place,
-            full=self._file.synchronous == "FULL",
-        )
+        self._writer = Writer(self._file, owner.form, self._tidy, self._place)
         try:
             await self._writer.start()
             await asyncio.shield(self._writer.submit(Job(recovery, self._begin)))
@@ -162,23 +155,20 @@ class SqliteSpool:
 
     async def bookmark(self, source: str) -> str | None:
         """Return the position last kept for a source."""
-
-        def work(db: sqlite3.Connection) -> str | None:
-            found = db.execute("SELECT position FROM bookmark WHERE source = ?", (source,)).fetchone()
-            return None if found is None else str(found[0])
-
-        return await asyncio.shield(self._writer.submit(Job(work, lambda position: position)))
+        job: Job[str | None, str | None] = Job(lambda db: bookmark_of(db, source), lambda position: position)
+        return await asyncio.shield(self._writer.submit(job))
 
     async def _commit(self, entries: list[Entry]) -> None:
         arrivals = _by_queue(entries)
         self._stock.number(arrivals)
         written = Written(self._stock.now, self._clock.time())
 
-        stock = self._stock
+        stock, size = self._stock, sum([entry.size for entry in entries])
 
         def work(db: sqlite3.Connection) -> dict[LogKind, Due]:
             fault_points.reached("before append")
-            self._leave_room()
+            self._file.check_place()
+            self._file.room.check(db, size)
             for kind, queues in arrivals.items():
                 statements.append(
                     db, kind, queues, shared=stock.shared[kind].id, rules=stock.owner.rules[kind], written=written
@@ -208,14 +198,6 @@ class SqliteSpool:
         if entry.accepted is None:  # counted already
             self._stock.move(entry.kind, put=-len(entry.records), waiting=-len(entry.records))
         self._capacity.free(len(entry.records), entry.size)
-
-    def _leave_room(self) -> None:
-        self._file.check_place()
-        disk = shutil.disk_usage(self._file.path.parent)
-        if disk.free < min(self._min_free, disk.total // 16):
-            raise SpoolUnavailableError(
-                f"{self._place}: the disk is full ({disk.free:,} bytes are left); plays wait until there is room"
-            )
 
     # -- plays out --
 

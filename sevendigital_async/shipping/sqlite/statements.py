@@ -15,7 +15,7 @@ from attrs import frozen
 from ...models import LogKind
 from ..records import SHARED, Bookmark, Record
 from ..rules import LaneRules
-from .parcel import UnsoundError, Written, rows
+from .parcel import UnsoundError, Written, checksum, rows
 from .shelf import insert_parcels, read
 
 
@@ -116,6 +116,12 @@ def tick(db: sqlite3.Connection, now: float) -> None:
     db.execute("UPDATE progress SET clock = ?", (now,))
 
 
+def count_flush(db: sqlite3.Connection) -> int:
+    """Count a transaction that is going to be forced to the disk; returns how many there have been."""
+    (number,) = db.execute("UPDATE progress SET flushed = flushed + 1 RETURNING flushed").fetchone()
+    return int(number)
+
+
 def append(
     db: sqlite3.Connection,
     kind: LogKind,
@@ -170,7 +176,8 @@ def _enter(
 
 def set_bookmark(db: sqlite3.Connection, bookmark: Bookmark) -> None:
     """Keep how far a source has been read."""
-    db.execute("INSERT OR REPLACE INTO bookmark VALUES (?, ?)", (bookmark.source, bookmark.position))
+    facts = (bookmark.source, bookmark.position)
+    db.execute("INSERT OR REPLACE INTO bookmark VALUES (?, ?, ?)", (*facts, checksum(b"", *facts)))
 
 
 def take(db: sqlite3.Connection, kind: LogKind, rules: LaneRules, now: float, *, flush: bool) -> Taken | None:

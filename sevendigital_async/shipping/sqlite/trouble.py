@@ -7,6 +7,11 @@ import sqlite3
 from ...errors import SpoolDamagedError, SpoolUnavailableError
 from .parcel import UnsoundError
 
+
+class DiskFullError(SpoolUnavailableError):
+    """There is no room on the disk."""
+
+
 DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
 PASSING = {
     sqlite3.SQLITE_FULL: "the disk is full",
@@ -23,15 +28,20 @@ PASSING = {
 """What may be over in a moment, or once somebody has seen to it."""
 
 
+def is_full(error: Exception) -> bool:
+    """Say whether there was no room on the disk."""
+    return isinstance(error, DiskFullError) or _code_of(error) == sqlite3.SQLITE_FULL
+
+
 def translated(error: Exception, place: str) -> Exception:
     """Say in our words what happened; an error that is nobody's fault but ours comes back as it is."""
-    if isinstance(error, UnsoundError):
-        return SpoolDamagedError(f"{place} is damaged: {error}; it was left as it is, and nothing more is sent from it")
     code = getattr(error, "sqlite_errorcode", None)
     primary = None if code is None else code & 0xFF
-    if primary in DAMAGE:
+    is_no_text = isinstance(error, UnicodeDecodeError) or (isinstance(error, sqlite3.OperationalError) and code is None)
+    if is_no_text or primary in DAMAGE or isinstance(error, UnsoundError):
+        advice = error.advice if isinstance(error, UnsoundError) else UnsoundError.advice
         return SpoolDamagedError(
-            f"{place} is damaged ({error}); it was left as it is, and nothing more is sent from it"
+            f"{place} is damaged: {error}; it was left as it is, and nothing more is sent from it: {advice}"
         )
     if primary in PASSING:
         return SpoolUnavailableError(f"{place}: {PASSING[primary]} ({error})")
@@ -40,4 +50,13 @@ def translated(error: Exception, place: str) -> Exception:
 
 def is_busy(error: Exception) -> bool:
     """Say whether another process is holding the file, so that nothing of ours is to blame."""
-    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF == sqlite3.SQLITE_BUSY
+    return _code_of(error) == sqlite3.SQLITE_BUSY
+
+
+def is_io(error: Exception) -> bool:
+    """Say whether the disk did not do what it was asked."""
+    return _code_of(error) == sqlite3.SQLITE_IOERR
+
+
+def _code_of(error: Exception) -> int:
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF

@@ -15,7 +15,10 @@ from attrs import define, field
 
 from ... import fault_points
 from ...errors import ShipperClosedError
-from .trouble import is_busy, translated
+from .file import SpoolFile
+from .room import empty_wal
+from .statements import count_flush
+from .trouble import is_busy, is_full, is_io, translated
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -52,28 +55,21 @@ class Writer:
     """Runs jobs in order, several to a transaction.
 
     Args:
-        connect: Opens the connection, in the thread.
-        release: Called in the thread after the connection has been closed.
+        file: Opened and released in the thread. If it is synchronous, jobs can demand to be on the disk when they are
+            done.
+        form: What its plays are to be made for.
         tidy: Done in portions when there is nothing else to do; says whether there is more.
         place: Names the file in errors.
-        full: Jobs can demand to be on the disk when they are done.
     """
 
-    def __init__(
-        self,
-        connect: Callable[[], sqlite3.Connection],
-        release: Callable[[], None],
-        tidy: Callable[[sqlite3.Connection], bool],
-        place: str,
-        *,
-        full: bool,
-    ) -> None:
-        self._connect = connect
-        self._release = release
+    def __init__(self, file: SpoolFile, form: str, tidy: Callable[[sqlite3.Connection], bool], place: str) -> None:
+        self._file = file
+        self._form = form
         self._tidy = tidy
         self._place = place
-        self._full = self._flushing = full
+        self._full = self._flushing = file.synchronous == "FULL"
         self._is_untidy = True
+        self._failure: Exception | None = None
         self._closed = False
         self._loop = asyncio.get_running_loop()
         self._jobs: queue.SimpleQueue[Job[Any, Any] | None] = queue.SimpleQueue()
@@ -85,7 +81,7 @@ class Writer:
         """Open the connection.
 
         Raises:
-            Exception: What ``connect`` raised.
+            SpoolError: It can't be opened.
         """
         self._thread.start()
         await asyncio.shield(self._opened)
@@ -120,7 +116,7 @@ class Writer:
 
     def _work(self) -> None:
         try:
-            db = self._connect()
+            db = self._file.open(self._form)
         except Exception as error:  # noqa: BLE001 - passed on to who waits for it
             self._tell(_settle_future, self._opened, error)
             return
@@ -130,7 +126,7 @@ class Writer:
                 self._settle(db, jobs)
         finally:
             db.close()
-            self._release()
+            self._file.release()
 
     def _collect(self, db: sqlite3.Connection) -> list[Job[Any, Any]]:
         """Wait for a job and take those that stand behind it; nothing when it is time to end."""
@@ -165,9 +161,16 @@ class Writer:
             return False  # whatever it is, who needs the file will say so
 
     def _settle(self, db: sqlite3.Connection, jobs: list[Job[Any, Any]]) -> None:
+        if self._file.room.is_tight(db):
+            self._tidied(db)
+            empty_wal(db)
+            if len(jobs) > 1:
+                for job in jobs:
+                    self._settle(db, [job])
+                return
         try:
             flushed = any(job.flushed for job in jobs)
-            results = self._transact(db, [job.work for job in jobs], flushed=flushed)
+            results = self._persist(db, [job.work for job in jobs], flushed=flushed)
             self._is_untidy = True
         except Exception as error:  # noqa: BLE001 - passed on to who waits for it
             if len(jobs) > 1 and not is_busy(error):
@@ -182,6 +185,25 @@ class Writer:
         with suppress(RuntimeError):  # the loop has ended, and with it whoever wanted to know
             self._loop.call_soon_threadsafe(callback, *arguments)
 
+    def _persist(
+        self, db: sqlite3.Connection, works: list[Callable[[sqlite3.Connection], Any]], *, flushed: bool
+    ) -> list[Any]:
+        if self._failure is not None and not empty_wal(db):
+            raise self._failure
+        self._failure = None
+        try:
+            return self._transact(db, works, flushed=flushed)
+        except Exception as error:
+            if is_io(error):
+                # What could not be forced to the disk may never get there, and nothing behind it in the -wal file
+                # would count after a power cut. So everything in it is written once more, elsewhere, before more is.
+                self._failure = error
+            if not is_full(error):
+                raise
+        empty_wal(db)
+        self._file.room.shrink(db)
+        return self._transact(db, works, flushed=flushed)
+
     def _transact(
         self, db: sqlite3.Connection, works: list[Callable[[sqlite3.Connection], Any]], *, flushed: bool
     ) -> list[Any]:
@@ -192,6 +214,7 @@ class Writer:
         db.execute("BEGIN IMMEDIATE")
         try:
             results = [work(db) for work in works]
+            number = count_flush(db) if flushed else None
             fault_points.reached("before commit")
             db.execute("COMMIT")
         except BaseException:
@@ -199,6 +222,8 @@ class Writer:
                 db.execute("ROLLBACK")
             raise
         fault_points.reached("after commit")
+        if number is not None:
+            self._file.flushed(number)
         return results
 
 

@@ -1,0 +1,82 @@
+"""A note beside the file of how far it had been written, so that what is missing from it is missed.
+
+SQLite goes on without a word when the end of its -wal file is damaged or gone: to it, those transactions never were.
+The note is made after each transaction that was forced to the disk, and is itself not forced: it may tell of less than
+there is, but never of more.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from contextlib import suppress
+from io import FileIO
+from pathlib import Path
+
+from attrs import define, field, frozen
+
+FORM = struct.Struct("<qq")
+SIZE = FORM.size + 4
+
+
+@frozen
+class Mark:
+    """How far a file had been written.
+
+    Attributes:
+        name: Of the spool in it.
+        flushed: How many of its transactions had been forced to the disk.
+    """
+
+    name: int
+    flushed: int
+
+
+@define(eq=False)
+class MarkFile:
+    """The file that the note is in.
+
+    Attributes:
+        path: Where it is.
+    """
+
+    path: Path
+    _name: int = field(init=False, default=0)
+    _file: FileIO | None = field(init=False, default=None)
+
+    def read(self) -> Mark | None:
+        """Return what it says; None if it says nothing, for it proves only what is missing."""
+        try:
+            with self.path.open("rb") as file:
+                kept = file.read(SIZE + 1)
+        except OSError:
+            return None
+        if len(kept) != SIZE or zlib.crc32(kept[: FORM.size]).to_bytes(4, "little") != kept[FORM.size :]:
+            return None
+        return Mark(*FORM.unpack(kept[: FORM.size]))
+
+    def open(self, name: int) -> None:
+        """Make ready to write for a spool with this name.
+
+        Raises:
+            OSError: It can't be written.
+        """
+        self._name = name
+        self._file = FileIO(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666), "r+")
+        if self._file.seek(0, os.SEEK_END) > SIZE:
+            self._file.truncate(SIZE)
+
+    def write(self, flushed: int) -> None:
+        """Note that so many transactions have been forced to the disk."""
+        if self._file is not None:
+            facts = FORM.pack(self._name, flushed)
+            with suppress(OSError):  # an older note is true as well
+                self._file.seek(0)
+                self._file.write(facts + zlib.crc32(facts).to_bytes(4, "little"))
+
+    def close(self) -> None:
+        """Let go of it."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None

@@ -1,0 +1,88 @@
+"""Room on the disk: plays leave enough of it for what is there to be delivered.
+
+Everything is written to the -wal file first, and from there to pages of the file that are free, or to new ones. Where
+there is no room for new pages, nothing can be brought out of the -wal file any more, and it grows until nothing can be
+written at all, deliveries included. So plays are only accepted as long as there is room for both, and when the disk
+is nearly full, one step is taken at a time, and its pages are in the file before the next one.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+
+from attrs import frozen
+
+from .trouble import DiskFullError
+
+SHARE = 8
+"""Of a small disk, plays leave one part in so many free."""
+
+MOST_PAGES = 256
+"""Pages that are given back at once."""
+
+MIN_FREE = 32 * 1024**2
+
+
+@frozen
+class Room:
+    """The disk that a file is on.
+
+    Attributes:
+        path: The file.
+        min_free: Bytes that plays leave free; less on a small disk.
+    """
+
+    path: Path
+    min_free: int = MIN_FREE
+
+    def check(self, db: sqlite3.Connection, size: int) -> None:
+        """See that plays fit.
+
+        Args:
+            db: The connection.
+            size: Bytes of them.
+
+        Raises:
+            DiskFullError: They don't.
+        """
+        disk = shutil.disk_usage(self.path.parent)
+        page, unused = _pragma(db, "page_size"), _pragma(db, "freelist_count")
+        growth = self._growth(db) + max(0, size - unused * page)
+        if disk.free < min(self.min_free, disk.total // SHARE) + size + growth:
+            raise DiskFullError(
+                f"{self.path}: the disk is full ({disk.free:,} bytes are left); plays wait until there is room"
+            )
+
+    def is_tight(self, db: sqlite3.Connection) -> bool:
+        """Say whether every step must get its pages before the next one is begun."""
+        try:
+            return shutil.disk_usage(self.path.parent).free < self.min_free + self._growth(db)
+        except (OSError, sqlite3.Error):
+            return False  # whatever it is, the next step will see it
+
+    def shrink(self, db: sqlite3.Connection) -> None:
+        """Give back pages of the file that are free, as many as a moment allows."""
+        with suppress(sqlite3.Error, OSError):
+            pages = min(MOST_PAGES, shutil.disk_usage(self.path.parent).free // _pragma(db, "page_size") // 4)
+            if pages:
+                db.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+        empty_wal(db)
+
+    def _growth(self, db: sqlite3.Connection) -> int:
+        return max(0, _pragma(db, "page_count") * _pragma(db, "page_size") - self.path.stat().st_size)
+
+
+def empty_wal(db: sqlite3.Connection) -> bool:
+    """Bring what is in the -wal file into the file itself, and give its room back; False if that can't be done now."""
+    try:
+        busy, _, _ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.Error:
+        return False
+    return not busy
+
+
+def _pragma(db: sqlite3.Connection, name: str) -> int:
+    return int(db.execute(f"PRAGMA {name}").fetchone()[0])

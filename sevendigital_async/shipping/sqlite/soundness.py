@@ -1,0 +1,131 @@
+"""Whether what is in the file is what was written to it."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from functools import cache
+
+from ...models import LogKind
+from . import aside, intents
+from .mark import Mark
+from .parcel import COLUMNS, MissingEndError, UnsoundError, records_of
+from .schema import TABLES
+
+
+def check(db: sqlite3.Connection, mark: Mark | None, *, thoroughly: bool) -> None:
+    """Compare what is there with what must be there.
+
+    Args:
+        db: The connection; reading is enough.
+        mark: How far the file had been written; None if that is not known.
+        thoroughly: Look at every page and every play, which takes time in proportion to the file.
+
+    Raises:
+        UnsoundError: Something is not as it was written.
+    """
+    check_tables(db)
+    check_progress(db, mark)
+    check_sums(db)
+    if thoroughly:
+        check_pages(db)
+        check_rows(db)
+        check_counts(db)
+
+
+def check_tables(db: sqlite3.Connection) -> None:
+    """Compare the tables' form with ours.
+
+    Raises:
+        UnsoundError: It is another one.
+    """
+    if _layout_of(db) != _layout():
+        raise UnsoundError("its tables have another form")
+
+
+def check_progress(db: sqlite3.Connection, mark: Mark | None) -> None:
+    """See that everything is there that was once on the disk.
+
+    Raises:
+        MissingEndError: It is not.
+    """
+    flushed, name = db.execute("SELECT flushed, name FROM progress").fetchone()
+    if mark is not None and mark.name == name and mark.flushed > flushed:
+        raise MissingEndError(
+            "what was written to it last is missing, for its -wal file is damaged or gone, or this is an older copy"
+        )
+
+
+def check_sums(db: sqlite3.Connection) -> None:
+    """Compare the counters with each other; cheap, whatever the size.
+
+    Raises:
+        UnsoundError: They don't add up.
+    """
+    lanes = db.execute("SELECT kind, put - delivered - waiting - buried - held FROM lane").fetchall()
+    if {kind for kind, _ in lanes} != set(LogKind) or any(rest for _, rest in lanes):
+        raise UnsoundError("its counters don't add up")
+
+
+def check_pages(db: sqlite3.Connection) -> None:
+    """Look at every page.
+
+    Raises:
+        UnsoundError: One is not as it was written.
+    """
+    [(verdict,), *_] = db.execute("PRAGMA integrity_check(1)").fetchall()
+    if verdict != "ok":
+        raise UnsoundError(verdict.splitlines()[-1])
+
+
+def check_rows(db: sqlite3.Connection) -> None:
+    """Compare what is undelivered, play by play, with its checksums.
+
+    Raises:
+        UnsoundError: Something is not as it was written.
+    """
+    for *row, name in db.execute(
+        f"SELECT {COLUMNS}, coalesce((SELECT name FROM queue WHERE id = parcel.queue), '') FROM parcel"  # noqa: S608 - names of ours
+    ):
+        records_of(tuple(row), name)
+    for number, *facts, kept, body in db.execute(f"SELECT id, {aside.FACTS}, checksum, body FROM set_aside"):  # noqa: S608 - names of ours
+        aside.check(number, facts, kept, body)
+    intents.left(db)
+
+
+def check_counts(db: sqlite3.Connection) -> None:
+    """Compare the counters with what is there.
+
+    Raises:
+        UnsoundError: Plays are missing.
+    """
+    waiting = _sums(db, "parcel.logs, parcel.size", "parcel JOIN queue ON queue.id = parcel.queue")
+    set_aside = _sums(db, "1, length(body), place = 'held'", "set_aside")
+    for kind, *counted in db.execute("SELECT kind, waiting, kept, size, held FROM lane"):
+        (logs, size), (aside_logs, aside_size, held) = waiting.get(kind, (0, 0)), set_aside.get(kind, (0, 0, 0))
+        if counted != [logs, logs + aside_logs, size + aside_size, held]:
+            raise UnsoundError("plays are missing from it")
+    lost = db.execute(
+        "SELECT 1 FROM parcel WHERE queue NOT IN (SELECT id FROM queue) UNION ALL"
+        " SELECT 1 FROM queue WHERE name <> '' AND (logs, size) <>"
+        " (SELECT sum(logs), sum(size) FROM parcel WHERE parcel.queue = queue.id) LIMIT 1"
+    ).fetchone()
+    if lost is not None:
+        raise UnsoundError("its queues don't add up")
+
+
+def _sums(db: sqlite3.Connection, values: str, tables: str) -> dict[str, tuple[int, ...]]:
+    """Add up values by kind."""
+    sums = ", ".join(f"sum({value})" for value in values.split(", "))
+    return {kind: tuple(numbers) for kind, *numbers in db.execute(f"SELECT kind, {sums} FROM {tables} GROUP BY kind")}  # noqa: S608 - words of ours
+
+
+@cache
+def _layout() -> frozenset[tuple[str, str]]:
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.executescript(TABLES)
+        return _layout_of(db)
+
+
+def _layout_of(db: sqlite3.Connection) -> frozenset[tuple[str, str]]:
+    return frozenset(db.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL"))
