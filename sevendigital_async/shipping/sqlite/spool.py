@@ -259,6 +259,11 @@ class SqliteSpool:
 def _by_queue(entries: Sequence[Entry]) -> dict[LogKind, dict[str, list[Record]]]:
     arrivals: dict[LogKind, dict[str, list[Record]]] = {}
     for entry in entries:
-        for record in entry.records:  # a bookmark may come alone
-            arrivals.setdefault(entry.kind, {}).setdefault(record.queue, []).append(record)
+        names = {record.queue for record in entry.records}  # mostly one; none where a bookmark comes alone
+        if len(names) == 1:
+            arrivals.setdefault(entry.kind, {}).setdefault(names.pop(), []).extend(entry.records)
+        elif names:
+            queues = arrivals.setdefault(entry.kind, {})
+            for record in entry.records:
+                queues.setdefault(record.queue, []).append(record)
     return arrivals
