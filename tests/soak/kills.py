@@ -36,7 +36,7 @@ async def soak(*, in_doubt: str, kills: int, plays: int, seed: int) -> None:
             for left in range(kills, 0, -1):
                 share = (plays - len(crashes.accepted)) // left
                 await one_life(crashes, share, rng, orders)
-                print(f"{kills - left + 1} {len(crashes.accepted)} plays accepted", end="\r", flush=True)
+                print(f"life {kills - left + 1}: {len(crashes.accepted)} plays accepted, {time.monotonic() - began:.0f} s", flush=True)
             found, doubles = await crashes.finish(plays - len(crashes.accepted), **orders)
             assert len(crashes.accepted) >= plays
             told(in_doubt, crashes, found, doubles, time.monotonic() - began)
