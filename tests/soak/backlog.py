@@ -6,6 +6,7 @@ of the plays are the partner's, the others those of subscribers who sign. Needs 
 
 import argparse
 import asyncio
+import os
 import sys
 import tempfile
 import time
@@ -53,6 +54,7 @@ async def filled(path: Path, plays: int) -> str:
 
 async def opened(path: Path, plays: int) -> tuple[float, float]:
     """Open, put and deliver some; returns the seconds that opening took and the most MB there were."""
+    forget(path)
     began = time.perf_counter()
     backlog = await Backlog.open(path, users_of(plays), synchronous="NORMAL")
     seconds = time.perf_counter() - began
@@ -61,6 +63,14 @@ async def opened(path: Path, plays: int) -> tuple[float, float]:
         await backlog.spool.oldest_age(kind)
     await backlog.aclose()
     return seconds, resident()[1]
+
+
+def forget(path: Path) -> None:
+    """Let the system forget what it has read of a file, as after a restart."""
+    if path.exists():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 async def compared(paths: tuple[Path, Path], plays: tuple[int, int], rounds: int) -> dict[str, tuple[float, float]]:
@@ -110,7 +120,9 @@ def soak(plays: int, rounds: int, directory: Path) -> bool:
     print(alone(filled, many, plays), flush=True)
     _, least = alone(opened, empty, 0)
     seconds, most = alone(opened, many, plays)
-    print(f"opened in {seconds:.2f} s; {most - least:.0f} MB more than the {least:.0f} MB with an empty one", flush=True)
+    print(
+        f"opened in {seconds:.2f} s; {most - least:.0f} MB more than the {least:.0f} MB with an empty one", flush=True
+    )
     costs = alone(compared, (few, many), (FEW, plays), rounds)
     for what, (cheap, dear) in costs.items():
         print(f"{what}: {cheap:.1f} µs a play at {FEW:,}, {dear:.1f} µs at {plays:,}: {dear / cheap:.2f}", flush=True)

@@ -36,7 +36,7 @@ async def soak(*, in_doubt: str, kills: int, plays: int, seed: int) -> None:
             for left in range(kills, 0, -1):
                 share = (plays - len(crashes.accepted)) // left
                 await one_life(crashes, share, rng, orders)
-                print(f"life {kills - left + 1}: {len(crashes.accepted)} plays accepted, {time.monotonic() - began:.0f} s", flush=True)
+                print(f"life {kills - left + 1}: {len(crashes.accepted)} plays accepted", end="\r", flush=True)
             found, doubles = await crashes.finish(plays - len(crashes.accepted), **orders)
             assert len(crashes.accepted) >= plays
             told(in_doubt, crashes, found, doubles, time.monotonic() - began)
@@ -72,7 +72,9 @@ async def let_go(crashes: Crashes, found, orders: dict) -> None:
 
 def told(in_doubt: str, crashes: Crashes, found, doubles, seconds: float) -> None:
     previews = crashes.sandbox.stats()["kinds"][LogKind.PREVIEW]
-    print(f"{in_doubt}: {len(crashes.accepted)} plays accepted, {found.total('put')} in the spool, {crashes.runs} lives")
+    print(
+        f"{in_doubt}: {len(crashes.accepted)} plays accepted, {found.total('put')} in the spool, {crashes.runs} lives"
+    )
     print(f"  delivered {found.total('delivered')}, held {found.total('held')}, in doubt {len(found.doubts)}")
     print(f"  reached the service twice {len(doubles)}, all of them in the journal as in doubt")
     print(f"  previews in the busiest second {previews['busiest_second']}; {seconds:.0f} s", flush=True)

@@ -17,7 +17,7 @@ from sevendigital_async.shipping.sqlite.writer import Job
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 BODY = b'{"trackId":"12345678","timestamp":"2026-01-01T00:00:00.000Z","userId":"listener-123456","country":"GB"}'
-RULES = lane_rules(dict.fromkeys(LogKind, {"linger": 0.0}))
+RULES = lane_rules({kind: {"linger": 0.0} for kind in LogKind})
 TOGETHER, OF_EACH = 125, 4
 """Users whose plays are put together, and plays of each, so that a put is the same however many users there are."""
 

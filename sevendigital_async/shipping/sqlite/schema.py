@@ -15,7 +15,8 @@ VERSION = 1
 
 TABLES = """
 -- How many plays of a kind are where; what is in flight still waits here, for that is what it does after a crash.
--- size and kept: bytes and number of those that take room.
+-- size and kept: bytes and number of those that take room. shared_size and shared: those of the partner's own queue.
+-- Whatever is asked when the file is opened stands here, so that no backlog makes that slow.
 CREATE TABLE lane (
     kind TEXT PRIMARY KEY,
     put INTEGER NOT NULL DEFAULT 0,
@@ -25,7 +26,9 @@ CREATE TABLE lane (
     held INTEGER NOT NULL DEFAULT 0,
     in_doubt INTEGER NOT NULL DEFAULT 0,
     kept INTEGER NOT NULL DEFAULT 0,
-    size INTEGER NOT NULL DEFAULT 0
+    size INTEGER NOT NULL DEFAULT 0,
+    shared INTEGER NOT NULL DEFAULT 0,
+    shared_size INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 
 -- One row: the spool's own clock, which stands still while nobody has it open, when it was last of importance.
@@ -161,12 +164,13 @@ def check_all(db: sqlite3.Connection, place: str) -> None:
             "SELECT queue.kind, sum(parcel.logs) FROM parcel JOIN queue ON queue.id = parcel.queue GROUP BY queue.kind"
         )
     )
-    in_queues, of_signers, in_parcels = db.execute(
+    in_queues, of_signers, in_parcels, shared = db.execute(
         "SELECT (SELECT coalesce(sum(logs), 0) FROM queue), (SELECT coalesce(sum(parcel.logs), 0) FROM parcel"
-        " JOIN queue ON queue.id = parcel.queue AND name <> ''), (SELECT coalesce(sum(logs), 0) FROM parcel)"
+        " JOIN queue ON queue.id = parcel.queue AND name <> ''), (SELECT coalesce(sum(logs), 0) FROM parcel),"
+        " (SELECT sum(shared) FROM lane)"
     ).fetchone()
     undelivered = dict(db.execute("SELECT kind, waiting FROM lane"))
-    is_whole = in_queues == of_signers and in_parcels == sum(counted.values())
+    is_whole = in_queues == of_signers and in_parcels == sum(counted.values()) == of_signers + shared
     if not is_whole or any(counted.get(kind, 0) != number for kind, number in undelivered.items()):
         raise SpoolDamagedError(f"{place} is damaged: plays are missing from it; it was left as it is")
 

@@ -121,8 +121,9 @@ def append(
     signers = [(name, len(queues[name]), size) for name, size in sizes.items() if name != SHARED]
     ids = {SHARED: shared} | (_enter(db, kind, signers, rules, written) if signers else {})
     insert_parcels(db, [row for name, records in queues.items() for row in rows(ids[name], records, written)])
-    number = sum(map(len, queues.values()))
-    count(db, kind, put=number, waiting=number, kept=number, size=sum(sizes.values()))
+    number, of_shared = sum(map(len, queues.values())), len(queues.get(SHARED, ()))
+    changes = {"shared": of_shared, "shared_size": sizes.get(SHARED, 0)}
+    count(db, kind, put=number, waiting=number, kept=number, size=sum(sizes.values()), **changes)
 
 
 def _enter(

@@ -46,8 +46,8 @@ class Stock:
             }
             self.capacity.occupy(lane.counts["kept"], lane.counts["size"])
             self.shared[kind] = SharedQueue(lane.queue, self.owner.rules[kind])
-            if lane.logs:
-                self.shared[kind].found(lane.logs, lane.size, self.now)
+            if lane.counts["shared"]:
+                self.shared[kind].found(lane.counts["shared"], lane.counts["shared_size"], self.now)
             self.due[kind] = lane.due
 
     @property
