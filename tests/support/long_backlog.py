@@ -13,7 +13,6 @@ from sevendigital_async.shipping.records import SHARED, Receipt, Record
 from sevendigital_async.shipping.rules import lane_rules
 from sevendigital_async.shipping.spool import Owner
 from sevendigital_async.shipping.sqlite import SqliteSpool
-from sevendigital_async.shipping.sqlite.writer import Job
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 BODY = b'{"trackId":"12345678","timestamp":"2026-01-01T00:00:00.000Z","userId":"listener-123456","country":"GB"}'
@@ -22,9 +21,6 @@ TOGETHER, OF_EACH = 125, 4
 """Users whose plays are put together, and plays of each, so that a put is the same however many users there are."""
 
 PUT = TOGETHER * OF_EACH
-
-STEPS = 100
-"""Instructions of SQLite's machine between two counts."""
 
 
 class Untidied(SqliteSpool):
@@ -41,12 +37,10 @@ class Backlog:
     Attributes:
         spool: Open.
         users: How many subscribers there are.
-        steps: What SQLite has done since :meth:`count_steps`.
     """
 
     spool: SqliteSpool
     users: int
-    steps: int = 0
     _names: object = field(init=False)
 
     def __attrs_post_init__(self):
@@ -57,14 +51,6 @@ class Backlog:
         spool = Untidied(path, **options)
         await spool.open(Owner(RULES, SystemClock(), lambda _: None))
         return cls(spool, users)
-
-    async def count_steps(self):
-        """Count from now on what SQLite does: unlike time, that is the same on every machine."""
-
-        def one():
-            self.steps += STEPS
-
-        await self.spool._writer.submit(Job(lambda db: db.set_progress_handler(one, STEPS), lambda _: None))
 
     async def fill(self, kind, plays):
         """Put plays; those of subscribers come from all users in turn, in puts of many users each."""
