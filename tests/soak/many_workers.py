@@ -13,7 +13,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-from attrs import frozen
+from attrs import Factory, frozen
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -31,7 +31,15 @@ MOST_IN_A_SECOND = 5
 class Stalls(Faults):
     """Answers take about 25 ms; one in fifty takes up to a second and a half."""
 
+    arrived: asyncio.Event = Factory(asyncio.Event)
+
+    async def next_request(self):
+        """Wait until a request has arrived that is not answered yet: a bad moment for whoever has sent it."""
+        self.arrived.clear()
+        await self.arrived.wait()
+
     def delay(self, random):
+        self.arrived.set()
         return random.uniform(0.1, 1.5) if random.random() < 0.02 else random.uniform(0.02, 0.03)
 
 
@@ -42,8 +50,9 @@ async def soak(seed: int, stopped_for: float, *, shared: bool) -> bool:
     server.ask("EVAL", FREE_SLOTS, "0")
     plays = round((80 if shared else 150) * (stopped_for + 60))
     order = {"redis": server.url, "lease_seconds": 15.0, "timeout": 30.0, "batch": 60, "in_doubt": "resend"}
+    stalls = Stalls(seed=seed)
     try:
-        async with Sandbox(credentials=Credentials("key", "secret"), faults=Stalls(seed=seed)) as sandbox:
+        async with Sandbox(credentials=Credentials("key", "secret"), faults=stalls) as sandbox:
             order["service"] = sandbox.base_url
             files = [] if shared else [f"{server.directory.name}/w{number}.db" for number in range(4)]
             account = Account(sandbox, *(files or [server.url]))
@@ -51,7 +60,7 @@ async def soak(seed: int, stopped_for: float, *, shared: bool) -> bool:
                 while min(worker.put for worker in workers) < plays or not account.arrivals():
                     await asyncio.sleep(0.05)
                 frozen, *dead, last = rng.sample(workers, 4)
-                await misfortune(rng, frozen, dead, stopped_for)
+                await misfortune(rng, stalls, frozen, dead, stopped_for)
                 left = [] if shared else [{"file": worker.order["file"]} for worker in dead]
                 async with crew(len(left), each=left, plays=0, **order) as heirs:
                     counts = await account.settled(within=1200)
@@ -62,17 +71,22 @@ async def soak(seed: int, stopped_for: float, *, shared: bool) -> bool:
         server.close()
 
 
-async def misfortune(rng: random.Random, frozen: Worker, dead: list[Worker], stopped_for: float) -> None:
+async def misfortune(
+    rng: random.Random, stalls: Stalls, frozen: Worker, dead: list[Worker], stopped_for: float
+) -> None:
     """Stop one for a while, kill another meanwhile and one more later."""
     first, second = dead
     await asyncio.sleep(rng.uniform(5, 10))
+    await stalls.next_request()
     frozen.signal(signal.SIGSTOP)
     stopped_at = time.monotonic()
     await asyncio.sleep(rng.uniform(0, stopped_for / 2))
+    await stalls.next_request()
     first.signal(signal.SIGKILL)
     await asyncio.sleep(stopped_for - (time.monotonic() - stopped_at))
     frozen.signal(signal.SIGCONT)
     await asyncio.sleep(rng.uniform(5, 10))
+    await stalls.next_request()
     second.signal(signal.SIGKILL)
     await asyncio.gather(first.process.wait(), second.process.wait())
 
