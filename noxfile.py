@@ -15,7 +15,7 @@ nox.options.error_on_missing_interpreters = False
 def tests(session: nox.Session) -> None:
     """Run the test suite with branch coverage and its floor."""
     session.install("-e", ".[dev]")
-    session.run("pytest", "--cov", *session.posargs)
+    session.run("pytest", "-n", "auto", "--cov", *session.posargs)
 
 
 @nox.session(python="3.11")
@@ -27,7 +27,7 @@ def floors(session: nox.Session) -> None:
     session.install("-e", ".[dev]")
     wanted.append("opentelemetry-sdk>=1.30")  # its releases go with one of the API
     session.install(*(requirement.replace(">=", "==") for requirement in wanted))
-    session.run("pytest", *session.posargs)
+    session.run("pytest", "-n", "auto", *session.posargs)
 
 
 @nox.session

@@ -40,7 +40,7 @@ class Size:
 SIZES: Mapping[Scale, Size] = {
     Scale.FULL: Size(200_000, 7),
     Scale.QUICK: Size(50_000, 3),
-    Scale.SMALLEST: Size(2_000, 1),
+    Scale.SMALLEST: Size(20_000, 1),
 }
 
 Work = Callable[[], Awaitable[object]]

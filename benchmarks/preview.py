@@ -171,8 +171,8 @@ async def _ship(base_url: str, plays: list[Play]) -> Sequence[float]:
         StreamLogShipper(client, spool=MemorySpool(max_logs=ROOM), on_delivered=delivered) as shipper,
     ):
         for group in in_groups(map(stream_log, plays), BATCH):
+            accepted[group[0].encode()] = time.monotonic()
             await shipper.put_many(LogKind.PREVIEW, group)
-            accepted[client.play_logs.encode(LogKind.PREVIEW, group[0])] = time.monotonic()
         await shipper.flush()
     return waits
 

@@ -10,7 +10,7 @@
     │   ├── ConnectError              refused, DNS, TLS: surely not sent
     │   ├── DisconnectedError         the connection broke after sending began
     │   ├── RequestTimeoutError       no complete answer in time (a TimeoutError)
-    │   ├── ShortCountError           the service counted fewer things than it was sent: nobody knows which it took
+    │   ├── ShortCountError           the service didn't count all that it was sent: nobody knows what it took
     │   └── ResponseTooLargeError     the answer exceeded ``max_response_bytes``
     ├── DownloadError                 media arrived incomplete, or could not be written
     ├── DecodeError                   an answer came, but not in a shape we can read
@@ -40,7 +40,8 @@
         │   ├── SpoolFullError        no room, and the caller asked not to wait
         │   ├── SpoolInUseError       another shipper has it open
         │   ├── SpoolDamagedError     it doesn't hold what was put there; kept as it is
-        │   └── SpoolUnavailableError its server or disk is away, and the caller asked not to wait
+        │   ├── SpoolUnavailableError its server or disk is away, and the caller asked not to wait
+    │   └── LeaseLostError        another worker has taken a batch over, because this one seemed dead
         ├── ShipperClosedError        ``put`` after ``aclose``
         └── ShipperFailedError        a background task died; the cause is chained
 
@@ -126,7 +127,7 @@ class RequestTimeoutError(TransportError, TimeoutError):
 
 
 class ShortCountError(TransportError):
-    """The service says that it took fewer things than it was sent, and not which."""
+    """The service took fewer things than it was sent and says not which, or doesn't say how many."""
 
 
 class ResponseTooLargeError(TransportError):

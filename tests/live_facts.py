@@ -60,7 +60,7 @@ refund_release  reportReleaseRefund  2L  DELETE  /1.2/user/purchase/{purchaseid}
 refund_track    reportTrackRefund    2L  DELETE  /1.2/user/purchase/{purchaseid}/track/{trackid}
 
 [platform.playlists]
-list        listPlaylists          2L  GET   /1.2/playlists                       country! page pageSize
+list        listPlaylists          2L  GET   /1.2/playlists                       country page pageSize
 create      createPlaylist         2L  POST  /1.2/playlists                       country! userId json: name! description status visibility tracks
 update      updatePlaylistDetails  2L  POST  /1.2/playlists/{playlistId}/details  country! userId json: name status visibility description
 add_tracks  addTracksToPlaylist    2L  POST  /1.2/playlists/{playlistId}/tracks   country! userId json: tracks!

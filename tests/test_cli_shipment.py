@@ -18,6 +18,8 @@ from sevendigital_async.cli.source import Source
 class Courier:
     """Stands in for a client and its way out: each batch meets what ``fate`` makes of it."""
 
+    form = "openapi"
+
     def __init__(self, fate):
         self.play_logs = self
         self.post = fate

@@ -23,7 +23,7 @@ from sevendigital_async import (
     StreamLogShipper,
     TransportError,
 )
-from sevendigital_async.models.batch_key import batch_key, user_of
+from sevendigital_async.models.batch_key import batch_key, user_key, user_of
 from sevendigital_async.sandbox import Faults, Sandbox
 
 SOURCES = Path(sevendigital_async.__file__).parent
@@ -150,6 +150,8 @@ def test_keys_are_read_back_whatever_an_id_holds():
             assert user_of(batch_key(user, country)) == user
     assert len({batch_key("a", "GB"), batch_key("a\x1fGB"), batch_key("a\x1fGB", "SE"), batch_key("a")}) == 4
     assert user_of(batch_key("")) == ""
+    for user in (None, "7", "a\x1fGB"):
+        assert user_of(user_key(StreamLog("1", datetime.now(UTC), user))) == (user or "")
 
 
 @pytest.mark.parametrize("with_tokens", [False, True])

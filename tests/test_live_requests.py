@@ -28,6 +28,10 @@ from sevendigital_async.session.request import build_request
 DOCUMENTED = [name for name in LIVE_FACTS if name.startswith("platform.")]
 
 
+def client_of(base_url):
+    return SevenDigital("key", "secret", base_url=base_url, dialect=Dialect.LIVE)
+
+
 class Left(Exception):  # noqa: N818 - no error: it tells what would leave
     def __init__(self, operation, request):
         super().__init__(operation.name)
@@ -163,6 +167,14 @@ async def test_events_go_one_at_a_time():
         await Platform(Wire(Dialect.OPENAPI)).radio.post_events("s", events=[SKIP])
 
 
+async def test_a_post_without_a_body_claims_no_type_of_one():
+    async with raw_server(answer("{}")) as server, client_of(server.base_url) as client:
+        await client.platform.radio.post_events("s", events=[EVENT])
+    head = server.requests[0].lower()
+    assert b"\r\ncontent-length: 0\r\n" in head
+    assert b"content-type" not in head
+
+
 # --- plays, one request a call
 
 
@@ -193,7 +205,7 @@ async def test_live_fields_have_no_place_in_the_other_dialect():
 async def sent(method, **settings) -> tuple[str, str]:
     """Return verb and target of the request that a client with these settings sends."""
     async with (
-        raw_server(answer("{}")) as server,
+        raw_server(answer('{"playLogs":{"count":1}}')) as server,
         SevenDigital(
             "key", "secret", settings=Settings(dialect=Dialect.LIVE, **settings, base_url=server.base_url)
         ) as client,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import statistics
 import time
 
 import orjson
@@ -291,19 +292,20 @@ async def test_a_client_that_leaves_in_the_middle_of_a_body(sandbox):
 async def test_a_hundred_thousand_logs_are_quick_to_keep_and_to_read(managed):
     ledger = managed.sandbox._ledger
     logs = [orjson.dumps(managed.play(str(number))) for number in range(100_000)]
-    begun = time.perf_counter()
+    taken = []
     for start in range(0, len(logs), 500):
+        begun = time.thread_time()
         entry = ledger.arrive(LogKind.PREVIEW, 1.0, start / 1000)
         ledger.settle(entry, logs=500, accepted=tuple(logs[start : start + 500]))
-    assert time.perf_counter() - begun < 2
-    longest = 0.0
+        taken.append(time.thread_time() - begun)
+    assert statistics.median(taken[-50:]) < 3 * statistics.median(taken[:50])
+    breaths = 0
 
     async def pulse():
-        nonlocal longest
+        nonlocal breaths
         while True:
-            before = time.perf_counter()
             await asyncio.sleep(0)
-            longest = max(longest, time.perf_counter() - before)
+            breaths += 1
 
     # Reading in pieces on the other side keeps the parsing out of what is measured.
     pulsing = asyncio.create_task(pulse())
@@ -313,7 +315,7 @@ async def test_a_hundred_thousand_logs_are_quick_to_keep_and_to_read(managed):
             size += chunk.count(b"\n")
     pulsing.cancel()
     assert size == 100_000
-    assert longest < 0.25
+    assert breaths > 50  # the sandbox answers others meanwhile
     assert ledger.stats()["kinds"]["preview"]["duplicates"] == 0
 
 
@@ -327,16 +329,18 @@ def test_chunks_are_neither_tiny_nor_huge():
     assert [orjson.loads(line)["position"] for line in b"".join(chunks).splitlines()] == list(range(5_000))
 
 
-async def test_five_hundred_logs_take_a_few_milliseconds(managed):
-    bodies = [
-        orjson.dumps({"logs": [managed.play(f"{round_}-{n}", userId=f"u{n}", clientId="d") for n in range(500)]})
-        for round_ in range(11)
-    ]
-    taken = []
-    for body in bodies:
-        begun = time.perf_counter()
-        async with managed.post_raw("preview", body) as answer:
-            assert answer.status == 202
-        taken.append(time.perf_counter() - begun)
+async def test_five_hundred_logs_cost_little_more_than_one(managed):
+    def body(round_, logs):
+        plays = [managed.play(f"{round_}-{n}", userId=f"u{n}", clientId="d") for n in range(logs)]
+        return orjson.dumps({"logs": plays})
+
+    taken = {1: [], 500: []}
+    for round_ in range(11):
+        for logs, times in taken.items():
+            sent = body(round_ if logs == 1 else round_ + 100, logs)
+            begun = time.perf_counter()
+            async with managed.post_raw("preview", sent) as answer:
+                assert answer.status == 202
+            times.append(time.perf_counter() - begun)
     # The best of several says what the work costs; the rest says how busy the machine was.
-    assert min(taken) < 0.01
+    assert min(taken[500]) < 30 * min(taken[1])

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from sevendigital_async import InvalidLogError, StreamLog
 from sevendigital_async.models.stream_log import wire_time
 
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=255).filter(str.strip)
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=255).filter(
+    str.strip
+)
 MOMENTS = st.datetimes(
     datetime(2000, 1, 1),
     datetime(2100, 1, 1),

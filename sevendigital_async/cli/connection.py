@@ -31,7 +31,10 @@ BaseUrl = Annotated[
 DialectName = Annotated[
     Dialect,
     typer.Option(
-        "--dialect", envvar=DIALECT_VARIABLE, help="openapi, the published contract; or live, the vendor's live pages."
+        "--dialect",
+        envvar=DIALECT_VARIABLE,
+        case_sensitive=False,
+        help="openapi, the published contract; or live, the vendor's live pages.",
     ),
 ]
 Key = Annotated[str, typer.Option("--key", envvar=KEY_VARIABLE, help="The consumer key.", show_default=False)]

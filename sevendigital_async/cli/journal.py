@@ -21,7 +21,8 @@ HELP = "What became of every play: the journal of a spool, to hand in or to comp
 
 EXPORT_HELP = """Write the journal as CSV, a row for each play, in the style of the compliance tests.
 
-The columns: KIND, then what the play says (USERID, COUNTRY, TRACKID, CLIENTID, DATETIMEPLAYED, TOTALTIMEPLAYED),
+The columns: KIND, then what the play says (USERID, COUNTRY, TRACKID, CLIENTID, DATETIMEPLAYED, TOTALTIMEPLAYED, and
+RELEASEID, FORMATID, USERAGENT, PLAYMODE, ENDREASON, PLAYTYPE, which only the live dialect has, each in its place),
 then what is known of it: REQUESTID, DELIVEREDAT, ANSWER, INDOUBT and OUTCOME. Values are as they were put, for
 a machine to read; a spreadsheet may take some for formulas.
 

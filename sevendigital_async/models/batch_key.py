@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .stream_log import StreamLog
+
 _SEPARATOR = "\x1f"
 """The unit separator; a key has one wherever it is more than an id without one."""
 
@@ -11,6 +13,12 @@ def batch_key(user_id: str, country: str = "") -> str:
     if country or _SEPARATOR in user_id:
         return f"{user_id}{_SEPARATOR}{country}"
     return user_id
+
+
+def user_key(log: StreamLog) -> str:
+    """Return the key of the plays of whoever played this one; in most cases without another call."""
+    user_id = log.user_id or ""
+    return batch_key(user_id) if _SEPARATOR in user_id else user_id
 
 
 def user_of(key: str) -> str:

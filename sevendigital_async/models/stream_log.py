@@ -107,7 +107,7 @@ class StreamLog:
             and 0 < len(track) <= MAX_TEXT
             and not track.isspace()
         ):
-            _check_text("track_id", track)
+            check_text("track_id", track)
         timestamp = self.timestamp
         if not isinstance(timestamp, datetime) or (timestamp.tzinfo is not UTC and timestamp.utcoffset() is None):
             raise InvalidLogError("timestamp must be a datetime with a time zone", field="timestamp")
@@ -123,7 +123,7 @@ class StreamLog:
             and 0 < len(user) <= MAX_TEXT
             and not user.isspace()
         ):
-            _check_text("user_id", user)
+            check_text("user_id", user)
         if client is not None and not (
             type(client) is str
             and client.isascii()
@@ -131,7 +131,7 @@ class StreamLog:
             and 0 < len(client) <= MAX_TEXT
             and not client.isspace()
         ):
-            _check_text("client_id", client)
+            check_text("client_id", client)
         duration = self.duration_played
         if duration is not None and (type(duration) is not int or not 0 <= duration < 2**31):
             raise InvalidLogError("duration_played must be whole seconds, zero or more", field="duration_played")
@@ -152,11 +152,19 @@ class StreamLog:
         """
         moment = self.timestamp
         # orjson writes most datetimes in a tenth of the time that isoformat takes, as the same text.
-        is_usual = type(moment) is datetime and moment.tzinfo is UTC
         # Whole milliseconds are written shorter than orjson would.
-        is_usual = is_usual and (moment.microsecond % 1000 != 0 or moment.microsecond == 0)
-        stamp = moment if is_usual else wire_time(moment)
-        user, client, duration, country = self.user_id, self.client_id, self.duration_played, self.country
+        stamp = (
+            moment
+            if type(moment) is datetime
+            and moment.tzinfo is UTC
+            and ((beyond := moment.microsecond) % 1000 != 0 or beyond == 0)
+            else wire_time(moment)
+        )
+        # One by one, because together they would be a tuple first.
+        user = self.user_id
+        client = self.client_id
+        duration = self.duration_played
+        country = self.country
         wire: dict[str, Any]
         if user is not None and client is not None and duration is not None and country is not None:
             # Most plays tell everything, and one literal is cheaper than a dict that grows.
@@ -277,11 +285,16 @@ def _has_whole_milliseconds(moment: datetime) -> bool:
     return moment.microsecond % 1000 == 0 and moment.microsecond != 0
 
 
-def _check_text(field: str, value: object) -> None:
+def check_text(field: str, value: object, most: float = MAX_TEXT) -> None:
+    """Refuse what is no text, says nothing, is longer than ``most`` characters, or has no UTF-8 form.
+
+    Raises:
+        InvalidLogError: Names the field.
+    """
     if not isinstance(value, str) or not value.strip():
         raise InvalidLogError(f"{field} must be a non-empty string", field=field)
-    if len(value) > MAX_TEXT:
-        raise InvalidLogError(f"{field} has {len(value)} characters; at most {MAX_TEXT} are allowed", field=field)
+    if len(value) > most:
+        raise InvalidLogError(f"{field} has {len(value)} characters; at most {most} are allowed", field=field)
     if "\0" in value:
         raise InvalidLogError(f"{field} holds a NUL character", field=field)
     try:

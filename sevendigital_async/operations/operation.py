@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 from attrs import field, frozen
@@ -155,6 +156,11 @@ class Binding:
     echo: Mapping[str, str] = field(factory=dict, kw_only=True)
     count: Count | None = field(default=None, kw_only=True)
     meanings: Mapping[int, str] = field(factory=dict, kw_only=True)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """What the request can carry, and what it says without carrying it."""
+        return frozenset([*(argument.name for argument in self.arguments), *self.implied])
 
     def takes(self, name: str) -> bool:
         """Tell whether callers may give an argument of this name."""

@@ -42,7 +42,7 @@ SERVER_CODES = 7000
 
 _MESSAGES = ("errorMessage", "message", "error_description", "detail", "title", "#text")
 _SECONDS = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+").fullmatch
-_TITLE = re.compile(r"<(title|h1)[^>]*>\s*(.*?)\s*</\1", re.IGNORECASE | re.DOTALL).search
+_TITLES = [re.compile(rf"<{name}[^<>]*>", re.IGNORECASE).search for name in ("title", "h1")]
 _UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 _SECRET = re.compile(
     r"""(?ix)
@@ -183,8 +183,10 @@ def _in_location(status: int, headers: Mapping[str, str]) -> _Trouble:
 
 
 def _page(document: Document) -> str:
-    title = _TITLE(document.excerpt(EXCERPT))
-    words = presentable(html.unescape(re.sub(r"<[^>]*>", " ", title[2])), MAX_TITLE) if title else ""
+    page = document.excerpt(EXCERPT)
+    begun = next((found.end() for search in _TITLES if (found := search(page))), len(page))
+    title = page[begun:].partition("</")[0].strip()
+    words = presentable(html.unescape(re.sub(r"<[^<>]*>", " ", title)), MAX_TITLE)
     return "an HTML page instead of an API answer" + (f": {words}" if words else "")
 
 

@@ -7,16 +7,14 @@ import logging
 import random
 from collections.abc import AsyncIterator, Hashable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from urllib.parse import urljoin
 
 from attrs import evolve
 from tenacity import AsyncRetrying
 
 from ..clock import Clock
-from ..config import Credentials, Settings, SignaturePlacement, Timeout, check_origin
+from ..config import Credentials, Settings, SignaturePlacement, Timeout
 from ..errors import (
     ClockSkewError,
-    ConfigurationError,
     ConnectError,
     DecodeError,
     InvalidArgumentError,
@@ -35,6 +33,7 @@ from .classify import error_in
 from .document import Document, parse
 from .limits import Limits, LocalLimits
 from .quota import Quota
+from .redirects import MAX_REDIRECTS, destination, leads_on
 from .request import Request, build_request
 from .retry import retrying
 from .signing import SignedRequest, new_nonce, sign
@@ -48,7 +47,6 @@ logger = logging.getLogger("sevendigital_async")
 MAX_ANSWER = 200
 """Bytes of an answer that are kept for the record."""
 
-MAX_REDIRECTS = 5
 MEDIA_READ_TIMEOUT = 30.0
 """Seconds between two pieces of media, unless the settings say otherwise; the whole may take any time."""
 
@@ -130,7 +128,7 @@ class Session:
         """
         operation, request, deadline = call.operation, self.request(call), self._deadline(call)
         async with AsyncExitStack() as answer:
-            async for attempt in self._attempts(call):
+            async for attempt in self._attempts(call, deadline):
                 with attempt, told(call):
                     async with AsyncExitStack() as held, AsyncExitStack() as opening:
                         slot = await self._admitted(operation, deadline, held)
@@ -211,24 +209,24 @@ class Session:
             await self._limits.aclose()
 
     async def _fetch(self, call: Call, request: Request) -> tuple[Document, Mapping[str, str]]:
-        deadline, attempts = self._deadline(call), self._attempts(call)
+        deadline = self._deadline(call)
         failed: list[SevenDigitalError] = []
         try:
             return await self._attempt(call, request, deadline)
         except SevenDigitalError as error:
             failed.append(error)
         # tenacity's loop costs a sixth of a call, so it hears of the first attempt only if that has failed.
-        async for attempt in attempts:
+        async for attempt in self._attempts(call, deadline):
             with attempt:
                 if failed:
                     raise failed.pop()
                 return await self._attempt(call, request, deadline)
         raise AssertionError("tenacity returns or raises")
 
-    def _attempts(self, call: Call) -> AsyncRetrying:
+    def _attempts(self, call: Call, deadline: float | None) -> AsyncRetrying:
         policy = call.retry or self.settings.retry
         max_wait = self.settings.max_wait
-        return retrying(policy, call.operation.safety, clock=self._clock, max_wait=max_wait, rng=self._rng)
+        return retrying(policy, call.operation.safety, deadline, clock=self._clock, max_wait=max_wait, rng=self._rng)
 
     def _deadline(self, call: Call) -> float | None:
         policy = call.retry or self.settings.retry
@@ -268,9 +266,9 @@ class Session:
         url = signed.url
         for hop in range(MAX_REDIRECTS):
             location = stream.headers.get("location")
-            if location is None or not self._leads_on(operation, stream):
+            if location is None or not leads_on(operation, stream):
                 return stream, hop > 0
-            url = self._destination(operation, urljoin(url, location))
+            url = destination(operation, url, location, allow_http=self.settings.allow_http)
             # Where this leads to must not see our signature.
             onward = SignedRequest("GET", url, dict(call.headers), None)
             try:
@@ -341,17 +339,6 @@ class Session:
         if operation.content is not Content.MODEL:
             return ACCEPT_ANY
         return ACCEPT_XML if self.settings.prefer_xml else ACCEPT_JSON
-
-    def _leads_on(self, operation: Operation, stream: Stream) -> bool:
-        problem = error_in(parse(b"", None), stream.status, stream.headers, operation.id)
-        return isinstance(problem, RedirectError)
-
-    def _destination(self, operation: Operation, url: str) -> str:
-        try:
-            check_origin(url.partition("?")[0].partition("#")[0], allow_http=self.settings.allow_http)
-        except ConfigurationError as error:
-            raise RedirectError(f"redirected to an unsafe place: {error}", operation=operation.id) from None
-        return url
 
     def _time_left(self, call: Call, deadline: float | None) -> Timeout:
         timeout = call.timeout or self.settings.timeout

@@ -179,7 +179,7 @@ def _gathered(node: _Node, model: type) -> tuple[Any, ...]:
 
 def _is_wrapped(item: Any, name: str) -> bool:
     """Tell whether ``item`` is a list's entry that stands around the thing itself, as in search results."""
-    if not isinstance(item, dict) or not isinstance(item.get(name), dict):
+    if item.__class__ is not dict or item.get(name).__class__ is not dict:
         return False
     return "id" not in item or item.get("type") == name
 
@@ -191,13 +191,13 @@ def _structured_all(node: _Node, name: str, model: type) -> tuple[Any, ...]:
     if name in nouns(model) and isinstance(found, dict) and not place and not _is_wrapped(found, word):
         values, path, word = [node.tree], node.path, name
     models: list[Any] = []
-    for index, value in enumerate(values):
-        try:
+    try:
+        for value in values:
             is_entry = value is node.tree or _is_wrapped(value, word)
             models.append(_structured_entry(value, word, model) if is_entry else structure(value, model))
-        except MisfitError as error:
-            here = path + place.replace("[]", f"[{index}]")
-            raise MisfitError(here + error.path, error.reason) from None
+    except MisfitError as error:
+        here = path + place.replace("[]", f"[{len(models)}]")
+        raise MisfitError(here + error.path, error.reason) from None
     return tuple(models)
 
 

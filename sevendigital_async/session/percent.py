@@ -15,6 +15,16 @@ def percent_encode(text: str) -> str:
     return text if _UNRESERVED(text) else quote(text, safe="")
 
 
+def encoded(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Encode names and values."""
+    return [(percent_encode(name), percent_encode(value)) for name, value in pairs]
+
+
+def joined(pairs: Iterable[tuple[str, str]]) -> str:
+    """Join encoded pairs into a query string or a form body, in the order given."""
+    return "&".join([f"{name}={value}" for name, value in pairs])
+
+
 def encode_pairs(pairs: Iterable[tuple[str, str]]) -> str:
-    """Join pairs into a query string or a form body, in the order given."""
-    return "&".join(f"{percent_encode(name)}={percent_encode(value)}" for name, value in pairs)
+    """Encode pairs and join them."""
+    return joined(encoded(pairs))

@@ -72,6 +72,11 @@ class PlayLogCourier:
         """Look up how the dialect in use takes plays."""
         self._forms = FORMS[self._session.settings.dialect]
 
+    @property
+    def form(self) -> str:
+        """The dialect that plays are accepted for, by its name; a spool holds those of one."""
+        return self._session.settings.dialect.value
+
     def encoder(self, kind: LogKind) -> Callable[[StreamLog], bytes]:
         """Return what turns a play into the bytes that stand for it until it is sent.
 
@@ -81,8 +86,8 @@ class PlayLogCourier:
         form = self._forms[kind]
         return self._watched(form.encode) if form.cuts_user_agents else form.encode
 
-    def sorter(self, kind: LogKind, *, signed_by_user: bool) -> Callable[[StreamLog], str]:
-        """Return what tells of a play what all in a request must have in common; empty for plays that all may share."""
+    def sorter(self, kind: LogKind, *, signed_by_user: bool) -> Callable[[StreamLog], str] | None:
+        """Return what tells of a play what all in a request must have in common; None if they need nothing."""
         return self._forms[kind].sorter(signed_by_user=signed_by_user)
 
     def _watched(self, encode: Callable[[StreamLog], bytes]) -> Callable[[StreamLog], bytes]:

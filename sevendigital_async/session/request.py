@@ -73,15 +73,13 @@ def build_request(
     binding = binding.form_for(given)
     values = _values(operation, binding, given, settled, fallback)
 
+    sent = [(argument, values[argument.name]) for argument in binding.arguments if argument.name in values]
+
     def placed(place: Place) -> list[tuple[Argument, object]]:
-        return [
-            (argument, values[argument.name])
-            for argument in binding.arguments
-            if argument.place is place and argument.name in values
-        ]
+        return [(argument, value) for argument, value in sent if argument.place is place]
 
     def pairs(place: Place) -> Pairs:
-        return tuple(pair for argument, value in placed(place) for pair in _pairs(argument, value))
+        return tuple([pair for argument, value in placed(place) for pair in _pairs(argument, value)])
 
     path = f"{VERSION}{settled['path']}" if "path" in settled else binding.path
     for argument, value in placed(Place.PATH):
@@ -107,8 +105,7 @@ def _values(
         if name in parts:
             parts |= spread(parts.pop(name))
     parts |= {name: value for name, value in settled.items() if name != "path"}
-    names = {argument.name for argument in binding.arguments}
-    for name in parts.keys() - names - {*binding.implied}:
+    for name in parts.keys() - binding.names:
         elsewhere = operation.takes(name)
         message = f"{operation.id} takes no argument {name!r}"
         hint = f" in this dialect, only in {', '.join(elsewhere)}" if elsewhere else ""
@@ -159,7 +156,7 @@ def wire_text(argument: Argument, value: object) -> str:
         text = ",".join(wire_text(argument, item) for item in value)
     else:
         raise InvalidArgumentError(f"{name} cannot be a {type(value).__name__}", argument=name)
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         raise InvalidArgumentError(f"{name} holds a lone surrogate, which has no UTF-8 form", argument=name)
     return text
 

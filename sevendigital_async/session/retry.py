@@ -50,18 +50,18 @@ def backoff(attempt: int, policy: RetryPolicy, rng: random.Random) -> float:
 
 
 def retrying(
-    policy: RetryPolicy, safety: Safety, *, clock: Clock, max_wait: float, rng: random.Random
+    policy: RetryPolicy, safety: Safety, deadline: float | None, *, clock: Clock, max_wait: float, rng: random.Random
 ) -> AsyncRetrying:
     """Build the retry loop of one call.
 
     Args:
         policy: How often and how patiently.
         safety: Of the operation.
-        clock: Measures the deadline and does the waiting.
+        deadline: When no attempt may begin any more, by the clock's monotonic time; None if there is none.
+        clock: Does the waiting.
         max_wait: A longer wait asked for by the service ends the call with its error, at once.
         rng: Source of the jitter.
     """
-    started = clock.monotonic()
     skews = 0
 
     def error_of(state: RetryCallState) -> BaseException:
@@ -84,8 +84,7 @@ def retrying(
             return skews > 1
         if state.attempt_number >= policy.attempts or (demanded_wait(error) or 0.0) > max_wait:
             return True
-        elapsed = clock.monotonic() - started
-        return policy.deadline is not None and elapsed + state.upcoming_sleep >= policy.deadline
+        return deadline is not None and clock.monotonic() + state.upcoming_sleep >= deadline
 
     return AsyncRetrying(
         sleep=clock.sleep,

@@ -7,6 +7,7 @@ the signature over it is authlib's. The tests hold both against oauthlib.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -14,8 +15,8 @@ from attrs import field, frozen
 from authlib.oauth1.rfc5849.signature import hmac_sha1_signature
 
 from ..config import Credentials, SignaturePlacement, UserToken
-from .percent import encode_pairs, percent_encode
-from .request import Pairs, Request
+from .percent import encoded, joined, percent_encode
+from .request import Request
 
 
 @frozen
@@ -46,39 +47,42 @@ def sign(
 
     Query and form parameters take part in the signature, other bodies don't.
     """
-    oauth: list[tuple[str, str]] = [
-        ("oauth_consumer_key", credentials.consumer_key),
-        ("oauth_nonce", nonce),
-        ("oauth_signature_method", "HMAC-SHA1"),
-        ("oauth_timestamp", str(timestamp)),
-        *([("oauth_token", user.token)] if user else []),
-        ("oauth_version", "1.0"),
-    ]
-    base = base_string(request.http_method, request.url, (*request.query, *(request.form or ()), *oauth))
-    oauth.append(
-        ("oauth_signature", hmac_sha1_signature(base, credentials.consumer_secret, user.secret if user else ""))
+    query, form = encoded(request.query), encoded(request.form or ())
+    oauth = encoded(
+        [
+            ("oauth_consumer_key", credentials.consumer_key),
+            ("oauth_nonce", nonce),
+            ("oauth_signature_method", "HMAC-SHA1"),
+            ("oauth_timestamp", str(timestamp)),
+            *([("oauth_token", user.token)] if user else []),
+            ("oauth_version", "1.0"),
+        ]
     )
-    query: Pairs = request.query
+    base = base_string(request.http_method, request.url, [*query, *form, *oauth])
+    signature = hmac_sha1_signature(base, credentials.consumer_secret, user.secret if user else "")
+    oauth += encoded([("oauth_signature", signature)])
     headers: dict[str, str] = {}
     if placement is SignaturePlacement.QUERY:
-        query = (*query, *oauth)
+        query += oauth
     else:
-        headers["Authorization"] = "OAuth " + ", ".join(f'{name}="{percent_encode(value)}"' for name, value in oauth)
-    body = request.body
-    if request.form is not None:
-        body = encode_pairs(request.form).encode()
+        headers["Authorization"] = "OAuth " + ", ".join([f'{name}="{value}"' for name, value in oauth])
+    body = request.body if request.form is None else joined(form).encode()
     if request.content_type:
         headers["Content-Type"] = request.content_type
-    url = f"{request.url}?{encode_pairs(query)}" if query else request.url
+    url = f"{request.url}?{joined(query)}" if query else request.url
     return SignedRequest(request.http_method, url, headers, body)
 
 
-def base_string(http_method: str, url: str, pairs: Pairs) -> str:
-    """Return the text that is signed (RFC 5849, section 3.4.1): method, URL without query, sorted parameters."""
-    encoded = sorted([(percent_encode(name), percent_encode(value)) for name, value in pairs])
-    parameters = "&".join([f"{name}={value}" for name, value in encoded])
+def base_string(http_method: str, url: str, pairs: Iterable[tuple[str, str]]) -> str:
+    """Return the text that is signed (RFC 5849, section 3.4.1): method, URL without query, sorted parameters.
+
+    Args:
+        http_method: In capitals.
+        url: Without its query.
+        pairs: All parameters, encoded.
+    """
     # The parts are encoded already, so these three are all that is left to encode; quote() would look at each letter.
-    twice = parameters.replace("%", "%25").replace("&", "%26").replace("=", "%3D")
+    twice = joined(sorted(pairs)).replace("%", "%25").replace("&", "%26").replace("=", "%3D")
     return f"{http_method}&{_base_url(url)}&{twice}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sized
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -15,6 +16,8 @@ from ..models.shapes import reach
 from .call import Call
 from .document import Document, Kind
 from .request import Request
+
+logger = logging.getLogger("sevendigital_async")
 
 TRACE_HEADER = "x-7d-traceid"
 
@@ -47,19 +50,21 @@ def explained(error: APIError, request: Request, headers: Mapping[str, str]) -> 
 
 
 def check_count(call: Call, request: Request, document: Document) -> None:
-    """Compare what an answer counts with what was sent.
+    """Compare what an answer counts with what was sent; the count is all that acknowledges it.
 
     Raises:
-        ShortCountError: It counts less.
+        ShortCountError: It counts less, or nothing.
     """
     wanted = request.binding.count if request.binding else None
     sent = request.values.get(wanted.argument) if wanted else None
     if wanted is None or not isinstance(sent, Sized):
         return
     counted = count(reach(document.tree, wanted.path))
-    if counted is not None and counted < len(sent):
-        name = call.operation.id
-        raise ShortCountError(f"{name}: the service counted {counted} of {len(sent)}", operation=name)
+    if counted is None or counted < len(sent):
+        name, number = call.operation.id, "none" if counted is None else counted
+        raise ShortCountError(f"{name}: the service counted {number} of {len(sent)}", operation=name)
+    if counted > len(sent):
+        logger.warning("%s: the service counted %d, and was sent %d", call.operation.id, counted, len(sent))
 
 
 def echoed(request: Request, document: Document) -> Document:

@@ -154,6 +154,7 @@ class AiohttpTransport:
             URL(request.url, encoded=True),
             headers={"User-Agent": self._user_agent, **request.headers},
             data=request.body,
+            skip_auto_headers=("Content-Type",),  # aiohttp would make one up where there is no body
             allow_redirects=False,
             raise_for_status=False,
             auto_decompress=True,

@@ -21,6 +21,11 @@ class Turn(Protocol):
 class Courier(Protocol):
     """Carries batches to the service."""
 
+    @property
+    def form(self) -> str:
+        """Names what plays are made for; a spool that holds those of one form is no place for those of another."""
+        ...
+
     def encoder(self, kind: LogKind) -> Callable[[StreamLog], bytes]:
         """Return what turns a play into the bytes that stand for it.
 
@@ -29,8 +34,8 @@ class Courier(Protocol):
         """
         ...
 
-    def sorter(self, kind: LogKind, *, signed_by_user: bool) -> Callable[[StreamLog], str]:
-        """Return what tells of a play what all of a batch must have in common; empty for plays that all may share."""
+    def sorter(self, kind: LogKind, *, signed_by_user: bool) -> Callable[[StreamLog], str] | None:
+        """Return what tells of a play what all of a batch must have in common; None if they need nothing."""
         ...
 
     def turn(self, kind: LogKind) -> AbstractAsyncContextManager[Turn]:

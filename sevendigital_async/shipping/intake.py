@@ -9,7 +9,7 @@ from itertools import repeat
 from ..errors import InvalidLogError
 from ..models import LogKind, StreamLog
 from .courier import Courier
-from .records import Record
+from .records import SHARED, Record
 
 
 class Intake:
@@ -33,7 +33,8 @@ class Intake:
             InvalidLogError: It is unfit; names the field.
         """
         log.check(now)
-        return Record(self._encode(log), self._queue_of(log), log.timestamp)
+        queue_of = self._queue_of
+        return Record(self._encode(log), SHARED if queue_of is None else queue_of(log), log.timestamp)
 
     def extend(self, records: list[Record], logs: Iterable[StreamLog], now: datetime) -> bool:
         """Append the records of ``logs``; False if there were none.

@@ -17,6 +17,7 @@ from ..errors import (
     RateLimitError,
     ServerError,
     SevenDigitalError,
+    ShortCountError,
     TransportError,
 )
 
@@ -94,9 +95,15 @@ class Unavailable:
 
 @frozen
 class Lost:
-    """The answer was lost after sending: nobody knows."""
+    """The answer was lost after sending, or does not account for all that was sent: nobody knows.
+
+    Attributes:
+        reason: What happened.
+        answered: There was an answer, so that the same again may well meet with the same.
+    """
 
     reason: str
+    answered: bool = False
 
 
 @frozen
@@ -143,7 +150,7 @@ def outcome_of(error: SevenDigitalError, size: int) -> Outcome:  # noqa: C901, P
         case ConnectError():
             return Unavailable(reason, reached=False)
         case TransportError(maybe_sent=True):
-            return Lost(reason)
+            return Lost(reason, isinstance(error, ShortCountError))
         case TransportError():
             return Unavailable(reason, reached=False)
         case _:

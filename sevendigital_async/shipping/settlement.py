@@ -61,9 +61,14 @@ class Settlement:
                 await self._ack(lease, records, Receipt(request_id, self._now(), answer))
             case Refused():
                 await self._isolate(lease, records, outcome)
-            case Lost():
+            case Lost(reason, answered=answered):
                 delay = backoff(lease.attempt + 1, self._rng)
-                await spool.doubt(lease, records, self.in_doubt, delay=delay)
+                fate = self.in_doubt
+                # Who counts a batch short once may do so forever, and each time take most of it again.
+                if answered and fate is Fate.RESEND and any(record.in_doubt for record in records):
+                    fate = Fate.HOLD
+                    self._warn_of_holding(records, reason)
+                await spool.doubt(lease, records, fate, delay=delay)
             case Unavailable(reached=reached, vouched=vouched):
                 delay = backoff(lease.attempt + 1, self._rng)
                 if reached and not (vouched and self.rules.atomicity is Atomicity.ALL_OR_NOTHING):
@@ -165,6 +170,15 @@ class Settlement:
             yield
         finally:
             self.telling -= 1
+
+    def _warn_of_holding(self, records: Sequence[Record], reason: str) -> None:
+        logger.warning(
+            "%s: %d plays were in doubt before and are held for a person: %s",
+            self.kind.value,
+            len(records),
+            reason,
+            extra={"event": "held", "kind": self.kind.value},
+        )
 
     def _warn_of_age(self, records: Sequence[Record]) -> None:
         age = (self._now() - min(record.played_at for record in records)) / WINDOW

@@ -131,10 +131,11 @@ class StreamLogShipper:
             Owner(
                 self._rules,
                 self._clock,
-                lambda kind: self._lanes[kind].wake(),
+                self._heed_news,
                 self._in_doubt,
                 self._heed_spool,
                 self._watch.tell,
+                self._courier.form,
             )
         )
         for kind, lane in self._lanes.items():
@@ -313,6 +314,10 @@ class StreamLogShipper:
             for kind, lane in self._lanes.items()
         }
         return Statistics(lanes, self._failure, self._spool_trouble)
+
+    def _heed_news(self, kind: LogKind) -> None:
+        self._lanes[kind].wake()
+        self._changed.set()  # another worker may have delivered what a flush is waiting for
 
     def _heed_spool(self, trouble: str | None) -> None:
         if trouble is None:

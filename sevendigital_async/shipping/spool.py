@@ -21,7 +21,7 @@ from typing import Protocol
 from attrs import frozen
 
 from ..clock import Clock
-from ..errors import ShipperError
+from ..errors import ShipperError, SpoolError
 from ..models import LogKind
 from .events import Event
 from .records import Bookmark, Counts, DeadLetter, Fate, Lease, Receipt, Record
@@ -40,6 +40,7 @@ class Owner:
         report: To be called, on the loop, with what keeps the spool from working for now; with None when that is over.
         tell: To be called, on the loop, with what only a spool knows of: :class:`~.events.PlaysRecovered`, for each
             kind of which it has taken back plays that were leased when an earlier owner or another worker died.
+        form: What their plays are made for (see ``Courier.form``); a durable spool keeps those of one form, for good.
     """
 
     rules: Mapping[LogKind, LaneRules]
@@ -48,6 +49,20 @@ class Owner:
     in_doubt: Fate = Fate.RESEND
     report: Callable[[str | None], None] = lambda _: None
     tell: Callable[[Event], None] = lambda _: None
+    form: str = ""
+
+
+def check_form(place: str, kept: str, wanted: str) -> None:
+    """See that what a spool keeps is what its owner can send.
+
+    Raises:
+        SpoolError: It was filled for another dialect, whose service would be told of these plays in the wrong words.
+    """
+    if kept != wanted:
+        raise SpoolError(
+            f"{place} keeps plays for the {kept} dialect, and this client speaks {wanted}; finish them with a client"
+            " that speaks theirs, and give this one a spool of its own"
+        )
 
 
 class Entrance(Protocol):
@@ -57,7 +72,7 @@ class Entrance(Protocol):
         """Make ready; recover what an earlier owner left behind.
 
         Raises:
-            SpoolError: It can't be used; says why and what to do.
+            SpoolError: It can't be used, or keeps plays of another form; says why and what to do.
         """
         ...
 

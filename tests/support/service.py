@@ -39,6 +39,10 @@ class Service:
     most_under_way: int = 0
 
     @property
+    def form(self):
+        return "openapi"
+
+    @property
     def play_logs(self):
         return self
 

@@ -6,6 +6,7 @@ Here that form becomes the arguments of a request, and what a dialect has no pla
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -15,11 +16,8 @@ from attrs import frozen
 from ...config import Dialect
 from ...errors import InvalidLogError
 from ...models import EndReason, LogKind, PlayMode, PlayType, StreamLog
-from ...models.batch_key import batch_key
-from ...models.stream_log import LIVE_FIELDS
-
-SHARED = ""
-"""The key of plays that may travel together, whoever played."""
+from ...models.batch_key import batch_key, user_key
+from ...models.stream_log import LIVE_FIELDS, check_text
 
 MAX_USER_AGENT = 256
 """Characters of a user agent that the live service keeps."""
@@ -49,8 +47,8 @@ class PlayForm(Protocol):
         """
         ...
 
-    def sorter(self, *, signed_by_user: bool) -> Callable[[StreamLog], str]:
-        """Return what tells of a play what all in a request must have in common."""
+    def sorter(self, *, signed_by_user: bool) -> Callable[[StreamLog], str] | None:
+        """Return what tells of a play what all in a request must have in common; None where that is nothing."""
         ...
 
     def arguments(self, logs: Sequence[bytes]) -> Mapping[str, object]:
@@ -60,14 +58,6 @@ class PlayForm(Protocol):
             InvalidLogError: They were accepted for another dialect.
         """
         ...
-
-
-def _anybody(_: StreamLog) -> str:
-    return SHARED
-
-
-def _user(log: StreamLog) -> str:
-    return batch_key(log.user_id or SHARED)
 
 
 def _user_and_country(log: StreamLog) -> str:
@@ -85,9 +75,9 @@ class PlainForm:
         """Encode a play that has nothing of the live dialect's."""
         return log.encode(True)  # noqa: FBT003 - a keyword would cost every play a tenth more
 
-    def sorter(self, *, signed_by_user: bool) -> Callable[[StreamLog], str]:
+    def sorter(self, *, signed_by_user: bool) -> Callable[[StreamLog], str] | None:
         """Tell plays apart by user where users sign."""
-        return _user if signed_by_user else _anybody
+        return user_key if signed_by_user else None
 
     def arguments(self, logs: Sequence[bytes]) -> Mapping[str, object]:
         """Join the plays as they are."""
@@ -105,6 +95,7 @@ class Told:
         required: Whether the service insists on it.
         number: It is a number here.
         words: What it may be.
+        text: It may be anything that says something.
     """
 
     name: str
@@ -113,6 +104,7 @@ class Told:
     required: bool = True
     number: bool = False
     words: tuple[str, ...] = ()
+    text: bool = False
 
 
 TRACK = Told("track_id", "trackId", "trackId", number=True)
@@ -123,7 +115,7 @@ SECONDS = Told("duration_played", "durationPlayed", "totalTimePlayed")
 MODE = Told("play_mode", "playMode", "playMode", words=tuple(PlayMode))
 REASON = Told("end_reason", "endReason", "endReason", words=tuple(EndReason))
 TYPE = Told("play_type", "playType", "playType", required=False, words=tuple(PlayType))
-AGENT = Told("user_agent", "userAgent", "userAgent")
+AGENT = Told("user_agent", "userAgent", "userAgent", text=True)
 USER = Told("user_id", "userId", "userId")
 COUNTRY = Told("country", "country", "country")
 USER_IN_QUERY = Told("user_id", "userId", None)
@@ -153,9 +145,9 @@ class LiveForm:
         self.item(log.as_wire())
         return log.encode()
 
-    def sorter(self, *, signed_by_user: bool) -> Callable[[StreamLog], str]:  # noqa: ARG002 - whoever signs
+    def sorter(self, *, signed_by_user: bool) -> Callable[[StreamLog], str] | None:  # noqa: ARG002 - whoever signs
         """Tell plays apart by user and country where a request is about one of each."""
-        return _user_and_country if self.by_user else _anybody
+        return _user_and_country if self.by_user else None
 
     def arguments(self, logs: Sequence[bytes]) -> Mapping[str, object]:
         """Spell the plays anew."""
@@ -194,18 +186,24 @@ class LiveForm:
                 if field.required:
                     raise self._unfit(field.name, "must tell their {}")
                 continue
-            if field.words and value not in field.words:
-                raise self._unfit(field.name, f"have a {{}} of {', '.join(field.words)}")
-            if field.number:
-                if not (isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20):  # noqa: PLR2004 - 64 bits
-                    raise self._unfit(field.name, "have a number for their {}")
-                value = int(value)
+            value = self._spelled(field, value)
             if field.wire is not None:
                 item[field.wire] = value
         for name in LIVE_FIELDS.keys() - {field.name for field in self.fields}:
             if kept.get(LIVE_FIELDS[name]) is not None:
                 raise self._unfit(name, "have no {}")
         return item
+
+    def _spelled(self, field: Told, value: object) -> object:
+        if field.words and value not in field.words:
+            raise self._unfit(field.name, f"have a {{}} of {', '.join(field.words)}")
+        if field.text:
+            check_text(field.name, value, math.inf)
+        if not field.number:
+            return value
+        if not (isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20):  # noqa: PLR2004 - 64 bits
+            raise self._unfit(field.name, "have a number for their {}")
+        return int(value)
 
     def _unfit(self, name: str, words: str) -> InvalidLogError:
         return InvalidLogError(f"{self.kind} plays {words.format(name)} in the live dialect", field=name)

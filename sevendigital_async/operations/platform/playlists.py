@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from ...models import Playlist, PlaylistTrack, PlaylistTrackInput
 from ..operation import Argument, Auth, Operation, Place, Safety, argument
-from .binding import NEEDED_COUNTRY, PAGING, bound, live, live_only
+from .binding import COUNTRY, NEEDED_COUNTRY, PAGING, bound, live, live_only
 
 PLAYLIST_ID = argument("playlist_id", Place.PATH, required=True)
 ENTRY_ID = argument("playlist_track_id", Place.PATH, required=True)
@@ -43,9 +43,9 @@ LIST_PLAYLISTS = Operation(
         live=live(
             "GET",
             "/playlists",
-            NEEDED_COUNTRY,
+            COUNTRY,
             *PAGING,
-            variants={"user_id": live("GET", "/user/playlists", USER_ID, NEEDED_COUNTRY, *PAGING)},
+            variants={"user_id": live("GET", "/user/playlists", USER_ID, COUNTRY, *PAGING)},
         ),
     ),
 )

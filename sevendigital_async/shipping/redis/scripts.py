@@ -24,10 +24,14 @@ def _settling(text: str) -> RedisScript:
 
 
 FOUND = _script("""
--- ARGV: the id of a new spool, then its rules as field and value. Answers with the id that holds.
+-- ARGV: the id of a new spool, its form, then its rules as field and value. Answers with the id and form that hold.
 call('HSETNX', base .. 'spool', 'id', ARGV[3])
-for i = 4, #ARGV, 2 do call('HSET', base .. 'spool', ARGV[i], ARGV[i + 1]) end
-return call('HGET', base .. 'spool', 'id')
+call('HSETNX', base .. 'spool', 'form', ARGV[4])
+local form = call('HGET', base .. 'spool', 'form')
+if form == ARGV[4] then
+  for i = 5, #ARGV, 2 do call('HSET', base .. 'spool', ARGV[i], ARGV[i + 1]) end
+end
+return {call('HGET', base .. 'spool', 'id'), form}
 """)
 
 APPEND = _script(

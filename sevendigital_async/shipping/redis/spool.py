@@ -82,7 +82,7 @@ class RedisSpool:
         self._owner = owner
         self._station.report = owner.report
         try:
-            await self._station.open(owner.rules)
+            await self._station.open(owner.rules, owner.form)
             self._looked_at = self._station.reached_since
             await self._look_around()
         except RedisAwayError as error:

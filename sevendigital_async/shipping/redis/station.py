@@ -13,6 +13,7 @@ from ...errors import SpoolError, SpoolUnavailableError
 from ...models import LogKind
 from ...redis_link import RedisAwayError, RedisLink, RedisScript
 from ..rules import LaneRules
+from ..spool import check_form
 from . import scripts
 from .durability import warn_of_eviction
 
@@ -46,16 +47,18 @@ class Station:
         self.reached_since = 0.0
         self._offset = offset
         self.id = ""
+        self._form = ""
         self._rules: list[str | int] = []
         self._founding = asyncio.Lock()
 
-    async def open(self, rules: Mapping[LogKind, LaneRules]) -> None:
+    async def open(self, rules: Mapping[LogKind, LaneRules], form: str) -> None:
         """Find the spool, or found it.
 
         Raises:
             SpoolUnavailableError: Redis is away.
-            SpoolError: It is too old.
+            SpoolError: It is too old, or the spool keeps plays of another form.
         """
+        self._form = form
         self._rules = []
         for kind, rule in rules.items():
             self._rules += [f"{kind}.count", rule.max_count, f"{kind}.bytes", rule.max_bytes]
@@ -128,8 +131,10 @@ class Station:
         await self.link.aclose()
 
     async def _found(self) -> None:
-        answer = await self.link.run(scripts.FOUND, [self.base], [0, "", uuid.uuid4().hex, *self._rules])
-        self.id = answer.decode()
+        found = [0, "", uuid.uuid4().hex, self._form, *self._rules]
+        spool, kept = await self.link.run(scripts.FOUND, [self.base], found)
+        check_form(self.link.place, kept.decode(), self._form)
+        self.id = spool.decode()
 
     async def _refound(self, lost: str) -> None:
         async with self._founding:

@@ -21,7 +21,7 @@ from . import mending
 from .file import BUSY_TIMEOUT, SpoolFile, beside
 from .parcel import UnsoundError
 from .reading import Wanted, bookmark_of, counts_of, journal_after, oldest_in, set_aside_after
-from .schema import check_version
+from .schema import check_version, form_of
 from .trouble import translated
 
 R = TypeVar("R")
@@ -143,9 +143,9 @@ class SqliteArchive:
         return await self._off_loop(lambda: self._step_by_step([n for n in numbers if n <= LARGEST_ID], step))
 
     def _step_by_step(self, ids: Sequence[int], step: Callable[[sqlite3.Connection, Sequence[int]], int]) -> int:
-        self._connected()  # says what is wrong with a file that is none of ours, and never makes one
+        form = form_of(self._connected())  # says what is wrong with a file that is none of ours, and never makes one
         file, done = SpoolFile(self._path), 0
-        db = file.open()
+        db = file.open(form)
         try:
             for start in range(0, len(ids), mending.PORTION):
                 db.execute("BEGIN IMMEDIATE")

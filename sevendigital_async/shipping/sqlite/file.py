@@ -10,8 +10,9 @@ from typing import Literal
 from attrs import define, field
 
 from ...errors import SpoolDamagedError, SpoolError, SpoolInUseError
+from ..spool import check_form
 from .parcel import UnsoundError
-from .schema import check_all, check_parcels, check_sums, check_version, create
+from .schema import check_all, check_parcels, check_sums, check_version, create, form_of
 from .trouble import translated
 
 SMALL = 64 * 1024 * 1024
@@ -45,26 +46,29 @@ class SpoolFile:
     _owner: sqlite3.Connection | None = field(init=False, default=None)
     _identity: tuple[int, int] | None = field(init=False, default=None)
 
-    def open(self) -> sqlite3.Connection:
+    def open(self, form: str) -> sqlite3.Connection:
         """Open it, making it if it does not exist.
+
+        Args:
+            form: What its plays are to be made for.
 
         Raises:
             SpoolInUseError: Somebody else has it open.
             SpoolDamagedError: It is not as it was left.
-            SpoolError: It is no spool, or can't be opened.
+            SpoolError: It is no spool, keeps plays of another form, or can't be opened.
         """
         if sqlite3.sqlite_version_info < OLDEST_SQLITE:
             raise SpoolError(f"spools need SQLite 3.38 or later; this Python has {sqlite3.sqlite_version}")
         try:
             self._become_owner()
             if not self.path.exists():
-                self._make()
+                self._make(form)
             elif self.path.stat().st_size == 0:
                 raise SpoolDamagedError(
                     f"{self.path} is empty, which no spool ever is; if nothing was in it, remove it and start again"
                 )
             self._identity = self._found()
-            return self._connect()
+            return self._connect(form)
         except (sqlite3.Error, UnsoundError) as error:
             self.release()
             raise _unusable(error, self.path) from error
@@ -118,7 +122,7 @@ class SpoolFile:
             raise
         self._owner = owner
 
-    def _make(self) -> None:
+    def _make(self, form: str) -> None:
         """Make a spool elsewhere and move it into place, so that nobody ever finds half of one."""
         unfinished = beside(self.path, "-new")
         for path in (unfinished, beside(unfinished, "-wal"), beside(unfinished, "-shm"), beside(self.path, "-wal")):
@@ -127,18 +131,19 @@ class SpoolFile:
             path.unlink(missing_ok=True)
         db = sqlite3.connect(unfinished, isolation_level=None)
         try:
-            create(db)
+            create(db, form)
         finally:
             db.close()
         _sync(unfinished)
         unfinished.rename(self.path)
         _sync(self.path.parent)
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self, form: str) -> sqlite3.Connection:
         small = self.path.stat().st_size <= SMALL
         db = sqlite3.connect(self.path, isolation_level=None, timeout=BUSY_TIMEOUT, check_same_thread=False)
         try:
             check_version(db, str(self.path))
+            check_form(str(self.path), form_of(db), form)
             db.execute(f"PRAGMA synchronous = {self.synchronous}")
             db.execute("PRAGMA cache_size = -16384")
             db.execute("PRAGMA wal_autocheckpoint = 4000")

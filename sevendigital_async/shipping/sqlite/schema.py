@@ -11,7 +11,7 @@ from .parcel import COLUMNS, records_of
 APPLICATION_ID = 0x37446C67
 """Marks the file as ours ("7Dlg")."""
 
-VERSION = 1
+VERSION = 2
 
 TABLES = """
 -- How many plays of a kind are where; what is in flight still waits here, for that is what it does after a crash.
@@ -31,8 +31,9 @@ CREATE TABLE lane (
     shared_size INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 
--- One row: the spool's own clock, which stands still while nobody has it open, when it was last of importance.
-CREATE TABLE progress (clock REAL NOT NULL);
+-- One row: the spool's own clock, which stands still while nobody has it open, when it was last of importance; and
+-- what its plays are made for.
+CREATE TABLE progress (clock REAL NOT NULL, form TEXT NOT NULL);
 
 -- Signers with undelivered plays. due: when a batch may be taken, by the spool's clock; NULL while one is out.
 -- oldest: when its first play that is not out was accepted, by the wall clock.
@@ -109,11 +110,11 @@ CREATE TABLE bookmark (source TEXT PRIMARY KEY, position TEXT NOT NULL) WITHOUT 
 """
 
 
-def create(db: sqlite3.Connection) -> None:
-    """Make the tables of an empty spool."""
+def create(db: sqlite3.Connection, form: str) -> None:
+    """Make the tables of an empty spool for plays of one form."""
     db.execute("PRAGMA journal_mode = WAL")
     db.executescript(f"BEGIN IMMEDIATE; {TABLES}")
-    db.execute("INSERT INTO progress VALUES (0)")
+    db.execute("INSERT INTO progress VALUES (0, ?)", (form,))
     for kind in LogKind:
         db.execute("INSERT INTO lane (kind) VALUES (?)", (kind.value,))
         db.execute("INSERT INTO queue (kind, name, logs, size) VALUES (?, '', 0, 0)", (kind.value,))
@@ -137,6 +138,12 @@ def check_version(db: sqlite3.Connection, place: str) -> None:
         raise SpoolError(
             f"{place} has the form of version {version}, this release reads version {VERSION}; it was left as it is"
         )
+
+
+def form_of(db: sqlite3.Connection) -> str:
+    """Return what the plays of a spool are made for."""
+    [form] = db.execute("SELECT form FROM progress").fetchone()
+    return str(form)
 
 
 def check_sums(db: sqlite3.Connection, place: str) -> None:

@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -81,14 +82,18 @@ class SqliteSpool:
         Raises:
             SpoolInUseError: Another shipper has it open.
             SpoolDamagedError: It is not as it was left; it stays as it is.
-            SpoolError: It is no spool, of another version, or can't be opened.
+            SpoolError: It is no spool, of another version or form, or can't be opened.
         """
         self._clock = owner.clock
         self._stock = Stock(self._capacity, owner)
         now = owner.clock.time()
         recovery = Recovery(owner.rules, owner.in_doubt, datetime.fromtimestamp(now, UTC))
         self._writer = Writer(
-            self._file.open, self._file.release, self._tidy, self._place, full=self._file.synchronous == "FULL"
+            partial(self._file.open, owner.form),
+            self._file.release,
+            self._tidy,
+            self._place,
+            full=self._file.synchronous == "FULL",
         )
         try:
             await self._writer.start()
