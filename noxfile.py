@@ -78,10 +78,11 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def soak(session: nox.Session) -> None:
-    """Let worker processes share a Redis for minutes, kill and stop some; needs redis-server."""
+    """Kill and stop workers for half an hour, and pile up plays; `-- kills` for one part. Needs redis-server."""
     session.install("-e", ".[dev]")
-    session.run("python", "tests/soak/many_workers.py", *session.posargs)
-    session.run("pytest", "tests/soak/every_point.py", "--timeout", "300")
+    for part in session.posargs or ("kills", "many_workers", "backlog", "every_point"):
+        command = ("pytest", "--timeout", "300") if part == "every_point" else ("python",)
+        session.run(*command, f"tests/soak/{part}.py")
 
 
 def _expect(session: nox.Session, where: str, names: list[str], wanted: str) -> None:

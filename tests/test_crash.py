@@ -3,32 +3,15 @@
 import random
 
 import pytest
-from support.crashes import Crashes
+from support.crashes import Crashes, die_at
 
 from sevendigital_async import fault_points
 from sevendigital_async.sandbox import Faults
 
-TROUBLE = ["500:2%", "429:2%", "disconnect-before:3%", "disconnect-after:3%"]
-
 
 @pytest.mark.parametrize("point", fault_points.POINTS)
 async def test_death_at_a_point_breaks_no_promise(sevendigital_sandbox, tmp_path, point):
-    rng = random.Random(point)
-    crashes = Crashes(sevendigital_sandbox, tmp_path)
-    poison = [f"poison-unindexed:n{crashes.number(run, rng.randrange(300))}" for run in (1, 2)]
-    # With other trouble, a poisonous play may be held for a person before it is ever refused by itself.
-    trouble = [] if "bury" in point else TROUBLE
-    sevendigital_sandbox.faults = Faults.parse([*trouble, *poison], seed=rng.randrange(99))
-    orders = {"kinds": ("catalogue", "subscriber"), "users": 3, "in_doubt": rng.choice(["resend", "hold"])}
-    if "take-over" in point:
-        assert await crashes.run(300, die_at=("body sent", 1), **orders)
-    assert await crashes.run(300, die_at=(point, 1), **orders)
-    crashes.check()
-    await crashes.run(300, die_at=(point, rng.randrange(2, 6)), **orders)
-    crashes.check()
-    sevendigital_sandbox.faults = Faults.parse(poison)
-    found, _ = await crashes.finish(**orders)
-    assert found.total("put") >= len(crashes.accepted)
+    await die_at(point, Crashes(sevendigital_sandbox, tmp_path), random.Random(point))
 
 
 async def test_kills_at_random_moments_lose_nothing(sevendigital_sandbox, tmp_path):

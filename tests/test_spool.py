@@ -469,6 +469,39 @@ async def test_queues_take_turns(opened, clock):
     assert "light" in names[:2]
 
 
+@pytest.mark.parametrize("flush", [False, True])
+async def test_a_user_with_very_many_plays_starves_nobody(opened, clock, flush):
+    spool = await opened()
+    users = {f"light {number}" for number in range(40)}
+    await spool.append(LogKind.CATALOGUE, records(300, "heavy"))
+    for user in users:
+        await spool.append(LogKind.CATALOGUE, records(1, user))
+    clock.elapsed += 0.1 if flush else 6
+    served = []
+    while users - set(served):
+        lease = await spool.lease(LogKind.CATALOGUE, flush=flush)
+        await spool.ack(lease, lease.records, RECEIPT)
+        served.append(lease.queue)
+        clock.elapsed += 0.01
+    assert len(served) <= len(users) + 2
+
+
+async def test_users_and_the_partner_take_turns(opened, clock):
+    spool = await opened()
+    for queue in ("", "ann", "bob"):
+        await spool.append(LogKind.CATALOGUE, records(30, queue))
+        await spool.append(LogKind.CATALOGUE, records(1, f"light {queue}"))
+        clock.elapsed += 0.01
+    served = []
+    for _ in range(12):
+        lease = await spool.lease(LogKind.CATALOGUE, flush=True)
+        await spool.ack(lease, lease.records, RECEIPT)
+        served.append(lease.queue)
+        clock.elapsed += 0.01
+    assert set(served[:8]) == {"", "ann", "bob", "light ", "light ann", "light bob"}
+    assert {served.count(queue) for queue in ("", "ann", "bob")} == {3}
+
+
 async def test_a_lease_knows_how_often_its_queue_has_failed(opened, clock):
     spool = await opened()
     await spool.append(LogKind.CATALOGUE, records(1, "ann"))

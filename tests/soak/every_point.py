@@ -1,30 +1,25 @@
 """Workers die at every named point of spool, lane and wire, again and again: ``nox -s soak``."""
 
+import random
+
 import pytest
+from support.crashes import Crashes, die_at
 from support.workers import die_at_each_of
 
-POINTS = (
-    "before append",
-    "before commit",
-    "after commit",
-    "after append",
-    "before lease",
-    "after lease",
-    "before intent",
-    "after intent",
-    "headers sent",
-    "body sent",
-    "answer read",
-    "before outcome",
-    "after outcome",
-    "before bury",
-    "after bury",
-    "before take-over",
-    "after take-over",
-)
+from sevendigital_async import fault_points
+
+SEEDS = range(10)
+POINTS = tuple(point for point in fault_points.POINTS if "journal" not in point)
+"""Those of a spool in Redis, which writes its journal in the same script as the outcome."""
 
 
-@pytest.mark.parametrize("fate", ["resend", "hold"])
-@pytest.mark.parametrize("turn", range(3))
-async def test_a_worker_may_die_at_any_point(redis_server, fate, turn):
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("point", fault_points.POINTS)
+async def test_a_worker_with_a_file_may_die_at_any_point(sevendigital_sandbox, tmp_path, point, seed):
+    await die_at(point, Crashes(sevendigital_sandbox, tmp_path), random.Random(f"{point} {seed}"))
+
+
+@pytest.mark.parametrize("turn", range(len(POINTS)))
+async def test_workers_on_redis_may_die_at_any_point(redis_server, turn):
+    fate = ("resend", "hold")[turn % 2]
     await die_at_each_of(POINTS[turn:] + POINTS[:turn], redis_server, fate)  # at another occasion each time

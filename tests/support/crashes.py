@@ -15,6 +15,7 @@ from attrs import asdict, define, evolve, field
 
 import sevendigital_async
 from sevendigital_async import LogKind
+from sevendigital_async.sandbox import Faults
 from sevendigital_async.shipping.sqlite import schema, soundness
 from sevendigital_async.shipping.sqlite.file import mark_of
 from sevendigital_async.shipping.sqlite.journal import FACTS, body_of
@@ -23,6 +24,8 @@ from sevendigital_async.shipping.sqlite.parcel import COLUMNS, records_of, unpac
 from .crash_worker import Orders
 
 WORKER = Path(__file__).with_name("crash_worker.py")
+TROUBLE = ["500:2%", "429:2%", "disconnect-before:3%", "disconnect-after:3%"]
+
 BLOCK = 1_000_000
 """Numbers that one run may use, so that a play which was put but not acknowledged is never put again."""
 
@@ -199,3 +202,21 @@ class Crashes:
         found, doubles = self.check()
         assert not found.waiting, f"{len(found.waiting)} are still waiting"
         return found, doubles
+
+
+async def die_at(point, crashes, rng):
+    """Let two workers die at a point, one at once and one later, and a third one find what they have left."""
+    poison = [f"poison-unindexed:n{crashes.number(run, rng.randrange(300))}" for run in (1, 2)]
+    # With other trouble, a poisonous play may be held for a person before it is ever refused by itself.
+    trouble = [] if "bury" in point else TROUBLE
+    crashes.sandbox.faults = Faults.parse([*trouble, *poison], seed=rng.randrange(99))
+    orders = {"kinds": ("catalogue", "subscriber"), "users": 3, "in_doubt": rng.choice(["resend", "hold"])}
+    if "take-over" in point:
+        assert await crashes.run(300, die_at=("body sent", 1), **orders)
+    assert await crashes.run(300, die_at=(point, 1), **orders)
+    crashes.check()
+    await crashes.run(300, die_at=(point, rng.randrange(2, 6)), **orders)
+    crashes.check()
+    crashes.sandbox.faults = Faults.parse(poison)
+    found, _ = await crashes.finish(**orders)
+    assert found.total("put") >= len(crashes.accepted)

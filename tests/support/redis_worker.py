@@ -1,4 +1,7 @@
-"""A worker process of tests: puts plays into the shared spool, and ships what it finds there until told to end."""
+"""A worker process of tests: puts plays into a spool, and ships what it finds there until told to end.
+
+The limits are shared through Redis; so is the spool, unless the order names a file.
+"""
 
 import asyncio
 import itertools
@@ -11,6 +14,7 @@ import orjson
 
 from sevendigital_async import LogKind, SevenDigital, StreamLog, StreamLogShipper, Timeout, fault_points
 from sevendigital_async.shipping.redis import RedisSpool
+from sevendigital_async.shipping.sqlite import SqliteSpool
 
 
 def die_at(point, times):
@@ -27,7 +31,8 @@ def die_at(point, times):
 async def work(order):
     if order.get("die_at"):
         die_at(*order["die_at"])
-    spool = RedisSpool(order["redis"], lease_seconds=order["lease_seconds"])
+    file = order.get("file")
+    spool = SqliteSpool(file) if file else RedisSpool(order["redis"], lease_seconds=order["lease_seconds"])
     timeout = Timeout(total=order["timeout"])
     now = datetime.now(UTC)
     async with (

@@ -9,12 +9,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import orjson
+from attrs import astuple
 
 import sevendigital_async
 from sevendigital_async import Credentials, LogKind
 from sevendigital_async.sandbox import Faults, Sandbox
 from sevendigital_async.shipping.archive import JournalOutcome
-from sevendigital_async.shipping.redis import RedisArchive
+from sevendigital_async.shipping.places import open_archive
+from sevendigital_async.shipping.records import Counts
 
 SCRIPT = Path(__file__).with_name("redis_worker.py")
 
@@ -81,32 +83,34 @@ async def crew(number, *, each=(), **order):
 
 
 class Account:
-    """What the sandbox received, beside what the spool's journal says."""
+    """What the sandbox received, beside what the journals of all spools say."""
 
-    def __init__(self, sandbox, redis):
+    def __init__(self, sandbox, *places):
         self.sandbox = sandbox
-        self.redis = redis
+        self.places = places
+
+    @asynccontextmanager
+    async def archives(self):
+        archives = [open_archive(place) for place in self.places]
+        try:
+            yield archives
+        finally:
+            for archive in archives:
+                await archive.aclose()
 
     async def counts(self):
-        archive = RedisArchive(self.redis)
-        try:
-            return (await archive.status()).counts[LogKind.PREVIEW]
-        finally:
-            await archive.aclose()
+        async with self.archives() as archives:
+            counts = [(await archive.status()).counts[LogKind.PREVIEW] for archive in archives]
+        return Counts(*(sum(numbers) for numbers in zip(*map(astuple, counts), strict=True)))
 
     async def in_doubt(self):
-        archive = RedisArchive(self.redis)
-        try:
-            return {e.log.track_id async for e in archive.journal() if e.outcome is JournalOutcome.IN_DOUBT}
-        finally:
-            await archive.aclose()
+        async with self.archives() as archives:
+            entries = [entry for archive in archives async for entry in archive.journal()]
+        return {entry.log.track_id for entry in entries if entry.outcome is JournalOutcome.IN_DOUBT}
 
     async def set_aside(self):
-        archive = RedisArchive(self.redis)
-        try:
-            return {letter.log.track_id async for letter in archive.set_aside()}
-        finally:
-            await archive.aclose()
+        async with self.archives() as archives:
+            return {letter.log.track_id for archive in archives async for letter in archive.set_aside()}
 
     def received(self):
         return Counter(log.log["trackId"] for log in self.sandbox.received(LogKind.PREVIEW))

@@ -50,7 +50,7 @@ class Outlet:
         """Hand out the next due batch."""
         stock = self._stock
         flush, now, shared = flush or stock.is_stuck, stock.now, stock.shared[kind]
-        partner, signer = shared.due(now, flush=flush), stock.due[kind].at(now, flush=flush)
+        partner, signer = shared.due(now, flush=flush), stock.due[kind].at(now, self._rules[kind], flush=flush)
         if signer is not None and signer <= now and (partner is None or signer < partner):
             return await self._handed_out(self._signer_job(kind, now, flush=flush))
         if partner is None or partner > now:

@@ -28,15 +28,11 @@ class LaneState:
     Attributes:
         counts: The columns of its row in table ``lane``, by name.
         queue: Id of the partner's queue.
-        logs: Plays in it.
-        size: Bytes of them.
         due: When batches of signers are due.
     """
 
     counts: Mapping[str, int]
     queue: int
-    logs: int
-    size: int
     due: Due
 
 
@@ -120,14 +116,7 @@ def _lane_state(db: sqlite3.Connection, kind: LogKind) -> LaneState:
     cursor = db.execute("SELECT * FROM lane WHERE kind = ?", (kind.value,))
     counts = dict(zip([column[0] for column in cursor.description], cursor.fetchone(), strict=True))
     (queue,) = db.execute("SELECT id FROM queue WHERE kind = ? AND name = ''", (kind.value,)).fetchone()
-    of_signers, their_size, set_aside = db.execute(
-        "SELECT (SELECT coalesce(sum(logs), 0) FROM queue WHERE kind = ?1),"
-        " (SELECT coalesce(sum(size), 0) FROM queue WHERE kind = ?1),"
-        " (SELECT coalesce(sum(length(body)), 0) FROM set_aside WHERE kind = ?1)",
-        (kind.value,),
-    ).fetchone()
-    logs, size = counts["waiting"] - of_signers, counts["size"] - their_size - set_aside
-    return LaneState(counts, queue, logs, size, due_of(db, kind))
+    return LaneState(counts, queue, due_of(db, kind))
 
 
 def _numbers(runs: str) -> set[int]:

@@ -14,7 +14,8 @@ VERSION = 1
 
 TABLES = """
 -- How many plays of a kind are where; what is in flight still waits here, for that is what it does after a crash.
--- size and kept: bytes and number of those that take room.
+-- size and kept: bytes and number of those that take room. shared_size and shared: those of the partner's own queue.
+-- Whatever is asked when the file is opened stands here, so that no backlog makes that slow.
 CREATE TABLE lane (
     kind TEXT PRIMARY KEY,
     put INTEGER NOT NULL DEFAULT 0,
@@ -24,7 +25,9 @@ CREATE TABLE lane (
     held INTEGER NOT NULL DEFAULT 0,
     in_doubt INTEGER NOT NULL DEFAULT 0,
     kept INTEGER NOT NULL DEFAULT 0,
-    size INTEGER NOT NULL DEFAULT 0
+    size INTEGER NOT NULL DEFAULT 0,
+    shared INTEGER NOT NULL DEFAULT 0,
+    shared_size INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
 -- One row. clock: the spool's own, which stands still while nobody has it open, when it was last of importance.

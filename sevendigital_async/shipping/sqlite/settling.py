@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from ...models import LogKind
 from ..archive import JournalOutcome, Place
-from ..records import DeadLetter, Receipt, Record
+from ..records import SHARED, DeadLetter, Receipt, Record
 from ..rules import LaneRules
 from . import aside, intents, journal
 from .intents import Intent
@@ -60,11 +60,9 @@ class Settling:
 
     def deliver(self, batch: Batch, receipt: Receipt) -> Due | None:
         """The service has accepted the plays."""
-        db, records = self._db, batch.records
-        self._remove(batch)
-        journal.write(db, JournalOutcome.DELIVERED, receipt, records, kind=batch.kind, queue=batch.name)
-        size = sum([len(record.body) for record in records])
-        count(db, batch.kind, waiting=-len(records), delivered=len(records), kept=-len(records), size=-size)
+        number, size = len(batch.records), sum([len(record.body) for record in batch.records])
+        self._remove(batch, delivered=number, kept=-number, size=-size)
+        journal.write(self._db, JournalOutcome.DELIVERED, receipt, batch.records, kind=batch.kind, queue=batch.name)
         return self._close(batch)
 
     def release(self, batch: Batch) -> Due | None:
@@ -73,9 +71,8 @@ class Settling:
 
     def bury(self, batch: Batch, letters: Sequence[tuple[Record, DeadLetter]]) -> Due | None:
         """The plays are set aside for good."""
-        self._remove(batch)
+        self._remove(batch, buried=len(letters))
         aside.write(self._db, batch.kind, batch.name, Place.BURIED, letters)
-        count(self._db, batch.kind, waiting=-len(letters), buried=len(letters))
         return self._close(batch)
 
     def doubt(self, batch: Batch, at: datetime) -> Due | None:
@@ -89,14 +86,12 @@ class Settling:
 
     def hold(self, batch: Batch, at: datetime) -> Due | None:
         """The plays may have arrived, and wait for a person."""
-        db, records = self._db, batch.records
+        records = batch.records
         self._write_doubt(batch, at)
-        fresh = sum([not record.in_doubt for record in records])
-        self._remove(batch)
+        self._remove(batch, held=len(records), in_doubt=sum([not record.in_doubt for record in records]))
         reason = f"the answer to request {batch.request_id} was lost; look whether the service has this play"
         letters = [(record, DeadLetter(batch.kind, record.body, reason, None, at, in_doubt=True)) for record in records]
-        aside.write(db, batch.kind, batch.name, Place.HELD, letters)
-        count(db, batch.kind, waiting=-len(records), held=len(records), in_doubt=fresh)
+        aside.write(self._db, batch.kind, batch.name, Place.HELD, letters)
         return self._close(batch)
 
     def _doubt(self, batch: Batch, at: datetime) -> None:
@@ -107,8 +102,13 @@ class Settling:
         receipt = Receipt(batch.request_id, at)
         journal.write(self._db, JournalOutcome.IN_DOUBT, receipt, batch.records, kind=batch.kind, queue=batch.name)
 
-    def _remove(self, batch: Batch) -> None:
+    def _remove(self, batch: Batch, **changes: int) -> None:
+        """Take the plays out of their queue and count them elsewhere."""
+        number = len(batch.records)
         remove(self._db, batch.queue, batch.name, batch.records)
+        if batch.name == SHARED:
+            changes |= {"shared": -number, "shared_size": -sum([len(record.body) for record in batch.records])}
+        count(self._db, batch.kind, waiting=-number, **changes)
 
     def _close(self, batch: Batch) -> Due | None:
         if batch.ends is None and (batch.sending or batch.suspect):

@@ -84,7 +84,7 @@ class SharedQueue:
         moments = [batch.due for batch in self._returned[:1]]
         if self.logs:
             fresh = self._fresh_due()
-            moments.append(min(fresh, now) if flush else fresh)
+            moments.append(min(fresh - self._rules.linger, now) if flush and fresh > now else fresh)
         return min(moments, default=None)
 
     def take_returned(self, now: float) -> Returned | None:

@@ -100,10 +100,11 @@ def check_counts(db: sqlite3.Connection) -> None:
         UnsoundError: Plays are missing.
     """
     waiting = _sums(db, "parcel.logs, parcel.size", "parcel JOIN queue ON queue.id = parcel.queue")
+    shared = _sums(db, "parcel.logs, parcel.size", "parcel JOIN queue ON queue.id = parcel.queue AND name = ''")
     set_aside = _sums(db, "1, length(body), place = 'held'", "set_aside")
-    for kind, *counted in db.execute("SELECT kind, waiting, kept, size, held FROM lane"):
+    for kind, *counted in db.execute("SELECT kind, waiting, kept, size, held, shared, shared_size FROM lane"):
         (logs, size), (aside_logs, aside_size, held) = waiting.get(kind, (0, 0)), set_aside.get(kind, (0, 0, 0))
-        if counted != [logs, logs + aside_logs, size + aside_size, held]:
+        if counted != [logs, logs + aside_logs, size + aside_size, held, *shared.get(kind, (0, 0))]:
             raise UnsoundError("plays are missing from it")
     lost = db.execute(
         "SELECT 1 FROM parcel WHERE queue NOT IN (SELECT id FROM queue) UNION ALL"

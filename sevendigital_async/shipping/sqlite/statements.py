@@ -31,9 +31,11 @@ class Due:
     company: float | None
     rested: float | None
 
-    def at(self, now: float, *, flush: bool) -> float | None:
+    def at(self, now: float, rules: LaneRules, *, flush: bool) -> float | None:
         """Say since when, or from when on, a batch can be taken; None if there is none."""
-        company = min(self.company, now) if flush and self.company is not None else self.company
+        company = self.company
+        if flush and company is not None and company > now:
+            company = min(company - rules.linger, now)
         if company is None or self.rested is None:
             return self.rested if company is None else company
         return min(company, self.rested)
@@ -136,8 +138,9 @@ def append(
     signers = [(name, len(queues[name]), size) for name, size in sizes.items() if name != SHARED]
     ids = {SHARED: shared} | (_enter(db, kind, signers, rules, written) if signers else {})
     insert_parcels(db, [row for name, records in queues.items() for row in rows(ids[name], records, written)])
-    number = sum(map(len, queues.values()))
-    count(db, kind, put=number, waiting=number, kept=number, size=sum(sizes.values()))
+    number, of_shared = sum(map(len, queues.values())), len(queues.get(SHARED, ()))
+    changes = {"shared": of_shared, "shared_size": sizes.get(SHARED, 0)}
+    count(db, kind, put=number, waiting=number, kept=number, size=sum(sizes.values()), **changes)
 
 
 def _enter(
@@ -181,13 +184,15 @@ def set_bookmark(db: sqlite3.Connection, bookmark: Bookmark) -> None:
 
 
 def take(db: sqlite3.Connection, kind: LogKind, rules: LaneRules, now: float, *, flush: bool) -> Taken | None:
-    """Take the batch of the signer who has been due for longest."""
+    """Take the batch of the signer who has been due for longest: with ``flush``, since its first play was put."""
     found = db.execute(
-        "SELECT id, name, attempt, due FROM (SELECT * FROM queue WHERE kind = :kind AND resting = 0"
-        "  AND due <= :company ORDER BY due, id LIMIT 1)"
+        "SELECT id, name, attempt, due AS since FROM (SELECT * FROM queue WHERE kind = :kind AND resting = 0"
+        "  AND due <= :now ORDER BY due, id LIMIT 1)"
+        " UNION ALL SELECT id, name, attempt, due - :linger FROM (SELECT * FROM queue WHERE kind = :kind"
+        "  AND resting = 0 AND due > :now AND :flush ORDER BY due, id LIMIT 1)"
         " UNION ALL SELECT id, name, attempt, due FROM (SELECT * FROM queue WHERE kind = :kind AND resting = 1"
-        "  AND due <= :now ORDER BY due, id LIMIT 1) ORDER BY due LIMIT 1",
-        {"kind": kind.value, "now": now, "company": 9e999 if flush else now},
+        "  AND due <= :now ORDER BY due, id LIMIT 1) ORDER BY since LIMIT 1",
+        {"kind": kind.value, "now": now, "linger": rules.linger, "flush": flush},
     ).fetchone()
     if found is None:
         return None

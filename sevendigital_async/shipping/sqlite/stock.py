@@ -46,8 +46,8 @@ class Stock:
             }
             self.capacity.occupy(lane.counts["kept"], lane.counts["size"])
             self.shared[kind] = SharedQueue(lane.queue, self.owner.rules[kind])
-            if lane.logs:
-                self.shared[kind].found(lane.logs, lane.size, self.now)
+            if lane.counts["shared"]:
+                self.shared[kind].found(lane.counts["shared"], lane.counts["shared_size"], self.now)
             self.due[kind] = lane.due
 
     @property
@@ -88,7 +88,7 @@ class Stock:
     def due_in(self, kind: LogKind, *, flush: bool) -> float | None:
         """Seconds until a batch may be taken; None if there is none."""
         flush, now = flush or self.is_stuck, self.now
-        due = [self.shared[kind].due(now, flush=flush), self.due[kind].at(now, flush=flush)]
+        due = [self.shared[kind].due(now, flush=flush), self.due[kind].at(now, self.owner.rules[kind], flush=flush)]
         moments = [moment for moment in due if moment is not None]
         return max(0.0, min(moments) - now) if moments else None
 
@@ -99,7 +99,7 @@ class Stock:
             return False
         now = self.now
         due = [queue.due(now, flush=False) for queue in self.shared.values()]
-        due += [signers.at(now, flush=False) for signers in self.due.values()]
+        due += [signers.at(now, self.owner.rules[kind], flush=False) for kind, signers in self.due.items()]
         return all(moment is None or moment > now for moment in due)
 
     def wake_all(self) -> None:
