@@ -10,7 +10,7 @@ from ..errors import ShipperError, SpoolInUseError
 from ..models import LogKind
 from .backlog import Backlog, Queue
 from .capacity import Capacity
-from .records import Bookmark, Counts, DeadLetter, Fate, Lease, Receipt, Record
+from .records import Bookmark, Counts, DeadLetter, Fate, Lease, Receipt, Record, size_of
 from .spool import Owner
 
 
@@ -52,13 +52,13 @@ class MemorySpool:
 
     def append_nowait(self, kind: LogKind, records: Sequence[Record]) -> None:
         """Accept all or none, at once."""
-        size = _size(records)
+        size = size_of(records)
         self._capacity.reserve_nowait(len(records), size)
         self._add(kind, records, size)
 
     async def append(self, kind: LogKind, records: Sequence[Record], bookmark: Bookmark | None = None) -> None:
         """Accept all or none, waiting for room."""
-        size = _size(records)
+        size = size_of(records)
         if not self._capacity.take(len(records), size):
             self._wake_all()
             await self._capacity.reserve(len(records), size)
@@ -102,7 +102,7 @@ class MemorySpool:
     async def ack(self, lease: Lease, records: Sequence[Record], receipt: Receipt) -> None:  # noqa: ARG002 - for journals
         """Let go of delivered records."""
         self._move(lease.kind, "in_flight", "delivered", len(records))
-        self._capacity.free(len(records), _size(records))
+        self._capacity.free(len(records), size_of(records))
         self._leases[lease].queue.attempt = 0
         self._settle(lease, records)
 
@@ -225,10 +225,3 @@ class MemorySpool:
         counts = self._counts[kind]
         counts[source] -= number
         counts[target] += number
-
-
-def _size(records: Sequence[Record]) -> int:
-    size = 0
-    for record in records:
-        size += len(record.body)
-    return size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from datetime import datetime
 
 from attrs import define, field, frozen
@@ -195,3 +196,8 @@ class Counts:
     buried: int = 0
     held: int = 0
     in_doubt: int = 0
+
+
+def size_of(records: Sequence[Record]) -> int:
+    """Return the bytes of plays, as they go over the wire."""
+    return sum([len(record.body) for record in records])

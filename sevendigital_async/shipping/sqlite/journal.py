@@ -30,8 +30,9 @@ def write(
     *,
     kind: LogKind,
     queue: str,
+    packed: bytes | None = None,
 ) -> None:
-    """Write down what became of the plays of one request."""
+    """Write down what became of the plays of one request; ``packed`` are the plays, where they have been packed."""
     fault_points.reached("before journal")
     doubted = [index for index, record in enumerate(records) if record.in_doubt]
     facts = (
@@ -44,7 +45,7 @@ def write(
         len(records),
         orjson.dumps(doubted).decode(),
     )
-    body = pack(records)
+    body = pack(records) if packed is None else packed
     db.execute(
         f"INSERT INTO journal ({FACTS}, compressed, checksum, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)",  # noqa: S608 - names of ours
         (*facts, checksum(body, *facts), body),

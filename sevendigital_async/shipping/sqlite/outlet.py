@@ -13,7 +13,7 @@ from attrs import evolve
 
 from ...errors import SpoolError, SpoolUnavailableError
 from ...models import LogKind
-from ..records import SHARED, DeadLetter, Fate, Lease, Receipt, Record
+from ..records import SHARED, DeadLetter, Fate, Lease, Receipt, Record, size_of
 from . import statements
 from .commits import PAUSE
 from .leases import Away
@@ -22,7 +22,7 @@ from .settling import Batch, Settling, write_intent
 from .shared import SharedQueue
 from .shelf import read
 from .statements import Due
-from .stock import Stock, size_of
+from .stock import Stock
 from .writer import Job, Writer
 
 R = TypeVar("R")

@@ -6,6 +6,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from attrs import frozen
 
@@ -16,8 +17,20 @@ MAX_LOGS = 500
 
 COLUMNS = "first, queue, logs, size, in_doubt, put_at, accepted_at, checksum, body"
 
-Row = tuple[int, int, int, int, int, float, float, int, bytes]
-"""first, queue, logs, size, in_doubt, put_at, accepted_at, checksum, body: the columns of table ``parcel``."""
+
+class Row(NamedTuple):
+    """The columns of table ``parcel``, which says what they mean."""
+
+    first: int
+    queue: int
+    logs: int
+    size: int
+    in_doubt: int
+    put_at: float
+    accepted_at: float
+    checksum: int
+    body: bytes
+
 
 Runs = list[tuple[int, int]]
 """Numbers as runs of (first, count)."""
@@ -37,6 +50,10 @@ class MissingEndError(UnsoundError):
     """What was written last is not there."""
 
     advice = "put the right files back, or remove its -mark file to go on without what is missing"
+
+
+HEAD = 12
+"""Bytes that a packed play takes besides its body."""
 
 
 def checksum(body: bytes, *facts: float | str | None) -> int:
@@ -68,7 +85,7 @@ def pack(records: Sequence[Record]) -> bytes:
 def unpack(piece: bytes, number: int) -> Iterator[tuple[bytes, datetime]]:
     """Read plays back; the inverse of :func:`pack`."""
     values = struct.unpack_from(f"<{number}I{number}d", piece)
-    start = number * 12
+    start = number * HEAD
     for length, played_at in zip(values[:number], values[number:], strict=True):
         yield piece[start : start + length], datetime.fromtimestamp(played_at, UTC)
         start += length
@@ -78,10 +95,16 @@ def rows(queue: int, records: Sequence[Record], written: Written) -> Iterator[Ro
     """Cut plays of one queue, already numbered, into parcels."""
     for piece in _pieces(records):
         first, body = piece[0].sequence, pack(piece)
-        size = sum([len(record.body) for record in piece])
+        size = len(body) - HEAD * len(piece)
         in_doubt = int(piece[0].in_doubt)
         checksum = _checksum((first, queue, len(piece), in_doubt), written, piece[0].queue, body)
-        yield first, queue, len(piece), size, in_doubt, written.put_at, written.accepted_at, checksum, body
+        yield Row(first, queue, len(piece), size, in_doubt, written.put_at, written.accepted_at, checksum, body)
+
+
+def is_sound(row: Row, queue: str) -> bool:
+    """Say whether a parcel is as it was written."""
+    first, queue_id, logs, _, in_doubt, put_at, accepted_at, checksum, body = row
+    return checksum == _checksum((first, queue_id, logs, in_doubt), Written(put_at, accepted_at), queue, body)
 
 
 def records_of(row: Row, queue: str) -> list[Record]:
@@ -90,8 +113,8 @@ def records_of(row: Row, queue: str) -> list[Record]:
     Raises:
         UnsoundError: It is not as it was written.
     """
-    first, queue_id, logs, _, in_doubt, put_at, accepted_at, checksum, body = row
-    if checksum != _checksum((first, queue_id, logs, in_doubt), Written(put_at, accepted_at), queue, body):
+    first, _, logs, _, in_doubt, put_at, _, _, body = row
+    if not is_sound(row, queue):
         raise UnsoundError(f"plays {first} to {first + logs - 1} are not as they were written")
     doubtful = bool(in_doubt)
     return [
@@ -116,6 +139,11 @@ def runs_of(records: Iterable[Record]) -> Runs:
 
 
 def _pieces(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
+    span = records[-1].sequence - records[0].sequence + 1 if records else 0
+    if span == len(records) and len({record.in_doubt for record in records}) <= 1:
+        for start in range(0, span, MAX_LOGS):  # nearly always
+            yield records[start : start + MAX_LOGS]
+        return
     start = 0
     for index in range(1, len(records) + 1):
         if (

@@ -25,6 +25,9 @@ MOST_PAGES = 256
 
 MIN_FREE = 32 * 1024**2
 
+PLENTY = 16
+"""Times the free bytes asked for; where there is so much, nobody need look closer, and no pages are counted."""
+
 
 @frozen
 class Room:
@@ -49,6 +52,8 @@ class Room:
             DiskFullError: They don't.
         """
         disk = shutil.disk_usage(self.path.parent)
+        if self._is_plenty(disk.free - size):
+            return
         page, unused = _pragma(db, "page_size"), _pragma(db, "freelist_count")
         growth = self._growth(db) + max(0, size - unused * page)
         if disk.free < min(self.min_free, disk.total // SHARE) + size + growth:
@@ -59,7 +64,8 @@ class Room:
     def is_tight(self, db: sqlite3.Connection) -> bool:
         """Say whether every step must get its pages before the next one is begun."""
         try:
-            return shutil.disk_usage(self.path.parent).free < self.min_free + self._growth(db)
+            free = shutil.disk_usage(self.path.parent).free
+            return not self._is_plenty(free) and free < self.min_free + self._growth(db)
         except (OSError, sqlite3.Error):
             return False  # whatever it is, the next step will see it
 
@@ -70,6 +76,9 @@ class Room:
             if pages:
                 db.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
         empty_wal(db)
+
+    def _is_plenty(self, free: int) -> bool:
+        return free > PLENTY * max(self.min_free, MIN_FREE)
 
     def _growth(self, db: sqlite3.Connection) -> int:
         return max(0, _pragma(db, "page_count") * _pragma(db, "page_size") - self.path.stat().st_size)

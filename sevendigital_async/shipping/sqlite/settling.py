@@ -60,9 +60,9 @@ class Settling:
 
     def deliver(self, batch: Batch, receipt: Receipt) -> Due | None:
         """The service has accepted the plays."""
-        number, size = len(batch.records), sum([len(record.body) for record in batch.records])
-        self._remove(batch, delivered=number, kept=-number, size=-size)
-        journal.write(self._db, JournalOutcome.DELIVERED, receipt, batch.records, kind=batch.kind, queue=batch.name)
+        packed = self._remove(batch, leave=True, delivered=len(batch.records))
+        outcome, records = JournalOutcome.DELIVERED, batch.records
+        journal.write(self._db, outcome, receipt, records, kind=batch.kind, queue=batch.name, packed=packed)
         return self._close(batch)
 
     def release(self, batch: Batch) -> Due | None:
@@ -102,13 +102,16 @@ class Settling:
         receipt = Receipt(batch.request_id, at)
         journal.write(self._db, JournalOutcome.IN_DOUBT, receipt, batch.records, kind=batch.kind, queue=batch.name)
 
-    def _remove(self, batch: Batch, **changes: int) -> None:
-        """Take the plays out of their queue and count them elsewhere."""
+    def _remove(self, batch: Batch, *, leave: bool = False, **changes: int) -> bytes | None:
+        """Take the plays out of their queue and count them elsewhere; ``leave`` if they take no room any more."""
         number = len(batch.records)
-        remove(self._db, batch.queue, batch.name, batch.records)
+        size, packed = remove(self._db, batch.queue, batch.name, batch.records)
+        if leave:
+            changes |= {"kept": -number, "size": -size}
         if batch.name == SHARED:
-            changes |= {"shared": -number, "shared_size": -sum([len(record.body) for record in batch.records])}
+            changes |= {"shared": -number, "shared_size": -size}
         count(self._db, batch.kind, waiting=-number, **changes)
+        return packed
 
     def _close(self, batch: Batch) -> Due | None:
         if batch.ends is None and (batch.sending or batch.suspect):

@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 
 import orjson
 
-from ..records import SHARED, Record
+from ..records import SHARED, Record, size_of
 from ..rules import LaneRules
-from .parcel import COLUMNS, MAX_LOGS, Row, Written, records_of, rows
+from .parcel import COLUMNS, MAX_LOGS, Row, Written, is_sound, records_of, rows
 
 ROWS_PER_STATEMENT = 1000
+
+WHOLLY_BETWEEN = "queue = ?1 AND first >= ?2 AND first < ?3 AND first + logs <= ?3"
 
 
 def insert_parcels(db: sqlite3.Connection, parcels: Sequence[Row]) -> None:
@@ -61,34 +63,40 @@ def records_between(db: sqlite3.Connection, queue: int, name: str, first: int, l
 
 
 def _touched(db: sqlite3.Connection, queue: int, first: int, last: int) -> list[Row]:
-    return db.execute(
+    touched = db.execute(
         f"SELECT {COLUMNS} FROM parcel WHERE queue = ? AND first > ? AND first <= ? AND first + logs > ?"  # noqa: S608
         " ORDER BY first",
         (queue, first - MAX_LOGS, last, first),
-    ).fetchall()
+    )
+    return list(map(Row._make, touched))
 
 
-def remove(db: sqlite3.Connection, queue: int, name: str, records: Sequence[Record]) -> None:
-    """Take plays out of their parcels."""
+def remove(db: sqlite3.Connection, queue: int, name: str, records: Sequence[Record]) -> tuple[int, bytes | None]:
+    """Take plays out of their parcels.
+
+    Returns:
+        The bytes of the plays, and the plays as ``pack`` writes them, if they were just one parcel.
+    """
     first, last = records[0].sequence, records[-1].sequence
     span = last - first + 1
+    removed: list[Row] = []
     if span == len(records):
         # Nearly always: parcels that hold nothing else.
-        removed = db.execute(
-            "DELETE FROM parcel WHERE queue = ?1 AND first >= ?2 AND first < ?3 AND first + logs <= ?3 RETURNING logs",
+        parcels = db.execute(
+            f"DELETE FROM parcel WHERE {WHOLLY_BETWEEN} RETURNING {COLUMNS}",  # noqa: S608 - names of ours
             (queue, first, last + 1),
         )
-        whole = sum([logs for (logs,) in removed])
-    else:
-        whole = 0
-    if whole < len(records):
+        removed = list(map(Row._make, parcels))
+    is_whole = sum([row.logs for row in removed]) == len(records)
+    if not is_whole:
         gone = {record.sequence for record in records}
         _rewrite(db, queue, name, (first, last), lambda record: None if record.sequence in gone else record)
+    size = size_of(records)
     if name != SHARED:
-        db.execute(
-            "UPDATE queue SET logs = logs - ?, size = size - ? WHERE id = ?",
-            (len(records), sum([len(record.body) for record in records]), queue),
-        )
+        db.execute("UPDATE queue SET logs = logs - ?, size = size - ? WHERE id = ?", (len(records), size, queue))
+    # What is in the file stands for what was sent only if it is still what was written.
+    is_one = is_whole and len(removed) == 1 and is_sound(removed[0], name)
+    return size, removed[0].body if is_one else None
 
 
 def mark(db: sqlite3.Connection, queue: int, name: str, records: Sequence[Record]) -> int:
@@ -117,9 +125,9 @@ def _rewrite(
     replaced: list[Row] = []
     for row in touched:
         left = [kept for record in records_of(row, name) if (kept := change(record)) is not None]
-        replaced.extend(rows(queue, left, Written(row[5], row[6])))
+        replaced.extend(rows(queue, left, Written(row.put_at, row.accepted_at)))
     db.execute(
         "DELETE FROM parcel WHERE first IN (SELECT value FROM json_each(?))",
-        (orjson.dumps([row[0] for row in touched]).decode(),),
+        (orjson.dumps([row.first for row in touched]).decode(),),
     )
     insert_parcels(db, replaced)

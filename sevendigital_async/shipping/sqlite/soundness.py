@@ -9,7 +9,7 @@ from functools import cache
 from ...models import LogKind
 from . import aside, intents
 from .mark import Mark
-from .parcel import COLUMNS, MissingEndError, UnsoundError, records_of
+from .parcel import COLUMNS, MissingEndError, Row, UnsoundError, records_of
 from .schema import TABLES
 
 
@@ -87,7 +87,7 @@ def check_rows(db: sqlite3.Connection) -> None:
     for *row, name in db.execute(
         f"SELECT {COLUMNS}, coalesce((SELECT name FROM queue WHERE id = parcel.queue), '') FROM parcel"  # noqa: S608 - names of ours
     ):
-        records_of(tuple(row), name)
+        records_of(Row(*row), name)
     for number, *facts, kept, body in db.execute(f"SELECT id, {aside.FACTS}, checksum, body FROM set_aside"):  # noqa: S608 - names of ours
         aside.check(number, facts, kept, body)
     intents.left(db)

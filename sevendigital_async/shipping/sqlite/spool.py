@@ -17,7 +17,7 @@ from ...models import LogKind
 from ..capacity import Capacity
 from ..ending import to_its_end
 from ..events import PlaysRecovered
-from ..records import SHARED, Bookmark, Counts, DeadLetter, Fate, Lease, Receipt, Record
+from ..records import SHARED, Bookmark, Counts, DeadLetter, Fate, Lease, Receipt, Record, size_of
 from ..spool import Owner
 from . import journal, statements
 from .commits import PAUSE, Commits, Entry
@@ -28,7 +28,7 @@ from .reading import bookmark_of
 from .recovery import Opened, Recovery
 from .room import MIN_FREE
 from .statements import Due
-from .stock import Stock, size_of
+from .stock import Stock
 from .writer import Job, Writer
 
 R = TypeVar("R")

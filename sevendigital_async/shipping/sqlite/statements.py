@@ -13,7 +13,7 @@ import orjson
 from attrs import frozen
 
 from ...models import LogKind
-from ..records import SHARED, Bookmark, Record
+from ..records import SHARED, Bookmark, Record, size_of
 from ..rules import LaneRules
 from .parcel import UnsoundError, Written, checksum, rows
 from .shelf import insert_parcels, read
@@ -134,13 +134,13 @@ def append(
     written: Written,
 ) -> None:
     """Write plays, by queue, that have their numbers; ``shared`` is the id of the partner's queue."""
-    sizes = {name: sum([len(record.body) for record in records]) for name, records in queues.items()}
-    signers = [(name, len(queues[name]), size) for name, size in sizes.items() if name != SHARED]
+    signers = [(name, len(records), size_of(records)) for name, records in queues.items() if name != SHARED]
     ids = {SHARED: shared} | (_enter(db, kind, signers, rules, written) if signers else {})
-    insert_parcels(db, [row for name, records in queues.items() for row in rows(ids[name], records, written)])
-    number, of_shared = sum(map(len, queues.values())), len(queues.get(SHARED, ()))
-    changes = {"shared": of_shared, "shared_size": sizes.get(SHARED, 0)}
-    count(db, kind, put=number, waiting=number, kept=number, size=sum(sizes.values()), **changes)
+    parcels = [row for name, records in queues.items() for row in rows(ids[name], records, written)]
+    insert_parcels(db, parcels)
+    number, size = sum(map(len, queues.values())), sum([parcel.size for parcel in parcels])
+    of_shared = {"shared": len(queues.get(SHARED, ())), "shared_size": size - sum([size for _, _, size in signers])}
+    count(db, kind, put=number, waiting=number, kept=number, size=size, **of_shared)
 
 
 def _enter(

@@ -8,7 +8,7 @@ from attrs import define, field, fields
 
 from ...models import LogKind
 from ..capacity import Capacity
-from ..records import Counts, Record
+from ..records import Counts, Record, size_of
 from ..spool import Owner
 from .recovery import Opened
 from .shared import SharedQueue
@@ -106,8 +106,3 @@ class Stock:
         """Let all lanes look again."""
         for kind in LogKind:
             self.owner.wake(kind)
-
-
-def size_of(records: Sequence[Record]) -> int:
-    """Return the bytes of the plays' wire form."""
-    return sum([len(record.body) for record in records])
