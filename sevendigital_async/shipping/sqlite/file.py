@@ -46,12 +46,14 @@ class SpoolFile:
         synchronous: FULL: what is accepted survives a power cut. NORMAL: it survives a crash of the process, but a
             power cut or a crash of the system may take the last moments with it.
         min_free: Bytes of the disk that plays leave free.
+        flushes: How many transactions have been forced to the disk.
         room: On the disk.
     """
 
     path: Path
     synchronous: Synchronous = "FULL"
     min_free: int = MIN_FREE
+    flushes: int = field(init=False, default=0)
     room: Room = field(init=False, default=Factory(lambda self: Room(self.path, self.min_free), takes_self=True))
     _owner: sqlite3.Connection | None = field(init=False, default=None)
     _identity: tuple[int, int] | None = field(init=False, default=None)
@@ -102,9 +104,10 @@ class SpoolFile:
             return None
         return status.st_dev, status.st_ino
 
-    def flushed(self, number: int) -> None:
-        """Note that so many transactions have been forced to the disk."""
-        self._mark.write(number)
+    def flushed(self) -> None:
+        """Note that one more transaction has been forced to the disk."""
+        self.flushes += 1
+        self._mark.write(self.flushes)
 
     def release(self) -> None:
         """Let others own it."""
@@ -168,9 +171,9 @@ class SpoolFile:
             db.execute(f"PRAGMA synchronous = {self.synchronous}")
             db.execute("PRAGMA cache_size = -16384")
             db.execute("PRAGMA wal_autocheckpoint = 4000")
-            flushed, name = db.execute("SELECT flushed, name FROM progress").fetchone()
+            self.flushes, name = db.execute("SELECT flushed, name FROM progress").fetchone()
             self._mark.open(name)
-            self._mark.write(flushed)
+            self._mark.write(self.flushes)
             db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_OPEN}")
         except BaseException:
             db.close()

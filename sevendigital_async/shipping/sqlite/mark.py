@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import struct
+import sys
 import zlib
 from contextlib import suppress
 from io import FileIO
@@ -72,8 +73,12 @@ class MarkFile:
         if self._file is not None:
             facts = FORM.pack(self._name, flushed)
             with suppress(OSError):  # an older note is true as well
-                self._file.seek(0)
-                self._file.write(facts + zlib.crc32(facts).to_bytes(4, "little"))
+                note = facts + zlib.crc32(facts).to_bytes(4, "little")
+                if sys.platform == "win32":
+                    self._file.seek(0)
+                    self._file.write(note)
+                else:
+                    os.pwrite(self._file.fileno(), note, 0)
 
     def close(self) -> None:
         """Let go of it."""

@@ -13,7 +13,7 @@ import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
-from attrs import frozen
+from attrs import define, field
 
 from .trouble import DiskFullError
 
@@ -29,7 +29,7 @@ PLENTY = 16
 """Times the free bytes asked for; where there is so much, nobody need look closer, and no pages are counted."""
 
 
-@frozen
+@define
 class Room:
     """The disk that a file is on.
 
@@ -40,6 +40,8 @@ class Room:
 
     path: Path
     min_free: int = MIN_FREE
+    _plenty: int = field(init=False, default=0)
+    """Bytes that plays may still take before anybody need look closer, since ``is_tight`` has looked."""
 
     def check(self, db: sqlite3.Connection, size: int) -> None:
         """See that plays fit.
@@ -51,9 +53,10 @@ class Room:
         Raises:
             DiskFullError: They don't.
         """
-        disk = shutil.disk_usage(self.path.parent)
-        if self._is_plenty(disk.free - size):
+        if self._plenty > size:
+            self._plenty -= size
             return
+        disk = shutil.disk_usage(self.path.parent)
         page, unused = _pragma(db, "page_size"), _pragma(db, "freelist_count")
         growth = self._growth(db) + max(0, size - unused * page)
         if disk.free < min(self.min_free, disk.total // SHARE) + size + growth:
@@ -65,7 +68,8 @@ class Room:
         """Say whether every step must get its pages before the next one is begun."""
         try:
             free = shutil.disk_usage(self.path.parent).free
-            return not self._is_plenty(free) and free < self.min_free + self._growth(db)
+            self._plenty = free - PLENTY * max(self.min_free, MIN_FREE)
+            return self._plenty <= 0 and free < self.min_free + self._growth(db)
         except (OSError, sqlite3.Error):
             return False  # whatever it is, the next step will see it
 
@@ -76,9 +80,6 @@ class Room:
             if pages:
                 db.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
         empty_wal(db)
-
-    def _is_plenty(self, free: int) -> bool:
-        return free > PLENTY * max(self.min_free, MIN_FREE)
 
     def _growth(self, db: sqlite3.Connection) -> int:
         return max(0, _pragma(db, "page_count") * _pragma(db, "page_size") - self.path.stat().st_size)

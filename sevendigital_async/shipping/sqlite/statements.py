@@ -108,9 +108,10 @@ def next_number(db: sqlite3.Connection) -> int:
 
 def count(db: sqlite3.Connection, kind: LogKind, **changes: int) -> None:
     """Add to the counters of a kind."""
-    sums = ", ".join(f"{column} = {column} + {change}" for column, change in changes.items() if change)
-    if sums:
-        db.execute(f"UPDATE lane SET {sums} WHERE kind = ?", (kind.value,))  # noqa: S608 - names and numbers of ours
+    changed = {column: change for column, change in changes.items() if change}
+    if changed:
+        sums = ", ".join([f"{column} = {column} + ?" for column in changed])
+        db.execute(f"UPDATE lane SET {sums} WHERE kind = ?", (*changed.values(), kind.value))  # noqa: S608 - names of ours
 
 
 def tick(db: sqlite3.Connection, now: float) -> None:
@@ -118,10 +119,9 @@ def tick(db: sqlite3.Connection, now: float) -> None:
     db.execute("UPDATE progress SET clock = ?", (now,))
 
 
-def count_flush(db: sqlite3.Connection) -> int:
-    """Count a transaction that is going to be forced to the disk; returns how many there have been."""
-    (number,) = db.execute("UPDATE progress SET flushed = flushed + 1 RETURNING flushed").fetchone()
-    return int(number)
+def set_flushed(db: sqlite3.Connection, number: int) -> None:
+    """Note that this transaction will be one of so many that were forced to the disk."""
+    db.execute("UPDATE progress SET flushed = ?", (number,))
 
 
 def append(

@@ -17,7 +17,7 @@ from ... import fault_points
 from ...errors import ShipperClosedError
 from .file import SpoolFile
 from .room import empty_wal
-from .statements import count_flush
+from .statements import set_flushed
 from .trouble import is_busy, is_full, is_io, translated
 
 T = TypeVar("T")
@@ -214,7 +214,8 @@ class Writer:
         db.execute("BEGIN IMMEDIATE")
         try:
             results = [work(db) for work in works]
-            number = count_flush(db) if flushed else None
+            if flushed:
+                set_flushed(db, self._file.flushes + 1)
             fault_points.reached("before commit")
             db.execute("COMMIT")
         except BaseException:
@@ -222,8 +223,8 @@ class Writer:
                 db.execute("ROLLBACK")
             raise
         fault_points.reached("after commit")
-        if number is not None:
-            self._file.flushed(number)
+        if flushed:
+            self._file.flushed()
         return results
 
 
