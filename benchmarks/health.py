@@ -50,8 +50,6 @@ def run(scale: Scale) -> Report:
     """Ship in turns, with a heartbeat beside it."""
     size = SIZES[scale]
     plays = made_up_plays(size.plays)
-    gc.collect()
-    gc.freeze()  # looking through the made-up rows for garbage, again and again, would be most of what is measured
     late: dict[str, list[list[float]]] = {}
     with tempfile.TemporaryDirectory() as folder, serving() as base_url:
         works = _works(base_url, plays, Path(folder))

@@ -345,6 +345,6 @@ class Session:
         if call.operation.content is Content.MEDIA:
             # How long media take is up to their size; how long they may stall is not.
             return evolve(timeout, total=None, read=timeout.read or MEDIA_READ_TIMEOUT)
-        if deadline is None or timeout.total is None:
+        if deadline is None or timeout.total is None or (left := deadline - self._clock.monotonic()) >= timeout.total:
             return timeout
-        return evolve(timeout, total=min(timeout.total, max(0.001, deadline - self._clock.monotonic())))
+        return evolve(timeout, total=max(0.001, left))

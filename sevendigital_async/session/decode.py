@@ -77,9 +77,11 @@ class _Node:
 
     def stated(self, names: tuple[str, ...]) -> int | None:
         """Return the first number there is under one of ``names``, here or further out."""
-        here = (count(self.tree.get(name)) for name in names)
-        number = next((number for number in here if number is not None), None)
-        return self.parent.stated(names) if number is None and self.parent else number
+        for name in names:
+            number = count(self.tree.get(name))
+            if number is not None:
+                return number
+        return self.parent.stated(names) if self.parent else None
 
 
 def _nodes(tree: object) -> Iterator[_Node]:
@@ -193,7 +195,7 @@ def _structured_all(node: _Node, name: str, model: type) -> tuple[Any, ...]:
     models: list[Any] = []
     try:
         for value in values:
-            is_entry = value is node.tree or _is_wrapped(value, word)
+            is_entry = value is node.tree or (value.__class__ is dict and word in value and _is_wrapped(value, word))
             models.append(_structured_entry(value, word, model) if is_entry else structure(value, model))
     except MisfitError as error:
         here = path + place.replace("[]", f"[{len(models)}]")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
 import aiohttp
@@ -230,6 +231,7 @@ async def _translated(awaitable: Awaitable[T]) -> T:
     raise failure
 
 
+@lru_cache(maxsize=64)
 def _client_timeout(timeout: Timeout) -> aiohttp.ClientTimeout:
     # Getting a connection ends before the total does. A total that runs out therefore always means
     # that the request may have left, and a connect timeout always means that it has not.
