@@ -6,6 +6,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import accumulate, pairwise, repeat
 from typing import NamedTuple
 
 from attrs import frozen
@@ -85,10 +86,9 @@ def pack(records: Sequence[Record]) -> bytes:
 def unpack(piece: bytes, number: int) -> Iterator[tuple[bytes, datetime]]:
     """Read plays back; the inverse of :func:`pack`."""
     values = struct.unpack_from(f"<{number}I{number}d", piece)
-    start = number * HEAD
-    for length, played_at in zip(values[:number], values[number:], strict=True):
-        yield piece[start : start + length], datetime.fromtimestamp(played_at, UTC)
-        start += length
+    ends = accumulate(values[:number], initial=number * HEAD)
+    bodies = [piece[start:end] for start, end in pairwise(ends)]
+    return zip(bodies, map(datetime.fromtimestamp, values[number:], repeat(UTC)), strict=True)
 
 
 def rows(queue: int, records: Sequence[Record], written: Written) -> Iterator[Row]:
@@ -116,11 +116,9 @@ def records_of(row: Row, queue: str) -> list[Record]:
     first, _, logs, _, in_doubt, put_at, _, _, body = row
     if not is_sound(row, queue):
         raise UnsoundError(f"plays {first} to {first + logs - 1} are not as they were written")
-    doubtful = bool(in_doubt)
-    return [
-        Record(play, queue, played_at, number, put_at, doubtful)
-        for number, (play, played_at) in enumerate(unpack(body, logs), first)
-    ]
+    bodies, played = zip(*unpack(body, logs), strict=True)
+    numbers = range(first, first + logs)
+    return list(map(Record, bodies, repeat(queue), played, numbers, repeat(put_at), repeat(bool(in_doubt))))
 
 
 def runs_of(records: Iterable[Record]) -> Runs:

@@ -40,8 +40,15 @@ def read(db: sqlite3.Connection, queue: int, name: str, start: int, rules: LaneR
         "(SELECT max(first) FROM parcel WHERE queue = ?1 AND first <= ?2), 0) ORDER BY first",
         (queue, start),
     )
-    for row in parcels:
-        for record in records_of(row, name):
+    for row in map(Row._make, parcels):
+        records = records_of(row, name)
+        if not batch and row.first >= start and row.logs <= rules.max_count and len(row.body) <= rules.max_bytes:
+            batch, size = records, size_of(records)  # nearly always
+            if len(batch) == rules.max_count:
+                parcels.close()
+                return batch
+            continue
+        for record in records:
             if record.sequence < start:
                 continue
             size += len(record.body)
