@@ -143,7 +143,7 @@ def test_any_text_in_any_argument_arrives_intact_and_signed(operation, dialect):
     binding = evolve(binding, arguments=tuple(evolve(argument, write=None) for argument in binding.arguments))
     binding = evolve(binding, spread={}, variants={})
 
-    @settings(max_examples=25)
+    @settings(max_examples=10)
     @given(texts_for(binding), st.none() | st.just(USER), st.sampled_from(SignaturePlacement))
     @example(
         {argument.name: given_as(argument, NASTY) for argument in binding.arguments}, USER, SignaturePlacement.HEADER

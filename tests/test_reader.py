@@ -44,7 +44,7 @@ def trees(model, depth=2):
 
 
 @pytest.mark.parametrize("model", MODELS)
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(data=st.data())
 def test_readers_and_cattrs_agree(model, data):
     tree = data.draw(trees(model))

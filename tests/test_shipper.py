@@ -548,9 +548,9 @@ async def test_plays_that_grow_too_old_are_buried_as_expired(clock, service):
 
     async def scenario(shipper):
         nonlocal down
-        await shipper.put(LogKind.PREVIEW, StreamLog("old", NOW - timedelta(days=60)))
+        await shipper.put(LogKind.PREVIEW, StreamLog("old", NOW - timedelta(days=61, hours=-1)))
         await shipper.put(LogKind.PREVIEW, StreamLog("new", NOW))
-        await clock.sleep(2 * 86400)
+        await clock.sleep(2 * 3600)
         down = False
         return await shipper.flush()
 

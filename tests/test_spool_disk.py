@@ -210,6 +210,10 @@ async def test_what_may_not_be_on_the_disk_is_written_once_more(tmp_path, monkey
 # -- what may not be written to --
 
 
+UNMEASURED = {"COVERAGE_PROCESS_CONFIG": None, "COVERAGE_PROCESS_START": None}
+"""Nobody may not write down what was covered."""
+
+
 def as_nobody():
     if os.geteuid() != 0 or shutil.which("setpriv") is None:
         pytest.skip("nobody's rights can be tried by root only, with setpriv")
@@ -228,20 +232,24 @@ async def test_a_read_only_directory_is_said_and_can_be_looked_into(tmp_path, un
     write_plays(tmp_path / "plays.jsonl", plays(20))
     ship = ("ship", "plays.jsonl", "--kind", "catalogue", "--patience", "0.2", "--linger", "0", "--drain", "0")
     away = {"cwd": tmp_path, "base_url": f"http://127.0.0.1:{unused_tcp_port}"}
-    refused = await sevendigital(*ship, "--spool", "kept/new.db", wrapper=wrapper, **away)
+    refused = await sevendigital(*ship, "--spool", "kept/new.db", wrapper=wrapper, env=UNMEASURED, **away)
     assert refused.code == 1
     assert "is the directory writable" in refused.err
     assert list((tmp_path / "kept").iterdir()) == []
     assert (await sevendigital(*ship, "--spool", "kept/plays.db", **away)).code == 4
     before = {path.name: path.read_bytes() for path in (tmp_path / "kept").iterdir()}
-    refused = await sevendigital(*ship, "--spool", "kept/plays.db", wrapper=wrapper, **away)
+    refused = await sevendigital(*ship, "--spool", "kept/plays.db", wrapper=wrapper, env=UNMEASURED, **away)
     assert refused.code == 1
     assert "is the directory writable" in refused.err.splitlines()[-1]
-    status = await sevendigital("spool", "status", "--spool", "kept/plays.db", cwd=tmp_path, wrapper=wrapper)
+    status = await sevendigital(
+        "spool", "status", "--spool", "kept/plays.db", cwd=tmp_path, wrapper=wrapper, env=UNMEASURED
+    )
     assert (status.code, status.err) == (0, "")
     assert "20" in status.out
     for command in (("replay", "--all", "--yes"), ("drop", "1", "--yes")):
-        ended = await sevendigital("dead-letters", *command, "--spool", "kept/plays.db", cwd=tmp_path, wrapper=wrapper)
+        ended = await sevendigital(
+            "dead-letters", *command, "--spool", "kept/plays.db", cwd=tmp_path, wrapper=wrapper, env=UNMEASURED
+        )
         assert len(ended.err.splitlines()) == 1
     assert {path.name: path.read_bytes() for path in (tmp_path / "kept").iterdir()} == before
     archive = SqliteArchive(tmp_path / "kept" / "plays.db")
