@@ -16,12 +16,14 @@ class RawServer:
         self.script = list(script)
         self.requests: list[bytes] = []
         self.port = 0
+        self._handling: set[asyncio.Task] = set()  # a task that waits for ever is garbage if nobody holds it
 
     @property
     def base_url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     async def handle(self, reader, writer) -> None:
+        self._handling.add(asyncio.current_task())
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -46,7 +48,15 @@ class RawServer:
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
+            self._handling.discard(asyncio.current_task())
             writer.close()
+
+    async def end(self) -> None:
+        """Let go of whoever is still being served."""
+        handling = list(self._handling)
+        for task in handling:
+            task.cancel()
+        await asyncio.gather(*handling, return_exceptions=True)
 
 
 @asynccontextmanager
@@ -58,6 +68,7 @@ async def raw_server(*script):
         yield raw
     finally:
         server.close()
+        await raw.end()
 
 
 def answer(body: bytes | str = b"", status: str = "200 OK", **headers: str) -> bytes:
