@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 
 from attrs import define, field
 
-from .records import SHARED, Record
+from .records import SHARED, Record, size_of
 from .rules import LaneRules
 
 MOVED_PER_CALL = 64
@@ -103,7 +103,7 @@ class Backlog:
     def give_back(self, queue: Queue, records: list[Record], now: float, *, delay: float) -> None:
         """End a lease: put ``records``, in order, before what has come since; let the queue rest."""
         queue.records.extendleft(reversed(records))
-        queue.size += sum(len(record.body) for record in records)
+        queue.size += size_of(records)
         if not queue.records:
             if self._queues.get(queue.name) is queue:
                 del self._queues[queue.name]
@@ -148,7 +148,7 @@ class Backlog:
     def _cut(self, queue: Queue) -> list[Record]:
         records = queue.records
         batch = list(itertools.islice(records, self._rules.max_count))
-        size = sum([len(record.body) for record in batch])
+        size = size_of(batch)
         while size > self._rules.max_bytes and len(batch) > 1:
             size -= len(batch.pop().body)
         for _ in batch:

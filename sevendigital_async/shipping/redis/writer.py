@@ -13,7 +13,7 @@ from attrs import define
 from ...errors import ShipperError, SpoolFullError, SpoolUnavailableError
 from ...fault_points import reached
 from ...models import LogKind
-from ..records import Bookmark, Record
+from ..records import Bookmark, Record, size_of
 from . import scripts
 from .station import Station
 from .wire import microseconds
@@ -85,7 +85,7 @@ class Writer:
             raise self._refused()
         if self._station.is_away:
             raise SpoolUnavailableError(f"Redis at {self._station.link.place} does not answer")
-        size = _size(records)
+        size = size_of(records)
         logs, used = self.room[0] + self._pending[0], self.room[1] + self._pending[1]
         if self.is_full or logs + len(records) > self._most[0] or used + size > self._most[1]:
             raise SpoolFullError(f"the spool is full ({logs} logs, {used} bytes)")
@@ -100,7 +100,7 @@ class Writer:
         """
         if self._refusal is not None:
             raise self._refused()
-        size = _size(records)
+        size = size_of(records)
         if len(records) > self._most[0] or size > self._most[1]:
             raise SpoolFullError(f"{len(records)} logs of {size} bytes exceed the whole spool")
         done = asyncio.get_running_loop().create_future()
@@ -230,7 +230,3 @@ def _arguments(append: Append) -> list[object]:
     for record in append.records:
         arguments += [record.queue, microseconds(record.played_at), int(record.in_doubt), record.body]
     return arguments
-
-
-def _size(records: Sequence[Record]) -> int:
-    return sum([len(record.body) for record in records])

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from attrs import define, field, frozen
 
-from ..records import Record
+from ..records import Record, size_of
 from ..rules import LaneRules
 
 MAX_AT_HAND = 5_000
@@ -96,7 +96,7 @@ class SharedQueue:
     def take_at_hand(self, now: float) -> list[Record]:
         """Take the next batch if it need not be read from the file; nothing if it must."""
         batch = list(itertools.islice(self._at_hand, self._rules.max_count))
-        size = sum([len(record.body) for record in batch])
+        size = size_of(batch)
         while size > self._rules.max_bytes and len(batch) > 1:
             size -= len(batch.pop().body)
         for _ in batch:
@@ -108,7 +108,7 @@ class SharedQueue:
     def taken(self, records: Sequence[Record], now: float) -> None:
         """A fresh batch was taken; the next one stands in line behind whoever has been ready by now."""
         self.logs -= len(records)
-        self.size -= sum([len(record.body) for record in records])
+        self.size -= size_of(records)
         self.cursor = records[-1].sequence + 1
         self._ready_since = now if self._is_full else None
 
