@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import logging
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -28,15 +27,14 @@ class Wire:
         self.arrivals = []
         self.tracks = []
 
-    @asynccontextmanager
-    async def stream(self, request, timeout):  # noqa: ASYNC109 - as in the real one
+    async def open(self, request, timeout):  # noqa: ASYNC109 - as in the real one
         if self.clock.monotonic() < UP_AT:
             raise ConnectError("no connection could be made")
         await self.clock.sleep(0.0125)
         self.arrivals.append(self.clock.monotonic())
         self.tracks += [log["trackId"] for log in orjson.loads(request.body)["logs"]]
         await self.clock.sleep(0.0125)
-        yield Accepted()
+        return Accepted()
 
     async def aclose(self):
         """Nothing is open."""
@@ -48,6 +46,9 @@ class Accepted:
 
     async def chunk(self):
         return b""
+
+    def close(self):
+        """Nothing is open."""
 
 
 async def test_a_long_outage_costs_no_memory_and_ends_at_the_legal_rate(caplog):

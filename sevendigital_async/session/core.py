@@ -233,7 +233,7 @@ class Session:
         return None if policy.deadline is None else self._clock.monotonic() + policy.deadline
 
     async def _admitted(self, operation: Operation, deadline: float | None, held: AsyncExitStack) -> Slot | None:
-        if operation.rate_class is None and not self.rate_limit.wait:
+        if operation.rate_class is None and not self._quota.wait:
             return None
         left = None if deadline is None else max(0.0, deadline - self._clock.monotonic())
         try:
@@ -290,7 +290,7 @@ class Session:
         try:
             if slot:
                 await slot.sending(time_left.total)
-            stream = await held.enter_async_context(self._transport.stream(signed, time_left))
+            stream = await self._transport.open(signed, time_left)
         except TransportError as error:
             if slot and isinstance(error, ConnectError):
                 slot.not_sent()
@@ -298,12 +298,12 @@ class Session:
                 slot.answered()
             logger.debug("%s: %s", operation.id, error)
             raise named(error, operation) from None
+        held.callback(stream.close)
         if slot:
             slot.answered()
         if spent := self._quota.learn(stream.headers):
             self._limits.pause(None, spent)
-        elapsed = self._clock.monotonic() - started
-        logger.debug("%s: HTTP %d after %.0f ms", operation.id, stream.status, elapsed * 1000)
+        logger.debug("%s: HTTP %d after %.3f s", operation.id, stream.status, self._clock.monotonic() - started)
         return stream
 
     async def _document(

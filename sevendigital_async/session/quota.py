@@ -22,6 +22,12 @@ class Quota:
         """What the last answer stated, aged to now."""
         return self._stated.after(self._clock.monotonic() - self._stated_at)
 
+    @property
+    def wait(self) -> float:
+        """Seconds until a request may go out, by what the last answer stated."""
+        # Asked before every request, and nearly always there is something left.
+        return self.rate_limit.wait if self._stated.wait else 0.0
+
     def learn(self, headers: Mapping[str, str]) -> float:
         """Take over what an answer's headers state; malformed or missing ones change nothing.
 
@@ -46,7 +52,7 @@ class Quota:
         Raises:
             RateLimitError: It would take longer; ``retry_after`` says how long.
         """
-        while wait := max(self.rate_limit.wait, await pause_left()):
+        while wait := max(self.wait, await pause_left()):
             if wait > max_wait:
                 raise RateLimitError(
                     f"the request quota is spent; it is renewed in {wait:.0f} seconds",

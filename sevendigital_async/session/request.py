@@ -9,7 +9,7 @@ from decimal import Decimal
 from types import MappingProxyType
 
 import orjson
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from ..errors import InvalidArgumentError
 from ..models.stream_log import wire_time
@@ -73,23 +73,34 @@ def build_request(
     binding = binding.form_for(given)
     values = _values(operation, binding, given, settled, fallback)
 
-    sent = [(argument, values[argument.name]) for argument in binding.arguments if argument.name in values]
-
-    def placed(place: Place) -> list[tuple[Argument, object]]:
-        return [(argument, value) for argument, value in sent if argument.place is place]
-
-    def pairs(place: Place) -> Pairs:
-        return tuple([pair for argument, value in placed(place) for pair in _pairs(argument, value)])
-
     path = f"{VERSION}{settled['path']}" if "path" in settled else binding.path
-    for argument, value in placed(Place.PATH):
-        path = path.replace("{" + argument.wire + "}", _path_part(argument, value))
-    request = Request(binding.http_method, origin + path, query=pairs(Place.QUERY), binding=binding, values=values)
-    if form := pairs(Place.FORM):
-        return evolve(request, form=form, content_type=FORM)
-    if content := placed(Place.JSON):
-        return evolve(request, body=_json(operation, binding, content), content_type=JSON)
-    return request
+    query: list[tuple[str, str]] = []
+    form: list[tuple[str, str]] = []
+    content: list[tuple[Argument, object]] = []
+    for argument in binding.arguments:
+        if argument.name not in values:
+            continue
+        value = values[argument.name]
+        match argument.place:
+            case Place.QUERY:
+                query += _pairs(argument, value)
+            case Place.FORM:
+                form += _pairs(argument, value)
+            case Place.JSON:
+                content.append((argument, value))
+            case Place.PATH:
+                path = path.replace("{" + argument.wire + "}", _path_part(argument, value))
+    body, content_type = (_json(operation, binding, content), JSON) if content else (None, None)
+    return Request(
+        binding.http_method,
+        origin + path,
+        tuple(query),
+        tuple(form) if form else None,
+        body,
+        FORM if form else content_type,
+        binding,
+        values,
+    )
 
 
 def _values(
@@ -120,13 +131,11 @@ def _values(
     return values
 
 
-def _pairs(argument: Argument, value: object) -> Iterable[tuple[str, str]]:
+def _pairs(argument: Argument, value: object) -> list[tuple[str, str]]:
     if not isinstance(value, Mapping):
-        yield argument.wire, wire_text(argument, value)
-        return
+        return [(argument.wire, wire_text(argument, value))]
     # Several values under names of the caller's own travel as ``tag_KEY``.
-    for key, item in value.items():
-        yield f"{argument.wire}_{wire_text(argument, key)}", wire_text(argument, item)
+    return [(f"{argument.wire}_{wire_text(argument, key)}", wire_text(argument, item)) for key, item in value.items()]
 
 
 def wire_text(argument: Argument, value: object) -> str:

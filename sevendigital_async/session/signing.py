@@ -48,19 +48,20 @@ def sign(
     Query and form parameters take part in the signature, other bodies don't.
     """
     query, form = encoded(request.query), encoded(request.form or ())
-    oauth = encoded(
-        [
-            ("oauth_consumer_key", credentials.consumer_key),
-            ("oauth_nonce", nonce),
-            ("oauth_signature_method", "HMAC-SHA1"),
-            ("oauth_timestamp", str(timestamp)),
-            *([("oauth_token", user.token)] if user else []),
-            ("oauth_version", "1.0"),
-        ]
-    )
+    # What is written out here needs no encoding.
+    oauth = [
+        ("oauth_consumer_key", percent_encode(credentials.consumer_key)),
+        ("oauth_nonce", percent_encode(nonce)),
+        ("oauth_signature_method", "HMAC-SHA1"),
+        ("oauth_timestamp", str(timestamp)),
+        *([("oauth_token", percent_encode(user.token))] if user else []),
+        ("oauth_version", "1.0"),
+    ]
     base = base_string(request.http_method, request.url, [*query, *form, *oauth])
     signature = hmac_sha1_signature(base, credentials.consumer_secret, user.secret if user else "")
-    oauth += encoded([("oauth_signature", signature)])
+    # Base64 has three characters to encode; quote() would look at each of them.
+    signature = signature.replace("+", "%2B").replace("/", "%2F").replace("=", "%3D")
+    oauth.append(("oauth_signature", signature))
     headers: dict[str, str] = {}
     if placement is SignaturePlacement.QUERY:
         query += oauth

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Mapping
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
@@ -49,12 +48,16 @@ class Stream(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Give the connection back, or up if there is more to read."""
+        ...
+
 
 class Transport(Protocol):
     """What the session core needs of HTTP."""
 
-    def stream(self, request: SignedRequest, timeout: Timeout) -> AbstractAsyncContextManager[Stream]:
-        """Send one request, once, and hold its answer open."""
+    async def open(self, request: SignedRequest, timeout: Timeout) -> Stream:  # noqa: ASYNC109 - aiohttp keeps it
+        """Send one request, once; the answer is the caller's to close."""
         ...
 
     async def aclose(self) -> None:
@@ -142,15 +145,14 @@ class AiohttpTransport:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
-    @asynccontextmanager
-    async def stream(self, request: SignedRequest, timeout: Timeout) -> AsyncIterator[Stream]:  # noqa: ASYNC109 - aiohttp keeps it
-        """Send one request, once, and hold its answer open.
+    async def open(self, request: SignedRequest, timeout: Timeout) -> Stream:  # noqa: ASYNC109 - aiohttp keeps it
+        """Send one request, once; the answer is the caller's to close.
 
         Raises:
             TransportError: In its several kinds; ``maybe_sent`` says whether the request may have arrived.
             ConfigurationError: The client is closed, or in use by another event loop.
         """
-        sending = self._open().request(
+        sending = self._opened().request(
             request.http_method,
             URL(request.url, encoded=True),
             headers={"User-Agent": self._user_agent, **request.headers},
@@ -162,11 +164,7 @@ class AiohttpTransport:
             timeout=_client_timeout(timeout),
             middlewares=(_no_redelivery,),
         )
-        response = await _translated(sending)
-        try:
-            yield AiohttpStream(response)
-        finally:
-            response.close() if not response.content.at_eof() else response.release()
+        return AiohttpStream(await _translated(sending))
 
     async def aclose(self) -> None:
         """Close the aiohttp session if it is ours. May be called twice."""
@@ -174,7 +172,7 @@ class AiohttpTransport:
         if self._owns_session and self._session is not None:
             await self._session.close()
 
-    def _open(self) -> aiohttp.ClientSession:
+    def _opened(self) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()
         if self._closed:
             raise ConfigurationError("the client is closed")
@@ -210,10 +208,16 @@ class AiohttpStream:
 
     async def chunk(self) -> bytes:
         """Return what has arrived of the body."""
-        chunk = await _translated(self._response.content.readany())
+        content = self._response.content
+        # Most answers come in one piece, and to await the end costs as much as the piece.
+        chunk = b"" if content.at_eof() else await _translated(content.readany())
         if not chunk:
             fault_points.reached("answer read")
         return chunk
+
+    def close(self) -> None:
+        """Give the connection back to the pool, or up if there is more to read."""
+        self._response.release() if self._response.content.at_eof() else self._response.close()
 
 
 async def _translated(awaitable: Awaitable[T]) -> T:
