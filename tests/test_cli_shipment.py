@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 from cli_process import as_counted, lines_in, plays, write_plays
 
-from sevendigital_async import ConfigurationError, InvalidRequestError, LogKind, StreamLog
+from sevendigital_async import ConfigurationError, InvalidRequestError, LogKind
 from sevendigital_async.cli import shipment
 from sevendigital_async.cli.display import PlainDisplay
 from sevendigital_async.cli.leftovers import Leftovers
@@ -16,6 +16,7 @@ from sevendigital_async.cli.shipment import Shipment
 from sevendigital_async.cli.signals import Interruptions
 from sevendigital_async.cli.source import Source
 from sevendigital_async.cli.spools import look_into
+from sevendigital_async.models.plain_play import checked_and_encoded
 
 
 class Courier:
@@ -28,7 +29,7 @@ class Courier:
         self.post = fate
 
     def encoder(self, _kind):
-        return StreamLog.encode
+        return checked_and_encoded
 
     def sorter(self, _kind, *, signed_by_user):
         return lambda log: ""

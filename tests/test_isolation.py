@@ -3,6 +3,7 @@
 import asyncio
 import math
 import random
+from datetime import UTC, datetime
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -64,7 +65,7 @@ def isolate(kind, tracks, bad, refusal, *, seed=0, saves_parts=False):
 
     async def play():
         async with StreamLogShipper(service, clock=clock, spool=spool, on_dead_letter=letters.append) as shipper:
-            now = shipper._now()
+            now = datetime.fromtimestamp(clock.time(), UTC)
             await shipper.put_many(kind, [StreamLog(track, now) for track in tracks])
             return await shipper.flush()
 

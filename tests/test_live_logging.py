@@ -24,6 +24,7 @@ from sevendigital_async import (
     TransportError,
 )
 from sevendigital_async.models.batch_key import batch_key, user_key, user_of
+from sevendigital_async.models.plain_play import Window
 from sevendigital_async.sandbox import Faults, Sandbox
 
 SOURCES = Path(sevendigital_async.__file__).parent
@@ -78,7 +79,7 @@ async def test_each_field_that_a_kind_demands_is_asked_for(kind):
     async with client_of("http://127.0.0.1:9") as client:
         encode = client.play_logs.encoder(kind)
         sound = play(kind)
-        assert encode(sound) == sound.encode()
+        assert encode(sound, Window.at(sound.timestamp)) == sound.encode()
         assert StreamLog.decode(sound.encode()) == sound
         told = [
             name for name in StreamLog.__slots__ if not name.startswith("__") and getattr(play(kind), name) is not None
@@ -86,7 +87,7 @@ async def test_each_field_that_a_kind_demands_is_asked_for(kind):
         for name in told:
             if name not in {"track_id", "timestamp"}:
                 with pytest.raises(InvalidLogError, match=f"{kind} plays must tell their {name}") as caught:
-                    encode(evolve(play(kind), **{name: None}))
+                    encode(evolve(play(kind), **{name: None}), Window.at(sound.timestamp))
                 assert caught.value.field == name
 
 
@@ -132,10 +133,11 @@ async def test_a_device_is_kept_and_not_sent():
 
 async def test_a_long_user_agent_is_said_to_be_cut_once(caplog):
     async with client_of("http://127.0.0.1:9") as client:
+        window = Window.at(datetime.now(UTC))
         with caplog.at_level(stdlib_logging.WARNING):
             for number in range(3):
-                client.play_logs.encoder(LogKind.PREVIEW)(play(LogKind.PREVIEW, number, user_agent="x" * 257))
-                client.play_logs.encoder(LogKind.PREVIEW)(play(LogKind.PREVIEW, number, user_agent="x" * 256))
+                client.play_logs.encoder(LogKind.PREVIEW)(play(LogKind.PREVIEW, number, user_agent="x" * 257), window)
+                client.play_logs.encoder(LogKind.PREVIEW)(play(LogKind.PREVIEW, number, user_agent="x" * 256), window)
     assert [record.getMessage() for record in caplog.records] == [
         "a user_agent has 257 characters, of which the service keeps 256"
     ]

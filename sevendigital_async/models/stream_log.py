@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self, TypeVar
+from typing import Self
 
 import orjson
 from attrs import define
 
 from ..errors import InvalidLogError
-
-T = TypeVar("T")
 
 WINDOW = timedelta(days=61)
 """Plays older than this are refused by the service."""
@@ -98,50 +97,30 @@ class StreamLog:
         Raises:
             InvalidLogError: Names the field and says what is wrong with it.
         """
-        # The usual is let through here, because a call costs as much as a check.
-        track, user, client = self.track_id, self.user_id, self.client_id
-        if not (
-            type(track) is str
-            and track.isascii()
-            and track.isprintable()
-            and 0 < len(track) <= MAX_TEXT
-            and not track.isspace()
-        ):
-            check_text("track_id", track)
-        timestamp = self.timestamp
-        if not isinstance(timestamp, datetime) or (timestamp.tzinfo is not UTC and timestamp.utcoffset() is None):
-            raise InvalidLogError("timestamp must be a datetime with a time zone", field="timestamp")
-        age = now - timestamp
-        if age >= WINDOW:
-            raise InvalidLogError(f"timestamp lies {age.days} days back; less than 61 are allowed", field="timestamp")
-        if age < _YOUNGEST:
-            raise InvalidLogError(f"timestamp lies {-age} in the future", field="timestamp")
-        if user is not None and not (
-            type(user) is str
-            and user.isascii()
-            and user.isprintable()
-            and 0 < len(user) <= MAX_TEXT
-            and not user.isspace()
-        ):
-            check_text("user_id", user)
-        if client is not None and not (
-            type(client) is str
-            and client.isascii()
-            and client.isprintable()
-            and 0 < len(client) <= MAX_TEXT
-            and not client.isspace()
-        ):
-            check_text("client_id", client)
-        duration = self.duration_played
-        if duration is not None and (type(duration) is not int or not 0 <= duration < 2**31):
+        check_text("track_id", self.track_id)
+        self._check_time(now)
+        for name in ("user_id", "client_id"):
+            if (text := getattr(self, name)) is not None:
+                check_text(name, text)
+        duration, country = self.duration_played, self.country
+        if duration is not None and (type(duration) is not int or not 0 <= duration <= MAX_SECONDS):
             raise InvalidLogError("duration_played must be whole seconds, zero or more", field="duration_played")
-        country = self.country
         if country is not None and not (
             isinstance(country, str) and len(country) == 2 and country.isascii() and country.isalpha()  # noqa: PLR2004
         ):
             raise InvalidLogError("country must be a two-letter ISO 3166-1 code", field="country")
 
-    def encode(self, plain: bool = False) -> bytes:  # noqa: FBT001, FBT002 - keyword-only costs a tenth more
+    def _check_time(self, now: datetime) -> None:
+        timestamp = self.timestamp
+        if not isinstance(timestamp, datetime) or timestamp.utcoffset() is None:
+            raise InvalidLogError("timestamp must be a datetime with a time zone", field="timestamp")
+        age = now - timestamp
+        if age >= WINDOW:
+            raise InvalidLogError(f"timestamp lies {age.days} days back; less than 61 are allowed", field="timestamp")
+        if age < -CLOCK_TOLERANCE:
+            raise InvalidLogError(f"timestamp lies {-age} in the future", field="timestamp")
+
+    def encode(self, *, plain: bool = False) -> bytes:
         """Return the play as one JSON object in its wire form; fields that are None are left out.
 
         Args:
@@ -150,51 +129,19 @@ class StreamLog:
         Raises:
             InvalidLogError: It has such a field.
         """
-        moment = self.timestamp
-        # orjson writes most datetimes in a tenth of the time that isoformat takes, as the same text.
-        # Whole milliseconds are written shorter than orjson would.
-        stamp = (
-            moment
-            if type(moment) is datetime
-            and moment.tzinfo is UTC
-            and ((beyond := moment.microsecond) % 1000 != 0 or beyond == 0)
-            else wire_time(moment)
-        )
-        # One by one, because together they would be a tuple first.
-        user = self.user_id
-        client = self.client_id
-        duration = self.duration_played
-        country = self.country
-        wire: dict[str, Any]
-        if user is not None and client is not None and duration is not None and country is not None:
-            # Most plays tell everything, and one literal is cheaper than a dict that grows.
-            wire = {
-                "trackId": self.track_id,
-                "userId": user,
-                "clientId": client,
-                "timestamp": stamp,
-                "durationPlayed": duration,
-                "country": country,
-            }
-        else:
-            wire = self._wire(stamp)
-        # Written out, because a call costs more than these comparisons.
-        if not (
-            self.release_id
-            is self.format_id
-            is self.play_mode
-            is self.end_reason
-            is self.play_type
-            is self.user_agent
-            is None
-        ):
-            if plain:
-                field = next(name for name in LIVE_FIELDS if getattr(self, name) is not None)
-                raise InvalidLogError(f"{field} has no place in the openapi dialect, only in live", field=field)
-            wire |= self._live_wire()
-        # orjson's result holds on to the far larger buffer it was written in; a spool full of those is a leak.
-        # A slice is a copy that fits.
-        return orjson.dumps(wire, option=_UTC_AS_Z_AND_NEWLINE)[:-1]
+        if plain:
+            self.check_plain()
+        return encoded(self.as_wire())
+
+    def check_plain(self) -> None:
+        """Refuse what only the live dialect has a place for.
+
+        Raises:
+            InvalidLogError: It has such a field; names it.
+        """
+        for name in LIVE_FIELDS:
+            if getattr(self, name) is not None:
+                raise InvalidLogError(f"{name} has no place in the openapi dialect, only in live", field=name)
 
     @classmethod
     def decode(cls, line: bytes | str) -> Self:
@@ -230,25 +177,23 @@ class StreamLog:
 
     def as_wire(self) -> dict[str, str | int]:
         """Return the play as the JSON object that the logging endpoints take."""
-        return self._wire(wire_time(self.timestamp)) | self._live_wire()
-
-    def _wire(self, timestamp: T) -> dict[str, str | int | T]:
-        wire: dict[str, str | int | T] = {"trackId": self.track_id}
-        if self.user_id is not None:
-            wire["userId"] = self.user_id
-        if self.client_id is not None:
-            wire["clientId"] = self.client_id
-        wire["timestamp"] = timestamp
-        if self.duration_played is not None:
-            wire["durationPlayed"] = self.duration_played
-        if self.country is not None:
-            wire["country"] = self.country
+        told = {
+            "trackId": self.track_id,
+            "userId": self.user_id,
+            "clientId": self.client_id,
+            "timestamp": wire_time(self.timestamp),
+            "durationPlayed": self.duration_played,
+            "country": self.country,
+        }
+        wire = {name: value for name, value in told.items() if value is not None}
+        for name, wire_name in LIVE_FIELDS.items():
+            if (value := getattr(self, name)) is not None:
+                wire[wire_name] = str(value)
         return wire
 
-    def _live_wire(self) -> dict[str, str]:
-        told = ((wire, getattr(self, name)) for name, wire in LIVE_FIELDS.items())
-        return {wire: str(value) for wire, value in told if value is not None}
 
+MAX_SECONDS = 2**31 - 1
+"""The longest play."""
 
 LIVE_FIELDS = {
     "release_id": "releaseId",
@@ -270,19 +215,21 @@ _FIELDS = {
     **{wire: name for name, wire in LIVE_FIELDS.items()},
 }
 _IDS = ("track_id", "user_id", "client_id", "release_id", "format_id")
-_WIRE_NAMES = {name: wire for wire, name in _FIELDS.items()}
 _UTC_AS_Z_AND_NEWLINE = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
-_YOUNGEST = -CLOCK_TOLERANCE
+_WIRE_NAMES = {name: wire for wire, name in _FIELDS.items()}
 
 
 def wire_time(moment: datetime) -> str:
     """Format an aware datetime as ISO 8601 in UTC, as precise as it is and no longer."""
-    precision = "milliseconds" if _has_whole_milliseconds(moment) else "auto"
+    precision = "milliseconds" if moment.microsecond and moment.microsecond % 1000 == 0 else "auto"
     return f"{moment.astimezone(UTC).isoformat(timespec=precision)[:-6]}Z"
 
 
-def _has_whole_milliseconds(moment: datetime) -> bool:
-    return moment.microsecond % 1000 == 0 and moment.microsecond != 0
+def encoded(wire: Mapping[str, object]) -> bytes:
+    """Return the bytes of a play in its wire form."""
+    # orjson's result holds on to the far larger buffer it was written in; a spool full of those is a leak.
+    # A slice is a copy that fits.
+    return orjson.dumps(wire, option=_UTC_AS_Z_AND_NEWLINE)[:-1]
 
 
 def check_text(field: str, value: object, most: float = MAX_TEXT) -> None:

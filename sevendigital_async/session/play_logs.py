@@ -11,6 +11,7 @@ from attrs import define, field
 from ..config import UserToken
 from ..errors import APIError, ItemError
 from ..models import LogKind, StreamLog
+from ..models.plain_play import Encoder, Window
 from ..operations import Operation
 from ..operations.platform import logging as operations
 from ..operations.platform.play_forms import FORMS, MAX_USER_AGENT, PlayForm
@@ -77,11 +78,11 @@ class PlayLogCourier:
         """The dialect that plays are accepted for, by its name; a spool holds those of one."""
         return self._session.settings.dialect.value
 
-    def encoder(self, kind: LogKind) -> Callable[[StreamLog], bytes]:
-        """Return what turns a play into the bytes that stand for it until it is sent.
+    def encoder(self, kind: LogKind) -> Encoder:
+        """Return what checks a play and turns it into the bytes that stand for it until it is sent.
 
-        It raises ``InvalidLogError`` where the dialect in use demands a field that is missing, or has no place for one
-        that is there.
+        It raises ``InvalidLogError`` where the play is unfit, lacks a field that the dialect in use demands, or has one
+        that it has no place for.
         """
         form = self._forms[kind]
         return self._watched(form.encode) if form.cuts_user_agents else form.encode
@@ -90,11 +91,11 @@ class PlayLogCourier:
         """Return what tells of a play what all in a request must have in common; None if they need nothing."""
         return self._forms[kind].sorter(signed_by_user=signed_by_user)
 
-    def _watched(self, encode: Callable[[StreamLog], bytes]) -> Callable[[StreamLog], bytes]:
+    def _watched(self, encode: Encoder) -> Encoder:
         """Say once that the service cuts what is too long for it."""
 
-        def encode_and_warn(log: StreamLog) -> bytes:
-            body = encode(log)
+        def encode_and_warn(log: StreamLog, window: Window) -> bytes:
+            body = encode(log, window)
             if not self._has_warned and log.user_agent is not None and len(log.user_agent) > MAX_USER_AGENT:
                 self._has_warned = True
                 length = len(log.user_agent)

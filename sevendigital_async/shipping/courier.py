@@ -8,6 +8,7 @@ from typing import Protocol
 
 from ..config import UserToken
 from ..models import LogKind, StreamLog
+from ..models.plain_play import Encoder
 
 
 class Turn(Protocol):
@@ -26,11 +27,11 @@ class Courier(Protocol):
         """Names what plays are made for; a spool that holds those of one form is no place for those of another."""
         ...
 
-    def encoder(self, kind: LogKind) -> Callable[[StreamLog], bytes]:
-        """Return what turns a play into the bytes that stand for it.
+    def encoder(self, kind: LogKind) -> Encoder:
+        """Return what checks a play and turns it into the bytes that stand for it.
 
-        It raises ``InvalidLogError`` for a play that tells less than the service demands of the kind, or more than it
-        takes.
+        It raises ``InvalidLogError`` for a play that is unfit, or tells less than the service demands of the kind, or
+        more than it takes.
         """
         ...
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
-from itertools import repeat
 
 from ..errors import InvalidLogError
 from ..models import LogKind, StreamLog
+from ..models.plain_play import Window
 from .courier import Courier
 from .records import SHARED, Record
 
@@ -26,25 +25,26 @@ class Intake:
         self._encode = courier.encoder(kind)
         self._queue_of = courier.sorter(kind, signed_by_user=separate)
 
-    def record(self, log: StreamLog, now: datetime) -> Record:
+    def record(self, log: StreamLog, window: Window) -> Record:
         """Check a play and encode it.
 
         Raises:
             InvalidLogError: It is unfit; names the field.
         """
-        log.check(now)
         queue_of = self._queue_of
-        return Record(self._encode(log), SHARED if queue_of is None else queue_of(log), log.timestamp)
+        return Record(self._encode(log, window), SHARED if queue_of is None else queue_of(log), log.timestamp)
 
-    def extend(self, records: list[Record], logs: Iterable[StreamLog], now: datetime) -> bool:
+    def extend(self, records: list[Record], logs: Iterable[StreamLog], window: Window) -> bool:
         """Append the records of ``logs``; False if there were none.
 
         Raises:
             InvalidLogError: One is unfit; its index counts from the first of all ``records``.
         """
-        before = len(records)
+        before, encode, queue_of = len(records), self._encode, self._queue_of
         try:
-            records.extend(map(self.record, logs, repeat(now)))
+            for log in logs:
+                body = encode(log, window)
+                records.append(Record(body, SHARED if queue_of is None else queue_of(log), log.timestamp))
         except InvalidLogError as error:
             index = len(records)
             raise InvalidLogError(f"log {index}: {error}", field=error.field, index=index) from None

@@ -17,6 +17,7 @@ from ..clock import Clock, SystemClock
 from ..config import UserToken
 from ..errors import ConfigurationError, InvalidLogError, ShipperClosedError, ShipperFailedError
 from ..models import LogKind, StreamLog
+from ..models.plain_play import Window
 from .courier import PlayLogClient
 from .ending import to_its_end
 from .gate import Trouble
@@ -96,8 +97,8 @@ class StreamLogShipper:
             kind: Intake(kind, self._courier, separate=rules.signed_by_user and user_tokens is not None)
             for kind, rules in self._rules.items()
         }
-        self._now_read_at = -math.inf
-        self._now_read = datetime.now(UTC)
+        self._window_from = -math.inf
+        self._window = Window.at(datetime.now(UTC))
         try:
             self._in_doubt = Fate(in_doubt)
         except ValueError:
@@ -210,7 +211,7 @@ class StreamLogShipper:
             ShipperClosedError: The shipper is closed.
             ShipperFailedError: A background task died; the cause is chained.
         """
-        record = self._intake(kind).record(log, self._now())
+        record = self._intake(kind).record(log, self._window_now())
         self._puts += 1
         if self._puts % PUTS_PER_BREATH == 0:
             await asyncio.sleep(0)
@@ -224,7 +225,7 @@ class StreamLogShipper:
             SpoolFullError: There is no room now; the play was not accepted.
             InvalidLogError: As for :meth:`put`, and so on.
         """
-        self._spool.append_nowait(kind, (self._intake(kind).record(log, self._now()),))
+        self._spool.append_nowait(kind, (self._intake(kind).record(log, self._window_now()),))
 
     async def put_many(self, kind: LogKind, logs: Iterable[StreamLog], *, bookmark: Bookmark | None = None) -> int:
         """Accept several plays together: all of them, or none if one is unfit or the call is cancelled.
@@ -245,12 +246,12 @@ class StreamLogShipper:
             ShipperFailedError: A background task died.
         """
         records: list[Record] = []
-        intake, now = self._intake(kind), self._now()
+        intake, window = self._intake(kind), self._window_now()
         source = iter(logs)
         while True:
             # One producer in each turn of the loop: many at once would keep everybody else waiting for all of them.
             async with self._breath:
-                if not intake.extend(records, islice(source, PUTS_PER_BREATH), now):
+                if not intake.extend(records, islice(source, PUTS_PER_BREATH), window):
                     break
                 await asyncio.sleep(0)
         if records or bookmark is not None:
@@ -337,9 +338,9 @@ class StreamLogShipper:
             return self._user_tokens.get(user_id) if self._user_tokens else None
         return await self._user_tokens(user_id)
 
-    def _now(self) -> datetime:
+    def _window_now(self) -> Window:
         seconds = self._clock.time()
-        if not 0 <= seconds - self._now_read_at < 1:
-            # A datetime costs more than the check it is for, whose finest limit is two minutes.
-            self._now_read_at, self._now_read = seconds, datetime.fromtimestamp(seconds, UTC)
-        return self._now_read
+        if not 0 <= seconds - self._window_from < 1:
+            # It costs more than the check it is for, whose finest limit is two minutes.
+            self._window_from, self._window = seconds, Window.at(datetime.fromtimestamp(seconds, UTC))
+        return self._window

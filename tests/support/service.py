@@ -11,9 +11,9 @@ from sevendigital_async import (
     BatchError,
     ItemError,
     LogKind,
-    StreamLog,
     UserToken,
 )
+from sevendigital_async.models.plain_play import checked_and_encoded
 
 
 @define
@@ -47,7 +47,7 @@ class Service:
         return self
 
     def encoder(self, kind):
-        return StreamLog.encode
+        return checked_and_encoded
 
     def sorter(self, kind, *, signed_by_user):
         return lambda log: (log.user_id or "") if signed_by_user else ""

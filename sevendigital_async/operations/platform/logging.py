@@ -22,7 +22,7 @@ def _plain(logs: Iterable[object]) -> object:
     if isinstance(logs, list):
         for log in logs:
             if isinstance(log, StreamLog):
-                log.encode(True)  # noqa: FBT003 - as in the forms
+                log.check_plain()
     return logs
 
 
