@@ -146,13 +146,12 @@ class Backlog:
         return True
 
     def _cut(self, queue: Queue) -> list[Record]:
-        records = queue.records
-        batch = list(itertools.islice(records, self._rules.max_count))
-        size = size_of(batch)
+        take = queue.records.popleft
+        batch = [take() for _ in range(min(self._rules.max_count, len(queue.records)))]
+        size = queue.size if not queue.records else size_of(batch)
         while size > self._rules.max_bytes and len(batch) > 1:
-            size -= len(batch.pop().body)
-        for _ in batch:
-            records.popleft()
+            size -= len(batch[-1].body)
+            queue.records.appendleft(batch.pop())
         queue.size -= size
         return batch
 

@@ -39,7 +39,6 @@ class MemorySpool:
         # Not Counters: those update an item through Python, which costs a tenth of a `put`.
         self._counts = {kind: dict.fromkeys((place.name for place in fields(Counts)), 0) for kind in LogKind}
         self._leases: dict[Lease, _Away] = {}
-        self._sequence = 0
         self._letters: dict[int, DeadLetter] = {}
         self._held: list[tuple[LogKind, Record]] = []
         self._bookmarks: dict[str, str] = {}
@@ -181,13 +180,10 @@ class MemorySpool:
             self._wake(kind)
 
     def _add(self, kind: LogKind, records: Sequence[Record], size: int) -> None:
-        backlog, now, sequence = self._backlogs[kind], self._clock.monotonic(), self._sequence
+        now = self._clock.monotonic()
         for record in records:
-            sequence += 1
-            record.sequence = sequence
             record.put_at = now
-        due_earlier = backlog.add(records, size)
-        self._sequence = sequence
+        due_earlier = self._backlogs[kind].add(records, size)
         counts = self._counts[kind]
         counts["put"] += len(records)
         counts["waiting"] += len(records)
@@ -214,8 +210,9 @@ class MemorySpool:
             return
         del self._leases[lease]
         away.queue.attempt += away.blame
-        away.returned.sort(key=lambda record: record.sequence)
-        self._backlogs[lease.kind].give_back(away.queue, away.returned, self._clock.monotonic(), delay=away.delay)
+        back = set(away.returned)
+        returned = [record for record in lease.records if record in back] if back else []
+        self._backlogs[lease.kind].give_back(away.queue, returned, self._clock.monotonic(), delay=away.delay)
         if self._capacity.is_wanted:
             self._wake_all()
         else:

@@ -23,7 +23,7 @@ class Record:
         body: The play as it goes over the wire.
         queue: What the records of a batch have in common (see ``user_of``), or ``SHARED``; never a token.
         played_at: When it was played; timezone-aware.
-        sequence: Order of acceptance, given by the spool.
+        sequence: Order of acceptance, given by a durable spool.
         put_at: Seconds on the spool's monotonic clock.
         in_doubt: It may have reached the service already.
     """
