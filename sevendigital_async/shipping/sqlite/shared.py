@@ -12,7 +12,7 @@ from attrs import define, field, frozen
 from ..records import Record, size_of
 from ..rules import LaneRules
 
-MAX_AT_HAND = 5_000
+MAX_AT_HAND = 20_000
 """Plays that are kept in memory although the file has them, so that they need not be read back."""
 
 
