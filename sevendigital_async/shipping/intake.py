@@ -34,13 +34,13 @@ class Intake:
         queue_of = self._queue_of
         return Record(self._encode(log, window), SHARED if queue_of is None else queue_of(log), log.timestamp)
 
-    def extend(self, records: list[Record], logs: Iterable[StreamLog], window: Window) -> bool:
-        """Append the records of ``logs``; False if there were none.
+    def extend(self, records: list[Record], logs: Iterable[StreamLog], window: Window) -> None:
+        """Append the records of ``logs``.
 
         Raises:
             InvalidLogError: One is unfit; its index counts from the first of all ``records``.
         """
-        before, encode, queue_of = len(records), self._encode, self._queue_of
+        encode, queue_of = self._encode, self._queue_of
         try:
             for log in logs:
                 body = encode(log, window)
@@ -48,4 +48,3 @@ class Intake:
         except InvalidLogError as error:
             index = len(records)
             raise InvalidLogError(f"log {index}: {error}", field=error.field, index=index) from None
-        return len(records) > before

@@ -9,7 +9,7 @@ import os
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import chain, islice
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -248,11 +248,13 @@ class StreamLogShipper:
         records: list[Record] = []
         intake, window = self._intake(kind), self._window_now()
         source = iter(logs)
-        while True:
+        # One is looked at ahead: who has no more must not stand in line once more to find that out.
+        ahead = list(islice(source, 1))
+        while ahead:
             # One producer in each turn of the loop: many at once would keep everybody else waiting for all of them.
             async with self._breath:
-                if not intake.extend(records, islice(source, PUTS_PER_BREATH), window):
-                    break
+                intake.extend(records, chain(ahead, islice(source, PUTS_PER_BREATH - 1)), window)
+                ahead = list(islice(source, 1))
                 await asyncio.sleep(0)
         if records or bookmark is not None:
             await self._spool.append(kind, records, bookmark)
