@@ -206,7 +206,7 @@ async def test_a_damaged_lock_is_told_from_a_damaged_spool(tmp_path):
     [
         (lambda path: path.write_bytes(path.read_bytes()[:9_000]), "damaged"),
         (lambda path: path.write_bytes(path.read_bytes()[:30_000] + b"x" * 70_000), "damaged"),
-        (lambda path: _execute(path, "PRAGMA user_version = 2"), "version 2, this release reads version 1"),
+        (lambda path: _execute(path, "PRAGMA user_version = 1"), "version 1, this release reads version 2"),
         (lambda path: _execute(path, "UPDATE progress SET flushed = 0"), "what was written to it last is missing"),
     ],
     ids=["truncated", "overwritten", "version", "older"],

@@ -16,9 +16,8 @@ from attrs import asdict, define, evolve, field
 import sevendigital_async
 from sevendigital_async import LogKind
 from sevendigital_async.sandbox import Faults
-from sevendigital_async.shipping.sqlite import schema, soundness
+from sevendigital_async.shipping.sqlite import journal, schema, soundness
 from sevendigital_async.shipping.sqlite.file import mark_of
-from sevendigital_async.shipping.sqlite.journal import FACTS, body_of
 from sevendigital_async.shipping.sqlite.parcel import COLUMNS, records_of, unpack
 
 from .crash_worker import Orders
@@ -65,7 +64,7 @@ class Findings:
     def _read(self, db):
         sequences = {}
         for *row, name in db.execute(
-            f"SELECT {COLUMNS}, (SELECT name FROM queue WHERE queue.id = parcel.queue) FROM parcel"  # noqa: S608
+            f"SELECT {COLUMNS}, (SELECT name FROM queue WHERE queue.id = parcel.queue) FROM parcel WHERE queue > 0"  # noqa: S608
         ):
             for record in records_of(row, name):
                 number = number_of(record.body)
@@ -79,11 +78,10 @@ class Findings:
         for place, body in db.execute("SELECT place, body FROM set_aside"):
             assert number_of(body) not in self.aside
             self.aside[number_of(body)] = place
-        for *facts, compressed, kept, body in db.execute(
-            f"SELECT {FACTS}, compressed, checksum, body FROM journal ORDER BY id"  # noqa: S608
-        ):
+        for row in db.execute(f"SELECT {journal.COLUMNS} FROM {journal.TABLES} ORDER BY journal.id"):  # noqa: S608
+            facts, piece = journal.read(row)
             _, _, outcome, at, _, _, logs, _ = facts
-            for play, _ in unpack(body_of(facts, compressed, kept, body), logs):
+            for play, _ in unpack(piece, logs):
                 if outcome == "delivered":
                     self.delivered[number_of(play)] += 1
                 else:

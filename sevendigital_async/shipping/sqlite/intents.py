@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
+from typing import Any
 
 import orjson
-from attrs import astuple, evolve, frozen
+from attrs import evolve, frozen
 
 from .parcel import Runs, UnsoundError, checksum
 
@@ -32,17 +34,31 @@ class Intent:
     sending: str
     suspect: int
 
+    @property
+    def row(self) -> tuple[Any, ...]:
+        """What stands in the table."""
+        facts = (self.lease, self.queue, self.request_id, self.leased, self.sending, self.suspect)
+        return *facts, checksum(b"", *facts)
 
-def write(db: sqlite3.Connection, intent: Intent) -> None:
-    """Note it, in place of what was noted for the same lease before."""
-    facts = astuple(intent)
-    db.execute("INSERT OR REPLACE INTO intent VALUES (?, ?, ?, ?, ?, ?, ?)", (*facts, checksum(b"", *facts)))
+
+def write(db: sqlite3.Connection, intents: Sequence[Intent]) -> None:
+    """Note them, each in place of what was noted for the same lease before."""
+    places = ", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * len(intents))
+    db.execute(
+        f"INSERT OR REPLACE INTO intent VALUES {places}",  # noqa: S608 - places only
+        [value for intent in intents for value in intent.row],
+    )
+
+
+def forget(db: sqlite3.Connection, leases: Sequence[int]) -> None:
+    """Let go of what was noted for leases."""
+    db.execute("DELETE FROM intent WHERE lease IN (SELECT value FROM json_each(?))", (as_text(leases),))
 
 
 def narrow(db: sqlite3.Connection, lease: int, sending: Runs) -> None:
     """Note that of a request no more than these are on their way."""
     for intent in _found(db, "WHERE lease = ?", (lease,)):
-        write(db, evolve(intent, sending=as_text(sending)))
+        write(db, [evolve(intent, sending=as_text(sending))])
 
 
 def left(db: sqlite3.Connection) -> list[Intent]:
@@ -54,9 +70,9 @@ def left(db: sqlite3.Connection) -> list[Intent]:
     return _found(db, "", ())
 
 
-def as_text(runs: Runs) -> str:
-    """Write runs of numbers as JSON."""
-    return orjson.dumps(runs).decode()
+def as_text(numbers: Runs | Sequence[int]) -> str:
+    """Write numbers, or runs of them, as JSON."""
+    return orjson.dumps(numbers).decode()
 
 
 def _found(db: sqlite3.Connection, condition: str, values: tuple[int, ...]) -> list[Intent]:

@@ -14,6 +14,7 @@ from ..archive import JournalOutcome, Place
 from ..records import Receipt, Record
 from ..rules import LaneRules
 from . import aside, journal
+from .journal import Entry
 from .parcel import Written
 from .statements import append, count, next_number
 
@@ -75,7 +76,7 @@ def drop(db: sqlite3.Connection, ids: Sequence[int], now: float) -> int:
     for kind, plays in taken.items():
         for (queue, reason), records in plays.reasons.items():
             receipt = Receipt("", datetime.fromtimestamp(now, UTC), reason)
-            journal.write(db, JournalOutcome.DROPPED, receipt, records, kind=kind, queue=queue)
+            journal.write(db, [Entry(kind, queue, JournalOutcome.DROPPED, receipt, records)])
         number = len(plays.places)
         count(db, kind, held=-plays.held, buried=plays.held, kept=-number, size=-plays.size)
     return sum(len(plays.places) for plays in taken.values())

@@ -14,11 +14,12 @@ from attrs import evolve
 from ...errors import SpoolError, SpoolUnavailableError
 from ...models import LogKind
 from ..records import SHARED, DeadLetter, Fate, Lease, Receipt, Record, size_of
-from . import statements
+from . import intents, statements
 from .commits import PAUSE
+from .later import Later
 from .leases import Away
 from .parcel import runs_of
-from .settling import Batch, Settling, write_intent
+from .settling import Batch, Settling, intent_of
 from .shared import SharedQueue
 from .shelf import read
 from .statements import Due
@@ -71,7 +72,8 @@ class Outlet:
         leased = runs_of(away.unsettled)
         # Only this must be on the disk before going on: if the outcome is lost with the power, the intent is still
         # there, and says that nobody knows.
-        await self._step(away, lambda db: write_intent(db, batch, leased), lambda _: None, flushed=True)
+        noted = Later(intents.write, intent_of(batch, leased))
+        await self._step(away, lambda _: noted, lambda _: None, flushed=True)
         lease.sending, away.request_id = tuple(records), request_id
 
     async def ack(self, lease: Lease, records: Sequence[Record], receipt: Receipt) -> None:
@@ -163,7 +165,7 @@ class Outlet:
         def applied(records: list[Record]) -> Lease | None:
             if cursor != shared.cursor or not records:
                 return None  # somebody else was faster
-            shared.taken(records, self._stock.now)
+            shared.taken(records, size_of(records), self._stock.now)
             return self._hand_out(kind, SHARED, shared.id, records, 0)
 
         return Job(lambda db: read(db, shared.id, SHARED, cursor, rules), applied)
@@ -198,7 +200,7 @@ class Outlet:
         self,
         away: Away,
         records: Sequence[Record],
-        step: Callable[[Settling, Batch], Due | None],
+        step: Callable[[Settling, Batch], Due | Later[Any] | None],
         moves: dict[str, int],
         *,
         gone: bool = False,
@@ -216,7 +218,7 @@ class Outlet:
             if due is not None:
                 self._stock.due[kind] = due
             if gone:
-                self._stock.capacity.free(len(records), size_of(records))
+                self._stock.capacity.free(len(records), batch.size)
             if away.settled(records):
                 self._come_back(away)
 
@@ -225,7 +227,7 @@ class Outlet:
     async def _step(
         self,
         away: Away,
-        work: Callable[[sqlite3.Connection], R],
+        work: Callable[[sqlite3.Connection], R | Later[Any]],
         applied: Callable[[R], None],
         *,
         flushed: bool = False,

@@ -20,7 +20,7 @@ COLUMNS = "first, queue, logs, size, in_doubt, put_at, accepted_at, checksum, bo
 
 
 class Row(NamedTuple):
-    """The columns of table ``parcel``, which says what they mean."""
+    """The columns of table ``parcel``, where it stands what they mean."""
 
     first: int
     queue: int
@@ -80,7 +80,7 @@ def pack(records: Sequence[Record]) -> bytes:
     number = len(records)
     bodies = [record.body for record in records]
     times = [record.played_at.timestamp() for record in records]
-    return struct.pack(f"<{number}I{number}d", *map(len, bodies), *times) + b"".join(bodies)
+    return b"".join((struct.pack(f"<{number}I{number}d", *map(len, bodies), *times), *bodies))
 
 
 def unpack(piece: bytes, number: int) -> Iterator[tuple[bytes, datetime]]:
@@ -102,9 +102,14 @@ def rows(queue: int, records: Sequence[Record], written: Written) -> Iterator[Ro
 
 
 def is_sound(row: Row, queue: str) -> bool:
-    """Say whether a parcel is as it was written."""
+    """Say whether an undelivered parcel is as it was written."""
     first, queue_id, logs, _, in_doubt, put_at, accepted_at, checksum, body = row
     return checksum == _checksum((first, queue_id, logs, in_doubt), Written(put_at, accepted_at), queue, body)
+
+
+def is_sound_delivered(row: Row, queue: str) -> bool:
+    """Say whether a delivered parcel is as it was written."""
+    return is_sound(row._replace(queue=-row.queue, checksum=~row.checksum), queue)
 
 
 def records_of(row: Row, queue: str) -> list[Record]:

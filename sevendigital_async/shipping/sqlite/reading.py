@@ -15,8 +15,7 @@ from attrs import fields, frozen
 from ...models import LogKind
 from ..archive import JournalEntry, JournalOutcome, Place, SetAside
 from ..records import Counts
-from . import aside
-from .journal import FACTS, body_of
+from . import aside, journal
 from .parcel import UnsoundError, checksum, unpack
 
 BYTES_BESIDE = 12
@@ -64,11 +63,12 @@ def journal_after(db: sqlite3.Connection, after: int, wanted: Wanted) -> tuple[i
     """
     clause, values = wanted.clause
     found = db.execute(
-        f"SELECT id, {FACTS}, compressed, checksum, body FROM journal WHERE {clause} ORDER BY id",  # noqa: S608 - words of ours
+        f"SELECT {journal.COLUMNS} FROM {journal.TABLES} WHERE {clause} ORDER BY id",  # noqa: S608 - words of ours
         {**values, "after": after},
     )
     entries: list[JournalEntry] = []
-    for number, *row in found:
+    for row in found:
+        number = row[0]
         try:
             entries.extend(_entries(row))
         except (ValueError, TypeError, ArithmeticError, OSError, zlib.error, struct.error) as error:
@@ -81,10 +81,10 @@ def journal_after(db: sqlite3.Connection, after: int, wanted: Wanted) -> tuple[i
 
 
 def _entries(row: Sequence[Any]) -> Iterator[JournalEntry]:
-    *facts, compressed, kept, body = row
+    facts, piece = journal.read(row)
     kind, _, outcome, at, request_id, answer, logs, doubted = facts
     lane, became, moment = LogKind(kind), JournalOutcome(outcome), datetime.fromtimestamp(at, UTC)
-    in_doubt, piece = set(orjson.loads(doubted)), body_of(facts, compressed, kept, body)
+    in_doubt = set(orjson.loads(doubted))
     if logs * BYTES_BESIDE + sum(struct.unpack_from(f"<{logs}I", piece)) != len(piece):
         raise ValueError("a piece of another length")
     for index, (play, _) in enumerate(unpack(piece, logs)):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,6 +30,10 @@ PLENTY = 16
 """Times the free bytes asked for; where there is so much, nobody need look closer, and no pages are counted."""
 
 
+EYES_SHUT = 0.1
+"""Seconds for which nobody looks again where there is plenty; a look takes longer than a small transaction."""
+
+
 @define
 class Room:
     """The disk that a file is on.
@@ -42,6 +47,7 @@ class Room:
     min_free: int = MIN_FREE
     _plenty: int = field(init=False, default=0)
     """Bytes that plays may still take before anybody need look closer, since ``is_tight`` has looked."""
+    _look_again_at: float = field(init=False, default=0.0)
 
     def check(self, db: sqlite3.Connection, size: int) -> None:
         """See that plays fit.
@@ -66,8 +72,11 @@ class Room:
 
     def is_tight(self, db: sqlite3.Connection) -> bool:
         """Say whether every step must get its pages before the next one is begun."""
+        if self._plenty > 0 and time.monotonic() < self._look_again_at:
+            return False
         try:
             free = shutil.disk_usage(self.path.parent).free
+            self._look_again_at = time.monotonic() + EYES_SHUT
             self._plenty = free - PLENTY * max(self.min_free, MIN_FREE)
             return self._plenty <= 0 and free < self.min_free + self._growth(db)
         except (OSError, sqlite3.Error):

@@ -10,7 +10,10 @@ from ...models import LogKind
 APPLICATION_ID = 0x37446C67
 """Marks the file as ours ("7Dlg")."""
 
-VERSION = 1
+VERSION = 2
+
+FIRST_QUEUE = 2
+"""The smallest id of a queue; 1 takes less room than -1."""
 
 TABLES = """
 -- How many plays of a kind are where; what is in flight still waits here, for that is what it does after a crash.
@@ -55,7 +58,9 @@ CREATE TABLE queue (
 CREATE INDEX queue_by_due ON queue (kind, resting, due);
 CREATE INDEX queue_by_age ON queue (kind, oldest);
 
--- Undelivered plays of one queue with consecutive numbers, in one piece.
+-- Plays of one queue with consecutive numbers, in one piece: undelivered ones, and, until there is time to move them
+-- into the journal, delivered ones. Of those the queue is negative and the checksum inverted, which takes as much room
+-- as before, so that SQLite need not write the plays once more.
 CREATE TABLE parcel (
     first INTEGER PRIMARY KEY,
     queue INTEGER NOT NULL,
@@ -95,7 +100,8 @@ CREATE TABLE set_aside (
 ) STRICT;
 
 -- One row for the plays of one request; doubted: positions, as JSON, of those that may have arrived before.
--- checksum: of the row before its body was compressed.
+-- parcel: where the plays are, if they aren't in the body. compressed: 1 if the body is, 2 if it never will be, because
+-- the row is damaged. checksum: of the row before its body was compressed.
 CREATE TABLE journal (
     id INTEGER PRIMARY KEY,
     kind TEXT NOT NULL,
@@ -107,6 +113,7 @@ CREATE TABLE journal (
     logs INTEGER NOT NULL,
     doubted TEXT NOT NULL,
     compressed INTEGER NOT NULL,
+    parcel INTEGER,
     checksum INTEGER NOT NULL,
     body BLOB NOT NULL
 ) STRICT;
@@ -125,9 +132,9 @@ def create(db: sqlite3.Connection, form: str) -> None:
     db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # so that a full disk gets back what deliveries have left free
     db.executescript(f"BEGIN IMMEDIATE; {TABLES}")
     db.execute("INSERT INTO progress VALUES (0, 0, random(), ?)", (form,))
-    for kind in LogKind:
+    for number, kind in enumerate(LogKind, FIRST_QUEUE):
         db.execute("INSERT INTO lane (kind) VALUES (?)", (kind.value,))
-        db.execute("INSERT INTO queue (kind, name, logs, size) VALUES (?, '', 0, 0)", (kind.value,))
+        db.execute("INSERT INTO queue (id, kind, name, logs, size) VALUES (?, ?, '', 0, 0)", (number, kind.value))
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     db.execute(f"PRAGMA user_version = {VERSION}")
     db.execute("COMMIT")

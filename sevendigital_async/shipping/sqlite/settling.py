@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Container, Sequence
 from datetime import datetime
+from functools import cached_property
 
 from attrs import field, frozen
 
 from ...models import LogKind
 from ..archive import JournalOutcome, Place
-from ..records import SHARED, DeadLetter, Receipt, Record
+from ..records import SHARED, DeadLetter, Receipt, Record, size_of
 from ..rules import LaneRules
 from . import aside, intents, journal
 from .intents import Intent
+from .journal import Entry
+from .later import Later
 from .parcel import Runs
-from .shelf import mark, remove
+from .shelf import Part, file_away, mark, remove
 from .statements import Due, Return, come_back, count, due_of
 
 
@@ -45,6 +49,32 @@ class Batch:
     suspect: bool
     ends: Return | None
 
+    @cached_property
+    def size(self) -> int:
+        """Bytes of the plays."""
+        return size_of(self.records)
+
+    @property
+    def part(self) -> Part:
+        """Where the plays are."""
+        return Part(self.queue, self.name, self.records)
+
+    @property
+    def ends_intent(self) -> bool:
+        """Whether nothing of what is left of the lease may have been sent.
+
+        A part of a suspect batch that was never sent again may have been saved, too: a crash must not forget it.
+        """
+        return self.ends is not None or not (self.sending or self.suspect)
+
+
+@frozen
+class Delivery:
+    """Plays that the service has accepted, and its word for it."""
+
+    batch: Batch
+    receipt: Receipt
+
 
 class Settling:
     """The steps. Each runs in a transaction of the writer's thread.
@@ -58,11 +88,12 @@ class Settling:
         self._db = db
         self._rules = rules
 
-    def deliver(self, batch: Batch, receipt: Receipt) -> Due | None:
+    def deliver(self, batch: Batch, receipt: Receipt) -> Due | Later[Delivery] | None:
         """The service has accepted the plays."""
-        packed = self._remove(batch, leave=True, delivered=len(batch.records))
-        outcome, records = JournalOutcome.DELIVERED, batch.records
-        journal.write(self._db, outcome, receipt, records, kind=batch.kind, queue=batch.name, packed=packed)
+        delivery = Delivery(batch, receipt)
+        if batch.name == SHARED and batch.ends_intent:
+            return Later(deliver_together, delivery)
+        _write_down(self._db, [delivery])
         return self._close(batch)
 
     def release(self, batch: Batch) -> Due | None:
@@ -71,7 +102,8 @@ class Settling:
 
     def bury(self, batch: Batch, letters: Sequence[tuple[Record, DeadLetter]]) -> Due | None:
         """The plays are set aside for good."""
-        self._remove(batch, buried=len(letters))
+        remove(self._db, batch.part)
+        _count(self._db, [batch], "buried")
         aside.write(self._db, batch.kind, batch.name, Place.BURIED, letters)
         return self._close(batch)
 
@@ -88,7 +120,9 @@ class Settling:
         """The plays may have arrived, and wait for a person."""
         records = batch.records
         self._write_doubt(batch, at)
-        self._remove(batch, held=len(records), in_doubt=sum([not record.in_doubt for record in records]))
+        remove(self._db, batch.part)
+        _count(self._db, [batch], "held")
+        count(self._db, batch.kind, in_doubt=sum([not record.in_doubt for record in records]))
         reason = f"the answer to request {batch.request_id} was lost; look whether the service has this play"
         letters = [(record, DeadLetter(batch.kind, record.body, reason, None, at, in_doubt=True)) for record in records]
         aside.write(self._db, batch.kind, batch.name, Place.HELD, letters)
@@ -100,34 +134,58 @@ class Settling:
 
     def _write_doubt(self, batch: Batch, at: datetime) -> None:
         receipt = Receipt(batch.request_id, at)
-        journal.write(self._db, JournalOutcome.IN_DOUBT, receipt, batch.records, kind=batch.kind, queue=batch.name)
-
-    def _remove(self, batch: Batch, *, leave: bool = False, **changes: int) -> bytes | None:
-        """Take the plays out of their queue and count them elsewhere; ``leave`` if they take no room any more."""
-        number = len(batch.records)
-        size, packed = remove(self._db, batch.queue, batch.name, batch.records)
-        if leave:
-            changes |= {"kept": -number, "size": -size}
-        if batch.name == SHARED:
-            changes |= {"shared": -number, "shared_size": -size}
-        count(self._db, batch.kind, waiting=-number, **changes)
-        return packed
+        journal.write(self._db, [Entry(batch.kind, batch.name, JournalOutcome.IN_DOUBT, receipt, batch.records)])
 
     def _close(self, batch: Batch) -> Due | None:
-        if batch.ends is None and (batch.sending or batch.suspect):
-            # A part of a suspect batch that was never sent again may have been saved, too: a crash must not forget it.
-            intents.narrow(self._db, batch.lease, batch.sending)
+        if batch.ends_intent:
+            intents.forget(self._db, [batch.lease])
         else:
-            self._db.execute("DELETE FROM intent WHERE lease = ?", (batch.lease,))
+            intents.narrow(self._db, batch.lease, batch.sending)
         if batch.ends is not None and batch.name:
             come_back(self._db, batch.queue, self._rules, batch.ends)
         return due_of(self._db, batch.kind) if batch.name else None
 
 
-def write_intent(db: sqlite3.Connection, batch: Batch, leased: Runs) -> None:
-    """Note what is about to be sent, in place of what was noted for the same lease before."""
+def deliver_together(db: sqlite3.Connection, deliveries: Sequence[Delivery]) -> None:
+    """What ``deliver`` does, for all plays of the partner's own queues that a transaction delivers."""
+    _write_down(db, deliveries)
+    intents.forget(db, [delivery.batch.lease for delivery in deliveries])
+
+
+def _write_down(db: sqlite3.Connection, deliveries: Sequence[Delivery]) -> None:
+    batches = [delivery.batch for delivery in deliveries]
+    filed = file_away(db, [batch.part for batch in batches])
+    for batch in batches:
+        if batch.part.first not in filed:
+            remove(db, batch.part)
+    journal.write(db, [_entry(delivery.batch, delivery.receipt, filed) for delivery in deliveries])
+    _count(db, batches, "delivered")
+
+
+def _entry(batch: Batch, receipt: Receipt, filed: Container[int]) -> Entry:
+    first = batch.part.first
+    parcel = first if first in filed else None
+    return Entry(batch.kind, batch.name, JournalOutcome.DELIVERED, receipt, batch.records, parcel)
+
+
+def _count(db: sqlite3.Connection, batches: Sequence[Batch], place: str) -> None:
+    """Count plays as no longer waiting, but being at another place."""
+    changes: dict[LogKind, Counter[str]] = {}
+    for batch in batches:
+        number, size = len(batch.records), batch.size
+        changed = {"waiting": -number, place: number}
+        if place == "delivered":  # they take no room any more
+            changed |= {"kept": -number, "size": -size}
+        if batch.name == SHARED:
+            changed |= {"shared": -number, "shared_size": -size}
+        else:
+            db.execute("UPDATE queue SET logs = logs - ?, size = size - ? WHERE id = ?", (number, size, batch.queue))
+        changes.setdefault(batch.kind, Counter()).update(changed)
+    for kind, sums in changes.items():
+        count(db, kind, **sums)
+
+
+def intent_of(batch: Batch, leased: Runs) -> Intent:
+    """Describe what is about to be sent."""
     sending = intents.as_text(batch.sending)
-    intents.write(
-        db,
-        Intent(batch.lease, batch.queue, batch.request_id, intents.as_text(leased), sending, int(batch.suspect)),
-    )
+    return Intent(batch.lease, batch.queue, batch.request_id, intents.as_text(leased), sending, int(batch.suspect))

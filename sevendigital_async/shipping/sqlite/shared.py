@@ -95,20 +95,20 @@ class SharedQueue:
 
     def take_at_hand(self, now: float) -> list[Record]:
         """Take the next batch if it need not be read from the file; nothing if it must."""
-        batch = list(itertools.islice(self._at_hand, self._rules.max_count))
+        at_hand = self._at_hand
+        batch = [at_hand.popleft() for _ in range(min(self._rules.max_count, len(at_hand)))]
         size = size_of(batch)
         while size > self._rules.max_bytes and len(batch) > 1:
-            size -= len(batch.pop().body)
-        for _ in batch:
-            self._at_hand.popleft()
+            size -= len(batch[-1].body)
+            at_hand.appendleft(batch.pop())
         if batch:
-            self.taken(batch, now)
+            self.taken(batch, size, now)
         return batch
 
-    def taken(self, records: Sequence[Record], now: float) -> None:
-        """A fresh batch was taken; the next one stands in line behind whoever has been ready by now."""
+    def taken(self, records: Sequence[Record], size: int, now: float) -> None:
+        """A fresh batch, ``size`` bytes, was taken; the next one stands behind whoever has been ready by now."""
         self.logs -= len(records)
-        self.size -= size_of(records)
+        self.size -= size
         self.cursor = records[-1].sequence + 1
         self._ready_since = now if self._is_full else None
 

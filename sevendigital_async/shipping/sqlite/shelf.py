@@ -6,14 +6,45 @@ import sqlite3
 from collections.abc import Callable, Sequence
 
 import orjson
+from attrs import field, frozen
 
-from ..records import SHARED, Record, size_of
+from ..records import Record, size_of
 from ..rules import LaneRules
-from .parcel import COLUMNS, MAX_LOGS, Row, Written, is_sound, records_of, rows
+from .parcel import COLUMNS, MAX_LOGS, Row, Written, records_of, rows
 
 ROWS_PER_STATEMENT = 1000
 
 WHOLLY_BETWEEN = "queue = ?1 AND first >= ?2 AND first < ?3 AND first + logs <= ?3"
+
+
+@frozen
+class Part:
+    """Plays of one queue, in order.
+
+    Attributes:
+        queue: Id of the queue.
+        name: Of the queue.
+        records: The plays; one at least.
+    """
+
+    queue: int
+    name: str
+    records: Sequence[Record] = field(repr=False)
+
+    @property
+    def first(self) -> int:
+        """The number of the first."""
+        return self.records[0].sequence
+
+    @property
+    def last(self) -> int:
+        """The number of the last."""
+        return self.records[-1].sequence
+
+    @property
+    def is_run(self) -> bool:
+        """Whether no number is left out between them."""
+        return self.last - self.first + 1 == len(self.records)
 
 
 def insert_parcels(db: sqlite3.Connection, parcels: Sequence[Row]) -> None:
@@ -78,32 +109,31 @@ def _touched(db: sqlite3.Connection, queue: int, first: int, last: int) -> list[
     return list(map(Row._make, touched))
 
 
-def remove(db: sqlite3.Connection, queue: int, name: str, records: Sequence[Record]) -> tuple[int, bytes | None]:
-    """Take plays out of their parcels.
+def file_away(db: sqlite3.Connection, parts: Sequence[Part]) -> set[int]:
+    """Mark parcels as delivered that hold just what was delivered; returns the numbers of their first plays."""
+    runs = [(part.first, part.queue, len(part.records)) for part in parts if part.is_run]
+    marked = db.execute(
+        "UPDATE parcel SET queue = -queue, checksum = ~checksum WHERE first IN (SELECT parcel.first"
+        " FROM json_each(?) AS run CROSS JOIN parcel ON parcel.first = run.value ->> 0"
+        " WHERE parcel.queue = run.value ->> 1 AND parcel.logs = run.value ->> 2) RETURNING first",
+        (orjson.dumps(runs).decode(),),
+    )
+    return {first for (first,) in marked.fetchall()}
 
-    Returns:
-        The bytes of the plays, and the plays as ``pack`` writes them, if they were just one parcel.
-    """
-    first, last = records[0].sequence, records[-1].sequence
-    span = last - first + 1
-    removed: list[Row] = []
-    if span == len(records):
+
+def remove(db: sqlite3.Connection, part: Part) -> None:
+    """Take plays out of their parcels."""
+    if part.is_run:
         # Nearly always: parcels that hold nothing else.
-        parcels = db.execute(
-            f"DELETE FROM parcel WHERE {WHOLLY_BETWEEN} RETURNING {COLUMNS}",  # noqa: S608 - names of ours
-            (queue, first, last + 1),
+        removed = db.execute(
+            f"DELETE FROM parcel WHERE {WHOLLY_BETWEEN} RETURNING logs",  # noqa: S608 - words of ours
+            (part.queue, part.first, part.last + 1),
         )
-        removed = list(map(Row._make, parcels))
-    is_whole = sum([row.logs for row in removed]) == len(records)
-    if not is_whole:
-        gone = {record.sequence for record in records}
-        _rewrite(db, queue, name, (first, last), lambda record: None if record.sequence in gone else record)
-    size = size_of(records)
-    if name != SHARED:
-        db.execute("UPDATE queue SET logs = logs - ?, size = size - ? WHERE id = ?", (len(records), size, queue))
-    # What is in the file stands for what was sent only if it is still what was written.
-    is_one = is_whole and len(removed) == 1 and is_sound(removed[0], name)
-    return size, removed[0].body if is_one else None
+        if sum([logs for (logs,) in removed]) == len(part.records):
+            return
+    gone = {record.sequence for record in part.records}
+    between = (part.first, part.last)
+    _rewrite(db, part.queue, part.name, between, lambda record: None if record.sequence in gone else record)
 
 
 def mark(db: sqlite3.Connection, queue: int, name: str, records: Sequence[Record]) -> int:

@@ -86,6 +86,7 @@ def check_rows(db: sqlite3.Connection) -> None:
     """
     for *row, name in db.execute(
         f"SELECT {COLUMNS}, coalesce((SELECT name FROM queue WHERE id = parcel.queue), '') FROM parcel"  # noqa: S608 - names of ours
+        " WHERE queue > 0"
     ):
         records_of(Row(*row), name)
     for number, *facts, kept, body in db.execute(f"SELECT id, {aside.FACTS}, checksum, body FROM set_aside"):  # noqa: S608 - names of ours
@@ -107,7 +108,7 @@ def check_counts(db: sqlite3.Connection) -> None:
         if counted != [logs, logs + aside_logs, size + aside_size, held, *shared.get(kind, (0, 0))]:
             raise UnsoundError("plays are missing from it")
     lost = db.execute(
-        "SELECT 1 FROM parcel WHERE queue NOT IN (SELECT id FROM queue) UNION ALL"
+        "SELECT 1 FROM parcel WHERE queue > 0 AND queue NOT IN (SELECT id FROM queue) UNION ALL"
         " SELECT 1 FROM queue WHERE name <> '' AND (logs, size) <>"
         " (SELECT sum(logs), sum(size) FROM parcel WHERE parcel.queue = queue.id) LIMIT 1"
     ).fetchone()

@@ -185,7 +185,7 @@ class SqliteSpool:
                     self._stock.move(entry.kind, put=len(entry.records), waiting=len(entry.records))
             self._stock.due.update(due)
             for kind, queues in arrivals.items():
-                self._stock.arrived(kind, queues, SHARED, written.put_at)
+                self._stock.arrived(kind, queues.get(SHARED, ()), written.put_at)
 
         await asyncio.shield(
             self._writer.submit(Job(work, applied, sum([len(entry.records) for entry in entries]), flushed=True))

@@ -69,10 +69,10 @@ class Stock:
             self.owner.report(trouble)
         self._trouble = trouble
 
-    def arrived(self, kind: LogKind, queues: Mapping[str, Sequence[Record]], shared: str, put_at: float) -> None:
-        """Plays are in the file."""
-        if records := queues.get(shared):
-            self.shared[kind].add(records, size_of(records), put_at)
+    def arrived(self, kind: LogKind, shared: Sequence[Record], put_at: float) -> None:
+        """Plays are in the file; ``shared`` are those of the partner's own queue."""
+        if shared:
+            self.shared[kind].add(shared, size_of(shared), put_at)
         self.owner.wake(kind)
 
     def move(self, kind: LogKind, **changes: int) -> None:

@@ -16,6 +16,7 @@ from attrs import define, field
 from ... import fault_points
 from ...errors import ShipperClosedError
 from .file import SpoolFile
+from .later import Later, all_done
 from .room import empty_wal
 from .statements import set_flushed
 from .trouble import is_busy, is_full, is_io, translated
@@ -35,8 +36,8 @@ class Job(Generic[T, R]):
     """Work for the thread.
 
     Attributes:
-        work: What to do with the connection, inside a transaction. It may be done more than once: when the
-            transaction fails, everything in it is undone and tried again by itself.
+        work: What to do with the connection, inside a transaction, or to leave for its end. It may be done more than
+            once: when the transaction fails, everything in it is undone and tried again by itself.
         applied: Hears the result on the loop, once it is durable, whether or not somebody still waits for it; what
             it returns is what ``done`` tells.
         weight: Plays that it brings.
@@ -44,7 +45,7 @@ class Job(Generic[T, R]):
             latest with the next job that is.
     """
 
-    work: Callable[[sqlite3.Connection], T]
+    work: Callable[[sqlite3.Connection], T | Later[Any]]
     applied: Callable[[T], R]
     weight: int = 0
     flushed: bool = False
@@ -213,7 +214,7 @@ class Writer:
             self._flushing = flushed
         db.execute("BEGIN IMMEDIATE")
         try:
-            results = [work(db) for work in works]
+            results = all_done(db, [work(db) for work in works])
             if flushed:
                 set_flushed(db, self._file.flushes + 1)
             fault_points.reached("before commit")

@@ -1,0 +1,144 @@
+"""Delivered plays stay in their parcel until there is time to move them into the journal, which says so all along."""
+
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.clock import VirtualClock
+
+from sevendigital_async import LogKind, SpoolDamagedError, StreamLog
+from sevendigital_async.shipping.records import Fate, Receipt, Record
+from sevendigital_async.shipping.rules import lane_rules
+from sevendigital_async.shipping.spool import Owner
+from sevendigital_async.shipping.sqlite import SqliteArchive, SqliteSpool, file, journal
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+KIND = LogKind.CATALOGUE
+WHOLE = 20
+"""Plays in a batch, and in a parcel."""
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "plays.db"
+
+
+@pytest.fixture
+def idle(monkeypatch):
+    """Let there never be time for tidying; a test calls ``tidy`` where it wants it done."""
+    tidy = journal.tidy
+    monkeypatch.setattr(journal, "tidy", lambda db, before: False)
+    return tidy
+
+
+def plays(first, number, queue=""):
+    return [Record(StreamLog(str(n), NOW).encode(), queue, NOW) for n in range(first, first + number)]
+
+
+async def opened(path, **settings):
+    spool = SqliteSpool(path, **settings)
+    rules = lane_rules({kind: {"max_count": WHOLE} for kind in LogKind})
+    await spool.open(Owner(rules, VirtualClock(), lambda _: None, Fate.HOLD))
+    return spool
+
+
+async def delivered(path, *parcels, queue=""):
+    """Put plays parcel by parcel, and deliver them batch by batch; returns what the journal says then."""
+    spool, first = await opened(path), 0
+    for number in parcels:
+        await spool.append(KIND, plays(first, number, queue))
+        first += number
+    request = 0
+    while lease := await spool.lease(KIND, flush=True):
+        request += 1
+        await spool.intent(lease, lease.records, f"r{request}")
+        await spool.ack(lease, lease.records, Receipt(f"r{request}", NOW, "202"))
+    await spool.aclose()
+    return [(str(n), f"r{n // WHOLE + 1}") for n in range(first)]
+
+
+async def told(path):
+    archive = SqliteArchive(path)
+    try:
+        return [(entry.log.track_id, entry.request_id) async for entry in archive.journal()]
+    finally:
+        await archive.aclose()
+
+
+def places(path):
+    """Say where the plays of each row of the journal are, and how many parcels there are."""
+    with closing(sqlite3.connect(path)) as db:
+        rows = db.execute("SELECT parcel IS NOT NULL, compressed, length(body) > 0 FROM journal ORDER BY id").fetchall()
+        return rows, db.execute("SELECT count(*) FROM parcel").fetchone()[0]
+
+
+def tidied(path, tidy, before=0.0):
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        while tidy(db, before):
+            pass
+
+
+@pytest.mark.parametrize("queue", ["", "ann"])
+async def test_a_delivered_parcel_is_told_before_and_after_it_is_moved(path, idle, queue):
+    expected = await delivered(path, WHOLE, WHOLE, queue=queue)
+    assert places(path) == ([(1, 0, 0)] * 2, 2)
+    assert await told(path) == expected
+    tidied(path, idle)
+    assert places(path) == ([(0, 1, 1)] * 2, 0)
+    assert await told(path) == expected
+    assert await delivered(path, WHOLE)  # the numbers of what is gone may come again
+    assert len(await told(path)) == 3 * WHOLE
+
+
+async def test_batches_that_are_no_parcel_are_told_just_so(path, idle):
+    expected = await delivered(path, 3 * WHOLE, 5, 30)  # parcels of 60, 5 and 30, batches of 20
+    rows, parcels = places(path)
+    assert (0, 0, 1) in rows
+    assert parcels == sum(stays for stays, _, _ in rows)
+    assert await told(path) == expected
+    tidied(path, idle)
+    assert await told(path) == expected
+
+
+async def test_what_is_forgotten_leaves_nothing_behind(path, idle):
+    await delivered(path, WHOLE, WHOLE)
+    tidied(path, idle, before=(NOW + timedelta(days=1)).timestamp())
+    assert places(path) == ([], 0)
+    assert await told(path) == []
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "UPDATE parcel SET body = zeroblob(length(body)) WHERE first = 1",
+        "UPDATE parcel SET logs = logs - 1 WHERE first = 1",
+        "DELETE FROM parcel WHERE first = 1",
+        "UPDATE journal SET parcel = 21 WHERE id = 1",
+        "UPDATE journal SET parcel = NULL WHERE id = 1",
+        "UPDATE journal SET at = at + 1 WHERE id = 1",
+    ],
+)
+async def test_damage_to_delivered_plays_is_told_to_who_reads_them_and_keeps_nobody_from_shipping(path, idle, harm):
+    await delivered(path, WHOLE, WHOLE)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(harm)
+    with pytest.raises(SpoolDamagedError, match="entry 1 of the journal is not as it was written"):
+        await told(path)
+    tidied(path, idle)
+    assert places(path)[0] == [(harm != "UPDATE journal SET parcel = NULL WHERE id = 1", 2, 0), (0, 1, 1)]
+    with pytest.raises(SpoolDamagedError, match="entry 1 of the journal is not as it was written"):
+        await told(path)
+    await delivered(path, WHOLE)
+
+
+@pytest.mark.parametrize("thoroughly", [True, False])
+async def test_a_delivered_parcel_that_looks_undelivered_is_never_sent_again(path, idle, monkeypatch, thoroughly):
+    await delivered(path, WHOLE, WHOLE)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE parcel SET queue = -queue WHERE first = 1")
+        db.execute("UPDATE lane SET waiting = 20, delivered = 20, kept = 20, shared = 20 WHERE kind = 'catalogue'")
+    if not thoroughly:
+        monkeypatch.setattr(file, "SMALL", 0)
+    with pytest.raises(SpoolDamagedError):
+        await delivered(path)
