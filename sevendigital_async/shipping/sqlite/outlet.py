@@ -70,10 +70,8 @@ class Outlet:
         await away.idle()
         batch = evolve(away.batch(records), sending=runs_of(records), request_id=request_id)
         leased = runs_of(away.unsettled)
-        # Only this must be on the disk before going on: if the outcome is lost with the power, the intent is still
-        # there, and says that nobody knows.
         noted = Later(intents.write, intent_of(batch, leased))
-        await self._step(away, lambda _: noted, lambda _: None, flushed=True)
+        await self._step(away, lambda _: noted, lambda _: None)
         lease.sending, away.request_id = tuple(records), request_id
 
     async def ack(self, lease: Lease, records: Sequence[Record], receipt: Receipt) -> None:
@@ -229,12 +227,10 @@ class Outlet:
         away: Away,
         work: Callable[[sqlite3.Connection], R | Later[Any]],
         applied: Callable[[R], None],
-        *,
-        flushed: bool = False,
     ) -> None:
         """Get a step into the file, for as long as it takes; for an abandoned lease, only once."""
         while True:
-            away.step = self._writer.submit(Job(work, applied, flushed=flushed))
+            away.step = self._writer.submit(Job(work, applied))
             try:
                 await asyncio.shield(away.step)
             except SpoolUnavailableError as error:

@@ -12,7 +12,7 @@ from attrs import define, field, frozen
 from ..records import Record, size_of
 from ..rules import LaneRules
 
-MAX_AT_HAND = 20_000
+MAX_AT_HAND = 10_000
 """Plays that are kept in memory although the file has them, so that they need not be read back."""
 
 
@@ -63,8 +63,6 @@ class SharedQueue:
         """Plays have been written."""
         if len(self._at_hand) == self.logs and self.logs + len(records) <= MAX_AT_HAND:
             self._at_hand.extend(records)
-        else:
-            self._at_hand.clear()
         self.found(len(records), size, now)
 
     def found(self, logs: int, size: int, now: float) -> None:
@@ -96,6 +94,8 @@ class SharedQueue:
     def take_at_hand(self, now: float) -> list[Record]:
         """Take the next batch if it need not be read from the file; nothing if it must."""
         at_hand = self._at_hand
+        if len(at_hand) < min(self._rules.max_count, self.logs):
+            at_hand.clear()  # there is more of this batch in the file
         batch = [at_hand.popleft() for _ in range(min(self._rules.max_count, len(at_hand)))]
         size = size_of(batch)
         while size > self._rules.max_bytes and len(batch) > 1:

@@ -187,9 +187,7 @@ class SqliteSpool:
             for kind, queues in arrivals.items():
                 self._stock.arrived(kind, queues.get(SHARED, ()), written.put_at)
 
-        await asyncio.shield(
-            self._writer.submit(Job(work, applied, sum([len(entry.records) for entry in entries]), flushed=True))
-        )
+        await asyncio.shield(self._writer.submit(Job(work, applied, sum([len(entry.records) for entry in entries]))))
 
     def _tidy(self, db: sqlite3.Connection) -> bool:
         return journal.tidy(db, self._clock.time() - self._journal_seconds)

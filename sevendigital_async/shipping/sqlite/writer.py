@@ -41,14 +41,11 @@ class Job(Generic[T, R]):
         applied: Hears the result on the loop, once it is durable, whether or not somebody still waits for it; what
             it returns is what ``done`` tells.
         weight: Plays that it brings.
-        flushed: It must be on the disk, not only with the system, before ``done`` tells. What is not is there at the
-            latest with the next job that is.
     """
 
     work: Callable[[sqlite3.Connection], T | Later[Any]]
     applied: Callable[[T], R]
     weight: int = 0
-    flushed: bool = False
     done: asyncio.Future[R] = field(init=False, factory=lambda: asyncio.get_running_loop().create_future())
 
 
@@ -56,8 +53,7 @@ class Writer:
     """Runs jobs in order, several to a transaction.
 
     Args:
-        file: Opened and released in the thread. If it is synchronous, jobs can demand to be on the disk when they are
-            done.
+        file: Opened and released in the thread. If it is synchronous, jobs are on the disk when they are done.
         form: What its plays are to be made for.
         tidy: Done in portions when there is nothing else to do; says whether there is more.
         place: Names the file in errors.
@@ -68,7 +64,7 @@ class Writer:
         self._form = form
         self._tidy = tidy
         self._place = place
-        self._full = self._flushing = file.synchronous == "FULL"
+        self._full = file.synchronous == "FULL"
         self._is_untidy = True
         self._failure: Exception | None = None
         self._closed = False
@@ -123,60 +119,53 @@ class Writer:
             return
         self._tell(_settle_future, self._opened, None)
         try:
-            while jobs := self._collect(db):
-                self._settle(db, jobs)
+            while (job := self._first(db)) is not None:
+                self._settle(db, [job, *self._behind([job])])
         finally:
             db.close()
             self._file.release()
 
-    def _collect(self, db: sqlite3.Connection) -> list[Job[Any, Any]]:
-        """Wait for a job and take those that stand behind it; nothing when it is time to end."""
-        jobs: list[Job[Any, Any]] = []
-        weight = 0
-        job = self._first(db)
-        while job is not None:
-            jobs.append(job)
-            weight += job.weight
-            if weight >= MAX_WEIGHT:
-                return jobs
-            try:
-                job = self._jobs.get_nowait()
-            except queue.Empty:
-                return jobs
-        if jobs:
-            self._jobs.put(None)  # the end was asked for; it comes after these
-        return jobs
-
     def _first(self, db: sqlite3.Connection) -> Job[Any, Any] | None:
-        """Wait for a job, and make use of the time."""
+        """Wait for a job, and make use of the time; None when it is time to end."""
         while True:
             try:
                 return self._jobs.get(timeout=IDLE if self._is_untidy else None)
             except queue.Empty:
                 self._is_untidy = self._tidied(db)
 
+    def _behind(self, jobs: list[Job[Any, Any]]) -> list[Job[Any, Any]]:
+        """Take the jobs that stand behind these and fit into the same transaction."""
+        weight = sum([job.weight for job in jobs])
+        more: list[Job[Any, Any]] = []
+        with suppress(queue.Empty):
+            while weight < MAX_WEIGHT:
+                job = self._jobs.get_nowait()
+                if job is None:
+                    self._jobs.put(None)  # the end was asked for; it comes after these
+                    break
+                more.append(job)
+                weight += job.weight
+        return more
+
     def _tidied(self, db: sqlite3.Connection) -> bool:
         try:
-            return bool(self._transact(db, [self._tidy], flushed=False)[0])
+            return self._transact(db, self._tidy)
         except (sqlite3.Error, zlib.error):
             return False  # whatever it is, who needs the file will say so
 
-    def _settle(self, db: sqlite3.Connection, jobs: list[Job[Any, Any]]) -> None:
+    def _settle(self, db: sqlite3.Connection, jobs: list[Job[Any, Any]], *, alone: bool = False) -> None:
+        """Do jobs; those that come in the meantime join them, unless they are to be ``alone``."""
         if self._file.room.is_tight(db):
             self._tidied(db)
             empty_wal(db)
-            if len(jobs) > 1:
-                for job in jobs:
-                    self._settle(db, [job])
-                return
+            alone = True
         try:
-            flushed = any(job.flushed for job in jobs)
-            results = self._persist(db, [job.work for job in jobs], flushed=flushed)
+            results = self._persist(db, jobs, alone=alone)
             self._is_untidy = True
         except Exception as error:  # noqa: BLE001 - passed on to who waits for it
             if len(jobs) > 1 and not is_busy(error):
                 for job in jobs:  # one of them is to blame; the others need not suffer for it
-                    self._settle(db, [job])
+                    self._settle(db, [job], alone=True)
                 return
             self._tell(_fail, jobs, translated(error, self._place))
         else:
@@ -186,14 +175,21 @@ class Writer:
         with suppress(RuntimeError):  # the loop has ended, and with it whoever wanted to know
             self._loop.call_soon_threadsafe(callback, *arguments)
 
-    def _persist(
-        self, db: sqlite3.Connection, works: list[Callable[[sqlite3.Connection], Any]], *, flushed: bool
-    ) -> list[Any]:
+    def _persist(self, db: sqlite3.Connection, jobs: list[Job[Any, Any]], *, alone: bool) -> list[Any]:
+        def work(db: sqlite3.Connection) -> list[Any]:
+            results = []
+            for job in jobs:
+                results.append(job.work(db))
+                if not alone and job is jobs[-1]:
+                    # While the thread waits for the interpreter, more jobs have come; a commit costs more than they do.
+                    jobs.extend(self._behind(jobs))
+            return all_done(db, results)
+
         if self._failure is not None and not empty_wal(db):
             raise self._failure
         self._failure = None
         try:
-            return self._transact(db, works, flushed=flushed)
+            return self._transact(db, work)
         except Exception as error:
             if is_io(error):
                 # What could not be forced to the disk may never get there, and nothing behind it in the -wal file
@@ -203,19 +199,13 @@ class Writer:
                 raise
         empty_wal(db)
         self._file.room.shrink(db)
-        return self._transact(db, works, flushed=flushed)
+        return self._transact(db, work)
 
-    def _transact(
-        self, db: sqlite3.Connection, works: list[Callable[[sqlite3.Connection], Any]], *, flushed: bool
-    ) -> list[Any]:
-        flushed = flushed and self._full
-        if flushed is not self._flushing:
-            db.execute(f"PRAGMA synchronous = {'FULL' if flushed else 'NORMAL'}")
-            self._flushing = flushed
+    def _transact(self, db: sqlite3.Connection, work: Callable[[sqlite3.Connection], R]) -> R:
         db.execute("BEGIN IMMEDIATE")
         try:
-            results = all_done(db, [work(db) for work in works])
-            if flushed:
+            result = work(db)
+            if self._full:
                 set_flushed(db, self._file.flushes + 1)
             fault_points.reached("before commit")
             db.execute("COMMIT")
@@ -224,9 +214,9 @@ class Writer:
                 db.execute("ROLLBACK")
             raise
         fault_points.reached("after commit")
-        if flushed:
+        if self._full:
             self._file.flushed()
-        return results
+        return result
 
 
 def _finish(jobs: list[Job[Any, Any]], results: list[Any]) -> None:
