@@ -31,7 +31,7 @@ BATCH = 500
 """Logs in a request, and plays in a ``put_many``."""
 IN_FLIGHT = 16
 """Requests at a time; the shipper's own setting for catalogue plays."""
-PRODUCERS = 8
+PRODUCERS = 12
 """Tasks that put plays into a durable spool at the same time, as a service's handlers would: they share commits."""
 
 PUT_MANY, PUT = "shipper, put_many", "shipper, put"

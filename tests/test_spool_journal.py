@@ -11,7 +11,7 @@ from sevendigital_async import LogKind, SpoolDamagedError, StreamLog
 from sevendigital_async.shipping.records import Fate, Receipt, Record
 from sevendigital_async.shipping.rules import lane_rules
 from sevendigital_async.shipping.spool import Owner
-from sevendigital_async.shipping.sqlite import SqliteArchive, SqliteSpool, file, journal
+from sevendigital_async.shipping.sqlite import SqliteArchive, SqliteSpool, file, journal, outlet
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 KIND = LogKind.CATALOGUE
@@ -142,3 +142,40 @@ async def test_a_delivered_parcel_that_looks_undelivered_is_never_sent_again(pat
         monkeypatch.setattr(file, "SMALL", 0)
     with pytest.raises(SpoolDamagedError):
         await delivered(path)
+
+
+async def test_a_backlog_is_read_back_in_order_several_batches_at_a_time(path, idle, monkeypatch):
+    spool, number = await opened(path), 20 * WHOLE + 7
+    await spool.append(KIND, plays(0, number))
+    await spool.aclose()
+    reads = []
+    read_on = outlet.read_on
+    monkeypatch.setattr(outlet, "READ_AHEAD", 5 * WHOLE)
+    monkeypatch.setattr(outlet, "read_on", lambda *arguments: reads.append(1) or read_on(*arguments))
+    spool, sent = await opened(path), []
+    while lease := await spool.lease(KIND, flush=True):
+        sent += [StreamLog.decode(record.body).track_id for record in lease.records]
+        await spool.ack(lease, lease.records, Receipt("r", NOW))
+        if len(sent) == 8 * WHOLE:
+            await spool.append(KIND, plays(number, WHOLE))
+    await spool.aclose()
+    assert sent == [str(n) for n in range(number + WHOLE)]
+    assert len(reads) < 21
+
+
+async def test_what_stands_before_a_damaged_parcel_is_still_delivered(path, idle, monkeypatch):
+    monkeypatch.setattr(file, "SMALL", 0)
+    spool = await opened(path)
+    for first in range(0, 4 * WHOLE, WHOLE):
+        await spool.append(KIND, plays(first, WHOLE))
+    await spool.aclose()
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE parcel SET body = zeroblob(length(body)) WHERE first = ?", (2 * WHOLE + 1,))
+    spool = await opened(path)
+    for _ in range(2):
+        lease = await spool.lease(KIND, flush=True)
+        await spool.ack(lease, lease.records, Receipt("r", NOW))
+    with pytest.raises(SpoolDamagedError, match="plays 41 to 60 are not as they were written"):
+        await spool.lease(KIND, flush=True)
+    await spool.aclose()
+    assert len(await told(path)) == 2 * WHOLE

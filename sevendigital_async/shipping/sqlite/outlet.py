@@ -13,15 +13,15 @@ from attrs import evolve
 
 from ...errors import SpoolError, SpoolUnavailableError
 from ...models import LogKind
-from ..records import SHARED, DeadLetter, Fate, Lease, Receipt, Record, size_of
+from ..records import SHARED, DeadLetter, Fate, Lease, Receipt, Record
 from . import intents, statements
 from .commits import PAUSE
 from .later import Later
 from .leases import Away
 from .parcel import runs_of
 from .settling import Batch, Settling, intent_of
-from .shared import SharedQueue
-from .shelf import read
+from .shared import READ_AHEAD, SharedQueue
+from .shelf import read_on
 from .statements import Due
 from .stock import Stock
 from .writer import Job, Writer
@@ -62,7 +62,7 @@ class Outlet:
         fresh = shared.take_at_hand(now)
         if fresh:
             return self._hand_out(kind, SHARED, shared.id, fresh, 0)
-        return await self._handed_out(self._fresh_job(kind, shared))
+        return await self._handed_out(self._fresh_job(kind, shared, now))
 
     async def intent(self, lease: Lease, records: Sequence[Record], request_id: str) -> None:
         """Note that these plays are about to be sent; durable when it returns."""
@@ -157,16 +157,16 @@ class Outlet:
 
         return Job(work, applied)
 
-    def _fresh_job(self, kind: LogKind, shared: SharedQueue) -> Job[Any, Lease | None]:
-        rules, cursor = self._rules[kind], shared.cursor
+    def _fresh_job(self, kind: LogKind, shared: SharedQueue, now: float) -> Job[Any, Lease | None]:
+        cursor = shared.cursor
 
         def applied(records: list[Record]) -> Lease | None:
-            if cursor != shared.cursor or not records:
+            if cursor != shared.cursor:
                 return None  # somebody else was faster
-            shared.taken(records, size_of(records), self._stock.now)
-            return self._hand_out(kind, SHARED, shared.id, records, 0)
+            batch = shared.take_read(records, now)
+            return self._hand_out(kind, SHARED, shared.id, batch, 0) if batch else None
 
-        return Job(lambda db: read(db, shared.id, SHARED, cursor, rules), applied)
+        return Job(lambda db: read_on(db, shared.id, SHARED, cursor, READ_AHEAD), applied)
 
     async def _handed_out(self, job: Job[Any, Lease | None]) -> Lease | None:
         handed_out = self._writer.submit(job)

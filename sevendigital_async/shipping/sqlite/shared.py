@@ -15,6 +15,9 @@ from ..rules import LaneRules
 MAX_AT_HAND = 10_000
 """Plays that are kept in memory although the file has them, so that they need not be read back."""
 
+READ_AHEAD = 4_000
+"""Plays that are read back at once; to wait for the file once a batch would keep a lane to a few hundred a second."""
+
 
 @frozen(order=True)
 class Returned:
@@ -93,24 +96,29 @@ class SharedQueue:
 
     def take_at_hand(self, now: float) -> list[Record]:
         """Take the next batch if it need not be read from the file; nothing if it must."""
+        if len(self._at_hand) < min(self._rules.max_count, self.logs):
+            return []  # there is more of this batch in the file
+        return self._cut(now)
+
+    def take_read(self, records: Sequence[Record], now: float) -> list[Record]:
+        """Take the next batch of plays that have been read back, and keep the others at hand."""
+        self._at_hand = deque(records)
+        return self._cut(now)
+
+    def _cut(self, now: float) -> list[Record]:
         at_hand = self._at_hand
-        if len(at_hand) < min(self._rules.max_count, self.logs):
-            at_hand.clear()  # there is more of this batch in the file
         batch = [at_hand.popleft() for _ in range(min(self._rules.max_count, len(at_hand)))]
         size = size_of(batch)
         while size > self._rules.max_bytes and len(batch) > 1:
             size -= len(batch[-1].body)
             at_hand.appendleft(batch.pop())
         if batch:
-            self.taken(batch, size, now)
+            self.logs -= len(batch)
+            self.size -= size
+            self.cursor = batch[-1].sequence + 1
+            # The next batch stands in line behind whoever has been ready by now.
+            self._ready_since = now if self._is_full else None
         return batch
-
-    def taken(self, records: Sequence[Record], size: int, now: float) -> None:
-        """A fresh batch, ``size`` bytes, was taken; the next one stands behind whoever has been ready by now."""
-        self.logs -= len(records)
-        self.size -= size
-        self.cursor = records[-1].sequence + 1
-        self._ready_since = now if self._is_full else None
 
     def give_back(self, records: Sequence[Record], due: float, attempt: int) -> None:
         """Keep a batch that came back."""

@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from ..records import Record, size_of
 from ..rules import LaneRules
-from .parcel import COLUMNS, MAX_LOGS, Row, Written, records_of, rows
+from .parcel import COLUMNS, MAX_LOGS, Row, UnsoundError, Written, records_of, rows
 
 ROWS_PER_STATEMENT = 1000
 
@@ -66,11 +66,7 @@ def read(db: sqlite3.Connection, queue: int, name: str, start: int, rules: LaneR
     """
     batch: list[Record] = []
     size = 0
-    parcels = db.execute(
-        f"SELECT {COLUMNS} FROM parcel WHERE queue = ?1 AND first >= coalesce("  # noqa: S608 - names of ours
-        "(SELECT max(first) FROM parcel WHERE queue = ?1 AND first <= ?2), 0) ORDER BY first",
-        (queue, start),
-    )
+    parcels = _parcels_from(db, queue, start)
     for row in map(Row._make, parcels):
         records = records_of(row, name)
         if not batch and row.first >= start and row.logs <= rules.max_count and len(row.body) <= rules.max_bytes:
@@ -88,6 +84,37 @@ def read(db: sqlite3.Connection, queue: int, name: str, start: int, rules: LaneR
                 return batch
             batch.append(record)
     return batch
+
+
+def read_on(db: sqlite3.Connection, queue: int, name: str, start: int, logs: int) -> list[Record]:
+    """Read ``logs`` plays of a queue, or a few more, from the first one not before number ``start`` on.
+
+    Raises:
+        UnsoundError: The first parcel is not as it was written. Where a later one isn't, what stands before it is
+            returned.
+    """
+    found: list[Record] = []
+    parcels = _parcels_from(db, queue, start)
+    for row in map(Row._make, parcels):
+        try:
+            records = records_of(row, name)
+        except UnsoundError:
+            if not found:
+                raise
+            break
+        found += records if row.first >= start else [record for record in records if record.sequence >= start]
+        if len(found) >= logs:
+            break
+    parcels.close()
+    return found
+
+
+def _parcels_from(db: sqlite3.Connection, queue: int, start: int) -> sqlite3.Cursor:
+    return db.execute(
+        f"SELECT {COLUMNS} FROM parcel WHERE queue = ?1 AND first >= coalesce("  # noqa: S608 - names of ours
+        "(SELECT max(first) FROM parcel WHERE queue = ?1 AND first <= ?2), 0) ORDER BY first",
+        (queue, start),
+    )
 
 
 def records_between(db: sqlite3.Connection, queue: int, name: str, first: int, last: int) -> list[Record]:
