@@ -156,6 +156,9 @@ class Writer:
     def _settle(self, db: sqlite3.Connection, jobs: list[Job[Any, Any]], *, alone: bool = False) -> None:
         """Do jobs; those that come in the meantime join them, unless they are to be ``alone``."""
         if self._file.room.is_tight(db):
+            if len(jobs) > 1:
+                self._settle_apart(db, jobs)
+                return
             self._tidied(db)
             empty_wal(db)
             alone = True
@@ -164,12 +167,15 @@ class Writer:
             self._is_untidy = True
         except Exception as error:  # noqa: BLE001 - passed on to who waits for it
             if len(jobs) > 1 and not is_busy(error):
-                for job in jobs:  # one of them is to blame; the others need not suffer for it
-                    self._settle(db, [job], alone=True)
+                self._settle_apart(db, jobs)  # one of them is to blame; the others need not suffer for it
                 return
             self._tell(_fail, jobs, translated(error, self._place))
         else:
             self._tell(_finish, jobs, results)
+
+    def _settle_apart(self, db: sqlite3.Connection, jobs: list[Job[Any, Any]]) -> None:
+        for job in jobs:
+            self._settle(db, [job], alone=True)
 
     def _tell(self, callback: Callable[..., None], *arguments: Any) -> None:
         with suppress(RuntimeError):  # the loop has ended, and with it whoever wanted to know
