@@ -1023,3 +1023,19 @@ async def test_closing_waits_for_hooks(clock, service):
 
     await shipping(clock, service, lambda s: s.put_many(LogKind.CATALOGUE, plays(1001)), on_delivered=on_delivered)
     assert heard == 1001
+
+
+@pytest.mark.parametrize("bad", [0, 1, 499, 500, 501, 1000])
+async def test_a_play_that_the_source_itself_refuses_is_named_by_its_index(clock, service, bad):
+    def lines():
+        for number in range(1200):
+            yield StreamLog.decode(b"{" if number == bad else StreamLog(str(number), NOW).encode())
+
+    async def play():
+        async with StreamLogShipper(service, clock=clock) as shipper:
+            with pytest.raises(InvalidLogError, match=f"^log {bad}: not valid JSON") as caught:
+                await shipper.put_many(LogKind.CATALOGUE, lines())
+            assert caught.value.index == bad
+            return await shipper.statistics()
+
+    assert (await clock.run(play())).put == 0

@@ -1,5 +1,6 @@
 """Delivered plays stay in their parcel until there is time to move them into the journal, which says so all along."""
 
+import asyncio
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -179,3 +180,53 @@ async def test_what_stands_before_a_damaged_parcel_is_still_delivered(path, idle
         await spool.lease(KIND, flush=True)
     await spool.aclose()
     assert len(await told(path)) == 2 * WHOLE
+
+
+async def test_forgetting_takes_no_undelivered_parcel(path, idle):
+    await delivered(path, WHOLE)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("DELETE FROM parcel WHERE first = 1")
+    spool = await opened(path)
+    await spool.append(KIND, plays(1000, WHOLE))  # its number begins with 1 again
+    await spool.aclose()
+    tidied(path, idle, before=(NOW + timedelta(days=1)).timestamp())
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT sum(logs) FROM parcel WHERE queue > 0").fetchone() == (WHOLE,)
+
+
+async def test_a_row_whose_parcel_is_gone_is_not_told_with_the_plays_of_another(path, idle):
+    await delivered(path, WHOLE)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("DELETE FROM parcel WHERE first = 1")
+    spool = await opened(path)
+    await spool.append(KIND, plays(1000, WHOLE))
+    lease = await spool.lease(KIND, flush=True)
+    await spool.ack(lease, lease.records, Receipt("r9", NOW))
+    await spool.aclose()
+    for _ in range(2):
+        with pytest.raises(SpoolDamagedError, match="entry 1 of the journal"):
+            await told(path)
+        tidied(path, idle)
+
+
+async def test_text_that_is_none_keeps_nothing_else_from_being_tidied(path, idle):
+    await delivered(path, WHOLE, WHOLE)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE journal SET answer = CAST(x'ff' AS TEXT) WHERE id = 1")
+    tidied(path, idle)
+    assert places(path) == ([(1, 2, 0), (0, 1, 1)], 1)
+
+
+@pytest.mark.parametrize("queue", [-(2**63), -(2**62)])
+async def test_tidying_survives_whatever_it_finds(path, monkeypatch, queue):
+    with monkeypatch.context() as patched:
+        patched.setattr(journal, "tidy", lambda db, before: False)
+        await delivered(path, WHOLE)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE parcel SET queue = ? WHERE first = 1", (queue,))
+    spool = await opened(path)
+    while places(path)[0] != [(1, 2, 0)]:
+        await asyncio.sleep(0.01)
+    async with asyncio.timeout(5):
+        await spool.append(KIND, plays(100, 1))
+    await spool.aclose()

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import os
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from datetime import UTC, datetime
 from itertools import chain, islice
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -17,12 +15,11 @@ from ..clock import Clock, SystemClock
 from ..config import UserToken
 from ..errors import ConfigurationError, InvalidLogError, ShipperClosedError, ShipperFailedError
 from ..models import LogKind, StreamLog
-from ..models.plain_play import Window
 from .courier import PlayLogClient
 from .ending import to_its_end
 from .gate import Trouble
 from .hooks import Hook, Hooks
-from .intake import Intake
+from .intake import CurrentWindow, Intake
 from .lane import Lane
 from .metrics import Metrics, Watch, keep_measuring, measure
 from .places import open_spool
@@ -97,8 +94,7 @@ class StreamLogShipper:
             kind: Intake(kind, self._courier, separate=rules.signed_by_user and user_tokens is not None)
             for kind, rules in self._rules.items()
         }
-        self._window_from = -math.inf
-        self._window = Window.at(datetime.now(UTC))
+        self._window = CurrentWindow(self._clock)
         try:
             self._in_doubt = Fate(in_doubt)
         except ValueError:
@@ -211,7 +207,7 @@ class StreamLogShipper:
             ShipperClosedError: The shipper is closed.
             ShipperFailedError: A background task died; the cause is chained.
         """
-        record = self._intake(kind).record(log, self._window_now())
+        record = self._intake(kind).record(log, self._window.now())
         self._puts += 1
         if self._puts % PUTS_PER_BREATH == 0:
             await asyncio.sleep(0)
@@ -225,7 +221,7 @@ class StreamLogShipper:
             SpoolFullError: There is no room now; the play was not accepted.
             InvalidLogError: As for :meth:`put`, and so on.
         """
-        self._spool.append_nowait(kind, (self._intake(kind).record(log, self._window_now()),))
+        self._spool.append_nowait(kind, (self._intake(kind).record(log, self._window.now()),))
 
     async def put_many(self, kind: LogKind, logs: Iterable[StreamLog], *, bookmark: Bookmark | None = None) -> int:
         """Accept several plays together: all of them, or none if one is unfit or the call is cancelled.
@@ -246,16 +242,19 @@ class StreamLogShipper:
             ShipperFailedError: A background task died.
         """
         records: list[Record] = []
-        intake, window = self._intake(kind), self._window_now()
+        intake, window = self._intake(kind), self._window.now()
         source = iter(logs)
-        # One is looked at ahead: who has no more must not stand in line once more to find that out.
-        ahead = list(islice(source, 1))
-        while ahead:
-            # One producer in each turn of the loop: many at once would keep everybody else waiting for all of them.
-            async with self._breath:
-                intake.extend(records, chain(ahead, islice(source, PUTS_PER_BREATH - 1)), window)
-                ahead = list(islice(source, 1))
-                await asyncio.sleep(0)
+        try:
+            ahead = list(islice(source, 1))  # who has no more must not stand in line to find that out
+            while ahead:
+                # One producer in each turn of the loop: many at once would keep everybody else waiting for all of them.
+                async with self._breath:
+                    intake.extend(records, chain(ahead, islice(source, PUTS_PER_BREATH - 1)), window)
+                    ahead = list(islice(source, 1))
+                    await asyncio.sleep(0)
+        except InvalidLogError as error:
+            number = len(records)
+            raise InvalidLogError(f"log {number}: {error}", field=error.field, index=number) from None
         if records or bookmark is not None:
             await self._spool.append(kind, records, bookmark)
         return len(records)
@@ -339,10 +338,3 @@ class StreamLogShipper:
         if self._user_tokens is None or isinstance(self._user_tokens, Mapping):
             return self._user_tokens.get(user_id) if self._user_tokens else None
         return await self._user_tokens(user_id)
-
-    def _window_now(self) -> Window:
-        seconds = self._clock.time()
-        if not 0 <= seconds - self._window_from < 1:
-            # It costs more than the check it is for, whose finest limit is two minutes.
-            self._window_from, self._window = seconds, Window.at(datetime.fromtimestamp(seconds, UTC))
-        return self._window

@@ -6,6 +6,7 @@ What was delivered stays where it is at first, and is moved here and compressed 
 from __future__ import annotations
 
 import sqlite3
+import struct
 import zlib
 from collections.abc import Sequence
 from typing import Any
@@ -32,6 +33,9 @@ COLUMNS = ", ".join(
 COMPRESSED, DAMAGED = 1, 2
 """Values of ``compressed``."""
 
+DAMAGE = (ValueError, TypeError, ArithmeticError, OSError, struct.error, zlib.error)
+"""What comes of reading a row that is not as it was written."""
+
 PORTION = 10
 """Rows that are looked at in one go, so that nobody waits long behind it."""
 
@@ -46,7 +50,7 @@ class Entry:
         outcome: What.
         receipt: When, and in which request.
         records: The plays.
-        parcel: The number of the first, where they fill a parcel and stay in it.
+        parcel: Where they fill a parcel and stay in it: its number, and its checksum.
     """
 
     kind: LogKind
@@ -54,7 +58,7 @@ class Entry:
     outcome: JournalOutcome
     receipt: Receipt
     records: Sequence[Record] = field(repr=False)
-    parcel: int | None = None
+    parcel: tuple[int, int] | None = None
 
     @property
     def row(self) -> tuple[Any, ...]:
@@ -70,8 +74,10 @@ class Entry:
             len(self.records),
             orjson.dumps(doubted).decode(),
         )
-        body = pack(self.records) if self.parcel is None else b""
-        return *facts, self.parcel, _checksum(facts, self.parcel, body), body
+        if self.parcel is not None:
+            return *facts, self.parcel[0], checksum(b"", *facts, *self.parcel), b""
+        body = pack(self.records)
+        return *facts, None, checksum(body, *facts), body
 
 
 def write(db: sqlite3.Connection, entries: Sequence[Entry]) -> None:
@@ -92,23 +98,20 @@ def read(row: Sequence[Any]) -> tuple[tuple[Any, ...], bytes]:
         row: The columns ``COLUMNS`` of ``TABLES``.
 
     Raises:
-        ValueError: It is not as it was written.
-        zlib.error: The same.
+        Exception: One of ``DAMAGE``: it is not as it was written.
     """
     facts, (compressed, parcel, kept, body), place = tuple(row[1:9]), row[9:13], Row._make(row[13:])
+    if compressed == DAMAGED:
+        raise ValueError("it was found damaged before")
     if compressed == COMPRESSED:
         body = zlib.decompress(body)
-    if _checksum(facts, parcel, body) != kept:
-        raise ValueError("checksum mismatch")
     if parcel is None:
+        if checksum(body, *facts) != kept:
+            raise ValueError("checksum mismatch")
         return facts, body
-    if place.first != parcel or not is_sound_delivered(place, facts[1]):
+    if checksum(b"", *facts, parcel, place.checksum) != kept or not is_sound_delivered(place, facts[1]):
         raise ValueError("its parcel is missing or damaged")
     return facts, place.body
-
-
-def _checksum(facts: tuple[Any, ...], parcel: int | None, body: bytes) -> int:
-    return checksum(body, *facts) if parcel is None else checksum(b"", *facts, parcel)
 
 
 def tidy(db: sqlite3.Connection, before: float) -> bool:
@@ -118,28 +121,27 @@ def tidy(db: sqlite3.Connection, before: float) -> bool:
         There is more to do.
     """
     old = "FROM journal WHERE id IN (SELECT id FROM journal ORDER BY id LIMIT ?) AND at < ?"
-    db.execute(f"DELETE FROM parcel WHERE first IN (SELECT parcel {old})", (PORTION, before))  # noqa: S608 - words of ours
+    db.execute(f"DELETE FROM parcel WHERE queue < 0 AND first IN (SELECT parcel {old})", (PORTION, before))  # noqa: S608 - words of ours
     forgotten = db.execute(f"DELETE {old}", (PORTION, before)).rowcount
-    plain = db.execute(
-        f"SELECT {COLUMNS} FROM {TABLES} WHERE compressed = 0 ORDER BY journal.id LIMIT ?",  # noqa: S608 - names of ours
-        (PORTION,),
-    ).fetchall()
-    for row in plain:
-        _compress(db, row)
+    plain = db.execute("SELECT id FROM journal WHERE compressed = 0 ORDER BY id LIMIT ?", (PORTION,)).fetchall()
+    for (number,) in plain:
+        _compress(db, number)
     return forgotten == PORTION or len(plain) == PORTION
 
 
-def _compress(db: sqlite3.Connection, row: Sequence[Any]) -> None:
-    number, parcel = row[0], row[10]
+def _compress(db: sqlite3.Connection, number: int) -> None:
     try:
+        row = db.execute(f"SELECT {COLUMNS} FROM {TABLES} WHERE journal.id = ?", (number,)).fetchone()  # noqa: S608 - names of ours
         facts, piece = read(row)
-    except (ValueError, zlib.error):
-        # It stays as it is; who reads it is told.
+    except (*DAMAGE, sqlite3.OperationalError) as error:
+        if hasattr(error, "sqlite_errorcode"):
+            raise
+        # What doesn't add up, or has a text that is none, stays as it is; who reads it is told.
         db.execute("UPDATE journal SET compressed = ? WHERE id = ?", (DAMAGED, number))
         return
     db.execute(
         "UPDATE journal SET compressed = ?, parcel = NULL, checksum = ?, body = ? WHERE id = ?",
-        (COMPRESSED, _checksum(facts, None, piece), zlib.compress(piece, 1), number),
+        (COMPRESSED, checksum(piece, *facts), zlib.compress(piece, 1), number),
     )
-    if parcel is not None:
+    if (parcel := row[10]) is not None:
         db.execute("DELETE FROM parcel WHERE first = ?", (parcel,))

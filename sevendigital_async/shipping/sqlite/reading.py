@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import struct
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -71,7 +70,7 @@ def journal_after(db: sqlite3.Connection, after: int, wanted: Wanted) -> tuple[i
         number = row[0]
         try:
             entries.extend(_entries(row))
-        except (ValueError, TypeError, ArithmeticError, OSError, zlib.error, struct.error) as error:
+        except journal.DAMAGE as error:
             raise UnsoundError(f"entry {number} of the journal is not as it was written") from error
         after = number
         if len(entries) >= PORTION:

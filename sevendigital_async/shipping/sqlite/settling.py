@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 
@@ -162,9 +162,9 @@ def _write_down(db: sqlite3.Connection, deliveries: Sequence[Delivery]) -> None:
     _count(db, batches, "delivered")
 
 
-def _entry(batch: Batch, receipt: Receipt, filed: Container[int]) -> Entry:
+def _entry(batch: Batch, receipt: Receipt, filed: Mapping[int, int]) -> Entry:
     first = batch.part.first
-    parcel = first if first in filed else None
+    parcel = (first, filed[first]) if first in filed else None
     return Entry(batch.kind, batch.name, JournalOutcome.DELIVERED, receipt, batch.records, parcel)
 
 

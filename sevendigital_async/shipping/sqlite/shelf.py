@@ -136,16 +136,16 @@ def _touched(db: sqlite3.Connection, queue: int, first: int, last: int) -> list[
     return list(map(Row._make, touched))
 
 
-def file_away(db: sqlite3.Connection, parts: Sequence[Part]) -> set[int]:
-    """Mark parcels as delivered that hold just what was delivered; returns the numbers of their first plays."""
+def file_away(db: sqlite3.Connection, parts: Sequence[Part]) -> dict[int, int]:
+    """Mark parcels as delivered that hold just what was delivered; returns their checksums by their numbers."""
     runs = [(part.first, part.queue, len(part.records)) for part in parts if part.is_run]
     marked = db.execute(
         "UPDATE parcel SET queue = -queue, checksum = ~checksum WHERE first IN (SELECT parcel.first"
         " FROM json_each(?) AS run CROSS JOIN parcel ON parcel.first = run.value ->> 0"
-        " WHERE parcel.queue = run.value ->> 1 AND parcel.logs = run.value ->> 2) RETURNING first",
+        " WHERE parcel.queue = run.value ->> 1 AND parcel.logs = run.value ->> 2) RETURNING first, checksum",
         (orjson.dumps(runs).decode(),),
     )
-    return {first for (first,) in marked.fetchall()}
+    return dict(marked.fetchall())
 
 
 def remove(db: sqlite3.Connection, part: Part) -> None:

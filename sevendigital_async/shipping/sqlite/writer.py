@@ -6,7 +6,6 @@ import asyncio
 import queue
 import sqlite3
 import threading
-import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
@@ -148,10 +147,12 @@ class Writer:
         return more
 
     def _tidied(self, db: sqlite3.Connection) -> bool:
+        if self._failure is not None:
+            return False
         try:
             return self._transact(db, self._tidy)
-        except (sqlite3.Error, zlib.error):
-            return False  # whatever it is, who needs the file will say so
+        except Exception:  # noqa: BLE001 - whatever it is, who needs the file will say so; the thread must live
+            return False
 
     def _settle(self, db: sqlite3.Connection, jobs: list[Job[Any, Any]], *, alone: bool = False) -> None:
         """Do jobs; those that come in the meantime join them, unless they are to be ``alone``."""
