@@ -12,7 +12,7 @@ from sevendigital_async import LogKind, SpoolDamagedError, StreamLog
 from sevendigital_async.shipping.records import Fate, Receipt, Record
 from sevendigital_async.shipping.rules import lane_rules
 from sevendigital_async.shipping.spool import Owner
-from sevendigital_async.shipping.sqlite import SqliteArchive, SqliteSpool, file, journal, outlet
+from sevendigital_async.shipping.sqlite import SqliteArchive, SqliteSpool, file, journal, outlet, writer
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 KIND = LogKind.CATALOGUE
@@ -229,4 +229,29 @@ async def test_tidying_survives_whatever_it_finds(path, monkeypatch, queue):
         await asyncio.sleep(0.01)
     async with asyncio.timeout(5):
         await spool.append(KIND, plays(100, 1))
+    await spool.aclose()
+
+
+async def test_what_was_being_given_back_when_its_lane_died_comes_back_once(path, monkeypatch):
+    spool = await opened(path)
+    await spool.append(KIND, plays(0, WHOLE))
+    lease = await spool.lease(KIND, flush=True)
+    transact, refused = writer.Writer._transact, asyncio.Event()
+
+    def busy(*_):
+        refused.set()
+        error = sqlite3.OperationalError("database is locked")
+        error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+        raise error
+
+    monkeypatch.setattr(writer.Writer, "_transact", busy)
+    releasing = asyncio.create_task(spool.release(lease, lease.records))
+    while not refused.is_set():
+        await asyncio.sleep(0)
+    releasing.cancel()
+    await asyncio.wait([releasing])
+    monkeypatch.setattr(writer.Writer, "_transact", transact)
+    await spool.abandon(lease, Fate.RESEND)
+    again = await spool.lease(KIND, flush=True)
+    assert [record.sequence for record in again.records] == list(range(1, WHOLE + 1))
     await spool.aclose()

@@ -190,7 +190,9 @@ class Outlet:
         return lease
 
     def _coming_back(self, away: Away, records: Sequence[Record], delay: float, *, blame: bool) -> None:
-        away.returned.extend(records)
+        # Whoever gave them back before may have been cancelled while the file took nothing.
+        known = set(away.returned)
+        away.returned.extend([record for record in records if record not in known])
         away.delay = max(away.delay, delay)
         away.blame |= blame and bool(records)
 
