@@ -232,10 +232,14 @@ async def test_tidying_survives_whatever_it_finds(path, monkeypatch, queue):
     await spool.aclose()
 
 
-async def test_what_was_being_given_back_when_its_lane_died_comes_back_once(path, monkeypatch):
+@pytest.mark.parametrize("fate", [Fate.RESEND, Fate.HOLD])
+@pytest.mark.parametrize("sent", [False, True])
+async def test_what_was_being_given_back_when_its_lane_died_is_at_one_place(path, monkeypatch, fate, sent):
     spool = await opened(path)
     await spool.append(KIND, plays(0, WHOLE))
     lease = await spool.lease(KIND, flush=True)
+    if sent:
+        await spool.intent(lease, lease.records, "r1")
     transact, refused = writer.Writer._transact, asyncio.Event()
 
     def busy(*_):
@@ -251,7 +255,12 @@ async def test_what_was_being_given_back_when_its_lane_died_comes_back_once(path
     releasing.cancel()
     await asyncio.wait([releasing])
     monkeypatch.setattr(writer.Writer, "_transact", transact)
-    await spool.abandon(lease, Fate.RESEND)
+    await spool.abandon(lease, fate)
     again = await spool.lease(KIND, flush=True)
-    assert [record.sequence for record in again.records] == list(range(1, WHOLE + 1))
+    if sent and fate is Fate.HOLD:
+        assert again is None
+    else:
+        assert [record.sequence for record in again.records] == list(range(1, WHOLE + 1))
+    counts = await spool.counts(KIND)
+    assert (counts.held, counts.in_flight) == ((WHOLE, 0) if again is None else (0, WHOLE))
     await spool.aclose()

@@ -129,6 +129,9 @@ class Outlet:
             return
         away.abandoned = True
         await away.idle()
+        # Whoever gave plays back may have been cancelled while the file took nothing: those have not come back.
+        unsettled = set(away.unsettled)
+        away.returned = [record for record in away.returned if record not in unsettled]
         sending = set(lease.sending)
         doubtful = [record for record in away.unsettled if record in sending]
         certain = [record for record in away.unsettled if record not in sending]
@@ -190,9 +193,7 @@ class Outlet:
         return lease
 
     def _coming_back(self, away: Away, records: Sequence[Record], delay: float, *, blame: bool) -> None:
-        # Whoever gave them back before may have been cancelled while the file took nothing.
-        known = set(away.returned)
-        away.returned.extend([record for record in records if record not in known])
+        away.returned.extend(records)
         away.delay = max(away.delay, delay)
         away.blame |= blame and bool(records)
 
