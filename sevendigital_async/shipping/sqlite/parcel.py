@@ -20,7 +20,7 @@ COLUMNS = "first, queue, logs, size, in_doubt, put_at, accepted_at, checksum, bo
 
 
 class Row(NamedTuple):
-    """The columns of table ``parcel``, where it stands what they mean."""
+    """The columns of table ``parcel``, which says what they mean."""
 
     first: int
     queue: int

@@ -15,10 +15,7 @@ from ...models import LogKind
 from ..archive import JournalEntry, JournalOutcome, Place, SetAside
 from ..records import Counts
 from . import aside, journal
-from .parcel import UnsoundError, checksum, unpack
-
-BYTES_BESIDE = 12
-"""What a packed play takes beside its body."""
+from .parcel import HEAD, UnsoundError, checksum, unpack
 
 PORTION = 5_000
 """Plays read at once, or a few more: one transaction never lasts long enough to be in anybody's way."""
@@ -84,7 +81,7 @@ def _entries(row: Sequence[Any]) -> Iterator[JournalEntry]:
     kind, _, outcome, at, request_id, answer, logs, doubted = facts
     lane, became, moment = LogKind(kind), JournalOutcome(outcome), datetime.fromtimestamp(at, UTC)
     in_doubt = set(orjson.loads(doubted))
-    if logs * BYTES_BESIDE + sum(struct.unpack_from(f"<{logs}I", piece)) != len(piece):
+    if logs * HEAD + sum(struct.unpack_from(f"<{logs}I", piece)) != len(piece):
         raise ValueError("a piece of another length")
     for index, (play, _) in enumerate(unpack(piece, logs)):
         yield JournalEntry(lane, play, became, moment, request_id, answer, index in in_doubt)

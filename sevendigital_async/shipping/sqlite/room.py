@@ -29,7 +29,6 @@ MIN_FREE = 32 * 1024**2
 PLENTY = 16
 """Times the free bytes asked for; where there is so much, nobody need look closer, and no pages are counted."""
 
-
 EYES_SHUT = 0.1
 """Seconds for which nobody looks again where there is plenty; a look takes longer than a small transaction."""
 
