@@ -3,67 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from itertools import chain
-
-from attrs import define
 
 from ...clock import Clock
 from ...errors import ShipperClosedError, ShipperError, SpoolUnavailableError
-from ...models import LogKind
-from ..records import Bookmark, Record
+from .arrivals import Arrivals
+from .entry import Entry, Stage
 from .writer import MAX_WEIGHT
-
-logger = logging.getLogger("sevendigital_async.shipping")
 
 PAUSE = 0.5
 """Seconds between tries while the disk takes nothing."""
-
-
-@define(eq=False)
-class Entry:
-    """Plays of one call that are not in the file yet.
-
-    Attributes:
-        kind: Of the plays.
-        records: The plays.
-        size: Bytes of them.
-        bookmark: To be kept with them.
-        accepted: Done when they are durable; None if nobody waits for that.
-        under_way: They are on their way into the file.
-        withdrawn: Whoever put them has gone before that.
-    """
-
-    kind: LogKind
-    records: Sequence[Record]
-    size: int
-    bookmark: Bookmark | None = None
-    accepted: asyncio.Future[None] | None = None
-    under_way: bool = False
-    withdrawn: bool = False
 
 
 class Commits:
     """Puts entries into the file, in order, as many at a time as are there.
 
     Args:
-        commit: Writes entries durably.
-        dropped: Hears of entries that did not get into the file.
+        arrivals: Writes entries durably.
         report: Hears what keeps entries out of the file, and None when that is over.
         clock: Time.
     """
 
     def __init__(
         self,
-        commit: Callable[[list[Entry]], Awaitable[None]],
-        dropped: Callable[[Entry], None],
+        arrivals: Arrivals,
         report: Callable[[str | None], None],
         clock: Clock,
     ) -> None:
-        self._commit = commit
-        self._dropped = dropped
+        self._arrivals = arrivals
         self._report = report
         self._clock = clock
         self._entries: deque[Entry] = deque()
@@ -78,8 +47,16 @@ class Commits:
 
     @property
     def is_behind(self) -> bool:
-        """Something that nobody waits for is not in the file yet, and may get there."""
-        return self.failure is None and any(entry.accepted is None for entry in chain(self._under_way, self._entries))
+        """Something counts as waiting that no lane can see yet, and may get there."""
+        return self.failure is None and (
+            self._arrivals.is_unsettled
+            or any(entry.accepted is None for entry in chain(self._under_way, self._entries))
+        )
+
+    @property
+    def is_stuck(self) -> bool:
+        """What was withdrawn can't be taken out of the file for now."""
+        return self.trouble is not None and bool(self._arrivals.withdrawn)
 
     def add(self, entry: Entry) -> None:
         """Let an entry stand in line.
@@ -88,7 +65,7 @@ class Commits:
             Exception: What ended the work on this file.
         """
         if self.failure is not None:
-            self._dropped(entry)
+            self._arrivals.drop(entry)
             raise self.failure.with_traceback(None)  # one that is raised again and again would collect tracebacks
         self._entries.append(entry)
         self._arrived.set()
@@ -96,15 +73,15 @@ class Commits:
     async def added(self, entry: Entry) -> None:
         """Let an entry stand in line and wait until it is durable.
 
-        Cancelling this takes the entry out of the line; if it is on its way into the file, it may be accepted.
+        Cancelling this takes the entry out of the line, or out of the file if it is on its way there or has just got
+        there; before that is done no lane sees it, and nothing else is written.
         """
         entry.accepted = asyncio.get_running_loop().create_future()
         self.add(entry)
         try:
             await entry.accepted
-        except asyncio.CancelledError:
-            if not entry.under_way:
-                self._withdraw(entry)
+        except (asyncio.CancelledError, GeneratorExit):
+            self._withdraw(entry)
             raise
 
     def refuse(self, error: ShipperError) -> None:
@@ -124,7 +101,7 @@ class Commits:
         await asyncio.wait([self._task])
         self._give_up(self._refusal or ShipperClosedError("the spool is closed"))
         for entry in self._entries:
-            self._dropped(entry)
+            self._arrivals.drop(entry)
         self.failure = self.failure or ShipperClosedError("the spool is closed")
         return sum(len(entry.records) for entry in self._entries)
 
@@ -145,31 +122,39 @@ class Commits:
 
     async def _next(self) -> bool:
         """Write the next entries; False when there are none, or none can be written before the end."""
-        weight = 0
-        while self._entries and weight < self._most:
-            entry = self._entries.popleft()
-            if entry.withdrawn:
-                continue
-            entry.under_way = True
-            self._under_way.append(entry)
-            weight += len(entry.records)
-        if not self._under_way:
+        self._gather()
+        steps = len(self._under_way) + bool(self._arrivals.withdrawn)
+        if not steps:
             return False
         try:
-            await self._commit(self._under_way)
+            await self._arrivals.write(self._under_way)
         except SpoolUnavailableError as error:
-            alone = len(self._under_way) == 1
             self._put_back()
             self._most = 1  # where many together don't find room, one may
-            return await self._wait_out(error) if alone else True
+            return await self._wait_out(error) if steps == 1 else True
         for entry in self._under_way:
-            if entry.accepted is not None and not entry.accepted.done():
+            if entry.accepted is not None and entry.is_wanted:
+                self._arrivals.count(entry)
                 entry.accepted.set_result(None)
         self._under_way = []
         self._most = min(MAX_WEIGHT, 2 * self._most)
         self.trouble = None
         self._report(None)
+        # In this turn of the loop every call hears that it was accepted, or of a cancellation that came in between.
+        await asyncio.sleep(0)
+        self._arrivals.settle()
         return True
+
+    def _gather(self) -> None:
+        """Choose what is written next; after a failure, what is to be taken out of the file goes alone."""
+        weight = self._most if self._arrivals.withdrawn and self._most == 1 else 0
+        while self._entries and weight < self._most:
+            entry = self._entries.popleft()
+            if entry.stage is Stage.GONE:
+                continue
+            entry.stage = Stage.UNDER_WAY
+            self._under_way.append(entry)
+            weight += len(entry.records)
 
     async def _wait_out(self, error: SpoolUnavailableError) -> bool:
         """Wait for a while; False when there is no time for another try."""
@@ -184,22 +169,27 @@ class Commits:
 
     def _put_back(self) -> None:
         for entry in self._under_way:
-            entry.under_way = False
-            if entry.accepted is not None and entry.accepted.done():
-                self._withdraw(entry)
+            entry.stage = Stage.IN_LINE
+            if not entry.is_wanted:
+                self._arrivals.drop(entry)
         # Who has gone must not be kept for as long as the file takes nothing.
-        self._entries = deque(entry for entry in (*self._under_way, *self._entries) if not entry.withdrawn)
+        entries = chain(self._under_way, self._entries)
+        self._entries = deque(entry for entry in entries if entry.stage is not Stage.GONE)
         self._under_way = []
 
     def _withdraw(self, entry: Entry) -> None:
-        entry.withdrawn = True
-        self._dropped(entry)
+        if entry.stage is Stage.IN_LINE:
+            self._arrivals.drop(entry)
+        elif entry.stage is not Stage.GONE:
+            entry.withdrawn = True
+            self._arrivals.uncount(entry)
 
     def _give_up(self, error: Exception) -> None:
         """Send away who waits; what was put without waiting stays in line."""
-        waiting = [entry for entry in self._entries if entry.accepted is not None and not entry.withdrawn]
-        self._entries = deque(entry for entry in self._entries if entry.accepted is None and not entry.withdrawn)
-        for entry in waiting:
-            self._dropped(entry)
-            if entry.accepted is not None and not entry.accepted.done():
-                entry.accepted.set_exception(error)
+        entries = [entry for entry in self._entries if entry.stage is not Stage.GONE]
+        self._entries = deque(entry for entry in entries if entry.accepted is None)
+        for entry in entries:
+            if entry.accepted is not None:
+                self._arrivals.drop(entry)
+                if not entry.accepted.done():
+                    entry.accepted.set_exception(error)

@@ -21,7 +21,7 @@ from .leases import Away
 from .parcel import runs_of
 from .settling import Batch, Settling, intent_of
 from .shared import READ_AHEAD, SharedQueue
-from .shelf import read_on
+from .shelf import numbered_before, read_on
 from .statements import Due
 from .stock import Stock
 from .writer import Job, Writer
@@ -146,10 +146,10 @@ class Outlet:
             logger.error("a batch is left as it is, to be settled when the spool is opened again: %s", error)  # noqa: TRY400
 
     def _signer_job(self, kind: LogKind, now: float, *, flush: bool) -> Job[Any, Lease | None]:
-        rules = self._rules[kind]
+        rules, settled = self._rules[kind], self._stock.settled
 
         def work(db: sqlite3.Connection) -> tuple[statements.Taken | None, Due]:
-            taken = statements.take(db, kind, rules, now, flush=flush)
+            taken = statements.take(db, kind, rules, now, flush=flush, before=settled)
             return taken, statements.due_of(db, kind)
 
         def applied(result: tuple[statements.Taken | None, Due]) -> Lease | None:
@@ -161,7 +161,7 @@ class Outlet:
         return Job(work, applied)
 
     def _fresh_job(self, kind: LogKind, shared: SharedQueue, now: float) -> Job[Any, Lease | None]:
-        cursor = shared.cursor
+        cursor, settled = shared.cursor, self._stock.settled
 
         def applied(records: list[Record]) -> Lease | None:
             if cursor != shared.cursor:
@@ -169,7 +169,10 @@ class Outlet:
             batch = shared.take_read(records, now)
             return self._hand_out(kind, SHARED, shared.id, batch, 0) if batch else None
 
-        return Job(lambda db: read_on(db, shared.id, SHARED, cursor, READ_AHEAD), applied)
+        def work(db: sqlite3.Connection) -> list[Record]:
+            return numbered_before(read_on(db, shared.id, SHARED, cursor, READ_AHEAD), settled)
+
+        return Job(work, applied)
 
     async def _handed_out(self, job: Job[Any, Lease | None]) -> Lease | None:
         handed_out = self._writer.submit(job)

@@ -109,6 +109,13 @@ def read_on(db: sqlite3.Connection, queue: int, name: str, start: int, logs: int
     return found
 
 
+def numbered_before(records: list[Record], number: int) -> list[Record]:
+    """Return the plays with smaller numbers, of plays in order."""
+    if not records or records[-1].sequence < number:
+        return records  # nearly always
+    return [record for record in records if record.sequence < number]
+
+
 def _parcels_from(db: sqlite3.Connection, queue: int, start: int) -> sqlite3.Cursor:
     return db.execute(
         f"SELECT {COLUMNS} FROM parcel WHERE queue = ?1 AND first >= coalesce("  # noqa: S608 - names of ours

@@ -11,23 +11,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from ... import fault_points
 from ...errors import ShipperError, SpoolError, SpoolUnavailableError
 from ...models import LogKind
 from ..capacity import Capacity
 from ..ending import to_its_end
 from ..events import PlaysRecovered
-from ..records import SHARED, Bookmark, Counts, DeadLetter, Fate, Lease, Receipt, Record, size_of
+from ..records import Bookmark, Counts, DeadLetter, Fate, Lease, Receipt, Record, size_of
 from ..spool import Owner
 from . import journal, statements
-from .commits import PAUSE, Commits, Entry
+from .arrivals import Arrivals
+from .commits import PAUSE, Commits
+from .entry import Entry
 from .file import SpoolFile, Synchronous
 from .outlet import Outlet
-from .parcel import Written
 from .reading import bookmark_of
 from .recovery import Opened, Recovery
 from .room import MIN_FREE
-from .statements import Due
 from .stock import Stock
 from .writer import Job, Writer
 
@@ -103,7 +102,8 @@ class SqliteSpool:
         for kind, number in opened.recovered.items():
             owner.tell(PlaysRecovered(kind=kind, logs=number, in_doubt=number))
         self._outlet = Outlet(self._stock, self._writer)
-        self._commits = Commits(self._commit, self._drop, self._stock.report, owner.clock)
+        self._arrivals = Arrivals(self._stock, self._file, self._writer)
+        self._commits = Commits(self._arrivals, self._stock.report, owner.clock)
         self._opened = True
 
     def refuse(self, error: ShipperError) -> None:
@@ -122,6 +122,8 @@ class SqliteSpool:
     async def _close(self) -> None:
         if unwritten := await self._commits.aclose():
             logger.error("%s: %d plays of put_nowait could not be written and are lost", self._place, unwritten)
+        if kept := self._arrivals.keep_withdrawn():
+            logger.error("%s: %d plays of cancelled puts could not be taken back; they stay in it", self._place, kept)
         await self._writer.aclose()
 
     # -- plays in --
@@ -137,13 +139,15 @@ class SqliteSpool:
             raise SpoolUnavailableError(self._commits.trouble)
         size = size_of(records)
         self._capacity.reserve_nowait(len(records), size)
-        self._stock.move(kind, put=len(records), waiting=len(records))
-        self._commits.add(Entry(kind, records, size))
+        entry = Entry(kind, records, size)
+        self._arrivals.count(entry)
+        self._commits.add(entry)
 
     async def append(self, kind: LogKind, records: Sequence[Record], bookmark: Bookmark | None = None) -> None:
         """Accept all or none, waiting for room; durable when it returns.
 
-        A cancellation takes them back unless they are on their way into the file at that very moment.
+        A cancellation takes them back, also if they are in the file by then, and with them the bookmark; no lane sees
+        them. If the file takes nothing, that is done as soon as it does, before anything else is written.
         """
         if bookmark is not None and bookmark.after is not None:
             bookmark.check(await self.bookmark(bookmark.source))
@@ -154,61 +158,31 @@ class SqliteSpool:
         await self._commits.added(Entry(kind, records, size, bookmark))
 
     async def bookmark(self, source: str) -> str | None:
-        """Return the position last kept for a source."""
-        job: Job[str | None, str | None] = Job(lambda db: bookmark_of(db, source), lambda position: position)
+        """Return the position last kept for a source, by a put that was not cancelled."""
+
+        def settled(kept: str | None) -> str | None:
+            return self._arrivals.settled_position(source, kept)
+
+        job: Job[str | None, str | None] = Job(lambda db: bookmark_of(db, source), settled)
         return await asyncio.shield(self._writer.submit(job))
-
-    async def _commit(self, entries: list[Entry]) -> None:
-        arrivals = _by_queue(entries)
-        self._stock.number(arrivals)
-        written = Written(self._stock.now, self._clock.time())
-
-        stock, size = self._stock, sum([entry.size for entry in entries])
-
-        def work(db: sqlite3.Connection) -> dict[LogKind, Due]:
-            fault_points.reached("before append")
-            self._file.check_place()
-            self._file.room.check(db, size)
-            for kind, queues in arrivals.items():
-                statements.append(
-                    db, kind, queues, shared=stock.shared[kind].id, rules=stock.owner.rules[kind], written=written
-                )
-            for entry in entries:
-                if entry.bookmark is not None:
-                    statements.set_bookmark(db, entry.bookmark)
-            fault_points.reached("after append")
-            return {kind: statements.due_of(db, kind) for kind, queues in arrivals.items() if queues.keys() - {SHARED}}
-
-        def applied(due: dict[LogKind, Due]) -> None:
-            for entry in entries:
-                if entry.accepted is not None:  # those that did not wait have been counted
-                    self._stock.move(entry.kind, put=len(entry.records), waiting=len(entry.records))
-            self._stock.due.update(due)
-            for kind, queues in arrivals.items():
-                self._stock.arrived(kind, queues.get(SHARED, ()), written.put_at)
-
-        await asyncio.shield(self._writer.submit(Job(work, applied, sum([len(entry.records) for entry in entries]))))
 
     def _tidy(self, db: sqlite3.Connection) -> bool:
         return journal.tidy(db, self._clock.time() - self._journal_seconds)
-
-    def _drop(self, entry: Entry) -> None:
-        if entry.accepted is None:  # counted already
-            self._stock.move(entry.kind, put=-len(entry.records), waiting=-len(entry.records))
-        self._capacity.free(len(entry.records), entry.size)
 
     # -- plays out --
 
     async def due_in(self, kind: LogKind, *, flush: bool) -> float | None:
         """Seconds until a lease may succeed."""
+        await self._arrivals.shown()
         due_in = self._stock.due_in(kind, flush=flush)
         if not self._commits.is_behind:
             return due_in
         # What was put without waiting is on its way into the file, and counts as waiting already.
-        return PAUSE if due_in is None else min(due_in, PAUSE)
+        return PAUSE if due_in is None or self._commits.is_stuck else min(due_in, PAUSE)
 
     async def lease(self, kind: LogKind, *, flush: bool) -> Lease | None:
         """Hand out the next due batch."""
+        await self._arrivals.shown()
         return await self._outlet.lease(kind, flush=flush)
 
     async def intent(self, lease: Lease, records: Sequence[Record], request_id: str) -> None:
@@ -244,6 +218,7 @@ class SqliteSpool:
 
     async def oldest_age(self, kind: LogKind) -> float | None:
         """Seconds since the oldest waiting play was accepted, by the wall clock; None when nothing waits."""
+        await self._arrivals.shown()
         shared = self._stock.shared[kind]
         number = shared.oldest
 
@@ -252,16 +227,3 @@ class SqliteSpool:
 
         oldest = await asyncio.shield(self._writer.submit(Job(work, lambda moment: moment)))
         return None if oldest is None else max(0.0, self._clock.time() - oldest)
-
-
-def _by_queue(entries: Sequence[Entry]) -> dict[LogKind, dict[str, list[Record]]]:
-    arrivals: dict[LogKind, dict[str, list[Record]]] = {}
-    for entry in entries:
-        names = {record.queue for record in entry.records}  # mostly one; none where a bookmark comes alone
-        if len(names) == 1:
-            arrivals.setdefault(entry.kind, {}).setdefault(names.pop(), []).extend(entry.records)
-        elif names:
-            queues = arrivals.setdefault(entry.kind, {})
-            for record in entry.records:
-                queues.setdefault(record.queue, []).append(record)
-    return arrivals

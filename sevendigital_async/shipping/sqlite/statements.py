@@ -16,7 +16,8 @@ from ...models import LogKind
 from ..records import SHARED, Bookmark, Record, size_of
 from ..rules import LaneRules
 from .parcel import UnsoundError, Written, checksum, rows
-from .shelf import insert_parcels, read
+from .reading import bookmark_of
+from .shelf import Part, insert_parcels, numbered_before, read, remove
 
 
 @frozen
@@ -183,21 +184,71 @@ def set_bookmark(db: sqlite3.Connection, bookmark: Bookmark) -> None:
     db.execute("INSERT OR REPLACE INTO bookmark VALUES (?, ?, ?)", (*facts, checksum(b"", *facts)))
 
 
-def take(db: sqlite3.Connection, kind: LogKind, rules: LaneRules, now: float, *, flush: bool) -> Taken | None:
-    """Take the batch of the signer who has been due for longest: with ``flush``, since its first play was put."""
+def restore_bookmark(db: sqlite3.Connection, bookmark: Bookmark, replaced: str | None) -> None:
+    """Take a bookmark back, unless another one has replaced it since."""
+    if bookmark_of(db, bookmark.source) != bookmark.position:
+        return
+    if replaced is None:
+        db.execute("DELETE FROM bookmark WHERE source = ?", (bookmark.source,))
+    else:
+        set_bookmark(db, Bookmark(bookmark.source, replaced))
+
+
+def withdraw(db: sqlite3.Connection, kind: LogKind, queues: Mapping[str, Sequence[Record]], *, shared: int) -> None:
+    """Take plays out that were written last, by queue, as if they had never been put."""
+    number = size = 0
+    for name, records in queues.items():
+        weight = size_of(records)
+        number, size = number + len(records), size + weight
+        queue = shared if name == SHARED else _leave(db, kind, name, len(records), weight)
+        remove(db, Part(queue, name, records))
+        if name == SHARED:
+            continue
+        # While a batch of it is out, that is left to the end of its lease.
+        db.execute(
+            "UPDATE queue SET oldest = (SELECT accepted_at FROM parcel WHERE queue = ?1 ORDER BY first LIMIT 1)"
+            " WHERE id = ?1 AND due IS NOT NULL",
+            (queue,),
+        )
+        db.execute("DELETE FROM queue WHERE id = ? AND logs = 0 AND due IS NOT NULL", (queue,))
+    partners = queues.get(SHARED, ())
+    of_shared = {"shared": -len(partners), "shared_size": -size_of(partners)}
+    count(db, kind, put=-number, waiting=-number, kept=-number, size=-size, **of_shared)
+
+
+def _leave(db: sqlite3.Connection, kind: LogKind, name: str, logs: int, size: int) -> int:
+    """Count plays out of the queue of a signer; returns its id."""
+    (queue,) = db.execute(
+        "UPDATE queue SET logs = logs - ?, size = size - ? WHERE kind = ? AND name = ? RETURNING id",
+        (logs, size, kind.value, name),
+    ).fetchone()
+    return int(queue)
+
+
+SETTLED = "coalesce((SELECT min(first) FROM parcel WHERE parcel.queue = queue.id), 0) < :before"
+"""The queue has plays that nobody can withdraw any more."""
+
+
+def take(
+    db: sqlite3.Connection, kind: LogKind, rules: LaneRules, now: float, *, flush: bool, before: int
+) -> Taken | None:
+    """Take the batch of the signer who has been due for longest: with ``flush``, since its first play was put.
+
+    Plays with the number ``before`` or a larger one are left alone.
+    """
     found = db.execute(
-        "SELECT id, name, attempt, due AS since FROM (SELECT * FROM queue WHERE kind = :kind AND resting = 0"
-        "  AND due <= :now ORDER BY due, id LIMIT 1)"
+        "SELECT id, name, attempt, due AS since FROM (SELECT * FROM queue WHERE kind = :kind AND resting = 0"  # noqa: S608
+        f"  AND due <= :now AND {SETTLED} ORDER BY due, id LIMIT 1)"
         " UNION ALL SELECT id, name, attempt, due - :linger FROM (SELECT * FROM queue WHERE kind = :kind"
-        "  AND resting = 0 AND due > :now AND :flush ORDER BY due, id LIMIT 1)"
+        f"  AND resting = 0 AND due > :now AND :flush AND {SETTLED} ORDER BY due, id LIMIT 1)"
         " UNION ALL SELECT id, name, attempt, due FROM (SELECT * FROM queue WHERE kind = :kind AND resting = 1"
-        "  AND due <= :now ORDER BY due, id LIMIT 1) ORDER BY since LIMIT 1",
-        {"kind": kind.value, "now": now, "linger": rules.linger, "flush": flush},
+        f"  AND due <= :now AND {SETTLED} ORDER BY due, id LIMIT 1) ORDER BY since LIMIT 1",
+        {"kind": kind.value, "now": now, "linger": rules.linger, "flush": flush, "before": before},
     ).fetchone()
     if found is None:
         return None
     queue, name, attempt, _ = found
-    records = read(db, queue, name, 0, rules)
+    records = numbered_before(read(db, queue, name, 0, rules), before)
     if not records:
         raise UnsoundError("a queue has lost its plays")
     db.execute(

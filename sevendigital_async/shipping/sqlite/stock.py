@@ -24,20 +24,23 @@ class Stock:
         owner: Whose spool this is.
         shared: The partner's own queues, by kind.
         due: When batches of signers may be taken, by kind.
+        settled: Plays with smaller numbers were acknowledged; others may still be withdrawn, and must not be leased.
+        next: The number of the next play.
     """
 
     capacity: Capacity
     owner: Owner
     shared: dict[LogKind, SharedQueue] = field(init=False, factory=dict)
     due: dict[LogKind, Due] = field(init=False, factory=dict)
+    settled: int = field(init=False, default=1)
+    next: int = field(init=False, default=1)
     _counts: dict[LogKind, dict[str, int]] = field(init=False, factory=dict)
     _clock_offset: float = field(init=False, default=0.0)
-    _next: int = field(init=False, default=1)
     _trouble: str | None = field(init=False, default=None)
 
     def begin(self, opened: Opened) -> None:
         """Take over what the file says."""
-        self._next = opened.next
+        self.settled = self.next = opened.next
         self._clock_offset = opened.clock - self.owner.clock.monotonic()
         names = {place.name for place in fields(Counts)}
         for kind, lane in opened.lanes.items():
@@ -59,9 +62,9 @@ class Stock:
         """Give plays their numbers, queue by queue; numbers may be left out, but never come twice."""
         for queues in arrivals.values():
             for records in queues.values():
-                for number, record in enumerate(records, self._next):
+                for number, record in enumerate(records, self.next):
                     record.sequence = number
-                self._next += len(records)
+                self.next += len(records)
 
     def report(self, trouble: str | None) -> None:
         """Say what keeps the file from being written, once; None when that is over."""
