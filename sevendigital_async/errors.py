@@ -327,7 +327,11 @@ class SpoolUnavailableError(SpoolError):
 
 
 class LeaseLostError(SpoolError):
-    """A batch was taken over by another worker, because this one had given no sign of life; nothing of it is ours."""
+    """A batch is not ours any more.
+
+    Another worker has taken it over, because this one had given no sign of life; or a cancelled put has taken plays out
+    of it before they were sent.
+    """
 
 
 class ShipperClosedError(ShipperError):

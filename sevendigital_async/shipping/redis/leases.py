@@ -81,7 +81,7 @@ class Leases:
         """Note what is about to be sent.
 
         Raises:
-            LeaseLostError: Others have taken over.
+            LeaseLostError: Others have taken over, or a cancelled put has taken plays back.
         """
         held = self._held(lease)
         held.step += 1
@@ -95,6 +95,9 @@ class Leases:
                 await self._adopt(lease)
             elif answer[0] == b"lost":
                 raise self._lost(lease)
+            elif answer[0] == b"withdrawn":
+                await self.abandon(lease, Fate.RESEND)
+                raise LeaseLostError("a cancelled put has taken plays back; the others of their batch wait again")
             elif loop.time() - asked_at < self._seconds / 2:
                 break  # else this process stood still after it had asked, and must ask again
         lease.sending = tuple(records)

@@ -91,9 +91,11 @@ local function add(kind, ticket, body, played, doubted)
   return id
 end
 
+local function ticket_of(queue) return queue == '' and 's' or 'u:' .. queue end
+
 -- Append to a queue; the ticket is filed anew if that makes a difference.
 local function append(kind, queue, body, played, doubted)
-  local ticket = queue == '' and 's' or 'u:' .. queue
+  local ticket = ticket_of(queue)
   add(kind, ticket, body, played, doubted)
   local left = load(kind, ticket, 1, #body)
   if left == 1 then call('ZADD', of('oldest', kind), now, ticket) end
@@ -250,5 +252,54 @@ local function abandon(token, fate)
   give_back(token, kind, ticket, certain, 0, suspect)
   close(token, kind, ticket)
   return kind, #doubtful + #certain, suspect and #doubtful + #certain or #doubtful
+end
+
+-- A play leaves a lease that was never about to be sent; its holder finds out when it wants to.
+local function take_from(token, kind, ticket, id)
+  local lease = lease_key(token)
+  unlease(token, {id})
+  let_go(kind, ticket, {id})
+  count(kind, 'in_flight', -1)
+  if number(lease, 'left') == 0 then close(token, kind, ticket) end
+  call('HSET', lease, 'withdrawn', 1)
+end
+
+-- A play leaves its queue.
+local function take_out(kind, ticket, id, body)
+  local stream, away = stream_of(kind, ticket), call('HEXISTS', of('away', kind), ticket) == 1
+  local came = tonumber(entry_of(kind, ticket, id)[6])
+  let_go(kind, ticket, {id})
+  count(kind, 'waiting', -1)
+  if load(kind, ticket, -1, -#body) == 0 then
+    call('LREM', of('ready', kind), 0, ticket)
+    call('ZREM', of('lingering', kind), ticket)
+    call('ZREM', of('resting', kind), ticket)
+    if not away then call('HDEL', of('attempts', kind), ticket) end
+    if is(ticket, 'b') then call('XGROUP', 'DELCONSUMER', stream, 'g', ticket) end
+    if is(ticket, 'u') and not away then call('DEL', stream) end
+  elseif not is(ticket, 'b') and tonumber(call('ZSCORE', of('oldest', kind), ticket) or 0) > came - 1 then
+    local from = (ticket == 's' or away) and '(' .. last_read(stream) or '-'
+    local next_one = call('XRANGE', stream, from, '+', 'COUNT', 1)[1]
+    if next_one then call('ZADD', of('oldest', kind), next_one[2][6], ticket) end
+  end
+end
+
+-- Take a play back as if it had never been put; false if it may have been sent, or isn't there any more.
+local function take_back(kind, ticket, id, body)
+  local stream = stream_of(kind, ticket)
+  local entry = call('XRANGE', stream, id, id)[1]
+  if not entry or entry[2][2] ~= body or call('SISMEMBER', of('doubted', kind), id) == 1 then return false end
+  local pending = call('XPENDING', stream, 'g', id, id, 1)[1]
+  if pending and ticket == 's' then ticket = pending[2] end
+  local token = pending and call('HGET', of('away', kind), ticket)
+  if token and call('HEXISTS', lease_key(token), '#' .. id) == 1 then
+    if call('HEXISTS', lease_key(token), 'request') == 1 then return false end
+    take_from(token, kind, ticket, id)
+  else
+    take_out(kind, ticket, id, body)
+  end
+  count(kind, 'put', -1)
+  take_room(-1, -#body)
+  return true
 end
 """

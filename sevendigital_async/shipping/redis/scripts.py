@@ -38,18 +38,21 @@ APPEND = _script(
     """
 -- ARGV: worker, step, most logs, most bytes, then groups:
 -- kind, source, position, the one before with '=' or nothing, number, (queue, played, doubt, body)*
--- Accepts groups in order until one does not fit, or does not follow the position that is kept (the last answer).
--- A repeated step is not taken twice.
+-- Accepts groups in order until one does not fit, or does not follow the position that is kept. Answers with how many
+-- were accepted, whether one did not follow, the number of the first play, and, for each accepted group with a source,
+-- the position that was replaced: '=' and the position, or nothing. A repeated step is not taken twice.
 local worker, step = ARGV[3], tonumber(ARGV[4])
 local done = call('HGET', base .. 'appends', worker)
 if done then
-  local last, accepted, strays = string.match(done, '(%d+):(%d+):?(%d*)')
+  local last, accepted, strays, first = string.match(done, '(%d+):(%d+):?(%d*):?(%d*)')
   if tonumber(last) >= step then
-    local answer = ok()
-    answer[4], answer[5] = tonumber(accepted), tonumber(strays) or 0
+    local answer, replaced = ok(), call('HGET', base .. 'appends', worker .. ':answer')
+    answer[4], answer[5], answer[6] = tonumber(accepted), tonumber(strays) or 0, tonumber(first) or 0
+    answer[7] = replaced and cjson.decode(replaced) or {}
     return answer
   end
 end
+local first_number, replaced = tonumber(call('GET', base .. 'sequence') or 0) + 1, {}
 local logs, bytes = number(base .. 'room', 'logs'), number(base .. 'room', 'bytes')
 local i, accepted, strays = 7, 0, 0
 while i <= #ARGV do
@@ -61,17 +64,74 @@ while i <= #ARGV do
   for at = first, i - 1, 4 do size = size + #ARGV[at + 3] end
   if logs + n > tonumber(ARGV[5]) or bytes + size > tonumber(ARGV[6]) then break end
   for at = first, i - 1, 4 do append(kind, ARGV[at], ARGV[at + 3], ARGV[at + 1], ARGV[at + 2] == '1') end
-  if source ~= '' then call('HSET', base .. 'bookmarks', source, position) end
+  if source ~= '' then
+    local old = call('HGET', base .. 'bookmarks', source)
+    replaced[#replaced + 1] = old and '=' .. old or ''
+    call('HSET', base .. 'bookmarks', source, position)
+  end
   count(kind, 'put', n)
   count(kind, 'waiting', n)
   logs, bytes = take_room(n, size)
   accepted = accepted + 1
 end
-call('HSET', base .. 'appends', worker, step .. ':' .. accepted .. ':' .. strays)
-return {'ok', logs, bytes, accepted, strays}
+call('HSET', base .. 'appends', worker, string.format('%d:%d:%d:%.0f', step, accepted, strays, first_number))
+if replaced[1] then call('HSET', base .. 'appends', worker .. ':answer', cjson.encode(replaced)) end
+return {'ok', logs, bytes, accepted, strays, first_number, replaced}
 """,
     IF_THERE_IS_MEMORY,
 )
+
+WITHDRAW = _settling("""
+-- ARGV: worker, step, reason, then groups, the last one first:
+-- kind, source, position, the one that it has replaced as APPEND says, number, (queue, number, body)*
+-- Takes back plays of cancelled calls, and the positions that came with them; out of leases, too, unless their holder
+-- was about to send them. Those are in doubt. Answers with how many, kind by kind. A repeated step is not taken twice.
+local worker, step = ARGV[3], tonumber(ARGV[4])
+local done = call('HGET', base .. 'appends', worker)
+if done and tonumber(string.match(done, '%d+')) >= step then
+  local answer, taken = ok(), call('HGET', base .. 'appends', worker .. ':answer')
+  answer[4] = taken and cjson.decode(taken) or {}
+  return answer
+end
+local i, taken = 6, {}
+while i <= #ARGV do
+  local kind, source, position, replaced, n = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], tonumber(ARGV[i + 4])
+  if source ~= '' and call('HGET', base .. 'bookmarks', source) == position then
+    if replaced == '' then
+      call('HDEL', base .. 'bookmarks', source)
+    else
+      call('HSET', base .. 'bookmarks', source, string.sub(replaced, 2))
+    end
+  end
+  local bodies, new = {}, 0
+  for at = i + 5, i + 2 + 3 * n, 3 do
+    local ticket, id, body = ticket_of(ARGV[at]), ARGV[at + 1] .. '-0', ARGV[at + 2]
+    if not take_back(kind, ticket, id, body) then
+      bodies[#bodies + 1] = body
+      if #call('XRANGE', stream_of(kind, ticket), id, id) == 0 then
+        new = new + 1
+      else
+        new = new + call('SADD', of('doubted', kind), id)
+      end
+    end
+  end
+  for from = 1, #bodies, 500 do
+    local part = {unpack(bodies, from, math.min(#bodies, from + 499))}
+    journal(kind, 'in-doubt', '', ARGV[5], stamp, string.rep('1', #part), part)
+  end
+  if #bodies > 0 then
+    count(kind, 'in_doubt', new)
+    taken[#taken + 1] = kind
+    taken[#taken + 1] = #bodies
+  end
+  i = i + 5 + 3 * n
+end
+call('HSET', base .. 'appends', worker, string.format('%d:0:0:0', step))
+call('HSET', base .. 'appends', worker .. ':answer', cjson.encode(taken))
+local answer = ok()
+answer[4] = taken
+return answer
+""")
 
 DUE_IN = _script("""
 -- ARGV: kind, flush. Answers with milliseconds; -1 when nothing waits.
@@ -144,7 +204,9 @@ return answer
 
 INTENT = _script("""
 -- ARGV: token, step, milliseconds to live, request, suspect, ids with commas.
+-- If plays were taken out of the lease, nothing of it may be sent: its holder must let go of it first.
 local lease = base .. 'lease:' .. ARGV[3]
+if call('HEXISTS', lease, 'withdrawn') == 1 then return {'withdrawn'} end
 if call('HEXISTS', lease, 'ticket') == 0 then return {'lost'} end
 if number(lease, 'step') < tonumber(ARGV[4]) then
   call('HSET', lease, 'step', ARGV[4], 'request', ARGV[6], 'sending', ARGV[8])
@@ -162,8 +224,16 @@ if step <= number(lease, 'step') then return ok() end
 local kind, ticket = call('HGET', lease, 'kind'), call('HGET', lease, 'ticket')
 if not ticket then return {'lost'} end
 call('HSET', lease, 'step', step)
-local ids = {}
-for i = 1, n do ids[i] = ARGV[11 + i] end
+local ids, words, changed = {}, {}, call('HEXISTS', lease, 'withdrawn') == 1
+for i = 1, n do
+  local id = ARGV[11 + i]
+  if not changed or call('HEXISTS', lease, '#' .. id) == 1 then
+    ids[#ids + 1] = id
+    words[#words + 1] = 11 + n + 2 * i - 1
+  end
+end
+n = #ids
+if n == 0 then return ok() end
 local request = ARGV[8] ~= '' and ARGV[8] or call('HGET', lease, 'request') or ''
 if how == 'keep' or how == 'resend' or how == 'hold' then doubt(kind, ticket, ids, request) end
 if how == 'ack' then
@@ -176,7 +246,7 @@ if how == 'ack' then
   call('HDEL', of('attempts', kind), ticket)
 elseif how == 'bury' then
   for i, id in ipairs(ids) do
-    set_aside(kind, ticket, id, 'buried', ARGV[11 + n + 2 * i - 1], ARGV[11 + n + 2 * i], ARGV[10])
+    set_aside(kind, ticket, id, 'buried', ARGV[words[i]], ARGV[words[i] + 1], ARGV[10])
   end
   unlease(token, ids)
   let_go(kind, ticket, ids)
@@ -256,7 +326,7 @@ end
 call('XTRIM', base .. 'journal', 'MINID', '~', string.format('%.0f', math.max(0, now - tonumber(ARGV[7]))))
 for _, gone in ipairs(call('ZRANGEBYSCORE', base .. 'workers', '-inf', now - 30 * 86400000, 'LIMIT', 0, 20)) do
   call('ZREM', base .. 'workers', gone)
-  call('HDEL', base .. 'appends', gone)
+  call('HDEL', base .. 'appends', gone, gone .. ':answer')
 end
 return {'ok', number(base .. 'room', 'logs'), number(base .. 'room', 'bytes'), taken}
 """)
@@ -264,7 +334,7 @@ return {'ok', number(base .. 'room', 'logs'), number(base .. 'room', 'bytes'), t
 LEAVE = _script("""
 -- ARGV: worker.
 call('ZREM', base .. 'workers', ARGV[3])
-call('HDEL', base .. 'appends', ARGV[3])
+call('HDEL', base .. 'appends', ARGV[3], ARGV[3] .. ':answer')
 return {'ok'}
 """)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -14,7 +14,7 @@ from ...errors import LeaseLostError, ShipperClosedError, ShipperError, SpoolErr
 from ...fault_points import reached
 from ...models import LogKind
 from ...redis_link import RedisAwayError, RedisScript
-from ..events import PlaysRecovered
+from ..events import PlaysInDoubt, PlaysRecovered
 from ..records import Bookmark, Counts, DeadLetter, Fate, Lease, Receipt, Record
 from ..spool import Owner
 from . import scripts
@@ -32,10 +32,19 @@ LOOK_AROUND = 1.0
 CLOSING = 0.15
 """Seconds that Redis has for an answer while the shipper closes."""
 
+SETTLING = 0.5
+"""Seconds that a lease waits for plays to be taken back, so that they are not in it; a full Redis must not stop it."""
+
+LAST_ANSWER = 2.0
+"""Seconds that Redis has to take plays back while the shipper closes: without that they may be sent twice."""
+
 WHEN_AWAY = 1.0
 """Seconds after which to ask again for work."""
 
 DAY = 86_400
+
+CANCELLED = "put-cancelled"
+"""The outcome of plays that were leased before their put was cancelled."""
 
 
 class RedisSpool:
@@ -65,7 +74,7 @@ class RedisSpool:
         offset: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._station = Station(url, name, offset)
-        self._writer = Writer(self._station, max_logs=max_logs, max_bytes=max_bytes)
+        self._writer = Writer(self._station, self._withdrawn, max_logs=max_logs, max_bytes=max_bytes)
         self._lease_seconds = lease_seconds
         self._journal_days = journal_days
         self._leases = Leases(self._station, lease_seconds, self._settled)
@@ -100,7 +109,11 @@ class RedisSpool:
         self._owner.wake(kind)
 
     async def append(self, kind: LogKind, records: Sequence[Record], bookmark: Bookmark | None = None) -> None:
-        """Write all or none, waiting for room, and for Redis."""
+        """Write all or none, waiting for room, and for Redis.
+
+        A cancellation takes them back, and the bookmark with them: at once where they are not in Redis yet, else as
+        soon as Redis answers, before anything else is written. What another worker has leased by then is in doubt.
+        """
         await self._writer.append(kind, records, bookmark)
         self._owner.wake(kind)
 
@@ -110,12 +123,17 @@ class RedisSpool:
         self._writer.refuse(error)
 
     async def bookmark(self, source: str) -> str | None:
-        """Return the position last kept for a source."""
+        """Return the position last kept for a source, by a put that was not cancelled."""
         while True:
+            restored = self._writer.restored
             try:
-                return await self._station.bookmark(source)
+                position = await self._station.bookmark(source)
             except RedisAwayError:
                 await asyncio.sleep(WHEN_AWAY)
+                continue
+            await self._writer.settled(source)
+            if restored == self._writer.restored:
+                return position
 
     async def due_in(self, kind: LogKind, *, flush: bool) -> float | None:
         """Seconds until a lease may succeed."""
@@ -125,11 +143,17 @@ class RedisSpool:
             return WHEN_AWAY
         if answer[0] == b"gone" or answer[1] < 0:
             return None
-        return float(answer[1] / 1000)
+        return WHEN_AWAY if self._writer.is_taking_back else float(answer[1] / 1000)
 
     async def lease(self, kind: LogKind, *, flush: bool) -> Lease | None:
         """Hand out the next due batch."""
         await self._written()
+        if self._writer.withdrawn:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SETTLING):
+                    await self._writer.taken_back()
+            if self._writer.is_taking_back:
+                return None
         return await self._leases.take(kind, self._owner.rules[kind], flush=flush or self._writer.is_full)
 
     async def intent(self, lease: Lease, records: Sequence[Record], request_id: str) -> None:
@@ -193,9 +217,7 @@ class RedisSpool:
     async def aclose(self) -> None:
         """Write what was accepted, and leave."""
         self._patience = CLOSING
-        with suppress(TimeoutError):
-            async with asyncio.timeout(AT_THE_END):
-                await self._writer.drained()
+        await self._moved_on(LAST_ANSWER if self._writer.withdrawn else AT_THE_END)
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -209,6 +231,10 @@ class RedisSpool:
         self._writer.end(ShipperClosedError("the spool is closed"))
         if lost := sum(len(append.records) for append in self._writer.unwritten):
             logger.error("the spool: %d plays that put_nowait had taken could not be written any more", lost)
+        if left := sum(len(append.records) for append in self._writer.withdrawn):
+            message = f"{left} plays of cancelled puts could not be taken back from {self._station.link.place}"
+            logger.error("the spool: %s; they may be sent", message)
+            self._owner.report(message)
         await self._station.aclose()
 
     async def _answer(self, script: RedisScript, *arguments: object) -> Any:
@@ -225,10 +251,14 @@ class RedisSpool:
             return None
 
     async def _written(self) -> None:
-        if self._writer.unwritten:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(AT_THE_END):
-                    await self._writer.drained()
+        if self._writer.unwritten or self._writer.withdrawn:
+            await self._moved_on(AT_THE_END)
+
+    async def _moved_on(self, seconds: float) -> None:
+        """Wait until what can be written, or taken back, is; not for long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._writer.drained()
 
     async def _keep_looking(self) -> None:
         while True:
@@ -268,6 +298,12 @@ class RedisSpool:
     def _settled(self, kind: LogKind, logs: int, size: int) -> None:
         self._writer.note_room(logs, size)
         self._owner.wake(kind)
+
+    def _withdrawn(self, kept: Mapping[LogKind, int]) -> None:
+        for kind in LogKind:
+            if logs := kept.get(kind):
+                self._owner.tell(PlaysInDoubt(kind=kind, logs=logs, outcome=CANCELLED, request_id="", fate="keep"))
+            self._owner.wake(kind)
 
     def _stopped(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (failure := task.exception()) is not None:

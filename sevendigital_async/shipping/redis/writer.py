@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import uuid
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 
 from attrs import define
 
@@ -24,21 +25,40 @@ MOST_AT_ONCE = 500
 LOOK_AGAIN = 0.5
 """Seconds after which a full spool is tried again, for other workers free room, too."""
 
+TAKEN_BEFORE = "put was cancelled after another worker had taken the play"
+LOST_BEFORE = "put was cancelled, and Redis lost the spool before the play could be taken back"
+"""Why plays of a cancelled call are in doubt; for the journal."""
+
 
 @define(eq=False)
 class Append:
-    """One call's records; ``done`` is None where nobody waits for them."""
+    """One call's records; ``done`` is None where nobody waits for them.
+
+    Attributes:
+        withdrawn: The call was cancelled when they were under way, or written: they must not stay.
+        spool: Id of the spool that took them.
+        first: Number of the first record there.
+        replaced: The position that the bookmark has replaced, as the script says.
+    """
 
     kind: LogKind
     records: Sequence[Record]
     size: int
     bookmark: Bookmark | None
     done: asyncio.Future[None] | None
+    withdrawn: bool = False
+    spool: str = ""
+    first: int = 0
+    replaced: str = ""
 
     @property
     def is_wanted(self) -> bool:
         """Nobody has turned away from it."""
-        return self.done is None or not self.done.done()
+        return not self.withdrawn and (self.done is None or not self.done.done())
+
+    def marks(self, source: str) -> bool:
+        """Whether a bookmark of this source comes with it."""
+        return self.bookmark is not None and self.bookmark.source == source
 
     def fail(self, error: ShipperError) -> None:
         """Tell who waits, if somebody does, that it was not accepted."""
@@ -53,19 +73,26 @@ class Writer:
         station: Where to.
         max_logs: The most that the spool holds.
         max_bytes: The same in bytes.
+        settled: Hears, when plays were taken back, how many of each kind could not be.
     """
 
-    def __init__(self, station: Station, *, max_logs: int, max_bytes: int) -> None:
+    def __init__(
+        self, station: Station, settled: Callable[[Mapping[LogKind, int]], None], *, max_logs: int, max_bytes: int
+    ) -> None:
         self.worker = uuid.uuid4().hex
         self.room = (0, 0)
+        self.restored = 0
         self.is_full = False
         self._station = station
         self._most = (max_logs, max_bytes)
         self._queue: OrderedDict[Append, None] = OrderedDict()
         self._pending = (0, 0)
         self._under_way: list[Append] = []
+        self._written: list[Append] = []
+        self._settled = settled
         self._step = 0
         self._refusal: ShipperError | None = None
+        self._ended = False
         self._look = asyncio.Event()
         self._moved = asyncio.Event()
 
@@ -73,6 +100,25 @@ class Writer:
     def unwritten(self) -> list[Append]:
         """What was accepted without waiting and is not in Redis yet."""
         return [append for append in (*self._under_way, *self._queue) if append.done is None]
+
+    @property
+    def withdrawn(self) -> list[Append]:
+        """What was withdrawn, and is in Redis or may get there."""
+        return [append for append in self._unsettled if append.withdrawn]
+
+    @property
+    def is_taking_back(self) -> bool:
+        """Redis has plays that were withdrawn."""
+        return any(append.withdrawn for append in self._written)
+
+    @property
+    def _unsettled(self) -> list[Append]:
+        return [*self._written, *self._under_way]
+
+    @property
+    def _is_idle(self) -> bool:
+        """Nothing can be done until something changes."""
+        return not self._written and not self._under_way and (self.is_full or not self._queue)
 
     def append_nowait(self, kind: LogKind, records: Sequence[Record]) -> None:
         """Take records to be written soon.
@@ -92,7 +138,7 @@ class Writer:
         self._enter(Append(kind, records, size, None, None))
 
     async def append(self, kind: LogKind, records: Sequence[Record], bookmark: Bookmark | None) -> None:
-        """Write records; when this returns, Redis has them.
+        """Write records; when this returns, Redis has them. Cancelled, it takes them back.
 
         Raises:
             SpoolFullError: They would not even fit an empty spool.
@@ -108,10 +154,25 @@ class Writer:
         self._enter(append)
         try:
             await done
+        except (asyncio.CancelledError, GeneratorExit):
+            append.withdrawn = True
+            raise
         finally:
             if append in self._queue:  # who has gone must not be kept for as long as Redis is away
                 del self._queue[append]
                 self._leave(append)
+
+    async def settled(self, source: str) -> None:
+        """Wait until it is certain what became of the bookmarks of a source that are under way."""
+        await self._settling([append for append in self._unsettled if append.marks(source)])
+
+    async def taken_back(self) -> None:
+        """Wait until what is withdrawn by now is not in Redis any more."""
+        await self._settling(self.withdrawn)
+
+    async def _settling(self, appends: Sequence[Append]) -> None:
+        while not self._ended and any(append in self._unsettled for append in appends):
+            await self._next_move()
 
     def refuse(self, error: ShipperError) -> None:
         """Take nothing from now on; what is under way is written to its end."""
@@ -126,6 +187,8 @@ class Writer:
         words = f"Redis at {self._station.link.place} has not said whether it took the plays; it may have"
         for append in self._under_way:
             append.fail(SpoolUnavailableError(words))
+        self._ended = True
+        self._moved.set()
 
     def note_room(self, logs: int, size: int) -> None:
         """Learn how much the spool holds."""
@@ -137,18 +200,27 @@ class Writer:
 
     async def drained(self) -> None:
         """Wait until what can be written is written."""
-        while (self._queue or self._under_way) and not self.is_full and not self._station.is_away:
-            self._moved.clear()
-            await self._moved.wait()
+        while not self._is_idle and not self._station.is_away:
+            await self._next_move()
+
+    async def _next_move(self) -> None:
+        self._moved.clear()
+        await self._moved.wait()
 
     async def run(self) -> None:
         """Write until cancelled."""
         while True:
-            if not self._queue or self.is_full:
+            if self._written:
+                await self._take_back()
+            elif self._is_idle:
                 self._moved.set()
                 await self._until_worth_a_look()
-                continue
-            await self._write()
+            else:
+                await self._write()
+                # In this turn of the loop every call hears that it was accepted, or of a cancellation in between.
+                await asyncio.sleep(0)
+                self._written = [append for append in self._written if append.withdrawn]
+                self._moved.set()
 
     async def _until_worth_a_look(self) -> None:
         self._look.clear()
@@ -167,13 +239,18 @@ class Writer:
         answer = await self._station.run(scripts.APPEND, self.worker, self._step, *self._most, *arguments)
         reached("after commit")
         reached("after append")
-        accepted, strays = answer[3], answer[4]
+        accepted, strays, first = answer[3], answer[4], answer[5]
         done, rest = self._under_way[:accepted], self._under_way[accepted:]
-        self._under_way = []
+        replaced = iter(answer[6])
         for append in done:
+            append.spool, append.first = self._station.id, first
+            first += len(append.records)
+            if append.bookmark is not None:
+                append.replaced = next(replaced).decode()
             self._leave(append)
-            if append.done is not None and not append.done.done():
+            if append.done is not None and append.is_wanted:
                 append.done.set_result(None)
+        self._under_way, self._written = [], done
         for append in rest[:strays]:
             if append.bookmark is not None:
                 append.fail(append.bookmark.conflict)
@@ -181,7 +258,35 @@ class Writer:
             self._come_back(append)
         self.room = (answer[1], answer[2])
         self.is_full = bool(rest) and not strays
+
+    async def _take_back(self) -> None:
+        """Take back what was withdrawn, however long Redis is away, before anything else is written."""
+        self._step += 1
+        spool = self._written[0].spool
+        groups = [argument for append in reversed(self._written) for argument in _withdrawal(append)]
+        answer = await self._station.persist(
+            scripts.WITHDRAW, self.worker, self._step, TAKEN_BEFORE, *groups, spool=spool
+        )
+        kept: Counter[LogKind] = Counter()
+        if answer[0] == b"gone":
+            await self._tell_of_lost()
+        else:
+            self.note_room(answer[1], answer[2])
+            for kind, logs in zip(*[iter(answer[3])] * 2, strict=True):
+                kept[LogKind(kind.decode())] += logs
+        self.restored += sum(append.bookmark is not None for append in self._written)
+        self._written = []
         self._moved.set()
+        self._settled(kept)
+
+    async def _tell_of_lost(self) -> None:
+        """Redis has lost the spool since; what another worker had in its hands may be sent all the same."""
+        for append in self._written:
+            for start in range(0, len(append.records), MOST_AT_ONCE):
+                bodies = [record.body for record in append.records[start : start + MOST_AT_ONCE]]
+                late = [part for body in bodies for part in (1, body)]
+                now = microseconds(datetime.now(UTC))
+                await self._station.run(scripts.LATE, append.kind.value, "", LOST_BEFORE, now, *late)
 
     def _next(self) -> list[Append]:
         chosen: list[Append] = []
@@ -220,6 +325,15 @@ class Writer:
         error = type(self._refusal)(*self._refusal.args)
         error.__cause__ = self._refusal.__cause__
         return error
+
+
+def _withdrawal(append: Append) -> list[object]:
+    mark = append.bookmark
+    noted = ("", "", "") if mark is None else (mark.source, mark.position, append.replaced)
+    arguments: list[object] = [append.kind.value, *noted, len(append.records)]
+    for number, record in enumerate(append.records, append.first):
+        arguments += [record.queue, number, record.body]
+    return arguments
 
 
 def _arguments(append: Append) -> list[object]:
