@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 import pytest
 from support.clock import VirtualClock
+from support.disk import Disk
 
 from sevendigital_async import (
     LogKind,
@@ -18,7 +19,6 @@ from sevendigital_async import (
     SpoolDamagedError,
     SpoolInUseError,
     SpoolUnavailableError,
-    fault_points,
 )
 from sevendigital_async.shipping.records import Bookmark, Fate, Receipt, Record
 from sevendigital_async.shipping.rules import lane_rules
@@ -35,35 +35,6 @@ CLOSED = ShipperClosedError("closed")
 
 def records(number, queue="", size=10):
     return [Record(b"x" * size, queue, NOW) for _ in range(number)]
-
-
-class Disk:
-    """Says no, or stops to think, whenever something is about to be committed."""
-
-    def __init__(self, monkeypatch):
-        self.error = None
-        self.stopped = threading.Event()
-        self.go_on = threading.Event()
-        self.go_on.set()
-        monkeypatch.setattr(fault_points, "on_reached", self)
-
-    def __call__(self, point):
-        if point != "before commit":
-            return
-        if not self.go_on.is_set():
-            self.stopped.set()
-            self.go_on.wait(20)
-        if self.error is not None:
-            error = sqlite3.OperationalError(self.error)
-            error.sqlite_errorcode = getattr(sqlite3, self.error)
-            raise error
-
-    def stop(self):
-        self.stopped.clear()
-        self.go_on.clear()
-
-    async def has_stopped(self):
-        await asyncio.to_thread(self.stopped.wait, 20)
 
 
 @pytest.fixture

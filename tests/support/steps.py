@@ -29,11 +29,14 @@ def at_step(number, action):
 
 
 class Proxy:
-    """Stands between a client and a server on this machine, and lets every piece wait for a while."""
+    """Stands between a client and a server on this machine, and lets every piece wait for a while.
+
+    ``deaf``: what the server says does not get through; ``hold``: what the client says does not.
+    """
 
     def __init__(self, port, delay):
         self.delay = delay
-        self.silent = False
+        self.deaf = self.hold = False
         self._target = port
         self._server = None
         self._tasks = set()
@@ -66,8 +69,8 @@ class Proxy:
         try:
             back, there = await asyncio.open_connection("127.0.0.1", self._target)
             async with asyncio.TaskGroup() as both:
-                both.create_task(self._pass(reader, there))
-                both.create_task(self._pass(back, writer))
+                both.create_task(self._pass(reader, there, lambda: self.hold))
+                both.create_task(self._pass(back, writer, lambda: self.deaf))
         except (asyncio.CancelledError, ExceptionGroup, OSError):
             pass
         finally:
@@ -76,11 +79,11 @@ class Proxy:
                 if end is not None:
                     end.transport.abort()
 
-    async def _pass(self, reader, writer):
+    async def _pass(self, reader, writer, is_held):
         while piece := await reader.read(65536):
             await asyncio.sleep(self.delay)
-            while self.silent:
-                await asyncio.sleep(0.01)
+            while is_held():
+                await asyncio.sleep(0.005)
             writer.write(piece)
             await writer.drain()
         raise ConnectionResetError

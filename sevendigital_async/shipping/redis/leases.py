@@ -96,7 +96,8 @@ class Leases:
             elif answer[0] == b"lost":
                 raise self._lost(lease)
             elif answer[0] == b"withdrawn":
-                await self.abandon(lease, Fate.RESEND)
+                await self._station.persist(scripts.ABANDON, Fate.RESEND.value, held.token, spool=held.spool)
+                del self._leases[held.token]
                 raise LeaseLostError("a cancelled put has taken plays back; the others of their batch wait again")
             elif loop.time() - asked_at < self._seconds / 2:
                 break  # else this process stood still after it had asked, and must ask again

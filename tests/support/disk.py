@@ -1,0 +1,48 @@
+"""A disk that says no, or stands still."""
+
+import asyncio
+import sqlite3
+import threading
+
+from sevendigital_async import fault_points
+
+
+class Disk:
+    """Says no, or stops to think, whenever something is about to be committed.
+
+    Attributes:
+        error: What it says, the name of an SQLite error.
+        skip: Commits that succeed before it says so.
+        after_commit: Called after each commit.
+    """
+
+    def __init__(self, monkeypatch):
+        self.error = None
+        self.skip = 0
+        self.after_commit = None
+        self.stopped = threading.Event()
+        self.go_on = threading.Event()
+        self.go_on.set()
+        monkeypatch.setattr(fault_points, "on_reached", self)
+
+    def __call__(self, point):
+        if point == "after commit" and self.after_commit is not None:
+            self.after_commit()
+        if point != "before commit":
+            return
+        if not self.go_on.is_set():
+            self.stopped.set()
+            self.go_on.wait(20)
+        if self.skip:
+            self.skip -= 1
+        elif self.error is not None:
+            error = sqlite3.OperationalError(self.error)
+            error.sqlite_errorcode = getattr(sqlite3, self.error)
+            raise error
+
+    def stop(self):
+        self.stopped.clear()
+        self.go_on.clear()
+
+    async def has_stopped(self):
+        await asyncio.to_thread(self.stopped.wait, 20)
