@@ -55,10 +55,12 @@ class Callbacks:
     Attributes:
         clock: Measures the time limit.
         time_limit: Seconds that an async function may take.
+        fail: Hears of an async function that wanted to end the process.
     """
 
     clock: Clock
     time_limit: float
+    fail: Callable[[BaseException], None]
     _left_behind: set[asyncio.Task[Any]] = field(init=False, factory=set)
 
     async def call(self, name: str, function: Callable[..., object], *arguments: object) -> Any:
@@ -83,6 +85,7 @@ class Callbacks:
         task: asyncio.Task[T] = asyncio.create_task(work, name=name)
         ended = asyncio.Event()
         task.add_done_callback(lambda _: ended.set())
+        task.add_done_callback(self._look_for_exit)
         try:
             await self.clock.wait(ended, self.time_limit)
         finally:
@@ -101,6 +104,10 @@ class Callbacks:
                 raise ShipperFailedError(f"{name} raised {error!r}") from error
             case error:
                 raise CallbackError(f"raised {error!r}") from error
+
+    def _look_for_exit(self, task: asyncio.Task[Any]) -> None:
+        if not task.cancelled() and isinstance(error := task.exception(), KeyboardInterrupt | SystemExit):
+            self.fail(error)
 
     async def _cancel(self, task: asyncio.Task[Any]) -> None:
         self._left_behind.add(task)

@@ -67,7 +67,7 @@ class Intake:
         queue_of = self._queue_of
         try:
             return Record(self._encode(log, window), SHARED if queue_of is None else queue_of(log), log.timestamp)
-        except AttributeError:
+        except (AttributeError, TypeError):
             check_type(log)
             raise
 
@@ -81,7 +81,7 @@ class Intake:
         for log in logs:
             try:
                 body = encode(log, window)
-            except AttributeError:
+            except (AttributeError, TypeError):
                 check_type(log)
                 raise
             records.append(Record(body, SHARED if queue_of is None else queue_of(log), log.timestamp))

@@ -112,8 +112,8 @@ class StreamLogShipper:
         self._watch = Watch(metrics)
         spool_of_lanes = WatchedSpool(self._spool, self._watch)
         self._supervisor = Supervisor(self._fail, self._task_ended)
-        lookup = TokenLookup(user_tokens, Callbacks(self._clock, lookup_timeout))
-        callbacks = Callbacks(self._clock, hook_timeout)
+        lookup = TokenLookup(user_tokens, Callbacks(self._clock, lookup_timeout, self._supervisor.fail))
+        callbacks = Callbacks(self._clock, hook_timeout, self._supervisor.fail)
         hooks = Hooks(on_delivered, on_dead_letter, on_trouble, callbacks, self._supervisor.start_brief)
         rng = random.Random()  # noqa: S311 - jitter, not a secret
         self._lanes = {
