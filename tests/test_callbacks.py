@@ -76,6 +76,12 @@ def thrown(error):
     raise error
 
 
+def _failed_future():
+    future = asyncio.get_running_loop().create_future()
+    future.set_exception(LookupError("later"))
+    return future
+
+
 # What a lookup or a hook may do instead of its work: itself, and what is said about it.
 FAILURES = {
     "an error": (lambda: raising(LookupError("no such shard")), "raised LookupError('no such shard')"),
@@ -89,6 +95,7 @@ FAILURES = {
     "StopIteration": (lambda: thrown(StopIteration()), "raised StopIteration()"),
     "a group": (lambda: raising(BaseExceptionGroup("x", [asyncio.CancelledError()])), "raised BaseExceptionGroup("),
     "a custom exception": (lambda: raising(type("Odd", (BaseException,), {})("odd")), "raised Odd('odd')"),
+    "a future": (_failed_future, "raised LookupError('later')"),
     "hangs": (lambda: asyncio.Event().wait(), "took longer than 30 s"),
 }
 WRONG_TYPES = {

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 import pytest
 from support.clock import VirtualClock, settle
@@ -26,6 +26,7 @@ from sevendigital_async.shipping import Counts
 from sevendigital_async.shipping.lane import Lane
 from sevendigital_async.shipping.redis import RedisSpool
 from sevendigital_async.shipping.sqlite import SqliteSpool
+from sevendigital_async.shipping.supervisor import Supervisor
 
 PATIENCE = 10.0
 """Seconds after which something hangs."""
@@ -162,6 +163,27 @@ async def test_a_task_that_ends_by_itself_is_a_failure(service, monkeypatch):
         await clock.run(scenario())
 
 
+async def test_a_brief_task_may_end_but_not_fail():
+    failures = []
+    supervisor = Supervisor(failures.append, lambda: None)
+    supervisor.start_brief(asyncio.sleep(0), "brief")
+    await settle()
+    assert not failures
+    supervisor.start(asyncio.Event().wait(), "endless")
+    error = ZeroDivisionError("alert")
+
+    async def fail():
+        raise error
+
+    supervisor.start_brief(fail(), "alert")
+    await settle()
+    assert failures == [error]
+    assert not supervisor.is_running
+    supervisor.fail(ValueError("another"))
+    assert failures == [error]
+    await supervisor.stop()
+
+
 async def test_an_error_of_another_task_while_closing_is_reported(service):
     class Failing(MemorySpool):
         async def abandon(self, lease, fate):
@@ -179,6 +201,34 @@ async def test_an_error_of_another_task_while_closing_is_reported(service):
             assert isinstance(statistics.failure, ZeroDivisionError)
             with pytest.raises(ShipperFailedError, match="abandon"):
                 await shipper.put(LogKind.PREVIEW, play())
+
+
+async def test_a_cancellation_out_of_the_client_is_no_silent_end(service):
+    async def cancel(post):
+        raise asyncio.CancelledError
+
+    service.behave = cancel
+    with pytest.raises(ShipperFailedError, match="'preview worker"):
+        async with StreamLogShipper(service, lanes={LogKind.PREVIEW: {"linger": 0.0}}) as shipper:
+            await shipper.put(LogKind.PREVIEW, play())
+            await failed(shipper)
+            await shipper.put(LogKind.PREVIEW, play())
+    statistics = await shipper.statistics()
+    assert (statistics.put, statistics.waiting, statistics.in_doubt) == (1, 1, 1)
+
+
+async def test_a_hook_may_close_the_shipper(service):
+    closed = []
+
+    async def on_delivered(delivery):
+        closed.append(await shipper.aclose(0.05))
+
+    shipper = StreamLogShipper(service, lanes={LogKind.PREVIEW: {"linger": 0.0}}, on_delivered=on_delivered)
+    async with asyncio.timeout(PATIENCE), shipper:
+        await shipper.put(LogKind.PREVIEW, play())
+        while not shipper._closed:
+            await asyncio.sleep(0.001)
+        assert (await shipper.aclose(0)).delivered == 1
 
 
 # -- never opened, or not to be opened --
@@ -388,7 +438,9 @@ async def test_closing_several_times_at_once_closes_once(service, make_spool):
     shipper = await opened(service, make_spool())
     await shipper.put_many(LogKind.PREVIEW, [play(number) for number in range(5)])
     async with asyncio.timeout(PATIENCE):
-        statistics = await asyncio.gather(*(shipper.aclose(0.2) for _ in range(5)), shipper.flush())
+        flushing = asyncio.create_task(shipper.flush())
+        statistics = await asyncio.gather(*(shipper.aclose(0.2) for _ in range(5)))
+        check_sum(await flushing)
     assert {each.waiting for each in statistics} == {5}
     assert await shipper.aclose() == statistics[0]
     assert not tasks_of(shipper)
@@ -522,6 +574,22 @@ async def test_what_is_no_play_is_refused(service, log):
             with pytest.raises(ValueError, match=f"StreamLog, not an object of type {type(log).__name__}|must be"):
                 await put()
         assert (await shipper.statistics()).put == 0
+
+
+class Elsewhere(tzinfo):
+    """A time zone with a bug."""
+
+    def utcoffset(self, moment):
+        return self.no_such_attribute
+
+
+async def test_an_error_inside_a_play_is_not_taken_for_a_wrong_type(service):
+    async with StreamLogShipper(service) as shipper:
+        log = StreamLog("t", datetime.now(UTC).replace(tzinfo=Elsewhere()))
+        with pytest.raises(AttributeError, match="no_such_attribute"):
+            await shipper.put(LogKind.PREVIEW, log)
+        with pytest.raises(AttributeError, match="no_such_attribute"):
+            await shipper.put_many(LogKind.PREVIEW, [log])
 
 
 async def test_a_bookmark_is_a_bookmark(service):

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 from attrs import define, field
 
 from ..clock import Clock
-from ..errors import ShipperFailedError
 
 T = TypeVar("T")
 
@@ -68,7 +67,6 @@ class Callbacks:
 
         Raises:
             CallbackError: It raised, was cancelled, or took too long.
-            ShipperFailedError: It wanted to end the process.
         """
         result = call(function, *arguments)
         return await self.result_of(name, result) if inspect.isawaitable(result) else result
@@ -78,7 +76,6 @@ class Callbacks:
 
         Raises:
             CallbackError: It raised, was cancelled, or took too long.
-            ShipperFailedError: It wanted to end the process.
         """
         # Wrapped, a coroutine that is cancelled before its first step would count as never awaited.
         work = awaitable if isinstance(awaitable, Coroutine) else _awaited(awaitable)
@@ -96,16 +93,12 @@ class Callbacks:
             raise CallbackTimeoutError(f"took longer than {self.time_limit:g} s and was cancelled")
         if task.cancelled():
             raise CallbackError("was cancelled")
-        match task.exception():
-            case None:
-                return task.result()
-            case (KeyboardInterrupt() | SystemExit()) as error:
-                # The event loop has raised it already; raised once more, it would interrupt the closing.
-                raise ShipperFailedError(f"{name} raised {error!r}") from error
-            case error:
-                raise CallbackError(f"raised {error!r}") from error
+        if (error := task.exception()) is not None:
+            raise CallbackError(f"raised {error!r}") from error
+        return task.result()
 
     def _look_for_exit(self, task: asyncio.Task[Any]) -> None:
+        # The event loop has raised it already; raised once more by the caller, it would interrupt the closing.
         if not task.cancelled() and isinstance(error := task.exception(), KeyboardInterrupt | SystemExit):
             self.fail(error)
 
