@@ -63,38 +63,59 @@ class Host(enum.Enum):
     ACCOUNT = "account"
 
 
-def _non_empty(_: object, attribute: Attribute[str], value: str) -> None:
+def check_secret(name: str, value: object) -> None:
+    """Refuse what is no key, secret or token; one that was pasted or read from a file often has a newline at its end.
+
+    Raises:
+        ConfigurationError: Says what is wrong, and doesn't show the value.
+    """
     if not isinstance(value, str) or not value.strip():
-        raise ConfigurationError(f"{attribute.name} must be a non-empty string")
+        raise ConfigurationError(f"{name} must be a non-empty string")
+    if value != value.strip():
+        raise ConfigurationError(f"{name} begins or ends with whitespace, such as the newline of a file; remove it")
+    if not value.isprintable():
+        raise ConfigurationError(f"{name} holds a control character or another one that can't be printed; remove it")
+
+
+def _secret(_: object, attribute: Attribute[str], value: str) -> None:
+    check_secret(attribute.name, value)
 
 
 @frozen
 class Credentials:
-    """The partner's consumer key and secret; the secret stays out of the repr."""
+    """The partner's consumer key and secret; the secret stays out of the repr.
 
-    consumer_key: str = field(validator=_non_empty)
-    consumer_secret: str = field(validator=_non_empty, repr=False)
+    Both are used exactly as given. Whitespace around them and characters that can't be printed are refused.
+    """
+
+    consumer_key: str = field(validator=_secret)
+    consumer_secret: str = field(validator=_secret, repr=False)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
         """Read ``SEVENDIGITAL_CONSUMER_KEY`` and ``SEVENDIGITAL_CONSUMER_SECRET``.
 
         Raises:
-            ConfigurationError: One of them is missing; the message says which.
+            ConfigurationError: One of them is missing, or can't be a key or a secret; the message says which.
         """
         environ = os.environ if environ is None else environ
         missing = [name for name in (KEY_VARIABLE, SECRET_VARIABLE) if not environ.get(name, "").strip()]
         if missing:
             raise ConfigurationError(f"set {' and '.join(missing)}, or pass the key and the secret")
-        return cls(environ[KEY_VARIABLE].strip(), environ[SECRET_VARIABLE].strip())
+        for name in (KEY_VARIABLE, SECRET_VARIABLE):
+            check_secret(name, environ[name])
+        return cls(environ[KEY_VARIABLE], environ[SECRET_VARIABLE])
 
 
 @frozen
 class UserToken:
-    """A user's access token and its secret, as the OAuth flow hands them out; both stay out of the repr."""
+    """A user's access token and its secret, as the OAuth flow hands them out; both stay out of the repr.
 
-    token: str = field(validator=_non_empty, repr=False)
-    secret: str = field(validator=_non_empty, repr=False)
+    They are checked as :class:`Credentials` are.
+    """
+
+    token: str = field(validator=_secret, repr=False)
+    secret: str = field(validator=_secret, repr=False)
 
 
 @frozen

@@ -339,4 +339,4 @@ class ShipperClosedError(ShipperError):
 
 
 class ShipperFailedError(ShipperError):
-    """A background task of the shipper died; ``__cause__`` says of what. What was accepted is still in the spool."""
+    """A background task of the shipper has ended; ``__cause__`` says why. What was accepted is still in the spool."""

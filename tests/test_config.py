@@ -3,7 +3,7 @@ import pytest
 from sevendigital_async import ConfigurationError, Credentials, Host, RateLimit, Settings, SevenDigital, UserToken
 from sevendigital_async.config import check_origin
 
-ENVIRONMENT = {"SEVENDIGITAL_CONSUMER_KEY": " key ", "SEVENDIGITAL_CONSUMER_SECRET": "secret\n"}
+ENVIRONMENT = {"SEVENDIGITAL_CONSUMER_KEY": "key", "SEVENDIGITAL_CONSUMER_SECRET": "secret"}
 
 
 def test_credentials_come_from_the_environment_when_asked():
@@ -27,6 +27,45 @@ def test_credentials_are_not_empty(value):
     for make in (lambda: Credentials(value, "s"), lambda: Credentials("k", value), lambda: UserToken(value, "s")):
         with pytest.raises(ConfigurationError, match="non-empty"):
             make()
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "hidden\n",
+        "hidden\r\n",
+        " hidden",
+        "hidden\t",
+        "hid\nden",
+        "hid\0den",
+        "\x1b[31mhidden",
+        "hidden\u00a0",
+        "\ufeffhidden",
+        "hid\u200bden",
+        "hidden\x7f",
+        "hid\u2028den",
+        "hid\ud800den",
+    ],
+)
+def test_a_secret_that_was_not_copied_cleanly_is_refused_and_not_shown(secret):
+    for name, make in {
+        "consumer_key": lambda: Credentials(secret, "s"),
+        "consumer_secret": lambda: SevenDigital("k", secret),
+        "token": lambda: UserToken(secret, "s"),
+        "secret": lambda: UserToken("t", secret),
+        "SEVENDIGITAL_CONSUMER_KEY": lambda: SevenDigital.from_env(ENVIRONMENT | {"SEVENDIGITAL_CONSUMER_KEY": secret}),
+        "SEVENDIGITAL_CONSUMER_SECRET": lambda: Credentials.from_env(
+            ENVIRONMENT | {"SEVENDIGITAL_CONSUMER_SECRET": secret}
+        ),
+    }.items():
+        with pytest.raises(ConfigurationError, match=f"^{name} .*; remove it$") as caught:
+            make()
+        assert "hid" not in str(caught.value)
+
+
+def test_any_printable_secret_is_used_as_it_is():
+    credentials = Credentials("k e y", "ß+/=%&é 1")
+    assert (credentials.consumer_key, credentials.consumer_secret) == ("k e y", "ß+/=%&é 1")
 
 
 @pytest.mark.parametrize(

@@ -193,10 +193,12 @@ async def test_the_mark_of_another_spool_says_nothing(tmp_path):
 async def test_a_damaged_lock_is_told_from_a_damaged_spool(tmp_path):
     _, closed = await filled(tmp_path)
     closed.with_name("plays.db-owner").write_bytes(b"garbage" * 1000)
-    for act in (opened, lambda path: SqliteArchive(path).status()):
+    archive = SqliteArchive(closed)
+    for act in (lambda: opened(closed), archive.status):
         with pytest.raises(SpoolError, match="-owner is not the lock that it should be") as caught:
-            await act(closed)
+            await act()
         assert not isinstance(caught.value, SpoolDamagedError)
+    await archive.aclose()
     closed.with_name("plays.db-owner").unlink()  # as advised
     await (await opened(closed)).aclose()
 

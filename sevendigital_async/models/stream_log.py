@@ -102,6 +102,9 @@ class StreamLog:
         for name in ("user_id", "client_id"):
             if (text := getattr(self, name)) is not None:
                 check_text(name, text)
+        for name in LIVE_FIELDS:
+            if (value := getattr(self, name)) is not None and not isinstance(value, str):
+                raise InvalidLogError(f"{name} must be a string", field=name)
         duration, country = self.duration_played, self.country
         if duration is not None and (type(duration) is not int or not 0 <= duration <= MAX_SECONDS):
             raise InvalidLogError("duration_played must be whole seconds, zero or more", field="duration_played")

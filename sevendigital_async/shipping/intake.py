@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from ..clock import Clock
+from ..errors import InvalidLogError
 from ..models import LogKind, StreamLog
 from ..models.plain_play import Window
 from .courier import Courier
@@ -32,6 +33,16 @@ class CurrentWindow:
         return Window.at(datetime.fromtimestamp(seconds, UTC))
 
 
+def check_type(log: object) -> None:
+    """Refuse what is no play.
+
+    Raises:
+        InvalidLogError: Its type is another one.
+    """
+    if not isinstance(log, StreamLog):
+        raise InvalidLogError(f"a play is a StreamLog, not an object of type {type(log).__name__}")
+
+
 class Intake:
     """Makes records of the plays of one kind.
 
@@ -42,6 +53,7 @@ class Intake:
     """
 
     def __init__(self, kind: LogKind, courier: Courier, *, separate: bool) -> None:
+        self.kind = kind
         # Asked once, because every play pays for each question.
         self._encode = courier.encoder(kind)
         self._queue_of = courier.sorter(kind, signed_by_user=separate)
@@ -53,7 +65,11 @@ class Intake:
             InvalidLogError: It is unfit; names the field.
         """
         queue_of = self._queue_of
-        return Record(self._encode(log, window), SHARED if queue_of is None else queue_of(log), log.timestamp)
+        try:
+            return Record(self._encode(log, window), SHARED if queue_of is None else queue_of(log), log.timestamp)
+        except (AttributeError, TypeError):
+            check_type(log)
+            raise
 
     def extend(self, records: list[Record], logs: Iterable[StreamLog], window: Window) -> None:
         """Append the records of ``logs``.
@@ -63,5 +79,9 @@ class Intake:
         """
         encode, queue_of = self._encode, self._queue_of
         for log in logs:
-            body = encode(log, window)
+            try:
+                body = encode(log, window)
+            except (AttributeError, TypeError):
+                check_type(log)
+                raise
             records.append(Record(body, SHARED if queue_of is None else queue_of(log), log.timestamp))

@@ -18,6 +18,7 @@ from ..config import UserToken
 from ..errors import LeaseLostError, SevenDigitalError
 from ..models import LogKind
 from ..models.batch_key import user_of
+from .callbacks import CallbackError
 from .courier import Courier, Turn
 from .events import RequestEnded, TurnTaken
 from .gate import Gate, Trouble, TroubleKind
@@ -40,6 +41,7 @@ from .records import SHARED, Exchange, Fate, Lease, Record
 from .rules import Atomicity, LaneRules
 from .settlement import Settlement
 from .spool import Exit
+from .supervisor import Supervisor
 
 TokenSource = Callable[[str], Awaitable[UserToken | None]]
 
@@ -50,6 +52,9 @@ DEFAULT_THROTTLE_WAIT = 1.0
 
 SIGNERS_TO_BLAME_THE_PARTNER = 5
 """Different users refused in a row, with nobody accepted in between, that point at the partner's own key."""
+
+LOOKUPS_TO_REPORT = 100
+"""Lookups of tokens that failed in a row, after which further ones are not reported until one succeeds."""
 
 PARKED = 40.0
 """Seconds of rest beyond which a queue is not waiting for a back-off but for a person."""
@@ -89,6 +94,7 @@ class Lane:
     _wake: asyncio.Event = field(init=False, factory=asyncio.Event)
     _next: asyncio.Lock = field(init=False, factory=asyncio.Lock)
     _refused_users: set[str] = field(init=False, factory=set)
+    _failed_lookups: int = field(init=False, default=0)
 
     def __attrs_post_init__(self) -> None:
         """Put up the gate."""
@@ -106,11 +112,10 @@ class Lane:
             self._fates,
         )
 
-    async def run(self) -> None:
-        """Work until cancelled."""
-        async with asyncio.TaskGroup() as workers:
-            for _ in range(self.rules.concurrency):
-                workers.create_task(self._work())
+    def start(self, supervisor: Supervisor) -> None:
+        """Start the workers."""
+        for number in range(1, self.rules.concurrency + 1):
+            supervisor.start(self._work(), f"{self.kind.value} worker {number}")
 
     def wake(self) -> None:
         """Look again: something may have become due."""
@@ -119,7 +124,7 @@ class Lane:
     async def stalled(self) -> bool:
         """Say whether waiting longer would not help, because only a person or much time can."""
         counts = await self._spool.counts(self.kind)
-        if counts.in_flight or self._settlement.telling:
+        if counts.in_flight or self._settlement.telling or self._hooks.alerting:
             return False
         if counts.waiting == 0 or self.gate.stuck:
             return True
@@ -148,6 +153,8 @@ class Lane:
                     await self._settlement.settle(lease, records, outcome)
             except LeaseLostError as error:
                 logger.warning("%s: %s", self.kind.value, error)
+            except GeneratorExit:
+                raise  # the loop is gone, and nothing can be awaited
             except BaseException:
                 if lease is not None:
                     await asyncio.shield(self._spool.abandon(lease, self.in_doubt))
@@ -187,11 +194,14 @@ class Lane:
         return outcome
 
     async def _exchange(self, turn: Turn, lease: Lease, records: Sequence[Record]) -> Outcome:
-        try:
-            user = None if lease.queue == SHARED else await self._token_of(user_of(lease.queue))
-        except Exception as error:  # noqa: BLE001 - the caller's own code; it must not take the lane down
-            lease.exchange = Exchange("", NAMES[Unauthorised])
-            return Unauthorised(f"user_tokens failed for user {user_of(lease.queue)}: {error!r}")
+        user = None
+        if lease.queue != SHARED:
+            try:
+                user = await self._token_of(user_of(lease.queue))
+            except CallbackError as error:
+                lease.exchange = Exchange("", NAMES[Unauthorised])
+                return Unauthorised(f"user_tokens {error}", sent=False)
+            self._failed_lookups = 0
         request_id = uuid.uuid4().hex
         await self._spool.intent(lease, records, request_id)
         self.requests += 1
@@ -241,8 +251,8 @@ class Lane:
                 gate.failed(reason, wait)
             case Lost(reason):
                 gate.failed(reason, None)
-            case Unauthorised(reason):
-                self._heed_refused_signer(reason, signer)
+            case Unauthorised():
+                self._heed_refused_signer(outcome, signer)
             case OutOfStep():
                 gate.answered()
                 gate.pause(DEFAULT_THROTTLE_WAIT)
@@ -251,15 +261,29 @@ class Lane:
         if gate.trouble is not None and gate.trouble is not before:
             self._hooks.troubled(self.kind, gate.trouble)
 
-    def _heed_refused_signer(self, reason: str, signer: str) -> None:
+    def _heed_refused_signer(self, refusal: Unauthorised, signer: str) -> None:
+        if not refusal.sent:
+            self._heed_failed_lookup(refusal.reason, signer)
+            return
         self.gate.answered()
         if signer != SHARED:
-            message = f"plays of user {signer} wait: {reason}"
-            self._hooks.troubled(self.kind, Trouble(TroubleKind.AUTHENTICATION, message, signer, self._now()))
+            self._report_user(refusal.reason, signer)
             self._refused_users.add(signer)
         if signer == SHARED or len(self._refused_users) >= SIGNERS_TO_BLAME_THE_PARTNER:
             self._refused_users.clear()
-            self.gate.refused_signer(reason)
+            self.gate.refused_signer(refusal.reason)
+
+    def _heed_failed_lookup(self, reason: str, user_id: str) -> None:
+        # The service has refused nobody, so neither the circuit nor the partner's own key is concerned.
+        self._failed_lookups += 1
+        if self._failed_lookups == LOOKUPS_TO_REPORT:
+            reason = f"{reason}; {LOOKUPS_TO_REPORT} lookups in a row failed, further ones are not reported"
+        if self._failed_lookups <= LOOKUPS_TO_REPORT:
+            self._report_user(reason, user_id)
+
+    def _report_user(self, reason: str, user_id: str) -> None:
+        message = f"plays of user {user_id} wait: {reason}"
+        self._hooks.troubled(self.kind, Trouble(TroubleKind.AUTHENTICATION, message, user_id, self._now()))
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.time(), UTC)

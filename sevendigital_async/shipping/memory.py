@@ -44,7 +44,13 @@ class MemorySpool:
         self._bookmarks: dict[str, str] = {}
 
     async def open(self, owner: Owner) -> None:
-        """Make ready."""
+        """Make ready.
+
+        Raises:
+            SpoolInUseError: It has been opened before.
+        """
+        if self._backlogs:
+            raise SpoolInUseError("this MemorySpool belongs to another shipper; make one for each")
         self._clock = owner.clock
         self._wake = owner.wake
         self._backlogs = {kind: Backlog(owner.rules[kind]) for kind in LogKind}

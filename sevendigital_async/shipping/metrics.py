@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from typing import Protocol
 
 from attrs import asdict
 
 from ..clock import Clock
-from ..errors import ShipperError
+from ..errors import ConfigurationError, ShipperError
 from ..models import LogKind
+from .callbacks import CallbackError, call
 from .events import Event, PlaysDelivered, QueueMeasured
 from .spool import Spool
 
@@ -35,6 +37,9 @@ class Watch:
     """Tells the log, and metrics if there are any, what happens to plays."""
 
     def __init__(self, metrics: Metrics | None = None) -> None:
+        record = None if metrics is None else getattr(metrics, "record", None)
+        if metrics is not None and (not callable(record) or inspect.iscoroutinefunction(record)):
+            raise ConfigurationError("metrics must have a method record(event), which must not be async")
         self._metrics = metrics
         self._complained = False
 
@@ -57,11 +62,11 @@ class Watch:
         if self._metrics is None:
             return
         try:
-            self._metrics.record(event)
-        except Exception:
+            call(self._metrics.record, event)
+        except CallbackError as error:
             if not self._complained:
                 self._complained = True
-                logger.exception("metrics raised; going on, and not saying so again")
+                logger.exception("metrics raised; going on, and not saying so again", exc_info=error.__cause__)
 
 
 async def measure(spool: Spool, watch: Watch) -> None:

@@ -64,9 +64,15 @@ class Throttled:
 
 @frozen
 class Unauthorised:
-    """The signer was not accepted."""
+    """The signer was not accepted, or their token could not be looked up.
+
+    Attributes:
+        reason: What the service or the lookup said.
+        sent: Whether a request was sent.
+    """
 
     reason: str
+    sent: bool = True
 
 
 @frozen

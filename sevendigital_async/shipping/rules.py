@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from attrs import evolve, frozen
@@ -52,9 +53,29 @@ class LaneRules:
     quiet_start: float = 0.0
 
     def __attrs_post_init__(self) -> None:
-        """Refuse numbers that mean nothing."""
-        if min(self.max_count, self.max_bytes, self.concurrency, self.poison_window) < 1 or self.linger < 0:
-            raise ConfigurationError("lane rules need positive limits and a linger of zero or more seconds")
+        """Refuse what means nothing."""
+        for fits, words, names in RULES:
+            for name in names:
+                if not fits(getattr(self, name)):
+                    raise ConfigurationError(f"the lane rule {name} must be {words}")
+
+
+RULES: Sequence[tuple[Callable[[Any], bool], str, tuple[str, ...]]] = (
+    (
+        lambda value: type(value) is int and value > 0,
+        "a whole number above zero",
+        ("max_count", "max_bytes", "concurrency", "poison_window"),
+    ),
+    (lambda value: _is_number(value) and 0 <= value < math.inf, "seconds, zero or more", ("linger", "quiet_start")),
+    (lambda value: _is_number(value) and 0 <= value <= 1, "a share between 0 and 1", ("poison_share",)),
+    (lambda value: isinstance(value, bool), "True or False", ("signed_by_user",)),
+    (lambda value: isinstance(value, Atomicity), "an Atomicity", ("atomicity",)),
+)
+"""What the rules may be: a test, its words, the rules that it is for."""
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 DOCUMENTED: Mapping[LogKind, LaneRules] = {
@@ -73,10 +94,15 @@ def lane_rules(changes: Mapping[LogKind, Mapping[str, Any]] | None = None) -> di
         changes: By kind, the attributes of :class:`LaneRules` that differ, such as ``{"linger": 0.5}``.
 
     Raises:
-        ConfigurationError: An unknown attribute, or a count above the documented limit.
+        ConfigurationError: An unknown kind or attribute, a value of the wrong type, or a count above the documented
+            limit.
     """
     rules = dict(DOCUMENTED)
+    if changes is not None and not isinstance(changes, Mapping):
+        raise ConfigurationError("lanes is a mapping from kind to the rules that differ")
     for kind, values in (changes or {}).items():
+        if kind not in tuple(LogKind):
+            raise ConfigurationError(f"lanes has rules by kind, which is one of {', '.join(LogKind)}, not {kind!r}")
         lane = LogKind(kind)
         try:
             rules[lane] = evolve(DOCUMENTED[lane], **values)

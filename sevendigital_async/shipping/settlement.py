@@ -150,7 +150,7 @@ class Settlement:
         ]
         await self._spool.bury(lease, letters)
         with self._tells():
-            self._spool.handed_over(await self._hooks.buried([letter for _, letter in letters]))
+            await self._hooks.buried([letter for _, letter in letters], self._spool.handed_over)
         if spoilt:
             self._count_fates(0, len(letters))
 

@@ -4,34 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import random
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import chain, islice
 from types import TracebackType
 from typing import Any, Literal, Self
 
 from ..clock import Clock, SystemClock
-from ..config import UserToken
 from ..errors import ConfigurationError, InvalidLogError, ShipperClosedError, ShipperFailedError
 from ..models import LogKind, StreamLog
-from .courier import PlayLogClient
+from .callbacks import Callbacks
+from .courier import Courier, PlayLogClient
 from .ending import to_its_end
-from .gate import Trouble
-from .hooks import Hook, Hooks
+from .hooks import Hook, Hooks, TroubleHook
 from .intake import CurrentWindow, Intake
 from .lane import Lane
 from .metrics import Metrics, Watch, keep_measuring, measure
 from .places import open_spool
-from .records import Bookmark, DeadLetter, Delivery, Fate, Record
+from .records import Bookmark, Counts, DeadLetter, Delivery, Fate, Record
 from .rules import lane_rules
 from .spool import Owner, Spool
 from .statistics import LaneStatistics, Statistics
+from .supervisor import Supervisor
+from .tokens import TokenLookup, UserTokens
 from .watched import WatchedSpool
 
 logger = logging.getLogger("sevendigital_async.shipping")
-
-UserTokens = Mapping[str, UserToken] | Callable[[str], Awaitable[UserToken | None]]
 
 PUTS_PER_BREATH = 500
 """Plays accepted in a row before other tasks get their turn, so that a busy producer can't stall the loop."""
@@ -46,18 +46,22 @@ class StreamLogShipper:
         client: A ``SevenDigital`` client; it must outlive the shipper.
         spool: Where accepted plays wait: None for memory, the name of a file, or a spool that you have made, such
             as ``SqliteSpool("plays.db", synchronous="NORMAL")``.
-        user_tokens: Tokens of users, a mapping or an async function from user id to token or None. With it,
-            catalogue and subscriber plays are sent one user a request, signed by the user where there is a token;
-            without it the partner signs alone and users travel together.
+        user_tokens: Tokens of users: a mapping, or a function, plain or async, from user id (as text) to token or None.
+            With it, catalogue and subscriber plays are sent one user a request, signed by the user where there is a
+            token; without it the partner signs alone and users travel together. A lookup that fails counts as a
+            refused user: their plays wait, and ``on_trouble`` hears of it.
         in_doubt: What to do with plays whose answer was lost: ``"resend"`` risks a double, ``"hold"`` keeps them
             for a person. Either way they are counted as in doubt.
         lanes: Changes to the :class:`~sevendigital_async.shipping.rules.LaneRules` by kind, such as
             ``{LogKind.SUBSCRIBER: {"linger": 30.0}}``.
         on_delivered: Hears of each accepted batch; plain or async.
         on_dead_letter: Hears of each play set aside for good, and takes it over from a memory spool; plain or async.
-        on_trouble: Hears, with the kind, what a person should look at.
+        on_trouble: Hears, with the kind, what a person should look at; plain or async.
         metrics: Counts and measures what happens, such as ``OpenTelemetryMetrics()`` of ``shipping.otel``.
         close_timeout: Seconds that leaving the block may take.
+        lookup_timeout: Seconds that an async ``user_tokens`` may take for one user; after that the lookup has failed.
+        hook_timeout: Seconds that one call of an async hook may take; after that it is cancelled, which is logged.
+            ``on_dead_letter`` has not taken the play then.
         clock: Time, for tests.
     """
 
@@ -71,23 +75,30 @@ class StreamLogShipper:
         lanes: Mapping[LogKind, Mapping[str, Any]] | None = None,
         on_delivered: Hook[Delivery] | None = None,
         on_dead_letter: Hook[DeadLetter] | None = None,
-        on_trouble: Callable[[LogKind, Trouble], object] | None = None,
+        on_trouble: TroubleHook | None = None,
         metrics: Metrics | None = None,
         close_timeout: float = 30.0,
+        lookup_timeout: float = 30.0,
+        hook_timeout: float = 30.0,
         clock: Clock | None = None,
     ) -> None:
-        self._courier = client.play_logs
+        self._courier = _courier_of(client)
         self._clock = clock or SystemClock()
-        self._spool = open_spool(spool)
-        self._user_tokens = user_tokens
+        _check_seconds("close_timeout", close_timeout, least=0.0)
+        _check_seconds("lookup_timeout", lookup_timeout)
+        _check_seconds("hook_timeout", hook_timeout)
+        self._spool = _checked(open_spool(spool))
         self._rules = lane_rules(lanes)
         self._close_timeout = close_timeout
         self._changed = asyncio.Event()
         self._breath = asyncio.Lock()
         self._failure: BaseException | None = None
         self._spool_trouble: str | None = None
-        self._runner: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._runner: asyncio.Future[None] | None = None
         self._closed = False
+        self._ending: asyncio.Task[None] | None = None
+        self._final: Statistics | None = None
         self._flushes = 0
         self._puts = 0
         self._intakes = {
@@ -95,13 +106,15 @@ class StreamLogShipper:
             for kind, rules in self._rules.items()
         }
         self._window = CurrentWindow(self._clock)
-        try:
-            self._in_doubt = Fate(in_doubt)
-        except ValueError:
-            raise ConfigurationError('in_doubt is "resend" or "hold"') from None
+        if in_doubt not in ("resend", "hold"):
+            raise ConfigurationError('in_doubt is "resend" or "hold"')
+        self._in_doubt = Fate(in_doubt)
         self._watch = Watch(metrics)
         spool_of_lanes = WatchedSpool(self._spool, self._watch)
-        hooks = Hooks(on_delivered, on_dead_letter, on_trouble)
+        self._supervisor = Supervisor(self._fail, self._task_ended)
+        lookup = TokenLookup(user_tokens, Callbacks(self._clock, lookup_timeout, self._supervisor.fail))
+        callbacks = Callbacks(self._clock, hook_timeout, self._supervisor.fail)
+        hooks = Hooks(on_delivered, on_dead_letter, on_trouble, callbacks, self._supervisor.start_brief)
         rng = random.Random()  # noqa: S311 - jitter, not a secret
         self._lanes = {
             kind: Lane(
@@ -111,7 +124,7 @@ class StreamLogShipper:
                 spool_of_lanes,
                 self._watch,
                 self._courier,
-                self._token_of,
+                lookup.token_of,
                 hooks,
                 self._clock,
                 self._changed.set,
@@ -123,22 +136,39 @@ class StreamLogShipper:
     # -- life cycle --
 
     async def __aenter__(self) -> Self:
-        """Open the spool and start working."""
-        if self._runner is not None:
-            raise ConfigurationError("a shipper is started once")
-        tell, form = self._watch.tell, self._courier.form
-        owner = Owner(self._rules, self._clock, self._heed_news, self._in_doubt, self._heed_spool, tell, form)
+        """Open the spool and start working.
+
+        Raises:
+            ConfigurationError: It was started or closed before.
+            SpoolError: The spool can't be used.
+        """
+        if self._loop is not None or self._closed:
+            raise ConfigurationError("a shipper is started once; make a new one")
+        self._loop = asyncio.get_running_loop()
+        try:
+            await self._open()
+        except BaseException:
+            self._loop = None
+            raise
+        self._runner = self._loop.create_future()
+        for lane in self._lanes.values():
+            lane.start(self._supervisor)
+        if self._watch.measures:
+            self._supervisor.start(keep_measuring(self._spool, self._watch, self._clock), "gauges")
+        return self
+
+    async def _open(self) -> None:
+        tell, form, fail = self._watch.tell, self._courier.form, self._supervisor.fail
+        owner = Owner(self._rules, self._clock, self._heed_news, self._in_doubt, self._heed_spool, tell, form, fail)
         await self._spool.open(owner)
         try:
             for kind, lane in self._lanes.items():
                 if (await self._spool.counts(kind)).put:
                     lane.gate.pause(lane.rules.quiet_start)
+            self._check_usable()
         except BaseException:
             await to_its_end(self._spool.aclose())
             raise
-        self._runner = asyncio.create_task(self._run(), name="StreamLogShipper")
-        self._runner.add_done_callback(self._stopped)
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -155,47 +185,60 @@ class StreamLogShipper:
     async def aclose(self, timeout: float | None = None) -> Statistics:  # noqa: ASYNC109 - a budget, not a cancellation
         """Accept nothing more, deliver what can be delivered, stop. What is left stays in the spool.
 
+        May be called more than once, also at the same time, and on a shipper that was never opened.
+
         Args:
             timeout: Seconds for delivering; ``close_timeout`` if left out.
 
         Returns:
             What is where; ``failure`` tells of a background task that died.
         """
+        if self._final is not None:
+            return self._final
+        self._check_loop()
         if self._runner is None:
             self._closed = True
             return await self.statistics()
-        self._spool.refuse(self._failed() if self._failure else ShipperClosedError("the shipper is closed"))
-        self._closed = True
+        if not self._closed:
+            self._closed = True
+            self._spool.refuse(self._failed() if self._failure else ShipperClosedError("the shipper is closed"))
         try:
             await self.flush(self._close_timeout if timeout is None else timeout)
         finally:
-            await to_its_end(self._end(self._runner))
+            if self._ending is None:
+                self._ending = asyncio.create_task(self._end(), name="closing")
+            await to_its_end(self._ending)
         return await self.statistics()
 
-    async def _end(self, runner: asyncio.Task[None]) -> None:
-        runner.cancel()
-        await asyncio.wait([runner])
-        await measure(self._spool, self._watch)
-        await self._spool.aclose()
+    async def _end(self) -> None:
+        try:
+            await self._supervisor.stop()
+            await measure(self._spool, self._watch)
+        finally:
+            await self._spool.aclose()
+        self._final = await self.statistics()
 
-    async def _run(self) -> None:
-        async with asyncio.TaskGroup() as lanes:
-            for lane in self._lanes.values():
-                lanes.create_task(lane.run(), name=f"{lane.kind.value} lane")
-            lanes.create_task(keep_measuring(self._spool, self._watch, self._clock), name="gauges")
-
-    def _stopped(self, runner: asyncio.Task[None]) -> None:
-        if not runner.cancelled() and (failure := runner.exception()) is not None:
-            while isinstance(failure, BaseExceptionGroup) and len(failure.exceptions) == 1:
-                failure = failure.exceptions[0]
-            self._failure = failure
+    def _fail(self, failure: BaseException) -> None:
+        self._failure = failure
+        logger.critical("the shipper has failed: %r", failure, exc_info=failure, extra={"event": "failed"})
+        if self._runner is not None:
             self._spool.refuse(self._failed())
+        self._task_ended()
+
+    def _task_ended(self) -> None:
+        if self._runner is not None and not self._supervisor.is_running and not self._runner.done():
+            self._runner.set_result(None)
         self._changed.set()
 
     def _failed(self) -> ShipperFailedError:
-        error = ShipperFailedError(f"a background task of the shipper died of {self._failure!r}; restart the shipper")
+        error = ShipperFailedError(f"the shipper has failed and must be restarted: {self._failure!r}")
         error.__cause__ = self._failure
         return error
+
+    def _check_loop(self) -> None:
+        """Refuse to be used from a thread or an event loop where waiting for the shipper would never end."""
+        if self._loop is not None and self._final is None and _running_loop() is not self._loop:
+            raise ConfigurationError("the shipper belongs to another event loop; use one shipper per loop")
 
     # -- plays in --
 
@@ -206,22 +249,25 @@ class StreamLogShipper:
             InvalidLogError: The play is unfit and was not accepted; names the field.
             ShipperClosedError: The shipper is closed.
             ShipperFailedError: A background task died; the cause is chained.
+            ConfigurationError: The shipper is not started, or belongs to another event loop.
         """
-        record = self._intake(kind).record(log, self._window.now())
+        intake = self._intake(kind)
+        record = intake.record(log, self._window.now())
         self._puts += 1
         if self._puts % PUTS_PER_BREATH == 0:
             await asyncio.sleep(0)
         # Nothing is awaited after this: a cancellation must not hide that the play was accepted.
-        await self._spool.append(kind, (record,))
+        await self._spool.append(intake.kind, (record,))
 
     def put_nowait(self, kind: LogKind, log: StreamLog) -> None:
-        """Accept one play without waiting; a durable spool writes it soon after.
+        """Accept one play without waiting; a durable spool writes it soon after. For use in the shipper's event loop.
 
         Raises:
             SpoolFullError: There is no room now; the play was not accepted.
             InvalidLogError: As for :meth:`put`, and so on.
         """
-        self._spool.append_nowait(kind, (self._intake(kind).record(log, self._window.now()),))
+        intake = self._intake(kind)
+        self._spool.append_nowait(intake.kind, (intake.record(log, self._window.now()),))
 
     async def put_many(self, kind: LogKind, logs: Iterable[StreamLog], *, bookmark: Bookmark | None = None) -> int:
         """Accept several plays together: all of them, or none if one is unfit or the call is cancelled.
@@ -243,6 +289,8 @@ class StreamLogShipper:
         """
         records: list[Record] = []
         intake, window = self._intake(kind), self._window.now()
+        if bookmark is not None and not isinstance(bookmark, Bookmark):
+            raise ConfigurationError(f"bookmark must be a Bookmark, not an object of type {type(bookmark).__name__}")
         source = iter(logs)
         try:
             ahead = list(islice(source, 1))  # who has no more must not stand in line to find that out
@@ -256,20 +304,33 @@ class StreamLogShipper:
             number = len(records)
             raise InvalidLogError(f"log {number}: {error}", field=error.field, index=number) from None
         if records or bookmark is not None:
-            await self._spool.append(kind, records, bookmark)
+            await self._spool.append(intake.kind, records, bookmark)
         return len(records)
 
     async def position(self, source: str) -> str | None:
         """Return the position of the last bookmark of a source, so that reading can go on there after a crash."""
+        self._check_started()
         return await self._spool.bookmark(source)
 
     def _intake(self, kind: LogKind) -> Intake:
-        if self._runner is None:
-            raise ConfigurationError("the shipper is not started; use it as an async context manager")
+        if self._runner is None or self._closed or self._failure is not None or _running_loop() is not self._loop:
+            self._check_started()
         try:
             return self._intakes[kind]
-        except KeyError:
+        except (KeyError, TypeError):
             raise InvalidLogError(f"kind is one of {', '.join(LogKind)}, not {kind!r}", field="kind") from None
+
+    def _check_started(self) -> None:
+        self._check_usable()
+        if self._runner is None:
+            raise ConfigurationError("the shipper is not started; use it as an async context manager")
+
+    def _check_usable(self) -> None:
+        self._check_loop()
+        if self._failure is not None:
+            raise self._failed()
+        if self._closed:
+            raise ShipperClosedError("the shipper is closed")
 
     # -- plays out --
 
@@ -283,6 +344,7 @@ class StreamLogShipper:
         Returns:
             What is where; ``settled`` if everything has found its end.
         """
+        self._check_loop()
         give_up_at = None if timeout is None else self._clock.monotonic() + timeout
         self._flushes += 1
         self._set_flushing()
@@ -310,15 +372,33 @@ class StreamLogShipper:
 
         Args:
             kind: The one lane to resume; all of them if left out.
+
+        Raises:
+            ConfigurationError: There is no such kind, or the shipper belongs to another event loop.
         """
+        self._check_loop()
+        if kind is not None and kind not in tuple(LogKind):
+            raise ConfigurationError(f"kind is one of {', '.join(LogKind)}, not {kind!r}")
         for lane in self._lanes.values() if kind is None else [self._lanes[kind]]:
             lane.gate.resume()
             lane.wake()
 
     async def statistics(self) -> Statistics:
-        """Say what is where. The numbers of a kind always add up."""
+        """Say what is where. The numbers of a kind always add up; those of a closed shipper are final.
+
+        Raises:
+            ConfigurationError: The shipper belongs to another event loop.
+        """
+        if self._final is not None:
+            return self._final
+        self._check_loop()
         lanes = {
-            kind: LaneStatistics(await self._spool.counts(kind), lane.requests, lane.largest_batch, lane.gate.trouble)
+            kind: LaneStatistics(
+                Counts() if self._runner is None else await self._spool.counts(kind),
+                lane.requests,
+                lane.largest_batch,
+                lane.gate.trouble,
+            )
             for kind, lane in self._lanes.items()
         }
         return Statistics(lanes, self._failure, self._spool_trouble)
@@ -334,7 +414,29 @@ class StreamLogShipper:
             logger.error("the spool: %s", trouble, extra={"event": "spool-trouble"})
         self._spool_trouble = trouble
 
-    async def _token_of(self, user_id: str) -> UserToken | None:
-        if self._user_tokens is None or isinstance(self._user_tokens, Mapping):
-            return self._user_tokens.get(user_id) if self._user_tokens else None
-        return await self._user_tokens(user_id)
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _courier_of(client: PlayLogClient) -> Courier:
+    try:
+        return client.play_logs
+    except AttributeError:
+        raise ConfigurationError(
+            f"a shipper needs a SevenDigital client, not an object of type {type(client).__name__}"
+        ) from None
+
+
+def _checked(spool: Spool) -> Spool:
+    if not callable(getattr(spool, "open", None)):
+        raise ConfigurationError(f"spool is a path, a URL or a spool, not an object of type {type(spool).__name__}")
+    return spool
+
+
+def _check_seconds(name: str, value: object, *, least: float = math.ulp(0.0)) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < math.inf:
+        raise ConfigurationError(f"{name} must be a number of seconds{'' if least == 0 else ' above zero'}")

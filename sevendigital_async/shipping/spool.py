@@ -40,6 +40,8 @@ class Owner:
         report: To be called, on the loop, with what keeps the spool from working for now; with None when that is over.
         tell: To be called, on the loop, with what only a spool knows of: :class:`~.events.PlaysRecovered`, for each
             kind of which it has taken back plays that were leased when an earlier owner or another worker died.
+        fail: To be called, on the loop, when a background task of the spool has ended before it was closed: the shipper
+            stops and says why.
         form: What their plays are made for (see ``Courier.form``); a durable spool keeps those of one form, for good.
     """
 
@@ -50,6 +52,7 @@ class Owner:
     report: Callable[[str | None], None] = lambda _: None
     tell: Callable[[Event], None] = lambda _: None
     form: str = ""
+    fail: Callable[[BaseException], None] = lambda _: None
 
 
 def check_form(place: str, kept: str, wanted: str) -> None:
@@ -72,6 +75,7 @@ class Entrance(Protocol):
         """Make ready; recover what an earlier owner left behind.
 
         Raises:
+            SpoolInUseError: Another shipper has it, or this very object has been opened before.
             SpoolError: It can't be used, or keeps plays of another form; says why and what to do.
         """
         ...

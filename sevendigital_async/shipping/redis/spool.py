@@ -10,13 +10,21 @@ from typing import Any
 
 from attrs import evolve, fields
 
-from ...errors import LeaseLostError, ShipperClosedError, ShipperError, SpoolError, SpoolUnavailableError
+from ...errors import (
+    LeaseLostError,
+    ShipperClosedError,
+    ShipperError,
+    SpoolError,
+    SpoolInUseError,
+    SpoolUnavailableError,
+)
 from ...fault_points import reached
 from ...models import LogKind
 from ...redis_link import RedisAwayError, RedisScript
 from ..events import PlaysInDoubt, PlaysRecovered
 from ..records import Bookmark, Counts, DeadLetter, Fate, Lease, Receipt, Record
 from ..spool import Owner
+from ..supervisor import failure_of
 from . import scripts
 from .leases import AT_THE_END, Leases
 from .station import Station
@@ -82,12 +90,16 @@ class RedisSpool:
         self._patience: float | None = None
         self._looked_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
+        self._claimed = self._closing = False
 
     def __repr__(self) -> str:
         return f"RedisSpool({self._station.link.place!r})"
 
     async def open(self, owner: Owner) -> None:
         """Find the spool in Redis, or found it; what dead workers have left is taken over when their time is up."""
+        if self._claimed:
+            raise SpoolInUseError(f"this {self!r} has been opened before; make another one")
+        self._claimed = True
         self._owner = owner
         self._station.report = owner.report
         try:
@@ -96,6 +108,7 @@ class RedisSpool:
             await self._look_around()
         except BaseException as error:
             await self._station.aclose()
+            self._claimed = False
             if isinstance(error, RedisAwayError):
                 raise SpoolUnavailableError(str(error)) from None
             raise
@@ -218,6 +231,7 @@ class RedisSpool:
         """Write what was accepted, and leave."""
         self._patience = CLOSING
         await self._moved_on(LAST_ANSWER if self._writer.withdrawn else AT_THE_END)
+        self._closing = True
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -306,7 +320,10 @@ class RedisSpool:
             self._owner.wake(kind)
 
     def _stopped(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (failure := task.exception()) is not None:
-            message = f"a background task of the spool died of {failure!r}"
-            self._owner.report(message)
-            self._writer.end(SpoolError(message))
+        if self._closing and task.cancelled():
+            return
+        failure = failure_of(task)
+        message = f"a background task of the spool died of {failure!r}"
+        self._owner.report(message)
+        self._owner.fail(failure)
+        self._writer.end(SpoolError(message))

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from itertools import chain
 
 from ...clock import Clock
-from ...errors import ShipperClosedError, ShipperError, SpoolUnavailableError
+from ...errors import ShipperClosedError, ShipperError, SpoolError, SpoolUnavailableError
+from ..supervisor import failure_of
 from .arrivals import Arrivals
 from .entry import Entry, Stage
 from .writer import MAX_WEIGHT
@@ -193,3 +194,18 @@ class Commits:
                 self._arrivals.drop(entry)
                 if not entry.accepted.done():
                     entry.accepted.set_exception(error)
+
+    def watch(self, fail: Callable[[BaseException], None]) -> None:
+        """Let ``fail`` hear of it if this is ended from outside; nobody who puts is left waiting then."""
+        self._task.add_done_callback(lambda task: self._ended(task, fail))
+
+    def _ended(self, task: asyncio.Task[None], fail: Callable[[BaseException], None]) -> None:
+        if self._closing.is_set() or self.failure is not None:
+            return
+        error = failure_of(task)
+        fail(error)
+        self.failure = SpoolError(f"nothing is written to the spool any more: {error!r}")
+        for entry in self._under_way:
+            if entry.accepted is not None and not entry.accepted.done():
+                entry.accepted.set_exception(SpoolUnavailableError(f"{self.failure}; the play may have been written"))
+        self._give_up(self.failure)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from ...errors import ShipperError, SpoolError, SpoolUnavailableError
+from ...errors import ShipperError, SpoolError, SpoolInUseError, SpoolUnavailableError
 from ...models import LogKind
 from ..capacity import Capacity
 from ..ending import to_its_end
@@ -72,6 +72,7 @@ class SqliteSpool:
         self._capacity = Capacity(logs=max_logs, size=max_bytes)
         self._journal_seconds = journal_days * DAY
         self._opened = False
+        self._claimed = False
 
     # -- life cycle --
 
@@ -83,6 +84,9 @@ class SqliteSpool:
             SpoolDamagedError: It is not as it was left; it stays as it is.
             SpoolError: It is no spool, of another version or form, or can't be opened.
         """
+        if self._claimed:
+            raise SpoolInUseError(f"this SqliteSpool({self._place!r}) has been opened before; make another one")
+        self._claimed = True
         self._clock = owner.clock
         self._stock = Stock(self._capacity, owner)
         now = owner.clock.time()
@@ -94,6 +98,7 @@ class SqliteSpool:
         except BaseException:
             await asyncio.shield(self._writer.aclose())
             await self.aclose()  # it may have been opened in that very moment
+            self._claimed = False
             raise
 
     def _begin(self, opened: Opened) -> None:
@@ -104,6 +109,7 @@ class SqliteSpool:
         self._outlet = Outlet(self._stock, self._writer)
         self._arrivals = Arrivals(self._stock, self._file, self._writer)
         self._commits = Commits(self._arrivals, self._stock.report, owner.clock)
+        self._commits.watch(owner.fail)
         self._opened = True
 
     def refuse(self, error: ShipperError) -> None:
