@@ -55,6 +55,7 @@ from .errors import (
     SpoolInUseError,
     SpoolUnavailableError,
     TransportError,
+    UnreadableAnswerError,
     UnsupportedOperationError,
     VoucherError,
 )
@@ -128,6 +129,7 @@ __all__ = [
     "StreamLogShipper",
     "Timeout",
     "TransportError",
+    "UnreadableAnswerError",
     "UnsupportedOperationError",
     "UserToken",
     "VoucherError",

@@ -10,6 +10,7 @@
     │   ├── ConnectError              refused, DNS, TLS: surely not sent
     │   ├── DisconnectedError         the connection broke after sending began
     │   ├── RequestTimeoutError       no complete answer in time (a TimeoutError)
+    │   ├── UnreadableAnswerError     something answered that can't be read, or is no acknowledgement
     │   ├── ShortCountError           the service didn't count all that it was sent: nobody knows what it took
     │   └── ResponseTooLargeError     the answer exceeded ``max_response_bytes``
     ├── DownloadError                 media arrived incomplete, or could not be written
@@ -101,9 +102,11 @@ class TransportError(SevenDigitalError):
     Attributes:
         operation: Id of the operation, as in the API's documents.
         maybe_sent: True when the service may have received, and acted on, the request.
+        answered: True when an answer arrived, or began to, so that the same request may well get the same again.
     """
 
     maybe_sent: bool = True
+    answered: bool = False
 
     def __init__(self, message: str, *, operation: str | None = None, maybe_sent: bool | None = None) -> None:
         super().__init__(message)
@@ -126,8 +129,16 @@ class RequestTimeoutError(TransportError, TimeoutError):
     """No complete answer, body included, within the time allowed."""
 
 
+class UnreadableAnswerError(TransportError):
+    """An answer that is not valid HTTP, whose body can't be unpacked, or that acknowledges nothing that was sent."""
+
+    answered = True
+
+
 class ShortCountError(TransportError):
     """The service took fewer things than it was sent and says not which, or doesn't say how many."""
+
+    answered = True
 
 
 class ResponseTooLargeError(TransportError):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import ParamSpec, TypeVar
 
 from attrs import field, frozen
 
-from ..errors import ResponseTooLargeError, TransportError
+from ..errors import RequestTimeoutError, ResponseTooLargeError, TransportError
 from ..operations import Operation
+from .document import Document, parse
 from .transport import Stream
 
 P = ParamSpec("P")
@@ -18,6 +20,9 @@ E = TypeVar("E", bound=TransportError)
 
 OFF_LOOP_BYTES = 256 * 1024
 """Bodies larger than this are parsed and decoded in a thread."""
+
+XML_OFF_LOOP_BYTES = 16 * 1024
+"""XML larger than this is parsed in a thread; it takes many times as long as JSON."""
 
 TEXTUAL = ("json", "xml", "text/html", "text/plain")
 """Content types, or parts of them, that are no media: an error, or somebody on the way."""
@@ -30,7 +35,7 @@ def named(error: E, operation: Operation) -> E:
     return error
 
 
-async def read_all(stream: Stream, limit: int, operation: Operation) -> bytes:
+async def read_all(stream: Stream, limit: int) -> bytes:
     """Return a body of at most ``limit`` bytes.
 
     Raises:
@@ -38,22 +43,41 @@ async def read_all(stream: Stream, limit: int, operation: Operation) -> bytes:
     """
     chunks: list[bytes] = []
     size = 0
-    try:
-        while chunk := await stream.chunk():
-            size += len(chunk)
-            if size > limit:
-                raise ResponseTooLargeError(f"the answer is larger than {limit} bytes")
-            chunks.append(chunk)
-    except TransportError as error:
-        raise named(error, operation) from None
+    while chunk := await stream.chunk():
+        size += len(chunk)
+        if size > limit:
+            raise ResponseTooLargeError(f"the answer is larger than {limit} bytes")
+        chunks.append(chunk)
     return b"".join(chunks)
 
 
-async def off_loop(size: int, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call ``function``, in a thread if the body it works on is large."""
-    if size > OFF_LOOP_BYTES:
-        return await asyncio.to_thread(function, *args, **kwargs)
-    return function(*args, **kwargs)
+async def parsed(body: bytes, content_type: str | None, seconds: float | None) -> Document:
+    """Parse a body within so many seconds; None for no limit.
+
+    Raises:
+        RequestTimeoutError: It took longer.
+    """
+    threshold = XML_OFF_LOOP_BYTES if b"<" in body[:256] else OFF_LOOP_BYTES
+    if len(body) <= threshold:
+        return parse(body, content_type)
+    stop = threading.Event()
+    try:
+        return await in_thread(seconds, parse, body, content_type, stopped=stop.is_set)
+    finally:
+        stop.set()
+
+
+async def in_thread(seconds: float | None, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call ``function`` in a thread and wait so many seconds for it; the thread itself runs to its end.
+
+    Raises:
+        RequestTimeoutError: It took longer.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            return await asyncio.to_thread(function, *args, **kwargs)
+    except TimeoutError:
+        raise RequestTimeoutError("the answer was not parsed within the time allowed") from None
 
 
 def is_media(stream: Stream) -> bool:

@@ -35,11 +35,18 @@ EXCERPT = 16 * 1024
 OAUTH_TROUBLE = "oauth authentication error"
 """How the plain text begins with which the service turns a signature down."""
 
+FINAL = 200
+"""The lowest status of an answer that ends an exchange."""
+
 NO_REASON = "the service gave no reason"
 
 SERVER_CODES = 7000
 """From this code on, it is the service that failed."""
 
+MAX_ENVELOPES = 4
+"""How many objects may stand around the one that tells an error."""
+
+_ENVELOPES = {"response", "result", "root", "body", "data"}
 _MESSAGES = ("errorMessage", "message", "error_description", "detail", "title", "#text")
 _SECONDS = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+").fullmatch
 _TITLES = [re.compile(rf"<{name}[^<>]*>", re.IGNORECASE).search for name in ("title", "h1")]
@@ -63,6 +70,9 @@ class _Trouble:
     kind: type[APIError] | None = None
 
 
+_NOT_FINAL = _Trouble("an HTTP status that is not that of a final answer", kind=GatewayError)
+
+
 def error_in(
     document: Document, status: int, headers: Mapping[str, str], operation_id: str | None, *, now: float | None = None
 ) -> APIError | None:
@@ -75,7 +85,11 @@ def error_in(
         operation_id: What was asked.
         now: Seconds since the epoch, to make sense of a ``Retry-After`` that is a date.
     """
-    trouble = _in_tree(document, status) or _in_text(document, status) or _in_status(document, status, headers)
+    trouble = (
+        _in_tree(document, status)
+        or _in_text(document, status)
+        or (_in_status(document, status, headers) if status >= FINAL else _NOT_FINAL)
+    )
     if trouble is None:
         return None
     # A redirect that tells an error is that error; so is an error in an answer that calls itself a success.
@@ -125,20 +139,37 @@ def presentable(message: str, limit: int = MAX_MESSAGE) -> str:
 
 
 def _in_tree(document: Document, status: int) -> _Trouble | None:
-    tree = document.tree
-    if not isinstance(tree, dict):
+    tree = _unwrapped(document.tree)
+    if tree is None:
         return None
     listed = tree["error"] if isinstance(tree.get("error"), list) else [tree.get("error")]
     error = listed[0] if listed else None
     says_so = str(tree.get("status", "")).strip().lower() == "error"
     if not error and not says_so and status < 400:  # noqa: PLR2004
         return None
-    stated = error if isinstance(error, dict) else tree
+    stated = _in_lower_case(error) if isinstance(error, dict) else tree
     refused = stated.get("errors") or tree.get("errors") or (listed if len(listed) > 1 else None)
     items = tuple(map(_item, _listed(refused)))
     message = error if isinstance(error, str) and error else _message(stated)
     message = message or next((item.message for item in items), NO_REASON)
-    return _Trouble(message, count(stated.get("code", stated.get("errorCode"))), items)
+    return _Trouble(message, count(stated.get("code", stated.get("errorcode"))), items)
+
+
+def _unwrapped(tree: object) -> dict[str, Any] | None:
+    """Return the object that speaks for the service, with its names in lower case."""
+    for _ in range(MAX_ENVELOPES):
+        if not isinstance(tree, dict):
+            return None
+        named = _in_lower_case(tree)
+        [name, inner] = next(iter(named.items())) if len(named) == 1 else ("", None)
+        if name not in _ENVELOPES or not isinstance(inner, dict):
+            return named
+        tree = inner
+    return None
+
+
+def _in_lower_case(tree: dict[str, Any]) -> dict[str, Any]:
+    return {name.lower(): value for name, value in tree.items()}
 
 
 def _in_text(document: Document, status: int) -> _Trouble | None:
@@ -193,6 +224,7 @@ def _page(document: Document) -> str:
 def _item(item: Any) -> ItemError:
     if not isinstance(item, dict):
         return ItemError(None, None, presentable(str(item)))
+    item = _in_lower_case(item)
     index = count(item.get("index"))
     return ItemError(index, count(item.get("code")), presentable(_message(item) or NO_REASON))
 

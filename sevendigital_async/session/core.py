@@ -8,7 +8,7 @@ import random
 from collections.abc import AsyncIterator, Hashable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from attrs import evolve
+from attrs import evolve, frozen
 from tenacity import AsyncRetrying
 
 from ..clock import Clock
@@ -23,14 +23,16 @@ from ..errors import (
     RequestTimeoutError,
     SevenDigitalError,
     TransportError,
+    UnreadableAnswerError,
 )
 from ..operations import Auth, Content, Operation, Safety
 from ..rate_limit import RateLimit
-from .body import MediaResponse, is_media, named, off_loop, read_all
+from .acknowledgement import doubt_in
+from .body import OFF_LOOP_BYTES, MediaResponse, in_thread, is_media, named, parsed, read_all
 from .cache import ResponseCache, cache_key
 from .call import Call
 from .classify import error_in
-from .document import Document, parse
+from .document import Document
 from .limits import Limits, LocalLimits
 from .quota import Quota
 from .redirects import MAX_REDIRECTS, destination, leads_on
@@ -53,6 +55,30 @@ MEDIA_READ_TIMEOUT = 30.0
 ACCEPT_JSON = "application/json, application/xml;q=0.5"
 ACCEPT_XML = "application/xml"
 ACCEPT_ANY = "*/*"
+
+
+@frozen
+class _Opened:
+    """An answer whose body is still to be read.
+
+    Attributes:
+        stream: Its body.
+        redirected: Whether a redirect led to it.
+        ends: When it has to be read and parsed, by the clock's monotonic time; None if there is no limit.
+    """
+
+    stream: Stream
+    redirected: bool
+    ends: float | None
+
+
+@frozen
+class _Answer:
+    """An answer that has been read and tells no error."""
+
+    document: Document
+    headers: Mapping[str, str]
+    ends: float | None
 
 
 class Session:
@@ -100,13 +126,19 @@ class Session:
         if self._cache is not None and key is not None and (kept := self._cache.get(key)) is not None:
             return kept
         with told(call):
-            document, headers = await self._fetch(call, request)
-            document = echoed(request, document)
+            fetched = await self._fetch(call, request)
+            document = echoed(request, fetched.document)
             from .decode import decode  # noqa: PLC0415 - cattrs takes long to load, and who ships plays decodes nothing
 
-            answer = await off_loop(len(document.body), decode, call.operation, document)
+            if len(document.body) <= OFF_LOOP_BYTES:
+                answer = decode(call.operation, document)
+            else:
+                try:
+                    answer = await in_thread(self._left(fetched.ends), decode, call.operation, document)
+                except TransportError as error:
+                    raise named(error, call.operation) from None
         if self._cache is not None and key is not None:
-            self._cache.put(key, answer, headers)
+            self._cache.put(key, answer, fetched.headers)
         return answer
 
     async def fetch(self, call: Call) -> bytes:
@@ -116,8 +148,8 @@ class Session:
             SevenDigitalError: In its many kinds; an answer that tells an error raises it.
         """
         with told(call):
-            document, _ = await self._fetch(call, self.request(call))
-        return document.body
+            fetched = await self._fetch(call, self.request(call))
+        return fetched.document.body
 
     @asynccontextmanager
     async def stream(self, call: Call) -> AsyncIterator[MediaResponse]:
@@ -134,15 +166,15 @@ class Session:
                         slot = await self._admitted(operation, deadline, held)
                         offset = self._clock_offset
                         time_left = self._time_left(call, None)
-                        stream, redirected = await self._open(call, request, slot, time_left, opening)
-                        if not is_media(stream):
-                            await self._document(call, request, stream, offset, redirected=redirected)
+                        opened = await self._open(call, request, slot, time_left, opening)
+                        if not is_media(opened.stream):
+                            await self._document(call, request, opened, offset)
                             raise DecodeError(
                                 f"{operation.id}: words where media were expected", operation=operation.id
                             )
                         await answer.enter_async_context(opening.pop_all())
                     break
-            yield MediaResponse(operation, stream)
+            yield MediaResponse(operation, opened.stream)
 
     async def send_once(self, call: Call, slot: Slot | None) -> str:
         """Make a call exactly once, in a slot already held.
@@ -151,14 +183,19 @@ class Session:
             The answer, for the record: its status and the beginning of its body.
 
         Raises:
+            UnreadableAnswerError: The answer calls itself a success and doesn't read like one.
             SevenDigitalError: In its many kinds.
         """
         request, offset = self.request(call), self._clock_offset
         async with AsyncExitStack() as held:
             held.enter_context(told(call))
             time_left = call.timeout or self.settings.timeout
-            stream, redirected = await self._open(call, request, slot, time_left, held)
-            document = await self._document(call, request, stream, offset, redirected=redirected)
+            opened = await self._open(call, request, slot, time_left, held)
+            stream = opened.stream
+            document = await self._document(call, request, opened, offset)
+            if doubt := doubt_in(document):
+                message = f"{call.operation.id}: HTTP {stream.status} that acknowledges nothing: {doubt}"
+                raise UnreadableAnswerError(message, operation=call.operation.id)
             return f"{stream.status} {document.excerpt(MAX_ANSWER)}".strip()
 
     @asynccontextmanager
@@ -208,7 +245,7 @@ class Session:
         finally:
             await self._limits.aclose()
 
-    async def _fetch(self, call: Call, request: Request) -> tuple[Document, Mapping[str, str]]:
+    async def _fetch(self, call: Call, request: Request) -> _Answer:
         deadline = self._deadline(call)
         failed: list[SevenDigitalError] = []
         try:
@@ -243,34 +280,35 @@ class Session:
             message = f"{operation.id}: the call's deadline passed before its turn came"
             raise RequestTimeoutError(message, operation=operation.id, maybe_sent=False) from None
 
-    async def _attempt(
-        self, call: Call, request: Request, deadline: float | None
-    ) -> tuple[Document, Mapping[str, str]]:
+    async def _attempt(self, call: Call, request: Request, deadline: float | None) -> _Answer:
         async with AsyncExitStack() as held:
             slot = await self._admitted(call.operation, deadline, held)
             offset = self._clock_offset
-            stream, redirected = await self._open(call, request, slot, self._time_left(call, deadline), held)
-            return await self._document(call, request, stream, offset, redirected=redirected), stream.headers
+            opened = await self._open(call, request, slot, self._time_left(call, deadline), held)
+            document = await self._document(call, request, opened, offset)
+            return _Answer(document, opened.stream.headers, opened.ends)
 
     async def _open(
         self, call: Call, request: Request, slot: Slot | None, time_left: Timeout, held: AsyncExitStack
-    ) -> tuple[Stream, bool]:
+    ) -> _Opened:
         """Send a call once; text and media are fetched from where a redirect says they are, which is told as well."""
         operation = call.operation
         signed = self._sign(call, request, self.settings.signature)
         traced = {TRACE_HEADER: call.trace_id} if call.trace_id else {}
         signed.headers.update({"Accept": self._accept(operation), **traced, **call.headers})
+        ends = self._ends(time_left.total)
         stream = await self._send(operation, signed, slot, time_left, held)
         if operation.content is Content.MODEL:
-            return stream, False
+            return _Opened(stream, redirected=False, ends=ends)
         url = signed.url
         for hop in range(MAX_REDIRECTS):
             location = stream.headers.get("location")
             if location is None or not leads_on(operation, stream):
-                return stream, hop > 0
+                return _Opened(stream, redirected=hop > 0, ends=ends)
             url = destination(operation, url, location, allow_http=self.settings.allow_http)
             # Where this leads to must not see our signature.
             onward = SignedRequest("GET", url, dict(call.headers), None)
+            ends = self._ends(time_left.total)
             try:
                 stream = await self._send(operation, onward, None, time_left, held)
             except TransportError as error:
@@ -306,20 +344,25 @@ class Session:
         logger.debug("%s: HTTP %d after %.3f s", operation.id, stream.status, self._clock.monotonic() - started)
         return stream
 
-    async def _document(
-        self, call: Call, request: Request, stream: Stream, offset: float, *, redirected: bool
-    ) -> Document:
+    async def _document(self, call: Call, request: Request, opened: _Opened, offset: float) -> Document:
         """Read an answer to its end and raise the error it may amount to."""
-        operation = call.operation
-        body = await read_all(stream, self.settings.max_response_bytes, operation)
-        document = await off_loop(len(body), parse, body, stream.headers.get("content-type"))
+        operation, stream = call.operation, opened.stream
+        if opened.ends is None:
+            # Media may take any time, words in their place may not.
+            opened = evolve(opened, ends=self._ends((call.timeout or self.settings.timeout).total))
+        try:
+            body = await read_all(stream, self.settings.max_response_bytes)
+            document = await parsed(body, stream.headers.get("content-type"), self._left(opened.ends))
+        except TransportError as broken:
+            broken.answered = 200 <= stream.status < 300  # noqa: PLR2004
+            raise named(broken, operation) from None
         now = self._clock.time()
         error = error_in(document, stream.status, stream.headers, operation.id, now=now)
         if error is None:
             check_count(call, request, document)
             return document
         error = explained(error, request, stream.headers)
-        error.maybe_sent = error.maybe_sent or redirected
+        error.maybe_sent = error.maybe_sent or opened.redirected
         if isinstance(error, RateLimitError) and error.retry_after and operation.rate_class:
             self._limits.pause(operation.rate_class, error.retry_after)
         learned = offset_in(error, stream.headers.get("date"), now, offset)
@@ -339,6 +382,12 @@ class Session:
         if operation.content is not Content.MODEL:
             return ACCEPT_ANY
         return ACCEPT_XML if self.settings.prefer_xml else ACCEPT_JSON
+
+    def _ends(self, seconds: float | None) -> float | None:
+        return None if seconds is None else self._clock.monotonic() + seconds
+
+    def _left(self, ends: float | None) -> float | None:
+        return None if ends is None else ends - self._clock.monotonic()
 
     def _time_left(self, call: Call, deadline: float | None) -> Timeout:
         timeout = call.timeout or self.settings.timeout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import reduce
 from typing import Any
@@ -15,11 +16,15 @@ from ..models.listing import Listing
 from ..models.scalars import count
 from ..models.shapes import is_bare, spread
 from ..models.wire import ENTRY, noun, nouns, plural, plurals, sources_of
-from ..operations import Content, Operation
+from ..operations import Content, Operation, Safety
+from .acknowledgement import doubt_in
 from .document import Document
 
 MAX_ENVELOPES = 4
 """How many objects may stand around what we look for."""
+
+_SAYS_OK = re.compile(rb'\s*\{\s*"status"\s*:\s*"ok"\s*,').match
+"""How the service's own acceptance begins; the vendor's page prints one that is broken further on."""
 
 PAGE = ("page",)
 PAGE_SIZE = ("pageSize", "itemsPerPage")
@@ -40,6 +45,8 @@ def decode(operation: Operation, document: Document) -> object:
         return document.text
     model = operation.model
     if model is None:
+        if operation.safety is not Safety.READ and not _SAYS_OK(document.body) and (doubt := doubt_in(document)):
+            raise DecodeError(f"{operation.id}: $ acknowledges nothing: {doubt}", operation=operation.id, path="$")
         return None
     if not document.has_tree:
         if operation.optional and document.flaw is None:

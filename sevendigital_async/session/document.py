@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import enum
 import re
+from collections.abc import Callable
 from urllib.parse import parse_qsl
 
 import orjson
@@ -67,7 +68,10 @@ _TEXT_CODECS = ("utf", "iso8859", "iso-8859", "latin", "windows-", "cp125", "koi
 """Python has codecs that are none for text, and some that raise whatever they are told to do with errors."""
 
 _HTML = re.compile(r"<(?:!doctype\s+html|html|head|title|body|h1)[\s>]", re.IGNORECASE).search
-_HTML_ROOTS = {"html", "head", "title", "body", "h1"}
+_HTML_ROOTS = frozenset(
+    {"html", "head", "title", "meta", "style", "script", "noscript", "body", "frameset", "iframe", "h1", "h2", "h3"}
+    | {"p", "div", "span", "center", "font", "pre", "form", "table", "img", "br", "hr"}
+)
 _OAUTH_FORM = re.compile(r"oauth_token=[^&\s]+&(?:\w+=[^&\s]*&)*?oauth_token_secret=[^&\s]+(?:&\w+=[^&\s]*)*").fullmatch
 """Tokens come as form fields (RFC 5849), under whichever label."""
 
@@ -75,12 +79,16 @@ _SNIFFED = 2048
 """Bytes looked at to tell what a body is."""
 
 
-def parse(body: bytes, content_type: str | None) -> Document:
+def parse(body: bytes, content_type: str | None, *, stopped: Callable[[], bool] = lambda: False) -> Document:
     """Find out what a body is and parse it; whatever can't be parsed is text.
 
     Args:
         body: The bytes as they came, already unpacked.
         content_type: The header, if there was one. It names the charset; about the rest the body knows more.
+        stopped: Asked now and then, while XML is parsed, whether to stop.
+
+    Raises:
+        XMLStoppedError: ``stopped`` returned True.
     """
     if body.startswith((b"{", b"[")):
         # Nearly always; finding out takes longer than it does to try.
@@ -88,16 +96,16 @@ def parse(body: bytes, content_type: str | None) -> Document:
             return Document(body, Kind.JSON, orjson.loads(body))
         except orjson.JSONDecodeError:
             pass
-    return _explored(body, content_type)
+    return _explored(body, content_type, stopped)
 
 
-def _explored(body: bytes, content_type: str | None) -> Document:
+def _explored(body: bytes, content_type: str | None, stopped: Callable[[], bool]) -> Document:
     charset = next((name for mark, name in _BOMS if body.startswith(mark)), None) or _stated_charset(content_type)
-    beginning = _without_bom(body.lstrip()[:_SNIFFED].decode(charset or "utf-8", errors="replace")).lstrip()
+    beginning = _beginning(body, charset)
     if not beginning:
         return Document(body, Kind.EMPTY)
     if beginning.startswith("<"):
-        return _markup(body, charset, beginning)
+        return _markup(body, charset, beginning, stopped)
     if _OAUTH_FORM(beginning.strip()):
         return Document(body, Kind.FORM, dict(parse_qsl(beginning.strip())))
     is_like_json = beginning.startswith(("{", "["))
@@ -107,6 +115,16 @@ def _explored(body: bytes, content_type: str | None) -> Document:
         except ValueError:
             return _text(body, charset, "JSON that is cut short or malformed" if is_like_json else None)
     return _text(body, charset)
+
+
+def _beginning(body: bytes, charset: str | None) -> str:
+    """Return the first characters that are no white space; nothing if there are none."""
+
+    def decoded(part: bytes) -> str:
+        return _without_bom(part.decode(charset or "utf-8", errors="replace")).lstrip()
+
+    content = body.lstrip()
+    return decoded(content[:_SNIFFED]) or decoded(content)[:_SNIFFED]
 
 
 def _stated_charset(content_type: str | None) -> str | None:
@@ -129,7 +147,7 @@ def _loads(body: bytes, charset: str | None) -> object:
     return orjson.loads(_without_bom(body.decode(charset)))
 
 
-def _markup(body: bytes, charset: str | None, beginning: str) -> Document:
+def _markup(body: bytes, charset: str | None, beginning: str, stopped: Callable[[], bool]) -> Document:
     from .xml import XMLError, parse_xml  # noqa: PLC0415 - most clients never see any XML
 
     content = body.removeprefix(codecs.BOM_UTF8).lstrip()
@@ -137,7 +155,7 @@ def _markup(body: bytes, charset: str | None, beginning: str) -> Document:
     # What header and document say of the encoding is wrong often enough to try without.
     for encoding in dict.fromkeys((charset, None, "utf-8")):
         try:
-            tree = parse_xml(content, encoding)
+            tree = parse_xml(content, encoding, stopped=stopped)
         except XMLError as error:
             flaw = flaw or str(error)
             continue

@@ -8,7 +8,7 @@ from ..config import check_origin
 from ..errors import ConfigurationError, RedirectError
 from ..operations import Operation
 from .classify import error_in
-from .document import parse
+from .document import Document, Kind
 from .transport import Stream
 
 MAX_REDIRECTS = 5
@@ -16,7 +16,7 @@ MAX_REDIRECTS = 5
 
 def leads_on(operation: Operation, stream: Stream) -> bool:
     """Say whether an answer is a redirect."""
-    problem = error_in(parse(b"", None), stream.status, stream.headers, operation.id)
+    problem = error_in(Document(b"", Kind.EMPTY), stream.status, stream.headers, operation.id)
     return isinstance(problem, RedirectError)
 
 

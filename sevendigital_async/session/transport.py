@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import select
+import sys
 from collections.abc import Awaitable, Mapping
 from functools import lru_cache
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import aiohttp
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
 from attrs import field, frozen
 from yarl import URL
 
@@ -21,8 +25,10 @@ from ..errors import (
     DisconnectedError,
     RequestTimeoutError,
     TransportError,
+    UnreadableAnswerError,
 )
 from .signing import SignedRequest
+from .unpacking import ACCEPT_ENCODING, PIECE, Unpacker, UnpackingError, unpacker
 
 T = TypeVar("T")
 
@@ -73,25 +79,145 @@ class _ConnectionLostError(Exception):
         self.cause = cause
 
 
-async def _no_redelivery(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-    # aiohttp sends GET, PUT and DELETE again by itself when the server hangs up after reading them.
-    # Here a GET may be a purchase, so the two errors that set it off are taken out of its sight.
+class _UnsolicitedError(Exception):
+    """The connection carried data that nobody had asked for; nothing was written to it."""
+
+
+class _Listener(asyncio.Protocol):
+    """Stands before aiohttp's protocol and notes what arrives while no answer is due."""
+
+    def __init__(self, protocol: ResponseHandler) -> None:
+        self._protocol = protocol
+        self.response: ClientResponse | None = None
+        self.has_heard = False
+
+    def data_received(self, data: bytes) -> None:
+        if self.response is not None and self.response.closed:
+            self.has_heard = True
+        self._protocol.data_received(data)
+
+    def eof_received(self) -> None:
+        self._protocol.eof_received()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self.response = None
+        self._protocol.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self._protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._protocol.resume_writing()
+
+
+class _OrderlyRequest(ClientRequest):
+    """A request that is written only to a silent connection.
+
+    Whatever arrives on an idle connection, aiohttp takes it for the answer to the next request.
+    """
+
+    is_first = False
+    """Whether the connection is new."""
+    is_disturbed = False
+    """Whether the connection was not silent, so that nothing was written."""
+    is_out = False
+    """Whether all of the request has been written."""
+
+    async def send(self, conn: Connection) -> ClientResponse:
+        self.is_out, self.is_first = False, False
+        transport, protocol = conn.transport, conn.protocol
+        listener = transport.get_protocol() if transport is not None else None
+        if transport is not None and protocol is not None and not isinstance(listener, _Listener):
+            self.is_first = True
+            listener = _Listener(protocol)
+            transport.set_protocol(listener)
+        self.is_disturbed = not isinstance(listener, _Listener) or listener.has_heard or self._hears(conn)
+        if self.is_disturbed:
+            raise _UnsolicitedError
+        assert isinstance(listener, _Listener)
+        listener.response = None
+        listener.response = response = await super().send(conn)
+        self.is_out = self.is_out or not self.body
+        return response
+
+    async def write_bytes(self, writer: AbstractStreamWriter, conn: Connection, *args: Any, **kwargs: Any) -> None:
+        # Before Python 3.12 this runs in a later turn of the loop than the first look.
+        self.is_disturbed = self._hears(conn)
+        if self.is_disturbed:
+            if conn.transport is not None:
+                conn.transport.abort()
+            return
+        if fault_points.on_reached is not None:
+            writer.send_headers()
+            fault_points.reached("headers sent")
+        await super().write_bytes(writer, conn, *args, **kwargs)
+        fault_points.reached("body sent")
+        self.is_out = True
+
+    def _hears(self, connection: Connection) -> bool:
+        """Tell whether anything has arrived by now, be it the end of the connection."""
+        protocol, transport = connection.protocol, connection.transport
+        if protocol is None or transport is None or protocol.should_close:
+            return True
+        if self.is_first and transport.get_extra_info("sslcontext") is not None:
+            return False  # a server may still have things to say about TLS
+        socket = transport.get_extra_info("socket")
+        return socket is not None and _is_readable(socket.fileno())
+
+
+def _is_readable(descriptor: int) -> bool:
+    if sys.platform == "win32":
+        return bool(select.select([descriptor], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+@lru_cache(maxsize=8)
+def _orderly(kind: type[ClientRequest]) -> type[_OrderlyRequest]:
+    """Return the orderly form of a request class that a session of the caller's uses."""
+    if kind is ClientRequest:
+        return _OrderlyRequest
+    return cast("type[_OrderlyRequest]", type(kind.__name__, (_OrderlyRequest, kind), {}))
+
+
+async def _in_order(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    """Send a request once, on a connection that is silent."""
+    if not isinstance(request, _OrderlyRequest):  # in a session that the caller has made
+        request.__class__ = _orderly(type(request))  # type: ignore[arg-type]  # mypy doubts that a class has a hash
+    assert isinstance(request, _OrderlyRequest)
+    while (response := await _unless_disturbed(request, handler)) is None:
+        if request.is_first:
+            raise ConnectError("the server sent data, or closed the connection, before the request was written")
+    return response
+
+
+async def _unless_disturbed(request: _OrderlyRequest, handler: ClientHandlerType) -> ClientResponse | None:
+    """Send a request once; None if the connection was not silent, so that nothing was written to it.
+
+    aiohttp sends GET, PUT and DELETE again by itself when the server hangs up after reading them. Here a GET may be a
+    purchase, so the two errors that set it off are taken out of its sight.
+    """
+    request.is_disturbed = False
     try:
-        return await handler(request)
+        response = await handler(request)
+    except _UnsolicitedError:
+        return None
     except aiohttp.ClientConnectorError:
         raise
-    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-        raise _ConnectionLostError(error) from None
-
-
-class _PointedRequest(ClientRequest):
-    """A request that passes fault points on its way out. aiohttp's own trace signals come before the bytes leave."""
-
-    async def write_bytes(self, writer: AbstractStreamWriter, *args: Any, **kwargs: Any) -> None:
-        writer.send_headers()
-        fault_points.reached("headers sent")
-        await super().write_bytes(writer, *args, **kwargs)
-        fault_points.reached("body sent")
+    except aiohttp.ClientError as error:
+        if request.is_disturbed:
+            return None
+        if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError):
+            raise _ConnectionLostError(error) from None
+        raise
+    if request.is_disturbed:
+        response.close()
+        return None
+    if not request.is_out and response.status < 300:  # noqa: PLR2004 - a refusal may come early, an acceptance can't
+        response.close()
+        raise UnreadableAnswerError("a success was answered before all of the request was sent")
+    return response
 
 
 _KINDS: tuple[tuple[type[BaseException], type[TransportError], str], ...] = (
@@ -110,7 +236,7 @@ _KINDS: tuple[tuple[type[BaseException], type[TransportError], str], ...] = (
     (TimeoutError, RequestTimeoutError, "no complete answer within the time allowed"),
     (aiohttp.ServerDisconnectedError, DisconnectedError, "the server closed the connection without an answer"),
     (aiohttp.ClientPayloadError, DisconnectedError, "the answer broke off before its end"),
-    (aiohttp.ClientResponseError, DisconnectedError, "the answer was not readable as HTTP"),
+    (aiohttp.ClientResponseError, UnreadableAnswerError, "the answer was not readable as HTTP"),
     (aiohttp.ClientConnectionError, DisconnectedError, "the connection was lost"),
     (aiohttp.ClientError, TransportError, "the exchange failed"),
     (OSError, DisconnectedError, "the connection was lost"),
@@ -155,14 +281,14 @@ class AiohttpTransport:
         sending = self._opened().request(
             request.http_method,
             URL(request.url, encoded=True),
-            headers={"User-Agent": self._user_agent, **request.headers},
+            headers={"User-Agent": self._user_agent, "Accept-Encoding": ACCEPT_ENCODING, **request.headers},
             data=request.body,
             skip_auto_headers=("Content-Type",),  # aiohttp would make one up where there is no body
             allow_redirects=False,
             raise_for_status=False,
-            auto_decompress=True,
+            auto_decompress=False,
             timeout=_client_timeout(timeout),
-            middlewares=(_no_redelivery,),
+            middlewares=(_in_order,),
         )
         return AiohttpStream(await _translated(sending))
 
@@ -184,7 +310,7 @@ class AiohttpTransport:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=self._settings.max_connections),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                request_class=ClientRequest if fault_points.on_reached is None else _PointedRequest,
+                request_class=_OrderlyRequest,
             )
         return self._session
 
@@ -201,19 +327,47 @@ class AiohttpStream:
     def _named_in_lower_case(self) -> Mapping[str, str]:
         return {name.lower(): value for name, value in self._response.headers.items()}
 
+    _unpacker: Unpacker | None = field(init=False, repr=False)
+
+    @_unpacker.default
+    def _for_its_encoding(self) -> Unpacker | None:
+        return unpacker(self.headers.get("content-encoding", ""))
+
     @property
     def status(self) -> int:
         """HTTP status."""
         return self._response.status
 
     async def chunk(self) -> bytes:
-        """Return what has arrived of the body."""
-        content = self._response.content
-        # Most answers come in one piece, and to await the end costs as much as the piece.
-        chunk = b"" if content.at_eof() else await _translated(content.readany())
+        """Return what has arrived of the body, unpacked."""
+        if self._unpacker is None:
+            chunk = await self._raw()
+        else:
+            try:
+                chunk = await self._unpacked(self._unpacker)
+            except UnpackingError as error:
+                raise UnreadableAnswerError(f"the answer can't be unpacked: {error}") from None
         if not chunk:
             fault_points.reached("answer read")
         return chunk
+
+    async def _unpacked(self, unpacker: Unpacker) -> bytes:
+        while True:
+            if not unpacker.pending:
+                raw = await self._raw()
+                if not raw:
+                    unpacker.finish()
+                    return b""
+                unpacker.feed(raw)
+            if piece := unpacker.unpacked():
+                if len(piece) == PIECE:
+                    await asyncio.sleep(0)  # a small body may unpack to a huge one
+                return piece
+
+    async def _raw(self) -> bytes:
+        content = self._response.content
+        # Most answers come in one piece, and to await the end costs as much as the piece.
+        return b"" if content.at_eof() else await _translated(content.readany())
 
     def close(self) -> None:
         """Give the connection back to the pool, or up if there is more to read."""

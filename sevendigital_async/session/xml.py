@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from xml.etree.ElementTree import ParseError
+from collections.abc import Callable
+from xml.parsers.expat import ExpatError
 
-from attrs import define
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
@@ -14,15 +14,24 @@ Tree = dict[str, "Tree"] | list["Tree"] | str | None
 
 MAX_DEPTH = 64
 
-_SCHEMA_INSTANCE = "{http://www.w3.org/2001/XMLSchema-instance}"
+PIECE = 64 * 1024
+"""Bytes parsed before the next look at whether to go on."""
+
+_SCHEMA_INSTANCE = "http://www.w3.org/2001/XMLSchema-instance}"
 _NIL = f"{_SCHEMA_INSTANCE}nil"
+
+
+class XMLStoppedError(Exception):
+    """Parsing was stopped before its end."""
 
 
 class XMLError(ValueError):
     """A document that is not well-formed, or that we refuse to read; the message says which."""
 
 
-def parse_xml(document: bytes, encoding: str | None = None) -> dict[str, Tree]:
+def parse_xml(
+    document: bytes, encoding: str | None = None, *, stopped: Callable[[], bool] = lambda: False
+) -> dict[str, Tree]:
     """Return ``{root: content}``.
 
     Attributes and child elements become keys, and children of one name a list. An element with nothing but text
@@ -32,77 +41,75 @@ def parse_xml(document: bytes, encoding: str | None = None) -> dict[str, Tree]:
     Args:
         document: The bytes as they came.
         encoding: In place of what the document says of itself.
+        stopped: Asked between two pieces whether to stop.
 
     Raises:
         XMLError: It is not well-formed, too deep, or uses what we refuse.
+        XMLStoppedError: ``stopped`` returned True.
     """
     builder = _TreeBuilder()
-    parser = DefusedXMLParser(
-        target=builder, encoding=encoding, forbid_dtd=True, forbid_entities=True, forbid_external=True
-    )
     try:
-        parser.feed(document)
-        parser.close()
+        expat = DefusedXMLParser(encoding=encoding, forbid_dtd=True, forbid_entities=True, forbid_external=True).parser
+        # Expat reports to the builder itself: the layer between them takes most of the time.
+        expat.DefaultHandlerExpand = None
+        expat.StartElementHandler = builder.start
+        expat.CharacterDataHandler = builder.data
+        expat.EndElementHandler = builder.end
+        for begin in range(0, len(document), PIECE):
+            if stopped():
+                raise XMLStoppedError
+            expat.Parse(document[begin : begin + PIECE], False)  # noqa: FBT003 - it takes no keywords
+        expat.Parse(b"", True)  # noqa: FBT003
     except DefusedXmlException:
         raise XMLError("XML with a DTD, which is refused") from None
     except XMLError:
         raise
-    except (ParseError, LookupError, ValueError):
+    except (ExpatError, LookupError, ValueError):
         raise XMLError("XML that is not well-formed") from None
-    return builder.root.children
-
-
-@define
-class _Element:
-    name: str
-    attributes: dict[str, str]
-    children: dict[str, Tree]
-    text: list[str]
-
-    def add(self, name: str, content: Tree) -> None:
-        if name not in self.children:
-            self.children[name] = content
-        elif isinstance(siblings := self.children[name], list):
-            siblings.append(content)
-        else:
-            self.children[name] = [siblings, content]
-
-    def content(self) -> Tree:
-        text = "".join(self.text).strip()
-        if not self.attributes and not self.children:
-            return text
-        if self.attributes.get(_NIL, "").strip().lower() in {"true", "1"}:
-            return None
-        inner: dict[str, Tree] = {
-            _local(name): value for name, value in self.attributes.items() if not name.startswith(_SCHEMA_INSTANCE)
-        }
-        inner |= self.children
-        if text and inner:
-            inner[TEXT] = text
-        return inner or text
+    return builder.root
 
 
 class _TreeBuilder:
     """What the parser reports to; it keeps its own stack, so depth costs no recursion."""
 
     def __init__(self) -> None:
-        self.root = _Element("", {}, {}, [])
-        self._open = [self.root]
+        self.root: dict[str, Tree] = {}
+        self._open: list[tuple[str, list[str], dict[str, Tree], list[str]]] = [("", [], self.root, [])]
 
-    def start(self, tag: str, attributes: dict[str, str]) -> None:
+    def start(self, tag: str, attributes: list[str]) -> None:
         if len(self._open) > MAX_DEPTH:
             raise XMLError(f"XML nested more than {MAX_DEPTH} deep")
-        self._open.append(_Element(_local(tag), attributes, {}, []))
+        self._open.append((tag, attributes, {}, []))
 
     def data(self, text: str) -> None:
-        self._open[-1].text.append(text)
+        self._open[-1][3].append(text)
 
     def end(self, _: str) -> None:
-        closed = self._open.pop()
-        self._open[-1].add(closed.name, closed.content())
+        tag, attributes, children, texts = self._open.pop()
+        text = "".join(texts).strip()
+        name = _local(tag)
+        content = _content(attributes, children, text) if attributes or children else text
+        siblings = self._open[-1][2]
+        if name not in siblings:
+            siblings[name] = content
+        elif isinstance(others := siblings[name], list):
+            others.append(content)
+        else:
+            siblings[name] = [others, content]
 
-    def close(self) -> None:
-        """Nothing is left to do; the parser calls it."""
+
+def _content(attributes: list[str], children: dict[str, Tree], text: str) -> Tree:
+    """Return what an element holds; the attributes are names and values in turns."""
+    inner: dict[str, Tree] = {}
+    for name, value in zip(attributes[::2], attributes[1::2], strict=True):
+        if name == _NIL and value.strip().lower() in {"true", "1"}:
+            return None
+        if not name.startswith(_SCHEMA_INSTANCE):
+            inner[_local(name)] = value
+    inner |= children
+    if text and inner:
+        inner[TEXT] = text
+    return inner or text
 
 
 def _local(name: str) -> str:

@@ -17,7 +17,6 @@ from ..errors import (
     RateLimitError,
     ServerError,
     SevenDigitalError,
-    ShortCountError,
     TransportError,
 )
 
@@ -149,6 +148,8 @@ def outcome_of(error: SevenDigitalError, size: int) -> Outcome:  # noqa: C901, P
             if wait is None and error.rate_limit is not None:
                 wait = error.rate_limit.wait or None
             return Throttled(reason, wait)
+        case GatewayError() if error.status is not None and error.status < 400:  # noqa: PLR2004
+            return Lost(reason, answered=True)
         case ServerError():
             return Unavailable(reason, reached=True, vouched=_is_vouched(error), wait=error.retry_after)
         case APIError() if error.errors or error.status in REFUSING_STATUSES or _is_refusal_in_a_success(error):
@@ -156,7 +157,7 @@ def outcome_of(error: SevenDigitalError, size: int) -> Outcome:  # noqa: C901, P
         case ConnectError():
             return Unavailable(reason, reached=False)
         case TransportError(maybe_sent=True):
-            return Lost(reason, isinstance(error, ShortCountError))
+            return Lost(reason, error.answered)
         case TransportError():
             return Unavailable(reason, reached=False)
         case _:

@@ -16,11 +16,12 @@ class RawServer:
         self.script = list(script)
         self.requests: list[bytes] = []
         self.port = 0
+        self.scheme = "http"
         self._handling: set[asyncio.Task] = set()  # a task that waits for ever is garbage if nobody holds it
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     async def handle(self, reader, writer) -> None:
         self._handling.add(asyncio.current_task())
@@ -60,9 +61,10 @@ class RawServer:
 
 
 @asynccontextmanager
-async def raw_server(*script):
+async def raw_server(*script, tls=None):
     raw = RawServer(*script)
-    server = await asyncio.start_server(raw.handle, "127.0.0.1", 0)
+    raw.scheme = "https" if tls else "http"
+    server = await asyncio.start_server(raw.handle, "127.0.0.1", 0, ssl=tls)
     raw.port = server.sockets[0].getsockname()[1]
     try:
         yield raw

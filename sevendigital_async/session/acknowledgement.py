@@ -1,0 +1,114 @@
+"""Whether the body of an answer that calls itself a success acknowledges what was sent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ..models.scalars import count
+from .document import Document, Kind
+
+MAX_TEXT = 200
+"""Characters of plain text that an acknowledgement may have."""
+
+FIRST_ERROR = 400
+"""The lowest of HTTP's statuses, and of the service's codes, that stands for an error."""
+
+_MARKUP = re.compile(r"[{}\[\]<>]").search
+_FAILURE = re.compile(
+    r"""(?ix)
+    \b (?: (?:\w*error|exception|fault|failure)s? | fail(?:s|ed|ing)? | (?:den|refus|reject|abort|expir)\w*
+    | invalid | illegal | malformed | missing | forbidden | unauthori[sz]ed | unable | unknown | unexpected
+    | unsupported | unavailable | un(?:der|scheduled)\s+maintenance | maintenance | overload\w* | busy | gateway
+    | upstream | proxy | time[ds]?[\s-]?out | too\s+(?:many|large|long) | (?:slow|shut(?:ting)?)\s+down | exceeded
+    | not | cannot | can't | couldn't | didn't | wasn't | no | nok | ko | false
+    | (?:try|retry)\s+(?:again|later) | (?:log|sign)\s*[io]n ) \b
+    """
+).search
+_PROSE = frozenset({"message", "msg", "detail", "details", "description", "reason", "text", ""})
+_STATES = frozenset({"status", "state", "stat", "result", "outcome", "ack"})
+_SUCCESSES = frozenset({"success", "successful", "succeeded", "ok", "accepted"})
+_FAILURES = frozenset(
+    {"fault", "faults", "faultcode", "faultstring", "exception", "exceptions", "failure", "failures", "failed", "fail"}
+    | {"rejected", "refused", "denied", "invalid"}
+)
+_CODES = frozenset({"status", "statuscode", "httpstatus", "httpstatuscode", "code"})
+_NOTHING = frozenset({"0", "false", "no", "none", "null", "ok"})
+_WORDLESS = re.compile(r"[^a-z]+")
+
+
+def doubt_in(document: Document) -> str | None:
+    """Say why a body acknowledges nothing; None if it does.
+
+    It does if it is empty, short plain text, or JSON or XML that can be read to its end, and tells no error. Looked at
+    are the names and states that services tell errors with, at any depth: to doubt in vain costs a look, to believe in
+    vain costs what was sent.
+    """
+    match document.kind:
+        case Kind.EMPTY:
+            return None
+        case Kind.TEXT:
+            return document.flaw or _doubt_in_text(document.body)
+        case Kind.JSON | Kind.XML:
+            return next(_doubts(document.tree), None)
+        case kind:
+            return f"it is {kind.value}"
+
+
+def _doubt_in_text(body: bytes) -> str | None:
+    try:
+        text = body.decode().removeprefix("\ufeff").strip()
+    except UnicodeDecodeError:
+        return "it is text that is not UTF-8"
+    if len(text) > MAX_TEXT:
+        return f"it is text of more than {MAX_TEXT} characters"
+    if not "".join(text.split()).isprintable():
+        return "it is text with control characters"
+    if _MARKUP(text):
+        return "it is text with JSON or markup in it"
+    return "its text tells of a failure" if _FAILURE(text) else None
+
+
+def _doubts(tree: object) -> Iterator[str]:
+    """Yield what in a tree tells of an error."""
+    pending: list[tuple[str, object, bool]] = [("", tree, False)]
+    while pending:
+        name, node, alone = pending.pop()
+        if _is_telling(_WORDLESS.sub("", name.lower()), node, alone=alone):
+            yield f"its {name!r} tells of a failure" if name else "it tells of a failure"
+        if isinstance(node, dict):
+            pending.extend((inner, value, len(node) == 1) for inner, value in node.items())
+        elif isinstance(node, list):
+            pending.extend((name, value, alone) for value in node)
+
+
+def _is_telling(name: str, value: Any, *, alone: bool) -> bool:
+    """Tell whether a value under a name, given in letters alone, tells of an error.
+
+    Args:
+        name: In lower case.
+        value: What stands there.
+        alone: Whether nothing stands beside it.
+    """
+    if "error" in name or name in _FAILURES:
+        return _says_something(value, alone=alone)
+    if name in _SUCCESSES:
+        return _is_no(value)
+    if isinstance(value, str) and (alone or name in _PROSE or name in _STATES) and _FAILURE(value):
+        return True
+    if value is False:
+        return name in _STATES or not name
+    return name in _CODES and (count(value) or 0) >= FIRST_ERROR
+
+
+def _says_something(value: Any, *, alone: bool) -> bool:
+    if isinstance(value, str):
+        return value.strip().lower() not in _NOTHING if value.strip() else alone
+    return bool(value) or (alone and value == {})
+
+
+def _is_no(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.strip().lower() in _NOTHING - {"ok"} or _FAILURE(value) is not None
+    return value is None or value == 0
