@@ -78,9 +78,12 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def soak(session: nox.Session) -> None:
-    """Kill and stop workers for half an hour, and pile up plays; `-- kills` for one part. Needs redis-server."""
+    """Kill workers, cut the power, pile up plays, for three quarters of an hour; `-- kills` for one part.
+
+    Needs redis-server and strace.
+    """
     session.install("-e", ".[dev]")
-    for part in session.posargs or ("kills", "many_workers", "backlog", "every_point"):
+    for part in session.posargs or ("kills", "power_cuts", "many_workers", "backlog", "every_point"):
         command = ("pytest", "--timeout", "300") if part == "every_point" else ("python",)
         session.run(*command, f"tests/soak/{part}.py")
 

@@ -24,7 +24,7 @@ from sevendigital_async.shipping.records import Bookmark, Fate, Receipt, Record
 from sevendigital_async.shipping.rules import lane_rules
 from sevendigital_async.shipping.spool import Owner
 from sevendigital_async.shipping.sqlite import SqliteSpool
-from sevendigital_async.shipping.sqlite.writer import Job
+from sevendigital_async.shipping.sqlite.jobs import Job
 
 RULES = lane_rules()
 KIND = LogKind.CATALOGUE
@@ -283,7 +283,7 @@ def test_a_loop_that_ends_without_closing_leaves_no_traceback(tmp_path, capfd):
         return spool
 
     spool = asyncio.run(leave())
-    spool._writer._jobs.put(None)
+    spool._writer._jobs.close()
     spool._writer._thread.join(5)
     gc.collect()
     assert "Traceback" not in capfd.readouterr().err

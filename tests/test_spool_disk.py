@@ -237,6 +237,8 @@ async def test_a_read_only_directory_is_said_and_can_be_looked_into(tmp_path, un
     assert "is the directory writable" in refused.err
     assert list((tmp_path / "kept").iterdir()) == []
     assert (await sevendigital(*ship, "--spool", "kept/plays.db", **away)).code == 4
+    for path in (tmp_path / "kept").iterdir():
+        path.chmod(0o644)  # somebody wants others to be able to read it
     before = {path.name: path.read_bytes() for path in (tmp_path / "kept").iterdir()}
     refused = await sevendigital(*ship, "--spool", "kept/plays.db", wrapper=wrapper, env=UNMEASURED, **away)
     assert refused.code == 1

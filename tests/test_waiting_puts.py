@@ -17,7 +17,7 @@ from sevendigital_async.shipping.redis import RedisSpool
 from sevendigital_async.shipping.rules import lane_rules
 from sevendigital_async.shipping.spool import Owner
 from sevendigital_async.shipping.sqlite import SqliteSpool
-from sevendigital_async.shipping.sqlite.writer import MAX_WEIGHT
+from sevendigital_async.shipping.sqlite.jobs import MAX_WEIGHT
 
 __all__ = ["disk"]
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from attrs import define, field, frozen
 
-from ..errors import SpoolInUseError
+from ..errors import InvalidArgumentError, SpoolInUseError
 from ..models import LogKind, StreamLog
 
 SHARED = ""
@@ -90,6 +90,14 @@ class Bookmark:
     source: str
     position: str
     after: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what no spool can keep."""
+        for name, text in (("source", self.source), ("position", self.position)):
+            if not text.isascii() and text != text.encode(errors="replace").decode():
+                raise InvalidArgumentError(
+                    f"the {name} of a bookmark can't be written as UTF-8: {text!a}", argument=name
+                )
 
     def check(self, kept: str | None) -> None:
         """See that nobody else has read on.

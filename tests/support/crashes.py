@@ -94,6 +94,19 @@ class Findings:
     def total(self, column):
         return sum(lane[column] for lane in self.lanes.values())
 
+    def check_counts(self):
+        """See that every play is in one place, and that the counters are what is there; returns the places."""
+        places = Counter([*self.waiting, *self.aside, *self.delivered.elements()])
+        assert set(places.values()) <= {1}, [number for number, times in places.items() if times > 1][:5]
+        assert self.total("put") == len(places)
+        assert self.total("waiting") == len(self.waiting)
+        assert self.total("delivered") == len(self.delivered)
+        assert self.total("held") == sum(place == "held" for place in self.aside.values())
+        assert self.total("buried") == sum(place == "buried" for place in self.aside.values())
+        assert self.total("kept") == len(self.waiting) + len(self.aside)
+        assert self.total("in_doubt") == len(self.doubts)
+        return places
+
 
 def _numbers(runs):
     return {number for first, count in orjson.loads(runs) for number in range(first, first + count)}
@@ -169,17 +182,8 @@ class Crashes:
             arrivals.setdefault(int(row.log["trackId"][1:]), []).append(row.arrived_at)
 
         # No loss, and every play in one place.
-        places = Counter([*found.waiting, *found.aside, *found.delivered.elements()])
+        places = found.check_counts()
         assert self.accepted <= places.keys(), f"lost: {sorted(self.accepted - places.keys())[:5]}"
-        assert set(places.values()) <= {1}, [number for number, times in places.items() if times > 1][:5]
-        # The counters are what is there.
-        assert found.total("put") == len(places)
-        assert found.total("waiting") == len(found.waiting)
-        assert found.total("delivered") == len(found.delivered)
-        assert found.total("held") == sum(place == "held" for place in found.aside.values())
-        assert found.total("buried") == sum(place == "buried" for place in found.aside.values())
-        assert found.total("kept") == len(found.waiting) + len(found.aside)
-        assert found.total("in_doubt") == len(found.doubts)
         # What is called delivered has arrived; what arrived is called delivered, or in doubt, or being sent.
         assert found.delivered.keys() <= arrivals.keys()
         uncertain = found.sending | found.suspect | found.doubts.keys()

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import TypeVar
 
 from ...errors import SpoolError
@@ -18,12 +17,14 @@ from ...models import LogKind
 from ..archive import JournalEntry, Place, SetAside, SpoolStatus
 from ..rules import lane_rules
 from . import mending
-from .file import BUSY_TIMEOUT, SpoolFile, beside, mark_of, not_a_lock, read_only
+from .file import BUSY_TIMEOUT, SpoolFile, mark_of, not_a_lock, read_only
 from .parcel import UnsoundError
+from .paths import beside, check_files, printable, spool_path
 from .reading import Wanted, bookmark_of, counts_of, journal_after, oldest_in, set_aside_after
 from .schema import check_version, form_of
 from .soundness import check
 from .trouble import is_busy, translated
+from .writer import release_abandoned
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -46,8 +47,9 @@ class SqliteArchive:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path = Path(path).resolve()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"archive {self._path.name}")
+        self._path = spool_path(path)
+        self._shown = printable(self._path)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"archive {self._shown}")
         self._db: sqlite3.Connection | None = None
 
     async def journal(
@@ -123,10 +125,8 @@ class SqliteArchive:
     async def _off_loop(self, work: Callable[[], R]) -> R:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-        except (sqlite3.Error, UnsoundError, UnicodeDecodeError) as error:
-            raise _unreadable(error, self._path) from error
-        except OSError as error:
-            raise SpoolError(f"{self._path} can't be used: {error.strerror}") from error
+        except (sqlite3.Error, UnsoundError, UnicodeError, OSError) as error:
+            raise translated(error, self._shown) from error
 
     async def _portions(
         self, read: Callable[[sqlite3.Connection, int, Wanted], tuple[int, list[T]]], wanted: Wanted
@@ -145,6 +145,7 @@ class SqliteArchive:
 
     def _step_by_step(self, ids: Sequence[int], step: Callable[[sqlite3.Connection, Sequence[int]], int]) -> int:
         form = form_of(self._connected())  # says what is wrong with a file that is none of ours, and never makes one
+        release_abandoned(self._path)
         file, done = SpoolFile(self._path), 0
         db = file.open(form)
         try:
@@ -173,7 +174,7 @@ class SqliteArchive:
         oldest = {kind: oldest_in(db, kind) if counts[kind].waiting else None for kind in counts}
         files = [path for ending in ("", "-wal") if (path := beside(self._path, ending)).exists()]
         size = sum(path.stat().st_size for path in files)
-        return SpoolStatus(os.fspath(self._path), self._in_use(), counts, oldest, size, DURABILITY)
+        return SpoolStatus(self._shown, self._in_use(), counts, oldest, size, DURABILITY)
 
     def _in_use(self) -> bool:
         lock = beside(self._path, "-owner")
@@ -192,16 +193,15 @@ class SqliteArchive:
 
     def _connected(self) -> sqlite3.Connection:
         if self._db is None:
+            check_files(self._path)
             if not self._path.exists():
-                raise SpoolError(f"there is no spool {self._path}")
-            if self._path.is_dir():
-                raise SpoolError(f"{self._path} is a directory")
+                raise SpoolError(f"there is no spool {self._shown}")
             if self._path.stat().st_size == 0:
-                raise SpoolError(f"{self._path} is empty, which no spool ever is")
+                raise SpoolError(f"{self._shown} is empty, which no spool ever is")
             mark = mark_of(self._path).read()  # first, so that a shipper may go on meanwhile
             db = read_only(self._path, timeout=BUSY_TIMEOUT)
             try:
-                check_version(db, str(self._path))
+                check_version(db, self._shown)
                 check(db, mark, thoroughly=False)
             except BaseException:
                 db.close()
@@ -213,8 +213,3 @@ class SqliteArchive:
         if self._db is not None:
             self._db.close()
             self._db = None
-
-
-def _unreadable(error: Exception, path: Path) -> Exception:
-    failure = translated(error, str(path))
-    return failure if isinstance(failure, SpoolError) else SpoolError(f"{path} can't be read: {failure}")

@@ -19,11 +19,12 @@ from ..records import SHARED
 from . import statements
 from .entry import Entry, Queues, Stage, by_queue
 from .file import SpoolFile
+from .jobs import Job
 from .parcel import Written
 from .reading import bookmark_of
 from .statements import Due
 from .stock import Stock
-from .writer import Job, Writer
+from .writer import Writer
 
 
 @frozen
@@ -69,6 +70,10 @@ class Arrivals:
 
     async def write(self, entries: Sequence[Entry]) -> None:
         """Write entries and take out what is withdrawn, in one transaction; durable when it returns."""
+        await asyncio.shield(self.submit(entries))
+
+    def submit(self, entries: Sequence[Entry]) -> asyncio.Future[None]:
+        """Hand entries over to be written, with what is withdrawn to be taken out; done when that is durable."""
         stock, room, withdrawn = self._stock, self._file.room, self.withdrawn
         queues, out, size = by_queue(entries), by_queue(withdrawn), sum([entry.size for entry in entries])
         stock.number(queues)
@@ -99,7 +104,7 @@ class Arrivals:
                 entry.stage = Stage.WRITTEN
             self._unsettled = group if entries else None
 
-        await asyncio.shield(self._writer.submit(Job(work, applied, sum([len(entry.records) for entry in entries]))))
+        return self._writer.submit(Job(work, applied, sum([len(entry.records) for entry in entries])))
 
     def settle(self) -> None:
         """Every call has heard of the last group: let it be seen, unless something must be taken out of it first."""

@@ -12,7 +12,7 @@ from ...errors import ShipperClosedError, ShipperError, SpoolError, SpoolUnavail
 from ..supervisor import failure_of
 from .arrivals import Arrivals
 from .entry import Entry, Stage
-from .writer import MAX_WEIGHT
+from .jobs import MAX_WEIGHT
 
 PAUSE = 0.5
 """Seconds between tries while the disk takes nothing."""
@@ -42,7 +42,8 @@ class Commits:
         self._closing = asyncio.Event()
         self._most = MAX_WEIGHT
         self._refusal: ShipperError | None = None
-        self._task = asyncio.create_task(self._run(), name="spool commits")
+        self._loop = asyncio.get_running_loop()
+        self._task = self._loop.create_task(self._run(), name="spool commits")
         self.trouble: str | None = None
         self.failure: Exception | None = None
 
@@ -59,15 +60,28 @@ class Commits:
         """What was withdrawn can't be taken out of the file for now."""
         return self.trouble is not None and bool(self._arrivals.withdrawn)
 
+    def _check(self) -> None:
+        """See that what stands in line will be written.
+
+        Raises:
+            Exception: What ended the work on this file.
+        """
+        if self.failure is None and (self._loop.is_closed() or self._task.cancelling() or self._task.cancelled()):
+            self.failure = ShipperClosedError("the event loop that the spool was opened in has ended")
+        if self.failure is not None:
+            raise self.failure.with_traceback(None)  # one that is raised again and again would collect tracebacks
+
     def add(self, entry: Entry) -> None:
         """Let an entry stand in line.
 
         Raises:
             Exception: What ended the work on this file.
         """
-        if self.failure is not None:
+        try:
+            self._check()
+        except Exception:
             self._arrivals.drop(entry)
-            raise self.failure.with_traceback(None)  # one that is raised again and again would collect tracebacks
+            raise
         self._entries.append(entry)
         self._arrived.set()
 
@@ -115,6 +129,13 @@ class Commits:
                     return
                 self._arrived.clear()
                 await self._arrived.wait()
+        except asyncio.CancelledError:
+            # The loop is ending. The thread does not need it to write what nobody waits for.
+            unwaited = [entry for entry in self._entries if entry.accepted is None]
+            self._entries = deque(entry for entry in self._entries if entry.accepted is not None)
+            if unwaited:
+                self._arrivals.submit(unwaited)
+            raise
         except Exception as error:  # noqa: BLE001 - everybody who puts is told
             self.failure = error
             self._report(str(error))

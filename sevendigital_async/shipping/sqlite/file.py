@@ -10,13 +10,14 @@ from typing import Literal
 
 from attrs import Factory, define, field
 
-from ...errors import SpoolDamagedError, SpoolError, SpoolInUseError, SpoolUnavailableError
+from ...errors import SpoolDamagedError, SpoolError, SpoolInUseError
 from ..spool import check_form
 from .mark import MarkFile
+from .paths import beside, check_files, create_private, printable, tighten
 from .room import MIN_FREE, Room
 from .schema import check_version, create, form_of
 from .soundness import check
-from .trouble import is_busy, translated
+from .trouble import is_busy, unusable
 
 SMALL = 64 * 1024 * 1024
 """Bytes up to which a file is looked at from end to end when it is opened."""
@@ -33,6 +34,9 @@ BUSY_TIMEOUT_OPEN = 30
 
 Closing may have to wait several times, and still be in time.
 """
+
+CHECKPOINT_PAGES = 4000
+"""Pages in the -wal file from which on they are brought into the file itself."""
 
 Synchronous = Literal["FULL", "NORMAL"]
 
@@ -73,18 +77,25 @@ class SpoolFile:
         if sqlite3.sqlite_version_info < OLDEST_SQLITE:
             raise SpoolError(f"spools need SQLite 3.38 or later; this Python has {sqlite3.sqlite_version}")
         try:
+            check_files(self.path)
             self._become_owner()
+            tighten(self.path)
             if not self.path.exists():
                 self._make(form)
             self._identity = self._found()
             self._check(form)
             return self._connect()
-        except OSError as error:
+        except SpoolError:
             self.release()
-            raise SpoolError(f"{self.path} can't be used: {error.strerror}") from error
+            raise
         except Exception as error:
             self.release()
-            raise _unusable(error, self.path) from error
+            raise unusable(error, self.shown) from error
+
+    @property
+    def shown(self) -> str:
+        """Its path, for people to read."""
+        return printable(self.path)
 
     def check_place(self) -> None:
         """See that the open file is still the one that will be found under its name.
@@ -94,7 +105,7 @@ class SpoolFile:
         """
         if self._found() != self._identity:
             raise SpoolDamagedError(
-                f"{self.path} was moved or removed while it was open; what waits is in the file that was moved"
+                f"{self.shown} was moved or removed while it was open; what waits is in the file that was moved"
             )
 
     def _found(self) -> tuple[int, int] | None:
@@ -117,20 +128,17 @@ class SpoolFile:
             self._owner = None
 
     def _become_owner(self) -> None:
-        if self.path.is_dir() or not self.path.parent.is_dir():
-            what = "is a directory" if self.path.is_dir() else "is in a directory that does not exist"
-            raise SpoolError(f"{self.path} {what}")
         # A lock that SQLite takes on a file beside: it works on every system, and falls when the process dies.
-        owner = sqlite3.connect(
-            beside(self.path, "-owner"), isolation_level=None, timeout=OWNER_TIMEOUT, check_same_thread=False
-        )
+        lock = beside(self.path, "-owner")
+        create_private(lock)
+        owner = sqlite3.connect(lock, isolation_level=None, timeout=OWNER_TIMEOUT, check_same_thread=False)
         try:
             owner.execute("BEGIN EXCLUSIVE")
         except sqlite3.Error as error:
             owner.close()
             if is_busy(error):
                 raise SpoolInUseError(
-                    f"{self.path} is in use by another shipper; stop that one first, or use another file"
+                    f"{self.shown} is in use by another shipper; stop that one first, or use another file"
                 ) from None
             raise not_a_lock(error, self.path) from error
         self._owner = owner
@@ -139,10 +147,13 @@ class SpoolFile:
         """Make a spool elsewhere and move it into place, so that nobody ever finds half of one."""
         wal = beside(self.path, "-wal")
         if wal.exists() and wal.stat().st_size:  # readers leave empty ones
-            raise SpoolDamagedError(f"{self.path} is missing, but {wal} is there; put the file back beside it")
+            raise SpoolDamagedError(
+                f"{self.shown} is missing, but {printable(wal)} is there; put the file back beside it"
+            )
         wal.unlink(missing_ok=True)
         unfinished = beside(self.path, "-new")
         _remove(unfinished)
+        create_private(unfinished)  # what SQLite makes beside it has the same mode
         try:
             with closing(sqlite3.connect(unfinished, isolation_level=None)) as db:
                 create(db, form)
@@ -157,23 +168,22 @@ class SpoolFile:
         size = self.path.stat().st_size
         if size == 0:
             raise SpoolDamagedError(
-                f"{self.path} is empty, which no spool ever is; if nothing was in it, remove it and start again"
+                f"{self.shown} is empty, which no spool ever is; if nothing was in it, remove it and start again"
             )
         mark = self._mark.read()
         with closing(read_only(self.path, timeout=BUSY_TIMEOUT)) as db:
-            check_version(db, str(self.path))
+            check_version(db, self.shown)
             check(db, mark, thoroughly=size <= SMALL)
-            check_form(str(self.path), form_of(db), form)
+            check_form(self.shown, form_of(db), form)
 
     def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(self.path, isolation_level=None, timeout=BUSY_TIMEOUT, check_same_thread=False)
         try:
             db.execute(f"PRAGMA synchronous = {self.synchronous}")
             db.execute("PRAGMA cache_size = -16384")
-            db.execute("PRAGMA wal_autocheckpoint = 4000")
+            db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
             self.flushes, name = db.execute("SELECT flushed, name FROM progress").fetchone()
             self._mark.open(name)
-            self._mark.write(self.flushes)
             db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_OPEN}")
         except BaseException:
             db.close()
@@ -181,16 +191,13 @@ class SpoolFile:
         return db
 
 
-def beside(path: Path, ending: str) -> Path:
-    """Return the path of a file that belongs to another."""
-    return path.with_name(path.name + ending)
-
-
 def not_a_lock(error: sqlite3.Error, path: Path) -> Exception:
     """Say what is wrong with the lock of a file."""
     if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
         return error
-    return SpoolError(f"{beside(path, '-owner')} is not the lock that it should be; no plays are in it: remove it")
+    return SpoolError(
+        f"{printable(beside(path, '-owner'))} is not the lock that it should be; no plays are in it: remove it"
+    )
 
 
 def mark_of(path: Path) -> MarkFile:
@@ -204,13 +211,6 @@ def read_only(path: Path, *, timeout: float) -> sqlite3.Connection:
     alone = not os.access(path.parent, os.W_OK) and not beside(path, "-wal").exists()
     uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if alone else ''}"
     return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=timeout)
-
-
-def _unusable(error: Exception, path: Path) -> Exception:
-    failure = translated(error, str(path))
-    if not isinstance(failure, SpoolUnavailableError):
-        return failure
-    return SpoolError(f"{failure}; is the directory writable, and is there room?")
 
 
 def _remove(path: Path) -> None:

@@ -2,7 +2,8 @@
 
 SQLite goes on without a word when the end of its -wal file is damaged or gone: to it, those transactions never were.
 The note is made after each transaction that was forced to the disk, and is itself not forced: it may tell of less than
-there is, but never of more.
+there is, but never of more. So it is not made when the file is opened: after a crash in the middle of a commit, a
+transaction may be found that was never forced, and that a power cut would take.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from io import FileIO
 from pathlib import Path
 
 from attrs import define, field, frozen
+
+from .paths import NO_FOLLOW, open_private
 
 FORM = struct.Struct("<qq")
 SIZE = FORM.size + 4
@@ -49,7 +52,7 @@ class MarkFile:
     def read(self) -> Mark | None:
         """Return what it says; None if it says nothing, for it proves only what is missing."""
         try:
-            with self.path.open("rb") as file:
+            with FileIO(os.open(self.path, os.O_RDONLY | NO_FOLLOW)) as file:
                 kept = file.read(SIZE + 1)
         except OSError:
             return None
@@ -61,10 +64,11 @@ class MarkFile:
         """Make ready to write for a spool with this name.
 
         Raises:
+            SpoolError: It is not a regular file.
             OSError: It can't be written.
         """
         self._name = name
-        self._file = FileIO(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666), "r+")
+        self._file = FileIO(open_private(self.path), "r+")
         if self._file.seek(0, os.SEEK_END) > SIZE:
             self._file.truncate(SIZE)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -16,6 +17,7 @@ from ...models import LogKind
 from ..records import SHARED, DeadLetter, Fate, Lease, Receipt, Record
 from . import intents, statements
 from .commits import PAUSE
+from .jobs import Job
 from .later import Later
 from .leases import Away
 from .parcel import runs_of
@@ -24,9 +26,12 @@ from .shared import READ_AHEAD, SharedQueue
 from .shelf import numbered_before, read_on
 from .statements import Due
 from .stock import Stock
-from .writer import Job, Writer
+from .writer import Writer
 
 R = TypeVar("R")
+
+BATCHES = 16
+"""Batches of signers that are taken at once: to wait for the file once a batch would make deliveries slow."""
 
 logger = logging.getLogger("sevendigital_async.shipping")
 
@@ -45,15 +50,27 @@ class Outlet:
         self._rules = stock.owner.rules
         self._clock = stock.owner.clock
         self._leases: dict[Lease, Away] = {}
+        self._taken: dict[LogKind, deque[statements.Taken]] = {kind: deque() for kind in LogKind}
         self._numbers = 0
+
+    def has_taken(self, kind: LogKind) -> bool:
+        """Whether a batch can be handed out without the file."""
+        return bool(self._taken[kind])
+
+    def oldest(self, kind: LogKind) -> float | None:
+        """When the oldest play of the batches that have been taken was accepted, by the wall clock."""
+        return min([batch.oldest for batch in self._taken[kind]], default=None)
 
     async def lease(self, kind: LogKind, *, flush: bool) -> Lease | None:
         """Hand out the next due batch."""
         stock = self._stock
         flush, now, shared = flush or stock.is_stuck, stock.now, stock.shared[kind]
         partner, signer = shared.due(now, flush=flush), stock.due[kind].at(now, self._rules[kind], flush=flush)
+        taken = self._taken[kind]
+        if taken:
+            signer = taken[0].since
         if signer is not None and signer <= now and (partner is None or signer < partner):
-            return await self._handed_out(self._signer_job(kind, now, flush=flush))
+            return self._next(kind) or await self._handed_out(self._signer_job(kind, now, flush=flush))
         if partner is None or partner > now:
             return None
         returned = shared.take_returned(now)
@@ -148,15 +165,14 @@ class Outlet:
     def _signer_job(self, kind: LogKind, now: float, *, flush: bool) -> Job[Any, Lease | None]:
         rules, settled = self._rules[kind], self._stock.settled
 
-        def work(db: sqlite3.Connection) -> tuple[statements.Taken | None, Due]:
-            taken = statements.take(db, kind, rules, now, flush=flush, before=settled)
+        def work(db: sqlite3.Connection) -> tuple[list[statements.Taken], Due]:
+            taken = statements.take(db, kind, rules, now, flush=flush, before=settled, batches=BATCHES)
             return taken, statements.due_of(db, kind)
 
-        def applied(result: tuple[statements.Taken | None, Due]) -> Lease | None:
+        def applied(result: tuple[list[statements.Taken], Due]) -> Lease | None:
             taken, self._stock.due[kind] = result
-            if taken is None:
-                return None
-            return self._hand_out(kind, taken.name, taken.queue, taken.records, taken.attempt)
+            self._taken[kind].extend(taken)
+            return self._next(kind)
 
         return Job(work, applied)
 
@@ -187,6 +203,12 @@ class Outlet:
             if not handed_out.exception() and (unseen := handed_out.result()) is not None:
                 await self.abandon(unseen, Fate.RESEND)
             raise
+
+    def _next(self, kind: LogKind) -> Lease | None:
+        if not self._taken[kind]:
+            return None
+        taken = self._taken[kind].popleft()
+        return self._hand_out(kind, taken.name, taken.queue, taken.records, taken.attempt)
 
     def _hand_out(self, kind: LogKind, name: str, queue: int, records: Sequence[Record], attempt: int) -> Lease:
         self._numbers += 1

@@ -122,9 +122,11 @@ def counts_of(db: sqlite3.Connection) -> Mapping[LogKind, Counts]:
 
 
 def oldest_in(db: sqlite3.Connection, kind: LogKind) -> datetime | None:
-    """Say when the oldest play that waits was accepted."""
+    """Say when the oldest play that waits, or is on its way, was accepted."""
     (oldest,) = db.execute(
         "SELECT min(moment) FROM (SELECT min(oldest) AS moment FROM queue WHERE kind = ?1 UNION ALL"
+        " SELECT min((SELECT accepted_at FROM parcel WHERE queue = queue.id ORDER BY first LIMIT 1)) FROM queue"
+        "  WHERE kind = ?1 AND resting IN (0, 1) AND due IS NULL AND name <> '' UNION ALL"
         " SELECT * FROM (SELECT accepted_at FROM parcel WHERE queue ="
         " (SELECT id FROM queue WHERE kind = ?1 AND name = '') ORDER BY first LIMIT 1))",
         (kind.value,),

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from attrs import define, field
 
+from .paths import printable
 from .trouble import DiskFullError
 
 SHARE = 8
@@ -66,7 +67,8 @@ class Room:
         growth = self._growth(db) + max(0, size - unused * page)
         if disk.free < min(self.min_free, disk.total // SHARE) + size + growth:
             raise DiskFullError(
-                f"{self.path}: the disk is full ({disk.free:,} bytes are left); plays wait until there is room"
+                f"{printable(self.path)}: the disk is full ({disk.free:,} bytes are left);"
+                " plays wait until there is room"
             )
 
     def is_tight(self, db: sqlite3.Connection) -> bool:

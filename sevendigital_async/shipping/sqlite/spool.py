@@ -8,7 +8,6 @@ import os
 import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TypeVar
 
 from ...errors import ShipperError, SpoolError, SpoolInUseError, SpoolUnavailableError
@@ -23,12 +22,14 @@ from .arrivals import Arrivals
 from .commits import PAUSE, Commits
 from .entry import Entry
 from .file import SpoolFile, Synchronous
+from .jobs import Job
 from .outlet import Outlet
+from .paths import printable, spool_path
 from .reading import bookmark_of
 from .recovery import Opened, Recovery
 from .room import MIN_FREE
 from .stock import Stock
-from .writer import Job, Writer
+from .writer import Writer
 
 R = TypeVar("R")
 
@@ -67,8 +68,8 @@ class SqliteSpool:
     ) -> None:
         if synchronous not in {"FULL", "NORMAL"}:
             raise SpoolError('synchronous is "FULL" or "NORMAL"')
-        self._file = SpoolFile(Path(path).resolve(), synchronous, min_free)
-        self._place = os.fspath(path)
+        self._file = SpoolFile(spool_path(path), synchronous, min_free)
+        self._place = printable(path)
         self._capacity = Capacity(logs=max_logs, size=max_bytes)
         self._journal_seconds = journal_days * DAY
         self._opened = False
@@ -126,6 +127,9 @@ class SqliteSpool:
         await to_its_end(self._close())
 
     async def _close(self) -> None:
+        if self._writer.is_abandoned:
+            await asyncio.to_thread(self._writer.end)
+            return
         if unwritten := await self._commits.aclose():
             logger.error("%s: %d plays of put_nowait could not be written and are lost", self._place, unwritten)
         if kept := self._arrivals.keep_withdrawn():
@@ -140,6 +144,7 @@ class SqliteSpool:
         Raises:
             SpoolFullError: There is no room now.
             SpoolUnavailableError: The disk takes nothing now.
+            ShipperClosedError: The spool is closed, or the event loop that it was opened in is.
         """
         if self._commits.trouble is not None:
             raise SpoolUnavailableError(self._commits.trouble)
@@ -180,7 +185,7 @@ class SqliteSpool:
     async def due_in(self, kind: LogKind, *, flush: bool) -> float | None:
         """Seconds until a lease may succeed."""
         await self._arrivals.shown()
-        due_in = self._stock.due_in(kind, flush=flush)
+        due_in = 0.0 if self._outlet.has_taken(kind) else self._stock.due_in(kind, flush=flush)
         if not self._commits.is_behind:
             return due_in
         # What was put without waiting is on its way into the file, and counts as waiting already.
@@ -231,5 +236,9 @@ class SqliteSpool:
         def work(db: sqlite3.Connection) -> float | None:
             return statements.oldest_of(db, kind, shared.id, number)
 
-        oldest = await asyncio.shield(self._writer.submit(Job(work, lambda moment: moment)))
+        def applied(moment: float | None) -> float | None:
+            found = [oldest for oldest in (moment, self._outlet.oldest(kind)) if oldest is not None]
+            return min(found, default=None)
+
+        oldest = await asyncio.shield(self._writer.submit(Job(work, applied)))
         return None if oldest is None else max(0.0, self._clock.time() - oldest)

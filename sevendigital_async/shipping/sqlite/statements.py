@@ -50,12 +50,16 @@ class Taken:
         queue: Id of the queue.
         name: Of the queue.
         attempt: How often it has failed in a row.
+        since: Since when it is due, by the spool's clock.
+        oldest: When its first play was accepted, by the wall clock.
         records: The plays.
     """
 
     queue: int
     name: str
     attempt: int
+    since: float
+    oldest: float
     records: list[Record]
 
 
@@ -230,33 +234,48 @@ SETTLED = "coalesce((SELECT min(first) FROM parcel WHERE parcel.queue = queue.id
 
 
 def take(
-    db: sqlite3.Connection, kind: LogKind, rules: LaneRules, now: float, *, flush: bool, before: int
-) -> Taken | None:
-    """Take the batch of the signer who has been due for longest: with ``flush``, since its first play was put.
+    db: sqlite3.Connection, kind: LogKind, rules: LaneRules, now: float, *, flush: bool, before: int, batches: int
+) -> list[Taken]:
+    """Take the batches of the signers who have been due for longest: with ``flush``, since their first play was put.
 
     Plays with the number ``before`` or a larger one are left alone.
+
+    Raises:
+        UnsoundError: The plays of the first are not as they were written. Where those of a later one aren't, what
+            stands before it is returned.
     """
     found = db.execute(
-        "SELECT id, name, attempt, due AS since FROM (SELECT * FROM queue WHERE kind = :kind AND resting = 0"  # noqa: S608
-        f"  AND due <= :now AND {SETTLED} ORDER BY due, id LIMIT 1)"
-        " UNION ALL SELECT id, name, attempt, due - :linger FROM (SELECT * FROM queue WHERE kind = :kind"
-        f"  AND resting = 0 AND due > :now AND :flush AND {SETTLED} ORDER BY due, id LIMIT 1)"
-        " UNION ALL SELECT id, name, attempt, due FROM (SELECT * FROM queue WHERE kind = :kind AND resting = 1"
-        f"  AND due <= :now AND {SETTLED} ORDER BY due, id LIMIT 1) ORDER BY since LIMIT 1",
-        {"kind": kind.value, "now": now, "linger": rules.linger, "flush": flush, "before": before},
-    ).fetchone()
-    if found is None:
-        return None
-    queue, name, attempt, _ = found
+        "SELECT id, name, attempt, due AS since, oldest FROM (SELECT * FROM queue WHERE kind = :kind AND resting = 0"  # noqa: S608
+        f"  AND due <= :now AND {SETTLED} ORDER BY due, id LIMIT :batches)"
+        " UNION ALL SELECT id, name, attempt, due - :linger, oldest FROM (SELECT * FROM queue WHERE kind = :kind"
+        f"  AND resting = 0 AND due > :now AND :flush AND {SETTLED} ORDER BY due, id LIMIT :batches)"
+        " UNION ALL SELECT id, name, attempt, due, oldest FROM (SELECT * FROM queue WHERE kind = :kind AND resting = 1"
+        f"  AND due <= :now AND {SETTLED} ORDER BY due, id LIMIT :batches) ORDER BY since LIMIT :batches",
+        {"kind": kind.value, "now": now, "linger": rules.linger, "flush": flush, "batches": batches, "before": before},
+    ).fetchall()
+    taken: list[Taken] = []
+    for queue, name, attempt, since, oldest in found:
+        try:
+            records = _read_due(db, queue, name, rules, before)
+        except UnsoundError:
+            if not taken:
+                raise
+            break
+        taken.append(Taken(queue, name, attempt, since, oldest, records))
+    db.execute(
+        "UPDATE queue SET due = NULL, oldest = (SELECT accepted_at FROM parcel WHERE queue = queue.id"
+        "  AND first + logs > batch.value ->> 1 ORDER BY first LIMIT 1)"
+        " FROM json_each(?) AS batch WHERE queue.id = batch.value ->> 0",
+        (orjson.dumps([(batch.queue, batch.records[-1].sequence + 1) for batch in taken]).decode(),),
+    )
+    return taken
+
+
+def _read_due(db: sqlite3.Connection, queue: int, name: str, rules: LaneRules, before: int) -> list[Record]:
     records = numbered_before(read(db, queue, name, 0, rules), before)
     if not records:
         raise UnsoundError("a queue has lost its plays")
-    db.execute(
-        "UPDATE queue SET due = NULL, oldest ="
-        " (SELECT accepted_at FROM parcel WHERE queue = ?1 AND first + logs > ?2 ORDER BY first LIMIT 1) WHERE id = ?1",
-        (queue, records[-1].sequence + 1),
-    )
-    return Taken(queue, name, attempt, records)
+    return records
 
 
 def come_back(db: sqlite3.Connection, queue: int, rules: LaneRules, back: Return) -> None:

@@ -1,10 +1,10 @@
-"""What an error of SQLite means for a spool."""
+"""What an error of SQLite or of the operating system means for a spool."""
 
 from __future__ import annotations
 
 import sqlite3
 
-from ...errors import SpoolDamagedError, SpoolUnavailableError
+from ...errors import SpoolDamagedError, SpoolError, SpoolUnavailableError
 from .parcel import UnsoundError
 
 
@@ -45,7 +45,21 @@ def translated(error: Exception, place: str) -> Exception:
         )
     if primary in PASSING:
         return SpoolUnavailableError(f"{place}: {PASSING[primary]} ({error})")
+    if isinstance(error, OSError):
+        return SpoolUnavailableError(f"{place}: {error.strerror or error}")
+    if isinstance(error, UnicodeEncodeError):
+        return SpoolError(f"{place}: a text can't be written: {error}")
+    if isinstance(error, sqlite3.Error):
+        return SpoolError(f"{place}: SQLite reports an error: {error}")
     return error
+
+
+def unusable(error: Exception, place: str) -> Exception:
+    """The same for a spool that is being opened, when there is nothing to wait for."""
+    failure = translated(error, place)
+    if not isinstance(failure, SpoolUnavailableError):
+        return failure
+    return SpoolError(f"{failure}; is the directory writable, and is there room?")
 
 
 def is_busy(error: Exception) -> bool:

@@ -3,49 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Generic, TypeVar
-
-from attrs import define, field
+from pathlib import Path
+from typing import Any, TypeVar
 
 from ... import fault_points
 from ...errors import ShipperClosedError
-from .file import SpoolFile
-from .later import Later, all_done
+from .file import BUSY_TIMEOUT, SpoolFile
+from .jobs import Job, JobQueue
+from .later import all_done
 from .room import empty_wal
 from .statements import set_flushed
 from .trouble import is_busy, is_full, is_io, translated
 
-T = TypeVar("T")
 R = TypeVar("R")
 
 IDLE = 0.05
 """Seconds without a job after which there is time for tidying."""
 
-MAX_WEIGHT = 5_000
-"""Plays that one transaction takes in at the most, unless a single job brings more."""
-
-
-@define(eq=False)
-class Job(Generic[T, R]):
-    """Work for the thread.
-
-    Attributes:
-        work: What to do with the connection, inside a transaction, or to leave for its end. It may be done more than
-            once: when the transaction fails, everything in it is undone and tried again by itself.
-        applied: Hears the result on the loop, once it is durable, whether or not somebody still waits for it; what
-            it returns is what ``done`` tells.
-        weight: Plays that it brings.
-    """
-
-    work: Callable[[sqlite3.Connection], T | Later[Any]]
-    applied: Callable[[T], R]
-    weight: int = 0
-    done: asyncio.Future[R] = field(init=False, factory=lambda: asyncio.get_running_loop().create_future())
+LOOP_CHECK_INTERVAL = 1.0
+"""Seconds without a job after which the thread looks whether its loop is still there."""
 
 
 class Writer:
@@ -56,9 +37,18 @@ class Writer:
         form: What its plays are to be made for.
         tidy: Done in portions when there is nothing else to do; says whether there is more.
         place: Names the file in errors.
+        clock: Seconds on a monotonic clock, to share the thread's time by.
     """
 
-    def __init__(self, file: SpoolFile, form: str, tidy: Callable[[sqlite3.Connection], bool], place: str) -> None:
+    def __init__(
+        self,
+        file: SpoolFile,
+        form: str,
+        tidy: Callable[[sqlite3.Connection], bool],
+        place: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._file = file
         self._form = form
         self._tidy = tidy
@@ -68,7 +58,8 @@ class Writer:
         self._failure: Exception | None = None
         self._closed = False
         self._loop = asyncio.get_running_loop()
-        self._jobs: queue.SimpleQueue[Job[Any, Any] | None] = queue.SimpleQueue()
+        self._clock = clock
+        self._jobs = JobQueue(clock)
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._thread = threading.Thread(target=self._run, name=f"spool {place}", daemon=True)
@@ -88,10 +79,12 @@ class Writer:
         Cancelling who waits for it changes nothing: await it through ``asyncio.shield``.
 
         Raises:
-            ShipperClosedError: The file has been let go of.
+            ShipperClosedError: The file has been let go of, or its loop is closed.
         """
         if self._closed:
             raise ShipperClosedError("the spool is closed")
+        if self.is_abandoned:
+            raise ShipperClosedError("the event loop that the spool was opened in is closed")
         job.done.add_done_callback(_retrieved)
         self._jobs.put(job)
         return job.done
@@ -100,9 +93,19 @@ class Writer:
         """Finish what was submitted and let go of the file."""
         self._closed = True
         if self._thread.is_alive():
-            self._jobs.put(None)
+            self._jobs.close()
             # Joining would take a thread of the loop's own pool, and all of those may be busy for long.
             await asyncio.shield(self._ended)
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether the loop has been closed, so that nobody can use or close this any more."""
+        return self._loop.is_closed()
+
+    def end(self) -> None:
+        """Finish what was submitted and let go of the file, from another thread, when the loop is closed."""
+        self._jobs.close()
+        self._thread.join(BUSY_TIMEOUT)
 
     def _run(self) -> None:
         try:
@@ -111,40 +114,32 @@ class Writer:
             self._tell(_settle_future, self._ended, None)
 
     def _work(self) -> None:
+        path = self._file.path
+        release_abandoned(path)
         try:
             db = self._file.open(self._form)
         except Exception as error:  # noqa: BLE001 - passed on to who waits for it
             self._tell(_settle_future, self._opened, error)
             return
+        _writers[path] = self
         self._tell(_settle_future, self._opened, None)
         try:
-            while (job := self._first(db)) is not None:
-                self._settle(db, [job, *self._behind([job])])
+            while (jobs := self._next(db)) is not None:
+                began = self._clock()
+                self._settle(db, jobs)
+                self._jobs.used(jobs, self._clock() - began)
         finally:
             db.close()
             self._file.release()
+            del _writers[path]
 
-    def _first(self, db: sqlite3.Connection) -> Job[Any, Any] | None:
-        """Wait for a job, and make use of the time; None when it is time to end."""
-        while True:
-            try:
-                return self._jobs.get(timeout=IDLE if self._is_untidy else None)
-            except queue.Empty:
-                self._is_untidy = self._tidied(db)
-
-    def _behind(self, jobs: list[Job[Any, Any]]) -> list[Job[Any, Any]]:
-        """Take the jobs that stand behind these and fit into the same transaction."""
-        weight = sum([job.weight for job in jobs])
-        more: list[Job[Any, Any]] = []
-        with suppress(queue.Empty):
-            while weight < MAX_WEIGHT:
-                job = self._jobs.get_nowait()
-                if job is None:
-                    self._jobs.put(None)  # the end was asked for; it comes after these
-                    break
-                more.append(job)
-                weight += job.weight
-        return more
+    def _next(self, db: sqlite3.Connection) -> list[Job[Any, Any]] | None:
+        """Wait for jobs, and make use of the time; None when it is time to end."""
+        while not (jobs := self._jobs.take(IDLE if self._is_untidy else LOOP_CHECK_INTERVAL)):
+            if jobs is None or self.is_abandoned:
+                return None
+            self._is_untidy = self._is_untidy and self._tidied(db)
+        return jobs
 
     def _tidied(self, db: sqlite3.Connection) -> bool:
         if self._failure is not None:
@@ -189,7 +184,7 @@ class Writer:
                 results.append(job.work(db))
                 if not alone and job is jobs[-1]:
                     # While the thread waits for the interpreter, more jobs have come; a commit costs more than they do.
-                    jobs.extend(self._behind(jobs))
+                    jobs.extend(self._jobs.join(jobs))
             return all_done(db, results)
 
         if self._failure is not None and not empty_wal(db):
@@ -224,6 +219,17 @@ class Writer:
         if self._full:
             self._file.flushed()
         return result
+
+
+_writers: dict[Path, Writer] = {}
+"""Who has a file open in this process."""
+
+
+def release_abandoned(path: Path) -> None:
+    """Let go of a file that a writer of this process still has open although its loop is closed."""
+    writer = _writers.get(path)
+    if writer is not None and writer.is_abandoned:
+        writer.end()
 
 
 def _finish(jobs: list[Job[Any, Any]], results: list[Any]) -> None:
