@@ -66,7 +66,7 @@ class Commits:
         Raises:
             Exception: What ended the work on this file.
         """
-        if self.failure is None and (self._loop.is_closed() or self._task.cancelling() or self._task.cancelled()):
+        if self._loop.is_closed() and not isinstance(self.failure, ShipperClosedError):
             self.failure = ShipperClosedError("the event loop that the spool was opened in has ended")
         if self.failure is not None:
             raise self.failure.with_traceback(None)  # one that is raised again and again would collect tracebacks
