@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import os
+import re
 from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Any, Self
@@ -81,6 +82,49 @@ def _secret(_: object, attribute: Attribute[str], value: str) -> None:
     check_secret(attribute.name, value)
 
 
+def is_encodable(text: str) -> bool:
+    """Say whether a text has a UTF-8 form; lone surrogates have none."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+_HEADER_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]*").fullmatch
+
+
+def is_header_value(text: str) -> bool:
+    """Say whether a text can stand in a header: no line breaks or other control characters, no lone surrogates."""
+    return _HEADER_VALUE(text) is not None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == value  # noqa: PLR0124 - NaN isn't
+
+
+def _seconds(_: object, attribute: Attribute[Any], value: float | None) -> None:
+    """Refuse what is no finite, positive number of seconds; None stands for no limit where that is the default."""
+    if value is None and attribute.name != "connect":
+        return
+    if not _is_number(value) or not 0 < value < float("inf"):  # type: ignore[operator]
+        unlimited = "" if attribute.name == "connect" else ", or None for no limit"
+        raise ConfigurationError(f"{attribute.name} must be a positive, finite number of seconds{unlimited}")
+
+
+def _whole(least: int) -> Any:
+    def check(_: object, attribute: Attribute[int], value: int) -> None:
+        if type(value) is not int or value < least:
+            raise ConfigurationError(f"{attribute.name} must be a whole number, {least} or more")
+
+    return check
+
+
+def _instance(*kinds: type) -> Any:
+    def check(_: object, attribute: Attribute[object], value: object) -> None:
+        if not isinstance(value, kinds):
+            names = " or ".join("None" if kind is type(None) else kind.__name__ for kind in kinds)
+            raise ConfigurationError(f"{attribute.name} must be a {names}, not a {type(value).__name__}")
+
+    return check
+
+
 @frozen
 class Credentials:
     """The partner's consumer key and secret; the secret stays out of the repr.
@@ -129,9 +173,9 @@ class Timeout:
         read: Between two pieces of the answer.
     """
 
-    total: float | None = 30.0
-    connect: float = 10.0
-    read: float | None = None
+    total: float | None = field(default=30.0, validator=_seconds)
+    connect: float = field(default=10.0, validator=_seconds)
+    read: float | None = field(default=None, validator=_seconds)
 
 
 @frozen
@@ -145,15 +189,16 @@ class RetryPolicy:
         deadline: Seconds for the whole call, waits included; None for no limit.
     """
 
-    attempts: int = 4
+    attempts: int = field(default=4, validator=_whole(1))
     base: float = 0.5
     cap: float = 20.0
     deadline: float | None = 120.0
 
     def __attrs_post_init__(self) -> None:
         """Refuse numbers that mean nothing."""
-        if self.attempts < 1 or self.base < 0 or self.cap < 0 or (self.deadline is not None and self.deadline <= 0):
-            raise ConfigurationError("a retry policy needs attempts >= 1, base >= 0, cap >= 0 and a positive deadline")
+        waits = _is_number(self.base) and _is_number(self.cap) and self.base >= 0 and 0 <= self.cap < float("inf")
+        if not waits or not (self.deadline is None or (_is_number(self.deadline) and self.deadline > 0)):
+            raise ConfigurationError("a retry policy needs base >= 0, cap >= 0 and a positive deadline")
 
 
 NO_RETRY = RetryPolicy(attempts=1)
@@ -175,18 +220,42 @@ def check_origin(url: str, *, allow_http: bool = False) -> str:
         ConfigurationError: Not an absolute http(s) URL, one with credentials, query or fragment, or
             plain http to anything but this machine (unless ``allow_http``).
     """
+    if not isinstance(url, str):
+        raise ConfigurationError(f"a base URL is a string, not a {type(url).__name__}")
     try:
         parts = urlsplit(url)
-        _ = parts.port
-    except ValueError as error:
-        raise ConfigurationError(f"not a usable base URL: {error}") from None
+        port = parts.port
+    except ValueError:
+        # Its message may quote a password.
+        raise ConfigurationError(
+            "not a usable base URL: its host or port is none; it looks like https://host[:port]"
+        ) from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ConfigurationError("a base URL looks like https://host[:port]; this one has no http(s) scheme or no host")
-    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+    if "@" in parts.netloc or set(url) & set("?#"):
         raise ConfigurationError("a base URL carries no user name, password, query or fragment")
+    if port == 0 or not _HOST(parts.hostname):
+        raise ConfigurationError(
+            "a base URL needs a host name of ASCII letters (as xn--... if it has others) and a port over 0"
+        )
     if parts.scheme == "http" and not allow_http and not _is_loopback(parts.hostname):
         raise ConfigurationError(f"plain http is for this machine only; use https for {parts.hostname}")
     return url.rstrip("/")
+
+
+_HOST = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.-]{0,252}|[0-9A-Fa-f:.]{2,45}").fullmatch
+_URL = re.compile(r"[!-~]+").fullmatch
+_PATH = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*").fullmatch
+
+
+def _base_url(url: str, *, allow_http: bool) -> str:
+    """Return ``url`` as ``check_origin`` does, if a path can be put behind it as it is."""
+    origin = check_origin(url, allow_http=allow_http)
+    if not _URL(url):
+        raise ConfigurationError("a base URL holds a space or a character that is not ASCII")
+    if not _PATH(origin.partition("://")[2].partition("/")[2]):
+        raise ConfigurationError("the path of a base URL holds a character that must be percent-encoded")
+    return origin
 
 
 def _is_loopback(host: str) -> bool:
@@ -198,8 +267,29 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+def _header_value(_: object, attribute: Attribute[str | None], value: str | None) -> None:
+    if value is not None and not (isinstance(value, str) and is_header_value(value)):
+        raise ConfigurationError(f"{attribute.name} must be a string without line breaks and other control characters")
+
+
+def _hosts(_: object, attribute: Attribute[Mapping[Host, str]], value: Mapping[Host, str]) -> None:
+    if not isinstance(value, Mapping) or not all(isinstance(key, Host) for key in value):
+        raise ConfigurationError(f"{attribute.name} maps Host.API and others to base URLs")
+
+
+def _waiting(_: object, attribute: Attribute[float], value: float) -> None:
+    if not _is_number(value) or value < 0:
+        raise ConfigurationError(f"{attribute.name} must be a number of seconds, zero or more")
+
+
 def _absolute_path(_: object, attribute: Attribute[str], value: str) -> None:
-    if not value.startswith("/") or not value.isascii() or set(value) & set("?#{} "):
+    if (
+        not isinstance(value, str)
+        or not value.startswith("/")
+        or not value.isprintable()
+        or not value.isascii()
+        or set(value) & set("?#{} ")
+    ):
         raise ConfigurationError(f"{attribute.name} is a path such as /preview/log")
 
 
@@ -227,19 +317,19 @@ class Settings:
     """
 
     base_url: str | None = None
-    hosts: Mapping[Host, str] = Factory(dict)
+    hosts: Mapping[Host, str] = field(default=Factory(dict), validator=_hosts)
     allow_http: bool = False
-    dialect: Dialect = Dialect.OPENAPI
-    signature: SignaturePlacement = SignaturePlacement.HEADER
-    timeout: Timeout = Timeout()
-    retry: RetryPolicy = RetryPolicy()
-    max_wait: float = 60.0
-    max_response_bytes: int = 32 * 1024 * 1024
-    max_connections: int = 100
+    dialect: Dialect = field(default=Dialect.OPENAPI, validator=_instance(Dialect))
+    signature: SignaturePlacement = field(default=SignaturePlacement.HEADER, validator=_instance(SignaturePlacement))
+    timeout: Timeout = field(default=Timeout(), validator=_instance(Timeout))
+    retry: RetryPolicy = field(default=RetryPolicy(), validator=_instance(RetryPolicy))
+    max_wait: float = field(default=60.0, validator=_waiting)
+    max_response_bytes: int = field(default=32 * 1024 * 1024, validator=_whole(1))
+    max_connections: int = field(default=100, validator=_whole(0))
     prefer_xml: bool = False
-    user_agent: str | None = None
+    user_agent: str | None = field(default=None, validator=_header_value)
     live_preview_log_path: str = field(default="/preview/log", validator=_absolute_path)
-    country: str | None = None
+    country: str | None = field(default=None, validator=_instance(str, type(None)))
     origins: Mapping[Host, str] = field(init=False, repr=False, eq=False)
 
     def with_env(self, environ: Mapping[str, str] | None = None) -> Settings:
@@ -260,7 +350,7 @@ class Settings:
     @origins.default
     def _resolve_origins(self) -> Mapping[Host, str]:
         if self.base_url is not None:
-            return dict.fromkeys(Host, check_origin(self.base_url, allow_http=self.allow_http))
-        return {
-            host: check_origin(url, allow_http=self.allow_http) for host, url in {**DEFAULT_HOSTS, **self.hosts}.items()
-        }
+            return dict.fromkeys(Host, _base_url(self.base_url, allow_http=self.allow_http))
+        # Defaults are made before validators run.
+        hosts = self.hosts if isinstance(self.hosts, Mapping) else {}
+        return {host: _base_url(url, allow_http=self.allow_http) for host, url in {**DEFAULT_HOSTS, **hosts}.items()}

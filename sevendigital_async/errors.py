@@ -64,8 +64,11 @@ class SevenDigitalError(Exception):
     Attributes:
         trace_id: What the request is called in the service's own records (``x-7d-traceid``), where it has a name.
         advice: What to do now, where doing nothing, or the same again, would be wrong.
+        maybe_sent: True when the service may have received, and acted on, the request; False when it surely did not, or
+            has said that it did not act on it.
     """
 
+    maybe_sent: bool = False
     trace_id: str | None = None
     advice: str | None = None
 
@@ -105,7 +108,7 @@ class TransportError(SevenDigitalError):
         answered: True when an answer arrived, or began to, so that the same request may well get the same again.
     """
 
-    maybe_sent: bool = True
+    maybe_sent = True
     answered: bool = False
 
     def __init__(self, message: str, *, operation: str | None = None, maybe_sent: bool | None = None) -> None:
@@ -146,7 +149,9 @@ class ResponseTooLargeError(TransportError):
 
 
 class DownloadError(SevenDigitalError):
-    """Media that arrived incomplete or could not be written; what has arrived is kept for another try."""
+    """Media that arrived incomplete or wrong, or could not be written; what can be believed is kept for another try."""
+
+    maybe_sent = True
 
 
 class DecodeError(SevenDigitalError):
@@ -156,6 +161,8 @@ class DecodeError(SevenDigitalError):
         operation: Id of the operation.
         path: Where in the answer, such as ``$.release.price.amount``.
     """
+
+    maybe_sent = True
 
     def __init__(self, message: str, *, operation: str | None = None, path: str | None = None) -> None:
         super().__init__(message)

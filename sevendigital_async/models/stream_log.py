@@ -115,7 +115,11 @@ class StreamLog:
 
     def _check_time(self, now: datetime) -> None:
         timestamp = self.timestamp
-        if not isinstance(timestamp, datetime) or timestamp.utcoffset() is None:
+        try:
+            is_aware = isinstance(timestamp, datetime) and timestamp.utcoffset() is not None
+        except Exception:  # noqa: BLE001 - the caller's own tzinfo may raise anything
+            is_aware = False
+        if not is_aware:
             raise InvalidLogError("timestamp must be a datetime with a time zone", field="timestamp")
         age = now - timestamp
         if age >= WINDOW:
@@ -184,7 +188,7 @@ class StreamLog:
             "trackId": self.track_id,
             "userId": self.user_id,
             "clientId": self.client_id,
-            "timestamp": wire_time(self.timestamp),
+            "timestamp": self._wire_time(),
             "durationPlayed": self.duration_played,
             "country": self.country,
         }
@@ -193,6 +197,12 @@ class StreamLog:
             if (value := getattr(self, name)) is not None:
                 wire[wire_name] = str(value)
         return wire
+
+    def _wire_time(self) -> str:
+        try:
+            return wire_time(self.timestamp)
+        except Exception:  # noqa: BLE001 - as above; and at the ends of the calendar there is no such time in UTC
+            raise InvalidLogError("timestamp has no form in UTC", field="timestamp") from None
 
 
 MAX_SECONDS = 2**31 - 1

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Iterable, Mapping, Sized
-from datetime import date, datetime
+from datetime import MAXYEAR, date, datetime
 from decimal import Decimal
 from typing import NoReturn, TypeVar
 
+from ..config import is_encodable
 from ..errors import InvalidArgumentError
 
 T = TypeVar("T")
@@ -67,14 +68,29 @@ def needs(dependent_name: str, dependent: object, needed_name: str, needed: obje
 
 def text_length(name: str, value: str | None, maximum: int) -> None:
     """Refuse text of more than ``maximum`` characters."""
-    if value is not None and len(value) > maximum:
+    if value is None:
+        return
+    if not isinstance(value, str):
+        _refuse(name, "must be text")
+    if len(value) > maximum:
         _refuse(name, f"has {len(value)} characters; at most {maximum} are allowed")
+
+
+def url_text(name: str, value: str) -> None:
+    """Refuse what is not text, or can't be part of a URL."""
+    if not isinstance(value, str):
+        _refuse(name, f"must be text, not a {type(value).__name__}")
+    if not is_encodable(value):
+        _refuse(name, "holds a lone surrogate, which has no UTF-8 form")
 
 
 def purchase_tags(value: Mapping[str, str] | None, name: str = "tags") -> None:
     """Refuse tags that a purchase can't carry: more than 10, keys over 50 or values over 100 characters."""
     if value is None:
         return
+    texts = [*value.keys(), *value.values()] if isinstance(value, Mapping) else [None]
+    if not all(isinstance(text, str) for text in texts):
+        _refuse(name, "must be a mapping of texts to texts")
     if len(value) > MAX_TAGS:
         _refuse(name, f"has {len(value)} entries; at most {MAX_TAGS} are allowed")
     for key, content in value.items():
@@ -100,21 +116,34 @@ def subscription_period(start: date, end: date) -> None:
 
 def non_empty(name: str, value: Sized | None) -> None:
     """Refuse text or a collection with nothing in it."""
-    if value is not None and (not value.strip() if isinstance(value, str) else len(value) == 0):
+    if value is None:
+        return
+    if not isinstance(value, Sized):
+        _refuse(name, f"cannot be a {type(value).__name__}")
+    if not value.strip() if isinstance(value, str) else len(value) == 0:
         _refuse(name, "is empty")
 
 
 def listed(name: str, values: Iterable[T]) -> list[T]:
     """Return several things as a list; refuse none at all, and text, which is one thing and not several."""
-    if isinstance(values, str):
-        _refuse(name, "must be a list of texts, not one text")
-    found = list(values)
+    found = several(name, values)
     non_empty(name, found)
     return found
 
 
+def several(name: str, values: Iterable[T]) -> list[T]:
+    """Return several things, or none, as a list; refuse text, which is one thing and not several."""
+    if isinstance(values, str):
+        _refuse(name, "must be a list of texts, not one text")
+    if not isinstance(values, Iterable):
+        _refuse(name, "must be a list")
+    return list(values)
+
+
 def _month_after(day: date) -> date:
     year, month = (day.year, day.month + 1) if day.month < 12 else (day.year + 1, 1)  # noqa: PLR2004
+    if year > MAXYEAR:
+        return date.max
     return day.replace(year=year, month=month, day=min(day.day, monthrange(year, month)[1]))
 
 

@@ -50,7 +50,9 @@ class Media:
         """Save it in a file, which appears only when it is whole.
 
         A download that broke off is taken up where it stopped when this is called again: the bytes wait in
-        ``NAME.part``. A length that is not what was announced is an error.
+        ``NAME.part``. Bytes are never put together unless the service says that they belong to the same version of the
+        file; length and digest are checked where the service announces them. What fails a check is thrown away, and
+        the next call starts anew.
 
         Args:
             to: The file; replaced if it exists.
@@ -60,7 +62,8 @@ class Media:
             The file's path.
 
         Raises:
-            DownloadError: The length is wrong, or the file can't be written.
+            DownloadError: What arrived is not what was announced, or the file can't be written.
+            InvalidArgumentError: ``to`` can't be the name of a file.
             SevenDigitalError: As the operation raises.
         """
         return await download(self._open_media, Path(to), progress)

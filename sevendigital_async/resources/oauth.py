@@ -58,9 +58,15 @@ class OAuth(Resource):
         Args:
             request_token: What ``request_token`` gave, or its ``token`` alone.
             callback: Where the user is sent afterwards, with ``oauth_token`` and ``status`` in the query.
+
+        Raises:
+            InvalidArgumentError: One of them is not text, or has no form in a URL.
         """
-        token = request_token if isinstance(request_token, str) else request_token.token
+        token = request_token.token if isinstance(request_token, OAuthToken | UserToken) else request_token
+        checks.url_text("request_token", token)
         checks.non_empty("request_token", token)
+        if callback is not None:
+            checks.url_text("callback", callback)
         return authorise_url(self._account_origin, self._consumer_key, token, callback)
 
     async def access_token(self, request_token: OAuthToken | UserToken, *, country: str | None = None) -> OAuthToken:

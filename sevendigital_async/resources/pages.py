@@ -20,9 +20,9 @@ class Pages(Generic[T]):
     """
 
     def __init__(self, fetch: Callable[[int], Awaitable[Page[T]]], *, first: int = 1, ahead: int = 0) -> None:
-        if first < 1:
+        if type(first) is not int or first < 1:
             raise InvalidArgumentError("page counts from 1", argument="page")
-        if ahead < 0:
+        if type(ahead) is not int or ahead < 0:
             raise InvalidArgumentError("ahead is the number of pages to fetch in advance", argument="ahead")
         self._fetch = fetch
         self._first = first

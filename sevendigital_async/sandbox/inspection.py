@@ -12,16 +12,23 @@ from aiohttp import web
 
 from ..errors import ConfigurationError
 from ..models.stream_log import LogKind
+from .browsers import Handler, own_pages_only
 from .faults import Faults
 from .ledger import Ledger
 from .page import PAGE
 
 _LINES = "application/x-ndjson"
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
 _PAGE_HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'"
+        "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; "
+        "frame-ancestors 'none'"
     ),
-    "Cache-Control": "no-store",
+    **_HEADERS,
 }
 
 
@@ -33,6 +40,7 @@ class Inspection:
         stats: Draws the figures.
         state: Tells what calls have left behind.
         set_faults: Changes the trouble.
+        host: The address that the sandbox listens on; pages of other sites are refused.
     """
 
     def __init__(
@@ -41,22 +49,25 @@ class Inspection:
         stats: Callable[[], dict[str, Any]],
         state: Callable[[], dict[str, Any]],
         set_faults: Callable[[Faults], None],
+        host: str,
     ) -> None:
         self._ledger = ledger
         self._stats = stats
         self._state = state
         self._set_faults = set_faults
+        self._host = host
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes to serve."""
-        return [
-            web.get("/", self._page),
-            web.get("/_sandbox/stats", self._show_stats),
-            web.get("/_sandbox/state", self._show_state),
-            web.get("/_sandbox/logs", self._stream_logs),
-            web.get("/_sandbox/requests", self._stream_requests),
-            web.put("/_sandbox/faults", self._change_faults),
+        served: list[tuple[Callable[[str, Handler], web.RouteDef], str, Handler]] = [
+            (web.get, "/", self._page),
+            (web.get, "/_sandbox/stats", self._show_stats),
+            (web.get, "/_sandbox/state", self._show_state),
+            (web.get, "/_sandbox/logs", self._stream_logs),
+            (web.get, "/_sandbox/requests", self._stream_requests),
+            (web.put, "/_sandbox/faults", self._change_faults),
         ]
+        return [route(path, own_pages_only(handler, self._host)) for route, path, handler in served]
 
     async def _page(self, _: web.Request) -> web.StreamResponse:
         return web.Response(text=PAGE, content_type="text/html", headers=_PAGE_HEADERS)
@@ -104,7 +115,7 @@ async def _stream(request: web.Request, lines: Callable[[LogKind | None], Iterab
         kind = None if wanted is None else LogKind(wanted)
     except ValueError:
         return _json({"error": f"kind is one of {', '.join(LogKind)}"}, status=400)
-    response = web.StreamResponse(headers={"Content-Type": _LINES})
+    response = web.StreamResponse(headers={"Content-Type": _LINES, **_HEADERS})
     # A reader may leave whenever it has seen enough.
     with suppress(ConnectionError):
         await response.prepare(request)
@@ -117,6 +128,4 @@ async def _stream(request: web.Request, lines: Callable[[LogKind | None], Iterab
 
 
 def _json(tree: dict[str, Any], status: int = 200) -> web.Response:
-    return web.Response(
-        body=orjson.dumps(tree), status=status, content_type="application/json", headers={"Cache-Control": "no-store"}
-    )
+    return web.Response(body=orjson.dumps(tree), status=status, content_type="application/json", headers=_HEADERS)

@@ -167,7 +167,8 @@ class Sandbox:
         application = web.Application(client_max_size=MAX_BODY_BYTES)
         for (http_method, path), sharing in _by_route(endpoints()).items():
             application.router.add_route(http_method, path, partial(self._gateway.serve, sharing))
-        application.add_routes(Inspection(self._ledger, self.stats, self.state, self._set_faults).routes())
+        inspection = Inspection(self._ledger, self.stats, self.state, self._set_faults, self._host)
+        application.add_routes(inspection.routes())
         application.add_routes(Cdn(self._state.deliveries, self._clock).routes())
         application.add_routes(AccountPages(self._accounts, self._accounts.issued).routes())
         return application

@@ -15,6 +15,10 @@ from .request import Request
 _DIRECTIVE = re.compile(r'([a-z-]+)\s*(?:=\s*"?([^",\s]*)"?)?')
 _FORBIDS = {"no-store", "no-cache"}
 
+MAX_SECONDS = 2**31
+MAX_DIGITS = 10
+"""Of a time to keep an answer (RFC 9111, section 1.2.2)."""
+
 
 @frozen
 class _Entry:
@@ -73,7 +77,12 @@ def fresh_for(headers: Mapping[str, str]) -> float:
     directives = dict(_DIRECTIVE.findall(headers.get("cache-control", "").lower()))
     if _FORBIDS & directives.keys():
         return 0.0
-    max_age, age = directives.get("max-age", ""), headers.get("age", "0").strip()
-    if not max_age.isdecimal() or not age.isdecimal():
-        return 0.0
-    return float(max(0, int(max_age) - int(age)))
+    max_age, age = _seconds(directives.get("max-age", "")), _seconds(headers.get("age", "0").strip())
+    return 0.0 if max_age is None or age is None else float(max(0, max_age - age))
+
+
+def _seconds(text: str) -> int | None:
+    """Read a number of seconds; one that is beyond all reason stands for the longest time there is."""
+    if not text.isdecimal():
+        return None
+    return MAX_SECONDS if len(text) > MAX_DIGITS else min(int(text), MAX_SECONDS)

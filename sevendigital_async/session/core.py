@@ -305,16 +305,16 @@ class Session:
             location = stream.headers.get("location")
             if location is None or not leads_on(operation, stream):
                 return _Opened(stream, redirected=hop > 0, ends=ends)
-            url = destination(operation, url, location, allow_http=self.settings.allow_http)
-            # Where this leads to must not see our signature.
-            onward = SignedRequest("GET", url, dict(call.headers), None)
             ends = self._ends(time_left.total)
             try:
+                url = destination(operation, url, location, allow_http=self.settings.allow_http)
+                # Where this leads to must not see our signature.
+                onward = SignedRequest("GET", url, dict(call.headers), None)
                 stream = await self._send(operation, onward, None, time_left, held)
-            except TransportError as error:
+            except SevenDigitalError as error:
                 error.maybe_sent = True  # whatever became of this hop, the service has acted on the first
                 raise
-        raise RedirectError(f"more than {MAX_REDIRECTS} redirects", operation=operation.id)
+        raise RedirectError(f"more than {MAX_REDIRECTS} redirects", operation=operation.id, maybe_sent=True)
 
     def _sign(self, call: Call, request: Request, placement: SignaturePlacement) -> SignedRequest:
         user = call.user if call.operation.auth is Auth.THREE_LEGGED else None

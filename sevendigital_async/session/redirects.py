@@ -26,7 +26,10 @@ def destination(operation: Operation, url: str, location: str, *, allow_http: bo
     Raises:
         RedirectError: It is no place to send anything to.
     """
-    url = urljoin(url, location)
+    try:
+        url = urljoin(url, location)
+    except ValueError:
+        raise RedirectError("redirected to no usable address", operation=operation.id) from None
     try:
         check_origin(url.partition("?")[0].partition("#")[0], allow_http=allow_http)
     except ConfigurationError as error:

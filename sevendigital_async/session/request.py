@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from types import MappingProxyType
+from typing import Any, TypeVar
 
 import orjson
 from attrs import field, frozen
 
-from ..errors import InvalidArgumentError
+from ..config import is_encodable
+from ..errors import InvalidArgumentError, SevenDigitalError
 from ..models.stream_log import wire_time
 from ..operations import VERSION, Argument, Binding, Operation, Place
 from .percent import percent_encode
+
+T = TypeVar("T")
 
 Pairs = tuple[tuple[str, str], ...]
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
+
+MAX_DIGITS = 100
+MAX_BITS = 400
+"""Of numbers; larger ones would fill the memory, or are refused by Python itself."""
 
 
 @frozen
@@ -114,7 +122,7 @@ def _values(
     parts = dict(given)
     for name, spread in binding.spread.items():
         if name in parts:
-            parts |= spread(parts.pop(name))
+            parts |= _written(operation, name, spread, parts.pop(name))
     parts |= {name: value for name, value in settled.items() if name != "path"}
     for name in parts.keys() - binding.names:
         elsewhere = operation.takes(name)
@@ -125,10 +133,21 @@ def _values(
     for argument in binding.arguments:
         value = parts.get(argument.name, fallback.get(argument.name, argument.default))
         if value is not None:
-            values[argument.name] = argument.write(value) if argument.write else value
+            write = argument.write
+            values[argument.name] = _written(operation, argument.name, write, value) if write else value
         elif argument.required:
             raise InvalidArgumentError(f"{operation.id} needs the argument {argument.name!r}", argument=argument.name)
     return values
+
+
+def _written(operation: Operation, name: str, write: Callable[[Any], T], value: object) -> T:
+    try:
+        return write(value)
+    except SevenDigitalError:
+        raise
+    except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError):
+        kind = type(value).__name__
+        raise InvalidArgumentError(f"{operation.id}: {name} cannot be made of this {kind}", argument=name) from None
 
 
 def _pairs(argument: Argument, value: object) -> list[tuple[str, str]]:
@@ -154,20 +173,44 @@ def wire_text(argument: Argument, value: object) -> str:
     elif isinstance(value, enum.Enum):
         text = str(value.value)
     elif isinstance(value, int | Decimal):
-        text = str(value) if isinstance(value, int) else f"{value:f}"
+        text = _number(name, value)
     elif isinstance(value, datetime):
-        if value.utcoffset() is None:
-            raise InvalidArgumentError(f"{name} needs a datetime with a time zone", argument=name)
-        text = wire_time(value)
+        text = _moment(name, value)
     elif isinstance(value, date):
         text = value.strftime(argument.date_format)
     elif isinstance(value, Iterable) and not isinstance(value, bytes | Mapping):
-        text = ",".join(wire_text(argument, item) for item in value)
+        text = _list(argument, value)
     else:
         raise InvalidArgumentError(f"{name} cannot be a {type(value).__name__}", argument=name)
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+    if not is_encodable(text):
         raise InvalidArgumentError(f"{name} holds a lone surrogate, which has no UTF-8 form", argument=name)
     return text
+
+
+def _number(name: str, value: int | Decimal) -> str:
+    if isinstance(value, int):
+        if value.bit_length() > MAX_BITS:
+            raise InvalidArgumentError(f"{name} is too large a number", argument=name)
+        return str(value)
+    if not value.is_finite() or abs(value.adjusted()) > MAX_DIGITS:
+        raise InvalidArgumentError(f"{name} is not a number that can be written out", argument=name)
+    return f"{value:f}"
+
+
+def _moment(name: str, value: datetime) -> str:
+    try:
+        if value.utcoffset() is not None:
+            return wire_time(value)
+    except Exception:  # noqa: BLE001 - the caller's own tzinfo may raise anything; at the years 1 and 9999 UTC doesn't exist
+        raise InvalidArgumentError(f"{name} has no form in UTC", argument=name) from None
+    raise InvalidArgumentError(f"{name} needs a datetime with a time zone", argument=name)
+
+
+def _list(argument: Argument, values: Iterable[object]) -> str:
+    try:
+        return ",".join([wire_text(argument, item) for item in values])
+    except RecursionError:
+        raise InvalidArgumentError(f"{argument.name} holds itself", argument=argument.name) from None
 
 
 def _path_part(argument: Argument, value: object) -> str:
@@ -183,7 +226,9 @@ def _path_part(argument: Argument, value: object) -> str:
 def _json(operation: Operation, binding: Binding, content: list[tuple[Argument, object]]) -> bytes:
     tree: object = content[0][1] if binding.bare else {argument.wire: value for argument, value in content}
     try:
-        return orjson.dumps({binding.envelope: tree} if binding.envelope else tree, default=_as_wire)
+        # orjson itself doesn't survive a tzinfo that raises.
+        option = orjson.OPT_PASSTHROUGH_DATETIME
+        return orjson.dumps({binding.envelope: tree} if binding.envelope else tree, default=_as_wire, option=option)
     except (TypeError, ValueError) as error:
         names = ", ".join(argument.name for argument, _ in content)
         raise InvalidArgumentError(f"{operation.id}: {names} cannot be written as JSON: {error}") from None
@@ -191,7 +236,11 @@ def _json(operation: Operation, binding: Binding, content: list[tuple[Argument, 
 
 def _as_wire(value: object) -> object:
     if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise TypeError("JSON has no such number")
         return orjson.Fragment(str(value))
+    if isinstance(value, date):
+        return value.isoformat()
     as_wire = getattr(value, "as_wire", None)
     if as_wire is None:
         raise TypeError(f"{type(value).__name__} has no wire form")

@@ -29,7 +29,7 @@ def told(call: Call) -> Iterator[None]:
         yield
     except (TransportError, APIError, DecodeError) as error:
         error.trace_id = error.trace_id or call.trace_id
-        if getattr(error, "maybe_sent", True):
+        if error.maybe_sent:
             error.advice = call.operation.advice
         raise
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import select
+import ssl
 import sys
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar, cast
 
@@ -23,7 +24,9 @@ from ..errors import (
     ConfigurationError,
     ConnectError,
     DisconnectedError,
+    InvalidArgumentError,
     RequestTimeoutError,
+    SevenDigitalError,
     TransportError,
     UnreadableAnswerError,
 )
@@ -31,6 +34,8 @@ from .signing import SignedRequest
 from .unpacking import ACCEPT_ENCODING, PIECE, Unpacker, UnpackingError, unpacker
 
 T = TypeVar("T")
+
+AUTHORIZATION = "Authorization"
 
 
 class Stream(Protocol):
@@ -220,6 +225,25 @@ async def _unless_disturbed(request: _OrderlyRequest, handler: ClientHandlerType
     return response
 
 
+class _OwnAuthorization:
+    """Sees to it that a request carries our signature, or nothing: no credentials of a session or of ``.netrc``."""
+
+    def __init__(self, value: str | None) -> None:
+        self._value = value
+        self._begun = False
+
+    def has_begun(self) -> bool:
+        """Say whether aiohttp has got as far as to look for a connection."""
+        return self._begun
+
+    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        self._begun = True
+        request.headers.pop(AUTHORIZATION, None)
+        if self._value is not None:
+            request.headers[AUTHORIZATION] = self._value
+        return await handler(request)
+
+
 _KINDS: tuple[tuple[type[BaseException], type[TransportError], str], ...] = (
     # The first that fits decides. What stands above the line can only happen before the request leaves.
     (aiohttp.ClientConnectorDNSError, ConnectError, "the host name could not be resolved"),
@@ -232,6 +256,7 @@ _KINDS: tuple[tuple[type[BaseException], type[TransportError], str], ...] = (
     (aiohttp.ConnectionTimeoutError, ConnectError, "no connection within the time allowed"),
     (aiohttp.InvalidURL, ConnectError, "the URL cannot be used"),
     (aiohttp.NonHttpUrlClientError, ConnectError, "the URL cannot be used"),
+    (ssl.CertificateError, ConnectError, "the host's certificate was not accepted"),
     # ----
     (TimeoutError, RequestTimeoutError, "no complete answer within the time allowed"),
     (aiohttp.ServerDisconnectedError, DisconnectedError, "the server closed the connection without an answer"),
@@ -240,6 +265,7 @@ _KINDS: tuple[tuple[type[BaseException], type[TransportError], str], ...] = (
     (aiohttp.ClientConnectionError, DisconnectedError, "the connection was lost"),
     (aiohttp.ClientError, TransportError, "the exchange failed"),
     (OSError, DisconnectedError, "the connection was lost"),
+    (EOFError, DisconnectedError, "the connection was lost"),
 )
 
 
@@ -264,6 +290,8 @@ class AiohttpTransport:
     """
 
     def __init__(self, settings: Settings, user_agent: str, session: aiohttp.ClientSession | None = None) -> None:
+        if session is not None and not callable(getattr(session, "request", None)):
+            raise ConfigurationError(f"session must be an aiohttp.ClientSession, not a {type(session).__name__}")
         self._settings = settings
         self._user_agent = user_agent
         self._session = session
@@ -276,21 +304,35 @@ class AiohttpTransport:
 
         Raises:
             TransportError: In its several kinds; ``maybe_sent`` says whether the request may have arrived.
-            ConfigurationError: The client is closed, or in use by another event loop.
+            ConfigurationError: The client or its session is closed, or in use by another event loop; or aiohttp can't
+                use the session's settings or the environment's, such as a proxy.
+            InvalidArgumentError: The URL can't be sent.
         """
-        sending = self._opened().request(
+        sending, has_begun = self._exchange(self._opened(), request, timeout)
+        return AiohttpStream(await _translated(sending, has_begun))
+
+    def _exchange(
+        self, session: aiohttp.ClientSession, request: SignedRequest, timeout: Timeout
+    ) -> tuple[Awaitable[ClientResponse], Callable[[], bool]]:
+        """Prepare a request; its headers, signature included, are out of sight of the traceback of what it raises."""
+        headers = {"User-Agent": self._user_agent, "Accept-Encoding": ACCEPT_ENCODING, **request.headers}
+        authorization = _OwnAuthorization(headers.get(AUTHORIZATION))
+        if session.trust_env or session.auth is not None:
+            # aiohttp refuses a request that has this header beside credentials that it found elsewhere.
+            headers.pop(AUTHORIZATION, None)
+        sending = session.request(
             request.http_method,
-            URL(request.url, encoded=True),
-            headers={"User-Agent": self._user_agent, "Accept-Encoding": ACCEPT_ENCODING, **request.headers},
+            _url(request.url),
+            headers=headers,
             data=request.body,
             skip_auto_headers=("Content-Type",),  # aiohttp would make one up where there is no body
             allow_redirects=False,
             raise_for_status=False,
             auto_decompress=False,
             timeout=_client_timeout(timeout),
-            middlewares=(_in_order,),
+            middlewares=(authorization, _in_order),
         )
-        return AiohttpStream(await _translated(sending))
+        return sending, authorization.has_begun
 
     async def aclose(self) -> None:
         """Close the aiohttp session if it is ours. May be called twice."""
@@ -299,7 +341,10 @@ class AiohttpTransport:
             await self._session.close()
 
     def _opened(self) -> aiohttp.ClientSession:
-        loop = asyncio.get_running_loop()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise ConfigurationError("the client needs a running asyncio event loop") from None
         if self._closed:
             raise ConfigurationError("the client is closed")
         if self._loop is None:
@@ -312,6 +357,13 @@ class AiohttpTransport:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 request_class=_OrderlyRequest,
             )
+        if self._session.closed:
+            raise ConfigurationError(
+                "the aiohttp session is closed; pass one that is open for as long as the client is"
+            )
+        bound = getattr(self._session, "_loop", loop)  # its public name is deprecated
+        if bound is not loop:
+            raise ConfigurationError("the aiohttp session belongs to another event loop; make it in the running one")
         return self._session
 
 
@@ -374,19 +426,46 @@ class AiohttpStream:
         self._response.release() if self._response.content.at_eof() else self._response.close()
 
 
-async def _translated(awaitable: Awaitable[T]) -> T:
-    failure: TransportError
+async def _translated(awaitable: Awaitable[T], has_begun: Callable[[], bool] = lambda: True) -> T:
+    failure: SevenDigitalError
     try:
         return await awaitable
+    except SevenDigitalError:
+        raise
     except _ConnectionLostError as error:
         failure = transport_error(error.cause)
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+    except (aiohttp.ClientError, TimeoutError, OSError, EOFError) as error:
         failure = transport_error(error)
+    except UnicodeDecodeError as error:
+        failure = TransportError("the answer was not readable") if has_begun() else _unusable(error)
     except UnicodeError:
         # The DNS resolver's codec refuses some host names this way.
         failure = ConnectError("the host name could not be resolved")
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        # Nobody cancelled this task: what it waited for was, such as a look-up that a closing session gave up.
+        failure = TransportError("the exchange was given up by the HTTP client")
+    except Exception as error:  # noqa: BLE001 - whatever aiohttp lets through, callers know our errors only
+        failure = TransportError(f"the exchange failed ({type(error).__name__})") if has_begun() else _unusable(error)
     # Raised out here, so that aiohttp's error, which knows the headers, is not its context.
     raise failure
+
+
+def _unusable(error: Exception) -> ConfigurationError:
+    """Translate an error from before a connection is looked for: what was configured can't be used."""
+    return ConfigurationError(
+        f"aiohttp could not make the request ({type(error).__name__}); nothing was sent. Look at the session passed "
+        "in, and at the proxies and the .netrc file of the environment if it trusts that"
+    )
+
+
+def _url(url: str) -> URL:
+    try:
+        return URL(url, encoded=True)
+    except ValueError:
+        raise InvalidArgumentError("the URL can't be sent") from None
 
 
 @lru_cache(maxsize=64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address
 
+from ...errors import InvalidArgumentError
 from ...models import Country
 from ...operations.classic import ip_lookup as ops
 from .checked import CheckedResource
@@ -23,4 +24,6 @@ class IpLookup(CheckedResource):
 
         API: ``GET /1.2/country/resolve``
         """
+        if not isinstance(ip, str | IPv4Address | IPv6Address):
+            raise InvalidArgumentError("ip must be text or an address", argument="ip")
         return await self._one(Country, ops.RESOLVE_COUNTRY_FOR_IP, ip=str(ip))

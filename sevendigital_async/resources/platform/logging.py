@@ -9,6 +9,7 @@ from ...errors import InvalidArgumentError, InvalidLogError
 from ...models import StreamLog
 from ...operations import Operation
 from ...operations.platform import logging as ops
+from .. import checks
 from ..resource import Resource
 
 MAX_LOGS = 500
@@ -65,11 +66,13 @@ class Logging(Resource):
         await self._report(ops.REPORT_SUBSCRIBER_STREAM, logs, MAX_SUBSCRIBER_LOGS)
 
     async def _report(self, operation: Operation, logs: Iterable[StreamLog], limit: int) -> None:
-        batch = list(logs)
+        batch = checks.several("logs", logs)
         if not 1 <= len(batch) <= limit:
             raise InvalidArgumentError(f"{operation.id} takes 1 to {limit} logs, not {len(batch)}", argument="logs")
         now = datetime.now(UTC)
         for index, log in enumerate(batch):
+            if not isinstance(log, StreamLog):
+                raise InvalidArgumentError(f"logs[{index}] is not a StreamLog", argument="logs")
             try:
                 log.check(now)
             except InvalidLogError as error:

@@ -122,7 +122,7 @@ class PlaylistGroups(Resource):
             ops.REPLACE_PLAYLIST_GROUP,
             playlist_group_id=playlist_group_id,
             name=name,
-            playlist_ids=None if playlist_ids is None else [*playlist_ids],
+            playlist_ids=None if playlist_ids is None else checks.several("playlist_ids", playlist_ids),
             user_id=user_id,
             country=country,
         )

@@ -77,7 +77,7 @@ class Playlists(PlaylistGroups):
             name=name,
             description=description,
             visibility=visibility,
-            tracks=None if tracks is None else [*tracks],
+            tracks=None if tracks is None else checks.several("tracks", tracks),
             user_id=user_id,
             country=country,
             status=status,
@@ -268,7 +268,7 @@ class Playlists(PlaylistGroups):
             description=description,
             status=status,
             visibility=visibility,
-            tracks=None if tracks is None else [*tracks],
+            tracks=None if tracks is None else checks.several("tracks", tracks),
             country=country,
             user_id=user_id,
         )

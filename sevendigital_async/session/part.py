@@ -1,0 +1,242 @@
+"""The file in which a download is collected: ``NAME.part``, and ``NAME.part.json`` that says how far to believe it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+from ..errors import DownloadError
+from .content_range import Extent, Version
+from .digests import Digest
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows has no such lock; two downloads into one file are the caller's there
+    fcntl = None  # type: ignore[assignment]
+
+CHECKPOINT = 4 * 1024 * 1024
+"""Bytes after which the note is written anew; what a killed process had received beyond it is fetched again."""
+
+MAX_REFUSALS = 3
+"""How often the service may answer a request for the rest with an error before the whole is asked for."""
+
+_MAX_NOTE = 64 * 1024
+_BLOCK = 1024 * 1024
+_OURS_ONLY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
+
+class Part:
+    """A file that is on its way. All methods but the properties block, and may be called from any thread.
+
+    The bytes count only as far as the note goes, and only if their digest is the note's: a file that was cut, filled
+    with zeros by a power failure, or exchanged, is fetched anew.
+
+    Args:
+        target: Where the file will be once it is whole.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        self.path = target.with_name(f"{target.name}.part")
+        self._note = target.with_name(f"{target.name}.part.json")
+        self._lock = threading.RLock()
+        self._file: BinaryIO | None = None
+        self._closed = False
+        self._begun = False
+        self._noted = 0
+        self._refusals = 0
+        self._hash = hashlib.sha256()
+        self.size = 0
+        self.version = Version()
+
+    def open(self) -> None:
+        """Open or make the file, take it for this download alone, and find out how much of it to believe.
+
+        Raises:
+            DownloadError: A directory is in its place, or another download has it.
+        """
+        with self._lock:
+            if self._closed:
+                return
+            if self.target.is_dir():
+                raise DownloadError(f"{self.target} is a directory; name a file")
+            _clear(self._note)
+            self._file = _open_alone(self.path)
+            self._load()
+
+    def begin(self, extent: Extent) -> None:
+        """Make ready for the bytes of an answer."""
+        with self._lock:
+            if extent.first == 0:
+                self._hash = hashlib.sha256()
+            self._begun, self._refusals = True, 0
+            self.size, self.version = extent.first, extent.version
+            file = self._opened()
+            file.seek(extent.first)
+            file.truncate()
+            self._save(file)
+
+    def write(self, data: bytes) -> None:
+        """Append."""
+        with self._lock:
+            file = self._opened()
+            file.write(data)
+            self._hash.update(data)
+            self.size += len(data)
+            if self.size - self._noted >= CHECKPOINT:
+                self._save(file)
+
+    def complete(self, extent: Extent) -> None:
+        """Check the digests that the service announced, and put the file in its place in one step.
+
+        Raises:
+            DownloadError: They don't fit, or another file is where this one was.
+        """
+        with self._lock:
+            file = self._opened()
+            file.flush()
+            fits = all(digest.fits(file) for digest in self.version.digests)
+            if not fits or not all(digest.fits(file, extent.first) for digest in extent.digests):
+                raise DownloadError("the bytes that arrived don't have the digest that the service announced")
+            os.fsync(file.fileno())
+            if not _is_at(file, self.path):
+                raise DownloadError(f"something else is in place of {self.path} now")
+            file.close()
+            self._file = None
+            self.path.replace(self.target)
+            self._note.unlink(missing_ok=True)
+
+    def refused(self) -> None:
+        """Note that the service didn't want to send the rest; after a few times, the whole is asked for."""
+        with self._lock:
+            self._refusals += 1
+            self._save(self._opened())
+
+    def discard(self) -> None:
+        """Forget what has arrived."""
+        with self._lock:
+            self.size, self.version = 0, Version()
+            self._opened().truncate(0)
+            self._note.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Close the file and note how much of it there is; nothing is left behind if that is nothing."""
+        with self._lock:
+            file, self._file, self._closed = self._file, None, True
+            if file is None:
+                return
+            # The error, if there is one, was raised where it happened; here it would take the place of a cancellation.
+            with suppress(OSError), file:
+                if self.size == 0 and _is_at(file, self.path):
+                    self.path.unlink(missing_ok=True)
+                    self._note.unlink(missing_ok=True)
+                elif self._begun:
+                    self._save(file)
+
+    def _opened(self) -> BinaryIO:
+        if self._file is None:
+            raise DownloadError(f"the download into {self.target} has ended")
+        return self._file
+
+    def _load(self) -> None:
+        """Believe as much as the note says, if the file has it."""
+        try:
+            note = orjson.loads(_read(self._note))
+            size, total = int(note["size"]), note["total"]
+            digests = frozenset(Digest(str(algorithm), str(value)) for algorithm, value in note["digests"])
+            version = Version(note["validator"], None if total is None else int(total), digests)
+            refusals, wanted = int(note["refusals"]), note["sha256"]
+        except (OSError, ValueError, TypeError, KeyError):
+            return
+        resumable = isinstance(version.validator, str) and refusals < MAX_REFUSALS
+        if not resumable or size <= 0 or (version.total is not None and size >= version.total):
+            return
+        found = _hash_of(self._opened(), size)
+        if found.hexdigest() == wanted:
+            self._hash, self.size, self.version, self._noted, self._refusals = found, size, version, size, refusals
+
+    def _save(self, file: BinaryIO) -> None:
+        file.flush()
+        note: dict[str, Any] = {
+            "validator": self.version.validator,
+            "total": self.version.total,
+            "digests": [[digest.algorithm, digest.value] for digest in sorted(self.version.digests)],
+            "size": self.size,
+            "sha256": self._hash.hexdigest(),
+            "refusals": self._refusals,
+        }
+        _write(self._note, orjson.dumps(note))
+        self._noted = self.size
+
+
+def _open_alone(path: Path) -> BinaryIO:
+    for _ in range(3):
+        _clear(path)
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | _OURS_ONLY, 0o666), "r+b")
+        try:
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise DownloadError(f"another download is writing {path}") from None
+        except OSError:  # pragma: no cover - some network file systems have no locks
+            pass
+        if _is_at(file, path):
+            return file
+        file.close()  # the one that had it has just put it in its place
+    raise DownloadError(f"{path} is taken away again and again")  # pragma: no cover - a race lost three times
+
+
+def _clear(path: Path) -> None:
+    """Take away what is in place of a file of ours but is none, or is somewhere else as well.
+
+    Raises:
+        DownloadError: It is a directory with something in it.
+    """
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return
+    if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and os.access(path, os.R_OK | os.W_OK):
+        return
+    if not stat.S_ISDIR(found.st_mode):
+        path.unlink()
+        return
+    try:
+        path.rmdir()
+    except OSError:
+        raise DownloadError(f"{path} is a directory; remove it, the download needs that name") from None
+
+
+def _is_at(file: BinaryIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.lstat())
+    except FileNotFoundError:
+        return False
+
+
+def _hash_of(file: BinaryIO, size: int) -> Any:
+    """Return the hash of the first ``size`` bytes; of fewer, if there are fewer."""
+    found = hashlib.sha256()
+    file.seek(0)
+    while size > 0 and (block := file.read(min(size, _BLOCK))):
+        found.update(block)
+        size -= len(block)
+    return found
+
+
+def _read(path: Path) -> bytes:
+    with os.fdopen(os.open(path, os.O_RDONLY | _OURS_ONLY), "rb") as file:
+        return file.read(_MAX_NOTE)
+
+
+def _write(path: Path, data: bytes) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _OURS_ONLY, 0o666), "wb") as file:
+        file.write(data)
