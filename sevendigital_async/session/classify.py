@@ -6,8 +6,6 @@ import html
 import math
 import re
 from collections.abc import Mapping
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -26,6 +24,7 @@ from ..errors import (
 from ..models.scalars import count
 from ..rate_limit import RateLimit
 from .document import Document, Kind
+from .http_date import parse_http_date
 
 MAX_MESSAGE = 500
 MAX_TITLE = 200
@@ -97,7 +96,7 @@ def error_in(
 
 
 def retry_after(headers: Mapping[str, str], now: float | None) -> float | None:
-    """Return the seconds that ``Retry-After`` asks for: a number, or the time until a date; None if it makes no sense.
+    """Return the seconds that ``Retry-After`` asks for: a number, or the time until an HTTP date; else None.
 
     Args:
         headers: The answer's headers, names in lower case.
@@ -107,13 +106,8 @@ def retry_after(headers: Mapping[str, str], now: float | None) -> float | None:
     if _SECONDS(text):
         seconds = float(text)
         return seconds if math.isfinite(seconds) else None
-    if now is None:
-        return None
-    try:
-        date = parsedate_to_datetime(text)
-        return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
-    except (ValueError, OverflowError, TypeError):
-        return None
+    date = None if now is None else parse_http_date(text)
+    return None if date is None or now is None else max(0.0, date - now)
 
 
 def presentable(message: str, limit: int = MAX_MESSAGE) -> str:

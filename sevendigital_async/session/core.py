@@ -263,14 +263,14 @@ class Session:
         stream = await self._send(operation, signed, slot, time_left, held)
         if operation.content is Content.MODEL:
             return stream, False
-        url = signed.url
+        visited = [signed.url]
         for hop in range(MAX_REDIRECTS):
             location = stream.headers.get("location")
             if location is None or not leads_on(operation, stream):
                 return stream, hop > 0
-            url = destination(operation, url, location, allow_http=self.settings.allow_http)
+            visited.append(destination(operation, visited, location, allow_http=self.settings.allow_http))
             # Where this leads to must not see our signature.
-            onward = SignedRequest("GET", url, dict(call.headers), None)
+            onward = SignedRequest("GET", visited[-1], dict(call.headers), None)
             try:
                 stream = await self._send(operation, onward, None, time_left, held)
             except TransportError as error:
@@ -314,7 +314,7 @@ class Session:
         body = await read_all(stream, self.settings.max_response_bytes, operation)
         document = await off_loop(len(body), parse, body, stream.headers.get("content-type"))
         now = self._clock.time()
-        error = error_in(document, stream.status, stream.headers, operation.id, now=now)
+        error = error_in(document, stream.status, stream.headers, operation.id, now=now + self._clock_offset)
         if error is None:
             check_count(call, request, document)
             return document
