@@ -162,13 +162,18 @@ class Session:
             return f"{stream.status} {document.excerpt(MAX_ANSWER)}".strip()
 
     @asynccontextmanager
-    async def admission(self, operation: Operation) -> AsyncIterator[Slot | None]:
+    async def admission(self, operation: Operation, max_wait: float | None = None) -> AsyncIterator[Slot | None]:
         """Wait until quota and rate class let ``operation`` out; hold its slot, if it needs one.
 
+        Args:
+            operation: To be called.
+            max_wait: Seconds to wait for the quota; those of the settings if left out.
+
         Raises:
-            RateLimitError: The quota is spent for longer than ``max_wait``.
+            RateLimitError: The quota is spent for longer than that.
         """
-        await self._quota.admit(self.settings.max_wait, operation.id, self._limits.pause_left)
+        max_wait = self.settings.max_wait if max_wait is None else max_wait
+        await self._quota.admit(max_wait, operation.id, self._limits.pause_left)
         if operation.rate_class is None:
             yield None
         else:
@@ -233,7 +238,7 @@ class Session:
         return None if policy.deadline is None else self._clock.monotonic() + policy.deadline
 
     async def _admitted(self, operation: Operation, deadline: float | None, held: AsyncExitStack) -> Slot | None:
-        if operation.rate_class is None and not self._quota.wait:
+        if operation.rate_class is None and not self._quota.is_spent:
             return None
         left = None if deadline is None else max(0.0, deadline - self._clock.monotonic())
         try:

@@ -25,6 +25,7 @@ from .hooks import Hooks
 from .metrics import Watch
 from .outcome import (
     NAMES,
+    Blocked,
     Delivered,
     Lost,
     Misdirected,
@@ -53,6 +54,9 @@ SIGNERS_TO_BLAME_THE_PARTNER = 5
 
 PARKED = 40.0
 """Seconds of rest beyond which a queue is not waiting for a back-off but for a person."""
+
+LONG_PAUSE = 60.0
+"""Seconds; a longer wait that the service asks for is logged."""
 
 IDLE = 60.0
 """Seconds after which a lane looks for work even if nothing woke it."""
@@ -225,20 +229,21 @@ class Lane:
             share, window = self.rules.poison_share, self.rules.poison_window
             self._heed(Misdirected(f"more than {share:.0%} of the last {window} plays were refused"), SHARED)
 
-    def _heed(self, outcome: Outcome, signer: str) -> None:
+    def _heed(self, outcome: Outcome, signer: str) -> None:  # noqa: C901 - a case per outcome
         """Let the gate know what the service said, and people what needs them."""
-        gate, before = self.gate, self.gate.trouble
+        gate, before, pause_before = self.gate, self.gate.trouble, self.gate.pause_left
         match outcome:
             case Delivered():
                 gate.succeeded()
                 self._refused_users.clear()
-            case Throttled(wait=wait):
-                gate.answered()
-                gate.pause(wait or DEFAULT_THROTTLE_WAIT)
+            case Throttled(reason, wait):
+                gate.throttled(reason, wait or DEFAULT_THROTTLE_WAIT)
             case Misdirected(reason):
                 gate.suspend(reason)
             case Unavailable(reason, wait=wait):
                 gate.failed(reason, wait)
+            case Blocked(reason, wait):
+                gate.blocked(reason, wait)
             case Lost(reason):
                 gate.failed(reason, None)
             case Unauthorised(reason):
@@ -250,6 +255,12 @@ class Lane:
                 gate.answered()
         if gate.trouble is not None and gate.trouble is not before:
             self._hooks.troubled(self.kind, gate.trouble)
+        self._log_pause(pause_before, gate.pause_left)
+
+    def _log_pause(self, before: float, now: float) -> None:
+        if now > max(LONG_PAUSE, before + 1.0):
+            fields = {"event": "paused", "kind": self.kind.value, "wait": now}
+            logger.warning("%s: nothing is sent for %.0f s, as the service asks", self.kind.value, now, extra=fields)
 
     def _heed_refused_signer(self, reason: str, signer: str) -> None:
         self.gate.answered()

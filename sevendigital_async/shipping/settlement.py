@@ -16,7 +16,7 @@ from ..models.batch_key import user_of
 from ..models.stream_log import WINDOW
 from .gate import auth_backoff, backoff
 from .hooks import Hooks
-from .outcome import Delivered, Lost, Outcome, Refused, Unauthorised, Unavailable
+from .outcome import Blocked, Delivered, Lost, Outcome, Refused, Unauthorised, Unavailable
 from .records import SHARED, DeadLetter, Delivery, Fate, Lease, Receipt, Record
 from .rules import Atomicity, LaneRules
 from .spool import Exit
@@ -55,7 +55,7 @@ class Settlement:
         spool = self._spool
         if isinstance(outcome, Refused):
             lease.sending = ()  # an answer is an outcome, and a refusal is no doubt by itself
-            lease.suspect = lease.suspect or self.rules.atomicity is not Atomicity.ALL_OR_NOTHING
+            lease.suspect = lease.suspect or not self._is_atomic
         match outcome:
             case Delivered(request_id, answer):
                 await self._ack(lease, records, Receipt(request_id, self._now(), answer))
@@ -69,19 +69,23 @@ class Settlement:
                     fate = Fate.HOLD
                     self._warn_of_holding(records, reason)
                 await spool.doubt(lease, records, fate, delay=delay)
-            case Unavailable(reached=reached, vouched=vouched):
-                delay = backoff(lease.attempt + 1, self._rng)
-                if reached and not (vouched and self.rules.atomicity is Atomicity.ALL_OR_NOTHING):
-                    # Without the service's own word its answer is lost, as if the connection had broken.
-                    await spool.doubt(lease, records, Fate.RESEND if vouched else self.in_doubt, delay=delay)
-                else:
-                    await spool.release(lease, records, delay=delay)
+            case Unavailable(reached=True, vouched=vouched) if not (vouched and self._is_atomic):
+                # Without the service's own word its answer is lost, as if the connection had broken.
+                fate = Fate.RESEND if vouched else self.in_doubt
+                await spool.doubt(lease, records, fate, delay=backoff(lease.attempt + 1, self._rng))
+            case Unavailable() | Blocked():
+                await spool.release(lease, records, delay=backoff(lease.attempt + 1, self._rng))
             case Unauthorised() if lease.queue != SHARED:
                 await spool.release(lease, records, delay=auth_backoff(lease.attempt))
             case _:
                 await spool.release(lease, records, blame=False)
         if not isinstance(outcome, Delivered | Refused):
             self._warn_of_age(records)
+
+    @property
+    def _is_atomic(self) -> bool:
+        """Of a batch that was not accepted, nothing was."""
+        return self.rules.atomicity is Atomicity.ALL_OR_NOTHING
 
     async def _ack(self, lease: Lease, records: Sequence[Record], receipt: Receipt) -> None:
         await self._spool.ack(lease, records, receipt)
