@@ -157,7 +157,8 @@ class Gate:
             return
         self._failures = max(self._failures, FAILURES_TO_OPEN)  # so that a single request asks again
         self._hesitate(PROBE_INTERVAL)
-        words = f"the service asks to wait for {wait / 86_400:.1f} days; asking again every hour: {reason}"
+        days = f"{wait / 86_400:.1f} days" if wait < 1e9 else "decades"  # noqa: PLR2004 - no number to be read by people
+        words = f"the service asks to wait for {days}; asking again every hour: {reason}"
         if self.trouble is None or self.trouble.kind is TroubleKind.UNAVAILABLE:
             self._report(TroubleKind.THROTTLED, words)
 
