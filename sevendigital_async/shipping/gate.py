@@ -119,6 +119,8 @@ class Gate:
 
     def answered(self) -> None:
         """The service is there and has said something sensible, be it yes or no."""
+        if self._is_put_off:
+            return
         self._failures = 0
         if self.trouble is not None and self.trouble.kind in _OVER_WITH_AN_ANSWER:
             self.trouble = None
@@ -127,8 +129,14 @@ class Gate:
         """The service has accepted a batch."""
         self.answered()
         self._refusals = 0
-        if not self.suspended:
+        if not (self.suspended or self._is_put_off):
             self.trouble = None
+
+    @property
+    def _is_put_off(self) -> bool:
+        """A very long wait was asked for within the hour; answers to what was under way at that time don't end it."""
+        throttled = self.trouble is not None and self.trouble.kind is TroubleKind.THROTTLED
+        return throttled and self._tries_at > self._clock.monotonic()
 
     def failed(self, reason: str, wait: float | None) -> None:
         """The service failed, and asked for a wait perhaps."""
