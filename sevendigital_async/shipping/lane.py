@@ -20,6 +20,7 @@ from ..models import LogKind
 from ..models.batch_key import user_of
 from .courier import Courier, Turn
 from .events import RequestEnded, TurnTaken
+from .flush import LaneFlush
 from .gate import Gate, Trouble, TroubleKind
 from .hooks import Hooks
 from .metrics import Watch
@@ -51,9 +52,6 @@ DEFAULT_THROTTLE_WAIT = 1.0
 
 SIGNERS_TO_BLAME_THE_PARTNER = 5
 """Different users refused in a row, with nobody accepted in between, that point at the partner's own key."""
-
-PARKED = 40.0
-"""Seconds of rest beyond which a queue is not waiting for a back-off but for a person."""
 
 LONG_PAUSE = 60.0
 """Seconds; a longer wait that the service asks for is logged."""
@@ -120,18 +118,9 @@ class Lane:
         """Look again: something may have become due."""
         self._wake.set()
 
-    async def stalled(self) -> bool:
-        """Say whether waiting longer would not help, because only a person or much time can."""
-        counts = await self._spool.counts(self.kind)
-        if counts.in_flight or self._settlement.telling:
-            return False
-        if counts.waiting == 0 or self.gate.stuck:
-            return True
-        due_in = await self._spool.due_in(self.kind, flush=True)
-        if due_in is not None and due_in <= PARKED:
-            return False
-        # Between the two questions, what waited may have been leased.
-        return await self._spool.counts(self.kind) == counts
+    def begin_flush(self) -> LaneFlush:
+        """Return what tells when the plays accepted by now have found their end."""
+        return LaneFlush(self.kind, self._spool, self.gate, self._settlement, self._clock)
 
     async def _work(self) -> None:
         while True:

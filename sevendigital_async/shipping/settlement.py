@@ -46,8 +46,9 @@ class Settlement:
     _rng: random.Random
     _post_again: PostAgain
     _count_fates: Callable[[int, int], None]
-    telling: int = field(init=False, default=0)
-    """Hooks that have not come back yet; closing waits for them."""
+    telling: dict[object, int] = field(init=False, factory=dict)
+    """Hooks that are to hear of plays or have not come back yet, with the lowest sequence of those; closing waits for
+    them."""
     _warned_age: float = field(init=False, default=0.0)
 
     async def settle(self, lease: Lease, records: Sequence[Record], outcome: Outcome) -> None:
@@ -88,12 +89,12 @@ class Settlement:
         return self.rules.atomicity is Atomicity.ALL_OR_NOTHING
 
     async def _ack(self, lease: Lease, records: Sequence[Record], receipt: Receipt) -> None:
-        await self._spool.ack(lease, records, receipt)
-        self._count_fates(len(records), 0)
-        if self._hooks.on_delivered is not None:
-            logs = tuple(record.body for record in records)
-            doubted = sum(record.in_doubt for record in records)
-            with self._tells():
+        with self._tells(records):
+            await self._spool.ack(lease, records, receipt)
+            self._count_fates(len(records), 0)
+            if self._hooks.on_delivered is not None:
+                logs = tuple(record.body for record in records)
+                doubted = sum(record.in_doubt for record in records)
                 await self._hooks.delivered(Delivery(self.kind, user_of(lease.queue) or None, logs, doubted, receipt))
 
     async def _isolate(self, lease: Lease, records: Sequence[Record], refused: Refused) -> None:
@@ -152,8 +153,8 @@ class Settlement:
             (record, DeadLetter(self.kind, record.body, reason, code, now, record.in_doubt))
             for record, reason, code in fallen
         ]
-        await self._spool.bury(lease, letters)
-        with self._tells():
+        with self._tells([record for record, _ in letters]):
+            await self._spool.bury(lease, letters)
             self._spool.handed_over(await self._hooks.buried([letter for _, letter in letters]))
         if spoilt:
             self._count_fates(0, len(letters))
@@ -169,12 +170,13 @@ class Settlement:
         return [record for record in lease.records if record.played_at > oldest]
 
     @contextmanager
-    def _tells(self) -> Iterator[None]:
-        self.telling += 1
+    def _tells(self, records: Sequence[Record]) -> Iterator[None]:
+        hook = object()
+        self.telling[hook] = min((record.sequence for record in records), default=0)
         try:
             yield
         finally:
-            self.telling -= 1
+            del self.telling[hook]
 
     def _warn_of_holding(self, records: Sequence[Record], reason: str) -> None:
         logger.warning(

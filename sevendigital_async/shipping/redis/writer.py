@@ -74,6 +74,14 @@ class Writer:
         """What was accepted without waiting and is not in Redis yet."""
         return [append for append in (*self._under_way, *self._queue) if append.done is None]
 
+    def on_their_way(self) -> list[Append]:
+        """Return what was accepted without waiting, and what is being written."""
+        return [*self._under_way, *(append for append in self._queue if append.done is None)]
+
+    def expects(self, append: Append) -> bool:
+        """Whether an append is still to be written, and will be."""
+        return append.is_wanted and (append in self._queue or append in self._under_way)
+
     def append_nowait(self, kind: LogKind, records: Sequence[Record]) -> None:
         """Take records to be written soon.
 

@@ -34,6 +34,7 @@ class Entry:
         accepted: Done when they are durable; None if nobody waits for that.
         under_way: They are on their way into the file.
         withdrawn: Whoever put them has gone before that.
+        ended: They are in the file, or never will be.
     """
 
     kind: LogKind
@@ -43,6 +44,7 @@ class Entry:
     accepted: asyncio.Future[None] | None = None
     under_way: bool = False
     withdrawn: bool = False
+    ended: bool = False
 
 
 class Commits:
@@ -80,6 +82,19 @@ class Commits:
     def is_behind(self) -> bool:
         """Something that nobody waits for is not in the file yet, and may get there."""
         return self.failure is None and any(entry.accepted is None for entry in chain(self._under_way, self._entries))
+
+    def on_their_way(self) -> list[Entry]:
+        """Return what has been accepted without waiting for the file, and what is being written."""
+        waiting = [entry for entry in self._entries if entry.accepted is None]
+        return [entry for entry in (*self._under_way, *waiting) if not entry.ended]
+
+    def expects(self, entry: Entry) -> bool:
+        """Whether an entry will get into the file; while that takes nothing, only those that nobody waits for."""
+        return not entry.ended and (entry.accepted is None or self.trouble is None) and self.failure is None
+
+    def unwritten(self, kind: LogKind) -> int:
+        """Count the plays of a kind that were accepted without waiting and are not in the file."""
+        return sum(len(e.records) for e in self.on_their_way() if e.accepted is None and e.kind is kind)
 
     def add(self, entry: Entry) -> None:
         """Let an entry stand in line.

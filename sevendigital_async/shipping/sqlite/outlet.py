@@ -220,6 +220,8 @@ class Outlet:
                 self._stock.due[kind] = due
             if gone:
                 self._stock.capacity.free(len(records), batch.size)
+            if "waiting" not in moves:
+                self._stock.settled(kind, records)
             if away.settled(records):
                 self._come_back(away)
 

@@ -19,6 +19,7 @@ from ..ending import to_its_end
 from ..events import PlaysRecovered
 from ..records import SHARED, Bookmark, Counts, DeadLetter, Fate, Lease, Receipt, Record, size_of
 from ..spool import Owner
+from ..watermark import Watermark
 from . import journal, statements
 from .commits import PAUSE, Commits, Entry
 from .file import SpoolFile, Synchronous
@@ -29,6 +30,7 @@ from .recovery import Opened, Recovery
 from .room import MIN_FREE
 from .statements import Due
 from .stock import Stock
+from .watermark import SqliteWatermark
 from .writer import Job, Writer
 
 R = TypeVar("R")
@@ -160,7 +162,7 @@ class SqliteSpool:
 
     async def _commit(self, entries: list[Entry]) -> None:
         arrivals = _by_queue(entries)
-        self._stock.number(arrivals)
+        last = self._stock.number(arrivals)
         written = Written(self._stock.now, self._clock.time())
 
         stock, size = self._stock, sum([entry.size for entry in entries])
@@ -180,7 +182,9 @@ class SqliteSpool:
             return {kind: statements.due_of(db, kind) for kind, queues in arrivals.items() if queues.keys() - {SHARED}}
 
         def applied(due: dict[LogKind, Due]) -> None:
+            self._stock.latest = last
             for entry in entries:
+                entry.ended = True
                 if entry.accepted is not None:  # those that did not wait have been counted
                     self._stock.move(entry.kind, put=len(entry.records), waiting=len(entry.records))
             self._stock.due.update(due)
@@ -193,6 +197,7 @@ class SqliteSpool:
         return journal.tidy(db, self._clock.time() - self._journal_seconds)
 
     def _drop(self, entry: Entry) -> None:
+        entry.ended = True
         if entry.accepted is None:  # counted already
             self._stock.move(entry.kind, put=-len(entry.records), waiting=-len(entry.records))
         self._capacity.free(len(entry.records), entry.size)
@@ -241,6 +246,10 @@ class SqliteSpool:
     async def counts(self, kind: LogKind) -> Counts:
         """Say where the plays of a kind are."""
         return self._stock.counts(kind)
+
+    def watermark(self, kind: LogKind) -> Watermark:
+        """Tell the plays that have been accepted by now, or are on their way into the file, from later ones."""
+        return SqliteWatermark(kind, self._stock, self._writer, self._commits, self._commits.on_their_way())
 
     async def oldest_age(self, kind: LogKind) -> float | None:
         """Seconds since the oldest waiting play was accepted, by the wall clock; None when nothing waits."""

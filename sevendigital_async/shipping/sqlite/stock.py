@@ -10,6 +10,7 @@ from ...models import LogKind
 from ..capacity import Capacity
 from ..records import Counts, Record, size_of
 from ..spool import Owner
+from ..watermark import Mark, Marks
 from .recovery import Opened
 from .shared import SharedQueue
 from .statements import Due
@@ -24,12 +25,15 @@ class Stock:
         owner: Whose spool this is.
         shared: The partner's own queues, by kind.
         due: When batches of signers may be taken, by kind.
+        latest: Number of the last play that was written.
     """
 
     capacity: Capacity
     owner: Owner
     shared: dict[LogKind, SharedQueue] = field(init=False, factory=dict)
     due: dict[LogKind, Due] = field(init=False, factory=dict)
+    latest: int = field(init=False, default=0)
+    _marks: dict[LogKind, Marks] = field(init=False, factory=dict)
     _counts: dict[LogKind, dict[str, int]] = field(init=False, factory=dict)
     _clock_offset: float = field(init=False, default=0.0)
     _next: int = field(init=False, default=1)
@@ -38,6 +42,8 @@ class Stock:
     def begin(self, opened: Opened) -> None:
         """Take over what the file says."""
         self._next = opened.next
+        self.latest = opened.next - 1
+        self._marks = {kind: Marks() for kind in LogKind}
         self._clock_offset = opened.clock - self.owner.clock.monotonic()
         names = {place.name for place in fields(Counts)}
         for kind, lane in opened.lanes.items():
@@ -55,13 +61,27 @@ class Stock:
         """Seconds on the spool's clock, which goes on where it stopped when the file was closed."""
         return self.owner.clock.monotonic() + self._clock_offset
 
-    def number(self, arrivals: Mapping[LogKind, Mapping[str, Sequence[Record]]]) -> None:
-        """Give plays their numbers, queue by queue; numbers may be left out, but never come twice."""
+    def number(self, arrivals: Mapping[LogKind, Mapping[str, Sequence[Record]]]) -> int:
+        """Give plays their numbers, queue by queue; numbers may be left out, but never come twice.
+
+        Returns:
+            The last number.
+        """
         for queues in arrivals.values():
             for records in queues.values():
                 for number, record in enumerate(records, self._next):
                     record.sequence = number
                 self._next += len(records)
+        return self._next - 1
+
+    def mark(self, kind: LogKind, unwritten: int) -> Mark:
+        """Mark the plays in the file; ``unwritten`` count as waiting and are not there yet."""
+        counts = self._counts[kind]
+        return self._marks[kind].add(self.latest, counts["waiting"] + counts["in_flight"] - unwritten)
+
+    def settled(self, kind: LogKind, records: Sequence[Record]) -> None:
+        """Plays were delivered, buried or held."""
+        self._marks[kind].settled(records)
 
     def report(self, trouble: str | None) -> None:
         """Say what keeps the file from being written, once; None when that is over."""
