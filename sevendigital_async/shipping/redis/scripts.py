@@ -338,6 +338,8 @@ LEFT = _script("""
 local kind, mark, rest = ARGV[3], ARGV[4], tonumber(ARGV[5])
 local key, last = of('watermarks', kind), string.match(ARGV[4], '^%d+')
 local left = tonumber(call('HGET', key, mark) or -1)
+-- Plays that Redis has lost find no end.
+left = math.min(left, number(of('counts', kind), 'waiting') + number(of('counts', kind), 'in_flight'))
 if left == 0 then call('HDEL', key, mark) end
 if left <= 0 or rest < 0 then return {'ok', left} end
 call('EXPIRE', key, 86400)
