@@ -1,4 +1,4 @@
-"""Which exception an error answer becomes: by the service's code, else by the HTTP status."""
+"""Which exception an error answer becomes, and which status it amounts to: by the service's code, else by its own."""
 
 from __future__ import annotations
 
@@ -49,8 +49,18 @@ ERRORS_BY_STATUS: dict[int, type[APIError]] = {
     401: AuthenticationError,
     403: PermissionDeniedError,
     404: NotFoundError,
+    408: ServerError,
+    421: ServerError,
+    425: ServerError,
     429: RateLimitError,
 }
+
+INPUT_ERRORS = 1
+"""The thousand of the codes that find fault with what was sent."""
+
+_REFUSALS = {400, 413, 422}
+
+_STATUS_OF_KIND = {AuthenticationError: 401, PermissionDeniedError: 403, RateLimitError: 429}
 
 
 def error_type(status: int, code: int | None) -> type[APIError]:
@@ -69,3 +79,23 @@ def error_type(status: int, code: int | None) -> type[APIError]:
     if 300 <= status < 400:  # noqa: PLR2004
         return RedirectError
     return ERRORS_BY_STATUS.get(status, InvalidRequestError)
+
+
+def is_service_code(code: int | None) -> bool:
+    """Say whether the service's documents have such a code."""
+    return code is not None and code // 1000 in ERRORS_BY_THOUSAND
+
+
+def effective_status(error: APIError) -> int:
+    """Return the status that an answer amounts to once its body has been read; :mod:`.statuses` says what follows."""
+    status = error.status or 0
+    thousand = 0 if error.code is None else error.code // 1000
+    decided = next((status for kind, status in _STATUS_OF_KIND.items() if isinstance(error, kind)), None)
+    if decided is not None:
+        return decided
+    if isinstance(error, ServerError):
+        return 503 if status < 400 or ERRORS_BY_THOUSAND.get(thousand) is ServerError else status  # noqa: PLR2004
+    if thousand == INPUT_ERRORS and error.in_service_form:
+        return status if status in _REFUSALS else 400
+    # An error in an answer that calls itself a success, or a failure that is none: something isn't there.
+    return status if 300 <= status < 500 else 404  # noqa: PLR2004

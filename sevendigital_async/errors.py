@@ -33,7 +33,7 @@
     │   │   └── RefundError           3017, 3105, 3106, 7102: refunded already, not allowed, declined or failed
     │   ├── RateLimitError            429, or a spent quota noticed before sending
     │   ├── RedirectError             a redirect where none is expected
-    │   └── ServerError               5xx, 7xxx, 9xxx
+    │   └── ServerError               408, 421, 425, 5xx, 7xxx, 9xxx
     │       └── GatewayError          a page of somebody on the way, in place of the service's answer
     └── ShipperError
         ├── InvalidLogError           a play that the API would refuse (a ValueError)
@@ -197,6 +197,8 @@ class APIError(SevenDigitalError):
         rate_limit: The quota as the answer stated it.
         retry_after: Seconds the service asked to wait, if it did.
         maybe_sent: True when the request may have been carried out all the same.
+        in_service_form: Whether the error has the form of the service's own; False for a page, a text or JSON that
+            somebody on the way has written. Left out, whether there is a code.
     """
 
     def __init__(
@@ -210,6 +212,7 @@ class APIError(SevenDigitalError):
         rate_limit: RateLimit | None = None,
         retry_after: float | None = None,
         maybe_sent: bool = False,
+        in_service_form: bool | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -220,6 +223,7 @@ class APIError(SevenDigitalError):
         self.rate_limit = rate_limit
         self.retry_after = retry_after
         self.maybe_sent = maybe_sent
+        self.in_service_form = code is not None if in_service_form is None else in_service_form
 
     def _words(self) -> str:
         facts = [
@@ -299,7 +303,7 @@ class RedirectError(APIError):
 
 
 class ServerError(APIError):
-    """The service failed."""
+    """The service failed, or could not take the request now."""
 
 
 class GatewayError(ServerError):

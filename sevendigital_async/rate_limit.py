@@ -1,10 +1,24 @@
-"""The request quota of a consumer key, as the service's ``X-RateLimit-*`` headers state it."""
+"""The request quota of a consumer key, as the service's ``X-RateLimit-*`` headers state it, and how long to wait."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from attrs import evolve, frozen
+
+LONGEST_WAIT = 86_400.0
+"""Seconds. A wait up to this is kept in full, whoever asks for it; a longer one may well be a mistake of the server."""
+
+PROBE_INTERVAL = 3600.0
+"""Seconds after which a server that asks for a longer wait is asked again."""
+
+LONGEST_PERIOD = 31 * 86_400.0
+"""Seconds of the longest period that a quota may have; the service's own example has a day and ten hours."""
+
+
+def bounded_wait(seconds: float) -> float:
+    """Return for how long to send nothing when a server asks for a wait."""
+    return seconds if seconds <= LONGEST_WAIT else PROBE_INTERVAL
 
 
 @frozen
@@ -38,13 +52,23 @@ class RateLimit:
         return self if self.resets_in is None else evolve(self, resets_in=max(0.0, self.resets_in - seconds))
 
     @classmethod
-    def from_headers(cls, headers: Mapping[str, str]) -> RateLimit | None:
-        """Read the headers (names in lower case); None when any is missing or malformed."""
-        values = [_count(headers.get(f"x-ratelimit-{name}")) for name in ("limit", "current", "reset")]
-        limit, used, resets_in = values
-        if limit is None or used is None or resets_in is None:
+    def from_headers(cls, headers: Mapping[str, str], now: float | None = None) -> RateLimit | None:
+        """Read the headers; None when any is missing or malformed.
+
+        The reset is in seconds. A number too large for that is the time of the reset if that is near, else malformed.
+
+        Args:
+            headers: Names in lower case.
+            now: Seconds since the epoch; None where times can't be made sense of.
+        """
+        limit, used, reset = [_count(headers.get(f"x-ratelimit-{name}")) for name in ("limit", "current", "reset")]
+        if limit is None or used is None or reset is None:
             return None
-        return cls(limit=limit, used=used, resets_in=float(resets_in))
+        if reset > LONGEST_PERIOD:
+            if now is None or abs(reset - now) > LONGEST_PERIOD:
+                return None
+            return cls(limit=limit, used=used, resets_in=max(0.0, reset - now))
+        return cls(limit=limit, used=used, resets_in=float(reset))
 
 
 def _count(text: str | None) -> int | None:

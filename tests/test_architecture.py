@@ -12,7 +12,17 @@ import sevendigital_async
 
 PACKAGE = Path(sevendigital_async.__file__).parent
 
-GROUND = {"errors", "error_codes", "fault_points", "config", "clock", "rate_limit", "redis_link", "_version"}
+GROUND = {
+    "errors",
+    "error_codes",
+    "statuses",
+    "fault_points",
+    "config",
+    "clock",
+    "rate_limit",
+    "redis_link",
+    "_version",
+}
 MAY_IMPORT = {
     "_version": set(),
     "clock": set(),
@@ -20,6 +30,7 @@ MAY_IMPORT = {
     "fault_points": set(),
     "errors": {"rate_limit"},
     "error_codes": {"errors"},
+    "statuses": set(),
     "config": {"errors"},
     "redis_link": {"errors"},
     "models": GROUND,

@@ -6,14 +6,12 @@ import html
 import math
 import re
 from collections.abc import Mapping
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from attrs import frozen
 
-from ..error_codes import error_type
+from ..error_codes import error_type, is_service_code
 from ..errors import (
     APIError,
     AuthenticationError,
@@ -26,6 +24,7 @@ from ..errors import (
 from ..models.scalars import count
 from ..rate_limit import RateLimit
 from .document import Document, Kind
+from .http_date import parse_http_date
 
 MAX_MESSAGE = 500
 MAX_TITLE = 200
@@ -68,6 +67,7 @@ class _Trouble:
     code: int | None = None
     items: tuple[ItemError, ...] = ()
     kind: type[APIError] | None = None
+    in_service_form: bool = False
 
 
 _NOT_FINAL = _Trouble("an HTTP status that is not that of a final answer", kind=GatewayError)
@@ -94,7 +94,7 @@ def error_in(
         return None
     # A redirect that tells an error is that error; so is an error in an answer that calls itself a success.
     kind = trouble.kind or error_type(max(status, 400), trouble.code)
-    rate_limit = RateLimit.from_headers(headers)
+    rate_limit = RateLimit.from_headers(headers, now)
     wait = retry_after(headers, now)
     if wait is None and issubclass(kind, RateLimitError) and rate_limit is not None:
         wait = rate_limit.wait or None
@@ -107,11 +107,12 @@ def error_in(
         rate_limit=rate_limit,
         retry_after=wait,
         maybe_sent=issubclass(kind, ServerError) or status >= 500 or (trouble.code or 0) >= SERVER_CODES,  # noqa: PLR2004
+        in_service_form=trouble.in_service_form,
     )
 
 
 def retry_after(headers: Mapping[str, str], now: float | None) -> float | None:
-    """Return the seconds that ``Retry-After`` asks for: a number, or the time until a date; None if it makes no sense.
+    """Return the seconds that ``Retry-After`` asks for: a number, or the time until an HTTP date; else None.
 
     Args:
         headers: The answer's headers, names in lower case.
@@ -121,13 +122,8 @@ def retry_after(headers: Mapping[str, str], now: float | None) -> float | None:
     if _SECONDS(text):
         seconds = float(text)
         return seconds if math.isfinite(seconds) else None
-    if now is None:
-        return None
-    try:
-        date = parsedate_to_datetime(text)
-        return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
-    except (ValueError, OverflowError, TypeError):
-        return None
+    date = None if now is None else parse_http_date(text)
+    return None if date is None or now is None else max(0.0, date - now)
 
 
 def presentable(message: str, limit: int = MAX_MESSAGE) -> str:
@@ -152,7 +148,10 @@ def _in_tree(document: Document, status: int) -> _Trouble | None:
     items = tuple(map(_item, _listed(refused)))
     message = error if isinstance(error, str) and error else _message(stated)
     message = message or next((item.message for item in items), NO_REASON)
-    return _Trouble(message, count(stated.get("code", stated.get("errorcode"))), items)
+    code = count(stated.get("code", stated.get("errorcode")))
+    # Gateways have JSON of their own, some with "error" and "code", but not with the codes of this service.
+    own = isinstance(error, dict) and any(map(is_service_code, (code, *(item.code for item in items))))
+    return _Trouble(message, code, items, in_service_form=own)
 
 
 def _unwrapped(tree: object) -> dict[str, Any] | None:
@@ -179,7 +178,7 @@ def _in_text(document: Document, status: int) -> _Trouble | None:
     if not beginning.lower().startswith(OAUTH_TROUBLE):
         return None
     decided_by_status = status in {401, 403, 429}
-    return _Trouble(beginning, kind=None if decided_by_status else AuthenticationError)
+    return _Trouble(beginning, kind=None if decided_by_status else AuthenticationError, in_service_form=True)
 
 
 def _in_status(document: Document, status: int, headers: Mapping[str, str]) -> _Trouble | None:
@@ -187,8 +186,8 @@ def _in_status(document: Document, status: int, headers: Mapping[str, str]) -> _
         return _in_location(status, headers)
     if document.kind is Kind.HTML:
         # The API has no pages, so somebody on the way answered in its place, whatever the status.
-        kind = None if 400 <= status < 500 else GatewayError  # noqa: PLR2004
-        return _Trouble(_page(document), kind=kind)
+        failed = status < 400 or error_type(status, None) is ServerError  # noqa: PLR2004
+        return _Trouble(_page(document), kind=GatewayError if failed else None)
     if status < 400:  # noqa: PLR2004
         return None
     if document.kind is Kind.TEXT and document.flaw is None:
@@ -207,7 +206,7 @@ def _in_location(status: int, headers: Mapping[str, str]) -> _Trouble:
         return _Trouble(f"a redirect (HTTP {status}) to no usable address", kind=RedirectError)
     code, message = count(query.get("errorcode")), query.get("errormsg") or query.get("errormessage")
     if code is not None or message:
-        return _Trouble(message or NO_REASON, code)
+        return _Trouble(message or NO_REASON, code, in_service_form=is_service_code(code))
     # Query and path may hold signatures and tokens.
     where = f" to {parts.hostname}" if parts.hostname else ""
     return _Trouble(f"an unexpected redirect (HTTP {status}){where}", kind=RedirectError)

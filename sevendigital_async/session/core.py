@@ -199,13 +199,18 @@ class Session:
             return f"{stream.status} {document.excerpt(MAX_ANSWER)}".strip()
 
     @asynccontextmanager
-    async def admission(self, operation: Operation) -> AsyncIterator[Slot | None]:
+    async def admission(self, operation: Operation, max_wait: float | None = None) -> AsyncIterator[Slot | None]:
         """Wait until quota and rate class let ``operation`` out; hold its slot, if it needs one.
 
+        Args:
+            operation: To be called.
+            max_wait: Seconds to wait for the quota; those of the settings if left out.
+
         Raises:
-            RateLimitError: The quota is spent for longer than ``max_wait``.
+            RateLimitError: The quota is spent for longer than that.
         """
-        await self._quota.admit(self.settings.max_wait, operation.id, self._limits.pause_left)
+        max_wait = self.settings.max_wait if max_wait is None else max_wait
+        await self._quota.admit(max_wait, operation.id, self._limits.pause_left)
         if operation.rate_class is None:
             yield None
         else:
@@ -270,7 +275,7 @@ class Session:
         return None if policy.deadline is None else self._clock.monotonic() + policy.deadline
 
     async def _admitted(self, operation: Operation, deadline: float | None, held: AsyncExitStack) -> Slot | None:
-        if operation.rate_class is None and not self._quota.wait:
+        if operation.rate_class is None and not self._quota.is_spent:
             return None
         left = None if deadline is None else max(0.0, deadline - self._clock.monotonic())
         try:
@@ -300,16 +305,16 @@ class Session:
         stream = await self._send(operation, signed, slot, time_left, held)
         if operation.content is Content.MODEL:
             return _Opened(stream, redirected=False, ends=ends)
-        url = signed.url
+        visited = [signed.url]
         for hop in range(MAX_REDIRECTS):
             location = stream.headers.get("location")
             if location is None or not leads_on(operation, stream):
                 return _Opened(stream, redirected=hop > 0, ends=ends)
             ends = self._ends(time_left.total)
             try:
-                url = destination(operation, url, location, allow_http=self.settings.allow_http)
+                visited.append(destination(operation, visited, location, allow_http=self.settings.allow_http))
                 # Where this leads to must not see our signature.
-                onward = SignedRequest("GET", url, dict(call.headers), None)
+                onward = SignedRequest("GET", visited[-1], dict(call.headers), None)
                 stream = await self._send(operation, onward, None, time_left, held)
             except SevenDigitalError as error:
                 error.maybe_sent = True  # whatever became of this hop, the service has acted on the first
@@ -357,7 +362,7 @@ class Session:
             broken.answered = 200 <= stream.status < 300  # noqa: PLR2004
             raise named(broken, operation) from None
         now = self._clock.time()
-        error = error_in(document, stream.status, stream.headers, operation.id, now=now)
+        error = error_in(document, stream.status, stream.headers, operation.id, now=now + self._clock_offset)
         if error is None:
             check_count(call, request, document)
             return document

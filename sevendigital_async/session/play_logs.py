@@ -28,6 +28,10 @@ OPERATIONS: Mapping[LogKind, Operation] = {
 }
 
 
+MAX_QUOTA_WAIT = 60.0
+"""Seconds that a batch waits for a spent quota here; a longer wait is the lane's, which says so."""
+
+
 @define
 class Turn:
     """The right to send one batch now."""
@@ -109,8 +113,9 @@ class PlayLogCourier:
         """Wait until a request of ``kind`` may go out.
 
         Raises:
-            RateLimitError: The quota is spent for longer than the client's ``max_wait``.
+            RateLimitError: The quota is spent for longer than the client's ``max_wait``, or than a minute.
         """
         operation = OPERATIONS[kind]
-        async with self._session.admission(operation) as slot:
+        max_wait = min(self._session.settings.max_wait, MAX_QUOTA_WAIT)
+        async with self._session.admission(operation, max_wait) as slot:
             yield Turn(self._session, operation, self._forms[kind], slot)

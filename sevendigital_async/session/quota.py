@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from ..clock import Clock
 from ..errors import RateLimitError
-from ..rate_limit import RateLimit
+from ..rate_limit import LONGEST_WAIT, PROBE_INTERVAL, RateLimit
 
 
 class Quota:
@@ -15,7 +15,7 @@ class Quota:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._stated = RateLimit()
-        self._stated_at = clock.monotonic()
+        self._stated_at = self._probe_at = clock.monotonic()
 
     @property
     def rate_limit(self) -> RateLimit:
@@ -23,10 +23,16 @@ class Quota:
         return self._stated.after(self._clock.monotonic() - self._stated_at)
 
     @property
-    def wait(self) -> float:
-        """Seconds until a request may go out, by what the last answer stated."""
+    def is_spent(self) -> bool:
+        """Whether nothing is left, by what the last answer stated."""
         # Asked before every request, and nearly always there is something left.
-        return self.rate_limit.wait if self._stated.wait else 0.0
+        return bool(self._stated.wait and self.rate_limit.wait)
+
+    @property
+    def wait(self) -> float:
+        """Seconds until a request may go out; none when it is time to ask whether a very long wait still holds."""
+        wait = self.rate_limit.wait
+        return 0.0 if wait > LONGEST_WAIT and self._clock.monotonic() >= self._probe_at else wait
 
     def learn(self, headers: Mapping[str, str]) -> float:
         """Take over what an answer's headers state; malformed or missing ones change nothing.
@@ -34,18 +40,19 @@ class Quota:
         Returns:
             Seconds to wait, if these headers say that the quota is spent.
         """
-        stated = RateLimit.from_headers(headers)
+        stated = RateLimit.from_headers(headers, self._clock.time())
         if stated is None:
             return 0.0
         self._stated = stated
         self._stated_at = self._clock.monotonic()
+        self._probe_at = self._stated_at + PROBE_INTERVAL
         return stated.wait
 
     async def admit(self, max_wait: float, operation: str, pause_left: Callable[[], Awaitable[float]]) -> None:
         """Wait until the quota lets a request out.
 
         Args:
-            max_wait: Seconds this may take.
+            max_wait: Seconds this may take; more than a day is never waited here.
             operation: Named in the error.
             pause_left: Tells for how many seconds the account pauses, by what other processes have learned.
 
@@ -53,7 +60,7 @@ class Quota:
             RateLimitError: It would take longer; ``retry_after`` says how long.
         """
         while wait := max(self.wait, await pause_left()):
-            if wait > max_wait:
+            if wait > min(max_wait, LONGEST_WAIT):
                 raise RateLimitError(
                     f"the request quota is spent; it is renewed in {wait:.0f} seconds",
                     operation=operation,
@@ -61,3 +68,4 @@ class Quota:
                     retry_after=wait,
                 )
             await self._clock.sleep(wait)
+        self._probe_at = self._clock.monotonic() + PROBE_INTERVAL  # one request asks, not all that wait

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from urllib.parse import urljoin
+import re
+import string
+from urllib.parse import SplitResult, quote, urljoin, urlsplit, urlunsplit
 
 from ..config import check_origin
 from ..errors import ConfigurationError, RedirectError
@@ -13,6 +15,17 @@ from .transport import Stream
 
 MAX_REDIRECTS = 5
 
+_ENDS = "".join(map(chr, range(0x21)))
+"""Control characters and the space, which browsers drop at both ends of a URL."""
+
+_BREAKS = re.compile(r"[\t\r\n]")
+"""Which they drop within it as well."""
+
+_PRINTABLE = frozenset(string.ascii_letters + string.digits + string.punctuation)
+_IN_QUERY = "".join(_PRINTABLE - set("\"#<>'"))
+_IN_PATH = "".join(_PRINTABLE - set('"#<>?^`{}'))
+"""What stays as it is, ``%`` included: what is encoded already must not be encoded twice (WHATWG URL, section 1.3)."""
+
 
 def leads_on(operation: Operation, stream: Stream) -> bool:
     """Say whether an answer is a redirect."""
@@ -20,18 +33,53 @@ def leads_on(operation: Operation, stream: Stream) -> bool:
     return isinstance(problem, RedirectError)
 
 
-def destination(operation: Operation, url: str, location: str, *, allow_http: bool) -> str:
-    """Return the URL that the answer of ``url`` leads to.
+def destination(operation: Operation, visited: list[str], location: str, *, allow_http: bool) -> str:
+    """Return the URL that the last answer leads to.
+
+    Args:
+        operation: Named in the error.
+        visited: The URLs requested so far; the answer is that of the last one.
+        location: Its ``Location`` header; several that differ come one a line.
+        allow_http: Plain http beyond this machine is all right.
 
     Raises:
-        RedirectError: It is no place to send anything to.
+        RedirectError: It is no place to send anything to, or a place that has been visited.
     """
+    if "\n" in location:
+        raise RedirectError("redirected to several places at once", operation=operation.id)
+    if not location.strip(_ENDS):
+        raise RedirectError("redirected, but the Location header is empty", operation=operation.id)
     try:
-        url = urljoin(url, location)
-    except ValueError:
-        raise RedirectError("redirected to no usable address", operation=operation.id) from None
-    try:
-        check_origin(url.partition("?")[0].partition("#")[0], allow_http=allow_http)
-    except ConfigurationError as error:
-        raise RedirectError(f"redirected to an unsafe place: {error}", operation=operation.id) from None
+        url = _absolute(visited[-1], location)
+        check_origin(url.partition("?")[0], allow_http=allow_http)
+    except (ConfigurationError, ValueError) as error:
+        # A message of urllib or the codecs may quote the URL, which may hold signatures.
+        words = error if isinstance(error, ConfigurationError) else "not a usable URL"
+        raise RedirectError(f"redirected to an unsafe place: {words}", operation=operation.id) from None
+    if url in visited:
+        raise RedirectError("redirected in a circle", operation=operation.id)
     return url
+
+
+def _absolute(base: str, location: str) -> str:
+    """Resolve a reference and encode it as browsers do; what comes after ``#`` is not sent.
+
+    Raises:
+        ValueError: It makes no URL.
+    """
+    reference = _BREAKS.sub("", location.strip(_ENDS)).partition("#")[0]
+    place, mark, query = reference.partition("?")
+    parts = urlsplit(urljoin(base.partition("#")[0], place.replace("\\", "/") + mark + query))
+    encoded = SplitResult(
+        parts.scheme,
+        parts.netloc if parts.netloc.isascii() else parts.netloc.encode("idna").decode(),
+        _encoded(parts.path, _IN_PATH),
+        _encoded(parts.query, _IN_QUERY),
+        "",
+    )
+    return urlunsplit(encoded)
+
+
+def _encoded(text: str, safe: str) -> str:
+    # Bytes that are not UTF-8 come out of aiohttp as surrogates.
+    return quote(text.encode("utf-8", "surrogateescape"), safe=safe)

@@ -8,16 +8,18 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from ..clock import Clock
 from ..config import RetryPolicy
+from ..error_codes import effective_status
 from ..errors import (
     APIError,
     ClockSkewError,
     ConnectError,
     RateLimitError,
     ResponseTooLargeError,
-    ServerError,
     TransportError,
 )
 from ..operations import Safety
+from ..rate_limit import LONGEST_WAIT
+from ..statuses import CallAction, rule_for
 
 
 def may_repeat(error: BaseException, safety: Safety) -> bool:
@@ -25,12 +27,18 @@ def may_repeat(error: BaseException, safety: Safety) -> bool:
 
     An ``UNSAFE`` call is repeated only where the service surely did not act on it.
     """
-    if isinstance(error, ConnectError | RateLimitError | ClockSkewError):
-        # Where a redirect led, even these come after the service has acted.
-        return safety is not Safety.UNSAFE or not error.maybe_sent
-    if safety is Safety.UNSAFE or isinstance(error, ResponseTooLargeError):
+    if safety is Safety.UNSAFE and getattr(error, "maybe_sent", True):
+        # Where a redirect led, even a refused connection and a 429 come after the service has acted.
         return False
-    return isinstance(error, TransportError | ServerError)
+    match error:
+        case ConnectError() | ClockSkewError():
+            return True
+        case TransportError():
+            return safety is not Safety.UNSAFE and not isinstance(error, ResponseTooLargeError)
+        case APIError():
+            rule = rule_for(effective_status(error))
+            return (rule.unsafe if safety is Safety.UNSAFE else rule.reads) is not CallAction.RAISE
+    return False
 
 
 def demanded_wait(error: BaseException) -> float | None:
@@ -59,7 +67,7 @@ def retrying(
         safety: Of the operation.
         deadline: When no attempt may begin any more, by the clock's monotonic time; None if there is none.
         clock: Does the waiting.
-        max_wait: A longer wait asked for by the service ends the call with its error, at once.
+        max_wait: A longer wait asked for by the service ends the call with its error, at once; so does one over a day.
         rng: Source of the jitter.
     """
     skews = 0
@@ -82,7 +90,7 @@ def retrying(
             nonlocal skews
             skews += 1
             return skews > 1
-        if state.attempt_number >= policy.attempts or (demanded_wait(error) or 0.0) > max_wait:
+        if state.attempt_number >= policy.attempts or (demanded_wait(error) or 0.0) > min(max_wait, LONGEST_WAIT):
             return True
         return deadline is not None and clock.monotonic() + state.upcoming_sleep >= deadline
 

@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from ..clock import Clock
 from ..config import Settings
 from ..operations import RateClass
+from ..rate_limit import bounded_wait
 from ..redis_link import RedisAwayError, RedisLink, RedisScript
 from .shared_slots import GRACE, SharedSlot, SharedSlots
 from .slots import UNBOUNDED_TIMEOUT, WINDOW
@@ -95,8 +96,11 @@ class SharedLimits:
         return max(0.0, self._pause_until - self._clock.monotonic())
 
     def pause(self, rate_class: RateClass | None, seconds: float) -> None:
-        """Let all processes know that nothing of a class, or of the whole account, may go out for a while."""
-        task = asyncio.create_task(self._tell(rate_class, seconds))
+        """Let all processes know that nothing of a class, or of the whole account, may go out for a while.
+
+        After a wait of more than a day was asked for, all of them may ask again in an hour.
+        """
+        task = asyncio.create_task(self._tell(rate_class, bounded_wait(seconds)))
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
 

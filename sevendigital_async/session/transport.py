@@ -373,11 +373,17 @@ class AiohttpStream:
 
     _response: aiohttp.ClientResponse = field(repr=False)
     headers: Mapping[str, str] = field(init=False, repr=False)
-    """Names in lower case."""
+    """Names in lower case; different values of one name are joined, those of ``location`` by a line break."""
 
     @headers.default
     def _named_in_lower_case(self) -> Mapping[str, str]:
-        return {name.lower(): value for name, value in self._response.headers.items()}
+        headers: dict[str, str] = {}
+        for name, value in self._response.headers.items():
+            key = name.lower()
+            before = headers.setdefault(key, value)
+            if before != value:
+                headers[key] = before + ("\n" if key == "location" else ", ") + value
+        return headers
 
     _unpacker: Unpacker | None = field(init=False, repr=False)
 

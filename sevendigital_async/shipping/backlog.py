@@ -130,6 +130,11 @@ class Backlog:
         queues = itertools.chain(self._queues.values(), apart)
         return min((queue.records[0].put_at for queue in queues if queue.records), default=None)
 
+    def resting(self, until: float, last: int) -> int:
+        """Count the records up to a sequence whose queue rests beyond a moment."""
+        queues = {queue for _, _, queue in self._resting if queue.state is State.RESTING and queue.due_at > until}
+        return sum(record.sequence <= last for queue in queues for record in queue.records)
+
     def _extend(self, name: str, records: Sequence[Record], size: int) -> bool:
         queue = self._queues.get(name)
         is_new = queue is None

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from attrs import frozen
 
 from ..clock import Clock
+from ..rate_limit import LONGEST_WAIT, PROBE_INTERVAL
 
 FAILURES_TO_OPEN = 5
 """Failures in a row, over all requests of the lane, that open its circuit."""
@@ -29,7 +30,13 @@ class TroubleKind(enum.Enum):
 
     AUTHENTICATION = "authentication"
     SUSPENDED = "suspended"
+    THROTTLED = "throttled"
+    """The service asks to wait for more than a day; it is asked again every hour."""
+
     UNAVAILABLE = "unavailable"
+
+
+_OVER_WITH_AN_ANSWER = {TroubleKind.THROTTLED, TroubleKind.UNAVAILABLE}
 
 
 @frozen
@@ -83,6 +90,11 @@ class Gate:
         return max(0.0, max(self._opens_at, self._tries_at) - self._clock.monotonic())
 
     @property
+    def pause_left(self) -> float:
+        """Seconds that are left of the wait that the service has asked for."""
+        return max(0.0, self._opens_at - self._clock.monotonic())
+
+    @property
     def suspended(self) -> bool:
         """Nothing goes out until :meth:`resume`."""
         return self.trouble is not None and self.trouble.kind is TroubleKind.SUSPENDED
@@ -107,26 +119,62 @@ class Gate:
 
     def answered(self) -> None:
         """The service is there and has said something sensible, be it yes or no."""
+        if self._is_put_off:
+            return
         self._failures = 0
+        if self.trouble is not None and self.trouble.kind in _OVER_WITH_AN_ANSWER:
+            self.trouble = None
 
     def succeeded(self) -> None:
         """The service has accepted a batch."""
         self.answered()
         self._refusals = 0
-        if not self.suspended:
+        if not (self.suspended or self._is_put_off):
             self.trouble = None
 
-    def failed(self, reason: str, wait: float | None) -> float:
-        """The service failed; returns the seconds after which the same batch may be tried again."""
+    @property
+    def _is_put_off(self) -> bool:
+        """A very long wait was asked for within the hour; answers to what was under way at that time don't end it."""
+        throttled = self.trouble is not None and self.trouble.kind is TroubleKind.THROTTLED
+        return throttled and self._tries_at > self._clock.monotonic()
+
+    def failed(self, reason: str, wait: float | None) -> None:
+        """The service failed, and asked for a wait perhaps."""
         self._failures += 1
-        pause = max(backoff(self._failures, self._rng), wait or 0.0)
+        self._probe_now_and_then(f"the service is failing; trying again now and then: {reason}")
         if wait:
+            self._keep(wait, reason)
+
+    def blocked(self, reason: str, wait: float | None) -> None:
+        """Somebody refuses requests in the service's place: from now on single requests find out when that is over."""
+        self._failures = max(self._failures + 1, FAILURES_TO_OPEN)
+        words = "a gateway, or a server that is not the service, refuses requests; check the base URL and any proxy"
+        self._probe_now_and_then(f"{words}; trying again now and then: {reason}")
+        if wait:
+            self._keep(wait, reason)
+
+    def throttled(self, reason: str, wait: float) -> None:
+        """The service asks for a wait."""
+        if wait <= LONGEST_WAIT:
+            self.answered()
+        self._keep(wait, reason)
+
+    def _keep(self, wait: float, reason: str) -> None:
+        if wait <= LONGEST_WAIT:
             self.pause(wait)
+            return
+        self._failures = max(self._failures, FAILURES_TO_OPEN)  # so that a single request asks again
+        self._hesitate(PROBE_INTERVAL)
+        days = f"{wait / 86_400:.1f} days" if wait < 1e9 else "decades"  # noqa: PLR2004 - no number to be read by people
+        words = f"the service asks to wait for {days}; asking again every hour: {reason}"
+        if self.trouble is None or self.trouble.kind is TroubleKind.UNAVAILABLE:
+            self._report(TroubleKind.THROTTLED, words)
+
+    def _probe_now_and_then(self, message: str) -> None:
         if self.circuit_open:
-            self._hesitate(pause)
-        if self.circuit_open and self.trouble is None:
-            self._report(TroubleKind.UNAVAILABLE, f"the service is failing; trying again now and then: {reason}")
-        return pause
+            self._hesitate(backoff(self._failures, self._rng))
+            if self.trouble is None:
+                self._report(TroubleKind.UNAVAILABLE, message)
 
     def pause(self, seconds: float) -> None:
         """Send nothing for a while, come what may; an earlier, longer pause stays."""

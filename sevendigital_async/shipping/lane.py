@@ -21,11 +21,13 @@ from ..models.batch_key import user_of
 from .callbacks import CallbackError
 from .courier import Courier, Turn
 from .events import RequestEnded, TurnTaken
+from .flush import LaneFlush
 from .gate import Gate, Trouble, TroubleKind
 from .hooks import Hooks
 from .metrics import Watch
 from .outcome import (
     NAMES,
+    Blocked,
     Delivered,
     Lost,
     Misdirected,
@@ -56,8 +58,8 @@ SIGNERS_TO_BLAME_THE_PARTNER = 5
 LOOKUPS_TO_REPORT = 100
 """Lookups of tokens that failed in a row, after which further ones are not reported until one succeeds."""
 
-PARKED = 40.0
-"""Seconds of rest beyond which a queue is not waiting for a back-off but for a person."""
+LONG_PAUSE = 60.0
+"""Seconds; a longer wait that the service asks for is logged."""
 
 IDLE = 60.0
 """Seconds after which a lane looks for work even if nothing woke it."""
@@ -121,18 +123,9 @@ class Lane:
         """Look again: something may have become due."""
         self._wake.set()
 
-    async def stalled(self) -> bool:
-        """Say whether waiting longer would not help, because only a person or much time can."""
-        counts = await self._spool.counts(self.kind)
-        if counts.in_flight or self._settlement.telling or self._hooks.alerting:
-            return False
-        if counts.waiting == 0 or self.gate.stuck:
-            return True
-        due_in = await self._spool.due_in(self.kind, flush=True)
-        if due_in is not None and due_in <= PARKED:
-            return False
-        # Between the two questions, what waited may have been leased.
-        return await self._spool.counts(self.kind) == counts
+    def begin_flush(self) -> LaneFlush:
+        """Return what tells when the plays accepted by now have found their end."""
+        return LaneFlush(self.kind, self._spool, self.gate, self._settlement, self._hooks, self._clock)
 
     async def _work(self) -> None:
         while True:
@@ -235,20 +228,21 @@ class Lane:
             share, window = self.rules.poison_share, self.rules.poison_window
             self._heed(Misdirected(f"more than {share:.0%} of the last {window} plays were refused"), SHARED)
 
-    def _heed(self, outcome: Outcome, signer: str) -> None:
+    def _heed(self, outcome: Outcome, signer: str) -> None:  # noqa: C901 - a case per outcome
         """Let the gate know what the service said, and people what needs them."""
-        gate, before = self.gate, self.gate.trouble
+        gate, before, pause_before = self.gate, self.gate.trouble, self.gate.pause_left
         match outcome:
             case Delivered():
                 gate.succeeded()
                 self._refused_users.clear()
-            case Throttled(wait=wait):
-                gate.answered()
-                gate.pause(wait or DEFAULT_THROTTLE_WAIT)
+            case Throttled(reason, wait):
+                gate.throttled(reason, wait or DEFAULT_THROTTLE_WAIT)
             case Misdirected(reason):
                 gate.suspend(reason)
             case Unavailable(reason, wait=wait):
                 gate.failed(reason, wait)
+            case Blocked(reason, wait):
+                gate.blocked(reason, wait)
             case Lost(reason):
                 gate.failed(reason, None)
             case Unauthorised():
@@ -260,6 +254,12 @@ class Lane:
                 gate.answered()
         if gate.trouble is not None and gate.trouble is not before:
             self._hooks.troubled(self.kind, gate.trouble)
+        self._log_pause(pause_before, gate.pause_left)
+
+    def _log_pause(self, before: float, now: float) -> None:
+        if now > max(LONG_PAUSE, before + 1.0):
+            fields = {"event": "paused", "kind": self.kind.value, "wait": now}
+            logger.warning("%s: nothing is sent for %.0f s, as the service asks", self.kind.value, now, extra=fields)
 
     def _heed_refused_signer(self, refusal: Unauthorised, signer: str) -> None:
         if not refusal.sent:

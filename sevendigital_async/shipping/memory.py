@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from attrs import define, fields
 
@@ -12,6 +12,7 @@ from .backlog import Backlog, Queue
 from .capacity import Capacity
 from .records import Bookmark, Counts, DeadLetter, Fate, Lease, Receipt, Record, size_of
 from .spool import Owner
+from .watermark import Mark, Marks, Watermark
 
 
 @define(eq=False)
@@ -23,6 +24,25 @@ class _Away:
     returned: list[Record]
     delay: float = 0.0
     blame: bool = False
+
+
+@define(eq=False)
+class _MemoryWatermark:
+    """Implements :class:`~sevendigital_async.shipping.watermark.Watermark`."""
+
+    _mark: Mark
+    _resting: Callable[[float, int], int]
+
+    @property
+    def last(self) -> int:
+        """Sequence of the last play."""
+        return self._mark.last
+
+    async def left(self, *, rest: float | None = None) -> int:
+        """Return how many plays have not found their end."""
+        if rest is None or not self._mark.left:
+            return self._mark.left
+        return self._mark.left - self._resting(rest, self._mark.last)
 
 
 class MemorySpool:
@@ -42,6 +62,8 @@ class MemorySpool:
         self._letters: dict[int, DeadLetter] = {}
         self._held: list[tuple[LogKind, Record]] = []
         self._bookmarks: dict[str, str] = {}
+        self._latest = 0
+        self._marks = {kind: Marks() for kind in LogKind}
 
     async def open(self, owner: Owner) -> None:
         """Make ready.
@@ -109,7 +131,7 @@ class MemorySpool:
         self._move(lease.kind, "in_flight", "delivered", len(records))
         self._capacity.free(len(records), size_of(records))
         self._leases[lease].queue.attempt = 0
-        self._settle(lease, records)
+        self._end(lease, records)
 
     async def release(self, lease: Lease, records: Sequence[Record], *, delay: float = 0.0, blame: bool = True) -> None:
         """Give records back."""
@@ -120,7 +142,7 @@ class MemorySpool:
         for _, letter in letters:
             self._letters[id(letter)] = letter
         self._move(lease.kind, "in_flight", "buried", len(letters))
-        self._settle(lease, [record for record, _ in letters])
+        self._end(lease, [record for record, _ in letters])
 
     async def doubt(self, lease: Lease, records: Sequence[Record], fate: Fate, *, delay: float = 0.0) -> None:
         """Mark records as possibly delivered."""
@@ -130,7 +152,7 @@ class MemorySpool:
         if fate is Fate.HOLD:
             self._held.extend((lease.kind, record) for record in records)
             self._move(lease.kind, "in_flight", "held", len(records))
-            self._settle(lease, records)
+            self._end(lease, records)
         elif fate is Fate.RESEND:
             self._give_back(lease, records, delay, blame=True)
 
@@ -158,6 +180,12 @@ class MemorySpool:
     async def counts(self, kind: LogKind) -> Counts:
         """Say where the plays of a kind are."""
         return Counts(**self._counts[kind])
+
+    def watermark(self, kind: LogKind) -> Watermark:
+        """Tell the plays that are here by now from later ones."""
+        counts, backlog = self._counts[kind], self._backlogs[kind]
+        mark = self._marks[kind].add(self._latest, counts["waiting"] + counts["in_flight"])
+        return _MemoryWatermark(mark, lambda rest, last: backlog.resting(self._clock.monotonic() + rest, last))
 
     async def oldest_age(self, kind: LogKind) -> float | None:
         """Say how long the oldest waiting play has been here, in seconds."""
@@ -187,8 +215,10 @@ class MemorySpool:
 
     def _add(self, kind: LogKind, records: Sequence[Record], size: int) -> None:
         now = self._clock.monotonic()
-        for record in records:
+        for sequence, record in enumerate(records, self._latest + 1):
+            record.sequence = sequence
             record.put_at = now
+        self._latest += len(records)
         due_earlier = self._backlogs[kind].add(records, size)
         counts = self._counts[kind]
         counts["put"] += len(records)
@@ -202,6 +232,10 @@ class MemorySpool:
         away.delay = max(away.delay, delay)
         away.blame |= blame and bool(records)
         self._move(lease.kind, "in_flight", "waiting", len(records))
+        self._settle(lease, records)
+
+    def _end(self, lease: Lease, records: Sequence[Record]) -> None:
+        self._marks[lease.kind].settled(records)
         self._settle(lease, records)
 
     def _settle(self, lease: Lease, records: Sequence[Record]) -> None:

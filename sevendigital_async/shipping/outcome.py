@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
+from ..error_codes import effective_status
 from ..errors import (
     APIError,
     AuthenticationError,
@@ -13,16 +14,14 @@ from ..errors import (
     ConnectError,
     GatewayError,
     ItemError,
-    PermissionDeniedError,
     RateLimitError,
-    ServerError,
     SevenDigitalError,
     TransportError,
 )
+from ..statuses import LaneAction, rule_for
 
-REFUSING_STATUSES = frozenset({400, 413, 422})
-OWN_STATUSES = frozenset({500, 503})
-"""What the service says of itself; the others of 5xx come from somebody on the way, who may have lost its answer."""
+OWN_STATUSES = frozenset({408, 421, 425, 500, 503})
+"""After these nothing was taken; the others of 5xx come from a gateway, which may have lost the service's answer."""
 
 
 @frozen
@@ -99,6 +98,19 @@ class Unavailable:
 
 
 @frozen
+class Blocked:
+    """A gateway, or a server that is not the service, has refused the request; that says nothing about the plays.
+
+    Attributes:
+        reason: What it said.
+        wait: Seconds that it asked for, if any.
+    """
+
+    reason: str
+    wait: float | None = None
+
+
+@frozen
 class Lost:
     """The answer was lost after sending, or does not account for all that was sent: nobody knows.
 
@@ -118,7 +130,7 @@ class OutOfStep:
     reason: str
 
 
-Outcome = Delivered | Refused | Throttled | Unauthorised | Misdirected | Unavailable | Lost | OutOfStep
+Outcome = Delivered | Refused | Throttled | Unauthorised | Misdirected | Unavailable | Blocked | Lost | OutOfStep
 
 NAMES: Mapping[type[Outcome], str] = {
     Delivered: "delivered",
@@ -127,36 +139,22 @@ NAMES: Mapping[type[Outcome], str] = {
     Unauthorised: "unauthorised",
     Misdirected: "misdirected",
     Unavailable: "unavailable",
+    Blocked: "blocked",
     Lost: "lost",
     OutOfStep: "out-of-step",
 }
 """What logs and metrics call them; ``interrupted`` is a request whose end the shipper did not live to see."""
 
 
-def outcome_of(error: SevenDigitalError, size: int) -> Outcome:  # noqa: C901, PLR0911 - a table, row by row
+def outcome_of(error: SevenDigitalError, size: int) -> Outcome:
     """Say what an error means for a batch of ``size`` logs."""
     reason = str(error)
     match error:
         case ClockSkewError():
             return OutOfStep(reason)
-        case AuthenticationError():
-            return Unauthorised(f"consumer key, secret or user token not accepted: {reason}")
-        case PermissionDeniedError():
-            return Unauthorised(f"this key or user may not report plays: {reason}")
-        case RateLimitError():
-            wait = error.retry_after
-            if wait is None and error.rate_limit is not None:
-                wait = error.rate_limit.wait or None
-            return Throttled(reason, wait)
-        case GatewayError() if error.status is not None and error.status < 400:  # noqa: PLR2004
-            return Lost(reason, answered=True)
-        case ServerError():
-            return Unavailable(reason, reached=True, vouched=_is_vouched(error), wait=error.retry_after)
-        case APIError() if error.errors or error.status in REFUSING_STATUSES or _is_refusal_in_a_success(error):
-            return Refused(reason, error.code, _by_position(error.errors, size))
-        case ConnectError():
-            return Unavailable(reason, reached=False)
-        case TransportError(maybe_sent=True):
+        case APIError():
+            return _of_answer(error, reason, size)
+        case TransportError(maybe_sent=True) if not isinstance(error, ConnectError):
             return Lost(reason, error.answered)
         case TransportError():
             return Unavailable(reason, reached=False)
@@ -164,13 +162,32 @@ def outcome_of(error: SevenDigitalError, size: int) -> Outcome:  # noqa: C901, P
             return Misdirected(reason)
 
 
-def _is_refusal_in_a_success(error: APIError) -> bool:
-    """Tell whether an answer that calls itself a success says in its body that the input is at fault."""
-    return error.status is not None and error.status < 300 and error.code is not None and error.code < 2000  # noqa: PLR2004
+def _of_answer(error: APIError, reason: str, size: int) -> Outcome:  # noqa: PLR0911 - a table, row by row
+    """What an answer means, by the table of statuses."""
+    match rule_for(effective_status(error)).lane:
+        case LaneAction.PARK if isinstance(error, AuthenticationError):
+            return Unauthorised(f"consumer key, secret or user token not accepted: {reason}")
+        case LaneAction.PARK:
+            return Unauthorised(f"this key or user may not report plays: {reason}")
+        case LaneAction.PAUSE:
+            return Throttled(reason, _wait(error))
+        case LaneAction.RETRY:
+            return Unavailable(reason, reached=True, vouched=_is_vouched(error), wait=error.retry_after)
+        case LaneAction.JUDGE if not error.in_service_form:
+            return Blocked(reason, error.retry_after)
+        case LaneAction.JUDGE | LaneAction.HALVE:
+            return Refused(reason, error.code, _by_position(error.errors, size) if error.in_service_form else {})
+        case _:
+            return Misdirected(reason)
 
 
-def _is_vouched(error: ServerError) -> bool:
-    return error.code is not None or (error.status in OWN_STATUSES and not isinstance(error, GatewayError))
+def _wait(error: APIError) -> float | None:
+    stated = error.rate_limit.wait if isinstance(error, RateLimitError) and error.rate_limit is not None else 0.0
+    return error.retry_after if error.retry_after is not None else stated or None
+
+
+def _is_vouched(error: APIError) -> bool:
+    return error.in_service_form or (error.status in OWN_STATUSES and not isinstance(error, GatewayError))
 
 
 def _by_position(errors: tuple[ItemError, ...], size: int) -> Mapping[int, ItemError]:

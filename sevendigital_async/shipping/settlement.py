@@ -16,7 +16,7 @@ from ..models.batch_key import user_of
 from ..models.stream_log import WINDOW
 from .gate import auth_backoff, backoff
 from .hooks import Hooks
-from .outcome import Delivered, Lost, Outcome, Refused, Unauthorised, Unavailable
+from .outcome import Blocked, Delivered, Lost, Outcome, Refused, Unauthorised, Unavailable
 from .records import SHARED, DeadLetter, Delivery, Fate, Lease, Receipt, Record
 from .rules import Atomicity, LaneRules
 from .spool import Exit
@@ -46,8 +46,9 @@ class Settlement:
     _rng: random.Random
     _post_again: PostAgain
     _count_fates: Callable[[int, int], None]
-    telling: int = field(init=False, default=0)
-    """Hooks that have not come back yet; closing waits for them."""
+    telling: dict[object, int] = field(init=False, factory=dict)
+    """Hooks that are to hear of plays or have not come back yet, with the lowest sequence of those; closing waits for
+    them."""
     _warned_age: float = field(init=False, default=0.0)
 
     async def settle(self, lease: Lease, records: Sequence[Record], outcome: Outcome) -> None:
@@ -55,7 +56,7 @@ class Settlement:
         spool = self._spool
         if isinstance(outcome, Refused):
             lease.sending = ()  # an answer is an outcome, and a refusal is no doubt by itself
-            lease.suspect = lease.suspect or self.rules.atomicity is not Atomicity.ALL_OR_NOTHING
+            lease.suspect = lease.suspect or not self._is_atomic
         match outcome:
             case Delivered(request_id, answer):
                 await self._ack(lease, records, Receipt(request_id, self._now(), answer))
@@ -69,13 +70,12 @@ class Settlement:
                     fate = Fate.HOLD
                     self._warn_of_holding(records, reason)
                 await spool.doubt(lease, records, fate, delay=delay)
-            case Unavailable(reached=reached, vouched=vouched):
-                delay = backoff(lease.attempt + 1, self._rng)
-                if reached and not (vouched and self.rules.atomicity is Atomicity.ALL_OR_NOTHING):
-                    # Without the service's own word its answer is lost, as if the connection had broken.
-                    await spool.doubt(lease, records, Fate.RESEND if vouched else self.in_doubt, delay=delay)
-                else:
-                    await spool.release(lease, records, delay=delay)
+            case Unavailable(reached=True, vouched=vouched) if not (vouched and self._is_atomic):
+                # Without the service's own word its answer is lost, as if the connection had broken.
+                fate = Fate.RESEND if vouched else self.in_doubt
+                await spool.doubt(lease, records, fate, delay=backoff(lease.attempt + 1, self._rng))
+            case Unavailable() | Blocked():
+                await spool.release(lease, records, delay=backoff(lease.attempt + 1, self._rng))
             case Unauthorised() if lease.queue != SHARED:
                 await spool.release(lease, records, delay=auth_backoff(lease.attempt))
             case _:
@@ -83,13 +83,18 @@ class Settlement:
         if not isinstance(outcome, Delivered | Refused):
             self._warn_of_age(records)
 
+    @property
+    def _is_atomic(self) -> bool:
+        """Of a batch that was not accepted, nothing was."""
+        return self.rules.atomicity is Atomicity.ALL_OR_NOTHING
+
     async def _ack(self, lease: Lease, records: Sequence[Record], receipt: Receipt) -> None:
-        await self._spool.ack(lease, records, receipt)
-        self._count_fates(len(records), 0)
-        if self._hooks.on_delivered is not None:
-            logs = tuple(record.body for record in records)
-            doubted = sum(record.in_doubt for record in records)
-            with self._tells():
+        with self._tells(records):
+            await self._spool.ack(lease, records, receipt)
+            self._count_fates(len(records), 0)
+            if self._hooks.on_delivered is not None:
+                logs = tuple(record.body for record in records)
+                doubted = sum(record.in_doubt for record in records)
                 await self._hooks.delivered(Delivery(self.kind, user_of(lease.queue) or None, logs, doubted, receipt))
 
     async def _isolate(self, lease: Lease, records: Sequence[Record], refused: Refused) -> None:
@@ -148,8 +153,8 @@ class Settlement:
             (record, DeadLetter(self.kind, record.body, reason, code, now, record.in_doubt))
             for record, reason, code in fallen
         ]
-        await self._spool.bury(lease, letters)
-        with self._tells():
+        with self._tells([record for record, _ in letters]):
+            await self._spool.bury(lease, letters)
             await self._hooks.buried([letter for _, letter in letters], self._spool.handed_over)
         if spoilt:
             self._count_fates(0, len(letters))
@@ -165,12 +170,13 @@ class Settlement:
         return [record for record in lease.records if record.played_at > oldest]
 
     @contextmanager
-    def _tells(self) -> Iterator[None]:
-        self.telling += 1
+    def _tells(self, records: Sequence[Record]) -> Iterator[None]:
+        hook = object()
+        self.telling[hook] = min((record.sequence for record in records), default=0)
         try:
             yield
         finally:
-            self.telling -= 1
+            del self.telling[hook]
 
     def _warn_of_holding(self, records: Sequence[Record], reason: str) -> None:
         logger.warning(

@@ -335,11 +335,13 @@ class StreamLogShipper:
     # -- plays out --
 
     async def flush(self, timeout: float | None = None) -> Statistics:  # noqa: ASYNC109 - a budget, not a cancellation
-        """Send everything now, incomplete batches included, and wait until nothing is left or nothing moves.
+        """Send everything now, incomplete batches included, and wait for what has been put before.
+
+        Plays that are put while it waits don't keep it waiting, nor do those that wait for a person (a refused key, a
+        suspended lane).
 
         Args:
-            timeout: Seconds to wait at the most; None for as long as there is hope. Plays that wait for a person
-                (a refused key, a suspended lane) don't keep it waiting.
+            timeout: Seconds to wait at the most; None for as long as there is hope.
 
         Returns:
             What is where; ``settled`` if everything has found its end.
@@ -348,10 +350,12 @@ class StreamLogShipper:
         give_up_at = None if timeout is None else self._clock.monotonic() + timeout
         self._flushes += 1
         self._set_flushing()
+        under_way = [] if self._runner is None else [lane.begin_flush() for lane in self._lanes.values()]
         try:
             while self._runner is not None and not self._runner.done():
                 self._changed.clear()
-                if all([await lane.stalled() for lane in self._lanes.values()]):
+                under_way = [flush for flush in under_way if not await flush.is_done()]
+                if not under_way:
                     break
                 left = None if give_up_at is None else give_up_at - self._clock.monotonic()
                 if left is not None and left <= 0:
@@ -413,6 +417,7 @@ class StreamLogShipper:
         else:
             logger.error("the spool: %s", trouble, extra={"event": "spool-trouble"})
         self._spool_trouble = trouble
+        self._changed.set()
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

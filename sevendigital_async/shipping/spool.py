@@ -26,6 +26,7 @@ from ..models import LogKind
 from .events import Event
 from .records import Bookmark, Counts, DeadLetter, Fate, Lease, Receipt, Record
 from .rules import LaneRules
+from .watermark import Watermark
 
 
 @frozen
@@ -163,6 +164,10 @@ class Exit(Protocol):
 
     async def counts(self, kind: LogKind) -> Counts:
         """Say where the plays of a kind are."""
+        ...
+
+    def watermark(self, kind: LogKind) -> Watermark:
+        """Tell the plays of a kind that have been accepted by now from later ones."""
         ...
 
 

@@ -11,6 +11,7 @@ from .metrics import Watch
 from .outcome import NAMES, Refused
 from .records import Counts, DeadLetter, Exchange, Fate, Lease, Receipt, Record
 from .spool import Exit
+from .watermark import Watermark
 
 EXPIRED = "expired"
 """The outcome of plays that grew too old; they are buried before a request is made."""
@@ -32,6 +33,10 @@ class WatchedSpool:
     async def counts(self, kind: LogKind) -> Counts:
         """Pass on."""
         return await self._spool.counts(kind)
+
+    def watermark(self, kind: LogKind) -> Watermark:
+        """Pass on."""
+        return self._spool.watermark(kind)
 
     def handed_over(self, letters: Sequence[DeadLetter]) -> None:
         """Pass on."""

@@ -152,7 +152,20 @@ local function unlease(token, ids)
   return bytes
 end
 
+-- Plays have found their end: those up to a watermark are no longer left.
+local function pass(kind, ids)
+  local marks = call('HGETALL', of('watermarks', kind))
+  for i = 1, #marks, 2 do
+    local last, passed = tonumber(string.match(marks[i], '^%d+')), 0
+    for _, id in ipairs(ids) do
+      if tonumber(string.match(id, '^%d+')) <= last then passed = passed + 1 end
+    end
+    if passed > 0 then call('HINCRBY', of('watermarks', kind), marks[i], -passed) end
+  end
+end
+
 local function let_go(kind, ticket, ids)
+  pass(kind, ids)
   call('XACK', stream_of(kind, ticket), 'g', unpack(ids))
   call('XDEL', stream_of(kind, ticket), unpack(ids))
   call('SREM', of('doubted', kind), unpack(ids))

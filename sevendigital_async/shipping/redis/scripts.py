@@ -383,6 +383,44 @@ end
 return {'ok', done}
 """)
 
+WATERMARK = _script("""
+-- ARGV: kind, a name. Note where the sequence is, and how many plays up to there have not found their end. Answers with
+-- their number and the watermark. Forgotten ones of workers that have died are cleared away.
+local kind = ARGV[3]
+local key, marks = of('watermarks', kind), call('HGETALL', of('watermarks', kind))
+for i = 1, #marks, 2 do
+  if tonumber(marks[i + 1]) <= 0 and tonumber(string.match(marks[i], ':(%d+)$')) < now - 600000 then
+    call('HDEL', key, marks[i])
+  end
+end
+local left = number(of('counts', kind), 'waiting') + number(of('counts', kind), 'in_flight')
+local mark = (call('GET', base .. 'sequence') or '0') .. ':' .. ARGV[4] .. ':' .. string.format('%.0f', now)
+if left > 0 then
+  call('HSET', key, mark, left)
+  call('EXPIRE', key, 86400)
+end
+return {'ok', left, mark}
+""")
+
+LEFT = _script("""
+-- ARGV: kind, watermark, milliseconds. Answers with how many plays up to it have not found their end; -1 if it is lost.
+-- With zero milliseconds or more, without those whose ticket rests for longer.
+local kind, mark, rest = ARGV[3], ARGV[4], tonumber(ARGV[5])
+local key, last = of('watermarks', kind), string.match(ARGV[4], '^%d+')
+local left = tonumber(call('HGET', key, mark) or -1)
+-- Plays that Redis has lost find no end.
+left = math.min(left, number(of('counts', kind), 'waiting') + number(of('counts', kind), 'in_flight'))
+if left == 0 then call('HDEL', key, mark) end
+if left <= 0 or rest < 0 then return {'ok', left} end
+call('EXPIRE', key, 86400)
+for _, ticket in ipairs(call('ZRANGEBYSCORE', of('resting', kind), now + rest, '+inf', 'LIMIT', 0, 10000)) do
+  if left > 0 and not is(ticket, 'b') then
+    left = left - #call('XRANGE', stream_of(kind, ticket), '-', last, 'COUNT', left)
+  end
+end
+return {'ok', left}
+""")
+
 OLDEST_AGE = _script("""
 -- ARGV: kind. Answers with the milliseconds that the oldest waiting play has been here; -1 when nothing waits.
 local first = call('ZRANGE', of('oldest', ARGV[3]), 0, 0, 'WITHSCORES')

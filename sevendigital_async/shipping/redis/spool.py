@@ -25,9 +25,11 @@ from ..events import PlaysInDoubt, PlaysRecovered
 from ..records import Bookmark, Counts, DeadLetter, Fate, Lease, Receipt, Record
 from ..spool import Owner
 from ..supervisor import failure_of
+from ..watermark import Watermark
 from . import scripts
 from .leases import AT_THE_END, Leases
 from .station import Station
+from .watermark import RedisWatermark
 from .wire import EPOCH, microseconds, milliseconds
 from .writer import Writer
 
@@ -221,6 +223,10 @@ class RedisSpool:
         unwritten = sum(len(append.records) for append in self._writer.unwritten if append.kind is kind)
         known = self._known[kind]
         return evolve(known, put=known.put + unwritten, waiting=known.waiting + unwritten)
+
+    def watermark(self, kind: LogKind) -> Watermark:
+        """Tell the plays that any worker has put by now from later ones."""
+        return RedisWatermark(kind, self._writer, self._answer, self._written, self._writer.on_their_way())
 
     async def oldest_age(self, kind: LogKind) -> float | None:
         """Say how long the oldest waiting play has been here, in seconds; None while Redis is away."""

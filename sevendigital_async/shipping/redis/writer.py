@@ -120,6 +120,14 @@ class Writer:
         """Nothing can be done until something changes."""
         return not self._written and not self._under_way and (self.is_full or not self._queue)
 
+    def on_their_way(self) -> list[Append]:
+        """Return what was accepted without waiting, and what is being written or may still be withdrawn."""
+        return [*self._unsettled, *(append for append in self._queue if append.done is None)]
+
+    def expects(self, append: Append) -> bool:
+        """Whether an append is still to be written or settled, and will be."""
+        return append in self._written or (append.is_wanted and (append in self._queue or append in self._under_way))
+
     def append_nowait(self, kind: LogKind, records: Sequence[Record]) -> None:
         """Take records to be written soon.
 

@@ -64,6 +64,11 @@ class Arrivals:
         self._unsettled: Group | None = None
 
     @property
+    def unsettled(self) -> Sequence[Entry]:
+        """What is in the file and can't be seen by lanes yet."""
+        return self._unsettled.entries if self._unsettled else ()
+
+    @property
     def is_unsettled(self) -> bool:
         """Something is in the file that no lane can see yet."""
         return self._unsettled is not None
@@ -161,6 +166,9 @@ class Arrivals:
     def _show(self, group: Group, queues: Queues) -> None:
         self._unsettled = None
         self._stock.settled = group.end
+        for entry in group.entries:
+            if entry.stage is Stage.WRITTEN:
+                entry.stage = Stage.SHOWN
         for kind in group.queues:
             self._stock.arrived(kind, queues.get(kind, {}).get(SHARED, ()), group.written.put_at)
 

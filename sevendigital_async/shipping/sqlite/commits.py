@@ -9,6 +9,7 @@ from itertools import chain
 
 from ...clock import Clock
 from ...errors import ShipperClosedError, ShipperError, SpoolError, SpoolUnavailableError
+from ...models import LogKind
 from ..supervisor import failure_of
 from .arrivals import Arrivals
 from .entry import Entry, Stage
@@ -70,6 +71,20 @@ class Commits:
             self.failure = ShipperClosedError("the event loop that the spool was opened in has ended")
         if self.failure is not None:
             raise self.failure.with_traceback(None)  # one that is raised again and again would collect tracebacks
+
+    def on_their_way(self) -> list[Entry]:
+        """Return what has been accepted, or is being written, and can't be seen by lanes yet."""
+        waiting = [entry for entry in self._entries if entry.accepted is None]
+        entries = dict.fromkeys((*self._arrivals.unsettled, *self._under_way, *waiting))
+        return [entry for entry in entries if not entry.has_ended]
+
+    def expects(self, entry: Entry) -> bool:
+        """Whether lanes will see an entry; while the file takes nothing, only those that nobody waits for."""
+        return not entry.has_ended and (entry.accepted is None or self.trouble is None) and self.failure is None
+
+    def unsettled(self, kind: LogKind) -> int:
+        """Count the plays of a kind that count as waiting and can't be seen by lanes yet."""
+        return sum(len(entry.records) for entry in self.on_their_way() if entry.counted and entry.kind is kind)
 
     def add(self, entry: Entry) -> None:
         """Let an entry stand in line.

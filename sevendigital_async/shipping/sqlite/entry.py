@@ -18,6 +18,8 @@ class Stage(enum.Enum):
     IN_LINE = enum.auto()
     UNDER_WAY = enum.auto()
     WRITTEN = enum.auto()
+    SHOWN = enum.auto()
+    """Lanes can lease them; they can't be withdrawn any more."""
     GONE = enum.auto()
     """Not in the file, and not going to be."""
 
@@ -47,6 +49,11 @@ class Entry:
     counted: bool = False
     withdrawn: bool = False
     replaced: str | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Lanes can see them, or never will."""
+        return self.stage in {Stage.SHOWN, Stage.GONE}
 
     @property
     def is_wanted(self) -> bool:

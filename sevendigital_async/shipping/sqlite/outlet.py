@@ -245,6 +245,8 @@ class Outlet:
                 self._stock.due[kind] = due
             if gone:
                 self._stock.capacity.free(len(records), batch.size)
+            if "waiting" not in moves:
+                self._stock.pass_marks(kind, records)
             if away.settled(records):
                 self._come_back(away)
 

@@ -17,6 +17,7 @@ from ..ending import to_its_end
 from ..events import PlaysRecovered
 from ..records import Bookmark, Counts, DeadLetter, Fate, Lease, Receipt, Record, size_of
 from ..spool import Owner
+from ..watermark import Watermark
 from . import journal, statements
 from .arrivals import Arrivals
 from .commits import PAUSE, Commits
@@ -29,6 +30,7 @@ from .reading import bookmark_of
 from .recovery import Opened, Recovery
 from .room import MIN_FREE
 from .stock import Stock
+from .watermark import SqliteWatermark
 from .writer import Writer
 
 R = TypeVar("R")
@@ -226,6 +228,10 @@ class SqliteSpool:
     async def counts(self, kind: LogKind) -> Counts:
         """Say where the plays of a kind are."""
         return self._stock.counts(kind)
+
+    def watermark(self, kind: LogKind) -> Watermark:
+        """Tell the plays that have been accepted by now, or are on their way into the file, from later ones."""
+        return SqliteWatermark(kind, self._stock, self._writer, self._commits, self._commits.on_their_way())
 
     async def oldest_age(self, kind: LogKind) -> float | None:
         """Seconds since the oldest waiting play was accepted, by the wall clock; None when nothing waits."""

@@ -7,7 +7,7 @@ a busy loop may be slow to give it back.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import orjson
 from attrs import frozen
@@ -100,6 +100,20 @@ def oldest_of(db: sqlite3.Connection, kind: LogKind, shared: int, number: int | 
         (kind.value, shared, number),
     ).fetchone()
     return None if oldest is None else float(oldest)
+
+
+def resting(kind: LogKind, until: float, last: int) -> Callable[[sqlite3.Connection], int]:
+    """Return what counts the plays up to a number whose signer rests beyond a moment."""
+
+    def work(db: sqlite3.Connection) -> int:
+        (logs,) = db.execute(
+            "SELECT coalesce(sum(parcel.logs), 0) FROM queue JOIN parcel ON parcel.queue = queue.id"
+            " WHERE queue.kind = ? AND queue.resting = 1 AND queue.due > ? AND parcel.first <= ?",
+            (kind.value, until, last),
+        ).fetchone()
+        return int(logs)
+
+    return work
 
 
 def next_number(db: sqlite3.Connection) -> int:

@@ -10,6 +10,7 @@ from ...models import LogKind
 from ..capacity import Capacity
 from ..records import Counts, Record, size_of
 from ..spool import Owner
+from ..watermark import Mark, Marks
 from .recovery import Opened
 from .shared import SharedQueue
 from .statements import Due
@@ -34,6 +35,7 @@ class Stock:
     due: dict[LogKind, Due] = field(init=False, factory=dict)
     settled: int = field(init=False, default=1)
     next: int = field(init=False, default=1)
+    _marks: dict[LogKind, Marks] = field(init=False, factory=dict)
     _counts: dict[LogKind, dict[str, int]] = field(init=False, factory=dict)
     _clock_offset: float = field(init=False, default=0.0)
     _trouble: str | None = field(init=False, default=None)
@@ -41,6 +43,7 @@ class Stock:
     def begin(self, opened: Opened) -> None:
         """Take over what the file says."""
         self.settled = self.next = opened.next
+        self._marks = {kind: Marks() for kind in LogKind}
         self._clock_offset = opened.clock - self.owner.clock.monotonic()
         names = {place.name for place in fields(Counts)}
         for kind, lane in opened.lanes.items():
@@ -65,6 +68,15 @@ class Stock:
                 for number, record in enumerate(records, self.next):
                     record.sequence = number
                 self.next += len(records)
+
+    def mark(self, kind: LogKind, unsettled: int) -> Mark:
+        """Mark the plays that lanes can see; ``unsettled`` count as waiting and can't be seen yet."""
+        counts = self._counts[kind]
+        return self._marks[kind].add(self.settled - 1, counts["waiting"] + counts["in_flight"] - unsettled)
+
+    def pass_marks(self, kind: LogKind, records: Sequence[Record]) -> None:
+        """Plays were delivered, buried or held."""
+        self._marks[kind].settled(records)
 
     def report(self, trouble: str | None) -> None:
         """Say what keeps the file from being written, once; None when that is over."""

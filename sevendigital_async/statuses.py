@@ -1,0 +1,78 @@
+"""What an HTTP status means for calls and for the shipper: one table. ``docs/architecture.md`` shows the same one."""
+
+from __future__ import annotations
+
+import enum
+
+from attrs import field, frozen
+
+
+class CallAction(enum.Enum):
+    """What a call does with an answer; the value is for the documentation."""
+
+    RAISE = "raised"
+    REPEAT = "repeated with back-off"
+    WAIT = "repeated after the wait asked for"
+
+
+class LaneAction(enum.Enum):
+    """What a lane of the shipper does with the plays of a request; the value is for the documentation."""
+
+    JUDGE = "in the service's own error form: refused plays are buried; else released, one probe at a time, an alert"
+    HALVE = "halved until the refused play stands alone, which is buried"
+    PARK = "the signer's plays wait, an alert"
+    PAUSE = "released, the lane waits as long as asked"
+    RETRY = "released, in doubt where a gateway answered; back-off, then one probe at a time, an alert"
+    SUSPEND = "released, the lane is suspended, an alert"
+
+
+@frozen
+class StatusRule:
+    """What follows from some statuses.
+
+    Attributes:
+        statuses: Which; none stands for the others of the hundred.
+        hundred: Their first digit.
+        reads: What a call does that may be repeated (``READ`` and ``IDEMPOTENT``).
+        unsafe: What one does that must not be, unless the service surely did nothing.
+        lane: What the shipper does.
+    """
+
+    statuses: tuple[int, ...]
+    reads: CallAction
+    unsafe: CallAction
+    lane: LaneAction
+    hundred: int = field(kw_only=True)
+
+    @hundred.default
+    def _of_statuses(self) -> int:
+        return self.statuses[0] // 100
+
+    @property
+    def label(self) -> str:
+        """How the documentation names the statuses."""
+        return ", ".join(map(str, self.statuses)) or f"{'other ' if self.hundred > 3 else ''}{self.hundred}xx"  # noqa: PLR2004
+
+
+_RAISE, _REPEAT, _WAIT = CallAction
+
+STATUS_RULES = (
+    StatusRule((), _RAISE, _RAISE, LaneAction.SUSPEND, hundred=3),
+    StatusRule((400, 422), _RAISE, _RAISE, LaneAction.JUDGE),
+    StatusRule((401, 403), _RAISE, _RAISE, LaneAction.PARK),
+    # By RFC 9110 and RFC 8470 the request was not processed. Proxies send them, too, so an unsafe call is not repeated.
+    StatusRule((408, 421, 425), _REPEAT, _RAISE, LaneAction.RETRY),
+    StatusRule((413,), _RAISE, _RAISE, LaneAction.HALVE),
+    StatusRule((429,), _WAIT, _WAIT, LaneAction.PAUSE),
+    StatusRule((), _RAISE, _RAISE, LaneAction.SUSPEND, hundred=4),
+    StatusRule((501, 505), _RAISE, _RAISE, LaneAction.SUSPEND),
+    StatusRule((), _REPEAT, _RAISE, LaneAction.RETRY, hundred=5),
+)
+
+_BY_STATUS = {status: rule for rule in STATUS_RULES for status in rule.statuses}
+_BY_HUNDRED = {rule.hundred: rule for rule in STATUS_RULES if not rule.statuses}
+
+
+def rule_for(status: int) -> StatusRule:
+    """Return what follows from the status of an error answer; one that HTTP doesn't know counts as 5xx (RFC 9110)."""
+    return _BY_STATUS.get(status) or _BY_HUNDRED.get(status // 100, _BY_HUNDRED[5])
