@@ -245,6 +245,8 @@ class StreamLogShipper:
     async def put(self, kind: LogKind, log: StreamLog) -> None:
         """Accept one play, waiting for room if need be. When this returns, the play is the shipper's to deliver.
 
+        If it is cancelled, by a time limit for example, nothing was accepted, and the play may be put again.
+
         Raises:
             InvalidLogError: The play is unfit and was not accepted; names the field.
             ShipperClosedError: The shipper is closed.
@@ -256,7 +258,7 @@ class StreamLogShipper:
         self._puts += 1
         if self._puts % PUTS_PER_BREATH == 0:
             await asyncio.sleep(0)
-        # Nothing is awaited after this: a cancellation must not hide that the play was accepted.
+        # Nothing is awaited after this: the spool takes back what a cancellation has caught, but only until it returns.
         await self._spool.append(intake.kind, (record,))
 
     def put_nowait(self, kind: LogKind, log: StreamLog) -> None:

@@ -92,8 +92,9 @@ class Entrance(Protocol):
     async def append(self, kind: LogKind, records: Sequence[Record], bookmark: Bookmark | None = None) -> None:
         """Accept all of ``records`` or none, waiting for room; durable when it returns.
 
-        A bookmark is kept in the same step. Cancelling it before it returns may leave the records accepted only if
-        they are durable.
+        A bookmark is kept in the same step. If this is cancelled, it ends at once and nothing is accepted: what is
+        written all the same, or was just written, is taken back, and the bookmark with it, before any lane can lease
+        it. Where others share the spool and were about to send it by then, it is in doubt.
 
         Raises:
             SpoolFullError: The records would not even fit an empty spool.
@@ -106,7 +107,7 @@ class Entrance(Protocol):
         ...
 
     async def bookmark(self, source: str) -> str | None:
-        """Return the position last kept for a source; None if there is none."""
+        """Return the position last kept for a source, by an append that has returned; None if there is none."""
         ...
 
 

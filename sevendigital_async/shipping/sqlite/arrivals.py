@@ -11,7 +11,7 @@ import asyncio
 import sqlite3
 from collections.abc import Sequence
 
-from attrs import field, frozen
+from attrs import define
 
 from ... import fault_points
 from ...models import LogKind
@@ -27,7 +27,7 @@ from .stock import Stock
 from .writer import Writer
 
 
-@frozen
+@define(eq=False)
 class Group:
     """Entries of one transaction.
 
@@ -39,7 +39,7 @@ class Group:
     """
 
     entries: Sequence[Entry]
-    queues: Queues = field(repr=False)
+    queues: Queues
     written: Written
     end: int
 
@@ -80,11 +80,12 @@ class Arrivals:
     def submit(self, entries: Sequence[Entry]) -> asyncio.Future[None]:
         """Hand entries over to be written, with what is withdrawn to be taken out; done when that is durable."""
         stock, room, withdrawn = self._stock, self._file.room, self.withdrawn
-        queues, out, size = by_queue(entries), by_queue(withdrawn), sum([entry.size for entry in entries])
+        queues, out = by_queue(entries), by_queue(withdrawn)
         stock.number(queues)
-        group = Group(tuple(entries), queues, Written(stock.now, stock.owner.clock.time()), stock.next)
+        group = Group(entries, queues, Written(stock.now, stock.owner.clock.time()), stock.next)
         marked = [entry for entry in entries if entry.bookmark is not None]
-        signed = {kind for kinds in (queues, out) for kind, names in kinds.items() if names.keys() - {SHARED}}
+        signed = [kind for kind, names in (*queues.items(), *out.items()) if names.keys() - {SHARED}]
+        logs, size = sum([len(entry.records) for entry in entries]), sum([entry.size for entry in entries])
 
         def work(db: sqlite3.Connection) -> tuple[list[str | None], dict[LogKind, Due]]:
             fault_points.reached("before append")
@@ -109,7 +110,7 @@ class Arrivals:
                 entry.stage = Stage.WRITTEN
             self._unsettled = group if entries else None
 
-        return self._writer.submit(Job(work, applied, sum([len(entry.records) for entry in entries])))
+        return self._writer.submit(Job(work, applied, logs))
 
     def settle(self) -> None:
         """Every call has heard of the last group: let it be seen, unless something must be taken out of it first."""
@@ -124,10 +125,14 @@ class Arrivals:
         if self._unsettled is not None and not self.withdrawn:
             await asyncio.sleep(0)
 
-    def count(self, entry: Entry) -> None:
+    def count(self, entries: Sequence[Entry]) -> None:
         """Count plays as put."""
-        entry.counted = True
-        self._stock.move(entry.kind, put=len(entry.records), waiting=len(entry.records))
+        logs: dict[LogKind, int] = {}
+        for entry in entries:
+            entry.counted = True
+            logs[entry.kind] = logs.get(entry.kind, 0) + len(entry.records)
+        for kind, number in logs.items():
+            self._stock.move(kind, put=number, waiting=number)
 
     def uncount(self, entry: Entry) -> None:
         """They are not put after all."""
@@ -150,8 +155,7 @@ class Arrivals:
 
     def keep_withdrawn(self) -> int:
         """Leave in the file what could not be taken out of it; returns how many plays that are."""
-        for entry in self.withdrawn:
-            self.count(entry)
+        self.count(self.withdrawn)
         return sum([len(entry.records) for entry in self.withdrawn])
 
     def _taken_out(self) -> None:

@@ -169,10 +169,7 @@ class Commits:
             self._put_back()
             self._most = 1  # where many together don't find room, one may
             return await self._wait_out(error) if steps == 1 else True
-        for entry in self._under_way:
-            if entry.accepted is not None and entry.is_wanted:
-                self._arrivals.count(entry)
-                entry.accepted.set_result(None)
+        self._accept(self._under_way)
         self._under_way = []
         self._most = min(MAX_WEIGHT, 2 * self._most)
         self.trouble = None
@@ -181,6 +178,12 @@ class Commits:
         await asyncio.sleep(0)
         self._arrivals.settle()
         return True
+
+    def _accept(self, entries: list[Entry]) -> None:
+        waiting = [(entry, entry.accepted) for entry in entries if entry.accepted is not None and entry.is_wanted]
+        self._arrivals.count([entry for entry, _ in waiting])
+        for _, accepted in waiting:
+            accepted.set_result(None)
 
     def _gather(self) -> None:
         """Choose what is written next; after a failure, what is to be taken out of the file goes alone."""

@@ -153,7 +153,7 @@ class SqliteSpool:
         size = size_of(records)
         self._capacity.reserve_nowait(len(records), size)
         entry = Entry(kind, records, size)
-        self._arrivals.count(entry)
+        self._arrivals.count([entry])
         self._commits.add(entry)
 
     async def append(self, kind: LogKind, records: Sequence[Record], bookmark: Bookmark | None = None) -> None:
