@@ -142,9 +142,10 @@ def test_of_very_many_bad_lines_the_first_are_shown_and_all_are_kept(capsys, tmp
     (tmp_path / "plays.jsonl").write_bytes(b"no play\n" * 5_000)
     assert main(["ship", "plays.jsonl", "--kind", "preview"]) == 3
     told = capsys.readouterr().err.splitlines()
-    assert len(told) == 51
+    assert len(told) == 52
     assert told[49].startswith("plays.jsonl:50: not valid JSON")
     assert "more bad lines" in told[50]
+    assert told[51] == "sevendigital: lines rejected: 5,000"
     assert (tmp_path / "plays.jsonl.rejected").read_bytes() == b"no play\n" * 5_000
 
 

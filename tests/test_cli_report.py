@@ -10,11 +10,11 @@ import pytest
 
 from sevendigital_async import ConfigurationError, DeadLetter, LogKind
 from sevendigital_async.cli.account import Account
-from sevendigital_async.cli.exits import ExitCode, weightiest
+from sevendigital_async.cli.exits import ExitCode, OutputError, weightiest
 from sevendigital_async.cli.keeping import Kept, keep_rest
 from sevendigital_async.cli.leftovers import Leftovers, beside
 from sevendigital_async.cli.lines import Line
-from sevendigital_async.cli.output import FirstFew, complain, one_line, say
+from sevendigital_async.cli.output import FirstFew, StandardOutput, complain, one_line, say
 from sevendigital_async.cli.patience import Patience
 from sevendigital_async.cli.plays import USERS, split
 from sevendigital_async.cli.report import Report, Stop
@@ -192,14 +192,14 @@ def test_text_from_outside_cannot_steer_a_terminal():
     assert one_line("red \x1b[31m\r\nünïcode \u2028 \ud800") == "red \\x1b[31m\\r\\nünïcode \\u2028 \\ud800"
 
 
-def test_a_full_disk_behind_standard_output_is_said(monkeypatch, capsys):
+def test_a_full_disk_behind_standard_output_is_said(monkeypatch):
     class Full(io.StringIO):
         def write(self, _):
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(sys, "stdout", Full())
-    say("summary")
-    assert "cannot write to standard output" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "stdout", StandardOutput(Full()))
+    with pytest.raises(OutputError, match="cannot write to standard output: No space left"):
+        say("summary")
 
 
 def test_streams_that_were_never_there_are_no_trouble(monkeypatch):

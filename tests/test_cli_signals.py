@@ -8,10 +8,11 @@ from cli_process import as_counted, lines_in, open_sandbox, plays, received, run
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_lets_what_was_read_be_delivered(tmp_path, number):
-    logs = plays(1_000)
+    logs = plays(100)
     write_plays(tmp_path / "plays.jsonl", logs)
     async with (
-        open_sandbox(latency="100ms") as sandbox,
+        # Long enough for the command to notice the end of the file meanwhile, also on a busy machine.
+        open_sandbox(latency="500ms") as sandbox,
         running("ship", "plays.jsonl", "--kind", "subscriber", cwd=tmp_path, base_url=sandbox.base_url) as command,
     ):
         await until(lambda: received(sandbox))

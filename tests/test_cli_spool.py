@@ -143,7 +143,7 @@ async def test_bad_lines_are_rejected_once_however_often_it_runs(tmp_path):
     async with open_sandbox() as sandbox:
         ended = [await sevendigital(*SHIP, cwd=tmp_path, base_url=sandbox.base_url) for _ in range(2)]
         with (tmp_path / "plays.jsonl").open("ab") as file:
-            file.write(good[5] + b"\nbad 4")
+            file.write(good[5] + b"\nbad 4\n")
         ended += [await sevendigital(*SHIP, cwd=tmp_path, base_url=sandbox.base_url) for _ in range(2)]
         assert received(sandbox) == as_counted(logs)
     assert [run.code for run in ended] == [3, 0, 3, 0]
@@ -277,7 +277,7 @@ async def test_the_end_of_a_half_written_line_belongs_to_that_line(tmp_path):
     async with open_sandbox() as sandbox:
         assert (await shipped(tmp_path, sandbox)).summary["put"] == 2
         with (tmp_path / "plays.jsonl").open("ab") as file:
-            file.write(b"\n" + encoded[2] + b"\nbad")
+            file.write(b"\n" + encoded[2] + b"\nbad\n")
         ended = await shipped(tmp_path, sandbox)
         assert received(sandbox) == as_counted(logs)
     assert ended.code == 3

@@ -3,43 +3,52 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Sequence
 
-from ..errors import SevenDigitalError
-from .exits import CLICK_USAGE, INTERRUPTED, ExitCode
-from .output import complain, forgive_odd_characters
-
-EXTRA = frozenset({"typer", "rich"})
-"""What the command line needs beyond the library."""
+from . import process
+from .exits import INTERRUPTED, ExitCode
+from .explanation import explain
+from .output import StandardOutput, complain, tolerate_unencodable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code.
+    """Run the command and return its exit code; the last line on standard error says why it isn't zero.
 
     Args:
         arguments: In place of the process's own, for tests.
     """
-    forgive_odd_characters()
+    owns_process = arguments is None
     try:
-        from .app import app  # noqa: PLC0415 - typer and rich may be missing
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in EXTRA:
-            raise
-        complain('the command line needs more than the library: pip install "sevendigital_async[cli]"')
-        return ExitCode.USAGE
-    # What matters of the library's log reaches people as messages of the commands themselves.
-    logging.getLogger("sevendigital_async").addHandler(logging.NullHandler())
-    try:
-        app(args=None if arguments is None else list(arguments), prog_name="sevendigital")
-    except SystemExit as end:
-        return ExitCode.USAGE if end.code == CLICK_USAGE else _code(end)
-    except SevenDigitalError as error:
-        complain(str(error))
-        return ExitCode.USAGE
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    return ExitCode.DONE
+        if owns_process:
+            process.prepare()
+        code = _run(arguments)
+    except (KeyboardInterrupt, process.Terminated):  # while the end of another one was being written
+        code = INTERRUPTED
+    if owns_process:
+        process.finish(code)
+    return code
 
 
-def _code(end: SystemExit) -> int:
-    return end.code if isinstance(end.code, int) else ExitCode.DONE
+def _run(arguments: Sequence[str] | None) -> int:
+    stdout = sys.stdout
+    reason = None
+    try:
+        tolerate_unencodable()
+        sys.stdout = StandardOutput(stdout)
+        # What matters of the library's log reaches people as messages of the commands themselves.
+        logging.getLogger("sevendigital_async").addHandler(logging.NullHandler())
+        process.report_background_errors(logging.getLogger("asyncio"))
+        from .app import command  # noqa: PLC0415 - typer and rich may be missing
+
+        code = command.main(
+            args=None if arguments is None else list(arguments), prog_name="sevendigital", standalone_mode=False
+        )
+    except BaseException as error:  # noqa: BLE001 - whatever it is, nobody gets a traceback
+        code, reason = explain(error)
+    finally:
+        sys.stdout = stdout
+    code = code if isinstance(code, int) else ExitCode.DONE
+    if code:
+        complain(reason or ("interrupted" if code == INTERRUPTED else f"ended with exit code {code}"))
+    return code

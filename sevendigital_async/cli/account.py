@@ -11,6 +11,7 @@ from attrs import asdict, frozen
 from ..models import LogKind
 from ..shipping import Statistics
 from .display import rendered, table
+from .output import Styled
 
 Records = Counter[tuple[LogKind, bytes]]
 """Plays by kind, each as bytes that are equal if the plays are."""
@@ -54,6 +55,11 @@ class Account:
         return not self.missing and not self.surplus
 
     @property
+    def difference(self) -> str:
+        """What does not match, in words."""
+        return f"{self.missing:,} plays were put and not received, {self.surplus:,} received and not put"
+
+    @property
     def sent(self) -> int:
         """Plays put."""
         return sum(kind.sent for kind in self.kinds.values())
@@ -69,7 +75,7 @@ class Account:
             "seconds": round(self.seconds, 3),
         }
 
-    def as_text(self, stream: TextIO | None) -> str:
+    def as_text(self, stream: TextIO | None) -> Styled:
         """Return the account as a table and a closing line."""
         headings = ["kind", "sent", "delivered", "buried", "in doubt", "requests", "largest batch", "busiest second"]
         rows = [[kind.value, *_cells(account)] for kind, account in self.kinds.items()]
@@ -79,10 +85,10 @@ class Account:
         closing = (
             f"All accounted for: the sandbox received exactly the {self.sent:,} plays that were put, record for record."
             if self.equal
-            else f"NOT EQUAL: {self.missing:,} plays were put and not received, {self.surplus:,} received and not put."
+            else f"NOT EQUAL: {self.difference}."
         )
         shown = rendered(table(headings, rows, total=True), stream)
-        return f"{shown}\n\n{closing}\n{self.seconds:.1f} s, {rate:,.0f} plays/s"
+        return Styled(f"{shown}\n\n{closing}\n{self.seconds:.1f} s, {rate:,.0f} plays/s")
 
 
 def _cells(account: KindAccount) -> list[str]:

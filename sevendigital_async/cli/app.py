@@ -43,3 +43,7 @@ def _options(
     ] = False,
 ) -> None:
     pass
+
+
+command = typer.main.get_command(app)
+"""The same for the parser; ``app`` itself would put a hook for tracebacks of its own in place."""

@@ -68,8 +68,8 @@ def _value(argument: Argument, text: str) -> object:
     if text.startswith("@"):
         try:
             text = Path(text[1:]).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        except (OSError, ValueError) as error:
+            reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else _words(error)
             raise InvalidArgumentError(
                 f"{argument.name}: {text[1:]} can't be read: {reason}", argument=argument.name
             ) from None
@@ -80,3 +80,7 @@ def _value(argument: Argument, text: str) -> object:
     except orjson.JSONDecodeError:
         return text
     return text if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _words(error: OSError | ValueError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -62,7 +62,8 @@ class Bookmarks:
         try:
             kept = orjson.loads(position)
             kind, mark, fingerprint = kept["kind"], Mark(int(kept["line"]), int(kept["offset"])), kept["fingerprint"]
-        except (ValueError, KeyError, TypeError):
+            mark.check()
+        except (ValueError, KeyError, TypeError, OverflowError):
             raise ConfigurationError(
                 f"{self.source.name}: the spool's note of how far it was read is of another version;"
                 " say where to go on with --from-line"

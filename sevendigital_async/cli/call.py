@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import enum
-import sys
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Annotated
 
 import attrs
-import orjson
 import typer
 
 from ..client import ApiClient
@@ -21,7 +19,7 @@ from ..errors import ConfigurationError
 from ..operations import Content, Operation
 from .arguments import complete_operation, find_operation, read_arguments
 from .connection import BaseUrl, DialectName, Key, Secret, Token, TokenSecret, acting_for, open_client
-from .output import say
+from .output import say, say_bytes, say_json
 
 HELP = """Call any operation of the API and print its answer as JSON.
 
@@ -69,29 +67,30 @@ def call(
             else f"{found.name} answers with words; --out is for media"
         )
 
-    async def make() -> bytes | None:
+    async def make() -> object:
         async with open_client(key, secret, base_url, settings) as client:
             return await _answer(acting_for(client, user_token, user_secret), found, values, raw=raw or xml, out=out)
 
     answer = asyncio.run(make())
     if out is not None:
-        answer = orjson.dumps({"file": str(out), "bytes": out.stat().st_size})
-    if answer is not None:
-        say(answer.decode(errors="replace").rstrip("\n"), sys.stdout)
+        say_json({"file": str(out), "bytes": out.stat().st_size})
+    elif isinstance(answer, bytes):
+        say_bytes(answer)
+    elif isinstance(answer, str):
+        say(answer.rstrip("\n"))
+    elif answer is not None:
+        say_json(answer, default=as_json, indent=True)
 
 
 async def _answer(
     client: ApiClient, operation: Operation, values: Mapping[str, object], *, raw: bool, out: Path | None
-) -> bytes | None:
+) -> object:
     if out is not None:
         await client.media_of(operation, **values).download(to=out)
         return None
     if raw:
         return await client.raw(operation, **values)
-    answer = await client.call(operation, **values)
-    if isinstance(answer, str):
-        return answer.encode()
-    return orjson.dumps(answer, default=as_json, option=orjson.OPT_INDENT_2) if answer is not None else None
+    return await client.call(operation, **values)
 
 
 def as_json(value: object) -> object:

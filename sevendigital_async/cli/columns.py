@@ -5,15 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import orjson
 from attrs import fields, frozen
 
 from ..models import StreamLog
+from ..models.iso8601 import microseconds, parse_datetime
 from ..models.stream_log import wire_time
 from ..shipping.archive import JournalEntry
 
-RENAMED = {"timestamp": "DATETIMEPLAYED", "duration_played": "TOTALTIMEPLAYED"}
+TIME = "DATETIMEPLAYED"
+SECONDS = "TOTALTIMEPLAYED"
+
+RENAMED = {"timestamp": TIME, "duration_played": SECONDS}
 """What the templates call differently; anything else is the field's name without its underscores."""
 
 FIRST = (
@@ -27,6 +32,9 @@ KEY = frozenset({"KIND", "USERID", "TRACKID", "CLIENTID", "DATETIMEPLAYED"})
 
 REQUEST = ("REQUESTID", "DELIVEREDAT", "ANSWER", "INDOUBT", "OUTCOME")
 """What we know beyond the play."""
+
+LONGEST_NUMBER = 40
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?").fullmatch
 
 
 @frozen
@@ -49,10 +57,11 @@ class Column:
     def comparable(self, text: str) -> str:
         """Write a value so that equal values are equal texts: times as instants, seconds as numbers."""
         text = text.strip()
-        if self.header == "DATETIMEPLAYED":
-            return _instant(text)
-        if self.header == "TOTALTIMEPLAYED" and text.isascii() and text.isdigit():
-            return str(int(text))
+        if self.header == TIME:
+            instant = instant_of(text)
+            return text if instant is None else str(microseconds(instant))
+        if self.header == SECONDS and len(text) <= LONGEST_NUMBER and _NUMBER(text):
+            return str(Decimal(text).normalize() + 0)  # minus zero is zero
         if self.header in {"COUNTRY", "KIND"}:
             return text.upper()
         return text
@@ -104,9 +113,10 @@ def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _instant(text: str) -> str:
+def instant_of(text: str) -> datetime | None:
+    """Read the time of a play, in UTC where it doesn't say; None if it can't be read."""
     try:
-        moment = datetime.fromisoformat(text)
+        moment = parse_datetime(text.strip())
     except ValueError:
-        return text
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Mapping
 from typing import Annotated
 
-import orjson
 import typer
 
 from ..errors import ConfigurationError
@@ -17,7 +16,7 @@ from ..shipping.places import shown
 from .choices import JsonOption, KindOption, Opened, SinceOption, SpoolOption, UntilOption
 from .letters import Letters, as_json, as_lines, as_text
 from .moments import moment
-from .output import complain, say
+from .output import complain, say, say_json
 
 HELP = """Look after plays that were set aside: buried ones, which the service refused for good or which grew too old,
 and held ones, of which nobody knows whether the service has them.
@@ -129,7 +128,10 @@ def show(
 ) -> None:
     """Print one."""
     letter = asyncio.run(_look_up(spool, number))
-    say(orjson.dumps(as_json(letter)).decode() if json else as_text(letter))
+    if json:
+        say_json(as_json(letter))
+    else:
+        say(as_text(letter))
 
 
 @app.command("replay", help=REPLAY_HELP, no_args_is_help=True)
@@ -156,7 +158,10 @@ def replay(
     _confirm(f"send {len(found):,} plays again, of which the service may have {doubtful:,}", found, yes=yes)
     done = asyncio.run(_replay(spool, found))
     words = f"{done:,} plays wait again, {doubtful:,} of them in doubt; the next run with {shown(spool)} sends them"
-    say(orjson.dumps({"replayed": done, "in_doubt": doubtful}).decode() if json else words)
+    if json:
+        say_json({"replayed": done, "in_doubt": doubtful})
+    else:
+        say(words)
 
 
 @app.command("drop", help=DROP_HELP, no_args_is_help=True)
@@ -181,7 +186,10 @@ def drop(
     found = asyncio.run(_find(spool, _chosen(ids, filters, every=every)))
     _confirm(f"let go of {len(found):,} plays for good", found, yes=yes)
     done = asyncio.run(_drop(spool, found))
-    say(orjson.dumps({"dropped": done}).decode() if json else f"{done:,} plays dropped; the journal tells of them")
+    if json:
+        say_json({"dropped": done})
+    else:
+        say(f"{done:,} plays dropped; the journal tells of them")
 
 
 def _wanted(  # noqa: PLR0917 - the filters, in the order in which every command has them
@@ -228,7 +236,10 @@ async def _list(spool: str, wanted: Letters, *, json: bool) -> None:
     async with Opened(spool) as archive:
         async for letter in wanted.of(archive):
             number += 1
-            say(orjson.dumps(as_json(letter)).decode() if json else as_lines(letter))
+            if json:
+                say_json(as_json(letter))
+            else:
+                say(as_lines(letter))
     if not json and not number:
         complain(f"nothing that was asked for is set aside in {shown(spool)}")
 

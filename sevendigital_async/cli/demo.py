@@ -25,8 +25,8 @@ from ..shipping import Statistics, StreamLogShipper
 from .account import Account, Records, account_of
 from .connection import DialectName
 from .display import Display, Gauge, display_on
-from .exits import ExitCode
-from .output import complain, say
+from .exits import ExitCode, ExitError
+from .output import say, say_json
 from .plays import USERS, plausible_plays, split
 
 HELP = """Ship made-up plays of all three kinds to a sandbox on this machine, and account for every one of them.
@@ -67,10 +67,13 @@ def demo(
     try:
         account = asyncio.run(_ship(split(plays), random.Random(seed), dialect))  # noqa: S311 - made-up plays
     except ShipperError as error:
-        complain(str(error))
-        raise typer.Exit(ExitCode.REJECTED) from None
-    say(orjson.dumps(account.as_json()).decode() if json else account.as_text(sys.stdout))
-    raise typer.Exit(ExitCode.DONE if account.equal else ExitCode.REJECTED)
+        raise ExitError(str(error), ExitCode.REJECTED) from None
+    if json:
+        say_json(account.as_json())
+    else:
+        say(account.as_text(sys.stdout))
+    if not account.equal:
+        raise ExitError(account.difference, ExitCode.REJECTED)
 
 
 @define

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 from rich.table import Table
 from rich.text import Text
 
-from .output import say
+from .output import Styled, one_line, say, visible
 
 PLAIN_WIDTH = 160
 
@@ -136,8 +136,9 @@ class LiveDisplay:
         """Move the bars."""
         for gauge in gauges:
             if gauge.name not in self._bars:
-                self._bars[gauge.name] = self._progress.add_task(gauge.name, note="")
-            self._progress.update(self._bars[gauge.name], completed=gauge.done, total=gauge.total, note=gauge.note)
+                self._bars[gauge.name] = self._progress.add_task(one_line(gauge.name), note="")
+            note = one_line(gauge.note)
+            self._progress.update(self._bars[gauge.name], completed=gauge.done, total=gauge.total, note=note)
         # A terminal that was closed must not end a run.
         with suppress(OSError):
             self._progress.refresh()
@@ -145,7 +146,7 @@ class LiveDisplay:
     def say(self, text: str) -> None:
         """Write a line above the bars."""
         with suppress(OSError):
-            self._console.print(Text(text), soft_wrap=True)
+            self._console.print(Text(visible(text)), soft_wrap=True)
 
 
 def table(
@@ -161,13 +162,13 @@ def table(
     """
     laid_out = Table(box=None, header_style="bold", pad_edge=False)
     for position, heading in enumerate(headings):
-        laid_out.add_column(Text(heading), justify="right" if position and numbers else "left")
+        laid_out.add_column(Text(one_line(heading)), justify="right" if position and numbers else "left")
     for row in rows:
-        laid_out.add_row(*map(Text, row), style="bold" if total and row is rows[-1] else None)
+        laid_out.add_row(*(Text(one_line(cell)) for cell in row), style="bold" if total and row is rows[-1] else None)
     return laid_out
 
 
-def rendered(laid_out: Table, stream: TextIO | None) -> str:
+def rendered(laid_out: Table, stream: TextIO | None) -> Styled:
     """Turn a table into text: with colours if ``stream`` is a terminal, else plain."""
     paper = io.StringIO()
     if is_terminal(stream):
@@ -175,4 +176,4 @@ def rendered(laid_out: Table, stream: TextIO | None) -> str:
     else:
         console = Console(file=paper, force_terminal=False, color_system=None, width=PLAIN_WIDTH)
     console.print(laid_out)
-    return "\n".join(line.rstrip() for line in paper.getvalue().rstrip("\n").split("\n"))
+    return Styled("\n".join(line.rstrip() for line in paper.getvalue().rstrip("\n").split("\n")))

@@ -1,4 +1,4 @@
-"""Exit codes, and which of them wins."""
+"""Exit codes, which of them wins, and the error that ends a command with one."""
 
 from __future__ import annotations
 
@@ -22,6 +22,22 @@ INTERRUPTED = 130
 
 CLICK_USAGE = 2
 """What the option parser makes of wrong usage; here it is ``USAGE``."""
+
+
+class ExitError(Exception):
+    """Ends a command with a code that is not zero; the message is the last line on standard error.
+
+    Attributes:
+        code: The exit code.
+    """
+
+    def __init__(self, reason: str, code: int = ExitCode.USAGE) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+class OutputError(ExitError):
+    """Standard output can't be written."""
 
 
 def weightiest(codes: Iterable[ExitCode]) -> ExitCode:

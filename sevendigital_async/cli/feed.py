@@ -30,6 +30,9 @@ class Feed:
         rejected: Lines that are no plays.
         size: Bytes read.
         finished: The source was read to its end.
+        unfinished: The last line of a file, if it has no line feed and is not a play: it is left for the next run,
+            because somebody may still be writing it.
+        unfinished_reason: Why it is not a play.
     """
 
     _source: Source
@@ -41,6 +44,8 @@ class Feed:
     rejected: int = field(init=False, default=0)
     size: int = field(init=False, default=0)
     finished: bool = field(init=False, default=False)
+    unfinished: Line | None = field(init=False, default=None)
+    unfinished_reason: str = field(init=False, default="")
     _lines: list[Line] = field(init=False, factory=list)
     _group: list[tuple[Line, StreamLog]] = field(init=False, factory=list)
     _putting: int = field(init=False, default=0)
@@ -62,7 +67,7 @@ class Feed:
         while chunk := await self._source.read():
             self.size += len(chunk)
             await self._take(list(splitter.feed(chunk)))
-        await self._take(list(splitter.close()))
+        await self._take([line for line in splitter.close() if not self._is_unfinished(line)])
         self.finished = True
 
     @property
@@ -108,6 +113,17 @@ class Feed:
         if self._lines:
             self.reached = max(self.reached, self._lines[-1].after)
         return left
+
+    def _is_unfinished(self, line: Line) -> bool:
+        # What a pipe gives last is final, and lines that are skipped need no look.
+        if not self._source.regular or line.blank or line.number < self.first:
+            return False
+        try:
+            play_in(line)
+        except InvalidLogError as error:
+            self.unfinished, self.unfinished_reason = line, str(error)
+            return True
+        return False
 
     async def _take(self, lines: list[Line]) -> None:
         self._lines = lines

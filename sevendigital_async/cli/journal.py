@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-import orjson
 import typer
 
 from .choices import JsonOption, KindOption, Opened, SinceOption, SpoolOption, UntilOption
-from .exits import ExitCode
+from .exits import ExitCode, ExitError
 from .export import Outcome, export
-from .moments import moment
+from .matching import Verdict
+from .moments import duration, moment
 from .outfile import STANDARD_OUTPUT, OutFile
-from .output import FirstFew, say
-from .reconciliation import Difference, Request, reconcile
+from .output import FirstFew, say, say_json
+from .reconciliation import Difference, Reconciled, Request, reconcile
 from .their_rows import TheirRows
 
 HELP = "What became of every play: the journal of a spool, to hand in or to compare."
@@ -45,14 +45,15 @@ Exit codes:
 RECONCILE_HELP = """Compare the journal with somebody else's list of plays, row by row.
 
 FILE is a CSV with a line of headers, such as the service's own list or an earlier export. Columns are found by their
-headers, however they are spelled, and those that both sides have are compared: times as instants, doubles as
-often as they are there.
+headers, however they are spelled, and those that both sides have are compared: times as instants (equal within
+--tolerance), seconds as numbers, doubles as often as they are there.
 
 \b
   missing    in the journal as delivered, and not in FILE
   extra      in FILE, and not in the journal; it says so if the journal has the
              play in doubt, for then it may have been reported twice
   different  the same play with other values
+  unreadable its time in FILE is not an ISO 8601 time; it counts as nothing else
 
 Rows of FILE are counted as in a spreadsheet, its line of headers being the first; rows of the journal as in an export
 with the same options.
@@ -107,27 +108,37 @@ def reconcile_journal(
     kind: KindOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
+    tolerance: Annotated[
+        str,
+        typer.Option("--tolerance", metavar="TIME", help="By how much the times of a play may differ: 500ms, 1.5s."),
+    ] = "0s",
     json: JsonOption = False,
 ) -> None:
     """Print the differences."""
-    request = Request(kind, moment(since, "--since"), moment(until, "--until"))
-    shown = {
-        verdict: FirstFew(say, f"more {verdict} plays, not shown here; --json shows all")
-        for verdict in ("missing", "extra", "different")
-    }
+    request = Request(kind, moment(since, "--since"), moment(until, "--until"), duration(tolerance, "--tolerance"))
+    shown = {verdict: FirstFew(say, f"more {verdict} plays, not shown here; --json shows all") for verdict in Verdict}
 
     def tell(difference: Difference) -> None:
         if json:
-            say(orjson.dumps(difference.as_json()).decode())
+            say_json(difference.as_json())
         else:
             shown[difference.finding.verdict](difference.as_text())
 
-    async def run() -> ExitCode:
+    async def look() -> None:
         async with Opened(spool) as archive:
             await archive.status()
-            with TheirRows(against) as theirs:
-                account = await reconcile(archive, theirs, request, tell, name=against)
-        say(orjson.dumps(account.as_json()).decode() if json else account.as_text())
-        return ExitCode.DONE if account.equal else ExitCode.REJECTED
 
-    raise typer.Exit(asyncio.run(run()))
+    async def run() -> Reconciled:
+        async with Opened(spool) as archive:
+            return await reconcile(archive, theirs, request, tell, name=against)
+
+    asyncio.run(look())
+    # Opened outside of the loop: what waits for a pipe there would not hear of Ctrl-C.
+    with TheirRows(against) as theirs:
+        account = asyncio.run(run())
+    if json:
+        say_json(account.as_json())
+    else:
+        say(account.as_text())
+    if not account.equal:
+        raise ExitError(f"the journal and {against} are not equal: {account.difference}", ExitCode.REJECTED)

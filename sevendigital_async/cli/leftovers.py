@@ -13,8 +13,8 @@ from attrs import define, field
 
 from ..errors import ConfigurationError
 from .output import complain
+from .private_file import create_private, sync_directory
 
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
 _EARLIER_LEFTOVER = re.compile(r"\.(?:rejected|unsent)(?:\.\d+)?$")
 
 
@@ -44,6 +44,7 @@ class Leftovers:
     _descriptor: int | None = field(default=None, repr=False)
     _size: int = field(default=0, repr=False)
     _is_safe: bool = field(default=True, repr=False)
+    _is_named: bool = field(default=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         """Refuse a place where nothing can be kept, as long as there is nothing to keep.
@@ -52,6 +53,8 @@ class Leftovers:
             ConfigurationError: There is no such directory, or it may not be written to.
         """
         directory = self.wanted.parent
+        if self.wanted.name in {"", ".."}:
+            raise ConfigurationError(f"cannot write {self.wanted}: it is a directory")
         if not directory.is_dir() or not os.access(directory, os.W_OK | os.X_OK):
             raise ConfigurationError(f"cannot write {self.wanted}: {directory} is no directory that may be written to")
 
@@ -71,7 +74,7 @@ class Leftovers:
         if self._descriptor is not None:
             descriptor, self._descriptor = self._descriptor, None
             try:
-                os.fsync(descriptor)
+                self._force(descriptor)
             except OSError as failure:
                 complain(f"{self.path} may not be on the disk: {failure.strerror}")
             finally:
@@ -104,15 +107,21 @@ class Leftovers:
             OSError: It may not.
         """
         if not self._is_safe and self._descriptor is not None:
-            os.fsync(self._descriptor)
+            self._force(self._descriptor)
             self._is_safe = True
+
+    def _force(self, descriptor: int) -> None:
+        os.fsync(descriptor)
+        if not self._is_named:
+            sync_directory(self.place.parent)
+            self._is_named = True
 
     def _create(self) -> None:
         names = itertools.chain([self.wanted.name], (f"{self.wanted.name}.{number}" for number in itertools.count(1)))
         for name in names:
             path = self.wanted.with_name(name)
             try:
-                self._descriptor = os.open(path, _NEW_FILE, 0o666)
+                self._descriptor = create_private(path)
             except FileExistsError:
                 continue
             self.path = path

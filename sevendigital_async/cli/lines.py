@@ -8,6 +8,8 @@ from typing import NamedTuple
 LONGEST = 64 * 1024
 """Bytes of a line that are kept; a play needs a few hundred."""
 
+LARGEST_FILE = 2**63 - 1
+
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -21,6 +23,15 @@ class Mark(NamedTuple):
 
     line: int
     offset: int
+
+    def check(self) -> None:
+        """Refuse what no file has.
+
+        Raises:
+            ValueError: It is no such place.
+        """
+        if self.line < 1 or not 0 <= self.offset <= LARGEST_FILE:
+            raise ValueError("no place in a file")
 
 
 BEGINNING = Mark(1, 0)
@@ -96,7 +107,7 @@ class LineSplitter:
 
     def _finish(self) -> Line:
         data = bytes(self._held)
-        if self._start == 0:
+        while data.startswith(BYTE_ORDER_MARK):  # also amid files that were joined
             data = data.removeprefix(BYTE_ORDER_MARK)
         line = Line(self._number, data, self._cut, self._start, self._end)
         self._held.clear()

@@ -6,51 +6,40 @@ import enum
 import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import orjson
 from attrs import frozen
 
-from .columns import KEY, Column
+from ..models.iso8601 import microseconds
+from .columns import KEY, TIME, Column, instant_of
 
+# `rest` tells whether two plays are equal but for their time, `key` whether they are one play but for its time.
+# `moment` is NULL where a time can't be read.
 TABLES = """
-CREATE TABLE ours (row INTEGER PRIMARY KEY, key BLOB NOT NULL, whole BLOB NOT NULL, play TEXT NOT NULL);
-CREATE TABLE theirs (row INTEGER PRIMARY KEY, key BLOB NOT NULL, whole BLOB NOT NULL, play TEXT NOT NULL);
-CREATE TABLE doubt (whole BLOB PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE ours (row INTEGER PRIMARY KEY, key BLOB NOT NULL, rest BLOB NOT NULL, moment INTEGER, play TEXT NOT NULL);
+CREATE TABLE theirs (
+  row INTEGER PRIMARY KEY, key BLOB NOT NULL, rest BLOB NOT NULL, moment INTEGER, play TEXT NOT NULL
+);
+CREATE TABLE doubt (row INTEGER PRIMARY KEY, rest BLOB NOT NULL, moment INTEGER);
+CREATE TABLE pair (our_row INTEGER NOT NULL UNIQUE, their_row INTEGER NOT NULL UNIQUE, verdict TEXT NOT NULL);
+CREATE TABLE doubted (their_row INTEGER PRIMARY KEY);
 """
 
-# What is there once more than on the other side is left over; and of that, what tells of the same play is a pair.
-MATCH = """
-CREATE TABLE our_number (whole BLOB PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE their_number (whole BLOB PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
-INSERT INTO our_number SELECT whole, count(*) FROM ours GROUP BY whole;
-INSERT INTO their_number SELECT whole, count(*) FROM theirs GROUP BY whole;
+_OUR_REST = "FROM ours WHERE row NOT IN (SELECT our_row FROM pair)"
+_THEIR_REST = "FROM theirs WHERE row NOT IN (SELECT their_row FROM pair)"
 
-CREATE TABLE our_rest AS SELECT row, key, play, row_number() OVER (PARTITION BY key ORDER BY row) AS nth FROM (
-  SELECT ours.*, row_number() OVER (PARTITION BY whole ORDER BY row) AS copy FROM ours
-) AS o WHERE copy > coalesce((SELECT number FROM their_number AS t WHERE t.whole = o.whole), 0);
-CREATE TABLE their_rest AS SELECT row, key, whole, play, row_number() OVER (PARTITION BY key ORDER BY row) AS nth FROM (
-  SELECT theirs.*, row_number() OVER (PARTITION BY whole ORDER BY row) AS copy FROM theirs
-) AS t WHERE copy > coalesce((SELECT number FROM our_number AS o WHERE o.whole = t.whole), 0);
-CREATE INDEX our_rest_by_key ON our_rest (key, nth);
-CREATE INDEX their_rest_by_key ON their_rest (key, nth);
-"""
-
-MISSING = """
-SELECT row, NULL, play, NULL, 0 FROM our_rest AS o
-WHERE NOT EXISTS (SELECT 1 FROM their_rest AS t WHERE t.key = o.key AND t.nth = o.nth) ORDER BY row
-"""
-
-EXTRA = """
-SELECT NULL, row, NULL, play, copy <= coalesce((SELECT number FROM doubt AS d WHERE d.whole = e.whole), 0) FROM (
-  SELECT *, row_number() OVER (PARTITION BY whole ORDER BY row) AS copy FROM their_rest AS t
-  WHERE NOT EXISTS (SELECT 1 FROM our_rest AS o WHERE o.key = t.key AND o.nth = t.nth)
-) AS e ORDER BY row
-"""
-
+MISSING = f"SELECT row, NULL, play, NULL, 0 {_OUR_REST} ORDER BY row"
+EXTRA = f"SELECT NULL, row, NULL, play, row IN doubted {_THEIR_REST} AND moment IS NOT NULL ORDER BY row"
 DIFFERENT = """
-SELECT o.row, t.row, o.play, t.play, 0 FROM their_rest AS t JOIN our_rest AS o ON o.key = t.key AND o.nth = t.nth
-ORDER BY t.row
+SELECT our_row, their_row, ours.play, theirs.play, 0 FROM pair
+JOIN ours ON ours.row = our_row JOIN theirs ON theirs.row = their_row WHERE verdict = 'different' ORDER BY their_row
+"""
+UNREADABLE = """
+SELECT our_row, theirs.row, ours.play, theirs.play, 0 FROM theirs
+LEFT JOIN pair ON their_row = theirs.row LEFT JOIN ours ON ours.row = our_row
+WHERE theirs.moment IS NULL ORDER BY theirs.row
 """
 
 
@@ -60,9 +49,16 @@ class Verdict(enum.StrEnum):
     MISSING = "missing"
     EXTRA = "extra"
     DIFFERENT = "different"
+    UNREADABLE = "unreadable"
 
 
-_QUERIES = {Verdict.MISSING: MISSING, Verdict.EXTRA: EXTRA, Verdict.DIFFERENT: DIFFERENT}
+_QUERIES = {
+    Verdict.MISSING: MISSING,
+    Verdict.EXTRA: EXTRA,
+    Verdict.DIFFERENT: DIFFERENT,
+    Verdict.UNREADABLE: UNREADABLE,
+}
+_EQUAL = "equal"
 
 
 @frozen
@@ -70,7 +66,7 @@ class Finding:
     """A row without its like.
 
     Attributes:
-        verdict: Missing on their side, extra there, or other values for the same play.
+        verdict: Missing on their side, extra there, other values for the same play, or a time that can't be read.
         our_row: Where it is on our side.
         their_row: Where it is on theirs.
         ours: Our values.
@@ -91,10 +87,12 @@ class Comparison:
 
     Args:
         columns: What to compare.
+        tolerance: By how much the times of a play may differ.
     """
 
-    def __init__(self, columns: Sequence[Column]) -> None:
+    def __init__(self, columns: Sequence[Column], tolerance: timedelta = timedelta()) -> None:
         self._columns = columns
+        self._tolerance = tolerance // timedelta(microseconds=1)
         # A database without a name is a file that nobody else sees and that goes with the connection.
         self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA synchronous = OFF")
@@ -112,25 +110,27 @@ class Comparison:
             side: ``ours`` or ``theirs``.
             rows: No number comes twice.
         """
-        self._db.execute("BEGIN")
-        self._db.executemany(
-            f"INSERT INTO {side} VALUES (?, ?, ?, ?)",  # noqa: S608 - one of two names
+        self._insert(
+            f"INSERT INTO {side} VALUES (?, ?, ?, ?, ?)",  # noqa: S608 - one of two names
             ((row, *self._digests(values), orjson.dumps(values).decode()) for row, values in rows),
         )
-        self._db.execute("COMMIT")
 
     def add_doubts(self, rows: Iterable[Sequence[str]]) -> None:
         """Take values of plays that the other side may have once more than we can prove."""
-        self._db.execute("BEGIN")
-        self._db.executemany(
-            "INSERT INTO doubt VALUES (?, 1) ON CONFLICT DO UPDATE SET number = number + 1",
-            ((self._digests(values)[1],) for values in rows),
-        )
-        self._db.execute("COMMIT")
+        self._insert("INSERT INTO doubt (rest, moment) VALUES (?, ?)", (self._digests(values)[1:] for values in rows))
 
     def match(self) -> tuple[int, int]:
         """Find the rows that have their like; returns how many rows there are on our side and on theirs."""
-        self._db.executescript(MATCH)
+        whole = "SELECT row, rest, moment {} ORDER BY rest, moment, row"
+        key = "SELECT row, key, moment {} ORDER BY key, moment, row"
+        known = " AND moment IS NOT NULL"
+        self._pair(_EQUAL, whole.format("FROM ours"), whole.format("FROM theirs WHERE moment IS NOT NULL"))
+        self._pair(Verdict.DIFFERENT, key.format(_OUR_REST), key.format(_THEIR_REST + known))
+        # Whatever their time may be: a play of ours that is told like this is not missing there.
+        untimed = "SELECT row, key, 0 {} ORDER BY key, row"
+        self._pair(Verdict.UNREADABLE, untimed.format(_OUR_REST), untimed.format(_THEIR_REST + " AND moment IS NULL"))
+        doubted = self._pairs(whole.format(_THEIR_REST + known), whole.format("FROM doubt"))
+        self._insert("INSERT INTO doubted VALUES (?)", ((row,) for row, _ in doubted))
         ours, theirs = self._db.execute("SELECT (SELECT count(*) FROM ours), (SELECT count(*) FROM theirs)").fetchone()
         return ours, theirs
 
@@ -139,15 +139,52 @@ class Comparison:
         for our_row, their_row, ours, theirs, in_doubt in self._db.execute(_QUERIES[verdict]):
             yield Finding(verdict, our_row, their_row, self._named(ours), self._named(theirs), bool(in_doubt))
 
+    def _pair(self, verdict: str, ours: str, theirs: str) -> None:
+        pairs = self._pairs(ours, theirs)
+        self._insert("INSERT INTO pair VALUES (?, ?, ?)", ((left, right, verdict) for left, right in pairs))
+
+    def _pairs(self, ours: str, theirs: str) -> Iterator[tuple[int, int]]:
+        """Join two queries for row, digest and moment, both in that order, each row once.
+
+        Of two rows that could be joined, the earlier one is: no other choice joins more.
+        """
+        # Nothing of them is read from the tables any more once the first row is there: both are sorted.
+        left, right = self._db.execute(ours), self._db.execute(theirs)
+        one, other = left.fetchone(), right.fetchone()
+        while one is not None and other is not None:
+            apart = one[2] - other[2]
+            if one[1] == other[1] and abs(apart) <= self._tolerance:
+                yield one[0], other[0]
+                one, other = left.fetchone(), right.fetchone()
+            elif (one[1], apart) < (other[1], 0):
+                one = left.fetchone()
+            else:
+                other = right.fetchone()
+
+    def _insert(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+        self._db.execute("BEGIN")
+        self._db.executemany(statement, rows)
+        self._db.execute("COMMIT")
+
     def _named(self, values: str | None) -> dict[str, str] | None:
         if values is None:
             return None
         return dict(zip((column.header for column in self._columns), orjson.loads(values), strict=True))
 
-    def _digests(self, values: Sequence[str]) -> tuple[bytes, bytes]:
-        plain = [column.comparable(value) for column, value in zip(self._columns, values, strict=True)]
-        key = [value for column, value in zip(self._columns, plain, strict=True) if column.header in KEY]
-        return _digest(key), _digest(plain)
+    def _digests(self, values: Sequence[str]) -> tuple[bytes, bytes, int | None]:
+        """Return what tells a play from others, what it says besides, and when it was; without a time that is 0."""
+        moment: int | None = 0
+        key, rest = [], []
+        for column, value in zip(self._columns, values, strict=True):
+            if column.header == TIME:
+                instant = instant_of(value)
+                moment = None if instant is None else microseconds(instant)
+                continue
+            plain = column.comparable(value)
+            rest.append(plain)
+            if column.header in KEY:
+                key.append(plain)
+        return _digest(key), _digest(rest), moment
 
 
 def _digest(values: Any) -> bytes:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 from typing import Annotated, Any
 
-import orjson
 import typer
 
 from ..config import Dialect
 from ..operations import CATALOGUE, Operation
 from .connection import DialectName
 from .display import rendered, table
-from .output import say
+from .output import say, say_json
 
 HELP = """List the operations of the API: names, endpoints, who signs, and what repeating them may do.
 
@@ -34,7 +33,7 @@ def operations(
     wanted = [o for o in CATALOGUE if word.lower() in f"{o.name} {o.id}".lower()]
     described = [describe(operation, dialect) for operation in wanted]
     if json:
-        say(orjson.dumps(described, option=orjson.OPT_INDENT_2).decode())
+        say_json(described, indent=True)
         return
     rows = [[d["name"], _endpoint(d, dialect), d["auth"], d["safety"]] for d in described]
     say(rendered(table(["name", "endpoint", "signed", "repeating"], rows, numbers=False), sys.stdout))

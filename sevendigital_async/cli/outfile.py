@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-import sys
+import secrets
+import stat
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from ..errors import ConfigurationError
+from .output import write_bytes
+from .private_file import create_private, sync_directory
 
 STANDARD_OUTPUT = "-"
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 class OutFile:
@@ -23,7 +25,7 @@ class OutFile:
         force: Replace what is there.
 
     Raises:
-        ConfigurationError: The name is taken, or there is no such directory.
+        ConfigurationError: The name is taken, or nothing of that name can be replaced.
     """
 
     def __init__(self, name: str, *, force: bool) -> None:
@@ -32,10 +34,9 @@ class OutFile:
         self._path = None if name == STANDARD_OUTPUT else Path(name)
         self._descriptor = -1
         if self._path is not None:
-            if self._path.is_dir():
-                raise ConfigurationError(f"cannot write {name}: it is a directory")
-            if self._path.exists() and not force:
-                raise self._taken()
+            self._check(self._path)
+            # A name that nobody can guess, and that no run which was killed has left.
+            self._unfinished = self._path.with_name(f".{secrets.token_hex(8)}.part")
 
     def __enter__(self) -> Self:
         """Begin.
@@ -45,7 +46,7 @@ class OutFile:
         """
         if self._path is not None:
             try:
-                self._descriptor = os.open(self._unfinished, _NEW_FILE, 0o666)
+                self._descriptor = create_private(self._unfinished)
             except OSError as error:
                 raise self._failed(error) from None
         return self
@@ -64,6 +65,7 @@ class OutFile:
             if error is None:
                 os.fsync(self._descriptor)
                 self._move(self._path)
+                sync_directory(self._path.parent)
         except FileExistsError:
             raise self._taken() from None
         except OSError as failure:
@@ -78,26 +80,35 @@ class OutFile:
 
         Raises:
             ConfigurationError: It cannot be written.
+            OutputError: Standard output cannot be written.
         """
+        if self._path is None:
+            return write_bytes(data)
         try:
-            if self._path is None:
-                if sys.stdout is not None:
-                    sys.stdout.buffer.write(data)
-                    sys.stdout.buffer.flush()
-                return True
             left = memoryview(data)
             while left:
                 left = left[os.write(self._descriptor, left) :]
-        except BrokenPipeError:
-            return False
         except OSError as error:
             raise self._failed(error) from None
         return True
 
-    @property
-    def _unfinished(self) -> Path:
-        assert self._path is not None
-        return self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
+    def _check(self, path: Path) -> None:
+        try:
+            mode = path.lstat().st_mode
+        except FileNotFoundError:
+            if not path.name:
+                raise ConfigurationError(f"cannot write {self.name}: it is no name of a file") from None
+            return
+        except (OSError, ValueError) as error:
+            raise self._failed(error) from None
+        if stat.S_ISDIR(mode) or path.is_dir():
+            raise ConfigurationError(f"cannot write {self.name}: it is a directory")
+        if not self._force:
+            raise self._taken()
+        if stat.S_ISLNK(mode):
+            raise ConfigurationError(f"cannot write {self.name}: it is a symbolic link; name the file it leads to")
+        if not stat.S_ISREG(mode):
+            raise ConfigurationError(f"cannot write {self.name}: it is not a regular file; - is standard output")
 
     def _move(self, path: Path) -> None:
         if self._force:
@@ -115,6 +126,6 @@ class OutFile:
     def _taken(self) -> ConfigurationError:
         return ConfigurationError(f"{self.name} is there already; say --force to replace it")
 
-    def _failed(self, error: OSError) -> ConfigurationError:
-        name = "standard output" if self._path is None else self.name
-        return ConfigurationError(f"cannot write {name}: {error.strerror}")
+    def _failed(self, error: Exception) -> ConfigurationError:
+        words = error.strerror if isinstance(error, OSError) else str(error)
+        return ConfigurationError(f"cannot write {self.name}: {words}")

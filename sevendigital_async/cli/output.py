@@ -1,52 +1,197 @@
-"""Lines for people, on standard output and standard error."""
+"""Text for people and for programs, on standard output and standard error."""
 
 from __future__ import annotations
 
 import io
+import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TextIO
+from typing import Any, TextIO
 
+import orjson
 from attrs import define
 
+from .exits import OutputError
 
-def forgive_odd_characters() -> None:
+_CANNOT_WRITE = "cannot write to standard output"
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_BYTE = range(0xDC80, 0xDD00)
+"""What stands for the bytes of a file name that is not UTF-8."""
+
+
+class Styled(str):
+    """Text whose control sequences are ours: it is written as it is."""
+
+    __slots__ = ()
+
+
+def tolerate_unencodable() -> None:
     """Write what a stream's encoding lacks as escapes: a file's odd name must not end a run."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
-def say(text: str, stream: TextIO | None = None) -> None:
-    """Write lines to standard output, or another stream, at once.
+class StandardOutput:
+    """Standard output for the length of a command: the one place where its troubles are noticed.
 
-    A reader that has left silences the stream and changes nothing else: output is never worth a play.
+    A reader that has left silences it and changes nothing else, for output is never worth a play.
+
+    Args:
+        stream: What is there; None if it is closed.
+
+    Attributes:
+        reader_left: Nobody sees what is written.
+        failure: Why something was not written, once that has happened; nothing is written after it.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+        self.reader_left = False
+        self.failure: OutputError | None = None if stream is not None else OutputError(f"{_CANNOT_WRITE}: it is closed")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def isatty(self) -> bool:
+        """Tell whether it is a terminal."""
+        return self._stream is not None and self._stream.isatty()
+
+    def write(self, text: str) -> int:
+        """Write text.
+
+        Raises:
+            OutputError: It can't be written.
+        """
+        if text != "":  # nothing at all fails, too, where the disk is full
+            self._attempt(lambda stream: stream.write(text))
+        return len(text)
+
+    def write_bytes(self, data: bytes) -> None:
+        """Write bytes at once, behind the text that was written before.
+
+        Raises:
+            OutputError: They can't be written.
+        """
+
+        def write(stream: TextIO) -> None:
+            stream.flush()
+            if hasattr(stream, "buffer"):
+                stream.buffer.write(data)
+                stream.buffer.flush()
+            else:
+                stream.write(data.decode(errors="backslashreplace"))
+
+        self._attempt(write)
+
+    def flush(self) -> None:
+        """Write what is kept back.
+
+        Raises:
+            OutputError: It can't be written.
+        """
+        self._attempt(lambda stream: stream.flush())
+
+    def _attempt(self, write: Callable[[TextIO], object]) -> None:
+        if self._stream is None or self.failure is not None:
+            assert self.failure is not None
+            raise self.failure
+        try:
+            write(self._stream)
+        except BrokenPipeError:
+            self.reader_left = True
+            _silence(self._stream)
+        except (OSError, ValueError) as error:
+            _silence(self._stream)
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            self.failure = OutputError(f"{_CANNOT_WRITE}: {reason}")
+            raise self.failure from None
+
+
+def say(text: str, stream: TextIO | None = None) -> None:
+    """Write lines to standard output, or another stream, at once; control characters are written as escapes.
+
+    Trouble with any other stream than standard output silences it.
+
+    Raises:
+        OutputError: Standard output can't be written.
     """
     stream = stream or sys.stdout
-    if stream is None:  # the process was started without it
+    if stream is None:
         return
     try:
-        stream.write(text + "\n")
+        stream.write((text if isinstance(text, Styled) else visible(text)) + "\n")
         stream.flush()
-    except BrokenPipeError:
-        _hush(stream)
-    except (OSError, ValueError) as error:
-        _hush(stream)
-        if stream is sys.stdout:
-            complain(f"cannot write to standard output: {error}")
+    except (OSError, ValueError):
+        _silence(stream)
+
+
+def say_json(value: object, *, default: Callable[[Any], Any] | None = None, indent: bool = False) -> None:
+    """Write a value to standard output as JSON: ASCII controls, C1 controls and bidirectional marks are escaped.
+
+    Raises:
+        OutputError: As for :func:`say`.
+    """
+    say(Styled(as_json(value, default=default, indent=indent)))
+
+
+def as_json(value: object, *, default: Callable[[Any], Any] | None = None, indent: bool = False) -> str:
+    """Return a value as JSON that is safe to show on a terminal."""
+    try:
+        text = orjson.dumps(value, default=default, option=orjson.OPT_INDENT_2 if indent else None).decode()
+    except TypeError:
+        # A file name that is not UTF-8, or a number beyond 64 bits.
+        text = json.dumps(value, default=default, indent=2 if indent else None, ensure_ascii=False)
+        text = _SURROGATE.sub(lambda found: _escaped(found[0]).replace("\\", "\\\\"), text)
+    return text if _is_plain(text) else "".join(c if c == "\n" else _json_escaped(c) for c in text)
+
+
+def say_bytes(data: bytes) -> None:
+    """Write an answer to standard output as it came, or with escapes if that is a terminal.
+
+    Raises:
+        OutputError: As for :func:`say`.
+    """
+    data = data.rstrip(b"\n")
+    if sys.stdout is not None and sys.stdout.isatty():
+        say(data.decode(errors="backslashreplace"))
+    else:
+        write_bytes(data + b"\n")
+
+
+def write_bytes(data: bytes) -> bool:
+    """Write bytes to standard output as they are, at once; False if nobody reads them any more.
+
+    Raises:
+        OutputError: As for :func:`say`.
+    """
+    stdout = sys.stdout if isinstance(sys.stdout, StandardOutput) else StandardOutput(sys.stdout)
+    stdout.write_bytes(data)
+    return not stdout.reader_left
+
+
+def say_error(text: str) -> None:
+    """Write lines to standard error."""
+    if sys.stderr is not None:
+        say(text, sys.stderr)
 
 
 def complain(text: str) -> None:
     """Write a message of the command itself to standard error."""
-    if sys.stderr is not None:
-        say(f"sevendigital: {one_line(text)}", sys.stderr)
+    say_error(f"sevendigital: {one_line(text)}")
 
 
 def one_line(text: str) -> str:
-    """Make text from outside safe to print: line breaks and control characters as escapes."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    """Make text from outside safe to print on one line: line breaks and control characters as escapes."""
+    return text if text.isprintable() else "".join(char if char.isprintable() else _escaped(char) for char in text)
+
+
+def visible(text: str) -> str:
+    """Make text from outside safe to print: control characters as escapes, but for line breaks."""
+    return "\n".join(map(one_line, text.split("\n")))
 
 
 @define
@@ -73,11 +218,25 @@ class FirstFew:
             self._say(self.more)
 
 
-def _hush(stream: TextIO) -> None:
+def _escaped(char: str) -> str:
+    if ord(char) in _BYTE:
+        return f"\\x{ord(char) - 0xDC00:02x}"
+    return char.encode("unicode_escape").decode()
+
+
+def _is_plain(text: str) -> bool:
+    return all(map(str.isprintable, text.split("\n")))
+
+
+def _json_escaped(char: str) -> str:
+    return char if char.isprintable() else json.dumps(char)[1:-1]
+
+
+def _silence(stream: TextIO) -> None:
     """Let the rest of a stream go nowhere, also what the interpreter flushes at its end."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
             os.dup2(nowhere, stream.fileno())
-    finally:
-        os.close(nowhere)
+        finally:
+            os.close(nowhere)

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -15,10 +15,11 @@ from attrs import frozen
 from ..errors import SpoolDamagedError
 from ..models import LogKind
 from ..shipping.archive import Archive, JournalEntry, JournalOutcome
-from .columns import PLAY, play_of
+from .columns import KEY, PLAY, TIME, play_of
 from .export import PORTION, Outcome, portions
 from .matching import Comparison, Finding, Verdict
 from .output import one_line
+from .source import in_thread
 from .their_rows import TheirRows
 
 HEADER_ROWS = 1
@@ -32,11 +33,13 @@ class Request:
         kind: Of the plays; None for all.
         since: From when on.
         until: Before when.
+        tolerance: By how much the times of a play may differ.
     """
 
     kind: LogKind | None = None
     since: datetime | None = None
     until: datetime | None = None
+    tolerance: timedelta = timedelta()
 
 
 @frozen
@@ -78,10 +81,16 @@ class Difference:
                 values = ", ".join(
                     f"{column.header} {theirs[column.header] or 'nothing'}, not {ours[column.header] or 'nothing'}"
                     for column in PLAY
-                    if column.comparable(ours.get(column.header, ""))
+                    if column.header not in KEY
+                    and column.comparable(ours.get(column.header, ""))
                     != column.comparable(theirs.get(column.header, ""))
                 )
                 told = f"row {found.their_row} of {self.name} has {values} (row {found.our_row} of the journal)"
+            case Verdict.UNREADABLE:
+                value = (found.theirs or {}).get(TIME, "")
+                told = f"row {found.their_row} of {self.name} has {TIME} {value!r}, which is not an ISO 8601 time"
+                if found.our_row is not None:
+                    told += f"; it may be row {found.our_row} of the journal"
         return one_line(f"{found.verdict}: {told}")
 
 
@@ -112,6 +121,13 @@ class Reconciled:
         """There is no difference."""
         return not any(self.numbers.values())
 
+    @property
+    def difference(self) -> str:
+        """How many rows are not as they should be, in words."""
+        found = ", ".join(f"{self.numbers[verdict]:,} {verdict}" for verdict in Verdict)
+        doubt = f" ({self.in_doubt:,} of the extra ones in doubt)" if self.in_doubt else ""
+        return f"{found}{doubt}"
+
     def as_json(self) -> dict[str, Any]:
         """Return it as a tree."""
         return {
@@ -128,9 +144,7 @@ class Reconciled:
     def as_text(self) -> str:
         """Return it as a few lines."""
         sums = f"{self.ours:,} plays in the journal, {self.theirs:,} in {self.name}"
-        found = ", ".join(f"{self.numbers[verdict]:,} {verdict}" for verdict in Verdict)
-        doubt = f" ({self.in_doubt:,} of the extra ones in doubt)" if self.in_doubt else ""
-        lines = [f"{sums}: {'equal' if self.equal else f'NOT EQUAL, {found}{doubt}'}"]
+        lines = [f"{sums}: {'equal' if self.equal else f'NOT EQUAL, {self.difference}'}"]
         lines.append(f"compared: {', '.join(self.compared)}")
         if self.ignored:
             lines.append(f"not compared: {', '.join(self.ignored)}")
@@ -150,13 +164,13 @@ async def reconcile(
         ConfigurationError: The list cannot be read.
         SpoolError: The journal cannot be read.
     """
-    comparison = Comparison(theirs.columns)
+    comparison = Comparison(theirs.columns, request.tolerance)
     places = [PLAY.index(column) for column in theirs.columns]
     numbers, doubtful = Counter[Verdict](), 0
     try:
         await _load_ours(archive, request, comparison, places)
         rows = iter(theirs)
-        while portion := await asyncio.to_thread(lambda: list(itertools.islice(rows, PORTION))):
+        while portion := await in_thread(lambda: list(itertools.islice(rows, PORTION))):
             await asyncio.to_thread(comparison.add, "theirs", portion)
         ours_in_all, theirs_in_all = await asyncio.to_thread(comparison.match)
         for verdict in Verdict:

@@ -12,6 +12,7 @@ from attrs import asdict, field, frozen
 from ..models import LogKind
 from .display import rendered, table
 from .exits import ExitCode, weightiest
+from .output import Styled, one_line
 from .tally import Tally
 
 
@@ -48,6 +49,7 @@ class Report:
         largest_batch: Plays in the largest of them.
         seconds: From the first byte read to the last answer.
         continue_at: Number of the first line that was not dealt with; None if all were.
+        unfinished_line: Number of the last line, if it has no line feed and is not a play; it was not dealt with.
         stop: Why it ended early, if it did.
         rejected_file: Where rejected lines and buried plays are.
         unsent_file: Where plays that wait or are held are.
@@ -74,6 +76,7 @@ class Report:
     largest_batch: int
     seconds: float
     continue_at: int | None = None
+    unfinished_line: int | None = None
     stop: Stop | None = None
     rejected_file: Path | None = None
     unsent_file: Path | None = None
@@ -103,6 +106,24 @@ class Report:
         )
 
     @property
+    def reason(self) -> str | None:
+        """Why the exit code is not zero; None if it is."""
+        kinds: list[Tally | Report] = [self, *self.others.values()]
+        waiting, held, buried = (sum(getattr(kind, name) for kind in kinds) for name in ("waiting", "held", "buried"))
+        facts = [
+            (self.stop, self.stop and self.stop.reason),
+            (self.lost, f"plays that could not be kept: {self.lost:,}"),
+            (self.unfinished_line, f"line {self.unfinished_line} is not finished"),
+            (waiting, f"plays waiting: {waiting:,}"),
+            (held, f"plays held: {held:,}"),
+            (self.unsent, f"plays in {self.unsent_file}: {self.unsent:,}"),
+            (self.continue_at and not self.unfinished_line, f"not read from line {self.continue_at} on"),
+            (self.rejected, f"lines rejected: {self.rejected:,}"),
+            (buried, f"plays buried: {buried:,}"),
+        ]
+        return "; ".join(str(words) for holds, words in facts if holds) if self.exit_code else None
+
+    @property
     def rate(self) -> float:
         """Plays delivered in a second."""
         return self.delivered / self.seconds if self.seconds else 0.0
@@ -118,9 +139,10 @@ class Report:
             "rejected_file": str(self.rejected_file) if self.rejected_file else None,
             "unsent_file": str(self.unsent_file) if self.unsent_file else None,
             "exit_code": int(self.exit_code),
+            "reason": self.reason,
         }
 
-    def as_text(self, stream: TextIO | None) -> str:
+    def as_text(self, stream: TextIO | None) -> Styled:
         """Return the report as a table, and what a person should know beyond it."""
         rows = [
             ("lines read", f"{self.lines:,}"),
@@ -138,7 +160,7 @@ class Report:
             ("logs/s", f"{self.rate:,.0f}"),
         ]
         shown = rendered(table(("", f"{self.kind.value} plays"), rows), stream)
-        return "\n".join([shown, *self.notes()])
+        return Styled("\n".join([shown, *map(one_line, self.notes())]))
 
     def notes(self) -> list[str]:
         """Say where the rest is, and how to go on."""
@@ -157,7 +179,12 @@ class Report:
             notes.append(f"{self.lost:,} plays are neither delivered nor kept; they are in {self.input} only")
         if self.spool:
             notes += [*self._notes_of_others(), *self._notes_of_spool(shlex.quote(self.spool))]
-        if self.continue_at and not self.resumes:
+        if self.unfinished_line:
+            how = "run the same command again" if self.resumes else f"go on with --from-line {self.unfinished_line}"
+            notes.append(
+                f"line {self.unfinished_line}, the last one, has no line feed and is not a play; {how} when it is whole"
+            )
+        elif self.continue_at and not self.resumes:
             notes.append(f"stopped after line {self.continue_at - 1}; continue with --from-line {self.continue_at}")
         elif self.continue_at:
             notes.append(f"stopped after line {self.continue_at - 1}; {self._again}")

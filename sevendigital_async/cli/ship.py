@@ -8,18 +8,19 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import orjson
 import typer
 from attrs import evolve
 
 from ..client import SevenDigital
 from ..config import BASE_URL_VARIABLE, KEY_VARIABLE, LIMITS_VARIABLE, SECRET_VARIABLE, Credentials, Dialect, Settings
 from ..models import LogKind
+from .choices import check_place, finite
 from .connection import DialectName
 from .display import display_on
+from .exits import ExitError
 from .leftovers import Leftovers, beside
 from .order import Order
-from .output import say
+from .output import say, say_json
 from .report import Report
 from .shipment import Shipment
 from .signals import Interruptions
@@ -65,8 +66,15 @@ With --spool memory nothing outlives the run: FILE.rejected has the buried plays
 were not delivered, those in doubt first, and lines that were not read are named for --from-line. FILE.rejected and
 FILE.unsent never overwrite a file: if a name is taken, a number is added to it.
 
-SIGINT and SIGTERM stop the reading, deliver what was read within --drain seconds, and report; a second one stops at
-once.
+The last line of FILE may still be being written: if it has no line feed and is not a play, it is left for the next
+run, and the exit code is 4. The last line of a pipe is final.
+
+A run without a single delivery for --patience seconds stops, and so does one that gets SIGINT or SIGTERM: it reads no
+further, delivers what was read within --drain seconds, and reports. It ends within the sum of both. A second signal
+stops at once. While a pipe is open, --linger comes on top, because an incomplete batch may wait that long.
+
+FILE.rejected and FILE.unsent can be read by their owner only. The last line on standard error says why an exit code is
+not 0.
 
 \b
 Exit codes, the first that applies:
@@ -78,6 +86,8 @@ Exit codes, the first that applies:
 """
 
 PLAIN_LINE_EVERY = 5.0
+MOST_SECONDS = 1e9
+MOST_DAYS = 100_000.0
 
 
 class InDoubt(enum.StrEnum):
@@ -139,20 +149,49 @@ def ship(
         ),
     ] = Synchronous.FULL,
     journal_days: Annotated[
-        float, typer.Option(min=0, metavar="DAYS", help="How long a file remembers what was delivered.")
+        float,
+        typer.Option(
+            min=0,
+            max=MOST_DAYS,
+            callback=finite,
+            metavar="DAYS",
+            help="How long a file remembers what was delivered.",
+        ),
     ] = 400.0,
     in_doubt: Annotated[
         InDoubt,
         typer.Option(help="Plays whose answer was lost: send again, which may double them, or hold for a person."),
     ] = InDoubt.RESEND,
     patience: Annotated[
-        float, typer.Option(min=0, metavar="SECONDS", help="Give up after so long without a single delivery.")
+        float,
+        typer.Option(
+            min=0,
+            max=MOST_SECONDS,
+            callback=finite,
+            metavar="SECONDS",
+            help="Stop after so long without a single delivery; "
+            "--drain comes on top, and --linger while a pipe is open.",
+        ),
     ] = 300.0,
     drain: Annotated[
-        float, typer.Option(min=0, metavar="SECONDS", help="How long to go on delivering after a stop.")
+        float,
+        typer.Option(
+            min=0,
+            max=MOST_SECONDS,
+            callback=finite,
+            metavar="SECONDS",
+            help="How long to go on delivering after a stop, of whatever sort.",
+        ),
     ] = 30.0,
     linger: Annotated[
-        float, typer.Option(min=0, metavar="SECONDS", help="How long an incomplete batch waits for more input.")
+        float,
+        typer.Option(
+            min=0,
+            max=MOST_SECONDS,
+            callback=finite,
+            metavar="SECONDS",
+            help="How long an incomplete batch waits for more input.",
+        ),
     ] = 5.0,
     from_line: Annotated[
         int | None,
@@ -177,7 +216,7 @@ def ship(
     order = Order(
         kind=kind,
         tokens=read_tokens(tokens) if tokens else None,
-        spool=place_for(spool, source),
+        spool=place_for(None if spool is None else check_place(spool), source),
         synchronous=synchronous,
         journal_days=journal_days,
         in_doubt=in_doubt.value,
@@ -198,8 +237,12 @@ def ship(
         Leftovers(unsent or beside(source.name, ".unsent", regular=source.regular)) as unsent_plays,
     ):
         report = asyncio.run(_ship(order, client, source, rejected_lines, unsent_plays))
-    say(orjson.dumps(report.as_json()).decode() if json else report.as_text(sys.stdout))
-    raise typer.Exit(report.exit_code)
+    if json:
+        say_json(report.as_json())
+    else:
+        say(report.as_text(sys.stdout))
+    if report.reason is not None:
+        raise ExitError(report.reason, report.exit_code)
 
 
 async def _ship(order: Order, client: SevenDigital, source: Source, rejected: Leftovers, unsent: Leftovers) -> Report:

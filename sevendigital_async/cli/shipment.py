@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -105,7 +106,7 @@ class Shipment:
             async with self._shipper:
                 watchers = [asyncio.create_task(self._watch()), asyncio.create_task(self._listen())]
                 try:
-                    await self._work_until_stopped()
+                    await self._work_until_stopped(watchers)
                 finally:
                     await _cancel(*watchers)
         statistics = await self._shipper.statistics()
@@ -126,21 +127,26 @@ class Shipment:
             name = one_line(self._source.name)
             self._display.say(f"sevendigital: {name}: going on at line {mark.line}, where an earlier run stopped")
 
-    async def _work_until_stopped(self) -> None:
+    async def _work_until_stopped(self, watchers: Sequence[asyncio.Task[None]]) -> None:
         work = asyncio.create_task(self._work())
-        ends: list[asyncio.Future[Any]] = [work, self._stop]
+        ends: list[asyncio.Future[Any]] = [work, self._stop, *watchers]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         await _cancel(work)
-        if not work.cancelled():
-            self._stop_for(work.exception())
+        for task in (work, *watchers):
+            if task.done() and not task.cancelled():
+                self._stop_for(task.exception())
         if self._stop.done():
             self._display.say(f"sevendigital: {one_line(self._stop.result().reason)}")
-            await self._note_rest()
             await self._drain()
 
     async def _work(self) -> None:
         await self._feed.run()
         self._feed.check_first()
+        if (line := self._feed.unfinished) is not None:
+            self._display.say(
+                f"{self._source.name}:{line.number}: left for the next run: the last line has no line feed and is not a"
+                f" play ({one_line(self._feed.unfinished_reason)})"
+            )
         await self._inlet.note(self._feed.reached)
         self._source.close()
         self._look_for_failure(await self._shipper.flush())
@@ -153,7 +159,10 @@ class Shipment:
                     await self._inlet.note(self._feed.reached)
 
     async def _drain(self) -> None:
-        draining: asyncio.Task[Any] = asyncio.create_task(self._shipper.flush(self._order.drain))
+        end_at = time.monotonic() + self._order.drain
+        await self._note_rest()
+        left = max(0.0, end_at - time.monotonic())
+        draining: asyncio.Task[Any] = asyncio.create_task(self._shipper.flush(left))
         hurry: asyncio.Task[Any] = asyncio.create_task(self._interruptions.again.wait())
         await asyncio.wait([draining, hurry], return_when=asyncio.FIRST_COMPLETED)
         await _cancel(draining, hurry)
@@ -190,15 +199,16 @@ class Shipment:
         self._stop_with(f"{self._interruptions.name}: reading no further; {rest}", ExitCode.DONE)
 
     async def _watch(self) -> None:
-        # A batch that waits for company is no sign of trouble.
-        patience = Patience(self._order.patience + self._order.linger, time.monotonic())
+        patience = Patience(self._order.patience, time.monotonic())
         while True:
             statistics = await self._shipper.statistics()
             self._display.show([self._gauge(statistics)])
             self._look_for_failure(statistics)
             self._look_for_trouble(statistics.spool_trouble)
             stuck = statistics.spool_trouble is not None
-            if patience.ended(statistics.total, time.monotonic(), stuck=stuck):
+            # A file fills its batches at once; only a pipe that is still open keeps some waiting for company.
+            linger = 0.0 if self._source.regular or self._feed.finished else self._order.linger
+            if patience.ended(statistics.total, time.monotonic(), stuck=stuck, linger=linger):
                 reason = f"nothing was delivered for {self._order.patience:g} s; giving up for now"
                 self._stop_with(reason, ExitCode.USAGE if stuck else ExitCode.WAITING)
             await asyncio.sleep(REFRESH)
@@ -286,7 +296,8 @@ class Shipment:
             requests=lane.requests,
             largest_batch=lane.largest_batch,
             seconds=seconds,
-            continue_at=None if feed.finished else feed.next_line,
+            continue_at=None if feed.finished and not feed.unfinished else feed.next_line,
+            unfinished_line=feed.unfinished.number if feed.unfinished else None,
             stop=self._stop.result() if self._stop.done() else None,
             rejected_file=self._rejected.path,
             unsent_file=self._unsent.path,

@@ -30,6 +30,7 @@ class Interruptions:
     def __enter__(self) -> Self:
         """Listen."""
         loop = asyncio.get_running_loop()
+        self._previous = {number: signal.getsignal(number) for number in self._signals}
         for number in self._signals:
             loop.add_signal_handler(number, self._hear, number)
         return self
@@ -41,6 +42,7 @@ class Interruptions:
         loop = asyncio.get_running_loop()
         for number in self._signals:
             loop.remove_signal_handler(number)
+            signal.signal(number, self._previous[number] or signal.SIG_DFL)
 
     def _hear(self, number: signal.Signals) -> None:
         if self.first.is_set():

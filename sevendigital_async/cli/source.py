@@ -7,6 +7,7 @@ import hashlib
 import os
 import select
 import stat
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -43,6 +44,8 @@ class Source:
         self._descriptor = 0 if file == STANDARD_INPUT else None
         self._start = 0
         self.name = "stdin" if file == STANDARD_INPUT else file
+        if file == STANDARD_INPUT and sys.stdin is None:
+            raise ConfigurationError("cannot read stdin: it is closed")
         try:
             status = os.fstat(0) if file == STANDARD_INPUT else os.stat(file)  # noqa: PTH116 - one call for both
         except (OSError, ValueError) as error:
@@ -68,7 +71,7 @@ class Source:
             ConfigurationError: It cannot be opened.
             OSError: It cannot be read.
         """
-        return await _in_thread(_fingerprint, await self._opened(), offset)
+        return await in_thread(_fingerprint, await self._opened(), offset)
 
     async def ends_line(self, offset: int) -> bool:
         """Tell whether a line ends right before ``offset``; of a regular file.
@@ -77,7 +80,7 @@ class Source:
             ConfigurationError: It cannot be opened.
             OSError: It cannot be read.
         """
-        return offset == 0 or await _in_thread(os.pread, await self._opened(), 1, offset - 1) == b"\n"
+        return offset == 0 or await in_thread(os.pread, await self._opened(), 1, offset - 1) == b"\n"
 
     async def read(self) -> bytes:
         """Return what there is, as soon as there is something; nothing at the end.
@@ -86,18 +89,18 @@ class Source:
             ConfigurationError: It cannot be opened.
             OSError: It cannot be read on.
         """
-        return await _in_thread(_read, await self._opened(), self._chunk)
+        return await in_thread(_read, await self._opened(), self._chunk)
 
     async def _opened(self) -> int:
         if self._descriptor is None:
             try:
                 # A named pipe opens only when somebody writes to it.
-                self._descriptor = await _in_thread(os.open, self._file, os.O_RDONLY | os.O_CLOEXEC)
+                self._descriptor = await in_thread(os.open, self._file, os.O_RDONLY | os.O_CLOEXEC)
             except OSError as error:
                 raise ConfigurationError(f"cannot read {self.name}: {_words(error)}") from None
         if self._start:
             start, self._start = self._start, 0
-            await _in_thread(os.lseek, self._descriptor, start, os.SEEK_SET)
+            await in_thread(os.lseek, self._descriptor, start, os.SEEK_SET)
         return self._descriptor
 
     def close(self) -> None:
@@ -125,7 +128,7 @@ def _fingerprint(descriptor: int, offset: int) -> str:
     return digest.hexdigest()
 
 
-async def _in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+async def in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Like ``asyncio.to_thread``, for what may never return: the thread keeps nobody from leaving."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[T] = loop.create_future()
@@ -137,7 +140,7 @@ async def _in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwa
     def work() -> None:
         try:
             result = function(*args, **kwargs)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - whoever waits learns of it, whatever it is
             give(answer.set_exception, error)
         else:
             give(answer.set_result, result)

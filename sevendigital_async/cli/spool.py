@@ -7,7 +7,6 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 import typer
 from attrs import asdict
 
@@ -15,7 +14,7 @@ from ..models import LogKind
 from ..shipping.archive import SpoolStatus
 from .choices import JsonOption, Opened, SpoolOption
 from .display import rendered, table
-from .output import say
+from .output import Styled, one_line, say, say_json
 
 HELP = "Look at a spool, the file in which plays are kept until they are delivered."
 
@@ -49,7 +48,7 @@ def status(*, spool: SpoolOption, json: JsonOption = False) -> None:
     """Print the figures."""
     found = asyncio.run(_status(spool))
     if json:
-        say(orjson.dumps(as_json(found)).decode())
+        say_json(as_json(found))
     else:
         say(as_text(found, datetime.now(UTC)))
 
@@ -72,7 +71,7 @@ def as_json(status: SpoolStatus) -> dict[str, Any]:
     }
 
 
-def as_text(status: SpoolStatus, now: datetime) -> str:
+def as_text(status: SpoolStatus, now: datetime) -> Styled:
     """Return the figures as a table, and a few words about the spool."""
     rows = [
         (
@@ -84,7 +83,8 @@ def as_text(status: SpoolStatus, now: datetime) -> str:
     ]
     shown = rendered(table(("", *(place.replace("_", " ") for place in PLACES), "oldest"), rows), sys.stdout)
     use = "a shipper has it open" if status.in_use else "no shipper has it open"
-    return f"{shown}\n{status.place}: {use}; {status.size:,} bytes\n{status.durability}"
+    about = f"{status.place}: {use}; {status.size:,} bytes"
+    return Styled("\n".join([shown, one_line(about), one_line(status.durability)]))
 
 
 def age(since: datetime | None, now: datetime) -> str:

@@ -47,8 +47,9 @@ class TheirRows:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file, unless a thread may still wait for what somebody writes to it."""
+        if error is None or isinstance(error, Exception):
+            self._file.close()
 
     def __iter__(self) -> Iterator[tuple[int, list[str]]]:
         """Give the number of each row, as a spreadsheet has it, and its values of ``columns``.

@@ -8,6 +8,7 @@ import orjson
 
 from ..config import UserToken
 from ..errors import ConfigurationError
+from ..models.duplicate_keys import duplicate_key
 
 MEMBERS = {"token", "secret"}
 
@@ -19,12 +20,16 @@ def read_tokens(path: Path) -> dict[str, UserToken]:
         ConfigurationError: Unreadable or malformed; the message names the user at fault, and no token or secret.
     """
     try:
-        wanted = orjson.loads(path.read_bytes())
-    except OSError as error:
-        raise ConfigurationError(f"cannot read the tokens in {path}: {error.strerror}") from None
-    except orjson.JSONDecodeError as error:
-        # The error keeps the document, secrets included; only its words go on.
-        raise ConfigurationError(f"the tokens in {path} are not valid JSON: {error}") from None
+        content = path.read_bytes()
+        wanted = orjson.loads(content)
+    except (OSError, ValueError) as error:
+        if isinstance(error, orjson.JSONDecodeError):
+            # The error keeps the document, secrets included; only its words go on.
+            raise ConfigurationError(f"the tokens in {path} are not valid JSON: {error}") from None
+        words = error.strerror if isinstance(error, OSError) else error
+        raise ConfigurationError(f"cannot read the tokens in {path}: {words}") from None
+    if (twice := duplicate_key(content)) is not None:
+        raise ConfigurationError(f"the tokens in {path} have the key {twice!r} twice")
     if not isinstance(wanted, dict):
         raise ConfigurationError(f"the tokens in {path} must be a JSON object from user id to token")
     return {user: _token(user, value, path) for user, value in wanted.items()}

@@ -12,6 +12,8 @@ from decimal import Decimal
 from functools import lru_cache
 from math import isfinite
 
+from .iso8601 import parse_datetime
+
 MAX_LENGTH = 40
 """More characters than any number of the API has; it keeps conversions cheap whatever arrives."""
 
@@ -95,7 +97,7 @@ def moment(value: object, _: object = None) -> datetime:
     """Read a point in time (ISO 8601); one without a zone is in UTC, a mere date its midnight."""
     if isinstance(value, str):
         try:
-            read = datetime.fromisoformat(value.strip())
+            read = parse_datetime(value.strip())
         except ValueError:
             pass
         else:
@@ -108,7 +110,7 @@ def day(value: object, _: object = None) -> date:
     if isinstance(value, str):
         try:
             written = value.strip()
-            return date.fromisoformat(written) if len(written) == DAY else datetime.fromisoformat(written).date()
+            return date.fromisoformat(written) if len(written) == DAY else parse_datetime(written).date()
         except ValueError:
             pass
     raise UnfitError(value, "a date")

@@ -11,6 +11,8 @@ import orjson
 from attrs import define
 
 from ..errors import InvalidLogError
+from .duplicate_keys import duplicate_key_in_flat
+from .iso8601 import parse_datetime
 
 WINDOW = timedelta(days=61)
 """Plays older than this are refused by the service."""
@@ -165,6 +167,8 @@ class StreamLog:
             raise InvalidLogError(f"not valid JSON: {error}") from None
         if not isinstance(wire, dict):
             raise InvalidLogError("not a JSON object")
+        if (twice := duplicate_key_in_flat(line, wire)) is not None:
+            raise InvalidLogError(f"{twice!r} is there twice", field=_FIELDS.get(twice))
         if unknown := wire.keys() - _FIELDS.keys():
             raise InvalidLogError(
                 f"unknown field {min(unknown)!r}; a play has {', '.join(_FIELDS)}", field=min(unknown)
@@ -177,7 +181,7 @@ class StreamLog:
             if type(values.get(name)) is int:
                 values[name] = str(values[name])  # the service itself writes ids both ways
         try:
-            values["timestamp"] = datetime.fromisoformat(values["timestamp"])
+            values["timestamp"] = parse_datetime(values["timestamp"])
         except (ValueError, TypeError):
             raise InvalidLogError("timestamp is not an ISO 8601 date and time", field="timestamp") from None
         return cls(**values)
