@@ -51,12 +51,17 @@ class RedisAwayError(Exception):
     """Redis did not answer, or can't do what was asked for now; a step may have been taken all the same.
 
     Attributes:
-        starting: It will be over within seconds, most likely.
+        code: The first word of what Redis says, such as LOADING; empty if it says nothing.
     """
 
-    def __init__(self, message: str, *, starting: bool = False) -> None:
+    def __init__(self, message: str, *, code: str = "") -> None:
         super().__init__(message)
-        self.starting = starting
+        self.code = code
+
+    @property
+    def is_starting(self) -> bool:
+        """It will be over within seconds, most likely."""
+        return self.code in STARTING
 
 
 class RedisRefusedError(ConfigurationError):
@@ -161,13 +166,13 @@ class RedisLink:
         words = _ARGUMENTS.sub("", str(error))
         if code in AWAY - {"RESET"}:
             said = words if words.lstrip("-").startswith(code) else f"{code} {words}"
-            return RedisAwayError(f"Redis at {self.place} refuses: {said}", starting=code in STARTING)
+            return RedisAwayError(f"Redis at {self.place} refuses: {said}", code=code)
         if isinstance(error, self._errors.ResponseError):
             return RedisRefusedError(f"Redis at {self.place} refuses: {words}", code=code)
         if isinstance(error, self._errors.InvalidResponse):
             return RedisRefusedError(f"{self.place} does not answer as a Redis does; is it one?")
         if isinstance(error, self._errors.ConnectionError | self._errors.TimeoutError | OSError):
-            return RedisAwayError(f"Redis at {self.place} does not answer ({_cause(error)})", starting=code == "RESET")
+            return RedisAwayError(f"Redis at {self.place} does not answer ({_cause(error)})", code=code)
         return RedisRefusedError(f"Redis at {self.place} can't be asked that ({type(error).__name__})")
 
     def _code_of(self, error: Exception) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import uuid
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from attrs import define
 
@@ -57,6 +57,7 @@ class Writer:
 
     def __init__(self, station: Station, *, max_logs: int, max_bytes: int) -> None:
         self.worker = uuid.uuid4().hex
+        self.written: Callable[[LogKind, int], None] = lambda _kind, _logs: None
         self.room = (0, 0)
         self.is_full = False
         self._station = station
@@ -172,6 +173,7 @@ class Writer:
         self._under_way = []
         for append in done:
             self._leave(append)
+            self.written(append.kind, len(append.records))
             if append.done is not None and not append.done.done():
                 append.done.set_result(None)
         for append in rest[:strays]:
