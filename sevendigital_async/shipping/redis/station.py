@@ -28,7 +28,7 @@ LONGEST_PAUSE = 1.0
 LEASE_OF_UNKNOWN_TIME = 60_000
 """Milliseconds for which a lease is kept when it is lost how long it would last; its owner prolongs it before."""
 
-REPAIRS = 3
+REPAIRS = 20
 """Attempts at one step with what Redis has lost rebuilt in between."""
 
 
