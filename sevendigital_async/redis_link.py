@@ -76,6 +76,10 @@ class RedisRefusedError(ConfigurationError):
         self.code = code
 
 
+HEADS = frozenset(b"ok gone damaged strange lost missing none lease yours busy paused unknown".split())
+"""What the answers of scripts begin with that answer with a list."""
+
+
 class RedisScript:
     """A Lua script, the name that Redis knows it by, and the type of its answer."""
 
@@ -122,7 +126,9 @@ class RedisLink:
                 answer = await self._send("EVAL", script.text, len(keys), *keys, *arguments)
             except self._errors.NoScriptError:
                 raise RedisRefusedError(f"Redis at {self.place} knows no scripts", code="NOSCRIPT") from None
-        if not isinstance(answer, script.answer) or answer == []:
+        if not isinstance(answer, script.answer) or (
+            isinstance(answer, list) and (not answer or answer[0] not in HEADS)
+        ):
             raise RedisRefusedError(f"{self.place} does not answer as a Redis does; is it one?")
         return answer
 
@@ -154,7 +160,7 @@ class RedisLink:
                 return await self._client.execute_command(*command)
         except self._errors.NoScriptError:
             raise
-        except (self._errors.RedisError, OSError, ValueError, TypeError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever the library makes of what a server says
             failure = self._translated(error)
         # Raised out here: the library's errors may quote what was sent.
         raise failure
@@ -163,7 +169,9 @@ class RedisLink:
         code = self._code_of(error)
         if code in CLUSTER:
             return RedisRefusedError(f"Redis at {self.place} {NO_CLUSTER} ({code})", code=code)
-        words = _ARGUMENTS.sub("", str(error))
+        words = (
+            "".join(c if c.isprintable() else "?" for c in _ARGUMENTS.sub("", str(error))) or "an error without words"
+        )
         if code in AWAY - {"RESET"}:
             said = words if words.lstrip("-").startswith(code) else f"{code} {words}"
             return RedisAwayError(f"Redis at {self.place} refuses: {said}", code=code)
@@ -173,7 +181,9 @@ class RedisLink:
             return RedisRefusedError(f"{self.place} does not answer as a Redis does; is it one?")
         if isinstance(error, self._errors.ConnectionError | self._errors.TimeoutError | OSError):
             return RedisAwayError(f"Redis at {self.place} does not answer ({_cause(error)})", code=code)
-        return RedisRefusedError(f"Redis at {self.place} can't be asked that ({type(error).__name__})")
+        if isinstance(error, self._errors.DataError):
+            return RedisRefusedError(f"Redis at {self.place} can't be asked that: it is no text and no number")
+        return RedisRefusedError(f"{self.place} does not answer as a Redis does; is it one?")
 
     def _code_of(self, error: Exception) -> str:
         named = getattr(error, "status_code", None) or _BY_CLASS.get(type(error).__name__)

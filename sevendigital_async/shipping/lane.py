@@ -36,7 +36,7 @@ from .outcome import (
     Unavailable,
     outcome_of,
 )
-from .records import SHARED, Exchange, Fate, Lease, Record
+from .records import SHARED, Exchange, Fate, Lease, Record, StaleCounts
 from .rules import Atomicity, LaneRules
 from .settlement import Settlement
 from .spool import Exit
@@ -119,6 +119,8 @@ class Lane:
     async def stalled(self) -> bool:
         """Say whether waiting longer would not help, because only a person or much time can."""
         counts = await self._spool.counts(self.kind)
+        if isinstance(counts, StaleCounts):
+            return False  # nobody knows
         if counts.in_flight or self._settlement.telling:
             return False
         if counts.waiting == 0 or self.gate.stuck:

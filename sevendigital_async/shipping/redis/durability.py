@@ -51,7 +51,7 @@ async def facts(link: RedisLink, section: str) -> dict[str, str]:
         raise
     if isinstance(answer, dict):
         return {str(name): str(value) for name, value in answer.items()}
-    lines = _text(answer).splitlines()
+    lines = _text(answer).splitlines() if isinstance(answer, bytes | str) else []
     return dict(line.split(":", 1) for line in lines if ":" in line)
 
 

@@ -142,11 +142,21 @@ local function audit(kind, fate)
       end
     end
   end
-  for _, ticket in ipairs(broken) do
-    doubtful = doubtful + reclaim(kind, ticket, fate)
-    count(kind, 'waiting', (reload(kind, ticket)))
+  if #broken > 0 then
+    local gone = number(of('counts', kind), 'in_flight') - in_flight
+    for _, ticket in ipairs(broken) do
+      local unsure = reclaim(kind, ticket, fate)
+      local more = reload(kind, ticket)
+      doubtful = doubtful + unsure
+      gone = gone - more - (fate == 'hold' and unsure or 0)
+      count(kind, 'waiting', more)
+    end
+    call('HSET', of('counts', kind), 'in_flight', in_flight)
+    -- Of a lease whose stream is lost, too, nothing has come back.
+    count(kind, 'put', -gone)
+    take_room(-gone, 0)
+    lost = gone
   end
-  if #broken > 0 then call('HSET', of('counts', kind), 'in_flight', in_flight) end
   local page = call('HSCAN', of('load', kind), call('HGET', base .. 'room', 'cursor:' .. kind) or '0', 'COUNT', 50)
   call('HSET', base .. 'room', 'cursor:' .. kind, page[1])
   for i = 1, #page[2], 2 do

@@ -29,7 +29,7 @@ PLACES = tuple(place.name for place in fields(Counts))
 LOOK_AROUND = 1.0
 """Seconds between two looks at what other workers have put or left behind, at the most."""
 
-SOON = 0.5
+SOON = 1.0
 """Seconds that Redis has for an answer to somebody who only wants to know figures."""
 
 OPENING = 60.0
@@ -132,7 +132,8 @@ class RedisSpool:
     async def due_in(self, kind: LogKind, *, flush: bool) -> float | None:
         """Seconds until a lease may succeed."""
         await self._written()
-        answer = await self._answer(scripts.DUE_IN, kind.value, int(flush or self._writer.is_full))
+        flush = flush or self._writer.is_full
+        answer = await self._answer(scripts.DUE_IN, kind.value, int(flush), within=SOON)
         if answer is None:
             return WHEN_AWAY
         if answer[0] == b"gone" or answer[1] < 0:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from attrs import define
 
-from ...errors import ShipperError, SpoolFullError, SpoolUnavailableError
+from ...errors import ShipperError, SpoolDamagedError, SpoolFullError, SpoolUnavailableError
 from ...fault_points import reached
 from ...models import LogKind
 from ..records import Bookmark, Record, size_of
@@ -126,7 +126,8 @@ class Writer:
         self.refuse(self._refusal or error)
         words = f"Redis at {self._station.link.place} has not said whether it took the plays; it may have"
         for append in self._under_way:
-            append.fail(SpoolUnavailableError(words))
+            damaged = isinstance(error, SpoolDamagedError)
+            append.fail(SpoolDamagedError(str(error)) if damaged else SpoolUnavailableError(words))
 
     def note_room(self, logs: int, size: int) -> None:
         """Learn how much the spool holds."""
