@@ -83,7 +83,7 @@ HEADS = frozenset(b"ok gone damaged strange lost missing none lease yours busy p
 class RedisScript:
     """A Lua script, the name that Redis knows it by, and the type of its answer."""
 
-    def __init__(self, text: str, answer: type[list[Any]] | type[int] = list) -> None:
+    def __init__(self, text: str, answer: type[list[Any] | int] = list) -> None:
         self.text = text
         self.answer = answer
         self.sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
@@ -167,8 +167,6 @@ class RedisLink:
 
     def _translated(self, error: Exception) -> RedisAwayError | RedisRefusedError:
         code = self._code_of(error)
-        if code in CLUSTER:
-            return RedisRefusedError(f"Redis at {self.place} {NO_CLUSTER} ({code})", code=code)
         words = (
             "".join(c if c.isprintable() else "?" for c in _ARGUMENTS.sub("", str(error))) or "an error without words"
         )
@@ -176,9 +174,8 @@ class RedisLink:
             said = words if words.lstrip("-").startswith(code) else f"{code} {words}"
             return RedisAwayError(f"Redis at {self.place} refuses: {said}", code=code)
         if isinstance(error, self._errors.ResponseError):
-            return RedisRefusedError(f"Redis at {self.place} refuses: {words}", code=code)
-        if isinstance(error, self._errors.InvalidResponse):
-            return RedisRefusedError(f"{self.place} does not answer as a Redis does; is it one?")
+            said = f"{NO_CLUSTER} ({code})" if code in CLUSTER else f"refuses: {words}"
+            return RedisRefusedError(f"Redis at {self.place} {said}", code=code)
         if isinstance(error, self._errors.ConnectionError | self._errors.TimeoutError | OSError):
             return RedisAwayError(f"Redis at {self.place} does not answer ({_cause(error)})", code=code)
         if isinstance(error, self._errors.DataError):

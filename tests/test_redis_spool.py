@@ -17,7 +17,6 @@ from sevendigital_async import (
     DeadLetter,
     LeaseLostError,
     LogKind,
-    SpoolError,
     SpoolFullError,
     SpoolUnavailableError,
     StreamLog,
@@ -461,7 +460,7 @@ async def test_a_spool_that_does_not_open_leaves_no_connection(redis_server, mon
 
 async def test_what_redis_can_not_be_told_is_an_error_and_not_an_absence(redis_server):
     link = RedisLink(redis_server.url)
-    with pytest.raises(Exception, match="can.t be asked that"):
+    with pytest.raises(Exception, match="be asked that"):
         await link.ask("GET", object())
     await link.aclose()
 

@@ -298,14 +298,14 @@ def set_forward(server, seconds):
 
 
 @pytest.mark.parametrize("seconds", [1.1, 5.0])
-@pytest.mark.parametrize("timeout", [0.5, 30.0])
-async def test_a_clock_that_is_set_forward_frees_no_slot_too_early(redis_server, seconds, timeout):
+@pytest.mark.parametrize("longest", [0.5, 30.0])
+async def test_a_clock_that_is_set_forward_frees_no_slot_too_early(redis_server, seconds, longest):
     arrivals = []
-    async with workers(redis_server, 3, timeout=timeout) as several:
+    async with workers(redis_server, 3, timeout=longest) as several:
 
         async def request(limits):
             async with limits.slot(PREVIEW) as slot:
-                await slot.sending(timeout)
+                await slot.sending(longest)
                 arrivals.append(CLOCK.monotonic())
                 await asyncio.sleep(0.01)
                 slot.answered()
@@ -313,7 +313,7 @@ async def test_a_clock_that_is_set_forward_frees_no_slot_too_early(redis_server,
         first = [asyncio.create_task(request(several[0])) for _ in range(5)]
         await asyncio.wait(first)
         set_forward(redis_server, seconds)
-        newcomer = limits_of(redis_server.url, timeout=timeout)  # has not seen the clock before
+        newcomer = limits_of(redis_server.url, timeout=longest)  # has not seen the clock before
         await asyncio.gather(*(request(limits) for limits in (several[1], several[2], newcomer) for _ in range(2)))
         await newcomer.aclose()
     arrivals.sort()

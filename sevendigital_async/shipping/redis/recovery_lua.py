@@ -325,7 +325,8 @@ for at, kind in ipairs(KINDS) do
     end)
     call('HSET', counts, 'delivered', delivered, 'buried', buried, 'in_doubt', call('SCARD', of('doubted', kind)) - 1)
   end
-  local sum = waiting[kind] + in_flight[kind] + aside[kind].held + number(counts, 'delivered') + number(counts, 'buried')
+  local sum = waiting[kind] + in_flight[kind] + aside[kind].held
+  sum = sum + number(counts, 'delivered') + number(counts, 'buried')
   if not is_missing['counts:' .. kind] then lost[at] = number(counts, 'put') - sum end
   call('HSET', counts, 'put', sum)
   logs = logs + waiting[kind] + in_flight[kind]

@@ -1,8 +1,8 @@
 """The steps of the spool, each one script: what it changes, it changes at once, counters included.
 
 Every script hears first how much later than Redis's clock to think it is (ms, for tests), and the id of the spool that
-its caller believes in: if Redis has lost that spool, the answer is ``gone``, and if it has lost a key of it, the answer is
-``damaged``; nothing changes then, and ``FOUND`` has to come first.
+its caller believes in: if Redis has lost that spool, the answer is ``gone``, and if it has lost a key of it, the answer
+is ``damaged``; nothing changes then, and ``FOUND`` has to come first.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ def _settling(text: str) -> RedisScript:
 
 FOUND = RedisScript(ALWAYS + PRELUDE + FIXED + SETTLING + COUNTING + FOUNDING)
 """ARGV: the id of a new spool, its form, the id that the caller believes in, milliseconds until a lease is taken over
-whose time is lost, what becomes of plays in doubt, then its rules as field and value. Founds the spool, or rebuilds what is missing. Answers with id and
-form that hold, the names of the keys that were missing, how many plays are lost by kind, and how many are in doubt for it;
-or with ``strange``, the name of a key, its type, and the type that it should have.
+whose time is lost, what becomes of plays in doubt, then its rules as field and value. Founds the spool, or rebuilds
+what is missing. Answers with id and form that hold, the names of the keys that were missing, how many plays are lost by
+kind, and how many are in doubt for it; or with ``strange``, the name of a key, its type, and the type it should have.
 """
 
 APPEND = _script(

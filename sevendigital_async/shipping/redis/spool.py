@@ -189,7 +189,7 @@ class RedisSpool:
         """Buried plays stay until a person has looked at them."""
 
     async def counts(self, kind: LogKind) -> Counts:
-        """Say where the plays of a kind are, those of all workers; while Redis is away, as last known (``StaleCounts``)."""
+        """Say where the plays of a kind are, those of all workers; ``StaleCounts`` while Redis is away."""
         if self._tasks and not self._station.is_away:
             await self._written()
         counts = await self._fetch(kind) if self._tasks else self._final.get(kind)
