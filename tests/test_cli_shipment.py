@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 from cli_process import as_counted, lines_in, plays, write_plays
 
-from sevendigital_async import ConfigurationError, InvalidRequestError, LogKind
+from sevendigital_async import ConfigurationError, InvalidRequestError, LogKind, StreamLogShipper
 from sevendigital_async.cli import shipment
 from sevendigital_async.cli.display import PlainDisplay
 from sevendigital_async.cli.leftovers import Leftovers
@@ -16,7 +16,12 @@ from sevendigital_async.cli.shipment import Shipment
 from sevendigital_async.cli.signals import Interruptions
 from sevendigital_async.cli.source import Source
 from sevendigital_async.cli.spools import look_into
+from sevendigital_async.clock import SystemClock
 from sevendigital_async.models.plain_play import checked_and_encoded
+from sevendigital_async.shipping.records import Record
+from sevendigital_async.shipping.redis import RedisSpool
+from sevendigital_async.shipping.rules import lane_rules
+from sevendigital_async.shipping.spool import Owner
 
 
 class Courier:
@@ -208,3 +213,23 @@ async def test_two_runs_that_read_one_file_into_one_redis_put_nothing_twice(tmp_
     (one, _), (other, _) = await asyncio.gather(*runs)
     assert sorted([one.exit_code, other.exit_code]) == [0, 4]
     assert Counter(saved.values()) == {1: 1_200}
+
+
+async def test_what_others_put_into_a_shared_spool_when_all_is_delivered_is_not_this_run_s(
+    tmp_path, redis_server, monkeypatch
+):
+    flush, saved, others = StreamLogShipper.flush, Counter(), []
+
+    async def flush_before_others_put(shipper, *arguments):
+        statistics = await flush(shipper, *arguments)
+        if statistics.settled and not others:
+            others.append(RedisSpool(redis_server.url))
+            await others[0].open(Owner(lane_rules(None), SystemClock(), lambda _: None, form="openapi"))
+            await others[0].append(LogKind.PREVIEW, [Record(log.encode(), "", log.timestamp) for log in plays(7)])
+            await others[0].aclose()
+        return statistics
+
+    monkeypatch.setattr(StreamLogShipper, "flush", flush_before_others_put)
+    report, _ = await ship(tmp_path, saving(saved), number=300, spool=redis_server.url, linger=0.0)
+    assert (report.exit_code, report.put, report.delivered, report.waiting) == (0, 300, 300, 0)
+    assert others

@@ -284,3 +284,61 @@ async def test_a_clock_that_went_back_stops_nobody_for_longer_than_a_request_may
         )
         assert not await has_slot(one)  # somebody may have sent just before
         assert await has_slot(one, within=4)
+
+
+SET_FORWARD = """
+for _, slot in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do redis.call('ZINCRBY', KEYS[1], -ARGV[1], slot) end
+return 1
+"""
+
+
+def set_forward(server, seconds):
+    """Do what a clock of the server that is set forward does: all times are nearer."""
+    assert server.ask("EVAL", SET_FORWARD, "1", SLOTS, str(round(seconds * 1_000_000))) == ":1"
+
+
+@pytest.mark.parametrize("seconds", [1.1, 5.0])
+@pytest.mark.parametrize("longest", [0.5, 30.0])
+async def test_a_clock_that_is_set_forward_frees_no_slot_too_early(redis_server, seconds, longest):
+    arrivals = []
+    async with workers(redis_server, 3, timeout=longest) as several:
+
+        async def request(limits):
+            async with limits.slot(PREVIEW) as slot:
+                await slot.sending(longest)
+                arrivals.append(CLOCK.monotonic())
+                await asyncio.sleep(0.01)
+                slot.answered()
+
+        first = [asyncio.create_task(request(several[0])) for _ in range(5)]
+        await asyncio.wait(first)
+        set_forward(redis_server, seconds)
+        newcomer = limits_of(redis_server.url, timeout=longest)  # has not seen the clock before
+        await asyncio.gather(*(request(limits) for limits in (several[1], several[2], newcomer) for _ in range(2)))
+        await newcomer.aclose()
+    arrivals.sort()
+    assert all(later - first >= 1 for first, later in zip(arrivals, arrivals[5:], strict=False))
+    assert arrivals[-1] - arrivals[0] < 4
+
+
+async def test_a_clock_that_is_set_forward_shortens_no_pause(redis_server):
+    async with workers(redis_server, max_wait=5.0) as (one, other):
+        one.pause(PREVIEW, 1.0)
+        await asyncio.sleep(0.05)
+        started = CLOCK.monotonic()
+        assert not await has_slot(other)
+        redis_server.ask("DEL", "sevendigital:{key}:not-before:preview_logs")  # as after a step of more than a second
+        assert await has_slot(other, within=3)
+        assert await has_slot(one, within=3)
+        assert CLOCK.monotonic() - started > 0.9
+
+
+async def test_a_slot_of_a_process_that_ends_is_not_free_before_its_time(redis_server):
+    async with workers(redis_server) as (one, other):
+        for _ in range(5):
+            async with one.slot(PREVIEW) as slot:
+                await slot.sending(30)
+                slot.answered()
+        await one.aclose()
+        set_forward(redis_server, 5.0)
+        assert not await has_slot(other, within=0.8)

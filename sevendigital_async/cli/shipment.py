@@ -89,6 +89,7 @@ class Shipment:
         self._stop: asyncio.Future[Stop] = asyncio.get_running_loop().create_future()
         self._started = time.monotonic()
         self._spool_trouble: str | None = None
+        self._settled: Statistics | None = None
         self._say_rejected = FirstFew(display.say, f"{source.name}: more bad lines, not shown here")
         self._say_buried = FirstFew(display.say, f"{source.name}: more buried plays, not shown here")
         self._say_trouble = FirstFew(display.say, "sevendigital: more trouble, not shown here")
@@ -109,7 +110,8 @@ class Shipment:
                     await self._work_until_stopped(watchers)
                 finally:
                     await _cancel(*watchers)
-        statistics = await self._shipper.statistics()
+        # Once all is delivered this run is done; what other workers put into the same spool after that is theirs.
+        statistics = self._settled or await self._shipper.statistics()
         self._display.show([self._gauge(statistics)])
         return self._report(statistics, time.monotonic() - self._started)
 
@@ -149,7 +151,10 @@ class Shipment:
             )
         await self._inlet.note(self._feed.reached)
         self._source.close()
-        self._look_for_failure(await self._shipper.flush())
+        statistics = await self._shipper.flush()
+        self._look_for_failure(statistics)
+        if statistics.settled:
+            self._settled = statistics
 
     async def _note_rest(self) -> None:
         # Lines that are no plays may follow the last that is one. Whatever hinders this: they are only read again.

@@ -12,7 +12,7 @@ from attrs import field, frozen
 
 from ..models import LogKind
 from ..shipping import Counts, Spool
-from ..shipping.places import REDIS, open_archive, open_spool
+from ..shipping.places import file_of, open_archive, open_spool, scheme_of
 from ..shipping.sqlite import SqliteSpool
 from .leftovers import beside
 from .source import Source
@@ -31,17 +31,16 @@ class Synchronous(enum.StrEnum):
 
 def place_for(wanted: str | None, source: Source) -> str | None:
     """Return the spool to use for an input: the one that is wanted, or a file beside the input; None for memory."""
-    if wanted == MEMORY:
-        return None
     if wanted is not None:
-        return wanted
+        return None if wanted == MEMORY or scheme_of(wanted) == MEMORY else wanted
     lasting = source.regular or not source.name.startswith(NAMELESS)
     return str(beside(source.name if lasting else "stdin", ".spool", regular=source.regular))
 
 
 def directory_of(place: str) -> Path | None:
     """Return the directory of a spool that is a file."""
-    return None if place.startswith(REDIS) else Path(place).parent
+    file = file_of(place)
+    return None if file is None else file.parent
 
 
 def spool_at(place: str, synchronous: Synchronous, journal_days: float) -> Spool:
@@ -55,10 +54,11 @@ def spool_at(place: str, synchronous: Synchronous, journal_days: float) -> Spool
     Raises:
         ConfigurationError: Nothing can be kept there.
     """
-    if not place or place.startswith(REDIS):
+    file = file_of(place) if place else None
+    if file is None:
         return open_spool(place)
     words: Literal["FULL", "NORMAL"] = "FULL" if synchronous is Synchronous.FULL else "NORMAL"
-    return SqliteSpool(place, synchronous=words, journal_days=journal_days)
+    return SqliteSpool(file, synchronous=words, journal_days=journal_days)
 
 
 @frozen
@@ -84,7 +84,8 @@ async def look_into(place: str, source: str | None) -> Found:
     Raises:
         SpoolError: It cannot be read.
     """
-    if not place.startswith(REDIS) and not os.path.exists(place):  # noqa: ASYNC240, PTH110 - one look before it begins
+    file = file_of(place)
+    if file is not None and not os.path.exists(file):  # noqa: ASYNC240, PTH110 - one look before it begins
         return Found()
     archive = open_archive(place)
     try:

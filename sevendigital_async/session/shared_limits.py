@@ -10,7 +10,7 @@ from ..clock import Clock
 from ..config import Settings
 from ..operations import RateClass
 from ..rate_limit import bounded_wait
-from ..redis_link import RedisAwayError, RedisLink, RedisScript
+from ..redis_link import RedisAwayError, RedisLink, RedisRefusedError, RedisScript
 from .shared_slots import GRACE, SharedSlot, SharedSlots
 from .slots import UNBOUNDED_TIMEOUT, WINDOW
 
@@ -26,14 +26,16 @@ local till = now + tonumber(ARGV[1])
 if tonumber(redis.call('GET', KEYS[1]) or 0) >= till then return 0 end
 redis.call('SET', KEYS[1], string.format('%.0f', till), 'PX', math.ceil(tonumber(ARGV[1]) / 1000) + 1)
 return 1
-"""
+""",
+    answer=int,
 )
 
 PAUSE_LEFT = RedisScript(
     """
 local t = redis.call('TIME') local now = t[1] * 1000000 + t[2]
 return math.max(0, tonumber(redis.call('GET', KEYS[1]) or 0) - now)
-"""
+""",
+    answer=int,
 )
 
 
@@ -89,10 +91,10 @@ class SharedLimits:
             self._asked_at = now
             try:
                 left = await self._link.run(PAUSE_LEFT, [self._pause_key(None)], [])
-            except RedisAwayError as error:
+            except (RedisAwayError, RedisRefusedError) as error:
                 self._reached(str(error))
             else:
-                self._pause_until = self._clock.monotonic() + left / 1e6
+                self._heed(None, left / 1e6)
         return max(0.0, self._pause_until - self._clock.monotonic())
 
     def pause(self, rate_class: RateClass | None, seconds: float) -> None:
@@ -100,7 +102,9 @@ class SharedLimits:
 
         After a wait of more than a day was asked for, all of them may ask again in an hour.
         """
-        task = asyncio.create_task(self._tell(rate_class, bounded_wait(seconds)))
+        seconds = bounded_wait(seconds)
+        self._heed(rate_class, seconds)
+        task = asyncio.create_task(self._tell(rate_class, seconds))
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
 
@@ -113,10 +117,18 @@ class SharedLimits:
         await asyncio.gather(*(slots.settled() for slots in self._slots.values()))
         await self._link.aclose()
 
+    def _heed(self, rate_class: RateClass | None, seconds: float) -> None:
+        """Keep a pause here, too: one that is only known by the server's clock ends when that is set forward."""
+        if rate_class is None:
+            self._pause_until = max(self._pause_until, self._clock.monotonic() + seconds)
+        for each, slots in self._slots.items():
+            if rate_class in {None, each}:
+                slots.pause(seconds)
+
     async def _tell(self, rate_class: RateClass | None, seconds: float) -> None:
         try:
             await self._link.run(PAUSE, [self._pause_key(rate_class)], [round(seconds * 1_000_000)])
-        except RedisAwayError as error:
+        except (RedisAwayError, RedisRefusedError) as error:
             self._reached(str(error))
 
     def _pause_key(self, rate_class: RateClass | None) -> str:

@@ -1,8 +1,11 @@
-"""Slots that several processes of one account share, in Redis, by the clock of that server.
+"""Slots that several processes of one account share, in Redis.
 
 A sorted set holds one random token per slot, scored by the time at which the slot may be used again. Whoever finds a
 token whose time has come puts their own in its place; only who knows a token can prolong or free its slot. A process
 that dies or stands still loses its slot when the time it had set is over, and learns of it before it sends.
+
+That time is the server's, and its clock may be set forward. So it is only for those that have died, and ``STEP`` longer
+than it need be: who lives frees a slot by its own clock, one window after the answer.
 """
 
 from __future__ import annotations
@@ -27,8 +30,14 @@ CLAIM_LEASE = 10.0
 GRACE = 1.0
 """Seconds that may pass between asking whether a slot is still held and sending; it is kept for longer by so much."""
 
+STEP = 6.0
+"""Seconds by which the server's clock may be set forward without any harm."""
+
+NAP = 0.05
+"""Seconds between two looks for a slot that another process may free at any moment."""
+
 LONGEST_NAP = 0.9
-"""Seconds between two looks: less than the window, so that a slot that comes back is never overlooked."""
+"""Seconds between two looks while nobody can free any."""
 
 JITTER = 0.008
 """Seconds by which processes that wait for the same slot differ at the most."""
@@ -74,7 +83,8 @@ KEEP = RedisScript(
 if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 0 end
 redis.call('ZADD', KEYS[1], now + tonumber(ARGV[2]), ARGV[1])
 return 1
-"""
+""",
+    answer=int,
 )
 
 Reached = Callable[[str | None], None]
@@ -103,7 +113,7 @@ class SharedSlot:
         while True:
             asked_at = self._clock.monotonic()
             try:
-                held = await self._keep(self.token, lost_after + WINDOW + GRACE)
+                held = await self._keep(self.token, lost_after + WINDOW + GRACE + STEP)
             except RedisAwayError as error:
                 raise ConnectError(f"not sent: the shared limits can't be asked: {error}") from None
             if not held:
@@ -113,7 +123,7 @@ class SharedSlot:
         self._sent = True
 
     def answered(self) -> None:
-        """Free the slot one window from now."""
+        """Free the slot one window from now, by the clock of this process."""
         self._release(WINDOW)
 
     def not_sent(self) -> None:
@@ -159,12 +169,15 @@ class SharedSlots:
         self._keys = keys
         self._count = count
         self._unknown = unknown
-        self._longest = max(unknown, UNBOUNDED_TIMEOUT + WINDOW + GRACE)
+        self._longest = max(unknown, UNBOUNDED_TIMEOUT + WINDOW + GRACE + STEP)
         self._max_wait = max_wait
         self._clock = clock
         self._reached = reached
         self._queue = asyncio.Lock()
         self._freeing: set[asyncio.Task[None]] = set()
+        self._freed = asyncio.Event()
+        self._closing = asyncio.Event()
+        self._paused_until = clock.monotonic()
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[SharedSlot]:
@@ -181,8 +194,13 @@ class SharedSlots:
         finally:
             slot.leave()
 
+    def pause(self, seconds: float) -> None:
+        """Claim nothing for a while, by the clock of this process; never shortens a pause."""
+        self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
+
     async def settled(self) -> None:
-        """Wait until Redis knows which slots are free."""
+        """Leave it to Redis to free slots, and see that it knows when; nothing is claimed any more."""
+        self._closing.set()
         if self._freeing:
             await asyncio.wait(self._freeing, timeout=0.2)
         for task in self._freeing:
@@ -191,6 +209,11 @@ class SharedSlots:
     async def _claim(self, token: str) -> None:
         failures = 0
         while True:
+            if (paused := self._paused_until - self._clock.monotonic()) > 0:
+                self._check_pause(paused)
+                await self._clock.sleep(min(paused, LONGEST_NAP))
+                continue
+            self._freed.clear()
             try:
                 answer, left = await self._link.run(
                     CLAIM,
@@ -207,30 +230,42 @@ class SharedSlots:
             wait = left / 1e6
             if answer == b"yours":
                 return
-            if answer == b"paused" and wait > self._max_wait:
-                raise RateLimitError(
-                    f"another process of this account was told to wait for {wait:.0f} seconds", retry_after=wait
-                )
+            if answer == b"paused":
+                self.pause(wait)
+                continue
             if answer == b"unknown":
                 logger.warning(
                     "the shared limits: Redis knows nothing of earlier requests of this account; "
                     "for %.0f seconds nothing goes out that other processes might exceed the limit with",
                     wait,
                 )
-            await self._clock.sleep(min(wait, LONGEST_NAP) + random.uniform(0, JITTER))  # noqa: S311 - jitter
+            nap = min(wait, LONGEST_NAP if answer == b"unknown" else NAP) + random.uniform(0, JITTER)  # noqa: S311 - jitter, not a secret
+            await self._clock.wait(self._freed, nap)
+
+    def _check_pause(self, left: float) -> None:
+        if left > self._max_wait:
+            raise RateLimitError(
+                f"another process of this account was told to wait for {left:.0f} seconds", retry_after=left
+            )
 
     async def _keep(self, token: str, seconds: float) -> bool:
         return bool(await self._link.run(KEEP, self._keys[:1], [token, _micro(seconds)]))
 
     def _free(self, token: str, after: float) -> None:
         # Not awaited: whoever is cancelled must not wait for Redis. Without it the slot comes back later by itself.
+        # The time is kept here: a clock of the server that is set forward would free the slot too early.
         task = asyncio.create_task(self._give_back(token, after))
         self._freeing.add(task)
         task.add_done_callback(self._freeing.discard)
 
     async def _give_back(self, token: str, after: float) -> None:
+        free_at = self._clock.monotonic() + after
+        if after > 0:
+            await self._clock.wait(self._closing, after)
+        left = max(0.0, free_at - self._clock.monotonic())
         try:
-            await self._keep(token, after)
+            await self._keep(token, left + STEP if left else 0.0)
+            self._freed.set()
         except (RedisAwayError, ConfigurationError) as error:
             self._reached(str(error))
 

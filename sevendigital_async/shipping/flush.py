@@ -10,6 +10,7 @@ from ..clock import Clock
 from ..models import LogKind
 from .gate import Gate
 from .hooks import Hooks
+from .records import StaleCounts
 from .settlement import Settlement
 from .spool import Exit
 from .watermark import Watermark
@@ -50,7 +51,10 @@ class LaneFlush:
     async def _passes(self) -> bool:
         if await self._watermark.left() == 0:
             return True
-        in_flight = (await self._spool.counts(self._kind)).in_flight
+        counts = await self._spool.counts(self._kind)
+        if isinstance(counts, StaleCounts):
+            return False  # nobody knows
+        in_flight = counts.in_flight
         if self._gate.stuck:
             return not in_flight
         now = self._clock.monotonic()

@@ -206,6 +206,11 @@ class Counts:
     in_doubt: int = 0
 
 
+@frozen(eq=False)
+class StaleCounts(Counts):
+    """Where plays were when the spool could last be asked, with what this process has put since."""
+
+
 def size_of(records: Sequence[Record]) -> int:
     """Return the bytes of plays, as they go over the wire."""
     return sum([len(record.body) for record in records])

@@ -8,7 +8,7 @@ from attrs import astuple, field, frozen
 
 from ..models import LogKind
 from .gate import Trouble
-from .records import Counts
+from .records import Counts, StaleCounts
 
 
 @frozen
@@ -26,6 +26,11 @@ class LaneStatistics:
     requests: int
     largest_batch: int
     trouble: Trouble | None
+
+    @property
+    def is_current(self) -> bool:
+        """The spool could be asked; if not, the counts are those last known, with what this process has put since."""
+        return not isinstance(self.counts, StaleCounts)
 
 
 @frozen
@@ -89,8 +94,13 @@ class Statistics:
 
     @property
     def settled(self) -> bool:
-        """Nothing waits and nothing is on its way."""
-        return self.waiting == 0 and self.in_flight == 0
+        """Nothing waits and nothing is on its way; False while nobody knows."""
+        return self.is_current and self.waiting == 0 and self.in_flight == 0
+
+    @property
+    def is_current(self) -> bool:
+        """The figures are those of this moment, not those last known of a spool that does not answer."""
+        return all(lane.is_current for lane in self.lanes.values())
 
     @property
     def troubles(self) -> Mapping[LogKind, Trouble]:

@@ -84,10 +84,10 @@ class RedisArchive:
         kinds = list(LogKind)
         try:
             _, workers, size, oldest = await self._station.once(scripts.STATUS, ALIVE, *kinds)
-            counts = {}
-            for kind in kinds:
-                answer = await self._station.once(scripts.COUNTS, kind, *PLACES)
-                counts[kind] = Counts(*(int(number or 0) for number in answer[1]))
+            _, *numbers = await self._station.once(scripts.COUNTS, len(kinds), *kinds, *PLACES)
+            counts = {
+                kind: Counts(*(int(number or 0) for number in row)) for kind, row in zip(kinds, numbers, strict=True)
+            }
             words = await durability(self._station.link)
         except RedisAwayError as error:
             raise SpoolUnavailableError(str(error)) from None
@@ -113,7 +113,8 @@ class RedisArchive:
         done = 0
         try:
             for at in range(0, len(ids), PAGE):
-                done += (await self._station.once(script, *ids[at : at + PAGE]))[1]
+                answer = await self._station.once(script, *ids[at : at + PAGE])
+                done += 0 if answer[0] == b"gone" else answer[1]
         except RedisAwayError as error:
             raise SpoolUnavailableError(f"{error}; {done} plays were moved before") from None
         return done

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from ...redis_link import RedisAwayError, RedisLink
+from ...redis_link import RedisAwayError, RedisLink, RedisRefusedError
 
 logger = logging.getLogger("sevendigital_async.shipping")
 
@@ -26,13 +26,33 @@ NOT_DURABLE = (
 
 
 async def setting(link: RedisLink, name: str) -> str | None:
-    """Return one setting of Redis; None if it does not tell."""
+    """Return one setting of Redis; None if it does not tell, as those of a provider often don't."""
     try:
         answer = await link.ask("CONFIG", "GET", name)
-    except RedisAwayError:
+    except (RedisAwayError, RedisRefusedError):
         return None
     values = {_text(key): _text(value) for key, value in _pairs(answer)}
     return values.get(name)
+
+
+async def facts(link: RedisLink, section: str) -> dict[str, str]:
+    """Return a section of what Redis says about itself; nothing if it does not tell.
+
+    Raises:
+        RedisAwayError: It does not answer, or is about to start.
+    """
+    try:
+        answer = await link.ask("INFO", section)
+    except RedisRefusedError:
+        return {}
+    except RedisAwayError as error:
+        if error.code == "NOPERM":
+            return {}
+        raise
+    if isinstance(answer, dict):
+        return {str(name): str(value) for name, value in answer.items()}
+    lines = _text(answer).splitlines() if isinstance(answer, bytes | str) else []
+    return dict(line.split(":", 1) for line in lines if ":" in line)
 
 
 async def durability(link: RedisLink) -> str:
@@ -47,7 +67,7 @@ async def warn_of_eviction(link: RedisLink) -> None:
     """Log how durable the spool is, and whether Redis may throw plays away."""
     words = await durability(link)
     logger.log(logging.INFO if words in WORDS.values() else logging.WARNING, "the spool in %s: %s", link.place, words)
-    policy = await setting(link, "maxmemory-policy")
+    policy = await setting(link, "maxmemory-policy") or (await facts(link, "memory")).get("maxmemory_policy")
     if policy not in {None, "noeviction"}:
         logger.warning(
             "the spool in %s: maxmemory-policy is %s, so Redis may throw plays away when it is full; set noeviction",
@@ -64,4 +84,4 @@ def _pairs(answer: object) -> list[tuple[object, object]]:
 
 
 def _text(value: object) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

@@ -21,6 +21,9 @@ from .wire import EPOCH, microseconds, milliseconds, moment_of
 AT_THE_END = 0.1
 """Seconds that Redis has for an answer when there is no time left."""
 
+LOST = frozenset({b"gone", b"missing"})
+"""Answers to a step for plays that Redis has lost: the spool as a whole, or the stream that they were in."""
+
 
 @define(eq=False)
 class _Held:
@@ -69,6 +72,8 @@ class Leases:
             if isinstance(error, RedisAwayError):
                 return None
             raise
+        if answer[0] == b"lost":
+            self._station.lost(answer[1] if each is kind else 0 for each in LogKind)
         if answer[0] != b"lease":
             return None
         queue = answer[1].decode()
@@ -130,7 +135,7 @@ class Leases:
             head = (held.token, held.step, how, milliseconds(delay), int(blame), request, answer, microseconds(at))
             ids = [held.ids[record] for record in records]
             said = await self._station.persist(scripts.SETTLE, *head, len(ids), *ids, *words, spool=held.spool)
-            if said[0] != b"gone":
+            if said[0] not in LOST:
                 break
             await self._adopt(lease)
         if said[0] == b"lost":
@@ -156,8 +161,8 @@ class Leases:
         try:
             async with asyncio.timeout(AT_THE_END):
                 while True:
-                    answer = await self._station.once(scripts.ABANDON, fate.value, token, spool=held.spool)
-                    if answer[0] != b"gone":
+                    answer = await self._station.once(scripts.ABANDON, fate.value, 1, token, spool=held.spool)
+                    if answer[0] not in LOST:
                         break
                     await self._adopt(lease)
             for record in held.ids if lease.suspect else (record for record in lease.sending if record in held.ids):
@@ -172,17 +177,20 @@ class Leases:
             self._leases.pop(token, None)
 
     async def _adopt(self, lease: Lease) -> None:
-        """Bring what this worker holds into a spool that has been founded anew."""
+        """Bring what this worker holds into a spool that has lost it."""
         held = self._held(lease)
         records = list(held.ids)
         plays = [part for r in records for part in (microseconds(r.played_at), int(r.in_doubt), r.body)]
         state = (held.step - 1, int(bool(lease.sending)), int(lease.suspect), held.request)
-        head = (held.token, lease.kind.value, lease.queue, *state, milliseconds(self._seconds))
+        one_id = next(iter(held.ids.values()))
+        head = (held.token, lease.kind.value, lease.queue, *state, milliseconds(self._seconds), one_id)
         spool = self._station.id
         answer = await self._station.persist(scripts.ADOPT, *head, *plays, spool=spool)
         if answer[0] == b"ok":
             held.spool = spool
-            held.ids = {record: f"{answer[1] + place}-0" for place, record in enumerate(records)}
+            if answer[1] >= 0:
+                held.ids = {record: f"{answer[1] + place}-0" for place, record in enumerate(records)}
+            self._station.lost(answer[2] if kind is lease.kind else 0 for kind in LogKind)
 
     def _held(self, lease: Lease) -> _Held:
         held = lease.key

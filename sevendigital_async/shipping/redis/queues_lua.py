@@ -2,13 +2,21 @@
 
 What is leased is a *ticket*. A user's queue is one (``u:ann``) with a stream of its own; so is the shared queue
 (``s``), whose batches become tickets of their own (``b:17``) while they are away, so that the queue goes on without
-them. After a flush, ``a:...`` holds what a worker had in its hands. Per kind a ticket is in exactly one of these::
+them. After a loss, ``a:token:ann`` holds what a worker had in its hands. Per kind a ticket is in exactly one of these::
 
     lingering (by the time its batch is cut) -> ready (a list: rotation) -> away (leased) -> resting (by its time)
 
 A record is an entry of a stream, pending with the consumer of its ticket from its first lease until it is settled;
 only then is it acknowledged and deleted. Leases live in a sorted set by the time their heartbeat runs out.
+
+Redis deletes a key that gets empty, so a key that is missing would mean nothing. Here it does: all keys but streams of
+queues and leases exist for as long as the spool does, with a member of no meaning (an empty name, the time ``inf``) in
+each. So whatever deletes or evicts one is noticed by the next step, before it changes anything.
 """
+
+from __future__ import annotations
+
+from ...models import LogKind
 
 PRELUDE = """
 local base, call = KEYS[1], redis.call
@@ -16,15 +24,16 @@ local t = call('TIME')
 local told = t[1] * 1000 + t[2] / 1000 + tonumber(ARGV[1])
 local stamp = string.format('%.0f', told * 1000)
 local known = call('HMGET', base .. 'spool', 'id', 'behind', 'latest')
-if ARGV[2] ~= '' and known[1] ~= ARGV[2] then return {'gone'} end
 -- The spool's own clock never goes back, or what rests would rest for as long as Redis's has jumped.
 local behind, latest = tonumber(known[2] or 0), tonumber(known[3] or 0)
 local now = told + behind
 if now < latest then
   behind, now = behind + latest - now, latest
-  call('HSET', base .. 'spool', 'behind', string.format('%.3f', behind))
+  for _, name in ipairs({'spool', 'room'}) do
+    if call('EXISTS', base .. name) == 1 then call('HSET', base .. name, 'behind', string.format('%.3f', behind)) end
+  end
 end
-if now > latest + 1000 then call('HSET', base .. 'spool', 'latest', string.format('%.3f', now)) end
+if known[1] and now > latest + 1000 then call('HSET', base .. 'spool', 'latest', string.format('%.3f', now)) end
 
 local function of(name, kind) return base .. name .. ':' .. kind end
 local function number(key, field) return tonumber(call('HGET', key, field) or 0) end
@@ -36,7 +45,17 @@ end
 local function consumer_of(ticket) return is(ticket, 'b') and ticket or 'q' end
 local function queue_of(kind, ticket)
   if is(ticket, 'u') then return string.sub(ticket, 3) end
-  return is(ticket, 'a') and call('HGET', of('adopted', kind), ticket) or ''
+  return is(ticket, 'a') and string.match(ticket, '^a:[^:]*:(.*)$') or ''
+end
+-- The first member of a sorted set and its score.
+local function first_of(key)
+  local first = call('ZRANGE', key, 0, 0, 'WITHSCORES')
+  if first[1] and first[1] ~= '' then return first[1], tonumber(first[2]) end
+end
+-- The list of what is ready ends with a member of no meaning.
+local function push_last(kind, ticket)
+  call('LSET', of('ready', kind), -1, ticket)
+  call('RPUSH', of('ready', kind), '')
 end
 
 local function take_room(logs, bytes)
@@ -76,7 +95,7 @@ end
 local function file(kind, ticket)
   if is_full(kind, ticket) then
     call('ZREM', of('lingering', kind), ticket)
-    call('RPUSH', of('ready', kind), ticket)
+    push_last(kind, ticket)
   else
     call('ZADD', of('lingering', kind), put_at(kind, ticket) + number(base .. 'spool', kind .. '.linger'), ticket)
   end
@@ -109,16 +128,16 @@ end
 
 local function advance(kind, flush)
   for _ = 1, 64 do
-    local first = call('ZRANGE', of('resting', kind), 0, 0, 'WITHSCORES')
-    if not first[1] or tonumber(first[2]) > now then break end
-    call('ZREM', of('resting', kind), first[1])
-    call('LPUSH', of('ready', kind), first[1])
+    local ticket, at = first_of(of('resting', kind))
+    if not ticket or at > now then break end
+    call('ZREM', of('resting', kind), ticket)
+    call('LPUSH', of('ready', kind), ticket)
   end
   for _ = 1, 64 do
-    local first = call('ZRANGE', of('lingering', kind), 0, 0, 'WITHSCORES')
-    if not first[1] or (tonumber(first[2]) > now and not flush) then break end
-    call('ZREM', of('lingering', kind), first[1])
-    call('RPUSH', of('ready', kind), first[1])
+    local ticket, at = first_of(of('lingering', kind))
+    if not ticket or (at > now and not flush) then break end
+    call('ZREM', of('lingering', kind), ticket)
+    push_last(kind, ticket)
   end
 end
 
@@ -130,9 +149,45 @@ local function journal(kind, outcome, request, answer, at, flags, bodies)
 end
 """
 
+KINDS = "local KINDS = {" + ", ".join(f"'{kind.value}'" for kind in LogKind) + "}\n"
+
+FIXED = (
+    KINDS
+    + """
+-- What must exist: name, or name and kind, and the type of each.
+local BASES = {
+  spool = 'hash', room = 'hash', leases = 'zset', workers = 'zset', appends = 'hash', bookmarks = 'hash',
+  sequence = 'string', journal = 'stream', aside = 'stream',
+}
+local PER_KIND = {
+  counts = 'hash', load = 'hash', bytes = 'hash', oldest = 'zset', ready = 'list', lingering = 'zset', resting = 'zset',
+  away = 'hash', attempts = 'hash', doubted = 'set',
+}
+local fixed, types = {}, {}
+for name, kept in pairs(BASES) do fixed[#fixed + 1], types[#types + 1] = name, kept end
+for name, kept in pairs(PER_KIND) do
+  for _, kind in ipairs(KINDS) do fixed[#fixed + 1], types[#types + 1] = name .. ':' .. kind, kept end
+end
+local fixed_keys = {}
+for i, name in ipairs(fixed) do fixed_keys[i] = base .. name end
+local existing = call('EXISTS', unpack(fixed_keys))
+"""
+)
+
+CHECKS = """
+if existing == 0 then return {'gone'} end
+if existing < #fixed then return {'damaged'} end
+if ARGV[2] ~= '' and known[1] ~= ARGV[2] then return {'gone'} end
+"""
+
+INTACT = FIXED + CHECKS
+"""What a step of a worker begins with."""
+
 SETTLING = """
+local UNKNOWN = 'nobody knows whether the service has it'
 local function lease_key(token) return base .. 'lease:' .. token end
-local function entry_of(kind, ticket, id) return call('XRANGE', stream_of(kind, ticket), id, id)[1][2] end
+local function found(kind, ticket, id) return call('XRANGE', stream_of(kind, ticket), id, id)[1] end
+local function entry_of(kind, ticket, id) return found(kind, ticket, id)[2] end
 local function flag(kind, id) return call('SISMEMBER', of('doubted', kind), id) == 1 and '1' or '0' end
 
 local function look_into(kind, ticket, ids)
@@ -204,7 +259,7 @@ end
 local function hold(token, kind, ticket, ids)
   if #ids == 0 then return end
   for _, id in ipairs(ids) do
-    set_aside(kind, ticket, id, 'held', 'nobody knows whether the service has it', '', stamp)
+    set_aside(kind, ticket, id, 'held', UNKNOWN, '', stamp)
   end
   unlease(token, ids)
   let_go(kind, ticket, ids)
@@ -221,9 +276,8 @@ local function close(token, kind, ticket)
   if number(lease, 'blame') == 1 then call('HINCRBY', of('attempts', kind), ticket, 1) end
   if number(of('load', kind), ticket) == 0 then
     call('HDEL', of('attempts', kind), ticket)
-    call('HDEL', of('adopted', kind), ticket)
     if is(ticket, 'b') then
-      call('XGROUP', 'DELCONSUMER', stream_of(kind, ticket), 'g', ticket)
+      redis.pcall('XGROUP', 'DELCONSUMER', stream_of(kind, ticket), 'g', ticket) -- the stream may be lost
     else
       call('DEL', stream_of(kind, ticket))
     end
@@ -238,8 +292,11 @@ local function close(token, kind, ticket)
   call('HSET', lease, 'step', step)
   call('EXPIRE', lease, 600)
 end
+"""
 
--- What a crash does: what was being sent is in doubt, the rest goes back.
+ABANDONING = """
+-- What a crash does: what was being sent is in doubt, the rest goes back. Answers with the kind, how many plays, how
+-- many in doubt, and how many are lost because their stream is.
 local function abandon(token, fate)
   local lease = lease_key(token)
   local kind, ticket = call('HGET', lease, 'kind'), call('HGET', lease, 'ticket')
@@ -253,6 +310,11 @@ local function abandon(token, fate)
       table.insert(sent[id] and doubtful or certain, id)
     end
   end
+  local first = doubtful[1] or certain[1]
+  if first and not found(kind, ticket, first) then
+    local gone, others = detach(token, kind, ticket)
+    return kind, 0, 0, gone + others
+  end
   local request = call('HGET', lease, 'request') or ''
   doubt(kind, ticket, doubtful, request)
   if fate == 'hold' then
@@ -264,7 +326,7 @@ local function abandon(token, fate)
   if suspect then doubt(kind, ticket, certain, request) end
   give_back(token, kind, ticket, certain, 0, suspect)
   close(token, kind, ticket)
-  return kind, #doubtful + #certain, suspect and #doubtful + #certain or #doubtful
+  return kind, #doubtful + #certain, suspect and #doubtful + #certain or #doubtful, 0
 end
 
 -- A play leaves a lease that was never about to be sent; its holder finds out when it wants to.

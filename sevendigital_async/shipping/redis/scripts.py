@@ -1,13 +1,15 @@
 """The steps of the spool, each one script: what it changes, it changes at once, counters included.
 
 Every script hears first how much later than Redis's clock to think it is (ms, for tests), and the id of the spool that
-its caller believes in: if Redis has lost that spool, the answer is ``gone`` and nothing changes.
+its caller believes in: if Redis has lost that spool, the answer is ``gone``, and if it has lost a key of it, the answer
+is ``damaged``; nothing changes then, and ``FOUND`` has to come first.
 """
 
 from __future__ import annotations
 
 from ...redis_link import RedisScript
-from .queues_lua import PRELUDE, SETTLING
+from .queues_lua import ABANDONING, CHECKS, FIXED, INTACT, PRELUDE, SETTLING
+from .recovery_lua import AUDIT, COUNTING, FOUNDING
 
 ALWAYS = "#!lua flags=allow-oom\n"
 """A Redis that is full must still be able to let go of what was delivered."""
@@ -16,23 +18,24 @@ IF_THERE_IS_MEMORY = "#!lua\n"
 
 
 def _script(text: str, when: str = ALWAYS) -> RedisScript:
-    return RedisScript(when + PRELUDE + text)
+    return RedisScript(when + PRELUDE + INTACT + text)
+
+
+def _reading(text: str) -> RedisScript:
+    """An archive may look at what is there, whatever state it is in."""
+    return RedisScript(ALWAYS + PRELUDE + FIXED + "if ARGV[2] ~= '' then " + CHECKS + "end\n" + text)
 
 
 def _settling(text: str) -> RedisScript:
-    return RedisScript(ALWAYS + PRELUDE + SETTLING + text)
+    return RedisScript(ALWAYS + PRELUDE + INTACT + SETTLING + COUNTING + ABANDONING + text)
 
 
-FOUND = _script("""
--- ARGV: the id of a new spool, its form, then its rules as field and value. Answers with the id and form that hold.
-call('HSETNX', base .. 'spool', 'id', ARGV[3])
-call('HSETNX', base .. 'spool', 'form', ARGV[4])
-local form = call('HGET', base .. 'spool', 'form')
-if form == ARGV[4] then
-  for i = 5, #ARGV, 2 do call('HSET', base .. 'spool', ARGV[i], ARGV[i + 1]) end
-end
-return {call('HGET', base .. 'spool', 'id'), form}
-""")
+FOUND = RedisScript(ALWAYS + PRELUDE + FIXED + SETTLING + COUNTING + FOUNDING)
+"""ARGV: the id of a new spool, its form, the id that the caller believes in, milliseconds until a lease is taken over
+whose time is lost, what becomes of plays in doubt, then its rules as field and value. Founds the spool, or rebuilds
+what is missing. Answers with id and form that hold, the names of the keys that were missing, how many plays are lost by
+kind, and how many are in doubt for it; or with ``strange``, the name of a key, its type, and the type it should have.
+"""
 
 APPEND = _script(
     """
@@ -137,27 +140,30 @@ DUE_IN = _script("""
 -- ARGV: kind, flush. Answers with milliseconds; -1 when nothing waits.
 local kind = ARGV[3]
 advance(kind, ARGV[4] == '1')
-if call('LLEN', of('ready', kind)) > 0 then return {'ok', 0} end
+if call('LLEN', of('ready', kind)) > 1 then return {'ok', 0} end
 local due = -1
 for _, name in ipairs({'lingering', 'resting'}) do
-  local first = call('ZRANGE', of(name, kind), 0, 0, 'WITHSCORES')
-  if first[1] then
-    local wait = math.max(1, tonumber(first[2]) - now)
+  local ticket, at = first_of(of(name, kind))
+  if ticket then
+    local wait = math.max(1, at - now)
     due = due < 0 and wait or math.min(due, wait)
   end
 end
 return {'ok', due}
 """)
 
-LEASE = _script("""
--- ARGV: kind, flush, token, most logs, most bytes, milliseconds to live. Answers with queue, attempt and records.
+LEASE = _settling("""
+-- ARGV: kind, flush, token, most logs, most bytes, milliseconds to live. Answers with queue, attempt and records;
+-- with ``lost`` and a number if the next ticket has lost plays.
 local kind, token, most, bytes = ARGV[3], ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
 if call('EXISTS', base .. 'lease:' .. token) == 1 then return {'none'} end
 advance(kind, ARGV[4] == '1')
-local ticket = call('LPOP', of('ready', kind))
-if not ticket then return {'none'} end
-local stream, entries = stream_of(kind, ticket), nil
-if ticket == 's' then
+local ticket = call('LINDEX', of('ready', kind), 0)
+if ticket == '' then return {'none'} end
+local stream, entries = stream_of(kind, ticket), {}
+if call('EXISTS', stream) == 0 then
+  return {'lost', recount(kind, ticket)}
+elseif ticket == 's' then
   entries = call('XRANGE', stream, '(' .. last_read(stream), '+', 'COUNT', most)
 else
   local reader = consumer_of(ticket)
@@ -167,6 +173,10 @@ else
     for _, entry in ipairs(new and new[1][2] or {}) do entries[#entries + 1] = entry end
   end
 end
+if #entries == 0 or (#entries < most and #entries ~= number(of('load', kind), ticket)) then
+  return {'lost', recount(kind, ticket)}
+end
+call('LPOP', of('ready', kind))
 local size, n = 0, 0
 for _, entry in ipairs(entries) do
   if n > 0 and size + #entry[2][2] > bytes then break end
@@ -175,14 +185,14 @@ end
 local queue, attempt = queue_of(kind, ticket), number(of('attempts', kind), ticket)
 local left = load(kind, ticket, -n, -size)
 if ticket == 's' then
-  local batch = string.format('b:%.0f', call('INCR', base .. 'batches'))
+  local batch = string.format('b:%.0f', call('INCR', base .. 'sequence'))
   call('XREADGROUP', 'GROUP', 'g', batch, 'COUNT', n, 'STREAMS', stream, '>')
   if left > 0 then file(kind, 's') end
   if left > 0 then call('ZADD', of('oldest', kind), put_at(kind, 's'), 's') end
   ticket = batch
 elseif left > 0 then
   local next_one = entries[n + 1] or call('XRANGE', stream, '(' .. last_read(stream), '+', 'COUNT', 1)[1]
-  call('ZADD', of('oldest', kind), next_one[2][6], ticket)
+  call('ZADD', of('oldest', kind), next_one and next_one[2][6] or now, ticket)
 end
 call('HSET', of('away', kind), ticket, token)
 local lease, answer = {'kind', kind, 'ticket', ticket, 'left', n, 'step', 0}, {'lease', queue, attempt}
@@ -223,7 +233,6 @@ local lease = lease_key(token)
 if step <= number(lease, 'step') then return ok() end
 local kind, ticket = call('HGET', lease, 'kind'), call('HGET', lease, 'ticket')
 if not ticket then return {'lost'} end
-call('HSET', lease, 'step', step)
 local ids, words, changed = {}, {}, call('HEXISTS', lease, 'withdrawn') == 1
 for i = 1, n do
   local id = ARGV[11 + i]
@@ -233,6 +242,8 @@ for i = 1, n do
   end
 end
 n = #ids
+if n > 0 and not found(kind, ticket, ids[1]) then return {'missing'} end
+call('HSET', lease, 'step', step)
 if n == 0 then return ok() end
 local request = ARGV[8] ~= '' and ARGV[8] or call('HGET', lease, 'request') or ''
 if how == 'keep' or how == 'resend' or how == 'hold' then doubt(kind, ticket, ids, request) end
@@ -262,19 +273,27 @@ return ok()
 """)
 
 ABANDON = _settling("""
--- ARGV: fate, tokens.
-for i = 4, #ARGV do abandon(ARGV[i], ARGV[3]) end
+-- ARGV: fate, whether the caller still has the plays, tokens. Answers with ``missing`` if it has, and Redis has not.
+for i = 5, #ARGV do
+  local kind, ticket = call('HGET', lease_key(ARGV[i]), 'kind'), call('HGET', lease_key(ARGV[i]), 'ticket')
+  local id = ticket and next(leased(kind, ticket))
+  if ARGV[4] == '1' and id and not found(kind, ticket, id) then return {'missing'} end
+  abandon(ARGV[i], ARGV[3])
+end
 return ok()
 """)
 
 ADOPT = _settling("""
--- ARGV: token, kind, queue, step, being sent, suspect, request, milliseconds to live, (played, doubt, body)*
--- After a flush: what a worker holds in its hands becomes a lease again. Answers with the number of the first record.
+-- ARGV: token, kind, queue, step, being sent, suspect, request, milliseconds to live, id, (played, doubt, body)*
+-- After a loss: what a worker holds in its hands becomes a lease again. Answers with the number of the first record; -1
+-- if all of them are still there (the id is that of one).
 local token, kind, lease = ARGV[3], ARGV[4], lease_key(ARGV[3])
-if call('EXISTS', lease) == 1 then return {'ok', number(lease, 'first')} end
-local ticket, ids, bytes = 'a:' .. token, {}, 0
-call('HSET', of('adopted', kind), ticket, ARGV[5])
-for i = 11, #ARGV, 3 do
+local old, first_id = call('HGET', lease, 'ticket'), call('HGET', lease, 'first')
+if old and first_id and found(kind, old, first_id .. '-0') then return {'ok', tonumber(first_id), 0} end
+if old and found(kind, old, ARGV[11]) then return {'ok', -1, 0} end
+local others = old and select(2, detach(token, kind, old)) or 0
+local ticket, ids, bytes = 'a:' .. token .. ':' .. ARGV[5], {}, 0
+for i = 12, #ARGV, 3 do
   local id = add(kind, ticket, ARGV[i + 2], ARGV[i], ARGV[i + 1] == '1')
   ids[#ids + 1] = id
   bytes = bytes + #ARGV[i + 2]
@@ -290,7 +309,7 @@ call('ZADD', base .. 'leases', now + tonumber(ARGV[10]), token)
 take_room(#ids, bytes)
 count(kind, 'put', #ids)
 count(kind, 'in_flight', #ids)
-return {'ok', tonumber(first)}
+return {'ok', tonumber(first), others}
 """)
 
 LATE = _script("""
@@ -301,7 +320,15 @@ journal(ARGV[3], 'in-doubt', ARGV[4], ARGV[5], ARGV[6], table.concat(flags), bod
 return ok()
 """)
 
-TICK = _settling("""
+TICK = RedisScript(
+    ALWAYS
+    + PRELUDE
+    + INTACT
+    + SETTLING
+    + COUNTING
+    + ABANDONING
+    + AUDIT
+    + """
 -- ARGV: worker, milliseconds to live, take over, fate, oldest journal, number of orphans, orphans, leases to prolong.
 local live, orphans = now + tonumber(ARGV[4]), tonumber(ARGV[8])
 call('ZADD', base .. 'workers', now, ARGV[3])
@@ -312,24 +339,30 @@ for i = 9, #ARGV do
     call('ZADD', base .. 'leases', live, ARGV[i])
   end
 end
-local taken = {}
+local taken, lost, doubtful = {}, {0, 0, 0}, 0
 if ARGV[5] == '1' then
   for _, token in ipairs(call('ZRANGEBYSCORE', base .. 'leases', '-inf', now, 'LIMIT', 0, 20)) do
-    local kind, logs, doubtful = abandon(token, ARGV[6])
-    if kind then
+    local kind, logs, unsure, gone = abandon(token, ARGV[6])
+    for at, name in ipairs(KINDS) do if name == kind then lost[at] = lost[at] + gone end end
+    if kind and logs > 0 then
       taken[#taken + 1] = kind
       taken[#taken + 1] = logs
-      taken[#taken + 1] = doubtful
+      taken[#taken + 1] = unsure
     end
   end
+end
+for at, kind in ipairs(KINDS) do
+  local gone, unsure = audit(kind, ARGV[6])
+  lost[at], doubtful = lost[at] + gone, doubtful + unsure
 end
 call('XTRIM', base .. 'journal', 'MINID', '~', string.format('%.0f', math.max(0, now - tonumber(ARGV[7]))))
 for _, gone in ipairs(call('ZRANGEBYSCORE', base .. 'workers', '-inf', now - 30 * 86400000, 'LIMIT', 0, 20)) do
   call('ZREM', base .. 'workers', gone)
   call('HDEL', base .. 'appends', gone, gone .. ':answer')
 end
-return {'ok', number(base .. 'room', 'logs'), number(base .. 'room', 'bytes'), taken}
-""")
+return {'ok', number(base .. 'room', 'logs'), number(base .. 'room', 'bytes'), taken, lost, doubtful}
+"""
+)
 
 LEAVE = _script("""
 -- ARGV: worker.
@@ -338,12 +371,14 @@ call('HDEL', base .. 'appends', ARGV[3], ARGV[3] .. ':answer')
 return {'ok'}
 """)
 
-COUNTS = _script("""
--- ARGV: kind, then the names of places.
-return {'ok', call('HMGET', of('counts', ARGV[3]), unpack(ARGV, 4))}
+COUNTS = _reading("""
+-- ARGV: the number of kinds, kinds, then the names of places. Answers with a list for each kind.
+local answer, n = {'ok'}, tonumber(ARGV[3])
+for i = 4, 3 + n do answer[#answer + 1] = call('HMGET', of('counts', ARGV[i]), unpack(ARGV, 4 + n)) end
+return answer
 """)
 
-READ = _script("""
+READ = _reading("""
 -- ARGV: journal or aside, from where, how many.
 return {'ok', call('XRANGE', base .. ARGV[3], ARGV[4], '+', 'COUNT', ARGV[5])}
 """)
@@ -421,19 +456,19 @@ end
 return {'ok', left}
 """)
 
-OLDEST_AGE = _script("""
+OLDEST_AGE = _reading("""
 -- ARGV: kind. Answers with the milliseconds that the oldest waiting play has been here; -1 when nothing waits.
-local first = call('ZRANGE', of('oldest', ARGV[3]), 0, 0, 'WITHSCORES')
-return {'ok', first[1] and math.max(0, now - tonumber(first[2])) or -1}
+local ticket, at = first_of(of('oldest', ARGV[3]))
+return {'ok', ticket and math.max(0, now - at) or -1}
 """)
 
-STATUS = _script("""
+STATUS = _reading("""
 -- ARGV: milliseconds that a worker may be silent, kinds. Answers with workers, bytes, and when each kind's oldest came.
 local oldest = {}
 for i = 4, #ARGV do
-  local first = call('ZRANGE', of('oldest', ARGV[i]), 0, 0, 'WITHSCORES')
-  oldest[#oldest + 1] = first[1] and tonumber(first[2]) or -1
+  local ticket, at = first_of(of('oldest', ARGV[i]))
+  oldest[#oldest + 1] = ticket and at or -1
 end
-local workers = call('ZCOUNT', base .. 'workers', now - tonumber(ARGV[3]), '+inf')
+local workers = call('ZCOUNT', base .. 'workers', now - tonumber(ARGV[3]), '(+inf')
 return {'ok', workers, number(base .. 'room', 'bytes'), oldest}
 """)

@@ -6,9 +6,10 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
-from attrs import evolve, fields
+from attrs import astuple, evolve, fields
 
 from ...errors import (
     LeaseLostError,
@@ -22,7 +23,7 @@ from ...fault_points import reached
 from ...models import LogKind
 from ...redis_link import RedisAwayError, RedisScript
 from ..events import PlaysInDoubt, PlaysRecovered
-from ..records import Bookmark, Counts, DeadLetter, Fate, Lease, Receipt, Record
+from ..records import Bookmark, Counts, DeadLetter, Fate, Lease, Receipt, Record, StaleCounts
 from ..spool import Owner
 from ..supervisor import failure_of
 from ..watermark import Watermark
@@ -38,6 +39,12 @@ logger = logging.getLogger("sevendigital_async.shipping")
 PLACES = tuple(place.name for place in fields(Counts))
 LOOK_AROUND = 1.0
 """Seconds between two looks at what other workers have put or left behind, at the most."""
+
+SOON = 1.0
+"""Seconds that Redis has for an answer to somebody who only wants to know figures."""
+
+OPENING = 60.0
+"""Seconds for which a spool waits, when it is opened, for a Redis that is starting."""
 
 CLOSING = 0.15
 """Seconds that Redis has for an answer while the shipper closes."""
@@ -69,6 +76,7 @@ class RedisSpool:
         max_bytes: The same in bytes of their wire form.
         lease_seconds: How long a worker may give no sign of life before others take over what it was sending.
         journal_days: How long the journal keeps what was delivered.
+        open_timeout: How long to wait, at the start, for a Redis that loads its data or fails over.
         offset: Seconds by which the spool's time is ahead of Redis's clock; for tests.
     """
 
@@ -81,14 +89,19 @@ class RedisSpool:
         max_bytes: int = 512 * 1024 * 1024,
         lease_seconds: float = 15.0,
         journal_days: float = 30.0,
+        open_timeout: float = OPENING,
         offset: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._station = Station(url, name, offset)
         self._writer = Writer(self._station, self._withdrawn, max_logs=max_logs, max_bytes=max_bytes)
+        self._writer.written = self._count_written
+        self._open_timeout = open_timeout
         self._lease_seconds = lease_seconds
         self._journal_days = journal_days
         self._leases = Leases(self._station, lease_seconds, self._settled)
         self._known = dict.fromkeys(LogKind, Counts())
+        self._final: dict[LogKind, Counts] = {}
+        self._written_so_far = dict.fromkeys(LogKind, 0)
         self._patience: float | None = None
         self._looked_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
@@ -105,7 +118,7 @@ class RedisSpool:
         self._owner = owner
         self._station.report = owner.report
         try:
-            await self._station.open(owner.rules, owner.form)
+            await self._station.open(owner.rules, owner.form, owner.in_doubt, self._open_timeout)
             self._looked_at = self._station.reached_since
             await self._look_around()
         except BaseException as error:
@@ -153,7 +166,8 @@ class RedisSpool:
     async def due_in(self, kind: LogKind, *, flush: bool) -> float | None:
         """Seconds until a lease may succeed."""
         await self._written()
-        answer = await self._answer(scripts.DUE_IN, kind.value, int(flush or self._writer.is_full))
+        flush = flush or self._writer.is_full
+        answer = await self._answer(scripts.DUE_IN, kind.value, int(flush), within=SOON)
         if answer is None:
             return WHEN_AWAY
         if answer[0] == b"gone" or answer[1] < 0:
@@ -215,18 +229,41 @@ class RedisSpool:
         """Buried plays stay until a person has looked at them."""
 
     async def counts(self, kind: LogKind) -> Counts:
-        """Say where the plays of a kind are, those of all workers; while Redis is away, as last known."""
-        await self._written()
-        if self._tasks and (answer := await self._answer(scripts.COUNTS, kind.value, *PLACES)) is not None:
-            numbers = [int(number or 0) for number in answer[1]] if answer[0] == b"ok" else [0] * len(PLACES)
-            self._known[kind] = Counts(*numbers)
+        """Say where the plays of a kind are, those of all workers; ``StaleCounts`` while Redis is away."""
+        if self._tasks and not self._station.is_away:
+            await self._written()
+        counts = await self._fetch(kind) if self._tasks else self._final.get(kind)
+        current = counts is not None
+        if counts is None:
+            counts = self._known[kind]
         unwritten = sum(len(append.records) for append in self._writer.unwritten if append.kind is kind)
+        numbers = evolve(counts, put=counts.put + unwritten, waiting=counts.waiting + unwritten)
+        return numbers if current else StaleCounts(*astuple(numbers))
+
+    async def _fetch(self, kind: LogKind) -> Counts | None:
+        """Ask where the plays of a kind are; None if there is no answer soon."""
+        if self._station.is_away:  # who looks after that finds out when it is back
+            return None
+        before = self._written_so_far[kind]
+        answer = await self._answer(scripts.COUNTS, 1, kind.value, *PLACES, within=SOON)
+        if answer is None or answer[0] != b"ok":
+            return None
+        counts = Counts(*(int(number or 0) for number in answer[1]))
+        # What was accepted while the answer was on its way may not be in it.
+        if before == self._written_so_far[kind] or counts.put >= self._known[kind].put:
+            self._known[kind] = counts
+        return counts
+
+    def _count_written(self, kind: LogKind, logs: int) -> None:
         known = self._known[kind]
-        return evolve(known, put=known.put + unwritten, waiting=known.waiting + unwritten)
+        self._written_so_far[kind] += logs
+        self._known[kind] = evolve(known, put=known.put + logs, waiting=known.waiting + logs)
 
     def watermark(self, kind: LogKind) -> Watermark:
         """Tell the plays that any worker has put by now from later ones."""
-        return RedisWatermark(kind, self._writer, self._answer, self._written, self._writer.on_their_way())
+        return RedisWatermark(
+            kind, self._writer, partial(self._answer, within=SOON), self._written, self._writer.on_their_way()
+        )
 
     async def oldest_age(self, kind: LogKind) -> float | None:
         """Say how long the oldest waiting play has been here, in seconds; None while Redis is away."""
@@ -243,9 +280,8 @@ class RedisSpool:
         if self._tasks:
             await asyncio.wait(self._tasks)
             if self._leases.orphans:
-                await self._answer(scripts.ABANDON, self._owner.in_doubt.value, *self._leases.orphans)
-            for kind in LogKind:
-                await self.counts(kind)  # what is where in the end
+                await self._answer(scripts.ABANDON, self._owner.in_doubt.value, 0, *self._leases.orphans)
+            self._final = {kind: counts for kind in LogKind if (counts := await self._fetch(kind)) is not None}
             await self._answer(scripts.LEAVE, self._writer.worker)
             self._tasks = []
         self._writer.end(ShipperClosedError("the spool is closed"))
@@ -257,12 +293,12 @@ class RedisSpool:
             self._owner.report(message)
         await self._station.aclose()
 
-    async def _answer(self, script: RedisScript, *arguments: object) -> Any:
-        """Ask once; None while Redis is away, and if it is too slow for somebody who closes."""
+    async def _answer(self, script: RedisScript, *arguments: object, within: float | None = None) -> Any:
+        """Ask once; None while Redis is away, and if it is too slow for somebody who closes, or has so little time."""
         if self._station.is_away and self._patience:
             return None
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._patience or within):
                 return await self._station.once(script, *arguments)
         except RedisAwayError:
             return None
@@ -314,6 +350,7 @@ class RedisSpool:
             self._writer.note_room(answer[1], answer[2])
             for kind, logs, in_doubt in zip(*[iter(answer[3])] * 3, strict=True):
                 self._owner.tell(PlaysRecovered(kind=LogKind(kind.decode()), logs=logs, in_doubt=in_doubt))
+            self._station.lost(answer[4], doubtful=answer[5])
 
     def _settled(self, kind: LogKind, logs: int, size: int) -> None:
         self._writer.note_room(logs, size)
@@ -330,6 +367,7 @@ class RedisSpool:
             return
         failure = failure_of(task)
         message = f"a background task of the spool died of {failure!r}"
-        self._owner.report(message)
+        error = failure if isinstance(failure, SpoolError) else SpoolError(message)
+        self._owner.report(str(error))
         self._owner.fail(failure)
-        self._writer.end(SpoolError(message))
+        self._writer.end(error)

@@ -1,4 +1,4 @@
-"""One spool in one Redis: asks it again while it is away, and notices when it has lost everything."""
+"""One spool in one Redis: asks it again while it is away, and notices when it has lost something."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import asyncio
 import logging
 import random
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ...errors import SpoolError, SpoolUnavailableError
+from ...errors import SpoolDamagedError, SpoolError, SpoolUnavailableError
 from ...models import LogKind
-from ...redis_link import RedisAwayError, RedisLink, RedisScript
+from ...redis_link import NO_CLUSTER, RedisAwayError, RedisLink, RedisRefusedError, RedisScript
+from ..records import Fate
 from ..rules import LaneRules
 from ..spool import check_form
 from . import scripts
-from .durability import warn_of_eviction
+from .durability import facts, warn_of_eviction
+from .losses import Losses
 
 logger = logging.getLogger("sevendigital_async.shipping")
 
@@ -23,10 +25,11 @@ OLDEST_REDIS = 7
 LONGEST_PAUSE = 1.0
 """Seconds between two attempts to reach a Redis that is away."""
 
-FLUSHED = (
-    "Redis has lost what the spool kept (was it flushed, or restarted without its data?). What this worker is sending "
-    "is settled; plays that were waiting there are gone"
-)
+LEASE_OF_UNKNOWN_TIME = 60_000
+"""Milliseconds for which a lease is kept when it is lost how long it would last; its owner prolongs it before."""
+
+REPAIRS = 20
+"""Attempts at one step with what Redis has lost rebuilt in between."""
 
 
 class Station:
@@ -49,29 +52,47 @@ class Station:
         self.id = ""
         self._form = ""
         self._rules: list[str | int] = []
+        self._fate = Fate.RESEND
         self._founding = asyncio.Lock()
+        self._losses = Losses(self.link.place)
 
-    async def open(self, rules: Mapping[LogKind, LaneRules], form: str) -> None:
+    async def open(
+        self, rules: Mapping[LogKind, LaneRules], form: str, fate: Fate = Fate.RESEND, within: float = 0.0
+    ) -> None:
         """Find the spool, or found it.
+
+        Args:
+            rules: What makes a batch complete.
+            form: What the plays are made for.
+            fate: What becomes of plays in doubt.
+            within: Seconds to wait for a Redis that is just starting.
 
         Raises:
             SpoolUnavailableError: Redis is away.
             SpoolError: It is too old, or the spool keeps plays of another form.
         """
         self._form = form
+        self._fate = fate
         self._rules = []
         for kind, rule in rules.items():
             self._rules += [f"{kind}.count", rule.max_count, f"{kind}.bytes", rule.max_bytes]
             self._rules += [f"{kind}.linger", round(rule.linger * 1000)]
-        try:
-            info = await self.link.ask("INFO", "server")
-            version = info.get("redis_version") if isinstance(info, dict) else _version_in(info)
-            if int(str(version).split(".")[0]) < OLDEST_REDIS:
-                raise SpoolError(f"the spool needs Redis {OLDEST_REDIS}.0 or later; {self.link.place} is {version}")
-            await self._found()
-            await warn_of_eviction(self.link)
-        except RedisAwayError as error:
-            raise SpoolUnavailableError(f"{error}; start it, or correct the URL of the spool") from None
+        loop = asyncio.get_running_loop()
+        give_up_at, failures = loop.time() + within, 0
+        while True:
+            try:
+                await self._try_to_open()
+                break
+            except RedisRefusedError as error:
+                raise self._refused(error) from None
+            except RedisAwayError as error:
+                left = give_up_at - loop.time()
+                if not error.is_starting or left <= 0:
+                    raise SpoolUnavailableError(f"{error}; start it, or correct the URL of the spool") from None
+                if not failures:
+                    logger.warning("the spool: %s; waiting for up to %.0f s", error, within)
+                failures += 1
+                await asyncio.sleep(min(left, LONGEST_PAUSE, 0.05 * 2**failures))
         self._note(None)
 
     async def once(self, script: RedisScript, *arguments: Any, spool: str | None = None) -> Any:
@@ -87,12 +108,22 @@ class Station:
 
         Raises:
             RedisAwayError: Nobody knows whether it was taken.
+            SpoolError: It never can be.
         """
         known = self.id if spool is None else spool
         try:
-            answer = await self.link.run(script, [self.base], [round(self._offset() * 1000), known, *arguments])
-            if answer[0] == b"gone":
-                await self._refound(known)
+            for _ in range(REPAIRS):
+                answer = await self.link.run(script, [self.base], [round(self._offset() * 1000), known, *arguments])
+                gone = answer[0] == b"gone"
+                if not gone and answer[0] != b"damaged":
+                    break
+                await self._repair(known, gone=gone)
+                if gone and (self.id != known or not self._rules):
+                    break
+            else:
+                raise SpoolDamagedError(f"keys of the spool in {self.link.place} are lost as fast as they are rebuilt")
+        except RedisRefusedError as error:
+            raise self._refused(error) from None
         except RedisAwayError as error:
             self._note(str(error))
             raise
@@ -122,44 +153,77 @@ class Station:
 
         Raises:
             RedisAwayError: Redis can't be asked.
+            SpoolError: It does not want to be.
         """
-        position = await self.link.ask("HGET", f"{self.base}bookmarks", source)
-        return None if position is None else str(position.decode())
+        try:
+            position = await self.link.ask("HGET", f"{self.base}bookmarks", source)
+        except RedisRefusedError as error:
+            raise self._refused(error) from None
+        return position.decode() if isinstance(position, bytes) else None
+
+    def lost(self, plays: Iterable[int], *, keys: Iterable[str] = (), doubtful: int = 0) -> None:
+        """Report what Redis has lost, if it is anything."""
+        if (words := self._losses.add(plays, keys=sorted(keys), doubtful=doubtful)) is not None:
+            logger.critical("the spool: %s", words)
+            self.report(words)
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self.link.aclose()
 
+    async def _try_to_open(self) -> None:
+        told = await facts(self.link, "server")
+        version = told.get("redis_version", "")
+        if version.partition(".")[0].isdigit() and int(version.partition(".")[0]) < OLDEST_REDIS:
+            raise SpoolError(f"the spool needs Redis {OLDEST_REDIS}.0 or later; {self.link.place} is {version}")
+        if told.get("redis_mode") == "cluster":
+            raise SpoolError(f"Redis at {self.link.place} {NO_CLUSTER}")
+        await self._found()
+        await warn_of_eviction(self.link)
+
     async def _found(self) -> None:
-        found = [0, "", uuid.uuid4().hex, self._form, *self._rules]
-        spool, kept = await self.link.run(scripts.FOUND, [self.base], found)
+        found = [0, "", uuid.uuid4().hex, self._form, self.id, LEASE_OF_UNKNOWN_TIME, self._fate.value, *self._rules]
+        answer = await self.link.run(scripts.FOUND, [self.base], found)
+        if answer[0] == b"strange":
+            key, kept, wanted = (part.decode(errors="replace") for part in answer[1:])
+            raise SpoolDamagedError(
+                f"{key} in {self.link.place} is a {kept} where the spool keeps a {wanted}; something else writes there:"
+                " delete that key, or set the spool apart with ?prefix="
+            )
+        spool, kept, missing, lost, doubtful = answer[1:]
         check_form(self.link.place, kept.decode(), self._form)
         self.id = spool.decode()
+        self.lost(lost, keys=[name.decode() for name in missing], doubtful=doubtful)
 
-    async def _refound(self, lost: str) -> None:
+    async def _repair(self, known: str, *, gone: bool) -> None:
+        """Found anew, or rebuild, what Redis has lost; unless another task has done it meanwhile."""
+        if not self._rules:  # an archive founds nothing
+            if not gone:
+                raise SpoolDamagedError(f"Redis has lost keys of the spool in {self.link.place}; a shipper rebuilds it")
+            return
         async with self._founding:
-            if self.id == lost:
+            before = self.id
+            if not gone or before == known:
                 await self._found()
-                logger.critical("the spool: %s", FLUSHED)
-                self.report(FLUSHED)
+                if self.id != before:
+                    words = self._losses.flushed()
+                    logger.critical("the spool: %s", words)
+                    self.report(words)
 
     def is_silent(self) -> None:
         """Somebody has waited for an answer for as long as they could."""
         self._note(f"Redis at {self.link.place} does not answer in time")
 
+    def _refused(self, error: RedisRefusedError) -> SpoolError:
+        damaged = error.code == "WRONGTYPE" or "user_script" in str(error)
+        what = "the spool's keys are not what it wrote" if damaged else "the spool can't be used"
+        return (SpoolDamagedError if damaged else SpoolError)(f"{what}: {error}")
+
     def _note(self, trouble: str | None) -> None:
         if trouble is not None and not self.is_away:
             self.report(f"{trouble}; plays wait until it is back")
         elif trouble is None and self.is_away:
-            self.report(None)
+            self.report(self._losses.text)
         if trouble is None and (self.is_away or not self.reached_since):
             self.reached_since = asyncio.get_running_loop().time()
         self.is_away = trouble is not None
-
-
-def _version_in(info: bytes) -> str:
-    for line in info.decode().splitlines():
-        name, _, value = line.partition(":")
-        if name == "redis_version":
-            return value
-    return "0"

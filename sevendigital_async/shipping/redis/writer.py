@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from attrs import define
 
-from ...errors import ShipperError, SpoolFullError, SpoolUnavailableError
+from ...errors import ShipperError, SpoolDamagedError, SpoolFullError, SpoolUnavailableError
 from ...fault_points import reached
 from ...models import LogKind
 from ..records import Bookmark, Record, size_of
@@ -80,6 +80,7 @@ class Writer:
         self, station: Station, settled: Callable[[Mapping[LogKind, int]], None], *, max_logs: int, max_bytes: int
     ) -> None:
         self.worker = uuid.uuid4().hex
+        self.written: Callable[[LogKind, int], None] = lambda _kind, _logs: None
         self.room = (0, 0)
         self.restored = 0
         self.is_full = False
@@ -194,7 +195,8 @@ class Writer:
         self.refuse(self._refusal or error)
         words = f"Redis at {self._station.link.place} has not said whether it took the plays; it may have"
         for append in self._under_way:
-            append.fail(SpoolUnavailableError(words))
+            damaged = isinstance(error, SpoolDamagedError)
+            append.fail(SpoolDamagedError(str(error)) if damaged else SpoolUnavailableError(words))
         self._ended = True
         self._moved.set()
 
@@ -256,6 +258,8 @@ class Writer:
             if append.bookmark is not None:
                 append.replaced = next(replaced).decode()
             self._leave(append)
+            if append.is_wanted:
+                self.written(append.kind, len(append.records))
             if append.done is not None and append.is_wanted:
                 append.done.set_result(None)
         self._under_way, self._written = [], done
