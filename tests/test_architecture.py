@@ -21,6 +21,7 @@ GROUND = {
     "clock",
     "rate_limit",
     "redis_link",
+    "redis_url",
     "_version",
 }
 MAY_IMPORT = {
@@ -32,7 +33,8 @@ MAY_IMPORT = {
     "error_codes": {"errors"},
     "statuses": set(),
     "config": {"errors"},
-    "redis_link": {"errors"},
+    "redis_link": {"errors", "redis_url"},
+    "redis_url": {"errors"},
     "models": GROUND,
     "operations": GROUND | {"models"},
     "session": GROUND | {"models", "operations"},
