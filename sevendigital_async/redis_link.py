@@ -76,7 +76,7 @@ class RedisRefusedError(ConfigurationError):
         self.code = code
 
 
-HEADS = frozenset(b"ok gone damaged strange lost missing none lease yours busy paused unknown".split())
+HEADS = frozenset(b"ok gone damaged strange lost missing none lease yours busy paused unknown withdrawn".split())
 """What the answers of scripts begin with that answer with a list."""
 
 

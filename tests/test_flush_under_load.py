@@ -265,12 +265,12 @@ async def test_a_disk_that_takes_nothing_keeps_a_flush_waiting_for_what_it_has_o
         async def full(entries):
             raise SpoolUnavailableError("the disk is full")
 
-        commit, spool._commits._commit = spool._commits._commit, full
+        write, spool._arrivals.write = spool._arrivals.write, full
         waiting = asyncio.create_task(shipper.put(KIND, play("unwritten")))
         statistics = await flushed(shipper)
         assert service.saved == {(KIND, "written"): 1}
         assert statistics.settled
-        spool._commits._commit = commit
+        spool._arrivals.write = write
         await waiting
         await flushed(shipper)
     assert service.saved[KIND, "unwritten"] == 1

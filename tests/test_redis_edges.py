@@ -408,6 +408,6 @@ def test_whatever_a_url_is_the_errors_are_ours_and_quote_nothing(scheme, start, 
     for use in (RedisLink, open_archive, shown):
         try:
             said = repr(use(url))
-        except ConfigurationError as error:
+        except (ConfigurationError, SpoolError) as error:
             said = str(error)
         assert SECRETS not in said or "://" not in url

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 from attrs import astuple, evolve, fields
@@ -261,9 +260,11 @@ class RedisSpool:
 
     def watermark(self, kind: LogKind) -> Watermark:
         """Tell the plays that any worker has put by now from later ones."""
-        return RedisWatermark(
-            kind, self._writer, partial(self._answer, within=SOON), self._written, self._writer.on_their_way()
-        )
+        return RedisWatermark(kind, self._writer, self._ask_soon, self._written, self._writer.on_their_way())
+
+    async def _ask_soon(self, script: RedisScript, *arguments: object) -> Any:
+        """Ask once; None while Redis is away, or if it takes long."""
+        return None if self._station.is_away else await self._answer(script, *arguments, within=SOON)
 
     async def oldest_age(self, kind: LogKind) -> float | None:
         """Say how long the oldest waiting play has been here, in seconds; None while Redis is away."""
