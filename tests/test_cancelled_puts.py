@@ -35,11 +35,11 @@ class Place:
 
     async def in_doubt(self):
         if self.journalled is None:
-            return set()
+            return Counter()
         archive = open_archive(self.journalled)
         found = [entry async for entry in archive.journal() if entry.outcome is JournalOutcome.IN_DOUBT]
         await archive.aclose()
-        return {entry.log.track_id for entry in found}
+        return Counter(entry.log.track_id for entry in found)
 
 
 @asynccontextmanager
@@ -94,10 +94,10 @@ async def check(sandbox, place, tracks, statistics):
     received = Counter(log.log["trackId"] for log in sandbox.received())
     in_doubt = await place.in_doubt()
     assert set(received) == set(tracks)
-    assert {track for track, times in received.items() if times > 1} <= in_doubt
+    assert all(times <= 1 + in_doubt[track] for track, times in received.items())
     assert statistics.settled
     assert statistics.put == statistics.delivered == received.total()
-    assert statistics.in_doubt == len(in_doubt)
+    assert statistics.in_doubt == in_doubt.total()
     if not place.is_shared:
         assert not in_doubt
 
@@ -250,7 +250,7 @@ async def test_a_web_handler_with_a_time_limit_and_a_retry_doubles_nothing(sandb
                 try:
                     return await asyncio.wait_for(shipper.put(KIND, play(f"t{number}")), patience)
                 except TimeoutError:
-                    patience *= 1.2  # a slow disk may never be that fast
+                    patience *= 1.5  # a slow disk may never be that fast
 
         await asyncio.gather(*map(handle, range(150)))
         for number in range(150, 300):
