@@ -28,18 +28,19 @@ def play(track, user=None):
 class Place:
     """A spool, and what its journal says."""
 
-    def __init__(self, spool, journalled=None, *, is_shared=False):
+    def __init__(self, spool, journalled=None, *, is_shared=False, is_slow=False):
         self.spool = spool
+        self.is_slow = is_slow
         self.journalled = journalled
         self.is_shared = is_shared
 
     async def in_doubt(self):
         if self.journalled is None:
-            return set()
+            return Counter()
         archive = open_archive(self.journalled)
         found = [entry async for entry in archive.journal() if entry.outcome is JournalOutcome.IN_DOUBT]
         await archive.aclose()
-        return {entry.log.track_id for entry in found}
+        return Counter(entry.log.track_id for entry in found)
 
 
 @asynccontextmanager
@@ -51,14 +52,14 @@ async def place_of(name, tmp_path, monkeypatch, **options):
             if slow:
                 monkeypatch.setattr(fault_points, "on_reached", slow_disk(0.003))
             path = tmp_path / "plays.db"
-            yield Place(SqliteSpool(path, **options), path)
+            yield Place(SqliteSpool(path, **options), path, is_slow=bool(slow))
         case [*slow, "redis"]:
             if PROGRAM is None:
                 pytest.skip(NOT_INSTALLED)
             shared_server().ask("FLUSHALL")
             async with Proxy(shared_server().port, 0.003) as proxy:
                 url = proxy.url if slow else shared_server().url
-                yield Place(RedisSpool(url, **options), shared_server().url, is_shared=True)
+                yield Place(RedisSpool(url, **options), shared_server().url, is_shared=True, is_slow=bool(slow))
 
 
 @pytest.fixture
@@ -94,10 +95,10 @@ async def check(sandbox, place, tracks, statistics):
     received = Counter(log.log["trackId"] for log in sandbox.received())
     in_doubt = await place.in_doubt()
     assert set(received) == set(tracks)
-    assert {track for track, times in received.items() if times > 1} <= in_doubt
+    assert all(times <= 1 + in_doubt[track] for track, times in received.items())
     assert statistics.settled
     assert statistics.put == statistics.delivered == received.total()
-    assert statistics.in_doubt == len(in_doubt)
+    assert statistics.in_doubt == in_doubt.total()
     if not place.is_shared:
         assert not in_doubt
 
@@ -241,19 +242,20 @@ async def settled(shipper):
 
 
 async def test_a_web_handler_with_a_time_limit_and_a_retry_doubles_nothing(sandbox, place):
-    """300 plays, each put again until it is accepted within a time that is often too short."""
+    """Each play is put again until it is accepted within a time that is often too short."""
+    number = 60 if place.is_slow else 300
     async with shipping(sandbox, place) as shipper:
 
-        async def handle(number):
+        async def handle(index):
             patience = 0.0015
             while True:
                 try:
-                    return await asyncio.wait_for(shipper.put(KIND, play(f"t{number}")), patience)
+                    return await asyncio.wait_for(shipper.put(KIND, play(f"t{index}")), patience)
                 except TimeoutError:
-                    patience *= 1.2  # a slow disk may never be that fast
+                    patience *= 1.5  # a slow disk may never be that fast
 
-        await asyncio.gather(*map(handle, range(150)))
-        for number in range(150, 300):
-            await handle(number)
+        await asyncio.gather(*map(handle, range(number // 2)))
+        for index in range(number // 2, number):
+            await handle(index)
         statistics = await shipper.flush(30)
-    await check(sandbox, place, [f"t{number}" for number in range(300)], statistics)
+    await check(sandbox, place, [f"t{index}" for index in range(number)], statistics)

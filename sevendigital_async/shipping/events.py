@@ -109,7 +109,7 @@ class PlaysInDoubt:
     Attributes:
         kind: Of the plays.
         logs: How many.
-        outcome: Of the request that left the doubt; ``put-cancelled`` for what another worker was about to send.
+        outcome: Of the request that left the doubt; ``put-cancelled`` for what another worker was sending by then.
         request_id: Of that request; empty if it is not known.
         fate: ``resend``, ``hold``, or ``keep`` for what the same lane sends again in parts, or another worker has.
     """

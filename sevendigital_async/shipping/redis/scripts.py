@@ -10,6 +10,7 @@ from __future__ import annotations
 from ...redis_link import RedisScript
 from .queues_lua import ABANDONING, CHECKS, FIXED, INTACT, PRELUDE, SETTLING
 from .recovery_lua import AUDIT, COUNTING, FOUNDING
+from .withdrawal_lua import WITHDRAWAL
 
 ALWAYS = "#!lua flags=allow-oom\n"
 """A Redis that is full must still be able to let go of what was delivered."""
@@ -84,57 +85,7 @@ return {'ok', logs, bytes, accepted, strays, first_number, replaced}
     IF_THERE_IS_MEMORY,
 )
 
-WITHDRAW = _settling("""
--- ARGV: worker, step, reason, then groups, the last one first:
--- kind, source, position, the one that it has replaced as APPEND says, number, (queue, number, body)*
--- Takes back plays of cancelled calls, and the positions that came with them; out of leases, too, unless their holder
--- was about to send them. Those are in doubt. Answers with how many, kind by kind. A repeated step is not taken twice.
-local worker, step = ARGV[3], tonumber(ARGV[4])
-local done = call('HGET', base .. 'appends', worker)
-if done and tonumber(string.match(done, '%d+')) >= step then
-  local answer, taken = ok(), call('HGET', base .. 'appends', worker .. ':answer')
-  answer[4] = taken and cjson.decode(taken) or {}
-  return answer
-end
-local i, taken = 6, {}
-while i <= #ARGV do
-  local kind, source, position, replaced, n = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], tonumber(ARGV[i + 4])
-  if source ~= '' and call('HGET', base .. 'bookmarks', source) == position then
-    if replaced == '' then
-      call('HDEL', base .. 'bookmarks', source)
-    else
-      call('HSET', base .. 'bookmarks', source, string.sub(replaced, 2))
-    end
-  end
-  local bodies, new = {}, 0
-  for at = i + 5, i + 2 + 3 * n, 3 do
-    local ticket, id, body = ticket_of(ARGV[at]), ARGV[at + 1] .. '-0', ARGV[at + 2]
-    if not take_back(kind, ticket, id, body) then
-      bodies[#bodies + 1] = body
-      if #call('XRANGE', stream_of(kind, ticket), id, id) == 0 then
-        new = new + 1
-      else
-        new = new + call('SADD', of('doubted', kind), id)
-      end
-    end
-  end
-  for from = 1, #bodies, 500 do
-    local part = {unpack(bodies, from, math.min(#bodies, from + 499))}
-    journal(kind, 'in-doubt', '', ARGV[5], stamp, string.rep('1', #part), part)
-  end
-  if #bodies > 0 then
-    count(kind, 'in_doubt', new)
-    taken[#taken + 1] = kind
-    taken[#taken + 1] = #bodies
-  end
-  i = i + 5 + 3 * n
-end
-call('HSET', base .. 'appends', worker, string.format('%d:0:0:0', step))
-call('HSET', base .. 'appends', worker .. ':answer', cjson.encode(taken))
-local answer = ok()
-answer[4] = taken
-return answer
-""")
+WITHDRAW = _settling(WITHDRAWAL)
 
 DUE_IN = _script("""
 -- ARGV: kind, flush. Answers with milliseconds; -1 when nothing waits.
@@ -235,10 +186,8 @@ local kind, ticket = call('HGET', lease, 'kind'), call('HGET', lease, 'ticket')
 if not ticket then return {'lost'} end
 local ids, words, changed = {}, {}, call('HEXISTS', lease, 'withdrawn') == 1
 for i = 1, n do
-  local id = ARGV[11 + i]
-  if not changed or call('HEXISTS', lease, '#' .. id) == 1 then
-    ids[#ids + 1] = id
-    words[#words + 1] = 11 + n + 2 * i - 1
+  if not changed or call('HEXISTS', lease, '#' .. ARGV[11 + i]) == 1 then
+    ids[#ids + 1], words[#words + 1] = ARGV[11 + i], 10 + n + 2 * i
   end
 end
 n = #ids
