@@ -249,6 +249,19 @@ async def test_what_was_taken_waits_again_after_a_restart(tmp_path):
     await spool.aclose()
 
 
+async def test_what_was_taken_is_handed_out_though_the_linger_has_changed(tmp_path):
+    path, clock = tmp_path / "plays.db", VirtualClock()
+    for linger, number in ((600.0, 0), (1.0, 2)):
+        spool = SqliteSpool(path)
+        await spool.open(Owner(lane_rules({KIND: {"linger": linger}}), clock, lambda _: None))
+        await spool.append(KIND, plays([number, number + 1]))
+        if number:
+            for _ in range(4):
+                assert await spool.due_in(KIND, flush=True) == 0
+                assert await spool.lease(KIND, flush=True) is not None
+        await spool.aclose()
+
+
 async def leased(spool):
     while lease := await spool.lease(KIND, flush=False):
         yield lease

@@ -66,9 +66,8 @@ class Outlet:
         stock = self._stock
         flush, now, shared = flush or stock.is_stuck, stock.now, stock.shared[kind]
         partner, signer = shared.due(now, flush=flush), stock.due[kind].at(now, self._rules[kind], flush=flush)
-        taken = self._taken[kind]
-        if taken:
-            signer = taken[0].since
+        if taken := self._taken[kind]:
+            signer = min(taken[0].since, now)  # it was due when it was taken
         if signer is not None and signer <= now and (partner is None or signer < partner):
             return self._next(kind) or await self._handed_out(self._signer_job(kind, now, flush=flush))
         if partner is None or partner > now:

@@ -130,8 +130,8 @@ class Writer:
                 self._jobs.used(jobs, self._clock() - began)
         finally:
             db.close()
+            del _writers[path]  # before others may own the file, and stand there
             self._file.release()
-            del _writers[path]
 
     def _next(self, db: sqlite3.Connection) -> list[Job[Any, Any]] | None:
         """Wait for jobs, and make use of the time; None when it is time to end."""
