@@ -201,7 +201,7 @@ async def test_a_server_that_speaks_first_is_not_asked(monkeypatch):
     async def listen(reader, _):
         asked.append(await reader.read(65536))
 
-    monkeypatch.setattr(transports, "_is_readable", lambda _: True)
+    monkeypatch.setattr(transports, "_input_of", lambda _: lambda: True)
     async with serving(listen) as url, client_for(url) as client:
         with pytest.raises(ConnectError, match="before the request was written") as caught:
             await client.call(operation(Safety.UNSAFE))
@@ -217,7 +217,7 @@ async def test_nor_is_a_body_sent_to_it(monkeypatch, speaks):
     async def listen(reader, _):
         asked.append(await reader.read(65536))
 
-    monkeypatch.setattr(transports, "_is_readable", lambda _: next(looks, True))
+    monkeypatch.setattr(transports, "_input_of", lambda _: lambda: next(looks, True))
     async with serving(listen) as url, client_for(url) as client:
         with pytest.raises(ConnectError, match="before the request was written"):
             await client.call(operation(Safety.UNSAFE, method="POST"), q="x")

@@ -20,7 +20,7 @@ _FAILURE = re.compile(
     r"""(?ix)
     \b (?: (?:\w*error|exception|fault|failure)s? | fail(?:s|ed|ing)? | (?:den|refus|reject|abort|expir)\w*
     | invalid | illegal | malformed | missing | forbidden | unauthori[sz]ed | unable | unknown | unexpected
-    | unsupported | unavailable | un(?:der|scheduled)\s+maintenance | maintenance | overload\w* | busy | gateway
+    | unsupported | unavailable | maintenance | overload\w* | busy | gateway
     | upstream | proxy | time[ds]?[\s-]?out | too\s+(?:many|large|long) | (?:slow|shut(?:ting)?)\s+down | exceeded
     | not | cannot | can't | couldn't | didn't | wasn't | no | nok | ko | false
     | (?:try|retry)\s+(?:again|later) | (?:log|sign)\s*[io]n ) \b

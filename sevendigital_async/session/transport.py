@@ -7,7 +7,7 @@ import select
 import ssl
 import sys
 from collections.abc import Awaitable, Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Protocol, TypeVar, cast
 
 import aiohttp
@@ -91,14 +91,29 @@ class _UnsolicitedError(Exception):
 class _Listener(asyncio.Protocol):
     """Stands before aiohttp's protocol and notes what arrives while no answer is due."""
 
-    def __init__(self, protocol: ResponseHandler) -> None:
+    def __init__(self, protocol: ResponseHandler, transport: asyncio.Transport) -> None:
         self._protocol = protocol
+        self._transport = transport
+        self._has_input = _input_of(transport)
+        self._is_new = True
+        self._has_heard = False
         self.response: ClientResponse | None = None
-        self.has_heard = False
+
+    def hears(self) -> bool:
+        """Tell whether anything has arrived that was not asked for, be it the end of the connection."""
+        if self._has_heard or self._transport.is_closing() or self._protocol.should_close:
+            return True
+        if self._is_new and self._transport.get_extra_info("sslcontext") is not None:
+            return False  # a server may still have things to say about TLS
+        return bool(self._has_input())
+
+    def expect_answer(self, response: ClientResponse) -> None:
+        """Take what arrives for this answer until that has come to its end."""
+        self.response, self._is_new = response, False
 
     def data_received(self, data: bytes) -> None:
         if self.response is not None and self.response.closed:
-            self.has_heard = True
+            self._has_heard = True
         self._protocol.data_received(data)
 
     def eof_received(self) -> None:
@@ -115,12 +130,25 @@ class _Listener(asyncio.Protocol):
         self._protocol.resume_writing()
 
 
+def _input_of(transport: asyncio.BaseTransport) -> Callable[[], object]:
+    """Return what tells whether there is something to read that the loop has not read yet."""
+    socket = transport.get_extra_info("socket")
+    if socket is None:
+        return bool
+    if sys.platform == "win32":
+        return lambda: select.select([socket.fileno()], [], [], 0)[0]
+    poll = select.poll()
+    poll.register(socket.fileno(), select.POLLIN)
+    return partial(poll.poll, 0)
+
+
 class _OrderlyRequest(ClientRequest):
     """A request that is written only to a silent connection.
 
     Whatever arrives on an idle connection, aiohttp takes it for the answer to the next request.
     """
 
+    listener: _Listener
     is_first = False
     """Whether the connection is new."""
     is_disturbed = False
@@ -129,25 +157,27 @@ class _OrderlyRequest(ClientRequest):
     """Whether all of the request has been written."""
 
     async def send(self, conn: Connection) -> ClientResponse:
-        self.is_out, self.is_first = False, False
+        self.is_out, self.is_first, self.is_disturbed = False, True, True
         transport, protocol = conn.transport, conn.protocol
-        listener = transport.get_protocol() if transport is not None else None
-        if transport is not None and protocol is not None and not isinstance(listener, _Listener):
-            self.is_first = True
-            listener = _Listener(protocol)
+        if transport is None or protocol is None:
+            raise _UnsolicitedError
+        listener = transport.get_protocol()
+        self.is_first = not isinstance(listener, _Listener)
+        if not isinstance(listener, _Listener):
+            listener = _Listener(protocol, transport)
             transport.set_protocol(listener)
-        self.is_disturbed = not isinstance(listener, _Listener) or listener.has_heard or self._hears(conn)
+        self.listener, self.is_disturbed = listener, listener.hears()
         if self.is_disturbed:
             raise _UnsolicitedError
-        assert isinstance(listener, _Listener)
         listener.response = None
-        listener.response = response = await super().send(conn)
+        response = await super().send(conn)
+        listener.expect_answer(response)
         self.is_out = self.is_out or not self.body
         return response
 
     async def write_bytes(self, writer: AbstractStreamWriter, conn: Connection, *args: Any, **kwargs: Any) -> None:
         # Before Python 3.12 this runs in a later turn of the loop than the first look.
-        self.is_disturbed = self._hears(conn)
+        self.is_disturbed = self.listener.hears()
         if self.is_disturbed:
             if conn.transport is not None:
                 conn.transport.abort()
@@ -158,24 +188,6 @@ class _OrderlyRequest(ClientRequest):
         await super().write_bytes(writer, conn, *args, **kwargs)
         fault_points.reached("body sent")
         self.is_out = True
-
-    def _hears(self, connection: Connection) -> bool:
-        """Tell whether anything has arrived by now, be it the end of the connection."""
-        protocol, transport = connection.protocol, connection.transport
-        if protocol is None or transport is None or protocol.should_close:
-            return True
-        if self.is_first and transport.get_extra_info("sslcontext") is not None:
-            return False  # a server may still have things to say about TLS
-        socket = transport.get_extra_info("socket")
-        return socket is not None and _is_readable(socket.fileno())
-
-
-def _is_readable(descriptor: int) -> bool:
-    if sys.platform == "win32":
-        return bool(select.select([descriptor], [], [], 0)[0])
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(0))
 
 
 @lru_cache(maxsize=8)

@@ -84,5 +84,7 @@ class Unpacker:
 
 def unpacker(encoding: str) -> Unpacker | None:
     """Return what unpacks a body with this ``Content-Encoding``; None if it isn't packed."""
+    if not encoding:
+        return None
     codings = [coding for part in encoding.split(",") if (coding := part.strip().lower()) in _PACKINGS]
     return Unpacker(", ".join(codings)) if codings else None
