@@ -95,7 +95,7 @@ def test_one_file_knows_the_http_client():
 
 @pytest.mark.parametrize("module", sorted(SOURCES))
 def test_files_are_about_one_thing(module):
-    assert len(SOURCES[module].read_text().splitlines()) <= 350
+    assert len(SOURCES[module].read_text().splitlines()) <= 600
     assert not {"utils", "helpers", "manager", "common"} & set(module.split("."))
 
 
