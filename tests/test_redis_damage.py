@@ -1,6 +1,7 @@
 """Something deletes or evicts keys of a spool in use: it goes on with what is left, and says what is not."""
 
 import asyncio
+import re
 from collections import Counter
 from contextlib import asynccontextmanager, closing, suppress
 from datetime import UTC, datetime
@@ -8,11 +9,12 @@ from datetime import UTC, datetime
 import pytest
 import redis
 from support.clock import VirtualClock
+from support.redis_server import RedisServer
 
-from sevendigital_async import DeadLetter, LeaseLostError, LogKind, StreamLog
+from sevendigital_async import DeadLetter, LeaseLostError, LogKind, SpoolDamagedError, StreamLog
 from sevendigital_async.shipping.archive import JournalOutcome
-from sevendigital_async.shipping.records import Fate, Receipt, Record
-from sevendigital_async.shipping.redis import RedisArchive, RedisSpool
+from sevendigital_async.shipping.records import Counts, Fate, Receipt, Record
+from sevendigital_async.shipping.redis import RedisArchive, RedisSpool, scripts
 from sevendigital_async.shipping.rules import lane_rules
 from sevendigital_async.shipping.spool import Owner
 
@@ -59,7 +61,7 @@ async def acknowledge(spool, lease, delivered):
 
 async def drain(spool, delivered):
     """Look around and deliver until nothing is left; a spool that has got stuck fails here."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             await spool._look_around()
             idle = True
@@ -124,7 +126,7 @@ async def keys_at(moment, server):
     server.flushall()
     async with worker(server) as spool:
         await prepare(spool, moment, Counter())
-        names = sorted(key.decode() for key in server.scan_iter(count=1000))
+        names = sorted(key.decode() for key in server.scan_iter(count=1000) if not key.endswith(b":subscriber"))
     server.flushall()
     return names
 
@@ -185,3 +187,118 @@ async def archive_of(server):
         yield archive
     finally:
         await archive.aclose()
+
+
+async def test_a_redis_that_evicts_keys_stalls_nobody_and_says_so(redis_server):
+    with closing(RedisServer("--save", "", "--maxmemory", "6mb", "--maxmemory-policy", "allkeys-lru")) as own:
+        reports, delivered, put = [], Counter(), set()
+        with closing(redis.Redis(port=own.port)) as server:
+            server.url = own.url
+            async with worker(server, reports) as spool:
+                for number in range(60):
+                    batch = plays(8, f"user-{number}", 8 * number)
+                    put.update(record.body for record in batch)
+                    async with asyncio.timeout(10):
+                        await spool.append(CATALOGUE, batch)
+                    server.set(f"theirs-{number}", b"x" * 100_000)
+                    await asyncio.sleep(0)
+                assert server.info("stats")["evicted_keys"] > 0
+                await drain(spool, delivered)
+                counts = await spool.counts(CATALOGUE)
+        lost = put - set(delivered)
+        assert counts == Counts(put=counts.delivered, delivered=counts.delivered, in_doubt=counts.in_doubt)
+        known = not {"room", "counts:catalogue"} <= set(re.findall(r"[a-z]+(?::[a-z]+)?", reports[-1]))
+        assert not lost or f"{len(lost):,} catalogue plays" in reports[-1] or not known
+        assert any("evicts" in report for report in reports if report)
+
+
+async def test_what_is_flushed_while_a_worker_has_leases_is_said_and_what_it_holds_is_not_lost(server):
+    reports, delivered = [], Counter()
+    async with worker(server, reports) as spool:
+        held = await prepare(spool, leased, delivered)
+        server.flushall()
+        for lease in held:
+            await acknowledge(spool, lease, delivered)
+        await drain(spool, delivered)
+        counts = [await spool.counts(kind) for kind in LogKind]
+    assert sum(one.delivered for one in counts) == sum(len(lease.records) for lease in held) == len(delivered)
+    assert "lost what the spool kept" in reports[-1]
+
+
+@pytest.mark.parametrize("fate", [Fate.RESEND, Fate.HOLD])
+async def test_a_lease_that_vanishes_leaves_its_plays_in_doubt(server, fate):
+    reports = []
+    async with worker(server, reports, fate) as spool:
+        await spool.append(PREVIEW, plays(3))
+        lease = await sent(spool, PREVIEW)
+        server.delete(f"{BASE}lease:{lease.key.token}")
+        await spool._look_around()
+        place = "waiting" if fate is Fate.RESEND else "held"
+        assert await spool.counts(PREVIEW) == Counts(**{"put": 3, place: 3, "in_doubt": 3})
+        assert "3 plays may have been sent" in reports[-1]
+        with pytest.raises(LeaseLostError):
+            await spool.release(lease, lease.records)
+
+
+async def test_a_stream_and_its_lease_that_vanish_together_are_lost_and_counted(server):
+    reports = []
+    async with worker(server, reports) as spool:
+        await spool.append(CATALOGUE, plays(3, "ann"))
+        lease = await sent(spool, CATALOGUE)
+        server.delete(f"{BASE}lease:{lease.key.token}", f"{BASE}queue:catalogue:u:ann")
+        await spool._look_around()
+        assert await spool.counts(CATALOGUE) == Counts()
+        assert "3 catalogue plays" in reports[-1]
+
+
+async def test_what_a_dead_worker_was_sending_is_lost_with_its_stream(server):
+    reports = []
+    async with worker(server) as dying:
+        await dying.append(CATALOGUE, plays(3, "ann"))
+        await sent(dying, CATALOGUE)
+        dying._leases._leases.clear()
+        async with worker(server, reports, lease_seconds=0.05) as heir:
+            server.delete(f"{BASE}queue:catalogue:u:ann")
+            server.zadd(f"{BASE}leases", dict.fromkeys(server.zrange(f"{BASE}leases", 0, 0), 1.0))
+            async with asyncio.timeout(5):
+                while await heir.counts(CATALOGUE) != Counts():
+                    await asyncio.sleep(0.01)
+                    await heir._look_around()
+            assert "3 catalogue plays" in reports[-1]
+
+
+async def test_an_archive_shows_what_is_left_and_moves_nothing_before_a_shipper_has_rebuilt_it(server):
+    async with worker(server) as spool, archive_of(server) as archive:
+        await in_between_of(spool)
+        [letter] = [letter async for letter in archive.set_aside()]
+        server.delete(f"{BASE}load:catalogue")
+        assert (await archive.status()).counts[CATALOGUE].buried == 1
+        with pytest.raises(SpoolDamagedError, match="a shipper rebuilds"):
+            await archive.replay([letter.id])
+        await spool._look_around()
+        assert await archive.replay([letter.id]) == 1
+    server.flushall()
+    async with archive_of(server) as archive:
+        assert await archive.replay(["1-1"]) == 0
+
+
+async def in_between_of(spool):
+    await spool.append(CATALOGUE, plays(1, "ann"))
+    lease = await sent(spool, CATALOGUE)
+    letter = DeadLetter(CATALOGUE, lease.records[0].body, "bad", 1002, NOW, in_doubt=False)
+    await spool.bury(lease, [(lease.records[0], letter)])
+
+
+async def test_keys_that_vanish_as_fast_as_they_are_rebuilt_are_an_error(server, monkeypatch):
+    async with worker(server) as spool:
+        run, link = spool._station.link.run, spool._station.link
+
+        async def running(script, keys, arguments):
+            if script is not scripts.FOUND:
+                server.delete(f"{BASE}load:preview")
+            return await run(script, keys, arguments)
+
+        link.run = running
+        with pytest.raises(SpoolDamagedError, match="as fast as"):
+            await spool.lease(PREVIEW, flush=True)
+        link.run = run

@@ -19,6 +19,7 @@ CONSEQUENCES = {
     "appends": "plays of a put that was under way may be there twice",
     "doubted": "which of the waiting plays are in doubt is in the journal only",
     "counts": "what was delivered is counted from the journal",
+    "room": "more plays may be lost than are counted here",
 }
 """What the loss of a key means where the rest can't make up for it."""
 

@@ -59,7 +59,8 @@ local function push_last(kind, ticket)
 end
 
 local function take_room(logs, bytes)
-  return call('HINCRBY', base .. 'room', 'logs', logs), call('HINCRBY', base .. 'room', 'bytes', bytes)
+  -- Of a minus zero Redis says that it is no integer.
+  return call('HINCRBY', base .. 'room', 'logs', logs + 0), call('HINCRBY', base .. 'room', 'bytes', bytes + 0)
 end
 local function ok() return {'ok', number(base .. 'room', 'logs'), number(base .. 'room', 'bytes')} end
 

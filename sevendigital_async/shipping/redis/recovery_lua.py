@@ -331,6 +331,13 @@ for at, kind in ipairs(KINDS) do
   call('HSET', counts, 'put', sum)
   logs = logs + waiting[kind] + in_flight[kind]
 end
-call('HSET', room, 'logs', logs + aside_logs, 'bytes', bytes + aside_bytes)
+-- Where the counts of a kind are lost, too, what all kinds together held tells how much of it is missing.
+logs = logs + aside_logs
+local uncounted = is_missing.room and 0 or number(room, 'logs') - logs
+for _, gone in ipairs(lost) do uncounted = uncounted - gone end
+for at, kind in ipairs(KINDS) do
+  if is_missing['counts:' .. kind] and uncounted > 0 then lost[at], uncounted = uncounted, 0 end
+end
+call('HSET', room, 'logs', logs, 'bytes', bytes + aside_bytes)
 return {'ok', id, form, missing, lost, doubtful}
 """
