@@ -37,6 +37,7 @@ async def worker(server, reports=None, fate=Fate.RESEND, **options):
     report = (lambda _: None) if reports is None else reports.append
     await spool.open(Owner(RULES, VirtualClock(), lambda _: None, fate, report))
     for task in spool._tasks[1:]:  # the test looks around itself
+        task.remove_done_callback(spool._stopped)
         task.cancel()
     try:
         yield spool

@@ -101,7 +101,9 @@ class Leases:
             elif answer[0] == b"lost":
                 raise self._lost(lease)
             elif answer[0] == b"withdrawn":
-                await self._station.persist(scripts.ABANDON, Fate.RESEND.value, held.token, spool=held.spool)
+                rest = (scripts.ABANDON, Fate.RESEND.value, 1, held.token)
+                while (await self._station.persist(*rest, spool=held.spool))[0] in LOST:
+                    await self._adopt(lease)
                 del self._leases[held.token]
                 raise LeaseLostError("a cancelled put has taken plays back; the others of their batch wait again")
             elif loop.time() - asked_at < self._seconds / 2:
