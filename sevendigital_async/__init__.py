@@ -1,5 +1,6 @@
 """An asyncio client for the 7digital / MassiveMusic music API, and a play-log shipper to trust with money."""
 
+from . import _early_interrupt  # noqa: F401 - before everything that takes time
 from ._version import __version__
 from .client import ApiClient, SevenDigital
 from .config import (

@@ -26,6 +26,7 @@ GROUND = {
 }
 MAY_IMPORT = {
     "_version": set(),
+    "_early_interrupt": set(),
     "clock": set(),
     "rate_limit": set(),
     "fault_points": set(),
@@ -42,7 +43,7 @@ MAY_IMPORT = {
     "client": GROUND | {"models", "operations", "session", "resources"},
     "shipping": GROUND | {"models"},
     "sandbox": GROUND | {"models", "operations"},
-    "__init__": GROUND | {"models", "client", "session", "shipping"},
+    "__init__": GROUND | {"_early_interrupt", "models", "client", "session", "shipping"},
     "cli": GROUND | {"models", "operations", "client", "shipping", "sandbox", "__init__"},
 }
 

@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sevendigital_async import LogKind, SevenDigital, StreamLogShipper
+from sevendigital_async._early_interrupt import is_command
 from sevendigital_async.cli import main, process
 from sevendigital_async.cli.choices import finite
 from sevendigital_async.cli.display import rendered, table
@@ -258,7 +259,7 @@ def test_every_exit_that_is_not_zero_says_why(place, spool):
         (1, "arguments are missing", "ship"),
         (1, "arguments are missing"),
         (1, "--patience", "ship", "plays.jsonl", "--kind", "preview", "--patience", "nan"),
-        (1, "range", "ship", "plays.jsonl", "--kind", "preview", "--linger", "1e300"),
+        (1, "--linger", "ship", "plays.jsonl", "--kind", "preview", "--linger", "1e300"),
         (1, "no length of time", "journal", "reconcile", "--spool", "x.db", "--against", "x", "--tolerance", "2d"),
         (1, "/ is a directory", "ship", "plays.jsonl", "--kind", "preview", "--spool", "/", *quick),
         (1, "127.0.0.1", "call", "classic.service.status", "--base-url", NOWHERE),
@@ -373,6 +374,38 @@ async def test_a_signal_ends_any_command_with_a_word_and_leaves_no_half_file(pla
     assert ended.code == 128 + number
     word = "interrupted" if number is signal.SIGINT else f"ended by {number.name}"
     assert ended.err.splitlines()[-1] == f"sevendigital: {word}"
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.1, 0.2, 0.4, 0.8])
+async def test_ctrl_c_shows_no_traceback_however_early_it_comes(place, seconds):
+    """Once Python runs the package's own code; the interpreter's start is out of our hands."""
+    started = "import sys, signal, os; sys.argv = ['/bin/sevendigital', 'operations']; os.write(1, b'.'); "
+    code = started + "from sevendigital_async.cli import main; main()"
+    watched = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", code), cwd=place, env=environment(), stdout=-1, stderr=-1
+    )
+    # Where the interpreter itself ends with a traceback is before the package: it has been imported by then.
+    await watched.stdout.readexactly(1)
+    await asyncio.sleep(0.05 + seconds)
+    with contextlib.suppress(ProcessLookupError):
+        watched.send_signal(signal.SIGINT)
+    _, err = await asyncio.wait_for(watched.communicate(), PATIENT)
+    assert b"Traceback" not in err
+    assert watched.returncode in {0, 130, -signal.SIGINT}
+
+
+@pytest.mark.parametrize(
+    ("argv", "original", "expected"),
+    [
+        (["/usr/bin/sevendigital", "demo"], ["python3", "/usr/bin/sevendigital", "demo"], True),
+        (["-m", "demo"], ["python3", "-m", "sevendigital_async.cli", "demo"], True),
+        (["-m"], ["python3", "-m", "my.service"], False),
+        (["service.py", "sevendigital_async.cli"], ["python3", "service.py", "sevendigital_async.cli"], False),
+        ([], ["python3"], False),
+    ],
+)
+def test_only_the_command_takes_the_interrupt_before_it_has_begun(argv, original, expected):
+    assert is_command(argv, original) is expected
 
 
 async def test_an_interrupted_call_says_so(place):
@@ -562,7 +595,7 @@ async def test_a_batch_that_waits_for_company_in_a_pipe_is_no_sign_of_trouble(pl
     async with (
         open_sandbox() as sandbox,
         running(
-            *("ship", "-", "--kind", "preview", "--patience", "0.5", "--linger", "2", "--json"),
+            *("ship", "-", "--kind", "preview", "--patience", "4", "--linger", "5", "--json"),
             cwd=place,
             base_url=sandbox.base_url,
         ) as command,

@@ -34,6 +34,8 @@ def prepare() -> None:
     sys.excepthook = lambda _kind, error, _traceback: _tell(error)
     threading.excepthook = lambda told: _tell(told.exc_value or told.exc_type())
     sys.unraisablehook = lambda told: _tell(told.exc_value or told.exc_type())
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # until now; see _early_interrupt
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in SIGNALS:
         if signal.getsignal(number) is signal.SIG_DFL:  # nohup and others have it ignored
             signal.signal(number, _terminate)

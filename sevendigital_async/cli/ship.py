@@ -71,7 +71,7 @@ run, and the exit code is 4. The last line of a pipe is final.
 
 A run without a single delivery for --patience seconds stops, and so does one that gets SIGINT or SIGTERM: it reads no
 further, delivers what was read within --drain seconds, and reports. It ends within the sum of both. A second signal
-stops at once. While a pipe is open, --linger comes on top, because an incomplete batch may wait that long.
+stops at once. For a pipe, --linger comes on top, because an incomplete batch may wait that long.
 
 FILE.rejected and FILE.unsent can be read by their owner only. The last line on standard error says why an exit code is
 not 0.
@@ -169,8 +169,7 @@ def ship(
             max=MOST_SECONDS,
             callback=finite,
             metavar="SECONDS",
-            help="Stop after so long without a single delivery; "
-            "--drain comes on top, and --linger while a pipe is open.",
+            help="Stop after so long without a single delivery; --drain comes on top, and --linger for a pipe.",
         ),
     ] = 300.0,
     drain: Annotated[

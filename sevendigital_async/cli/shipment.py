@@ -211,8 +211,8 @@ class Shipment:
             self._look_for_failure(statistics)
             self._look_for_trouble(statistics.spool_trouble)
             stuck = statistics.spool_trouble is not None
-            # A file fills its batches at once; only a pipe that is still open keeps some waiting for company.
-            linger = 0.0 if self._source.regular or self._feed.finished else self._order.linger
+            # A file fills its batches at once; only a pipe keeps some waiting for company.
+            linger = 0.0 if self._source.regular else self._order.linger
             if patience.ended(statistics.total, time.monotonic(), stuck=stuck, linger=linger):
                 reason = f"nothing was delivered for {self._order.patience:g} s; giving up for now"
                 self._stop_with(reason, ExitCode.USAGE if stuck else ExitCode.WAITING)
