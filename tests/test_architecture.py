@@ -12,7 +12,17 @@ import sevendigital_async
 
 PACKAGE = Path(sevendigital_async.__file__).parent
 
-GROUND = {"errors", "error_codes", "fault_points", "config", "clock", "rate_limit", "redis_link", "_version"}
+GROUND = {
+    "errors",
+    "error_codes",
+    "fault_points",
+    "config",
+    "clock",
+    "rate_limit",
+    "redis_link",
+    "redis_url",
+    "_version",
+}
 MAY_IMPORT = {
     "_version": set(),
     "clock": set(),
@@ -21,7 +31,8 @@ MAY_IMPORT = {
     "errors": {"rate_limit"},
     "error_codes": {"errors"},
     "config": {"errors"},
-    "redis_link": {"errors"},
+    "redis_url": {"errors"},
+    "redis_link": {"errors", "redis_url"},
     "models": GROUND,
     "operations": GROUND | {"models"},
     "session": GROUND | {"models", "operations"},

@@ -166,11 +166,24 @@ class StreamLogShipper:
             return await self.statistics()
         self._spool.refuse(self._failed() if self._failure else ShipperClosedError("the shipper is closed"))
         self._closed = True
+        timeout = self._close_timeout if timeout is None else timeout
+        give_up_at = self._clock.monotonic() + timeout
         try:
-            await self.flush(self._close_timeout if timeout is None else timeout)
+            await self.flush(timeout)
+            await self._finish(give_up_at)
         finally:
             await to_its_end(self._end(self._runner))
         return await self.statistics()
+
+    async def _finish(self, give_up_at: float) -> None:
+        """Begin no more requests, and wait for those that are under way: others may have put plays meanwhile."""
+        for lane in self._lanes.values():
+            lane.leaving = True
+        while any(lane.leases for lane in self._lanes.values()):
+            self._changed.clear()
+            if (left := give_up_at - self._clock.monotonic()) <= 0:
+                break
+            await self._clock.wait(self._changed, left)
 
     async def _end(self, runner: asyncio.Task[None]) -> None:
         runner.cancel()
