@@ -18,7 +18,8 @@ from sevendigital_async.cli.source import Source
 from sevendigital_async.cli.spools import look_into
 from sevendigital_async.clock import SystemClock
 from sevendigital_async.models.plain_play import checked_and_encoded
-from sevendigital_async.shipping.records import Record
+from sevendigital_async.shipping.places import open_archive
+from sevendigital_async.shipping.records import Counts, Record
 from sevendigital_async.shipping.redis import RedisSpool
 from sevendigital_async.shipping.rules import lane_rules
 from sevendigital_async.shipping.spool import Owner
@@ -218,7 +219,15 @@ async def test_two_runs_that_read_one_file_into_one_redis_put_nothing_twice(tmp_
 async def test_what_others_put_into_a_shared_spool_when_all_is_delivered_is_not_this_run_s(
     tmp_path, redis_server, monkeypatch
 ):
-    flush, saved, others = StreamLogShipper.flush, Counter(), []
+    """And what of it this run has begun to send, it sends to its end: nothing is in doubt."""
+    flush, saved, others, begun = StreamLogShipper.flush, Counter(), [], asyncio.Event()
+
+    async def save(logs, _user, *, request_id):
+        if others:
+            begun.set()
+            await asyncio.sleep(0.2)
+        saved.update(logs)
+        return "202"
 
     async def flush_before_others_put(shipper, *arguments):
         statistics = await flush(shipper, *arguments)
@@ -227,9 +236,38 @@ async def test_what_others_put_into_a_shared_spool_when_all_is_delivered_is_not_
             await others[0].open(Owner(lane_rules(None), SystemClock(), lambda _: None, form="openapi"))
             await others[0].append(LogKind.PREVIEW, [Record(log.encode(), "", log.timestamp) for log in plays(7)])
             await others[0].aclose()
+            await begun.wait()
         return statistics
 
     monkeypatch.setattr(StreamLogShipper, "flush", flush_before_others_put)
-    report, _ = await ship(tmp_path, saving(saved), number=300, spool=redis_server.url, linger=0.0)
+    report, _ = await ship(tmp_path, save, number=300, spool=redis_server.url, linger=0.0)
     assert (report.exit_code, report.put, report.delivered, report.waiting) == (0, 300, 300, 0)
-    assert others
+    archive = open_archive(redis_server.url)
+    counts = (await archive.status()).counts[LogKind.PREVIEW]
+    await archive.aclose()
+    assert counts == Counts(put=307, delivered=307)
+
+
+async def test_a_shipper_that_closes_finishes_a_request_that_began_after_its_flush(redis_server, monkeypatch):
+    flush, begun = StreamLogShipper.flush, asyncio.Event()
+
+    async def post(_logs, _user, *, request_id):
+        begun.set()
+        await asyncio.sleep(0.2)
+        return "202"
+
+    other = RedisSpool(redis_server.url)
+    await other.open(Owner(lane_rules(None), SystemClock(), lambda _: None, form="openapi"))
+    async with StreamLogShipper(
+        Courier(post), spool=redis_server.url, lanes={LogKind.PREVIEW: {"linger": 0.0}}
+    ) as shipper:
+
+        async def flush_before_others_put(*arguments):
+            statistics = await flush(shipper, *arguments)
+            await other.append(LogKind.PREVIEW, [Record(log.encode(), "", log.timestamp) for log in plays(7)])
+            await begun.wait()
+            return statistics
+
+        monkeypatch.setattr(shipper, "flush", flush_before_others_put)
+    assert await other.counts(LogKind.PREVIEW) == Counts(put=7, delivered=7)
+    await other.aclose()

@@ -110,6 +110,8 @@ class Shipment:
                     await self._work_until_stopped(watchers)
                 finally:
                     await _cancel(*watchers)
+                if self._settled:
+                    await self._shipper.aclose(self._order.drain)
         # Once all is delivered this run is done; what other workers put into the same spool after that is theirs.
         statistics = self._settled or await self._shipper.statistics()
         self._display.show([self._gauge(statistics)])

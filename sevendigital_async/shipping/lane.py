@@ -75,6 +75,8 @@ class Lane:
     Attributes:
         requests: Requests sent so far.
         largest_batch: Logs in the largest of them.
+        leaving: Take no more batches; what is in hand comes to its end.
+        leases: Batches in hand.
     """
 
     kind: LogKind
@@ -91,6 +93,8 @@ class Lane:
     requests: int = 0
     largest_batch: int = 0
     flushing: bool = False
+    leaving: bool = False
+    leases: int = 0
     gate: Gate = field(init=False)
     _settlement: Settlement = field(init=False)
     _wake: asyncio.Event = field(init=False, factory=asyncio.Event)
@@ -136,8 +140,9 @@ class Lane:
                     async with self._next:
                         await self._until_due()
                         turn = await self._take_turn(held)
-                        if turn is not None:
+                        if turn is not None and not self.leaving:
                             lease = await self._spool.lease(self.kind, flush=self.flushing)
+                            self.leases += lease is not None
                     if turn is None or lease is None:
                         continue
                     records = await self._settlement.bury_expired(lease)
@@ -153,13 +158,14 @@ class Lane:
                     await asyncio.shield(self._spool.abandon(lease, self.in_doubt))
                 raise
             finally:
+                self.leases -= lease is not None
                 self._changed()
 
     async def _until_due(self) -> None:
         while True:
             self._wake.clear()
             due_in = await self._spool.due_in(self.kind, flush=self.flushing)
-            wait = math.inf if due_in is None else max(due_in, self.gate.wait)
+            wait = math.inf if due_in is None or self.leaving else max(due_in, self.gate.wait)
             if wait <= 0:
                 return
             await self._clock.wait(self._wake, min(wait, IDLE))

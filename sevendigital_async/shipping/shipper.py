@@ -202,13 +202,26 @@ class StreamLogShipper:
         if not self._closed:
             self._closed = True
             self._spool.refuse(self._failed() if self._failure else ShipperClosedError("the shipper is closed"))
+        timeout = self._close_timeout if timeout is None else timeout
+        give_up_at = self._clock.monotonic() + timeout
         try:
-            await self.flush(self._close_timeout if timeout is None else timeout)
+            await self.flush(timeout)
+            await self._finish(give_up_at)
         finally:
             if self._ending is None:
                 self._ending = asyncio.create_task(self._end(), name="closing")
             await to_its_end(self._ending)
         return await self.statistics()
+
+    async def _finish(self, give_up_at: float) -> None:
+        """Begin no more requests, and wait for those that are under way: others may have put plays meanwhile."""
+        for lane in self._lanes.values():
+            lane.leaving = True
+        while self._supervisor.is_running and any(lane.leases for lane in self._lanes.values()):
+            self._changed.clear()
+            if (left := give_up_at - self._clock.monotonic()) <= 0:
+                break
+            await self._clock.wait(self._changed, left)
 
     async def _end(self) -> None:
         try:
