@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 import string
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -31,10 +32,12 @@ from sevendigital_async.operations import RateClass
 from sevendigital_async.redis_link import RedisAwayError, RedisLink
 from sevendigital_async.redis_url import OPTIONS, RedisURL
 from sevendigital_async.session.shared_limits import SharedLimits
-from sevendigital_async.shipping.places import file_of, open_archive, open_spool, shown
+from sevendigital_async.shipping import MemorySpool, places
+from sevendigital_async.shipping.places import SpoolScheme, file_of, open_archive, open_spool, register_scheme, shown
 from sevendigital_async.shipping.records import Counts
-from sevendigital_async.shipping.redis import RedisArchive, RedisSpool
+from sevendigital_async.shipping.redis import RedisArchive, RedisSpool, scripts
 from sevendigital_async.shipping.spool import Owner
+from sevendigital_async.shipping.sqlite import SqliteArchive, SqliteSpool
 
 DOCUMENTED = (SevenDigitalError, asyncio.TimeoutError)
 
@@ -411,3 +414,103 @@ def test_whatever_a_url_is_the_errors_are_ours_and_quote_nothing(scheme, start, 
         except (ConfigurationError, SpoolError) as error:
             said = str(error)
         assert SECRETS not in said or "://" not in url
+
+
+# -- schemes --
+
+
+def test_a_place_is_a_file_or_what_its_scheme_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert file_of("plays:2026.db") == Path("plays:2026.db")
+    assert file_of("file:plays%201.db") == Path("plays 1.db")
+    assert file_of("FILE:///srv/plays.db") == file_of("file://localhost/srv/plays.db") == Path("/srv/plays.db")
+    assert file_of("redis://h") is file_of("memory:") is None
+    assert isinstance(open_spool("memory:"), MemorySpool)
+    assert isinstance(open_spool("file:plays.db"), SqliteSpool)
+    assert isinstance(open_spool(Path("redis://h:1/0")), RedisSpool)
+    assert isinstance(open_archive("redis://h"), RedisArchive)
+    assert isinstance(open_archive("plays.db"), SqliteArchive)
+    assert [shown(place) for place in ("plays.db", "memory:", "file:x")] == ["plays.db", "memory:", "file:x"]
+
+
+@pytest.mark.parametrize(
+    "place", ["", "  ", b"plays.db", "file:", "file://elsewhere/plays.db", Path("keydb://:hunter2@h")]
+)
+def test_a_place_that_is_none(place):
+    with pytest.raises(ConfigurationError) as refused:
+        open_spool(place)
+    assert SECRETS not in str(refused.value)
+
+
+def test_nothing_is_left_to_look_at_in_memory():
+    with pytest.raises(ConfigurationError, match="nothing to look at"):
+        open_archive("memory:")
+
+
+def test_others_may_add_schemes(monkeypatch):
+    monkeypatch.setattr(places, "_schemes", dict(places._schemes))
+    spool = MemorySpool()
+    register_scheme("plays+x", SpoolScheme(lambda _: spool, None, lambda _: "plays+x:"))
+    assert open_spool("Plays+X://:hunter2@h") is spool
+    assert shown("plays+x:hunter2") == "plays+x:"
+    for taken in ("redis", "Upper", "x", "a b"):
+        with pytest.raises(ConfigurationError):
+            register_scheme(taken, places._schemes["memory"])
+
+
+# -- limits --
+
+
+async def test_limits_on_a_server_that_refuses_are_an_error_and_don_t_stop_other_calls():
+    async with FakeRedis(b"-WRONGTYPE x\r\n") as fake:
+        limits = SharedLimits(fake.url, "key", Settings(), SystemClock())
+        with pytest.raises(ConfigurationError, match="WRONGTYPE"):
+            await claim(limits)
+        assert await limits.pause_left() == 0.0
+        limits.pause(None, 0.0)
+        await asyncio.sleep(0.05)
+        await limits.aclose()
+        with pytest.raises(ConfigurationError, match="is closed"):
+            await claim(limits)
+
+
+async def test_a_slot_whose_server_refuses_is_not_used(redis_server):
+    async with FakeRedis(b"*2\r\n$5\r\nyours\r\n:0\r\n", b"-MOVED 1 h:1\r\n") as fake:
+        limits = SharedLimits(fake.url, "key", Settings(), SystemClock())
+        with pytest.raises(SevenDigitalError, match="cluster"):
+            await claim(limits)
+        await limits.aclose()
+
+
+# -- what the link makes of it --
+
+
+@pytest.mark.parametrize("said", [b"-NOSCRIPT x\r\n", b"+OK\r\n", b"*0\r\n"])
+async def test_a_server_that_runs_no_scripts(said):
+    async with FakeRedis(said) as fake:
+        link = RedisLink(fake.url)
+        with pytest.raises(ConfigurationError):
+            await link.run(scripts.STATUS, [], [])
+        await link.aclose()
+        with pytest.raises(ConfigurationError, match="closed"):
+            await link.ask("PING")
+
+
+async def test_what_was_accepted_while_figures_were_fetched_is_in_them_later(redis_server):
+    spool = await opened(redis_server.url)
+    await spool.append(PREVIEW, plays(1))
+    ask = spool._station.once
+
+    async def slow(script, *arguments, **options):
+        answer = await ask(script, *arguments, **options)
+        if script is scripts.COUNTS:
+            await spool.append(PREVIEW, plays(2))
+        return answer
+
+    spool._station.once = slow
+    assert (await spool.counts(PREVIEW)).put == 1
+    spool._station.is_away = True
+    assert (await spool.counts(PREVIEW)).put == 3
+    spool._station.is_away = False
+    spool._station.once = ask
+    await spool.aclose()

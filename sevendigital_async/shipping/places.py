@@ -90,7 +90,7 @@ def open_spool(place: str | os.PathLike[str] | Spool | None) -> Spool:
     """
     if place is None:
         return MemorySpool()
-    if not isinstance(place, str | os.PathLike):
+    if not isinstance(place, str | bytes | os.PathLike):
         return place
     name = _name_of(place)
     return _schemes[scheme_of(name) or "file"].spool(name)
