@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import stat
+import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -374,6 +375,34 @@ async def test_a_signal_ends_any_command_with_a_word_and_leaves_no_half_file(pla
     assert ended.code == 128 + number
     word = "interrupted" if number is signal.SIGINT else f"ended by {number.name}"
     assert ended.err.splitlines()[-1] == f"sevendigital: {word}"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_within_a_destructor_is_not_lost(number):
+    """Python drops what a destructor raises."""
+    code = f"""
+import os, sys, time
+from sevendigital_async.cli import operations
+
+class Dropped:
+    def __del__(self):
+        os.kill(os.getpid(), {int(number)})
+        time.sleep(0.01)
+
+def wait(*_):
+    Dropped()
+    time.sleep(60)
+
+operations.describe = wait
+sys.argv = ["sevendigital", "operations"]
+from sevendigital_async.cli import main
+sys.exit(main())
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=PATIENT, check=False
+    )
+    assert ended.returncode == 128 + number
+    assert "interrupted" in ended.stderr or "ended by SIGTERM" in ended.stderr
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.1, 0.2, 0.4, 0.8])

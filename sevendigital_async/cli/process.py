@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import fcntl
 import logging
 import os
@@ -9,6 +10,7 @@ import signal
 import sys
 import threading
 from types import FrameType
+from typing import Any
 
 from .output import complain
 
@@ -26,6 +28,7 @@ class Terminated(SystemExit):
     def __init__(self, name: str, number: int) -> None:
         super().__init__(SIGNALLED + number)
         self.name = name
+        self.number = signal.Signals(number)
 
 
 def prepare() -> None:
@@ -33,7 +36,7 @@ def prepare() -> None:
     reserve_standard_descriptors()
     sys.excepthook = lambda _kind, error, _traceback: _tell(error)
     threading.excepthook = lambda told: _tell(told.exc_value or told.exc_type())
-    sys.unraisablehook = lambda told: _tell(told.exc_value or told.exc_type())
+    sys.unraisablehook = _report_unraisable
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # until now; see _early_interrupt
         signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in SIGNALS:
@@ -77,6 +80,17 @@ class _OneLine(logging.Handler):
         cause = "" if error is None else f": {type(error).__name__}: {error}"
         first, *_ = record.getMessage().splitlines() or [""]
         complain(f"{first}{cause}")
+
+
+def _report_unraisable(told: Any) -> None:
+    """Let a signal that came within a destructor, where Python drops what its handler raises, come again."""
+    error = told.exc_value or told.exc_type()
+    if isinstance(error, KeyboardInterrupt):
+        _thread.interrupt_main(signal.SIGINT)
+    elif isinstance(error, Terminated):
+        _thread.interrupt_main(error.number)
+    else:
+        _tell(error)
 
 
 def _tell(error: BaseException) -> None:
