@@ -116,7 +116,7 @@ async def test_the_server_has_it_when_a_flush_returns(spool):
     ):
         for kind in LogKind:
             await shipper.put_many(kind, [play(f"{kind.value}{index}") for index in range(60)])
-        await flushed(shipper)
+        assert (await flushed(shipper)).flushed
         assert {f"{kind.value}{index}".encode() for kind in LogKind for index in range(60)} <= arrived
 
 

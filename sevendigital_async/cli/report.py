@@ -59,6 +59,8 @@ class Report:
         spool: Where plays are kept for the next run; None if they end with this one.
         begun_at: Number of the first line, as the command line has it; None if it was left to the bookmark.
         resumes: The next run finds by itself where to go on.
+        flushed: All plays that this run has put, or found in the spool, were delivered, buried or held. What waits was
+            put by other workers since.
         others: Of plays of other kinds that earlier runs had left.
     """
 
@@ -87,13 +89,14 @@ class Report:
     spool: str | None = None
     begun_at: int | None = None
     resumes: bool = False
+    flushed: bool = False
     others: Mapping[LogKind, Tally] = field(factory=dict)
 
     @property
     def exit_code(self) -> ExitCode:
         """The code that the numbers and the reason for stopping demand."""
         others = self.others.values()
-        waits = self.waiting or self.held or any(tally.waiting or tally.held for tally in others)
+        waits = self._waiting or self.held or any(tally.held for tally in others)
         undelivered = bool(waits or self.unsent or self.continue_at)
         refused = self.rejected or self.buried or any(tally.buried for tally in others)
         return weightiest(
@@ -106,15 +109,20 @@ class Report:
         )
 
     @property
+    def _waiting(self) -> int:
+        """Plays of this run, or of earlier ones, that are not delivered."""
+        return 0 if self.flushed else self.waiting + sum(tally.waiting for tally in self.others.values())
+
+    @property
     def reason(self) -> str | None:
         """Why the exit code is not zero; None if it is."""
         kinds: list[Tally | Report] = [self, *self.others.values()]
-        waiting, held, buried = (sum(getattr(kind, name) for kind in kinds) for name in ("waiting", "held", "buried"))
+        held, buried = (sum(getattr(kind, name) for kind in kinds) for name in ("held", "buried"))
         facts = [
             (self.stop, self.stop and self.stop.reason),
             (self.lost, f"plays that could not be kept: {self.lost:,}"),
             (self.unfinished_line, f"line {self.unfinished_line} is not finished"),
-            (waiting, f"plays waiting: {waiting:,}"),
+            (self._waiting, f"plays waiting: {self._waiting:,}"),
             (held, f"plays held: {held:,}"),
             (self.unsent, f"plays in {self.unsent_file}: {self.unsent:,}"),
             (self.continue_at and not self.unfinished_line, f"not read from line {self.continue_at} on"),
@@ -203,7 +211,7 @@ class Report:
 
     def _notes_of_spool(self, spool: str) -> list[str]:
         tallies: list[Tally | Report] = [self, *self.others.values()]
-        waiting = sum(tally.waiting for tally in tallies)
+        waiting = self._waiting
         notes = []
         if waiting:
             how = "" if self.continue_at and self.resumes else f"; {self._again}"

@@ -155,7 +155,7 @@ class Shipment:
         self._source.close()
         statistics = await self._shipper.flush()
         self._look_for_failure(statistics)
-        if statistics.settled:
+        if statistics.settled or statistics.flushed:
             self._settled = statistics
 
     async def _note_rest(self) -> None:
@@ -314,6 +314,7 @@ class Shipment:
             spool=None if order.spool is None else shown(order.spool),
             begun_at=order.first_line,
             resumes=self._bookmarks is not None,
+            flushed=self._settled is not None,
             others={kind: tally for kind, tally in others.items() if tally.left},
         )
 

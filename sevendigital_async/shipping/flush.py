@@ -48,6 +48,10 @@ class LaneFlush:
         last, heard_of = self._watermark.last, self._settlement.telling.values()
         return self._has_passed and not any(last is None or first <= last for first in heard_of)
 
+    async def is_clear(self) -> bool:
+        """Say whether all of those plays were delivered, buried or held."""
+        return await self._watermark.left() == 0
+
     async def _passes(self) -> bool:
         if await self._watermark.left() == 0:
             return True

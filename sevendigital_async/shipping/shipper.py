@@ -12,6 +12,8 @@ from itertools import chain, islice
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from attrs import evolve
+
 from ..clock import Clock, SystemClock
 from ..errors import ConfigurationError, InvalidLogError, ShipperClosedError, ShipperFailedError
 from ..models import LogKind, StreamLog
@@ -359,13 +361,14 @@ class StreamLogShipper:
             timeout: Seconds to wait at the most; None for as long as there is hope.
 
         Returns:
-            What is where; ``settled`` if everything has found its end.
+            What is where; ``flushed`` if everything that was put before was delivered, buried or held.
         """
         self._check_loop()
         give_up_at = None if timeout is None else self._clock.monotonic() + timeout
         self._flushes += 1
         self._set_flushing()
-        under_way = [] if self._runner is None else [lane.begin_flush() for lane in self._lanes.values()]
+        flushes = [] if self._runner is None else [lane.begin_flush() for lane in self._lanes.values()]
+        under_way = flushes
         try:
             while self._runner is not None and not self._runner.done():
                 self._changed.clear()
@@ -379,7 +382,9 @@ class StreamLogShipper:
         finally:
             self._flushes -= 1
             self._set_flushing()
-        return await self.statistics()
+        is_alive = self._runner is not None and not self._runner.done()
+        flushed = is_alive and not under_way and all([await flush.is_clear() for flush in flushes])
+        return evolve(await self.statistics(), flushed=flushed)
 
     def _set_flushing(self) -> None:
         for lane in self._lanes.values():

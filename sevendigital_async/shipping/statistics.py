@@ -41,11 +41,14 @@ class Statistics:
         lanes: By kind.
         failure: What a background task died of, if one did.
         spool_trouble: What keeps the spool from working for now, such as a full disk.
+        flushed: Returned by a flush: every play that was put before it was delivered, buried or held. Others may have
+            been put since, also by other workers of the spool.
     """
 
     lanes: Mapping[LogKind, LaneStatistics]
     failure: BaseException | None = field(default=None, eq=False)
     spool_trouble: str | None = None
+    flushed: bool = field(default=False, eq=False)
 
     @property
     def total(self) -> Counts:
