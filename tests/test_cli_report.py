@@ -225,7 +225,9 @@ def test_the_demo_admits_it_when_the_records_differ():
 
 def test_what_others_have_put_since_does_not_change_how_a_run_ends():
     numbers = {"rejected": 0, "buried": 0, "in_doubt": 0, "held": 0, "requests": 1, "largest_batch": 5, "seconds": 1.0}
-    report = Report("plays.jsonl", LogKind.PREVIEW, lines=5, put=5, delivered=5, waiting=3, **numbers, flushed=True)
+    report = Report(
+        input="plays.jsonl", kind=LogKind.PREVIEW, lines=5, put=5, delivered=5, waiting=3, **numbers, flushed=True
+    )
     assert report.exit_code is ExitCode.DONE
     assert report.reason is None
     assert evolve(report, flushed=False).exit_code is ExitCode.WAITING

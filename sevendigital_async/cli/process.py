@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _thread
 import fcntl
 import logging
 import os
@@ -16,6 +15,8 @@ from .output import complain
 
 SIGNALLED = 128
 """Exit codes beyond this one stand for signals."""
+
+SOON = 0.05
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 _UNUSABLE = (os.O_WRONLY, os.O_RDONLY, os.O_RDONLY)
@@ -86,11 +87,18 @@ def _report_unraisable(told: Any) -> None:
     """Let a signal that came within a destructor, where Python drops what its handler raises, come again."""
     error = told.exc_value or told.exc_type()
     if isinstance(error, KeyboardInterrupt):
-        _thread.interrupt_main(signal.SIGINT)
+        _send_again(signal.SIGINT)
     elif isinstance(error, Terminated):
-        _thread.interrupt_main(error.number)
+        _send_again(error.number)
     else:
         _tell(error)
+
+
+def _send_again(number: signal.Signals) -> None:
+    # Later, for within the hook it would be dropped once more; a signal also wakes what waits for a file.
+    timer = threading.Timer(SOON, os.kill, (os.getpid(), number))
+    timer.daemon = True
+    timer.start()
 
 
 def _tell(error: BaseException) -> None:
