@@ -61,7 +61,7 @@ async def accept(_logs, _user, *, request_id):
 
 
 async def refuse(_logs, _user, *, request_id):
-    raise InvalidRequestError("no good\nat all", status=400)
+    raise InvalidRequestError("no good\nat all", code=1001, status=400)
 
 
 async def ship(tmp_path, fate, *, number=10, source=None, **order):
