@@ -12,6 +12,7 @@ from support.service import Service
 from sevendigital_async import (
     APIError,
     AuthenticationError,
+    Bookmark,
     DisconnectedError,
     LogKind,
     MemorySpool,
@@ -274,3 +275,9 @@ async def test_a_disk_that_takes_nothing_keeps_a_flush_waiting_for_what_it_has_o
         await waiting
         await flushed(shipper)
     assert service.saved[KIND, "unwritten"] == 1
+
+
+async def test_a_flush_does_not_wait_for_a_position_that_comes_alone(spool):
+    async with shipper_of(Service(CLOCK), spool) as shipper:
+        await shipper.put_many(KIND, [], bookmark=Bookmark("plays.jsonl", "1"))
+        assert (await flushed(shipper)).flushed

@@ -123,7 +123,8 @@ class Writer:
 
     def on_their_way(self) -> list[Append]:
         """Return what was accepted without waiting, and what is being written or may still be withdrawn."""
-        return [*self._unsettled, *(append for append in self._queue if append.done is None)]
+        waiting = (append for append in self._queue if append.done is None)
+        return [append for append in (*self._unsettled, *waiting) if append.records]
 
     def expects(self, append: Append) -> bool:
         """Whether an append is still to be written or settled, and will be."""

@@ -76,7 +76,7 @@ class Commits:
         """Return what has been accepted, or is being written, and can't be seen by lanes yet."""
         waiting = [entry for entry in self._entries if entry.accepted is None]
         entries = dict.fromkeys((*self._arrivals.unsettled, *self._under_way, *waiting))
-        return [entry for entry in entries if not entry.has_ended]
+        return [entry for entry in entries if entry.records and not entry.has_ended]
 
     def expects(self, entry: Entry) -> bool:
         """Whether lanes will see an entry; while the file takes nothing, only those that nobody waits for."""
