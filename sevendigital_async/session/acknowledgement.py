@@ -67,16 +67,16 @@ def _doubt_in_text(body: bytes) -> str | None:
         return "it is text with control characters"
     if _MARKUP(text):
         return "it is text with JSON or markup in it"
-    return "its text tells of a failure" if _FAILURE(text) else None
+    return "its text reports a failure" if _FAILURE(text) else None
 
 
 def _doubts(tree: object) -> Iterator[str]:
-    """Yield what in a tree tells of an error."""
+    """Yield what in a tree reports an error."""
     pending: list[tuple[str, object, bool]] = [("", tree, False)]
     while pending:
         name, node, alone = pending.pop()
         if _is_telling(_WORDLESS.sub("", name.lower()), node, alone=alone):
-            yield f"its {name!r} tells of a failure" if name else "it tells of a failure"
+            yield f"its {name!r} reports a failure" if name else "it reports a failure"
         if isinstance(node, dict):
             pending.extend((inner, value, len(node) == 1) for inner, value in node.items())
         elif isinstance(node, list):
@@ -84,7 +84,7 @@ def _doubts(tree: object) -> Iterator[str]:
 
 
 def _is_telling(name: str, value: Any, *, alone: bool) -> bool:
-    """Tell whether a value under a name, given in letters alone, tells of an error.
+    """Tell whether a value under a name, given in letters alone, reports an error.
 
     Args:
         name: In lower case.

@@ -20,7 +20,7 @@ class Supervisor:
     """Runs tasks until :meth:`stop`. If one fails before, the others are cancelled.
 
     Args:
-        on_failure: Hears of the first failure.
+        on_failure: Called with the first failure.
         on_end: Called whenever a task has ended.
     """
 
