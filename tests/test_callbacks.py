@@ -462,7 +462,7 @@ class AsyncMetrics:
         ({"in_doubt": "keep"}, "in_doubt"),
         ({"in_doubt": []}, "in_doubt"),
         ({"spool": 7}, "spool is a path, a URL or a spool, not an object of type int"),
-        ({"spool": b"plays.db"}, "type bytes"),
+        ({"spool": b"plays.db"}, "as text"),
         ({"lanes": {"nonsense": {}}}, "preview, catalogue, subscriber, not 'nonsense'"),
         ({"lanes": [LogKind.PREVIEW]}, "lanes is a mapping"),
         ({"lanes": {LogKind.PREVIEW: {"linger": float("nan")}}}, "linger must be seconds"),

@@ -146,6 +146,9 @@ async def test_harm_is_noticed_before_it_matters(tmp_path, harm, part):
 @pytest.mark.parametrize("what", ["gone", "garbage", "of an older time"])
 async def test_what_was_accepted_is_missed_when_it_is_gone(tmp_path, what):
     killed, _ = await filled(tmp_path)
+    whole = await opened(copied(killed, tmp_path / "whole"))
+    complete = await whole.counts(KIND)
+    await whole.aclose()
     wal = killed.with_name("plays.db-wal")
     if what == "gone":
         wal.unlink()
@@ -158,7 +161,8 @@ async def test_what_was_accepted_is_missed_when_it_is_gone(tmp_path, what):
             await act(killed)
     killed.with_name("plays.db-mark").unlink()  # as advised
     spool = await opened(killed)
-    assert (await spool.counts(KIND)).put < 180
+    # A part of the -wal file may have been brought into the file itself by then, plays included.
+    assert await spool.counts(KIND) != complete
     await spool.aclose()
 
 

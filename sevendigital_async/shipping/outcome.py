@@ -152,6 +152,8 @@ def outcome_of(error: SevenDigitalError, size: int) -> Outcome:
     match error:
         case ClockSkewError():
             return OutOfStep(reason)
+        case GatewayError() if error.status is not None and error.status < 400:  # noqa: PLR2004
+            return Lost(reason, answered=True)
         case APIError():
             return _of_answer(error, reason, size)
         case TransportError(maybe_sent=True) if not isinstance(error, ConnectError):
