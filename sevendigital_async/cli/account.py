@@ -56,7 +56,7 @@ class Account:
 
     @property
     def difference(self) -> str:
-        """What does not match, in words."""
+        """What does not match, as text."""
         return f"{self.missing:,} plays were put and not received, {self.surplus:,} received and not put"
 
     @property

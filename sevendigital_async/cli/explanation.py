@@ -1,4 +1,4 @@
-"""What an error means for whoever typed the command: the one place where none of them becomes a traceback."""
+"""Turns every error into an exit code and a reason; no error becomes a traceback on the command line."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ class Reconciled:
 
     @property
     def difference(self) -> str:
-        """How many rows are not as they should be, in words."""
+        """How many rows are not as they should be, as text."""
         found = ", ".join(f"{self.numbers[verdict]:,} {verdict}" for verdict in Verdict)
         doubt = f" ({self.in_doubt:,} of the extra ones in doubt)" if self.in_doubt else ""
         return f"{found}{doubt}"

@@ -54,7 +54,7 @@ class Callbacks:
     Attributes:
         clock: Measures the time limit.
         time_limit: Seconds that an async function may take.
-        fail: Hears of an async function that wanted to end the process.
+        fail: Called with the exception of an async function that wanted to end the process.
     """
 
     clock: Clock
