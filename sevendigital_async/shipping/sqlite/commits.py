@@ -150,6 +150,8 @@ class Commits:
             self._entries = deque(entry for entry in self._entries if entry.accepted is not None)
             if unwaited:
                 self._arrivals.submit(unwaited)
+            # In this very turn of the loop: what another task puts now would never be written.
+            self.failure = SpoolError("nothing is written to the spool any more: its task was cancelled")
             raise
         except Exception as error:  # noqa: BLE001 - everybody who puts is told
             self.failure = error
@@ -239,12 +241,10 @@ class Commits:
         self._task.add_done_callback(lambda task: self._ended(task, fail))
 
     def _ended(self, task: asyncio.Task[None], fail: Callable[[BaseException], None]) -> None:
-        if self._closing.is_set() or self.failure is not None:
+        if self._closing.is_set() or not task.cancelled():
             return
-        error = failure_of(task)
-        fail(error)
-        self.failure = SpoolError(f"nothing is written to the spool any more: {error!r}")
+        fail(failure_of(task))
         for entry in self._under_way:
             if entry.accepted is not None and not entry.accepted.done():
                 entry.accepted.set_exception(SpoolUnavailableError(f"{self.failure}; the play may have been written"))
-        self._give_up(self.failure)
+        self._give_up(self.failure or SpoolError("nothing is written to the spool any more"))
