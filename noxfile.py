@@ -60,7 +60,13 @@ def package(session: nox.Session) -> None:
         _expect(session, "the wheel", archive.namelist(), "sevendigital_async/py.typed")
     with tarfile.open(sdist) as archive:
         names = [name.partition("/")[2] for name in archive.getnames()]
-        for wanted in ("sevendigital_async/py.typed", "tests/test_session.py", "CHANGELOG.md", "README.md", "LICENSE"):
+        for wanted in (
+            "sevendigital_async/py.typed",
+            "tests/session/test_core.py",
+            "CHANGELOG.md",
+            "README.md",
+            "LICENSE",
+        ):
             _expect(session, "the sdist", names, wanted)
     session.install(f"{wheel}[cli]")
     with session.chdir(session.create_tmp()):

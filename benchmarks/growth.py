@@ -18,11 +18,11 @@ from attrs import frozen
 
 from sevendigital_async import LogKind, MemorySpool
 from sevendigital_async.clock import SystemClock
-from sevendigital_async.models.plain_play import Window, checked_and_encoded
+from sevendigital_async.models.stream_log import Window, checked_and_encoded
 from sevendigital_async.shipping import Receipt, Spool
-from sevendigital_async.shipping.records import SHARED, Record
+from sevendigital_async.shipping.records import PARTNER_QUEUE, Record
 from sevendigital_async.shipping.rules import DOCUMENTED
-from sevendigital_async.shipping.spool import Owner
+from sevendigital_async.shipping.spools.base import SpoolContext
 
 from .plays import made_up_plays, stream_log
 from .report import Report, Row, Target
@@ -115,7 +115,7 @@ def _measured(case: Case, rounds: int) -> Cost:
 
 async def _measure(case: Case, rounds: int, folder: Path) -> Cost:
     spool = _spool(case, folder)
-    await spool.open(Owner(DOCUMENTED, SystemClock(), lambda _: None))
+    await spool.open(SpoolContext(DOCUMENTED, SystemClock(), lambda _: None))
     source = _records(case)
     gc.collect()
     before, filled = _resident(), 0.0
@@ -163,7 +163,7 @@ async def _take(spool: Spool) -> float:
 def _spool(case: Case, folder: Path) -> Spool:
     if case.spool == MEMORY:
         return MemorySpool(max_logs=10**9, max_bytes=10**12)
-    from sevendigital_async.shipping.sqlite import SqliteSpool
+    from sevendigital_async.shipping.spools.sqlite import SqliteSpool
 
     return SqliteSpool(folder / "plays.db", synchronous="NORMAL", max_bytes=10**12)
 
@@ -174,7 +174,7 @@ def _records(case: Case) -> Iterator[Record]:
     number = 0
     while True:
         log = logs[number % BATCH]
-        queue = SHARED if case.users == 1 else f"user-{number % case.users}"
+        queue = PARTNER_QUEUE if case.users == 1 else f"user-{number % case.users}"
         yield Record(checked_and_encoded(log, window), queue, log.timestamp)
         number += 1
 

@@ -131,7 +131,9 @@ def _sides(base_url: str, size: Size, folder: Path, redis: str | None) -> tuple[
         return Shipping(side, len(plays))
 
     def shipped(
-        feed: Feed, source: Callable[[], Iterable[StreamLog]], spool: Callable[[], str | Spool | None] = lambda: None
+        feed: LineReader,
+        source: Callable[[], Iterable[StreamLog]],
+        spool: Callable[[], str | Spool | None] = lambda: None,
     ) -> Shipping:
         return Shipping(lambda: asyncio.run(ship(base_url, feed, source(), spool())), len(plays))
 
@@ -169,13 +171,13 @@ def _sides(base_url: str, size: Size, folder: Path, redis: str | None) -> tuple[
 
 def sqlite_spool(path: Path, synchronous: str) -> Spool:
     """Return a spool in a file."""
-    from sevendigital_async.shipping.sqlite import SqliteSpool
+    from sevendigital_async.shipping.spools.sqlite import SqliteSpool
 
     return SqliteSpool(path, synchronous=synchronous)  # type: ignore[arg-type]
 
 
 def _understands(place: str) -> bool:
-    from sevendigital_async.shipping.places import open_spool
+    from sevendigital_async.shipping.spools.registry import open_spool
 
     try:
         open_spool(place)
@@ -184,7 +186,7 @@ def _understands(place: str) -> bool:
     return True
 
 
-Feed = Callable[[StreamLogShipper, Iterable[StreamLog]], Awaitable[None]]
+LineReader = Callable[[StreamLogShipper, Iterable[StreamLog]], Awaitable[None]]
 
 
 async def _put_many(shipper: StreamLogShipper, logs: Iterable[StreamLog]) -> None:
@@ -210,7 +212,7 @@ async def _put(shipper: StreamLogShipper, logs: Iterable[StreamLog]) -> None:
         await shipper.put(LogKind.CATALOGUE, log)
 
 
-async def ship(base_url: str, feed: Feed, logs: Iterable[StreamLog], spool: str | Spool | None) -> None:
+async def ship(base_url: str, feed: LineReader, logs: Iterable[StreamLog], spool: str | Spool | None) -> None:
     """Ship plays, and make sure that all of them were delivered."""
     async with (
         SevenDigital(KEY, SECRET, base_url=base_url) as client,

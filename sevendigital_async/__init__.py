@@ -2,6 +2,7 @@
 
 from . import _early_interrupt  # noqa: F401 - before everything that takes time
 from ._version import __version__
+from .account_quota import RateLimit
 from .client import ApiClient, SevenDigital
 from .config import (
     NO_RETRY,
@@ -50,7 +51,7 @@ from .errors import (
     ShipperFailedError,
     ShortCountError,
     SimultaneousStreamsError,
-    SpoolDamagedError,
+    SpoolCorruptionError,
     SpoolError,
     SpoolFullError,
     SpoolInUseError,
@@ -61,9 +62,8 @@ from .errors import (
     VoucherError,
 )
 from .models import EndReason, LogKind, PlayMode, PlayType, StreamLog
-from .rate_limit import RateLimit
 from .session.cache import ResponseCache
-from .shipping import Bookmark, DeadLetter, Delivery, MemorySpool, Statistics, StreamLogShipper
+from .shipping import Checkpoint, DeadLetter, Delivery, MemorySpool, Statistics, StreamLogShipper
 
 __all__ = [
     "NO_RETRY",
@@ -72,8 +72,8 @@ __all__ = [
     "ApiClient",
     "AuthenticationError",
     "BatchError",
-    "Bookmark",
     "CardError",
+    "Checkpoint",
     "ClockSkewError",
     "ConfigurationError",
     "ConnectError",
@@ -120,7 +120,7 @@ __all__ = [
     "ShortCountError",
     "SignaturePlacement",
     "SimultaneousStreamsError",
-    "SpoolDamagedError",
+    "SpoolCorruptionError",
     "SpoolError",
     "SpoolFullError",
     "SpoolInUseError",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from attrs import evolve, frozen
 
 from ._version import __version__
+from .account_quota import RateLimit
 from .clock import Clock, SystemClock
 from .config import (
     BASE_URL_VARIABLE,
@@ -26,13 +27,12 @@ from .config import (
     UserToken,
 )
 from .operations import Operation
-from .rate_limit import RateLimit
 from .session.body import MediaResponse
 from .session.cache import ResponseCache
 from .session.call import Call
 from .session.core import Session
-from .session.play_logs import PlayLogCourier
-from .session.shared_limits import SharedLimits
+from .session.play_logs import PlayLogTransport
+from .session.redis_rate_limiter import RedisRateLimiter
 from .session.transport import AiohttpTransport
 
 if TYPE_CHECKING:
@@ -98,9 +98,9 @@ class ApiClient:
         return OAuth(self, consumer_key=self.consumer_key, account_origin=account)
 
     @cached_property
-    def play_logs(self) -> PlayLogCourier:
+    def play_logs(self) -> PlayLogTransport:
         """The way out for batches of plays; what a StreamLogShipper uses."""
-        return PlayLogCourier(self._session)
+        return PlayLogTransport(self._session)
 
     @property
     def consumer_key(self) -> str:
@@ -248,7 +248,7 @@ class SevenDigital(ApiClient):
             AiohttpTransport(settings, agent, session),
             clock=clock,
             cache=cache,
-            limits=None if limits is None else SharedLimits(limits, consumer_key, settings, clock),
+            limits=None if limits is None else RedisRateLimiter(limits, consumer_key, settings, clock),
         )
         super().__init__(core, Options())
 

@@ -40,7 +40,7 @@
         ├── SpoolError                the spool can't be used: no file, no right, not ours, another version
         │   ├── SpoolFullError        no room, and the caller asked not to wait
         │   ├── SpoolInUseError       another shipper has it open
-        │   ├── SpoolDamagedError     it doesn't hold what was put there; kept as it is
+        │   ├── SpoolCorruptionError     it doesn't hold what was put there; kept as it is
         │   ├── SpoolUnavailableError its server or disk is away, and the caller asked not to wait
     │   └── LeaseLostError        another worker has taken a batch over, because this one seemed dead
         ├── ShipperClosedError        ``put`` after ``aclose``
@@ -55,7 +55,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from .rate_limit import RateLimit
+from .account_quota import RateLimit
 
 
 class SevenDigitalError(Exception):
@@ -340,7 +340,7 @@ class SpoolInUseError(SpoolError):
     """Another shipper has the spool open; one at a time may."""
 
 
-class SpoolDamagedError(SpoolError):
+class SpoolCorruptionError(SpoolError):
     """What is kept in the spool is no longer what was put there; the damaged spool is kept for a person to look at."""
 
 

@@ -1,6 +1,12 @@
+import os
+
 import pytest
 from hypothesis import settings
+from support.disk import Disk
 from support.redis_server import NOT_INSTALLED, PROGRAM, shared_server
+
+# The suite starts hundreds of processes; without cached bytecode each of them compiles the package anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 pytest_plugins = ["sevendigital_async.sandbox.pytest_plugin"]
 
@@ -25,3 +31,10 @@ def redis_server():
         pytest.skip(NOT_INSTALLED)
     shared_server().ask("FLUSHALL")
     return shared_server()
+
+
+@pytest.fixture
+def disk(monkeypatch):
+    disk = Disk(monkeypatch)
+    yield disk
+    disk.go_on.set()

@@ -16,11 +16,11 @@ GROUND = {
     "errors",
     "error_codes",
     "statuses",
-    "fault_points",
+    "failpoints",
     "config",
     "clock",
-    "rate_limit",
-    "redis_link",
+    "account_quota",
+    "redis_connection",
     "redis_url",
     "_version",
 }
@@ -28,13 +28,13 @@ MAY_IMPORT = {
     "_version": set(),
     "_early_interrupt": set(),
     "clock": set(),
-    "rate_limit": set(),
-    "fault_points": set(),
-    "errors": {"rate_limit"},
+    "account_quota": set(),
+    "failpoints": set(),
+    "errors": {"account_quota"},
     "error_codes": {"errors"},
     "statuses": set(),
     "config": {"errors"},
-    "redis_link": {"errors", "redis_url"},
+    "redis_connection": {"errors", "redis_url"},
     "redis_url": {"errors"},
     "models": GROUND,
     "operations": GROUND | {"models"},
@@ -143,10 +143,10 @@ WHAT_A_SHIPPER_LOADS = """
 import sys, sevendigital_async
 client = sevendigital_async.SevenDigital("key", "secret")
 sevendigital_async.StreamLogShipper(client)
-heavy = {"cattrs", "defusedxml", "sevendigital_async.models.nouns", "sevendigital_async.resources"}
+heavy = {"cattrs", "defusedxml", "sevendigital_async.models.all_models", "sevendigital_async.resources"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
 client.classic.releases
-assert heavy & set(sys.modules) == {"sevendigital_async.models.nouns", "sevendigital_async.resources"}
+assert heavy & set(sys.modules) == {"sevendigital_async.models.all_models", "sevendigital_async.resources"}
 """
 
 

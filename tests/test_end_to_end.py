@@ -231,17 +231,17 @@ def plays_again(first, second, everything):
 
 
 async def test_a_wrong_secret_is_one_clear_message_and_loses_nothing(sevendigital_sandbox):
-    troubles = []
+    alerts = []
     async with SevenDigital("wrong", "secret", base_url=sevendigital_sandbox.base_url) as client:
-        shipper = StreamLogShipper(client, on_trouble=lambda kind, trouble: troubles.append(trouble.message))
+        shipper = StreamLogShipper(client, on_alert=lambda kind, trouble: alerts.append(trouble.message))
         async with shipper:
             await shipper.put_many(LogKind.PREVIEW, plays(3000))
             statistics = await shipper.flush()
             assert statistics.waiting == 3000
         with pytest.raises(AuthenticationError):
             await client.with_options(retry=NO_RETRY).classic.service.status()
-    assert len(troubles) == 1
-    assert all("consumer key" in message for message in troubles)
+    assert len(alerts) == 1
+    assert all("consumer key" in message for message in alerts)
     assert len(sevendigital_sandbox.requests(LogKind.PREVIEW)) <= 10
 
 

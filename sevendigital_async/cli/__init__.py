@@ -7,9 +7,8 @@ import sys
 from collections.abc import Sequence
 
 from . import process
-from .exits import INTERRUPTED, ExitCode
-from .explanation import explain
-from .output import StandardOutput, complain, tolerate_unencodable
+from .output import INTERRUPTED, ExitCode, StandardOutput, complain, tolerate_unencodable
+from .process import explain
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

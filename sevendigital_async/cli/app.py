@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .._version import __version__
-from . import call, dead_letters, demo, journal, operations, sandbox, ship, sign_url, spool
+from .commands import call, dead_letters, demo, journal, operations, sandbox, ship, spool
 from .output import say
 
 app = typer.Typer(
@@ -26,7 +26,7 @@ app.add_typer(journal.app, name="journal")
 app.command("sandbox", help=sandbox.HELP)(sandbox.sandbox)
 app.command("call", help=call.HELP, no_args_is_help=True)(call.call)
 app.command("operations", help=operations.HELP)(operations.operations)
-app.command("sign-url", help=sign_url.HELP, no_args_is_help=True)(sign_url.sign_url)
+app.command("sign-url", help=call.HELP, no_args_is_help=True)(call.call)
 
 
 def _show_version(wanted: bool) -> None:

@@ -2,19 +2,177 @@
 
 from __future__ import annotations
 
+import enum
 import io
 import json
+import math
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any, TextIO
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, TextIO
 
 import orjson
+import typer
 from attrs import define
 
-from .exits import OutputError
+from ..errors import ConfigurationError
+from ..models import LogKind
+from ..models.scalars import parse_datetime
+from ..shipping.spools.inspector import SpoolInspector
+from ..shipping.spools.registry import open_inspector
+
+
+class ExitCode(enum.IntEnum):
+    """How a command ended."""
+
+    DONE = 0
+    USAGE = 1
+    REJECTED = 3
+    WAITING = 4
+
+
+PRECEDENCE = (ExitCode.USAGE, ExitCode.WAITING, ExitCode.REJECTED, ExitCode.DONE)
+
+INTERRUPTED = 130
+"""What shells report of a process that SIGINT ended."""
+
+CLICK_USAGE = 2
+"""What the option parser makes of wrong usage; here it is ``USAGE``."""
+
+
+class ExitError(Exception):
+    """Ends a command with a code that is not zero; the message is the last line on standard error.
+
+    Attributes:
+        code: The exit code.
+    """
+
+    def __init__(self, reason: str, code: int = ExitCode.USAGE) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+class OutputError(ExitError):
+    """Standard output can't be written."""
+
+
+def weightiest(codes: Iterable[ExitCode]) -> ExitCode:
+    """Choose the code that a script must not miss."""
+    return min(codes, key=PRECEDENCE.index, default=ExitCode.DONE)
+
+
+UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(ms|s|m)?")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0}
+LONGEST = timedelta(days=1)
+_AGO = re.compile(r"(\d{1,6})([mhdw])")
+
+
+def moment(text: str | None, option: str, now: datetime | None = None) -> datetime | None:
+    """Read a date, a date and time, or how long ago; UTC unless it says otherwise.
+
+    Args:
+        text: Such as ``2026-11-01``, ``2026-11-01T08:30+01:00`` or ``7d``; None stays None.
+        option: For the message.
+        now: The current time; for tests.
+
+    Raises:
+        ConfigurationError: It is none of these.
+    """
+    if text is None:
+        return None
+    try:
+        if ago := _AGO.fullmatch(text):
+            return (now or datetime.now(UTC)) - timedelta(**{UNITS[ago[2]]: int(ago[1])})
+        read = parse_datetime(text)
+        return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ConfigurationError(
+            f"{option}: {text!r} is no moment; write 2026-11-01, 2026-11-01T08:30+01:00, or 7d for a week ago"
+            " (m, h, d, w)"
+        ) from None
+
+
+def duration(text: str, option: str) -> timedelta:
+    """Read a length of time of up to a day, such as ``500ms``, ``1.5s`` or ``2m``; a mere number is seconds.
+
+    Args:
+        text: As it was typed.
+        option: For the message.
+
+    Raises:
+        ConfigurationError: It is none of these.
+    """
+    read = _DURATION.fullmatch(text)
+    length = timedelta(seconds=float(read[1]) * _SECONDS[read[2]]) if read else None
+    if length is None or length > LONGEST:
+        raise ConfigurationError(f"{option}: {text!r} is no length of time up to a day; write 500ms, 1.5s or 2m")
+    return length
+
+
+SpoolOption = Annotated[
+    str, typer.Option("--spool", metavar="SPOOL", help="The spool: a file such as plays.jsonl.spool, or redis://...")
+]
+KindOption = Annotated[LogKind | None, typer.Option("--kind", help="Only plays of this kind.")]
+SinceOption = Annotated[
+    str | None,
+    typer.Option("--since", metavar="WHEN", help="From then on: 2026-11-01, with a time if need be, or 7d (days ago)."),
+]
+UntilOption = Annotated[str | None, typer.Option("--until", metavar="WHEN", help="Before then.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+
+
+def check_place(place: str) -> str:
+    """Return the name of a spool, if it can be one at all.
+
+    Raises:
+        ConfigurationError: It is a file name that no file can have: too long, with a NUL, or links in a circle.
+    """
+    if "://" not in place:
+        try:
+            Path(place).resolve().exists()
+        except (OSError, ValueError, RuntimeError) as error:
+            words = error.strerror if isinstance(error, OSError) else str(error)
+            raise ConfigurationError(f"cannot use {one_line(place)} as a spool: {words}") from None
+    return place
+
+
+def finite(value: float) -> float:
+    """Refuse what is no number of anything.
+
+    Raises:
+        typer.BadParameter: It is NaN or infinite.
+    """
+    if not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not a finite number")
+    return value
+
+
+class Opened:
+    """An archive for the length of a block.
+
+    Args:
+        spool: Its name.
+
+    Raises:
+        ConfigurationError: There can be none.
+    """
+
+    def __init__(self, spool: str) -> None:
+        self._archive = open_inspector(check_place(spool))
+
+    async def __aenter__(self) -> SpoolInspector:
+        """Begin."""
+        return self._archive
+
+    async def __aexit__(self, *_: object) -> None:
+        """Let go of it."""
+        await self._archive.aclose()
+
 
 _CANNOT_WRITE = "cannot write to standard output"
 _SURROGATE = re.compile("[\ud800-\udfff]")

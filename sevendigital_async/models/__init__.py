@@ -16,9 +16,9 @@ from .stream_log import PlayType as PlayType
 from .stream_log import StreamLog as StreamLog
 
 if TYPE_CHECKING:
-    from .nouns import *  # noqa: F403 - nouns.py lists what it offers
+    from .all_models import *  # noqa: F403 - nouns.py lists what it offers
 else:
 
     def __getattr__(name: str) -> Any:
         """Build the models when one is asked for: it takes a third of an import, and who ships plays needs none."""
-        return getattr(import_module(".nouns", __name__), name)
+        return getattr(import_module(".all_models", __name__), name)

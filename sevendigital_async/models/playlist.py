@@ -8,7 +8,7 @@ from datetime import datetime
 from attrs import field, frozen
 from attrs.validators import optional
 
-from . import outgoing
+from . import scalars
 from .wire import called, wire
 
 
@@ -39,12 +39,12 @@ class PlaylistTrackInput:
         InvalidArgumentError: A field is not what it should be; the error names it.
     """
 
-    track_id: str = field(validator=outgoing.text)
-    title: str = field(validator=outgoing.text)
-    artist: str = field(validator=outgoing.text)
-    source: str | None = field(default=None, validator=optional(outgoing.text))
-    audio_url: str | None = field(default=None, validator=optional(outgoing.text))
-    image: str | None = field(default=None, validator=optional(outgoing.text))
+    track_id: str = field(validator=scalars.require_text)
+    title: str = field(validator=scalars.require_text)
+    artist: str = field(validator=scalars.require_text)
+    source: str | None = field(default=None, validator=optional(scalars.require_text))
+    audio_url: str | None = field(default=None, validator=optional(scalars.require_text))
+    image: str | None = field(default=None, validator=optional(scalars.require_text))
 
     def as_wire(self) -> dict[str, str]:
         """Return the track as the JSON object that the service takes."""

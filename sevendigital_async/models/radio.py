@@ -8,9 +8,9 @@ from datetime import datetime
 from attrs import NOTHING, field, frozen
 from attrs.validators import optional
 
-from . import outgoing
+from . import scalars
+from .catalogue import Track
 from .stream_log import wire_time
-from .track import Track
 from .wire import called, wire
 
 
@@ -83,12 +83,12 @@ class PlaybackEvent:
         InvalidArgumentError: A field is not what it should be; the error names it.
     """
 
-    track_id: str = field(validator=outgoing.text)
-    event_type: PlaybackEventType | str = field(validator=outgoing.text)
-    timestamp: datetime = field(validator=outgoing.moment)
-    duration_played: int | None = field(default=None, validator=optional(outgoing.seconds))
-    playlist_id: str | None = field(default=None, validator=optional(outgoing.text))
-    format_id: str | None = field(default=None, validator=optional(outgoing.text))
+    track_id: str = field(validator=scalars.require_text)
+    event_type: PlaybackEventType | str = field(validator=scalars.require_text)
+    timestamp: datetime = field(validator=scalars.require_aware_datetime)
+    duration_played: int | None = field(default=None, validator=optional(scalars.require_seconds))
+    playlist_id: str | None = field(default=None, validator=optional(scalars.require_text))
+    format_id: str | None = field(default=None, validator=optional(scalars.require_text))
 
     def as_wire(self) -> dict[str, str | int]:
         """Return the event as the JSON object that the service takes."""

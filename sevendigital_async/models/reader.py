@@ -15,8 +15,7 @@ from typing import Any, Union, get_args
 import attrs
 
 from .scalars import UnfitError
-from .shapes import steps
-from .wire import TEXT, wire_names
+from .wire import TEXT, steps, wire_names
 
 Hook = Callable[[Any, Any], Any]
 

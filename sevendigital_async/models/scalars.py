@@ -1,18 +1,63 @@
-"""Strict readers of single wire values.
-
-Each takes what the service is known to send for its type and nothing that merely happens to convert. The
-second argument is what cattrs hands to a hook; it carries nothing of use here.
-"""
+"""Strict conversion of single values, and the validators of objects that requests carry."""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from math import isfinite
+from typing import Any
 
-from .iso8601 import parse_datetime
+from attrs import Attribute
+
+from ..errors import InvalidArgumentError
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+_END_OF_DAY = re.compile(r"([T ])24(?=:?00(?::?00(?:[.,]0+)?)?(?:$|[Z+-]))")
+_LEAP_SECOND = re.compile(r"(?<=[T ]23:59:)60|(?<=[T ]2359)60")
+_ORDINAL = re.compile(r"(\d{4})-?(\d{3})(?=$|[T ])")
+
+
+def parse_datetime(text: str) -> datetime:
+    """Read a date, or a date and time: what ``datetime.fromisoformat`` takes, and what it leaves out of the standards.
+
+    That is ``t`` and ``z``, ``24:00`` for the end of a day, a leap second (the next second), and days of the year.
+
+    Raises:
+        ValueError: It is none, or beyond the years 1 to 9999.
+    """
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return _parse_rare(text)
+
+
+def microseconds(moment: datetime) -> int:
+    """Return the microseconds since 1970 of an aware moment."""
+    return (moment - EPOCH) // _MICROSECOND
+
+
+def _parse_rare(text: str) -> datetime:
+    plain = text.strip().upper()
+    more = timedelta()
+    if ordinal := _ORDINAL.match(plain):
+        year, day = int(ordinal[1]), int(ordinal[2])
+        first = datetime(year, 1, 1)  # noqa: DTZ001 - a date only
+        if not 1 <= day <= (first.replace(month=12, day=31) - first).days + 1:
+            raise ValueError(f"no such day of the year: {text!r}")
+        plain = f"{year:04}-01-01{plain[ordinal.end() :]}"
+        more += timedelta(days=day - 1)
+    plain, ends = _END_OF_DAY.subn(r"\g<1>00", plain, count=1)
+    plain, leaps = _LEAP_SECOND.subn("59", plain, count=1)
+    more += timedelta(days=ends, seconds=leaps)
+    try:
+        return datetime.fromisoformat(plain) + more
+    except OverflowError:
+        raise ValueError(f"beyond the year 9999: {text!r}") from None
+
 
 MAX_LENGTH = 40
 """More characters than any number of the API has; it keeps conversions cheap whatever arrives."""
@@ -123,3 +168,33 @@ def count(value: object) -> int | None:
     except UnfitError:
         return None
     return number if number >= 0 else None
+
+
+def require_text(_: object, attribute: Attribute[Any], value: object) -> None:
+    """Demand text that says something.
+
+    Raises:
+        InvalidArgumentError: It is none, or blank.
+    """
+    if not isinstance(value, str) or not value.strip():
+        raise InvalidArgumentError(f"{attribute.name} must be a non-empty string", argument=attribute.name)
+
+
+def require_aware_datetime(_: object, attribute: Attribute[Any], value: object) -> None:
+    """Demand a point in time.
+
+    Raises:
+        InvalidArgumentError: It is none, or has no time zone.
+    """
+    if not isinstance(value, datetime) or value.utcoffset() is None:
+        raise InvalidArgumentError(f"{attribute.name} must be a datetime with a time zone", argument=attribute.name)
+
+
+def require_seconds(_: object, attribute: Attribute[Any], value: object) -> None:
+    """Demand whole seconds.
+
+    Raises:
+        InvalidArgumentError: It is no whole number, or less than zero.
+    """
+    if type(value) is not int or value < 0:
+        raise InvalidArgumentError(f"{attribute.name} must be whole seconds, zero or more", argument=attribute.name)

@@ -1,18 +1,18 @@
-"""A play as it is reported to the logging endpoints: the value, its checks, its bytes."""
+"""A play as it is reported to the logging endpoints: the value, its checks, its bytes, its batch key."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
 import orjson
-from attrs import define
+from attrs import define, frozen
 
 from ..errors import InvalidLogError
 from .duplicate_keys import duplicate_key_in_flat
-from .iso8601 import parse_datetime
+from .scalars import parse_datetime
 
 WINDOW = timedelta(days=61)
 """Plays older than this are refused by the service."""
@@ -265,3 +265,114 @@ def check_text(field: str, value: object, most: float = MAX_TEXT) -> None:
         value.encode()
     except UnicodeEncodeError:
         raise InvalidLogError(f"{field} holds a lone surrogate, which has no UTF-8 form", field=field) from None
+
+
+@frozen
+class Window:
+    """When a play may have been played that is reported now.
+
+    Attributes:
+        now: The current time, timezone-aware.
+        oldest: Younger than this.
+        newest: Not younger than this; clocks differ.
+    """
+
+    now: datetime
+    oldest: datetime
+    newest: datetime
+
+    @classmethod
+    def at(cls, now: datetime) -> Self:
+        """Return the window at a moment."""
+        return cls(now, now - WINDOW, now + CLOCK_TOLERANCE)
+
+
+Encoder = Callable[[StreamLog, Window], bytes]
+"""Checks a play and encodes it."""
+
+
+def checked_and_encoded(log: StreamLog, window: Window) -> bytes:
+    """Do what ``log.check(window.now)`` and ``log.encode(plain=True)`` do, in half of the time where that can be had.
+
+    Raises:
+        InvalidLogError: The play is unfit; names the field.
+    """
+    track, moment, user, client = log.track_id, log.timestamp, log.user_id, log.client_id
+    duration, country = log.duration_played, log.country
+    # A text that isn't less than "!" has something in it, and doesn't begin with a space.
+    if (
+        type(track) is str
+        and track >= "!"
+        and (user is None or (type(user) is str and user >= "!"))
+        and (client is None or (type(client) is str and client >= "!"))
+        and (duration is None or (type(duration) is int and 0 <= duration <= MAX_SECONDS))
+        and (country is None or (type(country) is str and len(country) == 2 and country.isalpha()))  # noqa: PLR2004
+        and type(moment) is datetime
+        and moment.tzinfo is UTC
+        and window.oldest < moment <= window.newest
+        and log.release_id
+        is log.format_id
+        is log.play_mode
+        is log.end_reason
+        is log.play_type
+        is log.user_agent
+        is None
+    ):
+        # orjson writes a datetime in a tenth of the time that isoformat takes, but six digits where three are meant.
+        beyond = moment.microsecond
+        stamp = moment if beyond % 1000 or not beyond else f"{moment.isoformat(timespec='milliseconds')[:-6]}Z"
+        if user is not None and client is not None and duration is not None and country is not None:
+            # Most plays tell everything, and one literal is cheaper than a dict that grows.
+            wire: dict[str, object] = {
+                "trackId": track,
+                "userId": user,
+                "clientId": client,
+                "timestamp": stamp,
+                "durationPlayed": duration,
+                "country": country,
+            }
+        else:
+            wire = {"trackId": track}
+            if user is not None:
+                wire["userId"] = user
+            if client is not None:
+                wire["clientId"] = client
+            wire["timestamp"] = stamp
+            if duration is not None:
+                wire["durationPlayed"] = duration
+            if country is not None:
+                wire["country"] = country
+        try:
+            body = encoded(wire)
+        except orjson.JSONEncodeError:
+            body = b"\\"  # a lone surrogate; the long way says where
+        # As short as one text may be, in ASCII, and without a backslash: whatever else could be wrong would show here.
+        if len(body) <= MAX_TEXT and BACKSLASH not in body and body.isascii():
+            return body
+    log.check(window.now)
+    return log.encode(plain=True)
+
+
+BACKSLASH = ord("\\")
+
+
+_SEPARATOR = "\x1f"
+"""The unit separator; a key has one wherever it is more than an id without one."""
+
+
+def batch_key(user_id: str, country: str = "") -> str:
+    """Return the key of a user's plays, or of those in one country."""
+    if country or _SEPARATOR in user_id:
+        return f"{user_id}{_SEPARATOR}{country}"
+    return user_id
+
+
+def user_key(log: StreamLog) -> str:
+    """Return the key of the plays of whoever played this one; in most cases without another call."""
+    user_id = log.user_id or ""
+    return batch_key(user_id) if _SEPARATOR in user_id else user_id
+
+
+def user_of(key: str) -> str:
+    """Return the user whose plays a key stands for."""
+    return key.rpartition(_SEPARATOR)[0] if _SEPARATOR in key else key

@@ -3,30 +3,42 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .operation import VERSION, Argument, Auth, Binding, Catalogue, Content, Count, Operation, Place, RateClass, Safety
+from .operation import (
+    VERSION,
+    Auth,
+    Binding,
+    Catalogue,
+    Content,
+    Count,
+    Operation,
+    Parameter,
+    ParameterLocation,
+    RateClass,
+    Safety,
+)
 
 if TYPE_CHECKING:
-    from .catalogue import CATALOGUE
+    from .registry import CATALOGUE
 else:
 
     def __getattr__(name: str) -> Any:
         """Load the records when the catalogue of them all is asked for: with their models they take long."""
         if name == "CATALOGUE":
-            return import_module(".catalogue", __name__).CATALOGUE
+            return import_module(".registry", __name__).CATALOGUE
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 __all__ = [
     "CATALOGUE",
     "VERSION",
-    "Argument",
     "Auth",
     "Binding",
     "Catalogue",
     "Content",
     "Count",
     "Operation",
-    "Place",
+    "Parameter",
+    "ParameterLocation",
     "RateClass",
     "Safety",
 ]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ..config import Dialect, Host
-from .operation import Argument, Auth, Binding, Content, Operation, Place, Safety, argument
+from .operation import Auth, Binding, Content, Operation, Parameter, ParameterLocation, Safety, argument
 
-CONSUMER_KEY = argument("consumer_key", Place.PATH, required=True)
+CONSUMER_KEY = argument("consumer_key", ParameterLocation.PATH, required=True)
 
 
-def _page(name: str, summary: str, path: str, *arguments: Argument) -> Operation:
+def _page(name: str, summary: str, path: str, *arguments: Parameter) -> Operation:
     binding = Binding("GET", f"/{{consumerKey}}{path}", (CONSUMER_KEY, *arguments), Host.ACCOUNT)
     return Operation(
         id=name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..config import Dialect, Host
-from .operation import Argument, Auth, Binding, Content, Operation, Safety, argument
+from .operation import Auth, Binding, Content, Operation, Parameter, Safety, argument
 
 TRACK_ID = argument("track_id", required=True)
 RELEASE_ID = argument("release_id", required=True)
@@ -16,7 +16,7 @@ USER_ID = argument("user_id")
 ERROR_URL = argument("error_url")
 
 
-def bound(host: Host, path: str, *arguments: Argument) -> Mapping[Dialect, Binding]:
+def bound(host: Host, path: str, *arguments: Parameter) -> Mapping[Dialect, Binding]:
     """Bind an operation to a path below ``/media``; the guide is all there is, in either dialect."""
     binding = Binding("GET", f"/media{path}", arguments, host)
     return {Dialect.OPENAPI: binding, Dialect.LIVE: binding}

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from ..config import Dialect
 from ..models import OAuthToken
-from .operation import Argument, Auth, Binding, Operation, Safety, argument
+from .operation import Auth, Binding, Operation, Parameter, Safety, argument
 
 COUNTRY = argument("country")
 
 
-def bound(path: str, *arguments: Argument) -> Mapping[Dialect, Binding]:
+def bound(path: str, *arguments: Parameter) -> Mapping[Dialect, Binding]:
     """Bind an operation to a path below ``/1.2/oauth``; the guide is all there is, in either dialect."""
     binding = Binding("GET", f"/1.2/oauth{path}", arguments)
     return {Dialect.OPENAPI: binding, Dialect.LIVE: binding}

@@ -53,7 +53,7 @@ class Content(enum.Enum):
     """Audio or an archive, streamed."""
 
 
-class Place(enum.Enum):
+class ParameterLocation(enum.Enum):
     """Where an argument travels."""
 
     PATH = "path"
@@ -63,7 +63,7 @@ class Place(enum.Enum):
 
 
 @frozen
-class Argument:
+class Parameter:
     """One argument of an operation.
 
     Attributes:
@@ -78,7 +78,7 @@ class Argument:
 
     name: str
     wire: str
-    place: Place
+    place: ParameterLocation
     required: bool = False
     date_format: str = "%Y-%m-%d"
     write: Callable[[Any], object] | None = None
@@ -97,16 +97,16 @@ def camel_case(name: str) -> str:
 
 def argument(
     name: str,
-    place: Place = Place.QUERY,
+    place: ParameterLocation = ParameterLocation.QUERY,
     *,
     required: bool = False,
     wire: str | None = None,
     date_format: str = "%Y-%m-%d",
     write: Callable[[Any], object] | None = None,
     default: object = None,
-) -> Argument:
+) -> Parameter:
     """Describe an argument whose wire name follows from its own, unless said otherwise."""
-    return Argument(name, wire or camel_case(name), place, required, date_format, write, default)
+    return Parameter(name, wire or camel_case(name), place, required, date_format, write, default)
 
 
 @frozen
@@ -145,7 +145,7 @@ class Binding:
 
     http_method: str
     path: str
-    arguments: tuple[Argument, ...] = ()
+    arguments: tuple[Parameter, ...] = ()
     host: Host = Host.API
     bare: bool = field(default=False, kw_only=True)
     envelope: str | None = field(default=None, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Protocol
 from ..config import UserToken
 from ..models import OAuthToken
 from ..operations import oauth as ops
-from ..session.percent import encode_pairs, percent_encode
+from ..session.request import encode_pairs, percent_encode
 from . import checks
 from .resource import Caller, Resource
 

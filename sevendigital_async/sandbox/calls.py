@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 import orjson
 from attrs import field, frozen
 
-from ..operations import Binding, Operation, Place
+from ..operations import Binding, Operation, ParameterLocation
 from ..operations.operation import camel_case
 from .answers import Page, Problem, RefusalError, Tree, invalid, missing, no_choice, out_of_range
 from .faults import Faults
@@ -94,17 +94,17 @@ def read_arguments(
     Raises:
         RefusalError: A required one is missing (1001), or the body cannot be read (1002).
     """
-    takes_json = any(argument.place is Place.JSON for argument in binding.arguments)
-    sources: dict[Place, Mapping[str, Any]] = {
-        Place.PATH: path,
-        Place.QUERY: read_form(query),
-        Place.FORM: read_form(body.decode("utf-8", "replace")) if content_type == FORM else {},
-        Place.JSON: _json_object(binding, content_type, body) if takes_json else {},
+    takes_json = any(argument.place is ParameterLocation.JSON for argument in binding.arguments)
+    sources: dict[ParameterLocation, Mapping[str, Any]] = {
+        ParameterLocation.PATH: path,
+        ParameterLocation.QUERY: read_form(query),
+        ParameterLocation.FORM: read_form(body.decode("utf-8", "replace")) if content_type == FORM else {},
+        ParameterLocation.JSON: _json_object(binding, content_type, body) if takes_json else {},
     }
     arguments: dict[str, Any] = {}
     for argument in binding.arguments:
         source = sources[argument.place]
-        exact = argument.place in {Place.PATH, Place.JSON}
+        exact = argument.place in {ParameterLocation.PATH, ParameterLocation.JSON}
         value = source.get(argument.wire if exact else argument.wire.lower())
         if value is None or (isinstance(value, str) and not value.strip()):
             if argument.default is not None:
@@ -128,7 +128,7 @@ def _json_object(binding: Binding, content_type: str, body: bytes) -> dict[str, 
         tree = orjson.loads(body)
     except orjson.JSONDecodeError:
         raise RefusalError(400, Problem(1002, "The body is not valid JSON")) from None
-    known = {argument.wire for argument in binding.arguments if argument.place is Place.JSON}
+    known = {argument.wire for argument in binding.arguments if argument.place is ParameterLocation.JSON}
     if binding.envelope is not None and isinstance(tree, dict) and tree.keys() == {binding.envelope}:
         tree = tree[binding.envelope]
     elif binding.bare:

@@ -17,7 +17,7 @@ from .calls import FORM, Call, read_arguments, read_form
 from .delivery import hang_up, send, trickle
 from .faults import DISCONNECT_AFTER, DISCONNECT_BEFORE, SLOW_BODY, Faults
 from .ledger import DISCONNECTED, Entry, Ledger
-from .limits import Limits
+from .limits import RateLimiter
 from .media_errors import told_by_redirect
 from .oauth import OAuthError, SignedRequest, Verifier
 from .ranges import deliver
@@ -70,7 +70,7 @@ class Gateway:
         *,
         verifier: Verifier,
         ledger: Ledger,
-        limits: Limits,
+        limits: RateLimiter,
         clock: Clock,
         state: State,
         managed_users: bool,

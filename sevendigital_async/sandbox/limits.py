@@ -68,7 +68,7 @@ class DailyQuota:
         }
 
 
-class Limits:
+class RateLimiter:
     """The quota and the windows of the rate classes.
 
     Args:

@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 from ..config import Dialect
 from ..errors import ConfigurationError
 from ..models.stream_log import LogKind
-from ..operations import CATALOGUE, Binding, Operation, Place
+from ..operations import CATALOGUE, Binding, Operation, ParameterLocation
 from .handlers import HANDLERS, LIVE_HANDLERS, Handler
 from .handlers.play_logs import LOG_KINDS
 from .rendering import JSON, XML
@@ -55,7 +55,7 @@ class Endpoint:
         return frozenset(
             argument.wire.lower()
             for argument in self.binding.arguments
-            if argument.required and argument.place in {Place.QUERY, Place.FORM}
+            if argument.required and argument.place in {ParameterLocation.QUERY, ParameterLocation.FORM}
         )
 
 

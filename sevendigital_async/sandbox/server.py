@@ -22,7 +22,7 @@ from .faults import Faults
 from .gateway import Gateway
 from .inspection import Inspection
 from .ledger import Ledger, ReceivedLog
-from .limits import Limits
+from .limits import RateLimiter
 from .oauth import Verifier
 from .routes import Endpoint, endpoints
 from .state import State
@@ -82,7 +82,7 @@ class Sandbox:
         self._gateway = Gateway(
             verifier=Verifier(self._accounts, tolerance=clock_tolerance, allow_nonce_reuse=allow_nonce_reuse),
             ledger=self._ledger,
-            limits=Limits(daily_quota, {RateClass.PREVIEW_LOGS: preview_rate}),
+            limits=RateLimiter(daily_quota, {RateClass.PREVIEW_LOGS: preview_rate}),
             clock=self._clock,
             state=self._state,
             managed_users=managed_users,

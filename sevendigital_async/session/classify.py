@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from attrs import frozen
 
+from ..account_quota import RateLimit
 from ..error_codes import error_type, is_service_code
 from ..errors import (
     APIError,
@@ -22,7 +23,6 @@ from ..errors import (
     ServerError,
 )
 from ..models.scalars import count
-from ..rate_limit import RateLimit
 from .document import Document, Kind
 from .http_date import parse_http_date
 

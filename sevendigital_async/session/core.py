@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from attrs import evolve, frozen
 from tenacity import AsyncRetrying
 
+from ..account_quota import RateLimit
 from ..clock import Clock
 from ..config import Credentials, Settings, SignaturePlacement, Timeout
 from ..errors import (
@@ -26,22 +27,19 @@ from ..errors import (
     UnreadableAnswerError,
 )
 from ..operations import Auth, Content, Operation, Safety
-from ..rate_limit import RateLimit
 from .acknowledgement import doubt_in
 from .body import OFF_LOOP_BYTES, MediaResponse, in_thread, is_media, named, parsed, read_all
 from .cache import ResponseCache, cache_key
 from .call import Call
 from .classify import error_in
 from .document import Document
-from .limits import Limits, LocalLimits
+from .error_context import TRACE_HEADER, check_count, echoed, error_context, with_meanings
 from .quota import Quota
+from .rate_limiter import LocalRateLimiter, RateLimiter, Slot
 from .redirects import MAX_REDIRECTS, destination, leads_on
 from .request import Request, build_request
 from .retry import retrying
-from .signing import SignedRequest, new_nonce, sign
-from .skew import offset_in
-from .slots import Slot
-from .telling import TRACE_HEADER, check_count, echoed, explained, told
+from .signing import SignedRequest, new_nonce, offset_in, sign
 from .transport import Stream, Transport
 
 logger = logging.getLogger("sevendigital_async")
@@ -92,7 +90,7 @@ class Session:
         *,
         clock: Clock,
         cache: ResponseCache | None = None,
-        limits: Limits | None = None,
+        limits: RateLimiter | None = None,
         rng: random.Random | None = None,
     ) -> None:
         self.settings = settings
@@ -102,7 +100,7 @@ class Session:
         self._cache = cache
         self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
         self._quota = Quota(clock)
-        self._limits = limits or LocalLimits(clock)
+        self._limits = limits or LocalRateLimiter(clock)
         self._clock_offset = 0.0
 
     @property
@@ -125,7 +123,7 @@ class Session:
         key = self._cache_key(call, request)
         if self._cache is not None and key is not None and (kept := self._cache.get(key)) is not None:
             return kept
-        with told(call):
+        with error_context(call):
             fetched = await self._fetch(call, request)
             document = echoed(request, fetched.document)
             from .decode import decode  # noqa: PLC0415 - cattrs takes long to load, and who ships plays decodes nothing
@@ -147,7 +145,7 @@ class Session:
         Raises:
             SevenDigitalError: In its many kinds; an answer that tells an error raises it.
         """
-        with told(call):
+        with error_context(call):
             fetched = await self._fetch(call, self.request(call))
         return fetched.document.body
 
@@ -161,7 +159,7 @@ class Session:
         operation, request, deadline = call.operation, self.request(call), self._deadline(call)
         async with AsyncExitStack() as answer:
             async for attempt in self._attempts(call, deadline):
-                with attempt, told(call):
+                with attempt, error_context(call):
                     async with AsyncExitStack() as held, AsyncExitStack() as opening:
                         slot = await self._admitted(operation, deadline, held)
                         offset = self._clock_offset
@@ -188,7 +186,7 @@ class Session:
         """
         request, offset = self.request(call), self._clock_offset
         async with AsyncExitStack() as held:
-            held.enter_context(told(call))
+            held.enter_context(error_context(call))
             time_left = call.timeout or self.settings.timeout
             opened = await self._open(call, request, slot, time_left, held)
             stream = opened.stream
@@ -210,7 +208,7 @@ class Session:
             RateLimitError: The quota is spent for longer than that.
         """
         max_wait = self.settings.max_wait if max_wait is None else max_wait
-        await self._quota.admit(max_wait, operation.id, self._limits.pause_left)
+        await self._quota.acquire(max_wait, operation.id, self._limits.pause_left)
         if operation.rate_class is None:
             yield None
         else:
@@ -344,7 +342,7 @@ class Session:
         held.callback(stream.close)
         if slot:
             slot.answered()
-        if spent := self._quota.learn(stream.headers):
+        if spent := self._quota.update(stream.headers):
             self._limits.pause(None, spent)
         logger.debug("%s: HTTP %d after %.3f s", operation.id, stream.status, self._clock.monotonic() - started)
         return stream
@@ -366,7 +364,7 @@ class Session:
         if error is None:
             check_count(call, request, document)
             return document
-        error = explained(error, request, stream.headers)
+        error = with_meanings(error, request, stream.headers)
         error.maybe_sent = error.maybe_sent or opened.redirected
         if isinstance(error, RateLimitError) and error.retry_after and operation.rate_class:
             self._limits.pause(operation.rate_class, error.retry_after)

@@ -11,11 +11,10 @@ from attrs import frozen
 
 from ..errors import DecodeError
 from ..models import Page
+from ..models.catalogue import Listing
 from ..models.converter import MisfitError, structure
-from ..models.listing import Listing
 from ..models.scalars import count
-from ..models.shapes import is_bare, spread
-from ..models.wire import ENTRY, noun, nouns, plural, plurals, sources_of
+from ..models.wire import ENTRY, is_bare, noun, nouns, plural, plurals, sources_of, spread
 from ..operations import Content, Operation, Safety
 from .acknowledgement import doubt_in
 from .document import Document

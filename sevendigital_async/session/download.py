@@ -19,7 +19,7 @@ from ..errors import (
 )
 from .body import MediaResponse
 from .content_range import Extent, extent_of
-from .part import Part
+from .part_file import Part
 
 Progress = Callable[[int, int | None], object]
 Opener = Callable[[Mapping[str, str]], AbstractAsyncContextManager[MediaResponse]]

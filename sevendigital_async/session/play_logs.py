@@ -11,13 +11,13 @@ from attrs import define, field
 from ..config import UserToken
 from ..errors import APIError, ItemError
 from ..models import LogKind, StreamLog
-from ..models.plain_play import Encoder, Window
+from ..models.stream_log import Encoder, Window
 from ..operations import Operation
 from ..operations.platform import logging as operations
 from ..operations.platform.play_forms import FORMS, MAX_USER_AGENT, PlayForm
 from .call import Call
 from .core import Session
-from .slots import Slot
+from .rate_limiter import Slot
 
 logger = logging.getLogger("sevendigital_async")
 
@@ -33,7 +33,7 @@ MAX_QUOTA_WAIT = 60.0
 
 
 @define
-class Turn:
+class PlayLogPermit:
     """The right to send one batch now."""
 
     _session: Session
@@ -66,7 +66,7 @@ class Turn:
 
 
 @define
-class PlayLogCourier:
+class PlayLogTransport:
     """Carries batches of play logs to the service."""
 
     _session: Session
@@ -78,7 +78,7 @@ class PlayLogCourier:
         self._forms = FORMS[self._session.settings.dialect]
 
     @property
-    def form(self) -> str:
+    def dialect(self) -> str:
         """The dialect that plays are accepted for, by its name; a spool holds those of one."""
         return self._session.settings.dialect.value
 
@@ -88,12 +88,12 @@ class PlayLogCourier:
         It raises ``InvalidLogError`` where the play is unfit, lacks a field that the dialect in use demands, or has one
         that it has no place for.
         """
-        form = self._forms[kind]
-        return self._watched(form.encode) if form.cuts_user_agents else form.encode
+        dialect = self._forms[kind]
+        return self._watched(dialect.encode) if dialect.cuts_user_agents else dialect.encode
 
-    def sorter(self, kind: LogKind, *, signed_by_user: bool) -> Callable[[StreamLog], str] | None:
+    def partition_key(self, kind: LogKind, *, signed_by_user: bool) -> Callable[[StreamLog], str] | None:
         """Return what tells of a play what all in a request must have in common; None if they need nothing."""
-        return self._forms[kind].sorter(signed_by_user=signed_by_user)
+        return self._forms[kind].partition_key(signed_by_user=signed_by_user)
 
     def _watched(self, encode: Encoder) -> Encoder:
         """Say once that the service cuts what is too long for it."""
@@ -109,7 +109,7 @@ class PlayLogCourier:
         return encode_and_warn
 
     @asynccontextmanager
-    async def turn(self, kind: LogKind) -> AsyncIterator[Turn]:
+    async def permit(self, kind: LogKind) -> AsyncIterator[PlayLogPermit]:
         """Wait until a request of ``kind`` may go out.
 
         Raises:
@@ -118,4 +118,4 @@ class PlayLogCourier:
         operation = OPERATIONS[kind]
         max_wait = min(self._session.settings.max_wait, MAX_QUOTA_WAIT)
         async with self._session.admission(operation, max_wait) as slot:
-            yield Turn(self._session, operation, self._forms[kind], slot)
+            yield PlayLogPermit(self._session, operation, self._forms[kind], slot)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
+from ..account_quota import LONGEST_WAIT, PROBE_INTERVAL, RateLimit
 from ..clock import Clock
 from ..errors import RateLimitError
-from ..rate_limit import LONGEST_WAIT, PROBE_INTERVAL, RateLimit
 
 
 class Quota:
@@ -34,7 +34,7 @@ class Quota:
         wait = self.rate_limit.wait
         return 0.0 if wait > LONGEST_WAIT and self._clock.monotonic() >= self._probe_at else wait
 
-    def learn(self, headers: Mapping[str, str]) -> float:
+    def update(self, headers: Mapping[str, str]) -> float:
         """Take over what an answer's headers state; malformed or missing ones change nothing.
 
         Returns:
@@ -48,7 +48,7 @@ class Quota:
         self._probe_at = self._stated_at + PROBE_INTERVAL
         return stated.wait
 
-    async def admit(self, max_wait: float, operation: str, pause_left: Callable[[], Awaitable[float]]) -> None:
+    async def acquire(self, max_wait: float, operation: str, pause_left: Callable[[], Awaitable[float]]) -> None:
         """Wait until the quota lets a request out.
 
         Args:

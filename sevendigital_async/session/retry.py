@@ -6,6 +6,7 @@ import random
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
+from ..account_quota import LONGEST_WAIT
 from ..clock import Clock
 from ..config import RetryPolicy
 from ..error_codes import effective_status
@@ -18,8 +19,7 @@ from ..errors import (
     TransportError,
 )
 from ..operations import Safety
-from ..rate_limit import LONGEST_WAIT
-from ..statuses import CallAction, rule_for
+from ..status_codes import CallAction, rule_for
 
 
 def may_repeat(error: BaseException, safety: Safety) -> bool:

@@ -1,13 +1,11 @@
-"""OAuth 1.0 with HMAC-SHA1 (RFC 5849). Pure: nonce and timestamp are handed in.
-
-The base string is ours, because authlib's re-parses what we have just built and unescapes OAuth values twice;
-the signature over it is authlib's. The tests hold both against oauthlib.
-"""
+"""OAuth 1.0 signatures, and the clock offset of their timestamps."""
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -15,8 +13,45 @@ from attrs import field, frozen
 from authlib.oauth1.rfc5849.signature import hmac_sha1_signature
 
 from ..config import Credentials, SignaturePlacement, UserToken
-from .percent import encoded, joined, percent_encode
-from .request import Request
+from ..errors import APIError, AuthenticationError
+from .http_date import parse_http_date
+from .request import Request, encoded, joined, percent_encode
+
+logger = logging.getLogger("sevendigital_async")
+
+TOLERANCE = 2.0
+"""Seconds by which an offset must differ from the one that was used to be worth another try."""
+
+EARLIEST = datetime(2024, 1, 1, tzinfo=UTC).timestamp()
+"""A clock that shows an earlier time than this package's first year is not set."""
+
+MAX_OFFSET = 366 * 86_400.0
+"""Seconds by which two clocks that are both set may differ."""
+
+
+def offset_in(error: APIError, date: str | None, now: float, used: float) -> float | None:
+    """Return the clock offset, in seconds, that a refusal teaches us.
+
+    Args:
+        error: What the service said.
+        date: The answer's ``Date`` header.
+        now: This machine's time, seconds since the epoch.
+        used: The offset with which the refused request was signed.
+
+    Returns:
+        The offset, or None if the refusal is not about the timestamp, teaches nothing new, or shows a time that the
+        service's clock can't have.
+    """
+    if not isinstance(error, AuthenticationError) or "timestamp" not in error.message.lower():
+        return None
+    there = parse_http_date(date)
+    if there is None:
+        return None
+    offset = there - now
+    if there < EARLIEST or (now >= EARLIEST and abs(offset) > MAX_OFFSET):
+        logger.warning("the answer's Date is %.0f days from this machine's clock; not signing with it", offset / 86_400)
+        return None
+    return offset if abs(offset - used) > TOLERANCE else None
 
 
 @frozen

@@ -18,7 +18,7 @@ from aiohttp.connector import Connection
 from attrs import field, frozen
 from yarl import URL
 
-from .. import fault_points
+from .. import failpoints
 from ..config import Settings, Timeout
 from ..errors import (
     ConfigurationError,
@@ -30,8 +30,8 @@ from ..errors import (
     TransportError,
     UnreadableAnswerError,
 )
+from .decompression import ACCEPT_ENCODING, PIECE, Unpacker, UnpackingError, unpacker
 from .signing import SignedRequest
-from .unpacking import ACCEPT_ENCODING, PIECE, Unpacker, UnpackingError, unpacker
 
 T = TypeVar("T")
 
@@ -182,11 +182,11 @@ class _OrderlyRequest(ClientRequest):
             if conn.transport is not None:
                 conn.transport.abort()
             return
-        if fault_points.on_reached is not None:
+        if failpoints.on_hit is not None:
             writer.send_headers()
-            fault_points.reached("headers sent")
+            failpoints.hit("headers sent")
         await super().write_bytes(writer, conn, *args, **kwargs)
-        fault_points.reached("body sent")
+        failpoints.hit("body sent")
         self.is_out = True
 
 
@@ -418,7 +418,7 @@ class AiohttpStream:
             except UnpackingError as error:
                 raise UnreadableAnswerError(f"the answer can't be unpacked: {error}") from None
         if not chunk:
-            fault_points.reached("answer read")
+            failpoints.hit("answer read")
         return chunk
 
     async def _unpacked(self, unpacker: Unpacker) -> bytes:

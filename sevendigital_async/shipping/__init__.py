@@ -1,17 +1,19 @@
 """The play-log shipper: lanes, batches, spools, outcomes, statistics."""
 
-from .gate import Trouble, TroubleKind
-from .memory import MemorySpool
+from .circuit_breaker import Alert, AlertKind
 from .metrics import Metrics
-from .records import Bookmark, Counts, DeadLetter, Delivery, Receipt
+from .records import Checkpoint, Counts, DeadLetter, Delivery, Receipt
 from .rules import Atomicity, LaneRules
 from .shipper import StreamLogShipper
-from .spool import Spool
+from .spools.base import Spool
+from .spools.memory import MemorySpool
 from .statistics import LaneStatistics, Statistics
 
 __all__ = [
+    "Alert",
+    "AlertKind",
     "Atomicity",
-    "Bookmark",
+    "Checkpoint",
     "Counts",
     "DeadLetter",
     "Delivery",
@@ -23,6 +25,4 @@ __all__ = [
     "Spool",
     "Statistics",
     "StreamLogShipper",
-    "Trouble",
-    "TroubleKind",
 ]

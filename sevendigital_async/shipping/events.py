@@ -15,7 +15,7 @@ from ..models import LogKind
 
 
 @frozen(kw_only=True)
-class TurnTaken:
+class PermitAcquired:
     """A batch was let out by quota and limits.
 
     Attributes:
@@ -31,7 +31,7 @@ class TurnTaken:
 
 
 @frozen(kw_only=True)
-class RequestEnded:
+class RequestFinished:
     """A request has come to its end, whatever that was.
 
     Attributes:
@@ -116,12 +116,12 @@ class PlaysInDoubt:
 
     name: ClassVar[str] = "in-doubt"
     level: ClassVar[int] = logging.WARNING
-    words: ClassVar[str] = "%(kind)s: %(logs)d plays are in doubt (%(outcome)s): %(fate)s"
+    words: ClassVar[str] = "%(kind)s: %(logs)d plays are in doubt (%(outcome)s): %(policy)s"
     kind: LogKind
     logs: int
     outcome: str
     request_id: str
-    fate: str
+    policy: str
 
 
 @frozen(kw_only=True)
@@ -183,8 +183,8 @@ class QueueMeasured:
 
 
 Event = (
-    TurnTaken
-    | RequestEnded
+    PermitAcquired
+    | RequestFinished
     | PlaysDelivered
     | PlaysRetried
     | PlaysInDoubt

@@ -8,12 +8,11 @@ from attrs import define, field
 
 from ..clock import Clock
 from ..models import LogKind
-from .gate import Gate
+from .circuit_breaker import CircuitBreaker
 from .hooks import Hooks
 from .records import StaleCounts
 from .settlement import Settlement
-from .spool import Exit
-from .watermark import Watermark
+from .spools.base import SpoolReader, Watermark
 
 PARKED = 40.0
 """Seconds of rest beyond which a queue is not waiting for a back-off but for a person."""
@@ -27,8 +26,8 @@ class LaneFlush:
     """Waits for the plays of a lane that were accepted before it was made, and for the hooks that hear of them."""
 
     _kind: LogKind
-    _spool: Exit
-    _gate: Gate
+    _spool: SpoolReader
+    _gate: CircuitBreaker
     _settlement: Settlement
     _hooks: Hooks
     _clock: Clock
@@ -45,7 +44,7 @@ class LaneFlush:
         if self._hooks.alerting:
             return False
         self._has_passed = self._has_passed or await self._passes()
-        last, heard_of = self._watermark.last, self._settlement.telling.values()
+        last, heard_of = self._watermark.last, self._settlement.pending_hooks.values()
         return self._has_passed and not any(last is None or first <= last for first in heard_of)
 
     async def is_clear(self) -> bool:

@@ -13,12 +13,12 @@ from attrs import define, field
 from ..errors import ConfigurationError
 from ..models import LogKind
 from .callbacks import CallbackError, Callbacks, CallbackTimeoutError, call
-from .gate import Trouble
+from .circuit_breaker import Alert
 from .records import DeadLetter, Delivery
 
 T = TypeVar("T")
 Hook = Callable[[T], Awaitable[object] | object]
-TroubleHook = Callable[[LogKind, Trouble], Awaitable[object] | object]
+TroubleHook = Callable[[LogKind, Alert], Awaitable[object] | object]
 
 logger = logging.getLogger("sevendigital_async.shipping")
 
@@ -33,20 +33,20 @@ class Hooks:
     Attributes:
         on_delivered: Hears of every accepted batch.
         on_dead_letter: Hears of every play that is set aside for good, and takes it over from a memory spool.
-        on_trouble: Hears of what a person should look at, once per trouble.
-        alerting: Calls of ``on_trouble`` that have not come back yet.
+        on_alert: Hears of what a person should look at, once per trouble.
+        alerting: Calls of ``on_alert`` that have not come back yet.
     """
 
     on_delivered: Hook[Delivery] | None
     on_dead_letter: Hook[DeadLetter] | None
-    on_trouble: TroubleHook | None
+    on_alert: TroubleHook | None
     _callbacks: Callbacks
     _start: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
     alerting: int = field(init=False, default=0)
 
     def __attrs_post_init__(self) -> None:
         """Refuse what can't be called."""
-        for name in ("on_delivered", "on_dead_letter", "on_trouble"):
+        for name in ("on_delivered", "on_dead_letter", "on_alert"):
             hook = getattr(self, name)
             if hook is not None and not callable(hook):
                 raise ConfigurationError(f"{name} must be a function, not an object of type {type(hook).__name__}")
@@ -77,26 +77,26 @@ class Hooks:
                 logger.error("on_dead_letter: %d dead letters were not passed on", len(letters) - number)
                 return
 
-    def troubled(self, kind: LogKind, trouble: Trouble) -> None:
+    def troubled(self, kind: LogKind, alert: Alert) -> None:
         """Tell, and log, what a person should look at."""
-        fields = {"event": "trouble", "kind": kind.value, "trouble": trouble.kind.value}
-        logger.error("%s: %s", kind.value, trouble.message, extra=fields)
-        if self.on_trouble is None:
+        fields = {"event": "trouble", "kind": kind.value, "trouble": alert.kind.value}
+        logger.error("%s: %s", kind.value, alert.message, extra=fields)
+        if self.on_alert is None:
             return
         try:
-            result = call(self.on_trouble, kind, trouble)
+            result = call(self.on_alert, kind, alert)
         except CallbackError as error:
-            _log("on_trouble", error)
+            _log("on_alert", error)
             return
         if inspect.isawaitable(result):
             self.alerting += 1
-            self._start(self._alert(result), "on_trouble").add_done_callback(lambda _: self._alerted(result))
+            self._start(self._alert(result), "on_alert").add_done_callback(lambda _: self._alerted(result))
 
     async def _alert(self, result: Awaitable[object]) -> None:
         try:
-            await self._callbacks.result_of("on_trouble", result)
+            await self._callbacks.result_of("on_alert", result)
         except CallbackError as error:
-            _log("on_trouble", error)
+            _log("on_alert", error)
 
     def _alerted(self, result: Awaitable[object]) -> None:
         self.alerting -= 1

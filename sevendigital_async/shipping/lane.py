@@ -17,32 +17,32 @@ from ..clock import Clock
 from ..config import UserToken
 from ..errors import LeaseLostError, SevenDigitalError
 from ..models import LogKind
-from ..models.batch_key import user_of
+from ..models.stream_log import user_of
 from .callbacks import CallbackError
-from .courier import Courier, Turn
-from .events import RequestEnded, TurnTaken
+from .circuit_breaker import Alert, AlertKind, CircuitBreaker
+from .events import PermitAcquired, RequestFinished
 from .flush import LaneFlush
-from .gate import Gate, Trouble, TroubleKind
 from .hooks import Hooks
-from .metrics import Watch
+from .log_transport import LogTransport, SendPermit
+from .metrics import EventSink
 from .outcome import (
     NAMES,
     Blocked,
+    ClockSkewed,
     Delivered,
     Lost,
     Misdirected,
     Outcome,
-    OutOfStep,
     Refused,
     Throttled,
     Unauthorised,
     Unavailable,
     outcome_of,
 )
-from .records import SHARED, Exchange, Fate, Lease, Record
+from .records import PARTNER_QUEUE, InDoubtPolicy, LastRequest, Lease, Record
 from .rules import Atomicity, LaneRules
 from .settlement import Settlement
-from .spool import Exit
+from .spools.base import SpoolReader
 from .supervisor import Supervisor
 
 TokenSource = Callable[[str], Awaitable[UserToken | None]]
@@ -81,10 +81,10 @@ class Lane:
 
     kind: LogKind
     rules: LaneRules
-    in_doubt: Fate
-    _spool: Exit
-    _watch: Watch
-    _courier: Courier
+    in_doubt: InDoubtPolicy
+    _spool: SpoolReader
+    _sink: EventSink
+    _transport: LogTransport
     _token_of: TokenSource
     _hooks: Hooks
     _clock: Clock
@@ -95,7 +95,7 @@ class Lane:
     flushing: bool = False
     leaving: bool = False
     leases: int = 0
-    gate: Gate = field(init=False)
+    breaker: CircuitBreaker = field(init=False)
     _settlement: Settlement = field(init=False)
     _wake: asyncio.Event = field(init=False, factory=asyncio.Event)
     _next: asyncio.Lock = field(init=False, factory=asyncio.Lock)
@@ -105,7 +105,9 @@ class Lane:
     def __attrs_post_init__(self) -> None:
         """Put up the gate."""
         rules = self.rules
-        self.gate = Gate(self._clock, self._rng, poison_share=rules.poison_share, poison_window=rules.poison_window)
+        self.breaker = CircuitBreaker(
+            self._clock, self._rng, poison_share=rules.poison_share, poison_window=rules.poison_window
+        )
         self._settlement = Settlement(
             self.kind,
             rules,
@@ -129,7 +131,7 @@ class Lane:
 
     def begin_flush(self) -> LaneFlush:
         """Return what tells when the plays accepted by now have found their end."""
-        return LaneFlush(self.kind, self._spool, self.gate, self._settlement, self._hooks, self._clock)
+        return LaneFlush(self.kind, self._spool, self.breaker, self._settlement, self._hooks, self._clock)
 
     async def _work(self) -> None:
         while True:
@@ -139,14 +141,14 @@ class Lane:
                     # One worker at a time looks for the next batch, and cuts it only when its turn has come.
                     async with self._next:
                         await self._until_due()
-                        turn = await self._take_turn(held)
-                        if turn is not None and not self.leaving:
+                        permit = await self._acquire_permit(held)
+                        if permit is not None and not self.leaving:
                             lease = await self._spool.lease(self.kind, flush=self.flushing)
                             self.leases += lease is not None
-                    if turn is None or lease is None:
+                    if permit is None or lease is None:
                         continue
                     records = await self._settlement.bury_expired(lease)
-                    outcome = await self._post(turn, lease, records) if records else None
+                    outcome = await self._post(permit, lease, records) if records else None
                 if outcome is not None:
                     await self._settlement.settle(lease, records, outcome)
             except LeaseLostError as error:
@@ -165,119 +167,119 @@ class Lane:
         while True:
             self._wake.clear()
             due_in = await self._spool.due_in(self.kind, flush=self.flushing)
-            wait = math.inf if due_in is None or self.leaving else max(due_in, self.gate.wait)
+            wait = math.inf if due_in is None or self.leaving else max(due_in, self.breaker.wait)
             if wait <= 0:
                 return
             await self._clock.wait(self._wake, min(wait, IDLE))
 
-    async def _take_turn(self, held: AsyncExitStack) -> Turn | None:
+    async def _acquire_permit(self, held: AsyncExitStack) -> SendPermit | None:
         asked_at = self._clock.monotonic()
         try:
-            turn = await held.enter_async_context(self._courier.turn(self.kind))
+            permit = await held.enter_async_context(self._transport.permit(self.kind))
         except SevenDigitalError as error:
             # The quota is spent, or the client is closed. Nothing has been leased, so nothing is at stake.
-            self._heed(outcome_of(error, 0), SHARED)
+            self._apply(outcome_of(error, 0), PARTNER_QUEUE)
             return None
-        self._watch.tell(TurnTaken(kind=self.kind, seconds=self._clock.monotonic() - asked_at))
+        self._sink.emit(PermitAcquired(kind=self.kind, seconds=self._clock.monotonic() - asked_at))
         # While this one waited for its turn, another batch may have met with a closed door.
-        return turn if self.gate.wait <= 0 else None
+        return permit if self.breaker.wait <= 0 else None
 
-    async def _post(self, turn: Turn, lease: Lease, records: Sequence[Record]) -> Outcome:
-        self.gate.sending()
+    async def _post(self, permit: SendPermit, lease: Lease, records: Sequence[Record]) -> Outcome:
+        self.breaker.sending()
         try:
-            outcome = await self._exchange(turn, lease, records)
-            self._heed(outcome, user_of(lease.queue))
+            outcome = await self._exchange(permit, lease, records)
+            self._apply(outcome, user_of(lease.queue))
         finally:
-            self.gate.finished()
+            self.breaker.finished()
             self.wake()
         return outcome
 
-    async def _exchange(self, turn: Turn, lease: Lease, records: Sequence[Record]) -> Outcome:
+    async def _exchange(self, permit: SendPermit, lease: Lease, records: Sequence[Record]) -> Outcome:
         user = None
-        if lease.queue != SHARED:
+        if lease.queue != PARTNER_QUEUE:
             try:
                 user = await self._token_of(user_of(lease.queue))
             except CallbackError as error:
-                lease.exchange = Exchange("", NAMES[Unauthorised])
+                lease.last_request = LastRequest("", NAMES[Unauthorised])
                 return Unauthorised(f"user_tokens {error}", sent=False)
             self._failed_lookups = 0
         request_id = uuid.uuid4().hex
         await self._spool.intent(lease, records, request_id)
         self.requests += 1
         self.largest_batch = max(self.largest_batch, len(records))
-        lease.exchange = Exchange(request_id, INTERRUPTED)
+        lease.last_request = LastRequest(request_id, INTERRUPTED)
         sent_at = self._clock.monotonic()
         outcome: Outcome
         try:
             bodies = [record.body for record in records]
-            outcome = Delivered(request_id, await turn.post(bodies, user, request_id=request_id))
+            outcome = Delivered(request_id, await permit.post(bodies, user, request_id=request_id))
         except SevenDigitalError as error:
             outcome = outcome_of(error, len(records))
         name, seconds = NAMES[type(outcome)], self._clock.monotonic() - sent_at
-        lease.exchange = Exchange(request_id, name, seconds)
-        self._watch.tell(
-            RequestEnded(kind=self.kind, logs=len(records), outcome=name, request_id=request_id, seconds=seconds)
+        lease.last_request = LastRequest(request_id, name, seconds)
+        self._sink.emit(
+            RequestFinished(kind=self.kind, logs=len(records), outcome=name, request_id=request_id, seconds=seconds)
         )
         return outcome
 
     async def _post_again(self, lease: Lease, records: Sequence[Record]) -> Outcome | None:
         """Post a part of a batch that was refused; None when the door is closed for now."""
         if self.rules.atomicity is not Atomicity.ALL_OR_NOTHING:
-            await self._spool.doubt(lease, records, Fate.KEEP)
+            await self._spool.doubt(lease, records, InDoubtPolicy.KEEP)
         async with AsyncExitStack() as held:
-            turn = await self._take_turn(held)
-            return None if turn is None else await self._post(turn, lease, records)
+            permit = await self._acquire_permit(held)
+            return None if permit is None else await self._post(permit, lease, records)
 
     def _fates(self, delivered: int, buried: int) -> None:
         """Suspend the lane when it buries most of what it carries: that is a schema error or an outage, not poison."""
-        if self.gate.count_fates(delivered=delivered, buried=buried) and not self.gate.suspended:
+        if self.breaker.count_fates(delivered=delivered, buried=buried) and not self.breaker.suspended:
             share, window = self.rules.poison_share, self.rules.poison_window
-            self._heed(Misdirected(f"more than {share:.0%} of the last {window} plays were refused"), SHARED)
+            self._apply(Misdirected(f"more than {share:.0%} of the last {window} plays were refused"), PARTNER_QUEUE)
 
-    def _heed(self, outcome: Outcome, signer: str) -> None:  # noqa: C901 - a case per outcome
+    def _apply(self, outcome: Outcome, signer: str) -> None:  # noqa: C901 - a case per outcome
         """Let the gate know what the service said, and people what needs them."""
-        gate, before, pause_before = self.gate, self.gate.trouble, self.gate.pause_left
+        breaker, before, pause_before = self.breaker, self.breaker.alert, self.breaker.pause_left
         match outcome:
             case Delivered():
-                gate.succeeded()
+                breaker.succeeded()
                 self._refused_users.clear()
             case Throttled(reason, wait):
-                gate.throttled(reason, wait or DEFAULT_THROTTLE_WAIT)
+                breaker.throttled(reason, wait or DEFAULT_THROTTLE_WAIT)
             case Misdirected(reason):
-                gate.suspend(reason)
+                breaker.suspend(reason)
             case Unavailable(reason, wait=wait):
-                gate.failed(reason, wait)
+                breaker.failed(reason, wait)
             case Blocked(reason, wait):
-                gate.blocked(reason, wait)
+                breaker.blocked(reason, wait)
             case Lost(reason):
-                gate.failed(reason, None)
+                breaker.failed(reason, None)
             case Unauthorised():
-                self._heed_refused_signer(outcome, signer)
-            case OutOfStep():
-                gate.answered()
-                gate.pause(DEFAULT_THROTTLE_WAIT)
+                self._on_refused_signer(outcome, signer)
+            case ClockSkewed():
+                breaker.answered()
+                breaker.pause(DEFAULT_THROTTLE_WAIT)
             case Refused():
-                gate.answered()
-        if gate.trouble is not None and gate.trouble is not before:
-            self._hooks.troubled(self.kind, gate.trouble)
-        self._log_pause(pause_before, gate.pause_left)
+                breaker.answered()
+        if breaker.alert is not None and breaker.alert is not before:
+            self._hooks.troubled(self.kind, breaker.alert)
+        self._log_pause(pause_before, breaker.pause_left)
 
     def _log_pause(self, before: float, now: float) -> None:
         if now > max(LONG_PAUSE, before + 1.0):
             fields = {"event": "paused", "kind": self.kind.value, "wait": now}
             logger.warning("%s: nothing is sent for %.0f s, as the service asks", self.kind.value, now, extra=fields)
 
-    def _heed_refused_signer(self, refusal: Unauthorised, signer: str) -> None:
+    def _on_refused_signer(self, refusal: Unauthorised, signer: str) -> None:
         if not refusal.sent:
             self._heed_failed_lookup(refusal.reason, signer)
             return
-        self.gate.answered()
-        if signer != SHARED:
+        self.breaker.answered()
+        if signer != PARTNER_QUEUE:
             self._report_user(refusal.reason, signer)
             self._refused_users.add(signer)
-        if signer == SHARED or len(self._refused_users) >= SIGNERS_TO_BLAME_THE_PARTNER:
+        if signer == PARTNER_QUEUE or len(self._refused_users) >= SIGNERS_TO_BLAME_THE_PARTNER:
             self._refused_users.clear()
-            self.gate.refused_signer(refusal.reason)
+            self.breaker.refused_signer(refusal.reason)
 
     def _heed_failed_lookup(self, reason: str, user_id: str) -> None:
         # The service has refused nobody, so neither the circuit nor the partner's own key is concerned.
@@ -289,7 +291,7 @@ class Lane:
 
     def _report_user(self, reason: str, user_id: str) -> None:
         message = f"plays of user {user_id} wait: {reason}"
-        self._hooks.troubled(self.kind, Trouble(TroubleKind.AUTHENTICATION, message, user_id, self._now()))
+        self._hooks.troubled(self.kind, Alert(AlertKind.AUTHENTICATION, message, user_id, self._now()))
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.time(), UTC)

@@ -13,7 +13,7 @@ from ..errors import ConfigurationError, ShipperError
 from ..models import LogKind
 from .callbacks import CallbackError, call
 from .events import Event, PlaysDelivered, QueueMeasured
-from .spool import Spool
+from .spools.base import Spool
 
 logger = logging.getLogger("sevendigital_async.shipping")
 
@@ -33,7 +33,7 @@ class Metrics(Protocol):
         ...
 
 
-class Watch:
+class EventSink:
     """Tells the log, and metrics if there are any, what happens to plays."""
 
     def __init__(self, metrics: Metrics | None = None) -> None:
@@ -49,11 +49,11 @@ class Watch:
         return self._metrics is not None
 
     @property
-    def heeds_deliveries(self) -> bool:
+    def wants_deliveries(self) -> bool:
         """Somebody wants to know of deliveries, the most frequent event."""
         return self._metrics is not None or logger.isEnabledFor(PlaysDelivered.level)
 
-    def tell(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         """Pass an event on."""
         level = event.level
         if level and logger.isEnabledFor(level):
@@ -69,20 +69,20 @@ class Watch:
                 logger.exception("metrics raised; going on, and not saying so again", exc_info=error.__cause__)
 
 
-async def measure(spool: Spool, watch: Watch) -> None:
+async def measure(spool: Spool, sink: EventSink) -> None:
     """Read how the queues stand, now."""
-    if not watch.measures:
+    if not sink.measures:
         return
     for kind in LogKind:
         try:
             counts, age = await spool.counts(kind), await spool.oldest_age(kind)
         except ShipperError:
             continue  # it says so itself, or is closed
-        watch.tell(QueueMeasured(kind=kind, waiting=counts.waiting, in_flight=counts.in_flight, oldest_age=age))
+        sink.emit(QueueMeasured(kind=kind, waiting=counts.waiting, in_flight=counts.in_flight, oldest_age=age))
 
 
-async def keep_measuring(spool: Spool, watch: Watch, clock: Clock) -> None:
+async def keep_measuring(spool: Spool, sink: EventSink, clock: Clock) -> None:
     """Read how the queues stand every few seconds, until cancelled; comes back at once if nobody wants to know."""
-    while watch.measures:
-        await measure(spool, watch)
+    while sink.measures:
+        await measure(spool, sink)
         await clock.sleep(GAUGE_INTERVAL)

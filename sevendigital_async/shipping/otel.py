@@ -7,14 +7,14 @@ from opentelemetry.metrics import Meter, get_meter
 from .._version import __version__
 from .events import (
     Event,
+    PermitAcquired,
     PlaysBuried,
     PlaysDelivered,
     PlaysInDoubt,
     PlaysRecovered,
     PlaysRetried,
     QueueMeasured,
-    RequestEnded,
-    TurnTaken,
+    RequestFinished,
 )
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -71,9 +71,9 @@ class OpenTelemetryMetrics:
         """Take note of an event."""
         kind = event.kind.value
         match event:
-            case TurnTaken(seconds=seconds):
+            case PermitAcquired(seconds=seconds):
                 self._wait.record(seconds, {"kind": kind})
-            case RequestEnded(outcome=outcome, seconds=seconds):
+            case RequestFinished(outcome=outcome, seconds=seconds):
                 self._duration.record(seconds, {"kind": kind, "outcome": outcome})
             case PlaysDelivered(logs=logs):
                 self._delivered.add(logs, {"kind": kind})

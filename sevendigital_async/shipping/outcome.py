@@ -18,7 +18,7 @@ from ..errors import (
     SevenDigitalError,
     TransportError,
 )
-from ..statuses import LaneAction, rule_for
+from ..status_codes import LaneAction, rule_for
 
 OWN_STATUSES = frozenset({408, 421, 425, 500, 503})
 """After these nothing was taken; the others of 5xx come from a gateway, which may have lost the service's answer."""
@@ -92,7 +92,7 @@ class Unavailable:
     """
 
     reason: str
-    reached: bool
+    hit: bool
     vouched: bool = True
     wait: float | None = None
 
@@ -124,13 +124,13 @@ class Lost:
 
 
 @frozen
-class OutOfStep:
+class ClockSkewed:
     """The clock was off; the client has learned by how much."""
 
     reason: str
 
 
-Outcome = Delivered | Refused | Throttled | Unauthorised | Misdirected | Unavailable | Blocked | Lost | OutOfStep
+Outcome = Delivered | Refused | Throttled | Unauthorised | Misdirected | Unavailable | Blocked | Lost | ClockSkewed
 
 NAMES: Mapping[type[Outcome], str] = {
     Delivered: "delivered",
@@ -141,7 +141,7 @@ NAMES: Mapping[type[Outcome], str] = {
     Unavailable: "unavailable",
     Blocked: "blocked",
     Lost: "lost",
-    OutOfStep: "out-of-step",
+    ClockSkewed: "out-of-step",
 }
 """What logs and metrics call them; ``interrupted`` is a request whose end the shipper did not live to see."""
 
@@ -151,7 +151,7 @@ def outcome_of(error: SevenDigitalError, size: int) -> Outcome:
     reason = str(error)
     match error:
         case ClockSkewError():
-            return OutOfStep(reason)
+            return ClockSkewed(reason)
         case GatewayError() if error.status is not None and error.status < 400:  # noqa: PLR2004
             return Lost(reason, answered=True)
         case APIError():
@@ -159,7 +159,7 @@ def outcome_of(error: SevenDigitalError, size: int) -> Outcome:
         case TransportError(maybe_sent=True) if not isinstance(error, ConnectError):
             return Lost(reason, error.answered)
         case TransportError():
-            return Unavailable(reason, reached=False)
+            return Unavailable(reason, hit=False)
         case _:
             return Misdirected(reason)
 
@@ -174,7 +174,7 @@ def _of_answer(error: APIError, reason: str, size: int) -> Outcome:  # noqa: PLR
         case LaneAction.PAUSE:
             return Throttled(reason, _wait(error))
         case LaneAction.RETRY:
-            return Unavailable(reason, reached=True, vouched=_is_vouched(error), wait=error.retry_after)
+            return Unavailable(reason, hit=True, vouched=_is_vouched(error), wait=error.retry_after)
         case LaneAction.JUDGE if not error.in_service_form:
             return Blocked(reason, error.retry_after)
         case LaneAction.JUDGE | LaneAction.HALVE:

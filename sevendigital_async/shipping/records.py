@@ -11,7 +11,7 @@ from attrs import define, field, frozen
 from ..errors import InvalidArgumentError, SpoolInUseError
 from ..models import LogKind, StreamLog
 
-SHARED = ""
+PARTNER_QUEUE = ""
 """The queue of plays that the partner signs; they may travel together, whoever played."""
 
 
@@ -37,7 +37,7 @@ class Record:
 
 
 @frozen
-class Exchange:
+class LastRequest:
     """A request and how it ended.
 
     Attributes:
@@ -73,11 +73,11 @@ class Lease:
     sending: tuple[Record, ...] = field(default=(), repr=False)
     suspect: bool = False
     key: object = field(default=None, repr=False)
-    exchange: Exchange | None = None
+    last_request: LastRequest | None = None
 
 
 @frozen
-class Bookmark:
+class Checkpoint:
     """How far a source has been read; kept together with the records that were read from it.
 
     Attributes:
@@ -96,7 +96,7 @@ class Bookmark:
         for name, text in (("source", self.source), ("position", self.position)):
             if not text.isascii() and text != text.encode(errors="replace").decode():
                 raise InvalidArgumentError(
-                    f"the {name} of a bookmark can't be written as UTF-8: {text!a}", argument=name
+                    f"the {name} of a checkpoint can't be written as UTF-8: {text!a}", argument=name
                 )
 
     def check(self, kept: str | None) -> None:
@@ -114,7 +114,7 @@ class Bookmark:
         return SpoolInUseError(f"{self.source} is being read into this spool by another shipper; let only one do that")
 
 
-class Fate(enum.Enum):
+class InDoubtPolicy(enum.Enum):
     """What becomes of records whose delivery nobody can vouch for."""
 
     RESEND = "resend"

@@ -12,14 +12,13 @@ from attrs import define, field
 
 from ..clock import Clock
 from ..models import LogKind
-from ..models.batch_key import user_of
-from ..models.stream_log import WINDOW
-from .gate import auth_backoff, backoff
+from ..models.stream_log import WINDOW, user_of
+from .circuit_breaker import auth_backoff, backoff
 from .hooks import Hooks
 from .outcome import Blocked, Delivered, Lost, Outcome, Refused, Unauthorised, Unavailable
-from .records import SHARED, DeadLetter, Delivery, Fate, Lease, Receipt, Record
+from .records import PARTNER_QUEUE, DeadLetter, Delivery, InDoubtPolicy, Lease, Receipt, Record
 from .rules import Atomicity, LaneRules
-from .spool import Exit
+from .spools.base import SpoolReader
 
 PostAgain = Callable[[Lease, Sequence[Record]], Awaitable[Outcome | None]]
 
@@ -39,14 +38,14 @@ class Settlement:
 
     kind: LogKind
     rules: LaneRules
-    in_doubt: Fate
-    _spool: Exit
+    in_doubt: InDoubtPolicy
+    _spool: SpoolReader
     _hooks: Hooks
     _clock: Clock
     _rng: random.Random
     _post_again: PostAgain
     _count_fates: Callable[[int, int], None]
-    telling: dict[object, int] = field(init=False, factory=dict)
+    pending_hooks: dict[object, int] = field(init=False, factory=dict)
     """Hooks that are to hear of plays or have not come back yet, with the lowest sequence of those; closing waits for
     them."""
     _warned_age: float = field(init=False, default=0.0)
@@ -64,22 +63,22 @@ class Settlement:
                 await self._isolate(lease, records, outcome)
             case Lost(reason, answered=answered):
                 delay = backoff(lease.attempt + 1, self._rng)
-                fate = self.in_doubt
+                policy = self.in_doubt
                 # Who counts a batch short once may do so forever, and each time take most of it again.
-                if answered and fate is Fate.RESEND and any(record.in_doubt for record in records):
-                    fate = Fate.HOLD
+                if answered and policy is InDoubtPolicy.RESEND and any(record.in_doubt for record in records):
+                    policy = InDoubtPolicy.HOLD
                     self._warn_of_holding(records, reason)
-                await spool.doubt(lease, records, fate, delay=delay)
-            case Unavailable(reached=True, vouched=vouched) if not (vouched and self._is_atomic):
+                await spool.doubt(lease, records, policy, delay=delay)
+            case Unavailable(hit=True, vouched=vouched) if not (vouched and self._is_atomic):
                 # Without the service's own word its answer is lost, as if the connection had broken.
-                fate = Fate.RESEND if vouched else self.in_doubt
-                await spool.doubt(lease, records, fate, delay=backoff(lease.attempt + 1, self._rng))
+                policy = InDoubtPolicy.RESEND if vouched else self.in_doubt
+                await spool.doubt(lease, records, policy, delay=backoff(lease.attempt + 1, self._rng))
             case Unavailable() | Blocked():
                 await spool.release(lease, records, delay=backoff(lease.attempt + 1, self._rng))
-            case Unauthorised() if lease.queue != SHARED:
+            case Unauthorised() if lease.queue != PARTNER_QUEUE:
                 await spool.release(lease, records, delay=auth_backoff(lease.attempt))
             case _:
-                await spool.release(lease, records, blame=False)
+                await spool.release(lease, records, count_attempt=False)
         if not isinstance(outcome, Delivered | Refused):
             self._warn_of_age(records)
 
@@ -136,8 +135,8 @@ class Settlement:
     async def _give_back(self, lease: Lease, records: Sequence[Record]) -> None:
         """Return what was refused as part of a batch; some of it may have been saved."""
         if lease.suspect:
-            await self._spool.doubt(lease, records, Fate.KEEP)
-        await self._spool.release(lease, records, blame=False)
+            await self._spool.doubt(lease, records, InDoubtPolicy.KEEP)
+        await self._spool.release(lease, records, count_attempt=False)
 
     async def _settle_part(self, lease: Lease, records: Sequence[Record], outcome: Outcome | None) -> None:
         if outcome is None:
@@ -155,7 +154,7 @@ class Settlement:
         ]
         with self._tells([record for record, _ in letters]):
             await self._spool.bury(lease, letters)
-            await self._hooks.buried([letter for _, letter in letters], self._spool.handed_over)
+            await self._hooks.buried([letter for _, letter in letters], self._spool.forget_dead_letters)
         if spoilt:
             self._count_fates(0, len(letters))
 
@@ -172,11 +171,11 @@ class Settlement:
     @contextmanager
     def _tells(self, records: Sequence[Record]) -> Iterator[None]:
         hook = object()
-        self.telling[hook] = min((record.sequence for record in records), default=0)
+        self.pending_hooks[hook] = min((record.sequence for record in records), default=0)
         try:
             yield
         finally:
-            del self.telling[hook]
+            del self.pending_hooks[hook]
 
     def _warn_of_holding(self, records: Sequence[Record], reason: str) -> None:
         logger.warning(
@@ -189,8 +188,8 @@ class Settlement:
 
     def _warn_of_age(self, records: Sequence[Record]) -> None:
         age = (self._now() - min(record.played_at for record in records)) / WINDOW
-        reached = next((share for share in WARNING_AGES if age >= share), 0.0)
-        if reached > self._warned_age:
+        hit = next((share for share in WARNING_AGES if age >= share), 0.0)
+        if hit > self._warned_age:
             logger.warning(
                 "%s: plays are undelivered after %.0f of the %d days allowed",
                 self.kind.value,
@@ -198,7 +197,7 @@ class Settlement:
                 WINDOW.days,
                 extra={"event": "ageing", "kind": self.kind.value},
             )
-        self._warned_age = reached
+        self._warned_age = hit
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.time(), UTC)

@@ -8,6 +8,7 @@ import math
 import os
 import random
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from itertools import chain, islice
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -17,25 +18,101 @@ from attrs import evolve
 from ..clock import Clock, SystemClock
 from ..errors import ConfigurationError, InvalidLogError, ShipperClosedError, ShipperFailedError
 from ..models import LogKind, StreamLog
+from ..models.stream_log import Window
 from .callbacks import Callbacks
-from .courier import Courier, PlayLogClient
-from .ending import to_its_end
 from .hooks import Hook, Hooks, TroubleHook
-from .intake import CurrentWindow, Intake
+from .instrumented import InstrumentedSpool
 from .lane import Lane
-from .metrics import Metrics, Watch, keep_measuring, measure
-from .places import open_spool
-from .records import Bookmark, Counts, DeadLetter, Delivery, Fate, Record
+from .log_transport import LogTransport, PlayLogClient
+from .metrics import EventSink, Metrics, keep_measuring, measure
+from .records import PARTNER_QUEUE, Checkpoint, Counts, DeadLetter, Delivery, InDoubtPolicy, Record
 from .rules import lane_rules
-from .spool import Owner, Spool
+from .spools.base import Spool, SpoolContext, run_to_completion
+from .spools.registry import open_spool
 from .statistics import LaneStatistics, Statistics
 from .supervisor import Supervisor
-from .tokens import TokenLookup, UserTokens
-from .watched import WatchedSpool
+from .user_tokens import TokenLookup, UserTokens
+
+
+class AcceptanceWindow:
+    """The window of this second; to make one costs more than the check it is for, whose finest limit is minutes."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._since = clock.time()
+        self._window = self._at(self._since)
+
+    def now(self) -> Window:
+        """Return it."""
+        seconds = self._clock.time()
+        if not 0 <= seconds - self._since < 1:
+            self._since, self._window = seconds, self._at(seconds)
+        return self._window
+
+    @staticmethod
+    def _at(seconds: float) -> Window:
+        return Window.at(datetime.fromtimestamp(seconds, UTC))
+
+
+def check_type(log: object) -> None:
+    """Refuse what is no play.
+
+    Raises:
+        InvalidLogError: Its type is another one.
+    """
+    if not isinstance(log, StreamLog):
+        raise InvalidLogError(f"a play is a StreamLog, not an object of type {type(log).__name__}")
+
+
+class RecordEncoder:
+    """Makes records of the plays of one kind.
+
+    Args:
+        kind: Of the plays.
+        courier: Knows their wire form.
+        separate: Users sign, so that each has queues of their own.
+    """
+
+    def __init__(self, kind: LogKind, transport: LogTransport, *, separate: bool) -> None:
+        self.kind = kind
+        # Asked once, because every play pays for each question.
+        self._encode = transport.encoder(kind)
+        self._queue_of = transport.partition_key(kind, signed_by_user=separate)
+
+    def record(self, log: StreamLog, window: Window) -> Record:
+        """Check a play and encode it.
+
+        Raises:
+            InvalidLogError: It is unfit; names the field.
+        """
+        queue_of = self._queue_of
+        try:
+            return Record(
+                self._encode(log, window), PARTNER_QUEUE if queue_of is None else queue_of(log), log.timestamp
+            )
+        except (AttributeError, TypeError):
+            check_type(log)
+            raise
+
+    def extend(self, records: list[Record], logs: Iterable[StreamLog], window: Window) -> None:
+        """Append the records of ``logs``.
+
+        Raises:
+            InvalidLogError: One is unfit; it would have been the next of ``records``.
+        """
+        encode, queue_of = self._encode, self._queue_of
+        for log in logs:
+            try:
+                body = encode(log, window)
+            except (AttributeError, TypeError):
+                check_type(log)
+                raise
+            records.append(Record(body, PARTNER_QUEUE if queue_of is None else queue_of(log), log.timestamp))
+
 
 logger = logging.getLogger("sevendigital_async.shipping")
 
-PUTS_PER_BREATH = 500
+PUTS_PER_TURN = 500
 """Plays accepted in a row before other tasks get their turn, so that a busy producer can't stall the loop."""
 
 
@@ -51,14 +128,14 @@ class StreamLogShipper:
         user_tokens: Tokens of users: a mapping, or a function, plain or async, from user id (as text) to token or None.
             With it, catalogue and subscriber plays are sent one user a request, signed by the user where there is a
             token; without it the partner signs alone and users travel together. A lookup that fails counts as a
-            refused user: their plays wait, and ``on_trouble`` hears of it.
+            refused user: their plays wait, and ``on_alert`` hears of it.
         in_doubt: What to do with plays whose answer was lost: ``"resend"`` risks a double, ``"hold"`` keeps them
             for a person. Either way they are counted as in doubt.
         lanes: Changes to the :class:`~sevendigital_async.shipping.rules.LaneRules` by kind, such as
             ``{LogKind.SUBSCRIBER: {"linger": 30.0}}``.
         on_delivered: Hears of each accepted batch; plain or async.
         on_dead_letter: Hears of each play set aside for good, and takes it over from a memory spool; plain or async.
-        on_trouble: Hears, with the kind, what a person should look at; plain or async.
+        on_alert: Hears, with the kind, what a person should look at; plain or async.
         metrics: Counts and measures what happens, such as ``OpenTelemetryMetrics()`` of ``shipping.otel``.
         close_timeout: Seconds that leaving the block may take.
         lookup_timeout: Seconds that an async ``user_tokens`` may take for one user; after that the lookup has failed.
@@ -77,14 +154,14 @@ class StreamLogShipper:
         lanes: Mapping[LogKind, Mapping[str, Any]] | None = None,
         on_delivered: Hook[Delivery] | None = None,
         on_dead_letter: Hook[DeadLetter] | None = None,
-        on_trouble: TroubleHook | None = None,
+        on_alert: TroubleHook | None = None,
         metrics: Metrics | None = None,
         close_timeout: float = 30.0,
         lookup_timeout: float = 30.0,
         hook_timeout: float = 30.0,
         clock: Clock | None = None,
     ) -> None:
-        self._courier = _courier_of(client)
+        self._transport = _courier_of(client)
         self._clock = clock or SystemClock()
         _check_seconds("close_timeout", close_timeout, least=0.0)
         _check_seconds("lookup_timeout", lookup_timeout)
@@ -93,7 +170,7 @@ class StreamLogShipper:
         self._rules = lane_rules(lanes)
         self._close_timeout = close_timeout
         self._changed = asyncio.Event()
-        self._breath = asyncio.Lock()
+        self._put_lock = asyncio.Lock()
         self._failure: BaseException | None = None
         self._spool_trouble: str | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -104,19 +181,19 @@ class StreamLogShipper:
         self._flushes = 0
         self._puts = 0
         self._intakes = {
-            kind: Intake(kind, self._courier, separate=rules.signed_by_user and user_tokens is not None)
+            kind: RecordEncoder(kind, self._transport, separate=rules.signed_by_user and user_tokens is not None)
             for kind, rules in self._rules.items()
         }
-        self._window = CurrentWindow(self._clock)
+        self._window = AcceptanceWindow(self._clock)
         if in_doubt not in ("resend", "hold"):
             raise ConfigurationError('in_doubt is "resend" or "hold"')
-        self._in_doubt = Fate(in_doubt)
-        self._watch = Watch(metrics)
-        spool_of_lanes = WatchedSpool(self._spool, self._watch)
+        self._in_doubt = InDoubtPolicy(in_doubt)
+        self._sink = EventSink(metrics)
+        spool_of_lanes = InstrumentedSpool(self._spool, self._sink)
         self._supervisor = Supervisor(self._fail, self._task_ended)
         lookup = TokenLookup(user_tokens, Callbacks(self._clock, lookup_timeout, self._supervisor.fail))
         callbacks = Callbacks(self._clock, hook_timeout, self._supervisor.fail)
-        hooks = Hooks(on_delivered, on_dead_letter, on_trouble, callbacks, self._supervisor.start_brief)
+        hooks = Hooks(on_delivered, on_dead_letter, on_alert, callbacks, self._supervisor.start_brief)
         rng = random.Random()  # noqa: S311 - jitter, not a secret
         self._lanes = {
             kind: Lane(
@@ -124,8 +201,8 @@ class StreamLogShipper:
                 rules,
                 self._in_doubt,
                 spool_of_lanes,
-                self._watch,
-                self._courier,
+                self._sink,
+                self._transport,
                 lookup.token_of,
                 hooks,
                 self._clock,
@@ -155,21 +232,23 @@ class StreamLogShipper:
         self._runner = self._loop.create_future()
         for lane in self._lanes.values():
             lane.start(self._supervisor)
-        if self._watch.measures:
-            self._supervisor.start(keep_measuring(self._spool, self._watch, self._clock), "gauges")
+        if self._sink.measures:
+            self._supervisor.start(keep_measuring(self._spool, self._sink, self._clock), "gauges")
         return self
 
     async def _open(self) -> None:
-        tell, form, fail = self._watch.tell, self._courier.form, self._supervisor.fail
-        owner = Owner(self._rules, self._clock, self._heed_news, self._in_doubt, self._heed_spool, tell, form, fail)
+        emit, dialect, fail = self._sink.emit, self._transport.dialect, self._supervisor.fail
+        owner = SpoolContext(
+            self._rules, self._clock, self._on_spool_change, self._in_doubt, self._on_spool_report, emit, dialect, fail
+        )
         await self._spool.open(owner)
         try:
             for kind, lane in self._lanes.items():
                 if (await self._spool.counts(kind)).put:
-                    lane.gate.pause(lane.rules.quiet_start)
+                    lane.breaker.pause(lane.rules.quiet_start)
             self._check_usable()
         except BaseException:
-            await to_its_end(self._spool.aclose())
+            await run_to_completion(self._spool.aclose())
             raise
 
     async def __aexit__(
@@ -212,7 +291,7 @@ class StreamLogShipper:
         finally:
             if self._ending is None:
                 self._ending = asyncio.create_task(self._end(), name="closing")
-            await to_its_end(self._ending)
+            await run_to_completion(self._ending)
         return await self.statistics()
 
     async def _finish(self, give_up_at: float) -> None:
@@ -228,7 +307,7 @@ class StreamLogShipper:
     async def _end(self) -> None:
         try:
             await self._supervisor.stop()
-            await measure(self._spool, self._watch)
+            await measure(self._spool, self._sink)
         finally:
             await self._spool.aclose()
         self._final = await self.statistics()
@@ -271,7 +350,7 @@ class StreamLogShipper:
         intake = self._intake(kind)
         record = intake.record(log, self._window.now())
         self._puts += 1
-        if self._puts % PUTS_PER_BREATH == 0:
+        if self._puts % PUTS_PER_TURN == 0:
             await asyncio.sleep(0)
         # Nothing is awaited after this: the spool takes back what a cancellation has caught, but only until it returns.
         await self._spool.append(intake.kind, (record,))
@@ -286,13 +365,13 @@ class StreamLogShipper:
         intake = self._intake(kind)
         self._spool.append_nowait(intake.kind, (intake.record(log, self._window.now()),))
 
-    async def put_many(self, kind: LogKind, logs: Iterable[StreamLog], *, bookmark: Bookmark | None = None) -> int:
+    async def put_many(self, kind: LogKind, logs: Iterable[StreamLog], *, checkpoint: Checkpoint | None = None) -> int:
         """Accept several plays together: all of them, or none if one is unfit or the call is cancelled.
 
         Args:
             kind: Of all of them.
             logs: No more than the spool can hold at once.
-            bookmark: How far a source has been read; kept in the same step, for :meth:`position`.
+            checkpoint: How far a source has been read; kept in the same step, for :meth:`position`.
 
         Returns:
             How many were accepted.
@@ -306,30 +385,32 @@ class StreamLogShipper:
         """
         records: list[Record] = []
         intake, window = self._intake(kind), self._window.now()
-        if bookmark is not None and not isinstance(bookmark, Bookmark):
-            raise ConfigurationError(f"bookmark must be a Bookmark, not an object of type {type(bookmark).__name__}")
+        if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
+            raise ConfigurationError(
+                f"checkpoint must be a Bookmark, not an object of type {type(checkpoint).__name__}"
+            )
         source = iter(logs)
         try:
             ahead = list(islice(source, 1))  # who has no more must not stand in line to find that out
             while ahead:
                 # One producer in each turn of the loop: many at once would keep everybody else waiting for all of them.
-                async with self._breath:
-                    intake.extend(records, chain(ahead, islice(source, PUTS_PER_BREATH - 1)), window)
+                async with self._put_lock:
+                    intake.extend(records, chain(ahead, islice(source, PUTS_PER_TURN - 1)), window)
                     ahead = list(islice(source, 1))
                     await asyncio.sleep(0)
         except InvalidLogError as error:
             number = len(records)
             raise InvalidLogError(f"log {number}: {error}", field=error.field, index=number) from None
-        if records or bookmark is not None:
-            await self._spool.append(intake.kind, records, bookmark)
+        if records or checkpoint is not None:
+            await self._spool.append(intake.kind, records, checkpoint)
         return len(records)
 
     async def position(self, source: str) -> str | None:
-        """Return the position of the last bookmark of a source, so that reading can go on there after a crash."""
+        """Return the position of the last checkpoint of a source, so that reading can go on there after a crash."""
         self._check_started()
-        return await self._spool.bookmark(source)
+        return await self._spool.checkpoint(source)
 
-    def _intake(self, kind: LogKind) -> Intake:
+    def _intake(self, kind: LogKind) -> RecordEncoder:
         if self._runner is None or self._closed or self._failure is not None or _running_loop() is not self._loop:
             self._check_started()
         try:
@@ -404,7 +485,7 @@ class StreamLogShipper:
         if kind is not None and kind not in tuple(LogKind):
             raise ConfigurationError(f"kind is one of {', '.join(LogKind)}, not {kind!r}")
         for lane in self._lanes.values() if kind is None else [self._lanes[kind]]:
-            lane.gate.resume()
+            lane.breaker.resume()
             lane.wake()
 
     async def statistics(self) -> Statistics:
@@ -421,22 +502,22 @@ class StreamLogShipper:
                 Counts() if self._runner is None else await self._spool.counts(kind),
                 lane.requests,
                 lane.largest_batch,
-                lane.gate.trouble,
+                lane.breaker.alert,
             )
             for kind, lane in self._lanes.items()
         }
         return Statistics(lanes, self._failure, self._spool_trouble)
 
-    def _heed_news(self, kind: LogKind) -> None:
+    def _on_spool_change(self, kind: LogKind) -> None:
         self._lanes[kind].wake()
         self._changed.set()  # another worker may have delivered what a flush is waiting for
 
-    def _heed_spool(self, trouble: str | None) -> None:
-        if trouble is None:
+    def _on_spool_report(self, alert: str | None) -> None:
+        if alert is None:
             logger.info("the spool works again", extra={"event": "spool-recovered"})
         else:
-            logger.error("the spool: %s", trouble, extra={"event": "spool-trouble"})
-        self._spool_trouble = trouble
+            logger.error("the spool: %s", alert, extra={"event": "spool-trouble"})
+        self._spool_trouble = alert
         self._changed.set()
 
 
@@ -447,7 +528,7 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
-def _courier_of(client: PlayLogClient) -> Courier:
+def _courier_of(client: PlayLogClient) -> LogTransport:
     try:
         return client.play_logs
     except AttributeError:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from attrs import astuple, field, frozen
 
 from ..models import LogKind
-from .gate import Trouble
+from .circuit_breaker import Alert
 from .records import Counts, StaleCounts
 
 
@@ -25,7 +25,7 @@ class LaneStatistics:
     counts: Counts
     requests: int
     largest_batch: int
-    trouble: Trouble | None
+    alert: Alert | None
 
     @property
     def is_current(self) -> bool:
@@ -40,14 +40,14 @@ class Statistics:
     Attributes:
         lanes: By kind.
         failure: What a background task died of, if one did.
-        spool_trouble: What keeps the spool from working for now, such as a full disk.
+        spool_alert: What keeps the spool from working for now, such as a full disk.
         flushed: Returned by a flush: every play that was put before it was delivered, buried or held. Others may have
             been put since, also by other workers of the spool.
     """
 
     lanes: Mapping[LogKind, LaneStatistics]
     failure: BaseException | None = field(default=None, eq=False)
-    spool_trouble: str | None = None
+    spool_alert: str | None = None
     flushed: bool = field(default=False, eq=False)
 
     @property
@@ -106,6 +106,6 @@ class Statistics:
         return all(lane.is_current for lane in self.lanes.values())
 
     @property
-    def troubles(self) -> Mapping[LogKind, Trouble]:
+    def alerts(self) -> Mapping[LogKind, Alert]:
         """What a person should look at, by kind."""
-        return {kind: lane.trouble for kind, lane in self.lanes.items() if lane.trouble}
+        return {kind: lane.alert for kind, lane in self.lanes.items() if lane.alert}

@@ -17,7 +17,7 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from support.long_backlog import Backlog, served_while
+from support.long_backlog import Accumulator, served_while
 
 from sevendigital_async import LogKind
 
@@ -44,7 +44,7 @@ def resident() -> tuple[float, float]:
 
 async def filled(path: Path, plays: int) -> str:
     began = time.perf_counter()
-    backlog = await Backlog.open(path, users_of(plays), synchronous="NORMAL")
+    backlog = await Accumulator.open(path, users_of(plays), synchronous="NORMAL")
     for kind in KINDS:
         await backlog.fill(kind, plays // len(KINDS))
     await backlog.aclose()
@@ -56,7 +56,7 @@ async def opened(path: Path, plays: int) -> tuple[float, float]:
     """Open, put and deliver some; returns the seconds that opening took and the most MB there were."""
     forget(path)
     began = time.perf_counter()
-    backlog = await Backlog.open(path, users_of(plays), synchronous="NORMAL")
+    backlog = await Accumulator.open(path, users_of(plays), synchronous="NORMAL")
     seconds = time.perf_counter() - began
     for kind in KINDS:
         await backlog.turnover(kind, 10 * ROUND)
@@ -76,7 +76,7 @@ def forget(path: Path) -> None:
 async def compared(paths: tuple[Path, Path], plays: tuple[int, int], rounds: int) -> dict[str, tuple[float, float]]:
     """Put and deliver some here and there in turn; returns microseconds for a play here and there."""
     backlogs = [
-        await Backlog.open(path, users_of(number), synchronous="NORMAL")
+        await Accumulator.open(path, users_of(number), synchronous="NORMAL")
         for path, number in zip(paths, plays, strict=True)
     ]
     costs = {(kind, index): [] for kind in KINDS for index in range(len(backlogs))}
@@ -95,7 +95,7 @@ async def compared(paths: tuple[Path, Path], plays: tuple[int, int], rounds: int
 
 async def fairness(path: Path) -> int:
     """Serve one user with a million plays and ten thousand with one; returns the batches until all those are served."""
-    backlog = await Backlog.open(path, 1, synchronous="NORMAL")
+    backlog = await Accumulator.open(path, 1, synchronous="NORMAL")
     await backlog.fill(LogKind.SUBSCRIBER, HEAVY)
     names = [f"light-{number}" for number in range(LIGHT)]
     await backlog.put(LogKind.SUBSCRIBER, names)

@@ -18,7 +18,7 @@ from support.crashes import Crashes
 
 from sevendigital_async import LogKind
 from sevendigital_async.sandbox import Faults, Sandbox
-from sevendigital_async.shipping.sqlite import SqliteArchive
+from sevendigital_async.shipping.spools.sqlite import SqliteSpoolInspector
 
 KINDS = ("catalogue", "subscriber", "catalogue", "subscriber", "catalogue", "subscriber", "catalogue", "preview")
 """Few previews: five requests a second are all that the account may send."""
@@ -61,7 +61,7 @@ async def let_go(crashes: Crashes, found, orders: dict) -> None:
     """Replay what was held: what is doubled now is what had arrived before, and nothing else."""
     arrived = {int(row.log["trackId"][1:]) for row in crashes.sandbox.received()}
     crashes.sandbox.faults = Faults()
-    archive = SqliteArchive(crashes.spool)
+    archive = SqliteSpoolInspector(crashes.spool)
     replayed = await archive.replay([letter.id async for letter in archive.set_aside()])
     await archive.aclose()
     assert replayed == len(found.aside)

@@ -13,7 +13,7 @@ from itertools import islice
 import orjson
 from attrs import Factory, frozen
 
-from sevendigital_async import LogKind, SevenDigital, StreamLog, StreamLogShipper, UserToken, fault_points
+from sevendigital_async import LogKind, SevenDigital, StreamLog, StreamLogShipper, UserToken, failpoints
 from sevendigital_async.sandbox.accounts import DEMO_KEY, DEMO_SECRET, SECRET_PREFIX, TOKEN_PREFIX
 
 
@@ -110,7 +110,7 @@ async def work(orders):
 
 
 def spool_of(orders):
-    from sevendigital_async.shipping.sqlite import SqliteSpool  # noqa: PLC0415
+    from sevendigital_async.shipping.spools.sqlite import SqliteSpool  # noqa: PLC0415
 
     return SqliteSpool(orders.spool, **orders.options)
 
@@ -118,7 +118,7 @@ def spool_of(orders):
 if __name__ == "__main__":
     orders = Orders(**orjson.loads(sys.argv[1]))
     if orders.die_at:
-        fault_points.on_reached = Death(*orders.die_at)
+        failpoints.on_hit = Death(*orders.die_at)
     statistics = asyncio.run(work(orders))
     left = {"waiting": statistics.waiting, "in_flight": statistics.in_flight, "put": statistics.put}
     sys.stdout.write(orjson.dumps(left).decode())

@@ -16,9 +16,9 @@ from attrs import asdict, define, evolve, field
 import sevendigital_async
 from sevendigital_async import LogKind
 from sevendigital_async.sandbox import Faults
-from sevendigital_async.shipping.sqlite import journal, schema, soundness
-from sevendigital_async.shipping.sqlite.file import mark_of
-from sevendigital_async.shipping.sqlite.parcel import COLUMNS, records_of, unpack
+from sevendigital_async.shipping.spools.sqlite import integrity, journal, schema
+from sevendigital_async.shipping.spools.sqlite.chunks import COLUMNS, records_of, unpack
+from sevendigital_async.shipping.spools.sqlite.file import mark_of
 
 from .crash_worker import Orders
 
@@ -58,7 +58,7 @@ class Findings:
                     shutil.copy(path, copy.with_name(path.name))
             with closing(sqlite3.connect(copy)) as db:
                 schema.check_version(db, str(copy))
-                soundness.check(db, mark_of(copy).read(), thoroughly=True)
+                integrity.check(db, mark_of(copy).read(), thoroughly=True)
                 return cls()._read(db)
 
     def _read(self, db):

@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 import threading
 
-from sevendigital_async import fault_points
+from sevendigital_async import failpoints
 
 
 class Disk:
@@ -23,7 +23,7 @@ class Disk:
         self.stopped = threading.Event()
         self.go_on = threading.Event()
         self.go_on.set()
-        monkeypatch.setattr(fault_points, "on_reached", self)
+        monkeypatch.setattr(failpoints, "on_hit", self)
 
     def __call__(self, point):
         if point == "after commit" and self.after_commit is not None:

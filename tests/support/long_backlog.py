@@ -9,10 +9,10 @@ from attrs import define, field
 
 from sevendigital_async import LogKind
 from sevendigital_async.clock import SystemClock
-from sevendigital_async.shipping.records import SHARED, Receipt, Record
+from sevendigital_async.shipping.records import PARTNER_QUEUE, Receipt, Record
 from sevendigital_async.shipping.rules import lane_rules
-from sevendigital_async.shipping.spool import Owner
-from sevendigital_async.shipping.sqlite import SqliteSpool
+from sevendigital_async.shipping.spools.base import SpoolContext
+from sevendigital_async.shipping.spools.sqlite import SqliteSpool
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 BODY = b'{"trackId":"12345678","timestamp":"2026-01-01T00:00:00.000Z","userId":"listener-123456","country":"GB"}'
@@ -31,7 +31,7 @@ class Untidied(SqliteSpool):
 
 
 @define
-class Backlog:
+class Accumulator:
     """A spool with previews of the partner and plays of subscribers, each of whom signs.
 
     Attributes:
@@ -49,14 +49,14 @@ class Backlog:
     @classmethod
     async def open(cls, path, users, **options):
         spool = Untidied(path, **options)
-        await spool.open(Owner(RULES, SystemClock(), lambda _: None))
+        await spool.open(SpoolContext(RULES, SystemClock(), lambda _: None))
         return cls(spool, users)
 
     async def fill(self, kind, plays):
         """Put plays; those of subscribers come from all users in turn, in puts of many users each."""
         for start in range(0, plays, PUT):
             number = min(PUT, plays - start)
-            queues = islice(self._names, number) if kind is LogKind.SUBSCRIBER else repeat(SHARED, number)
+            queues = islice(self._names, number) if kind is LogKind.SUBSCRIBER else repeat(PARTNER_QUEUE, number)
             await self.put(kind, queues)
 
     async def put(self, kind, queues):

@@ -22,8 +22,8 @@ from attrs import define, field, frozen
 
 import sevendigital_async
 from sevendigital_async.clock import SystemClock
-from sevendigital_async.shipping.spool import Owner
-from sevendigital_async.shipping.sqlite import SqliteSpool
+from sevendigital_async.shipping.spools.base import SpoolContext
+from sevendigital_async.shipping.spools.sqlite import SqliteSpool
 
 from .crashes import Findings
 from .power_cut_worker import RULES, SOURCE
@@ -341,8 +341,8 @@ class PowerCuts:
             placed(disk.left(self.rng), Path(place))
             spool = SqliteSpool(Path(place) / "plays.db", synchronous=self.synchronous)
             try:
-                await spool.open(Owner(RULES, SystemClock(), lambda _: None))
-                position = int(await spool.bookmark(SOURCE) or 0)
+                await spool.open(SpoolContext(RULES, SystemClock(), lambda _: None))
+                position = int(await spool.checkpoint(SOURCE) or 0)
                 await spool.aclose()
                 found = Findings.of(Path(place) / "plays.db")
                 found.check_counts()
@@ -373,7 +373,7 @@ def check_promises(found, position, events):
             ended[word].update(numbers)
     places = found.waiting.keys() | found.aside.keys() | found.delivered.keys()
     assert accepted <= places, f"lost: {sorted(accepted - places)[:5]}"
-    assert position == max(places, default=0), "bookmark and plays are kept in one step"
+    assert position == max(places, default=0), "checkpoint and plays are kept in one step"
     assert ended["delivered"] <= found.delivered.keys()
     assert ended["aside"] <= found.aside.keys()
     for number, times in sent.items():

@@ -1,7 +1,7 @@
 """A process that uses an SQLite spool in every way, and notes what it was promised and what it has sent.
 
 ``python power_cut_worker.py SPOOL EVENTS SEED FIRST STEPS SYNCHRONOUS``: each line of EVENTS is a word and numbers of
-plays: ``put`` (accepted, with a bookmark at the last of them), ``sent`` (about to leave, the intent is durable),
+plays: ``put`` (accepted, with a checkpoint at the last of them), ``sent`` (about to leave, the intent is durable),
 ``delivered`` and ``aside`` (the step is durable), ``back`` (the service has not taken them).
 """
 
@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 
 from sevendigital_async import DeadLetter, LogKind, StreamLog
 from sevendigital_async.clock import SystemClock
-from sevendigital_async.shipping.records import Bookmark, Fate, Receipt, Record
+from sevendigital_async.shipping.records import Checkpoint, InDoubtPolicy, Receipt, Record
 from sevendigital_async.shipping.rules import lane_rules
-from sevendigital_async.shipping.spool import Owner
-from sevendigital_async.shipping.sqlite import SqliteSpool, file
+from sevendigital_async.shipping.spools.base import SpoolContext
+from sevendigital_async.shipping.spools.sqlite import SqliteSpool, file
 
 KINDS = (LogKind.CATALOGUE, LogKind.SUBSCRIBER)
 QUEUES = ("", "ann", "bob")
@@ -41,7 +41,7 @@ async def put(spool, events, rng, first, steps):
         played = datetime.now(UTC)
         logs = [StreamLog(f"n{number}", played, user_id=queue or None, country="GB") for number in numbers]
         records = [Record(log.encode(), queue, played) for log in logs]
-        await spool.append(rng.choice(KINDS), records, Bookmark(SOURCE, str(numbers[-1])))
+        await spool.append(rng.choice(KINDS), records, Checkpoint(SOURCE, str(numbers[-1])))
         note(events, "put", numbers)
         first += count
         if rng.random() < 0.2:
@@ -84,9 +84,9 @@ async def settle(spool, events, rng, lease):
             note(events, "back", numbers)
             await spool.release(lease, records)
         case "resend":
-            await spool.doubt(lease, records, Fate.RESEND)
+            await spool.doubt(lease, records, InDoubtPolicy.RESEND)
         case "hold":
-            await spool.doubt(lease, records, Fate.HOLD)
+            await spool.doubt(lease, records, InDoubtPolicy.HOLD)
             note(events, "aside", numbers)
 
 
@@ -100,7 +100,7 @@ async def work(path, log, seed, *, first, steps, synchronous):
     rng = random.Random(seed)
     spool = SqliteSpool(path, synchronous=synchronous, min_free=rng.choice((0, 0, 0, 2**60)))
     events = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    await spool.open(Owner(RULES, SystemClock(), lambda _: None))
+    await spool.open(SpoolContext(RULES, SystemClock(), lambda _: None))
     try:
         putting = asyncio.create_task(put(spool, events, rng, first, steps))
         await asyncio.gather(putting, deliver(spool, events, rng, putting))

@@ -12,20 +12,20 @@ from datetime import UTC, datetime
 
 import orjson
 
-from sevendigital_async import LogKind, SevenDigital, StreamLog, StreamLogShipper, Timeout, fault_points
-from sevendigital_async.shipping.redis import RedisSpool
-from sevendigital_async.shipping.sqlite import SqliteSpool
+from sevendigital_async import LogKind, SevenDigital, StreamLog, StreamLogShipper, Timeout, failpoints
+from sevendigital_async.shipping.spools.redis import RedisSpool
+from sevendigital_async.shipping.spools.sqlite import SqliteSpool
 
 
 def die_at(point, times):
     """Make this process die, as if it were killed, when it gets to a point for so many times."""
     left = itertools.count(times - 1, -1)
 
-    def on_reached(name):
+    def on_hit(name):
         if name == point and next(left) <= 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    fault_points.on_reached = on_reached
+    failpoints.on_hit = on_hit
 
 
 async def work(order):

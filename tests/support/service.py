@@ -13,7 +13,7 @@ from sevendigital_async import (
     LogKind,
     UserToken,
 )
-from sevendigital_async.models.plain_play import checked_and_encoded
+from sevendigital_async.models.stream_log import checked_and_encoded
 
 
 @define
@@ -39,7 +39,7 @@ class Service:
     most_under_way: int = 0
 
     @property
-    def form(self):
+    def dialect(self):
         return "openapi"
 
     @property
@@ -49,18 +49,18 @@ class Service:
     def encoder(self, kind):
         return checked_and_encoded
 
-    def sorter(self, kind, *, signed_by_user):
+    def partition_key(self, kind, *, signed_by_user):
         return lambda log: (log.user_id or "") if signed_by_user else ""
 
     @asynccontextmanager
-    async def turn(self, kind):
+    async def permit(self, kind):
         if self.admit is not None:
             self.admit(kind)
-        yield Turn(self, kind)
+        yield SendPermit(self, kind)
 
 
 @define
-class Turn:
+class SendPermit:
     service: Service
     kind: LogKind
 

@@ -90,10 +90,10 @@ class Proxy:
 
 
 def slow_disk(seconds):
-    """Return what lets every commit take so long, for ``fault_points.on_reached``."""
+    """Return what lets every commit take so long, for ``failpoints.on_hit``."""
 
-    def reached(point):
+    def hit(point):
         if point == "before commit":
             time.sleep(seconds)
 
-    return reached
+    return hit

@@ -14,9 +14,9 @@ from attrs import astuple
 import sevendigital_async
 from sevendigital_async import Credentials, LogKind
 from sevendigital_async.sandbox import Faults, Sandbox
-from sevendigital_async.shipping.archive import JournalOutcome
-from sevendigital_async.shipping.places import open_archive
 from sevendigital_async.shipping.records import Counts
+from sevendigital_async.shipping.spools.inspector import JournalOutcome
+from sevendigital_async.shipping.spools.registry import open_inspector
 
 
 def unmeasured():
@@ -97,7 +97,7 @@ class Account:
 
     @asynccontextmanager
     async def archives(self):
-        archives = [open_archive(place) for place in self.places]
+        archives = [open_inspector(place) for place in self.places]
         try:
             yield archives
         finally:

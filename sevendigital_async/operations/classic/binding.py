@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...config import Dialect
-from ..operation import Argument, Binding, Place, argument
+from ..operation import Binding, Parameter, ParameterLocation, argument
 
 COMPACT = "%Y%m%d"
 """How the classic API writes days."""
@@ -17,12 +17,12 @@ CHART = (COUNTRY, argument("period"), argument("to_date", date_format=COMPACT), 
 TAGS = argument("tags", required=True)
 
 
-def form(name: str, *, required: bool = False) -> Argument:
+def form(name: str, *, required: bool = False) -> Parameter:
     """Describe a field of a form body."""
-    return argument(name, Place.FORM, required=required)
+    return argument(name, ParameterLocation.FORM, required=required)
 
 
-def bound(http_method: str, path: str, *arguments: Argument) -> Mapping[Dialect, Binding]:
+def bound(http_method: str, path: str, *arguments: Parameter) -> Mapping[Dialect, Binding]:
     """Bind an operation to a path below ``/1.2``; the live service speaks the same paths here."""
     binding = Binding(http_method, f"/1.2{path}", arguments)
     return {Dialect.OPENAPI: binding, Dialect.LIVE: binding}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...models import User
-from ..operation import Auth, Operation, Place, Safety, argument
+from ..operation import Auth, Operation, ParameterLocation, Safety, argument
 from .binding import bound, form
 
 FIND_USERS = Operation(
@@ -27,7 +27,7 @@ UPDATE_USER = Operation(
     bindings=bound(
         "PUT",
         "/users/{id}/update",
-        argument("id", Place.PATH, required=True),
+        argument("id", ParameterLocation.PATH, required=True),
         form("email"),
         form("first_name"),
         form("last_name"),

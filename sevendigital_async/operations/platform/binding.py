@@ -6,20 +6,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...config import Dialect, Host
-from ..operation import VERSION, Argument, Binding, argument
+from ..operation import VERSION, Binding, Parameter, argument
 
 PAGING = (argument("page"), argument("page_size"))
 COUNTRY = argument("country")
 NEEDED_COUNTRY = argument("country", required=True)
 
 
-def bound(http_method: str, path: str, *arguments: Argument, live: Binding | None = None) -> Mapping[Dialect, Binding]:
+def bound(http_method: str, path: str, *arguments: Parameter, live: Binding | None = None) -> Mapping[Dialect, Binding]:
     """Bind an operation as the OpenAPI file spells it, and as the live pages do, if it exists there."""
     file = {Dialect.OPENAPI: Binding(http_method, path, arguments)}
     return file if live is None else {**file, Dialect.LIVE: live}
 
 
-def live(http_method: str, path: str, *arguments: Argument, host: Host = Host.API, **more: Any) -> Binding:
+def live(http_method: str, path: str, *arguments: Parameter, host: Host = Host.API, **more: Any) -> Binding:
     """Spell an operation as the live pages do.
 
     Args:
@@ -32,6 +32,6 @@ def live(http_method: str, path: str, *arguments: Argument, host: Host = Host.AP
     return Binding(http_method, VERSION + path if host is Host.API else path, arguments, host, **more)
 
 
-def live_only(http_method: str, path: str, *arguments: Argument, **more: Any) -> Mapping[Dialect, Binding]:
+def live_only(http_method: str, path: str, *arguments: Parameter, **more: Any) -> Mapping[Dialect, Binding]:
     """Bind an operation that only the live pages know."""
     return {Dialect.LIVE: live(http_method, path, *arguments, **more)}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from ...models import Artist, DownloadUrl, Release, ReleaseBatch, Track, TrackBatch, UsageType
-from ..operation import Argument, Auth, Binding, Operation, Place, Safety, argument
+from ..operation import Auth, Binding, Operation, Parameter, ParameterLocation, Safety, argument
 from .binding import COUNTRY, PAGING, bound, live
 
-ARTIST_ID = argument("artist_id", Place.PATH, required=True)
-RELEASE_ID = argument("release_id", Place.PATH, required=True)
-TRACK_ID = argument("track_id", Place.PATH, required=True)
+ARTIST_ID = argument("artist_id", ParameterLocation.PATH, required=True)
+RELEASE_ID = argument("release_id", ParameterLocation.PATH, required=True)
+TRACK_ID = argument("track_id", ParameterLocation.PATH, required=True)
 Q = argument("q", required=True)
-SHOW_ERRORS = argument("show_errors", Place.JSON)
+SHOW_ERRORS = argument("show_errors", ParameterLocation.JSON)
 
 WHERE = (COUNTRY, argument("usage_types"))
 """What decides, in the live dialect, which of the catalogue is seen, and what is told of it."""
@@ -21,7 +21,7 @@ def _batch(noun: str) -> Binding:
     return live("GET", f"/{noun}/details/batch", ids, argument("show_errors", wire="showerrors"), *WHERE)
 
 
-def _by_id(path: str, name: str, wire: str, *arguments: Argument) -> Binding:
+def _by_id(path: str, name: str, wire: str, *arguments: Parameter) -> Binding:
     return live("GET", path, argument(name, required=True, wire=wire), *arguments, *WHERE)
 
 
@@ -93,7 +93,7 @@ GET_RELEASES_BATCH_DETAILS = Operation(
     bindings=bound(
         "POST",
         "/releases/details/batch",
-        argument("release_ids", Place.JSON, required=True),
+        argument("release_ids", ParameterLocation.JSON, required=True),
         SHOW_ERRORS,
         live=_batch("release"),
     ),
@@ -159,7 +159,7 @@ GET_TRACKS_BATCH_DETAILS = Operation(
     bindings=bound(
         "POST",
         "/tracks/details/batch",
-        argument("track_ids", Place.JSON, required=True),
+        argument("track_ids", ParameterLocation.JSON, required=True),
         SHOW_ERRORS,
         live=_batch("track"),
     ),

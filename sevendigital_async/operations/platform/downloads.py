@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ...config import Host
-from ..operation import Argument, Auth, Binding, Content, Operation, Place, Safety, argument
+from ..operation import Auth, Binding, Content, Operation, Parameter, ParameterLocation, Safety, argument
 from .binding import COUNTRY, bound, live
 
-USER_ID = argument("user_id", Place.PATH, required=True)
+USER_ID = argument("user_id", ParameterLocation.PATH, required=True)
 
 
-def _media(path: str, *arguments: Argument) -> Binding:
+def _media(path: str, *arguments: Parameter) -> Binding:
     return live("GET", f"/media/user{path}", *arguments, host=Host.MEDIA)
 
 
@@ -26,7 +26,7 @@ DOWNLOAD_PURCHASE_ZIP = Operation(
         "GET",
         "/users/{userId}/downloads/purchases/{purchaseId}",
         USER_ID,
-        argument("purchase_id", Place.PATH, required=True),
+        argument("purchase_id", ParameterLocation.PATH, required=True),
         live=_media("/download/purchase", argument("purchase_id", required=True), COUNTRY, LIVE_USER_ID),
     ),
 )
@@ -42,7 +42,7 @@ DOWNLOAD_PURCHASED_RELEASE_ZIP = Operation(
         "GET",
         "/users/{userId}/downloads/releases/{releaseId}",
         USER_ID,
-        argument("release_id", Place.PATH, required=True),
+        argument("release_id", ParameterLocation.PATH, required=True),
         live=_media(
             "/download/release", argument("release_id", required=True), LIVE_USER_ID, argument("format_id"), COUNTRY
         ),
@@ -60,7 +60,7 @@ DOWNLOAD_PURCHASED_TRACK = Operation(
         "GET",
         "/users/{userId}/downloads/tracks/{trackId}",
         USER_ID,
-        argument("track_id", Place.PATH, required=True),
+        argument("track_id", ParameterLocation.PATH, required=True),
         live=_media(
             "/downloadtrack",
             argument("release_id", required=True, wire="releaseid"),

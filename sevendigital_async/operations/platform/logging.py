@@ -8,7 +8,7 @@ from attrs import evolve
 
 from ...config import Dialect
 from ...models import LogKind, StreamLog
-from ..operation import Auth, Binding, Count, Operation, Place, RateClass, Safety, argument
+from ..operation import Auth, Binding, Count, Operation, ParameterLocation, RateClass, Safety, argument
 from .play_forms import LIVE_FORMS, NEVER_SUBSCRIBED
 
 OUTSIDE_WINDOW = 1002
@@ -26,10 +26,10 @@ def _plain(logs: Iterable[object]) -> object:
     return logs
 
 
-LOGS = argument("logs", Place.JSON, required=True, write=_plain)
+LOGS = argument("logs", ParameterLocation.JSON, required=True, write=_plain)
 COUNTRY = argument("country", required=True)
 USER_ID = argument("user_id", required=True)
-PLAY_LOG_ITEMS = argument("items", Place.JSON, required=True, wire="playLogItem")
+PLAY_LOG_ITEMS = argument("items", ParameterLocation.JSON, required=True, wire="playLogItem")
 COUNTED = Count("items", ("playLogs", "count"))
 
 
@@ -54,7 +54,7 @@ REPORT_PREVIEW_STREAM = Operation(
         Binding(
             "POST",
             "/1.2/preview/log",
-            (COUNTRY, argument("items", Place.JSON, required=True, wire="logs")),
+            (COUNTRY, argument("items", ParameterLocation.JSON, required=True, wire="logs")),
             settings={"path": "live_preview_log_path", "country": "country"},
         ),
     ),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ...models import DeviceAuthorisation
-from ..operation import Auth, Operation, Place, Safety, argument
+from ..operation import Auth, Operation, ParameterLocation, Safety, argument
 from .binding import COUNTRY, bound, live
 
-USER_ID = argument("user_id", Place.PATH, required=True)
+USER_ID = argument("user_id", ParameterLocation.PATH, required=True)
 LIVE_USER_ID = argument("user_id", required=True)
 
 NO_MORE_DEVICES = {1003: "this type of account can register no device, or has as many as it may"}
@@ -23,16 +23,16 @@ AUTHORIZE_OFFLINE_DEVICE = Operation(
         "POST",
         "/users/{userId}/unlimitedStreaming/offline",
         USER_ID,
-        argument("device_id", Place.JSON, required=True),
-        argument("device_name", Place.JSON),
-        argument("platform", Place.JSON),
+        argument("device_id", ParameterLocation.JSON, required=True),
+        argument("device_name", ParameterLocation.JSON),
+        argument("platform", ParameterLocation.JSON),
         live=live(
             "POST",
             "/user/unlimitedStreaming/offline",
             COUNTRY,
             LIVE_USER_ID,
-            argument("device_id", Place.JSON, required=True, wire="clientId"),
-            argument("offline_enabled", Place.JSON, default=True),
+            argument("device_id", ParameterLocation.JSON, required=True, wire="clientId"),
+            argument("offline_enabled", ParameterLocation.JSON, default=True),
             envelope="offlineStatus",
             meanings=NO_MORE_DEVICES,
         ),
@@ -50,7 +50,7 @@ GET_OFFLINE_DEVICE_STATUS = Operation(
         "GET",
         "/users/{userId}/unlimitedStreaming/offline/{deviceId}",
         USER_ID,
-        argument("device_id", Place.PATH, required=True),
+        argument("device_id", ParameterLocation.PATH, required=True),
         live=live(
             "GET",
             "/user/unlimitedStreaming/offline",

@@ -16,9 +16,7 @@ from attrs import frozen
 from ...config import Dialect
 from ...errors import InvalidLogError
 from ...models import EndReason, LogKind, PlayMode, PlayType, StreamLog
-from ...models.batch_key import batch_key, user_key
-from ...models.plain_play import Window, checked_and_encoded
-from ...models.stream_log import LIVE_FIELDS, check_text, encoded
+from ...models.stream_log import LIVE_FIELDS, Window, batch_key, check_text, checked_and_encoded, encoded, user_key
 
 MAX_USER_AGENT = 256
 """Characters of a user agent that the live service keeps."""
@@ -48,7 +46,7 @@ class PlayForm(Protocol):
         """
         ...
 
-    def sorter(self, *, signed_by_user: bool) -> Callable[[StreamLog], str] | None:
+    def partition_key(self, *, signed_by_user: bool) -> Callable[[StreamLog], str] | None:
         """Return what tells of a play what all in a request must have in common; None where that is nothing."""
         ...
 
@@ -74,7 +72,7 @@ class PlainForm:
 
     encode = staticmethod(checked_and_encoded)
 
-    def sorter(self, *, signed_by_user: bool) -> Callable[[StreamLog], str] | None:
+    def partition_key(self, *, signed_by_user: bool) -> Callable[[StreamLog], str] | None:
         """Tell plays apart by user where users sign."""
         return user_key if signed_by_user else None
 
@@ -146,7 +144,7 @@ class LiveForm:
         self.item(wire)
         return encoded(wire)
 
-    def sorter(self, *, signed_by_user: bool) -> Callable[[StreamLog], str] | None:  # noqa: ARG002 - whoever signs
+    def partition_key(self, *, signed_by_user: bool) -> Callable[[StreamLog], str] | None:  # noqa: ARG002 - whoever signs
         """Tell plays apart by user and country where a request is about one of each."""
         return _user_and_country if self.by_user else None
 

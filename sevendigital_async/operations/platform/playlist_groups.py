@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from ...models import PlaylistGroup
-from ..operation import Auth, Operation, Place, Safety, argument
+from ..operation import Auth, Operation, ParameterLocation, Safety, argument
 from .binding import NEEDED_COUNTRY, live_only
 from .playlists import ONLY_LIVE
 
 PATH = "/user/playlists/groups"
 ONE = f"{PATH}/{{playlistGroupId}}"
 
-GROUP_ID = argument("playlist_group_id", Place.PATH, required=True)
+GROUP_ID = argument("playlist_group_id", ParameterLocation.PATH, required=True)
 USER_ID = argument("user_id", required=True)
-NAME = argument("name", Place.JSON, required=True)
-PLAYLIST_IDS = argument("playlist_ids", Place.JSON, wire="playlists")
+NAME = argument("name", ParameterLocation.JSON, required=True)
+PLAYLIST_IDS = argument("playlist_ids", ParameterLocation.JSON, wire="playlists")
 
 LIST_PLAYLIST_GROUPS = Operation(
     id="listPlaylistGroups",
@@ -61,7 +61,7 @@ ADD_TO_PLAYLIST_GROUP = Operation(
         "POST",
         ONE,
         GROUP_ID,
-        argument("playlist_ids", Place.JSON, required=True, wire="playlists"),
+        argument("playlist_ids", ParameterLocation.JSON, required=True, wire="playlists"),
         USER_ID,
         NEEDED_COUNTRY,
     ),

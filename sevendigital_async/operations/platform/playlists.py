@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ...models import Playlist, PlaylistTrack, PlaylistTrackInput
-from ..operation import Argument, Auth, Operation, Place, Safety, argument
+from ..operation import Auth, Operation, Parameter, ParameterLocation, Safety, argument
 from .binding import COUNTRY, NEEDED_COUNTRY, PAGING, bound, live, live_only
 
-PLAYLIST_ID = argument("playlist_id", Place.PATH, required=True)
-ENTRY_ID = argument("playlist_track_id", Place.PATH, required=True)
-DESCRIPTION = argument("description", Place.JSON)
-VISIBILITY = argument("visibility", Place.JSON)
-STATUS = argument("status", Place.JSON)
+PLAYLIST_ID = argument("playlist_id", ParameterLocation.PATH, required=True)
+ENTRY_ID = argument("playlist_track_id", ParameterLocation.PATH, required=True)
+DESCRIPTION = argument("description", ParameterLocation.JSON)
+VISIBILITY = argument("visibility", ParameterLocation.JSON)
+STATUS = argument("status", ParameterLocation.JSON)
 USER_ID = argument("user_id")
 
 ONLY_LIVE = "only the live dialect has it"
@@ -23,8 +23,8 @@ def _live_tracks(tracks: Iterable[object]) -> Sequence[object]:
     return [track.as_live_wire() if isinstance(track, PlaylistTrackInput) else track for track in tracks]
 
 
-def _tracks(*, required: bool = False) -> Argument:
-    return argument("tracks", Place.JSON, required=required, write=_live_tracks)
+def _tracks(*, required: bool = False) -> Parameter:
+    return argument("tracks", ParameterLocation.JSON, required=required, write=_live_tracks)
 
 
 LIST_PLAYLISTS = Operation(
@@ -60,17 +60,17 @@ CREATE_PLAYLIST = Operation(
     bindings=bound(
         "POST",
         "/playlists",
-        argument("name", Place.JSON, required=True),
+        argument("name", ParameterLocation.JSON, required=True),
         DESCRIPTION,
         VISIBILITY,
-        argument("tracks", Place.JSON),
+        argument("tracks", ParameterLocation.JSON),
         USER_ID,
         live=live(
             "POST",
             "/playlists",
             NEEDED_COUNTRY,
             USER_ID,
-            argument("name", Place.JSON, required=True),
+            argument("name", ParameterLocation.JSON, required=True),
             DESCRIPTION,
             STATUS,
             VISIBILITY,
@@ -91,7 +91,7 @@ UPDATE_PLAYLIST_DETAILS = Operation(
         "PUT",
         "/playlists/{playlistId}",
         PLAYLIST_ID,
-        argument("name", Place.JSON),
+        argument("name", ParameterLocation.JSON),
         DESCRIPTION,
         VISIBILITY,
         live=live(
@@ -100,7 +100,7 @@ UPDATE_PLAYLIST_DETAILS = Operation(
             PLAYLIST_ID,
             NEEDED_COUNTRY,
             USER_ID,
-            argument("name", Place.JSON),
+            argument("name", ParameterLocation.JSON),
             STATUS,
             VISIBILITY,
             DESCRIPTION,
@@ -126,7 +126,7 @@ ADD_TRACKS_TO_PLAYLIST = Operation(
         "POST",
         "/playlists/{playlistId}/tracks",
         PLAYLIST_ID,
-        argument("tracks", Place.JSON, required=True),
+        argument("tracks", ParameterLocation.JSON, required=True),
         live=live(
             "POST",
             "/playlists/{playlistId}/tracks",
@@ -185,7 +185,7 @@ REPLACE_PLAYLIST = Operation(
         "POST",
         "/playlists/{playlistId}",
         PLAYLIST_ID,
-        argument("name", Place.JSON),
+        argument("name", ParameterLocation.JSON),
         DESCRIPTION,
         STATUS,
         VISIBILITY,
@@ -218,7 +218,7 @@ MOVE_PLAYLIST_TRACK = Operation(
         "/playlists/{playlistId}/tracks/{playlistTrackId}/move",
         PLAYLIST_ID,
         ENTRY_ID,
-        argument("after", Place.JSON, wire="pos", default="0"),
+        argument("after", ParameterLocation.JSON, wire="pos", default="0"),
         NEEDED_COUNTRY,
         USER_ID,
     ),

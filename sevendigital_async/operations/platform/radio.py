@@ -8,18 +8,18 @@ from typing import Any
 from ...config import Host
 from ...errors import InvalidArgumentError
 from ...models import PlaybackEvent, PlaybackEventType, RadioSession, RadioTrack
-from ..operation import Argument, Auth, Binding, Operation, Place, Safety, argument
+from ..operation import Auth, Binding, Operation, Parameter, ParameterLocation, Safety, argument
 from .binding import bound, live
 
-SESSION_ID = argument("session_id", Place.PATH, required=True)
-USER_ID = argument("user_id", Place.JSON, required=True)
-PLAYLIST_IDS = argument("playlist_ids", Place.JSON, required=True)
-RULESET = argument("ruleset", Place.JSON)
-COUNTRY = argument("country", Place.JSON)
+SESSION_ID = argument("session_id", ParameterLocation.PATH, required=True)
+USER_ID = argument("user_id", ParameterLocation.JSON, required=True)
+PLAYLIST_IDS = argument("playlist_ids", ParameterLocation.JSON, required=True)
+RULESET = argument("ruleset", ParameterLocation.JSON)
+COUNTRY = argument("country", ParameterLocation.JSON)
 
 
-def _session(http_method: str, path: str, *arguments: Argument, **more: Any) -> Binding:
-    session_id = argument("session_id", Place.PATH, required=True, wire="listeningSessionId")
+def _session(http_method: str, path: str, *arguments: Parameter, **more: Any) -> Binding:
+    session_id = argument("session_id", ParameterLocation.PATH, required=True, wire="listeningSessionId")
     return live(
         http_method, f"/listeningSession/{{listeningSessionId}}{path}", session_id, *arguments, host=Host.RADIO, **more
     )
@@ -106,11 +106,11 @@ POST_INTERACTIVE_RADIO_PLAYBACK_EVENTS = Operation(
         "POST",
         "/interactive-radio/sessions/{sessionId}/events",
         SESSION_ID,
-        argument("events", Place.JSON, required=True, write=_of_any),
+        argument("events", ParameterLocation.JSON, required=True, write=_of_any),
         live=_session(
             "POST",
             "/{event}",
-            argument("event", Place.PATH, required=True),
+            argument("event", ParameterLocation.PATH, required=True),
             argument("track_id", required=True),
             argument("playlist_id", required=True),
             argument("format_id"),

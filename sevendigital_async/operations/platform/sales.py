@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from ...models import LockerRelease, Purchase
 from ..advice import LOST_SALE
-from ..operation import Auth, Binding, Operation, Place, Safety, argument
+from ..operation import Auth, Binding, Operation, ParameterLocation, Safety, argument
 from .binding import COUNTRY, NEEDED_COUNTRY, PAGING, bound, live
 
 REFUND = (
-    argument("user_id", Place.JSON, required=True),
-    argument("purchase_id", Place.JSON, required=True),
-    argument("reason", Place.JSON),
+    argument("user_id", ParameterLocation.JSON, required=True),
+    argument("purchase_id", ParameterLocation.JSON, required=True),
+    argument("reason", ParameterLocation.JSON),
 )
 
 
@@ -19,8 +19,8 @@ def _refund(noun: str, wire: str) -> Binding:
     return live(
         "DELETE",
         f"/user/purchase/{{purchaseid}}/{noun}/{{{wire}}}",
-        argument("purchase_id", Place.PATH, required=True, wire="purchaseid"),
-        argument(f"{noun}_id", Place.PATH, required=True, wire=wire),
+        argument("purchase_id", ParameterLocation.PATH, required=True, wire="purchaseid"),
+        argument(f"{noun}_id", ParameterLocation.PATH, required=True, wire=wire),
         implied=("user_id",),
     )
 
@@ -36,7 +36,7 @@ GET_USER_LOCKER = Operation(
     bindings=bound(
         "GET",
         "/users/{userId}/locker",
-        argument("user_id", Place.PATH, required=True),
+        argument("user_id", ParameterLocation.PATH, required=True),
         *PAGING,
         live=live("GET", "/user/locker", argument("user_id", required=True), COUNTRY, *PAGING, argument("sort")),
     ),
@@ -54,11 +54,11 @@ CREDIT_SALES_ITEM = Operation(
     bindings=bound(
         "POST",
         "/sales/credit-item",
-        argument("user_id", Place.FORM, required=True),
-        argument("currency", Place.FORM, required=True),
-        argument("price", Place.FORM, required=True),
-        argument("release_id", Place.FORM),
-        argument("track_id", Place.FORM),
+        argument("user_id", ParameterLocation.FORM, required=True),
+        argument("currency", ParameterLocation.FORM, required=True),
+        argument("price", ParameterLocation.FORM, required=True),
+        argument("release_id", ParameterLocation.FORM),
+        argument("track_id", ParameterLocation.FORM),
         live=live(
             "GET",
             "/user/deliveritem",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ...config import Host
-from ..operation import Argument, Auth, Binding, Content, Operation, Place, Safety, argument
+from ..operation import Auth, Binding, Content, Operation, Parameter, ParameterLocation, Safety, argument
 from .binding import COUNTRY, NEEDED_COUNTRY, bound, live
 
-TRACK_ID = argument("track_id", Place.PATH, required=True)
+TRACK_ID = argument("track_id", ParameterLocation.PATH, required=True)
 
 
-def _stream(path: str, *arguments: Argument) -> Binding:
+def _stream(path: str, *arguments: Parameter) -> Binding:
     """Spell a stream: of any user that the partner manages, or of the one who signs."""
     return live(
         "GET",

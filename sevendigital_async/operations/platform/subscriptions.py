@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...models import Subscription, SubscriptionStatus
-from ..operation import Auth, Operation, Place, Safety, argument
+from ..operation import Auth, Operation, ParameterLocation, Safety, argument
 from .binding import COUNTRY, bound, live, live_only
 
 MIDNIGHT = "%Y-%m-%dT00:00:00Z"
@@ -19,25 +19,27 @@ CREATE_SUBSCRIPTION = Operation(
     bindings=bound(
         "POST",
         "/subscriptions",
-        argument("user_id", Place.FORM, required=True),
-        argument("product_id", Place.FORM, required=True),
-        argument("start_date", Place.FORM, required=True),
-        argument("end_date", Place.FORM, required=True),
-        argument("country", Place.FORM),
+        argument("user_id", ParameterLocation.FORM, required=True),
+        argument("product_id", ParameterLocation.FORM, required=True),
+        argument("start_date", ParameterLocation.FORM, required=True),
+        argument("end_date", ParameterLocation.FORM, required=True),
+        argument("country", ParameterLocation.FORM),
         live=live(
             "POST",
             "/user/unlimitedStreaming",
-            argument("user_id", Place.FORM, required=True),
-            argument("product_id", Place.FORM, required=True, wire="planCode"),
-            argument("status", Place.FORM, default="active"),
-            argument("currency", Place.FORM, required=True),
-            argument("recurring_fee", Place.FORM, required=True),
-            argument("country", Place.FORM, required=True),
-            argument("activated_at", Place.FORM, required=True, date_format=MIDNIGHT),
-            argument("start_date", Place.FORM, required=True, wire="currentPeriodStartDate", date_format=MIDNIGHT),
-            argument("end_date", Place.FORM, required=True, wire="expiryDate", date_format=MIDNIGHT),
-            argument("postcode", Place.FORM),
-            argument("trial_ends_at", Place.FORM, date_format=MIDNIGHT),
+            argument("user_id", ParameterLocation.FORM, required=True),
+            argument("product_id", ParameterLocation.FORM, required=True, wire="planCode"),
+            argument("status", ParameterLocation.FORM, default="active"),
+            argument("currency", ParameterLocation.FORM, required=True),
+            argument("recurring_fee", ParameterLocation.FORM, required=True),
+            argument("country", ParameterLocation.FORM, required=True),
+            argument("activated_at", ParameterLocation.FORM, required=True, date_format=MIDNIGHT),
+            argument(
+                "start_date", ParameterLocation.FORM, required=True, wire="currentPeriodStartDate", date_format=MIDNIGHT
+            ),
+            argument("end_date", ParameterLocation.FORM, required=True, wire="expiryDate", date_format=MIDNIGHT),
+            argument("postcode", ParameterLocation.FORM),
+            argument("trial_ends_at", ParameterLocation.FORM, date_format=MIDNIGHT),
         ),
     ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...models import User
-from ..operation import Auth, Operation, Place, Safety, argument
+from ..operation import Auth, Operation, ParameterLocation, Safety, argument
 from .binding import NEEDED_COUNTRY, bound, live
 
 CREATE_USER = Operation(
@@ -16,11 +16,11 @@ CREATE_USER = Operation(
     bindings=bound(
         "POST",
         "/users",
-        argument("email", Place.FORM, required=True),
-        argument("password", Place.FORM, required=True),
-        argument("country", Place.FORM, required=True),
-        argument("first_name", Place.FORM),
-        argument("last_name", Place.FORM),
+        argument("email", ParameterLocation.FORM, required=True),
+        argument("password", ParameterLocation.FORM, required=True),
+        argument("country", ParameterLocation.FORM, required=True),
+        argument("first_name", ParameterLocation.FORM),
+        argument("last_name", ParameterLocation.FORM),
         live=live("GET", "/user/create", argument("user_id", required=True), NEEDED_COUNTRY),
     ),
 )

@@ -1,0 +1,67 @@
+"""``sevendigital operations``: what can be called."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from ...config import Dialect
+from ...operations import CATALOGUE, Operation
+from ..connection import DialectName
+from ..output import say, say_json
+from ..ship.display import rendered, table
+
+HELP = """List the operations of the API: names, endpoints, who signs, and what repeating them may do.
+
+\b
+Examples:
+  sevendigital operations
+  sevendigital operations basket
+  sevendigital operations --json | jq '.[] | select(.safety == "unsafe") | .name'
+"""
+
+
+def operations(
+    word: Annotated[str, typer.Argument(metavar="[WORD]", help="Only those whose name or id has it.")] = "",
+    *,
+    dialect: DialectName = Dialect.OPENAPI,
+    json: Annotated[bool, typer.Option("--json", help="Print a JSON array, arguments included.")] = False,
+) -> None:
+    """Print the list."""
+    wanted = [o for o in CATALOGUE if word.lower() in f"{o.name} {o.id}".lower()]
+    described = [describe(operation, dialect) for operation in wanted]
+    if json:
+        say_json(described, indent=True)
+        return
+    rows = [[d["name"], _endpoint(d, dialect), d["auth"], d["safety"]] for d in described]
+    say(rendered(table(["name", "endpoint", "signed", "repeating"], rows, numbers=False), sys.stdout))
+
+
+def _endpoint(described: dict[str, Any], dialect: Dialect) -> str:
+    only = "" if described["dialect"] == dialect.value else f" ({described['dialect']} dialect only)"
+    return f"{described['http_method']} {described['path']}{only}"
+
+
+def describe(operation: Operation, dialect: Dialect = Dialect.OPENAPI) -> dict[str, Any]:
+    """Return what there is to know of an operation as a tree."""
+    form = dialect if dialect in operation.bindings else next(iter(operation.bindings))
+    binding = operation.bindings[form]
+    return {
+        "name": operation.name,
+        "id": operation.id,
+        "summary": operation.summary,
+        "dialect": form.value,
+        "http_method": binding.http_method,
+        "path": binding.path,
+        "auth": operation.auth.value,
+        "safety": operation.safety.value,
+        "requests_per_second": operation.rate_class.value if operation.rate_class else None,
+        "content": operation.content.value,
+        "model": operation.model.__name__ if operation.model else None,
+        "paged": operation.paged,
+        "arguments": [
+            {"name": a.name, "wire": a.wire, "place": a.place.value, "required": a.required} for a in binding.arguments
+        ],
+    }

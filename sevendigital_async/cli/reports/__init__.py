@@ -1,0 +1,1 @@
+"""Export and reconciliation of the journal."""

@@ -1,0 +1,1 @@
+"""What ``sevendigital ship`` is made of."""

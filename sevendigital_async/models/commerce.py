@@ -1,0 +1,288 @@
+"""What users buy and own: baskets, vouchers, payment, purchases and lockers."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+
+from attrs import frozen
+
+from .catalogue import Format, Package, Price, Release, Track
+from .wire import TEXT, called, gathered, wire
+
+
+@frozen(kw_only=True)
+class DownloadUrl:
+    """A signed address that is good for a while.
+
+    Attributes:
+        url: The address, to be used as it is; it is as good as a key, so it stays out of the repr.
+        format: What will be there, in a locker's answers.
+        expires_at: Until when it can be used.
+    """
+
+    url: str | None = wire("url", repr=False)
+    format: Format | None = None
+    expires_at: datetime | None = None
+
+
+class BasketItemType(enum.StrEnum):
+    """What can lie in a basket; anything else stays text."""
+
+    RELEASE = "release"
+    TRACK = "track"
+
+
+@frozen(kw_only=True)
+class Discount:
+    """Why less is due than the price.
+
+    Attributes:
+        type: The kind of discount: ``Voucher``.
+    """
+
+    type: str | None = wire("type", TEXT)
+
+
+@frozen(kw_only=True)
+class BasketItem:
+    """One thing in a basket or in a purchase.
+
+    Attributes:
+        item_id: The basket's own number for it, which taking it out again needs.
+        type: A whole release, or a track.
+        item_name: Its title.
+        artist_name: Whose it is.
+        release_id: The release, or the one that the track is on.
+        track_id: The track, unless it is a whole release.
+        price: What the catalogue says it costs; nothing taken off.
+        amount_due: What will be charged for it, and what shoppers should see.
+        discount: Why the two differ, if they do.
+        package: As what it is bought, where there is a choice.
+    """
+
+    item_id: str | None = wire("itemId", "id")
+    type: BasketItemType | str | None = None
+    item_name: str | None = None
+    artist_name: str | None = None
+    release_id: str | None = None
+    track_id: str | None = None
+    price: Price | None = None
+    amount_due: Price | None = None
+    discount: Discount | None = None
+    package: Package | None = None
+
+
+@frozen(kw_only=True)
+class Basket:
+    """What a shopper has collected.
+
+    Attributes:
+        id: The basket's number, a GUID.
+        items: What is in it.
+        item_count: How many things that is.
+        price: The sum of the catalogue's prices; nothing taken off.
+        total: What will be charged at the checkout, and what shoppers should see.
+        voucher_code: The voucher that was applied.
+    """
+
+    id: str
+    items: tuple[BasketItem, ...] = wire("items", "basketItems", default=())
+    item_count: int | None = None
+    price: Price | None = None
+    total: Price | None = wire("total", "amountDue")
+    voucher_code: str | None = None
+
+    @property
+    def amount_due(self) -> Price | None:
+        """The total, under the name that its items use."""
+        return self.total
+
+
+class VoucherType(enum.StrEnum):
+    """What a voucher's value means; anything else stays text."""
+
+    PERCENTAGE = "percentage"
+    FIXED = "fixed"
+
+
+@frozen(kw_only=True)
+class Voucher:
+    """A code that lowers what is due for a basket.
+
+    Attributes:
+        code: What the shopper types.
+        value: How much it is worth.
+        type: Whether that is a part of the price or a sum.
+        expires_at: Until when it can be used.
+        redeemed: Whether it has been used up.
+    """
+
+    code: str | None = wire("code", "voucherCode", "id")
+    value: Price | None = None
+    type: VoucherType | str | None = None
+    expires_at: datetime | None = None
+    redeemed: bool | None = None
+
+
+class CardBrand(enum.StrEnum):
+    """The brands the documents name; others stay text."""
+
+    VISA = "visa"
+    MASTERCARD = "mastercard"
+    AMEX = "amex"
+    DISCOVER = "discover"
+
+
+class CardRegistrationStatus(enum.StrEnum):
+    """How far a registration has come; anything else stays text."""
+
+    PENDING = "pending"
+    REGISTERED = "registered"
+    FAILED = "failed"
+
+
+@called("card")
+@frozen(kw_only=True)
+class PaymentCard:
+    """A card that a user pays with; never its number.
+
+    Attributes:
+        card_id: The service's id for it.
+        last4: The number's last four digits.
+        brand: Who issued it.
+        expiry_month: From 1 to 12.
+        expiry_year: All four digits.
+        expiry_date: The two in one, year first (``202812``), in the live service's answers.
+        cardholder_name: As printed on it.
+        country: ISO 3166-1 alpha-2 code of where it was issued.
+        is_default: Whether purchases are charged to it.
+    """
+
+    card_id: str | None = wire("cardId", "id")
+    last4: str | None = wire("last4", "last4digits")
+    brand: CardBrand | str | None = wire("brand", "type")
+    expiry_month: int | None = None
+    expiry_year: int | None = None
+    expiry_date: str | None = None
+    cardholder_name: str | None = wire("cardholderName", "cardHolderName")
+    country: str | None = None
+    is_default: bool | None = wire("isDefault", "default")
+
+
+@frozen(kw_only=True)
+class CardRegistration:
+    """A card on its way into an account.
+
+    Attributes:
+        registration_id: What to ask for again while it is pending.
+        status: How far it has come.
+        card_id: The card's id, once it is registered.
+        card: The card itself, in the live service's answers.
+        redirect_url: Where the user goes on with it, in the live service's answers.
+    """
+
+    registration_id: str | None = wire("registrationId", "id")
+    status: CardRegistrationStatus | str | None = None
+    card_id: str | None = wire("cardId", "card.id")
+    card: PaymentCard | None = None
+    redirect_url: str | None = wire("redirectUrl", repr=False)
+
+
+@frozen(kw_only=True)
+class CardType:
+    """A kind of card that is accepted.
+
+    Attributes:
+        id: The service's id for it, where it has one.
+        name: ``visa``.
+    """
+
+    id: str | None = None
+    name: str | None = wire("name", "description", TEXT)
+
+
+@called("expressCheckout")
+@frozen(kw_only=True)
+class PaypalCheckout:
+    """Where a shopper consents to pay for a basket by PayPal.
+
+    Attributes:
+        paypal_url: The page to send the shopper to; whoever has it can pay, so it stays out of the repr.
+    """
+
+    paypal_url: str | None = wire("paypalUrl", "url", repr=False)
+
+
+@frozen(kw_only=True)
+class LockerTrack:
+    """A track that the user owns.
+
+    Attributes:
+        track: The track itself.
+        remaining_downloads: How often it can still be fetched; None if that is not limited or it has been
+            withdrawn. Streaming doesn't count.
+        purchase_id: The purchase it came with.
+        purchase_date: When that was.
+        complete_album_purchase: Whether the whole release was bought.
+        download_urls: Where to fetch it, an address for each format.
+    """
+
+    track: Track | None = None
+    remaining_downloads: int | None = None
+    purchase_id: str | None = None
+    purchase_date: datetime | None = None
+    complete_album_purchase: bool | None = None
+    download_urls: tuple[DownloadUrl, ...] = ()
+
+
+@gathered(releases="release", tracks="lockerTracks.track")
+@frozen(kw_only=True)
+class LockerRelease:
+    """A release of which the user owns something.
+
+    Where an answer lists releases and single tracks side by side, each of them is one of these.
+
+    Attributes:
+        release: The release itself; None for a track that comes without one.
+        tracks: What the user owns of it; empty where the answer says no more than that it is owned.
+        available: Whether it can still be fetched; None if nothing is said.
+    """
+
+    release: Release | None = wire("release", "lockerTracks.track.release")
+    tracks: tuple[LockerTrack, ...] = wire("lockerTracks", default=())
+    available: bool | None = None
+
+
+class PurchaseStatus(enum.StrEnum):
+    """How far a purchase has come; anything else stays text."""
+
+    COMPLETED = "completed"
+    PENDING = "pending"
+    FAILED = "failed"
+
+
+@frozen(kw_only=True)
+class Purchase:
+    """What was bought or delivered.
+
+    Attributes:
+        purchase_id: The service's number for it; keep it, reports and refunds need it.
+        status: How far it has come.
+        purchase_date: When it was made.
+        total: What was charged.
+        items: What was bought.
+        locker_releases: The same as it lies in the user's locker now, with addresses to fetch it from.
+        receipt_url: Where the receipt can be seen.
+        delivery_url: Where the thing can be fetched, in answers to a delivery; it speaks for the user, so it
+            stays out of the repr.
+    """
+
+    purchase_id: str | None = wire("purchaseId", "id")
+    status: PurchaseStatus | str | None = None
+    purchase_date: datetime | None = None
+    total: Price | None = None
+    items: tuple[BasketItem, ...] = ()
+    locker_releases: tuple[LockerRelease, ...] = ()
+    receipt_url: str | None = None
+    delivery_url: str | None = wire("deliveryUrl", repr=False)

@@ -1,0 +1,1 @@
+"""Spools: where plays wait between put and the wire."""

@@ -1,0 +1,170 @@
+"""`call`, `operations` and `sign-url`: any operation from the shell."""
+
+import asyncio
+import json
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import aiohttp
+import pytest
+from support.cli_process import KEY, SECRET, open_sandbox, running, sevendigital
+from yarl import URL
+
+from sevendigital_async.cli import main
+from sevendigital_async.cli.commands.call import complete_operation, find_operation, read_arguments
+from sevendigital_async.config import Dialect
+from sevendigital_async.errors import InvalidArgumentError
+from sevendigital_async.operations import CATALOGUE
+
+
+async def call(sandbox, *arguments, cwd, **options):
+    return await sevendigital("call", *arguments, base_url=sandbox.base_url, cwd=cwd, **options)
+
+
+async def test_an_answer_is_json(tmp_path):
+    async with open_sandbox() as sandbox:
+        ended = await call(sandbox, "classic.releases.search", "q=a", "page_size=2", cwd=tmp_path)
+        wired = await call(sandbox, "classic.releases.search", "q=a", "pageSize=2", cwd=tmp_path)
+        by_id = await call(sandbox, "getStatus", cwd=tmp_path)
+    page = json.loads(ended.out)
+    assert (ended.code, ended.err, len(page["items"]), page["page_size"]) == (0, "", 2, 2)
+    assert {"id", "title", "artist"} <= page["items"][0].keys()
+    assert wired.out == ended.out
+    assert set(json.loads(by_id.out)) == {"server_time"}
+
+
+async def test_the_answer_can_be_had_as_it_comes(tmp_path):
+    async with open_sandbox() as sandbox:
+        found = json.loads((await call(sandbox, "classic.releases.search", "q=a", cwd=tmp_path)).out)
+        release = ("classic.releases.details", f"release_id={found['items'][0]['id']}")
+        raw = await call(sandbox, *release, "--raw", cwd=tmp_path)
+        xml = await call(sandbox, *release, "--xml", cwd=tmp_path)
+    assert json.loads(raw.out)["status"] == "ok"
+    assert xml.out.lstrip().startswith("<")
+    assert f'id="{found["items"][0]["id"]}"' in xml.out
+
+
+async def test_bodies_and_files_are_arguments_too(tmp_path):
+    (tmp_path / "tracks.json").write_text('[{"trackId":"1","title":"One","artist":"Somebody"}]')
+    async with open_sandbox() as sandbox:
+        made = await call(sandbox, "platform.playlists.create", "name=Run", "tracks=@tracks.json", cwd=tmp_path)
+    assert (made.code, made.err) == (0, "")
+    playlist = json.loads(made.out)
+    assert (playlist["name"], playlist["tracks"][0]["title"]) == ("Run", "One")
+
+
+async def test_media_go_to_a_file(tmp_path):
+    async with open_sandbox() as sandbox:
+        track = json.loads((await call(sandbox, "platform.catalogue.search_tracks", "q=a", cwd=tmp_path)).out)["items"][
+            0
+        ]
+        clip = ("platform.streaming.preview", f"track_id={track['id']}")
+        ended = await call(sandbox, *clip, "--out", "clip.mp3", cwd=tmp_path)
+        without = await call(sandbox, *clip, cwd=tmp_path)
+        words = await call(sandbox, "classic.service.status", "--out", "x", cwd=tmp_path)
+        assert ended.code == 0
+        assert json.loads(ended.out) == {"file": "clip.mp3", "bytes": (tmp_path / "clip.mp3").stat().st_size}
+        assert (without.code, words.code) == (1, 1)
+        assert "--out" in without.err
+        assert [path.name for path in tmp_path.iterdir()] == ["clip.mp3"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nope.nope"], "no operation is called nope.nope"),
+        (["searchReleases"], "ambiguous"),
+        (["classic.releases.search"], "needs the argument 'q'"),
+        (["classic.releases.search", "q"], "key=value"),
+        (["classic.releases.search", "=x"], "key=value"),
+        (["classic.releases.search", "q=a", "q=b"], "twice"),
+        (["classic.releases.search", "q=a", "colour=red"], "takes no 'colour'; it takes q, "),
+        (["classic.releases.search", "q=@nowhere.txt"], "nowhere.txt can't be read: No such file"),
+        (["classic.releases.details", "release_id=999999999"], "code 2001"),
+        (["classic.service.status", "--user-token", "t"], "--user-secret"),
+    ],
+)
+async def test_what_goes_wrong_is_one_line(tmp_path, arguments, words):
+    async with open_sandbox() as sandbox:
+        ended = await call(sandbox, *arguments, cwd=tmp_path)
+    assert (ended.code, ended.out) == (1, "")
+    assert words in ended.err
+    assert ended.err.count("\n") == 1
+
+
+async def test_a_user_can_be_acted_for(tmp_path):
+    async with open_sandbox(managed_users=False) as sandbox:
+        token = sandbox.token_for("7")
+        env = {"SEVENDIGITAL_USER_TOKEN": token.token, "SEVENDIGITAL_USER_SECRET": token.secret}
+        ended = await call(sandbox, "classic.user.locker", cwd=tmp_path, env=env, secrets=[token.secret])
+        refused = await call(sandbox, "classic.user.locker", cwd=tmp_path)
+    assert (ended.code, json.loads(ended.out).get("total_items", 0)) == (0, 0)
+    assert (refused.code, "OAuth" in refused.err) == (1, True)
+
+
+async def test_a_signed_url_can_be_fetched_by_anybody(tmp_path):
+    async with open_sandbox() as sandbox:
+        ended = await sevendigital(
+            "sign-url", "classic.releases.search", "q=AC/DC (it's) 1,2 é", base_url=sandbox.base_url, cwd=tmp_path
+        )
+        url = ended.out.strip()
+        assert parse_qs(urlsplit(url).query)["q"] == ["AC/DC (it's) 1,2 é"]
+        async with aiohttp.ClientSession() as session, session.get(URL(url, encoded=True)) as response:
+            assert response.status == 200
+        posted = await sevendigital(
+            "sign-url", "reportPreviewStream", "logs=[]", base_url=sandbox.base_url, cwd=tmp_path
+        )
+    assert (posted.code, "only a GET" in posted.err) == (1, True)
+
+
+def test_operations_are_listed(capsys):
+    assert main(["operations"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(CATALOGUE) + 1
+    assert lines[0].split() == ["name", "endpoint", "signed", "repeating"]
+    assert main(["operations", "basket", "--json"]) == 0
+    described = json.loads(capsys.readouterr().out)
+    assert {"classic.basket.create", "classic.basket.add_item"} <= {operation["name"] for operation in described}
+    assert all(operation["safety"] in {"read", "idempotent", "unsafe"} for operation in described)
+
+
+def test_the_shell_completes_operations():
+    assert complete_operation("platform.logging.") == [
+        f"platform.logging.{kind}" for kind in ("preview", "catalogue", "subscriber")
+    ] or set(complete_operation("platform.logging.")) == {
+        "platform.logging.catalogue",
+        "platform.logging.preview",
+        "platform.logging.subscriber",
+    }
+
+
+@pytest.mark.parametrize("name", ["call", "operations", "sign-url"])
+def test_help_is_worth_reading(name, capsys, monkeypatch):
+    monkeypatch.setenv("SEVENDIGITAL_CONSUMER_SECRET", SECRET)
+    monkeypatch.setenv("SEVENDIGITAL_CONSUMER_KEY", KEY)
+    assert main([name, "--help"]) == 0
+    told = capsys.readouterr().out
+    assert "Example" in told
+    assert SECRET not in told
+
+
+@pytest.mark.parametrize(("text", "value"), [("12", "12"), ("true", True), ("[1]", [1]), ('"x"', "x"), ("x y", "x y")])
+def test_what_travels_as_json_is_read_as_json(text, value):
+    operation = find_operation("platform.playlists.create")
+    assert read_arguments(operation, [f"name={text}"], Dialect.OPENAPI) == {"name": value}
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path):
+    Path(tmp_path / "x").write_bytes(b"\xff\xfe")
+    with pytest.raises(InvalidArgumentError, match="not UTF-8"):
+        read_arguments(find_operation("classic.releases.search"), [f"q=@{tmp_path / 'x'}"], Dialect.OPENAPI)
+
+
+async def test_a_reader_that_leaves_is_no_trouble(tmp_path):
+    async with (
+        open_sandbox() as sandbox,
+        running("call", "classic.releases.search", "q=a", base_url=sandbox.base_url, cwd=tmp_path) as started,
+    ):
+        started.process.stdout._transport.close()
+        assert await started.process.wait() == 0
+        assert b"Traceback" not in await asyncio.wait_for(started.process.stderr.read(), 20)

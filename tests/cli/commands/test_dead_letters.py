@@ -1,0 +1,201 @@
+"""``sevendigital dead-letters``: found, shown, sent again, let go; and never by mistake."""
+
+import asyncio
+import csv
+import io
+import json
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.cli_process import KEY, SECRET, open_sandbox, plays, sevendigital
+
+from sevendigital_async import ConfigurationError, LogKind, SevenDigital, StreamLogShipper
+from sevendigital_async.cli import main
+from sevendigital_async.cli.commands.dead_letters import as_json
+from sevendigital_async.cli.output import moment
+from sevendigital_async.shipping.spools.inspector import DeadLetterState, StoredDeadLetter
+
+NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+
+async def deliver(path, sandbox, logs=(), kind=LogKind.CATALOGUE, in_doubt="resend"):
+    async with (
+        SevenDigital(KEY, SECRET, base_url=sandbox.base_url) as client,
+        StreamLogShipper(
+            client, spool=path, lanes={kind: {"linger": 0.0} for kind in LogKind}, in_doubt=in_doubt, close_timeout=0.0
+        ) as shipper,
+    ):
+        await shipper.put_many(kind, logs)
+        return await shipper.flush(20)
+
+
+async def fill():
+    async with open_sandbox("poison:3", "poison:5") as sandbox:
+        await deliver("x.db", sandbox, plays(10))
+    async with open_sandbox("disconnect-after:100%") as sandbox:
+        await deliver("x.db", sandbox, plays(4, start=10), kind=LogKind.PREVIEW, in_doubt="hold")
+
+
+async def deliver_rest():
+    """What waits in the spool reaches a service that is well; returns the figures, and the tracks that arrived."""
+    async with open_sandbox() as sandbox:
+        figures = await deliver("x.db", sandbox)
+        return figures, sorted(int(log.log["trackId"]) for log in sandbox.received())
+
+
+@pytest.fixture
+def aside(tmp_path, monkeypatch):
+    """A spool with two buried catalogue plays, tracks 3 and 5, and four held previews, tracks 11 to 14."""
+    monkeypatch.chdir(tmp_path)
+    asyncio.run(fill())
+
+
+def run(capsys, *arguments, code=0):
+    """Run the command in this process; returns what it printed."""
+    capsys.readouterr()
+    assert main(["dead-letters", *arguments]) == code
+    told = capsys.readouterr()
+    assert "Traceback" not in told.out + told.err
+    return told
+
+
+def tracks(capsys, *filters):
+    told = run(capsys, "list", "--spool", "x.db", "--json", *filters)
+    return [int(json.loads(line)["log"]["trackId"]) for line in told.out.splitlines()]
+
+
+def test_filters_can_be_combined(aside, capsys):
+    assert tracks(capsys) == [3, 5, 11, 12, 13, 14]
+    assert tracks(capsys, "--kind", "preview") == tracks(capsys, "--place", "held") == [11, 12, 13, 14]
+    assert tracks(capsys, "--kind", "preview", "--place", "buried") == []
+    assert tracks(capsys, "--reason", "WAS LOST", "--limit", "2") == [11, 12]
+    codes = {json.loads(line)["code"] for line in run(capsys, "list", "--spool", "x.db", "--json").out.splitlines()}
+    (code,) = codes - {None}
+    assert tracks(capsys, "--code", str(code)) == tracks(capsys, "--place", "buried") == [3, 5]
+    assert tracks(capsys, "--code", "4711") == []
+    assert tracks(capsys, "--since", "1h") == tracks(capsys)
+    assert tracks(capsys, "--until", "1h") == tracks(capsys, "--since", "2100-01-01") == []
+    held = tracks(capsys, "--in-doubt", "--kind", "preview")
+    assert held == [11, 12, 13, 14]
+    assert not set(tracks(capsys, "--certain")) & set(held)
+
+
+def test_a_line_and_a_page_tell_what_a_person_needs(aside, capsys):
+    first, *rest = run(capsys, "list", "--spool", "x.db").out.splitlines()
+    assert len(rest) == 5
+    number = first.split()[0]
+    assert "catalogue" in first
+    assert "buried" in first
+    assert "track 3" in first
+    page = run(capsys, "show", number, "--spool", "x.db").out
+    assert '"trackId":"3"' in page
+    assert "buried" in page
+    assert json.loads(run(capsys, "show", number, "--spool", "x.db", "--json").out)["log"]["trackId"] == "3"
+    assert "no play number 77" in run(capsys, "show", "77", "--spool", "x.db", code=1).err
+    assert "nothing that was asked for" in run(capsys, "list", "--spool", "x.db", "--code", "1").err
+
+
+def test_replayed_plays_are_delivered_by_the_next_run(aside, capsys):
+    numbers = [line.split()[0] for line in run(capsys, "list", "--spool", "x.db").out.splitlines()]
+    told = run(capsys, "replay", numbers[0], numbers[2], "--spool", "x.db", "--yes")
+    assert "2 plays wait again, " in told.out
+    assert tracks(capsys) == [5, 12, 13, 14]
+    told = run(capsys, "replay", "--all", "--place", "held", "--spool", "x.db", "--yes", "--json")
+    assert json.loads(told.out) == {"replayed": 3, "in_doubt": 3}
+    figures, sent = asyncio.run(deliver_rest())
+    assert sent == [3, 11, 12, 13, 14]
+    assert (figures.put, figures.delivered, figures.buried, figures.held) == (14, 13, 1, 0)
+
+
+def test_dropped_plays_are_gone_and_accounted_for(aside, capsys):
+    told = run(capsys, "drop", "--all", "--kind", "preview", "--spool", "x.db", "--yes")
+    assert "4 plays dropped" in told.out
+    assert tracks(capsys) == [3, 5]
+    assert main(["spool", "status", "--spool", "x.db", "--json"]) == 0
+    kinds = json.loads(capsys.readouterr().out)["kinds"]
+    assert (kinds["preview"]["held"], kinds["preview"]["buried"], kinds["preview"]["put"]) == (0, 4, 4)
+    assert json.loads(run(capsys, "drop", "--all", "--spool", "x.db", "--yes", "--json").out) == {"dropped": 2}
+    assert json.loads(run(capsys, "drop", "--all", "--spool", "x.db", "--json").out) == {"dropped": 0}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["replay"], "give the numbers of plays, or --all"),
+        (["replay", "1", "--all"], "give the numbers of plays, or --all"),
+        (["replay", "1", "--kind", "preview"], "filters go with --all"),
+        (["drop", "1", "99", "nonsense", "--yes"], "no play number 99, nonsense is set aside"),
+        (["drop", "1"], "say --yes if that is meant"),
+        (["replay", "--all"], "say --yes if that is meant"),
+        (["drop", "--all", "--since", "yesterday"], "'yesterday' is no moment"),
+        (["list", "--limit", "0"], "--limit"),
+    ],
+)
+def test_nothing_happens_by_mistake(aside, capsys, arguments, words):
+    told = run(capsys, *arguments, "--spool", "x.db", code=1)
+    assert words in told.err
+    assert tracks(capsys) == [3, 5, 11, 12, 13, 14]
+
+
+@pytest.mark.parametrize("answer", ["y", "n"])
+def test_on_a_terminal_it_asks(aside, capsys, monkeypatch, answer):
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{answer}\n"))
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    meant = answer == "y"
+    told = run(capsys, "drop", "--all", "--place", "buried", "--spool", "x.db", code=0 if meant else 1)
+    assert "Let go of 2 plays for good?" in told.err
+    assert tracks(capsys) == ([11, 12, 13, 14] if meant else [3, 5, 11, 12, 13, 14])
+
+
+async def test_a_spool_in_use_is_not_mended(aside, capsys):
+    async with (
+        open_sandbox() as sandbox,
+        SevenDigital(KEY, SECRET, base_url=sandbox.base_url) as client,
+        StreamLogShipper(client, spool="x.db", close_timeout=0.0),
+    ):
+        told = await sevendigital("dead-letters", "drop", "--all", "--yes", "--spool", "x.db", cwd=".")
+        listed = await sevendigital("dead-letters", "list", "--spool", "x.db", cwd=".")
+    assert told.code == 1
+    assert "in use" in told.err
+    assert len(listed.out.splitlines()) == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-10-31", datetime(2026, 10, 31, tzinfo=UTC)),
+        ("2026-10-31T08:30", datetime(2026, 10, 31, 8, 30, tzinfo=UTC)),
+        ("2026-10-31T08:30+01:00", datetime(2026, 10, 31, 7, 30, tzinfo=UTC)),
+        ("2026-10-31T08:30:00.1234567Z", datetime(2026, 10, 31, 8, 30, 0, 123456, tzinfo=UTC)),
+        ("90m", NOW - timedelta(minutes=90)),
+        ("36h", NOW - timedelta(hours=36)),
+        ("7d", NOW - timedelta(days=7)),
+        ("2w", NOW - timedelta(weeks=2)),
+        (None, None),
+    ],
+)
+def test_moments(text, expected):
+    assert moment(text, "--since", NOW) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "yesterday", "7", "d", "-1d", "7x", "999999w", "2026-13-01", "0001-01-01T00:00+23:00"]
+)
+def test_what_is_no_moment(text):
+    with pytest.raises(ConfigurationError, match="--until"):
+        moment(text, "--until", NOW)
+
+
+def test_a_body_that_is_no_json_is_shown_as_it_is():
+    letter = StoredDeadLetter("1", LogKind.PREVIEW, b"\xff{", DeadLetterState.HELD, "why", None, NOW, in_doubt=True)
+    assert as_json(letter)["log"] == "\\xff{"
+
+
+def test_what_was_held_and_replayed_is_a_possible_double_in_the_export(aside, capsys):
+    run(capsys, "replay", "--all", "--place", "held", "--spool", "x.db", "--yes")
+    asyncio.run(deliver_rest())
+    assert main(["journal", "export", "--spool", "x.db", "--kind", "preview", "--out", "-"]) == 0
+    rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    assert [row["TRACKID"] for row in rows] == ["11", "12", "13", "14"]
+    assert {row["INDOUBT"] for row in rows} == {"true"}

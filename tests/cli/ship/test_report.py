@@ -1,0 +1,241 @@
+"""Leftovers, exit codes, the report's words, and lines safe to print."""
+
+import io
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+
+from sevendigital_async import ConfigurationError, DeadLetter, LogKind
+from sevendigital_async.cli.commands.demo import USERS, split
+from sevendigital_async.cli.output import (
+    ExitCode,
+    FirstFew,
+    OutputError,
+    StandardOutput,
+    complain,
+    one_line,
+    say,
+    weightiest,
+)
+from sevendigital_async.cli.ship.display import Account
+from sevendigital_async.cli.ship.line_reader import Line
+from sevendigital_async.cli.ship.reject_file import Kept, RejectFile, beside, keep_rest
+from sevendigital_async.cli.ship.report import Report, Stop
+from sevendigital_async.cli.ship.run import StallDetector
+from sevendigital_async.shipping import Counts
+from sevendigital_async.shipping.records import Record
+
+
+@pytest.mark.parametrize(
+    ("name", "regular", "expected"),
+    [
+        ("plays.jsonl", True, "plays.jsonl.unsent"),
+        ("some/where/plays.jsonl", True, "some/where/plays.jsonl.unsent"),
+        ("plays.jsonl.unsent", True, "plays.jsonl.unsent"),
+        ("plays.jsonl.unsent.12", True, "plays.jsonl.unsent"),
+        ("plays.jsonl.rejected", True, "plays.jsonl.unsent"),
+        ("unsent", True, "unsent.unsent"),
+        ("stdin", False, "stdin.unsent"),
+        ("/dev/fd/63", False, "63.unsent"),
+    ],
+)
+def test_leftovers_are_named_after_the_input(name, regular, expected):
+    assert beside(name, ".unsent", regular=regular) == Path(expected)
+
+
+def test_no_leftovers_no_file(tmp_path):
+    with RejectFile(tmp_path / "plays.unsent"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_taken_name_is_never_taken_again(tmp_path):
+    for line in (b"one", b"two", b"three"):
+        with RejectFile(tmp_path / "plays.unsent") as leftovers:
+            leftovers.write(line)
+    assert leftovers.place == tmp_path / "plays.unsent.2"
+    assert [path.read_bytes() for path in sorted(tmp_path.iterdir())] == [b"one\n", b"two\n", b"three\n"]
+
+
+def test_a_place_that_cannot_be_written_to_is_refused_before_it_is_needed(tmp_path):
+    with pytest.raises(ConfigurationError, match="cannot write"):
+        RejectFile(tmp_path / "nowhere" / "plays.unsent")
+
+
+def test_a_line_is_kept_whole_or_not_at_all(tmp_path, monkeypatch):
+    written = os.write
+    room = iter([4, 3, None])
+
+    def nearly_full(descriptor, data):
+        size = next(room, 1_000)
+        if size is None:
+            raise OSError(28, "No space left on device")
+        return written(descriptor, bytes(data)[:size])
+
+    monkeypatch.setattr(os, "write", nearly_full)
+    with RejectFile(tmp_path / "plays.unsent") as leftovers:
+        leftovers.write(b"123456")
+        with pytest.raises(OSError, match="No space"):
+            leftovers.write(b"abcdef")
+        leftovers.write(b"again")
+    assert (tmp_path / "plays.unsent").read_bytes() == b"123456\nagain\n"
+    assert leftovers.lines == 2
+
+
+class Memory:
+    """Stands in for a memory spool at the end of a run."""
+
+    def __init__(self, records=(), letters=()):
+        self._records, self._letters = records, letters
+
+    def undelivered(self, _kind):
+        return iter(self._records)
+
+    def dead_letters(self):
+        return iter(self._letters)
+
+
+def test_what_is_left_is_written_down_plays_in_doubt_first(tmp_path):
+    records = [Record(b"1", "", 0.0), Record(b"2", "", 0.0, in_doubt=True), Record(b"3", "", 0.0)]
+    letter = DeadLetter(LogKind.PREVIEW, b"buried", "no good", None, datetime.now(UTC), in_doubt=False)
+    rejected, unsent = RejectFile(tmp_path / "rejected"), RejectFile(tmp_path / "unsent")
+    with rejected, unsent:
+        kept = keep_rest(
+            LogKind.PREVIEW, Memory(records, [letter]), [Line(9, b"unread")], rejected=rejected, unsent=unsent
+        )
+    assert kept == Kept(in_doubt=1)
+    assert unsent.place.read_bytes() == b"2\n1\n3\nunread\n"
+    assert rejected.place.read_bytes() == b"buried\n"
+
+
+def test_what_cannot_be_written_down_is_counted(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    rejected, unsent = RejectFile(tmp_path / "rejected"), RejectFile(tmp_path / "unsent")
+    with rejected, unsent:
+        memory = Memory([Record(b"1", "", 0.0), Record(b"2", "", 0.0)])
+        kept = keep_rest(LogKind.PREVIEW, memory, [], rejected=rejected, unsent=unsent)
+    assert kept.lost == 2
+    assert "No space left" in kept.failure
+
+
+def report(**facts):
+    numbers = dict.fromkeys(
+        ["lines", "put", "delivered", "rejected", "buried", "in_doubt", "held", "waiting", "requests", "largest_batch"],
+        0,
+    )
+    return Report(input="plays.jsonl", kind=LogKind.PREVIEW, seconds=2.0, **{**numbers, **facts})
+
+
+@pytest.mark.parametrize(
+    ("facts", "code"),
+    [
+        ({"delivered": 5}, 0),
+        ({"delivered": 5, "in_doubt": 5}, 0),
+        ({"rejected": 1}, 3),
+        ({"buried": 1}, 3),
+        ({"buried": 1, "waiting": 1}, 4),
+        ({"held": 1}, 4),
+        ({"unsent": 1}, 4),
+        ({"continue_at": 7, "rejected": 1}, 4),
+        ({"stop": Stop("SIGTERM", ExitCode.DONE)}, 0),
+        ({"stop": Stop("wrong secret", ExitCode.USAGE), "waiting": 1, "buried": 1}, 1),
+        ({"lost": 1, "waiting": 1}, 1),
+    ],
+)
+def test_the_exit_code_is_the_one_that_weighs_most(facts, code):
+    assert report(**facts).exit_code == code
+
+
+def test_nothing_weighs_nothing():
+    assert weightiest([]) is ExitCode.DONE
+
+
+def test_the_report_says_where_the_rest_is():
+    text = report(
+        delivered=3,
+        rejected_file=Path("plays.jsonl.rejected"),
+        unsent_file=Path("plays.jsonl.unsent"),
+        unsent=1_234,
+        unsent_in_doubt=20,
+        lost=2,
+        continue_at=8,
+    ).as_text(None)
+    assert text.splitlines()[-5:] == [
+        "rejected lines and buried plays are in plays.jsonl.rejected",
+        "1,234 undelivered plays are in plays.jsonl.unsent, ready to be shipped again",
+        "the first 20 of them are in doubt: the service may have them already",
+        "2 plays are neither delivered nor kept; they are in plays.jsonl only",
+        "stopped after line 7; continue with --from-line 8",
+    ]
+    assert "logs/s" in text
+
+
+def test_patience_ends_only_while_something_waits():
+    patience = StallDetector(10.0, 0.0)
+    assert not patience.ended(Counts(put=5, waiting=5), 9.0)
+    assert patience.ended(Counts(put=5, waiting=5), 10.0)
+    assert not patience.ended(Counts(put=5, waiting=4, delivered=1), 11.0)
+    assert patience.ended(Counts(put=5, in_flight=4, delivered=1), 21.0)
+    assert not patience.ended(Counts(put=1, delivered=1), 100.0)
+    assert not patience.ended(Counts(put=2, waiting=1, delivered=1), 109.0)
+
+
+def test_only_the_first_few_are_said():
+    said = []
+    few = FirstFew(said.append, "more", limit=2)
+    for line in "abcd":
+        few(line)
+    assert said == ["a", "b", "more"]
+    assert few.seen == 4
+
+
+def test_text_from_outside_cannot_steer_a_terminal():
+    assert one_line("red \x1b[31m\r\nünïcode \u2028 \ud800") == "red \\x1b[31m\\r\\nünïcode \\u2028 \\ud800"
+
+
+def test_a_full_disk_behind_standard_output_is_said(monkeypatch):
+    class Full(io.StringIO):
+        def write(self, _):
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(sys, "stdout", StandardOutput(Full()))
+    with pytest.raises(OutputError, match="cannot write to standard output: No space left"):
+        say("summary")
+
+
+def test_streams_that_were_never_there_are_no_trouble(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    say("summary")
+    complain("trouble")
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 3, 10, 9_999])
+def test_the_demo_divides_without_loss(number):
+    assert sum(split(number).values()) == number
+    assert min(split(number).values()) >= 0
+
+
+def test_the_demo_admits_it_when_the_records_differ():
+    account = Account({}, missing=1, surplus=2, seconds=1.0)
+    assert not account.equal
+    assert "NOT EQUAL: 1 plays" in account.as_text(None)
+    assert len(USERS) > 24
+
+
+def test_what_others_have_put_since_does_not_change_how_a_run_ends():
+    numbers = {"rejected": 0, "buried": 0, "in_doubt": 0, "held": 0, "requests": 1, "largest_batch": 5, "seconds": 1.0}
+    report = Report(
+        input="plays.jsonl", kind=LogKind.PREVIEW, lines=5, put=5, delivered=5, waiting=3, **numbers, flushed=True
+    )
+    assert report.exit_code is ExitCode.DONE
+    assert report.reason is None
+    assert evolve(report, flushed=False).exit_code is ExitCode.WAITING
+    assert evolve(report, flushed=False).reason == "plays waiting: 3"

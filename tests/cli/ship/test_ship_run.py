@@ -1,0 +1,272 @@
+"""A shipment from within: what no service can be made to do at will."""
+
+import asyncio
+import contextlib
+from collections import Counter
+
+import pytest
+from support.cli_process import as_counted, lines_in, plays, write_plays
+
+from sevendigital_async import ConfigurationError, InvalidRequestError, LogKind, StreamLogShipper
+from sevendigital_async.cli.process import SignalWatcher
+from sevendigital_async.cli.ship import run
+from sevendigital_async.cli.ship.display import PlainDisplay
+from sevendigital_async.cli.ship.options import ShipOptions, look_into
+from sevendigital_async.cli.ship.reject_file import RejectFile
+from sevendigital_async.cli.ship.run import ShipRun
+from sevendigital_async.cli.ship.source import Source
+from sevendigital_async.clock import SystemClock
+from sevendigital_async.models.stream_log import checked_and_encoded
+from sevendigital_async.shipping.records import Counts, Record
+from sevendigital_async.shipping.rules import lane_rules
+from sevendigital_async.shipping.spools.base import SpoolContext
+from sevendigital_async.shipping.spools.redis import RedisSpool
+from sevendigital_async.shipping.spools.registry import open_inspector
+
+
+class LogTransport:
+    """Stands in for a client and its way out: each batch meets what ``fate`` makes of it."""
+
+    form = "openapi"
+
+    def __init__(self, fate):
+        self.play_logs = self
+        self.post = fate
+
+    def encoder(self, _kind):
+        return checked_and_encoded
+
+    def partition_key(self, _kind, *, signed_by_user):
+        return lambda log: ""
+
+    @contextlib.asynccontextmanager
+    async def turn(self, _kind):
+        yield self
+
+
+class Told(PlainDisplay):
+    """Remembers what it was told to say."""
+
+    def __init__(self):
+        super().__init__(None, every=0.0)
+        self.lines = []
+
+    def say(self, text):
+        self.lines.append(text)
+
+
+async def accept(_logs, _user, *, request_id):
+    pass
+
+
+async def refuse(_logs, _user, *, request_id):
+    raise InvalidRequestError("no good\nat all", code=1001, status=400)
+
+
+async def ship(tmp_path, fate, *, number=10, source=None, **order):
+    file = tmp_path / "plays.jsonl"
+    if not file.exists():
+        write_plays(file, plays(number))
+    told = Told()
+    with (
+        RejectFile(tmp_path / "rejected") as rejected,
+        RejectFile(tmp_path / "unsent") as unsent,
+        SignalWatcher() as interruptions,
+    ):
+        shipping = ShipRun(
+            ShipOptions(**{"kind": LogKind.PREVIEW, **order}),
+            LogTransport(fate),
+            source or Source(str(file)),
+            rejected=rejected,
+            unsent=unsent,
+            display=told,
+            interruptions=interruptions,
+        )
+        async with asyncio.timeout(30):
+            return await shipping.run(), told.lines
+
+
+async def test_everything_delivered(tmp_path):
+    report, told = await ship(tmp_path, accept, number=1_234)
+    assert (report.exit_code, report.put, report.delivered, report.requests) == (0, 1_234, 1_234, 3)
+    assert all(line.startswith(str(tmp_path)) for line in told)  # progress only
+
+
+async def test_a_shipper_that_dies_is_reported_and_loses_nothing(tmp_path):
+    async def die(_logs, _user, *, request_id):
+        raise RuntimeError("out of order")
+
+    report, told = await ship(tmp_path, die)
+    assert report.exit_code == 4
+    assert any("out of order" in line for line in told)
+    assert as_counted(lines_in(tmp_path / "unsent")) == as_counted(plays_of(tmp_path))
+
+
+async def test_a_shipper_that_dies_is_noticed_while_a_pipe_is_quiet(tmp_path):
+    async def die(_logs, _user, *, request_id):
+        raise RuntimeError("out of order")
+
+    class Quiet:
+        name, size, regular = "stdin", None, False
+        chunks = [plays(3)[0].encode() + b"\n"]  # noqa: RUF012 - one use
+
+        async def read(self):
+            if self.chunks:
+                return self.chunks.pop()
+            return await asyncio.get_running_loop().create_future()
+
+    report, _ = await ship(tmp_path, die, source=Quiet(), linger=0.0)
+    assert report.exit_code == 4
+    assert report.unsent == 1
+    assert report.continue_at == 2
+
+
+async def test_an_input_that_breaks_off_is_reported(tmp_path):
+    class Breaking(Source):
+        reads = 0
+
+        async def read(self):
+            self.reads += 1
+            if self.reads > 1:
+                raise OSError(5, "Input/output error")
+            return await super().read()
+
+    file = write_plays(tmp_path / "plays.jsonl", plays(10))
+    report, told = await ship(tmp_path, accept, source=Breaking(str(file)))
+    assert report.exit_code == 4
+    assert report.delivered == 10
+    assert report.continue_at == 11
+    assert any("cannot be read on: Input/output error" in line for line in told)
+
+
+async def test_buried_plays_that_cannot_be_kept_at_first_are_kept_at_the_end(tmp_path, monkeypatch):
+    writing = RejectFile.write
+    tries = []
+
+    def write(self, line):
+        tries.append(line)
+        if len(tries) == 1:
+            raise OSError(28, "No space left on device")
+        writing(self, line)
+
+    monkeypatch.setattr(RejectFile, "write", write)
+    report, told = await ship(tmp_path, refuse, number=1)
+    assert report.exit_code == 1
+    assert report.buried == 1
+    assert any("No space left" in line for line in told)
+    assert as_counted(lines_in(tmp_path / "rejected")) == as_counted(plays_of(tmp_path))
+
+
+async def test_very_many_buried_plays_suspend_the_lane(tmp_path):
+    report, told = await ship(tmp_path, refuse, number=2_000)
+    assert report.exit_code == 4
+    assert any("suspended" in line for line in told)
+    buried = [line for line in told if ": buried: " in line]
+    assert len(buried) == 50
+    assert "no good\\nat all" in buried[0]
+    unread = plays_of(tmp_path)[report.continue_at - 1 :] if report.continue_at else []
+    kept = lines_in(tmp_path / "rejected") + lines_in(tmp_path / "unsent")
+    assert as_counted(kept + unread) == as_counted(plays_of(tmp_path))
+
+
+async def test_a_source_that_cannot_be_opened_is_a_matter_of_configuration(tmp_path):
+    file = write_plays(tmp_path / "gone.jsonl", plays(1))
+    source = Source(str(file))
+    file.unlink()
+    with pytest.raises(ConfigurationError, match="cannot read"):
+        await ship(tmp_path, accept, source=source)
+
+
+def plays_of(tmp_path):
+    return lines_in(tmp_path / "plays.jsonl")
+
+
+def saving(saved):
+    async def save(logs, _user, *, request_id):
+        await asyncio.sleep(0.02)
+        saved.update(logs)
+        return "202"
+
+    return save
+
+
+async def test_a_run_that_begins_in_the_moment_in_which_another_ends_puts_nothing_twice(tmp_path, monkeypatch):
+    saved, spool, earlier = Counter(), str(tmp_path / "plays.db"), []
+
+    async def look_late(*arguments):
+        found = await look_into(*arguments)
+        if not earlier:
+            earlier.append(found)
+            await ship(tmp_path, saving(saved), number=1_200, spool=spool)
+        return found
+
+    monkeypatch.setattr(run, "look_into", look_late)
+    report, told = await ship(tmp_path, saving(saved), number=1_200, spool=spool)
+    assert report.exit_code == 4
+    assert any("by another shipper" in line for line in told)
+    assert Counter(saved.values()) == {1: 1_200}
+
+
+async def test_two_runs_that_read_one_file_into_one_redis_put_nothing_twice(tmp_path, redis_server):
+    saved = Counter()
+    runs = [ship(tmp_path, saving(saved), number=1_200, spool=redis_server.url, linger=0.0) for _ in range(2)]
+    (one, _), (other, _) = await asyncio.gather(*runs)
+    assert sorted([one.exit_code, other.exit_code]) == [0, 4]
+    assert Counter(saved.values()) == {1: 1_200}
+
+
+async def test_what_others_put_into_a_shared_spool_when_all_is_delivered_is_not_this_run_s(
+    tmp_path, redis_server, monkeypatch
+):
+    """And what of it this run has begun to send, it sends to its end: nothing is in doubt."""
+    flush, saved, others, begun = StreamLogShipper.flush, Counter(), [], asyncio.Event()
+
+    async def save(logs, _user, *, request_id):
+        if others:
+            begun.set()
+            await asyncio.sleep(0.2)
+        saved.update(logs)
+        return "202"
+
+    async def flush_before_others_put(shipper, *arguments):
+        statistics = await flush(shipper, *arguments)
+        if statistics.settled and not others:
+            others.append(RedisSpool(redis_server.url))
+            await others[0].open(SpoolContext(lane_rules(None), SystemClock(), lambda _: None, form="openapi"))
+            await others[0].append(LogKind.PREVIEW, [Record(log.encode(), "", log.timestamp) for log in plays(7)])
+            await others[0].aclose()
+            await begun.wait()
+        return statistics
+
+    monkeypatch.setattr(StreamLogShipper, "flush", flush_before_others_put)
+    report, _ = await ship(tmp_path, save, number=300, spool=redis_server.url, linger=0.0)
+    assert (report.exit_code, report.put, report.delivered, report.waiting) == (0, 300, 300, 0)
+    archive = open_inspector(redis_server.url)
+    counts = (await archive.status()).counts[LogKind.PREVIEW]
+    await archive.aclose()
+    assert counts == Counts(put=307, delivered=307)
+
+
+async def test_a_shipper_that_closes_finishes_a_request_that_began_after_its_flush(redis_server, monkeypatch):
+    flush, begun = StreamLogShipper.flush, asyncio.Event()
+
+    async def post(_logs, _user, *, request_id):
+        begun.set()
+        await asyncio.sleep(0.2)
+        return "202"
+
+    other = RedisSpool(redis_server.url)
+    await other.open(SpoolContext(lane_rules(None), SystemClock(), lambda _: None, form="openapi"))
+    async with StreamLogShipper(
+        LogTransport(post), spool=redis_server.url, lanes={LogKind.PREVIEW: {"linger": 0.0}}
+    ) as shipper:
+
+        async def flush_before_others_put(*arguments):
+            statistics = await flush(shipper, *arguments)
+            await other.append(LogKind.PREVIEW, [Record(log.encode(), "", log.timestamp) for log in plays(7)])
+            await begun.wait()
+            return statistics
+
+        monkeypatch.setattr(shipper, "flush", flush_before_others_put)
+    assert await other.counts(LogKind.PREVIEW) == Counts(put=7, delivered=7)
+    await other.aclose()

@@ -1,0 +1,327 @@
+"""The command as a whole: help, usage, the demo, the sandbox, terminals."""
+
+import asyncio
+import builtins
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+
+import aiohttp
+import pytest
+from support.cli_process import COMMAND, PATIENT, SECRET, environment, plays, running, sevendigital, write_plays
+
+import sevendigital_async
+from sevendigital_async.cli import main
+
+
+@pytest.fixture(autouse=True)
+def _credentials(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SEVENDIGITAL_CONSUMER_KEY", "key-of-a-test")
+    monkeypatch.setenv("SEVENDIGITAL_CONSUMER_SECRET", SECRET)
+    monkeypatch.delenv("SEVENDIGITAL_BASE_URL", raising=False)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *([], ["demo"], ["ship"], ["sandbox"], ["spool", "status"], ["journal", "export"], ["journal", "reconcile"]),
+        *(["dead-letters", step] for step in ("list", "show", "replay", "drop")),
+    ],
+)
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help_is_worth_reading_and_keeps_secrets(command, flag, capsys):
+    assert main([*command, flag]) == 0
+    told = capsys.readouterr()
+    assert told.err == ""
+    assert SECRET not in told.out
+    assert "\x1b" not in told.out
+    assert max(map(len, told.out.splitlines())) <= 85
+    for word in (
+        ["Examples:", "Exit codes"] if command else ["demo", "ship", "sandbox", "spool", "dead-letters", "journal"]
+    ):
+        assert word in told.out
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"sevendigital {sevendigital_async.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nonsense"], "No such command"),
+        (["ship", "--nonsense"], "No such option"),
+        (["ship", "plays.jsonl"], "--kind"),
+        (["ship", "plays.jsonl", "--kind", "radio"], "radio"),
+        (["ship", "nowhere.jsonl", "--kind", "preview"], "cannot read nowhere.jsonl: No such file"),
+        (["ship", ".", "--kind", "preview"], "it is a directory"),
+        (["ship", "plays.jsonl", "--kind", "preview", "--spool", "redis://"], "it looks like redis://host:6379/0"),
+        (["ship", "plays.jsonl", "--kind", "preview", "--limits", "here"], "it looks like redis://host:6379/0"),
+        (["ship", "plays.jsonl", "--kind", "preview", "--spool", "."], "is a directory"),
+        (["ship", "plays.jsonl", "--kind", "preview", "--spool", "no/where.db"], "a directory that does not exist"),
+        (["ship", "plays.jsonl", "--kind", "preview", "--spool", "plays.jsonl"], "empty"),
+        (["ship", "plays.jsonl", "--kind", "preview", "--synchronous", "off"], "--synchronous"),
+        (["ship", "plays.jsonl", "--kind", "preview", "--base-url", "ftp://x"], "base URL"),
+        (["ship", "plays.jsonl", "--kind", "preview", "--base-url", "http://example.com"], "plain http"),
+        (["ship", "plays.jsonl", "--kind", "preview", "--from-line", "0"], "--from-line"),
+        (["ship", "plays.jsonl", "--kind", "preview", "--patience", "-1"], "--patience"),
+        (["ship", "plays.jsonl", "--kind", "preview", "--rejected", "no/where"], "cannot write no/where"),
+        (["ship", "plays.jsonl", "--kind", "preview", "--unsent", "no/where"], "cannot write no/where"),
+        (["ship", "plays.jsonl", "--kind", "preview", "--tokens", "nowhere.json"], "No such file"),
+        (["ship", "plays.jsonl", "--kind", "preview", "--from-line", "9", "--spool", "memory"], "there is no line 9"),
+        (["demo", "--plays", "-1"], "--plays"),
+        (["demo", "--plays", "many"], "--plays"),
+        (["sandbox", "--port", "99999"], "--port"),
+        (["sandbox", "--host", "0.0.0.0"], "this machine only"),  # noqa: S104 - refused
+        (["sandbox", "--fault", "thunder"], "'thunder' is no fault"),
+        (["sandbox", "--latency", "soon"], "no latency"),
+    ],
+)
+def test_wrong_usage_is_one_and_said_plainly(arguments, words, capsys, tmp_path):
+    (tmp_path / "plays.jsonl").write_bytes(b"")
+    assert main(arguments) == 1
+    told = capsys.readouterr()
+    assert words in told.err
+    assert told.out == ""
+    assert SECRET not in told.err
+    assert "Traceback" not in told.err
+    assert [path.name for path in tmp_path.iterdir()] == ["plays.jsonl"]
+
+
+def test_without_arguments_there_is_help(capsys):
+    assert main([]) == 1
+    told = capsys.readouterr()
+    assert "Usage: sevendigital" in told.out + told.err
+
+
+@pytest.mark.parametrize("missing", ["SEVENDIGITAL_CONSUMER_KEY", "SEVENDIGITAL_CONSUMER_SECRET"])
+def test_a_missing_credential_is_named(missing, capsys, monkeypatch, tmp_path):
+    (tmp_path / "plays.jsonl").write_bytes(b"")
+    monkeypatch.delenv(missing)
+    assert main(["ship", "plays.jsonl", "--kind", "preview"]) == 1
+    told = capsys.readouterr()
+    assert missing in told.err
+    assert SECRET not in told.err
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('{"anna": {"token": "hush-hush", "secret": ""}}', "'anna'"),
+        ('{"anna": {"token": "t", "secret": "s"}, "bert": {"token": "hush-hush"}}', "'bert'"),
+        ('{"anna": "hush-hush"}', "'anna'"),
+        ('{"anna": {"token": "hush-hush", "secret": "hush-hush", "more": 1}}', "'anna'"),
+        ('{"anna": {"token": 7, "secret": "hush-hush"}}', "'anna'"),
+        ('["hush-hush"]', "JSON object"),
+        ('{"anna": hush-hush}', "not valid JSON"),
+    ],
+)
+@pytest.mark.parametrize("command", [["ship", "plays.jsonl", "--kind", "catalogue"], ["sandbox", "--port", "0"]])
+def test_malformed_tokens_name_the_user_and_no_secret(command, content, words, capsys, tmp_path):
+    (tmp_path / "plays.jsonl").write_bytes(b"")
+    (tmp_path / "tokens.json").write_text(content)
+    assert main([*command, "--tokens", "tokens.json"]) == 1
+    told = capsys.readouterr()
+    assert words in told.err
+    assert "hush" not in told.err
+    assert len(told.err.splitlines()) == 1
+
+
+def test_an_empty_file_is_delivered_already(capsys, tmp_path):
+    (tmp_path / "plays.jsonl").write_bytes(b"")
+    assert main(["ship", "plays.jsonl", "--kind", "preview", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["lines"] == 0
+
+
+def test_of_very_many_bad_lines_the_first_are_shown_and_all_are_kept(capsys, tmp_path):
+    (tmp_path / "plays.jsonl").write_bytes(b"no play\n" * 5_000)
+    assert main(["ship", "plays.jsonl", "--kind", "preview"]) == 3
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 52
+    assert told[49].startswith("plays.jsonl:50: not valid JSON")
+    assert "more bad lines" in told[50]
+    assert told[51] == "sevendigital: lines rejected: 5,000"
+    assert (tmp_path / "plays.jsonl.rejected").read_bytes() == b"no play\n" * 5_000
+
+
+def test_leftovers_of_earlier_runs_are_never_overwritten(tmp_path):
+    (tmp_path / "plays.jsonl").write_bytes(b"no play\n")
+    for _ in range(3):
+        assert main(["ship", "plays.jsonl", "--kind", "preview", "--spool", "memory"]) == 3
+    kept = sorted(path.name for path in tmp_path.iterdir())
+    assert kept == ["plays.jsonl", "plays.jsonl.rejected", "plays.jsonl.rejected.1", "plays.jsonl.rejected.2"]
+    assert all(path.read_bytes() == b"no play\n" for path in tmp_path.iterdir())
+
+
+def test_without_the_extra_it_says_what_to_install(capsys, monkeypatch):
+    importing = builtins.__import__
+
+    def without_typer(name, *rest, **named):
+        if name == "typer":
+            raise ModuleNotFoundError("No module named 'typer'", name="typer")
+        return importing(name, *rest, **named)
+
+    for name in [name for name in sys.modules if name.startswith("sevendigital_async.cli.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(builtins, "__import__", without_typer)
+    assert main([]) == 1
+    assert 'pip install "sevendigital_async[cli]"' in capsys.readouterr().err
+
+
+def test_the_library_does_not_import_the_command():
+    code = "import sys, sevendigital_async, sevendigital_async.sandbox; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
+    assert not {"sevendigital_async.cli", "typer", "rich"} & set(done.stdout.split())
+
+
+# -- demo --
+
+
+def test_the_demo_accounts_for_every_play(capsys):
+    assert main(["demo", "--plays", "300", "--seed", "1"]) == 0
+    told = capsys.readouterr()
+    lines = told.out.splitlines()
+    assert lines[0].split() == [
+        "kind",
+        "sent",
+        "delivered",
+        "buried",
+        "in",
+        "doubt",
+        "requests",
+        "largest",
+        "batch",
+        "busiest",
+        "second",
+    ]
+    assert [line.split()[:3] for line in lines[1:5]] == [
+        ["preview", "180", "180"],
+        ["catalogue", "75", "75"],
+        ["subscriber", "45", "45"],
+        ["total", "300", "300"],
+    ]
+    assert "1 of 5" in lines[1]
+    assert "no limit" in lines[2]
+    assert "the sandbox received exactly the 300 plays that were put, record for record" in told.out
+    assert "\x1b" not in told.out + told.err
+
+
+def test_the_demo_speaks_json(capsys):
+    assert main(["demo", "--plays", "40", "--json"]) == 0
+    account = json.loads(capsys.readouterr().out)
+    assert account["equal"] is True
+    assert account["kinds"]["preview"]["delivered"] == 24
+
+
+def test_a_demo_of_nothing_is_equal(capsys):
+    assert main(["demo", "--plays", "0"]) == 0
+    assert "exactly the 0 plays" in capsys.readouterr().out
+
+
+async def test_the_demo_keeps_to_the_limit_and_can_be_interrupted(tmp_path):
+    async with running("demo", "--plays", "100000", cwd=tmp_path) as command:
+        line = (await command.process.stderr.readline()).decode()
+        command.process.send_signal(signal.SIGINT)
+        ended = await command.end()
+    assert "preview: " in line
+    assert "of 60,000 delivered" in line
+    assert ended.code == 130
+
+
+# -- sandbox --
+
+
+async def welcome_of(server):
+    told = ""
+    while "stops it" not in told:
+        line = (await server.process.stdout.readline()).decode()
+        assert line, "it ended before it was ready"
+        told += line
+    return told
+
+
+async def test_the_sandbox_says_how_to_reach_it(tmp_path):
+    (tmp_path / "tokens.json").write_text('{"anna": {"token": "hers", "secret": "hush-hush"}}')
+    write_plays(tmp_path / "plays.jsonl", plays(5))
+    async with running("sandbox", "--port", "0", "--tokens", "tokens.json", cwd=tmp_path) as server:
+        told = await welcome_of(server)
+        exported = dict(line[7:].split("=", 1) for line in told.splitlines() if line.startswith("export "))
+        shipped = await sevendigital(
+            "ship", "plays.jsonl", "--kind", "catalogue", cwd=tmp_path, secret=None, env=exported
+        )
+        url = exported["SEVENDIGITAL_BASE_URL"]
+        async with aiohttp.ClientSession() as session, session.get(f"{url}/_sandbox/stats") as answer:
+            stats = await answer.json()
+        taken = await sevendigital("sandbox", "--port", url.rpartition(":")[2], cwd=tmp_path)
+    assert shipped.code == 0
+    assert stats["kinds"]["catalogue"]["logs"] == 5
+    assert taken.code == 1
+    assert "cannot listen" in taken.err
+    assert "hush" not in told
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_the_sandbox_ends_when_asked(tmp_path, number):
+    async with running("sandbox", "--port", "0", cwd=tmp_path) as server:
+        await welcome_of(server)
+        server.process.send_signal(number)
+        ended = await server.end()
+    assert ended.code == 0
+    assert ended.err == ""
+
+
+# -- terminals --
+
+
+async def on_terminal(*arguments, **more):
+    """Run the command on a pseudo-terminal; returns its exit code and all it wrote."""
+    loop, closed = asyncio.get_running_loop(), asyncio.Event()
+    ours, theirs = pty.openpty()
+    written = bytearray()
+
+    def collect():
+        try:
+            written.extend(os.read(ours, 65_536))
+        except OSError:  # the other side is closed, and all of it was read
+            loop.remove_reader(ours)
+            closed.set()
+
+    environ = environment(**{"TERM": "xterm", "COLUMNS": "100", **more})
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, *arguments, env=environ, stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    loop.add_reader(ours, collect)
+    try:
+        async with asyncio.timeout(PATIENT):
+            await closed.wait()
+            return await process.wait(), written.decode()
+    finally:
+        loop.remove_reader(ours)
+        os.close(ours)
+
+
+async def test_a_terminal_gets_bars_that_move():
+    code, written = await on_terminal("demo", "--plays", "500")
+    assert code == 0
+    assert "━" in written
+    assert "300 of 300 delivered" in written
+    assert "record for record" in written
+    assert written.count("\x1b[?25l") == written.count("\x1b[?25h")
+
+
+async def test_no_color_is_respected():
+    code, written = await on_terminal("demo", "--plays", "50", NO_COLOR="1")
+    assert code == 0
+    assert "\x1b[3" not in written
+
+
+async def test_a_dumb_terminal_gets_plain_lines():
+    code, written = await on_terminal("demo", "--plays", "50", TERM="dumb")
+    assert code == 0
+    assert "\x1b" not in written

@@ -1,0 +1,305 @@
+"""Something deletes or evicts keys of a spool in use: it goes on with what is left, and says what is not."""
+
+import asyncio
+import re
+from collections import Counter
+from contextlib import asynccontextmanager, closing, suppress
+from datetime import UTC, datetime
+
+import pytest
+import redis
+from support.clock import VirtualClock
+from support.redis_server import RedisServer
+
+from sevendigital_async import DeadLetter, LeaseLostError, LogKind, SpoolCorruptionError, StreamLog
+from sevendigital_async.shipping.records import Counts, InDoubtPolicy, Receipt, Record
+from sevendigital_async.shipping.rules import lane_rules
+from sevendigital_async.shipping.spools.base import SpoolContext
+from sevendigital_async.shipping.spools.inspector import JournalOutcome
+from sevendigital_async.shipping.spools.redis import RedisSpool, RedisSpoolInspector, scripts
+
+RULES = lane_rules({kind: {"max_count": 4, "linger": 0.0} for kind in LogKind})
+NOW = datetime.now(UTC).replace(microsecond=0)
+PREVIEW, CATALOGUE = LogKind.PREVIEW, LogKind.CATALOGUE
+BASE = "sevendigital:{spool}:"
+
+
+@pytest.fixture
+def server(redis_server):
+    with closing(redis.Redis(port=redis_server.port)) as client:
+        client.url = redis_server.url
+        yield client
+
+
+@asynccontextmanager
+async def worker(server, reports=None, policy=InDoubtPolicy.RESEND, **options):
+    spool = RedisSpool(server.url, **options)
+    report = (lambda _: None) if reports is None else reports.append
+    await spool.open(SpoolContext(RULES, VirtualClock(), lambda _: None, policy, report))
+    for task in spool._tasks[1:]:  # the test looks around itself
+        task.remove_done_callback(spool._stopped)
+        task.cancel()
+    try:
+        yield spool
+    finally:
+        await spool.aclose()
+
+
+def plays(number, queue="", start=0):
+    return [Record(StreamLog(f"{start + n}", NOW, country="GB").encode(), queue, NOW) for n in range(number)]
+
+
+async def sent(spool, kind):
+    lease = await spool.lease(kind, flush=True)
+    await spool.intent(lease, lease.records, "request-1")
+    return lease
+
+
+async def acknowledge(spool, lease, delivered):
+    delivered.update(record.body for record in lease.records)
+    await spool.ack(lease, lease.records, Receipt(f"request-{len(delivered)}", NOW, "201"))
+
+
+async def drain(spool, delivered):
+    """Look around and deliver until nothing is left; a spool that has got stuck fails here."""
+    async with asyncio.timeout(30):
+        while True:
+            await spool._look_around()
+            idle = True
+            for kind in LogKind:
+                lease = await spool.lease(kind, flush=True)
+                if lease is not None:
+                    idle = False
+                    await spool.intent(lease, lease.records, "request")
+                    await acknowledge(spool, lease, delivered)
+            counts = [await spool.counts(kind) for kind in LogKind]
+            if idle and not sum(one.waiting + one.in_flight for one in counts):
+                return
+            await asyncio.sleep(0.005)
+
+
+def all_places(counts):
+    return counts.delivered + counts.waiting + counts.in_flight + counts.buried + counts.held
+
+
+# What a spool has gone through when a key of it vanishes; returns the leases that are held.
+
+
+async def waiting(spool, delivered):
+    return []
+
+
+async def leased(spool, delivered):
+    return [await sent(spool, PREVIEW), await sent(spool, CATALOGUE), await spool.lease(PREVIEW, flush=True)]
+
+
+async def resting(spool, delivered):
+    for lease in [await sent(spool, PREVIEW), await sent(spool, CATALOGUE)]:
+        await spool.release(lease, lease.records, delay=0.05)
+    return []
+
+
+async def in_between(spool, delivered):
+    first, second = await sent(spool, PREVIEW), await sent(spool, CATALOGUE)
+    await acknowledge(spool, first, delivered)
+    bad, lost, *rest = second.records
+    await spool.bury(second, [(bad, DeadLetter(CATALOGUE, bad.body, "bad", 1002, NOW, in_doubt=False))])
+    await spool.doubt(second, [lost], InDoubtPolicy.HOLD)
+    await spool.doubt(second, rest, InDoubtPolicy.RESEND)
+    return [await sent(spool, CATALOGUE)]
+
+
+MOMENTS = (waiting, leased, resting, in_between)
+
+
+async def prepare(spool, moment, delivered):
+    await spool.append(PREVIEW, plays(6))
+    await spool.append(CATALOGUE, plays(3, "ann", 100))
+    await spool.append(CATALOGUE, plays(5, "bob", 200))
+    await spool.append(LogKind.SUBSCRIBER, plays(1, "ann", 300))
+    return await moment(spool, delivered)
+
+
+PUT = {record.body for record in [*plays(6), *plays(3, start=100), *plays(5, start=200), *plays(1, start=300)]}
+
+
+async def keys_at(moment, server):
+    server.flushall()
+    async with worker(server) as spool:
+        await prepare(spool, moment, Counter())
+        names = sorted(key.decode() for key in server.scan_iter(count=1000) if not key.endswith(b":subscriber"))
+    server.flushall()
+    return names
+
+
+def matching(server, name):
+    """Return the key by that name; a lease has another token each time."""
+    if ":lease:" not in name:
+        return [name] if server.exists(name) else []
+    return sorted(key for key in server.scan_iter(f"{BASE.replace('{', '?').replace('}', '?')}lease:*", count=1000))
+
+
+@pytest.mark.parametrize("moment", MOMENTS, ids=lambda moment: moment.__name__)
+async def test_whatever_key_is_deleted_the_spool_goes_on_and_says_what_is_lost(server, moment):
+    for name in await keys_at(moment, server):
+        server.flushall()
+        reports, delivered = [], Counter()
+        async with worker(server, reports) as spool:
+            held = await prepare(spool, moment, delivered)
+            key = matching(server, name)[0]
+            remembered = ":lease:" in name and not server.hexists(key, "ticket")  # of a batch that is settled
+            server.delete(key)
+            for lease in held:
+                with suppress(LeaseLostError):
+                    await acknowledge(spool, lease, delivered)
+            await spool.append(PREVIEW, plays(1, start=500))
+            await drain(spool, delivered)
+            counts = [await spool.counts(kind) for kind in LogKind]
+            async with archive_of(server) as archive:
+                journal = [entry async for entry in archive.journal()]
+                aside = {letter.body async for letter in archive.set_aside()}
+        said = " ".join(filter(None, reports))
+        assert all(one.put == all_places(one) for one in counts), (name, counts)
+        assert all(min(one.put, one.waiting, one.held, one.buried) >= 0 for one in counts), (name, counts)
+        assert plays(1, start=500)[0].body in delivered, name
+        missing = PUT - set(delivered) - aside
+        if missing:
+            assert name.removeprefix(BASE).partition(":")[0] in {"queue", "aside"}, name
+            assert f"{len(missing):,} {'catalogue' if 'catalogue' in name else 'preview'} plays" in said or (
+                "held and buried plays are gone" in said or "subscriber plays" in said
+            ), (name, said)
+        assert said or remembered or server_made_up_for(name, missing, delivered), (name, reports)
+        doubles = {body for body, times in delivered.items() if times > 1}
+        doubtful = {entry.body for entry in journal if entry.outcome is JournalOutcome.IN_DOUBT}
+        assert doubles <= doubtful, (name, len(doubles - doubtful))
+        room = {field: int(server.hget(f"{BASE}room", field)) for field in ("logs", "bytes")}
+        assert room == {"logs": len(aside), "bytes": sum(map(len, aside))}, name
+
+
+def server_made_up_for(name, missing, delivered):
+    """Say whether nothing came of it: the worker still had all plays of a stream, and put them back."""
+    return ":queue:" in name and not missing and set(delivered.values()) == {1}
+
+
+@asynccontextmanager
+async def archive_of(server):
+    archive = RedisSpoolInspector(server.url)
+    try:
+        yield archive
+    finally:
+        await archive.aclose()
+
+
+async def test_a_redis_that_evicts_keys_stalls_nobody_and_says_so(redis_server):
+    with closing(RedisServer("--save", "", "--maxmemory", "6mb", "--maxmemory-policy", "allkeys-lru")) as own:
+        reports, delivered, put = [], Counter(), set()
+        with closing(redis.Redis(port=own.port)) as server:
+            server.url = own.url
+            async with worker(server, reports) as spool:
+                for number in range(60):
+                    batch = plays(8, f"user-{number}", 8 * number)
+                    put.update(record.body for record in batch)
+                    async with asyncio.timeout(10):
+                        await spool.append(CATALOGUE, batch)
+                    server.set(f"theirs-{number}", b"x" * 100_000)
+                    await asyncio.sleep(0)
+                assert server.info("stats")["evicted_keys"] > 0
+                await drain(spool, delivered)
+                counts = await spool.counts(CATALOGUE)
+        lost = put - set(delivered)
+        assert counts == Counts(put=counts.delivered, delivered=counts.delivered, in_doubt=counts.in_doubt)
+        known = not {"room", "counts:catalogue"} <= set(re.findall(r"[a-z]+(?::[a-z]+)?", reports[-1]))
+        assert not lost or f"{len(lost):,} catalogue plays" in reports[-1] or not known
+        assert any("evicts" in report for report in reports if report)
+
+
+async def test_what_is_flushed_while_a_worker_has_leases_is_said_and_what_it_holds_is_not_lost(server):
+    reports, delivered = [], Counter()
+    async with worker(server, reports) as spool:
+        held = await prepare(spool, leased, delivered)
+        server.flushall()
+        for lease in held:
+            await acknowledge(spool, lease, delivered)
+        await drain(spool, delivered)
+        counts = [await spool.counts(kind) for kind in LogKind]
+    assert sum(one.delivered for one in counts) == sum(len(lease.records) for lease in held) == len(delivered)
+    assert "lost what the spool kept" in reports[-1]
+
+
+@pytest.mark.parametrize("policy", [InDoubtPolicy.RESEND, InDoubtPolicy.HOLD])
+async def test_a_lease_that_vanishes_leaves_its_plays_in_doubt(server, policy):
+    reports = []
+    async with worker(server, reports, policy) as spool:
+        await spool.append(PREVIEW, plays(3))
+        lease = await sent(spool, PREVIEW)
+        server.delete(f"{BASE}lease:{lease.key.token}")
+        await spool._look_around()
+        place = "waiting" if policy is InDoubtPolicy.RESEND else "held"
+        assert await spool.counts(PREVIEW) == Counts(**{"put": 3, place: 3, "in_doubt": 3})
+        assert "3 plays may have been sent" in reports[-1]
+        with pytest.raises(LeaseLostError):
+            await spool.release(lease, lease.records)
+
+
+async def test_a_stream_and_its_lease_that_vanish_together_are_lost_and_counted(server):
+    reports = []
+    async with worker(server, reports) as spool:
+        await spool.append(CATALOGUE, plays(3, "ann"))
+        lease = await sent(spool, CATALOGUE)
+        server.delete(f"{BASE}lease:{lease.key.token}", f"{BASE}queue:catalogue:u:ann")
+        await spool._look_around()
+        assert await spool.counts(CATALOGUE) == Counts()
+        assert "3 catalogue plays" in reports[-1]
+
+
+async def test_what_a_dead_worker_was_sending_is_lost_with_its_stream(server):
+    reports = []
+    async with worker(server) as dying:
+        await dying.append(CATALOGUE, plays(3, "ann"))
+        await sent(dying, CATALOGUE)
+        dying._leases._leases.clear()
+        async with worker(server, reports, lease_seconds=0.05) as heir:
+            server.delete(f"{BASE}queue:catalogue:u:ann")
+            server.zadd(f"{BASE}leases", dict.fromkeys(server.zrange(f"{BASE}leases", 0, 0), 1.0))
+            async with asyncio.timeout(5):
+                while await heir.counts(CATALOGUE) != Counts():
+                    await asyncio.sleep(0.01)
+                    await heir._look_around()
+            assert "3 catalogue plays" in reports[-1]
+
+
+async def test_an_archive_shows_what_is_left_and_moves_nothing_before_a_shipper_has_rebuilt_it(server):
+    async with worker(server) as spool, archive_of(server) as archive:
+        await in_between_of(spool)
+        [letter] = [letter async for letter in archive.set_aside()]
+        server.delete(f"{BASE}load:catalogue")
+        assert (await archive.status()).counts[CATALOGUE].buried == 1
+        with pytest.raises(SpoolCorruptionError, match="a shipper rebuilds"):
+            await archive.replay([letter.id])
+        await spool._look_around()
+        assert await archive.replay([letter.id]) == 1
+    server.flushall()
+    async with archive_of(server) as archive:
+        assert await archive.replay(["1-1"]) == 0
+
+
+async def in_between_of(spool):
+    await spool.append(CATALOGUE, plays(1, "ann"))
+    lease = await sent(spool, CATALOGUE)
+    letter = DeadLetter(CATALOGUE, lease.records[0].body, "bad", 1002, NOW, in_doubt=False)
+    await spool.bury(lease, [(lease.records[0], letter)])
+
+
+async def test_keys_that_vanish_as_fast_as_they_are_rebuilt_are_an_error(server, monkeypatch):
+    async with worker(server) as spool:
+        run, link = spool._station.link.run, spool._station.link
+
+        async def running(script, keys, arguments):
+            if script is not scripts.FOUND:
+                server.delete(f"{BASE}load:preview")
+            return await run(script, keys, arguments)
+
+        link.run = running
+        with pytest.raises(SpoolCorruptionError, match="as fast as"):
+            await spool.lease(PREVIEW, flush=True)
+        link.run = run

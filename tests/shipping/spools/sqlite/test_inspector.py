@@ -1,0 +1,326 @@
+"""The archive of a file: read while a shipper writes it, and mended when none does."""
+
+import asyncio
+import sqlite3
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.cli_process import KEY, SECRET, as_counted, canonical, open_sandbox, plays, received
+
+from sevendigital_async import (
+    ConfigurationError,
+    DeadLetter,
+    LogKind,
+    SevenDigital,
+    SpoolCorruptionError,
+    SpoolError,
+    SpoolInUseError,
+    StreamLogShipper,
+)
+from sevendigital_async.clock import SystemClock
+from sevendigital_async.shipping.records import Counts, Receipt, Record
+from sevendigital_async.shipping.rules import lane_rules
+from sevendigital_async.shipping.spools.base import SpoolContext
+from sevendigital_async.shipping.spools.inspector import DeadLetterState, JournalOutcome
+from sevendigital_async.shipping.spools.registry import open_inspector
+from sevendigital_async.shipping.spools.sqlite import SqliteSpool, SqliteSpoolInspector, integrity
+
+QUICK = {kind: {"linger": 0.0} for kind in LogKind}
+
+
+async def put(path, sandbox, logs, kind=LogKind.CATALOGUE, **options):
+    """Put plays, and see to it that they find their end; returns the figures."""
+    async with (
+        SevenDigital(KEY, SECRET, base_url=sandbox.base_url) as client,
+        StreamLogShipper(client, spool=path, lanes=QUICK, close_timeout=0.0, **options) as shipper,
+    ):
+        await shipper.put_many(kind, logs)
+        return await shipper.flush(20)
+
+
+async def opened(path, **wanted):
+    archive = SqliteSpoolInspector(path)
+    try:
+        return [play async for play in archive.set_aside(**wanted)]
+    finally:
+        await archive.aclose()
+
+
+async def journal(path, **wanted):
+    archive = SqliteSpoolInspector(path)
+    try:
+        return [entry async for entry in archive.journal(**wanted)]
+    finally:
+        await archive.aclose()
+
+
+async def mended(path, step, ids):
+    archive = SqliteSpoolInspector(path)
+    try:
+        return await getattr(archive, step)(ids)
+    finally:
+        await archive.aclose()
+
+
+async def status(path):
+    archive = SqliteSpoolInspector(path)
+    try:
+        return await archive.status()
+    finally:
+        await archive.aclose()
+
+
+def check(path):
+    """Everything adds up, page by page and play by play."""
+    db = sqlite3.connect(path)
+    try:
+        integrity.check(db, None, thoroughly=True)
+    finally:
+        db.close()
+
+
+def as_bodies(entries):
+    return Counter(canonical(entry.log.as_wire()) for entry in entries)
+
+
+async def test_the_journal_tells_of_every_delivered_play(tmp_path):
+    path, logs = tmp_path / "plays of ünïon #1?.db", plays(1_234, users=3)
+    async with open_sandbox() as sandbox:
+        await put(path, sandbox, logs)
+    entries = await journal(path)
+    assert as_bodies(entries) == as_counted(logs)
+    assert {entry.kind for entry in entries} == {LogKind.CATALOGUE}
+    assert {entry.outcome for entry in entries} == {JournalOutcome.DELIVERED}
+    assert not any(entry.in_doubt for entry in entries)
+    assert all(entry.answer.startswith("202") for entry in entries)
+    assert len({entry.request_id for entry in entries}) == 3
+    assert await journal(path, kind=LogKind.PREVIEW) == []
+    first, last = entries[0].at, entries[-1].at
+    assert len(await journal(path, since=first, until=last + timedelta(seconds=1))) == 1_234
+    assert await journal(path, since=last + timedelta(seconds=1)) == []
+    assert await journal(path, until=first) == []
+
+
+async def test_reading_goes_on_beside_a_shipper(tmp_path):
+    path, logs = tmp_path / "plays.db", plays(12_000)
+    archive = open_inspector(path)
+    async with (
+        open_sandbox() as sandbox,
+        SevenDigital(KEY, SECRET, base_url=sandbox.base_url) as client,
+        StreamLogShipper(client, spool=path, lanes=QUICK) as shipper,
+    ):
+        assert (await archive.status()).in_use
+        for start in range(0, 12_000, 500):
+            await shipper.put_many(LogKind.CATALOGUE, logs[start : start + 500])
+        seen = [entry async for entry in archive.journal()]
+        await shipper.flush()
+        before = await archive.status()
+        with pytest.raises(SpoolInUseError):
+            await archive.replay(["1"])
+        with pytest.raises(SpoolInUseError):
+            await archive.drop(["1"])
+        assert (await shipper.flush()).delivered == 12_000
+    assert not as_bodies(seen) - as_counted(logs)
+    assert as_bodies([entry async for entry in archive.journal()]) == as_counted(logs)
+    assert before.counts[LogKind.CATALOGUE] == Counts(put=12_000, delivered=12_000)
+    after = await archive.status()
+    assert not after.in_use
+    assert after.size > 0
+    assert after.place == str(path)
+    await archive.aclose()
+
+
+async def test_a_shipper_starts_while_somebody_looks_whether_there_is_one(tmp_path):
+    path = tmp_path / "plays.db"
+    async with open_sandbox() as sandbox:
+        await put(path, sandbox, [])
+        looking = [asyncio.create_task(status(path)) for _ in range(20)]
+        await put(path, sandbox, plays(1))
+        await asyncio.gather(*looking)
+
+
+async def test_a_buried_play_is_replayed_and_delivered(tmp_path):
+    path, logs = tmp_path / "plays.db", plays(60, users=2)
+    async with open_sandbox("poison:7", "poison:9") as sandbox:
+        assert (await put(path, sandbox, logs)).buried == 2
+    buried = await opened(path, kind=LogKind.CATALOGUE, place=DeadLetterState.BURIED)
+    assert [play.log.track_id for play in buried] == ["7", "9"]
+    assert all(play.code == 1008 or play.reason for play in buried)
+    assert await opened(path, place=DeadLetterState.HELD) == await opened(path, kind=LogKind.PREVIEW) == []
+    assert await mended(path, "replay", [buried[0].id, "no such", "-1", "9" * 30, "999", buried[0].id]) == 1
+    check(path)
+    counts = (await status(path)).counts[LogKind.CATALOGUE]
+    assert (counts.put, counts.delivered, counts.waiting, counts.buried) == (60, 58, 1, 1)
+    assert (await status(path)).oldest[LogKind.CATALOGUE] is not None
+    async with open_sandbox() as sandbox:
+        figures = await put(path, sandbox, [])
+        assert received(sandbox) == as_counted([buried[0].log])
+    assert (figures.put, figures.delivered, figures.buried) == (60, 59, 1)
+    assert [play.id for play in await opened(path)] == [buried[1].id]
+    check(path)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+async def test_a_held_play_is_replayed_as_a_possible_double(tmp_path, signed):
+    path, logs = tmp_path / "plays.db", plays(30, users=3)
+
+    def tokens_of(sandbox):
+        return {f"user-{number}": sandbox.token_for(f"user-{number}") for number in range(3)} if signed else None
+
+    async with open_sandbox("disconnect-after:100%") as sandbox:
+        assert (await put(path, sandbox, logs, in_doubt="hold", user_tokens=tokens_of(sandbox))).held == 30
+        arrived = received(sandbox)
+    assert arrived == as_counted(logs)
+    held = await opened(path, place=DeadLetterState.HELD)
+    assert all(play.in_doubt and "lost" in play.reason for play in held)
+    assert await mended(path, "replay", [play.id for play in held[:20]]) == 20
+    check(path)
+    async with open_sandbox() as sandbox:
+        figures = await put(path, sandbox, [], user_tokens=tokens_of(sandbox))
+        again = received(sandbox)
+    assert again == as_counted([play.log for play in held[:20]])
+    assert (figures.put, figures.delivered, figures.held, figures.in_doubt) == (30, 20, 10, 30)
+    told = [entry for entry in await journal(path) if entry.outcome is JournalOutcome.DELIVERED]
+    assert len(told) == 20
+    assert all(entry.in_doubt for entry in told)
+    check(path)
+
+
+async def test_dropped_plays_stay_counted_and_are_written_down(tmp_path):
+    path, logs = tmp_path / "plays.db", plays(40)
+    async with open_sandbox("disconnect-after:100%") as sandbox:
+        await put(path, sandbox, logs[:20], in_doubt="hold")
+    async with open_sandbox("poison:21") as sandbox:
+        await put(path, sandbox, logs[20:])
+    aside = await opened(path)
+    assert await mended(path, "drop", [play.id for play in aside]) == 21
+    assert await mended(path, "drop", [play.id for play in aside]) == 0
+    check(path)
+    counts = (await status(path)).counts[LogKind.CATALOGUE]
+    assert (counts.put, counts.delivered, counts.held, counts.buried) == (40, 19, 0, 21)
+    assert await opened(path) == []
+    dropped = [entry for entry in await journal(path) if entry.outcome is JournalOutcome.DISCARDED]
+    assert as_bodies(dropped) == as_counted(logs[:21])
+    assert sum(entry.in_doubt for entry in dropped) == 20
+    assert all(entry.answer for entry in dropped)
+
+
+async def test_very_many_are_moved_in_portions(tmp_path):
+    path, logs = tmp_path / "plays.db", plays(1_300)
+    async with open_sandbox("disconnect-after:100%") as sandbox:
+        await put(path, sandbox, logs, in_doubt="hold")
+    held = await opened(path)
+    assert await mended(path, "replay", [play.id for play in held]) == 1_300
+    check(path)
+    assert (await status(path)).counts[LogKind.CATALOGUE].waiting == 1_300
+    async with open_sandbox() as sandbox:
+        await put(path, sandbox, [])
+        assert received(sandbox) == as_counted(logs)
+
+
+async def test_what_is_no_spool_is_said_and_left_alone(tmp_path):
+    database = tmp_path / "other.db"
+    db = sqlite3.connect(database)
+    db.execute("CREATE TABLE cats (name)")
+    db.close()
+    (tmp_path / "text.db").write_bytes(b"not a database at all, but long enough to look like one" * 20)
+    (tmp_path / "empty.db").write_bytes(b"")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    for name, words, kind in [
+        ("nowhere.db", "there is no spool", SpoolError),
+        ("other.db", "not a spool", SpoolError),
+        ("text.db", "damaged", SpoolCorruptionError),
+        ("empty.db", "empty", SpoolError),
+        (".", "directory", SpoolError),
+    ]:
+        for act in (journal, opened, status, lambda path: mended(path, "replay", ["1"])):
+            with pytest.raises(kind, match=words):
+                await act(tmp_path / name)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+async def test_a_spool_of_another_version_is_left_as_it_is(tmp_path):
+    path = tmp_path / "plays.db"
+    async with open_sandbox() as sandbox:
+        await put(path, sandbox, plays(1))
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("PRAGMA user_version = 77")
+    db.close()
+    with pytest.raises(SpoolError, match="version 77"):
+        await journal(path)
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("journal", "body = x'00'"),
+        ("journal", "body = substr(body, 1, length(body) - 9)"),
+        ("journal", "kind = 'karaoke'"),
+        ("journal", "doubted = '['"),
+        ("journal", "at = 1e300"),
+        ("set_aside", "place = 'attic'"),
+        ("set_aside", "at = at + 1"),
+    ],
+)
+async def test_a_damaged_row_is_said(tmp_path, table, change):
+    path = tmp_path / "plays.db"
+    async with open_sandbox("poison:2") as sandbox:
+        await put(path, sandbox, plays(3))
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute(f"UPDATE {table} SET {change}")  # noqa: S608
+    db.close()
+    with pytest.raises(SpoolCorruptionError, match="not as it was written"):
+        await (journal if table == "journal" else opened)(path)
+
+
+def test_an_archive_needs_a_place():
+    for place in ("", "redis://"):
+        with pytest.raises(ConfigurationError):
+            open_inspector(place)
+
+
+async def test_the_oldest_waiting_play_is_told(tmp_path, unused_tcp_port):
+    path, started = tmp_path / "plays.db", datetime.now(UTC)
+    async with (
+        SevenDigital(KEY, SECRET, base_url=f"http://127.0.0.1:{unused_tcp_port}") as client,
+        StreamLogShipper(client, spool=path, close_timeout=0.0) as shipper,
+    ):
+        await shipper.put_many(LogKind.SUBSCRIBER, plays(3))
+        oldest = (await status(path)).oldest
+    assert started <= oldest[LogKind.SUBSCRIBER] <= datetime.now(UTC)
+    assert oldest[LogKind.PREVIEW] is None
+
+
+async def test_what_is_replayed_after_a_crash_is_not_taken_for_what_was_being_sent(tmp_path):
+    def records(number):
+        return [Record(b"{}", "", datetime.now(UTC)) for _ in range(number)]
+
+    async def sent(number):
+        await spool.append(LogKind.CATALOGUE, records(number))
+        lease = await spool.lease(LogKind.CATALOGUE, flush=True)
+        await spool.intent(lease, lease.records, "first")
+        return lease
+
+    owner = SpoolContext(lane_rules(), SystemClock(), lambda _: None)
+    spool = SqliteSpool(tmp_path / "plays.db")
+    await spool.open(owner)
+    lease, now = await sent(1), datetime.now(UTC)
+    letter = DeadLetter(LogKind.CATALOGUE, b"{}", "bad", None, now, in_doubt=False)
+    await spool.bury(lease, [(lease.records[0], letter)])
+    lease = await sent(4)
+    lease.sending, lease.suspect = (), True
+    await spool.intent(lease, lease.records[2:], "second")
+    await spool.ack(lease, lease.records[2:], Receipt("second", now))
+    crashed = tmp_path / "crashed.db"
+    with sqlite3.connect(tmp_path / "plays.db") as db, sqlite3.connect(crashed) as copy:
+        db.backup(copy)
+    db.close()
+    copy.close()
+    await spool.aclose()
+    assert await mended(crashed, "replay", [play.id for play in await opened(crashed)]) == 1
+    spool = SqliteSpool(crashed)
+    await spool.open(owner)
+    counts = await spool.counts(LogKind.CATALOGUE)
+    await spool.aclose()
+    assert counts == Counts(put=5, delivered=2, waiting=3, in_doubt=2)

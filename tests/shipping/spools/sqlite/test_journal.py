@@ -1,0 +1,266 @@
+"""Delivered plays stay in their parcel until there is time to move them into the journal, which says so all along."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.clock import VirtualClock
+
+from sevendigital_async import LogKind, SpoolCorruptionError, StreamLog
+from sevendigital_async.shipping.records import InDoubtPolicy, Receipt, Record
+from sevendigital_async.shipping.rules import lane_rules
+from sevendigital_async.shipping.spools.base import SpoolContext
+from sevendigital_async.shipping.spools.sqlite import SqliteSpool, SqliteSpoolInspector, file, journal, leases, writer
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+KIND = LogKind.CATALOGUE
+WHOLE = 20
+"""Plays in a batch, and in a parcel."""
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "plays.db"
+
+
+@pytest.fixture
+def idle(monkeypatch):
+    """Let there never be time for tidying; a test calls ``tidy`` where it wants it done."""
+    tidy = journal.tidy
+    monkeypatch.setattr(journal, "tidy", lambda db, before: False)
+    return tidy
+
+
+def plays(first, number, queue=""):
+    return [Record(StreamLog(str(n), NOW).encode(), queue, NOW) for n in range(first, first + number)]
+
+
+async def opened(path, **settings):
+    spool = SqliteSpool(path, **settings)
+    rules = lane_rules({kind: {"max_count": WHOLE} for kind in LogKind})
+    await spool.open(SpoolContext(rules, VirtualClock(), lambda _: None, InDoubtPolicy.HOLD))
+    return spool
+
+
+async def delivered(path, *parcels, queue=""):
+    """Put plays parcel by parcel, and deliver them batch by batch; returns what the journal says then."""
+    spool, first = await opened(path), 0
+    for number in parcels:
+        await spool.append(KIND, plays(first, number, queue))
+        first += number
+    request = 0
+    while lease := await spool.lease(KIND, flush=True):
+        request += 1
+        await spool.intent(lease, lease.records, f"r{request}")
+        await spool.ack(lease, lease.records, Receipt(f"r{request}", NOW, "202"))
+    await spool.aclose()
+    return [(str(n), f"r{n // WHOLE + 1}") for n in range(first)]
+
+
+async def told(path):
+    archive = SqliteSpoolInspector(path)
+    try:
+        return [(entry.log.track_id, entry.request_id) async for entry in archive.journal()]
+    finally:
+        await archive.aclose()
+
+
+def places(path):
+    """Say where the plays of each row of the journal are, and how many parcels there are."""
+    with closing(sqlite3.connect(path)) as db:
+        rows = db.execute("SELECT parcel IS NOT NULL, compressed, length(body) > 0 FROM journal ORDER BY id").fetchall()
+        return rows, db.execute("SELECT count(*) FROM parcel").fetchone()[0]
+
+
+def tidied(path, tidy, before=0.0):
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        while tidy(db, before):
+            pass
+
+
+@pytest.mark.parametrize("queue", ["", "ann"])
+async def test_a_delivered_parcel_is_told_before_and_after_it_is_moved(path, idle, queue):
+    expected = await delivered(path, WHOLE, WHOLE, queue=queue)
+    assert places(path) == ([(1, 0, 0)] * 2, 2)
+    assert await told(path) == expected
+    tidied(path, idle)
+    assert places(path) == ([(0, 1, 1)] * 2, 0)
+    assert await told(path) == expected
+    assert await delivered(path, WHOLE)  # the numbers of what is gone may come again
+    assert len(await told(path)) == 3 * WHOLE
+
+
+async def test_batches_that_are_no_parcel_are_told_just_so(path, idle):
+    expected = await delivered(path, 3 * WHOLE, 5, 30)  # parcels of 60, 5 and 30, batches of 20
+    rows, parcels = places(path)
+    assert (0, 0, 1) in rows
+    assert parcels == sum(stays for stays, _, _ in rows)
+    assert await told(path) == expected
+    tidied(path, idle)
+    assert await told(path) == expected
+
+
+async def test_what_is_forgotten_leaves_nothing_behind(path, idle):
+    await delivered(path, WHOLE, WHOLE)
+    tidied(path, idle, before=(NOW + timedelta(days=1)).timestamp())
+    assert places(path) == ([], 0)
+    assert await told(path) == []
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "UPDATE parcel SET body = zeroblob(length(body)) WHERE first = 1",
+        "UPDATE parcel SET logs = logs - 1 WHERE first = 1",
+        "DELETE FROM parcel WHERE first = 1",
+        "UPDATE journal SET parcel = 21 WHERE id = 1",
+        "UPDATE journal SET parcel = NULL WHERE id = 1",
+        "UPDATE journal SET at = at + 1 WHERE id = 1",
+    ],
+)
+async def test_damage_to_delivered_plays_is_told_to_who_reads_them_and_keeps_nobody_from_shipping(path, idle, harm):
+    await delivered(path, WHOLE, WHOLE)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(harm)
+    with pytest.raises(SpoolCorruptionError, match="entry 1 of the journal is not as it was written"):
+        await told(path)
+    tidied(path, idle)
+    assert places(path)[0] == [(harm != "UPDATE journal SET parcel = NULL WHERE id = 1", 2, 0), (0, 1, 1)]
+    with pytest.raises(SpoolCorruptionError, match="entry 1 of the journal is not as it was written"):
+        await told(path)
+    await delivered(path, WHOLE)
+
+
+@pytest.mark.parametrize("thoroughly", [True, False])
+async def test_a_delivered_parcel_that_looks_undelivered_is_never_sent_again(path, idle, monkeypatch, thoroughly):
+    await delivered(path, WHOLE, WHOLE)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE parcel SET queue = -queue WHERE first = 1")
+        db.execute("UPDATE lane SET waiting = 20, delivered = 20, kept = 20, shared = 20 WHERE kind = 'catalogue'")
+    if not thoroughly:
+        monkeypatch.setattr(file, "SMALL", 0)
+    with pytest.raises(SpoolCorruptionError):
+        await delivered(path)
+
+
+async def test_a_backlog_is_read_back_in_order_several_batches_at_a_time(path, idle, monkeypatch):
+    spool, number = await opened(path), 20 * WHOLE + 7
+    await spool.append(KIND, plays(0, number))
+    await spool.aclose()
+    reads = []
+    read_on = leases.read_on
+    monkeypatch.setattr(leases, "READ_AHEAD", 5 * WHOLE)
+    monkeypatch.setattr(leases, "read_on", lambda *arguments: reads.append(1) or read_on(*arguments))
+    spool, sent = await opened(path), []
+    while lease := await spool.lease(KIND, flush=True):
+        sent += [StreamLog.decode(record.body).track_id for record in lease.records]
+        await spool.ack(lease, lease.records, Receipt("r", NOW))
+        if len(sent) == 8 * WHOLE:
+            await spool.append(KIND, plays(number, WHOLE))
+    await spool.aclose()
+    assert sent == [str(n) for n in range(number + WHOLE)]
+    assert len(reads) < 21
+
+
+async def test_what_stands_before_a_damaged_parcel_is_still_delivered(path, idle, monkeypatch):
+    monkeypatch.setattr(file, "SMALL", 0)
+    spool = await opened(path)
+    for first in range(0, 4 * WHOLE, WHOLE):
+        await spool.append(KIND, plays(first, WHOLE))
+    await spool.aclose()
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE parcel SET body = zeroblob(length(body)) WHERE first = ?", (2 * WHOLE + 1,))
+    spool = await opened(path)
+    for _ in range(2):
+        lease = await spool.lease(KIND, flush=True)
+        await spool.ack(lease, lease.records, Receipt("r", NOW))
+    with pytest.raises(SpoolCorruptionError, match="plays 41 to 60 are not as they were written"):
+        await spool.lease(KIND, flush=True)
+    await spool.aclose()
+    assert len(await told(path)) == 2 * WHOLE
+
+
+async def test_forgetting_takes_no_undelivered_parcel(path, idle):
+    await delivered(path, WHOLE)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("DELETE FROM parcel WHERE first = 1")
+    spool = await opened(path)
+    await spool.append(KIND, plays(1000, WHOLE))  # its number begins with 1 again
+    await spool.aclose()
+    tidied(path, idle, before=(NOW + timedelta(days=1)).timestamp())
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT sum(logs) FROM parcel WHERE queue > 0").fetchone() == (WHOLE,)
+
+
+async def test_a_row_whose_parcel_is_gone_is_not_told_with_the_plays_of_another(path, idle):
+    await delivered(path, WHOLE)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("DELETE FROM parcel WHERE first = 1")
+    spool = await opened(path)
+    await spool.append(KIND, plays(1000, WHOLE))
+    lease = await spool.lease(KIND, flush=True)
+    await spool.ack(lease, lease.records, Receipt("r9", NOW))
+    await spool.aclose()
+    for _ in range(2):
+        with pytest.raises(SpoolCorruptionError, match="entry 1 of the journal"):
+            await told(path)
+        tidied(path, idle)
+
+
+async def test_text_that_is_none_keeps_nothing_else_from_being_tidied(path, idle):
+    await delivered(path, WHOLE, WHOLE)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE journal SET answer = CAST(x'ff' AS TEXT) WHERE id = 1")
+    tidied(path, idle)
+    assert places(path) == ([(1, 2, 0), (0, 1, 1)], 1)
+
+
+@pytest.mark.parametrize("queue", [-(2**63), -(2**62)])
+async def test_tidying_survives_whatever_it_finds(path, monkeypatch, queue):
+    with monkeypatch.context() as patched:
+        patched.setattr(journal, "tidy", lambda db, before: False)
+        await delivered(path, WHOLE)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE parcel SET queue = ? WHERE first = 1", (queue,))
+    spool = await opened(path)
+    while places(path)[0] != [(1, 2, 0)]:
+        await asyncio.sleep(0.01)
+    async with asyncio.timeout(5):
+        await spool.append(KIND, plays(100, 1))
+    await spool.aclose()
+
+
+@pytest.mark.parametrize("policy", [InDoubtPolicy.RESEND, InDoubtPolicy.HOLD])
+@pytest.mark.parametrize("sent", [False, True])
+async def test_what_was_being_given_back_when_its_lane_died_is_at_one_place(path, monkeypatch, policy, sent):
+    spool = await opened(path)
+    await spool.append(KIND, plays(0, WHOLE))
+    lease = await spool.lease(KIND, flush=True)
+    if sent:
+        await spool.intent(lease, lease.records, "r1")
+    transact, refused = writer.Writer._transact, asyncio.Event()
+
+    def busy(*_):
+        refused.set()
+        error = sqlite3.OperationalError("database is locked")
+        error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+        raise error
+
+    monkeypatch.setattr(writer.Writer, "_transact", busy)
+    releasing = asyncio.create_task(spool.release(lease, lease.records))
+    while not refused.is_set():
+        await asyncio.sleep(0)
+    releasing.cancel()
+    await asyncio.wait([releasing])
+    monkeypatch.setattr(writer.Writer, "_transact", transact)
+    await spool.abandon(lease, policy)
+    again = await spool.lease(KIND, flush=True)
+    if sent and policy is InDoubtPolicy.HOLD:
+        assert again is None
+    else:
+        assert [record.sequence for record in again.records] == list(range(1, WHOLE + 1))
+    counts = await spool.counts(KIND)
+    assert (counts.held, counts.in_flight) == ((WHOLE, 0) if again is None else (0, WHOLE))
+    await spool.aclose()

@@ -1,0 +1,308 @@
+"""An SQLite spool is cancelled, closed and left at awkward moments: nothing hangs, nothing is forgotten."""
+
+import asyncio
+import gc
+import sqlite3
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import pytest
+from support.clock import VirtualClock
+
+from sevendigital_async import LogKind, ShipperClosedError, SpoolCorruptionError, SpoolInUseError, SpoolUnavailableError
+from sevendigital_async.shipping.records import Checkpoint, InDoubtPolicy, Receipt, Record
+from sevendigital_async.shipping.rules import lane_rules
+from sevendigital_async.shipping.spools.base import SpoolContext
+from sevendigital_async.shipping.spools.sqlite import SqliteSpool
+from sevendigital_async.shipping.spools.sqlite.writer import Job
+
+RULES = lane_rules()
+KIND = LogKind.CATALOGUE
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+RECEIPT = Receipt("request", NOW)
+CLOSED = ShipperClosedError("closed")
+
+
+def records(number, queue="", size=10):
+    return [Record(b"x" * size, queue, NOW) for _ in range(number)]
+
+
+@pytest.fixture
+def clock():
+    return VirtualClock()
+
+
+@pytest.fixture
+def spool(tmp_path):
+    return SqliteSpool(tmp_path / "plays.db")
+
+
+@pytest.fixture
+def owner(clock):
+    return SpoolContext(RULES, clock, lambda _: None)
+
+
+async def reopened(path, clock, **changes):
+    spool = SqliteSpool(path)
+    await spool.open(SpoolContext(RULES, clock, lambda _: None, **changes))
+    counts = await spool.counts(KIND)
+    await spool.aclose()
+    return counts
+
+
+async def test_what_was_put_without_waiting_is_written_when_the_spool_is_closed_at_once(spool, owner, tmp_path, clock):
+    await spool.open(owner)
+    spool.append_nowait(KIND, records(3))
+    async with asyncio.timeout(5):
+        await spool.aclose()
+    assert (await reopened(tmp_path / "plays.db", clock)).waiting == 3
+
+
+async def test_a_put_that_is_being_written_when_the_spool_closes_hears_what_became_of_it(
+    spool, owner, clock, tmp_path, disk
+):
+    await spool.open(owner)
+    disk.error = "SQLITE_FULL"
+    put = asyncio.create_task(spool.append(KIND, records(2)))
+    while spool._commits.alert is None:
+        await asyncio.sleep(0.01)
+    disk.error = None
+    disk.stop()
+    clock._timers[-1][2].set_result(None)  # the pause is over: the next try is under way
+    await disk.has_stopped()
+    spool.refuse(CLOSED)
+    closing = asyncio.create_task(spool.aclose())
+    await asyncio.sleep(0.05)
+    disk.go_on.set()
+    async with asyncio.timeout(5):
+        await closing
+        await put  # accepted, for that is what it is
+    assert (await reopened(tmp_path / "plays.db", clock)).waiting == 2
+
+
+async def test_a_full_disk_sends_putters_away_when_the_spool_closes(spool, owner, disk):
+    await spool.open(owner)
+    disk.error = "SQLITE_FULL"
+    put = asyncio.create_task(spool.append(KIND, records(2)))
+    while spool._commits.alert is None:
+        await asyncio.sleep(0.01)
+    with pytest.raises(SpoolUnavailableError, match="the disk is full"):
+        spool.append_nowait(KIND, records(1))
+    spool.refuse(CLOSED)
+    async with asyncio.timeout(5):
+        await spool.aclose()
+    with pytest.raises(ShipperClosedError):
+        await put
+
+
+async def test_counts_tell_of_what_was_put_without_waiting_and_never_written(spool, owner, disk, clock, tmp_path):
+    await spool.open(owner)
+    disk.error = "SQLITE_FULL"
+    spool.append_nowait(KIND, records(2))
+    while spool._commits.alert is None:
+        await asyncio.sleep(0.01)
+    await spool.aclose()
+    counts = await spool.counts(KIND)
+    assert (counts.put, counts.waiting) == (0, 0)
+
+
+async def test_opening_that_is_cancelled_lets_go_of_the_file(spool, owner, disk, clock, tmp_path):
+    before = asyncio.all_tasks()
+    disk.stop()
+    opening = asyncio.create_task(spool.open(owner))
+    await disk.has_stopped()
+    opening.cancel()
+    await asyncio.sleep(0.01)
+    disk.go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    assert asyncio.all_tasks() <= before
+    assert (await reopened(tmp_path / "plays.db", clock)).put == 0
+
+
+async def test_closing_needs_no_thread_of_the_loops_own(spool, owner):
+    loop, go_on = asyncio.get_running_loop(), threading.Event()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    busy = loop.run_in_executor(None, go_on.wait, 20)
+    await spool.open(owner)
+    async with asyncio.timeout(5):
+        await spool.aclose()
+    go_on.set()
+    await busy
+
+
+async def test_opening_that_is_cancelled_before_it_began_lets_go_of_the_file(spool, owner, clock, tmp_path):
+    opening = asyncio.create_task(spool.open(owner))
+    await asyncio.sleep(0)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    assert (await reopened(tmp_path / "plays.db", clock)).put == 0
+
+
+async def test_closing_that_is_cancelled_lets_go_of_the_file(spool, owner, disk, clock, tmp_path):
+    await spool.open(owner)
+    disk.stop()
+    put = asyncio.create_task(spool.append(KIND, records(2)))
+    await disk.has_stopped()
+    closing = asyncio.create_task(spool.aclose())
+    await asyncio.sleep(0.01)
+    closing.cancel()
+    disk.go_on.set()
+    with suppress(asyncio.CancelledError):
+        await closing
+    async with asyncio.timeout(5):
+        await put
+    assert (await reopened(tmp_path / "plays.db", clock)).waiting == 2
+
+
+async def test_a_step_that_fails_in_memory_is_told_and_stops_nobody_else(spool, owner):
+    await spool.open(owner)
+    broken = spool._writer.submit(Job(lambda _: None, lambda _: 1 / 0))
+    sound = spool._writer.submit(Job(lambda _: 1, lambda number: number))
+    async with asyncio.timeout(5):
+        with pytest.raises(ZeroDivisionError):
+            await broken
+        assert await sound == 1
+    await spool.aclose()
+
+
+async def test_a_closed_spool_answers_or_says_so(spool, owner):
+    await spool.open(owner)
+    await spool.append(KIND, records(1), Checkpoint("source", "17"))
+    await spool.aclose()
+    async with asyncio.timeout(5):
+        for call in (spool.checkpoint("source"), spool.oldest_age(KIND), spool.append(KIND, records(1))):
+            with pytest.raises(ShipperClosedError):
+                await call
+        with pytest.raises(ShipperClosedError):
+            spool.append_nowait(KIND, records(1))
+
+
+async def test_an_intent_that_was_never_kept_leaves_no_doubt(spool, owner, disk):
+    await spool.open(owner)
+    await spool.append(KIND, records(2))
+    lease = await spool.lease(KIND, flush=True)
+    disk.error = "SQLITE_IOERR"
+    intent = asyncio.create_task(spool.intent(lease, lease.records, "request"))
+    await asyncio.sleep(0.05)
+    intent.cancel()
+    disk.error = None
+    with pytest.raises(asyncio.CancelledError):
+        await intent
+    await spool.abandon(lease, InDoubtPolicy.HOLD)
+    counts = await spool.counts(KIND)
+    assert (counts.waiting, counts.held, counts.in_doubt) == (2, 0, 0)
+    await spool.aclose()
+
+
+@pytest.mark.parametrize("name", ["a", '"', "a'b", "\\u0000", "ü\u2028😀", "x" * 255, " a", "A", "null", "[1]"])
+async def test_users_may_have_any_name(spool, owner, name):
+    await spool.open(owner)
+    await spool.append(KIND, records(1, "a"))
+    await spool.append(KIND, records(2, name))
+    queues = []
+    while lease := await spool.lease(KIND, flush=True):
+        queues += [record.queue for record in lease.records]
+        await spool.intent(lease, lease.records, "request")
+        await spool.ack(lease, lease.records, RECEIPT)
+    assert sorted(queues) == sorted(["a", name, name])
+    await spool.aclose()
+
+
+async def test_a_link_to_the_file_is_the_same_file(spool, owner, tmp_path, clock):
+    await spool.open(owner)
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "elsewhere" / "link.db"
+    link.symlink_to(tmp_path / "plays.db")
+    with pytest.raises(SpoolInUseError):
+        await SqliteSpool(link).open(owner)
+    await spool.aclose()
+
+
+async def test_a_relative_name_is_meant_where_the_shipper_was_made(tmp_path, owner, monkeypatch, clock):
+    monkeypatch.chdir(tmp_path)
+    spool = SqliteSpool("plays.db")
+    await spool.open(owner)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    await spool.append(KIND, records(2))
+    await spool.aclose()
+    assert (await reopened(tmp_path / "plays.db", clock)).waiting == 2
+
+
+async def test_a_file_that_is_taken_away_is_not_written_to_in_vain(spool, owner, tmp_path):
+    await spool.open(owner)
+    await spool.append(KIND, records(1))
+    (tmp_path / "plays.db").rename(tmp_path / "moved.db")
+    with pytest.raises(SpoolCorruptionError, match="moved or removed"):
+        await spool.append(KIND, records(1))
+    await spool.aclose()
+
+
+async def test_trouble_is_over_when_deliveries_get_through(spool, clock, disk):
+    told = []
+    await spool.open(SpoolContext(RULES, clock, lambda _: None, report=told.append))
+    await spool.append(KIND, records(2))
+    lease = await spool.lease(KIND, flush=True)
+    disk.error = "SQLITE_IOERR"
+    intent = asyncio.create_task(spool.intent(lease, lease.records, "request"))
+    while not told:
+        await asyncio.sleep(0.01)
+    disk.error = None
+    await clock.run(intent)
+    await asyncio.sleep(0)
+    assert "disk" in told[0]
+    assert told[1:] == [None]
+    await spool.ack(lease, lease.records, RECEIPT)
+    await spool.aclose()
+
+
+def test_a_loop_that_ends_without_closing_leaves_no_traceback(tmp_path, capfd):
+    async def leave():
+        spool = SqliteSpool(tmp_path / "plays.db")
+        await spool.open(SpoolContext(RULES, VirtualClock(), lambda _: None))
+        spool._writer.submit(Job(lambda _: time.sleep(0.2), lambda _: None))
+        return spool
+
+    spool = asyncio.run(leave())
+    spool._writer._jobs.close()
+    spool._writer._thread.join(5)
+    gc.collect()
+    assert "Traceback" not in capfd.readouterr().err
+
+
+async def test_resting_users_rest_no_longer_because_of_a_restart(tmp_path, clock):
+    path = tmp_path / "plays.db"
+    spool = SqliteSpool(path)
+    await spool.open(SpoolContext(RULES, clock, lambda _: None))
+    await spool.append(KIND, records(1, "ann"))
+    clock.elapsed += 36_000
+    lease = await spool.lease(KIND, flush=True)
+    await spool.release(lease, lease.records, delay=60.0)
+    await spool.aclose()
+    spool = SqliteSpool(path)
+    await spool.open(SpoolContext(RULES, VirtualClock(), lambda _: None))
+    assert await spool.due_in(KIND, flush=True) <= 60
+    await spool.aclose()
+
+
+async def test_a_foreign_writer_makes_puts_wait_and_says_so(tmp_path, clock, monkeypatch):
+    told = []
+    spool = SqliteSpool(tmp_path / "plays.db")
+    await spool.open(SpoolContext(RULES, clock, lambda _: None, report=told.append))
+    foreign = sqlite3.connect(tmp_path / "plays.db", isolation_level=None)
+    foreign.execute("BEGIN IMMEDIATE")
+    started = asyncio.get_running_loop().time()
+    puts = [asyncio.create_task(spool.append(KIND, records(1))) for _ in range(3)]
+    while not told:
+        await asyncio.sleep(0.01)
+    assert "another process" in told[0]
+    assert asyncio.get_running_loop().time() - started < 2
+    foreign.execute("ROLLBACK")
+    foreign.close()
+    await clock.run(asyncio.wait_for(asyncio.gather(*puts), 5))
+    await spool.aclose()

@@ -1,0 +1,132 @@
+"""Puts that wait: who goes is forgotten, who stays hears how it ends; nothing piles up however long that takes."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import pytest
+from support.clock import VirtualClock
+from support.redis_server import RedisServer
+
+from sevendigital_async import LogKind, ShipperClosedError, SpoolCorruptionError, SpoolError, SpoolUnavailableError
+from sevendigital_async.clock import SystemClock
+from sevendigital_async.shipping.records import Record
+from sevendigital_async.shipping.rules import lane_rules
+from sevendigital_async.shipping.spools.base import SpoolContext
+from sevendigital_async.shipping.spools.capacity import Capacity
+from sevendigital_async.shipping.spools.redis import RedisSpool
+from sevendigital_async.shipping.spools.sqlite import SqliteSpool
+from sevendigital_async.shipping.spools.sqlite.writer import MAX_WEIGHT
+
+KIND = LogKind.PREVIEW
+NOW = datetime.now(UTC)
+
+
+def records(number):
+    return [Record(b"x" * 10, "", NOW) for _ in range(number)]
+
+
+@asynccontextmanager
+async def opened(spool, clock=None):
+    await spool.open(SpoolContext(lane_rules(), clock or SystemClock(), lambda _: None))
+    try:
+        yield spool
+    finally:
+        await spool.aclose()
+
+
+@pytest.fixture
+def own_server(redis_server):
+    server = RedisServer()
+    yield server
+    server.close()
+
+
+async def come_and_go(put, times=50):
+    """Call ``put`` and turn away from it, many times."""
+    for _ in range(times):
+        task = asyncio.create_task(put())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def test_who_stops_waiting_for_room_is_forgotten_though_somebody_patient_stands_before():
+    capacity = Capacity(logs=1, size=10)
+    await capacity.reserve(1, 1)
+    patient = asyncio.create_task(capacity.reserve(1, 1))
+    await asyncio.sleep(0)
+    await come_and_go(lambda: capacity.reserve(1, 1))
+    assert len(capacity._waiting) == 1
+    capacity.free(1, 1)
+    await patient
+
+
+async def test_who_stops_waiting_for_a_full_disk_is_forgotten(tmp_path, disk):
+    clock = VirtualClock()
+    async with opened(SqliteSpool(tmp_path / "plays.db"), clock) as spool:
+        disk.error = "SQLITE_FULL"
+        patient = asyncio.create_task(spool.append(KIND, records(MAX_WEIGHT)))
+        while spool._commits.alert is None:
+            await asyncio.sleep(0.01)
+        await come_and_go(lambda: spool.append(KIND, records(1)))
+        spool._commits._put_back()  # as after the next try
+        assert len(spool._commits._entries) == 1
+        disk.error = None
+        await clock.run(patient)
+
+
+async def test_who_stops_waiting_for_redis_is_forgotten_and_who_stays_hears_of_the_end(own_server):
+    async with opened(RedisSpool(own_server.url)) as spool:
+        own_server.stop()
+        under_way = asyncio.create_task(spool.append(KIND, records(1)))
+        await asyncio.sleep(0.05)
+        in_line = asyncio.create_task(spool.append(KIND, records(1)))
+        await come_and_go(lambda: spool.append(KIND, records(1)))
+        assert len(spool._writer._queue) == 1
+        spool.refuse(ShipperClosedError("closed"))
+    async with asyncio.timeout(1):
+        with pytest.raises(SpoolUnavailableError, match="it may have"):
+            await under_way
+        with pytest.raises(ShipperClosedError):
+            await in_line
+
+
+async def test_a_writer_that_dies_lets_nobody_wait(redis_server):
+    async with opened(RedisSpool(redis_server.url)) as spool:
+        redis_server.ask("SET", "sevendigital:{spool}:appends", "no hash")
+        async with asyncio.timeout(5):
+            for _ in range(2):
+                with pytest.raises(SpoolError):
+                    await spool.append(KIND, records(1))
+        redis_server.ask("DEL", "sevendigital:{spool}:appends")
+
+
+async def test_a_burst_of_puts_into_redis_costs_the_same_for_each(redis_server):
+    """What waits to be written is counted, not looked through."""
+    async with opened(RedisSpool(redis_server.url)) as spool:
+        for _ in range(100):
+            spool.append_nowait(KIND, records(2))
+        assert spool._writer._pending == (200, 2000)
+        while spool._writer.unwritten:
+            await asyncio.sleep(0.01)
+        assert spool._writer._pending == (0, 0)
+        assert spool._writer.room == (200, 2000)
+
+
+async def test_an_error_that_is_raised_again_and_again_does_not_grow(tmp_path):
+    def depth(error):
+        trace, number = error.__traceback__, 0
+        while trace is not None:
+            trace, number = trace.tb_next, number + 1
+        return number
+
+    async with opened(SqliteSpool(tmp_path / "plays.db")) as spool:
+        (tmp_path / "plays.db").rename(tmp_path / "moved.db")
+        depths = set()
+        for _ in range(10):
+            with pytest.raises(SpoolCorruptionError) as raised:
+                await spool.append(KIND, records(1))
+            depths.add(depth(raised.value))
+        assert len(depths) <= 2, depths

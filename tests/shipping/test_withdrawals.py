@@ -1,0 +1,481 @@
+"""How durable spools take back what a cancelled put has written: behind a slow disk, a silent Redis, other workers."""
+
+import asyncio
+import logging
+import sqlite3
+import time
+from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime
+
+import pytest
+from support.clock import VirtualClock
+from support.redis_server import RedisServer
+from support.steps import Proxy
+
+from sevendigital_async import Checkpoint, LeaseLostError, LogKind, SpoolCorruptionError, StreamLog
+from sevendigital_async.shipping.events import PlaysInDoubt
+from sevendigital_async.shipping.records import Counts, DeadLetter, InDoubtPolicy, Receipt, Record
+from sevendigital_async.shipping.rules import lane_rules
+from sevendigital_async.shipping.spools.base import SpoolContext
+from sevendigital_async.shipping.spools.inspector import JournalOutcome
+from sevendigital_async.shipping.spools.redis import RedisSpool, RedisSpoolInspector, scripts
+from sevendigital_async.shipping.spools.redis.writer import LOST_BEFORE, TAKEN_BEFORE
+from sevendigital_async.shipping.spools.sqlite import SqliteSpool
+
+KIND = LogKind.PREVIEW
+NOW = datetime.now(UTC).replace(microsecond=0)
+RECEIPT = Receipt("request-1", NOW)
+
+
+def records(*names, queue=""):
+    return [Record(StreamLog(name, NOW, country="GB").encode(), queue, NOW) for name in names]
+
+
+def tracks(plays):
+    return [StreamLog.decode(record.body).track_id for record in plays]
+
+
+def owner(clock, reports=None, events=None, **rules):
+    lanes = lane_rules({kind: {"max_count": 10, "linger": 0.0, **rules} for kind in LogKind})
+    report = (lambda _: None) if reports is None else reports.append
+    tell = (lambda _: None) if events is None else events.append
+    return SpoolContext(lanes, clock, lambda _: None, InDoubtPolicy.RESEND, report, tell)
+
+
+async def until(condition, within=10):
+    async with asyncio.timeout(within):
+        while not condition():
+            await asyncio.sleep(0.002)
+
+
+async def cancel(task):
+    """Cancel, and see that this takes effect at once, whatever is slow."""
+    task.cancel()
+    started = time.monotonic()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert time.monotonic() - started < 1.0
+
+
+# -- a file --
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "plays.db"
+
+
+@asynccontextmanager
+async def file(path, clock=None, reports=None, **rules):
+    spool = SqliteSpool(path)
+    await spool.open(owner(clock or VirtualClock(), reports, **rules))
+    try:
+        yield spool
+    finally:
+        await spool.aclose()
+
+
+async def taken_out(spool):
+    await until(lambda: not (spool._arrivals.is_unsettled or spool._commits._under_way))
+
+
+@pytest.mark.parametrize("queue", ["", "ann"])
+async def test_a_stopped_disk_keeps_nobody_and_gives_back_what_it_writes_later(path, disk, queue):
+    async with file(path) as spool:
+        disk.stop()
+        company, gone = (
+            asyncio.create_task(spool.append(KIND, records(name, queue=queue))) for name in ("stays", "goes")
+        )
+        await disk.has_stopped()
+        await cancel(gone)
+        again = asyncio.create_task(spool.append(KIND, records("again", queue=queue)))
+        leasing = asyncio.create_task(spool.lease(KIND, flush=True))
+        disk.go_on.set()
+        await company
+        await again
+        if (lease := await leasing) is None:
+            lease = await spool.lease(KIND, flush=True)
+        leased = list(lease.records)
+        await spool.ack(lease, lease.records, RECEIPT)
+        while (lease := await spool.lease(KIND, flush=True)) is not None:
+            leased += lease.records
+            await spool.ack(lease, lease.records, RECEIPT)
+        assert tracks(leased) == ["stays", "again"]
+    async with file(path) as spool:
+        assert await spool.counts(KIND) == Counts(put=2, delivered=2)
+
+
+@pytest.mark.parametrize("queue", ["", "ann"])
+async def test_plays_behind_the_withdrawn_ones_wait_until_those_are_out(path, disk, queue):
+    """Neither a lease from memory, nor one that reads the file, sees a group from which something is to be taken."""
+    async with file(path) as spool:
+        await spool.append(KIND, records("before", queue="bob"))
+        disk.stop()
+        puts = [asyncio.create_task(spool.append(KIND, records(name, queue=queue))) for name in ("goes", "stays")]
+        await disk.has_stopped()
+        puts[0].cancel()
+        disk.error = "SQLITE_FULL"
+        clock = spool._clock
+        disk.skip = 1  # the commit that stands still succeeds; what comes after it does not
+        disk.go_on.set()
+        await puts[1]
+        await until(lambda: spool._commits.trouble is not None)
+        assert (await spool.counts(KIND)).put == 2
+        assert await spool.due_in(KIND, flush=True) > 0
+        disk.error = None
+        found = await spool.lease(KIND, flush=True)
+        assert tracks(found.records) == ["before"]
+        assert await spool.lease(KIND, flush=True) is None
+        clock.elapsed += 1.0
+        for _, _, timer in clock._timers:
+            timer.set_result(None)
+        await taken_out(spool)
+        assert tracks((await spool.lease(KIND, flush=True)).records) == ["stays"]
+
+
+async def test_a_bookmark_goes_back_as_far_as_it_was_acknowledged(path, disk):
+    async with file(path) as spool:
+        await spool.append(KIND, records("a"), Checkpoint("source", "1"))
+        disk.stop()
+        puts = [
+            asyncio.create_task(spool.append(KIND, records(f"{n}"), Checkpoint("source", f"{n}"))) for n in range(2, 6)
+        ]
+        first = asyncio.create_task(spool.append(KIND, [], Checkpoint("new", "1")))
+        await disk.has_stopped()
+        for gone in (puts[1], puts[2], puts[3], first):
+            await cancel(gone)
+        reading = [asyncio.create_task(spool.checkpoint(source)) for source in ("source", "new")]
+        disk.go_on.set()
+        position, new = await asyncio.gather(*reading)
+        assert position in {"1", "2"}  # the put of "2" was under way when the question was asked
+        assert new is None
+        await puts[0]
+        assert await spool.checkpoint("source") == "2"
+        await spool.append(KIND, records("b"), Checkpoint("source", "3", after="2"))
+        assert await spool.checkpoint("source") == "3"
+    async with file(path) as spool:
+        assert [await spool.checkpoint(source) for source in ("source", "new")] == ["3", None]
+        assert (await spool.counts(KIND)).put == 3
+
+
+async def test_what_cannot_be_taken_back_before_the_end_is_told_and_counted(path, disk, caplog):
+    async with file(path) as spool:
+        disk.stop()
+        gone = asyncio.create_task(spool.append(KIND, records("a", "b")))
+        await disk.has_stopped()
+        await cancel(gone)
+        disk.error, disk.skip = "SQLITE_IOERR", 1
+        disk.go_on.set()
+        await until(lambda: spool._commits.trouble is not None)
+        assert (await spool.counts(KIND)).put == 0
+    assert "2 plays of cancelled puts could not be taken back" in caplog.text
+    assert await spool.counts(KIND) == Counts(put=2, waiting=2)
+    disk.error = None
+    async with file(path) as spool:
+        assert await spool.counts(KIND) == Counts(put=2, waiting=2)
+
+
+async def test_a_crash_before_it_is_taken_back_leaves_all_or_nothing(path, disk):
+    spool = SqliteSpool(path)
+    await spool.open(owner(VirtualClock()))
+    disk.stop()
+    gone = asyncio.create_task(spool.append(KIND, records("a", "b", queue="ann"), Checkpoint("source", "1")))
+    await disk.has_stopped()
+    await cancel(gone)
+    spool._commits._task.cancel()  # nothing follows the transaction that is under way
+    disk.go_on.set()
+    await spool._writer.aclose()
+    async with file(path) as spool:
+        assert await spool.counts(KIND) == Counts(put=2, waiting=2)
+        assert await spool.checkpoint("source") == "1"
+        assert len((await spool.lease(KIND, flush=True)).records) == 2
+
+
+async def test_a_file_whose_withdrawn_plays_are_damaged_says_so_to_everybody(path, disk):
+    async with file(path) as spool:
+        disk.stop()
+        puts = [asyncio.create_task(spool.append(KIND, records(name))) for name in ("goes", "stays")]
+        await disk.has_stopped()
+        await cancel(puts[0])
+        other = asyncio.create_task(spool.append(KIND, records("other")))
+
+        def damage():
+            disk.after_commit = None
+            with closing(sqlite3.connect(path)) as db, db:
+                db.execute("UPDATE parcel SET checksum = 1")
+
+        disk.after_commit = damage
+        disk.go_on.set()
+        await puts[1]
+        with pytest.raises(SpoolCorruptionError):
+            await other
+        with pytest.raises(SpoolCorruptionError):
+            await spool.append(KIND, records("more"))
+
+
+# -- Redis --
+
+
+@pytest.fixture
+def own_server():
+    server = RedisServer()
+    yield server
+    server.close()
+
+
+@asynccontextmanager
+async def worker(url, *, reports=None, events=None, **options):
+    spool = RedisSpool(url, **options)
+    await spool.open(owner(VirtualClock(), reports, events))
+    try:
+        yield spool
+    finally:
+        await spool.aclose()
+
+
+async def journal_of(server):
+    archive = RedisSpoolInspector(server.url)
+    entries = [entry async for entry in archive.journal()]
+    await archive.aclose()
+    return entries
+
+
+@asynccontextmanager
+async def silenced(redis_server):
+    """A worker behind a proxy, and the proxy."""
+    async with Proxy(redis_server.port, 0.0) as proxy, worker(proxy.url) as spool:
+        yield spool, proxy
+
+
+async def put_unheard(spool, proxy, observer, plays, checkpoint=None):
+    """Put plays so that Redis takes them, and their putter, who hears nothing of it, is cancelled."""
+    before = (await observer.counts(KIND)).put
+    proxy.deaf = True
+    putting = asyncio.create_task(spool.append(KIND, plays, checkpoint))
+    async with asyncio.timeout(5):
+        while (await observer.counts(KIND)).put == before:
+            await asyncio.sleep(0.005)
+    await cancel(putting)
+
+
+def hear(proxy, *, cut):
+    proxy.deaf = False
+    if cut:
+        proxy.cut()
+
+
+@pytest.mark.parametrize("cut", [False, True])
+@pytest.mark.parametrize("queue", ["", "ann"])
+async def test_what_redis_took_without_a_word_is_taken_back_when_it_answers(redis_server, queue, cut):
+    async with silenced(redis_server) as (spool, proxy), worker(redis_server.url) as other:
+        await spool.append(KIND, records("before", queue=queue), Checkpoint("source", "1"))
+        await put_unheard(spool, proxy, other, records("a", "b", queue=queue), Checkpoint("source", "2"))
+        assert await other.counts(KIND) == Counts(put=3, waiting=3)
+        again = asyncio.create_task(spool.append(KIND, records("a", "b", queue=queue), Checkpoint("source", "3", "1")))
+        where = asyncio.create_task(spool.checkpoint("source"))
+        hear(proxy, cut=cut)
+        await again
+        assert await where in {"1", "3"}
+        assert await spool.checkpoint("source") == "3"
+        assert await other.counts(KIND) == Counts(put=3, waiting=3)
+        lease = await other.lease(KIND, flush=True)
+        assert tracks(lease.records) == ["before", "a", "b"]
+        await other.ack(lease, lease.records, RECEIPT)
+        assert await other.counts(KIND) == Counts(put=3, delivered=3)
+        assert other._writer.room == (0, 0)
+
+
+@pytest.mark.parametrize("queue", ["", "ann"])
+async def test_what_is_leased_but_not_about_to_be_sent_is_taken_out_of_the_lease(redis_server, queue):
+    async with silenced(redis_server) as (spool, proxy), worker(redis_server.url) as other:
+        await spool.append(KIND, records("before", queue=queue))
+        await put_unheard(spool, proxy, other, records("a", "b", queue=queue))
+        lease = await other.lease(KIND, flush=True)
+        assert tracks(lease.records) == ["before", "a", "b"]
+        hear(proxy, cut=False)
+        await spool._writer.drained()
+        assert await other.counts(KIND) == Counts(put=1, in_flight=1)
+        with pytest.raises(LeaseLostError, match="cancelled"):
+            await other.intent(lease, lease.records, "request-1")
+        assert await other.counts(KIND) == Counts(put=1, waiting=1)
+        lease = await other.lease(KIND, flush=True)
+        assert tracks(lease.records) == ["before"]
+        await other.intent(lease, lease.records, "request-2")
+        await other.ack(lease, lease.records, RECEIPT)
+        assert await other.counts(KIND) == Counts(put=1, delivered=1)
+        assert other._writer.room == (0, 0)
+    assert not [entry for entry in await journal_of(redis_server) if entry.in_doubt]
+
+
+@pytest.mark.parametrize("queue", ["", "ann"])
+async def test_a_lease_of_nothing_but_withdrawn_plays_ends(redis_server, queue):
+    async with silenced(redis_server) as (spool, proxy), worker(redis_server.url) as other:
+        await put_unheard(spool, proxy, other, records("a", "b", queue=queue))
+        lease = await other.lease(KIND, flush=True)
+        hear(proxy, cut=False)
+        await spool._writer.drained()
+        with pytest.raises(LeaseLostError):
+            await other.intent(lease, lease.records, "request-1")
+        assert await other.counts(KIND) == Counts()
+        assert await other.due_in(KIND, flush=True) is None
+        await other.append(KIND, records("c", queue=queue))
+        assert tracks((await other.lease(KIND, flush=True)).records) == ["c"]
+
+
+@pytest.mark.parametrize("how", ["release", "bury"])
+async def test_what_was_taken_out_of_a_lease_is_not_settled_with_it(redis_server, how):
+    async with silenced(redis_server) as (spool, proxy), worker(redis_server.url) as other:
+        await spool.append(KIND, records("before"))
+        await put_unheard(spool, proxy, other, records("a"))
+        lease = await other.lease(KIND, flush=True)
+        hear(proxy, cut=False)
+        await spool._writer.drained()
+        if how == "release":
+            await other.release(lease, lease.records[::-1])
+            assert await other.counts(KIND) == Counts(put=1, waiting=1)
+        else:
+            reasons = [
+                (r, DeadLetter(KIND, r.body, name, None, NOW, in_doubt=False))
+                for r, name in zip(lease.records[::-1], "ab", strict=True)
+            ]
+            await other.bury(lease, reasons[:1])
+            await other.bury(lease, reasons[1:])
+            assert await other.counts(KIND) == Counts(put=1, buried=1)
+            archive = RedisSpoolInspector(redis_server.url)
+            assert [play.reason async for play in archive.set_aside()] == ["b"]
+            await archive.aclose()
+
+
+@pytest.mark.parametrize("queue", ["", "ann"])
+@pytest.mark.parametrize("settled", [False, True])
+async def test_what_another_worker_was_about_to_send_is_in_doubt(redis_server, queue, settled):
+    events = []
+    async with (
+        Proxy(redis_server.port, 0.0) as proxy,
+        worker(proxy.url, events=events) as spool,
+        worker(redis_server.url) as other,
+    ):
+        await put_unheard(spool, proxy, other, records("a", "b", queue=queue), Checkpoint("source", "1"))
+        lease = await other.lease(KIND, flush=True)
+        await other.intent(lease, lease.records, "request-1")
+        if settled:
+            await other.ack(lease, lease.records, RECEIPT)
+        hear(proxy, cut=False)
+        await spool._writer.drained()
+        if not settled:
+            await other.ack(lease, lease.records, RECEIPT)
+        assert await other.counts(KIND) == Counts(put=2, delivered=2, in_doubt=2)
+        assert await spool.checkpoint("source") is None
+        assert other._writer.room == (0, 0)
+    doubts = [entry for entry in await journal_of(redis_server) if entry.outcome is JournalOutcome.IN_DOUBT]
+    assert sorted(entry.log.track_id for entry in doubts) == ["a", "b"]
+    assert {entry.answer for entry in doubts} == {TAKEN_BEFORE}
+    assert [(event.logs, event.outcome) for event in events if isinstance(event, PlaysInDoubt)] == [
+        (2, "put-cancelled")
+    ]
+
+
+async def test_what_came_back_from_a_lease_unsent_is_taken_back_and_what_is_in_doubt_is_not(redis_server):
+    for fate in ("release", "resend"):
+        for queue in ("", "ann"):
+            redis_server.ask("FLUSHALL")
+            async with silenced(redis_server) as (spool, proxy), worker(redis_server.url) as other:
+                await put_unheard(spool, proxy, other, records("a", "b", queue=queue))
+                lease = await other.lease(KIND, flush=True)
+                await other.intent(lease, lease.records, "request-1")
+                if fate == "release":
+                    await other.release(lease, lease.records, delay=0.0)
+                else:
+                    await other.doubt(lease, lease.records, InDoubtPolicy.RESEND, delay=60.0)
+                hear(proxy, cut=False)
+                await spool._writer.drained()
+                left = Counts() if fate == "release" else Counts(put=2, waiting=2, in_doubt=2)
+                assert await other.counts(KIND) == left
+                await other.append(KIND, records("c"))
+                assert tracks((await other.lease(KIND, flush=True)).records) == ["c"]
+
+
+async def test_a_step_back_whose_answer_is_lost_is_not_taken_twice(redis_server):
+    async with silenced(redis_server) as (spool, proxy), worker(redis_server.url) as other:
+        await other.append(KIND, records("theirs"), Checkpoint("source", "1"))
+        await put_unheard(spool, proxy, other, records("a"), Checkpoint("source", "2"))
+        step = spool._station.once
+        answers = []
+
+        async def once(script, *arguments, **options):
+            answer = await step(script, *arguments, **options)
+            if script is scripts.WITHDRAW:
+                answers.append(answer)
+                if len(answers) == 1:
+                    await other.append(KIND, [], Checkpoint("source", "2"))  # somebody goes on
+                    return await once(script, *arguments, **options)
+            return answer
+
+        spool._station.once = once
+        hear(proxy, cut=False)
+        await spool._writer.drained()
+        assert len(answers) == 2
+        assert await other.counts(KIND) == Counts(put=1, waiting=1)
+        assert await other.checkpoint("source") == "2"
+
+
+async def test_a_chain_of_bookmarks_goes_back_to_its_beginning(redis_server):
+    async with silenced(redis_server) as (spool, proxy), worker(redis_server.url) as other:
+        await spool.append(KIND, records("a"), Checkpoint("source", "1"))
+        proxy.deaf = True
+        puts = [
+            asyncio.create_task(spool.append(KIND, records(f"{n}"), Checkpoint("source", f"{n}", after=f"{n - 1}")))
+            for n in range(2, 5)
+        ]
+        async with asyncio.timeout(5):
+            while (await other.counts(KIND)).put < 4:
+                await asyncio.sleep(0.005)
+        for put in puts:
+            await cancel(put)
+        hear(proxy, cut=True)
+        assert await spool.checkpoint("source") == "1"
+        assert await other.counts(KIND) == Counts(put=1, waiting=1)
+
+
+async def test_plays_of_a_spool_that_was_lost_meanwhile_are_in_doubt_and_nothing_else_is_touched(redis_server):
+    async with silenced(redis_server) as (spool, proxy), worker(redis_server.url) as other:
+        await put_unheard(spool, proxy, other, records("a"))
+        proxy.hold = True
+        hear(proxy, cut=False)
+        await until(lambda: spool._writer.is_taking_back)
+        redis_server.ask("FLUSHALL")
+        await other.append(KIND, records("theirs"))
+        proxy.hold = False
+        await spool._writer.drained()
+        assert await other.counts(KIND) == Counts(put=1, waiting=1)
+    [doubt] = await journal_of(redis_server)
+    assert (doubt.log.track_id, doubt.answer) == ("a", LOST_BEFORE)
+
+
+async def test_an_end_before_it_is_taken_back_is_told(own_server, caplog):
+    reports = []
+    async with worker(own_server.url, reports=reports) as spool:
+        own_server.stop()
+        gone = asyncio.create_task(spool.append(KIND, records("a", "b")))
+        await until(lambda: spool._station.is_away)
+        await cancel(gone)
+        where = asyncio.create_task(spool.checkpoint("source"))
+        with caplog.at_level(logging.ERROR):
+            await spool.aclose()
+        where.cancel()
+    assert "2 plays of cancelled puts could not be taken back" in caplog.text
+    assert "could not be taken back" in reports[-1]
+
+
+async def test_while_plays_are_taken_back_nothing_is_leased_here(redis_server):
+    async with silenced(redis_server) as (spool, proxy), worker(redis_server.url) as other:
+        await put_unheard(spool, proxy, other, records("a"))
+        proxy.hold = True
+        hear(proxy, cut=False)
+        await until(lambda: spool._writer.is_taking_back)
+        leasing = asyncio.create_task(spool.lease(KIND, flush=True))
+        await asyncio.sleep(0.05)
+        assert not leasing.done()
+        proxy.hold = False
+        assert await leasing is None
+        assert await other.counts(KIND) == Counts()
