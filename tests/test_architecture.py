@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import defaultdict
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -15,13 +16,14 @@ PACKAGE = Path(sevendigital_async.__file__).parent
 GROUND = {
     "errors",
     "error_codes",
-    "statuses",
+    "status_codes",
     "failpoints",
     "config",
     "clock",
     "account_quota",
     "redis_connection",
     "redis_url",
+    "private_files",
     "_version",
 }
 MAY_IMPORT = {
@@ -32,10 +34,11 @@ MAY_IMPORT = {
     "failpoints": set(),
     "errors": {"account_quota"},
     "error_codes": {"errors"},
-    "statuses": set(),
+    "status_codes": set(),
     "config": {"errors"},
     "redis_connection": {"errors", "redis_url"},
     "redis_url": {"errors"},
+    "private_files": {"errors"},
     "models": GROUND,
     "operations": GROUND | {"models"},
     "session": GROUND | {"models", "operations"},
@@ -111,6 +114,25 @@ def test_one_file_knows_the_http_client():
 def test_files_are_about_one_thing(module):
     assert len(SOURCES[module].read_text().splitlines()) <= 600
     assert not {"utils", "helpers", "manager", "common"} & set(module.split("."))
+
+
+MAY_SHARE_NAMES = {"models", "operations", "resources", "sandbox"}
+"""Packages whose classes are named after what the API calls things, and a program of its own."""
+
+
+def test_no_two_classes_have_one_name():
+    places = defaultdict(list)
+    for module, path in SOURCES.items():
+        if layer(module) not in MAY_SHARE_NAMES:
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.ClassDef):
+                    places[node.name].append(module)
+    assert {name: modules for name, modules in places.items() if len(modules) > 1} == {}
+
+
+@pytest.mark.parametrize(("package", "most"), [("shipping/spools/sqlite", 16), ("cli", 28)])
+def test_packages_have_few_files(package, most):
+    assert len(list((PACKAGE / package).rglob("*.py"))) <= most
 
 
 IMPORT_AND_WATCH = """
