@@ -139,7 +139,7 @@ async def _httpx(base_url: str) -> AsyncIterator[Call]:
     import httpx
     from authlib.integrations.httpx_client import AsyncOAuth1Client
 
-    limits = httpx.RateLimiter(max_connections=100, max_keepalive_connections=100)
+    limits = httpx.Limits(max_connections=100, max_keepalive_connections=100)
     async with AsyncOAuth1Client(KEY, SECRET, limits=limits) as client:
 
         async def call() -> object:
@@ -155,7 +155,7 @@ async def _generated(base_url: str) -> AsyncIterator[Call]:
     import httpx
     from authlib.integrations.httpx_client import OAuth1Auth
 
-    limits = httpx.RateLimiter(max_connections=100, max_keepalive_connections=100)
+    limits = httpx.Limits(max_connections=100, max_keepalive_connections=100)
     with generated.package() as package:
         search = package.import_module("api.releases.search_releases")
         made = package.import_module("client").Client(

@@ -85,8 +85,8 @@ class Arrivals:
         self.times.append(time.monotonic())
 
 
-class LastRequest(asyncio.Protocol):
-    """One connection."""
+class HttpConnection(asyncio.Protocol):
+    """One connection of a client."""
 
     def __init__(self, arrivals: Arrivals, latency: Latency) -> None:
         self._arrivals = arrivals
@@ -170,7 +170,7 @@ def _serve(channel: Connection, shortest: float, longest: float) -> None:
 
 async def _listen(channel: Connection, latency: Latency) -> None:
     arrivals = Arrivals()
-    server = await asyncio.get_running_loop().create_server(lambda: LastRequest(arrivals, latency), "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(lambda: HttpConnection(arrivals, latency), "127.0.0.1", 0)
     channel.send(server.sockets[0].getsockname()[1])
     await asyncio.to_thread(channel.poll, None)  # until the other side closes, or dies
     server.close()

@@ -131,11 +131,11 @@ def _sides(base_url: str, size: Size, folder: Path, redis: str | None) -> tuple[
         return Shipping(side, len(plays))
 
     def shipped(
-        feed: LineReader,
+        put: PutPlays,
         source: Callable[[], Iterable[StreamLog]],
         spool: Callable[[], str | Spool | None] = lambda: None,
     ) -> Shipping:
-        return Shipping(lambda: asyncio.run(ship(base_url, feed, source(), spool())), len(plays))
+        return Shipping(lambda: asyncio.run(ship(base_url, put, source(), spool())), len(plays))
 
     def made() -> Iterable[StreamLog]:
         return map(stream_log, plays)
@@ -186,7 +186,7 @@ def _understands(place: str) -> bool:
     return True
 
 
-LineReader = Callable[[StreamLogShipper, Iterable[StreamLog]], Awaitable[None]]
+PutPlays = Callable[[StreamLogShipper, Iterable[StreamLog]], Awaitable[None]]
 
 
 async def _put_many(shipper: StreamLogShipper, logs: Iterable[StreamLog]) -> None:
@@ -212,14 +212,14 @@ async def _put(shipper: StreamLogShipper, logs: Iterable[StreamLog]) -> None:
         await shipper.put(LogKind.CATALOGUE, log)
 
 
-async def ship(base_url: str, feed: LineReader, logs: Iterable[StreamLog], spool: str | Spool | None) -> None:
+async def ship(base_url: str, put: PutPlays, logs: Iterable[StreamLog], spool: str | Spool | None) -> None:
     """Ship plays, and make sure that all of them were delivered."""
     async with (
         SevenDigital(KEY, SECRET, base_url=base_url) as client,
         StreamLogShipper(client, spool=spool) as shipper,
     ):
         before = await shipper.statistics()
-        await feed(shipper, logs)
+        await put(shipper, logs)
         statistics = await shipper.flush()
     _check(statistics.delivered - before.delivered, statistics.put - before.put)
 
