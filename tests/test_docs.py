@@ -1,6 +1,7 @@
 """README.md and docs/: links, paths, code blocks and the names of the glossary."""
 
 import ast
+import pkgutil
 import re
 from pathlib import Path
 
@@ -16,6 +17,7 @@ FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 CODE_SPAN = re.compile(r"`([^`\n]+)`")
 PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)+\.(?:py|lua|md|yml|toml)")
 TERM = re.compile(r"^## (.+)$", re.MULTILINE)
+DOTTED_NAME = re.compile(r"sevendigital_async(?:\.\w+)+")
 NAMES_IN_FILE = re.compile(r"((?:`[\w.]+`(?:, )?)+) in `([\w./]+)`")
 
 
@@ -86,6 +88,17 @@ def test_python_blocks_compile(page):
         if language == "python":
             source = "".join(line.removeprefix(indent) for line in code.splitlines(keepends=True))
             compile(source, page.name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_names_of_the_package_can_be_imported(page):
+    names = set(filter(DOTTED_NAME.fullmatch, CODE_SPAN.findall(prose_of(page))))
+    for _, language, code in FENCE.findall(page.read_text()):
+        imports = re.findall(r"^ *from (sevendigital_async[\w.]*) import (.+)$", code, re.MULTILINE)
+        names |= {f"{module}:{name}" for module, found in imports for name in found.split("  #")[0].split(", ")}
+        assert language == "python" or not imports
+    for name in names:
+        pkgutil.resolve_name(name)
 
 
 def test_the_checks_find_something_to_check():
