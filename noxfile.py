@@ -1,4 +1,4 @@
-"""Automation: `nox -l` lists the sessions, `nox` runs what a change must pass."""
+"""Automation: `nox -l` lists the sessions, `nox` runs the checks that a change must pass."""
 
 import tarfile
 import zipfile
@@ -13,19 +13,19 @@ nox.options.error_on_missing_interpreters = False
 
 @nox.session(python=["3.11", "3.12", "3.13"])
 def tests(session: nox.Session) -> None:
-    """Run the test suite with branch coverage and its floor."""
+    """Run the test suite and check its branch coverage."""
     session.install("-e", ".[dev]")
     session.run("pytest", "-n", "auto", "--cov", *session.posargs)
 
 
 @nox.session(python="3.11")
 def floors(session: nox.Session) -> None:
-    """Run the test suite with the oldest releases that pyproject.toml admits."""
+    """Run the test suite with the oldest releases that pyproject.toml allows."""
     project = nox.project.load_toml("pyproject.toml")["project"]
     extras = project["optional-dependencies"]
     wanted = [*project["dependencies"], *extras["cli"], *extras["otel"], *extras["redis"]]
     session.install("-e", ".[dev]")
-    wanted.append("opentelemetry-sdk>=1.30")  # its releases go with one of the API
+    wanted.append("opentelemetry-sdk>=1.30")  # must match the release of opentelemetry-api
     session.install(*(requirement.replace(">=", "==") for requirement in wanted))
     session.run("pytest", "-n", "auto", *session.posargs)
 
@@ -47,7 +47,7 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def package(session: nox.Session) -> None:
-    """Build wheel and sdist, look into both, and use the wheel in an environment of its own."""
+    """Build the wheel and the sdist, check their contents, and run the wheel in a new environment."""
     session.install("build", "twine>=6", "check-wheel-contents")
     dist = Path(session.create_tmp()) / "dist"
     for old in dist.glob("*"):
@@ -77,14 +77,14 @@ def package(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure beside what people would use instead; `-- --quick` for a run of under two minutes."""
+    """Run the benchmarks; `-- --quick` takes under two minutes."""
     session.install("-e", ".[bench]")
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 
 @nox.session
 def soak(session: nox.Session) -> None:
-    """Kill workers, cut the power, pile up plays, for three quarters of an hour; `-- kills` for one part.
+    """Run the soak tests (kills, power cuts, long backlogs), 45 minutes; `-- kills` runs one part.
 
     Needs redis-server and strace.
     """
@@ -96,4 +96,4 @@ def soak(session: nox.Session) -> None:
 
 def _expect(session: nox.Session, where: str, names: list[str], wanted: str) -> None:
     if wanted not in names:
-        session.error(f"{where} lacks {wanted}")
+        session.error(f"{where} does not contain {wanted}")

@@ -1,9 +1,9 @@
-"""The package measured beside what people would use instead: ``python -m benchmarks [--quick] [names...]``.
+"""Benchmarks against other libraries: ``python -m benchmarks [--quick] [names...]``.
 
-A file per job (``ship``, ``preview``, ``sign``), each with a ``run(scale)`` that returns a ``Report``.
+Each job is a module (``ship``, ``preview``, ``sign``, ...) with a function ``run(scale)`` that returns a ``Report``.
 """
 
 import os
 
-# Before 1.6.1 or so, authlib signed nothing for plain http, not even on this machine; its own way to allow it.
+# Older releases of authlib (before about 1.6.1) refuse to sign plain http, also on localhost, without this variable.
 os.environ.setdefault("AUTHLIB_INSECURE_TRANSPORT", "1")

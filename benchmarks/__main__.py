@@ -1,4 +1,4 @@
-"""``python -m benchmarks [--quick] [names...]``: runs jobs, prints their tables, writes their results as JSON."""
+"""``python -m benchmarks [--quick] [names...]``: run jobs, print their tables, write their results as JSON."""
 
 from __future__ import annotations
 
@@ -25,14 +25,22 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> None:
-    """Run the jobs that the command line names; all of them if it names none."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures the package beside others.")
-    parser.add_argument("jobs", nargs="*", metavar="job", help=f"which to run: {', '.join(JOBS)}; all if left out")
-    parser.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER", help="where JSON results go")
+    """Run the jobs named on the command line, or all of them."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Measure the package against other libraries."
+    )
+    parser.add_argument("jobs", nargs="*", metavar="job", help=f"the jobs to run: {', '.join(JOBS)}; all by default")
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER", help="the folder for the results")
     scale = parser.add_mutually_exclusive_group()
-    scale.add_argument("--quick", action="store_const", const=Scale.QUICK, dest="scale", help="in under two minutes")
     scale.add_argument(
-        "--smallest", action="store_const", const=Scale.SMALLEST, dest="scale", help="only to see that all of it runs"
+        "--quick", action="store_const", const=Scale.QUICK, dest="scale", help="run every job in under two minutes"
+    )
+    scale.add_argument(
+        "--smallest",
+        action="store_const",
+        const=Scale.SMALLEST,
+        dest="scale",
+        help="run every job within seconds; the figures mean nothing",
     )
     parser.set_defaults(scale=Scale.FULL)
     options = parser.parse_args()

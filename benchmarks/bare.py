@@ -1,4 +1,4 @@
-"""What people would write by hand: dicts, orjson, authlib's signature, aiohttp."""
+"""A hand-written loop without the package: dicts, orjson, authlib signatures, aiohttp."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Wire = dict[str, object]
 
 
 def as_dict(play: Play) -> Wire:
-    """Spell a play the way the documents show it."""
+    """Return a play as the API documentation shows it."""
     return {
         "trackId": play.track_id,
         "userId": play.user_id,
@@ -26,7 +26,7 @@ def as_dict(play: Play) -> Wire:
 
 
 def as_dict_for_orjson(play: Play) -> Wire:
-    """Leave the timestamp to orjson, as somebody who knows it well would do."""
+    """Return a play with its timestamp as a datetime, which orjson encodes faster than ``isoformat``."""
     track_id, played_at, user_id, device, seconds, country = play
     return {
         "trackId": track_id,
@@ -39,7 +39,7 @@ def as_dict_for_orjson(play: Play) -> Wire:
 
 
 async def ship(url: str, key: str, secret: str, bodies: Iterator[bytes], *, in_flight: int) -> None:
-    """Post all ``bodies``, so many at a time; they are made when their turn comes."""
+    """Post all ``bodies``, ``in_flight`` at a time; each is built just before it is sent."""
     auth = ClientAuth(key, secret)
     async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as workers:
         for _ in range(in_flight):
@@ -53,7 +53,7 @@ async def _post(session: aiohttp.ClientSession, auth: ClientAuth, url: str, bodi
 
 async def post(session: aiohttp.ClientSession, auth: ClientAuth, url: str, body: bytes) -> None:
     """Post one body."""
-    # `prepare` hands back an empty body for JSON, which is not part of the signature; the original is sent.
+    # `prepare` returns an empty body for JSON, which is not part of the signature; the original body is sent.
     uri, headers, _ = auth.prepare("POST", url, {"Content-Type": "application/json"}, body)
     async with session.post(uri, headers=headers, data=body) as response:
         response.raise_for_status()

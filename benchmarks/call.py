@@ -1,4 +1,4 @@
-"""A signed GET of a page of 20 releases, decoded: ours, by hand without models, and what generators and httpx give."""
+"""A signed GET of a page of 20 releases, decoded: ours, hand-written without models, a generated client, and httpx."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .optional import present
 from .report import Report, Row, Target
 from .scale import Scale
 from .server import serving
-from .timing import Side, in_turns, median_cpu, median_wall, times_as_long
+from .timing import Side, median_cpu, median_wall, run_in_turn, times_as_long
 
 KEY, SECRET = "benchmark-key", "benchmark-secret"
 CONCURRENCIES = (1, 8, 64)
@@ -38,7 +38,7 @@ Call = Callable[[], Awaitable[object]]
 
 @frozen
 class Size:
-    """How many calls a side makes in a round, and how many rounds there are."""
+    """Calls per side and round, and the number of rounds."""
 
     calls: int
     rounds: int
@@ -48,7 +48,7 @@ SIZES: Mapping[Scale, Size] = {Scale.FULL: Size(640, 15), Scale.QUICK: Size(192,
 
 
 def run(scale: Scale) -> Report:
-    """Measure all sides in turns, at each concurrency."""
+    """Measure all sides in turn, at each concurrency."""
     size = SIZES[scale]
     rows: list[Row] = []
     targets: list[Target] = []
@@ -60,7 +60,7 @@ def run(scale: Scale) -> Report:
             _check(runner.run(_awaited(call)))
         for concurrency in CONCURRENCIES:
             sides = {name: _side(runner, call, size.calls, concurrency) for name, call in calls.items()}
-            timings = in_turns(sides, size.rounds)
+            timings = run_in_turn(sides, size.rounds)
             for name, side in timings.items():
                 samples[f"{concurrency}: {name}"] = [timing.wall / size.calls * 1e6 for timing in side]
                 rows.append(
@@ -81,8 +81,8 @@ def run(scale: Scale) -> Report:
                     if name in timings
                 ]
         runner.run(stack.aclose())
-    missing = [] if GENERATED in calls else [f"{GENERATED}: the generator is not installed"]
-    missing += [] if HTTPX in calls else [f"{HTTPX}: httpx is not installed"]
+    missing = [] if GENERATED in calls else [f"{GENERATED}: skipped, the generator is not installed"]
+    missing += [] if HTTPX in calls else [f"{HTTPX}: skipped, not installed"]
     title = f"a signed GET of {SIZE} releases, {size.calls} calls a round, median of {size.rounds} rounds"
     return Report("call", title, rows, targets, samples, missing, chart="µs a call", labels=("at a time", "side"))
 
@@ -139,7 +139,7 @@ async def _httpx(base_url: str) -> AsyncIterator[Call]:
     import httpx
     from authlib.integrations.httpx_client import AsyncOAuth1Client
 
-    limits = httpx.RateLimiter(max_connections=100, max_keepalive_connections=100)
+    limits = httpx.Limits(max_connections=100, max_keepalive_connections=100)
     async with AsyncOAuth1Client(KEY, SECRET, limits=limits) as client:
 
         async def call() -> object:
@@ -155,7 +155,7 @@ async def _generated(base_url: str) -> AsyncIterator[Call]:
     import httpx
     from authlib.integrations.httpx_client import OAuth1Auth
 
-    limits = httpx.RateLimiter(max_connections=100, max_keepalive_connections=100)
+    limits = httpx.Limits(max_connections=100, max_keepalive_connections=100)
     with generated.package() as package:
         search = package.import_module("api.releases.search_releases")
         made = package.import_module("client").Client(
@@ -189,4 +189,4 @@ def _side(runner: asyncio.Runner, call: Call, number: int, concurrency: int) -> 
 
 def _check(releases: object) -> None:
     if len(releases) != SIZE:
-        raise AssertionError(f"{releases!r} are not {SIZE} releases")
+        raise AssertionError(f"expected {SIZE} releases, got {releases!r}")

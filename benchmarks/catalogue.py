@@ -1,4 +1,4 @@
-"""A page of 20 made-up releases, spelled as the OpenAPI file of the classic API documents them."""
+"""A page of 20 generated releases, in the format of the classic API's OpenAPI file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the bytes of a page to models: ours, and pydantic's and msgspec's with the same fields under the same names."""
+"""From the bytes of a page to models: ours, and pydantic and msgspec with the same fields under the same names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .catalogue import PAGE, SIZE
 from .optional import present
 from .report import Report, Row, Target
 from .scale import Scale
-from .timing import in_turns, median_wall, repeated, times_as_long
+from .timing import median_wall, repeated, run_in_turn, times_as_long
 
 OURS = "sevendigital_async"
 PYDANTIC_JSON, PYDANTIC_TREE = "pydantic, model_validate_json", "pydantic, orjson and model_validate"
@@ -27,7 +27,7 @@ FLOOR = "orjson alone, no models"
 
 @frozen
 class Size:
-    """How many pages a side decodes in a round, and how many rounds there are."""
+    """Pages per side and round, and the number of rounds."""
 
     pages: int
     rounds: int
@@ -37,7 +37,7 @@ SIZES: Mapping[Scale, Size] = {Scale.FULL: Size(500, 21), Scale.QUICK: Size(200,
 
 
 def run(scale: Scale) -> Report:
-    """Measure all decoders in turns, after making sure that they read the same."""
+    """Check that all decoders return the same values, then measure them in turn."""
     size = SIZES[scale]
     decoders: dict[str, Callable[[], object]] = {OURS: _ours, FLOOR: lambda: orjson.loads(PAGE)}
     notes = []
@@ -50,16 +50,16 @@ def run(scale: Scale) -> Report:
             PYDANTIC_BARE: pydantic_models.bare_from_json,
         }
     else:
-        notes.append("pydantic is not installed: skipped")
+        notes.append("pydantic: skipped, not installed")
     if present("msgspec"):
         from . import msgspec_models
 
         decoders[MSGSPEC] = msgspec_models.from_json
     else:
-        notes.append("msgspec is not installed: skipped")
+        notes.append("msgspec: skipped, not installed")
     for name in decoders.keys() - {FLOOR}:
         _check(name, decoders[name]())
-    timings = in_turns({name: repeated(decoder, size.pages) for name, decoder in decoders.items()}, size.rounds)
+    timings = run_in_turn({name: repeated(decoder, size.pages) for name, decoder in decoders.items()}, size.rounds)
     rows: list[Row] = [
         {
             "side": name,
@@ -86,4 +86,4 @@ def _ours() -> tuple[Release, ...]:
 def _check(name: str, releases: object) -> None:
     read = [(release.id, str(release.price.amount), release.artist.name) for release in releases]  # type: ignore[attr-defined]
     if read != [(release.id, str(release.price.amount), release.artist.name) for release in _ours()]:  # type: ignore[union-attr]
-        raise AssertionError(f"{name} reads something else")
+        raise AssertionError(f"{name} returns other values than ours")

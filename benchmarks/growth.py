@@ -1,4 +1,4 @@
-"""What a play costs while many wait: time and memory, by the length of the backlog and by the number of users."""
+"""The cost of a play while many wait: time and memory, by the length of the backlog and the number of users."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from .scale import Scale
 
 BATCH = 500
 WITHIN = 1.2
-"""Of the cost at the shortest backlog."""
+"""The highest ratio to the cost at the shortest backlog."""
 
 MEMORY, SQLITE = "memory", "SQLite NORMAL"
 
 
 @frozen
 class Case:
-    """So many plays wait, of so many users, in such a spool."""
+    """A spool, the number of waiting plays, and the number of users."""
 
     spool: str
     backlog: int
@@ -46,7 +46,7 @@ class Case:
 
 @frozen
 class Cost:
-    """Of a play: microseconds to fill the backlog, to put and to take one more, and bytes of memory."""
+    """The cost of a play: microseconds to fill the backlog, to put one more and to take one, and bytes of memory."""
 
     fill: float
     put: float
@@ -68,14 +68,14 @@ CASES: Mapping[Scale, list[Case]] = {
     Scale.SMALLEST: _cases((500, 1000), (), (10,)),
 }
 ROUNDS: Mapping[Scale, int] = {Scale.FULL: 1000, Scale.QUICK: 60, Scale.SMALLEST: 5}
-"""Batches put, and taken again, to measure one backlog."""
+"""Batches that are put and taken to measure one backlog."""
 STRETCHES = 5
-"""Parts of them. The cost is the mean within one, so that it has its share of what is done now and then, and the median
-over all, so that what happens beside it on the machine has none."""
+"""Parts into which the rounds are divided. The cost is the mean within each part, which includes periodic work, and the
+median over the parts, which excludes other activity on the machine."""
 
 
 def run(scale: Scale) -> Report:
-    """Measure each case in a process of its own."""
+    """Measure each case in a new process."""
     cases, rounds = CASES[scale], [ROUNDS[scale]] * len(CASES[scale])
     with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as processes:
         costs = dict(zip(cases, processes.map(_measured, cases, rounds), strict=True))
@@ -124,7 +124,7 @@ async def _measure(case: Case, rounds: int, folder: Path) -> Cost:
     gc.collect()
     memory = _resident() - before
     if hasattr(os, "sync"):
-        os.sync()  # what filling has left for the system to write is no part of what one more play costs
+        os.sync()  # the writes of the backlog must not count towards the cost of one more play
     puts, takes = [], []
     for _ in range(rounds):
         puts.append(await _put(spool, source))
@@ -140,7 +140,7 @@ def _usual(seconds: Sequence[float]) -> float:
 
 
 async def _put(spool: Spool, source: Iterator[Record]) -> float:
-    """Put plays; returns the seconds it took."""
+    """Put one batch; return the seconds."""
     records = [next(source) for _ in range(BATCH)]
     began = time.perf_counter()
     await spool.append(LogKind.CATALOGUE, records)
@@ -148,12 +148,12 @@ async def _put(spool: Spool, source: Iterator[Record]) -> float:
 
 
 async def _take(spool: Spool) -> float:
-    """Take as many plays as were put, in however many requests; returns the seconds it took."""
+    """Lease and acknowledge at least one batch of plays; return the seconds per batch."""
     taken, began = 0, time.perf_counter()
     while taken < BATCH:
         lease = await spool.lease(LogKind.CATALOGUE, flush=True)
         if lease is None:
-            raise AssertionError("there is nothing to take")
+            raise AssertionError("no batch is due")
         await spool.intent(lease, lease.records, os.urandom(16).hex())
         await spool.ack(lease, lease.records, Receipt("request", datetime.now(UTC), "202"))
         taken += len(lease.records)
@@ -169,7 +169,7 @@ def _spool(case: Case, folder: Path) -> Spool:
 
 
 def _records(case: Case) -> Iterator[Record]:
-    """Yield records for ever, users in turn."""
+    """Yield records without end, for each user in rotation."""
     logs, window = list(map(stream_log, made_up_plays(BATCH))), Window.at(datetime.now(UTC))
     number = 0
     while True:

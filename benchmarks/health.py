@@ -1,4 +1,4 @@
-"""How long the event loop is kept from everybody else while plays are shipped at full rate."""
+"""How long the event loop is blocked while plays are shipped at full rate."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from .server import serving
 from .ship import BATCH, IN_FLIGHT, KEY, SECRET, put_many_at_once, ship, sqlite_spool
 
 BEAT = 0.001
-"""Seconds that a task asks to sleep, again and again; what it sleeps longer, the loop was busy."""
+"""Seconds that a task sleeps repeatedly; the time beyond that is the time for which the loop was blocked."""
 LONGEST = 25.0
-"""Milliseconds."""
+"""The target for the longest stall, in milliseconds."""
 
-FULL, MEMORY, BARE, IDLE = "shipper, SQLite FULL", "shipper, memory", "bare loop", "nothing"
+FULL, MEMORY, BARE, IDLE = "shipper, SQLite FULL", "shipper, memory", "bare loop", "idle loop"
 
 
 @frozen
 class Size:
-    """How many plays are shipped in a round, and how many rounds there are."""
+    """Plays per round, and the number of rounds."""
 
     plays: int
     rounds: int
@@ -47,7 +47,7 @@ Work = Callable[[], Awaitable[object]]
 
 
 def run(scale: Scale) -> Report:
-    """Ship in turns, with a heartbeat beside it."""
+    """Ship with each side in turn, while a heartbeat task runs."""
     size = SIZES[scale]
     plays = made_up_plays(size.plays)
     late: dict[str, list[list[float]]] = {}
@@ -95,7 +95,7 @@ def _works(base_url: str, plays: list[Play], folder: Path) -> dict[str, Work]:
 
 
 async def _beating_beside(work: Work) -> list[float]:
-    """Return how many milliseconds late each beat came."""
+    """Run ``work`` and return the delay of each heartbeat, in milliseconds."""
     late: list[float] = []
 
     async def beat() -> None:

@@ -1,4 +1,4 @@
-"""A release as msgspec structs. A struct has one name a field, so these fit this page and no other form of it."""
+"""A release as msgspec structs. A struct has one name per field, so these fit this page only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .catalogue import PAGE
 
 
 class Artist(Struct, frozen=True, rename="camel"):
-    """An artist as the page has it."""
+    """An artist with the fields of the page."""
 
     id: str
     name: str | None = None
@@ -21,7 +21,7 @@ class Artist(Struct, frozen=True, rename="camel"):
 
 
 class Price(Struct, frozen=True, rename="camel"):
-    """A price as the page has it."""
+    """A price with the fields of the page."""
 
     formatted_price: str | None = None
     amount: Decimal | None = None
@@ -29,7 +29,7 @@ class Price(Struct, frozen=True, rename="camel"):
 
 
 class Release(Struct, frozen=True, rename="camel"):
-    """A release as the page has it."""
+    """A release with the fields of the page."""
 
     id: str
     title: str | None = None
@@ -58,5 +58,5 @@ _DECODER = Decoder(Page)
 
 
 def from_json() -> tuple[Release, ...]:
-    """Read the page."""
+    """Decode the page."""
     return _DECODER.decode(PAGE).releases

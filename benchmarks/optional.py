@@ -1,10 +1,10 @@
-"""Which of the packages to compare with are installed."""
+"""Detect which optional packages are installed."""
 
 from importlib.util import find_spec
 
 
 def present(*packages: str) -> bool:
-    """Tell whether all of ``packages`` can be imported."""
+    """Return whether all of ``packages`` can be imported."""
     return all(_found(package) for package in packages)
 
 

@@ -1,4 +1,4 @@
-"""The results as a page for people: ``report.md``, made of the JSON files in the folder, with a chart for each job."""
+"""Write ``report.md`` from the JSON results in a folder, with a chart for each job."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ OURS = ("sevendigital_async", "client.", "shipper", "sign,", "aiohttp, ours", "a
 
 
 def write_page(folder: Path, order: Sequence[str]) -> Path:
-    """Write the page of all jobs that have left results in ``folder``."""
+    """Write the page for all jobs with results in ``folder``."""
     results = {path.stem: orjson.loads(path.read_bytes()) for path in folder.glob("*.json")}
     results = {job: results[job] for job in order if job in results}
     lines = ["# Benchmarks", "", *_environments(results)]
     for job, result in results.items():
-        lines += [f"## {job}", "", f"{result['title']} ({result['scale']} form)", "", *_table(result["rows"]), ""]
+        lines += [f"## {job}", "", f"{result['title']} ({result['scale']} scale)", "", *_table(result["rows"]), ""]
         lines += [f"- {_verdict(target)}" for target in result["targets"]]
         lines += [f"- {note}" for note in result["notes"]]
         if present("matplotlib"):
@@ -34,8 +34,8 @@ def write_page(folder: Path, order: Sequence[str]) -> Path:
 
 
 def _environments(results: Mapping[str, Any]) -> list[str]:
-    told = (result["environment"] for result in results.values())
-    lines = {", ".join(f"{name} {value}" for name, value in one.items()) for one in told}
+    environments = (result["environment"] for result in results.values())
+    lines = {", ".join(f"{name} {value}" for name, value in one.items()) for one in environments}
     return [text for line in sorted(lines) for text in (line, "")]
 
 
@@ -48,11 +48,11 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _verdict(target: Mapping[str, Any]) -> str:
     bound = f"at least {target['at_least']:g}" if target["at_least"] is not None else f"at most {target['at_most']:g}"
-    return f"{target['what']}: {target['value']:.3g}, wanted {bound}: {'met' if target['met'] else '**missed**'}"
+    return f"{target['what']}: {target['value']:.3g}, target {bound}: {'met' if target['met'] else '**missed**'}"
 
 
 def _draw(result: Mapping[str, Any], path: Path) -> None:
-    """Draw one column as bars, ours in another colour."""
+    """Draw one column as a bar chart; our bars have another colour."""
     import matplotlib as mpl
 
     mpl.use("svg")

@@ -1,13 +1,13 @@
-"""Clients that batch events as the shipper does: OpenTelemetry's, Segment's and PostHog's, with the same batches.
+"""Other clients that batch events: OpenTelemetry's, Segment's and PostHog's, with the same batch size as the shipper.
 
-All of them keep plays in the memory of a thread and lose them with the process; none limits itself to a rate here.
+All of them keep events in the memory of a thread and lose them with the process; none is rate-limited here.
 
 * opentelemetry-sdk: ``BatchLogRecordProcessor`` with the OTLP/HTTP exporter, 500 records an export, and a queue that
   holds all records, because a full one drops the oldest silently. A play is the attributes of a log record.
 * segment-analytics-python: ``upload_size=500``, no compression, one thread, and a queue that holds all events.
 * posthog: ``flush_at=500``, no compression, one thread, and a queue that holds all events.
 
-A thread that finds 500 events waiting sends them at once; so that the last ones don't wait, the intervals are short.
+Their threads send 500 waiting events at once. The intervals are short, so that the last events do not wait.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from .plays import Play
 
 BATCH = 500
 WAIT = 0.05
-"""Seconds that a batch which is not full waits for company; their own settings are half a second and five."""
+"""Seconds that an incomplete batch waits for more events; the defaults are half a second and five."""
 KEY = "benchmark-key"
 
 Shipping = Callable[[str, Sequence[Play]], None]
 
 
 def installed() -> Mapping[str, Shipping | None]:
-    """Return how each of them ships plays to a base URL, None for those that are not installed."""
+    """Return the function of each client that ships plays to a base URL; None if the client is not installed."""
     otel = present("opentelemetry.sdk._logs", "opentelemetry.exporter.otlp.proto.http")
     return {
         "opentelemetry-sdk, OTLP/HTTP": _ship_by_otel if otel else None,

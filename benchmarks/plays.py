@@ -1,4 +1,4 @@
-"""The source data of a partner: rows as a database would hand them out, the same for all sides."""
+"""The source data of a partner: rows as a database returns them, the same for all sides."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class Play(NamedTuple):
 
 
 def made_up_plays(number: int) -> list[Play]:
-    """Make plays of the last day, the same ones every time but for the day.
+    """Generate plays of the last day: the same ones in every run, except for the date.
 
-    They are put out of the garbage collector's sight: a service holds no such mass of rows, and to look through them,
-    again and again, would weigh on every side that makes objects of its own.
+    They are excluded from garbage collection (``gc.freeze``): a service does not hold that many rows, and scanning them
+    repeatedly would slow down every side that creates objects.
     """
     rng, now = random.Random(7), datetime.now(UTC)  # noqa: S311 - made-up data
     plays = [
@@ -52,13 +52,13 @@ def made_up_plays(number: int) -> list[Play]:
 
 
 def stream_log(play: Play) -> StreamLog:
-    """Turn a row into what the shipper takes."""
+    """Return a row as a ``StreamLog``."""
     track_id, played_at, user_id, device, seconds, country = play
     return StreamLog(track_id, played_at, user_id, device, seconds, country)
 
 
 def in_groups(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Cut into lists of ``size``, the last one perhaps shorter."""
+    """Yield lists of ``size`` items; the last one may be shorter."""
     source = iter(items)
     while group := list(islice(source, size)):
         yield group

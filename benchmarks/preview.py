@@ -1,7 +1,7 @@
-"""The preview lane at full load, beside a loop that a token bucket paces.
+"""The preview lane at full load, and a loop paced by a token bucket.
 
-The limit is never a sixth request in any second by the server's clock. A slot is free again one second after its
-answer, so a round trip costs rate: 5 / (1 s + round trip) requests a second is all there is.
+The limit is five requests in any second by the server's clock. A slot is free again one second after its response, so
+the highest rate is 5 / (1 s + round trip) requests per second.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ KEY, SECRET = "benchmark-key", "benchmark-secret"
 BATCH = 500
 REQUESTS_PER_SECOND = 5
 CEILING = REQUESTS_PER_SECOND * BATCH
-"""Logs a second."""
+"""Logs per second."""
 SHARE_OF_THE_REST = 0.99
-ROOM = 4 * BATCH
-"""Plays that wait at the most: a producer that is faster than the lane is held up, as by any spool that is full."""
+CAPACITY = 4 * BATCH
+"""The capacity of the spool in plays: a producer that is faster than the lane waits."""
 
 SLOW = Latency(0.002, 1.5)
 OURS, PACED = "shipper", "bare loop, aiolimiter"
@@ -43,7 +43,7 @@ SECONDS: Mapping[Scale, int] = {Scale.FULL: 20, Scale.QUICK: 6, Scale.SMALLEST: 
 
 @frozen
 class Load:
-    """How the server answers."""
+    """A latency of the server, with a name."""
 
     name: str
     latency: Latency
@@ -54,7 +54,7 @@ LOADS = (Load("at once", AT_ONCE), Load("2 ms to 1.5 s", SLOW))
 
 @frozen
 class Seen:
-    """What the server saw of one side, and the seconds from `put` to acknowledged of each batch."""
+    """The arrivals of one side, and the seconds from `put` to acknowledgement of each batch."""
 
     arrivals: Arrivals
     waits: Sequence[float]
@@ -64,13 +64,13 @@ Side = Callable[[str, list[Play]], Sequence[float]]
 
 
 def run(scale: Scale) -> Report:
-    """Keep the lane busy, with answers at once and with slow ones."""
+    """Run the lane at full load, with immediate and with slow responses."""
     seconds, notes = SECONDS[scale], []
     sides: dict[str, Side] = {OURS: lambda url, plays: asyncio.run(_ship(url, plays))}
     if present("aiolimiter"):
         sides[PACED] = lambda url, plays: asyncio.run(_paced(url, plays))
     else:
-        notes.append(f"{PACED}: skipped, it is not installed")
+        notes.append(f"{PACED}: skipped, not installed")
     seen: dict[tuple[str, str], Seen] = {}
     for load in LOADS:
         cycle = 1 + (load.latency.shortest + load.latency.longest) / 2
@@ -107,7 +107,7 @@ def run(scale: Scale) -> Report:
 
 
 def busiest_second(times: Sequence[float]) -> int:
-    """Return the most arrivals in any one second, its end not included."""
+    """Return the highest number of arrivals in any second (half-open)."""
     most = first = 0
     for last, at in enumerate(times):
         while at - times[first] >= 1:
@@ -117,17 +117,17 @@ def busiest_second(times: Sequence[float]) -> int:
 
 
 def share_of_ceiling(times: Sequence[float]) -> float:
-    """Return the rate over the ceiling, first to last arrival; the requests that begin the time are not counted."""
+    """Return the rate divided by the ceiling, from first to last arrival, without the requests at the start."""
     after = times[REQUESTS_PER_SECOND - 1]
     return (len(times) - REQUESTS_PER_SECOND) / REQUESTS_PER_SECOND / (times[-1] - after)
 
 
 def share(arrivals: Arrivals, trip: float) -> float:
-    """Return which part of the slots' time was needed: a second and the round trip for each request.
+    """Return the share of the slots' time that was used: one second and the round trip per request.
 
     Args:
-        arrivals: What the server saw. Until the last request, all slots could have been busy.
-        trip: Seconds of a round trip to a server that answers at once.
+        arrivals: The arrivals at the server. Until the last request, all slots could have been busy.
+        trip: Seconds of a round trip to a server that responds at once.
     """
     end = arrivals.received[-1]
     cycles = zip(arrivals.received, arrivals.takes, strict=True)
@@ -155,7 +155,7 @@ def _see(load: Load, ship: Side, plays: list[Play]) -> Seen:
         waits = ship(base_url, plays)
         arrivals = arrived(base_url)
     if arrivals.logs != len(plays) or arrivals.requests != len(plays) // BATCH:
-        raise AssertionError(f"{len(plays)} were put, {arrivals.logs} arrived in {arrivals.requests} requests")
+        raise AssertionError(f"{len(plays)} plays were put; {arrivals.logs} arrived in {arrivals.requests} requests")
     return Seen(arrivals, waits)
 
 
@@ -168,7 +168,7 @@ async def _ship(base_url: str, plays: list[Play]) -> Sequence[float]:
 
     async with (
         SevenDigital(KEY, SECRET, base_url=base_url) as client,
-        StreamLogShipper(client, spool=MemorySpool(max_logs=ROOM), on_delivered=delivered) as shipper,
+        StreamLogShipper(client, spool=MemorySpool(max_logs=CAPACITY), on_delivered=delivered) as shipper,
     ):
         for group in in_groups(map(stream_log, plays), BATCH):
             accepted[group[0].encode()] = time.monotonic()
@@ -178,7 +178,7 @@ async def _ship(base_url: str, plays: list[Play]) -> Sequence[float]:
 
 
 async def _paced(base_url: str, plays: list[Play]) -> Sequence[float]:
-    """Post as the limiter lets go; a body counts as put when its task begins to wait for the limiter."""
+    """Post at the rate of the limiter; a body counts as put when its task starts to wait for the limiter."""
     from aiolimiter import AsyncLimiter
 
     limiter, auth = AsyncLimiter(REQUESTS_PER_SECOND, 1), ClientAuth(KEY, SECRET)
@@ -199,7 +199,7 @@ async def _paced(base_url: str, plays: list[Play]) -> Sequence[float]:
 
 
 def _round_trip() -> float:
-    """Return the seconds that a request takes whose answer comes at once."""
+    """Return the seconds of a request to a server that responds at once."""
     body = orjson.dumps(list(map(bare.as_dict, made_up_plays(BATCH))))
 
     async def measure(base_url: str) -> float:

@@ -1,4 +1,4 @@
-"""A release as pydantic v2 models: with all fields and spellings that ours has, and with those of the page only."""
+"""A release as pydantic v2 models: with all fields and names of ours, and with those of the page only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .catalogue import PAGE
 
 
 class Model(BaseModel):
-    """Frozen, as ours are; ids may come as numbers."""
+    """The base model: frozen, as ours are; ids may be numbers."""
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, coerce_numbers_to_str=True)
 
@@ -26,7 +26,7 @@ def _called(*names: str | AliasPath, default: Any = None) -> Any:
 
 
 class Listing(Model):
-    """An entry's place in a list."""
+    """The position of an item in a list."""
 
     position: int | None = None
     change: str | None = None
@@ -84,7 +84,7 @@ class Format(Model):
 
 
 class Package(Model):
-    """One way to buy."""
+    """A purchase option."""
 
     id: str | None = None
     description: str | None = None
@@ -147,7 +147,7 @@ class Page(Model):
 
 
 class BareArtist(Model):
-    """An artist as the page has it."""
+    """An artist with the fields of the page."""
 
     id: str
     name: str | None = None
@@ -156,7 +156,7 @@ class BareArtist(Model):
 
 
 class BarePrice(Model):
-    """A price as the page has it."""
+    """A price with the fields of the page."""
 
     formatted_price: str | None = None
     amount: Decimal | None = None
@@ -164,7 +164,7 @@ class BarePrice(Model):
 
 
 class BareRelease(Model):
-    """A release as the page has it."""
+    """A release with the fields of the page."""
 
     id: str
     title: str | None = None
@@ -190,15 +190,15 @@ class BarePage(Model):
 
 
 def from_json() -> tuple[Release, ...]:
-    """Let pydantic read the JSON as well."""
+    """Decode the page with pydantic, which parses the JSON too."""
     return Page.model_validate_json(PAGE).releases
 
 
 def from_tree() -> tuple[Release, ...]:
-    """Let orjson read the JSON."""
+    """Decode the page with orjson and pydantic."""
     return Page.model_validate(orjson.loads(PAGE)).releases
 
 
 def bare_from_json() -> tuple[BareRelease, ...]:
-    """Read no more than this page has."""
+    """Decode only the fields of this page."""
     return BarePage.model_validate_json(PAGE).releases

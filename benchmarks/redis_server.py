@@ -1,4 +1,4 @@
-"""A Redis server of our own, in a folder that is thrown away afterwards, if ``redis-server`` is installed."""
+"""A Redis server in a temporary folder, if ``redis-server`` is installed."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from .optional import present
 
 SETTINGS = "appendonly yes, appendfsync everysec, no snapshots"
-PATIENCE = 5.0
-"""Seconds that it may take to start."""
+START_TIMEOUT = 5.0
+"""Seconds that the server may take to start."""
 
 
 @contextmanager
 def running() -> Iterator[str | None]:
-    """Run a server; gives its address, or None if it can't be run or reached."""
+    """Run a server and yield its URL; None if it cannot be started or reached."""
     program = shutil.which("redis-server")
     if program is None or not present("redis"):
         yield None
@@ -44,7 +44,7 @@ def _free_port() -> int:
 
 
 def _listens(port: int) -> bool:
-    give_up_at = time.monotonic() + PATIENCE
+    give_up_at = time.monotonic() + START_TIMEOUT
     while time.monotonic() < give_up_at:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()

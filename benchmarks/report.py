@@ -1,4 +1,4 @@
-"""What a job found out: a table for people, the same as JSON for machines."""
+"""The results of a job: a table for the terminal, and JSON."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ COMPARED = (
 
 @frozen
 class Target:
-    """A figure and its bound: at least ``at_least``, or at most ``at_most``."""
+    """A figure and its bound: ``at_least`` or ``at_most``."""
 
     what: str
     value: float
@@ -52,15 +52,15 @@ class Target:
 
     @property
     def met(self) -> bool:
-        """Whether the figure keeps its bounds."""
+        """Whether the figure is within its bounds."""
         return (self.at_least is None or self.value >= self.at_least) and (
             self.at_most is None or self.value <= self.at_most
         )
 
     def __str__(self) -> str:
         bounds = {"at least": self.at_least, "at most": self.at_most}
-        wanted = " and ".join(f"{words} {bound:g}" for words, bound in bounds.items() if bound is not None)
-        return f"{self.what}: {self.value:.3g}, wanted {wanted}: {'met' if self.met else 'MISSED'}"
+        bounds_text = " and ".join(f"{name} {bound:g}" for name, bound in bounds.items() if bound is not None)
+        return f"{self.what}: {self.value:.3g}, target {bounds_text}: {'met' if self.met else 'MISSED'}"
 
 
 @frozen
@@ -71,11 +71,11 @@ class Report:
         job: Its name.
         title: What was measured.
         rows: The table; all rows have the same columns.
-        targets: What the figures are held against.
-        samples: The single measurements behind the medians, by side.
-        notes: What was left out, and why; how others were set up.
+        targets: The figures with a bound.
+        samples: The measurements behind the medians, by side.
+        notes: Skipped sides with the reason, and the settings of others.
         chart: The column that is drawn.
-        labels: The columns that tell its bars apart.
+        labels: The columns that name the bars.
     """
 
     job: str
@@ -89,7 +89,7 @@ class Report:
 
 
 def as_text(report: Report) -> str:
-    """Lay out a report for a terminal."""
+    """Return a report as text for a terminal."""
     columns = list(report.rows[0])
     cells = [columns, *([cell(row[column]) for column in columns] for row in report.rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -108,14 +108,14 @@ def as_text(report: Report) -> str:
 
 
 def cell(value: str | float) -> str:
-    """Write a value with as many digits as mean something."""
+    """Return a value as text, with its significant digits."""
     if isinstance(value, str):
         return value
     return f"{value:,.0f}" if isinstance(value, int) or abs(value) >= 1000 else f"{value:.3g}"
 
 
 def write(report: Report, scale: Scale, folder: Path) -> Path:
-    """Write a report as JSON, with the versions of everything compared."""
+    """Write a report as JSON, with the versions of all packages compared."""
     folder.mkdir(parents=True, exist_ok=True)
     targets = [{**asdict(target), "met": target.met} for target in report.targets]
     content = {**asdict(report), "targets": targets, "scale": scale, "environment": environment()}
@@ -125,7 +125,7 @@ def write(report: Report, scale: Scale, folder: Path) -> Path:
 
 
 def environment() -> dict[str, str | int]:
-    """Say what the figures depend on."""
+    """Return the interpreter, system, cores and package versions."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return {
         "python": f"{platform.python_implementation()} {platform.python_version()}",

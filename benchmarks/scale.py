@@ -1,4 +1,4 @@
-"""How much is measured."""
+"""The sizes of a run."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import enum
 
 
 class Scale(enum.StrEnum):
-    """How much time a run may take; every job has its own sizes for each."""
+    """The size of a run; every job defines its own figures for each."""
 
     FULL = "full"
     QUICK = "quick"
     """All jobs in under two minutes."""
     SMALLEST = "smallest"
-    """Proves in seconds that everything still runs; its figures mean nothing."""
+    """All jobs within seconds; the figures mean nothing."""

@@ -1,7 +1,7 @@
-"""A bare HTTP/1.1 server in another process: reads requests whole, counts them, answers 202. The same for all sides.
+"""A minimal HTTP/1.1 server in another process: it reads whole requests, counts them and responds with 202.
 
-It does what any server must (parse the head, take ``Content-Length`` bytes, keep the connection) and nothing else, so
-that it never is what a benchmark measures. ``GET /stats`` tells what arrived.
+It only parses the head, reads ``Content-Length`` bytes and keeps the connection open, so that it is not the bottleneck
+of a benchmark. ``GET /stats`` returns the arrivals.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ FOUND = (
     b"X-RateLimit-Current: 1\r\nX-RateLimit-Reset: 86400\r\nContent-Length: %d\r\n\r\n%s" % (len(PAGE), PAGE)
 )
 OK = ACCEPTED.replace(b"202 Accepted", b"200 OK")
-"""Some of those we compare with take no other success."""
+"""Some of the other clients accept no other success."""
 LENGTH_REQUIRED = b"HTTP/1.1 411 Length Required\r\nContent-Length: 0\r\n\r\n"
 
 CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
 LOG = b"trackId"
-"""Each log has it exactly once, whatever it is written in."""
+"""Every log contains it exactly once, in every format."""
 
 
 @frozen
 class Latency:
-    """Seconds that an answer takes, evenly spread between the two.
+    """Seconds until a response, evenly distributed between the two.
 
-    A random part of them passes before the request counts as arrived, as on a slow way to the server.
+    A random part passes before the request counts as arrived, as on a slow network.
     """
 
     shortest: float
@@ -54,15 +54,15 @@ AT_ONCE = Latency(0.0, 0.0)
 
 @define
 class Arrivals:
-    """What has arrived: numbers, and the times by the server's own monotonic clock, in order.
+    """The requests that arrived: counts, and times by the server's monotonic clock, in order.
 
     Attributes:
-        requests: How many.
-        logs: In all of them together.
-        bytes: Of their bodies.
-        times: When each counted as arrived.
-        received: When each had been read, which is earlier where the way is slow.
-        takes: Seconds until each answer.
+        requests: Number of requests.
+        logs: Number of logs in all requests.
+        bytes: Size of all bodies.
+        times: When each request counted as arrived.
+        received: When each request had been read, which is earlier with a latency.
+        takes: Seconds until each response.
     """
 
     requests: int = 0
@@ -73,20 +73,20 @@ class Arrivals:
     takes: list[float] = field(factory=list)
 
     def receive(self, takes: float) -> None:
-        """Note that a request has been read, and how many seconds its answer will take."""
+        """Record that a request has been read, and the seconds until its response."""
         self.received.append(time.monotonic())
         self.takes.append(takes)
 
     def count(self, logs: int, size: int) -> None:
-        """Note the arrival of a request."""
+        """Record the arrival of a request."""
         self.requests += 1
         self.logs += logs
         self.bytes += size
         self.times.append(time.monotonic())
 
 
-class LastRequest(asyncio.Protocol):
-    """One connection."""
+class HttpConnection(asyncio.Protocol):
+    """One connection of a client."""
 
     def __init__(self, arrivals: Arrivals, latency: Latency) -> None:
         self._arrivals = arrivals
@@ -95,12 +95,12 @@ class LastRequest(asyncio.Protocol):
         self._transport: asyncio.WriteTransport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the way back."""
+        """Keep the transport for responses."""
         assert isinstance(transport, asyncio.WriteTransport)
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Take requests as they become complete."""
+        """Process every complete request."""
         self._received += data
         while (head := self._received.find(b"\r\n\r\n")) >= 0:
             length = CONTENT_LENGTH.search(self._received, 0, head + 2)
@@ -125,7 +125,7 @@ class LastRequest(asyncio.Protocol):
             self._arrive(self._received.count(LOG, head, end), end - head - 4)
             self._transport.write(ACCEPTED if self._received.startswith(b"POST /logging/") else OK)
         else:
-            takes = random.uniform(self._latency.shortest, self._latency.longest)  # noqa: S311 - weather
+            takes = random.uniform(self._latency.shortest, self._latency.longest)  # noqa: S311 - simulated latency
             self._arrivals.receive(takes)
             loop, logs = asyncio.get_running_loop(), self._received.count(LOG, head, end)
             loop.call_later(takes * random.random(), self._arrive, logs, end - head - 4)  # noqa: S311 - as above
@@ -141,7 +141,7 @@ class LastRequest(asyncio.Protocol):
 
 @contextmanager
 def serving(latency: Latency = AT_ONCE) -> Iterator[str]:
-    """Run a server in another process; gives its base URL."""
+    """Run a server in another process and yield its base URL."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=_serve, args=(there, latency.shortest, latency.longest), daemon=True)
@@ -155,7 +155,7 @@ def serving(latency: Latency = AT_ONCE) -> Iterator[str]:
 
 
 def arrived(base_url: str) -> Arrivals:
-    """Ask a server what has arrived there."""
+    """Return the arrivals at a server."""
 
     async def ask() -> Arrivals:
         async with aiohttp.ClientSession() as session, session.get(f"{base_url}/stats") as response:
@@ -170,7 +170,7 @@ def _serve(channel: Connection, shortest: float, longest: float) -> None:
 
 async def _listen(channel: Connection, latency: Latency) -> None:
     arrivals = Arrivals()
-    server = await asyncio.get_running_loop().create_server(lambda: LastRequest(arrivals, latency), "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(lambda: HttpConnection(arrivals, latency), "127.0.0.1", 0)
     channel.send(server.sockets[0].getsockname()[1])
-    await asyncio.to_thread(channel.poll, None)  # until the other side closes, or dies
+    await asyncio.to_thread(channel.poll, None)  # until the parent closes the pipe or dies
     server.close()

@@ -1,7 +1,7 @@
-"""Catalogue plays per second through the shipper, beside a bare hand-written loop and beside clients that batch events.
+"""Catalogue plays per second through the shipper, a hand-written loop, and other clients that batch events.
 
-All sides read the same rows and speak to the same server. Rows of the table that say "ready-made" had their dicts, or
-their StreamLogs, made beforehand; the others make them as they go.
+All sides read the same rows and send to the same server. "ready-made" sides get their dicts or StreamLogs built in
+advance; the others build them while they run.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from .plays import in_groups, made_up_plays, stream_log
 from .report import Report, Row, Target
 from .scale import Scale
 from .server import arrived, serving
-from .timing import Side, Timing, in_turns, median_cpu, times_as_long
+from .timing import Side, Timing, median_cpu, run_in_turn, times_as_long
 
 KEY, SECRET = "benchmark-key", "benchmark-secret"
 BATCH = 500
-"""Logs in a request, and plays in a ``put_many``."""
+"""Logs per request, and plays per ``put_many``."""
 IN_FLIGHT = 16
-"""Requests at a time; the shipper's own setting for catalogue plays."""
+"""Concurrent requests; the shipper's default for catalogue plays."""
 PRODUCERS = 12
-"""Tasks that put plays into a durable spool at the same time, as a service's handlers would: they share commits."""
+"""Concurrent tasks that put plays into a durable spool, like the handlers of a service; they share commits."""
 
 PUT_MANY, PUT = "shipper, put_many", "shipper, put"
 PUT_MANY_READY = f"{PUT_MANY}, ready-made"
@@ -49,7 +49,7 @@ TIMES_THE_PEERS = 10.0
 
 @frozen
 class Size:
-    """How many plays a side ships in a round, how many a slow one does, and how many rounds there are."""
+    """Plays per round of a side, plays per round of a slow side, and the number of rounds."""
 
     plays: int
     few: int
@@ -64,11 +64,11 @@ SIZES: Mapping[Scale, Size] = {
 
 
 def run(scale: Scale) -> Report:
-    """Measure all sides in turns; those that are ten times slower ship fewer plays, and rates are compared."""
+    """Measure all sides in turn; sides that are ten times slower ship fewer plays, and rates are compared."""
     size = SIZES[scale]
     with tempfile.TemporaryDirectory() as folder, serving() as base_url, redis_server.running() as redis:
         sides, notes = _sides(base_url, size, Path(folder), redis)
-        timings = in_turns({name: side.action for name, side in sides.items()}, size.rounds)
+        timings = run_in_turn({name: side.action for name, side in sides.items()}, size.rounds)
         _check(arrived(base_url).logs, sum(side.plays for side in sides.values()) * (size.rounds + 1))
     each = {name: [_per_play(timing, sides[name].plays) for timing in side] for name, side in timings.items()}
     return Report(
@@ -84,18 +84,18 @@ def run(scale: Scale) -> Report:
 
 @frozen
 class Shipping:
-    """A side: what it does, and how many plays it ships."""
+    """A side: its action, and the number of plays it ships."""
 
     action: Side
     plays: int
 
 
 def _targets(each: Mapping[str, list[Timing]]) -> list[Target]:
-    wanted = [(PUT_MANY, BARE, MEMORY_OF_BARE), (SQLITE_FULL, BARE, FULL_OF_BARE)]
-    wanted += [(PUT_MANY, peer, TIMES_THE_PEERS) for peer in peers.installed()]
+    bounds = [(PUT_MANY, BARE, MEMORY_OF_BARE), (SQLITE_FULL, BARE, FULL_OF_BARE)]
+    bounds += [(PUT_MANY, peer, TIMES_THE_PEERS) for peer in peers.installed()]
     return [
         Target(f"{ours} / {other}, logs/s", times_as_long(each[other], each[ours]), at_least=bound)
-        for ours, other, bound in wanted
+        for ours, other, bound in bounds
         if ours in each and other in each
     ]
 
@@ -131,11 +131,11 @@ def _sides(base_url: str, size: Size, folder: Path, redis: str | None) -> tuple[
         return Shipping(side, len(plays))
 
     def shipped(
-        feed: LineReader,
+        put: PutPlays,
         source: Callable[[], Iterable[StreamLog]],
         spool: Callable[[], str | Spool | None] = lambda: None,
     ) -> Shipping:
-        return Shipping(lambda: asyncio.run(ship(base_url, feed, source(), spool())), len(plays))
+        return Shipping(lambda: asyncio.run(ship(base_url, put, source(), spool())), len(plays))
 
     def made() -> Iterable[StreamLog]:
         return map(stream_log, plays)
@@ -155,15 +155,15 @@ def _sides(base_url: str, size: Size, folder: Path, redis: str | None) -> tuple[
         SQLITE_NORMAL: shipped(put_many_at_once, made, lambda: sqlite_spool(next(files), "NORMAL")),
     }
     notes = [f"SQLite and Redis: {PRODUCERS} tasks put {BATCH} plays at a time; a new file for each run"]
-    if redis is None or not _understands(redis):
-        notes.append(f"{REDIS}: skipped, there is no server or no such spool")
+    if redis is None or not _can_open(redis):
+        notes.append(f"{REDIS}: skipped, redis-server or the extra is not installed")
     else:
         numbers = itertools.count()
         sides[REDIS] = shipped(put_many_at_once, made, lambda: f"{redis}/{next(numbers) % 16}")
         notes.append(f"Redis: {redis_server.SETTINGS}")
     for name, peer in peers.installed().items():
         if peer is None:
-            notes.append(f"{name}: skipped, it is not installed")
+            notes.append(f"{name}: skipped, not installed")
         else:
             sides[name] = Shipping(lambda peer=peer: peer(base_url, few), len(few))  # type: ignore[misc]
     return sides, notes
@@ -176,17 +176,17 @@ def sqlite_spool(path: Path, synchronous: str) -> Spool:
     return SqliteSpool(path, synchronous=synchronous)  # type: ignore[arg-type]
 
 
-def _understands(place: str) -> bool:
+def _can_open(url: str) -> bool:
     from sevendigital_async.shipping.spools.registry import open_spool
 
     try:
-        open_spool(place)
+        open_spool(url)
     except ConfigurationError:
         return False
     return True
 
 
-LineReader = Callable[[StreamLogShipper, Iterable[StreamLog]], Awaitable[None]]
+PutPlays = Callable[[StreamLogShipper, Iterable[StreamLog]], Awaitable[None]]
 
 
 async def _put_many(shipper: StreamLogShipper, logs: Iterable[StreamLog]) -> None:
@@ -195,7 +195,7 @@ async def _put_many(shipper: StreamLogShipper, logs: Iterable[StreamLog]) -> Non
 
 
 async def put_many_at_once(shipper: StreamLogShipper, logs: Iterable[StreamLog]) -> None:
-    """Put plays by several tasks."""
+    """Put plays from several tasks."""
     groups = in_groups(logs, BATCH)
 
     async def produce() -> None:
@@ -212,18 +212,18 @@ async def _put(shipper: StreamLogShipper, logs: Iterable[StreamLog]) -> None:
         await shipper.put(LogKind.CATALOGUE, log)
 
 
-async def ship(base_url: str, feed: LineReader, logs: Iterable[StreamLog], spool: str | Spool | None) -> None:
-    """Ship plays, and make sure that all of them were delivered."""
+async def ship(base_url: str, put: PutPlays, logs: Iterable[StreamLog], spool: str | Spool | None) -> None:
+    """Ship plays, and check that all of them were delivered."""
     async with (
         SevenDigital(KEY, SECRET, base_url=base_url) as client,
         StreamLogShipper(client, spool=spool) as shipper,
     ):
         before = await shipper.statistics()
-        await feed(shipper, logs)
+        await put(shipper, logs)
         statistics = await shipper.flush()
     _check(statistics.delivered - before.delivered, statistics.put - before.put)
 
 
 def _check(delivered: int, sent: int) -> None:
     if delivered != sent:
-        raise AssertionError(f"{delivered} logs of {sent} were delivered; nothing was measured")
+        raise AssertionError(f"{delivered} of {sent} logs were delivered; the measurement is invalid")

@@ -1,6 +1,6 @@
-"""Signing one request: ours, authlib's, oauthlib's, and the HMAC alone, which nobody can do without.
+"""Signing one request: ours, authlib's, oauthlib's, and the HMAC alone as the lower bound.
 
-The others are given the query already encoded; ours encodes it, and the URL it returns is the one to send.
+The other libraries get an encoded query; ours encodes the query and returns the final URL.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sevendigital_async.session.signing import base_string, new_nonce, sign
 
 from .report import Report, Row, Target
 from .scale import Scale
-from .timing import in_turns, median_wall, repeated, times_as_long
+from .timing import median_wall, repeated, run_in_turn, times_as_long
 
 CREDENTIALS = Credentials("benchmark-key", "benchmark-secret")
 USER = UserToken("benchmark-token", "benchmark-token-secret")
@@ -34,7 +34,7 @@ SHARE_OF_AUTHLIB = 0.35
 
 @frozen
 class Case:
-    """A request to sign; ``encoded_query`` is the query as it stands in the URL."""
+    """A request to sign; ``encoded_query`` is its query as in the URL."""
 
     name: str
     request: Request
@@ -69,7 +69,7 @@ CASES = (
 
 @frozen
 class Size:
-    """How many requests a side signs in a round, and how many rounds there are."""
+    """Requests per side and round, and the number of rounds."""
 
     requests: int
     rounds: int
@@ -83,7 +83,7 @@ SIZES: Mapping[Scale, Size] = {
 
 
 def run(scale: Scale) -> Report:
-    """Measure all sides in turns, after making sure that they arrive at the same signature."""
+    """Check that all sides give the same signature, then measure them in turn."""
     size = SIZES[scale]
     rows: list[Row] = []
     targets: list[Target] = []
@@ -92,7 +92,7 @@ def run(scale: Scale) -> Report:
         signers = _signers(case)
         _check(case, signers[AUTHLIB])
         _check(case, signers[OAUTHLIB])
-        timings = in_turns({name: repeated(signer, size.requests) for name, signer in signers.items()}, size.rounds)
+        timings = run_in_turn({name: repeated(signer, size.requests) for name, signer in signers.items()}, size.rounds)
         for name, side in timings.items():
             samples[f"{case.name}: {name}"] = [timing.wall / size.requests * 1e6 for timing in side]
             rows.append(
@@ -110,7 +110,7 @@ def run(scale: Scale) -> Report:
 
 
 def _signers(case: Case) -> dict[str, Callable[[], str]]:
-    """Return what signs the case once, each giving the Authorization header."""
+    """Return one function per side that signs the case once and returns the Authorization header."""
     request, url, user = case.request, case.url, case.user
     method = request.http_method
     authlib = ClientAuth(
@@ -144,7 +144,7 @@ def _signers(case: Case) -> dict[str, Callable[[], str]]:
 
 
 def _check(case: Case, signer: Callable[[], str]) -> None:
-    """Sign with the nonce and the time that another signer has chosen: the signature must be the same."""
+    """Sign with the nonce and the timestamp of another signer, and compare the signatures."""
     theirs = dict(re.findall(r'(\w+)="([^"]*)"', signer()))
     signed = sign(
         case.request,

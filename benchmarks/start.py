@@ -1,4 +1,4 @@
-"""What an import costs beyond aiohttp's, and the memory it takes; in processes of their own, compiled beforehand."""
+"""Time and memory of an import beyond aiohttp's, in new processes, with compiled bytecode."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .scale import Scale
 
 ROOT = Path(__file__).parents[1]
 IMPORT_BEYOND_AIOHTTP = 80.0
-"""Milliseconds."""
+"""The target, in milliseconds."""
 
 NAMED = "from sevendigital_async import SevenDigital, StreamLogShipper"
 SIDES: Mapping[str, str] = {
@@ -43,7 +43,7 @@ ROUNDS: Mapping[Scale, int] = {Scale.FULL: 21, Scale.QUICK: 7, Scale.SMALLEST: 1
 
 
 def run(scale: Scale) -> Report:
-    """Start interpreters in turns."""
+    """Start an interpreter for each side in turn."""
     rounds = ROUNDS[scale]
     seconds: dict[str, list[float]] = {name: [] for name in SIDES}
     megabytes: dict[str, list[float]] = {name: [] for name in SIDES}
@@ -80,10 +80,10 @@ def run(scale: Scale) -> Report:
 
 
 def _probe(code: str, compiled: str) -> tuple[float, float]:
-    """Return seconds and megabytes."""
+    """Run ``code`` in a new interpreter; return seconds and megabytes."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     environment |= {"PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": compiled}
     command = [sys.executable, "-c", PROBE.format(code=code)]
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True)
-    took, memory = done.stdout.split()
+    process = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True)
+    took, memory = process.stdout.split()
     return float(took), float(memory) / 1e6

@@ -1,4 +1,4 @@
-"""Sides measured in turns, so that what the machine does besides hits all of them alike; medians and ratios."""
+"""Measure sides in turn, so that other load on the machine affects all of them alike; medians and ratios."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Side = Callable[[], object]
 
 @frozen
 class Timing:
-    """One run of one side: seconds by the clock, and seconds of this process's own processor time."""
+    """One run of one side: wall-clock seconds, and processor seconds of this process."""
 
     wall: float
     cpu: float
 
 
-def in_turns(sides: Mapping[str, Side], rounds: int) -> dict[str, list[Timing]]:
-    """Run every side once a round, each round beginning with another one, after a round that doesn't count."""
+def run_in_turn(sides: Mapping[str, Side], rounds: int) -> dict[str, list[Timing]]:
+    """Run every side once per round, starting each round with a different side, after one warm-up round."""
     names = list(sides)
     timings: dict[str, list[Timing]] = {name: [] for name in names}
     for number in range(-1, rounds):
@@ -35,14 +35,14 @@ def in_turns(sides: Mapping[str, Side], rounds: int) -> dict[str, list[Timing]]:
 
 
 def timed(side: Side) -> Timing:
-    """Run a side."""
+    """Run a side once and time it."""
     wall, cpu = time.perf_counter(), time.process_time()
     side()
     return Timing(time.perf_counter() - wall, time.process_time() - cpu)
 
 
 def repeated(action: Callable[[], object], times: int) -> Side:
-    """Return a side that does ``action`` so many times."""
+    """Return a side that calls ``action`` several times."""
 
     def side() -> None:
         for _ in range(times):
@@ -52,15 +52,15 @@ def repeated(action: Callable[[], object], times: int) -> Side:
 
 
 def median_wall(timings: Sequence[Timing]) -> float:
-    """Return the median of the seconds by the clock."""
+    """Return the median of the wall-clock seconds."""
     return median(timing.wall for timing in timings)
 
 
 def median_cpu(timings: Sequence[Timing]) -> float:
-    """Return the median of the seconds of processor time."""
+    """Return the median of the processor seconds."""
     return median(timing.cpu for timing in timings)
 
 
 def times_as_long(timings: Sequence[Timing], others: Sequence[Timing]) -> float:
-    """Return the median, over the rounds, of how many times as long one side took as the other."""
+    """Return the median over the rounds of the ratio of one side's time to the other's."""
     return median(one.wall / other.wall for one, other in zip(timings, others, strict=True))

@@ -1,6 +1,7 @@
-"""Report a handful of plays and print what became of them.
+"""Ship a hundred plays and print how many were delivered.
 
-Run it against a sandbox: `sevendigital sandbox --port 8700`, paste the lines it prints, then run this.
+Run it against a sandbox: start `sevendigital sandbox --port 8700`, paste the lines that it prints into another shell,
+and run this script there.
 """
 
 import asyncio
@@ -9,15 +10,15 @@ from datetime import UTC, datetime, timedelta
 from sevendigital_async import DeadLetter, LogKind, SevenDigital, StreamLog, StreamLogShipper
 
 
-def keep(letter: DeadLetter) -> None:
-    """A real service would store these for a person to look at."""
+def store(letter: DeadLetter) -> None:
+    """Print a dead letter; a real service would store it."""
     print(f"refused: track {letter.log.track_id}: {letter.reason}")
 
 
 async def main() -> None:
-    """Put a hundred preview plays and wait until all of them have found their end."""
+    """Put a hundred preview plays and wait until each is delivered, buried or held."""
     now = datetime.now(UTC)
-    async with SevenDigital.from_env() as client, StreamLogShipper(client, on_dead_letter=keep) as shipper:
+    async with SevenDigital.from_env() as client, StreamLogShipper(client, on_dead_letter=store) as shipper:
         for number in range(100):
             play = StreamLog(
                 track_id=str(100_000 + number),

@@ -1,33 +1,51 @@
 import asyncio
 import os
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
-SAID = {"report_plays.py": b"100 of 100 delivered", "authorise_user.py": b"the locker holds"}
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
+EXPECTED_OUTPUT = {"report_plays.py": b"100 of 100 delivered", "authorise_user.py": b"the locker holds"}
 
 
-def test_every_example_is_run():
-    assert {script.name for script in EXAMPLES.glob("*.py")} == set(SAID)
-
-
-@pytest.mark.parametrize("name", SAID)
-async def test_examples_run_as_they_stand(name, sevendigital_sandbox):
-    script = EXAMPLES / name
-    credentials = sevendigital_sandbox.credentials
+async def run_script(script: Path, sandbox, folder: Path) -> bytes:
+    """Run a script against a sandbox, with warnings as errors, and return its output."""
     environment = {
         **os.environ,
-        "SEVENDIGITAL_CONSUMER_KEY": credentials.consumer_key,
-        "SEVENDIGITAL_CONSUMER_SECRET": credentials.consumer_secret,
-        "SEVENDIGITAL_BASE_URL": sevendigital_sandbox.base_url,
-        "PYTHONPATH": str(script.parents[1]),
+        "SEVENDIGITAL_CONSUMER_KEY": sandbox.credentials.consumer_key,
+        "SEVENDIGITAL_CONSUMER_SECRET": sandbox.credentials.consumer_secret,
+        "SEVENDIGITAL_BASE_URL": sandbox.base_url,
+        "PYTHONPATH": str(ROOT),
         "PYTHONWARNINGS": "error",
     }
     process = await asyncio.create_subprocess_exec(
-        sys.executable, str(script), env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        sys.executable,
+        str(script),
+        cwd=folder,
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await process.communicate()
-    assert (process.returncode, err) == (0, b"")
-    assert SAID[name] in out
+    output, errors = await process.communicate()
+    assert (process.returncode, errors) == (0, b"")
+    return output
+
+
+def test_every_example_is_run():
+    assert {script.name for script in EXAMPLES.glob("*.py")} == set(EXPECTED_OUTPUT)
+
+
+@pytest.mark.parametrize("name", EXPECTED_OUTPUT)
+async def test_examples_run_against_a_sandbox(name, sevendigital_sandbox, tmp_path):
+    assert EXPECTED_OUTPUT[name] in await run_script(EXAMPLES / name, sevendigital_sandbox, tmp_path)
+
+
+async def test_the_first_example_of_the_readme_runs_against_a_sandbox(sevendigital_sandbox, tmp_path):
+    [code] = re.findall(r"\A.*?^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    script = tmp_path / "readme.py"
+    script.write_text(code)
+    assert b"1 of 1 delivered" in await run_script(script, sevendigital_sandbox, tmp_path)
+    assert len(sevendigital_sandbox.received()) == 1

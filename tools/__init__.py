@@ -1,1 +1,1 @@
-"""What keeps the repository in order; not part of the package."""
+"""Maintenance scripts of the repository; not part of the package."""

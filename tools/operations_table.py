@@ -1,4 +1,4 @@
-"""Writes docs/operations.md from the operation records: ``python -m tools.operations_table``."""
+"""Write docs/operations.md from the operation records: ``python -m tools.operations_table``."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ PAGE = Path(__file__).parents[1] / "docs" / "operations.md"
 INTRODUCTION = """\
 # Operations
 
-Everything the client can call: {number} operations. This page is made from the operation records by
-`python -m tools.operations_table`; a test keeps it up to date.
+The client has {number} operations. This page is generated from the operation records by
+`python -m tools.operations_table`; a test checks that it is up to date.
 
-- **signed**, always by the partner: `key` where the service looks at nothing but the key, `two-legged` where it checks
-  the signature, `three-legged` where the user signs as well if the client acts for one (`client.as_user(token)`).
-- **safety**: what the client may do when a request went out and no answer came. `read` and `idempotent` are repeated,
-  `unsafe` is not, unless the request surely was not processed. {safety}.
-- **limit**: requests in any one second, for the operations that have a limit of their own.
-- **live**: the endpoint in the live dialect (`dialect=Dialect.LIVE`, [more](live.md)), where that is another one;
-  `same` where it is not. A dash stands where a dialect has none.
-- **gives**: what the method returns. *Pages* can be awaited for one page or iterated for all; *media* are streamed,
-  saved or handed to a player.
+- **signed**: the partner signs every request. `key`: the service checks only the key. `two-legged`: it checks the
+  signature. `three-legged`: the user signs as well if the client acts for a user (`client.as_user(token)`).
+- **safety**: whether a request without a response may be sent again. `read` and `idempotent` operations are retried;
+  `unsafe` ones are retried only if the request was certainly not processed. {safety}.
+- **limit**: requests in any one second, for operations with a limit of their own.
+- **live**: the endpoint in the [live dialect](live.md) (`dialect=Dialect.LIVE`), or `same`. A dash means that the
+  dialect does not have the operation.
+- **returns**: the method's result. *Pages* can be awaited for one page or iterated over all; *media* can be streamed,
+  saved or passed to a player as a URL.
 """
 
 HEADER = """\
-| method | endpoint | live | signed | safety | limit | gives |
+| method | endpoint | live | signed | safety | limit | returns |
 |---|---|---|---|---|---|---|
 """
 
@@ -45,27 +45,27 @@ def page() -> str:
 
 
 def group_of(operation: Operation) -> str:
-    """Return the namespace that an operation's method stands in."""
+    """Return the namespace of an operation's method."""
     return operation.name.rpartition(".")[0]
 
 
 def row(operation: Operation) -> str:
-    """Return an operation's line of its table."""
-    file, live = (operation.bindings.get(dialect) for dialect in (Dialect.OPENAPI, Dialect.LIVE))
+    """Return an operation's row of its table."""
+    openapi, live = (operation.bindings.get(dialect) for dialect in (Dialect.OPENAPI, Dialect.LIVE))
     cells = (
         f"`{operation.name.rpartition('.')[2]}`",
-        endpoint(file),
-        "same" if live == file else endpoint(live),
+        endpoint(openapi),
+        "same" if live == openapi else endpoint(live),
         operation.auth.value,
         operation.safety.value,
         limit(operation.rate_class),
-        gives(operation),
+        returned(operation),
     )
     return f"| {' | '.join(cells)} |\n"
 
 
 def endpoint(binding: Binding | None) -> str:
-    """Return how a dialect reaches an operation."""
+    """Return the endpoint of an operation in one dialect."""
     if binding is None:
         return "-"
     host = "" if binding.host is Host.API else f" ({binding.host.value} host)"
@@ -73,12 +73,12 @@ def endpoint(binding: Binding | None) -> str:
 
 
 def limit(rate_class: RateClass | None) -> str:
-    """Return how many requests a rate class admits."""
+    """Return the limit of a rate class, empty if there is none."""
     return f"{rate_class.value}/s" if rate_class else ""
 
 
-def gives(operation: Operation) -> str:
-    """Return what an operation's method comes back with."""
+def returned(operation: Operation) -> str:
+    """Describe the result of an operation's method."""
     if operation.content is not Content.MODEL:
         return str(operation.content.value)
     if operation.model is None:
