@@ -244,7 +244,7 @@ async def test_a_shipper_that_was_never_opened_closes_and_counts_zero(service, m
     shipper.resume()
     for _ in range(2):
         assert (await shipper.aclose()).total == Counts()
-    with pytest.raises(ConfigurationError, match="started once"):
+    with pytest.raises(ConfigurationError, match="started only once"):
         await shipper.__aenter__()
     with pytest.raises(ShipperClosedError):
         await shipper.put(LogKind.PREVIEW, play())
@@ -277,9 +277,9 @@ async def test_opening_may_be_tried_again(service, tmp_path):
 
 async def test_a_shipper_is_started_once(service):
     async with StreamLogShipper(service) as shipper:
-        with pytest.raises(ConfigurationError, match="started once"):
+        with pytest.raises(ConfigurationError, match="started only once"):
             await shipper.__aenter__()
-    with pytest.raises(ConfigurationError, match="started once"):
+    with pytest.raises(ConfigurationError, match="started only once"):
         await shipper.__aenter__()
 
 
@@ -555,11 +555,11 @@ async def test_another_kind_is_refused(service, kind):
             lambda: shipper.put_many(kind, [play()]),
             lambda: wrapped(lambda shipper: shipper.put_nowait(kind, play()))(shipper),
         ):
-            with pytest.raises(ValueError, match="kind is one of preview, catalogue, subscriber") as caught:
+            with pytest.raises(ValueError, match="kind must be one of preview, catalogue, subscriber") as caught:
                 await put()
             assert caught.value.field == "kind"
         if kind is not None:
-            with pytest.raises(ConfigurationError, match="kind is one of"):
+            with pytest.raises(ConfigurationError, match="kind must be one of"):
                 shipper.resume(kind)
 
 
