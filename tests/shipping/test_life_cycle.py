@@ -97,7 +97,7 @@ async def test_no_background_task_can_be_cancelled_in_silence(service, make_spoo
         task.cancel()
         await failed(shipper)
         for _ in range(2):
-            with pytest.raises(ShipperFailedError, match=r"restarted: .* was cancelled by code outside"):
+            with pytest.raises(ShipperFailedError, match=r"create a new one: .* was cancelled by code outside"):
                 await shipper.put(LogKind.PREVIEW, play())
         with pytest.raises(ShipperFailedError):
             shipper.put_nowait(LogKind.PREVIEW, play())
@@ -589,6 +589,6 @@ async def test_an_error_inside_a_play_is_not_taken_for_a_wrong_type(service):
 async def test_a_bookmark_is_a_bookmark(service):
     async with StreamLogShipper(service, spool=MemorySpool(max_logs=1)) as shipper:
         for _ in range(2):
-            with pytest.raises(ConfigurationError, match="must be a Bookmark, not an object of type str"):
+            with pytest.raises(ConfigurationError, match="must be a Checkpoint, not an object of type str"):
                 await shipper.put_many(LogKind.PREVIEW, [play()], checkpoint="line 5")
         await shipper.put(LogKind.PREVIEW, play())
