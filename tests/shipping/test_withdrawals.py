@@ -344,7 +344,7 @@ async def test_what_was_taken_out_of_a_lease_is_not_settled_with_it(redis_server
             await other.bury(lease, reasons[1:])
             assert await other.counts(KIND) == Counts(put=1, buried=1)
             archive = RedisSpoolInspector(redis_server.url)
-            assert [play.reason async for play in archive.set_aside()] == ["b"]
+            assert [play.reason async for play in archive.dead_letters()] == ["b"]
             await archive.aclose()
 
 
