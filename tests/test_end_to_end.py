@@ -60,7 +60,7 @@ def put(logs):
 
 @pytest.mark.parametrize("placement", SignaturePlacement)
 @pytest.mark.parametrize("prefer_xml", [False, True])
-async def test_the_catalogue_reads_the_same_whichever_form_it_comes_in(sevendigital_sandbox, placement, prefer_xml):
+async def test_the_catalogue_reads_the_same_in_json_and_xml(sevendigital_sandbox, placement, prefer_xml):
     settings = Settings(signature=placement, prefer_xml=prefer_xml)
     async with client_of(sevendigital_sandbox, settings=settings) as client:
         status = await client.classic.service.status()
@@ -105,7 +105,7 @@ async def test_one_request_reports(sevendigital_sandbox):
     assert {kind: len(sevendigital_sandbox.received(kind)) for kind in KINDS} == dict.fromkeys(KINDS, 3)
 
 
-async def test_many_tasks_keep_within_five_a_second_by_the_servers_clock(sevendigital_sandbox):
+async def test_many_tasks_send_at_most_five_requests_a_second(sevendigital_sandbox):
     sevendigital_sandbox.faults = Faults.parse(latency="2ms-900ms", seed=7)
     async with client_of(sevendigital_sandbox) as client, asyncio.TaskGroup() as tasks:
         for play in plays(20):
@@ -196,7 +196,7 @@ async def test_poison_is_buried_alone(sevendigital_sandbox, fault, kind):
     assert len(received(sevendigital_sandbox)) == 499
 
 
-async def test_a_service_that_goes_away_and_comes_back():
+async def test_a_service_that_stops_and_starts_again():
     async with Sandbox(managed_users=True) as sandbox:
         port = sandbox.base_url.rpartition(":")[2]
         async with client_of(sandbox) as client:
@@ -264,7 +264,7 @@ async def test_oauthlib_accepts_every_request(placement):
 
 
 @pytest.mark.parametrize("prefer_xml", [False, True])
-async def test_a_clip_can_be_heard_or_located(sevendigital_sandbox, prefer_xml):
+async def test_a_clip_can_be_read_or_located(sevendigital_sandbox, prefer_xml):
     async with client_of(sevendigital_sandbox, settings=Settings(prefer_xml=prefer_xml)) as client:
         track = (await client.classic.tracks.search("a")).items[0]
         async with client.classic.tracks.preview(track.id) as clip:

@@ -108,7 +108,7 @@ WRONG_TYPES = {
 
 
 @pytest.mark.parametrize("failure", FAILURES | WRONG_TYPES)
-async def test_a_failed_lookup_keeps_one_user_waiting_and_nobody_else(clock, service, failure):
+async def test_a_failed_lookup_delays_only_its_user(clock, service, failure):
     act, words = (FAILURES | WRONG_TYPES)[failure]
     works = False
     alerts = []
@@ -152,7 +152,7 @@ async def test_a_lookup_has_as_long_as_the_shipper_allows(clock, service):
     assert [post.users for post in service.posts] == [{"quick"}]
 
 
-async def test_a_failed_lookup_is_no_answer_of_the_service(clock, service):
+async def test_a_failed_lookup_does_not_change_the_circuit_breaker(clock, service):
     """The circuit stays open while lookups fail, and the partner's key is not blamed."""
 
     def behave(post):
@@ -231,7 +231,7 @@ async def test_tokens_come_from_mappings_and_functions_plain_or_async(clock, ser
         ("tokens.json", "type str"),
     ],
 )
-def test_tokens_of_the_wrong_form_are_refused_at_once(service, tokens, words):
+def test_tokens_of_the_wrong_type_are_refused_at_once(service, tokens, words):
     with pytest.raises(ConfigurationError, match=words) as caught:
         StreamLogShipper(service, user_tokens=tokens)
     assert "hidden" not in str(caught.value)
@@ -295,7 +295,7 @@ async def test_a_mapping_is_checked_at_the_lookup_too(clock, service, tokens, re
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-async def test_a_hook_that_fails_is_logged_and_the_lane_goes_on(clock, service, failure, caplog):
+async def test_a_hook_that_fails_is_logged_and_the_lane_continues(clock, service, failure, caplog):
     act, words = FAILURES[failure]
     service.behave = lambda post: refuse_bad(post, indexed=True)
     spool = MemorySpool()
@@ -377,7 +377,7 @@ async def test_a_hook_that_hangs_gives_up_the_rest_of_its_batch(clock, service, 
     assert clock.monotonic() < 40
 
 
-async def test_what_a_hook_has_taken_is_gone_though_the_shipper_stops_at_the_next(clock, service):
+async def test_a_dead_letter_that_a_hook_took_stays_dropped_if_the_shipper_stops_at_the_next(clock, service):
     service.behave = lambda post: refuse_bad(post, indexed=True)
     taken = []
 
@@ -399,7 +399,7 @@ async def test_what_a_hook_has_taken_is_gone_though_the_shipper_stops_at_the_nex
 
 
 @pytest.mark.parametrize("ends", ["late", "with an error"])
-async def test_a_callback_that_ignores_its_cancellation_is_left_behind(clock, service, caplog, ends):
+async def test_a_callback_that_ignores_its_cancellation_is_not_waited_for(clock, service, caplog, ends):
     release = asyncio.Event()
 
     async def stubborn(_):
@@ -491,7 +491,7 @@ def test_a_shipper_needs_a_client():
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
 @pytest.mark.parametrize("plain", [True, False])
 @pytest.mark.parametrize("which", ["user_tokens", "on_delivered", "on_alert"])
-def test_an_exit_goes_through_and_leaves_a_failed_shipper(error, plain, which, caplog):
+def test_an_exit_in_a_callback_ends_the_process_and_fails_the_shipper(error, plain, which, caplog):
     """It is raised once, out of the event loop, and closing goes on as usual."""
     caplog.set_level(logging.CRITICAL, "sevendigital_async.shipping")
     seen = []

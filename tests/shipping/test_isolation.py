@@ -100,7 +100,7 @@ def test_a_service_that_saves_a_part_and_then_refuses(kind, batch, refusal, seed
 
 @settings(max_examples=60)
 @given(batches(), st.sampled_from([indexed, wrongly_indexed, unindexed]), st.integers(0, 999))
-def test_where_batches_are_all_or_nothing_there_is_no_doubt_and_no_double(batch, refusal, seed):
+def test_atomic_batches_leave_no_doubt_and_no_double(batch, refusal, seed):
     tracks, bad = batch
     service, spool, statistics, buried = isolate(LogKind.PREVIEW, tracks, bad, refusal, seed=seed)
     assert sorted(buried) == sorted(bad)
@@ -112,7 +112,7 @@ def test_where_batches_are_all_or_nothing_there_is_no_doubt_and_no_double(batch,
 @settings(max_examples=60)
 @given(batches(st.integers(1, 500)))
 @example(([f"t{index}" for index in range(500)], {f"t{index}" for index in range(17)}))
-def test_halving_keeps_to_its_bound(batch):
+def test_halving_needs_a_bounded_number_of_requests(batch):
     tracks, bad = batch
     service, _, _, buried = isolate(LogKind.PREVIEW, tracks, bad, unindexed)
     assert sorted(buried) == sorted(bad)

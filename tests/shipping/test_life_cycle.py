@@ -85,7 +85,7 @@ def check_sum(statistics):
 # -- tasks that end --
 
 
-async def test_no_background_task_can_be_cancelled_in_silence(service, make_spool, caplog):
+async def test_a_cancelled_background_task_fails_the_shipper(service, make_spool, caplog):
     shipper = await opened(service, make_spool())
     names = sorted(task.get_name() for task in tasks_of(shipper))
     await shipper.aclose()
@@ -112,7 +112,7 @@ async def test_no_background_task_can_be_cancelled_in_silence(service, make_spoo
         assert not tasks_of(shipper)
 
 
-async def test_puts_under_way_hear_of_it_when_everything_is_cancelled(service, make_spool):
+async def test_puts_under_way_raise_when_everything_is_cancelled(service, make_spool):
     service.behave = down
     spool = make_spool()
     with pytest.raises(ShipperFailedError):
@@ -130,7 +130,7 @@ async def test_puts_under_way_hear_of_it_when_everything_is_cancelled(service, m
     check_sum(await shipper.statistics())
 
 
-async def test_leaving_the_block_says_that_a_task_was_cancelled(service):
+async def test_leaving_the_block_raises_if_a_task_was_cancelled(service):
     with pytest.raises(ShipperFailedError, match="'subscriber worker 7' was cancelled"):
         async with StreamLogShipper(service):
             [task] = [task for task in asyncio.all_tasks() if task.get_name() == "subscriber worker 7"]
@@ -203,7 +203,7 @@ async def test_an_error_of_another_task_while_closing_is_reported(service):
                 await shipper.put(LogKind.PREVIEW, play())
 
 
-async def test_a_cancellation_out_of_the_client_is_no_silent_end(service):
+async def test_a_cancellation_raised_by_the_client_fails_the_shipper(service):
     async def cancel(post):
         raise asyncio.CancelledError
 
@@ -252,7 +252,7 @@ async def test_a_shipper_that_was_never_opened_closes_and_counts_zero(service, m
         await shipper.position("plays.jsonl")
 
 
-async def test_a_shipper_that_could_not_be_opened_closes_and_tells_why_it_could_not(service, tmp_path):
+async def test_a_shipper_that_could_not_be_opened_closes_and_raises_the_first_error(service, tmp_path):
     (tmp_path / "plays.db").write_bytes(b"no spool" * 1000)
     for spool in (tmp_path / "plays.db", tmp_path, "redis://127.0.0.1:1/0"):
         shipper = StreamLogShipper(service, spool=str(spool))
@@ -308,7 +308,7 @@ async def turns_of(work):
     return turns
 
 
-async def test_opening_that_is_cancelled_at_any_turn_leaves_nothing_behind(service, tmp_path):
+async def test_opening_that_is_cancelled_at_any_step_leaves_no_task(service, tmp_path):
     async def measure():
         shipper = StreamLogShipper(service, spool=tmp_path / "plays.db")
         await shipper.__aenter__()
@@ -394,7 +394,7 @@ def wrapped(use):
 
 
 @pytest.mark.parametrize("use", USES | PLAIN_USES)
-async def test_another_loop_is_told_at_once(service, make_spool, use):
+async def test_calls_from_another_loop_raise_at_once(service, make_spool, use):
     work = USES.get(use) or wrapped(PLAIN_USES[use])
     async with StreamLogShipper(service, spool=make_spool()) as shipper:
         error = await asyncio.to_thread(elsewhere, lambda: work(shipper))
@@ -412,7 +412,7 @@ async def test_another_loop_is_told_at_once(service, make_spool, use):
 
 @pytest.mark.parametrize("use", USES | PLAIN_USES)
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_closed_loop_takes_nothing(use):
+def test_a_closed_loop_accepts_nothing(use):
     loop = asyncio.new_event_loop()
     shipper = StreamLogShipper(Service(SystemClock()))
     loop.run_until_complete(shipper.__aenter__())
@@ -457,7 +457,7 @@ async def test_a_second_close_may_be_quicker_than_the_first(service):
         assert (await patient).waiting == 1
 
 
-async def test_closing_that_is_cancelled_at_any_turn_still_closes(service, tmp_path):
+async def test_closing_that_is_cancelled_at_any_step_still_closes(service, tmp_path):
     service.behave = down
     for permit in range(1, 41):
         shipper = await opened(service, tmp_path / "plays.db")
@@ -519,7 +519,7 @@ async def test_puts_that_wait_end_with_the_shipper_in_every_way(service, make_sp
     assert (await shipper.statistics()).put == accepted
 
 
-async def test_a_client_that_is_closed_first_is_a_trouble_and_loses_nothing(caplog):
+async def test_a_client_that_is_closed_first_raises_an_alert_and_loses_nothing(caplog):
     client = SevenDigital("key", "secret", base_url="http://127.0.0.1:1")
     alerts = []
     async with StreamLogShipper(client, on_alert=lambda kind, alert: alerts.append((kind, alert))) as shipper:
@@ -548,7 +548,7 @@ async def test_a_kind_may_be_given_by_name(service, make_spool):
 
 
 @pytest.mark.parametrize("kind", ["Preview", "", None, 0, [], {}, b"preview", LogKind])
-async def test_another_kind_is_refused(service, kind):
+async def test_an_unknown_kind_is_refused(service, kind):
     async with StreamLogShipper(service) as shipper:
         for put in (
             lambda: shipper.put(kind, play()),
@@ -564,7 +564,7 @@ async def test_another_kind_is_refused(service, kind):
 
 
 @pytest.mark.parametrize("log", [None, "t", {"track_id": "t"}, 7, StreamLog, ("t", None), b"{}"])
-async def test_what_is_no_play_is_refused(service, log):
+async def test_an_object_that_is_not_a_play_is_refused(service, log):
     async with StreamLogShipper(service) as shipper:
         for put in (
             lambda: shipper.put(LogKind.PREVIEW, log),
@@ -586,7 +586,7 @@ async def test_an_error_inside_a_play_is_not_taken_for_a_wrong_type(service):
             await shipper.put_many(LogKind.PREVIEW, [log])
 
 
-async def test_a_bookmark_is_a_bookmark(service):
+async def test_a_checkpoint_of_the_wrong_type_is_refused(service):
     async with StreamLogShipper(service, spool=MemorySpool(max_logs=1)) as shipper:
         for _ in range(2):
             with pytest.raises(ConfigurationError, match="must be a Checkpoint, not an object of type str"):

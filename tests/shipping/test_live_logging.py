@@ -46,7 +46,7 @@ def of_sandbox(sandbox):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_each_field_that_a_kind_demands_is_asked_for(kind):
+async def test_each_required_field_of_a_kind_is_checked(kind):
     async with client_of("http://127.0.0.1:9") as client:
         encode = client.play_logs.encoder(kind)
         sound = play(kind)
@@ -76,7 +76,7 @@ async def test_each_field_that_a_kind_demands_is_asked_for(kind):
         (LogKind.SUBSCRIBER, {"track_id": "t-1"}, "track_id"),
     ],
 )
-async def test_what_a_kind_has_no_place_for_is_refused(kind, changes, field):
+async def test_a_field_that_a_kind_does_not_have_is_refused(kind, changes, field):
     async with client_of("http://127.0.0.1:9") as client, StreamLogShipper(client, close_timeout=0.0) as shipper:
         with pytest.raises(InvalidLogError) as caught:
             await shipper.put(kind, play(kind, **changes))
@@ -87,7 +87,7 @@ async def test_what_a_kind_has_no_place_for_is_refused(kind, changes, field):
         assert (await shipper.statistics()).put == 0
 
 
-async def test_the_other_dialect_has_no_place_for_any_of_it():
+async def test_fields_of_the_live_dialect_are_refused_in_the_openapi_dialect():
     client = SevenDigital("key", "secret", base_url="http://127.0.0.1:9")
     async with client, StreamLogShipper(client, close_timeout=0.0) as shipper:
         for kind in KINDS:
@@ -102,7 +102,7 @@ async def test_a_device_is_kept_and_not_sent():
         assert b"phone" not in server.requests[0].partition(b"\r\n\r\n")[2]
 
 
-async def test_a_long_user_agent_is_said_to_be_cut_once(caplog):
+async def test_the_cut_of_a_long_user_agent_is_logged_once(caplog):
     async with client_of("http://127.0.0.1:9") as client:
         window = Window.at(datetime.now(UTC))
         with caplog.at_level(stdlib_logging.WARNING):
@@ -117,7 +117,7 @@ async def test_a_long_user_agent_is_said_to_be_cut_once(caplog):
 # --- who travels with whom
 
 
-def test_keys_are_read_back_whatever_an_id_holds():
+def test_partition_keys_can_be_read_back_whatever_the_user_id():
     for user in ("7", "a\x1fb", "\x1f", "a\x1fGB", " "):
         for country in ("", "GB"):
             assert user_of(batch_key(user, country)) == user
@@ -128,7 +128,7 @@ def test_keys_are_read_back_whatever_an_id_holds():
 
 
 @pytest.mark.parametrize("with_tokens", [False, True])
-async def test_a_request_is_about_one_user_and_one_country(with_tokens):
+async def test_a_request_holds_one_user_and_one_country(with_tokens):
     async with Sandbox() as sandbox, of_sandbox(sandbox) as client:
         users, countries = [f"u{n}" for n in range(4)], ["GB", "US", "DE"]
         tokens = {user: sandbox.token_for(user) for user in users[:2]} if with_tokens else None
@@ -146,7 +146,7 @@ async def test_a_request_is_about_one_user_and_one_country(with_tokens):
         assert sandbox.stats()["kinds"]["subscriber"]["largest_batch"] <= 20
 
 
-async def test_previews_travel_together_whoever_played_and_wherever():
+async def test_a_preview_request_holds_any_users_and_countries():
     async with Sandbox() as sandbox, of_sandbox(sandbox) as client:
         logs = [play(LogKind.PREVIEW, n, user=f"u{n}", country=["GB", "US"][n % 2]) for n in range(700)]
         statistics, _, _ = await ship(client, LogKind.PREVIEW, logs)
@@ -179,7 +179,7 @@ async def test_a_count_that_falls_short_leaves_the_batch_in_doubt(fate):
             assert deliveries[0].in_doubt == 20
 
 
-async def test_a_direct_report_says_so_too():
+async def test_a_direct_report_raises_it_too():
     async with raw_server(counted(1)) as server, client_of(server.base_url) as client:
         with pytest.raises(ShortCountError, match="counted 1 of 2") as caught:
             await client.platform.logging.catalogue([play(LogKind.CATALOGUE, n) for n in range(2)])
@@ -198,7 +198,7 @@ async def test_a_user_who_never_subscribed_is_buried_at_once_with_a_reason(statu
         assert all("this user has never had a subscription, so that" in letter.reason for letter in letters)
 
 
-async def test_such_a_user_keeps_nobody_else_waiting():
+async def test_a_user_who_never_subscribed_does_not_delay_others():
     async with Sandbox() as sandbox, of_sandbox(sandbox) as client:
         logs = [play(LogKind.SUBSCRIBER, n, user=["nosub-1", "u1"][n % 2]) for n in range(40)]
         statistics, letters, _ = await ship(client, LogKind.SUBSCRIBER, logs)
@@ -238,7 +238,7 @@ async def test_faults_lose_and_double_nothing(kind):
         assert received(sandbox, kind) == Counter(map(canonical, logs))
 
 
-async def test_plays_accepted_for_another_dialect_wait_for_a_person():
+async def test_plays_encoded_for_another_dialect_are_not_sent():
     old = StreamLog("1", datetime.now(UTC), "u1", country="GB").encode()
     async with raw_server(counted(1)) as server, client_of(server.base_url) as client:
         async with client.play_logs.permit(LogKind.SUBSCRIBER) as permit:
@@ -270,14 +270,14 @@ async def test_requests_can_be_named_and_errors_carry_the_name():
                 await client.with_options(trace_id=wrong).classic.service.status()
 
 
-async def test_a_batch_is_named_as_the_journal_names_it():
+async def test_the_request_id_of_a_batch_is_the_one_in_the_journal():
     async with raw_server(counted(1)) as server, client_of(server.base_url) as client:
         _, _, [delivery] = await ship(client, LogKind.CATALOGUE, [play(LogKind.CATALOGUE)])
         assert f"\r\nx-7d-traceid: {delivery.receipt.request_id}\r\n".encode() in server.requests[0]
 
 
 @pytest.mark.parametrize("dialect", Dialect)
-async def test_a_sale_whose_answer_is_lost_comes_with_advice_and_once(dialect):
+async def test_a_sale_whose_answer_is_lost_is_sent_once_and_its_error_has_advice(dialect):
     sale = {"user_id": "7", "currency": "GBP", "price": 1, "release_id": "2"}
     live = {"country": "GB", "transaction_id": "t-1"} if dialect is Dialect.LIVE else {}
     async with (
@@ -300,7 +300,7 @@ async def test_a_sale_whose_answer_is_lost_comes_with_advice_and_once(dialect):
 # --- who may know of dialects
 
 
-def test_no_resource_and_no_shipper_asks_which_dialect_is_in_use():
+def test_no_resource_and_no_shipper_depends_on_the_dialect():
     files = [path for layer in ("resources", "shipping") for path in (SOURCES / layer).rglob("*.py")]
     assert len(files) > 30
     for path in files:

@@ -82,7 +82,7 @@ async def taken_out(spool):
 
 
 @pytest.mark.parametrize("queue", ["", "ann"])
-async def test_a_stopped_disk_keeps_nobody_and_gives_back_what_it_writes_later(path, disk, queue):
+async def test_a_cancelled_put_ends_at_once_on_a_stalled_disk_and_its_plays_are_withdrawn_later(path, disk, queue):
     async with file(path) as spool:
         disk.stop()
         company, gone = (
@@ -108,7 +108,7 @@ async def test_a_stopped_disk_keeps_nobody_and_gives_back_what_it_writes_later(p
 
 
 @pytest.mark.parametrize("queue", ["", "ann"])
-async def test_plays_behind_the_withdrawn_ones_wait_until_those_are_out(path, disk, queue):
+async def test_plays_behind_withdrawn_ones_wait_until_those_are_removed(path, disk, queue):
     """Neither a lease from memory, nor one that reads the file, sees a group from which something is to be taken."""
     async with file(path) as spool:
         await spool.append(KIND, records("before", queue="bob"))
@@ -135,7 +135,7 @@ async def test_plays_behind_the_withdrawn_ones_wait_until_those_are_out(path, di
         assert tracks((await spool.lease(KIND, flush=True)).records) == ["stays"]
 
 
-async def test_a_bookmark_goes_back_as_far_as_it_was_acknowledged(path, disk):
+async def test_a_withdrawn_checkpoint_falls_back_to_the_last_acknowledged_one(path, disk):
     async with file(path) as spool:
         await spool.append(KIND, records("a"), Checkpoint("source", "1"))
         disk.stop()
@@ -160,7 +160,7 @@ async def test_a_bookmark_goes_back_as_far_as_it_was_acknowledged(path, disk):
         assert (await spool.counts(KIND)).put == 3
 
 
-async def test_what_cannot_be_taken_back_before_the_end_is_told_and_counted(path, disk, caplog):
+async def test_plays_that_cannot_be_withdrawn_before_closing_are_logged_and_counted(path, disk, caplog):
     async with file(path) as spool:
         disk.stop()
         gone = asyncio.create_task(spool.append(KIND, records("a", "b")))
@@ -177,7 +177,7 @@ async def test_what_cannot_be_taken_back_before_the_end_is_told_and_counted(path
         assert await spool.counts(KIND) == Counts(put=2, waiting=2)
 
 
-async def test_a_crash_before_it_is_taken_back_leaves_all_or_nothing(path, disk):
+async def test_a_crash_before_the_withdrawal_leaves_all_or_nothing(path, disk):
     spool = SqliteSpool(path)
     await spool.open(owner(VirtualClock()))
     disk.stop()
@@ -193,7 +193,7 @@ async def test_a_crash_before_it_is_taken_back_leaves_all_or_nothing(path, disk)
         assert len((await spool.lease(KIND, flush=True)).records) == 2
 
 
-async def test_a_file_whose_withdrawn_plays_are_damaged_says_so_to_everybody(path, disk):
+async def test_puts_raise_if_withdrawn_plays_in_the_file_are_damaged(path, disk):
     async with file(path) as spool:
         disk.stop()
         puts = [asyncio.create_task(spool.append(KIND, records(name))) for name in ("goes", "stays")]
@@ -268,7 +268,7 @@ def hear(proxy, *, cut):
 
 @pytest.mark.parametrize("cut", [False, True])
 @pytest.mark.parametrize("queue", ["", "ann"])
-async def test_what_redis_took_without_a_word_is_taken_back_when_it_answers(redis_server, queue, cut):
+async def test_plays_that_redis_took_without_an_answer_are_withdrawn_when_it_answers(redis_server, queue, cut):
     async with silenced(redis_server) as (spool, proxy), worker(redis_server.url) as other:
         await spool.append(KIND, records("before", queue=queue), Checkpoint("source", "1"))
         await put_unheard(spool, proxy, other, records("a", "b", queue=queue), Checkpoint("source", "2"))
@@ -288,7 +288,7 @@ async def test_what_redis_took_without_a_word_is_taken_back_when_it_answers(redi
 
 
 @pytest.mark.parametrize("queue", ["", "ann"])
-async def test_what_is_leased_but_not_about_to_be_sent_is_taken_out_of_the_lease(redis_server, queue):
+async def test_plays_leased_without_an_intent_are_withdrawn_from_the_lease(redis_server, queue):
     async with silenced(redis_server) as (spool, proxy), worker(redis_server.url) as other:
         await spool.append(KIND, records("before", queue=queue))
         await put_unheard(spool, proxy, other, records("a", "b", queue=queue))
@@ -325,7 +325,7 @@ async def test_a_lease_of_nothing_but_withdrawn_plays_ends(redis_server, queue):
 
 
 @pytest.mark.parametrize("how", ["release", "bury"])
-async def test_what_was_taken_out_of_a_lease_is_not_settled_with_it(redis_server, how):
+async def test_plays_withdrawn_from_a_lease_are_not_settled_with_it(redis_server, how):
     async with silenced(redis_server) as (spool, proxy), worker(redis_server.url) as other:
         await spool.append(KIND, records("before"))
         await put_unheard(spool, proxy, other, records("a"))
@@ -350,7 +350,7 @@ async def test_what_was_taken_out_of_a_lease_is_not_settled_with_it(redis_server
 
 @pytest.mark.parametrize("queue", ["", "ann"])
 @pytest.mark.parametrize("settled", [False, True])
-async def test_what_another_worker_was_about_to_send_is_in_doubt(redis_server, queue, settled):
+async def test_withdrawn_plays_with_an_intent_of_another_worker_are_in_doubt(redis_server, queue, settled):
     events = []
     async with (
         Proxy(redis_server.port, 0.0) as proxy,
@@ -377,7 +377,7 @@ async def test_what_another_worker_was_about_to_send_is_in_doubt(redis_server, q
     ]
 
 
-async def test_what_came_back_from_a_lease_unsent_is_taken_back_and_what_is_in_doubt_is_not(redis_server):
+async def test_released_plays_are_withdrawn_and_plays_in_doubt_are_not(redis_server):
     for fate in ("release", "resend"):
         for queue in ("", "ann"):
             redis_server.ask("FLUSHALL")
@@ -397,7 +397,7 @@ async def test_what_came_back_from_a_lease_unsent_is_taken_back_and_what_is_in_d
                 assert tracks((await other.lease(KIND, flush=True)).records) == ["c"]
 
 
-async def test_a_step_back_whose_answer_is_lost_is_not_taken_twice(redis_server):
+async def test_a_withdrawal_whose_answer_is_lost_is_not_done_twice(redis_server):
     async with silenced(redis_server) as (spool, proxy), worker(redis_server.url) as other:
         await other.append(KIND, records("theirs"), Checkpoint("source", "1"))
         await put_unheard(spool, proxy, other, records("a"), Checkpoint("source", "2"))
@@ -421,7 +421,7 @@ async def test_a_step_back_whose_answer_is_lost_is_not_taken_twice(redis_server)
         assert await other.checkpoint("source") == "2"
 
 
-async def test_a_chain_of_bookmarks_goes_back_to_its_beginning(redis_server):
+async def test_a_chain_of_withdrawn_checkpoints_falls_back_to_its_beginning(redis_server):
     async with silenced(redis_server) as (spool, proxy), worker(redis_server.url) as other:
         await spool.append(KIND, records("a"), Checkpoint("source", "1"))
         proxy.deaf = True
@@ -439,7 +439,7 @@ async def test_a_chain_of_bookmarks_goes_back_to_its_beginning(redis_server):
         assert await other.counts(KIND) == Counts(put=1, waiting=1)
 
 
-async def test_plays_of_a_spool_that_was_lost_meanwhile_are_in_doubt_and_nothing_else_is_touched(redis_server):
+async def test_withdrawn_plays_of_a_lost_spool_are_in_doubt_and_no_others(redis_server):
     async with silenced(redis_server) as (spool, proxy), worker(redis_server.url) as other:
         await put_unheard(spool, proxy, other, records("a"))
         proxy.hold = True
@@ -454,7 +454,7 @@ async def test_plays_of_a_spool_that_was_lost_meanwhile_are_in_doubt_and_nothing
     assert (doubt.log.track_id, doubt.answer) == ("a", LOST_BEFORE)
 
 
-async def test_an_end_before_it_is_taken_back_is_told(own_server, caplog):
+async def test_closing_before_a_withdrawal_is_reported(own_server, caplog):
     reports = []
     async with worker(own_server.url, reports=reports) as spool:
         own_server.stop()
@@ -469,7 +469,7 @@ async def test_an_end_before_it_is_taken_back_is_told(own_server, caplog):
     assert "could not be taken back" in reports[-1]
 
 
-async def test_while_plays_are_taken_back_nothing_is_leased_here(redis_server):
+async def test_nothing_is_leased_while_plays_are_withdrawn(redis_server):
     async with silenced(redis_server) as (spool, proxy), worker(redis_server.url) as other:
         await put_unheard(spool, proxy, other, records("a"))
         proxy.hold = True
