@@ -171,7 +171,7 @@ async def shipped(clock, script, plays=10, kind=LogKind.PREVIEW):
     async def ship(raw):
         async with (
             SevenDigital("key", "secret", base_url=raw.base_url, clock=clock) as client,
-            StreamLogShipper(client, clock=clock, on_alert=lambda _, trouble: alerts.append(trouble)) as shipper,
+            StreamLogShipper(client, clock=clock, on_alert=lambda _, alert: alerts.append(alert)) as shipper,
         ):
             await shipper.put_many(kind, [StreamLog(str(n), at(clock), country="GB") for n in range(plays)])
             return await shipper.flush()

@@ -91,11 +91,11 @@ async def test_a_clock_jump_between_runs_delays_and_loses_nothing(spool, clock, 
             statistics = await shipper.flush(15)
         assert received(sandbox) == as_counted(logs)
     assert (statistics.put, statistics.delivered) == (100, 100)
-    archive = open_inspector(shared_server().url if isinstance(kept, RedisSpool) else tmp_path / "plays.db")
+    inspector = open_inspector(shared_server().url if isinstance(kept, RedisSpool) else tmp_path / "plays.db")
     try:
-        assert sum([entry.outcome is JournalOutcome.DELIVERED async for entry in archive.journal()]) == 100
+        assert sum([entry.outcome is JournalOutcome.DELIVERED async for entry in inspector.journal()]) == 100
     finally:
-        await archive.aclose()
+        await inspector.aclose()
 
 
 async def test_queues_in_redis_rest_no_longer_if_its_clock_goes_back(redis_server, clock):

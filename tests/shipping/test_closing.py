@@ -118,7 +118,7 @@ STATES = {
     "for the rest of the head": (script(half_a_head), requests(1), {}),
     "for the rest of the body": (script(half_an_answer), requests(1), {}),
     "for a connection": (full_house, requests(1), {}),
-    "for somebody to listen": (nobody, circuit_open, {}),
+    "for a server to listen": (nobody, circuit_open, {}),
     "for the service to recover": (script(answer("", "503 Service Unavailable")), circuit_open, {}),
     "for halves to be judged": (script(refuse_slowly), requests(4), {}),
     "for a hook": (script(answer("", "202 Accepted")), pending_hooks, {"on_delivered": never}),

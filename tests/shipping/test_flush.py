@@ -1,4 +1,4 @@
-"""Flushing and closing end when everything has found its end, and not before; whoever delivers it."""
+"""Flushing and closing end when all plays are settled, and not before, whichever worker delivers them."""
 
 import asyncio
 from contextlib import suppress

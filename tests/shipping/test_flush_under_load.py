@@ -22,6 +22,7 @@ from sevendigital_async import (
     StreamLogShipper,
 )
 from sevendigital_async.clock import SystemClock
+from sevendigital_async.shipping import flush
 from sevendigital_async.shipping.spools.redis import RedisSpool
 from sevendigital_async.shipping.spools.sqlite import SqliteSpool
 
@@ -80,8 +81,8 @@ async def flushed(shipper):
 async def test_a_flush_ends_while_a_producer_never_does(spool, users):
     service = Service(CLOCK, latency=0.005)
     async with shipper_of(service, spool) as shipper, stream(shipper) as number:
-        for permit in range(3):
-            before = [f"turn{permit}play{index}" for index in range(90)]
+        for number_of_flush in range(3):
+            before = [f"round{number_of_flush}play{index}" for index in range(90)]
             await shipper.put_many(KIND, [play(name, f"u{index % users}") for index, name in enumerate(before)])
             put, later = (await shipper.statistics()).put, number()
             statistics = await flushed(shipper)
@@ -141,7 +142,9 @@ async def test_a_flush_does_not_wait_for_buried_and_held_plays(spool):
     assert sum(service.saved[KIND, f"t{index}"] for index in range(40)) == 34
 
 
-async def test_a_flush_does_not_wait_for_a_refused_user_while_others_are_delivered(spool):
+async def test_a_flush_does_not_wait_for_a_refused_user_while_others_are_delivered(spool, monkeypatch):
+    monkeypatch.setattr(flush, "RESTING_INTERVAL", 0.2)
+
     def behave(post):
         if post.users & {"bad1", "bad2"}:
             raise AuthenticationError("no", status=401)

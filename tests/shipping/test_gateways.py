@@ -1,4 +1,4 @@
-"""Somebody on the way refuses requests: the plays are not to blame, so they wait; what the server sees is counted."""
+"""A gateway refuses requests: the plays wait, and the requests that the server gets are counted."""
 
 import itertools
 import re
@@ -58,9 +58,7 @@ def ship(clock, raw, names, kind=LogKind.PREVIEW, look_at=None, **options):
         played_at = datetime.fromtimestamp(clock.time() - 60, UTC)
         async with (
             SevenDigital("key", "secret", base_url=raw.base_url, clock=clock) as client,
-            StreamLogShipper(
-                client, clock=clock, on_alert=lambda _, trouble: alerts.append(trouble), **options
-            ) as shipper,
+            StreamLogShipper(client, clock=clock, on_alert=lambda _, alert: alerts.append(alert), **options) as shipper,
         ):
             await shipper.put_many(kind, [StreamLog(name, played_at, country="GB", user_id="7") for name in names])
             before = None

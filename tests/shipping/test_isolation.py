@@ -47,7 +47,7 @@ def wrongly_indexed(tracks, bad, rng):
 
 def isolate(kind, tracks, bad, refusal, *, seed=0, saves_parts=False):
     """Ship one batch; returns service, spool, statistics and dead letters."""
-    clock, rng, spool, letters = VirtualClock(), random.Random(seed), Journalling(), []
+    clock, rng, spool, dead_letters = VirtualClock(), random.Random(seed), Journalling(), []
     service = Service(clock)
     sent = set()
 
@@ -64,14 +64,14 @@ def isolate(kind, tracks, bad, refusal, *, seed=0, saves_parts=False):
     service.behave = behave
 
     async def play():
-        async with StreamLogShipper(service, clock=clock, spool=spool, on_dead_letter=letters.append) as shipper:
+        async with StreamLogShipper(service, clock=clock, spool=spool, on_dead_letter=dead_letters.append) as shipper:
             now = datetime.fromtimestamp(clock.time(), UTC)
             await shipper.put_many(kind, [StreamLog(track, now) for track in tracks])
             return await shipper.flush()
 
     statistics = asyncio.run(clock.run(play(), until=3600))
     assert statistics.failure is None
-    return service, spool, statistics, [letter.log.track_id for letter in letters]
+    return service, spool, statistics, [dead_letter.log.track_id for dead_letter in dead_letters]
 
 
 @st.composite

@@ -28,7 +28,7 @@ from sevendigital_async.shipping.spools.redis import RedisSpool
 from sevendigital_async.shipping.spools.sqlite import SqliteSpool
 from sevendigital_async.shipping.supervisor import Supervisor
 
-PATIENCE = 10.0
+TIME_LIMIT = 10.0
 """Seconds after which something hangs."""
 
 
@@ -72,7 +72,7 @@ async def opened(service, spool, **options):
 
 
 async def failed(shipper):
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIME_LIMIT):
         while (await shipper.statistics()).failure is None:
             await asyncio.sleep(0)
 
@@ -105,7 +105,7 @@ async def test_a_cancelled_background_task_fails_the_shipper(service, make_spool
             await shipper.put_many(LogKind.PREVIEW, [play()])
         [record] = [record for record in caplog.records if getattr(record, "event", "") == "failed"]
         assert task.get_name() in record.getMessage()
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIME_LIMIT):
             statistics = await shipper.aclose()
         assert isinstance(statistics.failure, ShipperFailedError)
         assert statistics.in_flight == 0
@@ -123,7 +123,7 @@ async def test_puts_under_way_raise_when_everything_is_cancelled(service, make_s
             await asyncio.sleep(0)
             for task in asyncio.all_tasks() - {mine, *puts}:
                 task.cancel()
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TIME_LIMIT):
                 answers = await asyncio.gather(*puts, return_exceptions=True)
             assert all(answer is None or isinstance(answer, SpoolError | ShipperFailedError) for answer in answers)
             await shipper.put(LogKind.PREVIEW, play())
@@ -224,7 +224,7 @@ async def test_a_hook_may_close_the_shipper(service):
         closed.append(await shipper.aclose(0.05))
 
     shipper = StreamLogShipper(service, lanes={LogKind.PREVIEW: {"linger": 0.0}}, on_delivered=on_delivered)
-    async with asyncio.timeout(PATIENCE), shipper:
+    async with asyncio.timeout(TIME_LIMIT), shipper:
         await shipper.put(LogKind.PREVIEW, play())
         while not shipper._closed:
             await asyncio.sleep(0.001)
@@ -299,13 +299,13 @@ async def test_a_spool_serves_one_shipper(service, make_spool):
 
 
 async def turns_of(work):
-    """Return how many turns of the loop some work takes."""
-    task, turns = asyncio.create_task(work), 0
+    """Return how many steps of the loop some work takes."""
+    task, steps = asyncio.create_task(work), 0
     while not task.done():
         await asyncio.sleep(0)
-        turns += 1
+        steps += 1
     await task
-    return turns
+    return steps
 
 
 async def test_opening_that_is_cancelled_at_any_step_leaves_no_task(service, tmp_path):
@@ -314,12 +314,12 @@ async def test_opening_that_is_cancelled_at_any_step_leaves_no_task(service, tmp
         await shipper.__aenter__()
         await shipper.aclose(0)
 
-    turns = min(80, await turns_of(measure()))
-    for permit in range(turns):
+    steps = min(80, await turns_of(measure()))
+    for step in range(steps):
         shipper = StreamLogShipper(service, spool=tmp_path / "plays.db")
         before = asyncio.all_tasks()
         opening = asyncio.create_task(shipper.__aenter__())
-        for _ in range(permit):
+        for _ in range(step):
             await asyncio.sleep(0)
         opening.cancel()
         await asyncio.wait([opening])
@@ -330,13 +330,13 @@ async def test_opening_that_is_cancelled_at_any_step_leaves_no_task(service, tmp
         await shipper.put(LogKind.PREVIEW, play())
 
 
-@pytest.mark.parametrize("permit", range(0, 30, 3))
-async def test_closing_while_it_opens_ends_both(service, tmp_path, permit):
+@pytest.mark.parametrize("step", range(0, 30, 3))
+async def test_closing_while_it_opens_ends_both(service, tmp_path, step):
     shipper = StreamLogShipper(service, spool=tmp_path / "plays.db")
     opening = asyncio.create_task(shipper.__aenter__())
-    for _ in range(permit):
+    for _ in range(step):
         await asyncio.sleep(0)
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIME_LIMIT):
         await shipper.aclose(0)
         await asyncio.wait([opening])
     if not opening.exception():
@@ -357,7 +357,7 @@ def elsewhere(work):
     answers = []
 
     async def limited():
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIME_LIMIT):
             return await work()
 
     def run():
@@ -368,7 +368,7 @@ def elsewhere(work):
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    thread.join(2 * PATIENCE)
+    thread.join(2 * TIME_LIMIT)
     return answers[0]
 
 
@@ -437,7 +437,7 @@ async def test_closing_several_times_at_once_closes_once(service, make_spool):
     service.behave = down
     shipper = await opened(service, make_spool())
     await shipper.put_many(LogKind.PREVIEW, [play(number) for number in range(5)])
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIME_LIMIT):
         flushing = asyncio.create_task(shipper.flush())
         statistics = await asyncio.gather(*(shipper.aclose(0.2) for _ in range(5)))
         check_sum(await flushing)
@@ -452,40 +452,40 @@ async def test_a_second_close_may_be_quicker_than_the_first(service):
     await shipper.put(LogKind.PREVIEW, play())
     patient = asyncio.create_task(shipper.aclose(1000))
     await asyncio.sleep(0.01)
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIME_LIMIT):
         await shipper.aclose(0)
         assert (await patient).waiting == 1
 
 
 async def test_closing_that_is_cancelled_at_any_step_still_closes(service, tmp_path):
     service.behave = down
-    for permit in range(1, 41):
+    for step in range(1, 41):
         shipper = await opened(service, tmp_path / "plays.db")
         await shipper.put(LogKind.PREVIEW, play())
         closing = asyncio.create_task(shipper.aclose(0.005))
-        for _ in range(permit):
+        for _ in range(step):
             await asyncio.sleep(0)
         closing.cancel()
         await asyncio.wait([closing])
         with pytest.raises(ShipperClosedError):
             await shipper.put(LogKind.PREVIEW, play())
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIME_LIMIT):
             statistics = await shipper.aclose(0)
-        assert (statistics.waiting, statistics.failure) == (permit, None)
+        assert (statistics.waiting, statistics.failure) == (step, None)
         assert not tasks_of(shipper)
 
 
 async def test_everything_is_cancelled_while_it_closes(service, tmp_path):
     service.behave = down
-    for permit in range(0, 60, 2):
+    for step in range(0, 60, 2):
         shipper = await opened(service, tmp_path / "plays.db")
         closing = asyncio.create_task(shipper.aclose(0.001))
-        for _ in range(permit):
+        for _ in range(step):
             await asyncio.sleep(0)
         for task in tasks_of(shipper):
             task.cancel()
         await asyncio.wait([closing])
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIME_LIMIT):
             await asyncio.gather(shipper.aclose(0), return_exceptions=True)
             while tasks_of(shipper):
                 await asyncio.sleep(0)
@@ -511,7 +511,7 @@ async def test_puts_that_wait_end_with_the_shipper_in_every_way(service, make_sp
     puts = [asyncio.create_task(shipper.put(kind, play(number))) for number in range(600)]
     puts += [asyncio.create_task(shipper.put_many(kind, [play(number)] * 5)) for number in range(20)]
     await asyncio.sleep(0)
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIME_LIMIT):
         await shipper.aclose(0)
         answers = await asyncio.gather(*puts, return_exceptions=True)
     accepted = sum(answer or 1 for answer in answers if not isinstance(answer, Exception))

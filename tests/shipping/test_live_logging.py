@@ -1,4 +1,4 @@
-"""Plays in the live dialect: what they must tell, how they travel, and what becomes of them."""
+"""Plays in the live dialect: required fields, batches and outcomes."""
 
 import logging as stdlib_logging
 import re
@@ -42,23 +42,23 @@ def of_sandbox(sandbox):
     return SevenDigital(key, secret, base_url=sandbox.base_url, dialect=Dialect.LIVE)
 
 
-# --- what a play must tell, at the door
+# --- required fields, checked by put
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_each_required_field_of_a_kind_is_checked(kind):
     async with client_of("http://127.0.0.1:9") as client:
         encode = client.play_logs.encoder(kind)
-        sound = play(kind)
-        assert encode(sound, Window.at(sound.timestamp)) == sound.encode()
-        assert StreamLog.decode(sound.encode()) == sound
-        told = [
+        valid = play(kind)
+        assert encode(valid, Window.at(valid.timestamp)) == valid.encode()
+        assert StreamLog.decode(valid.encode()) == valid
+        required = [
             name for name in StreamLog.__slots__ if not name.startswith("__") and getattr(play(kind), name) is not None
         ]
-        for name in told:
+        for name in required:
             if name not in {"track_id", "timestamp"}:
                 with pytest.raises(InvalidLogError, match=f"{kind} plays must tell their {name}") as caught:
-                    encode(evolve(play(kind), **{name: None}), Window.at(sound.timestamp))
+                    encode(evolve(play(kind), **{name: None}), Window.at(valid.timestamp))
                 assert caught.value.field == name
 
 
@@ -114,7 +114,7 @@ async def test_the_cut_of_a_long_user_agent_is_logged_once(caplog):
     ]
 
 
-# --- who travels with whom
+# --- partition keys
 
 
 def test_partition_keys_can_be_read_back_whatever_the_user_id():
@@ -163,16 +163,16 @@ def received(sandbox, kind):
     return Counter(orjson.dumps(row.log, option=orjson.OPT_SORT_KEYS) for row in sandbox.received(kind))
 
 
-# --- what becomes of them
+# --- outcomes
 
 
-@pytest.mark.parametrize("fate", ["resend", "hold"])
-async def test_a_count_that_falls_short_leaves_the_batch_in_doubt(fate):
+@pytest.mark.parametrize("policy", ["resend", "hold"])
+async def test_a_count_that_falls_short_leaves_the_batch_in_doubt(policy):
     logs = [play(LogKind.SUBSCRIBER, number) for number in range(20)]
     async with raw_server(counted(17), counted(20)) as server, client_of(server.base_url) as client:
-        statistics, _, deliveries = await ship(client, LogKind.SUBSCRIBER, logs, in_doubt=fate)
+        statistics, _, deliveries = await ship(client, LogKind.SUBSCRIBER, logs, in_doubt=policy)
         assert statistics.in_doubt == 20
-        if fate == "hold":
+        if policy == "hold":
             assert (statistics.held, statistics.delivered, deliveries, len(server.requests)) == (20, 0, [], 1)
         else:
             assert (statistics.delivered, len(server.requests)) == (20, 2)
@@ -192,35 +192,37 @@ async def test_a_user_who_never_subscribed_is_buried_at_once_with_a_reason(statu
     never = refused(1003, "User has never had a subscription", status)
     logs = [play(LogKind.SUBSCRIBER, number) for number in range(20)]
     async with raw_server(never) as server, client_of(server.base_url) as client:
-        statistics, letters, _ = await ship(client, LogKind.SUBSCRIBER, logs)
+        statistics, dead_letters, _ = await ship(client, LogKind.SUBSCRIBER, logs)
         assert (statistics.buried, statistics.in_doubt, len(server.requests)) == (20, 0, 1)
-        assert {letter.code for letter in letters} == {1003}
-        assert all("this user has never had a subscription, so that" in letter.reason for letter in letters)
+        assert {dead_letter.code for dead_letter in dead_letters} == {1003}
+        assert all(
+            "this user has never had a subscription, so that" in dead_letter.reason for dead_letter in dead_letters
+        )
 
 
 async def test_a_user_who_never_subscribed_does_not_delay_others():
     async with Sandbox() as sandbox, of_sandbox(sandbox) as client:
         logs = [play(LogKind.SUBSCRIBER, n, user=["nosub-1", "u1"][n % 2]) for n in range(40)]
-        statistics, letters, _ = await ship(client, LogKind.SUBSCRIBER, logs)
+        statistics, dead_letters, _ = await ship(client, LogKind.SUBSCRIBER, logs)
         assert (statistics.delivered, statistics.buried) == (20, 20)
-        assert {letter.log.user_id for letter in letters} == {"nosub-1"}
+        assert {dead_letter.log.user_id for dead_letter in dead_letters} == {"nosub-1"}
 
 
 @pytest.mark.parametrize("status", ["200 OK", "400 Bad Request"])
 async def test_a_play_outside_the_window_is_buried_with_a_reason(status):
     outside = refused(1002, "DateTimePlayed is not within the two month window", status)
     async with raw_server(outside) as server, client_of(server.base_url) as client:
-        statistics, [letter], _ = await ship(client, LogKind.SUBSCRIBER, [play(LogKind.SUBSCRIBER)])
-        assert (statistics.buried, letter.code) == (1, 1002)
-        assert "played 61 days ago or more, or in the future" in letter.reason
+        statistics, [dead_letter], _ = await ship(client, LogKind.SUBSCRIBER, [play(LogKind.SUBSCRIBER)])
+        assert (statistics.buried, dead_letter.code) == (1, 1002)
+        assert "played 61 days ago or more, or in the future" in dead_letter.reason
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_poison_is_buried_alone(kind):
     async with Sandbox(faults=Faults.parse(["poison:7"])) as sandbox, of_sandbox(sandbox) as client:
-        statistics, [letter], _ = await ship(client, kind, [play(kind, number) for number in range(18)])
-        assert (statistics.delivered, statistics.buried, letter.log.track_id) == (17, 1, "7")
-        assert "poison" in letter.reason
+        statistics, [dead_letter], _ = await ship(client, kind, [play(kind, number) for number in range(18)])
+        assert (statistics.delivered, statistics.buried, dead_letter.log.track_id) == (17, 1, "7")
+        assert "poison" in dead_letter.reason
         assert len(sandbox.received(kind)) == 17
         # Only previews are known to be saved all or not at all.
         assert (statistics.in_doubt == 0) is (kind is LogKind.PREVIEW)

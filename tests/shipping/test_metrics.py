@@ -1,4 +1,4 @@
-"""What a shipper tells metrics and the log: the same story as its statistics, without a play in it."""
+"""Events in metrics and in the log add up to the statistics and hold no play."""
 
 import logging
 from collections import Counter
@@ -57,7 +57,7 @@ def plays(number, *, track="t", user=None):
     return [StreamLog(f"{track}{index}", NOW, user_id=user) for index in range(number)]
 
 
-def troubled(clock, *, latency=0.25):
+def unreliable(clock, *, latency=0.25):
     """Make a service that throttles, fails and hangs up once each, and refuses bad logs."""
     service = Service(clock, latency=latency)
 
@@ -82,7 +82,7 @@ async def ship(clock, service, logs, **options):
 async def test_events_add_up_to_the_statistics():
     clock, metrics = VirtualClock(), Recorder()
     logs = [*plays(10), *plays(2, track="bad")]
-    statistics = await ship(clock, troubled(clock), logs, metrics=metrics)
+    statistics = await ship(clock, unreliable(clock), logs, metrics=metrics)
     requests = metrics.of(RequestFinished)
     assert [(event.outcome, event.logs) for event in requests] == [
         ("throttled", 12),
@@ -211,7 +211,7 @@ async def test_log_lines_have_names_and_fields_and_no_plays_in_them(caplog):
 
     async def play():
         tokens = {"ann-smith": UserToken("user-token", "user-secret")}
-        async with StreamLogShipper(troubled(clock), clock=clock, user_tokens=tokens) as shipper:
+        async with StreamLogShipper(unreliable(clock), clock=clock, user_tokens=tokens) as shipper:
             await shipper.put_many(LogKind.CATALOGUE, logs)
             return await shipper.flush()
 
@@ -234,8 +234,8 @@ async def test_log_lines_have_names_and_fields_and_no_plays_in_them(caplog):
     assert len(delivered.request_id) == 32
     assert statistics.buried == 1
     for line in lines:
-        told = f"{line.getMessage()} {line.__dict__}"
-        assert not [word for word in ("secret", "ann-smith", "bad0", "trackId", "user-token") if word in told]
+        text = f"{line.getMessage()} {line.__dict__}"
+        assert not [word for word in ("secret", "ann-smith", "bad0", "trackId", "user-token") if word in text]
 
 
 async def test_an_alert_is_a_log_line_with_fields(caplog):
@@ -270,7 +270,7 @@ async def test_opentelemetry_counts_what_the_statistics_count():
     provider = MeterProvider([reader])
     metrics = OpenTelemetryMetrics(provider.get_meter("test"))
     logs = [*plays(10), *plays(2, track="bad")]
-    statistics = await ship(clock, troubled(clock), logs, metrics=metrics)
+    statistics = await ship(clock, unreliable(clock), logs, metrics=metrics)
     metrics.record(PlaysRecovered(kind=LogKind.PREVIEW, logs=3, in_doubt=1))
     found = read(reader)
     provider.shutdown()

@@ -341,31 +341,31 @@ async def test_a_client_that_is_closed_too_early_suspends_the_lane(clock, servic
 @pytest.mark.parametrize("bad", [1, 2, 17, 250, 499, 500])
 async def test_with_positions_the_good_logs_arrive_in_two_requests(clock, service, kind, bad):
     service.behave = lambda post: refuse_bad(post, indexed=True)
-    letters = []
+    dead_letters = []
     logs = plays(500 - bad) + plays(bad, track="bad")
     logs = logs[1::2] + logs[::2]
     statistics, _ = await shipping(
-        clock, service, lambda s: put_and_flush(s, kind, logs), on_dead_letter=letters.append
+        clock, service, lambda s: put_and_flush(s, kind, logs), on_dead_letter=dead_letters.append
     )
     assert len(service.posts) == (2 if bad < 500 else 1)
     assert (statistics.delivered, statistics.buried) == (500 - bad, bad)
-    assert {letter.log.track_id for letter in letters} == {f"bad{index}" for index in range(bad)}
-    assert all(letter.reason == f"track {letter.log.track_id} is bad" for letter in letters)
+    assert {dead_letter.log.track_id for dead_letter in dead_letters} == {f"bad{index}" for index in range(bad)}
+    assert all(dead_letter.reason == f"track {dead_letter.log.track_id} is bad" for dead_letter in dead_letters)
 
 
 @pytest.mark.parametrize("bad", [1, 2, 17, 250, 499, 500])
 async def test_without_positions_the_batch_is_halved(clock, service, bad):
     service.behave = lambda post: refuse_bad(post, indexed=False)
-    letters = []
+    dead_letters = []
     logs = plays(500 - bad) + plays(bad, track="bad")
     logs = logs[::3] + logs[1::3] + logs[2::3]
     statistics, _ = await shipping(
-        clock, service, lambda s: put_and_flush(s, LogKind.PREVIEW, logs), on_dead_letter=letters.append
+        clock, service, lambda s: put_and_flush(s, LogKind.PREVIEW, logs), on_dead_letter=dead_letters.append
     )
     assert (statistics.delivered, statistics.buried) == (500 - bad, bad)
     assert len(service.posts) <= 2 * bad * math.ceil(math.log2(500 / bad)) + 2 * bad + 1
-    assert {letter.log.track_id for letter in letters} == {f"bad{index}" for index in range(bad)}
-    assert {letter.reason for letter in letters} == {"something is wrong in there (code 1002, HTTP 400)"}
+    assert {dead_letter.log.track_id for dead_letter in dead_letters} == {f"bad{index}" for index in range(bad)}
+    assert {dead_letter.reason for dead_letter in dead_letters} == {"something is wrong in there (code 1002, HTTP 400)"}
 
 
 @pytest.mark.parametrize("positions", [[3], [0, 0], [-1], [500], [None], [7, 9999], list(range(499))])
@@ -376,13 +376,13 @@ async def test_positions_that_are_wrong_bury_no_good_log(clock, service, positio
             raise BatchError("invalid items", code=1008, status=400, errors=wrong)
 
     service.behave = behave
-    letters = []
+    dead_letters = []
     logs = plays(499) + plays(1, track="bad")
     statistics, _ = await shipping(
-        clock, service, lambda s: put_and_flush(s, LogKind.PREVIEW, logs), on_dead_letter=letters.append
+        clock, service, lambda s: put_and_flush(s, LogKind.PREVIEW, logs), on_dead_letter=dead_letters.append
     )
     assert (statistics.delivered, statistics.buried) == (499, 1)
-    assert [letter.log.track_id for letter in letters] == ["bad0"]
+    assert [dead_letter.log.track_id for dead_letter in dead_letters] == ["bad0"]
 
 
 async def test_plays_sent_again_after_a_refusal_are_possible_doubles_unless_batches_are_atomic(clock, service):
@@ -544,7 +544,7 @@ async def test_plays_that_become_too_old_are_buried_as_expired(clock, service):
             raise ConnectError("down")
 
     service.behave = behave
-    letters = []
+    dead_letters = []
 
     async def scenario(shipper):
         nonlocal down
@@ -554,10 +554,10 @@ async def test_plays_that_become_too_old_are_buried_as_expired(clock, service):
         down = False
         return await shipper.flush()
 
-    statistics, _ = await shipping(clock, service, scenario, on_dead_letter=letters.append)
+    statistics, _ = await shipping(clock, service, scenario, on_dead_letter=dead_letters.append)
     assert (statistics.delivered, statistics.buried) == (1, 1)
-    assert letters[0].log.track_id == "old"
-    assert letters[0].reason.startswith("expired")
+    assert dead_letters[0].log.track_id == "old"
+    assert dead_letters[0].reason.startswith("expired")
 
 
 # -- putting --
@@ -651,7 +651,7 @@ async def test_a_cancelled_put_accepts_nothing(clock, service):
 @pytest.mark.parametrize("many", [False, True])
 @pytest.mark.parametrize("hops", range(12))
 async def test_a_put_that_is_cancelled_anywhere_has_accepted_nothing(clock, service, many, hops):
-    """Whoever sees the cancellation may put again: the play must not be there already."""
+    """After the cancellation the play may be put again, so the spool must not have it."""
 
     async def scenario(shipper):
         shipper._puts = 498  # the next but one is due to let others run
@@ -834,7 +834,7 @@ async def test_a_failed_background_task_fails_the_shipper(clock, service):
             async with shipper:
                 await shipper.put_many(LogKind.PREVIEW, plays(500))
                 with pytest.raises(ShipperFailedError) as caught:
-                    await shipper.put(LogKind.PREVIEW, plays(1)[0])  # waits for room, and must not wait for ever
+                    await shipper.put(LogKind.PREVIEW, plays(1)[0])  # waits for capacity, and must not wait for ever
                 assert isinstance(caught.value.__cause__, ZeroDivisionError)
                 with pytest.raises(ShipperFailedError):
                     await shipper.put(LogKind.PREVIEW, plays(1)[0])
@@ -863,7 +863,7 @@ async def test_hooks_that_raise_change_nothing(clock, service, caplog):
     )
     assert (statistics.delivered, statistics.buried) == (5, 1)
     assert caplog.text.count("my hook is broken") >= 2
-    assert [letter.log.track_id for letter in spool.dead_letters()] == ["bad0"]
+    assert [dead_letter.log.track_id for dead_letter in spool.dead_letters()] == ["bad0"]
 
 
 async def test_hooks_may_be_async(clock, service):

@@ -1,4 +1,4 @@
-"""Puts that wait: who goes is forgotten, who stays hears how it ends; nothing piles up however long that takes."""
+"""Puts that wait: a cancelled one is removed, the others return or raise; memory stays bounded."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -43,7 +43,7 @@ def own_server(redis_server):
 
 
 async def come_and_go(put, times=50):
-    """Call ``put`` and turn away from it, many times."""
+    """Call ``put`` and cancel it, many times."""
     for _ in range(times):
         task = asyncio.create_task(put())
         await asyncio.sleep(0)

@@ -71,7 +71,7 @@ def ship(clock, raw, scenario, *, kind=LogKind.PREVIEW, plays=1200, **settings):
         async with (
             SevenDigital("key", "secret", base_url=raw.base_url, clock=clock, **settings) as client,
             StreamLogShipper(
-                client, clock=clock, on_alert=lambda _, trouble: alerts.append((clock.monotonic(), trouble))
+                client, clock=clock, on_alert=lambda _, alert: alerts.append((clock.monotonic(), alert))
             ) as shipper,
         ):
             await shipper.put_many(kind, [StreamLog(str(n), played_at, country="GB") for n in range(plays)])
@@ -100,7 +100,7 @@ async def test_a_lane_raises_an_alert_for_a_wait_of_days_and_probes_every_hour(c
     assert flushed.alerts[kind].kind is later.alerts[kind].kind is AlertKind.THROTTLED
     assert re.search("days|decades", flushed.alerts[kind].message)
     assert len(flushed.alerts[kind].message) < 400
-    assert [trouble.kind for _, trouble in alerts] == [AlertKind.THROTTLED]
+    assert [alert.kind for _, alert in alerts] == [AlertKind.THROTTLED]
     assert alerts[0][0] < 10
     hours = [at for at in server.arrivals if 60 < at < server.until]
     assert 9 <= len(hours) <= 10  # one request an hour, not one per worker

@@ -236,9 +236,9 @@ async def worker(url, *, reports=None, events=None, **options):
 
 
 async def journal_of(server):
-    archive = RedisSpoolInspector(server.url)
-    entries = [entry async for entry in archive.journal()]
-    await archive.aclose()
+    inspector = RedisSpoolInspector(server.url)
+    entries = [entry async for entry in inspector.journal()]
+    await inspector.aclose()
     return entries
 
 
@@ -250,7 +250,7 @@ async def silenced(redis_server):
 
 
 async def put_unheard(spool, proxy, observer, plays, checkpoint=None):
-    """Put plays so that Redis takes them, and their putter, who hears nothing of it, is cancelled."""
+    """Put plays so that Redis stores them, and cancel the put, which gets no answer."""
     before = (await observer.counts(KIND)).put
     proxy.deaf = True
     putting = asyncio.create_task(spool.append(KIND, plays, checkpoint))
@@ -260,7 +260,7 @@ async def put_unheard(spool, proxy, observer, plays, checkpoint=None):
     await cancel(putting)
 
 
-def hear(proxy, *, cut):
+def let_through(proxy, *, cut):
     proxy.deaf = False
     if cut:
         proxy.cut()
@@ -275,7 +275,7 @@ async def test_plays_that_redis_took_without_an_answer_are_withdrawn_when_it_ans
         assert await other.counts(KIND) == Counts(put=3, waiting=3)
         again = asyncio.create_task(spool.append(KIND, records("a", "b", queue=queue), Checkpoint("source", "3", "1")))
         where = asyncio.create_task(spool.checkpoint("source"))
-        hear(proxy, cut=cut)
+        let_through(proxy, cut=cut)
         await again
         assert await where in {"1", "3"}
         assert await spool.checkpoint("source") == "3"
@@ -294,7 +294,7 @@ async def test_plays_leased_without_an_intent_are_withdrawn_from_the_lease(redis
         await put_unheard(spool, proxy, other, records("a", "b", queue=queue))
         lease = await other.lease(KIND, flush=True)
         assert tracks(lease.records) == ["before", "a", "b"]
-        hear(proxy, cut=False)
+        let_through(proxy, cut=False)
         await spool._writer.drained()
         assert await other.counts(KIND) == Counts(put=1, in_flight=1)
         with pytest.raises(LeaseLostError, match="cancelled"):
@@ -314,7 +314,7 @@ async def test_a_lease_of_nothing_but_withdrawn_plays_ends(redis_server, queue):
     async with silenced(redis_server) as (spool, proxy), worker(redis_server.url) as other:
         await put_unheard(spool, proxy, other, records("a", "b", queue=queue))
         lease = await other.lease(KIND, flush=True)
-        hear(proxy, cut=False)
+        let_through(proxy, cut=False)
         await spool._writer.drained()
         with pytest.raises(LeaseLostError):
             await other.intent(lease, lease.records, "request-1")
@@ -330,7 +330,7 @@ async def test_plays_withdrawn_from_a_lease_are_not_settled_with_it(redis_server
         await spool.append(KIND, records("before"))
         await put_unheard(spool, proxy, other, records("a"))
         lease = await other.lease(KIND, flush=True)
-        hear(proxy, cut=False)
+        let_through(proxy, cut=False)
         await spool._writer.drained()
         if how == "release":
             await other.release(lease, lease.records[::-1])
@@ -343,9 +343,9 @@ async def test_plays_withdrawn_from_a_lease_are_not_settled_with_it(redis_server
             await other.bury(lease, reasons[:1])
             await other.bury(lease, reasons[1:])
             assert await other.counts(KIND) == Counts(put=1, buried=1)
-            archive = RedisSpoolInspector(redis_server.url)
-            assert [play.reason async for play in archive.dead_letters()] == ["b"]
-            await archive.aclose()
+            inspector = RedisSpoolInspector(redis_server.url)
+            assert [play.reason async for play in inspector.dead_letters()] == ["b"]
+            await inspector.aclose()
 
 
 @pytest.mark.parametrize("queue", ["", "ann"])
@@ -362,7 +362,7 @@ async def test_withdrawn_plays_with_an_intent_of_another_worker_are_in_doubt(red
         await other.intent(lease, lease.records, "request-1")
         if settled:
             await other.ack(lease, lease.records, RECEIPT)
-        hear(proxy, cut=False)
+        let_through(proxy, cut=False)
         await spool._writer.drained()
         if not settled:
             await other.ack(lease, lease.records, RECEIPT)
@@ -378,20 +378,20 @@ async def test_withdrawn_plays_with_an_intent_of_another_worker_are_in_doubt(red
 
 
 async def test_released_plays_are_withdrawn_and_plays_in_doubt_are_not(redis_server):
-    for fate in ("release", "resend"):
+    for policy in ("release", "resend"):
         for queue in ("", "ann"):
             redis_server.ask("FLUSHALL")
             async with silenced(redis_server) as (spool, proxy), worker(redis_server.url) as other:
                 await put_unheard(spool, proxy, other, records("a", "b", queue=queue))
                 lease = await other.lease(KIND, flush=True)
                 await other.intent(lease, lease.records, "request-1")
-                if fate == "release":
+                if policy == "release":
                     await other.release(lease, lease.records, delay=0.0)
                 else:
                     await other.doubt(lease, lease.records, InDoubtPolicy.RESEND, delay=60.0)
-                hear(proxy, cut=False)
+                let_through(proxy, cut=False)
                 await spool._writer.drained()
-                left = Counts() if fate == "release" else Counts(put=2, waiting=2, in_doubt=2)
+                left = Counts() if policy == "release" else Counts(put=2, waiting=2, in_doubt=2)
                 assert await other.counts(KIND) == left
                 await other.append(KIND, records("c"))
                 assert tracks((await other.lease(KIND, flush=True)).records) == ["c"]
@@ -409,12 +409,12 @@ async def test_a_withdrawal_whose_answer_is_lost_is_not_done_twice(redis_server)
             if script is scripts.WITHDRAW:
                 answers.append(answer)
                 if len(answers) == 1:
-                    await other.append(KIND, [], Checkpoint("source", "2"))  # somebody goes on
+                    await other.append(KIND, [], Checkpoint("source", "2"))  # another worker reads on
                     return await once(script, *arguments, **options)
             return answer
 
         spool._station.once = once
-        hear(proxy, cut=False)
+        let_through(proxy, cut=False)
         await spool._writer.drained()
         assert len(answers) == 2
         assert await other.counts(KIND) == Counts(put=1, waiting=1)
@@ -434,7 +434,7 @@ async def test_a_chain_of_withdrawn_checkpoints_falls_back_to_its_beginning(redi
                 await asyncio.sleep(0.005)
         for put in puts:
             await cancel(put)
-        hear(proxy, cut=True)
+        let_through(proxy, cut=True)
         assert await spool.checkpoint("source") == "1"
         assert await other.counts(KIND) == Counts(put=1, waiting=1)
 
@@ -443,7 +443,7 @@ async def test_withdrawn_plays_of_a_lost_spool_are_in_doubt_and_no_others(redis_
     async with silenced(redis_server) as (spool, proxy), worker(redis_server.url) as other:
         await put_unheard(spool, proxy, other, records("a"))
         proxy.hold = True
-        hear(proxy, cut=False)
+        let_through(proxy, cut=False)
         await until(lambda: spool._writer.is_taking_back)
         redis_server.ask("FLUSHALL")
         await other.append(KIND, records("theirs"))
@@ -473,7 +473,7 @@ async def test_nothing_is_leased_while_plays_are_withdrawn(redis_server):
     async with silenced(redis_server) as (spool, proxy), worker(redis_server.url) as other:
         await put_unheard(spool, proxy, other, records("a"))
         proxy.hold = True
-        hear(proxy, cut=False)
+        let_through(proxy, cut=False)
         await until(lambda: spool._writer.is_taking_back)
         leasing = asyncio.create_task(spool.lease(KIND, flush=True))
         await asyncio.sleep(0.05)
