@@ -114,9 +114,9 @@ class Account:
             entries = [entry for archive in archives async for entry in archive.journal()]
         return {entry.log.track_id for entry in entries if entry.outcome is JournalOutcome.IN_DOUBT}
 
-    async def set_aside(self):
+    async def dead_letters(self):
         async with self.archives() as archives:
-            return {letter.log.track_id for archive in archives async for letter in archive.set_aside()}
+            return {letter.log.track_id for archive in archives async for letter in archive.dead_letters()}
 
     def received(self):
         return Counter(log.log["trackId"] for log in self.sandbox.received(LogKind.PREVIEW))
@@ -155,7 +155,7 @@ async def die_at_each_of(points, server, fate):
         async with crew(1, **order, each=[{"name": "heir"}], plays=1, batch=50, in_doubt=fate) as [heir]:
             counts = await account.settled(within=30)
             await heir.end()
-        received, in_doubt, aside = account.received(), await account.in_doubt(), await account.set_aside()
+        received, in_doubt, aside = account.received(), await account.in_doubt(), await account.dead_letters()
         assert promised <= set(received) | aside
         assert not set(received) & bad
         doubles = {track for track, times in received.items() if times > 1}

@@ -42,7 +42,7 @@ async def put(path, sandbox, logs, kind=LogKind.CATALOGUE, **options):
 async def opened(path, **wanted):
     archive = SqliteSpoolInspector(path)
     try:
-        return [play async for play in archive.set_aside(**wanted)]
+        return [play async for play in archive.dead_letters(**wanted)]
     finally:
         await archive.aclose()
 
@@ -119,7 +119,7 @@ async def test_reading_goes_on_beside_a_shipper(tmp_path):
         with pytest.raises(SpoolInUseError):
             await archive.replay(["1"])
         with pytest.raises(SpoolInUseError):
-            await archive.drop(["1"])
+            await archive.discard(["1"])
         assert (await shipper.flush()).delivered == 12_000
     assert not as_bodies(seen) - as_counted(logs)
     assert as_bodies([entry async for entry in archive.journal()]) == as_counted(logs)
@@ -127,7 +127,7 @@ async def test_reading_goes_on_beside_a_shipper(tmp_path):
     after = await archive.status()
     assert not after.in_use
     assert after.size > 0
-    assert after.place == str(path)
+    assert after.location == str(path)
     await archive.aclose()
 
 
@@ -144,10 +144,10 @@ async def test_a_buried_play_is_replayed_and_delivered(tmp_path):
     path, logs = tmp_path / "plays.db", plays(60, users=2)
     async with open_sandbox("poison:7", "poison:9") as sandbox:
         assert (await put(path, sandbox, logs)).buried == 2
-    buried = await opened(path, kind=LogKind.CATALOGUE, place=DeadLetterState.BURIED)
+    buried = await opened(path, kind=LogKind.CATALOGUE, state=DeadLetterState.BURIED)
     assert [play.log.track_id for play in buried] == ["7", "9"]
     assert all(play.code == 1008 or play.reason for play in buried)
-    assert await opened(path, place=DeadLetterState.HELD) == await opened(path, kind=LogKind.PREVIEW) == []
+    assert await opened(path, state=DeadLetterState.HELD) == await opened(path, kind=LogKind.PREVIEW) == []
     assert await mended(path, "replay", [buried[0].id, "no such", "-1", "9" * 30, "999", buried[0].id]) == 1
     check(path)
     counts = (await status(path)).counts[LogKind.CATALOGUE]
@@ -172,7 +172,7 @@ async def test_a_held_play_is_replayed_as_a_possible_double(tmp_path, signed):
         assert (await put(path, sandbox, logs, in_doubt="hold", user_tokens=tokens_of(sandbox))).held == 30
         arrived = received(sandbox)
     assert arrived == as_counted(logs)
-    held = await opened(path, place=DeadLetterState.HELD)
+    held = await opened(path, state=DeadLetterState.HELD)
     assert all(play.in_doubt and "lost" in play.reason for play in held)
     assert await mended(path, "replay", [play.id for play in held[:20]]) == 20
     check(path)
@@ -194,8 +194,8 @@ async def test_dropped_plays_stay_counted_and_are_written_down(tmp_path):
     async with open_sandbox("poison:21") as sandbox:
         await put(path, sandbox, logs[20:])
     aside = await opened(path)
-    assert await mended(path, "drop", [play.id for play in aside]) == 21
-    assert await mended(path, "drop", [play.id for play in aside]) == 0
+    assert await mended(path, "discard", [play.id for play in aside]) == 21
+    assert await mended(path, "discard", [play.id for play in aside]) == 0
     check(path)
     counts = (await status(path)).counts[LogKind.CATALOGUE]
     assert (counts.put, counts.delivered, counts.held, counts.buried) == (40, 19, 0, 21)
