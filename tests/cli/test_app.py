@@ -29,7 +29,7 @@ def _credentials(monkeypatch, tmp_path):
     "command",
     [
         *([], ["demo"], ["ship"], ["sandbox"], ["spool", "status"], ["journal", "export"], ["journal", "reconcile"]),
-        *(["dead-letters", step] for step in ("list", "show", "replay", "drop")),
+        *(["dead-letters", step] for step in ("list", "show", "replay", "discard")),
     ],
 )
 @pytest.mark.parametrize("flag", ["-h", "--help"])

@@ -31,10 +31,10 @@ from support.cli_process import (
 )
 
 from sevendigital_async import LogKind, SevenDigital, StreamLogShipper
-from sevendigital_async._early_interrupt import is_command
 from sevendigital_async.cli import main, process
 from sevendigital_async.cli.atomic_file import AtomicFile
-from sevendigital_async.cli.output import as_json, finite, say, visible
+from sevendigital_async.cli.options import check_finite, parse_duration
+from sevendigital_async.cli.output import as_json, say, visible
 from sevendigital_async.cli.ship.display import rendered, table
 from sevendigital_async.cli.ship.reject_file import RejectFile
 from sevendigital_async.errors import ConfigurationError
@@ -139,7 +139,7 @@ VALUES = {
     **dict.fromkeys(("--patience", "--drain", "--linger", "--journal-days", "--tolerance"), NUMBERS),
     **dict.fromkeys(("--from-line", "--limit", "--code", "--plays", "--seed", "--port"), NUMBERS),
     **dict.fromkeys(("--since", "--until"), TIMES),
-    **dict.fromkeys(("--kind", "--place", "--outcome", "--dialect", "--reason", "--synchronous", "--in-doubt"), WORDS),
+    **dict.fromkeys(("--kind", "--state", "--outcome", "--dialect", "--reason", "--synchronous", "--in-doubt"), WORDS),
     **dict.fromkeys(("--key", "--secret", "--user-token", "--user-secret"), ("", "k", "\ud800", "a\nb")),
     "--base-url": URLS,
     "--spool": SPOOLS,
@@ -149,7 +149,7 @@ COMMANDS = (
     # No waiting, and nothing that leaves this machine.
     *[("ship", file, "--kind", "preview", "--patience", "0", "--drain", "0", "--base-url", NOWHERE) for file in FILES],
     *[("spool", "status", "--spool", file) for file in SPOOLS],
-    *[("dead-letters", step, "1", "--spool", "x.db") for step in ("show", "replay", "drop")],
+    *[("dead-letters", step, "1", "--spool", "x.db") for step in ("show", "replay", "discard")],
     ("dead-letters", "list", "--spool", "x.db"),
     ("journal", "export", "--spool", "x.db", "--out", "out.csv"),
     *[("journal", "reconcile", "--spool", "x.db", "--against", file) for file in FILES if file != "-"],
@@ -231,7 +231,7 @@ def test_errors_of_every_sort_end_with_their_reason(place, monkeypatch):
         (SystemExit(7), 7, "ended with exit code 7"),
         (SystemExit("words"), 1, "words"),
         (ModuleNotFoundError("No module named 'x'", name="x"), 1, "No module named 'x'"),
-        (EOFError(), 1, "aborted; nothing was done"),
+        (EOFError(), 1, "aborted; nothing was changed"),
     ]:
 
         def fail(*_, error=error):
@@ -244,10 +244,10 @@ def test_errors_of_every_sort_end_with_their_reason(place, monkeypatch):
 
 
 def test_what_is_no_number_is_refused():
-    assert finite(1.5) == 1.5
+    assert check_finite(1.5) == 1.5
     for value in (float("nan"), float("inf")):
         with pytest.raises(typer.BadParameter, match="not a finite number"):
-            finite(value)
+            check_finite(value)
 
 
 # -- why it did not end well --
@@ -262,15 +262,15 @@ def test_every_exit_that_is_not_zero_says_why(place, spool):
         (4, "nothing was delivered for 0 s", "ship", "plays.jsonl", "--kind", "preview", *quick),
         (3, "lines rejected: 1", "ship", NO_NAME, "--kind", "preview", *quick),
         (3, "not equal: 5 missing, 0 extra", "journal", "reconcile", "--spool", "x.db", "--against", "theirs.csv"),
-        (1, "no play number 9", "dead-letters", "show", "9", "--spool", "x.db"),
-        (1, "give the numbers", "dead-letters", "replay", "--spool", "x.db"),
+        (1, "no dead letter 9", "dead-letters", "show", "9", "--spool", "x.db"),
+        (1, "give the numbers of dead letters", "dead-letters", "replay", "--spool", "x.db"),
         (1, "--kind", "ship", "plays.jsonl"),
         (1, "No such command 'x\\x1b[31m'", "x\x1b[31m"),
         (1, "arguments are missing", "ship"),
         (1, "arguments are missing"),
         (1, "--patience", "ship", "plays.jsonl", "--kind", "preview", "--patience", "nan"),
         (1, "--linger", "ship", "plays.jsonl", "--kind", "preview", "--linger", "1e300"),
-        (1, "no length of time", "journal", "reconcile", "--spool", "x.db", "--against", "x", "--tolerance", "2d"),
+        (1, "not a duration", "journal", "reconcile", "--spool", "x.db", "--against", "x", "--tolerance", "2d"),
         (1, "/ is a directory", "ship", "plays.jsonl", "--kind", "preview", "--spool", "/", *quick),
         (1, "127.0.0.1", "call", "classic.service.status", "--base-url", NOWHERE),
     ]:
@@ -391,7 +391,7 @@ def test_a_signal_within_a_destructor_is_not_lost(number):
     """Python drops what a destructor raises."""
     code = f"""
 import os, sys, time
-from sevendigital_async.cli import operations
+from sevendigital_async.cli.commands import operations
 
 class Dropped:
     def __del__(self):
@@ -432,18 +432,10 @@ async def test_ctrl_c_shows_no_traceback_however_early_it_comes(place, seconds):
     assert watched.returncode in {0, 130, -signal.SIGINT}
 
 
-@pytest.mark.parametrize(
-    ("argv", "original", "expected"),
-    [
-        (["/usr/bin/sevendigital", "demo"], ["python3", "/usr/bin/sevendigital", "demo"], True),
-        (["-m", "demo"], ["python3", "-m", "sevendigital_async.cli", "demo"], True),
-        (["-m"], ["python3", "-m", "my.service"], False),
-        (["service.py", "sevendigital_async.cli"], ["python3", "service.py", "sevendigital_async.cli"], False),
-        ([], ["python3"], False),
-    ],
-)
-def test_only_the_command_takes_the_interrupt_before_it_has_begun(argv, original, expected):
-    assert is_command(argv, original) is expected
+def test_importing_the_package_leaves_the_interrupt_handler_alone():
+    code = "import signal, sevendigital_async.cli.app; print(signal.getsignal(2) is signal.default_int_handler)"
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, check=True)
+    assert done.stdout == b"True\n"
 
 
 async def test_an_interrupted_call_says_so(place):
@@ -520,7 +512,7 @@ def test_a_link_is_never_written_through(place):
     with RejectFile(place / "plays.rejected") as leftovers:
         leftovers.write(b"x")
     assert leftovers.place.name == "plays.rejected.2"
-    with pytest.raises(ConfigurationError, match="there already"):
+    with pytest.raises(ConfigurationError, match="exists already"):
         AtomicFile("plays.csv", force=False)
     with pytest.raises(ConfigurationError, match="symbolic link"):
         AtomicFile("plays.csv", force=True)
@@ -645,12 +637,11 @@ async def test_a_batch_that_waits_for_company_in_a_pipe_is_no_sign_of_trouble(pl
 
 
 def test_tolerances_are_read(place):
-    from sevendigital_async.cli.output import duration  # noqa: PLC0415 - used here only
 
-    assert [duration(text, "-").total_seconds() for text in ("0", "500ms", "1.5s", "2m", "0.25")] == [
+    assert [parse_duration(text, "-").total_seconds() for text in ("0", "500ms", "1.5s", "2m", "0.25")] == [
         *(0.0, 0.5, 1.5, 120.0, 0.25)
     ]
-    assert duration("1440m", "-") == timedelta(days=1)
+    assert parse_duration("1440m", "-") == timedelta(days=1)
     for text in ("", "-1s", "1h", "nan", "1441m", "9" * 20):
-        with pytest.raises(ConfigurationError, match="no length of time"):
-            duration(text, "--tolerance")
+        with pytest.raises(ConfigurationError, match="not a duration"):
+            parse_duration(text, "--tolerance")

@@ -78,8 +78,8 @@ async def test_media_go_to_a_file(tmp_path):
         (["classic.releases.search", "q"], "key=value"),
         (["classic.releases.search", "=x"], "key=value"),
         (["classic.releases.search", "q=a", "q=b"], "twice"),
-        (["classic.releases.search", "q=a", "colour=red"], "takes no 'colour'; it takes q, "),
-        (["classic.releases.search", "q=@nowhere.txt"], "nowhere.txt can't be read: No such file"),
+        (["classic.releases.search", "q=a", "colour=red"], "has no argument 'colour'; it takes q, "),
+        (["classic.releases.search", "q=@nowhere.txt"], "cannot read nowhere.txt: No such file"),
         (["classic.releases.details", "release_id=999999999"], "code 2001"),
         (["classic.service.status", "--user-token", "t"], "--user-secret"),
     ],
@@ -154,7 +154,7 @@ def test_what_travels_as_json_is_read_as_json(text, value):
     assert read_arguments(operation, [f"name={text}"], Dialect.OPENAPI) == {"name": value}
 
 
-def test_a_file_that_is_no_text_is_refused(tmp_path):
+def test_a_file_that_is_not_text_is_refused(tmp_path):
     Path(tmp_path / "x").write_bytes(b"\xff\xfe")
     with pytest.raises(InvalidArgumentError, match="not UTF-8"):
         read_arguments(find_operation("classic.releases.search"), [f"q=@{tmp_path / 'x'}"], Dialect.OPENAPI)

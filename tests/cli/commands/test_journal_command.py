@@ -1,4 +1,4 @@
-"""``sevendigital journal``: what is handed in, and how it compares with what somebody else has."""
+"""``sevendigital journal``: export, and comparison with another list."""
 
 import asyncio
 import csv
@@ -22,13 +22,15 @@ from sevendigital_async.cli.atomic_file import AtomicFile
 from sevendigital_async.cli.reports.export import HEADERS, PLAY, Column
 from sevendigital_async.cli.reports.reconciliation import Comparison, Verdict
 from sevendigital_async.errors import ConfigurationError
+from sevendigital_async.shipping.spools.inspector import JournalOutcome
 
 SPOOL = ("--spool", "x.db")
+DISCARDED = JournalOutcome.DISCARDED.value
 QUICK = {kind: {"linger": 0.0} for kind in LogKind}
-MOMENT = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+PLAYED_AT = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 NASTY = StreamLog(
     track_id='1,2";3',
-    timestamp=MOMENT + timedelta(microseconds=123_400),
+    timestamp=PLAYED_AT + timedelta(microseconds=123_400),
     user_id="=HYPERLINK(1)",
     client_id="-1+2\né €\t",
     duration_played=0,
@@ -51,7 +53,7 @@ async def fill():
 
 
 async def fill_with_doubts():
-    """Four held previews, one of which is dropped later."""
+    """Four held previews, one of which is discarded later."""
     async with open_sandbox("disconnect-after:100%") as sandbox:
         await deliver(sandbox, plays(4, start=20), LogKind.PREVIEW, in_doubt="hold")
 
@@ -112,16 +114,16 @@ def test_values_are_as_they_were_put(spool, capsys):
 
 def test_filters(spool, capsys):
     asyncio.run(fill_with_doubts())
-    assert main(["dead-letters", "drop", "--all", "--limit", "1", "--yes", *SPOOL]) == 0
+    assert main(["dead-letters", "discard", "--all", "--limit", "1", "--yes", *SPOOL]) == 0
     assert len(exported(capsys)) == 10
     assert tracks(exported(capsys, "--kind", "preview")) == ["7", "8", "9"]
     assert tracks(exported(capsys, "--outcome", "in-doubt")) == ["21", "22", "23", "24"]
-    (dropped,) = exported(capsys, "--outcome", "dropped")
-    assert (dropped["TRACKID"], dropped["INDOUBT"]) == ("21", "true")
+    (discarded,) = exported(capsys, "--outcome", DISCARDED)
+    assert (discarded["TRACKID"], discarded["INDOUBT"]) == ("21", "true")
     assert Counter(row["OUTCOME"] for row in exported(capsys, "--outcome", "all")) == {
         "delivered": 10,
         "in-doubt": 4,
-        "dropped": 1,
+        DISCARDED: 1,
     }
     assert len(exported(capsys, "--since", "1h", "--until", "2100-01-01")) == 10
     assert exported(capsys, "--until", "1h") == exported(capsys, "--kind", "subscriber") == []
@@ -132,7 +134,7 @@ def test_the_file_appears_whole_and_replaces_nothing_by_itself(spool, capsys, tm
     before = (tmp_path / "plays.csv").read_bytes()
     assert before.startswith(b"KIND,USERID,COUNTRY,TRACKID,")
     refused = run(capsys, "export", *SPOOL, "--kind", "preview", "--out", "plays.csv", code=1)
-    assert "is there already; say --force" in refused.err
+    assert "exists already; use --force to replace it" in refused.err
     assert (tmp_path / "plays.csv").read_bytes() == before
     run(capsys, "export", *SPOOL, "--kind", "preview", "--out", "plays.csv", "--force")
     assert len((tmp_path / "plays.csv").read_bytes().splitlines()) == 4
@@ -149,7 +151,7 @@ def test_the_file_appears_whole_and_replaces_nothing_by_itself(spool, capsys, tm
 
 
 def test_a_file_that_came_meanwhile_is_not_replaced(tmp_path):
-    with pytest.raises(ConfigurationError, match="is there already"):
+    with pytest.raises(ConfigurationError, match="exists already"):
         with AtomicFile(str(tmp_path / "x.csv"), force=False) as out:
             out.write(b"ours")
             (tmp_path / "x.csv").write_bytes(b"theirs")
@@ -215,7 +217,7 @@ def rewrite(change, *, headers=HEADERS, delimiter=",", name="theirs.csv"):
         writer.writerows([row[header] for header in HEADERS] for row in rows)
 
 
-def test_missing_extra_and_different_rows_are_told_with_their_numbers(spool, capsys):
+def test_missing_extra_and_different_rows_are_shown_with_their_numbers(spool, capsys):
     run(capsys, "export", *SPOOL, "--out", "plays.csv")
 
     def change(rows):
@@ -247,7 +249,7 @@ def test_a_double_counts(spool, capsys):
     assert (found["finding"], found["file_row"], found["in_doubt"]) == ("extra", 12, False)
 
 
-def test_what_the_journal_has_in_doubt_is_told_apart(spool, capsys):
+def test_plays_in_doubt_are_marked(spool, capsys):
     asyncio.run(fill_with_doubts())
     run(capsys, "export", *SPOOL, "--outcome", "all", "--out", "plays.csv")
     findings, summary = reconciled(capsys, "plays.csv", code=3)
@@ -262,8 +264,8 @@ def test_spellings_don_t_matter(spool, capsys):
 
     def change(rows):
         for row in rows:
-            moment = datetime.fromisoformat(row["DATETIMEPLAYED"])
-            row["DATETIMEPLAYED"] = f"{moment:%Y-%m-%dT%H:%M:%S.%f}0Z"
+            played_at = datetime.fromisoformat(row["DATETIMEPLAYED"])
+            row["DATETIMEPLAYED"] = f"{played_at:%Y-%m-%dT%H:%M:%S.%f}0Z"
             row["COUNTRY"] = row["COUNTRY"].lower()
             row["TOTALTIMEPLAYED"] = f" 00{row['TOTALTIMEPLAYED']}"
             row["ANSWER"] = "whatever"
@@ -298,17 +300,17 @@ def test_only_the_kind_that_was_asked_for_is_compared(spool, capsys):
         (b"", "needs a line of headers"),
         (b"colour,size\nred,1\n", "needs a line of headers"),
         (b"kind\npreview\n", "needs a line of headers"),
-        (b"TRACKID,track_id\n1,1\n", "more than one column for TRACKID"),
+        (b"TRACKID,track_id\n1,1\n", "more than one column TRACKID"),
         (b"TRACKID\n\xff\xfe\n", "not UTF-8"),
         (b'TRACKID\n"' + b"x" * 200_000 + b'"\n', "row 2: field larger"),
     ],
 )
-def test_lists_that_are_none(spool, capsys, tmp_path, content, words):
+def test_files_that_are_not_lists_are_refused(spool, capsys, tmp_path, content, words):
     (tmp_path / "theirs.csv").write_bytes(content)
     assert words in run(capsys, "reconcile", *SPOOL, "--against", "theirs.csv", code=1).err
 
 
-def test_lists_that_are_not_there(spool, capsys):
+def test_missing_files_are_named(spool, capsys):
     assert "cannot read no.csv: No such file" in run(capsys, "reconcile", *SPOOL, "--against", "no.csv", code=1).err
     assert "there is no spool" in run(capsys, "reconcile", "--spool", "no.db", "--against", "no.csv", code=1).err
 

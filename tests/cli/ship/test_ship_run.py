@@ -1,4 +1,4 @@
-"""A shipment from within: what no service can be made to do at will."""
+"""A run with a stand-in for the client, for what a sandbox cannot be made to do."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ from sevendigital_async import ConfigurationError, InvalidRequestError, LogKind,
 from sevendigital_async.cli.process import SignalWatcher
 from sevendigital_async.cli.ship import run
 from sevendigital_async.cli.ship.display import PlainDisplay
-from sevendigital_async.cli.ship.options import ShipOptions, look_into
+from sevendigital_async.cli.ship.options import ShipOptions, read_spool
 from sevendigital_async.cli.ship.reject_file import RejectFile
 from sevendigital_async.cli.ship.run import ShipRun
 from sevendigital_async.cli.ship.source import Source
@@ -25,13 +25,13 @@ from sevendigital_async.shipping.spools.registry import open_inspector
 
 
 class LogTransport:
-    """Stands in for a client and its way out: each batch meets what ``fate`` makes of it."""
+    """Stands in for a client and its way out: ``post`` handles each batch."""
 
-    form = "openapi"
+    dialect = "openapi"
 
-    def __init__(self, fate):
+    def __init__(self, post):
         self.play_logs = self
-        self.post = fate
+        self.post = post
 
     def encoder(self, _kind):
         return checked_and_encoded
@@ -40,12 +40,12 @@ class LogTransport:
         return lambda log: ""
 
     @contextlib.asynccontextmanager
-    async def turn(self, _kind):
+    async def permit(self, _kind):
         yield self
 
 
-class Told(PlainDisplay):
-    """Remembers what it was told to say."""
+class RecordingDisplay(PlainDisplay):
+    """Records its lines."""
 
     def __init__(self):
         super().__init__(None, every=0.0)
@@ -63,24 +63,24 @@ async def refuse(_logs, _user, *, request_id):
     raise InvalidRequestError("no good\nat all", code=1001, status=400)
 
 
-async def ship(tmp_path, fate, *, number=10, source=None, **order):
+async def ship(tmp_path, post, *, number=10, source=None, **options):
     file = tmp_path / "plays.jsonl"
     if not file.exists():
         write_plays(file, plays(number))
-    told = Told()
+    told = RecordingDisplay()
     with (
         RejectFile(tmp_path / "rejected") as rejected,
         RejectFile(tmp_path / "unsent") as unsent,
-        SignalWatcher() as interruptions,
+        SignalWatcher() as signals,
     ):
         shipping = ShipRun(
-            ShipOptions(**{"kind": LogKind.PREVIEW, **order}),
-            LogTransport(fate),
+            ShipOptions(**{"kind": LogKind.PREVIEW, **options}),
+            LogTransport(post),
             source or Source(str(file)),
             rejected=rejected,
             unsent=unsent,
             display=told,
-            interruptions=interruptions,
+            signals=signals,
         )
         async with asyncio.timeout(30):
             return await shipping.run(), told.lines
@@ -136,7 +136,7 @@ async def test_an_input_that_breaks_off_is_reported(tmp_path):
     assert report.exit_code == 4
     assert report.delivered == 10
     assert report.continue_at == 11
-    assert any("cannot be read on: Input/output error" in line for line in told)
+    assert any(": Input/output error" in line for line in told)
 
 
 async def test_buried_plays_that_cannot_be_kept_at_first_are_kept_at_the_end(tmp_path, monkeypatch):
@@ -193,14 +193,14 @@ def saving(saved):
 async def test_a_run_that_begins_in_the_moment_in_which_another_ends_puts_nothing_twice(tmp_path, monkeypatch):
     saved, spool, earlier = Counter(), str(tmp_path / "plays.db"), []
 
-    async def look_late(*arguments):
-        found = await look_into(*arguments)
+    async def read_late(*arguments):
+        found = await read_spool(*arguments)
         if not earlier:
             earlier.append(found)
             await ship(tmp_path, saving(saved), number=1_200, spool=spool)
         return found
 
-    monkeypatch.setattr(run, "look_into", look_late)
+    monkeypatch.setattr(run, "read_spool", read_late)
     report, told = await ship(tmp_path, saving(saved), number=1_200, spool=spool)
     assert report.exit_code == 4
     assert any("by another shipper" in line for line in told)
@@ -232,7 +232,7 @@ async def test_what_others_put_into_a_shared_spool_when_all_is_delivered_is_not_
         statistics = await flush(shipper, *arguments)
         if statistics.settled and not others:
             others.append(RedisSpool(redis_server.url))
-            await others[0].open(SpoolContext(lane_rules(None), SystemClock(), lambda _: None, form="openapi"))
+            await others[0].open(SpoolContext(lane_rules(None), SystemClock(), lambda _: None, dialect="openapi"))
             await others[0].append(LogKind.PREVIEW, [Record(log.encode(), "", log.timestamp) for log in plays(7)])
             await others[0].aclose()
             await begun.wait()
@@ -256,7 +256,7 @@ async def test_a_shipper_that_closes_finishes_a_request_that_began_after_its_flu
         return "202"
 
     other = RedisSpool(redis_server.url)
-    await other.open(SpoolContext(lane_rules(None), SystemClock(), lambda _: None, form="openapi"))
+    await other.open(SpoolContext(lane_rules(None), SystemClock(), lambda _: None, dialect="openapi"))
     async with StreamLogShipper(
         LogTransport(post), spool=redis_server.url, lanes={LogKind.PREVIEW: {"linger": 0.0}}
     ) as shipper:
