@@ -116,7 +116,7 @@ class Account:
 
     async def set_aside(self):
         async with self.archives() as archives:
-            return {letter.log.track_id for archive in archives async for letter in archive.set_aside()}
+            return {letter.log.track_id for archive in archives async for letter in archive.dead_letters()}
 
     def received(self):
         return Counter(log.log["trackId"] for log in self.sandbox.received(LogKind.PREVIEW))

@@ -136,7 +136,7 @@ class DeadLetterFilter:
             SpoolError: The spool cannot be read.
         """
         found = 0
-        async for letter in inspector.set_aside(kind=self.kind, place=self.state):
+        async for letter in inspector.dead_letters(kind=self.kind, state=self.state):
             if self.matches(letter):
                 yield letter
                 found += 1
@@ -313,7 +313,7 @@ async def _replay(spool: str, found: Mapping[str, bool]) -> int:
 
 async def _discard(spool: str, found: Mapping[str, bool]) -> int:
     async with inspect_spool(spool) as inspector:
-        return await inspector.drop(list(found))
+        return await inspector.discard(list(found))
 
 
 def as_json(letter: StoredDeadLetter) -> dict[str, Any]:
@@ -321,7 +321,7 @@ def as_json(letter: StoredDeadLetter) -> dict[str, Any]:
     return {
         "id": letter.id,
         "kind": letter.kind.value,
-        "state": letter.place.value,
+        "state": letter.state.value,
         "at": wire_time(letter.at),
         "code": letter.code,
         "reason": letter.reason,
@@ -337,7 +337,7 @@ def as_line(letter: StoredDeadLetter) -> str:
     code = "" if letter.code is None else f" ({letter.code})"
     play = f"track {body.get('trackId')}, {body.get('timestamp')}" if isinstance(body, Mapping) else "?"
     return one_line(
-        f"{letter.id:>8}  {letter.kind:<10}  {letter.place:<6}  {wire_time(letter.at)[:19]}Z  {doubt:<8}  {play}"
+        f"{letter.id:>8}  {letter.kind:<10}  {letter.state:<6}  {wire_time(letter.at)[:19]}Z  {doubt:<8}  {play}"
         f"  {letter.reason}{code}"
     )
 
@@ -347,7 +347,7 @@ def as_text(letter: StoredDeadLetter) -> str:
     facts = {
         "number": letter.id,
         "kind": letter.kind.value,
-        "state": letter.place.value,
+        "state": letter.state.value,
         "since": wire_time(letter.at),
         "in doubt": "yes, the service may have it" if letter.in_doubt else "no",
         "code": "-" if letter.code is None else str(letter.code),

@@ -61,7 +61,7 @@ async def _status(spool: str) -> SpoolStatus:
 def as_json(status: SpoolStatus) -> dict[str, Any]:
     """Return the state as JSON."""
     return {
-        "spool": status.place,
+        "spool": status.location,
         "in_use": status.in_use,
         "size": status.size,
         "durability": status.durability,
@@ -79,7 +79,7 @@ def as_text(status: SpoolStatus, now: datetime) -> TerminalText:
     ]
     counts = table(("", *(name.replace("_", " ") for name in COUNTS), "oldest waiting"), rows)
     use = "in use by a shipper" if status.in_use else "not in use"
-    lines = [f"{status.place}: {use}, {status.size:,} bytes", status.durability]
+    lines = [f"{status.location}: {use}, {status.size:,} bytes", status.durability]
     return TerminalText("\n".join([rendered(counts, sys.stdout), *map(one_line, lines)]))
 
 

@@ -52,21 +52,21 @@ class RedisSpoolInspector:
                     LogKind(entry_kind), body, JournalOutcome(outcome), moment, request, answer, flag == "1"
                 )
 
-    async def set_aside(
-        self, *, kind: LogKind | None = None, place: DeadLetterState | None = None
+    async def dead_letters(
+        self, *, kind: LogKind | None = None, state: DeadLetterState | None = None
     ) -> AsyncIterator[StoredDeadLetter]:
         """Iterate over what waits for a person, oldest first."""
         async for number, parts in self._entries("aside"):
             values = parts[1::2]
-            its_kind, its_place = LogKind(values[0].decode()), DeadLetterState(values[1].decode())
-            if kind not in {None, its_kind} or place not in {None, its_place}:
+            its_kind, its_state = LogKind(values[0].decode()), DeadLetterState(values[1].decode())
+            if kind not in {None, its_kind} or state not in {None, its_state}:
                 continue
             reason, code, at, flag = (value.decode() for value in values[5:9])
             yield StoredDeadLetter(
                 number.decode(),
                 its_kind,
                 values[4],
-                its_place,
+                its_state,
                 reason,
                 int(code) if code else None,
                 moment_of(int(at)),
@@ -77,7 +77,7 @@ class RedisSpoolInspector:
         """Let plays wait for delivery again; returns how many were there."""
         return await self._each(scripts.REPLAY, ids)
 
-    async def drop(self, ids: Sequence[str]) -> int:
+    async def discard(self, ids: Sequence[str]) -> int:
         """Let go of plays for good; returns how many were there."""
         return await self._each(scripts.DROP, ids)
 

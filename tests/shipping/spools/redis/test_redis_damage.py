@@ -10,6 +10,7 @@ import pytest
 import redis
 from support.clock import VirtualClock
 from support.redis_server import RedisServer
+from support.spool_events import callback
 
 from sevendigital_async import DeadLetter, LeaseLostError, LogKind, SpoolCorruptionError, StreamLog
 from sevendigital_async.shipping.records import Counts, InDoubtPolicy, Receipt, Record
@@ -34,8 +35,8 @@ def server(redis_server):
 @asynccontextmanager
 async def worker(server, reports=None, policy=InDoubtPolicy.RESEND, **options):
     spool = RedisSpool(server.url, **options)
-    report = (lambda _: None) if reports is None else reports.append
-    await spool.open(SpoolContext(RULES, VirtualClock(), lambda _: None, policy, report))
+    emit = callback(alerts=None if reports is None else reports.append)
+    await spool.open(SpoolContext(RULES, VirtualClock(), emit, policy))
     for task in spool._tasks[1:]:  # the test looks around itself
         task.remove_done_callback(spool._stopped)
         task.cancel()
@@ -157,7 +158,7 @@ async def test_whatever_key_is_deleted_the_spool_goes_on_and_says_what_is_lost(s
             counts = [await spool.counts(kind) for kind in LogKind]
             async with archive_of(server) as archive:
                 journal = [entry async for entry in archive.journal()]
-                aside = {letter.body async for letter in archive.set_aside()}
+                aside = {letter.body async for letter in archive.dead_letters()}
         said = " ".join(filter(None, reports))
         assert all(one.put == all_places(one) for one in counts), (name, counts)
         assert all(min(one.put, one.waiting, one.held, one.buried) >= 0 for one in counts), (name, counts)
@@ -271,7 +272,7 @@ async def test_what_a_dead_worker_was_sending_is_lost_with_its_stream(server):
 async def test_an_archive_shows_what_is_left_and_moves_nothing_before_a_shipper_has_rebuilt_it(server):
     async with worker(server) as spool, archive_of(server) as archive:
         await in_between_of(spool)
-        [letter] = [letter async for letter in archive.set_aside()]
+        [letter] = [letter async for letter in archive.dead_letters()]
         server.delete(f"{BASE}load:catalogue")
         assert (await archive.status()).counts[CATALOGUE].buried == 1
         with pytest.raises(SpoolCorruptionError, match="a shipper rebuilds"):

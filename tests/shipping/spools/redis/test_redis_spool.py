@@ -10,6 +10,7 @@ import pytest
 from support.clock import VirtualClock
 from support.redis_server import RedisServer
 from support.service import Service
+from support.spool_events import callback
 
 from sevendigital_async import (
     Checkpoint,
@@ -44,8 +45,8 @@ class Reports(list):
 @asynccontextmanager
 async def worker(server, policy=InDoubtPolicy.RESEND, *, reports=None, **options):
     spool = RedisSpool(server.url, **options)
-    report = (lambda _: None) if reports is None else reports.append
-    await spool.open(SpoolContext(RULES, VirtualClock(), lambda _: None, policy, report))
+    emit = callback(alerts=None if reports is None else reports.append)
+    await spool.open(SpoolContext(RULES, VirtualClock(), emit, policy))
     try:
         yield spool
     finally:
@@ -368,19 +369,19 @@ async def test_the_archive_tells_what_became_of_plays_and_moves_what_was_set_asi
         assert status.size == sum(len(r.body) for r in (bad, lost, dropped)) + len(plays(1, start=5)[0].body)
         assert status.durability == words.NOT_DURABLE
 
-        [letter] = [letter async for letter in archive.set_aside(place=DeadLetterState.BURIED)]
+        [letter] = [letter async for letter in archive.dead_letters(state=DeadLetterState.BURIED)]
         assert (letter.body, letter.reason, letter.code, letter.at, letter.in_doubt) == (
             bad.body, "no such track", 1002, NOW, False,
         )  # fmt: skip
-        held = [letter async for letter in archive.set_aside(kind=PREVIEW, place=DeadLetterState.HELD)]
+        held = [letter async for letter in archive.dead_letters(kind=PREVIEW, state=DeadLetterState.HELD)]
         assert [(letter.log.track_id, letter.code, letter.in_doubt) for letter in held] == [
             ("3", None, True),
             ("4", None, True),
         ]
-        assert [letter async for letter in archive.set_aside(kind=LogKind.CATALOGUE)] == []
+        assert [letter async for letter in archive.dead_letters(kind=LogKind.CATALOGUE)] == []
 
         assert await archive.replay([letter.id, held[0].id, "1-1"]) == 2
-        assert await archive.drop([held[1].id, held[1].id]) == 1
+        assert await archive.discard([held[1].id, held[1].id]) == 1
         assert await spool.counts(PREVIEW) == Counts(put=5, delivered=2, waiting=2, buried=1, in_doubt=2)
         again = await spool.lease(PREVIEW, flush=True)
         assert [(record.body, record.in_doubt) for record in again.records] == [(bad.body, False), (lost.body, True)]
