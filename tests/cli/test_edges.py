@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from support.cli_process import (
     COMMAND,
     PATIENT,
+    copy_spool,
     environment,
     open_sandbox,
     plays,
@@ -68,9 +69,9 @@ def run(*arguments, stdin="", stdout=None):
 
 
 def check(ended):
-    told = ended.out + ended.err
+    printed = ended.out + ended.err
     assert ended.code in CODES
-    assert "Traceback" not in told
+    assert "Traceback" not in printed
     assert all(line.isprintable() for line in ended.err.split("\n")), ended.err
     if ended.code:
         assert ended.reason.startswith("sevendigital: ")
@@ -88,20 +89,28 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
-async def deliver(number=6):
+async def deliver(spool="x.db", number=6):
     async with open_sandbox() as sandbox:
         url, keys = sandbox.base_url, sandbox.credentials
         async with (
             SevenDigital(keys.consumer_key, keys.consumer_secret, base_url=url) as client,
-            StreamLogShipper(client, spool="x.db") as shipper,
+            StreamLogShipper(client, spool=str(spool)) as shipper,
         ):
             await shipper.put_many(LogKind.PREVIEW, plays(number))
             await shipper.flush()
 
 
+@pytest.fixture(scope="module")
+def delivered(tmp_path_factory):
+    """A directory with a spool that has delivered some plays."""
+    directory = tmp_path_factory.mktemp("delivered")
+    asyncio.run(deliver(directory / "x.db"))
+    return directory
+
+
 @pytest.fixture
-def spool(place):
-    asyncio.run(deliver())
+def spool(place, delivered):
+    copy_spool(delivered, place)
 
 
 # -- whatever is typed --
@@ -243,7 +252,7 @@ def test_errors_of_every_sort_end_with_their_reason(place, monkeypatch):
     assert run("operations", "--version").code == 1
 
 
-def test_what_is_no_number_is_refused():
+def test_what_is_not_a_number_is_refused():
     assert check_finite(1.5) == 1.5
     for value in (float("nan"), float("inf")):
         with pytest.raises(typer.BadParameter, match="not a finite number"):
@@ -280,7 +289,7 @@ def test_every_exit_that_is_not_zero_says_why(place, spool):
         assert ended.reason.startswith("sevendigital: ")
 
 
-def test_what_happens_in_the_background_is_told_in_a_line(capsys):
+def test_what_happens_in_the_background_is_printed_in_one_line(capsys):
     process.report_background_errors(logging.getLogger("asyncio"))
     logging.getLogger("asyncio").error(
         "Task exception was never retrieved\nfuture: <Task>", exc_info=ValueError("deep\ninside")
@@ -319,7 +328,7 @@ LOOKS = (
 
 
 @pytest.mark.parametrize("command", LOOKS, ids=" ".join)
-def test_a_full_disk_and_a_closed_output_are_failures_and_a_reader_that_left_is_none(place, spool, command):
+def test_a_full_disk_and_a_closed_output_are_failures_and_a_reader_that_left_is_not(place, spool, command):
     assert run("journal", "export", "--spool", "x.db", "--out", "export.csv").code == 0
     (place / "empty").write_bytes(b"")
     for buffering in (1, 8_192):
@@ -490,10 +499,10 @@ def test_files_of_plays_are_for_their_owner_alone_whatever_the_umask(place, umas
     before = os.umask(umask)
     try:
         with RejectFile(place / "plays.rejected") as leftovers:
-            leftovers.write(b"somebody's play")
+            leftovers.write(b"a play")
             assert stat.S_IMODE(leftovers.place.stat().st_mode) == 0o600
         with AtomicFile("plays.csv", force=False) as out:
-            out.write(b"somebody's play")
+            out.write(b"a play")
             (unfinished,) = place.glob(".*.part")
             assert stat.S_IMODE(unfinished.stat().st_mode) == 0o600
         assert stat.S_IMODE((place / "plays.csv").stat().st_mode) == 0o600
@@ -550,7 +559,7 @@ def test_the_name_of_a_new_file_is_forced_to_the_disk(place, monkeypatch):
     assert forced[-1] == place
 
 
-def test_a_part_that_a_killed_run_has_left_is_in_nobodys_way(place):
+def test_a_part_that_a_killed_run_has_left_is_ignored(place):
     (place / f".plays.csv.{os.getpid()}.part").write_bytes(b"old")
     with AtomicFile("plays.csv", force=False) as out:
         out.write(b"new")
@@ -621,7 +630,7 @@ async def test_patience_and_one_drain_are_all_that_is_waited(place, unused_tcp_p
     assert "nothing was delivered for 1 s" in ended.err.splitlines()[-1]
 
 
-async def test_a_batch_that_waits_for_company_in_a_pipe_is_no_sign_of_trouble(place):
+async def test_a_batch_that_waits_for_company_in_a_pipe_is_not_a_stall(place):
     async with (
         open_sandbox() as sandbox,
         running(

@@ -143,9 +143,9 @@ def test_help_is_worth_reading(name, capsys, monkeypatch):
     monkeypatch.setenv("SEVENDIGITAL_CONSUMER_SECRET", SECRET)
     monkeypatch.setenv("SEVENDIGITAL_CONSUMER_KEY", KEY)
     assert main([name, "--help"]) == 0
-    told = capsys.readouterr().out
-    assert "Example" in told
-    assert SECRET not in told
+    printed = capsys.readouterr().out
+    assert "Example" in printed
+    assert SECRET not in printed
 
 
 @pytest.mark.parametrize(("text", "value"), [("12", "12"), ("true", True), ("[1]", [1]), ('"x"', "x"), ("x y", "x y")])
@@ -160,7 +160,7 @@ def test_a_file_that_is_not_text_is_refused(tmp_path):
         read_arguments(find_operation("classic.releases.search"), [f"q=@{tmp_path / 'x'}"], Dialect.OPENAPI)
 
 
-async def test_a_reader_that_leaves_is_no_trouble(tmp_path):
+async def test_a_reader_that_leaves_is_not_an_error(tmp_path):
     async with (
         open_sandbox() as sandbox,
         running("call", "classic.releases.search", "q=a", base_url=sandbox.base_url, cwd=tmp_path) as started,

@@ -8,7 +8,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support.cli_process import KEY, SECRET, open_sandbox, plays, sevendigital
+from support.cli_process import KEY, SECRET, copy_spool, open_sandbox, plays, sevendigital
 
 from sevendigital_async import ConfigurationError, LogKind, SevenDigital, StreamLogShipper
 from sevendigital_async.cli import main
@@ -30,11 +30,11 @@ async def deliver(path, sandbox, logs=(), kind=LogKind.CATALOGUE, in_doubt="rese
         return await shipper.flush(20)
 
 
-async def fill():
+async def fill(spool):
     async with open_sandbox("poison:3", "poison:5") as sandbox:
-        await deliver("x.db", sandbox, plays(10))
+        await deliver(spool, sandbox, plays(10))
     async with open_sandbox("disconnect-after:100%") as sandbox:
-        await deliver("x.db", sandbox, plays(4, start=10), kind=LogKind.PREVIEW, in_doubt="hold")
+        await deliver(spool, sandbox, plays(4, start=10), kind=LogKind.PREVIEW, in_doubt="hold")
 
 
 async def deliver_rest():
@@ -44,11 +44,18 @@ async def deliver_rest():
         return counts, sorted(int(log.log["trackId"]) for log in sandbox.received())
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("filled")
+    asyncio.run(fill(str(directory / "x.db")))
+    return directory
+
+
 @pytest.fixture
-def filled_spool(tmp_path, monkeypatch):
+def filled_spool(filled, tmp_path, monkeypatch):
     """A spool with two buried catalogue plays, tracks 3 and 5, and four held previews, tracks 11 to 14."""
     monkeypatch.chdir(tmp_path)
-    asyncio.run(fill())
+    copy_spool(filled, tmp_path)
 
 
 def run(capsys, *arguments, code=0):

@@ -14,7 +14,7 @@ import pytest
 from attrs import fields
 from hypothesis import given
 from hypothesis import strategies as st
-from support.cli_process import KEY, SECRET, open_sandbox, plays, sevendigital
+from support.cli_process import KEY, SECRET, copy_spool, open_sandbox, plays, sevendigital
 
 from sevendigital_async import LogKind, SevenDigital, StreamLog, StreamLogShipper
 from sevendigital_async.cli import main
@@ -37,19 +37,19 @@ NASTY = StreamLog(
 )
 
 
-async def deliver(sandbox, logs, kind, **options):
+async def deliver(sandbox, logs, kind, spool="x.db", **options):
     async with (
         SevenDigital(KEY, SECRET, base_url=sandbox.base_url) as client,
-        StreamLogShipper(client, spool="x.db", lanes=QUICK, close_timeout=0.0, **options) as shipper,
+        StreamLogShipper(client, spool=spool, lanes=QUICK, close_timeout=0.0, **options) as shipper,
     ):
         await shipper.put_many(kind, logs)
         await shipper.flush(20)
 
 
-async def fill():
+async def fill(spool):
     async with open_sandbox() as sandbox:
-        await deliver(sandbox, [*plays(6, users=2), NASTY], LogKind.CATALOGUE)
-        await deliver(sandbox, plays(3, start=6), LogKind.PREVIEW)
+        await deliver(sandbox, [*plays(6, users=2), NASTY], LogKind.CATALOGUE, spool)
+        await deliver(sandbox, plays(3, start=6), LogKind.PREVIEW, spool)
 
 
 async def fill_with_doubts():
@@ -58,24 +58,31 @@ async def fill_with_doubts():
         await deliver(sandbox, plays(4, start=20), LogKind.PREVIEW, in_doubt="hold")
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("filled")
+    asyncio.run(fill(str(directory / "x.db")))
+    return directory
+
+
 @pytest.fixture
-def spool(tmp_path, monkeypatch):
+def spool(filled, tmp_path, monkeypatch):
     """A spool that has delivered seven catalogue plays and three previews."""
     monkeypatch.chdir(tmp_path)
-    asyncio.run(fill())
+    copy_spool(filled, tmp_path)
 
 
 def run(capsys, *arguments, code=0):
     capsys.readouterr()
     assert main(["journal", *map(str, arguments)]) == code
-    told = capsys.readouterr()
-    assert "Traceback" not in told.out + told.err
-    return told
+    printed = capsys.readouterr()
+    assert "Traceback" not in printed.out + printed.err
+    return printed
 
 
 def exported(capsys, *filters):
-    told = run(capsys, "export", *SPOOL, "--out", "-", *filters).out
-    return list(csv.DictReader(told.splitlines(keepends=True)))
+    printed = run(capsys, "export", *SPOOL, "--out", "-", *filters).out
+    return list(csv.DictReader(printed.splitlines(keepends=True)))
 
 
 def tracks(rows):
@@ -175,7 +182,7 @@ def test_a_file_that_fails_leaves_nothing(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_reader_that_leaves_is_no_trouble(tmp_path, monkeypatch):
+async def test_a_reader_that_leaves_is_not_an_error(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     async with open_sandbox() as sandbox:
         await deliver(sandbox, plays(3_000), LogKind.CATALOGUE)
@@ -192,8 +199,8 @@ async def test_a_reader_that_leaves_is_no_trouble(tmp_path, monkeypatch):
 
 
 def reconciled(capsys, file, *filters, code):
-    told = run(capsys, "reconcile", *SPOOL, "--against", file, "--json", *filters, code=code)
-    *findings, summary = map(json.loads, told.out.splitlines())
+    printed = run(capsys, "reconcile", *SPOOL, "--against", file, "--json", *filters, code=code)
+    *findings, summary = map(json.loads, printed.out.splitlines())
     return findings, summary
 
 
@@ -227,12 +234,12 @@ def test_missing_extra_and_different_rows_are_shown_with_their_numbers(spool, ca
 
     rewrite(change)
     findings, summary = reconciled(capsys, "theirs.csv", code=3)
-    told = {found["finding"]: found for found in findings}
+    printed = {found["finding"]: found for found in findings}
     assert len(findings) == 3
-    assert (told["missing"]["journal_row"], told["missing"]["journal"]["TRACKID"]) == (6, "5")
-    assert (told["extra"]["file_row"], told["extra"]["file"]["TRACKID"]) == (11, "4711")
-    assert (told["different"]["journal_row"], told["different"]["file_row"]) == (3, 3)
-    assert (told["different"]["journal"]["COUNTRY"], told["different"]["file"]["COUNTRY"]) == ("GB", "DE")
+    assert (printed["missing"]["journal_row"], printed["missing"]["journal"]["TRACKID"]) == (6, "5")
+    assert (printed["extra"]["file_row"], printed["extra"]["file"]["TRACKID"]) == (11, "4711")
+    assert (printed["different"]["journal_row"], printed["different"]["file_row"]) == (3, 3)
+    assert (printed["different"]["journal"]["COUNTRY"], printed["different"]["file"]["COUNTRY"]) == ("GB", "DE")
     assert (summary["missing"], summary["extra"], summary["different"], summary["equal"]) == (1, 1, 1, False)
     lines = run(capsys, "reconcile", *SPOOL, "--against", "theirs.csv", code=3).out.splitlines()
     assert "row 6 of the journal is not in theirs.csv" in lines[0]
@@ -258,7 +265,7 @@ def test_plays_in_doubt_are_marked(spool, capsys):
     assert "may have been reported twice" in run(capsys, "reconcile", *SPOOL, "--against", "plays.csv", code=3).out
 
 
-def test_spellings_don_t_matter(spool, capsys):
+def test_spellings_do_not_matter(spool, capsys):
     """Other headers, another order, another delimiter, other time zones, more digits."""
     run(capsys, "export", *SPOOL, "--out", "plays.csv")
 

@@ -98,13 +98,13 @@ async def test_killed_while_nothing_can_be_delivered_it_continues_from_the_spool
 async def test_what_waits_is_delivered_by_the_same_command(tmp_path, unused_tcp_port):
     logs = plays(700)
     write_plays(tmp_path / "plays.jsonl", logs)
-    away = await sevendigital(
+    unreachable = await sevendigital(
         *("ship", "plays.jsonl", "--kind", "preview", "--patience", "0.3", "--linger", "0", "--drain", "0"),
         cwd=tmp_path,
         base_url=f"http://127.0.0.1:{unused_tcp_port}",
     )
-    assert away.code == 4
-    assert "waiting in plays.jsonl.spool: 700 plays; run the same command again to continue" in away.out
+    assert unreachable.code == 4
+    assert "waiting in plays.jsonl.spool: 700 plays; run the same command again to continue" in unreachable.out
     assert not (tmp_path / "plays.jsonl.unsent").exists()
     async with open_sandbox() as sandbox:
         back = await sevendigital("ship", "plays.jsonl", "--kind", "preview", cwd=tmp_path, base_url=sandbox.base_url)
@@ -203,6 +203,7 @@ async def test_a_pipe_has_a_spool_and_no_checkpoint(tmp_path):
         command.process.stdin.write(b"".join(log.encode() + b"\n" for log in logs[:1_000]))
         await until(lambda: sandbox.stats()["kinds"]["preview"]["requests"])
         command.process.send_signal(signal.SIGTERM)
+        assert b"stopped reading" in await command.process.stderr.readline()
         ended = await command.end()
     assert ended.code == 4
     summary = ended.summary
@@ -329,10 +330,10 @@ def test_what_is_not_a_spool_is_refused_in_one_line(tmp_path, make, words, capsy
         ["journal", "export", "--spool", "x.db", "--out", "out.csv"],
     ):
         assert main(arguments) == 1
-        told = capsys.readouterr()
-        assert words in told.err
-        assert len(told.err.splitlines()) == 1
-        assert told.out == ""
+        printed = capsys.readouterr()
+        assert words in printed.err
+        assert len(printed.err.splitlines()) == 1
+        assert printed.out == ""
     assert not (tmp_path / "out.csv").exists()
 
 
@@ -370,8 +371,8 @@ async def test_the_status_shows_counts_and_use(tmp_path, unused_tcp_port):
         base_url=f"http://127.0.0.1:{unused_tcp_port}",
     )
     text = await sevendigital("spool", "status", "--spool", "plays.jsonl.spool", cwd=tmp_path)
-    told = await sevendigital("spool", "status", "--spool", "plays.jsonl.spool", "--json", cwd=tmp_path)
-    status = orjson.loads(told.out)
+    printed = await sevendigital("spool", "status", "--spool", "plays.jsonl.spool", "--json", cwd=tmp_path)
+    status = orjson.loads(printed.out)
     assert status["kinds"]["preview"]["waiting"] == status["kinds"]["preview"]["put"] == 12
     assert status["kinds"]["preview"]["oldest_waiting"]
     assert status["kinds"]["catalogue"]["oldest_waiting"] is None

@@ -186,9 +186,9 @@ def test_tokens_that_come_twice_are_refused(tmp_path, monkeypatch, capsys):
     token = '{"token": "hush", "secret": "hush"}'
     (tmp_path / "tokens.json").write_text(f'{{"anna": {token}, "anna": {token}}}')
     assert main(["ship", "plays.jsonl", "--kind", "catalogue", "--tokens", "tokens.json"]) == 1
-    told = capsys.readouterr().err
-    assert "'anna' twice" in told
-    assert "hush" not in told
+    printed = capsys.readouterr().err
+    assert "'anna' twice" in printed
+    assert "hush" not in printed
 
 
 # -- marks and times --
@@ -243,7 +243,7 @@ def test_times_may_be_spelled_in_any_form_of_iso_8601(text, means):
         *("10000-01-01T00:00Z", "1769890500", "31/01/2026 20:15", "2026-01-31T20:15:00+25:00", "NaN"),
     ],
 )
-def test_what_is_no_time_is_refused_plainly(text):
+def test_what_is_not_a_time_is_refused_plainly(text):
     with pytest.raises(ValueError):
         parse_datetime(text)
     with pytest.raises(InvalidLogError, match="ISO 8601"):
@@ -271,7 +271,7 @@ async def test_plays_with_odd_times_arrive_in_the_usual_form(tmp_path):
     ]
 
 
-def test_a_thread_that_fails_in_an_unexpected_way_keeps_nobody_waiting(tmp_path):
+def test_a_thread_that_fails_in_an_unexpected_way_does_not_block(tmp_path):
     path = tmp_path / "x"
     path.write_bytes(b"x")
     source = Source(str(path))

@@ -52,7 +52,7 @@ def test_no_file_no_file(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_taken_name_is_never_taken_again(tmp_path):
+def test_an_existing_file_is_never_overwritten(tmp_path):
     for line in (b"one", b"two", b"three"):
         with RejectFile(tmp_path / "plays.unsent") as file:
             file.write(line)
@@ -148,11 +148,11 @@ def report(**facts):
         ({"lost": 1, "waiting": 1}, 1),
     ],
 )
-def test_the_exit_code_is_the_one_that_weighs_most(facts, code):
+def test_the_exit_code_is_the_one_with_precedence(facts, code):
     assert report(**facts).exit_code == code
 
 
-def test_nothing_weighs_nothing():
+def test_no_codes_mean_success():
     assert highest_precedence([]) is ExitCode.DONE
 
 
@@ -186,7 +186,7 @@ def test_patience_ends_only_while_something_waits():
     assert not stall.is_stalled(Counts(put=2, waiting=1, delivered=1), 109.0)
 
 
-def test_only_the_first_few_are_said():
+def test_only_the_first_lines_are_printed():
     said = []
     few = LineLimit(said.append, "more", limit=2)
     for line in "abcd":
@@ -199,7 +199,7 @@ def test_text_from_outside_cannot_steer_a_terminal():
     assert one_line("red \x1b[31m\r\nünïcode \u2028 \ud800") == "red \\x1b[31m\\r\\nünïcode \\u2028 \\ud800"
 
 
-def test_a_full_disk_behind_standard_output_is_said(monkeypatch):
+def test_a_full_disk_behind_standard_output_is_reported(monkeypatch):
     class Full(io.StringIO):
         def write(self, _):
             raise OSError(28, "No space left on device")
@@ -209,7 +209,7 @@ def test_a_full_disk_behind_standard_output_is_said(monkeypatch):
         say("summary")
 
 
-def test_streams_that_were_never_there_are_no_trouble(monkeypatch):
+def test_streams_that_were_never_there_are_not_errors(monkeypatch):
     monkeypatch.setattr(sys, "stdout", None)
     monkeypatch.setattr(sys, "stderr", None)
     say("summary")
@@ -222,7 +222,7 @@ def test_the_demo_divides_without_loss(number):
     assert min(split(number).values()) >= 0
 
 
-def test_the_demo_admits_it_when_the_records_differ():
+def test_the_demo_reports_a_difference():
     report_ = DemoReport({}, missing=1, surplus=2, seconds=1.0)
     assert not report_.equal
     assert "NOT EQUAL: 1 play put but not received" in report_.as_text(None)

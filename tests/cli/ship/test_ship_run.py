@@ -67,7 +67,7 @@ async def ship(tmp_path, post, *, number=10, source=None, **options):
     file = tmp_path / "plays.jsonl"
     if not file.exists():
         write_plays(file, plays(number))
-    told = RecordingDisplay()
+    printed = RecordingDisplay()
     with (
         RejectFile(tmp_path / "rejected") as rejected,
         RejectFile(tmp_path / "unsent") as unsent,
@@ -79,26 +79,26 @@ async def ship(tmp_path, post, *, number=10, source=None, **options):
             source or Source(str(file)),
             rejected=rejected,
             unsent=unsent,
-            display=told,
+            display=printed,
             signals=signals,
         )
         async with asyncio.timeout(30):
-            return await shipping.run(), told.lines
+            return await shipping.run(), printed.lines
 
 
 async def test_everything_delivered(tmp_path):
-    report, told = await ship(tmp_path, accept, number=1_234)
+    report, printed = await ship(tmp_path, accept, number=1_234)
     assert (report.exit_code, report.put, report.delivered, report.requests) == (0, 1_234, 1_234, 3)
-    assert all(line.startswith(str(tmp_path)) for line in told)  # progress only
+    assert all(line.startswith(str(tmp_path)) for line in printed)  # progress only
 
 
 async def test_a_shipper_that_dies_is_reported_and_loses_nothing(tmp_path):
     async def die(_logs, _user, *, request_id):
         raise RuntimeError("out of order")
 
-    report, told = await ship(tmp_path, die)
+    report, printed = await ship(tmp_path, die)
     assert report.exit_code == 4
-    assert any("out of order" in line for line in told)
+    assert any("out of order" in line for line in printed)
     assert as_counted(lines_in(tmp_path / "unsent")) == as_counted(plays_of(tmp_path))
 
 
@@ -132,11 +132,11 @@ async def test_an_input_that_breaks_off_is_reported(tmp_path):
             return await super().read()
 
     file = write_plays(tmp_path / "plays.jsonl", plays(10))
-    report, told = await ship(tmp_path, accept, source=Breaking(str(file)))
+    report, printed = await ship(tmp_path, accept, source=Breaking(str(file)))
     assert report.exit_code == 4
     assert report.delivered == 10
     assert report.continue_at == 11
-    assert any(": Input/output error" in line for line in told)
+    assert any(": Input/output error" in line for line in printed)
 
 
 async def test_buried_plays_that_cannot_be_kept_at_first_are_kept_at_the_end(tmp_path, monkeypatch):
@@ -150,18 +150,18 @@ async def test_buried_plays_that_cannot_be_kept_at_first_are_kept_at_the_end(tmp
         writing(self, line)
 
     monkeypatch.setattr(RejectFile, "write", write)
-    report, told = await ship(tmp_path, refuse, number=1)
+    report, printed = await ship(tmp_path, refuse, number=1)
     assert report.exit_code == 1
     assert report.buried == 1
-    assert any("No space left" in line for line in told)
+    assert any("No space left" in line for line in printed)
     assert as_counted(lines_in(tmp_path / "rejected")) == as_counted(plays_of(tmp_path))
 
 
 async def test_very_many_buried_plays_suspend_the_lane(tmp_path):
-    report, told = await ship(tmp_path, refuse, number=2_000)
+    report, printed = await ship(tmp_path, refuse, number=2_000)
     assert report.exit_code == 4
-    assert any("suspended" in line for line in told)
-    buried = [line for line in told if ": buried: " in line]
+    assert any("suspended" in line for line in printed)
+    buried = [line for line in printed if ": buried: " in line]
     assert len(buried) == 50
     assert "no good\\nat all" in buried[0]
     unread = plays_of(tmp_path)[report.continue_at - 1 :] if report.continue_at else []
@@ -201,9 +201,9 @@ async def test_a_run_that_begins_in_the_moment_in_which_another_ends_puts_nothin
         return found
 
     monkeypatch.setattr(run, "read_spool", read_late)
-    report, told = await ship(tmp_path, saving(saved), number=1_200, spool=spool)
+    report, printed = await ship(tmp_path, saving(saved), number=1_200, spool=spool)
     assert report.exit_code == 4
-    assert any("by another shipper" in line for line in told)
+    assert any("another shipper reads" in line for line in printed)
     assert Counter(saved.values()) == {1: 1_200}
 
 
@@ -215,7 +215,7 @@ async def test_two_runs_that_read_one_file_into_one_redis_put_nothing_twice(tmp_
     assert Counter(saved.values()) == {1: 1_200}
 
 
-async def test_what_others_put_into_a_shared_spool_when_all_is_delivered_is_not_this_run_s(
+async def test_what_others_put_into_a_shared_spool_when_all_is_delivered_is_not_of_this_run(
     tmp_path, redis_server, monkeypatch
 ):
     """And what of it this run has begun to send, it sends to its end: nothing is in doubt."""
