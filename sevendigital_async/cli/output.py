@@ -93,7 +93,7 @@ class StandardOutput:
         return getattr(self._stream, name)
 
     def isatty(self) -> bool:
-        """Tell whether it is a terminal."""
+        """Return whether it is a terminal."""
         return self._stream is not None and self._stream.isatty()
 
     def write(self, text: str) -> int:

@@ -27,7 +27,7 @@ def run(arguments: Sequence[str] | None) -> int:
         if owns_process:
             prepare()
         code = _run(arguments)
-    except (KeyboardInterrupt, Terminated):  # while the reason for the exit code was being written
+    except (KeyboardInterrupt, SignalExit):  # while the reason for the exit code was being written
         code = INTERRUPTED
     if owns_process:
         finish(code)
@@ -68,7 +68,7 @@ _UNUSABLE = (os.O_WRONLY, os.O_RDONLY, os.O_RDONLY)
 """Flags for closed standard input, output and error: reading or writing them still fails."""
 
 
-class Terminated(SystemExit):
+class SignalExit(SystemExit):
     """A signal asked the process to end; a SystemExit because event loops pass on only that and KeyboardInterrupt."""
 
     def __init__(self, name: str, number: int) -> None:
@@ -133,7 +133,7 @@ def _report_unraisable(args: Any) -> None:
     error = args.exc_value or args.exc_type()
     if isinstance(error, KeyboardInterrupt):
         _send_again(signal.SIGINT)
-    elif isinstance(error, Terminated):
+    elif isinstance(error, SignalExit):
         _send_again(error.number)
     else:
         _report(error)
@@ -152,7 +152,7 @@ def _report(error: BaseException) -> None:
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:
-    raise Terminated(signal.Signals(number).name, number)
+    raise SignalExit(signal.Signals(number).name, number)
 
 
 class SignalWatcher:
@@ -252,7 +252,7 @@ def _explain_usage(error: Any) -> str:
 _EXPLANATIONS: tuple[tuple[type[BaseException], Callable[[Any], Explanation]], ...] = (
     (ExitError, lambda error: (error.code, str(error))),
     (SevenDigitalError, lambda error: (ExitCode.USAGE, str(error))),
-    (Terminated, lambda error: (error.code, f"ended by {error.name}")),
+    (SignalExit, lambda error: (error.code, f"ended by {error.name}")),
     (SystemExit, _explain_exit),
     (KeyboardInterrupt, lambda _: (INTERRUPTED, None)),
     (ModuleNotFoundError, _explain_import),

@@ -236,7 +236,7 @@ def test_errors_of_every_sort_end_with_their_reason(place, monkeypatch):
         (ExceptionGroup("two", [ConfigurationError("the first"), ValueError("x")]), 1, "the first"),
         (KeyboardInterrupt(), 130, "interrupted"),
         (asyncio.CancelledError(), 1, "unexpected CancelledError: "),
-        (process.Terminated("SIGTERM", 15), 143, "ended by SIGTERM"),
+        (process.SignalExit("SIGTERM", 15), 143, "ended by SIGTERM"),
         (SystemExit(7), 7, "ended with exit code 7"),
         (SystemExit("words"), 1, "words"),
         (ModuleNotFoundError("No module named 'x'", name="x"), 1, "No module named 'x'"),
@@ -481,7 +481,7 @@ def test_a_process_of_its_own_is_set_up_and_let_go(monkeypatch, capsys):
             assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
             sys.excepthook(ValueError, ValueError("lost"), None)
             sys.excepthook(BrokenPipeError, BrokenPipeError(), None)
-        with pytest.raises(process.Terminated):
+        with pytest.raises(process.SignalExit):
             process._terminate(signal.SIGTERM, None)
     finally:
         for name, hook in hooks.items():
@@ -634,7 +634,7 @@ async def test_a_batch_that_waits_for_company_in_a_pipe_is_not_a_stall(place):
     async with (
         open_sandbox() as sandbox,
         running(
-            *("ship", "-", "--kind", "preview", "--patience", "4", "--linger", "5", "--json"),
+            *("ship", "-", "--kind", "preview", "--patience", "1", "--linger", "2", "--json"),
             cwd=place,
             base_url=sandbox.base_url,
         ) as command,

@@ -24,7 +24,7 @@ async def test_a_signal_lets_what_was_read_be_delivered(tmp_path, number):
 
 
 async def test_when_the_time_to_drain_is_over_every_line_is_somewhere(tmp_path):
-    logs = plays(60_000)
+    logs = plays(30_000)
     write_plays(tmp_path / "plays.jsonl", logs)
     async with (
         open_sandbox() as sandbox,
@@ -89,7 +89,7 @@ async def test_a_quiet_pipe_does_not_keep_the_command_from_stopping(tmp_path):
 
 
 async def test_what_a_pipe_has_given_away_is_kept(tmp_path):
-    logs = plays(60_000)
+    logs = plays(20_000)
     async with (
         open_sandbox(latency="300s") as sandbox,
         running(

@@ -247,7 +247,7 @@ def demo(
 
 
 @define
-class _Run:
+class _DemoRun:
     """Puts the plays of a demo and shows progress."""
 
     shipper: StreamLogShipper
@@ -277,7 +277,7 @@ async def _ship(planned: Mapping[LogKind, int], rng: random.Random, dialect: Dia
             SevenDigital(key, secret, base_url=sandbox.base_url, dialect=dialect) as client,
             StreamLogShipper(client, user_tokens=tokens, close_timeout=0.0) as shipper,
         ):
-            run = _Run(shipper, planned, dialect)
+            run = _DemoRun(shipper, planned, dialect)
             started = time.monotonic()
             with display_on(sys.stderr, every=LINE_EVERY) as display:
                 watcher = asyncio.create_task(run.watch(display))

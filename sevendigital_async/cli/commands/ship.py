@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import enum
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -95,13 +94,6 @@ LONGEST_DAYS = 100_000.0
 app = typer.Typer(rich_markup_mode=None)
 
 
-class InDoubt(enum.StrEnum):
-    """What to do with plays whose answer was lost."""
-
-    RESEND = "resend"
-    HOLD = "hold"
-
-
 def _number(text: str, metavar: str, longest: float) -> object:
     return typer.Option(min=0, max=longest, callback=check_finite, metavar=metavar, help=text)
 
@@ -141,8 +133,9 @@ def ship(
         float, _number("How long a file keeps the journal of deliveries.", "DAYS", LONGEST_DAYS)
     ] = 400.0,
     in_doubt: Annotated[
-        InDoubt, typer.Option(help="Plays whose answer was lost: send them again, perhaps twice, or hold them.")
-    ] = InDoubt.RESEND,
+        Literal["resend", "hold"],
+        typer.Option(help="Plays whose answer was lost: send them again, perhaps twice, or hold them."),
+    ] = "resend",
     patience: Annotated[float, _number("Stop after this time without a delivery.", "SECONDS", LONGEST_SECONDS)] = 300.0,
     drain: Annotated[
         float, _number("How long to deliver what was read after the run has stopped.", "SECONDS", LONGEST_SECONDS)
@@ -173,7 +166,7 @@ def ship(
         spool=spool_for(None if spool is None else check_spool_name(spool), source),
         synchronous=synchronous,
         journal_days=journal_days,
-        in_doubt=in_doubt.value,
+        in_doubt=in_doubt,
         first_line=from_line,
         patience=patience,
         drain=drain,

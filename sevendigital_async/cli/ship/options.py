@@ -22,7 +22,7 @@ from ..options import inspect_spool
 from .reject_file import beside
 from .source import Source
 
-MEMBERS = {"token", "secret"}
+TOKEN_KEYS = {"token", "secret"}
 
 
 def read_tokens(path: Path) -> dict[str, UserToken]:
@@ -48,7 +48,7 @@ def read_tokens(path: Path) -> dict[str, UserToken]:
 
 
 def _token(user: str, value: object, path: Path) -> UserToken:
-    if not isinstance(value, dict) or value.keys() != MEMBERS:
+    if not isinstance(value, dict) or value.keys() != TOKEN_KEYS:
         raise ConfigurationError(f'user {user!r} in {path} needs an object of "token" and "secret", and nothing else')
     try:
         return UserToken(**value)
