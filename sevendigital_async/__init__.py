@@ -1,69 +1,88 @@
 """An asyncio client for the 7digital / MassiveMusic music API, and a play-log shipper to trust with money."""
 
-from . import _early_interrupt  # noqa: F401 - before everything that takes time
 from ._version import __version__
-from .account_quota import RateLimit
-from .client import ApiClient, SevenDigital
-from .config import (
-    NO_RETRY,
-    Credentials,
-    Dialect,
-    Host,
-    RetryPolicy,
-    Settings,
-    SignaturePlacement,
-    Timeout,
-    UserToken,
-)
-from .errors import (
-    AlreadyExistsError,
-    APIError,
-    AuthenticationError,
-    BatchError,
-    CardError,
-    ClockSkewError,
-    ConfigurationError,
-    ConnectError,
-    DecodeError,
-    DisconnectedError,
-    DownloadError,
-    GatewayError,
-    InvalidArgumentError,
-    InvalidLogError,
-    InvalidRequestError,
-    ItemError,
-    LeaseLostError,
-    NotAvailableError,
-    NotFoundError,
-    PaymentError,
-    PaymentFailedError,
-    PermissionDeniedError,
-    PriceChangedError,
-    RateLimitError,
-    RedirectError,
-    RefundError,
-    RequestTimeoutError,
-    ResponseTooLargeError,
-    ServerError,
-    SevenDigitalError,
-    ShipperClosedError,
-    ShipperError,
-    ShipperFailedError,
-    ShortCountError,
-    SimultaneousStreamsError,
-    SpoolCorruptionError,
-    SpoolError,
-    SpoolFullError,
-    SpoolInUseError,
-    SpoolUnavailableError,
-    TransportError,
-    UnreadableAnswerError,
-    UnsupportedOperationError,
-    VoucherError,
-)
-from .models import EndReason, LogKind, PlayMode, PlayType, StreamLog
-from .session.cache import ResponseCache
-from .shipping import Checkpoint, DeadLetter, Delivery, MemorySpool, Statistics, StreamLogShipper
+
+TYPE_CHECKING = False  # for type checkers; importing typing takes longer than the rest of this file
+
+if TYPE_CHECKING:
+    from .account_quota import RateLimit
+    from .client import ApiClient, SevenDigital
+    from .config import (
+        NO_RETRY,
+        Credentials,
+        Dialect,
+        Host,
+        RetryPolicy,
+        Settings,
+        SignaturePlacement,
+        Timeout,
+        UserToken,
+    )
+    from .errors import (
+        AlreadyExistsError,
+        APIError,
+        AuthenticationError,
+        BatchError,
+        CardError,
+        ClockSkewError,
+        ConfigurationError,
+        ConnectError,
+        DecodeError,
+        DisconnectedError,
+        DownloadError,
+        GatewayError,
+        InvalidArgumentError,
+        InvalidLogError,
+        InvalidRequestError,
+        ItemError,
+        LeaseLostError,
+        NotAvailableError,
+        NotFoundError,
+        PaymentError,
+        PaymentFailedError,
+        PermissionDeniedError,
+        PriceChangedError,
+        RateLimitError,
+        RedirectError,
+        RefundError,
+        RequestTimeoutError,
+        ResponseTooLargeError,
+        ServerError,
+        SevenDigitalError,
+        ShipperClosedError,
+        ShipperError,
+        ShipperFailedError,
+        ShortCountError,
+        SimultaneousStreamsError,
+        SpoolCorruptionError,
+        SpoolError,
+        SpoolFullError,
+        SpoolInUseError,
+        SpoolUnavailableError,
+        TransportError,
+        UnreadableAnswerError,
+        UnsupportedOperationError,
+        VoucherError,
+    )
+    from .models import EndReason, LogKind, PlayMode, PlayType, StreamLog
+    from .session.cache import ResponseCache
+    from .shipping import Checkpoint, DeadLetter, Delivery, MemorySpool, Statistics, StreamLogShipper
+else:
+    # In this order a name is found without the modules that its own does not need.
+    _MODULES = ("errors", "account_quota", "config", "models", "session.cache", "shipping", "client")
+
+    def __getattr__(name: str) -> object:
+        """Import a public name at its first use: `sevendigital --version` needs no HTTP client."""
+        from importlib import import_module  # noqa: PLC0415 - as above
+
+        if name in _MODULES:
+            return import_module(f".{name}", __name__)
+        if name in __all__:
+            for module in _MODULES:
+                if name in (names := vars(import_module(f".{module}", __name__))):
+                    return globals().setdefault(name, names[name])
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "NO_RETRY",

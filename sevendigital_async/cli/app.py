@@ -1,37 +1,94 @@
-"""The command and its subcommands."""
+"""The command and its subcommands, each imported when it is used."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import enum
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.completion import completion_init, get_completion_script, install  # type: ignore[attr-defined]
+from typer.core import TyperGroup
 
 from .._version import __version__
-from .commands import call, dead_letters, demo, journal, operations, sandbox, ship, spool
 from .output import say
 
+PROGRAM = "sevendigital"
+COMPLETION_VARIABLE = "_SEVENDIGITAL_COMPLETE"
+
+COMMANDS = {
+    "demo": ("demo", "Ship made-up plays to a sandbox on this machine and account for each."),
+    "ship": ("ship", "Report the plays in a file to the service."),
+    "spool": ("spool", "Show the state of a spool."),
+    "dead-letters": ("dead_letters", "List, replay or discard plays that were not delivered."),
+    "journal": ("journal", "Export the journal of delivered plays, or compare it with another list."),
+    "sandbox": ("sandbox", "Run a sandbox of the API on this machine."),
+    "call": ("call", "Call an operation of the API and print its answer."),
+    "operations": ("operations", "List the operations of the API."),
+    "sign-url": ("call", "Print a signed URL for an operation."),
+}
+"""Name of a command: its module in ``commands``, and its line in the list of commands."""
+
+
+class CommandTable(TyperGroup):
+    """Imports the module of a command when the command is used, so that one command does not load the others."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands: Any = dict.fromkeys(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - the parser passes it
+        """Import a command; None if there is no such command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f".commands.{COMMANDS[cmd_name][0]}", __package__)
+        group = typer.main.get_group(module.app)
+        return group.commands.get(cmd_name, group)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - as above
+        """Write the list of commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+
 app = typer.Typer(
-    help="The 7digital music API on the command line: call it, report plays, and try it all out on this machine.",
+    cls=CommandTable,
+    help="The 7digital music API on the command line: call it, report plays, and try both on this machine.",
     no_args_is_help=True,
     rich_markup_mode=None,
+    # Its options detect the shell by the parents of this process; ours take the shell's name.
+    add_completion=False,
     # Tracebacks with the values of variables would show secrets.
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("demo", help=demo.HELP)(demo.demo)
-app.command("ship", help=ship.HELP, no_args_is_help=True)(ship.ship)
-app.add_typer(spool.app, name="spool")
-app.add_typer(dead_letters.app, name="dead-letters")
-app.add_typer(journal.app, name="journal")
-app.command("sandbox", help=sandbox.HELP)(sandbox.sandbox)
-app.command("call", help=call.HELP, no_args_is_help=True)(call.call)
-app.command("operations", help=operations.HELP)(operations.operations)
-app.command("sign-url", help=call.HELP, no_args_is_help=True)(call.call)
+
+
+class Shell(enum.StrEnum):
+    """Shells that can complete commands."""
+
+    BASH = "bash"
+    ZSH = "zsh"
+    FISH = "fish"
+    POWERSHELL = "powershell"
 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
         say(f"sevendigital {__version__}")
+        raise typer.Exit
+
+
+def _show_completion(shell: Shell | None) -> None:
+    if shell is not None:
+        say(get_completion_script(prog_name=PROGRAM, complete_var=COMPLETION_VARIABLE, shell=shell.value))
+        raise typer.Exit
+
+
+def _install_completion(shell: Shell | None) -> None:
+    if shell is not None:
+        _, path = install(shell=shell.value, prog_name=PROGRAM, complete_var=COMPLETION_VARIABLE)
+        say(f"completion for {shell} is installed in {path}; it works in shells that are started from now on")
         raise typer.Exit
 
 
@@ -41,9 +98,18 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
+    install_completion: Annotated[
+        Shell | None,
+        typer.Option("--install-completion", callback=_install_completion, is_eager=True, help="Install completion."),
+    ] = None,
+    show_completion: Annotated[
+        Shell | None,
+        typer.Option("--show-completion", callback=_show_completion, is_eager=True, help="Print its script."),
+    ] = None,
 ) -> None:
     pass
 
 
+completion_init()
 command = typer.main.get_command(app)
-"""The same for the parser; ``app`` itself would put a hook for tracebacks of its own in place."""
+"""The parser. Calling ``app`` itself would install typer's own hook for tracebacks."""

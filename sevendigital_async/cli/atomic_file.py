@@ -1,4 +1,4 @@
-"""A file that appears whole or not at all, and never in place of another one."""
+"""A file that appears complete or not at all."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ STANDARD_OUTPUT = "-"
 
 
 class AtomicFile:
-    """Where results go: a file, made beside its place and moved there at the end, or standard output.
+    """Standard output, or a file that is written under a temporary name and renamed at the end.
 
     Args:
-        name: The file, or ``-``.
-        force: Replace what is there.
+        name: Of the file, or ``-``.
+        force: Replace an existing file.
 
     Raises:
-        ConfigurationError: The name is taken, or nothing of that name can be replaced.
+        ConfigurationError: The file exists, or cannot be replaced.
     """
 
     def __init__(self, name: str, *, force: bool) -> None:
@@ -35,18 +35,18 @@ class AtomicFile:
         self._descriptor = -1
         if self._path is not None:
             self._check(self._path)
-            # A name that nobody can guess, and that no run which was killed has left.
-            self._unfinished = self._path.with_name(f".{secrets.token_hex(8)}.part")
+            # Random: others cannot guess it, and no killed run has left a file of this name.
+            self._temporary = self._path.with_name(f".{secrets.token_hex(8)}.part")
 
     def __enter__(self) -> Self:
-        """Begin.
+        """Create the temporary file.
 
         Raises:
-            ConfigurationError: It cannot be made.
+            ConfigurationError: It cannot be created.
         """
         if self._path is not None:
             try:
-                self._descriptor = create_private(self._unfinished)
+                self._descriptor = create_private(self._temporary)
             except OSError as error:
                 raise self._failed(error) from None
         return self
@@ -54,10 +54,10 @@ class AtomicFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Move the file into place, or away if something went wrong.
+        """Rename the temporary file, or delete it after an error.
 
         Raises:
-            ConfigurationError: It cannot be finished, or the name was taken meanwhile.
+            ConfigurationError: It cannot be written, or a file of that name exists by now.
         """
         if self._path is None:
             return
@@ -67,16 +67,16 @@ class AtomicFile:
                 self._move(self._path)
                 sync_directory(self._path.parent)
         except FileExistsError:
-            raise self._taken() from None
+            raise self._exists() from None
         except OSError as failure:
             raise self._failed(failure) from None
         finally:
             os.close(self._descriptor)
             with suppress(OSError):
-                self._unfinished.unlink(missing_ok=True)
+                self._temporary.unlink(missing_ok=True)
 
     def write(self, data: bytes) -> bool:
-        """Write; False if whoever read standard output has gone.
+        """Write; False if the reader of standard output has closed it.
 
         Raises:
             ConfigurationError: It cannot be written.
@@ -97,35 +97,35 @@ class AtomicFile:
             mode = path.lstat().st_mode
         except FileNotFoundError:
             if not path.name:
-                raise ConfigurationError(f"cannot write {self.name}: it is no name of a file") from None
+                raise ConfigurationError(f"cannot write {self.name}: not the name of a file") from None
             return
         except (OSError, ValueError) as error:
             raise self._failed(error) from None
         if stat.S_ISDIR(mode) or path.is_dir():
             raise ConfigurationError(f"cannot write {self.name}: it is a directory")
         if not self._force:
-            raise self._taken()
+            raise self._exists()
         if stat.S_ISLNK(mode):
-            raise ConfigurationError(f"cannot write {self.name}: it is a symbolic link; name the file it leads to")
+            raise ConfigurationError(f"cannot write {self.name}: it is a symbolic link; give the name of its target")
         if not stat.S_ISREG(mode):
-            raise ConfigurationError(f"cannot write {self.name}: it is not a regular file; - is standard output")
+            raise ConfigurationError(f"cannot write {self.name}: it is not a regular file (use - for standard output)")
 
     def _move(self, path: Path) -> None:
         if self._force:
-            self._unfinished.replace(path)
+            self._temporary.replace(path)
             return
         try:
-            os.link(self._unfinished, path)  # unlike a renaming, this never replaces anything
+            os.link(self._temporary, path)  # unlike rename, this never replaces a file
         except FileExistsError:
             raise
         except OSError:  # a file system without links
             if path.exists():
                 raise FileExistsError from None
-            self._unfinished.rename(path)
+            self._temporary.rename(path)
 
-    def _taken(self) -> ConfigurationError:
-        return ConfigurationError(f"{self.name} is there already; say --force to replace it")
+    def _exists(self) -> ConfigurationError:
+        return ConfigurationError(f"{self.name} exists already; use --force to replace it")
 
     def _failed(self, error: Exception) -> ConfigurationError:
-        words = error.strerror if isinstance(error, OSError) else str(error)
-        return ConfigurationError(f"cannot write {self.name}: {words}")
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        return ConfigurationError(f"cannot write {self.name}: {reason}")

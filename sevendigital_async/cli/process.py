@@ -1,78 +1,75 @@
-"""Turns every error into an exit code and a reason; no error becomes a traceback on the command line."""
+"""Runs the command: signals, streams, and an exit code with a reason for every error instead of a traceback."""
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import logging
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType, TracebackType
 from typing import Any, Self
 
 from ..errors import SevenDigitalError
-from .output import INTERRUPTED, ExitCode, ExitError, complain, say_error
+from .output import INTERRUPTED, ExitCode, ExitError, StandardOutput, complain, say_error, tolerate_unencodable
 
 
-class SignalWatcher:
-    """Counts SIGINT, SIGTERM and SIGHUP while it is open, in place of what they would do.
+def run(arguments: Sequence[str] | None) -> int:
+    """Run the command and return its exit code.
 
-    A SIGHUP that is ignored (``nohup``) stays ignored.
-
-    Attributes:
-        first: Set by the first signal.
-        again: Set by the second.
-        name: Of the first one.
+    Args:
+        arguments: In place of the process's own; None also sets up the process, which then runs nothing else.
     """
+    owns_process = arguments is None
+    try:
+        if owns_process:
+            prepare()
+        code = _run(arguments)
+    except (KeyboardInterrupt, SignalExit):  # while the reason for the exit code was being written
+        code = INTERRUPTED
+    if owns_process:
+        finish(code)
+    return code
 
-    def __init__(self) -> None:
-        self.first = asyncio.Event()
-        self.again = asyncio.Event()
-        self.name = ""
-        self._signals = [signal.SIGINT, signal.SIGTERM]
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-            self._signals.append(signal.SIGHUP)
 
-    def __enter__(self) -> Self:
-        """Listen."""
-        loop = asyncio.get_running_loop()
-        self._previous = {number: signal.getsignal(number) for number in self._signals}
-        for number in self._signals:
-            loop.add_signal_handler(number, self._hear, number)
-        return self
+def _run(arguments: Sequence[str] | None) -> int:
+    stdout = sys.stdout
+    reason = None
+    try:
+        tolerate_unencodable()
+        sys.stdout = StandardOutput(stdout)
+        # The commands themselves report what matters of the library's log.
+        logging.getLogger("sevendigital_async").addHandler(logging.NullHandler())
+        report_background_errors(logging.getLogger("asyncio"))
+        from .app import command  # noqa: PLC0415 - typer and rich may be missing
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Listen no longer."""
-        loop = asyncio.get_running_loop()
-        for number in self._signals:
-            loop.remove_signal_handler(number)
-            signal.signal(number, self._previous[number] or signal.SIG_DFL)
-
-    def _hear(self, number: signal.Signals) -> None:
-        if self.first.is_set():
-            self.again.set()
-        else:
-            self.name = number.name
-            self.first.set()
+        code = command.main(
+            args=None if arguments is None else list(arguments), prog_name="sevendigital", standalone_mode=False
+        )
+    except BaseException as error:  # noqa: BLE001 - no error becomes a traceback
+        code, reason = explain(error)
+    finally:
+        sys.stdout = stdout
+    code = code if isinstance(code, int) else ExitCode.DONE
+    if code:
+        complain(reason or ("interrupted" if code == INTERRUPTED else f"ended with exit code {code}"))
+    return code
 
 
 SIGNALLED = 128
-"""Exit codes beyond this one stand for signals."""
+"""Exit codes above this one stand for signals."""
 
-SOON = 0.05
+RESEND_AFTER = 0.05
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 _UNUSABLE = (os.O_WRONLY, os.O_RDONLY, os.O_RDONLY)
-"""How standard input, output and error are opened where they were closed: their use fails, as it should."""
+"""Flags for closed standard input, output and error: reading or writing them still fails."""
 
 
-class Terminated(SystemExit):
-    """A signal asked the process to end; an exit, for event loops let only those and Ctrl-C pass."""
+class SignalExit(SystemExit):
+    """A signal asked the process to end; a SystemExit because event loops pass on only that and KeyboardInterrupt."""
 
     def __init__(self, name: str, number: int) -> None:
         super().__init__(SIGNALLED + number)
@@ -83,20 +80,20 @@ class Terminated(SystemExit):
 def prepare() -> None:
     """Set up a process that runs nothing but the command."""
     reserve_standard_descriptors()
-    sys.excepthook = lambda _kind, error, _traceback: _tell(error)
-    threading.excepthook = lambda told: _tell(told.exc_value or told.exc_type())
+    sys.excepthook = lambda _kind, error, _traceback: _report(error)
+    threading.excepthook = lambda args: _report(args.exc_value or args.exc_type())
     sys.unraisablehook = _report_unraisable
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # until now; see _early_interrupt
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # set by main() for the time of the imports
         signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in SIGNALS:
-        if signal.getsignal(number) is signal.SIG_DFL:  # nohup and others have it ignored
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP
             signal.signal(number, _terminate)
 
 
 def finish(code: int) -> None:
-    """Let nothing interrupt the end of the interpreter: the exit code is decided.
+    """Ignore signals while the interpreter shuts down: the exit code is decided.
 
-    After a signal the process ends here and now. A thread that waits for a pipe would keep it from ending.
+    After a signal the process exits at once, because a thread that is blocked on a pipe would keep it alive.
     """
     for number in (signal.SIGINT, *SIGNALS):
         signal.signal(number, signal.SIG_IGN)
@@ -105,25 +102,25 @@ def finish(code: int) -> None:
 
 
 def reserve_standard_descriptors() -> None:
-    """Keep files from taking the numbers 0, 1 and 2 where those are closed: what is printed would end up in them."""
+    """Open /dev/null for closed standard streams: a file with such a number would receive what is printed."""
     for number, flags in enumerate(_UNUSABLE):
         try:
             fcntl.fcntl(number, fcntl.F_GETFD)
         except OSError:
-            opened = os.open(os.devnull, flags)
-            if opened != number:  # pragma: no cover - the lowest number that is free is this one
-                os.dup2(opened, number)
-                os.close(opened)
+            descriptor = os.open(os.devnull, flags)
+            if descriptor != number:  # pragma: no cover - the lowest number that is free is this one
+                os.dup2(descriptor, number)
+                os.close(descriptor)
 
 
 def report_background_errors(logger: logging.Logger) -> None:
     """Write the warnings and errors of a logger to standard error, a line for each."""
-    if not any(isinstance(handler, _OneLine) for handler in logger.handlers):
-        logger.addHandler(_OneLine(logging.WARNING))
+    if not any(isinstance(handler, _OneLineHandler) for handler in logger.handlers):
+        logger.addHandler(_OneLineHandler(logging.WARNING))
     logger.propagate = False
 
 
-class _OneLine(logging.Handler):
+class _OneLineHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
         cause = "" if error is None else f": {type(error).__name__}: {error}"
@@ -131,38 +128,83 @@ class _OneLine(logging.Handler):
         complain(f"{first}{cause}")
 
 
-def _report_unraisable(told: Any) -> None:
-    """Let a signal that came within a destructor, where Python drops what its handler raises, come again."""
-    error = told.exc_value or told.exc_type()
+def _report_unraisable(args: Any) -> None:
+    """Report an error of a destructor; send a signal again whose exception Python dropped there."""
+    error = args.exc_value or args.exc_type()
     if isinstance(error, KeyboardInterrupt):
         _send_again(signal.SIGINT)
-    elif isinstance(error, Terminated):
+    elif isinstance(error, SignalExit):
         _send_again(error.number)
     else:
-        _tell(error)
+        _report(error)
 
 
 def _send_again(number: signal.Signals) -> None:
-    # Later, for within the hook it would be dropped once more; a signal also wakes what waits for a file.
-    timer = threading.Timer(SOON, os.kill, (os.getpid(), number))
+    # After a moment: within the hook it would be dropped once more. Only a signal interrupts a blocking read.
+    timer = threading.Timer(RESEND_AFTER, os.kill, (os.getpid(), number))
     timer.daemon = True
     timer.start()
 
 
-def _tell(error: BaseException) -> None:
+def _report(error: BaseException) -> None:
     if not isinstance(error, (KeyboardInterrupt, SystemExit, BrokenPipeError)):
         complain(f"{type(error).__name__}: {error}")
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:
-    raise Terminated(signal.Signals(number).name, number)
+    raise SignalExit(signal.Signals(number).name, number)
+
+
+class SignalWatcher:
+    """Catches SIGINT, SIGTERM and SIGHUP while it is open.
+
+    A SIGHUP that is ignored (``nohup``) stays ignored.
+
+    Attributes:
+        first: Set by the first signal.
+        again: Set by the second.
+        name: Of the first one.
+    """
+
+    def __init__(self) -> None:
+        import asyncio  # noqa: PLC0415 - a tenth of a second that `--version` and `--help` need not take
+
+        self._loop = asyncio.get_running_loop()
+        self.first = asyncio.Event()
+        self.again = asyncio.Event()
+        self.name = ""
+        self._signals = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            self._signals.append(signal.SIGHUP)
+
+    def __enter__(self) -> Self:
+        """Start to catch signals."""
+        self._previous = {number: signal.getsignal(number) for number in self._signals}
+        for number in self._signals:
+            self._loop.add_signal_handler(number, self._on_signal, number)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Restore the previous handlers."""
+        for number in self._signals:
+            self._loop.remove_signal_handler(number)
+            signal.signal(number, self._previous[number] or signal.SIG_DFL)
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        if self.first.is_set():
+            self.again.set()
+        else:
+            self.name = number.name
+            self.first.set()
 
 
 EXTRA = frozenset({"typer", "rich"})
-"""What the command line needs beyond the library."""
+"""Packages of the ``cli`` extra."""
 
 Explanation = tuple[int, str | None]
-"""An exit code, and the reason for it; None if the code says it all."""
+"""An exit code, and the reason; None where the code alone says it."""
 
 
 def explain(error: BaseException) -> Explanation:
@@ -172,11 +214,11 @@ def explain(error: BaseException) -> Explanation:
     for kinds, explanation in _EXPLANATIONS:
         if isinstance(error, kinds):
             return explanation(error)
-    # The option parser's own errors, which it keeps to itself.
+    # Errors of the option parser, whose classes are not public.
     if hasattr(error, "format_message"):
         return ExitCode.USAGE, _explain_usage(error)
     if type(error).__name__ == "Abort":
-        return ExitCode.USAGE, "aborted; nothing was done"
+        return ExitCode.USAGE, "aborted; nothing was changed"
     return ExitCode.USAGE, f"unexpected {type(error).__name__}: {error}"
 
 
@@ -186,7 +228,7 @@ def _explain_exit(error: SystemExit) -> Explanation:
 
 def _explain_import(error: ModuleNotFoundError) -> Explanation:
     if (error.name or "").partition(".")[0] in EXTRA:
-        return ExitCode.USAGE, 'the command line needs more than the library: pip install "sevendigital_async[cli]"'
+        return ExitCode.USAGE, 'the command line needs typer and rich: pip install "sevendigital_async[cli]"'
     return ExitCode.USAGE, str(error)
 
 
@@ -197,7 +239,7 @@ def _explain_os(error: OSError) -> Explanation:
 
 
 def _explain_usage(error: Any) -> str:
-    """Write how the command is used; returns what is wrong with this use of it."""
+    """Print the usage of the command and return what is wrong with the arguments."""
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":
         say_error(error.format_message())
@@ -210,7 +252,7 @@ def _explain_usage(error: Any) -> str:
 _EXPLANATIONS: tuple[tuple[type[BaseException], Callable[[Any], Explanation]], ...] = (
     (ExitError, lambda error: (error.code, str(error))),
     (SevenDigitalError, lambda error: (ExitCode.USAGE, str(error))),
-    (Terminated, lambda error: (error.code, f"ended by {error.name}")),
+    (SignalExit, lambda error: (error.code, f"ended by {error.name}")),
     (SystemExit, _explain_exit),
     (KeyboardInterrupt, lambda _: (INTERRUPTED, None)),
     (ModuleNotFoundError, _explain_import),

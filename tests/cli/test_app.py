@@ -29,21 +29,21 @@ def _credentials(monkeypatch, tmp_path):
     "command",
     [
         *([], ["demo"], ["ship"], ["sandbox"], ["spool", "status"], ["journal", "export"], ["journal", "reconcile"]),
-        *(["dead-letters", step] for step in ("list", "show", "replay", "drop")),
+        *(["dead-letters", step] for step in ("list", "show", "replay", "discard")),
     ],
 )
 @pytest.mark.parametrize("flag", ["-h", "--help"])
-def test_help_is_worth_reading_and_keeps_secrets(command, flag, capsys):
+def test_help_has_examples_and_exit_codes_and_no_secrets(command, flag, capsys):
     assert main([*command, flag]) == 0
-    told = capsys.readouterr()
-    assert told.err == ""
-    assert SECRET not in told.out
-    assert "\x1b" not in told.out
-    assert max(map(len, told.out.splitlines())) <= 85
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert SECRET not in printed.out
+    assert "\x1b" not in printed.out
+    assert max(map(len, printed.out.splitlines())) <= 85
     for word in (
         ["Examples:", "Exit codes"] if command else ["demo", "ship", "sandbox", "spool", "dead-letters", "journal"]
     ):
-        assert word in told.out
+        assert word in printed.out
 
 
 def test_version(capsys):
@@ -82,21 +82,21 @@ def test_version(capsys):
         (["sandbox", "--latency", "soon"], "no latency"),
     ],
 )
-def test_wrong_usage_is_one_and_said_plainly(arguments, words, capsys, tmp_path):
+def test_wrong_usage_has_exit_code_1_and_a_message(arguments, words, capsys, tmp_path):
     (tmp_path / "plays.jsonl").write_bytes(b"")
     assert main(arguments) == 1
-    told = capsys.readouterr()
-    assert words in told.err
-    assert told.out == ""
-    assert SECRET not in told.err
-    assert "Traceback" not in told.err
+    printed = capsys.readouterr()
+    assert words in printed.err
+    assert printed.out == ""
+    assert SECRET not in printed.err
+    assert "Traceback" not in printed.err
     assert [path.name for path in tmp_path.iterdir()] == ["plays.jsonl"]
 
 
 def test_without_arguments_there_is_help(capsys):
     assert main([]) == 1
-    told = capsys.readouterr()
-    assert "Usage: sevendigital" in told.out + told.err
+    printed = capsys.readouterr()
+    assert "Usage: sevendigital" in printed.out + printed.err
 
 
 @pytest.mark.parametrize("missing", ["SEVENDIGITAL_CONSUMER_KEY", "SEVENDIGITAL_CONSUMER_SECRET"])
@@ -104,9 +104,9 @@ def test_a_missing_credential_is_named(missing, capsys, monkeypatch, tmp_path):
     (tmp_path / "plays.jsonl").write_bytes(b"")
     monkeypatch.delenv(missing)
     assert main(["ship", "plays.jsonl", "--kind", "preview"]) == 1
-    told = capsys.readouterr()
-    assert missing in told.err
-    assert SECRET not in told.err
+    printed = capsys.readouterr()
+    assert missing in printed.err
+    assert SECRET not in printed.err
 
 
 @pytest.mark.parametrize(
@@ -126,13 +126,13 @@ def test_malformed_tokens_name_the_user_and_no_secret(command, content, words, c
     (tmp_path / "plays.jsonl").write_bytes(b"")
     (tmp_path / "tokens.json").write_text(content)
     assert main([*command, "--tokens", "tokens.json"]) == 1
-    told = capsys.readouterr()
-    assert words in told.err
-    assert "hush" not in told.err
-    assert len(told.err.splitlines()) == 1
+    printed = capsys.readouterr()
+    assert words in printed.err
+    assert "hush" not in printed.err
+    assert len(printed.err.splitlines()) == 1
 
 
-def test_an_empty_file_is_delivered_already(capsys, tmp_path):
+def test_an_empty_file_is_a_success(capsys, tmp_path):
     (tmp_path / "plays.jsonl").write_bytes(b"")
     assert main(["ship", "plays.jsonl", "--kind", "preview", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["lines"] == 0
@@ -141,11 +141,11 @@ def test_an_empty_file_is_delivered_already(capsys, tmp_path):
 def test_of_very_many_bad_lines_the_first_are_shown_and_all_are_kept(capsys, tmp_path):
     (tmp_path / "plays.jsonl").write_bytes(b"no play\n" * 5_000)
     assert main(["ship", "plays.jsonl", "--kind", "preview"]) == 3
-    told = capsys.readouterr().err.splitlines()
-    assert len(told) == 52
-    assert told[49].startswith("plays.jsonl:50: not valid JSON")
-    assert "more bad lines" in told[50]
-    assert told[51] == "sevendigital: lines rejected: 5,000"
+    printed = capsys.readouterr().err.splitlines()
+    assert len(printed) == 52
+    assert printed[49].startswith("plays.jsonl:50: not valid JSON")
+    assert "more bad lines are not shown" in printed[50]
+    assert printed[51] == "sevendigital: lines rejected: 5,000"
     assert (tmp_path / "plays.jsonl.rejected").read_bytes() == b"no play\n" * 5_000
 
 
@@ -166,8 +166,8 @@ def test_without_the_extra_it_says_what_to_install(capsys, monkeypatch):
             raise ModuleNotFoundError("No module named 'typer'", name="typer")
         return importing(name, *rest, **named)
 
-    for name in [name for name in sys.modules if name.startswith("sevendigital_async.cli.")]:
-        monkeypatch.delitem(sys.modules, name)
+    for name in ("app", "options"):
+        monkeypatch.delitem(sys.modules, f"sevendigital_async.cli.{name}", raising=False)
     monkeypatch.setattr(builtins, "__import__", without_typer)
     assert main([]) == 1
     assert 'pip install "sevendigital_async[cli]"' in capsys.readouterr().err
@@ -179,13 +179,46 @@ def test_the_library_does_not_import_the_command():
     assert not {"sevendigital_async.cli", "typer", "rich"} & set(done.stdout.split())
 
 
+def test_the_completion_script_does_not_depend_on_the_parents_of_the_process(capsys, monkeypatch):
+    monkeypatch.setattr("typer.completion._get_shell_name", lambda: None)
+    assert main(["--show-completion", "bash"]) == 0
+    assert "_SEVENDIGITAL_COMPLETE" in capsys.readouterr().out
+    assert main(["--show-completion"]) == 1
+    assert "requires an argument" in capsys.readouterr().err
+
+
+def test_completion_can_be_installed(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert main(["--install-completion", "bash"]) == 0
+    assert "completion for bash is installed in" in capsys.readouterr().out
+    assert "_SEVENDIGITAL_COMPLETE" in (tmp_path / ".bash_completions" / "sevendigital.sh").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "unused"),
+    [
+        (["--version"], {"asyncio", "aiohttp", "sqlite3", "rich", "sevendigital_async.models"}),
+        (["--help"], {"asyncio", "aiohttp", "sqlite3", "rich", "sevendigital_async.models"}),
+        (["operations"], {"aiohttp", "sqlite3", "sevendigital_async.client"}),
+        (["call", "--help"], {"sqlite3", "sevendigital_async.shipping.shipper"}),
+        (["spool", "status", "--help"], {"aiohttp", "sevendigital_async.client"}),
+    ],
+    ids=" ".join,
+)
+def test_a_command_imports_only_what_it_needs(arguments, unused):
+    code = f"import sys; from sevendigital_async.cli import main; main({arguments}); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert not (unused | {"sevendigital_async.sandbox"}) & loaded
+
+
 # -- demo --
 
 
 def test_the_demo_accounts_for_every_play(capsys):
     assert main(["demo", "--plays", "300", "--seed", "1"]) == 0
-    told = capsys.readouterr()
-    lines = told.out.splitlines()
+    printed = capsys.readouterr()
+    lines = printed.out.splitlines()
     assert lines[0].split() == [
         "kind",
         "sent",
@@ -207,8 +240,8 @@ def test_the_demo_accounts_for_every_play(capsys):
     ]
     assert "1 of 5" in lines[1]
     assert "no limit" in lines[2]
-    assert "the sandbox received exactly the 300 plays that were put, record for record" in told.out
-    assert "\x1b" not in told.out + told.err
+    assert "The sandbox received exactly the 300 plays that were put, compared record by record" in printed.out
+    assert "\x1b" not in printed.out + printed.err
 
 
 def test_the_demo_speaks_json(capsys):
@@ -237,20 +270,20 @@ async def test_the_demo_keeps_to_the_limit_and_can_be_interrupted(tmp_path):
 
 
 async def welcome_of(server):
-    told = ""
-    while "stops it" not in told:
+    printed = ""
+    while "Stop it" not in printed:
         line = (await server.process.stdout.readline()).decode()
         assert line, "it ended before it was ready"
-        told += line
-    return told
+        printed += line
+    return printed
 
 
-async def test_the_sandbox_says_how_to_reach_it(tmp_path):
+async def test_the_sandbox_prints_its_address_and_keys(tmp_path):
     (tmp_path / "tokens.json").write_text('{"anna": {"token": "hers", "secret": "hush-hush"}}')
     write_plays(tmp_path / "plays.jsonl", plays(5))
     async with running("sandbox", "--port", "0", "--tokens", "tokens.json", cwd=tmp_path) as server:
-        told = await welcome_of(server)
-        exported = dict(line[7:].split("=", 1) for line in told.splitlines() if line.startswith("export "))
+        printed = await welcome_of(server)
+        exported = dict(line[7:].split("=", 1) for line in printed.splitlines() if line.startswith("export "))
         shipped = await sevendigital(
             "ship", "plays.jsonl", "--kind", "catalogue", cwd=tmp_path, secret=None, env=exported
         )
@@ -262,7 +295,7 @@ async def test_the_sandbox_says_how_to_reach_it(tmp_path):
     assert stats["kinds"]["catalogue"]["logs"] == 5
     assert taken.code == 1
     assert "cannot listen" in taken.err
-    assert "hush" not in told
+    assert "hush" not in printed
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -311,7 +344,7 @@ async def test_a_terminal_gets_bars_that_move():
     assert code == 0
     assert "━" in written
     assert "300 of 300 delivered" in written
-    assert "record for record" in written
+    assert "record by record" in written
     assert written.count("\x1b[?25l") == written.count("\x1b[?25h")
 
 

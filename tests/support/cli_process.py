@@ -1,8 +1,9 @@
-"""The real command in a process of its own, and plays to feed it."""
+"""The real command in a process of its own, and plays for it."""
 
 import asyncio
 import contextlib
 import os
+import shutil
 import sys
 from collections import Counter
 from dataclasses import dataclass
@@ -14,9 +15,13 @@ import orjson
 import sevendigital_async
 from sevendigital_async import Credentials, StreamLog
 from sevendigital_async.sandbox import Faults, Sandbox
+from support import forked_command
 
 COMMAND = [sys.executable, "-W", "error", "-m", "sevendigital_async.cli"]
 PATIENT = 60.0
+
+IS_MEASURED = any(name.startswith("COVERAGE_PROCESS") for name in os.environ)
+"""Coverage starts with the interpreter and so does not measure forks."""
 
 KEY = "key-of-a-test"
 SECRET = "top-secret-of-a-test"
@@ -67,23 +72,28 @@ class Started:
         async with asyncio.timeout(PATIENT):
             out, err = await self.process.communicate(stdin)
         ended = Ended(self.process.returncode, (out or b"").decode(), (err or b"").decode())
-        told = ended.out + ended.err
-        assert "Traceback" not in told, told
-        assert "Exception ignored" not in told, told
+        written = ended.out + ended.err
+        assert "Traceback" not in written, written
+        assert "Exception ignored" not in written, written
         for secret in self._secrets:
-            assert secret not in told
+            assert secret not in written
         return ended
 
 
 @contextlib.asynccontextmanager
-async def running(*arguments, cwd, base_url=None, secret=SECRET, secrets=(), env=None, wrapper=(), **options):
-    """Start the command, perhaps by another; it is gone at the end, come what may."""
+async def running(
+    *arguments, cwd, base_url=None, secret=SECRET, secrets=(), env=None, wrapper=(), new_interpreter=False, **streams
+):
+    """Start the command, perhaps by another one, as a fork or in a new interpreter; end it with the block."""
     environ = environment(base_url, secret, **(env or {}))
     for name in ("stdin", "stdout", "stderr"):
-        options.setdefault(name, asyncio.subprocess.PIPE)
-    process = await asyncio.create_subprocess_exec(
-        *wrapper, *COMMAND, *map(str, arguments), cwd=cwd, env=environ, **options
-    )
+        streams.setdefault(name, asyncio.subprocess.PIPE)
+    if wrapper or new_interpreter or IS_MEASURED:
+        process = await asyncio.create_subprocess_exec(
+            *wrapper, *COMMAND, *map(str, arguments), cwd=cwd, env=environ, **streams
+        )
+    else:
+        process = await forked_command.start(*map(str, arguments), cwd=cwd, env=environ, **streams)
     try:
         yield Started(process, [SECRET, *([secret] if secret else []), *secrets])
     finally:
@@ -125,6 +135,12 @@ def canonical(wire):
 
 def as_counted(logs):
     return Counter(canonical(log.as_wire()) for log in logs)
+
+
+def copy_spool(source, target):
+    """Copy the files of a closed spool, so that many tests can start from one."""
+    for file in source.glob("x.db*"):
+        shutil.copy(file, target)
 
 
 def lines_in(path):

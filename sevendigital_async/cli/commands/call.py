@@ -1,4 +1,4 @@
-"""``sevendigital sign-url``: a call as one URL."""
+"""``sevendigital call`` and ``sevendigital sign-url``: any operation of the API."""
 
 from __future__ import annotations
 
@@ -13,94 +13,19 @@ from typing import Annotated
 import attrs
 import orjson
 import typer
-from attrs import evolve
 
 from ...client import ApiClient
-from ...config import Dialect, Settings
+from ...config import Dialect, UserToken
 from ...errors import ConfigurationError, InvalidArgumentError
 from ...operations import CATALOGUE, Content, Operation, Parameter, ParameterLocation
-from ..connection import BaseUrl, DialectName, Key, Secret, Token, TokenSecret, acting_for, open_client
+from ..options import Connection, connection, user, with_options
 from ..output import say, say_bytes, say_json
 
+CALL_HELP = """Call any operation of the API and print its answer as JSON.
 
-def find_operation(name: str) -> Operation:
-    """Return the operation called ``name``: dotted, or its id where that is unambiguous.
-
-    Raises:
-        InvalidArgumentError: There is none, or more than one.
-    """
-    try:
-        return CATALOGUE.find(name)
-    except KeyError as error:
-        raise InvalidArgumentError(
-            f"{error.args[0]}; `sevendigital operations` lists all", argument="OPERATION"
-        ) from None
-
-
-def complete_operation(incomplete: str) -> list[str]:
-    """Return the operations whose name begins like this, for the shell."""
-    return [operation.name for operation in CATALOGUE if operation.name.startswith(incomplete)]
-
-
-def read_arguments(operation: Operation, pairs: Iterable[str], dialect: Dialect) -> Mapping[str, object]:
-    """Read ``key=value`` pairs.
-
-    Keys may be spelled as in Python or as on the wire. What travels as JSON is read as JSON if it is any; ``@FILE``
-    stands for a file's content.
-
-    Raises:
-        InvalidArgumentError: A pair is none, its key is unknown or given twice, or its file can't be read.
-    """
-    binding = operation.binding(dialect)
-    forms = (binding, *binding.variants.values())
-    taken = {argument.name: argument for form in forms for argument in form.arguments}
-    apart = {name: Parameter(name, name, ParameterLocation.JSON) for name in (*binding.spread, *binding.implied)}
-    known = {spelling: argument for argument in (*taken.values(), *apart.values()) for spelling in _spellings(argument)}
-    arguments: dict[str, object] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key:
-            raise InvalidArgumentError(f"{pair!r} is not of the form key=value", argument=pair)
-        argument = known.get(key)
-        if argument is None:
-            choice = ", ".join(dict.fromkeys(argument.name for argument in known.values())) or "nothing"
-            raise InvalidArgumentError(f"{operation.name} takes no {key!r}; it takes {choice}", argument=key)
-        if argument.name in arguments:
-            raise InvalidArgumentError(f"{key!r} is given twice", argument=key)
-        arguments[argument.name] = _value(argument, value)
-    return arguments
-
-
-def _spellings(argument: Parameter) -> tuple[str, str]:
-    return argument.name, argument.wire
-
-
-def _value(argument: Parameter, text: str) -> object:
-    if text.startswith("@"):
-        try:
-            text = Path(text[1:]).read_text(encoding="utf-8")
-        except (OSError, ValueError) as error:
-            reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else _words(error)
-            raise InvalidArgumentError(
-                f"{argument.name}: {text[1:]} can't be read: {reason}", argument=argument.name
-            ) from None
-    if argument.place is not ParameterLocation.JSON:
-        return text
-    try:
-        value: object = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return text
-    return text if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
-def _words(error: OSError | ValueError) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
-
-
-HELP = """Call any operation of the API and print its answer as JSON.
-
-Arguments are written key=value, spelled as in Python (page_size) or as on the wire (pageSize). A value that travels as
-JSON is read as JSON; @FILE stands for a file's content. `sevendigital operations` lists what there is.
+Write arguments as key=value, with names as in Python (page_size) or as on the wire (pageSize). If an argument travels
+as JSON, its value is read as JSON. @FILE stands for the content of a file. `sevendigital operations` lists the
+operations.
 
 \b
 Examples:
@@ -111,41 +36,79 @@ Examples:
 
 \b
 Exit codes:
-  0  done
-  1  wrong usage or configuration, or the service refused
+  0  the call succeeded
+  1  wrong usage or configuration, or the service refused the call
 """
 
+SIGN_URL_HELP = """Print a signed URL for a GET operation, for example for a media player. Nothing is sent.
 
+The URL contains a signature, so keep it secret. The service accepts it once, within a few minutes.
+
+\b
+Example:
+  sevendigital sign-url platform.streaming.preview track_id=123
+
+\b
+Exit codes:
+  0  the URL is printed
+  1  wrong usage or configuration
+"""
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+def find_operation(name: str) -> Operation:
+    """Return the operation with a dotted name, or with an id that is unambiguous.
+
+    Raises:
+        InvalidArgumentError: No operation, or more than one, has that name.
+    """
+    try:
+        return CATALOGUE.find(name)
+    except KeyError as error:
+        raise InvalidArgumentError(
+            f"{error.args[0]}; `sevendigital operations` lists all", argument="OPERATION"
+        ) from None
+
+
+def complete_operation(incomplete: str) -> list[str]:
+    """Return the names of operations that begin like this, for the shell."""
+    return [operation.name for operation in CATALOGUE if operation.name.startswith(incomplete)]
+
+
+OperationArgument = Annotated[
+    str, typer.Argument(metavar="OPERATION", help="Its dotted name or id.", autocompletion=complete_operation)
+]
+PairsArgument = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Its arguments.")]
+
+
+@app.command("call", help=CALL_HELP, no_args_is_help=True)
+@with_options("user", user)
+@with_options("connection", connection)
 def call(
-    operation: Annotated[
-        str, typer.Argument(metavar="OPERATION", help="Its dotted name or id.", autocompletion=complete_operation)
-    ],
-    arguments: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Its arguments.")] = None,
+    operation: OperationArgument,
+    arguments: PairsArgument = None,
     *,
-    xml: Annotated[bool, typer.Option("--xml", help="Ask for XML, and print it as it comes.")] = False,
-    raw: Annotated[bool, typer.Option("--raw", help="Print the answer as it comes.")] = False,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where media go; taken up if it broke off.")] = None,
-    dialect: DialectName = Dialect.OPENAPI,
-    base_url: BaseUrl = None,
-    key: Key = "",
-    secret: Secret = "",
-    user_token: Token = "",
-    user_secret: TokenSecret = "",
+    xml: Annotated[bool, typer.Option("--xml", help="Ask for XML, and print the answer unchanged.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Print the answer unchanged.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write media to this file; an interrupted download is resumed.")
+    ] = None,
+    connection: Connection,
+    user: UserToken | None,
 ) -> None:
     """Make one call."""
     found = find_operation(operation)
-    settings = attrs.evolve(Settings(prefer_xml=xml).with_env(), dialect=dialect)
-    values = read_arguments(found, arguments or [], settings.dialect)
-    if (found.content is Content.MEDIA) != (out is not None):
-        raise ConfigurationError(
-            f"{found.name} answers with media; say where they go with --out FILE"
-            if out is None
-            else f"{found.name} answers with words; --out is for media"
-        )
+    values = read_arguments(found, arguments or [], connection.settings.dialect)
+    if found.content is Content.MEDIA and out is None:
+        raise ConfigurationError(f"{found.name} returns media: give a file with --out FILE")
+    if found.content is not Content.MEDIA and out is not None:
+        raise ConfigurationError(f"{found.name} does not return media: --out does not apply")
 
     async def make() -> object:
-        async with open_client(key, secret, base_url, settings) as client:
-            return await _answer(acting_for(client, user_token, user_secret), found, values, raw=raw or xml, out=out)
+        async with connection.open_client(prefer_xml=xml) as client:
+            api = client.as_user(user) if user else client
+            return await _answer(api, found, values, raw=raw or xml, out=out)
 
     answer = asyncio.run(make())
     if out is not None:
@@ -156,6 +119,70 @@ def call(
         say(answer.rstrip("\n"))
     elif answer is not None:
         say_json(answer, default=as_json, indent=True)
+
+
+@app.command("sign-url", help=SIGN_URL_HELP, no_args_is_help=True)
+@with_options("user", user)
+@with_options("connection", connection)
+def sign_url(
+    operation: OperationArgument, arguments: PairsArgument = None, *, connection: Connection, user: UserToken | None
+) -> None:
+    """Sign one URL."""
+    found = find_operation(operation)
+    values = read_arguments(found, arguments or [], connection.settings.dialect)
+    client = connection.open_client()
+    say((client.as_user(user) if user else client).sign_url(found, **values))
+
+
+def read_arguments(operation: Operation, pairs: Iterable[str], dialect: Dialect) -> Mapping[str, object]:
+    """Read ``key=value`` pairs.
+
+    Keys are spelled as in Python or as on the wire. A value that travels as JSON is read as JSON where it is
+    valid; ``@FILE`` stands for the content of a file.
+
+    Raises:
+        InvalidArgumentError: A pair has no key or no ``=``, its key is unknown or given twice, or its file cannot be
+            read.
+    """
+    binding = operation.binding(dialect)
+    bindings = (binding, *binding.variants.values())
+    parameters = {parameter.name: parameter for each in bindings for parameter in each.arguments}
+    for name in (*binding.spread, *binding.implied):
+        parameters[name] = Parameter(name, name, ParameterLocation.JSON)
+    known = {spelling: each for each in parameters.values() for spelling in (each.name, each.wire)}
+    arguments: dict[str, object] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise InvalidArgumentError(f"{pair!r} is not of the form key=value", argument=pair)
+        parameter = known.get(key)
+        if parameter is None:
+            choice = ", ".join(parameters) or "no arguments"
+            raise InvalidArgumentError(f"{operation.name} has no argument {key!r}; it takes {choice}", argument=key)
+        if parameter.name in arguments:
+            raise InvalidArgumentError(f"{key!r} is given twice", argument=key)
+        arguments[parameter.name] = _value(parameter, value)
+    return arguments
+
+
+def _value(parameter: Parameter, text: str) -> object:
+    if text.startswith("@"):
+        try:
+            text = Path(text[1:]).read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            if isinstance(error, UnicodeDecodeError):
+                reason = "the file is not UTF-8"
+            raise InvalidArgumentError(
+                f"{parameter.name}: cannot read {text[1:]}: {reason}", argument=parameter.name
+            ) from None
+    if parameter.place is not ParameterLocation.JSON:
+        return text
+    try:
+        value: object = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
+    return text if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 async def _answer(
@@ -170,7 +197,7 @@ async def _answer(
 
 
 def as_json(value: object) -> object:
-    """Turn what orjson doesn't know into what it does; fields without a value are left out."""
+    """Convert a value that orjson cannot; fields without a value are left out."""
     if attrs.has(type(value)):
         fields = {field.name: getattr(value, field.name) for field in attrs.fields(type(value))}  # type: ignore[arg-type]
         return {name: content for name, content in fields.items() if content is not None and content != ()}
@@ -180,35 +207,4 @@ def as_json(value: object) -> object:
         return value.isoformat()
     if isinstance(value, enum.Enum):
         return value.value
-    raise TypeError(f"no JSON form of {type(value).__name__}")
-
-
-HELP = """Print a signed URL for an operation that is a GET, say for a player. Nothing is sent.
-
-The URL holds a signature, so treat it as a secret; the service accepts it once, and for a few minutes.
-
-\b
-Example:
-  sevendigital sign-url platform.streaming.preview track_id=123
-"""
-
-
-def sign_url(
-    operation: Annotated[
-        str, typer.Argument(metavar="OPERATION", help="Its dotted name or id.", autocompletion=complete_operation)
-    ],
-    arguments: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Its arguments.")] = None,
-    *,
-    dialect: DialectName = Dialect.OPENAPI,
-    base_url: BaseUrl = None,
-    key: Key = "",
-    secret: Secret = "",
-    user_token: Token = "",
-    user_secret: TokenSecret = "",
-) -> None:
-    """Sign one URL."""
-    found = find_operation(operation)
-    settings = evolve(Settings().with_env(), dialect=dialect)
-    values = read_arguments(found, arguments or [], settings.dialect)
-    client = acting_for(open_client(key, secret, base_url, settings), user_token, user_secret)
-    say(client.sign_url(found, **values))
+    raise TypeError(f"cannot write {type(value).__name__} as JSON")

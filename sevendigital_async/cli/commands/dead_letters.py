@@ -1,4 +1,4 @@
-"""``sevendigital dead-letters``: plays that wait for a person."""
+"""``sevendigital dead-letters``: plays that were not delivered and are not tried again on their own."""
 
 from __future__ import annotations
 
@@ -17,40 +17,111 @@ from ...models import LogKind
 from ...models.stream_log import wire_time
 from ...shipping.spools.inspector import DeadLetterState, SpoolInspector, StoredDeadLetter
 from ...shipping.spools.registry import shown
-from ..output import (
+from ..options import (
     JsonOption,
+    JsonSummaryOption,
     KindOption,
-    Opened,
     SinceOption,
     SpoolOption,
     UntilOption,
-    complain,
-    moment,
-    one_line,
-    say,
-    say_json,
+    inspect_spool,
+    parse_when,
+    with_options,
 )
+from ..output import complain, counted, one_line, say, say_json
+
+HELP = """List, replay or discard dead letters: plays that a shipper does not send again on its own.
+
+Buried plays were refused by the service, or grew too old. Held plays were sent without an answer, so that the service
+may or may not have them.
+"""
+
+FILTERS = """Filters can be combined. --since and --until compare when a play was buried or held. --reason matches any
+part of the reason, ignoring case.
+"""
+
+LIST_HELP = f"""List dead letters, oldest first.
+
+{FILTERS}
+\b
+Examples:
+  sevendigital dead-letters list --spool plays.jsonl.spool
+  sevendigital dead-letters list --spool plays.db --state held --since 7d --json
+
+\b
+Exit codes:
+  0  the matching dead letters are listed; there may be none
+  1  wrong usage, or the spool cannot be read
+"""
+
+SHOW_HELP = """Show one dead letter with its body.
+
+\b
+Examples:
+  sevendigital dead-letters show 17 --spool plays.jsonl.spool
+
+\b
+Exit codes:
+  0  it is printed
+  1  there is no dead letter with this number, or the spool cannot be read
+"""
+
+REPLAY_HELP = f"""Make dead letters wait for delivery again; the next run with this spool sends them.
+
+A play that is in doubt may reach the service twice; the journal records it as in doubt. Give numbers, or --all with
+filters. No shipper may have the spool open.
+
+{FILTERS}
+\b
+Examples:
+  sevendigital dead-letters replay 17 18 --spool plays.jsonl.spool
+  sevendigital dead-letters replay --all --reason "unknown track" --spool plays.db
+
+\b
+Exit codes:
+  0  the plays wait for delivery
+  1  wrong usage, not confirmed, or the spool is in use or cannot be written
+"""
+
+DISCARD_HELP = f"""Discard dead letters: they are never sent.
+
+Discarded plays still count as buried, and the journal records that they were discarded. Give numbers, or --all with
+filters. No shipper may have the spool open.
+
+{FILTERS}
+\b
+Examples:
+  sevendigital dead-letters discard 17 18 --spool plays.jsonl.spool
+  sevendigital dead-letters discard --all --state held --spool plays.db
+
+\b
+Exit codes:
+  0  the plays are discarded
+  1  wrong usage, not confirmed, or the spool is in use or cannot be written
+"""
+
+app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None)
 
 
 @frozen(kw_only=True)
-class Letters:
-    """Which plays.
+class DeadLetterFilter:
+    """Selects dead letters; a criterion that is None, or an empty set of numbers, selects all.
 
     Attributes:
-        ids: Their numbers; none for any.
-        kind: Of the plays; None for any, here and below.
-        place: Buried or held.
-        reason: A part of the reason, in upper or lower case.
-        code: The service's code.
-        since: They were set aside then or later.
-        until: They were set aside before.
-        in_doubt: The service may have them.
-        limit: No more than so many.
+        ids: Their numbers.
+        kind: Of the plays.
+        state: Buried or held.
+        reason: A part of the reason, ignoring case.
+        code: The service's error code.
+        since: They were buried or held at this time or later.
+        until: They were buried or held before this time.
+        in_doubt: The service may have the play.
+        limit: The largest number to select.
     """
 
     ids: frozenset[str] = frozenset()
     kind: LogKind | None = None
-    place: DeadLetterState | None = None
+    state: DeadLetterState | None = None
     reason: str | None = None
     code: int | None = None
     since: datetime | None = None
@@ -58,22 +129,22 @@ class Letters:
     in_doubt: bool | None = None
     limit: int | None = None
 
-    async def of(self, archive: SpoolInspector) -> AsyncIterator[StoredDeadLetter]:
-        """Find them, oldest first.
+    async def find(self, inspector: SpoolInspector) -> AsyncIterator[StoredDeadLetter]:
+        """Iterate over the matching dead letters of a spool, oldest first.
 
         Raises:
-            SpoolError: The spool can't be read.
+            SpoolError: The spool cannot be read.
         """
         found = 0
-        async for letter in archive.dead_letters(kind=self.kind, state=self.place):
-            if self.fits(letter):
+        async for letter in inspector.dead_letters(kind=self.kind, state=self.state):
+            if self.matches(letter):
                 yield letter
                 found += 1
                 if found == self.limit:
                     return
 
-    def fits(self, letter: StoredDeadLetter) -> bool:
-        """Tell whether it is one of them, whatever its kind and place."""
+    def matches(self, letter: StoredDeadLetter) -> bool:
+        """Compare a dead letter with all criteria but kind and state, which the spool compares."""
         return (
             (not self.ids or letter.id in self.ids)
             and (self.reason is None or self.reason.casefold() in letter.reason.casefold())
@@ -84,12 +155,173 @@ class Letters:
         )
 
 
+def filters(
+    *,
+    kind: KindOption = None,
+    state: Annotated[DeadLetterState | None, typer.Option("--state", help="Only buried or only held plays.")] = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", metavar="TEXT", help="Only with this in the reason.")
+    ] = None,
+    code: Annotated[int | None, typer.Option("--code", metavar="N", help="Only with this error code.")] = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    in_doubt: Annotated[
+        bool | None,
+        typer.Option("--in-doubt/--certain", help="Only plays that the service may have, or certainly does not have."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only the first N.")] = None,
+) -> DeadLetterFilter:
+    """Read the filters of a command.
+
+    Raises:
+        ConfigurationError: A time cannot be read.
+    """
+    return DeadLetterFilter(
+        kind=kind,
+        state=state,
+        reason=reason,
+        code=code,
+        since=parse_when(since, "--since"),
+        until=parse_when(until, "--until"),
+        in_doubt=in_doubt,
+        limit=limit,
+    )
+
+
+@with_options("filters", filters)
+def selection(
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="NUMBER", help="Numbers from the list.", show_default=False)
+    ] = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="All dead letters that match the filters.")] = False,
+    filters: DeadLetterFilter,
+) -> DeadLetterFilter:
+    """Read which dead letters to change: those with the given numbers, or all that match the filters.
+
+    Raises:
+        ConfigurationError: Both are given, or neither is.
+    """
+    if bool(ids) is every:
+        raise ConfigurationError("give the numbers of dead letters, or --all")
+    if ids and filters != DeadLetterFilter():
+        raise ConfigurationError("filters apply with --all, not with numbers")
+    return DeadLetterFilter(ids=frozenset(ids)) if ids else filters
+
+
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+
+
+@app.command("list", help=LIST_HELP, no_args_is_help=True)
+@with_options("filters", filters)
+def list_dead_letters(*, spool: SpoolOption, filters: DeadLetterFilter, json: JsonOption = False) -> None:
+    """Print the matching dead letters."""
+    asyncio.run(_list(spool, filters, json=json))
+
+
+@app.command("show", help=SHOW_HELP, no_args_is_help=True)
+def show(
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="A number from the list.")],
+    *,
+    spool: SpoolOption,
+    json: JsonOption = False,
+) -> None:
+    """Print one dead letter."""
+    letter = asyncio.run(_get(spool, number))
+    if json:
+        say_json(as_json(letter))
+    else:
+        say(as_text(letter))
+
+
+@app.command("replay", help=REPLAY_HELP, no_args_is_help=True)
+@with_options("wanted", selection)
+def replay(
+    *, spool: SpoolOption, wanted: DeadLetterFilter, yes: YesOption = False, json: JsonSummaryOption = False
+) -> None:
+    """Make the selected dead letters wait again."""
+    found = asyncio.run(_find(spool, wanted))
+    in_doubt = sum(found.values())
+    _confirm(f"resends {counted(len(found))} ({in_doubt:,} may have been delivered)", found, yes=yes)
+    done = asyncio.run(_replay(spool, found))
+    if json:
+        say_json({"replayed": done, "in_doubt": in_doubt})
+    else:
+        say(
+            f"waiting for delivery again: {counted(done)} ({in_doubt:,} in doubt); the next run with {shown(spool)}"
+            " sends them"
+        )
+
+
+@app.command("discard", help=DISCARD_HELP, no_args_is_help=True)
+@with_options("wanted", selection)
+def discard(
+    *, spool: SpoolOption, wanted: DeadLetterFilter, yes: YesOption = False, json: JsonSummaryOption = False
+) -> None:
+    """Discard the selected dead letters."""
+    found = asyncio.run(_find(spool, wanted))
+    _confirm(f"discards {counted(len(found))} for good", found, yes=yes)
+    done = asyncio.run(_discard(spool, found))
+    if json:
+        say_json({"discarded": done})
+    else:
+        say(f"discarded: {counted(done)}; the journal of {shown(spool)} lists them")
+
+
+def _confirm(what: str, found: Mapping[str, bool], *, yes: bool) -> None:
+    if not found or yes:
+        return
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise ConfigurationError(f"this {what}; pass --yes to confirm")
+    if not typer.confirm(f"This {what}. Continue?", err=True):
+        raise ConfigurationError("not confirmed; nothing was changed")
+
+
+async def _list(spool: str, wanted: DeadLetterFilter, *, json: bool) -> None:
+    is_empty = True
+    async with inspect_spool(spool) as inspector:
+        async for letter in wanted.find(inspector):
+            is_empty = False
+            if json:
+                say_json(as_json(letter))
+            else:
+                say(as_line(letter))
+    if is_empty and not json:
+        complain(f"no dead letters match in {shown(spool)}")
+
+
+async def _get(spool: str, number: str) -> StoredDeadLetter:
+    async with inspect_spool(spool) as inspector:
+        async for letter in DeadLetterFilter(ids=frozenset([number]), limit=1).find(inspector):
+            return letter
+    raise ConfigurationError(f"no dead letter {number} in {shown(spool)}")
+
+
+async def _find(spool: str, wanted: DeadLetterFilter) -> Mapping[str, bool]:
+    """Return the numbers of dead letters and whether they are in doubt, without their bodies: there may be millions."""
+    async with inspect_spool(spool) as inspector:
+        found = {letter.id: letter.in_doubt async for letter in wanted.find(inspector)}
+    if missing := sorted(wanted.ids - found.keys()):
+        raise ConfigurationError(f"no dead letter {', '.join(missing)} in {shown(spool)}; nothing was changed")
+    return found
+
+
+async def _replay(spool: str, found: Mapping[str, bool]) -> int:
+    async with inspect_spool(spool) as inspector:
+        return await inspector.replay(list(found))
+
+
+async def _discard(spool: str, found: Mapping[str, bool]) -> int:
+    async with inspect_spool(spool) as inspector:
+        return await inspector.discard(list(found))
+
+
 def as_json(letter: StoredDeadLetter) -> dict[str, Any]:
-    """Return a play as a tree; its body is an object, or text if it is not what it was."""
+    """Return a dead letter as JSON; its body is an object, or text if it is not valid JSON."""
     return {
         "id": letter.id,
         "kind": letter.kind.value,
-        "place": letter.state.value,
+        "state": letter.state.value,
         "at": wire_time(letter.at),
         "code": letter.code,
         "reason": letter.reason,
@@ -98,8 +330,8 @@ def as_json(letter: StoredDeadLetter) -> dict[str, Any]:
     }
 
 
-def as_lines(letter: StoredDeadLetter) -> str:
-    """Return a play as one line."""
+def as_line(letter: StoredDeadLetter) -> str:
+    """Return a dead letter as one line."""
     body = _body(letter)
     doubt = "in doubt" if letter.in_doubt else ""
     code = "" if letter.code is None else f" ({letter.code})"
@@ -111,18 +343,18 @@ def as_lines(letter: StoredDeadLetter) -> str:
 
 
 def as_text(letter: StoredDeadLetter) -> str:
-    """Return a play as a few lines, with its body."""
+    """Return a dead letter as a few lines, with its body."""
     facts = {
         "number": letter.id,
         "kind": letter.kind.value,
-        "place": letter.state.value,
-        "set aside": wire_time(letter.at),
-        "in doubt": "yes: the service may have it" if letter.in_doubt else "no",
+        "state": letter.state.value,
+        "since": wire_time(letter.at),
+        "in doubt": "yes, the service may have it" if letter.in_doubt else "no",
         "code": "-" if letter.code is None else str(letter.code),
         "reason": letter.reason,
         "body": letter.body.decode(errors="backslashreplace"),
     }
-    return "\n".join(f"{name:<11} {one_line(fact)}" for name, fact in facts.items())
+    return "\n".join(f"{name:<9} {one_line(fact)}" for name, fact in facts.items())
 
 
 def _body(letter: StoredDeadLetter) -> Any:
@@ -130,257 +362,3 @@ def _body(letter: StoredDeadLetter) -> Any:
         return orjson.loads(letter.body)
     except orjson.JSONDecodeError:
         return letter.body.decode(errors="backslashreplace")
-
-
-HELP = """Look after plays that were set aside: buried ones, which the service refused for good or which grew too old,
-and held ones, of which nobody knows whether the service has them.
-"""
-
-FILTERS = """The filters can be combined. --since and --until are about when a play was set aside; --reason finds
-any part of the reason, in upper or lower case.
-"""
-
-LIST_HELP = f"""List plays that were set aside, oldest first.
-
-{FILTERS}
-\b
-Examples:
-  sevendigital dead-letters list --spool plays.jsonl.spool
-  sevendigital dead-letters list --spool plays.db --place held --since 7d --json
-
-\b
-Exit codes:
-  0  they are listed, if there are any
-  1  wrong usage, or the spool can't be read
-"""
-
-SHOW_HELP = """Show one play that was set aside, with its body.
-
-\b
-Examples:
-  sevendigital dead-letters show 17 --spool plays.jsonl.spool
-
-\b
-Exit codes:
-  0  here it is
-  1  there is none of that number, or the spool can't be read
-"""
-
-REPLAY_HELP = f"""Let plays that were set aside wait for delivery again; the next run with that spool sends them.
-
-What is in doubt may reach the service for a second time then, and the journal says so. Give numbers, or --all with
-filters. No shipper may have the spool open.
-
-{FILTERS}
-\b
-Examples:
-  sevendigital dead-letters replay 17 18 --spool plays.jsonl.spool
-  sevendigital dead-letters replay --all --reason "unknown track" --spool plays.db
-
-\b
-Exit codes:
-  0  done
-  1  wrong usage, not confirmed, or the spool is in use or can't be written
-"""
-
-DROP_HELP = f"""Let go of plays that were set aside: they are not sent any more.
-
-They stay counted as buried, and the journal tells that they were dropped. Give numbers, or --all with filters. No
-shipper may have the spool open.
-
-{FILTERS}
-\b
-Examples:
-  sevendigital dead-letters drop 17 18 --spool plays.jsonl.spool
-  sevendigital dead-letters drop --all --place held --spool plays.db
-
-\b
-Exit codes:
-  0  done
-  1  wrong usage, not confirmed, or the spool is in use or can't be written
-"""
-
-app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None)
-
-Ids = Annotated[list[str] | None, typer.Argument(metavar="NUMBER", help="As listed.", show_default=False)]
-PlaceOption = Annotated[DeadLetterState | None, typer.Option("--place", help="Only buried or only held ones.")]
-ReasonOption = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Only with this in the reason.")]
-CodeOption = Annotated[int | None, typer.Option("--code", metavar="N", help="Only with this code of the service.")]
-DoubtOption = Annotated[
-    bool | None, typer.Option("--in-doubt/--certain", help="Only those that the service may have, or surely has not.")
-]
-LimitOption = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="No more than the first N.")]
-AllOption = Annotated[bool, typer.Option("--all", help="All that the filters leave.")]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
-
-
-@app.command("list", help=LIST_HELP, no_args_is_help=True)
-def list_letters(
-    *,
-    spool: SpoolOption,
-    kind: KindOption = None,
-    place: PlaceOption = None,
-    reason: ReasonOption = None,
-    code: CodeOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
-    in_doubt: DoubtOption = None,
-    limit: LimitOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Print them."""
-    wanted = _wanted(kind, place, reason, code, since, until, in_doubt, limit)
-    asyncio.run(_list(spool, wanted, json=json))
-
-
-@app.command("show", help=SHOW_HELP, no_args_is_help=True)
-def show(
-    number: Annotated[str, typer.Argument(metavar="NUMBER", help="As listed.")],
-    *,
-    spool: SpoolOption,
-    json: JsonOption = False,
-) -> None:
-    """Print one."""
-    letter = asyncio.run(_look_up(spool, number))
-    if json:
-        say_json(as_json(letter))
-    else:
-        say(as_text(letter))
-
-
-@app.command("replay", help=REPLAY_HELP, no_args_is_help=True)
-def replay(
-    ids: Ids = None,
-    *,
-    spool: SpoolOption,
-    every: AllOption = False,
-    kind: KindOption = None,
-    place: PlaceOption = None,
-    reason: ReasonOption = None,
-    code: CodeOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
-    in_doubt: DoubtOption = None,
-    limit: LimitOption = None,
-    yes: YesOption = False,
-    json: JsonOption = False,
-) -> None:
-    """Send them again."""
-    filters = _wanted(kind, place, reason, code, since, until, in_doubt, limit)
-    found = asyncio.run(_find(spool, _chosen(ids, filters, every=every)))
-    doubtful = sum(found.values())
-    _confirm(f"send {len(found):,} plays again, of which the service may have {doubtful:,}", found, yes=yes)
-    done = asyncio.run(_replay(spool, found))
-    words = f"{done:,} plays wait again, {doubtful:,} of them in doubt; the next run with {shown(spool)} sends them"
-    if json:
-        say_json({"replayed": done, "in_doubt": doubtful})
-    else:
-        say(words)
-
-
-@app.command("drop", help=DROP_HELP, no_args_is_help=True)
-def drop(
-    ids: Ids = None,
-    *,
-    spool: SpoolOption,
-    every: AllOption = False,
-    kind: KindOption = None,
-    place: PlaceOption = None,
-    reason: ReasonOption = None,
-    code: CodeOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
-    in_doubt: DoubtOption = None,
-    limit: LimitOption = None,
-    yes: YesOption = False,
-    json: JsonOption = False,
-) -> None:
-    """Let go of them."""
-    filters = _wanted(kind, place, reason, code, since, until, in_doubt, limit)
-    found = asyncio.run(_find(spool, _chosen(ids, filters, every=every)))
-    _confirm(f"let go of {len(found):,} plays for good", found, yes=yes)
-    done = asyncio.run(_drop(spool, found))
-    if json:
-        say_json({"dropped": done})
-    else:
-        say(f"{done:,} plays dropped; the journal tells of them")
-
-
-def _wanted(  # noqa: PLR0917 - the filters, in the order in which every command has them
-    kind: LogKind | None,
-    place: DeadLetterState | None,
-    reason: str | None,
-    code: int | None,
-    since: str | None,
-    until: str | None,
-    in_doubt: bool | None,
-    limit: int | None,
-) -> Letters:
-    return Letters(
-        kind=kind,
-        place=place,
-        reason=reason,
-        code=code,
-        since=moment(since, "--since"),
-        until=moment(until, "--until"),
-        in_doubt=in_doubt,
-        limit=limit,
-    )
-
-
-def _chosen(ids: list[str] | None, filters: Letters, *, every: bool) -> Letters:
-    if bool(ids) is every:
-        raise ConfigurationError("give the numbers of plays, or --all")
-    if ids and filters != Letters():
-        raise ConfigurationError("filters go with --all, not with numbers")
-    return Letters(ids=frozenset(ids)) if ids else filters
-
-
-def _confirm(what: str, found: Mapping[str, bool], *, yes: bool) -> None:
-    if not found or yes:
-        return
-    if sys.stdin is None or not sys.stdin.isatty():
-        raise ConfigurationError(f"this would {what}; say --yes if that is meant")
-    if not typer.confirm(f"{what[0].upper()}{what[1:]}?", err=True):
-        raise ConfigurationError("nothing was done")
-
-
-async def _list(spool: str, wanted: Letters, *, json: bool) -> None:
-    number = 0
-    async with Opened(spool) as archive:
-        async for letter in wanted.of(archive):
-            number += 1
-            if json:
-                say_json(as_json(letter))
-            else:
-                say(as_lines(letter))
-    if not json and not number:
-        complain(f"nothing that was asked for is set aside in {shown(spool)}")
-
-
-async def _look_up(spool: str, number: str) -> StoredDeadLetter:
-    async with Opened(spool) as archive:
-        async for letter in Letters(ids=frozenset([number]), limit=1).of(archive):
-            return letter
-    raise ConfigurationError(f"no play number {number} is set aside in {shown(spool)}")
-
-
-async def _find(spool: str, wanted: Letters) -> Mapping[str, bool]:
-    """Return the numbers of plays, and whether they are in doubt: there may be very many."""
-    async with Opened(spool) as archive:
-        found = {letter.id: letter.in_doubt async for letter in wanted.of(archive)}
-    if missing := sorted(wanted.ids - found.keys()):
-        raise ConfigurationError(
-            f"no play number {', '.join(missing)} is set aside in {shown(spool)}; nothing was done"
-        )
-    return found
-
-
-async def _replay(spool: str, found: Mapping[str, bool]) -> int:
-    async with Opened(spool) as archive:
-        return await archive.replay(list(found))
-
-
-async def _drop(spool: str, found: Mapping[str, bool]) -> int:
-    async with Opened(spool) as archive:
-        return await archive.discard(list(found))

@@ -1,4 +1,4 @@
-"""``sevendigital demo``: plays from start to end on this machine, with an account of every one."""
+"""``sevendigital demo``: made-up plays, shipped to a sandbox on this machine and compared with what arrived."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import orjson
 import typer
-from attrs import define, evolve, field
+from attrs import asdict, define, evolve, field, frozen
 
 from ...client import SevenDigital
 from ...config import Dialect
@@ -22,9 +22,9 @@ from ...errors import ShipperError
 from ...models import EndReason, LogKind, PlayMode, StreamLog
 from ...sandbox import Sandbox
 from ...shipping import Statistics, StreamLogShipper
-from ..connection import DialectName
-from ..output import ExitCode, ExitError, say, say_json
-from ..ship.display import Account, Display, Gauge, Records, account_of, display_on
+from ..options import DialectOption, JsonSummaryOption
+from ..output import ExitCode, ExitError, TerminalText, counted, say, say_json
+from ..ship.display import Display, Gauge, display_on, rendered, table
 
 SHARES: Mapping[LogKind, float] = {LogKind.PREVIEW: 0.60, LogKind.CATALOGUE: 0.25, LogKind.SUBSCRIBER: 0.15}
 USERS = tuple(f"listener-{number:02}" for number in range(1, 49))
@@ -37,7 +37,7 @@ DAY = timedelta(days=1)
 
 
 def split(plays: int) -> dict[LogKind, int]:
-    """Divide a number of plays among the kinds; nothing is lost to rounding."""
+    """Divide a number of plays among the kinds; the rest of the division goes to previews."""
     numbers = {kind: int(plays * share) for kind, share in SHARES.items()}
     numbers[LogKind.PREVIEW] += plays - sum(numbers.values())
     return numbers
@@ -46,14 +46,14 @@ def split(plays: int) -> dict[LogKind, int]:
 def plausible_plays(
     kind: LogKind, number: int, now: datetime, rng: random.Random, dialect: Dialect = Dialect.OPENAPI
 ) -> Iterator[StreamLog]:
-    """Make plays of one kind, no two alike: each has a device of its own.
+    """Make plays of one kind, each with a device of its own.
 
     Args:
-        kind: Previews are short and need no user.
+        kind: Previews are short and have no user.
         number: How many.
-        now: All were played within the day before.
-        rng: Where chance comes from.
-        dialect: Decides what plays tell: the live one demands more, and takes no id of a device.
+        now: All plays are from the day before.
+        rng: Source of chance.
+        dialect: The live dialect requires more fields, and has no device id.
     """
     longest = PREVIEW_SECONDS if kind is LogKind.PREVIEW else LONGEST_SECONDS
     for index in range(number):
@@ -70,7 +70,7 @@ def plausible_plays(
 
 
 def _as_live(play: StreamLog, kind: LogKind, rng: random.Random) -> StreamLog:
-    """Return a play with all that the live dialect demands of its kind."""
+    """Return a play with the fields that the live dialect requires of its kind."""
     is_clip = kind is LogKind.PREVIEW
     return evolve(
         play,
@@ -84,10 +84,123 @@ def _as_live(play: StreamLog, kind: LogKind, rng: random.Random) -> StreamLog:
     )
 
 
-HELP = """Ship made-up plays of all three kinds to a sandbox on this machine, and account for every one of them.
+Records = Counter[tuple[LogKind, bytes]]
+"""Plays by kind, each as bytes that are equal if the plays are."""
 
-Starts the sandbox in the same process, ships 60 % previews, 25 % catalogue and 15 % subscriber plays of some dozens
-of users within the documented limits, and compares, record for record, what the sandbox received with what was put.
+SUMMED = ("sent", "delivered", "buried", "in_doubt", "requests")
+
+
+@frozen
+class KindFigures:
+    """Counts for one kind of plays, from the shipper; ``busiest_second`` and ``limit`` are from the sandbox."""
+
+    sent: int
+    delivered: int
+    buried: int
+    in_doubt: int
+    requests: int
+    largest_batch: int
+    busiest_second: int
+    limit: int | None
+
+
+@frozen
+class DemoReport:
+    """How a demo ended.
+
+    Attributes:
+        kinds: By kind.
+        missing: Plays that were put and not received.
+        surplus: Plays that were received and not put, or more often than put.
+        seconds: From the first put to the last answer.
+    """
+
+    kinds: Mapping[LogKind, KindFigures]
+    missing: int
+    surplus: int
+    seconds: float
+
+    @property
+    def equal(self) -> bool:
+        """The sandbox received exactly the plays that were put."""
+        return not self.missing and not self.surplus
+
+    @property
+    def difference(self) -> str:
+        """The difference in words."""
+        return f"{counted(self.missing)} put but not received, {self.surplus:,} received but not put"
+
+    @property
+    def sent(self) -> int:
+        """Plays put."""
+        return sum(kind.sent for kind in self.kinds.values())
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report as JSON."""
+        return {
+            "kinds": {kind.value: asdict(figures) for kind, figures in self.kinds.items()},
+            "sent": self.sent,
+            "missing": self.missing,
+            "surplus": self.surplus,
+            "equal": self.equal,
+            "seconds": round(self.seconds, 3),
+        }
+
+    def as_text(self, stream: TextIO | None) -> TerminalText:
+        """Return the report as a table and a conclusion."""
+        headings = ["kind", "sent", "delivered", "buried", "in doubt", "requests", "largest batch", "busiest second"]
+        rows = [[kind.value, *_cells(figures)] for kind, figures in self.kinds.items()]
+        sums = [sum(getattr(figures, name) for figures in self.kinds.values()) for name in SUMMED]
+        rows.append(["total", *(f"{number:,}" for number in sums), "", ""])
+        rate = self.sent / self.seconds if self.seconds else 0.0
+        closing = (
+            f"The sandbox received exactly the {counted(self.sent)} that were put, compared record by record."
+            if self.equal
+            else f"NOT EQUAL: {self.difference}."
+        )
+        shown = rendered(table(headings, rows, total=True), stream)
+        return TerminalText(f"{shown}\n\n{closing}\n{self.seconds:.1f} s, {rate:,.0f} plays/s")
+
+
+def _cells(figures: KindFigures) -> list[str]:
+    numbers = [getattr(figures, name) for name in (*SUMMED, "largest_batch")]
+    limit = "no limit" if figures.limit is None else f"of {figures.limit}"
+    separator = ", " if figures.limit is None else " "
+    return [*(f"{number:,}" for number in numbers), f"{figures.busiest_second}{separator}{limit}"]
+
+
+def compare(
+    statistics: Statistics, stats: Mapping[str, Any], *, put: Records, received: Records, seconds: float
+) -> DemoReport:
+    """Compare what was put with what the sandbox received.
+
+    Args:
+        statistics: Of the shipper.
+        stats: Of the sandbox.
+        put: Plays that the shipper accepted.
+        received: Plays that the sandbox accepted.
+        seconds: From the first put to the last answer.
+    """
+    kinds = {
+        kind: KindFigures(
+            sent=lane.counts.put,
+            delivered=lane.counts.delivered,
+            buried=lane.counts.buried,
+            in_doubt=lane.counts.in_doubt,
+            requests=lane.requests,
+            largest_batch=lane.largest_batch,
+            busiest_second=stats["kinds"][kind.value]["busiest_second"],
+            limit=stats["limit"] if kind is LogKind.PREVIEW else None,
+        )
+        for kind, lane in statistics.lanes.items()
+    }
+    return DemoReport(kinds, missing=(put - received).total(), surplus=(received - put).total(), seconds=seconds)
+
+
+HELP = """Ship made-up plays to a sandbox on this machine, and compare what arrived with what was put.
+
+Starts a sandbox in the same process, ships 60 % preview, 25 % catalogue and 15 % subscriber plays of 48 users within
+the documented limits, and compares the plays that the sandbox received with those that were put, record by record.
 Needs no key, no network and no set-up.
 
 \b
@@ -98,9 +211,9 @@ Examples:
 
 \b
 Exit codes:
-  0    what the sandbox received equals what was put
+  0    the sandbox received exactly what was put
   1    wrong usage
-  3    it does not
+  3    it received something else
   130  interrupted
 """
 
@@ -109,31 +222,33 @@ REFRESH = 0.1
 LINE_EVERY = 1.0
 
 
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command("demo", help=HELP)
 def demo(
     *,
-    plays: Annotated[int, typer.Option(min=0, help="How many, of all kinds together.")] = 10_000,
-    seed: Annotated[
-        int | None, typer.Option(help="The same seed makes the same plays.", show_default="by chance")
-    ] = None,
-    dialect: DialectName = Dialect.OPENAPI,
-    json: Annotated[bool, typer.Option("--json", help="Print the account as one JSON object.")] = False,
+    plays: Annotated[int, typer.Option(min=0, help="Number of plays, of all kinds together.")] = 10_000,
+    seed: Annotated[int | None, typer.Option(help="The same seed makes the same plays.", show_default="random")] = None,
+    dialect: DialectOption = Dialect.OPENAPI,
+    json: JsonSummaryOption = False,
 ) -> None:
     """Ship and compare."""
     try:
-        account = asyncio.run(_ship(split(plays), random.Random(seed), dialect))  # noqa: S311 - made-up plays
+        report = asyncio.run(_ship(split(plays), random.Random(seed), dialect))  # noqa: S311 - made-up plays
     except ShipperError as error:
         raise ExitError(str(error), ExitCode.REJECTED) from None
     if json:
-        say_json(account.as_json())
+        say_json(report.as_json())
     else:
-        say(account.as_text(sys.stdout))
-    if not account.equal:
-        raise ExitError(account.difference, ExitCode.REJECTED)
+        say(report.as_text(sys.stdout))
+    if not report.equal:
+        raise ExitError(report.difference, ExitCode.REJECTED)
 
 
 @define
-class _Run:
-    """A demo under way."""
+class _DemoRun:
+    """Puts the plays of a demo and shows progress."""
 
     shipper: StreamLogShipper
     planned: Mapping[LogKind, int]
@@ -141,20 +256,20 @@ class _Run:
     put: Records = field(factory=Counter)
 
     async def produce(self, rng: random.Random) -> None:
-        """Put everything, the kinds in turns, and see it delivered."""
-        for kind, group in in_turns(self.planned, rng, self.dialect):
+        """Put all plays, alternating the kinds, and wait until they are delivered."""
+        for kind, group in alternating(self.planned, rng, self.dialect):
             await self.shipper.put_many(kind, group)
             self.put.update((kind, canonical(log.as_wire())) for log in group)
         await self.shipper.flush()
 
     async def watch(self, display: Display) -> None:
-        """Show how far it has come, until cancelled."""
+        """Show progress until cancelled."""
         while True:
             display.show(gauges(self.planned, await self.shipper.statistics()))
             await asyncio.sleep(REFRESH)
 
 
-async def _ship(planned: Mapping[LogKind, int], rng: random.Random, dialect: Dialect) -> Account:
+async def _ship(planned: Mapping[LogKind, int], rng: random.Random, dialect: Dialect) -> DemoReport:
     async with Sandbox() as sandbox:
         key, secret = sandbox.credentials.consumer_key, sandbox.credentials.consumer_secret
         tokens = {user: sandbox.token_for(user) for user in USERS}
@@ -162,7 +277,7 @@ async def _ship(planned: Mapping[LogKind, int], rng: random.Random, dialect: Dia
             SevenDigital(key, secret, base_url=sandbox.base_url, dialect=dialect) as client,
             StreamLogShipper(client, user_tokens=tokens, close_timeout=0.0) as shipper,
         ):
-            run = _Run(shipper, planned, dialect)
+            run = _DemoRun(shipper, planned, dialect)
             started = time.monotonic()
             with display_on(sys.stderr, every=LINE_EVERY) as display:
                 watcher = asyncio.create_task(run.watch(display))
@@ -175,13 +290,13 @@ async def _ship(planned: Mapping[LogKind, int], rng: random.Random, dialect: Dia
             seconds = time.monotonic() - started
             statistics = await shipper.aclose()
     received = Counter((log.kind, canonical(log.log)) for log in sandbox.received())
-    return account_of(statistics, sandbox.stats(), put=run.put, received=received, seconds=seconds)
+    return compare(statistics, sandbox.stats(), put=run.put, received=received, seconds=seconds)
 
 
-def in_turns(
+def alternating(
     planned: Mapping[LogKind, int], rng: random.Random, dialect: Dialect = Dialect.OPENAPI
 ) -> Iterator[tuple[LogKind, list[StreamLog]]]:
-    """Make the plays in groups, one kind after the other, again and again."""
+    """Make the plays in groups of alternating kinds."""
     now = datetime.now(UTC)
     sources = {kind: plausible_plays(kind, number, now, rng, dialect) for kind, number in planned.items()}
     while sources:
@@ -193,7 +308,7 @@ def in_turns(
 
 
 def gauges(planned: Mapping[LogKind, int], statistics: Statistics) -> list[Gauge]:
-    """Draw from the shipper's numbers how much of each kind is delivered."""
+    """Return how much of each kind is delivered."""
     delivered = {kind: statistics.lanes[kind].counts.delivered for kind in planned}
     return [
         Gauge(kind.value, delivered[kind], number, f"{delivered[kind]:,} of {number:,} delivered")
@@ -202,5 +317,5 @@ def gauges(planned: Mapping[LogKind, int], statistics: Statistics) -> list[Gauge
 
 
 def canonical(wire: Mapping[str, Any]) -> bytes:
-    """Write a play so that equal plays are equal bytes."""
+    """Return a play as bytes that are equal for equal plays."""
     return orjson.dumps(dict(wire), option=orjson.OPT_SORT_KEYS)

@@ -1,4 +1,4 @@
-"""``sevendigital journal``: what became of every play, for those who have to prove it."""
+"""``sevendigital journal``: the record of which play was delivered when, as CSV or compared with another list."""
 
 from __future__ import annotations
 
@@ -8,35 +8,32 @@ from typing import Annotated
 import typer
 
 from ..atomic_file import STANDARD_OUTPUT, AtomicFile
-from ..output import (
-    ExitCode,
-    ExitError,
-    FirstFew,
+from ..options import (
     JsonOption,
     KindOption,
-    Opened,
     SinceOption,
     SpoolOption,
     UntilOption,
-    duration,
-    moment,
-    say,
-    say_json,
+    inspect_spool,
+    parse_duration,
+    parse_when,
+    with_options,
 )
-from ..reports.export import Outcome, export
-from ..reports.reconciliation import Difference, Reconciled, Request, VendorRows, Verdict, reconcile
+from ..output import ExitCode, ExitError, LineLimit, counted, say, say_json
+from ..reports.export import JournalFilter, OutcomeFilter, export
+from ..reports.reconciliation import Difference, Reconciliation, VendorRows, Verdict, reconcile
 
-HELP = "What became of every play: the journal of a spool, to hand in or to compare."
+HELP = "Export the journal of a spool, or compare it with another list of plays."
 
-EXPORT_HELP = """Write the journal as CSV, a row for each play, in the style of the compliance tests.
+EXPORT_HELP = """Write the journal as CSV with a row for each play, in the format of the compliance tests.
 
-The columns: KIND, then what the play says (USERID, COUNTRY, TRACKID, CLIENTID, DATETIMEPLAYED, TOTALTIMEPLAYED, and
-RELEASEID, FORMATID, USERAGENT, PLAYMODE, ENDREASON, PLAYTYPE, which only the live dialect has, each in its place),
-then what is known of it: REQUESTID, DELIVEREDAT, ANSWER, INDOUBT and OUTCOME. Values are as they were put, for
-a machine to read; a spreadsheet may take some for formulas.
+The first column is KIND. The fields of the play follow: USERID, COUNTRY, TRACKID, RELEASEID, FORMATID, CLIENTID,
+USERAGENT, DATETIMEPLAYED, TOTALTIMEPLAYED, PLAYMODE, ENDREASON, PLAYTYPE (some of them exist in the live dialect only).
+The last columns are about the delivery: REQUESTID, DELIVEREDAT, ANSWER, INDOUBT, OUTCOME. Values are written as they
+were put; a spreadsheet may read some of them as formulas.
 
---since and --until are about DELIVEREDAT. A file that is there is not replaced without --force; the file appears
-when it is complete. A shipper may have the spool open meanwhile.
+--since and --until compare DELIVEREDAT. An existing file is replaced only with --force, and the new file appears
+when it is complete. The spool may be in use by a shipper.
 
 \b
 Examples:
@@ -47,25 +44,25 @@ Examples:
 
 \b
 Exit codes:
-  0  it is written
-  1  wrong usage, the spool can't be read, or the file can't be written
+  0  the file is written
+  1  wrong usage, the spool cannot be read, or the file cannot be written
 """
 
-RECONCILE_HELP = """Compare the journal with somebody else's list of plays, row by row.
+RECONCILE_HELP = """Compare the journal with another list of plays, row by row.
 
-FILE is a CSV with a line of headers, such as the service's own list or an earlier export. Columns are found by their
-headers, however they are spelled, and those that both sides have are compared: times as instants (equal within
---tolerance), seconds as numbers, doubles as often as they are there.
+FILE is a CSV with a line of headers, such as the service's own list or an earlier export. Columns are matched by their
+headers, ignoring case and punctuation, and those that both sides have are compared: times as instants (equal within
+--tolerance), seconds as numbers. A play that is listed twice must be listed twice on both sides.
 
 \b
-  missing    in the journal as delivered, and not in FILE
-  extra      in FILE, and not in the journal; it says so if the journal has the
-             play in doubt, for then it may have been reported twice
-  different  the same play with other values
-  unreadable its time in FILE is not an ISO 8601 time; it counts as nothing else
+  missing    delivered according to the journal, but not in FILE
+  extra      in FILE, but not in the journal; "in doubt" if the journal has the
+             play as in doubt, because it may then have been reported twice
+  different  the same play with different values
+  unreadable the time in FILE is not an ISO 8601 time; not counted otherwise
 
-Rows of FILE are counted as in a spreadsheet, its line of headers being the first; rows of the journal as in an export
-with the same options.
+Row numbers of FILE are those of a spreadsheet, where the headers are row 1. Row numbers of the journal are those of an
+export with the same options.
 
 \b
 Examples:
@@ -75,79 +72,87 @@ Examples:
 
 \b
 Exit codes:
-  0  they are equal
-  1  wrong usage, or one of them can't be read
-  3  they are not equal
+  0  the lists are equal
+  1  wrong usage, or a list cannot be read
+  3  the lists are not equal
 """
 
 app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None)
 
 
+def journal_filter(*, kind: KindOption = None, since: SinceOption = None, until: UntilOption = None) -> JournalFilter:
+    """Read which entries of the journal to use.
+
+    Raises:
+        ConfigurationError: A time cannot be read.
+    """
+    return JournalFilter(kind, parse_when(since, "--since"), parse_when(until, "--until"))
+
+
 @app.command("export", help=EXPORT_HELP, no_args_is_help=True)
+@with_options("entries", journal_filter)
 def export_journal(
     *,
     spool: SpoolOption,
-    out: Annotated[str, typer.Option("--out", metavar="FILE", help="Where to write; - for standard output.")],
-    kind: KindOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
-    outcome: Annotated[Outcome, typer.Option("--outcome", help="Only what became of plays so.")] = Outcome.DELIVERED,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    out: Annotated[str, typer.Option("--out", metavar="FILE", help="File to write; - is standard output.")],
+    entries: JournalFilter,
+    outcome: Annotated[
+        OutcomeFilter, typer.Option("--outcome", help="Only entries with this outcome.")
+    ] = OutcomeFilter.DELIVERED,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
     """Write the file."""
-    begin, end = moment(since, "--since"), moment(until, "--until")
     file = AtomicFile(out, force=force)
 
     async def run() -> int:
-        async with Opened(spool) as archive:
-            await archive.status()  # whatever is wrong with the spool is said before there is a file
+        async with inspect_spool(spool) as inspector:
+            await inspector.status()  # fails before there is a file if the spool cannot be read
             with file:
-                return await export(archive.journal(kind=kind, since=begin, until=end), outcome, file)
+                return await export(entries.read(inspector), outcome, file)
 
     number = asyncio.run(run())
     if out != STANDARD_OUTPUT:
-        say(f"{number:,} plays written to {out}")
+        say(f"{counted(number)} written to {out}")
 
 
 @app.command("reconcile", help=RECONCILE_HELP, no_args_is_help=True)
+@with_options("entries", journal_filter)
 def reconcile_journal(
     *,
     spool: SpoolOption,
-    against: Annotated[str, typer.Option("--against", metavar="FILE", help="Their list, a CSV.")],
-    kind: KindOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
+    against: Annotated[str, typer.Option("--against", metavar="FILE", help="The other list, a CSV.")],
+    entries: JournalFilter,
     tolerance: Annotated[
         str,
-        typer.Option("--tolerance", metavar="TIME", help="By how much the times of a play may differ: 500ms, 1.5s."),
+        typer.Option("--tolerance", metavar="TIME", help="Times that differ by no more are equal: 500ms, 1.5s."),
     ] = "0s",
     json: JsonOption = False,
 ) -> None:
     """Print the differences."""
-    request = Request(kind, moment(since, "--since"), moment(until, "--until"), duration(tolerance, "--tolerance"))
-    shown = {verdict: FirstFew(say, f"more {verdict} plays, not shown here; --json shows all") for verdict in Verdict}
+    longest = parse_duration(tolerance, "--tolerance")
+    limits = {verdict: LineLimit(say, f"more {verdict} plays are not shown; --json shows all") for verdict in Verdict}
 
-    def tell(difference: Difference) -> None:
+    def show(difference: Difference) -> None:
         if json:
             say_json(difference.as_json())
         else:
-            shown[difference.finding.verdict](difference.as_text())
+            limits[difference.finding.verdict](difference.as_text())
 
-    async def look() -> None:
-        async with Opened(spool) as archive:
-            await archive.status()
+    async def check_spool() -> None:
+        async with inspect_spool(spool) as inspector:
+            await inspector.status()
 
-    async def run() -> Reconciled:
-        async with Opened(spool) as archive:
-            return await reconcile(archive, theirs, request, tell, name=against)
+    async def run() -> Reconciliation:
+        async with inspect_spool(spool) as inspector:
+            return await reconcile(entries.read(inspector), theirs, show, name=against, tolerance=longest)
 
-    asyncio.run(look())
-    # Opened outside of the loop: what waits for a pipe there would not hear of Ctrl-C.
+    asyncio.run(check_spool())
+    # Opened outside of the event loop: within it, Ctrl-C would not interrupt the opening of a named pipe.
     with VendorRows(against) as theirs:
-        account = asyncio.run(run())
+        result = asyncio.run(run())
     if json:
-        say_json(account.as_json())
+        say_json(result.as_json())
     else:
-        say(account.as_text())
-    if not account.equal:
-        raise ExitError(f"the journal and {against} are not equal: {account.difference}", ExitCode.REJECTED)
+        say(result.as_text())
+    if not result.equal:
+        raise ExitError(f"the journal and {against} are not equal: {result.difference}", ExitCode.REJECTED)

@@ -1,4 +1,4 @@
-"""``sevendigital operations``: what can be called."""
+"""``sevendigital operations``: a list of the API's operations."""
 
 from __future__ import annotations
 
@@ -9,11 +9,23 @@ import typer
 
 from ...config import Dialect
 from ...operations import CATALOGUE, Operation
-from ..connection import DialectName
+from ..options import DialectOption
 from ..output import say, say_json
 from ..ship.display import rendered, table
 
-HELP = """List the operations of the API: names, endpoints, who signs, and what repeating them may do.
+HELP = """List the operations of the API: name, endpoint, how they are signed, and whether they may be repeated.
+
+\b
+Signed:
+  key          the consumer key only
+  two-legged   by the partner
+  three-legged by the partner, for a user
+
+\b
+Repeating:
+  read         changes nothing
+  idempotent   has the same effect when it is sent again
+  unsafe       may have its effect twice, such as a purchase
 
 \b
 Examples:
@@ -22,16 +34,19 @@ Examples:
   sevendigital operations --json | jq '.[] | select(.safety == "unsafe") | .name'
 """
 
+app = typer.Typer(rich_markup_mode=None)
 
+
+@app.command("operations", help=HELP)
 def operations(
-    word: Annotated[str, typer.Argument(metavar="[WORD]", help="Only those whose name or id has it.")] = "",
+    word: Annotated[str, typer.Argument(metavar="[WORD]", help="List only operations with this in name or id.")] = "",
     *,
-    dialect: DialectName = Dialect.OPENAPI,
+    dialect: DialectOption = Dialect.OPENAPI,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON array, arguments included.")] = False,
 ) -> None:
     """Print the list."""
-    wanted = [o for o in CATALOGUE if word.lower() in f"{o.name} {o.id}".lower()]
-    described = [describe(operation, dialect) for operation in wanted]
+    matching = [o for o in CATALOGUE if word.lower() in f"{o.name} {o.id}".lower()]
+    described = [describe(operation, dialect) for operation in matching]
     if json:
         say_json(described, indent=True)
         return
@@ -45,14 +60,14 @@ def _endpoint(described: dict[str, Any], dialect: Dialect) -> str:
 
 
 def describe(operation: Operation, dialect: Dialect = Dialect.OPENAPI) -> dict[str, Any]:
-    """Return what there is to know of an operation as a tree."""
-    form = dialect if dialect in operation.bindings else next(iter(operation.bindings))
-    binding = operation.bindings[form]
+    """Return an operation as JSON; its binding is of another dialect where it has none in this one."""
+    offered = dialect if dialect in operation.bindings else next(iter(operation.bindings))
+    binding = operation.bindings[offered]
     return {
         "name": operation.name,
         "id": operation.id,
         "summary": operation.summary,
-        "dialect": form.value,
+        "dialect": offered.value,
         "http_method": binding.http_method,
         "path": binding.path,
         "auth": operation.auth.value,

@@ -1,44 +1,50 @@
-"""``sevendigital ship``: a file of plays to the service."""
+"""``sevendigital ship``: reports the plays in a file."""
 
 from __future__ import annotations
 
 import asyncio
-import enum
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
-from attrs import evolve
 
 from ...client import SevenDigital
-from ...config import BASE_URL_VARIABLE, KEY_VARIABLE, LIMITS_VARIABLE, SECRET_VARIABLE, Credentials, Dialect, Settings
+from ...config import LIMITS_VARIABLE
 from ...models import LogKind
-from ..connection import DialectName
-from ..output import ExitError, check_place, finite, say, say_json
+from ..options import (
+    Connection,
+    JsonSummaryOption,
+    TokensOption,
+    check_finite,
+    check_spool_name,
+    connection,
+    with_options,
+)
+from ..output import ExitError, say, say_json
 from ..process import SignalWatcher
 from ..ship.display import display_on
-from ..ship.options import ShipOptions, Synchronous, place_for, read_tokens
+from ..ship.options import ShipOptions, Synchronous, read_tokens, spool_for
 from ..ship.reject_file import RejectFile, beside
 from ..ship.report import Report
 from ..ship.run import ShipRun
 from ..ship.source import Source
 
-HELP = """Report the plays in FILE, one JSON object a line; "-" reads standard input.
+HELP = """Report the plays in FILE to the service. FILE has one JSON object per line; "-" is standard input.
 
 \b
-A line looks like this; all but trackId and timestamp may be left out:
+Example of a line, of which only trackId and timestamp are required:
   {"trackId": "123", "timestamp": "2026-01-31T20:15:00Z", "userId": "7",
    "clientId": "phone", "durationPlayed": 30, "country": "GB"}
 
-The live dialect demands more, by kind: userId, country, durationPlayed and userAgent of all, releaseId and formatId of
-catalogue and subscriber plays, playMode of preview and subscriber plays, endReason of catalogue plays.
+The live dialect requires more: userId, country, durationPlayed and userAgent for all kinds, releaseId and formatId for
+catalogue and subscriber plays, playMode for preview and subscriber plays, endReason for catalogue plays.
 
-The file is streamed, sent in batches within the documented limits, and tried again while the service has trouble.
-Blank lines are skipped. Progress and trouble go to standard error, the summary to standard output.
+The file is streamed and sent in batches within the documented limits. When the service fails, plays are sent again.
+Blank lines are skipped. Progress and errors go to standard error, the summary to standard output.
 
-Plays are kept in a file beside FILE, the spool, until they are delivered. Whatever stops a run, also kill -9 and a
-power cut: the same command goes on where it stopped, and no line is left out or put twice.
+Plays are kept in a spool, a file beside FILE, until they are delivered. If a run is interrupted, even by kill -9 or a
+power cut, the same command continues where it stopped: no line is skipped, and none is put twice.
 
 \b
 Examples:
@@ -47,86 +53,67 @@ Examples:
   sevendigital ship plays.jsonl --kind preview --spool memory
 
 \b
-What is kept:
-  FILE.spool     plays that wait; those that the service refused for good
-                 ("buried") or that may have reached it ("held"), for
-                 sevendigital dead-letters; and what became of every play, for
+Files:
+  FILE.spool     the spool: plays that wait; dead letters, which were refused by
+                 the service ("buried") or may have reached it ("held"), see
+                 sevendigital dead-letters; the journal of deliveries, see
                  sevendigital journal
-  FILE.rejected  bad lines, which are reported as FILE:LINE: reason
+  FILE.rejected  lines that are not plays, each reported as FILE:LINE: reason
 
-A spool is used again by every later run; plays that one run left are sent by the next, and counted apart. For
-standard input it is stdin.spool in the current directory; what a pipe has given cannot be read again, so lines that
-were read and not put are in stdin.unsent.
+Later runs use the same spool and first send what an earlier run left; the summary counts those plays separately. The
+spool of standard input is stdin.spool in the current directory. A pipe cannot be read twice, so lines that were read
+but not put are written to stdin.unsent.
 
-With --spool memory nothing outlives the run: FILE.rejected has the buried plays as well, FILE.unsent has plays that
-were not delivered, those in doubt first, and lines that were not read are named for --from-line. FILE.rejected and
-FILE.unsent never overwrite a file: if a name is taken, a number is added to it.
+With --spool memory, nothing outlives the run. FILE.rejected then has the buried plays, too, FILE.unsent has plays that
+were not delivered, plays in doubt first, and the summary names the line for --from-line. Both files never overwrite
+another one: if a name exists, a number is added to it.
 
-The last line of FILE may still be being written: if it has no line feed and is not a play, it is left for the next
+If the last line of a file has no line feed and is not a play, it may still be being written. It is left for the next
 run, and the exit code is 4. The last line of a pipe is final.
 
-A run without a single delivery for --patience seconds stops, and so does one that gets SIGINT or SIGTERM: it reads no
-further, delivers what was read within --drain seconds, and reports. It ends within the sum of both. A second signal
-stops at once. For a pipe, --linger comes on top, because an incomplete batch may wait that long.
+A run stops after --patience seconds without a delivery, and at SIGINT or SIGTERM. It then reads no further, delivers
+what it has read for up to --drain seconds, and prints the summary; a second signal ends it at once. For a pipe,
+--linger is added to --patience, because an incomplete batch waits that long.
 
-FILE.rejected and FILE.unsent can be read by their owner only. The last line on standard error says why an exit code is
-not 0.
+Only their owner can read FILE.rejected and FILE.unsent. If the exit code is not 0, the last line on standard error
+gives the reason.
 
 \b
-Exit codes, the first that applies:
+Exit codes; the first that applies:
   1  wrong usage or configuration; or the service refused the key, the secret or
-     the signature; or the spool or leftovers could not be written
-  4  something still waits or is held, or the input was not read to its end
-  3  something was rejected or buried
+     the signature; or the spool or one of the files could not be written
+  4  some plays wait or are held, or the input was not read to its end
+  3  some lines were rejected or some plays buried
   0  everything was delivered
 """
 
-PLAIN_LINE_EVERY = 5.0
-MOST_SECONDS = 1e9
-MOST_DAYS = 100_000.0
+PROGRESS_EVERY = 5.0
+LONGEST_SECONDS = 1e9
+LONGEST_DAYS = 100_000.0
+
+app = typer.Typer(rich_markup_mode=None)
 
 
-class InDoubt(enum.StrEnum):
-    """What becomes of plays whose answer was lost."""
-
-    RESEND = "resend"
-    HOLD = "hold"
+def _number(text: str, metavar: str, longest: float) -> object:
+    return typer.Option(min=0, max=longest, callback=check_finite, metavar=metavar, help=text)
 
 
+@app.command("ship", help=HELP, no_args_is_help=True)
+@with_options("connection", connection)
 def ship(
     file: Annotated[str, typer.Argument(metavar="FILE", help="Plays as JSON lines, or - for standard input.")],
     *,
-    kind: Annotated[LogKind, typer.Option(help="How the plays came about; all lines are of one kind.")],
-    base_url: Annotated[
-        str | None,
-        typer.Option(metavar="URL", envvar=BASE_URL_VARIABLE, help="One origin for all requests, such as a sandbox's."),
-    ] = None,
-    key: Annotated[str, typer.Option(envvar=KEY_VARIABLE, help="The consumer key.", show_default=False)] = "",
-    secret: Annotated[
-        str,
-        typer.Option(
-            envvar=SECRET_VARIABLE,
-            show_default=False,
-            help="The consumer secret; better given by the environment, for others can read command lines.",
-        ),
-    ] = "",
-    dialect: DialectName = Dialect.OPENAPI,
-    tokens: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help='Users\' tokens: a JSON object, user id to {"token": ..., "secret": ...}. '
-            "Without it, catalogue and subscriber plays are signed by the partner alone.",
-        ),
-    ] = None,
+    kind: Annotated[LogKind, typer.Option(help="Kind of the plays, the same for all lines.")],
+    connection: Connection,
+    tokens: TokensOption = None,
     spool: Annotated[
         str | None,
         typer.Option(
             "--spool",
             metavar="SPOOL",
             show_default="FILE.spool",
-            help="The file in which plays are kept until they are delivered, and where the journal is; "
-            "or memory; or redis://host:6379/0, a backlog that many workers share.",
+            help="Where plays are kept until they are delivered: a file; memory; or redis://host:6379/0, which many "
+            "processes can share.",
         ),
     ] = None,
     limits: Annotated[
@@ -135,66 +122,31 @@ def ship(
             metavar="URL",
             envvar=LIMITS_VARIABLE,
             show_default=False,
-            help="Redis in which all processes of this account keep the limits together, such as redis://host:6379/0.",
+            help="Redis where all processes of this account share the rate limits, such as redis://host:6379/0.",
         ),
     ] = None,
     synchronous: Annotated[
         Synchronous,
-        typer.Option(
-            help="Plays in the spool survive a power cut (full), or at least a crash of the process (normal, faster)."
-        ),
+        typer.Option(help="What plays in the spool survive: a power cut (full), or a crash of the process (normal)."),
     ] = Synchronous.FULL,
     journal_days: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            max=MOST_DAYS,
-            callback=finite,
-            metavar="DAYS",
-            help="How long a file remembers what was delivered.",
-        ),
+        float, _number("How long a file keeps the journal of deliveries.", "DAYS", LONGEST_DAYS)
     ] = 400.0,
     in_doubt: Annotated[
-        InDoubt,
-        typer.Option(help="Plays whose answer was lost: send again, which may double them, or hold for a person."),
-    ] = InDoubt.RESEND,
-    patience: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            max=MOST_SECONDS,
-            callback=finite,
-            metavar="SECONDS",
-            help="Stop after so long without a single delivery; --drain comes on top, and --linger for a pipe.",
-        ),
-    ] = 300.0,
+        Literal["resend", "hold"],
+        typer.Option(help="Plays whose answer was lost: send them again, perhaps twice, or hold them."),
+    ] = "resend",
+    patience: Annotated[float, _number("Stop after this time without a delivery.", "SECONDS", LONGEST_SECONDS)] = 300.0,
     drain: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            max=MOST_SECONDS,
-            callback=finite,
-            metavar="SECONDS",
-            help="How long to go on delivering after a stop, of whatever sort.",
-        ),
+        float, _number("How long to deliver what was read after the run has stopped.", "SECONDS", LONGEST_SECONDS)
     ] = 30.0,
     linger: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            max=MOST_SECONDS,
-            callback=finite,
-            metavar="SECONDS",
-            help="How long an incomplete batch waits for more input.",
-        ),
+        float, _number("How long an incomplete batch waits for more input.", "SECONDS", LONGEST_SECONDS)
     ] = 5.0,
     from_line: Annotated[
         int | None,
         typer.Option(
-            min=1,
-            metavar="N",
-            help="Begin with this line.",
-            show_default="where the last run with this spool stopped",
+            min=1, metavar="N", help="Start at this line.", show_default="where the last run with this spool stopped"
         ),
     ] = None,
     rejected: Annotated[
@@ -203,35 +155,28 @@ def ship(
     unsent: Annotated[
         Path | None, typer.Option(metavar="PATH", help="In place of FILE.unsent.", show_default=False)
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
+    json: JsonSummaryOption = False,
 ) -> None:
     """Ship one file."""
-    credentials = Credentials.from_env({KEY_VARIABLE: key, SECRET_VARIABLE: secret})
+    client = connection.open_client(limits=limits)
     source = Source(file)
-    order = ShipOptions(
+    options = ShipOptions(
         kind=kind,
         tokens=read_tokens(tokens) if tokens else None,
-        spool=place_for(None if spool is None else check_place(spool), source),
+        spool=spool_for(None if spool is None else check_spool_name(spool), source),
         synchronous=synchronous,
         journal_days=journal_days,
-        in_doubt=in_doubt.value,
+        in_doubt=in_doubt,
         first_line=from_line,
         patience=patience,
         drain=drain,
         linger=linger,
     )
-    client = SevenDigital(
-        credentials.consumer_key,
-        credentials.consumer_secret,
-        base_url=base_url or None,
-        limits=limits or None,
-        settings=evolve(Settings().with_env(), dialect=dialect),
-    )
     with (
         RejectFile(rejected or beside(source.name, ".rejected", regular=source.regular)) as rejected_lines,
         RejectFile(unsent or beside(source.name, ".unsent", regular=source.regular)) as unsent_plays,
     ):
-        report = asyncio.run(_ship(order, client, source, rejected_lines, unsent_plays))
+        report = asyncio.run(_ship(options, client, source, rejected_lines, unsent_plays))
     if json:
         say_json(report.as_json())
     else:
@@ -241,17 +186,9 @@ def ship(
 
 
 async def _ship(
-    order: ShipOptions, client: SevenDigital, source: Source, rejected: RejectFile, unsent: RejectFile
+    options: ShipOptions, client: SevenDigital, source: Source, rejected: RejectFile, unsent: RejectFile
 ) -> Report:
     async with client:
-        with SignalWatcher() as interruptions, display_on(sys.stderr, every=PLAIN_LINE_EVERY) as display:
-            shipment = ShipRun(
-                order,
-                client,
-                source,
-                rejected=rejected,
-                unsent=unsent,
-                display=display,
-                interruptions=interruptions,
-            )
-            return await shipment.run()
+        with SignalWatcher() as signals, display_on(sys.stderr, every=PROGRESS_EVERY) as display:
+            run = ShipRun(options, client, source, rejected=rejected, unsent=unsent, display=display, signals=signals)
+            return await run.run()

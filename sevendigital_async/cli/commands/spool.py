@@ -1,4 +1,4 @@
-"""``sevendigital spool``: how a spool stands."""
+"""``sevendigital spool``: the state of a spool."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from attrs import asdict
 
 from ...models import LogKind
 from ...shipping.spools.inspector import SpoolStatus
-from ..output import JsonOption, Opened, SpoolOption, Styled, one_line, say, say_json
+from ..options import JsonOption, SpoolOption, inspect_spool
+from ..output import TerminalText, one_line, say, say_json
 from ..ship.display import rendered, table
 
-HELP = "Look at a spool, the file in which plays are kept until they are delivered."
+HELP = "Show the state of a spool, the file or server that keeps plays until they are delivered."
 
-STATUS_HELP = """Say how a spool stands: where its plays are, how long the oldest has waited, and whether it is in use.
+STATUS_HELP = """Show how many plays a spool has put, delivered, waiting, buried and held, and how old the oldest is.
 
-A shipper may have it open meanwhile. Plays that are on their way count as waiting.
+The spool may be in use by a shipper. Plays in a request that is under way count as waiting.
 
 \b
 Examples:
@@ -28,11 +29,11 @@ Examples:
 
 \b
 Exit codes:
-  0  it could be read
-  1  it could not
+  0  the state is printed
+  1  wrong usage, or the spool cannot be read
 """
 
-PLACES = ("put", "delivered", "waiting", "buried", "held", "in_doubt")
+COUNTS = ("put", "delivered", "waiting", "buried", "held", "in_doubt")
 
 app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None)
 
@@ -44,7 +45,7 @@ def _group() -> None:
 
 @app.command("status", help=STATUS_HELP, no_args_is_help=True)
 def status(*, spool: SpoolOption, json: JsonOption = False) -> None:
-    """Print the figures."""
+    """Print the counts."""
     found = asyncio.run(_status(spool))
     if json:
         say_json(as_json(found))
@@ -53,12 +54,12 @@ def status(*, spool: SpoolOption, json: JsonOption = False) -> None:
 
 
 async def _status(spool: str) -> SpoolStatus:
-    async with Opened(spool) as archive:
-        return await archive.status()
+    async with inspect_spool(spool) as inspector:
+        return await inspector.status()
 
 
 def as_json(status: SpoolStatus) -> dict[str, Any]:
-    """Return the figures as a tree."""
+    """Return the state as JSON."""
     return {
         "spool": status.location,
         "in_use": status.in_use,
@@ -70,24 +71,20 @@ def as_json(status: SpoolStatus) -> dict[str, Any]:
     }
 
 
-def as_text(status: SpoolStatus, now: datetime) -> Styled:
-    """Return the figures as a table, and a few words about the spool."""
+def as_text(status: SpoolStatus, now: datetime) -> TerminalText:
+    """Return the state as a table and two lines about the spool."""
     rows = [
-        (
-            kind.value,
-            *(f"{getattr(status.counts[kind], place):,}" for place in PLACES),
-            age(status.oldest[kind], now),
-        )
+        (kind.value, *(f"{getattr(status.counts[kind], name):,}" for name in COUNTS), age(status.oldest[kind], now))
         for kind in LogKind
     ]
-    shown = rendered(table(("", *(place.replace("_", " ") for place in PLACES), "oldest"), rows), sys.stdout)
-    use = "a shipper has it open" if status.in_use else "no shipper has it open"
-    about = f"{status.location}: {use}; {status.size:,} bytes"
-    return Styled("\n".join([shown, one_line(about), one_line(status.durability)]))
+    counts = table(("", *(name.replace("_", " ") for name in COUNTS), "oldest waiting"), rows)
+    use = "in use by a shipper" if status.in_use else "not in use"
+    lines = [f"{status.location}: {use}, {status.size:,} bytes", status.durability]
+    return TerminalText("\n".join([rendered(counts, sys.stdout), *map(one_line, lines)]))
 
 
 def age(since: datetime | None, now: datetime) -> str:
-    """Say in a few characters how long ago something was."""
+    """Return how long ago something was, in a few characters."""
     if since is None:
         return "-"
     seconds = max(0, int((now - since).total_seconds()))

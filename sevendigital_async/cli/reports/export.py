@@ -1,4 +1,4 @@
-"""A journal as CSV, a portion at a time."""
+"""Writes a journal as CSV, a few thousand rows at a time."""
 
 from __future__ import annotations
 
@@ -15,41 +15,44 @@ import orjson
 from attrs import fields, frozen
 
 from ...errors import SpoolCorruptionError
-from ...models import StreamLog
+from ...models import LogKind, StreamLog
 from ...models.scalars import microseconds, parse_datetime
 from ...models.stream_log import wire_time
-from ...shipping.spools.inspector import JournalEntry, JournalOutcome
+from ...shipping.spools.inspector import JournalEntry, JournalOutcome, SpoolInspector
 from ..atomic_file import AtomicFile
 
 TIME = "DATETIMEPLAYED"
 SECONDS = "TOTALTIMEPLAYED"
 
 RENAMED = {"timestamp": TIME, "duration_played": SECONDS}
-"""What the templates call differently; anything else is the field's name without its underscores."""
+"""Headers that differ from the field's name without its underscores."""
 
 FIRST = (
     *("user_id", "country", "track_id", "release_id", "format_id", "client_id", "user_agent"),
     *("timestamp", "duration_played", "play_mode", "end_reason", "play_type"),
 )
-"""The order of the fields that a play may have; those that are not listed follow."""
+"""The first fields, in their order; fields that are not listed follow."""
 
 KEY = frozenset({"KIND", "USERID", "TRACKID", "CLIENTID", "DATETIMEPLAYED"})
-"""What makes a play this play; the rest says more about it."""
+"""Columns that identify a play."""
 
 REQUEST = ("REQUESTID", "DELIVEREDAT", "ANSWER", "INDOUBT", "OUTCOME")
-"""What we know beyond the play."""
+"""Columns about the delivery of a play."""
 
 LONGEST_NUMBER = 40
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?").fullmatch
 
 
+DAMAGED = "the journal is damaged: the body of a play is not valid JSON"
+
+
 @frozen
 class Column:
-    """One fact about a play.
+    """A field of a play, or its kind.
 
     Attributes:
         header: Its name in the file.
-        wire: Its name in a play's wire form; empty for the kind.
+        wire: Its name on the wire; empty for the kind.
     """
 
     header: str
@@ -57,11 +60,11 @@ class Column:
 
     @property
     def names(self) -> frozenset[str]:
-        """What it may be called elsewhere, once ``plain``."""
+        """Its names in other lists, after ``plain``."""
         return frozenset({plain(self.header), plain(self.wire)} - {""})
 
     def comparable(self, text: str) -> str:
-        """Write a value so that equal values are equal texts: times as instants, seconds as numbers."""
+        """Return a value as text that is equal for equal values: times as instants, seconds as numbers."""
         text = text.strip()
         if self.header == TIME:
             instant = instant_of(text)
@@ -85,12 +88,12 @@ def _camel(name: str) -> str:
 
 
 def plain(name: str) -> str:
-    """Reduce a header to what its spellings have in common."""
+    """Return a header in lower case without punctuation."""
     return re.sub(r"[^a-z0-9]", "", name.casefold())
 
 
 PLAY: Sequence[Column] = (Column("KIND", ""), *_play_columns())
-"""What is known of a play itself."""
+"""The kind and the fields of a play."""
 
 HEADERS: Sequence[str] = (*(column.header for column in PLAY), *REQUEST)
 
@@ -99,7 +102,7 @@ def play_of(entry: JournalEntry) -> list[str]:
     """Return the values of ``PLAY``, as they were put.
 
     Raises:
-        orjson.JSONDecodeError: The entry is not as it was written.
+        orjson.JSONDecodeError: The entry is damaged.
     """
     wire = orjson.loads(entry.body)
     return [entry.kind.value, *(_text(wire.get(column.wire)) for column in PLAY[1:])]
@@ -109,7 +112,7 @@ def row_of(entry: JournalEntry) -> list[str]:
     """Return the values of ``HEADERS``.
 
     Raises:
-        orjson.JSONDecodeError: The entry is not as it was written.
+        orjson.JSONDecodeError: The entry is damaged.
     """
     in_doubt = "true" if entry.in_doubt else "false"
     return [*play_of(entry), entry.request_id, wire_time(entry.at), entry.answer, in_doubt, entry.outcome.value]
@@ -120,70 +123,89 @@ def _text(value: object) -> str:
 
 
 def instant_of(text: str) -> datetime | None:
-    """Read the time of a play, in UTC where it doesn't say; None if it can't be read."""
+    """Read a time, in UTC if it has no offset; None if it cannot be read."""
     try:
-        moment = parse_datetime(text.strip())
+        instant = parse_datetime(text.strip())
     except ValueError:
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
-PORTION = 2_000
+BATCH = 2_000
 """Rows written at once."""
 
 
-class Outcome(enum.StrEnum):
-    """Which entries."""
+@frozen
+class JournalFilter:
+    """Selects entries of a journal.
+
+    Attributes:
+        kind: Of the plays; None for all.
+        since: Entries from this time on; None for all.
+        until: Entries before this time; None for all.
+    """
+
+    kind: LogKind | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def read(self, inspector: SpoolInspector) -> AsyncIterator[JournalEntry]:
+        """Iterate over the matching entries of a spool's journal."""
+        return inspector.journal(kind=self.kind, since=self.since, until=self.until)
+
+
+class OutcomeFilter(enum.StrEnum):
+    """Selects entries of a journal by their outcome."""
 
     DELIVERED = JournalOutcome.DELIVERED.value
     IN_DOUBT = JournalOutcome.IN_DOUBT.value
-    DROPPED = JournalOutcome.DISCARDED.value
+    DISCARDED = JournalOutcome.DISCARDED.value
     ALL = "all"
 
-    def takes(self, entry: JournalEntry) -> bool:
-        """Tell whether an entry is among them."""
-        return self is Outcome.ALL or entry.outcome.value == self.value
+    def matches(self, entry: JournalEntry) -> bool:
+        """Return whether an entry has the outcome."""
+        return self is OutcomeFilter.ALL or entry.outcome.value == self.value
 
 
-async def portions(entries: AsyncIterator[JournalEntry], outcome: Outcome) -> AsyncIterator[list[JournalEntry]]:
-    """Gather the entries with an outcome into lists, none of them empty."""
-    portion: list[JournalEntry] = []
+async def batches(entries: AsyncIterator[JournalEntry], outcome: OutcomeFilter) -> AsyncIterator[list[JournalEntry]]:
+    """Gather the entries with an outcome into lists; none is empty."""
+    batch: list[JournalEntry] = []
     async for entry in entries:
-        if outcome.takes(entry):
-            portion.append(entry)
-            if len(portion) == PORTION:
-                yield portion
-                portion = []
-    if portion:
-        yield portion
+        if outcome.matches(entry):
+            batch.append(entry)
+            if len(batch) == BATCH:
+                yield batch
+                batch = []
+    if batch:
+        yield batch
 
 
-async def export(entries: AsyncIterator[JournalEntry], outcome: Outcome, out: AtomicFile) -> int:
-    """Write entries; returns how many.
+async def export(entries: AsyncIterator[JournalEntry], outcome: OutcomeFilter, out: AtomicFile) -> int:
+    """Write entries and return how many.
 
     Raises:
-        ConfigurationError: They cannot be written.
-        SpoolError: They cannot be read.
+        ConfigurationError: The file cannot be written.
+        SpoolError: The journal cannot be read.
     """
     number = 0
     if not out.write(_lines([HEADERS])):
         return number
-    async for portion in portions(entries, outcome):
-        if not await asyncio.to_thread(_write, portion, out):
+    async for batch in batches(entries, outcome):
+        if not await asyncio.to_thread(_write, batch, out):
             break
-        number += len(portion)
+        number += len(batch)
     return number
 
 
-def _write(portion: Sequence[JournalEntry], out: AtomicFile) -> bool:
+def _write(batch: Sequence[JournalEntry], out: AtomicFile) -> bool:
     try:
-        rows = [row_of(entry) for entry in portion]
+        rows = [row_of(entry) for entry in batch]
     except orjson.JSONDecodeError:
-        raise SpoolCorruptionError("the journal is damaged: a play in it is not as it was written") from None
+        raise SpoolCorruptionError(DAMAGED) from None
     return out.write(_lines(rows))
 
 
 def _lines(rows: Sequence[Sequence[str]]) -> bytes:
-    paper = io.StringIO()
-    csv.writer(paper, lineterminator="\n").writerows(rows)
-    return paper.getvalue().encode()
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()

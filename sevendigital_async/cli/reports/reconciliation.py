@@ -1,4 +1,4 @@
-"""The journal beside somebody else's list."""
+"""Compares the journal with another list of plays."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import hashlib
 import itertools
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -19,28 +19,27 @@ import orjson
 from attrs import frozen
 
 from ...errors import ConfigurationError, SpoolCorruptionError
-from ...models import LogKind
 from ...models.scalars import microseconds
-from ...shipping.spools.inspector import JournalEntry, JournalOutcome, SpoolInspector
-from ..output import one_line
+from ...shipping.spools.inspector import JournalEntry, JournalOutcome
+from ..output import counted, one_line
 from ..ship.source import in_thread
-from .export import KEY, PLAY, PORTION, TIME, Column, Outcome, instant_of, plain, play_of, portions
+from .export import BATCH, DAMAGED, KEY, PLAY, TIME, Column, OutcomeFilter, batches, instant_of, plain, play_of
 
 DELIMITERS = ",;\t|"
 
 
 class VendorRows:
-    """A CSV file, read a row at a time.
+    """The other list: a CSV file, read a row at a time.
 
     Args:
         name: Of the file: UTF-8, with a line of headers.
 
     Attributes:
-        columns: Facts about plays that it has.
-        ignored: Headers of columns that say nothing about plays.
+        columns: The columns that a play has, too.
+        ignored: Headers of the other columns.
 
     Raises:
-        ConfigurationError: It cannot be read, or has no columns that tell one play from another.
+        ConfigurationError: The file cannot be read, or has no column that identifies a play.
     """
 
     def __init__(self, name: str) -> None:
@@ -62,15 +61,15 @@ class VendorRows:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Close the file, unless a thread may still wait for what somebody writes to it."""
+        """Close the file, unless a thread may still be blocked reading it."""
         if error is None or isinstance(error, Exception):
             self._file.close()
 
     def __iter__(self) -> Iterator[tuple[int, list[str]]]:
-        """Give the number of each row, as a spreadsheet has it, and its values of ``columns``.
+        """Iterate over rows: the number, as a spreadsheet counts it, and the values of ``columns``.
 
         Raises:
-            ConfigurationError: It cannot be read on.
+            ConfigurationError: The rest of the file cannot be read.
         """
         number = 1
         try:
@@ -95,15 +94,15 @@ class VendorRows:
         self.ignored = [header for header in headers if not _column(header)]
         names = [column.header for column in self.columns]
         if twice := [name for name in names if names.count(name) > 1]:
-            raise ConfigurationError(f"{self._name} has more than one column for {twice[0]}")
+            raise ConfigurationError(f"{self._name} has more than one column {twice[0]}")
         if not KEY.intersection(names) - {"KIND"}:
             needed = ", ".join(column.header for column in PLAY if column.header in KEY - {"KIND"})
-            raise ConfigurationError(f"{self._name} needs a line of headers with some of {needed} in it")
+            raise ConfigurationError(f"{self._name} needs a line of headers with at least one of {needed}")
 
     def _unreadable(self, error: Exception, row: int | None = None) -> ConfigurationError:
         match error:
             case UnicodeDecodeError():
-                reason = "it is not UTF-8"
+                reason = "the file is not UTF-8"
             case OSError():
                 reason = str(error.strerror)
             case _:
@@ -116,8 +115,8 @@ def _column(header: str) -> Column | None:
     return next((column for column in PLAY if plain(header) in column.names), None)
 
 
-# `rest` tells whether two plays are equal but for their time, `key` whether they are one play but for its time.
-# `moment` is NULL where a time can't be read.
+# `rest` is a digest of all columns but the time, `key` of those that identify a play. `moment` is the time, NULL if it
+# cannot be read.
 TABLES = """
 CREATE TABLE ours (row INTEGER PRIMARY KEY, key BLOB NOT NULL, rest BLOB NOT NULL, moment INTEGER, play TEXT NOT NULL);
 CREATE TABLE theirs (
@@ -164,15 +163,15 @@ _EQUAL = "equal"
 
 @frozen
 class Finding:
-    """A row without its like.
+    """A row that the other side does not have.
 
     Attributes:
-        verdict: Missing on their side, extra there, other values for the same play, or a time that can't be read.
-        our_row: Where it is on our side.
-        their_row: Where it is on theirs.
-        ours: Our values.
-        theirs: Their values.
-        in_doubt: We know that they may have it.
+        verdict: Missing in the file, extra in the file, different values, or a time that cannot be read.
+        our_row: Its row in the journal.
+        their_row: Its row in the file.
+        ours: Its values in the journal.
+        theirs: Its values in the file.
+        in_doubt: The journal has the play as in doubt.
     """
 
     verdict: Verdict
@@ -184,32 +183,32 @@ class Finding:
 
 
 class Comparison:
-    """Takes rows of both sides, then says what is left over. Blocking; not for two threads at once.
+    """Stores the rows of both sides in a temporary database and finds the differences. Blocking; not thread-safe.
 
     Args:
         columns: What to compare.
-        tolerance: By how much the times of a play may differ.
+        tolerance: The largest difference between the times of equal plays.
     """
 
     def __init__(self, columns: Sequence[Column], tolerance: timedelta = timedelta()) -> None:
         self._columns = columns
         self._tolerance = tolerance // timedelta(microseconds=1)
-        # A database without a name is a file that nobody else sees and that goes with the connection.
+        # An unnamed database is a private file that SQLite deletes with the connection.
         self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA synchronous = OFF")
         self._db.execute("PRAGMA journal_mode = OFF")
         self._db.executescript(TABLES)
 
     def close(self) -> None:
-        """Forget everything."""
+        """Delete the database."""
         self._db.close()
 
     def add(self, side: str, rows: Iterable[tuple[int, Sequence[str]]]) -> None:
-        """Take rows: numbers and values.
+        """Add rows of one side.
 
         Args:
             side: ``ours`` or ``theirs``.
-            rows: No number comes twice.
+            rows: Row numbers, without repetition, and values.
         """
         self._insert(
             f"INSERT INTO {side} VALUES (?, ?, ?, ?, ?)",  # noqa: S608 - one of two names
@@ -217,17 +216,17 @@ class Comparison:
         )
 
     def add_doubts(self, rows: Iterable[Sequence[str]]) -> None:
-        """Take values of plays that the other side may have once more than we can prove."""
+        """Add the values of plays in doubt, which the other side may have once more."""
         self._insert("INSERT INTO doubt (rest, moment) VALUES (?, ?)", (self._digests(values)[1:] for values in rows))
 
     def match(self) -> tuple[int, int]:
-        """Find the rows that have their like; returns how many rows there are on our side and on theirs."""
+        """Pair equal rows; return the number of rows in the journal and in the file."""
         whole = "SELECT row, rest, moment {} ORDER BY rest, moment, row"
         key = "SELECT row, key, moment {} ORDER BY key, moment, row"
         known = " AND moment IS NOT NULL"
         self._pair(_EQUAL, whole.format("FROM ours"), whole.format("FROM theirs WHERE moment IS NOT NULL"))
         self._pair(Verdict.DIFFERENT, key.format(_OUR_REST), key.format(_THEIR_REST + known))
-        # Whatever their time may be: a play of ours that is told like this is not missing there.
+        # A play whose time in the file cannot be read is not missing there.
         untimed = "SELECT row, key, 0 {} ORDER BY key, row"
         self._pair(Verdict.UNREADABLE, untimed.format(_OUR_REST), untimed.format(_THEIR_REST + " AND moment IS NULL"))
         doubted = self._pairs(whole.format(_THEIR_REST + known), whole.format("FROM doubt"))
@@ -236,7 +235,7 @@ class Comparison:
         return ours, theirs
 
     def findings(self, verdict: Verdict) -> Iterator[Finding]:
-        """Give the rows with a verdict, in order; after ``match``."""
+        """Iterate over the rows with a verdict, in order; after ``match``."""
         for our_row, their_row, ours, theirs, in_doubt in self._db.execute(_QUERIES[verdict]):
             yield Finding(verdict, our_row, their_row, self._named(ours), self._named(theirs), bool(in_doubt))
 
@@ -245,11 +244,11 @@ class Comparison:
         self._insert("INSERT INTO pair VALUES (?, ?, ?)", ((left, right, verdict) for left, right in pairs))
 
     def _pairs(self, ours: str, theirs: str) -> Iterator[tuple[int, int]]:
-        """Join two queries for row, digest and moment, both in that order, each row once.
+        """Join two queries for row, digest and moment, sorted by digest and moment; use each row once.
 
-        Of two rows that could be joined, the earlier one is: no other choice joins more.
+        If two rows could be joined with a third, the earlier one is: no other choice joins more rows.
         """
-        # Nothing of them is read from the tables any more once the first row is there: both are sorted.
+        # Both are sorted into temporary storage before their first row, so that the tables can be changed meanwhile.
         left, right = self._db.execute(ours), self._db.execute(theirs)
         one, other = left.fetchone(), right.fetchone()
         while one is not None and other is not None:
@@ -273,7 +272,7 @@ class Comparison:
         return dict(zip((column.header for column in self._columns), orjson.loads(values), strict=True))
 
     def _digests(self, values: Sequence[str]) -> tuple[bytes, bytes, int | None]:
-        """Return what tells a play from others, what it says besides, and when it was; without a time that is 0."""
+        """Return the digests ``key`` and ``rest`` and the time; 0 if there is no column for the time."""
         moment: int | None = 0
         key, rest = [], []
         for column, value in zip(self._columns, values, strict=True):
@@ -281,10 +280,10 @@ class Comparison:
                 instant = instant_of(value)
                 moment = None if instant is None else microseconds(instant)
                 continue
-            plain = column.comparable(value)
-            rest.append(plain)
+            text = column.comparable(value)
+            rest.append(text)
             if column.header in KEY:
-                key.append(plain)
+                key.append(text)
         return _digest(key), _digest(rest), moment
 
 
@@ -296,36 +295,19 @@ HEADER_ROWS = 1
 
 
 @frozen
-class Request:
-    """Which part of the journal.
-
-    Attributes:
-        kind: Of the plays; None for all.
-        since: From when on.
-        until: Before when.
-        tolerance: By how much the times of a play may differ.
-    """
-
-    kind: LogKind | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    tolerance: timedelta = timedelta()
-
-
-@frozen
 class Difference:
-    """A finding, and how it is told.
+    """A finding with its texts.
 
     Attributes:
-        finding: What is not as it should be.
-        name: Of the other list.
+        finding: The row.
+        name: Of the file.
     """
 
     finding: Finding
     name: str
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as a tree."""
+        """Return it as JSON."""
         found = self.finding
         return {
             "finding": found.verdict.value,
@@ -341,11 +323,11 @@ class Difference:
         found = self.finding
         match found.verdict:
             case Verdict.MISSING:
-                told = f"row {found.our_row} of the journal is not in {self.name}: {_spelled(found.ours)}"
+                text = f"row {found.our_row} of the journal is not in {self.name}: {_as_words(found.ours)}"
             case Verdict.EXTRA:
-                told = f"row {found.their_row} of {self.name} is not in the journal: {_spelled(found.theirs)}"
+                text = f"row {found.their_row} of {self.name} is not in the journal: {_as_words(found.theirs)}"
                 if found.in_doubt:
-                    told += "; in doubt in the journal: it may have been reported twice, or be held"
+                    text += "; in doubt in the journal: it may have been reported twice, or is held"
             case Verdict.DIFFERENT:
                 ours, theirs = found.ours or {}, found.theirs or {}
                 values = ", ".join(
@@ -355,27 +337,27 @@ class Difference:
                     and column.comparable(ours.get(column.header, ""))
                     != column.comparable(theirs.get(column.header, ""))
                 )
-                told = f"row {found.their_row} of {self.name} has {values} (row {found.our_row} of the journal)"
+                text = f"row {found.their_row} of {self.name} has {values} (row {found.our_row} of the journal)"
             case Verdict.UNREADABLE:
                 value = (found.theirs or {}).get(TIME, "")
-                told = f"row {found.their_row} of {self.name} has {TIME} {value!r}, which is not an ISO 8601 time"
+                text = f"row {found.their_row} of {self.name} has {TIME} {value!r}, which is not an ISO 8601 time"
                 if found.our_row is not None:
-                    told += f"; it may be row {found.our_row} of the journal"
-        return one_line(f"{found.verdict}: {told}")
+                    text += f"; it may be row {found.our_row} of the journal"
+        return one_line(f"{found.verdict}: {text}")
 
 
 @frozen
-class Reconciled:
-    """How the comparison ended.
+class Reconciliation:
+    """The result of a comparison.
 
     Attributes:
         ours: Plays in the journal.
-        theirs: Plays in the other list.
-        numbers: Of differences, by verdict.
-        in_doubt: How many of the extra plays the journal has in doubt.
-        compared: Headers of the columns that both have.
-        ignored: Headers of theirs that were not looked at.
-        name: Of the other list.
+        theirs: Plays in the file.
+        numbers: Number of findings by verdict.
+        in_doubt: How many of the extra plays are in doubt in the journal.
+        compared: Headers of the columns that were compared.
+        ignored: Headers of the file's other columns.
+        name: Of the file.
     """
 
     ours: int
@@ -388,18 +370,18 @@ class Reconciled:
 
     @property
     def equal(self) -> bool:
-        """There is no difference."""
+        """There are no findings."""
         return not any(self.numbers.values())
 
     @property
     def difference(self) -> str:
-        """How many rows are not as they should be, as text."""
+        """The numbers of findings in words."""
         found = ", ".join(f"{self.numbers[verdict]:,} {verdict}" for verdict in Verdict)
-        doubt = f" ({self.in_doubt:,} of the extra ones in doubt)" if self.in_doubt else ""
+        doubt = f" ({self.in_doubt:,} of the extra plays in doubt)" if self.in_doubt else ""
         return f"{found}{doubt}"
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as a tree."""
+        """Return it as JSON."""
         return {
             "finding": "summary",
             "equal": self.equal,
@@ -413,7 +395,7 @@ class Reconciled:
 
     def as_text(self) -> str:
         """Return it as a few lines."""
-        sums = f"{self.ours:,} plays in the journal, {self.theirs:,} in {self.name}"
+        sums = f"{counted(self.ours)} in the journal, {self.theirs:,} in {self.name}"
         lines = [f"{sums}: {'equal' if self.equal else f'NOT EQUAL, {self.difference}'}"]
         lines.append(f"compared: {', '.join(self.compared)}")
         if self.ignored:
@@ -421,47 +403,58 @@ class Reconciled:
         return "\n".join(map(one_line, lines))
 
 
-def _spelled(play: Mapping[str, str] | None) -> str:
+def _as_words(play: Mapping[str, str] | None) -> str:
     return ", ".join(f"{header} {value}" for header, value in (play or {}).items() if value)
 
 
 async def reconcile(
-    archive: SpoolInspector, theirs: VendorRows, request: Request, tell: Callable[[Difference], None], *, name: str
-) -> Reconciled:
-    """Compare the delivered plays of a journal with a list, and tell every difference.
+    entries: AsyncIterator[JournalEntry],
+    theirs: VendorRows,
+    show: Callable[[Difference], None],
+    *,
+    name: str,
+    tolerance: timedelta = timedelta(),
+) -> Reconciliation:
+    """Compare the delivered plays of a journal with a file.
+
+    Args:
+        entries: Of the journal.
+        theirs: Rows of the file.
+        show: Receives each difference.
+        name: Of the file.
+        tolerance: The largest difference between the times of equal plays.
 
     Raises:
-        ConfigurationError: The list cannot be read.
+        ConfigurationError: The file cannot be read.
         SpoolError: The journal cannot be read.
     """
-    comparison = Comparison(theirs.columns, request.tolerance)
+    comparison = Comparison(theirs.columns, tolerance)
     places = [PLAY.index(column) for column in theirs.columns]
-    numbers, doubtful = Counter[Verdict](), 0
+    numbers, in_doubt = Counter[Verdict](), 0
     try:
-        await _load_ours(archive, request, comparison, places)
+        await _load_ours(entries, comparison, places)
         rows = iter(theirs)
-        while portion := await in_thread(lambda: list(itertools.islice(rows, PORTION))):
-            await asyncio.to_thread(comparison.add, "theirs", portion)
-        ours_in_all, theirs_in_all = await asyncio.to_thread(comparison.match)
+        while batch := await in_thread(lambda: list(itertools.islice(rows, BATCH))):
+            await asyncio.to_thread(comparison.add, "theirs", batch)
+        our_total, their_total = await asyncio.to_thread(comparison.match)
         for verdict in Verdict:
             findings = comparison.findings(verdict)
             while found := await asyncio.to_thread(_some, findings):
                 for finding in found:
                     numbers[verdict] += 1
-                    doubtful += finding.in_doubt
-                    tell(Difference(finding, name))
+                    in_doubt += finding.in_doubt
+                    show(Difference(finding, name))
     finally:
         await asyncio.to_thread(comparison.close)
     compared = [column.header for column in theirs.columns]
-    return Reconciled(ours_in_all, theirs_in_all, numbers, doubtful, compared, list(theirs.ignored), name)
+    return Reconciliation(our_total, their_total, numbers, in_doubt, compared, list(theirs.ignored), name)
 
 
-async def _load_ours(archive: SpoolInspector, request: Request, comparison: Comparison, places: list[int]) -> None:
+async def _load_ours(entries: AsyncIterator[JournalEntry], comparison: Comparison, places: list[int]) -> None:
     row = HEADER_ROWS
-    entries = archive.journal(kind=request.kind, since=request.since, until=request.until)
-    async for portion in portions(entries, Outcome.ALL):
-        delivered = [entry for entry in portion if entry.outcome is JournalOutcome.DELIVERED]
-        doubtful = [entry for entry in portion if entry.outcome is JournalOutcome.IN_DOUBT]
+    async for batch in batches(entries, OutcomeFilter.ALL):
+        delivered = [entry for entry in batch if entry.outcome is JournalOutcome.DELIVERED]
+        doubtful = [entry for entry in batch if entry.outcome is JournalOutcome.IN_DOUBT]
         await asyncio.to_thread(_load, comparison, delivered, doubtful, places, row)
         row += len(delivered)
 
@@ -477,8 +470,8 @@ def _load(
         comparison.add("ours", enumerate(map(values, delivered), row + 1))
         comparison.add_doubts(map(values, doubtful))
     except orjson.JSONDecodeError:
-        raise SpoolCorruptionError("the journal is damaged: a play in it is not as it was written") from None
+        raise SpoolCorruptionError(DAMAGED) from None
 
 
 def _some(findings: Iterator[Finding]) -> list[Finding]:
-    return list(itertools.islice(findings, PORTION))
+    return list(itertools.islice(findings, BATCH))

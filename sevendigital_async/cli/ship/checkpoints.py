@@ -1,4 +1,4 @@
-"""Puts plays, and notes in the same step how far their input was read."""
+"""Checkpoints: how far a file was read, stored in the spool together with the plays."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from attrs import define, field, frozen
 from ...errors import ConfigurationError
 from ...models import LogKind, StreamLog
 from ...shipping import Checkpoint, StreamLogShipper
-from .line_reader import Mark
+from .line_reader import LinePosition
 from .source import Source
 
 
 @frozen
 class Checkpoints:
-    """Makes and reads the checkpoints of one file.
+    """Creates and reads the checkpoints of one file.
 
     Attributes:
         source: The file; a regular one.
         kind: Of its plays.
-        directory: From where it is named, so that file and spool may move together; None for its full path.
+        directory: Of the spool; the file is named relative to it, so that both can be moved. None for its full path.
     """
 
     source: Source
@@ -32,115 +32,120 @@ class Checkpoints:
 
     @property
     def name(self) -> str:
-        """What the spool calls the file."""
+        """The name of the file in the spool."""
         path = self.source.path
         if self.directory is not None:
             path = os.path.relpath(path, os.path.realpath(self.directory))
         return os.fsencode(path).decode(errors="backslashreplace")
 
-    async def at(self, mark: Mark, after: str) -> Checkpoint:
-        """Make the checkpoint of a place, to follow the position ``after``; empty if there is none.
+    async def at(self, position: LinePosition, after: str) -> Checkpoint:
+        """Create the checkpoint of a position.
+
+        Args:
+            position: In the file.
+            after: The checkpoint that the spool stores now; empty if there is none.
 
         Raises:
             ConfigurationError: The file cannot be opened.
-            OSError: It cannot be read.
+            OSError: The file cannot be read.
         """
-        position = {
+        content = {
             "kind": self.kind.value,
-            "line": mark.line,
-            "offset": mark.offset,
-            "fingerprint": await self.source.fingerprint(mark.offset),
+            "line": position.line,
+            "offset": position.offset,
+            "fingerprint": await self.source.fingerprint(position.offset),
         }
-        return Checkpoint(self.name, orjson.dumps(position).decode(), after)
+        return Checkpoint(self.name, orjson.dumps(content).decode(), after)
 
-    async def read(self, position: str) -> Mark:
-        """Find the place of a checkpoint again.
+    async def read(self, stored: str) -> LinePosition:
+        """Return the position of a checkpoint.
 
         Raises:
-            ConfigurationError: What was read then is not what is there now, or plays of another kind; or the file
-                cannot be read.
+            ConfigurationError: The lines before it have changed, or were shipped as another kind; or the file cannot
+                be read.
         """
         try:
-            kept = orjson.loads(position)
-            kind, mark, fingerprint = kept["kind"], Mark(int(kept["line"]), int(kept["offset"])), kept["fingerprint"]
-            mark.check()
+            content = orjson.loads(stored)
+            kind, fingerprint = content["kind"], content["fingerprint"]
+            position = LinePosition(int(content["line"]), int(content["offset"]))
+            position.check()
         except (ValueError, KeyError, TypeError, OverflowError):
             raise ConfigurationError(
-                f"{self.source.name}: the spool's note of how far it was read is of another version;"
-                " say where to go on with --from-line"
+                f"the checkpoint of {self.source.name} in the spool is from another version; give the line to start at"
+                " with --from-line"
             ) from None
-        done = f"{self.source.name} was shipped up to line {mark.line - 1}"
+        shipped = f"{self.source.name} was shipped up to line {position.line - 1}"
         if kind != self.kind.value:
-            raise ConfigurationError(f"{done} as {kind} plays; to ship it again as {self.kind}, say --from-line 1")
+            raise ConfigurationError(f"{shipped} as {kind} plays; to ship it again as {self.kind}, use --from-line 1")
         try:
-            same = await self.source.fingerprint(mark.offset) == fingerprint
-            whole = await self.source.ends_line(mark.offset)
+            is_unchanged = await self.source.fingerprint(position.offset) == fingerprint
+            is_whole_line = await self.source.ends_line(position.offset)
         except OSError as error:
             raise ConfigurationError(f"cannot read {self.source.name}: {error.strerror}") from None
-        if not same:
+        if not is_unchanged:
             raise ConfigurationError(
-                f"{done}, and those lines have changed since; if it is another file now, say --from-line 1,"
-                " if not, say with --from-line where to go on"
+                f"{shipped}, and those lines have changed since; for a new file use --from-line 1,"
+                " else give the line to start at with --from-line"
             )
-        # The rest of a line that had no end yet belongs to that line.
-        return mark if whole else Mark(mark.line - 1, mark.offset)
+        # Otherwise the last line had no line feed then, and what follows belongs to it.
+        return position if is_whole_line else LinePosition(position.line - 1, position.offset)
 
 
 @define(eq=False)
-class Inlet:
-    """The way from an input into a spool.
+class CheckpointedPut:
+    """Puts plays together with a checkpoint of their input, in one transaction.
 
-    After a crash the next run goes on behind the last note: no play is put twice, and none is left out. Lines without
-    plays that follow the last note are dealt with again.
+    After a crash the next run continues at the last checkpoint: no play is put twice, and none is skipped. Lines
+    without plays after the last checkpoint are read again.
 
     Args:
-        shipper: Takes the plays.
+        shipper: Receives the plays.
         kind: Of the plays.
-        checkpoints: Of the input; None if nobody can go on in it, or the spool does not outlive the run.
-        keep_rejected: Sees to it that rejected lines are on the disk: a note must not go past a line that may vanish.
+        checkpoints: Of the input; None if it cannot be read twice, or the spool does not outlive the run.
+        sync_rejected: Forces rejected lines to the disk: a checkpoint must not pass a line that may be lost.
     """
 
     _shipper: StreamLogShipper
     _kind: LogKind
-    _bookmarks: Checkpoints | None
-    _keep_rejected: Callable[[], Awaitable[None]]
-    _noted: Mark | None = field(init=False, default=None)
-    _position: str = field(init=False, default="")
+    _checkpoints: Checkpoints | None
+    _sync_rejected: Callable[[], Awaitable[None]]
+    _last: LinePosition | None = field(init=False, default=None)
+    _stored: str = field(init=False, default="")
 
-    def follow(self, position: str | None) -> None:
-        """Learn what the spool has noted; if that changes under our hands, another run reads the same input."""
-        self._position = position or ""
+    def expect(self, stored: str | None) -> None:
+        """Set what the spool stores now; if it has changed at the next put, another run reads the same input."""
+        self._stored = stored or ""
 
-    def resume(self, mark: Mark) -> None:
-        """Learn where the last note was."""
-        self._noted = mark
+    def resume(self, position: LinePosition) -> None:
+        """Set the position of the last checkpoint."""
+        self._last = position
 
-    async def put(self, plays: list[StreamLog], mark: Mark) -> int:
+    async def put(self, plays: list[StreamLog], position: LinePosition) -> int:
         """Put plays, all or none.
 
         Args:
-            plays: At least one.
-            mark: Where to go on when they are in.
+            plays: May be empty.
+            position: Where the next run continues once they are put.
 
         Raises:
-            InvalidLogError: One is unfit; ``index`` says which.
-            ShipperError: The shipper takes no more.
-            OSError: The input cannot be read, or rejected lines cannot be kept.
+            InvalidLogError: One is not valid; ``index`` is its index.
+            ShipperError: The shipper is closed or has failed.
+            OSError: The input cannot be read, or rejected lines cannot be written.
         """
-        if self._bookmarks is None:
+        if self._checkpoints is None:
             return await self._shipper.put_many(self._kind, plays)
-        await self._keep_rejected()
-        checkpoint = await self._bookmarks.at(mark, self._position)
+        await self._sync_rejected()
+        checkpoint = await self._checkpoints.at(position, self._stored)
         number = await self._shipper.put_many(self._kind, plays, checkpoint=checkpoint)
-        self._noted, self._position = mark, checkpoint.position
+        self._last, self._stored = position, checkpoint.position
         return number
 
-    async def note(self, mark: Mark) -> None:
-        """Note that the input was read so far, although no play came last.
+    async def store(self, position: LinePosition) -> None:
+        """Store a checkpoint without plays.
 
         Raises:
-            ShipperError: The shipper takes no more.
-            OSError: The input cannot be read, or rejected lines cannot be kept.
+            ShipperError: The shipper is closed or has failed.
+            OSError: The input cannot be read, or rejected lines cannot be written.
         """
-        if self._bookmarks is not None and mark != self._noted:
-            await self.put([], mark)
+        if self._checkpoints is not None and position != self._last:
+            await self.put([], position)

@@ -1,4 +1,4 @@
-"""From lines to plays to the shipper; a bad line rejects only itself."""
+"""Reads lines, decodes the plays in them and puts them; a bad line is rejected alone."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ LARGEST_FILE = 2**63 - 1
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-class Mark(NamedTuple):
-    """A place between two lines.
+class LinePosition(NamedTuple):
+    """A position between two lines.
 
     Attributes:
         line: Number of the line that begins there.
@@ -33,16 +33,16 @@ class Mark(NamedTuple):
     offset: int
 
     def check(self) -> None:
-        """Refuse what no file has.
+        """Check that a file can have this position.
 
         Raises:
-            ValueError: It is no such place.
+            ValueError: No file can.
         """
         if self.line < 1 or not 0 <= self.offset <= LARGEST_FILE:
-            raise ValueError("no place in a file")
+            raise ValueError("not a position in a file")
 
 
-BEGINNING = Mark(1, 0)
+BEGINNING = LinePosition(1, 0)
 
 
 class Line(NamedTuple):
@@ -51,107 +51,107 @@ class Line(NamedTuple):
     Attributes:
         number: From 1.
         data: Without its line feed; a carriage return before that is kept, for JSON takes it as a space.
-        cut: The line is longer than ``data``, which holds only its beginning.
+        truncated: The line is longer than ``data``, which has only its beginning.
         start: Bytes of the input before it.
         end: Bytes of the input before the next one.
     """
 
     number: int
     data: bytes
-    cut: bool = False
+    truncated: bool = False
     start: int = 0
     end: int = 0
 
     @property
-    def before(self) -> Mark:
-        """Where it begins."""
-        return Mark(self.number, self.start)
+    def before(self) -> LinePosition:
+        """The position before it."""
+        return LinePosition(self.number, self.start)
 
     @property
-    def after(self) -> Mark:
-        """Where the next one begins."""
-        return Mark(self.number + 1, self.end)
+    def after(self) -> LinePosition:
+        """The position after it."""
+        return LinePosition(self.number + 1, self.end)
 
     @property
     def blank(self) -> bool:
-        """Nothing but space."""
+        """There is only white space in it."""
         return not self.data.strip()
 
 
 class LineSplitter:
-    """Cuts chunks into lines and holds no more than one chunk and the beginning of one line.
+    """Splits chunks into lines; keeps at most one chunk and the beginning of one line in memory.
 
     Args:
         longest: Bytes of a line that are kept.
-        mark: Where the first chunk begins.
+        position: Where the first chunk begins.
     """
 
-    def __init__(self, longest: int = LONGEST, mark: Mark = BEGINNING) -> None:
+    def __init__(self, longest: int = LONGEST, position: LinePosition = BEGINNING) -> None:
         self._longest = longest
-        self._number, self._start = mark
+        self._number, self._start = position
         self._end = self._start
-        self._held = bytearray()
-        self._cut = False
+        self._pending = bytearray()
+        self._truncated = False
 
     def feed(self, chunk: bytes) -> Iterator[Line]:
-        """Take the next chunk; give the lines that end in it. To be exhausted before the next call."""
+        """Yield the lines that end in the next chunk; exhaust the iterator before the next call."""
         *ends, rest = chunk.split(b"\n")
         for end in ends:
-            self._hold(end)
+            self._append(end)
             self._end += 1
             yield self._finish()
-        self._hold(rest)
+        self._append(rest)
 
     def close(self) -> Iterator[Line]:
-        """Give the last line, if it lacks its line feed."""
-        if self._held:
+        """Yield the last line if it has no line feed."""
+        if self._pending:
             yield self._finish()
 
-    def _hold(self, piece: bytes) -> None:
-        room = self._longest - len(self._held)
-        self._held += piece[:room] if len(piece) > room else piece
-        self._cut |= len(piece) > room
+    def _append(self, piece: bytes) -> None:
+        free = self._longest - len(self._pending)
+        self._pending += piece[:free] if len(piece) > free else piece
+        self._truncated |= len(piece) > free
         self._end += len(piece)
 
     def _finish(self) -> Line:
-        data = bytes(self._held)
-        while data.startswith(BYTE_ORDER_MARK):  # also amid files that were joined
+        data = bytes(self._pending)
+        while data.startswith(BYTE_ORDER_MARK):  # also between files that were concatenated
             data = data.removeprefix(BYTE_ORDER_MARK)
-        line = Line(self._number, data, self._cut, self._start, self._end)
-        self._held.clear()
-        self._cut = False
+        line = Line(self._number, data, self._truncated, self._start, self._end)
+        self._pending.clear()
+        self._truncated = False
         self._number += 1
         self._start = self._end
         return line
 
 
 GROUP = 500
-"""Plays put together; as many as the shipper accepts in a row without giving others their turn."""
+"""Plays in one put: as many as the shipper accepts without yielding to the event loop."""
 
 
 @define(eq=False)
 class LineReader:
-    """Puts the plays of a source, in order, and knows at any moment which lines are dealt with.
+    """Puts the plays of a source in order, and knows at any moment which lines are done.
 
-    ``put`` is told the plays, and where to go on once they are accepted.
+    ``put`` receives plays, and the position at which to continue once they are accepted.
 
     Attributes:
-        first: Number of the first line to deal with; those before it are skipped.
-        reached: Behind the last line that is dealt with: skipped, put, rejected or blank, like all before it.
+        first: Number of the first line to read; earlier ones are skipped.
+        reached: The position after the last line that is done: skipped, put, rejected or blank, like all before it.
         put: Plays accepted by the shipper.
-        rejected: Lines that are no plays.
+        rejected: Lines that are not plays.
         size: Bytes read.
         finished: The source was read to its end.
         unfinished: The last line of a file, if it has no line feed and is not a play: it is left for the next run,
-            because somebody may still be writing it.
+            because it may still be being written.
         unfinished_reason: Why it is not a play.
     """
 
     _source: Source
-    _put: Callable[[list[StreamLog], Mark], Awaitable[int]]
+    _put: Callable[[list[StreamLog], LinePosition], Awaitable[int]]
     _reject: Callable[[Line, str], None]
     first: int = 1
-    hit: Mark = field(init=False, default=BEGINNING)
+    reached: LinePosition = field(init=False, default=BEGINNING)
     put: int = field(init=False, default=0)
     rejected: int = field(init=False, default=0)
     size: int = field(init=False, default=0)
@@ -161,21 +161,21 @@ class LineReader:
     _lines: list[Line] = field(init=False, factory=list)
     _group: list[tuple[Line, StreamLog]] = field(init=False, factory=list)
     _putting: int = field(init=False, default=0)
-    _seen: Mark = field(init=False, default=BEGINNING)
+    _seen: LinePosition = field(init=False, default=BEGINNING)
 
-    def begin(self, mark: Mark) -> None:
-        """Go on where an earlier run has stopped; before ``run``."""
-        self._source.start_at(mark.offset)
-        self.first, self.hit, self._seen = mark.line, mark, mark
+    def begin(self, position: LinePosition) -> None:
+        """Start at the position where an earlier run stopped; call this before ``run``."""
+        self._source.start_at(position.offset)
+        self.first, self.reached, self._seen = position.line, position, position
 
     async def run(self) -> None:
         """Read and put until the end. May be cancelled; see ``settle``.
 
         Raises:
-            OSError: The source cannot be read on, or a rejected line cannot be kept.
-            SevenDigitalError: The source cannot be opened, or the shipper takes no more.
+            OSError: The source cannot be read, or a rejected line cannot be written.
+            SevenDigitalError: The source cannot be opened, or the shipper is closed or has failed.
         """
-        splitter = LineSplitter(mark=self.hit)
+        splitter = LineSplitter(position=self.reached)
         while chunk := await self._source.read():
             self.size += len(chunk)
             await self._take(list(splitter.feed(chunk)))
@@ -184,26 +184,26 @@ class LineReader:
 
     @property
     def read(self) -> int:
-        """Number of the last line that is dealt with."""
-        return self.hit.line - 1
+        """Number of the last line that is done."""
+        return self.reached.line - 1
 
     @property
     def is_putting(self) -> bool:
-        """A put was begun, and nobody knows yet what has come of it."""
+        """A put has started and its result is not known yet."""
         return bool(self._putting)
 
     @property
     def lines(self) -> int:
-        """How many lines this run has dealt with."""
+        """Number of lines that this run has done."""
         return max(0, self.read + 1 - self.first)
 
     @property
     def next_line(self) -> int:
-        """Number of the first line that is not dealt with."""
+        """Number of the first line that is not done."""
         return max(self.read + 1, self.first)
 
     def check_first(self) -> None:
-        """Refuse a first line beyond the end: somebody has mistyped it.
+        """Check that the first line exists, once the source was read.
 
         Raises:
             ConfigurationError: The source is shorter.
@@ -212,22 +212,23 @@ class LineReader:
             raise ConfigurationError(f"{self._source.name} has {self.read} lines; there is no line {self.first}")
 
     def settle(self, accepted: int) -> None:
-        """Learn, after a cancellation, how many plays the shipper has accepted.
+        """Correct the counts after a cancellation: the put that was cancelled may have been accepted.
 
-        A put may have done its work in the very moment in which it was cancelled.
+        Args:
+            accepted: Plays that the shipper has accepted.
         """
         if self._putting and accepted == self.put + self._putting:
-            self._note_put()
+            self._count_put()
 
-    def leave(self) -> list[Line]:
-        """Give up what was read and not dealt with, and count it as dealt with: for sources that read only once."""
+    def take_rest(self) -> list[Line]:
+        """Return the lines that were read and are not done, and count them as done, if the source cannot be reread."""
         left = [line for line in self._lines if line.number > self.read and not line.blank]
         if self._lines:
-            self.hit = max(self.hit, self._lines[-1].after)
+            self.reached = max(self.reached, self._lines[-1].after)
         return left
 
     def _is_unfinished(self, line: Line) -> bool:
-        # What a pipe gives last is final, and lines that are skipped need no look.
+        # The last line of a pipe is final.
         if not self._source.regular or line.blank or line.number < self.first:
             return False
         try:
@@ -251,7 +252,7 @@ class LineReader:
                 self._group.append((line, play_in(line)))
             except InvalidLogError as error:
                 await self._put_group()
-                self._refuse(line, str(error))
+                self._reject_line(line, str(error))
         self._seen = line.after
         if len(self._group) >= GROUP:
             await self._put_group()
@@ -261,42 +262,42 @@ class LineReader:
             try:
                 await self._put_first(len(self._group))
             except InvalidLogError as error:
-                # Fit when it was read, unfit now: it has grown too old while it waited.
+                # Valid when it was read; since then it has become too old.
                 index = error.index or 0
                 await self._put_first(index)
                 line, _ = self._group.pop(0)
-                self._refuse(line, str(error).removeprefix(f"log {index}: "))
-        self.hit = self._seen
+                self._reject_line(line, str(error).removeprefix(f"log {index}: "))
+        self.reached = self._seen
 
     async def _put_first(self, number: int) -> None:
         if number:
             self._putting = number
-            await self._put([play for _, play in self._group[:number]], self._behind(number))
-            self._note_put()
+            await self._put([play for _, play in self._group[:number]], self._position_after(number))
+            self._count_put()
 
-    def _behind(self, number: int) -> Mark:
+    def _position_after(self, number: int) -> LinePosition:
         return self._group[number][0].before if number < len(self._group) else self._seen
 
-    def _note_put(self) -> None:
+    def _count_put(self) -> None:
         self.put += self._putting
-        self.hit = self._behind(self._putting)
+        self.reached = self._position_after(self._putting)
         del self._group[: self._putting]
         self._putting = 0
 
-    def _refuse(self, line: Line, reason: str) -> None:
+    def _reject_line(self, line: Line, reason: str) -> None:
         self._reject(line, reason)
         self.rejected += 1
-        self.hit = line.after
+        self.reached = line.after
 
 
 def play_in(line: Line) -> StreamLog:
-    """Read and check the play in a line.
+    """Decode and check the play in a line.
 
     Raises:
-        InvalidLogError: There is none, or the service would refuse it.
+        InvalidLogError: The line is not a play, or the service would refuse it.
     """
-    if line.cut:
-        raise InvalidLogError(f"longer than {LONGEST:,} bytes, of which only the first are kept")
+    if line.truncated:
+        raise InvalidLogError(f"longer than {LONGEST:,} bytes; only the beginning is kept")
     play = StreamLog.decode(line.data)
     play.check(datetime.now(UTC))
     return play

@@ -1,4 +1,4 @@
-"""What to ship, and how."""
+"""The options of a run, its tokens and its spool."""
 
 from __future__ import annotations
 
@@ -16,38 +16,39 @@ from ...errors import ConfigurationError
 from ...models import LogKind
 from ...models.duplicate_keys import duplicate_key
 from ...shipping import Counts, Spool
-from ...shipping.spools.registry import file_of, open_inspector, open_spool, scheme_of
+from ...shipping.spools.registry import file_of, open_spool, scheme_of
 from ...shipping.spools.sqlite import SqliteSpool
+from ..options import inspect_spool
 from .reject_file import beside
 from .source import Source
 
-MEMBERS = {"token", "secret"}
+TOKEN_KEYS = {"token", "secret"}
 
 
 def read_tokens(path: Path) -> dict[str, UserToken]:
     """Read a JSON object of user id to ``{"token": ..., "secret": ...}``.
 
     Raises:
-        ConfigurationError: Unreadable or malformed; the message names the user at fault, and no token or secret.
+        ConfigurationError: The file cannot be read or is malformed; the message names the user but no secret.
     """
     try:
         content = path.read_bytes()
-        wanted = orjson.loads(content)
+        tokens = orjson.loads(content)
     except (OSError, ValueError) as error:
         if isinstance(error, orjson.JSONDecodeError):
-            # The error keeps the document, secrets included; only its words go on.
+            # The error holds the document with its secrets; only its message is used.
             raise ConfigurationError(f"the tokens in {path} are not valid JSON: {error}") from None
-        words = error.strerror if isinstance(error, OSError) else error
-        raise ConfigurationError(f"cannot read the tokens in {path}: {words}") from None
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigurationError(f"cannot read the tokens in {path}: {reason}") from None
     if (twice := duplicate_key(content)) is not None:
         raise ConfigurationError(f"the tokens in {path} have the key {twice!r} twice")
-    if not isinstance(wanted, dict):
+    if not isinstance(tokens, dict):
         raise ConfigurationError(f"the tokens in {path} must be a JSON object from user id to token")
-    return {user: _token(user, value, path) for user, value in wanted.items()}
+    return {user: _token(user, value, path) for user, value in tokens.items()}
 
 
 def _token(user: str, value: object, path: Path) -> UserToken:
-    if not isinstance(value, dict) or value.keys() != MEMBERS:
+    if not isinstance(value, dict) or value.keys() != TOKEN_KEYS:
         raise ConfigurationError(f'user {user!r} in {path} needs an object of "token" and "secret", and nothing else')
     try:
         return UserToken(**value)
@@ -56,80 +57,78 @@ def _token(user: str, value: object, path: Path) -> UserToken:
 
 
 MEMORY = "memory"
-NAMELESS = ("/dev/", "/proc/")
-"""Where the shell's own pipes are; their numbers mean nothing a moment later."""
+TEMPORARY_NAMES = ("/dev/", "/proc/")
+"""Where the shell's pipes are; their names mean something else in the next run."""
 
 
 class Synchronous(enum.StrEnum):
-    """What an accepted play survives."""
+    """What plays in a file survive: a power cut, or a crash of the process."""
 
     FULL = "full"
     NORMAL = "normal"
 
 
-def place_for(wanted: str | None, source: Source) -> str | None:
-    """Return the spool to use for an input: the one that is wanted, or a file beside the input; None for memory."""
-    if wanted is not None:
-        return None if wanted == MEMORY or scheme_of(wanted) == MEMORY else wanted
-    lasting = source.regular or not source.name.startswith(NAMELESS)
+def spool_for(spool: str | None, source: Source) -> str | None:
+    """Return the spool for an input: the given one, or a file beside the input; None for memory."""
+    if spool is not None:
+        return None if spool == MEMORY or scheme_of(spool) == MEMORY else spool
+    lasting = source.regular or not source.name.startswith(TEMPORARY_NAMES)
     return str(beside(source.name if lasting else "stdin", ".spool", regular=source.regular))
 
 
-def directory_of(place: str) -> Path | None:
+def directory_of(spool: str) -> Path | None:
     """Return the directory of a spool that is a file."""
-    file = file_of(place)
+    file = file_of(spool)
     return None if file is None else file.parent
 
 
-def spool_at(place: str, synchronous: Synchronous, journal_days: float) -> Spool:
-    """Return a durable spool.
+def durable_spool(spool: str, synchronous: Synchronous, journal_days: float) -> Spool:
+    """Return a spool that outlives the process.
 
     Args:
-        place: Its name.
+        spool: Its name.
         synchronous: What plays in a file survive.
         journal_days: Days for which a file keeps its journal.
 
     Raises:
-        ConfigurationError: Nothing can be kept there.
+        ConfigurationError: There cannot be a spool of that name.
     """
-    file = file_of(place) if place else None
+    file = file_of(spool) if spool else None
     if file is None:
-        return open_spool(place)
-    words: Literal["FULL", "NORMAL"] = "FULL" if synchronous is Synchronous.FULL else "NORMAL"
-    return SqliteSpool(file, synchronous=words, journal_days=journal_days)
+        return open_spool(spool)
+    pragma: Literal["FULL", "NORMAL"] = "FULL" if synchronous is Synchronous.FULL else "NORMAL"
+    return SqliteSpool(file, synchronous=pragma, journal_days=journal_days)
 
 
 @frozen
-class Found:
+class SpoolContents:
     """What earlier runs have left in a spool.
 
     Attributes:
-        counts: Where the plays are, by kind.
-        position: How far the input was read; None if it was not.
+        counts: Of plays, by kind.
+        checkpoint: Of the input; None if there is none.
     """
 
     counts: Mapping[LogKind, Counts] = field(factory=lambda: dict.fromkeys(LogKind, Counts()))
-    position: str | None = None
+    checkpoint: str | None = None
 
 
-async def look_into(place: str, source: str | None) -> Found:
-    """Say what is in a durable spool, before anybody opens it.
+async def read_spool(spool: str, source: str | None) -> SpoolContents:
+    """Read what is in a durable spool, before it is opened for a run.
 
     Args:
-        place: The spool.
-        source: What it calls the input; None if the input can't be read twice.
+        spool: Its name.
+        source: The name of the input in the spool; None if the input cannot be read twice.
 
     Raises:
-        SpoolError: It cannot be read.
+        SpoolError: The spool cannot be read.
     """
-    file = file_of(place)
-    if file is not None and not os.path.exists(file):  # noqa: ASYNC240, PTH110 - one look before it begins
-        return Found()
-    archive = open_inspector(place)
-    try:
-        return Found((await archive.status()).counts, None if source is None else await archive.checkpoint(source))
-    finally:
-        await archive.aclose()
+    file = file_of(spool)
+    if file is not None and not os.path.exists(file):  # noqa: ASYNC240, PTH110 - before anything else runs
+        return SpoolContents()
+    async with inspect_spool(spool) as inspector:
+        counts = (await inspector.status()).counts
+        return SpoolContents(counts, None if source is None else await inspector.checkpoint(source))
 
 
 @frozen(kw_only=True)
@@ -138,15 +137,15 @@ class ShipOptions:
 
     Attributes:
         kind: Of the plays.
-        tokens: Of users; None if the partner signs alone.
-        spool: Where accepted plays wait; None for memory.
+        tokens: By user; None if the partner signs alone.
+        spool: Its name; None for memory.
         synchronous: What plays in a file survive.
         journal_days: Days for which a file keeps its journal.
-        in_doubt: What becomes of plays whose answer was lost.
-        first_line: Number of the line to begin with; None to go on where an earlier run has stopped.
-        patience: Seconds without a single delivery after which to give up.
-        drain: Seconds that delivering may take after a stop.
-        linger: Seconds that an incomplete batch waits for company.
+        in_doubt: What to do with plays whose answer was lost.
+        first_line: Number of the line to start at; None to continue where an earlier run stopped.
+        patience: Seconds without a delivery after which the run stops.
+        drain: Seconds to deliver what was read after the run has stopped.
+        linger: Seconds that an incomplete batch waits for more input.
     """
 
     kind: LogKind

@@ -1,4 +1,4 @@
-"""Files for what could not be delivered, made when there is something to keep and never in place of another."""
+"""Files for what was not delivered, created when they are needed; they never replace another file."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from .line_reader import Line
 
 
 @frozen
-class Kept:
-    """What was kept at the end of a run.
+class UnsentCounts:
+    """How the rest of a run was written to files.
 
     Attributes:
         in_doubt: How many of the unsent plays the service may have already.
-        lost: Plays and lines that could not be kept.
-        failure: Why, if any could not.
+        lost: Plays and lines that could not be written.
+        failure: The reason, if there are any.
     """
 
     in_doubt: int = 0
@@ -35,31 +35,31 @@ class Kept:
     failure: str | None = None
 
 
-def keep_rest(
+def write_rest(
     kind: LogKind, memory: MemorySpool | None, unread: Iterable[Line], *, rejected: RejectFile, unsent: RejectFile
-) -> Kept:
-    """Write down what would vanish with the process; plays in doubt come first.
+) -> UnsentCounts:
+    """Write what would be lost with the process to files; plays in doubt come first.
 
     Args:
         kind: Of the plays.
-        memory: The spool that ends with the process, if it does.
-        unread: Lines that were taken out of the source for good, and not put.
-        rejected: For buried plays that could not be kept at the time.
+        memory: The spool, if it is in memory.
+        unread: Lines that were read from a pipe and not put.
+        rejected: For buried plays that could not be written earlier.
         unsent: For plays that wait or are held, and for ``unread``.
     """
-    left = list(_left_in(kind, memory, rejected, unsent)) if memory else []
-    left += [(unsent, line.data, False) for line in unread]
-    doubtful = 0
-    for done, (leftovers, line, in_doubt) in enumerate(left):
+    rest = list(_rest_of(kind, memory, rejected, unsent)) if memory else []
+    rest += [(unsent, line.data, False) for line in unread]
+    in_doubt = 0
+    for done, (file, line, is_in_doubt) in enumerate(rest):
         try:
-            leftovers.write(line)
+            file.write(line)
         except OSError as error:
-            return Kept(doubtful, len(left) - done, f"cannot write {leftovers.place}: {error.strerror}")
-        doubtful += in_doubt
-    return Kept(doubtful)
+            return UnsentCounts(in_doubt, len(rest) - done, f"cannot write {file.place}: {error.strerror}")
+        in_doubt += is_in_doubt
+    return UnsentCounts(in_doubt)
 
 
-def _left_in(
+def _rest_of(
     kind: LogKind, memory: MemorySpool, rejected: RejectFile, unsent: RejectFile
 ) -> Iterator[tuple[RejectFile, bytes, bool]]:
     for letter in memory.dead_letters():
@@ -68,27 +68,27 @@ def _left_in(
         yield unsent, record.body, record.in_doubt
 
 
-_EARLIER_LEFTOVER = re.compile(r"\.(?:rejected|unsent)(?:\.\d+)?$")
+_EARLIER_ENDING = re.compile(r"\.(?:rejected|unsent)(?:\.\d+)?$")
 
 
 def beside(name: str, ending: str, *, regular: bool) -> Path:
-    """Choose the path for the leftovers of an input.
+    """Return the path of a file that belongs to an input.
 
-    Leftovers of leftovers are named after the first input: what ``plays.jsonl.unsent`` leaves goes to
-    ``plays.jsonl.unsent.1``. What is no regular file has no lasting place; its leftovers go to the current directory.
+    It is named after the original input: the unsent plays of ``plays.jsonl.unsent`` go to ``plays.jsonl.unsent.1``. If
+    the input is not a regular file, the path is in the current directory.
     """
-    path = Path(_EARLIER_LEFTOVER.sub("", name) if regular else Path(name).name)
+    path = Path(_EARLIER_ENDING.sub("", name) if regular else Path(name).name)
     return path.with_name(path.name + ending)
 
 
 @define(eq=False)
 class RejectFile:
-    """A file of lines. If its name is taken, a number is added to it.
+    """A file of lines. If its name exists, a number is added to it.
 
     Attributes:
-        wanted: The path to use if it is free.
-        path: The path in use; None while there is nothing to keep.
-        lines: How many were written.
+        wanted: The path to use if it does not exist.
+        path: The path in use; None until something is written.
+        lines: Number of lines written.
     """
 
     wanted: Path
@@ -96,24 +96,24 @@ class RejectFile:
     lines: int = 0
     _descriptor: int | None = field(default=None, repr=False)
     _size: int = field(default=0, repr=False)
-    _is_safe: bool = field(default=True, repr=False)
-    _is_named: bool = field(default=False, repr=False)
+    _is_synced: bool = field(default=True, repr=False)
+    _is_name_synced: bool = field(default=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        """Refuse a place where nothing can be kept, as long as there is nothing to keep.
+        """Check the directory before there is something to write.
 
         Raises:
-            ConfigurationError: There is no such directory, or it may not be written to.
+            ConfigurationError: There is no such directory, or it is not writable.
         """
         directory = self.wanted.parent
         if self.wanted.name in {"", ".."}:
             raise ConfigurationError(f"cannot write {self.wanted}: it is a directory")
         if not directory.is_dir() or not os.access(directory, os.W_OK | os.X_OK):
-            raise ConfigurationError(f"cannot write {self.wanted}: {directory} is no directory that may be written to")
+            raise ConfigurationError(f"cannot write {self.wanted}: {directory} is not a writable directory")
 
     @property
     def place(self) -> Path:
-        """The path in use, or the one that would be."""
+        """The path in use, or the one to be used."""
         return self.path or self.wanted
 
     def __enter__(self) -> Self:
@@ -123,7 +123,7 @@ class RejectFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Close the file; what was written is on the disk afterwards."""
+        """Force the file to the disk and close it."""
         if self._descriptor is not None:
             descriptor, self._descriptor = self._descriptor, None
             try:
@@ -134,10 +134,10 @@ class RejectFile:
                 os.close(descriptor)
 
     def write(self, line: bytes) -> None:
-        """Keep a line: whole, or not at all.
+        """Write a line, whole or not at all.
 
         Raises:
-            OSError: It cannot be kept.
+            OSError: It cannot be written.
         """
         if self._descriptor is None:
             self._create()
@@ -151,23 +151,23 @@ class RejectFile:
             raise
         self._size += len(line) + 1
         self.lines += 1
-        self._is_safe = False
+        self._is_synced = False
 
     def sync(self) -> None:
-        """See to it that what was written survives a power cut; takes as long as the disk takes.
+        """Force what was written to the disk; blocking.
 
         Raises:
-            OSError: It may not.
+            OSError: It may not survive a power cut.
         """
-        if not self._is_safe and self._descriptor is not None:
+        if not self._is_synced and self._descriptor is not None:
             self._force(self._descriptor)
-            self._is_safe = True
+            self._is_synced = True
 
     def _force(self, descriptor: int) -> None:
         os.fsync(descriptor)
-        if not self._is_named:
+        if not self._is_name_synced:
             sync_directory(self.place.parent)
-            self._is_named = True
+            self._is_name_synced = True
 
     def _create(self) -> None:
         names = itertools.chain([self.wanted.name], (f"{self.wanted.name}.{number}" for number in itertools.count(1)))

@@ -1,4 +1,4 @@
-"""How a shipment ended: the numbers, the exit code, the words."""
+"""The report of a run: counts, exit code, and what to do next."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from attrs import asdict, field, frozen
 
 from ...models import LogKind
 from ...shipping import Counts
-from ..output import ExitCode, Styled, one_line, weightiest
+from ..output import ExitCode, TerminalText, counted, highest_precedence, one_line
 from .display import rendered, table
 
 
 @frozen
 class RunCounts:
-    """What became of plays; ``put + left = delivered + waiting + buried + held``.
+    """Counts of plays in a run; ``put + left = delivered + waiting + buried + held``.
 
     Attributes:
         put: Accepted in this run.
-        left: Waiting or held when it began.
+        left: Waiting or held at its start.
         delivered: Accepted by the service in this run.
         waiting: Not delivered at its end.
-        buried: Set aside for good in this run.
-        held: In doubt at its end, waiting for a person.
-        in_doubt: Found to be in doubt in this run, wherever they are now.
+        buried: Refused for good, or expired, in this run.
+        held: In doubt and held at its end.
+        in_doubt: Came to be in doubt in this run, whatever their state is now.
     """
 
     put: int
@@ -38,8 +38,8 @@ class RunCounts:
     in_doubt: int
 
 
-def tally(before: Counts, now: Counts) -> RunCounts:
-    """Compare the figures of a spool at the beginning and at the end of a run."""
+def run_counts(before: Counts, now: Counts) -> RunCounts:
+    """Return the counts of a run from those of the spool at its start and at its end."""
     return RunCounts(
         put=now.put - before.put,
         left=before.waiting + before.in_flight + before.held,
@@ -52,12 +52,12 @@ def tally(before: Counts, now: Counts) -> RunCounts:
 
 
 @frozen
-class Stop:
-    """Why a shipment ended before its input was read and delivered.
+class StopReason:
+    """Why a run stopped before its input was read and delivered.
 
     Attributes:
-        reason: For people.
-        code: What it means for the exit code; ``DONE`` if nothing by itself.
+        reason: In words.
+        code: The exit code that it requires at least; ``DONE`` if none.
     """
 
     reason: str
@@ -66,7 +66,7 @@ class Stop:
 
 @frozen(kw_only=True)
 class Report:
-    """What is where at the end; ``put + left = delivered + waiting + buried + held``.
+    """The result of a run; ``put + left = delivered + waiting + buried + held``.
 
     Attributes:
         input: Name of the input.
@@ -75,28 +75,28 @@ class Report:
         put: Plays accepted for shipping.
         left: Plays that earlier runs had left in the spool, waiting or held.
         delivered: Accepted by the service.
-        rejected: Lines that are no plays.
-        buried: Plays that the service refused for good, or that grew too old.
-        in_doubt: Plays that were ever sent without a certain outcome, wherever they are now.
-        held: Plays in doubt that wait for a person.
+        rejected: Lines that are not plays.
+        buried: Plays that the service refused for good, or that became too old.
+        in_doubt: Plays that were sent without an answer, whatever their state is now.
+        held: Plays in doubt that are not sent again on their own.
         waiting: Plays not delivered.
         requests: Requests sent.
         largest_batch: Plays in the largest of them.
         seconds: From the first byte read to the last answer.
-        continue_at: Number of the first line that was not dealt with; None if all were.
-        unfinished_line: Number of the last line, if it has no line feed and is not a play; it was not dealt with.
-        stop: Why it ended early, if it did.
-        rejected_file: Where rejected lines and buried plays are.
-        unsent_file: Where plays that wait or are held are.
-        unsent: How many are in it.
+        continue_at: Number of the first line that is not done; None if all are.
+        unfinished_line: Number of the last line, if it has no line feed and is not a play.
+        stop: Why the run stopped early, if it did.
+        rejected_file: File of rejected lines and buried plays.
+        unsent_file: File of plays that wait or are held.
+        unsent: Number of plays in it.
         unsent_in_doubt: How many of those the service may have already; they come first.
-        lost: Plays and lines that could be kept nowhere.
-        spool: Where plays are kept for the next run; None if they end with this one.
-        begun_at: Number of the first line, as the command line has it; None if it was left to the checkpoint.
-        resumes: The next run finds by itself where to go on.
-        flushed: All plays that this run has put, or found in the spool, were delivered, buried or held. What waits was
-            put by other workers since.
-        others: Of plays of other kinds that earlier runs had left.
+        lost: Plays and lines that could not be written to any file.
+        spool: Name of the spool; None for memory.
+        begun_at: The value of --from-line; None if the run started at the checkpoint.
+        resumes: The next run starts at the checkpoint of this one.
+        flushed: All plays that this run put or found in the spool were delivered, buried or held. Plays that wait were
+            put later by other processes.
+        others: Counts of plays of other kinds that earlier runs had left.
     """
 
     input: str
@@ -114,7 +114,7 @@ class Report:
     seconds: float
     continue_at: int | None = None
     unfinished_line: int | None = None
-    stop: Stop | None = None
+    stop: StopReason | None = None
     rejected_file: Path | None = None
     unsent_file: Path | None = None
     unsent: int = 0
@@ -129,12 +129,12 @@ class Report:
 
     @property
     def exit_code(self) -> ExitCode:
-        """The code that the numbers and the reason for stopping demand."""
+        """The exit code, from the counts and the reason for stopping."""
         others = self.others.values()
-        waits = self._waiting or self.held or any(tally.held for tally in others)
+        waits = self._waiting or self.held or any(counts.held for counts in others)
         undelivered = bool(waits or self.unsent or self.continue_at)
-        refused = self.rejected or self.buried or any(tally.buried for tally in others)
-        return weightiest(
+        refused = self.rejected or self.buried or any(counts.buried for counts in others)
+        return highest_precedence(
             [
                 self.stop.code if self.stop else ExitCode.DONE,
                 ExitCode.USAGE if self.lost else ExitCode.DONE,
@@ -145,18 +145,18 @@ class Report:
 
     @property
     def _waiting(self) -> int:
-        """Plays of this run, or of earlier ones, that are not delivered."""
-        return 0 if self.flushed else self.waiting + sum(tally.waiting for tally in self.others.values())
+        """Plays of this run or earlier ones that wait."""
+        return 0 if self.flushed else self.waiting + sum(counts.waiting for counts in self.others.values())
 
     @property
     def reason(self) -> str | None:
-        """Why the exit code is not zero; None if it is."""
+        """Why the exit code is not 0; None if it is."""
         kinds: list[RunCounts | Report] = [self, *self.others.values()]
         held, buried = (sum(getattr(kind, name) for kind in kinds) for name in ("held", "buried"))
         facts = [
             (self.stop, self.stop and self.stop.reason),
-            (self.lost, f"plays that could not be kept: {self.lost:,}"),
-            (self.unfinished_line, f"line {self.unfinished_line} is not finished"),
+            (self.lost, f"plays that could not be saved: {self.lost:,}"),
+            (self.unfinished_line, f"line {self.unfinished_line} is incomplete"),
             (self._waiting, f"plays waiting: {self._waiting:,}"),
             (held, f"plays held: {held:,}"),
             (self.unsent, f"plays in {self.unsent_file}: {self.unsent:,}"),
@@ -164,18 +164,18 @@ class Report:
             (self.rejected, f"lines rejected: {self.rejected:,}"),
             (buried, f"plays buried: {buried:,}"),
         ]
-        return "; ".join(str(words) for holds, words in facts if holds) if self.exit_code else None
+        return "; ".join(str(text) for applies, text in facts if applies) if self.exit_code else None
 
     @property
     def rate(self) -> float:
-        """Plays delivered in a second."""
+        """Plays delivered per second."""
         return self.delivered / self.seconds if self.seconds else 0.0
 
     def as_json(self) -> dict[str, Any]:
-        """Return the report as a tree."""
+        """Return the report as JSON."""
         return {
             **asdict(self, recurse=False),
-            "others": {kind.value: asdict(tally) for kind, tally in self.others.items()},
+            "others": {kind.value: asdict(counts) for kind, counts in self.others.items()},
             "seconds": round(self.seconds, 3),
             "logs_per_second": round(self.rate, 1),
             "stop": self.stop.reason if self.stop else None,
@@ -185,8 +185,8 @@ class Report:
             "reason": self.reason,
         }
 
-    def as_text(self, stream: TextIO | None) -> Styled:
-        """Return the report as a table, and what a person should know beyond it."""
+    def as_text(self, stream: TextIO | None) -> TerminalText:
+        """Return the report as a table with notes."""
         rows = [
             ("lines read", f"{self.lines:,}"),
             ("put", f"{self.put:,}"),
@@ -203,29 +203,30 @@ class Report:
             ("logs/s", f"{self.rate:,.0f}"),
         ]
         shown = rendered(table(("", f"{self.kind.value} plays"), rows), stream)
-        return Styled("\n".join([shown, *map(one_line, self.notes())]))
+        return TerminalText("\n".join([shown, *map(one_line, self.notes())]))
 
     def notes(self) -> list[str]:
-        """Say where the rest is, and how to go on."""
+        """Return where undelivered plays are, and what to do next."""
         notes = []
         if self.resumes and not (self.lines or self.continue_at):
-            notes.append(f"there were no new lines in {self.input}")
+            notes.append(f"no new lines in {self.input}")
         if self.rejected_file:
             whose = "rejected lines are" if self.spool else "rejected lines and buried plays are"
             notes.append(f"{whose} in {self.rejected_file}")
         if self.unsent_file:
             what = "lines that were read from the pipe and not put" if self.spool else "undelivered plays"
-            notes.append(f"{self.unsent:,} {what} are in {self.unsent_file}, ready to be shipped again")
+            notes.append(f"{self.unsent_file} has {self.unsent:,} {what}; ship it to send them")
         if self.unsent_in_doubt:
-            notes.append(f"the first {self.unsent_in_doubt:,} of them are in doubt: the service may have them already")
+            notes.append(f"the first {self.unsent_in_doubt:,} of them are in doubt: the service may already have them")
         if self.lost:
-            notes.append(f"{self.lost:,} plays are neither delivered nor kept; they are in {self.input} only")
+            notes.append(f"{counted(self.lost)} not delivered and not saved: only in {self.input}")
         if self.spool:
             notes += [*self._notes_of_others(), *self._notes_of_spool(shlex.quote(self.spool))]
         if self.unfinished_line:
-            how = "run the same command again" if self.resumes else f"go on with --from-line {self.unfinished_line}"
+            how = "run the same command again" if self.resumes else f"continue with --from-line {self.unfinished_line}"
             notes.append(
-                f"line {self.unfinished_line}, the last one, has no line feed and is not a play; {how} when it is whole"
+                f"line {self.unfinished_line}, the last one, has no line feed and is not a play;"
+                f" {how} when it is complete"
             )
         elif self.continue_at and not self.resumes:
             notes.append(f"stopped after line {self.continue_at - 1}; continue with --from-line {self.continue_at}")
@@ -235,24 +236,26 @@ class Report:
 
     @property
     def _again(self) -> str:
-        return "run the same command again to go on" + (", without --from-line" if self.begun_at else "")
+        return "run the same command again to continue" + (", without --from-line" if self.begun_at else "")
 
     def _notes_of_others(self) -> list[str]:
         return [
-            f"of {tally.left:,} {kind} plays that earlier runs had left, {tally.delivered:,} were delivered,"
-            f" {tally.waiting:,} wait, {tally.held:,} are held, {tally.buried:,} were buried"
-            for kind, tally in self.others.items()
+            f"{kind} plays from earlier runs: {counts.left:,}, of which {counts.delivered:,} delivered,"
+            f" {counts.waiting:,} waiting, {counts.held:,} held, {counts.buried:,} buried"
+            for kind, counts in self.others.items()
         ]
 
     def _notes_of_spool(self, spool: str) -> list[str]:
-        tallies: list[RunCounts | Report] = [self, *self.others.values()]
+        all_counts: list[RunCounts | Report] = [self, *self.others.values()]
         waiting = self._waiting
         notes = []
         if waiting:
             how = "" if self.continue_at and self.resumes else f"; {self._again}"
-            notes.append(f"{waiting:,} plays wait in {spool}{how}")
-        if any(tally.held or tally.buried for tally in tallies):
-            notes.append(f"look at what was set aside with: sevendigital dead-letters list --spool {spool}")
+            notes.append(f"waiting in {spool}: {counted(waiting)}{how}")
+        if any(counts.held or counts.buried for counts in all_counts):
+            notes.append(f"buried and held plays: sevendigital dead-letters list --spool {spool}")
         if self.exit_code is ExitCode.DONE:
-            notes.append(f"everything is delivered; {spool} keeps the journal of it (sevendigital journal export)")
+            notes.append(
+                f"everything was delivered; the journal is in {spool} (sevendigital journal export --spool {spool})"
+            )
         return notes

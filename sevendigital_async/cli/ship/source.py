@@ -1,4 +1,4 @@
-"""An input that is read off the event loop, a chunk at a time."""
+"""An input, read in chunks by threads."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ V = TypeVar("V")
 CHUNK = 64 * 1024
 STANDARD_INPUT = "-"
 SAMPLE = 1024
-"""Bytes at the beginning, and before a place in the middle, by which a file is known again."""
+"""Bytes at the beginning and before a position that identify a file."""
 
 
 class Source:
@@ -30,12 +30,12 @@ class Source:
 
     Args:
         file: Its path, or ``-``.
-        chunk: Bytes read at once, at the most.
+        chunk: Most bytes to read at once.
 
     Attributes:
         name: For messages.
-        size: Bytes in it; None for what has no known end.
-        regular: It is a file that stays where it is.
+        size: In bytes; None if unknown.
+        regular: It is a regular file, which can be read again.
     """
 
     def __init__(self, file: str, chunk: int = CHUNK) -> None:
@@ -49,7 +49,7 @@ class Source:
         try:
             status = os.fstat(0) if file == STANDARD_INPUT else os.stat(file)  # noqa: PTH116 - one call for both
         except (OSError, ValueError) as error:
-            raise ConfigurationError(f"cannot read {self.name}: {_words(error)}") from None
+            raise ConfigurationError(f"cannot read {self.name}: {_reason(error)}") from None
         if stat.S_ISDIR(status.st_mode):
             raise ConfigurationError(f"cannot read {self.name}: it is a directory")
         self.regular = stat.S_ISREG(status.st_mode) and file != STANDARD_INPUT
@@ -57,56 +57,56 @@ class Source:
 
     @property
     def path(self) -> str:
-        """Where it really is, whatever links lead there."""
+        """The real path, with links resolved."""
         return os.path.realpath(self._file)
 
     def start_at(self, offset: int) -> None:
-        """Begin so many bytes behind the beginning; before the first ``read``, and only in a regular file."""
+        """Start at a byte offset; call this before the first ``read``, and only for a regular file."""
         self._start = offset
 
     async def fingerprint(self, offset: int) -> str:
-        """Return what tells whether the first ``offset`` bytes are still the same; of a regular file.
+        """Return a digest that identifies the first ``offset`` bytes of a regular file.
 
         Raises:
             ConfigurationError: It cannot be opened.
             OSError: It cannot be read.
         """
-        return await in_thread(_fingerprint, await self._opened(), offset)
+        return await in_thread(_fingerprint, await self._open(), offset)
 
     async def ends_line(self, offset: int) -> bool:
-        """Tell whether a line ends right before ``offset``; of a regular file.
+        """Return whether a line of a regular file ends right before ``offset``.
 
         Raises:
             ConfigurationError: It cannot be opened.
             OSError: It cannot be read.
         """
-        return offset == 0 or await in_thread(os.pread, await self._opened(), 1, offset - 1) == b"\n"
+        return offset == 0 or await in_thread(os.pread, await self._open(), 1, offset - 1) == b"\n"
 
     async def read(self) -> bytes:
-        """Return what there is, as soon as there is something; nothing at the end.
+        """Return the next bytes as soon as there are any; empty at the end.
 
         Raises:
             ConfigurationError: It cannot be opened.
-            OSError: It cannot be read on.
+            OSError: It cannot be read.
         """
-        return await in_thread(_read, await self._opened(), self._chunk)
+        return await in_thread(_read, await self._open(), self._chunk)
 
-    async def _opened(self) -> int:
+    async def _open(self) -> int:
         if self._descriptor is None:
             try:
-                # A named pipe opens only when somebody writes to it.
+                # A named pipe opens only when another process opens it for writing.
                 self._descriptor = await in_thread(os.open, self._file, os.O_RDONLY | os.O_CLOEXEC)
             except OSError as error:
-                raise ConfigurationError(f"cannot read {self.name}: {_words(error)}") from None
+                raise ConfigurationError(f"cannot read {self.name}: {_reason(error)}") from None
         if self._start:
             start, self._start = self._start, 0
             await in_thread(os.lseek, self._descriptor, start, os.SEEK_SET)
         return self._descriptor
 
     def close(self) -> None:
-        """Let go of a file that was read to its end.
+        """Close a file that was read to its end.
 
-        One that was not may still be read by a thread, so that its number must not be given to another file.
+        If it was not, a thread may still read it, so that its descriptor must not be reused.
         """
         if self._descriptor:
             os.close(self._descriptor)
@@ -129,25 +129,25 @@ def _fingerprint(descriptor: int, offset: int) -> str:
 
 
 async def in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """Like ``asyncio.to_thread``, for what may never return: the thread keeps nobody from leaving."""
+    """Like ``asyncio.to_thread`` for calls that may never return: the thread does not keep the process alive."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[T] = loop.create_future()
 
-    def give(setter: Callable[[V], None], value: V) -> None:
-        with suppress(RuntimeError):  # the loop has ended meanwhile
+    def resolve(setter: Callable[[V], None], value: V) -> None:
+        with suppress(RuntimeError):  # the loop has ended
             loop.call_soon_threadsafe(lambda: None if answer.done() else setter(value))
 
     def work() -> None:
         try:
             result = function(*args, **kwargs)
-        except Exception as error:  # noqa: BLE001 - whoever waits learns of it, whatever it is
-            give(answer.set_exception, error)
+        except Exception as error:  # noqa: BLE001 - raised where the call is awaited
+            resolve(answer.set_exception, error)
         else:
-            give(answer.set_result, result)
+            resolve(answer.set_result, result)
 
     threading.Thread(target=work, name="reader", daemon=True).start()
     return await answer
 
 
-def _words(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -78,8 +78,8 @@ async def test_media_go_to_a_file(tmp_path):
         (["classic.releases.search", "q"], "key=value"),
         (["classic.releases.search", "=x"], "key=value"),
         (["classic.releases.search", "q=a", "q=b"], "twice"),
-        (["classic.releases.search", "q=a", "colour=red"], "takes no 'colour'; it takes q, "),
-        (["classic.releases.search", "q=@nowhere.txt"], "nowhere.txt can't be read: No such file"),
+        (["classic.releases.search", "q=a", "colour=red"], "has no argument 'colour'; it takes q, "),
+        (["classic.releases.search", "q=@nowhere.txt"], "cannot read nowhere.txt: No such file"),
         (["classic.releases.details", "release_id=999999999"], "code 2001"),
         (["classic.service.status", "--user-token", "t"], "--user-secret"),
     ],
@@ -143,9 +143,9 @@ def test_help_is_worth_reading(name, capsys, monkeypatch):
     monkeypatch.setenv("SEVENDIGITAL_CONSUMER_SECRET", SECRET)
     monkeypatch.setenv("SEVENDIGITAL_CONSUMER_KEY", KEY)
     assert main([name, "--help"]) == 0
-    told = capsys.readouterr().out
-    assert "Example" in told
-    assert SECRET not in told
+    printed = capsys.readouterr().out
+    assert "Example" in printed
+    assert SECRET not in printed
 
 
 @pytest.mark.parametrize(("text", "value"), [("12", "12"), ("true", True), ("[1]", [1]), ('"x"', "x"), ("x y", "x y")])
@@ -154,13 +154,13 @@ def test_what_travels_as_json_is_read_as_json(text, value):
     assert read_arguments(operation, [f"name={text}"], Dialect.OPENAPI) == {"name": value}
 
 
-def test_a_file_that_is_no_text_is_refused(tmp_path):
+def test_a_file_that_is_not_text_is_refused(tmp_path):
     Path(tmp_path / "x").write_bytes(b"\xff\xfe")
     with pytest.raises(InvalidArgumentError, match="not UTF-8"):
         read_arguments(find_operation("classic.releases.search"), [f"q=@{tmp_path / 'x'}"], Dialect.OPENAPI)
 
 
-async def test_a_reader_that_leaves_is_no_trouble(tmp_path):
+async def test_a_reader_that_leaves_is_not_an_error(tmp_path):
     async with (
         open_sandbox() as sandbox,
         running("call", "classic.releases.search", "q=a", base_url=sandbox.base_url, cwd=tmp_path) as started,

@@ -1,4 +1,4 @@
-"""``sevendigital dead-letters``: found, shown, sent again, let go; and never by mistake."""
+"""``sevendigital dead-letters``: list, show, replay and discard; nothing changes by mistake."""
 
 import asyncio
 import csv
@@ -8,12 +8,12 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support.cli_process import KEY, SECRET, open_sandbox, plays, sevendigital
+from support.cli_process import KEY, SECRET, copy_spool, open_sandbox, plays, sevendigital
 
 from sevendigital_async import ConfigurationError, LogKind, SevenDigital, StreamLogShipper
 from sevendigital_async.cli import main
 from sevendigital_async.cli.commands.dead_letters import as_json
-from sevendigital_async.cli.output import moment
+from sevendigital_async.cli.options import parse_when
 from sevendigital_async.shipping.spools.inspector import DeadLetterState, StoredDeadLetter
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -30,49 +30,56 @@ async def deliver(path, sandbox, logs=(), kind=LogKind.CATALOGUE, in_doubt="rese
         return await shipper.flush(20)
 
 
-async def fill():
+async def fill(spool):
     async with open_sandbox("poison:3", "poison:5") as sandbox:
-        await deliver("x.db", sandbox, plays(10))
+        await deliver(spool, sandbox, plays(10))
     async with open_sandbox("disconnect-after:100%") as sandbox:
-        await deliver("x.db", sandbox, plays(4, start=10), kind=LogKind.PREVIEW, in_doubt="hold")
+        await deliver(spool, sandbox, plays(4, start=10), kind=LogKind.PREVIEW, in_doubt="hold")
 
 
 async def deliver_rest():
-    """What waits in the spool reaches a service that is well; returns the figures, and the tracks that arrived."""
+    """Deliver what waits in the spool; return the counts and the tracks that arrived."""
     async with open_sandbox() as sandbox:
-        figures = await deliver("x.db", sandbox)
-        return figures, sorted(int(log.log["trackId"]) for log in sandbox.received())
+        counts = await deliver("x.db", sandbox)
+        return counts, sorted(int(log.log["trackId"]) for log in sandbox.received())
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("filled")
+    asyncio.run(fill(str(directory / "x.db")))
+    return directory
 
 
 @pytest.fixture
-def aside(tmp_path, monkeypatch):
+def filled_spool(filled, tmp_path, monkeypatch):
     """A spool with two buried catalogue plays, tracks 3 and 5, and four held previews, tracks 11 to 14."""
     monkeypatch.chdir(tmp_path)
-    asyncio.run(fill())
+    copy_spool(filled, tmp_path)
 
 
 def run(capsys, *arguments, code=0):
     """Run the command in this process; returns what it printed."""
     capsys.readouterr()
     assert main(["dead-letters", *arguments]) == code
-    told = capsys.readouterr()
-    assert "Traceback" not in told.out + told.err
-    return told
+    printed = capsys.readouterr()
+    assert "Traceback" not in printed.out + printed.err
+    return printed
 
 
 def tracks(capsys, *filters):
-    told = run(capsys, "list", "--spool", "x.db", "--json", *filters)
-    return [int(json.loads(line)["log"]["trackId"]) for line in told.out.splitlines()]
+    printed = run(capsys, "list", "--spool", "x.db", "--json", *filters)
+    return [int(json.loads(line)["log"]["trackId"]) for line in printed.out.splitlines()]
 
 
-def test_filters_can_be_combined(aside, capsys):
+def test_filters_can_be_combined(filled_spool, capsys):
     assert tracks(capsys) == [3, 5, 11, 12, 13, 14]
-    assert tracks(capsys, "--kind", "preview") == tracks(capsys, "--place", "held") == [11, 12, 13, 14]
-    assert tracks(capsys, "--kind", "preview", "--place", "buried") == []
+    assert tracks(capsys, "--kind", "preview") == tracks(capsys, "--state", "held") == [11, 12, 13, 14]
+    assert tracks(capsys, "--kind", "preview", "--state", "buried") == []
     assert tracks(capsys, "--reason", "WAS LOST", "--limit", "2") == [11, 12]
     codes = {json.loads(line)["code"] for line in run(capsys, "list", "--spool", "x.db", "--json").out.splitlines()}
     (code,) = codes - {None}
-    assert tracks(capsys, "--code", str(code)) == tracks(capsys, "--place", "buried") == [3, 5]
+    assert tracks(capsys, "--code", str(code)) == tracks(capsys, "--state", "buried") == [3, 5]
     assert tracks(capsys, "--code", "4711") == []
     assert tracks(capsys, "--since", "1h") == tracks(capsys)
     assert tracks(capsys, "--until", "1h") == tracks(capsys, "--since", "2100-01-01") == []
@@ -81,7 +88,7 @@ def test_filters_can_be_combined(aside, capsys):
     assert not set(tracks(capsys, "--certain")) & set(held)
 
 
-def test_a_line_and_a_page_tell_what_a_person_needs(aside, capsys):
+def test_a_line_and_a_page_show_kind_state_and_track(filled_spool, capsys):
     first, *rest = run(capsys, "list", "--spool", "x.db").out.splitlines()
     assert len(rest) == 5
     number = first.split()[0]
@@ -92,72 +99,72 @@ def test_a_line_and_a_page_tell_what_a_person_needs(aside, capsys):
     assert '"trackId":"3"' in page
     assert "buried" in page
     assert json.loads(run(capsys, "show", number, "--spool", "x.db", "--json").out)["log"]["trackId"] == "3"
-    assert "no play number 77" in run(capsys, "show", "77", "--spool", "x.db", code=1).err
-    assert "nothing that was asked for" in run(capsys, "list", "--spool", "x.db", "--code", "1").err
+    assert "no dead letter 77 in x.db" in run(capsys, "show", "77", "--spool", "x.db", code=1).err
+    assert "no dead letters match in x.db" in run(capsys, "list", "--spool", "x.db", "--code", "1").err
 
 
-def test_replayed_plays_are_delivered_by_the_next_run(aside, capsys):
+def test_replayed_plays_are_delivered_by_the_next_run(filled_spool, capsys):
     numbers = [line.split()[0] for line in run(capsys, "list", "--spool", "x.db").out.splitlines()]
-    told = run(capsys, "replay", numbers[0], numbers[2], "--spool", "x.db", "--yes")
-    assert "2 plays wait again, " in told.out
+    printed = run(capsys, "replay", numbers[0], numbers[2], "--spool", "x.db", "--yes")
+    assert "waiting for delivery again: 2 plays (" in printed.out
     assert tracks(capsys) == [5, 12, 13, 14]
-    told = run(capsys, "replay", "--all", "--place", "held", "--spool", "x.db", "--yes", "--json")
-    assert json.loads(told.out) == {"replayed": 3, "in_doubt": 3}
-    figures, sent = asyncio.run(deliver_rest())
+    printed = run(capsys, "replay", "--all", "--state", "held", "--spool", "x.db", "--yes", "--json")
+    assert json.loads(printed.out) == {"replayed": 3, "in_doubt": 3}
+    counts, sent = asyncio.run(deliver_rest())
     assert sent == [3, 11, 12, 13, 14]
-    assert (figures.put, figures.delivered, figures.buried, figures.held) == (14, 13, 1, 0)
+    assert (counts.put, counts.delivered, counts.buried, counts.held) == (14, 13, 1, 0)
 
 
-def test_dropped_plays_are_gone_and_accounted_for(aside, capsys):
-    told = run(capsys, "drop", "--all", "--kind", "preview", "--spool", "x.db", "--yes")
-    assert "4 plays dropped" in told.out
+def test_discarded_plays_are_gone_and_still_counted(filled_spool, capsys):
+    printed = run(capsys, "discard", "--all", "--kind", "preview", "--spool", "x.db", "--yes")
+    assert "discarded: 4 plays" in printed.out
     assert tracks(capsys) == [3, 5]
     assert main(["spool", "status", "--spool", "x.db", "--json"]) == 0
     kinds = json.loads(capsys.readouterr().out)["kinds"]
     assert (kinds["preview"]["held"], kinds["preview"]["buried"], kinds["preview"]["put"]) == (0, 4, 4)
-    assert json.loads(run(capsys, "drop", "--all", "--spool", "x.db", "--yes", "--json").out) == {"dropped": 2}
-    assert json.loads(run(capsys, "drop", "--all", "--spool", "x.db", "--json").out) == {"dropped": 0}
+    assert json.loads(run(capsys, "discard", "--all", "--spool", "x.db", "--yes", "--json").out) == {"discarded": 2}
+    assert json.loads(run(capsys, "discard", "--all", "--spool", "x.db", "--json").out) == {"discarded": 0}
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["replay"], "give the numbers of plays, or --all"),
-        (["replay", "1", "--all"], "give the numbers of plays, or --all"),
-        (["replay", "1", "--kind", "preview"], "filters go with --all"),
-        (["drop", "1", "99", "nonsense", "--yes"], "no play number 99, nonsense is set aside"),
-        (["drop", "1"], "say --yes if that is meant"),
-        (["replay", "--all"], "say --yes if that is meant"),
-        (["drop", "--all", "--since", "yesterday"], "'yesterday' is no moment"),
+        (["replay"], "give the numbers of dead letters, or --all"),
+        (["replay", "1", "--all"], "give the numbers of dead letters, or --all"),
+        (["replay", "1", "--kind", "preview"], "filters apply with --all"),
+        (["discard", "1", "99", "nonsense", "--yes"], "no dead letter 99, nonsense in x.db; nothing was changed"),
+        (["discard", "1"], "this discards 1 play for good; pass --yes to confirm"),
+        (["replay", "--all"], "this resends 6 plays (4 may have been delivered); pass --yes to confirm"),
+        (["discard", "--all", "--since", "yesterday"], "not a date or an age: 'yesterday' (use 2026-11-01"),
         (["list", "--limit", "0"], "--limit"),
     ],
 )
-def test_nothing_happens_by_mistake(aside, capsys, arguments, words):
-    told = run(capsys, *arguments, "--spool", "x.db", code=1)
-    assert words in told.err
+def test_wrong_usage_changes_nothing(filled_spool, capsys, arguments, words):
+    printed = run(capsys, *arguments, "--spool", "x.db", code=1)
+    assert words in printed.err
     assert tracks(capsys) == [3, 5, 11, 12, 13, 14]
 
 
 @pytest.mark.parametrize("answer", ["y", "n"])
-def test_on_a_terminal_it_asks(aside, capsys, monkeypatch, answer):
+def test_on_a_terminal_it_asks(filled_spool, capsys, monkeypatch, answer):
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{answer}\n"))
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
     meant = answer == "y"
-    told = run(capsys, "drop", "--all", "--place", "buried", "--spool", "x.db", code=0 if meant else 1)
-    assert "Let go of 2 plays for good?" in told.err
+    printed = run(capsys, "discard", "--all", "--state", "buried", "--spool", "x.db", code=0 if meant else 1)
+    assert "This discards 2 plays for good. Continue?" in printed.err
     assert tracks(capsys) == ([11, 12, 13, 14] if meant else [3, 5, 11, 12, 13, 14])
 
 
-async def test_a_spool_in_use_is_not_mended(aside, capsys):
+async def test_dead_letters_of_a_spool_in_use_are_not_changed(filled_spool, capsys):
     async with (
         open_sandbox() as sandbox,
         SevenDigital(KEY, SECRET, base_url=sandbox.base_url) as client,
         StreamLogShipper(client, spool="x.db", close_timeout=0.0),
     ):
-        told = await sevendigital("dead-letters", "drop", "--all", "--yes", "--spool", "x.db", cwd=".")
+        printed = await sevendigital("dead-letters", "discard", "--all", "--yes", "--spool", "x.db", cwd=".")
         listed = await sevendigital("dead-letters", "list", "--spool", "x.db", cwd=".")
-    assert told.code == 1
-    assert "in use" in told.err
+    assert printed.code == 1
+    assert "in use" in printed.err
     assert len(listed.out.splitlines()) == 6
 
 
@@ -175,25 +182,25 @@ async def test_a_spool_in_use_is_not_mended(aside, capsys):
         (None, None),
     ],
 )
-def test_moments(text, expected):
-    assert moment(text, "--since", NOW) == expected
+def test_dates_and_ages_are_read(text, expected):
+    assert parse_when(text, "--since", NOW) == expected
 
 
 @pytest.mark.parametrize(
     "text", ["", "yesterday", "7", "d", "-1d", "7x", "999999w", "2026-13-01", "0001-01-01T00:00+23:00"]
 )
-def test_what_is_no_moment(text):
+def test_what_is_not_a_date_or_an_age_is_refused(text):
     with pytest.raises(ConfigurationError, match="--until"):
-        moment(text, "--until", NOW)
+        parse_when(text, "--until", NOW)
 
 
-def test_a_body_that_is_no_json_is_shown_as_it_is():
+def test_a_body_that_is_not_json_is_shown_as_text():
     letter = StoredDeadLetter("1", LogKind.PREVIEW, b"\xff{", DeadLetterState.HELD, "why", None, NOW, in_doubt=True)
     assert as_json(letter)["log"] == "\\xff{"
 
 
-def test_what_was_held_and_replayed_is_a_possible_double_in_the_export(aside, capsys):
-    run(capsys, "replay", "--all", "--place", "held", "--spool", "x.db", "--yes")
+def test_what_was_held_and_replayed_is_a_possible_double_in_the_export(filled_spool, capsys):
+    run(capsys, "replay", "--all", "--state", "held", "--spool", "x.db", "--yes")
     asyncio.run(deliver_rest())
     assert main(["journal", "export", "--spool", "x.db", "--kind", "preview", "--out", "-"]) == 0
     rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.cli_process import open_sandbox, plays
+from support.cli_process import copy_spool, open_sandbox, plays
 
 from sevendigital_async import LogKind, SevenDigital, StreamLogShipper
 from sevendigital_async.cli import main
@@ -20,22 +20,29 @@ from sevendigital_async.cli.reports.reconciliation import Comparison, Verdict
 COLUMNS = [column for column in PLAY if column.header in {"TRACKID", "DATETIMEPLAYED", "TOTALTIMEPLAYED"}]
 
 
-async def deliver():
+async def deliver(spool):
     async with open_sandbox() as sandbox:
         keys = sandbox.credentials
         async with (
             SevenDigital(keys.consumer_key, keys.consumer_secret, base_url=sandbox.base_url) as client,
-            StreamLogShipper(client, spool="x.db") as shipper,
+            StreamLogShipper(client, spool=spool) as shipper,
         ):
             await shipper.put_many(LogKind.PREVIEW, plays(8, start=10))
             await shipper.flush()
 
 
+@pytest.fixture(scope="module")
+def delivered(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("delivered")
+    asyncio.run(deliver(str(directory / "x.db")))
+    return directory
+
+
 @pytest.fixture
-def rows(tmp_path, monkeypatch, capsys):
+def rows(delivered, tmp_path, monkeypatch, capsys):
     """Give the rows of an export."""
     monkeypatch.chdir(tmp_path)
-    asyncio.run(deliver())
+    copy_spool(delivered, tmp_path)
     assert main(["journal", "export", "--spool", "x.db", "--out", "ours.csv"]) == 0
     capsys.readouterr()
     with Path("ours.csv").open(newline="", encoding="utf-8") as file:
@@ -83,9 +90,9 @@ def test_times_may_differ_by_as_much_as_is_said(rows, capsys):
 
 def test_a_play_with_other_values_is_found_within_the_tolerance(rows, capsys):
     theirs = [moved(rows[0], milliseconds=300) | {"COUNTRY": "DE"}, *rows[1:]]
-    findings, _, told = reconciled(capsys, theirs, "--tolerance", "1s", code=3)
+    findings, _, printed = reconciled(capsys, theirs, "--tolerance", "1s", code=3)
     assert [found["finding"] for found in findings] == ["different"]
-    assert "has COUNTRY DE, not GB (row 2 of the journal)" in told
+    assert "has COUNTRY DE, not GB (row 2 of the journal)" in printed
 
 
 def test_odd_spellings_of_iso_8601_are_read(rows, capsys):
@@ -96,16 +103,16 @@ def test_odd_spellings_of_iso_8601_are_read(rows, capsys):
 @pytest.mark.parametrize("value", ["31/01/2026 20:15", "", "1769890500", "soon\x1b[31m", "10000-01-01T00:00Z"])
 def test_a_time_that_cannot_be_read_is_named_and_not_counted_as_missing(rows, capsys, value):
     theirs = [*rows[:2], rows[2] | {"DATETIMEPLAYED": value}, *rows[3:], rows[0] | {"DATETIMEPLAYED": "x", "USERID": 9}]
-    findings, summary, told = reconciled(capsys, theirs, code=3)
+    findings, summary, printed = reconciled(capsys, theirs, code=3)
     assert [(found["finding"], found["file_row"], found["journal_row"]) for found in findings] == [
         ("unreadable", 4, 4),
         ("unreadable", 10, None),
     ]
     assert [found["file"]["DATETIMEPLAYED"] for found in findings] == [value, "x"]
     assert [summary[verdict] for verdict in Verdict] == [0, 0, 0, 2]
-    assert "row 4 of theirs.csv has DATETIMEPLAYED" in told
-    assert "it may be row 4 of the journal" in told
-    assert "\x1b" not in told
+    assert "row 4 of theirs.csv has DATETIMEPLAYED" in printed
+    assert "it may be row 4 of the journal" in printed
+    assert "\x1b" not in printed
 
 
 @pytest.mark.parametrize("value", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])

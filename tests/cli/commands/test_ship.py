@@ -89,7 +89,7 @@ async def test_a_bad_line_rejects_only_itself(tmp_path):
     bad = {
         2: (b"{nonsense", "not valid JSON"),
         4: (b'{"trackId":"1"}', "timestamp is missing"),
-        6: (b'{"trackId":"1","timestamp":"2001-01-01T00:00:00Z"}\r', "days back"),
+        6: (b'{"trackId":"1","timestamp":"2001-01-01T00:00:00Z"}\r', "days"),
         8: (b"\xff\xfe\x00", "not valid JSON"),
         9: (b"[1]", "not a JSON object"),
         11: (b'{"trackId":"1","colour":"red"}', "unknown field 'colour'"),
@@ -106,12 +106,12 @@ async def test_a_bad_line_rejects_only_itself(tmp_path):
         )
     assert ended.code == 3
     assert received(sandbox) == as_counted(logs)
-    told = dict(line.split(": ", 1) for line in ended.err.splitlines())
+    printed = dict(line.split(": ", 1) for line in ended.err.splitlines())
     for number, (_, reason) in bad.items():
-        assert reason in told[f"plays.jsonl:{number}"]
-    assert "longer than" in told["plays.jsonl:13"]
-    assert told["sevendigital"] == "lines rejected: 7"
-    assert len(told) == len(bad) + 2
+        assert reason in printed[f"plays.jsonl:{number}"]
+    assert "longer than" in printed["plays.jsonl:13"]
+    assert printed["sevendigital"] == "lines rejected: 7"
+    assert len(printed) == len(bad) + 2
     assert (tmp_path / "plays.jsonl.rejected").read_bytes().split(b"\n") == [
         *(line for line, _ in bad.values()),
         b"x" * 65_536,
@@ -162,7 +162,7 @@ async def test_a_wrong_secret_ends_the_run_with_one_message_and_everything_kept(
     assert as_counted(lines_in(tmp_path / "plays.jsonl.unsent")) + as_counted(unread) == as_counted(logs)
 
 
-async def test_a_service_that_stays_away_exhausts_the_patience(tmp_path, unused_tcp_port):
+async def test_an_unreachable_service_ends_the_run_after_the_patience(tmp_path, unused_tcp_port):
     logs = plays(700)
     write_plays(tmp_path / "plays.jsonl", logs)
     ended = await sevendigital(
@@ -185,14 +185,14 @@ async def test_a_service_that_stays_away_exhausts_the_patience(tmp_path, unused_
     )
     assert ended.code == 4
     assert "nothing was delivered for 0.5 s" in ended.err
-    assert "700 undelivered plays are in plays.jsonl.unsent, ready to be shipped again" in ended.out
+    assert "plays.jsonl.unsent has 700 undelivered plays; ship it to send them" in ended.out
     assert as_counted(lines_in(tmp_path / "plays.jsonl.unsent")) == as_counted(logs)
 
 
 async def test_what_was_left_can_be_shipped_again(tmp_path, unused_tcp_port):
     logs = plays(30)
     write_plays(tmp_path / "plays.jsonl.unsent", logs)
-    away = await sevendigital(
+    unreachable = await sevendigital(
         *(
             "ship",
             "plays.jsonl.unsent",
@@ -210,7 +210,7 @@ async def test_what_was_left_can_be_shipped_again(tmp_path, unused_tcp_port):
         cwd=tmp_path,
         base_url=f"http://127.0.0.1:{unused_tcp_port}",
     )
-    assert away.code == 4
+    assert unreachable.code == 4
     async with open_sandbox() as sandbox:
         back = await sevendigital(
             "ship",
@@ -272,7 +272,7 @@ async def test_faults_delay_and_lose_nothing(tmp_path):
     assert received(sandbox) == as_counted(logs)
 
 
-async def test_lost_answers_can_be_held_for_a_person(tmp_path):
+async def test_lost_answers_can_be_held_in_memory(tmp_path):
     logs = plays(40)
     write_plays(tmp_path / "plays.jsonl", logs)
     async with open_sandbox("disconnect-after:100%") as sandbox:
@@ -286,7 +286,7 @@ async def test_lost_answers_can_be_held_for_a_person(tmp_path):
     assert as_counted(lines_in(tmp_path / "plays.jsonl.unsent")) == received(sandbox) == as_counted(logs)
 
 
-async def test_goes_on_at_a_given_line(tmp_path):
+async def test_starts_at_a_given_line(tmp_path):
     logs = plays(20)
     write_plays(tmp_path / "plays.jsonl", logs)
     async with open_sandbox() as sandbox:

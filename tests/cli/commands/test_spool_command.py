@@ -1,4 +1,4 @@
-"""``ship`` with a spool in a file: it goes on where it stopped, whatever has stopped it; and ``spool status``."""
+"""``ship`` with a spool in a file continues where it stopped, however it stopped; and ``spool status``."""
 
 import asyncio
 import os
@@ -24,9 +24,9 @@ from support.cli_process import (
 
 from sevendigital_async.cli import main
 from sevendigital_async.cli.ship.checkpoints import Checkpoints
-from sevendigital_async.cli.ship.line_reader import LineSplitter, Mark
-from sevendigital_async.cli.ship.options import place_for
-from sevendigital_async.cli.ship.report import tally
+from sevendigital_async.cli.ship.line_reader import LinePosition, LineSplitter
+from sevendigital_async.cli.ship.options import spool_for
+from sevendigital_async.cli.ship.report import run_counts
 from sevendigital_async.cli.ship.source import Source
 from sevendigital_async.models import LogKind
 from sevendigital_async.shipping import Counts
@@ -77,7 +77,7 @@ async def test_killed_again_and_again_it_delivers_every_line_and_doubles_only_wh
     assert again.summary["lines"] == again.summary["put"] == 0
 
 
-async def test_killed_while_nothing_can_be_delivered_it_goes_on_from_the_spool(tmp_path):
+async def test_killed_while_nothing_can_be_delivered_it_continues_from_the_spool(tmp_path):
     logs = plays(3_000)
     write_plays(tmp_path / "plays.jsonl", logs[:2_000])
     async with open_sandbox(latency="300s") as sandbox, running(*SHIP, cwd=tmp_path, base_url=sandbox.base_url) as one:
@@ -90,7 +90,7 @@ async def test_killed_while_nothing_can_be_delivered_it_goes_on_from_the_spool(t
         ended = await sevendigital(*SHIP, cwd=tmp_path, base_url=sandbox.base_url)
         assert received(sandbox) == as_counted(logs)
     assert ended.code == 0
-    assert "going on at line 2001" in ended.err
+    assert "continuing at line 2001" in ended.err
     summary = ended.summary
     assert (summary["left"], summary["put"], summary["delivered"], summary["in_doubt"]) == (2_000, 1_000, 3_000, 2_000)
 
@@ -98,13 +98,13 @@ async def test_killed_while_nothing_can_be_delivered_it_goes_on_from_the_spool(t
 async def test_what_waits_is_delivered_by_the_same_command(tmp_path, unused_tcp_port):
     logs = plays(700)
     write_plays(tmp_path / "plays.jsonl", logs)
-    away = await sevendigital(
+    unreachable = await sevendigital(
         *("ship", "plays.jsonl", "--kind", "preview", "--patience", "0.3", "--linger", "0", "--drain", "0"),
         cwd=tmp_path,
         base_url=f"http://127.0.0.1:{unused_tcp_port}",
     )
-    assert away.code == 4
-    assert "700 plays wait in plays.jsonl.spool; run the same command again to go on" in away.out
+    assert unreachable.code == 4
+    assert "waiting in plays.jsonl.spool: 700 plays; run the same command again to continue" in unreachable.out
     assert not (tmp_path / "plays.jsonl.unsent").exists()
     async with open_sandbox() as sandbox:
         back = await sevendigital("ship", "plays.jsonl", "--kind", "preview", cwd=tmp_path, base_url=sandbox.base_url)
@@ -114,7 +114,7 @@ async def test_what_waits_is_delivered_by_the_same_command(tmp_path, unused_tcp_
     assert (facts["lines read"], facts["put"], facts["left by earlier runs"], facts["delivered"]) == (
         *("0", "0", "700", "700"),
     )
-    assert "everything is delivered; plays.jsonl.spool keeps the journal" in back.out
+    assert "everything was delivered; the journal is in plays.jsonl.spool" in back.out
 
 
 async def test_a_signal_leaves_the_rest_for_the_next_run(tmp_path):
@@ -175,7 +175,7 @@ async def test_lost_answers_can_be_held(tmp_path):
     assert (again.summary["left"], again.summary["held"], again.summary["in_doubt"]) == (40, 40, 0)
 
 
-async def test_plays_of_another_kind_that_were_left_are_delivered_and_told(tmp_path, unused_tcp_port):
+async def test_plays_of_another_kind_from_earlier_runs_are_delivered_and_reported(tmp_path, unused_tcp_port):
     logs = plays(8)
     write_plays(tmp_path / "one.jsonl", logs[:5])
     write_plays(tmp_path / "two.jsonl", logs[5:])
@@ -189,20 +189,21 @@ async def test_plays_of_another_kind_that_were_left_are_delivered_and_told(tmp_p
         assert received(sandbox) == as_counted(logs)
         assert sum(received(sandbox, LogKind.PREVIEW).values()) == 5
     assert ended.code == 0
-    assert "of 5 preview plays that earlier runs had left, 5 were delivered" in ended.out
+    assert "preview plays from earlier runs: 5, of which 5 delivered" in ended.out
 
 
-async def test_a_pipe_has_a_spool_and_no_bookmark(tmp_path):
-    logs = plays(60_000)
+async def test_a_pipe_has_a_spool_and_no_checkpoint(tmp_path):
+    logs = plays(1_000)
     async with (
         open_sandbox(latency="300s") as sandbox,
         running(
             *("ship", "-", "--kind", "preview", "--drain", "0", "--json"), cwd=tmp_path, base_url=sandbox.base_url
         ) as command,
     ):
-        command.process.stdin.write(b"".join(log.encode() + b"\n" for log in logs[:1_000]))
+        command.process.stdin.write(b"".join(log.encode() + b"\n" for log in logs))
         await until(lambda: sandbox.stats()["kinds"]["preview"]["requests"])
         command.process.send_signal(signal.SIGTERM)
+        assert b"stopped reading" in await command.process.stderr.readline()
         ended = await command.end()
     assert ended.code == 4
     summary = ended.summary
@@ -211,11 +212,11 @@ async def test_a_pipe_has_a_spool_and_no_bookmark(tmp_path):
     unread = lines_in(tmp_path / "stdin.unsent")
     assert summary["put"] + len(unread) == summary["continue_at"] - 1
     async with open_sandbox() as sandbox:
-        rest = b"".join(log.encode() + b"\n" for log in unread + logs[summary["continue_at"] - 1 : 1_000])
+        rest = b"".join(log.encode() + b"\n" for log in unread + logs[summary["continue_at"] - 1 :])
         ended = await sevendigital(
             "ship", "-", "--kind", "preview", "--json", cwd=tmp_path, base_url=sandbox.base_url, stdin=rest
         )
-        assert received(sandbox) == as_counted(logs[:1_000])
+        assert received(sandbox) == as_counted(logs)
     assert ended.code == 0
 
 
@@ -284,7 +285,7 @@ async def test_the_end_of_a_half_written_line_belongs_to_that_line(tmp_path):
     assert "plays.jsonl:4: " in ended.err
 
 
-async def test_a_bookmark_survives_what_a_line_may_hold(tmp_path):
+async def test_checkpoints_are_positions_between_lines(tmp_path):
     (tmp_path / "x").write_bytes(b"abc\n" + b"y" * 5_000 + b"\nend")
     marks = []
     splitter = LineSplitter()
@@ -295,9 +296,9 @@ async def test_a_bookmark_survives_what_a_line_may_hold(tmp_path):
     checkpoints = Checkpoints(source, LogKind.PREVIEW, tmp_path)
     assert checkpoints.name == "x"
     for mark, expected in [
-        (Mark(1, 0), Mark(1, 0)),
-        (Mark(3, 5_005), Mark(3, 5_005)),
-        (Mark(4, 5_008), Mark(3, 5_008)),
+        (LinePosition(1, 0), LinePosition(1, 0)),
+        (LinePosition(3, 5_005), LinePosition(3, 5_005)),
+        (LinePosition(4, 5_008), LinePosition(3, 5_008)),
     ]:
         assert await checkpoints.read((await checkpoints.at(mark, "")).position) == expected
     source.close()
@@ -315,7 +316,7 @@ async def test_a_bookmark_survives_what_a_line_may_hold(tmp_path):
         (lambda path: sqlite3.connect(path).execute("CREATE TABLE cats (name)").connection.close(), "not a spool"),
     ],
 )
-def test_what_is_no_spool_is_said_in_one_line(tmp_path, make, words, capsys, monkeypatch):
+def test_what_is_not_a_spool_is_refused_in_one_line(tmp_path, make, words, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SEVENDIGITAL_CONSUMER_KEY", "key")
     monkeypatch.setenv("SEVENDIGITAL_CONSUMER_SECRET", "secret")
@@ -325,14 +326,14 @@ def test_what_is_no_spool_is_said_in_one_line(tmp_path, make, words, capsys, mon
         ["ship", "plays.jsonl", "--kind", "preview", "--spool", "x.db"],
         ["spool", "status", "--spool", "x.db"],
         ["dead-letters", "list", "--spool", "x.db"],
-        ["dead-letters", "drop", "1", "--yes", "--spool", "x.db"],
+        ["dead-letters", "discard", "1", "--yes", "--spool", "x.db"],
         ["journal", "export", "--spool", "x.db", "--out", "out.csv"],
     ):
         assert main(arguments) == 1
-        told = capsys.readouterr()
-        assert words in told.err
-        assert len(told.err.splitlines()) == 1
-        assert told.out == ""
+        printed = capsys.readouterr()
+        assert words in printed.err
+        assert len(printed.err.splitlines()) == 1
+        assert printed.out == ""
     assert not (tmp_path / "out.csv").exists()
 
 
@@ -347,12 +348,12 @@ async def test_a_spool_in_use_is_said_and_not_disturbed(tmp_path):
     assert other.code == 1
     assert "in use by another shipper" in other.err
     assert status.code == 0
-    assert "a shipper has it open" in status.out
+    assert ": in use by a shipper" in status.out
     assert "100" in status.out
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only for root")
-async def test_a_read_only_directory_is_said(tmp_path):
+async def test_a_read_only_directory_is_reported(tmp_path):
     (tmp_path / "locked").mkdir(mode=0o500)
     write_plays(tmp_path / "plays.jsonl", plays(1))
     async with open_sandbox() as sandbox:
@@ -361,7 +362,7 @@ async def test_a_read_only_directory_is_said(tmp_path):
     assert len(ended.err.splitlines()) == 1
 
 
-async def test_the_status_says_how_things_stand(tmp_path, unused_tcp_port):
+async def test_the_status_shows_counts_and_use(tmp_path, unused_tcp_port):
     write_plays(tmp_path / "plays.jsonl", plays(12))
     await sevendigital(
         *("ship", "plays.jsonl", "--kind", "preview", "--patience", "0.2", "--linger", "0", "--drain", "0"),
@@ -370,21 +371,21 @@ async def test_the_status_says_how_things_stand(tmp_path, unused_tcp_port):
         base_url=f"http://127.0.0.1:{unused_tcp_port}",
     )
     text = await sevendigital("spool", "status", "--spool", "plays.jsonl.spool", cwd=tmp_path)
-    told = await sevendigital("spool", "status", "--spool", "plays.jsonl.spool", "--json", cwd=tmp_path)
-    status = orjson.loads(told.out)
+    printed = await sevendigital("spool", "status", "--spool", "plays.jsonl.spool", "--json", cwd=tmp_path)
+    status = orjson.loads(printed.out)
     assert status["kinds"]["preview"]["waiting"] == status["kinds"]["preview"]["put"] == 12
     assert status["kinds"]["preview"]["oldest_waiting"]
     assert status["kinds"]["catalogue"]["oldest_waiting"] is None
     assert not status["in_use"]
     assert status["size"] > 4_096
-    assert "no shipper has it open" in text.out
+    assert ": not in use" in text.out
     assert "synchronous" in text.out
 
 
-def test_figures_of_a_run_add_up():
+def test_counts_of_a_run_add_up():
     before = Counts(put=10, delivered=3, waiting=2, in_flight=1, buried=1, held=3, in_doubt=4)
     now = Counts(put=15, delivered=9, waiting=1, in_flight=0, buried=2, held=3, in_doubt=6)
-    run = tally(before, now)
+    run = run_counts(before, now)
     assert (run.put, run.left, run.delivered, run.waiting, run.buried, run.held, run.in_doubt) == (5, 6, 6, 1, 1, 3, 2)
     assert run.put + run.left == run.delivered + run.waiting + run.buried + run.held
 
@@ -404,4 +405,4 @@ def test_the_spool_is_beside_the_input(tmp_path, monkeypatch, wanted, file, expe
     monkeypatch.chdir(tmp_path)
     if not file.startswith("/"):
         (tmp_path / file).write_bytes(b"")
-    assert place_for(wanted, Source(file)) == expected
+    assert spool_for(wanted, Source(file)) == expected

@@ -48,11 +48,11 @@ async def test_a_half_written_line_is_left_for_the_next_run_and_sent_once(tmp_pa
     assert [run.summary["unfinished_line"] for run in (first, again, last)] == [3, 3, None]
     assert [run.summary["rejected"] for run in (first, again, last)] == [0, 0, 0]
     assert "plays.jsonl:3: left for the next run" in first.err
-    assert first.err.splitlines()[-1] == "sevendigital: line 3 is not finished"
+    assert first.err.splitlines()[-1] == "sevendigital: line 3 is incomplete"
     assert not list(tmp_path.glob("*.rejected*"))
 
 
-class Taker:
+class Recorder:
     def __init__(self):
         self.taken = []
 
@@ -69,7 +69,7 @@ def test_a_file_that_grows_byte_by_byte_gives_each_play_once_wherever_it_was_cut
     path = tmp_path / "plays.jsonl"
 
     async def run(mark):
-        taker, rejected = Taker(), []
+        taker, rejected = Recorder(), []
         feed = LineReader(Source(str(path)), taker.put, lambda line, reason: rejected.append(line))
         if mark.offset:
             # What a checkpoint makes of a place within a line.
@@ -80,9 +80,9 @@ def test_a_file_that_grows_byte_by_byte_gives_each_play_once_wherever_it_was_cut
 
     async def run_twice(cut):
         path.write_bytes(whole[:cut])
-        taken, rejected, feed = await run(LineReader(Source(str(path)), None, None).hit)
+        taken, rejected, feed = await run(LineReader(Source(str(path)), None, None).reached)
         path.write_bytes(whole)
-        more, also_rejected, second = await run(feed.hit)
+        more, also_rejected, second = await run(feed.reached)
         assert taken + more == ["plain", "\N{SNOWMAN}é"], cut
         assert rejected == also_rejected == [], cut
         assert second.unfinished is None
@@ -136,7 +136,7 @@ def test_the_summary_for_people_says_what_to_do(tmp_path, monkeypatch, capsys):
     assert main(["ship", "plays.jsonl", "--kind", "preview"]) == 4
     assert "line 1, the last one, has no line feed and is not a play; run the same command" in capsys.readouterr().out
     assert main(["ship", "plays.jsonl", "--kind", "preview", "--spool", "memory"]) == 4
-    assert "go on with --from-line 1 when it is whole" in capsys.readouterr().out
+    assert "continue with --from-line 1 when it is complete" in capsys.readouterr().out
 
 
 # -- keys that come twice --
@@ -186,9 +186,9 @@ def test_tokens_that_come_twice_are_refused(tmp_path, monkeypatch, capsys):
     token = '{"token": "hush", "secret": "hush"}'
     (tmp_path / "tokens.json").write_text(f'{{"anna": {token}, "anna": {token}}}')
     assert main(["ship", "plays.jsonl", "--kind", "catalogue", "--tokens", "tokens.json"]) == 1
-    told = capsys.readouterr().err
-    assert "'anna' twice" in told
-    assert "hush" not in told
+    printed = capsys.readouterr().err
+    assert "'anna' twice" in printed
+    assert "hush" not in printed
 
 
 # -- marks and times --
@@ -243,7 +243,7 @@ def test_times_may_be_spelled_in_any_form_of_iso_8601(text, means):
         *("10000-01-01T00:00Z", "1769890500", "31/01/2026 20:15", "2026-01-31T20:15:00+25:00", "NaN"),
     ],
 )
-def test_what_is_no_time_is_refused_plainly(text):
+def test_what_is_not_a_time_is_refused_plainly(text):
     with pytest.raises(ValueError):
         parse_datetime(text)
     with pytest.raises(InvalidLogError, match="ISO 8601"):
@@ -271,7 +271,7 @@ async def test_plays_with_odd_times_arrive_in_the_usual_form(tmp_path):
     ]
 
 
-def test_a_thread_that_fails_in_an_unexpected_way_keeps_nobody_waiting(tmp_path):
+def test_a_thread_that_fails_in_an_unexpected_way_does_not_block(tmp_path):
     path = tmp_path / "x"
     path.write_bytes(b"x")
     source = Source(str(path))

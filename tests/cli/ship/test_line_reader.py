@@ -41,7 +41,7 @@ def test_lines_are_the_same_whatever_the_chunks(data, cuts):
     lines = split(chunks)
     assert [line.data for line in lines] == [without_marks(line) for line in expected]
     assert [line.number for line in lines] == list(range(1, len(expected) + 1))
-    assert not any(line.cut for line in lines)
+    assert not any(line.truncated for line in lines)
 
 
 @given(SOME_BYTES, st.integers(1, 5), st.integers(1, 7))
@@ -53,7 +53,7 @@ def test_of_a_long_line_only_the_beginning_is_held(data, longest, step):
     assert len(lines) == len(whole)
     for line, entire in zip(lines[1:], whole[1:], strict=True):
         assert line.data == entire.data[:longest]
-        assert line.cut == (len(entire.data) > longest)
+        assert line.truncated == (len(entire.data) > longest)
 
 
 def test_a_line_without_end_takes_no_memory():
@@ -61,7 +61,7 @@ def test_a_line_without_end_takes_no_memory():
     for _ in range(1_000):
         assert list(splitter.feed(b"x" * 65_536)) == []
     (line,) = splitter.close()
-    assert line.cut
+    assert line.truncated
     assert len(line.data) == 1_000
 
 
@@ -131,7 +131,7 @@ async def test_a_put_that_is_cancelled_while_it_waits_was_not_done(tmp_path):
     feed.settle(accepted=0)
     assert (feed.put, feed.read, feed.next_line) == (0, 0, 1)
     # The lines of the first chunk, which a pipe would not give again.
-    left = feed.leave()
+    left = feed.take_rest()
     assert [line.number for line in left] == list(range(3, left[-1].number + 1))
     assert feed.next_line == left[-1].number + 1
 
@@ -146,7 +146,7 @@ async def test_a_put_that_is_cancelled_in_its_last_step_was_done(tmp_path):
     await asyncio.wait([running])
     feed.settle(accepted=20)
     assert (feed.put, feed.read, feed.next_line) == (20, 20, 21)
-    assert feed.leave() == []
+    assert feed.take_rest() == []
 
 
 async def test_a_line_that_cannot_be_kept_stops_the_feed_right_there(tmp_path):

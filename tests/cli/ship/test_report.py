@@ -1,4 +1,4 @@
-"""Leftovers, exit codes, the report's words, and lines safe to print."""
+"""Files for the rest, exit codes, the text of the report, and lines that are safe to print."""
 
 import io
 import os
@@ -10,21 +10,20 @@ import pytest
 from attrs import evolve
 
 from sevendigital_async import ConfigurationError, DeadLetter, LogKind
-from sevendigital_async.cli.commands.demo import USERS, split
+from sevendigital_async.cli.commands.demo import USERS, DemoReport, split
 from sevendigital_async.cli.output import (
     ExitCode,
-    FirstFew,
+    LineLimit,
     OutputError,
     StandardOutput,
     complain,
+    highest_precedence,
     one_line,
     say,
-    weightiest,
 )
-from sevendigital_async.cli.ship.display import Account
 from sevendigital_async.cli.ship.line_reader import Line
-from sevendigital_async.cli.ship.reject_file import Kept, RejectFile, beside, keep_rest
-from sevendigital_async.cli.ship.report import Report, Stop
+from sevendigital_async.cli.ship.reject_file import RejectFile, UnsentCounts, beside, write_rest
+from sevendigital_async.cli.ship.report import Report, StopReason
 from sevendigital_async.cli.ship.run import StallDetector
 from sevendigital_async.shipping import Counts
 from sevendigital_async.shipping.records import Record
@@ -43,21 +42,21 @@ from sevendigital_async.shipping.records import Record
         ("/dev/fd/63", False, "63.unsent"),
     ],
 )
-def test_leftovers_are_named_after_the_input(name, regular, expected):
+def test_file_are_named_after_the_input(name, regular, expected):
     assert beside(name, ".unsent", regular=regular) == Path(expected)
 
 
-def test_no_leftovers_no_file(tmp_path):
+def test_no_file_no_file(tmp_path):
     with RejectFile(tmp_path / "plays.unsent"):
         pass
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_taken_name_is_never_taken_again(tmp_path):
+def test_an_existing_file_is_never_overwritten(tmp_path):
     for line in (b"one", b"two", b"three"):
-        with RejectFile(tmp_path / "plays.unsent") as leftovers:
-            leftovers.write(line)
-    assert leftovers.place == tmp_path / "plays.unsent.2"
+        with RejectFile(tmp_path / "plays.unsent") as file:
+            file.write(line)
+    assert file.place == tmp_path / "plays.unsent.2"
     assert [path.read_bytes() for path in sorted(tmp_path.iterdir())] == [b"one\n", b"two\n", b"three\n"]
 
 
@@ -68,35 +67,35 @@ def test_a_place_that_cannot_be_written_to_is_refused_before_it_is_needed(tmp_pa
 
 def test_a_line_is_kept_whole_or_not_at_all(tmp_path, monkeypatch):
     written = os.write
-    room = iter([4, 3, None])
+    sizes = iter([4, 3, None])
 
     def nearly_full(descriptor, data):
-        size = next(room, 1_000)
+        size = next(sizes, 1_000)
         if size is None:
             raise OSError(28, "No space left on device")
         return written(descriptor, bytes(data)[:size])
 
     monkeypatch.setattr(os, "write", nearly_full)
-    with RejectFile(tmp_path / "plays.unsent") as leftovers:
-        leftovers.write(b"123456")
+    with RejectFile(tmp_path / "plays.unsent") as file:
+        file.write(b"123456")
         with pytest.raises(OSError, match="No space"):
-            leftovers.write(b"abcdef")
-        leftovers.write(b"again")
+            file.write(b"abcdef")
+        file.write(b"again")
     assert (tmp_path / "plays.unsent").read_bytes() == b"123456\nagain\n"
-    assert leftovers.lines == 2
+    assert file.lines == 2
 
 
 class Memory:
     """Stands in for a memory spool at the end of a run."""
 
-    def __init__(self, records=(), letters=()):
-        self._records, self._letters = records, letters
+    def __init__(self, records=(), dead_letters=()):
+        self._records, self._dead_letters = records, dead_letters
 
     def undelivered(self, _kind):
         return iter(self._records)
 
     def dead_letters(self):
-        return iter(self._letters)
+        return iter(self._dead_letters)
 
 
 def test_what_is_left_is_written_down_plays_in_doubt_first(tmp_path):
@@ -104,10 +103,10 @@ def test_what_is_left_is_written_down_plays_in_doubt_first(tmp_path):
     letter = DeadLetter(LogKind.PREVIEW, b"buried", "no good", None, datetime.now(UTC), in_doubt=False)
     rejected, unsent = RejectFile(tmp_path / "rejected"), RejectFile(tmp_path / "unsent")
     with rejected, unsent:
-        kept = keep_rest(
+        kept = write_rest(
             LogKind.PREVIEW, Memory(records, [letter]), [Line(9, b"unread")], rejected=rejected, unsent=unsent
         )
-    assert kept == Kept(in_doubt=1)
+    assert kept == UnsentCounts(in_doubt=1)
     assert unsent.place.read_bytes() == b"2\n1\n3\nunread\n"
     assert rejected.place.read_bytes() == b"buried\n"
 
@@ -120,7 +119,7 @@ def test_what_cannot_be_written_down_is_counted(tmp_path, monkeypatch):
     rejected, unsent = RejectFile(tmp_path / "rejected"), RejectFile(tmp_path / "unsent")
     with rejected, unsent:
         memory = Memory([Record(b"1", "", 0.0), Record(b"2", "", 0.0)])
-        kept = keep_rest(LogKind.PREVIEW, memory, [], rejected=rejected, unsent=unsent)
+        kept = write_rest(LogKind.PREVIEW, memory, [], rejected=rejected, unsent=unsent)
     assert kept.lost == 2
     assert "No space left" in kept.failure
 
@@ -144,17 +143,17 @@ def report(**facts):
         ({"held": 1}, 4),
         ({"unsent": 1}, 4),
         ({"continue_at": 7, "rejected": 1}, 4),
-        ({"stop": Stop("SIGTERM", ExitCode.DONE)}, 0),
-        ({"stop": Stop("wrong secret", ExitCode.USAGE), "waiting": 1, "buried": 1}, 1),
+        ({"stop": StopReason("SIGTERM", ExitCode.DONE)}, 0),
+        ({"stop": StopReason("wrong secret", ExitCode.USAGE), "waiting": 1, "buried": 1}, 1),
         ({"lost": 1, "waiting": 1}, 1),
     ],
 )
-def test_the_exit_code_is_the_one_that_weighs_most(facts, code):
+def test_the_exit_code_is_the_one_with_precedence(facts, code):
     assert report(**facts).exit_code == code
 
 
-def test_nothing_weighs_nothing():
-    assert weightiest([]) is ExitCode.DONE
+def test_no_codes_mean_success():
+    assert highest_precedence([]) is ExitCode.DONE
 
 
 def test_the_report_says_where_the_rest_is():
@@ -169,27 +168,27 @@ def test_the_report_says_where_the_rest_is():
     ).as_text(None)
     assert text.splitlines()[-5:] == [
         "rejected lines and buried plays are in plays.jsonl.rejected",
-        "1,234 undelivered plays are in plays.jsonl.unsent, ready to be shipped again",
-        "the first 20 of them are in doubt: the service may have them already",
-        "2 plays are neither delivered nor kept; they are in plays.jsonl only",
+        "plays.jsonl.unsent has 1,234 undelivered plays; ship it to send them",
+        "the first 20 of them are in doubt: the service may already have them",
+        "2 plays not delivered and not saved: only in plays.jsonl",
         "stopped after line 7; continue with --from-line 8",
     ]
     assert "logs/s" in text
 
 
 def test_patience_ends_only_while_something_waits():
-    patience = StallDetector(10.0, 0.0)
-    assert not patience.ended(Counts(put=5, waiting=5), 9.0)
-    assert patience.ended(Counts(put=5, waiting=5), 10.0)
-    assert not patience.ended(Counts(put=5, waiting=4, delivered=1), 11.0)
-    assert patience.ended(Counts(put=5, in_flight=4, delivered=1), 21.0)
-    assert not patience.ended(Counts(put=1, delivered=1), 100.0)
-    assert not patience.ended(Counts(put=2, waiting=1, delivered=1), 109.0)
+    stall = StallDetector(10.0, 0.0)
+    assert not stall.is_stalled(Counts(put=5, waiting=5), 9.0)
+    assert stall.is_stalled(Counts(put=5, waiting=5), 10.0)
+    assert not stall.is_stalled(Counts(put=5, waiting=4, delivered=1), 11.0)
+    assert stall.is_stalled(Counts(put=5, in_flight=4, delivered=1), 21.0)
+    assert not stall.is_stalled(Counts(put=1, delivered=1), 100.0)
+    assert not stall.is_stalled(Counts(put=2, waiting=1, delivered=1), 109.0)
 
 
-def test_only_the_first_few_are_said():
+def test_only_the_first_lines_are_printed():
     said = []
-    few = FirstFew(said.append, "more", limit=2)
+    few = LineLimit(said.append, "more", limit=2)
     for line in "abcd":
         few(line)
     assert said == ["a", "b", "more"]
@@ -200,7 +199,7 @@ def test_text_from_outside_cannot_steer_a_terminal():
     assert one_line("red \x1b[31m\r\nünïcode \u2028 \ud800") == "red \\x1b[31m\\r\\nünïcode \\u2028 \\ud800"
 
 
-def test_a_full_disk_behind_standard_output_is_said(monkeypatch):
+def test_a_full_disk_behind_standard_output_is_reported(monkeypatch):
     class Full(io.StringIO):
         def write(self, _):
             raise OSError(28, "No space left on device")
@@ -210,7 +209,7 @@ def test_a_full_disk_behind_standard_output_is_said(monkeypatch):
         say("summary")
 
 
-def test_streams_that_were_never_there_are_no_trouble(monkeypatch):
+def test_streams_that_were_never_there_are_not_errors(monkeypatch):
     monkeypatch.setattr(sys, "stdout", None)
     monkeypatch.setattr(sys, "stderr", None)
     say("summary")
@@ -223,10 +222,10 @@ def test_the_demo_divides_without_loss(number):
     assert min(split(number).values()) >= 0
 
 
-def test_the_demo_admits_it_when_the_records_differ():
-    account = Account({}, missing=1, surplus=2, seconds=1.0)
-    assert not account.equal
-    assert "NOT EQUAL: 1 plays" in account.as_text(None)
+def test_the_demo_reports_a_difference():
+    report_ = DemoReport({}, missing=1, surplus=2, seconds=1.0)
+    assert not report_.equal
+    assert "NOT EQUAL: 1 play put but not received" in report_.as_text(None)
     assert len(USERS) > 24
 
 

@@ -1,4 +1,4 @@
-"""A shipment from within: what no service can be made to do at will."""
+"""A run with a stand-in for the client, for what a sandbox cannot be made to do."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ from sevendigital_async import ConfigurationError, InvalidRequestError, LogKind,
 from sevendigital_async.cli.process import SignalWatcher
 from sevendigital_async.cli.ship import run
 from sevendigital_async.cli.ship.display import PlainDisplay
-from sevendigital_async.cli.ship.options import ShipOptions, look_into
+from sevendigital_async.cli.ship.options import ShipOptions, read_spool
 from sevendigital_async.cli.ship.reject_file import RejectFile
 from sevendigital_async.cli.ship.run import ShipRun
 from sevendigital_async.cli.ship.source import Source
@@ -25,13 +25,13 @@ from sevendigital_async.shipping.spools.registry import open_inspector
 
 
 class LogTransport:
-    """Stands in for a client and its way out: each batch meets what ``fate`` makes of it."""
+    """Stands in for a client and its way out: ``post`` handles each batch."""
 
-    form = "openapi"
+    dialect = "openapi"
 
-    def __init__(self, fate):
+    def __init__(self, post):
         self.play_logs = self
-        self.post = fate
+        self.post = post
 
     def encoder(self, _kind):
         return checked_and_encoded
@@ -40,12 +40,12 @@ class LogTransport:
         return lambda log: ""
 
     @contextlib.asynccontextmanager
-    async def turn(self, _kind):
+    async def permit(self, _kind):
         yield self
 
 
-class Told(PlainDisplay):
-    """Remembers what it was told to say."""
+class RecordingDisplay(PlainDisplay):
+    """Records its lines."""
 
     def __init__(self):
         super().__init__(None, every=0.0)
@@ -63,42 +63,42 @@ async def refuse(_logs, _user, *, request_id):
     raise InvalidRequestError("no good\nat all", code=1001, status=400)
 
 
-async def ship(tmp_path, fate, *, number=10, source=None, **order):
+async def ship(tmp_path, post, *, number=10, source=None, **options):
     file = tmp_path / "plays.jsonl"
     if not file.exists():
         write_plays(file, plays(number))
-    told = Told()
+    printed = RecordingDisplay()
     with (
         RejectFile(tmp_path / "rejected") as rejected,
         RejectFile(tmp_path / "unsent") as unsent,
-        SignalWatcher() as interruptions,
+        SignalWatcher() as signals,
     ):
         shipping = ShipRun(
-            ShipOptions(**{"kind": LogKind.PREVIEW, **order}),
-            LogTransport(fate),
+            ShipOptions(**{"kind": LogKind.PREVIEW, **options}),
+            LogTransport(post),
             source or Source(str(file)),
             rejected=rejected,
             unsent=unsent,
-            display=told,
-            interruptions=interruptions,
+            display=printed,
+            signals=signals,
         )
         async with asyncio.timeout(30):
-            return await shipping.run(), told.lines
+            return await shipping.run(), printed.lines
 
 
 async def test_everything_delivered(tmp_path):
-    report, told = await ship(tmp_path, accept, number=1_234)
+    report, printed = await ship(tmp_path, accept, number=1_234)
     assert (report.exit_code, report.put, report.delivered, report.requests) == (0, 1_234, 1_234, 3)
-    assert all(line.startswith(str(tmp_path)) for line in told)  # progress only
+    assert all(line.startswith(str(tmp_path)) for line in printed)  # progress only
 
 
 async def test_a_shipper_that_dies_is_reported_and_loses_nothing(tmp_path):
     async def die(_logs, _user, *, request_id):
         raise RuntimeError("out of order")
 
-    report, told = await ship(tmp_path, die)
+    report, printed = await ship(tmp_path, die)
     assert report.exit_code == 4
-    assert any("out of order" in line for line in told)
+    assert any("out of order" in line for line in printed)
     assert as_counted(lines_in(tmp_path / "unsent")) == as_counted(plays_of(tmp_path))
 
 
@@ -132,11 +132,11 @@ async def test_an_input_that_breaks_off_is_reported(tmp_path):
             return await super().read()
 
     file = write_plays(tmp_path / "plays.jsonl", plays(10))
-    report, told = await ship(tmp_path, accept, source=Breaking(str(file)))
+    report, printed = await ship(tmp_path, accept, source=Breaking(str(file)))
     assert report.exit_code == 4
     assert report.delivered == 10
     assert report.continue_at == 11
-    assert any("cannot be read on: Input/output error" in line for line in told)
+    assert any(": Input/output error" in line for line in printed)
 
 
 async def test_buried_plays_that_cannot_be_kept_at_first_are_kept_at_the_end(tmp_path, monkeypatch):
@@ -150,18 +150,18 @@ async def test_buried_plays_that_cannot_be_kept_at_first_are_kept_at_the_end(tmp
         writing(self, line)
 
     monkeypatch.setattr(RejectFile, "write", write)
-    report, told = await ship(tmp_path, refuse, number=1)
+    report, printed = await ship(tmp_path, refuse, number=1)
     assert report.exit_code == 1
     assert report.buried == 1
-    assert any("No space left" in line for line in told)
+    assert any("No space left" in line for line in printed)
     assert as_counted(lines_in(tmp_path / "rejected")) == as_counted(plays_of(tmp_path))
 
 
 async def test_very_many_buried_plays_suspend_the_lane(tmp_path):
-    report, told = await ship(tmp_path, refuse, number=2_000)
+    report, printed = await ship(tmp_path, refuse, number=2_000)
     assert report.exit_code == 4
-    assert any("suspended" in line for line in told)
-    buried = [line for line in told if ": buried: " in line]
+    assert any("suspended" in line for line in printed)
+    buried = [line for line in printed if ": buried: " in line]
     assert len(buried) == 50
     assert "no good\\nat all" in buried[0]
     unread = plays_of(tmp_path)[report.continue_at - 1 :] if report.continue_at else []
@@ -193,17 +193,17 @@ def saving(saved):
 async def test_a_run_that_begins_in_the_moment_in_which_another_ends_puts_nothing_twice(tmp_path, monkeypatch):
     saved, spool, earlier = Counter(), str(tmp_path / "plays.db"), []
 
-    async def look_late(*arguments):
-        found = await look_into(*arguments)
+    async def read_late(*arguments):
+        found = await read_spool(*arguments)
         if not earlier:
             earlier.append(found)
             await ship(tmp_path, saving(saved), number=1_200, spool=spool)
         return found
 
-    monkeypatch.setattr(run, "look_into", look_late)
-    report, told = await ship(tmp_path, saving(saved), number=1_200, spool=spool)
+    monkeypatch.setattr(run, "read_spool", read_late)
+    report, printed = await ship(tmp_path, saving(saved), number=1_200, spool=spool)
     assert report.exit_code == 4
-    assert any("by another shipper" in line for line in told)
+    assert any("another shipper reads" in line for line in printed)
     assert Counter(saved.values()) == {1: 1_200}
 
 
@@ -215,7 +215,7 @@ async def test_two_runs_that_read_one_file_into_one_redis_put_nothing_twice(tmp_
     assert Counter(saved.values()) == {1: 1_200}
 
 
-async def test_what_others_put_into_a_shared_spool_when_all_is_delivered_is_not_this_run_s(
+async def test_what_others_put_into_a_shared_spool_when_all_is_delivered_is_not_of_this_run(
     tmp_path, redis_server, monkeypatch
 ):
     """And what of it this run has begun to send, it sends to its end: nothing is in doubt."""

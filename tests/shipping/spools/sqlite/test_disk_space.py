@@ -249,7 +249,7 @@ async def test_a_read_only_directory_is_said_and_can_be_looked_into(tmp_path, un
     )
     assert (status.code, status.err) == (0, "")
     assert "20" in status.out
-    for command in (("replay", "--all", "--yes"), ("drop", "1", "--yes")):
+    for command in (("replay", "--all", "--yes"), ("discard", "1", "--yes")):
         ended = await sevendigital(
             "dead-letters", *command, "--spool", "kept/plays.db", cwd=tmp_path, wrapper=wrapper, env=UNMEASURED
         )
