@@ -19,7 +19,7 @@ class JournalOutcome(enum.StrEnum):
     DELIVERED = "delivered"
     IN_DOUBT = "in-doubt"
     """It may have reached the service, and nobody knows; written before the play is sent again."""
-    DISCARDED = "dropped"
+    DISCARDED = "discarded"
     """A person has decided that it is not sent."""
 
 
