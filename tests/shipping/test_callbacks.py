@@ -167,7 +167,7 @@ async def test_a_failed_lookup_is_no_answer_of_the_service(clock, service):
         for number in range(30):
             await shipper.put_many(LogKind.CATALOGUE, plays(f"good{number}"))
         await clock.sleep(20)
-        gate = shipper._lanes[LogKind.CATALOGUE].gate
+        gate = shipper._lanes[LogKind.CATALOGUE].breaker
         assert gate.circuit_open
         for user in BROKEN:
             await shipper.put_many(LogKind.CATALOGUE, plays(user))
@@ -417,7 +417,7 @@ async def test_a_callback_that_ignores_its_cancellation_is_left_behind(clock, se
 
     statistics, _ = await shipping(clock, service, scenario, on_delivered=stubborn, hook_timeout=1)
     assert statistics.delivered == 5
-    assert "on_delivered goes on although it was cancelled" in caplog.text
+    assert "on_delivered still runs although it was cancelled" in caplog.text
     release.set()
     async with asyncio.timeout(5):
         while any(task.get_name() == "on_delivered" for task in asyncio.all_tasks()):
@@ -461,10 +461,10 @@ class AsyncMetrics:
         ({"close_timeout": "30"}, "close_timeout"),
         ({"in_doubt": "keep"}, "in_doubt"),
         ({"in_doubt": []}, "in_doubt"),
-        ({"spool": 7}, "spool is a path, a URL or a spool, not an object of type int"),
+        ({"spool": 7}, "spool must be a path, a URL or a spool, not an object of type int"),
         ({"spool": b"plays.db"}, "as text"),
         ({"lanes": {"nonsense": {}}}, "preview, catalogue, subscriber, not 'nonsense'"),
-        ({"lanes": [LogKind.PREVIEW]}, "lanes is a mapping"),
+        ({"lanes": [LogKind.PREVIEW]}, "lanes must be a mapping"),
         ({"lanes": {LogKind.PREVIEW: {"linger": float("nan")}}}, "linger must be seconds"),
         ({"lanes": {LogKind.PREVIEW: {"linger": "5"}}}, "linger"),
         ({"lanes": {LogKind.PREVIEW: {"concurrency": 2.5}}}, "concurrency must be a whole number"),

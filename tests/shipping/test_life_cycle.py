@@ -97,7 +97,7 @@ async def test_no_background_task_can_be_cancelled_in_silence(service, make_spoo
         task.cancel()
         await failed(shipper)
         for _ in range(2):
-            with pytest.raises(ShipperFailedError, match=r"restarted: .* was cancelled by code outside"):
+            with pytest.raises(ShipperFailedError, match=r"create a new one: .* was cancelled by code outside"):
                 await shipper.put(LogKind.PREVIEW, play())
         with pytest.raises(ShipperFailedError):
             shipper.put_nowait(LogKind.PREVIEW, play())
@@ -244,7 +244,7 @@ async def test_a_shipper_that_was_never_opened_closes_and_counts_zero(service, m
     shipper.resume()
     for _ in range(2):
         assert (await shipper.aclose()).total == Counts()
-    with pytest.raises(ConfigurationError, match="started once"):
+    with pytest.raises(ConfigurationError, match="started only once"):
         await shipper.__aenter__()
     with pytest.raises(ShipperClosedError):
         await shipper.put(LogKind.PREVIEW, play())
@@ -277,9 +277,9 @@ async def test_opening_may_be_tried_again(service, tmp_path):
 
 async def test_a_shipper_is_started_once(service):
     async with StreamLogShipper(service) as shipper:
-        with pytest.raises(ConfigurationError, match="started once"):
+        with pytest.raises(ConfigurationError, match="started only once"):
             await shipper.__aenter__()
-    with pytest.raises(ConfigurationError, match="started once"):
+    with pytest.raises(ConfigurationError, match="started only once"):
         await shipper.__aenter__()
 
 
@@ -555,11 +555,11 @@ async def test_another_kind_is_refused(service, kind):
             lambda: shipper.put_many(kind, [play()]),
             lambda: wrapped(lambda shipper: shipper.put_nowait(kind, play()))(shipper),
         ):
-            with pytest.raises(ValueError, match="kind is one of preview, catalogue, subscriber") as caught:
+            with pytest.raises(ValueError, match="kind must be one of preview, catalogue, subscriber") as caught:
                 await put()
             assert caught.value.field == "kind"
         if kind is not None:
-            with pytest.raises(ConfigurationError, match="kind is one of"):
+            with pytest.raises(ConfigurationError, match="kind must be one of"):
                 shipper.resume(kind)
 
 
@@ -589,6 +589,6 @@ async def test_an_error_inside_a_play_is_not_taken_for_a_wrong_type(service):
 async def test_a_bookmark_is_a_bookmark(service):
     async with StreamLogShipper(service, spool=MemorySpool(max_logs=1)) as shipper:
         for _ in range(2):
-            with pytest.raises(ConfigurationError, match="must be a Bookmark, not an object of type str"):
+            with pytest.raises(ConfigurationError, match="must be a Checkpoint, not an object of type str"):
                 await shipper.put_many(LogKind.PREVIEW, [play()], checkpoint="line 5")
         await shipper.put(LogKind.PREVIEW, play())

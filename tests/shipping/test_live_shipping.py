@@ -78,7 +78,7 @@ async def test_who_always_counts_short_is_not_told_for_ever(place, caplog):
         statistics, _, _ = await ship(client, KIND, logs(3), in_doubt="resend", spool=place)
         assert (statistics.held, statistics.delivered, statistics.waiting) == (3, 0, 0)
         assert len(server.requests) == 2
-    assert "3 plays were in doubt before and are held for a person" in caplog.text
+    assert "3 plays were in doubt before and are held, not sent again" in caplog.text
     assert "counted 2 of 3" in caplog.text
 
 

@@ -21,6 +21,7 @@ from sevendigital_async import (
     UserToken,
 )
 from sevendigital_async.shipping.events import (
+    EventSink,
     PermitAcquired,
     PlaysBuried,
     PlaysDelivered,
@@ -30,7 +31,7 @@ from sevendigital_async.shipping.events import (
     QueueMeasured,
     RequestFinished,
 )
-from sevendigital_async.shipping.metrics import GAUGE_INTERVAL, EventSink
+from sevendigital_async.shipping.metrics import GAUGE_INTERVAL
 from sevendigital_async.shipping.otel import OpenTelemetryMetrics
 
 NOW = datetime.fromtimestamp(EPOCH, UTC)
@@ -244,7 +245,7 @@ async def test_a_trouble_is_a_log_line_with_fields(caplog):
         raise AuthenticationError("no", status=401)
 
     await ship(clock, Service(clock, behave), plays(1))
-    [line] = [record for record in caplog.records if getattr(record, "event", None) == "trouble"]
+    [line] = [record for record in caplog.records if getattr(record, "event", None) == "alert"]
     assert (line.kind, line.alert, line.levelname) == ("preview", "authentication", "ERROR")
 
 

@@ -884,9 +884,9 @@ async def test_a_million_users_cost_nothing_once_they_are_served(clock, service)
         for index in range(3000):
             await shipper.put(LogKind.CATALOGUE, StreamLog("t", NOW, user_id=f"u{index}"))
         await shipper.flush()
-        backlog = spool._backlogs[LogKind.CATALOGUE]
-        assert not backlog._queues
-        assert not backlog._ready
+        waiting = spool._accumulators[LogKind.CATALOGUE]
+        assert not waiting._queues
+        assert not waiting._ready
         assert len(asyncio.all_tasks()) < 60
 
     _, statistics = await shipping(clock, service, scenario, user_tokens={}, spool=spool)

@@ -68,11 +68,11 @@ async def test_who_stops_waiting_for_a_full_disk_is_forgotten(tmp_path, disk):
     async with opened(SqliteSpool(tmp_path / "plays.db"), clock) as spool:
         disk.error = "SQLITE_FULL"
         patient = asyncio.create_task(spool.append(KIND, records(MAX_WEIGHT)))
-        while spool._commits.alert is None:
+        while spool._group_commit.alert is None:
             await asyncio.sleep(0.01)
         await come_and_go(lambda: spool.append(KIND, records(1)))
-        spool._commits._put_back()  # as after the next try
-        assert len(spool._commits._entries) == 1
+        spool._group_commit._put_back()  # as after the next try
+        assert len(spool._group_commit._entries) == 1
         disk.error = None
         await clock.run(patient)
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from support.clock import VirtualClock
 from support.redis_server import RedisServer
+from support.spool_events import callback
 from support.steps import Proxy
 
 from sevendigital_async import Checkpoint, LeaseLostError, LogKind, SpoolCorruptionError, StreamLog
@@ -37,9 +38,10 @@ def tracks(plays):
 
 def owner(clock, reports=None, events=None, **rules):
     lanes = lane_rules({kind: {"max_count": 10, "linger": 0.0, **rules} for kind in LogKind})
-    report = (lambda _: None) if reports is None else reports.append
-    tell = (lambda _: None) if events is None else events.append
-    return SpoolContext(lanes, clock, lambda _: None, InDoubtPolicy.RESEND, report, tell)
+    emit = callback(
+        alerts=None if reports is None else reports.append, others=None if events is None else events.append
+    )
+    return SpoolContext(lanes, clock, emit)
 
 
 async def until(condition, within=10):
@@ -76,7 +78,7 @@ async def file(path, clock=None, reports=None, **rules):
 
 
 async def taken_out(spool):
-    await until(lambda: not (spool._arrivals.is_unsettled or spool._commits._under_way))
+    await until(lambda: not (spool._arrivals.is_unsettled or spool._group_commit._under_way))
 
 
 @pytest.mark.parametrize("queue", ["", "ann"])
@@ -119,7 +121,7 @@ async def test_plays_behind_the_withdrawn_ones_wait_until_those_are_out(path, di
         disk.skip = 1  # the commit that stands still succeeds; what comes after it does not
         disk.go_on.set()
         await puts[1]
-        await until(lambda: spool._commits.trouble is not None)
+        await until(lambda: spool._group_commit.alert is not None)
         assert (await spool.counts(KIND)).put == 2
         assert await spool.due_in(KIND, flush=True) > 0
         disk.error = None
@@ -166,7 +168,7 @@ async def test_what_cannot_be_taken_back_before_the_end_is_told_and_counted(path
         await cancel(gone)
         disk.error, disk.skip = "SQLITE_IOERR", 1
         disk.go_on.set()
-        await until(lambda: spool._commits.trouble is not None)
+        await until(lambda: spool._group_commit.alert is not None)
         assert (await spool.counts(KIND)).put == 0
     assert "2 plays of cancelled puts could not be taken back" in caplog.text
     assert await spool.counts(KIND) == Counts(put=2, waiting=2)
@@ -182,7 +184,7 @@ async def test_a_crash_before_it_is_taken_back_leaves_all_or_nothing(path, disk)
     gone = asyncio.create_task(spool.append(KIND, records("a", "b", queue="ann"), Checkpoint("source", "1")))
     await disk.has_stopped()
     await cancel(gone)
-    spool._commits._task.cancel()  # nothing follows the transaction that is under way
+    spool._group_commit._task.cancel()  # nothing follows the transaction that is under way
     disk.go_on.set()
     await spool._writer.aclose()
     async with file(path) as spool:

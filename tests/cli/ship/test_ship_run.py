@@ -232,7 +232,7 @@ async def test_what_others_put_into_a_shared_spool_when_all_is_delivered_is_not_
         statistics = await flush(shipper, *arguments)
         if statistics.settled and not others:
             others.append(RedisSpool(redis_server.url))
-            await others[0].open(SpoolContext(lane_rules(None), SystemClock(), lambda _: None, form="openapi"))
+            await others[0].open(SpoolContext(lane_rules(None), SystemClock(), lambda _: None, dialect="openapi"))
             await others[0].append(LogKind.PREVIEW, [Record(log.encode(), "", log.timestamp) for log in plays(7)])
             await others[0].aclose()
             await begun.wait()
@@ -256,7 +256,7 @@ async def test_a_shipper_that_closes_finishes_a_request_that_began_after_its_flu
         return "202"
 
     other = RedisSpool(redis_server.url)
-    await other.open(SpoolContext(lane_rules(None), SystemClock(), lambda _: None, form="openapi"))
+    await other.open(SpoolContext(lane_rules(None), SystemClock(), lambda _: None, dialect="openapi"))
     async with StreamLogShipper(
         LogTransport(post), spool=redis_server.url, lanes={LogKind.PREVIEW: {"linger": 0.0}}
     ) as shipper:

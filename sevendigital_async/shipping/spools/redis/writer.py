@@ -15,6 +15,7 @@ from ....errors import ShipperError, SpoolCorruptionError, SpoolFullError, Spool
 from ....failpoints import hit
 from ....models import LogKind
 from ...records import Checkpoint, Record, size_of
+from ..base import copy_of
 from . import scripts
 from .client import SpoolClient
 from .wire import microseconds
@@ -138,7 +139,7 @@ class Writer:
             SpoolUnavailableError: Redis is away.
         """
         if self._refusal is not None:
-            raise self._refused()
+            raise copy_of(self._refusal)
         if self._station.is_away:
             raise SpoolUnavailableError(f"Redis at {self._station.link.place} does not answer")
         size = size_of(records)
@@ -155,7 +156,7 @@ class Writer:
             SpoolInUseError: Somebody else has moved the checkpoint.
         """
         if self._refusal is not None:
-            raise self._refused()
+            raise copy_of(self._refusal)
         size = size_of(records)
         if len(records) > self._most[0] or size > self._most[1]:
             raise SpoolFullError(f"{len(records)} logs of {size} bytes exceed the whole spool")
@@ -188,7 +189,7 @@ class Writer:
         """Take nothing from now on; what is under way is written to its end."""
         self._refusal = error
         for append in self._queue:
-            append.fail(self._refused())
+            append.fail(copy_of(error))
         self._look.set()
 
     def end(self, error: ShipperError) -> None:
@@ -317,7 +318,7 @@ class Writer:
 
     def _come_back(self, append: Append) -> None:
         if self._refusal is not None:
-            append.fail(self._refused())
+            append.fail(copy_of(self._refusal))
         if append.is_wanted:
             self._queue[append] = None
             self._queue.move_to_end(append, last=False)
@@ -331,13 +332,6 @@ class Writer:
 
     def _leave(self, append: Append) -> None:
         self._pending = (self._pending[0] - len(append.records), self._pending[1] - append.size)
-
-    def _refused(self) -> ShipperError:
-        # A new exception each time: one that is raised again and again would collect tracebacks.
-        assert self._refusal is not None
-        error = type(self._refusal)(*self._refusal.args)
-        error.__cause__ = self._refusal.__cause__
-        return error
 
 
 def _withdrawal(append: Append) -> list[object]:

@@ -223,7 +223,7 @@ def read_batch(db: sqlite3.Connection, queue: int, name: str, start: int, rules:
     chunks = _chunks_from(db, queue, start)
     for row in map(ChunkRow._make, chunks):
         records = records_of(row, name)
-        if not batch and row.first >= start and row.logs <= rules.max_count and len(row.body) <= rules.max_bytes:
+        if not batch and row.first >= start and not rules.is_exceeded_by(row.logs, len(row.body)):
             batch, size = records, size_of(records)  # nearly always
             if len(batch) == rules.max_count:
                 chunks.close()
@@ -233,7 +233,7 @@ def read_batch(db: sqlite3.Connection, queue: int, name: str, start: int, rules:
             if record.sequence < start:
                 continue
             size += len(record.body)
-            if batch and (len(batch) >= rules.max_count or size > rules.max_bytes):
+            if batch and rules.is_exceeded_by(len(batch) + 1, size):
                 chunks.close()
                 return batch
             batch.append(record)

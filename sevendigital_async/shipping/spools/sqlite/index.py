@@ -12,7 +12,8 @@ from attrs import define, field, fields, frozen
 from ....models import LogKind
 from ...records import Counts, Record, size_of
 from ...rules import LaneRules
-from ..base import Mark, Marks, SpoolContext
+from ..accumulator import cut_batch
+from ..base import SpoolContext, WatermarkPosition, WatermarkPositions
 from ..capacity import Capacity
 from .statements import DueTimes
 from .transitions import RecoveredSpool
@@ -111,12 +112,7 @@ class PartnerQueue:
         return self._cut(now)
 
     def _cut(self, now: float) -> list[Record]:
-        cached = self._cached
-        batch = [cached.popleft() for _ in range(min(self._rules.max_count, len(cached)))]
-        size = size_of(batch)
-        while size > self._rules.max_bytes and len(batch) > 1:
-            size -= len(batch[-1].body)
-            cached.appendleft(batch.pop())
+        batch, size = cut_batch(self._cached, self._rules)
         if batch:
             self.logs -= len(batch)
             self.size -= size
@@ -137,7 +133,7 @@ class PartnerQueue:
 
     @property
     def _is_full(self) -> bool:
-        return self.logs >= self._rules.max_count or self.size >= self._rules.max_bytes
+        return self._rules.is_full(self.logs, self.size)
 
     def _fresh_due(self) -> float:
         if self._ready_since is not None:
@@ -170,7 +166,7 @@ class SpoolIndex:
     due: dict[LogKind, DueTimes] = field(init=False, factory=dict)
     visible_before: int = field(init=False, default=1)
     next_sequence: int = field(init=False, default=1)
-    _marks: dict[LogKind, Marks] = field(init=False, factory=dict)
+    _positions: dict[LogKind, WatermarkPositions] = field(init=False, factory=dict)
     _counts: dict[LogKind, dict[str, int]] = field(init=False, factory=dict)
     _clock_offset: float = field(init=False, default=0.0)
     _alert: str | None = field(init=False, default=None)
@@ -178,7 +174,7 @@ class SpoolIndex:
     def load(self, recovered: RecoveredSpool) -> None:
         """Load the state of the file."""
         self.visible_before = self.next_sequence = recovered.next_sequence
-        self._marks = {kind: Marks() for kind in LogKind}
+        self._positions = {kind: WatermarkPositions() for kind in LogKind}
         self._clock_offset = recovered.clock - self.context.clock.monotonic()
         names = {state.name for state in fields(Counts)}
         for kind, lane in recovered.lanes.items():
@@ -204,14 +200,14 @@ class SpoolIndex:
                     record.sequence = number
                 self.next_sequence += len(records)
 
-    def add_mark(self, kind: LogKind, hidden: int) -> Mark:
+    def add_watermark(self, kind: LogKind, hidden: int) -> WatermarkPosition:
         """Mark the plays that lanes can see; ``hidden`` plays count as waiting and can't be seen yet."""
         counts = self._counts[kind]
-        return self._marks[kind].add(self.visible_before - 1, counts["waiting"] + counts["in_flight"] - hidden)
+        return self._positions[kind].add(self.visible_before - 1, counts["waiting"] + counts["in_flight"] - hidden)
 
-    def update_marks(self, kind: LogKind, records: Sequence[Record]) -> None:
+    def update_watermarks(self, kind: LogKind, records: Sequence[Record]) -> None:
         """Plays were delivered, buried or held."""
-        self._marks[kind].settled(records)
+        self._positions[kind].count_settled(records)
 
     def report(self, alert: str | None) -> None:
         """Report why the file can't be written, once; None when it can be again."""

@@ -15,6 +15,7 @@ from attrs import define, evolve, field
 from ....errors import SpoolError, SpoolUnavailableError
 from ....models import LogKind
 from ...records import PARTNER_QUEUE, DeadLetter, InDoubtPolicy, Lease, Receipt, Record
+from ..base import settle_abandoned
 from . import statements, transitions
 from .chunks import read_from, runs_of, sequence_below
 from .group_commit import PAUSE
@@ -230,16 +231,8 @@ class SqliteLeases:
         # A release may have been cancelled while the file could not be written: its plays have not been released.
         unsettled = set(state.unsettled)
         state.released = [record for record in state.released if record not in unsettled]
-        sending = set(lease.sending)
-        doubtful = [record for record in state.unsettled if record in sending]
-        certain = [record for record in state.unsettled if record not in sending]
         try:
-            if doubtful:
-                await self.doubt(lease, doubtful, policy)
-            if certain and lease.suspect:
-                await self.doubt(lease, certain, InDoubtPolicy.RESEND)
-            elif certain:
-                await self.release(lease, certain, count_attempt=False)
+            await settle_abandoned(self, lease, state.unsettled, policy)
         except SpoolError as error:
             logger.error("a batch could not be settled; it will be when the spool is opened again: %s", error)  # noqa: TRY400
 
@@ -331,7 +324,7 @@ class SqliteLeases:
             if frees_capacity:
                 self._index.capacity.free(len(records), batch.size)
             if "waiting" not in changes:
-                self._index.update_marks(kind, records)
+                self._index.update_watermarks(kind, records)
             if state.settle(records):
                 self._end(state)
 

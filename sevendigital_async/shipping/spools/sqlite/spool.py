@@ -17,7 +17,7 @@ from ....models import LogKind
 from ....private_files import printable
 from ...events import PlaysRecovered
 from ...records import Checkpoint, Counts, DeadLetter, InDoubtPolicy, Lease, Receipt, Record, size_of
-from ..base import Mark, SpoolContext, Watermark, run_to_completion
+from ..base import SpoolContext, Watermark, WatermarkPosition, run_to_completion
 from ..capacity import Capacity
 from . import journal, statements
 from .disk_space import MIN_FREE
@@ -43,28 +43,28 @@ class SqliteWatermark:
     _writer: SqliteWriter
     _group_commit: GroupCommit
     _unseen: Sequence[PendingAppend]
-    _mark: Mark | None = field(init=False, default=None)
+    _position: WatermarkPosition | None = field(init=False, default=None)
 
     @property
     def last(self) -> int | None:
         """Sequence number of the last play; None while some are being written."""
-        return None if self._mark is None else self._mark.last
+        return None if self._position is None else self._position.last
 
     async def left(self, *, rest: float | None = None) -> int | None:
         """Return how many plays are waiting or leased; None while some are being written."""
-        if self._mark is None:
+        if self._position is None:
             self._unseen = [pending for pending in self._unseen if self._group_commit.will_be_visible(pending)]
             if self._unseen:
                 return None
-            self._mark = self._index.add_mark(self._kind, self._group_commit.hidden_logs(self._kind))
-        if rest is None or not self._mark.left:
-            return self._mark.left
-        delayed = statements.count_delayed(self._kind, self._index.now + rest, self._mark.last)
+            self._position = self._index.add_watermark(self._kind, self._group_commit.hidden_logs(self._kind))
+        if rest is None or not self._position.left:
+            return self._position.left
+        delayed = statements.count_delayed(self._kind, self._index.now + rest, self._position.last)
         look: WriterJob[int, int] = WriterJob(delayed, lambda logs: logs)
         try:
-            return self._mark.left - await asyncio.shield(self._writer.submit(look))
+            return self._position.left - await asyncio.shield(self._writer.submit(look))
         except SpoolUnavailableError:
-            return self._mark.left
+            return self._position.left
 
 
 R = TypeVar("R")

@@ -19,6 +19,7 @@ from .... import failpoints
 from ....models import LogKind
 from ...records import PARTNER_QUEUE, DeadLetter, InDoubtPolicy, Receipt, Record, size_of
 from ...rules import LaneRules
+from ..base import AbandonedRecords
 from ..inspector import DeadLetterState, JournalOutcome
 from . import dead_letters, journal
 from .chunks import (
@@ -339,8 +340,11 @@ class Recovery:
         kind = LogKind(kind_name)
         leased, sent = _sequences(intent.leased), _sequences(intent.sending)
         records = read_between(db, intent.queue, name, min(leased), max(leased))
-        doubtful = [record for record in records if record.sequence in sent]
-        others = [record for record in records if record.sequence in leased and record.sequence not in sent]
+        abandoned = AbandonedRecords.of(
+            [record for record in records if record.sequence in leased],
+            [record for record in records if record.sequence in sent],
+            suspect=bool(intent.suspect),
+        )
         transitions = Transitions(db, self.rules[kind])
 
         def batch(records: list[Record], end: LeaseEnd | None) -> LeaseBatch:
@@ -348,14 +352,14 @@ class Recovery:
                 kind, intent.lease, intent.queue, name, records, intent.request_id, [], suspect=False, end=end
             )
 
-        if intent.suspect and others:
-            transitions.mark_in_doubt(batch(others, None), self.now)
-        if doubtful:
+        if abandoned.suspect:
+            transitions.mark_in_doubt(batch(abandoned.suspect, None), self.now)
+        if abandoned.in_doubt:
             apply = transitions.hold if self.policy is InDoubtPolicy.HOLD else transitions.doubt
-            apply(batch(doubtful, None), self.now)
+            apply(batch(abandoned.in_doubt, None), self.now)
         transitions.release(batch([], LeaseEnd(at=0.0, attempt=0, delay=0.0, has_released=True)))
         failpoints.hit("after take-over")
-        return Counter({kind: len(doubtful)})
+        return Counter({kind: len(abandoned.in_doubt)})
 
 
 def _recovered_lane(db: sqlite3.Connection, kind: LogKind) -> RecoveredLane:

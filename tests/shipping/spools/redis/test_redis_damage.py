@@ -10,6 +10,7 @@ import pytest
 import redis
 from support.clock import VirtualClock
 from support.redis_server import RedisServer
+from support.spool_events import callback
 
 from sevendigital_async import DeadLetter, LeaseLostError, LogKind, SpoolCorruptionError, StreamLog
 from sevendigital_async.shipping.records import Counts, InDoubtPolicy, Receipt, Record
@@ -34,8 +35,8 @@ def server(redis_server):
 @asynccontextmanager
 async def worker(server, reports=None, policy=InDoubtPolicy.RESEND, **options):
     spool = RedisSpool(server.url, **options)
-    report = (lambda _: None) if reports is None else reports.append
-    await spool.open(SpoolContext(RULES, VirtualClock(), lambda _: None, policy, report))
+    emit = callback(alerts=None if reports is None else reports.append)
+    await spool.open(SpoolContext(RULES, VirtualClock(), emit, policy))
     for task in spool._tasks[1:]:  # the test looks around itself
         task.remove_done_callback(spool._stopped)
         task.cancel()

@@ -10,6 +10,7 @@ import pytest
 from support.clock import VirtualClock
 from support.redis_server import RedisServer
 from support.service import Service
+from support.spool_events import callback
 
 from sevendigital_async import (
     Checkpoint,
@@ -44,8 +45,8 @@ class Reports(list):
 @asynccontextmanager
 async def worker(server, policy=InDoubtPolicy.RESEND, *, reports=None, **options):
     spool = RedisSpool(server.url, **options)
-    report = (lambda _: None) if reports is None else reports.append
-    await spool.open(SpoolContext(RULES, VirtualClock(), lambda _: None, policy, report))
+    emit = callback(alerts=None if reports is None else reports.append)
+    await spool.open(SpoolContext(RULES, VirtualClock(), emit, policy))
     try:
         yield spool
     finally:
