@@ -71,8 +71,8 @@ async def test_who_stops_waiting_for_a_full_disk_is_forgotten(tmp_path, disk):
         while spool._group_commit.alert is None:
             await asyncio.sleep(0.01)
         await come_and_go(lambda: spool.append(KIND, records(1)))
-        spool._group_commit._put_back()  # as after the next try
-        assert len(spool._group_commit._entries) == 1
+        spool._group_commit._requeue()  # as after the next try
+        assert len(spool._group_commit._queue) == 1
         disk.error = None
         await clock.run(patient)
 

@@ -78,7 +78,7 @@ async def file(path, clock=None, reports=None, **rules):
 
 
 async def taken_out(spool):
-    await until(lambda: not (spool._arrivals.is_unsettled or spool._group_commit._under_way))
+    await until(lambda: not (spool._appender.has_hidden or spool._group_commit._writing))
 
 
 @pytest.mark.parametrize("queue", ["", "ann"])
@@ -170,7 +170,7 @@ async def test_what_cannot_be_taken_back_before_the_end_is_told_and_counted(path
         disk.go_on.set()
         await until(lambda: spool._group_commit.alert is not None)
         assert (await spool.counts(KIND)).put == 0
-    assert "2 plays of cancelled puts could not be taken back" in caplog.text
+    assert "2 plays of cancelled puts could not be removed" in caplog.text
     assert await spool.counts(KIND) == Counts(put=2, waiting=2)
     disk.error = None
     async with file(path) as spool:
@@ -204,7 +204,7 @@ async def test_a_file_whose_withdrawn_plays_are_damaged_says_so_to_everybody(pat
         def damage():
             disk.after_commit = None
             with closing(sqlite3.connect(path)) as db, db:
-                db.execute("UPDATE parcel SET checksum = 1")
+                db.execute("UPDATE chunk SET checksum = 1")
 
         disk.after_commit = damage
         disk.go_on.set()
@@ -465,8 +465,8 @@ async def test_an_end_before_it_is_taken_back_is_told(own_server, caplog):
         with caplog.at_level(logging.ERROR):
             await spool.aclose()
         where.cancel()
-    assert "2 plays of cancelled puts could not be taken back" in caplog.text
-    assert "could not be taken back" in reports[-1]
+    assert "2 plays of cancelled puts could not be removed" in caplog.text
+    assert "could not be removed" in reports[-1]
 
 
 async def test_while_plays_are_taken_back_nothing_is_leased_here(redis_server):

@@ -18,7 +18,7 @@ from sevendigital_async import LogKind
 from sevendigital_async.sandbox import Faults
 from sevendigital_async.shipping.spools.sqlite import integrity, journal, schema
 from sevendigital_async.shipping.spools.sqlite.chunks import COLUMNS, records_of, unpack
-from sevendigital_async.shipping.spools.sqlite.file import mark_of
+from sevendigital_async.shipping.spools.sqlite.file import commit_marker_of
 
 from .crash_worker import Orders
 
@@ -57,14 +57,14 @@ class Findings:
                 if not path.name.endswith(("-shm", "-owner")):
                     shutil.copy(path, copy.with_name(path.name))
             with closing(sqlite3.connect(copy)) as db:
-                schema.check_version(db, str(copy))
-                integrity.check(db, mark_of(copy).read(), thoroughly=True)
+                schema.adapt(db, str(copy))
+                integrity.check(db, commit_marker_of(copy).read(), thoroughly=True)
                 return cls()._read(db)
 
     def _read(self, db):
         sequences = {}
         for *row, name in db.execute(
-            f"SELECT {COLUMNS}, (SELECT name FROM queue WHERE queue.id = parcel.queue) FROM parcel WHERE queue > 0"  # noqa: S608
+            f"SELECT {COLUMNS}, (SELECT name FROM queue WHERE queue.id = chunk.queue) FROM chunk WHERE queue > 0"  # noqa: S608
         ):
             for record in records_of(row, name):
                 number = number_of(record.body)
@@ -75,7 +75,7 @@ class Findings:
             self.sending |= {sequences[sequence] for sequence in _numbers(sending) if sequence in sequences}
             if suspect:
                 self.suspect |= {sequences[sequence] for sequence in _numbers(leased) if sequence in sequences}
-        for place, body in db.execute("SELECT place, body FROM set_aside"):
+        for place, body in db.execute("SELECT state, body FROM dead_letter"):
             assert number_of(body) not in self.aside
             self.aside[number_of(body)] = place
         for row in db.execute(f"SELECT {journal.COLUMNS} FROM {journal.TABLES} ORDER BY journal.id"):  # noqa: S608
@@ -103,7 +103,7 @@ class Findings:
         assert self.total("delivered") == len(self.delivered)
         assert self.total("held") == sum(place == "held" for place in self.aside.values())
         assert self.total("buried") == sum(place == "buried" for place in self.aside.values())
-        assert self.total("kept") == len(self.waiting) + len(self.aside)
+        assert self.total("stored_logs") == len(self.waiting) + len(self.aside)
         assert self.total("in_doubt") == len(self.doubts)
         return places
 

@@ -310,7 +310,7 @@ def test_lists_that_are_none(spool, capsys, tmp_path, content, words):
 
 def test_lists_that_are_not_there(spool, capsys):
     assert "cannot read no.csv: No such file" in run(capsys, "reconcile", *SPOOL, "--against", "no.csv", code=1).err
-    assert "there is no spool" in run(capsys, "reconcile", "--spool", "no.db", "--against", "no.csv", code=1).err
+    assert "does not exist" in run(capsys, "reconcile", "--spool", "no.db", "--against", "no.csv", code=1).err
 
 
 COLUMNS = [Column("TRACKID", "trackId"), Column("COUNTRY", "country")]

@@ -195,7 +195,7 @@ MIGRATIONS: Mapping[int, Migration] = {
             "ALTER TABLE journal RENAME COLUMN parcel TO chunk",
             "UPDATE journal SET checksum = "
             + RENAMED_CHECKSUM.format(positions="in_doubt")
-            + ", outcome = 'discarded' WHERE outcome = 'dropped'",
+            + ", outcome = 'discarded' WHERE outcome = 'dropped'",  # noqa: S608 - words of ours
         ),
     ),
 }

@@ -124,7 +124,7 @@ async def test_somebody_else_fills_the_disk_and_goes_again(small_disk):
 
 async def test_nothing_is_made_on_a_full_disk_and_it_is_made_later(small_disk):
     fill(small_disk)
-    with pytest.raises(SpoolError, match="is there room"):
+    with pytest.raises(SpoolError, match="the disk has space"):
         await opened(small_disk / "plays.db")
     assert not (small_disk / "plays.db").exists()
     (small_disk / "ballast").unlink()
@@ -149,11 +149,11 @@ async def test_on_a_tight_disk_every_step_is_in_the_file_before_the_next(tmp_pat
         await asyncio.gather(*(spool.append(KIND, records(10, start + number * 10, "ann")) for number in range(10)))
     assert (tmp_path / "plays.db-wal").stat().st_size < 200_000
     assert await drained(spool) == 600
-    monkeypatch.setattr(disk_space, "SHARE", 1)
+    monkeypatch.setattr(disk_space, "MIN_FREE_SHARE", 1)
     put = asyncio.create_task(spool.append(KIND, records(1)))
     await asyncio.sleep(0.1)
     assert not put.done()
-    monkeypatch.setattr(disk_space, "SHARE", 1_000_000)
+    monkeypatch.setattr(disk_space, "MIN_FREE_SHARE", 1_000_000)
     async with asyncio.timeout(10):
         await put
     await spool.aclose()
@@ -235,7 +235,7 @@ async def test_a_read_only_directory_is_said_and_can_be_looked_into(tmp_path, un
     away = {"cwd": tmp_path, "base_url": f"http://127.0.0.1:{unused_tcp_port}"}
     refused = await sevendigital(*ship, "--spool", "kept/new.db", wrapper=wrapper, env=UNMEASURED, **away)
     assert refused.code == 1
-    assert "is the directory writable" in refused.err
+    assert "check that the directory is writable" in refused.err
     assert list((tmp_path / "kept").iterdir()) == []
     assert (await sevendigital(*ship, "--spool", "kept/plays.db", **away)).code == 4
     for path in (tmp_path / "kept").iterdir():
@@ -243,7 +243,7 @@ async def test_a_read_only_directory_is_said_and_can_be_looked_into(tmp_path, un
     before = {path.name: path.read_bytes() for path in (tmp_path / "kept").iterdir()}
     refused = await sevendigital(*ship, "--spool", "kept/plays.db", wrapper=wrapper, env=UNMEASURED, **away)
     assert refused.code == 1
-    assert "is the directory writable" in refused.err.splitlines()[-1]
+    assert "check that the directory is writable" in refused.err.splitlines()[-1]
     status = await sevendigital(
         "spool", "status", "--spool", "kept/plays.db", cwd=tmp_path, wrapper=wrapper, env=UNMEASURED
     )

@@ -23,7 +23,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 RECEIPT = Receipt("request", NOW, "202 accepted")
 KIND = LogKind.CATALOGUE
 PARTS = ("", "-wal", "-mark")
-ADVICE = ("put a sound copy in its place", "put the right files back")
+ADVICE = ("put an intact copy in its place", "put the right files back")
 
 
 def records(number, queue):
@@ -157,7 +157,7 @@ async def test_what_was_accepted_is_missed_when_it_is_gone(tmp_path, what):
     else:
         wal.write_bytes(wal.read_bytes()[: wal.stat().st_size // 8])
     for act in (opened, lambda path: SqliteSpoolInspector(path).status()):
-        with pytest.raises(SpoolCorruptionError, match="what was written to it last is missing"):
+        with pytest.raises(SpoolCorruptionError, match="the last transactions are missing"):
             await act(killed)
     killed.with_name("plays.db-mark").unlink()  # as advised
     spool = await opened(killed)
@@ -199,7 +199,7 @@ async def test_a_damaged_lock_is_told_from_a_damaged_spool(tmp_path):
     closed.with_name("plays.db-owner").write_bytes(b"garbage" * 1000)
     archive = SqliteSpoolInspector(closed)
     for act in (lambda: opened(closed), archive.status):
-        with pytest.raises(SpoolError, match="-owner is not the lock that it should be") as caught:
+        with pytest.raises(SpoolError, match="-owner is not a lock file") as caught:
             await act()
         assert not isinstance(caught.value, SpoolCorruptionError)
     await archive.aclose()
@@ -212,8 +212,8 @@ async def test_a_damaged_lock_is_told_from_a_damaged_spool(tmp_path):
     [
         (lambda path: path.write_bytes(path.read_bytes()[:9_000]), "damaged"),
         (lambda path: path.write_bytes(path.read_bytes()[:30_000] + b"x" * 70_000), "damaged"),
-        (lambda path: _execute(path, "PRAGMA user_version = 1"), "version 1, this release reads version 2"),
-        (lambda path: _execute(path, "UPDATE progress SET flushed = 0"), "what was written to it last is missing"),
+        (lambda path: _execute(path, "PRAGMA user_version = 1"), "version 1, and this release reads from version 2 on"),
+        (lambda path: _execute(path, "UPDATE progress SET flushed = 0"), "the last transactions are missing"),
     ],
     ids=["truncated", "overwritten", "version", "older"],
 )

@@ -16,7 +16,7 @@ from sevendigital_async.shipping.records import Record
 from sevendigital_async.shipping.rules import lane_rules
 from sevendigital_async.shipping.spools.base import SpoolContext
 from sevendigital_async.shipping.spools.sqlite import SqliteSpool
-from sevendigital_async.shipping.spools.sqlite.file import mark_of
+from sevendigital_async.shipping.spools.sqlite.file import commit_marker_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 OWNER = SpoolContext(lane_rules(), VirtualClock(), lambda _: None)
@@ -59,11 +59,11 @@ async def test_the_mark_tells_of_nothing_that_was_not_forced(tmp_path, monkeypat
     monkeypatch.setattr(failpoints, "on_hit", None)
     await spool.aclose()
     killed = copies[0] / "plays.db"
-    before, seen = mark_of(killed).read(), []
-    monkeypatch.setattr(failpoints, "on_hit", lambda point: seen.append((point, mark_of(killed).read())))
+    before, seen = commit_marker_of(killed).read(), []
+    monkeypatch.setattr(failpoints, "on_hit", lambda point: seen.append((point, commit_marker_of(killed).read())))
     spool = SqliteSpool(killed, synchronous=synchronous)
     await spool.open(OWNER)
-    after = mark_of(killed).read()
+    after = commit_marker_of(killed).read()
     await spool.aclose()
     assert seen[0] == ("before commit", before)
     assert after.flushed == (before.flushed + 2 if synchronous == "FULL" else before.flushed)

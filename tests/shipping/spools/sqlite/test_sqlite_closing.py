@@ -18,7 +18,7 @@ from sevendigital_async.shipping.records import Checkpoint, InDoubtPolicy, Recei
 from sevendigital_async.shipping.rules import lane_rules
 from sevendigital_async.shipping.spools.base import SpoolContext
 from sevendigital_async.shipping.spools.sqlite import SqliteSpool
-from sevendigital_async.shipping.spools.sqlite.writer import Job
+from sevendigital_async.shipping.spools.sqlite.writer import WriterJob
 
 RULES = lane_rules()
 KIND = LogKind.CATALOGUE
@@ -68,7 +68,7 @@ async def test_a_put_that_is_being_written_when_the_spool_closes_hears_what_beca
     await spool.open(owner)
     disk.error = "SQLITE_FULL"
     put = asyncio.create_task(spool.append(KIND, records(2)))
-    while spool._commits.alert is None:
+    while spool._group_commit.alert is None:
         await asyncio.sleep(0.01)
     disk.error = None
     disk.stop()
@@ -88,7 +88,7 @@ async def test_a_full_disk_sends_putters_away_when_the_spool_closes(spool, owner
     await spool.open(owner)
     disk.error = "SQLITE_FULL"
     put = asyncio.create_task(spool.append(KIND, records(2)))
-    while spool._commits.alert is None:
+    while spool._group_commit.alert is None:
         await asyncio.sleep(0.01)
     with pytest.raises(SpoolUnavailableError, match="the disk is full"):
         spool.append_nowait(KIND, records(1))
@@ -103,7 +103,7 @@ async def test_counts_tell_of_what_was_put_without_waiting_and_never_written(spo
     await spool.open(owner)
     disk.error = "SQLITE_FULL"
     spool.append_nowait(KIND, records(2))
-    while spool._commits.alert is None:
+    while spool._group_commit.alert is None:
         await asyncio.sleep(0.01)
     await spool.aclose()
     counts = await spool.counts(KIND)
@@ -162,8 +162,8 @@ async def test_closing_that_is_cancelled_lets_go_of_the_file(spool, owner, disk,
 
 async def test_a_step_that_fails_in_memory_is_told_and_stops_nobody_else(spool, owner):
     await spool.open(owner)
-    broken = spool._writer.submit(Job(lambda _: None, lambda _: 1 / 0))
-    sound = spool._writer.submit(Job(lambda _: 1, lambda number: number))
+    broken = spool._writer.submit(WriterJob(lambda _: None, lambda _: 1 / 0))
+    sound = spool._writer.submit(WriterJob(lambda _: 1, lambda number: number))
     async with asyncio.timeout(5):
         with pytest.raises(ZeroDivisionError):
             await broken
@@ -266,7 +266,7 @@ def test_a_loop_that_ends_without_closing_leaves_no_traceback(tmp_path, capfd):
     async def leave():
         spool = SqliteSpool(tmp_path / "plays.db")
         await spool.open(SpoolContext(RULES, VirtualClock(), lambda _: None))
-        spool._writer.submit(Job(lambda _: time.sleep(0.2), lambda _: None))
+        spool._writer.submit(WriterJob(lambda _: time.sleep(0.2), lambda _: None))
         return spool
 
     spool = asyncio.run(leave())

@@ -73,16 +73,16 @@ class Sqlite(Memory):
         return SqliteSpool(self.directory / "plays.db", **options)
 
     def out(self, spool):
-        return list(spool._outlet._leases)
+        return list(spool._leases._leases)
 
     async def crash(self, spool):
         """Stop without settling anything, as a process does that is killed."""
         spool._opened = False
-        spool._commits._task.cancel()
+        spool._group_commit._task.cancel()
         await spool._writer.aclose()
 
     async def settled(self, spool):
-        while spool._arrivals.is_unsettled or spool._commits._under_way:
+        while spool._appender.has_hidden or spool._group_commit._writing:
             await asyncio.sleep(0.001)
 
     def discard(self):
