@@ -465,7 +465,7 @@ async def test_an_end_before_it_is_taken_back_is_told(own_server, caplog):
         with caplog.at_level(logging.ERROR):
             await spool.aclose()
         where.cancel()
-    assert "2 plays of cancelled puts could not be removed" in caplog.text
+    assert "2 plays of cancelled puts could not be taken back" in caplog.text
     assert "could not be removed" in reports[-1]
 
 

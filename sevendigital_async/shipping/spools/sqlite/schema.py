@@ -193,9 +193,9 @@ MIGRATIONS: Mapping[int, Migration] = {
             "ALTER TABLE bookmark RENAME TO checkpoint",
             "ALTER TABLE journal RENAME COLUMN doubted TO in_doubt",
             "ALTER TABLE journal RENAME COLUMN parcel TO chunk",
-            "UPDATE journal SET checksum = "
+            "UPDATE journal SET checksum = "  # noqa: S608 - words of ours
             + RENAMED_CHECKSUM.format(positions="in_doubt")
-            + ", outcome = 'discarded' WHERE outcome = 'dropped'",  # noqa: S608 - words of ours
+            + ", outcome = 'discarded' WHERE outcome = 'dropped'",
         ),
     ),
 }
