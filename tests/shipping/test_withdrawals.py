@@ -160,7 +160,7 @@ async def test_a_bookmark_goes_back_as_far_as_it_was_acknowledged(path, disk):
         assert (await spool.counts(KIND)).put == 3
 
 
-async def test_what_cannot_be_taken_back_before_the_end_is_told_and_counted(path, disk, caplog):
+async def test_withdrawn_plays_that_stay_in_the_file_are_logged_and_counted(path, disk, caplog):
     async with file(path) as spool:
         disk.stop()
         gone = asyncio.create_task(spool.append(KIND, records("a", "b")))

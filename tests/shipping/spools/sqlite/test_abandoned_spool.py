@@ -62,9 +62,9 @@ def test_a_file_left_behind_is_free_for_a_replay(tmp_path):
     left = asyncio.run(put_and_leave(tmp_path / "plays.db"))
 
     async def replay():
-        archive = SqliteSpoolInspector(tmp_path / "plays.db")
-        replayed = await archive.replay(["1"])
-        await archive.aclose()
+        inspector = SqliteSpoolInspector(tmp_path / "plays.db")
+        replayed = await inspector.replay(["1"])
+        await inspector.aclose()
         return replayed
 
     assert asyncio.run(replay()) == 0
@@ -78,7 +78,7 @@ def test_the_thread_ends_by_itself(tmp_path, monkeypatch):
     assert not left._writer._thread.is_alive()
 
 
-def test_an_owner_whose_loop_is_open_keeps_the_file(tmp_path):
+def test_a_spool_whose_loop_is_open_keeps_the_file(tmp_path):
     loop = asyncio.new_event_loop()
     left = loop.run_until_complete(put_and_leave(tmp_path / "plays.db"))
     with pytest.raises(SpoolInUseError):
@@ -129,7 +129,7 @@ def test_what_was_put_without_waiting_before_the_end_is_written(tmp_path):
 
 
 @pytest.mark.parametrize("order", ["put, then commits", "commits, then put"])
-def test_nothing_is_accepted_in_vain_while_the_loop_ends(tmp_path, order):
+def test_plays_put_while_the_loop_ends_are_written_or_refused(tmp_path, order):
     accepted = []
 
     async def late(spool):

@@ -80,12 +80,12 @@ async def life(path):
         counts = await spool.counts(KIND)
     finally:
         await spool.aclose()
-    archive = SqliteSpoolInspector(path)
+    inspector = SqliteSpoolInspector(path)
     try:
-        aside = Counter([(play.place, play.body, play.reason, play.in_doubt) async for play in archive.set_aside()])
-        told = [(e.outcome, e.log.encode(), e.request_id, e.answer, e.in_doubt) async for e in archive.journal()]
+        aside = Counter([(play.place, play.body, play.reason, play.in_doubt) async for play in inspector.set_aside()])
+        told = [(e.outcome, e.log.encode(), e.request_id, e.answer, e.in_doubt) async for e in inspector.journal()]
     finally:
-        await archive.aclose()
+        await inspector.aclose()
     return position, sent, counts, aside, Counter(told)
 
 
@@ -124,7 +124,7 @@ def overwritten(data, rng):
 async def test_harm_is_noticed_before_it_matters(tmp_path, harm, part):
     killed, closed = await filled(tmp_path)
     whole, rng = (killed if part else closed), random.Random(f"{harm.__name__}{part}")
-    expected = await life(copied(whole, tmp_path / "sound"))
+    expected = await life(copied(whole, tmp_path / "intact"))
     assert expected[2].put == 180 == expected[2].delivered + expected[2].buried + expected[2].held
     noticed = 0
     for number in range(30):
@@ -139,7 +139,7 @@ async def test_harm_is_noticed_before_it_matters(tmp_path, harm, part):
             assert str(path) in refusal
             assert {name: path.with_name(path.name + name).read_bytes() for name in before} == before
         elif (found := await damage_found(living_as(path, expected))) is not None:
-            assert "of the journal" in found, found  # the rest was sound, and went out
+            assert "of the journal" in found, found  # the rest was intact, and was delivered
     assert noticed >= 10
 
 
@@ -167,7 +167,7 @@ async def test_what_was_accepted_is_missed_when_it_is_gone(tmp_path, what):
 
 
 @pytest.mark.parametrize("mark", [b"", b"x", b"x" * 20, b"x" * 5_000])
-async def test_a_damaged_mark_is_no_reason_to_stop(tmp_path, mark):
+async def test_a_damaged_commit_marker_is_ignored(tmp_path, mark):
     _, closed = await filled(tmp_path)
     closed.with_name("plays.db-mark").write_bytes(mark)
     spool = await opened(closed)
@@ -183,9 +183,9 @@ async def test_a_damaged_mark_is_no_reason_to_stop(tmp_path, mark):
         await opened(closed)
 
 
-async def test_the_mark_of_another_spool_says_nothing(tmp_path):
+async def test_the_commit_marker_of_another_spool_is_ignored(tmp_path):
     _, closed = await filled(tmp_path)
-    closed.unlink()  # somebody begins anew, and does not know of the mark
+    closed.unlink()  # a new spool, beside the commit marker of the old one
     spool = await opened(closed)
     await spool.append(KIND, records(1, ""))
     await spool.aclose()
@@ -194,15 +194,15 @@ async def test_the_mark_of_another_spool_says_nothing(tmp_path):
     await spool.aclose()
 
 
-async def test_a_damaged_lock_is_told_from_a_damaged_spool(tmp_path):
+async def test_a_damaged_lock_is_not_reported_as_a_damaged_spool(tmp_path):
     _, closed = await filled(tmp_path)
     closed.with_name("plays.db-owner").write_bytes(b"garbage" * 1000)
-    archive = SqliteSpoolInspector(closed)
-    for act in (lambda: opened(closed), archive.status):
+    inspector = SqliteSpoolInspector(closed)
+    for act in (lambda: opened(closed), inspector.status):
         with pytest.raises(SpoolError, match="-owner is not a lock file") as caught:
             await act()
         assert not isinstance(caught.value, SpoolCorruptionError)
-    await archive.aclose()
+    await inspector.aclose()
     closed.with_name("plays.db-owner").unlink()  # as advised
     await (await opened(closed)).aclose()
 
@@ -234,10 +234,10 @@ def test_the_commands_say_it_in_one_line_and_leave_the_file_alone(tmp_path, monk
         ["journal", "export", "--out", "out.csv"],
     ):
         code = main([*arguments, "--spool", str(closed)])
-        told = capsys.readouterr()
-        assert (code, told.out) == (1, ""), told
-        assert words in told.err
-        assert len(told.err.splitlines()) == 1
+        shown = capsys.readouterr()
+        assert (code, shown.out) == (1, ""), shown
+        assert words in shown.err
+        assert len(shown.err.splitlines()) == 1
     assert not (tmp_path / "out.csv").exists()
     assert closed.read_bytes() == before
 

@@ -59,12 +59,12 @@ async def delivered(path, *chunks, queue=""):
     return [(str(n), f"r{n // WHOLE + 1}") for n in range(first)]
 
 
-async def told(path):
-    archive = SqliteSpoolInspector(path)
+async def journal_of(path):
+    inspector = SqliteSpoolInspector(path)
     try:
-        return [(entry.log.track_id, entry.request_id) async for entry in archive.journal()]
+        return [(entry.log.track_id, entry.request_id) async for entry in inspector.journal()]
     finally:
-        await archive.aclose()
+        await inspector.aclose()
 
 
 def places(path):
@@ -81,32 +81,32 @@ def tidied(path, tidy, before=0.0):
 
 
 @pytest.mark.parametrize("queue", ["", "ann"])
-async def test_a_delivered_parcel_is_told_before_and_after_it_is_moved(path, idle, queue):
+async def test_a_delivered_chunk_is_in_the_journal_before_and_after_it_is_moved(path, idle, queue):
     expected = await delivered(path, WHOLE, WHOLE, queue=queue)
     assert places(path) == ([(1, 0, 0)] * 2, 2)
-    assert await told(path) == expected
+    assert await journal_of(path) == expected
     tidied(path, idle)
     assert places(path) == ([(0, 1, 1)] * 2, 0)
-    assert await told(path) == expected
+    assert await journal_of(path) == expected
     assert await delivered(path, WHOLE)  # the numbers of what is gone may come again
-    assert len(await told(path)) == 3 * WHOLE
+    assert len(await journal_of(path)) == 3 * WHOLE
 
 
-async def test_batches_that_are_no_parcel_are_told_just_so(path, idle):
+async def test_batches_that_are_not_whole_chunks_are_in_the_journal_as_well(path, idle):
     expected = await delivered(path, 3 * WHOLE, 5, 30)  # chunks of 60, 5 and 30, batches of 20
     rows, chunks = places(path)
     assert (0, 0, 1) in rows
     assert chunks == sum(stays for stays, _, _ in rows)
-    assert await told(path) == expected
+    assert await journal_of(path) == expected
     tidied(path, idle)
-    assert await told(path) == expected
+    assert await journal_of(path) == expected
 
 
 async def test_what_is_forgotten_leaves_nothing_behind(path, idle):
     await delivered(path, WHOLE, WHOLE)
     tidied(path, idle, before=(NOW + timedelta(days=1)).timestamp())
     assert places(path) == ([], 0)
-    assert await told(path) == []
+    assert await journal_of(path) == []
 
 
 @pytest.mark.parametrize(
@@ -120,21 +120,21 @@ async def test_what_is_forgotten_leaves_nothing_behind(path, idle):
         "UPDATE journal SET at = at + 1 WHERE id = 1",
     ],
 )
-async def test_damage_to_delivered_plays_is_told_to_who_reads_them_and_keeps_nobody_from_shipping(path, idle, harm):
+async def test_damage_to_delivered_plays_is_reported_to_readers_and_does_not_stop_shipping(path, idle, harm):
     await delivered(path, WHOLE, WHOLE)
     with closing(sqlite3.connect(path)) as db, db:
         db.execute(harm)
     with pytest.raises(SpoolCorruptionError, match="row 1 of the journal is damaged"):
-        await told(path)
+        await journal_of(path)
     tidied(path, idle)
     assert places(path)[0] == [(harm != "UPDATE journal SET chunk = NULL WHERE id = 1", 2, 0), (0, 1, 1)]
     with pytest.raises(SpoolCorruptionError, match="row 1 of the journal is damaged"):
-        await told(path)
+        await journal_of(path)
     await delivered(path, WHOLE)
 
 
 @pytest.mark.parametrize("thoroughly", [True, False])
-async def test_a_delivered_parcel_that_looks_undelivered_is_never_sent_again(path, idle, monkeypatch, thoroughly):
+async def test_a_delivered_chunk_that_looks_undelivered_is_never_sent_again(path, idle, monkeypatch, thoroughly):
     await delivered(path, WHOLE, WHOLE)
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("UPDATE chunk SET queue = -queue WHERE first = 1")
@@ -166,7 +166,7 @@ async def test_a_backlog_is_read_back_in_order_several_batches_at_a_time(path, i
     assert len(reads) < 21
 
 
-async def test_what_stands_before_a_damaged_parcel_is_still_delivered(path, idle, monkeypatch):
+async def test_plays_before_a_damaged_chunk_are_still_delivered(path, idle, monkeypatch):
     monkeypatch.setattr(file, "THOROUGH_CHECK_BYTES", 0)
     spool = await opened(path)
     for first in range(0, 4 * WHOLE, WHOLE):
@@ -181,10 +181,10 @@ async def test_what_stands_before_a_damaged_parcel_is_still_delivered(path, idle
     with pytest.raises(SpoolCorruptionError, match="plays 41 to 60 are damaged"):
         await spool.lease(KIND, flush=True)
     await spool.aclose()
-    assert len(await told(path)) == 2 * WHOLE
+    assert len(await journal_of(path)) == 2 * WHOLE
 
 
-async def test_forgetting_takes_no_undelivered_parcel(path, idle):
+async def test_deleting_old_journal_rows_keeps_undelivered_chunks(path, idle):
     await delivered(path, WHOLE)
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("DELETE FROM chunk WHERE first = 1")
@@ -196,7 +196,7 @@ async def test_forgetting_takes_no_undelivered_parcel(path, idle):
         assert db.execute("SELECT sum(logs) FROM chunk WHERE queue > 0").fetchone() == (WHOLE,)
 
 
-async def test_a_row_whose_parcel_is_gone_is_not_told_with_the_plays_of_another(path, idle):
+async def test_a_row_without_its_chunk_never_shows_the_plays_of_another(path, idle):
     await delivered(path, WHOLE)
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("DELETE FROM chunk WHERE first = 1")
@@ -207,7 +207,7 @@ async def test_a_row_whose_parcel_is_gone_is_not_told_with_the_plays_of_another(
     await spool.aclose()
     for _ in range(2):
         with pytest.raises(SpoolCorruptionError, match="row 1 of the journal is damaged"):
-            await told(path)
+            await journal_of(path)
         tidied(path, idle)
 
 

@@ -54,11 +54,11 @@ async def used(path):
 
 
 async def read(path):
-    archive = SqliteSpoolInspector(path)
+    inspector = SqliteSpoolInspector(path)
     try:
-        return await archive.status()
+        return await inspector.status()
     finally:
-        await archive.aclose()
+        await inspector.aclose()
 
 
 def modes(directory):
@@ -126,7 +126,7 @@ async def test_reading_a_spool_changes_no_modes(tmp_path):
     assert modes(tmp_path)["plays.db"] == 0o644
 
 
-async def test_a_second_owner_does_not_break_the_lock_of_the_first(tmp_path):
+async def test_a_second_process_does_not_break_the_lock_of_the_first(tmp_path):
     """Closing a file drops all locks that the process has on it, so nobody may open it to look at its mode."""
     spool = await opened(tmp_path / "plays.db")
     for _ in range(3):
@@ -136,8 +136,8 @@ async def test_a_second_owner_does_not_break_the_lock_of_the_first(tmp_path):
     process = await asyncio.create_subprocess_exec(
         "python3", "-c", *command, tmp_path / "plays.db-owner", stderr=asyncio.subprocess.PIPE
     )
-    _, told = await process.communicate()
-    assert b"locked" in told
+    _, output = await process.communicate()
+    assert b"locked" in output
     await spool.aclose()
 
 
@@ -311,10 +311,10 @@ def test_the_commands_say_so_in_one_line(tmp_path, monkeypatch, capsys, case):
         make(tmp_path / "place")
     for command in (["ship", "plays.jsonl", "--kind", "preview"], ["spool", "status"], ["dead-letters", "list"]):
         code = main([*command, "--spool", name])
-        told = capsys.readouterr()
+        shown = capsys.readouterr()
         assert code not in {0, None}
-        assert told.out == ""
-        assert "Traceback" not in told.err
+        assert shown.out == ""
+        assert "Traceback" not in shown.err
 
 
 @pytest.mark.parametrize("name", ["pläys.db", "a b.db", "%41?x#y.db", "q'uote\".db", "-x", os.fsdecode(b"pl\xe4ys.db")])
@@ -334,7 +334,7 @@ async def test_errors_name_a_spool_in_text_that_any_terminal_takes(tmp_path):
     assert "\\x1b[2J\\npl\\udce4ys.db is empty" in str(caught.value)
 
 
-async def test_a_bookmark_that_is_no_text_harms_nobody_else(tmp_path):
+async def test_a_checkpoint_that_is_not_text_does_not_fail_other_puts(tmp_path):
     spool = await opened(tmp_path / "plays.db")
     with pytest.raises(SpoolError):
         await spool.checkpoint("\ud800")

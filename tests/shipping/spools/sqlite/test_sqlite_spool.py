@@ -41,7 +41,7 @@ class Memory:
 
     name = "memory"
     survives = False
-    steps = settings(max_examples=60, stateful_step_count=40, deadline=None)
+    steps = settings(max_examples=40, stateful_step_count=40, deadline=None)
     clock = None
 
     def make(self, **options):
@@ -64,7 +64,7 @@ class Memory:
 class Sqlite(Memory):
     name = "sqlite"
     survives = True
-    steps = settings(max_examples=25, stateful_step_count=30, deadline=None)
+    steps = settings(max_examples=20, stateful_step_count=30, deadline=None)
 
     def __init__(self):
         self.directory = Path(tempfile.mkdtemp())
@@ -101,7 +101,7 @@ class LateComer(RedisSpool):
 class Redis(Memory):
     name = "redis"
     survives = True
-    steps = settings(max_examples=25, stateful_step_count=30, deadline=None)
+    steps = settings(max_examples=20, stateful_step_count=30, deadline=None)
 
     def __init__(self):
         if PROGRAM is None:
@@ -460,7 +460,7 @@ async def test_a_cancelled_append_gives_its_room_back(opened, place):
     spool.append_nowait(LogKind.PREVIEW, records(2))
 
 
-async def test_a_bookmark_that_does_not_follow_the_one_before_is_refused_with_its_plays(opened):
+async def test_a_checkpoint_that_does_not_follow_the_one_before_is_refused_with_its_plays(opened):
     spool = await opened()
     for after, accepted in (("", True), ("", False), ("1", False), ("0", True), (None, True), ("0", True)):
         kept = await spool.checkpoint("source")
@@ -489,7 +489,7 @@ async def test_buried_plays_keep_their_room(opened, place):
         assert list(spool.dead_letters()) == []
 
 
-async def test_queues_take_turns(opened, clock):
+async def test_queues_are_leased_in_rotation(opened, clock):
     spool = await opened()
     await spool.append(LogKind.CATALOGUE, records(30, "heavy"))
     await spool.append(LogKind.CATALOGUE, records(1, "light"))
@@ -519,7 +519,7 @@ async def test_a_user_with_very_many_plays_starves_nobody(opened, clock, flush):
     assert len(served) <= len(users) + 2
 
 
-async def test_users_and_the_partner_take_turns(opened, clock):
+async def test_users_and_the_partner_queue_are_leased_in_rotation(opened, clock):
     spool = await opened()
     for queue in ("", "ann", "bob"):
         await spool.append(LogKind.CATALOGUE, records(30, queue))

@@ -21,7 +21,7 @@ RECEIPT = Receipt("request", NOW)
 
 
 class Time:
-    """Goes on when it is told to."""
+    """Continues when it is asked to."""
 
     def __init__(self):
         self.now = 0.0
@@ -177,7 +177,7 @@ async def test_users_are_served_while_plays_of_many_users_keep_coming(tmp_path, 
 
     async def consumer():
         while not ends.is_set():
-            async with turn:  # as in a lane: one looks for the next batch
+            async with leasing:  # as in a lane: one looks for the next batch
                 lease = await spool.lease(KIND, flush=False)
             if lease is None:
                 await asyncio.sleep(0)
@@ -190,7 +190,7 @@ async def test_users_are_served_while_plays_of_many_users_keep_coming(tmp_path, 
 
     await spool.append(KIND, plays(itertools.islice(numbers, 500)))
     monkeypatch.setattr(failpoints, "on_hit", count)
-    turn = asyncio.Lock()
+    leasing = asyncio.Lock()
     async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         for work in (producer,) * 4 + (consumer,) * 16:
             tasks.create_task(work())
@@ -217,10 +217,10 @@ async def test_what_was_taken_and_not_handed_out_waits(tmp_path):
     assert (counts.waiting, counts.in_flight) == (4, 1)
     assert await spool.oldest_age(KIND) == pytest.approx(40.0)
     assert await spool.due_in(KIND, flush=False) == 0
-    archive = SqliteSpoolInspector(tmp_path / "plays.db")
-    status = await archive.status()
+    inspector = SqliteSpoolInspector(tmp_path / "plays.db")
+    status = await inspector.status()
     assert clock.time() - status.oldest[KIND].timestamp() == pytest.approx(50.0)  # in flight counts as waiting there
-    await archive.aclose()
+    await inspector.aclose()
     await spool.append(KIND, plays([1, 1]))  # their user's batch has been cut
     leases = [first]
     while lease := await spool.lease(KIND, flush=False):
@@ -236,7 +236,7 @@ async def test_what_was_taken_and_not_handed_out_waits(tmp_path):
     await spool.aclose()
 
 
-async def test_what_was_taken_waits_again_after_a_restart(tmp_path):
+async def test_batches_that_were_read_and_not_leased_wait_again_after_a_restart(tmp_path):
     spool = await opened(tmp_path / "plays.db")
     await spool.append(KIND, plays(range(40)))
     assert await spool.lease(KIND, flush=False) is not None
