@@ -466,7 +466,7 @@ async def test_an_end_before_it_is_taken_back_is_told(own_server, caplog):
             await spool.aclose()
         where.cancel()
     assert "2 plays of cancelled puts could not be taken back" in caplog.text
-    assert "could not be removed" in reports[-1]
+    assert "could not be taken back" in reports[-1]
 
 
 async def test_while_plays_are_taken_back_nothing_is_leased_here(redis_server):

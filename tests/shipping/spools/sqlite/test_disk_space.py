@@ -78,7 +78,7 @@ async def test_a_full_disk_makes_puts_wait_and_deliveries_make_room(small_disk):
 
     async def put():
         nonlocal number
-        for start in range(0, 8_000, 500):
+        for start in range(0, 12_000, 500):
             await spool.append(KIND, records(500, start, queue=f"user-{start % 3}"))
             number += 500
         accepted.set()
@@ -88,18 +88,18 @@ async def test_a_full_disk_makes_puts_wait_and_deliveries_make_room(small_disk):
         while not alerts:
             await asyncio.sleep(0.01)
         assert "the disk is full" in alerts[0]
-        assert 1_000 < number < 8_000
+        assert 1_000 < number < 12_000
         with pytest.raises(SpoolUnavailableError, match="the disk is full"):
             spool.append_nowait(KIND, records(1))
         assert (await spool.counts(KIND)).put == number
         delivered = 0
-        while not (accepted.is_set() and delivered == 8_000):
+        while not (accepted.is_set() and delivered == 12_000):
             delivered += await drained(spool)
             await asyncio.sleep(0.01)
         await putting
     assert alerts[-1] is None
     counts = await spool.counts(KIND)
-    assert (counts.put, counts.delivered, counts.waiting, counts.in_flight) == (8_000, 8_000, 0, 0)
+    assert (counts.put, counts.delivered, counts.waiting, counts.in_flight) == (12_000, 12_000, 0, 0)
     await spool.aclose()
     spool = await opened(small_disk / "plays.db")  # looks at every page
     await spool.aclose()
