@@ -73,12 +73,12 @@ class RedisURL:
     """Where a Redis is, and how to get in.
 
     Attributes:
-        place: The URL as others may see it: without user, password and options.
+        safe_url: The URL as others may see it: without user, password and options.
         prefix: What the names of its keys begin with.
         connection: Arguments of ``redis.asyncio.Redis``.
     """
 
-    place: str
+    safe_url: str
     prefix: str
     connection: Mapping[str, Any] = field(repr=False)
 
@@ -97,11 +97,11 @@ class RedisURL:
         if scheme == "unix":
             path = _unquoted(parts.path)
             connection["unix_socket_path"] = path
-            place = f"unix://{path}"
+            safe_url = f"unix://{path}"
         else:
             host = parts.hostname or ""
             connection |= {"host": host, "port": port, "db": _database("db", parts.path.strip("/") or "0")}
-            place = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{parts.path.rstrip('/')}"
+            safe_url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{parts.path.rstrip('/')}"
         for name, value in (("username", parts.username), ("password", parts.password)):
             if value:
                 connection[name] = _unquoted(value)
@@ -111,7 +111,7 @@ class RedisURL:
         connection |= {name: value for name, value in options.items() if value is not None}
         if scheme == "rediss":
             connection |= {"ssl": True, "ssl_cert_reqs": "required", "ssl_check_hostname": True}
-        return cls(place, prefix, connection)
+        return cls(safe_url, prefix, connection)
 
 
 def _split(url: str) -> tuple[SplitResult, int]:

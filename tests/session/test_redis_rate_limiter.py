@@ -65,7 +65,7 @@ async def has_slot(limits, within=0.15):
 async def test_four_workers_together_never_put_six_requests_into_one_window(redis_server, monkeypatch):
     window = 0.2
     monkeypatch.setattr(redis_rate_limiter, "WINDOW", window + 0.002)
-    monkeypatch.setattr(redis_rate_limiter, "LONGEST_NAP", 0.15)
+    monkeypatch.setattr(redis_rate_limiter, "MAX_POLL_INTERVAL", 0.15)
     rng, arrivals, by_worker = random.Random(7), [], [0] * 4
 
     async with workers(redis_server, 4) as several:
@@ -94,7 +94,7 @@ async def test_a_worker_that_stood_still_sends_nothing_and_frees_nothing(redis_s
         free_all(redis_server)  # their time is over
         assert [await has_slot(other) for _ in range(5)] == [True] * 5
         for slot in held:
-            with pytest.raises(ConnectError, match="lapsed"):
+            with pytest.raises(ConnectError, match="the rate slot expired"):
                 await slot.sending(30)
             slot.answered()
         for slot in slots:
@@ -105,11 +105,11 @@ async def test_a_worker_that_stood_still_sends_nothing_and_frees_nothing(redis_s
 
 async def test_a_claim_whose_answer_is_lost_costs_one_slot_and_no_more(redis_server):
     async with workers(redis_server) as (unlucky, other):
-        link = unlucky._link
+        link = unlucky._connection
         run, losses = link.run, [True, True]
 
-        async def lossy(*arguments):
-            answer = await run(*arguments)
+        async def lossy(script, **arguments):
+            answer = await run(script, **arguments)
             if losses and losses.pop():
                 raise RedisUnavailableError("the answer is lost")
             return answer
@@ -190,7 +190,7 @@ async def test_without_redis_nothing_goes_out_and_all_is_well_when_it_is_back(ca
         server.stop()
         async with asyncio.timeout(10):
             assert await limits.pause_left() == 0.0
-        assert "hush" not in caplog.text + repr(limits._link)
+        assert "hush" not in caplog.text + repr(limits._connection)
     finally:
         server.close()
         await limits.aclose()
@@ -266,9 +266,9 @@ async def test_a_cancellation_is_never_swallowed(redis_server):
 
     async def ask_on():
         while True:
-            await link.ask("PING")
+            await link.read("PING")
 
-    await link.ask("PING")
+    await link.read("PING")
     for yields in range(400):
         task = asyncio.create_task(ask_on())
         for _ in range(yields % 40):

@@ -112,7 +112,7 @@ async def test_a_burst_of_puts_into_redis_costs_the_same_for_each(redis_server):
         while spool._writer.unwritten:
             await asyncio.sleep(0.01)
         assert spool._writer._pending == (0, 0)
-        assert spool._writer.room == (200, 2000)
+        assert spool._writer.usage == (200, 2000)
 
 
 async def test_an_error_that_is_raised_again_and_again_does_not_grow(tmp_path):

@@ -19,7 +19,7 @@ from sevendigital_async.shipping.rules import lane_rules
 from sevendigital_async.shipping.spools.base import SpoolContext
 from sevendigital_async.shipping.spools.inspector import JournalOutcome
 from sevendigital_async.shipping.spools.redis import RedisSpool, RedisSpoolInspector, scripts
-from sevendigital_async.shipping.spools.redis.writer import LOST_BEFORE, TAKEN_BEFORE
+from sevendigital_async.shipping.spools.redis.writer import LOST_BEFORE, LEASED_BEFORE
 from sevendigital_async.shipping.spools.sqlite import SqliteSpool
 
 KIND = LogKind.PREVIEW
@@ -168,7 +168,7 @@ async def test_what_cannot_be_taken_back_before_the_end_is_told_and_counted(path
         disk.go_on.set()
         await until(lambda: spool._commits.trouble is not None)
         assert (await spool.counts(KIND)).put == 0
-    assert "2 plays of cancelled puts could not be taken back" in caplog.text
+    assert "2 plays of cancelled puts could not be withdrawn" in caplog.text
     assert await spool.counts(KIND) == Counts(put=2, waiting=2)
     disk.error = None
     async with file(path) as spool:
@@ -282,7 +282,7 @@ async def test_what_redis_took_without_a_word_is_taken_back_when_it_answers(redi
         assert tracks(lease.records) == ["before", "a", "b"]
         await other.ack(lease, lease.records, RECEIPT)
         assert await other.counts(KIND) == Counts(put=3, delivered=3)
-        assert other._writer.room == (0, 0)
+        assert other._writer.usage == (0, 0)
 
 
 @pytest.mark.parametrize("queue", ["", "ann"])
@@ -293,7 +293,7 @@ async def test_what_is_leased_but_not_about_to_be_sent_is_taken_out_of_the_lease
         lease = await other.lease(KIND, flush=True)
         assert tracks(lease.records) == ["before", "a", "b"]
         hear(proxy, cut=False)
-        await spool._writer.drained()
+        await spool._writer.drain()
         assert await other.counts(KIND) == Counts(put=1, in_flight=1)
         with pytest.raises(LeaseLostError, match="cancelled"):
             await other.intent(lease, lease.records, "request-1")
@@ -303,7 +303,7 @@ async def test_what_is_leased_but_not_about_to_be_sent_is_taken_out_of_the_lease
         await other.intent(lease, lease.records, "request-2")
         await other.ack(lease, lease.records, RECEIPT)
         assert await other.counts(KIND) == Counts(put=1, delivered=1)
-        assert other._writer.room == (0, 0)
+        assert other._writer.usage == (0, 0)
     assert not [entry for entry in await journal_of(redis_server) if entry.in_doubt]
 
 
@@ -313,7 +313,7 @@ async def test_a_lease_of_nothing_but_withdrawn_plays_ends(redis_server, queue):
         await put_unheard(spool, proxy, other, records("a", "b", queue=queue))
         lease = await other.lease(KIND, flush=True)
         hear(proxy, cut=False)
-        await spool._writer.drained()
+        await spool._writer.drain()
         with pytest.raises(LeaseLostError):
             await other.intent(lease, lease.records, "request-1")
         assert await other.counts(KIND) == Counts()
@@ -329,7 +329,7 @@ async def test_what_was_taken_out_of_a_lease_is_not_settled_with_it(redis_server
         await put_unheard(spool, proxy, other, records("a"))
         lease = await other.lease(KIND, flush=True)
         hear(proxy, cut=False)
-        await spool._writer.drained()
+        await spool._writer.drain()
         if how == "release":
             await other.release(lease, lease.records[::-1])
             assert await other.counts(KIND) == Counts(put=1, waiting=1)
@@ -361,15 +361,15 @@ async def test_what_another_worker_was_about_to_send_is_in_doubt(redis_server, q
         if settled:
             await other.ack(lease, lease.records, RECEIPT)
         hear(proxy, cut=False)
-        await spool._writer.drained()
+        await spool._writer.drain()
         if not settled:
             await other.ack(lease, lease.records, RECEIPT)
         assert await other.counts(KIND) == Counts(put=2, delivered=2, in_doubt=2)
         assert await spool.checkpoint("source") is None
-        assert other._writer.room == (0, 0)
+        assert other._writer.usage == (0, 0)
     doubts = [entry for entry in await journal_of(redis_server) if entry.outcome is JournalOutcome.IN_DOUBT]
     assert sorted(entry.log.track_id for entry in doubts) == ["a", "b"]
-    assert {entry.answer for entry in doubts} == {TAKEN_BEFORE}
+    assert {entry.answer for entry in doubts} == {LEASED_BEFORE}
     assert [(event.logs, event.outcome) for event in events if isinstance(event, PlaysInDoubt)] == [
         (2, "put-cancelled")
     ]
@@ -388,7 +388,7 @@ async def test_what_came_back_from_a_lease_unsent_is_taken_back_and_what_is_in_d
                 else:
                     await other.doubt(lease, lease.records, InDoubtPolicy.RESEND, delay=60.0)
                 hear(proxy, cut=False)
-                await spool._writer.drained()
+                await spool._writer.drain()
                 left = Counts() if fate == "release" else Counts(put=2, waiting=2, in_doubt=2)
                 assert await other.counts(KIND) == left
                 await other.append(KIND, records("c"))
@@ -399,7 +399,7 @@ async def test_a_step_back_whose_answer_is_lost_is_not_taken_twice(redis_server)
     async with silenced(redis_server) as (spool, proxy), worker(redis_server.url) as other:
         await other.append(KIND, records("theirs"), Checkpoint("source", "1"))
         await put_unheard(spool, proxy, other, records("a"), Checkpoint("source", "2"))
-        step = spool._station.once
+        step = spool._client.run_once
         answers = []
 
         async def once(script, *arguments, **options):
@@ -411,9 +411,9 @@ async def test_a_step_back_whose_answer_is_lost_is_not_taken_twice(redis_server)
                     return await once(script, *arguments, **options)
             return answer
 
-        spool._station.once = once
+        spool._client.run_once = once
         hear(proxy, cut=False)
-        await spool._writer.drained()
+        await spool._writer.drain()
         assert len(answers) == 2
         assert await other.counts(KIND) == Counts(put=1, waiting=1)
         assert await other.checkpoint("source") == "2"
@@ -442,11 +442,11 @@ async def test_plays_of_a_spool_that_was_lost_meanwhile_are_in_doubt_and_nothing
         await put_unheard(spool, proxy, other, records("a"))
         proxy.hold = True
         hear(proxy, cut=False)
-        await until(lambda: spool._writer.is_taking_back)
+        await until(lambda: spool._writer.is_withdrawing)
         redis_server.ask("FLUSHALL")
         await other.append(KIND, records("theirs"))
         proxy.hold = False
-        await spool._writer.drained()
+        await spool._writer.drain()
         assert await other.counts(KIND) == Counts(put=1, waiting=1)
     [doubt] = await journal_of(redis_server)
     assert (doubt.log.track_id, doubt.answer) == ("a", LOST_BEFORE)
@@ -457,14 +457,14 @@ async def test_an_end_before_it_is_taken_back_is_told(own_server, caplog):
     async with worker(own_server.url, reports=reports) as spool:
         own_server.stop()
         gone = asyncio.create_task(spool.append(KIND, records("a", "b")))
-        await until(lambda: spool._station.is_away)
+        await until(lambda: spool._client.is_unavailable)
         await cancel(gone)
         where = asyncio.create_task(spool.checkpoint("source"))
         with caplog.at_level(logging.ERROR):
             await spool.aclose()
         where.cancel()
-    assert "2 plays of cancelled puts could not be taken back" in caplog.text
-    assert "could not be taken back" in reports[-1]
+    assert "2 plays of cancelled puts could not be withdrawn" in caplog.text
+    assert "could not be withdrawn" in reports[-1]
 
 
 async def test_while_plays_are_taken_back_nothing_is_leased_here(redis_server):
@@ -472,7 +472,7 @@ async def test_while_plays_are_taken_back_nothing_is_leased_here(redis_server):
         await put_unheard(spool, proxy, other, records("a"))
         proxy.hold = True
         hear(proxy, cut=False)
-        await until(lambda: spool._writer.is_taking_back)
+        await until(lambda: spool._writer.is_withdrawing)
         leasing = asyncio.create_task(spool.lease(KIND, flush=True))
         await asyncio.sleep(0.05)
         assert not leasing.done()

@@ -163,5 +163,5 @@ def _redis_archive(place: str) -> SpoolInspector:
 
 register_scheme("file", SpoolScheme(_sqlite_spool, _sqlite_archive, lambda place: place))
 for _name in REDIS_SCHEMES:
-    register_scheme(_name, SpoolScheme(_redis_spool, _redis_archive, lambda place: RedisURL.parse(place).place))
+    register_scheme(_name, SpoolScheme(_redis_spool, _redis_archive, lambda place: RedisURL.parse(place).safe_url))
 register_scheme("memory", SpoolScheme(lambda _: MemorySpool(), None, lambda _: "memory:"))

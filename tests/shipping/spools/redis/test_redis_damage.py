@@ -37,7 +37,7 @@ async def worker(server, reports=None, policy=InDoubtPolicy.RESEND, **options):
     report = (lambda _: None) if reports is None else reports.append
     await spool.open(SpoolContext(RULES, VirtualClock(), lambda _: None, policy, report))
     for task in spool._tasks[1:]:  # the test looks around itself
-        task.remove_done_callback(spool._stopped)
+        task.remove_done_callback(spool._on_task_done)
         task.cancel()
     try:
         yield spool
@@ -64,7 +64,7 @@ async def drain(spool, delivered):
     """Look around and deliver until nothing is left; a spool that has got stuck fails here."""
     async with asyncio.timeout(30):
         while True:
-            await spool._look_around()
+            await spool._give_heartbeat()
             idle = True
             for kind in LogKind:
                 lease = await spool.lease(kind, flush=True)
@@ -147,7 +147,7 @@ async def test_whatever_key_is_deleted_the_spool_goes_on_and_says_what_is_lost(s
         async with worker(server, reports) as spool:
             held = await prepare(spool, moment, delivered)
             key = matching(server, name)[0]
-            remembered = ":lease:" in name and not server.hexists(key, "ticket")  # of a batch that is settled
+            remembered = ":lease:" in name and not server.hexists(key, "queue")  # of a batch that is settled
             server.delete(key)
             for lease in held:
                 with suppress(LeaseLostError):
@@ -164,16 +164,16 @@ async def test_whatever_key_is_deleted_the_spool_goes_on_and_says_what_is_lost(s
         assert plays(1, start=500)[0].body in delivered, name
         missing = PUT - set(delivered) - aside
         if missing:
-            assert name.removeprefix(BASE).partition(":")[0] in {"queue", "aside"}, name
+            assert name.removeprefix(BASE).partition(":")[0] in {"queue", "dead-letters"}, name
             assert f"{len(missing):,} {'catalogue' if 'catalogue' in name else 'preview'} plays" in said or (
-                "held and buried plays are gone" in said or "subscriber plays" in said
+                "held and buried plays are lost" in said or "subscriber plays" in said
             ), (name, said)
         assert said or remembered or server_made_up_for(name, missing, delivered), (name, reports)
         doubles = {body for body, times in delivered.items() if times > 1}
         doubtful = {entry.body for entry in journal if entry.outcome is JournalOutcome.IN_DOUBT}
         assert doubles <= doubtful, (name, len(doubles - doubtful))
-        room = {field: int(server.hget(f"{BASE}room", field)) for field in ("logs", "bytes")}
-        assert room == {"logs": len(aside), "bytes": sum(map(len, aside))}, name
+        usage = {field: int(server.hget(f"{BASE}usage", field)) for field in ("logs", "bytes")}
+        assert usage == {"logs": len(aside), "bytes": sum(map(len, aside))}, name
 
 
 def server_made_up_for(name, missing, delivered):
@@ -208,7 +208,7 @@ async def test_a_redis_that_evicts_keys_stalls_nobody_and_says_so(redis_server):
                 counts = await spool.counts(CATALOGUE)
         lost = put - set(delivered)
         assert counts == Counts(put=counts.delivered, delivered=counts.delivered, in_doubt=counts.in_doubt)
-        known = not {"room", "counts:catalogue"} <= set(re.findall(r"[a-z]+(?::[a-z]+)?", reports[-1]))
+        known = not {"usage", "counts:catalogue"} <= set(re.findall(r"[a-z]+(?::[a-z]+)?", reports[-1]))
         assert not lost or f"{len(lost):,} catalogue plays" in reports[-1] or not known
         assert any("evicts" in report for report in reports if report)
 
@@ -223,7 +223,7 @@ async def test_what_is_flushed_while_a_worker_has_leases_is_said_and_what_it_hol
         await drain(spool, delivered)
         counts = [await spool.counts(kind) for kind in LogKind]
     assert sum(one.delivered for one in counts) == sum(len(lease.records) for lease in held) == len(delivered)
-    assert "lost what the spool kept" in reports[-1]
+    assert "lost the whole spool" in reports[-1]
 
 
 @pytest.mark.parametrize("policy", [InDoubtPolicy.RESEND, InDoubtPolicy.HOLD])
@@ -233,7 +233,7 @@ async def test_a_lease_that_vanishes_leaves_its_plays_in_doubt(server, policy):
         await spool.append(PREVIEW, plays(3))
         lease = await sent(spool, PREVIEW)
         server.delete(f"{BASE}lease:{lease.key.token}")
-        await spool._look_around()
+        await spool._give_heartbeat()
         place = "waiting" if policy is InDoubtPolicy.RESEND else "held"
         assert await spool.counts(PREVIEW) == Counts(**{"put": 3, place: 3, "in_doubt": 3})
         assert "3 plays may have been sent" in reports[-1]
@@ -247,7 +247,7 @@ async def test_a_stream_and_its_lease_that_vanish_together_are_lost_and_counted(
         await spool.append(CATALOGUE, plays(3, "ann"))
         lease = await sent(spool, CATALOGUE)
         server.delete(f"{BASE}lease:{lease.key.token}", f"{BASE}queue:catalogue:u:ann")
-        await spool._look_around()
+        await spool._give_heartbeat()
         assert await spool.counts(CATALOGUE) == Counts()
         assert "3 catalogue plays" in reports[-1]
 
@@ -264,7 +264,7 @@ async def test_what_a_dead_worker_was_sending_is_lost_with_its_stream(server):
             async with asyncio.timeout(5):
                 while await heir.counts(CATALOGUE) != Counts():
                     await asyncio.sleep(0.01)
-                    await heir._look_around()
+                    await heir._give_heartbeat()
             assert "3 catalogue plays" in reports[-1]
 
 
@@ -272,11 +272,11 @@ async def test_an_archive_shows_what_is_left_and_moves_nothing_before_a_shipper_
     async with worker(server) as spool, archive_of(server) as archive:
         await in_between_of(spool)
         [letter] = [letter async for letter in archive.set_aside()]
-        server.delete(f"{BASE}load:catalogue")
+        server.delete(f"{BASE}logs:catalogue")
         assert (await archive.status()).counts[CATALOGUE].buried == 1
-        with pytest.raises(SpoolCorruptionError, match="a shipper rebuilds"):
+        with pytest.raises(SpoolCorruptionError, match="start a shipper: it rebuilds"):
             await archive.replay([letter.id])
-        await spool._look_around()
+        await spool._give_heartbeat()
         assert await archive.replay([letter.id]) == 1
     server.flushall()
     async with archive_of(server) as archive:
@@ -292,12 +292,12 @@ async def in_between_of(spool):
 
 async def test_keys_that_vanish_as_fast_as_they_are_rebuilt_are_an_error(server, monkeypatch):
     async with worker(server) as spool:
-        run, link = spool._station.link.run, spool._station.link
+        run, link = spool._client.connection.run, spool._client.connection
 
-        async def running(script, keys, arguments):
-            if script is not scripts.FOUND:
-                server.delete(f"{BASE}load:preview")
-            return await run(script, keys, arguments)
+        async def running(script, **arguments):
+            if script is not scripts.OPEN:
+                server.delete(f"{BASE}logs:preview")
+            return await run(script, **arguments)
 
         link.run = running
         with pytest.raises(SpoolCorruptionError, match="as fast as"):

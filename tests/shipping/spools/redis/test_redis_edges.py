@@ -31,7 +31,7 @@ from sevendigital_async.clock import SystemClock
 from sevendigital_async.operations import RateClass
 from sevendigital_async.redis_connection import RedisConnection, RedisUnavailableError
 from sevendigital_async.redis_url import OPTIONS, RedisURL
-from sevendigital_async.session.redis_rate_limiter import RedisRateLimiter
+from sevendigital_async.session.redis_rate_limiter import PAUSE_LEFT, RedisRateLimiter
 from sevendigital_async.shipping import MemorySpool
 from sevendigital_async.shipping.records import Counts
 from sevendigital_async.shipping.spools import registry
@@ -110,8 +110,8 @@ async def test_keys_of_somebody_else_are_named_and_left_alone(redis_server):
 async def test_keys_that_change_their_type_end_the_spool_with_a_reason(redis_server):
     spool = await opened(redis_server.url)
     await spool.append(PREVIEW, plays(1))
-    redis_server.ask("DEL", "sevendigital:{spool}:load:preview")
-    redis_server.ask("SET", "sevendigital:{spool}:load:preview", "theirs")
+    redis_server.ask("DEL", "sevendigital:{spool}:logs:preview")
+    redis_server.ask("SET", "sevendigital:{spool}:logs:preview", "theirs")
     with pytest.raises(SpoolCorruptionError, match="WRONGTYPE"):
         await spool.append(PREVIEW, plays(1))
     await spool.aclose()
@@ -282,7 +282,7 @@ REPLIES = st.one_of(
 @given(st.lists(REPLIES, min_size=1, max_size=4))
 def test_whatever_a_server_says_the_errors_are_ours(replies):
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(redis_connection, "ANSWER_WITHIN", 0.1)
+        patched.setattr(redis_connection, "ANSWER_TIMEOUT", 0.1)
         asyncio.run(say(replies))
 
 
@@ -303,7 +303,7 @@ async def say(replies):
         await limits.aclose()
         link = RedisConnection(fake.url)
         with contextlib.suppress(RedisUnavailableError):
-            told.append(await error_of(link.ask("PING")))
+            told.append(await error_of(link.read("PING")))
         await link.aclose()
     assert "hunter2" not in " ".join(map(str, told))
 
@@ -399,7 +399,7 @@ def test_an_unusable_url_is_refused_and_not_quoted(url):
 )  # fmt: skip
 def test_what_a_url_says(url, place, told):
     parsed = RedisURL.parse(url)
-    assert parsed.place == place
+    assert parsed.safe_url == place
     assert told.items() <= parsed.connection.items()
     assert SECRETS not in repr(parsed) + repr(open_spool(url)) + shown(url)
 
@@ -483,7 +483,7 @@ async def test_limits_on_a_server_that_refuses_are_an_error_and_don_t_stop_other
 
 
 async def test_a_slot_whose_server_refuses_is_not_used(redis_server):
-    async with FakeRedis(b"*2\r\n$5\r\nyours\r\n:0\r\n", b"-MOVED 1 h:1\r\n") as fake:
+    async with FakeRedis(b"*2\r\n$7\r\nclaimed\r\n:0\r\n", b"-MOVED 1 h:1\r\n") as fake:
         limits = RedisRateLimiter(fake.url, "key", Settings(), SystemClock())
         with pytest.raises(SevenDigitalError, match="cluster"):
             await claim(limits)
@@ -498,16 +498,16 @@ async def test_a_server_that_runs_no_scripts(said):
     async with FakeRedis(said) as fake:
         link = RedisConnection(fake.url)
         with pytest.raises(ConfigurationError):
-            await link.run(scripts.STATUS, [], [])
+            await link.run(PAUSE_LEFT, pause="key")
         await link.aclose()
         with pytest.raises(ConfigurationError, match="closed"):
-            await link.ask("PING")
+            await link.read("PING")
 
 
 async def test_what_was_accepted_while_figures_were_fetched_is_in_them_later(redis_server):
     spool = await opened(redis_server.url)
     await spool.append(PREVIEW, plays(1))
-    ask = spool._station.once
+    ask = spool._client.run_once
 
     async def slow(script, *arguments, **options):
         answer = await ask(script, *arguments, **options)
@@ -515,10 +515,10 @@ async def test_what_was_accepted_while_figures_were_fetched_is_in_them_later(red
             await spool.append(PREVIEW, plays(2))
         return answer
 
-    spool._station.once = slow
+    spool._client.run_once = slow
     assert (await spool.counts(PREVIEW)).put == 1
-    spool._station.is_away = True
+    spool._client.is_unavailable = True
     assert (await spool.counts(PREVIEW)).put == 3
-    spool._station.is_away = False
-    spool._station.once = ask
+    spool._client.is_unavailable = False
+    spool._client.run_once = ask
     await spool.aclose()

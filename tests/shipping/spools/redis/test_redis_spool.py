@@ -137,14 +137,14 @@ async def test_a_shipper_closes_in_time_while_redis_is_away(own_server, redis_se
 
 
 async def test_no_step_is_taken_twice_when_answers_are_lost(redis_server, monkeypatch):
-    monkeypatch.setattr(client, "LONGEST_PAUSE", 0.002)
+    monkeypatch.setattr(client, "MAX_PAUSE", 0.002)
     rng = random.Random(5)
     async with worker(redis_server) as spool:
-        link = spool._station.link
+        link = spool._client.connection
         run = link.run
 
-        async def lossy(*args):
-            answer = await run(*args)
+        async def lossy(script, **arguments):
+            answer = await run(script, **arguments)
             if rng.random() < 0.5:
                 raise RedisUnavailableError("the answer is lost")
             return answer
@@ -157,7 +157,7 @@ async def test_no_step_is_taken_twice_when_answers_are_lost(redis_server, monkey
         while delivered < 40:
             if (lease := await spool.lease(PREVIEW, flush=True)) is None:
                 with suppress(RedisUnavailableError):
-                    await spool._look_around()
+                    await spool._give_heartbeat()
                 continue
             await spool.intent(lease, lease.records, "request-1")
             await spool.ack(lease, lease.records[:4], RECEIPT)
@@ -167,14 +167,14 @@ async def test_no_step_is_taken_twice_when_answers_are_lost(redis_server, monkey
         while lease is None:
             lease = await spool.lease(PREVIEW, flush=True)
             with suppress(RedisUnavailableError):
-                await spool._look_around()
+                await spool._give_heartbeat()
         first, second, third = lease.records[:1], lease.records[1:2], lease.records[2:]
         letter = DeadLetter(PREVIEW, first[0].body, "bad", 1002, NOW, in_doubt=False)
         await spool.bury(lease, [(first[0], letter)])
         await spool.doubt(lease, second, InDoubtPolicy.HOLD)
         await spool.doubt(lease, third, InDoubtPolicy.RESEND)
         link.run = run
-        await spool._look_around()
+        await spool._give_heartbeat()
         counts = await spool.counts(PREVIEW)
         assert counts == Counts(
             put=60, delivered=delivered, waiting=58 - delivered, buried=1, held=1, in_doubt=1 + len(third)
@@ -200,7 +200,7 @@ async def test_after_a_flush_what_is_in_flight_is_settled_and_the_loss_is_told(r
         delivered, returned = await sent(spool), await sent(spool, LogKind.CATALOGUE)
         redis_server.ask("FLUSHALL")
         await spool.append(PREVIEW, plays(3, start=70))
-        assert any("lost what the spool kept" in report for report in reports)
+        assert any("lost the whole spool" in report for report in reports)
         await spool.ack(delivered, delivered.records, RECEIPT)
         await spool.release(returned, returned.records)
         assert await spool.counts(PREVIEW) == Counts(put=13, delivered=10, waiting=3)
@@ -290,7 +290,9 @@ async def test_a_frozen_worker_is_fenced_and_its_late_answer_journalled(redis_se
     async with archive_of(redis_server) as archive:
         entries = [entry async for entry in archive.journal()]
     assert {entry.outcome for entry in entries} == {JournalOutcome.IN_DOUBT}
-    assert [entry.answer for entry in entries] == [""] * 3 + ["201 Created (after others had taken the batch over)"] * 3
+    assert [entry.answer for entry in entries] == [""] * 3 + [
+        "201 Created (after another worker had taken the batch over)"
+    ] * 3
 
 
 async def test_a_suspect_batch_of_a_dead_worker_is_in_doubt_as_a_whole(redis_server):
@@ -426,17 +428,17 @@ async def test_start_up_says_whether_that_redis_is_durable(own_server, caplog):
         assert "survives a crash of Redis and of its machine" in caplog.text
         for policy in ("everysec", "no"):
             server.ask("CONFIG", "SET", "appendfsync", policy)
-            assert await durability(spool._station.link) == words.WORDS["yes", policy]
+            assert await durability(spool._client.connection) == words.DURABLE["yes", policy]
     server.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
     async with worker(server):
-        assert "may throw plays away" in caplog.text
+        assert "may evict plays" in caplog.text
 
 
 async def test_a_redis_that_may_not_be_asked_for_its_settings_is_of_unknown_durability(redis_server, caplog):
     redis_server.ask("ACL", "SETUSER", "plain", "on", ">hush", "allkeys", "allcommands", "-config", "-info")
     spool = RedisSpool(redis_server.url.replace("//", "//plain:hush@"))
     await spool.open(SpoolContext(RULES, VirtualClock(), lambda _: None))
-    assert await durability(spool._station.link) == words.UNKNOWN
+    assert await durability(spool._client.connection) == words.UNKNOWN
     assert words.UNKNOWN in caplog.text
     await spool.append(PREVIEW, plays(2))
     lease = await sent(spool)
@@ -449,19 +451,19 @@ async def test_a_redis_that_may_not_be_asked_for_its_settings_is_of_unknown_dura
 
 async def test_a_spool_that_does_not_open_leaves_no_connection(redis_server, monkeypatch):
     async def away(_):
-        raise RedisUnavailableError("it went while we were looking")
+        raise RedisUnavailableError("Redis stopped")
 
-    monkeypatch.setattr(RedisSpool, "_look_around", away)
+    monkeypatch.setattr(RedisSpool, "_give_heartbeat", away)
     spool = RedisSpool(redis_server.url)
-    with pytest.raises(SpoolUnavailableError, match="while we were looking"):
+    with pytest.raises(SpoolUnavailableError, match="Redis stopped"):
         await spool.open(SpoolContext(RULES, VirtualClock(), lambda _: None))
-    assert spool._station.link._client is None
+    assert not spool._client.connection.is_open
 
 
 async def test_what_redis_can_not_be_told_is_an_error_and_not_an_absence(redis_server):
     link = RedisConnection(redis_server.url)
-    with pytest.raises(Exception, match="be asked that"):
-        await link.ask("GET", object())
+    with pytest.raises(Exception, match="neither text nor bytes nor a number"):
+        await link.read("GET", object())
     await link.aclose()
 
 
