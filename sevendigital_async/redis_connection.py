@@ -1,7 +1,7 @@
 """A connection to a Redis server, the Lua scripts that run there, and what errors and silence of the server mean.
 
-Every error of the Redis library and of the operating system is translated here: to :class:`RedisUnavailableError`, which
-ends by itself, or to :class:`RedisRefusedError`, which does not.
+Errors of the Redis library and of the operating system are translated here: to :class:`RedisUnavailableError`, which ends
+by itself, or to :class:`RedisRefusedError`, which does not.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ class RedisScript:
     """A Lua script in a file of this package, called with named arguments.
 
     The file declares each key and argument at the top, as ``local name = ARGV[3]``, ``tonumber(ARGV[3])`` or
-    ``ARGV[3] == '1'``; ``local name = 4 -- ARGV[4] and on`` declares a sequence that takes the rest. ``-- include:`` names
-    the files, from the same folder, whose text comes first.
+    ``ARGV[3] == '1'``; ``local name = 4 -- ARGV[4] and on`` declares a sequence that takes the rest. ``-- include:``
+    names the files of the same folder whose text comes first.
 
     Args:
         package: Where the file is.

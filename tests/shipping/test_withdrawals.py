@@ -19,7 +19,7 @@ from sevendigital_async.shipping.rules import lane_rules
 from sevendigital_async.shipping.spools.base import SpoolContext
 from sevendigital_async.shipping.spools.inspector import JournalOutcome
 from sevendigital_async.shipping.spools.redis import RedisSpool, RedisSpoolInspector, scripts
-from sevendigital_async.shipping.spools.redis.writer import LOST_BEFORE, LEASED_BEFORE
+from sevendigital_async.shipping.spools.redis.writer import LEASED_BEFORE, LOST_BEFORE
 from sevendigital_async.shipping.spools.sqlite import SqliteSpool
 
 KIND = LogKind.PREVIEW

@@ -390,7 +390,7 @@ class RedisSpool:
         if now - self._heartbeat_at > self._lease_seconds / 2:
             self._client.available_since = max(self._client.available_since, now)
         self._heartbeat_at = now
-        # After Redis was unavailable, or all were stalled, every lease seems over; live workers must prolong theirs first.
+        # After Redis was unavailable, or all were stalled, every lease seems over: live workers prolong theirs first.
         may_take_over = now - self._client.available_since >= self._lease_seconds
         hit("before take-over")
         answer = await self._client.run_once(
