@@ -1,7 +1,7 @@
 """A connection to a Redis server, the Lua scripts that run there, and what errors and silence of the server mean.
 
-Errors of the Redis library and of the operating system are translated here: to :class:`RedisUnavailableError`, which ends
-by itself, or to :class:`RedisRefusedError`, which does not.
+Errors of the Redis library and of the operating system are translated here: to :class:`RedisUnavailableError`, which
+ends by itself, or to :class:`RedisRefusedError`, which does not.
 """
 
 from __future__ import annotations

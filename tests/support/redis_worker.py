@@ -1,6 +1,6 @@
-"""A worker process of tests: puts plays into a spool, and ships what it finds there until told to end.
+"""A worker process of tests: puts plays into a spool, and ships what is there until a line arrives on its stdin.
 
-The limits are shared through Redis; so is the spool, unless the order names a file.
+The rate limit is shared through Redis; so is the spool, unless the options name a file.
 """
 
 import asyncio
@@ -13,12 +13,13 @@ from datetime import UTC, datetime
 import orjson
 
 from sevendigital_async import LogKind, SevenDigital, StreamLog, StreamLogShipper, Timeout, failpoints
+from sevendigital_async.session import redis_rate_limiter
 from sevendigital_async.shipping.spools.redis import RedisSpool
 from sevendigital_async.shipping.spools.sqlite import SqliteSpool
 
 
 def die_at(point, times):
-    """Make this process die, as if it were killed, when it gets to a point for so many times."""
+    """Kill this process when it hits a failpoint for so many times."""
     left = itertools.count(times - 1, -1)
 
     def on_hit(name):
@@ -28,26 +29,28 @@ def die_at(point, times):
     failpoints.on_hit = on_hit
 
 
-async def work(order):
-    if order.get("die_at"):
-        die_at(*order["die_at"])
-    file = order.get("file")
-    spool = SqliteSpool(file) if file else RedisSpool(order["redis"], lease_seconds=order["lease_seconds"])
-    timeout = Timeout(total=order["timeout"])
+async def work(options):
+    if options.get("die_at"):
+        die_at(*options["die_at"])
+    # How long the slot of a dead worker is kept in case that the server's clock is set forward, which no test does here.
+    redis_rate_limiter.CLOCK_STEP = options.get("clock_step", redis_rate_limiter.CLOCK_STEP)
+    file = options.get("file")
+    spool = SqliteSpool(file) if file else RedisSpool(options["redis"], lease_seconds=options["lease_seconds"])
+    timeout = Timeout(total=options["timeout"])
     now = datetime.now(UTC)
     async with (
-        SevenDigital("key", "secret", base_url=order["service"], limits=order["redis"], timeout=timeout) as client,
+        SevenDigital("key", "secret", base_url=options["service"], limits=options["redis"], timeout=timeout) as client,
         StreamLogShipper(
             client,
             spool=spool,
-            lanes={LogKind.PREVIEW: {"max_count": order["batch"], "linger": 0.2}},
-            in_doubt=order["in_doubt"],
+            lanes={LogKind.PREVIEW: {"max_count": options["batch"], "linger": 0.2}},
+            in_doubt=options["in_doubt"],
         ) as shipper,
     ):
-        for first in range(0, order["plays"], order.get("at_once", 50)):
-            numbers = range(first, min(first + order.get("at_once", 50), order["plays"]))
+        for first in range(0, options["plays"], options.get("at_once", 50)):
+            numbers = range(first, min(first + options.get("at_once", 50), options["plays"]))
             await shipper.put_many(
-                LogKind.PREVIEW, [StreamLog(f"{order['name']}-{number}", now, country="GB") for number in numbers]
+                LogKind.PREVIEW, [StreamLog(f"{options['name']}-{number}", now, country="GB") for number in numbers]
             )
             print(numbers.stop, flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
