@@ -8,6 +8,7 @@ import itertools
 import os
 import signal
 import sys
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import orjson
@@ -29,24 +30,26 @@ def die_at(point, times):
     failpoints.on_hit = on_hit
 
 
-async def work(options):
-    if options.get("die_at"):
-        die_at(*options["die_at"])
-    # How long the slot of a dead worker is kept in case that the server's clock is set forward, which no test does here.
-    redis_rate_limiter.CLOCK_STEP = options.get("clock_step", redis_rate_limiter.CLOCK_STEP)
+@asynccontextmanager
+async def open_shipper(options):
     file = options.get("file")
     spool = SqliteSpool(file) if file else RedisSpool(options["redis"], lease_seconds=options["lease_seconds"])
     timeout = Timeout(total=options["timeout"])
-    now = datetime.now(UTC)
+    lanes = {LogKind.PREVIEW: {"max_count": options["batch"], "linger": 0.2}}
     async with (
         SevenDigital("key", "secret", base_url=options["service"], limits=options["redis"], timeout=timeout) as client,
-        StreamLogShipper(
-            client,
-            spool=spool,
-            lanes={LogKind.PREVIEW: {"max_count": options["batch"], "linger": 0.2}},
-            in_doubt=options["in_doubt"],
-        ) as shipper,
+        StreamLogShipper(client, spool=spool, lanes=lanes, in_doubt=options["in_doubt"]) as shipper,
     ):
+        yield shipper
+
+
+async def work(options):
+    if options.get("die_at"):
+        die_at(*options["die_at"])
+    # A reserve for a server clock that is set forward, which no test does here: slots of dead workers are free sooner.
+    redis_rate_limiter.CLOCK_STEP = options.get("clock_step", redis_rate_limiter.CLOCK_STEP)
+    now = datetime.now(UTC)
+    async with open_shipper(options) as shipper:
         for first in range(0, options["plays"], options.get("at_once", 50)):
             numbers = range(first, min(first + options.get("at_once", 50), options["plays"]))
             await shipper.put_many(

@@ -17,6 +17,7 @@ from sevendigital_async.sandbox import Faults, Sandbox
 from sevendigital_async.shipping.records import Counts
 from sevendigital_async.shipping.spools.inspector import JournalOutcome
 from sevendigital_async.shipping.spools.registry import open_inspector
+from support.redis_worker import open_shipper
 
 
 def unmeasured():
@@ -144,7 +145,7 @@ class Account:
 
 
 async def die_at_each_of(points, server, policy):
-    """Put plays, one of them bad, in a worker for each failpoint, which dies there; another worker ships the rest."""
+    """Put plays, one of them bad, in a worker for each failpoint, which dies there; then ship the rest here."""
     server.ask("EVAL", FREE_SLOTS, "0")
     bad = {f"w{number}-0" for number in range(len(points))}
     deaths = [{"die_at": [point, 1 + number % 2]} for number, point in enumerate(points)]
@@ -157,9 +158,8 @@ async def die_at_each_of(points, server, policy):
             async with asyncio.timeout(60):
                 await asyncio.gather(*(worker.process.wait() for worker in dying))
             accepted = {f"w{name}-{number}" for name, worker in enumerate(dying) for number in range(worker.put)}
-        async with start_workers(1, **options, each=[{"name": "heir"}], plays=1, batch=50) as [heir]:
+        async with open_shipper({**options, "batch": 50}):
             counts = await account.settled(within=30)
-            await heir.end()
         received, in_doubt, dead = account.received(), await account.in_doubt(), await account.dead_letters()
         assert accepted <= set(received) | dead
         assert not set(received) & bad

@@ -17,10 +17,10 @@ async def test_a_killed_and_a_frozen_worker_lose_nothing_and_double_nothing_sile
     async with Sandbox(credentials=Credentials("key", "secret"), faults=faults) as sandbox:
         account = Account(sandbox, redis_server.url)
         options = {"redis": redis_server.url, "service": sandbox.base_url, "lease_seconds": 1.0, "timeout": 1.0}
-        options |= {"plays": 120, "batch": 12, "in_doubt": "resend", "clock_step": 0.0}
+        options |= {"plays": 72, "batch": 12, "in_doubt": "resend", "clock_step": 0.0}
         async with start_workers(3, **options) as (killed, frozen, survivor):
             async with asyncio.timeout(20):
-                while len(account.arrivals()) < 6 or min(w.put for w in (killed, frozen, survivor)) < 120:
+                while len(account.arrivals()) < 6 or min(w.put for w in (killed, frozen, survivor)) < 72:
                     await asyncio.sleep(0.005)
             killed.signal(signal.SIGKILL)
             frozen.signal(signal.SIGSTOP)
@@ -29,9 +29,9 @@ async def test_a_killed_and_a_frozen_worker_lose_nothing_and_double_nothing_sile
             counts = await account.settled(within=30)
             await asyncio.gather(frozen.end(), survivor.end())
         received = account.received()
-        assert set(received) == {f"w{worker}-{number}" for worker in range(3) for number in range(120)}
+        assert set(received) == {f"w{worker}-{number}" for worker in range(3) for number in range(72)}
         assert {track for track, times in received.items() if times > 1} <= await account.in_doubt()
-        assert counts.put == counts.delivered == 360
+        assert counts.put == counts.delivered == 216
         assert account.busiest_second() <= 5
 
 
