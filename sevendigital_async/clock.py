@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import UTC, datetime
 from typing import Protocol
 
 
+def to_datetime(seconds: float) -> datetime:
+    """Return a moment given in seconds since the epoch as a datetime in UTC."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
 class Clock(Protocol):
-    """What the package asks of time. Tests pass a virtual one."""
+    """The clock that the package reads. Tests pass a virtual one."""
 
     def time(self) -> float:
         """Seconds since the epoch, by the wall clock."""
@@ -23,7 +29,7 @@ class Clock(Protocol):
         ...
 
     async def wait(self, event: asyncio.Event, seconds: float | None) -> bool:
-        """Wait for an event for at most ``seconds`` (None: without end); False when the time ran out."""
+        """Wait for an event for at most ``seconds`` (None: without a limit); return False when the time ran out."""
         ...
 
 

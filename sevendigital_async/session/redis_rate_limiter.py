@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from ..account_quota import bounded_wait
+from ..backoff import doubled
 from ..clock import Clock
 from ..config import Settings
 from ..errors import ConfigurationError, ConnectError, RateLimitError
@@ -189,7 +190,7 @@ class RedisSlots:
             except RedisUnavailableError as error:
                 self._on_alert(str(error))
                 failures += 1
-                await self._clock.sleep(random.uniform(0.05, min(2.0, 0.1 * 2 ** min(failures, 8))))  # noqa: S311 - jitter
+                await self._clock.sleep(random.uniform(0.05, doubled(failures, base=0.1, cap=2.0)))  # noqa: S311 - jitter
                 continue
             failures = 0
             self._on_alert(None)

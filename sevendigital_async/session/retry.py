@@ -7,6 +7,7 @@ import random
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from ..account_quota import LONGEST_WAIT
+from ..backoff import full_jitter
 from ..clock import Clock
 from ..config import RetryPolicy
 from ..error_codes import effective_status
@@ -54,7 +55,7 @@ def demanded_wait(error: BaseException) -> float | None:
 
 def backoff(attempt: int, policy: RetryPolicy, rng: random.Random) -> float:
     """Return a random wait below a bound that doubles with each attempt (full jitter), seconds."""
-    return rng.uniform(0, min(policy.cap, policy.base * 2 ** min(attempt - 1, 60)))
+    return full_jitter(attempt - 1, base=policy.base, cap=policy.cap, rng=rng)
 
 
 def retrying(

@@ -1,4 +1,4 @@
-"""Calls of the user's own functions: none of them can end or block a task of the shipper."""
+"""Calls of the user's functions, which can neither end nor block a task of the shipper."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ T = TypeVar("T")
 
 logger = logging.getLogger("sevendigital_async.shipping")
 
-GRACE = 0.1
-"""Seconds that a cancelled callback has for cleaning up; one that needs longer is left behind."""
+CLEANUP_TIME = 0.1
+"""Seconds that a cancelled callback has for cleaning up; after that the shipper no longer waits for it."""
 
 
 class CallbackError(Exception):
@@ -54,13 +54,13 @@ class Callbacks:
     Attributes:
         clock: Measures the time limit.
         time_limit: Seconds that an async function may take.
-        fail: Called with the exception of an async function that wanted to end the process.
+        on_exit: Called with the exception of an async function that asked the process to end.
     """
 
     clock: Clock
     time_limit: float
-    fail: Callable[[BaseException], None]
-    _left_behind: set[asyncio.Task[Any]] = field(init=False, factory=set)
+    on_exit: Callable[[BaseException], None]
+    _cancelled: set[asyncio.Task[Any]] = field(init=False, factory=set)
 
     async def call(self, name: str, function: Callable[..., object], *arguments: object) -> Any:
         """Call a function and, if it is async, wait for its result.
@@ -82,7 +82,7 @@ class Callbacks:
         task: asyncio.Task[T] = asyncio.create_task(work, name=name)
         ended = asyncio.Event()
         task.add_done_callback(lambda _: ended.set())
-        task.add_done_callback(self._look_for_exit)
+        task.add_done_callback(self._check_for_exit)
         try:
             await self.clock.wait(ended, self.time_limit)
         finally:
@@ -97,21 +97,21 @@ class Callbacks:
             raise CallbackError(f"raised {error!r}") from error
         return task.result()
 
-    def _look_for_exit(self, task: asyncio.Task[Any]) -> None:
+    def _check_for_exit(self, task: asyncio.Task[Any]) -> None:
         # The event loop has raised it already; raised once more by the caller, it would interrupt the closing.
         if not task.cancelled() and isinstance(error := task.exception(), KeyboardInterrupt | SystemExit):
-            self.fail(error)
+            self.on_exit(error)
 
     async def _cancel(self, task: asyncio.Task[Any]) -> None:
-        self._left_behind.add(task)
-        task.add_done_callback(self._forget)
+        self._cancelled.add(task)
+        task.add_done_callback(self._discard)
         task.cancel()
-        await asyncio.wait([task], timeout=GRACE)
+        await asyncio.wait([task], timeout=CLEANUP_TIME)
         if not task.done():
-            logger.warning("%s goes on although it was cancelled", task.get_name())
+            logger.warning("%s still runs although it was cancelled", task.get_name())
 
-    def _forget(self, task: asyncio.Task[Any]) -> None:
-        self._left_behind.discard(task)
+    def _discard(self, task: asyncio.Task[Any]) -> None:
+        self._cancelled.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("%s raised while it was cancelled", task.get_name(), exc_info=error)
 

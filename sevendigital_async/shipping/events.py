@@ -1,51 +1,69 @@
-"""What happens to plays, as values: one for the log, for metrics, and for whoever wants to know.
+"""Events: what happens to plays and to the shipper, as values, and the sink that passes them to subscribers.
 
-None of them holds a play, a user, a token or the service's words, so that they may go anywhere. ``kind`` and
-``outcome`` take few values; a request id takes ever new ones.
+Every :class:`PlayEvent` is for metrics and for the log. None holds a play, a user id, a token or the service's words,
+so it may be stored anywhere. ``kind`` and ``outcome`` take few values; each request id is new.
+The events in :data:`HookEvent` hold what a hook needs, plays included; only hooks subscribe to them. Those in
+:data:`SpoolEvent` are what a spool reports to its shipper.
 """
 
 from __future__ import annotations
 
 import logging
-from typing import ClassVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
 
-from attrs import frozen
+from attrs import asdict, define, field, frozen
 
 from ..models import LogKind
+from .circuit_breaker import Alert
+from .records import DeadLetter, Delivery
+
+logger = logging.getLogger("sevendigital_async.shipping")
 
 
 @frozen(kw_only=True)
-class PermitAcquired:
-    """A batch was let out by quota and limits.
+class PlayEvent:
+    """Something that happened to plays, for metrics and the log.
 
     Attributes:
+        name: Its name in the log's field ``event``.
+        level: The level at which it is logged.
+        template: Its log message; empty if it is not logged.
         kind: Of the plays.
-        seconds: It had to wait for that.
     """
 
-    name: ClassVar[str] = "turn"
+    name: ClassVar[str]
     level: ClassVar[int] = logging.NOTSET
-    words: ClassVar[str] = ""
+    template: ClassVar[str] = ""
     kind: LogKind
+
+
+@frozen(kw_only=True)
+class PermitAcquired(PlayEvent):
+    """The rate limiter and the quota have let a batch pass.
+
+    Attributes:
+        seconds: How long the batch had to wait.
+    """
+
+    name = "permit"
     seconds: float
 
 
 @frozen(kw_only=True)
-class RequestFinished:
-    """A request has come to its end, whatever that was.
+class RequestFinished(PlayEvent):
+    """A request has ended, with or without an answer.
 
     Attributes:
-        kind: Of the plays.
-        logs: Plays in it.
+        logs: Plays in the request.
         outcome: One of :data:`~sevendigital_async.shipping.outcome.NAMES`.
-        request_id: Ours, unique to the request.
+        request_id: Our id of the request.
         seconds: From sending to the end of the answer, or to giving up.
     """
 
-    name: ClassVar[str] = "request"
-    level: ClassVar[int] = logging.DEBUG
-    words: ClassVar[str] = "%(kind)s: a request with %(logs)d plays: %(outcome)s after %(seconds).3f s"
-    kind: LogKind
+    name = "request"
+    level = logging.DEBUG
+    template = "%(kind)s: a request with %(logs)d plays: %(outcome)s after %(seconds).3f s"
     logs: int
     outcome: str
     request_id: str
@@ -53,21 +71,19 @@ class RequestFinished:
 
 
 @frozen(kw_only=True)
-class PlaysDelivered:
-    """The service has accepted a batch, and the spool knows.
+class PlaysDelivered(PlayEvent):
+    """The service has accepted a batch, and the spool has stored that.
 
     Attributes:
-        kind: Of the plays.
-        logs: Plays in it.
+        logs: Plays in the batch.
         in_doubt: How many of them may have reached the service before.
         request_id: Of the request that was accepted.
-        seconds: That request took.
+        seconds: Duration of that request.
     """
 
-    name: ClassVar[str] = "delivered"
-    level: ClassVar[int] = logging.DEBUG
-    words: ClassVar[str] = "%(kind)s: %(logs)d plays delivered, %(in_doubt)d of them possibly for the second time"
-    kind: LogKind
+    name = "delivered"
+    level = logging.DEBUG
+    template = "%(kind)s: %(logs)d plays delivered, %(in_doubt)d of them possibly for the second time"
     logs: int
     in_doubt: int
     request_id: str
@@ -75,21 +91,19 @@ class PlaysDelivered:
 
 
 @frozen(kw_only=True)
-class PlaysRetried:
+class PlaysRetried(PlayEvent):
     """Plays were not delivered and wait to be sent again.
 
     Attributes:
-        kind: Of the plays.
         logs: How many.
-        outcome: Of the last request they were in.
-        request_id: Of that request; empty if none was made.
-        wait: Seconds for which they rest; the lane may be pausing for longer.
-        failed: It was a failure, rather than the service asking for patience.
+        outcome: Of the last request that they were in.
+        request_id: Of that request; empty if none was sent.
+        wait: Seconds until their queue may be sent again; the lane may pause for longer.
+        failed: The request failed; False if the service only asked to wait.
     """
 
-    name: ClassVar[str] = "retried"
-    words: ClassVar[str] = "%(kind)s: %(logs)d plays will be sent again: %(outcome)s"
-    kind: LogKind
+    name = "retried"
+    template = "%(kind)s: %(logs)d plays will be sent again: %(outcome)s"
     logs: int
     outcome: str
     request_id: str
@@ -97,27 +111,26 @@ class PlaysRetried:
     failed: bool
 
     @property
-    def level(self) -> int:
-        """A failure deserves a warning."""
+    def level(self) -> int:  # type: ignore[override]
+        """A warning for a failure."""
         return logging.WARNING if self.failed else logging.INFO
 
 
 @frozen(kw_only=True)
-class PlaysInDoubt:
-    """From now on nobody knows whether these plays have reached the service; told once for each play.
+class PlaysInDoubt(PlayEvent):
+    """It became uncertain whether these plays have reached the service; emitted once for each play.
 
     Attributes:
-        kind: Of the plays.
         logs: How many.
-        outcome: Of the request that left the doubt; ``put-cancelled`` for what another worker was sending by then.
+        outcome: Of the request whose answer is missing; ``put-cancelled`` for plays of a cancelled put that another
+            worker had leased.
         request_id: Of that request; empty if it is not known.
-        fate: ``resend``, ``hold``, or ``keep`` for what the same lane sends again in parts, or another worker has.
+        policy: ``resend``, ``hold``, or ``keep`` for plays that stay in their lease.
     """
 
-    name: ClassVar[str] = "in-doubt"
-    level: ClassVar[int] = logging.WARNING
-    words: ClassVar[str] = "%(kind)s: %(logs)d plays are in doubt (%(outcome)s): %(policy)s"
-    kind: LogKind
+    name = "in-doubt"
+    level = logging.WARNING
+    template = "%(kind)s: %(logs)d plays are in doubt (%(outcome)s): %(policy)s"
     logs: int
     outcome: str
     request_id: str
@@ -125,70 +138,170 @@ class PlaysInDoubt:
 
 
 @frozen(kw_only=True)
-class PlaysBuried:
-    """Plays were set aside for good.
+class PlaysBuried(PlayEvent):
+    """Plays became dead letters.
 
     Attributes:
-        kind: Of the plays.
         logs: How many.
-        outcome: ``refused``, or ``expired`` for those that grew too old.
-        request_id: Of the last request of their batch; empty if none was made.
+        outcome: ``refused``, or ``expired`` for plays older than the service accepts.
+        request_id: Of the last request of their batch; empty if none was sent.
     """
 
-    name: ClassVar[str] = "buried"
-    level: ClassVar[int] = logging.WARNING
-    words: ClassVar[str] = "%(kind)s: %(logs)d plays are buried: %(outcome)s"
-    kind: LogKind
+    name = "buried"
+    level = logging.WARNING
+    template = "%(kind)s: %(logs)d plays are buried: %(outcome)s"
     logs: int
     outcome: str
     request_id: str
 
 
 @frozen(kw_only=True)
-class PlaysRecovered:
-    """A spool has taken back what a dead owner or worker had leased.
+class PlaysRecovered(PlayEvent):
+    """A spool has taken over plays that a dead process or worker had leased.
 
     Attributes:
-        kind: Of the plays.
         logs: How many.
         in_doubt: How many of them were being sent at that time.
     """
 
-    name: ClassVar[str] = "recovered"
-    level: ClassVar[int] = logging.WARNING
-    words: ClassVar[str] = "%(kind)s: %(logs)d plays of a dead worker recovered, %(in_doubt)d of them in doubt"
-    kind: LogKind
+    name = "recovered"
+    level = logging.WARNING
+    template = "%(kind)s: %(logs)d plays of a dead worker recovered, %(in_doubt)d of them in doubt"
     logs: int
     in_doubt: int
 
 
 @frozen(kw_only=True)
-class QueueMeasured:
-    """How a queue stands; told every few seconds.
+class QueueMeasured(PlayEvent):
+    """The length of a queue; emitted every few seconds.
 
     Attributes:
-        kind: Of the plays.
         waiting: Plays to be sent.
         in_flight: Plays leased to a lane.
-        oldest_age: Seconds since the oldest waiting play was accepted; None when nothing waits.
+        oldest_age: Seconds since the oldest waiting play was accepted; None when no play waits.
     """
 
-    name: ClassVar[str] = "queue"
-    level: ClassVar[int] = logging.NOTSET
-    words: ClassVar[str] = ""
-    kind: LogKind
+    name = "queue"
     waiting: int
     in_flight: int
     oldest_age: float | None
 
 
-Event = (
-    PermitAcquired
-    | RequestFinished
-    | PlaysDelivered
-    | PlaysRetried
-    | PlaysInDoubt
-    | PlaysBuried
-    | PlaysRecovered
-    | QueueMeasured
+@frozen
+class AlertRaised:
+    """A lane or a user needs a person's attention."""
+
+    kind: LogKind
+    alert: Alert
+
+
+@frozen
+class DeadLettersBuried:
+    """The plays of :class:`PlaysBuried`.
+
+    Attributes:
+        dead_letters: The buried plays.
+        on_taken: Called with the dead letters that a hook has taken over, which a memory spool then drops.
+    """
+
+    dead_letters: Sequence[DeadLetter]
+    on_taken: Callable[[Sequence[DeadLetter]], None]
+
+
+@frozen
+class BatchDue:
+    """A batch may have become due earlier than the spool last said."""
+
+    kind: LogKind
+
+
+@frozen
+class SpoolAlertChanged:
+    """A spool can't work for now, such as on a full disk, or works again.
+
+    Attributes:
+        alert: What keeps it from working; None when that is over.
+    """
+
+    alert: str | None
+
+
+@frozen
+class SpoolFailed:
+    """A background task of the spool ended before the spool was closed; the shipper stops."""
+
+    error: BaseException
+
+
+PLAY_EVENTS: tuple[type[PlayEvent], ...] = (
+    PermitAcquired,
+    RequestFinished,
+    PlaysDelivered,
+    PlaysRetried,
+    PlaysInDoubt,
+    PlaysBuried,
+    PlaysRecovered,
+    QueueMeasured,
 )
+HookEvent = Delivery | DeadLettersBuried | AlertRaised
+SpoolEvent = BatchDue | SpoolAlertChanged | SpoolFailed
+Event = PlayEvent | HookEvent | SpoolEvent
+E = TypeVar("E", bound=Event)
+
+
+def _log_plays(event: PlayEvent) -> None:
+    if logger.isEnabledFor(level := event.level):
+        fields = {"event": event.name, **asdict(event)}
+        logger.log(level, event.template, fields, extra=fields)
+
+
+def _log_alert(event: AlertRaised) -> None:
+    fields = {"event": "alert", "kind": event.kind.value, "alert": event.alert.kind.value}
+    logger.error("%s: %s", event.kind.value, event.alert.message, extra=fields)
+
+
+def _log_spool_alert(event: SpoolAlertChanged) -> None:
+    if event.alert is None:
+        logger.info("the spool works again", extra={"event": "spool-recovered"})
+    else:
+        logger.error("the spool: %s", event.alert, extra={"event": "spool-alert"})
+
+
+_LOGGERS: Mapping[type[Event], Callable[[Any], None]] = {
+    **{event_type: _log_plays for event_type in PLAY_EVENTS if event_type.template},
+    AlertRaised: _log_alert,
+    SpoolAlertChanged: _log_spool_alert,
+}
+
+
+@define(eq=False)
+class EventSink:
+    """Passes each event to the log and to its subscribers, in the order in which they subscribed."""
+
+    _subscribers: dict[type, list[Callable[[Any], Any]]] = field(init=False, factory=dict)
+
+    def subscribe(self, event_type: type[E], subscriber: Callable[[E], Awaitable[None] | None]) -> None:
+        """Call ``subscriber`` with every event of a type."""
+        self._subscribers.setdefault(event_type, []).append(subscriber)
+
+    def has_subscriber(self, event_type: type[Event]) -> bool:
+        """Whether events of a type have a subscriber other than the log."""
+        return event_type in self._subscribers
+
+    @property
+    def wants_deliveries(self) -> bool:
+        """Whether :class:`PlaysDelivered`, the most frequent event, would be logged or counted."""
+        return PlaysDelivered in self._subscribers or logger.isEnabledFor(PlaysDelivered.level)
+
+    def emit(self, event: Event) -> None:
+        """Log an event and pass it to its subscribers."""
+        event_type = type(event)
+        if (log := _LOGGERS.get(event_type)) is not None:
+            log(event)
+        for subscriber in self._subscribers.get(event_type, ()):
+            subscriber(event)
+
+    async def publish(self, event: Delivery | DeadLettersBuried) -> None:
+        """Pass an event to its subscribers, which are async, and wait for each of them."""
+        for subscriber in self._subscribers.get(type(event), ()):
+            await subscriber(event)

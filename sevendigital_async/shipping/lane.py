@@ -1,4 +1,4 @@
-"""One kind of play on its way from the spool to the service: when a batch is cut, and how it is posted."""
+"""A lane: takes batches of one kind of play out of the spool, posts them and has them settled."""
 
 from __future__ import annotations
 
@@ -9,22 +9,20 @@ import random
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 
 from attrs import define, field
 
-from ..clock import Clock
+from ..clock import Clock, to_datetime
 from ..config import UserToken
 from ..errors import LeaseLostError, SevenDigitalError
+from ..failpoints import hit
 from ..models import LogKind
 from ..models.stream_log import user_of
 from .callbacks import CallbackError
 from .circuit_breaker import Alert, AlertKind, CircuitBreaker
-from .events import PermitAcquired, RequestFinished
+from .events import AlertRaised, EventSink, PermitAcquired, RequestFinished
 from .flush import LaneFlush
-from .hooks import Hooks
 from .log_transport import LogTransport, SendPermit
-from .metrics import EventSink
 from .outcome import (
     NAMES,
     Blocked,
@@ -52,31 +50,32 @@ logger = logging.getLogger("sevendigital_async.shipping")
 DEFAULT_THROTTLE_WAIT = 1.0
 """Seconds to wait after a 429 that names no time."""
 
-SIGNERS_TO_BLAME_THE_PARTNER = 5
-"""Different users refused in a row, with nobody accepted in between, that point at the partner's own key."""
+REFUSED_USERS_TO_SUSPECT_PARTNER = 5
+"""Different users refused in a row, with nobody accepted in between, after which the partner's own key is suspected."""
 
 LOOKUPS_TO_REPORT = 100
-"""Lookups of tokens that failed in a row, after which further ones are not reported until one succeeds."""
+"""Failed lookups of tokens in a row, after which further ones raise no alert until one succeeds."""
 
 LONG_PAUSE = 60.0
 """Seconds; a longer wait that the service asks for is logged."""
 
-IDLE = 60.0
-"""Seconds after which a lane looks for work even if nothing woke it."""
+MAX_IDLE = 60.0
+"""Seconds after which a lane asks the spool for work even if nothing woke it."""
 
 INTERRUPTED = "interrupted"
-"""The outcome of a request whose end the lane did not live to see."""
+"""The outcome of a request that had not ended when the lane stopped."""
 
 
 @define(eq=False)
 class Lane:
-    """Takes batches out of the spool, posts them, and heeds what the service says.
+    """Sends the plays of one kind.
 
     Attributes:
         requests: Requests sent so far.
         largest_batch: Logs in the largest of them.
-        leaving: Take no more batches; what is in hand comes to its end.
-        leases: Batches in hand.
+        flushing: Incomplete batches are sent, too.
+        closing: Take no more batches; those that are leased are finished.
+        leases: Batches leased now.
     """
 
     kind: LogKind
@@ -86,24 +85,23 @@ class Lane:
     _sink: EventSink
     _transport: LogTransport
     _token_of: TokenSource
-    _hooks: Hooks
     _clock: Clock
     _changed: Callable[[], None]
     _rng: random.Random
     requests: int = 0
     largest_batch: int = 0
     flushing: bool = False
-    leaving: bool = False
+    closing: bool = False
     leases: int = 0
     breaker: CircuitBreaker = field(init=False)
     _settlement: Settlement = field(init=False)
     _wake: asyncio.Event = field(init=False, factory=asyncio.Event)
-    _next: asyncio.Lock = field(init=False, factory=asyncio.Lock)
+    _lease_lock: asyncio.Lock = field(init=False, factory=asyncio.Lock)
     _refused_users: set[str] = field(init=False, factory=set)
     _failed_lookups: int = field(init=False, default=0)
 
     def __attrs_post_init__(self) -> None:
-        """Put up the gate."""
+        """Create the circuit breaker and the settlement."""
         rules = self.rules
         self.breaker = CircuitBreaker(
             self._clock, self._rng, poison_share=rules.poison_share, poison_window=rules.poison_window
@@ -113,11 +111,11 @@ class Lane:
             rules,
             self.in_doubt,
             self._spool,
-            self._hooks,
+            self._sink,
             self._clock,
             self._rng,
             self._post_again,
-            self._fates,
+            self._count_outcomes,
         )
 
     def start(self, supervisor: Supervisor) -> None:
@@ -126,24 +124,26 @@ class Lane:
             supervisor.start(self._work(), f"{self.kind.value} worker {number}")
 
     def wake(self) -> None:
-        """Look again: something may have become due."""
+        """Ask the spool again: a batch may have become due."""
         self._wake.set()
 
     def begin_flush(self) -> LaneFlush:
-        """Return what tells when the plays accepted by now have found their end."""
-        return LaneFlush(self.kind, self._spool, self.breaker, self._settlement, self._hooks, self._clock)
+        """Return a flush of the plays accepted by now."""
+        return LaneFlush(self.kind, self._spool, self.breaker, self._settlement, self._clock)
 
     async def _work(self) -> None:
         while True:
             lease: Lease | None = None
             try:
-                async with AsyncExitStack() as held:
-                    # One worker at a time looks for the next batch, and cuts it only when its turn has come.
-                    async with self._next:
+                async with AsyncExitStack() as permits:
+                    # One worker at a time leases a batch, and only when it may be sent, so that it is full.
+                    async with self._lease_lock:
                         await self._until_due()
-                        permit = await self._acquire_permit(held)
-                        if permit is not None and not self.leaving:
+                        permit = await self._acquire_permit(permits)
+                        if permit is not None and not self.closing:
+                            hit("before lease")
                             lease = await self._spool.lease(self.kind, flush=self.flushing)
+                            hit("after lease")
                             self.leases += lease is not None
                     if permit is None or lease is None:
                         continue
@@ -157,7 +157,7 @@ class Lane:
                 raise  # the loop is gone, and nothing can be awaited
             except BaseException:
                 if lease is not None:
-                    await asyncio.shield(self._spool.abandon(lease, self.in_doubt))
+                    await asyncio.shield(self._settlement.abandon(lease))
                 raise
             finally:
                 self.leases -= lease is not None
@@ -167,21 +167,21 @@ class Lane:
         while True:
             self._wake.clear()
             due_in = await self._spool.due_in(self.kind, flush=self.flushing)
-            wait = math.inf if due_in is None or self.leaving else max(due_in, self.breaker.wait)
+            wait = math.inf if due_in is None or self.closing else max(due_in, self.breaker.wait)
             if wait <= 0:
                 return
-            await self._clock.wait(self._wake, min(wait, IDLE))
+            await self._clock.wait(self._wake, min(wait, MAX_IDLE))
 
-    async def _acquire_permit(self, held: AsyncExitStack) -> SendPermit | None:
+    async def _acquire_permit(self, permits: AsyncExitStack) -> SendPermit | None:
         asked_at = self._clock.monotonic()
         try:
-            permit = await held.enter_async_context(self._transport.permit(self.kind))
+            permit = await permits.enter_async_context(self._transport.permit(self.kind))
         except SevenDigitalError as error:
-            # The quota is spent, or the client is closed. Nothing has been leased, so nothing is at stake.
+            # The quota is spent, or the client is closed. Nothing has been leased.
             self._apply(outcome_of(error, 0), PARTNER_QUEUE)
             return None
         self._sink.emit(PermitAcquired(kind=self.kind, seconds=self._clock.monotonic() - asked_at))
-        # While this one waited for its turn, another batch may have met with a closed door.
+        # While this worker waited, another one may have had a request refused.
         return permit if self.breaker.wait <= 0 else None
 
     async def _post(self, permit: SendPermit, lease: Lease, records: Sequence[Record]) -> Outcome:
@@ -204,7 +204,9 @@ class Lane:
                 return Unauthorised(f"user_tokens {error}", sent=False)
             self._failed_lookups = 0
         request_id = uuid.uuid4().hex
+        hit("before intent")
         await self._spool.intent(lease, records, request_id)
+        hit("after intent")
         self.requests += 1
         self.largest_batch = max(self.largest_batch, len(records))
         lease.last_request = LastRequest(request_id, INTERRUPTED)
@@ -223,21 +225,21 @@ class Lane:
         return outcome
 
     async def _post_again(self, lease: Lease, records: Sequence[Record]) -> Outcome | None:
-        """Post a part of a batch that was refused; None when the door is closed for now."""
+        """Post a part of a batch that was refused; None when the lane may not send now."""
         if self.rules.atomicity is not Atomicity.ALL_OR_NOTHING:
-            await self._spool.doubt(lease, records, InDoubtPolicy.KEEP)
-        async with AsyncExitStack() as held:
-            permit = await self._acquire_permit(held)
+            await self._settlement.doubt(lease, records, InDoubtPolicy.KEEP)
+        async with AsyncExitStack() as permits:
+            permit = await self._acquire_permit(permits)
             return None if permit is None else await self._post(permit, lease, records)
 
-    def _fates(self, delivered: int, buried: int) -> None:
-        """Suspend the lane when it buries most of what it carries: that is a schema error or an outage, not poison."""
-        if self.breaker.count_fates(delivered=delivered, buried=buried) and not self.breaker.suspended:
+    def _count_outcomes(self, delivered: int, buried: int) -> None:
+        """Suspend the lane when most plays are buried: that is a schema error or an outage, not poison."""
+        if self.breaker.count_outcomes(delivered=delivered, buried=buried) and not self.breaker.suspended:
             share, window = self.rules.poison_share, self.rules.poison_window
             self._apply(Misdirected(f"more than {share:.0%} of the last {window} plays were refused"), PARTNER_QUEUE)
 
     def _apply(self, outcome: Outcome, signer: str) -> None:  # noqa: C901 - a case per outcome
-        """Let the gate know what the service said, and people what needs them."""
+        """Update the circuit breaker after an outcome, and raise an alert where a person has to act."""
         breaker, before, pause_before = self.breaker, self.breaker.alert, self.breaker.pause_left
         match outcome:
             case Delivered():
@@ -261,37 +263,37 @@ class Lane:
             case Refused():
                 breaker.answered()
         if breaker.alert is not None and breaker.alert is not before:
-            self._hooks.troubled(self.kind, breaker.alert)
+            self._sink.emit(AlertRaised(self.kind, breaker.alert))
         self._log_pause(pause_before, breaker.pause_left)
 
     def _log_pause(self, before: float, now: float) -> None:
         if now > max(LONG_PAUSE, before + 1.0):
             fields = {"event": "paused", "kind": self.kind.value, "wait": now}
-            logger.warning("%s: nothing is sent for %.0f s, as the service asks", self.kind.value, now, extra=fields)
+            logger.warning(
+                "%s: nothing is sent for %.0f s, because the service asks to wait", self.kind.value, now, extra=fields
+            )
 
     def _on_refused_signer(self, refusal: Unauthorised, signer: str) -> None:
         if not refusal.sent:
-            self._heed_failed_lookup(refusal.reason, signer)
+            self._on_failed_lookup(refusal.reason, signer)
             return
         self.breaker.answered()
         if signer != PARTNER_QUEUE:
-            self._report_user(refusal.reason, signer)
+            self._alert_user(refusal.reason, signer)
             self._refused_users.add(signer)
-        if signer == PARTNER_QUEUE or len(self._refused_users) >= SIGNERS_TO_BLAME_THE_PARTNER:
+        if signer == PARTNER_QUEUE or len(self._refused_users) >= REFUSED_USERS_TO_SUSPECT_PARTNER:
             self._refused_users.clear()
             self.breaker.refused_signer(refusal.reason)
 
-    def _heed_failed_lookup(self, reason: str, user_id: str) -> None:
-        # The service has refused nobody, so neither the circuit nor the partner's own key is concerned.
+    def _on_failed_lookup(self, reason: str, user_id: str) -> None:
+        # The service has refused nothing, so neither the circuit nor the partner's own key is concerned.
         self._failed_lookups += 1
         if self._failed_lookups == LOOKUPS_TO_REPORT:
-            reason = f"{reason}; {LOOKUPS_TO_REPORT} lookups in a row failed, further ones are not reported"
+            reason = f"{reason}; {LOOKUPS_TO_REPORT} lookups in a row failed, further ones raise no alert"
         if self._failed_lookups <= LOOKUPS_TO_REPORT:
-            self._report_user(reason, user_id)
+            self._alert_user(reason, user_id)
 
-    def _report_user(self, reason: str, user_id: str) -> None:
+    def _alert_user(self, reason: str, user_id: str) -> None:
         message = f"plays of user {user_id} wait: {reason}"
-        self._hooks.troubled(self.kind, Alert(AlertKind.AUTHENTICATION, message, user_id, self._now()))
-
-    def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._clock.time(), UTC)
+        now = to_datetime(self._clock.time())
+        self._sink.emit(AlertRaised(self.kind, Alert(AlertKind.AUTHENTICATION, message, user_id, now)))

@@ -1,4 +1,4 @@
-"""What shipping asks of a client, and all it knows of one."""
+"""The client as the shipper sees it: three protocols."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ from ..models.stream_log import Encoder
 
 
 class SendPermit(Protocol):
-    """The right to send one batch now."""
+    """Permission to send one batch now."""
 
     async def post(self, logs: Sequence[bytes], user: UserToken | None, *, request_id: str) -> str:
-        """Send encoded logs in one request, exactly once; returns its answer if the service has accepted them all."""
+        """Send encoded logs in one request, exactly once; returns the answer if the service has accepted them all."""
         ...
 
 
 class LogTransport(Protocol):
-    """Carries batches to the service."""
+    """Sends batches to the service."""
 
     @property
     def dialect(self) -> str:
-        """Names what plays are made for; a spool that holds those of one form is no place for those of another."""
+        """The API that plays are encoded for; a spool keeps plays of one dialect."""
         ...
 
     def encoder(self, kind: LogKind) -> Encoder:
-        """Return what checks a play and turns it into the bytes that stand for it.
+        """Return a function that checks a play and encodes it.
 
-        It raises ``InvalidLogError`` for a play that is unfit, or tells less than the service demands of the kind, or
-        more than it takes.
+        It raises ``InvalidLogError`` for a play that is invalid, lacks a field that the service requires of the kind,
+        or has one that the service does not accept.
         """
         ...
 
     def partition_key(self, kind: LogKind, *, signed_by_user: bool) -> Callable[[StreamLog], str] | None:
-        """Return what tells of a play what all of a batch must have in common; None if they need nothing."""
+        """Return a function from play to partition key, which all plays of a batch share; None if there is one key."""
         ...
 
     def permit(self, kind: LogKind) -> AbstractAsyncContextManager[SendPermit]:
-        """Wait until a request may go out, and hold the right to send it."""
+        """Wait until a request may be sent, and hold the permission while the context is open."""
         ...
 
 
 class PlayLogClient(Protocol):
-    """A client that can carry play logs."""
+    """A client that can send play logs."""
 
     @property
     def play_logs(self) -> LogTransport:
-        """The way out for batches of plays."""
+        """Its transport for play logs."""
         ...

@@ -6,8 +6,8 @@ from opentelemetry.metrics import Meter, get_meter
 
 from .._version import __version__
 from .events import (
-    Event,
     PermitAcquired,
+    PlayEvent,
     PlaysBuried,
     PlaysDelivered,
     PlaysInDoubt,
@@ -27,7 +27,7 @@ class OpenTelemetryMetrics:
     The attributes are ``kind``, ``outcome`` and, for the depth, ``state``; never a user or a request.
 
     Args:
-        meter: Makes the instruments; that of the global provider if left out.
+        meter: Creates the instruments; the meter of the global provider if left out.
     """
 
     def __init__(self, meter: Meter | None = None) -> None:
@@ -40,13 +40,13 @@ class OpenTelemetryMetrics:
             f"{prefix}.retried", unit="{log}", description="Plays that were not delivered and wait to be sent again."
         )
         self._buried = meter.create_counter(
-            f"{prefix}.buried", unit="{log}", description="Plays that were set aside for good."
+            f"{prefix}.buried", unit="{log}", description="Plays that became dead letters."
         )
         self._in_doubt = meter.create_counter(
-            f"{prefix}.in_doubt", unit="{log}", description="Plays of which nobody knows whether they arrived."
+            f"{prefix}.in_doubt", unit="{log}", description="Plays that may or may not have reached the service."
         )
         self._recovered = meter.create_counter(
-            f"{prefix}.recovered", unit="{log}", description="Plays taken back from workers that died."
+            f"{prefix}.recovered", unit="{log}", description="Plays recovered from workers that died."
         )
         self._duration = meter.create_histogram(
             f"{prefix}.request.duration",
@@ -67,8 +67,8 @@ class OpenTelemetryMetrics:
             f"{prefix}.queue.oldest_age", unit="s", description="Time since the oldest waiting play was accepted."
         )
 
-    def record(self, event: Event) -> None:
-        """Take note of an event."""
+    def record(self, event: PlayEvent) -> None:
+        """Count an event."""
         kind = event.kind.value
         match event:
             case PermitAcquired(seconds=seconds):

@@ -1,4 +1,4 @@
-"""What the end of one request means for the plays in it. A table, no I/O."""
+"""Outcomes: what the end of one request means for the plays in it. A table, no I/O."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from ..errors import (
 from ..status_codes import LaneAction, rule_for
 
 OWN_STATUSES = frozenset({408, 421, 425, 500, 503})
-"""After these nothing was taken; the others of 5xx come from a gateway, which may have lost the service's answer."""
+"""With these nothing was accepted; the others of 5xx come from a gateway, which may have lost the service's answer."""
 
 
 @frozen
 class Delivered:
-    """Accepted, all of it.
+    """The whole batch was accepted.
 
     Attributes:
-        request_id: Ours, of the request.
-        answer: What the service said.
+        request_id: Our id of the request.
+        answer: The service's answer.
     """
 
     request_id: str
@@ -39,12 +39,12 @@ class Delivered:
 
 @frozen
 class Refused:
-    """Some or all of the batch is unfit.
+    """Some or all logs of the batch were refused.
 
     Attributes:
-        reason: The service's words.
+        reason: The service's message.
         code: The service's error code.
-        items: What it said about single logs, by position.
+        items: Its errors about single logs, by position.
     """
 
     reason: str
@@ -54,7 +54,7 @@ class Refused:
 
 @frozen
 class Throttled:
-    """Too much; ``wait`` seconds were asked for, if any."""
+    """The service limits requests; it asks to wait for ``wait`` seconds, if it says so."""
 
     reason: str
     wait: float | None = None
@@ -65,7 +65,7 @@ class Unauthorised:
     """The signer was not accepted, or their token could not be looked up.
 
     Attributes:
-        reason: What the service or the lookup said.
+        reason: The message of the service or of the lookup.
         sent: Whether a request was sent.
     """
 
@@ -75,7 +75,7 @@ class Unauthorised:
 
 @frozen
 class Misdirected:
-    """The request itself is wrong, whoever signs and whatever is in it: a person has to look."""
+    """The request itself is wrong, whatever its signer and its plays: a person has to look."""
 
     reason: str
 
@@ -87,12 +87,12 @@ class Unavailable:
     Attributes:
         reason: What happened.
         reached: The request arrived, so that a part of it may have been saved.
-        vouched: The service itself has answered, not somebody on the way who may have lost its answer.
+        vouched: The service itself has answered, not a gateway that may have lost its answer.
         wait: Seconds that the service asked for, if any.
     """
 
     reason: str
-    hit: bool
+    reached: bool
     vouched: bool = True
     wait: float | None = None
 
@@ -102,7 +102,7 @@ class Blocked:
     """A gateway, or a server that is not the service, has refused the request; that says nothing about the plays.
 
     Attributes:
-        reason: What it said.
+        reason: Its message.
         wait: Seconds that it asked for, if any.
     """
 
@@ -112,11 +112,11 @@ class Blocked:
 
 @frozen
 class Lost:
-    """The answer was lost after sending, or does not account for all that was sent: nobody knows.
+    """The answer was lost after sending, or does not account for every log: the plays are in doubt.
 
     Attributes:
         reason: What happened.
-        answered: There was an answer, so that the same again may well meet with the same.
+        answered: There was an answer, so that the same request may get the same answer again.
     """
 
     reason: str
@@ -125,7 +125,7 @@ class Lost:
 
 @frozen
 class ClockSkewed:
-    """The clock was off; the client has learned by how much."""
+    """The clock was wrong; the client has corrected its offset."""
 
     reason: str
 
@@ -141,13 +141,13 @@ NAMES: Mapping[type[Outcome], str] = {
     Unavailable: "unavailable",
     Blocked: "blocked",
     Lost: "lost",
-    ClockSkewed: "out-of-step",
+    ClockSkewed: "clock-skewed",
 }
-"""What logs and metrics call them; ``interrupted`` is a request whose end the shipper did not live to see."""
+"""Their names in logs and metrics; ``interrupted`` is a request that had not ended when the shipper stopped."""
 
 
 def outcome_of(error: SevenDigitalError, size: int) -> Outcome:
-    """Say what an error means for a batch of ``size`` logs."""
+    """Return what an error means for a batch of ``size`` logs."""
     reason = str(error)
     match error:
         case ClockSkewError():
@@ -159,13 +159,13 @@ def outcome_of(error: SevenDigitalError, size: int) -> Outcome:
         case TransportError(maybe_sent=True) if not isinstance(error, ConnectError):
             return Lost(reason, error.answered)
         case TransportError():
-            return Unavailable(reason, hit=False)
+            return Unavailable(reason, reached=False)
         case _:
             return Misdirected(reason)
 
 
 def _of_answer(error: APIError, reason: str, size: int) -> Outcome:  # noqa: PLR0911 - a table, row by row
-    """What an answer means, by the table of statuses."""
+    """Look up an answer in the table of statuses."""
     match rule_for(effective_status(error)).lane:
         case LaneAction.PARK if isinstance(error, AuthenticationError):
             return Unauthorised(f"consumer key, secret or user token not accepted: {reason}")
@@ -174,7 +174,7 @@ def _of_answer(error: APIError, reason: str, size: int) -> Outcome:  # noqa: PLR
         case LaneAction.PAUSE:
             return Throttled(reason, _wait(error))
         case LaneAction.RETRY:
-            return Unavailable(reason, hit=True, vouched=_is_vouched(error), wait=error.retry_after)
+            return Unavailable(reason, reached=True, vouched=_is_vouched(error), wait=error.retry_after)
         case LaneAction.JUDGE if not error.in_service_form:
             return Blocked(reason, error.retry_after)
         case LaneAction.JUDGE | LaneAction.HALVE:
@@ -193,9 +193,9 @@ def _is_vouched(error: APIError) -> bool:
 
 
 def _by_position(errors: tuple[ItemError, ...], size: int) -> Mapping[int, ItemError]:
-    """Index the errors; nothing if a position is missing, repeated or out of range, for then none can be trusted."""
+    """Index the errors; empty if a position is missing, repeated or out of range, because then none can be trusted."""
     positions = [error.index for error in errors]
-    sound = all(position is not None and 0 <= position < size for position in positions)
-    if not sound or len(set(positions)) != len(positions):
+    are_valid = all(position is not None and 0 <= position < size for position in positions)
+    if not are_valid or len(set(positions)) != len(positions):
         return {}
     return {error.index: error for error in errors if error.index is not None}

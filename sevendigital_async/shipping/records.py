@@ -1,4 +1,4 @@
-"""The values that pass between shipper, lanes and spools."""
+"""Values that shipper, lanes and spools exchange."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..errors import InvalidArgumentError, SpoolInUseError
 from ..models import LogKind, StreamLog
 
 PARTNER_QUEUE = ""
-"""The queue of plays that the partner signs; they may travel together, whoever played."""
+"""The partner queue: plays signed by the partner, which may be sent together whatever their users."""
 
 
 @define(eq=False)
@@ -20,11 +20,11 @@ class Record:
     """One accepted play.
 
     Attributes:
-        body: The play as it goes over the wire.
-        queue: What the records of a batch have in common (see ``user_of``), or ``SHARED``; never a token.
+        body: The play in its wire form.
+        queue: The partition key (see ``user_of``), or ``PARTNER_QUEUE``; never a token.
         played_at: When it was played; timezone-aware.
-        sequence: Order of acceptance, given by a durable spool.
-        put_at: Seconds on the spool's monotonic clock.
+        sequence: Its place in the order of acceptance.
+        put_at: When it was put, in seconds on the spool's monotonic clock.
         in_doubt: It may have reached the service already.
     """
 
@@ -41,8 +41,8 @@ class LastRequest:
     """A request and how it ended.
 
     Attributes:
-        request_id: Ours; empty if none was sent.
-        outcome: How it ended, in one word.
+        request_id: Our id; empty if no request was sent.
+        outcome: The name of its outcome.
         seconds: From sending to the end of the answer.
     """
 
@@ -53,17 +53,17 @@ class LastRequest:
 
 @define(eq=False)
 class Lease:
-    """Records handed to a lane: one batch, one signer.
+    """Records leased to a lane: one batch, one signer.
 
     Attributes:
         kind: Of the records.
-        queue: Whose records these are.
+        queue: Their queue.
         records: In order of acceptance.
-        attempt: How often this queue's head has failed in a row, for the back-off.
+        attempt: Failed attempts of this queue in a row, for the back-off.
         sending: The records of an intent that has no outcome yet.
-        suspect: It was refused and a part may have been saved, so that what goes back may be doubled.
+        suspect: It was refused and may have been saved in part, so that released records may be doubled.
         key: The spool's own name for the lease.
-        exchange: The last request that was made for it, as far as it has come; the lane's own note.
+        last_request: The last request that was sent for it; set by the lane.
     """
 
     kind: LogKind
@@ -78,13 +78,13 @@ class Lease:
 
 @frozen
 class Checkpoint:
-    """How far a source has been read; kept together with the records that were read from it.
+    """How far a source has been read; stored together with the records that were read from it.
 
     Attributes:
         source: Its name.
-        position: Where to go on, in the reader's own terms.
-        after: The position that was kept before, empty if none was: if another one is kept, somebody else is reading
-            the same source, and nothing is accepted. None: whatever was kept.
+        position: Where to continue, in a form that the reader chooses.
+        after: The position that must be stored now, empty if none: if another one is, another shipper reads the same
+            source, and nothing is accepted. None: do not check.
     """
 
     source: str
@@ -92,7 +92,7 @@ class Checkpoint:
     after: str | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what no spool can keep."""
+        """Check that a spool can store the texts."""
         for name, text in (("source", self.source), ("position", self.position)):
             if not text.isascii() and text != text.encode(errors="replace").decode():
                 raise InvalidArgumentError(
@@ -100,27 +100,27 @@ class Checkpoint:
                 )
 
     def check(self, kept: str | None) -> None:
-        """See that nobody else has read on.
+        """Check that no other shipper reads the same source.
 
         Raises:
-            SpoolInUseError: Somebody has; ``kept`` is not what this follows.
+            SpoolInUseError: ``kept``, the stored position, is not the one that this follows.
         """
         if self.after is not None and kept is not None and kept != self.after:
             raise self.conflict
 
     @property
     def conflict(self) -> SpoolInUseError:
-        """What is raised if somebody has read on."""
-        return SpoolInUseError(f"{self.source} is being read into this spool by another shipper; let only one do that")
+        """The error of :meth:`check`."""
+        return SpoolInUseError(f"another shipper reads {self.source} into this spool; stop one of the two")
 
 
 class InDoubtPolicy(enum.Enum):
-    """What becomes of records whose delivery nobody can vouch for."""
+    """What to do with records that may or may not have been delivered."""
 
     RESEND = "resend"
     HOLD = "hold"
     KEEP = "keep"
-    """Stay in the lease: they are about to be sent again by the same lane."""
+    """They stay in the lease: the same lane is about to send them again."""
 
 
 @frozen
@@ -128,7 +128,7 @@ class Receipt:
     """Proof of one accepted request.
 
     Attributes:
-        request_id: Ours, unique to the request.
+        request_id: Our unique id of the request.
         delivered_at: When the answer had been read.
         answer: Its status and the beginning of its body.
     """
@@ -144,8 +144,8 @@ class Delivery:
 
     Attributes:
         kind: Of the logs.
-        user_id: Who signed beside the partner, or None.
-        logs: As they went over the wire, one JSON object each.
+        user_id: The user who signed, or None.
+        logs: In their wire form, one JSON object each.
         in_doubt: How many of them may have reached the service before.
         receipt: When and in which request.
     """
@@ -159,12 +159,12 @@ class Delivery:
 
 @frozen
 class DeadLetter:
-    """A play that was set aside for good; given to ``on_dead_letter``.
+    """A play that the shipper has given up; given to ``on_dead_letter``.
 
     Attributes:
         kind: Of the play.
-        body: The play as it went over the wire.
-        reason: Why, in the service's words where it gave any.
+        body: The play in its wire form.
+        reason: Why it was buried, in the service's words where it gave any.
         code: The service's error code, if it gave one.
         buried_at: When.
         in_doubt: It may have reached the service all the same.
@@ -192,9 +192,9 @@ class Counts:
         delivered: Accepted by the service.
         waiting: To be sent.
         in_flight: Leased to a lane.
-        buried: Set aside for good, each with its reason.
-        held: In doubt, waiting for a person.
-        in_doubt: How many were ever sent without a certain outcome, wherever they are now.
+        buried: Dead letters, each with its reason.
+        held: Dead letters that are in doubt: not sent again until a person decides.
+        in_doubt: Plays ever sent without a certain outcome, in whatever state they are now.
     """
 
     put: int = 0
@@ -208,9 +208,9 @@ class Counts:
 
 @frozen(eq=False)
 class StaleCounts(Counts):
-    """Where plays were when the spool could last be asked, with what this process has put since."""
+    """The counts when the spool last answered, with what this process has put since."""
 
 
 def size_of(records: Sequence[Record]) -> int:
-    """Return the bytes of plays, as they go over the wire."""
+    """Return the bytes of plays in their wire form."""
     return sum([len(record.body) for record in records])

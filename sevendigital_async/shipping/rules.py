@@ -1,4 +1,4 @@
-"""What each kind of play allows: the documented limits and our own habits within them."""
+"""Lane rules: the documented limits of each kind of play, and the defaults of the shipper within them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..models import LogKind
 class Atomicity(enum.Enum):
     """Whether a refused batch was saved in part.
 
-    Unless it surely was not, what is sent again after a refusal is marked as a possible double.
+    Unless it certainly was not, plays that are sent again after a refusal are marked as possible doubles.
     """
 
     ALL_OR_NOTHING = "all or nothing"
@@ -31,15 +31,15 @@ class LaneRules:
     Attributes:
         max_count: Logs in one request, at the most.
         max_bytes: Bytes of the logs in one request, at the most.
-        linger: Seconds that an incomplete batch waits for company.
+        linger: Seconds that an incomplete batch waits for more plays.
         concurrency: Requests on their way at the same time.
         signed_by_user: The play's user signs, where a token is known; a request then holds one user's plays.
         atomicity: What a refusal says about the rest of the batch.
         poison_share: The lane suspends itself when more than this share of its last ``poison_window`` logs was
             refused for good, because that is a schema error or an outage, not poison.
         poison_window: See ``poison_share``; logs.
-        quiet_start: Seconds before the first request to a limited endpoint when the spool was in use before: what its
-            last owner sent, perhaps a moment before it died, counts against the same limit.
+        quiet_start: Seconds before the first request to a limited endpoint when the spool was in use before: requests
+            that a previous process sent, perhaps a moment before it died, count against the same limit.
     """
 
     max_count: int
@@ -53,14 +53,22 @@ class LaneRules:
     quiet_start: float = 0.0
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what means nothing."""
-        for fits, words, names in RULES:
+        """Check the values."""
+        for is_valid, description, names in _CHECKS:
             for name in names:
-                if not fits(getattr(self, name)):
-                    raise ConfigurationError(f"the lane rule {name} must be {words}")
+                if not is_valid(getattr(self, name)):
+                    raise ConfigurationError(f"the lane rule {name} must be {description}")
+
+    def is_full(self, count: int, size: int) -> bool:
+        """Whether so many plays of so many bytes are a complete batch."""
+        return count >= self.max_count or size >= self.max_bytes
+
+    def is_exceeded_by(self, count: int, size: int) -> bool:
+        """Whether so many plays of so many bytes are too much for one request."""
+        return count > self.max_count or size > self.max_bytes
 
 
-RULES: Sequence[tuple[Callable[[Any], bool], str, tuple[str, ...]]] = (
+_CHECKS: Sequence[tuple[Callable[[Any], bool], str, tuple[str, ...]]] = (
     (
         lambda value: type(value) is int and value > 0,
         "a whole number above zero",
@@ -71,7 +79,7 @@ RULES: Sequence[tuple[Callable[[Any], bool], str, tuple[str, ...]]] = (
     (lambda value: isinstance(value, bool), "True or False", ("signed_by_user",)),
     (lambda value: isinstance(value, Atomicity), "an Atomicity", ("atomicity",)),
 )
-"""What the rules may be: a test, its words, the rules that it is for."""
+"""A check, its description, and the rules that it is for."""
 
 
 def _is_number(value: object) -> bool:
@@ -99,15 +107,15 @@ def lane_rules(changes: Mapping[LogKind, Mapping[str, Any]] | None = None) -> di
     """
     rules = dict(DOCUMENTED)
     if changes is not None and not isinstance(changes, Mapping):
-        raise ConfigurationError("lanes is a mapping from kind to the rules that differ")
+        raise ConfigurationError("lanes must be a mapping from kind to the rules that differ")
     for kind, values in (changes or {}).items():
         if kind not in tuple(LogKind):
-            raise ConfigurationError(f"lanes has rules by kind, which is one of {', '.join(LogKind)}, not {kind!r}")
+            raise ConfigurationError(f"the keys of lanes must be {', '.join(LogKind)}, not {kind!r}")
         lane = LogKind(kind)
         try:
             rules[lane] = evolve(DOCUMENTED[lane], **values)
         except TypeError as error:
             raise ConfigurationError(f"lane rules of {lane}: {error}") from None
         if rules[lane].max_count > DOCUMENTED[lane].max_count:
-            raise ConfigurationError(f"{lane} takes at most {DOCUMENTED[lane].max_count} logs a request")
+            raise ConfigurationError(f"max_count of {lane} can be at most {DOCUMENTED[lane].max_count}")
     return rules

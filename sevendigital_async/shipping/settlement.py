@@ -1,4 +1,4 @@
-"""What becomes of a batch once the service has spoken: every record finds its place in the spool."""
+"""Settlement: every record of a batch gets its next state in the spool, as the outcome of its request demands."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 from attrs import define, field
 
-from ..clock import Clock
+from ..backoff import full_jitter
+from ..clock import Clock, to_datetime
+from ..failpoints import hit
 from ..models import LogKind
 from ..models.stream_log import WINDOW, user_of
-from .circuit_breaker import auth_backoff, backoff
-from .hooks import Hooks
-from .outcome import Blocked, Delivered, Lost, Outcome, Refused, Unauthorised, Unavailable
-from .records import PARTNER_QUEUE, DeadLetter, Delivery, InDoubtPolicy, Lease, Receipt, Record
+from .circuit_breaker import BACKOFF_BASE, BACKOFF_CAP, auth_backoff
+from .events import DeadLettersBuried, EventSink, PlaysBuried, PlaysDelivered, PlaysInDoubt, PlaysRetried
+from .outcome import NAMES, Blocked, Delivered, Lost, Outcome, Refused, Unauthorised, Unavailable
+from .records import PARTNER_QUEUE, DeadLetter, Delivery, InDoubtPolicy, LastRequest, Lease, Receipt, Record
 from .rules import Atomicity, LaneRules
 from .spools.base import SpoolReader
 
@@ -25,82 +26,138 @@ PostAgain = Callable[[Lease, Sequence[Record]], Awaitable[Outcome | None]]
 logger = logging.getLogger("sevendigital_async.shipping")
 
 WARNING_AGES = (0.8, 0.5)
-"""Shares of the service's window at which undelivered plays deserve a warning."""
+"""Shares of the service's window at whose age undelivered plays are logged as a warning."""
+
+EXPIRED = "expired"
+"""The outcome of plays older than the service accepts; they are buried before a request is sent."""
+
+NO_REQUEST = LastRequest("", "")
 
 
 @define(eq=False)
 class Settlement:
     """Settles the batches of one lane.
 
-    ``post_again`` posts a part of a lease once more and returns None when the lane may not send now; ``count_fates``
-    hears how many plays were delivered and how many were buried.
+    ``post_again`` posts a part of a lease once more and returns None when the lane may not send now; ``count_outcomes``
+    is called with the numbers of plays delivered and buried.
+
+    Attributes:
+        pending_hooks: Calls of hooks that have not returned yet, with the lowest sequence of their plays; closing waits
+            for them.
     """
 
     kind: LogKind
     rules: LaneRules
     in_doubt: InDoubtPolicy
     _spool: SpoolReader
-    _hooks: Hooks
+    _sink: EventSink
     _clock: Clock
     _rng: random.Random
     _post_again: PostAgain
-    _count_fates: Callable[[int, int], None]
+    _count_outcomes: Callable[[int, int], None]
     pending_hooks: dict[object, int] = field(init=False, factory=dict)
-    """Hooks that are to hear of plays or have not come back yet, with the lowest sequence of those; closing waits for
-    them."""
     _warned_age: float = field(init=False, default=0.0)
 
     async def settle(self, lease: Lease, records: Sequence[Record], outcome: Outcome) -> None:
-        """Give every one of ``records`` its place, as the outcome of posting them demands."""
-        spool = self._spool
+        """Settle ``records`` as the outcome of posting them demands."""
         if isinstance(outcome, Refused):
-            lease.sending = ()  # an answer is an outcome, and a refusal is no doubt by itself
+            lease.sending = ()  # a refusal is an outcome: the records are not in doubt because of it
             lease.suspect = lease.suspect or not self._is_atomic
         match outcome:
             case Delivered(request_id, answer):
-                await self._ack(lease, records, Receipt(request_id, self._now(), answer))
+                await self._ack(lease, records, Receipt(request_id, to_datetime(self._clock.time()), answer))
             case Refused():
                 await self._isolate(lease, records, outcome)
             case Lost(reason, answered=answered):
-                delay = backoff(lease.attempt + 1, self._rng)
                 policy = self.in_doubt
-                # Who counts a batch short once may do so forever, and each time take most of it again.
+                # A service that miscounts a batch may do so each time, and accept most of it again each time.
                 if answered and policy is InDoubtPolicy.RESEND and any(record.in_doubt for record in records):
                     policy = InDoubtPolicy.HOLD
                     self._warn_of_holding(records, reason)
-                await spool.doubt(lease, records, policy, delay=delay)
-            case Unavailable(hit=True, vouched=vouched) if not (vouched and self._is_atomic):
-                # Without the service's own word its answer is lost, as if the connection had broken.
+                await self.doubt(lease, records, policy, delay=self._delay(lease))
+            case Unavailable(reached=True, vouched=vouched) if not (vouched and self._is_atomic):
+                # If the answer is not the service's own, the service's answer is lost, as with a broken connection.
                 policy = InDoubtPolicy.RESEND if vouched else self.in_doubt
-                await spool.doubt(lease, records, policy, delay=backoff(lease.attempt + 1, self._rng))
+                await self.doubt(lease, records, policy, delay=self._delay(lease))
             case Unavailable() | Blocked():
-                await spool.release(lease, records, delay=backoff(lease.attempt + 1, self._rng))
+                await self._release(lease, records, delay=self._delay(lease))
             case Unauthorised() if lease.queue != PARTNER_QUEUE:
-                await spool.release(lease, records, delay=auth_backoff(lease.attempt))
+                await self._release(lease, records, delay=auth_backoff(lease.attempt))
             case _:
-                await spool.release(lease, records, count_attempt=False)
+                await self._release(lease, records, count_attempt=False)
         if not isinstance(outcome, Delivered | Refused):
             self._warn_of_age(records)
 
+    async def bury_expired(self, lease: Lease) -> Sequence[Record]:
+        """Bury records older than the service accepts; returns the others."""
+        oldest = to_datetime(self._clock.time()) - WINDOW
+        expired = [record for record in lease.records if record.played_at <= oldest]
+        if not expired:
+            return lease.records
+        reason = f"expired: played more than {WINDOW.days} days ago and not accepted until now"
+        await self._bury(lease, [(record, reason, None) for record in expired], refused=False)
+        return [record for record in lease.records if record.played_at > oldest]
+
+    async def doubt(
+        self, lease: Lease, records: Sequence[Record], policy: InDoubtPolicy, *, delay: float = 0.0
+    ) -> None:
+        """Mark records as possibly delivered, and resend, hold or keep them."""
+        certain = _certain(records)
+        hit("before outcome")
+        await self._spool.doubt(lease, records, policy, delay=delay)
+        hit("after outcome")
+        self._emit_in_doubt(lease, certain, policy)
+        if policy is InDoubtPolicy.RESEND:
+            self._emit_retried(lease, len(records), delay, failed=True)
+
+    async def abandon(self, lease: Lease) -> None:
+        """Settle the unsettled rest of a lease whose worker ends."""
+        certain = _certain(lease.records)
+        await self._spool.abandon(lease, self.in_doubt)
+        self._emit_in_doubt(lease, certain - _certain(lease.records), self.in_doubt)
+
     @property
     def _is_atomic(self) -> bool:
-        """Of a batch that was not accepted, nothing was."""
+        """If a batch was not accepted, no part of it was."""
         return self.rules.atomicity is Atomicity.ALL_OR_NOTHING
 
+    def _delay(self, lease: Lease) -> float:
+        return full_jitter(lease.attempt + 1, base=BACKOFF_BASE, cap=BACKOFF_CAP, rng=self._rng)
+
     async def _ack(self, lease: Lease, records: Sequence[Record], receipt: Receipt) -> None:
-        with self._tells(records):
+        with self._pending_hook(records):
+            hit("before outcome")
             await self._spool.ack(lease, records, receipt)
-            self._count_fates(len(records), 0)
-            if self._hooks.on_delivered is not None:
+            hit("after outcome")
+            in_doubt = len(records) - _certain(records)
+            if self._sink.wants_deliveries and records:
+                self._sink.emit(
+                    PlaysDelivered(
+                        kind=self.kind,
+                        logs=len(records),
+                        in_doubt=in_doubt,
+                        request_id=receipt.request_id,
+                        seconds=_last_request(lease).seconds,
+                    )
+                )
+            self._count_outcomes(len(records), 0)
+            if self._sink.has_subscriber(Delivery):
                 logs = tuple(record.body for record in records)
-                doubted = sum(record.in_doubt for record in records)
-                await self._hooks.delivered(Delivery(self.kind, user_of(lease.queue) or None, logs, doubted, receipt))
+                await self._sink.publish(Delivery(self.kind, user_of(lease.queue) or None, logs, in_doubt, receipt))
+
+    async def _release(
+        self, lease: Lease, records: Sequence[Record], *, delay: float = 0.0, count_attempt: bool = True
+    ) -> None:
+        hit("before outcome")
+        await self._spool.release(lease, records, delay=delay, count_attempt=count_attempt)
+        hit("after outcome")
+        self._emit_retried(lease, len(records), delay, failed=count_attempt)
 
     async def _isolate(self, lease: Lease, records: Sequence[Record], refused: Refused) -> None:
-        """Find the logs that spoil a batch, deliver the others, bury only what the service refuses by itself.
+        """Deliver the good logs of a refused batch, and bury only those that the service refuses by themselves.
 
-        Positions that the service names are believed if the rest is then accepted; if not, or without positions,
-        the batch is halved until the bad ones stand alone.
+        If the service names positions, and accepts the rest, the named logs are buried. Otherwise the batch is halved
+        until each bad log is alone in its request.
         """
         if refused.items:
             named = [(record, refused.items[i]) for i, record in enumerate(records) if i in refused.items]
@@ -111,7 +168,7 @@ class Settlement:
                 if isinstance(outcome, Delivered):
                     await self._bury(lease, [(record, item.message, item.code) for record, item in named])
                 else:
-                    await self._give_back(lease, [record for record, _ in named])
+                    await self._release_refused(lease, [record for record, _ in named])
                 return
         if len(records) == 1:
             await self._bury(lease, [(records[0], refused.reason, refused.code)])
@@ -122,54 +179,51 @@ class Settlement:
             outcome = await self._post_again(lease, part)
             if isinstance(outcome, Refused):
                 if len(part) == 1:
-                    await self._bury(lease, [(part[0], _words_for(outcome), outcome.code)])
+                    await self._bury(lease, [(part[0], _reason_for_one(outcome), outcome.code)])
                 else:
                     pending.extend(_halves(part))
                 continue
             await self._settle_part(lease, part, outcome)
             if not isinstance(outcome, Delivered):
                 for left in pending:
-                    await self._give_back(lease, left)
+                    await self._release_refused(lease, left)
                 return
 
-    async def _give_back(self, lease: Lease, records: Sequence[Record]) -> None:
-        """Return what was refused as part of a batch; some of it may have been saved."""
+    async def _release_refused(self, lease: Lease, records: Sequence[Record]) -> None:
+        """Release records that were refused as part of a batch, which may have been saved in part."""
         if lease.suspect:
-            await self._spool.doubt(lease, records, InDoubtPolicy.KEEP)
-        await self._spool.release(lease, records, count_attempt=False)
+            await self.doubt(lease, records, InDoubtPolicy.KEEP)
+        await self._release(lease, records, count_attempt=False)
 
     async def _settle_part(self, lease: Lease, records: Sequence[Record], outcome: Outcome | None) -> None:
         if outcome is None:
-            await self._give_back(lease, records)
+            await self._release_refused(lease, records)
         elif records:
             await self.settle(lease, records, outcome)
 
     async def _bury(
-        self, lease: Lease, fallen: Sequence[tuple[Record, str, int | None]], *, spoilt: bool = True
+        self, lease: Lease, buried: Sequence[tuple[Record, str, int | None]], *, refused: bool = True
     ) -> None:
-        now = self._now()
-        letters = [
+        now = to_datetime(self._clock.time())
+        dead_letters = [
             (record, DeadLetter(self.kind, record.body, reason, code, now, record.in_doubt))
-            for record, reason, code in fallen
+            for record, reason, code in buried
         ]
-        with self._tells([record for record, _ in letters]):
-            await self._spool.bury(lease, letters)
-            await self._hooks.buried([letter for _, letter in letters], self._spool.forget_dead_letters)
-        if spoilt:
-            self._count_fates(0, len(letters))
-
-    async def bury_expired(self, lease: Lease) -> Sequence[Record]:
-        """Bury what is too old to be accepted; returns the others."""
-        oldest = self._now() - WINDOW
-        expired = [record for record in lease.records if record.played_at <= oldest]
-        if not expired:
-            return lease.records
-        reason = f"expired: played more than {WINDOW.days} days ago and not accepted until now"
-        await self._bury(lease, [(record, reason, None) for record in expired], spoilt=False)
-        return [record for record in lease.records if record.played_at > oldest]
+        with self._pending_hook([record for record, _ in dead_letters]):
+            hit("before bury")
+            await self._spool.bury(lease, dead_letters)
+            hit("after bury")
+            last = lease.last_request  # perhaps the one that delivered the rest of the batch
+            outcome, request_id = (NAMES[Refused], last.request_id) if last else (EXPIRED, "")
+            self._sink.emit(PlaysBuried(kind=self.kind, logs=len(buried), outcome=outcome, request_id=request_id))
+            await self._sink.publish(
+                DeadLettersBuried([dead_letter for _, dead_letter in dead_letters], self._spool.forget_dead_letters)
+            )
+        if refused:
+            self._count_outcomes(0, len(dead_letters))
 
     @contextmanager
-    def _tells(self, records: Sequence[Record]) -> Iterator[None]:
+    def _pending_hook(self, records: Sequence[Record]) -> Iterator[None]:
         hook = object()
         self.pending_hooks[hook] = min((record.sequence for record in records), default=0)
         try:
@@ -177,9 +231,32 @@ class Settlement:
         finally:
             del self.pending_hooks[hook]
 
+    def _emit_retried(self, lease: Lease, logs: int, wait: float, *, failed: bool) -> None:
+        last = _last_request(lease)
+        if logs:
+            self._sink.emit(
+                PlaysRetried(
+                    kind=self.kind,
+                    logs=logs,
+                    outcome=last.outcome,
+                    request_id=last.request_id,
+                    wait=wait,
+                    failed=failed,
+                )
+            )
+
+    def _emit_in_doubt(self, lease: Lease, logs: int, policy: InDoubtPolicy) -> None:
+        last = _last_request(lease)
+        if logs:
+            self._sink.emit(
+                PlaysInDoubt(
+                    kind=self.kind, logs=logs, outcome=last.outcome, request_id=last.request_id, policy=policy.value
+                )
+            )
+
     def _warn_of_holding(self, records: Sequence[Record], reason: str) -> None:
         logger.warning(
-            "%s: %d plays were in doubt before and are held for a person: %s",
+            "%s: %d plays were in doubt before and are held, not sent again: %s",
             self.kind.value,
             len(records),
             reason,
@@ -187,20 +264,26 @@ class Settlement:
         )
 
     def _warn_of_age(self, records: Sequence[Record]) -> None:
-        age = (self._now() - min(record.played_at for record in records)) / WINDOW
-        hit = next((share for share in WARNING_AGES if age >= share), 0.0)
-        if hit > self._warned_age:
+        age = (to_datetime(self._clock.time()) - min(record.played_at for record in records)) / WINDOW
+        reached = next((share for share in WARNING_AGES if age >= share), 0.0)
+        if reached > self._warned_age:
             logger.warning(
                 "%s: plays are undelivered after %.0f of the %d days allowed",
                 self.kind.value,
-                age * 61,
+                age * WINDOW.days,
                 WINDOW.days,
                 extra={"event": "ageing", "kind": self.kind.value},
             )
-        self._warned_age = hit
+        self._warned_age = reached
 
-    def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._clock.time(), UTC)
+
+def _certain(records: Sequence[Record]) -> int:
+    """Count the records that are not in doubt."""
+    return sum([not record.in_doubt for record in records])
+
+
+def _last_request(lease: Lease) -> LastRequest:
+    return lease.last_request or NO_REQUEST
 
 
 def _halves(records: Sequence[Record]) -> list[Sequence[Record]]:
@@ -209,7 +292,7 @@ def _halves(records: Sequence[Record]) -> list[Sequence[Record]]:
     return [records[middle:], records[:middle]]
 
 
-def _words_for(refused: Refused) -> str:
-    """Prefer what was said about the one log to what was said about the batch."""
+def _reason_for_one(refused: Refused) -> str:
+    """Prefer the message about the one log to the message about the batch."""
     item = refused.items.get(0)
     return item.message if item else refused.reason

@@ -1,4 +1,4 @@
-"""StreamLogShipper: accepts plays, sees them delivered, and says exactly what is where."""
+"""StreamLogShipper: accepts plays, delivers them in batches, and reports where each of them is."""
 
 from __future__ import annotations
 
@@ -8,23 +8,22 @@ import math
 import os
 import random
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from itertools import chain, islice
 from types import TracebackType
 from typing import Any, Literal, Self
 
 from attrs import evolve
 
-from ..clock import Clock, SystemClock
+from ..clock import Clock, SystemClock, to_datetime
 from ..errors import ConfigurationError, InvalidLogError, ShipperClosedError, ShipperFailedError
 from ..models import LogKind, StreamLog
 from ..models.stream_log import Window
 from .callbacks import Callbacks
-from .hooks import Hook, Hooks, TroubleHook
-from .instrumented import InstrumentedSpool
+from .events import BatchDue, EventSink, QueueMeasured, SpoolAlertChanged, SpoolFailed
+from .hooks import AlertHook, Hook, Hooks
 from .lane import Lane
 from .log_transport import LogTransport, PlayLogClient
-from .metrics import EventSink, Metrics, keep_measuring, measure
+from .metrics import Metrics, keep_measuring, measure, subscribe_metrics
 from .records import PARTNER_QUEUE, Checkpoint, Counts, DeadLetter, Delivery, InDoubtPolicy, Record
 from .rules import lane_rules
 from .spools.base import Spool, SpoolContext, run_to_completion
@@ -35,7 +34,7 @@ from .user_tokens import TokenLookup, UserTokens
 
 
 class AcceptanceWindow:
-    """The window of this second; to make one costs more than the check it is for, whose finest limit is minutes."""
+    """The timestamps that ``put`` accepts, computed once a second, because the check of each play needs them."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -43,7 +42,7 @@ class AcceptanceWindow:
         self._window = self._at(self._since)
 
     def now(self) -> Window:
-        """Return it."""
+        """Return the window."""
         seconds = self._clock.time()
         if not 0 <= seconds - self._since < 1:
             self._since, self._window = seconds, self._at(seconds)
@@ -51,39 +50,39 @@ class AcceptanceWindow:
 
     @staticmethod
     def _at(seconds: float) -> Window:
-        return Window.at(datetime.fromtimestamp(seconds, UTC))
+        return Window.at(to_datetime(seconds))
 
 
 def check_type(log: object) -> None:
-    """Refuse what is no play.
+    """Check that a play is a ``StreamLog``.
 
     Raises:
-        InvalidLogError: Its type is another one.
+        InvalidLogError: It is not.
     """
     if not isinstance(log, StreamLog):
         raise InvalidLogError(f"a play is a StreamLog, not an object of type {type(log).__name__}")
 
 
 class RecordEncoder:
-    """Makes records of the plays of one kind.
+    """Checks and encodes plays of one kind.
 
     Args:
         kind: Of the plays.
-        courier: Knows their wire form.
-        separate: Users sign, so that each has queues of their own.
+        transport: Encodes them.
+        signed_by_user: Users sign, so that each user has queues of their own.
     """
 
-    def __init__(self, kind: LogKind, transport: LogTransport, *, separate: bool) -> None:
+    def __init__(self, kind: LogKind, transport: LogTransport, *, signed_by_user: bool) -> None:
         self.kind = kind
-        # Asked once, because every play pays for each question.
+        # Looked up once, not for every play.
         self._encode = transport.encoder(kind)
-        self._queue_of = transport.partition_key(kind, signed_by_user=separate)
+        self._queue_of = transport.partition_key(kind, signed_by_user=signed_by_user)
 
     def record(self, log: StreamLog, window: Window) -> Record:
         """Check a play and encode it.
 
         Raises:
-            InvalidLogError: It is unfit; names the field.
+            InvalidLogError: It is invalid; names the field.
         """
         queue_of = self._queue_of
         try:
@@ -98,7 +97,7 @@ class RecordEncoder:
         """Append the records of ``logs``.
 
         Raises:
-            InvalidLogError: One is unfit; it would have been the next of ``records``.
+            InvalidLogError: One is invalid; its index is the length of ``records``.
         """
         encode, queue_of = self._encode, self._queue_of
         for log in logs:
@@ -112,8 +111,8 @@ class RecordEncoder:
 
 logger = logging.getLogger("sevendigital_async.shipping")
 
-PUTS_PER_TURN = 500
-"""Plays accepted in a row before other tasks get their turn, so that a busy producer can't stall the loop."""
+PUTS_PER_STEP = 500
+"""Plays accepted in one step of the event loop, so that a busy producer can't stall it."""
 
 
 class StreamLogShipper:
@@ -123,24 +122,25 @@ class StreamLogShipper:
 
     Args:
         client: A ``SevenDigital`` client; it must outlive the shipper.
-        spool: Where accepted plays wait: None for memory, the name of a file, or a spool that you have made, such
+        spool: Where accepted plays wait: None for memory, a file name, a URL such as ``redis://localhost/0`` (see
+            :func:`~sevendigital_async.shipping.spools.registry.register_scheme` for others), or a spool object, such
             as ``SqliteSpool("plays.db", synchronous="NORMAL")``.
         user_tokens: Tokens of users: a mapping, or a function, plain or async, from user id (as text) to token or None.
             With it, catalogue and subscriber plays are sent one user a request, signed by the user where there is a
-            token; without it the partner signs alone and users travel together. A lookup that fails counts as a
-            refused user: their plays wait, and ``on_alert`` hears of it.
-        in_doubt: What to do with plays whose answer was lost: ``"resend"`` risks a double, ``"hold"`` keeps them
-            for a person. Either way they are counted as in doubt.
+            token; without it the partner signs alone and a request holds plays of many users. A failed lookup counts as
+            a refused user: their plays wait, and an alert is raised.
+        in_doubt: What to do with plays whose answer was lost: ``"resend"`` risks a double, ``"hold"`` makes them dead
+            letters, to be replayed or discarded. Either way they are counted as in doubt.
         lanes: Changes to the :class:`~sevendigital_async.shipping.rules.LaneRules` by kind, such as
             ``{LogKind.SUBSCRIBER: {"linger": 30.0}}``.
-        on_delivered: Hears of each accepted batch; plain or async.
-        on_dead_letter: Hears of each play set aside for good, and takes it over from a memory spool; plain or async.
-        on_alert: Hears, with the kind, what a person should look at; plain or async.
-        metrics: Counts and measures what happens, such as ``OpenTelemetryMetrics()`` of ``shipping.otel``.
+        on_delivered: Called with each accepted batch; plain or async.
+        on_dead_letter: Called with each dead letter, which it takes over from a memory spool; plain or async.
+        on_alert: Called with the kind and what needs a person's attention; plain or async.
+        metrics: Counts and measures events, such as ``OpenTelemetryMetrics()`` of ``shipping.otel``.
         close_timeout: Seconds that leaving the block may take.
-        lookup_timeout: Seconds that an async ``user_tokens`` may take for one user; after that the lookup has failed.
-        hook_timeout: Seconds that one call of an async hook may take; after that it is cancelled, which is logged.
-            ``on_dead_letter`` has not taken the play then.
+        lookup_timeout: Seconds that an async ``user_tokens`` may take for one user; then the lookup fails.
+        hook_timeout: Seconds that one call of an async hook may take; then it is cancelled, and that is logged. A dead
+            letter whose hook was cancelled counts as not taken over.
         clock: Time, for tests.
     """
 
@@ -154,14 +154,14 @@ class StreamLogShipper:
         lanes: Mapping[LogKind, Mapping[str, Any]] | None = None,
         on_delivered: Hook[Delivery] | None = None,
         on_dead_letter: Hook[DeadLetter] | None = None,
-        on_alert: TroubleHook | None = None,
+        on_alert: AlertHook | None = None,
         metrics: Metrics | None = None,
         close_timeout: float = 30.0,
         lookup_timeout: float = 30.0,
         hook_timeout: float = 30.0,
         clock: Clock | None = None,
     ) -> None:
-        self._transport = _courier_of(client)
+        self._transport = _transport_of(client)
         self._clock = clock or SystemClock()
         _check_seconds("close_timeout", close_timeout, least=0.0)
         _check_seconds("lookup_timeout", lookup_timeout)
@@ -172,7 +172,7 @@ class StreamLogShipper:
         self._changed = asyncio.Event()
         self._put_lock = asyncio.Lock()
         self._failure: BaseException | None = None
-        self._spool_trouble: str | None = None
+        self._spool_alert: str | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._runner: asyncio.Future[None] | None = None
         self._closed = False
@@ -180,31 +180,35 @@ class StreamLogShipper:
         self._final: Statistics | None = None
         self._flushes = 0
         self._puts = 0
-        self._intakes = {
-            kind: RecordEncoder(kind, self._transport, separate=rules.signed_by_user and user_tokens is not None)
+        self._encoders = {
+            kind: RecordEncoder(kind, self._transport, signed_by_user=rules.signed_by_user and user_tokens is not None)
             for kind, rules in self._rules.items()
         }
         self._window = AcceptanceWindow(self._clock)
         if in_doubt not in ("resend", "hold"):
-            raise ConfigurationError('in_doubt is "resend" or "hold"')
+            raise ConfigurationError('in_doubt must be "resend" or "hold"')
         self._in_doubt = InDoubtPolicy(in_doubt)
-        self._sink = EventSink(metrics)
-        spool_of_lanes = InstrumentedSpool(self._spool, self._sink)
         self._supervisor = Supervisor(self._fail, self._task_ended)
         lookup = TokenLookup(user_tokens, Callbacks(self._clock, lookup_timeout, self._supervisor.fail))
         callbacks = Callbacks(self._clock, hook_timeout, self._supervisor.fail)
-        hooks = Hooks(on_delivered, on_dead_letter, on_alert, callbacks, self._supervisor.start_brief)
+        self._hooks = Hooks(on_delivered, on_dead_letter, on_alert, callbacks, self._supervisor.start_brief)
+        self._sink = EventSink()
+        self._hooks.subscribe(self._sink)
+        if metrics is not None:
+            subscribe_metrics(self._sink, metrics)
+        self._sink.subscribe(BatchDue, self._on_batch_due)
+        self._sink.subscribe(SpoolAlertChanged, self._on_spool_alert)
+        self._sink.subscribe(SpoolFailed, lambda event: self._supervisor.fail(event.error))
         rng = random.Random()  # noqa: S311 - jitter, not a secret
         self._lanes = {
             kind: Lane(
                 kind,
                 rules,
                 self._in_doubt,
-                spool_of_lanes,
+                self._spool,
                 self._sink,
                 self._transport,
                 lookup.token_of,
-                hooks,
                 self._clock,
                 self._changed.set,
                 rng,
@@ -222,7 +226,7 @@ class StreamLogShipper:
             SpoolError: The spool can't be used.
         """
         if self._loop is not None or self._closed:
-            raise ConfigurationError("a shipper is started once; make a new one")
+            raise ConfigurationError("a shipper can be started only once; create a new one")
         self._loop = asyncio.get_running_loop()
         try:
             await self._open()
@@ -232,16 +236,13 @@ class StreamLogShipper:
         self._runner = self._loop.create_future()
         for lane in self._lanes.values():
             lane.start(self._supervisor)
-        if self._sink.measures:
+        if self._sink.has_subscriber(QueueMeasured):
             self._supervisor.start(keep_measuring(self._spool, self._sink, self._clock), "gauges")
         return self
 
     async def _open(self) -> None:
-        emit, dialect, fail = self._sink.emit, self._transport.dialect, self._supervisor.fail
-        owner = SpoolContext(
-            self._rules, self._clock, self._on_spool_change, self._in_doubt, self._on_spool_report, emit, dialect, fail
-        )
-        await self._spool.open(owner)
+        dialect = self._transport.dialect
+        await self._spool.open(SpoolContext(self._rules, self._clock, self._sink.emit, self._in_doubt, dialect))
         try:
             for kind, lane in self._lanes.items():
                 if (await self._spool.counts(kind)).put:
@@ -257,14 +258,14 @@ class StreamLogShipper:
         """Deliver what can be delivered within ``close_timeout`` and stop.
 
         Raises:
-            ShipperFailedError: A background task had died (unless the block itself raised).
+            ShipperFailedError: A background task has failed (unless the block itself raised).
         """
         statistics = await self.aclose(self._close_timeout)
         if statistics.failure is not None and error is None:
             raise self._failed()
 
     async def aclose(self, timeout: float | None = None) -> Statistics:  # noqa: ASYNC109 - a budget, not a cancellation
-        """Accept nothing more, deliver what can be delivered, stop. What is left stays in the spool.
+        """Accept nothing more, deliver what can be delivered, stop. Undelivered plays stay in the spool.
 
         May be called more than once, also at the same time, and on a shipper that was never opened.
 
@@ -272,7 +273,7 @@ class StreamLogShipper:
             timeout: Seconds for delivering; ``close_timeout`` if left out.
 
         Returns:
-            What is where; ``failure`` tells of a background task that died.
+            Where the plays are; ``failure`` is the error of a background task that has failed.
         """
         if self._final is not None:
             return self._final
@@ -295,9 +296,9 @@ class StreamLogShipper:
         return await self.statistics()
 
     async def _finish(self, give_up_at: float) -> None:
-        """Begin no more requests, and wait for those that are under way: others may have put plays meanwhile."""
+        """Lease no more batches, and wait for those that are leased: plays may have been put during the flush."""
         for lane in self._lanes.values():
-            lane.leaving = True
+            lane.closing = True
         while self._supervisor.is_running and any(lane.leases for lane in self._lanes.values()):
             self._changed.clear()
             if (left := give_up_at - self._clock.monotonic()) <= 0:
@@ -325,98 +326,98 @@ class StreamLogShipper:
         self._changed.set()
 
     def _failed(self) -> ShipperFailedError:
-        error = ShipperFailedError(f"the shipper has failed and must be restarted: {self._failure!r}")
+        error = ShipperFailedError(f"the shipper has failed, create a new one: {self._failure!r}")
         error.__cause__ = self._failure
         return error
 
     def _check_loop(self) -> None:
-        """Refuse to be used from a thread or an event loop where waiting for the shipper would never end."""
+        """Refuse calls from a thread or event loop in which waiting for the shipper would never end."""
         if self._loop is not None and self._final is None and _running_loop() is not self._loop:
             raise ConfigurationError("the shipper belongs to another event loop; use one shipper per loop")
 
     # -- plays in --
 
     async def put(self, kind: LogKind, log: StreamLog) -> None:
-        """Accept one play, waiting for room if need be. When this returns, the play is the shipper's to deliver.
+        """Accept one play, waiting while the spool is full. When this returns, the shipper is responsible for the play.
 
         If it is cancelled, by a time limit for example, nothing was accepted, and the play may be put again.
 
         Raises:
-            InvalidLogError: The play is unfit and was not accepted; names the field.
+            InvalidLogError: The play is invalid and was not accepted; names the field.
             ShipperClosedError: The shipper is closed.
-            ShipperFailedError: A background task died; the cause is chained.
+            ShipperFailedError: A background task has failed; the cause is chained.
             ConfigurationError: The shipper is not started, or belongs to another event loop.
         """
-        intake = self._intake(kind)
-        record = intake.record(log, self._window.now())
+        encoder = self._encoder(kind)
+        record = encoder.record(log, self._window.now())
         self._puts += 1
-        if self._puts % PUTS_PER_TURN == 0:
+        if self._puts % PUTS_PER_STEP == 0:
             await asyncio.sleep(0)
         # Nothing is awaited after this: the spool takes back what a cancellation has caught, but only until it returns.
-        await self._spool.append(intake.kind, (record,))
+        await self._spool.append(encoder.kind, (record,))
 
     def put_nowait(self, kind: LogKind, log: StreamLog) -> None:
         """Accept one play without waiting; a durable spool writes it soon after. For use in the shipper's event loop.
 
         Raises:
-            SpoolFullError: There is no room now; the play was not accepted.
-            InvalidLogError: As for :meth:`put`, and so on.
+            SpoolFullError: The spool is full; the play was not accepted.
+            InvalidLogError: As for :meth:`put`, as are the other errors.
         """
-        intake = self._intake(kind)
-        self._spool.append_nowait(intake.kind, (intake.record(log, self._window.now()),))
+        encoder = self._encoder(kind)
+        self._spool.append_nowait(encoder.kind, (encoder.record(log, self._window.now()),))
 
     async def put_many(self, kind: LogKind, logs: Iterable[StreamLog], *, checkpoint: Checkpoint | None = None) -> int:
-        """Accept several plays together: all of them, or none if one is unfit or the call is cancelled.
+        """Accept several plays together: all of them, or none if one is invalid or the call is cancelled.
 
         Args:
             kind: Of all of them.
-            logs: No more than the spool can hold at once.
-            checkpoint: How far a source has been read; kept in the same step, for :meth:`position`.
+            logs: No more than the spool can hold.
+            checkpoint: How far a source has been read; stored in the same step, for :meth:`position`.
 
         Returns:
             How many were accepted.
 
         Raises:
-            InvalidLogError: One is unfit, none was accepted; ``index`` says which.
+            InvalidLogError: One is invalid, none was accepted; ``index`` is its place in ``logs``.
             SpoolFullError: They would not even fit an empty spool.
-            SpoolInUseError: Somebody else is reading the same source; see :class:`Bookmark`.
+            SpoolInUseError: Another shipper reads the same source; see :class:`Checkpoint`.
             ShipperClosedError: The shipper is closed.
-            ShipperFailedError: A background task died.
+            ShipperFailedError: A background task has failed.
         """
         records: list[Record] = []
-        intake, window = self._intake(kind), self._window.now()
+        encoder, window = self._encoder(kind), self._window.now()
         if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
             raise ConfigurationError(
-                f"checkpoint must be a Bookmark, not an object of type {type(checkpoint).__name__}"
+                f"checkpoint must be a Checkpoint, not an object of type {type(checkpoint).__name__}"
             )
         source = iter(logs)
         try:
-            ahead = list(islice(source, 1))  # who has no more must not stand in line to find that out
+            ahead = list(islice(source, 1))  # an empty rest needs no lock
             while ahead:
-                # One producer in each turn of the loop: many at once would keep everybody else waiting for all of them.
+                # One producer in each step of the loop: many at once would stall all other tasks.
                 async with self._put_lock:
-                    intake.extend(records, chain(ahead, islice(source, PUTS_PER_TURN - 1)), window)
+                    encoder.extend(records, chain(ahead, islice(source, PUTS_PER_STEP - 1)), window)
                     ahead = list(islice(source, 1))
                     await asyncio.sleep(0)
         except InvalidLogError as error:
             number = len(records)
             raise InvalidLogError(f"log {number}: {error}", field=error.field, index=number) from None
         if records or checkpoint is not None:
-            await self._spool.append(intake.kind, records, checkpoint)
+            await self._spool.append(encoder.kind, records, checkpoint)
         return len(records)
 
     async def position(self, source: str) -> str | None:
-        """Return the position of the last checkpoint of a source, so that reading can go on there after a crash."""
+        """Return the position of the last checkpoint of a source, where reading continues after a crash."""
         self._check_started()
         return await self._spool.checkpoint(source)
 
-    def _intake(self, kind: LogKind) -> RecordEncoder:
+    def _encoder(self, kind: LogKind) -> RecordEncoder:
         if self._runner is None or self._closed or self._failure is not None or _running_loop() is not self._loop:
             self._check_started()
         try:
-            return self._intakes[kind]
+            return self._encoders[kind]
         except (KeyError, TypeError):
-            raise InvalidLogError(f"kind is one of {', '.join(LogKind)}, not {kind!r}", field="kind") from None
+            raise InvalidLogError(f"kind must be one of {', '.join(LogKind)}, not {kind!r}", field="kind") from None
 
     def _check_started(self) -> None:
         self._check_usable()
@@ -435,14 +436,14 @@ class StreamLogShipper:
     async def flush(self, timeout: float | None = None) -> Statistics:  # noqa: ASYNC109 - a budget, not a cancellation
         """Send everything now, incomplete batches included, and wait for what has been put before.
 
-        Plays that are put while it waits don't keep it waiting, nor do those that wait for a person (a refused key, a
-        suspended lane).
+        It does not wait for plays that are put meanwhile, nor for those that need a person (a refused key, a suspended
+        lane).
 
         Args:
-            timeout: Seconds to wait at the most; None for as long as there is hope.
+            timeout: Seconds to wait at the most; None for no limit.
 
         Returns:
-            What is where; ``flushed`` if everything that was put before was delivered, buried or held.
+            Where the plays are; ``flushed`` if all plays put before were delivered, buried or held.
         """
         self._check_loop()
         give_up_at = None if timeout is None else self._clock.monotonic() + timeout
@@ -453,7 +454,8 @@ class StreamLogShipper:
         try:
             while self._runner is not None and not self._runner.done():
                 self._changed.clear()
-                under_way = [flush for flush in under_way if not await flush.is_done()]
+                # A hook for an alert may resume a lane, so that more can be delivered.
+                under_way = [flush for flush in under_way if self._hooks.alerting or not await flush.is_done()]
                 if not under_way:
                     break
                 left = None if give_up_at is None else give_up_at - self._clock.monotonic()
@@ -473,7 +475,7 @@ class StreamLogShipper:
             lane.wake()
 
     def resume(self, kind: LogKind | None = None) -> None:
-        """Let lanes that were suspended, or wait after a refused key, try again; at once, if the service asked no wait.
+        """End the suspension of lanes, and the back-off after a refused key; a wait that the service asked for stays.
 
         Args:
             kind: The one lane to resume; all of them if left out.
@@ -483,13 +485,13 @@ class StreamLogShipper:
         """
         self._check_loop()
         if kind is not None and kind not in tuple(LogKind):
-            raise ConfigurationError(f"kind is one of {', '.join(LogKind)}, not {kind!r}")
+            raise ConfigurationError(f"kind must be one of {', '.join(LogKind)}, not {kind!r}")
         for lane in self._lanes.values() if kind is None else [self._lanes[kind]]:
             lane.breaker.resume()
             lane.wake()
 
     async def statistics(self) -> Statistics:
-        """Say what is where. The numbers of a kind always add up; those of a closed shipper are final.
+        """Return where the plays are. The numbers of a kind always add up; those of a closed shipper are final.
 
         Raises:
             ConfigurationError: The shipper belongs to another event loop.
@@ -506,18 +508,14 @@ class StreamLogShipper:
             )
             for kind, lane in self._lanes.items()
         }
-        return Statistics(lanes, self._failure, self._spool_trouble)
+        return Statistics(lanes, self._failure, self._spool_alert)
 
-    def _on_spool_change(self, kind: LogKind) -> None:
-        self._lanes[kind].wake()
+    def _on_batch_due(self, event: BatchDue) -> None:
+        self._lanes[event.kind].wake()
         self._changed.set()  # another worker may have delivered what a flush is waiting for
 
-    def _on_spool_report(self, alert: str | None) -> None:
-        if alert is None:
-            logger.info("the spool works again", extra={"event": "spool-recovered"})
-        else:
-            logger.error("the spool: %s", alert, extra={"event": "spool-trouble"})
-        self._spool_trouble = alert
+    def _on_spool_alert(self, event: SpoolAlertChanged) -> None:
+        self._spool_alert = event.alert
         self._changed.set()
 
 
@@ -528,7 +526,7 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
-def _courier_of(client: PlayLogClient) -> LogTransport:
+def _transport_of(client: PlayLogClient) -> LogTransport:
     try:
         return client.play_logs
     except AttributeError:
@@ -539,7 +537,9 @@ def _courier_of(client: PlayLogClient) -> LogTransport:
 
 def _checked(spool: Spool) -> Spool:
     if not callable(getattr(spool, "open", None)):
-        raise ConfigurationError(f"spool is a path, a URL or a spool, not an object of type {type(spool).__name__}")
+        raise ConfigurationError(
+            f"spool must be a path, a URL or a spool, not an object of type {type(spool).__name__}"
+        )
     return spool
 
 

@@ -1,4 +1,4 @@
-"""What a shipper reports about itself: a snapshot that adds up."""
+"""Statistics of a shipper: a snapshot whose numbers add up."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class LaneStatistics:
         counts: Where the plays are.
         requests: Requests sent.
         largest_batch: Logs in the largest of them.
-        trouble: What a person should look at, if anything.
+        alert: What a person has to do, if anything.
     """
 
     counts: Counts
@@ -29,7 +29,7 @@ class LaneStatistics:
 
     @property
     def is_current(self) -> bool:
-        """The spool could be asked; if not, the counts are those last known, with what this process has put since."""
+        """The spool has answered; if not, the counts are those last known, with what this process has put since."""
         return not isinstance(self.counts, StaleCounts)
 
 
@@ -39,7 +39,7 @@ class Statistics:
 
     Attributes:
         lanes: By kind.
-        failure: What a background task died of, if one did.
+        failure: The error that a background task has failed with, if one has.
         spool_alert: What keeps the spool from working for now, such as a full disk.
         flushed: Returned by a flush: every play that was put before it was delivered, buried or held. Others may have
             been put since, also by other workers of the spool.
@@ -77,17 +77,17 @@ class Statistics:
 
     @property
     def buried(self) -> int:
-        """Plays set aside for good."""
+        """Plays that became dead letters."""
         return self.total.buried
 
     @property
     def held(self) -> int:
-        """Plays in doubt, waiting for a person."""
+        """Dead letters that are in doubt."""
         return self.total.held
 
     @property
     def in_doubt(self) -> int:
-        """Plays ever sent without a certain outcome, wherever they are now."""
+        """Plays ever sent without a certain outcome, in whatever state they are now."""
         return self.total.in_doubt
 
     @property
@@ -97,15 +97,15 @@ class Statistics:
 
     @property
     def settled(self) -> bool:
-        """Nothing waits and nothing is on its way; False while nobody knows."""
+        """No play waits and none is in flight; False while the spool does not answer."""
         return self.is_current and self.waiting == 0 and self.in_flight == 0
 
     @property
     def is_current(self) -> bool:
-        """The figures are those of this moment, not those last known of a spool that does not answer."""
+        """The numbers are of this moment, not those last known of a spool that does not answer."""
         return all(lane.is_current for lane in self.lanes.values())
 
     @property
     def alerts(self) -> Mapping[LogKind, Alert]:
-        """What a person should look at, by kind."""
+        """What needs a person, by kind."""
         return {kind: lane.alert for kind, lane in self.lanes.items() if lane.alert}

@@ -1,4 +1,4 @@
-"""The shipper's background tasks: one that ends before it is told to is a failure of the shipper."""
+"""The shipper's background tasks: one that ends before the shipper stops it is a failure of the shipper."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..errors import ShipperFailedError
 
 
 def failure_of(task: asyncio.Task[Any]) -> BaseException:
-    """Return why a task has ended that should not have."""
+    """Return why a task has ended too early."""
     if task.cancelled():
         return ShipperFailedError(f"the task {task.get_name()!r} was cancelled by code outside the shipper")
     return task.exception() or ShipperFailedError(f"the task {task.get_name()!r} ended by itself")
@@ -33,21 +33,21 @@ class Supervisor:
 
     @property
     def is_running(self) -> bool:
-        """Whether any task is left."""
+        """Whether any task runs."""
         return bool(self._tasks)
 
     def start(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        """Start a task that goes on until it is cancelled."""
+        """Start a task that runs until it is cancelled."""
         self._start(work, name).add_done_callback(self._ended)
 
     def start_brief(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Start a task that may end by itself; only an exception is a failure."""
         task = self._start(work, name)
-        task.add_done_callback(self._ended_in_time)
+        task.add_done_callback(self._brief_ended)
         return task
 
     def fail(self, error: BaseException) -> None:
-        """Cancel all tasks because of an error, which is reported if it is the first."""
+        """Cancel all tasks because of an error, and call ``on_failure`` if it is the first one."""
         if not self._has_failed:
             self._has_failed = True
             self._cancel()
@@ -75,7 +75,7 @@ class Supervisor:
             self.fail(failure_of(task))
         self._on_end()
 
-    def _ended_in_time(self, task: asyncio.Task[None]) -> None:
+    def _brief_ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self.fail(error)

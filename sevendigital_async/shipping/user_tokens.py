@@ -1,4 +1,4 @@
-"""Whose token signs a request: the mapping or function that the user of a shipper has given."""
+"""Lookup of the token that signs a request, in the mapping or by the function given as ``user_tokens``."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ TokenFunction = Callable[[str], Awaitable[UserToken | None] | UserToken | None]
 UserTokens = Mapping[str, UserToken] | TokenFunction
 
 IN_MEMORY = (dict, MappingProxyType, UserDict, ChainMap)
-"""Mappings that are checked as a whole; to iterate another one may mean to read a database."""
+"""Mappings that are checked as a whole; iterating another one may read a database."""
 
 
 def check_tokens(tokens: object) -> None:
-    """Refuse what can't be a source of tokens.
+    """Check ``user_tokens``.
 
     Raises:
         ConfigurationError: Not a mapping or function, or a mapping whose keys or values are of the wrong type.
@@ -74,13 +74,13 @@ class TokenLookup:
 
 
 def _has_number(tokens: Mapping[str, UserToken], user_id: str) -> bool:
-    """Say whether a mapping knows a user by number only; the partner would sign for them by mistake."""
+    """Return whether a mapping has a user id as a number only, so that the partner would sign by mistake."""
     if not user_id.isascii() or not user_id.isdecimal() or str(int(user_id)) != user_id:
         return False
     try:
         return call(tokens.__contains__, int(user_id))
     except CallbackError:
-        return False  # made for text, it need not bear a number
+        return False  # a mapping made for text may not accept a number
 
 
 def _type_of(value: object) -> str:

@@ -121,7 +121,7 @@ class Account:
 
     async def dead_letters(self):
         async with self.inspectors() as inspectors:
-            return {letter.log.track_id for inspector in inspectors async for letter in inspector.set_aside()}
+            return {letter.log.track_id for inspector in inspectors async for letter in inspector.dead_letters()}
 
     def received(self):
         return Counter(log.log["trackId"] for log in self.sandbox.received(LogKind.PREVIEW))

@@ -1,11 +1,11 @@
-"""Which batch is next: the waiting records of one kind, a queue per signer. A plain data structure, no I/O.
+"""The accumulator: waiting records of one kind, in a queue per signer, and which batch is next. No I/O.
 
-A queue is in one of five states. Time moves it on through two heaps, so that neither timers nor work per call grow
+A queue is in one of four states. Two heaps order the queues by time, so that neither timers nor the work of a call grow
 with the number of users::
 
-    LINGERING --full or old enough--> READY --take--> LEASED --give back--> RESTING --rested--> READY
+    LINGERING --full or old enough--> READY --take--> LEASED --release with a delay--> RESTING --> READY
         ^                                                |
-        +------------------ records are left ------------+   (no records left: the queue is forgotten)
+        +------------------ records are left ------------+   (no records left: the queue is deleted)
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from ..records import PARTNER_QUEUE, Record, size_of
 from ..rules import LaneRules
 
 MOVED_PER_CALL = 64
-"""Queues that one call moves on at the most, so that a million due at once don't stall the loop."""
+"""Queues whose state one call changes at the most, so that a million due at once don't stall the loop."""
 
 
 class State(enum.Enum):
-    """Where a queue stands."""
+    """The state of a queue."""
 
     LINGERING = enum.auto()
     READY = enum.auto()
@@ -44,7 +44,22 @@ class Queue:
     state: State = State.LINGERING
     due_at: float = 0.0
     attempt: int = 0
-    shared: bool = False
+    is_partner: bool = False
+
+
+def cut_batch(records: deque[Record], rules: LaneRules) -> tuple[list[Record], int]:
+    """Remove the next batch from waiting records; returns it and its bytes.
+
+    This is the one rule, also for the SQLite and Redis spools: at most ``max_count`` records of together at most
+    ``max_bytes``, but always one.
+    """
+    take = records.popleft
+    batch = [take() for _ in range(min(rules.max_count, len(records)))]
+    size = size_of(batch)
+    while len(batch) > 1 and rules.is_exceeded_by(len(batch), size):
+        size -= len(batch[-1].body)
+        records.appendleft(batch.pop())
+    return batch, size
 
 
 class Accumulator:
@@ -72,11 +87,11 @@ class Accumulator:
 
     @property
     def has_ready(self) -> bool:
-        """A batch can be taken without waiting for company."""
+        """A complete batch can be taken."""
         return bool(self._ready)
 
     def due_in(self, now: float, *, flush: bool) -> float | None:
-        """Seconds until ``take`` may return something; None when nothing waits."""
+        """Seconds until ``take`` may return a batch; None when nothing waits."""
         self._advance(now, flush=flush)
         if self._ready:
             return 0.0
@@ -89,19 +104,20 @@ class Accumulator:
         if not self._ready:
             return None
         queue = self._ready.popleft()
-        batch = self._cut(queue)
-        if not queue.shared:
+        batch, size = cut_batch(queue.records, self._rules)
+        queue.size -= size
+        if not queue.is_partner:
             queue.state = State.LEASED
             return queue, batch
-        # The shared queue goes on while its batch is away; the batch gets a queue of its own to return to.
+        # The partner queue may have several leases; each batch gets a queue of its own to be released to.
         if queue.records:
-            self._file(queue)
+            self._schedule(queue)
         else:
             del self._queues[queue.name]
         return Queue(queue.name, state=State.LEASED), batch
 
-    def give_back(self, queue: Queue, records: list[Record], now: float, *, delay: float) -> None:
-        """End a lease: put ``records``, in order, before what has come since; let the queue rest."""
+    def release(self, queue: Queue, records: list[Record], now: float, *, delay: float) -> None:
+        """End a lease: put ``records``, in order, before those added since; let the queue rest."""
         queue.records.extendleft(reversed(records))
         queue.size += size_of(records)
         if not queue.records:
@@ -115,19 +131,19 @@ class Accumulator:
             queue.state = State.READY
             self._ready.appendleft(queue)
         else:
-            self._file(queue)
+            self._schedule(queue)
 
     def __iter__(self) -> Iterator[Record]:
         """Iterate over all records, queue by queue."""
-        apart = [queue for _, _, queue in self._resting] + list(self._ready)
-        for queue in dict.fromkeys([*self._queues.values(), *apart]):
+        detached = [queue for _, _, queue in self._resting] + list(self._ready)
+        for queue in dict.fromkeys([*self._queues.values(), *detached]):
             yield from queue.records
 
     @property
     def oldest_put_at(self) -> float | None:
         """When the oldest record was put: a look at the head of each queue."""
-        apart = [queue for _, _, queue in self._resting] + list(self._ready)
-        queues = itertools.chain(self._queues.values(), apart)
+        detached = [queue for _, _, queue in self._resting] + list(self._ready)
+        queues = itertools.chain(self._queues.values(), detached)
         return min((queue.records[0].put_at for queue in queues if queue.records), default=None)
 
     def resting(self, until: float, last: int) -> int:
@@ -139,26 +155,16 @@ class Accumulator:
         queue = self._queues.get(name)
         is_new = queue is None
         if queue is None:
-            queue = self._queues[name] = Queue(name, shared=name == PARTNER_QUEUE)
+            queue = self._queues[name] = Queue(name, is_partner=name == PARTNER_QUEUE)
         queue.records.extend(records)
         queue.size += size
         if is_new:
-            self._file(queue)
+            self._schedule(queue)
         elif queue.state is State.LINGERING and self._is_full(queue):
             self._make_ready(queue)
         else:
             return False
         return True
-
-    def _cut(self, queue: Queue) -> list[Record]:
-        take = queue.records.popleft
-        batch = [take() for _ in range(min(self._rules.max_count, len(queue.records)))]
-        size = queue.size if not queue.records else size_of(batch)
-        while size > self._rules.max_bytes and len(batch) > 1:
-            size -= len(batch[-1].body)
-            queue.records.appendleft(batch.pop())
-        queue.size -= size
-        return batch
 
     def _advance(self, now: float, *, flush: bool) -> None:
         for _ in range(MOVED_PER_CALL):
@@ -181,11 +187,11 @@ class Accumulator:
             due_at, _, queue = heap[0]
             if queue.state is state and queue.due_at == due_at and queue.records:
                 return queue
-            heapq.heappop(heap)  # an entry of an earlier time: the queue has moved on since
+            heapq.heappop(heap)  # an outdated entry: the queue has changed since
         return None
 
-    def _file(self, queue: Queue) -> None:
-        """Put a queue where its records belong: ready if they fill a batch, lingering if not."""
+    def _schedule(self, queue: Queue) -> None:
+        """Make a queue ready if its records fill a batch, and lingering if not."""
         if self._is_full(queue):
             self._make_ready(queue)
             return
@@ -198,4 +204,4 @@ class Accumulator:
         self._ready.append(queue)
 
     def _is_full(self, queue: Queue) -> bool:
-        return len(queue.records) >= self._rules.max_count or queue.size >= self._rules.max_bytes
+        return self._rules.is_full(len(queue.records), queue.size)

@@ -1,14 +1,14 @@
-"""The spool: what stands between ``put`` and the wire.
+"""The spool: the queue between ``put`` and the wire.
 
-Every record is in exactly one place: waiting, leased, delivered, buried or held. A lane takes a lease, declares its
-intent before the first byte leaves, and then settles every record of the lease in one of five ways::
+Every record is in exactly one state: waiting, leased, delivered, buried or held. A lane takes a lease, declares its
+intent before the first byte is sent, and then settles every record of the lease in one of five ways::
 
     append -> lease -> intent -> ack                    delivered
-                              -> release                back to waiting, surely not accepted
-                              -> bury                   set aside for good, with a reason
-                              -> doubt(RESEND | HOLD)   nobody knows: back to waiting, or held for a person
-                              -> abandon                what a crash does: intent without outcome is in doubt,
-                                                        everything else goes back to waiting
+                              -> release                waiting again, certainly not accepted
+                              -> bury                   a dead letter, with a reason
+                              -> doubt(RESEND | HOLD)   possibly accepted: waiting again, or held
+                              -> abandon                what a crash does: records with an intent and no outcome are
+                                                        in doubt, all others wait again
 
 Implementations may keep the records in memory, in a file or on a server; they all pass the same tests.
 """
@@ -16,7 +16,7 @@ Implementations may keep the records in memory, in a file or on a server; they a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 from weakref import WeakSet
 
@@ -25,13 +25,13 @@ from attrs import define, frozen
 from ...clock import Clock
 from ...errors import ShipperError, SpoolError
 from ...models import LogKind
-from ..events import Event
+from ..events import BatchDue, Event, SpoolAlertChanged, SpoolFailed
 from ..records import Checkpoint, Counts, DeadLetter, InDoubtPolicy, Lease, Receipt, Record
 from ..rules import LaneRules
 
 
 class Watermark(Protocol):
-    """Tells the plays of one kind that were accepted up to a moment from later ones."""
+    """Separates the plays of one kind that were accepted up to a moment from later ones."""
 
     @property
     def last(self) -> int | None:
@@ -39,7 +39,7 @@ class Watermark(Protocol):
         ...
 
     async def left(self, *, rest: float | None = None) -> int | None:
-        """Return how many of them have not been delivered, buried or held; None while that is not known.
+        """Return how many of them are not yet delivered, buried or held; None while that is not known.
 
         Args:
             rest: Leave out those whose queue rests for more seconds than this.
@@ -48,40 +48,40 @@ class Watermark(Protocol):
 
 
 @define(eq=False)
-class Mark:
+class WatermarkPosition:
     """A moment in the order of acceptance.
 
     Attributes:
         last: Sequence of the last play accepted up to then.
-        left: How many of the plays up to it have not found their end.
+        left: How many plays up to it are not yet delivered, buried or held.
     """
 
     last: int
     left: int
 
 
-class Marks:
-    """The marks of one kind that are in use; nobody has to give them back."""
+class WatermarkPositions:
+    """The positions of one kind that are in use. They are held by weak references, so they need not be closed."""
 
     def __init__(self) -> None:
-        self._marks: WeakSet[Mark] = WeakSet()
+        self._positions: WeakSet[WatermarkPosition] = WeakSet()
 
-    def add(self, last: int, left: int) -> Mark:
-        """Make a mark; ``left`` plays up to ``last`` have not found their end."""
-        mark = Mark(last, left)
-        self._marks.add(mark)
-        return mark
+    def add(self, last: int, left: int) -> WatermarkPosition:
+        """Add a position; ``left`` plays up to ``last`` are not settled yet."""
+        position = WatermarkPosition(last, left)
+        self._positions.add(position)
+        return position
 
-    def settled(self, records: Sequence[Record]) -> None:
-        """These plays have found their end."""
-        for mark in self._marks:
-            mark.left -= sum([record.sequence <= mark.last for record in records])
+    def count_settled(self, records: Sequence[Record]) -> None:
+        """These plays were delivered, buried or held."""
+        for position in self._positions:
+            position.left -= sum([record.sequence <= position.last for record in records])
 
 
 async def run_to_completion(work: Coroutine[Any, Any, None] | asyncio.Task[None]) -> None:
     """Do some short work, or wait for it; a cancellation takes effect only when it is done.
 
-    A second cancellation does not wait for that any more; the work goes on all the same.
+    A second cancellation ends the wait at once; the work continues.
     """
     task = asyncio.ensure_future(work)
     try:
@@ -91,55 +91,69 @@ async def run_to_completion(work: Coroutine[Any, Any, None] | asyncio.Task[None]
         raise
 
 
+_BATCH_DUE = {kind: BatchDue(kind) for kind in LogKind}
+
+
 @frozen
 class SpoolContext:
-    """Who opens a spool, and what it may know of them.
+    """What a shipper gives the spool that it opens.
 
     Attributes:
         rules: What makes a batch complete, by kind.
         clock: Time.
-        wake: To be called, on the loop, when a batch of a kind may have become due earlier than last said.
-        in_doubt: What becomes of plays that an earlier owner was sending when it died: RESEND or HOLD.
-        report: To be called, on the loop, with what keeps the spool from working for now; with None when that is over.
-        tell: To be called, on the loop, with what only a spool knows of: :class:`~.events.PlaysRecovered`, for each
-            kind of which it has taken back plays that were leased when an earlier owner or another worker died.
-        fail: To be called, on the loop, when a background task of the spool has ended before it was closed: the shipper
-            stops and says why.
-        form: What their plays are made for (see ``Courier.form``); a durable spool keeps those of one form, for good.
+        emit: The one callback: called, on the loop, with every event of the spool (see :mod:`..events`).
+        in_doubt: What to do with plays that a dead process was sending: RESEND or HOLD.
+        dialect: Which API the plays are encoded for (see ``LogTransport.dialect``); a durable spool keeps one dialect.
     """
 
     rules: Mapping[LogKind, LaneRules]
     clock: Clock
-    wake: Callable[[LogKind], None]
+    emit: Callable[[Event], None]
     in_doubt: InDoubtPolicy = InDoubtPolicy.RESEND
-    report: Callable[[str | None], None] = lambda _: None
-    emit: Callable[[Event], None] = lambda _: None
     dialect: str = ""
-    fail: Callable[[BaseException], None] = lambda _: None
+
+    def wake(self, kind: LogKind) -> None:
+        """Emit that a batch of a kind may have become due earlier than last said."""
+        self.emit(_BATCH_DUE[kind])
+
+    def report(self, alert: str | None) -> None:
+        """Emit what keeps the spool from working for now; None when that is over."""
+        self.emit(SpoolAlertChanged(alert))
+
+    def fail(self, error: BaseException) -> None:
+        """Emit that a background task of the spool has ended before the spool was closed."""
+        self.emit(SpoolFailed(error))
 
 
-def check_dialect(place: str, kept: str, wanted: str) -> None:
-    """See that what a spool keeps is what its owner can send.
+def check_dialect(location: str, kept: str, wanted: str) -> None:
+    """Check that a spool's plays are encoded for the API that its client calls.
 
     Raises:
-        SpoolError: It was filled for another dialect, whose service would be told of these plays in the wrong words.
+        SpoolError: They are encoded for another dialect.
     """
     if kept != wanted:
         raise SpoolError(
-            f"{place} keeps plays for the {kept} dialect, and this client speaks {wanted}; finish them with a client"
-            " that speaks theirs, and give this one a spool of its own"
+            f"{location} keeps plays for the {kept} dialect, but this client uses {wanted}; deliver them with a {kept}"
+            " client, and give this client another spool"
         )
 
 
-class SpoolWriter(Protocol):
-    """What a shipper asks of a spool: to accept plays."""
+def copy_of(error: ShipperError) -> ShipperError:
+    """Return a new exception like ``error``: one that is raised again and again would collect tracebacks."""
+    copy = type(error)(*error.args)
+    copy.__cause__ = error.__cause__
+    return copy
 
-    async def open(self, owner: SpoolContext) -> None:
-        """Make ready; recover what an earlier owner left behind.
+
+class SpoolWriter(Protocol):
+    """What ``put`` needs of a spool."""
+
+    async def open(self, context: SpoolContext) -> None:
+        """Open the spool and recover what a dead process left.
 
         Raises:
-            SpoolInUseError: Another shipper has it, or this very object has been opened before.
-            SpoolError: It can't be used, or keeps plays of another form; says why and what to do.
+            SpoolInUseError: Another shipper has it open, or this very object has been opened before.
+            SpoolError: It can't be used, or keeps plays of another dialect; says why and what to do.
         """
         ...
 
@@ -147,20 +161,20 @@ class SpoolWriter(Protocol):
         """Accept all of ``records`` or none. A durable spool writes them soon after.
 
         Raises:
-            SpoolFullError: There is no room now.
+            SpoolFullError: The spool is full.
         """
         ...
 
     async def append(self, kind: LogKind, records: Sequence[Record], checkpoint: Checkpoint | None = None) -> None:
-        """Accept all of ``records`` or none, waiting for room; durable when it returns.
+        """Accept all of ``records`` or none, waiting for capacity; durable when it returns.
 
-        A checkpoint is kept in the same step. If this is cancelled, it ends at once and nothing is accepted: what is
-        written all the same, or was just written, is taken back, and the checkpoint with it, before any lane can lease
-        it. Where others share the spool and were about to send it by then, it is in doubt.
+        A checkpoint is stored in the same step. If this is cancelled, it ends at once and nothing is accepted: what
+        has been written, or still is, is withdrawn, and the checkpoint with it, before any lane can lease it. Plays
+        that another worker of the same spool was about to send by then are in doubt.
 
         Raises:
             SpoolFullError: The records would not even fit an empty spool.
-            SpoolInUseError: Another position than the one that the checkpoint follows is kept; nothing was accepted.
+            SpoolInUseError: The stored checkpoint is not the one that ``checkpoint`` follows; nothing was accepted.
         """
         ...
 
@@ -169,24 +183,47 @@ class SpoolWriter(Protocol):
         ...
 
     async def checkpoint(self, source: str) -> str | None:
-        """Return the position last kept for a source, by an append that has returned; None if there is none."""
+        """Return the position last stored for a source, by an append that has returned; None if there is none."""
         ...
 
 
-class SpoolReader(Protocol):
-    """What a lane asks of a spool: batches, and a place for every play in them."""
+class LeaseSettler(Protocol):
+    """The two steps with which a lease is settled after a crash."""
+
+    async def release(
+        self, lease: Lease, records: Sequence[Record], *, delay: float = 0.0, count_attempt: bool = True
+    ) -> None:
+        """Let these records wait again; they were certainly not accepted.
+
+        Args:
+            lease: Where they came from.
+            records: In order.
+            delay: Seconds for which their queue rests.
+            count_attempt: Count this as a failed attempt.
+        """
+        ...
+
+    async def doubt(
+        self, lease: Lease, records: Sequence[Record], policy: InDoubtPolicy, *, delay: float = 0.0
+    ) -> None:
+        """Mark these records as possibly delivered, and resend, hold or keep them."""
+        ...
+
+
+class SpoolReader(LeaseSettler, Protocol):
+    """What a lane needs of a spool: batches, and a way to settle every play in them."""
 
     async def due_in(self, kind: LogKind, *, flush: bool) -> float | None:
-        """Seconds until a lease may succeed, as far as is known now; None when there is nothing to wait for.
+        """Seconds until a lease may succeed, as far as is known now; None when nothing waits.
 
-        With ``flush`` incomplete batches need no company.
+        With ``flush`` incomplete batches are due at once.
         """
         ...
 
     async def lease(self, kind: LogKind, *, flush: bool) -> Lease | None:
-        """Hand out the next due batch: first in, first out within a queue, in rotation between queues.
+        """Lease the next due batch: first in, first out within a queue, in rotation between queues.
 
-        A user's queue has one lease at a time. The shared queue may have several.
+        A user's queue has one lease at a time. The partner queue may have several.
         """
         ...
 
@@ -198,59 +235,84 @@ class SpoolReader(Protocol):
         """The service has accepted these records."""
         ...
 
-    async def release(
-        self, lease: Lease, records: Sequence[Record], *, delay: float = 0.0, count_attempt: bool = True
-    ) -> None:
-        """Give these records back, surely not accepted.
-
-        Args:
-            lease: Where they came from.
-            records: In order.
-            delay: Seconds for which their queue rests.
-            blame: Count it as a failed attempt.
-        """
-        ...
-
-    async def bury(self, lease: Lease, letters: Sequence[tuple[Record, DeadLetter]]) -> None:
-        """Set these records aside for good."""
-        ...
-
-    async def doubt(
-        self, lease: Lease, records: Sequence[Record], policy: InDoubtPolicy, *, delay: float = 0.0
-    ) -> None:
-        """Mark these records as possibly delivered and decide their fate."""
+    async def bury(self, lease: Lease, dead_letters: Sequence[tuple[Record, DeadLetter]]) -> None:
+        """Make these records dead letters."""
         ...
 
     async def abandon(self, lease: Lease, policy: InDoubtPolicy) -> None:
-        """Settle whatever of the lease is not settled, as if the lane had died."""
+        """Settle the unsettled rest of a lease, as if the lane had died."""
         ...
 
-    def forget_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
-        """A hook has taken these letters; a spool that lives in memory need not keep them."""
+    def forget_dead_letters(self, dead_letters: Sequence[DeadLetter]) -> None:
+        """A hook has taken these over; a memory spool drops them."""
         ...
 
     async def counts(self, kind: LogKind) -> Counts:
-        """Say where the plays of a kind are."""
+        """Return where the plays of a kind are."""
         ...
 
     def watermark(self, kind: LogKind) -> Watermark:
-        """Tell the plays of a kind that have been accepted by now from later ones."""
+        """Separate the plays of a kind that have been accepted by now from later ones."""
         ...
 
 
 class Spool(SpoolWriter, SpoolReader, Protocol):
-    """Keeps accepted plays until their fate is known."""
+    """Keeps accepted plays until they are delivered, buried or held."""
 
     async def oldest_age(self, kind: LogKind) -> float | None:
         """Return the seconds since the oldest waiting play of a kind was accepted; None when nothing waits.
 
-        Leased, held and buried plays don't count; one that has come back from a lease does, from its acceptance on.
-        A spool that outlives its process counts across restarts, by the wall clock, and never returns less than zero.
-        It is asked every few seconds when somebody measures: it may cost a look at the head of each queue or one
-        look into an index, not one at every play, and appending and leasing must not pay for it.
+        Leased, held and buried plays don't count; a released one does, from its acceptance on. A spool that outlives
+        its process counts across restarts, by the wall clock, and never returns less than zero. Metrics ask for it
+        every few seconds: it may look at the head of each queue or once into an index, but not at every play, and must
+        not make appending or leasing slower.
         """
         ...
 
     async def aclose(self) -> None:
-        """Stop; what is waiting stays waiting."""
+        """Stop; waiting plays stay in the spool."""
         ...
+
+
+@frozen
+class AbandonedRecords:
+    """What a crash makes of the unsettled records of a lease: the one rule, for every spool.
+
+    Attributes:
+        in_doubt: They were being sent: they are in doubt, and the shipper's policy says whether to resend or hold them.
+        suspect: Part of a batch that the service refused and may have saved in part: in doubt, and sent again.
+        certain: Never sent: they wait again, and that is not counted as an attempt.
+    """
+
+    in_doubt: list[Record]
+    suspect: list[Record]
+    certain: list[Record]
+
+    @classmethod
+    def of(cls, unsettled: Iterable[Record], sending: Iterable[Record], *, suspect: bool) -> AbandonedRecords:
+        """Sort the records.
+
+        Args:
+            unsettled: Records of the lease that have no outcome.
+            sending: Records of an intent that has no outcome.
+            suspect: As in :class:`Lease`.
+        """
+        sent = set(sending)
+        in_doubt: list[Record] = []
+        unsent: list[Record] = []
+        for record in unsettled:
+            (in_doubt if record in sent else unsent).append(record)
+        return cls(in_doubt, unsent if suspect else [], [] if suspect else unsent)
+
+
+async def settle_abandoned(
+    settler: LeaseSettler, lease: Lease, unsettled: Sequence[Record], policy: InDoubtPolicy
+) -> None:
+    """Settle the unsettled records of a lease whose lane has died."""
+    records = AbandonedRecords.of(unsettled, lease.sending, suspect=lease.suspect)
+    if records.in_doubt:
+        await settler.doubt(lease, records.in_doubt, policy)
+    if records.suspect:
+        await settler.doubt(lease, records.suspect, InDoubtPolicy.RESEND)
+    if records.certain:
+        await settler.release(lease, records.certain, count_attempt=False)

@@ -1,4 +1,4 @@
-"""Room for a bounded number of records and bytes, given out first come, first served."""
+"""Capacity for a bounded number of records and bytes, granted first come, first served."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import asyncio
 from collections import OrderedDict
 
 from ...errors import ShipperError, SpoolFullError
+from .base import copy_of
 
 
 class Capacity:
-    """How much a spool may hold, and who waits for room."""
+    """How many records and bytes a spool may hold, and the appends that wait until there is space for them."""
 
     def __init__(self, *, logs: int, size: int) -> None:
         self._limit = (logs, size)
@@ -20,16 +21,16 @@ class Capacity:
 
     @property
     def is_wanted(self) -> bool:
-        """Somebody waits for room."""
+        """An append waits for capacity."""
         return bool(self._waiting)
 
     def occupy(self, logs: int, size: int) -> None:
-        """Count what is there already, room or not."""
+        """Count what the spool holds already, even beyond the limit."""
         self._logs += logs
         self._size += size
 
     def take(self, logs: int, size: int) -> bool:
-        """Take room if there is some and nobody was first."""
+        """Reserve capacity if there is enough and no append waits for it."""
         if self._refusal or self._waiting or not self._fits(logs, size):
             return False
         self._logs += logs
@@ -37,60 +38,56 @@ class Capacity:
         return True
 
     def reserve_nowait(self, logs: int, size: int) -> None:
-        """Take room.
+        """Reserve capacity.
 
         Raises:
-            SpoolFullError: There is none, or others were first.
+            SpoolFullError: There is not enough, or appends wait for it.
         """
         if self._refusal:
-            raise self._refused()
+            raise copy_of(self._refusal)
         if not self.take(logs, size):
             raise SpoolFullError(f"the spool is full ({self._logs} logs, {self._size} bytes)")
 
     async def reserve(self, logs: int, size: int) -> None:
-        """Take room, waiting for it in line.
+        """Reserve capacity, waiting for it in order of the calls.
 
         Raises:
-            SpoolFullError: There will never be that much room.
+            SpoolFullError: The request exceeds the limit of the spool.
         """
         if self._refusal:
-            raise self._refused()
+            raise copy_of(self._refusal)
         if self.take(logs, size):
             return
         if logs > self._limit[0] or size > self._limit[1]:
-            raise SpoolFullError(f"{logs} logs of {size} bytes exceed the whole spool")
+            raise SpoolFullError(
+                f"{logs} logs of {size} bytes exceed the limit of the spool ({self._limit[0]} logs,"
+                f" {self._limit[1]} bytes)"
+            )
         granted = asyncio.get_running_loop().create_future()
         self._waiting[granted] = (logs, size)
         try:
             await granted
         except asyncio.CancelledError:
             if granted.done() and not granted.cancelled() and not granted.exception():
-                self.free(logs, size)  # room had been granted in the same moment
+                self.free(logs, size)  # granted in the same moment
             else:
                 self._waiting.pop(granted, None)
-                self._grant()  # who stood behind may fit
+                self._grant()  # the next in line may fit
             raise
 
     def free(self, logs: int, size: int) -> None:
-        """Give room back."""
+        """Release capacity."""
         self._logs -= logs
         self._size -= size
         self._grant()
 
     def refuse(self, error: ShipperError) -> None:
-        """Grant nothing from now on."""
+        """Grant nothing from now on: calls of ``reserve``, waiting ones too, raise ``error``."""
         self._refusal = error
         while self._waiting:
             granted, _ = self._waiting.popitem(last=False)
             if not granted.done():
-                granted.set_exception(self._refused())
-
-    def _refused(self) -> ShipperError:
-        # A new exception each time: one that is raised again and again would collect tracebacks.
-        assert self._refusal
-        error = type(self._refusal)(*self._refusal.args)
-        error.__cause__ = self._refusal.__cause__
-        return error
+                granted.set_exception(copy_of(error))
 
     def _fits(self, logs: int, size: int) -> bool:
         return self._logs + logs <= self._limit[0] and self._size + size <= self._limit[1]

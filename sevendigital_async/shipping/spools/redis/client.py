@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ....backoff import doubled
 from ....errors import SpoolCorruptionError, SpoolError, SpoolUnavailableError
 from ....models import LogKind
 from ....redis_connection import NO_CLUSTER, RedisConnection, RedisRefusedError, RedisScript, RedisUnavailableError
@@ -122,7 +123,7 @@ class SpoolClient:
                 if not failures:
                     logger.warning("the spool: %s; waiting for up to %.0f s", error, timeout)
                 failures += 1
-                await asyncio.sleep(min(left, MAX_PAUSE, 0.05 * 2**failures))
+                await asyncio.sleep(min(left, doubled(failures, base=0.05, cap=MAX_PAUSE)))
         self._set_alert(None)
 
     async def run_once(self, script: RedisScript, *, expected_spool: str | None = None, **arguments: Any) -> Any:
@@ -178,7 +179,7 @@ class SpoolClient:
                 return await self.run_once(script, expected_spool=expected_spool, **arguments)
             except RedisUnavailableError:
                 failures += 1
-                pause = min(MAX_PAUSE, 0.05 * 2 ** min(failures, 8))
+                pause = doubled(failures, base=0.05, cap=MAX_PAUSE)
                 await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311 - jitter, not a secret
 
     async def run(self, script: RedisScript, **arguments: Any) -> Any:

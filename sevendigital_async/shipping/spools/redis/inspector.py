@@ -51,21 +51,21 @@ class RedisSpoolInspector:
                     LogKind(entry_kind), body, JournalOutcome(outcome), moment, request, answer, flag == "1"
                 )
 
-    async def set_aside(
-        self, *, kind: LogKind | None = None, place: DeadLetterState | None = None
+    async def dead_letters(
+        self, *, kind: LogKind | None = None, state: DeadLetterState | None = None
     ) -> AsyncIterator[StoredDeadLetter]:
         """Iterate over the dead letters, oldest first."""
         async for letter_id, fields_of_entry in self._entries("dead-letters"):
             values = fields_of_entry[1::2]
-            letter_kind, state = LogKind(values[0].decode()), DeadLetterState(values[1].decode())
-            if kind not in {None, letter_kind} or place not in {None, state}:
+            letter_kind, letter_state = LogKind(values[0].decode()), DeadLetterState(values[1].decode())
+            if kind not in {None, letter_kind} or state not in {None, letter_state}:
                 continue
             reason, code, at, flag = (value.decode() for value in values[5:9])
             yield StoredDeadLetter(
                 letter_id.decode(),
                 letter_kind,
                 values[4],
-                state,
+                letter_state,
                 reason,
                 int(code) if code else None,
                 from_microseconds(int(at)),
@@ -76,7 +76,7 @@ class RedisSpoolInspector:
         """Let dead letters wait for delivery again; returns how many of them existed."""
         return await self._for_pages(scripts.REPLAY, ids)
 
-    async def drop(self, ids: Sequence[str]) -> int:
+    async def discard(self, ids: Sequence[str]) -> int:
         """Delete dead letters for good; returns how many of them existed."""
         return await self._for_pages(scripts.DISCARD, ids)
 

@@ -159,15 +159,15 @@ class RedisSpool:
     def __repr__(self) -> str:
         return f"RedisSpool({self._client.connection.safe_url!r})"
 
-    async def open(self, owner: SpoolContext) -> None:
+    async def open(self, context: SpoolContext) -> None:
         """Open the spool in Redis, or create it; leases of dead workers are taken over when their time is up."""
         if self._is_opened:
             raise SpoolInUseError(f"{self!r} has been opened before; create another one")
         self._is_opened = True
-        self._context = owner
-        self._client.on_alert = owner.report
+        self._context = context
+        self._client.on_alert = context.report
         try:
-            await self._client.open(owner.rules, owner.dialect, owner.in_doubt, self._open_timeout)
+            await self._client.open(context.rules, context.dialect, context.in_doubt, self._open_timeout)
             self._heartbeat_at = self._client.available_since
             await self._give_heartbeat()
         except BaseException as error:

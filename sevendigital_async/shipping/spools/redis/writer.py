@@ -15,6 +15,7 @@ from ....errors import ShipperError, SpoolCorruptionError, SpoolFullError, Spool
 from ....failpoints import hit
 from ....models import LogKind
 from ...records import Checkpoint, Record, size_of
+from ..base import copy_of
 from . import scripts
 from .client import SpoolClient, to_microseconds
 
@@ -166,7 +167,7 @@ class RedisWriter:
             SpoolUnavailableError: Redis is unavailable.
         """
         if self._refusal is not None:
-            raise self._new_refusal()
+            raise copy_of(self._refusal)
         if self._client.is_unavailable:
             raise SpoolUnavailableError(f"Redis at {self._client.connection.safe_url} does not answer")
         size = size_of(records)
@@ -183,7 +184,7 @@ class RedisWriter:
             SpoolInUseError: Another shipper has moved the checkpoint.
         """
         if self._refusal is not None:
-            raise self._new_refusal()
+            raise copy_of(self._refusal)
         size = size_of(records)
         if len(records) > self._max_logs or size > self._max_bytes:
             raise SpoolFullError(f"{len(records)} logs of {size} bytes exceed the whole spool")
@@ -218,7 +219,7 @@ class RedisWriter:
         """Accept nothing from now on; what is being written is completed."""
         self._refusal = error
         for append in self._queue:
-            append.fail(self._new_refusal())
+            append.fail(copy_of(error))
         self._wake.set()
 
     def end(self, error: ShipperError) -> None:
@@ -365,7 +366,7 @@ class RedisWriter:
 
     def _requeue(self, append: RedisAppend) -> None:
         if self._refusal is not None:
-            append.fail(self._new_refusal())
+            append.fail(copy_of(self._refusal))
         if append.is_wanted:
             self._queue[append] = None
             self._queue.move_to_end(append, last=False)
@@ -379,10 +380,3 @@ class RedisWriter:
 
     def _remove_pending(self, append: RedisAppend) -> None:
         self._pending = (self._pending[0] - len(append.records), self._pending[1] - append.size)
-
-    def _new_refusal(self) -> ShipperError:
-        # A new exception each time: one that is raised again and again would collect tracebacks.
-        assert self._refusal is not None
-        error = type(self._refusal)(*self._refusal.args)
-        error.__cause__ = self._refusal.__cause__
-        return error

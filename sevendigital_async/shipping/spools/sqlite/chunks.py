@@ -224,7 +224,7 @@ def read(db: sqlite3.Connection, queue: int, name: str, start: int, rules: LaneR
     parcels = _parcels_from(db, queue, start)
     for row in map(Row._make, parcels):
         records = records_of(row, name)
-        if not batch and row.first >= start and row.logs <= rules.max_count and len(row.body) <= rules.max_bytes:
+        if not batch and row.first >= start and not rules.is_exceeded_by(row.logs, len(row.body)):
             batch, size = records, size_of(records)  # nearly always
             if len(batch) == rules.max_count:
                 parcels.close()
@@ -234,7 +234,7 @@ def read(db: sqlite3.Connection, queue: int, name: str, start: int, rules: LaneR
             if record.sequence < start:
                 continue
             size += len(record.body)
-            if batch and (len(batch) >= rules.max_count or size > rules.max_bytes):
+            if batch and rules.is_exceeded_by(len(batch) + 1, size):
                 parcels.close()
                 return batch
             batch.append(record)

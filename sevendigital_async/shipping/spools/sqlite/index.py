@@ -12,7 +12,8 @@ from attrs import define, field, fields, frozen
 from ....models import LogKind
 from ...records import Counts, Record, size_of
 from ...rules import LaneRules
-from ..base import Mark, Marks, SpoolContext
+from ..accumulator import cut_batch
+from ..base import SpoolContext, WatermarkPosition, WatermarkPositions
 from ..capacity import Capacity
 from .recovery import Opened
 from .statements import Due
@@ -112,11 +113,7 @@ class PartnerQueue:
 
     def _cut(self, now: float) -> list[Record]:
         at_hand = self._at_hand
-        batch = [at_hand.popleft() for _ in range(min(self._rules.max_count, len(at_hand)))]
-        size = size_of(batch)
-        while size > self._rules.max_bytes and len(batch) > 1:
-            size -= len(batch[-1].body)
-            at_hand.appendleft(batch.pop())
+        batch, size = cut_batch(at_hand, self._rules)
         if batch:
             self.logs -= len(batch)
             self.size -= size
@@ -137,7 +134,7 @@ class PartnerQueue:
 
     @property
     def _is_full(self) -> bool:
-        return self.logs >= self._rules.max_count or self.size >= self._rules.max_bytes
+        return self._rules.is_full(self.logs, self.size)
 
     def _fresh_due(self) -> float:
         if self._ready_since is not None:
@@ -169,7 +166,7 @@ class SpoolIndex:
     due: dict[LogKind, Due] = field(init=False, factory=dict)
     settled: int = field(init=False, default=1)
     next: int = field(init=False, default=1)
-    _marks: dict[LogKind, Marks] = field(init=False, factory=dict)
+    _marks: dict[LogKind, WatermarkPositions] = field(init=False, factory=dict)
     _counts: dict[LogKind, dict[str, int]] = field(init=False, factory=dict)
     _clock_offset: float = field(init=False, default=0.0)
     _alert: str | None = field(init=False, default=None)
@@ -177,7 +174,7 @@ class SpoolIndex:
     def begin(self, opened: Opened) -> None:
         """Take over what the file says."""
         self.settled = self.next = opened.next
-        self._marks = {kind: Marks() for kind in LogKind}
+        self._marks = {kind: WatermarkPositions() for kind in LogKind}
         self._clock_offset = opened.clock - self.owner.clock.monotonic()
         names = {place.name for place in fields(Counts)}
         for kind, lane in opened.lanes.items():
@@ -203,14 +200,14 @@ class SpoolIndex:
                     record.sequence = number
                 self.next += len(records)
 
-    def mark(self, kind: LogKind, unsettled: int) -> Mark:
+    def mark(self, kind: LogKind, unsettled: int) -> WatermarkPosition:
         """Mark the plays that lanes can see; ``unsettled`` count as waiting and can't be seen yet."""
         counts = self._counts[kind]
         return self._marks[kind].add(self.settled - 1, counts["waiting"] + counts["in_flight"] - unsettled)
 
     def pass_marks(self, kind: LogKind, records: Sequence[Record]) -> None:
         """Plays were delivered, buried or held."""
-        self._marks[kind].settled(records)
+        self._marks[kind].count_settled(records)
 
     def report(self, alert: str | None) -> None:
         """Say what keeps the file from being written, once; None when that is over."""

@@ -188,8 +188,8 @@ class SqliteSpoolInspector:
         async for entry in self._portions(journal_after, Wanted(kind, None, since, until)):
             yield entry
 
-    async def set_aside(
-        self, *, kind: LogKind | None = None, place: DeadLetterState | None = None
+    async def dead_letters(
+        self, *, kind: LogKind | None = None, state: DeadLetterState | None = None
     ) -> AsyncIterator[StoredDeadLetter]:
         """Iterate over what waits for a person, oldest first.
 
@@ -197,7 +197,7 @@ class SqliteSpoolInspector:
             SpoolCorruptionError: A row is not as it was written.
             SpoolError: There is no such spool, or it can't be read.
         """
-        async for play in self._portions(set_aside_after, Wanted(kind, place)):
+        async for play in self._portions(set_aside_after, Wanted(kind, state)):
             yield play
 
     async def replay(self, ids: Sequence[str]) -> int:
@@ -212,7 +212,7 @@ class SqliteSpoolInspector:
         rules = lane_rules()
         return await self._mend(ids, lambda db, some: dead_letters.replay(db, some, rules, time.time()))
 
-    async def drop(self, ids: Sequence[str]) -> int:
+    async def discard(self, ids: Sequence[str]) -> int:
         """Let go of plays for good: they stay counted as buried, and the journal tells of it.
 
         Raises:

@@ -15,6 +15,7 @@ from attrs import define, evolve, field
 from ....errors import SpoolError, SpoolUnavailableError
 from ....models import LogKind
 from ...records import PARTNER_QUEUE, DeadLetter, InDoubtPolicy, Lease, Receipt, Record
+from ..base import settle_abandoned
 from . import statements, transitions
 from .chunks import numbered_before, read_on, runs_of
 from .group_commit import PAUSE
@@ -228,16 +229,8 @@ class SqliteLeases:
         # Whoever gave plays back may have been cancelled while the file took nothing: those have not come back.
         unsettled = set(away.unsettled)
         away.returned = [record for record in away.returned if record not in unsettled]
-        sending = set(lease.sending)
-        doubtful = [record for record in away.unsettled if record in sending]
-        certain = [record for record in away.unsettled if record not in sending]
         try:
-            if doubtful:
-                await self.doubt(lease, doubtful, policy)
-            if certain and lease.suspect:
-                await self.doubt(lease, certain, InDoubtPolicy.RESEND)
-            elif certain:
-                await self.release(lease, certain, count_attempt=False)
+            await settle_abandoned(self, lease, away.unsettled, policy)
         except SpoolError as error:
             logger.error("a batch is left as it is, to be settled when the spool is opened again: %s", error)  # noqa: TRY400
 

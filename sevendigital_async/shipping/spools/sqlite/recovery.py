@@ -14,6 +14,7 @@ from .... import failpoints
 from ....models import LogKind
 from ...records import InDoubtPolicy, Record
 from ...rules import LaneRules
+from ..base import AbandonedRecords
 from . import transitions
 from .chunks import records_between
 from .statements import Due, Return, due_of, next_number
@@ -92,8 +93,11 @@ class Recovery:
         held = _numbers(intent.leased)
         sent = _numbers(intent.sending)
         records = records_between(db, intent.queue, name, min(held), max(held))
-        doubtful = [record for record in records if record.sequence in sent]
-        others = [record for record in records if record.sequence in held and record.sequence not in sent]
+        abandoned = AbandonedRecords.of(
+            [record for record in records if record.sequence in held],
+            [record for record in records if record.sequence in sent],
+            suspect=bool(intent.suspect),
+        )
         settling = Transitions(db, self.rules[kind])
 
         def batch(records: list[Record], ends: Return | None) -> Batch:
@@ -101,14 +105,14 @@ class Recovery:
                 kind, intent.lease, intent.queue, name, records, intent.request_id, [], suspect=False, ends=ends
             )
 
-        if intent.suspect and others:
-            settling.mark(batch(others, None), self.now)
-        if doubtful:
+        if abandoned.suspect:
+            settling.mark(batch(abandoned.suspect, None), self.now)
+        if abandoned.in_doubt:
             policy = settling.hold if self.policy is InDoubtPolicy.HOLD else settling.doubt
-            policy(batch(doubtful, None), self.now)
+            policy(batch(abandoned.in_doubt, None), self.now)
         settling.release(batch([], Return(at=0.0, attempt=0, delay=0.0, returned=True)))
         failpoints.hit("after take-over")
-        return Counter({kind: len(doubtful)})
+        return Counter({kind: len(abandoned.in_doubt)})
 
 
 def _lane_state(db: sqlite3.Connection, kind: LogKind) -> LaneState:

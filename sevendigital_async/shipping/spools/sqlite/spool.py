@@ -16,7 +16,7 @@ from ....errors import ShipperError, SpoolError, SpoolInUseError, SpoolUnavailab
 from ....models import LogKind
 from ...events import PlaysRecovered
 from ...records import Checkpoint, Counts, DeadLetter, InDoubtPolicy, Lease, Receipt, Record, size_of
-from ..base import Mark, SpoolContext, Watermark, run_to_completion
+from ..base import SpoolContext, Watermark, WatermarkPosition, run_to_completion
 from ..capacity import Capacity
 from . import journal, statements
 from .disk_space import MIN_FREE
@@ -43,7 +43,7 @@ class SqliteWatermark:
     _writer: Writer
     _group_commit: GroupCommit
     _expected: Sequence[Entry]
-    _mark: Mark | None = field(init=False, default=None)
+    _mark: WatermarkPosition | None = field(init=False, default=None)
 
     @property
     def last(self) -> int | None:

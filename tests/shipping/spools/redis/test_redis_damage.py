@@ -10,6 +10,7 @@ import pytest
 import redis
 from support.clock import VirtualClock
 from support.redis_server import RedisServer
+from support.spool_events import callback
 
 from sevendigital_async import DeadLetter, LeaseLostError, LogKind, SpoolCorruptionError, StreamLog
 from sevendigital_async.shipping.records import Counts, InDoubtPolicy, Receipt, Record
@@ -34,8 +35,8 @@ def server(redis_server):
 @asynccontextmanager
 async def worker(server, reports=None, policy=InDoubtPolicy.RESEND, **options):
     spool = RedisSpool(server.url, **options)
-    report = (lambda _: None) if reports is None else reports.append
-    await spool.open(SpoolContext(RULES, VirtualClock(), lambda _: None, policy, report))
+    emit = callback(alerts=None if reports is None else reports.append)
+    await spool.open(SpoolContext(RULES, VirtualClock(), emit, policy))
     for task in spool._tasks[1:]:  # the test gives the heartbeats
         task.remove_done_callback(spool._on_task_done)
         task.cancel()
@@ -158,7 +159,7 @@ async def test_a_spool_survives_the_loss_of_any_key_and_reports_what_is_lost(ser
             counts = [await spool.counts(kind) for kind in LogKind]
             async with inspector_of(server) as inspector:
                 journal = [entry async for entry in inspector.journal()]
-                dead = {letter.body async for letter in inspector.set_aside()}
+                dead = {letter.body async for letter in inspector.dead_letters()}
         report = " ".join(filter(None, reports))
         assert all(one.put == sum_of_states(one) for one in counts), (name, counts)
         assert all(min(one.put, one.waiting, one.held, one.buried) >= 0 for one in counts), (name, counts)
@@ -272,7 +273,7 @@ async def test_plays_that_a_dead_worker_was_sending_are_lost_with_their_stream(s
 async def test_an_inspector_shows_what_is_left_and_moves_nothing_before_a_shipper_has_rebuilt_the_spool(server):
     async with worker(server) as spool, inspector_of(server) as inspector:
         await bury_one(spool)
-        [letter] = [letter async for letter in inspector.set_aside()]
+        [letter] = [letter async for letter in inspector.dead_letters()]
         server.delete(f"{BASE}logs:catalogue")
         assert (await inspector.status()).counts[CATALOGUE].buried == 1
         with pytest.raises(SpoolCorruptionError, match="start a shipper: it rebuilds"):

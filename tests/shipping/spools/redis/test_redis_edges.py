@@ -309,7 +309,7 @@ async def use_all(replies):
 
 
 async def dead_letters(inspector):
-    return [letter async for letter in inspector.set_aside()]
+    return [letter async for letter in inspector.dead_letters()]
 
 
 async def claim(limits):
@@ -451,7 +451,7 @@ def test_a_place_that_is_none(place):
 
 
 def test_nothing_is_left_to_look_at_in_memory():
-    with pytest.raises(ConfigurationError, match="nothing to look at"):
+    with pytest.raises(ConfigurationError, match="a memory spool ends with its process"):
         open_inspector("memory:")
 
 

@@ -10,6 +10,7 @@ import pytest
 from support.clock import VirtualClock
 from support.redis_server import RedisServer
 from support.service import Service
+from support.spool_events import callback
 
 from sevendigital_async import (
     Checkpoint,
@@ -43,8 +44,8 @@ class Reports(list):
 @asynccontextmanager
 async def worker(server, policy=InDoubtPolicy.RESEND, *, reports=None, **options):
     spool = RedisSpool(server.url, **options)
-    report = (lambda _: None) if reports is None else reports.append
-    await spool.open(SpoolContext(RULES, VirtualClock(), lambda _: None, policy, report))
+    emit = callback(alerts=None if reports is None else reports.append)
+    await spool.open(SpoolContext(RULES, VirtualClock(), emit, policy))
     try:
         yield spool
     finally:
@@ -369,19 +370,19 @@ async def test_the_inspector_shows_where_plays_are_and_moves_dead_letters(redis_
         assert status.size == sum(len(r.body) for r in (bad, lost, dropped)) + len(plays(1, start=5)[0].body)
         assert status.durability == NOT_DURABLE
 
-        [letter] = [letter async for letter in inspector.set_aside(place=DeadLetterState.BURIED)]
+        [letter] = [letter async for letter in inspector.dead_letters(state=DeadLetterState.BURIED)]
         assert (letter.body, letter.reason, letter.code, letter.at, letter.in_doubt) == (
             bad.body, "no such track", 1002, NOW, False,
         )  # fmt: skip
-        held = [letter async for letter in inspector.set_aside(kind=PREVIEW, place=DeadLetterState.HELD)]
+        held = [letter async for letter in inspector.dead_letters(kind=PREVIEW, state=DeadLetterState.HELD)]
         assert [(letter.log.track_id, letter.code, letter.in_doubt) for letter in held] == [
             ("3", None, True),
             ("4", None, True),
         ]
-        assert [letter async for letter in inspector.set_aside(kind=LogKind.CATALOGUE)] == []
+        assert [letter async for letter in inspector.dead_letters(kind=LogKind.CATALOGUE)] == []
 
         assert await inspector.replay([letter.id, held[0].id, "1-1"]) == 2
-        assert await inspector.drop([held[1].id, held[1].id]) == 1
+        assert await inspector.discard([held[1].id, held[1].id]) == 1
         assert await spool.counts(PREVIEW) == Counts(put=5, delivered=2, waiting=2, buried=1, in_doubt=2)
         again = await spool.lease(PREVIEW, flush=True)
         assert [(record.body, record.in_doubt) for record in again.records] == [(bad.body, False), (lost.body, True)]

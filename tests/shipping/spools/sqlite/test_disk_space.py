@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import pytest
 from support.cli_process import as_counted, open_sandbox, plays, received, sevendigital, write_plays
 from support.clock import VirtualClock
+from support.spool_events import callback
 
 from sevendigital_async import LogKind, SpoolError, SpoolUnavailableError, failpoints
 from sevendigital_async.clock import SystemClock
@@ -45,7 +46,7 @@ def records(number, start=0, queue=""):
 
 async def opened(path, clock=None, report=lambda _: None, **options):
     spool = SqliteSpool(path, **options)
-    await spool.open(SpoolContext(lane_rules(), clock or SystemClock(), lambda _: None, report=report))
+    await spool.open(SpoolContext(lane_rules(), clock or SystemClock(), callback(alerts=report)))
     return spool
 
 

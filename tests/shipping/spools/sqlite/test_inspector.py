@@ -42,7 +42,7 @@ async def put(path, sandbox, logs, kind=LogKind.CATALOGUE, **options):
 async def opened(path, **wanted):
     archive = SqliteSpoolInspector(path)
     try:
-        return [play async for play in archive.set_aside(**wanted)]
+        return [play async for play in archive.dead_letters(**wanted)]
     finally:
         await archive.aclose()
 
@@ -119,7 +119,7 @@ async def test_reading_goes_on_beside_a_shipper(tmp_path):
         with pytest.raises(SpoolInUseError):
             await archive.replay(["1"])
         with pytest.raises(SpoolInUseError):
-            await archive.drop(["1"])
+            await archive.discard(["1"])
         assert (await shipper.flush()).delivered == 12_000
     assert not as_bodies(seen) - as_counted(logs)
     assert as_bodies([entry async for entry in archive.journal()]) == as_counted(logs)

@@ -82,7 +82,7 @@ async def life(path):
         await spool.aclose()
     archive = SqliteSpoolInspector(path)
     try:
-        aside = Counter([(play.place, play.body, play.reason, play.in_doubt) async for play in archive.set_aside()])
+        aside = Counter([(play.place, play.body, play.reason, play.in_doubt) async for play in archive.dead_letters()])
         told = [(e.outcome, e.log.encode(), e.request_id, e.answer, e.in_doubt) async for e in archive.journal()]
     finally:
         await archive.aclose()

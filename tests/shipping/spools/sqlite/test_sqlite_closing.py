@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 import pytest
 from support.clock import VirtualClock
+from support.spool_events import callback
 
 from sevendigital_async import LogKind, ShipperClosedError, SpoolCorruptionError, SpoolInUseError, SpoolUnavailableError
 from sevendigital_async.shipping.records import Checkpoint, InDoubtPolicy, Receipt, Record
@@ -245,7 +246,7 @@ async def test_a_file_that_is_taken_away_is_not_written_to_in_vain(spool, owner,
 
 async def test_trouble_is_over_when_deliveries_get_through(spool, clock, disk):
     told = []
-    await spool.open(SpoolContext(RULES, clock, lambda _: None, report=told.append))
+    await spool.open(SpoolContext(RULES, clock, callback(alerts=told.append)))
     await spool.append(KIND, records(2))
     lease = await spool.lease(KIND, flush=True)
     disk.error = "SQLITE_IOERR"
@@ -293,7 +294,7 @@ async def test_resting_users_rest_no_longer_because_of_a_restart(tmp_path, clock
 async def test_a_foreign_writer_makes_puts_wait_and_says_so(tmp_path, clock, monkeypatch):
     told = []
     spool = SqliteSpool(tmp_path / "plays.db")
-    await spool.open(SpoolContext(RULES, clock, lambda _: None, report=told.append))
+    await spool.open(SpoolContext(RULES, clock, callback(alerts=told.append)))
     foreign = sqlite3.connect(tmp_path / "plays.db", isolation_level=None)
     foreign.execute("BEGIN IMMEDIATE")
     started = asyncio.get_running_loop().time()

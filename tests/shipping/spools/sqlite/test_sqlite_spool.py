@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, precondition, rule
 from support.clock import VirtualClock
 from support.redis_server import NOT_INSTALLED, PROGRAM, shared_server
+from support.spool_events import callback
 from support.steps import at_step
 
 from sevendigital_async import (
@@ -166,7 +167,7 @@ class SpoolMachine(RuleBasedStateMachine):
 
     def open(self):
         self.spool = self.kept.make()
-        self.run(self.spool.open(SpoolContext(RULES, self.clock, self.woken.add, self.policy)))
+        self.run(self.spool.open(SpoolContext(RULES, self.clock, callback(wake=self.woken.add), self.policy)))
 
     def teardown(self):
         self.run(self.spool.aclose())

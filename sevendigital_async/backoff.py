@@ -1,0 +1,22 @@
+"""Back-off: how long to wait before the next attempt."""
+
+from __future__ import annotations
+
+import random
+
+
+def full_jitter(attempt: int, *, base: float, cap: float, rng: random.Random) -> float:
+    """Return a random number of seconds up to a bound that doubles with each failed attempt.
+
+    Args:
+        attempt: Failed attempts in a row.
+        base: The bound after none of them, in seconds.
+        cap: The highest bound, in seconds.
+        rng: Where the random number comes from.
+    """
+    return rng.uniform(0, doubled(attempt, base=base, cap=cap))
+
+
+def doubled(attempt: int, *, base: float, cap: float) -> float:
+    """Return ``base``, doubled for each failed attempt, but at most ``cap``."""
+    return min(cap, base * 2.0 ** min(attempt, 60))
