@@ -54,7 +54,7 @@ PAUSE_LEFT = _script("pause_left", int)
 
 
 class RedisSlot:
-    """A slot held in Redis, told apart by a random token."""
+    """A slot held in Redis under a random token."""
 
     def __init__(
         self, keep: Callable[[str, float], Awaitable[bool]], clock: Clock, free: Callable[[str, float], None]

@@ -1,4 +1,4 @@
-"""Several processes of one account on one Redis: each RedisRateLimiter here stands for one of them."""
+"""Several processes of one account on one Redis: each RedisRateLimiter here is one of them."""
 
 import asyncio
 import logging
@@ -295,7 +295,7 @@ async def test_a_cancellation_is_never_swallowed(redis_server):
 
 
 @pytest.mark.usefixtures("short_window")
-async def test_a_clock_that_went_back_stops_nobody_for_longer_than_a_request_may_take(redis_server):
+async def test_a_clock_that_went_back_blocks_a_slot_no_longer_than_a_request_may_take(redis_server):
     async with workers(redis_server, timeout=0.2) as (one, _):
         redis_server.ask(
             "EVAL", FREE_ALL.replace("0, m)", "redis.call('TIME')[1] * 1000000 + 3600000000, m)"), "1", SLOTS

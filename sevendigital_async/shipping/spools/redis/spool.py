@@ -264,13 +264,13 @@ class RedisSpool:
         """Let records wait again."""
         await self._leases.settle(lease, records, "release", delay=delay, count_attempt=count_attempt)
 
-    async def bury(self, lease: Lease, letters: Sequence[tuple[Record, DeadLetter]]) -> None:
+    async def bury(self, lease: Lease, dead_letters: Sequence[tuple[Record, DeadLetter]]) -> None:
         """Make records dead letters; they stay in Redis."""
         reasons = [
-            part for _, letter in letters for part in (letter.reason, "" if letter.code is None else letter.code)
+            part for _, letter in dead_letters for part in (letter.reason, "" if letter.code is None else letter.code)
         ]
-        at = letters[0][1].buried_at if letters else EPOCH
-        await self._leases.settle(lease, [record for record, _ in letters], "bury", at=at, reasons=reasons)
+        at = dead_letters[0][1].buried_at if dead_letters else EPOCH
+        await self._leases.settle(lease, [record for record, _ in dead_letters], "bury", at=at, reasons=reasons)
 
     async def doubt(
         self, lease: Lease, records: Sequence[Record], policy: InDoubtPolicy, *, delay: float = 0.0
@@ -284,7 +284,7 @@ class RedisSpool:
         """Settle what is left of a lease; while Redis is unavailable, that is left to the next heartbeat."""
         await self._leases.abandon(lease, policy)
 
-    def forget_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
+    def forget_dead_letters(self, dead_letters: Sequence[DeadLetter]) -> None:
         """Buried plays stay until they are replayed or discarded."""
 
     async def counts(self, kind: LogKind) -> Counts:

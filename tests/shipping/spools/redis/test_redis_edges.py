@@ -427,7 +427,7 @@ def test_every_url_gives_an_error_of_this_package_that_quotes_nothing(scheme, st
 # -- schemes --
 
 
-def test_a_place_is_a_file_or_what_its_scheme_says(tmp_path, monkeypatch):
+def test_a_location_is_a_file_or_has_a_scheme(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert file_of("plays:2026.db") == Path("plays:2026.db")
     assert file_of("file:plays%201.db") == Path("plays 1.db")
@@ -438,24 +438,24 @@ def test_a_place_is_a_file_or_what_its_scheme_says(tmp_path, monkeypatch):
     assert isinstance(open_spool(Path("redis://h:1/0")), RedisSpool)
     assert isinstance(open_inspector("redis://h"), RedisSpoolInspector)
     assert isinstance(open_inspector("plays.db"), SqliteSpoolInspector)
-    assert [shown(place) for place in ("plays.db", "memory:", "file:x")] == ["plays.db", "memory:", "file:x"]
+    assert [shown(location) for location in ("plays.db", "memory:", "file:x")] == ["plays.db", "memory:", "file:x"]
 
 
 @pytest.mark.parametrize(
-    "place", ["", "  ", b"plays.db", "file:", "file://elsewhere/plays.db", Path("keydb://:hunter2@h")]
+    "location", ["", "  ", b"plays.db", "file:", "file://elsewhere/plays.db", Path("keydb://:hunter2@h")]
 )
-def test_a_place_that_is_none(place):
+def test_an_unusable_location_is_an_error(location):
     with pytest.raises(ConfigurationError) as refused:
-        open_spool(place)
+        open_spool(location)
     assert SECRETS not in str(refused.value)
 
 
-def test_nothing_is_left_to_look_at_in_memory():
+def test_a_memory_spool_has_no_inspector():
     with pytest.raises(ConfigurationError, match="a memory spool ends with its process"):
         open_inspector("memory:")
 
 
-def test_others_may_add_schemes(monkeypatch):
+def test_a_scheme_can_be_registered(monkeypatch):
     monkeypatch.setattr(registry, "_schemes", dict(registry._schemes))
     spool = MemorySpool()
     register_scheme("plays+x", SpoolScheme(lambda _: spool, None, lambda _: "plays+x:"))
