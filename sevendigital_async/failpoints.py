@@ -1,7 +1,7 @@
-"""Named places where a process may die: in tests, nowhere else.
+"""Failpoints: named places where a test kills the process, raises an error or waits.
 
-A lane or a spool says ``reached("before commit")`` where dying would be most awkward, and a test that has put a
-function into ``on_hit`` kills the process there, or raises, or waits. Without one, it costs a comparison.
+A lane or a spool calls ``hit("before commit")`` where a crash would do most harm. A test sets ``on_hit`` to a function
+that is called there. Outside tests a failpoint costs a comparison.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ POINTS = (
 )
 
 on_hit: Callable[[str], None] | None = None
-"""Hears of every point as it is reached, in the thread that has reached it."""
+"""Called with every failpoint that is hit, in the thread that has hit it."""
 
 
 def hit(point: str) -> None:
-    """Say that one of ``POINTS`` has been reached."""
+    """Pass one of ``POINTS``."""
     if on_hit is not None:
         on_hit(point)

@@ -8,7 +8,7 @@ from attrs import field, frozen
 
 
 class CallAction(enum.Enum):
-    """What a call does with an answer; the value is for the documentation."""
+    """What a call does after an answer; the values are for the documentation."""
 
     RAISE = "raised"
     REPEAT = "repeated with back-off"
@@ -16,7 +16,7 @@ class CallAction(enum.Enum):
 
 
 class LaneAction(enum.Enum):
-    """What a lane of the shipper does with the plays of a request; the value is for the documentation."""
+    """What a lane of the shipper does with the plays of a request; the values are for the documentation."""
 
     JUDGE = "in the service's own error form: refused plays are buried; else released, one probe at a time, an alert"
     HALVE = "halved until the refused play stands alone, which is buried"
@@ -28,13 +28,13 @@ class LaneAction(enum.Enum):
 
 @frozen
 class StatusRule:
-    """What follows from some statuses.
+    """What some statuses mean.
 
     Attributes:
-        statuses: Which; none stands for the others of the hundred.
+        statuses: The statuses; empty for all others of the hundred.
         hundred: Their first digit.
         reads: What a call does that may be repeated (``READ`` and ``IDEMPOTENT``).
-        unsafe: What one does that must not be, unless the service surely did nothing.
+        unsafe: What one does that must not be repeated, unless the service certainly did nothing.
         lane: What the shipper does.
     """
 
@@ -50,7 +50,7 @@ class StatusRule:
 
     @property
     def label(self) -> str:
-        """How the documentation names the statuses."""
+        """The statuses in the documentation."""
         return ", ".join(map(str, self.statuses)) or f"{'other ' if self.hundred > 3 else ''}{self.hundred}xx"  # noqa: PLR2004
 
 
@@ -74,5 +74,5 @@ _BY_HUNDRED = {rule.hundred: rule for rule in STATUS_RULES if not rule.statuses}
 
 
 def rule_for(status: int) -> StatusRule:
-    """Return what follows from the status of an error answer; one that HTTP doesn't know counts as 5xx (RFC 9110)."""
+    """Return the rule for the status of an error answer; one that is not defined counts as 5xx (RFC 9110)."""
     return _BY_STATUS.get(status) or _BY_HUNDRED.get(status // 100, _BY_HUNDRED[5])

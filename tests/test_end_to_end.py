@@ -60,7 +60,7 @@ def put(logs):
 
 @pytest.mark.parametrize("placement", SignaturePlacement)
 @pytest.mark.parametrize("prefer_xml", [False, True])
-async def test_the_catalogue_reads_the_same_whichever_form_it_comes_in(sevendigital_sandbox, placement, prefer_xml):
+async def test_the_catalogue_reads_the_same_in_json_and_xml(sevendigital_sandbox, placement, prefer_xml):
     settings = Settings(signature=placement, prefer_xml=prefer_xml)
     async with client_of(sevendigital_sandbox, settings=settings) as client:
         status = await client.classic.service.status()
@@ -105,13 +105,13 @@ async def test_one_request_reports(sevendigital_sandbox):
     assert {kind: len(sevendigital_sandbox.received(kind)) for kind in KINDS} == dict.fromkeys(KINDS, 3)
 
 
-async def test_many_tasks_keep_within_five_a_second_by_the_servers_clock(sevendigital_sandbox):
+async def test_many_tasks_send_at_most_five_requests_a_second(sevendigital_sandbox):
     sevendigital_sandbox.faults = Faults.parse(latency="2ms-900ms", seed=7)
     async with client_of(sevendigital_sandbox) as client, asyncio.TaskGroup() as tasks:
-        for play in plays(20):
+        for play in plays(12):
             tasks.create_task(client.platform.logging.preview([play]))
     preview = sevendigital_sandbox.stats()["kinds"]["preview"]
-    assert preview["logs"] == 20
+    assert preview["logs"] == 12
     assert preview["busiest_second"] <= 5
     assert preview["rate_limited"] == 0
 
@@ -130,12 +130,12 @@ async def ship(sandbox, work, **options):
 
 async def test_all_three_kinds_arrive_record_for_record(sevendigital_sandbox):
     work = {
-        LogKind.PREVIEW: plays(5200),
-        LogKind.CATALOGUE: plays(5000, users=7),
-        LogKind.SUBSCRIBER: plays(1000, users=7),
+        LogKind.PREVIEW: plays(3200),
+        LogKind.CATALOGUE: plays(2500, users=7),
+        LogKind.SUBSCRIBER: plays(500, users=7),
     }
     statistics = await ship(sevendigital_sandbox, work)
-    assert (statistics.put, statistics.delivered, statistics.in_doubt) == (11200, 11200, 0)
+    assert (statistics.put, statistics.delivered, statistics.in_doubt) == (6200, 6200, 0)
     for kind, logs in work.items():
         assert received(sevendigital_sandbox, kind) == put(logs)
     kinds = sevendigital_sandbox.stats()["kinds"]
@@ -154,28 +154,28 @@ async def test_all_three_kinds_arrive_record_for_record(sevendigital_sandbox):
 async def test_with_faults_everything_still_arrives_once(sevendigital_sandbox):
     sevendigital_sandbox.faults = Faults.parse(["500:10%", "429:5%", "disconnect-before:5%"], latency="20ms", seed=3)
     work = {
-        LogKind.PREVIEW: plays(4000),
-        LogKind.CATALOGUE: plays(20_000, users=5),
+        LogKind.PREVIEW: plays(2000),
+        LogKind.CATALOGUE: plays(6000, users=5),
         LogKind.SUBSCRIBER: plays(2000, users=9),
     }
     statistics = await ship(sevendigital_sandbox, work)
-    assert (statistics.delivered, statistics.buried, statistics.held) == (26_000, 0, 0)
+    assert (statistics.delivered, statistics.buried, statistics.held) == (10_000, 0, 0)
     for kind, logs in work.items():
         assert received(sevendigital_sandbox, kind) == put(logs)
     assert set(sevendigital_sandbox.stats()["faults"]) >= {"500", "429", "disconnect-before"}
     assert sevendigital_sandbox.stats()["kinds"]["preview"]["busiest_second"] <= 5
 
 
-@pytest.mark.parametrize("fate", ["resend", "hold"])
-async def test_doubles_are_exactly_what_is_in_doubt(sevendigital_sandbox, fate):
+@pytest.mark.parametrize("policy", ["resend", "hold"])
+async def test_doubles_are_exactly_what_is_in_doubt(sevendigital_sandbox, policy):
     sevendigital_sandbox.faults = Faults.parse(["disconnect-after:20%"], seed=5)
     deliveries = []
     work = {LogKind.SUBSCRIBER: plays(1000, users=3)}
-    statistics = await ship(sevendigital_sandbox, work, in_doubt=fate, on_delivered=deliveries.append)
+    statistics = await ship(sevendigital_sandbox, work, in_doubt=policy, on_delivered=deliveries.append)
     counted = received(sevendigital_sandbox)
     assert set(counted) == set(put(work[LogKind.SUBSCRIBER]))
     assert statistics.in_doubt > 0
-    if fate == "hold":
+    if policy == "hold":
         assert set(counted.values()) == {1}
         assert (statistics.held, statistics.delivered) == (statistics.in_doubt, 1000 - statistics.in_doubt)
     else:
@@ -187,16 +187,16 @@ async def test_doubles_are_exactly_what_is_in_doubt(sevendigital_sandbox, fate):
 @pytest.mark.parametrize("fault", ["poison", "poison-unindexed"])
 @pytest.mark.parametrize("kind", KINDS)
 async def test_poison_is_buried_alone(sevendigital_sandbox, fault, kind):
-    sevendigital_sandbox.faults = Faults.parse([f"{fault}:t321"])
-    letters = []
-    statistics = await ship(sevendigital_sandbox, {kind: plays(500, users=1)}, on_dead_letter=letters.append)
-    assert (statistics.delivered, statistics.buried) == (499, 1)
-    assert [letter.log.track_id for letter in letters] == ["t321"]
-    assert letters[0].reason
-    assert len(received(sevendigital_sandbox)) == 499
+    sevendigital_sandbox.faults = Faults.parse([f"{fault}:t32"])
+    dead_letters = []
+    statistics = await ship(sevendigital_sandbox, {kind: plays(60, users=1)}, on_dead_letter=dead_letters.append)
+    assert (statistics.delivered, statistics.buried) == (59, 1)
+    assert [dead_letter.log.track_id for dead_letter in dead_letters] == ["t32"]
+    assert dead_letters[0].reason
+    assert len(received(sevendigital_sandbox)) == 59
 
 
-async def test_a_service_that_goes_away_and_comes_back():
+async def test_a_service_that_stops_and_starts_again():
     async with Sandbox(managed_users=True) as sandbox:
         port = sandbox.base_url.rpartition(":")[2]
         async with client_of(sandbox) as client:
@@ -233,7 +233,7 @@ def plays_again(first, second, everything):
 async def test_a_wrong_secret_is_one_clear_message_and_loses_nothing(sevendigital_sandbox):
     alerts = []
     async with SevenDigital("wrong", "secret", base_url=sevendigital_sandbox.base_url) as client:
-        shipper = StreamLogShipper(client, on_alert=lambda kind, trouble: alerts.append(trouble.message))
+        shipper = StreamLogShipper(client, on_alert=lambda kind, alert: alerts.append(alert.message))
         async with shipper:
             await shipper.put_many(LogKind.PREVIEW, plays(3000))
             statistics = await shipper.flush()
@@ -264,7 +264,7 @@ async def test_oauthlib_accepts_every_request(placement):
 
 
 @pytest.mark.parametrize("prefer_xml", [False, True])
-async def test_a_clip_can_be_heard_or_located(sevendigital_sandbox, prefer_xml):
+async def test_a_clip_can_be_read_or_located(sevendigital_sandbox, prefer_xml):
     async with client_of(sevendigital_sandbox, settings=Settings(prefer_xml=prefer_xml)) as client:
         track = (await client.classic.tracks.search("a")).items[0]
         async with client.classic.tracks.preview(track.id) as clip:

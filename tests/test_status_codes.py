@@ -73,7 +73,7 @@ async def requests_of(clock, safety, *script):
 
 @pytest.mark.parametrize("body", ["", PAGE, "try later", '{"message":"Bad Request"}'])
 @pytest.mark.parametrize("status", [*TRANSIENT, *FINAL])
-async def test_a_read_is_repeated_after_what_is_transient_and_nothing_else(status, body):
+async def test_a_read_is_repeated_after_transient_statuses_only(status, body):
     number, result = await requests_of(VirtualClock(), Safety.READ, answer(body, f"{status} X"), answer("fine"))
     assert number == (2 if status in TRANSIENT else 1)
     assert (result == "fine") is (status in TRANSIENT)
@@ -81,7 +81,7 @@ async def test_a_read_is_repeated_after_what_is_transient_and_nothing_else(statu
 
 @pytest.mark.parametrize("body", ["", PAGE])
 @pytest.mark.parametrize("status", [*TRANSIENT, *FINAL])
-async def test_an_unsafe_call_arrives_once_whatever_the_answer(status, body):
+async def test_an_unsafe_call_is_sent_once_whatever_the_answer(status, body):
     number, error = await requests_of(VirtualClock(), Safety.UNSAFE, answer(body, f"{status} X"), answer("fine"))
     assert number == 1
     assert error.status == status
@@ -124,7 +124,7 @@ def test_the_body_decides_before_the_status(body, status, amounts_to):
 
 
 @pytest.mark.parametrize("status", [408, 421, 425, 500, 501, 503, 200])
-def test_a_page_is_a_gateways(status):
+def test_an_html_page_is_a_gateway_error(status):
     assert type(error_in(parse(PAGE.encode(), None), status, {}, "someOperation")) is GatewayError
 
 
@@ -157,7 +157,7 @@ def test_a_page_is_a_gateways(status):
         ("[1002]", False),
     ],
 )
-def test_what_is_the_services_own_form(body, own):
+def test_the_service_s_own_error_form_is_recognised(body, own):
     assert error_in(parse(body.encode(), None), 400, {}, "someOperation").in_service_form is own
 
 
@@ -171,7 +171,7 @@ async def shipped(clock, script, plays=10, kind=LogKind.PREVIEW):
     async def ship(raw):
         async with (
             SevenDigital("key", "secret", base_url=raw.base_url, clock=clock) as client,
-            StreamLogShipper(client, clock=clock, on_alert=lambda _, trouble: alerts.append(trouble)) as shipper,
+            StreamLogShipper(client, clock=clock, on_alert=lambda _, alert: alerts.append(alert)) as shipper,
         ):
             await shipper.put_many(kind, [StreamLog(str(n), at(clock), country="GB") for n in range(plays)])
             return await shipper.flush()
@@ -190,7 +190,7 @@ OK = answer("", "202 Accepted")
 
 @pytest.mark.parametrize("status", TRANSIENT)
 @pytest.mark.parametrize("body", ["", PAGE])
-async def test_a_lane_tries_again_after_what_is_transient(status, body):
+async def test_a_lane_sends_again_after_transient_statuses(status, body):
     failed = answer(body, f"{status} X")
     statistics, _, requests = await shipped(VirtualClock(), [failed, failed, OK])
     assert (statistics.delivered, statistics.buried, statistics.alerts) == (10, 0, {})
@@ -201,7 +201,7 @@ async def test_a_lane_tries_again_after_what_is_transient(status, body):
 
 @pytest.mark.parametrize("status", [402, 404, 405, 409, 410, 411, 415, 418, 431, 451, 501, 505, 302])
 @pytest.mark.parametrize("body", ["", PAGE, '{"message":"no"}'])
-async def test_a_lane_is_suspended_by_what_only_a_person_can_change(status, body):
+async def test_a_lane_is_suspended_by_statuses_that_need_a_person(status, body):
     statistics, alerts, requests = await shipped(VirtualClock(), [answer(body, f"{status} X"), OK])
     assert (statistics.waiting, statistics.buried, statistics.in_doubt) == (10, 0, 0)
     assert [alert.kind for alert in alerts] == [AlertKind.SUSPENDED]
@@ -224,7 +224,7 @@ def logs_in(request):
 
 
 @pytest.mark.parametrize("status", [400, 422])
-async def test_the_services_own_words_still_bury(status):
+async def test_refusals_in_the_service_s_own_form_bury_plays(status):
     async def judge(_reader, writer, request):
         bad = b"3" in logs_in(request)
         writer.write(closing(OWN, f"{status} X") if bad else closing())
@@ -236,7 +236,7 @@ async def test_the_services_own_words_still_bury(status):
 
 
 @pytest.mark.parametrize("body", ["", PAGE, OWN])
-async def test_413_halves_whoever_says_it(body):
+async def test_413_halves_the_batch_whatever_its_body(body):
     async def judge(_reader, writer, request):
         large = len(logs_in(request)) > 3 or b"3" in logs_in(request)
         writer.write(closing(body, "413 X") if large else closing())
@@ -246,7 +246,7 @@ async def test_413_halves_whoever_says_it(body):
     assert (statistics.delivered, statistics.buried) == (9, 1)
 
 
-async def test_413_to_everything_stops_at_half_of_what_the_lane_carries():
+async def test_413_to_everything_suspends_the_lane_at_half_of_its_plays():
     statistics, alerts, _ = await shipped(VirtualClock(), [answer(PAGE, "413 X")], plays=2000)
     assert statistics.buried <= 1000
     assert statistics.waiting + statistics.buried == 2000

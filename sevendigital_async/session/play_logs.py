@@ -1,4 +1,4 @@
-"""Play logs on their way out: the one thing the shipper asks of a client."""
+"""The transport for play logs: what the shipper needs of a client."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ OPERATIONS: Mapping[LogKind, Operation] = {
 
 
 MAX_QUOTA_WAIT = 60.0
-"""Seconds that a batch waits for a spent quota here; a longer wait is the lane's, which says so."""
+"""Seconds that a batch waits for a spent quota here; for a longer wait the lane pauses, and logs it."""
 
 
 @define
 class PlayLogPermit:
-    """The right to send one batch now."""
+    """Permission to send one batch now."""
 
     _session: Session
     _operation: Operation
@@ -45,15 +45,15 @@ class PlayLogPermit:
         """Send encoded logs in one request, exactly once.
 
         Args:
-            logs: What ``encode`` returned, for the kind this turn is for.
-            user: Who signs, beside the partner.
-            request_id: What the request is called, here and in the service's own records.
+            logs: Encoded plays of the permit's kind.
+            user: The user who signs beside the partner.
+            request_id: Sent as the trace id, so that it is in the service's records, too.
 
         Returns:
-            The answer, for the record.
+            The answer, for the journal.
 
         Raises:
-            SevenDigitalError: The batch was not accepted, or nobody knows.
+            SevenDigitalError: The batch was not accepted, or its answer was lost.
         """
         call = Call(self._operation, self._form.arguments(logs), user, trace_id=request_id)
         try:
@@ -67,7 +67,7 @@ class PlayLogPermit:
 
 @define
 class PlayLogTransport:
-    """Carries batches of play logs to the service."""
+    """Sends batches of play logs to the service."""
 
     _session: Session
     _forms: Mapping[LogKind, PlayForm] = field(init=False)
@@ -79,11 +79,11 @@ class PlayLogTransport:
 
     @property
     def dialect(self) -> str:
-        """The dialect that plays are accepted for, by its name; a spool holds those of one."""
+        """The name of the dialect that plays are encoded for; a spool keeps plays of one dialect."""
         return self._session.settings.dialect.value
 
     def encoder(self, kind: LogKind) -> Encoder:
-        """Return what checks a play and turns it into the bytes that stand for it until it is sent.
+        """Return a function that checks a play and encodes it.
 
         It raises ``InvalidLogError`` where the play is unfit, lacks a field that the dialect in use demands, or has one
         that it has no place for.
@@ -96,7 +96,7 @@ class PlayLogTransport:
         return self._forms[kind].partition_key(signed_by_user=signed_by_user)
 
     def _watched(self, encode: Encoder) -> Encoder:
-        """Say once that the service cuts what is too long for it."""
+        """Log once that the service cuts a user agent that is too long."""
 
         def encode_and_warn(log: StreamLog, window: Window) -> bytes:
             body = encode(log, window)
@@ -110,7 +110,7 @@ class PlayLogTransport:
 
     @asynccontextmanager
     async def permit(self, kind: LogKind) -> AsyncIterator[PlayLogPermit]:
-        """Wait until a request of ``kind`` may go out.
+        """Wait until a request of ``kind`` may be sent.
 
         Raises:
             RateLimitError: The quota is spent for longer than the client's ``max_wait``, or than a minute.

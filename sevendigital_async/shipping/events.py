@@ -1,7 +1,7 @@
 """Events: what happens to plays and to the shipper, as values, and the sink that passes them to subscribers.
 
-The events in :data:`PlayEvent` are for metrics and for the log. None of them holds a play, a user id, a token or the
-service's words, so that they may be stored anywhere. ``kind`` and ``outcome`` take few values; each request id is new.
+Every :class:`PlayEvent` is for metrics and for the log. None holds a play, a user id, a token or the service's words,
+so it may be stored anywhere. ``kind`` and ``outcome`` take few values; each request id is new.
 The events in :data:`HookEvent` hold what a hook needs, plays included; only hooks subscribe to them. Those in
 :data:`SpoolEvent` are what a spool reports to its shipper.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, ClassVar, TypeVar, get_args
+from typing import Any, ClassVar, TypeVar
 
 from attrs import asdict, define, field, frozen
 
@@ -22,37 +22,48 @@ logger = logging.getLogger("sevendigital_async.shipping")
 
 
 @frozen(kw_only=True)
-class PermitAcquired:
-    """The rate limiter and the quota have let a batch pass.
+class PlayEvent:
+    """Something that happened to plays, for metrics and the log.
 
     Attributes:
+        name: Its name in the log's field ``event``.
+        level: The level at which it is logged.
+        template: Its log message; empty if it is not logged.
         kind: Of the plays.
-        seconds: How long the batch had to wait.
     """
 
-    name: ClassVar[str] = "permit"
+    name: ClassVar[str]
     level: ClassVar[int] = logging.NOTSET
     template: ClassVar[str] = ""
     kind: LogKind
+
+
+@frozen(kw_only=True)
+class PermitAcquired(PlayEvent):
+    """The rate limiter and the quota have let a batch pass.
+
+    Attributes:
+        seconds: How long the batch had to wait.
+    """
+
+    name = "permit"
     seconds: float
 
 
 @frozen(kw_only=True)
-class RequestFinished:
+class RequestFinished(PlayEvent):
     """A request has ended, with or without an answer.
 
     Attributes:
-        kind: Of the plays.
         logs: Plays in the request.
         outcome: One of :data:`~sevendigital_async.shipping.outcome.NAMES`.
         request_id: Our id of the request.
         seconds: From sending to the end of the answer, or to giving up.
     """
 
-    name: ClassVar[str] = "request"
-    level: ClassVar[int] = logging.DEBUG
-    template: ClassVar[str] = "%(kind)s: a request with %(logs)d plays: %(outcome)s after %(seconds).3f s"
-    kind: LogKind
+    name = "request"
+    level = logging.DEBUG
+    template = "%(kind)s: a request with %(logs)d plays: %(outcome)s after %(seconds).3f s"
     logs: int
     outcome: str
     request_id: str
@@ -60,21 +71,19 @@ class RequestFinished:
 
 
 @frozen(kw_only=True)
-class PlaysDelivered:
+class PlaysDelivered(PlayEvent):
     """The service has accepted a batch, and the spool has stored that.
 
     Attributes:
-        kind: Of the plays.
         logs: Plays in the batch.
         in_doubt: How many of them may have reached the service before.
         request_id: Of the request that was accepted.
         seconds: Duration of that request.
     """
 
-    name: ClassVar[str] = "delivered"
-    level: ClassVar[int] = logging.DEBUG
-    template: ClassVar[str] = "%(kind)s: %(logs)d plays delivered, %(in_doubt)d of them possibly for the second time"
-    kind: LogKind
+    name = "delivered"
+    level = logging.DEBUG
+    template = "%(kind)s: %(logs)d plays delivered, %(in_doubt)d of them possibly for the second time"
     logs: int
     in_doubt: int
     request_id: str
@@ -82,11 +91,10 @@ class PlaysDelivered:
 
 
 @frozen(kw_only=True)
-class PlaysRetried:
+class PlaysRetried(PlayEvent):
     """Plays were not delivered and wait to be sent again.
 
     Attributes:
-        kind: Of the plays.
         logs: How many.
         outcome: Of the last request that they were in.
         request_id: Of that request; empty if none was sent.
@@ -94,9 +102,8 @@ class PlaysRetried:
         failed: The request failed; False if the service only asked to wait.
     """
 
-    name: ClassVar[str] = "retried"
-    template: ClassVar[str] = "%(kind)s: %(logs)d plays will be sent again: %(outcome)s"
-    kind: LogKind
+    name = "retried"
+    template = "%(kind)s: %(logs)d plays will be sent again: %(outcome)s"
     logs: int
     outcome: str
     request_id: str
@@ -104,17 +111,16 @@ class PlaysRetried:
     failed: bool
 
     @property
-    def level(self) -> int:
+    def level(self) -> int:  # type: ignore[override]
         """A warning for a failure."""
         return logging.WARNING if self.failed else logging.INFO
 
 
 @frozen(kw_only=True)
-class PlaysInDoubt:
+class PlaysInDoubt(PlayEvent):
     """It became uncertain whether these plays have reached the service; emitted once for each play.
 
     Attributes:
-        kind: Of the plays.
         logs: How many.
         outcome: Of the request whose answer is missing; ``put-cancelled`` for plays of a cancelled put that another
             worker had leased.
@@ -122,10 +128,9 @@ class PlaysInDoubt:
         policy: ``resend``, ``hold``, or ``keep`` for plays that stay in their lease.
     """
 
-    name: ClassVar[str] = "in-doubt"
-    level: ClassVar[int] = logging.WARNING
-    template: ClassVar[str] = "%(kind)s: %(logs)d plays are in doubt (%(outcome)s): %(policy)s"
-    kind: LogKind
+    name = "in-doubt"
+    level = logging.WARNING
+    template = "%(kind)s: %(logs)d plays are in doubt (%(outcome)s): %(policy)s"
     logs: int
     outcome: str
     request_id: str
@@ -133,58 +138,50 @@ class PlaysInDoubt:
 
 
 @frozen(kw_only=True)
-class PlaysBuried:
+class PlaysBuried(PlayEvent):
     """Plays became dead letters.
 
     Attributes:
-        kind: Of the plays.
         logs: How many.
         outcome: ``refused``, or ``expired`` for plays older than the service accepts.
         request_id: Of the last request of their batch; empty if none was sent.
     """
 
-    name: ClassVar[str] = "buried"
-    level: ClassVar[int] = logging.WARNING
-    template: ClassVar[str] = "%(kind)s: %(logs)d plays are buried: %(outcome)s"
-    kind: LogKind
+    name = "buried"
+    level = logging.WARNING
+    template = "%(kind)s: %(logs)d plays are buried: %(outcome)s"
     logs: int
     outcome: str
     request_id: str
 
 
 @frozen(kw_only=True)
-class PlaysRecovered:
+class PlaysRecovered(PlayEvent):
     """A spool has taken over plays that a dead process or worker had leased.
 
     Attributes:
-        kind: Of the plays.
         logs: How many.
         in_doubt: How many of them were being sent at that time.
     """
 
-    name: ClassVar[str] = "recovered"
-    level: ClassVar[int] = logging.WARNING
-    template: ClassVar[str] = "%(kind)s: %(logs)d plays of a dead worker recovered, %(in_doubt)d of them in doubt"
-    kind: LogKind
+    name = "recovered"
+    level = logging.WARNING
+    template = "%(kind)s: %(logs)d plays of a dead worker recovered, %(in_doubt)d of them in doubt"
     logs: int
     in_doubt: int
 
 
 @frozen(kw_only=True)
-class QueueMeasured:
+class QueueMeasured(PlayEvent):
     """The length of a queue; emitted every few seconds.
 
     Attributes:
-        kind: Of the plays.
         waiting: Plays to be sent.
         in_flight: Plays leased to a lane.
         oldest_age: Seconds since the oldest waiting play was accepted; None when no play waits.
     """
 
-    name: ClassVar[str] = "queue"
-    level: ClassVar[int] = logging.NOTSET
-    template: ClassVar[str] = ""
-    kind: LogKind
+    name = "queue"
     waiting: int
     in_flight: int
     oldest_age: float | None
@@ -236,15 +233,15 @@ class SpoolFailed:
     error: BaseException
 
 
-PlayEvent = (
-    PermitAcquired
-    | RequestFinished
-    | PlaysDelivered
-    | PlaysRetried
-    | PlaysInDoubt
-    | PlaysBuried
-    | PlaysRecovered
-    | QueueMeasured
+PLAY_EVENTS: tuple[type[PlayEvent], ...] = (
+    PermitAcquired,
+    RequestFinished,
+    PlaysDelivered,
+    PlaysRetried,
+    PlaysInDoubt,
+    PlaysBuried,
+    PlaysRecovered,
+    QueueMeasured,
 )
 HookEvent = Delivery | DeadLettersBuried | AlertRaised
 SpoolEvent = BatchDue | SpoolAlertChanged | SpoolFailed
@@ -271,7 +268,7 @@ def _log_spool_alert(event: SpoolAlertChanged) -> None:
 
 
 _LOGGERS: Mapping[type[Event], Callable[[Any], None]] = {
-    **{event_type: _log_plays for event_type in get_args(PlayEvent) if event_type.template},
+    **{event_type: _log_plays for event_type in PLAY_EVENTS if event_type.template},
     AlertRaised: _log_alert,
     SpoolAlertChanged: _log_spool_alert,
 }

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 import logging
-from typing import Protocol, get_args
+from typing import Protocol
 
 from ..clock import Clock
 from ..errors import ConfigurationError, ShipperError
 from ..models import LogKind
 from .callbacks import CallbackError, call
-from .events import EventSink, PlayEvent, QueueMeasured
+from .events import PLAY_EVENTS, EventSink, PlayEvent, QueueMeasured
 from .spools.base import Spool
 
 logger = logging.getLogger("sevendigital_async.shipping")
@@ -51,7 +51,7 @@ def subscribe_metrics(sink: EventSink, metrics: Metrics) -> None:
                 has_failed = True
                 logger.exception("metrics raised; further errors of it are not logged", exc_info=error.__cause__)
 
-    for event_type in get_args(PlayEvent):
+    for event_type in PLAY_EVENTS:
         sink.subscribe(event_type, on_event)
 
 

@@ -141,7 +141,7 @@ NAMES: Mapping[type[Outcome], str] = {
     Unavailable: "unavailable",
     Blocked: "blocked",
     Lost: "lost",
-    ClockSkewed: "out-of-step",
+    ClockSkewed: "clock-skewed",
 }
 """Their names in logs and metrics; ``interrupted`` is a request that had not ended when the shipper stopped."""
 

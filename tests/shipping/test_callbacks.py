@@ -108,7 +108,7 @@ WRONG_TYPES = {
 
 
 @pytest.mark.parametrize("failure", FAILURES | WRONG_TYPES)
-async def test_a_failed_lookup_keeps_one_user_waiting_and_nobody_else(clock, service, failure):
+async def test_a_failed_lookup_delays_only_its_user(clock, service, failure):
     act, words = (FAILURES | WRONG_TYPES)[failure]
     works = False
     alerts = []
@@ -128,12 +128,12 @@ async def test_a_failed_lookup_keeps_one_user_waiting_and_nobody_else(clock, ser
         return first, await shipper.flush()
 
     (first, last), _ = await shipping(
-        clock, service, scenario, user_tokens=token_of, on_alert=lambda kind, trouble: alerts.append(trouble)
+        clock, service, scenario, user_tokens=token_of, on_alert=lambda kind, alert: alerts.append(alert)
     )
     assert (first.delivered, first.waiting + first.in_flight, first.failure) == (100, 80, None)
     assert not first.alerts  # the lane itself is well
-    assert {trouble.user_id for trouble in alerts} == set(BROKEN)
-    assert all(words in trouble.message and "secret-token" not in trouble.message for trouble in alerts)
+    assert {alert.user_id for alert in alerts} == set(BROKEN)
+    assert all(words in alert.message and "secret-token" not in alert.message for alert in alerts)
     assert (last.delivered, last.in_doubt) == (180, 0)
 
 
@@ -152,8 +152,8 @@ async def test_a_lookup_has_as_long_as_the_shipper_allows(clock, service):
     assert [post.users for post in service.posts] == [{"quick"}]
 
 
-async def test_a_failed_lookup_is_no_answer_of_the_service(clock, service):
-    """The circuit stays open while lookups fail, and the partner's key is not blamed."""
+async def test_a_failed_lookup_does_not_change_the_circuit_breaker(clock, service):
+    """The circuit stays open while lookups fail, and the partner's key is not suspected."""
 
     def behave(post):
         raise ServerError("down", status=503)
@@ -167,13 +167,13 @@ async def test_a_failed_lookup_is_no_answer_of_the_service(clock, service):
         for number in range(30):
             await shipper.put_many(LogKind.CATALOGUE, plays(f"good{number}"))
         await clock.sleep(20)
-        gate = shipper._lanes[LogKind.CATALOGUE].breaker
-        assert gate.circuit_open
+        breaker = shipper._lanes[LogKind.CATALOGUE].breaker
+        assert breaker.circuit_open
         for user in BROKEN:
             await shipper.put_many(LogKind.CATALOGUE, plays(user))
         for _ in range(300):
             await clock.sleep(1)
-            assert gate.circuit_open
+            assert breaker.circuit_open
 
     await shipping(clock, service, scenario, user_tokens=token_of, close_timeout=0)
 
@@ -197,7 +197,7 @@ async def test_lookups_that_all_fail_are_reported_a_hundred_times(clock, service
         return await shipper.flush()
 
     statistics, _ = await shipping(
-        clock, service, scenario, user_tokens=token_of, on_alert=lambda _, trouble: alerts.append(trouble)
+        clock, service, scenario, user_tokens=token_of, on_alert=lambda _, alert: alerts.append(alert)
     )
     assert statistics.delivered == 1000
 
@@ -231,7 +231,7 @@ async def test_tokens_come_from_mappings_and_functions_plain_or_async(clock, ser
         ("tokens.json", "type str"),
     ],
 )
-def test_tokens_of_the_wrong_form_are_refused_at_once(service, tokens, words):
+def test_tokens_of_the_wrong_type_are_refused_at_once(service, tokens, words):
     with pytest.raises(ConfigurationError, match=words) as caught:
         StreamLogShipper(service, user_tokens=tokens)
     assert "hidden" not in str(caught.value)
@@ -285,7 +285,7 @@ async def test_a_mapping_is_checked_at_the_lookup_too(clock, service, tokens, re
         service,
         scenario,
         user_tokens=changing if tokens == "later" else tokens,
-        on_alert=lambda _, trouble: alerts.append(trouble.message),
+        on_alert=lambda _, alert: alerts.append(alert.message),
     )
     assert statistics.delivered == (3 if reason is None else 2)
     assert [reason in message and "hidden" not in message for message in alerts] == [True] * (reason is not None)
@@ -295,7 +295,7 @@ async def test_a_mapping_is_checked_at_the_lookup_too(clock, service, tokens, re
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-async def test_a_hook_that_fails_is_logged_and_the_lane_goes_on(clock, service, failure, caplog):
+async def test_a_hook_that_fails_is_logged_and_the_lane_continues(clock, service, failure, caplog):
     act, words = FAILURES[failure]
     service.behave = lambda post: refuse_bad(post, indexed=True)
     spool = MemorySpool()
@@ -331,7 +331,7 @@ async def test_a_failing_alert_changes_nothing(clock, service, failure, caplog):
         await clock.sleep(100)
         return await shipper.flush()
 
-    statistics, last = await shipping(clock, service, scenario, on_alert=lambda kind, trouble: act())
+    statistics, last = await shipping(clock, service, scenario, on_alert=lambda kind, alert: act())
     assert (statistics.delivered, last.failure) == (1, None)
     assert f"on_alert {words}" in caplog.text
 
@@ -342,9 +342,9 @@ async def test_an_alert_may_be_async_and_is_waited_for(clock, service):
     def behave(post):
         raise AuthenticationError("no", status=401)
 
-    async def on_alert(kind, trouble):
+    async def on_alert(kind, alert):
         await clock.sleep(3)
-        heard.append((kind, trouble.kind.value))
+        heard.append((kind, alert.kind.value))
 
     service.behave = behave
 
@@ -359,8 +359,8 @@ async def test_a_hook_that_hangs_gives_up_the_rest_of_its_batch(clock, service, 
     service.behave = lambda post: refuse_bad(post, indexed=True)
     heard = []
 
-    async def on_dead_letter(letter):
-        heard.append(letter)
+    async def on_dead_letter(dead_letter):
+        heard.append(dead_letter)
         await asyncio.Event().wait()
 
     spool = MemorySpool()
@@ -377,14 +377,14 @@ async def test_a_hook_that_hangs_gives_up_the_rest_of_its_batch(clock, service, 
     assert clock.monotonic() < 40
 
 
-async def test_what_a_hook_has_taken_is_gone_though_the_shipper_stops_at_the_next(clock, service):
+async def test_a_dead_letter_that_a_hook_took_stays_dropped_if_the_shipper_stops_at_the_next(clock, service):
     service.behave = lambda post: refuse_bad(post, indexed=True)
     taken = []
 
-    async def on_dead_letter(letter):
+    async def on_dead_letter(dead_letter):
         if len(taken) == 2:
             await asyncio.Event().wait()
-        taken.append(letter.body)
+        taken.append(dead_letter.body)
 
     spool = MemorySpool()
 
@@ -393,13 +393,13 @@ async def test_what_a_hook_has_taken_is_gone_though_the_shipper_stops_at_the_nex
         await shipper.flush(1)
 
     await shipping(clock, service, scenario, on_dead_letter=on_dead_letter, spool=spool, close_timeout=1)
-    left = [letter.body for letter in spool.dead_letters()]
+    left = [dead_letter.body for dead_letter in spool.dead_letters()]
     assert sorted(taken + left) == sorted(play.encode() for play in plays("bad", 5))
     assert len(taken) == 2
 
 
 @pytest.mark.parametrize("ends", ["late", "with an error"])
-async def test_a_callback_that_ignores_its_cancellation_is_left_behind(clock, service, caplog, ends):
+async def test_a_callback_that_ignores_its_cancellation_is_not_waited_for(clock, service, caplog, ends):
     release = asyncio.Event()
 
     async def stubborn(_):
@@ -491,8 +491,8 @@ def test_a_shipper_needs_a_client():
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
 @pytest.mark.parametrize("plain", [True, False])
 @pytest.mark.parametrize("which", ["user_tokens", "on_delivered", "on_alert"])
-def test_an_exit_goes_through_and_leaves_a_failed_shipper(error, plain, which, caplog):
-    """It is raised once, out of the event loop, and closing goes on as usual."""
+def test_an_exit_in_a_callback_ends_the_process_and_fails_the_shipper(error, plain, which, caplog):
+    """It is raised once, out of the event loop, and the shipper closes as usual."""
     caplog.set_level(logging.CRITICAL, "sevendigital_async.shipping")
     seen = []
 

@@ -25,10 +25,8 @@ def play(track, user=None):
     return StreamLog(track, datetime.now(UTC), user_id=user, client_id="d", duration_played=30, country="GB")
 
 
-class TestedSpool:
+class SpoolUnderTest:
     """A spool, and what its journal says."""
-
-    __test__ = False
 
     def __init__(self, spool, journalled=None, *, is_shared=False, is_slow=False):
         self.spool = spool
@@ -46,22 +44,24 @@ class TestedSpool:
 
 
 @asynccontextmanager
-async def tested_spool(name, tmp_path, monkeypatch, **options):
+async def open_spool_under_test(name, tmp_path, monkeypatch, **options):
     match name.split():
         case ["memory"]:
-            yield TestedSpool(MemorySpool(**options))
+            yield SpoolUnderTest(MemorySpool(**options))
         case [*slow, "file"]:
             if slow:
                 monkeypatch.setattr(failpoints, "on_hit", slow_disk(0.003))
             path = tmp_path / "plays.db"
-            yield TestedSpool(SqliteSpool(path, **options), path, is_slow=bool(slow))
+            yield SpoolUnderTest(SqliteSpool(path, **options), path, is_slow=bool(slow))
         case [*slow, "redis"]:
             if PROGRAM is None:
                 pytest.skip(NOT_INSTALLED)
             shared_server().ask("FLUSHALL")
             async with Proxy(shared_server().port, 0.003) as proxy:
                 url = proxy.url if slow else shared_server().url
-                yield TestedSpool(RedisSpool(url, **options), shared_server().url, is_shared=True, is_slow=bool(slow))
+                yield SpoolUnderTest(
+                    RedisSpool(url, **options), shared_server().url, is_shared=True, is_slow=bool(slow)
+                )
 
 
 @pytest.fixture
@@ -71,13 +71,13 @@ async def sandbox():
 
 
 @pytest.fixture(params=SPOOLS)
-async def tested(request, tmp_path, monkeypatch):
-    async with tested_spool(request.param, tmp_path, monkeypatch) as tested:
-        yield tested
+async def subject(request, tmp_path, monkeypatch):
+    async with open_spool_under_test(request.param, tmp_path, monkeypatch) as subject:
+        yield subject
 
 
 @asynccontextmanager
-async def shipping(sandbox, tested, *, separate=False, **options):
+async def shipping(sandbox, subject, *, separate=False, **options):
     key = sandbox.credentials
     client = SevenDigital(key.consumer_key, key.consumer_secret, base_url=sandbox.base_url)
     lanes = {KIND: {"linger": 0.0, "quiet_start": 0.0, **options}}
@@ -87,21 +87,21 @@ async def shipping(sandbox, tested, *, separate=False, **options):
 
     async with (
         client,
-        StreamLogShipper(client, spool=tested.spool, lanes=lanes, user_tokens=tokens if separate else None) as shipper,
+        StreamLogShipper(client, spool=subject.spool, lanes=lanes, user_tokens=tokens if separate else None) as shipper,
     ):
         yield shipper
 
 
-async def check(sandbox, tested, tracks, statistics):
+async def check(sandbox, subject, tracks, statistics):
     """Everything has arrived, once; or the journal of a spool that others share says why not."""
     received = Counter(log.log["trackId"] for log in sandbox.received())
-    in_doubt = await tested.in_doubt()
+    in_doubt = await subject.in_doubt()
     assert set(received) == set(tracks)
     assert all(times <= 1 + in_doubt[track] for track, times in received.items())
     assert statistics.settled
     assert statistics.put == statistics.delivered == received.total()
     assert statistics.in_doubt == in_doubt.total()
-    if not tested.is_shared:
+    if not subject.is_shared:
         assert not in_doubt
 
 
@@ -175,9 +175,9 @@ async def fails(failing):
         (cancelled_by_its_group, True),
     ],
 )
-async def test_a_put_that_is_cancelled_at_any_step_of_the_loop_can_be_repeated(sandbox, tested, separate, cancel_put):
+async def test_a_put_that_is_cancelled_at_any_step_of_the_loop_can_be_repeated(sandbox, subject, separate, cancel_put):
     tracks, stopped = [], 0
-    async with shipping(sandbox, tested, separate=separate) as shipper:
+    async with shipping(sandbox, subject, separate=separate) as shipper:
         for number in range(1_000):
             log = play(f"t{number}", f"u{number % 3}")
             tracks.append(log.track_id)
@@ -186,15 +186,15 @@ async def test_a_put_that_is_cancelled_at_any_step_of_the_loop_can_be_repeated(s
                 await shipper.put(KIND, log)
             elif number > stopped + 3:  # it was faster several times
                 break
-        assert stopped >= (0 if tested.journalled is None else 3)
+        assert stopped >= (0 if subject.journalled is None else 3)
         statistics = await shipper.flush(20)
-    await check(sandbox, tested, tracks, statistics)
+    await check(sandbox, subject, tracks, statistics)
 
 
 @pytest.mark.parametrize("separate", [False, True])
-async def test_put_many_that_is_cancelled_at_any_step_withdraws_its_checkpoint(sandbox, tested, separate):
+async def test_put_many_that_is_cancelled_at_any_step_withdraws_its_checkpoint(sandbox, subject, separate):
     tracks, position, stopped = [], "", 0
-    async with shipping(sandbox, tested, separate=separate) as shipper:
+    async with shipping(sandbox, subject, separate=separate) as shipper:
         for number in range(1_000):
             logs = [play(f"t{number}-{index}", f"u{index % 3}") for index in range(4)]
             checkpoint = Checkpoint(SOURCE, f"{number}", after=position)
@@ -213,11 +213,11 @@ async def test_put_many_that_is_cancelled_at_any_step_withdraws_its_checkpoint(s
                 break
         statistics = await shipper.flush(20)
         assert await shipper.position(SOURCE) == f"{number}"
-    await check(sandbox, tested, tracks, statistics)
+    await check(sandbox, subject, tracks, statistics)
 
 
-async def test_the_counts_are_of_acknowledged_plays(sandbox, tested):
-    async with shipping(sandbox, tested, linger=60.0) as shipper:
+async def test_the_counts_are_of_acknowledged_plays(sandbox, subject):
+    async with shipping(sandbox, subject, linger=60.0) as shipper:
         acknowledged = 0
         for number in range(1_000):
             if await cancelled(lambda: shipper.put(KIND, play("t")), number):
@@ -234,8 +234,8 @@ async def test_the_counts_are_of_acknowledged_plays(sandbox, tested):
 @pytest.mark.parametrize("name", SPOOLS)
 async def test_capacity_is_freed(sandbox, tmp_path, monkeypatch, name):
     async with (
-        tested_spool(name, tmp_path, monkeypatch, max_logs=10) as tested,
-        shipping(sandbox, tested, linger=60.0) as shipper,
+        open_spool_under_test(name, tmp_path, monkeypatch, max_logs=10) as subject,
+        shipping(sandbox, subject, linger=60.0) as shipper,
     ):
         for number in range(1_000):
             if not await cancelled(lambda: shipper.put_many(KIND, [play("t")] * 10), number):
@@ -251,10 +251,10 @@ async def settled(shipper):
             await asyncio.sleep(0.001)
 
 
-async def test_a_web_handler_with_a_time_limit_and_a_retry_doubles_nothing(sandbox, tested):
+async def test_a_web_handler_with_a_time_limit_and_a_retry_doubles_nothing(sandbox, subject):
     """Each play is put again until it is accepted within a time that is often too short."""
-    number = 40 if tested.is_slow else 100
-    async with shipping(sandbox, tested) as shipper:
+    number = 40 if subject.is_slow else 100
+    async with shipping(sandbox, subject) as shipper:
 
         async def handle(index):
             seconds = 0.0015
@@ -268,4 +268,4 @@ async def test_a_web_handler_with_a_time_limit_and_a_retry_doubles_nothing(sandb
         for index in range(number // 2, number):
             await handle(index)
         statistics = await shipper.flush(30)
-    await check(sandbox, tested, [f"t{index}" for index in range(number)], statistics)
+    await check(sandbox, subject, [f"t{index}" for index in range(number)], statistics)

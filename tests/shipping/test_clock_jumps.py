@@ -60,7 +60,7 @@ def shipping(base_url, clock, spool, **options):
     return client, StreamLogShipper(client, spool=spool, clock=clock, lanes={KIND: {"linger": 0.05}}, **options)
 
 
-async def test_a_jump_while_plays_are_shipped_stops_nothing_and_doubles_nothing(spool, clock):
+async def test_a_clock_jump_while_plays_are_shipped_stops_and_doubles_nothing(spool, clock):
     logs = old_plays(300)
     async with open_sandbox(latency="5ms-30ms") as sandbox:
         client, shipper = shipping(sandbox.base_url, clock, spool())
@@ -76,7 +76,7 @@ async def test_a_jump_while_plays_are_shipped_stops_nothing_and_doubles_nothing(
 
 
 @pytest.mark.parametrize("spool", ["sqlite", "redis"], indirect=True)
-async def test_a_jump_between_runs_delays_nothing_and_forgets_nothing(spool, clock, tmp_path, unused_tcp_port):
+async def test_a_clock_jump_between_runs_delays_and_loses_nothing(spool, clock, tmp_path, unused_tcp_port):
     logs = old_plays(100)
     for number, jump in enumerate(JUMPS):
         clock.ahead = jump
@@ -91,14 +91,14 @@ async def test_a_jump_between_runs_delays_nothing_and_forgets_nothing(spool, clo
             statistics = await shipper.flush(15)
         assert received(sandbox) == as_counted(logs)
     assert (statistics.put, statistics.delivered) == (100, 100)
-    archive = open_inspector(shared_server().url if isinstance(kept, RedisSpool) else tmp_path / "plays.db")
+    inspector = open_inspector(shared_server().url if isinstance(kept, RedisSpool) else tmp_path / "plays.db")
     try:
-        assert sum([entry.outcome is JournalOutcome.DELIVERED async for entry in archive.journal()]) == 100
+        assert sum([entry.outcome is JournalOutcome.DELIVERED async for entry in inspector.journal()]) == 100
     finally:
-        await archive.aclose()
+        await inspector.aclose()
 
 
-async def test_what_rests_in_redis_rests_no_longer_because_its_clock_went_back(redis_server, clock):
+async def test_queues_in_redis_rest_no_longer_if_its_clock_goes_back(redis_server, clock):
     spool = RedisSpool(redis_server.url, offset=lambda: clock.ahead)
     await spool.open(SpoolContext(lane_rules(), clock, lambda _: None))
     for queue in ("", "ann"):

@@ -118,7 +118,7 @@ STATES = {
     "for the rest of the head": (script(half_a_head), requests(1), {}),
     "for the rest of the body": (script(half_an_answer), requests(1), {}),
     "for a connection": (full_house, requests(1), {}),
-    "for somebody to listen": (nobody, circuit_open, {}),
+    "for a server to listen": (nobody, circuit_open, {}),
     "for the service to recover": (script(answer("", "503 Service Unavailable")), circuit_open, {}),
     "for halves to be judged": (script(refuse_slowly), requests(4), {}),
     "for a hook": (script(answer("", "202 Accepted")), pending_hooks, {"on_delivered": never}),
@@ -164,7 +164,7 @@ async def close(client, kind, hit, options):
         return loop.time() - started - DEADLINE, statistics
 
 
-async def test_a_put_that_waits_for_room_ends_with_the_shipper():
+async def test_a_put_that_waits_for_capacity_ends_with_the_shipper():
     async with script(silence)() as base_url, SevenDigital("key", "secret", base_url=base_url) as client:
         shipper = StreamLogShipper(client, spool=MemorySpool(max_logs=10))
         async with shipper:
@@ -179,7 +179,7 @@ async def test_a_put_that_waits_for_room_ends_with_the_shipper():
 
 
 @pytest.mark.parametrize("alert", ["locked", "full"])
-async def test_closing_keeps_to_its_deadline_while_a_file_takes_nothing(alert, tmp_path, monkeypatch):
+async def test_closing_keeps_to_its_deadline_while_the_disk_is_full(alert, tmp_path, monkeypatch):
     late = []
     for attempt in range(TRIES):
         with monkeypatch.context() as patched:

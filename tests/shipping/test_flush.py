@@ -1,4 +1,4 @@
-"""Flushing and closing end when everything has found its end, and not before; whoever delivers it."""
+"""Flushing and closing end when all plays are settled, and not before, whichever worker delivers them."""
 
 import asyncio
 from contextlib import suppress
@@ -27,7 +27,7 @@ class Far(MemorySpool):
         return counts
 
 
-async def test_what_is_leased_while_flush_looks_around_is_waited_for():
+async def test_a_flush_waits_for_batches_leased_while_it_counts():
     clock = VirtualClock()
 
     async def play():
@@ -40,7 +40,7 @@ async def test_what_is_leased_while_flush_looks_around_is_waited_for():
     assert (statistics.delivered, statistics.in_doubt) == (1, 0)
 
 
-async def test_what_was_put_without_waiting_is_flushed(tmp_path):
+async def test_plays_of_put_nowait_are_flushed(tmp_path):
     async with StreamLogShipper(Service(SystemClock()), spool=SqliteSpool(tmp_path / "plays.db")) as shipper:
         shipper.put_nowait(KIND, PLAY)
         assert (await shipper.flush(10)).delivered == 1
@@ -104,7 +104,7 @@ async def test_starting_that_is_cancelled_leaves_nothing_running(redis_server):
     assert asyncio.all_tasks() <= before
 
 
-async def test_closing_that_is_cancelled_lets_go_of_the_spool_all_the_same(tmp_path):
+async def test_closing_that_is_cancelled_still_closes_the_spool(tmp_path):
     for hops in (1, 2, 3, 4, 6, 8, 12, 16, 24):
         spool = SqliteSpool(tmp_path / f"{hops}.db")
         shipper = StreamLogShipper(Service(SystemClock(), latency=1e6), spool=spool, lanes={KIND: {"linger": 0.0}})

@@ -22,6 +22,7 @@ from sevendigital_async import (
     StreamLogShipper,
 )
 from sevendigital_async.clock import SystemClock
+from sevendigital_async.shipping import flush
 from sevendigital_async.shipping.spools.redis import RedisSpool
 from sevendigital_async.shipping.spools.sqlite import SqliteSpool
 
@@ -80,8 +81,8 @@ async def flushed(shipper):
 async def test_a_flush_ends_while_a_producer_never_does(spool, users):
     service = Service(CLOCK, latency=0.005)
     async with shipper_of(service, spool) as shipper, stream(shipper) as number:
-        for permit in range(3):
-            before = [f"turn{permit}play{index}" for index in range(90)]
+        for number_of_flush in range(3):
+            before = [f"round{number_of_flush}play{index}" for index in range(90)]
             await shipper.put_many(KIND, [play(name, f"u{index % users}") for index, name in enumerate(before)])
             put, later = (await shipper.statistics()).put, number()
             statistics = await flushed(shipper)
@@ -92,7 +93,7 @@ async def test_a_flush_ends_while_a_producer_never_does(spool, users):
             assert number() > later  # it did not stop meanwhile
 
 
-async def test_what_was_put_without_waiting_counts_as_put(spool):
+async def test_a_flush_waits_for_plays_of_put_nowait(spool):
     service = Service(CLOCK, latency=0.005)
     async with shipper_of(service, spool) as shipper, stream(shipper):
         for index in range(50):
@@ -121,7 +122,7 @@ async def test_the_server_has_it_when_a_flush_returns(spool):
         assert {f"{kind.value}{index}".encode() for kind in LogKind for index in range(60)} <= arrived
 
 
-async def test_what_is_buried_held_or_sent_again_has_its_end_as_well(spool):
+async def test_a_flush_does_not_wait_for_buried_and_held_plays(spool):
     def behave(post):
         if any(track.startswith("bad") for track in post.tracks):
             raise APIError("no", code=1002, status=400)
@@ -141,7 +142,9 @@ async def test_what_is_buried_held_or_sent_again_has_its_end_as_well(spool):
     assert sum(service.saved[KIND, f"t{index}"] for index in range(40)) == 34
 
 
-async def test_a_refused_user_does_not_keep_a_flush_waiting_while_others_go_on(spool):
+async def test_a_flush_does_not_wait_for_a_refused_user_while_others_are_delivered(spool, monkeypatch):
+    monkeypatch.setattr(flush, "RESTING_INTERVAL", 0.2)
+
     def behave(post):
         if post.users & {"bad1", "bad2"}:
             raise AuthenticationError("no", status=401)
@@ -158,7 +161,7 @@ async def test_a_refused_user_does_not_keep_a_flush_waiting_while_others_go_on(s
         await flushed(shipper)
 
 
-async def test_flushes_at_the_same_time_each_wait_for_their_own(spool):
+async def test_concurrent_flushes_each_wait_for_the_plays_before_them(spool):
     breaker = asyncio.Event()
 
     async def wait(_):
@@ -184,7 +187,7 @@ async def test_flushes_at_the_same_time_each_wait_for_their_own(spool):
         assert service.saved[KIND, "slow"] == 1
 
 
-async def test_a_flush_waits_for_the_hooks_of_what_it_waits_for_and_no_others(spool):
+async def test_a_flush_waits_for_the_hooks_of_its_plays_and_no_others(spool):
     heard, stuck, never, start = [], [], asyncio.Event(), 1e9
 
     async def hook(delivery):
@@ -223,7 +226,7 @@ async def test_closing_delivers_what_was_accepted_while_it_began(spool):
     assert statistics.delivered == statistics.put >= accepted > 0
 
 
-async def test_a_flush_waits_for_what_other_workers_hold_and_not_for_what_they_put_later(redis_server):
+async def test_a_flush_waits_for_leases_of_other_workers_and_not_for_their_later_plays(redis_server):
     slow, quick = Service(CLOCK, latency=0.4), Service(CLOCK)
     async with (
         shipper_of(slow, RedisSpool(redis_server.url)) as other,
@@ -246,7 +249,7 @@ async def test_watermarks_leave_nothing_in_redis(redis_server):
     assert redis_server.ask("HLEN", "sevendigital:{spool}:watermarks:subscriber") == ":0"
 
 
-async def test_a_watermark_that_redis_has_lost_is_made_anew(redis_server):
+async def test_a_watermark_that_redis_has_lost_is_created_again(redis_server):
     service = Service(CLOCK, latency=0.2)
     async with shipper_of(service, RedisSpool(redis_server.url)) as shipper:
         await shipper.put(KIND, play("t"))
@@ -258,7 +261,7 @@ async def test_a_watermark_that_redis_has_lost_is_made_anew(redis_server):
         assert service.saved[KIND, "t"] == 1
 
 
-async def test_a_disk_that_takes_nothing_keeps_a_flush_waiting_for_what_it_has_only(tmp_path):
+async def test_a_flush_does_not_wait_for_puts_that_a_full_disk_delays(tmp_path):
     service, spool = Service(CLOCK), SqliteSpool(tmp_path / "plays.db")
     async with shipper_of(service, spool) as shipper:
         await shipper.put(KIND, play("written"))
@@ -277,7 +280,7 @@ async def test_a_disk_that_takes_nothing_keeps_a_flush_waiting_for_what_it_has_o
     assert service.saved[KIND, "unwritten"] == 1
 
 
-async def test_a_flush_does_not_wait_for_a_position_that_comes_alone(spool):
+async def test_a_flush_does_not_wait_for_a_checkpoint_without_plays(spool):
     async with shipper_of(Service(CLOCK), spool) as shipper:
         await shipper.put_many(KIND, [], checkpoint=Checkpoint("plays.jsonl", "1"))
         assert (await flushed(shipper)).flushed

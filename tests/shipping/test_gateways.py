@@ -1,4 +1,4 @@
-"""Somebody on the way refuses requests: the plays are not to blame, so they wait; what the server sees is counted."""
+"""A gateway refuses requests: the plays wait, and the requests that the server gets are counted."""
 
 import itertools
 import re
@@ -58,9 +58,7 @@ def ship(clock, raw, names, kind=LogKind.PREVIEW, look_at=None, **options):
         played_at = datetime.fromtimestamp(clock.time() - 60, UTC)
         async with (
             SevenDigital("key", "secret", base_url=raw.base_url, clock=clock) as client,
-            StreamLogShipper(
-                client, clock=clock, on_alert=lambda _, trouble: alerts.append(trouble), **options
-            ) as shipper,
+            StreamLogShipper(client, clock=clock, on_alert=lambda _, alert: alerts.append(alert), **options) as shipper,
         ):
             await shipper.put_many(kind, [StreamLog(name, played_at, country="GB", user_id="7") for name in names])
             before = None
@@ -76,7 +74,7 @@ def ship(clock, raw, names, kind=LogKind.PREVIEW, look_at=None, **options):
     ("body", "status", "kind"),
     [*((body, 400, LogKind.PREVIEW) for body in FOREIGN), *((PAGE, 422, kind) for kind in LogKind)],
 )
-async def test_a_gateways_refusal_buries_nothing_and_is_asked_rarely(body, status, kind):
+async def test_a_gateways_refusal_buries_nothing_and_gets_few_requests(body, status, kind):
     clock = VirtualClock()
     gateway = Gateway(clock, 600.0, body, status)
     names = [f"t{index}" for index in range(2000)]
@@ -110,7 +108,7 @@ async def test_only_one_probe_at_a_time_goes_out():
 
 
 @pytest.mark.parametrize("kind", [LogKind.PREVIEW, LogKind.CATALOGUE])
-async def test_after_the_gateway_the_service_buries_what_it_names(kind):
+async def test_after_a_gateway_error_the_service_s_refusals_bury_plays_again(kind):
     clock = VirtualClock()
     gateway = Gateway(clock, 60.0, PAGE, 400)
     names = [f"bad{index}" if index % 400 == 7 else f"t{index}" for index in range(2000)]
@@ -120,7 +118,7 @@ async def test_after_the_gateway_the_service_buries_what_it_names(kind):
     assert sorted(gateway.taken) == sorted(name for name in names if not name.startswith("bad"))
 
 
-async def test_a_gateway_in_the_middle_of_a_search_for_bad_plays_buries_nothing():
+async def test_a_gateway_error_during_halving_buries_nothing():
     clock, seen, taken = VirtualClock(), [], []
 
     async def service(_reader, writer, request):

@@ -47,7 +47,7 @@ def wrongly_indexed(tracks, bad, rng):
 
 def isolate(kind, tracks, bad, refusal, *, seed=0, saves_parts=False):
     """Ship one batch; returns service, spool, statistics and dead letters."""
-    clock, rng, spool, letters = VirtualClock(), random.Random(seed), Journalling(), []
+    clock, rng, spool, dead_letters = VirtualClock(), random.Random(seed), Journalling(), []
     service = Service(clock)
     sent = set()
 
@@ -64,14 +64,14 @@ def isolate(kind, tracks, bad, refusal, *, seed=0, saves_parts=False):
     service.behave = behave
 
     async def play():
-        async with StreamLogShipper(service, clock=clock, spool=spool, on_dead_letter=letters.append) as shipper:
+        async with StreamLogShipper(service, clock=clock, spool=spool, on_dead_letter=dead_letters.append) as shipper:
             now = datetime.fromtimestamp(clock.time(), UTC)
             await shipper.put_many(kind, [StreamLog(track, now) for track in tracks])
             return await shipper.flush()
 
     statistics = asyncio.run(clock.run(play(), until=3600))
     assert statistics.failure is None
-    return service, spool, statistics, [letter.log.track_id for letter in letters]
+    return service, spool, statistics, [dead_letter.log.track_id for dead_letter in dead_letters]
 
 
 @st.composite
@@ -100,7 +100,7 @@ def test_a_service_that_saves_a_part_and_then_refuses(kind, batch, refusal, seed
 
 @settings(max_examples=60)
 @given(batches(), st.sampled_from([indexed, wrongly_indexed, unindexed]), st.integers(0, 999))
-def test_where_batches_are_all_or_nothing_there_is_no_doubt_and_no_double(batch, refusal, seed):
+def test_atomic_batches_leave_no_doubt_and_no_double(batch, refusal, seed):
     tracks, bad = batch
     service, spool, statistics, buried = isolate(LogKind.PREVIEW, tracks, bad, refusal, seed=seed)
     assert sorted(buried) == sorted(bad)
@@ -112,7 +112,7 @@ def test_where_batches_are_all_or_nothing_there_is_no_doubt_and_no_double(batch,
 @settings(max_examples=60)
 @given(batches(st.integers(1, 500)))
 @example(([f"t{index}" for index in range(500)], {f"t{index}" for index in range(17)}))
-def test_halving_keeps_to_its_bound(batch):
+def test_halving_needs_a_bounded_number_of_requests(batch):
     tracks, bad = batch
     service, _, _, buried = isolate(LogKind.PREVIEW, tracks, bad, unindexed)
     assert sorted(buried) == sorted(bad)

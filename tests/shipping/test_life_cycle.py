@@ -28,7 +28,7 @@ from sevendigital_async.shipping.spools.redis import RedisSpool
 from sevendigital_async.shipping.spools.sqlite import SqliteSpool
 from sevendigital_async.shipping.supervisor import Supervisor
 
-PATIENCE = 10.0
+TIME_LIMIT = 10.0
 """Seconds after which something hangs."""
 
 
@@ -72,7 +72,7 @@ async def opened(service, spool, **options):
 
 
 async def failed(shipper):
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIME_LIMIT):
         while (await shipper.statistics()).failure is None:
             await asyncio.sleep(0)
 
@@ -85,7 +85,7 @@ def check_sum(statistics):
 # -- tasks that end --
 
 
-async def test_no_background_task_can_be_cancelled_in_silence(service, make_spool, caplog):
+async def test_a_cancelled_background_task_fails_the_shipper(service, make_spool, caplog):
     shipper = await opened(service, make_spool())
     names = sorted(task.get_name() for task in tasks_of(shipper))
     await shipper.aclose()
@@ -105,14 +105,14 @@ async def test_no_background_task_can_be_cancelled_in_silence(service, make_spoo
             await shipper.put_many(LogKind.PREVIEW, [play()])
         [record] = [record for record in caplog.records if getattr(record, "event", "") == "failed"]
         assert task.get_name() in record.getMessage()
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIME_LIMIT):
             statistics = await shipper.aclose()
         assert isinstance(statistics.failure, ShipperFailedError)
         assert statistics.in_flight == 0
         assert not tasks_of(shipper)
 
 
-async def test_puts_under_way_hear_of_it_when_everything_is_cancelled(service, make_spool):
+async def test_puts_under_way_raise_when_everything_is_cancelled(service, make_spool):
     service.behave = down
     spool = make_spool()
     with pytest.raises(ShipperFailedError):
@@ -123,14 +123,14 @@ async def test_puts_under_way_hear_of_it_when_everything_is_cancelled(service, m
             await asyncio.sleep(0)
             for task in asyncio.all_tasks() - {mine, *puts}:
                 task.cancel()
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TIME_LIMIT):
                 answers = await asyncio.gather(*puts, return_exceptions=True)
             assert all(answer is None or isinstance(answer, SpoolError | ShipperFailedError) for answer in answers)
             await shipper.put(LogKind.PREVIEW, play())
     check_sum(await shipper.statistics())
 
 
-async def test_leaving_the_block_says_that_a_task_was_cancelled(service):
+async def test_leaving_the_block_raises_if_a_task_was_cancelled(service):
     with pytest.raises(ShipperFailedError, match="'subscriber worker 7' was cancelled"):
         async with StreamLogShipper(service):
             [task] = [task for task in asyncio.all_tasks() if task.get_name() == "subscriber worker 7"]
@@ -203,7 +203,7 @@ async def test_an_error_of_another_task_while_closing_is_reported(service):
                 await shipper.put(LogKind.PREVIEW, play())
 
 
-async def test_a_cancellation_out_of_the_client_is_no_silent_end(service):
+async def test_a_cancellation_raised_by_the_client_fails_the_shipper(service):
     async def cancel(post):
         raise asyncio.CancelledError
 
@@ -224,7 +224,7 @@ async def test_a_hook_may_close_the_shipper(service):
         closed.append(await shipper.aclose(0.05))
 
     shipper = StreamLogShipper(service, lanes={LogKind.PREVIEW: {"linger": 0.0}}, on_delivered=on_delivered)
-    async with asyncio.timeout(PATIENCE), shipper:
+    async with asyncio.timeout(TIME_LIMIT), shipper:
         await shipper.put(LogKind.PREVIEW, play())
         while not shipper._closed:
             await asyncio.sleep(0.001)
@@ -252,7 +252,7 @@ async def test_a_shipper_that_was_never_opened_closes_and_counts_zero(service, m
         await shipper.position("plays.jsonl")
 
 
-async def test_a_shipper_that_could_not_be_opened_closes_and_tells_why_it_could_not(service, tmp_path):
+async def test_a_shipper_that_could_not_be_opened_closes_and_raises_the_first_error(service, tmp_path):
     (tmp_path / "plays.db").write_bytes(b"no spool" * 1000)
     for spool in (tmp_path / "plays.db", tmp_path, "redis://127.0.0.1:1/0"):
         shipper = StreamLogShipper(service, spool=str(spool))
@@ -299,27 +299,27 @@ async def test_a_spool_serves_one_shipper(service, make_spool):
 
 
 async def turns_of(work):
-    """Return how many turns of the loop some work takes."""
-    task, turns = asyncio.create_task(work), 0
+    """Return how many steps of the loop some work takes."""
+    task, steps = asyncio.create_task(work), 0
     while not task.done():
         await asyncio.sleep(0)
-        turns += 1
+        steps += 1
     await task
-    return turns
+    return steps
 
 
-async def test_opening_that_is_cancelled_at_any_turn_leaves_nothing_behind(service, tmp_path):
+async def test_opening_that_is_cancelled_at_any_step_leaves_no_task(service, tmp_path):
     async def measure():
         shipper = StreamLogShipper(service, spool=tmp_path / "plays.db")
         await shipper.__aenter__()
         await shipper.aclose(0)
 
-    turns = min(80, await turns_of(measure()))
-    for permit in range(turns):
+    steps = min(80, await turns_of(measure()))
+    for step in range(steps):
         shipper = StreamLogShipper(service, spool=tmp_path / "plays.db")
         before = asyncio.all_tasks()
         opening = asyncio.create_task(shipper.__aenter__())
-        for _ in range(permit):
+        for _ in range(step):
             await asyncio.sleep(0)
         opening.cancel()
         await asyncio.wait([opening])
@@ -330,13 +330,13 @@ async def test_opening_that_is_cancelled_at_any_turn_leaves_nothing_behind(servi
         await shipper.put(LogKind.PREVIEW, play())
 
 
-@pytest.mark.parametrize("permit", range(0, 30, 3))
-async def test_closing_while_it_opens_ends_both(service, tmp_path, permit):
+@pytest.mark.parametrize("step", range(0, 30, 3))
+async def test_closing_while_it_opens_ends_both(service, tmp_path, step):
     shipper = StreamLogShipper(service, spool=tmp_path / "plays.db")
     opening = asyncio.create_task(shipper.__aenter__())
-    for _ in range(permit):
+    for _ in range(step):
         await asyncio.sleep(0)
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIME_LIMIT):
         await shipper.aclose(0)
         await asyncio.wait([opening])
     if not opening.exception():
@@ -357,7 +357,7 @@ def elsewhere(work):
     answers = []
 
     async def limited():
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIME_LIMIT):
             return await work()
 
     def run():
@@ -368,7 +368,7 @@ def elsewhere(work):
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    thread.join(2 * PATIENCE)
+    thread.join(2 * TIME_LIMIT)
     return answers[0]
 
 
@@ -394,7 +394,7 @@ def wrapped(use):
 
 
 @pytest.mark.parametrize("use", USES | PLAIN_USES)
-async def test_another_loop_is_told_at_once(service, make_spool, use):
+async def test_calls_from_another_loop_raise_at_once(service, make_spool, use):
     work = USES.get(use) or wrapped(PLAIN_USES[use])
     async with StreamLogShipper(service, spool=make_spool()) as shipper:
         error = await asyncio.to_thread(elsewhere, lambda: work(shipper))
@@ -412,7 +412,7 @@ async def test_another_loop_is_told_at_once(service, make_spool, use):
 
 @pytest.mark.parametrize("use", USES | PLAIN_USES)
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_closed_loop_takes_nothing(use):
+def test_a_closed_loop_accepts_nothing(use):
     loop = asyncio.new_event_loop()
     shipper = StreamLogShipper(Service(SystemClock()))
     loop.run_until_complete(shipper.__aenter__())
@@ -437,7 +437,7 @@ async def test_closing_several_times_at_once_closes_once(service, make_spool):
     service.behave = down
     shipper = await opened(service, make_spool())
     await shipper.put_many(LogKind.PREVIEW, [play(number) for number in range(5)])
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIME_LIMIT):
         flushing = asyncio.create_task(shipper.flush())
         statistics = await asyncio.gather(*(shipper.aclose(0.2) for _ in range(5)))
         check_sum(await flushing)
@@ -452,40 +452,40 @@ async def test_a_second_close_may_be_quicker_than_the_first(service):
     await shipper.put(LogKind.PREVIEW, play())
     patient = asyncio.create_task(shipper.aclose(1000))
     await asyncio.sleep(0.01)
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIME_LIMIT):
         await shipper.aclose(0)
         assert (await patient).waiting == 1
 
 
-async def test_closing_that_is_cancelled_at_any_turn_still_closes(service, tmp_path):
+async def test_closing_that_is_cancelled_at_any_step_still_closes(service, tmp_path):
     service.behave = down
-    for permit in range(1, 41):
+    for step in range(1, 41):
         shipper = await opened(service, tmp_path / "plays.db")
         await shipper.put(LogKind.PREVIEW, play())
         closing = asyncio.create_task(shipper.aclose(0.005))
-        for _ in range(permit):
+        for _ in range(step):
             await asyncio.sleep(0)
         closing.cancel()
         await asyncio.wait([closing])
         with pytest.raises(ShipperClosedError):
             await shipper.put(LogKind.PREVIEW, play())
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIME_LIMIT):
             statistics = await shipper.aclose(0)
-        assert (statistics.waiting, statistics.failure) == (permit, None)
+        assert (statistics.waiting, statistics.failure) == (step, None)
         assert not tasks_of(shipper)
 
 
 async def test_everything_is_cancelled_while_it_closes(service, tmp_path):
     service.behave = down
-    for permit in range(0, 60, 2):
+    for step in range(0, 60, 2):
         shipper = await opened(service, tmp_path / "plays.db")
         closing = asyncio.create_task(shipper.aclose(0.001))
-        for _ in range(permit):
+        for _ in range(step):
             await asyncio.sleep(0)
         for task in tasks_of(shipper):
             task.cancel()
         await asyncio.wait([closing])
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIME_LIMIT):
             await asyncio.gather(shipper.aclose(0), return_exceptions=True)
             while tasks_of(shipper):
                 await asyncio.sleep(0)
@@ -511,7 +511,7 @@ async def test_puts_that_wait_end_with_the_shipper_in_every_way(service, make_sp
     puts = [asyncio.create_task(shipper.put(kind, play(number))) for number in range(600)]
     puts += [asyncio.create_task(shipper.put_many(kind, [play(number)] * 5)) for number in range(20)]
     await asyncio.sleep(0)
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIME_LIMIT):
         await shipper.aclose(0)
         answers = await asyncio.gather(*puts, return_exceptions=True)
     accepted = sum(answer or 1 for answer in answers if not isinstance(answer, Exception))
@@ -519,7 +519,7 @@ async def test_puts_that_wait_end_with_the_shipper_in_every_way(service, make_sp
     assert (await shipper.statistics()).put == accepted
 
 
-async def test_a_client_that_is_closed_first_is_a_trouble_and_loses_nothing(caplog):
+async def test_a_client_that_is_closed_first_raises_an_alert_and_loses_nothing(caplog):
     client = SevenDigital("key", "secret", base_url="http://127.0.0.1:1")
     alerts = []
     async with StreamLogShipper(client, on_alert=lambda kind, alert: alerts.append((kind, alert))) as shipper:
@@ -548,7 +548,7 @@ async def test_a_kind_may_be_given_by_name(service, make_spool):
 
 
 @pytest.mark.parametrize("kind", ["Preview", "", None, 0, [], {}, b"preview", LogKind])
-async def test_another_kind_is_refused(service, kind):
+async def test_an_unknown_kind_is_refused(service, kind):
     async with StreamLogShipper(service) as shipper:
         for put in (
             lambda: shipper.put(kind, play()),
@@ -564,7 +564,7 @@ async def test_another_kind_is_refused(service, kind):
 
 
 @pytest.mark.parametrize("log", [None, "t", {"track_id": "t"}, 7, StreamLog, ("t", None), b"{}"])
-async def test_what_is_no_play_is_refused(service, log):
+async def test_an_object_that_is_not_a_play_is_refused(service, log):
     async with StreamLogShipper(service) as shipper:
         for put in (
             lambda: shipper.put(LogKind.PREVIEW, log),
@@ -586,7 +586,7 @@ async def test_an_error_inside_a_play_is_not_taken_for_a_wrong_type(service):
             await shipper.put_many(LogKind.PREVIEW, [log])
 
 
-async def test_a_bookmark_is_a_bookmark(service):
+async def test_a_checkpoint_of_the_wrong_type_is_refused(service):
     async with StreamLogShipper(service, spool=MemorySpool(max_logs=1)) as shipper:
         for _ in range(2):
             with pytest.raises(ConfigurationError, match="must be a Checkpoint, not an object of type str"):

@@ -1,4 +1,4 @@
-"""Plays in the live dialect: what they must tell, how they travel, and what becomes of them."""
+"""Plays in the live dialect: required fields, batches and outcomes."""
 
 import logging as stdlib_logging
 import re
@@ -42,23 +42,23 @@ def of_sandbox(sandbox):
     return SevenDigital(key, secret, base_url=sandbox.base_url, dialect=Dialect.LIVE)
 
 
-# --- what a play must tell, at the door
+# --- required fields, checked by put
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_each_field_that_a_kind_demands_is_asked_for(kind):
+async def test_each_required_field_of_a_kind_is_checked(kind):
     async with client_of("http://127.0.0.1:9") as client:
         encode = client.play_logs.encoder(kind)
-        sound = play(kind)
-        assert encode(sound, Window.at(sound.timestamp)) == sound.encode()
-        assert StreamLog.decode(sound.encode()) == sound
-        told = [
+        valid = play(kind)
+        assert encode(valid, Window.at(valid.timestamp)) == valid.encode()
+        assert StreamLog.decode(valid.encode()) == valid
+        required = [
             name for name in StreamLog.__slots__ if not name.startswith("__") and getattr(play(kind), name) is not None
         ]
-        for name in told:
+        for name in required:
             if name not in {"track_id", "timestamp"}:
                 with pytest.raises(InvalidLogError, match=f"{kind} plays must tell their {name}") as caught:
-                    encode(evolve(play(kind), **{name: None}), Window.at(sound.timestamp))
+                    encode(evolve(play(kind), **{name: None}), Window.at(valid.timestamp))
                 assert caught.value.field == name
 
 
@@ -76,7 +76,7 @@ async def test_each_field_that_a_kind_demands_is_asked_for(kind):
         (LogKind.SUBSCRIBER, {"track_id": "t-1"}, "track_id"),
     ],
 )
-async def test_what_a_kind_has_no_place_for_is_refused(kind, changes, field):
+async def test_a_field_that_a_kind_does_not_have_is_refused(kind, changes, field):
     async with client_of("http://127.0.0.1:9") as client, StreamLogShipper(client, close_timeout=0.0) as shipper:
         with pytest.raises(InvalidLogError) as caught:
             await shipper.put(kind, play(kind, **changes))
@@ -87,7 +87,7 @@ async def test_what_a_kind_has_no_place_for_is_refused(kind, changes, field):
         assert (await shipper.statistics()).put == 0
 
 
-async def test_the_other_dialect_has_no_place_for_any_of_it():
+async def test_fields_of_the_live_dialect_are_refused_in_the_openapi_dialect():
     client = SevenDigital("key", "secret", base_url="http://127.0.0.1:9")
     async with client, StreamLogShipper(client, close_timeout=0.0) as shipper:
         for kind in KINDS:
@@ -102,7 +102,7 @@ async def test_a_device_is_kept_and_not_sent():
         assert b"phone" not in server.requests[0].partition(b"\r\n\r\n")[2]
 
 
-async def test_a_long_user_agent_is_said_to_be_cut_once(caplog):
+async def test_the_cut_of_a_long_user_agent_is_logged_once(caplog):
     async with client_of("http://127.0.0.1:9") as client:
         window = Window.at(datetime.now(UTC))
         with caplog.at_level(stdlib_logging.WARNING):
@@ -114,10 +114,10 @@ async def test_a_long_user_agent_is_said_to_be_cut_once(caplog):
     ]
 
 
-# --- who travels with whom
+# --- partition keys
 
 
-def test_keys_are_read_back_whatever_an_id_holds():
+def test_partition_keys_can_be_read_back_whatever_the_user_id():
     for user in ("7", "a\x1fb", "\x1f", "a\x1fGB", " "):
         for country in ("", "GB"):
             assert user_of(batch_key(user, country)) == user
@@ -128,7 +128,7 @@ def test_keys_are_read_back_whatever_an_id_holds():
 
 
 @pytest.mark.parametrize("with_tokens", [False, True])
-async def test_a_request_is_about_one_user_and_one_country(with_tokens):
+async def test_a_request_holds_one_user_and_one_country(with_tokens):
     async with Sandbox() as sandbox, of_sandbox(sandbox) as client:
         users, countries = [f"u{n}" for n in range(4)], ["GB", "US", "DE"]
         tokens = {user: sandbox.token_for(user) for user in users[:2]} if with_tokens else None
@@ -146,7 +146,7 @@ async def test_a_request_is_about_one_user_and_one_country(with_tokens):
         assert sandbox.stats()["kinds"]["subscriber"]["largest_batch"] <= 20
 
 
-async def test_previews_travel_together_whoever_played_and_wherever():
+async def test_a_preview_request_holds_any_users_and_countries():
     async with Sandbox() as sandbox, of_sandbox(sandbox) as client:
         logs = [play(LogKind.PREVIEW, n, user=f"u{n}", country=["GB", "US"][n % 2]) for n in range(700)]
         statistics, _, _ = await ship(client, LogKind.PREVIEW, logs)
@@ -163,23 +163,23 @@ def received(sandbox, kind):
     return Counter(orjson.dumps(row.log, option=orjson.OPT_SORT_KEYS) for row in sandbox.received(kind))
 
 
-# --- what becomes of them
+# --- outcomes
 
 
-@pytest.mark.parametrize("fate", ["resend", "hold"])
-async def test_a_count_that_falls_short_leaves_the_batch_in_doubt(fate):
+@pytest.mark.parametrize("policy", ["resend", "hold"])
+async def test_a_count_that_falls_short_leaves_the_batch_in_doubt(policy):
     logs = [play(LogKind.SUBSCRIBER, number) for number in range(20)]
     async with raw_server(counted(17), counted(20)) as server, client_of(server.base_url) as client:
-        statistics, _, deliveries = await ship(client, LogKind.SUBSCRIBER, logs, in_doubt=fate)
+        statistics, _, deliveries = await ship(client, LogKind.SUBSCRIBER, logs, in_doubt=policy)
         assert statistics.in_doubt == 20
-        if fate == "hold":
+        if policy == "hold":
             assert (statistics.held, statistics.delivered, deliveries, len(server.requests)) == (20, 0, [], 1)
         else:
             assert (statistics.delivered, len(server.requests)) == (20, 2)
             assert deliveries[0].in_doubt == 20
 
 
-async def test_a_direct_report_says_so_too():
+async def test_a_direct_report_raises_it_too():
     async with raw_server(counted(1)) as server, client_of(server.base_url) as client:
         with pytest.raises(ShortCountError, match="counted 1 of 2") as caught:
             await client.platform.logging.catalogue([play(LogKind.CATALOGUE, n) for n in range(2)])
@@ -192,35 +192,37 @@ async def test_a_user_who_never_subscribed_is_buried_at_once_with_a_reason(statu
     never = refused(1003, "User has never had a subscription", status)
     logs = [play(LogKind.SUBSCRIBER, number) for number in range(20)]
     async with raw_server(never) as server, client_of(server.base_url) as client:
-        statistics, letters, _ = await ship(client, LogKind.SUBSCRIBER, logs)
+        statistics, dead_letters, _ = await ship(client, LogKind.SUBSCRIBER, logs)
         assert (statistics.buried, statistics.in_doubt, len(server.requests)) == (20, 0, 1)
-        assert {letter.code for letter in letters} == {1003}
-        assert all("this user has never had a subscription, so that" in letter.reason for letter in letters)
+        assert {dead_letter.code for dead_letter in dead_letters} == {1003}
+        assert all(
+            "this user has never had a subscription, so that" in dead_letter.reason for dead_letter in dead_letters
+        )
 
 
-async def test_such_a_user_keeps_nobody_else_waiting():
+async def test_a_user_who_never_subscribed_does_not_delay_others():
     async with Sandbox() as sandbox, of_sandbox(sandbox) as client:
         logs = [play(LogKind.SUBSCRIBER, n, user=["nosub-1", "u1"][n % 2]) for n in range(40)]
-        statistics, letters, _ = await ship(client, LogKind.SUBSCRIBER, logs)
+        statistics, dead_letters, _ = await ship(client, LogKind.SUBSCRIBER, logs)
         assert (statistics.delivered, statistics.buried) == (20, 20)
-        assert {letter.log.user_id for letter in letters} == {"nosub-1"}
+        assert {dead_letter.log.user_id for dead_letter in dead_letters} == {"nosub-1"}
 
 
 @pytest.mark.parametrize("status", ["200 OK", "400 Bad Request"])
 async def test_a_play_outside_the_window_is_buried_with_a_reason(status):
     outside = refused(1002, "DateTimePlayed is not within the two month window", status)
     async with raw_server(outside) as server, client_of(server.base_url) as client:
-        statistics, [letter], _ = await ship(client, LogKind.SUBSCRIBER, [play(LogKind.SUBSCRIBER)])
-        assert (statistics.buried, letter.code) == (1, 1002)
-        assert "played 61 days ago or more, or in the future" in letter.reason
+        statistics, [dead_letter], _ = await ship(client, LogKind.SUBSCRIBER, [play(LogKind.SUBSCRIBER)])
+        assert (statistics.buried, dead_letter.code) == (1, 1002)
+        assert "played 61 days ago or more, or in the future" in dead_letter.reason
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_poison_is_buried_alone(kind):
     async with Sandbox(faults=Faults.parse(["poison:7"])) as sandbox, of_sandbox(sandbox) as client:
-        statistics, [letter], _ = await ship(client, kind, [play(kind, number) for number in range(18)])
-        assert (statistics.delivered, statistics.buried, letter.log.track_id) == (17, 1, "7")
-        assert "poison" in letter.reason
+        statistics, [dead_letter], _ = await ship(client, kind, [play(kind, number) for number in range(18)])
+        assert (statistics.delivered, statistics.buried, dead_letter.log.track_id) == (17, 1, "7")
+        assert "poison" in dead_letter.reason
         assert len(sandbox.received(kind)) == 17
         # Only previews are known to be saved all or not at all.
         assert (statistics.in_doubt == 0) is (kind is LogKind.PREVIEW)
@@ -238,7 +240,7 @@ async def test_faults_lose_and_double_nothing(kind):
         assert received(sandbox, kind) == Counter(map(canonical, logs))
 
 
-async def test_plays_accepted_for_another_dialect_wait_for_a_person():
+async def test_plays_encoded_for_another_dialect_are_not_sent():
     old = StreamLog("1", datetime.now(UTC), "u1", country="GB").encode()
     async with raw_server(counted(1)) as server, client_of(server.base_url) as client:
         async with client.play_logs.permit(LogKind.SUBSCRIBER) as permit:
@@ -270,14 +272,14 @@ async def test_requests_can_be_named_and_errors_carry_the_name():
                 await client.with_options(trace_id=wrong).classic.service.status()
 
 
-async def test_a_batch_is_named_as_the_journal_names_it():
+async def test_the_request_id_of_a_batch_is_the_one_in_the_journal():
     async with raw_server(counted(1)) as server, client_of(server.base_url) as client:
         _, _, [delivery] = await ship(client, LogKind.CATALOGUE, [play(LogKind.CATALOGUE)])
         assert f"\r\nx-7d-traceid: {delivery.receipt.request_id}\r\n".encode() in server.requests[0]
 
 
 @pytest.mark.parametrize("dialect", Dialect)
-async def test_a_sale_whose_answer_is_lost_comes_with_advice_and_once(dialect):
+async def test_a_sale_whose_answer_is_lost_is_sent_once_and_its_error_has_advice(dialect):
     sale = {"user_id": "7", "currency": "GBP", "price": 1, "release_id": "2"}
     live = {"country": "GB", "transaction_id": "t-1"} if dialect is Dialect.LIVE else {}
     async with (
@@ -300,7 +302,7 @@ async def test_a_sale_whose_answer_is_lost_comes_with_advice_and_once(dialect):
 # --- who may know of dialects
 
 
-def test_no_resource_and_no_shipper_asks_which_dialect_is_in_use():
+def test_no_resource_and_no_shipper_depends_on_the_dialect():
     files = [path for layer in ("resources", "shipping") for path in (SOURCES / layer).rglob("*.py")]
     assert len(files) > 30
     for path in files:

@@ -64,7 +64,7 @@ async def test_a_count_is_read_however_it_is_written(body):
         assert (statistics.delivered, statistics.in_doubt) == (3, 0)
 
 
-async def test_a_count_beyond_what_was_sent_is_an_acknowledgement_and_said(caplog):
+async def test_a_count_beyond_the_plays_sent_acknowledges_them_and_is_logged(caplog):
     async with raw_server(counted(4)) as server, client_of(server.base_url) as client:
         with caplog.at_level(logging.WARNING):
             statistics, _, [delivery] = await ship(client, KIND, logs(3))
@@ -73,7 +73,7 @@ async def test_a_count_beyond_what_was_sent_is_an_acknowledgement_and_said(caplo
     assert '"count":4' in delivery.receipt.answer
 
 
-async def test_who_always_counts_short_is_not_told_for_ever(place, caplog):
+async def test_a_service_that_always_counts_short_is_not_sent_the_plays_for_ever(place, caplog):
     async with raw_server(counted(2)) as server, client_of(server.base_url) as client:
         statistics, _, _ = await ship(client, KIND, logs(3), in_doubt="resend", spool=place)
         assert (statistics.held, statistics.delivered, statistics.waiting) == (3, 0, 0)
@@ -83,7 +83,7 @@ async def test_who_always_counts_short_is_not_told_for_ever(place, caplog):
 
 
 @pytest.mark.parametrize("status", ["500 Internal Server Error", "503 Service Unavailable", "400 Bad Request"])
-async def test_of_previews_nothing_is_in_doubt_after_a_refusal(status):
+async def test_no_preview_is_in_doubt_after_a_refusal(status):
     refusal = answer('{"error":{"code":9001,"message":"no"}}', status)
     async with raw_server(refusal, answer("{}")) as server, client_of(server.base_url) as client:
         statistics, _, _ = await ship(client, LogKind.PREVIEW, [play(LogKind.PREVIEW, n) for n in range(3)])
@@ -94,7 +94,7 @@ async def test_of_previews_nothing_is_in_doubt_after_a_refusal(status):
 
 
 @pytest.mark.parametrize("agent", ["", "  ", "\ud800", "a\0b"])
-async def test_a_user_agent_says_something(agent):
+async def test_a_user_agent_is_not_empty(agent):
     async with client_of("http://127.0.0.1:9") as client, StreamLogShipper(client, close_timeout=0.0) as shipper:
         with pytest.raises(InvalidLogError, match="user_agent") as caught:
             await shipper.put(KIND, play(KIND, user_agent=agent))

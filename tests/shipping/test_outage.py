@@ -14,9 +14,9 @@ from sevendigital_async.session.core import Session
 from sevendigital_async.session.play_logs import PlayLogTransport
 
 UP_AT = 3600.0
-ROOM = 20_000
-A_SECOND = 2000
-"""Plays that come in."""
+MAX_LOGS = 4_000
+BATCH = 100
+PLAYS_A_SECOND = 400
 
 
 class Wire:
@@ -53,7 +53,7 @@ class Accepted:
 
 async def test_a_long_outage_costs_no_memory_and_ends_at_the_legal_rate(caplog):
     caplog.set_level(logging.CRITICAL, "sevendigital_async")  # pytest keeps lines, and objects are counted here
-    clock, spool = VirtualClock(), MemorySpool(max_logs=ROOM)
+    clock, spool = VirtualClock(), MemorySpool(max_logs=MAX_LOGS)
     wire = Wire(clock)
     session = Session(Credentials("key", "secret"), Settings(), wire, clock=clock)
     accepted, samples = 0, []
@@ -63,7 +63,7 @@ async def test_a_long_outage_costs_no_memory_and_ends_at_the_legal_rate(caplog):
         for tenth in range(10**9):
             await clock.sleep(tenth / 10 - clock.monotonic())
             now = datetime.fromtimestamp(clock.time(), UTC)
-            number = A_SECOND // 10
+            number = PLAYS_A_SECOND // 10
             await shipper.put_many(LogKind.PREVIEW, [StreamLog(str(accepted + index), now) for index in range(number)])
             accepted += number
 
@@ -77,8 +77,9 @@ async def test_a_long_outage_costs_no_memory_and_ends_at_the_legal_rate(caplog):
             await clock.sleep(1)
 
     async def play():
+        lanes = {LogKind.PREVIEW: {"max_count": BATCH}}
         client = SimpleNamespace(play_logs=PlayLogTransport(session))
-        async with StreamLogShipper(client, spool=spool, clock=clock, close_timeout=30) as shipper:
+        async with StreamLogShipper(client, spool=spool, clock=clock, close_timeout=30, lanes=lanes) as shipper:
             tasks = [asyncio.create_task(produce(shipper)), asyncio.create_task(sample())]
             sizes = []
             for minute in (2, 59):
@@ -96,7 +97,7 @@ async def test_a_long_outage_costs_no_memory_and_ends_at_the_legal_rate(caplog):
     assert statistics.in_doubt == 0
     assert sorted(map(int, wire.tracks)) == list(range(statistics.put))
 
-    assert max(held for _, held, *_ in samples) <= ROOM
+    assert max(held for _, held, *_ in samples) <= MAX_LOGS
     assert sizes[1] - sizes[0] < 10_000, "an hour of samples, and nothing else"
     tasks = [tasks for at, _, tasks, *_ in samples if at > 60]
     assert max(tasks) - min(tasks) <= 5

@@ -84,7 +84,7 @@ async def put_and_flush(shipper, kind, logs):
         (LogKind.SUBSCRIBER, [20] * 55),
     ],
 )
-async def test_batches_hold_what_the_documents_allow(clock, service, kind, sizes):
+async def test_batches_hold_as_many_plays_as_documented(clock, service, kind, sizes):
     _, statistics = await shipping(clock, service, lambda s: put_and_flush(s, kind, plays(1100)))
     assert sorted((len(post.tracks) for post in service.posts), reverse=True) == sizes
     assert service.saved == {(kind, f"t{index}"): 1 for index in range(1100)}
@@ -93,7 +93,7 @@ async def test_batches_hold_what_the_documents_allow(clock, service, kind, sizes
     assert statistics.lanes[kind].requests == len(sizes)
 
 
-async def test_an_incomplete_batch_leaves_when_it_has_lingered(clock, service):
+async def test_an_incomplete_batch_is_sent_after_the_linger_time(clock, service):
     async def scenario(shipper):
         await shipper.put(LogKind.PREVIEW, plays(1)[0])
         await clock.sleep(2)
@@ -121,7 +121,7 @@ async def test_a_batch_closes_on_bytes(clock, service):
     assert [len(post.tracks) for post in service.posts] == [3, 3, 3, 1]
 
 
-async def test_plays_leave_first_in_first_out(clock, service):
+async def test_plays_are_sent_first_in_first_out(clock, service):
     await shipping(clock, service, lambda s: put_and_flush(s, LogKind.PREVIEW, plays(1200)))
     assert [track for post in service.posts for track in post.tracks] == [f"t{index}" for index in range(1200)]
 
@@ -143,7 +143,7 @@ def test_documented_limits_can_not_be_exceeded(service):
 # -- users --
 
 
-async def test_where_users_sign_a_request_holds_one_user(clock, service):
+async def test_a_request_signed_by_a_user_holds_one_user(clock, service):
     tokens = {f"u{index}": UserToken(f"token{index}", "secret") for index in range(3)}
 
     async def scenario(shipper):
@@ -162,7 +162,7 @@ async def test_where_users_sign_a_request_holds_one_user(clock, service):
     assert preview.token is None
 
 
-async def test_without_tokens_users_travel_together(clock, service):
+async def test_without_tokens_a_request_holds_many_users(clock, service):
     logs = [StreamLog(f"t{index}", NOW, user_id=f"u{index}") for index in range(20)]
     await shipping(clock, service, lambda s: put_and_flush(s, LogKind.SUBSCRIBER, logs))
     assert [len(post.users) for post in service.posts] == [20]
@@ -228,7 +228,7 @@ async def test_a_refused_user_waits_alone(clock, service):
     assert [(kind, alert.user_id) for kind, alert in alerts] == [(LogKind.CATALOGUE, "ann")]
 
 
-async def test_user_tokens_that_raise_park_the_user_and_say_so(clock, service):
+async def test_a_token_lookup_that_raises_parks_the_user_and_raises_an_alert(clock, service):
     async def token_of(user_id):
         raise LookupError("the token store is down")
 
@@ -248,7 +248,7 @@ async def test_user_tokens_that_raise_park_the_user_and_say_so(clock, service):
 # -- every row of the outcome table --
 
 
-async def test_refused_connections_are_waited_out_without_a_storm(clock, service):
+async def test_refused_connections_cause_few_requests(clock, service):
     up_at = 30.0
 
     def behave(post):
@@ -300,7 +300,7 @@ async def test_429_pauses_the_lane_for_as_long_as_the_service_says(clock, servic
     assert service.saved == {(LogKind.PREVIEW, f"t{index}"): 1 for index in range(1000)}
 
 
-async def test_resuming_does_not_cut_short_what_the_service_has_demanded(clock, service):
+async def test_resuming_keeps_a_wait_that_the_service_has_asked_for(clock, service):
     def behave(post):
         if len(service.posts) == 1:
             raise RateLimitError("slow down", status=429, retry_after=17.0)
@@ -341,31 +341,31 @@ async def test_a_client_that_is_closed_too_early_suspends_the_lane(clock, servic
 @pytest.mark.parametrize("bad", [1, 2, 17, 250, 499, 500])
 async def test_with_positions_the_good_logs_arrive_in_two_requests(clock, service, kind, bad):
     service.behave = lambda post: refuse_bad(post, indexed=True)
-    letters = []
+    dead_letters = []
     logs = plays(500 - bad) + plays(bad, track="bad")
     logs = logs[1::2] + logs[::2]
     statistics, _ = await shipping(
-        clock, service, lambda s: put_and_flush(s, kind, logs), on_dead_letter=letters.append
+        clock, service, lambda s: put_and_flush(s, kind, logs), on_dead_letter=dead_letters.append
     )
     assert len(service.posts) == (2 if bad < 500 else 1)
     assert (statistics.delivered, statistics.buried) == (500 - bad, bad)
-    assert {letter.log.track_id for letter in letters} == {f"bad{index}" for index in range(bad)}
-    assert all(letter.reason == f"track {letter.log.track_id} is bad" for letter in letters)
+    assert {dead_letter.log.track_id for dead_letter in dead_letters} == {f"bad{index}" for index in range(bad)}
+    assert all(dead_letter.reason == f"track {dead_letter.log.track_id} is bad" for dead_letter in dead_letters)
 
 
 @pytest.mark.parametrize("bad", [1, 2, 17, 250, 499, 500])
 async def test_without_positions_the_batch_is_halved(clock, service, bad):
     service.behave = lambda post: refuse_bad(post, indexed=False)
-    letters = []
+    dead_letters = []
     logs = plays(500 - bad) + plays(bad, track="bad")
     logs = logs[::3] + logs[1::3] + logs[2::3]
     statistics, _ = await shipping(
-        clock, service, lambda s: put_and_flush(s, LogKind.PREVIEW, logs), on_dead_letter=letters.append
+        clock, service, lambda s: put_and_flush(s, LogKind.PREVIEW, logs), on_dead_letter=dead_letters.append
     )
     assert (statistics.delivered, statistics.buried) == (500 - bad, bad)
     assert len(service.posts) <= 2 * bad * math.ceil(math.log2(500 / bad)) + 2 * bad + 1
-    assert {letter.log.track_id for letter in letters} == {f"bad{index}" for index in range(bad)}
-    assert {letter.reason for letter in letters} == {"something is wrong in there (code 1002, HTTP 400)"}
+    assert {dead_letter.log.track_id for dead_letter in dead_letters} == {f"bad{index}" for index in range(bad)}
+    assert {dead_letter.reason for dead_letter in dead_letters} == {"something is wrong in there (code 1002, HTTP 400)"}
 
 
 @pytest.mark.parametrize("positions", [[3], [0, 0], [-1], [500], [None], [7, 9999], list(range(499))])
@@ -376,16 +376,16 @@ async def test_positions_that_are_wrong_bury_no_good_log(clock, service, positio
             raise BatchError("invalid items", code=1008, status=400, errors=wrong)
 
     service.behave = behave
-    letters = []
+    dead_letters = []
     logs = plays(499) + plays(1, track="bad")
     statistics, _ = await shipping(
-        clock, service, lambda s: put_and_flush(s, LogKind.PREVIEW, logs), on_dead_letter=letters.append
+        clock, service, lambda s: put_and_flush(s, LogKind.PREVIEW, logs), on_dead_letter=dead_letters.append
     )
     assert (statistics.delivered, statistics.buried) == (499, 1)
-    assert [letter.log.track_id for letter in letters] == ["bad0"]
+    assert [dead_letter.log.track_id for dead_letter in dead_letters] == ["bad0"]
 
 
-async def test_what_is_sent_again_after_a_refusal_is_a_possible_double_unless_batches_are_atomic(clock, service):
+async def test_plays_sent_again_after_a_refusal_are_possible_doubles_unless_batches_are_atomic(clock, service):
     service.behave = lambda post: refuse_bad(post, indexed=True)
     deliveries = []
 
@@ -400,7 +400,7 @@ async def test_what_is_sent_again_after_a_refusal_is_a_possible_double_unless_ba
     assert {delivery.kind: delivery.in_doubt for delivery in deliveries} == {LogKind.CATALOGUE: 9, LogKind.PREVIEW: 0}
 
 
-async def test_a_refusal_whose_rest_meets_a_failure_buries_nothing_yet(clock, service):
+async def test_a_refusal_whose_rest_fails_buries_nothing_yet(clock, service):
     def behave(post):
         if len(service.posts) == 2:
             raise ServerError("oops", status=500)
@@ -536,7 +536,7 @@ async def test_held_plays_are_never_sent_again(clock, service):
     assert sum(record.in_doubt for record in spool.undelivered(LogKind.CATALOGUE)) == 500
 
 
-async def test_plays_that_grow_too_old_are_buried_as_expired(clock, service):
+async def test_plays_that_become_too_old_are_buried_as_expired(clock, service):
     down = True
 
     def behave(post):
@@ -544,7 +544,7 @@ async def test_plays_that_grow_too_old_are_buried_as_expired(clock, service):
             raise ConnectError("down")
 
     service.behave = behave
-    letters = []
+    dead_letters = []
 
     async def scenario(shipper):
         nonlocal down
@@ -554,16 +554,16 @@ async def test_plays_that_grow_too_old_are_buried_as_expired(clock, service):
         down = False
         return await shipper.flush()
 
-    statistics, _ = await shipping(clock, service, scenario, on_dead_letter=letters.append)
+    statistics, _ = await shipping(clock, service, scenario, on_dead_letter=dead_letters.append)
     assert (statistics.delivered, statistics.buried) == (1, 1)
-    assert letters[0].log.track_id == "old"
-    assert letters[0].reason.startswith("expired")
+    assert dead_letters[0].log.track_id == "old"
+    assert dead_letters[0].reason.startswith("expired")
 
 
 # -- putting --
 
 
-async def test_put_waits_for_room_and_memory_stays_bounded(clock, service):
+async def test_put_waits_for_capacity_and_memory_stays_bounded(clock, service):
     up_at = 10.0
 
     def behave(post):
@@ -600,7 +600,7 @@ async def test_a_spool_full_of_incomplete_batches_does_not_linger(clock, service
     assert statistics.delivered == 1000
 
 
-async def test_a_lane_that_is_behind_does_not_make_the_others_hurry(clock, service):
+async def test_a_lane_that_is_behind_does_not_end_the_linger_of_others(clock, service):
     service.latency = 1.0
 
     async def scenario(shipper):
@@ -614,7 +614,7 @@ async def test_a_lane_that_is_behind_does_not_make_the_others_hurry(clock, servi
     assert set(kinds) == {LogKind.PREVIEW}
 
 
-async def test_put_nowait_says_when_there_is_no_room(clock, service):
+async def test_put_nowait_raises_when_the_spool_is_full(clock, service):
     async def scenario(shipper):
         for play in plays(10):
             shipper.put_nowait(LogKind.PREVIEW, play)
@@ -651,7 +651,7 @@ async def test_a_cancelled_put_accepts_nothing(clock, service):
 @pytest.mark.parametrize("many", [False, True])
 @pytest.mark.parametrize("hops", range(12))
 async def test_a_put_that_is_cancelled_anywhere_has_accepted_nothing(clock, service, many, hops):
-    """Whoever sees the cancellation may put again: the play must not be there already."""
+    """After the cancellation the play may be put again, so the spool must not have it."""
 
     async def scenario(shipper):
         shipper._puts = 498  # the next but one is due to let others run
@@ -713,7 +713,7 @@ async def test_more_than_the_spool_can_ever_hold_is_an_error(clock, service):
         ({"country": "ÄÖ"}, "country"),
     ],
 )
-async def test_an_unfit_play_is_refused_at_the_door(clock, service, changes, field):
+async def test_an_invalid_play_is_refused_by_put(clock, service, changes, field):
     log = StreamLog(**{"track_id": "t", "timestamp": NOW, **changes})
 
     async def scenario(shipper):
@@ -738,7 +738,7 @@ async def test_an_unfit_play_is_refused_at_the_door(clock, service, changes, fie
         {"user_id": "ü" * 255},
     ],
 )
-async def test_a_fit_play_is_accepted(clock, service, changes):
+async def test_a_valid_play_is_accepted(clock, service, changes):
     log = StreamLog(**{"track_id": "t", "timestamp": NOW, **changes})
     _, statistics = await shipping(clock, service, lambda s: s.put(LogKind.PREVIEW, log))
     assert statistics.delivered == 1
@@ -770,7 +770,7 @@ async def test_put_before_start_raises(service):
         await StreamLogShipper(service).put(LogKind.PREVIEW, StreamLog("t", datetime.now(UTC)))
 
 
-async def test_close_comes_back_in_time_and_deletes_nothing(clock, service):
+async def test_close_returns_in_time_and_deletes_nothing(clock, service):
     def behave(post):
         raise ConnectError("down")
 
@@ -792,7 +792,7 @@ async def test_close_comes_back_in_time_and_deletes_nothing(clock, service):
     assert len({id(record) for record in spool.undelivered(LogKind.PREVIEW)}) == 700
 
 
-async def test_what_is_on_its_way_when_time_is_up_is_in_doubt(clock, service):
+async def test_plays_in_flight_when_the_close_timeout_ends_are_in_doubt(clock, service):
     service.latency = 1000.0
     spool = MemorySpool()
 
@@ -821,7 +821,7 @@ async def test_flush_keeps_to_its_timeout(clock, service):
     assert last.delivered == 10
 
 
-async def test_a_dead_background_task_does_not_die_silently(clock, service):
+async def test_a_failed_background_task_fails_the_shipper(clock, service):
     def behave(post):
         raise ZeroDivisionError("a bug")
 
@@ -834,7 +834,7 @@ async def test_a_dead_background_task_does_not_die_silently(clock, service):
             async with shipper:
                 await shipper.put_many(LogKind.PREVIEW, plays(500))
                 with pytest.raises(ShipperFailedError) as caught:
-                    await shipper.put(LogKind.PREVIEW, plays(1)[0])  # waits for room, and must not wait for ever
+                    await shipper.put(LogKind.PREVIEW, plays(1)[0])  # waits for capacity, and must not wait for ever
                 assert isinstance(caught.value.__cause__, ZeroDivisionError)
                 with pytest.raises(ShipperFailedError):
                     await shipper.put(LogKind.PREVIEW, plays(1)[0])
@@ -863,7 +863,7 @@ async def test_hooks_that_raise_change_nothing(clock, service, caplog):
     )
     assert (statistics.delivered, statistics.buried) == (5, 1)
     assert caplog.text.count("my hook is broken") >= 2
-    assert [letter.log.track_id for letter in spool.dead_letters()] == ["bad0"]
+    assert [dead_letter.log.track_id for dead_letter in spool.dead_letters()] == ["bad0"]
 
 
 async def test_hooks_may_be_async(clock, service):
@@ -877,7 +877,7 @@ async def test_hooks_may_be_async(clock, service):
     assert heard == [play.encode() for play in plays(5)]
 
 
-async def test_a_million_users_cost_nothing_once_they_are_served(clock, service):
+async def test_users_cost_no_memory_once_their_plays_are_delivered(clock, service):
     spool = MemorySpool()
 
     async def scenario(shipper):
@@ -896,7 +896,7 @@ async def test_a_million_users_cost_nothing_once_they_are_served(clock, service)
 # -- what a second pair of eyes found --
 
 
-async def test_an_interrupted_isolation_returns_possible_doubles_marked(clock, service):
+async def test_an_interrupted_isolation_marks_released_plays_as_possible_doubles(clock, service):
     """A batch is saved in part and refused; the parts that were not sent again meanwhile may be doubled, too."""
 
     def behave(post):
@@ -915,7 +915,7 @@ async def test_an_interrupted_isolation_returns_possible_doubles_marked(clock, s
     assert [delivery.in_doubt for delivery in deliveries] == [20]
 
 
-async def test_a_refusal_is_an_answer_and_holds_nothing_back_at_close(clock, service):
+async def test_a_refused_batch_is_not_in_doubt_at_close(clock, service):
     closing = asyncio.Event()
 
     async def stall(post):
@@ -964,7 +964,7 @@ async def test_a_refusal_is_an_answer_and_holds_nothing_back_at_close(clock, ser
         (GatewayError("an HTML page", status=200), 10),
     ],
 )
-async def test_an_answer_of_somebody_on_the_way_leaves_doubt(clock, service, error, doubted):
+async def test_an_answer_of_a_gateway_leaves_plays_in_doubt(clock, service, error, doubted):
     def behave(post):
         if post is service.posts[0]:
             raise error
@@ -985,7 +985,7 @@ def behave_once(service, post, error):
         raise error
 
 
-async def test_a_throttling_without_a_wait_is_no_invitation(clock, service):
+async def test_after_a_429_without_a_wait_the_lane_pauses(clock, service):
     def behave(post):
         if clock.monotonic() < 10:
             raise RateLimitError("slow down", status=429, retry_after=0.0)

@@ -1,4 +1,4 @@
-"""Puts that wait: who goes is forgotten, who stays hears how it ends; nothing piles up however long that takes."""
+"""Puts that wait: a cancelled one is removed, the others return or raise; memory stays bounded."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -43,7 +43,7 @@ def own_server(redis_server):
 
 
 async def come_and_go(put, times=50):
-    """Call ``put`` and turn away from it, many times."""
+    """Call ``put`` and cancel it, many times."""
     for _ in range(times):
         task = asyncio.create_task(put())
         await asyncio.sleep(0)
@@ -52,7 +52,7 @@ async def come_and_go(put, times=50):
         await asyncio.wait([task])
 
 
-async def test_who_stops_waiting_for_room_is_forgotten_though_somebody_patient_stands_before():
+async def test_a_put_cancelled_while_it_waits_for_capacity_is_removed_from_the_line():
     capacity = Capacity(logs=1, size=10)
     await capacity.reserve(1, 1)
     patient = asyncio.create_task(capacity.reserve(1, 1))
@@ -63,7 +63,7 @@ async def test_who_stops_waiting_for_room_is_forgotten_though_somebody_patient_s
     await patient
 
 
-async def test_who_stops_waiting_for_a_full_disk_is_forgotten(tmp_path, disk):
+async def test_a_put_cancelled_while_the_disk_is_full_is_removed_from_the_line(tmp_path, disk):
     clock = VirtualClock()
     async with opened(SqliteSpool(tmp_path / "plays.db"), clock) as spool:
         disk.error = "SQLITE_FULL"
@@ -77,7 +77,7 @@ async def test_who_stops_waiting_for_a_full_disk_is_forgotten(tmp_path, disk):
         await clock.run(patient)
 
 
-async def test_who_stops_waiting_for_redis_is_forgotten_and_who_stays_hears_of_the_end(own_server):
+async def test_a_put_cancelled_while_redis_is_away_is_removed_and_the_others_raise_at_the_end(own_server):
     async with opened(RedisSpool(own_server.url)) as spool:
         own_server.stop()
         under_way = asyncio.create_task(spool.append(KIND, records(1)))
@@ -93,7 +93,7 @@ async def test_who_stops_waiting_for_redis_is_forgotten_and_who_stays_hears_of_t
             await in_line
 
 
-async def test_a_writer_that_dies_lets_nobody_wait(redis_server):
+async def test_puts_do_not_wait_for_a_writer_that_has_died(redis_server):
     async with opened(RedisSpool(redis_server.url)) as spool:
         redis_server.ask("SET", "sevendigital:{spool}:appends", "no hash")
         async with asyncio.timeout(5):
@@ -112,7 +112,7 @@ async def test_a_burst_of_puts_into_redis_costs_the_same_for_each(redis_server):
         while spool._writer.unwritten:
             await asyncio.sleep(0.01)
         assert spool._writer._pending == (0, 0)
-        assert spool._writer.room == (200, 2000)
+        assert spool._writer.usage == (200, 2000)
 
 
 async def test_an_error_that_is_raised_again_and_again_does_not_grow(tmp_path):

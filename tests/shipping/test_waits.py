@@ -71,7 +71,7 @@ def ship(clock, raw, scenario, *, kind=LogKind.PREVIEW, plays=1200, **settings):
         async with (
             SevenDigital("key", "secret", base_url=raw.base_url, clock=clock, **settings) as client,
             StreamLogShipper(
-                client, clock=clock, on_alert=lambda _, trouble: alerts.append((clock.monotonic(), trouble))
+                client, clock=clock, on_alert=lambda _, alert: alerts.append((clock.monotonic(), alert))
             ) as shipper,
         ):
             await shipper.put_many(kind, [StreamLog(str(n), played_at, country="GB") for n in range(plays)])
@@ -84,7 +84,7 @@ def ship(clock, raw, scenario, *, kind=LogKind.PREVIEW, plays=1200, **settings):
 @pytest.mark.parametrize("kind", [LogKind.PREVIEW, LogKind.CATALOGUE])
 @pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Busy", "408 Timeout", "400 Bad Request"])
 @pytest.mark.parametrize("wait", TOO_LONG)
-async def test_a_lane_reports_an_absurd_wait_and_asks_again_every_hour(clock, wait, status, kind):
+async def test_a_lane_raises_an_alert_for_a_wait_of_days_and_probes_every_hour(clock, wait, status, kind):
     server = Server(clock, answer("", status, Retry_After=wait, Connection="close"), 10 * 3600 + 60)
 
     async def scenario(shipper):
@@ -100,14 +100,14 @@ async def test_a_lane_reports_an_absurd_wait_and_asks_again_every_hour(clock, wa
     assert flushed.alerts[kind].kind is later.alerts[kind].kind is AlertKind.THROTTLED
     assert re.search("days|decades", flushed.alerts[kind].message)
     assert len(flushed.alerts[kind].message) < 400
-    assert [trouble.kind for _, trouble in alerts] == [AlertKind.THROTTLED]
+    assert [alert.kind for _, alert in alerts] == [AlertKind.THROTTLED]
     assert alerts[0][0] < 10
     hours = [at for at in server.arrivals if 60 < at < server.until]
     assert 9 <= len(hours) <= 10  # one request an hour, not one per worker
     assert (last.buried, last.put) == (0, 1200)
 
 
-async def test_what_was_held_up_is_delivered_once_the_server_relents(clock):
+async def test_delayed_plays_are_delivered_once_the_server_accepts_again(clock):
     server = Server(clock, answer("", "429 X", Retry_After="99999999999", Connection="close"), 7000)
 
     async def scenario(shipper):
@@ -120,7 +120,7 @@ async def test_what_was_held_up_is_delivered_once_the_server_relents(clock):
     assert (statistics.delivered, statistics.in_doubt, statistics.alerts) == (1200, 0, {})
 
 
-async def test_resuming_asks_at_once_whether_an_absurd_wait_still_holds(clock):
+async def test_resuming_sends_a_probe_at_once_during_a_wait_of_days(clock):
     server = Server(clock, answer("", "429 X", Retry_After="99999999999", Connection="close"), 100)
 
     async def scenario(shipper):
@@ -180,7 +180,7 @@ def test_a_reset_is_in_seconds_or_the_time_of_it_or_malformed(reset, resets_in):
     assert found is None or RateLimit.from_headers(headers) == found or int(reset) > 31 * DAY
 
 
-async def test_a_reset_that_makes_no_sense_changes_nothing(clock):
+async def test_an_invalid_reset_changes_nothing(clock):
     async with (
         raw_server(answer("x", **quota(10, 4, 100)), answer("x", **quota(10, 10, 10**15 - 1))) as raw,
         SevenDigital("key", "secret", base_url=raw.base_url, clock=clock) as client,
@@ -202,7 +202,7 @@ async def test_the_time_of_the_reset_is_waited_for(clock):
     assert clock.elapsed == 50
 
 
-async def test_a_quota_spent_for_days_is_an_error_with_the_figure_and_is_asked_about_once_an_hour(clock):
+async def test_a_quota_spent_for_days_is_an_error_and_is_probed_once_an_hour(clock):
     async def calls(client):
         async with client:
             await client.call(READ)
@@ -222,7 +222,7 @@ async def test_a_quota_spent_for_days_is_an_error_with_the_figure_and_is_asked_a
     assert len(raw.requests) == 3  # the first, and one for each full hour
 
 
-async def test_of_many_calls_one_asks(clock):
+async def test_one_of_many_calls_is_the_probe(clock):
     answers = []
 
     async def calls(client):
@@ -238,7 +238,7 @@ async def test_of_many_calls_one_asks(clock):
 
 
 @pytest.mark.parametrize("max_wait", [1.0, 1e12])
-async def test_a_lane_whose_quota_is_spent_for_days_says_so_and_asks_every_hour(clock, max_wait):
+async def test_a_lane_whose_quota_is_spent_for_days_raises_an_alert_and_probes_every_hour(clock, max_wait):
     server = Server(clock, answer("", "202 Accepted", **quota(10, 10, 2 * DAY), Connection="close"), 5 * 3600 + 60)
 
     async def scenario(shipper):
@@ -294,7 +294,7 @@ async def test_a_read_never_sleeps_for_longer_than_a_day(clock, wait):
 
 
 @pytest.mark.parametrize(("asked", "left"), [(1e11, 3600), (2 * DAY, 3600), (DAY, DAY), (50, 50)])
-async def test_processes_that_share_an_account_ask_again_in_an_hour(redis_server, asked, left):
+async def test_processes_that_share_an_account_probe_once_an_hour(redis_server, asked, left):
     ours, others = (RedisRateLimiter(redis_server.url, "key", Settings(), SystemClock()) for _ in range(2))
     try:
         ours.pause(None, asked)

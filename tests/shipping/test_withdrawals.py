@@ -20,7 +20,7 @@ from sevendigital_async.shipping.rules import lane_rules
 from sevendigital_async.shipping.spools.base import SpoolContext
 from sevendigital_async.shipping.spools.inspector import JournalOutcome
 from sevendigital_async.shipping.spools.redis import RedisSpool, RedisSpoolInspector, scripts
-from sevendigital_async.shipping.spools.redis.writer import LOST_BEFORE, TAKEN_BEFORE
+from sevendigital_async.shipping.spools.redis.writer import LEASED_BEFORE, LOST_BEFORE
 from sevendigital_async.shipping.spools.sqlite import SqliteSpool
 
 KIND = LogKind.PREVIEW
@@ -82,7 +82,7 @@ async def taken_out(spool):
 
 
 @pytest.mark.parametrize("queue", ["", "ann"])
-async def test_a_stopped_disk_keeps_nobody_and_gives_back_what_it_writes_later(path, disk, queue):
+async def test_a_cancelled_put_ends_at_once_on_a_stalled_disk_and_its_plays_are_withdrawn_later(path, disk, queue):
     async with file(path) as spool:
         disk.stop()
         company, gone = (
@@ -108,7 +108,7 @@ async def test_a_stopped_disk_keeps_nobody_and_gives_back_what_it_writes_later(p
 
 
 @pytest.mark.parametrize("queue", ["", "ann"])
-async def test_plays_behind_the_withdrawn_ones_wait_until_those_are_out(path, disk, queue):
+async def test_plays_behind_withdrawn_ones_wait_until_those_are_removed(path, disk, queue):
     """Neither a lease from memory, nor one that reads the file, sees a group from which something is to be taken."""
     async with file(path) as spool:
         await spool.append(KIND, records("before", queue="bob"))
@@ -135,7 +135,7 @@ async def test_plays_behind_the_withdrawn_ones_wait_until_those_are_out(path, di
         assert tracks((await spool.lease(KIND, flush=True)).records) == ["stays"]
 
 
-async def test_a_bookmark_goes_back_as_far_as_it_was_acknowledged(path, disk):
+async def test_a_withdrawn_checkpoint_falls_back_to_the_last_acknowledged_one(path, disk):
     async with file(path) as spool:
         await spool.append(KIND, records("a"), Checkpoint("source", "1"))
         disk.stop()
@@ -160,7 +160,7 @@ async def test_a_bookmark_goes_back_as_far_as_it_was_acknowledged(path, disk):
         assert (await spool.counts(KIND)).put == 3
 
 
-async def test_withdrawn_plays_that_stay_in_the_file_are_logged_and_counted(path, disk, caplog):
+async def test_plays_that_cannot_be_withdrawn_before_closing_are_logged_and_counted(path, disk, caplog):
     async with file(path) as spool:
         disk.stop()
         gone = asyncio.create_task(spool.append(KIND, records("a", "b")))
@@ -177,7 +177,7 @@ async def test_withdrawn_plays_that_stay_in_the_file_are_logged_and_counted(path
         assert await spool.counts(KIND) == Counts(put=2, waiting=2)
 
 
-async def test_a_crash_before_it_is_taken_back_leaves_all_or_nothing(path, disk):
+async def test_a_crash_before_the_withdrawal_leaves_all_or_nothing(path, disk):
     spool = SqliteSpool(path)
     await spool.open(owner(VirtualClock()))
     disk.stop()
@@ -193,7 +193,7 @@ async def test_a_crash_before_it_is_taken_back_leaves_all_or_nothing(path, disk)
         assert len((await spool.lease(KIND, flush=True)).records) == 2
 
 
-async def test_a_file_whose_withdrawn_plays_are_damaged_says_so_to_everybody(path, disk):
+async def test_puts_raise_if_withdrawn_plays_in_the_file_are_damaged(path, disk):
     async with file(path) as spool:
         disk.stop()
         puts = [asyncio.create_task(spool.append(KIND, records(name))) for name in ("goes", "stays")]
@@ -236,9 +236,9 @@ async def worker(url, *, reports=None, events=None, **options):
 
 
 async def journal_of(server):
-    archive = RedisSpoolInspector(server.url)
-    entries = [entry async for entry in archive.journal()]
-    await archive.aclose()
+    inspector = RedisSpoolInspector(server.url)
+    entries = [entry async for entry in inspector.journal()]
+    await inspector.aclose()
     return entries
 
 
@@ -250,7 +250,7 @@ async def silenced(redis_server):
 
 
 async def put_unheard(spool, proxy, observer, plays, checkpoint=None):
-    """Put plays so that Redis takes them, and their putter, who hears nothing of it, is cancelled."""
+    """Put plays so that Redis stores them, and cancel the put, which gets no answer."""
     before = (await observer.counts(KIND)).put
     proxy.deaf = True
     putting = asyncio.create_task(spool.append(KIND, plays, checkpoint))
@@ -260,7 +260,7 @@ async def put_unheard(spool, proxy, observer, plays, checkpoint=None):
     await cancel(putting)
 
 
-def hear(proxy, *, cut):
+def let_through(proxy, *, cut):
     proxy.deaf = False
     if cut:
         proxy.cut()
@@ -268,14 +268,14 @@ def hear(proxy, *, cut):
 
 @pytest.mark.parametrize("cut", [False, True])
 @pytest.mark.parametrize("queue", ["", "ann"])
-async def test_what_redis_took_without_a_word_is_taken_back_when_it_answers(redis_server, queue, cut):
+async def test_plays_that_redis_took_without_an_answer_are_withdrawn_when_it_answers(redis_server, queue, cut):
     async with silenced(redis_server) as (spool, proxy), worker(redis_server.url) as other:
         await spool.append(KIND, records("before", queue=queue), Checkpoint("source", "1"))
         await put_unheard(spool, proxy, other, records("a", "b", queue=queue), Checkpoint("source", "2"))
         assert await other.counts(KIND) == Counts(put=3, waiting=3)
         again = asyncio.create_task(spool.append(KIND, records("a", "b", queue=queue), Checkpoint("source", "3", "1")))
         where = asyncio.create_task(spool.checkpoint("source"))
-        hear(proxy, cut=cut)
+        let_through(proxy, cut=cut)
         await again
         assert await where in {"1", "3"}
         assert await spool.checkpoint("source") == "3"
@@ -284,18 +284,18 @@ async def test_what_redis_took_without_a_word_is_taken_back_when_it_answers(redi
         assert tracks(lease.records) == ["before", "a", "b"]
         await other.ack(lease, lease.records, RECEIPT)
         assert await other.counts(KIND) == Counts(put=3, delivered=3)
-        assert other._writer.room == (0, 0)
+        assert other._writer.usage == (0, 0)
 
 
 @pytest.mark.parametrize("queue", ["", "ann"])
-async def test_what_is_leased_but_not_about_to_be_sent_is_taken_out_of_the_lease(redis_server, queue):
+async def test_plays_leased_without_an_intent_are_withdrawn_from_the_lease(redis_server, queue):
     async with silenced(redis_server) as (spool, proxy), worker(redis_server.url) as other:
         await spool.append(KIND, records("before", queue=queue))
         await put_unheard(spool, proxy, other, records("a", "b", queue=queue))
         lease = await other.lease(KIND, flush=True)
         assert tracks(lease.records) == ["before", "a", "b"]
-        hear(proxy, cut=False)
-        await spool._writer.drained()
+        let_through(proxy, cut=False)
+        await spool._writer.drain()
         assert await other.counts(KIND) == Counts(put=1, in_flight=1)
         with pytest.raises(LeaseLostError, match="cancelled"):
             await other.intent(lease, lease.records, "request-1")
@@ -305,7 +305,7 @@ async def test_what_is_leased_but_not_about_to_be_sent_is_taken_out_of_the_lease
         await other.intent(lease, lease.records, "request-2")
         await other.ack(lease, lease.records, RECEIPT)
         assert await other.counts(KIND) == Counts(put=1, delivered=1)
-        assert other._writer.room == (0, 0)
+        assert other._writer.usage == (0, 0)
     assert not [entry for entry in await journal_of(redis_server) if entry.in_doubt]
 
 
@@ -314,8 +314,8 @@ async def test_a_lease_of_nothing_but_withdrawn_plays_ends(redis_server, queue):
     async with silenced(redis_server) as (spool, proxy), worker(redis_server.url) as other:
         await put_unheard(spool, proxy, other, records("a", "b", queue=queue))
         lease = await other.lease(KIND, flush=True)
-        hear(proxy, cut=False)
-        await spool._writer.drained()
+        let_through(proxy, cut=False)
+        await spool._writer.drain()
         with pytest.raises(LeaseLostError):
             await other.intent(lease, lease.records, "request-1")
         assert await other.counts(KIND) == Counts()
@@ -325,13 +325,13 @@ async def test_a_lease_of_nothing_but_withdrawn_plays_ends(redis_server, queue):
 
 
 @pytest.mark.parametrize("how", ["release", "bury"])
-async def test_what_was_taken_out_of_a_lease_is_not_settled_with_it(redis_server, how):
+async def test_plays_withdrawn_from_a_lease_are_not_settled_with_it(redis_server, how):
     async with silenced(redis_server) as (spool, proxy), worker(redis_server.url) as other:
         await spool.append(KIND, records("before"))
         await put_unheard(spool, proxy, other, records("a"))
         lease = await other.lease(KIND, flush=True)
-        hear(proxy, cut=False)
-        await spool._writer.drained()
+        let_through(proxy, cut=False)
+        await spool._writer.drain()
         if how == "release":
             await other.release(lease, lease.records[::-1])
             assert await other.counts(KIND) == Counts(put=1, waiting=1)
@@ -343,14 +343,14 @@ async def test_what_was_taken_out_of_a_lease_is_not_settled_with_it(redis_server
             await other.bury(lease, reasons[:1])
             await other.bury(lease, reasons[1:])
             assert await other.counts(KIND) == Counts(put=1, buried=1)
-            archive = RedisSpoolInspector(redis_server.url)
-            assert [play.reason async for play in archive.set_aside()] == ["b"]
-            await archive.aclose()
+            inspector = RedisSpoolInspector(redis_server.url)
+            assert [play.reason async for play in inspector.dead_letters()] == ["b"]
+            await inspector.aclose()
 
 
 @pytest.mark.parametrize("queue", ["", "ann"])
 @pytest.mark.parametrize("settled", [False, True])
-async def test_what_another_worker_was_about_to_send_is_in_doubt(redis_server, queue, settled):
+async def test_withdrawn_plays_with_an_intent_of_another_worker_are_in_doubt(redis_server, queue, settled):
     events = []
     async with (
         Proxy(redis_server.port, 0.0) as proxy,
@@ -362,46 +362,46 @@ async def test_what_another_worker_was_about_to_send_is_in_doubt(redis_server, q
         await other.intent(lease, lease.records, "request-1")
         if settled:
             await other.ack(lease, lease.records, RECEIPT)
-        hear(proxy, cut=False)
-        await spool._writer.drained()
+        let_through(proxy, cut=False)
+        await spool._writer.drain()
         if not settled:
             await other.ack(lease, lease.records, RECEIPT)
         assert await other.counts(KIND) == Counts(put=2, delivered=2, in_doubt=2)
         assert await spool.checkpoint("source") is None
-        assert other._writer.room == (0, 0)
+        assert other._writer.usage == (0, 0)
     doubts = [entry for entry in await journal_of(redis_server) if entry.outcome is JournalOutcome.IN_DOUBT]
     assert sorted(entry.log.track_id for entry in doubts) == ["a", "b"]
-    assert {entry.answer for entry in doubts} == {TAKEN_BEFORE}
+    assert {entry.answer for entry in doubts} == {LEASED_BEFORE}
     assert [(event.logs, event.outcome) for event in events if isinstance(event, PlaysInDoubt)] == [
         (2, "put-cancelled")
     ]
 
 
-async def test_what_came_back_from_a_lease_unsent_is_taken_back_and_what_is_in_doubt_is_not(redis_server):
-    for fate in ("release", "resend"):
+async def test_released_plays_are_withdrawn_and_plays_in_doubt_are_not(redis_server):
+    for policy in ("release", "resend"):
         for queue in ("", "ann"):
             redis_server.ask("FLUSHALL")
             async with silenced(redis_server) as (spool, proxy), worker(redis_server.url) as other:
                 await put_unheard(spool, proxy, other, records("a", "b", queue=queue))
                 lease = await other.lease(KIND, flush=True)
                 await other.intent(lease, lease.records, "request-1")
-                if fate == "release":
+                if policy == "release":
                     await other.release(lease, lease.records, delay=0.0)
                 else:
                     await other.doubt(lease, lease.records, InDoubtPolicy.RESEND, delay=60.0)
-                hear(proxy, cut=False)
-                await spool._writer.drained()
-                left = Counts() if fate == "release" else Counts(put=2, waiting=2, in_doubt=2)
+                let_through(proxy, cut=False)
+                await spool._writer.drain()
+                left = Counts() if policy == "release" else Counts(put=2, waiting=2, in_doubt=2)
                 assert await other.counts(KIND) == left
                 await other.append(KIND, records("c"))
                 assert tracks((await other.lease(KIND, flush=True)).records) == ["c"]
 
 
-async def test_a_step_back_whose_answer_is_lost_is_not_taken_twice(redis_server):
+async def test_a_withdrawal_whose_answer_is_lost_is_not_done_twice(redis_server):
     async with silenced(redis_server) as (spool, proxy), worker(redis_server.url) as other:
         await other.append(KIND, records("theirs"), Checkpoint("source", "1"))
         await put_unheard(spool, proxy, other, records("a"), Checkpoint("source", "2"))
-        step = spool._station.once
+        step = spool._client.run_once
         answers = []
 
         async def once(script, *arguments, **options):
@@ -409,19 +409,19 @@ async def test_a_step_back_whose_answer_is_lost_is_not_taken_twice(redis_server)
             if script is scripts.WITHDRAW:
                 answers.append(answer)
                 if len(answers) == 1:
-                    await other.append(KIND, [], Checkpoint("source", "2"))  # somebody goes on
+                    await other.append(KIND, [], Checkpoint("source", "2"))  # another worker reads on
                     return await once(script, *arguments, **options)
             return answer
 
-        spool._station.once = once
-        hear(proxy, cut=False)
-        await spool._writer.drained()
+        spool._client.run_once = once
+        let_through(proxy, cut=False)
+        await spool._writer.drain()
         assert len(answers) == 2
         assert await other.counts(KIND) == Counts(put=1, waiting=1)
         assert await other.checkpoint("source") == "2"
 
 
-async def test_a_chain_of_bookmarks_goes_back_to_its_beginning(redis_server):
+async def test_a_chain_of_withdrawn_checkpoints_falls_back_to_its_beginning(redis_server):
     async with silenced(redis_server) as (spool, proxy), worker(redis_server.url) as other:
         await spool.append(KIND, records("a"), Checkpoint("source", "1"))
         proxy.deaf = True
@@ -434,47 +434,47 @@ async def test_a_chain_of_bookmarks_goes_back_to_its_beginning(redis_server):
                 await asyncio.sleep(0.005)
         for put in puts:
             await cancel(put)
-        hear(proxy, cut=True)
+        let_through(proxy, cut=True)
         assert await spool.checkpoint("source") == "1"
         assert await other.counts(KIND) == Counts(put=1, waiting=1)
 
 
-async def test_plays_of_a_spool_that_was_lost_meanwhile_are_in_doubt_and_nothing_else_is_touched(redis_server):
+async def test_withdrawn_plays_of_a_lost_spool_are_in_doubt_and_no_others(redis_server):
     async with silenced(redis_server) as (spool, proxy), worker(redis_server.url) as other:
         await put_unheard(spool, proxy, other, records("a"))
         proxy.hold = True
-        hear(proxy, cut=False)
-        await until(lambda: spool._writer.is_taking_back)
+        let_through(proxy, cut=False)
+        await until(lambda: spool._writer.is_withdrawing)
         redis_server.ask("FLUSHALL")
         await other.append(KIND, records("theirs"))
         proxy.hold = False
-        await spool._writer.drained()
+        await spool._writer.drain()
         assert await other.counts(KIND) == Counts(put=1, waiting=1)
     [doubt] = await journal_of(redis_server)
     assert (doubt.log.track_id, doubt.answer) == ("a", LOST_BEFORE)
 
 
-async def test_an_end_before_it_is_taken_back_is_told(own_server, caplog):
+async def test_closing_before_a_withdrawal_is_reported(own_server, caplog):
     reports = []
     async with worker(own_server.url, reports=reports) as spool:
         own_server.stop()
         gone = asyncio.create_task(spool.append(KIND, records("a", "b")))
-        await until(lambda: spool._station.is_away)
+        await until(lambda: spool._client.is_unavailable)
         await cancel(gone)
         where = asyncio.create_task(spool.checkpoint("source"))
         with caplog.at_level(logging.ERROR):
             await spool.aclose()
         where.cancel()
-    assert "2 plays of cancelled puts could not be taken back" in caplog.text
-    assert "could not be taken back" in reports[-1]
+    assert "2 plays of cancelled puts could not be withdrawn" in caplog.text
+    assert "could not be withdrawn" in reports[-1]
 
 
-async def test_while_plays_are_taken_back_nothing_is_leased_here(redis_server):
+async def test_nothing_is_leased_while_plays_are_withdrawn(redis_server):
     async with silenced(redis_server) as (spool, proxy), worker(redis_server.url) as other:
         await put_unheard(spool, proxy, other, records("a"))
         proxy.hold = True
-        hear(proxy, cut=False)
-        await until(lambda: spool._writer.is_taking_back)
+        let_through(proxy, cut=False)
+        await until(lambda: spool._writer.is_withdrawing)
         leasing = asyncio.create_task(spool.lease(KIND, flush=True))
         await asyncio.sleep(0.05)
         assert not leasing.done()

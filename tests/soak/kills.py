@@ -62,7 +62,7 @@ async def let_go(crashes: Crashes, found, orders: dict) -> None:
     arrived = {int(row.log["trackId"][1:]) for row in crashes.sandbox.received()}
     crashes.sandbox.faults = Faults()
     archive = SqliteSpoolInspector(crashes.spool)
-    replayed = await archive.replay([letter.id async for letter in archive.set_aside()])
+    replayed = await archive.replay([letter.id async for letter in archive.dead_letters()])
     await archive.aclose()
     assert replayed == len(found.dead_letters)
     _, doubles = await crashes.finish(**orders)

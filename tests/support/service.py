@@ -1,4 +1,4 @@
-"""A service without a network: a courier that does what a test tells it to."""
+"""A service without a network: a transport whose behaviour a test sets."""
 
 from collections import Counter
 from contextlib import asynccontextmanager
@@ -27,7 +27,7 @@ class Post:
 
 @define
 class Service:
-    """Counts what arrives; ``behave`` hears of each post before it is saved, ``admit`` of each turn; both may raise."""
+    """Counts what arrives. ``behave`` is called with each post before it is saved, ``admit`` before each permit."""
 
     clock: object
     behave: object = None

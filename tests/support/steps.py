@@ -1,4 +1,4 @@
-"""Does something before the n-th step of the event loop, wherever that is in the code."""
+"""Steps of the event loop, slow connections and slow disks."""
 
 import asyncio
 import time
@@ -31,7 +31,7 @@ def at_step(number, action):
 class Proxy:
     """Stands between a client and a server on this machine, and lets every piece wait for a while.
 
-    ``deaf``: what the server says does not get through; ``hold``: what the client says does not.
+    ``deaf``: answers of the server are held back; ``hold``: requests of the client are.
     """
 
     def __init__(self, port, delay):
@@ -90,7 +90,7 @@ class Proxy:
 
 
 def slow_disk(seconds):
-    """Return what lets every commit take so long, for ``failpoints.on_hit``."""
+    """Return a function for ``failpoints.on_hit`` that delays every commit."""
 
     def hit(point):
         if point == "before commit":

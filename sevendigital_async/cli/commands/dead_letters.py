@@ -65,7 +65,7 @@ class Letters:
             SpoolError: The spool can't be read.
         """
         found = 0
-        async for letter in archive.set_aside(kind=self.kind, place=self.place):
+        async for letter in archive.dead_letters(kind=self.kind, state=self.place):
             if self.fits(letter):
                 yield letter
                 found += 1
@@ -89,7 +89,7 @@ def as_json(letter: StoredDeadLetter) -> dict[str, Any]:
     return {
         "id": letter.id,
         "kind": letter.kind.value,
-        "place": letter.place.value,
+        "place": letter.state.value,
         "at": wire_time(letter.at),
         "code": letter.code,
         "reason": letter.reason,
@@ -105,7 +105,7 @@ def as_lines(letter: StoredDeadLetter) -> str:
     code = "" if letter.code is None else f" ({letter.code})"
     play = f"track {body.get('trackId')}, {body.get('timestamp')}" if isinstance(body, Mapping) else "?"
     return one_line(
-        f"{letter.id:>8}  {letter.kind:<10}  {letter.place:<6}  {wire_time(letter.at)[:19]}Z  {doubt:<8}  {play}"
+        f"{letter.id:>8}  {letter.kind:<10}  {letter.state:<6}  {wire_time(letter.at)[:19]}Z  {doubt:<8}  {play}"
         f"  {letter.reason}{code}"
     )
 
@@ -115,7 +115,7 @@ def as_text(letter: StoredDeadLetter) -> str:
     facts = {
         "number": letter.id,
         "kind": letter.kind.value,
-        "place": letter.place.value,
+        "place": letter.state.value,
         "set aside": wire_time(letter.at),
         "in doubt": "yes: the service may have it" if letter.in_doubt else "no",
         "code": "-" if letter.code is None else str(letter.code),
@@ -383,4 +383,4 @@ async def _replay(spool: str, found: Mapping[str, bool]) -> int:
 
 async def _drop(spool: str, found: Mapping[str, bool]) -> int:
     async with Opened(spool) as archive:
-        return await archive.drop(list(found))
+        return await archive.discard(list(found))

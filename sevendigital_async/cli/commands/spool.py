@@ -60,7 +60,7 @@ async def _status(spool: str) -> SpoolStatus:
 def as_json(status: SpoolStatus) -> dict[str, Any]:
     """Return the figures as a tree."""
     return {
-        "spool": status.place,
+        "spool": status.location,
         "in_use": status.in_use,
         "size": status.size,
         "durability": status.durability,
@@ -82,7 +82,7 @@ def as_text(status: SpoolStatus, now: datetime) -> Styled:
     ]
     shown = rendered(table(("", *(place.replace("_", " ") for place in PLACES), "oldest"), rows), sys.stdout)
     use = "a shipper has it open" if status.in_use else "no shipper has it open"
-    about = f"{status.place}: {use}; {status.size:,} bytes"
+    about = f"{status.location}: {use}; {status.size:,} bytes"
     return Styled("\n".join([shown, one_line(about), one_line(status.durability)]))
 
 

@@ -1,4 +1,4 @@
-"""The archive: what a durable spool lets people read and mend, while a shipper runs or after it has ended."""
+"""The inspector of a durable spool: reads its journal and its dead letters, also while a shipper runs."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ..records import Counts
 
 
 class JournalOutcome(enum.StrEnum):
-    """What became of a play in one request."""
+    """The outcome of a play in one request."""
 
     DELIVERED = "delivered"
     IN_DOUBT = "in-doubt"
-    """It may have reached the service, and nobody knows; written before the play is sent again."""
+    """It may or may not have reached the service; written before the play is sent again."""
     DISCARDED = "discarded"
-    """A person has decided that it is not sent."""
+    """A person has discarded it: it is not sent."""
 
 
 @frozen
@@ -30,10 +30,10 @@ class JournalEntry:
     Attributes:
         kind: Of the play.
         body: The play as it was accepted.
-        outcome: What became of it.
-        at: When that was known.
-        request_id: Ours, of the request.
-        answer: What the service said; empty if nothing arrived.
+        outcome: What happened to it.
+        at: When the outcome was known.
+        request_id: Our id of the request.
+        answer: The service's answer; empty if none arrived.
         in_doubt: It may have reached the service in an earlier request as well.
     """
 
@@ -52,31 +52,33 @@ class JournalEntry:
 
 
 class DeadLetterState(enum.StrEnum):
-    """Why a play was set aside."""
+    """The states of a dead letter."""
 
     BURIED = "buried"
+    """The service refused the play, or it became too old."""
     HELD = "held"
+    """It may have been delivered; nothing sends it again before a person decides."""
 
 
 @frozen
 class StoredDeadLetter:
-    """A play that waits for a person.
+    """A dead letter in a durable spool.
 
     Attributes:
-        id: Names it to :meth:`Archive.replay` and :meth:`Archive.drop`.
+        id: Names it to :meth:`SpoolInspector.replay` and :meth:`SpoolInspector.discard`.
         kind: Of the play.
         body: The play as it was accepted.
-        place: Buried or held.
+        state: Buried or held.
         reason: Why, in the service's words where it gave any.
         code: The service's error code, if it gave one.
-        at: When it was set aside.
+        at: When it became a dead letter.
         in_doubt: It may have reached the service all the same.
     """
 
     id: str
     kind: LogKind
     body: bytes = field(repr=False)
-    place: DeadLetterState
+    state: DeadLetterState
     reason: str
     code: int | None
     at: datetime
@@ -93,15 +95,15 @@ class SpoolStatus:
     """A snapshot of a spool.
 
     Attributes:
-        place: The file, or the server without its password.
+        location: The file, or the URL without its password.
         in_use: A shipper has it open now.
         counts: Where the plays are, by kind.
         oldest: When the oldest waiting play was accepted, by kind; None where nothing waits.
-        size: Bytes it takes.
-        durability: What an accepted play survives, in words.
+        size: Its size in bytes.
+        durability: What an accepted play survives, such as a power cut.
     """
 
-    place: str
+    location: str
     in_use: bool
     counts: Mapping[LogKind, Counts]
     oldest: Mapping[LogKind, datetime | None]
@@ -110,7 +112,7 @@ class SpoolStatus:
 
 
 class SpoolInspector(Protocol):
-    """Reads a durable spool, and moves what was set aside."""
+    """Reads a durable spool, and replays or discards its dead letters."""
 
     def journal(
         self, *, kind: LogKind | None = None, since: datetime | None = None, until: datetime | None = None
@@ -118,36 +120,36 @@ class SpoolInspector(Protocol):
         """Iterate over the journal, oldest first; ``since`` is included, ``until`` is not."""
         ...
 
-    def set_aside(
-        self, *, kind: LogKind | None = None, place: DeadLetterState | None = None
+    def dead_letters(
+        self, *, kind: LogKind | None = None, state: DeadLetterState | None = None
     ) -> AsyncIterator[StoredDeadLetter]:
-        """Iterate over what waits for a person, oldest first."""
+        """Iterate over the dead letters, oldest first."""
         ...
 
     async def replay(self, ids: Sequence[str]) -> int:
-        """Let plays wait for delivery again, as possible doubles if they are in doubt; returns how many were there.
+        """Let plays wait for delivery again, as possible doubles if they are in doubt; returns how many were found.
 
         Raises:
-            SpoolInUseError: A shipper has the spool open and this kind of spool has one owner.
+            SpoolInUseError: A shipper has the spool open, and this spool allows only one process.
         """
         ...
 
-    async def drop(self, ids: Sequence[str]) -> int:
-        """Let go of plays for good: they stay counted as buried, and the journal tells of it.
+    async def discard(self, ids: Sequence[str]) -> int:
+        """Discard plays: they stay counted as buried, and the journal has an entry for each.
 
         Raises:
-            SpoolInUseError: A shipper has the spool open and this kind of spool has one owner.
+            SpoolInUseError: A shipper has the spool open, and this spool allows only one process.
         """
         ...
 
     async def status(self) -> SpoolStatus:
-        """Say how the spool stands."""
+        """Return a snapshot of the spool."""
         ...
 
     async def checkpoint(self, source: str) -> str | None:
-        """Return the position last kept for a source; None if there is none."""
+        """Return the position last stored for a source; None if there is none."""
         ...
 
     async def aclose(self) -> None:
-        """Let go of it."""
+        """Close the spool."""
         ...

@@ -1,10 +1,16 @@
-"""Where plays wait, by the name that users give the place: a file, or a URL whose scheme says what keeps them."""
+"""The registry of spools: a file name, or a URL whose scheme says which spool it is.
+
+Another package adds a scheme with :func:`register_scheme`, or with an entry point in the group
+``sevendigital_async.spools`` whose name is the scheme and whose object is a :class:`SpoolScheme`; the shipper and the
+command line find it in either case.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -19,17 +25,20 @@ from .memory import MemorySpool
 
 _URL = re.compile(r"([^:]*)://")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
-_REGISTERED = re.compile(r"[a-z][a-z0-9+.-]+")
+ENTRY_POINTS = "sevendigital_async.spools"
+"""The group of entry points in which other packages declare schemes."""
+
+_NAME = re.compile(r"[a-z][a-z0-9+.-]+")
 
 
 @frozen
 class SpoolScheme:
-    """What a scheme of a spool's URL stands for.
+    """How the spools of one URL scheme are opened.
 
     Attributes:
-        spool: Makes the spool of a URL.
-        archive: Makes its archive; None if nothing outlives the process.
-        shown: Returns a URL as others may see it, without a password.
+        spool: Returns the spool of a URL.
+        inspector: Returns its inspector; None if the spool does not outlive its process.
+        shown: Returns a URL without its password, for logs and error messages.
     """
 
     spool: Callable[[str], Spool]
@@ -41,127 +50,138 @@ _schemes: dict[str, SpoolScheme] = {}
 
 
 def register_scheme(name: str, scheme: SpoolScheme) -> None:
-    """Let ``name:...`` stand for a spool, here and on the command line.
+    """Register the scheme ``name``, so that ``name:...`` opens its spool, in the shipper and on the command line.
 
     Raises:
-        ConfigurationError: The name is taken, or not one that a URL can have.
+        ConfigurationError: The name is registered already, or not a valid scheme.
     """
-    if not _REGISTERED.fullmatch(name) or name in _schemes:
-        raise ConfigurationError(f"the scheme {name!r} is taken, or not lower-case letters, digits, +, . and -")
+    if not _NAME.fullmatch(name):
+        raise ConfigurationError(f"not a URL scheme: {name!r} (use lower-case letters, digits, +, . and -)")
+    if name in _schemes:
+        raise ConfigurationError(f"the scheme {name!r} is already registered")
     _schemes[name] = scheme
 
 
-def scheme_of(place: str) -> str | None:
-    """Return the scheme of a place, in lower case; None if it is the plain name of a file.
+def scheme_of(location: str) -> str | None:
+    """Return the registered scheme of a location, in lower case; None for a file name.
 
     Raises:
-        ConfigurationError: It looks like a URL, but nothing keeps plays there; the message does not quote it.
+        ConfigurationError: It is a URL of an unknown scheme. The message does not quote it: it may hold a password.
     """
-    place = place.strip()
-    named = _SCHEME.match(place)
-    if named and named[1].lower() in _schemes:
-        return named[1].lower()
-    if _URL.match(place):
+    location = location.strip()
+    match = _SCHEME.match(location)
+    if match and _is_registered(scheme := match[1].lower()):
+        return scheme
+    if _URL.match(location):
         known = ", ".join(f"{name}:" for name in _schemes)
-        raise ConfigurationError(f"that scheme of a spool is not known; known are {known} and the name of a file")
+        raise ConfigurationError(f"unknown spool scheme; use one of {known} or a file name")
     return None
 
 
-def file_of(place: str) -> Path | None:
-    """Return the file that a place is; None if it is none.
+def _is_registered(name: str) -> bool:
+    if name not in _schemes and _NAME.fullmatch(name):
+        for entry_point in entry_points(group=ENTRY_POINTS, name=name):
+            register_scheme(name, entry_point.load())
+            break
+    return name in _schemes
+
+
+def file_of(location: str) -> Path | None:
+    """Return the path of a location that is a file; None for any other spool.
 
     Raises:
         ConfigurationError: As for :func:`scheme_of`.
     """
-    match scheme_of(place):
+    match scheme_of(location):
         case None:
-            return Path(place)
+            return Path(location)
         case "file":
-            return Path(_path_in(place))
+            return Path(_path_in(location))
         case _:
             return None
 
 
-def open_spool(place: str | os.PathLike[str] | Spool | None) -> Spool:
-    """Return the spool that a name stands for: None is memory, ``redis://...`` a server, any other text a file.
+def open_spool(location: str | os.PathLike[str] | Spool | None) -> Spool:
+    """Return the spool of a location: a file name or a URL; None is a memory spool, and a spool is returned as it is.
 
     Raises:
-        ConfigurationError: Nothing can be kept there.
+        ConfigurationError: It is not a file name or a URL of a registered scheme.
     """
-    if place is None:
+    if location is None:
         return MemorySpool()
-    if not isinstance(place, str | bytes | os.PathLike):
-        return place
-    name = _name_of(place)
-    return _schemes[scheme_of(name) or "file"].spool(name)
+    if not isinstance(location, str | bytes | os.PathLike):
+        return location
+    text = _text_of(location)
+    return _schemes[scheme_of(text) or "file"].spool(text)
 
 
-def open_inspector(place: str | os.PathLike[str]) -> SpoolInspector:
-    """Return the archive of the durable spool that a name stands for; close it with ``aclose``.
+def open_inspector(location: str | os.PathLike[str]) -> SpoolInspector:
+    """Return the inspector of a durable spool; close it with ``aclose``.
 
     Raises:
-        ConfigurationError: Nothing can be kept there.
+        ConfigurationError: It is not a file name or a URL of a registered scheme, or such a spool can't be inspected.
     """
-    name = _name_of(place)
-    make = _schemes[scheme_of(name) or "file"].inspector
-    if make is None:
-        raise ConfigurationError("a spool in memory ends with its process; there is nothing to look at")
-    return make(name)
+    text = _text_of(location)
+    scheme = scheme_of(text) or "file"
+    inspector = _schemes[scheme].inspector
+    if inspector is None:
+        raise ConfigurationError(f"a {scheme} spool ends with its process and can't be inspected")
+    return inspector(text)
 
 
-def shown(place: str) -> str:
-    """Return the name of a place as others may see it: without a password."""
-    return _schemes[scheme_of(place) or "file"].shown(place)
+def shown(location: str) -> str:
+    """Return a location without its password, for logs and error messages."""
+    return _schemes[scheme_of(location) or "file"].shown(location)
 
 
-def _name_of(place: str | os.PathLike[str]) -> str:
-    name = os.fspath(place)
-    if not isinstance(name, str) or not name.strip():
-        raise ConfigurationError("a spool needs the name of a file, as text")
+def _text_of(location: str | os.PathLike[str]) -> str:
+    text = os.fspath(location)
+    if not isinstance(text, str) or not text.strip():
+        raise ConfigurationError("spool must be a file name or a URL, as text, and not empty")
     # A Path has made one slash of two.
-    return name if isinstance(place, str) else re.sub(r"^([A-Za-z][A-Za-z0-9+.-]+):/(?!/)", r"\1://", name)
+    return text if isinstance(location, str) else re.sub(r"^([A-Za-z][A-Za-z0-9+.-]+):/(?!/)", r"\1://", text)
 
 
-def _path_in(place: str) -> str:
-    """Return the path in a ``file:`` URL; any other place is one."""
-    if scheme_of(place) is None:
-        return place
-    rest = place.strip().partition(":")[2]
+def _path_in(location: str) -> str:
+    """Return the path in a ``file:`` URL, or a file name as it is."""
+    if scheme_of(location) is None:
+        return location
+    rest = location.strip().partition(":")[2]
     if rest.startswith("//"):
         host, slash, path = rest[2:].partition("/")
         if host.lower() not in {"", "localhost"}:
-            raise ConfigurationError("the URL of a file has three slashes (file:///path) or none (file:path)")
+            raise ConfigurationError("a file URL must be file:///path or file:path, without a host")
         rest = slash + path
     if not rest:
-        raise ConfigurationError("a spool needs the name of a file")
+        raise ConfigurationError("a file URL needs a path, such as file:plays.db")
     return unquote(rest)
 
 
-def _sqlite_spool(place: str) -> Spool:
-    from .sqlite import SqliteSpool  # noqa: PLC0415 - only who keeps plays in a file pays for it
+def _sqlite_spool(location: str) -> Spool:
+    from .sqlite import SqliteSpool  # noqa: PLC0415 - imported only where it is used
 
-    return SqliteSpool(_path_in(place))
+    return SqliteSpool(_path_in(location))
 
 
-def _sqlite_archive(place: str) -> SpoolInspector:
+def _sqlite_inspector(location: str) -> SpoolInspector:
     from .sqlite import SqliteSpoolInspector  # noqa: PLC0415 - as above
 
-    return SqliteSpoolInspector(_path_in(place))
+    return SqliteSpoolInspector(_path_in(location))
 
 
-def _redis_spool(place: str) -> Spool:
+def _redis_spool(location: str) -> Spool:
     from .redis import RedisSpool  # noqa: PLC0415 - as above
 
-    return RedisSpool(place)
+    return RedisSpool(location)
 
 
-def _redis_archive(place: str) -> SpoolInspector:
+def _redis_inspector(location: str) -> SpoolInspector:
     from .redis import RedisSpoolInspector  # noqa: PLC0415 - as above
 
-    return RedisSpoolInspector(place)
+    return RedisSpoolInspector(location)
 
 
-register_scheme("file", SpoolScheme(_sqlite_spool, _sqlite_archive, lambda place: place))
+register_scheme("file", SpoolScheme(_sqlite_spool, _sqlite_inspector, lambda location: location))
 for _name in REDIS_SCHEMES:
-    register_scheme(_name, SpoolScheme(_redis_spool, _redis_archive, lambda place: RedisURL.parse(place).place))
+    register_scheme(_name, SpoolScheme(_redis_spool, _redis_inspector, lambda url: RedisURL.parse(url).safe_url))
 register_scheme("memory", SpoolScheme(lambda _: MemorySpool(), None, lambda _: "memory:"))

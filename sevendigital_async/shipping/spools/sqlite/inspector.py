@@ -199,8 +199,8 @@ class SqliteSpoolInspector:
         async for entry in self._portions(journal_after, RowFilter(kind, None, since, until)):
             yield entry
 
-    async def set_aside(
-        self, *, kind: LogKind | None = None, place: DeadLetterState | None = None
+    async def dead_letters(
+        self, *, kind: LogKind | None = None, state: DeadLetterState | None = None
     ) -> AsyncIterator[StoredDeadLetter]:
         """Iterate over dead letters, oldest first.
 
@@ -208,7 +208,7 @@ class SqliteSpoolInspector:
             SpoolCorruptionError: A row is damaged.
             SpoolError: The spool does not exist, or can't be read.
         """
-        async for letter in self._portions(dead_letters_after, RowFilter(kind, place)):
+        async for letter in self._portions(dead_letters_after, RowFilter(kind, state)):
             yield letter
 
     async def replay(self, ids: Sequence[str]) -> int:
@@ -223,7 +223,7 @@ class SqliteSpoolInspector:
         rules = lane_rules()
         return await self._change(ids, lambda db, some: dead_letters.replay(db, some, rules, time.time()))
 
-    async def drop(self, ids: Sequence[str]) -> int:
+    async def discard(self, ids: Sequence[str]) -> int:
         """Delete dead letters: they stay counted as buried, and the journal records them as discarded.
 
         Raises:

@@ -42,7 +42,7 @@ async def put(path, sandbox, logs, kind=LogKind.CATALOGUE, **options):
 async def opened(path, **wanted):
     inspector = SqliteSpoolInspector(path)
     try:
-        return [play async for play in inspector.set_aside(**wanted)]
+        return [play async for play in inspector.dead_letters(**wanted)]
     finally:
         await inspector.aclose()
 
@@ -119,7 +119,7 @@ async def test_an_inspector_reads_while_a_shipper_writes(tmp_path):
         with pytest.raises(SpoolInUseError):
             await inspector.replay(["1"])
         with pytest.raises(SpoolInUseError):
-            await inspector.drop(["1"])
+            await inspector.discard(["1"])
         assert (await shipper.flush()).delivered == 12_000
     assert not as_bodies(seen) - as_counted(logs)
     assert as_bodies([entry async for entry in inspector.journal()]) == as_counted(logs)
@@ -127,7 +127,7 @@ async def test_an_inspector_reads_while_a_shipper_writes(tmp_path):
     after = await inspector.status()
     assert not after.in_use
     assert after.size > 0
-    assert after.place == str(path)
+    assert after.location == str(path)
     await inspector.aclose()
 
 
@@ -194,8 +194,8 @@ async def test_dropped_plays_stay_counted_and_are_written_down(tmp_path):
     async with open_sandbox("poison:21") as sandbox:
         await put(path, sandbox, logs[20:])
     letters = await opened(path)
-    assert await changed(path, "drop", [play.id for play in letters]) == 21
-    assert await changed(path, "drop", [play.id for play in letters]) == 0
+    assert await changed(path, "discard", [play.id for play in letters]) == 21
+    assert await changed(path, "discard", [play.id for play in letters]) == 0
     check(path)
     counts = (await status(path)).counts[LogKind.CATALOGUE]
     assert (counts.put, counts.delivered, counts.held, counts.buried) == (40, 19, 0, 21)

@@ -82,7 +82,9 @@ async def life(path):
         await spool.aclose()
     inspector = SqliteSpoolInspector(path)
     try:
-        aside = Counter([(play.place, play.body, play.reason, play.in_doubt) async for play in inspector.set_aside()])
+        aside = Counter(
+            [(play.state, play.body, play.reason, play.in_doubt) async for play in inspector.dead_letters()]
+        )
         told = [(e.outcome, e.log.encode(), e.request_id, e.answer, e.in_doubt) async for e in inspector.journal()]
     finally:
         await inspector.aclose()

@@ -87,7 +87,7 @@ async def contents(path):
     try:
         status = await inspector.status()
         journal = [entry async for entry in inspector.journal()]
-        letters = [letter async for letter in inspector.set_aside()]
+        letters = [letter async for letter in inspector.dead_letters()]
         return status.counts, status.oldest, journal, letters, await inspector.checkpoint("plays.jsonl")
     finally:
         await inspector.aclose()
@@ -97,7 +97,7 @@ def check_contents(found):
     counts, _, journal, letters, checkpoint = found
     assert counts == COUNTS
     assert Counter((entry.kind, entry.outcome) for entry in journal) == JOURNAL
-    assert Counter((letter.kind, letter.place) for letter in letters) == DEAD_LETTERS
+    assert Counter((letter.kind, letter.state) for letter in letters) == DEAD_LETTERS
     assert checkpoint == "3000"
 
 
@@ -190,7 +190,7 @@ async def test_recovery_puts_what_was_being_sent_in_doubt(path, clock, policy):
         assert after[kind].waiting == COUNTS[kind].waiting - held
         in_doubt = {entry.body for entry in journal if entry.kind is kind and entry.outcome is IN_DOUBT}
         assert after[kind].in_doubt == len(in_doubt)
-        assert sum(letter.kind is kind for letter in letters if letter.place is HELD) == after[kind].held
+        assert sum(letter.kind is kind for letter in letters if letter.state is HELD) == after[kind].held
 
 
 async def test_everything_that_waits_is_delivered_once(path, clock):
@@ -219,9 +219,9 @@ async def test_everything_that_waits_is_delivered_once(path, clock):
 
 async def test_dead_letters_of_version_2_are_replayed_and_discarded(path):
     inspector = SqliteSpoolInspector(path)
-    ids = [letter.id async for letter in inspector.set_aside(kind=CATALOGUE)]
+    ids = [letter.id async for letter in inspector.dead_letters(kind=CATALOGUE)]
     assert await inspector.replay(ids[:3]) == 3
-    assert await inspector.drop(ids[3:5]) == 2
+    assert await inspector.discard(ids[3:5]) == 2
     counts = (await inspector.status()).counts[CATALOGUE]
     await inspector.aclose()
     assert (counts.buried, counts.held, counts.waiting) == (2, 158, 803)

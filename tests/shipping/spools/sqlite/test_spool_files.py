@@ -322,7 +322,7 @@ async def test_a_spool_may_have_any_name_that_a_file_may_have(tmp_path, name):
     await used(tmp_path / name)
     status = await read(tmp_path / name)
     assert status.counts[KIND].waiting == 2
-    assert status.place.isprintable()
+    assert status.location.isprintable()
     assert {path.name.removeprefix(name) for path in tmp_path.iterdir()} == set(OURS)  # reading leaves two behind
 
 

@@ -94,8 +94,8 @@ class LateComer(RedisSpool):
 
     async def open(self, owner):
         await super().open(owner)
-        self._station.reached_since -= 1000.0
-        await self._look_around()
+        self._client.available_since -= 1000.0
+        await self._give_heartbeat()
 
 
 class Redis(Memory):
@@ -120,11 +120,11 @@ class Redis(Memory):
         """Give no sign of life any more; others notice when the time of the leases is over."""
         for task in spool._tasks:
             task.cancel()
-        await spool._station.aclose()
+        await spool._client.aclose()
         self.waited += 16.0
 
     async def settled(self, spool):
-        await spool._writer.drained()
+        await spool._writer.drain()
 
 
 PLACES = (Memory, Sqlite, Redis)
