@@ -170,7 +170,7 @@ async def test_plays_that_cannot_be_withdrawn_before_closing_are_logged_and_coun
         disk.go_on.set()
         await until(lambda: spool._group_commit.alert is not None)
         assert (await spool.counts(KIND)).put == 0
-    assert "2 plays of cancelled puts could not be removed" in caplog.text
+    assert "2 plays of cancelled puts could not be withdrawn" in caplog.text
     assert await spool.counts(KIND) == Counts(put=2, waiting=2)
     disk.error = None
     async with file(path) as spool:

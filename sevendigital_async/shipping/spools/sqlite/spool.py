@@ -171,7 +171,7 @@ class SqliteSpool:
             logger.error("%s: %d plays of put_nowait could not be written and are lost", self._shown, unwritten)
         if kept := self._appender.keep_withdrawn():
             logger.error(
-                "%s: %d plays of cancelled puts could not be removed; they stay in the spool", self._shown, kept
+                "%s: %d plays of cancelled puts could not be withdrawn; they stay in the spool", self._shown, kept
             )
         await self._writer.aclose()
 

@@ -144,10 +144,10 @@ async def test_a_buried_play_is_replayed_and_delivered(tmp_path):
     path, logs = tmp_path / "plays.db", plays(60, users=2)
     async with open_sandbox("poison:7", "poison:9") as sandbox:
         assert (await put(path, sandbox, logs)).buried == 2
-    buried = await opened(path, kind=LogKind.CATALOGUE, place=DeadLetterState.BURIED)
+    buried = await opened(path, kind=LogKind.CATALOGUE, state=DeadLetterState.BURIED)
     assert [play.log.track_id for play in buried] == ["7", "9"]
     assert all(play.code == 1008 or play.reason for play in buried)
-    assert await opened(path, place=DeadLetterState.HELD) == await opened(path, kind=LogKind.PREVIEW) == []
+    assert await opened(path, state=DeadLetterState.HELD) == await opened(path, kind=LogKind.PREVIEW) == []
     assert await changed(path, "replay", [buried[0].id, "no such", "-1", "9" * 30, "999", buried[0].id]) == 1
     check(path)
     counts = (await status(path)).counts[LogKind.CATALOGUE]
@@ -172,7 +172,7 @@ async def test_a_held_play_is_replayed_as_a_possible_double(tmp_path, signed):
         assert (await put(path, sandbox, logs, in_doubt="hold", user_tokens=tokens_of(sandbox))).held == 30
         arrived = received(sandbox)
     assert arrived == as_counted(logs)
-    held = await opened(path, place=DeadLetterState.HELD)
+    held = await opened(path, state=DeadLetterState.HELD)
     assert all(play.in_doubt and "lost" in play.reason for play in held)
     assert await changed(path, "replay", [play.id for play in held[:20]]) == 20
     check(path)
