@@ -10,6 +10,8 @@ nox.needs_version = ">=2024.10.9"
 nox.options.sessions = ["tests", "lint", "types", "package"]
 nox.options.error_on_missing_interpreters = False
 
+LUA_SCRIPT = "sevendigital_async/shipping/spools/redis/lua/lease.lua"
+
 
 @nox.session(python=["3.11", "3.12", "3.13"])
 def tests(session: nox.Session) -> None:
@@ -57,11 +59,13 @@ def package(session: nox.Session) -> None:
     session.run("twine", "check", "--strict", str(wheel), str(sdist))
     session.run("check-wheel-contents", str(wheel))
     with zipfile.ZipFile(wheel) as archive:
-        _expect(session, "the wheel", archive.namelist(), "sevendigital_async/py.typed")
+        for wanted in ("sevendigital_async/py.typed", LUA_SCRIPT):
+            _expect(session, "the wheel", archive.namelist(), wanted)
     with tarfile.open(sdist) as archive:
         names = [name.partition("/")[2] for name in archive.getnames()]
         for wanted in (
             "sevendigital_async/py.typed",
+            LUA_SCRIPT,
             "tests/session/test_core.py",
             "CHANGELOG.md",
             "README.md",
@@ -71,6 +75,7 @@ def package(session: nox.Session) -> None:
     session.install(f"{wheel}[cli]")
     with session.chdir(session.create_tmp()):
         session.run("python", "-W", "error", "-c", "import sevendigital_async; print(sevendigital_async.__version__)")
+        session.run("python", "-c", "from sevendigital_async.shipping.spools.redis.scripts import LEASE; LEASE.text")
         session.run("sevendigital", "--version")
         session.run("sevendigital", "demo", "--plays", "1000")
 

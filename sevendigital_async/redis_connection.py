@@ -1,7 +1,7 @@
-"""The way to a Redis server: scripts that run there, and what its errors and its silence mean.
+"""A connection to a Redis server, the Lua scripts that run there, and what errors and silence of the server mean.
 
-Every error of the library and of the system ends here. What comes out is :class:`RedisUnavailableError`, which is over by
-itself, or :class:`RedisRefusedError`, which is not.
+Errors of the Redis library and of the operating system are translated here: to :class:`RedisUnavailableError`, which
+ends by itself, or to :class:`RedisRefusedError`, which does not.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ import asyncio
 import hashlib
 import importlib
 import re
-from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 from .errors import ConfigurationError
 from .redis_url import RedisURL
 
-ANSWER_WITHIN = 2.0
-"""Seconds that Redis has for an answer before it counts as away."""
+ANSWER_TIMEOUT = 2.0
+"""Seconds after which a Redis that has not answered counts as unavailable."""
 
 STARTING = frozenset({"LOADING", "BUSY", "TRYAGAIN", "MASTERDOWN", "READONLY", "CLUSTERDOWN", "RESET"})
 """What is over within seconds: Redis loads its data, runs a script, fails over, or has closed a connection."""
 
-AWAY = STARTING | {"NOREPLICAS", "MISCONF", "UNBLOCKED", "NOAUTH", "WRONGPASS", "NOPERM", "OOM"}
-"""Refusals that end without anybody changing this program: Redis is full, or lacks a permission."""
+UNAVAILABLE = STARTING | {"NOREPLICAS", "MISCONF", "UNBLOCKED", "NOAUTH", "WRONGPASS", "NOPERM", "OOM"}
+"""Refusals that can end without a change of this program: Redis is full, or lacks a permission."""
 
 _BY_CLASS = {
     "AuthenticationError": "NOAUTH",
@@ -38,7 +38,7 @@ _BY_CLASS = {
     "MovedError": "MOVED",
     "AskError": "ASK",
 }
-"""The library takes the code off the errors that it has classes for; older ones don't keep it elsewhere."""
+"""The library removes the code from errors that it has classes for; older releases don't keep it elsewhere."""
 
 CLUSTER = frozenset({"MOVED", "ASK", "CROSSSLOT"})
 NO_CLUSTER = "is a node of a cluster, which is not supported; name a Redis without cluster mode"
@@ -48,10 +48,10 @@ _ARGUMENTS = re.compile(r",? with args beginning with:?.*", re.DOTALL)
 
 
 class RedisUnavailableError(Exception):
-    """Redis did not answer, or can't do what was asked for now; a step may have been taken all the same.
+    """Redis did not answer, or can't do what was asked for now; a script may have run all the same.
 
     Attributes:
-        code: The first word of what Redis says, such as LOADING; empty if it says nothing.
+        code: The first word of Redis's error, such as LOADING; empty if there was no answer.
     """
 
     def __init__(self, message: str, *, code: str = "") -> None:
@@ -65,10 +65,10 @@ class RedisUnavailableError(Exception):
 
 
 class RedisRefusedError(ConfigurationError):
-    """Redis says no, and will say so again until somebody changes something.
+    """Redis refuses, and will refuse again until the configuration changes.
 
     Attributes:
-        code: The first word of what Redis says, such as WRONGTYPE; ERR if it has none.
+        code: The first word of Redis's error, such as WRONGTYPE; ERR if it has none.
     """
 
     def __init__(self, message: str, *, code: str = "ERR") -> None:
@@ -76,64 +76,150 @@ class RedisRefusedError(ConfigurationError):
         self.code = code
 
 
-HEADS = frozenset(b"ok gone damaged strange lost missing none lease yours busy paused unknown withdrawn".split())
-"""What the answers of scripts begin with that answer with a list."""
+STATUSES = frozenset(
+    b"ok gone damaged outdated foreign lost missing none lease claimed busy paused unknown withdrawn".split()
+)
+"""What an answer of a script begins with if it is a list."""
+
+_DECLARATION = re.compile(r"^local (\w+) = (?:tonumber\()?(KEYS|ARGV)\[(\d+)\]", re.MULTILINE)
+_REST = re.compile(r"^local (\w+) = (\d+) -- ARGV\[\2\] and on", re.MULTILINE)
+_INCLUDE = re.compile(r"^-- include: (.+)$", re.MULTILINE)
 
 
 class RedisScript:
-    """A Lua script, the name that Redis knows it by, and the type of its answer."""
+    """A Lua script in a file of this package, called with named arguments.
 
-    def __init__(self, text: str, answer: type[list[Any] | int] = list) -> None:
-        self.text = text
+    The file declares each key and argument at the top, as ``local name = ARGV[3]``, ``tonumber(ARGV[3])`` or
+    ``ARGV[3] == '1'``; ``local name = 4 -- ARGV[4] and on`` declares a sequence that takes the rest. ``-- include:``
+    names the files of the same folder whose text comes first.
+
+    Args:
+        package: Where the file is.
+        path: Of the file in the package.
+        answer: Type of the script's answer.
+    """
+
+    def __init__(self, package: str, path: str, answer: type[list[Any] | int] = list) -> None:
+        self.package = package
+        self.path = path
         self.answer = answer
-        self.sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+    def __repr__(self) -> str:
+        return f"RedisScript({self.path!r})"
+
+    @cached_property
+    def text(self) -> str:
+        """What Redis runs."""
+        text, flags = self._read(self.path), ""
+        if text.startswith("#!"):
+            flags, _, text = text.partition("\n")
+        included = _INCLUDE.search(text)
+        folder = self.path.rpartition("/")[0]
+        libraries = [self._read(f"{folder}/{name}.lua") for name in included[1].split()] if included else []
+        return "\n".join([flags, *libraries, text] if flags else [*libraries, text])
+
+    @cached_property
+    def sha(self) -> str:
+        """The name of the script in Redis."""
+        return hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """Names of the keys, in order."""
+        return self._declared("KEYS")
+
+    @cached_property
+    def arguments(self) -> tuple[str, ...]:
+        """Names of the arguments, in order."""
+        return self._declared("ARGV")
+
+    @cached_property
+    def rest(self) -> str | None:
+        """Name of the sequence that takes the rest of the arguments; None if there is none."""
+        found = _REST.search(self.text)
+        if found is not None and int(found[2]) != len(self.arguments) + 1:
+            raise ValueError(f"{self.path}: {found[1]} does not begin after the last argument")
+        return None if found is None else found[1]
+
+    def command(self, named: dict[str, Any]) -> list[Any]:
+        """Return the number of keys, the keys and the arguments, as EVAL takes them.
+
+        Raises:
+            TypeError: The names are not those that the script declares.
+        """
+        names = {*self.keys, *self.arguments, *([self.rest] if self.rest else [])}
+        if named.keys() != names:
+            missing, unknown = sorted(names - named.keys()), sorted(named.keys() - names)
+            raise TypeError(f"{self.path}: missing arguments {missing}, unknown arguments {unknown}")
+        values = [named[name] for name in (*self.keys, *self.arguments)] + list(named[self.rest] if self.rest else ())
+        return [len(self.keys), *(int(value) if isinstance(value, bool) else value for value in values)]
+
+    def _declared(self, array: str) -> tuple[str, ...]:
+        found = [(int(match[3]), match[1]) for match in _DECLARATION.finditer(self.text) if match[2] == array]
+        if [number for number, _ in found] != list(range(1, len(found) + 1)):
+            raise ValueError(f"{self.path}: {array} is not declared from 1 on, in order: {found}")
+        return tuple(name for _, name in found)
+
+    def _read(self, path: str) -> str:
+        # Imported here: most programs use no Redis.
+        return importlib.import_module("importlib.resources").files(self.package).joinpath(path).read_text("utf-8")  # type: ignore[no-any-return]
 
 
 class RedisConnection:
-    """One Redis server, reached on first use in the running loop.
+    """A connection to one Redis server, opened on first use in the running loop.
 
     Args:
         url: ``redis://[user:password@]host[:port][/database]``, ``rediss://`` for TLS, or ``unix:///path``; ``valkey://``
-            and ``valkeys://`` mean the same. ``?prefix=`` sets apart the keys of several users of one database.
+            and ``valkeys://`` mean the same. ``?prefix=`` separates the keys of several users of one database.
+
+    Attributes:
+        prefix: What the names of all keys begin with.
+        safe_url: The URL without user, password and options.
 
     Raises:
-        ConfigurationError: No such URL; the message does not quote it.
+        ConfigurationError: The URL can't be used; the message does not quote it.
     """
 
     def __init__(self, url: str) -> None:
         self._url = RedisURL.parse(url)
         self.prefix = self._url.prefix
-        self.place = self._url.place
-        self._client: Any = None
-        self._closed = False
+        self.safe_url = self._url.safe_url
+        self._redis: Any = None
+        self._is_closed = False
         self._errors: Any = None
 
     def __repr__(self) -> str:
-        return f"RedisConnection({self.place!r})"
+        return f"RedisConnection({self.safe_url!r})"
 
-    async def run(self, script: RedisScript, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
-        """Run a script, once; returns what it returns, texts as bytes.
+    @property
+    def is_open(self) -> bool:
+        """It has been used, and has not been closed."""
+        return self._redis is not None
+
+    async def run(self, script: RedisScript, **arguments: Any) -> Any:
+        """Run a script once, with the keys and arguments that it declares; returns its answer, texts as bytes.
 
         Raises:
-            RedisUnavailableError: No answer; nobody knows whether it ran.
+            RedisUnavailableError: No answer; the script may have run.
             RedisRefusedError: Redis can't run it.
         """
+        command = script.command(arguments)
         self._open()
         try:
-            answer = await self._send("EVALSHA", script.sha, len(keys), *keys, *arguments)
+            answer = await self._send("EVALSHA", script.sha, *command)
         except self._errors.NoScriptError:
             try:
-                answer = await self._send("EVAL", script.text, len(keys), *keys, *arguments)
+                answer = await self._send("EVAL", script.text, *command)
             except self._errors.NoScriptError:
-                raise RedisRefusedError(f"Redis at {self.place} knows no scripts", code="NOSCRIPT") from None
+                raise RedisRefusedError(f"Redis at {self.safe_url} runs no scripts", code="NOSCRIPT") from None
         if not isinstance(answer, script.answer) or (
-            isinstance(answer, list) and (not answer or answer[0] not in HEADS)
+            isinstance(answer, list) and (not answer or answer[0] not in STATUSES)
         ):
-            raise RedisRefusedError(f"{self.place} does not answer as a Redis does; is it one?")
+            raise self._not_redis()
         return answer
 
-    async def ask(self, *command: Any) -> Any:
-        """Send one command that only reads.
+    async def read(self, *command: Any) -> Any:
+        """Send one command that changes nothing.
 
         Raises:
             RedisUnavailableError: No answer.
@@ -143,26 +229,26 @@ class RedisConnection:
         try:
             return await self._send(*command)
         except self._errors.NoScriptError:
-            raise RedisRefusedError(f"{self.place} does not answer as a Redis does; is it one?") from None
+            raise self._not_redis() from None
 
     async def aclose(self) -> None:
-        """Close the connections, for good."""
-        self._closed = True
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        """Close the connection, for good."""
+        self._is_closed = True
+        redis, self._redis = self._redis, None
+        if redis is not None:
+            await redis.aclose()
 
     async def _send(self, *command: Any) -> Any:
-        if self._client is None:
-            raise ConfigurationError(f"the connection to Redis at {self.place} is closed")
+        if self._redis is None:
+            raise ConfigurationError(f"the connection to Redis at {self.safe_url} is closed")
         try:
-            async with asyncio.timeout(ANSWER_WITHIN):
-                return await self._client.execute_command(*command)
+            async with asyncio.timeout(ANSWER_TIMEOUT):
+                return await self._redis.execute_command(*command)
         except self._errors.NoScriptError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever the library makes of what a server says
             failure = self._translated(error)
-        # Raised out here: the library's errors may quote what was sent.
+        # Raised outside of the handler: errors of the library may quote what was sent.
         raise failure
 
     def _translated(self, error: Exception) -> RedisUnavailableError | RedisRefusedError:
@@ -170,17 +256,22 @@ class RedisConnection:
         words = (
             "".join(c if c.isprintable() else "?" for c in _ARGUMENTS.sub("", str(error))) or "an error without words"
         )
-        if code in AWAY - {"RESET"}:
+        if code in UNAVAILABLE - {"RESET"}:
             said = words if words.lstrip("-").startswith(code) else f"{code} {words}"
-            return RedisUnavailableError(f"Redis at {self.place} refuses: {said}", code=code)
+            return RedisUnavailableError(f"Redis at {self.safe_url} refuses: {said}", code=code)
         if isinstance(error, self._errors.ResponseError):
             said = f"{NO_CLUSTER} ({code})" if code in CLUSTER else f"refuses: {words}"
-            return RedisRefusedError(f"Redis at {self.place} {said}", code=code)
+            return RedisRefusedError(f"Redis at {self.safe_url} {said}", code=code)
         if isinstance(error, self._errors.ConnectionError | self._errors.TimeoutError | OSError):
-            return RedisUnavailableError(f"Redis at {self.place} does not answer ({_cause(error)})", code=code)
+            return RedisUnavailableError(f"Redis at {self.safe_url} does not answer ({_cause(error)})", code=code)
         if isinstance(error, self._errors.DataError):
-            return RedisRefusedError(f"Redis at {self.place} can't be asked that: it is no text and no number")
-        return RedisRefusedError(f"{self.place} does not answer as a Redis does; is it one?")
+            return RedisRefusedError(
+                f"not sent to Redis at {self.safe_url}: an argument is neither text nor bytes nor a number"
+            )
+        return self._not_redis()
+
+    def _not_redis(self) -> RedisRefusedError:
+        return RedisRefusedError(f"the server at {self.safe_url} does not answer like a Redis; check the URL")
 
     def _code_of(self, error: Exception) -> str:
         named = getattr(error, "status_code", None) or _BY_CLASS.get(type(error).__name__)
@@ -194,9 +285,9 @@ class RedisConnection:
         return "RESET" if was_reset else ""
 
     def _open(self) -> None:
-        if self._closed:
-            raise ConfigurationError(f"the connection to Redis at {self.place} is closed")
-        if self._client is None:
+        if self._is_closed:
+            raise ConfigurationError(f"the connection to Redis at {self.safe_url} is closed")
+        if self._redis is None:
             try:
                 library = importlib.import_module("redis.asyncio")
                 retry = importlib.import_module("redis.asyncio.retry").Retry
@@ -204,19 +295,19 @@ class RedisConnection:
                 self._errors = importlib.import_module("redis.exceptions")
             except ImportError:
                 raise ConfigurationError("Redis needs the extra: pip install 'sevendigital_async[redis]'") from None
-            self._client = library.Redis(
+            self._redis = library.Redis(
                 **self._url.connection,
                 protocol=2,
                 # The library's own timeouts use asyncio.wait_for, which may swallow a cancellation.
                 socket_timeout=None,
                 socket_connect_timeout=None,
-                # A script that is sent again by the library might run twice without our knowing.
+                # The library must not send a script again: it might run twice unnoticed.
                 retry=retry(backoff(), 0),
             )
 
 
 def _root(error: BaseException) -> BaseException:
-    """Return the system's own error behind one of the library."""
+    """Return the operating system's error behind an error of the library."""
     seen: BaseException | None = error
     while seen is not None and not isinstance(seen, OSError):
         seen = seen.__cause__ or seen.__context__
@@ -224,7 +315,7 @@ def _root(error: BaseException) -> BaseException:
 
 
 def _cause(error: Exception) -> str:
-    """Say in a few words why there was no answer; the library's own words may quote what was sent."""
+    """Say in a few words why there was no answer; the library's own message may quote what was sent."""
     root = _root(error)
     words = getattr(root, "strerror", None)
     return str(words) if words else type(root).__name__

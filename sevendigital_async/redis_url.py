@@ -1,4 +1,4 @@
-"""URLs of Redis servers, checked before anything connects. No error quotes the URL: it may hold a password."""
+"""URLs of Redis servers, checked before anything connects. No error quotes the URL: it may contain a password."""
 
 from __future__ import annotations
 
@@ -37,19 +37,21 @@ def _text(name: str, value: str) -> str:
 
 def _prefix(_: str, value: str) -> str:
     if not value or set("{}") & set(value):
-        raise ConfigurationError("the prefix in a Redis URL is not empty and has no braces")
+        raise ConfigurationError("the prefix in a Redis URL must not be empty or contain braces")
     return value
 
 
 def _database(_: str, value: str) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", value):
-        raise ConfigurationError("the database in a Redis URL is a number, such as redis://host:6379/0")
+        raise ConfigurationError("the database in a Redis URL must be a number, such as redis://host:6379/0")
     return int(value)
 
 
 def _verified(name: str, value: str) -> None:
     if value.lower() not in {"required", "true", "yes", "1"}:
-        raise ConfigurationError(f"{name} in a Redis URL can't be turned off: TLS is verified; name the CA instead")
+        raise ConfigurationError(
+            f"{name} in a Redis URL can't be turned off: certificates are always verified; set ssl_ca_certs instead"
+        )
 
 
 OPTIONS: Mapping[str, Callable[[str, str], Any]] = {
@@ -65,20 +67,20 @@ OPTIONS: Mapping[str, Callable[[str, str], Any]] = {
     "ssl_cert_reqs": _verified,
     "ssl_check_hostname": _verified,
 }
-"""What may follow the question mark. Everything else belongs to this package: decoding, protocol, timeouts, retries."""
+"""What may follow the question mark. Decoding, protocol, timeouts and retries are set by this package."""
 
 
 @frozen
 class RedisURL:
-    """Where a Redis is, and how to get in.
+    """Where a Redis is, and how to connect.
 
     Attributes:
-        place: The URL as others may see it: without user, password and options.
+        safe_url: The URL as others may see it: without user, password and options.
         prefix: What the names of its keys begin with.
         connection: Arguments of ``redis.asyncio.Redis``.
     """
 
-    place: str
+    safe_url: str
     prefix: str
     connection: Mapping[str, Any] = field(repr=False)
 
@@ -87,7 +89,7 @@ class RedisURL:
         """Read a URL.
 
         Raises:
-            ConfigurationError: It can't be used; says why, and does not quote it.
+            ConfigurationError: It can't be used; the message does not quote it.
         """
         parts, port = _split(url)
         scheme = SCHEMES[parts.scheme]
@@ -97,30 +99,30 @@ class RedisURL:
         if scheme == "unix":
             path = _unquoted(parts.path)
             connection["unix_socket_path"] = path
-            place = f"unix://{path}"
+            safe_url = f"unix://{path}"
         else:
             host = parts.hostname or ""
             connection |= {"host": host, "port": port, "db": _database("db", parts.path.strip("/") or "0")}
-            place = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{parts.path.rstrip('/')}"
+            safe_url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{parts.path.rstrip('/')}"
         for name, value in (("username", parts.username), ("password", parts.password)):
             if value:
                 connection[name] = _unquoted(value)
         tls = {name for name in options if name.startswith("ssl_")}
         if tls and scheme != "rediss":
-            raise ConfigurationError("the ssl_ options of a Redis URL are for rediss://")
+            raise ConfigurationError("ssl_ options need a URL that begins with rediss://")
         connection |= {name: value for name, value in options.items() if value is not None}
         if scheme == "rediss":
             connection |= {"ssl": True, "ssl_cert_reqs": "required", "ssl_check_hostname": True}
-        return cls(place, prefix, connection)
+        return cls(safe_url, prefix, connection)
 
 
 def _split(url: str) -> tuple[SplitResult, int]:
-    bad = ConfigurationError(f"not a usable Redis URL; it looks like {EXAMPLES}")
+    bad = ConfigurationError(f"not a usable Redis URL; use {EXAMPLES}")
     url = url.strip()
     if _SPACE_OR_CONTROL.search(url):
-        raise ConfigurationError("a Redis URL has no spaces and no control characters; percent-encode them")
+        raise ConfigurationError("a Redis URL must not contain spaces or control characters; percent-encode them")
     if _BAD_PERCENT.search(url):
-        raise ConfigurationError("a Redis URL has a % that encodes nothing; write it as %25")
+        raise ConfigurationError("a Redis URL contains a % without two hexadecimal digits; write it as %25")
     try:
         parts = urlsplit(url)
         port = PORT if parts.port is None else parts.port
@@ -131,10 +133,10 @@ def _split(url: str) -> tuple[SplitResult, int]:
     if "@" in parts.path + parts.query or parts.fragment or "\\" in url:
         raise ConfigurationError("user and password in a Redis URL: percent-encode / ? # @ and \\ in them")
     if parts.scheme not in SCHEMES:
-        raise ConfigurationError(f"not the scheme of a Redis URL; it looks like {EXAMPLES}")
+        raise ConfigurationError(f"not the scheme of a Redis URL; use {EXAMPLES}")
     if parts.scheme == "unix":
         if parts.hostname or not parts.path.strip("/"):
-            raise ConfigurationError("the URL of a Redis socket has three slashes: unix:///path/of/socket")
+            raise ConfigurationError("the URL of a Redis socket needs three slashes: unix:///path/of/socket")
     elif not parts.hostname or not 0 < port <= LAST_PORT:
         raise bad
     return parts, port
@@ -148,8 +150,8 @@ def _options(query: str) -> dict[str, Any]:
         raise ConfigurationError("the options in a Redis URL are not UTF-8") from None
     for name, value in pairs:
         if name not in OPTIONS:
-            named = f"no option {name}" if _NAME.fullmatch(name) else "no such option"
-            raise ConfigurationError(f"a Redis URL has {named}; there are {', '.join(OPTIONS)}")
+            option = f"option {name}" if _NAME.fullmatch(name) else "option"
+            raise ConfigurationError(f"unknown {option} in a Redis URL; known are {', '.join(OPTIONS)}")
         if name in options:
             raise ConfigurationError(f"the option {name} is in a Redis URL twice")
         options[name] = OPTIONS[name](name, value)

@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Self
 
 from ..errors import ConfigurationError
+from ..private_files import create_private, fsync_path
 from .output import write_bytes
-from .private_file import create_private, sync_directory
 
 STANDARD_OUTPUT = "-"
 
@@ -65,7 +65,7 @@ class AtomicFile:
             if error is None:
                 os.fsync(self._descriptor)
                 self._move(self._path)
-                sync_directory(self._path.parent)
+                fsync_path(self._path.parent)
         except FileExistsError:
             raise self._exists() from None
         except OSError as failure:

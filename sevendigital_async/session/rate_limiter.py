@@ -1,4 +1,4 @@
-"""Rate classes: never more than N requests in any one second, by the server's clock."""
+"""Rate limits: never more than N requests of a rate class in any one second, by the server's clock."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ..operations import RateClass
 WINDOW = 1.002
 """Seconds between an answer and its slot's next request: the window, and two milliseconds for clocks that drift."""
 
-SHORT = 0.02
-"""Seconds that are slept in one go."""
+SHORT_SLEEP = 0.02
+"""Seconds up to which a wait is slept in one go."""
 
 UNBOUNDED_TIMEOUT = 60.0
 """Seconds that stand in for the timeout of a request that has none."""
@@ -24,55 +24,59 @@ UNBOUNDED_TIMEOUT = 60.0
 class Slot(Protocol):
     """The right to send one request."""
 
-    async def sending(self, timeout: float | None) -> None:  # noqa: ASYNC109 - told, not kept
-        """The request leaves as soon as this returns. Without an answer, it may arrive until its timeout is over.
+    async def sending(self, timeout: float | None) -> None:  # noqa: ASYNC109 - of the request, not of this call
+        """Say that the request is sent as soon as this returns; without an answer it may arrive until its timeout.
 
         Args:
             timeout: Seconds; None if there is none.
 
         Raises:
-            ConnectError: The right has lapsed; nothing may be sent.
+            ConnectError: The slot has expired; nothing may be sent.
         """
         ...
 
     def answered(self) -> None:
-        """The server has answered or closed the connection: what it counted, it has counted by now."""
+        """Say that the server has answered or closed the connection, so that it has counted the request."""
         ...
 
     def not_sent(self) -> None:
-        """There was no connection, so there is nothing to count."""
+        """Say that there was no connection, so that there is nothing to count."""
         ...
 
 
 class LocalSlot:
-    """A slot of this process. It says when it may be used again."""
+    """A slot of this process.
+
+    Attributes:
+        reusable_at: When it is free again.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.reusable_at = clock.monotonic()
 
-    async def sending(self, timeout: float | None) -> None:  # noqa: ASYNC109 - told, not kept
-        """The request leaves now."""
+    async def sending(self, timeout: float | None) -> None:  # noqa: ASYNC109 - of the request, not of this call
+        """Keep the slot until an answer can't arrive any more."""
         lost_after = UNBOUNDED_TIMEOUT if timeout is None else timeout
         self.reusable_at = self._clock.monotonic() + lost_after + WINDOW
 
     def answered(self) -> None:
-        """The server has answered or closed the connection: what it counted, it has counted by now."""
+        """Say that the server has answered or closed the connection, so that it has counted the request."""
         self.reusable_at = self._clock.monotonic() + WINDOW
 
     def not_sent(self) -> None:
-        """There was no connection, so there is nothing to count."""
+        """Say that there was no connection, so that there is nothing to count."""
         self.reusable_at = self._clock.monotonic()
 
 
 class Slots:
-    """The slots of one rate class, handed out first come, first served."""
+    """The slots of one rate class: first come, first served."""
 
     def __init__(self, count: int, clock: Clock) -> None:
         self._clock = clock
         self._reusable_at = [clock.monotonic()] * count
         self._queue = asyncio.Lock()
-        self._returned = asyncio.Event()
+        self._freed = asyncio.Event()
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[LocalSlot]:
@@ -83,7 +87,7 @@ class Slots:
             yield slot
         finally:
             heapq.heappush(self._reusable_at, slot.reusable_at)
-            self._returned.set()
+            self._freed.set()
 
     async def _take(self) -> None:
         async with self._queue:
@@ -92,38 +96,38 @@ class Slots:
                 if wait is not None and wait <= 0:
                     heapq.heappop(self._reusable_at)
                     return
-                # A slot that comes back may be ready before the one that is being waited for.
-                self._returned.clear()
-                await self._clock.wait(self._returned, None if wait is None else _nap(wait))
+                # A slot that is freed may be reusable before the one that is waited for.
+                self._freed.clear()
+                await self._clock.wait(self._freed, None if wait is None else _sleep_time(wait))
 
 
-def _nap(seconds: float) -> float:
-    """Return how long to sleep of a wait: systems wake late by up to a hundredth of it, so its end is slept apart."""
-    return seconds if seconds < SHORT else seconds * 0.95
+def _sleep_time(seconds: float) -> float:
+    """Return how long to sleep of a wait: systems wake up to a hundredth late, so its end is slept separately."""
+    return seconds if seconds < SHORT_SLEEP else seconds * 0.95
 
 
 class RateLimiter(Protocol):
-    """The limits of one account, kept by one process or by several together."""
+    """The rate limits of one account, of one process or of several together."""
 
     def slot(self, rate_class: RateClass) -> AbstractAsyncContextManager[Slot]:
         """Wait for a slot and hold it."""
         ...
 
     async def pause_left(self) -> float:
-        """Seconds for which another process has been told to send nothing for this account."""
+        """Seconds for which the service has asked another process of this account to wait."""
         ...
 
     def pause(self, rate_class: RateClass | None, seconds: float) -> None:
-        """Let all processes know that nothing of a class, or of the whole account (None), may go out for a while."""
+        """Pause a class, or the whole account (None), in all processes."""
         ...
 
     async def aclose(self) -> None:
-        """Let go of what is held elsewhere."""
+        """Free what is held elsewhere."""
         ...
 
 
 class LocalRateLimiter:
-    """The limits of a process that has the account to itself; each of its callers keeps the pauses by itself."""
+    """The rate limits of a process that has the account to itself; its callers keep the pauses."""
 
     def __init__(self, clock: Clock) -> None:
         self._slots = {rate_class: Slots(rate_class.value, clock) for rate_class in RateClass}
@@ -133,11 +137,11 @@ class LocalRateLimiter:
         return self._slots[rate_class].slot()
 
     async def pause_left(self) -> float:
-        """Nobody else is told anything."""
+        """No other process exists."""
         return 0.0
 
     def pause(self, rate_class: RateClass | None, seconds: float) -> None:
-        """There is nobody to tell."""
+        """No other process exists."""
 
     async def aclose(self) -> None:
         """Nothing is held elsewhere."""

@@ -68,7 +68,7 @@ async def test_a_lost_answer_keeps_its_slot_for_the_timeout_and_a_second():
     assert await clock.run(next_one()) == pytest.approx(30 + WINDOW)
 
 
-async def test_a_request_that_never_left_frees_its_slot_at_once():
+async def test_a_request_that_was_not_sent_frees_its_slot_at_once():
     clock = VirtualClock()
     slots = Slots(1, clock)
     async with slots.slot() as slot:
@@ -78,7 +78,7 @@ async def test_a_request_that_never_left_frees_its_slot_at_once():
         assert clock.monotonic() == 0
 
 
-async def test_a_slot_that_comes_back_early_overtakes_one_that_is_blocked_for_long():
+async def test_a_slot_that_is_freed_early_is_used_before_one_that_is_busy_for_long():
     clock = VirtualClock()
     slots = Slots(2, clock)
     async with slots.slot() as lost:

@@ -71,8 +71,8 @@ async def test_a_put_cancelled_while_the_disk_is_full_is_removed_from_the_line(t
         while spool._group_commit.alert is None:
             await asyncio.sleep(0.01)
         await come_and_go(lambda: spool.append(KIND, records(1)))
-        spool._group_commit._put_back()  # as after the next try
-        assert len(spool._group_commit._entries) == 1
+        spool._group_commit._requeue()  # as after the next try
+        assert len(spool._group_commit._queue) == 1
         disk.error = None
         await clock.run(patient)
 
@@ -112,7 +112,7 @@ async def test_a_burst_of_puts_into_redis_costs_the_same_for_each(redis_server):
         while spool._writer.unwritten:
             await asyncio.sleep(0.01)
         assert spool._writer._pending == (0, 0)
-        assert spool._writer.room == (200, 2000)
+        assert spool._writer.usage == (200, 2000)
 
 
 async def test_an_error_that_is_raised_again_and_again_does_not_grow(tmp_path):

@@ -20,7 +20,7 @@ from sevendigital_async.shipping.rules import lane_rules
 from sevendigital_async.shipping.spools.base import SpoolContext
 from sevendigital_async.shipping.spools.inspector import JournalOutcome
 from sevendigital_async.shipping.spools.redis import RedisSpool, RedisSpoolInspector, scripts
-from sevendigital_async.shipping.spools.redis.writer import LOST_BEFORE, TAKEN_BEFORE
+from sevendigital_async.shipping.spools.redis.writer import LEASED_BEFORE, LOST_BEFORE
 from sevendigital_async.shipping.spools.sqlite import SqliteSpool
 
 KIND = LogKind.PREVIEW
@@ -78,7 +78,7 @@ async def file(path, clock=None, reports=None, **rules):
 
 
 async def taken_out(spool):
-    await until(lambda: not (spool._arrivals.is_unsettled or spool._group_commit._under_way))
+    await until(lambda: not (spool._appender.has_hidden or spool._group_commit._writing))
 
 
 @pytest.mark.parametrize("queue", ["", "ann"])
@@ -170,7 +170,7 @@ async def test_plays_that_cannot_be_withdrawn_before_closing_are_logged_and_coun
         disk.go_on.set()
         await until(lambda: spool._group_commit.alert is not None)
         assert (await spool.counts(KIND)).put == 0
-    assert "2 plays of cancelled puts could not be taken back" in caplog.text
+    assert "2 plays of cancelled puts could not be withdrawn" in caplog.text
     assert await spool.counts(KIND) == Counts(put=2, waiting=2)
     disk.error = None
     async with file(path) as spool:
@@ -204,7 +204,7 @@ async def test_puts_raise_if_withdrawn_plays_in_the_file_are_damaged(path, disk)
         def damage():
             disk.after_commit = None
             with closing(sqlite3.connect(path)) as db, db:
-                db.execute("UPDATE parcel SET checksum = 1")
+                db.execute("UPDATE chunk SET checksum = 1")
 
         disk.after_commit = damage
         disk.go_on.set()
@@ -284,7 +284,7 @@ async def test_plays_that_redis_took_without_an_answer_are_withdrawn_when_it_ans
         assert tracks(lease.records) == ["before", "a", "b"]
         await other.ack(lease, lease.records, RECEIPT)
         assert await other.counts(KIND) == Counts(put=3, delivered=3)
-        assert other._writer.room == (0, 0)
+        assert other._writer.usage == (0, 0)
 
 
 @pytest.mark.parametrize("queue", ["", "ann"])
@@ -295,7 +295,7 @@ async def test_plays_leased_without_an_intent_are_withdrawn_from_the_lease(redis
         lease = await other.lease(KIND, flush=True)
         assert tracks(lease.records) == ["before", "a", "b"]
         let_through(proxy, cut=False)
-        await spool._writer.drained()
+        await spool._writer.drain()
         assert await other.counts(KIND) == Counts(put=1, in_flight=1)
         with pytest.raises(LeaseLostError, match="cancelled"):
             await other.intent(lease, lease.records, "request-1")
@@ -305,7 +305,7 @@ async def test_plays_leased_without_an_intent_are_withdrawn_from_the_lease(redis
         await other.intent(lease, lease.records, "request-2")
         await other.ack(lease, lease.records, RECEIPT)
         assert await other.counts(KIND) == Counts(put=1, delivered=1)
-        assert other._writer.room == (0, 0)
+        assert other._writer.usage == (0, 0)
     assert not [entry for entry in await journal_of(redis_server) if entry.in_doubt]
 
 
@@ -315,7 +315,7 @@ async def test_a_lease_of_nothing_but_withdrawn_plays_ends(redis_server, queue):
         await put_unheard(spool, proxy, other, records("a", "b", queue=queue))
         lease = await other.lease(KIND, flush=True)
         let_through(proxy, cut=False)
-        await spool._writer.drained()
+        await spool._writer.drain()
         with pytest.raises(LeaseLostError):
             await other.intent(lease, lease.records, "request-1")
         assert await other.counts(KIND) == Counts()
@@ -331,7 +331,7 @@ async def test_plays_withdrawn_from_a_lease_are_not_settled_with_it(redis_server
         await put_unheard(spool, proxy, other, records("a"))
         lease = await other.lease(KIND, flush=True)
         let_through(proxy, cut=False)
-        await spool._writer.drained()
+        await spool._writer.drain()
         if how == "release":
             await other.release(lease, lease.records[::-1])
             assert await other.counts(KIND) == Counts(put=1, waiting=1)
@@ -363,15 +363,15 @@ async def test_withdrawn_plays_with_an_intent_of_another_worker_are_in_doubt(red
         if settled:
             await other.ack(lease, lease.records, RECEIPT)
         let_through(proxy, cut=False)
-        await spool._writer.drained()
+        await spool._writer.drain()
         if not settled:
             await other.ack(lease, lease.records, RECEIPT)
         assert await other.counts(KIND) == Counts(put=2, delivered=2, in_doubt=2)
         assert await spool.checkpoint("source") is None
-        assert other._writer.room == (0, 0)
+        assert other._writer.usage == (0, 0)
     doubts = [entry for entry in await journal_of(redis_server) if entry.outcome is JournalOutcome.IN_DOUBT]
     assert sorted(entry.log.track_id for entry in doubts) == ["a", "b"]
-    assert {entry.answer for entry in doubts} == {TAKEN_BEFORE}
+    assert {entry.answer for entry in doubts} == {LEASED_BEFORE}
     assert [(event.logs, event.outcome) for event in events if isinstance(event, PlaysInDoubt)] == [
         (2, "put-cancelled")
     ]
@@ -390,7 +390,7 @@ async def test_released_plays_are_withdrawn_and_plays_in_doubt_are_not(redis_ser
                 else:
                     await other.doubt(lease, lease.records, InDoubtPolicy.RESEND, delay=60.0)
                 let_through(proxy, cut=False)
-                await spool._writer.drained()
+                await spool._writer.drain()
                 left = Counts() if policy == "release" else Counts(put=2, waiting=2, in_doubt=2)
                 assert await other.counts(KIND) == left
                 await other.append(KIND, records("c"))
@@ -401,7 +401,7 @@ async def test_a_withdrawal_whose_answer_is_lost_is_not_done_twice(redis_server)
     async with silenced(redis_server) as (spool, proxy), worker(redis_server.url) as other:
         await other.append(KIND, records("theirs"), Checkpoint("source", "1"))
         await put_unheard(spool, proxy, other, records("a"), Checkpoint("source", "2"))
-        step = spool._station.once
+        step = spool._client.run_once
         answers = []
 
         async def once(script, *arguments, **options):
@@ -413,9 +413,9 @@ async def test_a_withdrawal_whose_answer_is_lost_is_not_done_twice(redis_server)
                     return await once(script, *arguments, **options)
             return answer
 
-        spool._station.once = once
+        spool._client.run_once = once
         let_through(proxy, cut=False)
-        await spool._writer.drained()
+        await spool._writer.drain()
         assert len(answers) == 2
         assert await other.counts(KIND) == Counts(put=1, waiting=1)
         assert await other.checkpoint("source") == "2"
@@ -444,11 +444,11 @@ async def test_withdrawn_plays_of_a_lost_spool_are_in_doubt_and_no_others(redis_
         await put_unheard(spool, proxy, other, records("a"))
         proxy.hold = True
         let_through(proxy, cut=False)
-        await until(lambda: spool._writer.is_taking_back)
+        await until(lambda: spool._writer.is_withdrawing)
         redis_server.ask("FLUSHALL")
         await other.append(KIND, records("theirs"))
         proxy.hold = False
-        await spool._writer.drained()
+        await spool._writer.drain()
         assert await other.counts(KIND) == Counts(put=1, waiting=1)
     [doubt] = await journal_of(redis_server)
     assert (doubt.log.track_id, doubt.answer) == ("a", LOST_BEFORE)
@@ -459,14 +459,14 @@ async def test_closing_before_a_withdrawal_is_reported(own_server, caplog):
     async with worker(own_server.url, reports=reports) as spool:
         own_server.stop()
         gone = asyncio.create_task(spool.append(KIND, records("a", "b")))
-        await until(lambda: spool._station.is_away)
+        await until(lambda: spool._client.is_unavailable)
         await cancel(gone)
         where = asyncio.create_task(spool.checkpoint("source"))
         with caplog.at_level(logging.ERROR):
             await spool.aclose()
         where.cancel()
-    assert "2 plays of cancelled puts could not be taken back" in caplog.text
-    assert "could not be taken back" in reports[-1]
+    assert "2 plays of cancelled puts could not be withdrawn" in caplog.text
+    assert "could not be withdrawn" in reports[-1]
 
 
 async def test_nothing_is_leased_while_plays_are_withdrawn(redis_server):
@@ -474,7 +474,7 @@ async def test_nothing_is_leased_while_plays_are_withdrawn(redis_server):
         await put_unheard(spool, proxy, other, records("a"))
         proxy.hold = True
         let_through(proxy, cut=False)
-        await until(lambda: spool._writer.is_taking_back)
+        await until(lambda: spool._writer.is_withdrawing)
         leasing = asyncio.create_task(spool.lease(KIND, flush=True))
         await asyncio.sleep(0.05)
         assert not leasing.done()

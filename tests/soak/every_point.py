@@ -19,7 +19,7 @@ async def test_a_worker_with_a_file_may_die_at_any_point(sevendigital_sandbox, t
     await die_at(point, Crashes(sevendigital_sandbox, tmp_path), random.Random(f"{point} {seed}"))
 
 
-@pytest.mark.parametrize("permit", range(len(POINTS)))
-async def test_workers_on_redis_may_die_at_any_point(redis_server, turn):
-    fate = ("resend", "hold")[turn % 2]
-    await die_at_each_of(POINTS[turn:] + POINTS[:turn], redis_server, fate)  # at another occasion each time
+@pytest.mark.parametrize("shift", range(len(POINTS)))
+async def test_workers_on_redis_may_die_at_any_point(redis_server, shift):
+    policy = ("resend", "hold")[shift % 2]
+    await die_at_each_of(POINTS[shift:] + POINTS[:shift], redis_server, policy)  # at another moment each time

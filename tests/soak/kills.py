@@ -24,12 +24,12 @@ KINDS = ("catalogue", "subscriber", "catalogue", "subscriber", "catalogue", "sub
 """Few previews: five requests a second are all that the account may send."""
 
 USERS = 997
-TROUBLE = ["500:1%", "429:1%", "disconnect-before:1%", "disconnect-after:1%"]
+FAULTS = ["500:1%", "429:1%", "disconnect-before:1%", "disconnect-after:1%"]
 
 
 async def soak(*, in_doubt: str, kills: int, plays: int, seed: int) -> None:
     rng, began = random.Random(seed), time.monotonic()
-    async with Sandbox(faults=Faults.parse(TROUBLE, seed=seed)) as sandbox:
+    async with Sandbox(faults=Faults.parse(FAULTS, seed=seed)) as sandbox:
         with tempfile.TemporaryDirectory() as directory:
             crashes = Crashes(sandbox, Path(directory))
             orders = {"kinds": KINDS, "users": USERS, "in_doubt": in_doubt, "patience": 300.0}
@@ -64,10 +64,10 @@ async def let_go(crashes: Crashes, found, orders: dict) -> None:
     archive = SqliteSpoolInspector(crashes.spool)
     replayed = await archive.replay([letter.id async for letter in archive.dead_letters()])
     await archive.aclose()
-    assert replayed == len(found.aside)
+    assert replayed == len(found.dead_letters)
     _, doubles = await crashes.finish(**orders)
     print(f"  replayed {replayed}, of which {len(doubles)} had arrived before")
-    assert doubles.keys() == found.aside.keys() & arrived
+    assert doubles.keys() == found.dead_letters.keys() & arrived
 
 
 def told(in_doubt: str, crashes: Crashes, found, doubles, seconds: float) -> None:

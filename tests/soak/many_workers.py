@@ -18,7 +18,7 @@ from attrs import Factory, frozen
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from support.redis_server import RedisServer
-from support.workers import FREE_SLOTS, Account, Worker, crew
+from support.workers import FREE_SLOTS, Account, Worker, start_workers
 
 from sevendigital_async import Credentials
 from sevendigital_async.sandbox import Faults, Sandbox
@@ -56,13 +56,13 @@ async def soak(seed: int, stopped_for: float, *, shared: bool) -> bool:
             order["service"] = sandbox.base_url
             files = [] if shared else [f"{server.directory.name}/w{number}.db" for number in range(4)]
             account = Account(sandbox, *(files or [server.url]))
-            async with crew(4, each=[{"file": file} for file in files], plays=plays, **order) as workers:
+            async with start_workers(4, each=[{"file": file} for file in files], plays=plays, **order) as workers:
                 while min(worker.put for worker in workers) < plays or not account.arrivals():
                     await asyncio.sleep(0.05)
                 frozen, *dead, last = rng.sample(workers, 4)
                 await misfortune(rng, stalls, frozen, dead, stopped_for)
-                left = [] if shared else [{"file": worker.order["file"]} for worker in dead]
-                async with crew(len(left), each=left, plays=0, **order) as heirs:
+                left = [] if shared else [{"file": worker.options["file"]} for worker in dead]
+                async with start_workers(len(left), each=left, plays=0, **order) as heirs:
                     counts = await account.settled(within=1200)
                     await asyncio.gather(*(worker.end() for worker in (frozen, last, *heirs)))
             print(f"{'one spool in Redis' if shared else 'a spool in a file for each'}; seed {seed}")

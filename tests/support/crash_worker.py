@@ -1,6 +1,8 @@
 """A process that puts numbered plays into an SQLite spool and ships them, until it is done or dies at a named point.
 
-``python crash_worker.py '{"base_url": ..., "spool": ..., ...}'``: see :class:`Orders`.
+``python crash_worker.py`` reads orders from its standard input, a line of JSON each: ``[OUTPUT, {"spool": ...}]``, see
+:class:`Orders`. It forks a worker for each line, so that the package is imported only once, and writes the id of that
+process and, after its end, its exit code. The output of a worker goes to the file OUTPUT.
 """
 
 import asyncio
@@ -15,6 +17,7 @@ from attrs import Factory, frozen
 
 from sevendigital_async import LogKind, SevenDigital, StreamLog, StreamLogShipper, UserToken, failpoints
 from sevendigital_async.sandbox.accounts import DEMO_KEY, DEMO_SECRET, SECRET_PREFIX, TOKEN_PREFIX
+from sevendigital_async.shipping.spools.sqlite import SqliteSpool
 
 
 @frozen
@@ -110,15 +113,26 @@ async def work(orders):
 
 
 def spool_of(orders):
-    from sevendigital_async.shipping.spools.sqlite import SqliteSpool  # noqa: PLC0415
-
     return SqliteSpool(orders.spool, **orders.options)
 
 
+def forked():
+    """Fork a worker for each line of orders; returns in the worker, with its orders."""
+    for line in sys.stdin.buffer:
+        output, orders = orjson.loads(line)
+        worker = os.fork()
+        if worker == 0:
+            descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            os.dup2(descriptor, 1)
+            os.dup2(descriptor, 2)
+            return Orders(**orders)
+        os.write(1, b"%d\n" % worker)
+        os.write(1, b"%d\n" % os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]))
+    sys.exit()
+
+
 if __name__ == "__main__":
-    orders = Orders(**orjson.loads(sys.argv[1]))
+    orders = forked()
     if orders.die_at:
         failpoints.on_hit = Death(*orders.die_at)
-    statistics = asyncio.run(work(orders))
-    left = {"waiting": statistics.waiting, "in_flight": statistics.in_flight, "put": statistics.put}
-    sys.stdout.write(orjson.dumps(left).decode())
+    asyncio.run(work(orders))

@@ -1,9 +1,12 @@
 """Runs workers, kills them, and compares what the spool says with what the server has seen."""
 
 import asyncio
+import atexit
+import os
 import shutil
 import signal
 import sqlite3
+import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -18,12 +21,12 @@ from sevendigital_async import LogKind
 from sevendigital_async.sandbox import Faults
 from sevendigital_async.shipping.spools.sqlite import integrity, journal, schema
 from sevendigital_async.shipping.spools.sqlite.chunks import COLUMNS, records_of, unpack
-from sevendigital_async.shipping.spools.sqlite.file import mark_of
+from sevendigital_async.shipping.spools.sqlite.file import commit_marker_of
 
 from .crash_worker import Orders
 
 WORKER = Path(__file__).with_name("crash_worker.py")
-TROUBLE = ["500:2%", "429:2%", "disconnect-before:3%", "disconnect-after:3%"]
+FAULTS = ["500:2%", "429:2%", "disconnect-before:3%", "disconnect-after:3%"]
 
 BLOCK = 1_000_000
 """Numbers that one run may use, so that a play which was put but not acknowledged is never put again."""
@@ -43,28 +46,28 @@ class Findings:
     """By number: may it have arrived?"""
     sending: set[int] = field(factory=set)
     suspect: set[int] = field(factory=set)
-    aside: dict[int, str] = field(factory=dict)
+    dead_letters: dict[int, str] = field(factory=dict)
     delivered: Counter = field(factory=Counter)
     doubts: dict[int, list[float]] = field(factory=dict)
     lanes: dict[str, dict[str, int]] = field(factory=dict)
 
     @classmethod
     def of(cls, spool):
-        """Look at a copy, so that looking neither mends nor spoils anything."""
+        """Look at a copy, so that looking changes nothing."""
         with tempfile.TemporaryDirectory() as directory:
             copy = Path(directory) / spool.name
             for path in spool.parent.glob(f"{spool.name}*"):
                 if not path.name.endswith(("-shm", "-owner")):
                     shutil.copy(path, copy.with_name(path.name))
             with closing(sqlite3.connect(copy)) as db:
-                schema.check_version(db, str(copy))
-                integrity.check(db, mark_of(copy).read(), thoroughly=True)
+                schema.adapt(db, str(copy))
+                integrity.check(db, commit_marker_of(copy).read(), thoroughly=True)
                 return cls()._read(db)
 
     def _read(self, db):
         sequences = {}
         for *row, name in db.execute(
-            f"SELECT {COLUMNS}, (SELECT name FROM queue WHERE queue.id = parcel.queue) FROM parcel WHERE queue > 0"  # noqa: S608
+            f"SELECT {COLUMNS}, (SELECT name FROM queue WHERE queue.id = chunk.queue) FROM chunk WHERE queue > 0"  # noqa: S608
         ):
             for record in records_of(row, name):
                 number = number_of(record.body)
@@ -75,9 +78,9 @@ class Findings:
             self.sending |= {sequences[sequence] for sequence in _numbers(sending) if sequence in sequences}
             if suspect:
                 self.suspect |= {sequences[sequence] for sequence in _numbers(leased) if sequence in sequences}
-        for place, body in db.execute("SELECT place, body FROM set_aside"):
-            assert number_of(body) not in self.aside
-            self.aside[number_of(body)] = place
+        for place, body in db.execute("SELECT state, body FROM dead_letter"):
+            assert number_of(body) not in self.dead_letters
+            self.dead_letters[number_of(body)] = place
         for row in db.execute(f"SELECT {journal.COLUMNS} FROM {journal.TABLES} ORDER BY journal.id"):  # noqa: S608
             facts, piece = journal.read(row)
             _, _, outcome, at, _, _, logs, _ = facts
@@ -96,20 +99,66 @@ class Findings:
 
     def check_counts(self):
         """See that every play is in one place, and that the counters are what is there; returns the places."""
-        places = Counter([*self.waiting, *self.aside, *self.delivered.elements()])
+        places = Counter([*self.waiting, *self.dead_letters, *self.delivered.elements()])
         assert set(places.values()) <= {1}, [number for number, times in places.items() if times > 1][:5]
         assert self.total("put") == len(places)
         assert self.total("waiting") == len(self.waiting)
         assert self.total("delivered") == len(self.delivered)
-        assert self.total("held") == sum(place == "held" for place in self.aside.values())
-        assert self.total("buried") == sum(place == "buried" for place in self.aside.values())
-        assert self.total("kept") == len(self.waiting) + len(self.aside)
+        assert self.total("held") == sum(place == "held" for place in self.dead_letters.values())
+        assert self.total("buried") == sum(place == "buried" for place in self.dead_letters.values())
+        assert self.total("stored_logs") == len(self.waiting) + len(self.dead_letters)
         assert self.total("in_doubt") == len(self.doubts)
         return places
 
 
 def _numbers(runs):
     return {number for first, count in orjson.loads(runs) for number in range(first, first + count)}
+
+
+class Forks:
+    """The process that forks workers, one after the other; started when the first one is needed."""
+
+    _process = None
+
+    @classmethod
+    async def start(cls, output, orders):
+        if cls._process is None:
+            cls._process = await asyncio.to_thread(cls._launch)
+            atexit.register(cls._process.stdin.close)
+        cls._process.stdin.write(orjson.dumps([str(output), asdict(orders)]) + b"\n")
+        cls._process.stdin.flush()
+        return Worker(int(await cls.line()), output, asyncio.create_task(cls.line()))
+
+    @staticmethod
+    def _launch():
+        environment = {"PYTHONPATH": str(Path(sevendigital_async.__file__).parent.parent)}
+        command = [sys.executable, "-W", "error", str(WORKER)]
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+
+    @classmethod
+    async def line(cls):
+        return await asyncio.to_thread(cls._process.stdout.readline)
+
+
+@define
+class Worker:
+    """A worker that was forked."""
+
+    pid: int
+    output: Path
+    ended: asyncio.Task
+
+    @property
+    def returncode(self):
+        return int(self.ended.result()) if self.ended.done() else None
+
+    def kill(self):
+        os.kill(self.pid, signal.SIGKILL)
+
+    async def communicate(self):
+        """Wait for the end; returns what it has written."""
+        await asyncio.wait([self.ended])
+        return self.output.read_bytes()
 
 
 @define
@@ -135,14 +184,10 @@ class Crashes:
         return run * BLOCK + index
 
     async def start(self, count=0, **changes):
-        """Start a worker that puts so many plays nobody has put before."""
+        """Start a worker that puts so many new plays."""
         self.runs += 1
         orders = evolve(self.orders, numbers=(self.number(self.runs, 0), count), **changes)
-        return await asyncio.create_subprocess_exec(
-            sys.executable, "-W", "error", str(WORKER), orjson.dumps(asdict(orders)).decode(),
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-            env={"PYTHONPATH": str(Path(sevendigital_async.__file__).parent.parent)},
-        )  # fmt: skip
+        return await Forks.start(self.directory / "output", orders)
 
     async def run(self, count=0, *, kill_at=None, **changes):
         """Run a worker to its end; True if it was killed.
@@ -159,13 +204,13 @@ class Crashes:
                 if process.returncode is None:
                     process.kill()
             async with asyncio.timeout(PATIENT):
-                _, told = await process.communicate()
+                output = (await process.communicate()).decode()
         finally:
             if process.returncode is None:
                 process.kill()
                 await process.communicate()
-        assert process.returncode in {0, -signal.SIGKILL}, told.decode()
-        assert b"Traceback" not in told, told.decode()
+        assert process.returncode in {0, -signal.SIGKILL}, output
+        assert "Traceback" not in output, output
         return process.returncode != 0
 
     def _accepted_size(self):
@@ -209,9 +254,9 @@ class Crashes:
 async def die_at(point, crashes, rng):
     """Let two workers die at a point, one at once and one later, and a third one find what they have left."""
     poison = [f"poison-unindexed:n{crashes.number(run, rng.randrange(300))}" for run in (1, 2)]
-    # With other trouble, a poisonous play may be held for a person before it is ever refused by itself.
-    trouble = [] if "bury" in point else TROUBLE
-    crashes.sandbox.faults = Faults.parse([*trouble, *poison], seed=rng.randrange(99))
+    # With other faults, a poisonous play may be held before it is ever refused by itself.
+    faults = [] if "bury" in point else FAULTS
+    crashes.sandbox.faults = Faults.parse([*faults, *poison], seed=rng.randrange(99))
     orders = {"kinds": ("catalogue", "subscriber"), "users": 3, "in_doubt": rng.choice(["resend", "hold"])}
     if "take-over" in point:
         assert await crashes.run(300, die_at=("body sent", 1), **orders)

@@ -258,7 +258,7 @@ def renamed(names, step):
 
 
 def loss(rng):
-    """Make a choice of what reaches a disk although nobody has forced it there."""
+    """Make a choice of what reaches a disk although it was not forced there."""
     share, torn = rng.choice((0.0, 0.1, 0.5, 0.9, 1.0)), rng.choice((0.0, 0.0, 0.2))
 
     def chosen(call):
@@ -304,7 +304,7 @@ class PowerCuts:
         place = self.directory / f"life-{self.lives}"
         placed(self.disk.seen(), place)
         self.disk.directory = str(place)
-        first = max((number for word, numbers in self.told(self.disk) for number in numbers), default=0) + 1000
+        first = max((number for word, numbers in self.events_of(self.disk) for number in numbers), default=0) + 1000
         worker = (sys.executable, "-W", "error", str(WORKER), str(place / "plays.db"), str(place / "events"))
         arguments = (self.rng.getrandbits(32), first, steps, self.synchronous)
         return recorded([*worker, *map(str, arguments)], place)
@@ -347,13 +347,13 @@ class PowerCuts:
                 found = Findings.of(Path(place) / "plays.db")
                 found.check_counts()
                 if self.synchronous == "FULL":
-                    check_promises(found, position, self.told(disk))
+                    check_promises(found, position, self.events_of(disk))
             except Exception as error:
                 error.add_note(f"after a power cut: {where}")
                 raise
 
     @staticmethod
-    def told(disk):
+    def events_of(disk):
         for event in disk.events:
             word, *numbers = event.split()
             yield word, [int(number) for number in numbers]
@@ -361,7 +361,7 @@ class PowerCuts:
 
 def check_promises(found, position, events):
     """Compare what is in a file with what its worker was promised, and with what it had sent."""
-    accepted, sent, ended = set(), Counter(), {"delivered": set(), "aside": set()}
+    accepted, sent, ended = set(), Counter(), {"delivered": set(), "dead_letters": set()}
     for word, numbers in events:
         if word == "put":
             accepted.update(numbers)
@@ -371,14 +371,16 @@ def check_promises(found, position, events):
             sent.subtract(numbers)
         else:
             ended[word].update(numbers)
-    places = found.waiting.keys() | found.aside.keys() | found.delivered.keys()
+    places = found.waiting.keys() | found.dead_letters.keys() | found.delivered.keys()
     assert accepted <= places, f"lost: {sorted(accepted - places)[:5]}"
     assert position == max(places, default=0), "checkpoint and plays are kept in one step"
     assert ended["delivered"] <= found.delivered.keys()
-    assert ended["aside"] <= found.aside.keys()
+    assert ended["dead_letters"] <= found.dead_letters.keys()
     for number, times in sent.items():
         doubts = len(found.doubts.get(number, ()))
-        assert times <= doubts + (number in found.delivered) + (number in found.aside), f"{number} doubles silently"
+        assert times <= doubts + (number in found.delivered) + (number in found.dead_letters), (
+            f"{number} doubles silently"
+        )
 
 
 async def soak(seed, lives, states, directory):

@@ -2,7 +2,7 @@
 
 ``python power_cut_worker.py SPOOL EVENTS SEED FIRST STEPS SYNCHRONOUS``: each line of EVENTS is a word and numbers of
 plays: ``put`` (accepted, with a checkpoint at the last of them), ``sent`` (about to leave, the intent is durable),
-``delivered`` and ``aside`` (the step is durable), ``back`` (the service has not taken them).
+``delivered`` and ``dead_letters`` (the step is durable), ``back`` (the service has not taken them).
 """
 
 import asyncio
@@ -78,7 +78,7 @@ async def settle(spool, events, rng, lease):
                 (record, DeadLetter(lease.kind, record.body, "bad", 1, now, in_doubt=False)) for record in others
             ]
             await spool.bury(lease, letters)
-            note(events, "aside", map(number_of, others))
+            note(events, "dead_letters", map(number_of, others))
             await deliver_all(spool, events, lease, some, request_id)
         case "back":
             note(events, "back", numbers)
@@ -87,7 +87,7 @@ async def settle(spool, events, rng, lease):
             await spool.doubt(lease, records, InDoubtPolicy.RESEND)
         case "hold":
             await spool.doubt(lease, records, InDoubtPolicy.HOLD)
-            note(events, "aside", numbers)
+            note(events, "dead_letters", numbers)
 
 
 async def deliver_all(spool, events, lease, records, request_id):

@@ -1,4 +1,4 @@
-"""Several worker processes on one Redis and one sandbox, and what became of their plays."""
+"""Several worker processes on one Redis and one sandbox, and where their plays are at the end."""
 
 import asyncio
 import os
@@ -17,10 +17,11 @@ from sevendigital_async.sandbox import Faults, Sandbox
 from sevendigital_async.shipping.records import Counts
 from sevendigital_async.shipping.spools.inspector import JournalOutcome
 from sevendigital_async.shipping.spools.registry import open_inspector
+from support.redis_worker import open_shipper
 
 
 def unmeasured():
-    """Return the environment without what lets coverage into another process, where it would only take time."""
+    """Return the environment without what starts coverage in other processes, where it would only take time."""
     return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
 
 
@@ -32,15 +33,19 @@ for i = 1, 5 do redis.call('ZADD', base .. 'slots:preview_logs', 0, 'seed' .. i)
 redis.call('SET', base .. 'server:preview_logs', string.match(redis.call('INFO', 'server'), 'run_id:(%x+)'))
 return 1
 """
-"""As if the account had been in use for a while, so that nobody has to wait for what others may have sent."""
+"""As if the account had been in use for a while: otherwise all slots are busy for the time of a request."""
 
 
 class Worker:
-    """One process; ``put`` says how many plays it has been promised to keep."""
+    """One process.
 
-    def __init__(self, process, order):
+    Attributes:
+        put: How many plays its puts have accepted.
+    """
+
+    def __init__(self, process, options):
         self.process = process
-        self.order = order
+        self.options = options
         self.put = 0
         self.reading = asyncio.create_task(self.read())
 
@@ -59,24 +64,24 @@ class Worker:
 
 
 @asynccontextmanager
-async def crew(number, *, each=(), **order):
-    """Start so many workers, some with orders of their own; whatever happens, none is left behind."""
+async def start_workers(number, *, each=(), **options):
+    """Start so many workers, some with options of their own; all of them are killed at the end."""
     path = os.pathsep.join([str(Path(sevendigital_async.__file__).parent.parent), str(SCRIPT.parent.parent)])
     workers = []
     try:
         for index in range(number):
-            its = {"name": f"w{index}", **order, **(each[index] if index < len(each) else {})}
+            its_options = {"name": f"w{index}", **options, **(each[index] if index < len(each) else {})}
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-W",
                 "error",
                 str(SCRIPT),
-                orjson.dumps(its).decode(),
+                orjson.dumps(its_options).decode(),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 env={**unmeasured(), "PYTHONPATH": path},
             )
-            workers.append(Worker(process, its))
+            workers.append(Worker(process, its_options))
         yield workers
     finally:
         for worker in workers:
@@ -89,34 +94,34 @@ async def crew(number, *, each=(), **order):
 
 
 class Account:
-    """What the sandbox received, beside what the journals of all spools say."""
+    """What the sandbox has received, and what the journals of all spools say."""
 
-    def __init__(self, sandbox, *places):
+    def __init__(self, sandbox, *spools):
         self.sandbox = sandbox
-        self.places = places
+        self.spools = spools
 
     @asynccontextmanager
-    async def archives(self):
-        archives = [open_inspector(place) for place in self.places]
+    async def inspectors(self):
+        inspectors = [open_inspector(spool) for spool in self.spools]
         try:
-            yield archives
+            yield inspectors
         finally:
-            for archive in archives:
-                await archive.aclose()
+            for inspector in inspectors:
+                await inspector.aclose()
 
     async def counts(self):
-        async with self.archives() as archives:
-            counts = [(await archive.status()).counts[LogKind.PREVIEW] for archive in archives]
+        async with self.inspectors() as inspectors:
+            counts = [(await inspector.status()).counts[LogKind.PREVIEW] for inspector in inspectors]
         return Counts(*(sum(numbers) for numbers in zip(*map(astuple, counts), strict=True)))
 
     async def in_doubt(self):
-        async with self.archives() as archives:
-            entries = [entry for archive in archives async for entry in archive.journal()]
+        async with self.inspectors() as inspectors:
+            entries = [entry for inspector in inspectors async for entry in inspector.journal()]
         return {entry.log.track_id for entry in entries if entry.outcome is JournalOutcome.IN_DOUBT}
 
     async def dead_letters(self):
-        async with self.archives() as archives:
-            return {letter.log.track_id for archive in archives async for letter in archive.dead_letters()}
+        async with self.inspectors() as inspectors:
+            return {letter.log.track_id for inspector in inspectors async for letter in inspector.dead_letters()}
 
     def received(self):
         return Counter(log.log["trackId"] for log in self.sandbox.received(LogKind.PREVIEW))
@@ -139,27 +144,27 @@ class Account:
         return counts
 
 
-async def die_at_each_of(points, server, fate):
-    """A worker for each point puts plays, one of them bad, and dies there; then one comes and ships what they left."""
+async def die_at_each_of(points, server, policy):
+    """Put plays, one of them bad, in a worker for each failpoint, which dies there; then ship the rest here."""
     server.ask("EVAL", FREE_SLOTS, "0")
     bad = {f"w{number}-0" for number in range(len(points))}
     deaths = [{"die_at": [point, 1 + number % 2]} for number, point in enumerate(points)]
     faults = Faults.parse([f"poison:{track}" for track in bad])
     async with Sandbox(credentials=Credentials("key", "secret"), faults=faults) as sandbox:
         account = Account(sandbox, server.url)
-        order = {"redis": server.url, "service": sandbox.base_url, "lease_seconds": 1.0, "timeout": 1.0}
-        async with crew(len(points), each=deaths, **order, plays=20, at_once=4, batch=8, in_doubt=fate) as mortals:
+        options = {"redis": server.url, "service": sandbox.base_url, "lease_seconds": 1.0, "timeout": 1.0}
+        options |= {"in_doubt": policy, "clock_step": 0.0}
+        async with start_workers(len(points), each=deaths, **options, plays=20, at_once=4, batch=8) as dying:
             async with asyncio.timeout(60):
-                await asyncio.gather(*(mortal.process.wait() for mortal in mortals))
-            promised = {f"w{name}-{number}" for name, mortal in enumerate(mortals) for number in range(mortal.put)}
-        async with crew(1, **order, each=[{"name": "heir"}], plays=1, batch=50, in_doubt=fate) as [heir]:
+                await asyncio.gather(*(worker.process.wait() for worker in dying))
+            accepted = {f"w{name}-{number}" for name, worker in enumerate(dying) for number in range(worker.put)}
+        async with open_shipper({**options, "batch": 50}):
             counts = await account.settled(within=30)
-            await heir.end()
-        received, in_doubt, aside = account.received(), await account.in_doubt(), await account.dead_letters()
-        assert promised <= set(received) | aside
+        received, in_doubt, dead = account.received(), await account.in_doubt(), await account.dead_letters()
+        assert accepted <= set(received) | dead
         assert not set(received) & bad
         doubles = {track for track, times in received.items() if times > 1}
-        assert doubles <= (in_doubt if fate == "resend" else set())
+        assert doubles <= (in_doubt if policy == "resend" else set())
         assert counts.put == counts.delivered + counts.buried + counts.held
-        assert counts.buried + counts.held == len(aside)
+        assert counts.buried + counts.held == len(dead)
         assert account.busiest_second() <= 5

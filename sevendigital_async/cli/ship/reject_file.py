@@ -14,9 +14,9 @@ from attrs import define, field, frozen
 
 from ...errors import ConfigurationError
 from ...models import LogKind
+from ...private_files import create_private, fsync_path
 from ...shipping import MemorySpool
 from ..output import complain
-from ..private_file import create_private, sync_directory
 from .line_reader import Line
 
 
@@ -166,7 +166,7 @@ class RejectFile:
     def _force(self, descriptor: int) -> None:
         os.fsync(descriptor)
         if not self._is_name_synced:
-            sync_directory(self.place.parent)
+            fsync_path(self.place.parent)
             self._is_name_synced = True
 
     def _create(self) -> None:

@@ -195,7 +195,8 @@ class ShipRun:
         end_at = time.monotonic() + self._options.drain
         await self._store_checkpoint()
         left = max(0.0, end_at - time.monotonic())
-        draining: asyncio.Task[Any] = asyncio.create_task(self._shipper.flush(left))
+        # Closing, other than a flush, also finishes requests with plays that other workers have put meanwhile.
+        draining: asyncio.Task[Any] = asyncio.create_task(self._shipper.aclose(left))
         hurry: asyncio.Task[Any] = asyncio.create_task(self._signals.again.wait())
         await asyncio.wait([draining, hurry], return_when=asyncio.FIRST_COMPLETED)
         await _cancel(draining, hurry)

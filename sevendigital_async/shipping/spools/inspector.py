@@ -19,7 +19,7 @@ class JournalOutcome(enum.StrEnum):
     DELIVERED = "delivered"
     IN_DOUBT = "in-doubt"
     """It may or may not have reached the service; written before the play is sent again."""
-    DISCARDED = "dropped"
+    DISCARDED = "discarded"
     """A person has discarded it: it is not sent."""
 
 

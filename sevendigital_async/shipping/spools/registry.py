@@ -183,5 +183,5 @@ def _redis_inspector(location: str) -> SpoolInspector:
 
 register_scheme("file", SpoolScheme(_sqlite_spool, _sqlite_inspector, lambda location: location))
 for _name in REDIS_SCHEMES:
-    register_scheme(_name, SpoolScheme(_redis_spool, _redis_inspector, lambda location: RedisURL.parse(location).place))
+    register_scheme(_name, SpoolScheme(_redis_spool, _redis_inspector, lambda url: RedisURL.parse(url).safe_url))
 register_scheme("memory", SpoolScheme(lambda _: MemorySpool(), None, lambda _: "memory:"))

@@ -319,7 +319,7 @@ def test_files_that_are_not_lists_are_refused(spool, capsys, tmp_path, content, 
 
 def test_missing_files_are_named(spool, capsys):
     assert "cannot read no.csv: No such file" in run(capsys, "reconcile", *SPOOL, "--against", "no.csv", code=1).err
-    assert "there is no spool" in run(capsys, "reconcile", "--spool", "no.db", "--against", "no.csv", code=1).err
+    assert "does not exist" in run(capsys, "reconcile", "--spool", "no.db", "--against", "no.csv", code=1).err
 
 
 COLUMNS = [Column("TRACKID", "trackId"), Column("COUNTRY", "country")]

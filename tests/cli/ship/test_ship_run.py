@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 from support.cli_process import as_counted, lines_in, plays, write_plays
 
-from sevendigital_async import ConfigurationError, InvalidRequestError, LogKind, StreamLogShipper
+from sevendigital_async import ConfigurationError, InvalidRequestError, LogKind, SpoolInUseError, StreamLogShipper
 from sevendigital_async.cli.process import SignalWatcher
 from sevendigital_async.cli.ship import run
 from sevendigital_async.cli.ship.display import PlainDisplay
@@ -245,6 +245,41 @@ async def test_what_others_put_into_a_shared_spool_when_all_is_delivered_is_not_
     counts = (await archive.status()).counts[LogKind.PREVIEW]
     await archive.aclose()
     assert counts == Counts(put=307, delivered=307)
+
+
+async def test_a_run_that_stops_finishes_a_request_with_plays_of_others(tmp_path, redis_server, monkeypatch):
+    """Another run of the same file stops this one; what it was sending for that run must not be sent twice."""
+    flush, saved, others, begun = StreamLogShipper.flush, Counter(), [], asyncio.Event()
+
+    async def save(logs, _user, *, request_id):
+        if others:
+            begun.set()
+            await asyncio.sleep(0.2)
+        saved.update(logs)
+        return "202"
+
+    async def put_conflict(*_, **__):
+        raise SpoolInUseError("another shipper reads this file")
+
+    async def flush_before_others_put(shipper, *arguments):
+        statistics = await flush(shipper, *arguments)
+        if not others:
+            others.append(RedisSpool(redis_server.url))
+            await others[0].open(SpoolContext(lane_rules(None), SystemClock(), lambda _: None, dialect="openapi"))
+            await others[0].append(LogKind.PREVIEW, [Record(log.encode(), "", log.timestamp) for log in plays(7)])
+            await others[0].aclose()
+            await begun.wait()
+        return statistics
+
+    monkeypatch.setattr(StreamLogShipper, "flush", flush_before_others_put)
+    monkeypatch.setattr(StreamLogShipper, "put_many", put_conflict)
+    report, _ = await ship(tmp_path, save, number=300, spool=redis_server.url, linger=0.0)
+    inspector = open_inspector(redis_server.url)
+    counts = (await inspector.status()).counts[LogKind.PREVIEW]
+    await inspector.aclose()
+    assert report.exit_code == 4
+    assert counts == Counts(put=7, delivered=7)
+    assert Counter(saved.values()) == {1: 7}
 
 
 async def test_a_shipper_that_closes_finishes_a_request_that_began_after_its_flush(redis_server, monkeypatch):

@@ -1,4 +1,4 @@
-"""One spool in one Redis: asks it again while it is away, and notices when it has lost something."""
+"""One spool in one Redis: opens it, runs its scripts, waits while Redis is unavailable, and rebuilds lost keys."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import logging
 import random
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ....backoff import doubled
 from ....errors import SpoolCorruptionError, SpoolError, SpoolUnavailableError
 from ....models import LogKind
 from ....redis_connection import NO_CLUSTER, RedisConnection, RedisRefusedError, RedisScript, RedisUnavailableError
@@ -16,222 +18,273 @@ from ...records import InDoubtPolicy
 from ...rules import LaneRules
 from ..base import check_dialect
 from . import scripts
-from .durability import facts, warn_of_eviction
-from .losses import Losses
+from .durability import Losses, log_durability, redis_info
 
 logger = logging.getLogger("sevendigital_async.shipping")
 
 OLDEST_REDIS = 7
-LONGEST_PAUSE = 1.0
-"""Seconds between two attempts to reach a Redis that is away."""
+MAX_PAUSE = 1.0
+"""Seconds between two attempts to reach a Redis that is unavailable, at the most."""
 
-LEASE_OF_UNKNOWN_TIME = 60_000
-"""Milliseconds for which a lease is kept when it is lost how long it would last; its owner prolongs it before."""
+REBUILT_LEASE_MS = 60_000
+"""Milliseconds for which a lease is kept whose time Redis has lost; its worker prolongs it before."""
 
-REPAIRS = 20
-"""Attempts at one step with what Redis has lost rebuilt in between."""
+MAX_REPAIRS = 20
+"""Attempts to run one script, with lost keys rebuilt in between."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+def to_microseconds(moment: datetime) -> int:
+    """Return the microseconds since the epoch: times are kept in Redis as whole numbers."""
+    return (moment - EPOCH) // MICROSECOND
+
+
+def from_microseconds(microseconds: int) -> datetime:
+    """Return the time so many microseconds after the epoch."""
+    return EPOCH + microseconds * MICROSECOND
+
+
+def to_milliseconds(seconds: float) -> int:
+    """Return whole milliseconds."""
+    return round(seconds * 1000)
 
 
 class SpoolClient:
-    """The spool's keys, and the way to them.
+    """Runs the scripts of one spool.
 
     Args:
         url: Of Redis.
         name: Of the spool.
-        offset: Seconds by which the spool's time is ahead of Redis's clock; for tests.
+        offset: Seconds by which the spool's clock is ahead of Redis's; for tests.
+
+    Attributes:
+        id: Of the spool; another one after Redis has lost it.
+        is_unavailable: The last attempt to reach Redis failed.
+        available_since: Time of the loop since which Redis has answered.
+        on_alert: Called with what keeps the spool from working, and with None when that is over.
     """
 
     def __init__(self, url: str, name: str, offset: Callable[[], float] = lambda: 0.0) -> None:
-        self.link = RedisConnection(url)
-        # The braces keep all keys of a spool together on one server of a cluster.
-        self.base = f"{self.link.prefix}:{{{name}}}:"
-        self.report: Callable[[str | None], None] = lambda _: None
-        self.is_away = False
-        self.reached_since = 0.0
-        self._offset = offset
+        self.connection = RedisConnection(url)
+        # The braces keep all keys of a spool in one hash slot.
+        self.base = f"{self.connection.prefix}:{{{name}}}:"
+        self.on_alert: Callable[[str | None], None] = lambda _: None
+        self.is_unavailable = False
+        self.available_since = 0.0
         self.id = ""
+        self._offset = offset
         self._dialect = ""
         self._rules: list[str | int] = []
-        self._fate = InDoubtPolicy.RESEND
-        self._founding = asyncio.Lock()
-        self._losses = Losses(self.link.place)
+        self._in_doubt_policy = InDoubtPolicy.RESEND
+        self._opening = asyncio.Lock()
+        self._losses = Losses(self.connection.safe_url)
 
     async def open(
         self,
         rules: Mapping[LogKind, LaneRules],
         dialect: str,
         policy: InDoubtPolicy = InDoubtPolicy.RESEND,
-        within: float = 0.0,
+        timeout: float = 0.0,  # noqa: ASYNC109 - only while Redis is starting
     ) -> None:
-        """Find the spool, or found it.
+        """Open the spool, or create it.
 
         Args:
             rules: What makes a batch complete.
-            form: What the plays are made for.
-            fate: What becomes of plays in doubt.
-            within: Seconds to wait for a Redis that is just starting.
+            dialect: Which API the plays are encoded for.
+            policy: For plays in doubt.
+            timeout: Seconds to wait for a Redis that is starting.
 
         Raises:
-            SpoolUnavailableError: Redis is away.
-            SpoolError: It is too old, or the spool keeps plays of another form.
+            SpoolUnavailableError: Redis is unavailable.
+            SpoolError: Redis is too old, or the spool keeps plays of another dialect.
         """
         self._dialect = dialect
-        self._fate = policy
+        self._in_doubt_policy = policy
         self._rules = []
         for kind, rule in rules.items():
             self._rules += [f"{kind}.count", rule.max_count, f"{kind}.bytes", rule.max_bytes]
-            self._rules += [f"{kind}.linger", round(rule.linger * 1000)]
+            self._rules += [f"{kind}.linger", to_milliseconds(rule.linger)]
         loop = asyncio.get_running_loop()
-        give_up_at, failures = loop.time() + within, 0
+        deadline, failures = loop.time() + timeout, 0
         while True:
             try:
-                await self._try_to_open()
+                await self._check_server()
+                await self._open_spool()
+                await log_durability(self.connection)
                 break
             except RedisRefusedError as error:
-                raise self._refused(error) from None
+                raise _as_spool_error(error) from None
             except RedisUnavailableError as error:
-                left = give_up_at - loop.time()
+                left = deadline - loop.time()
                 if not error.is_starting or left <= 0:
                     raise SpoolUnavailableError(f"{error}; start it, or correct the URL of the spool") from None
                 if not failures:
-                    logger.warning("the spool: %s; waiting for up to %.0f s", error, within)
+                    logger.warning("the spool: %s; waiting for up to %.0f s", error, timeout)
                 failures += 1
-                await asyncio.sleep(min(left, LONGEST_PAUSE, 0.05 * 2**failures))
-        self._note(None)
+                await asyncio.sleep(min(left, doubled(failures, base=0.05, cap=MAX_PAUSE)))
+        self._set_alert(None)
 
-    async def once(self, script: RedisScript, *arguments: Any, spool: str | None = None) -> Any:
-        """Take a step, or find out that it can't be taken now.
+    async def run_once(self, script: RedisScript, *, expected_spool: str | None = None, **arguments: Any) -> Any:
+        """Run a script.
 
         Args:
-            script: The step.
-            arguments: What it hears.
-            spool: Id of the spool it is meant for; the one last known if left out.
+            script: What to run.
+            expected_spool: Id of the spool that it is meant for; the one last opened if left out.
+            arguments: Those that the script declares.
 
         Returns:
-            The script's answer; ``[b"gone"]`` if that spool has been lost and another was founded.
+            The script's answer; ``[b"gone"]`` if that spool is lost and another one was created.
 
         Raises:
-            RedisUnavailableError: Nobody knows whether it was taken.
-            SpoolError: It never can be.
+            RedisUnavailableError: No answer; the script may have run.
+            SpoolError: The script can never run.
         """
-        known = self.id if spool is None else spool
+        expected = self.id if expected_spool is None else expected_spool
         try:
-            for _ in range(REPAIRS):
-                answer = await self.link.run(script, [self.base], [round(self._offset() * 1000), known, *arguments])
-                gone = answer[0] == b"gone"
-                if not gone and answer[0] != b"damaged":
+            for _ in range(MAX_REPAIRS):
+                offset = to_milliseconds(self._offset())
+                answer = await self.connection.run(
+                    script, base=self.base, clock_offset=offset, expected_spool=expected, **arguments
+                )
+                if answer[0] == b"outdated":
+                    raise self._outdated()
+                is_gone = answer[0] == b"gone"
+                if not is_gone and answer[0] != b"damaged":
                     break
-                await self._repair(known, gone=gone)
-                if gone and (self.id != known or not self._rules):
+                await self._rebuild(expected, is_gone=is_gone)
+                if is_gone and (self.id != expected or not self._rules):
                     break
             else:
                 raise SpoolCorruptionError(
-                    f"keys of the spool in {self.link.place} are lost as fast as they are rebuilt"
+                    f"Redis loses keys of the spool in {self.connection.safe_url} as fast as they are rebuilt;"
+                    " check what deletes or evicts them"
                 )
         except RedisRefusedError as error:
-            raise self._refused(error) from None
+            raise _as_spool_error(error) from None
         except RedisUnavailableError as error:
-            self._note(str(error))
+            self._set_alert(str(error))
             raise
-        self._note(None)
+        self._set_alert(None)
         return answer
 
-    async def run(self, script: RedisScript, *arguments: Any) -> Any:
-        """Take a step, however long Redis is away; the script must bear being repeated."""
-        while True:
-            answer = await self.persist(script, *arguments)
-            if answer[0] != b"gone":
-                return answer
-
-    async def persist(self, script: RedisScript, *arguments: Any, spool: str | None = None) -> Any:
-        """Do as :meth:`run` does, but return ``[b"gone"]`` if that is the answer."""
+    async def run_until_answered(
+        self, script: RedisScript, *, expected_spool: str | None = None, **arguments: Any
+    ) -> Any:
+        """Run a script as :meth:`run_once` does, again for as long as Redis is unavailable; it must be idempotent."""
         failures = 0
         while True:
             try:
-                return await self.once(script, *arguments, spool=spool)
+                return await self.run_once(script, expected_spool=expected_spool, **arguments)
             except RedisUnavailableError:
                 failures += 1
-                pause = min(LONGEST_PAUSE, 0.05 * 2 ** min(failures, 8))
+                pause = doubled(failures, base=0.05, cap=MAX_PAUSE)
                 await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311 - jitter, not a secret
+
+    async def run(self, script: RedisScript, **arguments: Any) -> Any:
+        """Run a script as :meth:`run_until_answered` does, in the spool that exists by then."""
+        while True:
+            answer = await self.run_until_answered(script, **arguments)
+            if answer[0] != b"gone":
+                return answer
 
     async def checkpoint(self, source: str) -> str | None:
         """Return the position last kept for a source.
 
         Raises:
-            RedisUnavailableError: Redis can't be asked.
-            SpoolError: It does not want to be.
+            RedisUnavailableError: Redis is unavailable.
+            SpoolError: Redis refuses.
         """
         try:
-            position = await self.link.ask("HGET", f"{self.base}checkpoints", source)
+            position = await self.connection.read("HGET", f"{self.base}checkpoints", source)
         except RedisRefusedError as error:
-            raise self._refused(error) from None
+            raise _as_spool_error(error) from None
         return position.decode() if isinstance(position, bytes) else None
 
-    def lost(self, plays: Iterable[int], *, keys: Iterable[str] = (), doubtful: int = 0) -> None:
-        """Report what Redis has lost, if it is anything."""
-        if (words := self._losses.add(plays, keys=sorted(keys), doubtful=doubtful)) is not None:
-            logger.critical("the spool: %s", words)
-            self.report(words)
+    def report_losses(self, plays: Iterable[int], *, keys: Iterable[str] = (), in_doubt: int = 0) -> None:
+        """Log and report what Redis has lost, if it is anything."""
+        self._report(self._losses.add(plays, keys=sorted(keys), in_doubt=in_doubt))
+
+    def report_timeout(self) -> None:
+        """Report that Redis has not answered within the time of a caller."""
+        self._set_alert(f"Redis at {self.connection.safe_url} does not answer in time")
 
     async def aclose(self) -> None:
-        """Close the connections."""
-        await self.link.aclose()
+        """Close the connection."""
+        await self.connection.aclose()
 
-    async def _try_to_open(self) -> None:
-        told = await facts(self.link, "server")
-        version = told.get("redis_version", "")
+    async def _check_server(self) -> None:
+        info, url = await redis_info(self.connection, "server"), self.connection.safe_url
+        version = info.get("redis_version", "")
         if version.partition(".")[0].isdigit() and int(version.partition(".")[0]) < OLDEST_REDIS:
-            raise SpoolError(f"the spool needs Redis {OLDEST_REDIS}.0 or later; {self.link.place} is {version}")
-        if told.get("redis_mode") == "cluster":
-            raise SpoolError(f"Redis at {self.link.place} {NO_CLUSTER}")
-        await self._found()
-        await warn_of_eviction(self.link)
+            raise SpoolError(f"the spool needs Redis {OLDEST_REDIS}.0 or later; Redis at {url} is {version}")
+        if info.get("redis_mode") == "cluster":
+            raise SpoolError(f"Redis at {url} {NO_CLUSTER}")
 
-    async def _found(self) -> None:
-        found = [0, "", uuid.uuid4().hex, self._dialect, self.id, LEASE_OF_UNKNOWN_TIME, self._fate.value, *self._rules]
-        answer = await self.link.run(scripts.FOUND, [self.base], found)
-        if answer[0] == b"strange":
-            key, kept, wanted = (part.decode(errors="replace") for part in answer[1:])
+    async def _open_spool(self) -> None:
+        answer = await self.connection.run(
+            scripts.OPEN,
+            base=self.base,
+            clock_offset=0,
+            expected_spool="",
+            new_id=uuid.uuid4().hex,
+            dialect=self._dialect,
+            known_id=self.id,
+            lease_ms=REBUILT_LEASE_MS,
+            in_doubt_policy=self._in_doubt_policy.value,
+            rules=self._rules,
+        )
+        if answer[0] == b"outdated":
+            raise self._outdated()
+        if answer[0] == b"foreign":
+            key, found, wanted = (part.decode(errors="replace") for part in answer[1:])
             raise SpoolCorruptionError(
-                f"{key} in {self.link.place} is a {kept} where the spool keeps a {wanted}; something else writes there:"
-                " delete that key, or set the spool apart with ?prefix="
+                f"the key {key} in {self.connection.safe_url} is a {found}, and the spool needs a {wanted}: another"
+                " program writes there; delete the key, or give the spool keys of its own with ?prefix="
             )
-        spool, kept, missing, lost, doubtful = answer[1:]
-        check_dialect(self.link.place, kept.decode(), self._dialect)
-        self.id = spool.decode()
-        self.lost(lost, keys=[name.decode() for name in missing], doubtful=doubtful)
+        spool_id, dialect, missing, lost, in_doubt = answer[1:]
+        check_dialect(self.connection.safe_url, dialect.decode(), self._dialect)
+        self.id = spool_id.decode()
+        self.report_losses(lost, keys=[name.decode() for name in missing], in_doubt=in_doubt)
 
-    async def _repair(self, known: str, *, gone: bool) -> None:
-        """Found anew, or rebuild, what Redis has lost; unless another task has done it meanwhile."""
-        if not self._rules:  # an archive founds nothing
-            if not gone:
+    async def _rebuild(self, expected: str, *, is_gone: bool) -> None:
+        """Create the spool again, or rebuild lost keys, unless another task has done so meanwhile."""
+        if not self._rules:  # an inspector creates nothing
+            if not is_gone:
                 raise SpoolCorruptionError(
-                    f"Redis has lost keys of the spool in {self.link.place}; a shipper rebuilds it"
+                    f"Redis has lost keys of the spool in {self.connection.safe_url}; start a shipper: it rebuilds them"
                 )
             return
-        async with self._founding:
+        async with self._opening:
             before = self.id
-            if not gone or before == known:
-                await self._found()
+            if not is_gone or before == expected:
+                await self._open_spool()
                 if self.id != before:
-                    words = self._losses.flushed()
-                    logger.critical("the spool: %s", words)
-                    self.report(words)
+                    self._report(self._losses.add_spool())
 
-    def is_silent(self) -> None:
-        """Somebody has waited for an answer for as long as they could."""
-        self._note(f"Redis at {self.link.place} does not answer in time")
+    def _outdated(self) -> SpoolError:
+        return SpoolError(
+            f"an older release wrote the spool in {self.connection.safe_url}; deliver its plays with that release, then"
+            " delete its keys, or give this one keys of its own with ?prefix="
+        )
 
-    def _refused(self, error: RedisRefusedError) -> SpoolError:
-        damaged = error.code == "WRONGTYPE" or "user_script" in str(error)
-        what = "the spool's keys are not what it wrote" if damaged else "the spool can't be used"
-        return (SpoolCorruptionError if damaged else SpoolError)(f"{what}: {error}")
+    def _report(self, losses: str | None) -> None:
+        if losses is not None:
+            logger.critical("the spool: %s", losses)
+            self.on_alert(losses)
 
-    def _note(self, alert: str | None) -> None:
-        if alert is not None and not self.is_away:
-            self.report(f"{alert}; plays wait until it is back")
-        elif alert is None and self.is_away:
-            self.report(self._losses.text)
-        if alert is None and (self.is_away or not self.reached_since):
-            self.reached_since = asyncio.get_running_loop().time()
-        self.is_away = alert is not None
+    def _set_alert(self, alert: str | None) -> None:
+        if alert is not None and not self.is_unavailable:
+            self.on_alert(f"{alert}; plays wait until Redis answers again")
+        elif alert is None and self.is_unavailable:
+            self.on_alert(self._losses.text)
+        if alert is None and (self.is_unavailable or not self.available_since):
+            self.available_since = asyncio.get_running_loop().time()
+        self.is_unavailable = alert is not None
+
+
+def _as_spool_error(error: RedisRefusedError) -> SpoolError:
+    if error.code == "WRONGTYPE" or "user_script" in str(error):
+        return SpoolCorruptionError(f"the spool's keys are not as it wrote them: {error}")
+    return SpoolError(f"the spool can't be used: {error}")

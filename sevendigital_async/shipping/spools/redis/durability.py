@@ -1,15 +1,18 @@
-"""What a Redis keeps when it dies, in words."""
+"""What a Redis keeps when it crashes, and what it has lost of a spool."""
 
 from __future__ import annotations
 
 import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
+from ....models import LogKind
 from ....redis_connection import RedisConnection, RedisRefusedError, RedisUnavailableError
 
 logger = logging.getLogger("sevendigital_async.shipping")
 
-UNKNOWN = "unknown: this Redis does not tell how it is configured; ask for appendonly yes and appendfsync always"
-WORDS = {
+UNKNOWN = "unknown: this Redis does not show its configuration; set appendonly yes and appendfsync always"
+DURABLE = {
     ("yes", "always"): "an accepted play survives a crash of Redis and of its machine (appendfsync always)",
     ("yes", "everysec"): (
         "an accepted play survives a crash of Redis; a crash of its machine may lose the last second or two "
@@ -25,24 +28,28 @@ NOT_DURABLE = (
 )
 
 
-async def setting(link: RedisConnection, name: str) -> str | None:
-    """Return one setting of Redis; None if it does not tell, as those of a provider often don't."""
+async def redis_setting(connection: RedisConnection, name: str) -> str | None:
+    """Return one setting of Redis; None if Redis does not show it: providers often forbid that."""
     try:
-        answer = await link.ask("CONFIG", "GET", name)
+        answer = await connection.read("CONFIG", "GET", name)
     except (RedisUnavailableError, RedisRefusedError):
         return None
-    values = {_text(key): _text(value) for key, value in _pairs(answer)}
-    return values.get(name)
+    if isinstance(answer, dict):
+        pairs = list(answer.items())
+    else:
+        items = list(answer) if isinstance(answer, list) else []
+        pairs = list(zip(items[::2], items[1::2], strict=False))
+    return {_text(key): _text(value) for key, value in pairs}.get(name)
 
 
-async def facts(link: RedisConnection, section: str) -> dict[str, str]:
-    """Return a section of what Redis says about itself; nothing if it does not tell.
+async def redis_info(connection: RedisConnection, section: str) -> dict[str, str]:
+    """Return a section of Redis's INFO; nothing if Redis does not show it.
 
     Raises:
-        RedisUnavailableError: It does not answer, or is about to start.
+        RedisUnavailableError: Redis does not answer, or is starting.
     """
     try:
-        answer = await link.ask("INFO", section)
+        answer = await connection.read("INFO", section)
     except RedisRefusedError:
         return {}
     except RedisUnavailableError as error:
@@ -55,33 +62,98 @@ async def facts(link: RedisConnection, section: str) -> dict[str, str]:
     return dict(line.split(":", 1) for line in lines if ":" in line)
 
 
-async def durability(link: RedisConnection) -> str:
+async def durability(connection: RedisConnection) -> str:
     """Say what an accepted play survives."""
-    appends = await setting(link, "appendonly")
-    if appends is None:
+    appendonly = await redis_setting(connection, "appendonly")
+    if appendonly is None:
         return UNKNOWN
-    return WORDS.get((appends, await setting(link, "appendfsync") or ""), NOT_DURABLE)
+    return DURABLE.get((appendonly, await redis_setting(connection, "appendfsync") or ""), NOT_DURABLE)
 
 
-async def warn_of_eviction(link: RedisConnection) -> None:
-    """Log how durable the spool is, and whether Redis may throw plays away."""
-    words = await durability(link)
-    logger.log(logging.INFO if words in WORDS.values() else logging.WARNING, "the spool in %s: %s", link.place, words)
-    policy = await setting(link, "maxmemory-policy") or (await facts(link, "memory")).get("maxmemory_policy")
+async def log_durability(connection: RedisConnection) -> None:
+    """Log how durable the spool is, and warn if Redis may evict plays."""
+    words, url = await durability(connection), connection.safe_url
+    logger.log(logging.INFO if words in DURABLE.values() else logging.WARNING, "the spool in %s: %s", url, words)
+    policy = await redis_setting(connection, "maxmemory-policy")
+    policy = policy or (await redis_info(connection, "memory")).get("maxmemory_policy")
     if policy not in {None, "noeviction"}:
         logger.warning(
-            "the spool in %s: maxmemory-policy is %s, so Redis may throw plays away when it is full; set noeviction",
-            link.place,
+            "the spool in %s: maxmemory-policy is %s, so Redis may evict plays when it is full; set noeviction",
+            url,
             policy,
         )
 
 
-def _pairs(answer: object) -> list[tuple[object, object]]:
-    if isinstance(answer, dict):
-        return list(answer.items())
-    items = list(answer) if isinstance(answer, list) else []
-    return list(zip(items[::2], items[1::2], strict=False))
-
-
 def _text(value: object) -> str:
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+SPOOL_LOST = (
+    "Redis has lost the whole spool (was it flushed, or restarted without its data?): the plays that were waiting are "
+    "lost; those that this worker is sending are kept"
+)
+
+CONSEQUENCES = {
+    "journal": "the journal of what was delivered begins anew",
+    "dead-letters": "held and buried plays are lost",
+    "checkpoints": "checkpoints of sources are lost, and reading a source again would double its plays",
+    "appends": "plays of a put that was in progress may exist twice",
+    "in-doubt": "which of the waiting plays are in doubt is only in the journal",
+    "counts": "delivered plays are counted from the journal",
+    "usage": "more plays may be lost than are counted here",
+}
+"""What the loss of a key means where the remaining keys can't replace it."""
+
+
+class Losses:
+    """Adds up what Redis has lost, for as long as the spool is open.
+
+    Attributes:
+        text: All of it; None if nothing was lost.
+    """
+
+    def __init__(self, safe_url: str) -> None:
+        self.text: str | None = None
+        self._safe_url = safe_url
+        self._is_spool_lost = False
+        self._keys: dict[str, None] = {}
+        self._plays: Counter[LogKind] = Counter()
+        self._in_doubt = 0
+
+    def add_spool(self) -> str:
+        """Add the loss of the whole spool; returns all losses."""
+        self._is_spool_lost = True
+        return self._describe()
+
+    def add(self, plays: Iterable[int], *, keys: Sequence[str] = (), in_doubt: int = 0) -> str | None:
+        """Add losses.
+
+        Args:
+            plays: Numbers of lost plays, by kind.
+            keys: Names of lost keys.
+            in_doubt: Plays whose lease is lost, so that they may have been sent.
+
+        Returns:
+            All losses; None if there was nothing to add.
+        """
+        numbers = {kind: number for kind, number in zip(LogKind, plays, strict=False) if number > 0}
+        if not numbers and not keys and not in_doubt:
+            return None
+        self._plays.update(numbers)
+        self._keys.update(dict.fromkeys(keys))
+        self._in_doubt += in_doubt
+        return self._describe()
+
+    def _describe(self) -> str:
+        plays = [f"{number:,} {kind} plays" for kind, number in self._plays.items()]
+        names = dict.fromkeys(key.partition(":")[0] for key in self._keys)
+        parts = [
+            *([SPOOL_LOST] if self._is_spool_lost else []),
+            *([f"Redis has lost keys of the spool ({', '.join(self._keys)}), rebuilt from the rest"] if names else []),
+            *(CONSEQUENCES[name] for name in names if name in CONSEQUENCES),
+            *([f"Redis has lost {' and '.join(plays)} that may not have been delivered"] if plays else []),
+            *([f"{self._in_doubt:,} plays may have been sent and are in doubt"] if self._in_doubt else []),
+            f"check what deletes or evicts keys in {self._safe_url}",
+        ]
+        self.text = "; ".join(parts)
+        return self.text

@@ -1,4 +1,4 @@
-"""The leases of one worker: numbered steps, each taken once, none of them after others have taken over."""
+"""The leases of one worker. Each step of a lease has a number and is taken once, and never after a take-over."""
 
 from __future__ import annotations
 
@@ -15,18 +15,17 @@ from ....redis_connection import RedisUnavailableError
 from ...records import InDoubtPolicy, Lease, Record
 from ...rules import LaneRules
 from . import scripts
-from .client import SpoolClient
-from .wire import EPOCH, microseconds, milliseconds, moment_of
+from .client import EPOCH, SpoolClient, from_microseconds, to_microseconds, to_milliseconds
 
-AT_THE_END = 0.1
-"""Seconds that Redis has for an answer when there is no time left."""
+ABANDON_TIMEOUT = 0.1
+"""Seconds that Redis has to abandon a lease when a lane ends."""
 
 LOST = frozenset({b"gone", b"missing"})
-"""Answers to a step for plays that Redis has lost: the spool as a whole, or the stream that they were in."""
+"""Answers to a step if Redis has lost the plays: with the whole spool, or with their stream."""
 
 
 @define(eq=False)
-class _Held:
+class RedisLeaseState:
     """What this worker knows of one of its leases; ``ids`` are those of the unsettled records."""
 
     token: str
@@ -36,49 +35,59 @@ class _Held:
     request: str = ""
 
 
-class Leases:
-    """What this worker has in its hands.
+class RedisLeases:
+    """The leases that this worker holds.
 
     Args:
-        station: The spool.
-        seconds: For which a lease is kept without a sign of life.
-        settled: Hears, after every step, of the kind and of the logs and bytes that the spool holds.
+        client: Of the spool.
+        lease_seconds: How long a lease is kept without a heartbeat.
+        on_settled: Called after every step with the kind, and with the logs and bytes that the spool holds.
 
     Attributes:
-        orphans: Leases that may exist although nobody here works on them.
+        orphans: Tokens of leases that may exist although nothing here works on them.
     """
 
-    def __init__(self, station: SpoolClient, seconds: float, settled: Callable[[LogKind, int, int], None]) -> None:
+    def __init__(
+        self, client: SpoolClient, lease_seconds: float, on_settled: Callable[[LogKind, int, int], None]
+    ) -> None:
         self.orphans: set[str] = set()
-        self._station = station
-        self._seconds = seconds
-        self._settled = settled
+        self._client = client
+        self._lease_ms = to_milliseconds(lease_seconds)
+        self._on_settled = on_settled
         self._leases: dict[str, Lease] = {}
 
     @property
     def tokens(self) -> Iterable[str]:
-        """Names of all leases held here."""
+        """Tokens of all leases held here."""
         return self._leases.keys()
 
-    async def take(self, kind: LogKind, rules: LaneRules, *, flush: bool) -> Lease | None:
-        """Ask for the next due batch."""
-        token, spool = uuid.uuid4().hex, self._station.id
-        limits = (rules.max_count, rules.max_bytes, milliseconds(self._seconds))
+    async def lease(self, kind: LogKind, rules: LaneRules, *, flush: bool) -> Lease | None:
+        """Lease the next batch that is due."""
+        token, spool = uuid.uuid4().hex, self._client.id
         try:
-            answer = await self._station.once(scripts.LEASE, kind.value, int(flush), token, *limits, spool=spool)
+            answer = await self._client.run_once(
+                scripts.LEASE,
+                expected_spool=spool,
+                kind=kind.value,
+                flush=flush,
+                token=token,
+                max_logs=rules.max_count,
+                max_bytes=rules.max_bytes,
+                lease_ms=self._lease_ms,
+            )
         except BaseException as error:
-            # It may have been handed out all the same; nothing has been done with it.
+            # The lease may exist all the same; nothing has been done with it.
             self.orphans.add(token)
             if isinstance(error, RedisUnavailableError):
                 return None
             raise
         if answer[0] == b"lost":
-            self._station.lost(answer[1] if each is kind else 0 for each in LogKind)
+            self._client.report_losses(answer[1] if each is kind else 0 for each in LogKind)
         if answer[0] != b"lease":
             return None
-        queue = answer[1].decode()
-        ids = {_record(queue, *answer[at : at + 4]): answer[at].decode() for at in range(3, len(answer), 4)}
-        lease = Lease(kind, queue, tuple(ids), answer[2], key=_Held(token, spool, ids))
+        user = answer[1].decode()
+        ids = {_record(user, *answer[at : at + 4]): answer[at].decode() for at in range(3, len(answer), 4)}
+        lease = Lease(kind, user, tuple(ids), answer[2], key=RedisLeaseState(token, spool, ids))
         self._leases[token] = lease
         return lease
 
@@ -86,136 +95,185 @@ class Leases:
         """Note what is about to be sent.
 
         Raises:
-            LeaseLostError: Others have taken over, or a cancelled put has taken plays back.
+            LeaseLostError: Another worker has taken over, or a cancelled put has withdrawn plays.
         """
-        held = self._held(lease)
-        held.step += 1
+        state = self._state_of(lease)
+        state.step += 1
         loop = asyncio.get_running_loop()
         while True:
             asked_at = loop.time()
-            sending = ",".join([held.ids[record] for record in records])
-            head = (held.token, held.step, milliseconds(self._seconds), request_id, int(lease.suspect))
-            answer = await self._station.persist(scripts.INTENT, *head, sending, spool=held.spool)
+            answer = await self._client.run_until_answered(
+                scripts.INTENT,
+                expected_spool=state.spool,
+                token=state.token,
+                step=state.step,
+                lease_ms=self._lease_ms,
+                request=request_id,
+                suspect=lease.suspect,
+                sending=",".join([state.ids[record] for record in records]),
+            )
             if answer[0] == b"gone":
                 await self._adopt(lease)
             elif answer[0] == b"lost":
                 raise self._lost(lease)
             elif answer[0] == b"withdrawn":
-                rest = (scripts.ABANDON, InDoubtPolicy.RESEND.value, 1, held.token)
-                while (await self._station.persist(*rest, spool=held.spool))[0] in LOST:
-                    await self._adopt(lease)
-                del self._leases[held.token]
-                raise LeaseLostError("a cancelled put has taken plays back; the others of their batch wait again")
-            elif loop.time() - asked_at < self._seconds / 2:
-                break  # else this process stood still after it had asked, and must ask again
+                await self._abandon_withdrawn(lease, state)
+                del self._leases[state.token]
+                raise LeaseLostError("a cancelled put has withdrawn plays of this batch; its other plays wait again")
+            elif loop.time() - asked_at < self._lease_ms / 2000:
+                break  # else this process was stalled after it had asked, and must ask again
         lease.sending = tuple(records)
-        held.request = request_id
+        state.request = request_id
 
     async def settle(
         self,
         lease: Lease,
         records: Sequence[Record],
-        how: str,
+        transition: str,
         *,
         delay: float = 0.0,
         count_attempt: bool = False,
         request: str = "",
         answer: str = "",
         at: datetime = EPOCH,
-        words: Sequence[object] = (),
+        reasons: Sequence[object] = (),
     ) -> None:
-        """Give records of a lease their place.
+        """Settle records of a lease.
+
+        Args:
+            lease: Whose they are.
+            records: The records.
+            transition: ``ack``, ``release``, ``bury``, or the value of a policy for plays in doubt.
+            delay: Seconds before their queue may be leased again.
+            count_attempt: Count a failed attempt.
+            request: Id of the request; that of the intent if left out.
+            answer: Of the service.
+            at: When it was read, or when they were buried.
+            reasons: Reason and code of each record that is buried.
 
         Raises:
-            LeaseLostError: Others have taken over, and given them one.
+            LeaseLostError: Another worker has taken over, and settled them.
         """
         if not records:
             return
-        held = self._held(lease)
-        held.step += 1
+        state = self._state_of(lease)
+        state.step += 1
         while True:
-            head = (
-                held.token,
-                held.step,
-                how,
-                milliseconds(delay),
-                int(count_attempt),
-                request,
-                answer,
-                microseconds(at),
+            ids = [state.ids[record] for record in records]
+            outcome = await self._client.run_until_answered(
+                scripts.SETTLE,
+                expected_spool=state.spool,
+                token=state.token,
+                step=state.step,
+                transition=transition,
+                delay_ms=to_milliseconds(delay),
+                count_attempt=count_attempt,
+                request=request,
+                answer=answer,
+                at=to_microseconds(at),
+                number=len(ids),
+                plays=[*ids, *reasons],
             )
-            ids = [held.ids[record] for record in records]
-            said = await self._station.persist(scripts.SETTLE, *head, len(ids), *ids, *words, spool=held.spool)
-            if said[0] not in LOST:
+            if outcome[0] not in LOST:
                 break
             await self._adopt(lease)
-        if said[0] == b"lost":
+        if outcome[0] == b"lost":
             raise self._lost(lease)
-        if how != "keep":
+        if transition != "keep":
             for record in records:
-                del held.ids[record]
-            lease.sending = tuple(record for record in lease.sending if record in held.ids)
-            if not held.ids:
-                del self._leases[held.token]
-        self._settled(lease.kind, said[1], said[2])
+                del state.ids[record]
+            lease.sending = tuple(record for record in lease.sending if record in state.ids)
+            if not state.ids:
+                del self._leases[state.token]
+        self._on_settled(lease.kind, outcome[1], outcome[2])
 
     async def abandon(self, lease: Lease, policy: InDoubtPolicy) -> None:
-        """Settle what is left of a lease; if Redis is away, it is left to those who find it."""
-        held = lease.key
-        if not isinstance(held, _Held) or self._leases.get(held.token) is not lease:
+        """Settle what is left of a lease; while Redis is unavailable, that is left to the next heartbeat."""
+        state = lease.key
+        if not isinstance(state, RedisLeaseState) or self._leases.get(state.token) is not lease:
             return
-        token = held.token
-        if self._station.is_away:
+        token = state.token
+        if self._client.is_unavailable:
             self.orphans.add(token)
             del self._leases[token]
             return
         try:
-            async with asyncio.timeout(AT_THE_END):
+            async with asyncio.timeout(ABANDON_TIMEOUT):
                 while True:
-                    answer = await self._station.once(scripts.ABANDON, policy.value, 1, token, spool=held.spool)
+                    answer = await self._client.run_once(
+                        scripts.ABANDON,
+                        expected_spool=state.spool,
+                        in_doubt_policy=policy.value,
+                        has_plays=True,
+                        tokens=[token],
+                    )
                     if answer[0] not in LOST:
                         break
                     await self._adopt(lease)
-            for record in held.ids if lease.suspect else (record for record in lease.sending if record in held.ids):
+            for record in state.ids if lease.suspect else (record for record in lease.sending if record in state.ids):
                 record.in_doubt = True
-            self._settled(lease.kind, answer[1], answer[2])
+            self._on_settled(lease.kind, answer[1], answer[2])
         except RedisUnavailableError:
             self.orphans.add(token)
         except TimeoutError:
-            self._station.is_silent()
+            self._client.report_timeout()
             self.orphans.add(token)
         finally:
             self._leases.pop(token, None)
 
-    async def _adopt(self, lease: Lease) -> None:
-        """Bring what this worker holds into a spool that has lost it."""
-        held = self._held(lease)
-        records = list(held.ids)
-        plays = [part for r in records for part in (microseconds(r.played_at), int(r.in_doubt), r.body)]
-        state = (held.step - 1, int(bool(lease.sending)), int(lease.suspect), held.request)
-        one_id = next(iter(held.ids.values()))
-        head = (held.token, lease.kind.value, lease.queue, *state, milliseconds(self._seconds), one_id)
-        spool = self._station.id
-        answer = await self._station.persist(scripts.ADOPT, *head, *plays, spool=spool)
-        if answer[0] == b"ok":
-            held.spool = spool
-            if answer[1] >= 0:
-                held.ids = {record: f"{answer[1] + place}-0" for place, record in enumerate(records)}
-            self._station.lost(answer[2] if kind is lease.kind else 0 for kind in LogKind)
+    async def _abandon_withdrawn(self, lease: Lease, state: RedisLeaseState) -> None:
+        while True:
+            answer = await self._client.run_until_answered(
+                scripts.ABANDON,
+                expected_spool=state.spool,
+                in_doubt_policy=InDoubtPolicy.RESEND.value,
+                has_plays=True,
+                tokens=[state.token],
+            )
+            if answer[0] not in LOST:
+                return
+            await self._adopt(lease)
 
-    def _held(self, lease: Lease) -> _Held:
-        held = lease.key
-        assert isinstance(held, _Held)
-        if held.token not in self._leases:
+    async def _adopt(self, lease: Lease) -> None:
+        """Put the plays of a lease back into a spool that has lost them."""
+        state = self._state_of(lease)
+        records = list(state.ids)
+        spool = self._client.id
+        answer = await self._client.run_until_answered(
+            scripts.ADOPT,
+            expected_spool=spool,
+            token=state.token,
+            kind=lease.kind.value,
+            user=lease.queue,
+            step=state.step - 1,
+            is_sending=bool(lease.sending),
+            suspect=lease.suspect,
+            request=state.request,
+            lease_ms=self._lease_ms,
+            known_id=next(iter(state.ids.values())),
+            plays=[part for r in records for part in (to_microseconds(r.played_at), int(r.in_doubt), r.body)],
+        )
+        if answer[0] == b"ok":
+            state.spool = spool
+            if answer[1] >= 0:
+                state.ids = {record: f"{answer[1] + place}-0" for place, record in enumerate(records)}
+            self._client.report_losses(answer[2] if kind is lease.kind else 0 for kind in LogKind)
+
+    def _state_of(self, lease: Lease) -> RedisLeaseState:
+        state = lease.key
+        assert isinstance(state, RedisLeaseState)
+        if state.token not in self._leases:
             raise self._lost(lease)
-        return held
+        return state
 
     def _lost(self, lease: Lease) -> LeaseLostError:
-        if isinstance(lease.key, _Held):
+        if isinstance(lease.key, RedisLeaseState):
             self._leases.pop(lease.key.token, None)
-        number = len(lease.records)
-        return LeaseLostError(f"others have taken over {number} plays, for this worker had given no sign of life")
+        return LeaseLostError(
+            f"another worker has taken over {len(lease.records)} plays: this one had missed its heartbeat"
+        )
 
 
-def _record(queue: str, number: bytes, body: bytes, played: bytes, doubted: int) -> Record:
-    return Record(body, queue, moment_of(int(played)), int(number.split(b"-")[0]), 0.0, bool(doubted))
+def _record(user: str, entry_id: bytes, body: bytes, played_at: bytes, in_doubt: int) -> Record:
+    sequence = int(entry_id.split(b"-")[0])
+    return Record(body, user, from_microseconds(int(played_at)), sequence, 0.0, bool(in_doubt))

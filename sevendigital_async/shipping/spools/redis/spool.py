@@ -1,14 +1,15 @@
-"""RedisSpool: one backlog for many workers; what a dead one leaves behind, the others take over."""
+"""RedisSpool: one backlog for many workers; the leases of a dead worker are taken over by the others."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from attrs import astuple, evolve, fields
+from attrs import astuple, define, evolve, field, fields
 
 from ....errors import (
     LeaseLostError,
@@ -26,35 +27,36 @@ from ...records import Checkpoint, Counts, DeadLetter, InDoubtPolicy, Lease, Rec
 from ...supervisor import failure_of
 from ..base import SpoolContext, Watermark
 from . import scripts
-from .client import SpoolClient
-from .leases import AT_THE_END, Leases
-from .watermark import RedisWatermark
-from .wire import EPOCH, microseconds, milliseconds
-from .writer import Writer
+from .client import EPOCH, SpoolClient, to_microseconds, to_milliseconds
+from .leases import RedisLeases
+from .writer import RedisAppend, RedisWriter
 
 logger = logging.getLogger("sevendigital_async.shipping")
 
-PLACES = tuple(place.name for place in fields(Counts))
-LOOK_AROUND = 1.0
-"""Seconds between two looks at what other workers have put or left behind, at the most."""
+STATES = tuple(state.name for state in fields(Counts))
+HEARTBEAT_INTERVAL = 1.0
+"""Seconds between two heartbeats, which also find what other workers have put or left behind, at the most."""
 
-SOON = 1.0
-"""Seconds that Redis has for an answer to somebody who only wants to know figures."""
+FIGURES_TIMEOUT = 1.0
+"""Seconds that Redis has to answer with figures."""
 
-OPENING = 60.0
+OPEN_TIMEOUT = 60.0
 """Seconds for which a spool waits, when it is opened, for a Redis that is starting."""
 
-CLOSING = 0.15
+CLOSE_TIMEOUT = 0.15
 """Seconds that Redis has for an answer while the shipper closes."""
 
-SETTLING = 0.5
-"""Seconds that a lease waits for plays to be taken back, so that they are not in it; a full Redis must not stop it."""
+WITHDRAW_TIMEOUT = 0.5
+"""Seconds that a lease waits for plays to be withdrawn, so that it has none of them; a full Redis must not stop it."""
 
-LAST_ANSWER = 2.0
-"""Seconds that Redis has to take plays back while the shipper closes: without that they may be sent twice."""
+CLOSE_WITHDRAW_TIMEOUT = 2.0
+"""Seconds that Redis has to withdraw plays while the shipper closes: otherwise they may be sent twice."""
 
-WHEN_AWAY = 1.0
-"""Seconds after which to ask again for work."""
+WRITE_TIMEOUT = 0.1
+"""Seconds that a lane waits for what is being written."""
+
+UNAVAILABLE_RETRY = 1.0
+"""Seconds after which to ask again for work while Redis is unavailable."""
 
 DAY = 86_400
 
@@ -62,20 +64,69 @@ CANCELLED = "put-cancelled"
 """The outcome of plays that were leased before their put was cancelled."""
 
 
+@define(eq=False)
+class RedisWatermark:
+    """Implements :class:`~sevendigital_async.shipping.spools.base.Watermark`; the scripts count, for all workers.
+
+    It is made once everything is in Redis that this worker has accepted, or was writing.
+    """
+
+    _kind: LogKind
+    _writer: RedisWriter
+    _ask: Callable[..., Awaitable[Any]]
+    """Runs a script; returns None while Redis is unavailable."""
+    _wait_for_writes: Callable[[], Awaitable[None]]
+    """Waits a moment for what is being written."""
+    _expected: Sequence[RedisAppend]
+    _watermark: bytes = field(init=False, default=b"")
+    _is_passed: bool = field(init=False, default=False)
+
+    @property
+    def last(self) -> int | None:
+        """Sequence of the last play; None while that is not known."""
+        return int(self._watermark.partition(b":")[0]) if self._watermark else None
+
+    async def left(self, *, rest: float | None = None) -> int | None:
+        """Return how many plays are not settled; None while that is not known."""
+        if self._is_passed:
+            return 0
+        if self._expected:
+            await self._wait_for_writes()
+            self._expected = [append for append in self._expected if self._writer.is_pending(append)]
+        if self._expected:
+            return None
+        kind = self._kind.value
+        if not self._watermark:
+            answer = await self._ask(scripts.WATERMARK, kind=kind, name=uuid.uuid4().hex)
+            if answer is None or answer[0] == b"gone":
+                return None
+            self._watermark = answer[2]
+        else:
+            max_delay_ms = -1 if rest is None else to_milliseconds(rest)
+            answer = await self._ask(
+                scripts.PLAYS_LEFT, kind=kind, watermark=self._watermark, max_delay_ms=max_delay_ms
+            )
+            if answer is None or answer[0] == b"gone" or answer[1] < 0:
+                self._watermark = b""  # Redis has lost it, or does not answer
+                return None
+        self._is_passed = answer[1] == 0 and rest is None
+        return int(answer[1])
+
+
 class RedisSpool:
     """Implements :class:`~sevendigital_async.shipping.spools.base.Spool` in Redis Streams, for any number of workers.
 
-    Held and buried plays stay in it, and count against its size, until somebody replays or drops them.
+    Held and buried plays stay in it, and count against its size, until they are replayed or discarded.
 
     Args:
         url: ``redis://[user:password@]host[:port][/database][?prefix=...]``, or ``rediss://``; Redis 7.0 or later.
-        name: Sets apart several spools in one Redis.
-        max_logs: Records held at the most, by all workers together.
+        name: Separates several spools in one Redis.
+        max_logs: How many records it holds at the most, for all workers together.
         max_bytes: The same in bytes of their wire form.
-        lease_seconds: How long a worker may give no sign of life before others take over what it was sending.
+        lease_seconds: How long after the last heartbeat of a worker others take over what it was sending.
         journal_days: How long the journal keeps what was delivered.
         open_timeout: How long to wait, at the start, for a Redis that loads its data or fails over.
-        offset: Seconds by which the spool's time is ahead of Redis's clock; for tests.
+        offset: Seconds by which the spool's clock is ahead of Redis's; for tests.
     """
 
     def __init__(
@@ -87,65 +138,65 @@ class RedisSpool:
         max_bytes: int = 512 * 1024 * 1024,
         lease_seconds: float = 15.0,
         journal_days: float = 30.0,
-        open_timeout: float = OPENING,
+        open_timeout: float = OPEN_TIMEOUT,
         offset: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        self._station = SpoolClient(url, name, offset)
-        self._writer = Writer(self._station, self._withdrawn, max_logs=max_logs, max_bytes=max_bytes)
-        self._writer.written = self._count_written
+        self._client = SpoolClient(url, name, offset)
+        self._writer = RedisWriter(self._client, self._on_withdrawn, max_logs=max_logs, max_bytes=max_bytes)
+        self._writer.on_written = self._on_written
         self._open_timeout = open_timeout
         self._lease_seconds = lease_seconds
         self._journal_days = journal_days
-        self._leases = Leases(self._station, lease_seconds, self._settled)
+        self._leases = RedisLeases(self._client, lease_seconds, self._on_settled)
         self._known = dict.fromkeys(LogKind, Counts())
         self._final: dict[LogKind, Counts] = {}
-        self._written_so_far = dict.fromkeys(LogKind, 0)
-        self._patience: float | None = None
-        self._looked_at = 0.0
+        self._written_logs = dict.fromkeys(LogKind, 0)
+        self._close_timeout: float | None = None
+        self._heartbeat_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
-        self._claimed = self._closing = False
+        self._is_opened = self._is_closing = False
 
     def __repr__(self) -> str:
-        return f"RedisSpool({self._station.link.place!r})"
+        return f"RedisSpool({self._client.connection.safe_url!r})"
 
-    async def open(self, owner: SpoolContext) -> None:
-        """Find the spool in Redis, or found it; what dead workers have left is taken over when their time is up."""
-        if self._claimed:
-            raise SpoolInUseError(f"this {self!r} has been opened before; make another one")
-        self._claimed = True
-        self._owner = owner
-        self._station.report = owner.report
+    async def open(self, context: SpoolContext) -> None:
+        """Open the spool in Redis, or create it; leases of dead workers are taken over when their time is up."""
+        if self._is_opened:
+            raise SpoolInUseError(f"{self!r} has been opened before; create another one")
+        self._is_opened = True
+        self._context = context
+        self._client.on_alert = context.report
         try:
-            await self._station.open(owner.rules, owner.dialect, owner.in_doubt, self._open_timeout)
-            self._looked_at = self._station.reached_since
-            await self._look_around()
+            await self._client.open(context.rules, context.dialect, context.in_doubt, self._open_timeout)
+            self._heartbeat_at = self._client.available_since
+            await self._give_heartbeat()
         except BaseException as error:
-            await self._station.aclose()
-            self._claimed = False
+            await self._client.aclose()
+            self._is_opened = False
             if isinstance(error, RedisUnavailableError):
                 raise SpoolUnavailableError(str(error)) from None
             raise
-        self._tasks = [asyncio.create_task(self._writer.run()), asyncio.create_task(self._keep_looking())]
+        self._tasks = [asyncio.create_task(self._writer.run()), asyncio.create_task(self._give_heartbeats())]
         for task in self._tasks:
-            task.add_done_callback(self._stopped)
+            task.add_done_callback(self._on_task_done)
 
     def append_nowait(self, kind: LogKind, records: Sequence[Record]) -> None:
-        """Take records, to be written soon; until then they die with this process."""
+        """Accept records, to be written soon; until then they are lost if this process dies."""
         self._writer.append_nowait(kind, records)
-        self._owner.wake(kind)
+        self._context.wake(kind)
 
     async def append(self, kind: LogKind, records: Sequence[Record], checkpoint: Checkpoint | None = None) -> None:
-        """Write all or none, waiting for room, and for Redis.
+        """Write all or none, waiting for space, and for Redis.
 
-        A cancellation takes them back, and the checkpoint with them: at once where they are not in Redis yet, else as
-        soon as Redis answers, before anything else is written. What another worker has leased by then is in doubt.
+        A cancellation withdraws them, and the checkpoint with them: at once if they are not in Redis yet, else as soon
+        as Redis answers, before anything else is written. What another worker has leased by then is in doubt.
         """
         await self._writer.append(kind, records, checkpoint)
-        self._owner.wake(kind)
+        self._context.wake(kind)
 
     def refuse(self, error: ShipperError) -> None:
         """Accept nothing from now on."""
-        self._patience = CLOSING
+        self._close_timeout = CLOSE_TIMEOUT
         self._writer.refuse(error)
 
     async def checkpoint(self, source: str) -> str | None:
@@ -153,38 +204,38 @@ class RedisSpool:
         while True:
             restored = self._writer.restored
             try:
-                position = await self._station.checkpoint(source)
+                position = await self._client.checkpoint(source)
             except RedisUnavailableError:
-                await asyncio.sleep(WHEN_AWAY)
+                await asyncio.sleep(UNAVAILABLE_RETRY)
                 continue
-            await self._writer.settled(source)
+            await self._writer.settle_checkpoint(source)
             if restored == self._writer.restored:
                 return position
 
     async def due_in(self, kind: LogKind, *, flush: bool) -> float | None:
         """Seconds until a lease may succeed."""
-        await self._written()
+        await self._wait_for_writes()
         flush = flush or self._writer.is_full
-        answer = await self._answer(scripts.DUE_IN, kind.value, int(flush), within=SOON)
+        answer = await self._ask(scripts.DUE_IN, within=FIGURES_TIMEOUT, kind=kind.value, flush=flush)
         if answer is None:
-            return WHEN_AWAY
+            return UNAVAILABLE_RETRY
         if answer[0] == b"gone" or answer[1] < 0:
             return None
-        return WHEN_AWAY if self._writer.is_taking_back else float(answer[1] / 1000)
+        return UNAVAILABLE_RETRY if self._writer.is_withdrawing else float(answer[1] / 1000)
 
     async def lease(self, kind: LogKind, *, flush: bool) -> Lease | None:
-        """Hand out the next due batch."""
-        await self._written()
+        """Lease the next batch that is due."""
+        await self._wait_for_writes()
         if self._writer.withdrawn:
             with suppress(TimeoutError):
-                async with asyncio.timeout(SETTLING):
-                    await self._writer.taken_back()
-            if self._writer.is_taking_back:
+                async with asyncio.timeout(WITHDRAW_TIMEOUT):
+                    await self._writer.settle_withdrawn()
+            if self._writer.is_withdrawing:
                 return None
-        return await self._leases.take(kind, self._owner.rules[kind], flush=flush or self._writer.is_full)
+        return await self._leases.lease(kind, self._context.rules[kind], flush=flush or self._writer.is_full)
 
     async def intent(self, lease: Lease, records: Sequence[Record], request_id: str) -> None:
-        """Note what is about to be sent, and make sure that it is still ours to send.
+        """Note what is about to be sent, and make sure that the lease is still held.
 
         Raises:
             LeaseLostError: It is not.
@@ -192,186 +243,196 @@ class RedisSpool:
         await self._leases.intent(lease, records, request_id)
 
     async def ack(self, lease: Lease, records: Sequence[Record], receipt: Receipt) -> None:
-        """The service has accepted these records. If the lease was lost meanwhile, the journal tells of the answer."""
+        """Mark records as delivered. If the lease was lost meanwhile, the answer is written into the journal."""
         at = receipt.delivered_at
         try:
             await self._leases.settle(lease, records, "ack", request=receipt.request_id, answer=receipt.answer, at=at)
         except LeaseLostError as error:
-            late = [part for record in records for part in (int(record.in_doubt), record.body)]
-            words = f"{receipt.answer} (after others had taken the batch over)".strip()
-            head = (lease.kind.value, receipt.request_id, words, microseconds(at))
-            await self._station.run(scripts.LATE, *head, *late)
-            logger.warning("%s: %s; its request was answered all the same, see the journal", lease.kind.value, error)
+            await self._client.run(
+                scripts.JOURNAL_IN_DOUBT,
+                kind=lease.kind.value,
+                request=receipt.request_id,
+                answer=f"{receipt.answer} (after another worker had taken the batch over)".strip(),
+                at=to_microseconds(at),
+                plays=[part for record in records for part in (int(record.in_doubt), record.body)],
+            )
+            logger.warning("%s: %s; the service has answered its request, see the journal", lease.kind.value, error)
 
     async def release(
         self, lease: Lease, records: Sequence[Record], *, delay: float = 0.0, count_attempt: bool = True
     ) -> None:
-        """Give records back."""
+        """Let records wait again."""
         await self._leases.settle(lease, records, "release", delay=delay, count_attempt=count_attempt)
 
-    async def bury(self, lease: Lease, letters: Sequence[tuple[Record, DeadLetter]]) -> None:
-        """Set records aside; they stay in Redis."""
-        words = [part for _, letter in letters for part in (letter.reason, "" if letter.code is None else letter.code)]
-        at = letters[0][1].buried_at if letters else EPOCH
-        await self._leases.settle(lease, [record for record, _ in letters], "bury", at=at, words=words)
+    async def bury(self, lease: Lease, dead_letters: Sequence[tuple[Record, DeadLetter]]) -> None:
+        """Make records dead letters; they stay in Redis."""
+        reasons = [
+            part for _, letter in dead_letters for part in (letter.reason, "" if letter.code is None else letter.code)
+        ]
+        at = dead_letters[0][1].buried_at if dead_letters else EPOCH
+        await self._leases.settle(lease, [record for record, _ in dead_letters], "bury", at=at, reasons=reasons)
 
     async def doubt(
         self, lease: Lease, records: Sequence[Record], policy: InDoubtPolicy, *, delay: float = 0.0
     ) -> None:
-        """Mark records as possibly delivered, and decide their fate; the journal tells of it first."""
+        """Mark records as in doubt, in the journal first, and do with them as the policy says."""
         await self._leases.settle(lease, records, policy.value, delay=delay, count_attempt=True)
         for record in records:
             record.in_doubt = True
 
     async def abandon(self, lease: Lease, policy: InDoubtPolicy) -> None:
-        """Settle what is left of a lease; if Redis is away, it is left to those who find it."""
+        """Settle what is left of a lease; while Redis is unavailable, that is left to the next heartbeat."""
         await self._leases.abandon(lease, policy)
 
-    def forget_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
-        """Buried plays stay until a person has looked at them."""
+    def forget_dead_letters(self, dead_letters: Sequence[DeadLetter]) -> None:
+        """Buried plays stay until they are replayed or discarded."""
 
     async def counts(self, kind: LogKind) -> Counts:
-        """Say where the plays of a kind are, those of all workers; ``StaleCounts`` while Redis is away."""
-        if self._tasks and not self._station.is_away:
-            await self._written()
-        counts = await self._fetch(kind) if self._tasks else self._final.get(kind)
-        current = counts is not None
+        """Count the plays of a kind, those of all workers; ``StaleCounts`` while Redis is unavailable."""
+        if self._tasks and not self._client.is_unavailable:
+            await self._wait_for_writes()
+        counts = await self._fetch_counts(kind) if self._tasks else self._final.get(kind)
+        is_current = counts is not None
         if counts is None:
             counts = self._known[kind]
         unwritten = sum(len(append.records) for append in self._writer.unwritten if append.kind is kind)
         numbers = evolve(counts, put=counts.put + unwritten, waiting=counts.waiting + unwritten)
-        return numbers if current else StaleCounts(*astuple(numbers))
+        return numbers if is_current else StaleCounts(*astuple(numbers))
 
-    async def _fetch(self, kind: LogKind) -> Counts | None:
-        """Ask where the plays of a kind are; None if there is no answer soon."""
-        if self._station.is_away:  # who looks after that finds out when it is back
+    async def _fetch_counts(self, kind: LogKind) -> Counts | None:
+        """Fetch the counts of a kind; None if there is no answer soon."""
+        if self._client.is_unavailable:  # the heartbeat finds out when that is over
             return None
-        before = self._written_so_far[kind]
-        answer = await self._answer(scripts.COUNTS, 1, kind.value, *PLACES, within=SOON)
+        before = self._written_logs[kind]
+        answer = await self._ask(
+            scripts.COUNTS, within=FIGURES_TIMEOUT, number_of_kinds=1, kinds_and_states=[kind.value, *STATES]
+        )
         if answer is None or answer[0] != b"ok":
             return None
         counts = Counts(*(int(number or 0) for number in answer[1]))
-        # What was accepted while the answer was on its way may not be in it.
-        if before == self._written_so_far[kind] or counts.put >= self._known[kind].put:
+        # The answer may lack what was written meanwhile.
+        if before == self._written_logs[kind] or counts.put >= self._known[kind].put:
             self._known[kind] = counts
         return counts
 
-    def _count_written(self, kind: LogKind, logs: int) -> None:
-        known = self._known[kind]
-        self._written_so_far[kind] += logs
-        self._known[kind] = evolve(known, put=known.put + logs, waiting=known.waiting + logs)
-
     def watermark(self, kind: LogKind) -> Watermark:
-        """Tell the plays that any worker has put by now from later ones."""
-        return RedisWatermark(kind, self._writer, self._ask_soon, self._written, self._writer.on_their_way())
-
-    async def _ask_soon(self, script: RedisScript, *arguments: object) -> Any:
-        """Ask once; None while Redis is away, or if it takes long."""
-        return None if self._station.is_away else await self._answer(script, *arguments, within=SOON)
+        """Separate the plays that any worker has put by now from later ones."""
+        accepted = self._writer.accepted_appends()
+        return RedisWatermark(kind, self._writer, self._ask_soon, self._wait_for_writes, accepted)
 
     async def oldest_age(self, kind: LogKind) -> float | None:
-        """Say how long the oldest waiting play has been here, in seconds; None while Redis is away."""
-        answer = await self._answer(scripts.OLDEST_AGE, kind.value)
+        """Return the age of the oldest waiting play, in seconds; None while Redis is unavailable."""
+        answer = await self._ask(scripts.OLDEST_AGE, kind=kind.value)
         return None if answer is None or answer[0] == b"gone" or answer[1] < 0 else float(answer[1] / 1000)
 
     async def aclose(self) -> None:
-        """Write what was accepted, and leave."""
-        self._patience = CLOSING
-        await self._moved_on(LAST_ANSWER if self._writer.withdrawn else AT_THE_END)
-        self._closing = True
+        """Write what was accepted, and close."""
+        self._close_timeout = CLOSE_TIMEOUT
+        await self._drain(CLOSE_WITHDRAW_TIMEOUT if self._writer.withdrawn else WRITE_TIMEOUT)
+        self._is_closing = True
         for task in self._tasks:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
             if self._leases.orphans:
-                await self._answer(scripts.ABANDON, self._owner.in_doubt.value, 0, *self._leases.orphans)
-            self._final = {kind: counts for kind in LogKind if (counts := await self._fetch(kind)) is not None}
-            await self._answer(scripts.LEAVE, self._writer.worker)
+                policy = self._context.in_doubt.value
+                await self._ask(scripts.ABANDON, in_doubt_policy=policy, has_plays=False, tokens=self._leases.orphans)
+            self._final = {kind: counts for kind in LogKind if (counts := await self._fetch_counts(kind)) is not None}
+            await self._ask(scripts.LEAVE, worker=self._writer.worker)
             self._tasks = []
         self._writer.end(ShipperClosedError("the spool is closed"))
         if lost := sum(len(append.records) for append in self._writer.unwritten):
-            logger.error("the spool: %d plays that put_nowait had taken could not be written any more", lost)
+            logger.error("the spool: %d plays that put_nowait had accepted could not be written", lost)
         if left := sum(len(append.records) for append in self._writer.withdrawn):
-            message = f"{left} plays of cancelled puts could not be taken back from {self._station.link.place}"
+            message = f"{left} plays of cancelled puts could not be withdrawn from {self._client.connection.safe_url}"
             logger.error("the spool: %s; they may be sent", message)
-            self._owner.report(message)
-        await self._station.aclose()
+            self._context.report(message)
+        await self._client.aclose()
 
-    async def _answer(self, script: RedisScript, *arguments: object, within: float | None = None) -> Any:
-        """Ask once; None while Redis is away, and if it is too slow for somebody who closes, or has so little time."""
-        if self._station.is_away and self._patience:
+    async def _ask(self, script: RedisScript, *, within: float | None = None, **arguments: Any) -> Any:
+        """Run a script once; None while Redis is unavailable, or if it does not answer in time."""
+        if self._client.is_unavailable and self._close_timeout:
             return None
         try:
-            async with asyncio.timeout(self._patience or within):
-                return await self._station.once(script, *arguments)
+            async with asyncio.timeout(self._close_timeout or within):
+                return await self._client.run_once(script, **arguments)
         except RedisUnavailableError:
             return None
         except TimeoutError:
-            self._station.is_silent()
+            self._client.report_timeout()
             return None
 
-    async def _written(self) -> None:
-        if self._writer.unwritten or self._writer.withdrawn:
-            await self._moved_on(AT_THE_END)
+    async def _ask_soon(self, script: RedisScript, **arguments: Any) -> Any:
+        """Do as :meth:`_ask` does, but not at all while Redis is unavailable."""
+        return None if self._client.is_unavailable else await self._ask(script, within=FIGURES_TIMEOUT, **arguments)
 
-    async def _moved_on(self, seconds: float) -> None:
-        """Wait until what can be written, or taken back, is; not for long."""
+    async def _wait_for_writes(self) -> None:
+        if self._writer.unwritten or self._writer.withdrawn:
+            await self._drain(WRITE_TIMEOUT)
+
+    async def _drain(self, seconds: float) -> None:
+        """Wait until what can be written, or withdrawn, is; for so long at the most."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._writer.drained()
+                await self._writer.drain()
 
-    async def _keep_looking(self) -> None:
+    async def _give_heartbeats(self) -> None:
         while True:
-            await asyncio.sleep(min(LOOK_AROUND, self._lease_seconds / 3))
+            await asyncio.sleep(min(HEARTBEAT_INTERVAL, self._lease_seconds / 3))
             with suppress(RedisUnavailableError):
-                await self._look_around()
+                await self._give_heartbeat()
                 for kind in LogKind:
-                    self._owner.wake(kind)
+                    self._context.wake(kind)
 
-    async def _look_around(self) -> None:
-        """Give a sign of life for all leases held here, and take over those of the dead."""
+    async def _give_heartbeat(self) -> None:
+        """Prolong the leases held here, and take over those of dead workers."""
         orphans, now = list(self._leases.orphans), asyncio.get_running_loop().time()
-        if now - self._looked_at > self._lease_seconds / 2:
-            self._station.reached_since = max(self._station.reached_since, now)
-        self._looked_at = now
-        # After Redis was away, or all stood still, everybody's time seems up; who lives must get to say so.
-        settled = now - self._station.reached_since >= self._lease_seconds
+        if now - self._heartbeat_at > self._lease_seconds / 2:
+            self._client.available_since = max(self._client.available_since, now)
+        self._heartbeat_at = now
+        # After Redis was unavailable, or all were stalled, every lease seems over: live workers prolong theirs first.
+        may_take_over = now - self._client.available_since >= self._lease_seconds
         hit("before take-over")
-        answer = await self._station.once(
-            scripts.TICK,
-            self._writer.worker,
-            milliseconds(self._lease_seconds),
-            int(settled),
-            self._owner.in_doubt.value,
-            milliseconds(self._journal_days * DAY),
-            len(orphans),
-            *orphans,
-            *self._leases.tokens,
+        answer = await self._client.run_once(
+            scripts.HEARTBEAT,
+            worker=self._writer.worker,
+            lease_ms=to_milliseconds(self._lease_seconds),
+            may_take_over=may_take_over,
+            in_doubt_policy=self._context.in_doubt.value,
+            journal_ms=to_milliseconds(self._journal_days * DAY),
+            orphan_count=len(orphans),
+            tokens=[*orphans, *self._leases.tokens],
         )
         hit("after take-over")
         self._leases.orphans.difference_update(orphans)
         if answer[0] == b"ok":
-            self._writer.note_room(answer[1], answer[2])
-            for kind, logs, in_doubt in zip(*[iter(answer[3])] * 3, strict=True):
-                self._owner.emit(PlaysRecovered(kind=LogKind(kind.decode()), logs=logs, in_doubt=in_doubt))
-            self._station.lost(answer[4], doubtful=answer[5])
+            _, logs, size, recovered, lost, in_doubt = answer
+            self._writer.set_usage(logs, size)
+            for kind, recovered_logs, sent in zip(*[iter(recovered)] * 3, strict=True):
+                self._context.emit(PlaysRecovered(kind=LogKind(kind.decode()), logs=recovered_logs, in_doubt=sent))
+            self._client.report_losses(lost, in_doubt=in_doubt)
 
-    def _settled(self, kind: LogKind, logs: int, size: int) -> None:
-        self._writer.note_room(logs, size)
-        self._owner.wake(kind)
+    def _on_written(self, kind: LogKind, logs: int) -> None:
+        known = self._known[kind]
+        self._written_logs[kind] += logs
+        self._known[kind] = evolve(known, put=known.put + logs, waiting=known.waiting + logs)
 
-    def _withdrawn(self, kept: Mapping[LogKind, int]) -> None:
+    def _on_settled(self, kind: LogKind, logs: int, size: int) -> None:
+        self._writer.set_usage(logs, size)
+        self._context.wake(kind)
+
+    def _on_withdrawn(self, in_doubt: Mapping[LogKind, int]) -> None:
         for kind in LogKind:
-            if logs := kept.get(kind):
-                self._owner.emit(PlaysInDoubt(kind=kind, logs=logs, outcome=CANCELLED, request_id="", policy="keep"))
-            self._owner.wake(kind)
+            if logs := in_doubt.get(kind):
+                self._context.emit(PlaysInDoubt(kind=kind, logs=logs, outcome=CANCELLED, request_id="", policy="keep"))
+            self._context.wake(kind)
 
-    def _stopped(self, task: asyncio.Task[None]) -> None:
-        if self._closing and task.cancelled():
+    def _on_task_done(self, task: asyncio.Task[None]) -> None:
+        if self._is_closing and task.cancelled():
             return
         failure = failure_of(task)
-        message = f"a background task of the spool died of {failure!r}"
+        message = f"a background task of the spool failed with {failure!r}"
         error = failure if isinstance(failure, SpoolError) else SpoolError(message)
-        self._owner.report(str(error))
-        self._owner.fail(failure)
+        self._context.report(str(error))
+        self._context.fail(failure)
         self._writer.end(error)

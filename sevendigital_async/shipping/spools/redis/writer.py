@@ -1,4 +1,4 @@
-"""Appends of one worker on their way into Redis: in order, many in one step, each step exactly once."""
+"""Writes the appends of one worker into Redis: in order, many in one step, each step exactly once."""
 
 from __future__ import annotations
 
@@ -17,29 +17,28 @@ from ....models import LogKind
 from ...records import Checkpoint, Record, size_of
 from ..base import copy_of
 from . import scripts
-from .client import SpoolClient
-from .wire import microseconds
+from .client import SpoolClient, to_microseconds
 
-MOST_AT_ONCE = 500
+MAX_RECORDS_PER_STEP = 500
 """Records in one step, unless a single append is larger."""
 
-LOOK_AGAIN = 0.5
-"""Seconds after which a full spool is tried again, for other workers free room, too."""
+FULL_RETRY = 0.5
+"""Seconds after which a full spool is tried again: other workers free space, too."""
 
-TAKEN_BEFORE = "put was cancelled after another worker had taken the play"
-LOST_BEFORE = "put was cancelled, and Redis lost the spool before the play could be taken back"
+LEASED_BEFORE = "put was cancelled after another worker had taken the play"
+LOST_BEFORE = "put was cancelled, and Redis lost the spool before the play could be withdrawn"
 """Why plays of a cancelled call are in doubt; for the journal."""
 
 
 @define(eq=False)
-class Append:
-    """One call's records; ``done`` is None where nobody waits for them.
+class RedisAppend:
+    """The records of one call; ``done`` is None if no caller waits for them.
 
     Attributes:
-        withdrawn: The call was cancelled when they were under way, or written: they must not stay.
-        spool: Id of the spool that took them.
-        first: Number of the first record there.
-        replaced: The position that the checkpoint has replaced, as the script says.
+        is_withdrawn: The call was cancelled while the records were being written, or after: they must not stay.
+        spool: Id of the spool that accepted them.
+        first: Sequence of the first record there.
+        replaced: The position that the checkpoint has replaced, as append.lua answers.
     """
 
     kind: LogKind
@@ -47,307 +46,337 @@ class Append:
     size: int
     checkpoint: Checkpoint | None
     done: asyncio.Future[None] | None
-    withdrawn: bool = False
+    is_withdrawn: bool = False
     spool: str = ""
     first: int = 0
     replaced: str = ""
 
     @property
     def is_wanted(self) -> bool:
-        """Nobody has turned away from it."""
-        return not self.withdrawn and (self.done is None or not self.done.done())
-
-    def marks(self, source: str) -> bool:
-        """Whether a checkpoint of this source comes with it."""
-        return self.checkpoint is not None and self.checkpoint.source == source
+        """The call has not been cancelled, and has not failed."""
+        return not self.is_withdrawn and (self.done is None or not self.done.done())
 
     def fail(self, error: ShipperError) -> None:
-        """Tell who waits, if somebody does, that it was not accepted."""
+        """Raise an error in the call, if one waits."""
         if self.done is not None and not self.done.done():
             self.done.set_exception(error)
 
+    def write_arguments(self) -> list[object]:
+        """Return the group that append.lua takes."""
+        mark = self.checkpoint
+        before = "" if mark is None or mark.after is None else f"={mark.after}"
+        group = self._head(before)
+        for record in self.records:
+            group += [record.queue, to_microseconds(record.played_at), int(record.in_doubt), record.body]
+        return group
 
-class Writer:
-    """Takes appends and writes them, first come, first served.
+    def withdraw_arguments(self) -> list[object]:
+        """Return the group that withdraw.lua takes."""
+        group = self._head(self.replaced)
+        for sequence, record in enumerate(self.records, self.first):
+            group += [record.queue, sequence, record.body]
+        return group
+
+    def _head(self, other_position: str) -> list[object]:
+        mark = self.checkpoint
+        positions = ("", "", "") if mark is None else (mark.source, mark.position, other_position)
+        return [self.kind.value, *positions, len(self.records)]
+
+
+class RedisWriter:
+    """Accepts appends and writes them, first come, first served.
 
     Args:
-        station: Where to.
-        max_logs: The most that the spool holds.
+        client: Of the spool.
+        on_withdrawn: Called, when plays were withdrawn, with how many of each kind could not be.
+        max_logs: How many records the spool holds at the most.
         max_bytes: The same in bytes.
-        settled: Hears, when plays were taken back, how many of each kind could not be.
+
+    Attributes:
+        worker: Id of this worker.
+        on_written: Called with the kind and the number of records that were written.
+        usage: Logs and bytes that the spool holds, as last known.
+        restored: How many checkpoints were withdrawn.
+        is_full: The last append did not fit.
     """
 
     def __init__(
-        self, station: SpoolClient, settled: Callable[[Mapping[LogKind, int]], None], *, max_logs: int, max_bytes: int
+        self,
+        client: SpoolClient,
+        on_withdrawn: Callable[[Mapping[LogKind, int]], None],
+        *,
+        max_logs: int,
+        max_bytes: int,
     ) -> None:
         self.worker = uuid.uuid4().hex
-        self.written: Callable[[LogKind, int], None] = lambda _kind, _logs: None
-        self.room = (0, 0)
+        self.on_written: Callable[[LogKind, int], None] = lambda _kind, _logs: None
+        self.usage = (0, 0)
         self.restored = 0
         self.is_full = False
-        self._station = station
-        self._most = (max_logs, max_bytes)
-        self._queue: OrderedDict[Append, None] = OrderedDict()
+        self._client = client
+        self._on_withdrawn = on_withdrawn
+        self._max_logs, self._max_bytes = max_logs, max_bytes
+        self._queue: OrderedDict[RedisAppend, None] = OrderedDict()
         self._pending = (0, 0)
-        self._under_way: list[Append] = []
-        self._written: list[Append] = []
-        self._settled = settled
+        self._in_progress: list[RedisAppend] = []
+        self._written: list[RedisAppend] = []
         self._step = 0
         self._refusal: ShipperError | None = None
-        self._ended = False
-        self._look = asyncio.Event()
-        self._moved = asyncio.Event()
+        self._is_ended = False
+        self._wake = asyncio.Event()
+        self._progress = asyncio.Event()
 
     @property
-    def unwritten(self) -> list[Append]:
+    def unwritten(self) -> list[RedisAppend]:
         """What was accepted without waiting and is not in Redis yet."""
-        return [append for append in (*self._under_way, *self._queue) if append.done is None]
+        return [append for append in (*self._in_progress, *self._queue) if append.done is None]
 
     @property
-    def withdrawn(self) -> list[Append]:
+    def withdrawn(self) -> list[RedisAppend]:
         """What was withdrawn, and is in Redis or may get there."""
-        return [append for append in self._unsettled if append.withdrawn]
+        return [append for append in self._unsettled if append.is_withdrawn]
 
     @property
-    def is_taking_back(self) -> bool:
+    def is_withdrawing(self) -> bool:
         """Redis has plays that were withdrawn."""
-        return any(append.withdrawn for append in self._written)
+        return any(append.is_withdrawn for append in self._written)
 
     @property
-    def _unsettled(self) -> list[Append]:
-        return [*self._written, *self._under_way]
+    def _unsettled(self) -> list[RedisAppend]:
+        return [*self._written, *self._in_progress]
 
     @property
     def _is_idle(self) -> bool:
         """Nothing can be done until something changes."""
-        return not self._written and not self._under_way and (self.is_full or not self._queue)
+        return not self._written and not self._in_progress and (self.is_full or not self._queue)
 
-    def on_their_way(self) -> list[Append]:
+    def accepted_appends(self) -> list[RedisAppend]:
         """Return what was accepted without waiting, and what is being written or may still be withdrawn."""
         waiting = (append for append in self._queue if append.done is None)
         return [append for append in (*self._unsettled, *waiting) if append.records]
 
-    def expects(self, append: Append) -> bool:
-        """Whether an append is still to be written or settled, and will be."""
-        return append in self._written or (append.is_wanted and (append in self._queue or append in self._under_way))
+    def is_pending(self, append: RedisAppend) -> bool:
+        """Whether an append will still be written, or withdrawn."""
+        return append in self._written or (append.is_wanted and (append in self._queue or append in self._in_progress))
 
     def append_nowait(self, kind: LogKind, records: Sequence[Record]) -> None:
-        """Take records to be written soon.
+        """Accept records, to be written soon.
 
         Raises:
-            SpoolFullError: There is no room, as far as is known here.
-            SpoolUnavailableError: Redis is away.
+            SpoolFullError: They do not fit, as far as is known here.
+            SpoolUnavailableError: Redis is unavailable.
         """
         if self._refusal is not None:
             raise copy_of(self._refusal)
-        if self._station.is_away:
-            raise SpoolUnavailableError(f"Redis at {self._station.link.place} does not answer")
+        if self._client.is_unavailable:
+            raise SpoolUnavailableError(f"Redis at {self._client.connection.safe_url} does not answer")
         size = size_of(records)
-        logs, used = self.room[0] + self._pending[0], self.room[1] + self._pending[1]
-        if self.is_full or logs + len(records) > self._most[0] or used + size > self._most[1]:
+        logs, used = self.usage[0] + self._pending[0], self.usage[1] + self._pending[1]
+        if self.is_full or logs + len(records) > self._max_logs or used + size > self._max_bytes:
             raise SpoolFullError(f"the spool is full ({logs} logs, {used} bytes)")
-        self._enter(Append(kind, records, size, None, None))
+        self._add(RedisAppend(kind, records, size, None, None))
 
     async def append(self, kind: LogKind, records: Sequence[Record], checkpoint: Checkpoint | None) -> None:
-        """Write records; when this returns, Redis has them. Cancelled, it takes them back.
+        """Write records; when this returns, Redis has them. If it is cancelled, they are withdrawn.
 
         Raises:
             SpoolFullError: They would not even fit an empty spool.
-            SpoolInUseError: Somebody else has moved the checkpoint.
+            SpoolInUseError: Another shipper has moved the checkpoint.
         """
         if self._refusal is not None:
             raise copy_of(self._refusal)
         size = size_of(records)
-        if len(records) > self._most[0] or size > self._most[1]:
+        if len(records) > self._max_logs or size > self._max_bytes:
             raise SpoolFullError(f"{len(records)} logs of {size} bytes exceed the whole spool")
         done = asyncio.get_running_loop().create_future()
-        append = Append(kind, records, size, checkpoint, done)
-        self._enter(append)
+        append = RedisAppend(kind, records, size, checkpoint, done)
+        self._add(append)
         try:
             await done
         except (asyncio.CancelledError, GeneratorExit):
-            append.withdrawn = True
+            append.is_withdrawn = True
             raise
         finally:
-            if append in self._queue:  # who has gone must not be kept for as long as Redis is away
+            if append in self._queue:  # a cancelled append must not be kept for as long as Redis is unavailable
                 del self._queue[append]
-                self._leave(append)
+                self._remove_pending(append)
 
-    async def settled(self, source: str) -> None:
-        """Wait until it is certain what became of the checkpoints of a source that are under way."""
-        await self._settling([append for append in self._unsettled if append.marks(source)])
+    async def settle_checkpoint(self, source: str) -> None:
+        """Wait until no checkpoint of a source is being written or withdrawn that is so now."""
+        await self._settle(
+            [append for append in self._unsettled if append.checkpoint and append.checkpoint.source == source]
+        )
 
-    async def taken_back(self) -> None:
+    async def settle_withdrawn(self) -> None:
         """Wait until what is withdrawn by now is not in Redis any more."""
-        await self._settling(self.withdrawn)
+        await self._settle(self.withdrawn)
 
-    async def _settling(self, appends: Sequence[Append]) -> None:
-        while not self._ended and any(append in self._unsettled for append in appends):
-            await self._next_move()
+    async def _settle(self, appends: Sequence[RedisAppend]) -> None:
+        while not self._is_ended and any(append in self._unsettled for append in appends):
+            await self._next_progress()
 
     def refuse(self, error: ShipperError) -> None:
-        """Take nothing from now on; what is under way is written to its end."""
+        """Accept nothing from now on; what is being written is completed."""
         self._refusal = error
         for append in self._queue:
             append.fail(copy_of(error))
-        self._look.set()
+        self._wake.set()
 
     def end(self, error: ShipperError) -> None:
-        """Nothing is written any more: who still waits hears of it."""
+        """Fail all appends: nothing is written any more."""
         self.refuse(self._refusal or error)
-        words = f"Redis at {self._station.link.place} has not said whether it took the plays; it may have"
-        for append in self._under_way:
-            damaged = isinstance(error, SpoolCorruptionError)
-            append.fail(SpoolCorruptionError(str(error)) if damaged else SpoolUnavailableError(words))
-        self._ended = True
-        self._moved.set()
+        unknown = (
+            f"Redis at {self._client.connection.safe_url} did not answer whether it has the plays; it may have them"
+        )
+        for append in self._in_progress:
+            is_damaged = isinstance(error, SpoolCorruptionError)
+            append.fail(SpoolCorruptionError(str(error)) if is_damaged else SpoolUnavailableError(unknown))
+        self._is_ended = True
+        self._progress.set()
 
-    def note_room(self, logs: int, size: int) -> None:
-        """Learn how much the spool holds."""
-        freed = logs < self.room[0] or size < self.room[1]
-        self.room = (logs, size)
-        if freed:
+    def set_usage(self, logs: int, size: int) -> None:
+        """Note how much the spool holds."""
+        has_shrunk = logs < self.usage[0] or size < self.usage[1]
+        self.usage = (logs, size)
+        if has_shrunk:
             self.is_full = False
-            self._look.set()
+            self._wake.set()
 
-    async def drained(self) -> None:
-        """Wait until what can be written is written."""
-        while not self._is_idle and not self._station.is_away:
-            await self._next_move()
+    async def drain(self) -> None:
+        """Wait until everything is written that can be."""
+        while not self._is_idle and not self._client.is_unavailable:
+            await self._next_progress()
 
-    async def _next_move(self) -> None:
-        self._moved.clear()
-        await self._moved.wait()
+    async def _next_progress(self) -> None:
+        self._progress.clear()
+        await self._progress.wait()
 
     async def run(self) -> None:
         """Write until cancelled."""
         while True:
             if self._written:
-                await self._take_back()
+                await self._withdraw()
             elif self._is_idle:
-                self._moved.set()
-                await self._until_worth_a_look()
+                self._progress.set()
+                await self._wait_for_work()
             else:
                 await self._write()
-                # In this turn of the loop every call hears that it was accepted, or of a cancellation in between.
+                # Every call returns during this step of the loop, or is cancelled before.
                 await asyncio.sleep(0)
-                self._written = [append for append in self._written if append.withdrawn]
-                self._moved.set()
+                self._written = [append for append in self._written if append.is_withdrawn]
+                self._progress.set()
 
-    async def _until_worth_a_look(self) -> None:
-        self._look.clear()
+    async def _wait_for_work(self) -> None:
+        self._wake.clear()
         try:
-            async with asyncio.timeout(LOOK_AGAIN if self.is_full else None):
-                await self._look.wait()
+            async with asyncio.timeout(FULL_RETRY if self.is_full else None):
+                await self._wake.wait()
         except TimeoutError:
             self.is_full = False
 
     async def _write(self) -> None:
-        self._under_way = self._next()
-        arguments = [argument for append in self._under_way for argument in _arguments(append)]
+        self._in_progress = self._take_batch()
+        groups = [argument for append in self._in_progress for argument in append.write_arguments()]
         self._step += 1
         hit("before append")
         hit("before commit")
-        answer = await self._station.run(scripts.APPEND, self.worker, self._step, *self._most, *arguments)
+        answer = await self._client.run(
+            scripts.APPEND,
+            worker=self.worker,
+            step=self._step,
+            max_logs=self._max_logs,
+            max_bytes=self._max_bytes,
+            groups=groups,
+        )
         hit("after commit")
         hit("after append")
-        accepted, strays, first = answer[3], answer[4], answer[5]
-        done, rest = self._under_way[:accepted], self._under_way[accepted:]
-        replaced = iter(answer[6])
-        for append in done:
-            append.spool, append.first = self._station.id, first
+        _, logs, size, accepted, conflicts, first, replaced = answer
+        written, rest = self._in_progress[:accepted], self._in_progress[accepted:]
+        replaced = iter(replaced)
+        for append in written:
+            append.spool, append.first = self._client.id, first
             first += len(append.records)
             if append.checkpoint is not None:
                 append.replaced = next(replaced).decode()
-            self._leave(append)
+            self._remove_pending(append)
             if append.is_wanted:
-                self.written(append.kind, len(append.records))
+                self.on_written(append.kind, len(append.records))
             if append.done is not None and append.is_wanted:
                 append.done.set_result(None)
-        self._under_way, self._written = [], done
-        for append in rest[:strays]:
+        self._in_progress, self._written = [], written
+        for append in rest[:conflicts]:
             if append.checkpoint is not None:
                 append.fail(append.checkpoint.conflict)
         for append in reversed(rest):
-            self._come_back(append)
-        self.room = (answer[1], answer[2])
-        self.is_full = bool(rest) and not strays
+            self._requeue(append)
+        self.usage = (logs, size)
+        self.is_full = bool(rest) and not conflicts
 
-    async def _take_back(self) -> None:
-        """Take back what was withdrawn, however long Redis is away, before anything else is written."""
+    async def _withdraw(self) -> None:
+        """Withdraw plays, however long Redis is unavailable, before anything else is written."""
         self._step += 1
-        spool = self._written[0].spool
-        groups = [argument for append in reversed(self._written) for argument in _withdrawal(append)]
-        answer = await self._station.persist(
-            scripts.WITHDRAW, self.worker, self._step, TAKEN_BEFORE, *groups, spool=spool
+        groups = [argument for append in reversed(self._written) for argument in append.withdraw_arguments()]
+        answer = await self._client.run_until_answered(
+            scripts.WITHDRAW,
+            expected_spool=self._written[0].spool,
+            worker=self.worker,
+            step=self._step,
+            reason=LEASED_BEFORE,
+            groups=groups,
         )
-        kept: Counter[LogKind] = Counter()
+        in_doubt: Counter[LogKind] = Counter()
         if answer[0] == b"gone":
-            await self._tell_of_lost()
+            await self._journal_lost()
         else:
-            self.note_room(answer[1], answer[2])
+            self.set_usage(answer[1], answer[2])
             for kind, logs in zip(*[iter(answer[3])] * 2, strict=True):
-                kept[LogKind(kind.decode())] += logs
+                in_doubt[LogKind(kind.decode())] += logs
         self.restored += sum(append.checkpoint is not None for append in self._written)
         self._written = []
-        self._moved.set()
-        self._settled(kept)
+        self._progress.set()
+        self._on_withdrawn(in_doubt)
 
-    async def _tell_of_lost(self) -> None:
-        """Redis has lost the spool since; what another worker had in its hands may be sent all the same."""
+    async def _journal_lost(self) -> None:
+        """Redis has lost the spool since: another worker may send all the same what it had leased."""
         for append in self._written:
-            for start in range(0, len(append.records), MOST_AT_ONCE):
-                bodies = [record.body for record in append.records[start : start + MOST_AT_ONCE]]
-                late = [part for body in bodies for part in (1, body)]
-                now = microseconds(datetime.now(UTC))
-                await self._station.run(scripts.LATE, append.kind.value, "", LOST_BEFORE, now, *late)
+            for start in range(0, len(append.records), MAX_RECORDS_PER_STEP):
+                records = append.records[start : start + MAX_RECORDS_PER_STEP]
+                await self._client.run(
+                    scripts.JOURNAL_IN_DOUBT,
+                    kind=append.kind.value,
+                    request="",
+                    answer=LOST_BEFORE,
+                    at=to_microseconds(datetime.now(UTC)),
+                    plays=[part for record in records for part in (1, record.body)],
+                )
 
-    def _next(self) -> list[Append]:
-        chosen: list[Append] = []
+    def _take_batch(self) -> list[RedisAppend]:
+        batch: list[RedisAppend] = []
         rows = 0
-        for append in list(itertools.islice(self._queue, MOST_AT_ONCE)):
-            if rows and rows + len(append.records) > MOST_AT_ONCE:
+        for append in list(itertools.islice(self._queue, MAX_RECORDS_PER_STEP)):
+            if rows and rows + len(append.records) > MAX_RECORDS_PER_STEP:
                 break
             del self._queue[append]
             if append.is_wanted:
                 rows += len(append.records)
-                chosen.append(append)
+                batch.append(append)
             else:
-                self._leave(append)
-        return chosen
+                self._remove_pending(append)
+        return batch
 
-    def _come_back(self, append: Append) -> None:
+    def _requeue(self, append: RedisAppend) -> None:
         if self._refusal is not None:
             append.fail(copy_of(self._refusal))
         if append.is_wanted:
             self._queue[append] = None
             self._queue.move_to_end(append, last=False)
         else:
-            self._leave(append)
+            self._remove_pending(append)
 
-    def _enter(self, append: Append) -> None:
+    def _add(self, append: RedisAppend) -> None:
         self._queue[append] = None
         self._pending = (self._pending[0] + len(append.records), self._pending[1] + append.size)
-        self._look.set()
+        self._wake.set()
 
-    def _leave(self, append: Append) -> None:
+    def _remove_pending(self, append: RedisAppend) -> None:
         self._pending = (self._pending[0] - len(append.records), self._pending[1] - append.size)
-
-
-def _withdrawal(append: Append) -> list[object]:
-    mark = append.checkpoint
-    noted = ("", "", "") if mark is None else (mark.source, mark.position, append.replaced)
-    arguments: list[object] = [append.kind.value, *noted, len(append.records)]
-    for number, record in enumerate(append.records, append.first):
-        arguments += [record.queue, number, record.body]
-    return arguments
-
-
-def _arguments(append: Append) -> list[object]:
-    mark = append.checkpoint
-    before = "" if mark is None or mark.after is None else f"={mark.after}"
-    noted = ("", "", "") if mark is None else (mark.source, mark.position, before)
-    arguments: list[object] = [append.kind.value, *noted, len(append.records)]
-    for record in append.records:
-        arguments += [record.queue, microseconds(record.played_at), int(record.in_doubt), record.body]
-    return arguments

@@ -1,4 +1,4 @@
-"""What a person decides about plays that were set aside: functions of a connection, each within one transaction."""
+"""Dead letters: plays that were buried or are held. Functions of a connection, each within one transaction."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from ...records import DeadLetter, Receipt, Record
 from ...rules import LaneRules
 from ..inspector import DeadLetterState, JournalOutcome
 from . import journal
-from .chunks import CorruptionError, Written, checksum
-from .journal import Entry
-from .statements import append, count, next_number
+from .chunks import AppendTime, CorruptionError, checksum
+from .journal import JournalRow
+from .statements import append, change_counters, next_sequence
 
-FACTS = "kind, queue, place, played_at, reason, code, at, in_doubt"
-"""Columns that say what a play has beside its body."""
+FACTS = "kind, queue, state, played_at, reason, code, at, in_doubt"
+"""Columns of a dead letter, except its id, checksum and body."""
 
 
 def write(
     db: sqlite3.Connection,
     kind: LogKind,
     queue: str,
-    place: DeadLetterState,
+    state: DeadLetterState,
     letters: Sequence[tuple[Record, DeadLetter]],
 ) -> None:
-    """Put plays where only a person takes them from."""
+    """Insert dead letters."""
     rows = []
     for record, letter in letters:
         facts = (
             kind.value,
             queue,
-            place.value,
+            state.value,
             record.played_at.timestamp(),
             letter.reason,
             letter.code,
@@ -45,7 +45,7 @@ def write(
         )
         rows.append((*facts, checksum(record.body, *facts), record.body))
     db.executemany(
-        f"INSERT INTO set_aside ({FACTS}, checksum, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - names of ours
+        f"INSERT INTO dead_letter ({FACTS}, checksum, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - names of ours
         rows,
     )
 
@@ -54,27 +54,27 @@ def check(number: int, facts: Sequence[Any], kept: int, body: bytes) -> None:
     """Compare a row with its checksum.
 
     Raises:
-        CorruptionError: It is not as it was written.
+        CorruptionError: It is damaged.
     """
     if checksum(body, *facts) != kept:
-        raise CorruptionError(f"play {number} of those set aside is not as it was written")
+        raise CorruptionError(f"dead letter {number} is damaged")
 
 
 PORTION = 500
-"""Plays moved in one transaction."""
+"""Dead letters that one transaction replays or discards."""
 
 
 @frozen
-class _Taken:
-    """Plays of one kind, taken from where they were set aside; by queue, and by queue and reason."""
+class _RemovedLetters:
+    """Dead letters of one kind: their states, and their plays by queue, and by queue and reason."""
 
-    places: Sequence[str]
+    states: Sequence[str]
     queues: Mapping[str, Sequence[Record]]
     reasons: Mapping[tuple[str, str], Sequence[Record]]
 
     @property
     def held(self) -> int:
-        return self.places.count(DeadLetterState.HELD.value)
+        return self.states.count(DeadLetterState.HELD.value)
 
     @property
     def size(self) -> int:
@@ -82,63 +82,65 @@ class _Taken:
 
 
 def replay(db: sqlite3.Connection, ids: Sequence[int], rules: Mapping[LogKind, LaneRules], now: float) -> int:
-    """Let plays wait again, each at the end of its queue; returns how many were there.
+    """Move dead letters to the ends of their queues; returns how many were found.
 
     Args:
         db: The connection.
-        ids: Of the plays.
+        ids: Of the dead letters.
         rules: Of the lanes.
         now: Seconds since the epoch.
     """
     (clock,) = db.execute("SELECT clock FROM progress").fetchone()
-    number = next_number(db)
-    taken = _take(db, ids)
-    for kind, plays in taken.items():
-        for records in plays.queues.values():
+    sequence = next_sequence(db)
+    removed = _remove(db, ids)
+    for kind, letters in removed.items():
+        for records in letters.queues.values():
             for record in records:
-                record.sequence = number
-                number += 1
-        (shared,) = db.execute("SELECT id FROM queue WHERE kind = ? AND name = ''", (kind.value,)).fetchone()
-        append(db, kind, plays.queues, shared=shared, rules=rules[kind], written=Written(clock, now))
-        # They were counted as accepted, and given their room, when they came for the first time.
-        moved = len(plays.places)
-        count(db, kind, put=-moved, kept=-moved, size=-plays.size, held=-plays.held, buried=plays.held - moved)
-    return sum(len(plays.places) for plays in taken.values())
+                record.sequence = sequence
+                sequence += 1
+        (partner_queue,) = db.execute("SELECT id FROM queue WHERE kind = ? AND name = ''", (kind.value,)).fetchone()
+        append(db, kind, letters.queues, partner_queue=partner_queue, rules=rules[kind], time=AppendTime(clock, now))
+        # They have been counted as put, and as stored, since they were accepted.
+        logs, held = len(letters.states), letters.held
+        change_counters(
+            db, kind, put=-logs, stored_logs=-logs, stored_size=-letters.size, held=-held, buried=held - logs
+        )
+    return sum(len(letters.states) for letters in removed.values())
 
 
-def drop(db: sqlite3.Connection, ids: Sequence[int], now: float) -> int:
-    """Let go of plays, and write that down with the reason for which they were set aside; returns how many were there.
+def discard(db: sqlite3.Connection, ids: Sequence[int], now: float) -> int:
+    """Delete dead letters and record them in the journal with their reasons; returns how many were found.
 
     Args:
         db: The connection.
-        ids: Of the plays.
+        ids: Of the dead letters.
         now: Seconds since the epoch.
     """
-    taken = _take(db, ids)
-    for kind, plays in taken.items():
-        for (queue, reason), records in plays.reasons.items():
+    removed = _remove(db, ids)
+    for kind, letters in removed.items():
+        for (queue, reason), records in letters.reasons.items():
             receipt = Receipt("", datetime.fromtimestamp(now, UTC), reason)
-            journal.write(db, [Entry(kind, queue, JournalOutcome.DISCARDED, receipt, records)])
-        number = len(plays.places)
-        count(db, kind, held=-plays.held, buried=plays.held, kept=-number, size=-plays.size)
-    return sum(len(plays.places) for plays in taken.values())
+            journal.write(db, [JournalRow(kind, queue, JournalOutcome.DISCARDED, receipt, records)])
+        logs, held = len(letters.states), letters.held
+        change_counters(db, kind, held=-held, buried=held, stored_logs=-logs, stored_size=-letters.size)
+    return sum(len(letters.states) for letters in removed.values())
 
 
-def _take(db: sqlite3.Connection, ids: Sequence[int]) -> dict[LogKind, _Taken]:
+def _remove(db: sqlite3.Connection, ids: Sequence[int]) -> dict[LogKind, _RemovedLetters]:
     listed = orjson.dumps(list(ids)).decode()
     rows = db.execute(
-        f"SELECT id, {FACTS}, checksum, body FROM set_aside"  # noqa: S608 - names of ours
+        f"SELECT id, {FACTS}, checksum, body FROM dead_letter"  # noqa: S608 - names of ours
         " WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
         (listed,),
     ).fetchall()
-    db.execute("DELETE FROM set_aside WHERE id IN (SELECT value FROM json_each(?))", (listed,))
-    taken: dict[LogKind, tuple[list[str], dict[str, list[Record]], dict[tuple[str, str], list[Record]]]] = {}
+    db.execute("DELETE FROM dead_letter WHERE id IN (SELECT value FROM json_each(?))", (listed,))
+    removed: dict[LogKind, tuple[list[str], dict[str, list[Record]], dict[tuple[str, str], list[Record]]]] = {}
     for number, *facts, kept, body in rows:
         check(number, facts, kept, body)
-        kind, queue, place, played_at, reason, _, _, in_doubt = facts
-        places, queues, reasons = taken.setdefault(LogKind(kind), ([], {}, {}))
+        kind, queue, state, played_at, reason, _, _, in_doubt = facts
+        states, queues, reasons = removed.setdefault(LogKind(kind), ([], {}, {}))
         record = Record(body, queue, datetime.fromtimestamp(played_at, UTC), in_doubt=bool(in_doubt))
-        places.append(place)
+        states.append(state)
         queues.setdefault(queue, []).append(record)
         reasons.setdefault((queue, reason), []).append(record)
-    return {kind: _Taken(*groups) for kind, groups in taken.items()}
+    return {kind: _RemovedLetters(*groups) for kind, groups in removed.items()}

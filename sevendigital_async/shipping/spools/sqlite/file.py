@@ -1,47 +1,199 @@
-"""Opening the file: one owner at a time, made in one step, never overwritten, and mended after a crash."""
+"""The files of a spool: opened by one process at a time, created in one step, never overwritten.
+
+Plays are personal data, so each file can be read by its owner alone from the moment it exists. A path that is not a
+regular file is never opened: a symbolic link could make SQLite write elsewhere, a named pipe could block for ever.
+"""
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
+import stat
+import struct
+import sys
+import zlib
+from collections.abc import Callable
+from contextlib import closing, suppress
+from io import FileIO
 from pathlib import Path
 from typing import Literal
 
 from attrs import Factory, define, field
 
 from ....errors import SpoolCorruptionError, SpoolError, SpoolInUseError
+from ....private_files import NO_FOLLOW, PRIVATE, ensure_private, fsync_path, open_private, printable
 from ..base import check_dialect
-from .disk_space import MIN_FREE, DiskSpaceGuard, is_busy, unusable
-from .integrity import CommitMarkerFile, check
-from .paths import beside, check_files, create_private, printable, tighten
-from .schema import check_version, create, dialect_of
+from .disk_space import MIN_FREE, DiskSpaceGuard, empty_wal, is_busy, unusable
+from .integrity import CommitMarker, check
+from .schema import VERSION, adapt, create, dialect_of, migrate, version_of
 
-SMALL = 64 * 1024 * 1024
-"""Bytes up to which a file is looked at from end to end when it is opened."""
+THOROUGH_CHECK_BYTES = 64 * 1024 * 1024
+"""Size up to which a file is checked from end to end when it is opened."""
 
 OLDEST_SQLITE = (3, 38, 0)
-OWNER_TIMEOUT = 0.1
-"""Seconds to wait for somebody who looks whether there is an owner."""
+LOCK_TIMEOUT = 0.1
+"""Seconds to wait for a process that only tests whether the spool is in use."""
 
 BUSY_TIMEOUT = 5.0
-"""Seconds to wait for a reader that is in the way when the file is opened."""
+"""Seconds to wait for a reader that blocks the opening of the file."""
 
 BUSY_TIMEOUT_OPEN = 30
-"""Milliseconds to wait for another writer later; what waits for the file then says so and tries again.
+"""Milliseconds to wait for another writer later; the writer thread reports the file as busy then and tries again.
 
-Closing may have to wait several times, and still be in time.
+Closing may have to wait several times, and must still be in time.
 """
 
 CHECKPOINT_PAGES = 4000
-"""Pages in the -wal file from which on they are brought into the file itself."""
+"""Pages in the -wal file after which SQLite moves them into the file itself."""
 
 Synchronous = Literal["FULL", "NORMAL"]
+
+COMPANIONS = (
+    *("-owner", "-owner-journal", "-mark", "-wal", "-shm", "-journal"),
+    *("-new", "-new-wal", "-new-shm", "-new-journal"),
+)
+"""Endings of the files beside a spool."""
+
+FILE_TYPES: tuple[tuple[Callable[[int], bool], str], ...] = (
+    (stat.S_ISDIR, "a directory"),
+    (stat.S_ISLNK, "a symbolic link"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def spool_path(path: str | os.PathLike[str]) -> Path:
+    """Return the absolute path of a spool, with symbolic links resolved.
+
+    Raises:
+        SpoolError: The path cannot be the name of a file.
+    """
+    try:
+        resolved = Path(path).resolve()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise SpoolError(f"{printable(path)} can't be the name of a spool: {error}") from None
+    if not resolved.name:
+        raise SpoolError(f"{printable(resolved)} is a directory; a spool needs the name of a file")
+    return resolved
+
+
+def beside(path: Path, ending: str) -> Path:
+    """Return the path of a companion file."""
+    return path.with_name(path.name + ending)
+
+
+def check_files(path: Path) -> None:
+    """Check that a spool and its companion files are regular files, as far as they exist.
+
+    Raises:
+        SpoolError: A path is not a regular file, or the directory of the spool does not exist.
+        OSError: A path can't be examined.
+    """
+    try:
+        is_directory = stat.S_ISDIR(path.parent.stat().st_mode)
+    except FileNotFoundError:
+        is_directory = False
+    if not is_directory:
+        raise SpoolError(f"{printable(path)} is in a directory that does not exist")
+    if kind := _irregular_type(path):
+        raise SpoolError(f"{printable(path)} is {kind}; a spool needs a regular file")
+    for companion in [beside(path, ending) for ending in COMPANIONS]:
+        if kind := _irregular_type(companion):
+            raise SpoolError(f"{printable(companion)} is {kind}, which a spool does not use; remove it")
+
+
+def _irregular_type(path: Path) -> str | None:
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return None
+    if stat.S_ISREG(mode):
+        return None
+    return next((name for is_type, name in FILE_TYPES if is_type(mode)), "not a regular file")
+
+
+def make_files_private(path: Path) -> None:
+    """Remove the access of other users to the files of a spool, which an older release may have granted.
+
+    Raises:
+        OSError: A file can't be examined.
+    """
+    for file in [path, *(beside(path, ending) for ending in COMPANIONS)]:
+        with suppress(FileNotFoundError, PermissionError):
+            mode = file.lstat().st_mode
+            if stat.S_ISREG(mode) and mode & 0o077:
+                file.chmod(PRIVATE)
+
+
+MARKER_FORMAT = struct.Struct("<qq")
+MARKER_SIZE = MARKER_FORMAT.size + 4
+
+
+@define(eq=False)
+class CommitMarkerFile:
+    """The companion file with the commit marker; its ending ``-mark`` is that of version 2, so that no copy is lost.
+
+    Attributes:
+        path: Where it is.
+    """
+
+    path: Path
+    _spool_id: int = field(init=False, default=0)
+    _file: FileIO | None = field(init=False, default=None)
+
+    def read(self) -> CommitMarker | None:
+        """Return the marker; None if there is none or it is damaged, for it only proves what is missing."""
+        try:
+            with FileIO(os.open(self.path, os.O_RDONLY | NO_FOLLOW)) as file:
+                found = file.read(MARKER_SIZE + 1)
+        except OSError:
+            return None
+        values, kept = found[: MARKER_FORMAT.size], found[MARKER_FORMAT.size :]
+        if len(found) != MARKER_SIZE or zlib.crc32(values).to_bytes(4, "little") != kept:
+            return None
+        return CommitMarker(*MARKER_FORMAT.unpack(values))
+
+    def open(self, spool_id: int) -> None:
+        """Prepare to write markers for a spool.
+
+        Raises:
+            SpoolError: The path is not a regular file.
+            OSError: The file can't be written.
+        """
+        self._spool_id = spool_id
+        self._file = FileIO(open_private(self.path), "r+")
+        if self._file.seek(0, os.SEEK_END) > MARKER_SIZE:
+            self._file.truncate(MARKER_SIZE)
+
+    def write(self, flushed: int) -> None:
+        """Note how many transactions have been forced to the disk."""
+        if self._file is not None:
+            values = MARKER_FORMAT.pack(self._spool_id, flushed)
+            with suppress(OSError):  # an older marker is true as well
+                marker = values + zlib.crc32(values).to_bytes(4, "little")
+                if sys.platform == "win32":
+                    self._file.seek(0)
+                    self._file.write(marker)
+                else:
+                    os.pwrite(self._file.fileno(), marker, 0)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def commit_marker_of(path: Path) -> CommitMarkerFile:
+    """Return the commit marker of a spool."""
+    return CommitMarkerFile(beside(path, "-mark"))
 
 
 @define(eq=False)
 class SpoolFile:
-    """A file of plays and the right to write to it.
+    """A spool on the disk, and the exclusive right to write to it.
 
     Attributes:
         path: Where it is.
@@ -49,40 +201,42 @@ class SpoolFile:
             power cut or a crash of the system may take the last moments with it.
         min_free: Bytes of the disk that plays leave free.
         flushes: How many transactions have been forced to the disk.
-        room: On the disk.
+        disk_space: Guards the free space of the disk.
     """
 
     path: Path
     synchronous: Synchronous = "FULL"
     min_free: int = MIN_FREE
     flushes: int = field(init=False, default=0)
-    room: DiskSpaceGuard = field(
+    disk_space: DiskSpaceGuard = field(
         init=False, default=Factory(lambda self: DiskSpaceGuard(self.path, self.min_free), takes_self=True)
     )
-    _owner: sqlite3.Connection | None = field(init=False, default=None)
+    _lock: sqlite3.Connection | None = field(init=False, default=None)
     _identity: tuple[int, int] | None = field(init=False, default=None)
-    _mark: CommitMarkerFile = field(init=False, default=Factory(lambda self: mark_of(self.path), takes_self=True))
+    _marker: CommitMarkerFile = field(
+        init=False, default=Factory(lambda self: commit_marker_of(self.path), takes_self=True)
+    )
 
     def open(self, dialect: str) -> sqlite3.Connection:
-        """Open it, making it if it does not exist.
+        """Open the file; create it if it does not exist, and migrate it if an older release has written it.
 
         Args:
-            form: What its plays are to be made for.
+            dialect: Which API its plays are encoded for.
 
         Raises:
-            SpoolInUseError: Somebody else has it open.
-            SpoolCorruptionError: It is not as it was left.
-            SpoolError: It is no spool, keeps plays of another form, or can't be opened.
+            SpoolInUseError: Another process has it open.
+            SpoolCorruptionError: The file is damaged.
+            SpoolError: The file is not a spool, keeps plays of another dialect, or can't be opened.
         """
         if sqlite3.sqlite_version_info < OLDEST_SQLITE:
             raise SpoolError(f"spools need SQLite 3.38 or later; this Python has {sqlite3.sqlite_version}")
         try:
             check_files(self.path)
-            self._become_owner()
-            tighten(self.path)
+            self._acquire_lock()
+            make_files_private(self.path)
             if not self.path.exists():
-                self._make(dialect)
-            self._identity = self._found()
+                self._create(dialect)
+            self._identity = self._current_identity()
             self._check(dialect)
             return self._connect()
         except SpoolError:
@@ -94,133 +248,138 @@ class SpoolFile:
 
     @property
     def shown(self) -> str:
-        """Its path, for people to read."""
+        """The path as text for people to read."""
         return printable(self.path)
 
-    def check_place(self) -> None:
-        """See that the open file is still the one that will be found under its name.
+    def check_identity(self) -> None:
+        """Check that the path still leads to the open file.
 
         Raises:
-            SpoolCorruptionError: It is not.
+            SpoolCorruptionError: It does not.
         """
-        if self._found() != self._identity:
+        if self._current_identity() != self._identity:
             raise SpoolCorruptionError(
                 f"{self.shown} was moved or removed while it was open; what waits is in the file that was moved"
             )
 
-    def _found(self) -> tuple[int, int] | None:
+    def _current_identity(self) -> tuple[int, int] | None:
         try:
             status = self.path.stat()
         except FileNotFoundError:
             return None
         return status.st_dev, status.st_ino
 
-    def flushed(self) -> None:
+    def count_flush(self) -> None:
         """Note that one more transaction has been forced to the disk."""
         self.flushes += 1
-        self._mark.write(self.flushes)
+        self._marker.write(self.flushes)
 
     def release(self) -> None:
-        """Let others own it."""
-        self._mark.close()
-        if self._owner is not None:
-            self._owner.close()
-            self._owner = None
+        """Let other processes open the spool."""
+        self._marker.close()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
-    def _become_owner(self) -> None:
-        # A lock that SQLite takes on a file beside: it works on every system, and falls when the process dies.
-        lock = beside(self.path, "-owner")
-        create_private(lock)
-        owner = sqlite3.connect(lock, isolation_level=None, timeout=OWNER_TIMEOUT, check_same_thread=False)
+    def _acquire_lock(self) -> None:
+        # A lock that SQLite takes on a companion file works on every system, and ends when the process dies.
+        path = beside(self.path, "-owner")
+        ensure_private(path)
+        lock = sqlite3.connect(path, isolation_level=None, timeout=LOCK_TIMEOUT, check_same_thread=False)
         try:
-            owner.execute("BEGIN EXCLUSIVE")
+            lock.execute("BEGIN EXCLUSIVE")
         except sqlite3.Error as error:
-            owner.close()
+            lock.close()
             if is_busy(error):
                 raise SpoolInUseError(
                     f"{self.shown} is in use by another shipper; stop that one first, or use another file"
                 ) from None
             raise not_a_lock(error, self.path) from error
-        self._owner = owner
+        self._lock = lock
 
-    def _make(self, dialect: str) -> None:
-        """Make a spool elsewhere and move it into place, so that nobody ever finds half of one."""
+    def _create(self, dialect: str) -> None:
+        """Create a spool under another name and rename it, so that no process ever finds half of one."""
         wal = beside(self.path, "-wal")
         if wal.exists() and wal.stat().st_size:  # readers leave empty ones
             raise SpoolCorruptionError(
-                f"{self.shown} is missing, but {printable(wal)} is there; put the file back beside it"
+                f"{self.shown} is missing, but {printable(wal)} exists; put the file back beside it"
             )
         wal.unlink(missing_ok=True)
         unfinished = beside(self.path, "-new")
         _remove(unfinished)
-        create_private(unfinished)  # what SQLite makes beside it has the same mode
+        ensure_private(unfinished)  # SQLite gives its companion files the same mode
         try:
             with closing(sqlite3.connect(unfinished, isolation_level=None)) as db:
                 create(db, dialect)
-            _sync(unfinished)
+            fsync_path(unfinished)
             unfinished.rename(self.path)
-            _sync(self.path.parent)
+            fsync_path(self.path.parent)
         finally:
             _remove(unfinished)
 
     def _check(self, dialect: str) -> None:
-        """Look without writing: a connection that may write would tidy up a damaged file when it is closed."""
+        """Check without writing: closing a connection that may write would change a damaged file."""
         size = self.path.stat().st_size
         if size == 0:
             raise SpoolCorruptionError(
-                f"{self.shown} is empty, which no spool ever is; if nothing was in it, remove it and start again"
+                f"{self.shown} is empty, which a spool never is; if it had no plays, remove it and start again"
             )
-        mark = self._mark.read()
+        marker = self._marker.read()
         with closing(read_only(self.path, timeout=BUSY_TIMEOUT)) as db:
-            check_version(db, self.shown)
-            check(db, mark, thoroughly=size <= SMALL)
+            adapt(db, self.shown)
+            check(db, marker, thoroughly=size <= THOROUGH_CHECK_BYTES)
             check_dialect(self.shown, dialect_of(db), dialect)
 
     def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(self.path, isolation_level=None, timeout=BUSY_TIMEOUT, check_same_thread=False)
         try:
+            self._migrate(db)
             db.execute(f"PRAGMA synchronous = {self.synchronous}")
             db.execute("PRAGMA cache_size = -16384")
             db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-            self.flushes, name = db.execute("SELECT flushed, name FROM progress").fetchone()
-            self._mark.open(name)
+            self.flushes, spool_id = db.execute("SELECT flushed, spool_id FROM progress").fetchone()
+            self._marker.open(spool_id)
             db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_OPEN}")
         except BaseException:
             db.close()
             raise
         return db
 
+    def _migrate(self, db: sqlite3.Connection) -> None:
+        """Migrate the file in one transaction; after a failure at any point it is what it was before.
+
+        The transaction is not counted in ``flushed``: the commit marker needs to know only the transactions that plays
+        depend on, and the next one of them cannot reach the disk without this one.
+        """
+        if version_of(db, self.shown) == VERSION:
+            return
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            migrate(db)
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+        empty_wal(db)
+
 
 def not_a_lock(error: sqlite3.Error, path: Path) -> Exception:
-    """Say what is wrong with the lock of a file."""
+    """Describe what is wrong with the lock file of a spool."""
     if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
         return error
-    return SpoolError(
-        f"{printable(beside(path, '-owner'))} is not the lock that it should be; no plays are in it: remove it"
-    )
-
-
-def mark_of(path: Path) -> CommitMarkerFile:
-    """Return the note of how far a file had been written."""
-    return CommitMarkerFile(beside(path, "-mark"))
+    return SpoolError(f"{printable(beside(path, '-owner'))} is not a lock file; it has no plays in it: remove it")
 
 
 def read_only(path: Path, *, timeout: float) -> sqlite3.Connection:
-    """Open a database without the means to change it."""
-    # Where no files can be made beside it, nobody can be told that it is being read; nobody else has it open, either.
-    alone = not os.access(path.parent, os.W_OK) and not beside(path, "-wal").exists()
-    uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if alone else ''}"
+    """Open a database for reading."""
+    # In a directory without write access SQLite can't create the -shm file; no other process has the file open, either.
+    is_immutable = not os.access(path.parent, os.W_OK) and not beside(path, "-wal").exists()
+    uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if is_immutable else ''}"
     return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=timeout)
 
 
 def _remove(path: Path) -> None:
     for ending in ("", "-wal", "-shm", "-journal"):
         beside(path, ending).unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

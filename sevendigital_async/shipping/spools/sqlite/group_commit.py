@@ -1,4 +1,4 @@
-"""Group commit: plays that are put at about the same time share one transaction."""
+"""AppendGroup commit: plays that are put at about the same time share one transaction."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ from ....models import LogKind
 from ...records import PARTNER_QUEUE, Checkpoint, Record
 from ...supervisor import failure_of
 from . import statements
-from .chunks import Written
+from .chunks import AppendTime
 from .file import SpoolFile
 from .index import SpoolIndex
-from .statements import Due, checkpoint_of
-from .writer import MAX_WEIGHT, Job, Writer
+from .statements import DueTimes, checkpoint_of
+from .writer import MAX_WEIGHT, SqliteWriter, WriterJob
 
 
-class Stage(enum.Enum):
-    """How far an entry has come."""
+class AppendStage(enum.Enum):
+    """How far an append has come."""
 
-    IN_LINE = enum.auto()
-    UNDER_WAY = enum.auto()
+    QUEUED = enum.auto()
+    WRITING = enum.auto()
     WRITTEN = enum.auto()
-    SHOWN = enum.auto()
-    """Lanes can lease them; they can't be withdrawn any more."""
-    GONE = enum.auto()
-    """Not in the file, and not going to be."""
+    VISIBLE = enum.auto()
+    """Lanes can lease the plays; they can't be withdrawn any more."""
+    REMOVED = enum.auto()
+    """The plays are not in the file, and will not be."""
 
 
 @define(eq=False)
-class Entry:
-    """Plays of one call.
+class PendingAppend:
+    """The plays of one call.
 
     Attributes:
         kind: Of the plays.
         records: The plays.
         size: Bytes of them.
-        checkpoint: To be kept with them.
-        accepted: Done when they are durable; None if nobody waits for that.
-        stage: How far they have come.
-        counted: They count as put.
-        withdrawn: The call was cancelled when they were under way, or written: they must not stay in the file.
+        checkpoint: To be stored with them.
+        accepted: Done when they are durable; None for ``append_nowait``.
+        stage: How far the append has come.
+        counted: The plays count as put.
+        withdrawn: The call was cancelled while the plays were being written, or later: they must leave the file.
         replaced: The position that the checkpoint has replaced; None if there was none.
     """
 
@@ -58,232 +58,241 @@ class Entry:
     size: int
     checkpoint: Checkpoint | None = None
     accepted: asyncio.Future[None] | None = None
-    stage: Stage = Stage.IN_LINE
+    stage: AppendStage = AppendStage.QUEUED
     counted: bool = False
     withdrawn: bool = False
     replaced: str | None = None
 
     @property
     def has_ended(self) -> bool:
-        """Lanes can see them, or never will."""
-        return self.stage in {Stage.SHOWN, Stage.GONE}
+        """Whether lanes can see the plays, or never will."""
+        return self.stage in {AppendStage.VISIBLE, AppendStage.REMOVED}
 
     @property
     def is_wanted(self) -> bool:
-        """The call still waits for them, or never has."""
+        """Whether the plays are still to be accepted: the call has not been cancelled."""
         return not self.withdrawn and (self.accepted is None or not self.accepted.done())
 
 
-Queues = dict[LogKind, dict[str, list[Record]]]
+RecordsByQueue = dict[LogKind, dict[str, list[Record]]]
 """Plays by kind and queue."""
 
 
-def by_queue(entries: Iterable[Entry]) -> Queues:
-    """Sort the plays of entries, in order."""
-    queues: Queues = {}
-    for entry in entries:
-        names = {record.queue for record in entry.records}  # mostly one; none where a checkpoint comes alone
+def by_queue(appends: Iterable[PendingAppend]) -> RecordsByQueue:
+    """Group the plays of appends by kind and queue, in order."""
+    queues: RecordsByQueue = {}
+    for pending in appends:
+        names = {record.queue for record in pending.records}  # mostly one; none where a checkpoint comes alone
         if len(names) == 1:
-            queues.setdefault(entry.kind, {}).setdefault(names.pop(), []).extend(entry.records)
+            queues.setdefault(pending.kind, {}).setdefault(names.pop(), []).extend(pending.records)
         elif names:
-            of_kind = queues.setdefault(entry.kind, {})
-            for record in entry.records:
+            of_kind = queues.setdefault(pending.kind, {})
+            for record in pending.records:
                 of_kind.setdefault(record.queue, []).append(record)
     return queues
 
 
 @define(eq=False)
-class Group:
-    """Entries of one transaction.
+class AppendGroup:
+    """The appends of one transaction.
 
     Attributes:
-        entries: In order.
+        appends: In order.
         queues: Their plays.
-        written: When they were accepted.
-        end: The number behind their last play.
+        time: When they were accepted.
+        end: The sequence number after that of their last play.
     """
 
-    entries: Sequence[Entry]
-    queues: Queues
-    written: Written
+    appends: Sequence[PendingAppend]
+    queues: RecordsByQueue
+    time: AppendTime
     end: int
 
 
-class Arrivals:
-    """The way of plays into a file.
+class Appender:
+    """Writes groups of appends to the file, and shows their plays to lanes.
 
     Args:
-        stock: What is known of the file.
+        index: Counts, capacity and due times.
         file: The file.
         writer: Its thread.
 
     Attributes:
-        withdrawn: Entries of the last group that are still to be taken out of the file.
+        withdrawn: Appends of the last group that are still to be removed from the file.
     """
 
-    def __init__(self, stock: SpoolIndex, file: SpoolFile, writer: Writer) -> None:
-        self.withdrawn: list[Entry] = []
-        self._index = stock
+    def __init__(self, index: SpoolIndex, file: SpoolFile, writer: SqliteWriter) -> None:
+        self.withdrawn: list[PendingAppend] = []
+        self._index = index
         self._file = file
         self._writer = writer
-        self._unsettled: Group | None = None
+        self._hidden: AppendGroup | None = None
 
     @property
-    def unsettled(self) -> Sequence[Entry]:
-        """What is in the file and can't be seen by lanes yet."""
-        return self._unsettled.entries if self._unsettled else ()
+    def hidden(self) -> Sequence[PendingAppend]:
+        """Appends that are in the file, and whose plays lanes can't see yet."""
+        return self._hidden.appends if self._hidden else ()
 
     @property
-    def is_unsettled(self) -> bool:
-        """Something is in the file that no lane can see yet."""
-        return self._unsettled is not None
+    def has_hidden(self) -> bool:
+        """Whether plays are in the file that lanes can't see yet."""
+        return self._hidden is not None
 
-    async def write(self, entries: Sequence[Entry]) -> None:
-        """Write entries and take out what is withdrawn, in one transaction; durable when it returns."""
-        await asyncio.shield(self.submit(entries))
+    async def write(self, appends: Sequence[PendingAppend]) -> None:
+        """Write appends, and remove withdrawn ones, in one transaction; durable when it returns."""
+        await asyncio.shield(self.submit(appends))
 
-    def submit(self, entries: Sequence[Entry]) -> asyncio.Future[None]:
-        """Hand entries over to be written, with what is withdrawn to be taken out; done when that is durable."""
-        stock, room, withdrawn = self._index, self._file.room, self.withdrawn
-        queues, out = by_queue(entries), by_queue(withdrawn)
-        stock.number(queues)
-        group = Group(entries, queues, Written(stock.now, stock.owner.clock.time()), stock.next)
-        marked = [entry for entry in entries if entry.checkpoint is not None]
-        signed = [kind for kind, names in (*queues.items(), *out.items()) if names.keys() - {PARTNER_QUEUE}]
-        logs, size = sum([len(entry.records) for entry in entries]), sum([entry.size for entry in entries])
+    def submit(self, appends: Sequence[PendingAppend]) -> asyncio.Future[None]:
+        """Pass appends and withdrawn ones to the writer thread; the future is done when that is durable."""
+        index, disk_space, withdrawn = self._index, self._file.disk_space, self.withdrawn
+        queues, withdrawn_queues = by_queue(appends), by_queue(withdrawn)
+        index.assign_sequences(queues)
+        group = AppendGroup(appends, queues, AppendTime(index.now, index.context.clock.time()), index.next_sequence)
+        with_checkpoint = [pending for pending in appends if pending.checkpoint is not None]
+        with_signers = [
+            kind for kind, names in (*queues.items(), *withdrawn_queues.items()) if names.keys() - {PARTNER_QUEUE}
+        ]
+        logs, size = sum([len(pending.records) for pending in appends]), sum([pending.size for pending in appends])
 
-        def work(db: sqlite3.Connection) -> tuple[list[str | None], dict[LogKind, Due]]:
+        def work(db: sqlite3.Connection) -> tuple[list[str | None], dict[LogKind, DueTimes]]:
             failpoints.hit("before append")
-            self._file.check_place()
-            _take_out(db, withdrawn, out, stock)
-            if entries:
-                room.check(db, size)
+            self._file.check_identity()
+            _withdraw_from_file(db, withdrawn, withdrawn_queues, index)
+            if appends:
+                disk_space.check(db, size)
             for kind, names in queues.items():
-                rules = stock.owner.rules[kind]
-                statements.append(db, kind, names, shared=stock.shared[kind].id, rules=rules, written=group.written)
-            replaced = [_mark(db, entry) for entry in marked]
+                rules = index.context.rules[kind]
+                statements.append(
+                    db, kind, names, partner_queue=index.partner_queues[kind].id, rules=rules, time=group.time
+                )
+            replaced = [_store_checkpoint(db, pending) for pending in with_checkpoint]
             failpoints.hit("after append")
-            return replaced, {kind: statements.due_of(db, kind) for kind in signed}
+            return replaced, {kind: statements.due_times(db, kind) for kind in with_signers}
 
-        def applied(result: tuple[list[str | None], dict[LogKind, Due]]) -> None:
+        def on_durable(result: tuple[list[str | None], dict[LogKind, DueTimes]]) -> None:
             replaced, due = result
-            for entry, position in zip(marked, replaced, strict=True):
-                entry.replaced = position
-            stock.due.update(due)
-            self._taken_out()
-            for entry in entries:
-                entry.stage = Stage.WRITTEN
-            self._unsettled = group if entries else None
+            for pending, position in zip(with_checkpoint, replaced, strict=True):
+                pending.replaced = position
+            index.due.update(due)
+            self._remove_withdrawn()
+            for pending in appends:
+                pending.stage = AppendStage.WRITTEN
+            self._hidden = group if appends else None
 
-        return self._writer.submit(Job(work, applied, logs))
+        return self._writer.submit(WriterJob(work, on_durable, logs))
 
-    def settle(self) -> None:
-        """Every call has heard of the last group: let it be seen, unless something must be taken out of it first."""
-        group = self._unsettled
+    def show_written(self) -> None:
+        """Show the last group to lanes, once its calls have returned; cancelled ones must be removed first."""
+        group = self._hidden
         if group is not None:
-            self.withdrawn = [entry for entry in group.entries if entry.withdrawn]
+            self.withdrawn = [pending for pending in group.appends if pending.withdrawn]
             if not self.withdrawn:
                 self._show(group, group.queues)
 
-    async def shown(self) -> None:
-        """Let those who have just heard that they were accepted find their plays; see :meth:`settle`."""
-        if self._unsettled is not None and not self.withdrawn:
+    async def wait_until_visible(self) -> None:
+        """Let plays whose calls have just returned become visible; see :meth:`show_written`."""
+        if self._hidden is not None and not self.withdrawn:
             await asyncio.sleep(0)
 
-    def count(self, entries: Sequence[Entry]) -> None:
+    def count_put(self, appends: Sequence[PendingAppend]) -> None:
         """Count plays as put."""
         logs: dict[LogKind, int] = {}
-        for entry in entries:
-            entry.counted = True
-            logs[entry.kind] = logs.get(entry.kind, 0) + len(entry.records)
+        for pending in appends:
+            pending.counted = True
+            logs[pending.kind] = logs.get(pending.kind, 0) + len(pending.records)
         for kind, number in logs.items():
-            self._index.move(kind, put=number, waiting=number)
+            self._index.change_counts(kind, put=number, waiting=number)
 
-    def uncount(self, entry: Entry) -> None:
-        """They are not put after all."""
-        if entry.counted:
-            entry.counted = False
-            self._index.move(entry.kind, put=-len(entry.records), waiting=-len(entry.records))
+    def uncount(self, pending: PendingAppend) -> None:
+        """Undo :meth:`count_put`."""
+        if pending.counted:
+            pending.counted = False
+            self._index.change_counts(pending.kind, put=-len(pending.records), waiting=-len(pending.records))
 
-    def drop(self, entry: Entry) -> None:
-        """Plays are not in the file, and not going to be."""
-        entry.stage = Stage.GONE
-        self.uncount(entry)
-        self._index.capacity.free(len(entry.records), entry.size)
+    def remove(self, pending: PendingAppend) -> None:
+        """Note that an append is not in the file, and will not be; frees its capacity."""
+        pending.stage = AppendStage.REMOVED
+        self.uncount(pending)
+        self._index.capacity.free(len(pending.records), pending.size)
 
-    def settled_position(self, source: str, kept: str | None) -> str | None:
-        """Say which position of a source was last acknowledged, if ``kept`` is the one in the file."""
-        for entry in reversed(self._unsettled.entries if self._unsettled else ()):
-            if entry.checkpoint is not None and (entry.checkpoint.source, entry.checkpoint.position) == (source, kept):
-                kept = entry.replaced
+    def acknowledged_position(self, source: str, kept: str | None) -> str | None:
+        """Return the last acknowledged position of a source, if ``kept`` is the one in the file."""
+        for pending in reversed(self._hidden.appends if self._hidden else ()):
+            if pending.checkpoint is not None and (pending.checkpoint.source, pending.checkpoint.position) == (
+                source,
+                kept,
+            ):
+                kept = pending.replaced
         return kept
 
     def keep_withdrawn(self) -> int:
-        """Leave in the file what could not be taken out of it; returns how many plays that are."""
-        self.count(self.withdrawn)
-        return sum([len(entry.records) for entry in self.withdrawn])
+        """Keep withdrawn plays that could not be removed from the file; returns how many."""
+        self.count_put(self.withdrawn)
+        return sum([len(pending.records) for pending in self.withdrawn])
 
-    def _taken_out(self) -> None:
-        group, withdrawn = self._unsettled, self.withdrawn
+    def _remove_withdrawn(self) -> None:
+        group, withdrawn = self._hidden, self.withdrawn
         if group is None:
             return
         self.withdrawn = []
-        for entry in withdrawn:
-            self.drop(entry)
-        self._show(group, by_queue([entry for entry in group.entries if not entry.withdrawn]))
+        for pending in withdrawn:
+            self.remove(pending)
+        self._show(group, by_queue([pending for pending in group.appends if not pending.withdrawn]))
 
-    def _show(self, group: Group, queues: Queues) -> None:
-        self._unsettled = None
-        self._index.settled = group.end
-        for entry in group.entries:
-            if entry.stage is Stage.WRITTEN:
-                entry.stage = Stage.SHOWN
+    def _show(self, group: AppendGroup, queues: RecordsByQueue) -> None:
+        self._hidden = None
+        self._index.visible_before = group.end
+        for pending in group.appends:
+            if pending.stage is AppendStage.WRITTEN:
+                pending.stage = AppendStage.VISIBLE
         for kind in group.queues:
-            self._index.arrived(kind, queues.get(kind, {}).get(PARTNER_QUEUE, ()), group.written.put_at)
+            self._index.add_appended(kind, queues.get(kind, {}).get(PARTNER_QUEUE, ()), group.time.put_at)
 
 
-def _mark(db: sqlite3.Connection, entry: Entry) -> str | None:
-    assert entry.checkpoint is not None
-    replaced = checkpoint_of(db, entry.checkpoint.source)
-    statements.set_checkpoint(db, entry.checkpoint)
+def _store_checkpoint(db: sqlite3.Connection, pending: PendingAppend) -> str | None:
+    assert pending.checkpoint is not None
+    replaced = checkpoint_of(db, pending.checkpoint.source)
+    statements.set_checkpoint(db, pending.checkpoint)
     return replaced
 
 
-def _take_out(db: sqlite3.Connection, entries: Sequence[Entry], queues: Queues, stock: SpoolIndex) -> None:
+def _withdraw_from_file(
+    db: sqlite3.Connection, appends: Sequence[PendingAppend], queues: RecordsByQueue, index: SpoolIndex
+) -> None:
     for kind, names in queues.items():
-        statements.withdraw(db, kind, names, shared=stock.shared[kind].id)
-    for entry in reversed(entries):  # the last one has replaced what the others had
-        if entry.checkpoint is not None:
-            statements.restore_bookmark(db, entry.checkpoint, entry.replaced)
+        statements.withdraw(db, kind, names, partner_queue=index.partner_queues[kind].id)
+    for pending in reversed(appends):  # newest first: each has replaced the one before
+        if pending.checkpoint is not None:
+            statements.restore_checkpoint(db, pending.checkpoint, pending.replaced)
 
 
 PAUSE = 0.5
-"""Seconds between tries while the disk takes nothing."""
+"""Seconds between tries while the file can't be written."""
 
 
 class GroupCommit:
-    """Puts entries into the file, in order, as many at a time as are there.
+    """Commits pending appends in order, as many in one transaction as are waiting.
 
     Args:
-        arrivals: Writes entries durably.
-        report: Hears what keeps entries out of the file, and None when that is over.
+        appender: Writes appends durably.
+        report: Called with the reason why the file can't be written, and with None when it can be again.
         clock: Time.
     """
 
     def __init__(
         self,
-        arrivals: Arrivals,
+        appender: Appender,
         report: Callable[[str | None], None],
         clock: Clock,
     ) -> None:
-        self._arrivals = arrivals
+        self._appender = appender
         self._report = report
         self._clock = clock
-        self._entries: deque[Entry] = deque()
-        self._under_way: list[Entry] = []
-        self._arrived = asyncio.Event()
+        self._queue: deque[PendingAppend] = deque()
+        self._writing: list[PendingAppend] = []
+        self._wakeup = asyncio.Event()
         self._closing = asyncio.Event()
-        self._most = MAX_WEIGHT
+        self._max_weight = MAX_WEIGHT
         self._refusal: ShipperError | None = None
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(self._run(), name="spool commits")
@@ -292,90 +301,91 @@ class GroupCommit:
 
     @property
     def is_behind(self) -> bool:
-        """Something counts as waiting that no lane can see yet, and may get there."""
+        """Whether plays count as waiting that lanes can't see yet, but may later."""
         return self.failure is None and (
-            self._arrivals.is_unsettled
-            or any(entry.accepted is None for entry in chain(self._under_way, self._entries))
+            self._appender.has_hidden or any(pending.accepted is None for pending in chain(self._writing, self._queue))
         )
 
     @property
     def is_stuck(self) -> bool:
-        """What was withdrawn can't be taken out of the file for now."""
-        return self.alert is not None and bool(self._arrivals.withdrawn)
+        """Whether withdrawn plays can't be removed from the file for now."""
+        return self.alert is not None and bool(self._appender.withdrawn)
 
     def _check(self) -> None:
-        """See that what stands in line will be written.
+        """Check that appends can still be committed.
 
         Raises:
-            Exception: What ended the work on this file.
+            Exception: The error that ended the group commit.
         """
         if self._loop.is_closed() and not isinstance(self.failure, ShipperClosedError):
-            self.failure = ShipperClosedError("the event loop that the spool was opened in has ended")
+            self.failure = ShipperClosedError("the event loop that the spool was opened in is closed")
         if self.failure is not None:
-            raise self.failure.with_traceback(None)  # one that is raised again and again would collect tracebacks
+            raise self.failure.with_traceback(None)  # each raise would add to the traceback
 
-    def on_their_way(self) -> list[Entry]:
-        """Return what has been accepted, or is being written, and can't be seen by lanes yet."""
-        waiting = [entry for entry in self._entries if entry.accepted is None]
-        entries = dict.fromkeys((*self._arrivals.unsettled, *self._under_way, *waiting))
-        return [entry for entry in entries if entry.records and not entry.has_ended]
+    def unseen_appends(self) -> list[PendingAppend]:
+        """Return the appends that are accepted, or being written, and whose plays lanes can't see yet."""
+        waiting = [pending for pending in self._queue if pending.accepted is None]
+        appends = dict.fromkeys((*self._appender.hidden, *self._writing, *waiting))
+        return [pending for pending in appends if pending.records and not pending.has_ended]
 
-    def expects(self, entry: Entry) -> bool:
-        """Whether lanes will see an entry; while the file takes nothing, only those that nobody waits for."""
-        return not entry.has_ended and (entry.accepted is None or self.alert is None) and self.failure is None
+    def will_be_visible(self, pending: PendingAppend) -> bool:
+        """Whether lanes will see an append; while the file can't be written, only one of ``append_nowait``."""
+        return not pending.has_ended and (pending.accepted is None or self.alert is None) and self.failure is None
 
-    def unsettled(self, kind: LogKind) -> int:
-        """Count the plays of a kind that count as waiting and can't be seen by lanes yet."""
-        return sum(len(entry.records) for entry in self.on_their_way() if entry.counted and entry.kind is kind)
+    def hidden_logs(self, kind: LogKind) -> int:
+        """Return how many plays of a kind count as waiting that lanes can't see yet."""
+        return sum(
+            len(pending.records) for pending in self.unseen_appends() if pending.counted and pending.kind is kind
+        )
 
-    def add(self, entry: Entry) -> None:
-        """Let an entry stand in line.
+    def enqueue(self, pending: PendingAppend) -> None:
+        """Add an append to the next transaction.
 
         Raises:
-            Exception: What ended the work on this file.
+            Exception: The error that ended the group commit.
         """
         try:
             self._check()
         except Exception:
-            self._arrivals.drop(entry)
+            self._appender.remove(pending)
             raise
-        self._entries.append(entry)
-        self._arrived.set()
+        self._queue.append(pending)
+        self._wakeup.set()
 
-    async def added(self, entry: Entry) -> None:
-        """Let an entry stand in line and wait until it is durable.
+    async def commit(self, pending: PendingAppend) -> None:
+        """Add an append to the next transaction, and wait until it is durable.
 
-        Cancelling this takes the entry out of the line, or out of the file if it is on its way there or has just got
-        there; before that is done no lane sees it, and nothing else is written.
+        A cancellation removes the append from the queue; or from the file if it is being written or was just written,
+        before any lane sees it, and before anything else is written.
         """
-        entry.accepted = asyncio.get_running_loop().create_future()
-        self.add(entry)
+        pending.accepted = asyncio.get_running_loop().create_future()
+        self.enqueue(pending)
         try:
-            await entry.accepted
+            await pending.accepted
         except (asyncio.CancelledError, GeneratorExit):
-            self._withdraw(entry)
+            self._withdraw(pending)
             raise
 
     def refuse(self, error: ShipperError) -> None:
-        """Stop trying to get entries into a file that takes nothing: who waits for one hears ``error``."""
+        """Raise ``error`` in calls that wait for a file that can't be written, now and later."""
         self._refusal = error
         if self.alert is not None:
-            self._give_up(error)
+            self._fail_waiting(error)
 
     async def aclose(self) -> int:
-        """Write what is left, if the file takes it now, and stop.
+        """Commit the pending appends, if the file can be written now, and stop.
 
         Returns:
-            The plays that it did not take and that nobody waited for; who waited for others hears of it.
+            How many plays of ``append_nowait`` could not be written; calls that wait raise an error instead.
         """
         self._closing.set()
-        self._arrived.set()
+        self._wakeup.set()
         await asyncio.wait([self._task])
-        self._give_up(self._refusal or ShipperClosedError("the spool is closed"))
-        for entry in self._entries:
-            self._arrivals.drop(entry)
+        self._fail_waiting(self._refusal or ShipperClosedError("the spool is closed"))
+        for pending in self._queue:
+            self._appender.remove(pending)
         self.failure = self.failure or ShipperClosedError("the spool is closed")
-        return sum(len(entry.records) for entry in self._entries)
+        return sum(len(pending.records) for pending in self._queue)
 
     async def _run(self) -> None:
         try:
@@ -384,109 +394,111 @@ class GroupCommit:
                     pass
                 if self._closing.is_set():
                     return
-                self._arrived.clear()
-                await self._arrived.wait()
+                self._wakeup.clear()
+                await self._wakeup.wait()
         except asyncio.CancelledError:
-            # The loop is ending. The thread does not need it to write what nobody waits for.
-            unwaited = [entry for entry in self._entries if entry.accepted is None]
-            self._entries = deque(entry for entry in self._entries if entry.accepted is not None)
+            # The event loop is ending. The thread does not need it to write the plays of append_nowait.
+            unwaited = [pending for pending in self._queue if pending.accepted is None]
+            self._queue = deque(pending for pending in self._queue if pending.accepted is not None)
             if unwaited:
-                self._arrivals.submit(unwaited)
-            # In this very turn of the loop: what another task puts now would never be written.
-            self.failure = SpoolError("nothing is written to the spool any more: its task was cancelled")
+                self._appender.submit(unwaited)
+            # In this iteration of the loop: plays that another task puts now would never be written.
+            self.failure = SpoolError("the spool accepts no more plays: its task was cancelled")
             raise
-        except Exception as error:  # noqa: BLE001 - everybody who puts is told
+        except Exception as error:  # noqa: BLE001 - raised by every append
             self.failure = error
             self._report(str(error))
-            self._put_back()
-            self._give_up(error)
+            self._requeue()
+            self._fail_waiting(error)
 
     async def _next(self) -> bool:
-        """Write the next entries; False when there are none, or none can be written before the end."""
+        """Commit the next appends; False when there are none, or the spool closes while the file can't be written."""
         self._gather()
-        steps = len(self._under_way) + bool(self._arrivals.withdrawn)
-        if not steps:
+        changes = len(self._writing) + bool(self._appender.withdrawn)
+        if not changes:
             return False
         try:
-            await self._arrivals.write(self._under_way)
+            await self._appender.write(self._writing)
         except SpoolUnavailableError as error:
-            self._put_back()
-            self._most = 1  # where many together don't find room, one may
-            return await self._wait_out(error) if steps == 1 else True
-        self._accept(self._under_way)
-        self._under_way = []
-        self._most = min(MAX_WEIGHT, 2 * self._most)
+            self._requeue()
+            self._max_weight = 1  # a single append may fit on a disk that has no space for many
+            return await self._pause(error) if changes == 1 else True
+        self._accept(self._writing)
+        self._writing = []
+        self._max_weight = min(MAX_WEIGHT, 2 * self._max_weight)
         self.alert = None
         self._report(None)
-        # In this turn of the loop every call hears that it was accepted, or of a cancellation that came in between.
+        # In this iteration of the loop every call returns, or is cancelled if a cancellation came first.
         await asyncio.sleep(0)
-        self._arrivals.settle()
+        self._appender.show_written()
         return True
 
-    def _accept(self, entries: list[Entry]) -> None:
-        waiting = [(entry, entry.accepted) for entry in entries if entry.accepted is not None and entry.is_wanted]
-        self._arrivals.count([entry for entry, _ in waiting])
+    def _accept(self, appends: list[PendingAppend]) -> None:
+        waiting = [
+            (pending, pending.accepted) for pending in appends if pending.accepted is not None and pending.is_wanted
+        ]
+        self._appender.count_put([pending for pending, _ in waiting])
         for _, accepted in waiting:
             accepted.set_result(None)
 
     def _gather(self) -> None:
-        """Choose what is written next; after a failure, what is to be taken out of the file goes alone."""
-        weight = self._most if self._arrivals.withdrawn and self._most == 1 else 0
-        while self._entries and weight < self._most:
-            entry = self._entries.popleft()
-            if entry.stage is Stage.GONE:
+        """Choose the appends of the next transaction; after a failure, none if withdrawn ones must be removed."""
+        weight = self._max_weight if self._appender.withdrawn and self._max_weight == 1 else 0
+        while self._queue and weight < self._max_weight:
+            pending = self._queue.popleft()
+            if pending.stage is AppendStage.REMOVED:
                 continue
-            entry.stage = Stage.UNDER_WAY
-            self._under_way.append(entry)
-            weight += len(entry.records)
+            pending.stage = AppendStage.WRITING
+            self._writing.append(pending)
+            weight += len(pending.records)
 
-    async def _wait_out(self, error: SpoolUnavailableError) -> bool:
-        """Wait for a while; False when there is no time for another try."""
+    async def _pause(self, error: SpoolUnavailableError) -> bool:
+        """Wait before the next try; False when the spool is closing."""
         self.alert = str(error)
         self._report(self.alert)
         if self._refusal is not None:
-            self._give_up(self._refusal)
+            self._fail_waiting(self._refusal)
         if self._closing.is_set():
             return False
         await self._clock.wait(self._closing, PAUSE)
         return True
 
-    def _put_back(self) -> None:
-        for entry in self._under_way:
-            entry.stage = Stage.IN_LINE
-            if not entry.is_wanted:
-                self._arrivals.drop(entry)
-        # Who has gone must not be kept for as long as the file takes nothing.
-        entries = chain(self._under_way, self._entries)
-        self._entries = deque(entry for entry in entries if entry.stage is not Stage.GONE)
-        self._under_way = []
+    def _requeue(self) -> None:
+        for pending in self._writing:
+            pending.stage = AppendStage.QUEUED
+            if not pending.is_wanted:
+                self._appender.remove(pending)
+        # Cancelled appends must not stay in memory for as long as the file can't be written.
+        appends = chain(self._writing, self._queue)
+        self._queue = deque(pending for pending in appends if pending.stage is not AppendStage.REMOVED)
+        self._writing = []
 
-    def _withdraw(self, entry: Entry) -> None:
-        if entry.stage is Stage.IN_LINE:
-            self._arrivals.drop(entry)
-        elif entry.stage is not Stage.GONE:
-            entry.withdrawn = True
-            self._arrivals.uncount(entry)
+    def _withdraw(self, pending: PendingAppend) -> None:
+        if pending.stage is AppendStage.QUEUED:
+            self._appender.remove(pending)
+        elif pending.stage is not AppendStage.REMOVED:
+            pending.withdrawn = True
+            self._appender.uncount(pending)
 
-    def _give_up(self, error: Exception) -> None:
-        """Send away who waits; what was put without waiting stays in line."""
-        entries = [entry for entry in self._entries if entry.stage is not Stage.GONE]
-        self._entries = deque(entry for entry in entries if entry.accepted is None)
-        for entry in entries:
-            if entry.accepted is not None:
-                self._arrivals.drop(entry)
-                if not entry.accepted.done():
-                    entry.accepted.set_exception(error)
+    def _fail_waiting(self, error: Exception) -> None:
+        """Raise an error in calls that wait; appends of ``append_nowait`` stay in the queue."""
+        appends = [pending for pending in self._queue if pending.stage is not AppendStage.REMOVED]
+        self._queue = deque(pending for pending in appends if pending.accepted is None)
+        for pending in appends:
+            if pending.accepted is not None:
+                self._appender.remove(pending)
+                if not pending.accepted.done():
+                    pending.accepted.set_exception(error)
 
-    def sink(self, fail: Callable[[BaseException], None]) -> None:
-        """Let ``fail`` hear of it if this is ended from outside; nobody who puts is left waiting then."""
+    def on_task_end(self, fail: Callable[[BaseException], None]) -> None:
+        """Call ``fail``, and raise an error in calls that wait, if the task is cancelled from outside."""
         self._task.add_done_callback(lambda task: self._ended(task, fail))
 
     def _ended(self, task: asyncio.Task[None], fail: Callable[[BaseException], None]) -> None:
         if self._closing.is_set() or not task.cancelled():
             return
         fail(failure_of(task))
-        for entry in self._under_way:
-            if entry.accepted is not None and not entry.accepted.done():
-                entry.accepted.set_exception(SpoolUnavailableError(f"{self.failure}; the play may have been written"))
-        self._give_up(self.failure or SpoolError("nothing is written to the spool any more"))
+        for pending in self._writing:
+            if pending.accepted is not None and not pending.accepted.done():
+                pending.accepted.set_exception(SpoolUnavailableError(f"{self.failure}; the play may have been written"))
+        self._fail_waiting(self.failure or SpoolError("the spool accepts no more plays"))

@@ -1,4 +1,4 @@
-"""What memory knows of the file: counts, capacity, and when batches are due; it changes only after the file has."""
+"""The index in memory: counts, capacity, and when batches are due. It changes only after the file has changed."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from ...rules import LaneRules
 from ..accumulator import cut_batch
 from ..base import SpoolContext, WatermarkPosition, WatermarkPositions
 from ..capacity import Capacity
-from .recovery import Opened
-from .statements import Due
+from .statements import DueTimes
+from .transitions import RecoveredSpool
 
-MAX_AT_HAND = 10_000
-"""Plays that are kept in memory although the file has them, so that they need not be read back."""
+MAX_CACHED = 10_000
+"""Plays of a partner queue that are kept in memory after an append, so that they need not be read back."""
 
 READ_AHEAD = 4_000
-"""Plays that are read back at once; to wait for the file once a batch would keep a lane to a few hundred a second."""
+"""Plays that are read back at once: one read for each batch would limit a lane to a few hundred batches a second."""
 
 
 @frozen(order=True)
-class Returned:
-    """A batch that came back undelivered.
+class ReleasedBatch:
+    """A batch of a partner queue that was released.
 
     Attributes:
-        due: When it may be taken again.
-        tie: Which came back first.
+        due: When it may be leased again.
+        tie: Orders batches that are due at the same time.
         attempt: How often it has failed in a row.
         records: The plays, in order.
     """
@@ -44,16 +44,16 @@ class Returned:
 
 @define(eq=False)
 class PartnerQueue:
-    """Which plays of a queue have not been handed out yet.
+    """The plays of a partner queue that are not leased.
 
-    The file has them all until they are settled; this says where to read on. What has just been written is still at
-    hand and need not be read back, as long as that is all there is. Times are those of the spool's clock.
+    The file has them all until they are settled; this tells where to read. Plays that have just been appended are
+    cached, as long as no other plays wait. Times are those of the spool's clock.
 
     Attributes:
         id: Of the queue in the file.
-        logs: Plays that wait and never were handed out since the file was opened.
+        logs: Waiting plays that have not been leased since the file was opened.
         size: Bytes of them.
-        cursor: The number from which on they are.
+        cursor: The sequence number from which they are stored.
     """
 
     id: int
@@ -61,21 +61,21 @@ class PartnerQueue:
     logs: int = 0
     size: int = 0
     cursor: int = 0
-    _at_hand: deque[Record] = field(init=False, factory=deque)
+    _cached: deque[Record] = field(init=False, factory=deque)
     _arrivals: deque[tuple[int, float]] = field(init=False, factory=deque)
     _latest: int = field(init=False, default=0)
     _ready_since: float | None = field(init=False, default=None)
-    _returned: list[Returned] = field(init=False, factory=list)
+    _released: list[ReleasedBatch] = field(init=False, factory=list)
     _ties: itertools.count[int] = field(init=False, factory=itertools.count)
 
     def add(self, records: Sequence[Record], size: int, now: float) -> None:
-        """Plays have been written."""
-        if len(self._at_hand) == self.logs and self.logs + len(records) <= MAX_AT_HAND:
-            self._at_hand.extend(records)
-        self.found(len(records), size, now)
+        """Plays have been appended."""
+        if len(self._cached) == self.logs and self.logs + len(records) <= MAX_CACHED:
+            self._cached.extend(records)
+        self.add_stored(len(records), size, now)
 
-    def found(self, logs: int, size: int, now: float) -> None:
-        """Plays are in the file."""
+    def add_stored(self, logs: int, size: int, now: float) -> None:
+        """Plays are in the file that are not cached."""
         self.logs += logs
         self.size += size
         self._arrivals.append((logs, now))
@@ -87,49 +87,48 @@ class PartnerQueue:
             self._ready_since = now
 
     def due(self, now: float, *, flush: bool) -> float | None:
-        """Say since when, or from when on, a batch can be taken; None if there is none."""
-        moments = [batch.due for batch in self._returned[:1]]
+        """Return when the next batch is due, in the past or in the future; None if there is none."""
+        moments = [batch.due for batch in self._released[:1]]
         if self.logs:
             fresh = self._fresh_due()
             moments.append(min(fresh - self._rules.linger, now) if flush and fresh > now else fresh)
         return min(moments, default=None)
 
-    def take_returned(self, now: float) -> Returned | None:
-        """Take the batch that came back and has rested for longest."""
-        if self._returned and self._returned[0].due <= now:
-            return heapq.heappop(self._returned)
+    def take_released(self, now: float) -> ReleasedBatch | None:
+        """Take the released batch that has been due for longest."""
+        if self._released and self._released[0].due <= now:
+            return heapq.heappop(self._released)
         return None
 
-    def take_at_hand(self, now: float) -> list[Record]:
-        """Take the next batch if it need not be read from the file; nothing if it must."""
-        if len(self._at_hand) < min(self._rules.max_count, self.logs):
+    def take_cached(self, now: float) -> list[Record]:
+        """Take the next batch if it is cached; an empty list if it must be read from the file."""
+        if len(self._cached) < min(self._rules.max_count, self.logs):
             return []  # there is more of this batch in the file
         return self._cut(now)
 
     def take_read(self, records: Sequence[Record], now: float) -> list[Record]:
-        """Take the next batch of plays that have been read back, and keep the others at hand."""
-        self._at_hand = deque(records)
+        """Take the next batch of plays that have been read back, and cache the others."""
+        self._cached = deque(records)
         return self._cut(now)
 
     def _cut(self, now: float) -> list[Record]:
-        at_hand = self._at_hand
-        batch, size = cut_batch(at_hand, self._rules)
+        batch, size = cut_batch(self._cached, self._rules)
         if batch:
             self.logs -= len(batch)
             self.size -= size
             self.cursor = batch[-1].sequence + 1
-            # The next batch stands in line behind whoever has been ready by now.
+            # The next batch is due after the batches that are complete by now.
             self._ready_since = now if self._is_full else None
         return batch
 
-    def give_back(self, records: Sequence[Record], due: float, attempt: int) -> None:
-        """Keep a batch that came back."""
-        heapq.heappush(self._returned, Returned(due, next(self._ties), attempt, records))
+    def release(self, records: Sequence[Record], due: float, attempt: int) -> None:
+        """Keep a batch that was released."""
+        heapq.heappush(self._released, ReleasedBatch(due, next(self._ties), attempt, records))
 
     @property
     def oldest(self) -> int | None:
-        """The number of the first play that waits; None if none does."""
-        numbers = [batch.records[0].sequence for batch in self._returned]
+        """The sequence number of the first waiting play; None if there is none."""
+        numbers = [batch.records[0].sequence for batch in self._released]
         return min([*numbers, self.cursor] if self.logs else numbers, default=None)
 
     @property
@@ -144,111 +143,115 @@ class PartnerQueue:
             behind -= logs
             if behind < 0:
                 return arrived + self._rules.linger
-        raise AssertionError("what waits has arrived")
+        raise AssertionError("waiting plays have no arrival time")
 
 
 @define(eq=False)
 class SpoolIndex:
-    """Counts, room, and when batches are due.
+    """Counts, capacity, and when batches are due.
 
     Attributes:
-        capacity: Room for plays.
-        owner: Whose spool this is.
-        shared: The partner's own queues, by kind.
-        due: When batches of signers may be taken, by kind.
-        settled: Plays with smaller numbers were acknowledged; others may still be withdrawn, and must not be leased.
-        next: The number of the next play.
+        capacity: How many plays, and bytes, may be stored.
+        context: The lane rules, the clock and the callbacks.
+        partner_queues: By kind.
+        due: When batches of signers are due, by kind.
+        visible_before: Plays with smaller sequence numbers are acknowledged; others may still be withdrawn, and must
+            not be leased.
+        next_sequence: The sequence number of the next play.
     """
 
     capacity: Capacity
-    owner: SpoolContext
-    shared: dict[LogKind, PartnerQueue] = field(init=False, factory=dict)
-    due: dict[LogKind, Due] = field(init=False, factory=dict)
-    settled: int = field(init=False, default=1)
-    next: int = field(init=False, default=1)
-    _marks: dict[LogKind, WatermarkPositions] = field(init=False, factory=dict)
+    context: SpoolContext
+    partner_queues: dict[LogKind, PartnerQueue] = field(init=False, factory=dict)
+    due: dict[LogKind, DueTimes] = field(init=False, factory=dict)
+    visible_before: int = field(init=False, default=1)
+    next_sequence: int = field(init=False, default=1)
+    _positions: dict[LogKind, WatermarkPositions] = field(init=False, factory=dict)
     _counts: dict[LogKind, dict[str, int]] = field(init=False, factory=dict)
     _clock_offset: float = field(init=False, default=0.0)
     _alert: str | None = field(init=False, default=None)
 
-    def begin(self, opened: Opened) -> None:
-        """Take over what the file says."""
-        self.settled = self.next = opened.next
-        self._marks = {kind: WatermarkPositions() for kind in LogKind}
-        self._clock_offset = opened.clock - self.owner.clock.monotonic()
-        names = {place.name for place in fields(Counts)}
-        for kind, lane in opened.lanes.items():
+    def load(self, recovered: RecoveredSpool) -> None:
+        """Load the state of the file."""
+        self.visible_before = self.next_sequence = recovered.next_sequence
+        self._positions = {kind: WatermarkPositions() for kind in LogKind}
+        self._clock_offset = recovered.clock - self.context.clock.monotonic()
+        names = {state.name for state in fields(Counts)}
+        for kind, lane in recovered.lanes.items():
             self._counts[kind] = dict.fromkeys(names, 0) | {
                 name: number for name, number in lane.counts.items() if name in names
             }
-            self.capacity.occupy(lane.counts["kept"], lane.counts["size"])
-            self.shared[kind] = PartnerQueue(lane.queue, self.owner.rules[kind])
-            if lane.counts["shared"]:
-                self.shared[kind].found(lane.counts["shared"], lane.counts["shared_size"], self.now)
+            self.capacity.occupy(lane.counts["stored_logs"], lane.counts["stored_size"])
+            self.partner_queues[kind] = PartnerQueue(lane.queue, self.context.rules[kind])
+            if lane.counts["partner_logs"]:
+                self.partner_queues[kind].add_stored(lane.counts["partner_logs"], lane.counts["partner_size"], self.now)
             self.due[kind] = lane.due
 
     @property
     def now(self) -> float:
-        """Seconds on the spool's clock, which goes on where it stopped when the file was closed."""
-        return self.owner.clock.monotonic() + self._clock_offset
+        """Seconds on the spool's clock, which continues where it stopped when the file was closed."""
+        return self.context.clock.monotonic() + self._clock_offset
 
-    def number(self, arrivals: Mapping[LogKind, Mapping[str, Sequence[Record]]]) -> None:
-        """Give plays their numbers, queue by queue; numbers may be left out, but never come twice."""
+    def assign_sequences(self, arrivals: Mapping[LogKind, Mapping[str, Sequence[Record]]]) -> None:
+        """Assign sequence numbers, queue by queue; there may be gaps, but no number is used twice."""
         for queues in arrivals.values():
             for records in queues.values():
-                for number, record in enumerate(records, self.next):
+                for number, record in enumerate(records, self.next_sequence):
                     record.sequence = number
-                self.next += len(records)
+                self.next_sequence += len(records)
 
-    def mark(self, kind: LogKind, unsettled: int) -> WatermarkPosition:
-        """Mark the plays that lanes can see; ``unsettled`` count as waiting and can't be seen yet."""
+    def add_watermark(self, kind: LogKind, hidden: int) -> WatermarkPosition:
+        """Mark the plays that lanes can see; ``hidden`` plays count as waiting and can't be seen yet."""
         counts = self._counts[kind]
-        return self._marks[kind].add(self.settled - 1, counts["waiting"] + counts["in_flight"] - unsettled)
+        return self._positions[kind].add(self.visible_before - 1, counts["waiting"] + counts["in_flight"] - hidden)
 
-    def pass_marks(self, kind: LogKind, records: Sequence[Record]) -> None:
+    def update_watermarks(self, kind: LogKind, records: Sequence[Record]) -> None:
         """Plays were delivered, buried or held."""
-        self._marks[kind].count_settled(records)
+        self._positions[kind].count_settled(records)
 
     def report(self, alert: str | None) -> None:
-        """Say what keeps the file from being written, once; None when that is over."""
+        """Report why the file can't be written, once; None when it can be again."""
         if (alert is None) is not (self._alert is None):
-            self.owner.report(alert)
+            self.context.report(alert)
         self._alert = alert
 
-    def arrived(self, kind: LogKind, shared: Sequence[Record], put_at: float) -> None:
-        """Plays are in the file; ``shared`` are those of the partner's own queue."""
-        if shared:
-            self.shared[kind].add(shared, size_of(shared), put_at)
-        self.owner.wake(kind)
+    def add_appended(self, kind: LogKind, partner_records: Sequence[Record], put_at: float) -> None:
+        """Plays of an append became visible; ``partner_records`` are those of the partner queue."""
+        if partner_records:
+            self.partner_queues[kind].add(partner_records, size_of(partner_records), put_at)
+        self.context.wake(kind)
 
-    def move(self, kind: LogKind, **changes: int) -> None:
+    def change_counts(self, kind: LogKind, **changes: int) -> None:
         """Add to the counts of a kind."""
         counts = self._counts[kind]
-        for place, change in changes.items():
-            counts[place] += change
+        for state, change in changes.items():
+            counts[state] += change
 
     def counts(self, kind: LogKind) -> Counts:
-        """Say where the plays of a kind are."""
+        """Return how many plays of a kind are in which state."""
         return Counts(**self._counts[kind])
 
     def due_in(self, kind: LogKind, *, flush: bool) -> float | None:
         """Seconds until a batch may be taken; None if there is none."""
         flush, now = flush or self.is_stuck, self.now
-        due = [self.shared[kind].due(now, flush=flush), self.due[kind].at(now, self.owner.rules[kind], flush=flush)]
+        due = [
+            self.partner_queues[kind].due(now, flush=flush),
+            self.due[kind].at(now, self.context.rules[kind], flush=flush),
+        ]
         moments = [moment for moment in due if moment is not None]
         return max(0.0, min(moments) - now) if moments else None
 
     @property
     def is_stuck(self) -> bool:
-        """Full of incomplete batches, while plays that would complete them wait for room: don't linger."""
+        """Whether the spool is full of incomplete batches while appends wait for capacity: don't linger then."""
         if not self.capacity.is_wanted:
             return False
         now = self.now
-        due = [queue.due(now, flush=False) for queue in self.shared.values()]
-        due += [signers.at(now, self.owner.rules[kind], flush=False) for kind, signers in self.due.items()]
+        due = [queue.due(now, flush=False) for queue in self.partner_queues.values()]
+        due += [signers.at(now, self.context.rules[kind], flush=False) for kind, signers in self.due.items()]
         return all(moment is None or moment > now for moment in due)
 
     def wake_all(self) -> None:
-        """Let all lanes look again."""
+        """Wake the lanes of all kinds."""
         for kind in LogKind:
-            self.owner.wake(kind)
+            self.context.wake(kind)

@@ -1,4 +1,4 @@
-"""Reading a file beside its owner, and deciding about dead letters."""
+"""Reads a file that a shipper may have open, and replays and discards dead letters."""
 
 from __future__ import annotations
 
@@ -18,36 +18,45 @@ from attrs import fields, frozen
 
 from ....errors import SpoolError
 from ....models import LogKind
+from ....private_files import printable
 from ...records import Counts
 from ...rules import lane_rules
 from ..inspector import DeadLetterState, JournalEntry, JournalOutcome, SpoolStatus, StoredDeadLetter
 from . import dead_letters, journal
 from .chunks import HEAD, CorruptionError, unpack
 from .disk_space import is_busy, translated
-from .file import BUSY_TIMEOUT, SpoolFile, mark_of, not_a_lock, read_only
+from .file import (
+    BUSY_TIMEOUT,
+    SpoolFile,
+    beside,
+    check_files,
+    commit_marker_of,
+    not_a_lock,
+    read_only,
+    spool_path,
+)
 from .integrity import check
-from .paths import beside, check_files, printable, spool_path
-from .schema import check_version, dialect_of
+from .schema import adapt, dialect_of, version_of
 from .statements import checkpoint_of
 from .writer import release_abandoned
 
 PORTION = 5_000
-"""Plays read at once, or a few more: one transaction never lasts long enough to be in anybody's way."""
+"""Plays read at once, or a few more, so that a transaction never blocks a shipper for long."""
 
 
 @frozen
-class Wanted:
-    """Which rows.
+class RowFilter:
+    """Selects rows of the journal, or dead letters.
 
     Attributes:
         kind: Of the plays; None for all.
-        place: Buried or held; None for both.
+        state: Buried or held; None for both.
         since: When they were written at the earliest.
         until: Before when they were written.
     """
 
     kind: LogKind | None = None
-    place: DeadLetterState | None = None
+    state: DeadLetterState | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -56,22 +65,22 @@ class Wanted:
         """The condition, and its parameters."""
         conditions: dict[str, object] = {
             "kind = :kind": self.kind and self.kind.value,
-            "place = :place": self.place and self.place.value,
+            "state = :state": self.state and self.state.value,
             "at >= :since": self.since and self.since.timestamp(),
             "at < :until": self.until and self.until.timestamp(),
         }
         given = {condition: value for condition, value in conditions.items() if value is not None}
-        words = " AND ".join(["id > :after", *given])
-        return words, {condition.rpartition(":")[2]: value for condition, value in given.items()}
+        clause = " AND ".join(["id > :after", *given])
+        return clause, {condition.rpartition(":")[2]: value for condition, value in given.items()}
 
 
-def journal_after(db: sqlite3.Connection, after: int, wanted: Wanted) -> tuple[int, list[JournalEntry]]:
-    """Read the next entries of the journal, and say where to go on.
+def journal_after(db: sqlite3.Connection, after: int, row_filter: RowFilter) -> tuple[int, list[JournalEntry]]:
+    """Read the next entries of the journal; returns them after the id from which to continue.
 
     Raises:
-        CorruptionError: A row is not as it was written.
+        CorruptionError: A row is damaged.
     """
-    clause, values = wanted.clause
+    clause, values = row_filter.clause
     found = db.execute(
         f"SELECT {journal.COLUMNS} FROM {journal.TABLES} WHERE {clause} ORDER BY id",  # noqa: S608 - words of ours
         {**values, "after": after},
@@ -82,7 +91,7 @@ def journal_after(db: sqlite3.Connection, after: int, wanted: Wanted) -> tuple[i
         try:
             entries.extend(_entries(row))
         except journal.DAMAGE as error:
-            raise CorruptionError(f"entry {number} of the journal is not as it was written") from error
+            raise CorruptionError(f"row {number} of the journal is damaged") from error
         after = number
         if len(entries) >= PORTION:
             found.close()
@@ -92,56 +101,56 @@ def journal_after(db: sqlite3.Connection, after: int, wanted: Wanted) -> tuple[i
 
 def _entries(row: Sequence[Any]) -> Iterator[JournalEntry]:
     facts, piece = journal.read(row)
-    kind, _, outcome, at, request_id, answer, logs, doubted = facts
-    lane, became, moment = LogKind(kind), JournalOutcome(outcome), datetime.fromtimestamp(at, UTC)
-    in_doubt = set(orjson.loads(doubted))
+    kind, _, outcome_name, at, request_id, answer, logs, positions = facts
+    lane, outcome, moment = LogKind(kind), JournalOutcome(outcome_name), datetime.fromtimestamp(at, UTC)
+    in_doubt = set(orjson.loads(positions))
     if logs * HEAD + sum(struct.unpack_from(f"<{logs}I", piece)) != len(piece):
-        raise ValueError("a piece of another length")
+        raise ValueError("wrong length")
     for index, (play, _) in enumerate(unpack(piece, logs)):
-        yield JournalEntry(lane, play, became, moment, request_id, answer, index in in_doubt)
+        yield JournalEntry(lane, play, outcome, moment, request_id, answer, index in in_doubt)
 
 
-def set_aside_after(db: sqlite3.Connection, after: int, wanted: Wanted) -> tuple[int, list[StoredDeadLetter]]:
-    """Read the next plays that were set aside, and say where to go on.
+def dead_letters_after(db: sqlite3.Connection, after: int, row_filter: RowFilter) -> tuple[int, list[StoredDeadLetter]]:
+    """Read the next dead letters; returns them after the id from which to continue.
 
     Raises:
-        CorruptionError: A row is not as it was written.
+        CorruptionError: A row is damaged.
     """
-    clause, values = wanted.clause
+    clause, values = row_filter.clause
     found = db.execute(
-        f"SELECT id, {dead_letters.FACTS}, checksum, body FROM set_aside WHERE {clause} ORDER BY id LIMIT :portion",  # noqa: S608 - words of ours
+        f"SELECT id, {dead_letters.FACTS}, checksum, body FROM dead_letter WHERE {clause} ORDER BY id LIMIT :portion",  # noqa: S608 - words of ours
         {**values, "after": after, "portion": PORTION},
     )
-    plays: list[StoredDeadLetter] = []
+    letters: list[StoredDeadLetter] = []
     for number, *facts, kept, body in found:
-        kind, _, place, _, reason, code, at, in_doubt = facts
+        kind, _, state, _, reason, code, at, in_doubt = facts
         try:
             dead_letters.check(number, facts, kept, body)
             moment = datetime.fromtimestamp(at, UTC)
-            play = StoredDeadLetter(
-                str(number), LogKind(kind), body, DeadLetterState(place), reason, code, moment, in_doubt=bool(in_doubt)
+            letter = StoredDeadLetter(
+                str(number), LogKind(kind), body, DeadLetterState(state), reason, code, moment, in_doubt=bool(in_doubt)
             )
         except (ValueError, TypeError, ArithmeticError, OSError) as error:
-            raise CorruptionError(f"play {number} of those set aside is not as it was written") from error
-        plays.append(play)
+            raise CorruptionError(f"dead letter {number} is damaged") from error
+        letters.append(letter)
         after = number
-    return after, plays
+    return after, letters
 
 
 def counts_of(db: sqlite3.Connection) -> Mapping[LogKind, Counts]:
-    """Say where the plays are, by kind. What is on its way counts as waiting: the file knows no better."""
-    names = [place.name for place in fields(Counts) if place.name != "in_flight"]
+    """Return how many plays are in which state, by kind. Leased plays count as waiting, as they do in the file."""
+    names = [state.name for state in fields(Counts) if state.name != "in_flight"]
     rows = db.execute(f"SELECT kind, {', '.join(names)} FROM lane")  # noqa: S608 - names of ours
     return {LogKind(kind): Counts(**dict(zip(names, numbers, strict=True))) for kind, *numbers in rows}
 
 
 def oldest_in(db: sqlite3.Connection, kind: LogKind) -> datetime | None:
-    """Say when the oldest play that waits, or is on its way, was accepted."""
+    """Return when the oldest waiting or leased play was accepted."""
     (oldest,) = db.execute(
         "SELECT min(moment) FROM (SELECT min(oldest) AS moment FROM queue WHERE kind = ?1 UNION ALL"
-        " SELECT min((SELECT accepted_at FROM parcel WHERE queue = queue.id ORDER BY first LIMIT 1)) FROM queue"
-        "  WHERE kind = ?1 AND resting IN (0, 1) AND due IS NULL AND name <> '' UNION ALL"
-        " SELECT * FROM (SELECT accepted_at FROM parcel WHERE queue ="
+        " SELECT min((SELECT accepted_at FROM chunk WHERE queue = queue.id ORDER BY first LIMIT 1)) FROM queue"
+        "  WHERE kind = ?1 AND delayed IN (0, 1) AND due IS NULL AND name <> '' UNION ALL"
+        " SELECT * FROM (SELECT accepted_at FROM chunk WHERE queue ="
         " (SELECT id FROM queue WHERE kind = ?1 AND name = '') ORDER BY first LIMIT 1))",
         (kind.value,),
     ).fetchone()
@@ -154,15 +163,16 @@ T = TypeVar("T")
 LARGEST_ID = 2**63 - 1
 
 DURABILITY = (
-    "in a file on this machine: an accepted play survives a crash of the process at once; a power cut, too, unless its"
-    " shipper was told synchronous=NORMAL"
+    "in a file on this machine: an accepted play survives a crash of the process, and a power cut unless its shipper"
+    " uses synchronous=NORMAL"
 )
 
 
 class SqliteSpoolInspector:
-    """Implements :class:`~sevendigital_async.shipping.spools.inspector.Archive` for a file.
+    """Implements :class:`~sevendigital_async.shipping.spools.inspector.SpoolInspector` for a file.
 
-    Reading disturbs nobody. To replay and to drop, no shipper may have the file open.
+    Reading does not block a shipper, and never changes the file: a file of an older version is read as it is. To replay
+    and to discard, no shipper may have the file open; this migrates an older file.
 
     Args:
         path: The file.
@@ -171,74 +181,75 @@ class SqliteSpoolInspector:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = spool_path(path)
         self._shown = printable(self._path)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"archive {self._shown}")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"inspector {self._shown}")
         self._db: sqlite3.Connection | None = None
+        self._version = 0
 
     async def journal(
         self, *, kind: LogKind | None = None, since: datetime | None = None, until: datetime | None = None
     ) -> AsyncIterator[JournalEntry]:
         """Iterate over the journal, oldest first; ``since`` is included, ``until`` is not.
 
-        What is written meanwhile is told as well, if ``until`` allows.
+        Entries that are written meanwhile are included, if ``until`` allows.
 
         Raises:
-            SpoolCorruptionError: An entry is not as it was written.
-            SpoolError: There is no such spool, or it can't be read.
+            SpoolCorruptionError: An entry is damaged.
+            SpoolError: The spool does not exist or can't be read.
         """
-        async for entry in self._portions(journal_after, Wanted(kind, None, since, until)):
+        async for entry in self._portions(journal_after, RowFilter(kind, None, since, until)):
             yield entry
 
     async def dead_letters(
         self, *, kind: LogKind | None = None, state: DeadLetterState | None = None
     ) -> AsyncIterator[StoredDeadLetter]:
-        """Iterate over what waits for a person, oldest first.
+        """Iterate over dead letters, oldest first.
 
         Raises:
-            SpoolCorruptionError: A row is not as it was written.
-            SpoolError: There is no such spool, or it can't be read.
+            SpoolCorruptionError: A row is damaged.
+            SpoolError: The spool does not exist, or can't be read.
         """
-        async for play in self._portions(set_aside_after, Wanted(kind, state)):
-            yield play
+        async for letter in self._portions(dead_letters_after, RowFilter(kind, state)):
+            yield letter
 
     async def replay(self, ids: Sequence[str]) -> int:
-        """Let plays wait for delivery again, each at the end of its queue; returns how many were there.
+        """Move dead letters to the ends of their queues; returns how many were found.
 
-        Those in doubt stay so: sending them again may double them, and the journal will say so.
+        Plays in doubt stay so: sending them again may double them, and the journal records this.
 
         Raises:
             SpoolInUseError: A shipper has the file open.
-            SpoolError: There is no such spool, or it can't be written.
+            SpoolError: The spool does not exist, or can't be written.
         """
         rules = lane_rules()
-        return await self._mend(ids, lambda db, some: dead_letters.replay(db, some, rules, time.time()))
+        return await self._change(ids, lambda db, some: dead_letters.replay(db, some, rules, time.time()))
 
     async def discard(self, ids: Sequence[str]) -> int:
-        """Let go of plays for good: they stay counted as buried, and the journal tells of it.
+        """Delete dead letters: they stay counted as buried, and the journal records them as discarded.
 
         Raises:
             SpoolInUseError: A shipper has the file open.
-            SpoolError: There is no such spool, or it can't be written.
+            SpoolError: The spool does not exist, or can't be written.
         """
-        return await self._mend(ids, lambda db, some: dead_letters.drop(db, some, time.time()))
+        return await self._change(ids, lambda db, some: dead_letters.discard(db, some, time.time()))
 
     async def status(self) -> SpoolStatus:
-        """Say how the spool stands; what is in flight counts as waiting.
+        """Return the status of the spool; plays in flight count as waiting.
 
         Raises:
-            SpoolError: There is no such spool, or it can't be read.
+            SpoolError: The spool does not exist, or can't be read.
         """
-        return await self._off_loop(self._status)
+        return await self._off_loop(lambda: self._reading(self._status))
 
     async def checkpoint(self, source: str) -> str | None:
-        """Return the position last kept for a source; None if there is none.
+        """Return the position last stored for a source; None if there is none.
 
         Raises:
-            SpoolError: There is no such spool, or it can't be read.
+            SpoolError: The spool does not exist, or can't be read.
         """
-        return await self._off_loop(lambda: checkpoint_of(self._connected(), source))
+        return await self._off_loop(lambda: self._reading(lambda db: checkpoint_of(db, source)))
 
     async def aclose(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         try:
             await self._off_loop(self._close)
         finally:
@@ -252,25 +263,22 @@ class SqliteSpoolInspector:
         except (sqlite3.Error, CorruptionError, UnicodeError, OSError) as error:
             raise translated(error, self._shown) from error
 
-    async def _portions(
-        self, read: Callable[[sqlite3.Connection, int, Wanted], tuple[int, list[T]]], wanted: Wanted
-    ) -> AsyncIterator[T]:
+    async def _portions(self, read: Callable[..., tuple[int, list[T]]], row_filter: RowFilter) -> AsyncIterator[T]:
         after = 0
         while True:
-            after, portion = await self._off_loop(partial(self._read, read, after, wanted))
+            next_portion = partial(read, after=after, row_filter=row_filter)
+            after, portion = await self._off_loop(partial(self._reading, next_portion))
             if not portion:
                 return
             for item in portion:
                 yield item
 
-    async def _mend(self, ids: Sequence[str], step: Callable[[sqlite3.Connection, Sequence[int]], int]) -> int:
+    async def _change(self, ids: Sequence[str], step: Callable[[sqlite3.Connection, Sequence[int]], int]) -> int:
         numbers = list(dict.fromkeys(int(name) for name in ids if name.isascii() and name.isdigit()))
-        return await self._off_loop(lambda: self._step_by_step([n for n in numbers if n <= LARGEST_ID], step))
+        return await self._off_loop(lambda: self._change_in_portions([n for n in numbers if n <= LARGEST_ID], step))
 
-    def _step_by_step(self, ids: Sequence[int], step: Callable[[sqlite3.Connection, Sequence[int]], int]) -> int:
-        dialect = dialect_of(
-            self._connected()
-        )  # says what is wrong with a file that is none of ours, and never makes one
+    def _change_in_portions(self, ids: Sequence[int], step: Callable[[sqlite3.Connection, Sequence[int]], int]) -> int:
+        dialect = self._reading(dialect_of)  # raises if the file is not a spool, and never creates one
         release_abandoned(self._path)
         file, done = SpoolFile(self._path), 0
         db = file.open(dialect)
@@ -289,13 +297,20 @@ class SqliteSpoolInspector:
             file.release()
         return done
 
-    def _read(
-        self, read: Callable[[sqlite3.Connection, int, Wanted], tuple[int, list[T]]], after: int, wanted: Wanted
-    ) -> tuple[int, list[T]]:
-        return read(self._connected(), after, wanted)
-
-    def _status(self) -> SpoolStatus:
+    def _reading(self, read: Callable[[sqlite3.Connection], R]) -> R:
+        """Read within one transaction, so that a migration that another process does meanwhile is not seen."""
         db = self._connected()
+        db.execute("BEGIN")
+        try:
+            if version_of(db, self._shown) != self._version:
+                self._close()  # the file has been migrated
+                return self._reading(read)
+            return read(db)
+        finally:
+            if db is self._db and db.in_transaction:
+                db.execute("ROLLBACK")
+
+    def _status(self, db: sqlite3.Connection) -> SpoolStatus:
         counts = counts_of(db)
         oldest = {kind: oldest_in(db, kind) if counts[kind].waiting else None for kind in counts}
         files = [path for ending in ("", "-wal") if (path := beside(self._path, ending)).exists()]
@@ -321,14 +336,14 @@ class SqliteSpoolInspector:
         if self._db is None:
             check_files(self._path)
             if not self._path.exists():
-                raise SpoolError(f"there is no spool {self._shown}")
+                raise SpoolError(f"spool {self._shown} does not exist")
             if self._path.stat().st_size == 0:
-                raise SpoolError(f"{self._shown} is empty, which no spool ever is")
-            mark = mark_of(self._path).read()  # first, so that a shipper may go on meanwhile
+                raise SpoolError(f"{self._shown} is empty, which a spool never is")
+            marker = commit_marker_of(self._path).read()  # first, for a shipper may commit meanwhile
             db = read_only(self._path, timeout=BUSY_TIMEOUT)
             try:
-                check_version(db, self._shown)
-                check(db, mark, thoroughly=False)
+                self._version = adapt(db, self._shown)
+                check(db, marker, thoroughly=False)
             except BaseException:
                 db.close()
                 raise

@@ -1,6 +1,6 @@
 """The journal: a row for the plays of one request.
 
-What was delivered stays where it is at first, and is moved here and compressed when there is time for it.
+Delivered plays stay in their chunks at first, and are moved into the journal and compressed when there is time.
 """
 
 from __future__ import annotations
@@ -18,39 +18,39 @@ from .... import failpoints
 from ....models import LogKind
 from ...records import Receipt, Record
 from ..inspector import JournalOutcome
-from .chunks import Row, checksum, is_sound_delivered, pack
+from .chunks import ChunkRow, checksum, is_intact_delivered, pack
 
-FACTS = ("kind", "queue", "outcome", "at", "request_id", "answer", "logs", "doubted")
-"""Columns that say what the plays of a row have in common."""
+FACTS = ("kind", "queue", "outcome", "at", "request_id", "answer", "logs", "in_doubt")
+"""Columns of what the plays of a row have in common."""
 
-TABLES = "journal LEFT JOIN parcel ON parcel.first = journal.parcel"
+TABLES = "journal LEFT JOIN chunk ON chunk.first = journal.chunk"
 COLUMNS = ", ".join(
-    [f"journal.{name}" for name in ("id", *FACTS, "compressed", "parcel", "checksum", "body")]
-    + [f"parcel.{name}" for name in Row._fields]
+    [f"journal.{name}" for name in ("id", *FACTS, "compressed", "chunk", "checksum", "body")]
+    + [f"chunk.{name}" for name in ChunkRow._fields]
 )
-"""What ``read`` takes. The row and the plays must come from one statement: between two, they may be moved."""
+"""What ``read`` needs. The row and the plays must come from one statement: between two, they may be moved."""
 
 COMPRESSED, DAMAGED = 1, 2
 """Values of ``compressed``."""
 
 DAMAGE = (ValueError, TypeError, ArithmeticError, OSError, struct.error, zlib.error)
-"""What comes of reading a row that is not as it was written."""
+"""Errors of reading a damaged row."""
 
 PORTION = 10
-"""Rows that are looked at in one go, so that nobody waits long behind it."""
+"""Rows that are compressed in one transaction, so that other jobs do not wait long for it."""
 
 
 @frozen
-class Entry:
-    """What became of the plays of one request.
+class JournalRow:
+    """A row of table ``journal``: the outcome of one request.
 
     Attributes:
         kind: Of the plays.
         queue: Its name.
-        outcome: What.
+        outcome: What happened to the plays.
         receipt: When, and in which request.
         records: The plays.
-        parcel: Where they fill a parcel and stay in it: its number, and its checksum.
+        chunk: The chunk that the plays fill and stay in: its first number, and its checksum.
     """
 
     kind: LogKind
@@ -58,12 +58,12 @@ class Entry:
     outcome: JournalOutcome
     receipt: Receipt
     records: Sequence[Record] = field(repr=False)
-    parcel: tuple[int, int] | None = None
+    chunk: tuple[int, int] | None = None
 
     @property
-    def row(self) -> tuple[Any, ...]:
-        """What stands in the table, beside ``compressed``."""
-        doubted = [index for index, record in enumerate(self.records) if record.in_doubt]
+    def values(self) -> tuple[Any, ...]:
+        """The values of the columns, except ``compressed``."""
+        in_doubt = [index for index, record in enumerate(self.records) if record.in_doubt]
         facts = (
             self.kind.value,
             self.queue,
@@ -72,61 +72,61 @@ class Entry:
             self.receipt.request_id,
             self.receipt.answer,
             len(self.records),
-            orjson.dumps(doubted).decode(),
+            orjson.dumps(in_doubt).decode(),
         )
-        if self.parcel is not None:
-            return *facts, self.parcel[0], checksum(b"", *facts, *self.parcel), b""
+        if self.chunk is not None:
+            return *facts, self.chunk[0], checksum(b"", *facts, *self.chunk), b""
         body = pack(self.records)
         return *facts, None, checksum(body, *facts), body
 
 
-def write(db: sqlite3.Connection, entries: Sequence[Entry]) -> None:
-    """Write it down."""
+def write(db: sqlite3.Connection, rows: Sequence[JournalRow]) -> None:
+    """Append rows to the journal."""
     failpoints.hit("before journal")
-    places = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)"] * len(entries))
+    places = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)"] * len(rows))
     db.execute(
-        f"INSERT INTO journal ({', '.join(FACTS)}, compressed, parcel, checksum, body) VALUES {places}",  # noqa: S608 - names of ours
-        [value for entry in entries for value in entry.row],
+        f"INSERT INTO journal ({', '.join(FACTS)}, compressed, chunk, checksum, body) VALUES {places}",  # noqa: S608 - names of ours
+        [value for row in rows for value in row.values],
     )
     failpoints.hit("after journal")
 
 
 def read(row: Sequence[Any]) -> tuple[tuple[Any, ...], bytes]:
-    """Return the facts of a row, and its plays for ``parcel.unpack``.
+    """Return the facts of a row, and its plays for ``chunks.unpack``.
 
     Args:
         row: The columns ``COLUMNS`` of ``TABLES``.
 
     Raises:
-        Exception: One of ``DAMAGE``: it is not as it was written.
+        Exception: One of ``DAMAGE``: the row is damaged.
     """
-    facts, (compressed, parcel, kept, body), place = tuple(row[1:9]), row[9:13], Row._make(row[13:])
+    facts, (compressed, chunk, kept, body), stored = tuple(row[1:9]), row[9:13], ChunkRow._make(row[13:])
     if compressed == DAMAGED:
         raise ValueError("it was found damaged before")
     if compressed == COMPRESSED:
         body = zlib.decompress(body)
-    if parcel is None:
+    if chunk is None:
         if checksum(body, *facts) != kept:
             raise ValueError("checksum mismatch")
         return facts, body
-    if checksum(b"", *facts, parcel, place.checksum) != kept or not is_sound_delivered(place, facts[1]):
-        raise ValueError("its parcel is missing or damaged")
-    return facts, place.body
+    if checksum(b"", *facts, chunk, stored.checksum) != kept or not is_intact_delivered(stored, facts[1]):
+        raise ValueError("its chunk is missing or damaged")
+    return facts, stored.body
 
 
 def tidy(db: sqlite3.Connection, before: float) -> bool:
-    """Forget what was written before a time, in seconds since the epoch, and compress the rest, a portion of each.
+    """Delete rows written before a time, in seconds since the epoch, and compress the rest, a portion of each.
 
     Returns:
         There is more to do.
     """
     old = "FROM journal WHERE id IN (SELECT id FROM journal ORDER BY id LIMIT ?) AND at < ?"
-    db.execute(f"DELETE FROM parcel WHERE queue < 0 AND first IN (SELECT parcel {old})", (PORTION, before))  # noqa: S608 - words of ours
-    forgotten = db.execute(f"DELETE {old}", (PORTION, before)).rowcount
+    db.execute(f"DELETE FROM chunk WHERE queue < 0 AND first IN (SELECT chunk {old})", (PORTION, before))  # noqa: S608 - words of ours
+    deleted = db.execute(f"DELETE {old}", (PORTION, before)).rowcount
     plain = db.execute("SELECT id FROM journal WHERE compressed = 0 ORDER BY id LIMIT ?", (PORTION,)).fetchall()
     for (number,) in plain:
         _compress(db, number)
-    return forgotten == PORTION or len(plain) == PORTION
+    return deleted == PORTION or len(plain) == PORTION
 
 
 def _compress(db: sqlite3.Connection, number: int) -> None:
@@ -136,12 +136,12 @@ def _compress(db: sqlite3.Connection, number: int) -> None:
     except (*DAMAGE, sqlite3.OperationalError) as error:
         if hasattr(error, "sqlite_errorcode"):
             raise
-        # What doesn't add up, or has a text that is none, stays as it is; who reads it is told.
+        # A damaged row, or one with text that is not UTF-8, is left as it is; reading it raises.
         db.execute("UPDATE journal SET compressed = ? WHERE id = ?", (DAMAGED, number))
         return
     db.execute(
-        "UPDATE journal SET compressed = ?, parcel = NULL, checksum = ?, body = ? WHERE id = ?",
+        "UPDATE journal SET compressed = ?, chunk = NULL, checksum = ?, body = ? WHERE id = ?",
         (COMPRESSED, checksum(piece, *facts), zlib.compress(piece, 1), number),
     )
-    if (parcel := row[10]) is not None:
-        db.execute("DELETE FROM parcel WHERE first = ?", (parcel,))
+    if (chunk := row[10]) is not None:
+        db.execute("DELETE FROM chunk WHERE first = ?", (chunk,))

@@ -1,4 +1,4 @@
-"""Leases: batches are handed out, and every step with them is written down."""
+"""Leases: which batches are leased, and the transitions of their plays."""
 
 from __future__ import annotations
 
@@ -17,88 +17,88 @@ from ....models import LogKind
 from ...records import PARTNER_QUEUE, DeadLetter, InDoubtPolicy, Lease, Receipt, Record
 from ..base import settle_abandoned
 from . import statements, transitions
-from .chunks import numbered_before, read_on, runs_of
+from .chunks import read_from, runs_of, sequence_below
 from .group_commit import PAUSE
 from .index import READ_AHEAD, PartnerQueue, SpoolIndex
-from .statements import DeferredWrite, Due, Return
-from .transitions import Batch, Transitions, intent_of
-from .writer import Job, Writer
+from .statements import DeferredWrite, DueTimes, LeaseEnd
+from .transitions import LeaseBatch, Transitions, intent_of
+from .writer import SqliteWriter, WriterJob
 
 
 @define(eq=False)
 class LeaseState:
-    """What is known of a lease.
+    """The state of a lease.
 
     Attributes:
         lease: As the lane has it.
-        number: Its name in the file.
+        id: Its id in the file.
         queue: Id of the queue.
-        unsettled: Its plays without an end.
-        returned: Those that come back once all have an end.
-        delay: Seconds for which the queue will rest then.
-        blame: It counts as a failure.
-        delivered: Some of it was accepted.
+        unsettled: Its plays that have made no transition yet.
+        released: Plays that wait again once all have made a transition.
+        delay: Seconds until the queue may be leased again then.
+        count_attempt: The lease counts as a failed attempt.
+        has_delivered: Some of its plays were delivered.
         request_id: Of the last request.
-        abandoned: Nobody works on it any more; if the file takes nothing, it is settled when the file is reopened.
-        step: The last thing that was done to it, perhaps not durable yet.
+        is_abandoned: The lane has ended; if the file can't be written, the lease is settled when it is reopened.
+        step: The last change of the lease in the file, perhaps not durable yet.
     """
 
     lease: Lease
-    number: int
+    id: int
     queue: int
     unsettled: tuple[Record, ...]
-    returned: list[Record] = field(factory=list)
+    released: list[Record] = field(factory=list)
     delay: float = 0.0
     count_attempt: bool = False
-    delivered: bool = False
+    has_delivered: bool = False
     request_id: str = ""
-    abandoned: bool = False
+    is_abandoned: bool = False
     step: asyncio.Future[Any] | None = None
 
     @property
     def attempt(self) -> int:
-        """How often the queue will have failed in a row when this ends now."""
-        return (0 if self.delivered else self.lease.attempt) + self.count_attempt
+        """How often the queue will have failed in a row if the lease ends now."""
+        return (0 if self.has_delivered else self.lease.attempt) + self.count_attempt
 
-    async def idle(self) -> None:
-        """Wait until the last step is durable, so that the next one begins where it has left off."""
+    async def wait_for_step(self) -> None:
+        """Wait until the last step is durable, so that the next one continues from there."""
         while self.step is not None and not self.step.done():
             await asyncio.wait([self.step])
 
-    def batch(self, records: Sequence[Record], *, ends_at: float | None = None) -> Batch:
-        """Describe plays of this lease for the file; with ``ends_at``, the spool's time, as those that find an end."""
+    def batch(self, records: Sequence[Record], *, ends_at: float | None = None) -> LeaseBatch:
+        """Describe plays of this lease for the file; with ``ends_at``, the spool's time, if they leave the lease."""
         lease = self.lease
         if ends_at is None:
             return self._batch(records, lease.sending, None)
         left = without(self.unsettled, records)
-        back = Return(ends_at, self.attempt, self.delay, bool(self.returned))
-        return self._batch(records, without(lease.sending, records), None if left else back)
+        end = LeaseEnd(ends_at, self.attempt, self.delay, bool(self.released))
+        return self._batch(records, without(lease.sending, records), None if left else end)
 
-    def settled(self, records: Sequence[Record]) -> bool:
-        """These plays have found their end; True if they were the last."""
+    def settle(self, records: Sequence[Record]) -> bool:
+        """Remove plays from the lease; returns whether they were the last."""
         self.unsettled = without(self.unsettled, records)
         self.lease.sending = without(self.lease.sending, records)
         return not self.unsettled
 
-    def _batch(self, records: Sequence[Record], sending: Sequence[Record], ends: Return | None) -> Batch:
+    def _batch(self, records: Sequence[Record], sending: Sequence[Record], end: LeaseEnd | None) -> LeaseBatch:
         lease = self.lease
-        return Batch(
+        return LeaseBatch(
             lease.kind,
-            self.number,
+            self.id,
             self.queue,
             lease.queue,
             records,
             self.request_id,
             runs_of(sending),
             lease.suspect,
-            ends,
+            end,
         )
 
 
 def without(records: tuple[Record, ...], gone: Sequence[Record]) -> tuple[Record, ...]:
     """Return the records that are not among ``gone``, in order."""
     if len(gone) == len(records):
-        return ()  # nearly always: who is gone was there
+        return ()  # nearly always, for ``gone`` are some of the records
     if not records:
         return records
     settled = set(gone)
@@ -107,256 +107,262 @@ def without(records: tuple[Record, ...], gone: Sequence[Record]) -> tuple[Record
 
 R = TypeVar("R")
 
-BATCHES = 16
-"""Batches of signers that are taken at once: to wait for the file once a batch would make deliveries slow."""
+SIGNER_BATCHES = 16
+"""Batches of signers that are read at once: one read for each batch would make deliveries slow."""
 
 logger = logging.getLogger("sevendigital_async.shipping")
 
 
 class SqliteLeases:
-    """Hands out batches and settles them; see :class:`~sevendigital_async.shipping.spools.base.Exit`.
+    """Leases batches and settles them; see :class:`~sevendigital_async.shipping.spools.base.SpoolReader`.
 
     Args:
-        stock: What is known of the file.
+        index: Counts, capacity and due times.
         writer: Its thread.
     """
 
-    def __init__(self, stock: SpoolIndex, writer: Writer) -> None:
-        self._index = stock
+    def __init__(self, index: SpoolIndex, writer: SqliteWriter) -> None:
+        self._index = index
         self._writer = writer
-        self._rules = stock.owner.rules
-        self._clock = stock.owner.clock
+        self._rules = index.context.rules
+        self._clock = index.context.clock
         self._leases: dict[Lease, LeaseState] = {}
-        self._taken: dict[LogKind, deque[statements.Taken]] = {kind: deque() for kind in LogKind}
-        self._numbers = 0
+        self._taken: dict[LogKind, deque[statements.SignerBatch]] = {kind: deque() for kind in LogKind}
+        self._last_id = 0
 
     def has_taken(self, kind: LogKind) -> bool:
-        """Whether a batch can be handed out without the file."""
+        """Whether a batch of a signer has been read and not been leased yet."""
         return bool(self._taken[kind])
 
     def oldest(self, kind: LogKind) -> float | None:
-        """When the oldest play of the batches that have been taken was accepted, by the wall clock."""
+        """When the oldest play of the batches that have been read was accepted, by the wall clock."""
         return min([batch.oldest for batch in self._taken[kind]], default=None)
 
     async def lease(self, kind: LogKind, *, flush: bool) -> Lease | None:
-        """Hand out the next due batch."""
-        stock = self._index
-        flush, now, shared = flush or stock.is_stuck, stock.now, stock.shared[kind]
-        partner, signer = shared.due(now, flush=flush), stock.due[kind].at(now, self._rules[kind], flush=flush)
+        """Lease the next due batch."""
+        index = self._index
+        flush, now, partner_queue = flush or index.is_stuck, index.now, index.partner_queues[kind]
+        partner, signer = partner_queue.due(now, flush=flush), index.due[kind].at(now, self._rules[kind], flush=flush)
         if taken := self._taken[kind]:
-            signer = min(taken[0].since, now)  # it was due when it was taken
+            signer = min(taken[0].due, now)  # it was due when it was read
         if signer is not None and signer <= now and (partner is None or signer < partner):
-            return self._next(kind) or await self._handed_out(self._signer_job(kind, now, flush=flush))
+            return self._next_taken(kind) or await self._lease_from_file(self._signer_job(kind, now, flush=flush))
         if partner is None or partner > now:
             return None
-        returned = shared.take_returned(now)
+        returned = partner_queue.take_released(now)
         if returned is not None:
-            return self._hand_out(kind, PARTNER_QUEUE, shared.id, returned.records, returned.attempt)
-        fresh = shared.take_at_hand(now)
+            return self._register(kind, PARTNER_QUEUE, partner_queue.id, returned.records, returned.attempt)
+        fresh = partner_queue.take_cached(now)
         if fresh:
-            return self._hand_out(kind, PARTNER_QUEUE, shared.id, fresh, 0)
-        return await self._handed_out(self._fresh_job(kind, shared, now))
+            return self._register(kind, PARTNER_QUEUE, partner_queue.id, fresh, 0)
+        return await self._lease_from_file(self._fresh_job(kind, partner_queue, now))
 
     async def intent(self, lease: Lease, records: Sequence[Record], request_id: str) -> None:
-        """Note that these plays are about to be sent; durable when it returns."""
-        away = self._leases[lease]
-        await away.idle()
-        batch = evolve(away.batch(records), sending=runs_of(records), request_id=request_id)
-        leased = runs_of(away.unsettled)
-        noted = DeferredWrite(transitions.write, intent_of(batch, leased))
-        await self._step(away, lambda _: noted, lambda _: None)
-        lease.sending, away.request_id = tuple(records), request_id
+        """Store that these plays are about to be sent; durable when it returns."""
+        state = self._leases[lease]
+        await state.wait_for_step()
+        batch = evolve(state.batch(records), sending=runs_of(records), request_id=request_id)
+        leased = runs_of(state.unsettled)
+        noted = DeferredWrite(transitions.write_intents, intent_of(batch, leased))
+        await self._step(state, lambda _: noted, lambda _: None)
+        lease.sending, state.request_id = tuple(records), request_id
 
     async def ack(self, lease: Lease, records: Sequence[Record], receipt: Receipt) -> None:
         """The service has accepted these plays: out of the backlog and into the journal, in one step."""
-        away = self._leases[lease]
-        await away.idle()
-        away.delivered = True
-        moves = {"in_flight": -len(records), "delivered": len(records)}
-        await self._settle(away, records, lambda file, batch: file.deliver(batch, receipt), moves, gone=True)
+        state = self._leases[lease]
+        await state.wait_for_step()
+        state.has_delivered = True
+        changes = {"in_flight": -len(records), "delivered": len(records)}
+        await self._settle(
+            state, records, lambda file, batch: file.deliver(batch, receipt), changes, frees_capacity=True
+        )
 
     async def release(
         self, lease: Lease, records: Sequence[Record], *, delay: float = 0.0, count_attempt: bool = True
     ) -> None:
-        """Give plays back."""
-        away = self._leases[lease]
-        await away.idle()
-        self._coming_back(away, records, delay, count_attempt=count_attempt)
-        moves = {"in_flight": -len(records), "waiting": len(records)}
-        await self._settle(away, records, Transitions.release, moves)
+        """Let plays wait again."""
+        state = self._leases[lease]
+        await state.wait_for_step()
+        self._note_released(state, records, delay, count_attempt=count_attempt)
+        changes = {"in_flight": -len(records), "waiting": len(records)}
+        await self._settle(state, records, Transitions.release, changes)
 
     async def bury(self, lease: Lease, letters: Sequence[tuple[Record, DeadLetter]]) -> None:
-        """Set plays aside; they keep their room until a person has dropped or replayed them."""
-        away = self._leases[lease]
-        await away.idle()
-        moves = {"in_flight": -len(letters), "buried": len(letters)}
+        """Make plays dead letters; they take capacity until they are replayed or discarded."""
+        state = self._leases[lease]
+        await state.wait_for_step()
+        changes = {"in_flight": -len(letters), "buried": len(letters)}
         await self._settle(
-            away, [record for record, _ in letters], lambda file, batch: file.bury(batch, letters), moves
+            state, [record for record, _ in letters], lambda file, batch: file.bury(batch, letters), changes
         )
 
     async def doubt(
         self, lease: Lease, records: Sequence[Record], policy: InDoubtPolicy, *, delay: float = 0.0
     ) -> None:
         """Mark plays as possibly delivered, in the journal first."""
-        away = self._leases[lease]
-        await away.idle()
+        state = self._leases[lease]
+        await state.wait_for_step()
         at = datetime.fromtimestamp(self._clock.time(), UTC)
-        moves = {"in_doubt": sum([not record.in_doubt for record in records])}
+        changes = {"in_doubt": sum([not record.in_doubt for record in records])}
         if policy is InDoubtPolicy.KEEP:
-            batch = away.batch(records)
+            batch = state.batch(records)
             await self._step(
-                away,
-                lambda db: Transitions(db, self._rules[lease.kind]).mark(batch, at),
-                lambda _: self._doubted(lease.kind, records, moves),
+                state,
+                lambda db: Transitions(db, self._rules[lease.kind]).mark_in_doubt(batch, at),
+                lambda _: self._mark_in_doubt(lease.kind, records, changes),
             )
             return
-        moves |= {"in_flight": -len(records)}
+        changes |= {"in_flight": -len(records)}
         if policy is InDoubtPolicy.HOLD:
-            moves |= {"held": len(records)}
-            await self._settle(away, records, lambda file, batch: file.hold(batch, at), moves, doubted=True)
+            changes |= {"held": len(records)}
+            await self._settle(state, records, lambda file, batch: file.hold(batch, at), changes, in_doubt=True)
         else:
-            self._coming_back(away, records, delay, count_attempt=True)
-            moves |= {"waiting": len(records)}
-            await self._settle(away, records, lambda file, batch: file.doubt(batch, at), moves, doubted=True)
+            self._note_released(state, records, delay, count_attempt=True)
+            changes |= {"waiting": len(records)}
+            await self._settle(state, records, lambda file, batch: file.doubt(batch, at), changes, in_doubt=True)
 
     async def abandon(self, lease: Lease, policy: InDoubtPolicy) -> None:
-        """Settle what is left of a lease, as if its lane had died; a file that takes nothing does it when reopened."""
-        away = self._leases.get(lease)
-        if away is None:
+        """Settle what is left of a lease, as if its lane had died; at the next opening if the file can't be written."""
+        state = self._leases.get(lease)
+        if state is None:
             return
-        away.abandoned = True
-        await away.idle()
-        # Whoever gave plays back may have been cancelled while the file took nothing: those have not come back.
-        unsettled = set(away.unsettled)
-        away.returned = [record for record in away.returned if record not in unsettled]
+        state.is_abandoned = True
+        await state.wait_for_step()
+        # A release may have been cancelled while the file could not be written: its plays have not been released.
+        unsettled = set(state.unsettled)
+        state.released = [record for record in state.released if record not in unsettled]
         try:
-            await settle_abandoned(self, lease, away.unsettled, policy)
+            await settle_abandoned(self, lease, state.unsettled, policy)
         except SpoolError as error:
-            logger.error("a batch is left as it is, to be settled when the spool is opened again: %s", error)  # noqa: TRY400
+            logger.error("a batch could not be settled; it will be when the spool is opened again: %s", error)  # noqa: TRY400
 
-    def _signer_job(self, kind: LogKind, now: float, *, flush: bool) -> Job[Any, Lease | None]:
-        rules, settled = self._rules[kind], self._index.settled
+    def _signer_job(self, kind: LogKind, now: float, *, flush: bool) -> WriterJob[Any, Lease | None]:
+        rules, visible_before = self._rules[kind], self._index.visible_before
 
-        def work(db: sqlite3.Connection) -> tuple[list[statements.Taken], Due]:
-            taken = statements.take(db, kind, rules, now, flush=flush, before=settled, batches=BATCHES)
-            return taken, statements.due_of(db, kind)
+        def work(db: sqlite3.Connection) -> tuple[list[statements.SignerBatch], DueTimes]:
+            taken = statements.take_signer_batches(
+                db, kind, rules, now, flush=flush, before=visible_before, batches=SIGNER_BATCHES
+            )
+            return taken, statements.due_times(db, kind)
 
-        def applied(result: tuple[list[statements.Taken], Due]) -> Lease | None:
+        def on_durable(result: tuple[list[statements.SignerBatch], DueTimes]) -> Lease | None:
             taken, self._index.due[kind] = result
             self._taken[kind].extend(taken)
-            return self._next(kind)
+            return self._next_taken(kind)
 
-        return Job(work, applied)
+        return WriterJob(work, on_durable)
 
-    def _fresh_job(self, kind: LogKind, shared: PartnerQueue, now: float) -> Job[Any, Lease | None]:
-        cursor, settled = shared.cursor, self._index.settled
+    def _fresh_job(self, kind: LogKind, partner_queue: PartnerQueue, now: float) -> WriterJob[Any, Lease | None]:
+        cursor, visible_before = partner_queue.cursor, self._index.visible_before
 
-        def applied(records: list[Record]) -> Lease | None:
-            if cursor != shared.cursor:
-                return None  # somebody else was faster
-            batch = shared.take_read(records, now)
-            return self._hand_out(kind, PARTNER_QUEUE, shared.id, batch, 0) if batch else None
+        def on_durable(records: list[Record]) -> Lease | None:
+            if cursor != partner_queue.cursor:
+                return None  # another lease has taken these plays
+            batch = partner_queue.take_read(records, now)
+            return self._register(kind, PARTNER_QUEUE, partner_queue.id, batch, 0) if batch else None
 
         def work(db: sqlite3.Connection) -> list[Record]:
-            return numbered_before(read_on(db, shared.id, PARTNER_QUEUE, cursor, READ_AHEAD), settled)
+            return sequence_below(read_from(db, partner_queue.id, PARTNER_QUEUE, cursor, READ_AHEAD), visible_before)
 
-        return Job(work, applied)
+        return WriterJob(work, on_durable)
 
-    async def _handed_out(self, job: Job[Any, Lease | None]) -> Lease | None:
-        handed_out = self._writer.submit(job)
+    async def _lease_from_file(self, job: WriterJob[Any, Lease | None]) -> Lease | None:
+        done = self._writer.submit(job)
         try:
-            return await asyncio.shield(handed_out)
+            return await asyncio.shield(done)
         except SpoolUnavailableError as error:
             self._index.report(str(error))
             await self._clock.sleep(PAUSE)
             return None
         except asyncio.CancelledError:
-            await asyncio.wait([handed_out])
-            if not handed_out.exception() and (unseen := handed_out.result()) is not None:
+            await asyncio.wait([done])
+            if not done.exception() and (unseen := done.result()) is not None:
                 await self.abandon(unseen, InDoubtPolicy.RESEND)
             raise
 
-    def _next(self, kind: LogKind) -> Lease | None:
+    def _next_taken(self, kind: LogKind) -> Lease | None:
         if not self._taken[kind]:
             return None
         taken = self._taken[kind].popleft()
-        return self._hand_out(kind, taken.name, taken.queue, taken.records, taken.attempt)
+        return self._register(kind, taken.name, taken.queue, taken.records, taken.attempt)
 
-    def _hand_out(self, kind: LogKind, name: str, queue: int, records: Sequence[Record], attempt: int) -> Lease:
-        self._numbers += 1
-        lease = Lease(kind, name, tuple(records), attempt, key=self._numbers)
-        self._leases[lease] = LeaseState(lease, self._numbers, queue, lease.records)
-        self._index.move(kind, waiting=-len(records), in_flight=len(records))
+    def _register(self, kind: LogKind, name: str, queue: int, records: Sequence[Record], attempt: int) -> Lease:
+        self._last_id += 1
+        lease = Lease(kind, name, tuple(records), attempt, key=self._last_id)
+        self._leases[lease] = LeaseState(lease, self._last_id, queue, lease.records)
+        self._index.change_counts(kind, waiting=-len(records), in_flight=len(records))
         return lease
 
-    def _coming_back(self, away: LeaseState, records: Sequence[Record], delay: float, *, count_attempt: bool) -> None:
-        away.returned.extend(records)
-        away.delay = max(away.delay, delay)
-        away.count_attempt |= count_attempt and bool(records)
+    def _note_released(
+        self, state: LeaseState, records: Sequence[Record], delay: float, *, count_attempt: bool
+    ) -> None:
+        state.released.extend(records)
+        state.delay = max(state.delay, delay)
+        state.count_attempt |= count_attempt and bool(records)
 
     async def _settle(
         self,
-        away: LeaseState,
+        state: LeaseState,
         records: Sequence[Record],
-        step: Callable[[Transitions, Batch], Due | DeferredWrite[Any] | None],
-        moves: dict[str, int],
+        step: Callable[[Transitions, LeaseBatch], DueTimes | DeferredWrite[Any] | None],
+        changes: dict[str, int],
         *,
-        gone: bool = False,
-        doubted: bool = False,
+        frees_capacity: bool = False,
+        in_doubt: bool = False,
     ) -> None:
-        """Give plays their end: in the file, and once that is durable in what is known of it here."""
-        kind = away.lease.kind
-        batch = away.batch(records, ends_at=self._index.now)
+        """Make a transition: in the file, and in the index once that is durable."""
+        kind = state.lease.kind
+        batch = state.batch(records, ends_at=self._index.now)
 
-        def applied(due: Due | None) -> None:
-            if doubted:
-                self._doubted(kind, records, moves)
+        def on_durable(due: DueTimes | None) -> None:
+            if in_doubt:
+                self._mark_in_doubt(kind, records, changes)
             else:
-                self._index.move(kind, **moves)
+                self._index.change_counts(kind, **changes)
             if due is not None:
                 self._index.due[kind] = due
-            if gone:
+            if frees_capacity:
                 self._index.capacity.free(len(records), batch.size)
-            if "waiting" not in moves:
-                self._index.pass_marks(kind, records)
-            if away.settled(records):
-                self._come_back(away)
+            if "waiting" not in changes:
+                self._index.update_watermarks(kind, records)
+            if state.settle(records):
+                self._end(state)
 
-        await self._step(away, lambda db: step(Transitions(db, self._rules[kind]), batch), applied)
+        await self._step(state, lambda db: step(Transitions(db, self._rules[kind]), batch), on_durable)
 
     async def _step(
         self,
-        away: LeaseState,
+        state: LeaseState,
         work: Callable[[sqlite3.Connection], R | DeferredWrite[Any]],
-        applied: Callable[[R], None],
+        on_durable: Callable[[R], None],
     ) -> None:
-        """Get a step into the file, for as long as it takes; for an abandoned lease, only once."""
+        """Change the file, trying again for as long as it can't be written; for an abandoned lease, try only once."""
         while True:
-            away.step = self._writer.submit(Job(work, applied))
+            state.step = self._writer.submit(WriterJob(work, on_durable))
             try:
-                await asyncio.shield(away.step)
+                await asyncio.shield(state.step)
             except SpoolUnavailableError as error:
                 self._index.report(str(error))
-                if away.abandoned:
+                if state.is_abandoned:
                     raise
                 await self._clock.sleep(PAUSE)
             else:
                 self._index.report(None)
                 return
 
-    def _doubted(self, kind: LogKind, records: Sequence[Record], moves: dict[str, int]) -> None:
+    def _mark_in_doubt(self, kind: LogKind, records: Sequence[Record], changes: dict[str, int]) -> None:
         for record in records:
             record.in_doubt = True
-        self._index.move(kind, **moves)
+        self._index.change_counts(kind, **changes)
 
-    def _come_back(self, away: LeaseState) -> None:
-        lease = away.lease
+    def _end(self, state: LeaseState) -> None:
+        lease = state.lease
         del self._leases[lease]
-        if away.returned and lease.queue == PARTNER_QUEUE:
-            away.returned.sort(key=lambda record: record.sequence)
-            due = self._index.now + away.delay
-            self._index.shared[lease.kind].give_back(away.returned, due, away.attempt)
+        if state.released and lease.queue == PARTNER_QUEUE:
+            state.released.sort(key=lambda record: record.sequence)
+            due = self._index.now + state.delay
+            self._index.partner_queues[lease.kind].release(state.released, due, state.attempt)
         if self._index.capacity.is_wanted:
             self._index.wake_all()
         else:
-            self._index.owner.wake(lease.kind)
+            self._index.context.wake(lease.kind)

@@ -14,57 +14,57 @@ from attrs import define, field
 
 from ....errors import ShipperError, SpoolError, SpoolInUseError, SpoolUnavailableError
 from ....models import LogKind
+from ....private_files import printable
 from ...events import PlaysRecovered
 from ...records import Checkpoint, Counts, DeadLetter, InDoubtPolicy, Lease, Receipt, Record, size_of
 from ..base import SpoolContext, Watermark, WatermarkPosition, run_to_completion
 from ..capacity import Capacity
 from . import journal, statements
 from .disk_space import MIN_FREE
-from .file import SpoolFile, Synchronous
-from .group_commit import PAUSE, Arrivals, Entry, GroupCommit
+from .file import SpoolFile, Synchronous, spool_path
+from .group_commit import PAUSE, Appender, GroupCommit, PendingAppend
 from .index import SpoolIndex
 from .leases import SqliteLeases
-from .paths import printable, spool_path
-from .recovery import Opened, Recovery
 from .statements import checkpoint_of
-from .writer import Job, Writer
+from .transitions import RecoveredSpool, Recovery
+from .writer import SqliteWriter, WriterJob
 
 
 @define(eq=False)
 class SqliteWatermark:
     """Implements :class:`~sevendigital_async.shipping.spools.base.Watermark`.
 
-    Plays get their place in the order of acceptance when they are written, so the mark is made once lanes can see all
-    plays that had been accepted, or were on their way into the file.
+    Plays get their sequence numbers when they are written, so the mark is made once lanes can see all plays that had
+    been accepted, or were being written.
     """
 
     _kind: LogKind
     _index: SpoolIndex
-    _writer: Writer
+    _writer: SqliteWriter
     _group_commit: GroupCommit
-    _expected: Sequence[Entry]
-    _mark: WatermarkPosition | None = field(init=False, default=None)
+    _unseen: Sequence[PendingAppend]
+    _position: WatermarkPosition | None = field(init=False, default=None)
 
     @property
     def last(self) -> int | None:
-        """Sequence of the last play; None while some are on their way into the file."""
-        return None if self._mark is None else self._mark.last
+        """Sequence number of the last play; None while some are being written."""
+        return None if self._position is None else self._position.last
 
     async def left(self, *, rest: float | None = None) -> int | None:
-        """Return how many plays have not found their end; None while some are on their way into the file."""
-        if self._mark is None:
-            self._expected = [entry for entry in self._expected if self._group_commit.expects(entry)]
-            if self._expected:
+        """Return how many plays are waiting or leased; None while some are being written."""
+        if self._position is None:
+            self._unseen = [pending for pending in self._unseen if self._group_commit.will_be_visible(pending)]
+            if self._unseen:
                 return None
-            self._mark = self._index.mark(self._kind, self._group_commit.unsettled(self._kind))
-        if rest is None or not self._mark.left:
-            return self._mark.left
-        resting = statements.resting(self._kind, self._index.now + rest, self._mark.last)
-        look: Job[int, int] = Job(resting, lambda logs: logs)
+            self._position = self._index.add_watermark(self._kind, self._group_commit.hidden_logs(self._kind))
+        if rest is None or not self._position.left:
+            return self._position.left
+        delayed = statements.count_delayed(self._kind, self._index.now + rest, self._position.last)
+        look: WriterJob[int, int] = WriterJob(delayed, lambda logs: logs)
         try:
-            return self._mark.left - await asyncio.shield(self._writer.submit(look))
+            return self._position.left - await asyncio.shield(self._writer.submit(look))
         except SpoolUnavailableError:
-            return self._mark.left
+            return self._position.left
 
 
 R = TypeVar("R")
@@ -77,18 +77,19 @@ DAY = 86_400.0
 class SqliteSpool:
     """Implements :class:`~sevendigital_async.shipping.spools.base.Spool` in a file.
 
-    What is accepted is in the file when ``put`` returns, and stays there until its fate is known. One process at a
-    time may have it open; after a crash the next one goes on where the last one stopped.
+    Plays are in the file when ``put`` returns, and stay there until they are delivered. One process at a time may have
+    it open; after a crash the next one continues where the last one stopped. A file of the version before is migrated
+    when it is opened.
 
     Args:
-        path: The file; made if it does not exist. Not on a network drive.
+        path: The file; created if it does not exist. Not on a network drive.
         synchronous: ``"FULL"``: what is accepted survives a power cut. ``"NORMAL"`` is faster: it survives a crash
-            of the process, but a power cut may take the plays of the last moments, and make plays that had just been
-            delivered come back as if they had not.
-        max_logs: Plays kept at the most: waiting, in flight, held and buried ones.
-        max_bytes: The same in bytes of their wire form.
-        min_free: Bytes of the disk that plays leave free, so that what is there can still be delivered; an eighth of
-            the disk if that is less. Where less is free, writing is slower.
+            of the process, but a power cut may lose the plays of the last moments, and plays that had just been
+            delivered may be sent again.
+        max_logs: Maximum number of stored plays: waiting, in flight, held and buried.
+        max_bytes: The same in bytes, as they are sent.
+        min_free: Bytes of the disk that ``put`` leaves free, so that stored plays can still be delivered; an eighth of
+            the disk if that is less. With less free space, writing is slower.
         journal_days: Days for which the journal is kept.
     """
 
@@ -105,7 +106,7 @@ class SqliteSpool:
         if synchronous not in {"FULL", "NORMAL"}:
             raise SpoolError('synchronous is "FULL" or "NORMAL"')
         self._file = SpoolFile(spool_path(path), synchronous, min_free)
-        self._place = printable(path)
+        self._shown = printable(path)
         self._capacity = Capacity(logs=max_logs, size=max_bytes)
         self._journal_seconds = journal_days * DAY
         self._opened = False
@@ -113,40 +114,40 @@ class SqliteSpool:
 
     # -- life cycle --
 
-    async def open(self, owner: SpoolContext) -> None:
-        """Open the file, and settle what its last owner left behind.
+    async def open(self, context: SpoolContext) -> None:
+        """Open the file, and recover the leases of a process that died.
 
         Raises:
             SpoolInUseError: Another shipper has it open.
-            SpoolCorruptionError: It is not as it was left; it stays as it is.
-            SpoolError: It is no spool, of another version or form, or can't be opened.
+            SpoolCorruptionError: It is damaged; it is left as it is.
+            SpoolError: It is not a spool, has an unknown version or another dialect, or can't be opened.
         """
         if self._claimed:
-            raise SpoolInUseError(f"this SqliteSpool({self._place!r}) has been opened before; make another one")
+            raise SpoolInUseError(f"this SqliteSpool({self._shown!r}) has been opened before; make another one")
         self._claimed = True
-        self._clock = owner.clock
-        self._index = SpoolIndex(self._capacity, owner)
-        now = owner.clock.time()
-        recovery = Recovery(owner.rules, owner.in_doubt, datetime.fromtimestamp(now, UTC))
-        self._writer = Writer(self._file, owner.dialect, self._tidy, self._place)
+        self._clock = context.clock
+        self._index = SpoolIndex(self._capacity, context)
+        now = context.clock.time()
+        recovery = Recovery(context.rules, context.in_doubt, datetime.fromtimestamp(now, UTC))
+        self._writer = SqliteWriter(self._file, context.dialect, self._tidy, self._shown)
         try:
             await self._writer.start()
-            await asyncio.shield(self._writer.submit(Job(recovery, self._begin)))
+            await asyncio.shield(self._writer.submit(WriterJob(recovery, self._load)))
         except BaseException:
             await asyncio.shield(self._writer.aclose())
-            await self.aclose()  # it may have been opened in that very moment
+            await self.aclose()  # the job may have succeeded all the same
             self._claimed = False
             raise
 
-    def _begin(self, opened: Opened) -> None:
-        owner = self._index.owner
-        self._index.begin(opened)
-        for kind, number in opened.recovered.items():
-            owner.emit(PlaysRecovered(kind=kind, logs=number, in_doubt=number))
+    def _load(self, recovered: RecoveredSpool) -> None:
+        context = self._index.context
+        self._index.load(recovered)
+        for kind, number in recovered.recovered.items():
+            context.emit(PlaysRecovered(kind=kind, logs=number, in_doubt=number))
         self._leases = SqliteLeases(self._index, self._writer)
-        self._arrivals = Arrivals(self._index, self._file, self._writer)
-        self._group_commit = GroupCommit(self._arrivals, self._index.report, owner.clock)
-        self._group_commit.sink(owner.fail)
+        self._appender = Appender(self._index, self._file, self._writer)
+        self._group_commit = GroupCommit(self._appender, self._index.report, context.clock)
+        self._group_commit.on_task_end(context.fail)
         self._opened = True
 
     def refuse(self, error: ShipperError) -> None:
@@ -156,7 +157,7 @@ class SqliteSpool:
             self._group_commit.refuse(error)
 
     async def aclose(self) -> None:
-        """Write what is left to be written and let go of the file, even if this is cancelled."""
+        """Write pending plays and close the file, even if this is cancelled."""
         if not self._opened:
             return
         self._opened = False
@@ -164,12 +165,14 @@ class SqliteSpool:
 
     async def _close(self) -> None:
         if self._writer.is_abandoned:
-            await asyncio.to_thread(self._writer.end)
+            await asyncio.to_thread(self._writer.close_abandoned)
             return
         if unwritten := await self._group_commit.aclose():
-            logger.error("%s: %d plays of put_nowait could not be written and are lost", self._place, unwritten)
-        if kept := self._arrivals.keep_withdrawn():
-            logger.error("%s: %d plays of cancelled puts could not be taken back; they stay in it", self._place, kept)
+            logger.error("%s: %d plays of put_nowait could not be written and are lost", self._shown, unwritten)
+        if kept := self._appender.keep_withdrawn():
+            logger.error(
+                "%s: %d plays of cancelled puts could not be withdrawn; they stay in the spool", self._shown, kept
+            )
         await self._writer.aclose()
 
     # -- plays in --
@@ -178,23 +181,23 @@ class SqliteSpool:
         """Accept all or none, to be written within moments; a crash before that loses them.
 
         Raises:
-            SpoolFullError: There is no room now.
-            SpoolUnavailableError: The disk takes nothing now.
+            SpoolFullError: The spool is full.
+            SpoolUnavailableError: The file can't be written now.
             ShipperClosedError: The spool is closed, or the event loop that it was opened in is.
         """
         if self._group_commit.alert is not None:
             raise SpoolUnavailableError(self._group_commit.alert)
         size = size_of(records)
         self._capacity.reserve_nowait(len(records), size)
-        entry = Entry(kind, records, size)
-        self._arrivals.count([entry])
-        self._group_commit.add(entry)
+        pending = PendingAppend(kind, records, size)
+        self._appender.count_put([pending])
+        self._group_commit.enqueue(pending)
 
     async def append(self, kind: LogKind, records: Sequence[Record], checkpoint: Checkpoint | None = None) -> None:
-        """Accept all or none, waiting for room; durable when it returns.
+        """Accept all or none, waiting for capacity; durable when it returns.
 
-        A cancellation takes them back, also if they are in the file by then, and with them the checkpoint; no lane sees
-        them. If the file takes nothing, that is done as soon as it does, before anything else is written.
+        A cancellation removes the plays and the checkpoint, also if they are in the file by then; no lane sees them. If
+        the file can't be written, they are removed as soon as it can be, before anything else is written.
         """
         if checkpoint is not None and checkpoint.after is not None:
             checkpoint.check(await self.checkpoint(checkpoint.source))
@@ -202,15 +205,15 @@ class SqliteSpool:
         if not self._capacity.take(len(records), size):
             self._index.wake_all()
             await self._capacity.reserve(len(records), size)
-        await self._group_commit.added(Entry(kind, records, size, checkpoint))
+        await self._group_commit.commit(PendingAppend(kind, records, size, checkpoint))
 
     async def checkpoint(self, source: str) -> str | None:
-        """Return the position last kept for a source, by a put that was not cancelled."""
+        """Return the position last stored for a source, by a put that was not cancelled."""
 
         def settled(kept: str | None) -> str | None:
-            return self._arrivals.settled_position(source, kept)
+            return self._appender.acknowledged_position(source, kept)
 
-        job: Job[str | None, str | None] = Job(lambda db: checkpoint_of(db, source), settled)
+        job: WriterJob[str | None, str | None] = WriterJob(lambda db: checkpoint_of(db, source), settled)
         return await asyncio.shield(self._writer.submit(job))
 
     def _tidy(self, db: sqlite3.Connection) -> bool:
@@ -220,20 +223,20 @@ class SqliteSpool:
 
     async def due_in(self, kind: LogKind, *, flush: bool) -> float | None:
         """Seconds until a lease may succeed."""
-        await self._arrivals.shown()
+        await self._appender.wait_until_visible()
         due_in = 0.0 if self._leases.has_taken(kind) else self._index.due_in(kind, flush=flush)
         if not self._group_commit.is_behind:
             return due_in
-        # What was put without waiting is on its way into the file, and counts as waiting already.
+        # Plays of append_nowait that are being written count as waiting already.
         return PAUSE if due_in is None or self._group_commit.is_stuck else min(due_in, PAUSE)
 
     async def lease(self, kind: LogKind, *, flush: bool) -> Lease | None:
-        """Hand out the next due batch."""
-        await self._arrivals.shown()
+        """Lease the next due batch."""
+        await self._appender.wait_until_visible()
         return await self._leases.lease(kind, flush=flush)
 
     async def intent(self, lease: Lease, records: Sequence[Record], request_id: str) -> None:
-        """Note that these plays are about to be sent; durable when it returns."""
+        """Store that these plays are about to be sent; durable when it returns."""
         await self._leases.intent(lease, records, request_id)
 
     async def ack(self, lease: Lease, records: Sequence[Record], receipt: Receipt) -> None:
@@ -243,11 +246,11 @@ class SqliteSpool:
     async def release(
         self, lease: Lease, records: Sequence[Record], *, delay: float = 0.0, count_attempt: bool = True
     ) -> None:
-        """Give plays back."""
+        """Let plays wait again."""
         await self._leases.release(lease, records, delay=delay, count_attempt=count_attempt)
 
     async def bury(self, lease: Lease, letters: Sequence[tuple[Record, DeadLetter]]) -> None:
-        """Set plays aside; they keep their room until a person has dropped or replayed them."""
+        """Make plays dead letters; they take capacity until they are replayed or discarded."""
         await self._leases.bury(lease, letters)
 
     async def doubt(
@@ -257,32 +260,32 @@ class SqliteSpool:
         await self._leases.doubt(lease, records, policy, delay=delay)
 
     async def abandon(self, lease: Lease, policy: InDoubtPolicy) -> None:
-        """Settle what is left of a lease; if the file takes nothing, that is done when it is opened again."""
+        """Settle what is left of a lease; at the next opening if the file can't be written."""
         await self._leases.abandon(lease, policy)
 
     def forget_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
-        """A file keeps what is buried, whoever has heard of it."""
+        """Do nothing: a file keeps its dead letters until they are replayed or discarded."""
 
     async def counts(self, kind: LogKind) -> Counts:
-        """Say where the plays of a kind are."""
+        """Return how many plays of a kind are in which state."""
         return self._index.counts(kind)
 
     def watermark(self, kind: LogKind) -> Watermark:
-        """Tell the plays that have been accepted by now, or are on their way into the file, from later ones."""
-        return SqliteWatermark(kind, self._index, self._writer, self._group_commit, self._group_commit.on_their_way())
+        """Mark the plays that have been accepted by now, or are being written."""
+        return SqliteWatermark(kind, self._index, self._writer, self._group_commit, self._group_commit.unseen_appends())
 
     async def oldest_age(self, kind: LogKind) -> float | None:
         """Seconds since the oldest waiting play was accepted, by the wall clock; None when nothing waits."""
-        await self._arrivals.shown()
-        shared = self._index.shared[kind]
-        number = shared.oldest
+        await self._appender.wait_until_visible()
+        partner_queue = self._index.partner_queues[kind]
+        sequence = partner_queue.oldest
 
         def work(db: sqlite3.Connection) -> float | None:
-            return statements.oldest_of(db, kind, shared.id, number)
+            return statements.oldest_accepted(db, kind, partner_queue.id, sequence)
 
         def applied(moment: float | None) -> float | None:
             found = [oldest for oldest in (moment, self._leases.oldest(kind)) if oldest is not None]
             return min(found, default=None)
 
-        oldest = await asyncio.shield(self._writer.submit(Job(work, applied)))
+        oldest = await asyncio.shield(self._writer.submit(WriterJob(work, applied)))
         return None if oldest is None else max(0.0, self._clock.time() - oldest)

@@ -1,7 +1,7 @@
-"""What is done to the file, step by step: functions of a connection, run inside a transaction by the writer's thread.
+"""SQL of appends and of the queues of signers: functions of a connection, run in transactions of the writer thread.
 
-Statements take many rows at once where they can: between any two of them the thread lets go of the interpreter, and
-a busy loop may be slow to give it back.
+Statements change many rows at once where they can: between two statements the thread releases the interpreter lock,
+and a busy event loop may be slow to return it.
 """
 
 from __future__ import annotations
@@ -16,68 +16,78 @@ from attrs import frozen
 from ....models import LogKind
 from ...records import PARTNER_QUEUE, Checkpoint, Record, size_of
 from ...rules import LaneRules
-from .chunks import CorruptionError, Part, Written, checksum, insert_parcels, numbered_before, read, remove, rows
+from .chunks import (
+    AppendTime,
+    CorruptionError,
+    QueueRecords,
+    checksum,
+    chunk_rows,
+    insert_chunks,
+    read_batch,
+    remove_records,
+    sequence_below,
+)
 
 ItemT = TypeVar("ItemT")
 
-Together = Callable[[sqlite3.Connection, Sequence[ItemT]], None]
+WriteAll = Callable[[sqlite3.Connection, Sequence[ItemT]], None]
 
 
 @frozen
 class DeferredWrite(Generic[ItemT]):
-    """A part of a job that may be done after other jobs, because it makes no difference to them.
+    """A write that is done at the end of the transaction, because the other jobs do not depend on it.
 
     Attributes:
-        together: Does it, for the items of all jobs at once.
-        item: Of this job.
+        write_all: Writes the items of all jobs at once.
+        item: The item of this job.
     """
 
-    together: Together[ItemT]
+    write_all: WriteAll[ItemT]
     item: ItemT
 
 
-def all_done(db: sqlite3.Connection, results: Sequence[Any]) -> list[Any]:
-    """Do what was left for later, and return the results of the jobs; that of one that has left something is None."""
-    left: dict[Together[Any], list[Any]] = {}
+def finish_deferred(db: sqlite3.Connection, results: Sequence[Any]) -> list[Any]:
+    """Do the deferred writes among the results of jobs; returns the results, with None in place of deferred writes."""
+    deferred: dict[WriteAll[Any], list[Any]] = {}
     for result in results:
         if isinstance(result, DeferredWrite):
-            left.setdefault(result.together, []).append(result.item)
-    for together, items in left.items():
-        together(db, items)
+            deferred.setdefault(result.write_all, []).append(result.item)
+    for write_all, items in deferred.items():
+        write_all(db, items)
     return [None if isinstance(result, DeferredWrite) else result for result in results]
 
 
 @frozen
-class Due:
-    """When batches of signers may be taken, by the spool's clock; None if there are none.
+class DueTimes:
+    """When the next batches of signers may be leased, by the spool's clock; None if there are none.
 
     Attributes:
-        company: The first of those that wait for company, or have it already.
-        rested: The first of those that rest after a failure.
+        fresh: The first batch that is complete or lingers.
+        delayed: The first batch that was released with a delay.
     """
 
-    company: float | None
-    rested: float | None
+    fresh: float | None
+    delayed: float | None
 
     def at(self, now: float, rules: LaneRules, *, flush: bool) -> float | None:
-        """Say since when, or from when on, a batch can be taken; None if there is none."""
-        company = self.company
-        if flush and company is not None and company > now:
-            company = min(company - rules.linger, now)
-        if company is None or self.rested is None:
-            return self.rested if company is None else company
-        return min(company, self.rested)
+        """Return when the next batch is due, in the past or in the future; None if there is none."""
+        fresh = self.fresh
+        if flush and fresh is not None and fresh > now:
+            fresh = min(fresh - rules.linger, now)
+        if fresh is None or self.delayed is None:
+            return self.delayed if fresh is None else fresh
+        return min(fresh, self.delayed)
 
 
 @frozen
-class Taken:
-    """The batch of a signer.
+class SignerBatch:
+    """A batch of a signer.
 
     Attributes:
         queue: Id of the queue.
         name: Of the queue.
         attempt: How often it has failed in a row.
-        since: Since when it is due, by the spool's clock.
+        due: Since when it is due, by the spool's clock.
         oldest: When its first play was accepted, by the wall clock.
         records: The plays.
     """
@@ -85,57 +95,57 @@ class Taken:
     queue: int
     name: str
     attempt: int
-    since: float
+    due: float
     oldest: float
     records: list[Record]
 
 
 @frozen
-class Return:
-    """How a queue comes back from a lease.
+class LeaseEnd:
+    """How a lease of a queue ends.
 
     Attributes:
         at: Now, by the spool's clock.
-        attempt: How often it has failed in a row.
-        delay: Seconds for which it rests.
-        returned: It brings plays back.
+        attempt: How often the queue has failed in a row.
+        delay: Seconds until the queue may be leased again.
+        has_released: Plays of the lease wait again.
     """
 
     at: float
     attempt: int
     delay: float
-    returned: bool
+    has_released: bool
 
 
-def due_of(db: sqlite3.Connection, kind: LogKind) -> Due:
-    """Say when the next batch of a signer is due."""
-    return Due(
+def due_times(db: sqlite3.Connection, kind: LogKind) -> DueTimes:
+    """Return when the next batches of signers are due."""
+    return DueTimes(
         *db.execute(
-            "SELECT (SELECT min(due) FROM queue WHERE kind = ?1 AND resting = 0),"
-            " (SELECT min(due) FROM queue WHERE kind = ?1 AND resting = 1)",
+            "SELECT (SELECT min(due) FROM queue WHERE kind = ?1 AND delayed = 0),"
+            " (SELECT min(due) FROM queue WHERE kind = ?1 AND delayed = 1)",
             (kind.value,),
         ).fetchone()
     )
 
 
-def oldest_of(db: sqlite3.Connection, kind: LogKind, shared: int, number: int | None) -> float | None:
-    """Say when the oldest play that waits was accepted: of the signers, or the partner's with this number."""
+def oldest_accepted(db: sqlite3.Connection, kind: LogKind, partner_queue: int, sequence: int | None) -> float | None:
+    """Return when the oldest waiting play was accepted, of signers or the one with this number in the partner queue."""
     (oldest,) = db.execute(
         "SELECT min(coalesce(signer, partner), coalesce(partner, signer)) FROM (SELECT"
         " (SELECT min(oldest) FROM queue WHERE kind = ?1) AS signer,"
-        " (SELECT accepted_at FROM parcel WHERE queue = ?2 AND first <= ?3 ORDER BY first DESC LIMIT 1) AS partner)",
-        (kind.value, shared, number),
+        " (SELECT accepted_at FROM chunk WHERE queue = ?2 AND first <= ?3 ORDER BY first DESC LIMIT 1) AS partner)",
+        (kind.value, partner_queue, sequence),
     ).fetchone()
     return None if oldest is None else float(oldest)
 
 
-def resting(kind: LogKind, until: float, last: int) -> Callable[[sqlite3.Connection], int]:
-    """Return what counts the plays up to a number whose signer rests beyond a moment."""
+def count_delayed(kind: LogKind, until: float, last: int) -> Callable[[sqlite3.Connection], int]:
+    """Return a job that counts the plays up to a sequence number whose queue is delayed beyond a moment."""
 
     def work(db: sqlite3.Connection) -> int:
         (logs,) = db.execute(
-            "SELECT coalesce(sum(parcel.logs), 0) FROM queue JOIN parcel ON parcel.queue = queue.id"
-            " WHERE queue.kind = ? AND queue.resting = 1 AND queue.due > ? AND parcel.first <= ?",
+            "SELECT coalesce(sum(chunk.logs), 0) FROM queue JOIN chunk ON chunk.queue = queue.id"
+            " WHERE queue.kind = ? AND queue.delayed = 1 AND queue.due > ? AND chunk.first <= ?",
             (kind.value, until, last),
         ).fetchone()
         return int(logs)
@@ -143,16 +153,16 @@ def resting(kind: LogKind, until: float, last: int) -> Callable[[sqlite3.Connect
     return work
 
 
-def next_number(db: sqlite3.Connection) -> int:
-    """Return the number for the next play: larger than any that waits, or that a lease may still tell of."""
-    (number,) = db.execute(
-        "SELECT max(coalesce((SELECT first + logs FROM parcel ORDER BY first DESC LIMIT 1), 1),"
+def next_sequence(db: sqlite3.Connection) -> int:
+    """Return the sequence number of the next play: larger than that of any play that is stored, or in an intent."""
+    (sequence,) = db.execute(
+        "SELECT max(coalesce((SELECT first + logs FROM chunk ORDER BY first DESC LIMIT 1), 1),"
         " coalesce((SELECT max((value ->> 0) + (value ->> 1)) FROM intent, json_each(leased)), 1))"
     ).fetchone()
-    return int(number)
+    return int(sequence)
 
 
-def count(db: sqlite3.Connection, kind: LogKind, **changes: int) -> None:
+def change_counters(db: sqlite3.Connection, kind: LogKind, **changes: int) -> None:
     """Add to the counters of a kind."""
     changed = {column: change for column, change in changes.items() if change}
     if changed:
@@ -160,14 +170,14 @@ def count(db: sqlite3.Connection, kind: LogKind, **changes: int) -> None:
         db.execute(f"UPDATE lane SET {sums} WHERE kind = ?", (*changed.values(), kind.value))  # noqa: S608 - names of ours
 
 
-def tick(db: sqlite3.Connection, now: float) -> None:
-    """Note how late it is by the spool's clock."""
+def set_clock(db: sqlite3.Connection, now: float) -> None:
+    """Store the time of the spool's clock."""
     db.execute("UPDATE progress SET clock = ?", (now,))
 
 
-def set_flushed(db: sqlite3.Connection, number: int) -> None:
-    """Note that this transaction will be one of so many that were forced to the disk."""
-    db.execute("UPDATE progress SET flushed = ?", (number,))
+def set_flushed(db: sqlite3.Connection, flushed: int) -> None:
+    """Store how many transactions will have been forced to the disk after this one."""
+    db.execute("UPDATE progress SET flushed = ?", (flushed,))
 
 
 def append(
@@ -175,37 +185,37 @@ def append(
     kind: LogKind,
     queues: Mapping[str, Sequence[Record]],
     *,
-    shared: int,
+    partner_queue: int,
     rules: LaneRules,
-    written: Written,
+    time: AppendTime,
 ) -> None:
-    """Write plays, by queue, that have their numbers; ``shared`` is the id of the partner's queue."""
+    """Store plays, by queue, that have their sequence numbers; ``partner_queue`` is an id."""
     signers = [(name, len(records), size_of(records)) for name, records in queues.items() if name != PARTNER_QUEUE]
-    ids = {PARTNER_QUEUE: shared} | (_enter(db, kind, signers, rules, written) if signers else {})
-    parcels = [row for name, records in queues.items() for row in rows(ids[name], records, written)]
-    insert_parcels(db, parcels)
-    number, size = sum(map(len, queues.values())), sum([parcel.size for parcel in parcels])
-    of_shared = {
-        "shared": len(queues.get(PARTNER_QUEUE, ())),
-        "shared_size": size - sum([size for _, _, size in signers]),
+    ids = {PARTNER_QUEUE: partner_queue} | (_add_to_queues(db, kind, signers, rules, time) if signers else {})
+    chunks = [row for name, records in queues.items() for row in chunk_rows(ids[name], records, time)]
+    insert_chunks(db, chunks)
+    logs, size = sum(map(len, queues.values())), sum([chunk.size for chunk in chunks])
+    of_partner = {
+        "partner_logs": len(queues.get(PARTNER_QUEUE, ())),
+        "partner_size": size - sum([size for _, _, size in signers]),
     }
-    count(db, kind, put=number, waiting=number, kept=number, size=size, **of_shared)
+    change_counters(db, kind, put=logs, waiting=logs, stored_logs=logs, stored_size=size, **of_partner)
 
 
-def _enter(
-    db: sqlite3.Connection, kind: LogKind, arrivals: Sequence[tuple[str, int, int]], rules: LaneRules, written: Written
+def _add_to_queues(
+    db: sqlite3.Connection, kind: LogKind, arrivals: Sequence[tuple[str, int, int]], rules: LaneRules, time: AppendTime
 ) -> dict[str, int]:
-    """Count plays into their queues, and say when a batch of each is due; returns the queues' ids."""
+    """Count plays into their queues, and set when a batch of each is due; returns the ids of the queues."""
     known = {
         "kind": kind.value,
-        "now": written.put_at,
-        "accepted": written.accepted_at,
+        "now": time.put_at,
+        "accepted": time.accepted_at,
         "linger": rules.linger,
         "logs": rules.max_count,
         "size": rules.max_bytes,
     }
     listed = orjson.dumps(arrivals).decode()
-    tick(db, written.put_at)
+    set_clock(db, time.put_at)
     db.execute(
         "INSERT INTO queue (kind, name, logs, size, oldest, due)"
         " SELECT :kind, value ->> 0, value ->> 1, value ->> 2, :accepted,"
@@ -213,7 +223,7 @@ def _enter(
         " WHERE true ON CONFLICT (kind, name) DO UPDATE SET"
         "  logs = logs + excluded.logs, size = size + excluded.size,"
         "  oldest = coalesce(oldest, excluded.oldest),"
-        "  due = iif(resting = 0 AND (logs + excluded.logs >= :logs OR size + excluded.size >= :size),"
+        "  due = iif(delayed = 0 AND (logs + excluded.logs >= :logs OR size + excluded.size >= :size),"
         "   min(due, :now), due)",
         {**known, "arrivals": listed},
     )
@@ -227,13 +237,13 @@ def _enter(
 
 
 def set_checkpoint(db: sqlite3.Connection, checkpoint: Checkpoint) -> None:
-    """Keep how far a source has been read."""
+    """Store how far a source has been read."""
     facts = (checkpoint.source, checkpoint.position)
     db.execute("INSERT OR REPLACE INTO checkpoint VALUES (?, ?, ?)", (*facts, checksum(b"", *facts)))
 
 
-def restore_bookmark(db: sqlite3.Connection, checkpoint: Checkpoint, replaced: str | None) -> None:
-    """Take a checkpoint back, unless another one has replaced it since."""
+def restore_checkpoint(db: sqlite3.Connection, checkpoint: Checkpoint, replaced: str | None) -> None:
+    """Restore the checkpoint that another one has replaced, unless that one has been replaced as well."""
     if checkpoint_of(db, checkpoint.source) != checkpoint.position:
         return
     if replaced is None:
@@ -242,30 +252,35 @@ def restore_bookmark(db: sqlite3.Connection, checkpoint: Checkpoint, replaced: s
         set_checkpoint(db, Checkpoint(checkpoint.source, replaced))
 
 
-def withdraw(db: sqlite3.Connection, kind: LogKind, queues: Mapping[str, Sequence[Record]], *, shared: int) -> None:
-    """Take plays out that were written last, by queue, as if they had never been put."""
-    number = size = 0
+def withdraw(
+    db: sqlite3.Connection, kind: LogKind, queues: Mapping[str, Sequence[Record]], *, partner_queue: int
+) -> None:
+    """Remove plays of the last append, by queue, as if they had never been put."""
+    logs = size = 0
     for name, records in queues.items():
-        weight = size_of(records)
-        number, size = number + len(records), size + weight
-        queue = shared if name == PARTNER_QUEUE else _leave(db, kind, name, len(records), weight)
-        remove(db, Part(queue, name, records))
+        queue_size = size_of(records)
+        logs, size = logs + len(records), size + queue_size
+        if name == PARTNER_QUEUE:
+            queue = partner_queue
+        else:
+            queue = _subtract_from_queue(db, kind, name, len(records), queue_size)
+        remove_records(db, QueueRecords(queue, name, records))
         if name == PARTNER_QUEUE:
             continue
-        # While a batch of it is out, that is left to the end of its lease.
+        # While a batch of it is leased, the end of the lease does this.
         db.execute(
-            "UPDATE queue SET oldest = (SELECT accepted_at FROM parcel WHERE queue = ?1 ORDER BY first LIMIT 1)"
+            "UPDATE queue SET oldest = (SELECT accepted_at FROM chunk WHERE queue = ?1 ORDER BY first LIMIT 1)"
             " WHERE id = ?1 AND due IS NOT NULL",
             (queue,),
         )
         db.execute("DELETE FROM queue WHERE id = ? AND logs = 0 AND due IS NOT NULL", (queue,))
     partners = queues.get(PARTNER_QUEUE, ())
-    of_shared = {"shared": -len(partners), "shared_size": -size_of(partners)}
-    count(db, kind, put=-number, waiting=-number, kept=-number, size=-size, **of_shared)
+    of_partner = {"partner_logs": -len(partners), "partner_size": -size_of(partners)}
+    change_counters(db, kind, put=-logs, waiting=-logs, stored_logs=-logs, stored_size=-size, **of_partner)
 
 
-def _leave(db: sqlite3.Connection, kind: LogKind, name: str, logs: int, size: int) -> int:
-    """Count plays out of the queue of a signer; returns its id."""
+def _subtract_from_queue(db: sqlite3.Connection, kind: LogKind, name: str, logs: int, size: int) -> int:
+    """Subtract plays from the counts of a signer's queue; returns its id."""
     (queue,) = db.execute(
         "UPDATE queue SET logs = logs - ?, size = size - ? WHERE kind = ? AND name = ? RETURNING id",
         (logs, size, kind.value, name),
@@ -273,41 +288,40 @@ def _leave(db: sqlite3.Connection, kind: LogKind, name: str, logs: int, size: in
     return int(queue)
 
 
-SETTLED = "coalesce((SELECT min(first) FROM parcel WHERE parcel.queue = queue.id), 0) < :before"
-"""The queue has plays that nobody can withdraw any more."""
+VISIBLE = "coalesce((SELECT min(first) FROM chunk WHERE chunk.queue = queue.id), 0) < :before"
+"""The queue has plays that can no longer be withdrawn."""
 
 
-def take(
+def take_signer_batches(
     db: sqlite3.Connection, kind: LogKind, rules: LaneRules, now: float, *, flush: bool, before: int, batches: int
-) -> list[Taken]:
-    """Take the batches of the signers who have been due for longest: with ``flush``, since their first play was put.
+) -> list[SignerBatch]:
+    """Lease the batches of the signers that have been due for longest: with ``flush``, since their first play was put.
 
-    Plays with the number ``before`` or a larger one are left alone.
+    Plays with sequence number ``before`` or a larger one are left alone.
 
     Raises:
-        CorruptionError: The plays of the first are not as they were written. Where those of a later one aren't, what
-            stands before it is returned.
+        CorruptionError: The first batch is damaged. If a later one is, the batches before it are returned.
     """
     found = db.execute(
-        "SELECT id, name, attempt, due AS since, oldest FROM (SELECT * FROM queue WHERE kind = :kind AND resting = 0"  # noqa: S608
-        f"  AND due <= :now AND {SETTLED} ORDER BY due, id LIMIT :batches)"
+        "SELECT id, name, attempt, due AS since, oldest FROM (SELECT * FROM queue WHERE kind = :kind AND delayed = 0"  # noqa: S608
+        f"  AND due <= :now AND {VISIBLE} ORDER BY due, id LIMIT :batches)"
         " UNION ALL SELECT id, name, attempt, due - :linger, oldest FROM (SELECT * FROM queue WHERE kind = :kind"
-        f"  AND resting = 0 AND due > :now AND :flush AND {SETTLED} ORDER BY due, id LIMIT :batches)"
-        " UNION ALL SELECT id, name, attempt, due, oldest FROM (SELECT * FROM queue WHERE kind = :kind AND resting = 1"
-        f"  AND due <= :now AND {SETTLED} ORDER BY due, id LIMIT :batches) ORDER BY since LIMIT :batches",
+        f"  AND delayed = 0 AND due > :now AND :flush AND {VISIBLE} ORDER BY due, id LIMIT :batches)"
+        " UNION ALL SELECT id, name, attempt, due, oldest FROM (SELECT * FROM queue WHERE kind = :kind AND delayed = 1"
+        f"  AND due <= :now AND {VISIBLE} ORDER BY due, id LIMIT :batches) ORDER BY since LIMIT :batches",
         {"kind": kind.value, "now": now, "linger": rules.linger, "flush": flush, "batches": batches, "before": before},
     ).fetchall()
-    taken: list[Taken] = []
-    for queue, name, attempt, since, oldest in found:
+    taken: list[SignerBatch] = []
+    for queue, name, attempt, due, oldest in found:
         try:
             records = _read_due(db, queue, name, rules, before)
         except CorruptionError:
             if not taken:
                 raise
             break
-        taken.append(Taken(queue, name, attempt, since, oldest, records))
+        taken.append(SignerBatch(queue, name, attempt, due, oldest, records))
     db.execute(
-        "UPDATE queue SET due = NULL, oldest = (SELECT accepted_at FROM parcel WHERE queue = queue.id"
+        "UPDATE queue SET due = NULL, oldest = (SELECT accepted_at FROM chunk WHERE queue = queue.id"
         "  AND first + logs > batch.value ->> 1 ORDER BY first LIMIT 1)"
         " FROM json_each(?) AS batch WHERE queue.id = batch.value ->> 0",
         (orjson.dumps([(batch.queue, batch.records[-1].sequence + 1) for batch in taken]).decode(),),
@@ -316,28 +330,28 @@ def take(
 
 
 def _read_due(db: sqlite3.Connection, queue: int, name: str, rules: LaneRules, before: int) -> list[Record]:
-    records = numbered_before(read(db, queue, name, 0, rules), before)
+    records = sequence_below(read_batch(db, queue, name, 0, rules), before)
     if not records:
         raise CorruptionError("a queue has lost its plays")
     return records
 
 
-def come_back(db: sqlite3.Connection, queue: int, rules: LaneRules, back: Return) -> None:
-    """End the lease of a signer's queue: let it wait for its next turn, or forget it if it is empty."""
-    tick(db, back.at)
+def end_lease(db: sqlite3.Connection, queue: int, rules: LaneRules, end: LeaseEnd) -> None:
+    """End the lease of a signer's queue: set when it is due next, or delete it if it is empty."""
+    set_clock(db, end.at)
     db.execute(
-        "UPDATE queue SET attempt = :attempt, resting = :delay > 0,"
-        "  oldest = (SELECT accepted_at FROM parcel WHERE queue = :queue ORDER BY first LIMIT 1), due = CASE"
+        "UPDATE queue SET attempt = :attempt, delayed = :delay > 0,"
+        "  oldest = (SELECT accepted_at FROM chunk WHERE queue = :queue ORDER BY first LIMIT 1), due = CASE"
         "  WHEN :delay > 0 THEN :now + :delay"
-        "  WHEN :returned OR logs >= :logs OR size >= :size THEN :now"
-        "  ELSE (SELECT put_at FROM parcel WHERE queue = :queue ORDER BY first LIMIT 1) + :linger END"
+        "  WHEN :has_released OR logs >= :logs OR size >= :size THEN :now"
+        "  ELSE (SELECT put_at FROM chunk WHERE queue = :queue ORDER BY first LIMIT 1) + :linger END"
         " WHERE id = :queue",
         {
             "queue": queue,
-            "attempt": back.attempt,
-            "delay": back.delay,
-            "returned": back.returned,
-            "now": back.at,
+            "attempt": end.attempt,
+            "delay": end.delay,
+            "has_released": end.has_released,
+            "now": end.at,
             "linger": rules.linger,
             "logs": rules.max_count,
             "size": rules.max_bytes,
@@ -353,5 +367,5 @@ def checkpoint_of(db: sqlite3.Connection, source: str) -> str | None:
         return None
     position, kept = found
     if kept != checksum(b"", source, position):
-        raise CorruptionError(f"the note of how far {source} was read is not as it was written")
+        raise CorruptionError(f"the checkpoint of source {source} is damaged")
     return str(position)

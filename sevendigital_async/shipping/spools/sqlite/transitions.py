@@ -1,4 +1,7 @@
-"""What becomes of plays that were handed out: every step of a batch, as one transaction of the file."""
+"""Transitions of leased plays: to delivered, waiting, buried or held, and what a crash makes of a lease.
+
+Each transition is a job of the writer thread: a function of a connection, within one transaction.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,25 @@ from typing import Any
 import orjson
 from attrs import evolve, field, frozen
 
+from .... import failpoints
 from ....models import LogKind
-from ...records import PARTNER_QUEUE, DeadLetter, Receipt, Record, size_of
+from ...records import PARTNER_QUEUE, DeadLetter, InDoubtPolicy, Receipt, Record, size_of
 from ...rules import LaneRules
+from ..base import AbandonedRecords
 from ..inspector import DeadLetterState, JournalOutcome
 from . import dead_letters, journal
-from .chunks import CorruptionError, Part, Runs, checksum, file_away, mark, remove
-from .journal import Entry
-from .statements import DeferredWrite, Due, Return, come_back, count, due_of
+from .chunks import (
+    CorruptionError,
+    QueueRecords,
+    SequenceRuns,
+    checksum,
+    mark_delivered,
+    mark_in_doubt,
+    read_between,
+    remove_records,
+)
+from .journal import JournalRow
+from .statements import DeferredWrite, DueTimes, LeaseEnd, change_counters, due_times, end_lease, next_sequence
 
 COLUMNS = "lease, queue, request_id, leased, sending, suspect"
 
@@ -32,8 +46,8 @@ class Intent:
         lease: Its number.
         queue: Id of the queue.
         request_id: Of the request.
-        leased: Numbers of the plays that were handed out, as JSON runs.
-        sending: Numbers of those that are on their way.
+        leased: Sequence numbers of the leased plays, as JSON runs.
+        sending: Sequence numbers of the plays in the request.
         suspect: The lease was refused and may have been saved in part.
     """
 
@@ -45,57 +59,53 @@ class Intent:
     suspect: int
 
     @property
-    def row(self) -> tuple[Any, ...]:
-        """What stands in the table."""
+    def values(self) -> tuple[Any, ...]:
+        """The values of the columns, with the checksum."""
         facts = (self.lease, self.queue, self.request_id, self.leased, self.sending, self.suspect)
         return *facts, checksum(b"", *facts)
 
 
-def write(db: sqlite3.Connection, intents: Sequence[Intent]) -> None:
-    """Note them, each in place of what was noted for the same lease before."""
+def write_intents(db: sqlite3.Connection, intents: Sequence[Intent]) -> None:
+    """Store intents, each in place of the previous intent of its lease."""
     places = ", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * len(intents))
     db.execute(
         f"INSERT OR REPLACE INTO intent VALUES {places}",  # noqa: S608 - places only
-        [value for intent in intents for value in intent.row],
+        [value for intent in intents for value in intent.values],
     )
 
 
-def forget(db: sqlite3.Connection, leases: Sequence[int]) -> None:
-    """Let go of what was noted for leases."""
+def delete_intents(db: sqlite3.Connection, leases: Sequence[int]) -> None:
+    """Delete the intents of leases."""
     db.execute("DELETE FROM intent WHERE lease IN (SELECT value FROM json_each(?))", (as_text(leases),))
 
 
-def narrow(db: sqlite3.Connection, lease: int, sending: Runs) -> None:
-    """Note that of a request no more than these are on their way."""
-    for intent in _found(db, "WHERE lease = ?", (lease,)):
-        write(db, [evolve(intent, sending=as_text(sending))])
+def narrow_intent(db: sqlite3.Connection, lease: int, sending: SequenceRuns) -> None:
+    """Reduce the intent of a lease to the plays whose outcome is still unknown."""
+    for intent in read_intents(db, "WHERE lease = ?", (lease,)):
+        write_intents(db, [evolve(intent, sending=as_text(sending))])
 
 
-def left(db: sqlite3.Connection) -> list[Intent]:
-    """Return all whose outcome is not known.
-
-    Raises:
-        CorruptionError: One is not as it was written.
-    """
-    return _found(db, "", ())
-
-
-def as_text(numbers: Runs | Sequence[int]) -> str:
-    """Write numbers, or runs of them, as JSON."""
+def as_text(numbers: SequenceRuns | Sequence[int]) -> str:
+    """Return numbers, or runs of them, as JSON."""
     return orjson.dumps(numbers).decode()
 
 
-def _found(db: sqlite3.Connection, condition: str, values: tuple[int, ...]) -> list[Intent]:
+def read_intents(db: sqlite3.Connection, condition: str = "", values: tuple[int, ...] = ()) -> list[Intent]:
+    """Read intents: those of requests whose outcome is not known.
+
+    Raises:
+        CorruptionError: One is damaged.
+    """
     found = db.execute(f"SELECT {COLUMNS}, checksum FROM intent {condition}", values).fetchall()  # noqa: S608 - words of ours
     for *facts, kept in found:
         if checksum(b"", *facts) != kept:
-            raise CorruptionError(f"the note of request {facts[2]} is not as it was written")
+            raise CorruptionError(f"the intent of request {facts[2]} is damaged")
     return [Intent(*facts) for *facts, _ in found]
 
 
 @frozen
-class Batch:
-    """Plays of one lease that share a fate, and what is left of the lease after them.
+class LeaseBatch:
+    """Plays of one lease that make the same transition, and what is left of the lease after it.
 
     Attributes:
         kind: Of the plays.
@@ -104,9 +114,9 @@ class Batch:
         name: Of the queue.
         records: The plays.
         request_id: Of the request they were sent in.
-        sending: What is still on its way after this.
+        sending: Plays whose outcome is still unknown after this.
         suspect: The lease was refused and may have been saved in part.
-        ends: Set when it is the last step of the lease.
+        end: Set for the last transition of the lease.
     """
 
     kind: LogKind
@@ -115,9 +125,9 @@ class Batch:
     name: str
     records: Sequence[Record] = field(repr=False)
     request_id: str
-    sending: Runs
+    sending: SequenceRuns
     suspect: bool
-    ends: Return | None
+    end: LeaseEnd | None
 
     @cached_property
     def size(self) -> int:
@@ -125,29 +135,29 @@ class Batch:
         return size_of(self.records)
 
     @property
-    def part(self) -> Part:
-        """Where the plays are."""
-        return Part(self.queue, self.name, self.records)
+    def part(self) -> QueueRecords:
+        """The plays in their queue."""
+        return QueueRecords(self.queue, self.name, self.records)
 
     @property
     def ends_intent(self) -> bool:
-        """Whether nothing of what is left of the lease may have been sent.
+        """Whether no play that is left in the lease may have been sent.
 
-        A part of a suspect batch that was never sent again may have been saved, too: a crash must not forget it.
+        Plays of a suspect batch that were never sent again may have been saved, too: a crash must not forget them.
         """
-        return self.ends is not None or not (self.sending or self.suspect)
+        return self.end is not None or not (self.sending or self.suspect)
 
 
 @frozen
-class Delivery:
-    """Plays that the service has accepted, and its word for it."""
+class BatchReceipt:
+    """Plays that the service has accepted, with the receipt."""
 
-    batch: Batch
+    batch: LeaseBatch
     receipt: Receipt
 
 
 class Transitions:
-    """The steps. Each runs in a transaction of the writer's thread.
+    """The transitions of a lease. Each runs in a transaction of the writer thread.
 
     Args:
         db: The connection.
@@ -158,104 +168,206 @@ class Transitions:
         self._db = db
         self._rules = rules
 
-    def deliver(self, batch: Batch, receipt: Receipt) -> Due | DeferredWrite[Delivery] | None:
+    def deliver(self, batch: LeaseBatch, receipt: Receipt) -> DueTimes | DeferredWrite[BatchReceipt] | None:
         """The service has accepted the plays."""
-        delivery = Delivery(batch, receipt)
+        delivery = BatchReceipt(batch, receipt)
         if batch.name == PARTNER_QUEUE and batch.ends_intent:
-            return DeferredWrite(deliver_together, delivery)
-        _write_down(self._db, [delivery])
-        return self._close(batch)
+            return DeferredWrite(deliver_all, delivery)
+        _record_deliveries(self._db, [delivery])
+        return self._finish(batch)
 
-    def release(self, batch: Batch) -> Due | None:
-        """The plays surely did not arrive."""
-        return self._close(batch)
+    def release(self, batch: LeaseBatch) -> DueTimes | None:
+        """The plays did not arrive, and wait again."""
+        return self._finish(batch)
 
-    def bury(self, batch: Batch, letters: Sequence[tuple[Record, DeadLetter]]) -> Due | None:
-        """The plays are set aside for good."""
-        remove(self._db, batch.part)
-        _count(self._db, [batch], "buried")
+    def bury(self, batch: LeaseBatch, letters: Sequence[tuple[Record, DeadLetter]]) -> DueTimes | None:
+        """The plays are refused for good: they become dead letters."""
+        remove_records(self._db, batch.part)
+        _count_out(self._db, [batch], "buried")
         dead_letters.write(self._db, batch.kind, batch.name, DeadLetterState.BURIED, letters)
-        return self._close(batch)
+        return self._finish(batch)
 
-    def doubt(self, batch: Batch, at: datetime) -> Due | None:
+    def doubt(self, batch: LeaseBatch, at: datetime) -> DueTimes | None:
         """The plays may have arrived, and are sent again."""
-        self._doubt(batch, at)
-        return self._close(batch)
+        self.mark_in_doubt(batch, at)
+        return self._finish(batch)
 
-    def mark(self, batch: Batch, at: datetime) -> None:
+    def mark_in_doubt(self, batch: LeaseBatch, at: datetime) -> None:
         """The plays may have arrived, and stay in the lease."""
-        self._doubt(batch, at)
+        self._write_doubt(batch, at)
+        newly = mark_in_doubt(self._db, batch.queue, batch.name, batch.records)
+        change_counters(self._db, batch.kind, in_doubt=newly)
 
-    def hold(self, batch: Batch, at: datetime) -> Due | None:
-        """The plays may have arrived, and wait for a person."""
+    def hold(self, batch: LeaseBatch, at: datetime) -> DueTimes | None:
+        """The plays may have arrived: they become dead letters."""
         records = batch.records
         self._write_doubt(batch, at)
-        remove(self._db, batch.part)
-        _count(self._db, [batch], "held")
-        count(self._db, batch.kind, in_doubt=sum([not record.in_doubt for record in records]))
-        reason = f"the answer to request {batch.request_id} was lost; look whether the service has this play"
+        remove_records(self._db, batch.part)
+        _count_out(self._db, [batch], "held")
+        change_counters(self._db, batch.kind, in_doubt=sum([not record.in_doubt for record in records]))
+        reason = f"the answer to request {batch.request_id} was lost; check whether the service has this play"
         letters = [(record, DeadLetter(batch.kind, record.body, reason, None, at, in_doubt=True)) for record in records]
         dead_letters.write(self._db, batch.kind, batch.name, DeadLetterState.HELD, letters)
-        return self._close(batch)
+        return self._finish(batch)
 
-    def _doubt(self, batch: Batch, at: datetime) -> None:
-        self._write_doubt(batch, at)
-        count(self._db, batch.kind, in_doubt=mark(self._db, batch.queue, batch.name, batch.records))
-
-    def _write_doubt(self, batch: Batch, at: datetime) -> None:
+    def _write_doubt(self, batch: LeaseBatch, at: datetime) -> None:
         receipt = Receipt(batch.request_id, at)
-        journal.write(self._db, [Entry(batch.kind, batch.name, JournalOutcome.IN_DOUBT, receipt, batch.records)])
+        journal.write(self._db, [JournalRow(batch.kind, batch.name, JournalOutcome.IN_DOUBT, receipt, batch.records)])
 
-    def _close(self, batch: Batch) -> Due | None:
+    def _finish(self, batch: LeaseBatch) -> DueTimes | None:
         if batch.ends_intent:
-            forget(self._db, [batch.lease])
+            delete_intents(self._db, [batch.lease])
         else:
-            narrow(self._db, batch.lease, batch.sending)
-        if batch.ends is not None and batch.name:
-            come_back(self._db, batch.queue, self._rules, batch.ends)
-        return due_of(self._db, batch.kind) if batch.name else None
+            narrow_intent(self._db, batch.lease, batch.sending)
+        if batch.end is not None and batch.name:
+            end_lease(self._db, batch.queue, self._rules, batch.end)
+        return due_times(self._db, batch.kind) if batch.name else None
 
 
-def deliver_together(db: sqlite3.Connection, deliveries: Sequence[Delivery]) -> None:
-    """What ``deliver`` does, for all plays of the partner's own queues that a transaction delivers."""
-    _write_down(db, deliveries)
-    forget(db, [delivery.batch.lease for delivery in deliveries])
+def deliver_all(db: sqlite3.Connection, deliveries: Sequence[BatchReceipt]) -> None:
+    """Deliver all batches of partner queues in a transaction, like ``Transitions.deliver`` does a single one."""
+    _record_deliveries(db, deliveries)
+    delete_intents(db, [delivery.batch.lease for delivery in deliveries])
 
 
-def _write_down(db: sqlite3.Connection, deliveries: Sequence[Delivery]) -> None:
+def _record_deliveries(db: sqlite3.Connection, deliveries: Sequence[BatchReceipt]) -> None:
     batches = [delivery.batch for delivery in deliveries]
-    filed = file_away(db, [batch.part for batch in batches])
+    checksums = mark_delivered(db, [batch.part for batch in batches])
     for batch in batches:
-        if batch.part.first not in filed:
-            remove(db, batch.part)
-    journal.write(db, [_entry(delivery.batch, delivery.receipt, filed) for delivery in deliveries])
-    _count(db, batches, "delivered")
+        if batch.part.first not in checksums:
+            remove_records(db, batch.part)
+    journal.write(db, [_journal_row(delivery.batch, delivery.receipt, checksums) for delivery in deliveries])
+    _count_out(db, batches, "delivered")
 
 
-def _entry(batch: Batch, receipt: Receipt, filed: Mapping[int, int]) -> Entry:
+def _journal_row(batch: LeaseBatch, receipt: Receipt, checksums: Mapping[int, int]) -> JournalRow:
     first = batch.part.first
-    parcel = (first, filed[first]) if first in filed else None
-    return Entry(batch.kind, batch.name, JournalOutcome.DELIVERED, receipt, batch.records, parcel)
+    chunk = (first, checksums[first]) if first in checksums else None
+    return JournalRow(batch.kind, batch.name, JournalOutcome.DELIVERED, receipt, batch.records, chunk)
 
 
-def _count(db: sqlite3.Connection, batches: Sequence[Batch], place: str) -> None:
-    """Count plays as no longer waiting, but being at another place."""
+def _count_out(db: sqlite3.Connection, batches: Sequence[LeaseBatch], state: str) -> None:
+    """Count plays as no longer waiting, but in another state."""
     changes: dict[LogKind, Counter[str]] = {}
     for batch in batches:
-        number, size = len(batch.records), batch.size
-        changed = {"waiting": -number, place: number}
-        if place == "delivered":  # they take no room any more
-            changed |= {"kept": -number, "size": -size}
+        logs, size = len(batch.records), batch.size
+        changed = {"waiting": -logs, state: logs}
+        if state == "delivered":  # they take no space any more
+            changed |= {"stored_logs": -logs, "stored_size": -size}
         if batch.name == PARTNER_QUEUE:
-            changed |= {"shared": -number, "shared_size": -size}
+            changed |= {"partner_logs": -logs, "partner_size": -size}
         else:
-            db.execute("UPDATE queue SET logs = logs - ?, size = size - ? WHERE id = ?", (number, size, batch.queue))
+            db.execute("UPDATE queue SET logs = logs - ?, size = size - ? WHERE id = ?", (logs, size, batch.queue))
         changes.setdefault(batch.kind, Counter()).update(changed)
     for kind, sums in changes.items():
-        count(db, kind, **sums)
+        change_counters(db, kind, **sums)
 
 
-def intent_of(batch: Batch, leased: Runs) -> Intent:
-    """Describe what is about to be sent."""
+def intent_of(batch: LeaseBatch, leased: SequenceRuns) -> Intent:
+    """Return the intent to send what a batch is ``sending``."""
     sending = as_text(batch.sending)
     return Intent(batch.lease, batch.queue, batch.request_id, as_text(leased), sending, int(batch.suspect))
+
+
+@frozen
+class RecoveredLane:
+    """The state of one kind when the file is opened.
+
+    Attributes:
+        counts: The columns of its row in table ``lane``, by name.
+        queue: Id of the partner queue.
+        due: When batches of signers are due.
+    """
+
+    counts: Mapping[str, int]
+    queue: int
+    due: DueTimes
+
+
+@frozen
+class RecoveredSpool:
+    """The state of a file when it is opened, after recovery.
+
+    Attributes:
+        clock: Seconds on the spool's clock when the file was last written.
+        next_sequence: Sequence number of the next play.
+        lanes: By kind.
+        recovered: Plays that were being sent when the last process died, by kind.
+    """
+
+    clock: float
+    next_sequence: int
+    lanes: Mapping[LogKind, RecoveredLane]
+    recovered: Mapping[LogKind, int]
+
+
+@frozen
+class Recovery:
+    """What a crash makes of leases: plays that were being sent are in doubt, all others wait again.
+
+    Attributes:
+        rules: By kind.
+        policy: For plays that were being sent.
+        now: By the wall clock.
+    """
+
+    rules: Mapping[LogKind, LaneRules]
+    policy: InDoubtPolicy
+    now: datetime
+
+    def __call__(self, db: sqlite3.Connection) -> RecoveredSpool:
+        """Recover a file, in a transaction of the writer thread."""
+        recovered: Counter[LogKind] = Counter()
+        for intent in read_intents(db):
+            recovered += self._recover_lease(db, intent)
+        for kind in LogKind:
+            for delayed in (0, 1):  # one range of the index each, however many queues there are
+                db.execute(
+                    "UPDATE queue SET due = 0, delayed = 0, oldest ="
+                    " (SELECT accepted_at FROM chunk WHERE queue = queue.id ORDER BY first LIMIT 1)"
+                    " WHERE kind = ? AND delayed = ? AND due IS NULL AND name <> ''",
+                    (kind.value, delayed),
+                )
+        clock, put_at = db.execute(
+            "SELECT clock, put_at FROM progress LEFT JOIN (SELECT * FROM chunk ORDER BY first DESC LIMIT 1)"
+        ).fetchone()
+        lanes = {kind: _recovered_lane(db, kind) for kind in LogKind}
+        return RecoveredSpool(max(clock, put_at or 0.0), next_sequence(db), lanes, recovered)
+
+    def _recover_lease(self, db: sqlite3.Connection, intent: Intent) -> Counter[LogKind]:
+        failpoints.hit("before take-over")
+        kind_name, name = db.execute("SELECT kind, name FROM queue WHERE id = ?", (intent.queue,)).fetchone()
+        kind = LogKind(kind_name)
+        leased, sent = _sequences(intent.leased), _sequences(intent.sending)
+        records = read_between(db, intent.queue, name, min(leased), max(leased))
+        abandoned = AbandonedRecords.of(
+            [record for record in records if record.sequence in leased],
+            [record for record in records if record.sequence in sent],
+            suspect=bool(intent.suspect),
+        )
+        transitions = Transitions(db, self.rules[kind])
+
+        def batch(records: list[Record], end: LeaseEnd | None) -> LeaseBatch:
+            return LeaseBatch(
+                kind, intent.lease, intent.queue, name, records, intent.request_id, [], suspect=False, end=end
+            )
+
+        if abandoned.suspect:
+            transitions.mark_in_doubt(batch(abandoned.suspect, None), self.now)
+        if abandoned.in_doubt:
+            apply = transitions.hold if self.policy is InDoubtPolicy.HOLD else transitions.doubt
+            apply(batch(abandoned.in_doubt, None), self.now)
+        transitions.release(batch([], LeaseEnd(at=0.0, attempt=0, delay=0.0, has_released=True)))
+        failpoints.hit("after take-over")
+        return Counter({kind: len(abandoned.in_doubt)})
+
+
+def _recovered_lane(db: sqlite3.Connection, kind: LogKind) -> RecoveredLane:
+    cursor = db.execute("SELECT * FROM lane WHERE kind = ?", (kind.value,))
+    counts = dict(zip([column[0] for column in cursor.description], cursor.fetchone(), strict=True))
+    (queue,) = db.execute("SELECT id FROM queue WHERE kind = ? AND name = ''", (kind.value,)).fetchone()
+    return RecoveredLane(counts, queue, due_times(db, kind))
+
+
+def _sequences(runs: str) -> set[int]:
+    return {number for first, count in orjson.loads(runs) for number in range(first, first + count)}

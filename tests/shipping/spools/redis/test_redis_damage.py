@@ -1,4 +1,4 @@
-"""Something deletes or evicts keys of a spool in use: it goes on with what is left, and says what is not."""
+"""Something deletes or evicts keys of a spool in use: it rebuilds them from the rest, and reports what is lost."""
 
 import asyncio
 import re
@@ -37,8 +37,8 @@ async def worker(server, reports=None, policy=InDoubtPolicy.RESEND, **options):
     spool = RedisSpool(server.url, **options)
     emit = callback(alerts=None if reports is None else reports.append)
     await spool.open(SpoolContext(RULES, VirtualClock(), emit, policy))
-    for task in spool._tasks[1:]:  # the test looks around itself
-        task.remove_done_callback(spool._stopped)
+    for task in spool._tasks[1:]:  # the test gives the heartbeats
+        task.remove_done_callback(spool._on_task_done)
         task.cancel()
     try:
         yield spool
@@ -62,10 +62,10 @@ async def acknowledge(spool, lease, delivered):
 
 
 async def drain(spool, delivered):
-    """Look around and deliver until nothing is left; a spool that has got stuck fails here."""
+    """Give heartbeats and deliver until nothing is left; a spool that is stuck fails here."""
     async with asyncio.timeout(30):
         while True:
-            await spool._look_around()
+            await spool._give_heartbeat()
             idle = True
             for kind in LogKind:
                 lease = await spool.lease(kind, flush=True)
@@ -73,17 +73,18 @@ async def drain(spool, delivered):
                     idle = False
                     await spool.intent(lease, lease.records, "request")
                     await acknowledge(spool, lease, delivered)
-            counts = [await spool.counts(kind) for kind in LogKind]
-            if idle and not sum(one.waiting + one.in_flight for one in counts):
-                return
-            await asyncio.sleep(0.005)
+            if idle:
+                counts = [await spool.counts(kind) for kind in LogKind]
+                if not sum(one.waiting + one.in_flight for one in counts):
+                    return
+                await asyncio.sleep(0.01)
 
 
-def all_places(counts):
+def sum_of_states(counts):
     return counts.delivered + counts.waiting + counts.in_flight + counts.buried + counts.held
 
 
-# What a spool has gone through when a key of it vanishes; returns the leases that are held.
+# States of a spool in which a key of it is deleted; each returns the leases that are held.
 
 
 async def waiting(spool, delivered):
@@ -94,9 +95,9 @@ async def leased(spool, delivered):
     return [await sent(spool, PREVIEW), await sent(spool, CATALOGUE), await spool.lease(PREVIEW, flush=True)]
 
 
-async def resting(spool, delivered):
+async def delayed(spool, delivered):
     for lease in [await sent(spool, PREVIEW), await sent(spool, CATALOGUE)]:
-        await spool.release(lease, lease.records, delay=0.05)
+        await spool.release(lease, lease.records, delay=0.02)
     return []
 
 
@@ -110,7 +111,7 @@ async def in_between(spool, delivered):
     return [await sent(spool, CATALOGUE)]
 
 
-MOMENTS = (waiting, leased, resting, in_between)
+MOMENTS = (waiting, leased, delayed, in_between)
 
 
 async def prepare(spool, moment, delivered):
@@ -141,14 +142,14 @@ def matching(server, name):
 
 
 @pytest.mark.parametrize("moment", MOMENTS, ids=lambda moment: moment.__name__)
-async def test_whatever_key_is_deleted_the_spool_goes_on_and_says_what_is_lost(server, moment):
+async def test_a_spool_survives_the_loss_of_any_key_and_reports_what_is_lost(server, moment):
     for name in await keys_at(moment, server):
         server.flushall()
         reports, delivered = [], Counter()
         async with worker(server, reports) as spool:
             held = await prepare(spool, moment, delivered)
             key = matching(server, name)[0]
-            remembered = ":lease:" in name and not server.hexists(key, "ticket")  # of a batch that is settled
+            is_closed = ":lease:" in name and not server.hexists(key, "queue")  # of a batch that is settled
             server.delete(key)
             for lease in held:
                 with suppress(LeaseLostError):
@@ -156,42 +157,42 @@ async def test_whatever_key_is_deleted_the_spool_goes_on_and_says_what_is_lost(s
             await spool.append(PREVIEW, plays(1, start=500))
             await drain(spool, delivered)
             counts = [await spool.counts(kind) for kind in LogKind]
-            async with archive_of(server) as archive:
-                journal = [entry async for entry in archive.journal()]
-                aside = {letter.body async for letter in archive.dead_letters()}
-        said = " ".join(filter(None, reports))
-        assert all(one.put == all_places(one) for one in counts), (name, counts)
+            async with inspector_of(server) as inspector:
+                journal = [entry async for entry in inspector.journal()]
+                dead = {letter.body async for letter in inspector.dead_letters()}
+        report = " ".join(filter(None, reports))
+        assert all(one.put == sum_of_states(one) for one in counts), (name, counts)
         assert all(min(one.put, one.waiting, one.held, one.buried) >= 0 for one in counts), (name, counts)
         assert plays(1, start=500)[0].body in delivered, name
-        missing = PUT - set(delivered) - aside
+        missing = PUT - set(delivered) - dead
         if missing:
-            assert name.removeprefix(BASE).partition(":")[0] in {"queue", "aside"}, name
-            assert f"{len(missing):,} {'catalogue' if 'catalogue' in name else 'preview'} plays" in said or (
-                "held and buried plays are gone" in said or "subscriber plays" in said
-            ), (name, said)
-        assert said or remembered or server_made_up_for(name, missing, delivered), (name, reports)
+            assert name.removeprefix(BASE).partition(":")[0] in {"queue", "dead-letters"}, name
+            assert f"{len(missing):,} {'catalogue' if 'catalogue' in name else 'preview'} plays" in report or (
+                "held and buried plays are lost" in report or "subscriber plays" in report
+            ), (name, report)
+        assert report or is_closed or is_restored(name, missing, delivered), (name, reports)
         doubles = {body for body, times in delivered.items() if times > 1}
         doubtful = {entry.body for entry in journal if entry.outcome is JournalOutcome.IN_DOUBT}
         assert doubles <= doubtful, (name, len(doubles - doubtful))
-        room = {field: int(server.hget(f"{BASE}room", field)) for field in ("logs", "bytes")}
-        assert room == {"logs": len(aside), "bytes": sum(map(len, aside))}, name
+        usage = {field: int(server.hget(f"{BASE}usage", field)) for field in ("logs", "bytes")}
+        assert usage == {"logs": len(dead), "bytes": sum(map(len, dead))}, name
 
 
-def server_made_up_for(name, missing, delivered):
-    """Say whether nothing came of it: the worker still had all plays of a stream, and put them back."""
+def is_restored(name, missing, delivered):
+    """Whether nothing is lost: the worker still had all plays of a stream, and put them back."""
     return ":queue:" in name and not missing and set(delivered.values()) == {1}
 
 
 @asynccontextmanager
-async def archive_of(server):
-    archive = RedisSpoolInspector(server.url)
+async def inspector_of(server):
+    inspector = RedisSpoolInspector(server.url)
     try:
-        yield archive
+        yield inspector
     finally:
-        await archive.aclose()
+        await inspector.aclose()
 
 
-async def test_a_redis_that_evicts_keys_stalls_nobody_and_says_so(redis_server):
+async def test_a_redis_that_evicts_keys_does_not_stall_the_spool_and_is_reported(redis_server):
     with closing(RedisServer("--save", "", "--maxmemory", "6mb", "--maxmemory-policy", "allkeys-lru")) as own:
         reports, delivered, put = [], Counter(), set()
         with closing(redis.Redis(port=own.port)) as server:
@@ -202,19 +203,19 @@ async def test_a_redis_that_evicts_keys_stalls_nobody_and_says_so(redis_server):
                     put.update(record.body for record in batch)
                     async with asyncio.timeout(10):
                         await spool.append(CATALOGUE, batch)
-                    server.set(f"theirs-{number}", b"x" * 100_000)
+                    server.set(f"other-{number}", b"x" * 100_000)
                     await asyncio.sleep(0)
                 assert server.info("stats")["evicted_keys"] > 0
                 await drain(spool, delivered)
                 counts = await spool.counts(CATALOGUE)
         lost = put - set(delivered)
         assert counts == Counts(put=counts.delivered, delivered=counts.delivered, in_doubt=counts.in_doubt)
-        known = not {"room", "counts:catalogue"} <= set(re.findall(r"[a-z]+(?::[a-z]+)?", reports[-1]))
+        known = not {"usage", "counts:catalogue"} <= set(re.findall(r"[a-z]+(?::[a-z]+)?", reports[-1]))
         assert not lost or f"{len(lost):,} catalogue plays" in reports[-1] or not known
         assert any("evicts" in report for report in reports if report)
 
 
-async def test_what_is_flushed_while_a_worker_has_leases_is_said_and_what_it_holds_is_not_lost(server):
+async def test_a_flush_is_reported_and_what_a_worker_has_leased_is_not_lost(server):
     reports, delivered = [], Counter()
     async with worker(server, reports) as spool:
         held = await prepare(spool, leased, delivered)
@@ -224,7 +225,7 @@ async def test_what_is_flushed_while_a_worker_has_leases_is_said_and_what_it_hol
         await drain(spool, delivered)
         counts = [await spool.counts(kind) for kind in LogKind]
     assert sum(one.delivered for one in counts) == sum(len(lease.records) for lease in held) == len(delivered)
-    assert "lost what the spool kept" in reports[-1]
+    assert "lost the whole spool" in reports[-1]
 
 
 @pytest.mark.parametrize("policy", [InDoubtPolicy.RESEND, InDoubtPolicy.HOLD])
@@ -234,7 +235,7 @@ async def test_a_lease_that_vanishes_leaves_its_plays_in_doubt(server, policy):
         await spool.append(PREVIEW, plays(3))
         lease = await sent(spool, PREVIEW)
         server.delete(f"{BASE}lease:{lease.key.token}")
-        await spool._look_around()
+        await spool._give_heartbeat()
         place = "waiting" if policy is InDoubtPolicy.RESEND else "held"
         assert await spool.counts(PREVIEW) == Counts(**{"put": 3, place: 3, "in_doubt": 3})
         assert "3 plays may have been sent" in reports[-1]
@@ -248,43 +249,43 @@ async def test_a_stream_and_its_lease_that_vanish_together_are_lost_and_counted(
         await spool.append(CATALOGUE, plays(3, "ann"))
         lease = await sent(spool, CATALOGUE)
         server.delete(f"{BASE}lease:{lease.key.token}", f"{BASE}queue:catalogue:u:ann")
-        await spool._look_around()
+        await spool._give_heartbeat()
         assert await spool.counts(CATALOGUE) == Counts()
         assert "3 catalogue plays" in reports[-1]
 
 
-async def test_what_a_dead_worker_was_sending_is_lost_with_its_stream(server):
+async def test_plays_that_a_dead_worker_was_sending_are_lost_with_their_stream(server):
     reports = []
     async with worker(server) as dying:
         await dying.append(CATALOGUE, plays(3, "ann"))
         await sent(dying, CATALOGUE)
         dying._leases._leases.clear()
-        async with worker(server, reports, lease_seconds=0.05) as heir:
+        async with worker(server, reports, lease_seconds=0.05) as other:
             server.delete(f"{BASE}queue:catalogue:u:ann")
             server.zadd(f"{BASE}leases", dict.fromkeys(server.zrange(f"{BASE}leases", 0, 0), 1.0))
             async with asyncio.timeout(5):
-                while await heir.counts(CATALOGUE) != Counts():
+                while await other.counts(CATALOGUE) != Counts():
                     await asyncio.sleep(0.01)
-                    await heir._look_around()
+                    await other._give_heartbeat()
             assert "3 catalogue plays" in reports[-1]
 
 
-async def test_an_archive_shows_what_is_left_and_moves_nothing_before_a_shipper_has_rebuilt_it(server):
-    async with worker(server) as spool, archive_of(server) as archive:
-        await in_between_of(spool)
-        [letter] = [letter async for letter in archive.dead_letters()]
-        server.delete(f"{BASE}load:catalogue")
-        assert (await archive.status()).counts[CATALOGUE].buried == 1
-        with pytest.raises(SpoolCorruptionError, match="a shipper rebuilds"):
-            await archive.replay([letter.id])
-        await spool._look_around()
-        assert await archive.replay([letter.id]) == 1
+async def test_an_inspector_shows_what_is_left_and_moves_nothing_before_a_shipper_has_rebuilt_the_spool(server):
+    async with worker(server) as spool, inspector_of(server) as inspector:
+        await bury_one(spool)
+        [letter] = [letter async for letter in inspector.dead_letters()]
+        server.delete(f"{BASE}logs:catalogue")
+        assert (await inspector.status()).counts[CATALOGUE].buried == 1
+        with pytest.raises(SpoolCorruptionError, match="start a shipper: it rebuilds"):
+            await inspector.replay([letter.id])
+        await spool._give_heartbeat()
+        assert await inspector.replay([letter.id]) == 1
     server.flushall()
-    async with archive_of(server) as archive:
-        assert await archive.replay(["1-1"]) == 0
+    async with inspector_of(server) as inspector:
+        assert await inspector.replay(["1-1"]) == 0
 
 
-async def in_between_of(spool):
+async def bury_one(spool):
     await spool.append(CATALOGUE, plays(1, "ann"))
     lease = await sent(spool, CATALOGUE)
     letter = DeadLetter(CATALOGUE, lease.records[0].body, "bad", 1002, NOW, in_doubt=False)
@@ -293,14 +294,14 @@ async def in_between_of(spool):
 
 async def test_keys_that_vanish_as_fast_as_they_are_rebuilt_are_an_error(server, monkeypatch):
     async with worker(server) as spool:
-        run, link = spool._station.link.run, spool._station.link
+        run, connection = spool._client.connection.run, spool._client.connection
 
-        async def running(script, keys, arguments):
-            if script is not scripts.FOUND:
-                server.delete(f"{BASE}load:preview")
-            return await run(script, keys, arguments)
+        async def run_after_delete(script, **arguments):
+            if script is not scripts.OPEN:
+                server.delete(f"{BASE}logs:preview")
+            return await run(script, **arguments)
 
-        link.run = running
+        connection.run = run_after_delete
         with pytest.raises(SpoolCorruptionError, match="as fast as"):
             await spool.lease(PREVIEW, flush=True)
-        link.run = run
+        connection.run = run

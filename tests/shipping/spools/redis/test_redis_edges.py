@@ -1,4 +1,4 @@
-"""A Redis that is provided by somebody, loads, hangs, is part of a cluster, or is none at all."""
+"""A Redis of a provider, one that loads, hangs or is a node of a cluster, and servers that are not Redis."""
 
 import asyncio
 import contextlib
@@ -31,7 +31,7 @@ from sevendigital_async.clock import SystemClock
 from sevendigital_async.operations import RateClass
 from sevendigital_async.redis_connection import RedisConnection, RedisUnavailableError
 from sevendigital_async.redis_url import OPTIONS, RedisURL
-from sevendigital_async.session.redis_rate_limiter import RedisRateLimiter
+from sevendigital_async.session.redis_rate_limiter import PAUSE_LEFT, RedisRateLimiter
 from sevendigital_async.shipping import MemorySpool
 from sevendigital_async.shipping.records import Counts
 from sevendigital_async.shipping.spools import registry
@@ -52,7 +52,7 @@ DOCUMENTED = (SevenDigitalError, asyncio.TimeoutError)
 
 @pytest.fixture
 def own_server(redis_server):
-    """Start servers of one's own."""
+    """Start servers that a test may change."""
     with contextlib.ExitStack() as servers:
         yield lambda *options: servers.enter_context(contextlib.closing(RedisServer(*options)))
 
@@ -63,7 +63,7 @@ async def opened(url, **options):
     return spool
 
 
-# -- servers of providers --
+# -- providers --
 
 
 async def test_a_server_without_config_and_info_keeps_a_spool_of_unknown_durability(own_server, caplog):
@@ -73,9 +73,9 @@ async def test_a_server_without_config_and_info_keeps_a_spool_of_unknown_durabil
     assert await spool.counts(PREVIEW) == Counts(put=3, waiting=3)
     await spool.aclose()
     assert "unknown" in caplog.text
-    archive = RedisSpoolInspector(server.url)
-    assert "unknown" in (await archive.status()).durability
-    await archive.aclose()
+    inspector = RedisSpoolInspector(server.url)
+    assert "unknown" in (await inspector.status()).durability
+    await inspector.aclose()
 
 
 async def test_eviction_is_warned_of_without_config(own_server, caplog):
@@ -95,13 +95,13 @@ async def test_a_cluster_is_refused(own_server):
     ("url", "error"),
     [("redis://127.0.0.1:{port}/99", "DB index"), ("unix:///nowhere/redis.sock", "No such file")],
 )
-async def test_a_database_or_a_socket_that_is_not_there(redis_server, url, error):
+async def test_a_database_or_a_socket_that_does_not_exist(redis_server, url, error):
     with pytest.raises(SpoolError, match=error):
         await opened(url.format(port=redis_server.port))
 
 
-async def test_keys_of_somebody_else_are_named_and_left_alone(redis_server):
-    redis_server.ask("SET", "sevendigital:{spool}:ready:preview", "theirs")
+async def test_keys_of_another_program_are_named_and_not_changed(redis_server):
+    redis_server.ask("SET", "sevendigital:{spool}:ready:preview", "other")
     with pytest.raises(SpoolCorruptionError, match=r"ready:preview.*string.*list"):
         await opened(redis_server.url)
     assert redis_server.ask("EXISTS", "sevendigital:{spool}:ready:preview") == ":1"
@@ -110,8 +110,8 @@ async def test_keys_of_somebody_else_are_named_and_left_alone(redis_server):
 async def test_keys_that_change_their_type_end_the_spool_with_a_reason(redis_server):
     spool = await opened(redis_server.url)
     await spool.append(PREVIEW, plays(1))
-    redis_server.ask("DEL", "sevendigital:{spool}:load:preview")
-    redis_server.ask("SET", "sevendigital:{spool}:load:preview", "theirs")
+    redis_server.ask("DEL", "sevendigital:{spool}:logs:preview")
+    redis_server.ask("SET", "sevendigital:{spool}:logs:preview", "other")
     with pytest.raises(SpoolCorruptionError, match="WRONGTYPE"):
         await spool.append(PREVIEW, plays(1))
     await spool.aclose()
@@ -175,16 +175,16 @@ STARTING = [
 
 
 @pytest.mark.parametrize("said", STARTING)
-async def test_a_start_waits_for_a_redis_that_starts_and_not_without_end(redis_server, said):
+async def test_open_waits_for_a_redis_that_starts_but_not_for_ever(redis_server, said):
     async with FakeRedis(f"-{said}\r\n".encode()) as fake:
         started = asyncio.get_running_loop().time()
         with pytest.raises(SpoolUnavailableError, match=said.split()[0]):
-            await opened(fake.url, open_timeout=0.5)
-        assert 0.4 < asyncio.get_running_loop().time() - started < 3
+            await opened(fake.url, open_timeout=0.25)
+        assert 0.2 < asyncio.get_running_loop().time() - started < 3
         assert len(fake.asked) > 3
 
 
-async def test_a_start_waits_for_a_redis_that_resets_connections(redis_server):
+async def test_open_waits_for_a_redis_that_resets_connections(redis_server):
     async with FakeRedis(None) as fake:
         with pytest.raises(SpoolUnavailableError, match="does not answer"):
             await opened(fake.url, open_timeout=0.3)
@@ -192,7 +192,7 @@ async def test_a_start_waits_for_a_redis_that_resets_connections(redis_server):
 
 
 @pytest.mark.parametrize("said", ["WRONGPASS x", "NOAUTH x", "NOREPLICAS x", "MISCONF x", "OOM x"])
-async def test_a_start_does_not_wait_for_what_somebody_has_to_change(redis_server, said):
+async def test_open_does_not_wait_for_what_needs_a_change(redis_server, said):
     async with FakeRedis(f"-{said}\r\n".encode()) as fake:
         started = asyncio.get_running_loop().time()
         with pytest.raises(SpoolUnavailableError, match=said.split()[0]):
@@ -205,7 +205,7 @@ async def test_a_spool_opens_when_its_redis_has_loaded(own_server):
     spool = await opened(server.url)
     await spool.append(PREVIEW, plays(2))
     await spool.aclose()
-    server.ask("EVAL", "for i = 1, 20000 do redis.call('SET', 'x' .. i, string.rep('y', 50)) end return 1", "0")
+    server.ask("EVAL", "for i = 1, 8000 do redis.call('SET', 'x' .. i, string.rep('y', 50)) end return 1", "0")
     server.stop()
     server.options += ("--key-load-delay", "100", "--loading-process-events-interval-bytes", "1024")
     server.start(loaded=False)
@@ -218,7 +218,7 @@ async def test_a_spool_opens_when_its_redis_has_loaded(own_server):
 # -- hanging --
 
 
-async def test_figures_come_in_time_while_redis_hangs_and_the_unknown_is_not_zero(own_server):
+async def test_statistics_return_in_time_while_redis_hangs_and_are_stale(own_server):
     server = own_server()
     loop = asyncio.get_running_loop()
     async with StreamLogShipper(
@@ -255,14 +255,14 @@ async def test_flush_keeps_to_its_time_when_redis_hangs(own_server):
         await shipper.put(PREVIEW, StreamLog("2", NOW, country="GB"))
         server.process.send_signal(signal.SIGSTOP)
         started = loop.time()
-        statistics = await shipper.flush(2)
-        assert loop.time() - started < 3.2
+        statistics = await shipper.flush(1)
+        assert loop.time() - started < 2.2
         assert statistics.put == 1
         assert not statistics.settled
         server.process.send_signal(signal.SIGCONT)
 
 
-# -- other people's errors --
+# -- errors of other servers --
 
 ERRORS = st.sampled_from([
     b"WRONGTYPE", b"MOVED 1 127.0.0.1:1", b"MOVED", b"ASK x", b"ASK 3 h:x", b"CROSSSLOT", b"ERR", b"NOSCRIPT",
@@ -280,36 +280,36 @@ REPLIES = st.one_of(
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(REPLIES, min_size=1, max_size=4))
-def test_whatever_a_server_says_the_errors_are_ours(replies):
+def test_every_answer_of_a_server_gives_an_error_of_this_package(replies):
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(redis_connection, "ANSWER_WITHIN", 0.1)
-        asyncio.run(say(replies))
+        patched.setattr(redis_connection, "ANSWER_TIMEOUT", 0.1)
+        asyncio.run(use_all(replies))
 
 
-async def say(replies):
-    told = []
+async def use_all(replies):
+    errors = []
     async with FakeRedis(*replies) as fake:
-        told.append(await error_of(opened(fake.url, open_timeout=0.0)))
-        archive = RedisSpoolInspector(fake.url)
-        told.append(await error_of(archive.status()))
-        told.append(await error_of(archive.checkpoint("x")))
-        told.append(await error_of(archive.replay(["1-1"])))
-        told.append(await error_of(letters(archive)))
-        await archive.aclose()
+        errors.append(await error_of(opened(fake.url, open_timeout=0.0)))
+        inspector = RedisSpoolInspector(fake.url)
+        errors.append(await error_of(inspector.status()))
+        errors.append(await error_of(inspector.checkpoint("x")))
+        errors.append(await error_of(inspector.replay(["1-1"])))
+        errors.append(await error_of(dead_letters(inspector)))
+        await inspector.aclose()
         limits = RedisRateLimiter(fake.url, "key", Settings(timeout=Timeout(total=1.0)), SystemClock())
-        told.append(await error_of(asyncio.wait_for(claim(limits), 0.1)))
-        told.append(await error_of(limits.pause_left()))
+        errors.append(await error_of(asyncio.wait_for(claim(limits), 0.1)))
+        errors.append(await error_of(limits.pause_left()))
         limits.pause(None, 1.0)
         await limits.aclose()
-        link = RedisConnection(fake.url)
+        connection = RedisConnection(fake.url)
         with contextlib.suppress(RedisUnavailableError):
-            told.append(await error_of(link.ask("PING")))
-        await link.aclose()
-    assert "hunter2" not in " ".join(map(str, told))
+            errors.append(await error_of(connection.read("PING")))
+        await connection.aclose()
+    assert "hunter2" not in " ".join(map(str, errors))
 
 
-async def letters(archive):
-    return [letter async for letter in archive.dead_letters()]
+async def dead_letters(inspector):
+    return [letter async for letter in inspector.dead_letters()]
 
 
 async def claim(limits):
@@ -318,7 +318,7 @@ async def claim(limits):
 
 
 async def error_of(work):
-    """Return what work raises, if that is one of ours."""
+    """Return what work raises if it is an error of this package."""
     try:
         made = await work
     except DOCUMENTED as error:
@@ -384,7 +384,7 @@ def test_an_unusable_url_is_refused_and_not_quoted(url):
 
 
 @pytest.mark.parametrize(
-    ("url", "place", "told"),
+    ("url", "safe_url", "connection"),
     [
         ("redis://h", "redis://h:6379", {"host": "h", "port": 6379, "db": 0}),
         ("REDIS://:hunter2@H:1/2", "redis://h:1/2", {"host": "h", "port": 1, "db": 2, "password": SECRETS}),
@@ -397,10 +397,10 @@ def test_an_unusable_url_is_refused_and_not_quoted(url):
         ("rediss://h?ssl_check_hostname=true", "rediss://h:6379", {"ssl_check_hostname": True}),
     ],
 )  # fmt: skip
-def test_what_a_url_says(url, place, told):
+def test_a_url_gives_the_arguments_of_a_connection(url, safe_url, connection):
     parsed = RedisURL.parse(url)
-    assert parsed.place == place
-    assert told.items() <= parsed.connection.items()
+    assert parsed.safe_url == safe_url
+    assert connection.items() <= parsed.connection.items()
     assert SECRETS not in repr(parsed) + repr(open_spool(url)) + shown(url)
 
 
@@ -414,7 +414,7 @@ TEXT = st.text(string.printable, max_size=12)
         st.one_of(TEXT, st.sampled_from(["h", ":6379", "/0", "?", "&", "=", "%", "@", "#", *OPTIONS])), max_size=6
     ),
 )
-def test_whatever_a_url_is_the_errors_are_ours_and_quote_nothing(scheme, start, rest):
+def test_every_url_gives_an_error_of_this_package_that_quotes_nothing(scheme, start, rest):
     url = scheme + start + "".join(rest)
     for use in (RedisConnection, open_inspector, shown):
         try:
@@ -427,7 +427,7 @@ def test_whatever_a_url_is_the_errors_are_ours_and_quote_nothing(scheme, start, 
 # -- schemes --
 
 
-def test_a_place_is_a_file_or_what_its_scheme_says(tmp_path, monkeypatch):
+def test_a_location_is_a_file_or_has_a_scheme(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert file_of("plays:2026.db") == Path("plays:2026.db")
     assert file_of("file:plays%201.db") == Path("plays 1.db")
@@ -438,24 +438,24 @@ def test_a_place_is_a_file_or_what_its_scheme_says(tmp_path, monkeypatch):
     assert isinstance(open_spool(Path("redis://h:1/0")), RedisSpool)
     assert isinstance(open_inspector("redis://h"), RedisSpoolInspector)
     assert isinstance(open_inspector("plays.db"), SqliteSpoolInspector)
-    assert [shown(place) for place in ("plays.db", "memory:", "file:x")] == ["plays.db", "memory:", "file:x"]
+    assert [shown(location) for location in ("plays.db", "memory:", "file:x")] == ["plays.db", "memory:", "file:x"]
 
 
 @pytest.mark.parametrize(
-    "place", ["", "  ", b"plays.db", "file:", "file://elsewhere/plays.db", Path("keydb://:hunter2@h")]
+    "location", ["", "  ", b"plays.db", "file:", "file://elsewhere/plays.db", Path("keydb://:hunter2@h")]
 )
-def test_a_place_that_is_none(place):
+def test_an_unusable_location_is_an_error(location):
     with pytest.raises(ConfigurationError) as refused:
-        open_spool(place)
+        open_spool(location)
     assert SECRETS not in str(refused.value)
 
 
-def test_nothing_is_left_to_look_at_in_memory():
+def test_a_memory_spool_has_no_inspector():
     with pytest.raises(ConfigurationError, match="a memory spool ends with its process"):
         open_inspector("memory:")
 
 
-def test_others_may_add_schemes(monkeypatch):
+def test_a_scheme_can_be_registered(monkeypatch):
     monkeypatch.setattr(registry, "_schemes", dict(registry._schemes))
     spool = MemorySpool()
     register_scheme("plays+x", SpoolScheme(lambda _: spool, None, lambda _: "plays+x:"))
@@ -466,10 +466,10 @@ def test_others_may_add_schemes(monkeypatch):
             register_scheme(taken, registry._schemes["memory"])
 
 
-# -- limits --
+# -- rate limit --
 
 
-async def test_limits_on_a_server_that_refuses_are_an_error_and_don_t_stop_other_calls():
+async def test_a_rate_limit_on_a_server_that_refuses_is_an_error_and_does_not_stop_other_calls():
     async with FakeRedis(b"-WRONGTYPE x\r\n") as fake:
         limits = RedisRateLimiter(fake.url, "key", Settings(), SystemClock())
         with pytest.raises(ConfigurationError, match="WRONGTYPE"):
@@ -483,42 +483,42 @@ async def test_limits_on_a_server_that_refuses_are_an_error_and_don_t_stop_other
 
 
 async def test_a_slot_whose_server_refuses_is_not_used(redis_server):
-    async with FakeRedis(b"*2\r\n$5\r\nyours\r\n:0\r\n", b"-MOVED 1 h:1\r\n") as fake:
+    async with FakeRedis(b"*2\r\n$7\r\nclaimed\r\n:0\r\n", b"-MOVED 1 h:1\r\n") as fake:
         limits = RedisRateLimiter(fake.url, "key", Settings(), SystemClock())
         with pytest.raises(SevenDigitalError, match="cluster"):
             await claim(limits)
         await limits.aclose()
 
 
-# -- what the link makes of it --
+# -- connection --
 
 
 @pytest.mark.parametrize("said", [b"-NOSCRIPT x\r\n", b"+OK\r\n", b"*0\r\n"])
 async def test_a_server_that_runs_no_scripts(said):
     async with FakeRedis(said) as fake:
-        link = RedisConnection(fake.url)
+        connection = RedisConnection(fake.url)
         with pytest.raises(ConfigurationError):
-            await link.run(scripts.STATUS, [], [])
-        await link.aclose()
+            await connection.run(PAUSE_LEFT, pause="key")
+        await connection.aclose()
         with pytest.raises(ConfigurationError, match="closed"):
-            await link.ask("PING")
+            await connection.read("PING")
 
 
-async def test_what_was_accepted_while_figures_were_fetched_is_in_them_later(redis_server):
+async def test_plays_accepted_while_counts_are_fetched_are_counted_the_next_time(redis_server):
     spool = await opened(redis_server.url)
     await spool.append(PREVIEW, plays(1))
-    ask = spool._station.once
+    run_once = spool._client.run_once
 
     async def slow(script, *arguments, **options):
-        answer = await ask(script, *arguments, **options)
+        answer = await run_once(script, *arguments, **options)
         if script is scripts.COUNTS:
             await spool.append(PREVIEW, plays(2))
         return answer
 
-    spool._station.once = slow
+    spool._client.run_once = slow
     assert (await spool.counts(PREVIEW)).put == 1
-    spool._station.is_away = True
+    spool._client.is_unavailable = True
     assert (await spool.counts(PREVIEW)).put == 3
-    spool._station.is_away = False
-    spool._station.once = ask
+    spool._client.is_unavailable = False
+    spool._client.run_once = run_once
     await spool.aclose()

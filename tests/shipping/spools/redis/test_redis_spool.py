@@ -1,4 +1,4 @@
-"""What only a spool on a server has to do: bear its loss, its silence, its memory, and other workers."""
+"""What only a spool on a server must handle: an unavailable, lost or full server, and other workers."""
 
 import asyncio
 import logging
@@ -29,8 +29,7 @@ from sevendigital_async.shipping.rules import lane_rules
 from sevendigital_async.shipping.spools.base import SpoolContext
 from sevendigital_async.shipping.spools.inspector import DeadLetterState, JournalOutcome
 from sevendigital_async.shipping.spools.redis import RedisSpool, RedisSpoolInspector, client
-from sevendigital_async.shipping.spools.redis import durability as words
-from sevendigital_async.shipping.spools.redis.durability import durability
+from sevendigital_async.shipping.spools.redis.durability import DURABLE, NOT_DURABLE, UNKNOWN, durability
 
 RULES = lane_rules({kind: {"max_count": 10, "linger": 0.0} for kind in LogKind})
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -39,7 +38,7 @@ PREVIEW = LogKind.PREVIEW
 
 
 class Reports(list):
-    """What a spool reports to its owner."""
+    """The alerts of a spool."""
 
 
 @asynccontextmanager
@@ -54,17 +53,17 @@ async def worker(server, policy=InDoubtPolicy.RESEND, *, reports=None, **options
 
 
 @asynccontextmanager
-async def archive_of(server):
-    archive = RedisSpoolInspector(server.url)
+async def inspector_of(server):
+    inspector = RedisSpoolInspector(server.url)
     try:
-        yield archive
+        yield inspector
     finally:
-        await archive.aclose()
+        await inspector.aclose()
 
 
 @pytest.fixture
 def own_server():
-    """A Redis that may be stopped, and that keeps what it was told."""
+    """A Redis that may be stopped, and that keeps its data."""
     servers = []
 
     def start(*options):
@@ -92,11 +91,11 @@ async def until(condition, within=10):
             await asyncio.sleep(0.01)
 
 
-# -- away --
+# -- unavailable --
 
 
 @pytest.mark.usefixtures("redis_server")
-async def test_while_redis_is_away_put_waits_or_raises_and_nothing_is_lost_or_doubled(own_server):
+async def test_while_redis_is_unavailable_put_waits_or_raises_and_nothing_is_lost_or_doubled(own_server):
     server, reports = own_server(), Reports()
     async with worker(server, reports=reports) as spool:
         await spool.append(PREVIEW, plays(3))
@@ -121,14 +120,14 @@ async def test_while_redis_is_away_put_waits_or_raises_and_nothing_is_lost_or_do
 
 
 @pytest.mark.parametrize("hangs_after", [0.0, 0.4, 0.48])
-async def test_a_shipper_closes_in_time_while_redis_is_away(own_server, redis_server, hangs_after):
+async def test_a_shipper_closes_in_time_while_redis_hangs(own_server, redis_server, hangs_after):
     server = own_server()
     shipper = StreamLogShipper(Service(VirtualClock(), latency=1e6), spool=RedisSpool(server.url))
     loop = asyncio.get_running_loop()
     async with shipper:
         await shipper.put_many(LogKind.CATALOGUE, [StreamLog("1", NOW)] * 1000)
         await until(lambda: sum(lane.requests for lane in shipper._lanes.values()) == 2)
-        loop.call_later(hangs_after, server.process.send_signal, 19)  # it hangs: the worst way of being away
+        loop.call_later(hangs_after, server.process.send_signal, 19)  # SIGSTOP
         await asyncio.sleep(0)
         started = loop.time()
         statistics = await shipper.aclose(0.5)
@@ -138,19 +137,19 @@ async def test_a_shipper_closes_in_time_while_redis_is_away(own_server, redis_se
 
 
 async def test_no_step_is_taken_twice_when_answers_are_lost(redis_server, monkeypatch):
-    monkeypatch.setattr(client, "LONGEST_PAUSE", 0.002)
+    monkeypatch.setattr(client, "MAX_PAUSE", 0.002)
     rng = random.Random(5)
     async with worker(redis_server) as spool:
-        link = spool._station.link
-        run = link.run
+        connection = spool._client.connection
+        run = connection.run
 
-        async def lossy(*args):
-            answer = await run(*args)
+        async def lossy(script, **arguments):
+            answer = await run(script, **arguments)
             if rng.random() < 0.5:
                 raise RedisUnavailableError("the answer is lost")
             return answer
 
-        link.run = lossy
+        connection.run = lossy
         await asyncio.gather(*(spool.append(PREVIEW, plays(5, start=5 * n)) for n in range(12)))
         done = Counts(put=60, waiting=60)
         assert await settled_counts(spool) == done
@@ -158,7 +157,7 @@ async def test_no_step_is_taken_twice_when_answers_are_lost(redis_server, monkey
         while delivered < 40:
             if (lease := await spool.lease(PREVIEW, flush=True)) is None:
                 with suppress(RedisUnavailableError):
-                    await spool._look_around()
+                    await spool._give_heartbeat()
                 continue
             await spool.intent(lease, lease.records, "request-1")
             await spool.ack(lease, lease.records[:4], RECEIPT)
@@ -168,14 +167,14 @@ async def test_no_step_is_taken_twice_when_answers_are_lost(redis_server, monkey
         while lease is None:
             lease = await spool.lease(PREVIEW, flush=True)
             with suppress(RedisUnavailableError):
-                await spool._look_around()
+                await spool._give_heartbeat()
         first, second, third = lease.records[:1], lease.records[1:2], lease.records[2:]
         letter = DeadLetter(PREVIEW, first[0].body, "bad", 1002, NOW, in_doubt=False)
         await spool.bury(lease, [(first[0], letter)])
         await spool.doubt(lease, second, InDoubtPolicy.HOLD)
         await spool.doubt(lease, third, InDoubtPolicy.RESEND)
-        link.run = run
-        await spool._look_around()
+        connection.run = run
+        await spool._give_heartbeat()
         counts = await spool.counts(PREVIEW)
         assert counts == Counts(
             put=60, delivered=delivered, waiting=58 - delivered, buried=1, held=1, in_doubt=1 + len(third)
@@ -192,7 +191,7 @@ async def settled_counts(spool):
 # -- flushed --
 
 
-async def test_after_a_flush_what_is_in_flight_is_settled_and_the_loss_is_told(redis_server):
+async def test_after_a_flush_what_is_in_flight_is_settled_and_the_loss_is_reported(redis_server):
     reports = Reports()
     async with worker(redis_server, reports=reports) as spool:
         await spool.append(PREVIEW, plays(10))
@@ -201,7 +200,7 @@ async def test_after_a_flush_what_is_in_flight_is_settled_and_the_loss_is_told(r
         delivered, returned = await sent(spool), await sent(spool, LogKind.CATALOGUE)
         redis_server.ask("FLUSHALL")
         await spool.append(PREVIEW, plays(3, start=70))
-        assert any("lost what the spool kept" in report for report in reports)
+        assert any("lost the whole spool" in report for report in reports)
         await spool.ack(delivered, delivered.records, RECEIPT)
         await spool.release(returned, returned.records)
         assert await spool.counts(PREVIEW) == Counts(put=13, delivered=10, waiting=3)
@@ -211,8 +210,8 @@ async def test_after_a_flush_what_is_in_flight_is_settled_and_the_loss_is_told(r
         assert [r.body for r in again.records] == [r.body for r in returned.records]
         await spool.abandon(again, InDoubtPolicy.RESEND)
         assert await spool.counts(LogKind.CATALOGUE) == Counts(put=4, waiting=4)
-    async with archive_of(redis_server) as archive:
-        assert len([entry async for entry in archive.journal()]) == 10
+    async with inspector_of(redis_server) as inspector:
+        assert len([entry async for entry in inspector.journal()]) == 10
 
 
 @pytest.mark.parametrize("end", ["abandon", "intent", "hold", "bury"])
@@ -242,7 +241,7 @@ async def test_after_a_flush_every_end_of_a_lease_keeps_the_sums(redis_server, e
 # -- several workers --
 
 
-async def test_a_user_has_one_lease_at_a_time_whoever_asks_and_the_partner_several(redis_server):
+async def test_a_user_has_one_lease_at_a_time_among_all_workers_and_the_partner_several(redis_server):
     async with worker(redis_server) as one, worker(redis_server) as other:
         await one.append(LogKind.CATALOGUE, plays(25, "ann"))
         await other.append(PREVIEW, plays(25))
@@ -255,7 +254,7 @@ async def test_a_user_has_one_lease_at_a_time_whoever_asks_and_the_partner_sever
         assert None not in [await spool.lease(PREVIEW, flush=True) for spool in (one, other, one)]
 
 
-async def test_a_sign_of_life_keeps_the_lease_of_a_long_request(redis_server):
+async def test_heartbeats_keep_the_lease_of_a_long_request(redis_server):
     async with worker(redis_server, lease_seconds=0.3) as busy, worker(redis_server, lease_seconds=0.3) as other:
         await busy.append(PREVIEW, plays(2))
         lease = await sent(busy)
@@ -283,15 +282,17 @@ async def test_a_frozen_worker_is_fenced_and_its_late_answer_journalled(redis_se
             await frozen.intent(unsent, unsent.records, "request-2")
         with pytest.raises(LeaseLostError):
             await frozen.release(unsent, unsent.records)
-        await frozen.ack(answered, answered.records, RECEIPT)  # nobody need know but the journal
+        await frozen.ack(answered, answered.records, RECEIPT)  # written into the journal, and no error
         await frozen.abandon(answered, InDoubtPolicy.RESEND)
         place = "waiting" if policy is InDoubtPolicy.RESEND else "held"
         assert await other.counts(PREVIEW) == Counts(**{"put": 3, "in_doubt": 3, place: 3})
         assert await other.counts(LogKind.CATALOGUE) == Counts(put=1, waiting=1)
-    async with archive_of(redis_server) as archive:
-        entries = [entry async for entry in archive.journal()]
+    async with inspector_of(redis_server) as inspector:
+        entries = [entry async for entry in inspector.journal()]
     assert {entry.outcome for entry in entries} == {JournalOutcome.IN_DOUBT}
-    assert [entry.answer for entry in entries] == [""] * 3 + ["201 Created (after others had taken the batch over)"] * 3
+    assert [entry.answer for entry in entries] == [""] * 3 + [
+        "201 Created (after another worker had taken the batch over)"
+    ] * 3
 
 
 async def test_a_suspect_batch_of_a_dead_worker_is_in_doubt_as_a_whole(redis_server):
@@ -304,10 +305,10 @@ async def test_a_suspect_batch_of_a_dead_worker_is_in_doubt_as_a_whole(redis_ser
         assert await dying.counts(PREVIEW) == Counts(put=4, held=2, waiting=2, in_doubt=4)
 
 
-# -- room --
+# -- full --
 
 
-async def test_a_full_redis_makes_put_wait_and_still_lets_go_of_what_was_delivered(redis_server):
+async def test_a_full_redis_makes_put_wait_and_still_acknowledges(redis_server):
     reports = Reports()
     async with worker(redis_server, reports=reports) as spool:
         await spool.append(PREVIEW, plays(2))
@@ -325,7 +326,7 @@ async def test_a_full_redis_makes_put_wait_and_still_lets_go_of_what_was_deliver
         assert await spool.counts(PREVIEW) == Counts(put=3, delivered=2, waiting=1)
 
 
-async def test_room_that_another_worker_frees_is_noticed(redis_server):
+async def test_space_that_another_worker_frees_is_noticed(redis_server):
     async with worker(redis_server, max_logs=2) as one, worker(redis_server) as other:
         await one.append(PREVIEW, plays(2))
         waiting = asyncio.create_task(one.append(PREVIEW, plays(1)))
@@ -338,7 +339,7 @@ async def test_room_that_another_worker_frees_is_noticed(redis_server):
             await waiting
 
 
-async def test_bookmarks_and_plays_outlive_their_worker(redis_server):
+async def test_checkpoints_and_plays_outlive_their_worker(redis_server):
     async with worker(redis_server) as spool:
         await spool.append(PREVIEW, plays(2), Checkpoint("plays.jsonl", "line 2"))
         spool.append_nowait(PREVIEW, plays(1))
@@ -348,11 +349,11 @@ async def test_bookmarks_and_plays_outlive_their_worker(redis_server):
         assert await spool.counts(PREVIEW) == Counts(put=3, waiting=3)
 
 
-# -- archive --
+# -- inspector --
 
 
-async def test_the_archive_tells_what_became_of_plays_and_moves_what_was_set_aside(redis_server):
-    async with worker(redis_server) as spool, archive_of(redis_server) as archive:
+async def test_the_inspector_shows_where_plays_are_and_moves_dead_letters(redis_server):
+    async with worker(redis_server) as spool, inspector_of(redis_server) as inspector:
         await spool.append(PREVIEW, plays(5))
         await spool.append(LogKind.SUBSCRIBER, plays(1, "ann", start=5))
         lease = await sent(spool)
@@ -361,84 +362,84 @@ async def test_the_archive_tells_what_became_of_plays_and_moves_what_was_set_asi
         await spool.bury(lease, [(bad, DeadLetter(PREVIEW, bad.body, "no such track", 1002, NOW, in_doubt=False))])
         await spool.doubt(lease, [lost, dropped], InDoubtPolicy.HOLD)
 
-        status = await archive.status()
+        status = await inspector.status()
         assert status.in_use
         assert status.counts[PREVIEW] == Counts(put=5, delivered=2, buried=1, held=2, in_doubt=2)
         assert status.oldest[PREVIEW] is None
         assert abs(status.oldest[LogKind.SUBSCRIBER] - datetime.now(UTC)) < timedelta(minutes=1)
         assert status.size == sum(len(r.body) for r in (bad, lost, dropped)) + len(plays(1, start=5)[0].body)
-        assert status.durability == words.NOT_DURABLE
+        assert status.durability == NOT_DURABLE
 
-        [letter] = [letter async for letter in archive.dead_letters(state=DeadLetterState.BURIED)]
+        [letter] = [letter async for letter in inspector.dead_letters(state=DeadLetterState.BURIED)]
         assert (letter.body, letter.reason, letter.code, letter.at, letter.in_doubt) == (
             bad.body, "no such track", 1002, NOW, False,
         )  # fmt: skip
-        held = [letter async for letter in archive.dead_letters(kind=PREVIEW, state=DeadLetterState.HELD)]
+        held = [letter async for letter in inspector.dead_letters(kind=PREVIEW, state=DeadLetterState.HELD)]
         assert [(letter.log.track_id, letter.code, letter.in_doubt) for letter in held] == [
             ("3", None, True),
             ("4", None, True),
         ]
-        assert [letter async for letter in archive.dead_letters(kind=LogKind.CATALOGUE)] == []
+        assert [letter async for letter in inspector.dead_letters(kind=LogKind.CATALOGUE)] == []
 
-        assert await archive.replay([letter.id, held[0].id, "1-1"]) == 2
-        assert await archive.discard([held[1].id, held[1].id]) == 1
+        assert await inspector.replay([letter.id, held[0].id, "1-1"]) == 2
+        assert await inspector.discard([held[1].id, held[1].id]) == 1
         assert await spool.counts(PREVIEW) == Counts(put=5, delivered=2, waiting=2, buried=1, in_doubt=2)
         again = await spool.lease(PREVIEW, flush=True)
         assert [(record.body, record.in_doubt) for record in again.records] == [(bad.body, False), (lost.body, True)]
         await spool.ack(again, again.records, Receipt("request-2", NOW + timedelta(hours=1), "201"))
 
-        entries = [entry async for entry in archive.journal(kind=PREVIEW)]
+        entries = [entry async for entry in inspector.journal(kind=PREVIEW)]
         assert [(e.log.track_id, e.outcome.value, e.request_id, e.answer, e.in_doubt) for e in entries] == [
             ("0", "delivered", "request-1", "201 Created", False),
             ("1", "delivered", "request-1", "201 Created", False),
             ("3", "in-doubt", "request-1", "", True),
             ("4", "in-doubt", "request-1", "", True),
-            ("4", "dropped", "", "nobody knows whether the service has it", True),
+            ("4", "discarded", "", "nobody knows whether the service has it", True),
             ("2", "delivered", "request-2", "201", False),
             ("3", "delivered", "request-2", "201", True),
         ]
-        late = [entry async for entry in archive.journal(since=NOW + timedelta(hours=1))]
+        late = [entry async for entry in inspector.journal(since=NOW + timedelta(hours=1))]
         assert [entry.log.track_id for entry in late] == ["2", "3"]
-        early = [entry async for entry in archive.journal(until=NOW + timedelta(seconds=1))]
+        early = [entry async for entry in inspector.journal(until=NOW + timedelta(seconds=1))]
         assert [entry.log.track_id for entry in early][:2] == ["0", "1"]
-    async with archive_of(redis_server) as archive:
-        assert not (await archive.status()).in_use
+    async with inspector_of(redis_server) as inspector:
+        assert not (await inspector.status()).in_use
 
 
-async def test_an_archive_without_redis_says_so(own_server):
+async def test_an_inspector_without_redis_is_an_error(own_server):
     server = own_server()
     server.stop()
-    async with archive_of(server) as archive:
+    async with inspector_of(server) as inspector:
         with pytest.raises(SpoolUnavailableError, match="does not answer"):
-            await archive.status()
+            await inspector.status()
         with pytest.raises(SpoolUnavailableError):
-            await archive.replay(["1-1"])
+            await inspector.replay(["1-1"])
         with pytest.raises(SpoolUnavailableError):
-            [entry async for entry in archive.journal()]
+            [entry async for entry in inspector.journal()]
 
 
-# -- start-up --
+# -- opening --
 
 
-async def test_start_up_says_whether_that_redis_is_durable(own_server, caplog):
+async def test_open_logs_whether_redis_is_durable(own_server, caplog):
     caplog.set_level(logging.INFO)
     server = own_server()
     async with worker(server) as spool:
         assert "survives a crash of Redis and of its machine" in caplog.text
         for policy in ("everysec", "no"):
             server.ask("CONFIG", "SET", "appendfsync", policy)
-            assert await durability(spool._station.link) == words.WORDS["yes", policy]
+            assert await durability(spool._client.connection) == DURABLE["yes", policy]
     server.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
     async with worker(server):
-        assert "may throw plays away" in caplog.text
+        assert "may evict plays" in caplog.text
 
 
-async def test_a_redis_that_may_not_be_asked_for_its_settings_is_of_unknown_durability(redis_server, caplog):
+async def test_a_redis_that_does_not_show_its_settings_is_of_unknown_durability(redis_server, caplog):
     redis_server.ask("ACL", "SETUSER", "plain", "on", ">hush", "allkeys", "allcommands", "-config", "-info")
     spool = RedisSpool(redis_server.url.replace("//", "//plain:hush@"))
     await spool.open(SpoolContext(RULES, VirtualClock(), lambda _: None))
-    assert await durability(spool._station.link) == words.UNKNOWN
-    assert words.UNKNOWN in caplog.text
+    assert await durability(spool._client.connection) == UNKNOWN
+    assert UNKNOWN in caplog.text
     await spool.append(PREVIEW, plays(2))
     lease = await sent(spool)
     await spool.ack(lease, lease.records, RECEIPT)
@@ -449,21 +450,21 @@ async def test_a_redis_that_may_not_be_asked_for_its_settings_is_of_unknown_dura
 
 
 async def test_a_spool_that_does_not_open_leaves_no_connection(redis_server, monkeypatch):
-    async def away(_):
-        raise RedisUnavailableError("it went while we were looking")
+    async def fail(_):
+        raise RedisUnavailableError("Redis stopped")
 
-    monkeypatch.setattr(RedisSpool, "_look_around", away)
+    monkeypatch.setattr(RedisSpool, "_give_heartbeat", fail)
     spool = RedisSpool(redis_server.url)
-    with pytest.raises(SpoolUnavailableError, match="while we were looking"):
+    with pytest.raises(SpoolUnavailableError, match="Redis stopped"):
         await spool.open(SpoolContext(RULES, VirtualClock(), lambda _: None))
-    assert spool._station.link._client is None
+    assert not spool._client.connection.is_open
 
 
-async def test_what_redis_can_not_be_told_is_an_error_and_not_an_absence(redis_server):
-    link = RedisConnection(redis_server.url)
-    with pytest.raises(Exception, match="be asked that"):
-        await link.ask("GET", object())
-    await link.aclose()
+async def test_an_argument_of_another_type_is_refused_and_redis_does_not_count_as_unavailable(redis_server):
+    connection = RedisConnection(redis_server.url)
+    with pytest.raises(Exception, match="neither text nor bytes nor a number"):
+        await connection.read("GET", object())
+    await connection.aclose()
 
 
 async def test_without_redis_a_spool_does_not_open(own_server):

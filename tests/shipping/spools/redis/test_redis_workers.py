@@ -1,10 +1,10 @@
-"""Worker processes that share a backlog and the limits: one is killed, one stands still for a while."""
+"""Worker processes that share a spool and the rate limit: one is killed, one is stalled for a while."""
 
 import asyncio
 import signal
 
 from support.cli_process import KEY, as_counted, open_sandbox, plays, received, sevendigital, write_plays
-from support.workers import FREE_SLOTS, Account, crew, die_at_each_of
+from support.workers import FREE_SLOTS, Account, die_at_each_of, start_workers
 
 from sevendigital_async import Credentials
 from sevendigital_async.config import LIMITS_VARIABLE
@@ -16,25 +16,26 @@ async def test_a_killed_and_a_frozen_worker_lose_nothing_and_double_nothing_sile
     faults = Faults.parse(latency="50ms-250ms", seed=3)
     async with Sandbox(credentials=Credentials("key", "secret"), faults=faults) as sandbox:
         account = Account(sandbox, redis_server.url)
-        order = {"redis": redis_server.url, "service": sandbox.base_url, "lease_seconds": 1.0, "timeout": 1.0}
-        async with crew(3, **order, plays=200, batch=20, in_doubt="resend") as (killed, frozen, survivor):
+        options = {"redis": redis_server.url, "service": sandbox.base_url, "lease_seconds": 1.0, "timeout": 1.0}
+        options |= {"plays": 72, "batch": 12, "in_doubt": "resend", "clock_step": 0.0}
+        async with start_workers(3, **options) as (killed, frozen, survivor):
             async with asyncio.timeout(20):
-                while len(account.arrivals()) < 6 or min(w.put for w in (killed, frozen, survivor)) < 200:
+                while len(account.arrivals()) < 6 or min(w.put for w in (killed, frozen, survivor)) < 72:
                     await asyncio.sleep(0.005)
             killed.signal(signal.SIGKILL)
             frozen.signal(signal.SIGSTOP)
-            await asyncio.sleep(2.5)  # its leases are over
+            await asyncio.sleep(2.0)  # its leases are over
             frozen.signal(signal.SIGCONT)
             counts = await account.settled(within=30)
             await asyncio.gather(frozen.end(), survivor.end())
         received = account.received()
-        assert set(received) == {f"w{worker}-{number}" for worker in range(3) for number in range(200)}
+        assert set(received) == {f"w{worker}-{number}" for worker in range(3) for number in range(72)}
         assert {track for track, times in received.items() if times > 1} <= await account.in_doubt()
-        assert counts.put == counts.delivered == 600
+        assert counts.put == counts.delivered == 216
         assert account.busiest_second() <= 5
 
 
-async def test_a_worker_may_die_where_it_is_most_awkward(redis_server):
+async def test_a_worker_may_die_at_any_failpoint_of_a_request(redis_server):
     points = ["after commit", "after intent", "body sent", "answer read", "after outcome", "after bury"]
     await die_at_each_of(points, redis_server, "resend")
 

@@ -55,16 +55,16 @@ def test_the_next_loop_gets_the_file(tmp_path, run):
     left = [run(put_and_leave(tmp_path / "plays.db"))]
     for number in range(2, 5):
         left.append(run(put_and_leave(tmp_path / "plays.db")))
-        assert left[-1]._stock.counts(KIND).waiting == 2 * number
+        assert left[-1]._index.counts(KIND).waiting == 2 * number
 
 
 def test_a_file_left_behind_is_free_for_a_replay(tmp_path):
     left = asyncio.run(put_and_leave(tmp_path / "plays.db"))
 
     async def replay():
-        archive = SqliteSpoolInspector(tmp_path / "plays.db")
-        replayed = await archive.replay(["1"])
-        await archive.aclose()
+        inspector = SqliteSpoolInspector(tmp_path / "plays.db")
+        replayed = await inspector.replay(["1"])
+        await inspector.aclose()
         return replayed
 
     assert asyncio.run(replay()) == 0
@@ -78,7 +78,7 @@ def test_the_thread_ends_by_itself(tmp_path, monkeypatch):
     assert not left._writer._thread.is_alive()
 
 
-def test_an_owner_whose_loop_is_open_keeps_the_file(tmp_path):
+def test_a_spool_whose_loop_is_open_keeps_the_file(tmp_path):
     loop = asyncio.new_event_loop()
     left = loop.run_until_complete(put_and_leave(tmp_path / "plays.db"))
     with pytest.raises(SpoolInUseError):
@@ -90,7 +90,7 @@ def test_an_owner_whose_loop_is_open_keeps_the_file(tmp_path):
 
 def test_nothing_is_accepted_after_the_loop(tmp_path):
     left = asyncio.run(put_and_leave(tmp_path / "plays.db"))
-    before = left._stock.counts(KIND)
+    before = left._index.counts(KIND)
     for _ in range(2):
         with pytest.raises(ShipperClosedError, match="event loop"):
             left.append_nowait(KIND, records(1))
@@ -102,7 +102,7 @@ def test_nothing_is_accepted_after_the_loop(tmp_path):
         await left.aclose()
 
     asyncio.run(put())
-    assert left._stock.counts(KIND) == before
+    assert left._index.counts(KIND) == before
     assert not left._writer._thread.is_alive()
     assert asyncio.run(waiting(tmp_path / "plays.db")) == 2
 
@@ -114,7 +114,7 @@ def test_nothing_is_accepted_after_a_loop_that_cancelled_nothing(tmp_path):
     with pytest.raises(ShipperClosedError, match="event loop"):
         left.append_nowait(KIND, records(1))
     assert asyncio.run(waiting(tmp_path / "plays.db")) == 2
-    left._commits._task._log_destroy_pending = False  # it is what a user would be warned of
+    left._group_commit._task._log_destroy_pending = False  # it is what a user would be warned of
 
 
 def test_what_was_put_without_waiting_before_the_end_is_written(tmp_path):
@@ -129,7 +129,7 @@ def test_what_was_put_without_waiting_before_the_end_is_written(tmp_path):
 
 
 @pytest.mark.parametrize("order", ["put, then commits", "commits, then put"])
-def test_nothing_is_accepted_in_vain_while_the_loop_ends(tmp_path, order):
+def test_plays_put_while_the_loop_ends_are_written_or_refused(tmp_path, order):
     accepted = []
 
     async def late(spool):
@@ -142,7 +142,7 @@ def test_nothing_is_accepted_in_vain_while_the_loop_ends(tmp_path, order):
 
     async def leave():
         spool = await put_and_leave(tmp_path / "plays.db")
-        ending = [asyncio.create_task(late(spool)), spool._commits._task]
+        ending = [asyncio.create_task(late(spool)), spool._group_commit._task]
         await asyncio.sleep(0)
         # The order in which a loop that ends cancels its tasks is arbitrary.
         for task in ending if order.startswith("put") else reversed(ending):

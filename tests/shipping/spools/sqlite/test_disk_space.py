@@ -61,7 +61,7 @@ async def drained(spool, kind=KIND):
 
 
 def fill(directory):
-    """Take all that is left of a disk, as somebody else may."""
+    """Take all that is left of a disk, as another process may."""
     with (directory / "ballast").open("wb", buffering=0) as file:
         try:
             while True:
@@ -71,41 +71,41 @@ def fill(directory):
 
 
 async def test_a_full_disk_makes_puts_wait_and_deliveries_make_room(small_disk):
-    told = []
-    spool = await opened(small_disk / "plays.db", report=told.append)
+    alerts = []
+    spool = await opened(small_disk / "plays.db", report=alerts.append)
     accepted = asyncio.Event()
     number = 0
 
     async def put():
         nonlocal number
-        for start in range(0, 15_000, 500):
+        for start in range(0, 12_000, 500):
             await spool.append(KIND, records(500, start, queue=f"user-{start % 3}"))
             number += 500
         accepted.set()
 
     async with asyncio.timeout(30):
         putting = asyncio.create_task(put())
-        while not told:
+        while not alerts:
             await asyncio.sleep(0.01)
-        assert "the disk is full" in told[0]
-        assert 1_000 < number < 15_000
+        assert "the disk is full" in alerts[0]
+        assert 1_000 < number < 12_000
         with pytest.raises(SpoolUnavailableError, match="the disk is full"):
             spool.append_nowait(KIND, records(1))
         assert (await spool.counts(KIND)).put == number
         delivered = 0
-        while not (accepted.is_set() and delivered == 15_000):
+        while not (accepted.is_set() and delivered == 12_000):
             delivered += await drained(spool)
             await asyncio.sleep(0.01)
         await putting
-    assert told[-1] is None
+    assert alerts[-1] is None
     counts = await spool.counts(KIND)
-    assert (counts.put, counts.delivered, counts.waiting, counts.in_flight) == (15_000, 15_000, 0, 0)
+    assert (counts.put, counts.delivered, counts.waiting, counts.in_flight) == (12_000, 12_000, 0, 0)
     await spool.aclose()
     spool = await opened(small_disk / "plays.db")  # looks at every page
     await spool.aclose()
 
 
-async def test_somebody_else_fills_the_disk_and_goes_again(small_disk):
+async def test_another_process_fills_the_disk_and_frees_it_again(small_disk):
     spool = await opened(small_disk / "plays.db")
     for start in range(0, 3_000, 500):
         await spool.append(KIND, records(500, start))
@@ -122,9 +122,9 @@ async def test_somebody_else_fills_the_disk_and_goes_again(small_disk):
     await spool.aclose()
 
 
-async def test_nothing_is_made_on_a_full_disk_and_it_is_made_later(small_disk):
+async def test_a_spool_is_not_created_on_a_full_disk_and_is_later(small_disk):
     fill(small_disk)
-    with pytest.raises(SpoolError, match="is there room"):
+    with pytest.raises(SpoolError, match="the disk has space"):
         await opened(small_disk / "plays.db")
     assert not (small_disk / "plays.db").exists()
     (small_disk / "ballast").unlink()
@@ -149,11 +149,11 @@ async def test_on_a_tight_disk_every_step_is_in_the_file_before_the_next(tmp_pat
         await asyncio.gather(*(spool.append(KIND, records(10, start + number * 10, "ann")) for number in range(10)))
     assert (tmp_path / "plays.db-wal").stat().st_size < 200_000
     assert await drained(spool) == 600
-    monkeypatch.setattr(disk_space, "SHARE", 1)
+    monkeypatch.setattr(disk_space, "MIN_FREE_SHARE", 1)
     put = asyncio.create_task(spool.append(KIND, records(1)))
     await asyncio.sleep(0.1)
     assert not put.done()
-    monkeypatch.setattr(disk_space, "SHARE", 1_000_000)
+    monkeypatch.setattr(disk_space, "MIN_FREE_SHARE", 1_000_000)
     async with asyncio.timeout(10):
         await put
     await spool.aclose()
@@ -163,7 +163,7 @@ async def test_on_a_tight_disk_every_step_is_in_the_file_before_the_next(tmp_pat
 
 
 class Failing:
-    """Fails whatever is about to be committed, as often as it is told."""
+    """Fails whatever is about to be committed, as often as it is asked to."""
 
     def __init__(self, monkeypatch):
         self.times = 0
@@ -180,9 +180,9 @@ class Failing:
 
 @pytest.mark.parametrize("name", ["SQLITE_IOERR_FSYNC", "SQLITE_IOERR_WRITE", "SQLITE_FULL", "SQLITE_READONLY"])
 async def test_errors_of_the_disk_are_waited_out(tmp_path, monkeypatch, name):
-    clock, told, failing = VirtualClock(), [], Failing(monkeypatch)
+    clock, alerts, failing = VirtualClock(), [], Failing(monkeypatch)
     failing.name = name
-    spool = await opened(tmp_path / "plays.db", clock, told.append)
+    spool = await opened(tmp_path / "plays.db", clock, alerts.append)
     for times in range(1, 5):
         failing.times = times
         await clock.run(spool.append(KIND, records(5, times * 5)))
@@ -192,8 +192,8 @@ async def test_errors_of_the_disk_are_waited_out(tmp_path, monkeypatch, name):
         await clock.run(step)
     counts = await spool.counts(KIND)
     assert (counts.put, counts.delivered, counts.in_doubt) == (20, 20, 0)
-    assert {line is None for line in told} == {True, False}
-    assert all(str(tmp_path / "plays.db") in line for line in told if line)
+    assert {line is None for line in alerts} == {True, False}
+    assert all(str(tmp_path / "plays.db") in line for line in alerts if line)
     await spool.aclose()
 
 
@@ -217,14 +217,14 @@ UNMEASURED = {"COVERAGE_PROCESS_CONFIG": None, "COVERAGE_PROCESS_START": None}
 
 def as_nobody():
     if os.geteuid() != 0 or shutil.which("setpriv") is None:
-        pytest.skip("nobody's rights can be tried by root only, with setpriv")
+        pytest.skip("only root can run a command as another user, with setpriv")
     command = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
     if subprocess.run([*command, sys.executable, "-c", "import typer"], capture_output=True, check=False).returncode:
-        pytest.skip("nobody may not use this Python")
+        pytest.skip("the other user may not run this Python")
     return command
 
 
-async def test_a_read_only_directory_is_said_and_can_be_looked_into(tmp_path, unused_tcp_port):
+async def test_a_spool_in_a_read_only_directory_is_refused_and_can_be_inspected(tmp_path, unused_tcp_port):
     wrapper = as_nobody()
     for directory in list(tmp_path.parents)[:3]:
         directory.chmod(0o755)
@@ -232,18 +232,18 @@ async def test_a_read_only_directory_is_said_and_can_be_looked_into(tmp_path, un
     (tmp_path / "kept").mkdir()
     write_plays(tmp_path / "plays.jsonl", plays(20))
     ship = ("ship", "plays.jsonl", "--kind", "catalogue", "--patience", "0.2", "--linger", "0", "--drain", "0")
-    away = {"cwd": tmp_path, "base_url": f"http://127.0.0.1:{unused_tcp_port}"}
-    refused = await sevendigital(*ship, "--spool", "kept/new.db", wrapper=wrapper, env=UNMEASURED, **away)
+    elsewhere = {"cwd": tmp_path, "base_url": f"http://127.0.0.1:{unused_tcp_port}"}
+    refused = await sevendigital(*ship, "--spool", "kept/new.db", wrapper=wrapper, env=UNMEASURED, **elsewhere)
     assert refused.code == 1
-    assert "is the directory writable" in refused.err
+    assert "check that the directory is writable" in refused.err
     assert list((tmp_path / "kept").iterdir()) == []
-    assert (await sevendigital(*ship, "--spool", "kept/plays.db", **away)).code == 4
+    assert (await sevendigital(*ship, "--spool", "kept/plays.db", **elsewhere)).code == 4
     for path in (tmp_path / "kept").iterdir():
-        path.chmod(0o644)  # somebody wants others to be able to read it
+        path.chmod(0o644)  # the operator lets other users read it
     before = {path.name: path.read_bytes() for path in (tmp_path / "kept").iterdir()}
-    refused = await sevendigital(*ship, "--spool", "kept/plays.db", wrapper=wrapper, env=UNMEASURED, **away)
+    refused = await sevendigital(*ship, "--spool", "kept/plays.db", wrapper=wrapper, env=UNMEASURED, **elsewhere)
     assert refused.code == 1
-    assert "is the directory writable" in refused.err.splitlines()[-1]
+    assert "check that the directory is writable" in refused.err.splitlines()[-1]
     status = await sevendigital(
         "spool", "status", "--spool", "kept/plays.db", cwd=tmp_path, wrapper=wrapper, env=UNMEASURED
     )
@@ -255,6 +255,6 @@ async def test_a_read_only_directory_is_said_and_can_be_looked_into(tmp_path, un
         )
         assert len(ended.err.splitlines()) == 1
     assert {path.name: path.read_bytes() for path in (tmp_path / "kept").iterdir()} == before
-    archive = SqliteSpoolInspector(tmp_path / "kept" / "plays.db")
-    assert (await archive.status()).counts[LogKind.CATALOGUE].waiting == 20
-    await archive.aclose()
+    inspector = SqliteSpoolInspector(tmp_path / "kept" / "plays.db")
+    assert (await inspector.status()).counts[LogKind.CATALOGUE].waiting == 20
+    await inspector.aclose()

@@ -37,8 +37,8 @@ async def test_every_point_of_lanes_and_wire_is_reached(sevendigital_sandbox, mo
     assert set(points) <= set(failpoints.POINTS)
     request = ["before intent", "after intent", "headers sent", "body sent", "answer read"]
     outcome = ["before outcome", "after outcome", "before bury", "after bury"]
-    told = [point for point in points if point in OF_LANES | OF_THE_WIRE]
-    assert told == ["before lease", "after lease", *request, *request, *outcome]
+    reached = [point for point in points if point in OF_LANES | OF_THE_WIRE]
+    assert reached == ["before lease", "after lease", *request, *request, *outcome]
 
 
 class Wire:

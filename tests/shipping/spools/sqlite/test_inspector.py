@@ -1,4 +1,4 @@
-"""The archive of a file: read while a shipper writes it, and mended when none does."""
+"""An inspector reads a file while a shipper writes it, and changes it when none does."""
 
 import asyncio
 import sqlite3
@@ -40,35 +40,35 @@ async def put(path, sandbox, logs, kind=LogKind.CATALOGUE, **options):
 
 
 async def opened(path, **wanted):
-    archive = SqliteSpoolInspector(path)
+    inspector = SqliteSpoolInspector(path)
     try:
-        return [play async for play in archive.dead_letters(**wanted)]
+        return [play async for play in inspector.dead_letters(**wanted)]
     finally:
-        await archive.aclose()
+        await inspector.aclose()
 
 
 async def journal(path, **wanted):
-    archive = SqliteSpoolInspector(path)
+    inspector = SqliteSpoolInspector(path)
     try:
-        return [entry async for entry in archive.journal(**wanted)]
+        return [entry async for entry in inspector.journal(**wanted)]
     finally:
-        await archive.aclose()
+        await inspector.aclose()
 
 
-async def mended(path, step, ids):
-    archive = SqliteSpoolInspector(path)
+async def changed(path, step, ids):
+    inspector = SqliteSpoolInspector(path)
     try:
-        return await getattr(archive, step)(ids)
+        return await getattr(inspector, step)(ids)
     finally:
-        await archive.aclose()
+        await inspector.aclose()
 
 
 async def status(path):
-    archive = SqliteSpoolInspector(path)
+    inspector = SqliteSpoolInspector(path)
     try:
-        return await archive.status()
+        return await inspector.status()
     finally:
-        await archive.aclose()
+        await inspector.aclose()
 
 
 def check(path):
@@ -84,7 +84,7 @@ def as_bodies(entries):
     return Counter(canonical(entry.log.as_wire()) for entry in entries)
 
 
-async def test_the_journal_tells_of_every_delivered_play(tmp_path):
+async def test_the_journal_has_every_delivered_play(tmp_path):
     path, logs = tmp_path / "plays of ünïon #1?.db", plays(1_234, users=3)
     async with open_sandbox() as sandbox:
         await put(path, sandbox, logs)
@@ -102,36 +102,36 @@ async def test_the_journal_tells_of_every_delivered_play(tmp_path):
     assert await journal(path, until=first) == []
 
 
-async def test_reading_goes_on_beside_a_shipper(tmp_path):
+async def test_an_inspector_reads_while_a_shipper_writes(tmp_path):
     path, logs = tmp_path / "plays.db", plays(12_000)
-    archive = open_inspector(path)
+    inspector = open_inspector(path)
     async with (
         open_sandbox() as sandbox,
         SevenDigital(KEY, SECRET, base_url=sandbox.base_url) as client,
         StreamLogShipper(client, spool=path, lanes=QUICK) as shipper,
     ):
-        assert (await archive.status()).in_use
+        assert (await inspector.status()).in_use
         for start in range(0, 12_000, 500):
             await shipper.put_many(LogKind.CATALOGUE, logs[start : start + 500])
-        seen = [entry async for entry in archive.journal()]
+        seen = [entry async for entry in inspector.journal()]
         await shipper.flush()
-        before = await archive.status()
+        before = await inspector.status()
         with pytest.raises(SpoolInUseError):
-            await archive.replay(["1"])
+            await inspector.replay(["1"])
         with pytest.raises(SpoolInUseError):
-            await archive.discard(["1"])
+            await inspector.discard(["1"])
         assert (await shipper.flush()).delivered == 12_000
     assert not as_bodies(seen) - as_counted(logs)
-    assert as_bodies([entry async for entry in archive.journal()]) == as_counted(logs)
+    assert as_bodies([entry async for entry in inspector.journal()]) == as_counted(logs)
     assert before.counts[LogKind.CATALOGUE] == Counts(put=12_000, delivered=12_000)
-    after = await archive.status()
+    after = await inspector.status()
     assert not after.in_use
     assert after.size > 0
     assert after.location == str(path)
-    await archive.aclose()
+    await inspector.aclose()
 
 
-async def test_a_shipper_starts_while_somebody_looks_whether_there_is_one(tmp_path):
+async def test_a_shipper_starts_while_an_inspector_tests_the_lock(tmp_path):
     path = tmp_path / "plays.db"
     async with open_sandbox() as sandbox:
         await put(path, sandbox, [])
@@ -148,7 +148,7 @@ async def test_a_buried_play_is_replayed_and_delivered(tmp_path):
     assert [play.log.track_id for play in buried] == ["7", "9"]
     assert all(play.code == 1008 or play.reason for play in buried)
     assert await opened(path, state=DeadLetterState.HELD) == await opened(path, kind=LogKind.PREVIEW) == []
-    assert await mended(path, "replay", [buried[0].id, "no such", "-1", "9" * 30, "999", buried[0].id]) == 1
+    assert await changed(path, "replay", [buried[0].id, "no such", "-1", "9" * 30, "999", buried[0].id]) == 1
     check(path)
     counts = (await status(path)).counts[LogKind.CATALOGUE]
     assert (counts.put, counts.delivered, counts.waiting, counts.buried) == (60, 58, 1, 1)
@@ -174,16 +174,16 @@ async def test_a_held_play_is_replayed_as_a_possible_double(tmp_path, signed):
     assert arrived == as_counted(logs)
     held = await opened(path, state=DeadLetterState.HELD)
     assert all(play.in_doubt and "lost" in play.reason for play in held)
-    assert await mended(path, "replay", [play.id for play in held[:20]]) == 20
+    assert await changed(path, "replay", [play.id for play in held[:20]]) == 20
     check(path)
     async with open_sandbox() as sandbox:
         figures = await put(path, sandbox, [], user_tokens=tokens_of(sandbox))
         again = received(sandbox)
     assert again == as_counted([play.log for play in held[:20]])
     assert (figures.put, figures.delivered, figures.held, figures.in_doubt) == (30, 20, 10, 30)
-    told = [entry for entry in await journal(path) if entry.outcome is JournalOutcome.DELIVERED]
-    assert len(told) == 20
-    assert all(entry.in_doubt for entry in told)
+    delivered = [entry for entry in await journal(path) if entry.outcome is JournalOutcome.DELIVERED]
+    assert len(delivered) == 20
+    assert all(entry.in_doubt for entry in delivered)
     check(path)
 
 
@@ -193,9 +193,9 @@ async def test_dropped_plays_stay_counted_and_are_written_down(tmp_path):
         await put(path, sandbox, logs[:20], in_doubt="hold")
     async with open_sandbox("poison:21") as sandbox:
         await put(path, sandbox, logs[20:])
-    aside = await opened(path)
-    assert await mended(path, "discard", [play.id for play in aside]) == 21
-    assert await mended(path, "discard", [play.id for play in aside]) == 0
+    letters = await opened(path)
+    assert await changed(path, "discard", [play.id for play in letters]) == 21
+    assert await changed(path, "discard", [play.id for play in letters]) == 0
     check(path)
     counts = (await status(path)).counts[LogKind.CATALOGUE]
     assert (counts.put, counts.delivered, counts.held, counts.buried) == (40, 19, 0, 21)
@@ -211,7 +211,7 @@ async def test_very_many_are_moved_in_portions(tmp_path):
     async with open_sandbox("disconnect-after:100%") as sandbox:
         await put(path, sandbox, logs, in_doubt="hold")
     held = await opened(path)
-    assert await mended(path, "replay", [play.id for play in held]) == 1_300
+    assert await changed(path, "replay", [play.id for play in held]) == 1_300
     check(path)
     assert (await status(path)).counts[LogKind.CATALOGUE].waiting == 1_300
     async with open_sandbox() as sandbox:
@@ -219,7 +219,7 @@ async def test_very_many_are_moved_in_portions(tmp_path):
         assert received(sandbox) == as_counted(logs)
 
 
-async def test_what_is_no_spool_is_said_and_left_alone(tmp_path):
+async def test_a_file_that_is_not_a_spool_is_refused_and_left_alone(tmp_path):
     database = tmp_path / "other.db"
     db = sqlite3.connect(database)
     db.execute("CREATE TABLE cats (name)")
@@ -228,13 +228,13 @@ async def test_what_is_no_spool_is_said_and_left_alone(tmp_path):
     (tmp_path / "empty.db").write_bytes(b"")
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     for name, words, kind in [
-        ("nowhere.db", "there is no spool", SpoolError),
+        ("nowhere.db", "does not exist", SpoolError),
         ("other.db", "not a spool", SpoolError),
         ("text.db", "damaged", SpoolCorruptionError),
         ("empty.db", "empty", SpoolError),
         (".", "directory", SpoolError),
     ]:
-        for act in (journal, opened, status, lambda path: mended(path, "replay", ["1"])):
+        for act in (journal, opened, status, lambda path: changed(path, "replay", ["1"])):
             with pytest.raises(kind, match=words):
                 await act(tmp_path / name)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
@@ -257,30 +257,30 @@ async def test_a_spool_of_another_version_is_left_as_it_is(tmp_path):
         ("journal", "body = x'00'"),
         ("journal", "body = substr(body, 1, length(body) - 9)"),
         ("journal", "kind = 'karaoke'"),
-        ("journal", "doubted = '['"),
+        ("journal", "in_doubt = '['"),
         ("journal", "at = 1e300"),
-        ("set_aside", "place = 'attic'"),
-        ("set_aside", "at = at + 1"),
+        ("dead_letter", "state = 'attic'"),
+        ("dead_letter", "at = at + 1"),
     ],
 )
-async def test_a_damaged_row_is_said(tmp_path, table, change):
+async def test_a_damaged_row_is_reported(tmp_path, table, change):
     path = tmp_path / "plays.db"
     async with open_sandbox("poison:2") as sandbox:
         await put(path, sandbox, plays(3))
     db = sqlite3.connect(path, isolation_level=None)
     db.execute(f"UPDATE {table} SET {change}")  # noqa: S608
     db.close()
-    with pytest.raises(SpoolCorruptionError, match="not as it was written"):
+    with pytest.raises(SpoolCorruptionError, match=r"is damaged: (row|dead letter) 1 "):
         await (journal if table == "journal" else opened)(path)
 
 
-def test_an_archive_needs_a_place():
+def test_an_inspector_needs_a_spool():
     for place in ("", "redis://"):
         with pytest.raises(ConfigurationError):
             open_inspector(place)
 
 
-async def test_the_oldest_waiting_play_is_told(tmp_path, unused_tcp_port):
+async def test_the_status_has_the_age_of_the_oldest_waiting_play(tmp_path, unused_tcp_port):
     path, started = tmp_path / "plays.db", datetime.now(UTC)
     async with (
         SevenDigital(KEY, SECRET, base_url=f"http://127.0.0.1:{unused_tcp_port}") as client,
@@ -302,9 +302,9 @@ async def test_what_is_replayed_after_a_crash_is_not_taken_for_what_was_being_se
         await spool.intent(lease, lease.records, "first")
         return lease
 
-    owner = SpoolContext(lane_rules(), SystemClock(), lambda _: None)
+    context = SpoolContext(lane_rules(), SystemClock(), lambda _: None)
     spool = SqliteSpool(tmp_path / "plays.db")
-    await spool.open(owner)
+    await spool.open(context)
     lease, now = await sent(1), datetime.now(UTC)
     letter = DeadLetter(LogKind.CATALOGUE, b"{}", "bad", None, now, in_doubt=False)
     await spool.bury(lease, [(lease.records[0], letter)])
@@ -318,9 +318,9 @@ async def test_what_is_replayed_after_a_crash_is_not_taken_for_what_was_being_se
     db.close()
     copy.close()
     await spool.aclose()
-    assert await mended(crashed, "replay", [play.id for play in await opened(crashed)]) == 1
+    assert await changed(crashed, "replay", [play.id for play in await opened(crashed)]) == 1
     spool = SqliteSpool(crashed)
-    await spool.open(owner)
+    await spool.open(context)
     counts = await spool.counts(LogKind.CATALOGUE)
     await spool.aclose()
     assert counts == Counts(put=5, delivered=2, waiting=3, in_doubt=2)

@@ -23,7 +23,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 RECEIPT = Receipt("request", NOW, "202 accepted")
 KIND = LogKind.CATALOGUE
 PARTS = ("", "-wal", "-mark")
-ADVICE = ("put a sound copy in its place", "put the right files back")
+ADVICE = ("put an intact copy in its place", "put the right files back")
 
 
 def records(number, queue):
@@ -80,12 +80,14 @@ async def life(path):
         counts = await spool.counts(KIND)
     finally:
         await spool.aclose()
-    archive = SqliteSpoolInspector(path)
+    inspector = SqliteSpoolInspector(path)
     try:
-        aside = Counter([(play.state, play.body, play.reason, play.in_doubt) async for play in archive.dead_letters()])
-        told = [(e.outcome, e.log.encode(), e.request_id, e.answer, e.in_doubt) async for e in archive.journal()]
+        aside = Counter(
+            [(play.state, play.body, play.reason, play.in_doubt) async for play in inspector.dead_letters()]
+        )
+        told = [(e.outcome, e.log.encode(), e.request_id, e.answer, e.in_doubt) async for e in inspector.journal()]
     finally:
-        await archive.aclose()
+        await inspector.aclose()
     return position, sent, counts, aside, Counter(told)
 
 
@@ -124,7 +126,7 @@ def overwritten(data, rng):
 async def test_harm_is_noticed_before_it_matters(tmp_path, harm, part):
     killed, closed = await filled(tmp_path)
     whole, rng = (killed if part else closed), random.Random(f"{harm.__name__}{part}")
-    expected = await life(copied(whole, tmp_path / "sound"))
+    expected = await life(copied(whole, tmp_path / "intact"))
     assert expected[2].put == 180 == expected[2].delivered + expected[2].buried + expected[2].held
     noticed = 0
     for number in range(30):
@@ -139,7 +141,7 @@ async def test_harm_is_noticed_before_it_matters(tmp_path, harm, part):
             assert str(path) in refusal
             assert {name: path.with_name(path.name + name).read_bytes() for name in before} == before
         elif (found := await damage_found(living_as(path, expected))) is not None:
-            assert "of the journal" in found, found  # the rest was sound, and went out
+            assert "of the journal" in found, found  # the rest was intact, and was delivered
     assert noticed >= 10
 
 
@@ -157,7 +159,7 @@ async def test_what_was_accepted_is_missed_when_it_is_gone(tmp_path, what):
     else:
         wal.write_bytes(wal.read_bytes()[: wal.stat().st_size // 8])
     for act in (opened, lambda path: SqliteSpoolInspector(path).status()):
-        with pytest.raises(SpoolCorruptionError, match="what was written to it last is missing"):
+        with pytest.raises(SpoolCorruptionError, match="the last transactions are missing"):
             await act(killed)
     killed.with_name("plays.db-mark").unlink()  # as advised
     spool = await opened(killed)
@@ -167,7 +169,7 @@ async def test_what_was_accepted_is_missed_when_it_is_gone(tmp_path, what):
 
 
 @pytest.mark.parametrize("mark", [b"", b"x", b"x" * 20, b"x" * 5_000])
-async def test_a_damaged_mark_is_no_reason_to_stop(tmp_path, mark):
+async def test_a_damaged_commit_marker_is_ignored(tmp_path, mark):
     _, closed = await filled(tmp_path)
     closed.with_name("plays.db-mark").write_bytes(mark)
     spool = await opened(closed)
@@ -183,9 +185,9 @@ async def test_a_damaged_mark_is_no_reason_to_stop(tmp_path, mark):
         await opened(closed)
 
 
-async def test_the_mark_of_another_spool_says_nothing(tmp_path):
+async def test_the_commit_marker_of_another_spool_is_ignored(tmp_path):
     _, closed = await filled(tmp_path)
-    closed.unlink()  # somebody begins anew, and does not know of the mark
+    closed.unlink()  # a new spool, beside the commit marker of the old one
     spool = await opened(closed)
     await spool.append(KIND, records(1, ""))
     await spool.aclose()
@@ -194,15 +196,15 @@ async def test_the_mark_of_another_spool_says_nothing(tmp_path):
     await spool.aclose()
 
 
-async def test_a_damaged_lock_is_told_from_a_damaged_spool(tmp_path):
+async def test_a_damaged_lock_is_not_reported_as_a_damaged_spool(tmp_path):
     _, closed = await filled(tmp_path)
     closed.with_name("plays.db-owner").write_bytes(b"garbage" * 1000)
-    archive = SqliteSpoolInspector(closed)
-    for act in (lambda: opened(closed), archive.status):
-        with pytest.raises(SpoolError, match="-owner is not the lock that it should be") as caught:
+    inspector = SqliteSpoolInspector(closed)
+    for act in (lambda: opened(closed), inspector.status):
+        with pytest.raises(SpoolError, match="-owner is not a lock file") as caught:
             await act()
         assert not isinstance(caught.value, SpoolCorruptionError)
-    await archive.aclose()
+    await inspector.aclose()
     closed.with_name("plays.db-owner").unlink()  # as advised
     await (await opened(closed)).aclose()
 
@@ -212,8 +214,8 @@ async def test_a_damaged_lock_is_told_from_a_damaged_spool(tmp_path):
     [
         (lambda path: path.write_bytes(path.read_bytes()[:9_000]), "damaged"),
         (lambda path: path.write_bytes(path.read_bytes()[:30_000] + b"x" * 70_000), "damaged"),
-        (lambda path: _execute(path, "PRAGMA user_version = 1"), "version 1, this release reads version 2"),
-        (lambda path: _execute(path, "UPDATE progress SET flushed = 0"), "what was written to it last is missing"),
+        (lambda path: _execute(path, "PRAGMA user_version = 1"), "version 1, and this release reads from version 2 on"),
+        (lambda path: _execute(path, "UPDATE progress SET flushed = 0"), "the last transactions are missing"),
     ],
     ids=["truncated", "overwritten", "version", "older"],
 )
@@ -230,14 +232,14 @@ def test_the_commands_say_it_in_one_line_and_leave_the_file_alone(tmp_path, monk
         ["spool", "status"],
         ["dead-letters", "list"],
         ["dead-letters", "replay", "--all", "--yes"],
-        ["dead-letters", "discard", "1", "--yes"],
+        ["dead-letters", "drop", "1", "--yes"],
         ["journal", "export", "--out", "out.csv"],
     ):
         code = main([*arguments, "--spool", str(closed)])
-        told = capsys.readouterr()
-        assert (code, told.out) == (1, ""), told
-        assert words in told.err
-        assert len(told.err.splitlines()) == 1
+        shown = capsys.readouterr()
+        assert (code, shown.out) == (1, ""), shown
+        assert words in shown.err
+        assert len(shown.err.splitlines()) == 1
     assert not (tmp_path / "out.csv").exists()
     assert closed.read_bytes() == before
 

@@ -1,4 +1,4 @@
-"""Delivered plays stay in their parcel until there is time to move them into the journal, which says so all along."""
+"""Delivered plays stay in their chunk until there is time to move them into the journal, which says so all along."""
 
 import asyncio
 import sqlite3
@@ -17,7 +17,7 @@ from sevendigital_async.shipping.spools.sqlite import SqliteSpool, SqliteSpoolIn
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 KIND = LogKind.CATALOGUE
 WHOLE = 20
-"""Plays in a batch, and in a parcel."""
+"""Plays in a batch, and in a chunk."""
 
 
 @pytest.fixture
@@ -44,10 +44,10 @@ async def opened(path, **settings):
     return spool
 
 
-async def delivered(path, *parcels, queue=""):
-    """Put plays parcel by parcel, and deliver them batch by batch; returns what the journal says then."""
+async def delivered(path, *chunks, queue=""):
+    """Put plays chunk by chunk, and deliver them batch by batch; returns what the journal says then."""
     spool, first = await opened(path), 0
-    for number in parcels:
+    for number in chunks:
         await spool.append(KIND, plays(first, number, queue))
         first += number
     request = 0
@@ -59,19 +59,19 @@ async def delivered(path, *parcels, queue=""):
     return [(str(n), f"r{n // WHOLE + 1}") for n in range(first)]
 
 
-async def told(path):
-    archive = SqliteSpoolInspector(path)
+async def journal_of(path):
+    inspector = SqliteSpoolInspector(path)
     try:
-        return [(entry.log.track_id, entry.request_id) async for entry in archive.journal()]
+        return [(entry.log.track_id, entry.request_id) async for entry in inspector.journal()]
     finally:
-        await archive.aclose()
+        await inspector.aclose()
 
 
 def places(path):
-    """Say where the plays of each row of the journal are, and how many parcels there are."""
+    """Say where the plays of each row of the journal are, and how many chunks there are."""
     with closing(sqlite3.connect(path)) as db:
-        rows = db.execute("SELECT parcel IS NOT NULL, compressed, length(body) > 0 FROM journal ORDER BY id").fetchall()
-        return rows, db.execute("SELECT count(*) FROM parcel").fetchone()[0]
+        rows = db.execute("SELECT chunk IS NOT NULL, compressed, length(body) > 0 FROM journal ORDER BY id").fetchall()
+        return rows, db.execute("SELECT count(*) FROM chunk").fetchone()[0]
 
 
 def tidied(path, tidy, before=0.0):
@@ -81,66 +81,68 @@ def tidied(path, tidy, before=0.0):
 
 
 @pytest.mark.parametrize("queue", ["", "ann"])
-async def test_a_delivered_parcel_is_told_before_and_after_it_is_moved(path, idle, queue):
+async def test_a_delivered_chunk_is_in_the_journal_before_and_after_it_is_moved(path, idle, queue):
     expected = await delivered(path, WHOLE, WHOLE, queue=queue)
     assert places(path) == ([(1, 0, 0)] * 2, 2)
-    assert await told(path) == expected
+    assert await journal_of(path) == expected
     tidied(path, idle)
     assert places(path) == ([(0, 1, 1)] * 2, 0)
-    assert await told(path) == expected
+    assert await journal_of(path) == expected
     assert await delivered(path, WHOLE)  # the numbers of what is gone may come again
-    assert len(await told(path)) == 3 * WHOLE
+    assert len(await journal_of(path)) == 3 * WHOLE
 
 
-async def test_batches_that_are_no_parcel_are_told_just_so(path, idle):
-    expected = await delivered(path, 3 * WHOLE, 5, 30)  # parcels of 60, 5 and 30, batches of 20
-    rows, parcels = places(path)
+async def test_batches_that_are_not_whole_chunks_are_in_the_journal_as_well(path, idle):
+    expected = await delivered(path, 3 * WHOLE, 5, 30)  # chunks of 60, 5 and 30, batches of 20
+    rows, chunks = places(path)
     assert (0, 0, 1) in rows
-    assert parcels == sum(stays for stays, _, _ in rows)
-    assert await told(path) == expected
+    assert chunks == sum(stays for stays, _, _ in rows)
+    assert await journal_of(path) == expected
     tidied(path, idle)
-    assert await told(path) == expected
+    assert await journal_of(path) == expected
 
 
 async def test_what_is_forgotten_leaves_nothing_behind(path, idle):
     await delivered(path, WHOLE, WHOLE)
     tidied(path, idle, before=(NOW + timedelta(days=1)).timestamp())
     assert places(path) == ([], 0)
-    assert await told(path) == []
+    assert await journal_of(path) == []
 
 
 @pytest.mark.parametrize(
     "harm",
     [
-        "UPDATE parcel SET body = zeroblob(length(body)) WHERE first = 1",
-        "UPDATE parcel SET logs = logs - 1 WHERE first = 1",
-        "DELETE FROM parcel WHERE first = 1",
-        "UPDATE journal SET parcel = 21 WHERE id = 1",
-        "UPDATE journal SET parcel = NULL WHERE id = 1",
+        "UPDATE chunk SET body = zeroblob(length(body)) WHERE first = 1",
+        "UPDATE chunk SET logs = logs - 1 WHERE first = 1",
+        "DELETE FROM chunk WHERE first = 1",
+        "UPDATE journal SET chunk = 21 WHERE id = 1",
+        "UPDATE journal SET chunk = NULL WHERE id = 1",
         "UPDATE journal SET at = at + 1 WHERE id = 1",
     ],
 )
-async def test_damage_to_delivered_plays_is_told_to_who_reads_them_and_keeps_nobody_from_shipping(path, idle, harm):
+async def test_damage_to_delivered_plays_is_reported_to_readers_and_does_not_stop_shipping(path, idle, harm):
     await delivered(path, WHOLE, WHOLE)
     with closing(sqlite3.connect(path)) as db, db:
         db.execute(harm)
-    with pytest.raises(SpoolCorruptionError, match="entry 1 of the journal is not as it was written"):
-        await told(path)
+    with pytest.raises(SpoolCorruptionError, match="row 1 of the journal is damaged"):
+        await journal_of(path)
     tidied(path, idle)
-    assert places(path)[0] == [(harm != "UPDATE journal SET parcel = NULL WHERE id = 1", 2, 0), (0, 1, 1)]
-    with pytest.raises(SpoolCorruptionError, match="entry 1 of the journal is not as it was written"):
-        await told(path)
+    assert places(path)[0] == [(harm != "UPDATE journal SET chunk = NULL WHERE id = 1", 2, 0), (0, 1, 1)]
+    with pytest.raises(SpoolCorruptionError, match="row 1 of the journal is damaged"):
+        await journal_of(path)
     await delivered(path, WHOLE)
 
 
 @pytest.mark.parametrize("thoroughly", [True, False])
-async def test_a_delivered_parcel_that_looks_undelivered_is_never_sent_again(path, idle, monkeypatch, thoroughly):
+async def test_a_delivered_chunk_that_looks_undelivered_is_never_sent_again(path, idle, monkeypatch, thoroughly):
     await delivered(path, WHOLE, WHOLE)
     with closing(sqlite3.connect(path)) as db, db:
-        db.execute("UPDATE parcel SET queue = -queue WHERE first = 1")
-        db.execute("UPDATE lane SET waiting = 20, delivered = 20, kept = 20, shared = 20 WHERE kind = 'catalogue'")
+        db.execute("UPDATE chunk SET queue = -queue WHERE first = 1")
+        db.execute(
+            "UPDATE lane SET waiting = 20, delivered = 20, stored_logs = 20, partner_logs = 20 WHERE kind = 'catalogue'"
+        )
     if not thoroughly:
-        monkeypatch.setattr(file, "SMALL", 0)
+        monkeypatch.setattr(file, "THOROUGH_CHECK_BYTES", 0)
     with pytest.raises(SpoolCorruptionError):
         await delivered(path)
 
@@ -150,9 +152,9 @@ async def test_a_backlog_is_read_back_in_order_several_batches_at_a_time(path, i
     await spool.append(KIND, plays(0, number))
     await spool.aclose()
     reads = []
-    read_on = leases.read_on
+    read_from = leases.read_from
     monkeypatch.setattr(leases, "READ_AHEAD", 5 * WHOLE)
-    monkeypatch.setattr(leases, "read_on", lambda *arguments: reads.append(1) or read_on(*arguments))
+    monkeypatch.setattr(leases, "read_from", lambda *arguments: reads.append(1) or read_from(*arguments))
     spool, sent = await opened(path), []
     while lease := await spool.lease(KIND, flush=True):
         sent += [StreamLog.decode(record.body).track_id for record in lease.records]
@@ -164,48 +166,48 @@ async def test_a_backlog_is_read_back_in_order_several_batches_at_a_time(path, i
     assert len(reads) < 21
 
 
-async def test_what_stands_before_a_damaged_parcel_is_still_delivered(path, idle, monkeypatch):
-    monkeypatch.setattr(file, "SMALL", 0)
+async def test_plays_before_a_damaged_chunk_are_still_delivered(path, idle, monkeypatch):
+    monkeypatch.setattr(file, "THOROUGH_CHECK_BYTES", 0)
     spool = await opened(path)
     for first in range(0, 4 * WHOLE, WHOLE):
         await spool.append(KIND, plays(first, WHOLE))
     await spool.aclose()
     with closing(sqlite3.connect(path)) as db, db:
-        db.execute("UPDATE parcel SET body = zeroblob(length(body)) WHERE first = ?", (2 * WHOLE + 1,))
+        db.execute("UPDATE chunk SET body = zeroblob(length(body)) WHERE first = ?", (2 * WHOLE + 1,))
     spool = await opened(path)
     for _ in range(2):
         lease = await spool.lease(KIND, flush=True)
         await spool.ack(lease, lease.records, Receipt("r", NOW))
-    with pytest.raises(SpoolCorruptionError, match="plays 41 to 60 are not as they were written"):
+    with pytest.raises(SpoolCorruptionError, match="plays 41 to 60 are damaged"):
         await spool.lease(KIND, flush=True)
     await spool.aclose()
-    assert len(await told(path)) == 2 * WHOLE
+    assert len(await journal_of(path)) == 2 * WHOLE
 
 
-async def test_forgetting_takes_no_undelivered_parcel(path, idle):
+async def test_deleting_old_journal_rows_keeps_undelivered_chunks(path, idle):
     await delivered(path, WHOLE)
     with closing(sqlite3.connect(path)) as db, db:
-        db.execute("DELETE FROM parcel WHERE first = 1")
+        db.execute("DELETE FROM chunk WHERE first = 1")
     spool = await opened(path)
     await spool.append(KIND, plays(1000, WHOLE))  # its number begins with 1 again
     await spool.aclose()
     tidied(path, idle, before=(NOW + timedelta(days=1)).timestamp())
     with closing(sqlite3.connect(path)) as db:
-        assert db.execute("SELECT sum(logs) FROM parcel WHERE queue > 0").fetchone() == (WHOLE,)
+        assert db.execute("SELECT sum(logs) FROM chunk WHERE queue > 0").fetchone() == (WHOLE,)
 
 
-async def test_a_row_whose_parcel_is_gone_is_not_told_with_the_plays_of_another(path, idle):
+async def test_a_row_without_its_chunk_never_shows_the_plays_of_another(path, idle):
     await delivered(path, WHOLE)
     with closing(sqlite3.connect(path)) as db, db:
-        db.execute("DELETE FROM parcel WHERE first = 1")
+        db.execute("DELETE FROM chunk WHERE first = 1")
     spool = await opened(path)
     await spool.append(KIND, plays(1000, WHOLE))
     lease = await spool.lease(KIND, flush=True)
     await spool.ack(lease, lease.records, Receipt("r9", NOW))
     await spool.aclose()
     for _ in range(2):
-        with pytest.raises(SpoolCorruptionError, match="entry 1 of the journal"):
-            await told(path)
+        with pytest.raises(SpoolCorruptionError, match="row 1 of the journal is damaged"):
+            await journal_of(path)
         tidied(path, idle)
 
 
@@ -223,7 +225,7 @@ async def test_tidying_survives_whatever_it_finds(path, monkeypatch, queue):
         patched.setattr(journal, "tidy", lambda db, before: False)
         await delivered(path, WHOLE)
     with closing(sqlite3.connect(path)) as db, db:
-        db.execute("UPDATE parcel SET queue = ? WHERE first = 1", (queue,))
+        db.execute("UPDATE chunk SET queue = ? WHERE first = 1", (queue,))
     spool = await opened(path)
     while places(path)[0] != [(1, 2, 0)]:
         await asyncio.sleep(0.01)
@@ -240,7 +242,7 @@ async def test_what_was_being_given_back_when_its_lane_died_is_at_one_place(path
     lease = await spool.lease(KIND, flush=True)
     if sent:
         await spool.intent(lease, lease.records, "r1")
-    transact, refused = writer.Writer._transact, asyncio.Event()
+    transact, refused = writer.SqliteWriter._transact, asyncio.Event()
 
     def busy(*_):
         refused.set()
@@ -248,13 +250,13 @@ async def test_what_was_being_given_back_when_its_lane_died_is_at_one_place(path
         error.sqlite_errorcode = sqlite3.SQLITE_BUSY
         raise error
 
-    monkeypatch.setattr(writer.Writer, "_transact", busy)
+    monkeypatch.setattr(writer.SqliteWriter, "_transact", busy)
     releasing = asyncio.create_task(spool.release(lease, lease.records))
     while not refused.is_set():
         await asyncio.sleep(0)
     releasing.cancel()
     await asyncio.wait([releasing])
-    monkeypatch.setattr(writer.Writer, "_transact", transact)
+    monkeypatch.setattr(writer.SqliteWriter, "_transact", transact)
     await spool.abandon(lease, policy)
     again = await spool.lease(KIND, flush=True)
     if sent and policy is InDoubtPolicy.HOLD:

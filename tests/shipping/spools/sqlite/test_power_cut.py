@@ -16,7 +16,7 @@ from sevendigital_async.shipping.records import Record
 from sevendigital_async.shipping.rules import lane_rules
 from sevendigital_async.shipping.spools.base import SpoolContext
 from sevendigital_async.shipping.spools.sqlite import SqliteSpool
-from sevendigital_async.shipping.spools.sqlite.file import mark_of
+from sevendigital_async.shipping.spools.sqlite.file import commit_marker_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 OWNER = SpoolContext(lane_rules(), VirtualClock(), lambda _: None)
@@ -32,8 +32,8 @@ async def test_a_power_cut_takes_nothing_that_was_promised(tmp_path):
 
 
 @needs_strace
-async def test_nor_does_it_after_a_kill_in_a_commit(tmp_path):
-    """The next owner finds a transaction that was never forced to the disk, and must not rely on it."""
+async def test_a_power_cut_after_a_kill_in_a_commit_takes_nothing(tmp_path):
+    """The next process finds a transaction that was never forced to the disk, and must not rely on it."""
     cuts = power_cut.PowerCuts(tmp_path, seed=2)
     calls = await asyncio.to_thread(cuts.live, 8)
     cuts.kill_in_a_commit(calls)
@@ -43,7 +43,7 @@ async def test_nor_does_it_after_a_kill_in_a_commit(tmp_path):
 
 
 @pytest.mark.parametrize("synchronous", ["FULL", "NORMAL"])
-async def test_the_mark_tells_of_nothing_that_was_not_forced(tmp_path, monkeypatch, synchronous):
+async def test_the_commit_marker_counts_only_what_was_forced_to_the_disk(tmp_path, monkeypatch, synchronous):
     """A transaction that ``kill -9`` has kept from being forced must not count. Needs no strace."""
     path = tmp_path / "plays.db"
     spool = SqliteSpool(path)
@@ -59,17 +59,17 @@ async def test_the_mark_tells_of_nothing_that_was_not_forced(tmp_path, monkeypat
     monkeypatch.setattr(failpoints, "on_hit", None)
     await spool.aclose()
     killed = copies[0] / "plays.db"
-    before, seen = mark_of(killed).read(), []
-    monkeypatch.setattr(failpoints, "on_hit", lambda point: seen.append((point, mark_of(killed).read())))
+    before, seen = commit_marker_of(killed).read(), []
+    monkeypatch.setattr(failpoints, "on_hit", lambda point: seen.append((point, commit_marker_of(killed).read())))
     spool = SqliteSpool(killed, synchronous=synchronous)
     await spool.open(OWNER)
-    after = mark_of(killed).read()
+    after = commit_marker_of(killed).read()
     await spool.aclose()
     assert seen[0] == ("before commit", before)
     assert after.flushed == (before.flushed + 2 if synchronous == "FULL" else before.flushed)
 
 
-def test_parts_of_a_call_that_strace_tells_of_twice_belong_together():
+def test_a_call_that_strace_shows_in_two_parts_is_one():
     lines = [
         r'7  pwrite64(9</a/b>, "\x61\x62", 2, 5 <unfinished ...>',
         r"8  fsync(3</a/c>) = 0",

@@ -23,10 +23,11 @@ from sevendigital_async import (
     StreamLogShipper,
 )
 from sevendigital_async.cli import main
+from sevendigital_async.private_files import ensure_private
 from sevendigital_async.shipping.records import Checkpoint, Record
 from sevendigital_async.shipping.rules import lane_rules
 from sevendigital_async.shipping.spools.base import SpoolContext
-from sevendigital_async.shipping.spools.sqlite import SqliteSpool, SqliteSpoolInspector, paths
+from sevendigital_async.shipping.spools.sqlite import SqliteSpool, SqliteSpoolInspector, file
 
 KIND = LogKind.CATALOGUE
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -53,11 +54,11 @@ async def used(path):
 
 
 async def read(path):
-    archive = SqliteSpoolInspector(path)
+    inspector = SqliteSpoolInspector(path)
     try:
-        return await archive.status()
+        return await inspector.status()
     finally:
-        await archive.aclose()
+        await inspector.aclose()
 
 
 def modes(directory):
@@ -110,8 +111,8 @@ async def test_a_spool_that_everybody_could_read_is_closed_to_them(tmp_path):
     await spool.append(KIND, records(2))
     shutil.copytree(tmp_path, tmp_path / "killed")
     await spool.aclose()
-    for file in (tmp_path / "killed").iterdir():
-        file.chmod(0o664)
+    for kept in (tmp_path / "killed").iterdir():
+        kept.chmod(0o664)
     spool = await opened(tmp_path / "killed" / "plays.db")
     assert set(modes(tmp_path / "killed").values()) == {0o600}
     assert (await spool.counts(KIND)).waiting == 2
@@ -125,7 +126,7 @@ async def test_reading_a_spool_changes_no_modes(tmp_path):
     assert modes(tmp_path)["plays.db"] == 0o644
 
 
-async def test_a_second_owner_does_not_break_the_lock_of_the_first(tmp_path):
+async def test_a_second_process_does_not_break_the_lock_of_the_first(tmp_path):
     """Closing a file drops all locks that the process has on it, so nobody may open it to look at its mode."""
     spool = await opened(tmp_path / "plays.db")
     for _ in range(3):
@@ -135,13 +136,13 @@ async def test_a_second_owner_does_not_break_the_lock_of_the_first(tmp_path):
     process = await asyncio.create_subprocess_exec(
         "python3", "-c", *command, tmp_path / "plays.db-owner", stderr=asyncio.subprocess.PIPE
     )
-    _, told = await process.communicate()
-    assert b"locked" in told
+    _, output = await process.communicate()
+    assert b"locked" in output
     await spool.aclose()
 
 
 def test_many_threads_may_make_the_same_file(tmp_path):
-    threads = [threading.Thread(target=paths.create_private, args=(tmp_path / "file",)) for _ in range(8)]
+    threads = [threading.Thread(target=ensure_private, args=(tmp_path / "file",)) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -177,7 +178,7 @@ THINGS = (directory, link, dangling, device, os.mkfifo, listening)
 
 
 @pytest.mark.parametrize("make", THINGS)
-@pytest.mark.parametrize("ending", [ending for ending in paths.COMPANIONS if "new" not in ending])
+@pytest.mark.parametrize("ending", [ending for ending in file.COMPANIONS if "new" not in ending])
 @pytest.mark.parametrize("exists", [False, True], ids=["new", "old"])
 async def test_what_stands_in_the_place_of_a_file_of_ours_is_left_alone(tmp_path, monkeypatch, ending, make, exists):
     monkeypatch.chdir(tmp_path)
@@ -186,8 +187,8 @@ async def test_what_stands_in_the_place_of_a_file_of_ours_is_left_alone(tmp_path
     (tmp_path / "precious").chmod(0o644)
     if exists:
         await used(path)
-    paths.beside(path, ending).unlink(missing_ok=True)
-    make(paths.beside(path, ending))
+    file.beside(path, ending).unlink(missing_ok=True)
+    make(file.beside(path, ending))
     before = modes(tmp_path)
     for act in (used, read) if exists else (used,):
         async with asyncio.timeout(10):
@@ -205,8 +206,8 @@ async def test_a_link_that_comes_between_look_and_use_is_not_followed(tmp_path, 
     path = tmp_path / "plays.db"
     (tmp_path / "precious").write_bytes(b"precious")
     for ending in ("-mark", "-owner"):
-        paths.beside(path, ending).unlink(missing_ok=True)
-        link(paths.beside(path, ending))
+        file.beside(path, ending).unlink(missing_ok=True)
+        link(file.beside(path, ending))
         with pytest.raises(SpoolError):
             await used(path)
         assert (tmp_path / "precious").read_bytes() == b"precious"
@@ -255,9 +256,9 @@ PLACES = {
     "device, linked": ("place", device, "is a device"),
     "linked to itself": ("place", lambda path: path.symlink_to(path), ""),
     "lines": ("place", garbage, "file is not a database"),
-    "short": ("place", short, "not a spool of plays"),
-    "no bytes": ("place", lambda path: path.touch(), "is empty, which no spool ever is"),
-    "another database": ("place", foreign, "not a spool of plays"),
+    "short": ("place", short, "but not a spool"),
+    "no bytes": ("place", lambda path: path.touch(), "is empty, which a spool never is"),
+    "another database": ("place", foreign, "but not a spool"),
     "NUL": ("a\0b", None, "a\\x00b can't be the name of a spool"),
     "surrogate": ("\ud800", None, "\\ud800 can't be the name of a spool"),
     "long": ("x" * 300, None, "File name too long"),
@@ -279,7 +280,7 @@ async def test_a_place_where_no_spool_can_be_is_refused_in_our_words(tmp_path, m
             with pytest.raises(SpoolError) as caught:
                 await act(name)
         assert str(caught.value).isprintable()
-        assert words in str(caught.value) or (act is read and "there is no spool" in str(caught.value))
+        assert words in str(caught.value) or (act is read and "does not exist" in str(caught.value))
     made = modes(tmp_path).keys() - before.keys()
     assert made <= {"place-owner", "place-shm"}, made
     assert not modes(Path("/dev")).keys() & {"null-owner", "zero-owner"}
@@ -310,10 +311,10 @@ def test_the_commands_say_so_in_one_line(tmp_path, monkeypatch, capsys, case):
         make(tmp_path / "place")
     for command in (["ship", "plays.jsonl", "--kind", "preview"], ["spool", "status"], ["dead-letters", "list"]):
         code = main([*command, "--spool", name])
-        told = capsys.readouterr()
+        shown = capsys.readouterr()
         assert code not in {0, None}
-        assert told.out == ""
-        assert "Traceback" not in told.err
+        assert shown.out == ""
+        assert "Traceback" not in shown.err
 
 
 @pytest.mark.parametrize("name", ["pläys.db", "a b.db", "%41?x#y.db", "q'uote\".db", "-x", os.fsdecode(b"pl\xe4ys.db")])
@@ -333,7 +334,7 @@ async def test_errors_name_a_spool_in_text_that_any_terminal_takes(tmp_path):
     assert "\\x1b[2J\\npl\\udce4ys.db is empty" in str(caught.value)
 
 
-async def test_a_bookmark_that_is_no_text_harms_nobody_else(tmp_path):
+async def test_a_checkpoint_that_is_not_text_does_not_fail_other_puts(tmp_path):
     spool = await opened(tmp_path / "plays.db")
     with pytest.raises(SpoolError):
         await spool.checkpoint("\ud800")

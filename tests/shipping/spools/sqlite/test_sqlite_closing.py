@@ -18,7 +18,7 @@ from sevendigital_async.shipping.records import Checkpoint, InDoubtPolicy, Recei
 from sevendigital_async.shipping.rules import lane_rules
 from sevendigital_async.shipping.spools.base import SpoolContext
 from sevendigital_async.shipping.spools.sqlite import SqliteSpool
-from sevendigital_async.shipping.spools.sqlite.writer import Job
+from sevendigital_async.shipping.spools.sqlite.writer import WriterJob
 
 RULES = lane_rules()
 KIND = LogKind.CATALOGUE
@@ -42,7 +42,7 @@ def spool(tmp_path):
 
 
 @pytest.fixture
-def owner(clock):
+def context(clock):
     return SpoolContext(RULES, clock, lambda _: None)
 
 
@@ -54,21 +54,21 @@ async def reopened(path, clock, **changes):
     return counts
 
 
-async def test_what_was_put_without_waiting_is_written_when_the_spool_is_closed_at_once(spool, owner, tmp_path, clock):
-    await spool.open(owner)
+async def test_what_was_put_without_waiting_is_written_when_the_spool_is_closed_at_once(
+    spool, context, tmp_path, clock
+):
+    await spool.open(context)
     spool.append_nowait(KIND, records(3))
     async with asyncio.timeout(5):
         await spool.aclose()
     assert (await reopened(tmp_path / "plays.db", clock)).waiting == 3
 
 
-async def test_a_put_that_is_being_written_when_the_spool_closes_hears_what_became_of_it(
-    spool, owner, clock, tmp_path, disk
-):
-    await spool.open(owner)
+async def test_a_put_that_is_being_written_when_the_spool_closes_gets_its_result(spool, context, clock, tmp_path, disk):
+    await spool.open(context)
     disk.error = "SQLITE_FULL"
     put = asyncio.create_task(spool.append(KIND, records(2)))
-    while spool._commits.alert is None:
+    while spool._group_commit.alert is None:
         await asyncio.sleep(0.01)
     disk.error = None
     disk.stop()
@@ -84,11 +84,11 @@ async def test_a_put_that_is_being_written_when_the_spool_closes_hears_what_beca
     assert (await reopened(tmp_path / "plays.db", clock)).waiting == 2
 
 
-async def test_a_full_disk_sends_putters_away_when_the_spool_closes(spool, owner, disk):
-    await spool.open(owner)
+async def test_a_put_that_waits_for_a_full_disk_fails_when_the_spool_closes(spool, context, disk):
+    await spool.open(context)
     disk.error = "SQLITE_FULL"
     put = asyncio.create_task(spool.append(KIND, records(2)))
-    while spool._commits.alert is None:
+    while spool._group_commit.alert is None:
         await asyncio.sleep(0.01)
     with pytest.raises(SpoolUnavailableError, match="the disk is full"):
         spool.append_nowait(KIND, records(1))
@@ -99,21 +99,21 @@ async def test_a_full_disk_sends_putters_away_when_the_spool_closes(spool, owner
         await put
 
 
-async def test_counts_tell_of_what_was_put_without_waiting_and_never_written(spool, owner, disk, clock, tmp_path):
-    await spool.open(owner)
+async def test_counts_leave_out_plays_of_put_nowait_that_were_never_written(spool, context, disk, clock, tmp_path):
+    await spool.open(context)
     disk.error = "SQLITE_FULL"
     spool.append_nowait(KIND, records(2))
-    while spool._commits.alert is None:
+    while spool._group_commit.alert is None:
         await asyncio.sleep(0.01)
     await spool.aclose()
     counts = await spool.counts(KIND)
     assert (counts.put, counts.waiting) == (0, 0)
 
 
-async def test_opening_that_is_cancelled_lets_go_of_the_file(spool, owner, disk, clock, tmp_path):
+async def test_opening_that_is_cancelled_closes_the_file(spool, context, disk, clock, tmp_path):
     before = asyncio.all_tasks()
     disk.stop()
-    opening = asyncio.create_task(spool.open(owner))
+    opening = asyncio.create_task(spool.open(context))
     await disk.has_stopped()
     opening.cancel()
     await asyncio.sleep(0.01)
@@ -124,19 +124,19 @@ async def test_opening_that_is_cancelled_lets_go_of_the_file(spool, owner, disk,
     assert (await reopened(tmp_path / "plays.db", clock)).put == 0
 
 
-async def test_closing_needs_no_thread_of_the_loops_own(spool, owner):
+async def test_closing_needs_no_thread_of_the_loops_own(spool, context):
     loop, go_on = asyncio.get_running_loop(), threading.Event()
     loop.set_default_executor(ThreadPoolExecutor(1))
     busy = loop.run_in_executor(None, go_on.wait, 20)
-    await spool.open(owner)
+    await spool.open(context)
     async with asyncio.timeout(5):
         await spool.aclose()
     go_on.set()
     await busy
 
 
-async def test_opening_that_is_cancelled_before_it_began_lets_go_of_the_file(spool, owner, clock, tmp_path):
-    opening = asyncio.create_task(spool.open(owner))
+async def test_opening_that_is_cancelled_before_it_began_closes_the_file(spool, context, clock, tmp_path):
+    opening = asyncio.create_task(spool.open(context))
     await asyncio.sleep(0)
     opening.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -144,8 +144,8 @@ async def test_opening_that_is_cancelled_before_it_began_lets_go_of_the_file(spo
     assert (await reopened(tmp_path / "plays.db", clock)).put == 0
 
 
-async def test_closing_that_is_cancelled_lets_go_of_the_file(spool, owner, disk, clock, tmp_path):
-    await spool.open(owner)
+async def test_closing_that_is_cancelled_closes_the_file(spool, context, disk, clock, tmp_path):
+    await spool.open(context)
     disk.stop()
     put = asyncio.create_task(spool.append(KIND, records(2)))
     await disk.has_stopped()
@@ -160,19 +160,19 @@ async def test_closing_that_is_cancelled_lets_go_of_the_file(spool, owner, disk,
     assert (await reopened(tmp_path / "plays.db", clock)).waiting == 2
 
 
-async def test_a_step_that_fails_in_memory_is_told_and_stops_nobody_else(spool, owner):
-    await spool.open(owner)
-    broken = spool._writer.submit(Job(lambda _: None, lambda _: 1 / 0))
-    sound = spool._writer.submit(Job(lambda _: 1, lambda number: number))
+async def test_a_step_that_fails_in_memory_is_reported_and_stops_no_other(spool, context):
+    await spool.open(context)
+    broken = spool._writer.submit(WriterJob(lambda _: None, lambda _: 1 / 0))
+    other = spool._writer.submit(WriterJob(lambda _: 1, lambda number: number))
     async with asyncio.timeout(5):
         with pytest.raises(ZeroDivisionError):
             await broken
-        assert await sound == 1
+        assert await other == 1
     await spool.aclose()
 
 
-async def test_a_closed_spool_answers_or_says_so(spool, owner):
-    await spool.open(owner)
+async def test_a_closed_spool_answers_or_says_so(spool, context):
+    await spool.open(context)
     await spool.append(KIND, records(1), Checkpoint("source", "17"))
     await spool.aclose()
     async with asyncio.timeout(5):
@@ -183,8 +183,8 @@ async def test_a_closed_spool_answers_or_says_so(spool, owner):
             spool.append_nowait(KIND, records(1))
 
 
-async def test_an_intent_that_was_never_kept_leaves_no_doubt(spool, owner, disk):
-    await spool.open(owner)
+async def test_an_intent_that_was_never_kept_leaves_no_doubt(spool, context, disk):
+    await spool.open(context)
     await spool.append(KIND, records(2))
     lease = await spool.lease(KIND, flush=True)
     disk.error = "SQLITE_IOERR"
@@ -201,8 +201,8 @@ async def test_an_intent_that_was_never_kept_leaves_no_doubt(spool, owner, disk)
 
 
 @pytest.mark.parametrize("name", ["a", '"', "a'b", "\\u0000", "ü\u2028😀", "x" * 255, " a", "A", "null", "[1]"])
-async def test_users_may_have_any_name(spool, owner, name):
-    await spool.open(owner)
+async def test_users_may_have_any_name(spool, context, name):
+    await spool.open(context)
     await spool.append(KIND, records(1, "a"))
     await spool.append(KIND, records(2, name))
     queues = []
@@ -214,20 +214,20 @@ async def test_users_may_have_any_name(spool, owner, name):
     await spool.aclose()
 
 
-async def test_a_link_to_the_file_is_the_same_file(spool, owner, tmp_path, clock):
-    await spool.open(owner)
+async def test_a_link_to_the_file_is_the_same_file(spool, context, tmp_path, clock):
+    await spool.open(context)
     (tmp_path / "elsewhere").mkdir()
     link = tmp_path / "elsewhere" / "link.db"
     link.symlink_to(tmp_path / "plays.db")
     with pytest.raises(SpoolInUseError):
-        await SqliteSpool(link).open(owner)
+        await SqliteSpool(link).open(context)
     await spool.aclose()
 
 
-async def test_a_relative_name_is_meant_where_the_shipper_was_made(tmp_path, owner, monkeypatch, clock):
+async def test_a_relative_name_is_meant_where_the_shipper_was_made(tmp_path, context, monkeypatch, clock):
     monkeypatch.chdir(tmp_path)
     spool = SqliteSpool("plays.db")
-    await spool.open(owner)
+    await spool.open(context)
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     await spool.append(KIND, records(2))
@@ -235,8 +235,8 @@ async def test_a_relative_name_is_meant_where_the_shipper_was_made(tmp_path, own
     assert (await reopened(tmp_path / "plays.db", clock)).waiting == 2
 
 
-async def test_a_file_that_is_taken_away_is_not_written_to_in_vain(spool, owner, tmp_path):
-    await spool.open(owner)
+async def test_a_file_that_was_moved_is_not_written_to(spool, context, tmp_path):
+    await spool.open(context)
     await spool.append(KIND, records(1))
     (tmp_path / "plays.db").rename(tmp_path / "moved.db")
     with pytest.raises(SpoolCorruptionError, match="moved or removed"):
@@ -244,20 +244,20 @@ async def test_a_file_that_is_taken_away_is_not_written_to_in_vain(spool, owner,
     await spool.aclose()
 
 
-async def test_trouble_is_over_when_deliveries_get_through(spool, clock, disk):
-    told = []
-    await spool.open(SpoolContext(RULES, clock, callback(alerts=told.append)))
+async def test_an_alert_ends_when_deliveries_are_written(spool, clock, disk):
+    alerts = []
+    await spool.open(SpoolContext(RULES, clock, callback(alerts=alerts.append)))
     await spool.append(KIND, records(2))
     lease = await spool.lease(KIND, flush=True)
     disk.error = "SQLITE_IOERR"
     intent = asyncio.create_task(spool.intent(lease, lease.records, "request"))
-    while not told:
+    while not alerts:
         await asyncio.sleep(0.01)
     disk.error = None
     await clock.run(intent)
     await asyncio.sleep(0)
-    assert "disk" in told[0]
-    assert told[1:] == [None]
+    assert "disk" in alerts[0]
+    assert alerts[1:] == [None]
     await spool.ack(lease, lease.records, RECEIPT)
     await spool.aclose()
 
@@ -266,7 +266,7 @@ def test_a_loop_that_ends_without_closing_leaves_no_traceback(tmp_path, capfd):
     async def leave():
         spool = SqliteSpool(tmp_path / "plays.db")
         await spool.open(SpoolContext(RULES, VirtualClock(), lambda _: None))
-        spool._writer.submit(Job(lambda _: time.sleep(0.2), lambda _: None))
+        spool._writer.submit(WriterJob(lambda _: time.sleep(0.2), lambda _: None))
         return spool
 
     spool = asyncio.run(leave())
@@ -276,7 +276,7 @@ def test_a_loop_that_ends_without_closing_leaves_no_traceback(tmp_path, capfd):
     assert "Traceback" not in capfd.readouterr().err
 
 
-async def test_resting_users_rest_no_longer_because_of_a_restart(tmp_path, clock):
+async def test_a_restart_does_not_extend_the_delay_of_a_user(tmp_path, clock):
     path = tmp_path / "plays.db"
     spool = SqliteSpool(path)
     await spool.open(SpoolContext(RULES, clock, lambda _: None))
@@ -292,16 +292,16 @@ async def test_resting_users_rest_no_longer_because_of_a_restart(tmp_path, clock
 
 
 async def test_a_foreign_writer_makes_puts_wait_and_says_so(tmp_path, clock, monkeypatch):
-    told = []
+    alerts = []
     spool = SqliteSpool(tmp_path / "plays.db")
-    await spool.open(SpoolContext(RULES, clock, callback(alerts=told.append)))
+    await spool.open(SpoolContext(RULES, clock, callback(alerts=alerts.append)))
     foreign = sqlite3.connect(tmp_path / "plays.db", isolation_level=None)
     foreign.execute("BEGIN IMMEDIATE")
     started = asyncio.get_running_loop().time()
     puts = [asyncio.create_task(spool.append(KIND, records(1))) for _ in range(3)]
-    while not told:
+    while not alerts:
         await asyncio.sleep(0.01)
-    assert "another process" in told[0]
+    assert "another process" in alerts[0]
     assert asyncio.get_running_loop().time() - started < 2
     foreign.execute("ROLLBACK")
     foreign.close()

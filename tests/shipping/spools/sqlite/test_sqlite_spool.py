@@ -41,7 +41,7 @@ class Memory:
 
     name = "memory"
     survives = False
-    steps = settings(max_examples=60, stateful_step_count=40, deadline=None)
+    steps = settings(max_examples=40, stateful_step_count=40, deadline=None)
     clock = None
 
     def make(self, **options):
@@ -64,7 +64,7 @@ class Memory:
 class Sqlite(Memory):
     name = "sqlite"
     survives = True
-    steps = settings(max_examples=25, stateful_step_count=30, deadline=None)
+    steps = settings(max_examples=20, stateful_step_count=30, deadline=None)
 
     def __init__(self):
         self.directory = Path(tempfile.mkdtemp())
@@ -73,16 +73,16 @@ class Sqlite(Memory):
         return SqliteSpool(self.directory / "plays.db", **options)
 
     def out(self, spool):
-        return list(spool._outlet._leases)
+        return list(spool._leases._leases)
 
     async def crash(self, spool):
         """Stop without settling anything, as a process does that is killed."""
         spool._opened = False
-        spool._commits._task.cancel()
+        spool._group_commit._task.cancel()
         await spool._writer.aclose()
 
     async def settled(self, spool):
-        while spool._arrivals.is_unsettled or spool._commits._under_way:
+        while spool._appender.has_hidden or spool._group_commit._writing:
             await asyncio.sleep(0.001)
 
     def discard(self):
@@ -94,14 +94,14 @@ class LateComer(RedisSpool):
 
     async def open(self, owner):
         await super().open(owner)
-        self._station.reached_since -= 1000.0
-        await self._look_around()
+        self._client.available_since -= 1000.0
+        await self._give_heartbeat()
 
 
 class Redis(Memory):
     name = "redis"
     survives = True
-    steps = settings(max_examples=25, stateful_step_count=30, deadline=None)
+    steps = settings(max_examples=20, stateful_step_count=30, deadline=None)
 
     def __init__(self):
         if PROGRAM is None:
@@ -120,11 +120,11 @@ class Redis(Memory):
         """Give no sign of life any more; others notice when the time of the leases is over."""
         for task in spool._tasks:
             task.cancel()
-        await spool._station.aclose()
+        await spool._client.aclose()
         self.waited += 16.0
 
     async def settled(self, spool):
-        await spool._writer.drained()
+        await spool._writer.drain()
 
 
 PLACES = (Memory, Sqlite, Redis)
@@ -460,7 +460,7 @@ async def test_a_cancelled_append_gives_its_room_back(opened, place):
     spool.append_nowait(LogKind.PREVIEW, records(2))
 
 
-async def test_a_bookmark_that_does_not_follow_the_one_before_is_refused_with_its_plays(opened):
+async def test_a_checkpoint_that_does_not_follow_the_one_before_is_refused_with_its_plays(opened):
     spool = await opened()
     for after, accepted in (("", True), ("", False), ("1", False), ("0", True), (None, True), ("0", True)):
         kept = await spool.checkpoint("source")
@@ -489,7 +489,7 @@ async def test_buried_plays_keep_their_room(opened, place):
         assert list(spool.dead_letters()) == []
 
 
-async def test_queues_take_turns(opened, clock):
+async def test_queues_are_leased_in_rotation(opened, clock):
     spool = await opened()
     await spool.append(LogKind.CATALOGUE, records(30, "heavy"))
     await spool.append(LogKind.CATALOGUE, records(1, "light"))
@@ -519,7 +519,7 @@ async def test_a_user_with_very_many_plays_starves_nobody(opened, clock, flush):
     assert len(served) <= len(users) + 2
 
 
-async def test_users_and_the_partner_take_turns(opened, clock):
+async def test_users_and_the_partner_queue_are_leased_in_rotation(opened, clock):
     spool = await opened()
     for queue in ("", "ann", "bob"):
         await spool.append(LogKind.CATALOGUE, records(30, queue))

@@ -13,7 +13,7 @@ from sevendigital_async.shipping.rules import lane_rules
 from sevendigital_async.shipping.spools.base import SpoolContext
 from sevendigital_async.shipping.spools.sqlite import SqliteSpool, SqliteSpoolInspector, writer
 from sevendigital_async.shipping.spools.sqlite.file import SpoolFile
-from sevendigital_async.shipping.spools.sqlite.writer import MAX_WEIGHT, Job, JobQueue, Writer
+from sevendigital_async.shipping.spools.sqlite.writer import MAX_WEIGHT, SqliteWriter, WriterJob, WriterQueue
 
 KIND = LogKind.CATALOGUE
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -21,7 +21,7 @@ RECEIPT = Receipt("request", NOW)
 
 
 class Time:
-    """Goes on when it is told to."""
+    """Continues when it is asked to."""
 
     def __init__(self):
         self.now = 0.0
@@ -42,7 +42,7 @@ def patient(monkeypatch):
 
 
 def job(weight=0):
-    return Job(lambda _: None, lambda _: None, weight)
+    return WriterJob(lambda _: None, lambda _: None, weight)
 
 
 def queued(queue, *weights):
@@ -56,14 +56,14 @@ def queued(queue, *weights):
 
 
 async def test_steps_go_first_and_plays_join_them(time):
-    queue = JobQueue(time)
+    queue = WriterQueue(time)
     append, step, another = queued(queue, 10, 0, 0)
     assert queue.take(0) == [step, another, append]
     assert queue.take(0) == []
 
 
 async def test_a_transaction_takes_in_so_many_plays_and_all_steps(time):
-    queue = JobQueue(time)
+    queue = WriterQueue(time)
     first, second, third, step = queued(queue, MAX_WEIGHT - 1, 1, 1, 0)
     taken = queue.take(0)
     assert taken == [step, first, second]
@@ -73,18 +73,18 @@ async def test_a_transaction_takes_in_so_many_plays_and_all_steps(time):
 
 
 async def test_one_job_may_bring_more_than_fits(time):
-    queue = JobQueue(time)
+    queue = WriterQueue(time)
     [large, _] = queued(queue, 3 * MAX_WEIGHT, 1)
     assert queue.take(0) == [large]
 
 
 @pytest.mark.usefixtures("patient")
 async def test_after_plays_steps_have_as_much_time(time):
-    queue = JobQueue(time)
+    queue = WriterQueue(time)
     [append, step] = queued(queue, 500, 0)
     queue.take(0)
     time.now = 3.0
-    queue.used([append, step], 3.0)
+    queue.note_duration([append, step], 3.0)
     [more] = queued(queue, 500)
     taken = []
     while more not in taken:
@@ -92,30 +92,30 @@ async def test_after_plays_steps_have_as_much_time(time):
         taken = queue.take(0)
         assert taken[0] is step
         time.now += 0.5
-        queue.used(taken, 0.5)
+        queue.note_duration(taken, 0.5)
     assert time.now == 3.0 + 3.0 + 0.5
 
 
 async def test_plays_wait_for_no_steps_where_there_are_none(time):
-    queue = JobQueue(time)
-    queue.used(queued(queue, 500), 3.0)
+    queue = WriterQueue(time)
+    queue.note_duration(queued(queue, 500), 3.0)
     queue.take(0)
-    queue.used([job(500)], 3.0)
+    queue.note_duration([job(500)], 3.0)
     appends = queued(queue, 500)
     assert queue.take(0) == appends
 
 
 async def test_plays_do_not_wait_for_steps_that_do_not_come(time, monkeypatch):
     monkeypatch.setattr(writer, "GRACE", 0.001)
-    queue = JobQueue(time)
-    queue.used([job(500), job()], 3.0)
+    queue = WriterQueue(time)
+    queue.note_duration([job(500), job()], 3.0)
     appends = queued(queue, 500, 500)
     assert queue.take(0) == appends
 
 
 async def test_the_end_comes_after_everything(time):
-    queue = JobQueue(time)
-    queue.used([job(500), job()], 3.0)
+    queue = WriterQueue(time)
+    queue.note_duration([job(500), job()], 3.0)
     left = queued(queue, 500)
     queue.close()
     assert queue.take(10) == left
@@ -128,20 +128,20 @@ async def test_the_end_comes_after_everything(time):
 @pytest.mark.usefixtures("patient")
 async def test_many_steps_are_done_for_each_transaction_with_plays(tmp_path, time):
     """A transaction with plays takes ten times as long as a step, so ten steps come before the next one."""
-    writer = Writer(SpoolFile(tmp_path / "plays.db"), "", lambda _: False, "plays.db", clock=time)
+    writer = SqliteWriter(SpoolFile(tmp_path / "plays.db"), "", lambda _: False, "plays.db", clock=time)
     await writer.start()
     done, ends = {"appends": 0, "steps": 0}, asyncio.Event()
 
     async def producer():
         while not ends.is_set():
-            await writer.submit(Job(lambda _: setattr(time, "now", time.now + 1.0), lambda _: None, 500))
+            await writer.submit(WriterJob(lambda _: setattr(time, "now", time.now + 1.0), lambda _: None, 500))
             done["appends"] += 1
             if done["appends"] >= 20:
                 ends.set()
 
     async def consumer():
         while not ends.is_set():
-            await writer.submit(Job(lambda _: setattr(time, "now", time.now + 0.1), lambda _: None))
+            await writer.submit(WriterJob(lambda _: setattr(time, "now", time.now + 0.1), lambda _: None))
             done["steps"] += 1
 
     async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
@@ -177,7 +177,7 @@ async def test_users_are_served_while_plays_of_many_users_keep_coming(tmp_path, 
 
     async def consumer():
         while not ends.is_set():
-            async with turn:  # as in a lane: one looks for the next batch
+            async with leasing:  # as in a lane: one looks for the next batch
                 lease = await spool.lease(KIND, flush=False)
             if lease is None:
                 await asyncio.sleep(0)
@@ -190,7 +190,7 @@ async def test_users_are_served_while_plays_of_many_users_keep_coming(tmp_path, 
 
     await spool.append(KIND, plays(itertools.islice(numbers, 500)))
     monkeypatch.setattr(failpoints, "on_hit", count)
-    turn = asyncio.Lock()
+    leasing = asyncio.Lock()
     async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         for work in (producer,) * 4 + (consumer,) * 16:
             tasks.create_task(work())
@@ -217,10 +217,10 @@ async def test_what_was_taken_and_not_handed_out_waits(tmp_path):
     assert (counts.waiting, counts.in_flight) == (4, 1)
     assert await spool.oldest_age(KIND) == pytest.approx(40.0)
     assert await spool.due_in(KIND, flush=False) == 0
-    archive = SqliteSpoolInspector(tmp_path / "plays.db")
-    status = await archive.status()
+    inspector = SqliteSpoolInspector(tmp_path / "plays.db")
+    status = await inspector.status()
     assert clock.time() - status.oldest[KIND].timestamp() == pytest.approx(50.0)  # in flight counts as waiting there
-    await archive.aclose()
+    await inspector.aclose()
     await spool.append(KIND, plays([1, 1]))  # their user's batch has been cut
     leases = [first]
     while lease := await spool.lease(KIND, flush=False):
@@ -236,7 +236,7 @@ async def test_what_was_taken_and_not_handed_out_waits(tmp_path):
     await spool.aclose()
 
 
-async def test_what_was_taken_waits_again_after_a_restart(tmp_path):
+async def test_batches_that_were_read_and_not_leased_wait_again_after_a_restart(tmp_path):
     spool = await opened(tmp_path / "plays.db")
     await spool.append(KIND, plays(range(40)))
     assert await spool.lease(KIND, flush=False) is not None

@@ -1,0 +1,92 @@
+"""Files that only their owner can read, from the moment they exist: they hold what people listened to."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+from .errors import SpoolError
+
+PRIVATE = 0o600
+
+NO_FOLLOW = (
+    getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+"""Flags for opening our files: never through a symbolic link, and without waiting for the other end of a pipe."""
+
+_creating = threading.Lock()
+
+
+def printable(path: str | os.PathLike[str]) -> str:
+    """Return a path as text that is safe for any terminal and any log."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in os.fspath(path))
+
+
+def create_private(path: Path) -> int:
+    """Create a file and return its descriptor, opened for appending. Symbolic links are not followed.
+
+    Raises:
+        FileExistsError: The name is taken, if only by a dangling link.
+        OSError: The file cannot be created.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | NO_FOLLOW, PRIVATE)
+    try:
+        make_private(descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def ensure_private(path: Path) -> None:
+    """Create an empty file; an existing file is not touched.
+
+    Raises:
+        OSError: The file cannot be created.
+    """
+    # One at a time: closing a file drops all locks that this process has on it, and SQLite in another thread may open
+    # and lock the file as soon as it exists. For the same reason an existing file is not opened here.
+    with _creating, suppress(FileExistsError):
+        os.close(create_private(path))
+
+
+def open_private(path: Path) -> int:
+    """Open a small file for reading and writing, creating it if necessary. Not for files that SQLite locks.
+
+    Raises:
+        SpoolError: The path is not a regular file.
+        OSError: The file cannot be opened.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | NO_FOLLOW, PRIVATE)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise SpoolError(f"{printable(path)} is not a regular file; remove it")
+    make_private(descriptor)
+    return descriptor
+
+
+def make_private(descriptor: int) -> None:
+    """Set the mode of an open file so that only its owner can read it, whatever the umask was."""
+    if sys.platform != "win32" and stat.S_IMODE(os.fstat(descriptor).st_mode) != PRIVATE:
+        with suppress(PermissionError):  # the file belongs to another user, who allows us to write to it
+            os.fchmod(descriptor, PRIVATE)
+
+
+def fsync_path(path: Path) -> None:
+    """Force a file to the disk; or a directory, so that the names of new files survive a power cut.
+
+    Raises:
+        OSError: The disk reports an error.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

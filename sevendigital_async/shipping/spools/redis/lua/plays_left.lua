@@ -1,0 +1,21 @@
+#!lua flags=allow-oom
+-- Answers with how many plays up to a watermark are not settled; -1 if the watermark is lost.
+-- include: spool
+local kind = ARGV[3]
+local watermark = ARGV[4]
+local max_delay_ms = tonumber(ARGV[5]) -- leave out plays whose queue is delayed for longer; -1 to count all
+
+if spool_error then return {spool_error} end
+local key, last = key_of('watermarks', kind), string.match(watermark, '^%d+')
+local left = tonumber(call('HGET', key, watermark) or -1)
+-- Plays that Redis has lost are never settled.
+left = math.min(left, number_in(key_of('counts', kind), 'waiting') + number_in(key_of('counts', kind), 'in_flight'))
+if left == 0 then call('HDEL', key, watermark) end
+if left <= 0 or max_delay_ms < 0 then return {'ok', left} end
+call('EXPIRE', key, 86400)
+for _, queue in ipairs(call('ZRANGEBYSCORE', key_of('delayed', kind), now + max_delay_ms, '+inf', 'LIMIT', 0, 10000)) do
+  if left > 0 and not is_type(queue, 'b') then
+    left = left - #call('XRANGE', stream_of(kind, queue), '-', last, 'COUNT', left)
+  end
+end
+return {'ok', left}

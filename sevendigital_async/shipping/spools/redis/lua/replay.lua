@@ -1,0 +1,16 @@
+#!lua flags=allow-oom
+-- Let dead letters wait for delivery again; answers with how many existed.
+-- include: spool
+local ids = 3 -- ARGV[3] and on
+
+if spool_error then return {spool_error} end
+local done = 0
+for i = ids, #ARGV do
+  local letter = take_dead_letter(ARGV[i])
+  if letter then
+    append_play(letter.kind, letter.user, letter.body, letter.played_at, letter.in_doubt == '1')
+    add_to_count(letter.kind, 'waiting', 1)
+    done = done + 1
+  end
+end
+return {'ok', done}
