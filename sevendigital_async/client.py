@@ -27,12 +27,12 @@ from .config import (
     UserToken,
 )
 from .operations import Operation
-from .session.body import MediaResponse
 from .session.cache import ResponseCache
-from .session.call import Call
 from .session.core import Session
+from .session.media import MediaResponse
 from .session.play_logs import PlayLogTransport
 from .session.redis_rate_limiter import RedisRateLimiter
+from .session.request import Call
 from .session.transport import AiohttpTransport
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import TracebackType
 
 from ..errors import ConfigurationError
-from ..session.body import MediaResponse
 from ..session.download import Opener, Progress, download
+from ..session.media import MediaResponse
 
 
 class Media:

@@ -35,7 +35,7 @@ class Call:
         now: Seconds since the epoch, by the sandbox's clock.
         origin: Scheme, host and port under which the sandbox was called.
         state: What earlier calls have left behind.
-        faults: The trouble that is on at the time.
+        faults: The problem that is on at the time.
     """
 
     operation: Operation
@@ -94,7 +94,7 @@ def read_arguments(
     Raises:
         RefusalError: A required one is missing (1001), or the body cannot be read (1002).
     """
-    takes_json = any(argument.place is ParameterLocation.JSON for argument in binding.arguments)
+    takes_json = any(parameter.location is ParameterLocation.JSON for parameter in binding.parameters)
     sources: dict[ParameterLocation, Mapping[str, Any]] = {
         ParameterLocation.PATH: path,
         ParameterLocation.QUERY: read_form(query),
@@ -102,17 +102,17 @@ def read_arguments(
         ParameterLocation.JSON: _json_object(binding, content_type, body) if takes_json else {},
     }
     arguments: dict[str, Any] = {}
-    for argument in binding.arguments:
-        source = sources[argument.place]
-        exact = argument.place in {ParameterLocation.PATH, ParameterLocation.JSON}
-        value = source.get(argument.wire if exact else argument.wire.lower())
+    for parameter in binding.parameters:
+        source = sources[parameter.location]
+        exact = parameter.location in {ParameterLocation.PATH, ParameterLocation.JSON}
+        value = source.get(parameter.wire if exact else parameter.wire.lower())
         if value is None or (isinstance(value, str) and not value.strip()):
-            if argument.default is not None:
-                arguments[argument.name] = argument.default
-            elif argument.required:
-                raise missing(argument.wire)
+            if parameter.default is not None:
+                arguments[parameter.name] = parameter.default
+            elif parameter.required:
+                raise missing(parameter.wire)
         else:
-            arguments[argument.name] = value
+            arguments[parameter.name] = value
     return arguments
 
 
@@ -128,7 +128,7 @@ def _json_object(binding: Binding, content_type: str, body: bytes) -> dict[str, 
         tree = orjson.loads(body)
     except orjson.JSONDecodeError:
         raise RefusalError(400, Problem(1002, "The body is not valid JSON")) from None
-    known = {argument.wire for argument in binding.arguments if argument.place is ParameterLocation.JSON}
+    known = {parameter.wire for parameter in binding.parameters if parameter.location is ParameterLocation.JSON}
     if binding.envelope is not None and isinstance(tree, dict) and tree.keys() == {binding.envelope}:
         tree = tree[binding.envelope]
     elif binding.bare:

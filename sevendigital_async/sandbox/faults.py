@@ -1,4 +1,4 @@
-"""Trouble on demand: what it is called, how it is written, how often it strikes."""
+"""CardProblem on demand: what it is called, how it is written, how often it strikes."""
 
 from __future__ import annotations
 

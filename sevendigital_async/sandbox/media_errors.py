@@ -21,11 +21,13 @@ _WITHOUT_URL = frozenset(
 def redirects(operation: Operation) -> bool:
     """Tell whether an operation takes the address of an error page."""
     return any(
-        argument.wire.lower() == _ERROR_URL for binding in operation.bindings.values() for argument in binding.arguments
+        parameter.wire.lower() == _ERROR_URL
+        for binding in operation.bindings.values()
+        for parameter in binding.parameters
     )
 
 
-def told_by_redirect(answer: Answer, operation: Operation, query: Mapping[str, str], origin: str) -> Answer:
+def as_error_redirect(answer: Answer, operation: Operation, query: Mapping[str, str], origin: str) -> Answer:
     """Turn an error answer into a redirect where the operation does that.
 
     Args:

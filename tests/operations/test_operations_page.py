@@ -2,7 +2,7 @@ import runpy
 
 from support import paths
 
-from sevendigital_async.operations import CATALOGUE
+from sevendigital_async.operations import REGISTRY
 
 ROOT = paths.ROOT
 
@@ -14,4 +14,4 @@ def test_the_page_of_operations_is_up_to_date():
 
 def test_every_operation_has_one_row_on_it():
     rows = [line for line in (ROOT / "docs" / "operations.md").read_text().splitlines() if line.startswith("| `")]
-    assert len(rows) == len(CATALOGUE)
+    assert len(rows) == len(REGISTRY)

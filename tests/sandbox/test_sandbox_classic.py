@@ -12,7 +12,7 @@ from support.openapi import problems, read
 from support.probe import FORM, JSON, XML, Probe, StringClock, open_session
 from yarl import URL
 
-from sevendigital_async.operations import CATALOGUE as OPERATIONS
+from sevendigital_async.operations import REGISTRY
 from sevendigital_async.sandbox import Sandbox
 from sevendigital_async.sandbox.catalogue import CATALOGUE
 from sevendigital_async.sandbox.charts import chart, first_day
@@ -208,7 +208,7 @@ async def changes(call):
 
 
 def test_every_record_has_a_handler_and_every_handler_a_record():
-    assert {**HANDLERS, **LIVE_HANDLERS}.keys() == {operation.name for operation in OPERATIONS}
+    assert {**HANDLERS, **LIVE_HANDLERS}.keys() == {operation.name for operation in REGISTRY}
 
 
 @pytest.mark.skipif(not SPEC.exists(), reason="the API's own file is not here")

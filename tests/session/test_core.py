@@ -37,7 +37,7 @@ from sevendigital_async import (
 from sevendigital_async.config import Dialect
 from sevendigital_async.models import Release
 from sevendigital_async.operations import Auth, Binding, Content, Operation, ParameterLocation, Safety
-from sevendigital_async.operations.operation import argument
+from sevendigital_async.operations.operation import parameter
 
 SECRET = "very-secret-consumer-secret"
 USER = UserToken("very-secret-token", "very-secret-token-secret")
@@ -47,7 +47,7 @@ BUSY = answer("", "503 Service Unavailable")
 
 def operation(safety=Safety.READ, *, method="GET", model=Release, auth=Auth.THREE_LEGGED, **more):
     place = ParameterLocation.FORM if method == "POST" else ParameterLocation.QUERY
-    binding = Binding(method, "/1.2/thing", (argument("q", place),))
+    binding = Binding(method, "/1.2/thing", (parameter("q", place),))
     return Operation(
         id="doThing",
         name="test.do_thing",
@@ -96,7 +96,7 @@ async def test_an_unsafe_call_whose_connection_breaks_arrives_exactly_once(clock
     assert len(raw.requests) == 1
     assert isinstance(error, DisconnectedError)
     assert error.maybe_sent
-    assert error.operation == "doThing"
+    assert error.operation == "test.do_thing"
 
 
 async def test_also_on_a_connection_that_was_kept_alive(clock):
@@ -419,7 +419,7 @@ async def test_an_answer_that_is_no_release_becomes_the_error_it_is(given, kind,
     async with raw_server(given) as raw, client_for(raw, retry=NO_RETRY) as client:
         with pytest.raises(kind, match=words) as caught:
             await client.call(operation())
-    assert "doThing" in str(caught.value)
+    assert "test.do_thing" in str(caught.value)
 
 
 async def test_a_large_answer_is_decoded_off_the_loop(monkeypatch):

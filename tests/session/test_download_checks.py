@@ -28,8 +28,7 @@ from sevendigital_async import (
 from sevendigital_async.operations import Auth, Binding, Content, Operation, Safety
 from sevendigital_async.resources.resource import Resource
 from sevendigital_async.session import part_file as part_module
-from sevendigital_async.session.content_range import Version
-from sevendigital_async.session.digests import Digest, of_content, of_whole
+from sevendigital_async.session.content_range import Digest, Version, of_content, of_whole
 from sevendigital_async.session.part_file import MAX_REFUSALS, Part
 
 AUDIO = bytes(range(256)) * 1200  # 307,200 bytes
@@ -521,7 +520,7 @@ async def test_what_was_put_in_place_of_the_part_meanwhile_is_not_taken_for_it(t
         writer.write(WHOLE)
         await writer.drain()
 
-    with pytest.raises(DownloadError, match="something else is in place"):
+    with pytest.raises(DownloadError, match="was replaced during the download"):
         await fetch(target, last_request)
     assert not target.exists()
 

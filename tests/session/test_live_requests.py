@@ -20,7 +20,7 @@ from sevendigital_async import (
 )
 from sevendigital_async.config import DEFAULT_HOSTS, Host
 from sevendigital_async.models import PlaybackEvent
-from sevendigital_async.operations import CATALOGUE as OPERATIONS
+from sevendigital_async.operations import REGISTRY
 from sevendigital_async.resources.media_handle import Media
 from sevendigital_async.resources.platform import Platform, logging
 from sevendigital_async.session.request import build_request
@@ -252,9 +252,7 @@ def test_the_environment_chooses_the_dialect():
 
 
 def test_each_host_is_a_setting():
-    live_hosts = {
-        operation.bindings[Dialect.LIVE].host for operation in OPERATIONS if Dialect.LIVE in operation.bindings
-    }
+    live_hosts = {operation.bindings[Dialect.LIVE].host for operation in REGISTRY if Dialect.LIVE in operation.bindings}
     assert live_hosts == set(Host) - {Host.ACCOUNT}
     settings = Settings(hosts={Host.RADIO: "https://radio.example"})
     assert settings.origins[Host.RADIO] == "https://radio.example"

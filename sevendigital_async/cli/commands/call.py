@@ -18,7 +18,7 @@ from attrs import evolve
 from ...client import ApiClient
 from ...config import Dialect, Settings
 from ...errors import ConfigurationError, InvalidArgumentError
-from ...operations import CATALOGUE, Content, Operation, Parameter, ParameterLocation
+from ...operations import REGISTRY, Content, Operation, Parameter, ParameterLocation
 from ..connection import BaseUrl, DialectName, Key, Secret, Token, TokenSecret, acting_for, open_client
 from ..output import say, say_bytes, say_json
 
@@ -30,7 +30,7 @@ def find_operation(name: str) -> Operation:
         InvalidArgumentError: There is none, or more than one.
     """
     try:
-        return CATALOGUE.find(name)
+        return REGISTRY.find(name)
     except KeyError as error:
         raise InvalidArgumentError(
             f"{error.args[0]}; `sevendigital operations` lists all", argument="OPERATION"
@@ -39,7 +39,7 @@ def find_operation(name: str) -> Operation:
 
 def complete_operation(incomplete: str) -> list[str]:
     """Return the operations whose name begins like this, for the shell."""
-    return [operation.name for operation in CATALOGUE if operation.name.startswith(incomplete)]
+    return [operation.name for operation in REGISTRY if operation.name.startswith(incomplete)]
 
 
 def read_arguments(operation: Operation, pairs: Iterable[str], dialect: Dialect) -> Mapping[str, object]:
@@ -53,7 +53,7 @@ def read_arguments(operation: Operation, pairs: Iterable[str], dialect: Dialect)
     """
     binding = operation.binding(dialect)
     forms = (binding, *binding.variants.values())
-    taken = {argument.name: argument for form in forms for argument in form.arguments}
+    taken = {argument.name: argument for form in forms for argument in form.parameters}
     apart = {name: Parameter(name, name, ParameterLocation.JSON) for name in (*binding.spread, *binding.implied)}
     known = {spelling: argument for argument in (*taken.values(), *apart.values()) for spelling in _spellings(argument)}
     arguments: dict[str, object] = {}
@@ -84,7 +84,7 @@ def _value(argument: Parameter, text: str) -> object:
             raise InvalidArgumentError(
                 f"{argument.name}: {text[1:]} can't be read: {reason}", argument=argument.name
             ) from None
-    if argument.place is not ParameterLocation.JSON:
+    if argument.location is not ParameterLocation.JSON:
         return text
     try:
         value: object = orjson.loads(text)

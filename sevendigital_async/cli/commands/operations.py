@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ...config import Dialect
-from ...operations import CATALOGUE, Operation
+from ...operations import REGISTRY, Operation
 from ..connection import DialectName
 from ..output import say, say_json
 from ..ship.display import rendered, table
@@ -30,7 +30,7 @@ def operations(
     json: Annotated[bool, typer.Option("--json", help="Print a JSON array, arguments included.")] = False,
 ) -> None:
     """Print the list."""
-    wanted = [o for o in CATALOGUE if word.lower() in f"{o.name} {o.id}".lower()]
+    wanted = [o for o in REGISTRY if word.lower() in f"{o.name} {o.id}".lower()]
     described = [describe(operation, dialect) for operation in wanted]
     if json:
         say_json(described, indent=True)
@@ -62,6 +62,7 @@ def describe(operation: Operation, dialect: Dialect = Dialect.OPENAPI) -> dict[s
         "model": operation.model.__name__ if operation.model else None,
         "paged": operation.paged,
         "arguments": [
-            {"name": a.name, "wire": a.wire, "place": a.place.value, "required": a.required} for a in binding.arguments
+            {"name": a.name, "wire": a.wire, "place": a.location.value, "required": a.required}
+            for a in binding.parameters
         ],
     }

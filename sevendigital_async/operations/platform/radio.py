@@ -8,18 +8,18 @@ from typing import Any
 from ...config import Host
 from ...errors import InvalidArgumentError
 from ...models import PlaybackEvent, PlaybackEventType, RadioSession, RadioTrack
-from ..operation import Auth, Binding, Operation, Parameter, ParameterLocation, Safety, argument
+from ..operation import Auth, Binding, Operation, Parameter, ParameterLocation, Safety, parameter
 from .binding import bound, live
 
-SESSION_ID = argument("session_id", ParameterLocation.PATH, required=True)
-USER_ID = argument("user_id", ParameterLocation.JSON, required=True)
-PLAYLIST_IDS = argument("playlist_ids", ParameterLocation.JSON, required=True)
-RULESET = argument("ruleset", ParameterLocation.JSON)
-COUNTRY = argument("country", ParameterLocation.JSON)
+SESSION_ID = parameter("session_id", ParameterLocation.PATH, required=True)
+USER_ID = parameter("user_id", ParameterLocation.JSON, required=True)
+PLAYLIST_IDS = parameter("playlist_ids", ParameterLocation.JSON, required=True)
+RULESET = parameter("ruleset", ParameterLocation.JSON)
+COUNTRY = parameter("country", ParameterLocation.JSON)
 
 
 def _session(http_method: str, path: str, *arguments: Parameter, **more: Any) -> Binding:
-    session_id = argument("session_id", ParameterLocation.PATH, required=True, wire="listeningSessionId")
+    session_id = parameter("session_id", ParameterLocation.PATH, required=True, wire="listeningSessionId")
     return live(
         http_method, f"/listeningSession/{{listeningSessionId}}{path}", session_id, *arguments, host=Host.RADIO, **more
     )
@@ -106,22 +106,15 @@ POST_INTERACTIVE_RADIO_PLAYBACK_EVENTS = Operation(
         "POST",
         "/interactive-radio/sessions/{sessionId}/events",
         SESSION_ID,
-        argument("events", ParameterLocation.JSON, required=True, write=_of_any),
+        parameter("events", ParameterLocation.JSON, required=True, write=_of_any),
         live=_session(
             "POST",
             "/{event}",
-            argument("event", ParameterLocation.PATH, required=True),
-            argument("track_id", required=True),
-            argument("playlist_id", required=True),
-            argument("format_id"),
+            parameter("event", ParameterLocation.PATH, required=True),
+            parameter("track_id", required=True),
+            parameter("playlist_id", required=True),
+            parameter("format_id"),
             spread={"events": _of_one},
         ),
     ),
-)
-
-OPERATIONS = (
-    CREATE_INTERACTIVE_RADIO_SESSION,
-    DELETE_INTERACTIVE_RADIO_SESSION,
-    GET_INTERACTIVE_RADIO_NEXT_TRACK,
-    POST_INTERACTIVE_RADIO_PLAYBACK_EVENTS,
 )

@@ -7,8 +7,7 @@ from datetime import date
 
 from ...models import Artist, Release, ReleaseType, Tag, Track
 from ...operations.classic import artists as ops
-from ..pages import Pages
-from .checked import CheckedResource
+from ..resource import CheckedResource, Pages
 
 
 class Artists(CheckedResource):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...models import CardRegistration, PaymentCard
 from ...operations.classic import cards as ops
-from .checked import CheckedResource
+from ..resource import CheckedResource
 
 
 class Cards(CheckedResource):

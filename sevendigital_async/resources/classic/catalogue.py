@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...models import Artist, Release
 from ...operations.classic import catalogue as ops
-from .checked import CheckedResource
+from ..resource import CheckedResource
 
 
 class Catalogue(CheckedResource):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from ...models import EditorialItem
 from ...operations.classic import editorial as ops
-from ..pages import Pages
-from .checked import CheckedResource
+from ..resource import CheckedResource, Pages
 
 
 class Editorial(CheckedResource):

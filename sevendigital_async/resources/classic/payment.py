@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...models import CardType, Voucher
 from ...operations import account
 from ...operations.classic import payment as ops
-from .checked import CheckedResource, check
+from ..resource import CheckedResource, check
 
 
 class Payment(CheckedResource):

@@ -7,8 +7,7 @@ from decimal import Decimal
 
 from ...models import LockerRelease, Purchase
 from ...operations.classic import purchases as ops
-from ..pages import Pages
-from .checked import CheckedResource
+from ..resource import CheckedResource, Pages
 
 
 class Purchases(CheckedResource):

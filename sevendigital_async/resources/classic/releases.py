@@ -8,8 +8,7 @@ from datetime import date
 from ...models import EditorialItem, Release, ReleaseType, Tag, Track
 from ...operations.classic import releases as ops
 from .. import checks
-from ..pages import Pages
-from .checked import CheckedResource
+from ..resource import CheckedResource, Pages
 
 
 class Releases(CheckedResource):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...models import TranslationBundle
 from ...operations.classic import translations as ops
-from .checked import CheckedResource
+from ..resource import CheckedResource
 
 
 class Translations(CheckedResource):

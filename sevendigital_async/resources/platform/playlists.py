@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ...models import Playlist, PlaylistTrack, PlaylistTrackInput, Visibility
 from ...operations.platform import playlists as ops
 from .. import checks
-from ..pages import Pages
+from ..resource import Pages
 from .playlist_groups import PlaylistGroups
 
 MAX_DESCRIPTION = 500

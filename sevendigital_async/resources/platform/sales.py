@@ -7,8 +7,7 @@ from decimal import Decimal
 from ...models import LockerRelease, Purchase
 from ...operations.platform import sales as ops
 from .. import checks
-from ..pages import Pages
-from ..resource import Resource
+from ..resource import Pages, Resource
 
 
 class Sales(Resource):

@@ -112,25 +112,25 @@ def is_moment(value: Any) -> bool:
     return True
 
 
-def sound(items: Sequence[_Item], trouble: Callable[[_Item], tuple[int, str] | None]) -> Sequence[_Item]:
+def all_valid(items: Sequence[_Item], problem: Callable[[_Item], tuple[int, str] | None]) -> Sequence[_Item]:
     """Return a batch if all its items are sound.
 
     Args:
         items: The batch.
-        trouble: Finds the code and the message of what is wrong with an item, looked at in their order.
+        problem: Finds the code and the message of what is wrong with an item, looked at in their order.
 
     Raises:
         RefusalError: Some are not (1008).
     """
     problems = tuple(
-        ItemProblem(index, *found) for index, item in enumerate(items) if (found := trouble(item)) is not None
+        ItemProblem(index, *found) for index, item in enumerate(items) if (found := problem(item)) is not None
     )
     if problems:
         raise RefusalError(400, Problem(1008, f"{len(problems)} of {len(items)} items are invalid", problems))
     return items
 
 
-def fields_trouble(
+def field_problem(
     item: Any, checks: Mapping[str, Callable[[Any], bool]], required: Collection[str]
 ) -> tuple[int, str] | None:
     """Find what is wrong with an object of a batch: fields that are missing, unknown or of the wrong form."""

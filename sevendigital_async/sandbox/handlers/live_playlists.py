@@ -12,7 +12,7 @@ from ..calls import Call
 from ..state.playlist_groups import Group
 from ..state.playlists import Entry, Playlist
 from . import playlists
-from .bodies import country, fields_trouble, is_text, listed, needed, sound, stamp, text
+from .bodies import all_valid, country, field_problem, is_text, listed, needed, stamp, text
 from .owners import owner
 
 _TRACK_FIELDS = dict.fromkeys(
@@ -179,7 +179,9 @@ def _changed(call: Call, playlist: Playlist) -> Playlist:
 def _tracks(call: Call) -> Sequence[Mapping[str, str]]:
     if call.arguments.get("tracks", []) == []:
         return ()
-    tracks = sound(listed(call, "tracks", "tracks"), lambda track: fields_trouble(track, _TRACK_FIELDS, ("trackId",)))
+    tracks = all_valid(
+        listed(call, "tracks", "tracks"), lambda track: field_problem(track, _TRACK_FIELDS, ("trackId",))
+    )
     return [{_NAMES.get(name, name): value for name, value in track.items()} for track in tracks]
 
 

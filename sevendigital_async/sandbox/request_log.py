@@ -18,7 +18,7 @@ _CHUNK = 64 * 1024
 
 
 @define
-class Entry:
+class LoggedRequest:
     """One API request, from its arrival to its answer.
 
     Attributes:
@@ -78,7 +78,7 @@ class ReceivedLog:
 
 
 @define
-class Tally:
+class LogCounts:
     """The figures of one kind of log.
 
     Attributes:
@@ -103,33 +103,35 @@ class Tally:
 
 
 @define
-class _Book:
-    tally: Tally = Factory(Tally)
+class _KindRecord:
+    counts: LogCounts = Factory(LogCounts)
     window: SlidingWindow = Factory(SlidingWindow)
     seen: set[bytes] = Factory(set)
 
 
-class Ledger:
+class RequestLog:
     """Keeps every request of the logging operations, and counts all others."""
 
     def __init__(self) -> None:
-        self._books = {kind: _Book() for kind in LogKind}
-        self._entries: list[Entry] = []
+        self._by_kind = {kind: _KindRecord() for kind in LogKind}
+        self._entries: list[LoggedRequest] = []
         self._batches: list[Batch] = []
         self._answers: Counter[str] = Counter()
         self._faults: Counter[str] = Counter()
 
-    def arrive(self, kind: LogKind | None, arrived_at: float, arrived_monotonic: float) -> Entry:
+    def arrive(self, kind: LogKind | None, arrived_at: float, arrived_monotonic: float) -> LoggedRequest:
         """Open the entry of a request."""
-        entry = Entry(kind, arrived_at, arrived_monotonic)
+        entry = LoggedRequest(kind, arrived_at, arrived_monotonic)
         if kind is not None:
             self._entries.append(entry)
-            book = self._books[kind]
-            book.tally.requests += 1
-            book.tally.busiest_second = max(book.tally.busiest_second, book.window.add(arrived_monotonic))
+            record = self._by_kind[kind]
+            record.counts.requests += 1
+            record.counts.busiest_second = max(record.counts.busiest_second, record.window.add(arrived_monotonic))
         return entry
 
-    def settle(self, entry: Entry, *, logs: int | None, accepted: tuple[bytes, ...] = (), refused: int = 0) -> None:
+    def record_logs(
+        self, entry: LoggedRequest, *, logs: int | None, accepted: tuple[bytes, ...] = (), refused: int = 0
+    ) -> None:
         """Note what came of a request's logs.
 
         Args:
@@ -140,31 +142,31 @@ class Ledger:
         """
         if entry.kind is None:
             return
-        book = self._books[entry.kind]
-        tally = book.tally
+        record = self._by_kind[entry.kind]
+        counts = record.counts
         entry.logs = logs
-        tally.largest_batch = max(tally.largest_batch, logs or 0)
-        tally.refused_logs += refused
+        counts.largest_batch = max(counts.largest_batch, logs or 0)
+        counts.refused_logs += refused
         if not accepted:
             return
         entry.batch = len(self._batches) + 1
         self._batches.append(
             Batch(entry.kind, entry.batch, entry.arrived_at, entry.arrived_monotonic, entry.user, accepted)
         )
-        before = len(book.seen)
-        book.seen.update(accepted)
-        tally.accepted_requests += 1
-        tally.logs += len(accepted)
-        tally.duplicates += len(accepted) - (len(book.seen) - before)
+        before = len(record.seen)
+        record.seen.update(accepted)
+        counts.accepted_requests += 1
+        counts.logs += len(accepted)
+        counts.duplicates += len(accepted) - (len(record.seen) - before)
 
-    def close(self, entry: Entry, status: int | str, fault: str | None) -> None:
+    def close(self, entry: LoggedRequest, status: int | str, fault: str | None) -> None:
         """Note how a request ended, and the fault that struck it."""
         entry.status, entry.fault = status, fault
         self._answers[str(status)] += 1
         if fault is not None:
             self._faults[fault] += 1
         if entry.kind is not None and status == 429:  # noqa: PLR2004 - the HTTP status
-            self._books[entry.kind].tally.rate_limited += 1
+            self._by_kind[entry.kind].counts.rate_limited += 1
 
     def received(self, kind: LogKind | None = None) -> list[ReceivedLog]:
         """Return the accepted plays of one kind, or of all, batch by batch."""
@@ -190,7 +192,7 @@ class Ledger:
     def stats(self) -> dict[str, Any]:
         """Return the figures: by kind of log, by answer, by fault."""
         return {
-            "kinds": {kind.value: asdict(book.tally) for kind, book in self._books.items()},
+            "kinds": {kind.value: asdict(record.counts) for kind, record in self._by_kind.items()},
             "answers": dict(sorted(self._answers.items())),
             "faults": dict(sorted(self._faults.items())),
         }

@@ -25,16 +25,16 @@ NEVER_SUBSCRIBED = 1003
 """What the live service says of a user who has never had a subscription, whatever the plays."""
 
 
-class PlayForm(Protocol):
+class PlayDialect(Protocol):
     """How plays of one kind are written in one dialect."""
 
     @property
-    def condemning(self) -> frozenset[int]:
+    def user_error_codes(self) -> frozenset[int]:
         """Error codes that are about the user, and so about every play in the request."""
         ...
 
     @property
-    def cuts_user_agents(self) -> bool:
+    def truncates_user_agents(self) -> bool:
         """Whether the service keeps the beginning of a long user agent only."""
         ...
 
@@ -64,11 +64,11 @@ def _user_and_country(log: StreamLog) -> str:
 
 
 @frozen
-class PlainForm:
+class OpenAPIPlays:
     """The form of the OpenAPI file, which is that of spools as well."""
 
-    condemning: frozenset[int] = frozenset()
-    cuts_user_agents: bool = False
+    user_error_codes: frozenset[int] = frozenset()
+    truncates_user_agents: bool = False
 
     encode = staticmethod(checked_and_encoded)
 
@@ -82,7 +82,7 @@ class PlainForm:
 
 
 @frozen
-class Told:
+class PlayField:
     """One field of a play as an endpoint of the live service takes it.
 
     Attributes:
@@ -104,38 +104,38 @@ class Told:
     text: bool = False
 
 
-TRACK = Told("track_id", "trackId", "trackId", number=True)
-RELEASE = Told("release_id", "releaseId", "releaseId", number=True)
-FORMAT = Told("format_id", "formatId", "formatId", number=True)
-PLAYED_AT = Told("timestamp", "timestamp", "dateTimePlayed")
-SECONDS = Told("duration_played", "durationPlayed", "totalTimePlayed")
-MODE = Told("play_mode", "playMode", "playMode", words=tuple(PlayMode))
-REASON = Told("end_reason", "endReason", "endReason", words=tuple(EndReason))
-TYPE = Told("play_type", "playType", "playType", required=False, words=tuple(PlayType))
-AGENT = Told("user_agent", "userAgent", "userAgent", text=True)
-USER = Told("user_id", "userId", "userId")
-COUNTRY = Told("country", "country", "country")
-USER_IN_QUERY = Told("user_id", "userId", None)
-COUNTRY_IN_QUERY = Told("country", "country", None)
+TRACK = PlayField("track_id", "trackId", "trackId", number=True)
+RELEASE = PlayField("release_id", "releaseId", "releaseId", number=True)
+FORMAT = PlayField("format_id", "formatId", "formatId", number=True)
+PLAYED_AT = PlayField("timestamp", "timestamp", "dateTimePlayed")
+SECONDS = PlayField("duration_played", "durationPlayed", "totalTimePlayed")
+MODE = PlayField("play_mode", "playMode", "playMode", words=tuple(PlayMode))
+REASON = PlayField("end_reason", "endReason", "endReason", words=tuple(EndReason))
+TYPE = PlayField("play_type", "playType", "playType", required=False, words=tuple(PlayType))
+AGENT = PlayField("user_agent", "userAgent", "userAgent", text=True)
+USER = PlayField("user_id", "userId", "userId")
+COUNTRY = PlayField("country", "country", "country")
+USER_IN_QUERY = PlayField("user_id", "userId", None)
+COUNTRY_IN_QUERY = PlayField("country", "country", None)
 
 
 @frozen
-class LiveForm:
+class LivePlays:
     """The form that one endpoint of the live service takes.
 
     Attributes:
         kind: Of the plays.
         fields: What a play tells there.
         by_user: The request is about one user in one country, who stand in its query.
-        condemning: See `PlayForm`.
-        cuts_user_agents: Likewise.
+        user_error_codes: See `PlayDialect`.
+        truncates_user_agents: Likewise.
     """
 
     kind: LogKind
-    fields: tuple[Told, ...]
+    fields: tuple[PlayField, ...]
     by_user: bool
-    condemning: frozenset[int] = frozenset()
-    cuts_user_agents: bool = True
+    user_error_codes: frozenset[int] = frozenset()
+    truncates_user_agents: bool = True
 
     def encode(self, log: StreamLog, window: Window) -> bytes:
         """Check a play, see that it tells all that the endpoint demands, and encode it."""
@@ -193,7 +193,7 @@ class LiveForm:
                 raise self._unfit(name, "have no {}")
         return item
 
-    def _spelled(self, field: Told, value: object) -> object:
+    def _spelled(self, field: PlayField, value: object) -> object:
         if field.words and value not in field.words:
             raise self._unfit(field.name, f"have a {{}} of {', '.join(field.words)}")
         if field.text:
@@ -208,24 +208,24 @@ class LiveForm:
         return InvalidLogError(f"{self.kind} plays {words.format(name)} in the live dialect", field=name)
 
 
-LIVE_FORMS: Mapping[LogKind, LiveForm] = {
-    LogKind.PREVIEW: LiveForm(
+LIVE_PLAYS: Mapping[LogKind, LivePlays] = {
+    LogKind.PREVIEW: LivePlays(
         LogKind.PREVIEW, (USER, COUNTRY, TRACK, PLAYED_AT, SECONDS, AGENT, MODE, TYPE), by_user=False
     ),
-    LogKind.CATALOGUE: LiveForm(
+    LogKind.CATALOGUE: LivePlays(
         LogKind.CATALOGUE,
         (TRACK, RELEASE, FORMAT, PLAYED_AT, SECONDS, REASON, USER, AGENT, COUNTRY_IN_QUERY),
         by_user=True,
     ),
-    LogKind.SUBSCRIBER: LiveForm(
+    LogKind.SUBSCRIBER: LivePlays(
         LogKind.SUBSCRIBER,
         (TRACK, RELEASE, FORMAT, MODE, PLAYED_AT, SECONDS, AGENT, USER_IN_QUERY, COUNTRY_IN_QUERY),
         by_user=True,
-        condemning=frozenset({NEVER_SUBSCRIBED}),
+        user_error_codes=frozenset({NEVER_SUBSCRIBED}),
     ),
 }
 
-FORMS: Mapping[Dialect, Mapping[LogKind, PlayForm]] = {
-    Dialect.OPENAPI: dict.fromkeys(LogKind, PlainForm()),
-    Dialect.LIVE: LIVE_FORMS,
+PLAY_DIALECTS: Mapping[Dialect, Mapping[LogKind, PlayDialect]] = {
+    Dialect.OPENAPI: dict.fromkeys(LogKind, OpenAPIPlays()),
+    Dialect.LIVE: LIVE_PLAYS,
 }
