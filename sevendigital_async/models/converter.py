@@ -133,7 +133,7 @@ def make_reader(model: type, hook_of: Callable[[Any], Hook]) -> Hook:
 
 
 def is_plain(model: type) -> bool:
-    """Tell whether a reader can be made of ``model``."""
+    """Return whether a reader can be made of ``model``."""
     nulls: tuple[Any, ...] = (attrs.NOTHING, None, (), attrs.Factory(dict))
     return all(field.validator is None and field.default in nulls for field in attrs.fields(model))
 

@@ -17,7 +17,7 @@ def bound(path: str, *arguments: Parameter) -> Mapping[Dialect, Binding]:
     return {Dialect.OPENAPI: binding, Dialect.LIVE: binding}
 
 
-# A repeat leaves behind a token that nobody knows; nothing else comes of it.
+# A repeated request leaves an unused token behind, and has no other effect.
 REQUEST_TOKEN = Operation(
     id="oauthRequestToken",
     name="oauth.request_token",

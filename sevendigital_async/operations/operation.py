@@ -11,6 +11,7 @@ from attrs import field, frozen
 
 from ..config import Dialect, Host
 from ..errors import UnsupportedOperationError
+from ..models.wire import camel_case
 
 
 class Auth(enum.Enum):
@@ -93,12 +94,6 @@ LOST_SALE = (
 
 VERSION = "/1.2"
 """The beginning of the classic paths, and of the live ones on the API's own host."""
-
-
-def camel_case(name: str) -> str:
-    """Spell ``page_size`` as ``pageSize``, the way the wire does."""
-    head, *tail = name.split("_")
-    return head + "".join(part.capitalize() for part in tail)
 
 
 def parameter(

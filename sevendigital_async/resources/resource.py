@@ -1,4 +1,4 @@
-"""What all resources stand on: a caller, the shapes of an answer, and the checks of the classic API's arguments."""
+"""The base of all resources: lists in pages, the kinds of answers, and the classic API's checks of arguments."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Pages(Generic[T]):
 
     def __init__(self, fetch: Callable[[int], Awaitable[Page[T]]], *, first: int = 1, ahead: int = 0) -> None:
         if type(first) is not int or first < 1:
-            raise InvalidArgumentError("page counts from 1", argument="page")
+            raise InvalidArgumentError("page must be a whole number, 1 or more", argument="page")
         if type(ahead) is not int or ahead < 0:
-            raise InvalidArgumentError("ahead is the number of pages to fetch in advance", argument="ahead")
+            raise InvalidArgumentError("ahead must be a number of pages, 0 or more", argument="ahead")
         self._fetch = fetch
         self._first = first
         self._ahead = ahead
@@ -35,7 +35,7 @@ class Pages(Generic[T]):
     def prefetch(self, ahead: int) -> Pages[T]:
         """Return the same list, of which up to ``ahead`` pages are fetched at the same time while it is iterated.
 
-        Only pages that the list is known to have are asked for, so that no request is wasted.
+        Only pages that the list is known to have are requested.
         """
         return Pages(self._fetch, first=self._first, ahead=ahead)
 
@@ -56,7 +56,7 @@ class Pages(Generic[T]):
             while True:
                 page = await (coming.popleft() if coming else self._fetch(number))
                 if not page.items or (previous is not None and page.items == previous.items):
-                    return  # past the end; some endpoints repeat their last page there
+                    return  # past the end, where some endpoints repeat their last page
                 if self._ahead:
                     known = min(self._ahead, last_page(page, number) - number)
                     coming.extend(
@@ -77,13 +77,13 @@ class Pages(Generic[T]):
 
 
 def last_page(page: Page[T], number: int) -> int:
-    """Return the number of the last page that the list is known to have, as page ``number`` tells it."""
+    """Return the number of the last page that the list is known to have, by what page ``number`` says."""
     size = page.page_size or len(page.items)
     return number if page.total_items is None or not size else -(-page.total_items // size)
 
 
 def is_last(page: Page[T], number: int) -> bool:
-    """Say whether page ``number`` is known to be the last one.
+    """Return whether page ``number`` is known to be the last one.
 
     The size that counts is the one the service used, which may be smaller than the one asked for.
     """

@@ -1,4 +1,4 @@
-"""Looks inside a running sandbox: what arrived, the figures, the switch for faults. Nothing here is signed."""
+"""The admin API of a running sandbox: request log, counts, state, and faults. Its requests are not signed."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ _PAGE_HEADERS = {
 
 
 class AdminAPI:
-    """The control endpoints.
+    """The admin endpoints.
 
     Args:
         request_log: What arrived.
-        stats: Draws the figures.
-        state: Tells what calls have left behind.
-        set_faults: Changes the problem.
+        stats: Returns the counts.
+        state: Returns the state that calls have changed.
+        set_faults: Replaces the faults.
         host: The address that the sandbox listens on; pages of other sites are refused.
     """
 
@@ -116,12 +116,12 @@ async def _stream(request: web.Request, lines: Callable[[LogKind | None], Iterab
     except ValueError:
         return _json({"error": f"kind is one of {', '.join(LogKind)}"}, status=400)
     response = web.StreamResponse(headers={"Content-Type": _LINES, **_HEADERS})
-    # A reader may leave whenever it has seen enough.
+    # A reader may disconnect at any time.
     with suppress(ConnectionError):
         await response.prepare(request)
         for chunk in lines(kind):
             await response.write(chunk)
-            # A reader that keeps up would otherwise never let the loop go.
+            # Otherwise a fast reader would block the loop.
             await asyncio.sleep(0)
         await response.write_eof()
     return response

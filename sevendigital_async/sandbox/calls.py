@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl
 import orjson
 from attrs import field, frozen
 
+from ..models.wire import camel_case
 from ..operations import Binding, Operation, ParameterLocation
-from ..operations.operation import camel_case
 from .answers import Page, Problem, RefusalError, Tree, invalid, missing, no_choice, out_of_range
 from .faults import Faults
 from .state import State
@@ -26,16 +26,16 @@ _Item = TypeVar("_Item")
 
 @frozen(kw_only=True)
 class Call:
-    """One API request whose signature was accepted: what a handler works on.
+    """One API request with an accepted signature: what a handler gets.
 
     Attributes:
-        operation: Which operation it is.
+        operation: The operation that is called.
         arguments: What was sent, by the names that the operation's record gives them.
         user: Whose token signed it; None if the partner signed alone.
         now: Seconds since the epoch, by the sandbox's clock.
         origin: Scheme, host and port under which the sandbox was called.
-        state: What earlier calls have left behind.
-        faults: The problem that is on at the time.
+        state: The state that earlier calls have changed.
+        faults: The faults in effect.
     """
 
     operation: Operation
@@ -55,7 +55,7 @@ class Call:
         """Return an argument as a whole number between two bounds.
 
         Raises:
-            RefusalError: It is no number (1002), or out of bounds (1003).
+            RefusalError: It is not a number (1002), or out of bounds (1003).
         """
         text = self.arguments.get(name)
         if text is None:
@@ -79,7 +79,7 @@ class Call:
         return text and text.lower()
 
     def page_of(self, noun: str, items: Sequence[_Item], tree: Any, *, searched: bool = False) -> Page:
-        """Cut the page that was asked for out of ``items``, and turn each of its items into a tree."""
+        """Return the requested page of ``items``, each of them as a tree."""
         number = self.whole("page", 1, least=1)
         size = self.whole("page_size", DEFAULT_PAGE_SIZE, least=1, most=LARGEST_PAGE_SIZE)
         cut: list[Tree] = [tree(item) for item in items[(number - 1) * size : number * size]]

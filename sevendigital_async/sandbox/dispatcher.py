@@ -1,4 +1,4 @@
-"""The way of one API request: arrival, limits, signature, faults, handler, answer."""
+"""Dispatches API requests: arrival, limits, signature, faults, handler, answer."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _RETRY_SOON = {"Retry-After": "0.2"}
 
 @frozen(kw_only=True)
 class RequestContext:
-    """A request and all that was settled when it arrived."""
+    """A request, and what was decided when it arrived."""
 
     endpoint: Endpoint
     request: web.Request
@@ -53,7 +53,7 @@ class RequestContext:
 
 
 class Dispatcher:
-    """Leads requests to their handlers.
+    """Passes requests to their handlers.
 
     Args:
         verifier: Checks signatures.
@@ -62,7 +62,7 @@ class Dispatcher:
         clock: The sandbox's time.
         state: What calls leave behind.
         managed_users: Serve operations of users without a user's token.
-        faults: The problem to begin with.
+        faults: The faults to begin with.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Dispatcher:
 
     @property
     def faults(self) -> Faults:
-        """The problem that is on; setting it starts its random numbers anew."""
+        """The faults in effect; setting them restarts their random numbers."""
         return self._faults
 
     @faults.setter
@@ -111,7 +111,7 @@ class Dispatcher:
         now, monotonic = self._clock.time(), self._clock.monotonic()
         faults = self._faults
         fault = faults.draw(self._random)
-        # A request that is to be refused with 429 anyway takes no place in the window.
+        # A request that is refused with 429 by a fault is not counted in the window.
         spared = fault == "429"
         retry_after = None if spared else self._limits.admit(endpoint.operation.rate_class, now, monotonic)
         return RequestContext(
@@ -125,7 +125,7 @@ class Dispatcher:
         )
 
     async def _process(self, context: RequestContext) -> tuple[Answer | None, str | None]:
-        """Return the answer, None to drop the connection, and the fault that struck."""
+        """Return the answer, or None to drop the connection, and the fault that was applied."""
         try:
             body = await context.request.read()
             if context.delay:
@@ -225,7 +225,7 @@ class Dispatcher:
 
 
 async def _matching(sharing: Sequence[Endpoint], request: web.Request) -> Endpoint:
-    """Choose, of endpoints that share a route, the one that demands most and is given all of it; else the first."""
+    """Return, of endpoints that share a route, the one with the most required parameters, all given; else the first."""
     try:
         given = _named(request, await request.read())
     except (web.HTTPRequestEntityTooLarge, ConnectionError, web.RequestPayloadError):

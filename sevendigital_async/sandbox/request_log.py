@@ -1,4 +1,4 @@
-"""What arrived: every request to a logging operation, every accepted play, and the figures drawn from them."""
+"""The request log: every request to a logging operation, every accepted play, and counts of them."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class LoggedRequest:
         arrived_at: Seconds since the epoch.
         arrived_monotonic: Seconds on the sandbox's monotonic clock.
         user: Whose token signed it.
-        logs: How many logs were in it; None where nobody looked.
+        logs: How many logs were in it; None if it was not parsed.
         batch: Its number among the accepted requests of all kinds, from 1; None if it was not accepted.
-        fault: The fault that struck it.
+        fault: The fault that was applied to it.
         status: The HTTP status of the answer, ``disconnected``, or None before either.
     """
 
@@ -79,17 +79,17 @@ class ReceivedLog:
 
 @define
 class LogCounts:
-    """The figures of one kind of log.
+    """The counts of one kind of log.
 
     Attributes:
-        requests: Requests that arrived, whatever became of them.
+        requests: Requests that arrived, accepted or not.
         accepted_requests: Those whose logs were saved.
         logs: Logs that were saved.
         largest_batch: Most logs in one request, accepted or not.
         busiest_second: Most requests in any half-open second of the monotonic clock, refused ones included.
-        refused_logs: Logs that were found at fault.
+        refused_logs: Logs that were refused.
         duplicates: Logs that were saved although an identical one had been.
-        rate_limited: Requests that were answered 429, for cause or as a fault.
+        rate_limited: Requests that were answered 429, for their rate or as a fault.
     """
 
     requests: int = 0
@@ -132,13 +132,13 @@ class RequestLog:
     def record_logs(
         self, entry: LoggedRequest, *, logs: int | None, accepted: tuple[bytes, ...] = (), refused: int = 0
     ) -> None:
-        """Note what came of a request's logs.
+        """Record the outcome of a request's logs.
 
         Args:
             entry: The request.
-            logs: How many it carried; None if nobody could tell.
+            logs: How many it carried; None if unknown.
             accepted: Those to save, each as JSON with sorted keys.
-            refused: How many were at fault.
+            refused: How many were refused.
         """
         if entry.kind is None:
             return
@@ -160,7 +160,7 @@ class RequestLog:
         counts.duplicates += len(accepted) - (len(record.seen) - before)
 
     def close(self, entry: LoggedRequest, status: int | str, fault: str | None) -> None:
-        """Note how a request ended, and the fault that struck it."""
+        """Record how a request ended, and the fault that was applied to it."""
         entry.status, entry.fault = status, fault
         self._answers[str(status)] += 1
         if fault is not None:
@@ -190,7 +190,7 @@ class RequestLog:
         return [asdict(entry) for entry in self._entries if kind in {None, entry.kind}]
 
     def stats(self) -> dict[str, Any]:
-        """Return the figures: by kind of log, by answer, by fault."""
+        """Return the counts: by kind of log, by answer, by fault."""
         return {
             "kinds": {kind.value: asdict(record.counts) for kind, record in self._by_kind.items()},
             "answers": dict(sorted(self._answers.items())),

@@ -1,4 +1,4 @@
-"""Pairs every operation with its handlers and its places in the URL space, those of both dialects."""
+"""Pairs every operation with its handler, method and path, in both dialects."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _SIGNED_BY_REQUEST_TOKEN = frozenset({"oauth.access_token"})
 
 @frozen(kw_only=True)
 class Endpoint:
-    """One operation, reachable in one form.
+    """One operation at one method and path.
 
     Attributes:
-        operation: What it does.
+        operation: The operation.
         binding: How it is called.
         handler: What answers.
         kind: The kind of logs it takes, if any.
         only_type: What it answers in, whatever the client accepts; None if the client chooses.
-        by_request_token: It is signed with a token that is no access token yet.
+        by_request_token: It is signed with a request token.
         bare_problems: Its own errors come without an envelope.
         is_live: It belongs to the live dialect, where a request that names a user needs no user's token.
     """

@@ -1,4 +1,4 @@
-"""The sandbox's life: it opens a port on this machine, serves, and goes."""
+"""The sandbox server: listens on a port of this machine until it is closed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Sandbox:
         port: Where to listen; 0 picks a free port.
         host: A loopback address; the sandbox serves no other machine.
         credentials: The consumer key and secret it accepts.
-        faults: CardProblem to make from the start.
+        faults: Faults from the start.
         managed_users: Serve operations of users without a user's token, as for partners who manage their users.
         tokens: Tokens of users, by user id, in place of the derived ones.
         daily_quota: Requests per UTC day.
@@ -136,7 +136,7 @@ class Sandbox:
 
     @property
     def faults(self) -> Faults:
-        """The problem it makes; may be changed while it runs."""
+        """The faults in effect; may be changed while it runs."""
         return self._dispatcher.faults
 
     @faults.setter
@@ -156,11 +156,11 @@ class Sandbox:
         return self._request_log.requests(kind)
 
     def stats(self) -> dict[str, Any]:
-        """Return the figures, as ``/_sandbox/stats``."""
+        """Return the counts, as ``/_sandbox/stats``."""
         return {**self._request_log.stats(), "limit": self._preview_rate}
 
     def state(self) -> dict[str, Any]:
-        """Return what calls have left behind, purchases among it, as ``/_sandbox/state``."""
+        """Return the state that calls have changed, such as purchases, as ``/_sandbox/state``."""
         return self._state.tree()
 
     def _application(self) -> web.Application:
@@ -178,11 +178,11 @@ class Sandbox:
 
 
 def _by_route(endpoints: Iterable[Endpoint]) -> Mapping[tuple[str, str], Sequence[Endpoint]]:
-    """Bring those together that share a route."""
+    """Group the endpoints by route."""
     routes: dict[tuple[str, str], list[Endpoint]] = {}
     for endpoint in endpoints:
         routes.setdefault((endpoint.binding.http_method, endpoint.binding.path), []).append(endpoint)
-    # What stands there literally goes before what may be anything.
+    # Literal paths go before those with parameters.
     return dict(sorted(routes.items(), key=lambda route: route[0][1].count("{")))
 
 

@@ -163,7 +163,7 @@ class Session:
 
     @property
     def consumer_key(self) -> str:
-        """The partner's key, which is no secret."""
+        """The partner's key, which is not secret."""
         return self._credentials.consumer_key
 
     @property
@@ -250,7 +250,7 @@ class Session:
             stream = opened.stream
             document = await self._document(call, request, opened, offset)
             if doubt := doubt_in(document):
-                message = f"{call.operation.name}: HTTP {stream.status} that acknowledges nothing: {doubt}"
+                message = f"{call.operation.name}: HTTP {stream.status} that is not an acknowledgement: {doubt}"
                 raise UnreadableAnswerError(message, operation=call.operation.name)
             return f"{stream.status} {document.excerpt(MAX_ANSWER)}".strip()
 

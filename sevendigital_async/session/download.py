@@ -84,7 +84,7 @@ async def _opened(part: Part) -> None:
 
 
 async def _resume(open_media: Opener, part: Part, progress: Progress | None) -> bool:
-    """Request the rest of a file; return False if the service refuses it: the whole has to be requested then."""
+    """Request the rest of a file; return False if the service refuses, and the whole is to be requested."""
     headers = {
         "Accept-Encoding": "identity",
         "Range": f"bytes={part.size}-",
@@ -118,7 +118,7 @@ async def _receive(response: MediaResponse, part: Part, progress: Progress | Non
         await asyncio.to_thread(part.discard)
         raise DownloadError(f"{part.target}: {error}; call again to start over") from None
     raise DownloadError(
-        f"{part.target}: {part.size} bytes arrived of {part.version.total}; they are in {part.path}; call again to resume"
+        f"{part.target}: {part.size} of {part.version.total} bytes arrived, kept in {part.path}; call again to resume"
     )
 
 

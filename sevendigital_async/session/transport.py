@@ -245,7 +245,7 @@ class _OwnAuthorization:
         self._begun = False
 
     def has_begun(self) -> bool:
-        """Say whether aiohttp has got as far as to look for a connection."""
+        """Return whether aiohttp has got as far as to look for a connection."""
         return self._begun
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
@@ -463,7 +463,7 @@ async def _translated(awaitable: Awaitable[T], has_begun: Callable[[], bool] = l
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
-        # Nobody cancelled this task: what it waited for was, such as a look-up that a closing session gave up.
+        # This task was not cancelled, but something that it awaited, such as a look-up of a session that closes.
         failure = TransportError("the exchange was given up by the HTTP client")
     except Exception as error:  # noqa: BLE001 - whatever aiohttp lets through, callers know our errors only
         failure = TransportError(f"the exchange failed ({type(error).__name__})") if has_begun() else _unusable(error)

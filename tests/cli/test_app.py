@@ -78,7 +78,7 @@ def test_version(capsys):
         (["demo", "--plays", "many"], "--plays"),
         (["sandbox", "--port", "99999"], "--port"),
         (["sandbox", "--host", "0.0.0.0"], "this machine only"),  # noqa: S104 - refused
-        (["sandbox", "--fault", "thunder"], "'thunder' is no fault"),
+        (["sandbox", "--fault", "thunder"], "not a fault: 'thunder'"),
         (["sandbox", "--latency", "soon"], "no latency"),
     ],
 )

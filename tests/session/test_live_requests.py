@@ -195,7 +195,7 @@ def as_dict(log):
 
 
 async def test_live_fields_have_no_place_in_the_other_dialect():
-    with pytest.raises(InvalidLogError, match="release_id has no place in the openapi dialect"):
+    with pytest.raises(InvalidLogError, match="release_id exists in the live dialect only"):
         await Platform(Wire(Dialect.OPENAPI)).logging.catalogue([CATALOGUE])
 
 

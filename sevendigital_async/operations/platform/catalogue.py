@@ -13,7 +13,7 @@ Q = parameter("q", required=True)
 SHOW_ERRORS = parameter("show_errors", ParameterLocation.JSON)
 
 WHERE = (COUNTRY, parameter("usage_types"))
-"""What decides, in the live dialect, which of the catalogue is seen, and what is told of it."""
+"""Decides, in the live dialect, which part of the catalogue is visible, in which detail."""
 
 
 def _batch(noun: str) -> Binding:

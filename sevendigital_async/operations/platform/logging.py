@@ -18,7 +18,7 @@ NO_SUBSCRIPTION = "this user has never had a subscription, so that no play of th
 
 
 def _plain(logs: Iterable[object]) -> object:
-    """Refuse plays that say what this dialect has no place for."""
+    """Refuse plays with fields that this dialect lacks."""
     if isinstance(logs, list):
         for log in logs:
             if isinstance(log, StreamLog):
@@ -41,7 +41,7 @@ def _bound(kind: LogKind, live: Binding) -> Mapping[Dialect, Binding]:
     }
 
 
-# The path is the one that most of the vendor's pages tell; the settings can name the other.
+# Most of the vendor's pages have this path; the settings can name the other.
 REPORT_PREVIEW_STREAM = Operation(
     id="reportPreviewStream",
     name="platform.logging.preview",

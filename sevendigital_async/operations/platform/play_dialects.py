@@ -1,7 +1,7 @@
-"""How each dialect takes plays: what a play must tell there, how it is spelled, and which plays may travel together.
+"""Plays in each dialect: required fields, their wire names, and which plays may share a request.
 
-Plays wait in spools, lie in journals and are replayed in one form, that of ``StreamLog.encode``, whatever the dialect.
-Here that form becomes the arguments of a request, and what a dialect has no place for is refused before it is accepted.
+Spools and journals keep plays as ``StreamLog.encode`` writes them, whatever the dialect. This module turns them into
+the arguments of a request, and refuses fields that the dialect lacks before a play is accepted.
 """
 
 from __future__ import annotations
@@ -26,32 +26,32 @@ NEVER_SUBSCRIBED = 1003
 
 
 class PlayDialect(Protocol):
-    """How plays of one kind are written in one dialect."""
+    """How one dialect writes plays of one kind."""
 
     @property
     def user_error_codes(self) -> frozenset[int]:
-        """Error codes that are about the user, and so about every play in the request."""
+        """Error codes about the user, which concern every play in the request."""
         ...
 
     @property
     def truncates_user_agents(self) -> bool:
-        """Whether the service keeps the beginning of a long user agent only."""
+        """Whether the service truncates long user agents."""
         ...
 
     def encode(self, log: StreamLog, window: Window) -> bytes:
-        """Check a play and return the bytes that stand for it until it is sent; the same in every dialect.
+        """Check a play and return its encoding, which is the same in every dialect.
 
         Raises:
-            InvalidLogError: It is unfit, lacks a field that the dialect demands, or has one that it has no place for.
+            InvalidLogError: It is invalid, lacks a field that the dialect requires, or has one that it lacks.
         """
         ...
 
     def partition_key(self, *, signed_by_user: bool) -> Callable[[StreamLog], str] | None:
-        """Return what tells of a play what all in a request must have in common; None where that is nothing."""
+        """Return a function from a play to what all plays of a request must share; None if they need nothing."""
         ...
 
     def arguments(self, logs: Sequence[bytes]) -> Mapping[str, object]:
-        """Return what a request tells about encoded plays.
+        """Return the arguments of a request with encoded plays.
 
         Raises:
             InvalidLogError: They were accepted for another dialect.
@@ -65,7 +65,7 @@ def _user_and_country(log: StreamLog) -> str:
 
 @frozen
 class OpenAPIPlays:
-    """The form of the OpenAPI file, which is that of spools as well."""
+    """Plays as the OpenAPI file, and spools, have them."""
 
     user_error_codes: frozenset[int] = frozenset()
     truncates_user_agents: bool = False
@@ -73,7 +73,7 @@ class OpenAPIPlays:
     encode = staticmethod(checked_and_encoded)
 
     def partition_key(self, *, signed_by_user: bool) -> Callable[[StreamLog], str] | None:
-        """Tell plays apart by user where users sign."""
+        """Partition plays by user where users sign."""
         return user_key if signed_by_user else None
 
     def arguments(self, logs: Sequence[bytes]) -> Mapping[str, object]:
@@ -83,16 +83,16 @@ class OpenAPIPlays:
 
 @frozen
 class PlayField:
-    """One field of a play as an endpoint of the live service takes it.
+    """One field of a play, as an endpoint of the live service expects it.
 
     Attributes:
         name: The field of ``StreamLog``.
         kept: Its wire name in spools.
-        wire: Its wire name here; None if it stands in the query alone.
-        required: Whether the service insists on it.
+        wire: Its wire name here; None if only the query carries it.
+        required: Whether the service requires it.
         number: It is a number here.
-        words: What it may be.
-        text: It may be anything that says something.
+        words: The values that it may have.
+        text: It is any text that is not blank.
     """
 
     name: str
@@ -121,12 +121,12 @@ COUNTRY_IN_QUERY = PlayField("country", "country", None)
 
 @frozen
 class LivePlays:
-    """The form that one endpoint of the live service takes.
+    """Plays as one endpoint of the live service expects them.
 
     Attributes:
         kind: Of the plays.
-        fields: What a play tells there.
-        by_user: The request is about one user in one country, who stand in its query.
+        fields: The fields of a play.
+        by_user: The plays of a request are of one user in one country, which its query names.
         user_error_codes: See `PlayDialect`.
         truncates_user_agents: Likewise.
     """
@@ -138,14 +138,14 @@ class LivePlays:
     truncates_user_agents: bool = True
 
     def encode(self, log: StreamLog, window: Window) -> bytes:
-        """Check a play, see that it tells all that the endpoint demands, and encode it."""
+        """Check a play and its fields, and encode it."""
         log.check(window.now)
         wire = log.as_wire()
         self.item(wire)
         return encoded(wire)
 
-    def partition_key(self, *, signed_by_user: bool) -> Callable[[StreamLog], str] | None:  # noqa: ARG002 - whoever signs
-        """Tell plays apart by user and country where a request is about one of each."""
+    def partition_key(self, *, signed_by_user: bool) -> Callable[[StreamLog], str] | None:  # noqa: ARG002 - the signer does not matter
+        """Partition plays by user and country where a request is about one of each."""
         return _user_and_country if self.by_user else None
 
     def arguments(self, logs: Sequence[bytes]) -> Mapping[str, object]:
@@ -153,21 +153,21 @@ class LivePlays:
         return self.spread(map(orjson.loads, logs))
 
     def spread(self, logs: Iterable[StreamLog | Mapping[str, Any]]) -> Mapping[str, object]:
-        """Return what a request tells about plays, or about what was encoded of them.
+        """Return the arguments of a request with plays, which may be encoded.
 
         Raises:
-            InvalidLogError: One is unfit, or they belong in different requests.
+            InvalidLogError: One is invalid, or they belong in different requests.
         """
         kept = [log.as_wire() if isinstance(log, StreamLog) else log for log in logs]
         if not kept or not all(isinstance(wire, Mapping) for wire in kept):
-            raise InvalidLogError("a request is about one play or several, and about nothing else", field="logs")
-        told: dict[str, object] = {"items": [self.item(wire) for wire in kept]}
-        told |= {"user_id": kept[0].get("userId")} if self.by_user else {}
+            raise InvalidLogError("logs must be one or more plays", field="logs")
+        arguments: dict[str, object] = {"items": [self.item(wire) for wire in kept]}
+        arguments |= {"user_id": kept[0].get("userId")} if self.by_user else {}
         if self.by_user and len({(wire.get("userId"), wire.get("country")) for wire in kept}) > 1:
             raise InvalidLogError(
-                f"{self.kind} plays of one user in one country make up a request in the live dialect", field="user_id"
+                f"a request of the live dialect carries {self.kind} plays of one user in one country", field="user_id"
             )
-        return told | {"country": kept[0].get("country")}
+        return arguments | {"country": kept[0].get("country")}
 
     def item(self, kept: Mapping[str, Any]) -> dict[str, Any]:
         """Spell one play.
@@ -176,14 +176,14 @@ class LivePlays:
             kept: The play as spools keep it, decoded.
 
         Raises:
-            InvalidLogError: It lacks a field, has one that the endpoint has no place for, or one of the wrong form.
+            InvalidLogError: A field is missing, unknown to the endpoint or of the wrong type.
         """
         item: dict[str, Any] = {}
         for field in self.fields:
             value = kept.get(field.kept)
             if value is None:
                 if field.required:
-                    raise self._unfit(field.name, "must tell their {}")
+                    raise self._unfit(field.name, "need {}")
                 continue
             value = self._spelled(field, value)
             if field.wire is not None:
@@ -195,13 +195,13 @@ class LivePlays:
 
     def _spelled(self, field: PlayField, value: object) -> object:
         if field.words and value not in field.words:
-            raise self._unfit(field.name, f"have a {{}} of {', '.join(field.words)}")
+            raise self._unfit(field.name, f"need {{}} to be one of {', '.join(field.words)}")
         if field.text:
             check_text(field.name, value, math.inf)
         if not field.number:
             return value
         if not (isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20):  # noqa: PLR2004 - 64 bits
-            raise self._unfit(field.name, "have a number for their {}")
+            raise self._unfit(field.name, "need a number as {}")
         return int(value)
 
     def _unfit(self, name: str, words: str) -> InvalidLogError:

@@ -7,7 +7,7 @@ from ..operation import Auth, Operation, ParameterLocation, Safety, parameter
 from .binding import COUNTRY, bound, live, live_only
 
 MIDNIGHT = "%Y-%m-%dT00:00:00Z"
-"""How a day is told where the service wants a moment."""
+"""How a day is written where the service expects a time."""
 
 CREATE_SUBSCRIPTION = Operation(
     id="createSubscription",

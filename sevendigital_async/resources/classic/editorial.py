@@ -31,7 +31,7 @@ class Editorial(CheckedResource):
             Await it for one page, iterate it for every item.
 
         Raises:
-            NotFoundError: There is no such list.
+            NotFoundError: No such list.
 
         API: ``GET /1.2/editorial/list``
         """

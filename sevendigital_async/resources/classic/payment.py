@@ -57,7 +57,7 @@ class Payment(CheckedResource):
             voucher_code: What the shopper typed.
 
         Raises:
-            NotFoundError: There is no such voucher.
+            NotFoundError: No such voucher.
 
         API: ``GET /1.2/payment/voucher/details``
         """

@@ -14,7 +14,7 @@ class Purchases(CheckedResource):
     """Methods around the locker.
 
     None of those that buy or deliver is repeated once it may have been processed: after an error with
-    ``maybe_sent``, look into the locker before trying again.
+    ``maybe_sent``, check the locker before trying again.
     """
 
     def locker(

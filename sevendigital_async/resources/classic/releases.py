@@ -251,7 +251,7 @@ class Releases(CheckedResource):
             Await it for one page, iterate it for every release.
 
         Raises:
-            NotFoundError: There are no such tags.
+            NotFoundError: No such tags.
 
         API: ``GET /1.2/release/bytag/new``
         """
@@ -274,7 +274,7 @@ class Releases(CheckedResource):
             Await it for one page, iterate it for every release.
 
         Raises:
-            NotFoundError: There are no such tags.
+            NotFoundError: No such tags.
 
         API: ``GET /1.2/release/bytag/top``
         """

@@ -274,7 +274,7 @@ class Playlists(PlaylistGroups):
         )
 
     async def delete(self, playlist_id: str, *, country: str | None = None, user_id: str | None = None) -> None:
-        """Do away with a playlist; in the live dialect only.
+        """Delete a playlist; in the live dialect only.
 
         Args:
             playlist_id: As ``create`` or ``list`` gave it.

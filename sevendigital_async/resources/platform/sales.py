@@ -114,7 +114,7 @@ class Sales(Resource):
             release_id: What was refunded; in the live dialect alone, which demands it.
 
         Raises:
-            NotFoundError: There is no such purchase, or it was refunded before.
+            NotFoundError: No such purchase, or it was refunded before.
             NotAvailableError: The month of the sale has been closed.
 
         API: ``POST /sales/refund/release``
@@ -139,7 +139,7 @@ class Sales(Resource):
             track_id: What was refunded; in the live dialect alone, which demands it.
 
         Raises:
-            NotFoundError: There is no such purchase, or it was refunded before.
+            NotFoundError: No such purchase, or it was refunded before.
             NotAvailableError: The month of the sale has been closed.
 
         API: ``POST /sales/refund/track``

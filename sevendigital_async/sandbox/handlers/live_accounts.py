@@ -55,7 +55,7 @@ def create_subscription(call: Call) -> Answer:
 
 
 def subscription_status(call: Call) -> Answer:
-    """Tell how a user's subscription stands."""
+    """Answer with the state of a user's subscription."""
     subscription = call.state.subscriptions.of(owner(call))
     if subscription is None:
         raise unknown("subscription")

@@ -63,7 +63,7 @@ def authorise(call: Call) -> Answer:
 
 
 def device_status(call: Call) -> Answer:
-    """Tell whether a device is let in."""
+    """Return whether a device is let in."""
     device = call.state.devices.find(owner(call), call.arguments["device_id"])
     if device is None:
         raise unknown("device")
@@ -84,7 +84,7 @@ def refund(noun: str, call: Call) -> Answer:
     """Take a purchase out of the sales report; whose it is follows from it.
 
     Raises:
-        RefusalError: There is no such purchase, or it was of something else (2001), and so on.
+        RefusalError: No such purchase, or it was of something else (2001), and so on.
     """
     purchase = call.state.purchases.find(call.arguments["purchase_id"])
     wanted = call.arguments[f"{noun}_id"]

@@ -226,8 +226,8 @@ def _tree(playlist: Playlist) -> Tree:
 
 def _entry(entry: Entry) -> Tree:
     names = {name: wire for wire, name in _NAMES.items()}
-    told = {names.get(name, name): value for name, value in entry.track.items()}
-    return {"id": entry.id, "source": "7digital", **told, "dateAdded": stamp(entry.added_at), "image": ""}
+    track = {names.get(name, name): value for name, value in entry.track.items()}
+    return {"id": entry.id, "source": "7digital", **track, "dateAdded": stamp(entry.added_at), "image": ""}
 
 
 def _group(call: Call, group: Group) -> Answer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from ...operations.operation import camel_case
+from ...models.wire import camel_case
 from ..answers import Answer, Forms, invalid, missing, no_choice, unknown, unpaid
 from ..calls import Call
 from ..recordings import DOWNLOAD_FORMAT
@@ -58,7 +58,7 @@ def bought(
         money: The currency.
         by_card: Charge the user's card, unless it is all for free.
         transaction_id: The partner's number for the sale.
-        delivered: Tell where the first thing can be fetched.
+        delivered: Answer with the address of the first item's media.
 
     Raises:
         RefusalError: The card cannot be charged (3001 to 3003).

@@ -47,7 +47,7 @@ def match_by_id(call: Call) -> Answer:
 
 
 def preview(call: Call) -> Answer:
-    """Send the client to where a track's clip lies, or tell where that is."""
+    """Redirect to a track's clip, or answer with its address."""
     track = find(call, "track", CATALOGUE.tracks)
     currency(call)
     redirect = call.choice("redirect", ("true", "false"))

@@ -22,7 +22,7 @@ class CardProblem(enum.IntEnum):
 
 
 _MAGIC = {"0069": CardProblem.EXPIRED, "0002": CardProblem.DECLINED}
-"""Cards that make problem at any time, by their last digits: 4000 0000 0000 0069 and 4000 0000 0000 0002."""
+"""Cards that always fail, by their last digits: 4000 0000 0000 0069 and 4000 0000 0000 0002."""
 
 
 @frozen(kw_only=True)
@@ -36,7 +36,7 @@ class Card:
     year: int
 
     def problem(self, today: date) -> CardProblem | None:
-        """Tell why it cannot be charged."""
+        """Return why it cannot be charged; None if it can."""
         expired = (self.year, self.month) < (today.year, today.month)
         return CardProblem.EXPIRED if expired else _MAGIC.get(self.last4)
 
@@ -62,7 +62,7 @@ def brand_of(number: str) -> str | None:
 
 
 class Cards:
-    """Every user's cards. Each user begins with a sound one, a Visa that ends in 4242."""
+    """Every user's cards. Each user begins with a valid one, a Visa that ends in 4242."""
 
     def __init__(self) -> None:
         self._wallets: dict[str, _Wallet] = {}
@@ -113,7 +113,7 @@ class Cards:
         return found if found and found.user == user else None
 
     def charge(self, user: str, today: date) -> CardProblem | None:
-        """Charge the user's chosen card, or tell why not; a card that is declined is no longer the chosen one."""
+        """Charge the user's chosen card, or return why not; a card that is declined is no longer the chosen one."""
         wallet = self._wallet(user)
         card = next((card for card in wallet.cards if card.id == wallet.default), None)
         problem = card.problem(today) if card else CardProblem.MISSING

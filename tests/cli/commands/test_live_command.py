@@ -53,7 +53,7 @@ async def test_lines_that_tell_too_little_are_rejected_with_a_reason(tmp_path):
             base_url=sandbox.base_url,
         )
         assert ended.code == 3
-        assert "plays.jsonl:2: catalogue plays must tell their end_reason in the live dialect" in ended.err
+        assert "plays.jsonl:2: catalogue plays need end_reason in the live dialect" in ended.err
         assert len(sandbox.received()) == 2
 
 
