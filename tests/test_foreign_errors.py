@@ -211,7 +211,7 @@ def test_what_is_no_session_is_refused(session):
 
 
 class Lookup(aiohttp.abc.AbstractResolver):
-    """Resolves names as it is told."""
+    """Resolves names as the test says."""
 
     def __init__(self, act):
         self.act = act

@@ -56,7 +56,7 @@ def method_of(client: SevenDigital, operation: Operation):
 
 
 def is_required(binding, name: str) -> bool:
-    """Tell whether a dialect insists on an argument, in whatever form it then sends it."""
+    """Return whether a dialect requires an argument, however it sends it."""
     if name in binding.spread or name in binding.implied:
         return True
     return any(argument.required for argument in binding.parameters if argument.name == name)

@@ -69,7 +69,7 @@ LIVE_LOG = {
     "platform.logging.preview": {"release_id": None, "format_id": None, "end_reason": None, "play_mode": "online"},
     "platform.logging.subscriber": {"end_reason": None, "play_mode": "online"},
 }
-"""What the plays of two kinds tell otherwise than those of the third."""
+"""Fields in which the plays of two kinds differ from those of the third."""
 
 
 def is_segment(text: str) -> bool:

@@ -8,7 +8,7 @@ from random import Random
 
 import aiohttp
 import pytest
-from support.probe import XML, Probe, StringClock, open_session
+from support.probe import XML, Probe, ManualClock, open_session
 
 from sevendigital_async.errors import ConfigurationError
 from sevendigital_async.models.stream_log import LogKind
@@ -101,7 +101,7 @@ def test_rates_that_add_up_to_all_leave_nothing():
 
 @pytest.fixture
 async def clock():
-    return StringClock()
+    return ManualClock()
 
 
 @pytest.fixture

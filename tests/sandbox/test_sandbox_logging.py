@@ -10,7 +10,7 @@ import time
 
 import orjson
 import pytest
-from support.probe import FORM, Probe, StringClock, open_session, until
+from support.probe import FORM, Probe, ManualClock, open_session, until
 
 from sevendigital_async.models.stream_log import LogKind
 from sevendigital_async.sandbox import Sandbox
@@ -23,7 +23,7 @@ MOST = {"preview": 500, "catalogue": 500, "subscriber": 20}
 
 @pytest.fixture
 async def clock():
-    return StringClock()
+    return ManualClock()
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ async def test_accepted_logs_are_kept_as_received(sandbox, probe, clock):
     async with probe.post("preview", first) as answer:
         assert answer.status == 202
         assert await answer.read() == b""
-    clock.pull(10)
+    clock.advance(10)
     async with probe.post("subscriber", [probe.play("3")], user="user-1") as answer:
         assert answer.status == 202
     assert [

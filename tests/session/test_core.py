@@ -109,7 +109,7 @@ async def test_also_on_a_connection_that_was_kept_alive(clock):
 
 @pytest.mark.parametrize("safety", [Safety.READ, Safety.IDEMPOTENT])
 @pytest.mark.parametrize(
-    "trouble",
+    "failure",
     [
         HANG_UP,
         BUSY,
@@ -120,12 +120,12 @@ async def test_also_on_a_connection_that_was_kept_alive(clock):
     ],
     ids=["hang-up", "503", "html-502", "7003", "xml-9001", "short-body"],
 )
-async def test_a_safe_call_is_repeated_with_a_fresh_signature(clock, safety, trouble):
+async def test_a_safe_call_is_repeated_with_a_fresh_signature(clock, safety, failure):
     async def cut_short(_, writer, __):
-        writer.write(trouble)
+        writer.write(failure)
         await writer.drain()
 
-    first = cut_short if trouble is not HANG_UP and b"400" in trouble else trouble
+    first = cut_short if failure is not HANG_UP and b"400" in failure else failure
     async with raw_server(first, RELEASE) as raw:
         release = await outcome(clock, client_for(raw, clock), operation(safety))
     assert release.title == "One"
@@ -133,15 +133,15 @@ async def test_a_safe_call_is_repeated_with_a_fresh_signature(clock, safety, tro
 
 
 @pytest.mark.parametrize(
-    "trouble",
+    "failure",
     [
         BUSY,
         answer('{"error":{"code":9001,"message":"x"}}', "500 Internal Server Error"),
         answer("no", "400 Bad Request"),
     ],
 )
-async def test_an_unsafe_call_is_not_repeated_on_an_error_answer(clock, trouble):
-    async with raw_server(trouble, RELEASE) as raw:
+async def test_an_unsafe_call_is_not_repeated_on_an_error_answer(clock, failure):
+    async with raw_server(failure, RELEASE) as raw:
         error = await outcome(clock, client_for(raw, clock), operation(Safety.UNSAFE))
     assert len(raw.requests) == 1
     assert error.maybe_sent is isinstance(error, ServerError)
@@ -505,19 +505,19 @@ async def test_cancellation_passes_through():
 
 @pytest.mark.parametrize("placement", SignaturePlacement)
 @pytest.mark.parametrize(
-    "trouble", [HANG_UP, BUSY, answer("OAuth authentication error: x", "401 Unauthorized"), answer("{", "200 OK"), None]
+    "failure", [HANG_UP, BUSY, answer("OAuth authentication error: x", "401 Unauthorized"), answer("{", "200 OK"), None]
 )
-async def test_no_error_log_or_traceback_shows_a_secret(placement, trouble, caplog):
+async def test_no_error_log_or_traceback_shows_a_secret(placement, failure, caplog):
     caplog.set_level("DEBUG")
-    async with raw_server(trouble if trouble is not None else HANG_UP) as raw:
-        if trouble is None:
+    async with raw_server(failure if failure is not None else HANG_UP) as raw:
+        if failure is None:
             raw.port = 1  # nobody listens there
         async with client_for(raw, signature=placement, retry=NO_RETRY) as client:
             with pytest.raises(SevenDigitalError) as caught:
                 await client.as_user(USER).call(operation())
     shown = [repr(caught.value), str(caught.value), caplog.text, repr(client), repr(vars(caught.value))]
-    told = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
-    shown.extend(told.format())
+    report = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    shown.extend(report.format())
     signature = re.search(rb'oauth_signature="?([^"& ]+)', raw.requests[0])[1].decode() if raw.requests else SECRET
     everything = "\n".join(shown)
     assert caught.value.__context__ is None or "aiohttp" not in type(caught.value.__context__).__module__
@@ -525,10 +525,10 @@ async def test_no_error_log_or_traceback_shows_a_secret(placement, trouble, capl
         assert secret not in everything.replace(f"SECRET = '{SECRET}'", "")
 
 
-@pytest.mark.parametrize("trouble", ["429", "refused"])
-async def test_what_fails_behind_a_redirect_does_not_repeat_an_unsafe_call(clock, trouble):
+@pytest.mark.parametrize("failure", ["429", "refused"])
+async def test_what_fails_behind_a_redirect_does_not_repeat_an_unsafe_call(clock, failure):
     async with raw_server(answer("", "429 Too Many Requests", Retry_After="1")) as elsewhere:
-        port = elsewhere.port if trouble == "429" else 1
+        port = elsewhere.port if failure == "429" else 1
         moved = answer("", "302 Found", Location=f"http://127.0.0.1:{port}/cdn")
         async with raw_server(moved) as raw:
             error = await outcome(clock, client_for(raw, clock), operation(Safety.UNSAFE, content=Content.TEXT))

@@ -32,14 +32,14 @@ def client_of(base_url):
     return SevenDigital("key", "secret", base_url=base_url, dialect=Dialect.LIVE)
 
 
-class Left(Exception):  # noqa: N818 - no error: it tells what would leave
+class Left(Exception):  # noqa: N818 - not an error: it carries what would be sent
     def __init__(self, operation, request):
         super().__init__(operation.name)
         self.operation, self.request = operation, request
 
 
 class Wire:
-    """Stands in for a client of one dialect: tells what would leave."""
+    """A stand-in for a client of one dialect, which shows what would be sent."""
 
     def __init__(self, dialect=Dialect.LIVE):
         self.dialect = dialect

@@ -10,8 +10,8 @@ from sevendigital_async.operations import Auth, Binding, Content, Operation, Saf
 from sevendigital_async.session.redirects import MAX_REDIRECTS, destination
 
 MEDIA = Operation(
-    id="hear",
-    name="test.hear",
+    id="listen",
+    name="test.listen",
     summary="",
     safety=Safety.READ,
     model=None,

@@ -188,7 +188,7 @@ download_purchase  mediaDownloadPurchase  3L  unsafe      GET  media:/media/user
 stream             mediaStream            3L  read        GET  stream:/media/track/stream           userId trackId! releaseId formatId country
 download           mediaDownload          2L  unsafe      GET  media:/media/track/download          trackId! formatId! userId country errorUrl
 """
-"""What only the classic API's guide tells of; the ids are ours, and a host other than the API's precedes the path."""
+"""What only the classic API's guide describes; the ids are ours, and a host other than the API's precedes the path."""
 
 EVERYWHERE = {"country", "shopId"}
 """Optional arguments that the guide gives to every method of the classic API and of media delivery."""

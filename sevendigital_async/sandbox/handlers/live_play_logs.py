@@ -12,8 +12,8 @@ from ...models.stream_log import LogKind
 from ..answers import Answer, Bare, ItemProblem, Problem, RefusalError, out_of_range
 from ..calls import Call
 from .bodies import country
-from .owners import owner
 from .play_logs import MOST_LOGS, canonical, date_problem
+from .request_user import named_user
 
 _NEVER_SUBSCRIBED = "nosub"
 """How the ids of those users begin who have never had a subscription."""
@@ -83,7 +83,7 @@ def report(kind: LogKind, call: Call) -> Answer:
     items, code = call.arguments["items"], country(call)
     if not isinstance(items, list) or not 1 <= len(items) <= MOST_LOGS[kind]:
         raise out_of_range("logs", f"a list of 1 to {MOST_LOGS[kind]}")
-    about: Mapping[str, Any] = {} if kind is LogKind.PREVIEW else {"userId": owner(call), "country": code}
+    about: Mapping[str, Any] = {} if kind is LogKind.PREVIEW else {"userId": named_user(call), "country": code}
     if kind is LogKind.SUBSCRIBER and about["userId"].startswith(_NEVER_SUBSCRIBED):
         raise RefusalError(400, Problem(1003, "User has never had a subscription"), refused_logs=len(items))
     problems = tuple(

@@ -13,7 +13,7 @@ from ..state.playlist_groups import Group
 from ..state.playlists import Entry, Playlist
 from . import playlists
 from .bodies import all_valid, country, field_problem, is_text, listed, needed, stamp, text
-from .owners import owner
+from .request_user import named_user
 
 _TRACK_FIELDS = dict.fromkeys(
     ("trackId", "trackTitle", "trackVersion", "artistAppearsAs", "releaseId", "source", "audioUrl", "image"), is_text
@@ -108,14 +108,14 @@ def move_track(call: Call) -> Answer:
 
 def list_groups(call: Call) -> Answer:
     """List a user's groups."""
-    groups = call.state.playlist_groups.of(owner(call))
+    groups = call.state.playlist_groups.of(named_user(call))
     return Answer(content=Bare({"playlistGroups": [_group_tree(call, group) for group in groups]}))
 
 
 def create_group(call: Call) -> Answer:
     """Make a group."""
     group = call.state.playlist_groups.create(
-        name=needed(call, "name", "name"), user=owner(call), playlist_ids=_playlist_ids(call), now=call.moment
+        name=needed(call, "name", "name"), user=named_user(call), playlist_ids=_playlist_ids(call), now=call.moment
     )
     return _group(call, group)
 
@@ -200,7 +200,7 @@ def _playlist_ids(call: Call) -> Sequence[str]:
 
 
 def _found(call: Call) -> Group:
-    group = call.state.playlist_groups.find(owner(call), call.arguments["playlist_group_id"])
+    group = call.state.playlist_groups.find(named_user(call), call.arguments["playlist_group_id"])
     if group is None:
         raise unknown("playlistGroup")
     return group

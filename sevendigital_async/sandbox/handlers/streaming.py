@@ -11,7 +11,7 @@ from ..catalogue import CATALOGUE, Track
 from ..cdn import MANIFEST_TYPE, manifest
 from ..recordings import AAC_FORMAT, FORMATS, STREAM_FORMAT, clip, recording
 from .lookup import find
-from .owners import licences, signer
+from .request_user import licences, request_user
 
 CLIP_FORMATS = {"mp3": STREAM_FORMAT, "aac": AAC_FORMAT}
 BITRATES = (128, 192, 256, 320, 1411)
@@ -35,7 +35,7 @@ def buyer(call: Call, track: Track) -> None:
     Raises:
         RefusalError: The user has not (2002).
     """
-    licences(call, signer(call), lambda owned: owned.track is track)
+    licences(call, request_user(call), lambda owned: owned.track is track)
 
 
 def subscriber(call: Call, _: Track) -> None:
@@ -44,7 +44,7 @@ def subscriber(call: Call, _: Track) -> None:
     Raises:
         RefusalError: The user has no subscription today (2002), or listens elsewhere (3201).
     """
-    user, today = signer(call), call.moment.date()
+    user, today = request_user(call), call.moment.date()
     subscription = call.state.subscriptions.of(user)
     if subscription is None or subscription.status_on(today) != "active" or today < subscription.start:
         raise RefusalError(404, Problem(2002, "No valid subscription for this user"))
@@ -60,7 +60,7 @@ def cacher(call: Call, track: Track) -> None:
         RefusalError: The user has no subscription today, or no device (2002).
     """
     subscriber(call, track)
-    if not call.state.devices.of(signer(call)):
+    if not call.state.devices.of(request_user(call)):
         raise RefusalError(404, Problem(2002, "No device of this user is authorised"))
 
 

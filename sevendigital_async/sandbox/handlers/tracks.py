@@ -11,7 +11,7 @@ from ..recordings import STREAM_FORMAT, clip
 from ..trees import track_tree
 from .listings import charted
 from .lookup import DETAILS_AGE, SEARCH_AGE, currency, find, holds
-from .owners import sent_on
+from .request_user import redirect_to
 
 
 def chart(call: Call) -> Answer:
@@ -51,7 +51,7 @@ def preview(call: Call) -> Answer:
     track = find(call, "track", CATALOGUE.tracks)
     currency(call)
     redirect = call.choice("redirect", ("true", "false"))
-    found = sent_on(call, clip(track, STREAM_FORMAT))
+    found = redirect_to(call, clip(track, STREAM_FORMAT))
     return Answer(content={"url": found.headers["Location"]}) if redirect == "false" else found
 
 
