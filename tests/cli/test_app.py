@@ -79,7 +79,7 @@ def test_version(capsys):
         (["sandbox", "--port", "99999"], "--port"),
         (["sandbox", "--host", "0.0.0.0"], "this machine only"),  # noqa: S104 - refused
         (["sandbox", "--fault", "thunder"], "not a fault: 'thunder'"),
-        (["sandbox", "--latency", "soon"], "no latency"),
+        (["sandbox", "--latency", "soon"], "not a latency: 'soon'"),
     ],
 )
 def test_wrong_usage_is_one_and_said_plainly(arguments, words, capsys, tmp_path):

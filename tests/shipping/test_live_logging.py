@@ -90,7 +90,7 @@ async def test_the_other_dialect_has_no_place_for_any_of_it():
     client = SevenDigital("key", "secret", base_url="http://127.0.0.1:9")
     async with client, StreamLogShipper(client, close_timeout=0.0) as shipper:
         for kind in KINDS:
-            with pytest.raises(InvalidLogError, match="no place in the openapi dialect"):
+            with pytest.raises(InvalidLogError, match="exists in the live dialect only"):
                 await shipper.put(kind, play(kind))
 
 
@@ -180,7 +180,7 @@ async def test_a_count_that_falls_short_leaves_the_batch_in_doubt(fate):
 
 async def test_a_direct_report_says_so_too():
     async with raw_server(counted(1)) as server, client_of(server.base_url) as client:
-        with pytest.raises(ShortCountError, match="counted 1 of 2") as caught:
+        with pytest.raises(ShortCountError, match="acknowledged 1 of 2 items") as caught:
             await client.platform.logging.catalogue([play(LogKind.CATALOGUE, n) for n in range(2)])
         assert caught.value.maybe_sent
         assert len(server.requests) == 1
