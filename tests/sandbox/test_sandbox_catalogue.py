@@ -6,7 +6,7 @@ import gzip
 
 import pytest
 from defusedxml.ElementTree import fromstring
-from support.probe import JSON, XML, Probe, ManualClock, open_session
+from support.probe import JSON, XML, ManualClock, Probe, open_session
 
 from sevendigital_async.sandbox import Sandbox
 from sevendigital_async.sandbox.catalogue import CATALOGUE

@@ -9,7 +9,7 @@ import pytest
 from defusedxml.ElementTree import fromstring
 from support import paths
 from support.openapi import problems, read
-from support.probe import FORM, JSON, XML, Probe, ManualClock, open_session
+from support.probe import FORM, JSON, XML, ManualClock, Probe, open_session
 from yarl import URL
 
 from sevendigital_async.operations import REGISTRY

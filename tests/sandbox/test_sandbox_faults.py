@@ -8,7 +8,7 @@ from random import Random
 
 import aiohttp
 import pytest
-from support.probe import XML, Probe, ManualClock, open_session
+from support.probe import XML, ManualClock, Probe, open_session
 
 from sevendigital_async.errors import ConfigurationError
 from sevendigital_async.models.stream_log import LogKind

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.probe import Probe, ManualClock, open_session
+from support.probe import ManualClock, Probe, open_session
 
 from sevendigital_async.operations import RateClass
 from sevendigital_async.sandbox import Sandbox

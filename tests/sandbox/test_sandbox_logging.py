@@ -10,7 +10,7 @@ import time
 
 import orjson
 import pytest
-from support.probe import FORM, Probe, ManualClock, open_session, until
+from support.probe import FORM, ManualClock, Probe, open_session, until
 
 from sevendigital_async.models.stream_log import LogKind
 from sevendigital_async.sandbox import Sandbox

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 import orjson
 import pytest
 from defusedxml.ElementTree import fromstring
-from support.probe import FORM, JSON, XML, Probe, ManualClock, open_session
+from support.probe import FORM, JSON, XML, ManualClock, Probe, open_session
 
 from sevendigital_async.config import UserToken
 from sevendigital_async.sandbox import Sandbox

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oauthlib import oauth1
 from oauthlib.common import urlencode
-from support.probe import FORM, Probe, ManualClock, open_session
+from support.probe import FORM, ManualClock, Probe, open_session
 
 from sevendigital_async.config import Credentials, UserToken
 from sevendigital_async.sandbox import DEMO_KEY, DEMO_SECRET, Sandbox

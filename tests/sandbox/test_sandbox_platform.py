@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import orjson
 import pytest
 from defusedxml.ElementTree import fromstring
-from support.probe import FORM, JSON, XML, Probe, ManualClock, open_session
+from support.probe import FORM, JSON, XML, ManualClock, Probe, open_session
 
 from sevendigital_async.sandbox import Sandbox
 from sevendigital_async.sandbox.catalogue import CATALOGUE
