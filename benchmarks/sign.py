@@ -17,8 +17,7 @@ from authlib.oauth1 import ClientAuth
 from oauthlib.oauth1 import Client
 
 from sevendigital_async import Credentials, UserToken
-from sevendigital_async.session.request import JSON, Request
-from sevendigital_async.session.signing import base_string, new_nonce, sign
+from sevendigital_async.session.request import JSON, Request, base_string, new_nonce, sign
 
 from .report import Report, Row, Target
 from .scale import Scale

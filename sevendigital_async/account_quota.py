@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from attrs import evolve, frozen
 
 LONGEST_WAIT = 86_400.0
-"""Seconds. A wait up to this is kept in full, whoever asks for it; a longer one may well be a mistake of the server."""
+"""Seconds. A wait up to this is respected in full; a longer one may be a mistake of the server."""
 
 PROBE_INTERVAL = 3600.0
 """Seconds after which a server that asks for a longer wait is asked again."""
@@ -17,13 +17,13 @@ LONGEST_PERIOD = 31 * 86_400.0
 
 
 def bounded_wait(seconds: float) -> float:
-    """Return for how long to send nothing when a server asks for a wait."""
+    """Return the seconds to wait when a server asks for a wait."""
     return seconds if seconds <= LONGEST_WAIT else PROBE_INTERVAL
 
 
 @frozen
 class RateLimit:
-    """A snapshot of the quota; every field is None until an answer has told it.
+    """A snapshot of the quota; every field is None until an answer has stated it.
 
     Attributes:
         limit: Requests allowed in the current period.
@@ -55,11 +55,11 @@ class RateLimit:
     def from_headers(cls, headers: Mapping[str, str], now: float | None = None) -> RateLimit | None:
         """Read the headers; None when any is missing or malformed.
 
-        The reset is in seconds. A number too large for that is the time of the reset if that is near, else malformed.
+        The reset is in seconds; a number too large for that is taken as the time of the reset if it is credible.
 
         Args:
             headers: Names in lower case.
-            now: Seconds since the epoch; None where times can't be made sense of.
+            now: Seconds since the epoch; None to ignore times.
         """
         limit, used, reset = [_count(headers.get(f"x-ratelimit-{name}")) for name in ("limit", "current", "reset")]
         if limit is None or used is None or reset is None:

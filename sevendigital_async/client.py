@@ -27,12 +27,12 @@ from .config import (
     UserToken,
 )
 from .operations import Operation
-from .session.body import MediaResponse
 from .session.cache import ResponseCache
-from .session.call import Call
 from .session.core import Session
+from .session.media import MediaResponse
 from .session.play_logs import PlayLogTransport
 from .session.redis_rate_limiter import RedisRateLimiter
+from .session.request import Call
 from .session.transport import AiohttpTransport
 
 if TYPE_CHECKING:
@@ -50,9 +50,9 @@ class Options:
 
     Attributes:
         user: Whose token signs three-legged operations.
-        retry: In place of the settings' policy.
-        timeout: In place of the settings' timeout.
-        trace_id: What requests are called in the service's own records.
+        retry: Replaces the settings' policy.
+        timeout: Replaces the settings' timeout.
+        trace_id: The id of requests in the service's own records.
     """
 
     user: UserToken | None = None
@@ -91,7 +91,7 @@ class ApiClient:
 
     @cached_property
     def oauth(self) -> OAuth:
-        """How a partner comes by users' tokens."""
+        """The OAuth flow, which gives a partner users' tokens."""
         from .resources.oauth import OAuth
 
         account = self._session.settings.origins[Host.ACCOUNT]
@@ -99,12 +99,12 @@ class ApiClient:
 
     @cached_property
     def play_logs(self) -> PlayLogTransport:
-        """The way out for batches of plays; what a StreamLogShipper uses."""
+        """Sends batches of plays; used by a StreamLogShipper."""
         return PlayLogTransport(self._session)
 
     @property
     def consumer_key(self) -> str:
-        """The partner's key, which is no secret."""
+        """The partner's key, which is not secret."""
         return self._session.consumer_key
 
     @property
@@ -122,9 +122,9 @@ class ApiClient:
         """Return a view with other options, say ``with_options(retry=NO_RETRY)``.
 
         Args:
-            retry: In place of the settings' policy.
-            timeout: In place of the settings' timeout.
-            trace_id: What requests are to be called in the service's own records (``x-7d-traceid``); errors carry it.
+            retry: Replaces the settings' policy.
+            timeout: Replaces the settings' timeout.
+            trace_id: The id of requests in the service's own records (``x-7d-traceid``); errors carry it.
         """
         given = {"retry": retry, "timeout": timeout, "trace_id": trace_id}
         changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
@@ -152,7 +152,7 @@ class ApiClient:
     def stream(
         self, operation: Operation, /, *, headers: Mapping[str, str] = MappingProxyType({}), **arguments: object
     ) -> AbstractAsyncContextManager[MediaResponse]:
-        """Ask for the media of any operation that has them.
+        """Request the media of any operation that has them.
 
         Args:
             operation: One whose content is media.
@@ -174,12 +174,12 @@ class ApiClient:
         return media_handle.Media(open_media, lambda: self.sign_url(operation, **arguments))
 
     def sign_url(self, operation: Operation, /, **arguments: object) -> str:
-        """Spell a GET operation as one signed URL, say for a player that can't sign by itself.
+        """Return a GET operation as one signed URL, say for a player that can't sign requests.
 
-        The URL holds a signature: treat it as a secret. The service accepts it once, and for a few minutes.
+        The URL contains a signature: treat it as a secret. The service accepts it once, within a few minutes.
 
         Raises:
-            InvalidArgumentError: An argument is missing or unknown, or the operation is no GET.
+            InvalidArgumentError: An argument is missing or unknown, or the operation is not a GET.
         """
         return self._session.sign_url(self._call(operation, arguments))
 
@@ -198,11 +198,11 @@ class SevenDigital(ApiClient):
         consumer_secret: The partner's secret.
         base_url: One origin in place of every host, such as a sandbox's.
         hosts: Origins of single hosts.
-        dialect: Which documents the requests follow.
-        signature: Where the OAuth parameters travel.
+        dialect: The documents that requests follow.
+        signature: Where requests carry the OAuth parameters.
         timeout: For each attempt.
         retry: For each call.
-        max_wait: Seconds to wait for a spent quota or a wait the service asks for, before an error says so.
+        max_wait: Longest wait in seconds for a spent quota, or that the service asks for; a longer one raises.
         settings: Everything at once; the arguments above take precedence.
         session: An aiohttp session to use; it is never closed here.
         cache: Keeps answers to reads for as long as the service says they stay fresh, say ``ResponseCache()``.
@@ -254,14 +254,14 @@ class SevenDigital(ApiClient):
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, *, settings: Settings | None = None) -> Self:
-        """Make a client from what the environment holds.
+        """Make a client from environment variables.
 
         ``SEVENDIGITAL_CONSUMER_KEY`` and ``..._CONSUMER_SECRET`` must be there; ``..._BASE_URL``, ``..._LIMITS``,
         ``..._DIALECT``, ``..._COUNTRY`` and ``..._LIVE_PREVIEW_LOG_PATH`` may be; see
         :class:`~sevendigital_async.Settings`.
 
         Raises:
-            ConfigurationError: Key or secret is missing, or there is no such dialect.
+            ConfigurationError: Key or secret is missing, or the dialect is unknown.
         """
         environ = os.environ if environ is None else environ
         credentials = Credentials.from_env(environ)
@@ -273,7 +273,7 @@ class SevenDigital(ApiClient):
         )
 
     async def __aenter__(self) -> Self:
-        """Enter the client's life; nothing is opened before the first call."""
+        """Return the client; nothing is opened before the first call."""
         return self
 
     async def __aexit__(

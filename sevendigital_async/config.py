@@ -24,30 +24,30 @@ PREVIEW_LOG_PATH_VARIABLE = "SEVENDIGITAL_LIVE_PREVIEW_LOG_PATH"
 
 
 class Dialect(enum.Enum):
-    """Which documents the client follows."""
+    """The documents that the client follows."""
 
     OPENAPI = "openapi"
     """The contract in the two OpenAPI files."""
 
     LIVE = "live"
-    """What the vendor's live pages say where they differ from it."""
+    """The vendor's live pages, where they differ from the OpenAPI files."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Dialect:
         """Read ``SEVENDIGITAL_DIALECT``; ``openapi`` if it is not set.
 
         Raises:
-            ConfigurationError: It is set to something else than ``openapi`` or ``live``.
+            ConfigurationError: It is neither ``openapi`` nor ``live``.
         """
         text = (os.environ if environ is None else environ).get(DIALECT_VARIABLE, "").strip().lower()
         try:
             return cls(text) if text else cls.OPENAPI
         except ValueError:
-            raise ConfigurationError(f"{DIALECT_VARIABLE} is {' or '.join(each.value for each in cls)}") from None
+            raise ConfigurationError(f"{DIALECT_VARIABLE} must be {' or '.join(each.value for each in cls)}") from None
 
 
 class SignaturePlacement(enum.Enum):
-    """Where the OAuth parameters travel."""
+    """Where requests carry the OAuth parameters."""
 
     HEADER = "header"
     QUERY = "query"
@@ -65,17 +65,17 @@ class Host(enum.Enum):
 
 
 def check_secret(name: str, value: object) -> None:
-    """Refuse what is no key, secret or token; one that was pasted or read from a file often has a newline at its end.
+    """Check a key, secret or token; one that was pasted or read from a file often ends with a newline.
 
     Raises:
-        ConfigurationError: Says what is wrong, and doesn't show the value.
+        ConfigurationError: It can't be one; the message doesn't contain the value.
     """
     if not isinstance(value, str) or not value.strip():
         raise ConfigurationError(f"{name} must be a non-empty string")
     if value != value.strip():
         raise ConfigurationError(f"{name} begins or ends with whitespace, such as the newline of a file; remove it")
     if not value.isprintable():
-        raise ConfigurationError(f"{name} holds a control character or another one that can't be printed; remove it")
+        raise ConfigurationError(f"{name} contains a character that can't be printed; remove it")
 
 
 def _secret(_: object, attribute: Attribute[str], value: str) -> None:
@@ -83,7 +83,7 @@ def _secret(_: object, attribute: Attribute[str], value: str) -> None:
 
 
 def is_encodable(text: str) -> bool:
-    """Say whether a text has a UTF-8 form; lone surrogates have none."""
+    """Return whether a text can be encoded in UTF-8; lone surrogates can't."""
     return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
@@ -91,7 +91,7 @@ _HEADER_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]*").fullmatch
 
 
 def is_header_value(text: str) -> bool:
-    """Say whether a text can stand in a header: no line breaks or other control characters, no lone surrogates."""
+    """Return whether a text can be a header's value: no line breaks or other control characters, no lone surrogates."""
     return _HEADER_VALUE(text) is not None
 
 
@@ -100,7 +100,7 @@ def _is_number(value: object) -> bool:
 
 
 def _seconds(_: object, attribute: Attribute[Any], value: float | None) -> None:
-    """Refuse what is no finite, positive number of seconds; None stands for no limit where that is the default."""
+    """Refuse anything but a finite, positive number of seconds, or None for no limit where that is the default."""
     if value is None and attribute.name != "connect":
         return
     if not _is_number(value) or not 0 < value < float("inf"):  # type: ignore[operator]
@@ -180,7 +180,7 @@ class Timeout:
 
 @frozen
 class RetryPolicy:
-    """How often and how patiently a call is repeated when its safety allows it.
+    """How often a call is repeated, and after which waits, if its safety allows it.
 
     Attributes:
         attempts: Requests in all, the first included; 1 switches retries off.
@@ -195,7 +195,7 @@ class RetryPolicy:
     deadline: float | None = 120.0
 
     def __attrs_post_init__(self) -> None:
-        """Refuse numbers that mean nothing."""
+        """Refuse numbers that can't be used."""
         waits = _is_number(self.base) and _is_number(self.cap) and self.base >= 0 and 0 <= self.cap < float("inf")
         if not waits or not (self.deadline is None or (_is_number(self.deadline) and self.deadline > 0)):
             raise ConfigurationError("a retry policy needs base >= 0, cap >= 0 and a positive deadline")
@@ -227,19 +227,17 @@ def check_origin(url: str, *, allow_http: bool = False) -> str:
         port = parts.port
     except ValueError:
         # Its message may quote a password.
-        raise ConfigurationError(
-            "not a usable base URL: its host or port is none; it looks like https://host[:port]"
-        ) from None
+        raise ConfigurationError("not a base URL: its host or port is invalid (use https://host[:port])") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ConfigurationError("a base URL looks like https://host[:port]; this one has no http(s) scheme or no host")
+        raise ConfigurationError("not a base URL: it has no http(s) scheme or no host (use https://host[:port])")
     if "@" in parts.netloc or set(url) & set("?#"):
-        raise ConfigurationError("a base URL carries no user name, password, query or fragment")
+        raise ConfigurationError("a base URL must not contain a user name, password, query or fragment")
     if port == 0 or not _HOST(parts.hostname):
         raise ConfigurationError(
             "a base URL needs a host name of ASCII letters (as xn--... if it has others) and a port over 0"
         )
     if parts.scheme == "http" and not allow_http and not _is_loopback(parts.hostname):
-        raise ConfigurationError(f"plain http is for this machine only; use https for {parts.hostname}")
+        raise ConfigurationError(f"plain http is allowed to this machine only; use https for {parts.hostname}")
     return url.rstrip("/")
 
 
@@ -252,9 +250,9 @@ def _base_url(url: str, *, allow_http: bool) -> str:
     """Return ``url`` as ``check_origin`` does, if a path can be put behind it as it is."""
     origin = check_origin(url, allow_http=allow_http)
     if not _URL(url):
-        raise ConfigurationError("a base URL holds a space or a character that is not ASCII")
+        raise ConfigurationError("a base URL must not contain spaces or characters that are not ASCII")
     if not _PATH(origin.partition("://")[2].partition("/")[2]):
-        raise ConfigurationError("the path of a base URL holds a character that must be percent-encoded")
+        raise ConfigurationError("the path of a base URL contains a character that must be percent-encoded")
     return origin
 
 
@@ -274,7 +272,7 @@ def _header_value(_: object, attribute: Attribute[str | None], value: str | None
 
 def _hosts(_: object, attribute: Attribute[Mapping[Host, str]], value: Mapping[Host, str]) -> None:
     if not isinstance(value, Mapping) or not all(isinstance(key, Host) for key in value):
-        raise ConfigurationError(f"{attribute.name} maps Host.API and others to base URLs")
+        raise ConfigurationError(f"{attribute.name} must map Host members to base URLs")
 
 
 def _waiting(_: object, attribute: Attribute[float], value: float) -> None:
@@ -290,7 +288,7 @@ def _absolute_path(_: object, attribute: Attribute[str], value: str) -> None:
         or not value.isascii()
         or set(value) & set("?#{} ")
     ):
-        raise ConfigurationError(f"{attribute.name} is a path such as /preview/log")
+        raise ConfigurationError(f"{attribute.name} must be a path such as /preview/log")
 
 
 @frozen(kw_only=True)
@@ -333,10 +331,10 @@ class Settings:
     origins: Mapping[Host, str] = field(init=False, repr=False, eq=False)
 
     def with_env(self, environ: Mapping[str, str] | None = None) -> Settings:
-        """Return the settings with what the environment says: dialect, country, and the live path of preview logs.
+        """Return the settings with those of the environment: dialect, country, and the live path of preview logs.
 
         Raises:
-            ConfigurationError: It says something that can't be.
+            ConfigurationError: A variable has an invalid value.
         """
         environ = os.environ if environ is None else environ
         found = {

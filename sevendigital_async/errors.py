@@ -5,16 +5,16 @@
     SevenDigitalError
     ├── ConfigurationError            settings or life cycle: nothing was sent
     ├── InvalidArgumentError          an argument was refused before anything was sent (a ValueError)
-    ├── UnsupportedOperationError     the operation has no form in the chosen dialect
+    ├── UnsupportedOperationError     the chosen dialect has no such operation
     ├── TransportError                no usable answer arrived; ``maybe_sent`` says what that means
     │   ├── ConnectError              refused, DNS, TLS: surely not sent
     │   ├── DisconnectedError         the connection broke after sending began
     │   ├── RequestTimeoutError       no complete answer in time (a TimeoutError)
-    │   ├── UnreadableAnswerError     something answered that can't be read, or is no acknowledgement
-    │   ├── ShortCountError           the service didn't count all that it was sent: nobody knows what it took
+    │   ├── UnreadableAnswerError     the answer can't be read, or does not acknowledge what was sent
+    │   ├── ShortCountError           the service acknowledged fewer items than were sent
     │   └── ResponseTooLargeError     the answer exceeded ``max_response_bytes``
     ├── DownloadError                 media arrived incomplete, or could not be written
-    ├── DecodeError                   an answer came, but not in a shape we can read
+    ├── DecodeError                   an answer arrived that does not fit its model
     ├── APIError                      the service answered with an error
     │   ├── AuthenticationError       401: key, secret, token or signature
     │   │   └── ClockSkewError        401 about the timestamp; the clock offset has been learned
@@ -25,24 +25,24 @@
     │   ├── NotAvailableError         2002: exists, but not here or not now
     │   │   └── SimultaneousStreamsError  3201: the user is streaming elsewhere
     │   ├── AlreadyExistsError        2003
-    │   ├── PaymentError              3xxx: user, card and payment trouble
+    │   ├── PaymentError              3xxx: user, card and payment errors
     │   │   ├── CardError             3001, 3002, 3005, 3103, 3104: expired, missing, of the wrong country, not added
     │   │   ├── PaymentFailedError    3003, 3100 to 3102: the payment failed or was declined
-    │   │   ├── PriceChangedError     3004: not the price any more
+    │   │   ├── PriceChangedError     3004: the price has changed
     │   │   ├── VoucherError          3012: the voucher can't be applied
     │   │   └── RefundError           3017, 3105, 3106, 7102: refunded already, not allowed, declined or failed
     │   ├── RateLimitError            429, or a spent quota noticed before sending
     │   ├── RedirectError             a redirect where none is expected
     │   └── ServerError               408, 421, 425, 5xx, 7xxx, 9xxx
-    │       └── GatewayError          a page of somebody on the way, in place of the service's answer
+    │       └── GatewayError          a proxy or gateway answered in place of the service
     └── ShipperError
         ├── InvalidLogError           a play that the API would refuse (a ValueError)
-        ├── SpoolError                the spool can't be used: no file, no right, not ours, another version
-        │   ├── SpoolFullError        no room, and the caller asked not to wait
+        ├── SpoolError                the spool can't be used: missing, no permission, foreign or of another version
+        │   ├── SpoolFullError        the spool is full, and the caller asked not to wait
         │   ├── SpoolInUseError       another shipper has it open
-        │   ├── SpoolCorruptionError     it doesn't hold what was put there; kept as it is
-        │   ├── SpoolUnavailableError its server or disk is away, and the caller asked not to wait
-    │   └── LeaseLostError        another worker has taken a batch over, because this one seemed dead
+        │   ├── SpoolCorruptionError  its content is damaged; the file is left as it is
+        │   ├── SpoolUnavailableError  its server or disk is unavailable, and the caller asked not to wait
+        │   └── LeaseLostError        another worker has taken over a batch of this one
         ├── ShipperClosedError        ``put`` after ``aclose``
         └── ShipperFailedError        a background task died; the cause is chained
 
@@ -62,10 +62,10 @@ class SevenDigitalError(Exception):
     """Root of all errors raised by this package.
 
     Attributes:
-        trace_id: What the request is called in the service's own records (``x-7d-traceid``), where it has a name.
-        advice: What to do now, where doing nothing, or the same again, would be wrong.
-        maybe_sent: True when the service may have received, and acted on, the request; False when it surely did not, or
-            has said that it did not act on it.
+        trace_id: The request's id in the service's own records (``x-7d-traceid``); None if it has none.
+        advice: What to do next, where a repeated call could do harm.
+        maybe_sent: True if the service may have received the request and acted on it; False if it certainly has not,
+            or has said so.
     """
 
     maybe_sent: bool = False
@@ -73,9 +73,9 @@ class SevenDigitalError(Exception):
     advice: str | None = None
 
     def __str__(self) -> str:
-        return f"{self._words()}; {self.advice}" if self.advice else self._words()
+        return f"{self._description()}; {self.advice}" if self.advice else self._description()
 
-    def _words(self) -> str:
+    def _description(self) -> str:
         return Exception.__str__(self)
 
 
@@ -87,7 +87,7 @@ class InvalidArgumentError(SevenDigitalError, ValueError):
     """An argument that the API's documents rule out; raised before anything is sent.
 
     Attributes:
-        argument: Name of the offending argument, as the caller spelled it.
+        argument: Name of the argument, as the caller spelled it.
     """
 
     def __init__(self, message: str, *, argument: str | None = None) -> None:
@@ -96,14 +96,14 @@ class InvalidArgumentError(SevenDigitalError, ValueError):
 
 
 class UnsupportedOperationError(SevenDigitalError):
-    """The operation has no form in the dialect the client speaks."""
+    """The dialect in use has no such operation."""
 
 
 class TransportError(SevenDigitalError):
     """No usable answer arrived.
 
     Attributes:
-        operation: Id of the operation, as in the API's documents.
+        operation: Dotted name of the operation, such as ``classic.releases.search``.
         maybe_sent: True when the service may have received, and acted on, the request.
         answered: True when an answer arrived, or began to, so that the same request may well get the same again.
     """
@@ -133,13 +133,13 @@ class RequestTimeoutError(TransportError, TimeoutError):
 
 
 class UnreadableAnswerError(TransportError):
-    """An answer that is not valid HTTP, whose body can't be unpacked, or that acknowledges nothing that was sent."""
+    """An answer that is not valid HTTP, can't be decompressed, or does not acknowledge what was sent."""
 
     answered = True
 
 
 class ShortCountError(TransportError):
-    """The service took fewer things than it was sent and says not which, or doesn't say how many."""
+    """The service acknowledged fewer items than were sent, without saying which, or did not say how many."""
 
     answered = True
 
@@ -149,7 +149,7 @@ class ResponseTooLargeError(TransportError):
 
 
 class DownloadError(SevenDigitalError):
-    """Media that arrived incomplete or wrong, or could not be written; what can be believed is kept for another try."""
+    """Media arrived incomplete or wrong, or could not be written; what was verified is kept for the next call."""
 
     maybe_sent = True
 
@@ -158,7 +158,7 @@ class DecodeError(SevenDigitalError):
     """An answer that does not fit its model.
 
     Attributes:
-        operation: Id of the operation.
+        operation: Dotted name of the operation.
         path: Where in the answer, such as ``$.release.price.amount``.
     """
 
@@ -177,7 +177,7 @@ class ItemError:
     Attributes:
         index: Position of the item in the request, from zero; None when the service gave none.
         code: The service's error code.
-        message: The service's own words.
+        message: The service's own message.
     """
 
     index: int | None
@@ -189,16 +189,16 @@ class APIError(SevenDigitalError):
     """The service answered with an error.
 
     Attributes:
-        message: The service's own words.
+        message: The service's own message.
         code: The service's error code (1xxx input, 2xxx resource, 3xxx user and payment, 7xxx and 9xxx server).
         status: HTTP status of the answer; None if the error was found before sending.
-        operation: Id of the operation.
+        operation: Dotted name of the operation.
         errors: Per-item errors of a refused batch.
         rate_limit: The quota as the answer stated it.
         retry_after: Seconds the service asked to wait, if it did.
         maybe_sent: True when the request may have been carried out all the same.
-        in_service_form: Whether the error has the form of the service's own; False for a page, a text or JSON that
-            somebody on the way has written. Left out, whether there is a code.
+        in_service_form: Whether the answer has the format of the service's own errors; False for a page, text or JSON
+            that a proxy may have written. The default is whether there is a code.
     """
 
     def __init__(
@@ -225,7 +225,7 @@ class APIError(SevenDigitalError):
         self.maybe_sent = maybe_sent
         self.in_service_form = code is not None if in_service_form is None else in_service_form
 
-    def _words(self) -> str:
+    def _description(self) -> str:
         facts = [
             *([f"code {self.code}"] if self.code is not None else []),
             *([f"HTTP {self.status}"] if self.status is not None else []),
@@ -247,7 +247,7 @@ class PermissionDeniedError(APIError):
 
 
 class InvalidRequestError(APIError):
-    """The service found fault with the request itself."""
+    """The service refused the request as invalid."""
 
 
 class BatchError(InvalidRequestError):
@@ -267,7 +267,7 @@ class AlreadyExistsError(APIError):
 
 
 class PaymentError(APIError):
-    """User, card or payment trouble."""
+    """An error about the user, the card or the payment."""
 
 
 class CardError(PaymentError):
@@ -299,7 +299,7 @@ class RateLimitError(APIError):
 
 
 class RedirectError(APIError):
-    """The service redirected a call that has no business being redirected."""
+    """The service redirected a call where no redirect is expected."""
 
 
 class ServerError(APIError):
@@ -307,7 +307,7 @@ class ServerError(APIError):
 
 
 class GatewayError(ServerError):
-    """Somebody between us and the service answered in its place; its own answer, if there was one, is lost."""
+    """A proxy or gateway answered in place of the service; the service's own answer, if any, is lost."""
 
 
 class ShipperError(SevenDigitalError):
@@ -329,30 +329,30 @@ class InvalidLogError(ShipperError, ValueError):
 
 
 class SpoolError(ShipperError):
-    """The spool can't be used; the message says why and what to do. What it holds is left as it is."""
+    """The spool can't be used; the message says why and what to do. Its content is left as it is."""
 
 
 class SpoolFullError(SpoolError):
-    """The spool has no room and the caller asked not to wait; the play was not accepted."""
+    """The spool is full and the caller asked not to wait; the play was not accepted."""
 
 
 class SpoolInUseError(SpoolError):
-    """Another shipper has the spool open; one at a time may."""
+    """Another shipper has the spool open; only one may at a time."""
 
 
 class SpoolCorruptionError(SpoolError):
-    """What is kept in the spool is no longer what was put there; the damaged spool is kept for a person to look at."""
+    """The spool's content is damaged; the file is left as it is for inspection."""
 
 
 class SpoolUnavailableError(SpoolError):
-    """The spool's server or disk doesn't take anything at the moment; the play was not accepted."""
+    """The spool's server or disk is unavailable at the moment; the play was not accepted."""
 
 
 class LeaseLostError(SpoolError):
-    """A batch is not ours any more.
+    """This worker's lease of a batch has ended.
 
-    Another worker has taken it over, because this one had given no sign of life; or a cancelled put has taken plays out
-    of it before they were sent.
+    Either it expired and another worker took the batch over, or a cancelled put withdrew plays from it before they were
+    sent.
     """
 
 

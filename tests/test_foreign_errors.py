@@ -47,11 +47,11 @@ from sevendigital_async import (
 from sevendigital_async.client import ApiClient, Options
 from sevendigital_async.clock import SystemClock
 from sevendigital_async.config import check_origin
-from sevendigital_async.operations import CATALOGUE
+from sevendigital_async.operations import REGISTRY
 from sevendigital_async.resources.checks import subscription_period
 from sevendigital_async.session.cache import MAX_SECONDS, fresh_for
-from sevendigital_async.session.call import Call
 from sevendigital_async.session.core import Session
+from sevendigital_async.session.request import Call
 from sevendigital_async.session.transport import transport_error
 
 MARKER = "hunter2marker"
@@ -211,7 +211,7 @@ def test_what_is_no_session_is_refused(session):
 
 
 class Lookup(aiohttp.abc.AbstractResolver):
-    """Resolves names as it is told."""
+    """Resolves names as the test says."""
 
     def __init__(self, act):
         self.act = act
@@ -247,7 +247,7 @@ async def test_whatever_a_look_up_raises_is_ours(error):
         client = SevenDigital("key", "secret", base_url="https://h.example", session=session, retry=NO_RETRY)
         with pytest.raises(TransportError) as caught:
             await client.classic.service.status()
-    assert caught.value.operation == "getStatus"
+    assert caught.value.operation == "classic.service.status"
     assert MARKER not in shown(caught.value)
 
 
@@ -393,10 +393,10 @@ def test_what_no_header_can_carry_is_refused_before_anything_is_sent(text):
         Settings(user_agent=text)
     client = SevenDigital("key", "secret", base_url="http://127.0.0.1:1")
     with pytest.raises(InvalidArgumentError, match="trace_id"):
-        client.with_options(trace_id=text).sign_url(CATALOGUE.find("getStatus"))
+        client.with_options(trace_id=text).sign_url(REGISTRY.find("getStatus"))
     for headers in ({"X-Y": text}, {text: "x"}, {"X-Y": 5}, {5: "x"}, {"": "x"}, {"a b": "x"}, "headers", {"a:": "x"}):
         with pytest.raises(InvalidArgumentError, match="header"):
-            client.stream(CATALOGUE.find("media.stream"), headers=headers, track_id="1")
+            client.stream(REGISTRY.find("media.stream"), headers=headers, track_id="1")
 
 
 @pytest.mark.parametrize("agent", ["Radio/1.0 (+https://x.example)", "Café/1.0", "a\tb", "日本"])
@@ -611,14 +611,14 @@ async def test_no_method_lets_a_foreign_error_out_whatever_it_is_given(namespace
 ANYTHING = JUNK | st.datetimes(timezones=st.sampled_from([None, UTC, EAST, WEST])) | st.dates() | st.decimals()
 
 
-FORMS = [(operation, dialect) for operation in CATALOGUE for dialect in operation.bindings]
+FORMS = [(operation, dialect) for operation in REGISTRY for dialect in operation.bindings]
 
 
 @given(st.sampled_from(FORMS), st.data())
 def test_no_operation_lets_a_foreign_error_out_whatever_it_is_given(form, data):
     operation, dialect = form
     binding = operation.bindings[dialect]
-    names = [*(argument.name for argument in binding.arguments), *binding.spread]
+    names = [*(argument.name for argument in binding.parameters), *binding.spread]
     values = data.draw(st.dictionaries(st.sampled_from(names), ANYTHING)) if names else {}
     with suppress(SevenDigitalError):
         client_in(dialect)._session.request(Call(operation, values))
@@ -635,7 +635,7 @@ def test_a_time_that_has_no_form_is_an_unfit_play(moment):
 
 @pytest.mark.parametrize("view", ["as_user", "retry", "timeout", "operation"])
 def test_views_of_the_wrong_kind_are_named(view):
-    client, status = SevenDigital("key", "secret"), CATALOGUE.find("getStatus")
+    client, status = SevenDigital("key", "secret"), REGISTRY.find("getStatus")
     with pytest.raises(InvalidArgumentError, match="must be a"):
         if view == "as_user":
             client.as_user(MARKER).sign_url(status)

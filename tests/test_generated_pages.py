@@ -6,7 +6,7 @@ import pytest
 from support.paths import ROOT
 
 from sevendigital_async import SevenDigitalError, errors
-from sevendigital_async.operations import CATALOGUE
+from sevendigital_async.operations import REGISTRY
 
 DOCS = ROOT / "docs"
 
@@ -19,7 +19,7 @@ def test_the_page_is_up_to_date(name, tool):
 
 def test_every_operation_has_one_row():
     rows = [line for line in (DOCS / "operations.md").read_text().splitlines() if line.startswith("| `")]
-    assert len(rows) == len(CATALOGUE)
+    assert len(rows) == len(REGISTRY)
 
 
 def test_every_error_has_one_line():

@@ -6,7 +6,7 @@ from itertools import groupby
 from pathlib import Path
 
 from sevendigital_async.config import Dialect, Host
-from sevendigital_async.operations import CATALOGUE, Binding, Content, Operation, RateClass, Safety
+from sevendigital_async.operations import REGISTRY, Binding, Content, Operation, RateClass, Safety
 
 PAGE = Path(__file__).parents[1] / "docs" / "operations.md"
 
@@ -35,13 +35,13 @@ HEADER = """\
 
 def page() -> str:
     """Return the page's text."""
-    number_of = {safety: sum(operation.safety is safety for operation in CATALOGUE) for safety in Safety}
+    number_of = {safety: sum(operation.safety is safety for operation in REGISTRY) for safety in Safety}
     safety = ", ".join(f"{number} are `{safety.value}`" for safety, number in number_of.items())
     sections = [
         f"\n## client.{group}\n\n{HEADER}" + "".join(map(row, operations))
-        for group, operations in groupby(sorted(CATALOGUE, key=group_of), key=group_of)
+        for group, operations in groupby(sorted(REGISTRY, key=group_of), key=group_of)
     ]
-    return INTRODUCTION.format(number=len(CATALOGUE), safety=safety) + "".join(sections)
+    return INTRODUCTION.format(number=len(REGISTRY), safety=safety) + "".join(sections)
 
 
 def group_of(operation: Operation) -> str:
@@ -86,7 +86,7 @@ def returned(operation: Operation) -> str:
     if not operation.paged:
         return f"`{operation.model.__name__}`" + (" or nothing" if operation.optional else "")
     binding = next(iter(operation.bindings.values()))
-    has_pages = any(argument.name == "page" for argument in binding.arguments)
+    has_pages = any(parameter.name == "page" for parameter in binding.parameters)
     return f"{'pages' if has_pages else 'list'} of `{operation.model.__name__}`"
 
 

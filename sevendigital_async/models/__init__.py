@@ -16,7 +16,7 @@ from .stream_log import PlayType as PlayType
 from .stream_log import StreamLog as StreamLog
 
 if TYPE_CHECKING:
-    from .all_models import *  # noqa: F403 - nouns.py lists what it offers
+    from .all_models import *  # noqa: F403 - all_models.py lists what it offers
 else:
 
     def __getattr__(name: str) -> Any:

@@ -1,128 +1,68 @@
-"""All models; whoever needs only a few imports their files, and builds no others."""
+"""All models; import a family's own file where a few are enough: it builds no others."""
 
-from .account import (
-    DeviceAuthorisation,
-    DevicePlatform,
-    DeviceStatus,
-    OAuthToken,
-    Subscription,
-    SubscriptionState,
-    SubscriptionStatus,
-    User,
-)
-from .catalogue import (
-    Artist,
-    BatchItemError,
-    ChartChange,
-    Download,
-    EditorialItem,
-    EditorialText,
-    EditorialType,
-    Format,
-    Label,
-    Licensor,
-    Listing,
-    Package,
-    Price,
-    Release,
-    ReleaseBatch,
-    ReleaseType,
-    Streaming,
-    Tag,
-    Track,
-    TrackBatch,
-    TrackType,
-)
-from .commerce import (
-    Basket,
-    BasketItem,
-    BasketItemType,
-    CardBrand,
-    CardRegistration,
-    CardRegistrationStatus,
-    CardType,
-    Discount,
-    DownloadUrl,
-    LockerRelease,
-    LockerTrack,
-    PaymentCard,
-    PaypalCheckout,
-    Purchase,
-    PurchaseStatus,
-    Voucher,
-    VoucherType,
-)
-from .page import Page
-from .playlist import Playlist, PlaylistGroup, PlaylistTrack, PlaylistTrackInput, Visibility
-from .radio import PlaybackEvent, PlaybackEventType, RadioSession, RadioTrack, Ruleset
-from .reference_data import Country, ServiceStatus, TranslationBundle, UsageType
-from .stream_log import EndReason, LogKind, PlayMode, PlayType, StreamLog
-
-__all__ = [
-    "Artist",
-    "Basket",
-    "BasketItem",
-    "BasketItemType",
-    "BatchItemError",
-    "CardBrand",
-    "CardRegistration",
-    "CardRegistrationStatus",
-    "CardType",
-    "ChartChange",
-    "Country",
-    "DeviceAuthorisation",
-    "DevicePlatform",
-    "DeviceStatus",
-    "Discount",
-    "Download",
-    "DownloadUrl",
-    "EditorialItem",
-    "EditorialText",
-    "EditorialType",
-    "EndReason",
-    "Format",
-    "Label",
-    "Licensor",
-    "Listing",
-    "LockerRelease",
-    "LockerTrack",
-    "LogKind",
-    "OAuthToken",
-    "Package",
-    "Page",
-    "PaymentCard",
-    "PaypalCheckout",
-    "PlayMode",
-    "PlayType",
-    "PlaybackEvent",
-    "PlaybackEventType",
-    "Playlist",
-    "PlaylistGroup",
-    "PlaylistTrack",
-    "PlaylistTrackInput",
-    "Price",
-    "Purchase",
-    "PurchaseStatus",
-    "RadioSession",
-    "RadioTrack",
-    "Release",
-    "ReleaseBatch",
-    "ReleaseType",
-    "Ruleset",
-    "ServiceStatus",
-    "StreamLog",
-    "Streaming",
-    "Subscription",
-    "SubscriptionState",
-    "SubscriptionStatus",
-    "Tag",
-    "Track",
-    "TrackBatch",
-    "TrackType",
-    "TranslationBundle",
-    "UsageType",
-    "User",
-    "Visibility",
-    "Voucher",
-    "VoucherType",
-]
+from .account import DeviceAuthorisation as DeviceAuthorisation
+from .account import DevicePlatform as DevicePlatform
+from .account import DeviceStatus as DeviceStatus
+from .account import OAuthToken as OAuthToken
+from .account import Subscription as Subscription
+from .account import SubscriptionState as SubscriptionState
+from .account import SubscriptionStatus as SubscriptionStatus
+from .account import User as User
+from .catalogue import Artist as Artist
+from .catalogue import BatchItemError as BatchItemError
+from .catalogue import ChartChange as ChartChange
+from .catalogue import Download as Download
+from .catalogue import EditorialItem as EditorialItem
+from .catalogue import EditorialText as EditorialText
+from .catalogue import EditorialType as EditorialType
+from .catalogue import Format as Format
+from .catalogue import Label as Label
+from .catalogue import Licensor as Licensor
+from .catalogue import Listing as Listing
+from .catalogue import Package as Package
+from .catalogue import Price as Price
+from .catalogue import Release as Release
+from .catalogue import ReleaseBatch as ReleaseBatch
+from .catalogue import ReleaseType as ReleaseType
+from .catalogue import Streaming as Streaming
+from .catalogue import Tag as Tag
+from .catalogue import Track as Track
+from .catalogue import TrackBatch as TrackBatch
+from .catalogue import TrackType as TrackType
+from .commerce import Basket as Basket
+from .commerce import BasketItem as BasketItem
+from .commerce import BasketItemType as BasketItemType
+from .commerce import CardBrand as CardBrand
+from .commerce import CardRegistration as CardRegistration
+from .commerce import CardRegistrationStatus as CardRegistrationStatus
+from .commerce import CardType as CardType
+from .commerce import Discount as Discount
+from .commerce import DownloadUrl as DownloadUrl
+from .commerce import LockerRelease as LockerRelease
+from .commerce import LockerTrack as LockerTrack
+from .commerce import PaymentCard as PaymentCard
+from .commerce import PaypalCheckout as PaypalCheckout
+from .commerce import Purchase as Purchase
+from .commerce import PurchaseStatus as PurchaseStatus
+from .commerce import Voucher as Voucher
+from .commerce import VoucherType as VoucherType
+from .page import Page as Page
+from .playlist import Playlist as Playlist
+from .playlist import PlaylistGroup as PlaylistGroup
+from .playlist import PlaylistTrack as PlaylistTrack
+from .playlist import PlaylistTrackInput as PlaylistTrackInput
+from .playlist import Visibility as Visibility
+from .radio import PlaybackEvent as PlaybackEvent
+from .radio import PlaybackEventType as PlaybackEventType
+from .radio import RadioSession as RadioSession
+from .radio import RadioTrack as RadioTrack
+from .radio import Ruleset as Ruleset
+from .reference_data import Country as Country
+from .reference_data import ServiceStatus as ServiceStatus
+from .reference_data import TranslationBundle as TranslationBundle
+from .reference_data import UsageType as UsageType
+from .stream_log import EndReason as EndReason
+from .stream_log import LogKind as LogKind
+from .stream_log import PlayMode as PlayMode
+from .stream_log import PlayType as PlayType
+from .stream_log import StreamLog as StreamLog

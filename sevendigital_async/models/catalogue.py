@@ -19,7 +19,7 @@ class Price:
         amount: The price; None if the thing is not sold by itself, zero if it is free.
         currency: ISO 4217 code.
         currency_symbol: As shoppers write it.
-        formatted_price: Ready to show; ``N/A`` where there is no amount.
+        formatted_price: For display; ``N/A`` where there is no amount.
         rrp: The recommended retail price.
         formatted_rrp: The same, ready to show.
         on_sale: Whether the price is reduced at the moment.
@@ -411,7 +411,7 @@ class EditorialItem:
         type: What it is; for an entry of a list, which of the next three it holds.
         review: What the editors think of a release.
         promotional_text: What is said to sell it.
-        staff_recommendation: Why somebody recommends it.
+        staff_recommendation: Why the editors recommend it.
         artist: The artist that was chosen.
         release: The release that was chosen.
         track: The track that was chosen.

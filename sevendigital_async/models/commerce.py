@@ -179,7 +179,7 @@ class CardRegistration:
         status: How far it has come.
         card_id: The card's id, once it is registered.
         card: The card itself, in the live service's answers.
-        redirect_url: Where the user goes on with it, in the live service's answers.
+        redirect_url: Where the user continues, in the live service's answers.
     """
 
     registration_id: str | None = wire("registrationId", "id")
@@ -208,7 +208,7 @@ class PaypalCheckout:
     """Where a shopper consents to pay for a basket by PayPal.
 
     Attributes:
-        paypal_url: The page to send the shopper to; whoever has it can pay, so it stays out of the repr.
+        paypal_url: The page to send the shopper to; it allows a payment, so it is not in the repr.
     """
 
     paypal_url: str | None = wire("paypalUrl", "url", repr=False)

@@ -25,7 +25,7 @@ LIVE_NAMES = {"title": "trackTitle", "artist": "artistAppearsAs"}
 
 @frozen
 class PlaylistTrackInput:
-    """A track to be put on a playlist, checked when it is made. The service looks nothing up: it keeps what it is told.
+    """A track to be put on a playlist, checked when it is made. The service keeps the fields as they are sent.
 
     Attributes:
         track_id: The catalogue's id of the track, or that of the place it comes from.

@@ -35,7 +35,7 @@ class PlaybackEventType(enum.StrEnum):
 @called("listeningSession", "session")
 @frozen(kw_only=True)
 class RadioSession:
-    """One user's listening, from launching a station to leaving it.
+    """One user's listening session.
 
     Attributes:
         session_id: What the other calls ask for.

@@ -194,7 +194,7 @@ def require_seconds(_: object, attribute: Attribute[Any], value: object) -> None
     """Demand whole seconds.
 
     Raises:
-        InvalidArgumentError: It is no whole number, or less than zero.
+        InvalidArgumentError: It is not a whole number, zero or more.
     """
     if type(value) is not int or value < 0:
         raise InvalidArgumentError(f"{attribute.name} must be whole seconds, zero or more", argument=attribute.name)

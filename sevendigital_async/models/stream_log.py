@@ -11,8 +11,8 @@ import orjson
 from attrs import define, frozen
 
 from ..errors import InvalidLogError
-from .duplicate_keys import duplicate_key_in_flat
 from .scalars import parse_datetime
+from .wire import duplicate_key_in_flat
 
 WINDOW = timedelta(days=61)
 """Plays older than this are refused by the service."""
@@ -125,9 +125,9 @@ class StreamLog:
             raise InvalidLogError("timestamp must be a datetime with a time zone", field="timestamp")
         age = now - timestamp
         if age >= WINDOW:
-            raise InvalidLogError(f"timestamp lies {age.days} days back; less than 61 are allowed", field="timestamp")
+            raise InvalidLogError(f"timestamp is {age.days} days old; the limit is {WINDOW.days}", field="timestamp")
         if age < -CLOCK_TOLERANCE:
-            raise InvalidLogError(f"timestamp lies {-age} in the future", field="timestamp")
+            raise InvalidLogError(f"timestamp is {-age} in the future", field="timestamp")
 
     def encode(self, *, plain: bool = False) -> bytes:
         """Return the play as one JSON object in its wire form; fields that are None are left out.
@@ -150,7 +150,7 @@ class StreamLog:
         """
         for name in LIVE_FIELDS:
             if getattr(self, name) is not None:
-                raise InvalidLogError(f"{name} has no place in the openapi dialect, only in live", field=name)
+                raise InvalidLogError(f"{name} exists in the live dialect only, not in openapi", field=name)
 
     @classmethod
     def decode(cls, line: bytes | str) -> Self:
@@ -168,7 +168,7 @@ class StreamLog:
         if not isinstance(wire, dict):
             raise InvalidLogError("not a JSON object")
         if (twice := duplicate_key_in_flat(line, wire)) is not None:
-            raise InvalidLogError(f"{twice!r} is there twice", field=_FIELDS.get(twice))
+            raise InvalidLogError(f"{twice!r} is given twice", field=_FIELDS.get(twice))
         if unknown := wire.keys() - _FIELDS.keys():
             raise InvalidLogError(
                 f"unknown field {min(unknown)!r}; a play has {', '.join(_FIELDS)}", field=min(unknown)
@@ -188,7 +188,7 @@ class StreamLog:
 
     def as_wire(self) -> dict[str, str | int]:
         """Return the play as the JSON object that the logging endpoints take."""
-        told = {
+        fields = {
             "trackId": self.track_id,
             "userId": self.user_id,
             "clientId": self.client_id,
@@ -196,7 +196,7 @@ class StreamLog:
             "durationPlayed": self.duration_played,
             "country": self.country,
         }
-        wire = {name: value for name, value in told.items() if value is not None}
+        wire = {name: value for name, value in fields.items() if value is not None}
         for name, wire_name in LIVE_FIELDS.items():
             if (value := getattr(self, name)) is not None:
                 wire[wire_name] = str(value)
@@ -205,8 +205,8 @@ class StreamLog:
     def _wire_time(self) -> str:
         try:
             return wire_time(self.timestamp)
-        except Exception:  # noqa: BLE001 - as above; and at the ends of the calendar there is no such time in UTC
-            raise InvalidLogError("timestamp has no form in UTC", field="timestamp") from None
+        except Exception:  # noqa: BLE001 - as above; the first and the last times of the calendar don't exist in UTC
+            raise InvalidLogError("timestamp can't be converted to UTC", field="timestamp") from None
 
 
 MAX_SECONDS = 2**31 - 1
@@ -250,7 +250,7 @@ def encoded(wire: Mapping[str, object]) -> bytes:
 
 
 def check_text(field: str, value: object, most: float = MAX_TEXT) -> None:
-    """Refuse what is no text, says nothing, is longer than ``most`` characters, or has no UTF-8 form.
+    """Refuse anything but text that is not blank, has at most ``most`` characters and can be encoded in UTF-8.
 
     Raises:
         InvalidLogError: Names the field.
@@ -260,11 +260,11 @@ def check_text(field: str, value: object, most: float = MAX_TEXT) -> None:
     if len(value) > most:
         raise InvalidLogError(f"{field} has {len(value)} characters; at most {most} are allowed", field=field)
     if "\0" in value:
-        raise InvalidLogError(f"{field} holds a NUL character", field=field)
+        raise InvalidLogError(f"{field} contains a NUL character", field=field)
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise InvalidLogError(f"{field} holds a lone surrogate, which has no UTF-8 form", field=field) from None
+        raise InvalidLogError(f"{field} contains a lone surrogate, which UTF-8 cannot encode", field=field) from None
 
 
 @frozen
@@ -322,7 +322,7 @@ def checked_and_encoded(log: StreamLog, window: Window) -> bytes:
         beyond = moment.microsecond
         stamp = moment if beyond % 1000 or not beyond else f"{moment.isoformat(timespec='milliseconds')[:-6]}Z"
         if user is not None and client is not None and duration is not None and country is not None:
-            # Most plays tell everything, and one literal is cheaper than a dict that grows.
+            # Most plays have all fields, and one literal is cheaper than a dict that grows.
             wire: dict[str, object] = {
                 "trackId": track,
                 "userId": user,
@@ -368,7 +368,7 @@ def batch_key(user_id: str, country: str = "") -> str:
 
 
 def user_key(log: StreamLog) -> str:
-    """Return the key of the plays of whoever played this one; in most cases without another call."""
+    """Return the key of the play's user; in most cases without another call."""
     user_id = log.user_id or ""
     return batch_key(user_id) if _SEPARATOR in user_id else user_id
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -36,7 +38,7 @@ def wire(*names: str, default: Any = None, repr: bool = True, eq: bool = True) -
 def wire_names(attribute: Attribute[Any]) -> tuple[str, ...]:
     """Return all spellings of a field: those given to `wire`, else its name in camel case."""
     names: tuple[str, ...] = attribute.metadata.get(WIRE_NAMES, ())
-    return names or (_camel_case(attribute.name),)
+    return names or (camel_case(attribute.name),)
 
 
 def called(*names: str) -> Callable[[type[T]], type[T]]:
@@ -94,7 +96,8 @@ def _plural(name: str) -> str:
     return f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
 
 
-def _camel_case(name: str) -> str:
+def camel_case(name: str) -> str:
+    """Spell ``page_size`` as ``pageSize``, the way the wire does."""
     head, *tail = name.split("_")
     return head + "".join(part.capitalize() for part in tail)
 
@@ -155,7 +158,7 @@ def spread(value: Any, model: Any) -> tuple[list[Any], str]:
 
 
 def keyed(value: Any) -> dict[str, Any] | None:
-    """Return what a collection of texts says under which key, or None if it is no such collection.
+    """Return a collection of texts by their keys; None if it is not one.
 
     An object with a text under each key, or entries that have a ``key`` and one other field.
     """
@@ -169,7 +172,7 @@ def keyed(value: Any) -> dict[str, Any] | None:
 
 
 def is_bare(tree: Any, model: Any) -> bool:
-    """Tell whether ``tree`` is a ``model`` with nothing around it.
+    """Return whether ``tree`` is a ``model`` with nothing around it.
 
     It is if it has everything the model requires or, where it requires nothing, anything that it knows.
     """
@@ -177,3 +180,43 @@ def is_bare(tree: Any, model: Any) -> bool:
     required = [field for field in fields if field.default is attrs.NOTHING]
     present = (any(reach(tree, steps(name)) is not None for name in wire_names(field)) for field in required or fields)
     return all(present) if required else any(present)
+
+
+class _DuplicateKeyError(Exception):
+    """Carries the key."""
+
+
+def duplicate_key(document: bytes | str) -> str | None:
+    """Return a key that comes twice in one object of a JSON document; None if there is none.
+
+    Args:
+        document: Known to be valid JSON.
+    """
+    try:
+        # Numbers stay text: how large they are does not matter here.
+        with suppress(ValueError, RecursionError):
+            json.loads(document, object_pairs_hook=_check, parse_int=str, parse_float=str)
+    except _DuplicateKeyError as error:
+        return str(error)
+    return None
+
+
+def duplicate_key_in_flat(document: bytes | str, read: Mapping[str, object]) -> str | None:
+    """Do the same for an object that mostly holds texts and numbers, at next to no cost.
+
+    Args:
+        document: As it came.
+        read: What it was read as.
+    """
+    quotes = 2 * (len(read) + sum(type(value) is str for value in read.values()))
+    counted = document.count('"') if isinstance(document, str) else document.count(b'"')
+    # A key that comes twice brings quotes beyond those of what was read, and so do escapes and nested values.
+    return None if counted == quotes else duplicate_key(document)
+
+
+def _check(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise _DuplicateKeyError(next(name for name in names if names.count(name) > 1))
+    return found

@@ -7,10 +7,10 @@ from .operation import (
     VERSION,
     Auth,
     Binding,
-    Catalogue,
     Content,
     Count,
     Operation,
+    OperationRegistry,
     Parameter,
     ParameterLocation,
     RateClass,
@@ -18,25 +18,25 @@ from .operation import (
 )
 
 if TYPE_CHECKING:
-    from .registry import CATALOGUE
+    from .registry import REGISTRY
 else:
 
     def __getattr__(name: str) -> Any:
-        """Load the records when the catalogue of them all is asked for: with their models they take long."""
-        if name == "CATALOGUE":
-            return import_module(".registry", __name__).CATALOGUE
+        """Load all records when the registry is first used: with their models they take long to import."""
+        if name == "REGISTRY":
+            return import_module(".registry", __name__).REGISTRY
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 __all__ = [
-    "CATALOGUE",
+    "REGISTRY",
     "VERSION",
     "Auth",
     "Binding",
-    "Catalogue",
     "Content",
     "Count",
     "Operation",
+    "OperationRegistry",
     "Parameter",
     "ParameterLocation",
     "RateClass",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..config import Dialect, Host
-from .operation import Auth, Binding, Content, Operation, Parameter, ParameterLocation, Safety, argument
+from .operation import Auth, Binding, Content, Operation, Parameter, ParameterLocation, Safety, parameter
 
-CONSUMER_KEY = argument("consumer_key", ParameterLocation.PATH, required=True)
+CONSUMER_KEY = parameter("consumer_key", ParameterLocation.PATH, required=True)
 
 
 def _page(name: str, summary: str, path: str, *arguments: Parameter) -> Operation:
@@ -25,11 +25,15 @@ ADD_CARD_PAGE = _page(
     "addCardPage",
     "Where a user adds a payment card.",
     "/payment/addcard",
-    argument("country"),
-    argument("lang"),
-    argument("return_url"),
+    parameter("country"),
+    parameter("lang"),
+    parameter("return_url"),
 )
 
 CARDS_PAGE = _page(
-    "cardsPage", "Where a user sees and changes their payment cards.", "/payment", argument("country"), argument("lang")
+    "cardsPage",
+    "Where a user sees and changes their payment cards.",
+    "/payment",
+    parameter("country"),
+    parameter("lang"),
 )

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..config import Dialect, Host
-from .operation import Auth, Binding, Content, Operation, Parameter, Safety, argument
+from .operation import Auth, Binding, Content, Operation, Parameter, Safety, parameter
 
-TRACK_ID = argument("track_id", required=True)
-RELEASE_ID = argument("release_id", required=True)
-FORMAT_ID = argument("format_id", required=True)
-SOME_FORMAT_ID = argument("format_id")
-COUNTRY = argument("country")
-USER_ID = argument("user_id")
-ERROR_URL = argument("error_url")
+TRACK_ID = parameter("track_id", required=True)
+RELEASE_ID = parameter("release_id", required=True)
+FORMAT_ID = parameter("format_id", required=True)
+SOME_FORMAT_ID = parameter("format_id")
+COUNTRY = parameter("country")
+USER_ID = parameter("user_id")
+ERROR_URL = parameter("error_url")
 
 
 def bound(host: Host, path: str, *arguments: Parameter) -> Mapping[Dialect, Binding]:
@@ -60,7 +60,7 @@ DOWNLOAD_PURCHASE = Operation(
     safety=Safety.UNSAFE,
     content=Content.MEDIA,
     bindings=bound(
-        Host.MEDIA, "/user/download/purchase", argument("purchase_id", required=True), COUNTRY, USER_ID, ERROR_URL
+        Host.MEDIA, "/user/download/purchase", parameter("purchase_id", required=True), COUNTRY, USER_ID, ERROR_URL
     ),
 )
 
@@ -71,7 +71,7 @@ STREAM = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.READ,
     content=Content.MEDIA,
-    bindings=bound(Host.STREAM, "/track/stream", TRACK_ID, argument("release_id"), SOME_FORMAT_ID, COUNTRY, USER_ID),
+    bindings=bound(Host.STREAM, "/track/stream", TRACK_ID, parameter("release_id"), SOME_FORMAT_ID, COUNTRY, USER_ID),
 )
 
 # The partner is billed by these downloads.
@@ -84,5 +84,3 @@ DOWNLOAD = Operation(
     content=Content.MEDIA,
     bindings=bound(Host.MEDIA, "/track/download", TRACK_ID, FORMAT_ID, COUNTRY, USER_ID, ERROR_URL),
 )
-
-OPERATIONS = (DOWNLOAD_TRACK, STREAM_TRACK, DOWNLOAD_RELEASE, DOWNLOAD_PURCHASE, STREAM, DOWNLOAD)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from ..config import Dialect
 from ..models import OAuthToken
-from .operation import Auth, Binding, Operation, Parameter, Safety, argument
+from .operation import Auth, Binding, Operation, Parameter, Safety, parameter
 
-COUNTRY = argument("country")
+COUNTRY = parameter("country")
 
 
 def bound(path: str, *arguments: Parameter) -> Mapping[Dialect, Binding]:
@@ -17,7 +17,7 @@ def bound(path: str, *arguments: Parameter) -> Mapping[Dialect, Binding]:
     return {Dialect.OPENAPI: binding, Dialect.LIVE: binding}
 
 
-# A repeat leaves behind a token that nobody knows; nothing else comes of it.
+# A repeated request leaves an unused token behind, and has no other effect.
 REQUEST_TOKEN = Operation(
     id="oauthRequestToken",
     name="oauth.request_token",
@@ -25,7 +25,7 @@ REQUEST_TOKEN = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.IDEMPOTENT,
     model=OAuthToken,
-    bindings=bound("/requesttoken", argument("client_identifier", wire="xoauth_client_identifier"), COUNTRY),
+    bindings=bound("/requesttoken", parameter("client_identifier", wire="xoauth_client_identifier"), COUNTRY),
 )
 
 # Signed with the request token as the user's. A repeat may find it spent, or push out an older access token.
@@ -38,5 +38,3 @@ ACCESS_TOKEN = Operation(
     model=OAuthToken,
     bindings=bound("/accesstoken", COUNTRY),
 )
-
-OPERATIONS = (REQUEST_TOKEN, ACCESS_TOKEN)

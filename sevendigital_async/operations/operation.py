@@ -1,9 +1,9 @@
-"""The Operation record: the one place that knows what the API offers and how it is spelled on the wire."""
+"""The operation record: what an operation of the API is, and how it is spelled on the wire."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -11,10 +11,11 @@ from attrs import field, frozen
 
 from ..config import Dialect, Host
 from ..errors import UnsupportedOperationError
+from ..models.wire import camel_case
 
 
 class Auth(enum.Enum):
-    """What the API demands of a request's signature. Every request is signed; this says by whom.
+    """Who signs a request; every request is signed.
 
     ``THREE_LEGGED`` operations are signed with the user's token if the client acts for a user, and
     by the partner alone if not (partner-managed users).
@@ -26,7 +27,7 @@ class Auth(enum.Enum):
 
 
 class Safety(enum.Enum):
-    """What repeating an operation may do; decided operation by operation, never by HTTP verb."""
+    """What repeating an operation may do: decided for each operation, never by its HTTP method."""
 
     READ = "read"
     IDEMPOTENT = "idempotent"
@@ -47,14 +48,14 @@ class Content(enum.Enum):
     """JSON or XML, decoded into the operation's model; nothing, if it has none."""
 
     TEXT = "text"
-    """Text to be handed on as it is, such as a playlist of stream segments."""
+    """Text that is returned as it is, such as a playlist of stream segments."""
 
     MEDIA = "media"
     """Audio or an archive, streamed."""
 
 
 class ParameterLocation(enum.Enum):
-    """Where an argument travels."""
+    """Which part of a request carries a parameter."""
 
     PATH = "path"
     QUERY = "query"
@@ -64,40 +65,40 @@ class ParameterLocation(enum.Enum):
 
 @frozen
 class Parameter:
-    """One argument of an operation.
+    """One parameter of an operation.
 
     Attributes:
-        name: What callers write.
-        wire: What the service reads.
-        place: Where it travels.
-        required: Whether the service insists on it.
+        name: Its Python name, which callers use.
+        wire: Its name in requests.
+        location: Which part of the request carries it.
+        required: Whether the service requires it.
         date_format: How a date is written, for ``strftime``.
-        write: Turns what callers give into what is sent, where the dialect has a form of its own.
-        default: What is sent where callers give nothing.
+        write: Converts the caller's value to the one that is sent, where the dialect needs another.
+        default: What is sent if the caller gives no value.
     """
 
     name: str
     wire: str
-    place: ParameterLocation
+    location: ParameterLocation
     required: bool = False
     date_format: str = "%Y-%m-%d"
     write: Callable[[Any], object] | None = None
     default: object = None
 
 
+LOST_SALE = (
+    "the sale may be recorded and must not be sent again: ask the vendor's Client Success team for its purchase id,"
+    " by your transaction id, or check the user's locker"
+)
+"""Advice where the answer of a request that must not be repeated is lost."""
+
 VERSION = "/1.2"
-"""What the classic and the live paths of the API's own host begin with."""
+"""The beginning of the classic paths, and of the live ones on the API's own host."""
 
 
-def camel_case(name: str) -> str:
-    """Spell ``page_size`` as ``pageSize``, the way the wire does."""
-    head, *tail = name.split("_")
-    return head + "".join(part.capitalize() for part in tail)
-
-
-def argument(
+def parameter(
     name: str,
-    place: ParameterLocation = ParameterLocation.QUERY,
+    location: ParameterLocation = ParameterLocation.QUERY,
     *,
     required: bool = False,
     wire: str | None = None,
@@ -105,16 +106,16 @@ def argument(
     write: Callable[[Any], object] | None = None,
     default: object = None,
 ) -> Parameter:
-    """Describe an argument whose wire name follows from its own, unless said otherwise."""
-    return Parameter(name, wire or camel_case(name), place, required, date_format, write, default)
+    """Describe a parameter; its wire name is the camel case of its own, unless ``wire`` is given."""
+    return Parameter(name, wire or camel_case(name), location, required, date_format, write, default)
 
 
 @frozen
 class Count:
-    """Where an answer says how many of the things that were sent it has taken.
+    """Where an answer says how many of the items that were sent the service has accepted.
 
     Attributes:
-        argument: The argument that holds them.
+        argument: The parameter that carries the items.
         path: The names that lead to the number.
     """
 
@@ -128,24 +129,24 @@ class Binding:
 
     Attributes:
         http_method: In upper case.
-        path: Below the host; arguments in braces by their wire names.
-        arguments: What travels.
+        path: Below the host; path parameters in braces, by their wire names.
+        parameters: What a request carries.
         host: Where it is served.
-        bare: The one JSON argument is the body, with no object around it.
-        envelope: The name of an object that stands around the body.
-        spread: Arguments that stand for several others, with what turns them into those.
-        implied: Arguments of other dialects that are taken and not sent, because the request tells them anyway.
-        variants: Another form for calls that give a certain argument.
-        settings: Arguments that a field of the settings decides, if it says anything; and perhaps the ``path``, which
-            the settings give without its version.
-        echo: The model's fields that are made of arguments where the answer is empty.
-        count: How much of what was sent the answer counts.
-        meanings: What error codes mean here.
+        bare: The only JSON parameter is the body itself, not a member of an object.
+        envelope: Name of an object around the body; None if there is none.
+        spread: Arguments that are replaced by several parameters, each with the function that does it.
+        implied: Arguments of other dialects that are accepted and not sent: the request implies them.
+        variants: Another binding for calls with a certain argument.
+        settings: Parameters whose value a field of the settings overrides, if it is set. ``path`` stands for the
+            binding's path, which the settings give without its version.
+        echo: Where the answer is empty: the model's fields, each with the argument that it is made from.
+        count: Where the answer says how many items were accepted.
+        meanings: What error codes mean for this operation.
     """
 
     http_method: str
     path: str
-    arguments: tuple[Parameter, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
     host: Host = Host.API
     bare: bool = field(default=False, kw_only=True)
     envelope: str | None = field(default=None, kw_only=True)
@@ -159,17 +160,17 @@ class Binding:
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """What the request can carry, and what it says without carrying it."""
-        return frozenset([*(argument.name for argument in self.arguments), *self.implied])
+        """The arguments that a request carries or implies."""
+        return frozenset([*(parameter.name for parameter in self.parameters), *self.implied])
 
     def takes(self, name: str) -> bool:
-        """Tell whether callers may give an argument of this name."""
+        """Return whether callers may give an argument of this name."""
         if name in self.spread or name in self.implied or name in self.variants:
             return True
-        return any(argument.name == name for argument in self.arguments)
+        return any(parameter.name == name for parameter in self.parameters)
 
-    def form_for(self, given: Mapping[str, object]) -> Binding:
-        """Return the form for a call with these arguments: a variant, or this one."""
+    def variant_for(self, given: Mapping[str, object]) -> Binding:
+        """Return the binding for a call with these arguments: a variant, or this one."""
         return next((variant for name, variant in self.variants.items() if name in given), self)
 
 
@@ -179,18 +180,19 @@ class Operation:
 
     Attributes:
         id: The operation id of the OpenAPI file.
-        name: Where the method stands, such as ``classic.releases.search``; unique.
-        summary: One line for people.
+        name: The dotted name of the client's method, such as ``classic.releases.search``; unique.
+        summary: One line of description.
         auth: Who signs.
         safety: What repeating it may do.
         rate_class: The limit it shares, if any.
-        model: What comes back; None when the answer has no content.
+        model: What is returned; None if the answer has no content.
         paged: The answer is a list of ``model``, or one page of it.
-        optional: The answer may have nothing of ``model`` in it, and is None then.
-        content: What the answer's body is. Text and media may lie behind a redirect.
+        optional: The answer may be without ``model``; None is returned then.
+        content: What the answer's body is. Text and media may be behind a redirect.
         advice: What to do when a request may have been carried out and the answer is lost.
-        instead: What to use in a dialect that has no form of it.
-        bindings: The form in each dialect that has one.
+        instead: What to use in a dialect that lacks the operation.
+        registered: False for a second record of an endpoint, which is not an operation of its own.
+        bindings: How each dialect spells it, for those that have it.
     """
 
     id: str
@@ -205,20 +207,21 @@ class Operation:
     content: Content = Content.MODEL
     advice: str | None = None
     instead: str | None = None
+    registered: bool = True
     bindings: Mapping[Dialect, Binding] = field(repr=False)
 
     def binding(self, dialect: Dialect) -> Binding:
-        """Return the form in ``dialect``.
+        """Return how ``dialect`` spells the operation.
 
         Raises:
-            UnsupportedOperationError: There is none.
+            UnsupportedOperationError: The dialect lacks it.
         """
         try:
             return self.bindings[dialect]
         except KeyError:
             hint = f": {self.instead}" if self.instead else ""
             raise UnsupportedOperationError(
-                f"{self.id} ({self.name}) has no form in the {dialect.value} dialect{hint}"
+                f"{self.name} does not exist in the {dialect.value} dialect{hint}"
             ) from None
 
     def takes(self, name: str) -> list[str]:
@@ -226,13 +229,14 @@ class Operation:
         return [dialect.value for dialect, binding in self.bindings.items() if binding.takes(name)]
 
 
-class Catalogue:
+class OperationRegistry:
     """All operations, found by name or, where it is unambiguous, by id."""
 
-    def __init__(self, operations: tuple[Operation, ...]) -> None:
-        self._by_name = {operation.name: operation for operation in operations}
-        if len(self._by_name) != len(operations):
-            raise ValueError("two operations share a name")
+    def __init__(self, operations: Iterable[Operation]) -> None:
+        self._by_name: dict[str, Operation] = {}
+        for operation in operations:
+            if self._by_name.setdefault(operation.name, operation) is not operation:
+                raise ValueError(f"two operation records are named {operation.name}")
 
     def __iter__(self) -> Iterator[Operation]:
         return iter(self._by_name.values())
@@ -244,7 +248,7 @@ class Catalogue:
         """Return the operation called ``name``, a dotted name or an operation id.
 
         Raises:
-            KeyError: None or more than one fits; the message lists what does.
+            KeyError: There is none of that name, or the id is ambiguous; the message says which.
         """
         if name in self._by_name:
             return self._by_name[name]
@@ -253,4 +257,4 @@ class Catalogue:
             return fitting[0]
         if fitting:
             raise KeyError(f"{name} is ambiguous: {', '.join(operation.name for operation in fitting)}")
-        raise KeyError(f"no operation is called {name}")
+        raise KeyError(f"no such operation: {name}")

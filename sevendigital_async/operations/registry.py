@@ -1,12 +1,18 @@
-"""All records together; whoever needs only one of them imports its file, and with it far fewer models."""
+"""All operation records together; import one record's file instead where one is enough: it loads fewer models."""
+
+from __future__ import annotations
+
+from types import ModuleType
 
 from . import media, oauth
 from .classic import (
     artists,
     basket,
+    cards,
     editorial,
     ip_lookup,
     payment,
+    purchases,
     releases,
     service,
     tags,
@@ -17,7 +23,7 @@ from .classic import (
 )
 from .classic import catalogue as classic_catalogue
 from .classic import users as classic_users
-from .operation import Catalogue
+from .operation import Operation, OperationRegistry
 from .platform import catalogue as platform_catalogue
 from .platform import (
     content_delivery,
@@ -40,6 +46,8 @@ _CLASSIC = (
     tags,
     basket,
     user,
+    purchases,
+    cards,
     classic_users,
     territories,
     translations,
@@ -64,6 +72,12 @@ _PLATFORM = (
     platform_users,
 )
 
-CATALOGUE = Catalogue(
-    tuple(operation for part in (*_CLASSIC, *_PLATFORM, media, oauth) for operation in part.OPERATIONS)
+
+def records_in(module: ModuleType) -> list[Operation]:
+    """Return the operations that a module has records of, in the order in which it defines them."""
+    return [record for record in vars(module).values() if isinstance(record, Operation) and record.registered]
+
+
+REGISTRY = OperationRegistry(
+    record for module in (*_CLASSIC, *_PLATFORM, media, oauth) for record in records_in(module)
 )

@@ -1,6 +1,6 @@
-"""What the documents rule out, said before a request leaves.
+"""Checks of arguments against the documents' rules, before a request is sent.
 
-Each check names the argument as callers spell it, and passes None: an argument that is left out.
+Errors name the argument as callers spell it; None, an argument that is left out, passes every check.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MAX_TAG_VALUE = 100
 
 
 def country_code(name: str, value: str | None) -> None:
-    """Refuse what is no ISO 3166-1 alpha-2 code; either case will do."""
+    """Refuse anything but an ISO 3166-1 alpha-2 code, in either case."""
     if value is None:
         return
     if not (isinstance(value, str) and len(value) == 2 and value.isascii() and value.isalpha()):  # noqa: PLR2004
@@ -37,13 +37,13 @@ def page_size(value: int | None, maximum: int = 100) -> None:
 
 
 def price(name: str, value: Decimal | int | None) -> None:
-    """Refuse an amount that is negative, no number, or finer than hundredths; floats are not exact and refused."""
+    """Refuse floats, which are inexact, and amounts that are negative or have more than two decimals."""
     if value is None:
         return
     if type(value) is int:
         value = Decimal(value)
     if not isinstance(value, Decimal) or not value.is_finite():
-        _refuse(name, "must be a Decimal that denotes a number")
+        _refuse(name, "must be a finite Decimal")
     if value < 0:
         _refuse(name, "cannot be negative")
     exponent = value.as_tuple().exponent
@@ -52,7 +52,7 @@ def price(name: str, value: Decimal | int | None) -> None:
 
 
 def exactly_one(**named: object) -> None:
-    """Refuse none, and more than one, of several arguments that stand for each other."""
+    """Refuse none and more than one of alternative arguments."""
     given = [name for name, value in named.items() if value is not None]
     if len(given) != 1:
         raise InvalidArgumentError(
@@ -61,7 +61,7 @@ def exactly_one(**named: object) -> None:
 
 
 def needs(dependent_name: str, dependent: object, needed_name: str, needed: object) -> None:
-    """Refuse an argument that means nothing without another, where that other is missing."""
+    """Refuse an argument that requires another one, if that is missing."""
     if dependent is not None and needed is None:
         raise InvalidArgumentError(f"{dependent_name} needs {needed_name}", argument=needed_name)
 
@@ -77,11 +77,11 @@ def text_length(name: str, value: str | None, maximum: int) -> None:
 
 
 def url_text(name: str, value: str) -> None:
-    """Refuse what is not text, or can't be part of a URL."""
+    """Refuse anything but text that can be part of a URL."""
     if not isinstance(value, str):
         _refuse(name, f"must be text, not a {type(value).__name__}")
     if not is_encodable(value):
-        _refuse(name, "holds a lone surrogate, which has no UTF-8 form")
+        _refuse(name, "contains a lone surrogate, which UTF-8 cannot encode")
 
 
 def purchase_tags(value: Mapping[str, str] | None, name: str = "tags") -> None:
@@ -90,7 +90,7 @@ def purchase_tags(value: Mapping[str, str] | None, name: str = "tags") -> None:
         return
     texts = [*value.keys(), *value.values()] if isinstance(value, Mapping) else [None]
     if not all(isinstance(text, str) for text in texts):
-        _refuse(name, "must be a mapping of texts to texts")
+        _refuse(name, "must be a mapping of strings to strings")
     if len(value) > MAX_TAGS:
         _refuse(name, f"has {len(value)} entries; at most {MAX_TAGS} are allowed")
     for key, content in value.items():
@@ -101,7 +101,7 @@ def purchase_tags(value: Mapping[str, str] | None, name: str = "tags") -> None:
 
 
 def subscription_period(start: date, end: date) -> None:
-    """Refuse a period that ends before it has begun, or lasts longer than a month.
+    """Refuse a period that ends before it begins, or lasts longer than a month.
 
     A month ends on the same day of the next month, or on that month's last day if it has no such day.
     """
@@ -109,13 +109,13 @@ def subscription_period(start: date, end: date) -> None:
         if not isinstance(value, date) or isinstance(value, datetime):
             _refuse(name, "must be a date, without a time of day")
     if end <= start:
-        _refuse("end_date", "must lie after start_date")
+        _refuse("end_date", "must be after start_date")
     if end > _month_after(start):
-        _refuse("end_date", "lies more than a month after start_date")
+        _refuse("end_date", "is more than a month after start_date")
 
 
 def non_empty(name: str, value: Sized | None) -> None:
-    """Refuse text or a collection with nothing in it."""
+    """Refuse empty text and empty collections."""
     if value is None:
         return
     if not isinstance(value, Sized):
@@ -125,16 +125,16 @@ def non_empty(name: str, value: Sized | None) -> None:
 
 
 def listed(name: str, values: Iterable[T]) -> list[T]:
-    """Return several things as a list; refuse none at all, and text, which is one thing and not several."""
+    """Return items as a list; refuse an empty one, and a text, which is a single item."""
     found = several(name, values)
     non_empty(name, found)
     return found
 
 
 def several(name: str, values: Iterable[T]) -> list[T]:
-    """Return several things, or none, as a list; refuse text, which is one thing and not several."""
+    """Return items as a list, which may be empty; refuse a text, which is a single item."""
     if isinstance(values, str):
-        _refuse(name, "must be a list of texts, not one text")
+        _refuse(name, "must be a list of strings, not one string")
     if not isinstance(values, Iterable):
         _refuse(name, "must be a list")
     return list(values)

@@ -141,7 +141,7 @@ class Media(Resource):
             error_url: Where a browser is sent if it fails.
 
         Raises:
-            NotAvailableError: There is no such purchase, it is another user's, or its licences have run out.
+            NotAvailableError: No such purchase, it is another user's, or its licences have run out.
 
         API: ``GET /media/user/download/purchase``
         """
@@ -159,7 +159,7 @@ class Media(Resource):
         country: str | None = None,
         user_id: str | None = None,
     ) -> Handle:
-        """Stream any track of the catalogue that is available in the user's country; nobody needs to own it.
+        """Stream any track of the catalogue that is available in the user's country; the user need not own it.
 
         Args:
             track_id: 7digital's id.
@@ -215,7 +215,7 @@ class Media(Resource):
         user_id: str | None = None,
         error_url: str | None = None,
     ) -> Handle:
-        """Download any track of the catalogue; nobody needs to own it, and the partner is billed for it.
+        """Download any track of the catalogue; the user need not own it, and the partner is billed for it.
 
         Args:
             track_id: 7digital's id.

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import TracebackType
 
 from ..errors import ConfigurationError
-from ..session.body import MediaResponse
 from ..session.download import Opener, Progress, download
+from ..session.media import MediaResponse
 
 
 class Media:
@@ -38,7 +38,7 @@ class Media:
 
     async def _enter(self, headers: Mapping[str, str]) -> MediaResponse:
         if self._opened is not None:
-            raise ConfigurationError("this media is being streamed already; ask for it again")
+            raise ConfigurationError("this media is already being streamed; call the method again for another stream")
         self._opened = self._open_media(headers)
         try:
             return await self._opened.__aenter__()
@@ -49,10 +49,10 @@ class Media:
     async def download(self, *, to: str | os.PathLike[str], progress: Progress | None = None) -> Path:
         """Save it in a file, which appears only when it is whole.
 
-        A download that broke off is taken up where it stopped when this is called again: the bytes wait in
+        An interrupted download is resumed when this is called again: its bytes are kept in
         ``NAME.part``. Bytes are never put together unless the service says that they belong to the same version of the
-        file; length and digest are checked where the service announces them. What fails a check is thrown away, and
-        the next call starts anew.
+        file; length and digest are checked where the service announces them. What fails a check is discarded, and
+        the next call starts over.
 
         Args:
             to: The file; replaced if it exists.

@@ -1,4 +1,4 @@
-"""How a partner comes by a user's token: OAuth 1.0 with three legs."""
+"""The OAuth 1.0 flow, which gives a partner a user's token."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class OAuth(Resource):
     """Methods of ``client.oauth``.
 
     1. ``request = await client.oauth.request_token()``
-    2. Send the user to ``client.oauth.authorise_url(request, callback=...)``; who agrees comes back to the callback.
+    2. Send the user to ``client.oauth.authorise_url(request, callback=...)``; the browser returns to the callback.
     3. ``access = await client.oauth.access_token(request)``
     4. ``mine = client.as_user(access.user_token)``; the token stays good until the user revokes it.
 
@@ -60,7 +60,7 @@ class OAuth(Resource):
             callback: Where the user is sent afterwards, with ``oauth_token`` and ``status`` in the query.
 
         Raises:
-            InvalidArgumentError: One of them is not text, or has no form in a URL.
+            InvalidArgumentError: One of them is not text that a URL can carry.
         """
         token = request_token.token if isinstance(request_token, OAuthToken | UserToken) else request_token
         checks.url_text("request_token", token)
@@ -72,7 +72,7 @@ class OAuth(Resource):
     async def access_token(self, request_token: OAuthToken | UserToken, *, country: str | None = None) -> OAuthToken:
         """Exchange a request token that the user has authorised for the user's access token.
 
-        It is never repeated by itself after a lost answer; begin anew then.
+        It is not repeated after a lost answer; start the flow again then.
 
         Args:
             request_token: What ``request_token`` gave.

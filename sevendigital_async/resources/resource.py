@@ -1,15 +1,96 @@
-"""What all resources stand on: a caller, and the shapes of an answer."""
+"""The base of all resources: lists in pages, the kinds of answers, and the classic API's checks of arguments."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypeVar
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
+from functools import partial
+from typing import Any, Generic, Protocol, TypeVar
 
+from ..errors import InvalidArgumentError
 from ..models import Page
 from ..operations import Operation
+from . import checks
 from .media_handle import Media
-from .pages import Pages
 
 T = TypeVar("T")
+
+
+class Pages(Generic[T]):
+    """``await`` gives one :class:`Page`, ``async for`` gives every item from that page on.
+
+    Nothing is requested before one of the two happens.
+    """
+
+    def __init__(self, fetch: Callable[[int], Awaitable[Page[T]]], *, first: int = 1, ahead: int = 0) -> None:
+        if type(first) is not int or first < 1:
+            raise InvalidArgumentError("page must be a whole number, 1 or more", argument="page")
+        if type(ahead) is not int or ahead < 0:
+            raise InvalidArgumentError("ahead must be a number of pages, 0 or more", argument="ahead")
+        self._fetch = fetch
+        self._first = first
+        self._ahead = ahead
+
+    def prefetch(self, ahead: int) -> Pages[T]:
+        """Return the same list, of which up to ``ahead`` pages are fetched at the same time while it is iterated.
+
+        Only pages that the list is known to have are requested.
+        """
+        return Pages(self._fetch, first=self._first, ahead=ahead)
+
+    def __await__(self) -> Generator[Any, None, Page[T]]:
+        return self._fetch(self._first).__await__()
+
+    async def __aiter__(self) -> AsyncIterator[T]:
+        async for page in self.pages():
+            for item in page.items:
+                yield item
+
+    async def pages(self) -> AsyncIterator[Page[T]]:
+        """Iterate page by page."""
+        number = self._first
+        previous: Page[T] | None = None
+        coming: deque[asyncio.Task[Page[T]]] = deque()
+        try:
+            while True:
+                page = await (coming.popleft() if coming else self._fetch(number))
+                if not page.items or (previous is not None and page.items == previous.items):
+                    return  # past the end, where some endpoints repeat their last page
+                if self._ahead:
+                    known = min(self._ahead, last_page(page, number) - number)
+                    coming.extend(
+                        asyncio.create_task(self._page(number + 1 + offset)) for offset in range(len(coming), known)
+                    )
+                yield page
+                if is_last(page, number):
+                    return
+                previous = page
+                number += 1
+        finally:
+            for task in coming:
+                task.cancel()
+            await asyncio.gather(*coming, return_exceptions=True)
+
+    async def _page(self, number: int) -> Page[T]:
+        return await self._fetch(number)
+
+
+def last_page(page: Page[T], number: int) -> int:
+    """Return the number of the last page that the list is known to have, by what page ``number`` says."""
+    size = page.page_size or len(page.items)
+    return number if page.total_items is None or not size else -(-page.total_items // size)
+
+
+def is_last(page: Page[T], number: int) -> bool:
+    """Return whether page ``number`` is known to be the last one.
+
+    The size that counts is the one the service used, which may be smaller than the one asked for.
+    """
+    size = page.page_size or len(page.items)
+    if page.total_items is None:
+        return len(page.items) < size
+    return number * size >= page.total_items
 
 
 class Caller(Protocol):
@@ -70,3 +151,49 @@ class Resource:
             return answer
 
         return Pages(fetch, first=page)
+
+
+RULES: Mapping[str, Callable[[Any], None]] = {
+    "country": partial(checks.country_code, "country"),
+    "price": partial(checks.price, "price"),
+    "retail_price": partial(checks.price, "retail_price"),
+    "tag": partial(checks.purchase_tags, name="tag"),
+}
+
+
+def check(arguments: Mapping[str, Any]) -> None:
+    """Refuse what the service would refuse, before anything is sent.
+
+    Raises:
+        InvalidArgumentError: An argument breaks its rule; the message names it.
+    """
+    for name in RULES.keys() & arguments.keys():
+        RULES[name](arguments[name])
+    if "release_id" in arguments:
+        checks.needs("track_id", arguments.get("track_id"), "release_id", arguments["release_id"])
+
+
+class CheckedResource(Resource):
+    """A group of methods whose arguments are checked before they leave."""
+
+    # The OpenAPI file knows no pages of some lists that the guide pages.
+    _numbers_first_page = False
+
+    async def _one(self, model: type[T], operation: Operation, /, **arguments: object) -> T:
+        check(arguments)
+        return await super()._one(model, operation, **arguments)
+
+    async def _all(self, model: type[T], operation: Operation, /, **arguments: object) -> tuple[T, ...]:
+        check(arguments)
+        return await super()._all(model, operation, **arguments)
+
+    def _pages(
+        self, model: type[T], operation: Operation, /, *, page: int, page_size: int | None, **arguments: object
+    ) -> Pages[T]:
+        check(arguments)
+        checks.page_size(page_size)
+        return super()._pages(model, operation, page=page, page_size=page_size, **arguments)
+
+    def _media(self, operation: Operation, /, **arguments: object) -> Media:
+        check(arguments)
+        return super()._media(operation, **arguments)

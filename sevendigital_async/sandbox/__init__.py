@@ -2,7 +2,7 @@
 
 from .accounts import DEMO_KEY, DEMO_SECRET
 from .faults import Faults
-from .ledger import ReceivedLog
+from .request_log import ReceivedLog
 from .server import Sandbox
 
 __all__ = ["DEMO_KEY", "DEMO_SECRET", "Faults", "ReceivedLog", "Sandbox"]

@@ -44,8 +44,8 @@ class AccountPages:
         requested.user = request.query.get("user") or DEFAULT_USER
         if not callback:
             return web.Response(text="Authorised. You can close this page.")
-        told = urlencode({"oauth_token": token, "status": "Authorised"})
-        location = f"{callback}{'&' if '?' in callback else '?'}{told}"
+        query = urlencode({"oauth_token": token, "status": "Authorised"})
+        location = f"{callback}{'&' if '?' in callback else '?'}{query}"
         return web.Response(status=302, headers={"Location": location})
 
     async def _error(self, request: web.Request) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""Who may call the sandbox: one partner, and as many users as anybody cares to name."""
+"""The accounts of the sandbox: one partner, and any number of users."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..config import Credentials, UserToken
 from .state.tokens import Tokens
 
 DEMO_KEY = "sandbox-demo-key"
-DEMO_SECRET = "sandbox-demo-secret"  # noqa: S105 - meant to be known by everybody
+DEMO_SECRET = "sandbox-demo-secret"  # noqa: S105 - a public demo secret
 
 TOKEN_PREFIX = "sandbox-token-"  # noqa: S105 - as above
 SECRET_PREFIX = "sandbox-secret-"  # noqa: S105 - as above
@@ -38,7 +38,7 @@ class Accounts:
         return self.registered.get(user) or UserToken(TOKEN_PREFIX + user, SECRET_PREFIX + user)
 
     def find(self, token: str) -> tuple[str, str] | None:
-        """Return the user id and the secret that belong to ``token``; None if nobody holds it."""
+        """Return the user id and the secret that belong to ``token``; None if there is none."""
         for user, held in self.registered.items():
             if held.token == token:
                 return user, held.secret

@@ -1,4 +1,4 @@
-"""Keeps pages of other sites away from the sandbox's own: what browsers say about where a request comes from.
+"""Refuses requests of other sites' pages, by what browsers say about a request's origin.
 
 A page anywhere can make a browser on this machine send requests to a port of it. With a host name that resolves to
 127.0.0.1 (DNS rebinding), it can even read the answers. Programs aren't affected: they send neither ``Origin`` nor
@@ -31,7 +31,7 @@ def objection(
         origins: Its ``Origin`` headers.
         fetch_sites: Its ``Sec-Fetch-Site`` headers.
         port: The port that it arrived at.
-        listens_on: The address that the sandbox was told to listen on.
+        listens_on: The address that the sandbox listens on.
     """
     if len(hosts) != 1 or not _is_own(hosts[0], port, listens_on):
         return f"the Host header must be a loopback address or localhost, with port {port}"

@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl
 import orjson
 from attrs import field, frozen
 
+from ..models.wire import camel_case
 from ..operations import Binding, Operation, ParameterLocation
-from ..operations.operation import camel_case
 from .answers import Page, Problem, RefusalError, Tree, invalid, missing, no_choice, out_of_range
 from .faults import Faults
 from .state import State
@@ -26,16 +26,16 @@ _Item = TypeVar("_Item")
 
 @frozen(kw_only=True)
 class Call:
-    """One API request whose signature was accepted: what a handler works on.
+    """One API request with an accepted signature: what a handler gets.
 
     Attributes:
-        operation: Which operation it is.
+        operation: The operation that is called.
         arguments: What was sent, by the names that the operation's record gives them.
         user: Whose token signed it; None if the partner signed alone.
         now: Seconds since the epoch, by the sandbox's clock.
         origin: Scheme, host and port under which the sandbox was called.
-        state: What earlier calls have left behind.
-        faults: The trouble that is on at the time.
+        state: The state that earlier calls have changed.
+        faults: The faults in effect.
     """
 
     operation: Operation
@@ -55,7 +55,7 @@ class Call:
         """Return an argument as a whole number between two bounds.
 
         Raises:
-            RefusalError: It is no number (1002), or out of bounds (1003).
+            RefusalError: It is not a number (1002), or out of bounds (1003).
         """
         text = self.arguments.get(name)
         if text is None:
@@ -79,7 +79,7 @@ class Call:
         return text and text.lower()
 
     def page_of(self, noun: str, items: Sequence[_Item], tree: Any, *, searched: bool = False) -> Page:
-        """Cut the page that was asked for out of ``items``, and turn each of its items into a tree."""
+        """Return the requested page of ``items``, each of them as a tree."""
         number = self.whole("page", 1, least=1)
         size = self.whole("page_size", DEFAULT_PAGE_SIZE, least=1, most=LARGEST_PAGE_SIZE)
         cut: list[Tree] = [tree(item) for item in items[(number - 1) * size : number * size]]
@@ -94,7 +94,7 @@ def read_arguments(
     Raises:
         RefusalError: A required one is missing (1001), or the body cannot be read (1002).
     """
-    takes_json = any(argument.place is ParameterLocation.JSON for argument in binding.arguments)
+    takes_json = any(parameter.location is ParameterLocation.JSON for parameter in binding.parameters)
     sources: dict[ParameterLocation, Mapping[str, Any]] = {
         ParameterLocation.PATH: path,
         ParameterLocation.QUERY: read_form(query),
@@ -102,17 +102,17 @@ def read_arguments(
         ParameterLocation.JSON: _json_object(binding, content_type, body) if takes_json else {},
     }
     arguments: dict[str, Any] = {}
-    for argument in binding.arguments:
-        source = sources[argument.place]
-        exact = argument.place in {ParameterLocation.PATH, ParameterLocation.JSON}
-        value = source.get(argument.wire if exact else argument.wire.lower())
+    for parameter in binding.parameters:
+        source = sources[parameter.location]
+        exact = parameter.location in {ParameterLocation.PATH, ParameterLocation.JSON}
+        value = source.get(parameter.wire if exact else parameter.wire.lower())
         if value is None or (isinstance(value, str) and not value.strip()):
-            if argument.default is not None:
-                arguments[argument.name] = argument.default
-            elif argument.required:
-                raise missing(argument.wire)
+            if parameter.default is not None:
+                arguments[parameter.name] = parameter.default
+            elif parameter.required:
+                raise missing(parameter.wire)
         else:
-            arguments[argument.name] = value
+            arguments[parameter.name] = value
     return arguments
 
 
@@ -128,7 +128,7 @@ def _json_object(binding: Binding, content_type: str, body: bytes) -> dict[str, 
         tree = orjson.loads(body)
     except orjson.JSONDecodeError:
         raise RefusalError(400, Problem(1002, "The body is not valid JSON")) from None
-    known = {argument.wire for argument in binding.arguments if argument.place is ParameterLocation.JSON}
+    known = {parameter.wire for parameter in binding.parameters if parameter.location is ParameterLocation.JSON}
     if binding.envelope is not None and isinstance(tree, dict) and tree.keys() == {binding.envelope}:
         tree = tree[binding.envelope]
     elif binding.bare:

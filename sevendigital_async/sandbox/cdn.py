@@ -1,4 +1,4 @@
-"""The network that delivers media: unsigned addresses, good for a while."""
+"""The content delivery network: unsigned addresses of media that expire."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _segments(duration: int) -> int:
 
 
 class Cdn:
-    """Serves what tickets point at. It knows no OAuth, and minds when somebody shows it theirs.
+    """Serves the media of tickets. Requests are not signed, and refused if they carry OAuth credentials.
 
     Args:
         deliveries: The tickets.

@@ -26,7 +26,7 @@ _Thing = TypeVar("_Thing", bound=_Ranked)
 
 @frozen
 class Entry(Generic[_Thing]):
-    """A place in a chart; ``change`` tells how it has moved since the chart before."""
+    """A place in a chart; ``change`` is how it has moved since the previous chart."""
 
     position: int
     change: str

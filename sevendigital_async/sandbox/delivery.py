@@ -1,4 +1,4 @@
-"""Brings answers onto the wire: at once, in a trickle, or not at all."""
+"""Sends answers: at once, slowly, or not at all."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def trickle(
     response = web.StreamResponse(status=status, headers=headers)
     response.enable_chunked_encoding()
     size = -(-len(body) // _SLOW_PIECES)
-    # A client that loses patience is what a slow body is for.
+    # Clients are expected to time out.
     with suppress(ConnectionError):
         await response.prepare(request)
         for number in range(_SLOW_PIECES):

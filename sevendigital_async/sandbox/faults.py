@@ -1,4 +1,4 @@
-"""Trouble on demand: what it is called, how it is written, how often it strikes."""
+"""Faults on demand: their kinds, their notation and their rates."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(ms|s)")
 
 
 class Chance(NamedTuple):
-    """A kind of fault and the share of requests it hits."""
+    """A kind of fault and the share of requests that get it."""
 
     fault: str
     rate: float
@@ -29,12 +29,12 @@ class Chance(NamedTuple):
 
 @frozen
 class Faults:
-    """What goes wrong, and how slowly.
+    """The faults of answers, and their latency.
 
-    A request is hit by one fault at the most, so the rates add up to 100 % or less.
+    A request gets at most one fault, so the rates add up to 100 % or less.
 
     Attributes:
-        chances: Faults that strike at random; a status such as ``503``, or the name of a kind.
+        chances: Faults that are applied at random; a status such as ``503``, or the name of a kind.
         poison: Track ids whose logs are refused, with their index.
         poison_unindexed: Track ids whose logs are refused without saying which log it was.
         latency: Shortest and longest delay before a request is worked on, in seconds.
@@ -55,27 +55,27 @@ class Faults:
             specs: ``503:10%`` (any status of 4xx and 5xx), ``disconnect-before:5%``, ``disconnect-after:5%``,
                 ``slow-body:5%``, ``poison:TRACK_ID``, ``poison-unindexed:TRACK_ID``. ``10%`` may be written ``0.1``.
             latency: ``200ms``, ``1.5s``, or a range such as ``2ms-1500ms``.
-            seed: The same seed brings the same faults in the same order.
+            seed: The same seed gives the same faults in the same order.
 
         Raises:
-            ConfigurationError: One of them makes no sense; the message quotes it and says what would.
+            ConfigurationError: One of them can't be parsed; the message quotes it and shows the notation.
         """
         if isinstance(specs, str):
-            raise ConfigurationError("faults are a list of texts, not one text")
+            raise ConfigurationError("faults must be a list of strings, not one string")
         faults = cls(latency=_latency(latency), seed=seed)
         for spec in specs:
             kind, _, value = spec.strip().partition(":")
             value = value.strip()
             add = _KINDS.get(kind) or (_add_chance if _STATUS.fullmatch(kind) else None)
             if add is None or not value:
-                raise ConfigurationError(f"{spec!r} is no fault; write {_GRAMMAR}")
+                raise ConfigurationError(f"not a fault: {spec!r} (use {_GRAMMAR})")
             faults = add(faults, kind, value)
         if sum(chance.rate for chance in faults.chances) > 1 + 1e-9:
             raise ConfigurationError("the rates of all faults add up to more than 100 %")
         return faults
 
     def draw(self, random: Random) -> str | None:
-        """Decide which fault the next request meets, if any."""
+        """Return the fault of the next request, or None."""
         number = random.random()
         for chance in self.chances:
             number -= chance.rate
@@ -84,7 +84,7 @@ class Faults:
         return None
 
     def delay(self, random: Random) -> float:
-        """Choose the seconds that the next request has to wait."""
+        """Return the seconds by which the next request is delayed."""
         return random.uniform(*self.latency)
 
 
@@ -92,7 +92,7 @@ def _add_chance(faults: Faults, kind: str, value: str) -> Faults:
     found = _RATE.fullmatch(value)
     rate = float(found[1]) / (100 if found[2] else 1) if found else None
     if rate is None or rate > 1:
-        raise ConfigurationError(f"{value!r} is no rate; write a share such as 10% or 0.1, 100% at the most")
+        raise ConfigurationError(f"not a rate: {value!r} (use a share such as 10% or 0.1, at most 100%)")
     return evolve(faults, chances=(*faults.chances, Chance(kind, rate)))
 
 
@@ -123,12 +123,12 @@ def _latency(text: str | None) -> tuple[float, float]:
     low, dash, high = text.replace(" ", "").partition("-")
     bounds = _seconds(low), _seconds(high if dash else low)
     if bounds[0] > bounds[1]:
-        raise ConfigurationError(f"latency {text!r} ends before it begins; write the shorter time first")
+        raise ConfigurationError(f"latency {text!r} is reversed: write the shorter time first")
     return bounds
 
 
 def _seconds(text: str) -> float:
     found = _DURATION.fullmatch(text)
     if found is None:
-        raise ConfigurationError(f"{text!r} is no latency; write 200ms, 1.5s, or a range such as 2ms-1500ms")
+        raise ConfigurationError(f"not a latency: {text!r} (use 200ms, 1.5s, or a range such as 2ms-1500ms)")
     return float(found[1]) / (1000 if found[2] == "ms" else 1)

@@ -1,4 +1,4 @@
-"""How media delivery tells errors: by sending the user's browser to a page that shows them."""
+"""Errors of media delivery, which are redirects to a page that shows them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..operations import Operation
 from .answers import Answer, Problem
 
 ERROR_PAGE = "/error"
-"""The page for those who name none of their own."""
+"""The error page where the request names none."""
 
 _ERROR_URL = "errorurl"
 _WITHOUT_URL = frozenset(
@@ -19,31 +19,33 @@ _WITHOUT_URL = frozenset(
 
 
 def redirects(operation: Operation) -> bool:
-    """Tell whether an operation takes the address of an error page."""
+    """Return whether an operation takes the address of an error page."""
     return any(
-        argument.wire.lower() == _ERROR_URL for binding in operation.bindings.values() for argument in binding.arguments
+        parameter.wire.lower() == _ERROR_URL
+        for binding in operation.bindings.values()
+        for parameter in binding.parameters
     )
 
 
-def told_by_redirect(answer: Answer, operation: Operation, query: Mapping[str, str], origin: str) -> Answer:
+def as_error_redirect(answer: Answer, operation: Operation, given: Mapping[str, str], origin: str) -> Answer:
     """Turn an error answer into a redirect where the operation does that.
 
     Args:
         answer: The error.
         operation: What was asked for.
-        query: What came with it, names in lower case.
+        given: The request's query, names in lower case.
         origin: Where the sandbox is.
     """
     problem = answer.content
     if not isinstance(problem, Problem) or not redirects(operation):
         return answer
-    page = _page(query.get(_ERROR_URL, ""))
+    page = _page(given.get(_ERROR_URL, ""))
     if page is None:
         if operation.name not in _WITHOUT_URL:
             return answer
         page = origin + ERROR_PAGE
-    told = urlencode({"errorCode": problem.code, "errorMsg": problem.message})
-    return Answer(status=302, headers={"Location": f"{page}{'&' if '?' in page else '?'}{told}"})
+    query = urlencode({"errorCode": problem.code, "errorMsg": problem.message})
+    return Answer(status=302, headers={"Location": f"{page}{'&' if '?' in page else '?'}{query}"})
 
 
 def _page(text: str) -> str | None:

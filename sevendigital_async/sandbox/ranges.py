@@ -32,7 +32,7 @@ def deliver(media: Media, asked: str | None, condition: str | None) -> Delivery:
         condition: The ``If-Range`` header.
 
     Returns:
-        200 with the whole file, 206 with a part, or 416 if there is no such part.
+        200 with the whole file, 206 with a part, or 416 if the range lies outside the file.
     """
     body = media.make()
     headers = {

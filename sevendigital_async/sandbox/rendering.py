@@ -68,7 +68,7 @@ def accepted_type(accept: str) -> str:
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
-    """Tell whether an ``Accept-Encoding`` header names gzip."""
+    """Return whether an ``Accept-Encoding`` header names gzip."""
     return _weights(accept_encoding).get("gzip", 0.0) > 0
 
 

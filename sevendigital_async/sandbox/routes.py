@@ -1,4 +1,4 @@
-"""Pairs every operation with its handlers and its places in the URL space, those of both dialects."""
+"""Pairs every operation with its handler, method and path, in both dialects."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 from ..config import Dialect
 from ..errors import ConfigurationError
 from ..models.stream_log import LogKind
-from ..operations import CATALOGUE, Binding, Operation, ParameterLocation
+from ..operations import REGISTRY, Binding, Operation, ParameterLocation
 from .handlers import HANDLERS, LIVE_HANDLERS, Handler
 from .handlers.play_logs import LOG_KINDS
 from .rendering import JSON, XML
@@ -22,15 +22,15 @@ _SIGNED_BY_REQUEST_TOKEN = frozenset({"oauth.access_token"})
 
 @frozen(kw_only=True)
 class Endpoint:
-    """One operation, reachable in one form.
+    """One operation at one method and path.
 
     Attributes:
-        operation: What it does.
+        operation: The operation.
         binding: How it is called.
         handler: What answers.
         kind: The kind of logs it takes, if any.
         only_type: What it answers in, whatever the client accepts; None if the client chooses.
-        by_request_token: It is signed with a token that is no access token yet.
+        by_request_token: It is signed with a request token.
         bare_problems: Its own errors come without an envelope.
         is_live: It belongs to the live dialect, where a request that names a user needs no user's token.
     """
@@ -47,29 +47,33 @@ class Endpoint:
     @property
     def takes_user_id(self) -> bool:
         """Whether a request can name a user."""
-        return any(argument.name == "user_id" for argument in self.binding.arguments)
+        return any(parameter.name == "user_id" for parameter in self.binding.parameters)
 
     @property
     def required(self) -> frozenset[str]:
         """Wire names, in lower case, of what a request must have in its query or form."""
         return frozenset(
-            argument.wire.lower()
-            for argument in self.binding.arguments
-            if argument.required and argument.place in {ParameterLocation.QUERY, ParameterLocation.FORM}
+            parameter.wire.lower()
+            for parameter in self.binding.parameters
+            if parameter.required and parameter.location in {ParameterLocation.QUERY, ParameterLocation.FORM}
         )
 
 
 def endpoints(
-    operations: Iterable[Operation] = CATALOGUE, handlers: Mapping[str, Handler] = HANDLERS
+    operations: Iterable[Operation] | None = None, handlers: Mapping[str, Handler] = HANDLERS
 ) -> Iterator[Endpoint]:
     """List everything the sandbox serves.
 
-    Several may share a method and a path: the gateway chooses by what a request has in it.
+    Several endpoints may share a method and a path: the dispatcher chooses by the parameters of the request.
+
+    Args:
+        operations: What to serve; the operation registry by default.
+        handlers: What answers, by the name of the operation.
 
     Raises:
         ConfigurationError: An operation has no handler; the message names all of those.
     """
-    operations = tuple(operations)
+    operations = tuple(REGISTRY if operations is None else operations)
     lacking = [
         operation.name
         for operation in operations

@@ -47,7 +47,7 @@ def purchase_forms(purchase: Purchase, owned: Sequence[Owned], origin: str, **mo
         purchase: The purchase.
         owned: What it has put into the buyer's locker.
         origin: Where the sandbox is.
-        more: What else JSON tells.
+        more: Further members of the JSON.
     """
     date = stamp(purchase)
     json = {

@@ -1,4 +1,4 @@
-"""The sandbox's life: it opens a port on this machine, serves, and goes."""
+"""The sandbox server: listens on a port of this machine until it is closed."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ..models.stream_log import LogKind
 from ..operations import RateClass
 from .account_pages import AccountPages
 from .accounts import DEMO_KEY, DEMO_SECRET, Accounts
+from .admin_api import AdminAPI
 from .cdn import Cdn
+from .dispatcher import Dispatcher
 from .faults import Faults
-from .gateway import Gateway
-from .inspection import Inspection
-from .ledger import Ledger, ReceivedLog
 from .limits import RateLimiter
 from .oauth import Verifier
+from .request_log import ReceivedLog, RequestLog
 from .routes import Endpoint, endpoints
 from .state import State
 
@@ -47,7 +47,7 @@ class Sandbox:
         port: Where to listen; 0 picks a free port.
         host: A loopback address; the sandbox serves no other machine.
         credentials: The consumer key and secret it accepts.
-        faults: Trouble to make from the start.
+        faults: Faults from the start.
         managed_users: Serve operations of users without a user's token, as for partners who manage their users.
         tokens: Tokens of users, by user id, in place of the derived ones.
         daily_quota: Requests per UTC day.
@@ -77,11 +77,11 @@ class Sandbox:
         self._accounts = Accounts(self.credentials, dict(tokens or {}))
         self._preview_rate = preview_rate
         self._clock = clock or SystemClock()
-        self._ledger = Ledger()
+        self._request_log = RequestLog()
         self._state = State(self._accounts.token_for, self._accounts.issued)
-        self._gateway = Gateway(
+        self._dispatcher = Dispatcher(
             verifier=Verifier(self._accounts, tolerance=clock_tolerance, allow_nonce_reuse=allow_nonce_reuse),
-            ledger=self._ledger,
+            request_log=self._request_log,
             limits=RateLimiter(daily_quota, {RateClass.PREVIEW_LOGS: preview_rate}),
             clock=self._clock,
             state=self._state,
@@ -136,12 +136,12 @@ class Sandbox:
 
     @property
     def faults(self) -> Faults:
-        """The trouble it makes; may be changed while it runs."""
-        return self._gateway.faults
+        """The faults in effect; may be changed while it runs."""
+        return self._dispatcher.faults
 
     @faults.setter
     def faults(self, faults: Faults) -> None:
-        self._gateway.faults = faults
+        self._dispatcher.faults = faults
 
     def token_for(self, user: str) -> UserToken:
         """Return a token that is accepted as that of ``user``."""
@@ -149,26 +149,26 @@ class Sandbox:
 
     def received(self, kind: LogKind | None = None) -> list[ReceivedLog]:
         """Return the plays that were accepted, of one kind or of all, batch by batch."""
-        return self._ledger.received(kind)
+        return self._request_log.received(kind)
 
     def requests(self, kind: LogKind | None = None) -> list[dict[str, Any]]:
         """Return the requests to the logging operations in the order of their arrival, as ``/_sandbox/requests``."""
-        return self._ledger.requests(kind)
+        return self._request_log.requests(kind)
 
     def stats(self) -> dict[str, Any]:
-        """Return the figures, as ``/_sandbox/stats``."""
-        return {**self._ledger.stats(), "limit": self._preview_rate}
+        """Return the counts, as ``/_sandbox/stats``."""
+        return {**self._request_log.stats(), "limit": self._preview_rate}
 
     def state(self) -> dict[str, Any]:
-        """Return what calls have left behind, purchases among it, as ``/_sandbox/state``."""
+        """Return the state that calls have changed, such as purchases, as ``/_sandbox/state``."""
         return self._state.tree()
 
     def _application(self) -> web.Application:
         application = web.Application(client_max_size=MAX_BODY_BYTES)
         for (http_method, path), sharing in _by_route(endpoints()).items():
-            application.router.add_route(http_method, path, partial(self._gateway.serve, sharing))
-        inspection = Inspection(self._ledger, self.stats, self.state, self._set_faults, self._host)
-        application.add_routes(inspection.routes())
+            application.router.add_route(http_method, path, partial(self._dispatcher.serve, sharing))
+        admin_api = AdminAPI(self._request_log, self.stats, self.state, self._set_faults, self._host)
+        application.add_routes(admin_api.routes())
         application.add_routes(Cdn(self._state.deliveries, self._clock).routes())
         application.add_routes(AccountPages(self._accounts, self._accounts.issued).routes())
         return application
@@ -178,11 +178,11 @@ class Sandbox:
 
 
 def _by_route(endpoints: Iterable[Endpoint]) -> Mapping[tuple[str, str], Sequence[Endpoint]]:
-    """Bring those together that share a route."""
+    """Group the endpoints by route."""
     routes: dict[tuple[str, str], list[Endpoint]] = {}
     for endpoint in endpoints:
         routes.setdefault((endpoint.binding.http_method, endpoint.binding.path), []).append(endpoint)
-    # What stands there literally goes before what may be anything.
+    # Literal paths go before those with parameters.
     return dict(sorted(routes.items(), key=lambda route: route[0][1].count("{")))
 
 

@@ -58,7 +58,7 @@ COUNTS = Counter(tag.id for release in CATALOGUE.releases.values() for tag in ta
 
 
 def has_all(tags: Iterable[Tag], wanted: Iterable[str]) -> bool:
-    """Tell whether all ``wanted`` ids are among ``tags``."""
+    """Return whether all ``wanted`` ids are among ``tags``."""
     return {tag.id for tag in tags}.issuperset(wanted)
 
 

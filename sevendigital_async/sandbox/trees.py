@@ -50,7 +50,7 @@ def track_tree(track: Track, currency: str) -> Tree:
 
 
 def price_tree(pence: int, currency: str, rrp_pence: int | None = None) -> Tree:
-    """Describe a price, given in hundredths; only XML tells of the one recommended."""
+    """Describe a price, given in hundredths; only XML has the recommended one."""
     tree = {"formattedPrice": _formatted(pence, currency), "amount": pence / 100, "currency": currency}
     if rrp_pence is None:
         return tree

@@ -1,4 +1,4 @@
-"""Whether the body of an answer that calls itself a success acknowledges what was sent."""
+"""Whether the body of an answer with a success status acknowledges what was sent."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ _WORDLESS = re.compile(r"[^a-z]+")
 
 
 def doubt_in(document: Document) -> str | None:
-    """Say why a body acknowledges nothing; None if it does.
+    """Return why a body is not an acknowledgement; None if it is one.
 
-    It does if it is empty, short plain text, or JSON or XML that can be read to its end, and tells no error. Looked at
-    are the names and states that services tell errors with, at any depth: to doubt in vain costs a look, to believe in
-    vain costs what was sent.
+    An acknowledgement is empty, short plain text, or JSON or XML that can be read to its end and reports no error. The
+    names and states with which services report errors are checked at any depth: a doubt without cause costs a check by
+    hand, an acknowledgement without cause loses what was sent.
     """
     match document.kind:
         case Kind.EMPTY:
@@ -75,7 +75,7 @@ def _doubts(tree: object) -> Iterator[str]:
     pending: list[tuple[str, object, bool]] = [("", tree, False)]
     while pending:
         name, node, alone = pending.pop()
-        if _is_telling(_WORDLESS.sub("", name.lower()), node, alone=alone):
+        if _reports_error(_WORDLESS.sub("", name.lower()), node, alone=alone):
             yield f"its {name!r} reports a failure" if name else "it reports a failure"
         if isinstance(node, dict):
             pending.extend((inner, value, len(node) == 1) for inner, value in node.items())
@@ -83,13 +83,13 @@ def _doubts(tree: object) -> Iterator[str]:
             pending.extend((name, value, alone) for value in node)
 
 
-def _is_telling(name: str, value: Any, *, alone: bool) -> bool:
-    """Tell whether a value under a name, given in letters alone, reports an error.
+def _reports_error(name: str, value: Any, *, alone: bool) -> bool:
+    """Return whether a value reports an error.
 
     Args:
-        name: In lower case.
-        value: What stands there.
-        alone: Whether nothing stands beside it.
+        name: The value's name, in lower case and without other characters than letters.
+        value: The value.
+        alone: Whether it is the only member of its object.
     """
     if "error" in name or name in _FAILURES:
         return _says_something(value, alone=alone)

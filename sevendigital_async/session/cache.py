@@ -1,4 +1,4 @@
-"""Answers that may be used again, for as long as the service says they stay fresh."""
+"""Answers that are used again for as long as the service declares them fresh."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def _expiry(_: Hashable, entry: _Entry, now: float) -> float:
 
 
 class ResponseCache:
-    """Keeps decoded answers to reads in memory; the oldest make room for new ones.
+    """Keeps decoded answers to reads in memory; the oldest are dropped for new ones.
 
-    Answers are kept apart by user, for some depend on who asks; the signature plays no part.
+    Answers are kept per user, as some depend on the user; the signature is not part of the key.
 
     Args:
-        max_entries: Answers kept at the most.
+        max_entries: Most answers that are kept.
         clock: Time, for tests.
     """
 
@@ -59,20 +59,20 @@ class ResponseCache:
             self._entries[key] = _Entry(answer, seconds)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop all answers."""
         self._entries.clear()
 
 
 def cache_key(request: Request, user: UserToken | None, accept: str) -> Hashable:
-    """Return what tells one answer from another: the request before it is signed, the user, the form asked for."""
+    """Return the key of an answer: the unsigned request, the user and the accepted content types."""
     return (request.http_method, request.url, tuple(sorted(request.query)), user, accept)
 
 
 def fresh_for(headers: Mapping[str, str]) -> float:
-    """Return the seconds for which an answer may be used again, zero if it must not be.
+    """Return the seconds for which an answer may be used again; zero if it may not.
 
     Args:
-        headers: Of the answer, names in lower case. Without ``Cache-Control: max-age`` nothing is kept.
+        headers: Of the answer, names in lower case. Without ``Cache-Control: max-age`` an answer is not kept.
     """
     directives = dict(_DIRECTIVE.findall(headers.get("cache-control", "").lower()))
     if _FORBIDS & directives.keys():
@@ -82,7 +82,7 @@ def fresh_for(headers: Mapping[str, str]) -> float:
 
 
 def _seconds(text: str) -> int | None:
-    """Read a number of seconds; one that is beyond all reason stands for the longest time there is."""
+    """Read a number of seconds; a number that is too large becomes the longest time."""
     if not text.isdecimal():
         return None
     return MAX_SECONDS if len(text) > MAX_DIGITS else min(int(text), MAX_SECONDS)

@@ -1,49 +1,58 @@
-"""What an answer says went wrong: its body first, its status second."""
+"""What an answer, or its absence, means for the call: the error it reports, by its body first and its status second."""
 
 from __future__ import annotations
 
 import html
+import logging
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sized
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ..account_quota import RateLimit
 from ..error_codes import error_type, is_service_code
 from ..errors import (
     APIError,
     AuthenticationError,
+    DecodeError,
     GatewayError,
     ItemError,
     RateLimitError,
     RedirectError,
     ServerError,
+    ShortCountError,
+    TransportError,
 )
 from ..models.scalars import count
+from ..models.wire import reach
 from .document import Document, Kind
-from .http_date import parse_http_date
+from .request import Call, Request
+
+logger = logging.getLogger("sevendigital_async")
 
 MAX_MESSAGE = 500
 MAX_TITLE = 200
 EXCERPT = 16 * 1024
-"""Bytes of a foreign text that are looked at."""
+"""Bytes of a text in another format that are examined."""
 
-OAUTH_TROUBLE = "oauth authentication error"
-"""How the plain text begins with which the service turns a signature down."""
+OAUTH_ERROR = "oauth authentication error"
+"""The beginning of the plain text with which the service refuses a signature."""
 
 FINAL = 200
-"""The lowest status of an answer that ends an exchange."""
+"""The lowest status of a final answer."""
 
 NO_REASON = "the service gave no reason"
 
 SERVER_CODES = 7000
-"""From this code on, it is the service that failed."""
+"""The lowest code that means that the service failed."""
 
 MAX_ENVELOPES = 4
-"""How many objects may stand around the one that tells an error."""
+"""How many objects may enclose the one that reports an error."""
 
 _ENVELOPES = {"response", "result", "root", "body", "data"}
 _MESSAGES = ("errorMessage", "message", "error_description", "detail", "title", "#text")
@@ -59,9 +68,37 @@ _SECRET = re.compile(
 )
 
 
+TRACE_HEADER = "x-7d-traceid"
+
+TOLERANCE = 2.0
+"""Seconds by which an offset must differ from the one in use to justify another try."""
+
+EARLIEST = datetime(2024, 1, 1, tzinfo=UTC).timestamp()
+"""A clock that shows an earlier time is not set: this package did not exist."""
+
+MAX_OFFSET = 366 * 86_400.0
+"""Seconds by which two clocks that are both set may differ."""
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_DAY = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
+_DAY_IN_FULL = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
+_MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
+_TIME = "(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
+_FORMS = [
+    re.compile(pattern).fullmatch
+    for pattern in (
+        rf"{_DAY}, (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT",
+        rf"{_DAY_IN_FULL}, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT",
+        rf"{_DAY} {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_TIME} (?P<year>[0-9]{{4}})",
+    )
+]
+_CENTURY_ENDS = 70
+"""Two digits from here on are years of the last century, as POSIX has it."""
+
+
 @frozen
-class _Trouble:
-    """What was found out before the class of the error is chosen."""
+class _Finding:
+    """What an answer says, before the class of the error is chosen."""
 
     message: str
     code: int | None = None
@@ -70,44 +107,44 @@ class _Trouble:
     in_service_form: bool = False
 
 
-_NOT_FINAL = _Trouble("an HTTP status that is not that of a final answer", kind=GatewayError)
+_NOT_FINAL = _Finding("an HTTP status that is not that of a final answer", kind=GatewayError)
 
 
 def error_in(
-    document: Document, status: int, headers: Mapping[str, str], operation_id: str | None, *, now: float | None = None
+    document: Document, status: int, headers: Mapping[str, str], operation: str | None, *, now: float | None = None
 ) -> APIError | None:
-    """Return the error an answer amounts to, or None if it is none.
+    """Return the error that an answer reports, or None.
 
     Args:
         document: The answer's body.
         status: Its HTTP status.
         headers: Its headers, names in lower case.
-        operation_id: What was asked.
-        now: Seconds since the epoch, to make sense of a ``Retry-After`` that is a date.
+        operation: Name of the operation, for the error.
+        now: Seconds since the epoch; needed for a ``Retry-After`` that is a date.
     """
-    trouble = (
+    finding = (
         _in_tree(document, status)
         or _in_text(document, status)
         or (_in_status(document, status, headers) if status >= FINAL else _NOT_FINAL)
     )
-    if trouble is None:
+    if finding is None:
         return None
-    # A redirect that tells an error is that error; so is an error in an answer that calls itself a success.
-    kind = trouble.kind or error_type(max(status, 400), trouble.code)
+    # A redirect that reports an error is that error; so is an error in an answer with a success status.
+    kind = finding.kind or error_type(max(status, 400), finding.code)
     rate_limit = RateLimit.from_headers(headers, now)
     wait = retry_after(headers, now)
     if wait is None and issubclass(kind, RateLimitError) and rate_limit is not None:
         wait = rate_limit.wait or None
     return kind(
-        presentable(trouble.message),
-        code=trouble.code,
+        presentable(finding.message),
+        code=finding.code,
         status=status,
-        operation=operation_id,
-        errors=trouble.items,
+        operation=operation,
+        errors=finding.items,
         rate_limit=rate_limit,
         retry_after=wait,
-        maybe_sent=issubclass(kind, ServerError) or status >= 500 or (trouble.code or 0) >= SERVER_CODES,  # noqa: PLR2004
-        in_service_form=trouble.in_service_form,
+        maybe_sent=issubclass(kind, ServerError) or status >= 500 or (finding.code or 0) >= SERVER_CODES,  # noqa: PLR2004
+        in_service_form=finding.in_service_form,
     )
 
 
@@ -116,7 +153,7 @@ def retry_after(headers: Mapping[str, str], now: float | None) -> float | None:
 
     Args:
         headers: The answer's headers, names in lower case.
-        now: Seconds since the epoch; None where dates can't be made sense of.
+        now: Seconds since the epoch; None to ignore dates.
     """
     text = headers.get("retry-after", "").strip()
     if _SECONDS(text):
@@ -127,14 +164,14 @@ def retry_after(headers: Mapping[str, str], now: float | None) -> float | None:
 
 
 def presentable(message: str, limit: int = MAX_MESSAGE) -> str:
-    """Make foreign text fit to be shown and logged: on one line, bounded, without secrets."""
-    # What is cut off before the masking begins would not have been shown anyway.
+    """Return a text of others so that it can be logged: on one line, of limited length, with secrets masked."""
+    # What is cut off before masking would not be shown anyway.
     line = _UNPRINTABLE.sub(" ", message[: 8 * limit]).strip()
     masked = _SECRET.sub(r"\1\2***", line)
     return masked if len(masked) <= limit else f"{masked[: limit - 1]}…"
 
 
-def _in_tree(document: Document, status: int) -> _Trouble | None:
+def _in_tree(document: Document, status: int) -> _Finding | None:
     tree = _unwrapped(document.tree)
     if tree is None:
         return None
@@ -149,13 +186,13 @@ def _in_tree(document: Document, status: int) -> _Trouble | None:
     message = error if isinstance(error, str) and error else _message(stated)
     message = message or next((item.message for item in items), NO_REASON)
     code = count(stated.get("code", stated.get("errorcode")))
-    # Gateways have JSON of their own, some with "error" and "code", but not with the codes of this service.
+    # Gateways answer with JSON too, some with "error" and "code", but not with this service's codes.
     own = isinstance(error, dict) and any(map(is_service_code, (code, *(item.code for item in items))))
-    return _Trouble(message, code, items, in_service_form=own)
+    return _Finding(message, code, items, in_service_form=own)
 
 
 def _unwrapped(tree: object) -> dict[str, Any] | None:
-    """Return the object that speaks for the service, with its names in lower case."""
+    """Return the object that describes the outcome, with its names in lower case."""
     for _ in range(MAX_ENVELOPES):
         if not isinstance(tree, dict):
             return None
@@ -171,45 +208,45 @@ def _in_lower_case(tree: dict[str, Any]) -> dict[str, Any]:
     return {name.lower(): value for name, value in tree.items()}
 
 
-def _in_text(document: Document, status: int) -> _Trouble | None:
+def _in_text(document: Document, status: int) -> _Finding | None:
     if document.kind is not Kind.TEXT:
         return None
     beginning = document.excerpt(EXCERPT).strip()
-    if not beginning.lower().startswith(OAUTH_TROUBLE):
+    if not beginning.lower().startswith(OAUTH_ERROR):
         return None
     decided_by_status = status in {401, 403, 429}
-    return _Trouble(beginning, kind=None if decided_by_status else AuthenticationError, in_service_form=True)
+    return _Finding(beginning, kind=None if decided_by_status else AuthenticationError, in_service_form=True)
 
 
-def _in_status(document: Document, status: int, headers: Mapping[str, str]) -> _Trouble | None:
+def _in_status(document: Document, status: int, headers: Mapping[str, str]) -> _Finding | None:
     if 300 <= status < 400:  # noqa: PLR2004
         return _in_location(status, headers)
     if document.kind is Kind.HTML:
-        # The API has no pages, so somebody on the way answered in its place, whatever the status.
+        # The API has no HTML pages, so a proxy or gateway answered, whatever the status.
         failed = status < 400 or error_type(status, None) is ServerError  # noqa: PLR2004
-        return _Trouble(_page(document), kind=GatewayError if failed else None)
+        return _Finding(_page(document), kind=GatewayError if failed else None)
     if status < 400:  # noqa: PLR2004
         return None
     if document.kind is Kind.TEXT and document.flaw is None:
-        return _Trouble(document.excerpt(EXCERPT))
+        return _Finding(document.excerpt(EXCERPT))
     if isinstance(document.tree, str) and document.tree:
-        return _Trouble(document.tree)
-    return _Trouble(f"{document.flaw or document.kind.value}, without a reason")
+        return _Finding(document.tree)
+    return _Finding(f"{document.flaw or document.kind.value}, without a reason")
 
 
-def _in_location(status: int, headers: Mapping[str, str]) -> _Trouble:
+def _in_location(status: int, headers: Mapping[str, str]) -> _Finding:
     location = headers.get("location", "")
     try:
         parts = urlsplit(location)
         query = {name.lower(): values[-1] for name, values in parse_qs(parts.query, max_num_fields=100).items()}
     except ValueError:
-        return _Trouble(f"a redirect (HTTP {status}) to no usable address", kind=RedirectError)
+        return _Finding(f"a redirect (HTTP {status}) to an address that can't be used", kind=RedirectError)
     code, message = count(query.get("errorcode")), query.get("errormsg") or query.get("errormessage")
     if code is not None or message:
-        return _Trouble(message or NO_REASON, code, in_service_form=is_service_code(code))
+        return _Finding(message or NO_REASON, code, in_service_form=is_service_code(code))
     # Query and path may hold signatures and tokens.
     where = f" to {parts.hostname}" if parts.hostname else ""
-    return _Trouble(f"an unexpected redirect (HTTP {status}){where}", kind=RedirectError)
+    return _Finding(f"an unexpected redirect (HTTP {status}){where}", kind=RedirectError)
 
 
 def _page(document: Document) -> str:
@@ -242,3 +279,104 @@ def _message(error: Any) -> str:
     lowered = {name.lower(): value for name, value in error.items()}
     texts = (lowered.get(name.lower()) for name in _MESSAGES)
     return next((text for text in texts if isinstance(text, str) and text.strip()), "")
+
+
+@contextmanager
+def error_context(call: Call) -> Iterator[None]:
+    """Annotate errors with the trace id, and with advice where the request may have been carried out."""
+    try:
+        yield
+    except (TransportError, APIError, DecodeError) as error:
+        error.trace_id = error.trace_id or call.trace_id
+        if error.maybe_sent:
+            error.advice = call.operation.advice
+        raise
+
+
+def annotate(error: APIError, request: Request, headers: Mapping[str, str]) -> APIError:
+    """Add to an error what its codes mean for this operation, and the service's trace id."""
+    meanings = request.binding.meanings if request.binding else {}
+
+    def explain(message: str, code: int | None) -> str:
+        meaning = None if code is None else meanings.get(code)
+        return f"{message} ({meaning})" if meaning else message
+
+    error.trace_id = headers.get(TRACE_HEADER)
+    error.message = explain(error.message, error.code)
+    error.args = (error.message,)
+    error.errors = tuple(evolve(item, message=explain(item.message, item.code)) for item in error.errors)
+    return error
+
+
+def check_count(call: Call, request: Request, document: Document) -> None:
+    """Compare the number of items that an answer acknowledges with the number that was sent.
+
+    Raises:
+        ShortCountError: It is smaller, or missing.
+    """
+    wanted = request.binding.count if request.binding else None
+    sent = request.values.get(wanted.argument) if wanted else None
+    if wanted is None or not isinstance(sent, Sized):
+        return
+    counted = count(reach(document.tree, wanted.path))
+    if counted is None or counted < len(sent):
+        name, number = call.operation.name, "none" if counted is None else counted
+        raise ShortCountError(f"{name}: the service acknowledged {number} of {len(sent)} items", operation=name)
+    if counted > len(sent):
+        logger.warning(
+            "%s: the service acknowledged %d items, but %d were sent", call.operation.name, counted, len(sent)
+        )
+
+
+def offset_in(error: APIError, date: str | None, now: float, used: float) -> float | None:
+    """Return the offset of the service's clock from this machine's, in seconds, as a refusal shows it.
+
+    Args:
+        error: The refusal.
+        date: The answer's ``Date`` header.
+        now: This machine's time, seconds since the epoch.
+        used: The offset with which the refused request was signed.
+
+    Returns:
+        The offset, or None if the refusal is not about the timestamp, if the offset in use is right, or if the
+        answer's date is not credible.
+    """
+    if not isinstance(error, AuthenticationError) or "timestamp" not in error.message.lower():
+        return None
+    there = parse_http_date(date)
+    if there is None:
+        return None
+    offset = there - now
+    if there < EARLIEST or (now >= EARLIEST and abs(offset) > MAX_OFFSET):
+        logger.warning("the answer's Date is %.0f days from this machine's clock; not signing with it", offset / 86_400)
+        return None
+    return offset if abs(offset - used) > TOLERANCE else None
+
+
+def parse_http_date(text: str | None) -> float | None:
+    """Return a header's date as seconds since the epoch; None if it is not an HTTP date.
+
+    HTTP dates (RFC 9110, section 5.6.7) have three formats, all of them in GMT. A date in another zone, or without one,
+    is not an HTTP date: a guess could be hours off.
+    """
+    text = (text or "").strip()
+    found = next((match for matches in _FORMS if (match := matches(text))), None)
+    if found is None:
+        return None
+    year = int(found["year"])
+    if len(found["year"]) == 2:  # noqa: PLR2004 - digits
+        year += 2000 if year < _CENTURY_ENDS else 1900
+    second = min(int(found["second"]), 59) if found["second"] == "60" else int(found["second"])  # a leap second
+    try:
+        moment = datetime(
+            year,
+            _MONTHS.index(found["month"]) + 1,
+            int(found["day"]),
+            int(found["hour"]),
+            int(found["minute"]),
+            second,
+            tzinfo=UTC,
+        )
+    except ValueError:
+        return None
+    return moment.timestamp()

@@ -1,30 +1,57 @@
-"""Which bytes of a file an answer carries, and of which version: checked before anything is written."""
+"""Which bytes of a file an answer carries, of which version and with which digests, checked before a byte is written.
+
+Digests are ``Repr-Digest`` and ``Content-Digest`` (RFC 9530), ``Digest`` and ``Content-MD5``.
+"""
 
 from __future__ import annotations
 
+import base64
+import binascii
+import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import BinaryIO
 
 from attrs import frozen
 
 from ..errors import DownloadError
-from .body import MediaResponse
 from .classify import presentable
-from .digests import Digest, of_content, of_whole
+from .media import MediaResponse
 
 _CONTENT_RANGE = re.compile(
     r"\s*bytes\s+([0-9]{1,18})\s*-\s*([0-9]{1,18})\s*/\s*([0-9]{1,18}|\*)\s*", re.IGNORECASE
 ).fullmatch
 
+_ALGORITHMS = {"md5": "md5", "sha": "sha1", "sha-256": "sha256", "sha-512": "sha512"}
+_ITEMS = re.compile(r"(?:^|,)\s*([A-Za-z0-9-]+)\s*=\s*:?([A-Za-z0-9+/]+={0,2}):?\s*(?=[,;]|$)").finditer
+_BLOCK = 1024 * 1024
+
 _STRONG_AFTER = timedelta(seconds=1)
-"""A date tells two versions apart once it is this much older than the answer (RFC 9110, section 8.8.2.2)."""
+"""A date identifies a version once it is this much older than the answer (RFC 9110, section 8.8.2.2)."""
+
+
+@frozen(order=True)
+class Digest:
+    """What some bytes must hash to.
+
+    Attributes:
+        algorithm: As ``hashlib`` names it.
+        value: In hexadecimal.
+    """
+
+    algorithm: str
+    value: str
+
+    def fits(self, file: BinaryIO, first: int = 0) -> bool:
+        """Read ``file`` from byte ``first`` to its end and compare."""
+        return hashed(file, self.algorithm, first) == self.value
 
 
 @frozen
 class Version:
-    """One version of a file, as far as the service's answers tell it from others.
+    """One version of a file, as the service's answers identify it.
 
     Attributes:
         validator: A strong entity tag or date, for ``If-Range``; None if there is none.
@@ -63,7 +90,7 @@ def extent_of(response: MediaResponse, have: int, known: Version) -> Extent:
         known: The version that these belong to.
 
     Raises:
-        DownloadError: It can't be told, contradicts itself, or doesn't go with what is there.
+        DownloadError: The answer doesn't say, contradicts itself, or doesn't continue what is there.
     """
     headers = response.headers
     coding = headers.get("content-encoding", "").strip().lower()
@@ -81,7 +108,7 @@ def extent_of(response: MediaResponse, have: int, known: Version) -> Extent:
     if resumed and known.total not in {None, version.total}:
         raise DownloadError(f"the file has {version.total} bytes now and had {known.total}")
     if resumed and not _same(version.validator, headers, known.validator):
-        raise DownloadError("the service resumed something else")
+        raise DownloadError("the service resumed another version of the file")
     whole = first == 0 and end == version.total
     if resumed:
         version = Version(known.validator, version.total, version.digests | known.digests)
@@ -95,7 +122,7 @@ def _whole(response: MediaResponse, headers: Mapping[str, str]) -> Extent:
     chunked = "chunked" in headers.get("transfer-encoding", "").lower()
     if length is None and not chunked and not content and not version.digests:
         # Such a body ends when the connection does, for whatever reason.
-        raise DownloadError("the service announced no length, so nobody can tell whether the file is whole")
+        raise DownloadError("the service announced no length, so the file can't be checked for completeness")
     return Extent(0, length, version, content)
 
 
@@ -113,14 +140,14 @@ def _range(response: MediaResponse, headers: Mapping[str, str]) -> tuple[int, in
 
 
 def _same(validator: str | None, headers: Mapping[str, str], wanted: str | None) -> bool:
-    """Say whether a part is of the wanted version: a tag is repeated with every part, a date need not be."""
+    """Return whether a part is of the wanted version: a tag is repeated with every part, a date may not be."""
     if wanted is not None and not wanted.startswith('"'):
         return headers.get("last-modified", wanted).strip() == wanted
     return validator == wanted
 
 
 def _validator(headers: Mapping[str, str]) -> str | None:
-    """Return what tells this version from all others: a strong tag, or a date that is old enough."""
+    """Return what identifies this version: a strong tag, or a date that is old enough."""
     tag = headers.get("etag", "").strip()
     if tag.startswith('"') and tag.isascii():
         return tag
@@ -135,3 +162,48 @@ def _date(text: str) -> datetime | None:
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return date if date.tzinfo else date.replace(tzinfo=UTC)
+
+
+def hashed(file: BinaryIO, algorithm: str, first: int) -> str:
+    """Return the digest of a file from byte ``first`` to its end, in hexadecimal."""
+    found = hashlib.new(algorithm, usedforsecurity=False)
+    file.seek(first)
+    while block := file.read(_BLOCK):
+        found.update(block)
+    return found.hexdigest()
+
+
+def of_whole(headers: Mapping[str, str]) -> frozenset[Digest]:
+    """Return the digests of the whole file, which an answer with a part of it may carry as well.
+
+    Args:
+        headers: Names in lower case.
+    """
+    return frozenset(_found([*_items(headers, "repr-digest"), *_items(headers, "digest")]))
+
+
+def of_content(headers: Mapping[str, str], *, whole: bool) -> frozenset[Digest]:
+    """Return the digests of the bytes that this answer carries.
+
+    Args:
+        headers: Names in lower case.
+        whole: Whether these are the whole file; only then it is certain what ``Content-MD5`` is about.
+    """
+    md5 = [("md5", headers.get("content-md5", "").strip())] if whole else []
+    return frozenset(_found([*_items(headers, "content-digest"), *md5]))
+
+
+def _items(headers: Mapping[str, str], name: str) -> list[tuple[str, str]]:
+    return [(found[1], found[2]) for found in _ITEMS(headers.get(name, ""))]
+
+
+def _found(items: Iterable[tuple[str, str]]) -> Iterator[Digest]:
+    for name, text in items:
+        algorithm = _ALGORITHMS.get(name.lower())
+        try:
+            value = base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError):
+            continue
+        # A value of another length is a digest in another spelling, or none; it can't be compared.
+        if algorithm and len(value) == hashlib.new(algorithm, usedforsecurity=False).digest_size:
+            yield Digest(algorithm, value.hex())

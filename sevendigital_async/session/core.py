@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Hashable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from attrs import evolve, frozen
 from tenacity import AsyncRetrying
 
-from ..account_quota import RateLimit
+from ..account_quota import LONGEST_WAIT, PROBE_INTERVAL, RateLimit
 from ..clock import Clock
 from ..config import Credentials, Settings, SignaturePlacement, Timeout
 from ..errors import (
@@ -28,18 +28,14 @@ from ..errors import (
 )
 from ..operations import Auth, Content, Operation, Safety
 from .acknowledgement import doubt_in
-from .body import OFF_LOOP_BYTES, MediaResponse, in_thread, is_media, named, parsed, read_all
 from .cache import ResponseCache, cache_key
-from .call import Call
-from .classify import error_in
-from .document import Document
-from .error_context import TRACE_HEADER, check_count, echoed, error_context, with_meanings
-from .quota import Quota
+from .classify import TRACE_HEADER, annotate, check_count, error_context, error_in, offset_in
+from .document import OFF_LOOP_BYTES, Document, in_thread, parsed, read_all
+from .media import MediaResponse, is_media, with_operation
 from .rate_limiter import LocalRateLimiter, RateLimiter, Slot
 from .redirects import MAX_REDIRECTS, destination, leads_on
-from .request import Request, build_request
+from .request import Call, Request, SignedRequest, build_request, new_nonce, sign
 from .retry import retrying
-from .signing import SignedRequest, new_nonce, offset_in, sign
 from .transport import Stream, Transport
 
 logger = logging.getLogger("sevendigital_async")
@@ -72,11 +68,73 @@ class _Opened:
 
 @frozen
 class _Answer:
-    """An answer that has been read and tells no error."""
+    """An answer that has been read and reports no error."""
 
     document: Document
     headers: Mapping[str, str]
     ends: float | None
+
+
+class Quota:
+    """The quota of one consumer key."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._stated = RateLimit()
+        self._stated_at = self._probe_at = clock.monotonic()
+
+    @property
+    def rate_limit(self) -> RateLimit:
+        """What the last answer stated, aged to now."""
+        return self._stated.after(self._clock.monotonic() - self._stated_at)
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether nothing is left, by what the last answer stated."""
+        # Asked before every request, and nearly always there is something left.
+        return bool(self._stated.wait and self.rate_limit.wait)
+
+    @property
+    def wait(self) -> float:
+        """Seconds until a request may go out; none when it is time to ask whether a very long wait still holds."""
+        wait = self.rate_limit.wait
+        return 0.0 if wait > LONGEST_WAIT and self._clock.monotonic() >= self._probe_at else wait
+
+    def update(self, headers: Mapping[str, str]) -> float:
+        """Take over what an answer's headers state; malformed or missing ones change nothing.
+
+        Returns:
+            Seconds to wait, if these headers say that the quota is spent.
+        """
+        stated = RateLimit.from_headers(headers, self._clock.time())
+        if stated is None:
+            return 0.0
+        self._stated = stated
+        self._stated_at = self._clock.monotonic()
+        self._probe_at = self._stated_at + PROBE_INTERVAL
+        return stated.wait
+
+    async def acquire(self, max_wait: float, operation: str, pause_left: Callable[[], Awaitable[float]]) -> None:
+        """Wait until the quota lets a request out.
+
+        Args:
+            max_wait: Seconds this may take; more than a day is never waited here.
+            operation: Named in the error.
+            pause_left: Returns the seconds for which other processes have paused the account.
+
+        Raises:
+            RateLimitError: It would take longer; ``retry_after`` says how long.
+        """
+        while wait := max(self.wait, await pause_left()):
+            if wait > min(max_wait, LONGEST_WAIT):
+                raise RateLimitError(
+                    f"the request quota is spent; it is renewed in {wait:.0f} seconds",
+                    operation=operation,
+                    rate_limit=self.rate_limit,
+                    retry_after=wait,
+                )
+            await self._clock.sleep(wait)
+        self._probe_at = self._clock.monotonic() + PROBE_INTERVAL  # one request asks, not all that wait
 
 
 class Session:
@@ -105,7 +163,7 @@ class Session:
 
     @property
     def consumer_key(self) -> str:
-        """The partner's key, which is no secret."""
+        """The partner's key, which is not secret."""
         return self._credentials.consumer_key
 
     @property
@@ -117,7 +175,7 @@ class Session:
         """Make a call, repeat it as its safety allows, and decode the answer.
 
         Raises:
-            SevenDigitalError: In its many kinds.
+            SevenDigitalError: See :mod:`sevendigital_async.errors`.
         """
         request = self.request(call)
         key = self._cache_key(call, request)
@@ -125,16 +183,16 @@ class Session:
             return kept
         with error_context(call):
             fetched = await self._fetch(call, request)
-            document = echoed(request, fetched.document)
-            from .decode import decode  # noqa: PLC0415 - cattrs takes long to load, and who ships plays decodes nothing
+            from .decode import decode, echoed  # noqa: PLC0415 - cattrs takes long to load, and who ships plays decodes nothing
 
+            document = echoed(request, fetched.document)
             if len(document.body) <= OFF_LOOP_BYTES:
                 answer = decode(call.operation, document)
             else:
                 try:
                     answer = await in_thread(self._left(fetched.ends), decode, call.operation, document)
                 except TransportError as error:
-                    raise named(error, call.operation) from None
+                    raise with_operation(error, call.operation) from None
         if self._cache is not None and key is not None:
             self._cache.put(key, answer, fetched.headers)
         return answer
@@ -143,7 +201,7 @@ class Session:
         """Make a call, repeat it as its safety allows, and return the answer's body as it came.
 
         Raises:
-            SevenDigitalError: In its many kinds; an answer that tells an error raises it.
+            SevenDigitalError: See :mod:`sevendigital_async.errors`.
         """
         with error_context(call):
             fetched = await self._fetch(call, self.request(call))
@@ -154,7 +212,7 @@ class Session:
         """Ask for media, repeat that as its safety allows, and hold the answer open while it is read.
 
         Raises:
-            SevenDigitalError: In its many kinds; a body that breaks off is not asked for again.
+            SevenDigitalError: See :mod:`sevendigital_async.errors`. A body that ends early is not requested again.
         """
         operation, request, deadline = call.operation, self.request(call), self._deadline(call)
         async with AsyncExitStack() as answer:
@@ -168,7 +226,7 @@ class Session:
                         if not is_media(opened.stream):
                             await self._document(call, request, opened, offset)
                             raise DecodeError(
-                                f"{operation.id}: words where media were expected", operation=operation.id
+                                f"{operation.name}: words where media were expected", operation=operation.name
                             )
                         await answer.enter_async_context(opening.pop_all())
                     break
@@ -182,7 +240,7 @@ class Session:
 
         Raises:
             UnreadableAnswerError: The answer calls itself a success and doesn't read like one.
-            SevenDigitalError: In its many kinds.
+            SevenDigitalError: See :mod:`sevendigital_async.errors`.
         """
         request, offset = self.request(call), self._clock_offset
         async with AsyncExitStack() as held:
@@ -192,8 +250,8 @@ class Session:
             stream = opened.stream
             document = await self._document(call, request, opened, offset)
             if doubt := doubt_in(document):
-                message = f"{call.operation.id}: HTTP {stream.status} that acknowledges nothing: {doubt}"
-                raise UnreadableAnswerError(message, operation=call.operation.id)
+                message = f"{call.operation.name}: HTTP {stream.status} that is not an acknowledgement: {doubt}"
+                raise UnreadableAnswerError(message, operation=call.operation.name)
             return f"{stream.status} {document.excerpt(MAX_ANSWER)}".strip()
 
     @asynccontextmanager
@@ -208,7 +266,7 @@ class Session:
             RateLimitError: The quota is spent for longer than that.
         """
         max_wait = self.settings.max_wait if max_wait is None else max_wait
-        await self._quota.acquire(max_wait, operation.id, self._limits.pause_left)
+        await self._quota.acquire(max_wait, operation.name, self._limits.pause_left)
         if operation.rate_class is None:
             yield None
         else:
@@ -216,11 +274,11 @@ class Session:
                 yield slot
 
     def request(self, call: Call) -> Request:
-        """Spell a call in the dialect in use, unsigned.
+        """Build the request of a call in the dialect in use, unsigned.
 
         Raises:
-            InvalidArgumentError: An argument is missing, unknown or has no wire form.
-            UnsupportedOperationError: The dialect has no form for it.
+            InvalidArgumentError: An argument is missing, unknown or can't be sent.
+            UnsupportedOperationError: The dialect lacks the operation.
         """
         binding = call.operation.binding(self.settings.dialect)
         settled = {name: value for name, field in binding.settings.items() if (value := getattr(self.settings, field))}
@@ -231,14 +289,14 @@ class Session:
         return build_request(call.operation, binding, origin, call.arguments, settled=settled, fallback=fallback)
 
     def sign_url(self, call: Call) -> str:
-        """Spell a GET call as one signed URL.
+        """Return a GET call as one signed URL.
 
         Raises:
-            InvalidArgumentError: An argument is missing or unknown, or the operation is no GET.
+            InvalidArgumentError: An argument is missing or unknown, or the operation is not a GET.
         """
         request = self.request(call)
         if request.http_method != "GET":
-            raise InvalidArgumentError(f"{call.operation.id} is a {request.http_method}; only a GET is a URL")
+            raise InvalidArgumentError(f"{call.operation.name} is a {request.http_method}; only a GET is a URL")
         return self._sign(call, request, SignaturePlacement.QUERY).url
 
     async def aclose(self) -> None:
@@ -255,7 +313,7 @@ class Session:
             return await self._attempt(call, request, deadline)
         except SevenDigitalError as error:
             failed.append(error)
-        # tenacity's loop costs a sixth of a call, so it hears of the first attempt only if that has failed.
+        # tenacity's loop costs a sixth of a call, so it is used only if the first attempt fails.
         async for attempt in self._attempts(call, deadline):
             with attempt:
                 if failed:
@@ -280,8 +338,8 @@ class Session:
             async with asyncio.timeout(left):
                 return await held.enter_async_context(self.admission(operation))
         except TimeoutError:
-            message = f"{operation.id}: the call's deadline passed before its turn came"
-            raise RequestTimeoutError(message, operation=operation.id, maybe_sent=False) from None
+            message = f"{operation.name}: the call's deadline passed while it waited for the quota or a rate slot"
+            raise RequestTimeoutError(message, operation=operation.name, maybe_sent=False) from None
 
     async def _attempt(self, call: Call, request: Request, deadline: float | None) -> _Answer:
         async with AsyncExitStack() as held:
@@ -294,7 +352,7 @@ class Session:
     async def _open(
         self, call: Call, request: Request, slot: Slot | None, time_left: Timeout, held: AsyncExitStack
     ) -> _Opened:
-        """Send a call once; text and media are fetched from where a redirect says they are, which is told as well."""
+        """Send a call once; follow redirects where the operation's content is text or media."""
         operation = call.operation
         signed = self._sign(call, request, self.settings.signature)
         traced = {TRACE_HEADER: call.trace_id} if call.trace_id else {}
@@ -311,13 +369,13 @@ class Session:
             ends = self._ends(time_left.total)
             try:
                 visited.append(destination(operation, visited, location, allow_http=self.settings.allow_http))
-                # Where this leads to must not see our signature.
+                # The target of a redirect must not get our signature.
                 onward = SignedRequest("GET", visited[-1], dict(call.headers), None)
                 stream = await self._send(operation, onward, None, time_left, held)
             except SevenDigitalError as error:
-                error.maybe_sent = True  # whatever became of this hop, the service has acted on the first
+                error.maybe_sent = True  # the service has acted on the first request
                 raise
-        raise RedirectError(f"more than {MAX_REDIRECTS} redirects", operation=operation.id, maybe_sent=True)
+        raise RedirectError(f"more than {MAX_REDIRECTS} redirects", operation=operation.name, maybe_sent=True)
 
     def _sign(self, call: Call, request: Request, placement: SignaturePlacement) -> SignedRequest:
         user = call.user if call.operation.auth is Auth.THREE_LEGGED else None
@@ -337,34 +395,34 @@ class Session:
                 slot.not_sent()
             elif slot and not isinstance(error, RequestTimeoutError):
                 slot.answered()
-            logger.debug("%s: %s", operation.id, error)
-            raise named(error, operation) from None
+            logger.debug("%s: %s", operation.name, error)
+            raise with_operation(error, operation) from None
         held.callback(stream.close)
         if slot:
             slot.answered()
         if spent := self._quota.update(stream.headers):
             self._limits.pause(None, spent)
-        logger.debug("%s: HTTP %d after %.3f s", operation.id, stream.status, self._clock.monotonic() - started)
+        logger.debug("%s: HTTP %d after %.3f s", operation.name, stream.status, self._clock.monotonic() - started)
         return stream
 
     async def _document(self, call: Call, request: Request, opened: _Opened, offset: float) -> Document:
-        """Read an answer to its end and raise the error it may amount to."""
+        """Read an answer to its end; raise the error that it reports, if it does."""
         operation, stream = call.operation, opened.stream
         if opened.ends is None:
-            # Media may take any time, words in their place may not.
+            # Media may take any time, an error in their place may not.
             opened = evolve(opened, ends=self._ends((call.timeout or self.settings.timeout).total))
         try:
             body = await read_all(stream, self.settings.max_response_bytes)
             document = await parsed(body, stream.headers.get("content-type"), self._left(opened.ends))
         except TransportError as broken:
             broken.answered = 200 <= stream.status < 300  # noqa: PLR2004
-            raise named(broken, operation) from None
+            raise with_operation(broken, operation) from None
         now = self._clock.time()
-        error = error_in(document, stream.status, stream.headers, operation.id, now=now + self._clock_offset)
+        error = error_in(document, stream.status, stream.headers, operation.name, now=now + self._clock_offset)
         if error is None:
             check_count(call, request, document)
             return document
-        error = with_meanings(error, request, stream.headers)
+        error = annotate(error, request, stream.headers)
         error.maybe_sent = error.maybe_sent or opened.redirected
         if isinstance(error, RateLimitError) and error.retry_after and operation.rate_class:
             self._limits.pause(operation.rate_class, error.retry_after)
@@ -373,7 +431,7 @@ class Session:
             raise error
         self._clock_offset = learned
         logger.warning("the service's clock is %.0f s ahead of this machine's; signing with its time", learned)
-        raise ClockSkewError(error.message, code=error.code, status=error.status, operation=operation.id)
+        raise ClockSkewError(error.message, code=error.code, status=error.status, operation=operation.name)
 
     def _cache_key(self, call: Call, request: Request) -> Hashable | None:
         if self._cache is None or call.operation.safety is not Safety.READ or request.http_method != "GET":
@@ -395,7 +453,7 @@ class Session:
     def _time_left(self, call: Call, deadline: float | None) -> Timeout:
         timeout = call.timeout or self.settings.timeout
         if call.operation.content is Content.MEDIA:
-            # How long media take is up to their size; how long they may stall is not.
+            # The duration depends on the size of the media; only stalls are limited.
             return evolve(timeout, total=None, read=timeout.read or MEDIA_READ_TIMEOUT)
         if deadline is None or timeout.total is None or (left := deadline - self._clock.monotonic()) >= timeout.total:
             return timeout

@@ -1,9 +1,11 @@
-"""From a parsed answer to models: find the noun in whatever stands around it, then structure it."""
+"""From a parsed answer to models: find the model's noun in its envelopes, then structure it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import date, datetime
+from enum import Enum
 from functools import reduce
 from typing import Any
 
@@ -17,54 +19,72 @@ from ..models.scalars import count
 from ..models.wire import ENTRY, is_bare, noun, nouns, plural, plurals, sources_of, spread
 from ..operations import Content, Operation, Safety
 from .acknowledgement import doubt_in
-from .document import Document
+from .document import Document, Kind
+from .request import Request
 
 MAX_ENVELOPES = 4
-"""How many objects may stand around what we look for."""
+"""How many objects may enclose the model."""
 
 _SAYS_OK = re.compile(rb'\s*\{\s*"status"\s*:\s*"ok"\s*,').match
-"""How the service's own acceptance begins; the vendor's page prints one that is broken further on."""
+"""The beginning of the service's acceptance; the example on the vendor's page is malformed after it."""
 
 PAGE = ("page",)
 PAGE_SIZE = ("pageSize", "itemsPerPage")
 TOTAL_ITEMS = ("totalItems",)
 UNNAMED_LISTS = {"items", "item", "results"}
-"""Names that a list may have whatever is in it."""
+"""Names of lists that don't depend on the items."""
 ENVELOPE = {"status", "version", "schema"}
-"""What an answer says of itself, next to what it is about."""
+"""Members that describe the answer itself."""
 
 
 def decode(operation: Operation, document: Document) -> object:
-    """Return what an operation promises: a model, a `Page` of them, or None.
+    """Return the operation's result: a model, a `Page` of them, a text, or None.
 
     Raises:
-        DecodeError: The answer is something else; the message says where, and shows none of it.
+        DecodeError: The answer does not fit; the message says where, without the value.
     """
     if operation.content is Content.TEXT:
         return document.text
     model = operation.model
     if model is None:
         if operation.safety is not Safety.READ and not _SAYS_OK(document.body) and (doubt := doubt_in(document)):
-            raise DecodeError(f"{operation.id}: $ acknowledges nothing: {doubt}", operation=operation.id, path="$")
+            raise DecodeError(
+                f"{operation.name}: $ is not an acknowledgement: {doubt}", operation=operation.name, path="$"
+            )
         return None
     if not document.has_tree:
         if operation.optional and document.flaw is None:
             return None
         wanted = plural(model) if operation.paged else noun(model)
         got = document.flaw or document.kind.value
-        raise DecodeError(f"{operation.id}: $ is {got}, {wanted} expected", operation=operation.id, path="$")
+        raise DecodeError(f"{operation.name}: $ is {got}, {wanted} expected", operation=operation.name, path="$")
     try:
         return _page(document.tree, model) if operation.paged else _single(document.tree, model)
     except MisfitError as error:
         if operation.optional and error.path == f".{noun(model)}":
             return None
         path = f"${error.path}"
-        raise DecodeError(f"{operation.id}: {path} {error.reason}", operation=operation.id, path=path) from None
+        raise DecodeError(f"{operation.name}: {path} {error.reason}", operation=operation.name, path=path) from None
+
+
+def echoed(request: Request, document: Document) -> Document:
+    """Return the answer; where it is empty and the binding says so, one made from what was sent."""
+    if document.kind is not Kind.EMPTY or request.binding is None or not request.binding.echo:
+        return document
+    fields = request.binding.echo.items()
+    tree = {wire: _plain(request.values[name]) for wire, name in fields if name in request.values}
+    return Document(document.body, Kind.JSON, tree)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Enum):
+        return value.value
+    return value.isoformat() if isinstance(value, date | datetime) else value
 
 
 @frozen
 class _Node:
-    """An object of the answer that may hold what we look for."""
+    """An object of the answer that may contain the model."""
 
     path: str
     tree: dict[str, Any]
@@ -72,17 +92,17 @@ class _Node:
 
     @property
     def is_envelope(self) -> bool:
-        """Whether it only stands around things; one with an id is a thing, and what it holds belongs to it."""
+        """Whether it only encloses others; an object with an id is an item, and its members belong to it."""
         return self.parent is None or "id" not in self.tree
 
     @property
     def is_hollow(self) -> bool:
-        """Whether it speaks of a list, and there is nothing in the list."""
+        """Whether it describes a list that is empty."""
         speaks = any(name in self.tree for name in (*PAGE, *TOTAL_ITEMS))
         return speaks and not any(inner for inner in self.tree.values() if isinstance(inner, dict | list))
 
     def stated(self, names: tuple[str, ...]) -> int | None:
-        """Return the first number there is under one of ``names``, here or further out."""
+        """Return the first number under one of ``names``, here or in an enclosing object."""
         for name in names:
             number = count(self.tree.get(name))
             if number is not None:
@@ -91,7 +111,7 @@ class _Node:
 
 
 def _nodes(tree: object) -> Iterator[_Node]:
-    """Yield the answer's objects, outer ones first, without going into things or lists."""
+    """Yield the answer's objects, outer ones first, without those in items or lists."""
     level = [_Node("", tree)] if isinstance(tree, dict) else []
     for _ in range(MAX_ENVELOPES):
         yield from level
@@ -118,7 +138,7 @@ def _single(tree: object, model: type) -> object:
 
 
 def _unenveloped(tree: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what an envelope says of itself, where it and what it holds share one object."""
+    """Leave out an envelope's own members, where it and its content are one object."""
     if tree.get("status") != "ok":
         return tree
     return {name: value for name, value in tree.items() if name not in ENVELOPE}
@@ -144,7 +164,7 @@ def _page(tree: object, model: type) -> Page[Any]:
 
 
 def _name_of_list(node: _Node, model: type) -> str | None:
-    """Return under which name ``node`` holds the items, if it does."""
+    """Return the name under which ``node`` has the items; None if it has none."""
     for name in plurals(model):
         if name in node.tree and _is_list(node, node.tree[name], model):
             return name
@@ -154,7 +174,7 @@ def _name_of_list(node: _Node, model: type) -> str | None:
         if name in node.tree:
             return name
     for name, inner in node.tree.items():
-        # An envelope is no entry of a list: its turn comes later.
+        # An envelope is not an item of a list; it is examined later.
         items = inner if isinstance(inner, list) else [inner] if isinstance(inner, dict) and "id" in inner else []
         if any(_is_wrapped(item, noun(model)) for item in items):
             return name
@@ -164,14 +184,14 @@ def _name_of_list(node: _Node, model: type) -> str | None:
 
 
 def _is_list(node: _Node, found: Any, model: type) -> bool:
-    """Tell whether what stands under a list's name is one, and not an envelope whose turn comes later."""
+    """Return whether a value under a list's name is a list, and not an envelope."""
     if not found or not isinstance(found, dict) or is_bare(found, model):
         return True
     return not node.is_envelope and any(name in found for name in nouns(model))
 
 
 def _gathered(node: _Node, model: type) -> tuple[Any, ...]:
-    """Put a list of ``model`` together from others, each entry at its place in an object of its own."""
+    """Build a list of ``model`` from other lists, each item at its place in an object of its own."""
     models: list[Any] = []
     for name, place in sources_of(model).items():
         values, where = spread(node.tree.get(name), None)
@@ -186,7 +206,7 @@ def _gathered(node: _Node, model: type) -> tuple[Any, ...]:
 
 
 def _is_wrapped(item: Any, name: str) -> bool:
-    """Tell whether ``item`` is a list's entry that stands around the thing itself, as in search results."""
+    """Return whether ``item`` encloses the model itself, as in search results."""
     if item.__class__ is not dict or item.get(name).__class__ is not dict:
         return False
     return "id" not in item or item.get("type") == name

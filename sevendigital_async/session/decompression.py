@@ -1,14 +1,14 @@
-"""Packed bodies: gzip and deflate, unpacked piece by piece and checked to their end."""
+"""Compressed bodies: gzip and deflate, decompressed in pieces and checked to their end."""
 
 from __future__ import annotations
 
 import zlib
 
 ACCEPT_ENCODING = "gzip, deflate"
-"""What is asked for; other packings need libraries that may not be there."""
+"""What requests accept; other codings need libraries that may not be installed."""
 
 PIECE = 256 * 1024
-"""Bytes that come out of one step at the most, however well they were packed."""
+"""Most bytes that one step returns, whatever the ratio of compression."""
 
 _GZIP = {"gzip", "x-gzip"}
 _SUPPORTED = _GZIP | {"deflate"}
@@ -18,11 +18,11 @@ _ZLIB_METHOD = 8
 
 
 class UnpackingError(Exception):
-    """A body that is not packed as it claims to be, or is cut short; the message says which."""
+    """A body that is not in the coding it declares, or is cut short; the message says which."""
 
 
 class Unpacker:
-    """Unpacks one body, packed as ``encoding`` says."""
+    """Decompresses one body of the given ``encoding``."""
 
     def __init__(self, encoding: str) -> None:
         self._encoding = encoding
@@ -36,7 +36,7 @@ class Unpacker:
         return bool(self._packed) or self._is_full
 
     def feed(self, packed: bytes) -> None:
-        """Take the next bytes as they came."""
+        """Add the next bytes of the body."""
         self._packed += packed
 
     def unpacked(self) -> bytes:
@@ -46,7 +46,7 @@ class Unpacker:
             UnpackingError: The bytes are not packed as they should be.
         """
         if self._encoding not in _SUPPORTED:
-            raise UnpackingError(f"the body is packed as {self._encoding}, which was not asked for")
+            raise UnpackingError(f"the body has the content coding {self._encoding}, which was not requested")
         if self._inflater is None:
             self._inflater = zlib.decompressobj(self._window())
         try:

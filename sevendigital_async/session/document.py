@@ -1,19 +1,34 @@
-"""What arrived: JSON, XML, HTML, other text or nothing, told by the body rather than by its label."""
+"""What arrived: a body is read to its end, and its content decides whether it is JSON, XML, HTML, text or nothing."""
 
 from __future__ import annotations
 
+import asyncio
 import codecs
 import enum
 import re
+import threading
 from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 from urllib.parse import parse_qsl
 
 import orjson
 from attrs import field, frozen
 
+from ..errors import RequestTimeoutError, ResponseTooLargeError
+from .transport import Stream
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+OFF_LOOP_BYTES = 256 * 1024
+"""Bodies larger than this are parsed and decoded in a thread."""
+
+XML_OFF_LOOP_BYTES = 16 * 1024
+"""XML larger than this is parsed in a thread; it takes many times as long as JSON."""
+
 
 class Kind(enum.Enum):
-    """The forms an answer may take; the value is for messages."""
+    """The kinds of an answer's body; the value is for messages."""
 
     JSON = "JSON"
     XML = "XML"
@@ -29,10 +44,10 @@ class Document:
 
     Attributes:
         body: The bytes as they came.
-        kind: What they turned out to be.
+        kind: What they are.
         tree: JSON's value, the XML root's content, or a form's fields; None for other kinds.
         charset: What text is encoded in.
-        flaw: What is wrong with a body that looks like JSON or XML and is neither.
+        flaw: What is wrong with a body that looks like JSON or XML and can't be parsed.
     """
 
     body: bytes = field(repr=False)
@@ -65,7 +80,7 @@ _BOMS = (
 )
 _CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE).search
 _TEXT_CODECS = ("utf", "iso8859", "iso-8859", "latin", "windows-", "cp125", "koi8", "big5", "gb", "euc", "shift")
-"""Python has codecs that are none for text, and some that raise whatever they are told to do with errors."""
+"""Python has codecs that are not for text, and some that raise in spite of ``errors="replace"``."""
 
 _HTML = re.compile(r"<(?:!doctype\s+html|html|head|title|body|h1)[\s>]", re.IGNORECASE).search
 _HTML_ROOTS = frozenset(
@@ -76,22 +91,22 @@ _OAUTH_FORM = re.compile(r"oauth_token=[^&\s]+&(?:\w+=[^&\s]*&)*?oauth_token_sec
 """Tokens come as form fields (RFC 5849), under whichever label."""
 
 _SNIFFED = 2048
-"""Bytes looked at to tell what a body is."""
+"""Bytes that are examined to recognise what a body is."""
 
 
 def parse(body: bytes, content_type: str | None, *, stopped: Callable[[], bool] = lambda: False) -> Document:
-    """Find out what a body is and parse it; whatever can't be parsed is text.
+    """Recognise what a body is and parse it; what can't be parsed is text.
 
     Args:
         body: The bytes as they came, already unpacked.
-        content_type: The header, if there was one. It names the charset; about the rest the body knows more.
-        stopped: Asked now and then, while XML is parsed, whether to stop.
+        content_type: The header, if there was one. Only its charset is used: the type is often wrong.
+        stopped: Called repeatedly while XML is parsed; returns whether to stop.
 
     Raises:
         XMLStoppedError: ``stopped`` returned True.
     """
     if body.startswith((b"{", b"[")):
-        # Nearly always; finding out takes longer than it does to try.
+        # The usual case; to try is faster than to examine.
         try:
             return Document(body, Kind.JSON, orjson.loads(body))
         except orjson.JSONDecodeError:
@@ -118,7 +133,7 @@ def _explored(body: bytes, content_type: str | None, stopped: Callable[[], bool]
 
 
 def _beginning(body: bytes, charset: str | None) -> str:
-    """Return the first characters that are no white space; nothing if there are none."""
+    """Return the first characters after white space; an empty text if there are none."""
 
     def decoded(part: bytes) -> str:
         return _without_bom(part.decode(charset or "utf-8", errors="replace")).lstrip()
@@ -175,10 +190,55 @@ def _guessed_charset(body: bytes) -> str:
     try:
         body[:_SNIFFED].decode()
     except UnicodeDecodeError as error:
-        # A character that the cut went through says nothing.
+        # A character may have been cut in two.
         return "utf-8" if error.end >= _SNIFFED - 3 else "windows-1252"
     return "utf-8"
 
 
 def _without_bom(text: str) -> str:
     return text.removeprefix("\ufeff")
+
+
+async def read_all(stream: Stream, limit: int) -> bytes:
+    """Return a body of at most ``limit`` bytes.
+
+    Raises:
+        TransportError: It ended early, stalled, or is larger.
+    """
+    chunks: list[bytes] = []
+    size = 0
+    while chunk := await stream.chunk():
+        size += len(chunk)
+        if size > limit:
+            raise ResponseTooLargeError(f"the answer is larger than {limit} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+async def parsed(body: bytes, content_type: str | None, seconds: float | None) -> Document:
+    """Parse a body within so many seconds; None for no limit.
+
+    Raises:
+        RequestTimeoutError: It took longer.
+    """
+    threshold = XML_OFF_LOOP_BYTES if b"<" in body[:256] else OFF_LOOP_BYTES
+    if len(body) <= threshold:
+        return parse(body, content_type)
+    stop = threading.Event()
+    try:
+        return await in_thread(seconds, parse, body, content_type, stopped=stop.is_set)
+    finally:
+        stop.set()
+
+
+async def in_thread(seconds: float | None, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call ``function`` in a thread and wait so many seconds for it; the thread itself runs to its end.
+
+    Raises:
+        RequestTimeoutError: It took longer.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            return await asyncio.to_thread(function, *args, **kwargs)
+    except TimeoutError:
+        raise RequestTimeoutError("the answer was not parsed within the time allowed") from None

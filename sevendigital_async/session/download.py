@@ -1,4 +1,4 @@
-"""Media to a file: resumed where it broke off, checked, and there only when it is whole."""
+"""Media to a file: resumed, checked, and renamed to its name only when complete."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from ..errors import (
     RateLimitError,
     TransportError,
 )
-from .body import MediaResponse
 from .content_range import Extent, extent_of
+from .media import MediaResponse
 from .part_file import Part
 
 Progress = Callable[[int, int | None], object]
 Opener = Callable[[Mapping[str, str]], AbstractAsyncContextManager[MediaResponse]]
 
 WRITE_SIZE = 256 * 1024
-"""Bytes that are collected before they are handed to the thread that writes."""
+"""Bytes that are collected before a thread writes them."""
 
 
 async def download(open_media: Opener, to: Path, progress: Progress | None = None) -> Path:
     """Fetch media into the file ``to``.
 
-    Bytes are collected in ``NAME.part``; if that is there from an earlier try, the download goes on where it broke off,
-    provided that the content is still the same. What is there already stays if this fails.
+    Bytes are collected in ``NAME.part``; if that exists from an earlier try, the download continues there, provided
+    that the content is still the same. An existing file stays if the download fails.
 
     Args:
-        open_media: Asks for the media with the headers given.
+        open_media: Requests the media with the given headers.
         to: The file; replaced if it exists.
-        progress: Called with bytes so far and bytes in all (None if unknown).
+        progress: Called with the bytes so far and the total (None if unknown).
 
     Returns:
         ``to``.
@@ -77,14 +77,14 @@ async def _opened(part: Part) -> None:
         # A NUL, or a character that the file system's encoding doesn't have.
         raise InvalidArgumentError("to must name a file", argument="to") from None
     except (DownloadError, OSError) as error:
-        words = f"{part.target}: {error.strerror or error}" if isinstance(error, OSError) else str(error)
-        failure = DownloadError(words)
+        reason = f"{part.target}: {error.strerror or error}" if isinstance(error, OSError) else str(error)
+        failure = DownloadError(reason)
         failure.maybe_sent = False
         raise failure from error
 
 
 async def _resume(open_media: Opener, part: Part, progress: Progress | None) -> bool:
-    """Ask for the rest of a file; False if the service refuses, and the whole is to be asked for."""
+    """Request the rest of a file; return False if the service refuses, and the whole is to be requested."""
     headers = {
         "Accept-Encoding": "identity",
         "Range": f"bytes={part.size}-",
@@ -94,7 +94,7 @@ async def _resume(open_media: Opener, part: Part, progress: Progress | None) -> 
         async with open_media(headers) as response:
             await _receive(response, part, progress)
     except InvalidRequestError as error:
-        # Nothing lies beyond what we have, and yet it was not completed: it is something else by now.
+        # There is nothing after what we have, and yet it was not complete: the content has changed.
         await asyncio.to_thread(part.discard)
         if error.maybe_sent:  # and may have cost something already
             raise
@@ -116,9 +116,9 @@ async def _receive(response: MediaResponse, part: Part, progress: Progress | Non
             return
     except DownloadError as error:
         await asyncio.to_thread(part.discard)
-        raise DownloadError(f"{part.target}: {error}; try again to start anew") from None
+        raise DownloadError(f"{part.target}: {error}; call again to start over") from None
     raise DownloadError(
-        f"{part.target}: {part.size} bytes arrived of {part.version.total}; they are in {part.path}, try again"
+        f"{part.target}: {part.size} of {part.version.total} bytes arrived, kept in {part.path}; call again to resume"
     )
 
 

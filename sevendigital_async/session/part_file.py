@@ -1,4 +1,4 @@
-"""The file in which a download is collected: ``NAME.part``, and ``NAME.part.json`` that says how far to believe it."""
+"""The file of an unfinished download, ``NAME.part``, and its checkpoint ``NAME.part.json``."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from typing import Any, BinaryIO
 import orjson
 
 from ..errors import DownloadError
-from .content_range import Extent, Version
-from .digests import Digest
+from .content_range import Digest, Extent, Version
 
 try:
     import fcntl
-except ImportError:  # pragma: no cover - Windows has no such lock; two downloads into one file are the caller's there
+except (
+    ImportError
+):  # pragma: no cover - Windows has no such lock; there the caller must not start two downloads of one file
     fcntl = None  # type: ignore[assignment]
 
 CHECKPOINT = 4 * 1024 * 1024
-"""Bytes after which the note is written anew; what a killed process had received beyond it is fetched again."""
+"""Bytes after which the checkpoint is renewed; what a killed process received after it is fetched again."""
 
 MAX_REFUSALS = 3
-"""How often the service may answer a request for the rest with an error before the whole is asked for."""
+"""How often the service may refuse a request for the rest before the whole is requested."""
 
 _MAX_NOTE = 64 * 1024
 _BLOCK = 1024 * 1024
@@ -33,10 +34,10 @@ _OURS_ONLY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getatt
 
 
 class Part:
-    """A file that is on its way. All methods but the properties block, and may be called from any thread.
+    """An unfinished download. All methods block, and may be called from any thread.
 
-    The bytes count only as far as the note goes, and only if their digest is the note's: a file that was cut, filled
-    with zeros by a power failure, or exchanged, is fetched anew.
+    Bytes count only up to the checkpoint, and only if their digest is the checkpoint's: a file that was truncated,
+    filled with zeros by a power failure or replaced is fetched again.
 
     Args:
         target: Where the file will be once it is whole.
@@ -57,10 +58,10 @@ class Part:
         self.version = Version()
 
     def open(self) -> None:
-        """Open or make the file, take it for this download alone, and find out how much of it to believe.
+        """Open or create the file, lock it for this download, and verify how much of it counts.
 
         Raises:
-            DownloadError: A directory is in its place, or another download has it.
+            DownloadError: A directory has its name, or another download uses it.
         """
         with self._lock:
             if self._closed:
@@ -72,7 +73,7 @@ class Part:
             self._load()
 
     def begin(self, extent: Extent) -> None:
-        """Make ready for the bytes of an answer."""
+        """Prepare for the bytes of an answer."""
         with self._lock:
             if extent.first == 0:
                 self._hash = hashlib.sha256()
@@ -94,10 +95,10 @@ class Part:
                 self._save(file)
 
     def complete(self, extent: Extent) -> None:
-        """Check the digests that the service announced, and put the file in its place in one step.
+        """Check the digests that the service announced, and rename the file to its target.
 
         Raises:
-            DownloadError: They don't fit, or another file is where this one was.
+            DownloadError: They don't match, or another file has taken the place of this one.
         """
         with self._lock:
             file = self._opened()
@@ -107,32 +108,32 @@ class Part:
                 raise DownloadError("the bytes that arrived don't have the digest that the service announced")
             os.fsync(file.fileno())
             if not _is_at(file, self.path):
-                raise DownloadError(f"something else is in place of {self.path} now")
+                raise DownloadError(f"{self.path} was replaced during the download")
             file.close()
             self._file = None
             self.path.replace(self.target)
             self._note.unlink(missing_ok=True)
 
     def refused(self) -> None:
-        """Note that the service didn't want to send the rest; after a few times, the whole is asked for."""
+        """Record that the service refused to send the rest; after a few times, the whole is requested."""
         with self._lock:
             self._refusals += 1
             self._save(self._opened())
 
     def discard(self) -> None:
-        """Forget what has arrived."""
+        """Discard what has arrived."""
         with self._lock:
             self.size, self.version = 0, Version()
             self._opened().truncate(0)
             self._note.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Close the file and note how much of it there is; nothing is left behind if that is nothing."""
+        """Close the file and write the checkpoint; an empty file is removed."""
         with self._lock:
             file, self._file, self._closed = self._file, None, True
             if file is None:
                 return
-            # The error, if there is one, was raised where it happened; here it would take the place of a cancellation.
+            # An error was raised where it happened; here it would replace a cancellation.
             with suppress(OSError), file:
                 if self.size == 0 and _is_at(file, self.path):
                     self.path.unlink(missing_ok=True)
@@ -146,7 +147,7 @@ class Part:
         return self._file
 
     def _load(self) -> None:
-        """Believe as much as the note says, if the file has it."""
+        """Restore the state of the checkpoint, if the file has its bytes."""
         try:
             note = orjson.loads(_read(self._note))
             size, total = int(note["size"]), note["total"]
@@ -190,15 +191,15 @@ def _open_alone(path: Path) -> BinaryIO:
             pass
         if _is_at(file, path):
             return file
-        file.close()  # the one that had it has just put it in its place
-    raise DownloadError(f"{path} is taken away again and again")  # pragma: no cover - a race lost three times
+        file.close()  # another download has just completed it
+    raise DownloadError(f"{path} is replaced again and again")  # pragma: no cover - a race lost three times
 
 
 def _clear(path: Path) -> None:
-    """Take away what is in place of a file of ours but is none, or is somewhere else as well.
+    """Remove what has the name of our file but is not one, or has other names as well.
 
     Raises:
-        DownloadError: It is a directory with something in it.
+        DownloadError: It is a directory that is not empty.
     """
     try:
         found = path.lstat()

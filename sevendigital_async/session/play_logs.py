@@ -14,10 +14,10 @@ from ..models import LogKind, StreamLog
 from ..models.stream_log import Encoder, Window
 from ..operations import Operation
 from ..operations.platform import logging as operations
-from ..operations.platform.play_forms import FORMS, MAX_USER_AGENT, PlayForm
-from .call import Call
+from ..operations.platform.play_dialects import MAX_USER_AGENT, PLAY_DIALECTS, PlayDialect
 from .core import Session
 from .rate_limiter import Slot
+from .request import Call
 
 logger = logging.getLogger("sevendigital_async")
 
@@ -38,7 +38,7 @@ class PlayLogPermit:
 
     _session: Session
     _operation: Operation
-    _form: PlayForm
+    _dialect: PlayDialect
     _slot: Slot | None
 
     async def post(self, logs: Sequence[bytes], user: UserToken | None, *, request_id: str) -> str:
@@ -55,11 +55,11 @@ class PlayLogPermit:
         Raises:
             SevenDigitalError: The batch was not accepted, or its answer was lost.
         """
-        call = Call(self._operation, self._form.arguments(logs), user, trace_id=request_id)
+        call = Call(self._operation, self._dialect.arguments(logs), user, trace_id=request_id)
         try:
             return await self._session.send_once(call, self._slot)
         except APIError as error:
-            if error.code in self._form.condemning and not error.errors:
+            if error.code in self._dialect.user_error_codes and not error.errors:
                 # It is the user that is refused: to look for the bad plays among theirs would be in vain.
                 error.errors = tuple(ItemError(index, error.code, error.message) for index in range(len(logs)))
             raise
@@ -70,12 +70,12 @@ class PlayLogTransport:
     """Sends batches of play logs to the service."""
 
     _session: Session
-    _forms: Mapping[LogKind, PlayForm] = field(init=False)
+    _dialects: Mapping[LogKind, PlayDialect] = field(init=False)
     _has_warned: bool = field(init=False, default=False)
 
     def __attrs_post_init__(self) -> None:
         """Look up how the dialect in use takes plays."""
-        self._forms = FORMS[self._session.settings.dialect]
+        self._dialects = PLAY_DIALECTS[self._session.settings.dialect]
 
     @property
     def dialect(self) -> str:
@@ -88,12 +88,12 @@ class PlayLogTransport:
         It raises ``InvalidLogError`` where the play is unfit, lacks a field that the dialect in use demands, or has one
         that it has no place for.
         """
-        dialect = self._forms[kind]
-        return self._watched(dialect.encode) if dialect.cuts_user_agents else dialect.encode
+        dialect = self._dialects[kind]
+        return self._watched(dialect.encode) if dialect.truncates_user_agents else dialect.encode
 
     def partition_key(self, kind: LogKind, *, signed_by_user: bool) -> Callable[[StreamLog], str] | None:
         """Return what tells of a play what all in a request must have in common; None if they need nothing."""
-        return self._forms[kind].partition_key(signed_by_user=signed_by_user)
+        return self._dialects[kind].partition_key(signed_by_user=signed_by_user)
 
     def _watched(self, encode: Encoder) -> Encoder:
         """Log once that the service cuts a user agent that is too long."""
@@ -118,4 +118,4 @@ class PlayLogTransport:
         operation = OPERATIONS[kind]
         max_wait = min(self._session.settings.max_wait, MAX_QUOTA_WAIT)
         async with self._session.admission(operation, max_wait) as slot:
-            yield PlayLogPermit(self._session, operation, self._forms[kind], slot)
+            yield PlayLogPermit(self._session, operation, self._dialects[kind], slot)

@@ -1,4 +1,4 @@
-"""Where an answer says that the real one is: for text and media only, never for what a model is read from."""
+"""Redirects, which are followed for text and media only, never for models."""
 
 from __future__ import annotations
 
@@ -28,36 +28,38 @@ _IN_PATH = "".join(_PRINTABLE - set('"#<>?^`{}'))
 
 
 def leads_on(operation: Operation, stream: Stream) -> bool:
-    """Say whether an answer is a redirect."""
-    problem = error_in(Document(b"", Kind.EMPTY), stream.status, stream.headers, operation.id)
+    """Return whether an answer is a redirect."""
+    problem = error_in(Document(b"", Kind.EMPTY), stream.status, stream.headers, operation.name)
     return isinstance(problem, RedirectError)
 
 
 def destination(operation: Operation, visited: list[str], location: str, *, allow_http: bool) -> str:
-    """Return the URL that the last answer leads to.
+    """Return the URL to which the last answer redirects.
 
     Args:
         operation: Named in the error.
         visited: The URLs requested so far; the answer is that of the last one.
         location: Its ``Location`` header; several that differ come one a line.
-        allow_http: Plain http beyond this machine is all right.
+        allow_http: Allow plain http to other machines.
 
     Raises:
-        RedirectError: It is no place to send anything to, or a place that has been visited.
+        RedirectError: Nothing may be sent there, or it was requested before.
     """
     if "\n" in location:
-        raise RedirectError("redirected to several places at once", operation=operation.id)
+        raise RedirectError("redirected to several addresses at once", operation=operation.name)
     if not location.strip(_ENDS):
-        raise RedirectError("redirected, but the Location header is empty", operation=operation.id)
+        raise RedirectError("redirected, but the Location header is empty", operation=operation.name)
     try:
         url = _absolute(visited[-1], location)
         check_origin(url.partition("?")[0], allow_http=allow_http)
     except (ConfigurationError, ValueError) as error:
         # A message of urllib or the codecs may quote the URL, which may hold signatures.
-        words = error if isinstance(error, ConfigurationError) else "not a usable URL"
-        raise RedirectError(f"redirected to an unsafe place: {words}", operation=operation.id) from None
+        reason = error if isinstance(error, ConfigurationError) else "not a usable URL"
+        raise RedirectError(
+            f"redirected to an address that can't be used: {reason}", operation=operation.name
+        ) from None
     if url in visited:
-        raise RedirectError("redirected in a circle", operation=operation.id)
+        raise RedirectError("redirected in a circle", operation=operation.name)
     return url
 
 

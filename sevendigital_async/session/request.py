@@ -1,20 +1,24 @@
-"""From an operation and its arguments to an unsigned request. Pure."""
+"""From a call to a signed request: an operation and its arguments, spelled for the wire, then signed. Pure."""
 
 from __future__ import annotations
 
 import enum
 import re
+import secrets
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import orjson
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
+from attrs.validators import optional
+from authlib.oauth1.rfc5849.signature import hmac_sha1_signature
 
-from ..config import is_encodable
+from ..config import Credentials, RetryPolicy, SignaturePlacement, Timeout, UserToken, is_encodable, is_header_value
 from ..errors import InvalidArgumentError, SevenDigitalError
 from ..models.stream_log import wire_time
 from ..operations import VERSION, Binding, Operation, Parameter, ParameterLocation
@@ -55,6 +59,69 @@ MAX_BITS = 400
 """Of numbers; larger ones would fill the memory, or are refused by Python itself."""
 
 
+MAX_TRACE_ID = 255
+"""Characters."""
+
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+").fullmatch
+
+
+def _printable(_: object, attribute: Attribute[str], value: str) -> None:
+    if not (
+        isinstance(value, str)
+        and value.isascii()
+        and value.isprintable()
+        and 0 < len(value.strip()) == len(value) <= MAX_TRACE_ID
+    ):
+        raise InvalidArgumentError(
+            f"{attribute.name} must be 1 to {MAX_TRACE_ID} printable ASCII characters", argument=attribute.name
+        )
+
+
+def _fit(_: object, __: Attribute[Mapping[str, str]], headers: Mapping[str, str]) -> None:
+    if not isinstance(headers, Mapping):
+        raise InvalidArgumentError(f"headers must be a mapping, not a {type(headers).__name__}", argument="headers")
+    for name, text in headers.items():
+        if not isinstance(name, str) or not _HEADER_NAME(name):
+            raise InvalidArgumentError("a header name consists of ASCII letters, digits and -", argument="headers")
+        if not isinstance(text, str) or not is_header_value(text):
+            raise InvalidArgumentError(
+                f"the header {name} contains a character that headers can't carry", argument="headers"
+            )
+
+
+def _is(kind: type) -> Callable[[object, Attribute[Any], Any], None]:
+    def check(_: object, attribute: Attribute[Any], value: object) -> None:
+        if not isinstance(value, kind):
+            raise InvalidArgumentError(
+                f"{attribute.name} must be a {kind.__name__}, not a {type(value).__name__}", argument=attribute.name
+            )
+
+    return check
+
+
+@frozen
+class Call:
+    """One call of one operation.
+
+    Attributes:
+        operation: The operation.
+        arguments: By their Python names; not in the repr, as they may contain passwords and card numbers.
+        user: Whose token signs three-legged operations; None for the partner alone.
+        retry: In place of the settings' policy.
+        timeout: In place of the settings' timeout.
+        headers: Additional headers.
+        trace_id: The request's id in the service's own records.
+    """
+
+    operation: Operation = field(validator=_is(Operation))
+    arguments: Mapping[str, object] = field(repr=False)
+    user: UserToken | None = field(default=None, validator=optional(_is(UserToken)))
+    retry: RetryPolicy | None = field(default=None, validator=optional(_is(RetryPolicy)))
+    timeout: Timeout | None = field(default=None, validator=optional(_is(Timeout)))
+    headers: Mapping[str, str] = field(default=MappingProxyType({}), validator=_fit)
+    trace_id: str | None = field(default=None, validator=optional(_printable))
+
+
 @frozen
 class Request:
     """A request before it is signed.
@@ -66,8 +133,8 @@ class Request:
         form: Fields of a form body, not yet encoded; they take part in the signature.
         body: Any other body; it doesn't.
         content_type: Of ``body``.
-        binding: What it was spelled by.
-        values: What was sent for each argument.
+        binding: The binding that it was built from.
+        values: The value that was sent for each parameter.
     """
 
     http_method: str
@@ -89,40 +156,40 @@ def build_request(
     settled: Mapping[str, object] = MappingProxyType({}),
     fallback: Mapping[str, object] = MappingProxyType({}),
 ) -> Request:
-    """Spell a call the way ``binding`` does.
+    """Build the request of a call, as ``binding`` spells it.
 
     Args:
-        operation: Named in error messages.
-        binding: The operation's form in the dialect in use.
+        operation: Its name is part of error messages.
+        binding: How the dialect in use spells the operation.
         origin: Scheme and host, such as ``https://api.7digital.com``.
         arguments: By their Python names; those that are None are left out.
-        settled: Arguments that the settings decide; ``path`` stands for the binding's own.
-        fallback: Arguments that are sent, where the service takes them, if the caller gives none.
+        settled: Values from the settings; ``path`` replaces the binding's path.
+        fallback: Values that are sent, where the service takes them, if the caller gives none.
 
     Raises:
-        InvalidArgumentError: One is missing, unknown or has no wire form; the message names it.
+        InvalidArgumentError: An argument is missing, unknown or can't be sent; the message names it.
     """
     given = {name: value for name, value in arguments.items() if value is not None}
-    binding = binding.form_for(given)
+    binding = binding.variant_for(given)
     values = _values(operation, binding, given, settled, fallback)
 
     path = f"{VERSION}{settled['path']}" if "path" in settled else binding.path
     query: list[tuple[str, str]] = []
     form: list[tuple[str, str]] = []
     content: list[tuple[Parameter, object]] = []
-    for argument in binding.arguments:
-        if argument.name not in values:
+    for parameter in binding.parameters:
+        if parameter.name not in values:
             continue
-        value = values[argument.name]
-        match argument.place:
+        value = values[parameter.name]
+        match parameter.location:
             case ParameterLocation.QUERY:
-                query += _pairs(argument, value)
+                query += _pairs(parameter, value)
             case ParameterLocation.FORM:
-                form += _pairs(argument, value)
+                form += _pairs(parameter, value)
             case ParameterLocation.JSON:
-                content.append((argument, value))
+                content.append((parameter, value))
             case ParameterLocation.PATH:
-                path = path.replace("{" + argument.wire + "}", _path_part(argument, value))
+                path = path.replace("{" + parameter.wire + "}", _path_part(parameter, value))
     body, content_type = (_json(operation, binding, content), JSON) if content else (None, None)
     return Request(
         binding.http_method,
@@ -143,7 +210,7 @@ def _values(
     settled: Mapping[str, object],
     fallback: Mapping[str, object],
 ) -> dict[str, object]:
-    """Return what is sent for each argument of a binding."""
+    """Return the value that is sent for each parameter of a binding."""
     parts = dict(given)
     for name, spread in binding.spread.items():
         if name in parts:
@@ -151,17 +218,19 @@ def _values(
     parts |= {name: value for name, value in settled.items() if name != "path"}
     for name in parts.keys() - binding.names:
         elsewhere = operation.takes(name)
-        message = f"{operation.id} takes no argument {name!r}"
+        message = f"{operation.name} takes no argument {name!r}"
         hint = f" in this dialect, only in {', '.join(elsewhere)}" if elsewhere else ""
         raise InvalidArgumentError(message + hint, argument=name)
     values: dict[str, object] = {}
-    for argument in binding.arguments:
-        value = parts.get(argument.name, fallback.get(argument.name, argument.default))
+    for parameter in binding.parameters:
+        value = parts.get(parameter.name, fallback.get(parameter.name, parameter.default))
         if value is not None:
-            write = argument.write
-            values[argument.name] = _written(operation, argument.name, write, value) if write else value
-        elif argument.required:
-            raise InvalidArgumentError(f"{operation.id} needs the argument {argument.name!r}", argument=argument.name)
+            write = parameter.write
+            values[parameter.name] = _written(operation, parameter.name, write, value) if write else value
+        elif parameter.required:
+            raise InvalidArgumentError(
+                f"{operation.name} needs the argument {parameter.name!r}", argument=parameter.name
+            )
     return values
 
 
@@ -172,25 +241,27 @@ def _written(operation: Operation, name: str, write: Callable[[Any], T], value: 
         raise
     except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError):
         kind = type(value).__name__
-        raise InvalidArgumentError(f"{operation.id}: {name} cannot be made of this {kind}", argument=name) from None
+        raise InvalidArgumentError(f"{operation.name}: {name} can't be built from this {kind}", argument=name) from None
 
 
-def _pairs(argument: Parameter, value: object) -> list[tuple[str, str]]:
+def _pairs(parameter: Parameter, value: object) -> list[tuple[str, str]]:
     if not isinstance(value, Mapping):
-        return [(argument.wire, wire_text(argument, value))]
-    # Several values under names of the caller's own travel as ``tag_KEY``.
-    return [(f"{argument.wire}_{wire_text(argument, key)}", wire_text(argument, item)) for key, item in value.items()]
+        return [(parameter.wire, wire_text(parameter, value))]
+    # Values under names that the caller chooses are sent as ``tag_KEY``.
+    return [
+        (f"{parameter.wire}_{wire_text(parameter, key)}", wire_text(parameter, item)) for key, item in value.items()
+    ]
 
 
-def wire_text(argument: Parameter, value: object) -> str:
-    """Spell a path, query or form value.
+def wire_text(parameter: Parameter, value: object) -> str:
+    """Return a path, query or form value as text.
 
-    Booleans become ``true`` and ``false``, moments ISO 8601 in UTC, lists are joined by commas.
+    Booleans become ``true`` and ``false``, times ISO 8601 in UTC; lists are joined by commas.
 
     Raises:
-        InvalidArgumentError: The value has no such form.
+        InvalidArgumentError: The value can't be written as text.
     """
-    name = argument.name
+    name = parameter.name
     if isinstance(value, str) and not isinstance(value, enum.Enum):
         text = value
     elif isinstance(value, bool):
@@ -202,13 +273,13 @@ def wire_text(argument: Parameter, value: object) -> str:
     elif isinstance(value, datetime):
         text = _moment(name, value)
     elif isinstance(value, date):
-        text = value.strftime(argument.date_format)
+        text = value.strftime(parameter.date_format)
     elif isinstance(value, Iterable) and not isinstance(value, bytes | Mapping):
-        text = _list(argument, value)
+        text = _list(parameter, value)
     else:
         raise InvalidArgumentError(f"{name} cannot be a {type(value).__name__}", argument=name)
     if not is_encodable(text):
-        raise InvalidArgumentError(f"{name} holds a lone surrogate, which has no UTF-8 form", argument=name)
+        raise InvalidArgumentError(f"{name} contains a lone surrogate, which UTF-8 cannot encode", argument=name)
     return text
 
 
@@ -227,19 +298,19 @@ def _moment(name: str, value: datetime) -> str:
         if value.utcoffset() is not None:
             return wire_time(value)
     except Exception:  # noqa: BLE001 - the caller's own tzinfo may raise anything; at the years 1 and 9999 UTC doesn't exist
-        raise InvalidArgumentError(f"{name} has no form in UTC", argument=name) from None
+        raise InvalidArgumentError(f"{name} can't be converted to UTC", argument=name) from None
     raise InvalidArgumentError(f"{name} needs a datetime with a time zone", argument=name)
 
 
-def _list(argument: Parameter, values: Iterable[object]) -> str:
+def _list(parameter: Parameter, values: Iterable[object]) -> str:
     try:
-        return ",".join([wire_text(argument, item) for item in values])
+        return ",".join([wire_text(parameter, item) for item in values])
     except RecursionError:
-        raise InvalidArgumentError(f"{argument.name} holds itself", argument=argument.name) from None
+        raise InvalidArgumentError(f"{parameter.name} contains itself", argument=parameter.name) from None
 
 
-def _path_part(argument: Parameter, value: object) -> str:
-    name, text = argument.name, wire_text(argument, value)
+def _path_part(parameter: Parameter, value: object) -> str:
+    name, text = parameter.name, wire_text(parameter, value)
     if not text.strip():
         raise InvalidArgumentError(f"{name} is empty", argument=name)
     if text in {".", ".."}:
@@ -249,14 +320,14 @@ def _path_part(argument: Parameter, value: object) -> str:
 
 
 def _json(operation: Operation, binding: Binding, content: list[tuple[Parameter, object]]) -> bytes:
-    tree: object = content[0][1] if binding.bare else {argument.wire: value for argument, value in content}
+    tree: object = content[0][1] if binding.bare else {parameter.wire: value for parameter, value in content}
     try:
         # orjson itself doesn't survive a tzinfo that raises.
         option = orjson.OPT_PASSTHROUGH_DATETIME
         return orjson.dumps({binding.envelope: tree} if binding.envelope else tree, default=_as_wire, option=option)
     except (TypeError, ValueError) as error:
-        names = ", ".join(argument.name for argument, _ in content)
-        raise InvalidArgumentError(f"{operation.id}: {names} cannot be written as JSON: {error}") from None
+        names = ", ".join(parameter.name for parameter, _ in content)
+        raise InvalidArgumentError(f"{operation.name}: {names} cannot be written as JSON: {error}") from None
 
 
 def _as_wire(value: object) -> object:
@@ -270,3 +341,83 @@ def _as_wire(value: object) -> object:
     if as_wire is None:
         raise TypeError(f"{type(value).__name__} has no wire form")
     return as_wire()
+
+
+@frozen
+class SignedRequest:
+    """A request as it goes out, byte for byte. Its repr shows neither the query nor the headers."""
+
+    http_method: str
+    url: str = field(repr=False)
+    headers: dict[str, str] = field(repr=False)
+    body: bytes | None = field(repr=False)
+
+
+def new_nonce() -> str:
+    """Return 128 random bits as text."""
+    return secrets.token_hex(16)
+
+
+def sign(
+    request: Request,
+    credentials: Credentials,
+    user: UserToken | None = None,
+    *,
+    nonce: str,
+    timestamp: int,
+    placement: SignaturePlacement = SignaturePlacement.HEADER,
+) -> SignedRequest:
+    """Sign ``request`` for the partner alone (two-legged) or for a user as well (three-legged).
+
+    Query and form parameters take part in the signature, other bodies don't.
+    """
+    query, form = encoded(request.query), encoded(request.form or ())
+    # What is written out here needs no encoding.
+    oauth = [
+        ("oauth_consumer_key", percent_encode(credentials.consumer_key)),
+        ("oauth_nonce", percent_encode(nonce)),
+        ("oauth_signature_method", "HMAC-SHA1"),
+        ("oauth_timestamp", str(timestamp)),
+        *([("oauth_token", percent_encode(user.token))] if user else []),
+        ("oauth_version", "1.0"),
+    ]
+    base = base_string(request.http_method, request.url, [*query, *form, *oauth])
+    signature = hmac_sha1_signature(base, credentials.consumer_secret, user.secret if user else "")
+    # Base64 has three characters to encode; quote() would look at each of them.
+    signature = signature.replace("+", "%2B").replace("/", "%2F").replace("=", "%3D")
+    oauth.append(("oauth_signature", signature))
+    headers: dict[str, str] = {}
+    if placement is SignaturePlacement.QUERY:
+        query += oauth
+    else:
+        headers["Authorization"] = "OAuth " + ", ".join([f'{name}="{value}"' for name, value in oauth])
+    body = request.body if request.form is None else joined(form).encode()
+    if request.content_type:
+        headers["Content-Type"] = request.content_type
+    url = f"{request.url}?{joined(query)}" if query else request.url
+    return SignedRequest(request.http_method, url, headers, body)
+
+
+def base_string(http_method: str, url: str, pairs: Iterable[tuple[str, str]]) -> str:
+    """Return the text that is signed (RFC 5849, section 3.4.1): method, URL without query, sorted parameters.
+
+    Args:
+        http_method: In capitals.
+        url: Without its query.
+        pairs: All parameters, encoded.
+    """
+    # The parts are encoded already, so these three are all that is left to encode; quote() would look at each letter.
+    twice = joined(sorted(pairs)).replace("%", "%25").replace("&", "%26").replace("=", "%3D")
+    return f"{http_method}&{_base_url(url)}&{twice}"
+
+
+@lru_cache(maxsize=256)
+def _base_url(url: str) -> str:
+    parts = urlsplit(url)
+    host = (parts.hostname or "").lower()
+    if ":" in host:
+        host = f"[{host}]"
+    default_port = {"http": 80, "https": 443}.get(parts.scheme)
+    if parts.port is not None and parts.port != default_port:
+        host = f"{host}:{parts.port}"
+    return percent_encode(f"{parts.scheme}://{host}{parts.path or '/'}")

@@ -1,4 +1,4 @@
-"""When a call is repeated, and after how long. The decisions are pure; tenacity turns them into a loop."""
+"""Whether a call is repeated, and after how long. The decisions are pure functions; tenacity runs the loop."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from ..status_codes import CallAction, rule_for
 
 
 def may_repeat(error: BaseException, safety: Safety) -> bool:
-    """Say whether a call that failed like this may be sent again.
+    """Return whether a call that failed with this error may be sent again.
 
-    An ``UNSAFE`` call is repeated only where the service surely did not act on it.
+    An ``UNSAFE`` call is repeated only if the service certainly did not act on it.
     """
     if safety is Safety.UNSAFE and getattr(error, "maybe_sent", True):
-        # Where a redirect led, even a refused connection and a 429 come after the service has acted.
+        # After a redirect even a refused connection or a 429 follows an action of the service.
         return False
     match error:
         case ConnectError() | ClockSkewError():
@@ -43,7 +43,7 @@ def may_repeat(error: BaseException, safety: Safety) -> bool:
 
 
 def demanded_wait(error: BaseException) -> float | None:
-    """Return the seconds that the service asks to wait, if it does."""
+    """Return the seconds that the service asks the client to wait, if it does."""
     if not isinstance(error, APIError):
         return None
     if error.retry_after is not None:
@@ -64,11 +64,11 @@ def retrying(
     """Build the retry loop of one call.
 
     Args:
-        policy: How often and how patiently.
+        policy: Number of attempts and back-off.
         safety: Of the operation.
-        deadline: When no attempt may begin any more, by the clock's monotonic time; None if there is none.
+        deadline: Time after which no attempt begins, by the clock's monotonic time; None if there is none.
         clock: Does the waiting.
-        max_wait: A longer wait asked for by the service ends the call with its error, at once; so does one over a day.
+        max_wait: If the service asks for a longer wait, or one over a day, its error is raised at once.
         rng: Source of the jitter.
     """
     skews = 0

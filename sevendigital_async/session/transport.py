@@ -31,7 +31,7 @@ from ..errors import (
     UnreadableAnswerError,
 )
 from .decompression import ACCEPT_ENCODING, PIECE, Unpacker, UnpackingError, unpacker
-from .signing import SignedRequest
+from .request import SignedRequest
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ AUTHORIZATION = "Authorization"
 
 
 class Stream(Protocol):
-    """An answer whose body is read piece by piece."""
+    """An answer whose body is read in pieces."""
 
     @property
     def status(self) -> int:
@@ -85,26 +85,26 @@ class _ConnectionLostError(Exception):
 
 
 class _UnsolicitedError(Exception):
-    """The connection carried data that nobody had asked for; nothing was written to it."""
+    """The connection carried data without a request; nothing was written to it."""
 
 
 class _Listener(asyncio.Protocol):
-    """Stands before aiohttp's protocol and notes what arrives while no answer is due."""
+    """Wraps aiohttp's protocol and records what arrives while no answer is expected."""
 
     def __init__(self, protocol: ResponseHandler, transport: asyncio.Transport) -> None:
         self._protocol = protocol
         self._transport = transport
         self._has_input = _input_of(transport)
         self._is_new = True
-        self._has_heard = False
+        self._has_unasked_data = False
         self.response: ClientResponse | None = None
 
-    def hears(self) -> bool:
-        """Tell whether anything has arrived that was not asked for, be it the end of the connection."""
-        if self._has_heard or self._transport.is_closing() or self._protocol.should_close:
+    def is_disturbed(self) -> bool:
+        """Return whether anything unexpected has arrived, the end of the connection included."""
+        if self._has_unasked_data or self._transport.is_closing() or self._protocol.should_close:
             return True
         if self._is_new and self._transport.get_extra_info("sslcontext") is not None:
-            return False  # a server may still have things to say about TLS
+            return False  # a server may still send TLS messages
         return bool(self._has_input())
 
     def expect_answer(self, response: ClientResponse) -> None:
@@ -113,7 +113,7 @@ class _Listener(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self.response is not None and self.response.closed:
-            self._has_heard = True
+            self._has_unasked_data = True
         self._protocol.data_received(data)
 
     def eof_received(self) -> None:
@@ -131,7 +131,7 @@ class _Listener(asyncio.Protocol):
 
 
 def _input_of(transport: asyncio.BaseTransport) -> Callable[[], object]:
-    """Return what tells whether there is something to read that the loop has not read yet."""
+    """Return a function that says whether there is input that the loop has not read yet."""
     socket = transport.get_extra_info("socket")
     if socket is None:
         return bool
@@ -166,7 +166,7 @@ class _OrderlyRequest(ClientRequest):
         if not isinstance(listener, _Listener):
             listener = _Listener(protocol, transport)
             transport.set_protocol(listener)
-        self.listener, self.is_disturbed = listener, listener.hears()
+        self.listener, self.is_disturbed = listener, listener.is_disturbed()
         if self.is_disturbed:
             raise _UnsolicitedError
         listener.response = None
@@ -176,8 +176,8 @@ class _OrderlyRequest(ClientRequest):
         return response
 
     async def write_bytes(self, writer: AbstractStreamWriter, conn: Connection, *args: Any, **kwargs: Any) -> None:
-        # Before Python 3.12 this runs in a later turn of the loop than the first look.
-        self.is_disturbed = self.listener.hears()
+        # Before Python 3.12 this runs in a later iteration of the loop than the first check.
+        self.is_disturbed = self.listener.is_disturbed()
         if self.is_disturbed:
             if conn.transport is not None:
                 conn.transport.abort()
@@ -245,7 +245,7 @@ class _OwnAuthorization:
         self._begun = False
 
     def has_begun(self) -> bool:
-        """Say whether aiohttp has got as far as to look for a connection."""
+        """Return whether aiohttp has got as far as to look for a connection."""
         return self._begun
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
@@ -463,7 +463,7 @@ async def _translated(awaitable: Awaitable[T], has_begun: Callable[[], bool] = l
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
-        # Nobody cancelled this task: what it waited for was, such as a look-up that a closing session gave up.
+        # This task was not cancelled, but something that it awaited, such as a look-up of a session that closes.
         failure = TransportError("the exchange was given up by the HTTP client")
     except Exception as error:  # noqa: BLE001 - whatever aiohttp lets through, callers know our errors only
         failure = TransportError(f"the exchange failed ({type(error).__name__})") if has_begun() else _unusable(error)

@@ -15,7 +15,7 @@ Tree = dict[str, "Tree"] | list["Tree"] | str | None
 MAX_DEPTH = 64
 
 PIECE = 64 * 1024
-"""Bytes parsed before the next look at whether to go on."""
+"""Bytes that are parsed before ``stopped`` is called again."""
 
 _SCHEMA_INSTANCE = "http://www.w3.org/2001/XMLSchema-instance}"
 _NIL = f"{_SCHEMA_INSTANCE}nil"
@@ -41,7 +41,7 @@ def parse_xml(
     Args:
         document: The bytes as they came.
         encoding: In place of what the document says of itself.
-        stopped: Asked between two pieces whether to stop.
+        stopped: Called between two pieces; returns whether to stop.
 
     Raises:
         XMLError: It is not well-formed, too deep, or uses what we refuse.
@@ -50,7 +50,7 @@ def parse_xml(
     builder = _TreeBuilder()
     try:
         expat = DefusedXMLParser(encoding=encoding, forbid_dtd=True, forbid_entities=True, forbid_external=True).parser
-        # Expat reports to the builder itself: the layer between them takes most of the time.
+        # Expat calls the builder directly: the layer between them takes most of the time.
         expat.DefaultHandlerExpand = None
         expat.StartElementHandler = builder.start
         expat.CharacterDataHandler = builder.data
@@ -70,7 +70,7 @@ def parse_xml(
 
 
 class _TreeBuilder:
-    """What the parser reports to; it keeps its own stack, so depth costs no recursion."""
+    """Receives the parser's events; it keeps its own stack, so depth needs no recursion."""
 
     def __init__(self) -> None:
         self.root: dict[str, Tree] = {}
@@ -99,7 +99,7 @@ class _TreeBuilder:
 
 
 def _content(attributes: list[str], children: dict[str, Tree], text: str) -> Tree:
-    """Return what an element holds; the attributes are names and values in turns."""
+    """Return an element's content; the attributes are alternating names and values."""
     inner: dict[str, Tree] = {}
     for name, value in zip(attributes[::2], attributes[1::2], strict=True):
         if name == _NIL and value.strip().lower() in {"true", "1"}:

@@ -78,8 +78,8 @@ def test_version(capsys):
         (["demo", "--plays", "many"], "--plays"),
         (["sandbox", "--port", "99999"], "--port"),
         (["sandbox", "--host", "0.0.0.0"], "this machine only"),  # noqa: S104 - refused
-        (["sandbox", "--fault", "thunder"], "'thunder' is no fault"),
-        (["sandbox", "--latency", "soon"], "no latency"),
+        (["sandbox", "--fault", "thunder"], "not a fault: 'thunder'"),
+        (["sandbox", "--latency", "soon"], "not a latency: 'soon'"),
     ],
 )
 def test_wrong_usage_has_exit_code_1_and_a_message(arguments, words, capsys, tmp_path):

@@ -10,13 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sevendigital_async.models import Label, Release, Track, all_models
-from sevendigital_async.models.converter import MisfitError, converter, structure
-from sevendigital_async.models.reader import is_plain
+from sevendigital_async.models.converter import MisfitError, converter, is_plain, structure
 from sevendigital_async.models.wire import wire_names
 
 MODELS = [
     model
-    for model in (getattr(all_models, name) for name in all_models.__all__)
+    for model in vars(all_models).values()
     if inspect.isclass(model)
     and attrs.has(model)
     and is_plain(model)

@@ -26,9 +26,8 @@ from sevendigital_async import (
     UserToken,
 )
 from sevendigital_async.models import PlaybackEvent
-from sevendigital_async.operations import CATALOGUE, Content, Operation, ParameterLocation, Safety
-from sevendigital_async.session.request import build_request
-from sevendigital_async.session.signing import sign
+from sevendigital_async.operations import REGISTRY, Content, Operation, ParameterLocation, Safety
+from sevendigital_async.session.request import build_request, sign
 
 CREDENTIALS = Credentials("key", "s3cret&+ é")
 USER = UserToken("tok/en+=~", "token secret/+%41")
@@ -45,7 +44,7 @@ NOTES = "tag"
 
 FORMS = [
     (operation, dialect)
-    for operation in CATALOGUE
+    for operation in REGISTRY
     for dialect, binding in operation.bindings.items()
     if dialect is Dialect.OPENAPI or binding != operation.bindings.get(Dialect.OPENAPI)
 ]
@@ -70,7 +69,7 @@ LIVE_LOG = {
     "platform.logging.preview": {"release_id": None, "format_id": None, "end_reason": None, "play_mode": "online"},
     "platform.logging.subscriber": {"end_reason": None, "play_mode": "online"},
 }
-"""What the plays of two kinds tell otherwise than those of the third."""
+"""Fields in which the plays of two kinds differ from those of the third."""
 
 
 def is_segment(text: str) -> bool:
@@ -79,8 +78,8 @@ def is_segment(text: str) -> bool:
 
 def texts_for(binding):
     """Make any texts for all of an operation's arguments, some of the optional ones left out."""
-    texts = {argument.name: text_for(argument) for argument in binding.arguments}
-    required = {argument.name for argument in binding.arguments if argument.required}
+    texts = {argument.name: text_for(argument) for argument in binding.parameters}
+    required = {argument.name for argument in binding.parameters if argument.required}
     return st.fixed_dictionaries(
         {name: text for name, text in texts.items() if name in required},
         optional={name: text for name, text in texts.items() if name not in required},
@@ -90,7 +89,7 @@ def texts_for(binding):
 def text_for(argument):
     if argument.wire == NOTES:
         return st.dictionaries(ANY, ANY, min_size=1, max_size=3)
-    return ANY.filter(is_segment) if argument.place is ParameterLocation.PATH else ANY
+    return ANY.filter(is_segment) if argument.location is ParameterLocation.PATH else ANY
 
 
 def given_as(argument, text):
@@ -100,14 +99,14 @@ def given_as(argument, text):
 def on_the_wire(binding, texts):
     """Return what a server must find, by place and wire name."""
     found = {}
-    for argument in binding.arguments:
+    for argument in binding.parameters:
         text = texts.get(argument.name)
         if argument.wire == NOTES and text is not None:
-            found |= {(argument.place.value, f"{NOTES}_{key}"): note for key, note in text.items()}
+            found |= {(argument.location.value, f"{NOTES}_{key}"): note for key, note in text.items()}
         elif text is not None:
-            found[argument.place.value, argument.wire] = text
+            found[argument.location.value, argument.wire] = text
         elif argument.default is not None:
-            found[argument.place.value, argument.wire] = argument.default
+            found[argument.location.value, argument.wire] = argument.default
     return found
 
 
@@ -130,7 +129,7 @@ def arrived(request: bytes, binding) -> dict[tuple[str, str], str]:
     elif b"content-type: application/json" in head.lower():
         tree = orjson.loads(body)
         tree = tree[binding.envelope] if binding.envelope else tree
-        [only, *_] = [argument.wire for argument in binding.arguments if argument.place is ParameterLocation.JSON]
+        [only, *_] = [argument.wire for argument in binding.parameters if argument.location is ParameterLocation.JSON]
         tree = {only: tree} if binding.bare else tree
         found |= {("json", name): value for name, value in tree.items()}
     return found
@@ -140,16 +139,16 @@ def arrived(request: bytes, binding) -> dict[tuple[str, str], str]:
 def test_any_text_in_any_argument_arrives_intact_and_signed(operation, dialect):
     binding = operation.binding(dialect)
     # What a dialect spells in a way of its own is looked at where that way is.
-    binding = evolve(binding, arguments=tuple(evolve(argument, write=None) for argument in binding.arguments))
+    binding = evolve(binding, parameters=tuple(evolve(argument, write=None) for argument in binding.parameters))
     binding = evolve(binding, spread={}, variants={})
 
     @settings(max_examples=10)
     @given(texts_for(binding), st.none() | st.just(USER), st.sampled_from(SignaturePlacement))
     @example(
-        {argument.name: given_as(argument, NASTY) for argument in binding.arguments}, USER, SignaturePlacement.HEADER
+        {argument.name: given_as(argument, NASTY) for argument in binding.parameters}, USER, SignaturePlacement.HEADER
     )
     @example(
-        {argument.name: given_as(argument, (NASTY * 100)[:2000]) for argument in binding.arguments},
+        {argument.name: given_as(argument, (NASTY * 100)[:2000]) for argument in binding.parameters},
         None,
         SignaturePlacement.QUERY,
     )
@@ -176,18 +175,20 @@ def test_any_text_in_any_argument_arrives_intact_and_signed(operation, dialect):
     ],
 )
 async def test_it_arrives_over_the_wire(name, placement, text):
-    operation = CATALOGUE.find(name)
+    operation = REGISTRY.find(name)
     binding = operation.binding(Dialect.OPENAPI)
     async with (
         raw_server(answer(status="400 Bad Request")) as server,
         SevenDigital("key", CREDENTIALS.consumer_secret, base_url=server.base_url, signature=placement) as client,
     ):
-        with pytest.raises(APIError, match=operation.id):
-            await client.as_user(USER).call(operation, **{argument.name: text for argument in binding.arguments})
+        with pytest.raises(APIError, match=re.escape(operation.name)):
+            await client.as_user(USER).call(operation, **{argument.name: text for argument in binding.parameters})
         [request] = server.requests
     user_secret = USER.secret if operation.auth.value == "three-legged" else ""
     assert is_signed(request, server.base_url, CREDENTIALS.consumer_secret, user_secret)
-    assert arrived(request, binding) == {(argument.place.value, argument.wire): text for argument in binding.arguments}
+    assert arrived(request, binding) == {
+        (argument.location.value, argument.wire): text for argument in binding.parameters
+    }
 
 
 async def call(client, operation, dialect) -> None:

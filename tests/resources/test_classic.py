@@ -49,7 +49,7 @@ from sevendigital_async.models import (
     Voucher,
     VoucherType,
 )
-from sevendigital_async.operations import CATALOGUE
+from sevendigital_async.operations import REGISTRY
 from sevendigital_async.resources import Classic
 from sevendigital_async.session.decode import decode
 from sevendigital_async.session.document import Kind, parse
@@ -59,7 +59,7 @@ SPEC = paths.SPEC
 
 def read(name, answer):
     body = answer.encode() if isinstance(answer, str) else orjson.dumps(answer)
-    return decode(CATALOGUE.find(f"classic.{name}"), parse(body, None))
+    return decode(REGISTRY.find(f"classic.{name}"), parse(body, None))
 
 
 def xml(content):
@@ -572,7 +572,7 @@ OF_THE_LIST = {"fromDate", "toDate", "key"}
 def guide_answers():
     """Yield (operation, document) for each example of the guide that is whole."""
     paths = {}
-    for operation in CATALOGUE:
+    for operation in REGISTRY:
         for binding in operation.bindings.values():
             if operation.name.startswith("classic.") and operation.model:
                 paths.setdefault(binding.path.removeprefix("/1.2/").lower(), operation)

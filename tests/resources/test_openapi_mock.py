@@ -15,7 +15,7 @@ from support.openapi import example, read
 from support.openapi_mock import BODIES, openapi_mock
 
 from sevendigital_async import NO_RETRY, SevenDigital, UserToken
-from sevendigital_async.operations import CATALOGUE, Content
+from sevendigital_async.operations import REGISTRY, Content
 from sevendigital_async.resources.platform import logging
 
 SPEC = paths.SPEC
@@ -111,9 +111,9 @@ async def test_every_operation_is_understood_and_its_answer_decoded(name, in_tim
         assert mock.called == [stated]
     if stated.answer is not None:
         assert not lost(example(stated.answer), answer)
-    elif CATALOGUE.find(name).content is Content.MEDIA:
+    elif REGISTRY.find(name).content is Content.MEDIA:
         assert answer == BODIES[stated.content_type]
-    elif CATALOGUE.find(name).content is Content.TEXT:
+    elif REGISTRY.find(name).content is Content.TEXT:
         assert answer == BODIES[stated.content_type].decode()
     else:
         assert answer is None

@@ -30,7 +30,7 @@ def paged(*pages, first=1):
         ([("ab", 2, None), ("c", 2, None)], "abc", [1, 2]),
         ([("ab", None, None), ("", None, None)], "ab", [1, 2]),
     ],
-    ids=["plain", "exact", "empty", "total-too-large", "last-page-repeated", "no-total", "nothing-told"],
+    ids=["plain", "exact", "empty", "total-too-large", "last-page-repeated", "no-total", "nothing-stated"],
 )
 async def test_iteration_ends_where_the_list_ends(pages, items, asked):
     listing, requests = paged(*pages)

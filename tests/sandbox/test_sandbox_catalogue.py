@@ -6,7 +6,7 @@ import gzip
 
 import pytest
 from defusedxml.ElementTree import fromstring
-from support.probe import JSON, XML, Probe, StringClock, open_session
+from support.probe import JSON, XML, ManualClock, Probe, open_session
 
 from sevendigital_async.sandbox import Sandbox
 from sevendigital_async.sandbox.catalogue import CATALOGUE
@@ -26,7 +26,7 @@ TRACK_FIELDS = {
 
 @pytest.fixture
 async def probe():
-    clock = StringClock()
+    clock = ManualClock()
     async with Sandbox(clock=clock) as sandbox, open_session() as session:
         yield Probe(sandbox, session, clock)
 

@@ -9,10 +9,10 @@ import pytest
 from defusedxml.ElementTree import fromstring
 from support import paths
 from support.openapi import problems, read
-from support.probe import FORM, JSON, XML, Probe, StringClock, open_session
+from support.probe import FORM, JSON, XML, ManualClock, Probe, open_session
 from yarl import URL
 
-from sevendigital_async.operations import CATALOGUE as OPERATIONS
+from sevendigital_async.operations import REGISTRY
 from sevendigital_async.sandbox import Sandbox
 from sevendigital_async.sandbox.catalogue import CATALOGUE
 from sevendigital_async.sandbox.charts import chart, first_day
@@ -81,7 +81,7 @@ class Classic(Probe):
 
 @pytest.fixture
 async def probe():
-    clock = StringClock()
+    clock = ManualClock()
     async with Sandbox(clock=clock) as sandbox, open_session() as session:
         yield Classic(sandbox, session, clock)
 
@@ -158,7 +158,7 @@ XML_NOUNS = {
 async def changes(call):
     """Call everything that changes something, and what shows it, as user 7; yield each path and its answer."""
 
-    async def told(path, calling):
+    async def described(path, calling):
         return path, await calling
 
     shown = call.accept
@@ -170,45 +170,51 @@ async def changes(call):
     call.accept = shown
     mine, at = {"user": "7"}, {"basketId": basket}
     thing = {"releaseId": ALBUM.id, "trackId": TRACK.id}
-    yield await told("basket/create", call.read("basket/create", {"country": "DE"}))
-    yield await told("basket/addItem", call.read("basket/addItem", {**at, **thing}))
-    yield await told("basket/addpriceditem", call.read("basket/addpriceditem", {**at, **thing, "price": "0.5"}))
-    yield await told(
+    yield await described("basket/create", call.read("basket/create", {"country": "DE"}))
+    yield await described("basket/addItem", call.read("basket/addItem", {**at, **thing}))
+    yield await described("basket/addpriceditem", call.read("basket/addpriceditem", {**at, **thing, "price": "0.5"}))
+    yield await described(
         "basket/applyVoucher", call.send(f"basket/applyVoucher?basketId={basket}", {"voucherCode": "summer25"})
     )
-    yield await told("basket/removeItem", call.read("basket/removeItem", {**at, "itemId": item}))
-    yield await told("basket", call.read("basket", at))
-    yield await told("basket/paypalurl", call.read("basket/paypalurl", at))
+    yield await described("basket/removeItem", call.read("basket/removeItem", {**at, "itemId": item}))
+    yield await described("basket", call.read("basket", at))
+    yield await described("basket/paypalurl", call.read("basket/paypalurl", at))
     token = {"payerId": "PAYER", "token": checkout["paypalUrl"].partition("token=")[2]}
     path = "basket/completepaypalpurchase"
-    yield await told(path, call.send(f"{path}?basketId={paid}", token, **mine))
-    yield await told("user/purchase/item", call.read("user/purchase/item", {**thing, "price": "0.99"}, **mine))
-    yield await told("user/purchase/rrpitem", call.read("user/purchase/rrpitem", thing, **mine))
-    yield await told("user/purchase/basket", call.read("user/purchase/basket", at, **mine))
-    yield await told("user/purchase/priceditem", call.read("user/purchase/priceditem", {**thing, "price": "0"}, **mine))
+    yield await described(path, call.send(f"{path}?basketId={paid}", token, **mine))
+    yield await described("user/purchase/item", call.read("user/purchase/item", {**thing, "price": "0.99"}, **mine))
+    yield await described("user/purchase/rrpitem", call.read("user/purchase/rrpitem", thing, **mine))
+    yield await described("user/purchase/basket", call.read("user/purchase/basket", at, **mine))
+    yield await described(
+        "user/purchase/priceditem", call.read("user/purchase/priceditem", {**thing, "price": "0"}, **mine)
+    )
     delivery = {**thing, "transactionId": "t-1", "retailPrice": "1.5"}
-    yield await told("user/deliveritem", call.read("user/deliveritem", delivery, **mine))
-    yield await told("user/locker", call.read("user/locker", **mine))
-    yield await told("user/payment/cardregistration", call.send("user/payment/cardregistration", CARD, **mine))
+    yield await described("user/deliveritem", call.read("user/deliveritem", delivery, **mine))
+    yield await described("user/locker", call.read("user/locker", **mine))
+    yield await described("user/payment/cardregistration", call.send("user/payment/cardregistration", CARD, **mine))
     path = "user/payment/cardregistration/{id}"
-    yield await told(path, call.read("user/payment/cardregistration/cardreg-1", **mine))
-    yield await told("user/payment/card", call.read("user/payment/card", **mine))
-    yield await told("user/payment/card/select", call.send("user/payment/card/select", {"cardId": "card-0"}, **mine))
-    yield await told("user/payment/card/delete", call.send("user/payment/card/delete", {"cardId": "card-1"}, **mine))
+    yield await described(path, call.read("user/payment/cardregistration/cardreg-1", **mine))
+    yield await described("user/payment/card", call.read("user/payment/card", **mine))
+    yield await described(
+        "user/payment/card/select", call.send("user/payment/card/select", {"cardId": "card-0"}, **mine)
+    )
+    yield await described(
+        "user/payment/card/delete", call.send("user/payment/card/delete", {"cardId": "card-1"}, **mine)
+    )
     signup = {"email": ADDRESS, "password": "p&ss", "country": "DE", "firstName": "Ada"}
-    yield await told("user/signup", call.send("user/signup", signup))
-    yield await told("user/create", call.read("user/create", {"email": "bob@example.com"}))
-    yield await told("user/details", call.read("user/details", {"userId": "500001"}))
-    yield await told("user/authenticate", call.send("user/authenticate", {"email": ADDRESS, "password": "p&ss"}))
-    yield await told("users", call.read("users", {"email": ADDRESS}))
-    yield await told("users/{id}/update", call.send("users/7/update", {"country": "fr"}, method="PUT", **mine))
+    yield await described("user/signup", call.send("user/signup", signup))
+    yield await described("user/create", call.read("user/create", {"email": "bob@example.com"}))
+    yield await described("user/details", call.read("user/details", {"userId": "500001"}))
+    yield await described("user/authenticate", call.send("user/authenticate", {"email": ADDRESS, "password": "p&ss"}))
+    yield await described("users", call.read("users", {"email": ADDRESS}))
+    yield await described("users/{id}/update", call.send("users/7/update", {"country": "fr"}, method="PUT", **mine))
     path = "user/unlimitedStreaming"
-    yield await told(path, call.send(path, {"userId": "7", "status": "active"}))
-    yield await told(path, call.read(path, **mine))
+    yield await described(path, call.send(path, {"userId": "7", "status": "active"}))
+    yield await described(path, call.read(path, **mine))
 
 
 def test_every_record_has_a_handler_and_every_handler_a_record():
-    assert {**HANDLERS, **LIVE_HANDLERS}.keys() == {operation.name for operation in OPERATIONS}
+    assert {**HANDLERS, **LIVE_HANDLERS}.keys() == {operation.name for operation in REGISTRY}
 
 
 @pytest.mark.skipif(not SPEC.exists(), reason="the API's own file is not here")
@@ -264,8 +270,8 @@ async def test_a_clip_lies_behind_a_redirect(probe):
     url = f"{probe.sandbox.base_url}/1.2/track/preview?trackId={TRACK.id}"
     assert await probe.fetch(url) == "audio/mpeg"
     assert await probe.fetch(f"{url}&redirect=true") == "audio/mpeg"
-    told = await probe.read("track/preview", {"trackId": TRACK.id, "redirect": "false"})
-    async with probe.session.get(told["url"]) as answer:
+    tree = await probe.read("track/preview", {"trackId": TRACK.id, "redirect": "false"})
+    async with probe.session.get(tree["url"]) as answer:
         assert (answer.status, answer.content_type) == (200, "audio/mpeg")
 
 
@@ -343,7 +349,7 @@ async def test_a_locker_is_filtered_and_sorted(probe):
     empty = await probe.read("user/locker", user="7")
     assert (empty["totalItems"], empty["releases"], empty["lockerReleases"]) == (0, [], [])
     first = await probe.read("user/purchase/item", {"releaseId": ON_SALE.id}, user="7")
-    probe.clock.pull(60)
+    probe.clock.advance(60)
     await probe.read("user/purchase/item", {"releaseId": ALBUM.id, "trackId": TRACK.id}, user="7")
 
     async def ids(**params):
@@ -413,7 +419,7 @@ async def test_a_subscription_lasts_a_month(probe):
     begun = await probe.send(path, {"userId": "7", "status": "active"})
     assert (begun["startDate"], begun["endDate"], begun["status"]) == ("2027-01-15", "2027-02-15", "active")
     assert (await probe.send(path, {"userId": "7", "status": "cancelled"}))["status"] == "cancelled"
-    probe.clock.pull(32 * 86_400)
+    probe.clock.advance(32 * 86_400)
     assert (await probe.read(path, user="7"))["status"] == "expired"
 
 

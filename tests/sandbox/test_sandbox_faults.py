@@ -8,7 +8,7 @@ from random import Random
 
 import aiohttp
 import pytest
-from support.probe import XML, Probe, StringClock, open_session
+from support.probe import XML, ManualClock, Probe, open_session
 
 from sevendigital_async.errors import ConfigurationError
 from sevendigital_async.models.stream_log import LogKind
@@ -55,22 +55,22 @@ def test_latency_is_read(latency, expected):
     [
         (["500"], None, "503:10%"),
         (["500:"], None, "503:10%"),
-        (["200:10%"], None, "'200:10%' is no fault"),
-        (["600:10%"], None, "is no fault"),
+        (["200:10%"], None, "not a fault: '200:10%'"),
+        (["600:10%"], None, "not a fault: '600:10%'"),
         (["disconect-before:10%"], None, "disconnect-before:RATE"),
-        (["500:ten"], None, "'ten' is no rate"),
-        (["500:-1%"], None, "no rate"),
-        (["500:101%"], None, "no rate"),
+        (["500:ten"], None, "not a rate: 'ten'"),
+        (["500:-1%"], None, "not a rate: "),
+        (["500:101%"], None, "not a rate: "),
         (["500:10"], None, "10% or 0.1"),
-        (["500:nan"], None, "no rate"),
+        (["500:nan"], None, "not a rate: "),
         (["500:60%", "503:50%"], None, "more than 100 %"),
         (["poison:"], None, "poison:TRACK_ID"),
         ("500:10%", None, "list"),
         ([], "200", "200ms"),
-        ([], "-5ms", "no latency"),
-        ([], "5ms-", "no latency"),
-        ([], "1s-5ms", "ends before it begins"),
-        ([], "infs", "no latency"),
+        ([], "-5ms", "not a latency: "),
+        ([], "5ms-", "not a latency: "),
+        ([], "1s-5ms", "is reversed"),
+        ([], "infs", "not a latency: "),
     ],
 )
 def test_nonsense_is_refused_with_help(specs, latency, words):
@@ -101,7 +101,7 @@ def test_rates_that_add_up_to_all_leave_nothing():
 
 @pytest.fixture
 async def clock():
-    return StringClock()
+    return ManualClock()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.probe import Probe, StringClock, open_session
+from support.probe import ManualClock, Probe, open_session
 
 from sevendigital_async.operations import RateClass
 from sevendigital_async.sandbox import Sandbox
@@ -55,7 +55,7 @@ def test_the_quota_is_renewed_at_midnight():
 
 @pytest.fixture
 async def clock():
-    return StringClock(MIDNIGHT + 1000.0)
+    return ManualClock(MIDNIGHT + 1000.0)
 
 
 async def test_five_preview_requests_in_any_second(clock):
@@ -68,11 +68,11 @@ async def test_five_preview_requests_in_any_second(clock):
 
         for _ in range(5):
             assert (await status())[0] == 202
-            clock.pull(0.125)
+            clock.advance(0.125)
         refused, retry_after, body = await status()
         assert (refused, retry_after) == (429, "0.375")
         assert b'"status":"error"' in body
-        clock.pull(float(retry_after))
+        clock.advance(float(retry_after))
         # The refused request took no place, and only the first of the five has left the window.
         assert (await status())[0] == 202
         assert (await status())[:2] == (429, "0.125")
@@ -130,7 +130,7 @@ async def test_a_spent_quota(clock):
             assert answer.headers["Retry-After"] == str(DAY - 1000)
             assert answer.headers["X-RateLimit-Current"] == "2"
             assert (await answer.json())["status"] == "error"
-        clock.pull(DAY - 1000)
+        clock.advance(DAY - 1000)
         async with probe.get("/1.2/status") as answer:
             assert answer.status == 200
 

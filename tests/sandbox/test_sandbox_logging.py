@@ -10,11 +10,11 @@ import time
 
 import orjson
 import pytest
-from support.probe import FORM, Probe, StringClock, open_session, until
+from support.probe import FORM, ManualClock, Probe, open_session, until
 
 from sevendigital_async.models.stream_log import LogKind
 from sevendigital_async.sandbox import Sandbox
-from sevendigital_async.sandbox.ledger import Ledger
+from sevendigital_async.sandbox.request_log import RequestLog
 from sevendigital_async.sandbox.server import MAX_BODY_BYTES
 
 DAY = 86_400
@@ -23,7 +23,7 @@ MOST = {"preview": 500, "catalogue": 500, "subscriber": 20}
 
 @pytest.fixture
 async def clock():
-    return StringClock()
+    return ManualClock()
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ async def test_accepted_logs_are_kept_as_received(sandbox, probe, clock):
     async with probe.post("preview", first) as answer:
         assert answer.status == 202
         assert await answer.read() == b""
-    clock.pull(10)
+    clock.advance(10)
     async with probe.post("subscriber", [probe.play("3")], user="user-1") as answer:
         assert answer.status == 202
     assert [
@@ -290,13 +290,13 @@ async def test_a_client_that_leaves_in_the_middle_of_a_body(sandbox):
 
 
 async def test_a_hundred_thousand_logs_are_quick_to_keep_and_to_read(managed):
-    ledger = managed.sandbox._ledger
+    request_log = managed.sandbox._request_log
     logs = [orjson.dumps(managed.play(str(number))) for number in range(100_000)]
     taken = []
     for start in range(0, len(logs), 500):
         begun = time.thread_time()
-        entry = ledger.arrive(LogKind.PREVIEW, 1.0, start / 1000)
-        ledger.settle(entry, logs=500, accepted=tuple(logs[start : start + 500]))
+        entry = request_log.arrive(LogKind.PREVIEW, 1.0, start / 1000)
+        request_log.record_logs(entry, logs=500, accepted=tuple(logs[start : start + 500]))
         taken.append(time.thread_time() - begun)
     assert statistics.median(taken[-50:]) < 3 * statistics.median(taken[:50])
     breaths = 0
@@ -316,14 +316,14 @@ async def test_a_hundred_thousand_logs_are_quick_to_keep_and_to_read(managed):
     pulsing.cancel()
     assert size == 100_000
     assert breaths > 50  # the sandbox answers others meanwhile
-    assert ledger.stats()["kinds"]["preview"]["duplicates"] == 0
+    assert request_log.stats()["kinds"]["preview"]["duplicates"] == 0
 
 
 def test_chunks_are_neither_tiny_nor_huge():
-    ledger = Ledger()
+    request_log = RequestLog()
     logs = tuple(b'{"trackId":"%d"}' % n for n in range(5_000))
-    ledger.settle(ledger.arrive(LogKind.PREVIEW, 1.0, 1.0), logs=5_000, accepted=logs)
-    chunks = list(ledger.log_lines())
+    request_log.record_logs(request_log.arrive(LogKind.PREVIEW, 1.0, 1.0), logs=5_000, accepted=logs)
+    chunks = list(request_log.log_lines())
     assert len(chunks) > 5
     assert all(65_536 <= len(chunk) < 70_000 for chunk in chunks[:-1])
     assert [orjson.loads(line)["position"] for line in b"".join(chunks).splitlines()] == list(range(5_000))

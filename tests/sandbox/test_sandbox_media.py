@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 import orjson
 import pytest
 from defusedxml.ElementTree import fromstring
-from support.probe import FORM, JSON, XML, Probe, StringClock, open_session
+from support.probe import FORM, JSON, XML, ManualClock, Probe, open_session
 
 from sevendigital_async.config import UserToken
 from sevendigital_async.sandbox import Sandbox
@@ -72,7 +72,7 @@ class Player(Probe):
 
 @pytest.fixture
 async def player():
-    clock = StringClock()  # 2027-01-15T08:00:00Z
+    clock = ManualClock()  # 2027-01-15T08:00:00Z
     async with Sandbox(clock=clock) as sandbox, open_session() as session:
         yield Player(sandbox, session, clock)
 
@@ -266,7 +266,7 @@ async def test_the_network_wants_no_credentials(player):
     nowhere = f"{player.sandbox.base_url}/_cdn/00"
     for end in ("", ".m3u8", "/0.ts"):
         assert (await player.fetch(nowhere + end, signed=False)).status == 404
-    player.clock.pull(2 * 3600 + 1)
+    player.clock.advance(2 * 3600 + 1)
     assert (await player.fetch(url, signed=False)).status == 403
     await player.fetch("/media/user/downloadtrack", LICENCE)
     assert (await player.fetch(url, signed=False)).status == 404
@@ -315,7 +315,7 @@ async def test_subscriptions_are_for_subscribers(player, form):
     headers, body = {"Content-Type": JSON}, '{"deviceId": "d"}'
     await player.request("POST", "/users/7/unlimitedStreaming/offline", body=body, headers=headers, user="7")
     assert (await player.fetch(offline)).status == 200
-    player.clock.pull(40 * 86_400)
+    player.clock.advance(40 * 86_400)
     assert problem(await player.fetch(path)) == 2002
 
 
@@ -327,7 +327,7 @@ async def test_one_device_at_a_time(player):
         return got.status if got.status == 200 else problem(got)
 
     assert [await play("a"), await play("a"), await play("b")] == [200, 200, 3201]
-    player.clock.pull(30)
+    player.clock.advance(30)
     assert [await play("b"), await play("a")] == [200, 3201]
 
 

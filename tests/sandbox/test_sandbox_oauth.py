@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oauthlib import oauth1
 from oauthlib.common import urlencode
-from support.probe import FORM, Probe, StringClock, open_session
+from support.probe import FORM, ManualClock, Probe, open_session
 
 from sevendigital_async.config import Credentials, UserToken
 from sevendigital_async.sandbox import DEMO_KEY, DEMO_SECRET, Sandbox
@@ -239,7 +239,7 @@ async def test_over_http_in_header_and_query(placement, user):
 
 
 async def test_refusals_are_plain_text_and_say_why():
-    clock = StringClock()
+    clock = ManualClock()
     async with Sandbox(clock=clock) as sandbox, open_session() as session:
         probe = Probe(sandbox, session, clock)
 

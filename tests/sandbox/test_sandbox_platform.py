@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import orjson
 import pytest
 from defusedxml.ElementTree import fromstring
-from support.probe import FORM, JSON, XML, Probe, StringClock, open_session
+from support.probe import FORM, JSON, XML, ManualClock, Probe, open_session
 
 from sevendigital_async.sandbox import Sandbox
 from sevendigital_async.sandbox.catalogue import CATALOGUE
@@ -69,7 +69,7 @@ class Platform(Probe):
 
 @pytest.fixture
 async def platform():
-    clock = StringClock()  # 2027-01-15T08:00:00Z
+    clock = ManualClock()  # 2027-01-15T08:00:00Z
     async with Sandbox(clock=clock) as sandbox, open_session() as session:
         yield Platform(sandbox, session, clock)
 
@@ -146,7 +146,7 @@ async def test_a_download_url_is_good_for_an_hour(platform):
     assert tree["expiresAt"] == "2027-01-15T09:00:00Z"
     async with platform.session.get(tree["url"]) as answer:
         assert (answer.status, answer.content_type) == (200, "audio/mpeg")
-    platform.clock.pull(3601)
+    platform.clock.advance(3601)
     async with platform.session.get(tree["url"]) as answer:
         assert answer.status == 403
 
@@ -163,7 +163,7 @@ async def test_usage_types(platform):
 async def test_a_playlist_keeps_its_order_and_counts(platform):
     made = await platform.playlist("3", "1")
     assert (made["trackCount"], made["visibility"], made["userId"]) == (2, "private", None)
-    platform.clock.pull(60)
+    platform.clock.advance(60)
     added = [song("2", image="https://x.example/i.jpg"), song("3")]
     grown = await platform.send("POST", f"/playlists/{made['id']}/tracks", {"tracks": added})
     assert [(track["position"], track["trackId"]) for track in grown["tracks"]] == [
@@ -307,7 +307,7 @@ async def test_devices_up_to_the_limit(platform):
     for number in range(1, MOST_DEVICES):
         await authorise(platform, f"d{number}")
     assert code_of(await authorise(platform, "one-too-many", 400)) == 1003
-    platform.clock.pull(60)
+    platform.clock.advance(60)
     again = await authorise(platform, "d0", deviceName="Old phone")
     assert (again["deviceName"], again["authorisedAt"]) == ("Old phone", first["authorisedAt"])
     tree = await platform.read("/users/7/unlimitedStreaming/devices", user="7")
@@ -428,5 +428,5 @@ async def test_a_refund_empties_the_locker_once(platform, noun, id_):
 
 async def test_a_refund_after_the_month_was_reported(platform):
     purchase_id = (await platform.credit(trackId=TRACK.id)).find("purchase").get("id")
-    platform.clock.pull(20 * 86_400)
+    platform.clock.advance(20 * 86_400)
     assert code_of(await refund(platform, "track", purchase_id, 400)) == 2002

@@ -14,7 +14,7 @@ from support.probe import Probe, open_session, until
 
 from sevendigital_async.config import Credentials
 from sevendigital_async.errors import ConfigurationError
-from sevendigital_async.operations import CATALOGUE
+from sevendigital_async.operations import REGISTRY
 from sevendigital_async.sandbox import Faults, Sandbox
 from sevendigital_async.sandbox.handlers import HANDLERS, LIVE_HANDLERS
 from sevendigital_async.sandbox.routes import endpoints
@@ -23,18 +23,18 @@ pytest_plugins = ["sevendigital_async.sandbox.pytest_plugin"]
 
 
 def test_every_operation_has_a_handler_and_every_handler_an_operation():
-    assert {operation.name for operation in CATALOGUE} == {*HANDLERS, *LIVE_HANDLERS}
+    assert {operation.name for operation in REGISTRY} == {*HANDLERS, *LIVE_HANDLERS}
 
 
 def test_every_form_of_every_operation_is_served():
     served = {(endpoint.binding.http_method, endpoint.binding.path) for endpoint in endpoints()}
-    bindings = [binding for operation in CATALOGUE for binding in operation.bindings.values()]
+    bindings = [binding for operation in REGISTRY for binding in operation.bindings.values()]
     forms = [form for binding in bindings for form in (binding, *binding.variants.values())]
     assert served == {*((form.http_method, form.path) for form in forms), ("POST", "/1.2/user/preview/log")}
 
 
 def test_a_missing_handler_is_loud():
-    operations = list(CATALOGUE)
+    operations = list(REGISTRY)
     stray = evolve(operations[0], name="classic.stray.call")
     with pytest.raises(ConfigurationError, match=r"no handler for classic\.stray\.call"):
         list(endpoints([*operations, stray]))

@@ -321,7 +321,7 @@ async def test_an_unsafe_call_is_sent_once_and_may_have_been_carried_out(name):
 async def test_a_direct_report_that_is_not_acknowledged_says_so():
     async with raw_server(ok(ERROR[:-9])) as raw:
         async with SevenDigital("key", "secret", base_url=raw.base_url) as client:
-            with pytest.raises(DecodeError, match="acknowledges nothing: JSON that is cut short"):
+            with pytest.raises(DecodeError, match="is not an acknowledgement: JSON that is cut short"):
                 await client.platform.logging.preview([StreamLog("1", datetime.now(UTC), country="GB")])
     assert len(raw.requests) == 1
 

@@ -5,12 +5,12 @@ from support.rawserver import answer, raw_server
 from sevendigital_async import Dialect, ResponseCache, Settings, SevenDigital, UserToken
 from sevendigital_async.models import Release
 from sevendigital_async.operations import Auth, Binding, Operation, Safety
-from sevendigital_async.operations.operation import argument
+from sevendigital_async.operations.operation import parameter
 from sevendigital_async.session.cache import fresh_for
 
 
 def operation(safety=Safety.READ, auth=Auth.THREE_LEGGED, method="GET"):
-    binding = Binding(method, "/thing", (argument("q"), argument("page")))
+    binding = Binding(method, "/thing", (parameter("q"), parameter("page")))
     return Operation(
         id="x", name="x.y", summary="", safety=safety, auth=auth, model=Release, bindings={Dialect.OPENAPI: binding}
     )

@@ -223,8 +223,8 @@ def test_the_reason_of_an_item_where_there_is_no_other():
             "an unexpected redirect (HTTP 302) to cdn.example",
         ),
         ("", errors.RedirectError, None, "an unexpected redirect (HTTP 302)"),
-        ("http://[broken", errors.RedirectError, None, "a redirect (HTTP 302) to no usable address"),
-        ("/e?" + "a=1&" * 200, errors.RedirectError, None, "a redirect (HTTP 302) to no usable address"),
+        ("http://[broken", errors.RedirectError, None, "a redirect (HTTP 302) to an address that can't be used"),
+        ("/e?" + "a=1&" * 200, errors.RedirectError, None, "a redirect (HTTP 302) to an address that can't be used"),
     ],
 )
 @pytest.mark.parametrize("body", ["", "<html><title>Object moved</title></html>"])

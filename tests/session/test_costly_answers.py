@@ -19,12 +19,12 @@ from sevendigital_async import (
     Timeout,
 )
 from sevendigital_async.operations import Safety
-from sevendigital_async.session import body, decode
+from sevendigital_async.session import decode, document
 from sevendigital_async.session.document import parse
 from sevendigital_async.session.xml import PIECE, XMLStoppedError, parse_xml
 
 MANY = b"<r>" + b"<a/>" * 1_000_000 + b"</r>"
-LARGE = answer(b'{"release":"' + b"x" * body.OFF_LOOP_BYTES + b'"}')
+LARGE = answer(b'{"release":"' + b"x" * document.OFF_LOOP_BYTES + b'"}')
 SHORT = Timeout(total=0.3)
 
 
@@ -39,7 +39,7 @@ def endless(monkeypatch):
         stopped_in.append(threading.get_ident())
         raise XMLStoppedError
 
-    monkeypatch.setattr(body, "parse", parse_until_stopped)
+    monkeypatch.setattr(document, "parse", parse_until_stopped)
     return stopped_in
 
 
@@ -57,7 +57,7 @@ def wait_for(condition):
 @pytest.mark.parametrize(("safety", "requests"), [(Safety.READ, 2), (Safety.UNSAFE, 1)])
 async def test_parsing_counts_against_the_time_allowed(endless, safety, requests):
     async with raw_server(LARGE) as raw, client_for(raw, RetryPolicy(attempts=2, base=0.0)) as client:
-        with pytest.raises(RequestTimeoutError, match="doThing: the answer was not parsed") as caught:
+        with pytest.raises(RequestTimeoutError, match=r"test\.do_thing: the answer was not parsed") as caught:
             await client.call(operation(safety))
     assert caught.value.maybe_sent
     assert len(raw.requests) == requests
@@ -70,7 +70,7 @@ async def test_so_does_decoding(monkeypatch):
     monkeypatch.setattr(decode, "decode", lambda *_: going_on.wait(10))
     async with raw_server(LARGE) as raw, client_for(raw) as client:
         try:
-            with pytest.raises(RequestTimeoutError, match="doThing: the answer was not parsed"):
+            with pytest.raises(RequestTimeoutError, match=r"test\.do_thing: the answer was not parsed"):
                 await client.call(operation(Safety.UNSAFE))
         finally:
             going_on.set()
@@ -87,7 +87,7 @@ async def test_plays_whose_answer_takes_too_long_are_one_doubt_and_then_held(end
 
 
 async def test_words_in_place_of_media_have_the_same_limit(endless):
-    words = answer(b" " * body.OFF_LOOP_BYTES + b"{}", Content_Type="application/json")
+    words = answer(b" " * document.OFF_LOOP_BYTES + b"{}", Content_Type="application/json")
     async with raw_server(words) as raw, client_for(raw) as client:
         with pytest.raises(RequestTimeoutError, match="not parsed"):
             async with client.media.stream_track(track_id="1", release_id="2", format_id="26"):
@@ -103,7 +103,7 @@ async def test_much_xml_ends_in_time():
     assert len(raw.requests) == 1
 
 
-@pytest.mark.parametrize("size", [body.XML_OFF_LOOP_BYTES, body.XML_OFF_LOOP_BYTES + 1])
+@pytest.mark.parametrize("size", [document.XML_OFF_LOOP_BYTES, document.XML_OFF_LOOP_BYTES + 1])
 async def test_xml_leaves_the_loop_sooner_than_json(monkeypatch, size):
     threads = []
 
@@ -111,10 +111,10 @@ async def test_xml_leaves_the_loop_sooner_than_json(monkeypatch, size):
         threads.append(threading.get_ident())
         return parse(*args, **kwargs)
 
-    monkeypatch.setattr(body, "parse", noting)
-    document = b"<r>" + b"x" * (size - 7) + b"</r>"
-    assert (await body.parsed(document, None, 5)).tree == {"r": "x" * (size - 7)}
-    assert (threads == [threading.get_ident()]) is (size <= body.XML_OFF_LOOP_BYTES)
+    monkeypatch.setattr(document, "parse", noting)
+    xml = b"<r>" + b"x" * (size - 7) + b"</r>"
+    assert (await document.parsed(xml, None, 5)).tree == {"r": "x" * (size - 7)}
+    assert (threads == [threading.get_ident()]) is (size <= document.XML_OFF_LOOP_BYTES)
 
 
 def test_parsing_xml_asks_between_pieces_whether_to_stop():

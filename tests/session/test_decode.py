@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sevendigital_async.errors import DecodeError
 from sevendigital_async.models import Artist, Page, Release, ServiceStatus, Track
 from sevendigital_async.models.wire import plural
-from sevendigital_async.operations import CATALOGUE, Content, Operation, Safety
+from sevendigital_async.operations import REGISTRY, Content, Operation, Safety
 from sevendigital_async.session.decode import decode
 from sevendigital_async.session.document import parse
 
@@ -32,8 +32,8 @@ def decoded(answer, model, *, paged=False):
 def refused(answer, model, *, paged=False):
     with pytest.raises(DecodeError) as caught:
         decoded(answer, model, paged=paged)
-    assert caught.value.operation == "someOperation"
-    assert str(caught.value).startswith(f"someOperation: {caught.value.path}")
+    assert caught.value.operation == "some.operation"
+    assert str(caught.value).startswith(f"some.operation: {caught.value.path}")
     return caught.value
 
 
@@ -252,7 +252,7 @@ def test_an_operation_without_content_returns_none():
 )
 def test_a_misfit_is_an_error_that_shows_no_payload(answer, model, paged, path, reason):
     error = refused(answer, model, paged=paged)
-    assert (error.path, str(error)) == (path, f"someOperation: {path} {reason}")
+    assert (error.path, str(error)) == (path, f"some.operation: {path} {reason}")
     assert "hunter2" not in "".join(traceback.format_exception(error))
 
 
@@ -290,7 +290,7 @@ def test_any_tree_is_a_model_or_an_error_of_ours(tree, model, paged):
 
 
 def test_the_operations_that_exist_decode_their_noun():
-    for known in CATALOGUE:
+    for known in REGISTRY:
         if known.model is None and known.content is Content.MODEL:
             assert decode(known, parse(b"", None)) is None
         elif known.paged:

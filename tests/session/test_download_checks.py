@@ -28,8 +28,7 @@ from sevendigital_async import (
 from sevendigital_async.operations import Auth, Binding, Content, Operation, Safety
 from sevendigital_async.resources.resource import Resource
 from sevendigital_async.session import part_file as part_module
-from sevendigital_async.session.content_range import Version
-from sevendigital_async.session.digests import Digest, of_content, of_whole
+from sevendigital_async.session.content_range import Digest, Version, of_content, of_whole
 from sevendigital_async.session.part_file import MAX_REFUSALS, Part
 
 AUDIO = bytes(range(256)) * 1200  # 307,200 bytes
@@ -254,7 +253,7 @@ async def test_a_digest_of_the_first_try_is_checked_when_the_last_is_through(tmp
 
 async def test_a_part_may_come_in_parts(tmp_path):
     target = await begun(tmp_path)
-    with pytest.raises(DownloadError, match=f"200000 bytes arrived of {TOTAL}"):
+    with pytest.raises(DownloadError, match=f"200000 of {TOTAL} bytes arrived"):
         await fetch(target, part_of(AUDIO[HAVE:200_000], f"bytes {HAVE}-199999/{TOTAL}"))
     await fetch(target, part_of(AUDIO[200_000:], f"bytes 200000-{TOTAL - 1}/{TOTAL}"))
     assert header(fetch.requests[0], "Range") == "bytes=200000-"
@@ -292,7 +291,7 @@ async def test_a_date_need_not_be_repeated_but_must_not_change(tmp_path, modifie
     headers = {"Content_Range": f"bytes {HAVE}-{TOTAL - 1}/{TOTAL}", **AUDIO_TYPE}
     rest = answer(AUDIO[HAVE:], "206 Partial Content", **headers, **({"Last_Modified": modified} if modified else {}))
     if not fits:
-        with pytest.raises(DownloadError, match="something else"):
+        with pytest.raises(DownloadError, match="another version"):
             await fetch(target, rest)
         rest = WHOLE
     await fetch(target, rest)
@@ -521,7 +520,7 @@ async def test_what_was_put_in_place_of_the_part_meanwhile_is_not_taken_for_it(t
         writer.write(WHOLE)
         await writer.drain()
 
-    with pytest.raises(DownloadError, match="something else is in place"):
+    with pytest.raises(DownloadError, match="was replaced during the download"):
         await fetch(target, last_request)
     assert not target.exists()
 

@@ -9,9 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sevendigital_async import AuthenticationError, NotFoundError
-from sevendigital_async.session.classify import retry_after
-from sevendigital_async.session.http_date import parse_http_date
-from sevendigital_async.session.signing import offset_in
+from sevendigital_async.session.classify import offset_in, parse_http_date, retry_after
 
 MOMENT = datetime(2026, 11, 6, 8, 49, 37, tzinfo=UTC).timestamp()
 REFUSAL = AuthenticationError("OAuth authentication error: bad timestamp", status=401)

@@ -9,7 +9,7 @@ from support.live_examples import GROUP, NO_YOU_GIRLS, PAGED, PLAYLIST, RELEASE,
 
 from sevendigital_async import Dialect, SevenDigital
 from sevendigital_async.models import Page, PlaybackEvent, PlaylistTrackInput
-from sevendigital_async.operations import CATALOGUE
+from sevendigital_async.operations import REGISTRY
 from sevendigital_async.session.decode import decode
 from sevendigital_async.session.document import parse
 
@@ -137,7 +137,7 @@ ANSWERS = {
 @pytest.mark.parametrize("name", ANSWERS)
 def test_answers_decode(name):
     operation, tree, holds = ANSWERS[name]
-    known = CATALOGUE.find(operation)
+    known = REGISTRY.find(operation)
     made = decode(known, parse(tree if isinstance(tree, bytes) else orjson.dumps(tree), None))
     assert known.model is None or isinstance(made, Page if known.paged else known.model)
     assert holds(made)

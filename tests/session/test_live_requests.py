@@ -20,7 +20,7 @@ from sevendigital_async import (
 )
 from sevendigital_async.config import DEFAULT_HOSTS, Host
 from sevendigital_async.models import PlaybackEvent
-from sevendigital_async.operations import CATALOGUE as OPERATIONS
+from sevendigital_async.operations import REGISTRY
 from sevendigital_async.resources.media_handle import Media
 from sevendigital_async.resources.platform import Platform, logging
 from sevendigital_async.session.request import build_request
@@ -32,14 +32,14 @@ def client_of(base_url):
     return SevenDigital("key", "secret", base_url=base_url, dialect=Dialect.LIVE)
 
 
-class Left(Exception):  # noqa: N818 - no error: it tells what would leave
+class Left(Exception):  # noqa: N818 - not an error: it carries what would be sent
     def __init__(self, operation, request):
         super().__init__(operation.name)
         self.operation, self.request = operation, request
 
 
 class Wire:
-    """Stands in for a client of one dialect: tells what would leave."""
+    """A stand-in for a client of one dialect, which shows what would be sent."""
 
     def __init__(self, dialect=Dialect.LIVE):
         self.dialect = dialect
@@ -195,7 +195,7 @@ def as_dict(log):
 
 
 async def test_live_fields_have_no_place_in_the_other_dialect():
-    with pytest.raises(InvalidLogError, match="release_id has no place in the openapi dialect"):
+    with pytest.raises(InvalidLogError, match="release_id exists in the live dialect only"):
         await Platform(Wire(Dialect.OPENAPI)).logging.catalogue([CATALOGUE])
 
 
@@ -252,9 +252,7 @@ def test_the_environment_chooses_the_dialect():
 
 
 def test_each_host_is_a_setting():
-    live_hosts = {
-        operation.bindings[Dialect.LIVE].host for operation in OPERATIONS if Dialect.LIVE in operation.bindings
-    }
+    live_hosts = {operation.bindings[Dialect.LIVE].host for operation in REGISTRY if Dialect.LIVE in operation.bindings}
     assert live_hosts == set(Host) - {Host.ACCOUNT}
     settings = Settings(hosts={Host.RADIO: "https://radio.example"})
     assert settings.origins[Host.RADIO] == "https://radio.example"

@@ -10,8 +10,8 @@ from sevendigital_async.operations import Auth, Binding, Content, Operation, Saf
 from sevendigital_async.session.redirects import MAX_REDIRECTS, destination
 
 MEDIA = Operation(
-    id="hear",
-    name="test.hear",
+    id="listen",
+    name="test.listen",
     summary="",
     safety=Safety.READ,
     model=None,
@@ -132,7 +132,7 @@ async def test_the_server_gets_what_a_browser_would_send(location, target):
 
 async def test_two_places_at_once_are_none_and_the_same_twice_is_one():
     async with raw_server(moved("/a", "/b")) as raw:
-        with pytest.raises(RedirectError, match="several places"):
+        with pytest.raises(RedirectError, match="several addresses"):
             await call(raw)
     assert len(raw.requests) == 1
     async with raw_server(moved("/a", "/a"), answer("#EXTM3U")) as raw:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sevendigital_async import InvalidArgumentError, LogKind, StreamLog
 from sevendigital_async.config import Dialect
 from sevendigital_async.operations import Binding, Operation, ParameterLocation, Safety
-from sevendigital_async.operations.operation import argument
+from sevendigital_async.operations.operation import parameter
 from sevendigital_async.session.request import build_request, wire_text
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=2000)
@@ -22,7 +22,9 @@ def build(binding, **arguments):
 
 
 PATH = Binding(
-    "GET", "/users/{userId}/things", (argument("user_id", ParameterLocation.PATH, required=True), argument("page_size"))
+    "GET",
+    "/users/{userId}/things",
+    (parameter("user_id", ParameterLocation.PATH, required=True), parameter("page_size")),
 )
 
 
@@ -48,7 +50,9 @@ def test_ids_that_are_no_segment_are_refused(given_id):
 
 
 def test_wire_names_and_places():
-    binding = Binding("POST", "/x", (argument("page_size"), argument("user_id", ParameterLocation.FORM), argument("q")))
+    binding = Binding(
+        "POST", "/x", (parameter("page_size"), parameter("user_id", ParameterLocation.FORM), parameter("q"))
+    )
     request = build(binding, page_size=5, user_id="é", q=None)
     assert request.query == (("pageSize", "5"),)
     assert request.form == (("userId", "é"),)
@@ -57,7 +61,7 @@ def test_wire_names_and_places():
 
 def test_json_bodies():
     binding = Binding(
-        "POST", "/x", (argument("logs", ParameterLocation.JSON), argument("price", ParameterLocation.JSON))
+        "POST", "/x", (parameter("logs", ParameterLocation.JSON), parameter("price", ParameterLocation.JSON))
     )
     log = StreamLog("1", datetime(2026, 1, 1, tzinfo=UTC), duration_played=0)
     request = build(binding, logs=[log], price=Decimal("9.90"))
@@ -68,7 +72,7 @@ def test_json_bodies():
 
 
 def test_what_has_no_json_form_is_named():
-    binding = Binding("POST", "/x", (argument("logs", ParameterLocation.JSON),))
+    binding = Binding("POST", "/x", (parameter("logs", ParameterLocation.JSON),))
     with pytest.raises(InvalidArgumentError, match="logs"):
         build(binding, logs=[object()])
 
@@ -95,20 +99,20 @@ def test_unknown_and_missing_arguments_are_named():
     ],
 )
 def test_wire_text(value, text):
-    assert wire_text(argument("x"), value) == text
+    assert wire_text(parameter("x"), value) == text
 
 
 def test_some_dates_are_written_compactly():
-    assert wire_text(argument("to_date", date_format="%Y%m%d"), date(2026, 5, 28)) == "20260528"
+    assert wire_text(parameter("to_date", date_format="%Y%m%d"), date(2026, 5, 28)) == "20260528"
 
 
 @pytest.mark.parametrize("value", [object(), b"x", {}, datetime(2026, 1, 1), "\ud800", 1.5])
 def test_what_has_no_wire_text_is_refused(value):
     with pytest.raises(InvalidArgumentError, match=r"^x "):
-        wire_text(argument("x"), value)
+        wire_text(parameter("x"), value)
 
 
 @given(TEXT)
 def test_any_text_survives_as_json(text):
-    binding = Binding("POST", "/x", (argument("name", ParameterLocation.JSON),))
+    binding = Binding("POST", "/x", (parameter("name", ParameterLocation.JSON),))
     assert orjson.loads(build(binding, name=text).body) == {"name": text}

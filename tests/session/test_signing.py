@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from oauthlib.oauth1.rfc5849 import signature as oauthlib_signature
 
 from sevendigital_async import Credentials, SignaturePlacement, UserToken
-from sevendigital_async.session.request import Request, encode_pairs
-from sevendigital_async.session.signing import base_string, new_nonce, sign
+from sevendigital_async.session.request import Request, base_string, encode_pairs, new_nonce, sign
 
 CREDENTIALS = Credentials("key", "s3cret&+ é")
 USER = UserToken("tok/en+=~", "token secret/+%41")

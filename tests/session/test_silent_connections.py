@@ -24,7 +24,7 @@ from sevendigital_async import (
 )
 from sevendigital_async.operations import Safety
 from sevendigital_async.session import transport as transports
-from sevendigital_async.session.signing import SignedRequest
+from sevendigital_async.session.request import SignedRequest
 
 
 def titled(title):

@@ -34,8 +34,8 @@ async def test_what_the_network_may_do(error, kind, words):
         async with SevenDigital("key", "secret", retry=NO_RETRY) as client:
             with pytest.raises(kind, match=words) as caught:
                 await client.classic.service.status()
-    assert caught.value.operation == "getStatus"
-    assert str(caught.value).startswith("getStatus: ")
+    assert caught.value.operation == "classic.service.status"
+    assert str(caught.value).startswith("classic.service.status: ")
     assert "oauth" not in str(caught.value)
 
 

@@ -53,7 +53,7 @@ async def test_an_answer_without_a_count_acknowledges_nothing(body):
     async with raw_server(answer(body)) as server, client_of(server.base_url) as client:
         statistics, _, deliveries = await ship(client, KIND, logs(3), in_doubt="hold")
         assert (statistics.held, statistics.in_doubt, statistics.delivered, deliveries) == (3, 3, 0, [])
-        with pytest.raises(ShortCountError, match="counted none of 1"):
+        with pytest.raises(ShortCountError, match="acknowledged none of 1 items"):
             await client.platform.logging.subscriber(logs(1))
 
 
@@ -79,7 +79,7 @@ async def test_a_service_that_always_counts_short_is_not_sent_the_plays_for_ever
         assert (statistics.held, statistics.delivered, statistics.waiting) == (3, 0, 0)
         assert len(server.requests) == 2
     assert "3 plays were in doubt before and are held, not sent again" in caplog.text
-    assert "counted 2 of 3" in caplog.text
+    assert "acknowledged 2 of 3 items" in caplog.text
 
 
 @pytest.mark.parametrize("status", ["500 Internal Server Error", "503 Service Unavailable", "400 Bad Request"])

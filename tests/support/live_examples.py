@@ -1,7 +1,7 @@
 """Requests and answers as the vendor's live pages print them, in this project's own keeping.
 
 A request is a call of a method beside the verb, the address (signature left out) and the body that the page has for it;
-where a page has no example, the address and the parameters that it tells.
+where a page has no example, the address and the parameters that it lists.
 """
 
 # ruff: noqa: E501 - addresses stay on one line

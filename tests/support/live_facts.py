@@ -5,101 +5,101 @@ The rows are of the form that ``facts`` has: a method, its operation id, who sig
 
 # ruff: noqa: E501 - a row of the tables stays on one line
 
-from support.facts import _facts
+from support.facts import facts_in
 
 PAGES = """\
 [platform.catalogue]
-browse_artists   browseArtistsByName      2L  GET  /1.2/artist/browse          letter! page pageSize country usageTypes
-artist_details   getArtistDetails         2L  GET  /1.2/artist/details         artistId! country usageTypes
-artist_releases  getArtistReleases        2L  GET  /1.2/artist/releases        artistid! type page pageSize country usageTypes
-search_artists   searchArtists            2L  GET  /1.2/artist/search          q! page pageSize country usageTypes
-releases_batch   getReleasesBatchDetails  2L  GET  /1.2/release/details/batch  releaseids! showerrors country usageTypes
-release_details  getReleaseDetails        2L  GET  /1.2/release/details        releaseid! country usageTypes
-release_tracks   getReleaseTrackListing   2L  GET  /1.2/release/tracks         releaseid! page pageSize country usageTypes
-search_releases  searchReleases           2L  GET  /1.2/release/search         q! page pageSize country usageTypes
-search_tracks    searchTracks             2L  GET  /1.2/track/search           q! page pageSize country usageTypes
-tracks_batch     getTracksBatchDetails    2L  GET  /1.2/track/details/batch    trackids! showerrors country usageTypes
-track_details    getTrackDetails          2L  GET  /1.2/track/details          trackid! country usageTypes
+browse_artists   browseArtistsByName      2L  read        GET  /1.2/artist/browse          letter! page pageSize country usageTypes
+artist_details   getArtistDetails         2L  read        GET  /1.2/artist/details         artistId! country usageTypes
+artist_releases  getArtistReleases        2L  read        GET  /1.2/artist/releases        artistid! type page pageSize country usageTypes
+search_artists   searchArtists            2L  read        GET  /1.2/artist/search          q! page pageSize country usageTypes
+releases_batch   getReleasesBatchDetails  2L  read        GET  /1.2/release/details/batch  releaseids! showerrors country usageTypes
+release_details  getReleaseDetails        2L  read        GET  /1.2/release/details        releaseid! country usageTypes
+release_tracks   getReleaseTrackListing   2L  read        GET  /1.2/release/tracks         releaseid! page pageSize country usageTypes
+search_releases  searchReleases           2L  read        GET  /1.2/release/search         q! page pageSize country usageTypes
+search_tracks    searchTracks             2L  read        GET  /1.2/track/search           q! page pageSize country usageTypes
+tracks_batch     getTracksBatchDetails    2L  read        GET  /1.2/track/details/batch    trackids! showerrors country usageTypes
+track_details    getTrackDetails          2L  read        GET  /1.2/track/details          trackid! country usageTypes
 
 [platform.radio]
-create_session  createInteractiveRadioSession       2L  POST    radio:/listeningSession/start                           json: userId! playlistIds! ruleset country
-delete_session  deleteInteractiveRadioSession       2L  DELETE  radio:/listeningSession/{listeningSessionId}
-next_track      getInteractiveRadioNextTrack        2L  GET     radio:/listeningSession/{listeningSessionId}/nextTrack
-post_events     postInteractiveRadioPlaybackEvents  2L  POST    radio:/listeningSession/{listeningSessionId}/{event}    trackId! playlistId! formatId
+create_session  createInteractiveRadioSession       2L  unsafe      POST    radio:/listeningSession/start                           json: userId! playlistIds! ruleset country
+delete_session  deleteInteractiveRadioSession       2L  idempotent  DELETE  radio:/listeningSession/{listeningSessionId}
+next_track      getInteractiveRadioNextTrack        2L  unsafe      GET     radio:/listeningSession/{listeningSessionId}/nextTrack
+post_events     postInteractiveRadioPlaybackEvents  2L  unsafe      POST    radio:/listeningSession/{listeningSessionId}/{event}    trackId! playlistId! formatId
 
 [platform.logging]
-catalogue   reportCatalogueStream   3L  POST  /1.2/catalogue/log          country! userId! json: playLogItem!
-preview     reportPreviewStream     2L  POST  /1.2/preview/log            country! json: logs!
-subscriber  reportSubscriberStream  3L  POST  /1.2/user/subscription/log  country! userId! json: playLogItem!
+catalogue   reportCatalogueStream   3L  unsafe      POST  /1.2/catalogue/log          country! userId! json: playLogItem!
+preview     reportPreviewStream     2L  unsafe      POST  /1.2/preview/log            country! json: logs!
+subscriber  reportSubscriberStream  3L  unsafe      POST  /1.2/user/subscription/log  country! userId! json: playLogItem!
 
 [platform.streaming]
-preview                   streamPreviewClip                          3L  GET  previews:/clip/{trackId}             country
-catalogue_hls             streamCatalogueTrackHls                    3L  GET  stream:/stream/catalogue.m3u8        trackId! formatId! country! userId
-catalogue                 streamCatalogueTrackProgressive            3L  GET  stream:/stream/catalogue             trackId! formatId! country! userId
-locker_hls                streamLockerTrackHls                       3L  GET  stream:/stream/locker.m3u8           trackId! formatId! country! userId
-locker                    streamLockerTrackProgressive               3L  GET  stream:/stream/locker                trackId! formatId! country! userId
-subscription_hls          streamSubscriptionTrackHls                 3L  GET  stream:/stream/subscription.m3u8     country! userid trackid! formatid! clientid
-subscription              streamSubscriptionTrackProgressive         3L  GET  stream:/stream/subscription          trackId! formatId! country! userId clientId
-subscription_offline_hls  streamSubscriptionTrackOfflineHls          3L  GET  stream:/offline/subscription.m3u8    trackId! formatId! country! userId clientId
-subscription_offline      streamSubscriptionTrackOfflineProgressive  3L  GET  stream:/offline/subscription         trackId! formatId! country! userId clientId!
+preview                   streamPreviewClip                          3L  read        GET  previews:/clip/{trackId}             country
+catalogue_hls             streamCatalogueTrackHls                    3L  read        GET  stream:/stream/catalogue.m3u8        trackId! formatId! country! userId
+catalogue                 streamCatalogueTrackProgressive            3L  read        GET  stream:/stream/catalogue             trackId! formatId! country! userId
+locker_hls                streamLockerTrackHls                       3L  read        GET  stream:/stream/locker.m3u8           trackId! formatId! country! userId
+locker                    streamLockerTrackProgressive               3L  read        GET  stream:/stream/locker                trackId! formatId! country! userId
+subscription_hls          streamSubscriptionTrackHls                 3L  read        GET  stream:/stream/subscription.m3u8     country! userid trackid! formatid! clientid
+subscription              streamSubscriptionTrackProgressive         3L  read        GET  stream:/stream/subscription          trackId! formatId! country! userId clientId
+subscription_offline_hls  streamSubscriptionTrackOfflineHls          3L  read        GET  stream:/offline/subscription.m3u8    trackId! formatId! country! userId clientId
+subscription_offline      streamSubscriptionTrackOfflineProgressive  3L  read        GET  stream:/offline/subscription         trackId! formatId! country! userId clientId!
 
 [platform.offline_devices]
-authorise  authorizeOfflineDevice  3L  POST  /1.2/user/unlimitedStreaming/offline  country userId! json: clientId! offlineEnabled
-status     getOfflineDeviceStatus  3L  GET   /1.2/user/unlimitedStreaming/offline  country userId! clientId!
-list       listOfflineDevices      3L  GET   /1.2/user/offlineclients              userId! country
+authorise  authorizeOfflineDevice  3L  unsafe      POST  /1.2/user/unlimitedStreaming/offline  country userId! json: clientId! offlineEnabled
+status     getOfflineDeviceStatus  3L  read        GET   /1.2/user/unlimitedStreaming/offline  country userId! clientId!
+list       listOfflineDevices      3L  read        GET   /1.2/user/offlineclients              userId! country
 
 [platform.downloads]
-purchase  downloadPurchaseZip          3L  GET  media:/media/user/download/purchase  purchaseId! country userId!
-release   downloadPurchasedReleaseZip  3L  GET  media:/media/user/download/release   releaseId! userId! formatId country
-track     downloadPurchasedTrack       3L  GET  media:/media/user/downloadtrack      releaseid! trackid! formatid! userid! country
+purchase  downloadPurchaseZip          3L  unsafe      GET  media:/media/user/download/purchase  purchaseId! country userId!
+release   downloadPurchasedReleaseZip  3L  unsafe      GET  media:/media/user/download/release   releaseId! userId! formatId country
+track     downloadPurchasedTrack       3L  unsafe      GET  media:/media/user/downloadtrack      releaseid! trackid! formatid! userid! country
 
 [platform.sales]
-locker          getUserLocker        3L  GET     /1.2/user/locker                                      userId! country page pageSize sort
-credit_item     creditSalesItem      3L  GET     /1.2/user/deliveritem                                 userId! emailAddress releaseId! trackId packageId country! transactionId! retailPrice! postcode currency!
-refund_release  reportReleaseRefund  2L  DELETE  /1.2/user/purchase/{purchaseid}/release/{releaseId}
-refund_track    reportTrackRefund    2L  DELETE  /1.2/user/purchase/{purchaseid}/track/{trackid}
+locker          getUserLocker        3L  read        GET     /1.2/user/locker                                      userId! country page pageSize sort
+credit_item     creditSalesItem      3L  unsafe      GET     /1.2/user/deliveritem                                 userId! emailAddress releaseId! trackId packageId country! transactionId! retailPrice! postcode currency!
+refund_release  reportReleaseRefund  2L  unsafe      DELETE  /1.2/user/purchase/{purchaseid}/release/{releaseId}
+refund_track    reportTrackRefund    2L  unsafe      DELETE  /1.2/user/purchase/{purchaseid}/track/{trackid}
 
 [platform.playlists]
-list        listPlaylists          2L  GET   /1.2/playlists                       country page pageSize
-create      createPlaylist         2L  POST  /1.2/playlists                       country! userId json: name! description status visibility tracks
-update      updatePlaylistDetails  2L  POST  /1.2/playlists/{playlistId}/details  country! userId json: name status visibility description
-add_tracks  addTracksToPlaylist    2L  POST  /1.2/playlists/{playlistId}/tracks   country! userId json: tracks!
+list        listPlaylists          2L  read        GET   /1.2/playlists                       country page pageSize
+create      createPlaylist         2L  unsafe      POST  /1.2/playlists                       country! userId json: name! description status visibility tracks
+update      updatePlaylistDetails  2L  idempotent  POST  /1.2/playlists/{playlistId}/details  country! userId json: name status visibility description
+add_tracks  addTracksToPlaylist    2L  unsafe      POST  /1.2/playlists/{playlistId}/tracks   country! userId json: tracks!
 
 [platform.subscriptions]
-create  createSubscription  3L  POST  /1.2/user/unlimitedStreaming  form: userId! planCode! status currency! recurringFee! country! activatedAt! currentPeriodStartDate! expiryDate! postcode trialEndsAt
+create  createSubscription  3L  unsafe      POST  /1.2/user/unlimitedStreaming  form: userId! planCode! status currency! recurringFee! country! activatedAt! currentPeriodStartDate! expiryDate! postcode trialEndsAt
 
 [platform.users]
-create  createUser  2L  GET  /1.2/user/create  userId! country!
+create  createUser  2L  unsafe      GET  /1.2/user/create  userId! country!
 
 [platform.content_delivery]
-transfer_media  transferMedia  2L  GET  stream:/media/transfer  trackId! formatId country
+transfer_media  transferMedia  2L  read        GET  stream:/media/transfer  trackId! formatId country
 """
 """The 44 operations of the platform's file that exist live."""
 
 ONLY_PAGES = """\
 [platform.playlists]
-read           readPlaylist           2L  GET     /1.2/playlists/{playlistId}                                country! userId
-details        readPlaylistDetails    2L  GET     /1.2/playlists/{playlistId}/details                        country! userId
-tracks         listPlaylistTracks     2L  GET     /1.2/playlists/{playlistId}/tracks                         page pageSize country! userId
-replace        replacePlaylist        2L  POST    /1.2/playlists/{playlistId}                                country! userId json: name description status visibility tracks
-delete         deletePlaylist         2L  DELETE  /1.2/playlists/{playlistId}                                country! userId
-move_track     movePlaylistTrack      2L  POST    /1.2/playlists/{playlistId}/tracks/{playlistTrackId}/move  country! userId json: pos
-remove_track   removePlaylistTrack    2L  DELETE  /1.2/playlists/{playlistId}/tracks/{playlistTrackId}       country! userId
-groups         listPlaylistGroups     3L  GET     /1.2/user/playlists/groups                                 userId! country!
-create_group   createPlaylistGroup    3L  POST    /1.2/user/playlists/groups                                 userId! country! json: name! playlists
-group          readPlaylistGroup      3L  GET     /1.2/user/playlists/groups/{playlistGroupId}               userId! country!
-add_to_group   addToPlaylistGroup     3L  POST    /1.2/user/playlists/groups/{playlistGroupId}               userId! country! json: playlists!
-replace_group  replacePlaylistGroup   3L  PUT     /1.2/user/playlists/groups/{playlistGroupId}               userId! country! json: name! playlists
-delete_group   deletePlaylistGroup    3L  DELETE  /1.2/user/playlists/groups/{playlistGroupId}               userId! country!
+read           readPlaylist           2L  read        GET     /1.2/playlists/{playlistId}                                country! userId
+details        readPlaylistDetails    2L  read        GET     /1.2/playlists/{playlistId}/details                        country! userId
+tracks         listPlaylistTracks     2L  read        GET     /1.2/playlists/{playlistId}/tracks                         page pageSize country! userId
+replace        replacePlaylist        2L  unsafe      POST    /1.2/playlists/{playlistId}                                country! userId json: name description status visibility tracks
+delete         deletePlaylist         2L  idempotent  DELETE  /1.2/playlists/{playlistId}                                country! userId
+move_track     movePlaylistTrack      2L  unsafe      POST    /1.2/playlists/{playlistId}/tracks/{playlistTrackId}/move  country! userId json: pos
+remove_track   removePlaylistTrack    2L  idempotent  DELETE  /1.2/playlists/{playlistId}/tracks/{playlistTrackId}       country! userId
+groups         listPlaylistGroups     3L  read        GET     /1.2/user/playlists/groups                                 userId! country!
+create_group   createPlaylistGroup    3L  unsafe      POST    /1.2/user/playlists/groups                                 userId! country! json: name! playlists
+group          readPlaylistGroup      3L  read        GET     /1.2/user/playlists/groups/{playlistGroupId}               userId! country!
+add_to_group   addToPlaylistGroup     3L  unsafe      POST    /1.2/user/playlists/groups/{playlistGroupId}               userId! country! json: playlists!
+replace_group  replacePlaylistGroup   3L  idempotent  PUT     /1.2/user/playlists/groups/{playlistGroupId}               userId! country! json: name! playlists
+delete_group   deletePlaylistGroup    3L  idempotent  DELETE  /1.2/user/playlists/groups/{playlistGroupId}               userId! country!
 
 [platform.subscriptions]
-status  getSubscriptionStatus  3L  GET  /1.2/user/unlimitedStreaming  userId! country
+status  getSubscriptionStatus  3L  read        GET  /1.2/user/unlimitedStreaming  userId! country
 """
 """Routes that the files lack; the ids are ours."""
 
 NOT_LIVE = {"platform.catalogue.download_track", "platform.catalogue.usage_types"}
 """Operations of the files that no live page knows."""
 
-IN_PAGES = {fact.name: fact for fact in _facts(PAGES)}
-ONLY_IN_PAGES = {fact.name: fact for fact in _facts(ONLY_PAGES)}
+IN_PAGES = {fact.name: fact for fact in facts_in(PAGES)}
+ONLY_IN_PAGES = {fact.name: fact for fact in facts_in(ONLY_PAGES)}
 LIVE_FACTS = IN_PAGES | ONLY_IN_PAGES

@@ -18,8 +18,8 @@ XML = "application/xml"
 FORM = "application/x-www-form-urlencoded"
 
 
-class StringClock:
-    """Stands still until somebody sleeps or pulls the string."""
+class ManualClock:
+    """Stands still until something sleeps or `advance` is called."""
 
     def __init__(self, now=1_800_000_000.0):
         self.now = now
@@ -31,7 +31,7 @@ class StringClock:
     def monotonic(self):
         return self.now - 1_799_000_000.0
 
-    def pull(self, seconds):
+    def advance(self, seconds):
         self.now += seconds
 
     async def sleep(self, seconds):

@@ -1,4 +1,4 @@
-"""A server below HTTP libraries: it counts what really arrived and answers byte for byte as told."""
+"""A server below HTTP libraries: it counts what arrived and answers byte for byte as the test says."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -53,7 +53,7 @@ class RawServer:
             writer.close()
 
     async def end(self) -> None:
-        """Let go of whoever is still being served."""
+        """Close the connections that are still open."""
         handling = list(self._handling)
         for task in handling:
             task.cancel()

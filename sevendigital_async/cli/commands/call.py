@@ -17,7 +17,7 @@ import typer
 from ...client import ApiClient
 from ...config import Dialect, UserToken
 from ...errors import ConfigurationError, InvalidArgumentError
-from ...operations import CATALOGUE, Content, Operation, Parameter, ParameterLocation
+from ...operations import REGISTRY, Content, Operation, Parameter, ParameterLocation
 from ..options import Connection, connection, user, with_options
 from ..output import say, say_bytes, say_json
 
@@ -64,7 +64,7 @@ def find_operation(name: str) -> Operation:
         InvalidArgumentError: No operation, or more than one, has that name.
     """
     try:
-        return CATALOGUE.find(name)
+        return REGISTRY.find(name)
     except KeyError as error:
         raise InvalidArgumentError(
             f"{error.args[0]}; `sevendigital operations` lists all", argument="OPERATION"
@@ -73,7 +73,7 @@ def find_operation(name: str) -> Operation:
 
 def complete_operation(incomplete: str) -> list[str]:
     """Return the names of operations that begin like this, for the shell."""
-    return [operation.name for operation in CATALOGUE if operation.name.startswith(incomplete)]
+    return [operation.name for operation in REGISTRY if operation.name.startswith(incomplete)]
 
 
 OperationArgument = Annotated[
@@ -146,7 +146,7 @@ def read_arguments(operation: Operation, pairs: Iterable[str], dialect: Dialect)
     """
     binding = operation.binding(dialect)
     bindings = (binding, *binding.variants.values())
-    parameters = {parameter.name: parameter for each in bindings for parameter in each.arguments}
+    parameters = {parameter.name: parameter for each in bindings for parameter in each.parameters}
     for name in (*binding.spread, *binding.implied):
         parameters[name] = Parameter(name, name, ParameterLocation.JSON)
     known = {spelling: each for each in parameters.values() for spelling in (each.name, each.wire)}
@@ -176,7 +176,7 @@ def _value(parameter: Parameter, text: str) -> object:
             raise InvalidArgumentError(
                 f"{parameter.name}: cannot read {text[1:]}: {reason}", argument=parameter.name
             ) from None
-    if parameter.place is not ParameterLocation.JSON:
+    if parameter.location is not ParameterLocation.JSON:
         return text
     try:
         value: object = orjson.loads(text)

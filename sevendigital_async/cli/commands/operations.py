@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ...config import Dialect
-from ...operations import CATALOGUE, Operation
+from ...operations import REGISTRY, Operation
 from ..options import DialectOption
 from ..output import say, say_json
 from ..ship.display import rendered, table
@@ -45,7 +45,7 @@ def operations(
     json: Annotated[bool, typer.Option("--json", help="Print a JSON array, arguments included.")] = False,
 ) -> None:
     """Print the list."""
-    matching = [o for o in CATALOGUE if word.lower() in f"{o.name} {o.id}".lower()]
+    matching = [o for o in REGISTRY if word.lower() in f"{o.name} {o.id}".lower()]
     described = [describe(operation, dialect) for operation in matching]
     if json:
         say_json(described, indent=True)
@@ -77,6 +77,7 @@ def describe(operation: Operation, dialect: Dialect = Dialect.OPENAPI) -> dict[s
         "model": operation.model.__name__ if operation.model else None,
         "paged": operation.paged,
         "arguments": [
-            {"name": a.name, "wire": a.wire, "place": a.place.value, "required": a.required} for a in binding.arguments
+            {"name": a.name, "wire": a.wire, "location": a.location.value, "required": a.required}
+            for a in binding.parameters
         ],
     }

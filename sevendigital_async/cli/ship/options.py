@@ -14,7 +14,7 @@ from attrs import field, frozen
 from ...config import UserToken
 from ...errors import ConfigurationError
 from ...models import LogKind
-from ...models.duplicate_keys import duplicate_key
+from ...models.wire import duplicate_key
 from ...shipping import Counts, Spool
 from ...shipping.spools.registry import file_of, open_spool, scheme_of
 from ...shipping.spools.sqlite import SqliteSpool

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ...models import Artist, Release, Tag, Track
-from ..operation import Auth, Operation, Safety, argument
+from ..operation import Auth, Operation, Safety, parameter
 from .binding import CHART, COUNTRY, PAGING, TAGS, bound
 
-ARTIST_ID = argument("artist_id", required=True)
+ARTIST_ID = parameter("artist_id", required=True)
 
 BROWSE_ARTISTS = Operation(
     id="browseArtists",
@@ -15,7 +15,7 @@ BROWSE_ARTISTS = Operation(
     safety=Safety.READ,
     model=Artist,
     paged=True,
-    bindings=bound("GET", "/artist/browse", argument("letter", required=True), COUNTRY, *PAGING),
+    bindings=bound("GET", "/artist/browse", parameter("letter", required=True), COUNTRY, *PAGING),
 )
 
 GET_ARTIST_CHART = Operation(
@@ -44,7 +44,7 @@ GET_ARTIST_RELEASES = Operation(
     safety=Safety.READ,
     model=Release,
     paged=True,
-    bindings=bound("GET", "/artist/releases", ARTIST_ID, argument("type"), COUNTRY, *PAGING),
+    bindings=bound("GET", "/artist/releases", ARTIST_ID, parameter("type"), COUNTRY, *PAGING),
 )
 
 GET_SIMILAR_ARTISTS = Operation(
@@ -64,7 +64,7 @@ SEARCH_ARTISTS = Operation(
     safety=Safety.READ,
     model=Artist,
     paged=True,
-    bindings=bound("GET", "/artist/search", argument("q", required=True), argument("sort"), COUNTRY, *PAGING),
+    bindings=bound("GET", "/artist/search", parameter("q", required=True), parameter("sort"), COUNTRY, *PAGING),
 )
 
 GET_ARTIST_TOP_TRACKS = Operation(
@@ -94,7 +94,7 @@ MATCH_ARTIST_BY_ID = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.READ,
     model=Artist,
-    bindings=bound("GET", "/artist/match/byId", argument("id", required=True)),
+    bindings=bound("GET", "/artist/match/byId", parameter("id", required=True)),
 )
 
 GET_TOP_ARTISTS_BY_TAGS = Operation(
@@ -105,17 +105,4 @@ GET_TOP_ARTISTS_BY_TAGS = Operation(
     model=Artist,
     paged=True,
     bindings=bound("GET", "/artist/bytag/top", TAGS, COUNTRY, *PAGING),
-)
-
-OPERATIONS = (
-    BROWSE_ARTISTS,
-    GET_ARTIST_CHART,
-    GET_ARTIST_DETAILS,
-    GET_ARTIST_RELEASES,
-    GET_SIMILAR_ARTISTS,
-    SEARCH_ARTISTS,
-    GET_ARTIST_TOP_TRACKS,
-    GET_ARTIST_TAGS,
-    MATCH_ARTIST_BY_ID,
-    GET_TOP_ARTISTS_BY_TAGS,
 )

@@ -6,10 +6,10 @@ Most of them change something by GET: what may be repeated is said here, not by 
 from __future__ import annotations
 
 from ...models import Basket, PaypalCheckout, Purchase
-from ..operation import Auth, Operation, Safety, argument
+from ..operation import Auth, Operation, Safety, parameter
 from .binding import COUNTRY, bound, form
 
-BASKET_ID = argument("basket_id", required=True)
+BASKET_ID = parameter("basket_id", required=True)
 
 GET_BASKET = Operation(
     id="getBasket",
@@ -39,10 +39,10 @@ ADD_BASKET_ITEM = Operation(
         "GET",
         "/basket/addItem",
         BASKET_ID,
-        argument("release_id"),
-        argument("track_id"),
+        parameter("release_id"),
+        parameter("track_id"),
         COUNTRY,
-        argument("affiliate_partner"),
+        parameter("affiliate_partner"),
     ),
 )
 
@@ -52,7 +52,7 @@ REMOVE_BASKET_ITEM = Operation(
     summary="Take something out of a basket.",
     safety=Safety.UNSAFE,
     model=Basket,
-    bindings=bound("GET", "/basket/removeItem", BASKET_ID, argument("item_id", required=True), COUNTRY),
+    bindings=bound("GET", "/basket/removeItem", BASKET_ID, parameter("item_id", required=True), COUNTRY),
 )
 
 APPLY_BASKET_VOUCHER = Operation(
@@ -76,9 +76,9 @@ ADD_PRICED_BASKET_ITEM = Operation(
         "GET",
         "/basket/addpriceditem",
         BASKET_ID,
-        argument("price", required=True),
-        argument("release_id"),
-        argument("track_id"),
+        parameter("price", required=True),
+        parameter("release_id"),
+        parameter("track_id"),
     ),
 )
 
@@ -105,15 +105,4 @@ COMPLETE_BASKET_PAYPAL_PURCHASE = Operation(
         form("payer_id", required=True),
         form("token", required=True),
     ),
-)
-
-OPERATIONS = (
-    GET_BASKET,
-    CREATE_BASKET,
-    ADD_BASKET_ITEM,
-    REMOVE_BASKET_ITEM,
-    APPLY_BASKET_VOUCHER,
-    ADD_PRICED_BASKET_ITEM,
-    GET_BASKET_PAYPAL_URL,
-    COMPLETE_BASKET_PAYPAL_PURCHASE,
 )

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...config import Dialect
-from ..operation import Binding, Parameter, ParameterLocation, argument
+from ..operation import Binding, Parameter, ParameterLocation, parameter
 
 COMPACT = "%Y%m%d"
 """How the classic API writes days."""
 
-COUNTRY = argument("country")
-SHOP_ID = argument("shop_id")
-PAGING = (argument("page"), argument("page_size"))
-CHART = (COUNTRY, argument("period"), argument("to_date", date_format=COMPACT), *PAGING)
-TAGS = argument("tags", required=True)
+COUNTRY = parameter("country")
+SHOP_ID = parameter("shop_id")
+PAGING = (parameter("page"), parameter("page_size"))
+CHART = (COUNTRY, parameter("period"), parameter("to_date", date_format=COMPACT), *PAGING)
+TAGS = parameter("tags", required=True)
 
 
 def form(name: str, *, required: bool = False) -> Parameter:
     """Describe a field of a form body."""
-    return argument(name, ParameterLocation.FORM, required=required)
+    return parameter(name, ParameterLocation.FORM, required=required)
 
 
 def bound(http_method: str, path: str, *arguments: Parameter) -> Mapping[Dialect, Binding]:

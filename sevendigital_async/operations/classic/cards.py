@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...models import CardRegistration, PaymentCard
-from ..operation import Auth, Operation, ParameterLocation, Safety, argument
+from ..operation import Auth, Operation, ParameterLocation, Safety, parameter
 from .binding import bound, form
 
 CARD_ID = form("card_id", required=True)
@@ -62,13 +62,7 @@ GET_USER_CARD_REGISTRATION = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.READ,
     model=CardRegistration,
-    bindings=bound("GET", "/user/payment/cardregistration/{id}", argument("id", ParameterLocation.PATH, required=True)),
-)
-
-OPERATIONS = (
-    LIST_USER_PAYMENT_CARDS,
-    SELECT_USER_PAYMENT_CARD,
-    DELETE_USER_PAYMENT_CARD,
-    REGISTER_USER_PAYMENT_CARD,
-    GET_USER_CARD_REGISTRATION,
+    bindings=bound(
+        "GET", "/user/payment/cardregistration/{id}", parameter("id", ParameterLocation.PATH, required=True)
+    ),
 )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ...models import Artist, Release
-from ..operation import Operation, Safety, argument
+from ..operation import Operation, Safety, parameter
 from .binding import bound
 
-URL = argument("url", required=True)
+URL = parameter("url", required=True)
 
 GET_ARTIST_ID_BY_URL = Operation(
     id="getArtistIdByUrl",
@@ -25,5 +25,3 @@ GET_RELEASE_ID_BY_URL = Operation(
     model=Release,
     bindings=bound("GET", "/catalogue/release-byurl", URL),
 )
-
-OPERATIONS = (GET_ARTIST_ID_BY_URL, GET_RELEASE_ID_BY_URL)

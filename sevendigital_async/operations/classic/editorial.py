@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...models import EditorialItem
-from ..operation import Operation, Safety, argument
+from ..operation import Operation, Safety, parameter
 from .binding import COUNTRY, PAGING, bound
 
 GET_EDITORIAL_LIST = Operation(
@@ -13,7 +13,5 @@ GET_EDITORIAL_LIST = Operation(
     safety=Safety.READ,
     model=EditorialItem,
     paged=True,
-    bindings=bound("GET", "/editorial/list", argument("key"), COUNTRY, *PAGING),
+    bindings=bound("GET", "/editorial/list", parameter("key"), COUNTRY, *PAGING),
 )
-
-OPERATIONS = (GET_EDITORIAL_LIST,)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...models import Country
-from ..operation import Operation, Safety, argument
+from ..operation import Operation, Safety, parameter
 from .binding import bound
 
 RESOLVE_COUNTRY_FOR_IP = Operation(
@@ -12,7 +12,5 @@ RESOLVE_COUNTRY_FOR_IP = Operation(
     summary="The country that an internet address belongs to.",
     safety=Safety.READ,
     model=Country,
-    bindings=bound("GET", "/country/resolve", argument("ip", required=True)),
+    bindings=bound("GET", "/country/resolve", parameter("ip", required=True)),
 )
-
-OPERATIONS = (RESOLVE_COUNTRY_FOR_IP,)

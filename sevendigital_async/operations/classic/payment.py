@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...models import CardType, Voucher
-from ..operation import Auth, Operation, Safety, argument
+from ..operation import Auth, Operation, Safety, parameter
 from .binding import bound
 
 GET_PAYMENT_CARD_TYPES = Operation(
@@ -23,7 +23,5 @@ GET_PAYMENT_VOUCHER_DETAILS = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.READ,
     model=Voucher,
-    bindings=bound("GET", "/payment/voucher/details", argument("voucher_code", required=True)),
+    bindings=bound("GET", "/payment/voucher/details", parameter("voucher_code", required=True)),
 )
-
-OPERATIONS = (GET_PAYMENT_CARD_TYPES, GET_PAYMENT_VOUCHER_DETAILS)

@@ -6,13 +6,12 @@ A purchase or a delivery is a GET here; none is ever repeated after it may have 
 from __future__ import annotations
 
 from ...models import LockerRelease, Purchase
-from ..advice import LOST_SALE
-from ..operation import Auth, Operation, Safety, argument
+from ..operation import LOST_SALE, Auth, Operation, Safety, parameter
 from .binding import COUNTRY, PAGING, SHOP_ID, bound
 
-ITEM = (argument("release_id"), argument("track_id"))
+ITEM = (parameter("release_id"), parameter("track_id"))
 SHOP = (COUNTRY, SHOP_ID)
-TAG = argument("tag")
+TAG = parameter("tag")
 
 GET_USER_LOCKER = Operation(
     id="getUserLocker",
@@ -22,7 +21,7 @@ GET_USER_LOCKER = Operation(
     safety=Safety.READ,
     model=LockerRelease,
     paged=True,
-    bindings=bound("GET", "/user/locker", *ITEM, argument("purchase_id"), argument("sort"), COUNTRY, *PAGING),
+    bindings=bound("GET", "/user/locker", *ITEM, parameter("purchase_id"), parameter("sort"), COUNTRY, *PAGING),
 )
 
 PURCHASE_USER_ITEM = Operation(
@@ -32,7 +31,7 @@ PURCHASE_USER_ITEM = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
     model=Purchase,
-    bindings=bound("GET", "/user/purchase/item", *ITEM, argument("price"), *SHOP, TAG),
+    bindings=bound("GET", "/user/purchase/item", *ITEM, parameter("price"), *SHOP, TAG),
 )
 
 PURCHASE_USER_RRP_ITEM = Operation(
@@ -42,7 +41,7 @@ PURCHASE_USER_RRP_ITEM = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
     model=Purchase,
-    bindings=bound("GET", "/user/purchase/rrpitem", *ITEM, argument("price"), *SHOP, TAG),
+    bindings=bound("GET", "/user/purchase/rrpitem", *ITEM, parameter("price"), *SHOP, TAG),
 )
 
 PURCHASE_USER_BASKET = Operation(
@@ -52,7 +51,7 @@ PURCHASE_USER_BASKET = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
     model=Purchase,
-    bindings=bound("GET", "/user/purchase/basket", argument("basket_id", required=True), *SHOP, TAG),
+    bindings=bound("GET", "/user/purchase/basket", parameter("basket_id", required=True), *SHOP, TAG),
 )
 
 PURCHASE_USER_PRICED_ITEM = Operation(
@@ -62,7 +61,7 @@ PURCHASE_USER_PRICED_ITEM = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
     model=Purchase,
-    bindings=bound("GET", "/user/purchase/priceditem", argument("price", required=True), *ITEM, *SHOP),
+    bindings=bound("GET", "/user/purchase/priceditem", parameter("price", required=True), *ITEM, *SHOP),
 )
 
 DELIVER_USER_ITEM = Operation(
@@ -77,18 +76,9 @@ DELIVER_USER_ITEM = Operation(
         "GET",
         "/user/deliveritem",
         *ITEM,
-        argument("transaction_id"),
-        argument("retail_price"),
-        argument("email_address"),
+        parameter("transaction_id"),
+        parameter("retail_price"),
+        parameter("email_address"),
         *SHOP,
     ),
-)
-
-OPERATIONS = (
-    GET_USER_LOCKER,
-    PURCHASE_USER_ITEM,
-    PURCHASE_USER_RRP_ITEM,
-    PURCHASE_USER_BASKET,
-    PURCHASE_USER_PRICED_ITEM,
-    DELIVER_USER_ITEM,
 )

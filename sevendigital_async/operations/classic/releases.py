@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ...models import EditorialItem, Release, Tag, Track
-from ..operation import Auth, Operation, Safety, argument
+from ..operation import Auth, Operation, Safety, parameter
 from .binding import CHART, COMPACT, COUNTRY, PAGING, TAGS, bound
 
-RELEASE_ID = argument("release_id", required=True)
+RELEASE_ID = parameter("release_id", required=True)
 
 GET_RELEASES_BY_DATE = Operation(
     id="getReleasesByDate",
@@ -18,8 +18,8 @@ GET_RELEASES_BY_DATE = Operation(
     bindings=bound(
         "GET",
         "/release/byDate",
-        argument("from_date", date_format=COMPACT),
-        argument("to_date", date_format=COMPACT),
+        parameter("from_date", date_format=COMPACT),
+        parameter("to_date", date_format=COMPACT),
         COUNTRY,
         *PAGING,
     ),
@@ -60,7 +60,7 @@ GET_RELEASE_RECOMMENDATIONS = Operation(
     safety=Safety.READ,
     model=Release,
     paged=True,
-    bindings=bound("GET", "/release/recommend", argument("release_id"), argument("artist_id"), COUNTRY, *PAGING),
+    bindings=bound("GET", "/release/recommend", parameter("release_id"), parameter("artist_id"), COUNTRY, *PAGING),
 )
 
 SEARCH_RELEASES = Operation(
@@ -70,7 +70,7 @@ SEARCH_RELEASES = Operation(
     safety=Safety.READ,
     model=Release,
     paged=True,
-    bindings=bound("GET", "/release/search", argument("q", required=True), argument("type"), COUNTRY, *PAGING),
+    bindings=bound("GET", "/release/search", parameter("q", required=True), parameter("type"), COUNTRY, *PAGING),
 )
 
 GET_RELEASE_TRACKS = Operation(
@@ -100,7 +100,7 @@ MATCH_RELEASE_BY_ID = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.READ,
     model=Release,
-    bindings=bound("GET", "/release/match/byId", argument("id", required=True)),
+    bindings=bound("GET", "/release/match/byId", parameter("id", required=True)),
 )
 
 GET_NEW_RELEASES_BY_TAGS = Operation(
@@ -121,18 +121,4 @@ GET_TOP_RELEASES_BY_TAGS = Operation(
     model=Release,
     paged=True,
     bindings=bound("GET", "/release/bytag/top", TAGS, COUNTRY, *PAGING),
-)
-
-OPERATIONS = (
-    GET_RELEASES_BY_DATE,
-    GET_RELEASE_DETAILS,
-    GET_RELEASE_EDITORIAL,
-    GET_RELEASE_CHART,
-    GET_RELEASE_RECOMMENDATIONS,
-    SEARCH_RELEASES,
-    GET_RELEASE_TRACKS,
-    GET_RELEASE_TAGS,
-    MATCH_RELEASE_BY_ID,
-    GET_NEW_RELEASES_BY_TAGS,
-    GET_TOP_RELEASES_BY_TAGS,
 )

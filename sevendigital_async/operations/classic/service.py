@@ -14,5 +14,3 @@ GET_STATUS = Operation(
     model=ServiceStatus,
     bindings=bound("GET", "/status"),
 )
-
-OPERATIONS = (GET_STATUS,)

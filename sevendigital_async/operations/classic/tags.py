@@ -15,5 +15,3 @@ GET_ALL_TAGS = Operation(
     paged=True,
     bindings=bound("GET", "/tag", *PAGING),
 )
-
-OPERATIONS = (GET_ALL_TAGS,)

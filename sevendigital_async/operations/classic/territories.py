@@ -15,5 +15,3 @@ GET_COUNTRIES = Operation(
     paged=True,
     bindings=bound("GET", "/countries"),
 )
-
-OPERATIONS = (GET_COUNTRIES,)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ...models import DownloadUrl, Track
-from ..operation import Auth, Content, Operation, Safety, argument
+from ..operation import Auth, Content, Operation, Safety, parameter
 from .binding import CHART, COUNTRY, PAGING, bound
 
-TRACK_ID = argument("track_id", required=True)
+TRACK_ID = parameter("track_id", required=True)
 
 GET_TRACK_CHART = Operation(
     id="getTrackChart",
@@ -34,7 +34,7 @@ SEARCH_TRACKS = Operation(
     safety=Safety.READ,
     model=Track,
     paged=True,
-    bindings=bound("GET", "/track/search", argument("q", required=True), COUNTRY, *PAGING),
+    bindings=bound("GET", "/track/search", parameter("q", required=True), COUNTRY, *PAGING),
 )
 
 MATCH_TRACK_BY_ID = Operation(
@@ -44,7 +44,7 @@ MATCH_TRACK_BY_ID = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.READ,
     model=Track,
-    bindings=bound("GET", "/track/match/byId", argument("id", required=True)),
+    bindings=bound("GET", "/track/match/byId", parameter("id", required=True)),
 )
 
 GET_TRACK_PREVIEW = Operation(
@@ -53,17 +53,16 @@ GET_TRACK_PREVIEW = Operation(
     summary="A clip of one track.",
     safety=Safety.READ,
     content=Content.MEDIA,
-    bindings=bound("GET", "/track/preview", TRACK_ID, argument("redirect"), COUNTRY),
+    bindings=bound("GET", "/track/preview", TRACK_ID, parameter("redirect"), COUNTRY),
 )
 
 GET_TRACK_PREVIEW_URL = Operation(
-    # The endpoint of GET_TRACK_PREVIEW, told not to redirect; no operation of its own, so it is not in the catalogue.
+    # The endpoint of GET_TRACK_PREVIEW, asked not to redirect.
+    registered=False,
     id="getTrackPreview",
     name="classic.tracks.preview_url",
     summary="The address of a track's clip.",
     safety=Safety.READ,
     model=DownloadUrl,
-    bindings=bound("GET", "/track/preview", TRACK_ID, argument("redirect", required=True), COUNTRY),
+    bindings=bound("GET", "/track/preview", TRACK_ID, parameter("redirect", required=True), COUNTRY),
 )
-
-OPERATIONS = (GET_TRACK_CHART, GET_TRACK_DETAILS, SEARCH_TRACKS, MATCH_TRACK_BY_ID, GET_TRACK_PREVIEW)

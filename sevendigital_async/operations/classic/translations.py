@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...models import TranslationBundle
-from ..operation import Operation, Safety, argument
+from ..operation import Operation, Safety, parameter
 from .binding import bound
 
 GET_TRANSLATIONS = Operation(
@@ -12,7 +12,5 @@ GET_TRANSLATIONS = Operation(
     summary="The shop's texts in one language.",
     safety=Safety.READ,
     model=TranslationBundle,
-    bindings=bound("GET", "/translations", argument("locale", required=True)),
+    bindings=bound("GET", "/translations", parameter("locale", required=True)),
 )
-
-OPERATIONS = (GET_TRANSLATIONS,)

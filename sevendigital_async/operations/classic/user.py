@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from ...models import SubscriptionStatus, User
-from ..operation import Auth, Operation, Safety, argument
-from . import cards, purchases
+from ..operation import Auth, Operation, Safety, parameter
 from .binding import bound, form
 
 GET_USER_UNLIMITED_STREAMING = Operation(
@@ -52,7 +51,7 @@ CREATE_USER = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.UNSAFE,
     model=User,
-    bindings=bound("GET", "/user/create", argument("email", required=True)),
+    bindings=bound("GET", "/user/create", parameter("email", required=True)),
 )
 
 GET_USER_DETAILS = Operation(
@@ -62,7 +61,7 @@ GET_USER_DETAILS = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.READ,
     model=User,
-    bindings=bound("GET", "/user/details", argument("user_id", required=True)),
+    bindings=bound("GET", "/user/details", parameter("user_id", required=True)),
 )
 
 AUTHENTICATE_USER = Operation(
@@ -73,15 +72,4 @@ AUTHENTICATE_USER = Operation(
     safety=Safety.UNSAFE,  # each success may hand out a token, and a user has only a few of them
     model=User,
     bindings=bound("POST", "/user/authenticate", form("email", required=True), form("password", required=True)),
-)
-
-OPERATIONS = (
-    GET_USER_UNLIMITED_STREAMING,
-    UPDATE_USER_UNLIMITED_STREAMING,
-    *purchases.OPERATIONS,
-    *cards.OPERATIONS,
-    SIGNUP_USER,
-    CREATE_USER,
-    GET_USER_DETAILS,
-    AUTHENTICATE_USER,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...models import User
-from ..operation import Auth, Operation, ParameterLocation, Safety, argument
+from ..operation import Auth, Operation, ParameterLocation, Safety, parameter
 from .binding import bound, form
 
 FIND_USERS = Operation(
@@ -14,7 +14,7 @@ FIND_USERS = Operation(
     safety=Safety.READ,
     model=User,
     paged=True,
-    bindings=bound("GET", "/users", argument("email")),
+    bindings=bound("GET", "/users", parameter("email")),
 )
 
 UPDATE_USER = Operation(
@@ -27,12 +27,10 @@ UPDATE_USER = Operation(
     bindings=bound(
         "PUT",
         "/users/{id}/update",
-        argument("id", ParameterLocation.PATH, required=True),
+        parameter("id", ParameterLocation.PATH, required=True),
         form("email"),
         form("first_name"),
         form("last_name"),
         form("country"),
     ),
 )
-
-OPERATIONS = (FIND_USERS, UPDATE_USER)

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...config import Dialect, Host
-from ..operation import VERSION, Binding, Parameter, argument
+from ..operation import VERSION, Binding, Parameter, parameter
 
-PAGING = (argument("page"), argument("page_size"))
-COUNTRY = argument("country")
-NEEDED_COUNTRY = argument("country", required=True)
+PAGING = (parameter("page"), parameter("page_size"))
+COUNTRY = parameter("country")
+NEEDED_COUNTRY = parameter("country", required=True)
 
 
 def bound(http_method: str, path: str, *arguments: Parameter, live: Binding | None = None) -> Mapping[Dialect, Binding]:

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from ...models import Artist, DownloadUrl, Release, ReleaseBatch, Track, TrackBatch, UsageType
-from ..operation import Auth, Binding, Operation, Parameter, ParameterLocation, Safety, argument
+from ..operation import Auth, Binding, Operation, Parameter, ParameterLocation, Safety, parameter
 from .binding import COUNTRY, PAGING, bound, live
 
-ARTIST_ID = argument("artist_id", ParameterLocation.PATH, required=True)
-RELEASE_ID = argument("release_id", ParameterLocation.PATH, required=True)
-TRACK_ID = argument("track_id", ParameterLocation.PATH, required=True)
-Q = argument("q", required=True)
-SHOW_ERRORS = argument("show_errors", ParameterLocation.JSON)
+ARTIST_ID = parameter("artist_id", ParameterLocation.PATH, required=True)
+RELEASE_ID = parameter("release_id", ParameterLocation.PATH, required=True)
+TRACK_ID = parameter("track_id", ParameterLocation.PATH, required=True)
+Q = parameter("q", required=True)
+SHOW_ERRORS = parameter("show_errors", ParameterLocation.JSON)
 
-WHERE = (COUNTRY, argument("usage_types"))
-"""What decides, in the live dialect, which of the catalogue is seen, and what is told of it."""
+WHERE = (COUNTRY, parameter("usage_types"))
+"""Decides, in the live dialect, which part of the catalogue is visible, in which detail."""
 
 
 def _batch(noun: str) -> Binding:
-    ids = argument(f"{noun}_ids", required=True, wire=f"{noun}ids")
-    return live("GET", f"/{noun}/details/batch", ids, argument("show_errors", wire="showerrors"), *WHERE)
+    ids = parameter(f"{noun}_ids", required=True, wire=f"{noun}ids")
+    return live("GET", f"/{noun}/details/batch", ids, parameter("show_errors", wire="showerrors"), *WHERE)
 
 
 def _by_id(path: str, name: str, wire: str, *arguments: Parameter) -> Binding:
-    return live("GET", path, argument(name, required=True, wire=wire), *arguments, *WHERE)
+    return live("GET", path, parameter(name, required=True, wire=wire), *arguments, *WHERE)
 
 
 BROWSE_ARTISTS_BY_NAME = Operation(
@@ -36,9 +36,9 @@ BROWSE_ARTISTS_BY_NAME = Operation(
     bindings=bound(
         "GET",
         "/artists/browse",
-        argument("letter", required=True),
+        parameter("letter", required=True),
         *PAGING,
-        live=live("GET", "/artist/browse", argument("letter", required=True), *PAGING, *WHERE),
+        live=live("GET", "/artist/browse", parameter("letter", required=True), *PAGING, *WHERE),
     ),
 )
 
@@ -66,9 +66,9 @@ GET_ARTIST_RELEASES = Operation(
         "GET",
         "/artists/{artistId}/releases",
         ARTIST_ID,
-        argument("type"),
+        parameter("type"),
         *PAGING,
-        live=_by_id("/artist/releases", "artist_id", "artistid", argument("type"), *PAGING),
+        live=_by_id("/artist/releases", "artist_id", "artistid", parameter("type"), *PAGING),
     ),
 )
 
@@ -93,7 +93,7 @@ GET_RELEASES_BATCH_DETAILS = Operation(
     bindings=bound(
         "POST",
         "/releases/details/batch",
-        argument("release_ids", ParameterLocation.JSON, required=True),
+        parameter("release_ids", ParameterLocation.JSON, required=True),
         SHOW_ERRORS,
         live=_batch("release"),
     ),
@@ -159,7 +159,7 @@ GET_TRACKS_BATCH_DETAILS = Operation(
     bindings=bound(
         "POST",
         "/tracks/details/batch",
-        argument("track_ids", ParameterLocation.JSON, required=True),
+        parameter("track_ids", ParameterLocation.JSON, required=True),
         SHOW_ERRORS,
         live=_batch("track"),
     ),
@@ -196,20 +196,4 @@ GET_USAGE_TYPE_INFORMATION = Operation(
     paged=True,
     instead="usage types are an argument there, usage_types, of the methods of platform.catalogue",
     bindings=bound("GET", "/usage-types"),
-)
-
-OPERATIONS = (
-    BROWSE_ARTISTS_BY_NAME,
-    GET_ARTIST_DETAILS,
-    GET_ARTIST_RELEASES,
-    SEARCH_ARTISTS,
-    GET_RELEASES_BATCH_DETAILS,
-    GET_RELEASE_DETAILS,
-    GET_RELEASE_TRACK_LISTING,
-    SEARCH_RELEASES,
-    SEARCH_TRACKS,
-    GET_TRACKS_BATCH_DETAILS,
-    GET_TRACK_DETAILS,
-    DOWNLOAD_TRACK,
-    GET_USAGE_TYPE_INFORMATION,
 )

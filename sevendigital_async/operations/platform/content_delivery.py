@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...config import Host
-from ..operation import Auth, Content, Operation, RateClass, Safety, argument
+from ..operation import Auth, Content, Operation, RateClass, Safety, parameter
 from .binding import COUNTRY, bound, live
 
 TRANSFER_MEDIA = Operation(
@@ -17,18 +17,16 @@ TRANSFER_MEDIA = Operation(
     bindings=bound(
         "GET",
         "/content-delivery/media-transfer",
-        argument("track_id", required=True),
-        argument("format"),
-        argument("bitrate"),
+        parameter("track_id", required=True),
+        parameter("format"),
+        parameter("bitrate"),
         live=live(
             "GET",
             "/media/transfer",
-            argument("track_id", required=True),
-            argument("format_id"),
+            parameter("track_id", required=True),
+            parameter("format_id"),
             COUNTRY,
             host=Host.STREAM,
         ),
     ),
 )
-
-OPERATIONS = (TRANSFER_MEDIA,)

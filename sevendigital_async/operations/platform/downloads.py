@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from ...config import Host
-from ..operation import Auth, Binding, Content, Operation, Parameter, ParameterLocation, Safety, argument
+from ..operation import Auth, Binding, Content, Operation, Parameter, ParameterLocation, Safety, parameter
 from .binding import COUNTRY, bound, live
 
-USER_ID = argument("user_id", ParameterLocation.PATH, required=True)
+USER_ID = parameter("user_id", ParameterLocation.PATH, required=True)
 
 
 def _media(path: str, *arguments: Parameter) -> Binding:
     return live("GET", f"/media/user{path}", *arguments, host=Host.MEDIA)
 
 
-LIVE_USER_ID = argument("user_id", required=True)
+LIVE_USER_ID = parameter("user_id", required=True)
 
 DOWNLOAD_PURCHASE_ZIP = Operation(
     id="downloadPurchaseZip",
@@ -26,8 +26,8 @@ DOWNLOAD_PURCHASE_ZIP = Operation(
         "GET",
         "/users/{userId}/downloads/purchases/{purchaseId}",
         USER_ID,
-        argument("purchase_id", ParameterLocation.PATH, required=True),
-        live=_media("/download/purchase", argument("purchase_id", required=True), COUNTRY, LIVE_USER_ID),
+        parameter("purchase_id", ParameterLocation.PATH, required=True),
+        live=_media("/download/purchase", parameter("purchase_id", required=True), COUNTRY, LIVE_USER_ID),
     ),
 )
 
@@ -42,9 +42,9 @@ DOWNLOAD_PURCHASED_RELEASE_ZIP = Operation(
         "GET",
         "/users/{userId}/downloads/releases/{releaseId}",
         USER_ID,
-        argument("release_id", ParameterLocation.PATH, required=True),
+        parameter("release_id", ParameterLocation.PATH, required=True),
         live=_media(
-            "/download/release", argument("release_id", required=True), LIVE_USER_ID, argument("format_id"), COUNTRY
+            "/download/release", parameter("release_id", required=True), LIVE_USER_ID, parameter("format_id"), COUNTRY
         ),
     ),
 )
@@ -60,16 +60,14 @@ DOWNLOAD_PURCHASED_TRACK = Operation(
         "GET",
         "/users/{userId}/downloads/tracks/{trackId}",
         USER_ID,
-        argument("track_id", ParameterLocation.PATH, required=True),
+        parameter("track_id", ParameterLocation.PATH, required=True),
         live=_media(
             "/downloadtrack",
-            argument("release_id", required=True, wire="releaseid"),
-            argument("track_id", required=True, wire="trackid"),
-            argument("format_id", required=True, wire="formatid"),
-            argument("user_id", required=True, wire="userid"),
+            parameter("release_id", required=True, wire="releaseid"),
+            parameter("track_id", required=True, wire="trackid"),
+            parameter("format_id", required=True, wire="formatid"),
+            parameter("user_id", required=True, wire="userid"),
             COUNTRY,
         ),
     ),
 )
-
-OPERATIONS = (DOWNLOAD_PURCHASE_ZIP, DOWNLOAD_PURCHASED_RELEASE_ZIP, DOWNLOAD_PURCHASED_TRACK)

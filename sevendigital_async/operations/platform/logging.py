@@ -8,8 +8,8 @@ from attrs import evolve
 
 from ...config import Dialect
 from ...models import LogKind, StreamLog
-from ..operation import Auth, Binding, Count, Operation, ParameterLocation, RateClass, Safety, argument
-from .play_forms import LIVE_FORMS, NEVER_SUBSCRIBED
+from ..operation import Auth, Binding, Count, Operation, ParameterLocation, RateClass, Safety, parameter
+from .play_dialects import LIVE_PLAYS, NEVER_SUBSCRIBED
 
 OUTSIDE_WINDOW = 1002
 
@@ -18,7 +18,7 @@ NO_SUBSCRIPTION = "this user has never had a subscription, so that no play of th
 
 
 def _plain(logs: Iterable[object]) -> object:
-    """Refuse plays that say what this dialect has no place for."""
+    """Refuse plays with fields that this dialect lacks."""
     if isinstance(logs, list):
         for log in logs:
             if isinstance(log, StreamLog):
@@ -26,22 +26,22 @@ def _plain(logs: Iterable[object]) -> object:
     return logs
 
 
-LOGS = argument("logs", ParameterLocation.JSON, required=True, write=_plain)
-COUNTRY = argument("country", required=True)
-USER_ID = argument("user_id", required=True)
-PLAY_LOG_ITEMS = argument("items", ParameterLocation.JSON, required=True, wire="playLogItem")
+LOGS = parameter("logs", ParameterLocation.JSON, required=True, write=_plain)
+COUNTRY = parameter("country", required=True)
+USER_ID = parameter("user_id", required=True)
+PLAY_LOG_ITEMS = parameter("items", ParameterLocation.JSON, required=True, wire="playLogItem")
 COUNTED = Count("items", ("playLogs", "count"))
 
 
 def _bound(kind: LogKind, live: Binding) -> Mapping[Dialect, Binding]:
-    spread = {"logs": LIVE_FORMS[kind].spread}
+    spread = {"logs": LIVE_PLAYS[kind].spread}
     return {
         Dialect.OPENAPI: Binding("POST", f"/logging/{kind}", (LOGS,)),
         Dialect.LIVE: evolve(live, spread=spread, meanings={OUTSIDE_WINDOW: PLAYED_LONG_AGO, **live.meanings}),
     }
 
 
-# The path is the one that most of the vendor's pages tell; the settings can name the other.
+# Most of the vendor's pages have this path; the settings can name the other.
 REPORT_PREVIEW_STREAM = Operation(
     id="reportPreviewStream",
     name="platform.logging.preview",
@@ -54,7 +54,7 @@ REPORT_PREVIEW_STREAM = Operation(
         Binding(
             "POST",
             "/1.2/preview/log",
-            (COUNTRY, argument("items", ParameterLocation.JSON, required=True, wire="logs")),
+            (COUNTRY, parameter("items", ParameterLocation.JSON, required=True, wire="logs")),
             settings={"path": "live_preview_log_path", "country": "country"},
         ),
     ),
@@ -89,5 +89,3 @@ REPORT_SUBSCRIBER_STREAM = Operation(
         ),
     ),
 )
-
-OPERATIONS = (REPORT_PREVIEW_STREAM, REPORT_CATALOGUE_STREAM, REPORT_SUBSCRIBER_STREAM)

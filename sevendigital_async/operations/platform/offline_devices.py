@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ...models import DeviceAuthorisation
-from ..operation import Auth, Operation, ParameterLocation, Safety, argument
+from ..operation import Auth, Operation, ParameterLocation, Safety, parameter
 from .binding import COUNTRY, bound, live
 
-USER_ID = argument("user_id", ParameterLocation.PATH, required=True)
-LIVE_USER_ID = argument("user_id", required=True)
+USER_ID = parameter("user_id", ParameterLocation.PATH, required=True)
+LIVE_USER_ID = parameter("user_id", required=True)
 
 NO_MORE_DEVICES = {1003: "this type of account can register no device, or has as many as it may"}
 
@@ -23,16 +23,16 @@ AUTHORIZE_OFFLINE_DEVICE = Operation(
         "POST",
         "/users/{userId}/unlimitedStreaming/offline",
         USER_ID,
-        argument("device_id", ParameterLocation.JSON, required=True),
-        argument("device_name", ParameterLocation.JSON),
-        argument("platform", ParameterLocation.JSON),
+        parameter("device_id", ParameterLocation.JSON, required=True),
+        parameter("device_name", ParameterLocation.JSON),
+        parameter("platform", ParameterLocation.JSON),
         live=live(
             "POST",
             "/user/unlimitedStreaming/offline",
             COUNTRY,
             LIVE_USER_ID,
-            argument("device_id", ParameterLocation.JSON, required=True, wire="clientId"),
-            argument("offline_enabled", ParameterLocation.JSON, default=True),
+            parameter("device_id", ParameterLocation.JSON, required=True, wire="clientId"),
+            parameter("offline_enabled", ParameterLocation.JSON, default=True),
             envelope="offlineStatus",
             meanings=NO_MORE_DEVICES,
         ),
@@ -50,13 +50,13 @@ GET_OFFLINE_DEVICE_STATUS = Operation(
         "GET",
         "/users/{userId}/unlimitedStreaming/offline/{deviceId}",
         USER_ID,
-        argument("device_id", ParameterLocation.PATH, required=True),
+        parameter("device_id", ParameterLocation.PATH, required=True),
         live=live(
             "GET",
             "/user/unlimitedStreaming/offline",
             COUNTRY,
             LIVE_USER_ID,
-            argument("device_id", required=True, wire="clientId"),
+            parameter("device_id", required=True, wire="clientId"),
         ),
     ),
 )
@@ -76,5 +76,3 @@ LIST_OFFLINE_DEVICES = Operation(
         live=live("GET", "/user/offlineclients", LIVE_USER_ID, COUNTRY),
     ),
 )
-
-OPERATIONS = (AUTHORIZE_OFFLINE_DEVICE, GET_OFFLINE_DEVICE_STATUS, LIST_OFFLINE_DEVICES)

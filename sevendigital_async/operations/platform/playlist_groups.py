@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from ...models import PlaylistGroup
-from ..operation import Auth, Operation, ParameterLocation, Safety, argument
+from ..operation import Auth, Operation, ParameterLocation, Safety, parameter
 from .binding import NEEDED_COUNTRY, live_only
 from .playlists import ONLY_LIVE
 
 PATH = "/user/playlists/groups"
 ONE = f"{PATH}/{{playlistGroupId}}"
 
-GROUP_ID = argument("playlist_group_id", ParameterLocation.PATH, required=True)
-USER_ID = argument("user_id", required=True)
-NAME = argument("name", ParameterLocation.JSON, required=True)
-PLAYLIST_IDS = argument("playlist_ids", ParameterLocation.JSON, wire="playlists")
+GROUP_ID = parameter("playlist_group_id", ParameterLocation.PATH, required=True)
+USER_ID = parameter("user_id", required=True)
+NAME = parameter("name", ParameterLocation.JSON, required=True)
+PLAYLIST_IDS = parameter("playlist_ids", ParameterLocation.JSON, wire="playlists")
 
 LIST_PLAYLIST_GROUPS = Operation(
     id="listPlaylistGroups",
@@ -61,7 +61,7 @@ ADD_TO_PLAYLIST_GROUP = Operation(
         "POST",
         ONE,
         GROUP_ID,
-        argument("playlist_ids", ParameterLocation.JSON, required=True, wire="playlists"),
+        parameter("playlist_ids", ParameterLocation.JSON, required=True, wire="playlists"),
         USER_ID,
         NEEDED_COUNTRY,
     ),
@@ -81,18 +81,9 @@ REPLACE_PLAYLIST_GROUP = Operation(
 DELETE_PLAYLIST_GROUP = Operation(
     id="deletePlaylistGroup",
     name="platform.playlists.delete_group",
-    summary="Do away with a group; its playlists stay.",
+    summary="Delete a group; its playlists stay.",
     auth=Auth.THREE_LEGGED,
     safety=Safety.IDEMPOTENT,
     instead=ONLY_LIVE,
     bindings=live_only("DELETE", ONE, GROUP_ID, USER_ID, NEEDED_COUNTRY),
-)
-
-OPERATIONS = (
-    LIST_PLAYLIST_GROUPS,
-    CREATE_PLAYLIST_GROUP,
-    READ_PLAYLIST_GROUP,
-    ADD_TO_PLAYLIST_GROUP,
-    REPLACE_PLAYLIST_GROUP,
-    DELETE_PLAYLIST_GROUP,
 )

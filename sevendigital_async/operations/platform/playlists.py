@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ...models import Playlist, PlaylistTrack, PlaylistTrackInput
-from ..operation import Auth, Operation, Parameter, ParameterLocation, Safety, argument
+from ..operation import Auth, Operation, Parameter, ParameterLocation, Safety, parameter
 from .binding import COUNTRY, NEEDED_COUNTRY, PAGING, bound, live, live_only
 
-PLAYLIST_ID = argument("playlist_id", ParameterLocation.PATH, required=True)
-ENTRY_ID = argument("playlist_track_id", ParameterLocation.PATH, required=True)
-DESCRIPTION = argument("description", ParameterLocation.JSON)
-VISIBILITY = argument("visibility", ParameterLocation.JSON)
-STATUS = argument("status", ParameterLocation.JSON)
-USER_ID = argument("user_id")
+PLAYLIST_ID = parameter("playlist_id", ParameterLocation.PATH, required=True)
+ENTRY_ID = parameter("playlist_track_id", ParameterLocation.PATH, required=True)
+DESCRIPTION = parameter("description", ParameterLocation.JSON)
+VISIBILITY = parameter("visibility", ParameterLocation.JSON)
+STATUS = parameter("status", ParameterLocation.JSON)
+USER_ID = parameter("user_id")
 
 ONLY_LIVE = "only the live dialect has it"
 
@@ -24,7 +24,7 @@ def _live_tracks(tracks: Iterable[object]) -> Sequence[object]:
 
 
 def _tracks(*, required: bool = False) -> Parameter:
-    return argument("tracks", ParameterLocation.JSON, required=required, write=_live_tracks)
+    return parameter("tracks", ParameterLocation.JSON, required=required, write=_live_tracks)
 
 
 LIST_PLAYLISTS = Operation(
@@ -60,17 +60,17 @@ CREATE_PLAYLIST = Operation(
     bindings=bound(
         "POST",
         "/playlists",
-        argument("name", ParameterLocation.JSON, required=True),
+        parameter("name", ParameterLocation.JSON, required=True),
         DESCRIPTION,
         VISIBILITY,
-        argument("tracks", ParameterLocation.JSON),
+        parameter("tracks", ParameterLocation.JSON),
         USER_ID,
         live=live(
             "POST",
             "/playlists",
             NEEDED_COUNTRY,
             USER_ID,
-            argument("name", ParameterLocation.JSON, required=True),
+            parameter("name", ParameterLocation.JSON, required=True),
             DESCRIPTION,
             STATUS,
             VISIBILITY,
@@ -91,7 +91,7 @@ UPDATE_PLAYLIST_DETAILS = Operation(
         "PUT",
         "/playlists/{playlistId}",
         PLAYLIST_ID,
-        argument("name", ParameterLocation.JSON),
+        parameter("name", ParameterLocation.JSON),
         DESCRIPTION,
         VISIBILITY,
         live=live(
@@ -100,7 +100,7 @@ UPDATE_PLAYLIST_DETAILS = Operation(
             PLAYLIST_ID,
             NEEDED_COUNTRY,
             USER_ID,
-            argument("name", ParameterLocation.JSON),
+            parameter("name", ParameterLocation.JSON),
             STATUS,
             VISIBILITY,
             DESCRIPTION,
@@ -126,7 +126,7 @@ ADD_TRACKS_TO_PLAYLIST = Operation(
         "POST",
         "/playlists/{playlistId}/tracks",
         PLAYLIST_ID,
-        argument("tracks", ParameterLocation.JSON, required=True),
+        parameter("tracks", ParameterLocation.JSON, required=True),
         live=live(
             "POST",
             "/playlists/{playlistId}/tracks",
@@ -185,7 +185,7 @@ REPLACE_PLAYLIST = Operation(
         "POST",
         "/playlists/{playlistId}",
         PLAYLIST_ID,
-        argument("name", ParameterLocation.JSON),
+        parameter("name", ParameterLocation.JSON),
         DESCRIPTION,
         STATUS,
         VISIBILITY,
@@ -198,7 +198,7 @@ REPLACE_PLAYLIST = Operation(
 DELETE_PLAYLIST = Operation(
     id="deletePlaylist",
     name="platform.playlists.delete",
-    summary="Do away with a playlist.",
+    summary="Delete a playlist.",
     auth=Auth.TWO_LEGGED,
     safety=Safety.IDEMPOTENT,
     instead=ONLY_LIVE,
@@ -218,7 +218,7 @@ MOVE_PLAYLIST_TRACK = Operation(
         "/playlists/{playlistId}/tracks/{playlistTrackId}/move",
         PLAYLIST_ID,
         ENTRY_ID,
-        argument("after", ParameterLocation.JSON, wire="pos", default="0"),
+        parameter("after", ParameterLocation.JSON, wire="pos", default="0"),
         NEEDED_COUNTRY,
         USER_ID,
     ),
@@ -234,18 +234,4 @@ REMOVE_PLAYLIST_TRACK = Operation(
     bindings=live_only(
         "DELETE", "/playlists/{playlistId}/tracks/{playlistTrackId}", PLAYLIST_ID, ENTRY_ID, NEEDED_COUNTRY, USER_ID
     ),
-)
-
-OPERATIONS = (
-    LIST_PLAYLISTS,
-    CREATE_PLAYLIST,
-    UPDATE_PLAYLIST_DETAILS,
-    ADD_TRACKS_TO_PLAYLIST,
-    READ_PLAYLIST,
-    READ_PLAYLIST_DETAILS,
-    LIST_PLAYLIST_TRACKS,
-    REPLACE_PLAYLIST,
-    DELETE_PLAYLIST,
-    MOVE_PLAYLIST_TRACK,
-    REMOVE_PLAYLIST_TRACK,
 )

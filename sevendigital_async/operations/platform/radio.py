@@ -8,25 +8,25 @@ from typing import Any
 from ...config import Host
 from ...errors import InvalidArgumentError
 from ...models import PlaybackEvent, PlaybackEventType, RadioSession, RadioTrack
-from ..operation import Auth, Binding, Operation, Parameter, ParameterLocation, Safety, argument
+from ..operation import Auth, Binding, Operation, Parameter, ParameterLocation, Safety, parameter
 from .binding import bound, live
 
-SESSION_ID = argument("session_id", ParameterLocation.PATH, required=True)
-USER_ID = argument("user_id", ParameterLocation.JSON, required=True)
-PLAYLIST_IDS = argument("playlist_ids", ParameterLocation.JSON, required=True)
-RULESET = argument("ruleset", ParameterLocation.JSON)
-COUNTRY = argument("country", ParameterLocation.JSON)
+SESSION_ID = parameter("session_id", ParameterLocation.PATH, required=True)
+USER_ID = parameter("user_id", ParameterLocation.JSON, required=True)
+PLAYLIST_IDS = parameter("playlist_ids", ParameterLocation.JSON, required=True)
+RULESET = parameter("ruleset", ParameterLocation.JSON)
+COUNTRY = parameter("country", ParameterLocation.JSON)
 
 
 def _session(http_method: str, path: str, *arguments: Parameter, **more: Any) -> Binding:
-    session_id = argument("session_id", ParameterLocation.PATH, required=True, wire="listeningSessionId")
+    session_id = parameter("session_id", ParameterLocation.PATH, required=True, wire="listeningSessionId")
     return live(
         http_method, f"/listeningSession/{{listeningSessionId}}{path}", session_id, *arguments, host=Host.RADIO, **more
     )
 
 
 STARTED = "playStarted"
-"""How the live service calls the beginning of a track; the one of its words that its pages tell."""
+"""The live service's name of a track's beginning; the only event name on its pages."""
 
 
 def _of_any(events: Sequence[object]) -> Sequence[object]:
@@ -34,26 +34,26 @@ def _of_any(events: Sequence[object]) -> Sequence[object]:
     for event in events:
         if isinstance(event, PlaybackEvent) and (event.playlist_id is not None or event.format_id is not None):
             name = "playlist_id" if event.playlist_id is not None else "format_id"
-            raise InvalidArgumentError(f"{name} of an event has no place in the openapi dialect", argument="events")
+            raise InvalidArgumentError(f"{name} of an event does not exist in the openapi dialect", argument="events")
     return events
 
 
 def _of_one(events: Sequence[object]) -> Mapping[str, object]:
-    """Turn the one event that a live request is about into its arguments."""
+    """Return the parameters of a live request, which carries one event."""
     if len(events) != 1:
         raise InvalidArgumentError(
-            f"a request of the live dialect tells one event, not {len(events)}: call once for each", argument="events"
+            f"a request of the live dialect carries one event, not {len(events)}: call once for each", argument="events"
         )
     [event] = events
     if not isinstance(event, PlaybackEvent):
-        raise InvalidArgumentError("an event is a PlaybackEvent", argument="events")
+        raise InvalidArgumentError("events must be PlaybackEvent objects", argument="events")
     if event.duration_played is not None:
-        raise InvalidArgumentError("duration_played of an event has no place in the live dialect", argument="events")
+        raise InvalidArgumentError("duration_played of an event does not exist in the live dialect", argument="events")
     word = STARTED if event.event_type == PlaybackEventType.START else str(event.event_type)
     if word == STARTED and event.format_id is None:
-        raise InvalidArgumentError("the beginning of a track must tell its format_id", argument="events")
-    told = {"track_id": event.track_id, "playlist_id": event.playlist_id, "format_id": event.format_id}
-    return {"event": word} | {name: value for name, value in told.items() if value is not None}
+        raise InvalidArgumentError("the event of a track's beginning needs a format_id", argument="events")
+    parameters = {"track_id": event.track_id, "playlist_id": event.playlist_id, "format_id": event.format_id}
+    return {"event": word} | {name: value for name, value in parameters.items() if value is not None}
 
 
 CREATE_INTERACTIVE_RADIO_SESSION = Operation(
@@ -99,29 +99,22 @@ GET_INTERACTIVE_RADIO_NEXT_TRACK = Operation(
 POST_INTERACTIVE_RADIO_PLAYBACK_EVENTS = Operation(
     id="postInteractiveRadioPlaybackEvents",
     name="platform.radio.post_events",
-    summary="Tell what the listener did.",
+    summary="Report what the listener did.",
     auth=Auth.TWO_LEGGED,
     safety=Safety.UNSAFE,
     bindings=bound(
         "POST",
         "/interactive-radio/sessions/{sessionId}/events",
         SESSION_ID,
-        argument("events", ParameterLocation.JSON, required=True, write=_of_any),
+        parameter("events", ParameterLocation.JSON, required=True, write=_of_any),
         live=_session(
             "POST",
             "/{event}",
-            argument("event", ParameterLocation.PATH, required=True),
-            argument("track_id", required=True),
-            argument("playlist_id", required=True),
-            argument("format_id"),
+            parameter("event", ParameterLocation.PATH, required=True),
+            parameter("track_id", required=True),
+            parameter("playlist_id", required=True),
+            parameter("format_id"),
             spread={"events": _of_one},
         ),
     ),
-)
-
-OPERATIONS = (
-    CREATE_INTERACTIVE_RADIO_SESSION,
-    DELETE_INTERACTIVE_RADIO_SESSION,
-    GET_INTERACTIVE_RADIO_NEXT_TRACK,
-    POST_INTERACTIVE_RADIO_PLAYBACK_EVENTS,
 )

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from ...models import LockerRelease, Purchase
-from ..advice import LOST_SALE
-from ..operation import Auth, Binding, Operation, ParameterLocation, Safety, argument
+from ..operation import LOST_SALE, Auth, Binding, Operation, ParameterLocation, Safety, parameter
 from .binding import COUNTRY, NEEDED_COUNTRY, PAGING, bound, live
 
 REFUND = (
-    argument("user_id", ParameterLocation.JSON, required=True),
-    argument("purchase_id", ParameterLocation.JSON, required=True),
-    argument("reason", ParameterLocation.JSON),
+    parameter("user_id", ParameterLocation.JSON, required=True),
+    parameter("purchase_id", ParameterLocation.JSON, required=True),
+    parameter("reason", ParameterLocation.JSON),
 )
 
 
@@ -19,8 +18,8 @@ def _refund(noun: str, wire: str) -> Binding:
     return live(
         "DELETE",
         f"/user/purchase/{{purchaseid}}/{noun}/{{{wire}}}",
-        argument("purchase_id", ParameterLocation.PATH, required=True, wire="purchaseid"),
-        argument(f"{noun}_id", ParameterLocation.PATH, required=True, wire=wire),
+        parameter("purchase_id", ParameterLocation.PATH, required=True, wire="purchaseid"),
+        parameter(f"{noun}_id", ParameterLocation.PATH, required=True, wire=wire),
         implied=("user_id",),
     )
 
@@ -36,9 +35,9 @@ GET_USER_LOCKER = Operation(
     bindings=bound(
         "GET",
         "/users/{userId}/locker",
-        argument("user_id", ParameterLocation.PATH, required=True),
+        parameter("user_id", ParameterLocation.PATH, required=True),
         *PAGING,
-        live=live("GET", "/user/locker", argument("user_id", required=True), COUNTRY, *PAGING, argument("sort")),
+        live=live("GET", "/user/locker", parameter("user_id", required=True), COUNTRY, *PAGING, parameter("sort")),
     ),
 )
 
@@ -54,24 +53,24 @@ CREDIT_SALES_ITEM = Operation(
     bindings=bound(
         "POST",
         "/sales/credit-item",
-        argument("user_id", ParameterLocation.FORM, required=True),
-        argument("currency", ParameterLocation.FORM, required=True),
-        argument("price", ParameterLocation.FORM, required=True),
-        argument("release_id", ParameterLocation.FORM),
-        argument("track_id", ParameterLocation.FORM),
+        parameter("user_id", ParameterLocation.FORM, required=True),
+        parameter("currency", ParameterLocation.FORM, required=True),
+        parameter("price", ParameterLocation.FORM, required=True),
+        parameter("release_id", ParameterLocation.FORM),
+        parameter("track_id", ParameterLocation.FORM),
         live=live(
             "GET",
             "/user/deliveritem",
-            argument("user_id", required=True),
-            argument("email_address"),
-            argument("release_id", required=True),
-            argument("track_id"),
-            argument("package_id"),
+            parameter("user_id", required=True),
+            parameter("email_address"),
+            parameter("release_id", required=True),
+            parameter("track_id"),
+            parameter("package_id"),
             NEEDED_COUNTRY,
-            argument("transaction_id", required=True),
-            argument("price", required=True, wire="retailPrice"),
-            argument("postcode"),
-            argument("currency", required=True),
+            parameter("transaction_id", required=True),
+            parameter("price", required=True, wire="retailPrice"),
+            parameter("postcode"),
+            parameter("currency", required=True),
         ),
     ),
 )
@@ -93,5 +92,3 @@ REPORT_TRACK_REFUND = Operation(
     safety=Safety.UNSAFE,
     bindings=bound("POST", "/sales/refund/track", *REFUND, live=_refund("track", "trackid")),
 )
-
-OPERATIONS = (GET_USER_LOCKER, CREDIT_SALES_ITEM, REPORT_RELEASE_REFUND, REPORT_TRACK_REFUND)

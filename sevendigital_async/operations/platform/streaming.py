@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ...config import Host
-from ..operation import Auth, Binding, Content, Operation, Parameter, ParameterLocation, Safety, argument
+from ..operation import Auth, Binding, Content, Operation, Parameter, ParameterLocation, Safety, parameter
 from .binding import COUNTRY, NEEDED_COUNTRY, bound, live
 
-TRACK_ID = argument("track_id", ParameterLocation.PATH, required=True)
+TRACK_ID = parameter("track_id", ParameterLocation.PATH, required=True)
 
 
 def _stream(path: str, *arguments: Parameter) -> Binding:
@@ -14,16 +14,16 @@ def _stream(path: str, *arguments: Parameter) -> Binding:
     return live(
         "GET",
         path,
-        argument("track_id", required=True),
-        argument("format_id", required=True),
+        parameter("track_id", required=True),
+        parameter("format_id", required=True),
         NEEDED_COUNTRY,
-        argument("user_id"),
+        parameter("user_id"),
         *arguments,
         host=Host.STREAM,
     )
 
 
-CLIENT_ID = argument("client_id")
+CLIENT_ID = parameter("client_id")
 
 STREAM_PREVIEW_CLIP = Operation(
     id="streamPreviewClip",
@@ -36,7 +36,7 @@ STREAM_PREVIEW_CLIP = Operation(
         "GET",
         "/streaming/preview/{trackId}",
         TRACK_ID,
-        argument("format"),
+        parameter("format"),
         live=live("GET", "/clip/{trackId}", TRACK_ID, COUNTRY, host=Host.PREVIEWS),
     ),
 )
@@ -97,10 +97,10 @@ STREAM_SUBSCRIPTION_TRACK_HLS = Operation(
             "GET",
             "/stream/subscription.m3u8",
             NEEDED_COUNTRY,
-            argument("user_id", wire="userid"),
-            argument("track_id", required=True, wire="trackid"),
-            argument("format_id", required=True, wire="formatid"),
-            argument("client_id", wire="clientid"),
+            parameter("user_id", wire="userid"),
+            parameter("track_id", required=True, wire="trackid"),
+            parameter("format_id", required=True, wire="formatid"),
+            parameter("client_id", wire="clientid"),
             host=Host.STREAM,
         ),
     ),
@@ -147,18 +147,6 @@ STREAM_SUBSCRIPTION_TRACK_OFFLINE_PROGRESSIVE = Operation(
         "GET",
         "/streaming/subscription/{trackId}/offline/progressive",
         TRACK_ID,
-        live=_stream("/offline/subscription", argument("client_id", required=True)),
+        live=_stream("/offline/subscription", parameter("client_id", required=True)),
     ),
-)
-
-OPERATIONS = (
-    STREAM_PREVIEW_CLIP,
-    STREAM_CATALOGUE_TRACK_HLS,
-    STREAM_CATALOGUE_TRACK_PROGRESSIVE,
-    STREAM_LOCKER_TRACK_HLS,
-    STREAM_LOCKER_TRACK_PROGRESSIVE,
-    STREAM_SUBSCRIPTION_TRACK_HLS,
-    STREAM_SUBSCRIPTION_TRACK_PROGRESSIVE,
-    STREAM_SUBSCRIPTION_TRACK_OFFLINE_HLS,
-    STREAM_SUBSCRIPTION_TRACK_OFFLINE_PROGRESSIVE,
 )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ...models import Subscription, SubscriptionStatus
-from ..operation import Auth, Operation, ParameterLocation, Safety, argument
+from ..operation import Auth, Operation, ParameterLocation, Safety, parameter
 from .binding import COUNTRY, bound, live, live_only
 
 MIDNIGHT = "%Y-%m-%dT00:00:00Z"
-"""How a day is told where the service wants a moment."""
+"""How a day is written where the service expects a time."""
 
 CREATE_SUBSCRIPTION = Operation(
     id="createSubscription",
@@ -19,27 +19,27 @@ CREATE_SUBSCRIPTION = Operation(
     bindings=bound(
         "POST",
         "/subscriptions",
-        argument("user_id", ParameterLocation.FORM, required=True),
-        argument("product_id", ParameterLocation.FORM, required=True),
-        argument("start_date", ParameterLocation.FORM, required=True),
-        argument("end_date", ParameterLocation.FORM, required=True),
-        argument("country", ParameterLocation.FORM),
+        parameter("user_id", ParameterLocation.FORM, required=True),
+        parameter("product_id", ParameterLocation.FORM, required=True),
+        parameter("start_date", ParameterLocation.FORM, required=True),
+        parameter("end_date", ParameterLocation.FORM, required=True),
+        parameter("country", ParameterLocation.FORM),
         live=live(
             "POST",
             "/user/unlimitedStreaming",
-            argument("user_id", ParameterLocation.FORM, required=True),
-            argument("product_id", ParameterLocation.FORM, required=True, wire="planCode"),
-            argument("status", ParameterLocation.FORM, default="active"),
-            argument("currency", ParameterLocation.FORM, required=True),
-            argument("recurring_fee", ParameterLocation.FORM, required=True),
-            argument("country", ParameterLocation.FORM, required=True),
-            argument("activated_at", ParameterLocation.FORM, required=True, date_format=MIDNIGHT),
-            argument(
+            parameter("user_id", ParameterLocation.FORM, required=True),
+            parameter("product_id", ParameterLocation.FORM, required=True, wire="planCode"),
+            parameter("status", ParameterLocation.FORM, default="active"),
+            parameter("currency", ParameterLocation.FORM, required=True),
+            parameter("recurring_fee", ParameterLocation.FORM, required=True),
+            parameter("country", ParameterLocation.FORM, required=True),
+            parameter("activated_at", ParameterLocation.FORM, required=True, date_format=MIDNIGHT),
+            parameter(
                 "start_date", ParameterLocation.FORM, required=True, wire="currentPeriodStartDate", date_format=MIDNIGHT
             ),
-            argument("end_date", ParameterLocation.FORM, required=True, wire="expiryDate", date_format=MIDNIGHT),
-            argument("postcode", ParameterLocation.FORM),
-            argument("trial_ends_at", ParameterLocation.FORM, date_format=MIDNIGHT),
+            parameter("end_date", ParameterLocation.FORM, required=True, wire="expiryDate", date_format=MIDNIGHT),
+            parameter("postcode", ParameterLocation.FORM),
+            parameter("trial_ends_at", ParameterLocation.FORM, date_format=MIDNIGHT),
         ),
     ),
 )
@@ -52,7 +52,5 @@ GET_SUBSCRIPTION_STATUS = Operation(
     safety=Safety.READ,
     model=SubscriptionStatus,
     instead="use classic.user.unlimited_streaming, signed by the user",
-    bindings=live_only("GET", "/user/unlimitedStreaming", argument("user_id", required=True), COUNTRY),
+    bindings=live_only("GET", "/user/unlimitedStreaming", parameter("user_id", required=True), COUNTRY),
 )
-
-OPERATIONS = (CREATE_SUBSCRIPTION, GET_SUBSCRIPTION_STATUS)

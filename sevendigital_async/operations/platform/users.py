@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...models import User
-from ..operation import Auth, Operation, ParameterLocation, Safety, argument
+from ..operation import Auth, Operation, ParameterLocation, Safety, parameter
 from .binding import NEEDED_COUNTRY, bound, live
 
 CREATE_USER = Operation(
@@ -16,13 +16,11 @@ CREATE_USER = Operation(
     bindings=bound(
         "POST",
         "/users",
-        argument("email", ParameterLocation.FORM, required=True),
-        argument("password", ParameterLocation.FORM, required=True),
-        argument("country", ParameterLocation.FORM, required=True),
-        argument("first_name", ParameterLocation.FORM),
-        argument("last_name", ParameterLocation.FORM),
-        live=live("GET", "/user/create", argument("user_id", required=True), NEEDED_COUNTRY),
+        parameter("email", ParameterLocation.FORM, required=True),
+        parameter("password", ParameterLocation.FORM, required=True),
+        parameter("country", ParameterLocation.FORM, required=True),
+        parameter("first_name", ParameterLocation.FORM),
+        parameter("last_name", ParameterLocation.FORM),
+        live=live("GET", "/user/create", parameter("user_id", required=True), NEEDED_COUNTRY),
     ),
 )
-
-OPERATIONS = (CREATE_USER,)

@@ -7,8 +7,7 @@ from datetime import date
 
 from ...models import Artist, Release, ReleaseType, Tag, Track
 from ...operations.classic import artists as ops
-from ..pages import Pages
-from .checked import CheckedResource
+from ..resource import CheckedResource, Pages
 
 
 class Artists(CheckedResource):
@@ -221,7 +220,7 @@ class Artists(CheckedResource):
             id: The other id with its kind before it, such as ``mbid:...`` for MusicBrainz.
 
         Raises:
-            NotFoundError: Nobody goes by that id.
+            NotFoundError: No such artist.
 
         API: ``GET /1.2/artist/match/byId``
         """
@@ -242,7 +241,7 @@ class Artists(CheckedResource):
             Await it for one page, iterate it for every artist.
 
         Raises:
-            NotFoundError: There are no such tags.
+            NotFoundError: No such tags.
 
         API: ``GET /1.2/artist/bytag/top``
         """

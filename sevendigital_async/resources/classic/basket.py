@@ -7,7 +7,7 @@ from decimal import Decimal
 from ...models import Basket as BasketModel
 from ...models import PaypalCheckout, Purchase
 from ...operations.classic import basket as ops
-from .checked import CheckedResource
+from ..resource import CheckedResource
 
 
 class Basket(CheckedResource):

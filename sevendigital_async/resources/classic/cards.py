@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...models import CardRegistration, PaymentCard
 from ...operations.classic import cards as ops
-from .checked import CheckedResource
+from ..resource import CheckedResource
 
 
 class Cards(CheckedResource):
@@ -62,7 +62,7 @@ class Cards(CheckedResource):
             cardholder_name: As printed on the card.
 
         Returns:
-            The registration, which may still be pending: `card_registration` says how it goes on.
+            The registration, which may still be pending: `card_registration` returns its progress.
 
         Raises:
             PaymentError: The card is refused.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...models import Artist, Release
 from ...operations.classic import catalogue as ops
-from .checked import CheckedResource
+from ..resource import CheckedResource
 
 
 class Catalogue(CheckedResource):
@@ -20,7 +20,7 @@ class Catalogue(CheckedResource):
             The artist, of whom the answer says no more than the id.
 
         Raises:
-            NotFoundError: It is no artist's page.
+            NotFoundError: It is not an artist's page.
 
         API: ``GET /1.2/catalogue/artist-byurl``
         """
@@ -36,7 +36,7 @@ class Catalogue(CheckedResource):
             The release, of which the answer says no more than the id.
 
         Raises:
-            NotFoundError: It is no release's page.
+            NotFoundError: It is not a release's page.
 
         API: ``GET /1.2/catalogue/release-byurl``
         """

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from ...models import EditorialItem
 from ...operations.classic import editorial as ops
-from ..pages import Pages
-from .checked import CheckedResource
+from ..resource import CheckedResource, Pages
 
 
 class Editorial(CheckedResource):
@@ -32,7 +31,7 @@ class Editorial(CheckedResource):
             Await it for one page, iterate it for every item.
 
         Raises:
-            NotFoundError: There is no such list.
+            NotFoundError: No such list.
 
         API: ``GET /1.2/editorial/list``
         """

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address
 from ...errors import InvalidArgumentError
 from ...models import Country
 from ...operations.classic import ip_lookup as ops
-from .checked import CheckedResource
+from ..resource import CheckedResource
 
 
 class IpLookup(CheckedResource):

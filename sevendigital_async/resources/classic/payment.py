@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...models import CardType, Voucher
 from ...operations import account
 from ...operations.classic import payment as ops
-from .checked import CheckedResource, check
+from ..resource import CheckedResource, check
 
 
 class Payment(CheckedResource):
@@ -57,7 +57,7 @@ class Payment(CheckedResource):
             voucher_code: What the shopper typed.
 
         Raises:
-            NotFoundError: There is no such voucher.
+            NotFoundError: No such voucher.
 
         API: ``GET /1.2/payment/voucher/details``
         """

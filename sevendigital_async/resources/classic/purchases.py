@@ -7,15 +7,14 @@ from decimal import Decimal
 
 from ...models import LockerRelease, Purchase
 from ...operations.classic import purchases as ops
-from ..pages import Pages
-from .checked import CheckedResource
+from ..resource import CheckedResource, Pages
 
 
 class Purchases(CheckedResource):
     """Methods around the locker.
 
     None of those that buy or deliver is repeated once it may have been processed: after an error with
-    ``maybe_sent``, look into the locker before trying again.
+    ``maybe_sent``, check the locker before trying again.
     """
 
     def locker(

@@ -8,8 +8,7 @@ from datetime import date
 from ...models import EditorialItem, Release, ReleaseType, Tag, Track
 from ...operations.classic import releases as ops
 from .. import checks
-from ..pages import Pages
-from .checked import CheckedResource
+from ..resource import CheckedResource, Pages
 
 
 class Releases(CheckedResource):
@@ -252,7 +251,7 @@ class Releases(CheckedResource):
             Await it for one page, iterate it for every release.
 
         Raises:
-            NotFoundError: There are no such tags.
+            NotFoundError: No such tags.
 
         API: ``GET /1.2/release/bytag/new``
         """
@@ -275,7 +274,7 @@ class Releases(CheckedResource):
             Await it for one page, iterate it for every release.
 
         Raises:
-            NotFoundError: There are no such tags.
+            NotFoundError: No such tags.
 
         API: ``GET /1.2/release/bytag/top``
         """

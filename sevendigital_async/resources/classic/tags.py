@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from ...models import Tag
 from ...operations.classic import tags as ops
-from ..pages import Pages
-from .checked import CheckedResource
+from ..resource import CheckedResource, Pages
 
 
 class Tags(CheckedResource):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...models import Country
 from ...operations.classic import territories as ops
-from .checked import CheckedResource
+from ..resource import CheckedResource
 
 
 class Territories(CheckedResource):

@@ -7,8 +7,7 @@ from datetime import date
 from ...models import DownloadUrl, Track
 from ...operations.classic import tracks as ops
 from ..media_handle import Media
-from ..pages import Pages
-from .checked import CheckedResource
+from ..resource import CheckedResource, Pages
 
 
 class Tracks(CheckedResource):

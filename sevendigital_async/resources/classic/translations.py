@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...models import TranslationBundle
 from ...operations.classic import translations as ops
-from .checked import CheckedResource
+from ..resource import CheckedResource
 
 
 class Translations(CheckedResource):
@@ -17,7 +17,7 @@ class Translations(CheckedResource):
             locale: BCP 47 tag of the language: ``en-GB``.
 
         Raises:
-            NotFoundError: There are no texts in that language.
+            NotFoundError: No texts in that language.
 
         API: ``GET /1.2/translations``
         """

@@ -64,7 +64,7 @@ class User(Purchases, Cards):
             The user, with a ``token`` to act as.
 
         Raises:
-            AlreadyExistsError: Somebody has an account with that address.
+            AlreadyExistsError: There is an account with that address.
 
         API: ``POST /1.2/user/signup``
         """

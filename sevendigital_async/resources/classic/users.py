@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...models import User
 from ...operations.classic import users as ops
-from .checked import CheckedResource
+from ..resource import CheckedResource
 
 
 class Users(CheckedResource):

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from ...models import Artist, DownloadUrl, Page, Release, ReleaseBatch, ReleaseType, Track, TrackBatch, UsageType
 from ...operations.platform import catalogue as ops
 from .. import checks
-from ..pages import Pages
-from ..resource import Resource
+from ..resource import Pages, Resource
 
 
 class Catalogue(Resource):

@@ -22,7 +22,7 @@ class Downloads(Resource):
             country: ISO 3166-1 alpha-2 code of the territory; live dialect only.
 
         Raises:
-            NotAvailableError: There is no such purchase, it is another user's, or its licences have run out.
+            NotAvailableError: No such purchase, it is another user's, or its licences have run out.
 
         API: ``GET /users/{userId}/downloads/purchases/{purchaseId}``
         """

@@ -68,7 +68,7 @@ class Logging(Resource):
     async def _report(self, operation: Operation, logs: Iterable[StreamLog], limit: int) -> None:
         batch = checks.several("logs", logs)
         if not 1 <= len(batch) <= limit:
-            raise InvalidArgumentError(f"{operation.id} takes 1 to {limit} logs, not {len(batch)}", argument="logs")
+            raise InvalidArgumentError(f"{operation.name} takes 1 to {limit} logs, not {len(batch)}", argument="logs")
         now = datetime.now(UTC)
         for index, log in enumerate(batch):
             if not isinstance(log, StreamLog):

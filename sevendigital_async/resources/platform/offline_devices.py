@@ -27,7 +27,7 @@ class OfflineDevices(Resource):
             device_id: The partner's id of the device.
             device_name: What its owner calls it; not in the live dialect.
             platform: What it runs; not in the live dialect.
-            offline_enabled: False takes the right away again; live dialect only, where True is the default.
+            offline_enabled: False revokes the authorisation; live dialect only, where True is the default.
             country: ISO 3166-1 alpha-2 code of where the user lives; live dialect only.
 
         Raises:

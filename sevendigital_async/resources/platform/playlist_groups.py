@@ -128,7 +128,7 @@ class PlaylistGroups(Resource):
         )
 
     async def delete_group(self, playlist_group_id: str, *, user_id: str, country: str | None = None) -> None:
-        """Do away with a group; its playlists stay.
+        """Delete a group; its playlists stay.
 
         Args:
             playlist_group_id: As ``groups`` or ``create_group`` gave it.

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ...models import Playlist, PlaylistTrack, PlaylistTrackInput, Visibility
 from ...operations.platform import playlists as ops
 from .. import checks
-from ..pages import Pages
+from ..resource import Pages
 from .playlist_groups import PlaylistGroups
 
 MAX_DESCRIPTION = 500
@@ -274,7 +274,7 @@ class Playlists(PlaylistGroups):
         )
 
     async def delete(self, playlist_id: str, *, country: str | None = None, user_id: str | None = None) -> None:
-        """Do away with a playlist; in the live dialect only.
+        """Delete a playlist; in the live dialect only.
 
         Args:
             playlist_id: As ``create`` or ``list`` gave it.

@@ -68,7 +68,7 @@ class Radio(Resource):
         return await self._one(RadioTrack, ops.GET_INTERACTIVE_RADIO_NEXT_TRACK, session_id=session_id)
 
     async def post_events(self, session_id: str, *, events: Iterable[PlaybackEvent]) -> None:
-        """Tell what the listener did; it decides what may be played and skipped from then on.
+        """Report what the listener did; it decides what may be played and skipped from then on.
 
         Args:
             session_id: As ``create_session`` gave it.
@@ -76,7 +76,7 @@ class Radio(Resource):
 
         Raises:
             NotFoundError: No such session.
-            InvalidArgumentError: There are more events, or they tell less, than the dialect in use takes.
+            InvalidArgumentError: The dialect in use accepts fewer events, or requires a field that one lacks.
 
         API: ``POST /interactive-radio/sessions/{sessionId}/events``
         """

@@ -7,8 +7,7 @@ from decimal import Decimal
 from ...models import LockerRelease, Purchase
 from ...operations.platform import sales as ops
 from .. import checks
-from ..pages import Pages
-from ..resource import Resource
+from ..resource import Pages, Resource
 
 
 class Sales(Resource):
@@ -115,7 +114,7 @@ class Sales(Resource):
             release_id: What was refunded; in the live dialect alone, which demands it.
 
         Raises:
-            NotFoundError: There is no such purchase, or it was refunded before.
+            NotFoundError: No such purchase, or it was refunded before.
             NotAvailableError: The month of the sale has been closed.
 
         API: ``POST /sales/refund/release``
@@ -140,7 +139,7 @@ class Sales(Resource):
             track_id: What was refunded; in the live dialect alone, which demands it.
 
         Raises:
-            NotFoundError: There is no such purchase, or it was refunded before.
+            NotFoundError: No such purchase, or it was refunded before.
             NotAvailableError: The month of the sale has been closed.
 
         API: ``POST /sales/refund/track``

@@ -34,7 +34,7 @@ class Subscriptions(Resource):
             user_id: Who subscribes, in the partner's own numbering.
             product_id: What was subscribed to, as agreed upon with the service.
             start_date: The first day.
-            end_date: The day it ends: later than the first, and a month after it at the latest.
+            end_date: The day it ends: after start_date, and at most a month after it.
             country: ISO 3166-1 alpha-2 code of where the user lives; the live dialect demands it.
             currency: ISO 4217 code of what is paid with; in the live dialect alone, which demands it, as the next two.
             recurring_fee: What is paid, in hundredths of the currency; zero with a voucher.

@@ -11,7 +11,7 @@ from . import (
     artists,
     basket,
     cards,
-    editors,
+    editorial,
     live_accounts,
     live_platform,
     live_play_logs,
@@ -38,38 +38,38 @@ from . import (
 
 Handler = Callable[[Call], Answer]
 
-HANDLERS: Mapping[str, Handler] = {
-    **addresses.HANDLERS,
-    **artists.HANDLERS,
-    **basket.HANDLERS,
-    **cards.HANDLERS,
-    **editors.HANDLERS,
-    **media.HANDLERS,
-    **oauth.HANDLERS,
-    **offline_devices.HANDLERS,
-    **payment.HANDLERS,
-    **platform_accounts.HANDLERS,
-    **platform_catalogue.HANDLERS,
-    **play_logs.HANDLERS,
-    **playlists.HANDLERS,
-    **purchases.HANDLERS,
-    **radio.HANDLERS,
-    **releases.HANDLERS,
-    **sales.HANDLERS,
-    **service.HANDLERS,
-    **streaming.HANDLERS,
-    **tags.HANDLERS,
-    **territories.HANDLERS,
-    **tracks.HANDLERS,
-    **users.HANDLERS,
-}
+_MODULES = (
+    addresses,
+    artists,
+    basket,
+    cards,
+    editorial,
+    media,
+    oauth,
+    offline_devices,
+    payment,
+    platform_accounts,
+    platform_catalogue,
+    play_logs,
+    playlists,
+    purchases,
+    radio,
+    releases,
+    sales,
+    service,
+    streaming,
+    tags,
+    territories,
+    tracks,
+    users,
+)
+_LIVE_MODULES = (live_accounts, live_platform, live_play_logs, live_playlists)
+
+HANDLERS: Mapping[str, Handler] = {name: handler for part in _MODULES for name, handler in part.HANDLERS.items()}
 """Every handler, by the name of its operation."""
 
 LIVE_HANDLERS: Mapping[str, Handler] = {
-    **live_accounts.HANDLERS,
-    **live_platform.HANDLERS,
-    **live_play_logs.HANDLERS,
-    **live_playlists.HANDLERS,
+    name: handler for part in _LIVE_MODULES for name, handler in part.HANDLERS.items()
 }
 """Those that the live dialect has of its own, because it asks or answers in another way."""
 

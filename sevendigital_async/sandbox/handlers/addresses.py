@@ -17,7 +17,7 @@ def by_url(noun: str, nouns: Mapping[str, Any], call: Call) -> Answer:
     """Answer with the id of what a page of the shop shows.
 
     Raises:
-        RefusalError: It is no web address (1002), or not that of such a page (2001).
+        RefusalError: It is not a web address (1002), or not that of such a page (2001).
     """
     try:
         address = urlsplit(call.arguments["url"])

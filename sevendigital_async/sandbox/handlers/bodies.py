@@ -52,7 +52,7 @@ def word(call: Call, name: str, wire: str, choices: Collection[str]) -> str | No
     """Return an argument that must be one of a few words; None if it was not sent.
 
     Raises:
-        RefusalError: It is no text (1002), or another word (1006).
+        RefusalError: It is not a text (1002), or another word (1006).
     """
     value = text(call, name, wire)
     if value is not None and value not in choices:
@@ -78,7 +78,7 @@ def country(call: Call) -> str | None:
     """Return the country in capitals; None if none was sent.
 
     Raises:
-        RefusalError: It is no country code (1002).
+        RefusalError: It is not a country code (1002).
     """
     value = text(call, "country", "country")
     if value is None:
@@ -92,7 +92,7 @@ def day(call: Call, name: str, wire: str) -> date:
     """Return a required argument that must be a day.
 
     Raises:
-        RefusalError: It is none (1002).
+        RefusalError: It is not one (1002).
     """
     value = needed(call, name, wire)
     try:
@@ -102,7 +102,7 @@ def day(call: Call, name: str, wire: str) -> date:
 
 
 def is_moment(value: Any) -> bool:
-    """Tell whether a value is a time with a zone, as ISO 8601 writes it."""
+    """Return whether a value is a time with a zone, as ISO 8601 writes it."""
     if not isinstance(value, str) or not _MOMENT.fullmatch(value):
         return False
     try:
@@ -112,25 +112,25 @@ def is_moment(value: Any) -> bool:
     return True
 
 
-def sound(items: Sequence[_Item], trouble: Callable[[_Item], tuple[int, str] | None]) -> Sequence[_Item]:
-    """Return a batch if all its items are sound.
+def all_valid(items: Sequence[_Item], problem: Callable[[_Item], tuple[int, str] | None]) -> Sequence[_Item]:
+    """Return a batch if all its items are valid.
 
     Args:
         items: The batch.
-        trouble: Finds the code and the message of what is wrong with an item, looked at in their order.
+        problem: Returns the code and the message of what is wrong with an item; None if it is valid.
 
     Raises:
         RefusalError: Some are not (1008).
     """
     problems = tuple(
-        ItemProblem(index, *found) for index, item in enumerate(items) if (found := trouble(item)) is not None
+        ItemProblem(index, *found) for index, item in enumerate(items) if (found := problem(item)) is not None
     )
     if problems:
         raise RefusalError(400, Problem(1008, f"{len(problems)} of {len(items)} items are invalid", problems))
     return items
 
 
-def fields_trouble(
+def field_problem(
     item: Any, checks: Mapping[str, Callable[[Any], bool]], required: Collection[str]
 ) -> tuple[int, str] | None:
     """Find what is wrong with an object of a batch: fields that are missing, unknown or of the wrong form."""
@@ -142,12 +142,12 @@ def fields_trouble(
     for name, value in item.items():
         check = checks.get(name)
         if check is None:
-            return 1002, f"{name} is no field of it"
+            return 1002, f"unknown field: {name}"
         if not check(value):
             return 1002, f"{name} is invalid"
     return None
 
 
 def is_text(value: Any) -> bool:
-    """Tell whether a value is text that is not blank."""
+    """Return whether a value is text that is not blank."""
     return isinstance(value, str) and bool(value.strip())

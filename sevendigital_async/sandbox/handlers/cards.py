@@ -53,7 +53,7 @@ def register(call: Call) -> Answer:
 
 
 def registration(call: Call) -> Answer:
-    """Tell how a registration ended."""
+    """Answer with the state of a registration."""
     found = call.state.cards.registration(buyer(call), call.arguments["id"])
     if found is None:
         raise unknown("card registration")
@@ -90,7 +90,7 @@ def _registered(found: Registration) -> Answer:
 
 
 def _is_sound(number: str) -> bool:
-    """Tell whether a number's last digit fits the others (Luhn)."""
+    """Return whether a number's last digit fits the others (Luhn)."""
     if not (number.isascii() and number.isdigit() and _FEWEST_DIGITS <= len(number) <= _MOST_DIGITS):
         return False
     doubled = [sum(divmod(2 * int(digit), 10)) for digit in number[-2::-2]]

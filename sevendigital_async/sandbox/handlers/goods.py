@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ...operations.operation import camel_case
+from ...models.wire import camel_case
 from ..answers import Problem, RefusalError, invalid, missing, out_of_range, unavailable, unknown
 from ..calls import Call
 from ..catalogue import CATALOGUE, Item
@@ -35,7 +35,7 @@ def pence(call: Call, name: str) -> int | None:
     """Return an amount of money in hundredths; None if none was sent.
 
     Raises:
-        RefusalError: It is no amount (1002), negative or of more than two decimals (1003).
+        RefusalError: It is not an amount (1002), negative or of more than two decimals (1003).
     """
     text = call.arguments.get(name)
     if text is None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from ...operations.operation import camel_case
+from ...models.wire import camel_case
 from ..answers import Answer, Forms, Page, Tree, invalid
 from ..calls import Call
 from ..charts import PERIODS, Entry, chart, first_day
@@ -36,7 +36,7 @@ def day(call: Call, name: str, default: date) -> date:
     """Return an argument that is a day, as the classic API writes it.
 
     Raises:
-        RefusalError: It is none (1002).
+        RefusalError: It is not one (1002).
     """
     text = call.arguments.get(name)
     if text is None:

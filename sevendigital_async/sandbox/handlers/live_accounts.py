@@ -8,7 +8,7 @@ from ..answers import Answer, exists, invalid, no_choice, out_of_range, unknown
 from ..calls import Call
 from ..state.subscriptions import Subscription
 from .bodies import country, is_moment, needed
-from .owners import owner
+from .request_user import named_user
 
 _LONGEST_NAME = 255
 _TRIAL = "trial-unlimited-streaming"
@@ -29,7 +29,7 @@ def create_user(call: Call) -> Answer:
 
 def create_subscription(call: Call) -> Answer:
     """Give a user access for a month at the most."""
-    user, plan = owner(call), needed(call, "product_id", "planCode")
+    user, plan = named_user(call), needed(call, "product_id", "planCode")
     country(call)
     if call.arguments["status"] != "active":
         raise no_choice("status", ("active",))
@@ -55,8 +55,8 @@ def create_subscription(call: Call) -> Answer:
 
 
 def subscription_status(call: Call) -> Answer:
-    """Tell how a user's subscription stands."""
-    subscription = call.state.subscriptions.of(owner(call))
+    """Answer with the state of a user's subscription."""
+    subscription = call.state.subscriptions.of(named_user(call))
     if subscription is None:
         raise unknown("subscription")
     return _streaming(call, subscription)

@@ -13,7 +13,7 @@ from ..catalogue import Item
 from ..state.devices import MOST_DEVICES, Device
 from . import platform_catalogue, purchases, radio, sales
 from .bodies import country, stamp
-from .owners import owner
+from .request_user import named_user
 
 _MOST_TRACKS = 4000
 
@@ -48,7 +48,7 @@ def post_event(call: Call) -> Answer:
 
 def authorise(call: Call) -> Answer:
     """Let a device in, if the user has not too many, or out."""
-    user, device_id, enabled = owner(call), call.arguments["device_id"], call.arguments["offline_enabled"]
+    user, device_id, enabled = named_user(call), call.arguments["device_id"], call.arguments["offline_enabled"]
     country(call)
     if not isinstance(device_id, str):
         raise invalid("clientId", "a text")
@@ -63,8 +63,8 @@ def authorise(call: Call) -> Answer:
 
 
 def device_status(call: Call) -> Answer:
-    """Tell whether a device is let in."""
-    device = call.state.devices.find(owner(call), call.arguments["device_id"])
+    """Return whether a device is let in."""
+    device = call.state.devices.find(named_user(call), call.arguments["device_id"])
     if device is None:
         raise unknown("device")
     return Answer(content={"offlineStatus": _device(device)})
@@ -72,19 +72,19 @@ def device_status(call: Call) -> Answer:
 
 def list_devices(call: Call) -> Answer:
     """List the user's devices."""
-    return Answer(content={"offlineClients": [_device(device) for device in call.state.devices.of(owner(call))]})
+    return Answer(content={"offlineClients": [_device(device) for device in call.state.devices.of(named_user(call))]})
 
 
 def locker(call: Call) -> Answer:
     """Show what the user owns, as the classic API does."""
-    return purchases.locker(evolve(call, user=owner(call)))
+    return purchases.locker(evolve(call, user=named_user(call)))
 
 
 def refund(noun: str, call: Call) -> Answer:
     """Take a purchase out of the sales report; whose it is follows from it.
 
     Raises:
-        RefusalError: There is no such purchase, or it was of something else (2001), and so on.
+        RefusalError: No such purchase, or it was of something else (2001), and so on.
     """
     purchase = call.state.purchases.find(call.arguments["purchase_id"])
     wanted = call.arguments[f"{noun}_id"]

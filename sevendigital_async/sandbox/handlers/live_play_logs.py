@@ -12,8 +12,8 @@ from ...models.stream_log import LogKind
 from ..answers import Answer, Bare, ItemProblem, Problem, RefusalError, out_of_range
 from ..calls import Call
 from .bodies import country
-from .owners import owner
-from .play_logs import MOST_LOGS, canonical, date_trouble
+from .play_logs import MOST_LOGS, canonical, date_problem
+from .request_user import named_user
 
 _NEVER_SUBSCRIBED = "nosub"
 """How the ids of those users begin who have never had a subscription."""
@@ -83,13 +83,13 @@ def report(kind: LogKind, call: Call) -> Answer:
     items, code = call.arguments["items"], country(call)
     if not isinstance(items, list) or not 1 <= len(items) <= MOST_LOGS[kind]:
         raise out_of_range("logs", f"a list of 1 to {MOST_LOGS[kind]}")
-    about: Mapping[str, Any] = {} if kind is LogKind.PREVIEW else {"userId": owner(call), "country": code}
+    about: Mapping[str, Any] = {} if kind is LogKind.PREVIEW else {"userId": named_user(call), "country": code}
     if kind is LogKind.SUBSCRIBER and about["userId"].startswith(_NEVER_SUBSCRIBED):
         raise RefusalError(400, Problem(1003, "User has never had a subscription"), refused_logs=len(items))
     problems = tuple(
-        ItemProblem(index, *trouble)
+        ItemProblem(index, *problem)
         for index, item in enumerate(items)
-        if (trouble := _trouble(kind, item, call, about))
+        if (problem := _log_problem(kind, item, call, about))
     )
     if problems:
         raise RefusalError(400, _problem(kind, problems), refused_logs=len(problems))
@@ -109,7 +109,7 @@ def _problem(kind: LogKind, problems: tuple[ItemProblem, ...]) -> Problem:
     return Problem(problems[0].code, problems[0].message)
 
 
-def _trouble(kind: LogKind, item: Any, call: Call, about: Mapping[str, Any]) -> tuple[int, str] | None:
+def _log_problem(kind: LogKind, item: Any, call: Call, about: Mapping[str, Any]) -> tuple[int, str] | None:
     if not isinstance(item, dict):
         return 1002, "A log must be an object"
     if (flaw := _flaw(_FIELDS[kind], item)) is not None:
@@ -118,7 +118,7 @@ def _trouble(kind: LogKind, item: Any, call: Call, about: Mapping[str, Any]) -> 
         return 1002, "trackId is poison"
     if about.get("userId") not in {None, item.get("userId", about.get("userId"))}:
         return 1002, "userId is another than in the query"
-    dated = date_trouble(item["dateTimePlayed"], call.now)
+    dated = date_problem(item["dateTimePlayed"], call.now)
     return (1002, f"DateTimePlayed is not within the two month window: {dated}") if dated else None
 
 

@@ -12,8 +12,8 @@ from ..calls import Call
 from ..state.playlist_groups import Group
 from ..state.playlists import Entry, Playlist
 from . import playlists
-from .bodies import country, fields_trouble, is_text, listed, needed, sound, stamp, text
-from .owners import owner
+from .bodies import all_valid, country, field_problem, is_text, listed, needed, stamp, text
+from .request_user import named_user
 
 _TRACK_FIELDS = dict.fromkeys(
     ("trackId", "trackTitle", "trackVersion", "artistAppearsAs", "releaseId", "source", "audioUrl", "image"), is_text
@@ -108,14 +108,14 @@ def move_track(call: Call) -> Answer:
 
 def list_groups(call: Call) -> Answer:
     """List a user's groups."""
-    groups = call.state.playlist_groups.of(owner(call))
+    groups = call.state.playlist_groups.of(named_user(call))
     return Answer(content=Bare({"playlistGroups": [_group_tree(call, group) for group in groups]}))
 
 
 def create_group(call: Call) -> Answer:
     """Make a group."""
     group = call.state.playlist_groups.create(
-        name=needed(call, "name", "name"), user=owner(call), playlist_ids=_playlist_ids(call), now=call.moment
+        name=needed(call, "name", "name"), user=named_user(call), playlist_ids=_playlist_ids(call), now=call.moment
     )
     return _group(call, group)
 
@@ -179,7 +179,9 @@ def _changed(call: Call, playlist: Playlist) -> Playlist:
 def _tracks(call: Call) -> Sequence[Mapping[str, str]]:
     if call.arguments.get("tracks", []) == []:
         return ()
-    tracks = sound(listed(call, "tracks", "tracks"), lambda track: fields_trouble(track, _TRACK_FIELDS, ("trackId",)))
+    tracks = all_valid(
+        listed(call, "tracks", "tracks"), lambda track: field_problem(track, _TRACK_FIELDS, ("trackId",))
+    )
     return [{_NAMES.get(name, name): value for name, value in track.items()} for track in tracks]
 
 
@@ -198,7 +200,7 @@ def _playlist_ids(call: Call) -> Sequence[str]:
 
 
 def _found(call: Call) -> Group:
-    group = call.state.playlist_groups.find(owner(call), call.arguments["playlist_group_id"])
+    group = call.state.playlist_groups.find(named_user(call), call.arguments["playlist_group_id"])
     if group is None:
         raise unknown("playlistGroup")
     return group
@@ -224,8 +226,8 @@ def _tree(playlist: Playlist) -> Tree:
 
 def _entry(entry: Entry) -> Tree:
     names = {name: wire for wire, name in _NAMES.items()}
-    told = {names.get(name, name): value for name, value in entry.track.items()}
-    return {"id": entry.id, "source": "7digital", **told, "dateAdded": stamp(entry.added_at), "image": ""}
+    track = {names.get(name, name): value for name, value in entry.track.items()}
+    return {"id": entry.id, "source": "7digital", **track, "dateAdded": stamp(entry.added_at), "image": ""}
 
 
 def _group(call: Call, group: Group) -> Answer:

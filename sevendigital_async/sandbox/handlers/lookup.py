@@ -19,7 +19,7 @@ def find(call: Call, noun: str, nouns: Mapping[str, _Noun]) -> _Noun:
     """Return what the id argument of ``noun`` points at.
 
     Raises:
-        RefusalError: It is no number (1002), or nothing has it (2001).
+        RefusalError: It is not a number (1002), or nothing has it (2001).
     """
     id_ = call.arguments[f"{noun}_id"]
     if not (id_.isascii() and id_.isdigit()):
@@ -30,7 +30,7 @@ def find(call: Call, noun: str, nouns: Mapping[str, _Noun]) -> _Noun:
 
 
 def holds(words: str, text: str) -> bool:
-    """Tell whether ``text`` holds every one of ``words``, in whatever case."""
+    """Return whether ``text`` holds every one of ``words``, in whatever case."""
     text = text.casefold()
     return all(word in text for word in words.casefold().split())
 
@@ -39,7 +39,7 @@ def country(call: Call) -> str:
     """Return the territory that was asked for, in capitals; the home store's if none was.
 
     Raises:
-        RefusalError: It is no country code (1002).
+        RefusalError: It is not a country code (1002).
     """
     code: str = call.arguments.get("country", "GB")
     if not (len(code) == 2 and code.isascii() and code.isalpha()):  # noqa: PLR2004 - two letters
@@ -51,6 +51,6 @@ def currency(call: Call) -> str:
     """Return the currency of the territory that was asked for; the home store's where none of its own is kept.
 
     Raises:
-        RefusalError: The territory is no country code (1002).
+        RefusalError: The territory is not a country code (1002).
     """
     return TERRITORIES.get(country(call), HOME_CURRENCY)

@@ -11,14 +11,14 @@ from ..recordings import DOWNLOAD_FORMAT, FORMATS, STREAM_FORMAT, Format, Media,
 from ..state.lockers import Owned
 from .bodies import country
 from .lookup import find
-from .owners import licences, owner, sent_on, spend
+from .request_user import licences, named_user, redirect_to, spend
 
 
 def download_track(call: Call) -> Answer:
     """Send the user to a file of a track that the user has bought, and count the download."""
     user, format_ = _user(call), _format(call, DOWNLOAD_FORMAT)
     [track] = spend(call, user, _same_track(call))
-    return sent_on(call, recording(track, format_))
+    return redirect_to(call, recording(track, format_))
 
 
 def stream_track(call: Call) -> Answer:
@@ -32,14 +32,14 @@ def download_release(call: Call) -> Answer:
     """Send the user to an archive of what the user has bought of a release, and count a download of each track."""
     user, format_, release_id = _user(call), _format(call, DOWNLOAD_FORMAT), _number(call, "release_id", "releaseId")
     tracks = spend(call, user, lambda owned: owned.track.release.id == release_id)
-    return sent_on(call, release_archive(tracks, format_))
+    return redirect_to(call, release_archive(tracks, format_))
 
 
 def download_purchase(call: Call) -> Answer:
     """Send the user to an archive of what the user has bought in one go, and count a download of each track."""
     user, purchase_id = _user(call), _number(call, "purchase_id", "purchaseId")
     tracks = spend(call, user, lambda owned: owned.purchase_id == purchase_id)
-    return sent_on(call, purchase_archive(call, tracks))
+    return redirect_to(call, purchase_archive(call, tracks))
 
 
 def stream(call: Call) -> Answer:
@@ -60,21 +60,21 @@ def download(call: Call) -> Answer:
 def platform_track(call: Call) -> Answer:
     """As :func:`download_track`, for a user that the address names."""
     track_id = _number(call, "track_id", "trackId")
-    [track] = spend(call, owner(call), lambda owned: owned.track.id == track_id)
-    return sent_on(call, recording(track, DOWNLOAD_FORMAT))
+    [track] = spend(call, named_user(call), lambda owned: owned.track.id == track_id)
+    return redirect_to(call, recording(track, DOWNLOAD_FORMAT))
 
 
 def platform_release(call: Call) -> Answer:
     """As :func:`download_release`, for a user that the address names."""
     release_id = _number(call, "release_id", "releaseId")
-    tracks = spend(call, owner(call), lambda owned: owned.track.release.id == release_id)
-    return sent_on(call, release_archive(tracks, DOWNLOAD_FORMAT))
+    tracks = spend(call, named_user(call), lambda owned: owned.track.release.id == release_id)
+    return redirect_to(call, release_archive(tracks, DOWNLOAD_FORMAT))
 
 
 def platform_purchase(call: Call) -> Answer:
     """As :func:`download_purchase`, for a user that the address names."""
-    tracks = spend(call, owner(call), lambda owned: owned.purchase_id == call.arguments["purchase_id"])
-    return sent_on(call, purchase_archive(call, tracks))
+    tracks = spend(call, named_user(call), lambda owned: owned.purchase_id == call.arguments["purchase_id"])
+    return redirect_to(call, purchase_archive(call, tracks))
 
 
 HANDLERS: Mapping[str, Callable[[Call], Answer]] = {
@@ -104,7 +104,7 @@ def purchase_archive(call: Call, tracks: list[Track]) -> Media:
 def _user(call: Call) -> str:
     country(call)
     if "user_id" in call.arguments:
-        return owner(call)
+        return named_user(call)
     if call.user is None:
         raise missing("userId")
     return call.user

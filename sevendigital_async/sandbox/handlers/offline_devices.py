@@ -6,14 +6,14 @@ from ..answers import Answer, Bare, Tree, out_of_range, unknown
 from ..calls import Call
 from ..state.devices import MOST_DEVICES, Device
 from .bodies import needed, stamp, text, word
-from .owners import owner
+from .request_user import named_user
 
 PLATFORMS = ("ios", "android", "web", "windows", "macos")
 
 
 def authorise(call: Call) -> Answer:
     """Let a device in, if the user has not too many."""
-    user, device_id = owner(call), needed(call, "device_id", "deviceId")
+    user, device_id = named_user(call), needed(call, "device_id", "deviceId")
     wanted = Device(
         id=device_id,
         name=text(call, "device_name", "deviceName") or device_id,
@@ -28,7 +28,7 @@ def authorise(call: Call) -> Answer:
 
 def status(call: Call) -> Answer:
     """Answer with one device."""
-    device = call.state.devices.find(owner(call), call.arguments["device_id"])
+    device = call.state.devices.find(named_user(call), call.arguments["device_id"])
     if device is None:
         raise unknown("device")
     return Answer(content=Bare(_tree(device)))
@@ -36,7 +36,7 @@ def status(call: Call) -> Answer:
 
 def list_(call: Call) -> Answer:
     """List the user's devices."""
-    return Answer(content=Bare({"devices": [_tree(device) for device in call.state.devices.of(owner(call))]}))
+    return Answer(content=Bare({"devices": [_tree(device) for device in call.state.devices.of(named_user(call))]}))
 
 
 HANDLERS = {

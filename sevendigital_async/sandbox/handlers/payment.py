@@ -18,7 +18,7 @@ def card_types(_: Call) -> Answer:
 
 
 def voucher(call: Call) -> Answer:
-    """Tell what a voucher is worth; per cent are written as an amount, too."""
+    """Answer with a voucher's value; a percentage is written as an amount, too."""
     found = VOUCHERS.get(call.arguments["voucher_code"].upper())
     if found is None:
         raise unknown("voucher")

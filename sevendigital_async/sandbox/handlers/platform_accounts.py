@@ -7,7 +7,7 @@ import re
 from ..answers import Answer, Bare, exists, invalid, out_of_range
 from ..calls import Call
 from .bodies import country, day, needed, stamp, text
-from .owners import owner
+from .request_user import named_user
 
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
@@ -39,7 +39,7 @@ def create_user(call: Call) -> Answer:
 
 def create_subscription(call: Call) -> Answer:
     """Give a user access for a month at the most."""
-    user, product = owner(call), needed(call, "product_id", "productId")
+    user, product = named_user(call), needed(call, "product_id", "productId")
     start, end = day(call, "start_date", "startDate"), day(call, "end_date", "endDate")
     country(call)
     try:

@@ -35,7 +35,7 @@ def report(kind: LogKind, call: Call) -> Answer:
     problems = tuple(
         ItemProblem(index, 1002, reason)
         for index, log in enumerate(logs)
-        if (reason := _trouble(log, call.now, call.user, faults.poison)) is not None
+        if (reason := _problem(log, call.now, call.user, faults.poison)) is not None
     )
     if problems:
         problem = Problem(1008, f"{len(problems)} of {len(logs)} logs are invalid", problems)
@@ -82,7 +82,7 @@ _FIELDS: Mapping[str, Callable[[Any], str | None]] = {
 _REQUIRED = ("trackId", "timestamp")
 
 
-def _trouble(log: Any, now: float, user: str | None, poison: frozenset[str]) -> str | None:
+def _problem(log: Any, now: float, user: str | None, poison: frozenset[str]) -> str | None:
     if not isinstance(log, dict):
         return "A log must be a JSON object"
     for name in _REQUIRED:
@@ -97,10 +97,10 @@ def _trouble(log: Any, now: float, user: str | None, poison: frozenset[str]) -> 
         return "trackId is poison"
     if user is not None and log.get("userId", user) != user:
         return "userId is not the user who signed"
-    return date_trouble(log["timestamp"], now)
+    return date_problem(log["timestamp"], now)
 
 
-def date_trouble(timestamp: str, now: float) -> str | None:
+def date_problem(timestamp: str, now: float) -> str | None:
     """Find what is wrong with the time of a play."""
     try:
         age = now - datetime.fromisoformat(timestamp).timestamp()

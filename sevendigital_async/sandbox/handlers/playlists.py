@@ -10,7 +10,7 @@ from attrs import evolve
 from ..answers import Answer, Bare, Tree, unknown
 from ..calls import Call
 from ..state.playlists import Entry, Playlist
-from .bodies import fields_trouble, is_text, listed, needed, sound, stamp, text, word
+from .bodies import all_valid, field_problem, is_text, listed, needed, stamp, text, word
 
 LONGEST_DESCRIPTION = 500
 VISIBILITIES = ("private", "public")
@@ -94,11 +94,11 @@ def _visibility(call: Call) -> str | None:
 def _tracks(call: Call) -> Sequence[Mapping[str, str]]:
     if call.arguments["tracks"] == []:
         return ()
-    return sound(listed(call, "tracks", "tracks"), _trouble)
+    return all_valid(listed(call, "tracks", "tracks"), _problem)
 
 
-def _trouble(track: Any) -> tuple[int, str] | None:
-    return fields_trouble(track, _TRACK_FIELDS, _REQUIRED)
+def _problem(track: Any) -> tuple[int, str] | None:
+    return field_problem(track, _TRACK_FIELDS, _REQUIRED)
 
 
 def _tree(playlist: Playlist) -> Tree:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from ...operations.operation import camel_case
+from ...models.wire import camel_case
 from ..answers import Answer, Forms, invalid, missing, no_choice, unknown, unpaid
 from ..calls import Call
 from ..recordings import DOWNLOAD_FORMAT
 from ..sale_trees import download_url, locker_elements, locker_json, purchase_forms
 from ..state.baskets import Line
-from ..state.cards import Trouble
+from ..state.cards import CardProblem
 from ..state.lockers import Owned
 from ..trees import release_tree, track_tree
 from .goods import pence, up_to_date, wanted
@@ -21,10 +21,10 @@ from .lookup import currency
 _MANAGED = "partner"
 """Stands for the user where the partner signs alone and names none."""
 
-_TROUBLES: Mapping[Trouble, str] = {
-    Trouble.EXPIRED: "The user's card has expired",
-    Trouble.MISSING: "The user has no card details saved",
-    Trouble.DECLINED: "Payment for this purchase has failed",
+_CARD_PROBLEMS: Mapping[CardProblem, str] = {
+    CardProblem.EXPIRED: "The user's card has expired",
+    CardProblem.MISSING: "The user has no card details saved",
+    CardProblem.DECLINED: "Payment for this purchase has failed",
 }
 
 _ORDERS: Mapping[str, Callable[[Owned], str]] = {
@@ -58,15 +58,15 @@ def bought(
         money: The currency.
         by_card: Charge the user's card, unless it is all for free.
         transaction_id: The partner's number for the sale.
-        delivered: Tell where the first thing can be fetched.
+        delivered: Answer with the address of the first item's media.
 
     Raises:
         RefusalError: The card cannot be charged (3001 to 3003).
     """
     if by_card and sum(line.due for line in lines) > 0:
-        trouble = call.state.cards.charge(user, call.moment.date())
-        if trouble is not None:
-            raise unpaid(trouble, _TROUBLES[trouble])
+        problem = call.state.cards.charge(user, call.moment.date())
+        if problem is not None:
+            raise unpaid(problem, _CARD_PROBLEMS[problem])
     purchase = call.state.sell(
         user,
         lines,

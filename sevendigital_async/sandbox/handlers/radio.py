@@ -10,7 +10,7 @@ from ..catalogue import CATALOGUE
 from ..cdn import manifest_address
 from ..recordings import STREAM_FORMAT, recording
 from ..state.radio import SKIPS, Session
-from .bodies import country, fields_trouble, is_moment, is_text, listed, needed, sound, stamp, word
+from .bodies import all_valid, country, field_problem, is_moment, is_text, listed, needed, stamp, word
 from .platform_trees import track_tree
 
 DEFAULT_RULESET = "dmca"
@@ -66,9 +66,9 @@ def post_events(call: Call) -> Answer:
     session = _session(call)
     skips_left = session.skips_remaining
 
-    def trouble(event: Any) -> tuple[int, str] | None:
+    def problem(event: Any) -> tuple[int, str] | None:
         nonlocal skips_left
-        found = fields_trouble(event, _EVENT_FIELDS, _REQUIRED)
+        found = field_problem(event, _EVENT_FIELDS, _REQUIRED)
         if found is not None:
             return found
         if event["trackId"] not in session.track_ids:
@@ -78,7 +78,7 @@ def post_events(call: Call) -> Answer:
             return (2002, "No skips are left") if skips_left < 0 else None
         return None
 
-    sound(listed(call, "events", "events"), trouble)
+    all_valid(listed(call, "events", "events"), problem)
     session.skips_remaining = skips_left
     return Answer(status=202)
 

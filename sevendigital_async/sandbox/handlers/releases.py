@@ -12,7 +12,7 @@ from ..catalogue import CATALOGUE, Artist, Release
 from ..charts import most_popular
 from ..tags import has_all, tags_of_release
 from ..trees import release_tree, track_tree
-from .editors import review
+from .editorial import review
 from .listings import charted, day, wrapped
 from .lookup import DETAILS_AGE, SEARCH_AGE, currency, find, holds
 from .similarity import similar_artists

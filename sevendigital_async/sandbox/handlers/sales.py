@@ -14,13 +14,13 @@ from ..state.refunds import books_closed
 from .bodies import needed, text
 from .goods import pence
 from .lookup import find
-from .owners import owner
 from .platform_trees import release_tree, track_tree
+from .request_user import named_user
 
 
 def locker(call: Call) -> Answer:
     """List what a user owns: a page of releases, and of each the tracks that are the user's."""
-    owned = call.state.lockers.of(owner(call))
+    owned = call.state.lockers.of(named_user(call))
     releases = list({each.track.release.id: each.track.release for each in owned}.values())
     number = call.whole("page", 1, least=1)
     size = call.whole("page_size", DEFAULT_PAGE_SIZE, least=1, most=LARGEST_PAGE_SIZE)
@@ -38,7 +38,7 @@ def locker(call: Call) -> Answer:
 
 def credit_item(call: Call) -> Answer:
     """Record a sale of the partner's and put what was sold into the user's locker; sent twice, it is sold twice."""
-    user, item = owner(call), _item(call)
+    user, item = named_user(call), _item(call)
     currency = call.arguments["currency"].upper()
     if currency not in TERRITORIES.values():
         raise no_choice("currency", sorted(set(TERRITORIES.values())))

@@ -11,7 +11,7 @@ from ..catalogue import CATALOGUE, Track
 from ..cdn import MANIFEST_TYPE, manifest
 from ..recordings import AAC_FORMAT, FORMATS, STREAM_FORMAT, clip, recording
 from .lookup import find
-from .owners import licences, signer
+from .request_user import licences, request_user
 
 CLIP_FORMATS = {"mp3": STREAM_FORMAT, "aac": AAC_FORMAT}
 BITRATES = (128, 192, 256, 320, 1411)
@@ -25,7 +25,7 @@ def preview(call: Call) -> Answer:
     return Answer(content=clip(track, CLIP_FORMATS[kind or "mp3"]))
 
 
-def anybody(_: Call, __: Track) -> None:
+def without_check(_: Call, __: Track) -> None:
     """Let everybody listen."""
 
 
@@ -35,7 +35,7 @@ def buyer(call: Call, track: Track) -> None:
     Raises:
         RefusalError: The user has not (2002).
     """
-    licences(call, signer(call), lambda owned: owned.track is track)
+    licences(call, request_user(call), lambda owned: owned.track is track)
 
 
 def subscriber(call: Call, _: Track) -> None:
@@ -44,7 +44,7 @@ def subscriber(call: Call, _: Track) -> None:
     Raises:
         RefusalError: The user has no subscription today (2002), or listens elsewhere (3201).
     """
-    user, today = signer(call), call.moment.date()
+    user, today = request_user(call), call.moment.date()
     subscription = call.state.subscriptions.of(user)
     if subscription is None or subscription.status_on(today) != "active" or today < subscription.start:
         raise RefusalError(404, Problem(2002, "No valid subscription for this user"))
@@ -60,7 +60,7 @@ def cacher(call: Call, track: Track) -> None:
         RefusalError: The user has no subscription today, or no device (2002).
     """
     subscriber(call, track)
-    if not call.state.devices.of(signer(call)):
+    if not call.state.devices.of(request_user(call)):
         raise RefusalError(404, Problem(2002, "No device of this user is authorised"))
 
 
@@ -95,8 +95,8 @@ def transfer_media(call: Call) -> Answer:
 
 HANDLERS: Mapping[str, Callable[[Call], Answer]] = {
     "platform.streaming.preview": preview,
-    "platform.streaming.catalogue_hls": partial(hls, anybody),
-    "platform.streaming.catalogue": partial(progressive, anybody),
+    "platform.streaming.catalogue_hls": partial(hls, without_check),
+    "platform.streaming.catalogue": partial(progressive, without_check),
     "platform.streaming.locker_hls": partial(hls, buyer),
     "platform.streaming.locker": partial(progressive, buyer),
     "platform.streaming.subscription_hls": partial(hls, subscriber),

@@ -28,7 +28,7 @@ def countries(_: Call) -> Answer:
 
 
 def resolve(call: Call) -> Answer:
-    """Tell in which country an address is; private ones are at home."""
+    """Answer with the country of an address; private ones are in the home country."""
     try:
         address = ip_address(call.arguments["ip"].strip())
     except ValueError:

@@ -11,7 +11,7 @@ from ..recordings import STREAM_FORMAT, clip
 from ..trees import track_tree
 from .listings import charted
 from .lookup import DETAILS_AGE, SEARCH_AGE, currency, find, holds
-from .owners import sent_on
+from .request_user import redirect_to
 
 
 def chart(call: Call) -> Answer:
@@ -47,11 +47,11 @@ def match_by_id(call: Call) -> Answer:
 
 
 def preview(call: Call) -> Answer:
-    """Send the client to where a track's clip lies, or tell where that is."""
+    """Redirect to a track's clip, or answer with its address."""
     track = find(call, "track", CATALOGUE.tracks)
     currency(call)
     redirect = call.choice("redirect", ("true", "false"))
-    found = sent_on(call, clip(track, STREAM_FORMAT))
+    found = redirect_to(call, clip(track, STREAM_FORMAT))
     return Answer(content={"url": found.headers["Location"]}) if redirect == "false" else found
 
 

@@ -13,7 +13,7 @@ _BRANDS = {"34": "amex", "37": "amex", "4": "visa", "5": "mastercard", "6": "dis
 CARD_TYPES = ("visa", "mastercard", "amex", "discover")
 
 
-class Trouble(enum.IntEnum):
+class CardProblem(enum.IntEnum):
     """Why a card cannot be charged; the value is the service's error code."""
 
     EXPIRED = 3001
@@ -21,8 +21,8 @@ class Trouble(enum.IntEnum):
     DECLINED = 3003
 
 
-_MAGIC = {"0069": Trouble.EXPIRED, "0002": Trouble.DECLINED}
-"""Cards that make trouble at any time, by their last digits: 4000 0000 0000 0069 and 4000 0000 0000 0002."""
+_MAGIC = {"0069": CardProblem.EXPIRED, "0002": CardProblem.DECLINED}
+"""Cards that always fail, by their last digits: 4000 0000 0000 0069 and 4000 0000 0000 0002."""
 
 
 @frozen(kw_only=True)
@@ -35,10 +35,10 @@ class Card:
     month: int
     year: int
 
-    def trouble(self, today: date) -> Trouble | None:
-        """Tell why it cannot be charged."""
+    def problem(self, today: date) -> CardProblem | None:
+        """Return why it cannot be charged; None if it can."""
         expired = (self.year, self.month) < (today.year, today.month)
-        return Trouble.EXPIRED if expired else _MAGIC.get(self.last4)
+        return CardProblem.EXPIRED if expired else _MAGIC.get(self.last4)
 
 
 @frozen
@@ -62,7 +62,7 @@ def brand_of(number: str) -> str | None:
 
 
 class Cards:
-    """Every user's cards. Each user begins with a sound one, a Visa that ends in 4242."""
+    """Every user's cards. Each user begins with a valid one, a Visa that ends in 4242."""
 
     def __init__(self) -> None:
         self._wallets: dict[str, _Wallet] = {}
@@ -112,14 +112,14 @@ class Cards:
         found = self._registrations.get(id_)
         return found if found and found.user == user else None
 
-    def charge(self, user: str, today: date) -> Trouble | None:
-        """Charge the user's chosen card, or tell why not; a card that is declined is no longer the chosen one."""
+    def charge(self, user: str, today: date) -> CardProblem | None:
+        """Charge the user's chosen card, or return why not; a card that is declined is no longer the chosen one."""
         wallet = self._wallet(user)
         card = next((card for card in wallet.cards if card.id == wallet.default), None)
-        trouble = card.trouble(today) if card else Trouble.MISSING
-        if trouble is Trouble.DECLINED:
+        problem = card.problem(today) if card else CardProblem.MISSING
+        if problem is CardProblem.DECLINED:
             wallet.default = None
-        return trouble
+        return problem
 
     def tree(self) -> dict[str, Any]:
         """Return the cards of all users that were looked at, as plain values."""

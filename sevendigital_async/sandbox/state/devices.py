@@ -50,5 +50,5 @@ class Devices:
         return list(self._devices.get(user, {}).values())
 
     def tree(self) -> dict[str, Any]:
-        """Tell which devices each user has."""
+        """Return which devices each user has."""
         return {user: list(mine) for user, mine in self._devices.items()}

@@ -60,7 +60,7 @@ class Deliveries:
         return True
 
     def tree(self) -> dict[str, Any]:
-        """Tell how many addresses were handed out, and who streams on what."""
+        """Return how many addresses were handed out, and who streams on what."""
         return {
             "issued": self._issued,
             "streaming": {user: listener.device for user, listener in self._listeners.items()},

@@ -52,7 +52,7 @@ class PlaylistGroups:
         return [group for group in self._groups.values() if group.user == user]
 
     def tree(self) -> list[dict[str, Any]]:
-        """Tell which groups there are, and what is in them."""
+        """Return which groups there are, and what is in them."""
         return [
             {"id": group.id, "name": group.name, "userId": group.user, "playlistIds": list(group.playlist_ids)}
             for group in self._groups.values()

@@ -30,7 +30,7 @@ class Entry:
 
 @frozen(kw_only=True)
 class Playlist:
-    """A playlist; ``user`` is None if it belongs to nobody but the partner, ``entered`` counts all it ever had."""
+    """A playlist; ``user`` is None if it is the partner's, ``entered`` counts all it ever had."""
 
     id: str
     name: str
@@ -94,7 +94,7 @@ class Playlists:
         return [playlist for playlist in self._playlists.values() if user in {None, playlist.user}]
 
     def tree(self) -> list[dict[str, Any]]:
-        """Tell which playlists there are, and what is on them."""
+        """Return which playlists there are, and what is on them."""
         return [
             {
                 "id": playlist.id,

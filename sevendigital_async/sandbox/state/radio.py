@@ -72,7 +72,7 @@ class RadioSessions:
         del self._sessions[session_id]
 
     def tree(self) -> list[dict[str, Any]]:
-        """Tell which sessions are under way."""
+        """Return which sessions are under way."""
         return [
             {
                 "sessionId": session.id,

@@ -11,7 +11,7 @@ LAST_DAY = 4
 
 
 def books_closed(bought: datetime, now: datetime) -> bool:
-    """Tell whether the month of a purchase has been reported, so that nothing can be refunded any more."""
+    """Return whether the month of a purchase has been reported, so that nothing can be refunded any more."""
     year, month = divmod(bought.year * 12 + bought.month, 12)
     return now >= datetime(year, month + 1, LAST_DAY, tzinfo=UTC)
 
@@ -30,5 +30,5 @@ class Refunds:
         self._reasons[purchase_id] = reason
 
     def tree(self) -> dict[str, str | None]:
-        """Tell which purchases were refunded, and why."""
+        """Return which purchases were refunded, and why."""
         return dict(self._reasons)

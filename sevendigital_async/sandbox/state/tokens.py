@@ -19,7 +19,7 @@ class RequestToken:
     Attributes:
         pair: The token and its secret.
         identifier: What the partner calls the connection.
-        user: Who has authorised it; None if nobody has.
+        user: Who has authorised it; None before that.
     """
 
     pair: UserToken

@@ -32,7 +32,7 @@ class User:
     digest: bytes | None = field(default=None, repr=False)
 
     def knows(self, password: str) -> bool:
-        """Tell whether that is the user's password."""
+        """Return whether that is the user's password."""
         return self.digest is not None and compare_digest(self.digest, _digest(password))
 
 
@@ -80,5 +80,5 @@ class Users:
 
 
 def _digest(password: str) -> bytes:
-    # Nobody's real password comes here, but it still need not lie about in memory.
+    # Passwords here are not real, but they still need not be kept in memory.
     return sha256(password.encode()).digest()

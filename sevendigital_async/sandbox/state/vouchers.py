@@ -59,7 +59,7 @@ class Vouchers:
             self._redeemed.add(voucher.code)
 
     def is_redeemed(self, voucher: Voucher) -> bool:
-        """Tell whether it is used up."""
+        """Return whether it is used up."""
         return voucher.code in self._redeemed
 
     def usable(self, code: str, currency: str, now: datetime) -> Voucher | None:

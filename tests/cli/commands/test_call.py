@@ -14,7 +14,7 @@ from sevendigital_async.cli import main
 from sevendigital_async.cli.commands.call import complete_operation, find_operation, read_arguments
 from sevendigital_async.config import Dialect
 from sevendigital_async.errors import InvalidArgumentError
-from sevendigital_async.operations import CATALOGUE
+from sevendigital_async.operations import REGISTRY
 
 
 async def call(sandbox, *arguments, cwd, **options):
@@ -72,7 +72,7 @@ async def test_media_go_to_a_file(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["nope.nope"], "no operation is called nope.nope"),
+        (["nope.nope"], "no such operation: nope.nope"),
         (["searchReleases"], "ambiguous"),
         (["classic.releases.search"], "needs the argument 'q'"),
         (["classic.releases.search", "q"], "key=value"),
@@ -120,7 +120,7 @@ async def test_a_signed_url_can_be_fetched_by_anybody(tmp_path):
 def test_operations_are_listed(capsys):
     assert main(["operations"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == len(CATALOGUE) + 1
+    assert len(lines) == len(REGISTRY) + 1
     assert lines[0].split() == ["name", "endpoint", "signed", "repeating"]
     assert main(["operations", "basket", "--json"]) == 0
     described = json.loads(capsys.readouterr().out)

@@ -89,7 +89,7 @@ async def test_a_bad_line_rejects_only_itself(tmp_path):
     bad = {
         2: (b"{nonsense", "not valid JSON"),
         4: (b'{"trackId":"1"}', "timestamp is missing"),
-        6: (b'{"trackId":"1","timestamp":"2001-01-01T00:00:00Z"}\r', "days"),
+        6: (b'{"trackId":"1","timestamp":"2001-01-01T00:00:00Z"}\r', "days old; the limit is 61"),
         8: (b"\xff\xfe\x00", "not valid JSON"),
         9: (b"[1]", "not a JSON object"),
         11: (b'{"trackId":"1","colour":"red"}', "unknown field 'colour'"),

@@ -161,7 +161,7 @@ NOW = datetime.now(UTC).isoformat()
 def test_a_key_that_comes_twice_rejects_the_line_and_is_named(line, key):
     line = line.replace("%s", NOW)
     for form in (line, line.encode()):
-        with pytest.raises(InvalidLogError, match="not valid JSON" if key is None else f"'{key}' is there twice"):
+        with pytest.raises(InvalidLogError, match="not valid JSON" if key is None else f"'{key}' is given twice"):
             StreamLog.decode(form)
 
 

@@ -1,4 +1,4 @@
-"""On whose behalf a request comes, and what that user has a licence for."""
+"""The user of a request, and what that user has a licence for."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from ..recordings import Media
 from ..state.lockers import Owned
 
 
-def signer(call: Call) -> str:
+def request_user(call: Call) -> str:
     """Return the user whose token signed the request, or whom it names.
 
     Raises:
         RefusalError: There is none, and nothing else in the request names a user; or it names another than signed.
     """
     if "user_id" in call.arguments:
-        return owner(call)
+        return named_user(call)
     if call.user is None:
         raise RefusalError(401, "OAuth authentication error: Not authorised - no user credentials provided")
     return call.user
 
 
-def owner(call: Call) -> str:
+def named_user(call: Call) -> str:
     """Return the user whom the request names.
 
     Raises:
@@ -41,7 +41,7 @@ def licences(call: Call, user: str, fits: Callable[[Owned], bool]) -> list[Owned
     """Return what ``fits`` of all that a user owns; of a track bought twice, the copy with more downloads left.
 
     Raises:
-        RefusalError: There is nothing (2002).
+        RefusalError: The user owns none (2002).
     """
     found: dict[str, Owned] = {}
     for owned in call.state.lockers.of(user):
@@ -57,7 +57,7 @@ def spend(call: Call, user: str, fits: Callable[[Owned], bool]) -> list[Track]:
     """Return the tracks of what ``fits``, and count one download of each.
 
     Raises:
-        RefusalError: There is nothing, or one of them has no downloads left (2002).
+        RefusalError: The user owns none, or one of them has no downloads left (2002).
     """
     found = licences(call, user, fits)
     if any(owned.remaining < 1 for owned in found):
@@ -67,7 +67,7 @@ def spend(call: Call, user: str, fits: Callable[[Owned], bool]) -> list[Track]:
     return [owned.track for owned in found]
 
 
-def sent_on(call: Call, media: Media) -> Answer:
-    """Send the client to where the media lie."""
+def redirect_to(call: Call, media: Media) -> Answer:
+    """Redirect to the media."""
     ticket = call.state.deliveries.issue(media, call.now)
     return Answer(status=302, headers={"Location": address(call.origin, ticket)})

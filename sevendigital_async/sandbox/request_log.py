@@ -1,4 +1,4 @@
-"""What arrived: every request to a logging operation, every accepted play, and the figures drawn from them."""
+"""The request log: every request to a logging operation, every accepted play, and counts of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CHUNK = 64 * 1024
 
 
 @define
-class Entry:
+class LoggedRequest:
     """One API request, from its arrival to its answer.
 
     Attributes:
@@ -26,9 +26,9 @@ class Entry:
         arrived_at: Seconds since the epoch.
         arrived_monotonic: Seconds on the sandbox's monotonic clock.
         user: Whose token signed it.
-        logs: How many logs were in it; None where nobody looked.
+        logs: How many logs were in it; None if it was not parsed.
         batch: Its number among the accepted requests of all kinds, from 1; None if it was not accepted.
-        fault: The fault that struck it.
+        fault: The fault that was applied to it.
         status: The HTTP status of the answer, ``disconnected``, or None before either.
     """
 
@@ -78,18 +78,18 @@ class ReceivedLog:
 
 
 @define
-class Tally:
-    """The figures of one kind of log.
+class LogCounts:
+    """The counts of one kind of log.
 
     Attributes:
-        requests: Requests that arrived, whatever became of them.
+        requests: Requests that arrived, accepted or not.
         accepted_requests: Those whose logs were saved.
         logs: Logs that were saved.
         largest_batch: Most logs in one request, accepted or not.
         busiest_second: Most requests in any half-open second of the monotonic clock, refused ones included.
-        refused_logs: Logs that were found at fault.
+        refused_logs: Logs that were refused.
         duplicates: Logs that were saved although an identical one had been.
-        rate_limited: Requests that were answered 429, for cause or as a fault.
+        rate_limited: Requests that were answered 429, for their rate or as a fault.
     """
 
     requests: int = 0
@@ -103,68 +103,70 @@ class Tally:
 
 
 @define
-class _Book:
-    tally: Tally = Factory(Tally)
+class _KindRecord:
+    counts: LogCounts = Factory(LogCounts)
     window: SlidingWindow = Factory(SlidingWindow)
     seen: set[bytes] = Factory(set)
 
 
-class Ledger:
+class RequestLog:
     """Keeps every request of the logging operations, and counts all others."""
 
     def __init__(self) -> None:
-        self._books = {kind: _Book() for kind in LogKind}
-        self._entries: list[Entry] = []
+        self._by_kind = {kind: _KindRecord() for kind in LogKind}
+        self._entries: list[LoggedRequest] = []
         self._batches: list[Batch] = []
         self._answers: Counter[str] = Counter()
         self._faults: Counter[str] = Counter()
 
-    def arrive(self, kind: LogKind | None, arrived_at: float, arrived_monotonic: float) -> Entry:
+    def arrive(self, kind: LogKind | None, arrived_at: float, arrived_monotonic: float) -> LoggedRequest:
         """Open the entry of a request."""
-        entry = Entry(kind, arrived_at, arrived_monotonic)
+        entry = LoggedRequest(kind, arrived_at, arrived_monotonic)
         if kind is not None:
             self._entries.append(entry)
-            book = self._books[kind]
-            book.tally.requests += 1
-            book.tally.busiest_second = max(book.tally.busiest_second, book.window.add(arrived_monotonic))
+            record = self._by_kind[kind]
+            record.counts.requests += 1
+            record.counts.busiest_second = max(record.counts.busiest_second, record.window.add(arrived_monotonic))
         return entry
 
-    def settle(self, entry: Entry, *, logs: int | None, accepted: tuple[bytes, ...] = (), refused: int = 0) -> None:
-        """Note what came of a request's logs.
+    def record_logs(
+        self, entry: LoggedRequest, *, logs: int | None, accepted: tuple[bytes, ...] = (), refused: int = 0
+    ) -> None:
+        """Record the outcome of a request's logs.
 
         Args:
             entry: The request.
-            logs: How many it carried; None if nobody could tell.
+            logs: How many it carried; None if unknown.
             accepted: Those to save, each as JSON with sorted keys.
-            refused: How many were at fault.
+            refused: How many were refused.
         """
         if entry.kind is None:
             return
-        book = self._books[entry.kind]
-        tally = book.tally
+        record = self._by_kind[entry.kind]
+        counts = record.counts
         entry.logs = logs
-        tally.largest_batch = max(tally.largest_batch, logs or 0)
-        tally.refused_logs += refused
+        counts.largest_batch = max(counts.largest_batch, logs or 0)
+        counts.refused_logs += refused
         if not accepted:
             return
         entry.batch = len(self._batches) + 1
         self._batches.append(
             Batch(entry.kind, entry.batch, entry.arrived_at, entry.arrived_monotonic, entry.user, accepted)
         )
-        before = len(book.seen)
-        book.seen.update(accepted)
-        tally.accepted_requests += 1
-        tally.logs += len(accepted)
-        tally.duplicates += len(accepted) - (len(book.seen) - before)
+        before = len(record.seen)
+        record.seen.update(accepted)
+        counts.accepted_requests += 1
+        counts.logs += len(accepted)
+        counts.duplicates += len(accepted) - (len(record.seen) - before)
 
-    def close(self, entry: Entry, status: int | str, fault: str | None) -> None:
-        """Note how a request ended, and the fault that struck it."""
+    def close(self, entry: LoggedRequest, status: int | str, fault: str | None) -> None:
+        """Record how a request ended, and the fault that was applied to it."""
         entry.status, entry.fault = status, fault
         self._answers[str(status)] += 1
         if fault is not None:
             self._faults[fault] += 1
         if entry.kind is not None and status == 429:  # noqa: PLR2004 - the HTTP status
-            self._books[entry.kind].tally.rate_limited += 1
+            self._by_kind[entry.kind].counts.rate_limited += 1
 
     def received(self, kind: LogKind | None = None) -> list[ReceivedLog]:
         """Return the accepted plays of one kind, or of all, batch by batch."""
@@ -188,9 +190,9 @@ class Ledger:
         return [asdict(entry) for entry in self._entries if kind in {None, entry.kind}]
 
     def stats(self) -> dict[str, Any]:
-        """Return the figures: by kind of log, by answer, by fault."""
+        """Return the counts: by kind of log, by answer, by fault."""
         return {
-            "kinds": {kind.value: asdict(book.tally) for kind, book in self._books.items()},
+            "kinds": {kind.value: asdict(record.counts) for kind, record in self._by_kind.items()},
             "answers": dict(sorted(self._answers.items())),
             "faults": dict(sorted(self._faults.items())),
         }

@@ -1,4 +1,4 @@
-"""Looks inside a running sandbox: what arrived, the figures, the switch for faults. Nothing here is signed."""
+"""The admin API of a running sandbox: request log, counts, state, and faults. Its requests are not signed."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ..errors import ConfigurationError
 from ..models.stream_log import LogKind
 from .browsers import Handler, own_pages_only
 from .faults import Faults
-from .ledger import Ledger
 from .page import PAGE
+from .request_log import RequestLog
 
 _LINES = "application/x-ndjson"
 _HEADERS = {
@@ -32,26 +32,26 @@ _PAGE_HEADERS = {
 }
 
 
-class Inspection:
-    """The control endpoints.
+class AdminAPI:
+    """The admin endpoints.
 
     Args:
-        ledger: What arrived.
-        stats: Draws the figures.
-        state: Tells what calls have left behind.
-        set_faults: Changes the trouble.
+        request_log: What arrived.
+        stats: Returns the counts.
+        state: Returns the state that calls have changed.
+        set_faults: Replaces the faults.
         host: The address that the sandbox listens on; pages of other sites are refused.
     """
 
     def __init__(
         self,
-        ledger: Ledger,
+        request_log: RequestLog,
         stats: Callable[[], dict[str, Any]],
         state: Callable[[], dict[str, Any]],
         set_faults: Callable[[Faults], None],
         host: str,
     ) -> None:
-        self._ledger = ledger
+        self._request_log = request_log
         self._stats = stats
         self._state = state
         self._set_faults = set_faults
@@ -79,10 +79,10 @@ class Inspection:
         return _json(self._state())
 
     async def _stream_logs(self, request: web.Request) -> web.StreamResponse:
-        return await _stream(request, self._ledger.log_lines)
+        return await _stream(request, self._request_log.log_lines)
 
     async def _stream_requests(self, request: web.Request) -> web.StreamResponse:
-        return await _stream(request, self._ledger.request_lines)
+        return await _stream(request, self._request_log.request_lines)
 
     async def _change_faults(self, request: web.Request) -> web.StreamResponse:
         try:
@@ -116,12 +116,12 @@ async def _stream(request: web.Request, lines: Callable[[LogKind | None], Iterab
     except ValueError:
         return _json({"error": f"kind is one of {', '.join(LogKind)}"}, status=400)
     response = web.StreamResponse(headers={"Content-Type": _LINES, **_HEADERS})
-    # A reader may leave whenever it has seen enough.
+    # A reader may disconnect at any time.
     with suppress(ConnectionError):
         await response.prepare(request)
         for chunk in lines(kind):
             await response.write(chunk)
-            # A reader that keeps up would otherwise never let the loop go.
+            # Otherwise a fast reader would block the loop.
             await asyncio.sleep(0)
         await response.write_eof()
     return response

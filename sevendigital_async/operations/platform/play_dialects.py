@@ -1,7 +1,7 @@
-"""How each dialect takes plays: what a play must tell there, how it is spelled, and which plays may travel together.
+"""Plays in each dialect: required fields, their wire names, and which plays may share a request.
 
-Plays wait in spools, lie in journals and are replayed in one form, that of ``StreamLog.encode``, whatever the dialect.
-Here that form becomes the arguments of a request, and what a dialect has no place for is refused before it is accepted.
+Spools and journals keep plays as ``StreamLog.encode`` writes them, whatever the dialect. This module turns them into
+the arguments of a request, and refuses fields that the dialect lacks before a play is accepted.
 """
 
 from __future__ import annotations
@@ -25,33 +25,33 @@ NEVER_SUBSCRIBED = 1003
 """What the live service says of a user who has never had a subscription, whatever the plays."""
 
 
-class PlayForm(Protocol):
-    """How plays of one kind are written in one dialect."""
+class PlayDialect(Protocol):
+    """How one dialect writes plays of one kind."""
 
     @property
-    def condemning(self) -> frozenset[int]:
-        """Error codes that are about the user, and so about every play in the request."""
+    def user_error_codes(self) -> frozenset[int]:
+        """Error codes about the user, which concern every play in the request."""
         ...
 
     @property
-    def cuts_user_agents(self) -> bool:
-        """Whether the service keeps the beginning of a long user agent only."""
+    def truncates_user_agents(self) -> bool:
+        """Whether the service truncates long user agents."""
         ...
 
     def encode(self, log: StreamLog, window: Window) -> bytes:
-        """Check a play and return the bytes that stand for it until it is sent; the same in every dialect.
+        """Check a play and return its encoding, which is the same in every dialect.
 
         Raises:
-            InvalidLogError: It is unfit, lacks a field that the dialect demands, or has one that it has no place for.
+            InvalidLogError: It is invalid, lacks a field that the dialect requires, or has one that it lacks.
         """
         ...
 
     def partition_key(self, *, signed_by_user: bool) -> Callable[[StreamLog], str] | None:
-        """Return what tells of a play what all in a request must have in common; None where that is nothing."""
+        """Return a function from a play to what all plays of a request must share; None if they need nothing."""
         ...
 
     def arguments(self, logs: Sequence[bytes]) -> Mapping[str, object]:
-        """Return what a request tells about encoded plays.
+        """Return the arguments of a request with encoded plays.
 
         Raises:
             InvalidLogError: They were accepted for another dialect.
@@ -64,16 +64,16 @@ def _user_and_country(log: StreamLog) -> str:
 
 
 @frozen
-class PlainForm:
-    """The form of the OpenAPI file, which is that of spools as well."""
+class OpenAPIPlays:
+    """Plays as the OpenAPI file, and spools, have them."""
 
-    condemning: frozenset[int] = frozenset()
-    cuts_user_agents: bool = False
+    user_error_codes: frozenset[int] = frozenset()
+    truncates_user_agents: bool = False
 
     encode = staticmethod(checked_and_encoded)
 
     def partition_key(self, *, signed_by_user: bool) -> Callable[[StreamLog], str] | None:
-        """Tell plays apart by user where users sign."""
+        """Partition plays by user where users sign."""
         return user_key if signed_by_user else None
 
     def arguments(self, logs: Sequence[bytes]) -> Mapping[str, object]:
@@ -82,17 +82,17 @@ class PlainForm:
 
 
 @frozen
-class Told:
-    """One field of a play as an endpoint of the live service takes it.
+class PlayField:
+    """One field of a play, as an endpoint of the live service expects it.
 
     Attributes:
         name: The field of ``StreamLog``.
         kept: Its wire name in spools.
-        wire: Its wire name here; None if it stands in the query alone.
-        required: Whether the service insists on it.
+        wire: Its wire name here; None if only the query carries it.
+        required: Whether the service requires it.
         number: It is a number here.
-        words: What it may be.
-        text: It may be anything that says something.
+        words: The values that it may have.
+        text: It is any text that is not blank.
     """
 
     name: str
@@ -104,48 +104,48 @@ class Told:
     text: bool = False
 
 
-TRACK = Told("track_id", "trackId", "trackId", number=True)
-RELEASE = Told("release_id", "releaseId", "releaseId", number=True)
-FORMAT = Told("format_id", "formatId", "formatId", number=True)
-PLAYED_AT = Told("timestamp", "timestamp", "dateTimePlayed")
-SECONDS = Told("duration_played", "durationPlayed", "totalTimePlayed")
-MODE = Told("play_mode", "playMode", "playMode", words=tuple(PlayMode))
-REASON = Told("end_reason", "endReason", "endReason", words=tuple(EndReason))
-TYPE = Told("play_type", "playType", "playType", required=False, words=tuple(PlayType))
-AGENT = Told("user_agent", "userAgent", "userAgent", text=True)
-USER = Told("user_id", "userId", "userId")
-COUNTRY = Told("country", "country", "country")
-USER_IN_QUERY = Told("user_id", "userId", None)
-COUNTRY_IN_QUERY = Told("country", "country", None)
+TRACK = PlayField("track_id", "trackId", "trackId", number=True)
+RELEASE = PlayField("release_id", "releaseId", "releaseId", number=True)
+FORMAT = PlayField("format_id", "formatId", "formatId", number=True)
+PLAYED_AT = PlayField("timestamp", "timestamp", "dateTimePlayed")
+SECONDS = PlayField("duration_played", "durationPlayed", "totalTimePlayed")
+MODE = PlayField("play_mode", "playMode", "playMode", words=tuple(PlayMode))
+REASON = PlayField("end_reason", "endReason", "endReason", words=tuple(EndReason))
+TYPE = PlayField("play_type", "playType", "playType", required=False, words=tuple(PlayType))
+AGENT = PlayField("user_agent", "userAgent", "userAgent", text=True)
+USER = PlayField("user_id", "userId", "userId")
+COUNTRY = PlayField("country", "country", "country")
+USER_IN_QUERY = PlayField("user_id", "userId", None)
+COUNTRY_IN_QUERY = PlayField("country", "country", None)
 
 
 @frozen
-class LiveForm:
-    """The form that one endpoint of the live service takes.
+class LivePlays:
+    """Plays as one endpoint of the live service expects them.
 
     Attributes:
         kind: Of the plays.
-        fields: What a play tells there.
-        by_user: The request is about one user in one country, who stand in its query.
-        condemning: See `PlayForm`.
-        cuts_user_agents: Likewise.
+        fields: The fields of a play.
+        by_user: The plays of a request are of one user in one country, which its query names.
+        user_error_codes: See `PlayDialect`.
+        truncates_user_agents: Likewise.
     """
 
     kind: LogKind
-    fields: tuple[Told, ...]
+    fields: tuple[PlayField, ...]
     by_user: bool
-    condemning: frozenset[int] = frozenset()
-    cuts_user_agents: bool = True
+    user_error_codes: frozenset[int] = frozenset()
+    truncates_user_agents: bool = True
 
     def encode(self, log: StreamLog, window: Window) -> bytes:
-        """Check a play, see that it tells all that the endpoint demands, and encode it."""
+        """Check a play and its fields, and encode it."""
         log.check(window.now)
         wire = log.as_wire()
         self.item(wire)
         return encoded(wire)
 
-    def partition_key(self, *, signed_by_user: bool) -> Callable[[StreamLog], str] | None:  # noqa: ARG002 - whoever signs
-        """Tell plays apart by user and country where a request is about one of each."""
+    def partition_key(self, *, signed_by_user: bool) -> Callable[[StreamLog], str] | None:  # noqa: ARG002 - the signer does not matter
+        """Partition plays by user and country where a request is about one of each."""
         return _user_and_country if self.by_user else None
 
     def arguments(self, logs: Sequence[bytes]) -> Mapping[str, object]:
@@ -153,21 +153,21 @@ class LiveForm:
         return self.spread(map(orjson.loads, logs))
 
     def spread(self, logs: Iterable[StreamLog | Mapping[str, Any]]) -> Mapping[str, object]:
-        """Return what a request tells about plays, or about what was encoded of them.
+        """Return the arguments of a request with plays, which may be encoded.
 
         Raises:
-            InvalidLogError: One is unfit, or they belong in different requests.
+            InvalidLogError: One is invalid, or they belong in different requests.
         """
         kept = [log.as_wire() if isinstance(log, StreamLog) else log for log in logs]
         if not kept or not all(isinstance(wire, Mapping) for wire in kept):
-            raise InvalidLogError("a request is about one play or several, and about nothing else", field="logs")
-        told: dict[str, object] = {"items": [self.item(wire) for wire in kept]}
-        told |= {"user_id": kept[0].get("userId")} if self.by_user else {}
+            raise InvalidLogError("logs must be one or more plays", field="logs")
+        arguments: dict[str, object] = {"items": [self.item(wire) for wire in kept]}
+        arguments |= {"user_id": kept[0].get("userId")} if self.by_user else {}
         if self.by_user and len({(wire.get("userId"), wire.get("country")) for wire in kept}) > 1:
             raise InvalidLogError(
-                f"{self.kind} plays of one user in one country make up a request in the live dialect", field="user_id"
+                f"a request of the live dialect carries {self.kind} plays of one user in one country", field="user_id"
             )
-        return told | {"country": kept[0].get("country")}
+        return arguments | {"country": kept[0].get("country")}
 
     def item(self, kept: Mapping[str, Any]) -> dict[str, Any]:
         """Spell one play.
@@ -176,14 +176,14 @@ class LiveForm:
             kept: The play as spools keep it, decoded.
 
         Raises:
-            InvalidLogError: It lacks a field, has one that the endpoint has no place for, or one of the wrong form.
+            InvalidLogError: A field is missing, unknown to the endpoint or of the wrong type.
         """
         item: dict[str, Any] = {}
         for field in self.fields:
             value = kept.get(field.kept)
             if value is None:
                 if field.required:
-                    raise self._unfit(field.name, "must tell their {}")
+                    raise self._unfit(field.name, "need {}")
                 continue
             value = self._spelled(field, value)
             if field.wire is not None:
@@ -193,39 +193,39 @@ class LiveForm:
                 raise self._unfit(name, "have no {}")
         return item
 
-    def _spelled(self, field: Told, value: object) -> object:
+    def _spelled(self, field: PlayField, value: object) -> object:
         if field.words and value not in field.words:
-            raise self._unfit(field.name, f"have a {{}} of {', '.join(field.words)}")
+            raise self._unfit(field.name, f"need {{}} to be one of {', '.join(field.words)}")
         if field.text:
             check_text(field.name, value, math.inf)
         if not field.number:
             return value
         if not (isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20):  # noqa: PLR2004 - 64 bits
-            raise self._unfit(field.name, "have a number for their {}")
+            raise self._unfit(field.name, "need a number as {}")
         return int(value)
 
     def _unfit(self, name: str, words: str) -> InvalidLogError:
         return InvalidLogError(f"{self.kind} plays {words.format(name)} in the live dialect", field=name)
 
 
-LIVE_FORMS: Mapping[LogKind, LiveForm] = {
-    LogKind.PREVIEW: LiveForm(
+LIVE_PLAYS: Mapping[LogKind, LivePlays] = {
+    LogKind.PREVIEW: LivePlays(
         LogKind.PREVIEW, (USER, COUNTRY, TRACK, PLAYED_AT, SECONDS, AGENT, MODE, TYPE), by_user=False
     ),
-    LogKind.CATALOGUE: LiveForm(
+    LogKind.CATALOGUE: LivePlays(
         LogKind.CATALOGUE,
         (TRACK, RELEASE, FORMAT, PLAYED_AT, SECONDS, REASON, USER, AGENT, COUNTRY_IN_QUERY),
         by_user=True,
     ),
-    LogKind.SUBSCRIBER: LiveForm(
+    LogKind.SUBSCRIBER: LivePlays(
         LogKind.SUBSCRIBER,
         (TRACK, RELEASE, FORMAT, MODE, PLAYED_AT, SECONDS, AGENT, USER_IN_QUERY, COUNTRY_IN_QUERY),
         by_user=True,
-        condemning=frozenset({NEVER_SUBSCRIBED}),
+        user_error_codes=frozenset({NEVER_SUBSCRIBED}),
     ),
 }
 
-FORMS: Mapping[Dialect, Mapping[LogKind, PlayForm]] = {
-    Dialect.OPENAPI: dict.fromkeys(LogKind, PlainForm()),
-    Dialect.LIVE: LIVE_FORMS,
+PLAY_DIALECTS: Mapping[Dialect, Mapping[LogKind, PlayDialect]] = {
+    Dialect.OPENAPI: dict.fromkeys(LogKind, OpenAPIPlays()),
+    Dialect.LIVE: LIVE_PLAYS,
 }

@@ -52,7 +52,7 @@ def editorial_list(call: Call) -> Answer:
     """List what the editors put forward under a key, or under all of them.
 
     Raises:
-        RefusalError: There is no such list (2001).
+        RefusalError: No such list (2001).
     """
     money = currency(call)
     key = call.arguments.get("key", _EVERYTHING)

@@ -1,4 +1,4 @@
-"""The way of one API request: arrival, limits, signature, faults, handler, answer."""
+"""Dispatches API requests: arrival, limits, signature, faults, handler, answer."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .answers import Answer, Problem, RefusalError
 from .calls import FORM, Call, read_arguments, read_form
 from .delivery import hang_up, send, trickle
 from .faults import DISCONNECT_AFTER, DISCONNECT_BEFORE, SLOW_BODY, Faults
-from .ledger import DISCONNECTED, Entry, Ledger
 from .limits import RateLimiter
-from .media_errors import told_by_redirect
+from .media_errors import as_error_redirect
 from .oauth import OAuthError, SignedRequest, Verifier
 from .ranges import deliver
 from .recordings import Media
 from .rendering import render
+from .request_log import DISCONNECTED, LoggedRequest, RequestLog
 from .routes import Endpoint
 from .state import State
 
@@ -40,36 +40,36 @@ _RETRY_SOON = {"Retry-After": "0.2"}
 
 
 @frozen(kw_only=True)
-class Visit:
-    """A request and all that was settled when it arrived."""
+class RequestContext:
+    """A request, and what was decided when it arrived."""
 
     endpoint: Endpoint
     request: web.Request
-    entry: Entry
+    entry: LoggedRequest
     faults: Faults
     fault: str | None
     delay: float
     retry_after: str | None
 
 
-class Gateway:
-    """Leads requests to their handlers.
+class Dispatcher:
+    """Passes requests to their handlers.
 
     Args:
         verifier: Checks signatures.
-        ledger: Records what arrives.
+        request_log: Records what arrives.
         limits: The quota and the rate classes.
         clock: The sandbox's time.
         state: What calls leave behind.
         managed_users: Serve operations of users without a user's token.
-        faults: The trouble to begin with.
+        faults: The faults to begin with.
     """
 
     def __init__(
         self,
         *,
         verifier: Verifier,
-        ledger: Ledger,
+        request_log: RequestLog,
         limits: RateLimiter,
         clock: Clock,
         state: State,
@@ -77,7 +77,7 @@ class Gateway:
         faults: Faults,
     ) -> None:
         self._verifier = verifier
-        self._ledger = ledger
+        self._request_log = request_log
         self._limits = limits
         self._clock = clock
         self._state = state
@@ -86,7 +86,7 @@ class Gateway:
 
     @property
     def faults(self) -> Faults:
-        """The trouble that is on; setting it starts its random numbers anew."""
+        """The faults in effect; setting them restarts their random numbers."""
         return self._faults
 
     @faults.setter
@@ -96,63 +96,63 @@ class Gateway:
 
     async def serve(self, sharing: Sequence[Endpoint], request: web.Request) -> web.StreamResponse:
         """Answer one request to one of the endpoints that share its route, or drop it."""
-        endpoint = sharing[0] if len(sharing) == 1 else await _meant(sharing, request)
-        visit = self._arrive(endpoint, request)
-        answer, fault = await self._outcome(visit)
-        self._ledger.close(visit.entry, DISCONNECTED if answer is None else answer.status, fault)
+        endpoint = sharing[0] if len(sharing) == 1 else await _matching(sharing, request)
+        context = self._arrive(endpoint, request)
+        answer, fault = await self._process(context)
+        self._request_log.close(context.entry, DISCONNECTED if answer is None else answer.status, fault)
         if answer is None:
             return hang_up(request)
-        written = self._write(visit, answer)
+        written = self._write(context, answer)
         if fault == SLOW_BODY:
             return await trickle(request, *written, self._clock.sleep)
         return send(request, *written)
 
-    def _arrive(self, endpoint: Endpoint, request: web.Request) -> Visit:
+    def _arrive(self, endpoint: Endpoint, request: web.Request) -> RequestContext:
         now, monotonic = self._clock.time(), self._clock.monotonic()
         faults = self._faults
         fault = faults.draw(self._random)
-        # A request that is to be refused with 429 anyway takes no place in the window.
+        # A request that is refused with 429 by a fault is not counted in the window.
         spared = fault == "429"
         retry_after = None if spared else self._limits.admit(endpoint.operation.rate_class, now, monotonic)
-        return Visit(
+        return RequestContext(
             endpoint=endpoint,
             request=request,
-            entry=self._ledger.arrive(endpoint.kind, now, monotonic),
+            entry=self._request_log.arrive(endpoint.kind, now, monotonic),
             faults=faults,
             fault=fault,
             delay=faults.delay(self._random),
             retry_after=retry_after,
         )
 
-    async def _outcome(self, visit: Visit) -> tuple[Answer | None, str | None]:
-        """Return the answer, None to drop the connection, and the fault that struck."""
+    async def _process(self, context: RequestContext) -> tuple[Answer | None, str | None]:
+        """Return the answer, or None to drop the connection, and the fault that was applied."""
         try:
-            body = await visit.request.read()
-            if visit.delay:
-                await self._clock.sleep(visit.delay)
-            self._admit(visit, body)
+            body = await context.request.read()
+            if context.delay:
+                await self._clock.sleep(context.delay)
+            self._check(context, body)
         except web.HTTPRequestEntityTooLarge:
             return _TOO_LARGE, None
         except (ConnectionError, web.RequestPayloadError):
             return None, None
         except RefusalError as refusal:
             return refusal.answer, None
-        fault = visit.fault
+        fault = context.fault
         if fault is not None and fault.isdigit():
             return _answer_of_status(int(fault)), fault
-        answer = None if fault == DISCONNECT_BEFORE else self._handle(visit, body)
+        answer = None if fault == DISCONNECT_BEFORE else self._handle(context, body)
         return (None if fault == DISCONNECT_AFTER else answer), fault
 
-    def _admit(self, visit: Visit, body: bytes) -> None:
+    def _check(self, context: RequestContext, body: bytes) -> None:
         try:
-            visit.entry.user = self._identify(visit, body)
+            context.entry.user = self._identify(context, body)
         except OAuthError as error:
             raise RefusalError(401, f"OAuth authentication error: {error}") from None
-        if visit.retry_after is not None:
-            raise RefusalError(429, _PROBLEMS_OF_STATUS[429], headers={hdrs.RETRY_AFTER: visit.retry_after})
+        if context.retry_after is not None:
+            raise RefusalError(429, _PROBLEMS_OF_STATUS[429], headers={hdrs.RETRY_AFTER: context.retry_after})
 
-    def _identify(self, visit: Visit, body: bytes) -> str | None:
-        request = visit.request
+    def _identify(self, context: RequestContext, body: bytes) -> str | None:
+        request = context.request
         signed = SignedRequest(
             request.method,
             request.host,
@@ -160,17 +160,17 @@ class Gateway:
             request.headers.get(hdrs.AUTHORIZATION),
             body if request.content_type == FORM else b"",
         )
-        find = self._state.tokens.signer_by_request if visit.endpoint.by_request_token else None
+        find = self._state.tokens.signer_by_request if context.endpoint.by_request_token else None
         user = self._verifier.verify(signed, self._clock.time(), find=find)
-        wants_user = visit.endpoint.operation.auth is Auth.THREE_LEGGED and not self._managed_users
-        endpoint = visit.endpoint
+        wants_user = context.endpoint.operation.auth is Auth.THREE_LEGGED and not self._managed_users
+        endpoint = context.endpoint
         names_user = not endpoint.takes_user_id or "userid" in _named(request, body)
         if user is None and wants_user and not (endpoint.is_live and names_user):
             raise OAuthError("Not authorised, this operation wants a user's access token")
         return user
 
-    def _handle(self, visit: Visit, body: bytes) -> Answer:
-        endpoint, request, entry = visit.endpoint, visit.request, visit.entry
+    def _handle(self, context: RequestContext, body: bytes) -> Answer:
+        endpoint, request, entry = context.endpoint, context.request, context.entry
         arguments: dict[str, Any] = {}
         query = request.raw_path.partition("?")[2]
         origin = f"{request.scheme}://{request.host}"
@@ -188,15 +188,15 @@ class Gateway:
                     arguments=arguments,
                     user=entry.user,
                     now=self._clock.time(),
-                    faults=visit.faults,
+                    faults=context.faults,
                     origin=origin,
                     state=self._state,
                 )
             )
         except RefusalError as refusal:
-            answer = told_by_redirect(refusal.answer, endpoint.operation, read_form(query), origin)
+            answer = as_error_redirect(refusal.answer, endpoint.operation, read_form(query), origin)
         logs = arguments.get("logs", arguments.get("items"))
-        self._ledger.settle(
+        self._request_log.record_logs(
             entry,
             logs=len(logs) if isinstance(logs, list) else None,
             accepted=answer.accepted_logs,
@@ -206,8 +206,8 @@ class Gateway:
             return evolve(answer, content=evolve(answer.content, bare=endpoint.bare_problems))
         return answer
 
-    def _write(self, visit: Visit, answer: Answer) -> tuple[int, dict[str, str], bytes]:
-        asked = visit.request.headers
+    def _write(self, context: RequestContext, answer: Answer) -> tuple[int, dict[str, str], bytes]:
+        asked = context.request.headers
         now = self._clock.time()
         headers = {
             hdrs.DATE: formatdate(now, usegmt=True),
@@ -218,14 +218,14 @@ class Gateway:
         if isinstance(answer.content, Media):
             delivery = deliver(answer.content, asked.get(hdrs.RANGE), asked.get(hdrs.IF_RANGE))
             return delivery.status, {**headers, **delivery.headers}, delivery.body
-        body, content_type = render(answer, asked.get(hdrs.ACCEPT, ""), visit.endpoint.only_type)
+        body, content_type = render(answer, asked.get(hdrs.ACCEPT, ""), context.endpoint.only_type)
         if body:
             headers[hdrs.CONTENT_TYPE] = content_type
         return answer.status, headers, body
 
 
-async def _meant(sharing: Sequence[Endpoint], request: web.Request) -> Endpoint:
-    """Choose, of endpoints that share a route, the one that demands most and is given all of it; else the first."""
+async def _matching(sharing: Sequence[Endpoint], request: web.Request) -> Endpoint:
+    """Return, of endpoints that share a route, the one with the most required parameters, all given; else the first."""
     try:
         given = _named(request, await request.read())
     except (web.HTTPRequestEntityTooLarge, ConnectionError, web.RequestPayloadError):
