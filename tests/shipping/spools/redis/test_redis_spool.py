@@ -409,7 +409,7 @@ async def test_the_inspector_shows_where_plays_are_and_moves_dead_letters(redis_
             ("1", "delivered", "request-1", "201 Created", False),
             ("3", "in-doubt", "request-1", "", True),
             ("4", "in-doubt", "request-1", "", True),
-            ("4", "dropped", "", "nobody knows whether the service has it", True),
+            ("4", "dropped", "", "the answer of the service was lost; check whether it has this play", True),
             ("2", "delivered", "request-2", "201", False),
             ("3", "delivered", "request-2", "201", True),
         ]
