@@ -100,7 +100,7 @@ class RedisWatermark:
             answer = await self._ask(scripts.WATERMARK, kind=kind, name=uuid.uuid4().hex)
             if answer is None or answer[0] == b"gone":
                 return None
-            self._watermark = answer[2]
+            total, self._watermark = answer[1], answer[2]
         else:
             max_delay_ms = -1 if rest is None else to_milliseconds(rest)
             answer = await self._ask(
@@ -109,7 +109,8 @@ class RedisWatermark:
             if answer is None or answer[0] == b"gone" or answer[1] < 0:
                 self._watermark = b""  # Redis has lost it, or does not answer
                 return None
-        self._is_passed = answer[1] == 0 and rest is None
+            total = answer[2]
+        self._is_passed = total == 0
         return int(answer[1])
 
 

@@ -238,6 +238,21 @@ async def test_after_a_flush_every_end_of_a_lease_keeps_the_sums(redis_server, e
         assert await spool.counts(PREVIEW) == expected
 
 
+async def test_a_watermark_that_is_passed_stays_so_however_it_is_asked(redis_server):
+    async with worker(redis_server) as spool:
+        await spool.append(PREVIEW, plays(2))
+        lease = await sent(spool)
+        watermark = spool.watermark(PREVIEW)
+        assert await watermark.left() == 2
+        await spool.ack(lease, lease.records, RECEIPT)
+        assert [await watermark.left(rest=40.0), await watermark.left()] == [0, 0]
+        await spool.append(LogKind.CATALOGUE, plays(1, "ann"))
+        lease, watermark = await sent(spool, LogKind.CATALOGUE), spool.watermark(LogKind.CATALOGUE)
+        assert await watermark.left() == 1
+        await spool.release(lease, lease.records, delay=60.0)
+        assert [await watermark.left(rest=40.0), await watermark.left()] == [0, 1]
+
+
 # -- several workers --
 
 
@@ -394,7 +409,7 @@ async def test_the_inspector_shows_where_plays_are_and_moves_dead_letters(redis_
             ("1", "delivered", "request-1", "201 Created", False),
             ("3", "in-doubt", "request-1", "", True),
             ("4", "in-doubt", "request-1", "", True),
-            ("4", "discarded", "", "nobody knows whether the service has it", True),
+            ("4", "discarded", "", "the answer of the service was lost; check whether it has this play", True),
             ("2", "delivered", "request-2", "201", False),
             ("3", "delivered", "request-2", "201", True),
         ]

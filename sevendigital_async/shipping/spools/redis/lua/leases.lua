@@ -1,7 +1,7 @@
 -- How plays leave a lease, what a crash makes of it, and how a queue whose keys are lost is counted again.
 
 local PAGE = 500
-local UNKNOWN = 'nobody knows whether the service has it'
+local ANSWER_LOST = 'the answer of the service was lost; check whether it has this play'
 
 local function lease_key(token) return base .. 'lease:' .. token end
 local function entry_of(kind, queue, id) return call('XRANGE', stream_of(kind, queue), id, id)[1] end
@@ -87,7 +87,7 @@ end
 
 local function hold(token, kind, queue, ids)
   if #ids == 0 then return end
-  for _, id in ipairs(ids) do add_dead_letter(kind, queue, id, 'held', UNKNOWN, '', timestamp) end
+  for _, id in ipairs(ids) do add_dead_letter(kind, queue, id, 'held', ANSWER_LOST, '', timestamp) end
   remove_from_lease(token, ids)
   delete_plays(kind, queue, ids)
   add_to_count(kind, 'in_flight', -#ids)
@@ -224,7 +224,7 @@ local function recover_plays_of_lost_lease(kind, queue, policy)
     local some = {unpack(ids, first, math.min(first + PAGE - 1, #ids))}
     mark_in_doubt(kind, queue, some, '')
     if policy == 'hold' then
-      for _, id in ipairs(some) do add_dead_letter(kind, queue, id, 'held', UNKNOWN, '', timestamp) end
+      for _, id in ipairs(some) do add_dead_letter(kind, queue, id, 'held', ANSWER_LOST, '', timestamp) end
       delete_plays(kind, queue, some)
       add_to_count(kind, 'held', #some)
     end

@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
--- Answers with how many plays up to a watermark are not settled; -1 if the watermark is lost.
+-- Answers with how many plays up to a watermark are not settled, without those that may be left out, and with them; -1
+-- if the watermark is lost. It is deleted when none are left.
 -- include: spool
 local kind = ARGV[3]
 local watermark = ARGV[4]
@@ -11,11 +12,12 @@ local left = tonumber(call('HGET', key, watermark) or -1)
 -- Plays that Redis has lost are never settled.
 left = math.min(left, number_in(key_of('counts', kind), 'waiting') + number_in(key_of('counts', kind), 'in_flight'))
 if left == 0 then call('HDEL', key, watermark) end
-if left <= 0 or max_delay_ms < 0 then return {'ok', left} end
+local total = left
+if left <= 0 or max_delay_ms < 0 then return {'ok', left, total} end
 call('EXPIRE', key, 86400)
 for _, queue in ipairs(call('ZRANGEBYSCORE', key_of('delayed', kind), now + max_delay_ms, '+inf', 'LIMIT', 0, 10000)) do
   if left > 0 and not is_type(queue, 'b') then
     left = left - #call('XRANGE', stream_of(kind, queue), '-', last, 'COUNT', left)
   end
 end
-return {'ok', left}
+return {'ok', left, total}
