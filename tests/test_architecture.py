@@ -45,9 +45,10 @@ MAY_IMPORT = {
     "resources": GROUND | {"models", "operations", "session"},
     "client": GROUND | {"models", "operations", "session", "resources"},
     "shipping": GROUND | {"models"},
+    "sources": GROUND | {"models", "shipping"},
     "sandbox": GROUND | {"models", "operations"},
     "__init__": GROUND | {"_early_interrupt", "models", "client", "session", "shipping"},
-    "cli": GROUND | {"models", "operations", "client", "shipping", "sandbox", "__init__"},
+    "cli": GROUND | {"models", "operations", "client", "shipping", "sources", "sandbox", "__init__"},
 }
 
 
