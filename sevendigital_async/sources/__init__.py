@@ -1,6 +1,20 @@
 """Sources: where plays come from. Each play goes from its source into the spool exactly once."""
 
 from .base import BadRecord, Portion, ReadCheckpoint, Source
+from .files import FileSource
+from .formats import Format
 from .ingestion import Ingestion, StreamCounts, ship_from
+from .positions import ReadOptions
 
-__all__ = ["BadRecord", "Ingestion", "Portion", "ReadCheckpoint", "Source", "StreamCounts", "ship_from"]
+__all__ = [
+    "BadRecord",
+    "FileSource",
+    "Format",
+    "Ingestion",
+    "Portion",
+    "ReadCheckpoint",
+    "ReadOptions",
+    "Source",
+    "StreamCounts",
+    "ship_from",
+]

@@ -1,0 +1,434 @@
+"""Files of plays, read once from their checkpoints to their ends."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import glob
+import io
+import os
+import select
+import stat
+import threading
+from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar, cast
+
+from ..errors import ConfigurationError
+from .base import BadRecord, Portion, ReadCheckpoint
+from .compression import LONGEST_MAGIC, compression_of, decompressed, is_damage
+from .formats import SAMPLE, Format, Parsed, TextReader, check_format, format_of
+from .parquet import PARQUET_MAGIC, ParquetReader
+from .positions import Position, ReadOptions, fingerprint
+from .splitting import BYTE_ORDER_MARK
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+T = TypeVar("T")
+V = TypeVar("V")
+
+STANDARD_INPUT = "-"
+CHUNK = 64 * 1024
+"""Bytes read at once."""
+
+EDGE = 1024
+"""Bytes at the beginning, and before a position, by which a file is recognised."""
+
+
+class Descriptor(io.RawIOBase):
+    """An open file or pipe, read as it comes; bytes that were looked at can be put back.
+
+    Args:
+        descriptor: Closed with this, unless it is standard input.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+        self._ahead = b""
+
+    def check(self) -> None:
+        """Refuse a directory.
+
+        Raises:
+            IsADirectoryError: It is one.
+        """
+        if stat.S_ISDIR(os.fstat(self._descriptor).st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+
+    def peek(self, size: int) -> bytes:
+        """Return the next bytes, at least one if there are any, without taking them."""
+        while len(self._ahead) < size and (more := self._read(size - len(self._ahead))):
+            self._ahead += more
+        return self._ahead[:size]
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return whether it is a regular file."""
+        return stat.S_ISREG(os.fstat(self._descriptor).st_mode)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Move to a position; of a regular file."""
+        self._ahead = b""
+        return os.lseek(self._descriptor, offset, whence)
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        """Read what is there, waiting for the first byte."""
+        view = memoryview(buffer).cast("B")
+        if self._ahead:
+            data, self._ahead = self._ahead[: len(view)], self._ahead[len(view) :]
+        else:
+            data = self._read(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        if not self.closed and self._descriptor != 0:
+            os.close(self._descriptor)
+        super().close()
+
+    def _read(self, size: int) -> bytes:
+        while True:
+            try:
+                return os.read(self._descriptor, size)
+            except BlockingIOError:
+                select.select([self._descriptor], [], [])
+
+
+class FileReader:
+    """One file that is being read. Its methods block: call them in a thread, one at a time.
+
+    Args:
+        raw: The open file; closed by :meth:`close`.
+        name: For messages.
+        options: How it is read.
+
+    Attributes:
+        format: How plays are written in it.
+        compression: Of its content; None for none.
+        left: The last record, if it has no line feed and is not a play; it may be half written.
+
+    Raises:
+        ConfigurationError: It is plainly not a file of plays.
+        OSError: It can't be read.
+    """
+
+    def __init__(self, raw: Descriptor, name: str, options: ReadOptions) -> None:
+        self._name = name
+        self._options = options
+        self._raw = raw
+        self.compression = compression_of(self._raw.peek(LONGEST_MAGIC))
+        self._content = decompressed(cast("BinaryIO", self._raw), self.compression)
+        self._ahead = b""
+        self._sample = self._first_line()
+        self._ahead = self._sample
+        self.format = options.format or format_of(self._sample, name)
+        if options.format is not None and self._sample:
+            check_format(options.format, self._sample, name)
+        self._head = self._sample[:EDGE]
+        self._before = b""
+        self._read_to = 0
+        self._text = self._text_reader(1, 0)
+        self.left: BadRecord | None = None
+        self._position = Position(kind=options.kind and options.kind.value)
+        self._reading = threading.Lock()
+        self._closing = False
+
+    @property
+    def position(self) -> Position:
+        """How far it was read."""
+        return self._position
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its bytes are its content, so that it can be read while it grows."""
+        return self.compression is None
+
+    def resume(self, position: Position) -> None:
+        """Move to a position, before anything is read.
+
+        Raises:
+            ConfigurationError: The content before it is not what it was.
+            OSError: It can't be read.
+        """
+        done = f"{self._name} was shipped up to line {position.line - 1}"
+        position.check_kind(self._options.kind, self._name)
+        tail = self._skip_to(position.offset)
+        if tail is None or fingerprint(self._head[: position.offset], tail) != position.fingerprint:
+            raise ConfigurationError(
+                f"{done}, and those lines have changed since; if it is a new file, pass --from-line 1,"
+                " otherwise --from-line with the line to resume at"
+            )
+        # Text that is appended to a last line without a line feed belongs to that line.
+        is_whole = not tail or tail.endswith(b"\n")
+        line = position.line if is_whole else position.line - 1
+        self._before, self._read_to = tail, position.offset
+        self._text = self._text_reader(line, position.offset)
+        self._position = position
+
+    def read(self) -> Parsed | None:
+        """Return the next records; None at the end, for now.
+
+        Raises:
+            ConfigurationError: Its compressed data is damaged, or it is not what it seemed to be.
+            OSError: It can't be read.
+        """
+        with self._reading:
+            try:
+                chunk = self._read_bytes(CHUNK)
+            finally:
+                if self._closing:  # the number of a closed file may be given to another one at once
+                    self._raw.close()
+        if not chunk:
+            return None
+        parsed = self._text.feed(chunk)
+        parsed.size = len(chunk)
+        seen = self._before + chunk
+        end = parsed.offset - (self._read_to - len(self._before))
+        self._read_to += len(chunk)
+        self._before = seen[-EDGE:]
+        if parsed.offset > self._position.offset:
+            self._note(parsed, seen[max(0, end - EDGE) : end])
+        return parsed
+
+    def finish(self) -> Parsed:
+        """Return the last record if it lacks its line feed; see ``left``."""
+        is_final = not (self._raw.seekable() and self.is_plain)
+        parsed, self.left = self._text.close(is_final=is_final)
+        if parsed.offset > self._position.offset:
+            self._note(parsed, self._before)
+        return parsed
+
+    def close(self) -> None:
+        """Close the file, as soon as no thread reads it."""
+        self._closing = True
+        if self._reading.acquire(blocking=False):
+            self._raw.close()
+            self._reading.release()
+
+    def _note(self, parsed: Parsed, tail: bytes) -> None:
+        kind = self._options.kind
+        mark = fingerprint(self._head[: parsed.offset], tail)
+        self._position = Position(parsed.line, parsed.offset, mark, kind and kind.value)
+
+    def _text_reader(self, line: int, offset: int) -> TextReader:
+        is_csv = self.format is Format.CSV
+        return TextReader(
+            self._name,
+            line=line,
+            offset=offset,
+            is_csv=is_csv,
+            header=self._sample.removeprefix(BYTE_ORDER_MARK).partition(b"\n")[0] if is_csv and offset else None,
+            columns=self._options.columns,
+            first_line=self._options.first_line or 1,
+        )
+
+    def _first_line(self) -> bytes:
+        sample = b""
+        while b"\n" not in sample and len(sample) < SAMPLE and (more := self._read_bytes(SAMPLE - len(sample))):
+            sample += more
+        return sample
+
+    def _skip_to(self, offset: int) -> bytes | None:
+        """Move to an offset and return the bytes before it; None if there are not so many."""
+        tail = b""
+        if self.is_plain and self._raw.seekable():
+            self._ahead = b""
+            tail_size = min(offset, EDGE)
+            self._raw.seek(offset - tail_size)
+            left = tail_size
+        else:
+            left = offset
+        while left and (chunk := self._read_bytes(min(left, CHUNK))):
+            chunk, self._ahead = chunk[:left], chunk[left:] + self._ahead
+            left -= len(chunk)
+            tail = (tail + chunk)[-EDGE:]
+        return None if left else tail
+
+    def _read_bytes(self, size: int) -> bytes:
+        if self._ahead:
+            ahead, self._ahead = self._ahead, b""
+            return ahead
+        try:
+            data: bytes = getattr(self._content, "read1", self._content.read)(size)
+        except Exception as error:
+            if is_damage(error):
+                raise ConfigurationError(
+                    f"{self._name}: the {self.compression} data is cut short or damaged: {error}"
+                ) from None
+            raise
+        return data
+
+
+class FileSource:
+    """Plays in files: JSON lines, CSV or Parquet, plain or compressed. Each file is read once, to its end.
+
+    Args:
+        files: Paths, ``-`` for standard input, or patterns such as ``logs/*.jsonl``; read in the order given, those of
+            a pattern in the order of their names.
+        options: How they are read.
+        directory: Files are named relative to it in checkpoints, so that files and spool may be moved together; None
+            for full paths.
+
+    Attributes:
+        left: By stream, the last record of a file that has no line feed and is not a play; it is left for the next run.
+        finished: Streams that were read to their ends.
+
+    Raises:
+        ConfigurationError: There is no such file, or it can't be read.
+    """
+
+    def __init__(
+        self, *files: str | os.PathLike[str], options: ReadOptions | None = None, directory: Path | None = None
+    ) -> None:
+        self._options = options or ReadOptions()
+        self._directory = directory
+        self._files = [file for given in files for file in matching(os.fspath(given))]
+        self.left: dict[str, BadRecord] = {}
+        self.finished: set[str] = set()
+
+    async def portions(self, checkpoint: ReadCheckpoint) -> AsyncGenerator[Portion, None]:
+        """Yield the plays of one file after the other."""
+        for file in self._files:
+            stream = self._stream(file)
+            reader = await self._open(file)
+            try:
+                await self._resume(reader, file, await checkpoint(stream))
+                while (parsed := await self._call(reader.read, file)) is not None:
+                    if parsed.logs or parsed.bad:
+                        yield portion_of(parsed, stream, file, reader.position)
+                last = await self._call(reader.finish, file)
+                yield portion_of(last, stream, file, reader.position)
+                if reader.left is not None:
+                    self.left[stream] = reader.left
+                self.finished.add(stream)
+            finally:
+                reader.close()
+
+    async def confirm(self, portion: Portion) -> None:
+        """Do nothing: the checkpoint in the spool is all there is to keep."""
+
+    async def aclose(self) -> None:
+        """Do nothing: files are closed when they have been read."""
+
+    def _stream(self, file: str) -> str:
+        """Return the name of a file in checkpoints."""
+        if file == STANDARD_INPUT:
+            return "stdin"
+        path = os.path.realpath(file)
+        if self._directory is not None:
+            path = os.path.relpath(path, os.path.realpath(self._directory))
+        return os.fsencode(path).decode(errors="backslashreplace")
+
+    async def _open(self, file: str) -> Reader:
+        # A named pipe opens only when another process writes to it.
+        return await self._call(lambda: open_reader(file, self._options), file)
+
+    async def _resume(self, reader: Reader, file: str, position: str | None) -> None:
+        if position is not None and self._options.first_line is None:
+            await self._call(lambda: reader.resume(Position.decode(position, shown(file))), file)
+
+    async def _call(self, function: Callable[[], T], file: str) -> T:
+        try:
+            return await in_thread(function)
+        except OSError as error:
+            raise ConfigurationError(f"cannot read {shown(file)}: {error.strerror or error}") from None
+
+
+class Reader(Protocol):
+    """Reads one file; see :class:`FileReader`."""
+
+    left: BadRecord | None
+
+    @property
+    def position(self) -> Position:
+        """How far it was read."""
+        ...
+
+    def resume(self, position: Position) -> None:
+        """Move to a position, before anything is read."""
+        ...
+
+    def read(self) -> Parsed | None:
+        """Return the next records; None at the end."""
+        ...
+
+    def finish(self) -> Parsed:
+        """Return the last record, if it has no end of its own."""
+        ...
+
+    def close(self) -> None:
+        """Close the file."""
+        ...
+
+
+def open_reader(file: str, options: ReadOptions) -> Reader:
+    """Open a file for reading.
+
+    Raises:
+        ConfigurationError: It is plainly not a file of plays.
+        OSError: It can't be opened or read.
+    """
+    descriptor = 0 if file == STANDARD_INPUT else os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    raw = Descriptor(descriptor)
+    try:
+        raw.check()
+        if raw.peek(4) == PARQUET_MAGIC and options.format in (None, Format.PARQUET):
+            return ParquetReader(raw, shown(file), options)
+        return FileReader(raw, shown(file), options)
+    except BaseException:
+        raw.close()
+        raise
+
+
+def portion_of(parsed: Parsed, stream: str, file: str, position: Position) -> Portion:
+    """Return what was read from a file as a portion."""
+    return Portion(
+        stream, position.encode(), parsed.logs, shown(file), parsed.numbers, parsed.kinds, parsed.bad, parsed.size
+    )
+
+
+def matching(file: str) -> list[str]:
+    """Return the files that a path or pattern names.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
+    if file == STANDARD_INPUT or os.path.lexists(file) or not glob.has_magic(file):
+        return [file]
+    found = sorted(glob.glob(file, recursive=True))  # noqa: PTH207 - absolute patterns as well
+    if not found:
+        raise ConfigurationError(f"no file matches {shown(file)}")
+    return found
+
+
+def shown(file: str) -> str:
+    """Return the name of a file for messages."""
+    return "stdin" if file == STANDARD_INPUT else file
+
+
+async def in_thread(function: Callable[[], T]) -> T:
+    """Like ``asyncio.to_thread``, for a call that may never return: its thread does not keep the process alive."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[T] = loop.create_future()
+
+    def give(setter: Callable[[V], None], value: V) -> None:
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(lambda: None if answer.done() else setter(value))
+
+    def work() -> None:
+        try:
+            result = function()
+        except Exception as error:  # noqa: BLE001 - raised where it is awaited
+            give(answer.set_exception, error)
+        else:
+            give(answer.set_result, result)
+
+    threading.Thread(target=work, name="reader", daemon=True).start()
+    return await answer
