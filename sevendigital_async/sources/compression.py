@@ -29,34 +29,39 @@ class ZstdFile:
         self._decompressor = zstandard.ZstdDecompressor()
         self._frame: zstandard.ZstdDecompressionObj | None = None
         self._compressed = b""
+        self._content = b""
 
     def read(self, size: int) -> bytes:
-        """Return the next bytes, about as many as asked for; none at the end.
+        """Return the next bytes, at most ``size``; none at the end.
 
         Raises:
             EOFError: The file ends within a frame.
             ZstdError: It is damaged.
         """
-        while True:
+        while not self._content:
             if not self._compressed:
-                self._compressed = self._file.read(size)
+                self._compressed = self._file.read(ZSTD_CHUNK)
             if not self._compressed:
                 if self._frame is not None:
                     raise EOFError("the file ended within a frame")
                 return b""
             self._frame = self._frame or self._decompressor.decompressobj()
-            data = self._frame.decompress(self._compressed)
+            self._content = self._frame.decompress(self._compressed)
             self._compressed = b""
             if self._frame.eof:
                 self._compressed, self._frame = self._frame.unused_data, None
-            if data:
-                return data
+        data, self._content = self._content[:size], self._content[size:]
+        return data
+
+
+ZSTD_CHUNK = 1024
+"""Compressed bytes taken at once; no more than 32 MiB can come of them."""
 
 
 MAGIC: dict[bytes, tuple[str, Callable[[BinaryIO], BinaryIO]]] = {
     b"\x1f\x8b": ("gzip", lambda file: cast("BinaryIO", gzip.GzipFile(fileobj=file))),
     b"\x28\xb5\x2f\xfd": ("zstd", lambda file: cast("BinaryIO", ZstdFile(file))),
-    b"BZh": ("bz2", lambda file: cast("BinaryIO", bz2.BZ2File(file))),  # noqa: SIM115 - closed with the file below it
+    b"BZh": ("bz2", lambda file: cast("BinaryIO", bz2.BZ2File(file))),
     b"\xfd7zXZ\x00": ("xz", lambda file: cast("BinaryIO", lzma.LZMAFile(file))),
 }
 """The first bytes of a compressed file, its name, and what opens it."""
