@@ -2,6 +2,7 @@
 
 from .base import BadRecord, Portion, ReadCheckpoint, Source
 from .files import FileSource
+from .follow import FollowSource, Lag
 from .formats import Format
 from .ingestion import Ingestion, StreamCounts, ship_from
 from .positions import ReadOptions
@@ -9,8 +10,10 @@ from .positions import ReadOptions
 __all__ = [
     "BadRecord",
     "FileSource",
+    "FollowSource",
     "Format",
     "Ingestion",
+    "Lag",
     "Portion",
     "ReadCheckpoint",
     "ReadOptions",

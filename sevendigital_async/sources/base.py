@@ -28,6 +28,10 @@ class BadRecord:
     reason: str
 
 
+ANEW = "anew"
+"""The start of a portion with which a stream is read again from its beginning, or from somewhere else."""
+
+
 @frozen
 class Portion:
     """Consecutive records of one stream: a file, or a partition of a topic.
@@ -36,6 +40,7 @@ class Portion:
         stream: The name under which the spool keeps the checkpoint.
         position: Where the record after these begins, in the source's own terms; opaque to everybody else.
         logs: The plays, in order, checked.
+        start: The position before it; None at the beginning of a stream. :data:`ANEW` if the checkpoint was ignored.
         label: Names the stream in messages.
         numbers: Of the plays within the stream, for messages: a line, a row or an offset each.
         kinds: Of the plays, where the source says so; None where all are of the kind given to :func:`ship_from`.
@@ -45,6 +50,7 @@ class Portion:
 
     stream: str
     position: str
+    start: str | None
     logs: Sequence[StreamLog] = field(repr=False)
     label: str
     numbers: Sequence[int] = field(repr=False)

@@ -58,10 +58,14 @@ ZSTD_CHUNK = 1024
 """Compressed bytes taken at once; no more than 32 MiB can come of them."""
 
 
+def _open_bz2(file: BinaryIO) -> BinaryIO:
+    return cast("BinaryIO", bz2.BZ2File(file))  # noqa: SIM115 - closed with the file below it
+
+
 MAGIC: dict[bytes, tuple[str, Callable[[BinaryIO], BinaryIO]]] = {
     b"\x1f\x8b": ("gzip", lambda file: cast("BinaryIO", gzip.GzipFile(fileobj=file))),
     b"\x28\xb5\x2f\xfd": ("zstd", lambda file: cast("BinaryIO", ZstdFile(file))),
-    b"BZh": ("bz2", lambda file: cast("BinaryIO", bz2.BZ2File(file))),
+    b"BZh": ("bz2", _open_bz2),
     b"\xfd7zXZ\x00": ("xz", lambda file: cast("BinaryIO", lzma.LZMAFile(file))),
 }
 """The first bytes of a compressed file, its name, and what opens it."""

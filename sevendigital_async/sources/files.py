@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar, cast
 
 from ..errors import ConfigurationError
-from .base import BadRecord, Portion, ReadCheckpoint
+from .base import ANEW, BadRecord, Portion, ReadCheckpoint
 from .compression import LONGEST_MAGIC, compression_of, decompressed, is_damage
 from .formats import SAMPLE, Format, Parsed, TextReader, check_format, format_of
 from .parquet import PARQUET_MAGIC, ParquetReader
@@ -49,13 +49,22 @@ class Descriptor(io.RawIOBase):
         self._descriptor = descriptor
         self._ahead = b""
 
+    @property
+    def status(self) -> os.stat_result:
+        """What the system knows of the file."""
+        return os.fstat(self._descriptor)
+
+    def at(self, offset: int, size: int) -> bytes:
+        """Return bytes of a regular file, without moving in it."""
+        return os.pread(self._descriptor, size, offset)
+
     def check(self) -> None:
         """Refuse a directory.
 
         Raises:
             IsADirectoryError: It is one.
         """
-        if stat.S_ISDIR(os.fstat(self._descriptor).st_mode):
+        if stat.S_ISDIR(self.status.st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
 
     def peek(self, size: int) -> bytes:
@@ -70,7 +79,7 @@ class Descriptor(io.RawIOBase):
 
     def seekable(self) -> bool:
         """Return whether it is a regular file."""
-        return stat.S_ISREG(os.fstat(self._descriptor).st_mode)
+        return stat.S_ISREG(self.status.st_mode)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
         """Move to a position; of a regular file."""
@@ -126,7 +135,7 @@ class FileReader:
         self.compression = compression_of(self._raw.peek(LONGEST_MAGIC))
         self._content = decompressed(cast("BinaryIO", self._raw), self.compression)
         self._ahead = b""
-        self._sample = self._first_line()
+        self._sample = self._beginning()
         self._ahead = self._sample
         self.format = options.format or format_of(self._sample, name)
         if options.format is not None and self._sample:
@@ -146,9 +155,63 @@ class FileReader:
         return self._position
 
     @property
+    def is_regular(self) -> bool:
+        """Whether it can be read again."""
+        return self._raw.seekable()
+
+    @property
     def is_plain(self) -> bool:
         """Whether its bytes are its content, so that it can be read while it grows."""
         return self.compression is None
+
+    @property
+    def has_first_record(self) -> bool:
+        """Whether the first record, behind the header of CSV, is complete, so that the file can be recognised by it."""
+        return self._sample.count(b"\n") >= self._lines_of_first_record
+
+    @property
+    def first_record_hash(self) -> str:
+        """A hash of the first record, by which a file is recognised under another name."""
+        lines = self._sample.split(b"\n", self._lines_of_first_record)[: self._lines_of_first_record]
+        return fingerprint(b"\n".join(lines), b"")
+
+    @property
+    def _lines_of_first_record(self) -> int:
+        return 2 if self.format is Format.CSV else 1
+
+    def begins_like(self, other: FileReader) -> bool:
+        """Return whether this file, or its beginning, has the content that was read from another one.
+
+        Both are plain; of compressed files the first record decides, which the caller has compared.
+        """
+        if not (self.is_plain and other.is_plain):
+            return True
+        end = min(self.size, other.size)
+        start = max(0, end - EDGE)
+        return self._raw.at(start, end - start) == other._raw.at(start, end - start)
+
+    def continues(self, position: Position) -> bool | None:
+        """Move to a position, before anything is read.
+
+        Returns:
+            False if the content before it is not what it was; None if there is less content than that. Then this may be
+            called again with another position.
+
+        Raises:
+            OSError: It can't be read.
+        """
+        tail = self._skip_to(position.offset)
+        if tail is None:
+            return None
+        if fingerprint(self._head[: position.offset], tail) != position.fingerprint:
+            return False
+        # Text that is appended to a last line without a line feed belongs to that line.
+        is_whole = not tail or tail.endswith(b"\n")
+        line = position.line if is_whole else position.line - 1
+        self._before, self._read_to = tail, position.offset
+        self._text = self._text_reader(line, position.offset)
+        self._position = position
+        return True
 
     def resume(self, position: Position) -> None:
         """Move to a position, before anything is read.
@@ -157,20 +220,12 @@ class FileReader:
             ConfigurationError: The content before it is not what it was.
             OSError: It can't be read.
         """
-        done = f"{self._name} was shipped up to line {position.line - 1}"
         position.check_kind(self._options.kind, self._name)
-        tail = self._skip_to(position.offset)
-        if tail is None or fingerprint(self._head[: position.offset], tail) != position.fingerprint:
+        if not self.continues(position):
             raise ConfigurationError(
-                f"{done}, and those lines have changed since; if it is a new file, pass --from-line 1,"
-                " otherwise --from-line with the line to resume at"
+                f"{self._name} was shipped up to line {position.line - 1}, and those lines have changed since;"
+                " if it is a new file, pass --from-line 1, otherwise --from-line with the line to resume at"
             )
-        # Text that is appended to a last line without a line feed belongs to that line.
-        is_whole = not tail or tail.endswith(b"\n")
-        line = position.line if is_whole else position.line - 1
-        self._before, self._read_to = tail, position.offset
-        self._text = self._text_reader(line, position.offset)
-        self._position = position
 
     def read(self) -> Parsed | None:
         """Return the next records; None at the end, for now.
@@ -187,6 +242,8 @@ class FileReader:
                     self._raw.close()
         if not chunk:
             return None
+        if self._read_to < EDGE:  # it may have been shorter when it was opened
+            self._head = (self._head[: self._read_to] + chunk)[:EDGE]
         parsed = self._text.feed(chunk)
         parsed.size = len(chunk)
         seen = self._before + chunk
@@ -197,9 +254,43 @@ class FileReader:
             self._note(parsed, seen[max(0, end - EDGE) : end])
         return parsed
 
-    def finish(self) -> Parsed:
-        """Return the last record if it lacks its line feed; see ``left``."""
-        is_final = not (self._raw.seekable() and self.is_plain)
+    @property
+    def size(self) -> int:
+        """Bytes of the file, compressed if it is."""
+        return self._raw.status.st_size
+
+    @property
+    def status(self) -> os.stat_result:
+        """What the system knows of the file."""
+        return self._raw.status
+
+    @property
+    def state(self) -> tuple[int, int]:
+        """Size, and time of the last change in nanoseconds; it differs when the file has changed."""
+        status = self._raw.status
+        return status.st_size, status.st_mtime_ns
+
+    @property
+    def unread(self) -> int:
+        """Bytes that have not been read; zero for a compressed file."""
+        return self.size - self._read_to if self.is_plain else 0
+
+    def is_rewritten(self) -> bool:
+        """Return whether a plain file was truncated, even if it has grown since."""
+        if not self.is_plain:
+            return False
+        tail = (self._before + self._ahead)[-EDGE:]
+        return self._raw.at(self._read_to + len(self._ahead) - len(tail), len(tail)) != tail
+
+    def finish(self, *, is_final: bool | None = None) -> Parsed:
+        """Return the last record if it lacks its line feed.
+
+        Args:
+            is_final: Nothing more can be written to the file. If it may be, a record that is not a play is left unread,
+                see ``left``. By default true for pipes and compressed files.
+        """
+        if is_final is None:
+            is_final = not (self.is_regular and self.is_plain)
         parsed, self.left = self._text.close(is_final=is_final)
         if parsed.offset > self._position.offset:
             self._note(parsed, self._before)
@@ -229,21 +320,30 @@ class FileReader:
             first_line=self._options.first_line or 1,
         )
 
-    def _first_line(self) -> bytes:
+    def _beginning(self) -> bytes:
+        """Return enough to recognise the format and the first record."""
+        # A pipe may have no second line for long.
+        lines, least = (2, EDGE) if self._raw.seekable() else (1, 1)
         sample = b""
-        while b"\n" not in sample and len(sample) < SAMPLE and (more := self._read_bytes(SAMPLE - len(sample))):
+        while (
+            (sample.count(b"\n") < lines or len(sample) < least)
+            and len(sample) < SAMPLE
+            and (more := self._read_bytes(SAMPLE - len(sample)))
+        ):
             sample += more
         return sample
 
     def _skip_to(self, offset: int) -> bytes | None:
         """Move to an offset and return the bytes before it; None if there are not so many."""
         tail = b""
-        if self.is_plain and self._raw.seekable():
-            self._ahead = b""
+        self._ahead = b""
+        if self.is_plain:
             tail_size = min(offset, EDGE)
             self._raw.seek(offset - tail_size)
             left = tail_size
         else:
+            self._raw.seek(0)
+            self._content = decompressed(cast("BinaryIO", self._raw), self.compression)
             left = offset
         while left and (chunk := self._read_bytes(min(left, CHUNK))):
             chunk, self._ahead = chunk[:left], chunk[left:] + self._ahead
@@ -299,12 +399,14 @@ class FileSource:
             stream = self._stream(file)
             reader = await self._open(file)
             try:
-                await self._resume(reader, file, await checkpoint(stream))
+                start = await self._resume(reader, file, await checkpoint(stream))
                 while (parsed := await self._call(reader.read, file)) is not None:
                     if parsed.logs or parsed.bad:
-                        yield portion_of(parsed, stream, file, reader.position)
+                        portion = portion_of(parsed, stream, file, start, reader.position)
+                        start = portion.position
+                        yield portion
                 last = await self._call(reader.finish, file)
-                yield portion_of(last, stream, file, reader.position)
+                yield portion_of(last, stream, file, start, reader.position)
                 if reader.left is not None:
                     self.left[stream] = reader.left
                 self.finished.add(stream)
@@ -330,9 +432,13 @@ class FileSource:
         # A named pipe opens only when another process writes to it.
         return await self._call(lambda: open_reader(file, self._options), file)
 
-    async def _resume(self, reader: Reader, file: str, position: str | None) -> None:
-        if position is not None and self._options.first_line is None:
-            await self._call(lambda: reader.resume(Position.decode(position, shown(file))), file)
+    async def _resume(self, reader: Reader, file: str, kept: str | None) -> str | None:
+        """Move to a checkpoint if the file can be read again, and return where it is then."""
+        if self._options.first_line is not None or not reader.is_regular:
+            return ANEW
+        if kept is not None:
+            await self._call(lambda: reader.resume(Position.decode(kept, shown(file))), file)
+        return kept
 
     async def _call(self, function: Callable[[], T], file: str) -> T:
         try:
@@ -345,6 +451,11 @@ class Reader(Protocol):
     """Reads one file; see :class:`FileReader`."""
 
     left: BadRecord | None
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether it can be read again."""
+        ...
 
     @property
     def position(self) -> Position:
@@ -387,10 +498,18 @@ def open_reader(file: str, options: ReadOptions) -> Reader:
         raise
 
 
-def portion_of(parsed: Parsed, stream: str, file: str, position: Position) -> Portion:
+def portion_of(parsed: Parsed, stream: str, file: str, start: str | None, position: Position) -> Portion:
     """Return what was read from a file as a portion."""
     return Portion(
-        stream, position.encode(), parsed.logs, shown(file), parsed.numbers, parsed.kinds, parsed.bad, parsed.size
+        stream,
+        position.encode(),
+        start,
+        parsed.logs,
+        shown(file),
+        parsed.numbers,
+        parsed.kinds,
+        parsed.bad,
+        parsed.size,
     )
 
 

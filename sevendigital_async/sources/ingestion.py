@@ -130,6 +130,7 @@ class Ingestion:
         self._kind = kind
         self._on_bad_records = on_bad_records
         self._progress: dict[str, Progress] = {}
+        self._kept: dict[str, str] = {}
         self.streams: dict[str, StreamCounts] = {}
 
     @property
@@ -159,16 +160,22 @@ class Ingestion:
             await self._source.aclose()
 
     async def _checkpoint(self, stream: str) -> str | None:
-        self._progress[stream] = progress = Progress.decode(await self._shipper.position(stream))
+        kept = await self._shipper.position(stream)
+        self._kept[stream] = kept or ""
+        self._progress[stream] = progress = Progress.decode(kept)
         return progress.position
 
     async def _put(self, portion: Portion) -> None:
         counts = self.streams.setdefault(portion.stream, StreamCounts())
+        before = self._progress.setdefault(portion.stream, Progress())
+        if portion.start != before.position:
+            # The stream is not resumed from its checkpoint, so what that says of single kinds does not apply.
+            before = self._progress[portion.stream] = Progress(portion.start)
         groups, bad = self._by_kind(portion)
         await self._reject(bad, counts)
         # A checkpoint goes with a put, if only of nothing.
         *others, last = groups.items() or [(self._kind or LogKind.PREVIEW, [])]
-        progress = self._progress.get(portion.stream, Progress())
+        progress = before
         for kind, indexes in others:
             progress = progress.with_kind(kind, portion.numbers[indexes[-1]])
             await self._put_group(portion, kind, indexes, progress, counts)
@@ -179,8 +186,7 @@ class Ingestion:
         self, portion: Portion, kind: LogKind, indexes: list[int], progress: Progress, counts: StreamCounts
     ) -> None:
         stream, logs = portion.stream, portion.logs
-        before = self._progress.get(stream, Progress())
-        checkpoint = Checkpoint(stream, progress.encode(), before.encode())
+        checkpoint = Checkpoint(stream, progress.encode(), self._kept.get(stream, ""))
         while True:
             try:
                 await self._shipper.put_many(kind, [logs[index] for index in indexes], checkpoint=checkpoint)
@@ -194,11 +200,12 @@ class Ingestion:
             else:
                 break
         self._progress[stream] = progress
+        self._kept[stream] = checkpoint.position
         counts.put += len(indexes)
 
     def _by_kind(self, portion: Portion) -> tuple[dict[LogKind, list[int]], list[BadRecord]]:
         """Return the indexes of the plays that are not in the spool yet, and the records that are not plays."""
-        progress = self._progress.get(portion.stream, Progress())
+        progress = self._progress[portion.stream]
         groups: dict[LogKind, list[int]] = {}
         bad = list(portion.bad)
         for index, number in enumerate(portion.numbers):

@@ -36,6 +36,7 @@ class ParquetReader:
     """
 
     left: BadRecord | None = None
+    is_regular = True
 
     def __init__(self, raw: Descriptor, name: str, options: ReadOptions) -> None:
         try:

@@ -5,11 +5,13 @@ from collections import defaultdict
 from datetime import UTC, datetime
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sevendigital_async import ConfigurationError, InvalidLogError, LogKind, SpoolInUseError, StreamLog
 from sevendigital_async.sources import BadRecord, Ingestion, Portion, ship_from
+from sevendigital_async.sources.base import ANEW
 from sevendigital_async.sources.ingestion import PARTIAL, Progress
 
 NOW = datetime.now(UTC)
@@ -61,7 +63,8 @@ class ListSource:
         self.confirmed, self.closed = [], 0
 
     async def portions(self, checkpoint):
-        at = int(await checkpoint(self.name) or 0)
+        kept = await checkpoint(self.name)
+        at = int(kept or 0)
         sizes = iter(self.sizes * len(self.records))
         while at < len(self.records):
             until = min(len(self.records), at + next(sizes))
@@ -70,6 +73,7 @@ class ListSource:
             yield Portion(
                 self.name,
                 str(until),
+                kept,
                 [StreamLog(str(number), NOW) for number, _ in good],
                 self.name,
                 [number for number, _ in good],
@@ -77,7 +81,7 @@ class ListSource:
                 [BadRecord(f"list:{number}", b"?", "not a play") for number, _, is_play in chosen if not is_play],
                 until - at,
             )
-            at = until
+            at, kept = until, str(until)
 
     async def confirm(self, portion):
         self.confirmed.append(portion.position)
@@ -177,6 +181,27 @@ async def test_a_second_run_over_the_same_stream_is_refused():
     with pytest.raises(SpoolInUseError, match="list is being read"):
         await ingestion.run()
     assert sink.plays[KINDS[0]] == ["0"]
+
+
+async def test_a_stream_that_is_read_anew_is_put_whole_whatever_was_put_in_part():
+    sink = Sink()
+    sink.puts_left = 1
+    records = [(KINDS[0], True), (KINDS[1], True), (KINDS[2], True)]
+    with pytest.raises(CrashError):
+        await ship_from(ListSource(records, [3]), sink)
+    sink.puts_left = None
+
+    class Anew(ListSource):
+        async def portions(self, checkpoint):
+            await checkpoint(self.name)
+            async for portion in super().portions(self.nothing):
+                yield evolve(portion, start=ANEW)
+
+        async def nothing(self, _):
+            return None
+
+    await ship_from(Anew(records, [3]), sink)
+    assert [number for kind in KINDS for number in sink.plays[kind]] == ["0", "0", "1", "2"]
 
 
 @given(
