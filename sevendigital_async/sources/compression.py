@@ -58,12 +58,16 @@ ZSTD_CHUNK = 1024
 """Compressed bytes taken at once; no more than 32 MiB can come of them."""
 
 
+def _open_gzip(file: BinaryIO) -> BinaryIO:
+    return cast("BinaryIO", gzip.GzipFile(fileobj=file))  # noqa: SIM115 - closed with the file below it
+
+
 def _open_bz2(file: BinaryIO) -> BinaryIO:
-    return cast("BinaryIO", bz2.BZ2File(file))  # noqa: SIM115 - closed with the file below it
+    return cast("BinaryIO", bz2.BZ2File(file))
 
 
 MAGIC: dict[bytes, tuple[str, Callable[[BinaryIO], BinaryIO]]] = {
-    b"\x1f\x8b": ("gzip", lambda file: cast("BinaryIO", gzip.GzipFile(fileobj=file))),
+    b"\x1f\x8b": ("gzip", _open_gzip),
     b"\x28\xb5\x2f\xfd": ("zstd", lambda file: cast("BinaryIO", ZstdFile(file))),
     b"BZh": ("bz2", _open_bz2),
     b"\xfd7zXZ\x00": ("xz", lambda file: cast("BinaryIO", lzma.LZMAFile(file))),

@@ -15,7 +15,8 @@ from attrs import define, frozen
 from ..clock import Clock, SystemClock
 from ..errors import ConfigurationError
 from .base import Portion, ReadCheckpoint
-from .files import Descriptor, FileReader, in_thread, portion_of
+from .file_reader import Descriptor, FileReader
+from .files import in_thread, portion_of
 from .formats import Format, Parsed
 from .positions import Position, ReadOptions
 
@@ -105,10 +106,10 @@ class Lag:
 class FollowSource:
     """Plays in files that grow. Yields plays for ever, as their lines are completed.
 
-    A file is known again by its content: the first line, and the bytes before the checkpoint. So it does not matter
-    whether it was renamed, copied and truncated, or compressed since. Of files that do not match a pattern, those in the
-    same directory whose names begin with a followed path are looked at as well: they are what rotation leaves. Such a
-    file is read if its checkpoint is in the spool, or if it was written to after the first run began.
+    A file is recognised by its content: the first line, and the bytes before the checkpoint. So it does not matter
+    whether it was renamed, copied and truncated, or compressed since. Files in the same directory whose names begin
+    with a followed path are what rotation leaves. Such a file is read if its checkpoint is in the spool, or if it was
+    written to after the first run began.
 
     Args:
         patterns: Paths, which need not exist yet, or patterns such as ``logs/*.jsonl``.

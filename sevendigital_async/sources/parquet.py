@@ -5,18 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
 from ..errors import ConfigurationError, InvalidLogError
 from .base import BadRecord
+from .file_reader import Descriptor
 from .formats import Parsed
 from .positions import Position, ReadOptions
 from .rows import Columns, play_of_row
-
-if TYPE_CHECKING:
-    from .files import Descriptor
 
 PARQUET_MAGIC = b"PAR1"
 ROWS = 500

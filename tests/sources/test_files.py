@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sevendigital_async import ConfigurationError, LogKind, StreamLog
-from sevendigital_async.sources import FileSource, Format, Ingestion, ReadOptions, files
+from sevendigital_async.sources import FileSource, Format, Ingestion, ReadOptions, file_reader
 from sevendigital_async.sources.splitting import Splitter
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -223,7 +223,7 @@ class StopError(Exception):
 async def test_a_run_resumes_where_the_one_before_stopped(tmp_path, form, compression, monkeypatch):
     if form is as_parquet and compression != "plain":
         pytest.skip("Parquet compresses its pages itself")
-    monkeypatch.setattr(files, "CHUNK", 700)
+    monkeypatch.setattr(file_reader, "CHUNK", 700)
     logs = plays(2000)
     path = tmp_path / "plays"
     path.write_bytes(COMPRESSIONS[compression](form(logs)))
