@@ -59,7 +59,7 @@ ZSTD_CHUNK = 1024
 
 
 def _open_gzip(file: BinaryIO) -> BinaryIO:
-    return cast("BinaryIO", gzip.GzipFile(fileobj=file))  # noqa: SIM115 - closed with the file below it
+    return cast("BinaryIO", gzip.GzipFile(fileobj=file))
 
 
 def _open_bz2(file: BinaryIO) -> BinaryIO:
@@ -70,7 +70,7 @@ MAGIC: dict[bytes, tuple[str, Callable[[BinaryIO], BinaryIO]]] = {
     b"\x1f\x8b": ("gzip", _open_gzip),
     b"\x28\xb5\x2f\xfd": ("zstd", lambda file: cast("BinaryIO", ZstdFile(file))),
     b"BZh": ("bz2", _open_bz2),
-    b"\xfd7zXZ\x00": ("xz", lambda file: cast("BinaryIO", lzma.LZMAFile(file))),
+    b"\xfd7zXZ\x00": ("xz", lambda file: cast("BinaryIO", lzma.LZMAFile(file))),  # noqa: SIM115 - closed with the file below it
 }
 """The first bytes of a compressed file, its name, and what opens it."""
 
