@@ -24,6 +24,7 @@ GROUND = {
     "redis_connection",
     "redis_url",
     "private_files",
+    "backoff",
     "_version",
 }
 MAY_IMPORT = {
@@ -38,15 +39,17 @@ MAY_IMPORT = {
     "redis_connection": {"errors", "redis_url"},
     "redis_url": {"errors"},
     "private_files": {"errors"},
+    "backoff": set(),
     "models": GROUND,
     "operations": GROUND | {"models"},
     "session": GROUND | {"models", "operations"},
     "resources": GROUND | {"models", "operations", "session"},
     "client": GROUND | {"models", "operations", "session", "resources"},
     "shipping": GROUND | {"models"},
+    "sources": GROUND | {"models", "shipping"},
     "sandbox": GROUND | {"models", "operations"},
     "__init__": GROUND | {"models", "client", "session", "shipping"},
-    "cli": GROUND | {"models", "operations", "client", "shipping", "sandbox", "__init__"},
+    "cli": GROUND | {"models", "operations", "client", "shipping", "sources", "sandbox", "__init__"},
 }
 
 

@@ -168,12 +168,12 @@ class StreamLog:
         if not isinstance(wire, dict):
             raise InvalidLogError("not a JSON object")
         if (twice := duplicate_key_in_flat(line, wire)) is not None:
-            raise InvalidLogError(f"{twice!r} is given twice", field=_FIELDS.get(twice))
-        if unknown := wire.keys() - _FIELDS.keys():
+            raise InvalidLogError(f"{twice!r} is given twice", field=FIELDS.get(twice))
+        if unknown := wire.keys() - FIELDS.keys():
             raise InvalidLogError(
-                f"unknown field {min(unknown)!r}; a play has {', '.join(_FIELDS)}", field=min(unknown)
+                f"unknown field {min(unknown)!r}; a play has {', '.join(FIELDS)}", field=min(unknown)
             )
-        values = {_FIELDS[name]: value for name, value in wire.items() if value is not None}
+        values = {FIELDS[name]: value for name, value in wire.items() if value is not None}
         for name in ("track_id", "timestamp"):
             if name not in values:
                 raise InvalidLogError(f"{_WIRE_NAMES[name]} is missing", field=name)
@@ -222,7 +222,7 @@ LIVE_FIELDS = {
 }
 """What only the live dialect has a place for, by name, and the wire names that it has in spools and files."""
 
-_FIELDS = {
+FIELDS = {
     "trackId": "track_id",
     "timestamp": "timestamp",
     "userId": "user_id",
@@ -233,7 +233,7 @@ _FIELDS = {
 }
 _IDS = ("track_id", "user_id", "client_id", "release_id", "format_id")
 _UTC_AS_Z_AND_NEWLINE = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
-_WIRE_NAMES = {name: wire for wire, name in _FIELDS.items()}
+_WIRE_NAMES = {name: wire for wire, name in FIELDS.items()}
 
 
 def wire_time(moment: datetime) -> str:

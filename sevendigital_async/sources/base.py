@@ -1,0 +1,89 @@
+"""What a source of plays is: it yields portions of plays, each with the checkpoint behind it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from typing import Protocol
+
+from attrs import field, frozen
+
+from ..models import LogKind, StreamLog
+
+ReadCheckpoint = Callable[[str], Awaitable[str | None]]
+"""Returns the position kept for a stream, or None if there is none."""
+
+
+@frozen
+class BadRecord:
+    """A record that is not a play.
+
+    Attributes:
+        place: Where it is, such as ``plays.jsonl:17`` or ``plays:3:9102`` (topic, partition, offset).
+        data: Its bytes, as far as they were kept.
+        reason: Why it is not a play.
+    """
+
+    place: str
+    data: bytes = field(repr=False)
+    reason: str
+
+
+ANEW = "anew"
+"""The start of a portion with which a stream is read again from its beginning, or from somewhere else."""
+
+
+@frozen
+class Portion:
+    """Consecutive records of one stream: a file, or a partition of a topic.
+
+    Attributes:
+        stream: The name under which the spool keeps the checkpoint.
+        position: Where the record after these begins, in the source's own terms; opaque to everybody else.
+        logs: The plays, in order, checked.
+        start: The position before it; None at the beginning of a stream. :data:`ANEW` if the checkpoint was ignored.
+        label: Names the stream in messages.
+        numbers: Of the plays within the stream, for messages: a line, a row or an offset each.
+        kinds: Of the plays, where the source says so; None where all are of the kind given to :func:`ship_from`.
+        bad: Records among them that are not plays.
+        size: Bytes read for it.
+    """
+
+    stream: str
+    position: str
+    start: str | None
+    logs: Sequence[StreamLog] = field(repr=False)
+    label: str
+    numbers: Sequence[int] = field(repr=False)
+    kinds: Sequence[LogKind | None] | None = field(default=None, repr=False)
+    bad: Sequence[BadRecord] = field(default=(), repr=False)
+    size: int = 0
+
+    def place(self, index: int) -> str:
+        """Return where a play was found."""
+        return f"{self.label}:{self.numbers[index]}"
+
+
+class Source(Protocol):
+    """Reads plays from somewhere. Implement this to add a source; nothing else has to change."""
+
+    def portions(self, checkpoint: ReadCheckpoint) -> AsyncGenerator[Portion, None]:
+        """Yield portions until the source ends, if it does.
+
+        A stream is read from its checkpoint on. The records behind a given position must be the same in the same order
+        whenever they are read, so that after a crash a portion that was put in part can be completed.
+
+        Args:
+            checkpoint: Returns the position up to which a stream was read before.
+
+        Raises:
+            ConfigurationError: The source can't be read, or isn't what it was.
+        """
+        ...
+
+    async def confirm(self, portion: Portion) -> None:
+        """Learn that the spool has a portion and its checkpoint, for example to commit an offset."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close what is open. Called once, at the end, also after an error."""
+        ...

@@ -1,0 +1,356 @@
+"""One file or pipe that is being read: its descriptor, its compression, its position."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import select
+import stat
+import threading
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from ..errors import ConfigurationError
+from .base import BadRecord
+from .compression import LONGEST_MAGIC, compression_of, decompressed, is_damage
+from .formats import SAMPLE, Format, Parsed, TextReader, check_format, format_of
+from .positions import Position, ReadOptions, fingerprint
+from .splitting import BYTE_ORDER_MARK
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+CHUNK = 64 * 1024
+"""Bytes read at once."""
+
+EDGE = 1024
+"""Bytes at the beginning, and before a position, by which a file is recognised."""
+
+
+class Descriptor(io.RawIOBase):
+    """An open file or pipe, read as it comes; bytes that were looked at can be put back.
+
+    Args:
+        descriptor: Closed with this, unless it is standard input.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+        self._ahead = b""
+
+    @property
+    def status(self) -> os.stat_result:
+        """What the system knows of the file."""
+        return os.fstat(self._descriptor)
+
+    def at(self, offset: int, size: int) -> bytes:
+        """Return bytes of a regular file, without moving in it."""
+        return os.pread(self._descriptor, size, offset)
+
+    def check(self) -> None:
+        """Refuse a directory.
+
+        Raises:
+            IsADirectoryError: It is one.
+        """
+        if stat.S_ISDIR(self.status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+
+    def peek(self, size: int) -> bytes:
+        """Return the next bytes, at least one if there are any, without taking them."""
+        while len(self._ahead) < size and (more := self._read(size - len(self._ahead))):
+            self._ahead += more
+        return self._ahead[:size]
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return whether it is a regular file."""
+        return stat.S_ISREG(self.status.st_mode)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Move to a position; of a regular file."""
+        self._ahead = b""
+        return os.lseek(self._descriptor, offset, whence)
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        """Read what is there, waiting for the first byte."""
+        view = memoryview(buffer).cast("B")
+        if self._ahead:
+            data, self._ahead = self._ahead[: len(view)], self._ahead[len(view) :]
+        else:
+            data = self._read(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        if not self.closed and self._descriptor != 0:
+            os.close(self._descriptor)
+        super().close()
+
+    def _read(self, size: int) -> bytes:
+        while True:
+            try:
+                return os.read(self._descriptor, size)
+            except BlockingIOError:
+                select.select([self._descriptor], [], [])
+
+
+class FileReader:
+    """One file that is being read. Its methods block: call them in a thread, one at a time.
+
+    Args:
+        raw: The open file; closed by :meth:`close`.
+        name: For messages.
+        options: How it is read.
+
+    Attributes:
+        format: How plays are written in it.
+        compression: Of its content; None for none.
+        left: The last record, if it has no line feed and is not a play; it may be half written.
+
+    Raises:
+        ConfigurationError: It is plainly not a file of plays.
+        OSError: It can't be read.
+    """
+
+    def __init__(self, raw: Descriptor, name: str, options: ReadOptions) -> None:
+        self._name = name
+        self._options = options
+        self._raw = raw
+        self.compression = compression_of(self._raw.peek(LONGEST_MAGIC))
+        self._content = decompressed(cast("BinaryIO", self._raw), self.compression)
+        self._ahead = b""
+        self._sample = self._beginning()
+        self._ahead = self._sample
+        self.format = options.format or format_of(self._sample, name)
+        if options.format is not None and self._sample:
+            check_format(options.format, self._sample, name)
+        self._head = self._sample[:EDGE]
+        self._before = b""
+        self._read_to = 0
+        self._text = self._text_reader(1, 0)
+        self.left: BadRecord | None = None
+        self._position = Position(kind=options.kind and options.kind.value)
+        self._reading = threading.Lock()
+        self._closing = False
+
+    @property
+    def position(self) -> Position:
+        """How far it was read."""
+        return self._position
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether it can be read again."""
+        return self._raw.seekable()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its bytes are its content, so that it can be read while it grows."""
+        return self.compression is None
+
+    @property
+    def has_first_record(self) -> bool:
+        """Whether the first record, behind the header of CSV, is complete, so that the file can be recognised by it."""
+        return self._sample.count(b"\n") >= self._lines_of_first_record
+
+    @property
+    def first_record_hash(self) -> str:
+        """A hash of the first record, by which a file is recognised under another name."""
+        lines = self._sample.split(b"\n", self._lines_of_first_record)[: self._lines_of_first_record]
+        return fingerprint(b"\n".join(lines), b"")
+
+    @property
+    def _lines_of_first_record(self) -> int:
+        return 2 if self.format is Format.CSV else 1
+
+    def begins_like(self, other: FileReader) -> bool:
+        """Return whether this file, or its beginning, has the content that was read from another one.
+
+        Both are plain; of compressed files the first record decides, which the caller has compared.
+        """
+        if not (self.is_plain and other.is_plain):
+            return True
+        end = min(self.size, other.size)
+        start = max(0, end - EDGE)
+        return self._raw.at(start, end - start) == other._raw.at(start, end - start)
+
+    def continues(self, position: Position) -> bool | None:
+        """Move to a position, before anything is read.
+
+        Returns:
+            False if the content before it is not what it was; None if there is less content than that. Then this may be
+            called again with another position.
+
+        Raises:
+            OSError: It can't be read.
+        """
+        tail = self._skip_to(position.offset)
+        if tail is None:
+            return None
+        if fingerprint(self._head[: position.offset], tail) != position.fingerprint:
+            return False
+        # Text that is appended to a last line without a line feed belongs to that line.
+        is_whole = not tail or tail.endswith(b"\n")
+        line = position.line if is_whole else position.line - 1
+        self._before, self._read_to = tail, position.offset
+        self._text = self._text_reader(line, position.offset)
+        self._position = position
+        return True
+
+    def resume(self, position: Position) -> None:
+        """Move to a position, before anything is read.
+
+        Raises:
+            ConfigurationError: The content before it is not what it was.
+            OSError: It can't be read.
+        """
+        position.check_kind(self._options.kind, self._name)
+        if not self.continues(position):
+            raise ConfigurationError(
+                f"{self._name} was shipped up to line {position.line - 1}, and those lines have changed since;"
+                " if it is a new file, pass --from-line 1, otherwise --from-line with the line to resume at"
+            )
+
+    def read(self) -> Parsed | None:
+        """Return the next records; None at the end, for now.
+
+        Raises:
+            ConfigurationError: Its compressed data is damaged, or it is not what it seemed to be.
+            OSError: It can't be read.
+        """
+        with self._reading:
+            try:
+                chunk = self._read_bytes(CHUNK)
+            finally:
+                if self._closing:  # the number of a closed file may be given to another one at once
+                    self._raw.close()
+        if not chunk:
+            return None
+        if self._read_to < EDGE:  # it may have been shorter when it was opened
+            self._head = (self._head[: self._read_to] + chunk)[:EDGE]
+        parsed = self._text.feed(chunk)
+        parsed.size = len(chunk)
+        seen = self._before + chunk
+        end = parsed.offset - (self._read_to - len(self._before))
+        self._read_to += len(chunk)
+        self._before = seen[-EDGE:]
+        if parsed.offset > self._position.offset:
+            self._note(parsed, seen[max(0, end - EDGE) : end])
+        return parsed
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file, compressed if it is."""
+        return self._raw.status.st_size
+
+    @property
+    def status(self) -> os.stat_result:
+        """What the system knows of the file."""
+        return self._raw.status
+
+    @property
+    def state(self) -> tuple[int, int]:
+        """Size, and time of the last change in nanoseconds; it differs when the file has changed."""
+        status = self._raw.status
+        return status.st_size, status.st_mtime_ns
+
+    @property
+    def unread(self) -> int:
+        """Bytes that have not been read; zero for a compressed file."""
+        return self.size - self._read_to if self.is_plain else 0
+
+    def is_rewritten(self) -> bool:
+        """Return whether a plain file was truncated, even if it has grown since."""
+        if not self.is_plain:
+            return False
+        tail = (self._before + self._ahead)[-EDGE:]
+        return self._raw.at(self._read_to + len(self._ahead) - len(tail), len(tail)) != tail
+
+    def finish(self, *, is_final: bool | None = None) -> Parsed:
+        """Return the last record if it lacks its line feed.
+
+        Args:
+            is_final: Nothing more can be written to the file. If it may be, a record that is not a play is left unread,
+                see ``left``. By default true for pipes and compressed files.
+        """
+        if is_final is None:
+            is_final = not (self.is_regular and self.is_plain)
+        parsed, self.left = self._text.close(is_final=is_final)
+        if parsed.offset > self._position.offset:
+            self._note(parsed, self._before)
+        return parsed
+
+    def close(self) -> None:
+        """Close the file, as soon as no thread reads it."""
+        self._closing = True
+        if self._reading.acquire(blocking=False):
+            self._raw.close()
+            self._reading.release()
+
+    def _note(self, parsed: Parsed, tail: bytes) -> None:
+        kind = self._options.kind
+        mark = fingerprint(self._head[: parsed.offset], tail)
+        self._position = Position(parsed.line, parsed.offset, mark, kind and kind.value)
+
+    def _text_reader(self, line: int, offset: int) -> TextReader:
+        is_csv = self.format is Format.CSV
+        return TextReader(
+            self._name,
+            line=line,
+            offset=offset,
+            is_csv=is_csv,
+            header=self._sample.removeprefix(BYTE_ORDER_MARK).partition(b"\n")[0] if is_csv and offset else None,
+            columns=self._options.columns,
+            first_line=self._options.first_line or 1,
+        )
+
+    def _beginning(self) -> bytes:
+        """Return enough to recognise the format and the first record."""
+        # A pipe may have no second line for long.
+        lines, least = (2, EDGE) if self._raw.seekable() else (1, 1)
+        sample = b""
+        while (
+            (sample.count(b"\n") < lines or len(sample) < least)
+            and len(sample) < SAMPLE
+            and (more := self._read_bytes(SAMPLE - len(sample)))
+        ):
+            sample += more
+        return sample
+
+    def _skip_to(self, offset: int) -> bytes | None:
+        """Move to an offset and return the bytes before it; None if there are not so many."""
+        tail = b""
+        self._ahead = b""
+        if self.is_plain:
+            tail_size = min(offset, EDGE)
+            self._raw.seek(offset - tail_size)
+            left = tail_size
+        else:
+            self._raw.seek(0)
+            self._content = decompressed(cast("BinaryIO", self._raw), self.compression)
+            left = offset
+        while left and (chunk := self._read_bytes(min(left, CHUNK))):
+            chunk, self._ahead = chunk[:left], chunk[left:] + self._ahead
+            left -= len(chunk)
+            tail = (tail + chunk)[-EDGE:]
+        return None if left else tail
+
+    def _read_bytes(self, size: int) -> bytes:
+        if self._ahead:
+            ahead, self._ahead = self._ahead, b""
+            return ahead
+        try:
+            data: bytes = getattr(self._content, "read1", self._content.read)(size)
+        except Exception as error:
+            if is_damage(error):
+                raise ConfigurationError(
+                    f"{self._name}: the {self.compression} data is cut short or damaged: {error}"
+                ) from None
+            raise
+        return data

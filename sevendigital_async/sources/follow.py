@@ -1,0 +1,321 @@
+"""Files that grow, rotate and vanish, read for as long as the process runs."""
+
+from __future__ import annotations
+
+import glob
+import logging
+import os
+import stat
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from functools import partial
+
+from attrs import define, frozen
+
+from ..clock import Clock, SystemClock
+from ..errors import ConfigurationError
+from .base import Portion, ReadCheckpoint
+from .file_reader import Descriptor, FileReader
+from .files import in_thread, portion_of
+from .formats import Format, Parsed
+from .positions import Position, ReadOptions
+
+logger = logging.getLogger("sevendigital_async.sources")
+
+TRUNCATED = {"event": "file-truncated"}
+CHUNKS_IN_A_ROW = 64
+"""Chunks read from one file before the others are looked at."""
+
+CLOSE_AFTER = 300.0
+"""Seconds without a change after which a file is closed; it is opened again when it changes."""
+
+MOST_STREAMS = 1000
+"""Files with the same first line that are told apart."""
+
+
+@frozen
+class FileId:
+    """Names a file on this machine, whatever its path."""
+
+    device: int
+    inode: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> FileId:
+        """Return the id of a file."""
+        return cls(status.st_dev, status.st_ino)
+
+
+@frozen
+class Candidate:
+    """A file that may have to be read.
+
+    Attributes:
+        path: Where it is.
+        is_current: Whether a pattern matches it.
+        state: Size, and time of the last change in nanoseconds.
+    """
+
+    path: str
+    is_current: bool
+    state: tuple[int, int]
+
+
+@define(eq=False)
+class FollowedFile:
+    """A file that is being read.
+
+    Attributes:
+        reader: At its position.
+        path: Where it was found last.
+        stream: Its name in checkpoints.
+        start: The checkpoint it is at.
+        idle_since: When it was last seen to grow, on the monotonic clock.
+        is_current: Whether a pattern still matches it; if not, it was rotated or removed and is read to its end.
+    """
+
+    reader: FileReader
+    path: str
+    stream: str
+    start: str | None
+    idle_since: float
+    is_current: bool = True
+
+    def portion(self, parsed: Parsed) -> Portion:
+        """Return what was read as a portion."""
+        portion = portion_of(parsed, self.stream, self.path, self.start, self.reader.position)
+        self.start = portion.position
+        return portion
+
+
+@frozen
+class Lag:
+    """How far reading is behind.
+
+    Attributes:
+        files: Files that are open.
+        size: Bytes that have not been read.
+        seconds: Age of the oldest bytes that have not been read, by the time of the file's last change.
+    """
+
+    files: int = 0
+    size: int = 0
+    seconds: float = 0.0
+
+
+class FollowSource:
+    """Plays in files that grow. Yields plays for ever, as their lines are completed.
+
+    A file is recognised by its content: the first line, and the bytes before the checkpoint. So it does not matter
+    whether it was renamed, copied and truncated, or compressed since. Files in the same directory whose names begin
+    with a followed path are what rotation leaves. Such a file is read if its checkpoint is in the spool, or if it was
+    written to after the first run began.
+
+    Args:
+        patterns: Paths, which need not exist yet, or patterns such as ``logs/*.jsonl``.
+        options: How they are read.
+        poll: Seconds between two looks.
+        rotate_wait: Seconds for which a file that was rotated must not have grown before its end is final.
+        clock: Time, for tests.
+    """
+
+    def __init__(
+        self,
+        *patterns: str | os.PathLike[str],
+        options: ReadOptions | None = None,
+        poll: float = 1.0,
+        rotate_wait: float = 5.0,
+        clock: Clock | None = None,
+    ) -> None:
+        if not patterns:
+            raise ConfigurationError("no file to follow was given")
+        self._patterns = [os.path.abspath(pattern) for pattern in patterns]  # noqa: PTH100 - keeps ".." of patterns
+        self._options = options or ReadOptions()
+        self._poll = poll
+        self._rotate_wait = rotate_wait
+        self._clock = clock or SystemClock()
+        self._files: dict[FileId, FollowedFile] = {}
+        self._ended: dict[FileId, tuple[int, int]] = {}
+        self._since = 0.0
+
+    async def portions(self, checkpoint: ReadCheckpoint) -> AsyncGenerator[Portion, None]:
+        """Yield plays as they are written; ends only with an error."""
+        name = f"follow:{'|'.join(self._patterns)}"
+        kept = await checkpoint(name)
+        self._since = float(kept) if kept else self._clock.time()
+        if not kept:
+            yield Portion(name, repr(self._since), None, [], name, [])
+        while True:
+            await self._discover(checkpoint)
+            has_read = False
+            for followed in list(self._files.values()):
+                async for portion in self._read(followed):
+                    has_read = True
+                    yield portion
+            if not has_read:
+                await self._clock.sleep(self._poll)
+
+    async def confirm(self, portion: Portion) -> None:
+        """Do nothing: the checkpoint in the spool is all there is to keep."""
+
+    async def aclose(self) -> None:
+        """Close the files."""
+        for followed in self._files.values():
+            followed.reader.close()
+
+    def lag(self) -> Lag:
+        """Return how far reading is behind."""
+        unread = [(followed.reader.unread, followed.reader.state[1] / 1e9) for followed in self._files.values()]
+        behind = [(size, at) for size, at in unread if size > 0]
+        seconds = max((self._clock.time() - at for _, at in behind), default=0.0)
+        return Lag(len(unread), sum(size for size, _ in behind), max(0.0, seconds))
+
+    # -- which files there are --
+
+    async def _discover(self, checkpoint: ReadCheckpoint) -> None:
+        found = await in_thread(self._candidates)
+        for id_, followed in self._files.items():
+            if id_ in found:
+                followed.path, followed.is_current = found[id_].path, found[id_].is_current
+            else:
+                followed.is_current = False
+        await self._drop_rewritten()
+        self._ended = {id_: state for id_, state in self._ended.items() if id_ in found}
+        for id_, candidate in found.items():
+            if id_ not in self._files and self._ended.get(id_) != candidate.state:
+                await self._begin(id_, candidate, checkpoint)
+
+    def _candidates(self) -> dict[FileId, Candidate]:
+        """Return the files that exist, those that rotation has left included."""
+        found: dict[FileId, Candidate] = {}
+        for pattern in self._patterns:
+            for path in sorted(glob.glob(pattern)):  # noqa: PTH207 - absolute patterns
+                _add(found, path, is_current=True)
+        for pattern in self._patterns:
+            paths = sorted(glob.glob(pattern)) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207
+            for path in paths:
+                for sibling in sorted(glob.glob(glob.escape(path) + "?*")):  # noqa: PTH207
+                    _add(found, sibling, is_current=False)
+        return found
+
+    async def _drop_rewritten(self) -> None:
+        for id_, followed in list(self._files.items()):
+            if await in_thread(followed.reader.is_rewritten):
+                logger.info(
+                    "%s was truncated; reading it from its beginning", followed.path, extra={"event": "truncated"}
+                )
+                followed.reader.close()
+                del self._files[id_]
+                self._ended.pop(id_, None)
+
+    async def _begin(self, id_: FileId, candidate: Candidate, checkpoint: ReadCheckpoint) -> None:
+        """Open a file and read it if there is something to read in it."""
+        reader = None
+        try:
+            reader = await in_thread(lambda: _opened(candidate.path, self._options))
+            if reader is None or FileId.of(reader.status) != id_:
+                return  # its first line is not complete, or it was replaced meanwhile: the next look will tell
+            followed = await self._identify(reader, candidate, checkpoint)
+            if followed is not None:
+                self._files[id_], reader = followed, None
+        except FileNotFoundError:
+            pass  # it was renamed or removed meanwhile
+        except (ConfigurationError, OSError) as error:
+            self._ended[id_] = candidate.state
+            logger.warning("not reading %s: %s", candidate.path, error, extra={"event": "file-refused"})
+        finally:
+            if reader is not None:
+                reader.close()
+
+    async def _identify(
+        self, reader: FileReader, candidate: Candidate, checkpoint: ReadCheckpoint
+    ) -> FollowedFile | None:
+        """Find the stream that a file continues, and move the reader there; None if there is nothing to read in it."""
+        open_streams = {followed.stream: followed.reader for followed in self._files.values()}
+        for number in range(MOST_STREAMS):
+            stream = f"{reader.first_record_hash}{f'#{number}' if number else ''}"
+            if (other := open_streams.get(stream)) is not None:
+                is_copy = await in_thread(partial(reader.begins_like, other))
+                if is_copy or await in_thread(other.is_rewritten):
+                    # A copy that rotation has made. When the other file is truncated, this one continues its stream.
+                    return None
+                continue
+            kept = await checkpoint(stream)
+            if kept is not None:
+                continues = await in_thread(partial(reader.continues, Position.decode(kept, candidate.path)))
+                if continues is False:
+                    continue
+            if kept is None and not (candidate.is_current or candidate.state[1] >= self._since * 1e9):
+                continues = None  # it was rotated before the first run
+            elif kept is None:
+                continues = True
+            if not continues:
+                self._ended[FileId.of(reader.status)] = candidate.state
+                return None
+            now = self._clock.monotonic()
+            return FollowedFile(reader, candidate.path, stream, kept, now, is_current=candidate.is_current)
+        raise ConfigurationError(f"more than {MOST_STREAMS} files begin with the same line as {candidate.path}")
+
+    # -- what is in them --
+
+    async def _read(self, followed: FollowedFile) -> AsyncGenerator[Portion, None]:
+        reader = followed.reader
+        try:
+            for _ in range(CHUNKS_IN_A_ROW):
+                parsed = await in_thread(lambda: None if reader.is_rewritten() else reader.read())
+                if parsed is None:
+                    break
+                followed.idle_since = self._clock.monotonic()
+                if parsed.logs or parsed.bad:
+                    yield followed.portion(parsed)
+            else:
+                return
+            idle = self._clock.monotonic() - followed.idle_since
+            if not reader.is_plain or (not followed.is_current and idle >= self._rotate_wait):
+                parsed = await in_thread(partial(reader.finish, is_final=True))
+                if parsed.logs or parsed.bad:
+                    yield followed.portion(parsed)
+                self._end(followed)
+            elif idle >= CLOSE_AFTER:
+                self._end(followed)
+        except (ConfigurationError, OSError) as error:
+            # A compressed file may still be being written, for example. It is read on when it changes.
+            logger.warning("%s can't be read on: %s", followed.path, error, extra={"event": "file-refused"})
+            self._end(followed)
+
+    def _end(self, followed: FollowedFile) -> None:
+        id_ = FileId.of(followed.reader.status)
+        self._ended[id_] = followed.reader.state
+        self._files.pop(id_, None)
+        followed.reader.close()
+
+
+def _opened(path: str, options: ReadOptions) -> FileReader | None:
+    """Open a file; None if its first record is not complete.
+
+    Raises:
+        ConfigurationError: It is plainly not a file of plays.
+        OSError: It can't be opened or read.
+    """
+    raw = Descriptor(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
+    try:
+        raw.check()
+        reader = FileReader(raw, path, options)
+    except BaseException:
+        raw.close()
+        raise
+    if reader.format is Format.PARQUET:
+        reader.close()
+        raise ConfigurationError("a Parquet file does not grow; ship it without --follow")
+    if reader.is_plain and not reader.has_first_record:
+        reader.close()
+        return None
+    return reader
+
+
+def _add(found: dict[FileId, Candidate], path: str, *, is_current: bool) -> None:
+    with suppress(OSError):  # it was renamed or removed meanwhile
+        status = os.stat(path)  # noqa: PTH116 - one call for everything
+        if stat.S_ISREG(status.st_mode):
+            state = status.st_size, status.st_mtime_ns
+            found.setdefault(FileId.of(status), Candidate(path, is_current, state))

@@ -1,0 +1,238 @@
+"""Formats of files: recognised by content, and read into plays a portion at a time."""
+
+from __future__ import annotations
+
+import csv
+import enum
+import io
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from attrs import define, field
+
+from ..errors import ConfigurationError, InvalidLogError
+from ..models import LogKind, StreamLog
+from .base import BadRecord
+from .rows import Columns, Play, play_of_line, play_of_row, wire_name
+from .splitting import BYTE_ORDER_MARK, LONGEST, Raw, Splitter
+
+DELIMITERS = (",", ";", "\t", "|")
+SAMPLE = 64 * 1024
+"""Bytes at the beginning of a file by which its format is recognised."""
+
+
+class Format(enum.StrEnum):
+    """How plays are written in a file."""
+
+    JSON_LINES = "json-lines"
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+FOREIGN: tuple[tuple[Callable[[bytes], bool], str], ...] = (
+    (
+        lambda head: head.startswith((b"\xff\xfe", b"\xfe\xff")),
+        "looks like UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8",
+    ),
+    (
+        lambda head: head.lstrip().startswith(b"["),
+        "looks like a JSON array; one JSON object a line is needed: jq -c '.[]' makes that of it",
+    ),
+    (lambda head: b"\0" in head[:4096], "looks like a binary file, not like JSON lines, CSV or Parquet"),
+)
+"""What a file may be that is none of the formats, and what to do about it."""
+
+
+def format_of(head: bytes, place: str) -> Format:
+    """Recognise the format of a file.
+
+    Args:
+        head: Its first bytes, decompressed.
+        place: Names it in errors.
+
+    Raises:
+        ConfigurationError: It is plainly something else; the message says what it looks like and what to do.
+    """
+    if head.startswith(b"PAR1"):
+        return Format.PARQUET
+    for matches, message in FOREIGN:
+        if matches(head):
+            raise ConfigurationError(f"{place} {message}")
+    return Format.CSV if _delimiter(head) else Format.JSON_LINES
+
+
+def check_format(wanted: Format, head: bytes, place: str) -> None:
+    """Refuse a file that is plainly not in the format that was asked for.
+
+    Raises:
+        ConfigurationError: The message says what it looks like and which option reads it.
+    """
+    found = format_of(head, place)
+    start = head.removeprefix(BYTE_ORDER_MARK).lstrip()
+    is_json = start.startswith(b"{")
+    if Format.PARQUET in (wanted, found) and wanted is not found:
+        looks = "Parquet" if found is Format.PARQUET else "text"
+        raise ConfigurationError(f"{place} looks like {looks}, not like {wanted}; --format {found} reads it")
+    if wanted is Format.CSV and is_json:
+        raise ConfigurationError(f"{place} looks like JSON lines, not like CSV; --format json-lines reads it")
+    if wanted is Format.JSON_LINES and found is Format.CSV:
+        raise ConfigurationError(f"{place} looks like CSV, not like JSON lines; --format csv reads it")
+
+
+def _delimiter(head: bytes) -> str | None:
+    """Return what separates the columns of a header; None if the first line is not one."""
+    line = head.removeprefix(BYTE_ORDER_MARK).split(b"\n", 1)[0].decode(errors="replace").strip()
+    if line.startswith("{"):
+        return None
+    found = [delimiter for delimiter in DELIMITERS if delimiter in line]
+    if not found:
+        return None
+    delimiter = max(found, key=line.count)
+    names = [name.strip().strip('"') for name in line.split(delimiter)]
+    return delimiter if any(wire_name(name) for name in names) else None
+
+
+@define
+class Parsed:
+    """What was read from a file in one step.
+
+    Attributes:
+        logs: The plays.
+        numbers: Their lines or rows.
+        kinds: Their kinds, where given.
+        bad: Records that are not plays.
+        line: Number of the line or row that follows.
+        offset: Bytes of the decompressed file before it; for Parquet the rows.
+        size: Bytes read.
+    """
+
+    line: int
+    offset: int
+    logs: list[StreamLog] = field(factory=list)
+    numbers: list[int] = field(factory=list)
+    kinds: list[LogKind | None] = field(factory=list)
+    bad: list[BadRecord] = field(factory=list)
+    size: int = 0
+
+    def add(self, number: int, play: Play) -> None:
+        """Append a play."""
+        self.logs.append(play.log)
+        self.numbers.append(number)
+        self.kinds.append(play.kind)
+
+
+class TextReader:
+    """Reads JSON lines or CSV from chunks of bytes.
+
+    Args:
+        place: Names the file in messages.
+        line: Number of the line that the first chunk begins with.
+        offset: Bytes before the first chunk.
+        header: The columns of CSV, as in the file's first line; None for JSON lines, or if the first chunk has it.
+        is_csv: Whether it is CSV.
+        columns: Which column or field holds what.
+        first_line: Records before this line are skipped.
+    """
+
+    def __init__(
+        self,
+        place: str,
+        *,
+        line: int = 1,
+        offset: int = 0,
+        is_csv: bool = False,
+        header: bytes | None = None,
+        columns: Mapping[str, str] | None = None,
+        first_line: int = 1,
+    ) -> None:
+        self._place = place
+        self._columns = Columns(columns)
+        self._is_csv = is_csv
+        self._first_line = first_line
+        self._splitter = Splitter(line, offset, quote=b'"' if is_csv else b"")
+        self._line, self._offset = line, offset
+        self._names: Sequence[str | None] | None = None
+        self._delimiter = ","
+        if header is not None:
+            self._read_header(header)
+
+    @property
+    def pending(self) -> int:
+        """Bytes of a record whose end has not been read."""
+        return self._splitter.pending
+
+    def feed(self, chunk: bytes) -> Parsed:
+        """Return the records that end in the next chunk."""
+        return self._parsed(list(self._splitter.feed(chunk)))
+
+    def close(self, *, is_final: bool = True) -> tuple[Parsed, BadRecord | None]:
+        """Return the last record, if it lacks its line feed.
+
+        Args:
+            is_final: Nothing more can be written to it. Otherwise a record that is not a play is left unread, because
+                it may be half written.
+
+        Returns:
+            What was read, and the record that was left.
+        """
+        raws = list(self._splitter.close())
+        before = self._line, self._offset
+        parsed = self._parsed(raws)
+        if parsed.bad and not is_final:
+            left = parsed.bad[0]
+            self._line, self._offset = before
+            return Parsed(*before), left
+        return parsed, None
+
+    def _parsed(self, raws: Sequence[Raw]) -> Parsed:
+        now = datetime.now(UTC)
+        parsed = Parsed(self._line, self._offset)
+        if raws and self._is_csv and self._names is None:
+            self._read_header(raws[0].data)
+            raws, (header, *_) = raws[1:], raws
+            parsed.line, parsed.offset = header.number + header.lines, header.end
+        for raw in raws:
+            parsed.line, parsed.offset = raw.number + raw.lines, raw.end
+            if raw.number < self._first_line or raw.is_blank:
+                continue
+            try:
+                parsed.add(raw.number, self._play(raw, now))
+            except InvalidLogError as error:
+                parsed.bad.append(BadRecord(f"{self._place}:{raw.number}", raw.data, str(error)))
+        self._line, self._offset = parsed.line, parsed.offset
+        return parsed
+
+    def _play(self, raw: Raw, now: datetime) -> Play:
+        if raw.cut:
+            raise InvalidLogError(f"longer than {LONGEST:,} bytes, of which only the first are kept")
+        if self._names is None:
+            return play_of_line(raw.data, now, self._columns.mapping)
+        values = _cells(raw.data, self._delimiter)
+        if len(values) != len(self._names):
+            raise InvalidLogError(f"the row has {len(values)} columns, the header {len(self._names)}")
+        return play_of_row(self._names, values, now)
+
+    def _read_header(self, header: bytes) -> None:
+        self._delimiter = _delimiter(header) or max(DELIMITERS, key=header.decode(errors="replace").count)
+        try:
+            names = _cells(header, self._delimiter)
+        except InvalidLogError as error:
+            raise ConfigurationError(f"{self._place}:1: the header can't be read: {error}") from None
+        self._names = self._columns.resolve([name.strip() for name in names], self._place)
+
+
+def _cells(data: bytes, delimiter: str) -> list[str]:
+    """Return the values of one row of CSV.
+
+    Raises:
+        InvalidLogError: It can't be read.
+    """
+    try:
+        rows = list(csv.reader(io.StringIO(data.decode(), newline=""), delimiter=delimiter, strict=True))
+    except UnicodeDecodeError:
+        raise InvalidLogError("not UTF-8 text") from None
+    except csv.Error as error:
+        raise InvalidLogError(f"not valid CSV: {error}") from None
+    if len(rows) != 1:
+        raise InvalidLogError("not one row of CSV: a quote is not closed, or a carriage return stands alone")
+    return rows[0]

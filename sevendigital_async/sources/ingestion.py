@@ -1,0 +1,253 @@
+"""Puts the plays of a source into a shipper, each exactly once, also when the process is killed in between."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Protocol
+
+import orjson
+from attrs import define, evolve, field, frozen
+
+from ..errors import ConfigurationError, InvalidLogError
+from ..models import LogKind, StreamLog
+from ..shipping import Checkpoint
+from .base import BadRecord, Portion, Source
+
+OnBadRecords = Callable[[Sequence[BadRecord]], Awaitable[None]]
+
+
+class PlaySink(Protocol):
+    """The part of ``StreamLogShipper`` that takes plays."""
+
+    async def put_many(self, kind: LogKind, logs: Sequence[StreamLog], *, checkpoint: Checkpoint | None = None) -> int:
+        """Accept all or none, and the checkpoint in the same step."""
+        ...
+
+    async def position(self, source: str) -> str | None:
+        """Return the position of a stream's last checkpoint."""
+        ...
+
+
+@frozen
+class Progress:
+    """How far a stream was put.
+
+    A portion whose plays are of several kinds takes one put for each kind, and a crash may come in between.
+
+    Attributes:
+        position: Where reading resumes; None for the beginning.
+        put: Of kinds that are in the spool beyond ``position``, the number of the last such record.
+    """
+
+    position: str | None = None
+    put: Mapping[LogKind, int] = field(factory=dict)
+
+    def encode(self) -> str:
+        """Return the position of a checkpoint."""
+        if not self.put:
+            return self.position or ""
+        return (
+            PARTIAL
+            + orjson.dumps(
+                {"position": self.position, "put": {str(kind): number for kind, number in self.put.items()}}
+            ).decode()
+        )
+
+    @classmethod
+    def decode(cls, text: str | None) -> Progress:
+        """Read the position of a checkpoint.
+
+        Raises:
+            ConfigurationError: Another version has written it.
+        """
+        if not text:
+            return cls()
+        if not text.startswith(PARTIAL):
+            return cls(text)
+        try:
+            kept = orjson.loads(text.removeprefix(PARTIAL))
+            return cls(kept["position"], {LogKind(kind): int(number) for kind, number in kept["put"].items()})
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise ConfigurationError("the checkpoint was written by another version of this package") from None
+
+    def includes(self, kind: LogKind, number: int) -> bool:
+        """Return whether a record is in the spool already."""
+        return number <= self.put.get(kind, -1)
+
+    def with_kind(self, kind: LogKind, number: int) -> Progress:
+        """Return the progress when a kind is in the spool up to a record."""
+        return evolve(self, put={**self.put, kind: max(number, self.put.get(kind, -1))})
+
+    def at_end_of(self, portion: Portion) -> Progress:
+        """Return the progress when a whole portion is in the spool."""
+        last = portion.numbers[-1] if portion.numbers else -1
+        return Progress(portion.position, {kind: number for kind, number in self.put.items() if number > last})
+
+
+PARTIAL = "partial:"
+"""Begins the checkpoint of a portion that is in the spool in part."""
+
+
+@define
+class StreamCounts:
+    """What was read from one stream in this run.
+
+    Attributes:
+        put: Plays accepted by the shipper.
+        rejected: Records that are not plays.
+        size: Bytes read.
+    """
+
+    put: int = 0
+    rejected: int = 0
+    size: int = 0
+
+
+class Ingestion:
+    """One run over a source.
+
+    Args:
+        source: Read from its checkpoints on; closed at the end.
+        shipper: Takes the plays; opened.
+        kind: Of plays whose kind the source does not give.
+        on_bad_records: Awaited before the checkpoint passes records that are not plays; it keeps them, or raises.
+
+    Attributes:
+        streams: What was read, by stream.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        shipper: PlaySink,
+        *,
+        kind: LogKind | None = None,
+        on_bad_records: OnBadRecords | None = None,
+    ) -> None:
+        self._source = source
+        self._shipper = shipper
+        self._kind = kind
+        self._on_bad_records = on_bad_records
+        self._progress: dict[str, Progress] = {}
+        self._kept: dict[str, str] = {}
+        self.streams: dict[str, StreamCounts] = {}
+
+    @property
+    def put(self) -> int:
+        """Plays accepted by the shipper."""
+        return sum(counts.put for counts in self.streams.values())
+
+    @property
+    def rejected(self) -> int:
+        """Records that are not plays."""
+        return sum(counts.rejected for counts in self.streams.values())
+
+    async def run(self) -> None:
+        """Read and put until the source ends. May be cancelled: what was not put is read again by the next run.
+
+        Raises:
+            ConfigurationError: The source can't be read, or isn't what it was.
+            SpoolInUseError: Another run reads the same stream into the same spool.
+            ShipperError: The shipper takes no more.
+        """
+        try:
+            async with aclosing(self._source.portions(self._checkpoint)) as portions:
+                async for portion in portions:
+                    await self._put(portion)
+                    await self._source.confirm(portion)
+        finally:
+            await self._source.aclose()
+
+    async def _checkpoint(self, stream: str) -> str | None:
+        kept = await self._shipper.position(stream)
+        self._kept[stream] = kept or ""
+        self._progress[stream] = progress = Progress.decode(kept)
+        return progress.position
+
+    async def _put(self, portion: Portion) -> None:
+        counts = self.streams.setdefault(portion.stream, StreamCounts())
+        before = self._progress.setdefault(portion.stream, Progress())
+        if portion.start != before.position:
+            # The stream is not resumed from its checkpoint, so what that says of single kinds does not apply.
+            before = self._progress[portion.stream] = Progress(portion.start)
+        groups, bad = self._by_kind(portion)
+        await self._reject(bad, counts)
+        # A checkpoint goes with a put, if only of nothing.
+        *others, last = groups.items() or [(self._kind or LogKind.PREVIEW, [])]
+        progress = before
+        for kind, indexes in others:
+            progress = progress.with_kind(kind, portion.numbers[indexes[-1]])
+            await self._put_group(portion, kind, indexes, progress, counts)
+        await self._put_group(portion, *last, progress.at_end_of(portion), counts)
+        counts.size += portion.size
+
+    async def _put_group(
+        self, portion: Portion, kind: LogKind, indexes: list[int], progress: Progress, counts: StreamCounts
+    ) -> None:
+        stream, logs = portion.stream, portion.logs
+        checkpoint = Checkpoint(stream, progress.encode(), self._kept.get(stream, ""))
+        while True:
+            try:
+                await self._shipper.put_many(kind, [logs[index] for index in indexes], checkpoint=checkpoint)
+            except InvalidLogError as error:
+                if error.index is None:
+                    raise
+                # It was a valid play when it was read, and has become too old since.
+                index = indexes.pop(error.index)
+                reason = str(error).removeprefix(f"log {error.index}: ")
+                await self._reject([BadRecord(portion.place(index), logs[index].encode(), reason)], counts)
+            else:
+                break
+        self._progress[stream] = progress
+        self._kept[stream] = checkpoint.position
+        counts.put += len(indexes)
+
+    def _by_kind(self, portion: Portion) -> tuple[dict[LogKind, list[int]], list[BadRecord]]:
+        """Return the indexes of the plays that are not in the spool yet, and the records that are not plays."""
+        progress = self._progress[portion.stream]
+        groups: dict[LogKind, list[int]] = {}
+        bad = list(portion.bad)
+        for index, number in enumerate(portion.numbers):
+            kind = (portion.kinds[index] if portion.kinds else None) or self._kind
+            if kind is None:
+                reason = "the play has no kind; add one, or give the kind of all plays"
+                bad.append(BadRecord(portion.place(index), portion.logs[index].encode(), reason))
+            elif not progress.includes(kind, number):
+                groups.setdefault(kind, []).append(index)
+        return groups, bad
+
+    async def _reject(self, bad: Sequence[BadRecord], counts: StreamCounts) -> None:
+        if bad:
+            if self._on_bad_records is not None:
+                await self._on_bad_records(bad)
+            counts.rejected += len(bad)
+
+
+async def ship_from(
+    source: Source,
+    shipper: PlaySink,
+    *,
+    kind: LogKind | None = None,
+    on_bad_records: OnBadRecords | None = None,
+) -> dict[str, StreamCounts]:
+    """Put all plays of a source into a shipper; with a durable spool each exactly once, however often this is run.
+
+    Args:
+        source: Read from its checkpoints on; closed at the end.
+        shipper: An open ``StreamLogShipper``.
+        kind: Of plays whose kind the source does not give.
+        on_bad_records: Awaited with records that are not plays, before the checkpoint passes them; without it they are
+            only counted.
+
+    Returns:
+        What was read, by stream.
+
+    Raises:
+        ConfigurationError: The source can't be read, or isn't what it was.
+        SpoolInUseError: Another run reads the same stream into the same spool.
+        ShipperError: The shipper takes no more.
+    """
+    ingestion = Ingestion(source, shipper, kind=kind, on_bad_records=on_bad_records)
+    await ingestion.run()
+    return ingestion.streams

@@ -1,0 +1,152 @@
+"""Plays in Parquet files, read a row group at a time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from ..errors import ConfigurationError, InvalidLogError
+from .base import BadRecord
+from .file_reader import Descriptor
+from .formats import Parsed
+from .positions import Position, ReadOptions
+from .rows import Columns, play_of_row
+
+PARQUET_MAGIC = b"PAR1"
+ROWS = 500
+"""Rows read at once."""
+
+
+class ParquetReader:
+    """One Parquet file that is being read; has the methods of ``FileReader``. A position counts rows.
+
+    Args:
+        raw: The open file; closed by :meth:`close`.
+        name: For messages.
+        options: How it is read.
+
+    Raises:
+        ConfigurationError: It can't be read, its columns are not those of plays, or pyarrow is not installed.
+    """
+
+    left: BadRecord | None = None
+    is_regular = True
+
+    def __init__(self, raw: Descriptor, name: str, options: ReadOptions) -> None:
+        try:
+            import pyarrow as pa  # noqa: PLC0415 - an extra
+            import pyarrow.parquet as pq  # noqa: PLC0415
+        except ImportError:
+            raise ConfigurationError(
+                "Parquet files need the extra parquet: pip install 'sevendigital-async[parquet]'"
+            ) from None
+        if not raw.seekable():
+            raise ConfigurationError(f"{name}: Parquet is read from regular files, not from pipes")
+        self._name, self._raw, self._options = name, raw, options
+        self._damage: type[Exception] = pa.ArrowException
+        try:
+            raw.seek(0)
+            self._file = pq.ParquetFile(pa.PythonFile(raw, mode="r"))
+        except (pa.ArrowException, OSError) as error:
+            raise ConfigurationError(f"{name} is not a whole Parquet file: {_first_line(error)}") from None
+        self._names = Columns(options.columns).resolve(self._file.schema_arrow.names, name)
+        self._read_columns = [
+            column for column, name in zip(self._file.schema_arrow.names, self._names, strict=True) if name
+        ]
+        self._used = [name for name in self._names if name]
+        self._row = 0
+        self._mark = self._fingerprint()
+        self._batches: Iterator[Any] | None = None
+
+    @property
+    def position(self) -> Position:
+        """How far it was read."""
+        kind = self._options.kind
+        return Position(self._row + 1, self._row, self._mark, kind and kind.value)
+
+    def resume(self, position: Position) -> None:
+        """Move to a row, before anything is read.
+
+        Raises:
+            ConfigurationError: It is another file, or was shipped as plays of another kind.
+        """
+        position.check_kind(self._options.kind, self._name)
+        if position.fingerprint != self._mark:
+            raise ConfigurationError(
+                f"{self._name} was shipped up to row {position.offset}, and has been replaced since;"
+                " if it is a new file, pass --from-line 1"
+            )
+        self._row = position.offset
+
+    def read(self) -> Parsed | None:
+        """Return the next rows; None at the end.
+
+        Raises:
+            ConfigurationError: It is damaged.
+        """
+        try:
+            if self._batches is None:
+                self._batches = self._rest()
+            batch = next(self._batches, None)
+        except (self._damage, OSError) as error:
+            raise ConfigurationError(f"{self._name} is damaged: {_first_line(error)}") from None
+        return None if batch is None else self._parsed(batch)
+
+    def finish(self) -> Parsed:
+        """Return nothing: every row has an end."""
+        return Parsed(self._row + 1, self._row)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._raw.close()
+
+    def _rest(self) -> Iterator[Any]:
+        """Yield the batches behind the current row, without reading row groups before it."""
+        skipped, groups = 0, list[int]()
+        for group in range(self._file.num_row_groups):
+            rows = self._file.metadata.row_group(group).num_rows
+            if groups or skipped + rows > self._row:
+                groups.append(group)
+            else:
+                skipped += rows
+        first = self._row - skipped
+        for batch in self._file.iter_batches(batch_size=ROWS, row_groups=groups, columns=self._read_columns):
+            if first >= batch.num_rows:
+                first -= batch.num_rows
+                continue
+            yield batch.slice(first)
+            first = 0
+
+    def _parsed(self, batch: Any) -> Parsed:
+        now = datetime.now(UTC)
+        parsed = Parsed(self._row + 1, self._row, size=batch.nbytes)
+        columns = {column: batch.column(column).to_pylist() for column in self._read_columns}
+        for values in zip(*(columns[column] for column in self._read_columns), strict=True):
+            self._row += 1
+            if self._row < (self._options.first_line or 1):
+                continue
+            try:
+                parsed.add(self._row, play_of_row(self._used, values, now))
+            except InvalidLogError as error:
+                row = dict(zip(self._read_columns, values, strict=True))
+                data = orjson.dumps(row, default=str)
+                parsed.bad.append(BadRecord(f"{self._name}:{self._row}", data, str(error)))
+        parsed.line, parsed.offset = self._row + 1, self._row
+        return parsed
+
+    def _fingerprint(self) -> str:
+        metadata = self._file.metadata
+        groups = [
+            (metadata.row_group(group).num_rows, metadata.row_group(group).total_byte_size)
+            for group in range(metadata.num_row_groups)
+        ]
+        facts = repr((metadata.num_rows, metadata.serialized_size, groups, self._file.schema_arrow.names))
+        return hashlib.blake2b(facts.encode(), digest_size=16).hexdigest()
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

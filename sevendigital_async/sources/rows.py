@@ -1,0 +1,212 @@
+"""Plays from rows: mappings whose keys are columns of CSV or Parquet, or fields of JSON with other names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import orjson
+
+from ..errors import ConfigurationError, InvalidLogError
+from ..models import LogKind, StreamLog
+from ..models.scalars import parse_datetime
+from ..models.stream_log import FIELDS
+from ..models.wire import duplicate_key_in_flat
+
+KIND = "kind"
+JOURNAL_NAMES = {"datetimeplayed": "timestamp", "totaltimeplayed": "durationPlayed"}
+"""Columns that ``journal export`` names differently."""
+
+JOURNAL_ONLY = frozenset({"requestid", "deliveredat", "answer", "indoubt", "outcome"})
+"""Columns of ``journal export`` that are not about the play itself."""
+
+IDS = frozenset({"track_id", "user_id", "client_id", "release_id", "format_id"})
+
+
+class Play(NamedTuple):
+    """A play, and its kind where the record says so."""
+
+    log: StreamLog
+    kind: LogKind | None
+
+
+def _reduced(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.casefold())
+
+
+_BY_NAME = {
+    **{_reduced(wire): wire for wire in FIELDS},
+    **JOURNAL_NAMES,
+    KIND: KIND,
+}
+
+
+def wire_name(column: str) -> str | None:
+    """Return the wire name that a column stands for, in any of its spellings; None if there is none."""
+    return _BY_NAME.get(_reduced(column))
+
+
+class Columns:
+    """Says which column holds which field of a play.
+
+    Args:
+        mapping: Wire name (or ``kind``) to column; None to go by the columns' names.
+
+    Raises:
+        ConfigurationError: A play has no such field.
+    """
+
+    def __init__(self, mapping: Mapping[str, str] | None = None) -> None:
+        self.mapping: dict[str, str] = {}
+        for name, column in (mapping or {}).items():
+            wire = wire_name(name)
+            if wire is None:
+                raise ConfigurationError(f"a play has no field {name!r}; it has {', '.join((*FIELDS, KIND))}")
+            self.mapping[wire] = column
+
+    def resolve(self, columns: Sequence[str], place: str) -> list[str | None]:
+        """Return the wire name of each column; None for a column that is not used.
+
+        Args:
+            columns: In the order in which they stand in the file.
+            place: Names the file in errors.
+
+        Raises:
+            ConfigurationError: A column is missing, unknown, or there twice.
+        """
+        if self.mapping:
+            by_column = {column: wire for wire, column in self.mapping.items()}
+            # Fields that are not mapped keep the columns of their own names.
+            names = [by_column.get(column) or self._unmapped(column) for column in columns]
+            missing = [column for column in self.mapping.values() if column not in columns]
+        else:
+            names = [wire_name(column) for column in columns]
+            missing = []
+            unknown = [
+                column
+                for column, name in zip(columns, names, strict=True)
+                if name is None and _reduced(column) not in JOURNAL_ONLY
+            ]
+            if unknown:
+                raise ConfigurationError(
+                    f"{place}: a play has no field for the columns {', '.join(map(repr, unknown))};"
+                    " name the columns to read with --map, such as --map trackId=track,timestamp=played_at"
+                )
+        known = [name for name in names if name is not None]
+        if missing:
+            raise ConfigurationError(f"{place}: there is no column {', '.join(map(repr, missing))}")
+        for name in ("trackId", "timestamp"):
+            if name not in known:
+                raise ConfigurationError(f"{place}: no column holds {name}; name it with --map {name}=COLUMN")
+        twice = {name for name in known if known.count(name) > 1}
+        if twice:
+            raise ConfigurationError(f"{place}: several columns hold {min(twice)}")
+        return names
+
+    def _unmapped(self, column: str) -> str | None:
+        name = wire_name(column)
+        return None if name in self.mapping else name
+
+
+def play_of_row(names: Sequence[str | None], values: Iterable[object], now: datetime) -> Play:
+    """Return the play in a row, checked.
+
+    Args:
+        names: Wire name of each value, from :meth:`Columns.resolve`.
+        values: Text, as in CSV, where empty means none, or typed values.
+        now: The current time, timezone-aware.
+
+    Raises:
+        InvalidLogError: It is not a play that the service would take; names the field.
+    """
+    given = {
+        name: value for name, value in zip(names, values, strict=True) if name and value is not None and value != ""
+    }
+    kind = kind_of(given.pop(KIND, None))
+    for name in ("trackId", "timestamp"):
+        if name not in given:
+            raise InvalidLogError(f"{name} is missing", field=FIELDS[name])
+    fields: dict[str, Any] = {FIELDS[name]: value for name, value in given.items()}
+    for name in IDS & fields.keys():
+        if type(fields[name]) is int:
+            fields[name] = str(fields[name])
+    fields["timestamp"] = _timestamp(fields["timestamp"])
+    if (duration := fields.get("duration_played")) is not None:
+        fields["duration_played"] = _whole(duration)
+    log = StreamLog(**fields)
+    log.check(now)
+    return Play(log, kind)
+
+
+def play_of_line(data: bytes, now: datetime, mapping: Mapping[str, str] | None = None) -> Play:
+    """Return the play in one JSON object, checked.
+
+    Args:
+        data: The object in its wire form, which may have a ``kind``, or with the field names of ``mapping``.
+        now: The current time, timezone-aware.
+        mapping: Wire name to field name.
+
+    Raises:
+        InvalidLogError: It is not a play that the service would take; names the field.
+    """
+    kind = None
+    if mapping or b'"kind"' in data:
+        data, kind = _plain(data, mapping or {})
+    log = StreamLog.decode(data)
+    log.check(now)
+    return Play(log, kind)
+
+
+def _plain(data: bytes, mapping: Mapping[str, str]) -> tuple[bytes, LogKind | None]:
+    """Return an object with the wire's names, and its kind."""
+    try:
+        given = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return data, None  # the decoder says what is wrong
+    if not isinstance(given, dict):
+        return data, None
+    if (twice := duplicate_key_in_flat(data, given)) is not None:
+        raise InvalidLogError(f"the key {twice!r} occurs twice", field=FIELDS.get(twice))
+    by_field = {field: wire for wire, field in mapping.items()}
+    # With a mapping, fields that are neither mapped nor a play's own are not read.
+    renamed = {
+        by_field.get(name, name): value
+        for name, value in given.items()
+        if not mapping or name in by_field or name in FIELDS or name == KIND
+    }
+    kind = kind_of(renamed.pop(KIND, None))
+    return orjson.dumps(renamed), kind
+
+
+def kind_of(value: object) -> LogKind | None:
+    """Return the kind that a record gives.
+
+    Raises:
+        InvalidLogError: There is no such kind.
+    """
+    if value is None:
+        return None
+    try:
+        return LogKind(str(value).strip().lower())
+    except ValueError:
+        raise InvalidLogError(f"kind is one of {', '.join(LogKind)}, not {value!r}", field=KIND) from None
+
+
+def _timestamp(value: object) -> datetime:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC) if value.utcoffset() is not None else value
+    try:
+        if isinstance(value, str):
+            return parse_datetime(value.strip())
+    except ValueError:
+        pass
+    raise InvalidLogError("timestamp is not an ISO 8601 date and time", field="timestamp")
+
+
+def _whole(value: object) -> object:
+    if isinstance(value, str):
+        text = value.strip()
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else value  # noqa: PLR2004 - refused
+    return value

@@ -1,0 +1,101 @@
+"""Cuts bytes into records: lines, or rows of CSV whose quoted fields may contain line breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+LONGEST = 64 * 1024
+"""Bytes of a record that are kept; a play needs a few hundred."""
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class Raw(NamedTuple):
+    """One record as it stands in the input.
+
+    Attributes:
+        number: Of the line it begins in, from 1.
+        data: Without its line feed, and without byte order marks; a carriage return before the line feed is kept.
+        cut: The record is longer than ``data``, which holds only its beginning.
+        start: Bytes of the input before it.
+        end: Bytes of the input before the next one.
+        lines: Lines it takes.
+    """
+
+    number: int
+    data: bytes
+    cut: bool = False
+    start: int = 0
+    end: int = 0
+    lines: int = 1
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether there is nothing but space in it."""
+        return not self.data.strip()
+
+
+class Splitter:
+    """Cuts chunks into records; holds no more than one chunk and the beginning of one record.
+
+    Args:
+        line: Number of the line that the first chunk begins with.
+        offset: Bytes of the input before the first chunk.
+        quote: Character within which a line feed does not end a record; empty for lines.
+        longest: Bytes of a record that are kept.
+    """
+
+    def __init__(self, line: int = 1, offset: int = 0, *, quote: bytes = b"", longest: int = LONGEST) -> None:
+        self._quote = quote
+        self._longest = longest
+        self._number, self._start = line, offset
+        self._end = offset
+        self._lines = 0
+        self._held = bytearray()
+        self._cut = False
+        self._is_quoted = False
+
+    @property
+    def pending(self) -> int:
+        """Bytes of a record whose end has not been read."""
+        return self._end - self._start
+
+    def feed(self, chunk: bytes) -> Iterator[Raw]:
+        """Take the next chunk; yield the records that end in it. To be exhausted before the next call."""
+        *ends, rest = chunk.split(b"\n")
+        for end in ends:
+            self._hold(end)
+            self._end += 1
+            self._lines += 1
+            if self._is_quoted and self._end - self._start <= self._longest:
+                self._held += b"\n"
+            else:
+                yield self._finish()
+        self._hold(rest)
+
+    def close(self) -> Iterator[Raw]:
+        """Yield the last record if it lacks its line feed."""
+        if self._end > self._start:
+            self._lines += 1
+            yield self._finish()
+
+    def _hold(self, piece: bytes) -> None:
+        space = max(0, self._longest - len(self._held))
+        self._held += piece[:space] if len(piece) > space else piece
+        self._cut |= len(piece) > space
+        self._end += len(piece)
+        if self._quote and piece.count(self._quote) % 2:
+            self._is_quoted = not self._is_quoted
+
+    def _finish(self) -> Raw:
+        data = bytes(self._held)
+        while data.startswith(BYTE_ORDER_MARK):  # also where files were concatenated
+            data = data.removeprefix(BYTE_ORDER_MARK)
+        raw = Raw(self._number, data, self._cut, self._start, self._end, self._lines)
+        self._held.clear()
+        self._cut = self._is_quoted = False
+        self._number += self._lines
+        self._lines = 0
+        self._start = self._end
+        return raw
