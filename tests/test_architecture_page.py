@@ -30,7 +30,7 @@ def names_in(path):
 
 def test_the_page_has_four_ways():
     assert len(WAYS) == 4
-    numbered = re.findall(r"(?m)^\d+\. ", PAGE)
+    numbered = re.findall(r"(?m)^\d+\. `", PAGE)
     assert sum(map(len, WAYS.values())) == len(numbered)
 
 

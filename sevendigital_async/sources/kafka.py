@@ -142,7 +142,7 @@ class KafkaSource:
             max_poll_records=MOST_MESSAGES,
             **url.connection,
         )
-        consumer.subscribe([url.topic], listener=_Listener(self, checkpoint))
+        consumer.subscribe([url.topic], listener=_RebalanceListener(self, checkpoint))
         try:
             await consumer.start()
         except KafkaError as error:
@@ -264,7 +264,7 @@ class KafkaSource:
                 self._consumer.resume(*paused)
 
 
-class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+class _RebalanceListener(ConsumerRebalanceListener):  # type: ignore[misc]
     def __init__(self, source: KafkaSource, checkpoint: ReadCheckpoint) -> None:
         self._source = source
         self._checkpoint = checkpoint
