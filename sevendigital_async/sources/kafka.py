@@ -182,12 +182,22 @@ class KafkaSource:
             for partition, messages in batches.items():
                 await self._putting.acquire()  # released by `confirm`, or when the consumer is closed
                 if self._assignments != assignments:
-                    # What was fetched before a rebalance is fetched again, from the checkpoint, by its new owner.
                     self._putting.release()
+                    # They were fetched before a rebalance, or while it ended; nobody can tell.
+                    await self._rewind(batches)
                     break
                 self._holding = asyncio.create_task(self._hold())
                 yield self._portion(partition, messages)
             await self._commit_sometimes()
+
+    async def _rewind(self, partitions: Iterable[TopicPartition]) -> None:
+        """Move back to the last positions, so that what was fetched and not put is fetched again by its owner."""
+        assert self._consumer is not None
+        for partition in self._consumer.assignment().intersection(partitions):
+            if (start := self._starts.get(partition)) is not None:
+                self._consumer.seek(partition, int(start))
+            else:
+                await self._consumer.seek_to_beginning(partition)
 
     async def _disconnect(self) -> None:
         await self._stop_holding()
@@ -240,6 +250,7 @@ class KafkaSource:
     ) -> None:
         """Move to the checkpoints of partitions."""
         self._assignments += 1
+        self._uncommitted.clear()
         for partition in partitions:
             kept = await checkpoint(_stream(partition))
             committed = await consumer.committed(partition)
