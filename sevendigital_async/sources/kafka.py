@@ -183,7 +183,7 @@ class KafkaSource:
                 await self._putting.acquire()  # released by `confirm`, or when the consumer is closed
                 if self._assignments != assignments:
                     self._putting.release()
-                    # They were fetched before a rebalance, or while it ended; nobody can tell.
+                    # They were fetched before a rebalance, or while it ended; these cannot be distinguished.
                     await self._rewind(batches)
                     break
                 self._holding = asyncio.create_task(self._hold())
