@@ -92,7 +92,7 @@ class PlayLogTransport:
         return self._watched(dialect.encode) if dialect.truncates_user_agents else dialect.encode
 
     def partition_key(self, kind: LogKind, *, signed_by_user: bool) -> Callable[[StreamLog], str] | None:
-        """Return the function that gives the key all plays of a request share; None if any plays may share a request."""
+        """Return a function that gives the key shared by all plays of a request; None if any plays may share one."""
         return self._dialects[kind].partition_key(signed_by_user=signed_by_user)
 
     def _watched(self, encode: Encoder) -> Encoder:
