@@ -49,6 +49,7 @@ MAY_IMPORT = {
     "sources": GROUND | {"models", "shipping"},
     "sandbox": GROUND | {"models", "operations"},
     "__init__": GROUND | {"models", "client", "session", "shipping"},
+    "__main__": {"cli"},
     "cli": GROUND | {"models", "operations", "client", "shipping", "sources", "sandbox", "__init__"},
 }
 
