@@ -42,9 +42,11 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check the types of the package, strictly."""
-    session.install("-e", ".[dev]")
+    """Check the types of the package, and of programs that use it, strictly and with two type checkers."""
+    session.install("-e", ".[dev]", "basedpyright>=1.20")
     session.run("mypy")
+    session.run("mypy", "--strict", "tests/typing", "examples")
+    session.run("basedpyright", "--project", "tests/typing", "--pythonpath", session.virtualenv.bin + "/python")
 
 
 @nox.session

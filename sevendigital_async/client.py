@@ -67,6 +67,7 @@ class ApiClient:
     def __init__(self, session: Session, options: Options) -> None:
         self._session = session
         self._options = options
+        self._play_logs: PlayLogTransport | None = None
 
     @cached_property
     def classic(self) -> Classic:
@@ -97,10 +98,13 @@ class ApiClient:
         account = self._session.settings.origins[Host.ACCOUNT]
         return OAuth(self, consumer_key=self.consumer_key, account_origin=account)
 
-    @cached_property
+    @property
     def play_logs(self) -> PlayLogTransport:
         """Sends batches of plays; used by a StreamLogShipper."""
-        return PlayLogTransport(self._session)
+        # Not a cached_property: type checkers don't take that for the property of a protocol.
+        if self._play_logs is None:
+            self._play_logs = PlayLogTransport(self._session)
+        return self._play_logs
 
     @property
     def consumer_key(self) -> str:
