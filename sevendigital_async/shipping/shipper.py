@@ -17,6 +17,7 @@ from attrs import evolve
 from ..clock import Clock, SystemClock, to_datetime
 from ..errors import ConfigurationError, InvalidLogError, ShipperClosedError, ShipperFailedError
 from ..models import LogKind, StreamLog
+from ..models.encoded_log import EncodedLog
 from ..models.stream_log import Window
 from .callbacks import Callbacks
 from .events import BatchDue, EventSink, QueueMeasured, SpoolAlertChanged, SpoolFailed
@@ -76,6 +77,7 @@ class RecordEncoder:
         self.kind = kind
         # Looked up once, not for every play.
         self._encode = transport.encoder(kind)
+        self._encode_wire_form = transport.wire_form_encoder(kind)
         self._queue_of = transport.partition_key(kind, signed_by_user=signed_by_user)
 
     def record(self, log: StreamLog, window: Window) -> Record:
@@ -93,16 +95,16 @@ class RecordEncoder:
             check_type(log)
             raise
 
-    def extend(self, records: list[Record], logs: Iterable[StreamLog], window: Window) -> None:
+    def extend(self, records: list[Record], logs: Iterable[StreamLog | EncodedLog], window: Window) -> None:
         """Append the records of ``logs``.
 
         Raises:
             InvalidLogError: One is invalid; its index is the length of ``records``.
         """
-        encode, queue_of = self._encode, self._queue_of
+        encode, encode_wire_form, queue_of = self._encode, self._encode_wire_form, self._queue_of
         for log in logs:
             try:
-                body = encode(log, window)
+                body = encode_wire_form(log, window) if isinstance(log, EncodedLog) else encode(log, window)
             except (AttributeError, TypeError):
                 check_type(log)
                 raise
@@ -366,7 +368,9 @@ class StreamLogShipper:
         encoder = self._encoder(kind)
         self._spool.append_nowait(encoder.kind, (encoder.record(log, self._window.now()),))
 
-    async def put_many(self, kind: LogKind, logs: Iterable[StreamLog], *, checkpoint: Checkpoint | None = None) -> int:
+    async def put_many(
+        self, kind: LogKind, logs: Iterable[StreamLog | EncodedLog], *, checkpoint: Checkpoint | None = None
+    ) -> int:
         """Accept several plays together: all of them, or none if one is invalid or the call is cancelled.
 
         Args:
