@@ -96,7 +96,11 @@ def soak(session: nox.Session) -> None:
     Needs redis-server and strace.
     """
     session.install("-e", ".[dev]")
-    for part in session.posargs or ("kills", "power_cuts", "many_workers", "backlog", "every_point"):
+    for part in session.posargs or ("kills", "power_cuts", "many_workers", "backlog", "every_point", "states"):
+        if part == "states":
+            states = ("tests/shipping/spools/sqlite/test_sqlite_spool.py", "-k", "runTest")
+            session.run("pytest", "--timeout", "3000", *states, env={"LONG_TESTS": "1"})
+            continue
         command = ("pytest", "--timeout", "300") if part == "every_point" else ("python",)
         session.run(*command, f"tests/soak/{part}.py")
 
