@@ -310,6 +310,8 @@ class Settings:
         user_agent: Names the calling program to the service.
         live_preview_log_path: Where previews are reported in the live dialect, below ``/1.2``. The vendor's pages
             disagree; the other candidate is ``/user/preview/log``.
+        strict_decoding: Raise a DecodeError for every value of an answer that can't be read. Otherwise one that may be
+            missing is read as None, with a line in the log, and only a missing structure is an error.
         country: ISO 3166-1 alpha-2 code of a country that the key may use; sent wherever the service takes one and the
             caller names none, and with reports of previews, whose plays have countries of their own.
     """
@@ -327,6 +329,7 @@ class Settings:
     prefer_xml: bool = False
     user_agent: str | None = field(default=None, validator=_header_value)
     live_preview_log_path: str = field(default="/preview/log", validator=_absolute_path)
+    strict_decoding: bool = False
     country: str | None = field(default=None, validator=_instance(str, type(None)))
     origins: Mapping[Host, str] = field(init=False, repr=False, eq=False)
 

@@ -71,6 +71,7 @@ class _Answer:
     """An answer that has been read and reports no error."""
 
     document: Document
+    status: int
     headers: Mapping[str, str]
     ends: float | None
 
@@ -185,14 +186,18 @@ class Session:
             fetched = await self._fetch(call, request)
             from .decode import decode, echoed  # noqa: PLC0415 - cattrs takes long to load, and who ships plays decodes nothing
 
-            document = echoed(request, fetched.document)
-            if len(document.body) <= OFF_LOOP_BYTES:
-                answer = decode(call.operation, document)
-            else:
-                try:
-                    answer = await in_thread(self._left(fetched.ends), decode, call.operation, document)
-                except TransportError as error:
-                    raise with_operation(error, call.operation) from None
+            document, strict = echoed(request, fetched.document), self.settings.strict_decoding
+            try:
+                if len(document.body) <= OFF_LOOP_BYTES:
+                    answer = decode(call.operation, document, strict=strict)
+                else:
+                    left = self._left(fetched.ends)
+                    answer = await in_thread(left, decode, call.operation, document, strict=strict)
+            except TransportError as error:
+                raise with_operation(error, call.operation) from None
+            except DecodeError as error:
+                error.status, error.body = fetched.status, document.body
+                raise
         if self._cache is not None and key is not None:
             self._cache.put(key, answer, fetched.headers)
         return answer
@@ -224,9 +229,12 @@ class Session:
                         time_left = self._time_left(call, None)
                         opened = await self._open(call, request, slot, time_left, opening)
                         if not is_media(opened.stream):
-                            await self._document(call, request, opened, offset)
+                            document = await self._document(call, request, opened, offset)
                             raise DecodeError(
-                                f"{operation.name}: words where media were expected", operation=operation.name
+                                f"{operation.name}: words where media were expected",
+                                operation=operation.name,
+                                status=opened.stream.status,
+                                body=document.body,
                             )
                         await answer.enter_async_context(opening.pop_all())
                     break
@@ -347,7 +355,7 @@ class Session:
             offset = self._clock_offset
             opened = await self._open(call, request, slot, self._time_left(call, deadline), held)
             document = await self._document(call, request, opened, offset)
-            return _Answer(document, opened.stream.headers, opened.ends)
+            return _Answer(document, opened.stream.status, opened.stream.headers, opened.ends)
 
     async def _open(
         self, call: Call, request: Request, slot: Slot | None, time_left: Timeout, held: AsyncExitStack
