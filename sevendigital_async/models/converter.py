@@ -18,7 +18,7 @@ import attrs
 from cattrs import ClassValidationError, Converter, IterableValidationError
 from cattrs.gen import make_dict_structure_fn, override
 
-from .scalars import UnfitError, boolean, day, decimal, moment, text, whole
+from .scalars import Count, UnfitError, boolean, count, day, decimal, moment, text, whole
 from .wire import TEXT, keyed, reach, respelled, spread, steps, wire_names
 
 T = TypeVar("T")
@@ -27,13 +27,14 @@ Hook = Callable[[Any, Any], Any]
 FINISHED = (str, bool, int)
 """Kinds whose values JSON brings as they shall be."""
 
-SCALARS: Mapping[type, Hook] = {
+SCALARS: Mapping[Any, Hook] = {
     str: text,
     int: whole,
     Decimal: decimal,
     bool: boolean,
     datetime: moment,
     date: day,
+    Count: count,
 }
 """Kinds of single values, and what reads them."""
 

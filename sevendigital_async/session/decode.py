@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
 from enum import Enum
 from functools import reduce
-from typing import Any
+from typing import Any, TypeVar
 
 from attrs import frozen
 
@@ -16,12 +16,14 @@ from ..errors import DecodeError
 from ..models import Page
 from ..models.catalogue import Listing
 from ..models.converter import Misfit, MisfitError, Report, item_steps, refuse, structure
-from ..models.scalars import count
-from ..models.wire import ENTRY, is_bare, noun, nouns, plural, plurals, sources_of, spread
+from ..models.scalars import UnfitError, count, day, text
+from ..models.wire import ENTRY, can_be_empty, is_bare, noun, nouns, plural, plurals, sources_of, spread
 from ..operations import Content, Operation, Safety
 from .acknowledgement import doubt_in
 from .document import Document, Kind
 from .request import Request
+
+T = TypeVar("T")
 
 logger = logging.getLogger("sevendigital_async")
 
@@ -34,8 +36,14 @@ _SAYS_OK = re.compile(rb'\s*\{\s*"status"\s*:\s*"ok"\s*,').match
 PAGE = ("page",)
 PAGE_SIZE = ("pageSize", "itemsPerPage")
 TOTAL_ITEMS = ("totalItems",)
+FROM_DATE = ("fromDate",)
+TO_DATE = ("toDate",)
+LIST = ("list",)
 UNNAMED_LISTS = {"items", "item", "results"}
 """Names of lists that don't depend on the items."""
+LISTS = ("list", "chart", "searchResults", "taggedResults", "recommendations")
+"""Names of lists' envelopes that don't depend on the items."""
+NO_ITEMS: tuple[object, ...] = ("", {}, [])
 ENVELOPE = {"status", "version", "schema"}
 """Members that describe the answer itself."""
 
@@ -139,16 +147,52 @@ class _Node:
     @property
     def is_hollow(self) -> bool:
         """Whether it describes a list that is empty."""
-        speaks = any(name in self.tree for name in (*PAGE, *TOTAL_ITEMS))
+        speaks = (
+            self.is_list
+            or any(name in self.tree for name in (*PAGE, *TOTAL_ITEMS))
+            or any(self.tree.get(name) in NO_ITEMS for name in LISTS)
+        )
         return speaks and not any(inner for inner in self.tree.values() if isinstance(inner, dict | list))
 
-    def stated(self, names: tuple[str, ...]) -> int | None:
-        """Return the first number under one of ``names``, here or in an enclosing object."""
+    @property
+    def is_list(self) -> bool:
+        """Whether it is an editorial list."""
+        return self.steps[-1:] == LIST
+
+    def stated(self, names: tuple[str, ...], read: Callable[[object], T | None] = count) -> T | None:  # type: ignore[assignment]
+        """Return the first value under one of ``names`` that can be read, here or in an enclosing object."""
         for name in names:
-            number = count(self.tree.get(name))
-            if number is not None:
-                return number
-        return self.parent.stated(names) if self.parent else None
+            if name in self.tree and (value := read(self.tree[name])) is not None:
+                return value
+        return self.parent.stated(names, read) if self.parent else None
+
+    def page(self, items: tuple[Any, ...]) -> Page[Any]:
+        """Return a page of these items, with what is said about the list."""
+        named = self.tree if self.is_list else {}
+        return Page(
+            items,
+            self.stated(PAGE),
+            self.stated(PAGE_SIZE),
+            self.stated(TOTAL_ITEMS),
+            self.stated(FROM_DATE, _day),
+            self.stated(TO_DATE, _day),
+            _text(named.get("id")),
+            _text(named.get("key")),
+        )
+
+
+def _day(value: object) -> date | None:
+    try:
+        return day(value)
+    except UnfitError:
+        return None
+
+
+def _text(value: object) -> str | None:
+    try:
+        return text(value) or None
+    except UnfitError:
+        return None
 
 
 def _nodes(tree: object) -> Iterator[_Node]:
@@ -170,6 +214,8 @@ def _single(tree: object, model: type, report: Report) -> object:
         name = next((name for name in nouns(model) if node.tree.get(name) is not None), None)
         if node.is_envelope and name is not None:
             found, place = node.tree[name], (*node.steps, name)
+            if found == "" and can_be_empty(model):
+                found = {}
             if isinstance(found, list) and len(found) == 1:
                 return structure(found[0], model, _below(report, *place, 0))
             return structure(found, model, _below(report, *place))
@@ -196,16 +242,14 @@ def _page(tree: object, model: type, report: Report) -> Page[Any]:
     for node in _nodes(tree):
         name = _name_of_list(node, model)
         if name is not None:
-            items = _structured_all(node, name, model, report)
-            return Page(items, node.stated(PAGE), node.stated(PAGE_SIZE), node.stated(TOTAL_ITEMS))
+            return node.page(_structured_all(node, name, model, report))
         if any(name in node.tree for name in sources_of(model)):
-            items = _gathered(node, model, report)
-            return Page(items, node.stated(PAGE), node.stated(PAGE_SIZE), node.stated(TOTAL_ITEMS))
+            return node.page(_gathered(node, model, report))
         if hollow is None and node.is_hollow:
             hollow = node
     if hollow is None:
         raise _missing(plural(model))
-    return Page((), hollow.stated(PAGE), hollow.stated(PAGE_SIZE), hollow.stated(TOTAL_ITEMS))
+    return hollow.page(())
 
 
 def _name_of_list(node: _Node, model: type) -> str | None:

@@ -161,7 +161,7 @@ def test_countries():
     live = xml('<countries><country code="FR"><name>France</name><url>https://fr</url></country></countries>')
     assert read("territories.countries", live).items == (Country(country_code="FR", name="France", url="https://fr"),)
     found = xml("<GeoIpLookup><ipaddress>1.2.3.4</ipaddress><countryCode>FR</countryCode></GeoIpLookup>")
-    assert read("ip_lookup.country", found) == Country(country_code="FR")
+    assert read("ip_lookup.country", found) == Country(country_code="FR", ip_address="1.2.3.4")
 
 
 def test_translations():
