@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ BASE_URL_VARIABLE = "SEVENDIGITAL_BASE_URL"
 LIMITS_VARIABLE = "SEVENDIGITAL_LIMITS"
 DIALECT_VARIABLE = "SEVENDIGITAL_DIALECT"
 COUNTRY_VARIABLE = "SEVENDIGITAL_COUNTRY"
+SHOP_ID_VARIABLE = "SEVENDIGITAL_SHOP_ID"
 PREVIEW_LOG_PATH_VARIABLE = "SEVENDIGITAL_LIVE_PREVIEW_LOG_PATH"
 
 
@@ -93,6 +94,18 @@ _HEADER_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]*").fullmatch
 def is_header_value(text: str) -> bool:
     """Return whether a text can be a header's value: no line breaks or other control characters, no lone surrogates."""
     return _HEADER_VALUE(text) is not None
+
+
+def flaw_in_extra(extra: object) -> str | None:
+    """Return why something is not a mapping of additional parameters by their wire names; None if it is one."""
+    if not isinstance(extra, Mapping):
+        return f"extra must map names of parameters to values, not be a {type(extra).__name__}"
+    for name in extra:
+        if not isinstance(name, str) or not name.strip() or not is_encodable(name):
+            return "extra: the name of a parameter is a non-empty string"
+        if name.lower().startswith("oauth_"):
+            return f"extra: {name} is made by the signature"
+    return None
 
 
 def _is_number(value: object) -> bool:
@@ -291,6 +304,17 @@ def _absolute_path(_: object, attribute: Attribute[str], value: str) -> None:
         raise ConfigurationError(f"{attribute.name} must be a path such as /preview/log")
 
 
+def _extra(_: object, __: object, value: object) -> None:
+    if flaw := flaw_in_extra(value):
+        raise ConfigurationError(flaw)
+
+
+def _usage_types(_: object, attribute: Attribute[Any], value: object) -> None:
+    several = isinstance(value, tuple | list | set | frozenset)
+    if not (value is None or isinstance(value, str) or (several and all(isinstance(each, str) for each in value))):  # type: ignore[attr-defined]
+        raise ConfigurationError(f"{attribute.name} must be a string or several strings")
+
+
 @frozen(kw_only=True)
 class Settings:
     """Everything about a client but its credentials.
@@ -310,8 +334,16 @@ class Settings:
         user_agent: Names the calling program to the service.
         live_preview_log_path: Where previews are reported in the live dialect, below ``/1.2``. The vendor's pages
             disagree; the other candidate is ``/user/preview/log``.
+        strict_decoding: Raise a DecodeError for every value of an answer that can't be read. Otherwise one that may be
+            missing is read as None, with a line in the log, and only a missing structure is an error.
         country: ISO 3166-1 alpha-2 code of a country that the key may use; sent wherever the service takes one and the
             caller names none, and with reports of previews, whose plays have countries of their own.
+        shop_id: The shop that was assigned to the partner; sent with every call. A shop stands for a country, so
+            ``country`` is not sent beside it, except where the service demands one.
+        image_size: Width of pictures in pixels, such as 350; sent with everything that is read.
+        usage_types: For which uses content must be licensed (``download``, ``subscriptionstreaming``,
+            ``adsupportedstreaming``); sent with everything that is read.
+        extra: Further parameters by their wire names, such as ``{"newParam": "x"}``; sent, and signed, with every call.
     """
 
     base_url: str | None = None
@@ -327,11 +359,16 @@ class Settings:
     prefer_xml: bool = False
     user_agent: str | None = field(default=None, validator=_header_value)
     live_preview_log_path: str = field(default="/preview/log", validator=_absolute_path)
+    strict_decoding: bool = False
     country: str | None = field(default=None, validator=_instance(str, type(None)))
+    shop_id: str | int | None = field(default=None, validator=_instance(str, int, type(None)))
+    image_size: str | int | None = field(default=None, validator=_instance(str, int, type(None)))
+    usage_types: str | Iterable[str] | None = field(default=None, validator=_usage_types)
+    extra: Mapping[str, object] = field(default=Factory(dict), validator=_extra)
     origins: Mapping[Host, str] = field(init=False, repr=False, eq=False)
 
     def with_env(self, environ: Mapping[str, str] | None = None) -> Settings:
-        """Return the settings with those of the environment: dialect, country, and the live path of preview logs.
+        """Return the settings with those of the environment: dialect, country, shop, and the live path of preview logs.
 
         Raises:
             ConfigurationError: A variable has an invalid value.
@@ -340,6 +377,7 @@ class Settings:
         found = {
             "dialect": Dialect.from_env(environ) if environ.get(DIALECT_VARIABLE, "").strip() else None,
             "country": environ.get(COUNTRY_VARIABLE, "").strip(),
+            "shop_id": environ.get(SHOP_ID_VARIABLE, "").strip(),
             "live_preview_log_path": environ.get(PREVIEW_LOG_PATH_VARIABLE, "").strip(),
         }
         changes: dict[str, Any] = {name: value for name, value in found.items() if value}

@@ -34,6 +34,7 @@ from .commerce import BasketItem as BasketItem
 from .commerce import BasketItemType as BasketItemType
 from .commerce import CardBrand as CardBrand
 from .commerce import CardRegistration as CardRegistration
+from .commerce import CardRegistrationFailure as CardRegistrationFailure
 from .commerce import CardRegistrationStatus as CardRegistrationStatus
 from .commerce import CardType as CardType
 from .commerce import Discount as Discount
@@ -58,6 +59,7 @@ from .radio import RadioSession as RadioSession
 from .radio import RadioTrack as RadioTrack
 from .radio import Ruleset as Ruleset
 from .reference_data import Country as Country
+from .reference_data import Language as Language
 from .reference_data import ServiceStatus as ServiceStatus
 from .reference_data import TranslationBundle as TranslationBundle
 from .reference_data import UsageType as UsageType

@@ -21,7 +21,7 @@ class DownloadUrl:
         expires_at: Until when it can be used.
     """
 
-    url: str | None = wire("url", repr=False)
+    url: str | None = wire("url", "format.url", repr=False)
     format: Format | None = None
     expires_at: datetime | None = None
 
@@ -171,6 +171,19 @@ class PaymentCard:
 
 
 @frozen(kw_only=True)
+class CardRegistrationFailure:
+    """Why a card was not registered.
+
+    Attributes:
+        code: The service's error code.
+        message: The service's own words.
+    """
+
+    code: int | None = None
+    message: str | None = wire("message", "errorMessage", TEXT)
+
+
+@frozen(kw_only=True)
 class CardRegistration:
     """A card on its way into an account.
 
@@ -180,6 +193,7 @@ class CardRegistration:
         card_id: The card's id, once it is registered.
         card: The card itself, in the live service's answers.
         redirect_url: Where the user continues, in the live service's answers.
+        error: Why it failed, if it did, in the live service's answers.
     """
 
     registration_id: str | None = wire("registrationId", "id")
@@ -187,6 +201,7 @@ class CardRegistration:
     card_id: str | None = wire("cardId", "card.id")
     card: PaymentCard | None = None
     redirect_url: str | None = wire("redirectUrl", repr=False)
+    error: CardRegistrationFailure | None = None
 
 
 @frozen(kw_only=True)

@@ -7,10 +7,10 @@ takes a quarter of cattrs' time. Where a reader fails, cattrs reads the tree aga
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache, lru_cache
+from functools import cache, lru_cache, reduce
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
 
@@ -18,7 +18,7 @@ import attrs
 from cattrs import ClassValidationError, Converter, IterableValidationError
 from cattrs.gen import make_dict_structure_fn, override
 
-from .scalars import UnfitError, boolean, day, decimal, moment, text, whole
+from .scalars import Count, UnfitError, boolean, count, day, decimal, moment, text, whole
 from .wire import TEXT, keyed, reach, respelled, spread, steps, wire_names
 
 T = TypeVar("T")
@@ -27,67 +27,145 @@ Hook = Callable[[Any, Any], Any]
 FINISHED = (str, bool, int)
 """Kinds whose values JSON brings as they shall be."""
 
+SCALARS: Mapping[Any, Hook] = {
+    str: text,
+    int: whole,
+    Decimal: decimal,
+    bool: boolean,
+    datetime: moment,
+    date: day,
+    Count: count,
+}
+"""Kinds of single values, and what reads them."""
+
 NOTHING: Mapping[object, frozenset[str]] = {str: frozenset(), Decimal: frozenset({"", "N/A"})}
 """Texts that stand for null; of kinds that are left out, the empty one. Some things are not sold by themselves."""
+
+
+Step = str | int
+
+
+@attrs.frozen
+class Misfit:
+    """A place where a tree does not fit its model.
+
+    Attributes:
+        steps: The names and indexes that lead there from the tree's root; none for the root itself.
+        reason: What is wrong there, without the value.
+        is_optional: Whether the model can do without: it is a single value, and not one that the model requires.
+    """
+
+    steps: tuple[Step, ...]
+    reason: str
+    is_optional: bool = False
+
+    @property
+    def path(self) -> str:
+        """The steps as text: ``.releases[3].price.amount``."""
+        return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.steps)
+
+    def below(self, *steps: Step) -> Misfit:
+        """Return the same, seen from an object that encloses the tree."""
+        return attrs.evolve(self, steps=(*steps, *self.steps))
 
 
 class MisfitError(Exception):
     """A tree that does not fit its model.
 
     Attributes:
-        path: Where, seen from the tree's root: ``.price.amount``; empty for the root itself.
-        reason: What is wrong there, without the value.
+        misfit: Where and why.
     """
 
-    def __init__(self, path: str, reason: str) -> None:
-        super().__init__(path, reason)
-        self.path = path
-        self.reason = reason
+    def __init__(self, misfit: Misfit) -> None:
+        super().__init__(misfit)
+        self.misfit = misfit
 
 
-def locate(error: Exception, tree: Any) -> MisfitError:
-    """Follow the first failure down to its leaf, spelling the path as the tree does."""
-    path = ""
-    while isinstance(error, ClassValidationError | IterableValidationError):
-        if isinstance(error, ClassValidationError):
-            error, step, tree = _in_object(error, tree)
-        else:
-            error, step, tree = _in_list(error, tree)
-        path += step
-    return MisfitError(path, "is missing" if isinstance(error, KeyError) else str(error))
+Report = Callable[[Sequence[Misfit]], None]
+"""Receives all misfits of a tree, in the order of its model. It raises, or they are read as None; only optional ones
+can be."""
 
 
-def _in_object(error: ClassValidationError, tree: Any) -> tuple[Exception, str, Any]:
-    cause, note = error.group_exceptions()[0][0]
-    if not isinstance(tree, dict):
-        return cause, "", tree
-    names = wire_names(attrs.fields_dict(error.cl)[note.name])
-    name = next((name for name in names if reach(tree, steps(name)) is not None), names[0])
-    return cause, f".{name}", reach(tree, steps(name))
-
-
-def _in_list(error: IterableValidationError, tree: Any) -> tuple[Exception, str, Any]:
-    cause, note = error.group_exceptions()[0][0]
-    items, path = spread(tree, note.type)
-    index = int(str(note.index))
-    return cause, path.replace("[]", f"[{index}]"), items[index]
-
-
-def structure(tree: object, model: type[T]) -> T:
-    """Turn a plain tree into ``model``.
+def refuse(misfits: Sequence[Misfit]) -> None:
+    """Raise an error for the first misfit.
 
     Raises:
-        MisfitError: It does not fit; the first place where it does not is named.
+        MisfitError: Always.
+    """
+    raise MisfitError(misfits[0])
+
+
+def locate(error: Exception, tree: Any) -> Iterator[Misfit]:
+    """Follow each failure down to its leaf, spelling the path as the tree does."""
+    if isinstance(error, ClassValidationError):
+        fields = attrs.fields_dict(error.cl)
+        for cause, note in error.group_exceptions()[0]:
+            place, inner = _in_object(fields[note.name], tree)
+            for misfit in locate(cause, inner):
+                is_leaf = not misfit.steps and is_optional_leaf(fields[note.name])
+                yield attrs.evolve(misfit.below(*place), is_optional=misfit.is_optional or is_leaf)
+    elif isinstance(error, IterableValidationError):
+        for cause, entry in error.group_exceptions()[0]:
+            items, path = spread(tree, entry.type)
+            index = int(str(entry.index))
+            yield from (each.below(*item_steps(path, index)) for each in locate(cause, items[index]))
+    else:
+        yield Misfit((), "is missing" if isinstance(error, KeyError) else str(error))
+
+
+def item_steps(path: str, index: int) -> tuple[Step, ...]:
+    """Return the steps of a path that `spread` gave, with an index in place of its brackets."""
+    names = tuple(name for name in path.removesuffix("[]").split(".") if name)
+    return (*names, index) if path.endswith("[]") else names
+
+
+def _in_object(field: attrs.Attribute[Any], tree: Any) -> tuple[tuple[str, ...], Any]:
+    if not isinstance(tree, dict):
+        return (), tree
+    names = wire_names(field)
+    place = next((steps(name) for name in names if reach(tree, steps(name)) is not None), steps(names[0]))
+    return place, reach(tree, place)
+
+
+def is_optional_leaf(field: attrs.Attribute[Any]) -> bool:
+    """Return whether a field is a single value, and may be missing."""
+    kind, _ = without_null(field.type)
+    return field.default is None and (kind in SCALARS or _is_open_enum(kind))
+
+
+def structure(tree: object, model: type[T], report: Report = refuse) -> T:
+    """Turn a plain tree into ``model``.
+
+    Args:
+        tree: The tree, which stays as it is.
+        model: The model.
+        report: Called with what does not fit; by default it raises an error for the first.
+
+    Raises:
+        MisfitError: It does not fit; ``report`` may raise another error.
     """
     read: Callable[[object, type[T]], T] = _reader_of(model)  # type: ignore[arg-type]  # every class is hashable
-    try:
-        return read(tree, model)
-    except UnfitError:
-        pass
-    try:
-        return converter.structure(tree, model)
-    except (ClassValidationError, UnfitError) as error:
-        raise locate(error, tree) from None
+    while True:
+        try:
+            return read(tree, model)
+        except UnfitError:
+            pass
+        try:
+            return converter.structure(tree, model)
+        except (ClassValidationError, UnfitError) as error:
+            misfits = [each if each.steps else attrs.evolve(each, is_optional=False) for each in locate(error, tree)]
+        report(misfits)
+        tree = reduce(_without, (misfit.steps for misfit in misfits), tree)
+
+
+def _without(tree: Any, place: tuple[Step, ...]) -> Any:
+    """Return a copy of a tree that has null at one place."""
+    if not place:
+        return None
+    first, *rest = place
+    copy = tree.copy()
+    copy[first] = _without(tree[first], tuple(rest))
+    return copy
 
 
 def make_reader(model: type, hook_of: Callable[[Any], Hook]) -> Hook:
@@ -260,15 +338,7 @@ def _open_enum_hook(wanted: Any, _: Converter) -> Hook:
 
 def _make_converter(object_hook: Callable[[Any, Converter], Hook], *, detailed_validation: bool) -> Converter:
     made = Converter(detailed_validation=detailed_validation)
-    scalars: dict[type, Hook] = {
-        str: text,
-        int: whole,
-        Decimal: decimal,
-        bool: boolean,
-        datetime: moment,
-        date: day,
-    }
-    for kind, hook in scalars.items():
+    for kind, hook in SCALARS.items():
         made.register_structure_hook(kind, hook)
     factories: list[tuple[Callable[[Any], bool], Any]] = [
         (attrs.has, object_hook),

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from math import isfinite
-from typing import Any
+from typing import Any, NewType
 
 from attrs import Attribute
 
@@ -161,7 +161,11 @@ def day(value: object, _: object = None) -> date:
     raise UnfitError(value, "a date")
 
 
-def count(value: object) -> int | None:
+Count = NewType("Count", int)
+"""A number that is taken for missing, without a word, where it can't be read: what lies there may be something else."""
+
+
+def count(value: object, _: object = None) -> int | None:
     """Read a number of things where anything else means that none was stated."""
     try:
         number = whole(value)

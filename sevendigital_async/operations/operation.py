@@ -169,6 +169,10 @@ class Binding:
             return True
         return any(parameter.name == name for parameter in self.parameters)
 
+    def requires(self, name: str) -> bool:
+        """Return whether the service demands an argument of this name."""
+        return any(parameter.name == name and parameter.required for parameter in self.parameters)
+
     def variant_for(self, given: Mapping[str, object]) -> Binding:
         """Return the binding for a call with these arguments: a variant, or this one."""
         return next((variant for name, variant in self.variants.items() if name in given), self)

@@ -395,8 +395,8 @@ async def test_a_sale_may_come_back_as_nothing(answer):
 
 
 def test_a_purchase_that_does_not_fit_is_an_error_all_the_same():
-    with pytest.raises(DecodeError, match=r"\$\.purchase\.purchaseDate"):
-        decoded("platform.sales.credit_item", b'{"purchase":{"id":"1","purchaseDate":"soon"}}')
+    with pytest.raises(DecodeError, match=r"\$\.purchase\.id is a list"):
+        decoded("platform.sales.credit_item", b'{"purchase":{"id":["1","2"],"purchaseDate":"soon"}}')
 
 
 def test_manifests_are_text():

@@ -12,6 +12,7 @@ from .binding import COUNTRY, PAGING, SHOP_ID, bound
 ITEM = (parameter("release_id"), parameter("track_id"))
 SHOP = (COUNTRY, SHOP_ID)
 TAG = parameter("tag")
+LOST_PURCHASE = "the user may have been charged: look into the user's locker before the purchase is made again"
 
 GET_USER_LOCKER = Operation(
     id="getUserLocker",
@@ -29,6 +30,7 @@ PURCHASE_USER_ITEM = Operation(
     name="classic.user.purchase_item",
     summary="Buy at the advertised price.",
     auth=Auth.THREE_LEGGED,
+    advice=LOST_PURCHASE,
     safety=Safety.UNSAFE,
     model=Purchase,
     bindings=bound("GET", "/user/purchase/item", *ITEM, parameter("price"), *SHOP, TAG),
@@ -39,6 +41,7 @@ PURCHASE_USER_RRP_ITEM = Operation(
     name="classic.user.purchase_rrp_item",
     summary="Buy at the recommended retail price.",
     auth=Auth.THREE_LEGGED,
+    advice=LOST_PURCHASE,
     safety=Safety.UNSAFE,
     model=Purchase,
     bindings=bound("GET", "/user/purchase/rrpitem", *ITEM, parameter("price"), *SHOP, TAG),
@@ -49,6 +52,7 @@ PURCHASE_USER_BASKET = Operation(
     name="classic.user.purchase_basket",
     summary="Buy all that is in a basket.",
     auth=Auth.THREE_LEGGED,
+    advice=LOST_PURCHASE,
     safety=Safety.UNSAFE,
     model=Purchase,
     bindings=bound("GET", "/user/purchase/basket", parameter("basket_id", required=True), *SHOP, TAG),
@@ -59,6 +63,7 @@ PURCHASE_USER_PRICED_ITEM = Operation(
     name="classic.user.purchase_priced_item",
     summary="Buy at a price of the partner's own.",
     auth=Auth.THREE_LEGGED,
+    advice=LOST_PURCHASE,
     safety=Safety.UNSAFE,
     model=Purchase,
     bindings=bound("GET", "/user/purchase/priceditem", parameter("price", required=True), *ITEM, *SHOP),
