@@ -20,6 +20,7 @@ MAX_DECIMALS = 2
 MAX_TAGS = 10
 MAX_TAG_KEY = 50
 MAX_TAG_VALUE = 100
+LARGEST_PAGE = 500
 
 
 def country_code(name: str, value: str | None) -> None:
@@ -30,8 +31,8 @@ def country_code(name: str, value: str | None) -> None:
         _refuse(name, "must be a two-letter ISO 3166-1 code")
 
 
-def page_size(value: int | None, maximum: int = 100) -> None:
-    """Refuse a ``page_size`` of less than one or more than ``maximum``."""
+def page_size(value: int | None, maximum: int = LARGEST_PAGE) -> None:
+    """Refuse a ``page_size`` of less than one or more than ``maximum``, by default the largest of any dialect."""
     if value is not None and (type(value) is not int or not 1 <= value <= maximum):
         _refuse("page_size", f"must be a whole number from 1 to {maximum}")
 
@@ -64,6 +65,14 @@ def needs(dependent_name: str, dependent: object, needed_name: str, needed: obje
     """Refuse an argument that requires another one, if that is missing."""
     if dependent is not None and needed is None:
         raise InvalidArgumentError(f"{dependent_name} needs {needed_name}", argument=needed_name)
+
+
+def something_to_change(**named: object) -> None:
+    """Refuse an update whose every field is left out."""
+    if all(value is None for value in named.values()):
+        raise InvalidArgumentError(
+            f"nothing to change: give {', '.join(named)}, or some of them", argument=next(iter(named))
+        )
 
 
 def text_length(name: str, value: str | None, maximum: int) -> None:

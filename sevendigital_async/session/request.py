@@ -171,6 +171,7 @@ def build_request(
     """
     given = {name: value for name, value in arguments.items() if value is not None}
     binding = binding.variant_for(given)
+    binding.check(given)
     values = _values(operation, binding, given, settled, fallback)
 
     path = f"{VERSION}{settled['path']}" if "path" in settled else binding.path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...models import CardRegistration, PaymentCard
 from ..operation import Auth, Operation, ParameterLocation, Safety, parameter
-from .binding import bound, form
+from .binding import USER_ID, bound, for_user, form, live
 
 CARD_ID = form("card_id", required=True)
 
@@ -16,7 +16,7 @@ LIST_USER_PAYMENT_CARDS = Operation(
     safety=Safety.READ,
     model=PaymentCard,
     paged=True,
-    bindings=bound("GET", "/user/payment/card"),
+    bindings=for_user("GET", "/user/payment/card"),
 )
 
 SELECT_USER_PAYMENT_CARD = Operation(
@@ -25,7 +25,7 @@ SELECT_USER_PAYMENT_CARD = Operation(
     summary="Charge another card from now on.",
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
-    bindings=bound("POST", "/user/payment/card/select", CARD_ID),
+    bindings=for_user("POST", "/user/payment/card/select", CARD_ID),
 )
 
 DELETE_USER_PAYMENT_CARD = Operation(
@@ -34,7 +34,7 @@ DELETE_USER_PAYMENT_CARD = Operation(
     summary="Forget a card.",
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
-    bindings=bound("POST", "/user/payment/card/delete", CARD_ID),
+    bindings=for_user("POST", "/user/payment/card/delete", CARD_ID),
 )
 
 REGISTER_USER_PAYMENT_CARD = Operation(
@@ -52,6 +52,7 @@ REGISTER_USER_PAYMENT_CARD = Operation(
         form("expiry_year", required=True),
         form("cvv", required=True),
         form("cardholder_name"),
+        live=live("POST", "/user/payment/cardregistration", form("redirect_url", required=True), USER_ID),
     ),
 )
 
@@ -62,7 +63,7 @@ GET_USER_CARD_REGISTRATION = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.READ,
     model=CardRegistration,
-    bindings=bound(
+    bindings=for_user(
         "GET", "/user/payment/cardregistration/{id}", parameter("id", ParameterLocation.PATH, required=True)
     ),
 )

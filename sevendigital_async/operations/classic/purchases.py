@@ -7,11 +7,23 @@ from __future__ import annotations
 
 from ...models import LockerRelease, Purchase
 from ..operation import LOST_SALE, Auth, Operation, Safety, parameter
-from .binding import COUNTRY, PAGING, SHOP_ID, bound
+from .binding import (
+    COUNTRY,
+    ITEM,
+    LIVE_PAGING,
+    PAGING,
+    SHOP_ID,
+    TRACK_OF_RELEASE,
+    USER_ID,
+    bound,
+    for_user,
+    live,
+)
 
-ITEM = (parameter("release_id"), parameter("track_id"))
+FILTERS = (*ITEM, parameter("purchase_id"), parameter("sort"))
 SHOP = (COUNTRY, SHOP_ID)
 TAG = parameter("tag")
+SALE = (parameter("transaction_id"), parameter("retail_price"), parameter("email_address"))
 
 GET_USER_LOCKER = Operation(
     id="getUserLocker",
@@ -21,7 +33,23 @@ GET_USER_LOCKER = Operation(
     safety=Safety.READ,
     model=LockerRelease,
     paged=True,
-    bindings=bound("GET", "/user/locker", *ITEM, parameter("purchase_id"), parameter("sort"), COUNTRY, *PAGING),
+    bindings=bound(
+        "GET",
+        "/user/locker",
+        *FILTERS,
+        COUNTRY,
+        *PAGING,
+        needs=TRACK_OF_RELEASE,
+        live=live(
+            "GET",
+            "/user/locker",
+            *FILTERS,
+            parameter("country", required=True),
+            *LIVE_PAGING,
+            USER_ID,
+            needs=TRACK_OF_RELEASE,
+        ),
+    ),
 )
 
 PURCHASE_USER_ITEM = Operation(
@@ -31,7 +59,24 @@ PURCHASE_USER_ITEM = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
     model=Purchase,
-    bindings=bound("GET", "/user/purchase/item", *ITEM, parameter("price"), *SHOP, TAG),
+    bindings=bound(
+        "GET",
+        "/user/purchase/item",
+        *ITEM,
+        parameter("price"),
+        *SHOP,
+        TAG,
+        live=live(
+            "GET",
+            "/user/purchase/item",
+            *ITEM,
+            parameter("price"),
+            *SHOP,
+            TAG,
+            USER_ID,
+            needs=TRACK_OF_RELEASE,
+        ),
+    ),
 )
 
 PURCHASE_USER_RRP_ITEM = Operation(
@@ -41,7 +86,7 @@ PURCHASE_USER_RRP_ITEM = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
     model=Purchase,
-    bindings=bound("GET", "/user/purchase/rrpitem", *ITEM, parameter("price"), *SHOP, TAG),
+    bindings=for_user("GET", "/user/purchase/rrpitem", *ITEM, parameter("price"), *SHOP, TAG, needs=TRACK_OF_RELEASE),
 )
 
 PURCHASE_USER_BASKET = Operation(
@@ -51,7 +96,7 @@ PURCHASE_USER_BASKET = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
     model=Purchase,
-    bindings=bound("GET", "/user/purchase/basket", parameter("basket_id", required=True), *SHOP, TAG),
+    bindings=for_user("GET", "/user/purchase/basket", parameter("basket_id", required=True), *SHOP, TAG),
 )
 
 PURCHASE_USER_PRICED_ITEM = Operation(
@@ -61,7 +106,14 @@ PURCHASE_USER_PRICED_ITEM = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
     model=Purchase,
-    bindings=bound("GET", "/user/purchase/priceditem", parameter("price", required=True), *ITEM, *SHOP),
+    bindings=for_user(
+        "GET",
+        "/user/purchase/priceditem",
+        parameter("price", required=True),
+        *ITEM,
+        *SHOP,
+        needs=TRACK_OF_RELEASE,
+    ),
 )
 
 DELIVER_USER_ITEM = Operation(
@@ -76,9 +128,8 @@ DELIVER_USER_ITEM = Operation(
         "GET",
         "/user/deliveritem",
         *ITEM,
-        parameter("transaction_id"),
-        parameter("retail_price"),
-        parameter("email_address"),
+        *SALE,
         *SHOP,
+        live=live("GET", "/user/deliveritem", *ITEM, *SALE, *SHOP, USER_ID, needs=TRACK_OF_RELEASE),
     ),
 )

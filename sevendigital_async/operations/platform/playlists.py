@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from ...models import Playlist, PlaylistTrack, PlaylistTrackInput
 from ..operation import Auth, Operation, Parameter, ParameterLocation, Safety, parameter
-from .binding import COUNTRY, NEEDED_COUNTRY, PAGING, bound, live, live_only
+from .binding import COUNTRY, LIVE_PAGING, NEEDED_COUNTRY, PAGING, bound, live, live_only
 
 PLAYLIST_ID = parameter("playlist_id", ParameterLocation.PATH, required=True)
 ENTRY_ID = parameter("playlist_track_id", ParameterLocation.PATH, required=True)
@@ -44,8 +44,8 @@ LIST_PLAYLISTS = Operation(
             "GET",
             "/playlists",
             COUNTRY,
-            *PAGING,
-            variants={"user_id": live("GET", "/user/playlists", USER_ID, COUNTRY, *PAGING)},
+            *LIVE_PAGING,
+            variants={"user_id": live("GET", "/user/playlists", USER_ID, COUNTRY, *LIVE_PAGING)},
         ),
     ),
 )
@@ -170,7 +170,7 @@ LIST_PLAYLIST_TRACKS = Operation(
     model=PlaylistTrack,
     paged=True,
     instead=ONLY_LIVE,
-    bindings=live_only("GET", "/playlists/{playlistId}/tracks", PLAYLIST_ID, *PAGING, NEEDED_COUNTRY, USER_ID),
+    bindings=live_only("GET", "/playlists/{playlistId}/tracks", PLAYLIST_ID, *LIVE_PAGING, NEEDED_COUNTRY, USER_ID),
 )
 
 REPLACE_PLAYLIST = Operation(

@@ -15,7 +15,7 @@ class Tags(CheckedResource):
 
         Args:
             page: First page to fetch, from 1.
-            page_size: Tags a page, up to 100; the service's default if left out.
+            page_size: Tags a page, up to 100 (500 in the live dialect); the service's default if left out.
 
         Returns:
             Await it for one page, iterate it for every tag.

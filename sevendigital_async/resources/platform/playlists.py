@@ -32,7 +32,7 @@ class Playlists(PlaylistGroups):
         Args:
             user_id: Only those of this user, in the partner's own numbering.
             page: First page to fetch, from 1.
-            page_size: Playlists a page, 1 to 100; the service's default if left out.
+            page_size: Playlists a page, 1 to 100 (500 in the live dialect); the service's default if left out.
             country: ISO 3166-1 alpha-2 code of a country that the key may use; in the live dialect alone.
 
         Returns:
@@ -115,6 +115,7 @@ class Playlists(PlaylistGroups):
         """
         checks.non_empty("name", name)
         checks.text_length("description", description, MAX_DESCRIPTION)
+        checks.something_to_change(name=name, description=description, visibility=visibility, status=status)
         return await self._one(
             Playlist,
             ops.UPDATE_PLAYLIST_DETAILS,

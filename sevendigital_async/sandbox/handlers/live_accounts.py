@@ -64,6 +64,7 @@ def subscription_status(call: Call) -> Answer:
 
 HANDLERS = {
     "platform.users.create": create_user,
+    "classic.user.create": create_user,
     "platform.subscriptions.create": create_subscription,
     "platform.subscriptions.status": subscription_status,
 }

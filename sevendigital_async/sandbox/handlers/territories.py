@@ -10,7 +10,7 @@ from ..calls import Call
 from ..catalogue import COUNTRIES, TERRITORIES
 from .lookup import DETAILS_AGE
 
-_TEXTS: Mapping[str, Mapping[str, str]] = {
+TEXTS: Mapping[str, Mapping[str, str]] = {
     "en": {"basket.add": "Add to basket", "basket.checkout": "Checkout", "release.album": "Album"},
     "de": {"basket.add": "In den Warenkorb", "basket.checkout": "Zur Kasse", "release.album": "Album"},
     "fr": {"basket.add": "Ajouter au panier", "basket.checkout": "Commander", "release.album": "Album"},
@@ -41,7 +41,7 @@ def resolve(call: Call) -> Answer:
 def translations(call: Call) -> Answer:
     """Answer with the shop's texts in a language."""
     locale = call.arguments["locale"]
-    texts = _TEXTS.get(locale.replace("_", "-").partition("-")[0].lower())
+    texts = TEXTS.get(locale.replace("_", "-").partition("-")[0].lower())
     if texts is None:
         raise unknown("locale")
     return Answer(content={"locale": locale, "translations": texts}, max_age=DETAILS_AGE)

@@ -1,0 +1,318 @@
+"""The classic API as the live service spells it: every request that differs, at a server that verifies signatures."""
+
+from datetime import date
+from decimal import Decimal
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from support.live_facts import IN_CLASSIC
+from support.oauth import is_signed
+from support.rawserver import answer, raw_server
+
+from sevendigital_async import (
+    Dialect,
+    InvalidArgumentError,
+    NotFoundError,
+    Settings,
+    SevenDigital,
+    UnsupportedOperationError,
+    UserToken,
+)
+from sevendigital_async.sandbox import DEMO_KEY, DEMO_SECRET, Sandbox
+
+DEMO = (DEMO_KEY, DEMO_SECRET)
+USER = UserToken("user-token", "user-secret")
+
+BASKET = '{"basket":{"id":"b"}}'
+PURCHASE = '{"purchase":{"id":"1"}}'
+PERSON = '{"user":{"id":"7"}}'
+CARD = '{"cardRegistration":{"id":"7","status":"pending","redirectUrl":"https://cards.example/7"}}'
+LOCKER = '{"locker":{"lockerReleases":{"page":1,"pageSize":10,"totalItems":0,"lockerRelease":[]}}}'
+TEXTS = '{"translations":{"page":1,"pageSize":10,"totalItems":1,"translation":[{"key":"a","translatedText":"b"}]}}'
+
+REQUESTS = {
+    "classic.basket.add_item": (
+        lambda c: c.basket.add_item("b", release_id="1", track_id="2", country="GB"),
+        "GET /1.2/basket/addItem?basketId=b&releaseId=1&trackId=2&country=GB",
+        "",
+        BASKET,
+    ),
+    "classic.basket.apply_voucher": (
+        lambda c: c.basket.apply_voucher("b", voucher_code="V&1", country="GB"),
+        "POST /1.2/basket/applyVoucher",
+        "basketId=b&voucherCode=V%261&country=GB",
+        BASKET,
+    ),
+    "classic.basket.complete_paypal_purchase": (
+        lambda c: c.basket.complete_paypal_purchase("b", payer_id="p", token="t", user_id="mara"),
+        "POST /1.2/basket/completepaypalpurchase?userId=mara",
+        "basketId=b&payerId=p&token=t",
+        PURCHASE,
+    ),
+    "classic.user.unlimited_streaming": (
+        lambda c: c.user.unlimited_streaming(user_id="mara"),
+        "GET /1.2/user/unlimitedStreaming?userId=mara",
+        "",
+        '{"streaming":{"level":"premium"}}',
+    ),
+    "classic.user.locker": (
+        lambda c: c.user.locker(
+            release_id="1",
+            track_id="2",
+            purchase_id="3",
+            sort="purchaseDate desc",
+            country="GB",
+            page_size=500,
+            user_id="mara",
+        ),
+        "GET /1.2/user/locker?releaseId=1&trackId=2&purchaseId=3&sort=purchaseDate%20desc&country=GB&pageSize=500"
+        "&userId=mara",
+        "",
+        LOCKER,
+    ),
+    "classic.user.purchase_item": (
+        lambda c: c.user.purchase_item(release_id="1", price=Decimal("7.99"), country="GB", user_id="mara"),
+        "GET /1.2/user/purchase/item?releaseId=1&price=7.99&country=GB&userId=mara",
+        "",
+        PURCHASE,
+    ),
+    "classic.user.purchase_rrp_item": (
+        lambda c: c.user.purchase_rrp_item(release_id="1", shop_id="34", tag={"a": "b"}, user_id="mara"),
+        "GET /1.2/user/purchase/rrpitem?releaseId=1&shopId=34&tag_a=b&userId=mara",
+        "",
+        PURCHASE,
+    ),
+    "classic.user.purchase_basket": (
+        lambda c: c.user.purchase_basket("b", user_id="mara"),
+        "GET /1.2/user/purchase/basket?basketId=b&userId=mara",
+        "",
+        PURCHASE,
+    ),
+    "classic.user.purchase_priced_item": (
+        lambda c: c.user.purchase_priced_item(price=0, release_id="1", user_id="mara"),
+        "GET /1.2/user/purchase/priceditem?price=0&releaseId=1&userId=mara",
+        "",
+        PURCHASE,
+    ),
+    "classic.user.deliver_item": (
+        lambda c: c.user.deliver_item(release_id="1", transaction_id="t", user_id="mara"),
+        "GET /1.2/user/deliveritem?releaseId=1&transactionId=t&userId=mara",
+        "",
+        PURCHASE,
+    ),
+    "classic.user.payment_cards": (
+        lambda c: c.user.payment_cards(user_id="mara"),
+        "GET /1.2/user/payment/card?userId=mara",
+        "",
+        '{"cards":{"card":[]}}',
+    ),
+    "classic.user.select_payment_card": (
+        lambda c: c.user.select_payment_card("9", user_id="mara"),
+        "POST /1.2/user/payment/card/select?userId=mara",
+        "cardId=9",
+        "{}",
+    ),
+    "classic.user.delete_payment_card": (
+        lambda c: c.user.delete_payment_card("9", user_id="mara"),
+        "POST /1.2/user/payment/card/delete?userId=mara",
+        "cardId=9",
+        "{}",
+    ),
+    "classic.user.register_payment_card": (
+        lambda c: c.user.register_payment_card(redirect_url="https://shop.example/back?a=b", user_id="mara"),
+        "POST /1.2/user/payment/cardregistration?userId=mara",
+        "redirectUrl=https%3A%2F%2Fshop.example%2Fback%3Fa%3Db",
+        CARD,
+    ),
+    "classic.user.card_registration": (
+        lambda c: c.user.card_registration("7", user_id="mara"),
+        "GET /1.2/user/payment/cardregistration/7?userId=mara",
+        "",
+        CARD,
+    ),
+    "classic.user.signup": (
+        lambda c: c.user.signup("mara@example.org", password="p", country="GB", first_name="Mara"),
+        "POST /1.2/user/signup",
+        "emailAddress=mara%40example.org&password=p&country=GB&firstName=Mara",
+        PERSON,
+    ),
+    "classic.user.create": (
+        lambda c: c.user.create(user_id="mara", country="GB"),
+        "GET /1.2/user/create?userId=mara&country=GB",
+        "",
+        PERSON,
+    ),
+    "classic.user.authenticate": (
+        lambda c: c.user.authenticate("mara@example.org", password="p"),
+        "POST /1.2/user/authenticate",
+        "emailAddress=mara%40example.org&password=p",
+        PERSON,
+    ),
+    "classic.users.find": (
+        lambda c: c.users.find(email="mara@example.org"),
+        "GET /1.2/users?emailAddress=mara%40example.org",
+        "",
+        '{"users":{"user":[]}}',
+    ),
+    "classic.translations.bundle": (
+        lambda c: c.translations.bundle(country="DE", page=2, page_size=500),
+        "GET /1.2/translations?country=DE&page=2&pageSize=500",
+        "",
+        TEXTS,
+    ),
+    "classic.ip_lookup.country": (
+        lambda c: c.ip_lookup.country("84.45.95.241"),
+        "GET /1.2/country/resolve?ipaddress=84.45.95.241",
+        "",
+        '{"GeoIpLookup":{"countryCode":"GB"}}',
+    ),
+    "classic.catalogue.artist_by_url": (
+        lambda c: c.catalogue.artist_by_url("https://uk.7digital.com/artist/kylie-minogue?x=y", country="GB"),
+        "GET /1.2/catalogue/artist-byurl?artistSlug=kylie-minogue&country=GB",
+        "",
+        '{"artist":{"id":"1"}}',
+    ),
+    "classic.catalogue.release_by_url": (
+        lambda c: c.catalogue.release_by_url("https://uk.7digital.com/artist/kylie/release/x-2", shop_id="34"),
+        "GET /1.2/catalogue/release-byurl?releaseSlug=x-2&shopId=34",
+        "",
+        '{"release":{"id":"1"}}',
+    ),
+}
+
+
+def client_of(base_url, dialect=Dialect.LIVE, *, keys=("key", "secret"), **settings):
+    return SevenDigital(*keys, settings=Settings(dialect=dialect, base_url=base_url, **settings))
+
+
+async def captured(act, content, *, dialect=Dialect.LIVE, user=None, **settings):
+    """Return the first line, without the version, and the body of the one request; oauthlib has to find it signed."""
+    async with raw_server(answer(content)) as server, client_of(server.base_url, dialect, **settings) as client:
+        await act((client.as_user(user) if user else client).classic)
+        [request] = server.requests
+        signed_by_user = user is not None and b'oauth_token="' in request
+        assert is_signed(request, server.base_url, "secret", user.secret if signed_by_user else "")
+    head, _, body = request.partition(b"\r\n\r\n")
+    return head.decode().split(" HTTP/1.1")[0], body.decode()
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+@pytest.mark.parametrize("user", [None, USER], ids=["partner", "user"])
+async def test_requests_are_those_of_the_live_service(name, user):
+    act, line, body, content = REQUESTS[name]
+    assert await captured(act, content, user=user) == (line, body)
+
+
+def test_every_request_that_differs_has_its_example():
+    assert REQUESTS.keys() >= IN_CLASSIC.keys()
+
+
+async def test_what_does_not_differ_is_the_same_request():
+    act = lambda c: c.releases.chart(country="GB", to_date=date(2026, 5, 28))  # noqa: E731
+    content = '{"chart":{"page":1,"pageSize":10,"totalItems":0,"chartItem":[]}}'
+    assert await captured(act, content) == await captured(act, content, dialect=Dialect.OPENAPI)
+
+
+# --- what each dialect refuses
+
+
+@pytest.mark.parametrize(
+    ("act", "dialect", "argument"),
+    [
+        (lambda c: c.user.locker(), Dialect.LIVE, "country"),
+        (lambda c: c.user.create("mara@example.org"), Dialect.LIVE, "email"),
+        (lambda c: c.user.create(user_id="mara"), Dialect.LIVE, "country"),
+        (lambda c: c.user.create(), Dialect.OPENAPI, "email"),
+        (lambda c: c.translations.bundle("en-GB"), Dialect.LIVE, "locale"),
+        (lambda c: c.translations.bundle(), Dialect.OPENAPI, "locale"),
+        (lambda c: c.user.register_payment_card(card_number="4"), Dialect.LIVE, "card_number"),
+        (lambda c: c.user.register_payment_card(), Dialect.LIVE, "redirect_url"),
+        (lambda c: c.user.register_payment_card(redirect_url="https://x.example"), Dialect.OPENAPI, "redirect_url"),
+        (lambda c: c.user.payment_cards(user_id="mara"), Dialect.OPENAPI, "user_id"),
+        (lambda c: c.catalogue.artist_by_url("https://uk.7digital.com/release/x"), Dialect.LIVE, "url"),
+        (lambda c: c.catalogue.artist_by_url("https://uk.7digital.com/artist/"), Dialect.LIVE, "url"),
+        (lambda c: c.releases.search("x", page_size=101), Dialect.OPENAPI, "page_size"),
+        (lambda c: c.basket.add_item("b", track_id="2"), Dialect.LIVE, "release_id"),
+        (lambda c: c.user.purchase_item(track_id="2"), Dialect.LIVE, "release_id"),
+        (lambda c: c.user.deliver_item(track_id="2"), Dialect.LIVE, "release_id"),
+        (lambda c: c.user.purchase_rrp_item(track_id="2"), Dialect.OPENAPI, "release_id"),
+        (lambda c: c.user.purchase_priced_item(price=1, track_id="2"), Dialect.OPENAPI, "release_id"),
+        (lambda c: c.basket.add_priced_item("b", price=1, track_id="2"), Dialect.OPENAPI, "release_id"),
+    ],
+)
+async def test_what_a_dialect_can_not_send_is_named_and_stays_here(act, dialect, argument):
+    async with raw_server(answer("{}")) as server, client_of(server.base_url, dialect) as client:
+        with pytest.raises(InvalidArgumentError) as caught:
+            await act(client.as_user(USER).classic)
+    assert caught.value.argument == argument
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("act", "line", "content"),
+    [
+        (lambda c: c.basket.add_item("b", track_id="2"), "basket/addItem?basketId=b&trackId=2", BASKET),
+        (lambda c: c.user.purchase_item(track_id="2"), "user/purchase/item?trackId=2", PURCHASE),
+        (lambda c: c.user.deliver_item(track_id="2"), "user/deliveritem?trackId=2", PURCHASE),
+    ],
+)
+async def test_the_file_takes_a_track_without_its_release(act, line, content):
+    assert await captured(act, content, dialect=Dialect.OPENAPI, user=USER) == (f"GET /1.2/{line}", "")
+
+
+async def test_a_subscription_is_updated_elsewhere():
+    client = SevenDigital("key", "secret", dialect=Dialect.LIVE)
+    with pytest.raises(UnsupportedOperationError, match=r"use platform\.subscriptions\.create"):
+        await client.classic.user.update_unlimited_streaming("7", status="active")
+
+
+async def test_a_locker_is_asked_for_in_the_country_of_the_settings():
+    line, _ = await captured(lambda c: c.user.locker(user_id="mara"), LOCKER, country="SE")
+    assert dict(parse_qsl(urlsplit(line).query)) == {"country": "SE", "userId": "mara"}
+
+
+# --- the sandbox, without any user's token
+
+
+async def test_a_managed_user_buys_and_owns():
+    async with Sandbox() as sandbox, client_of(sandbox.base_url, keys=DEMO, country="GB") as client:
+        classic, mara = client.classic, {"user_id": "mara"}
+        assert (await classic.user.create(**mara)).id == "mara"
+        assert [card.last4 for card in await classic.user.payment_cards(**mara)] == ["4242"]
+
+        begun = await classic.user.register_payment_card(redirect_url="https://shop.example/back", **mara)
+        assert (begun.status, begun.redirect_url.startswith(sandbox.base_url)) == ("pending", True)
+        ended = await classic.user.card_registration(begun.registration_id, **mara)
+        assert ended.status == "registered"
+        first, second = await classic.user.payment_cards(**mara)
+        assert (second.card_id, second.is_default) == (ended.card_id, True)
+        await classic.user.select_payment_card(first.card_id, **mara)
+        await classic.user.delete_payment_card(second.card_id, **mara)
+        assert [card.is_default for card in await classic.user.payment_cards(**mara)] == [True]
+
+        [release, *_] = (await classic.releases.search("a", page_size=500)).items
+        bought = await classic.user.purchase_item(release_id=release.id, **mara)
+        owned = [each.release.id async for each in classic.user.locker(purchase_id=bought.purchase_id, **mara)]
+        assert owned == [release.id]
+        assert [each async for each in classic.user.locker(user_id="nobody")] == []
+
+
+async def test_names_of_the_live_service_are_understood():
+    async with Sandbox() as sandbox, client_of(sandbox.base_url, keys=DEMO, country="GB") as client:
+        classic = client.classic
+        made = await classic.user.signup("mara@example.org", password="p", country="GB")
+        await classic.user.signup("other@example.org", password="p", country="GB")
+        assert [user.id for user in await classic.users.find(email="mara@example.org")] == [made.id]
+        assert (await classic.user.authenticate("mara@example.org", password="p")).token is not None
+        assert (await classic.ip_lookup.country("84.45.95.241")).country_code
+        assert (await classic.translations.bundle(country="DE", page_size=1)).translations == {
+            "basket.add": "In den Warenkorb"
+        }
+        release = (await classic.releases.search("a"))[0]
+        found = await classic.catalogue.release_by_url(f"https://shop.example/artist/x/release/{release.id}")
+        assert found.id == release.id
+        with pytest.raises(NotFoundError):
+            await classic.catalogue.artist_by_url("nobody")
+        basket = await classic.basket.create()
+        await classic.basket.add_item(basket.id, release_id=release.id)
+        assert (await classic.basket.apply_voucher(basket.id, voucher_code="SUMMER25")).voucher_code == "SUMMER25"
