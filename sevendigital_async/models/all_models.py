@@ -49,6 +49,7 @@ from .commerce import VoucherType as VoucherType
 from .page import Page as Page
 from .playlist import Playlist as Playlist
 from .playlist import PlaylistGroup as PlaylistGroup
+from .playlist import PlaylistTag as PlaylistTag
 from .playlist import PlaylistTrack as PlaylistTrack
 from .playlist import PlaylistTrackInput as PlaylistTrackInput
 from .playlist import Visibility as Visibility

@@ -152,6 +152,7 @@ class Binding:
         settings: Parameters whose value a field of the settings overrides, if it is set. ``path`` stands for the
             binding's path, which the settings give without its version.
         echo: Where the answer is empty: the model's fields, each with the argument that it is made from.
+        location: Where the answer is empty: the model's field that its ``Location`` header fills.
         count: Where the answer says how many items were accepted.
         meanings: What error codes mean for this operation.
     """
@@ -168,6 +169,7 @@ class Binding:
     needs: Mapping[str, str] = field(factory=dict, kw_only=True)
     settings: Mapping[str, str] = field(factory=dict, kw_only=True)
     echo: Mapping[str, str] = field(factory=dict, kw_only=True)
+    location: str | None = field(default=None, kw_only=True)
     count: Count | None = field(default=None, kw_only=True)
     meanings: Mapping[int, str] = field(factory=dict, kw_only=True)
 

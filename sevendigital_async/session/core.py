@@ -185,7 +185,7 @@ class Session:
             fetched = await self._fetch(call, request)
             from .decode import decode, echoed  # noqa: PLC0415 - cattrs takes long to load, and who ships plays decodes nothing
 
-            document = echoed(request, fetched.document)
+            document = echoed(request, fetched.document, fetched.headers)
             if len(document.body) <= OFF_LOOP_BYTES:
                 answer = decode(call.operation, document)
             else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from enum import Enum
 from functools import reduce
@@ -67,12 +67,14 @@ def decode(operation: Operation, document: Document) -> object:
         raise DecodeError(f"{operation.name}: {path} {error.reason}", operation=operation.name, path=path) from None
 
 
-def echoed(request: Request, document: Document) -> Document:
+def echoed(request: Request, document: Document, headers: Mapping[str, str]) -> Document:
     """Return the answer; where it is empty and the binding says so, one made from what was sent."""
     if document.kind is not Kind.EMPTY or request.binding is None or not request.binding.echo:
         return document
     fields = request.binding.echo.items()
     tree = {wire: _plain(request.values[name]) for wire, name in fields if name in request.values}
+    if request.binding.location is not None and (location := headers.get("location")):
+        tree[request.binding.location] = location
     return Document(document.body, Kind.JSON, tree)
 
 

@@ -60,9 +60,9 @@ refund_release  reportReleaseRefund  2L  unsafe      DELETE  /1.2/user/purchase/
 refund_track    reportTrackRefund    2L  unsafe      DELETE  /1.2/user/purchase/{purchaseid}/track/{trackid}
 
 [platform.playlists]
-list        listPlaylists          2L  read        GET   /1.2/playlists                       country page pageSize
-create      createPlaylist         2L  unsafe      POST  /1.2/playlists                       country! userId json: name! description status visibility tracks
-update      updatePlaylistDetails  2L  idempotent  POST  /1.2/playlists/{playlistId}/details  country! userId json: name status visibility description
+list        listPlaylists          2L  read        GET   /1.2/playlists                       country page pageSize status tags
+create      createPlaylist         2L  unsafe      POST  /1.2/playlists                       country! userId json: name! description status visibility tracks image tags annotations
+update      updatePlaylistDetails  2L  idempotent  POST  /1.2/playlists/{playlistId}/details  country! userId json: name status visibility description image tags annotations
 add_tracks  addTracksToPlaylist    2L  unsafe      POST  /1.2/playlists/{playlistId}/tracks   country! userId json: tracks!
 
 [platform.subscriptions]
@@ -119,10 +119,14 @@ ONLY_PAGES = """\
 read           readPlaylist           2L  read        GET     /1.2/playlists/{playlistId}                                country! userId
 details        readPlaylistDetails    2L  read        GET     /1.2/playlists/{playlistId}/details                        country! userId
 tracks         listPlaylistTracks     2L  read        GET     /1.2/playlists/{playlistId}/tracks                         page pageSize country! userId
-replace        replacePlaylist        2L  unsafe      POST    /1.2/playlists/{playlistId}                                country! userId json: name description status visibility tracks
+replace        replacePlaylist        2L  unsafe      POST    /1.2/playlists/{playlistId}                                country! userId json: name description status visibility tracks image tags annotations
 delete         deletePlaylist         2L  idempotent  DELETE  /1.2/playlists/{playlistId}                                country! userId
 move_track     movePlaylistTrack      2L  unsafe      POST    /1.2/playlists/{playlistId}/tracks/{playlistTrackId}/move  country! userId json: pos
 remove_track   removePlaylistTrack    2L  idempotent  DELETE  /1.2/playlists/{playlistId}/tracks/{playlistTrackId}       country! userId
+tags              listPlaylistTags         2L  read        GET     /1.2/playlists/tags                                  country
+create_tag        createPlaylistTag        2L  unsafe      POST    /1.2/playlists/tags                                  country json: name!
+add_favourite     addPlaylistFavourite     2L  idempotent  PUT     /1.2/playlists/{playlistId}/favourites/{userId}      country
+remove_favourite  removePlaylistFavourite  2L  idempotent  DELETE  /1.2/playlists/{playlistId}/favourites/{userId}      country
 groups         listPlaylistGroups     3L  read        GET     /1.2/user/playlists/groups                                 userId! country!
 create_group   createPlaylistGroup    3L  unsafe      POST    /1.2/user/playlists/groups                                 userId! country! json: name! playlists
 group          readPlaylistGroup      3L  read        GET     /1.2/user/playlists/groups/{playlistGroupId}               userId! country!
