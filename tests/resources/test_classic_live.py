@@ -1,23 +1,27 @@
 """The classic API as the live service spells it: every request that differs, at a server that verifies signatures."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from ipaddress import ip_address
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from support.live_facts import IN_CLASSIC
+from support.live_facts import IN_CLASSIC, ONLY_IN_PAGES
 from support.oauth import is_signed
 from support.rawserver import answer, raw_server
 
 from sevendigital_async import (
     Dialect,
     InvalidArgumentError,
+    InvalidRequestError,
     NotFoundError,
+    PaymentError,
     Settings,
     SevenDigital,
     UnsupportedOperationError,
     UserToken,
 )
+from sevendigital_async.models import BasketStatus, GeoRestrictions, PaymentStatus, PreparedPurchase
 from sevendigital_async.sandbox import DEMO_KEY, DEMO_SECRET, Sandbox
 
 DEMO = (DEMO_KEY, DEMO_SECRET)
@@ -315,3 +319,180 @@ async def test_names_of_the_live_service_are_understood():
         basket = await classic.basket.create()
         await classic.basket.add_item(basket.id, release_id=release.id)
         assert (await classic.basket.apply_voucher(basket.id, voucher_code="SUMMER25")).voucher_code == "SUMMER25"
+
+
+# --- what only the live service has
+
+
+LEGACY = {
+    "classic.tags.related": (
+        lambda c: c.tags.related(["rock", "new wave"], country="GB", page_size=500),
+        "GET /1.2/tag/related?tags=rock%2Cnew%20wave&country=GB&pageSize=500",
+        "",
+        '{"tags":{"page":1,"pageSize":10,"totalItems":1,"tag":[{"id":"pop","text":"pop"}]}}',
+    ),
+    "classic.artists.recommend": (
+        lambda c: c.artists.recommend("1", country="GB"),
+        "GET /1.2/artist/recommend?artistId=1&country=GB",
+        "",
+        '{"recommendations":{"page":1,"pageSize":10,"totalItems":1,"recommendedItem":[{"artist":{"id":"2"}}]}}',
+    ),
+    "classic.ip_lookup.checkout_restrictions": (
+        lambda c: c.ip_lookup.checkout_restrictions("84.45.95.241"),
+        "GET /1.2/country/georestrictions/checkout?ipaddress=84.45.95.241",
+        "",
+        '{"GeoIpLookup":{"countryId":"GB","allowCheckout":true}}',
+    ),
+    "classic.basket.status": (
+        lambda c: c.basket.status("a/b"),
+        "GET /1.2/basket/a%2Fb/status",
+        "",
+        '{"paymentStatus":"Success"}',
+    ),
+    "classic.user.prepare_purchase": (
+        lambda c: c.user.prepare_purchase("b", shop_id="34", user_id="mara"),
+        "GET /1.2/user/purchase/prepare?basketId=b&shopId=34&userId=mara",
+        "",
+        '{"preparePayment":{"paymentToken":"t0ken","autoFulfilled":"False"}}',
+    ),
+    "classic.user.add_payment_card": (
+        lambda c: c.user.add_payment_card(
+            card_number="4444333322221111",
+            card_type="VISA",
+            card_holder_name="Mara Å",
+            card_expiry_date=date(2028, 12, 31),
+            card_verification_code="123",
+            card_post_code="EC2A 4HJ",
+            card_country="GB",
+            card_issue_number=1,
+            card_start_date=date(2020, 1, 1),
+            user_id="mara",
+        ),
+        "POST /1.2/user/payment/card/add?userId=mara",
+        (
+            "cardNumber=4444333322221111&cardType=VISA&cardHolderName=Mara%20%C3%85&cardExpiryDate=202812"
+            "&cardVerificationCode=123&cardPostCode=EC2A%204HJ&cardCountry=GB&cardIssueNumber=1&cardStartDate=202001"
+        ),
+        '{"card":{"id":"9"}}',
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LEGACY)
+@pytest.mark.parametrize("user", [None, USER], ids=["partner", "user"])
+async def test_legacy_requests(name, user):
+    act, line, body, content = LEGACY[name]
+    assert await captured(act, content, user=user) == (line, body)
+
+
+@pytest.mark.parametrize("name", LEGACY)
+async def test_legacy_operations_exist_in_the_live_dialect_only(name):
+    act, *_ = LEGACY[name]
+    with pytest.raises(UnsupportedOperationError, match=f"{name} does not exist in the openapi dialect"):
+        await act(SevenDigital("key", "secret").classic)
+
+
+def test_every_legacy_operation_has_its_example():
+    assert LEGACY.keys() == {name for name in ONLY_IN_PAGES if name.startswith("classic.")}
+
+
+@pytest.mark.parametrize(
+    ("act", "content", "wanted"),
+    [
+        (
+            LEGACY["classic.basket.status"][0],
+            "<response status='ok' version='1.2'><paymentStatus>Failure</paymentStatus></response>",
+            BasketStatus(payment_status=PaymentStatus.FAILURE),
+        ),
+        (
+            LEGACY["classic.user.prepare_purchase"][0],
+            (
+                "<response status='ok'><preparePayment paymentToken='t0ken' autoFulfilled='False'>"
+                "<preparePaymentDate>2019-04-16T15:23:10+01:00</preparePaymentDate></preparePayment></response>"
+            ),
+            PreparedPurchase(
+                payment_token="t0ken", auto_fulfilled=False, prepared_at=datetime(2019, 4, 16, 14, 23, 10, tzinfo=UTC)
+            ),
+        ),
+        (
+            LEGACY["classic.ip_lookup.checkout_restrictions"][0],
+            (
+                "<response status='ok'><geoRestrictions><allowCheckout>true</allowCheckout>"
+                "<countryCode>GB</countryCode></geoRestrictions></response>"
+            ),
+            GeoRestrictions(country_code="GB", allow_checkout=True),
+        ),
+    ],
+)
+async def test_legacy_answers_in_xml(act, content, wanted):
+    async with raw_server(answer(content, Content_Type="text/xml")) as server, client_of(server.base_url) as client:
+        got = await act(client.classic)
+    assert got == wanted
+    assert "t0ken" not in repr(got)
+
+
+CARD_OF_MARA = {
+    "card_type": "visa",
+    "card_holder_name": "Mara",
+    "card_expiry_date": date(2098, 1, 31),
+    "card_verification_code": "123",
+    "user_id": "mara",
+}
+
+
+async def test_legacy_operations_in_the_sandbox():
+    async with Sandbox() as sandbox, client_of(sandbox.base_url, keys=DEMO, country="GB") as client:
+        classic = client.classic
+        assert (await classic.ip_lookup.checkout_restrictions(ip_address("84.45.95.241"))).allow_checkout
+        tag = (await classic.tags.all())[0]
+        assert tag.id not in [each.id async for each in classic.tags.related([tag.id])]
+        artist = (await classic.artists.search("a"))[0]
+        assert [each.id async for each in classic.artists.recommend(artist.id)]
+
+        card = await classic.user.add_payment_card(card_number="4444333322221111", **CARD_OF_MARA)
+        assert (card.last4, card.brand, card.is_default) == ("1111", "visa", True)
+        assert len(await classic.user.payment_cards(user_id="mara")) == 2
+
+        basket = await classic.basket.create()
+        release = (await classic.releases.search("a"))[0]
+        await classic.basket.add_item(basket.id, release_id=release.id)
+        prepared = await classic.user.prepare_purchase(basket.id, user_id="mara")
+        assert (prepared.auto_fulfilled, bool(prepared.payment_token)) == (False, True)
+        assert (await classic.basket.status(basket.id)).payment_status == PaymentStatus.FAILURE
+        await classic.user.purchase_basket(basket.id, user_id="mara")
+        assert (await classic.basket.status(basket.id)).payment_status == PaymentStatus.SUCCESS
+
+
+async def test_cards_that_the_sandbox_refuses():
+    async with Sandbox() as sandbox, client_of(sandbox.base_url, keys=DEMO) as client:
+        user = client.classic.user
+        expired = {**CARD_OF_MARA, "card_expiry_date": date(2020, 1, 1)}
+        with pytest.raises(PaymentError) as caught:
+            await user.add_payment_card(card_number="4444333322221111", **expired)
+        assert caught.value.code == 3103
+        for number, more in (
+            ("4444333322221112", CARD_OF_MARA),
+            ("4444333322221111", {**CARD_OF_MARA, "card_expiry_date": date(1920, 1, 1)}),
+            ("4444333322221111", {**CARD_OF_MARA, "card_verification_code": "x"}),
+        ):
+            with pytest.raises(InvalidRequestError):
+                await user.add_payment_card(card_number=number, **more)
+        with pytest.raises(InvalidRequestError):
+            await user.register_payment_card(redirect_url="nowhere", user_id="mara")
+        with pytest.raises(NotFoundError):
+            await user.card_registration("7", user_id="mara")
+
+
+async def test_an_address_that_is_none():
+    with pytest.raises(InvalidArgumentError, match="ipaddress"):
+        await SevenDigital("key", "secret", dialect=Dialect.LIVE).classic.ip_lookup.checkout_restrictions(7)
+
+
+async def test_an_error_does_not_repeat_the_card():
+    echo = (
+        '{"status":"error","error":{"code":1002,"message":"bad: cardNumber=4444333322221111&cardVerificationCode=987"}}'
+    )
+    async with raw_server(answer(echo)) as server, client_of(server.base_url) as client:
+        with pytest.raises(InvalidRequestError) as caught:
+            await client.classic.user.add_payment_card(card_number="4444333322221111", **CARD_OF_MARA)
+    assert not [secret for secret in ("4444333322221111", "987") if secret in str(caught.value)]

@@ -73,6 +73,7 @@ def sample(hint, name: str):
 
 TODAY = datetime.now(UTC)
 SAMPLES = {
+    "card_country": "GB",
     "country": "GB",
     "end_date": TODAY.date() + timedelta(days=7),
     "tag": {"Campaign": "spring"},

@@ -115,6 +115,22 @@ release_by_url  getReleaseIdByUrl  key  read  GET  /1.2/catalogue/release-byurl 
 """The operations of the classic file that the live service spells otherwise; all others are the same there."""
 
 ONLY_PAGES = """\
+[classic.tags]
+related  getRelatedTags  key  read  GET  /1.2/tag/related  tags! country page pageSize
+
+[classic.artists]
+recommend  getArtistRecommendations  key  read  GET  /1.2/artist/recommend  artistId! country page pageSize
+
+[classic.ip_lookup]
+checkout_restrictions  getCheckoutRestrictions  key  read  GET  /1.2/country/georestrictions/checkout  ipaddress!
+
+[classic.basket]
+status  getBasketStatus  2L  read  GET  /1.2/basket/{basketId}/status
+
+[classic.user]
+prepare_purchase  prepareUserPurchase  3L  unsafe  GET   /1.2/user/purchase/prepare  basketId! country shopId userId
+add_payment_card  addUserPaymentCard   3L  unsafe  POST  /1.2/user/payment/card/add  userId form: cardNumber! cardType! cardHolderName! cardExpiryDate! cardVerificationCode! cardPostCode cardCountry cardIssueNumber cardStartDate
+
 [platform.playlists]
 read           readPlaylist           2L  read        GET     /1.2/playlists/{playlistId}                                country! userId
 details        readPlaylistDetails    2L  read        GET     /1.2/playlists/{playlistId}/details                        country! userId

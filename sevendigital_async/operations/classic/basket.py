@@ -5,9 +5,9 @@ Most of them change something by GET: what may be repeated is said here, not by 
 
 from __future__ import annotations
 
-from ...models import Basket, PaypalCheckout, Purchase
-from ..operation import Auth, Operation, Safety, parameter
-from .binding import COUNTRY, ITEM, TRACK_OF_RELEASE, USER_ID, bound, form, live
+from ...models import Basket, BasketStatus, PaypalCheckout, Purchase
+from ..operation import Auth, Operation, ParameterLocation, Safety, parameter
+from .binding import COUNTRY, ITEM, ONLY_LIVE, TRACK_OF_RELEASE, USER_ID, bound, form, live, live_only
 
 BASKET_ID = parameter("basket_id", required=True)
 FORM_BASKET_ID = form("basket_id", required=True)
@@ -117,5 +117,18 @@ COMPLETE_BASKET_PAYPAL_PURCHASE = Operation(
         BASKET_ID,
         *PAYPAL,
         live=live("POST", "/basket/completepaypalpurchase", FORM_BASKET_ID, *PAYPAL, USER_ID),
+    ),
+)
+
+GET_BASKET_STATUS = Operation(
+    id="getBasketStatus",
+    name="classic.basket.status",
+    summary="Whether a basket has been paid for.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.READ,
+    model=BasketStatus,
+    instead=ONLY_LIVE,
+    bindings=live_only(
+        "GET", "/basket/{basketId}/status", parameter("basket_id", ParameterLocation.PATH, required=True)
     ),
 )

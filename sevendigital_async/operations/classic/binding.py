@@ -10,6 +10,9 @@ from attrs import evolve
 from ...config import Dialect
 from ..operation import VERSION, Binding, Parameter, ParameterLocation, paging, parameter
 
+ONLY_LIVE = "only the live dialect has it"
+"""What stands in for an operation that the OpenAPI file lacks."""
+
 COMPACT = "%Y%m%d"
 """How the classic API writes days."""
 

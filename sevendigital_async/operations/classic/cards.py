@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from ...models import CardRegistration, PaymentCard
 from ..operation import Auth, Operation, ParameterLocation, Safety, parameter
-from .binding import USER_ID, bound, for_user, form, live
+from .binding import ONLY_LIVE, USER_ID, bound, for_user, form, live, live_only
+
+MONTH = "%Y%m"
+"""How the dates on a card are written."""
 
 CARD_ID = form("card_id", required=True)
 
@@ -65,5 +68,29 @@ GET_USER_CARD_REGISTRATION = Operation(
     model=CardRegistration,
     bindings=for_user(
         "GET", "/user/payment/cardregistration/{id}", parameter("id", ParameterLocation.PATH, required=True)
+    ),
+)
+
+ADD_USER_PAYMENT_CARD = Operation(
+    id="addUserPaymentCard",
+    name="classic.user.add_payment_card",
+    summary="Add a card at once.",
+    auth=Auth.THREE_LEGGED,
+    safety=Safety.UNSAFE,
+    model=PaymentCard,
+    instead=ONLY_LIVE,
+    bindings=live_only(
+        "POST",
+        "/user/payment/card/add",
+        form("card_number", required=True),
+        form("card_type", required=True),
+        form("card_holder_name", required=True),
+        parameter("card_expiry_date", ParameterLocation.FORM, required=True, date_format=MONTH),
+        form("card_verification_code", required=True),
+        form("card_post_code"),
+        form("card_country"),
+        form("card_issue_number"),
+        parameter("card_start_date", ParameterLocation.FORM, date_format=MONTH),
+        USER_ID,
     ),
 )

@@ -5,12 +5,13 @@ A purchase or a delivery is a GET here; none is ever repeated after it may have 
 
 from __future__ import annotations
 
-from ...models import LockerRelease, Purchase
+from ...models import LockerRelease, PreparedPurchase, Purchase
 from ..operation import LOST_SALE, Auth, Operation, Safety, parameter
 from .binding import (
     COUNTRY,
     ITEM,
     LIVE_PAGING,
+    ONLY_LIVE,
     PAGING,
     SHOP_ID,
     TRACK_OF_RELEASE,
@@ -18,6 +19,7 @@ from .binding import (
     bound,
     for_user,
     live,
+    live_only,
 )
 
 FILTERS = (*ITEM, parameter("purchase_id"), parameter("sort"))
@@ -132,4 +134,16 @@ DELIVER_USER_ITEM = Operation(
         *SHOP,
         live=live("GET", "/user/deliveritem", *ITEM, *SALE, *SHOP, USER_ID, needs=TRACK_OF_RELEASE),
     ),
+)
+
+# Whether a payment that is prepared twice is one payment is not documented.
+PREPARE_USER_PURCHASE = Operation(
+    id="prepareUserPurchase",
+    name="classic.user.prepare_purchase",
+    summary="Begin the payment for a basket.",
+    auth=Auth.THREE_LEGGED,
+    safety=Safety.UNSAFE,
+    model=PreparedPurchase,
+    instead=ONLY_LIVE,
+    bindings=live_only("GET", "/user/purchase/prepare", parameter("basket_id", required=True), *SHOP, USER_ID),
 )

@@ -248,3 +248,31 @@ class Artists(CheckedResource):
         return self._pages(
             Artist, ops.GET_TOP_ARTISTS_BY_TAGS, tags=tags, country=country, page=page, page_size=page_size
         )
+
+    def recommend(
+        self, artist_id: str, *, country: str | None = None, page: int = 1, page_size: int | None = None
+    ) -> Pages[Artist]:
+        """List artists for those who like one; in the live dialect only, where `similar` is another list.
+
+        Args:
+            artist_id: 7digital's id of the one.
+            country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
+            page: First page to fetch, from 1.
+            page_size: Artists a page, up to 500; the service's default if left out.
+
+        Returns:
+            Await it for one page, iterate it for every artist.
+
+        Raises:
+            NotFoundError: No such artist in the territory.
+
+        API: ``GET /1.2/artist/recommend``
+        """
+        return self._pages(
+            Artist,
+            ops.GET_ARTIST_RECOMMENDATIONS,
+            artist_id=artist_id,
+            country=country,
+            page=page,
+            page_size=page_size,
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from ...models import Basket as BasketModel
-from ...models import PaypalCheckout, Purchase
+from ...models import BasketStatus, PaypalCheckout, Purchase
 from ...operations.classic import basket as ops
 from ..resource import CheckedResource
 
@@ -193,3 +193,16 @@ class Basket(CheckedResource):
             token=token,
             user_id=user_id,
         )
+
+    async def status(self, basket_id: str) -> BasketStatus:
+        """Ask whether a basket has been paid for; in the live dialect only.
+
+        Args:
+            basket_id: As `create` gave it.
+
+        Raises:
+            NotFoundError: No such basket.
+
+        API: ``GET /1.2/basket/{basketId}/status``
+        """
+        return await self._one(BasketStatus, ops.GET_BASKET_STATUS, basket_id=basket_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from ...models import LockerRelease, Purchase
+from ...models import LockerRelease, PreparedPurchase, Purchase
 from ...operations.classic import purchases as ops
 from .. import checks
 from ..resource import CheckedResource, Pages
@@ -261,6 +261,36 @@ class Purchases(CheckedResource):
             transaction_id=transaction_id,
             retail_price=retail_price,
             email_address=email_address,
+            country=country,
+            shop_id=shop_id,
+            user_id=user_id,
+        )
+
+    async def prepare_purchase(
+        self,
+        basket_id: str,
+        *,
+        country: str | None = None,
+        shop_id: str | None = None,
+        user_id: str | None = None,
+    ) -> PreparedPurchase:
+        """Begin the payment for a basket, which goes on at the provider; in the live dialect only.
+
+        Args:
+            basket_id: As ``client.classic.basket.create`` gave it. Its ``status`` tells how the payment ended.
+            country: ISO 3166-1 alpha-2 code of the territory the basket was created in.
+            shop_id: The shop it was filled from, in place of ``country``.
+            user_id: Who buys, in the partner's own numbering, in place of a user's token.
+
+        Raises:
+            NotFoundError: No such basket.
+
+        API: ``GET /1.2/user/purchase/prepare``
+        """
+        return await self._one(
+            PreparedPurchase,
+            ops.PREPARE_USER_PURCHASE,
+            basket_id=basket_id,
             country=country,
             shop_id=shop_id,
             user_id=user_id,

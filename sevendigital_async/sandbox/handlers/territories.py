@@ -28,14 +28,23 @@ def countries(_: Call) -> Answer:
 
 
 def resolve(call: Call) -> Answer:
-    """Answer with the country of an address; private ones are in the home country."""
-    try:
-        address = ip_address(call.arguments["ip"].strip())
-    except ValueError:
-        raise invalid("ip", "an IPv4 or IPv6 address") from None
-    codes = list(COUNTRIES)
-    code = codes[int(address) % len(codes)] if address.is_global else codes[0]
+    """Answer with the country of an address."""
+    code = country_of(call, "ip")
     return Answer(content=Forms(json=Bare(_tree(code)), xml={"country": _element(code)}), max_age=DETAILS_AGE)
+
+
+def country_of(call: Call, name: str) -> str:
+    """Return the country of the address that an argument is; private ones are in the home country.
+
+    Raises:
+        RefusalError: It is not an address (1002).
+    """
+    try:
+        address = ip_address(call.arguments[name].strip())
+    except ValueError:
+        raise invalid(name, "an IPv4 or IPv6 address") from None
+    codes = list(COUNTRIES)
+    return codes[int(address) % len(codes)] if address.is_global else codes[0]
 
 
 def translations(call: Call) -> Answer:
