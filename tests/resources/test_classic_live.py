@@ -188,10 +188,10 @@ def client_of(base_url, dialect=Dialect.LIVE, *, keys=("key", "secret"), **setti
     return SevenDigital(*keys, settings=Settings(dialect=dialect, base_url=base_url, **settings))
 
 
-async def captured(act, content, *, dialect=Dialect.LIVE, user=None, **settings):
+async def captured(act, content, *, dialect=Dialect.LIVE, user=None, api="classic", **settings):
     """Return the first line, without the version, and the body of the one request; oauthlib has to find it signed."""
     async with raw_server(answer(content)) as server, client_of(server.base_url, dialect, **settings) as client:
-        await act((client.as_user(user) if user else client).classic)
+        await act(getattr(client.as_user(user) if user else client, api))
         [request] = server.requests
         signed_by_user = user is not None and b'oauth_token="' in request
         assert is_signed(request, server.base_url, "secret", user.secret if signed_by_user else "")
@@ -272,6 +272,42 @@ async def test_a_subscription_is_updated_elsewhere():
 async def test_a_locker_is_asked_for_in_the_country_of_the_settings():
     line, _ = await captured(lambda c: c.user.locker(user_id="mara"), LOCKER, country="SE")
     assert dict(parse_qsl(urlsplit(line).query)) == {"country": "SE", "userId": "mara"}
+
+
+async def test_the_locker_of_a_managed_user_is_filtered_and_asked_for_in_a_country():
+    act = lambda p: p.sales.locker("mara", release_id="1", track_id="2", purchase_id="3")  # noqa: E731
+    assert await captured(act, LOCKER, api="platform", country="SE") == (
+        "GET /1.2/user/locker?userId=mara&country=SE&page=1&releaseId=1&trackId=2&purchaseId=3",
+        "",
+    )
+    client = SevenDigital("key", "secret", dialect=Dialect.LIVE)
+    with pytest.raises(InvalidArgumentError, match="needs the argument 'country'"):
+        await client.platform.sales.locker("mara")
+    with pytest.raises(InvalidArgumentError, match="track_id needs release_id"):
+        client.platform.sales.locker("mara", track_id="2", country="GB")
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda p: p.streaming.locker("1", format_id="26", country="GB", user_id="mara"),
+        lambda p: p.streaming.subscription_hls("1", format_id="26", country="GB", user_id="mara"),
+        lambda p: p.downloads.track("mara", track_id="1", release_id="2", format_id="17", country="GB"),
+    ],
+)
+async def test_media_of_a_managed_user_are_signed_by_the_partner_alone(act):
+    async def used(platform):
+        pending = act(platform)
+        if hasattr(pending, "__aenter__"):
+            async with pending as media:
+                await media.read()
+        else:
+            await pending
+
+    line, _ = await captured(used, "#EXTM3U", api="platform")
+    query = {name.lower(): value for name, value in parse_qsl(urlsplit(line).query)}
+    assert query["userid"] == "mara"
+    assert "oauth_token" not in query
 
 
 # --- the sandbox, without any user's token

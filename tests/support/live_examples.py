@@ -216,6 +216,11 @@ REQUESTS = {
         f"DELETE {API}/user/purchase/49193524/track/3",
         None,
     ),
+    "locker_with_filters": (
+        lambda p: p.sales.locker("7", country="GB", release_id="1", track_id="2", purchase_id="3"),
+        f"GET {API}/user/locker?userId=7&country=GB&page=1&releaseId=1&trackId=2&purchaseId=3",
+        None,
+    ),
     "playlists": (lambda p: p.playlists.list(country="GB"), f"GET {API}/playlists?country=GB&page=1", None),
     "my_playlists": (
         lambda p: p.playlists.list(user_id="7", country="GB"),

@@ -277,7 +277,7 @@ class Purchases(CheckedResource):
         """Begin the payment for a basket, which goes on at the provider; in the live dialect only.
 
         Args:
-            basket_id: As ``client.classic.basket.create`` gave it. Its ``status`` tells how the payment ended.
+            basket_id: As ``client.classic.basket.create`` gave it. Its ``status`` is that of the payment.
             country: ISO 3166-1 alpha-2 code of the territory the basket was created in.
             shop_id: The shop it was filled from, in place of ``country``.
             user_id: Who buys, in the partner's own numbering, in place of a user's token.
