@@ -99,6 +99,40 @@ class Basket:
         return self.total
 
 
+class PaymentStatus(enum.StrEnum):
+    """How the payment for a basket ended; anything else stays text."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+
+
+@frozen(kw_only=True)
+class BasketStatus:
+    """Whether a basket has been paid for, in the live service's answers.
+
+    Attributes:
+        payment_status: How the payment ended.
+    """
+
+    payment_status: PaymentStatus | str | None = None
+
+
+@called("preparePayment")
+@frozen(kw_only=True)
+class PreparedPurchase:
+    """A payment that has been begun, in the live service's answers.
+
+    Attributes:
+        payment_token: What the payment goes on with at the provider; it allows a payment, so it is not in the repr.
+        auto_fulfilled: Whether the purchase is complete without a further step.
+        prepared_at: When that was.
+    """
+
+    payment_token: str | None = wire("paymentToken", repr=False)
+    auto_fulfilled: bool | None = None
+    prepared_at: datetime | None = wire("preparedAt", "preparePaymentDate")
+
+
 class VoucherType(enum.StrEnum):
     """What a voucher's value means; anything else stays text."""
 

@@ -50,6 +50,20 @@ class Country:
     ip_address: str | None = wire("ipAddress", "ipaddress", "ip")
 
 
+@called("GeoIpLookup")
+@frozen(kw_only=True)
+class GeoRestrictions:
+    """What an internet address allows, in the live service's answers.
+
+    Attributes:
+        country_code: ISO 3166-1 alpha-2 code of where the address is.
+        allow_checkout: Whether one can buy from there.
+    """
+
+    country_code: str | None = wire("countryCode", "countryId")
+    allow_checkout: bool | None = None
+
+
 @frozen(kw_only=True)
 class TranslationBundle:
     """The shop's texts in one language; the live service gives them in pages.

@@ -61,7 +61,8 @@ _TITLES = [re.compile(rf"<{name}[^<>]*>", re.IGNORECASE).search for name in ("ti
 _UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 _SECRET = re.compile(
     r"""(?ix)
-    (?<!\w) (\w*? (?: signature | token | token_secret | secret | password | passwd | verifier | cvv | card_?number ))
+    (?<!\w) (\w*? (?: signature | token | token_secret | secret | password | passwd | verifier
+      | cvv | verification_?code | card_?number ))
     ( ["']? \s* (?: = | %(?:25)*3D ) \s* ["']? | ["'] \s* : \s* ["']? )
     (?: (?! %(?:25)*26 ) [^\s"'&<>,;] )+
     """

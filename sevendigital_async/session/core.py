@@ -220,7 +220,7 @@ class Session:
             fetched = await self._fetch(call, request)
             from .decode import decode, echoed  # noqa: PLC0415 - cattrs takes long to load, and who ships plays decodes nothing
 
-            document, strict = echoed(request, fetched.document), self.settings.strict_decoding
+            document, strict = echoed(request, fetched.document, fetched.headers), self.settings.strict_decoding
             try:
                 if len(document.body) <= OFF_LOOP_BYTES:
                     answer = decode(call.operation, document, strict=strict)

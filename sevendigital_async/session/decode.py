@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from enum import Enum
 from functools import reduce
@@ -116,12 +116,14 @@ def _below(report: Report, *steps: str | int) -> Report:
     return lambda misfits: report([misfit.below(*steps) for misfit in misfits])
 
 
-def echoed(request: Request, document: Document) -> Document:
+def echoed(request: Request, document: Document, headers: Mapping[str, str]) -> Document:
     """Return the answer; where it is empty and the binding says so, one made from what was sent."""
     if document.kind is not Kind.EMPTY or request.binding is None or not request.binding.echo:
         return document
     fields = request.binding.echo.items()
     tree = {wire: _plain(request.values[name]) for wire, name in fields if name in request.values}
+    if request.binding.location is not None and (location := headers.get("location")):
+        tree[request.binding.location] = location
     return Document(document.body, Kind.JSON, tree)
 
 

@@ -227,6 +227,7 @@ def build_request(
     """
     given = {name: value for name, value in arguments.items() if value is not None}
     binding = binding.variant_for({**fallback, **given})
+    binding.check({**fallback, **given})
     if extra:
         extra = {name: value for name, value in extra.items() if value is not None}
         named = {name.lower() for name in extra}

@@ -299,7 +299,7 @@ async def test_what_never_leaves(argument, act):
         (lambda: PlaybackEvent("1", "start", "2026-05-28T12:00:00Z"), "timestamp"),
         (lambda: PlaybackEvent("1", "start", NOON, -1), "duration_played"),
         (lambda: PlaybackEvent("1", "start", NOON, duration_played=True), "duration_played"),
-        (lambda: PlaylistTrackInput("1", None, "a"), "title"),
+        (lambda: PlaylistTrackInput("1", "", "a"), "title"),
         (lambda: PlaylistTrackInput("1", "t", " "), "artist"),
         (lambda: PlaylistTrackInput("1", "t", "a", source=""), "source"),
     ],
