@@ -12,6 +12,7 @@ import typer
 from ...client import SevenDigital
 from ...config import LIMITS_VARIABLE
 from ...models import LogKind
+from ...monitoring import WorkerMonitor
 from ..options import (
     Connection,
     JsonSummaryOption,
@@ -24,7 +25,7 @@ from ..options import (
 from ..output import ExitError, say, say_json
 from ..process import SignalWatcher
 from ..ship.display import display_on
-from ..ship.options import ShipOptions, Synchronous, read_tokens, spool_for
+from ..ship.options import ShipOptions, Synchronous, monitor, read_tokens, spool_for
 from ..ship.reject_file import RejectFile, beside
 from ..ship.report import Report
 from ..ship.run import ShipRun
@@ -75,6 +76,10 @@ A run stops after --patience seconds without a delivery, and at SIGINT or SIGTER
 what it has read for up to --drain seconds, and prints the summary; a second signal ends it at once. For a pipe,
 --linger is added to --patience, because an incomplete batch waits that long.
 
+With --http, or when systemd waits for messages (Type=notify), the run is a service: /healthz and /metrics are served,
+systemd learns when it is ready and when it stops, and SIGHUP reopens FILE.rejected, for logrotate, and does not stop
+the run.
+
 Only their owner can read FILE.rejected and FILE.unsent. If the exit code is not 0, the last line on standard error
 gives the reason.
 
@@ -100,6 +105,7 @@ def _number(text: str, metavar: str, longest: float) -> object:
 
 @app.command("ship", help=HELP, no_args_is_help=True)
 @with_options("connection", connection)
+@with_options("worker", monitor)
 def ship(
     file: Annotated[str, typer.Argument(metavar="FILE", help="Plays as JSON lines, or - for standard input.")],
     *,
@@ -155,6 +161,7 @@ def ship(
     unsent: Annotated[
         Path | None, typer.Option(metavar="PATH", help="In place of FILE.unsent.", show_default=False)
     ] = None,
+    worker: WorkerMonitor,
     json: JsonSummaryOption = False,
 ) -> None:
     """Ship one file."""
@@ -176,7 +183,7 @@ def ship(
         RejectFile(rejected or beside(source.name, ".rejected", regular=source.regular)) as rejected_lines,
         RejectFile(unsent or beside(source.name, ".unsent", regular=source.regular)) as unsent_plays,
     ):
-        report = asyncio.run(_ship(options, client, source, rejected_lines, unsent_plays))
+        report = asyncio.run(_ship(options, client, source, rejected_lines, unsent_plays, worker=worker))
     if json:
         say_json(report.as_json())
     else:
@@ -186,9 +193,25 @@ def ship(
 
 
 async def _ship(
-    options: ShipOptions, client: SevenDigital, source: Source, rejected: RejectFile, unsent: RejectFile
+    options: ShipOptions,
+    client: SevenDigital,
+    source: Source,
+    rejected: RejectFile,
+    unsent: RejectFile,
+    *,
+    worker: WorkerMonitor,
 ) -> Report:
-    async with client:
-        with SignalWatcher() as signals, display_on(sys.stderr, every=PROGRESS_EVERY) as display:
-            run = ShipRun(options, client, source, rejected=rejected, unsent=unsent, display=display, signals=signals)
+    on_hangup = rejected.reopen if worker.is_active else None
+    async with client, worker:
+        with SignalWatcher(on_hangup) as signals, display_on(sys.stderr, every=PROGRESS_EVERY) as display:
+            run = ShipRun(
+                options,
+                client,
+                source,
+                rejected=rejected,
+                unsent=unsent,
+                display=display,
+                signals=signals,
+                worker=worker,
+            )
             return await run.run()

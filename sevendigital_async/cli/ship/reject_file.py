@@ -68,6 +68,14 @@ def _rest_of(
         yield unsent, record.body, record.in_doubt
 
 
+def _is_at(path: Path, descriptor: int) -> bool:
+    """Return whether a path still is the open file."""
+    try:
+        return os.path.samestat(path.lstat(), os.fstat(descriptor))
+    except OSError:
+        return False
+
+
 _EARLIER_ENDING = re.compile(r"\.(?:rejected|unsent)(?:\.\d+)?$")
 
 
@@ -95,6 +103,8 @@ class RejectFile:
     path: Path | None = None
     lines: int = 0
     _descriptor: int | None = field(default=None, repr=False)
+    _replaced: list[int] = field(factory=list, repr=False)
+    """Descriptors of files that were moved away, until they are forced to the disk."""
     _size: int = field(default=0, repr=False)
     _is_synced: bool = field(default=True, repr=False)
     _is_name_synced: bool = field(default=False, repr=False)
@@ -124,14 +134,22 @@ class RejectFile:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Force the file to the disk and close it."""
-        if self._descriptor is not None:
-            descriptor, self._descriptor = self._descriptor, None
-            try:
-                self._force(descriptor)
-            except OSError as failure:
-                complain(f"{self.path} may not be on the disk: {failure.strerror}")
-            finally:
+        try:
+            self.sync()
+        except OSError as failure:
+            complain(f"{self.path} may not be on the disk: {failure.strerror}")
+        finally:
+            for descriptor in [*self._replaced, *([] if self._descriptor is None else [self._descriptor])]:
                 os.close(descriptor)
+            self._replaced, self._descriptor = [], None
+
+    def reopen(self) -> None:
+        """Write to a new file from the next line on, if the file was moved away or deleted, as logrotate does."""
+        if self._descriptor is None or _is_at(self.place, self._descriptor):
+            return
+        self._replaced.append(self._descriptor)
+        self._descriptor, self._size = None, 0
+        self._is_synced, self._is_name_synced = True, False
 
     def write(self, line: bytes) -> None:
         """Write a line, whole or not at all.
@@ -159,6 +177,9 @@ class RejectFile:
         Raises:
             OSError: It may not survive a power cut.
         """
+        while self._replaced:
+            os.fsync(self._replaced[0])
+            os.close(self._replaced.pop(0))
         if not self._is_synced and self._descriptor is not None:
             self._force(self._descriptor)
             self._is_synced = True

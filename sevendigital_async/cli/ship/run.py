@@ -13,6 +13,7 @@ from attrs import define
 from ...client import SevenDigital
 from ...errors import ShipperError, ShipperFailedError, SpoolError
 from ...models import LogKind
+from ...monitoring import WorkerMonitor
 from ...shipping import Alert, AlertKind, Counts, DeadLetter, MemorySpool, Statistics, StreamLogShipper
 from ...shipping.spools.registry import shown
 from ..output import ExitCode, LineLimit, one_line
@@ -70,6 +71,7 @@ class ShipRun:
         unsent: For plays that are not delivered at the end.
         display: Shows progress and alerts.
         signals: The first one stops the run, the second one ends it at once.
+        worker: Answers for the run if it is a service.
 
     Raises:
         ConfigurationError: There cannot be a spool of that name.
@@ -85,6 +87,7 @@ class ShipRun:
         unsent: RejectFile,
         display: Display,
         signals: SignalWatcher,
+        worker: WorkerMonitor | None = None,
     ) -> None:
         self._options = options
         self._source = source
@@ -92,6 +95,7 @@ class ShipRun:
         self._unsent = unsent
         self._display = display
         self._signals = signals
+        self._worker = worker or WorkerMonitor()
         self._memory = MemorySpool() if options.spool is None else None
         self._before = dict.fromkeys(LogKind, Counts())
         self._shipper = StreamLogShipper(
@@ -104,6 +108,7 @@ class ShipRun:
             lanes={options.kind: {"linger": options.linger}},
             on_dead_letter=self._on_dead_letter,
             on_alert=self._on_alert,
+            metrics=self._worker.metrics,
             close_timeout=0.0,
         )
         # A pipe cannot be read again, and a spool in memory keeps no checkpoint.
@@ -131,6 +136,7 @@ class ShipRun:
             await self._read_spool(self._options.spool)
         with suppress(ShipperFailedError):  # the report has the reason
             async with self._shipper:
+                self._begin_service()
                 watchers = [asyncio.create_task(self._watch_shipper()), asyncio.create_task(self._watch_signals())]
                 try:
                     await self._work_until_stopped(watchers)
@@ -156,6 +162,11 @@ class ShipRun:
             self._input.resume(position)
             name = one_line(self._source.name)
             self._display.say(f"sevendigital: {name}: continuing at line {position.line}, where an earlier run stopped")
+
+    def _begin_service(self) -> None:
+        self._worker.watch(self._shipper)
+        if self._worker.url is not None:
+            self._display.say(f"sevendigital: /healthz, /readyz, /metrics and /statistics are at {self._worker.url}")
 
     async def _work_until_stopped(self, watchers: Sequence[asyncio.Task[None]]) -> None:
         work = asyncio.create_task(self._work())
@@ -192,6 +203,7 @@ class ShipRun:
                     await self._input.store(self._reader.reached)
 
     async def _drain(self) -> None:
+        self._worker.stopping()
         end_at = time.monotonic() + self._options.drain
         await self._store_checkpoint()
         left = max(0.0, end_at - time.monotonic())
