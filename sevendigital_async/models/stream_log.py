@@ -170,9 +170,7 @@ class StreamLog:
         if (twice := duplicate_key_in_flat(line, wire)) is not None:
             raise InvalidLogError(f"{twice!r} is given twice", field=FIELDS.get(twice))
         if unknown := wire.keys() - FIELDS.keys():
-            raise InvalidLogError(
-                f"unknown field {min(unknown)!r}; a play has {', '.join(FIELDS)}", field=min(unknown)
-            )
+            raise InvalidLogError(f"unknown field {min(unknown)!r}; a play has {', '.join(FIELDS)}", field=min(unknown))
         values = {FIELDS[name]: value for name, value in wire.items() if value is not None}
         for name in ("track_id", "timestamp"):
             if name not in values:
