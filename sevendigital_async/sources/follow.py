@@ -30,7 +30,7 @@ CLOSE_AFTER = 300.0
 """Seconds without a change after which a file is closed; it is opened again when it changes."""
 
 MOST_STREAMS = 1000
-"""Files with the same first line that are told apart."""
+"""Files with the same first line that are kept apart."""
 
 
 @frozen
@@ -217,7 +217,7 @@ class FollowSource:
         try:
             reader = await in_thread(lambda: _opened(candidate.path, self._options))
             if reader is None or FileId.of(reader.status) != id_:
-                return  # its first line is not complete, or it was replaced meanwhile: the next look will tell
+                return  # its first line is not complete, or it was replaced meanwhile; it is examined again
             followed = await self._identify(reader, candidate, checkpoint)
             if followed is not None:
                 self._files[id_], reader = followed, None
