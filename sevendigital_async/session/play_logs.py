@@ -60,7 +60,7 @@ class PlayLogPermit:
             return await self._session.send_once(call, self._slot)
         except APIError as error:
             if error.code in self._dialect.user_error_codes and not error.errors:
-                # It is the user that is refused: to look for the bad plays among theirs would be in vain.
+                # The user is refused, not single plays: halving the batch would find nothing.
                 error.errors = tuple(ItemError(index, error.code, error.message) for index in range(len(logs)))
             raise
 
@@ -92,7 +92,7 @@ class PlayLogTransport:
         return self._watched(dialect.encode) if dialect.truncates_user_agents else dialect.encode
 
     def partition_key(self, kind: LogKind, *, signed_by_user: bool) -> Callable[[StreamLog], str] | None:
-        """Return what tells of a play what all in a request must have in common; None if they need nothing."""
+        """Return a function that gives the key shared by all plays of a request; None if any plays may share one."""
         return self._dialects[kind].partition_key(signed_by_user=signed_by_user)
 
     def _watched(self, encode: Encoder) -> Encoder:

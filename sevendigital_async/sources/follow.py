@@ -6,7 +6,7 @@ import glob
 import logging
 import os
 import stat
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -16,7 +16,7 @@ from ..clock import Clock, SystemClock
 from ..errors import ConfigurationError
 from .base import Portion, ReadCheckpoint
 from .file_reader import Descriptor, FileReader
-from .files import in_thread, portion_of
+from .files import in_thread, is_excluded, portion_of
 from .formats import Format, Parsed
 from .positions import Position, ReadOptions
 
@@ -30,7 +30,7 @@ CLOSE_AFTER = 300.0
 """Seconds without a change after which a file is closed; it is opened again when it changes."""
 
 MOST_STREAMS = 1000
-"""Files with the same first line that are told apart."""
+"""Files with the same first line that are kept apart."""
 
 
 @frozen
@@ -83,7 +83,7 @@ class FollowedFile:
 
     def portion(self, parsed: Parsed) -> Portion:
         """Return what was read as a portion."""
-        portion = portion_of(parsed, self.stream, self.path, self.start, self.reader.position)
+        portion = portion_of(parsed, self.stream, self.path, self.reader, start=self.start)
         self.start = portion.position
         return portion
 
@@ -116,6 +116,7 @@ class FollowSource:
         options: How they are read.
         poll: Seconds between two looks.
         rotate_wait: Seconds for which a file that was rotated must not have grown before its end is final.
+        exclude: Patterns of paths that are not read, though ``patterns`` match them.
         clock: Time, for tests.
     """
 
@@ -125,6 +126,7 @@ class FollowSource:
         options: ReadOptions | None = None,
         poll: float = 1.0,
         rotate_wait: float = 5.0,
+        exclude: Sequence[str] = (),
         clock: Clock | None = None,
     ) -> None:
         if not patterns:
@@ -133,6 +135,7 @@ class FollowSource:
         self._options = options or ReadOptions()
         self._poll = poll
         self._rotate_wait = rotate_wait
+        self._exclude = exclude
         self._clock = clock or SystemClock()
         self._files: dict[FileId, FollowedFile] = {}
         self._ended: dict[FileId, tuple[int, int]] = {}
@@ -196,7 +199,7 @@ class FollowSource:
             for path in paths:
                 for sibling in sorted(glob.glob(glob.escape(path) + "?*")):  # noqa: PTH207
                     _add(found, sibling, is_current=False)
-        return found
+        return {id_: each for id_, each in found.items() if not is_excluded(each.path, self._exclude)}
 
     async def _drop_rewritten(self) -> None:
         for id_, followed in list(self._files.items()):
@@ -214,7 +217,7 @@ class FollowSource:
         try:
             reader = await in_thread(lambda: _opened(candidate.path, self._options))
             if reader is None or FileId.of(reader.status) != id_:
-                return  # its first line is not complete, or it was replaced meanwhile: the next look will tell
+                return  # its first line is not complete, or it was replaced meanwhile; it is examined again
             followed = await self._identify(reader, candidate, checkpoint)
             if followed is not None:
                 self._files[id_], reader = followed, None

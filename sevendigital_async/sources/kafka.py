@@ -19,7 +19,7 @@ from .rows import Columns, play_of_line
 
 try:
     from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
-    from aiokafka.errors import IllegalStateError, KafkaError
+    from aiokafka.errors import IllegalStateError, KafkaConnectionError, KafkaError
     from aiokafka.helpers import create_ssl_context
 except ImportError as error:  # pragma: no cover - the extra is installed for the tests
     raise ConfigurationError("Kafka needs the extra kafka: pip install 'sevendigital-async[kafka]'") from error
@@ -31,6 +31,12 @@ MOST_MESSAGES = 500
 
 COMMIT_INTERVAL = 1.0
 """Seconds between two commits, at the least; more often would cost a round trip each."""
+
+MOST_FAILURES = 10
+"""Failures in a row, without a message in between, after which the source gives up."""
+
+RECONNECT_AFTER = 0.5
+"""Seconds before the first try to connect again; each further one takes as much longer."""
 
 HOLD_AFTER = 5.0
 """Seconds that a put may take before the partitions are paused and polled, so that the group keeps this member."""
@@ -129,12 +135,34 @@ class KafkaSource:
         self._putting = asyncio.Lock()
         self._holding: asyncio.Task[None] | None = None
         self._committed_at = 0.0
+        self._was_connected = False
         self.moved = 0
 
     async def portions(self, checkpoint: ReadCheckpoint) -> AsyncGenerator[Portion, None]:
-        """Yield messages as they come; ends only with an error."""
+        """Yield messages as they come; ends only with an error.
+
+        Raises:
+            ConfigurationError: The brokers can't be reached, or refuse this worker again and again.
+        """
+        failures = 0
+        while True:
+            try:
+                await self._connect(checkpoint)
+                async for portion in self._messages():
+                    failures = 0
+                    yield portion
+            except KafkaError as error:
+                failures += 1
+                if failures > MOST_FAILURES or (isinstance(error, KafkaConnectionError) and not self._was_connected):
+                    servers = ", ".join(self._url.servers)
+                    raise ConfigurationError(f"Kafka at {servers} can't be used: {_one_line(error)}") from None
+                logger.warning("connecting to Kafka again: %s", _one_line(error), extra={"event": "kafka-failed"})
+                await self._disconnect()
+                await asyncio.sleep(RECONNECT_AFTER * failures)
+
+    async def _connect(self, checkpoint: ReadCheckpoint) -> None:
         url = self._url
-        self._consumer = consumer = AIOKafkaConsumer(
+        self._consumer = AIOKafkaConsumer(
             bootstrap_servers=list(url.servers),
             group_id=url.group,
             enable_auto_commit=False,
@@ -142,26 +170,45 @@ class KafkaSource:
             max_poll_records=MOST_MESSAGES,
             **url.connection,
         )
-        consumer.subscribe([url.topic], listener=_Listener(self, checkpoint))
-        try:
-            await consumer.start()
-        except KafkaError as error:
-            raise ConfigurationError(f"Kafka at {', '.join(url.servers)} can't be used: {error}") from None
+        self._consumer.subscribe([url.topic], listener=_RebalanceListener(self, self._consumer, checkpoint))
+        await self._consumer.start()
+        self._was_connected = True
+
+    async def _messages(self) -> AsyncGenerator[Portion, None]:
+        assert self._consumer is not None
         while True:
             assignments = self._assignments
-            try:
-                batches = await consumer.getmany(timeout_ms=200, max_records=MOST_MESSAGES)
-            except KafkaError as error:
-                raise ConfigurationError(f"topic {url.topic} can't be read: {error}") from None
+            batches = await self._consumer.getmany(timeout_ms=200, max_records=MOST_MESSAGES)
             for partition, messages in batches.items():
-                await self._putting.acquire()  # released by `confirm`, or by `aclose`
+                await self._putting.acquire()  # released by `confirm`, or when the consumer is closed
                 if self._assignments != assignments:
-                    # What was fetched before a rebalance is fetched again, from the checkpoint, by its new owner.
                     self._putting.release()
+                    # They were fetched before a rebalance, or while it ended; these cannot be distinguished.
+                    await self._rewind(batches)
                     break
                 self._holding = asyncio.create_task(self._hold())
                 yield self._portion(partition, messages)
             await self._commit_sometimes()
+
+    async def _rewind(self, partitions: Iterable[TopicPartition]) -> None:
+        """Move back to the last positions, so that what was fetched and not put is fetched again by its owner."""
+        assert self._consumer is not None
+        for partition in self._consumer.assignment().intersection(partitions):
+            if (start := self._starts.get(partition)) is not None:
+                self._consumer.seek(partition, int(start))
+            else:
+                await self._consumer.seek_to_beginning(partition)
+
+    async def _disconnect(self) -> None:
+        await self._stop_holding()
+        if self._putting.locked():
+            self._putting.release()
+        consumer = self._consumer
+        if consumer is not None:
+            await self._commit()
+            self._consumer = None
+            with suppress(KafkaError):
+                await consumer.stop()
 
     async def confirm(self, portion: Portion) -> None:
         """Note that a portion's offset may be committed."""
@@ -173,12 +220,7 @@ class KafkaSource:
 
     async def aclose(self) -> None:
         """Commit what was confirmed, and leave the group."""
-        await self._stop_holding()
-        if self._putting.locked():
-            self._putting.release()
-        if self._consumer is not None:
-            await self._commit()
-            await self._consumer.stop()
+        await self._disconnect()
 
     def _portion(self, partition: TopicPartition, messages: Sequence[Any]) -> Portion:
         now = datetime.now(UTC)
@@ -203,13 +245,15 @@ class KafkaSource:
 
     # -- partitions come and go --
 
-    async def assigned(self, partitions: Iterable[TopicPartition], checkpoint: ReadCheckpoint) -> None:
+    async def on_assigned(
+        self, consumer: AIOKafkaConsumer, partitions: Iterable[TopicPartition], checkpoint: ReadCheckpoint
+    ) -> None:
         """Move to the checkpoints of partitions."""
-        assert self._consumer is not None
         self._assignments += 1
+        self._uncommitted.clear()
         for partition in partitions:
             kept = await checkpoint(_stream(partition))
-            committed = await self._consumer.committed(partition)
+            committed = await consumer.committed(partition)
             self._starts[partition] = kept
             if committed is not None and committed > int(kept or -1):
                 # What was committed is in a spool, if in another worker's.
@@ -220,11 +264,11 @@ class KafkaSource:
                     extra={"event": "partition-moved", "partition": partition.partition},
                 )
                 self._starts[partition] = str(committed)
-                self._consumer.seek(partition, committed)
+                consumer.seek(partition, committed)
             elif kept is not None:
-                self._consumer.seek(partition, int(kept))
+                consumer.seek(partition, int(kept))
 
-    async def revoked(self) -> None:
+    async def on_revoked(self) -> None:
         """Wait for the put under way, and commit it, before the partitions go to other workers."""
         self._assignments += 1
         async with self._putting:
@@ -235,14 +279,19 @@ class KafkaSource:
             await self._commit()
 
     async def _commit(self) -> None:
-        offsets, self._uncommitted = self._uncommitted, {}
         self._committed_at = time.monotonic()
-        if offsets and self._consumer is not None:
-            try:
-                await self._consumer.commit(offsets)
-            except (KafkaError, IllegalStateError) as error:
-                # The checkpoints in the spool say the same.
-                logger.info("offsets were not committed: %s", error, extra={"event": "commit-failed"})
+        consumer = self._consumer
+        if consumer is None:
+            return
+        assigned = consumer.assignment()
+        offsets = {partition: offset for partition, offset in self._uncommitted.items() if partition in assigned}
+        self._uncommitted = {}
+        try:
+            if offsets:
+                await consumer.commit(offsets)
+        except (KafkaError, IllegalStateError) as error:
+            self._uncommitted = offsets | self._uncommitted
+            logger.info("offsets were not committed: %s", _one_line(error), extra={"event": "commit-failed"})
 
     async def _hold(self) -> None:
         """Stay a member of the group while a put takes long, for example because the spool is full."""
@@ -264,17 +313,18 @@ class KafkaSource:
                 self._consumer.resume(*paused)
 
 
-class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
-    def __init__(self, source: KafkaSource, checkpoint: ReadCheckpoint) -> None:
+class _RebalanceListener(ConsumerRebalanceListener):  # type: ignore[misc]
+    def __init__(self, source: KafkaSource, consumer: AIOKafkaConsumer, checkpoint: ReadCheckpoint) -> None:
         self._source = source
+        self._consumer = consumer
         self._checkpoint = checkpoint
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         if revoked:
-            await self._source.revoked()
+            await self._source.on_revoked()
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        await self._source.assigned(assigned, self._checkpoint)
+        await self._source.on_assigned(self._consumer, assigned, self._checkpoint)
 
 
 class DeadLetterTopic:
@@ -313,6 +363,10 @@ class DeadLetterTopic:
         """Close the connection."""
         if self._producer is not None:
             await self._producer.stop()
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _stream(partition: TopicPartition) -> str:

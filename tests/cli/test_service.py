@@ -84,6 +84,7 @@ async def test_systemd_learns_that_a_worker_is_ready_alive_and_stopping(tmp_path
                 env={"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": "200000"},
             ) as command,
         ):
+            command.process.stdin.write(encoded(plays(1)))
             await manager.has("READY=1")
             await manager.has("WATCHDOG=1", times=3)
             command.process.send_signal(signal.SIGHUP)  # a service is not stopped by it

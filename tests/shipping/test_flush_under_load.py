@@ -269,12 +269,12 @@ async def test_a_flush_does_not_wait_for_puts_that_a_full_disk_delays(tmp_path):
         async def full(entries):
             raise SpoolUnavailableError("the disk is full")
 
-        write, spool._arrivals.write = spool._arrivals.write, full
+        write, spool._appender.write = spool._appender.write, full
         waiting = asyncio.create_task(shipper.put(KIND, play("unwritten")))
         statistics = await flushed(shipper)
         assert service.saved == {(KIND, "written"): 1}
         assert statistics.settled
-        spool._arrivals.write = write
+        spool._appender.write = write
         await waiting
         await flushed(shipper)
     assert service.saved[KIND, "unwritten"] == 1

@@ -130,7 +130,7 @@ def _flaw(fields: Mapping[str, _Field], item: Mapping[str, Any]) -> tuple[int, s
         elif not field.fits(item[name]):
             return 1002, f"{name} is invalid"
     unknown = item.keys() - fields.keys()
-    return (1002, f"{min(unknown)} is no field of a log") if unknown else None
+    return (1002, f"{min(unknown)} is not a field of a log") if unknown else None
 
 
 def _received(kind: LogKind, item: Mapping[str, Any]) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def _problem(log: Any, now: float, user: str | None, poison: frozenset[str]) -> 
             return f"{name} is missing"
     for name, value in log.items():
         check = _FIELDS.get(name)
-        reason = "is no field of a log" if check is None else check(value)
+        reason = "is not a field of a log" if check is None else check(value)
         if reason is not None:
             return f"{name} {reason}"
     if log["trackId"] in poison:
@@ -105,7 +105,7 @@ def date_problem(timestamp: str, now: float) -> str | None:
     try:
         age = now - datetime.fromisoformat(timestamp).timestamp()
     except ValueError:
-        return "timestamp is no date that exists"
+        return "timestamp is not a valid date"
     if age > OLDEST:
         return "timestamp is too far in the past"
     return "timestamp is in the future" if -age > FURTHEST_AHEAD else None

@@ -46,7 +46,7 @@ class ReleasedBatch:
 class PartnerQueue:
     """The plays of a partner queue that are not leased.
 
-    The file has them all until they are settled; this tells where to read. Plays that have just been appended are
+    The file has them all until they are settled; this says where to read. Plays that have just been appended are
     cached, as long as no other plays wait. Times are those of the spool's clock.
 
     Attributes:

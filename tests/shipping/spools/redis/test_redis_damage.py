@@ -211,7 +211,11 @@ async def test_a_redis_that_evicts_keys_does_not_stall_the_spool_and_is_reported
         lost = put - set(delivered)
         assert counts == Counts(put=counts.delivered, delivered=counts.delivered, in_doubt=counts.in_doubt)
         known = not {"usage", "counts:catalogue"} <= set(re.findall(r"[a-z]+(?::[a-z]+)?", reports[-1]))
-        assert not lost or f"{len(lost):,} catalogue plays" in reports[-1] or not known
+        by_kind = {kind: int(number) for number, kind in re.findall(r"(\d+) (\w+) plays that may not", reports[-1])}
+        by_kind |= {kind: int(number) for number, kind in re.findall(r"(\d+) (\w+) plays and", reports[-1])}
+        assert not lost or sum(by_kind.values()) == len(lost) or not known
+        if reports[-1].count("counts:") < 2:  # else nothing shows of which kind the lost plays were
+            assert not lost or by_kind == {"catalogue": len(lost)} or not known
         assert any("evicts" in report for report in reports if report)
 
 

@@ -232,7 +232,7 @@ def test_the_commands_say_it_in_one_line_and_leave_the_file_alone(tmp_path, monk
         ["spool", "status"],
         ["dead-letters", "list"],
         ["dead-letters", "replay", "--all", "--yes"],
-        ["dead-letters", "drop", "1", "--yes"],
+        ["dead-letters", "discard", "1", "--yes"],
         ["journal", "export", "--out", "out.csv"],
     ):
         code = main([*arguments, "--spool", str(closed)])
