@@ -47,7 +47,7 @@ MAY_IMPORT = {
     "client": GROUND | {"models", "operations", "session", "resources"},
     "shipping": GROUND | {"models"},
     "sources": GROUND | {"models", "shipping"},
-    "monitoring": GROUND | {"models", "shipping"},
+    "monitoring": GROUND | {"models", "shipping", "sources"},
     "sandbox": GROUND | {"models", "operations"},
     "__init__": GROUND | {"models", "client", "session", "shipping"},
     "cli": GROUND | {"models", "operations", "client", "shipping", "sources", "monitoring", "sandbox", "__init__"},

@@ -14,6 +14,7 @@ from support.paths import ROOT
 
 from sevendigital_async.cli.app import command as parser
 from sevendigital_async.monitoring.http_endpoint import HttpAddress
+from sevendigital_async.monitoring.ingestion import FIGURES, PREFIX
 from sevendigital_async.sandbox import DEMO_KEY, DEMO_SECRET
 from sevendigital_async.shipping.prometheus import PrometheusMetrics
 
@@ -23,8 +24,6 @@ RULES = DEPLOY / "prometheus" / "alerts.yml"
 DASHBOARD = DEPLOY / "grafana" / "dashboard.json"
 MANIFESTS = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
 PATHS = {"/healthz", "/readyz", "/metrics", "/statistics"}
-UPCOMING = ("--follow", "--dead-letter-topic")
-"""Options of ``ship`` that come with the sources; until then the commands with them are expected to fail."""
 
 PROMTOOL, SYSTEMD_ANALYZE = shutil.which("promtool"), shutil.which("systemd-analyze")
 
@@ -88,26 +87,7 @@ def parsed(arguments):
             pytest.fail(error.format_message())
 
 
-def is_upcoming(arguments):
-    with parser.make_context("sevendigital", ["ship"]) as context:
-        offered = {option for each in parser.get_command(context, "ship").params for option in each.opts}
-    given = {argument.partition("=")[0] for argument in arguments}
-    return bool(given & set(UPCOMING) - offered)
-
-
-EACH_COMMAND = [
-    pytest.param(
-        arguments,
-        id=name,
-        marks=pytest.mark.xfail(
-            is_upcoming(arguments), raises=pytest.fail.Exception, reason="options of the sources", strict=True
-        ),
-    )
-    for name, arguments in COMMANDS.items()
-]
-
-
-@pytest.mark.parametrize("arguments", EACH_COMMAND)
+@pytest.mark.parametrize("arguments", COMMANDS.values(), ids=COMMANDS)
 def test_the_command_line_accepts_every_command(arguments):
     assert parsed(arguments)
 
@@ -123,7 +103,9 @@ def test_every_worker_is_watched_and_keeps_its_plays(arguments):
     assert address.port == 9464
     assert option(arguments, "--spool") not in {None, "memory"}
     assert option(arguments, "--rejected") or option(arguments, "--dead-letter-topic")
-    assert float(option(arguments, "--patience")) > float(option(arguments, "--stalled-after"))
+    assert float(option(arguments, "--stalled-after")) >= 300
+    source = parsed(arguments)["files"][0]
+    assert "--follow" in arguments or source.startswith("kafka://")
 
 
 def seconds(text):
@@ -234,6 +216,7 @@ def metrics_that_exist():
     PrometheusMetrics(registry)
     ProcessCollector(registry=registry)
     names = {"up"}
+    names |= {f"{PREFIX}_{figure.name}{'_total' if figure.is_counter else ''}" for figure in FIGURES}
     for family in registry.collect():
         suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}.get(family.type, [""])
         names |= {family.name + suffix for suffix in suffixes}

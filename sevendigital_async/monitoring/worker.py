@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -16,12 +16,14 @@ from ..clock import Clock, SystemClock
 from ..errors import ConfigurationError
 from ..shipping import LaneStatistics, Metrics, Statistics, StreamLogShipper
 from ..shipping.events import PlayEvent
+from ..sources import Ingestion, Source
 from .health import HealthMonitor
 from .http_endpoint import TEXT, HttpAddress, HttpAnswer, HttpEndpoint
+from .ingestion import PREFIX, IngestionFigure, WatchedIngestion, read_figures
 from .systemd import READY, STOPPING, WATCHDOG, ServiceNotifier
 
 if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
+    from prometheus_client import CollectorRegistry, Metric
 
     from ..shipping.prometheus import PrometheusMetrics
 
@@ -64,6 +66,7 @@ class WorkerMonitor:
         self._notifier = notifier or ServiceNotifier()
         self._health = HealthMonitor(stalled_after, self._clock)
         self._shipper: StreamLogShipper | None = None
+        self._ingestion: WatchedIngestion | None = None
         self._is_stopping = False
         self._watchdog: asyncio.Task[None] | None = None
         self._prometheus: PrometheusMetrics | None = None
@@ -71,6 +74,7 @@ class WorkerMonitor:
         if http is not None:
             address = HttpAddress.parse(http)
             self._registry, self._prometheus = _registry()
+            self._registry.register(_IngestionCollector(self))
             routes = {
                 "/healthz": self._healthz,
                 "/readyz": self._readyz,
@@ -123,9 +127,19 @@ class WorkerMonitor:
         if self._prometheus is not None:
             self._prometheus.record(event)
 
-    def watch(self, shipper: StreamLogShipper) -> None:
-        """Answer for an open shipper from now on; systemd learns that the service is ready."""
+    def watch(
+        self, shipper: StreamLogShipper, ingestion: Ingestion | None = None, source: Source | None = None
+    ) -> None:
+        """Answer for an open shipper from now on; systemd learns that the service is ready.
+
+        Args:
+            shipper: The shipper.
+            ingestion: Puts the plays of a source into it; for further metrics.
+            source: The source.
+        """
         self._shipper = shipper
+        if ingestion is not None and source is not None:
+            self._ingestion = WatchedIngestion(ingestion, source)
         self._health.start()
         self._notifier.notify(READY)
 
@@ -180,8 +194,32 @@ class WorkerMonitor:
             return _verdict([NO_COUNTS])
         if statistics is None:
             return _verdict(["the spool is not open yet"])
-        content = {"version": __version__, "stopping": self._is_stopping, **as_json(statistics)}
+        content = {
+            "version": __version__,
+            "stopping": self._is_stopping,
+            **as_json(statistics),
+            "ingestion": {figure.name: value for figure, value in self.figures()},
+        }
         return HttpAnswer(HTTPStatus.OK, orjson.dumps(content, option=orjson.OPT_APPEND_NEWLINE), JSON)
+
+    def figures(self) -> Iterator[tuple[IngestionFigure, float]]:
+        """Yield what was read from the source."""
+        if self._ingestion is not None:
+            yield from read_figures(self._ingestion)
+
+
+class _IngestionCollector:
+    """Reads the figures of an ingestion when metrics are asked for; the type is that of ``prometheus_client``."""
+
+    def __init__(self, monitor: WorkerMonitor) -> None:
+        self._monitor = monitor
+
+    def collect(self) -> Iterator[Metric]:
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily  # noqa: PLC0415 - an extra
+
+        for figure, value in self._monitor.figures():
+            family = CounterMetricFamily if figure.is_counter else GaugeMetricFamily
+            yield family(f"{PREFIX}_{figure.name}", figure.text, value=value)
 
 
 NO_COUNTS = f"the spool stands still: it did not count its plays within {STATISTICS_TIMEOUT:.0f} s"

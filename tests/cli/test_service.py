@@ -120,6 +120,33 @@ async def test_sighup_reopens_the_rejected_lines_of_a_service(tmp_path):
     assert (ended.code, ended.summary["rejected"]) == (3, 3)
 
 
+async def test_a_worker_that_follows_a_log_shows_how_far_it_is_behind_and_drains_at_sigterm(tmp_path):
+    log = tmp_path / "plays.jsonl"
+    log.write_bytes(encoded(plays(10)))
+    async with (
+        open_sandbox() as sandbox,
+        running(
+            *("ship", "--follow", "plays.jsonl", "--kind", "preview", "--linger", "0", "--poll", "0.05"),
+            *("--http", "0", "--json"),
+            cwd=tmp_path,
+            base_url=sandbox.base_url,
+        ) as command,
+    ):
+        url = await url_of(command)
+        await until(lambda: received(sandbox).total() == 10)
+        with log.open("ab") as file:
+            file.write(encoded(plays(5, start=10)) + b'{"half a li')
+        await until(lambda: received(sandbox).total() == 15)
+        found = orjson.loads((await get(f"{url}/statistics")).text)["ingestion"]
+        assert (found["put"], found["rejected"], found["open_files"]) == (15, 0, 1)
+        assert found["read_bytes"] > 0
+        command.process.send_signal(signal.SIGTERM)
+        ended = await command.end()
+    assert "SIGTERM" in ended.err
+    assert (ended.summary["put"], ended.summary["delivered"], ended.summary["waiting"]) == (15, 15, 0)
+    assert received(sandbox).total() == 15
+
+
 @pytest.mark.parametrize(
     ("address", "words"),
     [

@@ -204,7 +204,7 @@ class ShipRun:
                 if now.put != sum(counts.put for counts in self._before.values()):
                     # Another run has ended meanwhile; its plays are not of this one.
                     self._before |= {kind: lane.counts for kind, lane in now.lanes.items()}
-                self._worker.watch(self._shipper)
+                self._worker.watch(self._shipper, self._ingestion, self._source)
                 watchers = [asyncio.create_task(self._watch_shipper()), asyncio.create_task(self._watch_signals())]
                 try:
                     await self._work_until_stopped(watchers)
