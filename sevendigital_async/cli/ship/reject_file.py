@@ -151,6 +151,7 @@ class RejectFile:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Force the file to the disk and close it."""
+        self._is_synced = False
         try:
             self.sync()
         except OSError as failure:
