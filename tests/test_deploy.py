@@ -137,7 +137,7 @@ def test_the_image_is_small_and_does_not_run_as_root():
     assert "--from=build" in last_stage
     assert re.search(r"http://127\.0\.0\.1:9464(/\w+)", last_stage)[1] in PATHS
     [extras] = re.findall(r"/source\[([\w,]+)\]", text)
-    assert {"cli", "kafka", "prometheus", "redis"} <= set(extras.split(","))
+    assert {"cli", "follow", "kafka", "prometheus", "redis"} <= set(extras.split(","))
     for source in re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.MULTILINE):
         assert all((ROOT / name).exists() for name in source.split())
     kept = re.findall(r"^!(.+)$", (DEPLOY / "Dockerfile.dockerignore").read_text(), re.MULTILINE)

@@ -6,6 +6,7 @@ import gzip
 import os
 import random
 import shutil
+import sys
 import time
 from collections import Counter
 from datetime import UTC, datetime
@@ -306,3 +307,54 @@ async def test_every_line_once_through_rotations_and_kills(tmp_path, sink, seed)
                 await asyncio.sleep(0.01)
         await asyncio.sleep(0.1)
     assert Counter(sink.tracks) == Counter(range(written))
+
+
+async def test_a_change_is_noticed_at_once_where_the_system_reports_it(tmp_path, sink):
+    log = tmp_path / "plays.jsonl"
+    append(log, line(1))
+    async with following(log, sink=sink, poll=60.0):
+        await sink.has(1)
+        await asyncio.sleep(0.3)
+        append(log, line(2))
+        await sink.has(2)
+        log.rename(tmp_path / "plays.jsonl.1")
+        append(log, line(3))
+        await sink.has(3)
+
+
+async def test_without_watchfiles_files_are_looked_at_now_and_then(tmp_path, sink, monkeypatch):
+    monkeypatch.setitem(sys.modules, "watchfiles", None)
+    log = tmp_path / "plays.jsonl"
+    append(log, line(1))
+    async with following(log, sink=sink):
+        await sink.has(1)
+        append(log, line(2))
+        await sink.has(2)
+
+
+async def test_a_system_that_can_not_watch_more_is_polled(tmp_path, sink, monkeypatch, caplog):
+    def fail(*_, **__):
+        raise OSError(28, "OS file watch limit reached")
+
+    caplog.set_level("INFO")
+    monkeypatch.setattr("watchfiles.awatch", fail)
+    log = tmp_path / "plays.jsonl"
+    append(log, line(1))
+    async with following(log, sink=sink):
+        await sink.has(1)
+        append(log, line(2))
+        await sink.has(2)
+    assert [record.event for record in caplog.records] == ["watch-failed"]
+
+
+async def test_files_of_the_run_itself_are_not_read(tmp_path, sink):
+    log = tmp_path / "plays.jsonl"
+    append(log, line(1))
+    append(tmp_path / "plays.jsonl.rejected", line(9))
+    async with following(log, sink=sink, exclude=["*.rejected*"]):
+        await sink.has(1)
+        append(tmp_path / "plays.jsonl.rejected", line(9))
+        append(tmp_path / "plays.jsonl.1", line(2))
+        await sink.has(2)
+        await asyncio.sleep(0.05)
+    assert sorted(sink.tracks) == [1, 2]
