@@ -25,7 +25,7 @@ def floors(session: nox.Session) -> None:
     """Run the test suite with the oldest releases that pyproject.toml allows."""
     project = nox.project.load_toml("pyproject.toml")["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["cli"], *extras["otel"], *extras["redis"]]
+    wanted = [*project["dependencies"], *extras["cli"], *extras["otel"], *extras["prometheus"], *extras["redis"]]
     session.install("-e", ".[dev]")
     wanted.append("opentelemetry-sdk>=1.30")  # must match the release of opentelemetry-api
     session.install(*(requirement.replace(">=", "==") for requirement in wanted))
