@@ -6,6 +6,7 @@ import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import cached_property
+from ssl import SSLContext
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -369,6 +370,9 @@ class SevenDigital(ApiClient):
         timeout: Timeout | None = None,
         retry: RetryPolicy | None = None,
         max_wait: float | None = None,
+        proxy: str | None = None,
+        trust_env: bool | None = None,
+        ssl: SSLContext | str | os.PathLike[str] | None = None,
         settings: Settings | None = None,
         session: aiohttp.ClientSession | None = None,
         cache: ResponseCache | None = None,
@@ -383,6 +387,9 @@ class SevenDigital(ApiClient):
             "timeout": timeout,
             "retry": retry,
             "max_wait": max_wait,
+            "proxy": proxy,
+            "trust_env": trust_env,
+            "ssl": ssl,
         }
         changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         settings = evolve(settings or Settings(), **changes)
@@ -403,7 +410,8 @@ class SevenDigital(ApiClient):
         """Make a client from environment variables.
 
         ``SEVENDIGITAL_CONSUMER_KEY`` and ``..._CONSUMER_SECRET`` must be there; ``..._BASE_URL``, ``..._LIMITS``,
-        ``..._DIALECT``, ``..._COUNTRY``, ``..._SHOP_ID`` and ``..._LIVE_PREVIEW_LOG_PATH`` may be; see
+        ``..._DIALECT``, ``..._COUNTRY``, ``..._SHOP_ID``, ``..._PROXY``, ``..._CA_FILE`` and
+        ``..._LIVE_PREVIEW_LOG_PATH`` may be; see
         :class:`~sevendigital_async.Settings`.
 
         Raises:

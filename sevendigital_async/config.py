@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
+from ssl import CERT_REQUIRED, SSLContext
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -21,6 +22,8 @@ LIMITS_VARIABLE = "SEVENDIGITAL_LIMITS"
 DIALECT_VARIABLE = "SEVENDIGITAL_DIALECT"
 COUNTRY_VARIABLE = "SEVENDIGITAL_COUNTRY"
 SHOP_ID_VARIABLE = "SEVENDIGITAL_SHOP_ID"
+PROXY_VARIABLE = "SEVENDIGITAL_PROXY"
+CA_FILE_VARIABLE = "SEVENDIGITAL_CA_FILE"
 PREVIEW_LOG_PATH_VARIABLE = "SEVENDIGITAL_LIVE_PREVIEW_LOG_PATH"
 
 
@@ -283,6 +286,24 @@ def _header_value(_: object, attribute: Attribute[str | None], value: str | None
         raise ConfigurationError(f"{attribute.name} must be a string without line breaks and other control characters")
 
 
+def _proxy(_: object, attribute: Attribute[str | None], value: str | None) -> None:
+    if value is None:
+        return
+    try:
+        parts = urlsplit(value) if isinstance(value, str) else None
+        is_url = parts is not None and parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_url = False
+    if not is_url:
+        raise ConfigurationError(f"{attribute.name} must be the URL of an HTTP proxy, such as http://proxy:3128")
+
+
+def _ssl(_: object, attribute: Attribute[Any], value: object) -> None:
+    _instance(SSLContext, str, os.PathLike, type(None))(_, attribute, value)
+    if isinstance(value, SSLContext) and not (value.check_hostname and value.verify_mode is CERT_REQUIRED):
+        raise ConfigurationError(f"{attribute.name} must verify certificates and host names")
+
+
 def _hosts(_: object, attribute: Attribute[Mapping[Host, str]], value: Mapping[Host, str]) -> None:
     if not isinstance(value, Mapping) or not all(isinstance(key, Host) for key in value):
         raise ConfigurationError(f"{attribute.name} must map Host members to base URLs")
@@ -330,6 +351,11 @@ class Settings:
         max_wait: Seconds a call may wait for a spent quota, or for a wait the service asked for; a longer one raises.
         max_response_bytes: Bytes of an answer's body, decompressed, that are read at the most.
         max_connections: Connections open at the same time.
+        proxy: URL of an HTTP proxy for all requests, such as ``http://user:password@proxy:3128``.
+        trust_env: Use the proxies of ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY``.
+        ssl: The certificates that are trusted: a file with those of a private CA, or an ``ssl.SSLContext``, which must
+            verify certificates and host names.
+        client_cert: A file with the client's certificate and key, or two files, for servers that ask for one.
         prefer_xml: Ask for XML in place of JSON.
         user_agent: Names the calling program to the service.
         live_preview_log_path: Where previews are reported in the live dialect, below ``/1.2``. The vendor's pages
@@ -356,6 +382,12 @@ class Settings:
     max_wait: float = field(default=60.0, validator=_waiting)
     max_response_bytes: int = field(default=32 * 1024 * 1024, validator=_whole(1))
     max_connections: int = field(default=100, validator=_whole(0))
+    proxy: str | None = field(default=None, validator=_proxy, repr=False)
+    trust_env: bool = False
+    ssl: SSLContext | str | os.PathLike[str] | None = field(default=None, validator=_ssl)
+    client_cert: str | os.PathLike[str] | tuple[str, str] | None = field(
+        default=None, validator=_instance(str, os.PathLike, tuple, type(None))
+    )
     prefer_xml: bool = False
     user_agent: str | None = field(default=None, validator=_header_value)
     live_preview_log_path: str = field(default="/preview/log", validator=_absolute_path)
@@ -368,7 +400,7 @@ class Settings:
     origins: Mapping[Host, str] = field(init=False, repr=False, eq=False)
 
     def with_env(self, environ: Mapping[str, str] | None = None) -> Settings:
-        """Return the settings with those of the environment: dialect, country, shop, and the live path of preview logs.
+        """Return the settings with those of the environment, which are named ``SEVENDIGITAL_...``.
 
         Raises:
             ConfigurationError: A variable has an invalid value.
@@ -378,6 +410,8 @@ class Settings:
             "dialect": Dialect.from_env(environ) if environ.get(DIALECT_VARIABLE, "").strip() else None,
             "country": environ.get(COUNTRY_VARIABLE, "").strip(),
             "shop_id": environ.get(SHOP_ID_VARIABLE, "").strip(),
+            "proxy": environ.get(PROXY_VARIABLE, "").strip(),
+            "ssl": environ.get(CA_FILE_VARIABLE, "").strip(),
             "live_preview_log_path": environ.get(PREVIEW_LOG_PATH_VARIABLE, "").strip(),
         }
         changes: dict[str, Any] = {name: value for name, value in found.items() if value}
