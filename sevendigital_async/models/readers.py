@@ -55,7 +55,7 @@ def make_reader(model: type, hook_of: Callable[[Any], Hook]) -> Hook:
     names["read_new"] = read_new = _by_shape(model, names, read_any)
     latest: Mapping[int, Reader] = names["latest"]
 
-    def read(tree: Any, _: Any) -> Any:
+    def read(tree: Any, _: Any = None) -> Any:
         if tree.__class__ is dict:
             # Mostly it is the shape that came last with so many keys; the reader looks.
             return latest.get(len(tree), read_new)(tree)
@@ -68,6 +68,7 @@ def make_reader(model: type, hook_of: Callable[[Any], Hook]) -> Hook:
     def read_text(value: str) -> Any:
         return read_any({TEXT: value})
 
+    read.latest = latest  # type: ignore[attr-defined]  # readers of what encloses the model look here before they call
     return read
 
 
@@ -113,7 +114,7 @@ def _names(model: type, hook_of: Callable[[Any], Hook]) -> dict[str, Any]:
         kind, nothing = without_null(field.type)
         hook = hook_of(kind)
         names[f"kind{number}"], names[f"nothing{number}"], names[f"hook{number}"] = kind, nothing, hook
-        names[f"known{number}"] = getattr(hook, "known", None)
+        names[f"known{number}"], names[f"latest{number}"] = getattr(hook, "known", None), getattr(hook, "latest", None)
     return names | {"shortest": shortest, "latest": {}}
 
 
@@ -134,8 +135,7 @@ def _compiled(model: type, shape: Shape | None, names: dict[str, Any]) -> Reader
         if not found and field.default in (None, ()):
             lines.append(f" self.{field.name} = {field.default!r}")
         else:
-            known = names[f"known{number}"] is not None
-            reading = _reading(number, field, has_known=known)
+            reading = _reading(number, field, names[f"hook{number}"])
             lines += [*(found or [" value = None"]), *reading, f" self.{field.name} = value"]
     lines += [" self.__class__ = model", " return self"]
     made: dict[str, Any] = {}
@@ -166,26 +166,26 @@ def _search(names: tuple[str, ...], at: Mapping[str, str] | None) -> Iterator[st
         indent = " "
 
 
-def _reading(number: int, field: attrs.Attribute[Any], *, has_known: bool) -> Iterator[str]:
+def _reading(number: int, field: attrs.Attribute[Any], hook: Hook) -> Iterator[str]:
     """Read what was found, where it isn't finished already; what comes most often without a call."""
     kind, _ = without_null(field.type)
     read = f"value = hook{number}(value, kind{number})"
-    unfinished = f"value.__class__ is not {kind.__name__}" if kind in FINISHED else "True"
-    if field.default is None:
-        yield f" if value is not None and {unfinished}:"
-        if kind is Decimal:
-            yield "  if value.__class__ is float: value = shortest(value + 0.0)"
-            yield f"  elif value.__class__ is str and value in nothing{number}: value = None"
-        elif has_known:
-            yield f"  if value.__class__ is str and value in known{number}: value = known{number}[value]"
-            yield f"  elif value.__class__ is str and value in nothing{number}: value = None"
-        else:
-            yield f"  if value.__class__ is str and value in nothing{number}: value = None"
-        yield f"  else: {read}"
-    elif field.default == ():
+    if field.default == ():
         yield f" {read} if value else ()"
+        return
+    if kind in FINISHED:
+        yield f" if value.__class__ is {kind.__name__}: pass"
+    elif kind is Decimal:
+        yield " if value.__class__ is float: value = shortest(value + 0.0)"
+    elif hasattr(hook, "known"):
+        yield f" if value.__class__ is str and value in known{number}: value = known{number}[value]"
+    elif hasattr(hook, "latest"):
+        yield f" if value.__class__ is dict: value = latest{number}.get(len(value), hook{number})(value)"
     else:
-        yield f" if {unfinished}: {read}"
+        yield " if False: pass"
+    if field.default is None:
+        yield f" elif value is None or (value.__class__ is str and value in nothing{number}): value = None"
+    yield f" else: {read}"
 
 
 def without_null(kind: Any) -> tuple[Any, frozenset[str]]:

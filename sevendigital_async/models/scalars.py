@@ -154,8 +154,8 @@ def moment(value: object, _: object = None) -> datetime:
 def day(value: object, _: object = None) -> date:
     """Read a calendar day: as written, also where a time of day and a zone follow it."""
     if isinstance(value, str):
+        written = value if len(value) == DAY else value.strip()
         try:
-            written = value.strip()
             return date.fromisoformat(written) if len(written) == DAY else parse_datetime(written).date()
         except ValueError:
             pass
