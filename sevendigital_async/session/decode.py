@@ -10,12 +10,12 @@ from enum import Enum
 from functools import reduce
 from typing import Any, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ..errors import DecodeError
 from ..models import Page
 from ..models.catalogue import Listing
-from ..models.converter import Misfit, MisfitError, Report, item_steps, refuse, structure
+from ..models.converter import Misfit, MisfitError, Report, item_steps, reader_of, refuse, structure
 from ..models.scalars import UnfitError, count, day, text
 from ..models.wire import ENTRY, can_be_empty, is_bare, noun, nouns, plural, plurals, sources_of, spread
 from ..operations import Content, Operation, Safety
@@ -170,17 +170,12 @@ class _Node:
 
     def page(self, items: tuple[Any, ...]) -> Page[Any]:
         """Return a page of these items, with what is said about the list."""
-        named = self.tree if self.is_list else {}
-        return Page(
-            items,
-            self.stated(PAGE),
-            self.stated(PAGE_SIZE),
-            self.stated(TOTAL_ITEMS),
-            self.stated(FROM_DATE, _day),
-            self.stated(TO_DATE, _day),
-            _text(named.get("id")),
-            _text(named.get("key")),
-        )
+        page = Page(items, self.stated(PAGE), self.stated(PAGE_SIZE), self.stated(TOTAL_ITEMS))
+        if self.is_list:
+            return evolve(page, list_id=_text(self.tree.get("id")), list_key=_text(self.tree.get("key")))
+        if any(self.stated(names, _day) for names in (FROM_DATE, TO_DATE)):
+            return evolve(page, from_date=self.stated(FROM_DATE, _day), to_date=self.stated(TO_DATE, _day))
+        return page
 
 
 def _day(value: object) -> date | None:
@@ -319,11 +314,22 @@ def _structured_all(node: _Node, name: str, model: type, report: Report) -> tupl
         here = (*steps, *item_steps(place, len(models)))
         report([misfit.below(*here) for misfit in misfits])
 
+    read = reader_of(model)
     for value in values:
+        # Nearly all are items with nothing around them that fit.
+        if value.__class__ is dict and word not in value:
+            try:
+                models.append(read(value, model))
+                continue
+            except UnfitError:
+                pass
         is_entry = value is node.tree or (value.__class__ is dict and word in value and _is_wrapped(value, word))
-        read = _structured_entry(value, word, model, report_here) if is_entry else structure(value, model, report_here)
-        models.append(read)
+        models.append((_structured_entry if is_entry else _structured_item)(value, word, model, report_here))
     return tuple(models)
+
+
+def _structured_item(item: Any, _: str, model: type, report: Report) -> Any:
+    return structure(item, model, report)
 
 
 def _structured_entry(entry: dict[str, Any], name: str, model: type, report: Report) -> Any:
