@@ -152,9 +152,12 @@ def several(name: str, values: Iterable[T]) -> list[T]:
 
 def _moment(name: str, value: object) -> datetime:
     if isinstance(value, datetime):
-        if value.utcoffset() is None:
-            _refuse(name, "needs a time zone")
-        return value
+        try:
+            if value.utcoffset() is not None:
+                return value.astimezone(UTC)
+        except Exception:  # noqa: BLE001 - the caller's own tzinfo may raise anything; at the years 1 and 9999 UTC doesn't exist
+            raise InvalidArgumentError(f"{name} can't be converted to UTC", argument=name) from None
+        _refuse(name, "needs a time zone")
     if not isinstance(value, date):
         _refuse(name, "must be a date, or a datetime with a time zone")
     return datetime.combine(value, time(), UTC)

@@ -1,6 +1,6 @@
 """What is refused before a request leaves, and under which argument's name."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
@@ -115,6 +115,7 @@ def test_subscription_periods(start, end):
         (datetime(2026, 5, 28), date(2026, 6, 1), "start_date"),
         (TODAY, datetime(2026, 6, 1), "end_date"),
         (NOON, NOON, "end_date"),
+        (datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=2))), NOON, "start_date"),
         (NOON, NOON.replace(month=6, second=1), "end_date"),
         (datetime(9999, 12, 31, tzinfo=UTC), date(9999, 12, 31), "end_date"),
         ("2026-05-28", date(2026, 6, 1), "start_date"),
