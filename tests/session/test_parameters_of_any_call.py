@@ -43,7 +43,7 @@ CALLS = [
     ("classic.artists.top_tracks", {"artist_id": "1"}, READ),
     ("classic.tracks.details", {"track_id": "1"}, READ),
     ("classic.editorial.list", {"key": "x"}, READ),
-    ("classic.user.locker", {}, READ | {"userId"}),
+    ("classic.user.locker", {"country": "GB"}, READ | {"userId"}),
     ("classic.user.cards", {}, READ | {"userId"}),
     ("classic.user.purchase_item", {"release_id": "1", "price": "1.00"}, {"shopId", "userId", "newParam"}),
     ("classic.user.deliver_item", {"release_id": "1", "transaction_id": "t"}, {"shopId", "userId", "newParam"}),
