@@ -19,8 +19,9 @@ from sevendigital_async import (
 )
 from sevendigital_async.clock import SystemClock
 from sevendigital_async.monitoring import HealthMonitor
-from sevendigital_async.shipping import metrics
+from sevendigital_async.shipping import LaneStatistics, Statistics, metrics
 from sevendigital_async.shipping.events import SpoolAlertChanged
+from sevendigital_async.shipping.records import StaleCounts
 from sevendigital_async.shipping.spools.sqlite import SqliteSpool
 
 KIND = LogKind.PREVIEW
@@ -214,6 +215,13 @@ async def test_a_disk_that_stands_still_is_a_standstill_though_no_play_waits(dis
         assert line.startswith("the spool stands still: it has not answered for 6")
         disk.go_on.set()
         assert await until(operator.not_, watched.standstills) == []
+
+
+def test_a_spool_whose_counts_are_not_current_is_not_ready():
+    lanes = {KIND: LaneStatistics(StaleCounts(), 0, 0, None)}
+    health = HealthMonitor(STALLED_AFTER, VirtualClock())
+    assert health.obstacles(Statistics(lanes)) == ["the spool does not answer"]
+    assert health.standstills(Statistics(lanes)) == []
 
 
 async def test_lost_plays_of_a_spool_that_works_are_no_standstill():
