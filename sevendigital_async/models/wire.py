@@ -174,13 +174,15 @@ def keyed(value: Any) -> dict[str, Any] | None:
 
     An object with a text under each key, or entries that have a ``key`` and one other field.
     """
+    if value == []:
+        return {}
     if not isinstance(value, dict):
         return None
     inside = chain.from_iterable(inner if isinstance(inner, list) else [inner] for inner in value.values())
     entries = [entry for entry in inside if isinstance(entry, dict) and isinstance(entry.get("key"), str)]
     if not entries:
-        is_empty_page = "totalItems" in value and value.keys() <= {"page", "pageSize", "totalItems"}
-        return {} if is_empty_page else value
+        # A page of no entries states its size, or has an empty list.
+        return {} if "pageSize" in value or [] in value.values() else value
     return {entry["key"]: next((text for name, text in entry.items() if name != "key"), None) for entry in entries}
 
 

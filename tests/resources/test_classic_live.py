@@ -310,6 +310,21 @@ async def test_media_of_a_managed_user_are_signed_by_the_partner_alone(act):
     assert "oauth_token" not in query
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"translations":{"page":9,"pageSize":10,"totalItems":3,"translation":[]}}',
+        '{"translations":{"translation":[]}}',
+        '{"translations":[]}',
+        "<response status='ok'><translations><page>9</page><pageSize>10</pageSize></translations></response>",
+    ],
+)
+async def test_a_page_of_no_texts_is_empty(content):
+    kind = "text/xml" if content.startswith("<") else "application/json"
+    async with raw_server(answer(content, Content_Type=kind)) as server, client_of(server.base_url) as client:
+        assert (await client.classic.translations.bundle(country="DE", page=9)).translations == {}
+
+
 # --- the sandbox, without any user's token
 
 
