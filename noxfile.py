@@ -94,7 +94,7 @@ def soak(session: nox.Session) -> None:
     Needs redis-server and strace.
     """
     session.install("-e", ".[dev]")
-    for part in session.posargs or ("kills", "power_cuts", "many_workers", "backlog", "every_point"):
+    for part in session.posargs or ("kills", "follow", "power_cuts", "many_workers", "backlog", "every_point"):
         command = ("pytest", "--timeout", "300") if part == "every_point" else ("python",)
         session.run(*command, f"tests/soak/{part}.py")
 
