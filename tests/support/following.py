@@ -96,6 +96,11 @@ class Outcome:
     kills: int
 
 
+def reject_files(directory: Path) -> list[Path]:
+    """Return the files of rejected lines."""
+    return sorted(directory.glob("*.rejected*"))
+
+
 async def follow_through_kills(
     directory: Path,
     sandbox: Sandbox,
@@ -161,6 +166,6 @@ async def follow_through_kills(
         int(entry.log.track_id) async for entry in inspector.journal() if entry.outcome is JournalOutcome.IN_DOUBT
     }
     await inspector.aclose()
-    rejected = [line for file in directory.glob("*.rejected*") for line in file.read_bytes().splitlines()]
+    rejected = [line for file in reject_files(directory) for line in file.read_bytes().splitlines()]
     missing = set(range(log.written)) - found.keys()
     return Outcome(log.written, missing, doubles, doubles - in_doubt, rejected, kills)

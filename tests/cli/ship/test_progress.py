@@ -45,7 +45,7 @@ def test_the_first_line_is_about_the_run():
     assert gauge.name == "a"
     assert (round(gauge.done), gauge.total) == (550, 1000)
     # 50 that wait and about 404 that were not read, five a second
-    assert gauge.note == "55 %, 50 delivered, 50 waiting, 1 rejected, 5/s, 90 s left"
+    assert gauge.note == "55 %, 50 delivered, 50 waiting, 1 rejected, 5/s, 91 s left"
 
 
 def test_each_of_several_sources_has_a_line():
