@@ -144,6 +144,8 @@ class FileReader:
         self._before = b""
         self._read_to = 0
         self._text = self._text_reader(1, 0)
+        if self.format is Format.CSV and b"\n" in self._sample:
+            self._text_reader(1, 0).gives_kind(self._sample)  # refuses columns that are not those of plays
         self.left: BadRecord | None = None
         self._position = Position(fingerprint=fingerprint(b"", b""), kind=options.kind and options.kind.value)
         self._reading = threading.Lock()

@@ -141,6 +141,7 @@ class FollowSource:
         self._files: dict[FileId, FollowedFile] = {}
         self._ended: dict[FileId, tuple[int, int]] = {}
         self._since = 0.0
+        self._last_lag: Lag | None = None
         self._watcher = ChangeWatcher(poll, lambda path: not is_excluded(path, exclude), self._clock)
 
     async def portions(self, checkpoint: ReadCheckpoint) -> AsyncGenerator[Portion, None]:
@@ -167,11 +168,15 @@ class FollowSource:
     async def aclose(self) -> None:
         """Close the files."""
         await self._watcher.aclose()
+        self._last_lag = self.lag()
         for followed in self._files.values():
             followed.reader.close()
+        self._files = {}
 
     def lag(self) -> Lag:
-        """Return how far reading is behind."""
+        """Return how far reading is behind, or was when this was closed."""
+        if self._last_lag is not None:
+            return self._last_lag
         unread = [(followed.reader.unread, followed.reader.state[1] / 1e9) for followed in self._files.values()]
         behind = [(size, at) for size, at in unread if size > 0]
         seconds = max((self._clock.time() - at for _, at in behind), default=0.0)

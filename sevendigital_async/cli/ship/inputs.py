@@ -209,7 +209,7 @@ def _is_kafka(file: str) -> bool:
 
 
 def _is_pattern(file: str) -> bool:
-    return file != STANDARD_INPUT and glob.has_magic(file) and not os.path.lexists(file)
+    return not _is_kafka(file) and glob.has_magic(file) and not os.path.lexists(file)
 
 
 def _is_regular(file: str) -> bool:

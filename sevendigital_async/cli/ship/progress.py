@@ -190,7 +190,7 @@ def duration(seconds: float) -> str:
     for limit, unit, name, part, part_name in (
         (172_800, 86_400, "d", 3_600, "h"),
         (3_600, 3_600, "h", 60, "min"),
-        (90, 60, "min", 0, ""),
+        (100, 60, "min", 0, ""),
     ):
         if seconds >= limit:
             rest = int(seconds % unit // part) if part else 0
