@@ -96,7 +96,8 @@ def soak(session: nox.Session) -> None:
     Needs redis-server and strace.
     """
     session.install("-e", ".[dev]")
-    for part in session.posargs or ("kills", "follow", "power_cuts", "many_workers", "backlog", "every_point", "states"):
+    parts = ("kills", "follow", "power_cuts", "many_workers", "backlog", "every_point", "states")
+    for part in session.posargs or parts:
         if part == "states":
             states = ("tests/shipping/spools/sqlite/test_sqlite_spool.py", "-k", "runTest")
             session.run("pytest", "--timeout", "3000", *states, env={"LONG_TESTS": "1"})

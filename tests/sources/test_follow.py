@@ -37,7 +37,7 @@ class Sink:
 
     async def put_many(self, kind, logs, *, checkpoint=None):
         checkpoint.check(self.positions.get(checkpoint.source))
-        self.tracks += [int(log.track_id) for log in logs]
+        self.tracks += [int(orjson.loads(log.encode())["trackId"]) for log in logs]
         self.positions[checkpoint.source] = checkpoint.position
         return len(logs)
 

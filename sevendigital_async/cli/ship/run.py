@@ -14,6 +14,7 @@ from attrs import asdict, define, frozen
 from ...client import SevenDigital
 from ...errors import ConfigurationError, ShipperError, ShipperFailedError, SpoolError
 from ...models import LogKind, StreamLog
+from ...models.encoded_log import EncodedLog
 from ...monitoring import WorkerMonitor
 from ...shipping import Alert, AlertKind, Checkpoint, Counts, DeadLetter, MemorySpool, Statistics, StreamLogShipper
 from ...shipping.spools.registry import shown
@@ -76,7 +77,9 @@ class RejectedFirst:
     shipper: StreamLogShipper
     rejected: RejectFile
 
-    async def put_many(self, kind: LogKind, logs: Sequence[StreamLog], *, checkpoint: Checkpoint | None = None) -> int:
+    async def put_many(
+        self, kind: LogKind, logs: Sequence[StreamLog | EncodedLog], *, checkpoint: Checkpoint | None = None
+    ) -> int:
         """Accept all or none, and the checkpoint in the same step."""
         if checkpoint is not None and not self.rejected.is_synced:
             await asyncio.to_thread(self.rejected.sync)
