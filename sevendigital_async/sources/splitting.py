@@ -65,6 +65,13 @@ class Splitter:
         """Take the next chunk; yield the records that end in it. To be exhausted before the next call."""
         *ends, rest = chunk.split(b"\n")
         for end in ends:
+            if self._end == self._start and not self._quote and end[:1] == b"{" and len(end) <= self._longest:
+                # Most lines are whole and need none of the rest.
+                start, number = self._start, self._number
+                self._start = self._end = start + len(end) + 1
+                self._number = number + 1
+                yield Raw(number, end, False, start, self._start)  # noqa: FBT003 - called for each line
+                continue
             self._hold(end)
             self._end += 1
             self._lines += 1
