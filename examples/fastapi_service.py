@@ -6,7 +6,7 @@ The settings are read from the environment; see `SevenDigital.from_env`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import TypedDict
 
@@ -25,7 +25,7 @@ class State(TypedDict):
 
 
 @asynccontextmanager
-async def lifespan(_: FastAPI) -> AsyncIterator[State]:
+async def lifespan(_: FastAPI) -> AsyncGenerator[State, None]:
     """Open one shipper for the whole service, in its event loop; at shutdown, deliver for up to 30 seconds."""
     async with SevenDigital.from_env() as client, StreamLogShipper(client, spool="plays.db") as shipper:
         yield {"shipper": shipper}
