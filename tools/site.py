@@ -19,6 +19,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 OUTSIDE = {"CHANGELOG.md": "changelog.md", "benchmarks/results/report.md": "results/report.md"}
 """Pages of the repository that are not in docs/, and where the site has them."""
 
+ROLE = re.compile(r":(?:class|func|meth|data|attr|mod):<code>(?:~[\w.]*\.)?([^<]+)</code>")
 LINK = re.compile(r"\]\((?P<target>[^)\s#:]+)(?P<anchor>#[^)\s]*)?\)")
 
 
@@ -36,6 +37,11 @@ def on_files(files: Any, config: Any) -> Any:
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Point the links of a page of docs/ that lead out of docs/ to the site's copies."""
     return with_links_in_site(markdown, page.file.src_uri)
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Show the roles of docstrings, such as ``:class:`~package.Name```, as plain names."""
+    return ROLE.sub(r"<code>\1</code>", html)
 
 
 def with_links_in_site(markdown: str, page: str) -> str:

@@ -22,7 +22,6 @@ from .positions import Position, ReadOptions
 
 logger = logging.getLogger("sevendigital_async.sources")
 
-TRUNCATED = {"event": "file-truncated"}
 CHUNKS_IN_A_ROW = 64
 """Chunks read from one file before the others are looked at."""
 
