@@ -9,9 +9,7 @@ from support.paths import ROOT
 PACKAGE = ROOT / "sevendigital_async"
 PAGE = (ROOT / "docs" / "architecture.md").read_text()
 SECTIONS = dict(re.findall(r"(?ms)^## (.+?)$(.*?)(?=^## |\Z)", PAGE))
-STEPS = {
-    title: re.findall(r"(?m)^\d+\. `([\w/.]+)` ((?:`[\w.]+`(?:, )?)+):", text) for title, text in SECTIONS.items()
-}
+STEPS = {title: re.findall(r"(?m)^\d+\. `([\w/.]+)` ((?:`[\w.]+`(?:, )?)+):", text) for title, text in SECTIONS.items()}
 WAYS = {title: steps for title, steps in STEPS.items() if steps}
 
 

@@ -70,3 +70,17 @@ def test_there_is_something_to_do_about_every_error_alert_and_log_event():
 @pytest.mark.parametrize("name", [name for name in vars(config) if name.endswith("_VARIABLE")])
 def test_every_variable_is_a_setting_of_the_page(name):
     assert f"| `{getattr(config, name)}`" in (DOCS / "reference" / "settings.md").read_text().replace("`, `", "` | `")
+
+
+def test_the_sandbox_has_the_same_port_everywhere():
+    pages = [ROOT / "README.md", *DOCS.rglob("*.md"), *(ROOT / "examples").glob("*.py")]
+    ports = {
+        port
+        for page in pages
+        for found in re.findall(
+            r"sandbox[^\n|]*--port (\d+)|SEVENDIGITAL_BASE_URL=http://127\.0\.0\.1:(\d+)", page.read_text()
+        )
+        for port in found
+        if port
+    }
+    assert ports == {"7700"}
