@@ -314,6 +314,14 @@ async def test_redis(sandbox, redis_server):
             await run(block, names, code=code)
 
 
+async def test_parameters_of_any_call(sandbox):
+    key, secret = sandbox.credentials.consumer_key, sandbox.credentials.consumer_secret
+    names = {**NAMES, "key": key, "secret": secret}
+    await run(fragment("docs/reference/settings.md", "shop_id=34"), names)
+    assert isinstance(names["german"], sevendigital_async.ApiClient)
+    assert isinstance(names["ann"], sevendigital_async.ApiClient)
+
+
 def test_every_fragment_is_run():
     source = (ROOT / "tests" / "test_snippets.py").read_text()
     named = re.findall(r'fragment\("(docs/[\w/]+\.md)", "([^"]+)"\)', source)

@@ -150,7 +150,7 @@ def connection(
     dialect: DialectOption = Dialect.OPENAPI,
 ) -> Connection:
     """Read the options of a command that talks to the service."""
-    return Connection(key, secret, base_url, evolve(Settings().with_env(), dialect=dialect))
+    return Connection(key, secret, base_url, evolve(Settings().with_env(), dialect=dialect, trust_env=True))
 
 
 def user(
@@ -263,12 +263,12 @@ def parse_duration(text: str, option: str) -> timedelta:
     return length
 
 
-def check_finite(value: float) -> float:
+def check_finite(value: float | None) -> float | None:
     """Return a number that is neither NaN nor infinite.
 
     Raises:
         typer.BadParameter: It is NaN or infinite.
     """
-    if not math.isfinite(value):
+    if value is not None and not math.isfinite(value):
         raise typer.BadParameter(f"{value} is not a finite number")
     return value

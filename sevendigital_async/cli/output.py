@@ -8,12 +8,13 @@ import json
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, TextIO
 
 import orjson
-from attrs import define
+from attrs import define, field
 
 
 class ExitCode(enum.IntEnum):
@@ -238,15 +239,20 @@ class LineLimit:
         more: Printed in place of the first line that is dropped.
         limit: Lines to print.
         seen: Lines so far, including dropped ones.
+        every: Seconds after which as many are printed again; None for never.
     """
 
     _say: Callable[[str], None]
     more: str
     limit: int = 50
     seen: int = 0
+    every: float | None = None
+    _since: float = field(init=False, factory=time.monotonic)
 
     def __call__(self, line: str) -> None:
         """Print or drop a line."""
+        if self.every is not None and time.monotonic() - self._since >= self.every:
+            self.seen, self._since = 0, time.monotonic()
         self.seen += 1
         if self.seen <= self.limit:
             self._say(line)

@@ -1,23 +1,47 @@
 """Sources: where plays come from. Each play goes from its source into the spool exactly once."""
 
-from .base import BadRecord, Portion, ReadCheckpoint, Source
+from typing import TYPE_CHECKING, Any
+
+from .base import BadRecord, Portion, ReadCheckpoint, Source, StreamProgress
 from .files import FileSource
 from .follow import FollowSource, Lag
 from .formats import Format
-from .ingestion import Ingestion, StreamCounts, ship_from
+from .ingestion import Ingestion, PendingPortion, StreamCounts, ship_from
 from .positions import ReadOptions
+
+if TYPE_CHECKING:
+    from .kafka import DeadLetterTopic, KafkaSource
+
+_OF_KAFKA = ("DeadLetterTopic", "KafkaSource")
 
 __all__ = [
     "BadRecord",
+    "DeadLetterTopic",
     "FileSource",
     "FollowSource",
     "Format",
     "Ingestion",
+    "KafkaSource",
     "Lag",
+    "PendingPortion",
     "Portion",
     "ReadCheckpoint",
     "ReadOptions",
     "Source",
     "StreamCounts",
+    "StreamProgress",
     "ship_from",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs the extra ``kafka`` when it is used.
+
+    Raises:
+        ConfigurationError: The extra is not installed.
+    """
+    if name in _OF_KAFKA:
+        from . import kafka  # noqa: PLC0415 - an extra
+
+        return getattr(kafka, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

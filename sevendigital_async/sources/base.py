@@ -38,7 +38,8 @@ class Portion:
 
     Attributes:
         stream: The name under which the spool keeps the checkpoint.
-        position: Where the record after these begins, in the source's own terms; opaque to everybody else.
+        position: Where the record after these begins, in the source's own terms; opaque to everybody else. Empty if the
+            stream can't be read again, as a pipe; then the spool keeps no checkpoint.
         logs: The plays, in order, checked.
         start: The position before it; None at the beginning of a stream. :data:`ANEW` if the checkpoint was ignored.
         label: Names the stream in messages.
@@ -46,6 +47,8 @@ class Portion:
         kinds: Of the plays, where the source says so; None where all are of the kind given to :func:`ship_from`.
         bad: Records among them that are not plays.
         size: Bytes read for it.
+        begin: Number of its first record, such as a line that is blank; None where records aren't counted.
+        end: Number of the record after its last one; None likewise.
     """
 
     stream: str
@@ -57,10 +60,33 @@ class Portion:
     kinds: Sequence[LogKind | None] | None = field(default=None, repr=False)
     bad: Sequence[BadRecord] = field(default=(), repr=False)
     size: int = 0
+    begin: int | None = None
+    end: int | None = None
 
     def place(self, index: int) -> str:
         """Return where a play was found."""
         return f"{self.label}:{self.numbers[index]}"
+
+
+@frozen
+class StreamProgress:
+    """How far a stream of known length was read.
+
+    Attributes:
+        label: Names it in messages.
+        start: Bytes before the place where this run began.
+        read: Bytes before the place that was reached; of a compressed file, compressed bytes.
+        total: Bytes in all; None if unknown.
+        is_finished: Whether it was read to its end.
+        begin: Number of the record where this run began.
+    """
+
+    label: str
+    start: int = 0
+    read: int = 0
+    total: int | None = None
+    is_finished: bool = False
+    begin: int = 1
 
 
 class Source(Protocol):

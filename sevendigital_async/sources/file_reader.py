@@ -37,12 +37,14 @@ class Descriptor(io.RawIOBase):
     def __init__(self, descriptor: int) -> None:
         super().__init__()
         self._descriptor = descriptor
+        self._last_status: os.stat_result | None = None
         self._ahead = b""
 
     @property
     def status(self) -> os.stat_result:
-        """What the system knows of the file."""
-        return os.fstat(self._descriptor)
+        """What the system knows of the file; once it is closed, what it knew then."""
+        # The number of a closed descriptor may be that of another file.
+        return self._last_status or os.fstat(self._descriptor)
 
     def at(self, offset: int, size: int) -> bytes:
         """Return bytes of a regular file, without moving in it."""
@@ -76,6 +78,10 @@ class Descriptor(io.RawIOBase):
         self._ahead = b""
         return os.lseek(self._descriptor, offset, whence)
 
+    def tell(self) -> int:
+        """Return the position in a regular file, less what was put back."""
+        return os.lseek(self._descriptor, 0, os.SEEK_CUR) - len(self._ahead)
+
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         """Read what is there, waiting for the first byte."""
         view = memoryview(buffer).cast("B")
@@ -89,6 +95,7 @@ class Descriptor(io.RawIOBase):
     def close(self) -> None:
         """Close the descriptor."""
         if not self.closed and self._descriptor != 0:
+            self._last_status = os.fstat(self._descriptor)
             os.close(self._descriptor)
         super().close()
 
@@ -107,8 +114,10 @@ class FileReader:
         raw: The open file; closed by :meth:`close`.
         name: For messages.
         options: How it is read.
+        is_regular: Whether it can be read again; None to ask the system.
 
     Attributes:
+        is_regular: Whether it can be read again.
         format: How plays are written in it.
         compression: Of its content; None for none.
         left: The last record, if it has no line feed and is not a play; it may be half written.
@@ -118,10 +127,11 @@ class FileReader:
         OSError: It can't be read.
     """
 
-    def __init__(self, raw: Descriptor, name: str, options: ReadOptions) -> None:
+    def __init__(self, raw: Descriptor, name: str, options: ReadOptions, *, is_regular: bool | None = None) -> None:
         self._name = name
         self._options = options
         self._raw = raw
+        self.is_regular = raw.seekable() if is_regular is None else is_regular
         self.compression = compression_of(self._raw.peek(LONGEST_MAGIC))
         self._content = decompressed(cast("BinaryIO", self._raw), self.compression)
         self._ahead = b""
@@ -134,8 +144,10 @@ class FileReader:
         self._before = b""
         self._read_to = 0
         self._text = self._text_reader(1, 0)
+        if self.format is Format.CSV and b"\n" in self._sample:
+            self._text_reader(1, 0).gives_kind(self._sample)  # refuses columns that are not those of plays
         self.left: BadRecord | None = None
-        self._position = Position(kind=options.kind and options.kind.value)
+        self._position = Position(fingerprint=fingerprint(b"", b""), kind=options.kind and options.kind.value)
         self._reading = threading.Lock()
         self._closing = False
 
@@ -145,9 +157,31 @@ class FileReader:
         return self._position
 
     @property
-    def is_regular(self) -> bool:
-        """Whether it can be read again."""
-        return self._raw.seekable()
+    def line(self) -> int:
+        """Number of the line that begins with the next record."""
+        return self._text.line
+
+    @property
+    def progress(self) -> int:
+        """Bytes of the file that were read, compressed ones if it is."""
+        if self.is_plain or not self._raw.seekable():
+            return self._read_to
+        return self._raw.tell()
+
+    @property
+    def total(self) -> int | None:
+        """Bytes of the file; None for a pipe."""
+        return self.size if self._raw.seekable() else None
+
+    @property
+    def is_cheap_to_resume(self) -> bool:
+        """Whether a position is found without reading what is before it."""
+        return self.is_plain
+
+    @property
+    def gives_kind(self) -> bool | None:
+        """Whether its first record has a kind; None if there is no play in it."""
+        return self._text_reader(1, 0).gives_kind(self._sample)
 
     @property
     def is_plain(self) -> bool:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import fnmatch
 import glob
+import logging
 import os
 import threading
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from attrs import evolve
+
 from ..errors import ConfigurationError
-from .base import ANEW, BadRecord, Portion, ReadCheckpoint
+from ..models import LogKind
+from .base import ANEW, BadRecord, Portion, ReadCheckpoint, StreamProgress
 from .file_reader import Descriptor, FileReader
 from .formats import Format, Parsed
 from .parquet import PARQUET_MAGIC, ParquetReader
@@ -20,6 +25,8 @@ from .positions import Position, ReadOptions
 
 T = TypeVar("T")
 V = TypeVar("V")
+
+logger = logging.getLogger("sevendigital_async.sources")
 
 STANDARD_INPUT = "-"
 
@@ -29,10 +36,11 @@ class FileSource:
 
     Args:
         files: Paths, ``-`` for standard input, or patterns such as ``logs/*.jsonl``; read in the order given, those of
-            a pattern in the order of their names.
+            a pattern in the order of their names. A file that is named twice is read once.
         options: How they are read.
         directory: Files are named relative to it in checkpoints, so that files and spool may be moved together; None
             for full paths.
+        exclude: Patterns of paths that are left out, though ``files`` match them.
 
     Attributes:
         left: By stream, the last record of a file that has no line feed and is not a play; it is left for the next run.
@@ -43,45 +51,123 @@ class FileSource:
     """
 
     def __init__(
-        self, *files: str | os.PathLike[str], options: ReadOptions | None = None, directory: Path | None = None
+        self,
+        *files: str | os.PathLike[str],
+        options: ReadOptions | None = None,
+        directory: Path | None = None,
+        exclude: Sequence[str] = (),
     ) -> None:
         self._options = options or ReadOptions()
         self._directory = directory
-        self._files = [file for given in files for file in matching(os.fspath(given))]
+        found = [file for given in files for file in matching(os.fspath(given), exclude)]
+        self._files = {self._stream(file): file for file in reversed(found)}
+        self._files = dict(reversed(self._files.items()))
+        self._pipes: dict[str, Reader] = {}
+        self._progress: dict[str, StreamProgress] = {}
         self.left: dict[str, BadRecord] = {}
         self.finished: set[str] = set()
 
+    async def check(self, checkpoint: ReadCheckpoint | None = None, *, needs_kind: bool = False) -> None:
+        """Look into every file before anything is read: whether it is one of plays, and goes with its checkpoint.
+
+        Of a pipe this waits for the first line.
+
+        Args:
+            checkpoint: Returns the position up to which a stream was read before.
+            needs_kind: Whether plays must have their kinds in the file.
+
+        Raises:
+            ConfigurationError: A file can't be read, is plainly not a file of plays, or isn't what it was.
+        """
+        for stream, file in self._files.items():
+            self._pipes[stream] = reader = await self._open(file)
+            try:
+                if needs_kind and reader.gives_kind is False:
+                    raise ConfigurationError(
+                        f"{shown(file)}: its plays don't say of which kind they are; pass --kind"
+                        f" {'|'.join(LogKind)}, or name the column with --map kind=COLUMN"
+                    )
+                if reader.is_regular and reader.is_cheap_to_resume and checkpoint is not None:
+                    await self._resume(reader, file, await checkpoint(stream))
+                self._begin(stream, reader)
+            finally:
+                if reader.is_regular:
+                    self._pipes.pop(stream).close()
+
     async def portions(self, checkpoint: ReadCheckpoint) -> AsyncGenerator[Portion, None]:
         """Yield the plays of one file after the other."""
-        for file in self._files:
-            stream = self._stream(file)
-            reader = await self._open(file)
+        for stream, file in self._files.items():
+            reader = self._pipes.pop(stream, None) or await self._open(file)
             try:
-                start = await self._resume(reader, file, await checkpoint(stream))
-                while (parsed := await self._call(reader.read, file)) is not None:
-                    if parsed.logs or parsed.bad:
-                        portion = portion_of(parsed, stream, file, start, reader.position)
-                        start = portion.position
-                        yield portion
-                last = await self._call(reader.finish, file)
-                yield portion_of(last, stream, file, start, reader.position)
-                if reader.left is not None:
-                    self.left[stream] = reader.left
-                self.finished.add(stream)
+                async for portion in self._portions_of(reader, stream, file, checkpoint):
+                    yield portion
             finally:
                 reader.close()
+
+    async def _portions_of(
+        self, reader: Reader, stream: str, file: str, checkpoint: ReadCheckpoint
+    ) -> AsyncGenerator[Portion, None]:
+        start: str | None = ANEW
+        if reader.is_regular:
+            start = await self._resume(reader, file, await checkpoint(stream))
+            if start not in (None, ANEW):
+                logger.info(
+                    "%s: continuing at line %d, where an earlier run stopped",
+                    *(shown(file), reader.line),
+                    extra={"event": "file-resumed"},
+                )
+        first_line = self._options.first_line or 1
+        begin = max(reader.line, first_line)
+        self._begin(stream, reader)
+        while (parsed := await self._call(reader.read, file)) is not None:
+            self._advance(stream, reader)
+            if parsed.logs or parsed.bad:
+                portion = portion_of(parsed, stream, file, reader, start=start, begin=begin)
+                start, begin = portion.position, max(begin, parsed.line)
+                yield portion
+        last = await self._call(reader.finish, file)
+        if reader.line < first_line:
+            raise ConfigurationError(f"{shown(file)} has {reader.line - 1} lines; there is no line {first_line}")
+        if reader.left is not None:
+            self.left[stream] = reader.left
+        yield portion_of(last, stream, file, reader, start=start, begin=begin)
+        self.finished.add(stream)
+        self._advance(stream, reader, is_finished=True)
 
     async def confirm(self, portion: Portion) -> None:
         """Do nothing: the checkpoint in the spool is all there is to keep."""
 
     async def aclose(self) -> None:
-        """Do nothing: files are closed when they have been read."""
+        """Close pipes that were not read; files are closed when they have been read."""
+        for reader in self._pipes.values():
+            reader.close()
+
+    def progress(self) -> list[StreamProgress]:
+        """Return how far each file was read; files that come later included, if :meth:`check` has seen them."""
+        return list(self.by_stream().values())
+
+    def by_stream(self) -> dict[str, StreamProgress]:
+        """Return the same by stream."""
+        return {stream: self._progress[stream] for stream in self._files if stream in self._progress}
+
+    def _begin(self, stream: str, reader: Reader) -> None:
+        begin = max(reader.line, self._options.first_line or 1)
+        label, read = shown(self._files[stream]), reader.progress
+        self._progress[stream] = StreamProgress(label, read, read, reader.total, begin=begin)
+
+    def _advance(self, stream: str, reader: Reader, *, is_finished: bool = False) -> None:
+        total = reader.total
+        read = total if is_finished and total is not None else reader.progress
+        self._progress[stream] = evolve(self._progress[stream], read=read, total=total, is_finished=is_finished)
 
     def _stream(self, file: str) -> str:
         """Return the name of a file in checkpoints."""
         if file == STANDARD_INPUT:
             return "stdin"
-        path = os.path.realpath(file)
+        try:
+            path = os.path.realpath(file)
+        except ValueError as error:
+            raise ConfigurationError(f"cannot read {file}: {error}") from None
         if self._directory is not None:
             path = os.path.relpath(path, os.path.realpath(self._directory))
         return os.fsencode(path).decode(errors="backslashreplace")
@@ -91,8 +177,8 @@ class FileSource:
         return await self._call(lambda: open_reader(file, self._options), file)
 
     async def _resume(self, reader: Reader, file: str, kept: str | None) -> str | None:
-        """Move to a checkpoint if the file can be read again, and return where it is then."""
-        if self._options.first_line is not None or not reader.is_regular:
+        """Move to a checkpoint, and return where the file is then."""
+        if self._options.first_line is not None:
             return ANEW
         if kept is not None:
             await self._call(lambda: reader.resume(Position.decode(kept, shown(file))), file)
@@ -116,8 +202,33 @@ class Reader(Protocol):
         ...
 
     @property
+    def is_cheap_to_resume(self) -> bool:
+        """Whether a position is found without reading what is before it."""
+        ...
+
+    @property
+    def gives_kind(self) -> bool | None:
+        """Whether its plays have a kind; None if that isn't known."""
+        ...
+
+    @property
     def position(self) -> Position:
         """How far it was read."""
+        ...
+
+    @property
+    def line(self) -> int:
+        """Number of the next record."""
+        ...
+
+    @property
+    def progress(self) -> int:
+        """Bytes of the file that were read."""
+        ...
+
+    @property
+    def total(self) -> int | None:
+        """Bytes of the file; None for a pipe."""
         ...
 
     def resume(self, position: Position) -> None:
@@ -144,23 +255,26 @@ def open_reader(file: str, options: ReadOptions) -> Reader:
         ConfigurationError: It is plainly not a file of plays.
         OSError: It can't be opened or read.
     """
-    descriptor = 0 if file == STANDARD_INPUT else os.open(file, os.O_RDONLY | os.O_CLOEXEC)
-    raw = Descriptor(descriptor)
+    is_standard_input = file == STANDARD_INPUT
+    raw = Descriptor(0 if is_standard_input else os.open(file, os.O_RDONLY | os.O_CLOEXEC))
     try:
         raw.check()
+        is_regular = raw.seekable() and not is_standard_input
         if raw.peek(4) == PARQUET_MAGIC and options.format in (None, Format.PARQUET):
-            return ParquetReader(raw, shown(file), options)
-        return FileReader(raw, shown(file), options)
+            return ParquetReader(raw, shown(file), options, is_regular=is_regular)
+        return FileReader(raw, shown(file), options, is_regular=is_regular)
     except BaseException:
         raw.close()
         raise
 
 
-def portion_of(parsed: Parsed, stream: str, file: str, start: str | None, position: Position) -> Portion:
+def portion_of(
+    parsed: Parsed, stream: str, file: str, reader: Reader, *, start: str | None, begin: int | None = None
+) -> Portion:
     """Return what was read from a file as a portion."""
     return Portion(
         stream,
-        position.encode(),
+        reader.position.encode() if reader.is_regular else "",
         start,
         parsed.logs,
         shown(file),
@@ -168,21 +282,33 @@ def portion_of(parsed: Parsed, stream: str, file: str, start: str | None, positi
         parsed.kinds,
         parsed.bad,
         parsed.size,
+        begin,
+        None if begin is None else max(begin, parsed.line),
     )
 
 
-def matching(file: str) -> list[str]:
+def matching(file: str, exclude: Sequence[str] = ()) -> list[str]:
     """Return the files that a path or pattern names.
+
+    Args:
+        file: The path, or the pattern.
+        exclude: Patterns of paths that a pattern does not match.
 
     Raises:
         ConfigurationError: There is none.
     """
     if file == STANDARD_INPUT or os.path.lexists(file) or not glob.has_magic(file):
         return [file]
-    found = sorted(glob.glob(file, recursive=True))  # noqa: PTH207 - absolute patterns as well
+    found = [path for path in sorted(glob.glob(file, recursive=True)) if not is_excluded(path, exclude)]  # noqa: PTH207
     if not found:
         raise ConfigurationError(f"no file matches {shown(file)}")
     return found
+
+
+def is_excluded(path: str, exclude: Sequence[str]) -> bool:
+    """Return whether one of several patterns matches a path."""
+    absolute = os.path.abspath(path)  # noqa: PTH100 - links stay
+    return any(fnmatch.fnmatchcase(absolute, pattern) for pattern in exclude)
 
 
 def shown(file: str) -> str:

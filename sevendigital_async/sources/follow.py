@@ -6,7 +6,7 @@ import glob
 import logging
 import os
 import stat
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -16,9 +16,10 @@ from ..clock import Clock, SystemClock
 from ..errors import ConfigurationError
 from .base import Portion, ReadCheckpoint
 from .file_reader import Descriptor, FileReader
-from .files import in_thread, portion_of
+from .files import in_thread, is_excluded, portion_of
 from .formats import Format, Parsed
 from .positions import Position, ReadOptions
+from .watching import ChangeWatcher
 
 logger = logging.getLogger("sevendigital_async.sources")
 
@@ -82,7 +83,7 @@ class FollowedFile:
 
     def portion(self, parsed: Parsed) -> Portion:
         """Return what was read as a portion."""
-        portion = portion_of(parsed, self.stream, self.path, self.start, self.reader.position)
+        portion = portion_of(parsed, self.stream, self.path, self.reader, start=self.start)
         self.start = portion.position
         return portion
 
@@ -113,8 +114,10 @@ class FollowSource:
     Args:
         patterns: Paths, which need not exist yet, or patterns such as ``logs/*.jsonl``.
         options: How they are read.
-        poll: Seconds between two looks.
+        poll: The most seconds between two looks; where the extra ``follow`` (watchfiles) is installed, a change is
+            noticed at once.
         rotate_wait: Seconds for which a file that was rotated must not have grown before its end is final.
+        exclude: Patterns of paths that are not read, though ``patterns`` match them.
         clock: Time, for tests.
     """
 
@@ -124,18 +127,21 @@ class FollowSource:
         options: ReadOptions | None = None,
         poll: float = 1.0,
         rotate_wait: float = 5.0,
+        exclude: Sequence[str] = (),
         clock: Clock | None = None,
     ) -> None:
         if not patterns:
             raise ConfigurationError("no file to follow was given")
         self._patterns = [os.path.abspath(pattern) for pattern in patterns]  # noqa: PTH100 - keeps ".." of patterns
         self._options = options or ReadOptions()
-        self._poll = poll
         self._rotate_wait = rotate_wait
+        self._exclude = exclude
         self._clock = clock or SystemClock()
         self._files: dict[FileId, FollowedFile] = {}
         self._ended: dict[FileId, tuple[int, int]] = {}
         self._since = 0.0
+        self._last_lag: Lag | None = None
+        self._watcher = ChangeWatcher(poll, lambda path: not is_excluded(path, exclude), self._clock)
 
     async def portions(self, checkpoint: ReadCheckpoint) -> AsyncGenerator[Portion, None]:
         """Yield plays as they are written; ends only with an error."""
@@ -145,6 +151,7 @@ class FollowSource:
         if not kept:
             yield Portion(name, repr(self._since), None, [], name, [])
         while True:
+            self._watcher.begin()
             await self._discover(checkpoint)
             has_read = False
             for followed in list(self._files.values()):
@@ -152,24 +159,34 @@ class FollowSource:
                     has_read = True
                     yield portion
             if not has_read:
-                await self._clock.sleep(self._poll)
+                await self._watcher.wait(self._directories())
 
     async def confirm(self, portion: Portion) -> None:
         """Do nothing: the checkpoint in the spool is all there is to keep."""
 
     async def aclose(self) -> None:
         """Close the files."""
+        await self._watcher.aclose()
+        self._last_lag = self.lag()
         for followed in self._files.values():
             followed.reader.close()
+        self._files = {}
 
     def lag(self) -> Lag:
-        """Return how far reading is behind."""
+        """Return how far reading is behind, or was when this was closed."""
+        if self._last_lag is not None:
+            return self._last_lag
         unread = [(followed.reader.unread, followed.reader.state[1] / 1e9) for followed in self._files.values()]
         behind = [(size, at) for size, at in unread if size > 0]
         seconds = max((self._clock.time() - at for _, at in behind), default=0.0)
         return Lag(len(unread), sum(size for size, _ in behind), max(0.0, seconds))
 
     # -- which files there are --
+
+    def _directories(self) -> set[str]:
+        """Return the directories in which files may appear, as far as they exist."""
+        parents = [os.path.dirname(pattern) for pattern in self._patterns]  # noqa: PTH120 - patterns
+        return {found for parent in parents for found in glob.glob(parent)}  # noqa: PTH207 - absolute patterns
 
     async def _discover(self, checkpoint: ReadCheckpoint) -> None:
         found = await in_thread(self._candidates)
@@ -195,7 +212,7 @@ class FollowSource:
             for path in paths:
                 for sibling in sorted(glob.glob(glob.escape(path) + "?*")):  # noqa: PTH207
                     _add(found, sibling, is_current=False)
-        return found
+        return {id_: each for id_, each in found.items() if not is_excluded(each.path, self._exclude)}
 
     async def _drop_rewritten(self) -> None:
         for id_, followed in list(self._files.items()):

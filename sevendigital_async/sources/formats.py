@@ -13,7 +13,7 @@ from attrs import define, field
 from ..errors import ConfigurationError, InvalidLogError
 from ..models import LogKind, StreamLog
 from .base import BadRecord
-from .rows import Columns, Play, play_of_line, play_of_row, wire_name
+from .rows import KIND, Columns, Play, play_of_line, play_of_row, wire_name
 from .splitting import BYTE_ORDER_MARK, LONGEST, Raw, Splitter
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -31,14 +31,22 @@ class Format(enum.StrEnum):
 
 FOREIGN: tuple[tuple[Callable[[bytes], bool], str], ...] = (
     (
-        lambda head: head.startswith((b"\xff\xfe", b"\xfe\xff")),
+        lambda head: head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in head[:2],
         "looks like UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8",
     ),
     (
         lambda head: head.lstrip().startswith(b"["),
         "looks like a JSON array; one JSON object a line is needed: jq -c '.[]' makes that of it",
     ),
-    (lambda head: b"\0" in head[:4096], "looks like a binary file, not like JSON lines, CSV or Parquet"),
+    (
+        lambda head: [line.strip() for line in head.split(b"\n", 1)[:-1]] == [b"{"],
+        "looks like JSON objects over several lines; one object a line is needed: jq -c . makes that of it",
+    ),
+    (
+        # Within a file of plays, it makes only its own line a bad one.
+        lambda head: b"\0" in head[:4096] and not head.startswith(b"{") and not _delimiter(head),
+        "looks like a binary file, not like JSON lines, CSV or Parquet",
+    ),
 )
 """What a file may be that is none of the formats, and what to do about it."""
 
@@ -55,8 +63,9 @@ def format_of(head: bytes, place: str) -> Format:
     """
     if head.startswith(b"PAR1"):
         return Format.PARQUET
+    start = head.removeprefix(BYTE_ORDER_MARK).lstrip(b" \t\r\n")
     for matches, message in FOREIGN:
-        if matches(head):
+        if matches(start):
             raise ConfigurationError(f"{place} {message}")
     return Format.CSV if _delimiter(head) else Format.JSON_LINES
 
@@ -160,6 +169,27 @@ class TextReader:
     def pending(self) -> int:
         """Bytes of a record whose end has not been read."""
         return self._splitter.pending
+
+    @property
+    def line(self) -> int:
+        """Number of the line that begins with the next record."""
+        return self._line
+
+    def gives_kind(self, sample: bytes) -> bool | None:
+        """Return whether the plays of a file have their kinds, by its first record; None if that is not a play.
+
+        Args:
+            sample: The file's first bytes; nothing else may be read with this reader.
+        """
+        raws = [*self._splitter.feed(sample), *self._splitter.close()]
+        raws = [raw for raw in raws if not raw.is_blank]
+        if raws and self._is_csv:
+            self._read_header(raws[0].data)
+            return KIND in (self._names or ())
+        try:
+            return self._play(raws[0], datetime.now(UTC)).kind is not None if raws else None
+        except InvalidLogError:
+            return None
 
     def feed(self, chunk: bytes) -> Parsed:
         """Return the records that end in the next chunk."""

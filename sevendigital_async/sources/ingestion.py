@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Protocol
@@ -85,6 +86,15 @@ class Progress:
         return Progress(portion.position, {kind: number for kind, number in self.put.items() if number > last})
 
 
+def position_in(kept: str | None) -> str | None:
+    """Return a source's own position from the position of a checkpoint.
+
+    Raises:
+        ConfigurationError: Another version has written it.
+    """
+    return Progress.decode(kept).position
+
+
 PARTIAL = "partial:"
 """Begins the checkpoint of a portion that is in the spool in part."""
 
@@ -94,14 +104,51 @@ class StreamCounts:
     """What was read from one stream in this run.
 
     Attributes:
+        label: Names the stream in messages.
         put: Plays accepted by the shipper.
         rejected: Records that are not plays.
         size: Bytes read.
+        begin: Number of the first record; None where records aren't counted.
+        end: Number of the first record that is not done; None likewise.
     """
 
+    label: str = ""
     put: int = 0
     rejected: int = 0
     size: int = 0
+    begin: int | None = None
+    end: int | None = None
+
+    @property
+    def records(self) -> int:
+        """Records that are done; of a file, lines, the blank ones included."""
+        if self.begin is None or self.end is None:
+            return self.put + self.rejected
+        return self.end - self.begin
+
+
+@define
+class PendingPortion:
+    """A portion that is being put.
+
+    Attributes:
+        portion: The portion.
+        bad: Records that were not handed over yet.
+        groups: Indexes of the plays that were not put yet, by kind.
+        putting: The kind that is being put now; None while nothing is.
+        has_begun: Whether a part of it is done.
+    """
+
+    portion: Portion
+    bad: list[BadRecord]
+    groups: dict[LogKind, list[int]]
+    putting: LogKind | None = None
+    has_begun: bool = False
+
+    def plays(self) -> list[tuple[LogKind, StreamLog]]:
+        """Return the plays that were not put, in order, with their kinds."""
+        indexes = sorted((index, kind) for kind, group in self.groups.items() for index in group)
+        return [(kind, self.portion.logs[index]) for index, kind in indexes]
 
 
 class Ingestion:
@@ -115,6 +162,7 @@ class Ingestion:
 
     Attributes:
         streams: What was read, by stream.
+        pending: The portion whose put was interrupted, by an error or a cancellation; None if there is none.
     """
 
     def __init__(
@@ -131,7 +179,9 @@ class Ingestion:
         self._on_bad_records = on_bad_records
         self._progress: dict[str, Progress] = {}
         self._kept: dict[str, str] = {}
+        self._put_by_kind: Counter[LogKind] = Counter()
         self.streams: dict[str, StreamCounts] = {}
+        self.pending: PendingPortion | None = None
 
     @property
     def put(self) -> int:
@@ -159,6 +209,28 @@ class Ingestion:
         finally:
             await self._source.aclose()
 
+    def settle(self, accepted: Mapping[LogKind, int]) -> None:
+        """Correct the counts after a cancellation: the put that was cancelled may have been accepted.
+
+        Args:
+            accepted: Plays of this run that the shipper has accepted, by kind.
+        """
+        pending = self.pending
+        if pending is None or pending.putting is None:
+            return
+        number = len(pending.groups[pending.putting])
+        if number and accepted[pending.putting] == self._put_by_kind[pending.putting] + number:
+            self._count_put(pending, pending.putting)
+            if not pending.groups:
+                self._finish(pending)
+
+    def abandon(self) -> PendingPortion | None:
+        """Take over what was read and neither put nor handed over; it counts as done then."""
+        pending = self.pending
+        if pending is not None:
+            self._finish(pending)
+        return pending
+
     async def _checkpoint(self, stream: str) -> str | None:
         kept = await self._shipper.position(stream)
         self._kept[stream] = kept or ""
@@ -166,42 +238,62 @@ class Ingestion:
         return progress.position
 
     async def _put(self, portion: Portion) -> None:
-        counts = self.streams.setdefault(portion.stream, StreamCounts())
-        before = self._progress.setdefault(portion.stream, Progress())
-        if portion.start != before.position:
+        counts = self.streams.setdefault(portion.stream, StreamCounts(portion.label))
+        if counts.begin is None:
+            counts.begin = counts.end = portion.begin
+        progress = self._progress.setdefault(portion.stream, Progress())
+        if portion.start != progress.position:
             # The stream is not resumed from its checkpoint, so what that says of single kinds does not apply.
-            before = self._progress[portion.stream] = Progress(portion.start)
+            progress = self._progress[portion.stream] = Progress(portion.start)
         groups, bad = self._by_kind(portion)
-        await self._reject(bad, counts)
+        self.pending = pending = PendingPortion(portion, bad, groups)
+        if bad:
+            await self._reject(bad, counts)
+            pending.bad, pending.has_begun = [], True
         # A checkpoint goes with a put, if only of nothing.
-        *others, last = groups.items() or [(self._kind or LogKind.PREVIEW, [])]
-        progress = before
-        for kind, indexes in others:
-            progress = progress.with_kind(kind, portion.numbers[indexes[-1]])
-            await self._put_group(portion, kind, indexes, progress, counts)
-        await self._put_group(portion, *last, progress.at_end_of(portion), counts)
-        counts.size += portion.size
+        *others, last = list(groups) or [self._kind or LogKind.PREVIEW]
+        for kind in others:
+            progress = progress.with_kind(kind, portion.numbers[groups[kind][-1]])
+            await self._put_group(pending, kind, progress)
+        await self._put_group(pending, last, progress.at_end_of(portion))
+        self._finish(pending)
 
-    async def _put_group(
-        self, portion: Portion, kind: LogKind, indexes: list[int], progress: Progress, counts: StreamCounts
-    ) -> None:
-        stream, logs = portion.stream, portion.logs
-        checkpoint = Checkpoint(stream, progress.encode(), self._kept.get(stream, ""))
-        while True:
+    async def _put_group(self, pending: PendingPortion, kind: LogKind, progress: Progress) -> None:
+        portion, stream = pending.portion, pending.portion.stream
+        indexes, kept = pending.groups.setdefault(kind, []), self._kept.get(stream, "")
+        checkpoint = Checkpoint(stream, progress.encode(), kept) if portion.position else None
+        pending.putting = kind
+        while indexes or (checkpoint is not None and checkpoint.position != kept):
             try:
-                await self._shipper.put_many(kind, [logs[index] for index in indexes], checkpoint=checkpoint)
+                logs = [portion.logs[index] for index in indexes]
+                await self._shipper.put_many(kind, logs, checkpoint=checkpoint)
             except InvalidLogError as error:
                 if error.index is None:
                     raise
                 # It was a valid play when it was read, and has become too old since.
                 index = indexes.pop(error.index)
                 reason = str(error).removeprefix(f"log {error.index}: ")
-                await self._reject([BadRecord(portion.place(index), logs[index].encode(), reason)], counts)
+                bad = BadRecord(portion.place(index), portion.logs[index].encode(), reason)
+                await self._reject([bad], self.streams[stream])
+                pending.has_begun = True
             else:
                 break
         self._progress[stream] = progress
-        self._kept[stream] = checkpoint.position
-        counts.put += len(indexes)
+        if checkpoint is not None:
+            self._kept[stream] = checkpoint.position
+        self._count_put(pending, kind)
+
+    def _count_put(self, pending: PendingPortion, kind: LogKind) -> None:
+        number = len(pending.groups.pop(kind))
+        self.streams[pending.portion.stream].put += number
+        self._put_by_kind[kind] += number
+        pending.putting, pending.has_begun = None, True
+
+    def _finish(self, pending: PendingPortion) -> None:
+        counts = self.streams[pending.portion.stream]
+        counts.size += pending.portion.size
+        counts.end = pending.portion.end
+        self.pending = None
 
     def _by_kind(self, portion: Portion) -> tuple[dict[LogKind, list[int]], list[BadRecord]]:
         """Return the indexes of the plays that are not in the spool yet, and the records that are not plays."""
@@ -218,10 +310,9 @@ class Ingestion:
         return groups, bad
 
     async def _reject(self, bad: Sequence[BadRecord], counts: StreamCounts) -> None:
-        if bad:
-            if self._on_bad_records is not None:
-                await self._on_bad_records(bad)
-            counts.rejected += len(bad)
+        if self._on_bad_records is not None:
+            await self._on_bad_records(bad)
+        counts.rejected += len(bad)
 
 
 async def ship_from(

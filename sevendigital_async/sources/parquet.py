@@ -14,7 +14,7 @@ from .base import BadRecord
 from .file_reader import Descriptor
 from .formats import Parsed
 from .positions import Position, ReadOptions
-from .rows import Columns, play_of_row
+from .rows import KIND, Columns, play_of_row
 
 PARQUET_MAGIC = b"PAR1"
 ROWS = 500
@@ -28,15 +28,15 @@ class ParquetReader:
         raw: The open file; closed by :meth:`close`.
         name: For messages.
         options: How it is read.
+        is_regular: Whether it is read again by the next run.
 
     Raises:
         ConfigurationError: It can't be read, its columns are not those of plays, or pyarrow is not installed.
     """
 
     left: BadRecord | None = None
-    is_regular = True
 
-    def __init__(self, raw: Descriptor, name: str, options: ReadOptions) -> None:
+    def __init__(self, raw: Descriptor, name: str, options: ReadOptions, *, is_regular: bool = True) -> None:
         try:
             import pyarrow as pa  # noqa: PLC0415 - an extra
             import pyarrow.parquet as pq  # noqa: PLC0415
@@ -47,6 +47,7 @@ class ParquetReader:
         if not raw.seekable():
             raise ConfigurationError(f"{name}: Parquet is read from regular files, not from pipes")
         self._name, self._raw, self._options = name, raw, options
+        self.is_regular = is_regular
         self._damage: type[Exception] = pa.ArrowException
         try:
             raw.seek(0)
@@ -59,6 +60,8 @@ class ParquetReader:
         ]
         self._used = [name for name in self._names if name]
         self._row = 0
+        self._rows: int = self._file.metadata.num_rows
+        self._size = raw.status.st_size
         self._mark = self._fingerprint()
         self._batches: Iterator[Any] | None = None
 
@@ -67,6 +70,31 @@ class ParquetReader:
         """How far it was read."""
         kind = self._options.kind
         return Position(self._row + 1, self._row, self._mark, kind and kind.value)
+
+    @property
+    def line(self) -> int:
+        """Number of the next row."""
+        return self._row + 1
+
+    @property
+    def total(self) -> int:
+        """Bytes of the file."""
+        return self._size
+
+    @property
+    def progress(self) -> int:
+        """Bytes of the file that were read, as if all rows took the same space."""
+        return self._size * self._row // max(1, self._rows)
+
+    @property
+    def is_cheap_to_resume(self) -> bool:
+        """Whether a position is found without reading what is before it."""
+        return True
+
+    @property
+    def gives_kind(self) -> bool:
+        """Whether its rows have a kind."""
+        return KIND in self._used
 
     def resume(self, position: Position) -> None:
         """Move to a row, before anything is read.

@@ -40,10 +40,11 @@ class Sink:
         self.bodies, self.positions, self.kinds = [], {}, []
 
     async def put_many(self, kind, logs, *, checkpoint=None):
-        checkpoint.check(self.positions.get(checkpoint.source))
         self.bodies += [log.encode() for log in logs]
         self.kinds += [kind] * len(logs)
-        self.positions[checkpoint.source] = checkpoint.position
+        if checkpoint is not None:
+            checkpoint.check(self.positions.get(checkpoint.source))
+            self.positions[checkpoint.source] = checkpoint.position
         return len(logs)
 
     async def position(self, source):
@@ -166,7 +167,11 @@ async def test_a_record_may_give_its_kind(tmp_path):
     [
         (b'[{"trackId": "1"}]', "JSON array"),
         ('{"trackId":"1"}\n'.encode("utf-16"), "UTF-16"),
-        (bytes(range(256)) * 20, "binary"),
+        ('{"trackId":"1"}\n'.encode("utf-16-le"), "UTF-16"),
+        ('{"trackId":"1"}\n'.encode("utf-16-be"), "UTF-16"),
+        (b'{\n  "trackId": "1"\n}\n', r"over several lines.*jq -c \."),
+        (bytes(range(1, 256)) + bytes(9), "binary"),
+        (b"SQLite format 3\0", "binary"),
         (b"trackId,timestamp\n1,2\n", "--format csv"),
         (b"PAR1xxxx", "--format parquet"),
         (b"track_id;speed;timestamp\n", "'speed'.*--map"),

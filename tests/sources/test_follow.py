@@ -6,6 +6,7 @@ import gzip
 import os
 import random
 import shutil
+import sys
 import time
 from collections import Counter
 from datetime import UTC, datetime
@@ -93,6 +94,17 @@ async def test_lines_are_put_when_they_are_complete(log, sink):
         assert sink.tracks == [1, 2]
         append(log, b"\n")
         await sink.has(1, 2, 3)
+
+
+async def test_the_lag_of_a_closed_source_is_the_last_one_whatever_its_descriptors_are_now(log, tmp_path, sink):
+    append(log, lines(1) + line(2)[:10])
+    async with following(log, sink=sink) as source:
+        await sink.has(1)
+    lag = source.lag()
+    assert (lag.files, lag.size) == (1, 0)
+    (tmp_path / "other").write_bytes(b"x" * 1000)
+    with (tmp_path / "other").open("rb"):  # takes the number of the descriptor that was closed
+        assert source.lag().size == 0
 
 
 async def test_a_restart_resumes_behind_the_last_line(log, sink):
@@ -295,3 +307,54 @@ async def test_every_line_once_through_rotations_and_kills(tmp_path, sink, seed)
                 await asyncio.sleep(0.01)
         await asyncio.sleep(0.1)
     assert Counter(sink.tracks) == Counter(range(written))
+
+
+async def test_a_change_is_noticed_at_once_where_the_system_reports_it(tmp_path, sink):
+    log = tmp_path / "plays.jsonl"
+    append(log, line(1))
+    async with following(log, sink=sink, poll=60.0):
+        await sink.has(1)
+        await asyncio.sleep(0.3)
+        append(log, line(2))
+        await sink.has(2)
+        log.rename(tmp_path / "plays.jsonl.1")
+        append(log, line(3))
+        await sink.has(3)
+
+
+async def test_without_watchfiles_files_are_looked_at_now_and_then(tmp_path, sink, monkeypatch):
+    monkeypatch.setitem(sys.modules, "watchfiles", None)
+    log = tmp_path / "plays.jsonl"
+    append(log, line(1))
+    async with following(log, sink=sink):
+        await sink.has(1)
+        append(log, line(2))
+        await sink.has(2)
+
+
+async def test_a_system_that_can_not_watch_more_is_polled(tmp_path, sink, monkeypatch, caplog):
+    def fail(*_, **__):
+        raise OSError(28, "OS file watch limit reached")
+
+    caplog.set_level("INFO")
+    monkeypatch.setattr("watchfiles.awatch", fail)
+    log = tmp_path / "plays.jsonl"
+    append(log, line(1))
+    async with following(log, sink=sink):
+        await sink.has(1)
+        append(log, line(2))
+        await sink.has(2)
+    assert [record.event for record in caplog.records] == ["watch-failed"]
+
+
+async def test_files_of_the_run_itself_are_not_read(tmp_path, sink):
+    log = tmp_path / "plays.jsonl"
+    append(log, line(1))
+    append(tmp_path / "plays.jsonl.rejected", line(9))
+    async with following(log, sink=sink, exclude=["*.rejected*"]):
+        await sink.has(1)
+        append(tmp_path / "plays.jsonl.rejected", line(9))
+        append(tmp_path / "plays.jsonl.1", line(2))
+        await sink.has(2)
+        await asyncio.sleep(0.05)
+    assert sorted(sink.tracks) == [1, 2]

@@ -178,7 +178,7 @@ async def test_a_second_run_over_the_same_stream_is_refused():
         sink.positions["list"] = "2"
 
     source.confirm = overtake
-    with pytest.raises(SpoolInUseError, match="list is being read"):
+    with pytest.raises(SpoolInUseError, match="another shipper reads list"):
         await ingestion.run()
     assert sink.plays[KINDS[0]] == ["0"]
 

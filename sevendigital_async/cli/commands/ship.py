@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from attrs import frozen
 
 from ...client import SevenDigital
 from ...config import LIMITS_VARIABLE
 from ...models import LogKind
+from ...monitoring import WorkerMonitor
+from ...sources import Format, ReadOptions
 from ..options import (
     Connection,
     JsonSummaryOption,
@@ -24,23 +28,28 @@ from ..options import (
 from ..output import ExitError, say, say_json
 from ..process import SignalWatcher
 from ..ship.display import display_on
-from ..ship.options import ShipOptions, Synchronous, read_tokens, spool_for
+from ..ship.inputs import Input, check_first_line, own_files, parse_mapping
+from ..ship.options import ShipOptions, Synchronous, directory_of, monitor, read_tokens, spool_for
 from ..ship.reject_file import RejectFile, beside
 from ..ship.report import Report
 from ..ship.run import ShipRun
-from ..ship.source import Source
 
-HELP = """Report the plays in FILE to the service. FILE has one JSON object per line; "-" is standard input.
+HELP = """Report the plays in FILEs to the service: JSON lines, CSV or Parquet, plain or compressed (gzip, zstd, bz2,
+xz), recognised by their content. A FILE is a path, a pattern such as 'logs/*.jsonl', "-" for standard input, or a
+topic: kafka://broker:9092/topic?group=plays.
 
 \b
-Example of a line, of which only trackId and timestamp are required:
+Example of a line of JSON, of which only trackId and timestamp are required:
   {"trackId": "123", "timestamp": "2026-01-31T20:15:00Z", "userId": "7",
    "clientId": "phone", "durationPlayed": 30, "country": "GB"}
+
+CSV and Parquet have the same names as columns, or those that "sevendigital journal export" writes, or others that --map
+names. A field or column "kind" gives the kind of each play; plays without it are of --kind.
 
 The live dialect requires more: userId, country, durationPlayed and userAgent for all kinds, releaseId and formatId for
 catalogue and subscriber plays, playMode for preview and subscriber plays, endReason for catalogue plays.
 
-The file is streamed and sent in batches within the documented limits. When the service fails, plays are sent again.
+The input is streamed and sent in batches within the documented limits. When the service fails, plays are sent again.
 Blank lines are skipped. Progress and errors go to standard error, the summary to standard output.
 
 Plays are kept in a spool, a file beside FILE, until they are delivered. If a run is interrupted, even by kill -9 or a
@@ -51,6 +60,12 @@ Examples:
   sevendigital ship plays.jsonl --kind preview
   zcat plays.gz | sevendigital ship - --kind subscriber --tokens tokens.json
   sevendigital ship plays.jsonl --kind preview --spool memory
+  sevendigital ship 'logs/*.csv.gz' --spool plays.db --map trackId=track,kind=type
+  sevendigital ship --follow /var/log/plays.jsonl --kind preview
+  sevendigital ship "kafka://broker:9092/plays?group=shipper" --kind preview
+
+--follow reads files as they grow, until a signal: lines are sent when they are complete, files may be rotated (renamed,
+copied and truncated, compressed), appear and vanish. A topic is read until a signal, too.
 
 \b
 Files:
@@ -71,9 +86,16 @@ another one: if a name exists, a number is added to it.
 If the last line of a file has no line feed and is not a play, it may still be being written. It is left for the next
 run, and the exit code is 4. The last line of a pipe is final.
 
-A run stops after --patience seconds without a delivery, and at SIGINT or SIGTERM. It then reads no further, delivers
-what it has read for up to --drain seconds, and prints the summary; a second signal ends it at once. For a pipe,
---linger is added to --patience, because an incomplete batch waits that long.
+Several FILEs or a pattern need --spool, because all share one. What is plainly not a file of plays ends the run with
+one message before anything is sent or made.
+
+A run stops after --patience seconds without a delivery (not with --follow or Kafka), and at SIGINT or SIGTERM. It then
+reads no further, delivers what it has read for up to --drain seconds, and prints the summary; a second signal ends it
+at once. For a pipe, --linger is added to --patience, because an incomplete batch waits that long.
+
+With --http, or when systemd waits for messages (Type=notify), the run is a service: /healthz and /metrics are served,
+systemd learns when it is ready and when it stops, and SIGHUP reopens FILE.rejected, for logrotate, and does not stop
+the run.
 
 Only their owner can read FILE.rejected and FILE.unsent. If the exit code is not 0, the last line on standard error
 gives the reason.
@@ -88,22 +110,75 @@ Exit codes; the first that applies:
 """
 
 PROGRESS_EVERY = 5.0
+PATIENCE = 300.0
 LONGEST_SECONDS = 1e9
 LONGEST_DAYS = 100_000.0
 
 app = typer.Typer(rich_markup_mode=None)
 
 
+@frozen
+class Reading:
+    """How the input is read: options of their own."""
+
+    format: Format | None
+    columns: Mapping[str, str] | None
+    follow: bool
+    poll: float
+    dead_letter_topic: str | None
+
+
 def _number(text: str, metavar: str, longest: float) -> object:
     return typer.Option(min=0, max=longest, callback=check_finite, metavar=metavar, help=text)
 
 
+def reading(
+    *,
+    format_: Annotated[
+        Format | None,
+        typer.Option("--format", show_default="by the content", help="How the plays are written in files."),
+    ] = None,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="FIELD=COLUMN,...",
+            help="Columns or fields with other names, such as trackId=track,timestamp=played_at.",
+            show_default=False,
+        ),
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Read files as they grow, until a signal.")] = False,
+    poll: Annotated[
+        float, _number("How often --follow looks at files, at the least.", "SECONDS", LONGEST_SECONDS)
+    ] = 1.0,
+    dead_letter_topic: Annotated[
+        str | None,
+        typer.Option(metavar="TOPIC", help="Where bad messages of a topic go, in place of a file.", show_default=False),
+    ] = None,
+) -> Reading:
+    """Read the options that say how the input is read.
+
+    Raises:
+        ConfigurationError: --map can't be read.
+    """
+    return Reading(format_, parse_mapping(map_ or ()), follow, poll, dead_letter_topic)
+
+
 @app.command("ship", help=HELP, no_args_is_help=True)
 @with_options("connection", connection)
+@with_options("worker", monitor)
+@with_options("reading", reading)
 def ship(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="Plays as JSON lines, or - for standard input.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE...", help="Files, patterns, - for standard input, or a kafka:// URL."),
+    ],
     *,
-    kind: Annotated[LogKind, typer.Option(help="Kind of the plays, the same for all lines.")],
+    kind: Annotated[
+        LogKind | None,
+        typer.Option(help="Kind of plays that have no kind of their own.", show_default="the plays have their kinds"),
+    ] = None,
+    reading: Reading,
     connection: Connection,
     tokens: TokensOption = None,
     spool: Annotated[
@@ -136,7 +211,17 @@ def ship(
         Literal["resend", "hold"],
         typer.Option(help="Plays whose answer was lost: send them again, perhaps twice, or hold them."),
     ] = "resend",
-    patience: Annotated[float, _number("Stop after this time without a delivery.", "SECONDS", LONGEST_SECONDS)] = 300.0,
+    patience: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=LONGEST_SECONDS,
+            callback=check_finite,
+            metavar="SECONDS",
+            help="Stop after this time without a delivery.",
+            show_default="300; never with --follow or Kafka",
+        ),
+    ] = None,
     drain: Annotated[
         float, _number("How long to deliver what was read after the run has stopped.", "SECONDS", LONGEST_SECONDS)
     ] = 30.0,
@@ -155,28 +240,33 @@ def ship(
     unsent: Annotated[
         Path | None, typer.Option(metavar="PATH", help="In place of FILE.unsent.", show_default=False)
     ] = None,
+    worker: WorkerMonitor,
     json: JsonSummaryOption = False,
 ) -> None:
-    """Ship one file."""
+    """Ship plays."""
     client = connection.open_client(limits=limits)
-    source = Source(file)
+    inputs = Input(tuple(files), reading.follow)
+    check_first_line(inputs, from_line)
     options = ShipOptions(
         kind=kind,
         tokens=read_tokens(tokens) if tokens else None,
-        spool=spool_for(None if spool is None else check_spool_name(spool), source),
+        spool=spool_for(None if spool is None else check_spool_name(spool), inputs),
         synchronous=synchronous,
         journal_days=journal_days,
         in_doubt=in_doubt,
         first_line=from_line,
-        patience=patience,
+        patience=PATIENCE if patience is None and not inputs.is_endless else patience,
         drain=drain,
         linger=linger,
     )
+    regular = inputs.is_lasting and inputs.is_single
     with (
-        RejectFile(rejected or beside(source.name, ".rejected", regular=source.regular)) as rejected_lines,
-        RejectFile(unsent or beside(source.name, ".unsent", regular=source.regular)) as unsent_plays,
+        RejectFile(rejected or beside(inputs.base, ".rejected", regular=regular)) as rejected_lines,
+        RejectFile(unsent or beside(inputs.base, ".unsent", regular=regular)) as unsent_plays,
     ):
-        report = asyncio.run(_ship(options, client, source, rejected_lines, unsent_plays))
+        report = asyncio.run(
+            _ship(options, client, inputs, reading, rejected=rejected_lines, unsent=unsent_plays, worker=worker)
+        )
     if json:
         say_json(report.as_json())
     else:
@@ -186,9 +276,34 @@ def ship(
 
 
 async def _ship(
-    options: ShipOptions, client: SevenDigital, source: Source, rejected: RejectFile, unsent: RejectFile
+    options: ShipOptions,
+    client: SevenDigital,
+    inputs: Input,
+    reading: Reading,
+    *,
+    rejected: RejectFile,
+    unsent: RejectFile,
+    worker: WorkerMonitor,
 ) -> Report:
-    async with client:
-        with SignalWatcher() as signals, display_on(sys.stderr, every=PROGRESS_EVERY) as display:
-            run = ShipRun(options, client, source, rejected=rejected, unsent=unsent, display=display, signals=signals)
+    source = inputs.open(
+        ReadOptions(reading.format, reading.columns, options.kind, options.first_line),
+        directory=directory_of(options.spool or ""),
+        own_files=own_files(inputs, options.spool, rejected, unsent),
+        poll=reading.poll,
+    )
+    on_hangup = rejected.reopen if worker.is_active else None
+    async with client, worker:
+        with SignalWatcher(on_hangup) as signals, display_on(sys.stderr, every=PROGRESS_EVERY) as display:
+            run = ShipRun(
+                options,
+                client,
+                inputs,
+                source,
+                rejected=rejected,
+                unsent=unsent,
+                display=display,
+                signals=signals,
+                worker=worker,
+                bad_topic=inputs.dead_letter_topic(reading.dead_letter_topic),
+            )
             return await run.run()

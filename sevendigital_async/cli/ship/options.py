@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import enum
 import os
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import orjson
-from attrs import field, frozen
+import typer
+from attrs import frozen
 
 from ...config import UserToken
 from ...errors import ConfigurationError
 from ...models import LogKind
 from ...models.wire import duplicate_key
+from ...monitoring import ServiceNotifier, WorkerMonitor
 from ...shipping import Counts, Spool
 from ...shipping.spools.registry import file_of, open_spool, scheme_of
 from ...shipping.spools.sqlite import SqliteSpool
-from ..options import inspect_spool
+from ...sources import ReadCheckpoint
+from ...sources.ingestion import position_in
+from ..options import check_finite, inspect_spool
+from .inputs import Input
 from .reject_file import beside
-from .source import Source
 
 TOKEN_KEYS = {"token", "secret"}
 
@@ -68,12 +73,30 @@ class Synchronous(enum.StrEnum):
     NORMAL = "normal"
 
 
-def spool_for(spool: str | None, source: Source) -> str | None:
-    """Return the spool for an input: the given one, or a file beside the input; None for memory."""
+def spool_for(spool: str | None, source: Input) -> str | None:
+    """Return the spool for an input: the given one, or a file beside the input; None for memory.
+
+    Raises:
+        ConfigurationError: There is no such spool for this input.
+    """
     if spool is not None:
-        return None if spool == MEMORY or scheme_of(spool) == MEMORY else spool
-    lasting = source.regular or not source.name.startswith(TEMPORARY_NAMES)
-    return str(beside(source.name if lasting else "stdin", ".spool", regular=source.regular))
+        if spool != MEMORY and scheme_of(spool) != MEMORY:
+            return spool
+        if source.is_endless:
+            raise ConfigurationError(
+                f"{source.name} is read until a signal, and a spool in memory would lose or double plays at the next"
+                " start; name a file or redis://... with --spool"
+            )
+        return None
+    if not source.is_single:
+        # Without the checkpoints of the last run, all files would be shipped again.
+        raise ConfigurationError(
+            "several files share one spool: name it with --spool, the same one in every run (such as --spool plays.db)"
+        )
+    if source.is_lasting:
+        return str(beside(source.base, ".spool", regular=True))
+    base = "stdin" if source.base.startswith(TEMPORARY_NAMES) else source.base
+    return str(beside(base, ".spool", regular=False))
 
 
 def directory_of(spool: str) -> Path | None:
@@ -106,29 +129,42 @@ class SpoolContents:
 
     Attributes:
         counts: Of plays, by kind.
-        checkpoint: Of the input; None if there is none.
+        position: Returns how far a stream was read.
     """
 
-    counts: Mapping[LogKind, Counts] = field(factory=lambda: dict.fromkeys(LogKind, Counts()))
-    checkpoint: str | None = None
+    counts: Mapping[LogKind, Counts]
+    position: ReadCheckpoint
 
 
-async def read_spool(spool: str, source: str | None) -> SpoolContents:
-    """Read what is in a durable spool, before it is opened for a run.
+@asynccontextmanager
+async def read_spool(spool: str | None) -> AsyncIterator[SpoolContents]:
+    """Read what is in a spool, before it is opened for a run.
 
     Args:
-        spool: Its name.
-        source: The name of the input in the spool; None if the input cannot be read twice.
+        spool: Its name; None for memory.
 
     Raises:
         SpoolError: The spool cannot be read.
     """
-    file = file_of(spool)
-    if file is not None and not os.path.exists(file):  # noqa: ASYNC240, PTH110 - before anything else runs
-        return SpoolContents()
+    if spool is None or not exists(spool):
+
+        async def no_position(_: str) -> None:
+            return None
+
+        yield SpoolContents(dict.fromkeys(LogKind, Counts()), no_position)
+        return
     async with inspect_spool(spool) as inspector:
-        counts = (await inspector.status()).counts
-        return SpoolContents(counts, None if source is None else await inspector.checkpoint(source))
+
+        async def position(stream: str) -> str | None:
+            return position_in(await inspector.checkpoint(stream))
+
+        yield SpoolContents((await inspector.status()).counts, position)
+
+
+def exists(spool: str) -> bool:
+    """Return whether a spool is there already; one that is not a file always is."""
+    file = file_of(spool)
+    return file is None or os.path.exists(file)  # noqa: PTH110 - any text
 
 
 @frozen(kw_only=True)
@@ -136,25 +172,56 @@ class ShipOptions:
     """What to ship, and how.
 
     Attributes:
-        kind: Of the plays.
+        kind: Of plays whose kind the input does not give; None if it gives all.
         tokens: By user; None if the partner signs alone.
         spool: Its name; None for memory.
         synchronous: What plays in a file survive.
         journal_days: Days for which a file keeps its journal.
         in_doubt: What to do with plays whose answer was lost.
         first_line: Number of the line to start at; None to continue where an earlier run stopped.
-        patience: Seconds without a delivery after which the run stops.
+        patience: Seconds without a delivery after which the run stops; None for never.
         drain: Seconds to deliver what was read after the run has stopped.
         linger: Seconds that an incomplete batch waits for more input.
     """
 
-    kind: LogKind
+    kind: LogKind | None = None
     tokens: Mapping[str, UserToken] | None = None
     spool: str | None = None
     synchronous: Synchronous = Synchronous.FULL
     journal_days: float = 400.0
     in_doubt: Literal["resend", "hold"] = "resend"
     first_line: int | None = None
-    patience: float = 300.0
+    patience: float | None = 300.0
     drain: float = 30.0
     linger: float = 5.0
+
+
+def monitor(
+    *,
+    http: Annotated[
+        str | None,
+        typer.Option(
+            "--http",
+            metavar="[HOST:]PORT",
+            show_default=False,
+            help="Serve /healthz, /readyz, /metrics and /statistics there; on 127.0.0.1 if HOST is left out.",
+        ),
+    ] = None,
+    stalled_after: Annotated[
+        float,
+        typer.Option(
+            "--stalled-after",
+            min=0,
+            max=1e9,
+            callback=check_finite,
+            metavar="SECONDS",
+            help="/healthz is unhealthy after this time without an answer of the service or the spool.",
+        ),
+    ] = 300.0,
+) -> WorkerMonitor:
+    """Make the monitor of a command that may run as a service; open it.
+
+    Raises:
+        ConfigurationError: That is not an address, or the extra is not installed.
+    """
+    return WorkerMonitor(http=http, stalled_after=stalled_after, notifier=ServiceNotifier.from_environment(os.environ))

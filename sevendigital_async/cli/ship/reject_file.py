@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,8 +16,8 @@ from ...errors import ConfigurationError
 from ...models import LogKind
 from ...private_files import create_private, fsync_path
 from ...shipping import MemorySpool
+from ...sources import PendingPortion
 from ..output import complain
-from .line_reader import Line
 
 
 @frozen
@@ -36,19 +36,26 @@ class UnsentCounts:
 
 
 def write_rest(
-    kind: LogKind, memory: MemorySpool | None, unread: Iterable[Line], *, rejected: RejectFile, unsent: RejectFile
+    memory: MemorySpool | None,
+    unread: PendingPortion | None,
+    *,
+    rejected: RejectFile,
+    unsent: RejectFile,
+    needs_kind: bool = False,
 ) -> UnsentCounts:
     """Write what would be lost with the process to files; plays in doubt come first.
 
     Args:
-        kind: Of the plays.
         memory: The spool, if it is in memory.
-        unread: Lines that were read from a pipe and not put.
+        unread: What was read and can't be read again.
         rejected: For buried plays that could not be written earlier.
         unsent: For plays that wait or are held, and for ``unread``.
+        needs_kind: Plays are written with their kinds.
     """
-    rest = list(_rest_of(kind, memory, rejected, unsent)) if memory else []
-    rest += [(unsent, line.data, False) for line in unread]
+    rest = list(_rest_of(memory, rejected, unsent, needs_kind=needs_kind)) if memory else []
+    if unread is not None:
+        rest += [(unsent, _body(log.encode(), kind, needs_kind), False) for kind, log in unread.plays()]
+        rest += [(unsent, record.data, False) for record in unread.bad]
     in_doubt = 0
     for done, (file, line, is_in_doubt) in enumerate(rest):
         try:
@@ -60,12 +67,25 @@ def write_rest(
 
 
 def _rest_of(
-    kind: LogKind, memory: MemorySpool, rejected: RejectFile, unsent: RejectFile
+    memory: MemorySpool, rejected: RejectFile, unsent: RejectFile, *, needs_kind: bool
 ) -> Iterator[tuple[RejectFile, bytes, bool]]:
     for letter in memory.dead_letters():
-        yield rejected, letter.body, False
-    for record in sorted(memory.undelivered(kind), key=lambda record: not record.in_doubt):
-        yield unsent, record.body, record.in_doubt
+        yield rejected, _body(letter.body, letter.kind, needs_kind), False
+    undelivered = [(kind, record) for kind in LogKind for record in memory.undelivered(kind)]
+    for kind, record in sorted(undelivered, key=lambda each: not each[1].in_doubt):
+        yield unsent, _body(record.body, kind, needs_kind), record.in_doubt
+
+
+def _body(body: bytes, kind: LogKind, needs_kind: bool) -> bytes:
+    return body[:-1] + b',"kind":"%s"}' % kind.value.encode() if needs_kind else body
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    """Return whether a path still is the open file."""
+    try:
+        return os.path.samestat(path.lstat(), os.fstat(descriptor))
+    except OSError:
+        return False
 
 
 _EARLIER_ENDING = re.compile(r"\.(?:rejected|unsent)(?:\.\d+)?$")
@@ -95,6 +115,8 @@ class RejectFile:
     path: Path | None = None
     lines: int = 0
     _descriptor: int | None = field(default=None, repr=False)
+    _replaced: list[int] = field(factory=list, repr=False)
+    """Descriptors of files that were moved away, until they are forced to the disk."""
     _size: int = field(default=0, repr=False)
     _is_synced: bool = field(default=True, repr=False)
     _is_name_synced: bool = field(default=False, repr=False)
@@ -112,6 +134,11 @@ class RejectFile:
             raise ConfigurationError(f"cannot write {self.wanted}: {directory} is not a writable directory")
 
     @property
+    def is_synced(self) -> bool:
+        """Whether what was written would survive a power cut."""
+        return self._is_synced and not self._replaced
+
+    @property
     def place(self) -> Path:
         """The path in use, or the one to be used."""
         return self.path or self.wanted
@@ -124,17 +151,26 @@ class RejectFile:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Force the file to the disk and close it."""
-        if self._descriptor is not None:
-            descriptor, self._descriptor = self._descriptor, None
-            try:
-                self._force(descriptor)
-            except OSError as failure:
-                complain(f"{self.path} may not be on the disk: {failure.strerror}")
-            finally:
+        self._is_synced = False
+        try:
+            self.sync()
+        except OSError as failure:
+            complain(f"{self.path} may not be on the disk: {failure.strerror}")
+        finally:
+            for descriptor in [*self._replaced, *([] if self._descriptor is None else [self._descriptor])]:
                 os.close(descriptor)
+            self._replaced, self._descriptor = [], None
 
-    def write(self, line: bytes) -> None:
-        """Write a line, whole or not at all.
+    def reopen(self) -> None:
+        """Write to a new file from the next line on, if the file was moved away or deleted, as logrotate does."""
+        if self._descriptor is None or _is_at(self.place, self._descriptor):
+            return
+        self._replaced.append(self._descriptor)
+        self._descriptor, self._size = None, 0
+        self._is_synced, self._is_name_synced = True, False
+
+    def write(self, *lines: bytes) -> None:
+        """Write lines, all of them or none.
 
         Raises:
             OSError: It cannot be written.
@@ -142,15 +178,16 @@ class RejectFile:
         if self._descriptor is None:
             self._create()
         assert self._descriptor is not None
-        left = memoryview(line + b"\n")
+        data = b"".join(line + b"\n" for line in lines)
+        left = memoryview(data)
         try:
             while left:
                 left = left[os.write(self._descriptor, left) :]
         except OSError:
             os.ftruncate(self._descriptor, self._size)
             raise
-        self._size += len(line) + 1
-        self.lines += 1
+        self._size += len(data)
+        self.lines += len(lines)
         self._is_synced = False
 
     def sync(self) -> None:
@@ -159,15 +196,26 @@ class RejectFile:
         Raises:
             OSError: It may not survive a power cut.
         """
+        while self._replaced:
+            os.fsync(self._replaced[0])
+            os.close(self._replaced.pop(0))
         if not self._is_synced and self._descriptor is not None:
-            self._force(self._descriptor)
-            self._is_synced = True
+            self._is_synced = True  # before, because more may be written meanwhile
+            try:
+                self._force(self._descriptor)
+            except OSError:
+                self._is_synced = False
+                raise
 
     def _force(self, descriptor: int) -> None:
         os.fsync(descriptor)
         if not self._is_name_synced:
-            fsync_path(self.place.parent)
-            self._is_name_synced = True
+            self._is_name_synced = True  # before, because the file may be reopened meanwhile
+            try:
+                fsync_path(self.place.parent)
+            except OSError:
+                self._is_name_synced = False
+                raise
 
     def _create(self) -> None:
         names = itertools.chain([self.wanted.name], (f"{self.wanted.name}.{number}" for number in itertools.count(1)))

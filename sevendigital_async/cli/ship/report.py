@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from attrs import asdict, field, frozen
+from attrs import asdict, astuple, field, frozen
 
 from ...models import LogKind
 from ...shipping import Counts
+from ...sources import Lag
 from ..output import ExitCode, TerminalText, counted, highest_precedence, one_line
 from .display import rendered, table
 
@@ -51,6 +52,32 @@ def run_counts(before: Counts, now: Counts) -> RunCounts:
     )
 
 
+def sum_of(counts: Iterable[RunCounts]) -> RunCounts:
+    """Return the counts of several kinds together."""
+    return RunCounts(*(sum(values) for values in zip(*map(astuple, counts), strict=True)))
+
+
+@frozen
+class SourceReport:
+    """What was read of one of several sources.
+
+    Attributes:
+        name: Of the source.
+        lines: Lines, rows or messages that were read.
+        put: Plays accepted for shipping.
+        rejected: Records that are not plays.
+        continue_at: Number of the first line that is not done; None if all are.
+        unfinished_line: Number of the last line, if it has no line feed and is not a play.
+    """
+
+    name: str
+    lines: int
+    put: int
+    rejected: int
+    continue_at: int | None = None
+    unfinished_line: int | None = None
+
+
 @frozen
 class StopReason:
     """Why a run stopped before its input was read and delivered.
@@ -64,14 +91,18 @@ class StopReason:
     code: ExitCode
 
 
+MOST_NOTES = 10
+"""Sources that were not read to their ends and are named."""
+
+
 @frozen(kw_only=True)
 class Report:
     """The result of a run; ``put + left = delivered + waiting + buried + held``.
 
     Attributes:
         input: Name of the input.
-        kind: Of the plays.
-        lines: Lines read.
+        kind: Of the plays; None if the input gave their kinds.
+        lines: Lines read, or messages.
         put: Plays accepted for shipping.
         left: Plays that earlier runs had left in the spool, waiting or held.
         delivered: Accepted by the service.
@@ -83,8 +114,8 @@ class Report:
         requests: Requests sent.
         largest_batch: Plays in the largest of them.
         seconds: From the first byte read to the last answer.
-        continue_at: Number of the first line that is not done; None if all are.
-        unfinished_line: Number of the last line, if it has no line feed and is not a play.
+        continue_at: Number of the first line that is not done; None if all are, or if there are several sources.
+        unfinished_line: Number of the last line, if it has no line feed and is not a play; None likewise.
         stop: Why the run stopped early, if it did.
         rejected_file: File of rejected lines and buried plays.
         unsent_file: File of plays that wait or are held.
@@ -97,10 +128,14 @@ class Report:
         flushed: All plays that this run put or found in the spool were delivered, buried or held. Plays that wait were
             put later by other processes.
         others: Counts of plays of other kinds that earlier runs had left.
+        kinds: Counts by kind, if this run put plays of several; their sums are the counts of the report.
+        sources: What was read of each source, if there are several.
+        lag: How far reading was behind at the end, of files that grow.
+        moved: Partitions of a topic that other workers had read since this spool's checkpoints.
     """
 
     input: str
-    kind: LogKind
+    kind: LogKind | None
     lines: int
     put: int
     delivered: int
@@ -126,13 +161,17 @@ class Report:
     resumes: bool = False
     flushed: bool = False
     others: Mapping[LogKind, RunCounts] = field(factory=dict)
+    kinds: Mapping[LogKind, RunCounts] = field(factory=dict)
+    sources: Sequence[SourceReport] = ()
+    lag: Lag | None = None
+    moved: int = 0
 
     @property
     def exit_code(self) -> ExitCode:
         """The exit code, from the counts and the reason for stopping."""
         others = self.others.values()
         waits = self._waiting or self.held or any(counts.held for counts in others)
-        undelivered = bool(waits or self.unsent or self.continue_at)
+        undelivered = bool(waits or self.unsent or self.continue_at or self._unread)
         refused = self.rejected or self.buried or any(counts.buried for counts in others)
         return highest_precedence(
             [
@@ -142,6 +181,11 @@ class Report:
                 ExitCode.REJECTED if refused else ExitCode.DONE,
             ]
         )
+
+    @property
+    def _unread(self) -> list[SourceReport]:
+        """Of several sources, those that were not read to their ends."""
+        return [source for source in self.sources if source.continue_at is not None]
 
     @property
     def _waiting(self) -> int:
@@ -161,6 +205,7 @@ class Report:
             (held, f"plays held: {held:,}"),
             (self.unsent, f"plays in {self.unsent_file}: {self.unsent:,}"),
             (self.continue_at and not self.unfinished_line, f"not read from line {self.continue_at} on"),
+            (self._unread, f"files not read to their ends: {len(self._unread):,}"),
             (self.rejected, f"lines rejected: {self.rejected:,}"),
             (buried, f"plays buried: {buried:,}"),
         ]
@@ -176,6 +221,9 @@ class Report:
         return {
             **asdict(self, recurse=False),
             "others": {kind.value: asdict(counts) for kind, counts in self.others.items()},
+            "kinds": {kind.value: asdict(counts) for kind, counts in self.kinds.items()},
+            "sources": [asdict(source) for source in self.sources],
+            "lag": asdict(self.lag) if self.lag else None,
             "seconds": round(self.seconds, 3),
             "logs_per_second": round(self.rate, 1),
             "stop": self.stop.reason if self.stop else None,
@@ -188,22 +236,29 @@ class Report:
     def as_text(self, stream: TextIO | None) -> TerminalText:
         """Return the report as a table with notes."""
         rows = [
-            ("lines read", f"{self.lines:,}"),
-            ("put", f"{self.put:,}"),
-            *([("left by earlier runs", f"{self.left:,}")] if self.left else []),
-            ("delivered", f"{self.delivered:,}"),
-            ("rejected lines", f"{self.rejected:,}"),
-            ("buried", f"{self.buried:,}"),
-            ("in doubt", f"{self.in_doubt:,}"),
-            ("held", f"{self.held:,}"),
-            ("waiting", f"{self.waiting:,}"),
-            ("requests", f"{self.requests:,}"),
-            ("largest batch", f"{self.largest_batch:,}"),
-            ("seconds", f"{self.seconds:.1f}"),
-            ("logs/s", f"{self.rate:,.0f}"),
+            self._row("lines read", "lines"),
+            self._row("put"),
+            *([self._row("left by earlier runs", "left")] if self.left else []),
+            self._row("delivered"),
+            self._row("rejected lines", "rejected"),
+            self._row("buried"),
+            self._row("in doubt", "in_doubt"),
+            self._row("held"),
+            self._row("waiting"),
+            self._row("requests"),
+            self._row("largest batch", "largest_batch"),
+            (*self._row("seconds")[:-1], f"{self.seconds:.1f}"),
+            (*self._row("logs/s", "seconds")[:-1], f"{self.rate:,.0f}"),
         ]
-        shown = rendered(table(("", f"{self.kind.value} plays"), rows), stream)
+        last = f"{self.kind} plays" if self.kind else "all plays"
+        shown = rendered(table(("", *self.kinds, last), rows), stream)
         return TerminalText("\n".join([shown, *map(one_line, self.notes())]))
+
+    def _row(self, title: str, name: str | None = None) -> tuple[str, ...]:
+        """Return a row: a count of each kind, where it is counted by kind, and the count of the run."""
+        name = name or title
+        by_kind = [f"{getattr(counts, name):,}" if hasattr(counts, name) else "" for counts in self.kinds.values()]
+        return (title, *by_kind, f"{getattr(self, name):,}")
 
     def notes(self) -> list[str]:
         """Return where undelivered plays are, and what to do next."""
@@ -220,6 +275,7 @@ class Report:
             notes.append(f"the first {self.unsent_in_doubt:,} of them are in doubt: the service may already have them")
         if self.lost:
             notes.append(f"{counted(self.lost)} not delivered and not saved: only in {self.input}")
+        notes += self._notes_of_sources()
         if self.spool:
             notes += [*self._notes_of_others(), *self._notes_of_spool(shlex.quote(self.spool))]
         if self.unfinished_line:
@@ -232,6 +288,25 @@ class Report:
             notes.append(f"stopped after line {self.continue_at - 1}; continue with --from-line {self.continue_at}")
         elif self.continue_at:
             notes.append(f"stopped after line {self.continue_at - 1}; {self._again}")
+        return notes
+
+    def _notes_of_sources(self) -> list[str]:
+        notes = [
+            f"{source.name}: line {source.unfinished_line}, the last one, has no line feed and is not a play"
+            if source.unfinished_line
+            else f"{source.name}: {'stopped after line ' + str(source.continue_at - 1) if source.lines else 'not read'}"
+            for source in self._unread[:MOST_NOTES]
+            if source.continue_at is not None
+        ]
+        if self._unread and self.resumes:
+            notes.append(self._again)
+        if self.lag and self.lag.size:
+            notes.append(f"not read yet: {self.lag.size:,} bytes of files that grow; {self._again}")
+        if self.moved:
+            notes.append(
+                f"partitions that other workers had read before: {self.moved:,}; plays that such a worker put and did"
+                " not commit may be there twice, unless all workers share one spool"
+            )
         return notes
 
     @property

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from attrs import define
+from attrs import asdict, define, frozen
 
 from ...client import SevenDigital
-from ...errors import ShipperError, ShipperFailedError, SpoolError
-from ...models import LogKind
-from ...shipping import Alert, AlertKind, Counts, DeadLetter, MemorySpool, Statistics, StreamLogShipper
+from ...errors import ConfigurationError, ShipperError, ShipperFailedError, SpoolError
+from ...models import LogKind, StreamLog
+from ...monitoring import WorkerMonitor
+from ...shipping import Alert, AlertKind, Checkpoint, Counts, DeadLetter, MemorySpool, Statistics, StreamLogShipper
 from ...shipping.spools.registry import shown
+from ...sources import BadRecord, FileSource, Ingestion, PendingPortion, Source, StreamCounts
 from ..output import ExitCode, LineLimit, one_line
 from ..process import SignalWatcher
-from .checkpoints import CheckpointedPut, Checkpoints
-from .display import Display, Gauge
-from .line_reader import Line, LineReader
-from .options import ShipOptions, directory_of, durable_spool, read_spool
+from .display import Display
+from .inputs import Input, SourceMessages
+from .options import ShipOptions, durable_spool, exists, read_spool
+from .progress import HasLag, ProgressMeter
 from .reject_file import RejectFile, write_rest
-from .report import Report, RunCounts, StopReason, run_counts
-from .source import Source
+from .report import Report, RunCounts, SourceReport, StopReason, run_counts, sum_of
+
+if TYPE_CHECKING:
+    from ...sources import DeadLetterTopic
 
 
 @define
@@ -55,21 +60,47 @@ class StallDetector:
 
 
 REFRESH = 0.2
-LAST_CHECKPOINT = 2.0
-"""Seconds that the last checkpoint of a stopped run may take."""
+QUIET_FOR = 60.0
+"""Seconds for which an endless run drops further lines about bad records."""
+
+
+@frozen
+class RejectedFirst:
+    """Takes plays for the shipper; a checkpoint must not pass a rejected line that may be lost in a power cut.
+
+    Attributes:
+        shipper: Takes them then.
+        rejected: Forced to the disk before.
+    """
+
+    shipper: StreamLogShipper
+    rejected: RejectFile
+
+    async def put_many(self, kind: LogKind, logs: Sequence[StreamLog], *, checkpoint: Checkpoint | None = None) -> int:
+        """Accept all or none, and the checkpoint in the same step."""
+        if checkpoint is not None and not self.rejected.is_synced:
+            await asyncio.to_thread(self.rejected.sync)
+        return await self.shipper.put_many(kind, logs, checkpoint=checkpoint)
+
+    async def position(self, source: str) -> str | None:
+        """Return the position of a stream's last checkpoint."""
+        return await self.shipper.position(source)
 
 
 class ShipRun:
-    """Ships one source.
+    """Ships one input.
 
     Args:
         options: What to ship, and how.
         client: Of the service.
-        source: Of the plays.
+        inputs: What was typed.
+        source: Reads it.
+        bad_topic: Takes bad messages, in place of ``rejected``; closed at the end.
         rejected: For rejected lines and buried plays.
         unsent: For plays that are not delivered at the end.
         display: Shows progress and alerts.
         signals: The first one stops the run, the second one ends it at once.
+        worker: Answers for the run if it is a service.
 
     Raises:
         ConfigurationError: There cannot be a spool of that name.
@@ -79,19 +110,25 @@ class ShipRun:
         self,
         options: ShipOptions,
         client: SevenDigital,
+        inputs: Input,
         source: Source,
         *,
         rejected: RejectFile,
         unsent: RejectFile,
         display: Display,
         signals: SignalWatcher,
+        bad_topic: DeadLetterTopic | None = None,
+        worker: WorkerMonitor | None = None,
     ) -> None:
         self._options = options
+        self._inputs = inputs
         self._source = source
+        self._bad_topic = bad_topic
         self._rejected = rejected
         self._unsent = unsent
         self._display = display
         self._signals = signals
+        self._worker = worker or WorkerMonitor()
         self._memory = MemorySpool() if options.spool is None else None
         self._before = dict.fromkeys(LogKind, Counts())
         self._shipper = StreamLogShipper(
@@ -101,24 +138,22 @@ class ShipRun:
             else durable_spool(options.spool, options.synchronous, options.journal_days),
             user_tokens=options.tokens,
             in_doubt=options.in_doubt,
-            lanes={options.kind: {"linger": options.linger}},
+            lanes={kind: {"linger": options.linger} for kind in LogKind},
             on_dead_letter=self._on_dead_letter,
             on_alert=self._on_alert,
+            metrics=self._worker.metrics,
             close_timeout=0.0,
         )
-        # A pipe cannot be read again, and a spool in memory keeps no checkpoint.
-        resumes = options.spool is not None and source.regular
-        checkpoints = Checkpoints(source, options.kind, directory_of(options.spool or "")) if resumes else None
-        self._checkpoints = checkpoints
-        self._input = CheckpointedPut(self._shipper, options.kind, checkpoints, self._sync_rejected)
-        self._reader = LineReader(source, self._input.put, self._reject, options.first_line or 1)
+        sink = RejectedFirst(self._shipper, rejected)
+        self._ingestion = Ingestion(source, sink, kind=options.kind, on_bad_records=self._reject)
+        self._meter = ProgressMeter(inputs.name, source, self._ingestion.streams)
         self._stop: asyncio.Future[StopReason] = asyncio.get_running_loop().create_future()
         self._started = time.monotonic()
         self._spool_alert: str | None = None
         self._settled: Statistics | None = None
-        self._say_rejected = LineLimit(display.say, f"{source.name}: more bad lines are not shown")
-        self._say_buried = LineLimit(display.say, f"{source.name}: more buried plays are not shown")
-        self._say_alert = LineLimit(display.say, "sevendigital: more alerts are not shown")
+        self._say_rejected = self._limited(f"{inputs.name}: more bad lines are not shown")
+        self._say_buried = self._limited(f"{inputs.name}: more buried plays are not shown")
+        self._say_alert = self._limited("sevendigital: more alerts are not shown")
 
     async def run(self) -> Report:
         """Ship until everything is delivered or the run stops.
@@ -127,35 +162,58 @@ class ShipRun:
             ConfigurationError: The source cannot be opened, or has changed since an earlier run.
             SpoolError: The spool cannot be used.
         """
-        if self._options.spool is not None:
-            await self._read_spool(self._options.spool)
+        if self._worker.url is not None:
+            self._display.say(f"sevendigital: /healthz, /readyz, /metrics and /statistics are at {self._worker.url}")
+        with SourceMessages(self._display.say):
+            await self._look_first()
+            if not self._stop.done():
+                await self._ship()
+        # Plays that other processes put into the same spool after all was delivered are not part of this run.
+        statistics = self._settled or await self._shipper.statistics()
+        self._display.show(self._meter.gauges(self._total(statistics)))
+        return self._report(statistics, time.monotonic() - self._started)
+
+    # -- start and stop --
+
+    async def _look_first(self) -> None:
+        """Read what the spool has, and look into the files, before anything is made."""
+        spool, source = self._options.spool, self._source
+        async with read_spool(spool) as found:
+            self._before |= found.counts
+            if not isinstance(source, FileSource):
+                return
+            if self._inputs.is_lasting:
+                await source.check(found.position, needs_kind=self._options.kind is None)
+            elif spool is None or not exists(spool):
+                # The first line of a pipe may take long. Plays that an earlier run has left don't wait for it.
+                looking = asyncio.create_task(source.check(needs_kind=self._options.kind is None))
+                signalled = asyncio.create_task(self._watch_signals())
+                await asyncio.wait([looking, signalled], return_when=asyncio.FIRST_COMPLETED)
+                await _cancel(signalled)
+                if not looking.done():
+                    await _cancel(looking)
+                    self._display.say(f"sevendigital: {one_line(self._stop.result().reason)}")
+                    await source.aclose()
+                else:
+                    looking.result()
+
+    async def _ship(self) -> None:
         with suppress(ShipperFailedError):  # the report has the reason
             async with self._shipper:
+                now = await self._shipper.statistics()
+                if now.put != sum(counts.put for counts in self._before.values()):
+                    # Another run has ended meanwhile; its plays are not of this one.
+                    self._before |= {kind: lane.counts for kind, lane in now.lanes.items()}
+                self._worker.watch(self._shipper, self._ingestion, self._source)
                 watchers = [asyncio.create_task(self._watch_shipper()), asyncio.create_task(self._watch_signals())]
                 try:
                     await self._work_until_stopped(watchers)
                 finally:
                     await _cancel(*watchers)
+                    if self._bad_topic is not None:
+                        await self._bad_topic.aclose()
                 if self._settled:
                     await self._shipper.aclose(self._options.drain)
-        # Plays that other processes put into the same spool after all was delivered are not part of this run.
-        statistics = self._settled or await self._shipper.statistics()
-        self._display.show([self._gauge(statistics)])
-        return self._report(statistics, time.monotonic() - self._started)
-
-    # -- start and stop --
-
-    async def _read_spool(self, spool: str) -> None:
-        checkpoints = self._checkpoints
-        found = await read_spool(spool, checkpoints.name if checkpoints else None)
-        self._before |= found.counts
-        self._input.expect(found.checkpoint)
-        if checkpoints is not None and found.checkpoint is not None and self._options.first_line is None:
-            position = await checkpoints.read(found.checkpoint)
-            self._reader.begin(position)
-            self._input.resume(position)
-            name = one_line(self._source.name)
-            self._display.say(f"sevendigital: {name}: continuing at line {position.line}, where an earlier run stopped")
 
     async def _work_until_stopped(self, watchers: Sequence[asyncio.Task[None]]) -> None:
         work = asyncio.create_task(self._work())
@@ -170,33 +228,21 @@ class ShipRun:
             await self._drain()
 
     async def _work(self) -> None:
-        await self._reader.run()
-        self._reader.check_first()
-        if (line := self._reader.unfinished) is not None:
+        await self._ingestion.run()
+        for bad in self._source.left.values() if isinstance(self._source, FileSource) else ():
             self._display.say(
-                f"{self._source.name}:{line.number}: left for the next run: the last line has no line feed and is not a"
-                f" play ({one_line(self._reader.unfinished_reason)})"
+                f"{bad.place}: left for the next run: the last line has no line feed and is not a play"
+                f" ({one_line(bad.reason)})"
             )
-        await self._input.store(self._reader.reached)
-        self._source.close()
         statistics = await self._shipper.flush()
         self._check_failure(statistics)
         if statistics.settled or statistics.flushed:
             self._settled = statistics
 
-    async def _store_checkpoint(self) -> None:
-        # Rejected lines may follow the last play. If this fails, they are only read again.
-        if not self._reader.is_putting and not self._reader.finished:
-            with suppress(ShipperError, OSError, TimeoutError):
-                async with asyncio.timeout(LAST_CHECKPOINT):
-                    await self._input.store(self._reader.reached)
-
     async def _drain(self) -> None:
-        end_at = time.monotonic() + self._options.drain
-        await self._store_checkpoint()
-        left = max(0.0, end_at - time.monotonic())
+        self._worker.stopping()
         # Closing, other than a flush, also finishes requests with plays that other workers have put meanwhile.
-        draining: asyncio.Task[Any] = asyncio.create_task(self._shipper.aclose(left))
+        draining: asyncio.Task[Any] = asyncio.create_task(self._shipper.aclose(self._options.drain))
         hurry: asyncio.Task[Any] = asyncio.create_task(self._signals.again.wait())
         await asyncio.wait([draining, hurry], return_when=asyncio.FIRST_COMPLETED)
         await _cancel(draining, hurry)
@@ -211,8 +257,10 @@ class ShipRun:
                 pass
             case ShipperError():
                 self._stop_with(str(failure), ExitCode.WAITING)
-            case OSError():
-                self._stop_with(f"cannot read {self._source.name}: {failure.strerror}", ExitCode.WAITING)
+            case ConfigurationError() if self._ingestion.streams:
+                self._stop_with(str(failure), ExitCode.WAITING)
+            case OSError() if self._stop.done():  # bad records can't be written
+                pass
             case _:
                 raise failure
 
@@ -233,17 +281,19 @@ class ShipRun:
         self._stop_with(f"{self._signals.name}: stopped reading; {rest}", ExitCode.DONE)
 
     async def _watch_shipper(self) -> None:
-        stall = StallDetector(self._options.patience, time.monotonic())
+        patience = math.inf if self._options.patience is None else self._options.patience
+        stall = StallDetector(patience, time.monotonic())
         while True:
             statistics = await self._shipper.statistics()
-            self._display.show([self._gauge(statistics)])
+            self._display.show(self._meter.gauges(self._total(statistics)))
             self._check_failure(statistics)
             self._check_alert(statistics.spool_alert)
             stuck = statistics.spool_alert is not None
-            # Only batches from a pipe wait for more input.
-            linger = 0.0 if self._source.regular else self._options.linger
+            # Only batches from a pipe, or of files that grow, wait for more input.
+            waits = self._inputs.is_endless or not self._inputs.is_lasting
+            linger = self._options.linger if waits else 0.0
             if stall.is_stalled(statistics.total, time.monotonic(), stuck=stuck, linger=linger):
-                reason = f"nothing was delivered for {self._options.patience:g} s; stopped"
+                reason = f"nothing was delivered for {patience:g} s; stopped"
                 self._stop_with(reason, ExitCode.USAGE if stuck else ExitCode.WAITING)
             await asyncio.sleep(REFRESH)
 
@@ -258,26 +308,23 @@ class ShipRun:
             case _:
                 self._say_alert(f"sevendigital: {one_line(alert.message)}")
 
-    def _reject(self, line: Line, reason: str) -> None:
-        self._write_rejected(line.data)
-        self._say_rejected(f"{self._source.name}:{line.number}: {one_line(reason)}")
+    async def _reject(self, records: Sequence[BadRecord]) -> None:
+        if self._bad_topic is not None:
+            await self._bad_topic(records)
+        else:
+            self._write_rejected(*(record.data for record in records))
+        for record in records:
+            self._say_rejected(f"{record.place}: {one_line(record.reason)}")
 
     def _on_dead_letter(self, letter: DeadLetter) -> None:
         if self._memory is not None:  # other spools keep it
             self._write_rejected(letter.body)
         doubt = " (the service may have it)" if letter.in_doubt else ""
-        self._say_buried(f"{self._source.name}: buried: {one_line(letter.reason)}{doubt}")
+        self._say_buried(f"{self._inputs.name}: buried: {one_line(letter.reason)}{doubt}")
 
-    def _write_rejected(self, line: bytes) -> None:
+    def _write_rejected(self, *lines: bytes) -> None:
         try:
-            self._rejected.write(line)
-        except OSError as error:
-            self._stop_for_rejected(error)
-            raise
-
-    async def _sync_rejected(self) -> None:
-        try:
-            await asyncio.to_thread(self._rejected.sync)
+            self._rejected.write(*lines)
         except OSError as error:
             self._stop_for_rejected(error)
             raise
@@ -285,53 +332,42 @@ class ShipRun:
     def _stop_for_rejected(self, error: OSError) -> None:
         self._stop_with(f"cannot write {self._rejected.place}: {error.strerror}", ExitCode.USAGE)
 
+    def _limited(self, more: str) -> LineLimit:
+        return LineLimit(self._display.say, more, every=QUIET_FOR if self._inputs.is_endless else None)
+
     # -- progress and report --
 
-    def _counts(self, kind: LogKind, statistics: Statistics) -> RunCounts:
-        return run_counts(self._before[kind], statistics.lanes[kind].counts)
+    def _counts(self, statistics: Statistics) -> dict[LogKind, RunCounts]:
+        return {kind: run_counts(self._before[kind], lane.counts) for kind, lane in statistics.lanes.items()}
 
-    def _gauge(self, statistics: Statistics) -> Gauge:
-        # The share of what was read that is done.
-        counts, rejected = self._counts(self._options.kind, statistics), self._reader.rejected
-        read = counts.put + counts.left + rejected
-        done_plays = counts.delivered + counts.buried + rejected
-        done = self._reader.size * done_plays / read if read else 0
-        facts = [
-            f"{counts.delivered:,} delivered",
-            f"{counts.waiting:,} waiting",
-            *([f"{rejected:,} rejected"] if rejected else []),
-            *([f"{counts.buried:,} buried"] if counts.buried else []),
-            *([f"{counts.in_doubt:,} in doubt"] if counts.in_doubt else []),
-            f"{counts.delivered / (time.monotonic() - self._started):,.0f}/s",
-        ]
-        return Gauge(self._source.name, done, self._source.size, ", ".join(facts))
+    def _total(self, statistics: Statistics) -> RunCounts:
+        return sum_of(self._counts(statistics).values())
 
     def _report(self, statistics: Statistics, seconds: float) -> Report:
-        options, reader = self._options, self._reader
-        lane, counts = statistics.lanes[options.kind], self._counts(options.kind, statistics)
-        reader.settle(counts.put)
-        unread = [] if self._source.regular else reader.take_rest()
-        rest = write_rest(options.kind, self._memory, unread, rejected=self._rejected, unsent=self._unsent)
+        options, by_kind = self._options, self._counts(statistics)
+        self._ingestion.settle({kind: counts.put for kind, counts in by_kind.items()})
+        others = {kind: counts for kind, counts in by_kind.items() if kind is not options.kind}
+        is_mixed = options.kind is None or any(counts.put for counts in others.values())
+        kinds = {kind: counts for kind, counts in by_kind.items() if counts.put or counts.left} if is_mixed else {}
+        lanes = [statistics.lanes[kind] for kind in (kinds if options.kind is None or is_mixed else [options.kind])]
+        rest = write_rest(
+            self._memory, self._take_rest(), rejected=self._rejected, unsent=self._unsent, needs_kind=is_mixed
+        )
         if rest.failure:
             self._display.say(f"sevendigital: {rest.failure}")
-        others = {kind: self._counts(kind, statistics) for kind in LogKind if kind is not options.kind}
+        sources = self._sources()
+        only = sources[0] if len(sources) == 1 else None
         return Report(
-            input=self._source.name,
-            kind=options.kind,
-            lines=reader.lines,
-            put=counts.put,
-            left=counts.left,
-            delivered=counts.delivered,
-            rejected=reader.rejected,
-            buried=counts.buried,
-            in_doubt=counts.in_doubt,
-            held=counts.held,
-            waiting=counts.waiting,
-            requests=lane.requests,
-            largest_batch=lane.largest_batch,
+            input=self._inputs.name,
+            kind=None if is_mixed else options.kind,
+            lines=sum(source.lines for source in sources),
+            rejected=self._ingestion.rejected,
+            **asdict(sum_of(by_kind.values()) if is_mixed or options.kind is None else by_kind[options.kind]),
+            requests=sum(lane.requests for lane in lanes),
+            largest_batch=max((lane.largest_batch for lane in lanes), default=0),
             seconds=seconds,
-            continue_at=None if reader.finished and not reader.unfinished else reader.next_line,
-            unfinished_line=reader.unfinished.number if reader.unfinished else None,
+            continue_at=only.continue_at if only else None,
+            unfinished_line=only.unfinished_line if only else None,
             stop=self._stop.result() if self._stop.done() else None,
             rejected_file=self._rejected.path,
             unsent_file=self._unsent.path,
@@ -340,10 +376,50 @@ class ShipRun:
             lost=rest.lost,
             spool=None if options.spool is None else shown(options.spool),
             begun_at=options.first_line,
-            resumes=self._checkpoints is not None,
+            resumes=options.spool is not None and self._inputs.is_lasting,
             flushed=self._settled is not None,
-            others={kind: each for kind, each in others.items() if each.left},
+            others={} if is_mixed else {kind: each for kind, each in others.items() if each.left},
+            kinds=kinds,
+            sources=() if only else sources,
+            lag=self._source.lag() if isinstance(self._source, HasLag) else None,
+            moved=getattr(self._source, "moved", 0),
         )
+
+    def _take_rest(self) -> PendingPortion | None:
+        """Return what was read and would be lost: of a pipe, or of a portion that is done in part and not in a file."""
+        pending = self._ingestion.pending
+        if pending is None or self._inputs.is_kafka:
+            return None
+        if self._inputs.is_lasting and not (self._memory and pending.has_begun):
+            return None
+        return self._ingestion.abandon()
+
+    def _sources(self) -> list[SourceReport]:
+        """Return what was read of each source."""
+        streams = self._ingestion.streams
+        if not isinstance(self._source, FileSource):
+            return [
+                SourceReport(each.label, each.records, each.put, each.rejected)
+                for each in streams.values()
+                if each.records
+            ]
+        reports = []
+        for name, progress in self._source.by_stream().items():
+            counts = streams.get(name, StreamCounts())
+            at = progress.begin if counts.end is None else counts.end
+            is_left = name in self._source.left
+            is_done = name in self._source.finished and not is_left
+            reports.append(
+                SourceReport(
+                    progress.label,
+                    counts.records,
+                    counts.put,
+                    counts.rejected,
+                    None if is_done else at,
+                    at if is_left else None,
+                )
+            )
+        return reports
 
 
 async def _cancel(*tasks: asyncio.Task[Any]) -> None:

@@ -303,7 +303,7 @@ async def test_starts_at_a_given_line(tmp_path):
 async def test_stops_before_it_loses_what_it_cannot_write_down(tmp_path):
     logs = plays(1)
     rejects = [b'{"number":%d,"filling":"%s"}' % (number, b"-" * 200) for number in range(10)]
-    (tmp_path / "plays.jsonl").write_bytes(b"\n".join([logs[0].encode(), *rejects]))
+    (tmp_path / "plays.jsonl").write_bytes(b"\n".join([logs[0].encode(), *rejects, b""]))
     async with open_sandbox() as sandbox:
         # The shell's limit on the size of files stands in for a disk that is full.
         ended = await sevendigital(
@@ -314,13 +314,20 @@ async def test_stops_before_it_loses_what_it_cannot_write_down(tmp_path):
             # The limit would hit coverage's own file, too.
             env={"COVERAGE_PROCESS_CONFIG": None, "COVERAGE_PROCESS_START": None},
         )
-    assert ended.code == 1
-    assert "cannot write plays.jsonl.rejected" in ended.err
-    kept = (tmp_path / "plays.jsonl.rejected").read_bytes().splitlines()
-    assert kept == rejects[: len(kept)]
-    assert 0 < len(kept) < 10
-    assert ended.summary["continue_at"] == len(kept) + 2
-    assert received(sandbox) == as_counted(logs)
+        assert ended.code == 1
+        assert "cannot write plays.jsonl.rejected" in ended.err
+        # What was read together is kept together or not at all.
+        assert (tmp_path / "plays.jsonl.rejected").read_bytes() == b""
+        assert ended.summary["continue_at"] == 1
+        assert not sandbox.received()
+        again = await sevendigital(
+            *("ship", "plays.jsonl", "--kind", "preview", "--spool", "memory", "--json"),
+            cwd=tmp_path,
+            base_url=sandbox.base_url,
+        )
+        assert received(sandbox) == as_counted(logs)
+    assert (again.code, again.summary["put"], again.summary["rejected"]) == (3, 1, 10)
+    assert (tmp_path / "plays.jsonl.rejected.1").read_bytes().splitlines() == rejects
 
 
 async def test_a_reader_that_leaves_changes_nothing(tmp_path):

@@ -1,6 +1,7 @@
 """``ship`` with a spool in a file continues where it stopped, however it stopped; and ``spool status``."""
 
 import asyncio
+import hashlib
 import os
 import signal
 import sqlite3
@@ -22,14 +23,13 @@ from support.cli_process import (
     write_plays,
 )
 
+from sevendigital_async import SevenDigital, StreamLogShipper
 from sevendigital_async.cli import main
-from sevendigital_async.cli.ship.checkpoints import Checkpoints
-from sevendigital_async.cli.ship.line_reader import LinePosition, LineSplitter
+from sevendigital_async.cli.ship.inputs import Input
 from sevendigital_async.cli.ship.options import spool_for
 from sevendigital_async.cli.ship.report import run_counts
-from sevendigital_async.cli.ship.source import Source
 from sevendigital_async.models import LogKind
-from sevendigital_async.shipping import Counts
+from sevendigital_async.shipping import Checkpoint, Counts
 from sevendigital_async.shipping.spools.inspector import JournalOutcome
 from sevendigital_async.shipping.spools.sqlite import SqliteSpoolInspector
 
@@ -285,23 +285,32 @@ async def test_the_end_of_a_half_written_line_belongs_to_that_line(tmp_path):
     assert "plays.jsonl:4: " in ended.err
 
 
-async def test_checkpoints_are_positions_between_lines(tmp_path):
-    (tmp_path / "x").write_bytes(b"abc\n" + b"y" * 5_000 + b"\nend")
-    marks = []
-    splitter = LineSplitter()
-    for line in [*splitter.feed((tmp_path / "x").read_bytes()), *splitter.close()]:
-        marks += [line.before, line.after]
-    assert marks == [(1, 0), (2, 4), (2, 4), (3, 5_005), (3, 5_005), (4, 5_008)]
-    source = Source(str(tmp_path / "x"))
-    checkpoints = Checkpoints(source, LogKind.PREVIEW, tmp_path)
-    assert checkpoints.name == "x"
-    for mark, expected in [
-        (LinePosition(1, 0), LinePosition(1, 0)),
-        (LinePosition(3, 5_005), LinePosition(3, 5_005)),
-        (LinePosition(4, 5_008), LinePosition(3, 5_008)),
-    ]:
-        assert await checkpoints.read((await checkpoints.at(mark, "")).position) == expected
-    source.close()
+async def test_a_checkpoint_of_an_earlier_release_is_resumed(tmp_path):
+    """Its position and its name in the spool are as the first release wrote them."""
+    logs = plays(2_000)
+    (tmp_path / "logs").mkdir()
+    file = write_plays(tmp_path / "logs" / "plays.jsonl", logs)
+    offset = len(b"".join(log.encode() + b"\n" for log in logs[:900]))
+    data = file.read_bytes()
+    digest = hashlib.blake2b(data[:1024] + data[offset - 1024 : offset], digest_size=16).hexdigest()
+    position = {"kind": "catalogue", "line": 901, "offset": offset, "fingerprint": digest}
+    async with open_sandbox() as sandbox:
+        keys = sandbox.credentials
+        async with (
+            SevenDigital(keys.consumer_key, keys.consumer_secret, base_url=sandbox.base_url) as client,
+            StreamLogShipper(client, spool=str(tmp_path / "x.db")) as shipper,
+        ):
+            checkpoint = Checkpoint("logs/plays.jsonl", orjson.dumps(position).decode())
+            await shipper.put_many(LogKind.CATALOGUE, logs[:900], checkpoint=checkpoint)
+            await shipper.flush()
+        ended = await sevendigital(
+            *("ship", "logs/plays.jsonl", "--kind", "catalogue", "--spool", "x.db", "--json"),
+            cwd=tmp_path,
+            base_url=sandbox.base_url,
+        )
+        assert received(sandbox) == as_counted(logs)
+    assert (ended.code, ended.summary["put"], ended.summary["lines"]) == (0, 1_100, 1_100)
+    assert "plays.jsonl: continuing at line 901, where an earlier run stopped" in ended.err
 
 
 # -- spools that can't be used --
@@ -405,4 +414,4 @@ def test_the_spool_is_beside_the_input(tmp_path, monkeypatch, wanted, file, expe
     monkeypatch.chdir(tmp_path)
     if not file.startswith("/"):
         (tmp_path / file).write_bytes(b"")
-    assert spool_for(wanted, Source(file)) == expected
+    assert spool_for(wanted, Input([file])) == expected

@@ -1,6 +1,5 @@
 """What the command makes of lines: unfinished ones, doubled keys, marks amid files, odd spellings of times."""
 
-import asyncio
 import contextlib
 import json
 from datetime import UTC, datetime, timedelta
@@ -13,8 +12,6 @@ from support.cli_process import as_counted, open_sandbox, plays, received, seven
 
 from sevendigital_async import InvalidLogError, StreamLog
 from sevendigital_async.cli import main
-from sevendigital_async.cli.ship.line_reader import LineReader
-from sevendigital_async.cli.ship.source import Source
 from sevendigital_async.models.scalars import parse_datetime
 
 MARK = b"\xef\xbb\xbf"
@@ -50,48 +47,6 @@ async def test_a_half_written_line_is_left_for_the_next_run_and_sent_once(tmp_pa
     assert "plays.jsonl:3: left for the next run" in first.err
     assert first.err.splitlines()[-1] == "sevendigital: line 3 is incomplete"
     assert not list(tmp_path.glob("*.rejected*"))
-
-
-class Recorder:
-    def __init__(self):
-        self.taken = []
-
-    async def put(self, group, _mark):
-        self.taken += [log.client_id for log in group]
-        return len(group)
-
-
-def test_a_file_that_grows_byte_by_byte_gives_each_play_once_wherever_it_was_cut(tmp_path):
-    logs = [
-        StreamLog(track_id="1", timestamp=datetime.now(UTC), client_id=client) for client in ("plain", "\N{SNOWMAN}é")
-    ]
-    whole = MARK + logs[0].encode() + b"\r\n" + MARK + logs[1].encode() + b"\r\n"
-    path = tmp_path / "plays.jsonl"
-
-    async def run(mark):
-        taker, rejected = Recorder(), []
-        feed = LineReader(Source(str(path)), taker.put, lambda line, reason: rejected.append(line))
-        if mark.offset:
-            # What a checkpoint makes of a place within a line.
-            inside = not path.read_bytes()[: mark.offset].endswith(b"\n")
-            feed.begin(mark._replace(line=mark.line - inside))
-        await feed.run()
-        return taker.taken, rejected, feed
-
-    async def run_twice(cut):
-        path.write_bytes(whole[:cut])
-        taken, rejected, feed = await run(LineReader(Source(str(path)), None, None).reached)
-        path.write_bytes(whole)
-        more, also_rejected, second = await run(feed.reached)
-        assert taken + more == ["plain", "\N{SNOWMAN}é"], cut
-        assert rejected == also_rejected == [], cut
-        assert second.unfinished is None
-
-    async def run_all():
-        for cut in range(len(whole) + 1):
-            await run_twice(cut)
-
-    asyncio.run(run_all())
 
 
 async def test_a_whole_play_without_a_line_feed_is_sent_at_once(tmp_path):
@@ -269,18 +224,3 @@ async def test_plays_with_odd_times_arrive_in_the_usual_form(tmp_path):
         ("1", f"{moment:%Y-%m-%dT%H:%M:%SZ}"),
         ("2", f"{moment - timedelta(days=1):%Y-%m-%d}T00:00:00Z"),
     ]
-
-
-def test_a_thread_that_fails_in_an_unexpected_way_does_not_block(tmp_path):
-    path = tmp_path / "x"
-    path.write_bytes(b"x")
-    source = Source(str(path))
-
-    async def read():
-        source.start_at(2**70)
-        async with asyncio.timeout(5):
-            with pytest.raises(OverflowError):
-                await source.read()
-        source.close()
-
-    asyncio.run(read())

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
+from support.cli_process import plays
 
 from sevendigital_async import ConfigurationError, DeadLetter, LogKind
 from sevendigital_async.cli.commands.demo import USERS, DemoReport, split
@@ -21,12 +22,12 @@ from sevendigital_async.cli.output import (
     one_line,
     say,
 )
-from sevendigital_async.cli.ship.line_reader import Line
 from sevendigital_async.cli.ship.reject_file import RejectFile, UnsentCounts, beside, write_rest
 from sevendigital_async.cli.ship.report import Report, StopReason
 from sevendigital_async.cli.ship.run import StallDetector
 from sevendigital_async.shipping import Counts
 from sevendigital_async.shipping.records import Record
+from sevendigital_async.sources import BadRecord, PendingPortion, Portion
 
 
 @pytest.mark.parametrize(
@@ -91,8 +92,8 @@ class Memory:
     def __init__(self, records=(), dead_letters=()):
         self._records, self._dead_letters = records, dead_letters
 
-    def undelivered(self, _kind):
-        return iter(self._records)
+    def undelivered(self, kind):
+        return iter(self._records if kind is LogKind.PREVIEW else ())
 
     def dead_letters(self):
         return iter(self._dead_letters)
@@ -102,12 +103,13 @@ def test_what_is_left_is_written_down_plays_in_doubt_first(tmp_path):
     records = [Record(b"1", "", 0.0), Record(b"2", "", 0.0, in_doubt=True), Record(b"3", "", 0.0)]
     letter = DeadLetter(LogKind.PREVIEW, b"buried", "no good", None, datetime.now(UTC), in_doubt=False)
     rejected, unsent = RejectFile(tmp_path / "rejected"), RejectFile(tmp_path / "unsent")
+    [log] = plays(1)
+    portion = Portion("stdin", "", None, [log], "stdin", [9])
+    unread = PendingPortion(portion, [BadRecord("stdin:10", b"nonsense", "")], {LogKind.PREVIEW: [0]})
     with rejected, unsent:
-        kept = write_rest(
-            LogKind.PREVIEW, Memory(records, [letter]), [Line(9, b"unread")], rejected=rejected, unsent=unsent
-        )
+        kept = write_rest(Memory(records, [letter]), unread, rejected=rejected, unsent=unsent)
     assert kept == UnsentCounts(in_doubt=1)
-    assert unsent.place.read_bytes() == b"2\n1\n3\nunread\n"
+    assert unsent.place.read_bytes() == b"2\n1\n3\n" + log.encode() + b"\nnonsense\n"
     assert rejected.place.read_bytes() == b"buried\n"
 
 
@@ -119,7 +121,7 @@ def test_what_cannot_be_written_down_is_counted(tmp_path, monkeypatch):
     rejected, unsent = RejectFile(tmp_path / "rejected"), RejectFile(tmp_path / "unsent")
     with rejected, unsent:
         memory = Memory([Record(b"1", "", 0.0), Record(b"2", "", 0.0)])
-        kept = write_rest(LogKind.PREVIEW, memory, [], rejected=rejected, unsent=unsent)
+        kept = write_rest(memory, None, rejected=rejected, unsent=unsent)
     assert kept.lost == 2
     assert "No space left" in kept.failure
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 from collections import Counter
 
 import pytest
@@ -11,10 +12,10 @@ from sevendigital_async import ConfigurationError, InvalidRequestError, LogKind,
 from sevendigital_async.cli.process import SignalWatcher
 from sevendigital_async.cli.ship import run
 from sevendigital_async.cli.ship.display import PlainDisplay
-from sevendigital_async.cli.ship.options import ShipOptions, read_spool
+from sevendigital_async.cli.ship.inputs import Input
+from sevendigital_async.cli.ship.options import ShipOptions, directory_of, read_spool
 from sevendigital_async.cli.ship.reject_file import RejectFile
 from sevendigital_async.cli.ship.run import ShipRun
-from sevendigital_async.cli.ship.source import Source
 from sevendigital_async.clock import SystemClock
 from sevendigital_async.models.stream_log import checked_and_encoded
 from sevendigital_async.shipping.records import Counts, Record
@@ -22,6 +23,7 @@ from sevendigital_async.shipping.rules import lane_rules
 from sevendigital_async.shipping.spools.base import SpoolContext
 from sevendigital_async.shipping.spools.redis import RedisSpool
 from sevendigital_async.shipping.spools.registry import open_inspector
+from sevendigital_async.sources import FileSource, ReadOptions, file_reader
 
 
 class LogTransport:
@@ -73,10 +75,13 @@ async def ship(tmp_path, post, *, number=10, source=None, **options):
         RejectFile(tmp_path / "unsent") as unsent,
         SignalWatcher() as signals,
     ):
+        options = ShipOptions(**{"kind": LogKind.PREVIEW, **options})
+        inputs = Input([str(source or file)])
         shipping = ShipRun(
-            ShipOptions(**{"kind": LogKind.PREVIEW, **options}),
+            options,
             LogTransport(post),
-            source or Source(str(file)),
+            inputs,
+            inputs.open(ReadOptions(kind=options.kind), directory=directory_of(options.spool or "")),
             rejected=rejected,
             unsent=unsent,
             display=printed,
@@ -106,33 +111,28 @@ async def test_a_shipper_that_dies_is_noticed_while_a_pipe_is_quiet(tmp_path):
     async def die(_logs, _user, *, request_id):
         raise RuntimeError("out of order")
 
-    class Quiet:
-        name, size, regular = "stdin", None, False
-        chunks = [plays(3)[0].encode() + b"\n"]  # noqa: RUF012 - one use
-
-        async def read(self):
-            if self.chunks:
-                return self.chunks.pop()
-            return await asyncio.get_running_loop().create_future()
-
-    report, _ = await ship(tmp_path, die, source=Quiet(), linger=0.0)
+    reading, writing = os.pipe()
+    os.write(writing, plays(3)[0].encode() + b"\n")
+    report, _ = await ship(tmp_path, die, source=f"/dev/fd/{reading}", linger=0.0)
+    os.close(reading)
+    os.close(writing)
     assert report.exit_code == 4
     assert report.unsent == 1
     assert report.continue_at == 2
 
 
-async def test_an_input_that_breaks_off_is_reported(tmp_path):
-    class Breaking(Source):
-        reads = 0
+async def test_an_input_that_breaks_off_is_reported(tmp_path, monkeypatch):
+    reading = file_reader.FileReader.read
 
-        async def read(self):
-            self.reads += 1
-            if self.reads > 1:
-                raise OSError(5, "Input/output error")
-            return await super().read()
+    def read_once(reader):
+        monkeypatch.setattr(file_reader.FileReader, "read", fail)
+        return reading(reader)
 
-    file = write_plays(tmp_path / "plays.jsonl", plays(10))
-    report, printed = await ship(tmp_path, accept, source=Breaking(str(file)))
+    def fail(_):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(file_reader.FileReader, "read", read_once)
+    report, printed = await ship(tmp_path, accept)
     assert report.exit_code == 4
     assert report.delivered == 10
     assert report.continue_at == 11
@@ -170,11 +170,15 @@ async def test_very_many_buried_plays_suspend_the_lane(tmp_path):
 
 
 async def test_a_source_that_cannot_be_opened_is_a_matter_of_configuration(tmp_path):
-    file = write_plays(tmp_path / "gone.jsonl", plays(1))
-    source = Source(str(file))
-    file.unlink()
-    with pytest.raises(ConfigurationError, match="cannot read"):
-        await ship(tmp_path, accept, source=source)
+    file = write_plays(tmp_path / "plays.jsonl", plays(1))
+
+    async def remove(*_, **__):
+        file.unlink()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FileSource, "check", remove)
+        with pytest.raises(ConfigurationError, match=r"cannot read .*: No such file"):
+            await ship(tmp_path, accept)
 
 
 def plays_of(tmp_path):
@@ -193,17 +197,18 @@ def saving(saved):
 async def test_a_run_that_begins_in_the_moment_in_which_another_ends_puts_nothing_twice(tmp_path, monkeypatch):
     saved, spool, earlier = Counter(), str(tmp_path / "plays.db"), []
 
-    async def read_late(*arguments):
-        found = await read_spool(*arguments)
+    @contextlib.asynccontextmanager
+    async def read_late(name):
+        async with read_spool(name) as found:
+            yield found
         if not earlier:
             earlier.append(found)
             await ship(tmp_path, saving(saved), number=1_200, spool=spool)
-        return found
 
     monkeypatch.setattr(run, "read_spool", read_late)
-    report, printed = await ship(tmp_path, saving(saved), number=1_200, spool=spool)
-    assert report.exit_code == 4
-    assert any("another shipper reads" in line for line in printed)
+    report, _ = await ship(tmp_path, saving(saved), number=1_200, spool=spool)
+    # It reads on where the other one has stopped, and does not count what that has put.
+    assert (report.exit_code, report.put, report.delivered, report.lines) == (0, 0, 0, 0)
     assert Counter(saved.values()) == {1: 1_200}
 
 

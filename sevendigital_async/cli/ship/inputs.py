@@ -1,0 +1,229 @@
+"""What a run reads: files, files that grow, or a topic of Kafka."""
+
+from __future__ import annotations
+
+import glob
+import logging
+import os
+import stat
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from ...errors import ConfigurationError
+from ...shipping.spools.registry import file_of
+from ...sources import FileSource, FollowSource, ReadOptions, Source
+from ...sources.files import STANDARD_INPUT
+from ..output import one_line
+from .reject_file import RejectFile
+
+if TYPE_CHECKING:
+    from ...sources.kafka import DeadLetterTopic
+
+KAFKA = "kafka://"
+OWN_ENDINGS = (".spool", ".rejected", ".unsent")
+"""Of files that a run makes; it does not read them when they match a pattern."""
+
+
+@frozen
+class Input:
+    """The inputs of a run, as they were typed.
+
+    Attributes:
+        files: Paths, patterns, ``-``, or one URL of Kafka.
+        is_followed: They are read as they grow.
+    """
+
+    files: Sequence[str]
+    is_followed: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        """Check that they can be read together, and that each file is there.
+
+        Raises:
+            ConfigurationError: They can't, or one is not.
+        """
+        several = len(self.files) > 1
+        if several and any(map(_is_kafka, self.files)):
+            raise ConfigurationError("a topic of Kafka is read alone: give one kafka:// URL and no files")
+        if self.is_followed and self.is_kafka:
+            raise ConfigurationError("a topic of Kafka is always followed; leave --follow out")
+        if self.is_followed and STANDARD_INPUT in self.files:
+            raise ConfigurationError("standard input can't be followed: name a file; a pipe is read as it comes")
+        if not self.is_followed and not self.is_kafka:
+            for file in self.files:
+                if file == STANDARD_INPUT or not _is_pattern(file):
+                    _check_readable(file)
+
+    @property
+    def is_kafka(self) -> bool:
+        """It is a topic of Kafka."""
+        return _is_kafka(self.files[0])
+
+    @property
+    def is_endless(self) -> bool:
+        """It is read until a signal."""
+        return self.is_followed or self.is_kafka
+
+    @property
+    def is_single(self) -> bool:
+        """It is one file, pipe or topic."""
+        return len(self.files) == 1 and not _is_pattern(self.files[0])
+
+    @property
+    def is_lasting(self) -> bool:
+        """It is one or several regular files, which can be read again."""
+        return self.is_followed or not self.is_single or (_is_regular(self.files[0]) and not self.is_kafka)
+
+    @property
+    def name(self) -> str:
+        """Its name, for messages; without a password."""
+        if self.is_kafka:
+            return self._topic
+        return ", ".join("stdin" if file == STANDARD_INPUT else file for file in self.files)
+
+    @property
+    def base(self) -> str:
+        """The name from which those of the spool and of other files are made."""
+        if self.is_kafka:
+            return self._topic
+        return self.name if self.is_single else "plays"
+
+    @property
+    def _topic(self) -> str:
+        from ...sources.kafka import KafkaURL  # noqa: PLC0415 - an extra
+
+        return KafkaURL.parse(self.files[0]).topic
+
+    def open(
+        self, options: ReadOptions, *, directory: Path | None, own_files: Sequence[Path] = (), poll: float = 1.0
+    ) -> Source:
+        """Return the source; nothing is read yet.
+
+        Args:
+            options: How files are read.
+            directory: Files are named relative to it in checkpoints.
+            own_files: Files of the run, which are not read though a pattern matches them.
+            poll: Seconds between two looks at files that grow.
+
+        Raises:
+            ConfigurationError: There is no such file.
+        """
+        if self.is_kafka:
+            from ...sources.kafka import KafkaSource  # noqa: PLC0415 - an extra
+
+            return KafkaSource(self.files[0], columns=options.columns)
+        exclude = [f"{glob.escape(os.path.abspath(file))}*" for file in own_files]  # noqa: PTH100 - links stay
+        if self.is_followed:
+            exclude += [f"*{ending}{more}" for ending in OWN_ENDINGS for more in ("", "-*", ".*")]
+            return FollowSource(*self.files, options=options, poll=poll, exclude=exclude)
+        return FileSource(*self.files, options=options, directory=directory, exclude=exclude)
+
+    def dead_letter_topic(self, topic: str | None) -> DeadLetterTopic | None:
+        """Return where bad messages go; None for a file.
+
+        Raises:
+            ConfigurationError: The input is not a topic.
+        """
+        if topic is None:
+            return None
+        if not self.is_kafka:
+            raise ConfigurationError("--dead-letter-topic goes with a kafka:// URL; for files there is --rejected")
+        from ...sources.kafka import DeadLetterTopic as Topic  # noqa: PLC0415 - an extra
+
+        return Topic(self.files[0], topic)
+
+
+def parse_mapping(texts: Sequence[str]) -> Mapping[str, str] | None:
+    """Read what ``--map`` says: ``trackId=track,timestamp=played_at``.
+
+    Raises:
+        ConfigurationError: It is not of this form.
+    """
+    pairs = [pair.partition("=") for text in texts for pair in text.split(",")]
+    mapping = {name.strip(): column.strip() for name, _, column in pairs}
+    if not all(name and column for name, column in mapping.items()) or len(mapping) < len(pairs):
+        raise ConfigurationError(
+            "--map has one column for each field of a play, such as --map trackId=track,timestamp=played_at"
+        )
+    return mapping or None
+
+
+def check_first_line(inputs: Input, first_line: int | None) -> None:
+    """Refuse ``--from-line`` where it means nothing.
+
+    Raises:
+        ConfigurationError: The input has no lines, or several files have.
+    """
+    if first_line is None:
+        return
+    if inputs.is_endless:
+        raise ConfigurationError("--from-line goes with files that are read once, not with --follow or Kafka")
+    if first_line > 1 and not inputs.is_single:
+        raise ConfigurationError(
+            "--from-line goes with one file; --from-line 1 ships several files from their beginnings"
+        )
+
+
+def own_files(inputs: Input, spool: str | None, *others: RejectFile) -> list[Path]:
+    """Return the files that a run makes and that may appear among those that it reads."""
+    file = file_of(spool) if spool else None
+    return [*([file] if file else []), *(each.wanted for each in others if inputs.is_followed)]
+
+
+class SourceMessages(logging.Handler):
+    """Shows what the sources log, as long as it is open.
+
+    Args:
+        say: Shows one line.
+    """
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        super().__init__(logging.INFO)
+        self._say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show a message."""
+        self._say(f"sevendigital: {one_line(record.getMessage())}")
+
+    def __enter__(self) -> None:
+        """Begin."""
+        self._level_before = LOGGER.level
+        LOGGER.setLevel(logging.INFO)
+        LOGGER.addHandler(self)
+
+    def __exit__(self, *_: object) -> None:
+        """End."""
+        LOGGER.removeHandler(self)
+        LOGGER.setLevel(self._level_before)
+
+
+LOGGER = logging.getLogger("sevendigital_async.sources")
+
+
+def _is_kafka(file: str) -> bool:
+    return file.lower().startswith(KAFKA)
+
+
+def _is_pattern(file: str) -> bool:
+    return not _is_kafka(file) and glob.has_magic(file) and not os.path.lexists(file)
+
+
+def _is_regular(file: str) -> bool:
+    return file != STANDARD_INPUT and os.path.isfile(file)  # noqa: PTH113 - any text
+
+
+def _check_readable(file: str) -> None:
+    name = "stdin" if file == STANDARD_INPUT else file
+    if file == STANDARD_INPUT and sys.stdin is None:
+        raise ConfigurationError("cannot read stdin: it is closed")
+    try:
+        status = os.fstat(0) if file == STANDARD_INPUT else os.stat(file)  # noqa: PTH116 - one call for both
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigurationError(f"cannot read {name}: {reason}") from None
+    if stat.S_ISDIR(status.st_mode):
+        raise ConfigurationError(f"cannot read {name}: it is a directory")

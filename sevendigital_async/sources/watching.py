@@ -1,0 +1,88 @@
+"""Waits for changes of files: by inotify where watchfiles is installed, by the clock elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+from ..clock import Clock
+
+logger = logging.getLogger("sevendigital_async.sources")
+
+QUIET = 100
+"""Milliseconds without a change that end a burst of changes."""
+
+LONGEST_BURST = 500
+"""Milliseconds after which a burst is not waited for."""
+
+
+class ChangeWatcher:
+    """Waits until files may have changed.
+
+    Changes that the system does not report, such as those of a network file system, are noticed after ``poll`` seconds.
+
+    Args:
+        poll: The most seconds to wait.
+        is_of_interest: Whether a change of a path ends the wait.
+        clock: Time.
+    """
+
+    def __init__(self, poll: float, is_of_interest: Callable[[str], bool], clock: Clock) -> None:
+        self._poll = poll
+        self._is_of_interest = is_of_interest
+        self._clock = clock
+        self._changed = asyncio.Event()
+        self._directories: frozenset[str] = frozenset()
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """Forget the changes until now; call this before looking at files."""
+        self._changed.clear()
+
+    async def wait(self, directories: Iterable[str]) -> None:
+        """Wait for a change since :meth:`begin`.
+
+        Args:
+            directories: Where files may change.
+        """
+        await self._watch(frozenset(filter(os.path.isdir, directories)))
+        await self._clock.wait(self._changed, self._poll)
+
+    async def aclose(self) -> None:
+        """Stop to watch."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _watch(self, directories: frozenset[str]) -> None:
+        if directories != self._directories:
+            await self.aclose()
+            self._directories = directories
+            if directories:
+                self._task = asyncio.create_task(self._report(directories), name="watching files")
+
+    async def _report(self, directories: frozenset[str]) -> None:
+        try:
+            from watchfiles import awatch  # noqa: PLC0415 - an extra
+        except ImportError:
+            return
+        try:
+            async for _ in awatch(
+                *directories,
+                watch_filter=lambda _, path: self._is_of_interest(path),
+                recursive=False,
+                debounce=LONGEST_BURST,
+                step=QUIET,
+            ):
+                self._changed.set()
+        except (OSError, RuntimeError) as error:
+            logger.info(
+                "changes of files are looked for every %g s, for the system does not report them: %s",
+                *(self._poll, error),
+                extra={"event": "watch-failed"},
+            )
