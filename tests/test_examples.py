@@ -1,6 +1,5 @@
 import asyncio
 import os
-import re
 import sys
 from pathlib import Path
 
@@ -42,11 +41,3 @@ def test_every_example_is_run():
 @pytest.mark.parametrize("name", EXPECTED_OUTPUT)
 async def test_examples_run_against_a_sandbox(name, sevendigital_sandbox, tmp_path):
     assert EXPECTED_OUTPUT[name] in await run_script(EXAMPLES / name, sevendigital_sandbox, tmp_path)
-
-
-async def test_the_first_example_of_the_readme_runs_against_a_sandbox(sevendigital_sandbox, tmp_path):
-    [code] = re.findall(r"\A.*?^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
-    script = tmp_path / "readme.py"
-    script.write_text(code)
-    assert b"1 of 1 delivered" in await run_script(script, sevendigital_sandbox, tmp_path)
-    assert len(sevendigital_sandbox.received()) == 1

@@ -1,5 +1,6 @@
 """mkdocs.yml and its hooks; `nox -s docs` builds the site."""
 
+import inspect
 import logging
 import re
 import runpy
@@ -70,6 +71,26 @@ def test_there_is_something_to_do_about_every_error_alert_and_log_event():
 @pytest.mark.parametrize("name", [name for name in vars(config) if name.endswith("_VARIABLE")])
 def test_every_variable_is_a_setting_of_the_page(name):
     assert f"| `{getattr(config, name)}`" in (DOCS / "reference" / "settings.md").read_text().replace("`, `", "` | `")
+
+
+PUBLIC = ("", ".shipping", ".sources", ".sandbox", ".monitoring")
+
+
+@pytest.mark.parametrize("package", [f"sevendigital_async{name}" for name in PUBLIC])
+def test_every_public_class_and_function_is_in_the_reference(package):
+    module = pytest.importorskip(package)
+    shown = {
+        name for page in (DOCS / "reference").glob("*.md") for name in re.findall(r"(?m)^::: (.+)$", page.read_text())
+    }
+    public = [getattr(module, name) for name in module.__all__]
+    missing = [
+        value
+        for value in public
+        if (inspect.isroutine(value) or isinstance(value, type))
+        and value.__module__ != errors.__name__
+        and not {value.__module__, f"{value.__module__}.{value.__qualname__}"} & shown
+    ]
+    assert not missing
 
 
 def test_the_sandbox_has_the_same_port_everywhere():
