@@ -7,7 +7,7 @@ from pathlib import Path
 import nox
 
 nox.needs_version = ">=2024.10.9"
-nox.options.sessions = ["tests", "lint", "types", "package"]
+nox.options.sessions = ["tests", "lint", "types", "docs", "package"]
 nox.options.error_on_missing_interpreters = False
 
 LUA_SCRIPT = "sevendigital_async/shipping/spools/redis/lua/lease.lua"
@@ -47,6 +47,15 @@ def types(session: nox.Session) -> None:
     session.run("mypy")
     session.run("mypy", "--strict", "tests/typing", "examples")
     session.run("basedpyright", "--project", "tests/typing", "--pythonpath", session.virtualenv.bin + "/python")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site in site/, with every warning an error, and check that it loads nothing from elsewhere."""
+    session.install("-e", ".[docs]")
+    session.env.update(NO_MKDOCS_2_WARNING="1", PYTHONPATH=".")
+    session.run("mkdocs", "build", "--site-dir", "site", *session.posargs)
+    session.run("python", "-m", "tools.site", "site")
 
 
 @nox.session

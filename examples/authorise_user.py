@@ -1,6 +1,6 @@
 """Get a user's token by the three-legged OAuth flow, and read the user's locker with it.
 
-Run it against a sandbox: start `sevendigital sandbox --port 8700`, paste the lines that it prints into another shell,
+Run it against a sandbox: start `sevendigital sandbox`, paste the lines that it prints into another shell,
 and run this script there. With a real key the user signs in on the printed page. The sandbox's page approves at once,
 and this script opens it.
 """

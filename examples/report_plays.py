@@ -1,6 +1,6 @@
 """Ship a hundred plays and print how many were delivered.
 
-Run it against a sandbox: start `sevendigital sandbox --port 8700`, paste the lines that it prints into another shell,
+Run it against a sandbox: start `sevendigital sandbox`, paste the lines that it prints into another shell,
 and run this script there.
 """
 

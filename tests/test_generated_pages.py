@@ -6,12 +6,20 @@ import pytest
 from support.paths import ROOT
 
 from sevendigital_async import SevenDigitalError, errors
+from sevendigital_async.cli.app import COMMANDS
 from sevendigital_async.operations import REGISTRY
 
 DOCS = ROOT / "docs"
 
 
-@pytest.mark.parametrize(("name", "tool"), [("operations", "operations_table"), ("errors", "error_tree")])
+@pytest.mark.parametrize(
+    ("name", "tool"),
+    [
+        ("operations", "operations_table"),
+        ("errors", "error_tree"),
+        ("reference/commands", "command_line"),
+    ],
+)
 def test_the_page_is_up_to_date(name, tool):
     made = runpy.run_path(str(ROOT / "tools" / f"{tool}.py"))["page"]()
     assert (DOCS / f"{name}.md").read_text() == made, f"run python -m tools.{tool}"
@@ -20,6 +28,12 @@ def test_the_page_is_up_to_date(name, tool):
 def test_every_operation_has_one_row():
     rows = [line for line in (DOCS / "operations.md").read_text().splitlines() if line.startswith("| `")]
     assert len(rows) == len(REGISTRY)
+
+
+def test_every_command_has_one_section():
+    sections = [line[3:] for line in (DOCS / "reference" / "commands.md").read_text().splitlines() if line[:3] == "## "]
+    assert {section.split()[1] for section in sections} == set(COMMANDS)
+    assert len(sections) == len(set(sections))
 
 
 def test_every_error_has_one_line():
