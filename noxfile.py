@@ -25,7 +25,7 @@ def floors(session: nox.Session) -> None:
     """Run the test suite with the oldest releases that pyproject.toml allows."""
     project = nox.project.load_toml("pyproject.toml")["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["cli"], *extras["otel"], *extras["redis"]]
+    wanted = [*project["dependencies"], *extras["cli"], *extras["otel"], *extras["prometheus"], *extras["redis"]]
     session.install("-e", ".[dev]")
     wanted.append("opentelemetry-sdk>=1.30")  # must match the release of opentelemetry-api
     session.install(*(requirement.replace(">=", "==") for requirement in wanted))
@@ -42,9 +42,11 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check the types of the package, strictly."""
-    session.install("-e", ".[dev]")
+    """Check the types of the package, and of programs that use it, strictly and with two type checkers."""
+    session.install("-e", ".[dev]", "basedpyright>=1.20")
     session.run("mypy")
+    session.run("mypy", "--strict", "tests/typing", "examples")
+    session.run("basedpyright", "--project", "tests/typing", "--pythonpath", session.virtualenv.bin + "/python")
 
 
 @nox.session
@@ -94,7 +96,12 @@ def soak(session: nox.Session) -> None:
     Needs redis-server and strace.
     """
     session.install("-e", ".[dev]")
-    for part in session.posargs or ("kills", "follow", "power_cuts", "many_workers", "backlog", "every_point"):
+    parts = ("kills", "follow", "power_cuts", "many_workers", "backlog", "every_point", "states")
+    for part in session.posargs or parts:
+        if part == "states":
+            states = ("tests/shipping/spools/sqlite/test_sqlite_spool.py", "-k", "runTest")
+            session.run("pytest", "--timeout", "3000", *states, env={"LONG_TESTS": "1"})
+            continue
         command = ("pytest", "--timeout", "300") if part == "every_point" else ("python",)
         session.run(*command, f"tests/soak/{part}.py")
 

@@ -66,10 +66,20 @@ if TYPE_CHECKING:
     )
     from .models import EndReason, LogKind, PlayMode, PlayType, StreamLog
     from .session.cache import ResponseCache
+    from .session.response import Response
     from .shipping import Checkpoint, DeadLetter, Delivery, MemorySpool, Statistics, StreamLogShipper
 else:
     # In this order a name is found without the modules that its own does not need.
-    _MODULES = ("errors", "account_quota", "config", "models", "session.cache", "shipping", "client")
+    _MODULES = (
+        "errors",
+        "account_quota",
+        "config",
+        "models",
+        "session.cache",
+        "session.response",
+        "shipping",
+        "client",
+    )
 
     def __getattr__(name: str) -> object:
         """Import a public name at its first use: `sevendigital --version` needs no HTTP client."""
@@ -126,6 +136,7 @@ __all__ = [
     "RedirectError",
     "RefundError",
     "RequestTimeoutError",
+    "Response",
     "ResponseCache",
     "ResponseTooLargeError",
     "RetryPolicy",

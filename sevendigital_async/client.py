@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import cached_property
+from ssl import SSLContext
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from attrs import evolve, frozen
 
@@ -26,13 +27,16 @@ from .config import (
     Timeout,
     UserToken,
 )
+from .errors import InvalidArgumentError
 from .operations import Operation
 from .session.cache import ResponseCache
 from .session.core import Session
+from .session.defaults import NO_DEFAULTS, ParameterDefaults
 from .session.media import MediaResponse
 from .session.play_logs import PlayLogTransport
 from .session.redis_rate_limiter import RedisRateLimiter
-from .session.request import Call
+from .session.request import Call, checked_headers
+from .session.response import Response
 from .session.transport import AiohttpTransport
 
 if TYPE_CHECKING:
@@ -44,6 +48,9 @@ if TYPE_CHECKING:
     from .resources.oauth import OAuth
 
 
+T = TypeVar("T")
+
+
 @frozen
 class Options:
     """What a view of a client adds to every call.
@@ -53,12 +60,18 @@ class Options:
         retry: Replaces the settings' policy.
         timeout: Replaces the settings' timeout.
         trace_id: The id of requests in the service's own records.
+        headers: Additional headers.
+        defaults: Parameters that are sent where a call doesn't name its own.
+        on_response: Called with the result of each call and the head of its answer.
     """
 
     user: UserToken | None = None
     retry: RetryPolicy | None = None
     timeout: Timeout | None = None
     trace_id: str | None = None
+    headers: Mapping[str, str] = MappingProxyType({})
+    defaults: ParameterDefaults = NO_DEFAULTS
+    on_response: Callable[[Response[Any]], None] | None = None
 
 
 class ApiClient:
@@ -67,6 +80,7 @@ class ApiClient:
     def __init__(self, session: Session, options: Options) -> None:
         self._session = session
         self._options = options
+        self._play_logs: PlayLogTransport | None = None
 
     @cached_property
     def classic(self) -> Classic:
@@ -97,10 +111,13 @@ class ApiClient:
         account = self._session.settings.origins[Host.ACCOUNT]
         return OAuth(self, consumer_key=self.consumer_key, account_origin=account)
 
-    @cached_property
+    @property
     def play_logs(self) -> PlayLogTransport:
         """Sends batches of plays; used by a StreamLogShipper."""
-        return PlayLogTransport(self._session)
+        # Not a cached_property: type checkers don't take that for the property of a protocol.
+        if self._play_logs is None:
+            self._play_logs = PlayLogTransport(self._session)
+        return self._play_logs
 
     @property
     def consumer_key(self) -> str:
@@ -117,24 +134,70 @@ class ApiClient:
         return ApiClient(self._session, evolve(self._options, user=token))
 
     def with_options(
-        self, *, retry: RetryPolicy | None = None, timeout: Timeout | None = None, trace_id: str | None = None
+        self,
+        *,
+        retry: RetryPolicy | None = None,
+        timeout: Timeout | None = None,
+        trace_id: str | None = None,
+        country: str | None = None,
+        shop_id: str | int | None = None,
+        image_size: str | int | None = None,
+        usage_types: str | Iterable[str] | None = None,
+        user_id: str | None = None,
+        extra: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> ApiClient:
-        """Return a view with other options, say ``with_options(retry=NO_RETRY)``.
+        """Return a view with other options, say ``with_options(shop_id=34, image_size=350)``.
+
+        Parameters are signed like all others. An argument of a call takes precedence over the view's, and the view's
+        over the settings'. ``extra`` and ``headers`` are added to those of this view.
 
         Args:
             retry: Replaces the settings' policy.
             timeout: Replaces the settings' timeout.
             trace_id: The id of requests in the service's own records (``x-7d-traceid``); errors carry it.
+            country: ISO 3166-1 alpha-2 code; sent where an operation takes a country.
+            shop_id: The partner's shop; sent with every call, and in place of a default country where the service
+                doesn't demand one.
+            image_size: Width of pictures in pixels; sent with everything that is read.
+            usage_types: For which uses content must be licensed, such as ``subscriptionstreaming``; sent with
+                everything that is read.
+            user_id: A user that the partner manages; sent with everything that is done for a user.
+            extra: Parameters by their wire names, also such as no record of this package has: ``{"newParam": "x"}``.
+            headers: Additional headers.
+
+        Raises:
+            InvalidArgumentError: A value can't be sent.
         """
         given = {"retry": retry, "timeout": timeout, "trace_id": trace_id}
         changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-        return ApiClient(self._session, evolve(self._options, **changes))
+        defaults = self._options.defaults.with_changes(
+            country=country,
+            shop_id=shop_id,
+            image_size=image_size,
+            usage_types=usage_types,
+            user_id=user_id,
+            extra=extra,
+        )
+        options = evolve(self._options, defaults=defaults, headers=self._headers(headers), **changes)
+        return ApiClient(self._session, options)
 
-    async def call(self, operation: Operation, /, **arguments: object) -> Any:
+    async def call(
+        self,
+        operation: Operation,
+        /,
+        *,
+        extra: object = None,
+        headers: object = None,
+        **arguments: object,
+    ) -> Any:
         """Call any operation by its record.
 
         Args:
             operation: One of ``sevendigital_async.operations``, or your own.
+            extra: A mapping of parameters by their wire names, also such as the record doesn't have, say
+                ``{"newParam": "x"}``.
+            headers: A mapping of additional headers.
             arguments: By their Python names, such as ``page_size``.
 
         Returns:
@@ -143,11 +206,52 @@ class ApiClient:
         Raises:
             SevenDigitalError: See :mod:`sevendigital_async.errors`.
         """
-        return await self._session.send(self._call(operation, arguments))
+        return await self._session.send(self._call(operation, arguments, extra, headers))
 
-    async def raw(self, operation: Operation, /, **arguments: object) -> bytes:
+    async def call_with_response(
+        self,
+        operation: Operation,
+        /,
+        *,
+        extra: object = None,
+        headers: object = None,
+        **arguments: object,
+    ) -> Response[Any]:
+        """Call any operation as :meth:`call` does, and return its result with status, headers and request id."""
+        return await self._session.exchange(self._call(operation, arguments, extra, headers))
+
+    async def with_raw_response(self, call: Callable[[ApiClient], Awaitable[T]]) -> Response[T]:
+        """Call any method, and return its result with status, headers and request id.
+
+        ::
+
+            response = await client.with_raw_response(lambda view: view.classic.releases.details("11700062"))
+            response.value, response.status, response.headers, response.request_id
+
+        Args:
+            call: Calls a method of the view that it is given. If it makes several calls, the last one counts.
+
+        Raises:
+            InvalidArgumentError: Nothing was called, or media, whose answer has status and headers itself.
+            SevenDigitalError: See :mod:`sevendigital_async.errors`.
+        """
+        responses: list[Response[Any]] = []
+        value = await call(ApiClient(self._session, evolve(self._options, on_response=responses.append)))
+        if not responses:
+            raise InvalidArgumentError("call made no call of the view it was given, or one of media", argument="call")
+        return evolve(responses[-1], value=value)
+
+    async def raw(
+        self,
+        operation: Operation,
+        /,
+        *,
+        extra: object = None,
+        headers: object = None,
+        **arguments: object,
+    ) -> bytes:
         """Call any operation as :meth:`call` does, and return the answer's body as it came."""
-        return await self._session.fetch(self._call(operation, arguments))
+        return await self._session.fetch(self._call(operation, arguments, extra, headers))
 
     def stream(
         self, operation: Operation, /, *, headers: Mapping[str, str] = MappingProxyType({}), **arguments: object
@@ -162,7 +266,7 @@ class ApiClient:
         Returns:
             An async context manager that holds the answer open.
         """
-        return self._session.stream(evolve(self._call(operation, arguments), headers=headers))
+        return self._session.stream(self._call(operation, arguments, headers=headers))
 
     def media_of(self, operation: Operation, /, **arguments: object) -> MediaHandle:
         """Return a handle on the media of any operation that has them: to stream, download, or hand to a player."""
@@ -183,9 +287,52 @@ class ApiClient:
         """
         return self._session.sign_url(self._call(operation, arguments))
 
-    def _call(self, operation: Operation, arguments: Mapping[str, object]) -> Call:
+    def sign(self, http_method: str, url: str, *, form: Mapping[str, str] | None = None) -> str:
+        """Sign any request to the service, also one that no record of this package describes.
+
+        The view's user token is part of the signature, if it has one. The signed URL is to be requested exactly as it
+        is: treat it as a secret. The service accepts it once, within a few minutes.
+
+        Args:
+            http_method: Such as ``GET``.
+            url: On one of the hosts of the settings, with its query.
+            form: Fields of a form body, which take part in the signature; they have to be sent as that body.
+
+        Returns:
+            The URL with the OAuth parameters in its query.
+
+        Raises:
+            InvalidArgumentError: It is no URL of the service, or is signed already.
+        """
+        return self._session.sign(http_method, url, form, self._options.user)
+
+    def _call(
+        self,
+        operation: Operation,
+        arguments: Mapping[str, object],
+        extra: object = None,
+        headers: object = None,
+    ) -> Call:
         options = self._options
-        return Call(operation, arguments, options.user, options.retry, options.timeout, trace_id=options.trace_id)
+        return Call(
+            operation,
+            arguments,
+            options.user,
+            options.retry,
+            options.timeout,
+            self._headers(headers),
+            options.trace_id,
+            options.defaults if extra is None else options.defaults.with_changes(extra=extra),
+            options.on_response,
+        )
+
+    def _headers(self, more: object) -> Mapping[str, str]:
+        """Return the view's headers and some more, which take precedence."""
+        if more is None:
+            return self._options.headers
+        more = checked_headers(more)
+        named = {name.lower() for name in more}
+        return {**{name: text for name, text in self._options.headers.items() if name.lower() not in named}, **more}
 
 
 class SevenDigital(ApiClient):
@@ -223,6 +370,9 @@ class SevenDigital(ApiClient):
         timeout: Timeout | None = None,
         retry: RetryPolicy | None = None,
         max_wait: float | None = None,
+        proxy: str | None = None,
+        trust_env: bool | None = None,
+        ssl: SSLContext | str | os.PathLike[str] | None = None,
         settings: Settings | None = None,
         session: aiohttp.ClientSession | None = None,
         cache: ResponseCache | None = None,
@@ -237,6 +387,9 @@ class SevenDigital(ApiClient):
             "timeout": timeout,
             "retry": retry,
             "max_wait": max_wait,
+            "proxy": proxy,
+            "trust_env": trust_env,
+            "ssl": ssl,
         }
         changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         settings = evolve(settings or Settings(), **changes)
@@ -257,7 +410,8 @@ class SevenDigital(ApiClient):
         """Make a client from environment variables.
 
         ``SEVENDIGITAL_CONSUMER_KEY`` and ``..._CONSUMER_SECRET`` must be there; ``..._BASE_URL``, ``..._LIMITS``,
-        ``..._DIALECT``, ``..._COUNTRY`` and ``..._LIVE_PREVIEW_LOG_PATH`` may be; see
+        ``..._DIALECT``, ``..._COUNTRY``, ``..._SHOP_ID``, ``..._PROXY``, ``..._CA_FILE`` and
+        ``..._LIVE_PREVIEW_LOG_PATH`` may be; see
         :class:`~sevendigital_async.Settings`.
 
         Raises:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import enum
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
+from ssl import CERT_REQUIRED, SSLContext
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -20,6 +21,9 @@ BASE_URL_VARIABLE = "SEVENDIGITAL_BASE_URL"
 LIMITS_VARIABLE = "SEVENDIGITAL_LIMITS"
 DIALECT_VARIABLE = "SEVENDIGITAL_DIALECT"
 COUNTRY_VARIABLE = "SEVENDIGITAL_COUNTRY"
+SHOP_ID_VARIABLE = "SEVENDIGITAL_SHOP_ID"
+PROXY_VARIABLE = "SEVENDIGITAL_PROXY"
+CA_FILE_VARIABLE = "SEVENDIGITAL_CA_FILE"
 PREVIEW_LOG_PATH_VARIABLE = "SEVENDIGITAL_LIVE_PREVIEW_LOG_PATH"
 
 
@@ -93,6 +97,18 @@ _HEADER_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]*").fullmatch
 def is_header_value(text: str) -> bool:
     """Return whether a text can be a header's value: no line breaks or other control characters, no lone surrogates."""
     return _HEADER_VALUE(text) is not None
+
+
+def flaw_in_extra(extra: object) -> str | None:
+    """Return why something is not a mapping of additional parameters by their wire names; None if it is one."""
+    if not isinstance(extra, Mapping):
+        return f"extra must map names of parameters to values, not be a {type(extra).__name__}"
+    for name in extra:
+        if not isinstance(name, str) or not name.strip() or not is_encodable(name):
+            return "extra: the name of a parameter is a non-empty string"
+        if name.lower().startswith("oauth_"):
+            return f"extra: {name} is made by the signature"
+    return None
 
 
 def _is_number(value: object) -> bool:
@@ -270,6 +286,24 @@ def _header_value(_: object, attribute: Attribute[str | None], value: str | None
         raise ConfigurationError(f"{attribute.name} must be a string without line breaks and other control characters")
 
 
+def _proxy(_: object, attribute: Attribute[str | None], value: str | None) -> None:
+    if value is None:
+        return
+    try:
+        parts = urlsplit(value) if isinstance(value, str) else None
+        is_url = parts is not None and parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_url = False
+    if not is_url:
+        raise ConfigurationError(f"{attribute.name} must be the URL of an HTTP proxy, such as http://proxy:3128")
+
+
+def _ssl(_: object, attribute: Attribute[Any], value: object) -> None:
+    _instance(SSLContext, str, os.PathLike, type(None))(_, attribute, value)
+    if isinstance(value, SSLContext) and not (value.check_hostname and value.verify_mode is CERT_REQUIRED):
+        raise ConfigurationError(f"{attribute.name} must verify certificates and host names")
+
+
 def _hosts(_: object, attribute: Attribute[Mapping[Host, str]], value: Mapping[Host, str]) -> None:
     if not isinstance(value, Mapping) or not all(isinstance(key, Host) for key in value):
         raise ConfigurationError(f"{attribute.name} must map Host members to base URLs")
@@ -291,6 +325,17 @@ def _absolute_path(_: object, attribute: Attribute[str], value: str) -> None:
         raise ConfigurationError(f"{attribute.name} must be a path such as /preview/log")
 
 
+def _extra(_: object, __: object, value: object) -> None:
+    if flaw := flaw_in_extra(value):
+        raise ConfigurationError(flaw)
+
+
+def _usage_types(_: object, attribute: Attribute[Any], value: object) -> None:
+    several = isinstance(value, tuple | list | set | frozenset)
+    if not (value is None or isinstance(value, str) or (several and all(isinstance(each, str) for each in value))):  # type: ignore[attr-defined]
+        raise ConfigurationError(f"{attribute.name} must be a string or several strings")
+
+
 @frozen(kw_only=True)
 class Settings:
     """Everything about a client but its credentials.
@@ -306,12 +351,25 @@ class Settings:
         max_wait: Seconds a call may wait for a spent quota, or for a wait the service asked for; a longer one raises.
         max_response_bytes: Bytes of an answer's body, decompressed, that are read at the most.
         max_connections: Connections open at the same time.
+        proxy: URL of an HTTP proxy for all requests, such as ``http://user:password@proxy:3128``.
+        trust_env: Use the proxies of ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY``.
+        ssl: The certificates that are trusted: a file with those of a private CA, or an ``ssl.SSLContext``, which must
+            verify certificates and host names.
+        client_cert: A file with the client's certificate and key, or two files, for servers that ask for one.
         prefer_xml: Ask for XML in place of JSON.
         user_agent: Names the calling program to the service.
         live_preview_log_path: Where previews are reported in the live dialect, below ``/1.2``. The vendor's pages
             disagree; the other candidate is ``/user/preview/log``.
+        strict_decoding: Raise a DecodeError for every value of an answer that can't be read. Otherwise one that may be
+            missing is read as None, with a line in the log, and only a missing structure is an error.
         country: ISO 3166-1 alpha-2 code of a country that the key may use; sent wherever the service takes one and the
             caller names none, and with reports of previews, whose plays have countries of their own.
+        shop_id: The shop that was assigned to the partner; sent with every call. A shop stands for a country, so
+            ``country`` is not sent beside it, except where the service demands one.
+        image_size: Width of pictures in pixels, such as 350; sent with everything that is read.
+        usage_types: For which uses content must be licensed (``download``, ``subscriptionstreaming``,
+            ``adsupportedstreaming``); sent with everything that is read.
+        extra: Further parameters by their wire names, such as ``{"newParam": "x"}``; sent, and signed, with every call.
     """
 
     base_url: str | None = None
@@ -324,14 +382,25 @@ class Settings:
     max_wait: float = field(default=60.0, validator=_waiting)
     max_response_bytes: int = field(default=32 * 1024 * 1024, validator=_whole(1))
     max_connections: int = field(default=100, validator=_whole(0))
+    proxy: str | None = field(default=None, validator=_proxy, repr=False)
+    trust_env: bool = False
+    ssl: SSLContext | str | os.PathLike[str] | None = field(default=None, validator=_ssl)
+    client_cert: str | os.PathLike[str] | tuple[str, str] | None = field(
+        default=None, validator=_instance(str, os.PathLike, tuple, type(None))
+    )
     prefer_xml: bool = False
     user_agent: str | None = field(default=None, validator=_header_value)
     live_preview_log_path: str = field(default="/preview/log", validator=_absolute_path)
+    strict_decoding: bool = False
     country: str | None = field(default=None, validator=_instance(str, type(None)))
+    shop_id: str | int | None = field(default=None, validator=_instance(str, int, type(None)))
+    image_size: str | int | None = field(default=None, validator=_instance(str, int, type(None)))
+    usage_types: str | Iterable[str] | None = field(default=None, validator=_usage_types)
+    extra: Mapping[str, object] = field(default=Factory(dict), validator=_extra)
     origins: Mapping[Host, str] = field(init=False, repr=False, eq=False)
 
     def with_env(self, environ: Mapping[str, str] | None = None) -> Settings:
-        """Return the settings with those of the environment: dialect, country, and the live path of preview logs.
+        """Return the settings with those of the environment, which are named ``SEVENDIGITAL_...``.
 
         Raises:
             ConfigurationError: A variable has an invalid value.
@@ -340,6 +409,9 @@ class Settings:
         found = {
             "dialect": Dialect.from_env(environ) if environ.get(DIALECT_VARIABLE, "").strip() else None,
             "country": environ.get(COUNTRY_VARIABLE, "").strip(),
+            "shop_id": environ.get(SHOP_ID_VARIABLE, "").strip(),
+            "proxy": environ.get(PROXY_VARIABLE, "").strip(),
+            "ssl": environ.get(CA_FILE_VARIABLE, "").strip(),
             "live_preview_log_path": environ.get(PREVIEW_LOG_PATH_VARIABLE, "").strip(),
         }
         changes: dict[str, Any] = {name: value for name, value in found.items() if value}

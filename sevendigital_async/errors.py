@@ -46,7 +46,8 @@
         ├── ShipperClosedError        ``put`` after ``aclose``
         └── ShipperFailedError        a background task died; the cause is chained
 
-No message, repr or attribute carries a secret, a token or a signature.
+No message, repr or attribute carries a secret, a token or a signature; the one exception is ``DecodeError.body``, an
+answer that could not be read.
 """
 
 from __future__ import annotations
@@ -155,19 +156,32 @@ class DownloadError(SevenDigitalError):
 
 
 class DecodeError(SevenDigitalError):
-    """An answer that does not fit its model.
+    """An answer that does not fit its model. What was requested may have been carried out.
 
     Attributes:
         operation: Dotted name of the operation.
         path: Where in the answer, such as ``$.release.price.amount``.
+        status: HTTP status of the answer; None if it is not known.
+        body: The answer as it came, say to find a purchase's number in; empty if it was not kept. It may contain tokens
+            and users' data, so it is in no message and no repr: mind where it is written.
     """
 
     maybe_sent = True
 
-    def __init__(self, message: str, *, operation: str | None = None, path: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str | None = None,
+        path: str | None = None,
+        status: int | None = None,
+        body: bytes = b"",
+    ) -> None:
         super().__init__(message)
         self.operation = operation
         self.path = path
+        self.status = status
+        self.body = body
 
 
 @frozen

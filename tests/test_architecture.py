@@ -47,9 +47,11 @@ MAY_IMPORT = {
     "client": GROUND | {"models", "operations", "session", "resources"},
     "shipping": GROUND | {"models"},
     "sources": GROUND | {"models", "shipping"},
+    "monitoring": GROUND | {"models", "shipping", "sources"},
     "sandbox": GROUND | {"models", "operations"},
     "__init__": GROUND | {"models", "client", "session", "shipping"},
-    "cli": GROUND | {"models", "operations", "client", "shipping", "sources", "sandbox", "__init__"},
+    "__main__": {"cli"},
+    "cli": GROUND | {"models", "operations", "client", "shipping", "sources", "monitoring", "sandbox", "__init__"},
 }
 
 

@@ -150,7 +150,7 @@ def connection(
     dialect: DialectOption = Dialect.OPENAPI,
 ) -> Connection:
     """Read the options of a command that talks to the service."""
-    return Connection(key, secret, base_url, evolve(Settings().with_env(), dialect=dialect))
+    return Connection(key, secret, base_url, evolve(Settings().with_env(), dialect=dialect, trust_env=True))
 
 
 def user(

@@ -160,19 +160,23 @@ class SignalWatcher:
 
     A SIGHUP that is ignored (``nohup``) stays ignored.
 
+    Args:
+        on_hangup: Called at every SIGHUP, which then stops nothing; without it SIGHUP is a signal like the others.
+
     Attributes:
         first: Set by the first signal.
         again: Set by the second.
         name: Of the first one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_hangup: Callable[[], None] | None = None) -> None:
         import asyncio  # noqa: PLC0415 - a tenth of a second that `--version` and `--help` need not take
 
         self._loop = asyncio.get_running_loop()
         self.first = asyncio.Event()
         self.again = asyncio.Event()
         self.name = ""
+        self._on_hangup = on_hangup
         self._signals = [signal.SIGINT, signal.SIGTERM]
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
             self._signals.append(signal.SIGHUP)
@@ -193,7 +197,9 @@ class SignalWatcher:
             signal.signal(number, self._previous[number] or signal.SIG_DFL)
 
     def _on_signal(self, number: signal.Signals) -> None:
-        if self.first.is_set():
+        if number is signal.SIGHUP and self._on_hangup is not None:
+            self._on_hangup()
+        elif self.first.is_set():
             self.again.set()
         else:
             self.name = number.name

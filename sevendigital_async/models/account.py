@@ -17,6 +17,7 @@ class User:
 
     Attributes:
         id: The service's id of the user, or the partner's own for users that the partner manages.
+        type: Whose user it is, in the live service's answers: ``7digital``.
         email: Where the user can be written to.
         first_name: Given name.
         last_name: Family name.
@@ -27,6 +28,7 @@ class User:
     """
 
     id: str | None = wire("id", "userId")
+    type: str | None = None
     email: str | None = wire("email", "emailAddress")
     first_name: str | None = None
     last_name: str | None = None

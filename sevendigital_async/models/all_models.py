@@ -32,8 +32,10 @@ from .catalogue import TrackType as TrackType
 from .commerce import Basket as Basket
 from .commerce import BasketItem as BasketItem
 from .commerce import BasketItemType as BasketItemType
+from .commerce import BasketStatus as BasketStatus
 from .commerce import CardBrand as CardBrand
 from .commerce import CardRegistration as CardRegistration
+from .commerce import CardRegistrationFailure as CardRegistrationFailure
 from .commerce import CardRegistrationStatus as CardRegistrationStatus
 from .commerce import CardType as CardType
 from .commerce import Discount as Discount
@@ -41,7 +43,9 @@ from .commerce import DownloadUrl as DownloadUrl
 from .commerce import LockerRelease as LockerRelease
 from .commerce import LockerTrack as LockerTrack
 from .commerce import PaymentCard as PaymentCard
+from .commerce import PaymentStatus as PaymentStatus
 from .commerce import PaypalCheckout as PaypalCheckout
+from .commerce import PreparedPurchase as PreparedPurchase
 from .commerce import Purchase as Purchase
 from .commerce import PurchaseStatus as PurchaseStatus
 from .commerce import Voucher as Voucher
@@ -49,6 +53,7 @@ from .commerce import VoucherType as VoucherType
 from .page import Page as Page
 from .playlist import Playlist as Playlist
 from .playlist import PlaylistGroup as PlaylistGroup
+from .playlist import PlaylistTag as PlaylistTag
 from .playlist import PlaylistTrack as PlaylistTrack
 from .playlist import PlaylistTrackInput as PlaylistTrackInput
 from .playlist import Visibility as Visibility
@@ -58,6 +63,8 @@ from .radio import RadioSession as RadioSession
 from .radio import RadioTrack as RadioTrack
 from .radio import Ruleset as Ruleset
 from .reference_data import Country as Country
+from .reference_data import GeoRestrictions as GeoRestrictions
+from .reference_data import Language as Language
 from .reference_data import ServiceStatus as ServiceStatus
 from .reference_data import TranslationBundle as TranslationBundle
 from .reference_data import UsageType as UsageType

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from attrs import NOTHING, frozen
 
-from .wire import ENTRY, TEXT, called, wire
+from .wire import ENTRY, TEXT, called, may_be_empty, wire
 
 
 @frozen(kw_only=True)
@@ -208,6 +208,8 @@ class Release:
         licensor: Who licensed it.
         explicit: Whether it carries a parental advisory.
         upc: The product's barcode.
+        pline: Who holds the rights in the recordings, and since when.
+        cline: Who holds the rights in the rest, such as the artwork, and since when.
         price: What it costs in the territory asked about.
         formats: What it can be downloaded as.
         available_drm_free: Whether it can be had free of copy protection.
@@ -237,6 +239,8 @@ class Release:
     licensor: Licensor | None = None
     explicit: bool | None = wire("explicit", "explicitContent")
     upc: str | None = wire("upc", "barcode")
+    pline: str | None = wire("pline", "pLine")
+    cline: str | None = wire("cline", "cLine")
     price: Price | None = None
     formats: tuple[Format, ...] = ()
     available_drm_free: bool | None = wire("availableDrmFree", "formats.availableDrmFree")
@@ -279,6 +283,8 @@ class Track:
         image: Address of a picture.
         preview_url: Where the preview clip can be heard.
         price: What it costs; without an amount if only the whole release is sold.
+        formats: What it can be downloaded as.
+        available_drm_free: Whether it can be had free of copy protection.
         popularity: From 0 to 1.
         streaming_release_date: From when it may be streamed, in answers that have no field per kind of streaming.
         download: Availability for purchase.
@@ -306,6 +312,8 @@ class Track:
     image: str | None = None
     preview_url: str | None = None
     price: Price | None = None
+    formats: tuple[Format, ...] = ()
+    available_drm_free: bool | None = wire("availableDrmFree", "formats.availableDrmFree")
     popularity: Decimal | None = None
     streaming_release_date: datetime | None = None
     download: Download | None = None
@@ -399,6 +407,7 @@ class EditorialText:
     text: str | None = wire("text", TEXT)
 
 
+@may_be_empty
 @called("editorial", "listItem")
 @frozen(kw_only=True)
 class EditorialItem:

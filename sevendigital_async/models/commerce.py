@@ -21,7 +21,7 @@ class DownloadUrl:
         expires_at: Until when it can be used.
     """
 
-    url: str | None = wire("url", repr=False)
+    url: str | None = wire("url", "format.url", repr=False)
     format: Format | None = None
     expires_at: datetime | None = None
 
@@ -99,6 +99,40 @@ class Basket:
         return self.total
 
 
+class PaymentStatus(enum.StrEnum):
+    """How the payment for a basket ended; anything else stays text."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+
+
+@frozen(kw_only=True)
+class BasketStatus:
+    """Whether a basket has been paid for, in the live service's answers.
+
+    Attributes:
+        payment_status: How the payment ended.
+    """
+
+    payment_status: PaymentStatus | str | None = None
+
+
+@called("preparePayment")
+@frozen(kw_only=True)
+class PreparedPurchase:
+    """A payment that has been begun, in the live service's answers.
+
+    Attributes:
+        payment_token: What the payment goes on with at the provider; it allows a payment, so it is not in the repr.
+        auto_fulfilled: Whether the purchase is complete without a further step.
+        prepared_at: When that was.
+    """
+
+    payment_token: str | None = wire("paymentToken", repr=False)
+    auto_fulfilled: bool | None = None
+    prepared_at: datetime | None = wire("preparedAt", "preparePaymentDate")
+
+
 class VoucherType(enum.StrEnum):
     """What a voucher's value means; anything else stays text."""
 
@@ -171,6 +205,19 @@ class PaymentCard:
 
 
 @frozen(kw_only=True)
+class CardRegistrationFailure:
+    """Why a card was not registered.
+
+    Attributes:
+        code: The service's error code.
+        message: The service's own words.
+    """
+
+    code: int | None = None
+    message: str | None = wire("message", "errorMessage", TEXT)
+
+
+@frozen(kw_only=True)
 class CardRegistration:
     """A card on its way into an account.
 
@@ -180,6 +227,7 @@ class CardRegistration:
         card_id: The card's id, once it is registered.
         card: The card itself, in the live service's answers.
         redirect_url: Where the user continues, in the live service's answers.
+        error: Why it failed, if it did, in the live service's answers.
     """
 
     registration_id: str | None = wire("registrationId", "id")
@@ -187,6 +235,7 @@ class CardRegistration:
     card_id: str | None = wire("cardId", "card.id")
     card: PaymentCard | None = None
     redirect_url: str | None = wire("redirectUrl", repr=False)
+    error: CardRegistrationFailure | None = None
 
 
 @frozen(kw_only=True)

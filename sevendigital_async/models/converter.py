@@ -1,16 +1,16 @@
 """Plain trees to models, strictly, whichever of the wire's shapes they come in.
 
-Each model has a reader, a function made of source text, which looks for a field under all of its names in one pass and
-takes a quarter of cattrs' time. Where a reader fails, cattrs reads the tree again to find out where.
+Each model has a reader (:mod:`.readers`), which takes a fifth of cattrs' time. Where a reader fails, cattrs reads the
+tree again to find out where.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache, lru_cache
+from functools import cache, reduce
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
 
@@ -18,156 +18,146 @@ import attrs
 from cattrs import ClassValidationError, Converter, IterableValidationError
 from cattrs.gen import make_dict_structure_fn, override
 
-from .scalars import UnfitError, boolean, day, decimal, moment, text, whole
+from .readers import Hook, is_plain, make_reader, without_null
+from .scalars import Count, UnfitError, boolean, count, day, decimal, moment, text, whole
 from .wire import TEXT, keyed, reach, respelled, spread, steps, wire_names
 
 T = TypeVar("T")
-Hook = Callable[[Any, Any], Any]
+SCALARS: Mapping[Any, Hook] = {
+    str: text,
+    int: whole,
+    Decimal: decimal,
+    bool: boolean,
+    datetime: moment,
+    date: day,
+    Count: count,
+}
+"""Kinds of single values, and what reads them."""
 
-FINISHED = (str, bool, int)
-"""Kinds whose values JSON brings as they shall be."""
+Step = str | int
 
-NOTHING: Mapping[object, frozenset[str]] = {str: frozenset(), Decimal: frozenset({"", "N/A"})}
-"""Texts that stand for null; of kinds that are left out, the empty one. Some things are not sold by themselves."""
+
+@attrs.frozen
+class Misfit:
+    """A place where a tree does not fit its model.
+
+    Attributes:
+        steps: The names and indexes that lead there from the tree's root; none for the root itself.
+        reason: What is wrong there, without the value.
+        is_optional: Whether the model can do without: it is a single value, and not one that the model requires.
+    """
+
+    steps: tuple[Step, ...]
+    reason: str
+    is_optional: bool = False
+
+    @property
+    def path(self) -> str:
+        """The steps as text: ``.releases[3].price.amount``."""
+        return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.steps)
+
+    def below(self, *steps: Step) -> Misfit:
+        """Return the same, seen from an object that encloses the tree."""
+        return attrs.evolve(self, steps=(*steps, *self.steps))
 
 
 class MisfitError(Exception):
     """A tree that does not fit its model.
 
     Attributes:
-        path: Where, seen from the tree's root: ``.price.amount``; empty for the root itself.
-        reason: What is wrong there, without the value.
+        misfit: Where and why.
     """
 
-    def __init__(self, path: str, reason: str) -> None:
-        super().__init__(path, reason)
-        self.path = path
-        self.reason = reason
+    def __init__(self, misfit: Misfit) -> None:
+        super().__init__(misfit)
+        self.misfit = misfit
 
 
-def locate(error: Exception, tree: Any) -> MisfitError:
-    """Follow the first failure down to its leaf, spelling the path as the tree does."""
-    path = ""
-    while isinstance(error, ClassValidationError | IterableValidationError):
-        if isinstance(error, ClassValidationError):
-            error, step, tree = _in_object(error, tree)
-        else:
-            error, step, tree = _in_list(error, tree)
-        path += step
-    return MisfitError(path, "is missing" if isinstance(error, KeyError) else str(error))
+Report = Callable[[Sequence[Misfit]], None]
+"""Receives all misfits of a tree, in the order of its model. It raises, or they are read as None; only optional ones
+can be."""
 
 
-def _in_object(error: ClassValidationError, tree: Any) -> tuple[Exception, str, Any]:
-    cause, note = error.group_exceptions()[0][0]
-    if not isinstance(tree, dict):
-        return cause, "", tree
-    names = wire_names(attrs.fields_dict(error.cl)[note.name])
-    name = next((name for name in names if reach(tree, steps(name)) is not None), names[0])
-    return cause, f".{name}", reach(tree, steps(name))
-
-
-def _in_list(error: IterableValidationError, tree: Any) -> tuple[Exception, str, Any]:
-    cause, note = error.group_exceptions()[0][0]
-    items, path = spread(tree, note.type)
-    index = int(str(note.index))
-    return cause, path.replace("[]", f"[{index}]"), items[index]
-
-
-def structure(tree: object, model: type[T]) -> T:
-    """Turn a plain tree into ``model``.
+def refuse(misfits: Sequence[Misfit]) -> None:
+    """Raise an error for the first misfit.
 
     Raises:
-        MisfitError: It does not fit; the first place where it does not is named.
+        MisfitError: Always.
     """
-    read: Callable[[object, type[T]], T] = _reader_of(model)  # type: ignore[arg-type]  # every class is hashable
-    try:
-        return read(tree, model)
-    except UnfitError:
-        pass
-    try:
-        return converter.structure(tree, model)
-    except (ClassValidationError, UnfitError) as error:
-        raise locate(error, tree) from None
+    raise MisfitError(misfits[0])
 
 
-def make_reader(model: type, hook_of: Callable[[Any], Hook]) -> Hook:
-    """Return the reader of a frozen attrs class with slots.
+def locate(error: Exception, tree: Any) -> Iterator[Misfit]:
+    """Follow each failure down to its leaf, spelling the path as the tree does."""
+    if isinstance(error, ClassValidationError):
+        fields = attrs.fields_dict(error.cl)
+        for cause, note in error.group_exceptions()[0]:
+            place, inner = _in_object(fields[note.name], tree)
+            for misfit in locate(cause, inner):
+                is_leaf = not misfit.steps and is_optional_leaf(fields[note.name])
+                yield attrs.evolve(misfit.below(*place), is_optional=misfit.is_optional or is_leaf)
+    elif isinstance(error, IterableValidationError):
+        for cause, entry in error.group_exceptions()[0]:
+            items, path = spread(tree, entry.type)
+            index = int(str(entry.index))
+            yield from (each.below(*item_steps(path, index)) for each in locate(cause, items[index]))
+    else:
+        yield Misfit((), "is missing" if isinstance(error, KeyError) else str(error))
+
+
+def item_steps(path: str, index: int) -> tuple[Step, ...]:
+    """Return the steps of a path that `spread` gave, with an index in place of its brackets."""
+    names = tuple(name for name in path.removesuffix("[]").split(".") if name)
+    return (*names, index) if path.endswith("[]") else names
+
+
+def _in_object(field: attrs.Attribute[Any], tree: Any) -> tuple[tuple[str, ...], Any]:
+    if not isinstance(tree, dict):
+        return (), tree
+    names = wire_names(field)
+    place = next((steps(name) for name in names if reach(tree, steps(name)) is not None), steps(names[0]))
+    return place, reach(tree, place)
+
+
+def is_optional_leaf(field: attrs.Attribute[Any]) -> bool:
+    """Return whether a field is a single value, and may be missing."""
+    kind, _ = without_null(field.type)
+    return field.default is None and (kind in SCALARS or _is_open_enum(kind))
+
+
+def structure(tree: object, model: type[T], report: Report = refuse) -> T:
+    """Turn a plain tree into ``model``.
 
     Args:
-        model: The class. Its fields have no validators, and default to what is read from null.
-        hook_of: Gives the hook that reads a field's type.
+        tree: The tree, which stays as it is.
+        model: The model.
+        report: Called with what does not fit; by default it raises an error for the first.
+
+    Raises:
+        MisfitError: It does not fit; ``report`` may raise another error.
     """
-    fields = attrs.fields(attrs.resolve_types(model))
-    takes_text = any(TEXT in wire_names(field) for field in fields)
-
-    @lru_cache(maxsize=256)
-    def read_text(value: str) -> Any:
-        return read({TEXT: value}, model)
-
-    def read_other(value: Any) -> Any:
-        if not takes_text or value is None or isinstance(value, list):
-            raise UnfitError(value, "an object")
-        # A list repeats its labels, and frozen objects can be shared.
-        return read_text(value) if isinstance(value, str) else read({TEXT: value}, model)
-
-    # A frozen object is filled through object.__setattr__, field by field. One of a class with the same layout that is
-    # not frozen takes plain assignments, and is made a frozen one at the end: a third of the time.
-    thawed = {name: getattr(object, name) for name in ("__init__", "__setattr__", "__delattr__")}
-    unfrozen = type(model.__name__, (model,), {"__slots__": (), **thawed})
-    names: dict[str, Any] = {"read_other": read_other, "unfrozen": unfrozen, "model": model}
-    lines = [
-        "def read(tree, _):",
-        " if tree.__class__ is not dict: return read_other(tree)",
-        " get = tree.get",
-        " self = unfrozen()",
-    ]
-    for number, field in enumerate(fields):
-        kind, nothing = without_null(field.type)
-        names[f"kind{number}"], names[f"nothing{number}"] = kind, nothing
-        names[f"hook{number}"] = hook_of(kind)
-        lines += [*_search(wire_names(field)), *_reading(number, field), f" self.{field.name} = value"]
-    lines += [" self.__class__ = model", " return self"]
-    exec(compile("\n".join(lines), f"<reader of {model.__name__}>", "exec"), names)  # noqa: S102 - our own text
-    read: Hook = names["read"]
-    return read
+    read: Callable[[object, type[T]], T] = reader_of(model)  # type: ignore[arg-type]  # every class is hashable
+    while True:
+        try:
+            return read(tree, model)
+        except UnfitError:
+            pass
+        try:
+            return converter.structure(tree, model)
+        except (ClassValidationError, UnfitError) as error:
+            misfits = [each if each.steps else attrs.evolve(each, is_optional=False) for each in locate(error, tree)]
+        report(misfits)
+        tree = reduce(_without, (misfit.steps for misfit in misfits), tree)
 
 
-def is_plain(model: type) -> bool:
-    """Return whether a reader can be made of ``model``."""
-    nulls: tuple[Any, ...] = (attrs.NOTHING, None, (), attrs.Factory(dict))
-    return all(field.validator is None and field.default in nulls for field in attrs.fields(model))
-
-
-def _search(names: tuple[str, ...]) -> Iterator[str]:
-    """Look for a field under its names, until one has a value."""
-    yield f" value = get({names[0]!r})"
-    for first, *further in map(steps, names[1:]):
-        yield " if value is None:"
-        yield f"  value = get({first!r})"
-        for step in further:
-            yield f"  value = value.get({step!r}) if value.__class__ is dict else None"
-
-
-def _reading(number: int, field: attrs.Attribute[Any]) -> Iterator[str]:
-    """Read what was found, where it isn't finished already."""
-    kind, _ = without_null(field.type)
-    read = f"value = hook{number}(value, kind{number})"
-    unfinished = f"value.__class__ is not {kind.__name__}" if kind in FINISHED else "True"
-    if field.default is None:
-        yield f" if value is not None and {unfinished}:"
-        yield f"  if value.__class__ is str and value in nothing{number}: value = None"
-        yield f"  else: {read}"
-    elif field.default == ():
-        yield f" {read} if value else ()"
-    else:
-        yield f" if {unfinished}: {read}"
-
-
-def without_null(kind: Any) -> tuple[Any, frozenset[str]]:
-    """Return what an optional type is besides None, and the texts that stand for None."""
-    kinds = [part for part in get_args(kind) if part is not NoneType]
-    inner = Union[tuple(kinds)] if NoneType in get_args(kind) else kind  # noqa: UP007 - made at run time
-    return inner, NOTHING.get(inner, frozenset({""}))
+def _without(tree: Any, place: tuple[Step, ...]) -> Any:
+    """Return a copy of a tree that has null at one place."""
+    if not place:
+        return None
+    first, *rest = place
+    copy = tree.copy()
+    copy[first] = _without(tree[first], tuple(rest))
+    return copy
 
 
 def _swift_object_hook(model: Any, converter: Converter) -> Hook:
@@ -255,20 +245,13 @@ def _open_enum_hook(wanted: Any, _: Converter) -> Hook:
         written = text(value)
         return known.get(written) or known.get(written.strip().lower(), written)
 
+    structure_open_enum.known = known  # type: ignore[attr-defined]  # readers look here before they call
     return structure_open_enum
 
 
 def _make_converter(object_hook: Callable[[Any, Converter], Hook], *, detailed_validation: bool) -> Converter:
     made = Converter(detailed_validation=detailed_validation)
-    scalars: dict[type, Hook] = {
-        str: text,
-        int: whole,
-        Decimal: decimal,
-        bool: boolean,
-        datetime: moment,
-        date: day,
-    }
-    for kind, hook in scalars.items():
+    for kind, hook in SCALARS.items():
         made.register_structure_hook(kind, hook)
     factories: list[tuple[Callable[[Any], bool], Any]] = [
         (attrs.has, object_hook),
@@ -284,4 +267,4 @@ def _make_converter(object_hook: Callable[[Any, Converter], Hook], *, detailed_v
 
 converter = _make_converter(_object_hook, detailed_validation=True)
 """Slow, but where a tree does not fit, it knows the place."""
-_reader_of = cache(_make_converter(_swift_object_hook, detailed_validation=False).get_structure_hook)
+reader_of = cache(_make_converter(_swift_object_hook, detailed_validation=False).get_structure_hook)

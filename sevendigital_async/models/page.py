@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Generic, TypeVar, overload
 
 from attrs import frozen
@@ -21,12 +22,20 @@ class Page(Generic[T]):
         page: Number of the page, from one.
         page_size: How many items a full page has.
         total_items: How many items the whole list has.
+        from_date: First day that a chart is about.
+        to_date: Last day that a chart is about.
+        list_id: The service's id of an editorial list.
+        list_key: What an editorial list is asked for by: ``featured_albums``.
     """
 
     items: tuple[T, ...] = ()
     page: int | None = None
     page_size: int | None = None
     total_items: int | None = None
+    from_date: date | None = None
+    to_date: date | None = None
+    list_id: str | None = None
+    list_key: str | None = None
 
     def __iter__(self) -> Iterator[T]:
         return iter(self.items)

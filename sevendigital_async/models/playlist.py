@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from datetime import datetime
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 from attrs.validators import optional
 
+from ..errors import InvalidArgumentError
 from . import scalars
-from .wire import called, wire
+from .wire import TEXT, called, wire
 
 
 class Visibility(enum.StrEnum):
@@ -19,8 +21,36 @@ class Visibility(enum.StrEnum):
     PUBLIC = "public"
 
 
-LIVE_NAMES = {"title": "trackTitle", "artist": "artistAppearsAs"}
-"""What the live service calls some of what is said about a track."""
+FILE_NAMES = {
+    "track_id": "trackId",
+    "title": "title",
+    "artist": "artist",
+    "source": "source",
+    "audio_url": "audioUrl",
+    "image": "image",
+}
+"""What the OpenAPI file calls what is said about a track."""
+
+LIVE_NAMES = {
+    **FILE_NAMES,
+    "title": "trackTitle",
+    "artist": "artistAppearsAs",
+    "version": "trackVersion",
+    "artist_id": "artistId",
+    "release_id": "releaseId",
+    "release_title": "releaseTitle",
+    "release_version": "releaseVersion",
+    "release_artist_id": "releaseArtistId",
+    "release_artist": "releaseArtistAppearsAs",
+}
+"""What the live service calls it, and what else it keeps."""
+
+REQUIRED_BY_FILE = ("title", "artist")
+
+
+def _words() -> str | None:
+    text: str | None = field(default=None, validator=optional(scalars.require_text))
+    return text
 
 
 @frozen
@@ -29,38 +59,61 @@ class PlaylistTrackInput:
 
     Attributes:
         track_id: The catalogue's id of the track, or that of the place it comes from.
-        title: Its title.
+        title: Its title; the OpenAPI dialect requires it, as the next.
         artist: Whose it is.
         source: Where the file comes from; ``7digital`` if left out.
         audio_url: Where the file is, if somewhere else.
         image: Address of a picture.
+        version: What sets the track apart from others of its title; live dialect only, as what follows.
+        artist_id: The artist's id.
+        release_id: The release that it is on.
+        release_title: That release's title.
+        release_version: What sets the release apart from others of its title.
+        release_artist_id: The id of the release's artist.
+        release_artist: Whose the release is.
 
     Raises:
         InvalidArgumentError: A field is not what it should be; the error names it.
     """
 
     track_id: str = field(validator=scalars.require_text)
-    title: str = field(validator=scalars.require_text)
-    artist: str = field(validator=scalars.require_text)
-    source: str | None = field(default=None, validator=optional(scalars.require_text))
-    audio_url: str | None = field(default=None, validator=optional(scalars.require_text))
-    image: str | None = field(default=None, validator=optional(scalars.require_text))
+    title: str | None = _words()
+    artist: str | None = _words()
+    source: str | None = _words()
+    audio_url: str | None = _words()
+    image: str | None = _words()
+    version: str | None = _words()
+    artist_id: str | None = _words()
+    release_id: str | None = _words()
+    release_title: str | None = _words()
+    release_version: str | None = _words()
+    release_artist_id: str | None = _words()
+    release_artist: str | None = _words()
 
     def as_wire(self) -> dict[str, str]:
-        """Return the track as the JSON object that the service takes."""
-        wire = {
-            "trackId": self.track_id,
-            "title": self.title,
-            "artist": self.artist,
-            "source": self.source,
-            "audioUrl": self.audio_url,
-            "image": self.image,
-        }
-        return {name: value for name, value in wire.items() if value is not None}
+        """Return the track as the JSON object that the OpenAPI file describes.
+
+        Raises:
+            InvalidArgumentError: It lacks a title or an artist, or has what only the live service takes.
+        """
+        for name in REQUIRED_BY_FILE:
+            if getattr(self, name) is None:
+                raise InvalidArgumentError(
+                    f"a track of a playlist needs {name} in the openapi dialect", argument="tracks"
+                )
+        for name in LIVE_NAMES.keys() - FILE_NAMES.keys():
+            if getattr(self, name) is not None:
+                raise InvalidArgumentError(
+                    f"{name} of a playlist's track does not exist in the openapi dialect", argument="tracks"
+                )
+        return self._spelled(FILE_NAMES)
 
     def as_live_wire(self) -> dict[str, str]:
         """Return the track as the live service takes it, which has other names for some of it."""
-        return {LIVE_NAMES.get(name, name): value for name, value in self.as_wire().items()}
+        return self._spelled(LIVE_NAMES)
+
+    def _spelled(self, names: Mapping[str, str]) -> dict[str, str]:
+        return {wire: value for name, wire in names.items() if (value := getattr(self, name)) is not None}
 
 
 @called("track")
@@ -78,6 +131,14 @@ class PlaylistTrack:
         image: Address of a picture.
         position: Its place, from one.
         added_at: Since when it is there.
+        version: What sets it apart from others of its title, in the live service's answers, as what follows.
+        artist_id: The artist's id.
+        release_id: The release that it is on.
+        release_title: That release's title.
+        release_version: What sets the release apart from others of its title.
+        release_artist_id: The id of the release's artist.
+        release_artist: Whose the release is.
+        user: Who put it there.
     """
 
     id: str | None = wire("id", "playlistItemId")
@@ -89,6 +150,30 @@ class PlaylistTrack:
     image: str | None = wire("image", "imageUrl")
     position: int | None = None
     added_at: datetime | None = wire("addedAt", "dateAdded")
+    version: str | None = wire("version", "trackVersion")
+    artist_id: str | None = None
+    release_id: str | None = None
+    release_title: str | None = wire("releaseTitle", "eleaseTitle")
+    release_version: str | None = None
+    release_artist_id: str | None = None
+    release_artist: str | None = wire("releaseArtist", "releaseArtistAppearsAs")
+    user: str | None = None
+
+
+@called("tag")
+@frozen(kw_only=True)
+class PlaylistTag:
+    """A word that playlists are found by, in the live service's answers.
+
+    Attributes:
+        name: The word.
+        playlist_position: The playlist's place among those with the tag.
+        hidden: Whether people don't get to see it.
+    """
+
+    name: str | None = wire("name", TEXT)
+    playlist_position: int | None = None
+    hidden: bool | None = None
 
 
 @frozen(kw_only=True)
@@ -105,8 +190,12 @@ class Playlist:
         tracks: The tracks, as far as the answer has them.
         created_at: When it was made.
         modified_at: When it was last changed.
-        status: Whether it is published, in the live service's answers.
-        image: Address of a picture, in the live service's answers; ``$size$`` in it stands for a size.
+        status: Whether it is published, in the live service's answers, as what follows.
+        image: Address of a picture; ``$size$`` in it stands for a size.
+        tags: What it is found by.
+        annotations: What the partner keeps with it, value by key.
+        partner_id: Whose it is, if it is a partner's.
+        url: The playlist's own address in the API.
     """
 
     id: str
@@ -120,6 +209,10 @@ class Playlist:
     modified_at: datetime | None = wire("modifiedAt", "lastUpdated")
     status: str | None = None
     image: str | None = wire("image", "imageUrl")
+    tags: tuple[PlaylistTag, ...] = ()
+    annotations: Mapping[str, str] = wire("annotations", default=Factory(dict))
+    partner_id: str | None = None
+    url: str | None = wire("url", "_links.self.href")
 
 
 @frozen(kw_only=True)

@@ -7,7 +7,23 @@ from datetime import datetime
 
 from attrs import Factory, frozen
 
+from .scalars import Count
 from .wire import TEXT, called, wire
+
+
+@frozen(kw_only=True)
+class Language:
+    """A language of a country's shop.
+
+    Attributes:
+        name: In English.
+        local_name: In the language itself.
+        url: The shop's front page in it.
+    """
+
+    name: str | None = wire("name", TEXT)
+    local_name: str | None = None
+    url: str | None = None
 
 
 @called("GeoIpLookup")
@@ -21,6 +37,8 @@ class Country:
         local_name: In the country's own language.
         currency: ISO 4217 code of what is paid with there.
         url: The shop's front page.
+        languages: The languages of the shop, in the live service's answers.
+        ip_address: The address that was looked up, in the live service's answers.
     """
 
     country_code: str | None = wire("countryCode", "code", "id")
@@ -28,19 +46,42 @@ class Country:
     local_name: str | None = None
     currency: str | None = wire("currency", "currencyCode")
     url: str | None = None
+    languages: tuple[Language, ...] = ()
+    ip_address: str | None = wire("ipAddress", "ipaddress", "ip")
+
+
+@called("GeoIpLookup")
+@frozen(kw_only=True)
+class GeoRestrictions:
+    """What an internet address allows, in the live service's answers.
+
+    Attributes:
+        country_code: ISO 3166-1 alpha-2 code of where the address is.
+        allow_checkout: Whether one can buy from there.
+    """
+
+    country_code: str | None = wire("countryCode", "countryId")
+    allow_checkout: bool | None = None
 
 
 @frozen(kw_only=True)
 class TranslationBundle:
-    """The shop's texts in one language.
+    """The shop's texts in one language; the live service gives them in pages.
 
     Attributes:
         locale: BCP 47 tag of the language.
         translations: The texts by their keys.
+        page: Number of the page, from one.
+        page_size: How many texts a full page has.
+        total_items: How many texts there are.
     """
 
     locale: str | None = None
     translations: Mapping[str, str] = wire("translations", default=Factory(dict))
+    # In other answers texts lie at these places, under keys of the same names.
+    page: Count | None = wire("page", "translations.page")
+    page_size: Count | None = wire("pageSize", "translations.pageSize")
+    total_items: Count | None = wire("totalItems", "translations.totalItems")
 
 
 @frozen(kw_only=True)

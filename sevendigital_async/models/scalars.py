@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from math import isfinite
-from typing import Any
+from typing import Any, NewType
 
 from attrs import Attribute
 
@@ -109,7 +109,7 @@ def whole(value: object, _: object = None) -> int:
 def decimal(value: object, _: object = None) -> Decimal:
     """Read an exact number; a float stands for the shortest decimal that denotes it."""
     if isinstance(value, float):
-        return _shortest(value + 0.0)
+        return shortest(value + 0.0)
     if type(value) is int:
         return Decimal(value)
     if isinstance(value, str) and len(value) <= MAX_LENGTH and _DECIMAL(stripped := value.strip()):
@@ -118,7 +118,8 @@ def decimal(value: object, _: object = None) -> Decimal:
 
 
 @lru_cache(maxsize=1024)
-def _shortest(value: float) -> Decimal:
+def shortest(value: float) -> Decimal:
+    """Return the shortest decimal that denotes a float, whose zero has no sign."""
     # A shop has few prices, and looking one up costs a fifth of making it anew.
     if not isfinite(value):
         raise UnfitError(value, "a decimal number")
@@ -153,15 +154,19 @@ def moment(value: object, _: object = None) -> datetime:
 def day(value: object, _: object = None) -> date:
     """Read a calendar day: as written, also where a time of day and a zone follow it."""
     if isinstance(value, str):
+        written = value if len(value) == DAY else value.strip()
         try:
-            written = value.strip()
             return date.fromisoformat(written) if len(written) == DAY else parse_datetime(written).date()
         except ValueError:
             pass
     raise UnfitError(value, "a date")
 
 
-def count(value: object) -> int | None:
+Count = NewType("Count", int)
+"""A number that is taken for missing, without a word, where it can't be read: what lies there may be something else."""
+
+
+def count(value: object, _: object = None) -> int | None:
     """Read a number of things where anything else means that none was stated."""
     try:
         number = whole(value)

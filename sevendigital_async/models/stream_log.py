@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Self
+from typing import Protocol, Self
 
 import orjson
 from attrs import define, frozen
@@ -354,6 +354,15 @@ def checked_and_encoded(log: StreamLog, window: Window) -> bytes:
 BACKSLASH = ord("\\")
 
 
+class HasUser(Protocol):
+    """A play whose user is known."""
+
+    @property
+    def user_id(self) -> str | None:
+        """Who played it."""
+        ...
+
+
 _SEPARATOR = "\x1f"
 """The unit separator; a key has one wherever it is more than an id without one."""
 
@@ -365,7 +374,7 @@ def batch_key(user_id: str, country: str = "") -> str:
     return user_id
 
 
-def user_key(log: StreamLog) -> str:
+def user_key(log: HasUser) -> str:
     """Return the key of the play's user; in most cases without another call."""
     user_id = log.user_id or ""
     return batch_key(user_id) if _SEPARATOR in user_id else user_id

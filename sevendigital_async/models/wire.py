@@ -16,6 +16,7 @@ T = TypeVar("T")
 WIRE_NAMES = "wire_names"
 OTHER_NOUNS = "__wire_nouns__"
 SOURCES = "__wire_sources__"
+MAY_BE_EMPTY = "__wire_may_be_empty__"
 TEXT = "#text"
 """Stands for the text of an XML element that has attributes, and for a bare text where an object might be."""
 ENTRY = "#entry"
@@ -63,6 +64,17 @@ def gathered(**sources: str) -> Callable[[type[T]], type[T]]:
         return model
 
     return remember
+
+
+def may_be_empty(model: type[T]) -> type[T]:
+    """Declare that answers may have an empty element in place of the model: there is nothing to say."""
+    setattr(model, MAY_BE_EMPTY, True)
+    return model
+
+
+def can_be_empty(model: type) -> bool:
+    """Return whether the model was declared with `may_be_empty`."""
+    return getattr(model, MAY_BE_EMPTY, False) is True
 
 
 def sources_of(model: type) -> Mapping[str, str]:
@@ -162,12 +174,15 @@ def keyed(value: Any) -> dict[str, Any] | None:
 
     An object with a text under each key, or entries that have a ``key`` and one other field.
     """
+    if value == []:
+        return {}
     if not isinstance(value, dict):
         return None
     inside = chain.from_iterable(inner if isinstance(inner, list) else [inner] for inner in value.values())
     entries = [entry for entry in inside if isinstance(entry, dict) and isinstance(entry.get("key"), str)]
     if not entries:
-        return value
+        # A page of no entries states its size, or has an empty list.
+        return {} if "pageSize" in value or [] in value.values() else value
     return {entry["key"]: next((text for name, text in entry.items() if name != "key"), None) for entry in entries}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from attrs import field, frozen
 
 from ..config import Dialect, Host
-from ..errors import UnsupportedOperationError
+from ..errors import InvalidArgumentError, UnsupportedOperationError
 from ..models.wire import camel_case
 
 
@@ -82,7 +82,7 @@ class Parameter:
     location: ParameterLocation
     required: bool = False
     date_format: str = "%Y-%m-%d"
-    write: Callable[[Any], object] | None = None
+    write: Callable[[Any], object] | None = field(default=None, eq=False)
     default: object = None
 
 
@@ -108,6 +108,17 @@ def parameter(
 ) -> Parameter:
     """Describe a parameter; its wire name is the camel case of its own, unless ``wire`` is given."""
     return Parameter(name, wire or camel_case(name), location, required, date_format, write, default)
+
+
+def paging(most: int) -> tuple[Parameter, Parameter]:
+    """Describe the two parameters of a list whose pages hold up to ``most`` items."""
+
+    def checked(size: object) -> object:
+        if type(size) is int and not 1 <= size <= most:
+            raise InvalidArgumentError(f"page_size must be a whole number from 1 to {most}", argument="page_size")
+        return size
+
+    return parameter("page"), parameter("page_size", write=checked)
 
 
 @frozen
@@ -137,9 +148,11 @@ class Binding:
         spread: Arguments that are replaced by several parameters, each with the function that does it.
         implied: Arguments of other dialects that are accepted and not sent: the request implies them.
         variants: Another binding for calls with a certain argument.
+        needs: Arguments that the service takes only together with another one.
         settings: Parameters whose value a field of the settings overrides, if it is set. ``path`` stands for the
             binding's path, which the settings give without its version.
         echo: Where the answer is empty: the model's fields, each with the argument that it is made from.
+        location: Where the answer is empty: the model's field that its ``Location`` header fills.
         count: Where the answer says how many items were accepted.
         meanings: What error codes mean for this operation.
     """
@@ -153,8 +166,10 @@ class Binding:
     spread: Mapping[str, Callable[[Any], Mapping[str, object]]] = field(factory=dict, kw_only=True)
     implied: tuple[str, ...] = field(default=(), kw_only=True)
     variants: Mapping[str, Binding] = field(factory=dict, kw_only=True)
+    needs: Mapping[str, str] = field(factory=dict, kw_only=True)
     settings: Mapping[str, str] = field(factory=dict, kw_only=True)
     echo: Mapping[str, str] = field(factory=dict, kw_only=True)
+    location: str | None = field(default=None, kw_only=True)
     count: Count | None = field(default=None, kw_only=True)
     meanings: Mapping[int, str] = field(factory=dict, kw_only=True)
 
@@ -169,9 +184,23 @@ class Binding:
             return True
         return any(parameter.name == name for parameter in self.parameters)
 
+    def requires(self, name: str) -> bool:
+        """Return whether the service demands an argument of this name."""
+        return any(parameter.name == name and parameter.required for parameter in self.parameters)
+
     def variant_for(self, given: Mapping[str, object]) -> Binding:
         """Return the binding for a call with these arguments: a variant, or this one."""
         return next((variant for name, variant in self.variants.items() if name in given), self)
+
+    def check(self, given: Mapping[str, object]) -> None:
+        """Refuse an argument without the one that it needs.
+
+        Raises:
+            InvalidArgumentError: One is missing; the message names both.
+        """
+        for name, needed in self.needs.items():
+            if name in given and needed not in given:
+                raise InvalidArgumentError(f"{name} needs {needed}", argument=needed)
 
 
 @frozen(kw_only=True)

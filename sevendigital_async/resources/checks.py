@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Iterable, Mapping, Sized
-from datetime import MAXYEAR, date, datetime
+from datetime import MAXYEAR, UTC, date, datetime, time
 from decimal import Decimal
 from typing import NoReturn, TypeVar
 
@@ -20,6 +20,7 @@ MAX_DECIMALS = 2
 MAX_TAGS = 10
 MAX_TAG_KEY = 50
 MAX_TAG_VALUE = 100
+LARGEST_PAGE = 500
 
 
 def country_code(name: str, value: str | None) -> None:
@@ -30,8 +31,8 @@ def country_code(name: str, value: str | None) -> None:
         _refuse(name, "must be a two-letter ISO 3166-1 code")
 
 
-def page_size(value: int | None, maximum: int = 100) -> None:
-    """Refuse a ``page_size`` of less than one or more than ``maximum``."""
+def page_size(value: int | None, maximum: int = LARGEST_PAGE) -> None:
+    """Refuse a ``page_size`` of less than one or more than ``maximum``, by default the largest of any dialect."""
     if value is not None and (type(value) is not int or not 1 <= value <= maximum):
         _refuse("page_size", f"must be a whole number from 1 to {maximum}")
 
@@ -64,6 +65,14 @@ def needs(dependent_name: str, dependent: object, needed_name: str, needed: obje
     """Refuse an argument that requires another one, if that is missing."""
     if dependent is not None and needed is None:
         raise InvalidArgumentError(f"{dependent_name} needs {needed_name}", argument=needed_name)
+
+
+def something_to_change(**named: object) -> None:
+    """Refuse an update whose every field is left out."""
+    if all(value is None for value in named.values()):
+        raise InvalidArgumentError(
+            f"nothing to change: give {', '.join(named)}, or some of them", argument=next(iter(named))
+        )
 
 
 def text_length(name: str, value: str | None, maximum: int) -> None:
@@ -100,18 +109,19 @@ def purchase_tags(value: Mapping[str, str] | None, name: str = "tags") -> None:
             _refuse(name, f"has {len(content)} characters under {key!r}; at most {MAX_TAG_VALUE} are allowed")
 
 
-def subscription_period(start: date, end: date) -> None:
-    """Refuse a period that ends before it begins, or lasts longer than a month.
+def subscription_period(start: date, end: date, activated: date | None = None) -> None:
+    """Refuse a period that ends before it begins, lasts longer than a month, or begins before the activation.
 
-    A month ends on the same day of the next month, or on that month's last day if it has no such day.
+    A month ends on the same day of the next month, or on that month's last day if it has no such day. A day without a
+    time stands for its midnight in UTC.
     """
-    for name, value in (("start_date", start), ("end_date", end)):
-        if not isinstance(value, date) or isinstance(value, datetime):
-            _refuse(name, "must be a date, without a time of day")
-    if end <= start:
+    begins, ends = _moment("start_date", start), _moment("end_date", end)
+    if ends <= begins:
         _refuse("end_date", "must be after start_date")
-    if end > _month_after(start):
+    if ends > _month_after(begins):
         _refuse("end_date", "is more than a month after start_date")
+    if activated is not None and begins < _moment("activated_at", activated):
+        _refuse("start_date", "is before activated_at; a day without a time begins at midnight UTC")
 
 
 def non_empty(name: str, value: Sized | None) -> None:
@@ -140,11 +150,24 @@ def several(name: str, values: Iterable[T]) -> list[T]:
     return list(values)
 
 
-def _month_after(day: date) -> date:
-    year, month = (day.year, day.month + 1) if day.month < 12 else (day.year + 1, 1)  # noqa: PLR2004
+def _moment(name: str, value: object) -> datetime:
+    if isinstance(value, datetime):
+        try:
+            if value.utcoffset() is not None:
+                return value.astimezone(UTC)
+        except Exception:  # noqa: BLE001 - the caller's own tzinfo may raise anything; at the years 1 and 9999 UTC doesn't exist
+            raise InvalidArgumentError(f"{name} can't be converted to UTC", argument=name) from None
+        _refuse(name, "needs a time zone")
+    if not isinstance(value, date):
+        _refuse(name, "must be a date, or a datetime with a time zone")
+    return datetime.combine(value, time(), UTC)
+
+
+def _month_after(moment: datetime) -> datetime:
+    year, month = (moment.year, moment.month + 1) if moment.month < 12 else (moment.year + 1, 1)  # noqa: PLR2004
     if year > MAXYEAR:
-        return date.max
-    return day.replace(year=year, month=month, day=min(day.day, monthrange(year, month)[1]))
+        return datetime.max.replace(tzinfo=moment.tzinfo)
+    return moment.replace(year=year, month=month, day=min(moment.day, monthrange(year, month)[1]))
 
 
 def _refuse(name: str, reason: str) -> NoReturn:

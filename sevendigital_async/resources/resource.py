@@ -169,8 +169,6 @@ def check(arguments: Mapping[str, Any]) -> None:
     """
     for name in RULES.keys() & arguments.keys():
         RULES[name](arguments[name])
-    if "release_id" in arguments:
-        checks.needs("track_id", arguments.get("track_id"), "release_id", arguments["release_id"])
 
 
 class CheckedResource(Resource):

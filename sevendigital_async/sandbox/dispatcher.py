@@ -11,7 +11,7 @@ from aiohttp import hdrs, web
 from attrs import evolve, frozen
 
 from ..clock import Clock
-from ..operations import Auth
+from ..operations import Auth, ParameterLocation
 from .answers import Answer, Problem, RefusalError
 from .calls import FORM, Call, read_arguments, read_form
 from .delivery import hang_up, send, trickle
@@ -23,7 +23,7 @@ from .ranges import deliver
 from .recordings import Media
 from .rendering import render
 from .request_log import DISCONNECTED, LoggedRequest, RequestLog
-from .routes import Endpoint
+from .routes import Endpoint, Place
 from .state import State
 
 _PROBLEMS_OF_STATUS = {
@@ -164,7 +164,7 @@ class Dispatcher:
         user = self._verifier.verify(signed, self._clock.time(), find=find)
         wants_user = context.endpoint.operation.auth is Auth.THREE_LEGGED and not self._managed_users
         endpoint = context.endpoint
-        names_user = not endpoint.takes_user_id or "userid" in _named(request, body)
+        names_user = not endpoint.takes_user_id or any(name == "userid" for _, name in _given(request, body))
         if user is None and wants_user and not (endpoint.is_live and names_user):
             raise OAuthError("Not authorised, this operation wants a user's access token")
         return user
@@ -225,19 +225,27 @@ class Dispatcher:
 
 
 async def _matching(sharing: Sequence[Endpoint], request: web.Request) -> Endpoint:
-    """Return, of endpoints that share a route, the one with the most required parameters, all given; else the first."""
+    """Choose between endpoints that share a route, by what a request gives them.
+
+    Of those that get all they require, the one that requires most and takes most; else the first.
+    """
     try:
-        given = _named(request, await request.read())
+        given = _given(request, await request.read())
     except (web.HTTPRequestEntityTooLarge, ConnectionError, web.RequestPayloadError):
         return sharing[0]
     fitting = [endpoint for endpoint in sharing if endpoint.required <= given]
-    return max(fitting, key=lambda endpoint: len(endpoint.required), default=sharing[0])
+    return max(
+        fitting,
+        key=lambda endpoint: (len(endpoint.required), len(endpoint.taken & given)),
+        default=sharing[0],
+    )
 
 
-def _named(request: web.Request, body: bytes) -> set[str]:
-    """Return the names, in lower case, of what came in the query and in a form."""
+def _given(request: web.Request, body: bytes) -> set[Place]:
+    """Return what came in the query and in a form."""
     form = read_form(body.decode("utf-8", "replace")) if request.content_type == FORM else {}
-    return {*read_form(request.raw_path.partition("?")[2]), *form}
+    query = read_form(request.raw_path.partition("?")[2])
+    return {(ParameterLocation.QUERY, name) for name in query} | {(ParameterLocation.FORM, name) for name in form}
 
 
 def _answer_of_status(status: int) -> Answer:

@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 from ..config import Dialect
 from ..errors import ConfigurationError
 from ..models.stream_log import LogKind
-from ..operations import REGISTRY, Binding, Operation, ParameterLocation
+from ..operations import REGISTRY, Binding, Operation, Parameter, ParameterLocation
 from .handlers import HANDLERS, LIVE_HANDLERS, Handler
 from .handlers.play_logs import LOG_KINDS
 from .rendering import JSON, XML
@@ -18,6 +18,18 @@ _BARE_PROBLEMS = frozenset({"platform.logging.preview"})
 _JSON_API = "platform."
 _XML_ONLY = frozenset({"platform.sales.credit_item"})
 _SIGNED_BY_REQUEST_TOKEN = frozenset({"oauth.access_token"})
+
+
+Place = tuple[ParameterLocation, str]
+"""Where a parameter is, and its wire name in lower case."""
+
+
+def _place(parameter: Parameter) -> Place:
+    return parameter.location, parameter.wire.lower()
+
+
+def _is_open(parameter: Parameter) -> bool:
+    return parameter.location in {ParameterLocation.QUERY, ParameterLocation.FORM}
 
 
 @frozen(kw_only=True)
@@ -50,12 +62,15 @@ class Endpoint:
         return any(parameter.name == "user_id" for parameter in self.binding.parameters)
 
     @property
-    def required(self) -> frozenset[str]:
-        """Wire names, in lower case, of what a request must have in its query or form."""
+    def taken(self) -> frozenset[Place]:
+        """What a request may have in its query or form."""
+        return frozenset(map(_place, filter(_is_open, self.binding.parameters)))
+
+    @property
+    def required(self) -> frozenset[Place]:
+        """What a request must have in its query or form."""
         return frozenset(
-            parameter.wire.lower()
-            for parameter in self.binding.parameters
-            if parameter.required and parameter.location in {ParameterLocation.QUERY, ParameterLocation.FORM}
+            _place(parameter) for parameter in filter(_is_open, self.binding.parameters) if parameter.required
         )
 
 

@@ -63,9 +63,10 @@ class ResponseCache:
         self._entries.clear()
 
 
-def cache_key(request: Request, user: UserToken | None, accept: str) -> Hashable:
-    """Return the key of an answer: the unsigned request, the user and the accepted content types."""
-    return (request.http_method, request.url, tuple(sorted(request.query)), user, accept)
+def cache_key(request: Request, user: UserToken | None, headers: Mapping[str, str]) -> Hashable:
+    """Return the key of an answer: the unsigned request, the user and the headers that were asked with."""
+    asked_with = frozenset((name.lower(), value) for name, value in headers.items())
+    return (request.http_method, request.url, tuple(sorted(request.query)), user, asked_with)
 
 
 def fresh_for(headers: Mapping[str, str]) -> float:

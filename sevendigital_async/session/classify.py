@@ -61,7 +61,8 @@ _TITLES = [re.compile(rf"<{name}[^<>]*>", re.IGNORECASE).search for name in ("ti
 _UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 _SECRET = re.compile(
     r"""(?ix)
-    (?<!\w) (\w*? (?: signature | token | token_secret | secret | password | passwd | verifier | cvv | card_?number ))
+    (?<!\w) (\w*? (?: signature | token | token_secret | secret | password | passwd | verifier
+      | cvv | verification_?code | card_?number ))
     ( ["']? \s* (?: = | %(?:25)*3D ) \s* ["']? | ["'] \s* : \s* ["']? )
     (?: (?! %(?:25)*26 ) [^\s"'&<>,;] )+
     """
@@ -143,9 +144,17 @@ def error_in(
         errors=finding.items,
         rate_limit=rate_limit,
         retry_after=wait,
-        maybe_sent=issubclass(kind, ServerError) or status >= 500 or (finding.code or 0) >= SERVER_CODES,  # noqa: PLR2004
+        maybe_sent=_may_be_done(kind, status, finding),
         in_service_form=finding.in_service_form,
     )
+
+
+def _may_be_done(kind: type[APIError], status: int, finding: _Finding) -> bool:
+    """Return whether a request may have been carried out although its answer is an error."""
+    if issubclass(kind, ServerError) or (finding.code or 0) >= SERVER_CODES:
+        return True
+    # The service's own refusal counts, whatever the status beside it.
+    return status >= 500 and not (finding.in_service_form and is_service_code(finding.code))  # noqa: PLR2004
 
 
 def retry_after(headers: Mapping[str, str], now: float | None) -> float | None:

@@ -7,13 +7,14 @@ import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, TypeVar
 
 from attrs import evolve, frozen
 from tenacity import AsyncRetrying
 
 from ..account_quota import LONGEST_WAIT, PROBE_INTERVAL, RateLimit
 from ..clock import Clock
-from ..config import Credentials, Settings, SignaturePlacement, Timeout
+from ..config import Credentials, Settings, SignaturePlacement, Timeout, UserToken
 from ..errors import (
     ClockSkewError,
     ConnectError,
@@ -30,11 +31,13 @@ from ..operations import Auth, Content, Operation, Safety
 from .acknowledgement import doubt_in
 from .cache import ResponseCache, cache_key
 from .classify import TRACE_HEADER, annotate, check_count, error_context, error_in, offset_in
+from .defaults import ParameterDefaults
 from .document import OFF_LOOP_BYTES, Document, in_thread, parsed, read_all
 from .media import MediaResponse, is_media, with_operation
 from .rate_limiter import LocalRateLimiter, RateLimiter, Slot
 from .redirects import MAX_REDIRECTS, destination, leads_on
-from .request import Call, Request, SignedRequest, build_request, new_nonce, sign
+from .request import Call, Request, SignedRequest, build_request, new_nonce, request_to, sign
+from .response import Response
 from .retry import retrying
 from .transport import Stream, Transport
 
@@ -49,6 +52,12 @@ MEDIA_READ_TIMEOUT = 30.0
 ACCEPT_JSON = "application/json, application/xml;q=0.5"
 ACCEPT_XML = "application/xml"
 ACCEPT_ANY = "*/*"
+
+
+ONWARD = frozenset({"accept", "accept-language", "if-match", "if-none-match", "if-range", "range"})
+"""Headers of a call that are sent to the target of a redirect as well."""
+
+T = TypeVar("T")
 
 
 @frozen
@@ -71,8 +80,18 @@ class _Answer:
     """An answer that has been read and reports no error."""
 
     document: Document
+    status: int
     headers: Mapping[str, str]
     ends: float | None
+
+
+def _response(call: Call, value: T, answer: _Answer) -> Response[T]:
+    return Response(value, answer.status, answer.headers, answer.headers.get(TRACE_HEADER) or call.trace_id)
+
+
+def _for_others(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return those headers of a call that the target of a redirect gets: nothing that may be meant for the service."""
+    return {name: value for name, value in headers.items() if name.lower() in ONWARD}
 
 
 class Quota:
@@ -160,6 +179,7 @@ class Session:
         self._quota = Quota(clock)
         self._limits = limits or LocalRateLimiter(clock)
         self._clock_offset = 0.0
+        self._defaults = ParameterDefaults.of(settings)
 
     @property
     def consumer_key(self) -> str:
@@ -172,30 +192,47 @@ class Session:
         return self._quota.rate_limit
 
     async def send(self, call: Call) -> object:
-        """Make a call, repeat it as its safety allows, and decode the answer.
+        """Make a call, repeat it as its safety allows, and return the decoded answer.
+
+        Raises:
+            SevenDigitalError: See :mod:`sevendigital_async.errors`.
+        """
+        return (await self.exchange(call)).value
+
+    async def exchange(self, call: Call) -> Response[Any]:
+        """Make a call, repeat it as its safety allows, and return the decoded answer with its status and headers.
 
         Raises:
             SevenDigitalError: See :mod:`sevendigital_async.errors`.
         """
         request = self.request(call)
         key = self._cache_key(call, request)
-        if self._cache is not None and key is not None and (kept := self._cache.get(key)) is not None:
-            return kept
+        kept = None if self._cache is None or key is None else self._cache.get(key)
+        response = kept if isinstance(kept, Response) else await self._decoded(call, request)
+        if self._cache is not None and key is not None and response is not kept:
+            self._cache.put(key, response, response.headers)
+        if call.on_response is not None:
+            call.on_response(response)
+        return response
+
+    async def _decoded(self, call: Call, request: Request) -> Response[Any]:
         with error_context(call):
             fetched = await self._fetch(call, request)
             from .decode import decode, echoed  # noqa: PLC0415 - cattrs takes long to load, and who ships plays decodes nothing
 
-            document = echoed(request, fetched.document)
-            if len(document.body) <= OFF_LOOP_BYTES:
-                answer = decode(call.operation, document)
-            else:
-                try:
-                    answer = await in_thread(self._left(fetched.ends), decode, call.operation, document)
-                except TransportError as error:
-                    raise with_operation(error, call.operation) from None
-        if self._cache is not None and key is not None:
-            self._cache.put(key, answer, fetched.headers)
-        return answer
+            document, strict = echoed(request, fetched.document, fetched.headers), self.settings.strict_decoding
+            try:
+                if len(document.body) <= OFF_LOOP_BYTES:
+                    answer = decode(call.operation, document, strict=strict)
+                else:
+                    left = self._left(fetched.ends)
+                    answer = await in_thread(left, decode, call.operation, document, strict=strict)
+            except TransportError as error:
+                raise with_operation(error, call.operation) from None
+            except DecodeError as error:
+                error.status, error.body = fetched.status, document.body
+                raise
+        return _response(call, answer, fetched)
 
     async def fetch(self, call: Call) -> bytes:
         """Make a call, repeat it as its safety allows, and return the answer's body as it came.
@@ -205,7 +242,10 @@ class Session:
         """
         with error_context(call):
             fetched = await self._fetch(call, self.request(call))
-        return fetched.document.body
+        response = _response(call, fetched.document.body, fetched)
+        if call.on_response is not None:
+            call.on_response(response)
+        return response.value
 
     @asynccontextmanager
     async def stream(self, call: Call) -> AsyncIterator[MediaResponse]:
@@ -224,9 +264,12 @@ class Session:
                         time_left = self._time_left(call, None)
                         opened = await self._open(call, request, slot, time_left, opening)
                         if not is_media(opened.stream):
-                            await self._document(call, request, opened, offset)
+                            document = await self._document(call, request, opened, offset)
                             raise DecodeError(
-                                f"{operation.name}: words where media were expected", operation=operation.name
+                                f"{operation.name}: words where media were expected",
+                                operation=operation.name,
+                                status=opened.stream.status,
+                                body=document.body,
                             )
                         await answer.enter_async_context(opening.pop_all())
                     break
@@ -281,12 +324,21 @@ class Session:
             UnsupportedOperationError: The dialect lacks the operation.
         """
         binding = call.operation.binding(self.settings.dialect)
-        settled = {name: value for name, field in binding.settings.items() if (value := getattr(self.settings, field))}
-        country = self.settings.country
-        # A shop stands for a country, and not always for this one.
-        fallback = {"country": country} if country and call.arguments.get("shop_id") is None else {}
-        origin = self.settings.origins[binding.host]
-        return build_request(call.operation, binding, origin, call.arguments, settled=settled, fallback=fallback)
+        defaults = call.defaults.over(self._defaults)
+        settled = {
+            name: value
+            for name, field in binding.settings.items()
+            if (value := getattr(defaults, field, None) or getattr(self.settings, field))
+        }
+        return build_request(
+            call.operation,
+            binding,
+            self.settings.origins[binding.host],
+            call.arguments,
+            settled=settled,
+            fallback=defaults.values_for(binding, call.arguments),
+            extra=defaults.extra,
+        )
 
     def sign_url(self, call: Call) -> str:
         """Return a GET call as one signed URL.
@@ -298,6 +350,15 @@ class Session:
         if request.http_method != "GET":
             raise InvalidArgumentError(f"{call.operation.name} is a {request.http_method}; only a GET is a URL")
         return self._sign(call, request, SignaturePlacement.QUERY).url
+
+    def sign(self, http_method: str, url: str, form: Mapping[str, str] | None, user: UserToken | None) -> str:
+        """Return the URL of any request to the service with a signature in its query.
+
+        Raises:
+            InvalidArgumentError: It is no URL of the service, or is signed already.
+        """
+        request = request_to(http_method, url, form, origins=self.settings.origins.values())
+        return self._signed(request, user, SignaturePlacement.QUERY).url
 
     async def aclose(self) -> None:
         """Release the connections."""
@@ -347,7 +408,7 @@ class Session:
             offset = self._clock_offset
             opened = await self._open(call, request, slot, self._time_left(call, deadline), held)
             document = await self._document(call, request, opened, offset)
-            return _Answer(document, opened.stream.headers, opened.ends)
+            return _Answer(document, opened.stream.status, opened.stream.headers, opened.ends)
 
     async def _open(
         self, call: Call, request: Request, slot: Slot | None, time_left: Timeout, held: AsyncExitStack
@@ -370,7 +431,7 @@ class Session:
             try:
                 visited.append(destination(operation, visited, location, allow_http=self.settings.allow_http))
                 # The target of a redirect must not get our signature.
-                onward = SignedRequest("GET", visited[-1], dict(call.headers), None)
+                onward = SignedRequest("GET", visited[-1], _for_others(call.headers), None)
                 stream = await self._send(operation, onward, None, time_left, held)
             except SevenDigitalError as error:
                 error.maybe_sent = True  # the service has acted on the first request
@@ -379,6 +440,9 @@ class Session:
 
     def _sign(self, call: Call, request: Request, placement: SignaturePlacement) -> SignedRequest:
         user = call.user if call.operation.auth is Auth.THREE_LEGGED else None
+        return self._signed(request, user, placement)
+
+    def _signed(self, request: Request, user: UserToken | None, placement: SignaturePlacement) -> SignedRequest:
         timestamp = int(self._clock.time() + self._clock_offset)
         return sign(request, self._credentials, user, nonce=new_nonce(), timestamp=timestamp, placement=placement)
 
@@ -437,7 +501,7 @@ class Session:
         if self._cache is None or call.operation.safety is not Safety.READ or request.http_method != "GET":
             return None
         user = call.user if call.operation.auth is Auth.THREE_LEGGED else None
-        return cache_key(request, user, self._accept(call.operation))
+        return cache_key(request, user, {"accept": self._accept(call.operation), **call.headers})
 
     def _accept(self, operation: Operation) -> str:
         if operation.content is not Content.MODEL:

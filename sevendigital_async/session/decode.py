@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from enum import Enum
 from functools import reduce
-from typing import Any
+from typing import Any, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ..errors import DecodeError
 from ..models import Page
 from ..models.catalogue import Listing
-from ..models.converter import MisfitError, structure
-from ..models.scalars import count
-from ..models.wire import ENTRY, is_bare, noun, nouns, plural, plurals, sources_of, spread
+from ..models.converter import Misfit, MisfitError, Report, item_steps, reader_of, refuse, structure
+from ..models.scalars import UnfitError, count, day, text
+from ..models.wire import ENTRY, can_be_empty, is_bare, noun, nouns, plural, plurals, sources_of, spread
 from ..operations import Content, Operation, Safety
 from .acknowledgement import doubt_in
 from .document import Document, Kind
 from .request import Request
+
+T = TypeVar("T")
+
+logger = logging.getLogger("sevendigital_async")
 
 MAX_ENVELOPES = 4
 """How many objects may enclose the model."""
@@ -31,14 +36,25 @@ _SAYS_OK = re.compile(rb'\s*\{\s*"status"\s*:\s*"ok"\s*,').match
 PAGE = ("page",)
 PAGE_SIZE = ("pageSize", "itemsPerPage")
 TOTAL_ITEMS = ("totalItems",)
+FROM_DATE = ("fromDate",)
+TO_DATE = ("toDate",)
+LIST = ("list",)
 UNNAMED_LISTS = {"items", "item", "results"}
 """Names of lists that don't depend on the items."""
+LISTS = ("list", "chart", "searchResults", "taggedResults", "recommendations")
+"""Names of lists' envelopes that don't depend on the items."""
+NO_ITEMS: tuple[object, ...] = ("", {}, [])
 ENVELOPE = {"status", "version", "schema"}
 """Members that describe the answer itself."""
 
 
-def decode(operation: Operation, document: Document) -> object:
+def decode(operation: Operation, document: Document, *, strict: bool = False) -> object:
     """Return the operation's result: a model, a `Page` of them, a text, or None.
+
+    Args:
+        operation: The operation that was called.
+        document: Its answer.
+        strict: Whether an optional value that can't be read is an error; otherwise it is logged and read as None.
 
     Raises:
         DecodeError: The answer does not fit; the message says where, without the value.
@@ -58,21 +74,56 @@ def decode(operation: Operation, document: Document) -> object:
         wanted = plural(model) if operation.paged else noun(model)
         got = document.flaw or document.kind.value
         raise DecodeError(f"{operation.name}: $ is {got}, {wanted} expected", operation=operation.name, path="$")
+    report = refuse if strict else _log_or_refuse(operation)
     try:
-        return _page(document.tree, model) if operation.paged else _single(document.tree, model)
+        return _page(document.tree, model, report) if operation.paged else _single(document.tree, model, report)
     except MisfitError as error:
-        if operation.optional and error.path == f".{noun(model)}":
+        misfit = error.misfit
+        if operation.optional and misfit.path == f".{noun(model)}":
             return None
-        path = f"${error.path}"
-        raise DecodeError(f"{operation.name}: {path} {error.reason}", operation=operation.name, path=path) from None
+        path = f"${misfit.path}"
+        raise DecodeError(f"{operation.name}: {path} {misfit.reason}", operation=operation.name, path=path) from None
 
 
-def echoed(request: Request, document: Document) -> Document:
+def _log_or_refuse(operation: Operation) -> Report:
+    """Return what is done about misfits: those that the model can do without are logged, others are an error."""
+
+    def report(misfits: Sequence[Misfit]) -> None:
+        if refused := [misfit for misfit in misfits if not _is_dispensable(misfit, operation)]:
+            refuse(refused)
+        for misfit in misfits:
+            path = f"${misfit.path}"
+            logger.warning(
+                "%s: %s %s; it is read as None",
+                operation.name,
+                path,
+                misfit.reason,
+                extra={"event": "field-unreadable", "operation": operation.name, "path": path},
+            )
+
+    return report
+
+
+def _is_dispensable(misfit: Misfit, operation: Operation) -> bool:
+    """Return whether an answer can do without a value; that of a purchase can't do without its ids."""
+    name = str(misfit.steps[-1]) if misfit.steps else ""
+    is_id = name == "id" or name.endswith("Id")
+    return misfit.is_optional and not (is_id and operation.safety is Safety.UNSAFE)
+
+
+def _below(report: Report, *steps: str | int) -> Report:
+    """Return a report of misfits in a part of an answer, which lies at ``steps``."""
+    return lambda misfits: report([misfit.below(*steps) for misfit in misfits])
+
+
+def echoed(request: Request, document: Document, headers: Mapping[str, str]) -> Document:
     """Return the answer; where it is empty and the binding says so, one made from what was sent."""
     if document.kind is not Kind.EMPTY or request.binding is None or not request.binding.echo:
         return document
     fields = request.binding.echo.items()
     tree = {wire: _plain(request.values[name]) for wire, name in fields if name in request.values}
+    if request.binding.location is not None and (location := headers.get("location")):
+        tree[request.binding.location] = location
     return Document(document.body, Kind.JSON, tree)
 
 
@@ -86,7 +137,7 @@ def _plain(value: object) -> object:
 class _Node:
     """An object of the answer that may contain the model."""
 
-    path: str
+    steps: tuple[str, ...]
     tree: dict[str, Any]
     parent: _Node | None = None
 
@@ -98,25 +149,56 @@ class _Node:
     @property
     def is_hollow(self) -> bool:
         """Whether it describes a list that is empty."""
-        speaks = any(name in self.tree for name in (*PAGE, *TOTAL_ITEMS))
+        speaks = (
+            self.is_list
+            or any(name in self.tree for name in (*PAGE, *TOTAL_ITEMS))
+            or any(self.tree.get(name) in NO_ITEMS for name in LISTS)
+        )
         return speaks and not any(inner for inner in self.tree.values() if isinstance(inner, dict | list))
 
-    def stated(self, names: tuple[str, ...]) -> int | None:
-        """Return the first number under one of ``names``, here or in an enclosing object."""
+    @property
+    def is_list(self) -> bool:
+        """Whether it is an editorial list."""
+        return self.steps[-1:] == LIST
+
+    def stated(self, names: tuple[str, ...], read: Callable[[object], T | None] = count) -> T | None:  # type: ignore[assignment]
+        """Return the first value under one of ``names`` that can be read, here or in an enclosing object."""
         for name in names:
-            number = count(self.tree.get(name))
-            if number is not None:
-                return number
-        return self.parent.stated(names) if self.parent else None
+            if name in self.tree and (value := read(self.tree[name])) is not None:
+                return value
+        return self.parent.stated(names, read) if self.parent else None
+
+    def page(self, items: tuple[Any, ...]) -> Page[Any]:
+        """Return a page of these items, with what is said about the list."""
+        page = Page(items, self.stated(PAGE), self.stated(PAGE_SIZE), self.stated(TOTAL_ITEMS))
+        if self.is_list:
+            return evolve(page, list_id=_text(self.tree.get("id")), list_key=_text(self.tree.get("key")))
+        if any(self.stated(names, _day) for names in (FROM_DATE, TO_DATE)):
+            return evolve(page, from_date=self.stated(FROM_DATE, _day), to_date=self.stated(TO_DATE, _day))
+        return page
+
+
+def _day(value: object) -> date | None:
+    try:
+        return day(value)
+    except UnfitError:
+        return None
+
+
+def _text(value: object) -> str | None:
+    try:
+        return text(value) or None
+    except UnfitError:
+        return None
 
 
 def _nodes(tree: object) -> Iterator[_Node]:
     """Yield the answer's objects, outer ones first, without those in items or lists."""
-    level = [_Node("", tree)] if isinstance(tree, dict) else []
+    level = [_Node((), tree)] if isinstance(tree, dict) else []
     for _ in range(MAX_ENVELOPES):
         yield from level
         level = [
-            _Node(f"{node.path}.{name}", inner, node)
+            _Node((*node.steps, name), inner, node)
             for node in level
             if node.is_envelope
             for name, inner in node.tree.items()
@@ -124,17 +206,23 @@ def _nodes(tree: object) -> Iterator[_Node]:
         ]
 
 
-def _single(tree: object, model: type) -> object:
+def _single(tree: object, model: type, report: Report) -> object:
     for node in _nodes(tree):
         name = next((name for name in nouns(model) if node.tree.get(name) is not None), None)
         if node.is_envelope and name is not None:
-            found, path = node.tree[name], f"{node.path}.{name}"
+            found, place = node.tree[name], (*node.steps, name)
+            if found == "" and can_be_empty(model):
+                found = {}
             if isinstance(found, list) and len(found) == 1:
-                return _structured(found[0], model, f"{path}[0]")
-            return _structured(found, model, path)
+                return structure(found[0], model, _below(report, *place, 0))
+            return structure(found, model, _below(report, *place))
         if node.parent is None and is_bare(bare := _unenveloped(node.tree), model):
-            return _structured(bare, model, "")
-    raise MisfitError(f".{noun(model)}", "is missing")
+            return structure(bare, model, report)
+    raise _missing(noun(model))
+
+
+def _missing(name: str) -> MisfitError:
+    return MisfitError(Misfit((name,), "is missing"))
 
 
 def _unenveloped(tree: dict[str, Any]) -> dict[str, Any]:
@@ -144,23 +232,21 @@ def _unenveloped(tree: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in tree.items() if name not in ENVELOPE}
 
 
-def _page(tree: object, model: type) -> Page[Any]:
+def _page(tree: object, model: type, report: Report) -> Page[Any]:
     if isinstance(tree, list):
-        return Page(_structured_all(_Node("", {"": tree}), "", model))
+        return Page(_structured_all(_Node((), {"": tree}), "", model, report))
     hollow: _Node | None = None
     for node in _nodes(tree):
         name = _name_of_list(node, model)
         if name is not None:
-            items = _structured_all(node, name, model)
-            return Page(items, node.stated(PAGE), node.stated(PAGE_SIZE), node.stated(TOTAL_ITEMS))
+            return node.page(_structured_all(node, name, model, report))
         if any(name in node.tree for name in sources_of(model)):
-            items = _gathered(node, model)
-            return Page(items, node.stated(PAGE), node.stated(PAGE_SIZE), node.stated(TOTAL_ITEMS))
+            return node.page(_gathered(node, model, report))
         if hollow is None and node.is_hollow:
             hollow = node
     if hollow is None:
-        raise MisfitError(f".{plural(model)}", "is missing")
-    return Page((), hollow.stated(PAGE), hollow.stated(PAGE_SIZE), hollow.stated(TOTAL_ITEMS))
+        raise _missing(plural(model))
+    return hollow.page(())
 
 
 def _name_of_list(node: _Node, model: type) -> str | None:
@@ -190,18 +276,22 @@ def _is_list(node: _Node, found: Any, model: type) -> bool:
     return not node.is_envelope and any(name in found for name in nouns(model))
 
 
-def _gathered(node: _Node, model: type) -> tuple[Any, ...]:
+def _gathered(node: _Node, model: type, report: Report) -> tuple[Any, ...]:
     """Build a list of ``model`` from other lists, each item at its place in an object of its own."""
     models: list[Any] = []
-    for name, place in sources_of(model).items():
+    for name, within in sources_of(model).items():
         values, where = spread(node.tree.get(name), None)
+        place = within.split(".")
         for index, value in enumerate(values):
-            tree = reduce(lambda inner, step: {step: inner}, reversed(place.split(".")), value)
-            try:
-                models.append(structure(tree, model))
-            except MisfitError as error:
-                here = f"{node.path}.{name}" + where.replace("[]", f"[{index}]")
-                raise MisfitError(here + error.path.removeprefix(f".{place}"), error.reason) from None
+            here = (*node.steps, name, *item_steps(where, index))
+
+            def report_here(
+                misfits: Sequence[Misfit], here: tuple[str | int, ...] = here, depth: int = len(place)
+            ) -> None:
+                report([Misfit((*here, *each.steps[depth:]), each.reason, each.is_optional) for each in misfits])
+
+            tree = reduce(lambda inner, step: {step: inner}, reversed(place), value)
+            models.append(structure(tree, model, report_here))
     return tuple(models)
 
 
@@ -212,36 +302,49 @@ def _is_wrapped(item: Any, name: str) -> bool:
     return "id" not in item or item.get("type") == name
 
 
-def _structured_all(node: _Node, name: str, model: type) -> tuple[Any, ...]:
+def _structured_all(node: _Node, name: str, model: type, report: Report) -> tuple[Any, ...]:
     """Structure the items that ``node`` holds under ``name``, each with what the list says about it."""
-    found, path, word = node.tree[name], f"{node.path}.{name}" if name else node.path, noun(model)
+    found, steps, word = node.tree[name], (*node.steps, name) if name else node.steps, noun(model)
     values, place = spread(found, model)
     if name in nouns(model) and isinstance(found, dict) and not place and not _is_wrapped(found, word):
-        values, path, word = [node.tree], node.path, name
+        values, steps, word = [node.tree], node.steps, name
     models: list[Any] = []
-    try:
-        for value in values:
-            is_entry = value is node.tree or (value.__class__ is dict and word in value and _is_wrapped(value, word))
-            models.append(_structured_entry(value, word, model) if is_entry else structure(value, model))
-    except MisfitError as error:
-        here = path + place.replace("[]", f"[{len(models)}]")
-        raise MisfitError(here + error.path, error.reason) from None
+
+    def report_here(misfits: Sequence[Misfit]) -> None:
+        here = (*steps, *item_steps(place, len(models)))
+        report([misfit.below(*here) for misfit in misfits])
+
+    read = reader_of(model)
+    for value in values:
+        # Nearly all are items with nothing around them that fit.
+        if value.__class__ is dict and word not in value:
+            try:
+                models.append(read(value, model))
+                continue
+            except UnfitError:
+                pass
+        is_entry = value is node.tree or (value.__class__ is dict and word in value and _is_wrapped(value, word))
+        models.append((_structured_entry if is_entry else _structured_item)(value, word, model, report_here))
     return tuple(models)
 
 
-def _structured_entry(entry: dict[str, Any], name: str, model: type) -> Any:
+def _structured_item(item: Any, _: str, model: type, report: Report) -> Any:
+    return structure(item, model, report)
+
+
+def _structured_entry(entry: dict[str, Any], name: str, model: type, report: Report) -> Any:
     """Structure the thing that stands under ``name`` in ``entry``, together with what stands around it."""
     listing = {fact: value for fact, value in entry.items() if fact != name}
     thing = entry[name] | {ENTRY: listing} if is_bare(listing, Listing) else entry[name]
-    try:
-        return structure(thing, model)
-    except MisfitError as error:
-        within = error.path.removeprefix(f".{ENTRY}")
-        raise MisfitError(within if within != error.path else f".{name}{within}", error.reason) from None
+
+    def report_around(misfits: Sequence[Misfit]) -> None:
+        report([_around(misfit, name) for misfit in misfits])
+
+    return structure(thing, model, report_around)
 
 
-def _structured(tree: Any, model: type, path: str) -> Any:
-    try:
-        return structure(tree, model)
-    except MisfitError as error:
-        raise MisfitError(path + error.path, error.reason) from None
+def _around(misfit: Misfit, name: str) -> Misfit:
+    """Spell the path of a misfit as the entry does: it is in the thing, or next to it."""
+    if misfit.steps[:1] == (ENTRY,):
+        return Misfit(misfit.steps[1:], misfit.reason, misfit.is_optional)
+    return misfit.below(name)

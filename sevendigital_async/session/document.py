@@ -82,7 +82,8 @@ _CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE).searc
 _TEXT_CODECS = ("utf", "iso8859", "iso-8859", "latin", "windows-", "cp125", "koi8", "big5", "gb", "euc", "shift")
 """Python has codecs that are not for text, and some that raise in spite of ``errors="replace"``."""
 
-_HTML = re.compile(r"<(?:!doctype\s+html|html|head|title|body|h1)[\s>]", re.IGNORECASE).search
+_DOCTYPE = re.compile(r"<!doctype\s+html[\s>]", re.IGNORECASE).search
+_FIRST_ELEMENT = re.compile(r"(?:[^<]|<[!?][^>]*>)*<([\w:.-]+)").match
 _HTML_ROOTS = frozenset(
     {"html", "head", "title", "meta", "style", "script", "noscript", "body", "frameset", "iframe", "h1", "h2", "h3"}
     | {"p", "div", "span", "center", "font", "pre", "form", "table", "img", "br", "hr"}
@@ -177,9 +178,15 @@ def _markup(body: bytes, charset: str | None, beginning: str, stopped: Callable[
         if not _HTML_ROOTS.isdisjoint(name.lower() for name in tree):
             break
         return Document(body, Kind.XML, tree.get("response", tree))
-    if _HTML(beginning):
+    if _is_html(beginning):
         return Document(body, Kind.HTML, charset=charset or _guessed_charset(body))
     return _text(body, charset, flaw)
+
+
+def _is_html(beginning: str) -> bool:
+    """Return whether markup that is not well-formed is a page; XML that is cut short may have names of HTML inside."""
+    first = _FIRST_ELEMENT(beginning)
+    return _DOCTYPE(beginning) is not None or (first is not None and first[1].lower() in _HTML_ROOTS)
 
 
 def _text(body: bytes, charset: str | None, flaw: str | None = None) -> Document:

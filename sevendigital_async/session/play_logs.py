@@ -11,6 +11,7 @@ from attrs import define, field
 from ..config import UserToken
 from ..errors import APIError, ItemError
 from ..models import LogKind, StreamLog
+from ..models.encoded_log import EncodedLog
 from ..models.stream_log import Encoder, Window
 from ..operations import Operation
 from ..operations.platform import logging as operations
@@ -91,7 +92,11 @@ class PlayLogTransport:
         dialect = self._dialects[kind]
         return self._watched(dialect.encode) if dialect.truncates_user_agents else dialect.encode
 
-    def partition_key(self, kind: LogKind, *, signed_by_user: bool) -> Callable[[StreamLog], str] | None:
+    def wire_form_encoder(self, kind: LogKind) -> Callable[[EncodedLog, Window], bytes]:
+        """Return a function that does the same for a play that is in its wire form already."""
+        return self._dialects[kind].encode_wire_form
+
+    def partition_key(self, kind: LogKind, *, signed_by_user: bool) -> Callable[[StreamLog | EncodedLog], str] | None:
         """Return a function that gives the key shared by all plays of a request; None if any plays may share one."""
         return self._dialects[kind].partition_key(signed_by_user=signed_by_user)
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import orjson
 from attrs import Attribute, field, frozen
@@ -21,7 +21,10 @@ from authlib.oauth1.rfc5849.signature import hmac_sha1_signature
 from ..config import Credentials, RetryPolicy, SignaturePlacement, Timeout, UserToken, is_encodable, is_header_value
 from ..errors import InvalidArgumentError, SevenDigitalError
 from ..models.stream_log import wire_time
+from ..models.wire import camel_case
 from ..operations import VERSION, Binding, Operation, Parameter, ParameterLocation
+from .defaults import NO_DEFAULTS, ParameterDefaults, beyond_record, extra_parameter
+from .response import Response
 
 _UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
 
@@ -59,9 +62,15 @@ MAX_BITS = 400
 """Of numbers; larger ones would fill the memory, or are refused by Python itself."""
 
 
+OF_THE_REQUEST = frozenset(
+    {"authorization", "connection", "content-encoding", "content-length", "content-type", "host", "transfer-encoding"}
+)
+"""Headers that the request itself decides."""
+
 MAX_TRACE_ID = 255
 """Characters."""
 
+_URL_AS_SENT = re.compile(r"https?://(?:[!$&-;=?-\[\]_a-z~]|%[0-9A-Fa-f]{2})+").fullmatch
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+").fullmatch
 
 
@@ -78,15 +87,27 @@ def _printable(_: object, attribute: Attribute[str], value: str) -> None:
 
 
 def _fit(_: object, __: Attribute[Mapping[str, str]], headers: Mapping[str, str]) -> None:
+    checked_headers(headers)
+
+
+def checked_headers(headers: object) -> Mapping[str, str]:
+    """Return headers that can be sent, and that the request doesn't make itself.
+
+    Raises:
+        InvalidArgumentError: These are none; the message names the header, and doesn't contain its value.
+    """
     if not isinstance(headers, Mapping):
         raise InvalidArgumentError(f"headers must be a mapping, not a {type(headers).__name__}", argument="headers")
     for name, text in headers.items():
         if not isinstance(name, str) or not _HEADER_NAME(name):
             raise InvalidArgumentError("a header name consists of ASCII letters, digits and -", argument="headers")
+        if name.lower() in OF_THE_REQUEST:
+            raise InvalidArgumentError(f"the header {name} is made from the request", argument="headers")
         if not isinstance(text, str) or not is_header_value(text):
             raise InvalidArgumentError(
                 f"the header {name} contains a character that headers can't carry", argument="headers"
             )
+    return headers
 
 
 def _is(kind: type) -> Callable[[object, Attribute[Any], Any], None]:
@@ -111,6 +132,8 @@ class Call:
         timeout: In place of the settings' timeout.
         headers: Additional headers.
         trace_id: The request's id in the service's own records.
+        defaults: Parameters that are sent where ``arguments`` has none.
+        on_response: Called with the result and the head of its answer.
     """
 
     operation: Operation = field(validator=_is(Operation))
@@ -120,6 +143,8 @@ class Call:
     timeout: Timeout | None = field(default=None, validator=optional(_is(Timeout)))
     headers: Mapping[str, str] = field(default=MappingProxyType({}), validator=_fit)
     trace_id: str | None = field(default=None, validator=optional(_printable))
+    defaults: ParameterDefaults = field(default=NO_DEFAULTS, repr=False)
+    on_response: Callable[[Response[Any]], None] | None = None
 
 
 @frozen
@@ -147,6 +172,34 @@ class Request:
     values: Mapping[str, object] = field(factory=dict, repr=False)
 
 
+def request_to(http_method: str, url: str, form: Mapping[str, str] | None = None, *, origins: Iterable[str]) -> Request:
+    """Take a request to the service apart, so that it can be signed.
+
+    Args:
+        http_method: Such as ``GET``.
+        url: With its query.
+        form: Fields of a form body.
+        origins: Of the service; the URL must lie below one of them.
+
+    Raises:
+        InvalidArgumentError: It is no URL of the service, or is signed already.
+    """
+    if not isinstance(http_method, str) or not _HEADER_NAME(http_method):
+        raise InvalidArgumentError("method must be an HTTP method such as GET", argument="method")
+    if not isinstance(url, str) or not _URL_AS_SENT(url):
+        raise InvalidArgumentError("url must be an absolute URL, percent-encoded, without a fragment", argument="url")
+    place, _, query = url.partition("?")
+    if not any(place == origin or place.startswith(f"{origin}/") for origin in origins):
+        raise InvalidArgumentError(
+            f"url is on none of the service's hosts: {', '.join(sorted(set(origins)))}", argument="url"
+        )
+    pairs = tuple(parse_qsl(query, keep_blank_values=True))
+    fields = None if form is None else tuple(form.items())
+    if any(name.lower().startswith("oauth_") for name, _ in (*pairs, *(fields or ()))):
+        raise InvalidArgumentError("url is signed already", argument="url")
+    return Request(http_method.upper(), place, pairs, fields, content_type=None if form is None else FORM)
+
+
 def build_request(
     operation: Operation,
     binding: Binding,
@@ -155,6 +208,7 @@ def build_request(
     *,
     settled: Mapping[str, object] = MappingProxyType({}),
     fallback: Mapping[str, object] = MappingProxyType({}),
+    extra: Mapping[str, object] = MappingProxyType({}),
 ) -> Request:
     """Build the request of a call, as ``binding`` spells it.
 
@@ -165,13 +219,22 @@ def build_request(
         arguments: By their Python names; those that are None are left out.
         settled: Values from the settings; ``path`` replaces the binding's path.
         fallback: Values that are sent, where the service takes them, if the caller gives none.
+        extra: Parameters by their wire names; they may have no record. They stand in the query, or in a form if the
+            operation has one.
 
     Raises:
         InvalidArgumentError: An argument is missing, unknown or can't be sent; the message names it.
     """
     given = {name: value for name, value in arguments.items() if value is not None}
-    binding = binding.variant_for(given)
+    binding = binding.variant_for({**fallback, **given})
+    binding.check({**fallback, **given})
+    if extra:
+        extra = {name: value for name, value in extra.items() if value is not None}
+        named = {name.lower() for name in extra}
+        _check_extra(operation, binding, given, named)
+        fallback = {name: value for name, value in fallback.items() if camel_case(name).lower() not in named}
     values = _values(operation, binding, given, settled, fallback)
+    more = {**beyond_record(operation, binding, fallback), **extra} if fallback or extra else {}
 
     path = f"{VERSION}{settled['path']}" if "path" in settled else binding.path
     query: list[tuple[str, str]] = []
@@ -190,6 +253,9 @@ def build_request(
                 content.append((parameter, value))
             case ParameterLocation.PATH:
                 path = path.replace("{" + parameter.wire + "}", _path_part(parameter, value))
+    for wire, value in more.items():
+        parameter = extra_parameter(binding, wire)
+        (query if parameter.location is ParameterLocation.QUERY else form).extend(_pairs(parameter, value))
     body, content_type = (_json(operation, binding, content), JSON) if content else (None, None)
     return Request(
         binding.http_method,
@@ -201,6 +267,15 @@ def build_request(
         binding,
         values,
     )
+
+
+def _check_extra(operation: Operation, binding: Binding, given: Mapping[str, object], named: set[str]) -> None:
+    """Refuse an additional parameter that is given as an argument as well, or that only an argument can carry."""
+    for parameter in binding.parameters:
+        in_query = parameter.location in {ParameterLocation.QUERY, ParameterLocation.FORM}
+        if parameter.wire.lower() in named and (parameter.name in given or parameter.required or not in_query):
+            message = f"{operation.name}: give {parameter.wire} as the argument {parameter.name!r}, not in extra"
+            raise InvalidArgumentError(message, argument=parameter.name)
 
 
 def _values(

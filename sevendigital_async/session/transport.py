@@ -19,7 +19,7 @@ from attrs import field, frozen
 from yarl import URL
 
 from .. import failpoints
-from ..config import Settings, Timeout
+from ..config import CA_FILE_VARIABLE, PROXY_VARIABLE, Settings, Timeout
 from ..errors import (
     ConfigurationError,
     ConnectError,
@@ -256,19 +256,24 @@ class _OwnAuthorization:
         return await handler(request)
 
 
+CERTIFICATE = (
+    f"the host's certificate was not accepted; if a private CA signs it, pass its file as ssl= or in {CA_FILE_VARIABLE}"
+)
+PROXY_ADVICE = f"; check proxy=, {PROXY_VARIABLE} and HTTPS_PROXY"
+
 _KINDS: tuple[tuple[type[BaseException], type[TransportError], str], ...] = (
     # The first that fits decides. What stands above the line can only happen before the request leaves.
     (aiohttp.ClientConnectorDNSError, ConnectError, "the host name could not be resolved"),
-    (aiohttp.ClientConnectorCertificateError, ConnectError, "the host's certificate was not accepted"),
+    (aiohttp.ClientConnectorCertificateError, ConnectError, CERTIFICATE),
     (aiohttp.ClientSSLError, ConnectError, "TLS could not be set up"),
-    (aiohttp.ClientProxyConnectionError, ConnectError, "the proxy could not be reached"),
+    (aiohttp.ClientProxyConnectionError, ConnectError, f"the proxy could not be reached{PROXY_ADVICE}"),
     (aiohttp.ClientConnectorError, ConnectError, "no connection could be made"),
     (aiohttp.ServerFingerprintMismatch, ConnectError, "the host's fingerprint was not accepted"),
-    (aiohttp.ClientHttpProxyError, ConnectError, "the proxy refused to connect"),
+    (aiohttp.ClientHttpProxyError, ConnectError, f"the proxy refused to connect{PROXY_ADVICE}"),
     (aiohttp.ConnectionTimeoutError, ConnectError, "no connection within the time allowed"),
     (aiohttp.InvalidURL, ConnectError, "the URL cannot be used"),
     (aiohttp.NonHttpUrlClientError, ConnectError, "the URL cannot be used"),
-    (ssl.CertificateError, ConnectError, "the host's certificate was not accepted"),
+    (ssl.CertificateError, ConnectError, CERTIFICATE),
     # ----
     (TimeoutError, RequestTimeoutError, "no complete answer within the time allowed"),
     (aiohttp.ServerDisconnectedError, DisconnectedError, "the server closed the connection without an answer"),
@@ -292,6 +297,34 @@ def transport_error(error: BaseException) -> TransportError:
             detail = error.strerror if isinstance(error, OSError) and error.errno and error.strerror else None
             return ours(f"{words} ({type(error).__name__}{f': {detail}' if detail else ''})")
     raise TypeError(f"not an error of the transport: {type(error).__name__}")
+
+
+def ssl_context(settings: Settings) -> ssl.SSLContext | bool:
+    """Return what connections are verified by; True for the certificates that the system trusts.
+
+    Raises:
+        ConfigurationError: A file can't be used.
+    """
+    if settings.ssl is None and settings.client_cert is None:
+        return True
+    if isinstance(settings.ssl, ssl.SSLContext):
+        context = settings.ssl
+    else:
+        try:
+            context = ssl.create_default_context(cafile=settings.ssl)
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(f"the CA file {settings.ssl} can't be used: {_reason(error)}") from None
+    if settings.client_cert is not None:
+        files = settings.client_cert if isinstance(settings.client_cert, tuple) else (settings.client_cert,)
+        try:
+            context.load_cert_chain(*files)
+        except (OSError, ValueError, TypeError) as error:
+            raise ConfigurationError(f"the client certificate can't be used: {_reason(error)}") from None
+    return context
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
 
 
 class AiohttpTransport:
@@ -364,10 +397,13 @@ class AiohttpTransport:
         elif self._loop is not loop:
             raise ConfigurationError("the client belongs to another event loop; make one client per loop")
         if self._session is None:
+            settings = self._settings
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._settings.max_connections),
+                connector=aiohttp.TCPConnector(limit=settings.max_connections, ssl=ssl_context(settings)),
                 cookie_jar=aiohttp.DummyCookieJar(),
+                proxy=settings.proxy,
                 request_class=_OrderlyRequest,
+                trust_env=settings.trust_env,
             )
         if self._session.closed:
             raise ConfigurationError(

@@ -187,6 +187,22 @@ class QueueMeasured(PlayEvent):
     oldest_age: float | None
 
 
+@frozen(kw_only=True)
+class LaneMeasured(PlayEvent):
+    """What a lane can do; emitted with :class:`QueueMeasured`.
+
+    Attributes:
+        alert: The value of the lane's :class:`~sevendigital_async.shipping.AlertKind`; None without an alert.
+        is_due: Plays are being sent, or could be: a batch is due, and the service has not asked to wait.
+        is_spool_available: The spool, which all lanes share, accepts plays and answers.
+    """
+
+    name = "lane"
+    alert: str | None
+    is_due: bool
+    is_spool_available: bool
+
+
 @frozen
 class AlertRaised:
     """A lane or a user needs a person's attention."""
@@ -221,9 +237,11 @@ class SpoolAlertChanged:
 
     Attributes:
         alert: What keeps it from working; None when that is over.
+        is_blocking: The spool can't work now; False for a loss of plays that it has survived.
     """
 
     alert: str | None
+    is_blocking: bool = True
 
 
 @frozen
@@ -242,6 +260,7 @@ PLAY_EVENTS: tuple[type[PlayEvent], ...] = (
     PlaysBuried,
     PlaysRecovered,
     QueueMeasured,
+    LaneMeasured,
 )
 HookEvent = Delivery | DeadLettersBuried | AlertRaised
 SpoolEvent = BatchDue | SpoolAlertChanged | SpoolFailed

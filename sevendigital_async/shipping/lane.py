@@ -131,6 +131,11 @@ class Lane:
         """Return a flush of the plays accepted by now."""
         return LaneFlush(self.kind, self._spool, self.breaker, self._settlement, self._clock)
 
+    async def is_due(self) -> bool:
+        """Whether plays are being sent, or could be: a batch is due, and the service has not asked to wait."""
+        due_in = await self._spool.due_in(self.kind, flush=self.flushing)
+        return self.leases > 0 or (due_in is not None and due_in <= 0 and self.breaker.pause_left <= 0)
+
     async def _work(self) -> None:
         while True:
             lease: Lease | None = None

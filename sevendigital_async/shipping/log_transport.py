@@ -8,7 +8,8 @@ from typing import Protocol
 
 from ..config import UserToken
 from ..models import LogKind, StreamLog
-from ..models.stream_log import Encoder
+from ..models.encoded_log import EncodedLog
+from ..models.stream_log import Encoder, Window
 
 
 class SendPermit(Protocol):
@@ -35,7 +36,11 @@ class LogTransport(Protocol):
         """
         ...
 
-    def partition_key(self, kind: LogKind, *, signed_by_user: bool) -> Callable[[StreamLog], str] | None:
+    def wire_form_encoder(self, kind: LogKind) -> Callable[[EncodedLog, Window], bytes]:
+        """Return a function that does the same for a play that is in its wire form already."""
+        ...
+
+    def partition_key(self, kind: LogKind, *, signed_by_user: bool) -> Callable[[StreamLog | EncodedLog], str] | None:
         """Return a function from play to partition key, which all plays of a batch share; None if there is one key."""
         ...
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from ..clock import Clock
 from ..errors import ConfigurationError, ShipperError
 from ..models import LogKind
 from .callbacks import CallbackError, call
-from .events import PLAY_EVENTS, EventSink, PlayEvent, QueueMeasured
+from .events import PLAY_EVENTS, EventSink, LaneMeasured, PlayEvent, QueueMeasured
 from .spools.base import Spool
 
 logger = logging.getLogger("sevendigital_async.shipping")
@@ -55,20 +56,25 @@ def subscribe_metrics(sink: EventSink, metrics: Metrics) -> None:
         sink.subscribe(event_type, on_event)
 
 
-async def measure(spool: Spool, sink: EventSink) -> None:
-    """Measure the queues now, if anything subscribes to that."""
+MeasureLane = Callable[[LogKind], Awaitable[LaneMeasured]]
+"""Measures the lane of a kind; raises a ShipperError if the spool can't be asked."""
+
+
+async def measure(spool: Spool, measure_lane: MeasureLane, sink: EventSink) -> None:
+    """Measure the queues and the lanes now, if anything subscribes to that."""
     if not sink.has_subscriber(QueueMeasured):
         return
     for kind in LogKind:
         try:
+            sink.emit(await measure_lane(kind))
             counts, age = await spool.counts(kind), await spool.oldest_age(kind)
         except ShipperError:
             continue  # the spool reports its own failure, or is closed
         sink.emit(QueueMeasured(kind=kind, waiting=counts.waiting, in_flight=counts.in_flight, oldest_age=age))
 
 
-async def keep_measuring(spool: Spool, sink: EventSink, clock: Clock) -> None:
-    """Measure the queues every few seconds, until cancelled."""
+async def keep_measuring(spool: Spool, measure_lane: MeasureLane, sink: EventSink, clock: Clock) -> None:
+    """Measure the queues and the lanes every few seconds, until cancelled."""
     while True:
-        await measure(spool, sink)
+        await measure(spool, measure_lane, sink)
         await clock.sleep(GAUGE_INTERVAL)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from opentelemetry.metrics import Meter, get_meter
 
 from .._version import __version__
+from .circuit_breaker import AlertKind
 from .events import (
+    LaneMeasured,
     PermitAcquired,
     PlayEvent,
     PlaysBuried,
@@ -66,8 +68,14 @@ class OpenTelemetryMetrics:
         self._oldest_age = meter.create_gauge(
             f"{prefix}.queue.oldest_age", unit="s", description="Time since the oldest waiting play was accepted."
         )
+        self._alert = meter.create_gauge(
+            f"{prefix}.lane.alert", unit="1", description="Whether a lane has raised this alert and it is not over."
+        )
+        self._spool_available = meter.create_gauge(
+            f"{prefix}.spool.available", unit="1", description="Whether the spool accepts plays."
+        )
 
-    def record(self, event: PlayEvent) -> None:
+    def record(self, event: PlayEvent) -> None:  # noqa: C901 - a case per event
         """Count an event."""
         kind = event.kind.value
         match event:
@@ -87,6 +95,10 @@ class OpenTelemetryMetrics:
                 self._recovered.add(logs, {"kind": kind})
                 if in_doubt:
                     self._in_doubt.add(in_doubt, {"kind": kind, "outcome": "recovered"})
+            case LaneMeasured():
+                for alert in AlertKind:
+                    self._alert.set(int(event.alert == alert.value), {"kind": kind, "alert": alert.value})
+                self._spool_available.set(int(event.is_spool_available))
             case QueueMeasured():
                 self._depth.set(event.waiting, {"kind": kind, "state": "waiting"})
                 self._depth.set(event.in_flight, {"kind": kind, "state": "in_flight"})

@@ -17,9 +17,10 @@ from attrs import evolve
 from ..clock import Clock, SystemClock, to_datetime
 from ..errors import ConfigurationError, InvalidLogError, ShipperClosedError, ShipperFailedError
 from ..models import LogKind, StreamLog
+from ..models.encoded_log import EncodedLog
 from ..models.stream_log import Window
 from .callbacks import Callbacks
-from .events import BatchDue, EventSink, QueueMeasured, SpoolAlertChanged, SpoolFailed
+from .events import BatchDue, EventSink, LaneMeasured, QueueMeasured, SpoolAlertChanged, SpoolFailed
 from .hooks import AlertHook, Hook, Hooks
 from .lane import Lane
 from .log_transport import LogTransport, PlayLogClient
@@ -76,6 +77,7 @@ class RecordEncoder:
         self.kind = kind
         # Looked up once, not for every play.
         self._encode = transport.encoder(kind)
+        self._encode_wire_form = transport.wire_form_encoder(kind)
         self._queue_of = transport.partition_key(kind, signed_by_user=signed_by_user)
 
     def record(self, log: StreamLog, window: Window) -> Record:
@@ -93,16 +95,16 @@ class RecordEncoder:
             check_type(log)
             raise
 
-    def extend(self, records: list[Record], logs: Iterable[StreamLog], window: Window) -> None:
+    def extend(self, records: list[Record], logs: Iterable[StreamLog | EncodedLog], window: Window) -> None:
         """Append the records of ``logs``.
 
         Raises:
             InvalidLogError: One is invalid; its index is the length of ``records``.
         """
-        encode, queue_of = self._encode, self._queue_of
+        encode, encode_wire_form, queue_of = self._encode, self._encode_wire_form, self._queue_of
         for log in logs:
             try:
-                body = encode(log, window)
+                body = encode_wire_form(log, window) if isinstance(log, EncodedLog) else encode(log, window)
             except (AttributeError, TypeError):
                 check_type(log)
                 raise
@@ -136,7 +138,8 @@ class StreamLogShipper:
         on_delivered: Called with each accepted batch; plain or async.
         on_dead_letter: Called with each dead letter, which it takes over from a memory spool; plain or async.
         on_alert: Called with the kind and what needs a person's attention; plain or async.
-        metrics: Counts and measures events, such as ``OpenTelemetryMetrics()`` of ``shipping.otel``.
+        metrics: Counts and measures events, such as ``PrometheusMetrics()`` of ``shipping.prometheus`` or
+            ``OpenTelemetryMetrics()`` of ``shipping.otel``.
         close_timeout: Seconds that leaving the block may take.
         lookup_timeout: Seconds that an async ``user_tokens`` may take for one user; then the lookup fails.
         hook_timeout: Seconds that one call of an async hook may take; then it is cancelled, and that is logged. A dead
@@ -173,6 +176,7 @@ class StreamLogShipper:
         self._put_lock = asyncio.Lock()
         self._failure: BaseException | None = None
         self._spool_alert: str | None = None
+        self._is_spool_available = True
         self._loop: asyncio.AbstractEventLoop | None = None
         self._runner: asyncio.Future[None] | None = None
         self._closed = False
@@ -237,7 +241,8 @@ class StreamLogShipper:
         for lane in self._lanes.values():
             lane.start(self._supervisor)
         if self._sink.has_subscriber(QueueMeasured):
-            self._supervisor.start(keep_measuring(self._spool, self._sink, self._clock), "gauges")
+            measuring = keep_measuring(self._spool, self._measure_lane, self._sink, self._clock)
+            self._supervisor.start(measuring, "gauges")
         return self
 
     async def _open(self) -> None:
@@ -308,7 +313,7 @@ class StreamLogShipper:
     async def _end(self) -> None:
         try:
             await self._supervisor.stop()
-            await measure(self._spool, self._sink)
+            await measure(self._spool, self._measure_lane, self._sink)
         finally:
             await self._spool.aclose()
         self._final = await self.statistics()
@@ -366,7 +371,9 @@ class StreamLogShipper:
         encoder = self._encoder(kind)
         self._spool.append_nowait(encoder.kind, (encoder.record(log, self._window.now()),))
 
-    async def put_many(self, kind: LogKind, logs: Iterable[StreamLog], *, checkpoint: Checkpoint | None = None) -> int:
+    async def put_many(
+        self, kind: LogKind, logs: Iterable[StreamLog | EncodedLog], *, checkpoint: Checkpoint | None = None
+    ) -> int:
         """Accept several plays together: all of them, or none if one is invalid or the call is cancelled.
 
         Args:
@@ -515,8 +522,17 @@ class StreamLogShipper:
         self._changed.set()  # another worker may have delivered what a flush is waiting for
 
     def _on_spool_alert(self, event: SpoolAlertChanged) -> None:
-        self._spool_alert = event.alert
+        self._spool_alert, self._is_spool_available = event.alert, not event.is_blocking
         self._changed.set()
+
+    async def _measure_lane(self, kind: LogKind) -> LaneMeasured:
+        lane = self._lanes[kind]
+        return LaneMeasured(
+            kind=kind,
+            alert=lane.breaker.alert.kind.value if lane.breaker.alert else None,
+            is_due=await lane.is_due(),
+            is_spool_available=self._is_spool_available,
+        )
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

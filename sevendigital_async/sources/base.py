@@ -8,6 +8,7 @@ from typing import Protocol
 from attrs import field, frozen
 
 from ..models import LogKind, StreamLog
+from ..models.encoded_log import EncodedLog
 
 ReadCheckpoint = Callable[[str], Awaitable[str | None]]
 """Returns the position kept for a stream, or None if there is none."""
@@ -54,7 +55,7 @@ class Portion:
     stream: str
     position: str
     start: str | None
-    logs: Sequence[StreamLog] = field(repr=False)
+    logs: Sequence[StreamLog | EncodedLog] = field(repr=False)
     label: str
     numbers: Sequence[int] = field(repr=False)
     kinds: Sequence[LogKind | None] | None = field(default=None, repr=False)

@@ -37,12 +37,14 @@ class Descriptor(io.RawIOBase):
     def __init__(self, descriptor: int) -> None:
         super().__init__()
         self._descriptor = descriptor
+        self._last_status: os.stat_result | None = None
         self._ahead = b""
 
     @property
     def status(self) -> os.stat_result:
-        """What the system knows of the file."""
-        return os.fstat(self._descriptor)
+        """What the system knows of the file; once it is closed, what it knew then."""
+        # The number of a closed descriptor may be that of another file.
+        return self._last_status or os.fstat(self._descriptor)
 
     def at(self, offset: int, size: int) -> bytes:
         """Return bytes of a regular file, without moving in it."""
@@ -93,6 +95,7 @@ class Descriptor(io.RawIOBase):
     def close(self) -> None:
         """Close the descriptor."""
         if not self.closed and self._descriptor != 0:
+            self._last_status = os.fstat(self._descriptor)
             os.close(self._descriptor)
         super().close()
 

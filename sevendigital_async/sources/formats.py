@@ -12,6 +12,8 @@ from attrs import define, field
 
 from ..errors import ConfigurationError, InvalidLogError
 from ..models import LogKind, StreamLog
+from ..models.encoded_log import EncodedLog
+from ..models.stream_log import Window
 from .base import BadRecord
 from .rows import KIND, Columns, Play, play_of_line, play_of_row, wire_name
 from .splitting import BYTE_ORDER_MARK, LONGEST, Raw, Splitter
@@ -117,7 +119,7 @@ class Parsed:
 
     line: int
     offset: int
-    logs: list[StreamLog] = field(factory=list)
+    logs: list[StreamLog | EncodedLog] = field(factory=list)
     numbers: list[int] = field(factory=list)
     kinds: list[LogKind | None] = field(factory=list)
     bad: list[BadRecord] = field(factory=list)
@@ -187,7 +189,7 @@ class TextReader:
             self._read_header(raws[0].data)
             return KIND in (self._names or ())
         try:
-            return self._play(raws[0], datetime.now(UTC)).kind is not None if raws else None
+            return self._play(raws[0], Window.at(datetime.now(UTC))).kind is not None if raws else None
         except InvalidLogError:
             return None
 
@@ -215,7 +217,7 @@ class TextReader:
         return parsed, None
 
     def _parsed(self, raws: Sequence[Raw]) -> Parsed:
-        now = datetime.now(UTC)
+        window = Window.at(datetime.now(UTC))
         parsed = Parsed(self._line, self._offset)
         if raws and self._is_csv and self._names is None:
             self._read_header(raws[0].data)
@@ -226,21 +228,21 @@ class TextReader:
             if raw.number < self._first_line or raw.is_blank:
                 continue
             try:
-                parsed.add(raw.number, self._play(raw, now))
+                parsed.add(raw.number, self._play(raw, window))
             except InvalidLogError as error:
                 parsed.bad.append(BadRecord(f"{self._place}:{raw.number}", raw.data, str(error)))
         self._line, self._offset = parsed.line, parsed.offset
         return parsed
 
-    def _play(self, raw: Raw, now: datetime) -> Play:
+    def _play(self, raw: Raw, window: Window) -> Play:
         if raw.cut:
             raise InvalidLogError(f"longer than {LONGEST:,} bytes, of which only the first are kept")
         if self._names is None:
-            return play_of_line(raw.data, now, self._columns.mapping)
+            return play_of_line(raw.data, window, self._columns.mapping)
         values = _cells(raw.data, self._delimiter)
         if len(values) != len(self._names):
             raise InvalidLogError(f"the row has {len(values)} columns, the header {len(self._names)}")
-        return play_of_row(self._names, values, now)
+        return play_of_row(self._names, values, window)
 
     def _read_header(self, header: bytes) -> None:
         self._delimiter = _delimiter(header) or max(DELIMITERS, key=header.decode(errors="replace").count)

@@ -12,6 +12,7 @@ from attrs import define, evolve, field, frozen
 
 from ..errors import ConfigurationError, InvalidLogError
 from ..models import LogKind, StreamLog
+from ..models.encoded_log import EncodedLog
 from ..shipping import Checkpoint
 from .base import BadRecord, Portion, Source
 
@@ -21,7 +22,9 @@ OnBadRecords = Callable[[Sequence[BadRecord]], Awaitable[None]]
 class PlaySink(Protocol):
     """The part of ``StreamLogShipper`` that takes plays."""
 
-    async def put_many(self, kind: LogKind, logs: Sequence[StreamLog], *, checkpoint: Checkpoint | None = None) -> int:
+    async def put_many(
+        self, kind: LogKind, logs: Sequence[StreamLog | EncodedLog], *, checkpoint: Checkpoint | None = None
+    ) -> int:
         """Accept all or none, and the checkpoint in the same step."""
         ...
 
@@ -145,7 +148,7 @@ class PendingPortion:
     putting: LogKind | None = None
     has_begun: bool = False
 
-    def plays(self) -> list[tuple[LogKind, StreamLog]]:
+    def plays(self) -> list[tuple[LogKind, StreamLog | EncodedLog]]:
         """Return the plays that were not put, in order, with their kinds."""
         indexes = sorted((index, kind) for kind, group in self.groups.items() for index in group)
         return [(kind, self.portion.logs[index]) for index, kind in indexes]

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from attrs import field, frozen
 
 from ..errors import ConfigurationError, InvalidLogError
+from ..models.stream_log import Window
 from .base import BadRecord, Portion, ReadCheckpoint
 from .rows import Columns, play_of_line
 
@@ -223,7 +224,7 @@ class KafkaSource:
         await self._disconnect()
 
     def _portion(self, partition: TopicPartition, messages: Sequence[Any]) -> Portion:
-        now = datetime.now(UTC)
+        window = Window.at(datetime.now(UTC))
         label = f"{partition.topic}:{partition.partition}"
         logs, numbers, kinds, bad, size = [], [], [], [], 0
         for message in messages:
@@ -232,7 +233,7 @@ class KafkaSource:
             try:
                 if data is None:
                     raise InvalidLogError("the message has no value")  # noqa: TRY301 - as for any other bad message
-                play = play_of_line(data, now, self._columns)
+                play = play_of_line(data, window, self._columns)
             except InvalidLogError as error:
                 bad.append(BadRecord(f"{label}:{message.offset}", data or b"", str(error)))
             else:

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from ..errors import ConfigurationError, InvalidLogError
+from ..models.stream_log import Window
 from .base import BadRecord
 from .file_reader import Descriptor
 from .formats import Parsed
@@ -150,7 +151,7 @@ class ParquetReader:
             first = 0
 
     def _parsed(self, batch: Any) -> Parsed:
-        now = datetime.now(UTC)
+        window = Window.at(datetime.now(UTC))
         parsed = Parsed(self._row + 1, self._row, size=batch.nbytes)
         columns = {column: batch.column(column).to_pylist() for column in self._read_columns}
         for values in zip(*(columns[column] for column in self._read_columns), strict=True):
@@ -158,7 +159,7 @@ class ParquetReader:
             if self._row < (self._options.first_line or 1):
                 continue
             try:
-                parsed.add(self._row, play_of_row(self._used, values, now))
+                parsed.add(self._row, play_of_row(self._used, values, window))
             except InvalidLogError as error:
                 row = dict(zip(self._read_columns, values, strict=True))
                 data = orjson.dumps(row, default=str)

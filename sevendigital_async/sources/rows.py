@@ -11,8 +11,9 @@ import orjson
 
 from ..errors import ConfigurationError, InvalidLogError
 from ..models import LogKind, StreamLog
+from ..models.encoded_log import EncodedLog, encoded_log
 from ..models.scalars import parse_datetime
-from ..models.stream_log import FIELDS
+from ..models.stream_log import FIELDS, Window
 from ..models.wire import duplicate_key_in_flat
 
 KIND = "kind"
@@ -28,7 +29,7 @@ IDS = frozenset({"track_id", "user_id", "client_id", "release_id", "format_id"})
 class Play(NamedTuple):
     """A play, and its kind where the record says so."""
 
-    log: StreamLog
+    log: StreamLog | EncodedLog
     kind: LogKind | None
 
 
@@ -110,13 +111,13 @@ class Columns:
         return None if name in self.mapping else name
 
 
-def play_of_row(names: Sequence[str | None], values: Iterable[object], now: datetime) -> Play:
+def play_of_row(names: Sequence[str | None], values: Iterable[object], window: Window) -> Play:
     """Return the play in a row, checked.
 
     Args:
         names: Wire name of each value, from :meth:`Columns.resolve`.
         values: Text, as in CSV, where empty means none, or typed values.
-        now: The current time, timezone-aware.
+        window: The times that are accepted.
 
     Raises:
         InvalidLogError: It is not a play that the service would take; names the field.
@@ -136,26 +137,28 @@ def play_of_row(names: Sequence[str | None], values: Iterable[object], now: date
     if (duration := fields.get("duration_played")) is not None:
         fields["duration_played"] = _whole(duration)
     log = StreamLog(**fields)
-    log.check(now)
+    log.check(window.now)
     return Play(log, kind)
 
 
-def play_of_line(data: bytes, now: datetime, mapping: Mapping[str, str] | None = None) -> Play:
+def play_of_line(data: bytes, window: Window, mapping: Mapping[str, str] | None = None) -> Play:
     """Return the play in one JSON object, checked.
 
     Args:
         data: The object in its wire form, which may have a ``kind``, or with the field names of ``mapping``.
-        now: The current time, timezone-aware.
+        window: The times that are accepted.
         mapping: Wire name to field name.
 
     Raises:
         InvalidLogError: It is not a play that the service would take; names the field.
     """
+    if not mapping and (encoded := encoded_log(data, window)) is not None:
+        return Play(encoded, None)
     kind = None
     if mapping or b'"kind"' in data:
         data, kind = _plain(data, mapping or {})
     log = StreamLog.decode(data)
-    log.check(now)
+    log.check(window.now)
     return Play(log, kind)
 
 

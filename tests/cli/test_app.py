@@ -206,6 +206,13 @@ def test_completion_can_be_installed(capsys, monkeypatch, tmp_path):
     assert "_SEVENDIGITAL_COMPLETE" in (tmp_path / ".bash_completions" / "sevendigital.sh").read_text()
 
 
+@pytest.mark.parametrize("module", ["sevendigital_async", "sevendigital_async.cli"])
+def test_the_command_is_a_module_as_well(module):
+    command = [sys.executable, "-W", "error", "-m", module, "--version"]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("sevendigital ")
+
+
 @pytest.mark.parametrize(
     ("arguments", "unused"),
     [

@@ -94,7 +94,7 @@ LIVE_RELEASE = {
 def misfit(tree, model):
     with pytest.raises(MisfitError) as caught:
         structure(tree, model)
-    return caught.value.path, caught.value.reason
+    return caught.value.misfit.path, caught.value.misfit.reason
 
 
 def test_a_release_in_its_documented_form():

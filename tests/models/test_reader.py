@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sevendigital_async.models import Label, Release, Track, all_models
+from sevendigital_async.models import Label, Release, Track, all_models, readers
 from sevendigital_async.models.converter import MisfitError, converter, is_plain, structure
 from sevendigital_async.models.wire import wire_names
 
@@ -61,6 +61,38 @@ def test_readers_and_cattrs_agree(model, data):
         assert read == converter.structure(tree, model)
         assert repr(read) == repr(converter.structure(tree, model))
     assert tree == before
+
+
+@pytest.mark.parametrize("model", MODELS)
+@settings(max_examples=6)
+@given(data=st.data())
+def test_a_shape_that_comes_often_is_read_as_before(model, data):
+    tree = data.draw(trees(model))
+    tree |= {"id": "1"} if data.draw(st.booleans()) else {}
+    outcomes = []
+    for _ in range(readers.SIGHTINGS + 2):
+        try:
+            outcomes.append(repr(structure(copy.deepcopy(tree), model)))
+        except MisfitError as error:
+            outcomes.append(str(error.misfit))
+    assert len(set(outcomes)) == 1
+
+
+def test_objects_of_one_length_and_other_shapes():
+    by_shape = [{"id": 1, "title": "a"}, {"title": "b", "id": 2}, {"id": 3, "year": 4}, {"id": 5, "label": "c"}]
+    by_shape += [{"releaseId": 6, "title": "d"}, {"id": 7, "unknown": 8}, {"id": 9}]
+    expected = [Release(id="1", title="a"), Release(id="2", title="b"), Release(id="3", year=4)]
+    expected += [Release(id="5", label=Label(name="c")), Release(id="6", title="d"), Release(id="7"), Release(id="9")]
+    for _ in range(2 * readers.SIGHTINGS):
+        assert [structure(tree, Release) for tree in by_shape] == expected
+
+
+def test_shapes_without_end_are_read_without_readers_of_their_own():
+    for number in [*range(2 * readers.MAX_SEEN), *(n // readers.SIGHTINGS for n in range(1000))]:
+        assert structure({"id": 1, f"unknown{number}": 2}, Label) == Label(id="1")
+    large = {f"unknown{number}": 2 for number in range(2 * readers.MAX_KEYS)}
+    for _ in range(2 * readers.SIGHTINGS):
+        assert structure({"id": 1, **large}, Label) == Label(id="1")
 
 
 def test_what_is_read_is_as_frozen_as_what_is_made():

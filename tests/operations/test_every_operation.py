@@ -140,7 +140,7 @@ def test_any_text_in_any_argument_arrives_intact_and_signed(operation, dialect):
     binding = operation.binding(dialect)
     # What a dialect spells in a way of its own is looked at where that way is.
     binding = evolve(binding, parameters=tuple(evolve(argument, write=None) for argument in binding.parameters))
-    binding = evolve(binding, spread={}, variants={})
+    binding = evolve(binding, spread={}, variants={}, needs={})
 
     @settings(max_examples=10)
     @given(texts_for(binding), st.none() | st.just(USER), st.sampled_from(SignaturePlacement))

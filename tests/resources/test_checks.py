@@ -1,6 +1,6 @@
 """What is refused before a request leaves, and under which argument's name."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
@@ -9,6 +9,7 @@ from sevendigital_async import InvalidArgumentError
 from sevendigital_async.resources import checks
 
 TODAY = date(2026, 5, 28)
+NOON = datetime(2026, 5, 28, 12, tzinfo=UTC)
 
 
 def refused(check, *args, **kwargs):
@@ -29,12 +30,12 @@ def test_what_is_no_country_code(code):
     assert refused(checks.country_code, "country", code) == "country"
 
 
-@pytest.mark.parametrize("size", [None, 1, 20, 100])
+@pytest.mark.parametrize("size", [None, 1, 20, 100, 500])
 def test_page_sizes(size):
     checks.page_size(size)
 
 
-@pytest.mark.parametrize("size", [0, -1, 101, True, 2.0, "20"])
+@pytest.mark.parametrize("size", [0, -1, 501, True, 2.0, "20"])
 def test_what_is_no_page_size(size):
     assert refused(checks.page_size, size) == "page_size"
 
@@ -111,13 +112,33 @@ def test_subscription_periods(start, end):
         (TODAY, date(2026, 6, 29), "end_date"),
         (date(2026, 1, 31), date(2026, 3, 1), "end_date"),
         (date(2026, 12, 15), date(2027, 1, 16), "end_date"),
-        (datetime(2026, 5, 28, tzinfo=UTC), date(2026, 6, 1), "start_date"),
-        (TODAY, datetime(2026, 6, 1, tzinfo=UTC), "end_date"),
+        (datetime(2026, 5, 28), date(2026, 6, 1), "start_date"),
+        (TODAY, datetime(2026, 6, 1), "end_date"),
+        (NOON, NOON, "end_date"),
+        (datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=2))), NOON, "start_date"),
+        (NOON, NOON.replace(month=6, second=1), "end_date"),
+        (datetime(9999, 12, 31, tzinfo=UTC), date(9999, 12, 31), "end_date"),
         ("2026-05-28", date(2026, 6, 1), "start_date"),
     ],
 )
 def test_what_is_no_subscription_period(start, end, name):
     assert refused(checks.subscription_period, start, end) == name
+
+
+def test_a_period_is_one_of_moments_too():
+    checks.subscription_period(NOON, NOON.replace(month=6))
+    checks.subscription_period(TODAY, NOON)
+    checks.subscription_period(datetime(9999, 12, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=UTC))
+
+
+def test_a_period_does_not_begin_before_its_activation():
+    end = date(2026, 6, 1)
+    checks.subscription_period(TODAY, end, TODAY)
+    checks.subscription_period(NOON, end, NOON)
+    checks.subscription_period(NOON, end, TODAY)
+    assert refused(checks.subscription_period, TODAY, end, NOON) == "start_date"
+    assert refused(checks.subscription_period, NOON, end, NOON.replace(second=1)) == "start_date"
+    assert refused(checks.subscription_period, NOON, end, "2026-05-28") == "activated_at"
 
 
 @pytest.mark.parametrize("value", [None, "x", [0], {"k": "v"}])

@@ -57,9 +57,9 @@ from sevendigital_async.session.document import Kind, parse
 SPEC = paths.SPEC
 
 
-def read(name, answer):
+def read(name, answer, *, strict=False):
     body = answer.encode() if isinstance(answer, str) else orjson.dumps(answer)
-    return decode(REGISTRY.find(f"classic.{name}"), parse(body, None))
+    return decode(REGISTRY.find(f"classic.{name}"), parse(body, None), strict=strict)
 
 
 def xml(content):
@@ -110,7 +110,7 @@ def test_results_of_a_search_tell_their_score():
 
 def test_a_misfit_in_what_a_list_says_is_named_where_it_stands():
     with pytest.raises(Exception, match=r"\$\.chart\.chartItem\[0\]\.position is not a whole number"):
-        read("releases.chart", {"chart": {"chartItem": [{"position": "top", "release": {"id": 1}}]}})
+        read("releases.chart", {"chart": {"chartItem": [{"position": "top", "release": {"id": 1}}]}}, strict=True)
 
 
 TAGGED = xml(
@@ -161,7 +161,7 @@ def test_countries():
     live = xml('<countries><country code="FR"><name>France</name><url>https://fr</url></country></countries>')
     assert read("territories.countries", live).items == (Country(country_code="FR", name="France", url="https://fr"),)
     found = xml("<GeoIpLookup><ipaddress>1.2.3.4</ipaddress><countryCode>FR</countryCode></GeoIpLookup>")
-    assert read("ip_lookup.country", found) == Country(country_code="FR")
+    assert read("ip_lookup.country", found) == Country(country_code="FR", ip_address="1.2.3.4")
 
 
 def test_translations():
@@ -309,7 +309,7 @@ def test_a_locker_as_the_file_has_it():
     )
     assert read("user.locker", {"releases": [], "tracks": []}).items == ()
     with pytest.raises(Exception, match=r"\$\.tracks\[0\]\.title is a list, not text"):
-        read("user.locker", {"tracks": [{"id": "5", "title": []}]})
+        read("user.locker", {"tracks": [{"id": "5", "title": []}]}, strict=True)
 
 
 def test_a_locker_track_that_was_withdrawn():
@@ -505,7 +505,7 @@ def classic(listener):
     [
         ("country", lambda classic: classic.releases.search("x", country="GBR")),
         ("country", lambda classic: classic.tracks.preview("1", country="G1")),
-        ("page_size", lambda classic: classic.releases.search("x", page_size=101)),
+        ("page_size", lambda classic: classic.releases.search("x", page_size=501)),
         ("page_size", lambda classic: classic.tags.all(page_size=0)),
         ("page", lambda classic: classic.tags.all(page=0)),
         ("release_id", lambda classic: classic.releases.recommend()),
@@ -522,9 +522,7 @@ def test_lists_and_media_refuse_at_once(classic, argument, call):
 @pytest.mark.parametrize(
     ("argument", "call"),
     [
-        ("release_id", lambda classic: classic.basket.add_item("b", track_id="1")),
-        ("release_id", lambda classic: classic.user.purchase_item(track_id="1")),
-        ("release_id", lambda classic: classic.user.deliver_item(track_id="1")),
+        ("email", lambda classic: classic.users.update("1")),
         ("price", lambda classic: classic.basket.add_priced_item("b", price=Decimal(-1))),
         ("price", lambda classic: classic.user.purchase_priced_item(price=Decimal("0.999"))),
         ("retail_price", lambda classic: classic.user.deliver_item(retail_price=Decimal("0.001"))),

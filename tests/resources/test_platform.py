@@ -299,7 +299,7 @@ async def test_what_never_leaves(argument, act):
         (lambda: PlaybackEvent("1", "start", "2026-05-28T12:00:00Z"), "timestamp"),
         (lambda: PlaybackEvent("1", "start", NOON, -1), "duration_played"),
         (lambda: PlaybackEvent("1", "start", NOON, duration_played=True), "duration_played"),
-        (lambda: PlaylistTrackInput("1", None, "a"), "title"),
+        (lambda: PlaylistTrackInput("1", "", "a"), "title"),
         (lambda: PlaylistTrackInput("1", "t", " "), "artist"),
         (lambda: PlaylistTrackInput("1", "t", "a", source=""), "source"),
     ],
@@ -395,8 +395,8 @@ async def test_a_sale_may_come_back_as_nothing(answer):
 
 
 def test_a_purchase_that_does_not_fit_is_an_error_all_the_same():
-    with pytest.raises(DecodeError, match=r"\$\.purchase\.purchaseDate"):
-        decoded("platform.sales.credit_item", b'{"purchase":{"id":"1","purchaseDate":"soon"}}')
+    with pytest.raises(DecodeError, match=r"\$\.purchase\.id is a list"):
+        decoded("platform.sales.credit_item", b'{"purchase":{"id":["1","2"],"purchaseDate":"soon"}}')
 
 
 def test_manifests_are_text():

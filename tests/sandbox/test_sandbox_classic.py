@@ -457,7 +457,7 @@ async def test_what_cannot_be_answered(probe, path, params, status, code):
     ("path", "params", "status", "code"),
     [
         ("item", {}, 400, 1001),
-        ("item", {"trackId": TRACK.id}, 400, 1001),
+        ("rrpitem", {"trackId": TRACK.id}, 400, 1001),
         ("item", {"releaseId": ON_SALE.id, "trackId": TRACK.id}, 404, 2001),
         ("item", {"releaseId": PREORDER.id}, 404, 2002),
         ("item", {"releaseId": ON_SALE.id, "price": f"{ON_SALE.rrp_pence / 100}"}, 400, 3004),

@@ -67,7 +67,7 @@ async def test_parsing_counts_against_the_time_allowed(endless, safety, requests
 
 async def test_so_does_decoding(monkeypatch):
     going_on = threading.Event()
-    monkeypatch.setattr(decode, "decode", lambda *_: going_on.wait(10))
+    monkeypatch.setattr(decode, "decode", lambda *_, **__: going_on.wait(10))
     async with raw_server(LARGE) as raw, client_for(raw) as client:
         try:
             with pytest.raises(RequestTimeoutError, match=r"test\.do_thing: the answer was not parsed"):

@@ -24,14 +24,14 @@ def operation(model, *, paged=False):
     )
 
 
-def decoded(answer, model, *, paged=False):
+def decoded(answer, model, *, paged=False, strict=False):
     body = answer.encode() if isinstance(answer, str) else answer if isinstance(answer, bytes) else orjson.dumps(answer)
-    return decode(operation(model, paged=paged), parse(body, None))
+    return decode(operation(model, paged=paged), parse(body, None), strict=strict)
 
 
 def refused(answer, model, *, paged=False):
     with pytest.raises(DecodeError) as caught:
-        decoded(answer, model, paged=paged)
+        decoded(answer, model, paged=paged, strict=True)
     assert caught.value.operation == "some.operation"
     assert str(caught.value).startswith(f"some.operation: {caught.value.path}")
     return caught.value

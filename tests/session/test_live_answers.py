@@ -221,7 +221,7 @@ async def test_a_subscriber_and_a_buyer(sevendigital_sandbox):
         )
         [purchase] = sevendigital_sandbox.state()["purchases"]
         assert (purchase["user"], purchase["transactionId"]) == ("mara", "t-1")
-        assert [each.release.id for each in await platform.sales.locker("mara")] == [track.release.id]
+        assert [each.release.id for each in await platform.sales.locker("mara", country="GB")] == [track.release.id]
         bought = {"release_id": track.release.id, "format_id": "17"}
         for media in (
             platform.downloads.track("mara", track_id=track.id, **bought),
@@ -232,7 +232,7 @@ async def test_a_subscriber_and_a_buyer(sevendigital_sandbox):
             async with media as answer:
                 assert len(await answer.read()) > 1000
         await platform.sales.refund_release(user_id="mara", purchase_id=sold.purchase_id, release_id=track.release.id)
-        assert len(await platform.sales.locker("mara")) == 0
+        assert len(await platform.sales.locker("mara", country="GB")) == 0
 
 
 async def test_playlists(sevendigital_sandbox):

@@ -37,7 +37,7 @@ class Sink:
 
     async def put_many(self, kind, logs, *, checkpoint=None):
         checkpoint.check(self.positions.get(checkpoint.source))
-        self.tracks += [int(log.track_id) for log in logs]
+        self.tracks += [int(orjson.loads(log.encode())["trackId"]) for log in logs]
         self.positions[checkpoint.source] = checkpoint.position
         return len(logs)
 
@@ -94,6 +94,17 @@ async def test_lines_are_put_when_they_are_complete(log, sink):
         assert sink.tracks == [1, 2]
         append(log, b"\n")
         await sink.has(1, 2, 3)
+
+
+async def test_the_lag_of_a_closed_source_is_the_last_one_whatever_its_descriptors_are_now(log, tmp_path, sink):
+    append(log, lines(1) + line(2)[:10])
+    async with following(log, sink=sink) as source:
+        await sink.has(1)
+    lag = source.lag()
+    assert (lag.files, lag.size) == (1, 0)
+    (tmp_path / "other").write_bytes(b"x" * 1000)
+    with (tmp_path / "other").open("rb"):  # takes the number of the descriptor that was closed
+        assert source.lag().size == 0
 
 
 async def test_a_restart_resumes_behind_the_last_line(log, sink):

@@ -78,7 +78,7 @@ class Sink:
         await asyncio.sleep(0.002)
         await self.open.wait()
         checkpoint.check(self.positions.get(checkpoint.source))
-        self.tracks += [int(log.track_id) for log in logs]
+        self.tracks += [int(orjson.loads(log.encode())["trackId"]) for log in logs]
         self.positions[checkpoint.source] = checkpoint.position
         return len(logs)
 

@@ -10,6 +10,8 @@ from typing import get_args, get_origin, get_type_hints
 
 import attrs
 
+from sevendigital_async.models import PlaylistTrackInput
+
 READERS = {
     datetime: datetime.fromisoformat,
     date: date.fromisoformat,
@@ -70,5 +72,11 @@ def sample(hint, name: str):
 
 
 TODAY = datetime.now(UTC)
-SAMPLES = {"country": "GB", "end_date": TODAY.date() + timedelta(days=7), "tag": {"Campaign": "spring"}}
+SAMPLES = {
+    "card_country": "GB",
+    "country": "GB",
+    "end_date": TODAY.date() + timedelta(days=7),
+    "tag": {"Campaign": "spring"},
+    "tracks": [PlaylistTrackInput("1", "t", "a")],
+}
 MADE_UP = {datetime: TODAY, date: TODAY.date(), Decimal: Decimal("9.99"), int: 12, bool: True, str: "12345"}

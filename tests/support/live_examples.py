@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from sevendigital_async import StreamLog
-from sevendigital_async.models import PlaybackEvent, PlaylistTrackInput
+from sevendigital_async.models import PlaybackEvent, PlaylistTag, PlaylistTrackInput
 
 API = "https://api.7digital.com/1.2"
 STREAM = "https://stream.svc.7digital.net"
@@ -48,6 +48,21 @@ PREVIEW = StreamLog(
     "673059", PLAYED, "141732543", None, 0, "EE", play_mode="online", play_type="view", user_agent=AGENT
 )
 NO_YOU_GIRLS = PlaylistTrackInput("5495893", "No You Girls", "Franz Ferdinand", source="7digital")
+EVERYTHING = PlaylistTrackInput(
+    "1",
+    "t",
+    "a",
+    source="s",
+    audio_url="https://x.example/1",
+    image="https://x.example/1.jpg",
+    version="v",
+    artist_id="2",
+    release_id="3",
+    release_title="r",
+    release_version="w",
+    release_artist_id="4",
+    release_artist="b",
+)
 EVENT = PlaybackEvent("123", "start", PLAYED, playlist_id="9", format_id="26")
 SKIP = PlaybackEvent("123", "skip", PLAYED, playlist_id="9")
 MIDNIGHT = "2021-09-11T00:00:00Z"
@@ -201,6 +216,11 @@ REQUESTS = {
         f"DELETE {API}/user/purchase/49193524/track/3",
         None,
     ),
+    "locker_with_filters": (
+        lambda p: p.sales.locker("7", country="GB", release_id="1", track_id="2", purchase_id="3"),
+        f"GET {API}/user/locker?userId=7&country=GB&page=1&releaseId=1&trackId=2&purchaseId=3",
+        None,
+    ),
     "playlists": (lambda p: p.playlists.list(country="GB"), f"GET {API}/playlists?country=GB&page=1", None),
     "my_playlists": (
         lambda p: p.playlists.list(user_id="7", country="GB"),
@@ -241,6 +261,66 @@ REQUESTS = {
                 "source": "7digital",
             }
         ],
+    ),
+    "add_tracks_by_id": (
+        lambda p: p.playlists.add_tracks("51ed5cfe", tracks=[PlaylistTrackInput("5495893")], country="GB"),
+        f"POST {API}/playlists/51ed5cfe/tracks?country=GB",
+        [{"trackId": "5495893"}],
+    ),
+    "create_playlist_with_everything": (
+        lambda p: p.playlists.create(
+            "Everything",
+            country="GB",
+            image="https://x.example/$size$.jpg",
+            tags=["rock", PlaylistTag(name="1990s")],
+            annotations={"mood": "dark"},
+            tracks=[EVERYTHING],
+        ),
+        f"POST {API}/playlists?country=GB",
+        {
+            "name": "Everything",
+            "image": "https://x.example/$size$.jpg",
+            "tags": [{"name": "rock"}, {"name": "1990s"}],
+            "annotations": {"mood": "dark"},
+            "tracks": [
+                {
+                    "trackId": "1",
+                    "trackTitle": "t",
+                    "trackVersion": "v",
+                    "artistId": "2",
+                    "artistAppearsAs": "a",
+                    "releaseId": "3",
+                    "releaseTitle": "r",
+                    "releaseVersion": "w",
+                    "releaseArtistId": "4",
+                    "releaseArtistAppearsAs": "b",
+                    "source": "s",
+                    "audioUrl": "https://x.example/1",
+                    "image": "https://x.example/1.jpg",
+                }
+            ],
+        },
+    ),
+    "playlists_with_tags": (
+        lambda p: p.playlists.list(status="published", tags=["rock", "1990s"], country="GB"),
+        f"GET {API}/playlists?country=GB&page=1&status=published&tags=rock,1990s",
+        None,
+    ),
+    "playlist_tags": (lambda p: p.playlists.tags(country="GB"), f"GET {API}/playlists/tags?country=GB", None),
+    "create_playlist_tag": (
+        lambda p: p.playlists.create_tag("rock"),
+        f"POST {API}/playlists/tags",
+        {"name": "rock"},
+    ),
+    "add_favourite": (
+        lambda p: p.playlists.add_favourite("p", user_id="a/b"),
+        f"PUT {API}/playlists/p/favourites/a%2Fb",
+        None,
+    ),
+    "remove_favourite": (
+        lambda p: p.playlists.remove_favourite("p", user_id="7", country="GB"),
+        f"DELETE {API}/playlists/p/favourites/7?country=GB",
+        None,
     ),
     "read_playlist": (lambda p: p.playlists.read("p", country="GB"), f"GET {API}/playlists/p?country=GB", None),
     "playlist_details": (

@@ -13,6 +13,7 @@ from sevendigital_async import (
     LogKind,
     UserToken,
 )
+from sevendigital_async.models.encoded_log import EncodedLog
 from sevendigital_async.models.stream_log import checked_and_encoded
 
 
@@ -48,6 +49,9 @@ class Service:
 
     def encoder(self, kind):
         return checked_and_encoded
+
+    def wire_form_encoder(self, kind):
+        return EncodedLog.checked
 
     def partition_key(self, kind, *, signed_by_user):
         return lambda log: (log.user_id or "") if signed_by_user else ""

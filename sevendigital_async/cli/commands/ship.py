@@ -14,6 +14,7 @@ from attrs import frozen
 from ...client import SevenDigital
 from ...config import LIMITS_VARIABLE
 from ...models import LogKind
+from ...monitoring import WorkerMonitor
 from ...sources import Format, ReadOptions
 from ..options import (
     Connection,
@@ -28,7 +29,7 @@ from ..output import ExitError, say, say_json
 from ..process import SignalWatcher
 from ..ship.display import display_on
 from ..ship.inputs import Input, check_first_line, own_files, parse_mapping
-from ..ship.options import ShipOptions, Synchronous, directory_of, read_tokens, spool_for
+from ..ship.options import ShipOptions, Synchronous, directory_of, monitor, read_tokens, spool_for
 from ..ship.reject_file import RejectFile, beside
 from ..ship.report import Report
 from ..ship.run import ShipRun
@@ -91,6 +92,10 @@ one message before anything is sent or made.
 A run stops after --patience seconds without a delivery (not with --follow or Kafka), and at SIGINT or SIGTERM. It then
 reads no further, delivers what it has read for up to --drain seconds, and prints the summary; a second signal ends it
 at once. For a pipe, --linger is added to --patience, because an incomplete batch waits that long.
+
+With --http, or when systemd waits for messages (Type=notify), the run is a service: /healthz and /metrics are served,
+systemd learns when it is ready and when it stops, and SIGHUP reopens FILE.rejected, for logrotate, and does not stop
+the run.
 
 Only their owner can read FILE.rejected and FILE.unsent. If the exit code is not 0, the last line on standard error
 gives the reason.
@@ -161,6 +166,7 @@ def reading(
 
 @app.command("ship", help=HELP, no_args_is_help=True)
 @with_options("connection", connection)
+@with_options("worker", monitor)
 @with_options("reading", reading)
 def ship(
     files: Annotated[
@@ -234,6 +240,7 @@ def ship(
     unsent: Annotated[
         Path | None, typer.Option(metavar="PATH", help="In place of FILE.unsent.", show_default=False)
     ] = None,
+    worker: WorkerMonitor,
     json: JsonSummaryOption = False,
 ) -> None:
     """Ship plays."""
@@ -257,7 +264,9 @@ def ship(
         RejectFile(rejected or beside(inputs.base, ".rejected", regular=regular)) as rejected_lines,
         RejectFile(unsent or beside(inputs.base, ".unsent", regular=regular)) as unsent_plays,
     ):
-        report = asyncio.run(_ship(options, client, inputs, reading, rejected=rejected_lines, unsent=unsent_plays))
+        report = asyncio.run(
+            _ship(options, client, inputs, reading, rejected=rejected_lines, unsent=unsent_plays, worker=worker)
+        )
     if json:
         say_json(report.as_json())
     else:
@@ -274,6 +283,7 @@ async def _ship(
     *,
     rejected: RejectFile,
     unsent: RejectFile,
+    worker: WorkerMonitor,
 ) -> Report:
     source = inputs.open(
         ReadOptions(reading.format, reading.columns, options.kind, options.first_line),
@@ -281,8 +291,9 @@ async def _ship(
         own_files=own_files(inputs, options.spool, rejected, unsent),
         poll=reading.poll,
     )
-    async with client:
-        with SignalWatcher() as signals, display_on(sys.stderr, every=PROGRESS_EVERY) as display:
+    on_hangup = rejected.reopen if worker.is_active else None
+    async with client, worker:
+        with SignalWatcher(on_hangup) as signals, display_on(sys.stderr, every=PROGRESS_EVERY) as display:
             run = ShipRun(
                 options,
                 client,
@@ -292,6 +303,7 @@ async def _ship(
                 unsent=unsent,
                 display=display,
                 signals=signals,
+                worker=worker,
                 bad_topic=inputs.dead_letter_topic(reading.dead_letter_topic),
             )
             return await run.run()

@@ -7,21 +7,23 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import orjson
+import typer
 from attrs import frozen
 
 from ...config import UserToken
 from ...errors import ConfigurationError
 from ...models import LogKind
 from ...models.wire import duplicate_key
+from ...monitoring import ServiceNotifier, WorkerMonitor
 from ...shipping import Counts, Spool
 from ...shipping.spools.registry import file_of, open_spool, scheme_of
 from ...shipping.spools.sqlite import SqliteSpool
 from ...sources import ReadCheckpoint
 from ...sources.ingestion import position_in
-from ..options import inspect_spool
+from ..options import check_finite, inspect_spool
 from .inputs import Input
 from .reject_file import beside
 
@@ -192,3 +194,34 @@ class ShipOptions:
     patience: float | None = 300.0
     drain: float = 30.0
     linger: float = 5.0
+
+
+def monitor(
+    *,
+    http: Annotated[
+        str | None,
+        typer.Option(
+            "--http",
+            metavar="[HOST:]PORT",
+            show_default=False,
+            help="Serve /healthz, /readyz, /metrics and /statistics there; on 127.0.0.1 if HOST is left out.",
+        ),
+    ] = None,
+    stalled_after: Annotated[
+        float,
+        typer.Option(
+            "--stalled-after",
+            min=0,
+            max=1e9,
+            callback=check_finite,
+            metavar="SECONDS",
+            help="/healthz is unhealthy after this time without an answer of the service or the spool.",
+        ),
+    ] = 300.0,
+) -> WorkerMonitor:
+    """Make the monitor of a command that may run as a service; open it.
+
+    Raises:
+        ConfigurationError: That is not an address, or the extra is not installed.
+    """
+    return WorkerMonitor(http=http, stalled_after=stalled_after, notifier=ServiceNotifier.from_environment(os.environ))

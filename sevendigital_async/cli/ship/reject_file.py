@@ -80,6 +80,14 @@ def _body(body: bytes, kind: LogKind, needs_kind: bool) -> bytes:
     return body[:-1] + b',"kind":"%s"}' % kind.value.encode() if needs_kind else body
 
 
+def _is_at(path: Path, descriptor: int) -> bool:
+    """Return whether a path still is the open file."""
+    try:
+        return os.path.samestat(path.lstat(), os.fstat(descriptor))
+    except OSError:
+        return False
+
+
 _EARLIER_ENDING = re.compile(r"\.(?:rejected|unsent)(?:\.\d+)?$")
 
 
@@ -107,6 +115,8 @@ class RejectFile:
     path: Path | None = None
     lines: int = 0
     _descriptor: int | None = field(default=None, repr=False)
+    _replaced: list[int] = field(factory=list, repr=False)
+    """Descriptors of files that were moved away, until they are forced to the disk."""
     _size: int = field(default=0, repr=False)
     _is_synced: bool = field(default=True, repr=False)
     _is_name_synced: bool = field(default=False, repr=False)
@@ -126,7 +136,7 @@ class RejectFile:
     @property
     def is_synced(self) -> bool:
         """Whether what was written would survive a power cut."""
-        return self._is_synced
+        return self._is_synced and not self._replaced
 
     @property
     def place(self) -> Path:
@@ -141,14 +151,23 @@ class RejectFile:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Force the file to the disk and close it."""
-        if self._descriptor is not None:
-            descriptor, self._descriptor = self._descriptor, None
-            try:
-                self._force(descriptor)
-            except OSError as failure:
-                complain(f"{self.path} may not be on the disk: {failure.strerror}")
-            finally:
+        self._is_synced = False
+        try:
+            self.sync()
+        except OSError as failure:
+            complain(f"{self.path} may not be on the disk: {failure.strerror}")
+        finally:
+            for descriptor in [*self._replaced, *([] if self._descriptor is None else [self._descriptor])]:
                 os.close(descriptor)
+            self._replaced, self._descriptor = [], None
+
+    def reopen(self) -> None:
+        """Write to a new file from the next line on, if the file was moved away or deleted, as logrotate does."""
+        if self._descriptor is None or _is_at(self.place, self._descriptor):
+            return
+        self._replaced.append(self._descriptor)
+        self._descriptor, self._size = None, 0
+        self._is_synced, self._is_name_synced = True, False
 
     def write(self, *lines: bytes) -> None:
         """Write lines, all of them or none.
@@ -177,15 +196,26 @@ class RejectFile:
         Raises:
             OSError: It may not survive a power cut.
         """
+        while self._replaced:
+            os.fsync(self._replaced[0])
+            os.close(self._replaced.pop(0))
         if not self._is_synced and self._descriptor is not None:
-            self._force(self._descriptor)
-            self._is_synced = True
+            self._is_synced = True  # before, because more may be written meanwhile
+            try:
+                self._force(self._descriptor)
+            except OSError:
+                self._is_synced = False
+                raise
 
     def _force(self, descriptor: int) -> None:
         os.fsync(descriptor)
         if not self._is_name_synced:
-            fsync_path(self.place.parent)
-            self._is_name_synced = True
+            self._is_name_synced = True  # before, because the file may be reopened meanwhile
+            try:
+                fsync_path(self.place.parent)
+            except OSError:
+                self._is_name_synced = False
+                raise
 
     def _create(self) -> None:
         names = itertools.chain([self.wanted.name], (f"{self.wanted.name}.{number}" for number in itertools.count(1)))

@@ -14,6 +14,8 @@ from attrs import asdict, define, frozen
 from ...client import SevenDigital
 from ...errors import ConfigurationError, ShipperError, ShipperFailedError, SpoolError
 from ...models import LogKind, StreamLog
+from ...models.encoded_log import EncodedLog
+from ...monitoring import WorkerMonitor
 from ...shipping import Alert, AlertKind, Checkpoint, Counts, DeadLetter, MemorySpool, Statistics, StreamLogShipper
 from ...shipping.spools.registry import shown
 from ...sources import BadRecord, FileSource, Ingestion, PendingPortion, Source, StreamCounts
@@ -75,7 +77,9 @@ class RejectedFirst:
     shipper: StreamLogShipper
     rejected: RejectFile
 
-    async def put_many(self, kind: LogKind, logs: Sequence[StreamLog], *, checkpoint: Checkpoint | None = None) -> int:
+    async def put_many(
+        self, kind: LogKind, logs: Sequence[StreamLog | EncodedLog], *, checkpoint: Checkpoint | None = None
+    ) -> int:
         """Accept all or none, and the checkpoint in the same step."""
         if checkpoint is not None and not self.rejected.is_synced:
             await asyncio.to_thread(self.rejected.sync)
@@ -99,6 +103,7 @@ class ShipRun:
         unsent: For plays that are not delivered at the end.
         display: Shows progress and alerts.
         signals: The first one stops the run, the second one ends it at once.
+        worker: Answers for the run if it is a service.
 
     Raises:
         ConfigurationError: There cannot be a spool of that name.
@@ -116,6 +121,7 @@ class ShipRun:
         display: Display,
         signals: SignalWatcher,
         bad_topic: DeadLetterTopic | None = None,
+        worker: WorkerMonitor | None = None,
     ) -> None:
         self._options = options
         self._inputs = inputs
@@ -125,6 +131,7 @@ class ShipRun:
         self._unsent = unsent
         self._display = display
         self._signals = signals
+        self._worker = worker or WorkerMonitor()
         self._memory = MemorySpool() if options.spool is None else None
         self._before = dict.fromkeys(LogKind, Counts())
         self._shipper = StreamLogShipper(
@@ -137,6 +144,7 @@ class ShipRun:
             lanes={kind: {"linger": options.linger} for kind in LogKind},
             on_dead_letter=self._on_dead_letter,
             on_alert=self._on_alert,
+            metrics=self._worker.metrics,
             close_timeout=0.0,
         )
         sink = RejectedFirst(self._shipper, rejected)
@@ -157,6 +165,8 @@ class ShipRun:
             ConfigurationError: The source cannot be opened, or has changed since an earlier run.
             SpoolError: The spool cannot be used.
         """
+        if self._worker.url is not None:
+            self._display.say(f"sevendigital: /healthz, /readyz, /metrics and /statistics are at {self._worker.url}")
         with SourceMessages(self._display.say):
             await self._look_first()
             if not self._stop.done():
@@ -197,6 +207,7 @@ class ShipRun:
                 if now.put != sum(counts.put for counts in self._before.values()):
                     # Another run has ended meanwhile; its plays are not of this one.
                     self._before |= {kind: lane.counts for kind, lane in now.lanes.items()}
+                self._worker.watch(self._shipper, self._ingestion, self._source)
                 watchers = [asyncio.create_task(self._watch_shipper()), asyncio.create_task(self._watch_signals())]
                 try:
                     await self._work_until_stopped(watchers)
@@ -232,6 +243,7 @@ class ShipRun:
             self._settled = statistics
 
     async def _drain(self) -> None:
+        self._worker.stopping()
         # Closing, other than a flush, also finishes requests with plays that other workers have put meanwhile.
         draining: asyncio.Task[Any] = asyncio.create_task(self._shipper.aclose(self._options.drain))
         hurry: asyncio.Task[Any] = asyncio.create_task(self._signals.again.wait())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...models import Artist, Release, Tag, Track
 from ..operation import Auth, Operation, Safety, parameter
-from .binding import CHART, COUNTRY, PAGING, TAGS, bound
+from .binding import CHART, COUNTRY, LIVE_PAGING, ONLY_LIVE, PAGING, TAGS, bound, live_only
 
 ARTIST_ID = parameter("artist_id", required=True)
 
@@ -105,4 +105,15 @@ GET_TOP_ARTISTS_BY_TAGS = Operation(
     model=Artist,
     paged=True,
     bindings=bound("GET", "/artist/bytag/top", TAGS, COUNTRY, *PAGING),
+)
+
+GET_ARTIST_RECOMMENDATIONS = Operation(
+    id="getArtistRecommendations",
+    name="classic.artists.recommend",
+    summary="Artists for those who like one.",
+    safety=Safety.READ,
+    model=Artist,
+    paged=True,
+    instead=ONLY_LIVE,
+    bindings=live_only("GET", "/artist/recommend", ARTIST_ID, COUNTRY, *LIVE_PAGING),
 )

@@ -5,11 +5,17 @@ Most of them change something by GET: what may be repeated is said here, not by 
 
 from __future__ import annotations
 
-from ...models import Basket, PaypalCheckout, Purchase
-from ..operation import Auth, Operation, Safety, parameter
-from .binding import COUNTRY, bound, form
+from ...models import Basket, BasketStatus, PaypalCheckout, Purchase
+from ..operation import Auth, Operation, ParameterLocation, Safety, parameter
+from .binding import COUNTRY, ITEM, ONLY_LIVE, TRACK_OF_RELEASE, USER_ID, bound, form, live, live_only
 
 BASKET_ID = parameter("basket_id", required=True)
+FORM_BASKET_ID = form("basket_id", required=True)
+"""The live service refuses such parameters in the query of a POST, with code 1007."""
+
+VOUCHER_CODE = form("voucher_code", required=True)
+PAYPAL = (form("payer_id", required=True), form("token", required=True))
+AFFILIATE_PARTNER = parameter("affiliate_partner")
 
 GET_BASKET = Operation(
     id="getBasket",
@@ -39,10 +45,10 @@ ADD_BASKET_ITEM = Operation(
         "GET",
         "/basket/addItem",
         BASKET_ID,
-        parameter("release_id"),
-        parameter("track_id"),
+        *ITEM,
         COUNTRY,
-        parameter("affiliate_partner"),
+        AFFILIATE_PARTNER,
+        live=live("GET", "/basket/addItem", BASKET_ID, *ITEM, COUNTRY, AFFILIATE_PARTNER, needs=TRACK_OF_RELEASE),
     ),
 )
 
@@ -62,7 +68,14 @@ APPLY_BASKET_VOUCHER = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.UNSAFE,
     model=Basket,
-    bindings=bound("POST", "/basket/applyVoucher", BASKET_ID, form("voucher_code", required=True), form("country")),
+    bindings=bound(
+        "POST",
+        "/basket/applyVoucher",
+        BASKET_ID,
+        VOUCHER_CODE,
+        form("country"),
+        live=live("POST", "/basket/applyVoucher", FORM_BASKET_ID, VOUCHER_CODE, form("country")),
+    ),
 )
 
 ADD_PRICED_BASKET_ITEM = Operation(
@@ -77,8 +90,8 @@ ADD_PRICED_BASKET_ITEM = Operation(
         "/basket/addpriceditem",
         BASKET_ID,
         parameter("price", required=True),
-        parameter("release_id"),
-        parameter("track_id"),
+        *ITEM,
+        needs=TRACK_OF_RELEASE,
     ),
 )
 
@@ -102,7 +115,20 @@ COMPLETE_BASKET_PAYPAL_PURCHASE = Operation(
         "POST",
         "/basket/completepaypalpurchase",
         BASKET_ID,
-        form("payer_id", required=True),
-        form("token", required=True),
+        *PAYPAL,
+        live=live("POST", "/basket/completepaypalpurchase", FORM_BASKET_ID, *PAYPAL, USER_ID),
+    ),
+)
+
+GET_BASKET_STATUS = Operation(
+    id="getBasketStatus",
+    name="classic.basket.status",
+    summary="Whether a basket has been paid for.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.READ,
+    model=BasketStatus,
+    instead=ONLY_LIVE,
+    bindings=live_only(
+        "GET", "/basket/{basketId}/status", parameter("basket_id", ParameterLocation.PATH, required=True)
     ),
 )

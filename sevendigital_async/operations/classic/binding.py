@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
+
+from attrs import evolve
 
 from ...config import Dialect
-from ..operation import Binding, Parameter, ParameterLocation, parameter
+from ..operation import VERSION, Binding, Parameter, ParameterLocation, paging, parameter
+
+ONLY_LIVE = "only the live dialect has it"
+"""What stands in for an operation that the OpenAPI file lacks."""
 
 COMPACT = "%Y%m%d"
 """How the classic API writes days."""
 
 COUNTRY = parameter("country")
 SHOP_ID = parameter("shop_id")
-PAGING = (parameter("page"), parameter("page_size"))
+USER_ID = parameter("user_id")
+"""Names a user of a partner who manages users; in the live dialect, in place of a user's token."""
+
+PAGING = paging(100)
+LIVE_PAGING = paging(500)
 CHART = (COUNTRY, parameter("period"), parameter("to_date", date_format=COMPACT), *PAGING)
 TAGS = parameter("tags", required=True)
+
+ITEM = (parameter("release_id"), parameter("track_id"))
+TRACK_OF_RELEASE = {"track_id": "release_id"}
+"""What a binding's ``needs`` says where a track is named together with its release."""
 
 
 def form(name: str, *, required: bool = False) -> Parameter:
@@ -22,7 +36,42 @@ def form(name: str, *, required: bool = False) -> Parameter:
     return parameter(name, ParameterLocation.FORM, required=required)
 
 
-def bound(http_method: str, path: str, *arguments: Parameter) -> Mapping[Dialect, Binding]:
-    """Bind an operation to a path below ``/1.2``; the live service speaks the same paths here."""
-    binding = Binding(http_method, f"/1.2{path}", arguments)
-    return {Dialect.OPENAPI: binding, Dialect.LIVE: binding}
+def bound(
+    http_method: str, path: str, *arguments: Parameter, live: Binding | None = None, **more: Any
+) -> Mapping[Dialect, Binding]:
+    """Bind an operation to a path below ``/1.2``.
+
+    Args:
+        http_method: In upper case.
+        path: Below ``/1.2``.
+        arguments: What travels.
+        live: How the live service spells it, where that differs by more than the size of its pages.
+        more: Further attributes of the OpenAPI file's binding.
+    """
+    binding = Binding(http_method, VERSION + path, arguments, **more)
+    same = tuple(_LIVE_SPELLINGS.get(argument, argument) for argument in arguments)
+    return {Dialect.OPENAPI: binding, Dialect.LIVE: live or evolve(binding, parameters=same)}
+
+
+def file_only(http_method: str, path: str, *arguments: Parameter) -> Mapping[Dialect, Binding]:
+    """Bind an operation that the live service does not have in this form."""
+    return {Dialect.OPENAPI: Binding(http_method, VERSION + path, arguments)}
+
+
+def live(http_method: str, path: str, *arguments: Parameter, **more: Any) -> Binding:
+    """Spell an operation as the live service does: the path below ``/1.2``, what travels, further attributes."""
+    return Binding(http_method, VERSION + path, arguments, **more)
+
+
+def live_only(http_method: str, path: str, *arguments: Parameter, **more: Any) -> Mapping[Dialect, Binding]:
+    """Bind an operation that the OpenAPI file lacks."""
+    return {Dialect.LIVE: live(http_method, path, *arguments, **more)}
+
+
+def for_user(http_method: str, path: str, *arguments: Parameter, **more: Any) -> Mapping[Dialect, Binding]:
+    """Bind an operation of a user, whom a live request may name in its query."""
+    spelled = (*(_LIVE_SPELLINGS.get(argument, argument) for argument in arguments), USER_ID)
+    return bound(http_method, path, *arguments, live=live(http_method, path, *spelled, **more), **more)
+
+
+_LIVE_SPELLINGS = dict(zip(PAGING, LIVE_PAGING, strict=True))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from ...models import CardRegistration, PaymentCard
 from ..operation import Auth, Operation, ParameterLocation, Safety, parameter
-from .binding import bound, form
+from .binding import ONLY_LIVE, USER_ID, bound, for_user, form, live, live_only
+
+MONTH = "%Y%m"
+"""How the dates on a card are written."""
 
 CARD_ID = form("card_id", required=True)
 
@@ -16,7 +19,7 @@ LIST_USER_PAYMENT_CARDS = Operation(
     safety=Safety.READ,
     model=PaymentCard,
     paged=True,
-    bindings=bound("GET", "/user/payment/card"),
+    bindings=for_user("GET", "/user/payment/card"),
 )
 
 SELECT_USER_PAYMENT_CARD = Operation(
@@ -25,7 +28,7 @@ SELECT_USER_PAYMENT_CARD = Operation(
     summary="Charge another card from now on.",
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
-    bindings=bound("POST", "/user/payment/card/select", CARD_ID),
+    bindings=for_user("POST", "/user/payment/card/select", CARD_ID),
 )
 
 DELETE_USER_PAYMENT_CARD = Operation(
@@ -34,7 +37,7 @@ DELETE_USER_PAYMENT_CARD = Operation(
     summary="Forget a card.",
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
-    bindings=bound("POST", "/user/payment/card/delete", CARD_ID),
+    bindings=for_user("POST", "/user/payment/card/delete", CARD_ID),
 )
 
 REGISTER_USER_PAYMENT_CARD = Operation(
@@ -52,6 +55,7 @@ REGISTER_USER_PAYMENT_CARD = Operation(
         form("expiry_year", required=True),
         form("cvv", required=True),
         form("cardholder_name"),
+        live=live("POST", "/user/payment/cardregistration", form("redirect_url", required=True), USER_ID),
     ),
 )
 
@@ -62,7 +66,31 @@ GET_USER_CARD_REGISTRATION = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.READ,
     model=CardRegistration,
-    bindings=bound(
+    bindings=for_user(
         "GET", "/user/payment/cardregistration/{id}", parameter("id", ParameterLocation.PATH, required=True)
+    ),
+)
+
+ADD_USER_PAYMENT_CARD = Operation(
+    id="addUserPaymentCard",
+    name="classic.user.add_payment_card",
+    summary="Add a card at once.",
+    auth=Auth.THREE_LEGGED,
+    safety=Safety.UNSAFE,
+    model=PaymentCard,
+    instead=ONLY_LIVE,
+    bindings=live_only(
+        "POST",
+        "/user/payment/card/add",
+        form("card_number", required=True),
+        form("card_type", required=True),
+        form("card_holder_name", required=True),
+        parameter("card_expiry_date", ParameterLocation.FORM, required=True, date_format=MONTH),
+        form("card_verification_code", required=True),
+        form("card_post_code"),
+        form("card_country"),
+        form("card_issue_number"),
+        parameter("card_start_date", ParameterLocation.FORM, date_format=MONTH),
+        USER_ID,
     ),
 )

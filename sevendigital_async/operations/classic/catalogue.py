@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from urllib.parse import urlsplit
+
+from ...errors import InvalidArgumentError
 from ...models import Artist, Release
-from ..operation import Operation, Safety, parameter
-from .binding import bound
+from ..operation import Operation, Parameter, Safety, parameter
+from .binding import COUNTRY, SHOP_ID, bound, live
 
 URL = parameter("url", required=True)
+
+
+def _slug_in(noun: str, url: str) -> str:
+    """Return what follows ``noun`` in the path of a page's address; a slug stays as it is."""
+    if "/" not in url:
+        return url
+    segments = urlsplit(url).path.split("/")
+    slug = segments[segments.index(noun) + 1] if noun in segments[:-1] else ""
+    if not slug:
+        raise InvalidArgumentError(f"url is not the address of a page of the shop about a {noun}", argument="url")
+    return slug
+
+
+def _slug(noun: str) -> Parameter:
+    read: Callable[[str], str] = partial(_slug_in, noun)
+    return parameter("url", required=True, wire=f"{noun}Slug", write=read)
+
 
 GET_ARTIST_ID_BY_URL = Operation(
     id="getArtistIdByUrl",
@@ -14,7 +36,12 @@ GET_ARTIST_ID_BY_URL = Operation(
     summary="Which artist a page of the shop is about.",
     safety=Safety.READ,
     model=Artist,
-    bindings=bound("GET", "/catalogue/artist-byurl", URL),
+    bindings=bound(
+        "GET",
+        "/catalogue/artist-byurl",
+        URL,
+        live=live("GET", "/catalogue/artist-byurl", _slug("artist"), COUNTRY, SHOP_ID),
+    ),
 )
 
 GET_RELEASE_ID_BY_URL = Operation(
@@ -23,5 +50,10 @@ GET_RELEASE_ID_BY_URL = Operation(
     summary="Which release a page of the shop is about.",
     safety=Safety.READ,
     model=Release,
-    bindings=bound("GET", "/catalogue/release-byurl", URL),
+    bindings=bound(
+        "GET",
+        "/catalogue/release-byurl",
+        URL,
+        live=live("GET", "/catalogue/release-byurl", _slug("release"), COUNTRY, SHOP_ID),
+    ),
 )

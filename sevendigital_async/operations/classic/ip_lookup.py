@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from ...models import Country
+from ...models import Country, GeoRestrictions
 from ..operation import Operation, Safety, parameter
-from .binding import bound
+from .binding import ONLY_LIVE, bound, live, live_only
+
+# By another name, the live service answers for the caller's own address.
+IP_ADDRESS = parameter("ip", required=True, wire="ipaddress")
 
 RESOLVE_COUNTRY_FOR_IP = Operation(
     id="resolveCountryForIp",
@@ -12,5 +15,20 @@ RESOLVE_COUNTRY_FOR_IP = Operation(
     summary="The country that an internet address belongs to.",
     safety=Safety.READ,
     model=Country,
-    bindings=bound("GET", "/country/resolve", parameter("ip", required=True)),
+    bindings=bound(
+        "GET",
+        "/country/resolve",
+        parameter("ip", required=True),
+        live=live("GET", "/country/resolve", IP_ADDRESS),
+    ),
+)
+
+GET_CHECKOUT_RESTRICTIONS = Operation(
+    id="getCheckoutRestrictions",
+    name="classic.ip_lookup.checkout_restrictions",
+    summary="Whether one can buy from an internet address.",
+    safety=Safety.READ,
+    model=GeoRestrictions,
+    instead=ONLY_LIVE,
+    bindings=live_only("GET", "/country/georestrictions/checkout", parameter("ipaddress", required=True)),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...models import Tag
 from ..operation import Operation, Safety
-from .binding import PAGING, bound
+from .binding import COUNTRY, LIVE_PAGING, ONLY_LIVE, PAGING, TAGS, bound, live_only
 
 GET_ALL_TAGS = Operation(
     id="getAllTags",
@@ -14,4 +14,15 @@ GET_ALL_TAGS = Operation(
     model=Tag,
     paged=True,
     bindings=bound("GET", "/tag", *PAGING),
+)
+
+GET_RELATED_TAGS = Operation(
+    id="getRelatedTags",
+    name="classic.tags.related",
+    summary="Tags that go together with given ones.",
+    safety=Safety.READ,
+    model=Tag,
+    paged=True,
+    instead=ONLY_LIVE,
+    bindings=live_only("GET", "/tag/related", TAGS, COUNTRY, *LIVE_PAGING),
 )

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from ...models import SubscriptionStatus, User
-from ..operation import Auth, Operation, Safety, parameter
-from .binding import bound, form
+from ..operation import Auth, Operation, ParameterLocation, Safety, parameter
+from .binding import bound, file_only, for_user, form, live
+
+EMAIL_ADDRESS = parameter("email", ParameterLocation.FORM, required=True, wire="emailAddress")
+PASSWORD = form("password", required=True)
+PERSON = (PASSWORD, form("country", required=True), form("first_name"), form("last_name"))
 
 GET_USER_UNLIMITED_STREAMING = Operation(
     id="getUserUnlimitedStreaming",
@@ -13,7 +17,7 @@ GET_USER_UNLIMITED_STREAMING = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.READ,
     model=SubscriptionStatus,
-    bindings=bound("GET", "/user/unlimitedStreaming"),
+    bindings=for_user("GET", "/user/unlimitedStreaming"),
 )
 
 UPDATE_USER_UNLIMITED_STREAMING = Operation(
@@ -23,7 +27,10 @@ UPDATE_USER_UNLIMITED_STREAMING = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.UNSAFE,
     model=SubscriptionStatus,
-    bindings=bound("POST", "/user/unlimitedStreaming", form("user_id", required=True), form("status", required=True)),
+    instead="use platform.subscriptions.create, which sends what the live service requires",
+    bindings=file_only(
+        "POST", "/user/unlimitedStreaming", form("user_id", required=True), form("status", required=True)
+    ),
 )
 
 SIGNUP_USER = Operation(
@@ -37,10 +44,8 @@ SIGNUP_USER = Operation(
         "POST",
         "/user/signup",
         form("email", required=True),
-        form("password", required=True),
-        form("country", required=True),
-        form("first_name"),
-        form("last_name"),
+        *PERSON,
+        live=live("POST", "/user/signup", EMAIL_ADDRESS, *PERSON),
     ),
 )
 
@@ -51,7 +56,12 @@ CREATE_USER = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.UNSAFE,
     model=User,
-    bindings=bound("GET", "/user/create", parameter("email", required=True)),
+    bindings=bound(
+        "GET",
+        "/user/create",
+        parameter("email", required=True),
+        live=live("GET", "/user/create", parameter("user_id", required=True), parameter("country", required=True)),
+    ),
 )
 
 GET_USER_DETAILS = Operation(
@@ -71,5 +81,11 @@ AUTHENTICATE_USER = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.UNSAFE,  # each success may hand out a token, and a user has only a few of them
     model=User,
-    bindings=bound("POST", "/user/authenticate", form("email", required=True), form("password", required=True)),
+    bindings=bound(
+        "POST",
+        "/user/authenticate",
+        form("email", required=True),
+        PASSWORD,
+        live=live("POST", "/user/authenticate", EMAIL_ADDRESS, PASSWORD),
+    ),
 )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from ...models import User
 from ..operation import Auth, Operation, ParameterLocation, Safety, parameter
-from .binding import bound, form
+from .binding import bound, form, live
+
+EMAIL_ADDRESS = parameter("email", wire="emailAddress")
 
 FIND_USERS = Operation(
     id="findUsers",
@@ -14,7 +16,7 @@ FIND_USERS = Operation(
     safety=Safety.READ,
     model=User,
     paged=True,
-    bindings=bound("GET", "/users", parameter("email")),
+    bindings=bound("GET", "/users", parameter("email"), live=live("GET", "/users", EMAIL_ADDRESS)),
 )
 
 UPDATE_USER = Operation(

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...config import Dialect, Host
-from ..operation import VERSION, Binding, Parameter, parameter
+from ..operation import VERSION, Binding, Parameter, paging, parameter
 
-PAGING = (parameter("page"), parameter("page_size"))
+PAGING = paging(100)
+LIVE_PAGING = paging(500)
+"""The newer of the live pages speak of 50, the guide of 500: the service decides."""
+
 COUNTRY = parameter("country")
 NEEDED_COUNTRY = parameter("country", required=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...models import Artist, DownloadUrl, Release, ReleaseBatch, Track, TrackBatch, UsageType
 from ..operation import Auth, Binding, Operation, Parameter, ParameterLocation, Safety, parameter
-from .binding import COUNTRY, PAGING, bound, live
+from .binding import COUNTRY, LIVE_PAGING, PAGING, bound, live
 
 ARTIST_ID = parameter("artist_id", ParameterLocation.PATH, required=True)
 RELEASE_ID = parameter("release_id", ParameterLocation.PATH, required=True)
@@ -38,7 +38,7 @@ BROWSE_ARTISTS_BY_NAME = Operation(
         "/artists/browse",
         parameter("letter", required=True),
         *PAGING,
-        live=live("GET", "/artist/browse", parameter("letter", required=True), *PAGING, *WHERE),
+        live=live("GET", "/artist/browse", parameter("letter", required=True), *LIVE_PAGING, *WHERE),
     ),
 )
 
@@ -68,7 +68,7 @@ GET_ARTIST_RELEASES = Operation(
         ARTIST_ID,
         parameter("type"),
         *PAGING,
-        live=_by_id("/artist/releases", "artist_id", "artistid", parameter("type"), *PAGING),
+        live=_by_id("/artist/releases", "artist_id", "artistid", parameter("type"), *LIVE_PAGING),
     ),
 )
 
@@ -80,7 +80,7 @@ SEARCH_ARTISTS = Operation(
     safety=Safety.READ,
     model=Artist,
     paged=True,
-    bindings=bound("GET", "/artists/search", Q, *PAGING, live=live("GET", "/artist/search", Q, *PAGING, *WHERE)),
+    bindings=bound("GET", "/artists/search", Q, *PAGING, live=live("GET", "/artist/search", Q, *LIVE_PAGING, *WHERE)),
 )
 
 GET_RELEASES_BATCH_DETAILS = Operation(
@@ -123,7 +123,7 @@ GET_RELEASE_TRACK_LISTING = Operation(
         "GET",
         "/releases/{releaseId}/tracks",
         RELEASE_ID,
-        live=_by_id("/release/tracks", "release_id", "releaseid", *PAGING),
+        live=_by_id("/release/tracks", "release_id", "releaseid", *LIVE_PAGING),
     ),
 )
 
@@ -135,7 +135,7 @@ SEARCH_RELEASES = Operation(
     safety=Safety.READ,
     model=Release,
     paged=True,
-    bindings=bound("GET", "/releases/search", Q, *PAGING, live=live("GET", "/release/search", Q, *PAGING, *WHERE)),
+    bindings=bound("GET", "/releases/search", Q, *PAGING, live=live("GET", "/release/search", Q, *LIVE_PAGING, *WHERE)),
 )
 
 SEARCH_TRACKS = Operation(
@@ -146,7 +146,7 @@ SEARCH_TRACKS = Operation(
     safety=Safety.READ,
     model=Track,
     paged=True,
-    bindings=bound("GET", "/tracks/search", Q, *PAGING, live=live("GET", "/track/search", Q, *PAGING, *WHERE)),
+    bindings=bound("GET", "/tracks/search", Q, *PAGING, live=live("GET", "/track/search", Q, *LIVE_PAGING, *WHERE)),
 )
 
 GET_TRACKS_BATCH_DETAILS = Operation(

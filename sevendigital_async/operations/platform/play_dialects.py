@@ -16,6 +16,7 @@ from attrs import frozen
 from ...config import Dialect
 from ...errors import InvalidLogError
 from ...models import EndReason, LogKind, PlayMode, PlayType, StreamLog
+from ...models.encoded_log import EncodedLog
 from ...models.stream_log import LIVE_FIELDS, Window, batch_key, check_text, checked_and_encoded, encoded, user_key
 
 MAX_USER_AGENT = 256
@@ -46,7 +47,15 @@ class PlayDialect(Protocol):
         """
         ...
 
-    def partition_key(self, *, signed_by_user: bool) -> Callable[[StreamLog], str] | None:
+    def encode_wire_form(self, log: EncodedLog, window: Window) -> bytes:
+        """Do the same for a play that is in its wire form already.
+
+        Raises:
+            InvalidLogError: As for ``encode``.
+        """
+        ...
+
+    def partition_key(self, *, signed_by_user: bool) -> Callable[[StreamLog | EncodedLog], str] | None:
         """Return a function from a play to what all plays of a request must share; None if they need nothing."""
         ...
 
@@ -59,7 +68,7 @@ class PlayDialect(Protocol):
         ...
 
 
-def _user_and_country(log: StreamLog) -> str:
+def _user_and_country(log: StreamLog | EncodedLog) -> str:
     return batch_key(log.user_id or "", log.country or "")
 
 
@@ -71,8 +80,9 @@ class OpenAPIPlays:
     truncates_user_agents: bool = False
 
     encode = staticmethod(checked_and_encoded)
+    encode_wire_form = staticmethod(EncodedLog.checked)
 
-    def partition_key(self, *, signed_by_user: bool) -> Callable[[StreamLog], str] | None:
+    def partition_key(self, *, signed_by_user: bool) -> Callable[[StreamLog | EncodedLog], str] | None:
         """Partition plays by user where users sign."""
         return user_key if signed_by_user else None
 
@@ -144,7 +154,11 @@ class LivePlays:
         self.item(wire)
         return encoded(wire)
 
-    def partition_key(self, *, signed_by_user: bool) -> Callable[[StreamLog], str] | None:  # noqa: ARG002 - the signer does not matter
+    def encode_wire_form(self, log: EncodedLog, window: Window) -> bytes:
+        """Check the fields of a play in its wire form as well."""
+        return self.encode(log.decode(), window)
+
+    def partition_key(self, *, signed_by_user: bool) -> Callable[[StreamLog | EncodedLog], str] | None:  # noqa: ARG002 - the signer does not matter
         """Partition plays by user and country where a request is about one of each."""
         return _user_and_country if self.by_user else None
 

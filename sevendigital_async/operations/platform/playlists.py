@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ...models import Playlist, PlaylistTrack, PlaylistTrackInput
+from ...models import Playlist, PlaylistTag, PlaylistTrack, PlaylistTrackInput
 from ..operation import Auth, Operation, Parameter, ParameterLocation, Safety, parameter
-from .binding import COUNTRY, NEEDED_COUNTRY, PAGING, bound, live, live_only
+from .binding import COUNTRY, LIVE_PAGING, NEEDED_COUNTRY, PAGING, bound, live, live_only
 
 PLAYLIST_ID = parameter("playlist_id", ParameterLocation.PATH, required=True)
 ENTRY_ID = parameter("playlist_track_id", ParameterLocation.PATH, required=True)
@@ -15,7 +15,15 @@ VISIBILITY = parameter("visibility", ParameterLocation.JSON)
 STATUS = parameter("status", ParameterLocation.JSON)
 USER_ID = parameter("user_id")
 
+FAVOURITE = "/playlists/{playlistId}/favourites/{userId}"
+FAN = parameter("user_id", ParameterLocation.PATH, required=True)
+
 ONLY_LIVE = "only the live dialect has it"
+
+
+def _file_tracks(tracks: Iterable[object]) -> Sequence[object]:
+    """Spell tracks as the OpenAPI file does."""
+    return [track.as_wire() if isinstance(track, PlaylistTrackInput) else track for track in tracks]
 
 
 def _live_tracks(tracks: Iterable[object]) -> Sequence[object]:
@@ -23,9 +31,24 @@ def _live_tracks(tracks: Iterable[object]) -> Sequence[object]:
     return [track.as_live_wire() if isinstance(track, PlaylistTrackInput) else track for track in tracks]
 
 
+def _named(tags: Iterable[object]) -> Sequence[object]:
+    """Spell tags as objects."""
+    names = [tag.name if isinstance(tag, PlaylistTag) else tag for tag in tags]
+    return [{"name": name} if isinstance(name, str) else name for name in names]
+
+
 def _tracks(*, required: bool = False) -> Parameter:
     return parameter("tracks", ParameterLocation.JSON, required=required, write=_live_tracks)
 
+
+MORE = (
+    parameter("image", ParameterLocation.JSON),
+    parameter("tags", ParameterLocation.JSON, write=_named),
+    parameter("annotations", ParameterLocation.JSON),
+)
+"""What the live service keeps beyond the OpenAPI file's fields."""
+
+FILTERS = (parameter("status"), parameter("tags"))
 
 LIST_PLAYLISTS = Operation(
     id="listPlaylists",
@@ -44,8 +67,9 @@ LIST_PLAYLISTS = Operation(
             "GET",
             "/playlists",
             COUNTRY,
-            *PAGING,
-            variants={"user_id": live("GET", "/user/playlists", USER_ID, COUNTRY, *PAGING)},
+            *LIVE_PAGING,
+            *FILTERS,
+            variants={"user_id": live("GET", "/user/playlists", USER_ID, COUNTRY, *LIVE_PAGING, *FILTERS)},
         ),
     ),
 )
@@ -63,7 +87,7 @@ CREATE_PLAYLIST = Operation(
         parameter("name", ParameterLocation.JSON, required=True),
         DESCRIPTION,
         VISIBILITY,
-        parameter("tracks", ParameterLocation.JSON),
+        parameter("tracks", ParameterLocation.JSON, write=_file_tracks),
         USER_ID,
         live=live(
             "POST",
@@ -75,6 +99,7 @@ CREATE_PLAYLIST = Operation(
             STATUS,
             VISIBILITY,
             _tracks(),
+            *MORE,
         ),
     ),
 )
@@ -104,13 +129,18 @@ UPDATE_PLAYLIST_DETAILS = Operation(
             STATUS,
             VISIBILITY,
             DESCRIPTION,
+            *MORE,
             echo={
                 "id": "playlist_id",
                 "name": "name",
                 "description": "description",
                 "status": "status",
                 "visibility": "visibility",
+                "image": "image",
+                "tags": "tags",
+                "annotations": "annotations",
             },
+            location="url",
         ),
     ),
 )
@@ -126,7 +156,7 @@ ADD_TRACKS_TO_PLAYLIST = Operation(
         "POST",
         "/playlists/{playlistId}/tracks",
         PLAYLIST_ID,
-        parameter("tracks", ParameterLocation.JSON, required=True),
+        parameter("tracks", ParameterLocation.JSON, required=True, write=_file_tracks),
         live=live(
             "POST",
             "/playlists/{playlistId}/tracks",
@@ -170,7 +200,7 @@ LIST_PLAYLIST_TRACKS = Operation(
     model=PlaylistTrack,
     paged=True,
     instead=ONLY_LIVE,
-    bindings=live_only("GET", "/playlists/{playlistId}/tracks", PLAYLIST_ID, *PAGING, NEEDED_COUNTRY, USER_ID),
+    bindings=live_only("GET", "/playlists/{playlistId}/tracks", PLAYLIST_ID, *LIVE_PAGING, NEEDED_COUNTRY, USER_ID),
 )
 
 REPLACE_PLAYLIST = Operation(
@@ -190,6 +220,7 @@ REPLACE_PLAYLIST = Operation(
         STATUS,
         VISIBILITY,
         _tracks(),
+        *MORE,
         NEEDED_COUNTRY,
         USER_ID,
     ),
@@ -234,4 +265,53 @@ REMOVE_PLAYLIST_TRACK = Operation(
     bindings=live_only(
         "DELETE", "/playlists/{playlistId}/tracks/{playlistTrackId}", PLAYLIST_ID, ENTRY_ID, NEEDED_COUNTRY, USER_ID
     ),
+)
+
+LIST_PLAYLIST_TAGS = Operation(
+    id="listPlaylistTags",
+    name="platform.playlists.tags",
+    summary="The tags of the partner's playlists.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.READ,
+    model=PlaylistTag,
+    paged=True,
+    instead=ONLY_LIVE,
+    bindings=live_only("GET", "/playlists/tags", COUNTRY),
+)
+
+CREATE_PLAYLIST_TAG = Operation(
+    id="createPlaylistTag",
+    name="platform.playlists.create_tag",
+    summary="Add a tag for playlists.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.UNSAFE,
+    model=PlaylistTag,
+    instead=ONLY_LIVE,
+    bindings=live_only(
+        "POST",
+        "/playlists/tags",
+        parameter("name", ParameterLocation.JSON, required=True),
+        COUNTRY,
+        echo={"name": "name"},
+    ),
+)
+
+ADD_PLAYLIST_FAVOURITE = Operation(
+    id="addPlaylistFavourite",
+    name="platform.playlists.add_favourite",
+    summary="Make a playlist one of a user's favourites.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.IDEMPOTENT,
+    instead=ONLY_LIVE,
+    bindings=live_only("PUT", FAVOURITE, PLAYLIST_ID, FAN, COUNTRY),
+)
+
+REMOVE_PLAYLIST_FAVOURITE = Operation(
+    id="removePlaylistFavourite",
+    name="platform.playlists.remove_favourite",
+    summary="Take a playlist out of a user's favourites.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.IDEMPOTENT,
+    instead=ONLY_LIVE,
+    bindings=live_only("DELETE", FAVOURITE, PLAYLIST_ID, FAN, COUNTRY),
 )

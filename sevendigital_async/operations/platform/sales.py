@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...models import LockerRelease, Purchase
 from ..operation import LOST_SALE, Auth, Binding, Operation, ParameterLocation, Safety, parameter
-from .binding import COUNTRY, NEEDED_COUNTRY, PAGING, bound, live
+from .binding import LIVE_PAGING, NEEDED_COUNTRY, PAGING, bound, live
 
 REFUND = (
     parameter("user_id", ParameterLocation.JSON, required=True),
@@ -37,7 +37,18 @@ GET_USER_LOCKER = Operation(
         "/users/{userId}/locker",
         parameter("user_id", ParameterLocation.PATH, required=True),
         *PAGING,
-        live=live("GET", "/user/locker", parameter("user_id", required=True), COUNTRY, *PAGING, parameter("sort")),
+        live=live(
+            "GET",
+            "/user/locker",
+            parameter("user_id", required=True),
+            NEEDED_COUNTRY,
+            *LIVE_PAGING,
+            parameter("sort"),
+            parameter("release_id"),
+            parameter("track_id"),
+            parameter("purchase_id"),
+            needs={"track_id": "release_id"},
+        ),
     ),
 )
 

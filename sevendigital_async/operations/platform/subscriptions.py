@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from ...errors import InvalidArgumentError
 from ...models import Subscription, SubscriptionStatus
-from ..operation import Auth, Operation, ParameterLocation, Safety, parameter
+from ..operation import Auth, Operation, Parameter, ParameterLocation, Safety, parameter
 from .binding import COUNTRY, bound, live, live_only
 
 MIDNIGHT = "%Y-%m-%dT00:00:00Z"
 """How a day is written where the service expects a time."""
+
+
+def _day(name: str, value: object) -> object:
+    """Refuse a moment where the OpenAPI file has a day."""
+    if isinstance(value, datetime):
+        raise InvalidArgumentError(
+            f"{name} must be a date, without a time of day, in the openapi dialect", argument=name
+        )
+    return value
+
+
+def _to_the_second(value: object) -> object:
+    return value.replace(microsecond=0) if isinstance(value, datetime) else value
+
+
+def _moment(name: str, **more: Any) -> Parameter:
+    return parameter(name, ParameterLocation.FORM, date_format=MIDNIGHT, write=_to_the_second, **more)
+
 
 CREATE_SUBSCRIPTION = Operation(
     id="createSubscription",
@@ -21,8 +44,8 @@ CREATE_SUBSCRIPTION = Operation(
         "/subscriptions",
         parameter("user_id", ParameterLocation.FORM, required=True),
         parameter("product_id", ParameterLocation.FORM, required=True),
-        parameter("start_date", ParameterLocation.FORM, required=True),
-        parameter("end_date", ParameterLocation.FORM, required=True),
+        parameter("start_date", ParameterLocation.FORM, required=True, write=partial(_day, "start_date")),
+        parameter("end_date", ParameterLocation.FORM, required=True, write=partial(_day, "end_date")),
         parameter("country", ParameterLocation.FORM),
         live=live(
             "POST",
@@ -33,13 +56,11 @@ CREATE_SUBSCRIPTION = Operation(
             parameter("currency", ParameterLocation.FORM, required=True),
             parameter("recurring_fee", ParameterLocation.FORM, required=True),
             parameter("country", ParameterLocation.FORM, required=True),
-            parameter("activated_at", ParameterLocation.FORM, required=True, date_format=MIDNIGHT),
-            parameter(
-                "start_date", ParameterLocation.FORM, required=True, wire="currentPeriodStartDate", date_format=MIDNIGHT
-            ),
-            parameter("end_date", ParameterLocation.FORM, required=True, wire="expiryDate", date_format=MIDNIGHT),
+            _moment("activated_at", required=True),
+            _moment("start_date", required=True, wire="currentPeriodStartDate"),
+            _moment("end_date", required=True, wire="expiryDate"),
             parameter("postcode", ParameterLocation.FORM),
-            parameter("trial_ends_at", ParameterLocation.FORM, date_format=MIDNIGHT),
+            _moment("trial_ends_at"),
         ),
     ),
 )

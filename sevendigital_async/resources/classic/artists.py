@@ -22,7 +22,7 @@ class Artists(CheckedResource):
             letter: What the names begin with: a letter, or several.
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
             page: First page to fetch, from 1.
-            page_size: Artists a page, up to 100; the service's default if left out.
+            page_size: Artists a page, up to 100 (500 in the live dialect); the service's default if left out.
 
         Returns:
             Await it for one page, iterate it for every artist.
@@ -49,7 +49,7 @@ class Artists(CheckedResource):
             period: ``day``, ``week``, ``month`` or ``year``; a week by default.
             to_date: Last day of the period; yesterday by default.
             page: First page to fetch, from 1.
-            page_size: Artists a page, up to 100; the service's default if left out.
+            page_size: Artists a page, up to 100 (500 in the live dialect); the service's default if left out.
 
         Returns:
             Await it for one page, iterate it for every artist.
@@ -96,7 +96,7 @@ class Artists(CheckedResource):
             type: Only releases of this kind; the live service also knows ``video``.
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
             page: First page to fetch, from 1.
-            page_size: Releases a page, up to 100; the service's default if left out.
+            page_size: Releases a page, up to 100 (500 in the live dialect); the service's default if left out.
 
         Returns:
             Await it for one page, iterate it for every release.
@@ -125,7 +125,7 @@ class Artists(CheckedResource):
             artist_id: 7digital's id of the one.
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
             page: First page to fetch, from 1.
-            page_size: Artists a page, up to 100; the service's default if left out.
+            page_size: Artists a page, up to 100 (500 in the live dialect); the service's default if left out.
 
         Returns:
             Await it for one page, iterate it for every artist.
@@ -158,7 +158,7 @@ class Artists(CheckedResource):
                 come first by default.
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
             page: First page to fetch, from 1.
-            page_size: Artists a page, up to 100; the service's default if left out.
+            page_size: Artists a page, up to 100 (500 in the live dialect); the service's default if left out.
 
         Returns:
             Await it for one page, iterate it for every artist.
@@ -176,7 +176,7 @@ class Artists(CheckedResource):
             artist_id: 7digital's id.
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
             page: First page to fetch, from 1.
-            page_size: Tracks a page, up to 100; the service's default if left out.
+            page_size: Tracks a page, up to 100 (500 in the live dialect); the service's default if left out.
 
         Returns:
             Await it for one page, iterate it for every track.
@@ -199,7 +199,7 @@ class Artists(CheckedResource):
             artist_id: 7digital's id.
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
             page: First page to fetch, from 1.
-            page_size: Tags a page, up to 100; the service's default if left out.
+            page_size: Tags a page, up to 100 (500 in the live dialect); the service's default if left out.
 
         Returns:
             Await it for one page, iterate it for every tag.
@@ -235,7 +235,7 @@ class Artists(CheckedResource):
             tags: Ids of tags: an iterable, or a text with commas.
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
             page: First page to fetch, from 1.
-            page_size: Artists a page, up to 100; the service's default if left out.
+            page_size: Artists a page, up to 100 (500 in the live dialect); the service's default if left out.
 
         Returns:
             Await it for one page, iterate it for every artist.
@@ -247,4 +247,32 @@ class Artists(CheckedResource):
         """
         return self._pages(
             Artist, ops.GET_TOP_ARTISTS_BY_TAGS, tags=tags, country=country, page=page, page_size=page_size
+        )
+
+    def recommend(
+        self, artist_id: str, *, country: str | None = None, page: int = 1, page_size: int | None = None
+    ) -> Pages[Artist]:
+        """List artists for those who like one; in the live dialect only, where `similar` is another list.
+
+        Args:
+            artist_id: 7digital's id of the one.
+            country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
+            page: First page to fetch, from 1.
+            page_size: Artists a page, up to 500; the service's default if left out.
+
+        Returns:
+            Await it for one page, iterate it for every artist.
+
+        Raises:
+            NotFoundError: No such artist in the territory.
+
+        API: ``GET /1.2/artist/recommend``
+        """
+        return self._pages(
+            Artist,
+            ops.GET_ARTIST_RECOMMENDATIONS,
+            artist_id=artist_id,
+            country=country,
+            page=page,
+            page_size=page_size,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from ...models import Basket as BasketModel
-from ...models import PaypalCheckout, Purchase
+from ...models import BasketStatus, PaypalCheckout, Purchase
 from ...operations.classic import basket as ops
 from ..resource import CheckedResource
 
@@ -56,7 +56,7 @@ class Basket(CheckedResource):
         Args:
             basket_id: As `create` gave it.
             release_id: The release, or the one that the track is on.
-            track_id: The track; needs ``release_id``.
+            track_id: The track; needs ``release_id`` in the live dialect.
             country: ISO 3166-1 alpha-2 code of the territory the basket was created in.
             affiliate_partner: Who is credited for the sale, in place of the account.
 
@@ -168,13 +168,16 @@ class Basket(CheckedResource):
         """
         return await self._one(PaypalCheckout, ops.GET_BASKET_PAYPAL_URL, basket_id=basket_id)
 
-    async def complete_paypal_purchase(self, basket_id: str, *, payer_id: str, token: str) -> Purchase:
+    async def complete_paypal_purchase(
+        self, basket_id: str, *, payer_id: str, token: str, user_id: str | None = None
+    ) -> Purchase:
         """Charge what the shopper has consented to, and move it to the user's locker.
 
         Args:
             basket_id: As `create` gave it.
             payer_id: PayPal's id of who pays, from the page that PayPal sends the shopper back to.
             token: PayPal's token, from the same.
+            user_id: Who buys, in the partner's own numbering, in place of a user's token; live dialect only.
 
         Raises:
             PaymentError: PayPal refuses.
@@ -188,4 +191,18 @@ class Basket(CheckedResource):
             basket_id=basket_id,
             payer_id=payer_id,
             token=token,
+            user_id=user_id,
         )
+
+    async def status(self, basket_id: str) -> BasketStatus:
+        """Ask whether a basket has been paid for; in the live dialect only.
+
+        Args:
+            basket_id: As `create` gave it.
+
+        Raises:
+            NotFoundError: No such basket.
+
+        API: ``GET /1.2/basket/{basketId}/status``
+        """
+        return await self._one(BasketStatus, ops.GET_BASKET_STATUS, basket_id=basket_id)

@@ -25,7 +25,7 @@ class Editorial(CheckedResource):
                 ``staff_recommendations``. The live service insists on one.
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
             page: First page to fetch, from 1.
-            page_size: Items a page, up to 100; the service's default if left out.
+            page_size: Items a page, up to 100 (500 in the live dialect); the service's default if left out.
 
         Returns:
             Await it for one page, iterate it for every item.

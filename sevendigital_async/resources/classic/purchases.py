@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from ...models import LockerRelease, Purchase
+from ...models import LockerRelease, PreparedPurchase, Purchase
 from ...operations.classic import purchases as ops
+from .. import checks
 from ..resource import CheckedResource, Pages
 
 
@@ -27,6 +28,7 @@ class Purchases(CheckedResource):
         country: str | None = None,
         page: int = 1,
         page_size: int | None = None,
+        user_id: str | None = None,
     ) -> Pages[LockerRelease]:
         """List what the user owns, and where to fetch it.
 
@@ -36,15 +38,18 @@ class Purchases(CheckedResource):
             purchase_id: Only what came with this purchase.
             sort: ``releaseTitle``, ``purchaseDate`` or ``artistName``, then a space and ``asc`` or ``desc``; by
                 title by default.
-            country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
+            country: ISO 3166-1 alpha-2 code of the territory; the account's own by default. The live dialect
+                requires it, here or in the settings.
             page: First page to fetch, from 1.
-            page_size: Releases a page, up to 100; the service's default if left out.
+            page_size: Releases a page, up to 100 (500 in the live dialect); the service's default if left out.
+            user_id: Whose it is, in the partner's own numbering, in place of a user's token; live dialect only.
 
         Returns:
             Await it for one page, iterate it for every release of which the user owns something.
 
         API: ``GET /1.2/user/locker``
         """
+        checks.needs("track_id", track_id, "release_id", release_id)
         return self._pages(
             LockerRelease,
             ops.GET_USER_LOCKER,
@@ -55,6 +60,7 @@ class Purchases(CheckedResource):
             country=country,
             page=page,
             page_size=page_size,
+            user_id=user_id,
         )
 
     async def purchase_item(
@@ -66,17 +72,19 @@ class Purchases(CheckedResource):
         country: str | None = None,
         shop_id: str | None = None,
         tag: Mapping[str, str] | None = None,
+        user_id: str | None = None,
     ) -> Purchase:
         """Buy a release, or one track of it, at the advertised price; the user's card is charged.
 
         Args:
             release_id: The release, or the one that the track is on.
-            track_id: The track; needs ``release_id``.
+            track_id: The track; needs ``release_id`` in the live dialect.
             price: What the user was shown; nothing is charged if that is out of date. The live service insists on
                 it. It is sent as it is.
             country: ISO 3166-1 alpha-2 code of the territory it was chosen in; the account's own by default.
             shop_id: The shop it was chosen in, in place of ``country``.
             tag: Up to 10 notes to be kept with the sale; keys of up to 50 and values of up to 100 characters.
+            user_id: Whose it is, in the partner's own numbering, in place of a user's token; live dialect only.
 
         Raises:
             InvalidArgumentError: There is a track without its release, or a price or note is none.
@@ -94,6 +102,7 @@ class Purchases(CheckedResource):
             country=country,
             shop_id=shop_id,
             tag=tag,
+            user_id=user_id,
         )
 
     async def purchase_rrp_item(
@@ -105,6 +114,7 @@ class Purchases(CheckedResource):
         country: str | None = None,
         shop_id: str | None = None,
         tag: Mapping[str, str] | None = None,
+        user_id: str | None = None,
     ) -> Purchase:
         """Buy a release, or one track of it, at the recommended retail price; the user's card is charged.
 
@@ -116,6 +126,7 @@ class Purchases(CheckedResource):
             country: ISO 3166-1 alpha-2 code of the territory it was chosen in; the account's own by default.
             shop_id: The shop it was chosen in, in place of ``country``.
             tag: Up to 10 notes to be kept with the sale; keys of up to 50 and values of up to 100 characters.
+            user_id: Whose it is, in the partner's own numbering, in place of a user's token; live dialect only.
 
         Raises:
             InvalidArgumentError: There is a track without its release, or a price or note is none.
@@ -133,6 +144,7 @@ class Purchases(CheckedResource):
             country=country,
             shop_id=shop_id,
             tag=tag,
+            user_id=user_id,
         )
 
     async def purchase_basket(
@@ -142,6 +154,7 @@ class Purchases(CheckedResource):
         country: str | None = None,
         shop_id: str | None = None,
         tag: Mapping[str, str] | None = None,
+        user_id: str | None = None,
     ) -> Purchase:
         """Buy all that is in a basket; the user's card is charged unless nothing is due.
 
@@ -150,6 +163,7 @@ class Purchases(CheckedResource):
             country: ISO 3166-1 alpha-2 code of the territory the basket was created in.
             shop_id: The shop it was filled from, in place of ``country``.
             tag: Up to 10 notes to be kept with the sale; keys of up to 50 and values of up to 100 characters.
+            user_id: Whose it is, in the partner's own numbering, in place of a user's token; live dialect only.
 
         Raises:
             PaymentError: No card (3002), or one that has expired (3001) or is declined (3003).
@@ -158,7 +172,13 @@ class Purchases(CheckedResource):
         API: ``GET /1.2/user/purchase/basket``
         """
         return await self._one(
-            Purchase, ops.PURCHASE_USER_BASKET, basket_id=basket_id, country=country, shop_id=shop_id, tag=tag
+            Purchase,
+            ops.PURCHASE_USER_BASKET,
+            basket_id=basket_id,
+            country=country,
+            shop_id=shop_id,
+            tag=tag,
+            user_id=user_id,
         )
 
     async def purchase_priced_item(
@@ -169,6 +189,7 @@ class Purchases(CheckedResource):
         track_id: str | None = None,
         country: str | None = None,
         shop_id: str | None = None,
+        user_id: str | None = None,
     ) -> Purchase:
         """Buy a release, or one track of it, at a price of the partner's own; the user's card is charged.
 
@@ -179,6 +200,7 @@ class Purchases(CheckedResource):
             track_id: The track; needs ``release_id``.
             country: ISO 3166-1 alpha-2 code of the territory it was chosen in; the account's own by default.
             shop_id: The shop it was chosen in, in place of ``country``.
+            user_id: Whose it is, in the partner's own numbering, in place of a user's token; live dialect only.
 
         Raises:
             InvalidArgumentError: The price is none, or there is a track without its release.
@@ -195,6 +217,7 @@ class Purchases(CheckedResource):
             track_id=track_id,
             country=country,
             shop_id=shop_id,
+            user_id=user_id,
         )
 
     async def deliver_item(
@@ -207,17 +230,19 @@ class Purchases(CheckedResource):
         email_address: str | None = None,
         country: str | None = None,
         shop_id: str | None = None,
+        user_id: str | None = None,
     ) -> Purchase:
         """Hand over what the partner has sold; the partner is invoiced for every single delivery.
 
         Args:
             release_id: The release, or the one that the track is on.
-            track_id: The track; needs ``release_id``.
+            track_id: The track; needs ``release_id`` in the live dialect.
             transaction_id: The partner's own number for the sale. The live service insists on it.
             retail_price: What the user paid, zero for a gift, if that is not the recommended retail price.
             email_address: Where the user can be written to.
             country: ISO 3166-1 alpha-2 code of the territory it was chosen in; the account's own by default.
             shop_id: The shop it was chosen in, in place of ``country``.
+            user_id: Whose it is, in the partner's own numbering, in place of a user's token; live dialect only.
 
         Returns:
             The purchase, with a ``delivery_url`` or with the locker's addresses. Keep its id: refunds need it.
@@ -238,4 +263,35 @@ class Purchases(CheckedResource):
             email_address=email_address,
             country=country,
             shop_id=shop_id,
+            user_id=user_id,
+        )
+
+    async def prepare_purchase(
+        self,
+        basket_id: str,
+        *,
+        country: str | None = None,
+        shop_id: str | None = None,
+        user_id: str | None = None,
+    ) -> PreparedPurchase:
+        """Begin the payment for a basket, which goes on at the provider; in the live dialect only.
+
+        Args:
+            basket_id: As ``client.classic.basket.create`` gave it. Its ``status`` is that of the payment.
+            country: ISO 3166-1 alpha-2 code of the territory the basket was created in.
+            shop_id: The shop it was filled from, in place of ``country``.
+            user_id: Who buys, in the partner's own numbering, in place of a user's token.
+
+        Raises:
+            NotFoundError: No such basket.
+
+        API: ``GET /1.2/user/purchase/prepare``
+        """
+        return await self._one(
+            PreparedPurchase,
+            ops.PREPARE_USER_PURCHASE,
+            basket_id=basket_id,
+            country=country,
+            shop_id=shop_id,
+            user_id=user_id,
         )

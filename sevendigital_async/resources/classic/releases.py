@@ -30,7 +30,7 @@ class Releases(CheckedResource):
             to_date: The last day; today by default.
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
             page: First page to fetch, from 1.
-            page_size: Releases a page, up to 100; the service's default if left out.
+            page_size: Releases a page, up to 100 (500 in the live dialect); the service's default if left out.
 
         Returns:
             Await it for one page, iterate it for every release.
@@ -93,7 +93,7 @@ class Releases(CheckedResource):
             period: ``day``, ``week``, ``month`` or ``year``; a week by default.
             to_date: Last day of the period; yesterday by default.
             page: First page to fetch, from 1.
-            page_size: Releases a page, up to 100; the service's default if left out.
+            page_size: Releases a page, up to 100 (500 in the live dialect); the service's default if left out.
 
         Returns:
             Await it for one page, iterate it for every release.
@@ -126,7 +126,7 @@ class Releases(CheckedResource):
             artist_id: 7digital's id of the artist; or give ``release_id``.
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
             page: First page to fetch, from 1.
-            page_size: Releases a page, up to 100; the service's default if left out.
+            page_size: Releases a page, up to 100 (500 in the live dialect); the service's default if left out.
 
         Returns:
             Await it for one page, iterate it for every release.
@@ -166,7 +166,7 @@ class Releases(CheckedResource):
             type: Only releases of this kind, or of these kinds.
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
             page: First page to fetch, from 1.
-            page_size: Releases a page, up to 100; the service's default if left out.
+            page_size: Releases a page, up to 100 (500 in the live dialect); the service's default if left out.
 
         Returns:
             Await it for one page, iterate it for every release.
@@ -186,7 +186,7 @@ class Releases(CheckedResource):
             release_id: 7digital's id.
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
             page: First page to fetch, from 1.
-            page_size: Tracks a page, up to 100; the service's default if left out.
+            page_size: Tracks a page, up to 100 (500 in the live dialect); the service's default if left out.
 
         Returns:
             Await it for one page, iterate it for every track.
@@ -209,7 +209,7 @@ class Releases(CheckedResource):
             release_id: 7digital's id.
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
             page: First page to fetch, from 1.
-            page_size: Tags a page, up to 100; the service's default if left out.
+            page_size: Tags a page, up to 100 (500 in the live dialect); the service's default if left out.
 
         Returns:
             Await it for one page, iterate it for every tag.
@@ -245,7 +245,7 @@ class Releases(CheckedResource):
             tags: Ids of tags: an iterable, or a text with commas.
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
             page: First page to fetch, from 1.
-            page_size: Releases a page, up to 100; the service's default if left out.
+            page_size: Releases a page, up to 100 (500 in the live dialect); the service's default if left out.
 
         Returns:
             Await it for one page, iterate it for every release.
@@ -268,7 +268,7 @@ class Releases(CheckedResource):
             tags: Ids of tags: an iterable, or a text with commas.
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
             page: First page to fetch, from 1.
-            page_size: Releases a page, up to 100; the service's default if left out.
+            page_size: Releases a page, up to 100 (500 in the live dialect); the service's default if left out.
 
         Returns:
             Await it for one page, iterate it for every release.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ...models import Tag
 from ...operations.classic import tags as ops
+from .. import checks
 from ..resource import CheckedResource, Pages
 
 
@@ -15,7 +18,7 @@ class Tags(CheckedResource):
 
         Args:
             page: First page to fetch, from 1.
-            page_size: Tags a page, up to 100; the service's default if left out.
+            page_size: Tags a page, up to 100 (500 in the live dialect); the service's default if left out.
 
         Returns:
             Await it for one page, iterate it for every tag.
@@ -23,3 +26,31 @@ class Tags(CheckedResource):
         API: ``GET /1.2/tag``
         """
         return self._pages(Tag, ops.GET_ALL_TAGS, page=page, page_size=page_size)
+
+    def related(
+        self, tags: Iterable[str], *, country: str | None = None, page: int = 1, page_size: int | None = None
+    ) -> Pages[Tag]:
+        """List the tags that go together with given ones; in the live dialect only.
+
+        Args:
+            tags: Ids of tags.
+            country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
+            page: First page to fetch, from 1.
+            page_size: Tags a page, up to 500; the service's default if left out.
+
+        Returns:
+            Await it for one page, iterate it for every tag.
+
+        Raises:
+            NotFoundError: None of the tags exists.
+
+        API: ``GET /1.2/tag/related``
+        """
+        return self._pages(
+            Tag,
+            ops.GET_RELATED_TAGS,
+            tags=checks.listed("tags", tags),
+            country=country,
+            page=page,
+            page_size=page_size,
+        )

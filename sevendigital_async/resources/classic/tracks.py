@@ -31,7 +31,7 @@ class Tracks(CheckedResource):
             period: ``day``, ``week``, ``month`` or ``year``; a week by default.
             to_date: Last day of the period; yesterday by default.
             page: First page to fetch, from 1.
-            page_size: Tracks a page, up to 100; the service's default if left out.
+            page_size: Tracks a page, up to 100 (500 in the live dialect); the service's default if left out.
 
         Returns:
             Await it for one page, iterate it for every track.
@@ -73,7 +73,7 @@ class Tracks(CheckedResource):
             q: Free text.
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
             page: First page to fetch, from 1.
-            page_size: Tracks a page, up to 100; the service's default if left out.
+            page_size: Tracks a page, up to 100 (500 in the live dialect); the service's default if left out.
 
         Returns:
             Await it for one page, iterate it for every track.

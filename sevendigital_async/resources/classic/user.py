@@ -15,18 +15,23 @@ class User(Purchases, Cards):
     Most of them act for a user: call them on ``client.as_user(token)``.
     """
 
-    async def unlimited_streaming(self) -> SubscriptionStatus:
+    async def unlimited_streaming(self, *, user_id: str | None = None) -> SubscriptionStatus:
         """Fetch how the user's subscription stands.
+
+        Args:
+            user_id: Whose it is, in the partner's own numbering, in place of a user's token; live dialect only.
 
         Raises:
             NotFoundError: The user has never had one.
 
         API: ``GET /1.2/user/unlimitedStreaming``
         """
-        return await self._one(SubscriptionStatus, ops.GET_USER_UNLIMITED_STREAMING)
+        return await self._one(SubscriptionStatus, ops.GET_USER_UNLIMITED_STREAMING, user_id=user_id)
 
     async def update_unlimited_streaming(self, user_id: str, *, status: SubscriptionState | str) -> SubscriptionStatus:
         """Begin, renew or end a user's subscription.
+
+        The live service requires more than this: there, ``client.platform.subscriptions.create`` does it.
 
         Args:
             user_id: Whose it is.
@@ -78,18 +83,22 @@ class User(Purchases, Cards):
             last_name=last_name,
         )
 
-    async def create(self, email: str) -> UserModel:
+    async def create(
+        self, email: str | None = None, *, user_id: str | None = None, country: str | None = None
+    ) -> UserModel:
         """Open an account that the partner manages.
 
         Args:
-            email: Where the user can be written to.
+            email: Where the user can be written to; in the OpenAPI dialect only, which requires it.
+            user_id: The partner's own id of the user; in the live dialect only, which requires it.
+            country: ISO 3166-1 alpha-2 code of where the user lives; in the live dialect only, which requires it.
 
         Raises:
             AlreadyExistsError: There is such a user.
 
         API: ``GET /1.2/user/create``
         """
-        return await self._one(UserModel, ops.CREATE_USER, email=email)
+        return await self._one(UserModel, ops.CREATE_USER, email=email, user_id=user_id, country=country)
 
     async def details(self, user_id: str) -> UserModel:
         """Fetch a user's profile.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...models import User
 from ...operations.classic import users as ops
+from .. import checks
 from ..resource import CheckedResource
 
 
@@ -42,10 +43,12 @@ class Users(CheckedResource):
             The user as changed.
 
         Raises:
+            InvalidArgumentError: There is nothing to change.
             NotFoundError: No such user.
 
         API: ``PUT /1.2/users/{id}/update``
         """
+        checks.something_to_change(email=email, first_name=first_name, last_name=last_name, country=country)
         return await self._one(
             User,
             ops.UPDATE_USER,

@@ -27,7 +27,7 @@ class Catalogue(Resource):
         Args:
             letter: One letter or several.
             page: First page to fetch, from 1.
-            page_size: Artists a page, 1 to 100; the service's default if left out.
+            page_size: Artists a page, 1 to 100 (500 in the live dialect); the service's default if left out.
             country: ISO 3166-1 alpha-2 code of the territory; live dialect only.
             usage_types: What the content is to be used for, such as ``subscriptionstreaming``; live dialect only.
 
@@ -83,7 +83,7 @@ class Catalogue(Resource):
             artist_id: 7digital's id.
             type: Only this kind of release.
             page: First page to fetch, from 1.
-            page_size: Releases a page, 1 to 100; the service's default if left out.
+            page_size: Releases a page, 1 to 100 (500 in the live dialect); the service's default if left out.
             country: ISO 3166-1 alpha-2 code of the territory; live dialect only.
             usage_types: What the content is to be used for, such as ``subscriptionstreaming``; live dialect only.
 
@@ -121,7 +121,7 @@ class Catalogue(Resource):
         Args:
             q: Free text.
             page: First page to fetch, from 1.
-            page_size: Artists a page, 1 to 100; the service's default if left out.
+            page_size: Artists a page, 1 to 100 (500 in the live dialect); the service's default if left out.
             country: ISO 3166-1 alpha-2 code of the territory; live dialect only.
             usage_types: What the content is to be used for, such as ``subscriptionstreaming``; live dialect only.
 
@@ -233,7 +233,7 @@ class Catalogue(Resource):
         Args:
             q: Free text.
             page: First page to fetch, from 1.
-            page_size: Releases a page, 1 to 100; the service's default if left out.
+            page_size: Releases a page, 1 to 100 (500 in the live dialect); the service's default if left out.
             country: ISO 3166-1 alpha-2 code of the territory; live dialect only.
             usage_types: What the content is to be used for, such as ``subscriptionstreaming``; live dialect only.
 
@@ -261,7 +261,7 @@ class Catalogue(Resource):
         Args:
             q: Free text.
             page: First page to fetch, from 1.
-            page_size: Tracks a page, 1 to 100; the service's default if left out.
+            page_size: Tracks a page, 1 to 100 (500 in the live dialect); the service's default if left out.
             country: ISO 3166-1 alpha-2 code of the territory; live dialect only.
             usage_types: What the content is to be used for, such as ``subscriptionstreaming``; live dialect only.
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from ...models import Playlist, PlaylistTrack, PlaylistTrackInput, Visibility
+from ...models import Playlist, PlaylistTag, PlaylistTrack, PlaylistTrackInput, Visibility
 from ...operations.platform import playlists as ops
 from .. import checks
 from ..resource import Pages
@@ -26,14 +26,18 @@ class Playlists(PlaylistGroups):
         page: int = 1,
         page_size: int | None = None,
         country: str | None = None,
+        status: str | None = None,
+        tags: Iterable[str] | None = None,
     ) -> Pages[Playlist]:
         """List the partner's playlists.
 
         Args:
             user_id: Only those of this user, in the partner's own numbering.
             page: First page to fetch, from 1.
-            page_size: Playlists a page, 1 to 100; the service's default if left out.
+            page_size: Playlists a page, 1 to 100 (500 in the live dialect); the service's default if left out.
             country: ISO 3166-1 alpha-2 code of a country that the key may use; in the live dialect alone.
+            status: Only those of this status; live dialect only.
+            tags: Only those with these tags; live dialect only.
 
         Returns:
             Await it for one page, iterate it for every playlist.
@@ -42,7 +46,14 @@ class Playlists(PlaylistGroups):
         """
         checks.page_size(page_size)
         return self._pages(
-            Playlist, ops.LIST_PLAYLISTS, user_id=user_id, page=page, page_size=page_size, country=country
+            Playlist,
+            ops.LIST_PLAYLISTS,
+            user_id=user_id,
+            page=page,
+            page_size=page_size,
+            country=country,
+            status=status,
+            tags=None if tags is None else checks.listed("tags", tags),
         )
 
     async def create(
@@ -55,6 +66,9 @@ class Playlists(PlaylistGroups):
         user_id: str | None = None,
         country: str | None = None,
         status: str | None = None,
+        image: str | None = None,
+        tags: Iterable[PlaylistTag | str] | None = None,
+        annotations: Mapping[str, str] | None = None,
     ) -> Playlist:
         """Make a playlist. A second call makes a second one of the same name.
 
@@ -66,6 +80,9 @@ class Playlists(PlaylistGroups):
             user_id: Whose it is, in the partner's own numbering; the partner's own if left out.
             country: ISO 3166-1 alpha-2 code of a country that the key may use; in the live dialect alone.
             status: ``draft``, ``published``, or a word of your own; live dialect only.
+            image: Address of a picture; live dialect only, as what follows.
+            tags: Words that it is found by.
+            annotations: What to keep with it, value by key.
 
         API: ``POST /playlists``
         """
@@ -81,6 +98,9 @@ class Playlists(PlaylistGroups):
             user_id=user_id,
             country=country,
             status=status,
+            image=image,
+            tags=None if tags is None else checks.several("tags", tags),
+            annotations=annotations,
         )
 
     async def update(
@@ -93,6 +113,9 @@ class Playlists(PlaylistGroups):
         country: str | None = None,
         user_id: str | None = None,
         status: str | None = None,
+        image: str | None = None,
+        tags: Iterable[PlaylistTag | str] | None = None,
+        annotations: Mapping[str, str] | None = None,
     ) -> Playlist:
         """Change what is said about a playlist; its tracks stay as they are.
 
@@ -104,9 +127,13 @@ class Playlists(PlaylistGroups):
             country: ISO 3166-1 alpha-2 code of a country that the key may use; in the live dialect alone.
             user_id: Whose it is, in the partner's own numbering, if it is a user's; live dialect only.
             status: ``draft``, ``published``, or a word of your own; live dialect only.
+            image: Address of a picture; live dialect only, as what follows.
+            tags: Words that it is found by.
+            annotations: What to keep with it, value by key.
 
         Returns:
-            The playlist as it is now; in the live dialect, which answers nothing, its id and what was changed.
+            The playlist as it is now; in the live dialect, whose answer is empty, its id, what was changed, and the
+            ``url`` that the answer names.
 
         Raises:
             NotFoundError: No such playlist.
@@ -115,6 +142,15 @@ class Playlists(PlaylistGroups):
         """
         checks.non_empty("name", name)
         checks.text_length("description", description, MAX_DESCRIPTION)
+        checks.something_to_change(
+            name=name,
+            description=description,
+            visibility=visibility,
+            status=status,
+            image=image,
+            tags=tags,
+            annotations=annotations,
+        )
         return await self._one(
             Playlist,
             ops.UPDATE_PLAYLIST_DETAILS,
@@ -125,6 +161,9 @@ class Playlists(PlaylistGroups):
             country=country,
             user_id=user_id,
             status=status,
+            image=image,
+            tags=None if tags is None else checks.several("tags", tags),
+            annotations=annotations,
         )
 
     async def add_tracks(
@@ -240,6 +279,9 @@ class Playlists(PlaylistGroups):
         tracks: Iterable[PlaylistTrackInput] | None = None,
         country: str | None = None,
         user_id: str | None = None,
+        image: str | None = None,
+        tags: Iterable[PlaylistTag | str] | None = None,
+        annotations: Mapping[str, str] | None = None,
     ) -> Playlist:
         """Put another playlist in the place of one, after much was changed elsewhere; in the live dialect only.
 
@@ -252,6 +294,9 @@ class Playlists(PlaylistGroups):
             tracks: All that will be on it, in order.
             country: ISO 3166-1 alpha-2 code of a country that the key may use.
             user_id: Whose it is, in the partner's own numbering, if it is a user's.
+            image: Address of a picture.
+            tags: Words that it is found by.
+            annotations: What to keep with it, value by key.
 
         Raises:
             NotFoundError: No such playlist.
@@ -271,6 +316,9 @@ class Playlists(PlaylistGroups):
             tracks=None if tracks is None else checks.several("tracks", tracks),
             country=country,
             user_id=user_id,
+            image=image,
+            tags=None if tags is None else checks.several("tags", tags),
+            annotations=annotations,
         )
 
     async def delete(self, playlist_id: str, *, country: str | None = None, user_id: str | None = None) -> None:
@@ -344,3 +392,55 @@ class Playlists(PlaylistGroups):
             country=country,
             user_id=user_id,
         )
+
+    async def tags(self, *, country: str | None = None) -> tuple[PlaylistTag, ...]:
+        """List the tags of the partner's playlists; in the live dialect only.
+
+        Args:
+            country: ISO 3166-1 alpha-2 code of a country that the key may use.
+
+        API: ``GET /1.2/playlists/tags``
+        """
+        return await self._all(PlaylistTag, ops.LIST_PLAYLIST_TAGS, country=country)
+
+    async def create_tag(self, name: str, *, country: str | None = None) -> PlaylistTag:
+        """Add a tag for playlists; in the live dialect only.
+
+        Args:
+            name: The word.
+            country: ISO 3166-1 alpha-2 code of a country that the key may use.
+
+        API: ``POST /1.2/playlists/tags``
+        """
+        checks.non_empty("name", name)
+        return await self._one(PlaylistTag, ops.CREATE_PLAYLIST_TAG, name=name, country=country)
+
+    async def add_favourite(self, playlist_id: str, *, user_id: str, country: str | None = None) -> None:
+        """Make a playlist one of a user's favourites; in the live dialect only.
+
+        Args:
+            playlist_id: As ``create`` or ``list`` gave it.
+            user_id: Whose favourite, in the partner's own numbering.
+            country: ISO 3166-1 alpha-2 code of a country that the key may use.
+
+        Raises:
+            NotFoundError: No such playlist.
+
+        API: ``PUT /1.2/playlists/{playlistId}/favourites/{userId}``
+        """
+        await self._none(ops.ADD_PLAYLIST_FAVOURITE, playlist_id=playlist_id, user_id=user_id, country=country)
+
+    async def remove_favourite(self, playlist_id: str, *, user_id: str, country: str | None = None) -> None:
+        """Take a playlist out of a user's favourites; in the live dialect only.
+
+        Args:
+            playlist_id: As ``create`` or ``list`` gave it.
+            user_id: Whose favourite, in the partner's own numbering.
+            country: ISO 3166-1 alpha-2 code of a country that the key may use.
+
+        Raises:
+            NotFoundError: It is not among them; after a repeat, the first attempt may have done it.
+
+        API: ``DELETE /1.2/playlists/{playlistId}/favourites/{userId}``
+        """
+        await self._none(ops.REMOVE_PLAYLIST_FAVOURITE, playlist_id=playlist_id, user_id=user_id, country=country)

@@ -21,15 +21,22 @@ class Sales(Resource):
         page_size: int | None = None,
         country: str | None = None,
         sort: str | None = None,
+        release_id: str | None = None,
+        track_id: str | None = None,
+        purchase_id: str | None = None,
     ) -> Pages[LockerRelease]:
         """List what a user has bought.
 
         Args:
             user_id: Whose locker, in the partner's own numbering.
             page: First page to fetch, from 1.
-            page_size: Releases a page, 1 to 100; the service's default if left out.
-            country: ISO 3166-1 alpha-2 code of where the user lives; live dialect only.
-            sort: A column and a direction, such as ``purchaseDate desc``; live dialect only.
+            page_size: Releases a page, 1 to 100 (500 in the live dialect); the service's default if left out.
+            country: ISO 3166-1 alpha-2 code of where the user lives; in the live dialect only, which requires it,
+                here or in the settings.
+            sort: A column and a direction, such as ``purchaseDate desc``; live dialect only, as what follows.
+            release_id: Only this release.
+            track_id: Only this track of the release; needs ``release_id``.
+            purchase_id: Only what came with this purchase.
 
         Returns:
             Await it for one page, iterate it for everything.
@@ -37,6 +44,7 @@ class Sales(Resource):
         API: ``GET /users/{userId}/locker``
         """
         checks.page_size(page_size)
+        checks.needs("track_id", track_id, "release_id", release_id)
         return self._pages(
             LockerRelease,
             ops.GET_USER_LOCKER,
@@ -45,6 +53,9 @@ class Sales(Resource):
             page_size=page_size,
             country=country,
             sort=sort,
+            release_id=release_id,
+            track_id=track_id,
+            purchase_id=purchase_id,
         )
 
     async def credit_item(

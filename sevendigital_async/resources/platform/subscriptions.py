@@ -18,8 +18,8 @@ class Subscriptions(Resource):
         *,
         user_id: str,
         product_id: str,
-        start_date: date,
-        end_date: date,
+        start_date: date | datetime,
+        end_date: date | datetime,
         country: str | None = None,
         currency: str | None = None,
         recurring_fee: int | None = None,
@@ -33,8 +33,9 @@ class Subscriptions(Resource):
         Args:
             user_id: Who subscribes, in the partner's own numbering.
             product_id: What was subscribed to, as agreed upon with the service.
-            start_date: The first day.
-            end_date: The day it ends: after start_date, and at most a month after it.
+            start_date: The first day; in the live dialect also the moment, with a time zone. It can't be before
+                ``activated_at``.
+            end_date: The day it ends, or the moment: after start_date, and at most a month after it.
             country: ISO 3166-1 alpha-2 code of where the user lives; the live dialect demands it.
             currency: ISO 4217 code of what is paid with; in the live dialect alone, which demands it, as the next two.
             recurring_fee: What is paid, in hundredths of the currency; zero with a voucher.
@@ -43,11 +44,15 @@ class Subscriptions(Resource):
             trial_ends_at: When a trial ends; live dialect only, and for plans that are trials.
             status: ``active``, which is the only one; live dialect only.
 
-        In the live dialect ``product_id`` is the plan's code, and days begin at midnight UTC.
+        In the live dialect ``product_id`` is the plan's code; moments are sent in UTC and to the second, days as their
+        midnight in UTC.
+
+        Raises:
+            InvalidArgumentError: The period lasts no time or longer than a month, or begins before the activation.
 
         API: ``POST /subscriptions``
         """
-        checks.subscription_period(start_date, end_date)
+        checks.subscription_period(start_date, end_date, activated_at)
         checks.country_code("country", country)
         return await self._one(
             Subscription,

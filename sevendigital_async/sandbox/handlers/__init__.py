@@ -13,6 +13,7 @@ from . import (
     cards,
     editorial,
     live_accounts,
+    live_classic,
     live_platform,
     live_play_logs,
     live_playlists,
@@ -63,7 +64,7 @@ _MODULES = (
     tracks,
     users,
 )
-_LIVE_MODULES = (live_accounts, live_platform, live_play_logs, live_playlists)
+_LIVE_MODULES = (live_accounts, live_classic, live_platform, live_play_logs, live_playlists)
 
 HANDLERS: Mapping[str, Handler] = {name: handler for part in _MODULES for name, handler in part.HANDLERS.items()}
 """Every handler, by the name of its operation."""

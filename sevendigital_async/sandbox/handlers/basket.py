@@ -96,6 +96,7 @@ def bought_basket(call: Call, basket: Basket, *, by_card: bool = False) -> Answe
     if not basket.lines:
         raise RefusalError(400, Problem(1002, "The basket is empty"))
     answer = bought(call, buyer(call), basket.lines, basket.currency, by_card=by_card)
+    basket.paid = True
     if basket.voucher:
         call.state.vouchers.redeem(basket.voucher)
     return answer

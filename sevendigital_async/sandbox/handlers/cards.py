@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...models.wire import camel_case
 from ..answers import Answer, Bare, Forms, Tree, invalid, unknown
 from ..calls import Call
 from ..state.cards import Card, Registration, brand_of
@@ -35,21 +36,25 @@ def delete(call: Call) -> Answer:
 
 def register(call: Call) -> Answer:
     """Add a card, of which nothing is kept but what can be shown."""
+    month = call.whole("expiry_month", 0, least=1, most=12)
+    card = sound_card(call, "cvv", month=month, year=call.whole("expiry_year", 0, least=2000, most=2199))
+    return _registered(call.state.cards.register(buyer(call), card, call.moment.date()))
+
+
+def sound_card(call: Call, code: str, *, month: int, year: int) -> Card:
+    """Return the card that was sent.
+
+    Raises:
+        RefusalError: Its number, or the ``code`` beside it, is none (1002).
+    """
     number = call.arguments["card_number"].replace(" ", "")
     brand = brand_of(number)
     if brand is None or not _is_sound(number):
         raise invalid("cardNumber", "the number of a card")
-    cvv = call.arguments["cvv"]
-    if not (cvv.isascii() and cvv.isdigit() and len(cvv) in {3, 4}):
-        raise invalid("cvv", "three or four digits")
-    card = Card(
-        id="",
-        last4=number[-4:],
-        brand=brand,
-        month=call.whole("expiry_month", 0, least=1, most=12),
-        year=call.whole("expiry_year", 0, least=2000, most=2199),
-    )
-    return _registered(call.state.cards.register(buyer(call), card, call.moment.date()))
+    digits = call.arguments[code]
+    if not (digits.isascii() and digits.isdigit() and len(digits) in {3, 4}):
+        raise invalid(camel_case(code), "three or four digits")
+    return Card(id="", last4=number[-4:], brand=brand, month=month, year=year)
 
 
 def registration(call: Call) -> Answer:

@@ -18,12 +18,15 @@ def wanted(call: Call) -> Item:
     """Return the release that a request wants, or the track of it.
 
     Raises:
-        RefusalError: The release is missing (1001), there is none of the kind (2001), or it is not out yet (2002).
+        RefusalError: Nothing is named (1001), there is none of the kind (2001), or it is not out yet (2002).
     """
-    if "release_id" not in call.arguments:
+    if not {"release_id", "track_id"} & call.arguments.keys():
         raise missing("releaseId")
-    release = find(call, "release", CATALOGUE.releases)
     track = find(call, "track", CATALOGUE.tracks) if "track_id" in call.arguments else None
+    if track is not None and "release_id" not in call.arguments:
+        release = track.release
+    else:
+        release = find(call, "release", CATALOGUE.releases)
     if track is not None and track.release is not release:
         raise unknown("track")
     if release.released > call.moment.date():

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from ..answers import Answer, exists, invalid, no_choice, out_of_range, unknown
 from ..calls import Call
 from ..state.subscriptions import Subscription
-from .bodies import country, is_moment, needed
+from .bodies import country, is_moment, needed, stamp
 from .request_user import named_user
 
 _LONGEST_NAME = 255
@@ -48,7 +48,9 @@ def create_subscription(call: Call) -> Answer:
     if (plan == _TRIAL) is not ("trial_ends_at" in call.arguments):
         raise invalid("trialEndsAt", "a time for trials, and nothing for other plans")
     try:
-        subscription = call.state.subscriptions.begin(user, start=start.date(), end=end.date(), product=plan)
+        subscription = call.state.subscriptions.begin(
+            user, start=start.date(), end=end.date(), product=plan, expires=end
+        )
     except ValueError:
         raise out_of_range("expiryDate", "up to a month after currentPeriodStartDate") from None
     return _streaming(call, subscription)
@@ -64,6 +66,7 @@ def subscription_status(call: Call) -> Answer:
 
 HANDLERS = {
     "platform.users.create": create_user,
+    "classic.user.create": create_user,
     "platform.subscriptions.create": create_subscription,
     "platform.subscriptions.status": subscription_status,
 }
@@ -78,6 +81,6 @@ def _moment(call: Call, name: str, wire: str) -> datetime:
 
 def _streaming(call: Call, subscription: Subscription) -> Answer:
     level = subscription.product.partition("-")[0]
-    ends = datetime.combine(subscription.end, time())
+    ends = subscription.expires or datetime.combine(subscription.end, time(), UTC)
     status = subscription.status_on(call.moment.date())
-    return Answer(content={"streaming": {"level": level, "expiryDate": f"{ends.isoformat()}Z", "status": status}})
+    return Answer(content={"streaming": {"level": level, "expiryDate": stamp(ends), "status": status}})

@@ -16,7 +16,22 @@ from .bodies import all_valid, country, field_problem, is_text, listed, needed, 
 from .request_user import named_user
 
 _TRACK_FIELDS = dict.fromkeys(
-    ("trackId", "trackTitle", "trackVersion", "artistAppearsAs", "releaseId", "source", "audioUrl", "image"), is_text
+    (
+        "trackId",
+        "trackTitle",
+        "trackVersion",
+        "artistId",
+        "artistAppearsAs",
+        "releaseId",
+        "releaseTitle",
+        "releaseVersion",
+        "releaseArtistId",
+        "releaseArtistAppearsAs",
+        "source",
+        "audioUrl",
+        "image",
+    ),
+    is_text,
 )
 _NAMES = {"trackTitle": "title", "artistAppearsAs": "artist"}
 _MOST_TRACKS_A_PAGE = 500
@@ -27,7 +42,13 @@ def list_(call: Call) -> Answer:
     """List the partner's playlists, or a user's."""
     country(call)
     user = call.arguments.get("user_id")
-    found = [each for each in call.state.playlists.of(user) if each.user == user]
+    status, tags = call.arguments.get("status"), call.arguments.get("tags", "")
+    wanted = {tag for tag in tags.split(",") if tag}
+    found = [
+        each
+        for each in call.state.playlists.of(user)
+        if each.user == user and status in {None, each.status} and wanted <= set(each.tags)
+    ]
     return Answer(content=call.page_of("playlist", found, _summary))
 
 
@@ -42,7 +63,8 @@ def create(call: Call) -> Answer:
         now=call.moment,
     )
     status = text(call, "status", "status") or playlist.status
-    return _kept(call, evolve(playlist, status=status).extended(_tracks(call), call.moment))
+    described = _described(call, evolve(playlist, status=status))
+    return _kept(call, described.extended(_tracks(call), call.moment))
 
 
 def update(call: Call) -> Answer:
@@ -106,6 +128,36 @@ def move_track(call: Call) -> Answer:
     return _kept(call, playlist.arranged((*others[:place], entry, *others[place:]), call.moment))
 
 
+def list_tags(call: Call) -> Answer:
+    """List the tags that playlists have, and those that were made."""
+    country(call)
+    return Answer(content=Bare({"tags": [{"name": name} for name in call.state.playlists.tags]}))
+
+
+def create_tag(call: Call) -> Answer:
+    """Make a tag."""
+    country(call)
+    name = needed(call, "name", "name")
+    call.state.playlists.tag([name])
+    return Answer(content=Bare({"tag": {"name": name}}))
+
+
+def add_favourite(call: Call) -> Answer:
+    """Make a playlist one of a user's favourites."""
+    playlist = playlists.find(call)
+    call.state.playlists.keep(evolve(playlist, favourite_of=playlist.favourite_of | {named_user(call)}))
+    return Answer()
+
+
+def remove_favourite(call: Call) -> Answer:
+    """Take a playlist out of a user's favourites."""
+    playlist, user = playlists.find(call), named_user(call)
+    if user not in playlist.favourite_of:
+        raise unknown("favourite")
+    call.state.playlists.keep(evolve(playlist, favourite_of=playlist.favourite_of - {user}))
+    return Answer()
+
+
 def list_groups(call: Call) -> Answer:
     """List a user's groups."""
     groups = call.state.playlist_groups.of(named_user(call))
@@ -157,6 +209,10 @@ HANDLERS = {
     "platform.playlists.delete": delete,
     "platform.playlists.move_track": move_track,
     "platform.playlists.remove_track": remove_track,
+    "platform.playlists.tags": list_tags,
+    "platform.playlists.create_tag": create_tag,
+    "platform.playlists.add_favourite": add_favourite,
+    "platform.playlists.remove_favourite": remove_favourite,
     "platform.playlists.groups": list_groups,
     "platform.playlists.create_group": create_group,
     "platform.playlists.group": read_group,
@@ -173,7 +229,29 @@ def _kept(call: Call, playlist: Playlist) -> Answer:
 def _changed(call: Call, playlist: Playlist) -> Playlist:
     sent = {name: text(call, name, name) for name in ("name", "description", "visibility", "status")}
     changes: dict[str, Any] = {name: value for name, value in sent.items() if value is not None}
-    return evolve(playlist, **changes, modified_at=call.moment)
+    return _described(call, evolve(playlist, **changes, modified_at=call.moment))
+
+
+def _described(call: Call, playlist: Playlist) -> Playlist:
+    """Return the playlist with the picture, the tags and the annotations that were sent."""
+    changes: dict[str, Any] = {}
+    if (image := text(call, "image", "image")) is not None:
+        changes["image"] = image
+    if "tags" in call.arguments:
+        changes["tags"] = tuple(_tag_names(call.arguments["tags"]))
+        call.state.playlists.tag(changes["tags"])
+    if "annotations" in call.arguments:
+        annotations = call.arguments["annotations"]
+        if not isinstance(annotations, dict) or not all(isinstance(value, str) for value in annotations.values()):
+            raise invalid("annotations", "an object of texts")
+        changes["annotations"] = annotations
+    return evolve(playlist, **changes)
+
+
+def _tag_names(tags: Any) -> Sequence[str]:
+    if not isinstance(tags, list) or not all(isinstance(tag, dict) and is_text(tag.get("name")) for tag in tags):
+        raise invalid("tags", "a list of objects with a name")
+    return [tag["name"] for tag in tags]
 
 
 def _tracks(call: Call) -> Sequence[Mapping[str, str]]:
@@ -214,8 +292,10 @@ def _summary(playlist: Playlist) -> Tree:
         "status": playlist.status,
         "visibility": playlist.visibility.capitalize(),
         "trackCount": len(playlist.entries),
-        "tags": [],
-        "annotations": {},
+        "image": playlist.image,
+        "tags": [{"name": tag, "playlistPosition": 0, "hidden": False} for tag in playlist.tags],
+        "annotations": playlist.annotations,
+        "partnerId": "1",
         "lastUpdated": stamp(playlist.modified_at),
     }
 

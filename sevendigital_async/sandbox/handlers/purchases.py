@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from ...models.wire import camel_case
-from ..answers import Answer, Forms, invalid, missing, no_choice, unknown, unpaid
+from ..answers import Answer, Forms, invalid, no_choice, unknown, unpaid
 from ..calls import Call
 from ..recordings import DOWNLOAD_FORMAT
 from ..sale_trees import download_url, locker_elements, locker_json, purchase_forms
@@ -17,6 +17,7 @@ from ..trees import release_tree, track_tree
 from .goods import pence, up_to_date, wanted
 from .listings import paging
 from .lookup import currency
+from .request_user import named_user
 
 _MANAGED = "partner"
 """Stands for the user where the partner signs alone and names none."""
@@ -36,7 +37,7 @@ _ORDERS: Mapping[str, Callable[[Owned], str]] = {
 
 def buyer(call: Call) -> str:
     """Return the user on whose behalf a request comes."""
-    return call.user or _MANAGED
+    return named_user(call) if "user_id" in call.arguments else call.user or _MANAGED
 
 
 def bought(
@@ -138,8 +139,6 @@ HANDLERS = {
 
 def _filtered(call: Call) -> list[Owned]:
     owned, arguments = call.state.lockers.of(buyer(call)), call.arguments
-    if "track_id" in arguments and "release_id" not in arguments:
-        raise missing("releaseId")
     for name, fact in _FACTS.items():
         if name in arguments:
             if not (arguments[name].isascii() and arguments[name].isdigit()):

@@ -10,7 +10,7 @@ from ..calls import Call
 from ..catalogue import COUNTRIES, TERRITORIES
 from .lookup import DETAILS_AGE
 
-_TEXTS: Mapping[str, Mapping[str, str]] = {
+TEXTS: Mapping[str, Mapping[str, str]] = {
     "en": {"basket.add": "Add to basket", "basket.checkout": "Checkout", "release.album": "Album"},
     "de": {"basket.add": "In den Warenkorb", "basket.checkout": "Zur Kasse", "release.album": "Album"},
     "fr": {"basket.add": "Ajouter au panier", "basket.checkout": "Commander", "release.album": "Album"},
@@ -28,20 +28,29 @@ def countries(_: Call) -> Answer:
 
 
 def resolve(call: Call) -> Answer:
-    """Answer with the country of an address; private ones are in the home country."""
-    try:
-        address = ip_address(call.arguments["ip"].strip())
-    except ValueError:
-        raise invalid("ip", "an IPv4 or IPv6 address") from None
-    codes = list(COUNTRIES)
-    code = codes[int(address) % len(codes)] if address.is_global else codes[0]
+    """Answer with the country of an address."""
+    code = country_of(call, "ip")
     return Answer(content=Forms(json=Bare(_tree(code)), xml={"country": _element(code)}), max_age=DETAILS_AGE)
+
+
+def country_of(call: Call, name: str) -> str:
+    """Return the country of the address that an argument is; private ones are in the home country.
+
+    Raises:
+        RefusalError: It is not an address (1002).
+    """
+    try:
+        address = ip_address(call.arguments[name].strip())
+    except ValueError:
+        raise invalid(name, "an IPv4 or IPv6 address") from None
+    codes = list(COUNTRIES)
+    return codes[int(address) % len(codes)] if address.is_global else codes[0]
 
 
 def translations(call: Call) -> Answer:
     """Answer with the shop's texts in a language."""
     locale = call.arguments["locale"]
-    texts = _TEXTS.get(locale.replace("_", "-").partition("-")[0].lower())
+    texts = TEXTS.get(locale.replace("_", "-").partition("-")[0].lower())
     if texts is None:
         raise unknown("locale")
     return Answer(content={"locale": locale, "translations": texts}, max_age=DETAILS_AGE)

@@ -62,6 +62,7 @@ class Basket:
     lines: Sequence[Line] = ()
     voucher: Voucher | None = None
     paypal_tokens: list[str] = Factory(list)
+    paid: bool = False
 
     @property
     def pence(self) -> int:

@@ -107,6 +107,10 @@ class Cards:
             wallet.default = registration.card_id
         return registration
 
+    def invite(self, user: str) -> Registration:
+        """Begin a registration whose form the card's owner fills in; its card is a Visa, charged from now on."""
+        return self.register(user, Card(id="", last4="1111", brand="visa", month=12, year=2099), date.min)
+
     def registration(self, user: str, id_: str) -> Registration | None:
         """Return a registration of that user."""
         found = self._registrations.get(id_)

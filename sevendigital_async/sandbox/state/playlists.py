@@ -42,6 +42,10 @@ class Playlist:
     entries: tuple[Entry, ...] = ()
     entered: int = 0
     status: str = "published"
+    image: str = ""
+    tags: tuple[str, ...] = ()
+    annotations: Mapping[str, str] = Factory(dict)
+    favourite_of: frozenset[str] = frozenset()
 
     def extended(self, tracks: Iterable[Mapping[str, str]], now: datetime) -> Playlist:
         """Return the playlist with more tracks at its end."""
@@ -61,6 +65,7 @@ class Playlists:
 
     _playlists: dict[str, Playlist] = Factory(dict)
     _made: int = 0
+    _tags: list[str] = Factory(list)
 
     def create(self, *, name: str, description: str, visibility: str, user: str | None, now: datetime) -> Playlist:
         """Make an empty playlist."""
@@ -80,6 +85,15 @@ class Playlists:
         """Put a playlist in the place of the one with its id."""
         self._playlists[playlist.id] = playlist
         return playlist
+
+    def tag(self, names: Iterable[str]) -> None:
+        """Remember the tags that are new."""
+        self._tags.extend(name for name in dict.fromkeys(names) if name not in self._tags)
+
+    @property
+    def tags(self) -> Sequence[str]:
+        """All tags, in the order in which they came."""
+        return tuple(self._tags)
 
     def find(self, playlist_id: str) -> Playlist | None:
         """Return a playlist; None if there is none with this id."""
@@ -101,6 +115,7 @@ class Playlists:
                 "name": playlist.name,
                 "userId": playlist.user,
                 "trackIds": [entry.track["trackId"] for entry in playlist.entries],
+                "favouriteOf": sorted(playlist.favourite_of),
             }
             for playlist in self._playlists.values()
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import calendar
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from attrs import evolve, frozen
@@ -22,6 +22,7 @@ class Subscription:
         start: Its first day.
         end: Its last day.
         status: What was last said of it: ``active``, ``cancelled`` or ``expired``.
+        expires: The moment it ends, where that was said.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Subscription:
     start: date
     end: date
     status: str = "active"
+    expires: datetime | None = None
 
     def status_on(self, today: date) -> str:
         """Return how it stands on a day."""
@@ -53,7 +55,9 @@ class Subscriptions:
         """Return a user's subscription."""
         return self._subscriptions.get(user)
 
-    def begin(self, user: str, *, start: date, end: date, product: str = UNLIMITED) -> Subscription:
+    def begin(
+        self, user: str, *, start: date, end: date, product: str = UNLIMITED, expires: datetime | None = None
+    ) -> Subscription:
         """Give a user a new subscription, in place of an earlier one.
 
         Raises:
@@ -62,7 +66,9 @@ class Subscriptions:
         if not start <= end <= month_after(start):
             raise ValueError("a subscription lasts up to a month")
         self._begun += 1
-        subscription = Subscription(id=f"sub-{self._begun}", user=user, product=product, start=start, end=end)
+        subscription = Subscription(
+            id=f"sub-{self._begun}", user=user, product=product, start=start, end=end, expires=expires
+        )
         self._subscriptions[user] = subscription
         return subscription
 

@@ -116,9 +116,14 @@ class SpoolContext:
         """Emit that a batch of a kind may have become due earlier than last said."""
         self.emit(_BATCH_DUE[kind])
 
-    def report(self, alert: str | None) -> None:
-        """Emit what keeps the spool from working for now; None when that is over."""
-        self.emit(SpoolAlertChanged(alert))
+    def report(self, alert: str | None, *, is_blocking: bool = True) -> None:
+        """Emit what keeps the spool from working for now; None when that is over.
+
+        Args:
+            alert: What happened, and to which spool.
+            is_blocking: The spool can't work; False if it works and has lost plays.
+        """
+        self.emit(SpoolAlertChanged(alert, is_blocking and alert is not None))
 
     def fail(self, error: BaseException) -> None:
         """Emit that a background task of the spool has ended before the spool was closed."""

@@ -17,6 +17,7 @@ from sevendigital_async.cli.ship.options import ShipOptions, directory_of, read_
 from sevendigital_async.cli.ship.reject_file import RejectFile
 from sevendigital_async.cli.ship.run import ShipRun
 from sevendigital_async.clock import SystemClock
+from sevendigital_async.models.encoded_log import EncodedLog
 from sevendigital_async.models.stream_log import checked_and_encoded
 from sevendigital_async.shipping.records import Counts, Record
 from sevendigital_async.shipping.rules import lane_rules
@@ -37,6 +38,9 @@ class LogTransport:
 
     def encoder(self, _kind):
         return checked_and_encoded
+
+    def wire_form_encoder(self, _kind):
+        return EncodedLog.checked
 
     def partition_key(self, _kind, *, signed_by_user):
         return lambda log: ""

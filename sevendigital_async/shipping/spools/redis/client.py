@@ -8,7 +8,7 @@ import random
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from ....backoff import doubled
 from ....errors import SpoolCorruptionError, SpoolError, SpoolUnavailableError
@@ -51,6 +51,18 @@ def to_milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
 
+class AlertCallback(Protocol):
+    """Receives what keeps a spool from working."""
+
+    def __call__(self, alert: str | None, *, is_blocking: bool = True) -> None:
+        """Receive it; see :meth:`SpoolContext.report`."""
+        ...
+
+
+def _ignore_alert(alert: str | None, *, is_blocking: bool = True) -> None:
+    """Do nothing: an inspector reports no alerts."""
+
+
 class SpoolClient:
     """Runs the scripts of one spool.
 
@@ -63,14 +75,15 @@ class SpoolClient:
         id: Of the spool; another one after Redis has lost it.
         is_unavailable: The last attempt to reach Redis failed.
         available_since: Time of the loop since which Redis has answered.
-        on_alert: Called with what keeps the spool from working, and with None when that is over.
+        on_alert: Called with what keeps the spool from working, and with None when that is over; ``is_blocking`` is
+            False if the spool works and has lost plays.
     """
 
     def __init__(self, url: str, name: str, offset: Callable[[], float] = lambda: 0.0) -> None:
         self.connection = RedisConnection(url)
         # The braces keep all keys of a spool in one hash slot.
         self.base = f"{self.connection.prefix}:{{{name}}}:"
-        self.on_alert: Callable[[str | None], None] = lambda _: None
+        self.on_alert: AlertCallback = _ignore_alert
         self.is_unavailable = False
         self.available_since = 0.0
         self.id = ""
@@ -272,13 +285,13 @@ class SpoolClient:
     def _report(self, losses: str | None) -> None:
         if losses is not None:
             logger.critical("the spool: %s", losses)
-            self.on_alert(losses)
+            self.on_alert(losses, is_blocking=self.is_unavailable)
 
     def _set_alert(self, alert: str | None) -> None:
         if alert is not None and not self.is_unavailable:
-            self.on_alert(f"{alert}; plays wait until Redis answers again")
+            self.on_alert(f"{alert}; plays wait until Redis answers again", is_blocking=True)
         elif alert is None and self.is_unavailable:
-            self.on_alert(self._losses.text)
+            self.on_alert(self._losses.text, is_blocking=False)
         if alert is None and (self.is_unavailable or not self.available_since):
             self.available_since = asyncio.get_running_loop().time()
         self.is_unavailable = alert is not None

@@ -347,7 +347,7 @@ class RedisSpool:
         if left := sum(len(append.records) for append in self._writer.withdrawn):
             message = f"{left} plays of cancelled puts could not be withdrawn from {self._client.connection.safe_url}"
             logger.error("the spool: %s; they may be sent", message)
-            self._context.report(message)
+            self._context.report(message, is_blocking=False)
         await self._client.aclose()
 
     async def _ask(self, script: RedisScript, *, within: float | None = None, **arguments: Any) -> Any:

@@ -1,6 +1,7 @@
 """What every spool must do; each implementation goes through the same tests."""
 
 import asyncio
+import os
 import shutil
 import tempfile
 from datetime import UTC, datetime
@@ -34,6 +35,12 @@ RULES = lane_rules({kind: {"max_count": 3, "max_bytes": 100, "linger": 5.0} for 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 RECEIPT = Receipt("request", NOW)
 KINDS = st.sampled_from(LogKind)
+IS_LONG = "LONG_TESTS" in os.environ
+"""Whether the state machines take their time: ``nox -s soak -- states``."""
+
+
+def steps_of(examples, steps):
+    return settings(max_examples=50 * examples if IS_LONG else examples, stateful_step_count=steps, deadline=None)
 
 
 class Memory:
@@ -41,7 +48,7 @@ class Memory:
 
     name = "memory"
     survives = False
-    steps = settings(max_examples=40, stateful_step_count=40, deadline=None)
+    steps = steps_of(20, 40)
     clock = None
 
     def make(self, **options):
@@ -64,7 +71,7 @@ class Memory:
 class Sqlite(Memory):
     name = "sqlite"
     survives = True
-    steps = settings(max_examples=20, stateful_step_count=30, deadline=None)
+    steps = steps_of(8, 30)
 
     def __init__(self):
         self.directory = Path(tempfile.mkdtemp())
@@ -101,7 +108,7 @@ class LateComer(RedisSpool):
 class Redis(Memory):
     name = "redis"
     survives = True
-    steps = settings(max_examples=20, stateful_step_count=30, deadline=None)
+    steps = steps_of(8, 30)
 
     def __init__(self):
         if PROGRAM is None:

@@ -1,0 +1,156 @@
+"""What the live dialect asks or answers in a way of its own in the classic API."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from ..answers import Answer, Bare, Tree, invalid, unknown, unpaid
+from ..calls import Call
+from ..catalogue import CATALOGUE
+from ..state.cards import Registration
+from ..tags import has_all, tags_of_artist
+from ..trees import artist_tree
+from . import basket as baskets
+from . import cards, tags, territories
+from .bodies import stamp
+from .listings import wrapped
+from .lookup import DETAILS_AGE, country, find
+from .purchases import buyer
+from .similarity import similar_artists
+
+_MONTH = re.compile(r"(20\d\d)(0[1-9]|1[0-2])", re.ASCII)
+_LANGUAGES = {"GB": "en", "US": "en", "DE": "de", "FR": "fr", "ES": "es"}
+
+
+def by_slug(noun: str, nouns: Mapping[str, Any], call: Call) -> Answer:
+    """Answer with the id of what a page of the shop shows; a page's slug is the id, too."""
+    slug = call.arguments["url"]
+    if slug not in nouns:
+        raise unknown(noun)
+    return Answer(content={f"{noun}Id": slug}, max_age=DETAILS_AGE)
+
+
+def translations(call: Call) -> Answer:
+    """Answer with a page of the texts of a country's shop."""
+    texts = territories.TEXTS[_LANGUAGES.get(country(call), "en")]
+    page = call.page_of("translation", list(texts.items()), lambda item: {"key": item[0], "translatedText": item[1]})
+    return Answer(
+        content={
+            "translations": {
+                "page": page.number,
+                "pageSize": page.size,
+                "totalItems": page.total,
+                "translation": list(page.items),
+            }
+        },
+        max_age=DETAILS_AGE,
+    )
+
+
+def register(call: Call) -> Answer:
+    """Begin the registration of a card, whose owner fills in a form somewhere else."""
+    back = call.arguments["redirect_url"]
+    if not back.startswith(("http://", "https://")):
+        raise invalid("redirectUrl", "a web address")
+    registration = call.state.cards.invite(buyer(call))
+    form = f"{call.origin}/cardregistration/{registration.id}"
+    return _registration(registration, "pending", redirectUrl=form)
+
+
+def registration(call: Call) -> Answer:
+    """Answer with the state of a registration; who is asked to fill in a form has done it by now."""
+    found = call.state.cards.registration(buyer(call), call.arguments["id"])
+    if found is None:
+        raise unknown("card registration")
+    return _registration(found, "registered" if found.card_id else "failed", cardId=found.card_id)
+
+
+def add_card(call: Call) -> Answer:
+    """Add a card at once.
+
+    Raises:
+        RefusalError: It is none (1002), or has expired (3103).
+    """
+    expiry = _MONTH.fullmatch(call.arguments["card_expiry_date"])
+    if expiry is None:
+        raise invalid("cardExpiryDate", "a month such as 202812")
+    year, month = int(expiry[1]), int(expiry[2])
+    card = cards.sound_card(call, "card_verification_code", month=month, year=year)
+    added = call.state.cards.register(buyer(call), card, call.moment.date())
+    if added.card_id is None:
+        raise unpaid(3103, "The card could not be added")
+    tree = {
+        "id": added.card_id,
+        "type": card.brand,
+        "last4digits": card.last4,
+        "expiryDate": expiry[0],
+        "default": True,
+    }
+    return Answer(content={"card": tree})
+
+
+def prepare_purchase(call: Call) -> Answer:
+    """Begin the payment for a basket."""
+    basket = baskets.basket_of(call)
+    buyer(call)
+    payment = {
+        "paymentToken": basket.begin_paypal(),
+        "autoFulfilled": basket.due == 0,
+        "preparePaymentDate": stamp(call.moment),
+    }
+    return Answer(content={"preparePayment": payment})
+
+
+def basket_status(call: Call) -> Answer:
+    """Answer with whether a basket has been paid for."""
+    return Answer(content={"paymentStatus": "Success" if baskets.basket_of(call).paid else "Failure"})
+
+
+def related_tags(call: Call) -> Answer:
+    """List the tags of the artists who have all of some tags."""
+    country(call)
+    wanted = tags.wanted_tags(call)
+    found = {
+        tag.id: tag
+        for artist in CATALOGUE.artists.values()
+        if has_all(own := tags_of_artist(artist), wanted)
+        for tag in own
+        if tag.id not in wanted
+    }
+    return tags.tag_list(call, list(found.values()))
+
+
+def recommend_artists(call: Call) -> Answer:
+    """Recommend the artists who resemble one."""
+    country(call)
+    similar = similar_artists(find(call, "artist", CATALOGUE.artists))
+    return wrapped(call.page_of("artist", similar, artist_tree), "recommendations", "recommendedItem")
+
+
+def checkout_restrictions(call: Call) -> Answer:
+    """Answer with whether one can buy from an address: from every territory that has a store."""
+    code = territories.country_of(call, "ipaddress")
+    return Answer(content={"geoRestrictions": {"countryCode": code, "allowCheckout": True}}, max_age=DETAILS_AGE)
+
+
+HANDLERS: Mapping[str, Callable[[Call], Answer]] = {
+    "classic.catalogue.artist_by_url": partial(by_slug, "artist", CATALOGUE.artists),
+    "classic.catalogue.release_by_url": partial(by_slug, "release", CATALOGUE.releases),
+    "classic.translations.bundle": translations,
+    "classic.user.register_payment_card": register,
+    "classic.user.card_registration": registration,
+    "classic.user.add_payment_card": add_card,
+    "classic.user.prepare_purchase": prepare_purchase,
+    "classic.basket.status": basket_status,
+    "classic.tags.related": related_tags,
+    "classic.artists.recommend": recommend_artists,
+    "classic.ip_lookup.checkout_restrictions": checkout_restrictions,
+}
+
+
+def _registration(found: Registration, status: str, **more: str | None) -> Answer:
+    tree: Tree = {"id": found.id, "status": status, **{name: text for name, text in more.items() if text}}
+    return Answer(content=Bare({"cardRegistration": tree}))

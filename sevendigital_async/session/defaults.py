@@ -1,0 +1,148 @@
+"""Parameters that are sent although a call doesn't name them: those of the settings and of a view of the client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from attrs import Attribute, evolve, field, frozen
+
+from ..config import Host, Settings, flaw_in_extra, is_encodable
+from ..errors import InvalidArgumentError
+from ..models.wire import camel_case
+from ..operations import Auth, Binding, Content, Operation, Parameter, ParameterLocation, Safety
+
+IN_QUERY_OF_POST = frozenset({"userid", "country", "shopid", "onbehalfofpartnerid"})
+"""What may stand in the query of a POST that has a form; anything else there is error 1007."""
+
+
+def _any(_: Operation) -> bool:
+    return True
+
+
+def _reads_models(operation: Operation) -> bool:
+    return operation.safety is Safety.READ and operation.content is Content.MODEL
+
+
+def _acts_for_user(operation: Operation) -> bool:
+    return operation.auth is Auth.THREE_LEGGED
+
+
+BEYOND_RECORDS: Mapping[str, Callable[[Operation], bool]] = {
+    "shop_id": _any,
+    "image_size": _reads_models,
+    "usage_types": _reads_models,
+    "user_id": _acts_for_user,
+}
+"""Parameters that the service takes from more operations than the records say, and from which."""
+
+
+def _listed(value: Any) -> Any:
+    return tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else value
+
+
+_CHECKS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    "country": ("a two-letter ISO 3166-1 code", lambda value: len(value) == 2 and value.isascii() and value.isalpha()),  # noqa: PLR2004
+    "shop_id": ("a number, or text", lambda value: type(value) is int or bool(value.strip())),
+    "image_size": ("a number of pixels, or text", lambda value: type(value) is int or bool(value.strip())),
+    "user_id": ("non-empty text", lambda value: bool(value.strip()) and is_encodable(value)),
+    "usage_types": ("text, or several texts", lambda value: bool(value) and all(map(str.strip, value))),
+}
+
+
+def _checked(_: object, attribute: Attribute[Any], value: Any) -> None:
+    wanted, is_right = _CHECKS[attribute.name]
+    try:
+        fits = value is None or is_right(value)
+    except (AttributeError, TypeError):
+        fits = False
+    if not fits:
+        raise InvalidArgumentError(f"{attribute.name} must be {wanted}", argument=attribute.name)
+
+
+def _checked_extra(_: object, __: Attribute[Any], value: object) -> None:
+    if flaw := flaw_in_extra(value):
+        raise InvalidArgumentError(flaw, argument="extra")
+
+
+@frozen(kw_only=True)
+class ParameterDefaults:
+    """Values that are sent with every call that takes them, unless the call names its own.
+
+    Attributes:
+        country: ISO 3166-1 alpha-2 code; where an operation takes a country.
+        shop_id: The partner's shop; with every call, in place of a default country.
+        image_size: Width of pictures in pixels; with everything that is read.
+        usage_types: For which uses content must be licensed, such as ``download``; with everything that is read.
+        user_id: A user that the partner manages; with everything that is done for a user.
+        extra: Further parameters by their wire names, with every call.
+    """
+
+    country: str | None = field(default=None, validator=_checked)
+    shop_id: str | int | None = field(default=None, validator=_checked)
+    image_size: str | int | None = field(default=None, validator=_checked)
+    usage_types: str | Iterable[str] | None = field(default=None, converter=_listed, validator=_checked)
+    user_id: str | None = field(default=None, validator=_checked)
+    extra: Mapping[str, object] = field(default=MappingProxyType({}), validator=_checked_extra)
+
+    @staticmethod
+    def of(settings: Settings) -> ParameterDefaults:
+        """Return the defaults of a whole client."""
+        return NO_DEFAULTS.with_changes(
+            country=settings.country,
+            shop_id=settings.shop_id,
+            image_size=settings.image_size,
+            usage_types=settings.usage_types,
+            extra=settings.extra or None,
+        )
+
+    def with_changes(self, **changes: object) -> ParameterDefaults:
+        """Return the defaults with other values where there are any; ``extra`` is added to."""
+        given: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
+        if "extra" in given:
+            _checked_extra(None, None, given["extra"])  # type: ignore[arg-type]  # it can't be added to before
+            given["extra"] = {**self.extra, **given["extra"]}
+        return evolve(self, **given) if given else self
+
+    def over(self, others: ParameterDefaults) -> ParameterDefaults:
+        """Return these values, and the others where there are none."""
+        if self is NO_DEFAULTS:
+            return others
+        return self if others is NO_DEFAULTS else others.with_changes(**self._values(), extra=self.extra)
+
+    def values_for(self, binding: Binding, given: Mapping[str, object]) -> dict[str, object]:
+        """Return the values that go out with one call, by their Python names, as far as the call doesn't give them.
+
+        A shop stands for a country, and not always for the default one, so that is left out beside a shop; where the
+        service demands a country, it stays.
+        """
+        if self is NO_DEFAULTS:
+            return {}
+        values = {name: value for name, value in self._values().items() if given.get(name) is None}
+        has_shop = given.get("shop_id") is not None or "shop_id" in values
+        if has_shop and binding.host is Host.API and not binding.requires("country"):
+            values.pop("country", None)
+        return values
+
+    def _values(self) -> dict[str, object]:
+        return {name: value for name in _CHECKS if (value := getattr(self, name)) is not None}
+
+
+NO_DEFAULTS = ParameterDefaults()
+
+
+def beyond_record(operation: Operation, binding: Binding, values: Mapping[str, object]) -> dict[str, object]:
+    """Return those of some default values that go out although the record doesn't have them, by their wire names."""
+    return {
+        camel_case(name): values[name]
+        for name, is_taken in BEYOND_RECORDS.items()
+        if name in values and not binding.takes(name) and is_taken(operation)
+    }
+
+
+def extra_parameter(binding: Binding, wire: str) -> Parameter:
+    """Describe a parameter that the record doesn't have: a field of the form, if there is one, or part of the query."""
+    has_form = any(parameter.location is ParameterLocation.FORM for parameter in binding.parameters)
+    in_query = not has_form or wire.lower() in IN_QUERY_OF_POST
+    return Parameter(wire, wire, ParameterLocation.QUERY if in_query else ParameterLocation.FORM)

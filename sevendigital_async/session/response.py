@@ -1,0 +1,28 @@
+"""A result together with what the answer's head said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Generic, TypeVar
+
+from attrs import field, frozen
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+@frozen
+class Response(Generic[T_co]):
+    """The result of a call, with the status and the headers of its answer.
+
+    Attributes:
+        value: What the method returns: a model, a page of them, a text, bytes or None.
+        status: HTTP status.
+        headers: Of the answer, names in lower case; not in the repr.
+        request_id: The request's id in the service's own records (``x-7d-traceid``), as the answer gives it or as the
+            call sent it; None if there is none.
+    """
+
+    value: T_co
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    request_id: str | None = None

@@ -1,0 +1,71 @@
+"""What a worker shows about reading its source."""
+
+from datetime import UTC, datetime
+
+import orjson
+from prometheus_client.parser import text_string_to_metric_families
+from support.http import get
+from support.service import Service
+
+from sevendigital_async import LogKind, StreamLog, StreamLogShipper
+from sevendigital_async.clock import SystemClock
+from sevendigital_async.monitoring import WorkerMonitor
+from sevendigital_async.sources import FileSource, FollowSource, Ingestion
+
+LINES = [StreamLog(str(number), datetime.now(UTC)).encode() + b"\n" for number in range(5)]
+
+
+class MovingSource:
+    """A source that took over partitions and has read nothing."""
+
+    moved = 2
+
+    async def portions(self, checkpoint):
+        return
+        yield
+
+    async def confirm(self, portion):
+        pass
+
+    async def aclose(self):
+        pass
+
+
+async def figures_of(source, *, run=True):
+    """Return the figures of a run over a source, by /metrics and by /statistics."""
+    async with (
+        WorkerMonitor(http="0") as monitor,
+        StreamLogShipper(Service(SystemClock()), metrics=monitor.metrics) as shipper,
+    ):
+        ingestion = Ingestion(source, shipper, kind=LogKind.PREVIEW)
+        monitor.watch(shipper, ingestion, source)
+        if run:
+            await ingestion.run()
+        text = (await get(f"{monitor.url}/metrics")).text
+        told = orjson.loads((await get(f"{monitor.url}/statistics")).text)["ingestion"]
+    families = [each for each in text_string_to_metric_families(text) if each.name.startswith("sevendigital_ingestion")]
+    assert {family.name.removeprefix("sevendigital_ingestion_"): family.samples[0].value for family in families} == told
+    return told
+
+
+async def test_a_file_has_counts_and_no_lag(tmp_path):
+    (tmp_path / "plays.jsonl").write_bytes(b"".join(LINES) + b"nonsense\n")
+    figures = await figures_of(FileSource(tmp_path / "plays.jsonl"))
+    assert figures == {"put": 5, "rejected": 1, "read_bytes": sum(map(len, LINES)) + 9}
+
+
+async def test_growing_files_have_a_lag(tmp_path):
+    (tmp_path / "plays.jsonl").write_bytes(b"".join(LINES))
+    figures = await figures_of(FollowSource(tmp_path / "*.jsonl"), run=False)
+    assert figures == {
+        "put": 0,
+        "rejected": 0,
+        "read_bytes": 0,
+        "lag_bytes": 0,
+        "lag_seconds": 0,
+        "open_files": 0,
+    }
+
+
+async def test_partitions_that_moved_are_counted():
+    assert (await figures_of(MovingSource()))["moved_partitions"] == 2
