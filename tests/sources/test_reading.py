@@ -3,6 +3,8 @@
 import asyncio
 import itertools
 import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.cli_process import plays
 
-from sevendigital_async import ConfigurationError, LogKind, StreamLog
+from sevendigital_async import ConfigurationError, LogKind, StreamLog, sources
 from sevendigital_async.sources import FileSource, Ingestion, ReadOptions
 from sevendigital_async.sources.files import open_reader
 from sevendigital_async.sources.positions import Position
@@ -241,3 +243,13 @@ async def test_plays_without_a_kind_are_noticed_before_they_are_read(tmp_path):
             with pytest.raises(ConfigurationError, match=r"--kind preview\|catalogue\|subscriber"):
                 await FileSource(path).check(needs_kind=True)
         await FileSource(path).check()
+
+
+def test_what_needs_an_extra_is_imported_when_it_is_used():
+    code = (
+        "import sys, sevendigital_async.sources as s; print(*{'aiokafka', 'pyarrow', 'watchfiles'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+    assert sources.KafkaSource.__name__ == "KafkaSource"
+    assert not hasattr(sources, "NothingOfTheSort")

@@ -263,7 +263,7 @@ class Report:
     def notes(self) -> list[str]:
         """Return where undelivered plays are, and what to do next."""
         notes = []
-        if self.resumes and not (self.lines or self.continue_at):
+        if self.resumes and not (self.lines or self.continue_at or self._unread):
             notes.append(f"no new lines in {self.input}")
         if self.rejected_file:
             whose = "rejected lines are" if self.spool else "rejected lines and buried plays are"

@@ -23,11 +23,11 @@ from sevendigital_async.cli.output import (
     say,
 )
 from sevendigital_async.cli.ship.reject_file import RejectFile, UnsentCounts, beside, write_rest
-from sevendigital_async.cli.ship.report import Report, StopReason
+from sevendigital_async.cli.ship.report import Report, RunCounts, SourceReport, StopReason
 from sevendigital_async.cli.ship.run import StallDetector
 from sevendigital_async.shipping import Counts
 from sevendigital_async.shipping.records import Record
-from sevendigital_async.sources import BadRecord, PendingPortion, Portion
+from sevendigital_async.sources import BadRecord, Lag, PendingPortion, Portion
 
 
 @pytest.mark.parametrize(
@@ -240,3 +240,48 @@ def test_what_others_have_put_since_does_not_change_how_a_run_ends():
     assert report.reason is None
     assert evolve(report, flushed=False).exit_code is ExitCode.WAITING
     assert evolve(report, flushed=False).reason == "plays waiting: 3"
+
+
+def test_of_several_sources_the_report_names_those_that_were_not_read_to_their_ends():
+    sources = [
+        SourceReport("a", 5, 5, 0),
+        SourceReport("b", 3, 3, 0, continue_at=4),
+        SourceReport("c", 2, 2, 0, continue_at=3, unfinished_line=3),
+        SourceReport("d", 0, 0, 0, continue_at=1),
+    ]
+    found = report(sources=sources, spool="x.db", resumes=True)
+    assert found.exit_code is ExitCode.WAITING
+    assert found.reason == "files not read to their ends: 3"
+    assert found.notes() == [
+        "b: stopped after line 3",
+        "c: line 3, the last one, has no line feed and is not a play",
+        "d: not read",
+        "run the same command again to continue",
+    ]
+    assert [each["continue_at"] for each in found.as_json()["sources"]] == [None, 4, 3, 1]
+
+
+def test_the_report_has_a_column_for_each_kind():
+    one, other = RunCounts(3, 0, 2, 1, 0, 0, 0), RunCounts(4, 0, 4, 0, 0, 0, 0)
+    numbers = {"put": 7, "delivered": 6, "waiting": 1, "kinds": {LogKind.PREVIEW: one, LogKind.CATALOGUE: other}}
+    found = evolve(report(**numbers), kind=None)
+    rows = {line[:14].strip(): line[14:].split() for line in found.as_text(None).splitlines()}
+    assert rows[""] == ["preview", "catalogue", "all", "plays"]
+    assert rows["put"] == ["3", "4", "7"]
+    assert rows["waiting"] == ["1", "0", "1"]
+    assert rows["lines read"] == ["0"]
+    assert found.as_json()["kinds"]["catalogue"]["put"] == 4
+
+
+def test_lag_and_moved_partitions_are_noted():
+    found = report(lag=Lag(1, 1234, 2.0), moved=2, resumes=True, spool="x.db")
+    assert "not read yet: 1,234 bytes of files that grow; run the same command again to continue" in found.notes()
+    assert any(note.startswith("partitions that other workers had read before: 2") for note in found.notes())
+
+
+def test_an_endless_run_says_more_after_a_while():
+    said = []
+    few = LineLimit(said.append, "more", limit=1, every=0.0)
+    for line in "abc":
+        few(line)
+    assert said == ["a", "b", "c"]

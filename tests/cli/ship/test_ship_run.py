@@ -69,7 +69,7 @@ async def refuse(_logs, _user, *, request_id):
     raise InvalidRequestError("no good\nat all", code=1001, status=400)
 
 
-async def ship(tmp_path, post, *, number=10, source=None, **options):
+async def ship(tmp_path, post, *, number=10, source=None, follow=False, stop_when=None, **options):
     file = tmp_path / "plays.jsonl"
     if not file.exists():
         write_plays(file, plays(number))
@@ -80,7 +80,7 @@ async def ship(tmp_path, post, *, number=10, source=None, **options):
         SignalWatcher() as signals,
     ):
         options = ShipOptions(**{"kind": LogKind.PREVIEW, **options})
-        inputs = Input([str(source or file)])
+        inputs = Input([str(source or file)], follow)
         shipping = ShipRun(
             options,
             LogTransport(post),
@@ -92,7 +92,13 @@ async def ship(tmp_path, post, *, number=10, source=None, **options):
             signals=signals,
         )
         async with asyncio.timeout(30):
-            return await shipping.run(), printed.lines
+            running = asyncio.create_task(shipping.run())
+            while stop_when is not None and not stop_when():
+                await asyncio.sleep(0.01)
+            if stop_when is not None:
+                signals.name = "SIGTERM"
+                signals.first.set()
+            return await running, printed.lines
 
 
 async def test_everything_delivered(tmp_path):
@@ -314,3 +320,53 @@ async def test_a_shipper_that_closes_finishes_a_request_that_began_after_its_flu
         monkeypatch.setattr(shipper, "flush", flush_before_others_put)
     assert await other.counts(LogKind.PREVIEW) == Counts(put=7, delivered=7)
     await other.aclose()
+
+
+async def test_a_growing_file_is_read_until_a_signal(tmp_path):
+    saved, spool = Counter(), str(tmp_path / "x.db")
+    options = {"follow": True, "spool": spool, "linger": 0.0, "stop_when": lambda: len(saved) == 10}
+    report, printed = await ship(tmp_path, saving(saved), **options)
+    assert (report.exit_code, report.delivered, report.continue_at, report.resumes) == (0, 10, None, True)
+    assert (report.lag.size, report.lines) == (0, 10)
+    assert any("SIGTERM: stopped reading" in line for line in printed)
+    assert not report.sources
+    await asyncio.to_thread((tmp_path / "plays.jsonl").unlink)
+
+
+async def test_a_signal_while_a_pipe_is_silent_ends_the_run_before_a_spool_is_made(tmp_path):
+    reading, writing = os.pipe()
+    report, printed = await ship(
+        tmp_path, accept, source=f"/dev/fd/{reading}", spool=str(tmp_path / "x.db"), stop_when=lambda: True
+    )
+    os.close(reading)
+    os.close(writing)
+    assert (report.put, report.lines) == (0, 0)
+    assert any("SIGTERM" in line for line in printed)
+    assert not list(tmp_path.glob("x.db*"))
+
+
+async def test_what_a_pipe_has_given_is_kept_with_its_kinds(tmp_path):
+    async def never(_logs, _user, *, request_id):
+        await asyncio.get_running_loop().create_future()
+
+    reading, writing = os.pipe()
+    kinds = list(LogKind)
+    lines = [
+        log.encode()[:-1] + b',"kind":"%s"}\n' % kinds[index % 3].value.encode() for index, log in enumerate(plays(30))
+    ]
+    os.write(writing, b"".join(lines))
+    report, _ = await ship(
+        tmp_path,
+        never,
+        source=f"/dev/fd/{reading}",
+        kind=None,
+        linger=0.0,
+        drain=0.0,
+        patience=0.2,
+    )
+    os.close(reading)
+    os.close(writing)
+    assert report.exit_code == 4
+    assert {kind: counts.put for kind, counts in report.kinds.items()} == dict.fromkeys(kinds, 10)
+    kept = (tmp_path / "unsent").read_bytes().splitlines(keepends=True)
+    assert sorted(kept) == sorted(lines)
