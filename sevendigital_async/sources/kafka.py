@@ -33,6 +33,12 @@ MOST_MESSAGES = 500
 COMMIT_INTERVAL = 1.0
 """Seconds between two commits, at the least; more often would cost a round trip each."""
 
+COMMIT_TIMEOUT = 5.0
+"""Seconds that a commit may take; without a coordinator aiokafka would try for ever."""
+
+CLOSE_TIMEOUT = 10.0
+"""Seconds that leaving the group may take."""
+
 MOST_FAILURES = 10
 """Failures in a row, without a message in between, after which the source gives up."""
 
@@ -208,8 +214,9 @@ class KafkaSource:
         if consumer is not None:
             await self._commit()
             self._consumer = None
-            with suppress(KafkaError):
-                await consumer.stop()
+            with suppress(KafkaError, TimeoutError):
+                async with asyncio.timeout(CLOSE_TIMEOUT):
+                    await consumer.stop()
 
     async def confirm(self, portion: Portion) -> None:
         """Note that a portion's offset may be committed."""
@@ -289,8 +296,9 @@ class KafkaSource:
         self._uncommitted = {}
         try:
             if offsets:
-                await consumer.commit(offsets)
-        except (KafkaError, IllegalStateError) as error:
+                async with asyncio.timeout(COMMIT_TIMEOUT):
+                    await consumer.commit(offsets)
+        except (KafkaError, IllegalStateError, TimeoutError) as error:
             self._uncommitted = offsets | self._uncommitted
             logger.info("offsets were not committed: %s", _one_line(error), extra={"event": "commit-failed"})
 
