@@ -110,6 +110,7 @@ async def test_a_kind_of_a_record_comes_before_the_option(tmp_path):
         (gzip.compress(as_lines(plays(1)))[:30], "gzip data is cut short or damaged"),
         (as_lines(plays(3)), "--kind"),
     ],
+    ids=["a JSON array", "UTF-16", "binary", "unknown columns", "gzip that is cut short", "no kind"],
 )
 @pytest.mark.parametrize("is_piped", [False, True])
 async def test_what_is_not_a_file_of_plays_ends_in_one_message_before_anything_is_made(
