@@ -21,7 +21,6 @@ from .media_errors import as_error_redirect
 from .oauth import OAuthError, SignedRequest, Verifier
 from .ranges import deliver
 from .recordings import Media
-from .refusals import refusals
 from .rendering import render
 from .request_log import DISCONNECTED, LoggedRequest, RequestLog
 from .routes import Endpoint, Place
@@ -138,7 +137,7 @@ class Dispatcher:
         except (ConnectionError, web.RequestPayloadError):
             return None, None
         except RefusalError as refusal:
-            self._request_log.refuse(context.entry, refusals(refusal.answer))
+            self._request_log.refuse(context.entry, refusal.answer)
             return refusal.answer, None
         fault = context.fault
         if fault is not None and fault.isdigit():
@@ -205,7 +204,7 @@ class Dispatcher:
             accepted=answer.accepted_logs,
             refused=answer.refused_logs,
         )
-        self._request_log.refuse(entry, refusals(answer, logs))
+        self._request_log.refuse(entry, answer, logs)
         if isinstance(answer.content, Problem):
             return evolve(answer, content=evolve(answer.content, bare=endpoint.bare_problems))
         return answer

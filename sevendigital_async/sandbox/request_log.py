@@ -11,8 +11,9 @@ import orjson
 from attrs import Factory, asdict, define, frozen
 
 from ..models.stream_log import LogKind
+from .answers import Answer
 from .limits import SlidingWindow
-from .refusals import Refusal
+from .refusals import refusals
 from .traffic import Traffic
 
 DISCONNECTED = "disconnected"
@@ -197,12 +198,18 @@ class RequestLog:
         self._accepted.append(entry)
         record.save(accepted, entry.batch)
 
-    def refuse(self, entry: LoggedRequest, refused: Iterable[Refusal]) -> None:
-        """Record why a request, or plays of it, were refused."""
+    def refuse(self, entry: LoggedRequest, answer: Answer, logs: Any = None) -> None:
+        """Record why a request, or plays of it, were refused.
+
+        Args:
+            entry: The request.
+            answer: Its answer, which may also accept everything.
+            logs: The logs that it carried, if it was parsed.
+        """
         if entry.kind is None:
             return
         about = {"kind": entry.kind.value, "user": entry.user, "arrived_at": entry.arrived_at}
-        self._refused.extend({**about, **asdict(refusal)} for refusal in refused)
+        self._refused.extend({**about, **asdict(refusal)} for refusal in refusals(answer, logs))
 
     def close(self, entry: LoggedRequest, status: int | str, fault: str | None, monotonic: float) -> None:
         """Record how and when a request ended, and the fault that was applied to it."""
