@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import aiohttp
 import pytest
-from support.probe import ManualClock, Probe, open_session
+from support.probe import JSON, ManualClock, Probe, open_session
 
 from sevendigital_async.models.stream_log import LogKind
 from sevendigital_async.sandbox import Faults, Sandbox
@@ -125,6 +125,9 @@ async def test_other_calls_are_not_traffic(probe):
         assert answer.status == 200
     async with probe.get("/1.2/status", key="unknown") as answer:
         assert answer.status == 401
+    playlist = b'{"name": "x", "tracks": [{}]}'
+    async with probe.request("POST", "/playlists", body=playlist, headers={"Content-Type": JSON}) as answer:
+        assert (await answer.json())["error"]["errors"][0]["index"] == 0
     figures = await activity(probe)
     assert (figures["traffic"]["seconds"], figures["refused"]) == ([], [])
     assert figures["stats"] == probe.sandbox.stats()
