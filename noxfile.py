@@ -11,6 +11,7 @@ nox.options.sessions = ["tests", "lint", "types", "docs", "package"]
 nox.options.error_on_missing_interpreters = False
 
 LUA_SCRIPT = "sevendigital_async/shipping/spools/redis/lua/lease.lua"
+PAGE = tuple(f"sevendigital_async/sandbox/static/{name}" for name in ("page.html", "page.css", "page.js", "charts.js"))
 
 
 @nox.session(python=["3.11", "3.12", "3.13"])
@@ -70,13 +71,14 @@ def package(session: nox.Session) -> None:
     session.run("twine", "check", "--strict", str(wheel), str(sdist))
     session.run("check-wheel-contents", str(wheel))
     with zipfile.ZipFile(wheel) as archive:
-        for wanted in ("sevendigital_async/py.typed", LUA_SCRIPT):
+        for wanted in ("sevendigital_async/py.typed", LUA_SCRIPT, *PAGE):
             _expect(session, "the wheel", archive.namelist(), wanted)
     with tarfile.open(sdist) as archive:
         names = [name.partition("/")[2] for name in archive.getnames()]
         for wanted in (
             "sevendigital_async/py.typed",
             LUA_SCRIPT,
+            *PAGE,
             "tests/session/test_core.py",
             "CHANGELOG.md",
             "README.md",

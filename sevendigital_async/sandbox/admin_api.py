@@ -14,7 +14,7 @@ from ..errors import ConfigurationError
 from ..models.stream_log import LogKind
 from .browsers import Handler, own_pages_only
 from .faults import Faults
-from .page import PAGE
+from .page import STATIC_FILES, read_static_file
 from .request_log import RequestLog
 
 _LINES = "application/x-ndjson"
@@ -23,13 +23,11 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
-_PAGE_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; "
-        "frame-ancestors 'none'"
-    ),
-    **_HEADERS,
-}
+_CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_PAGE_HEADERS = {"Content-Security-Policy": _CONTENT_SECURITY_POLICY, "Referrer-Policy": "no-referrer", **_HEADERS}
 
 
 class AdminAPI:
@@ -38,6 +36,7 @@ class AdminAPI:
     Args:
         request_log: What arrived.
         stats: Returns the counts.
+        activity: Returns the last minutes, refused plays, doubles and faults.
         state: Returns the state that calls have changed.
         set_faults: Replaces the faults.
         host: The address that the sandbox listens on; pages of other sites are refused.
@@ -46,13 +45,16 @@ class AdminAPI:
     def __init__(
         self,
         request_log: RequestLog,
+        *,
         stats: Callable[[], dict[str, Any]],
+        activity: Callable[[], dict[str, Any]],
         state: Callable[[], dict[str, Any]],
         set_faults: Callable[[Faults], None],
         host: str,
     ) -> None:
         self._request_log = request_log
         self._stats = stats
+        self._activity = activity
         self._state = state
         self._set_faults = set_faults
         self._host = host
@@ -60,20 +62,21 @@ class AdminAPI:
     def routes(self) -> list[web.RouteDef]:
         """Return the routes to serve."""
         served: list[tuple[Callable[[str, Handler], web.RouteDef], str, Handler]] = [
-            (web.get, "/", self._page),
             (web.get, "/_sandbox/stats", self._show_stats),
+            (web.get, "/_sandbox/activity", self._show_activity),
             (web.get, "/_sandbox/state", self._show_state),
             (web.get, "/_sandbox/logs", self._stream_logs),
             (web.get, "/_sandbox/requests", self._stream_requests),
             (web.put, "/_sandbox/faults", self._change_faults),
+            *((web.get, path, _static(name, content_type)) for path, (name, content_type) in STATIC_FILES.items()),
         ]
         return [route(path, own_pages_only(handler, self._host)) for route, path, handler in served]
 
-    async def _page(self, _: web.Request) -> web.StreamResponse:
-        return web.Response(text=PAGE, content_type="text/html", headers=_PAGE_HEADERS)
-
     async def _show_stats(self, _: web.Request) -> web.StreamResponse:
         return _json(self._stats())
+
+    async def _show_activity(self, _: web.Request) -> web.StreamResponse:
+        return _json(self._activity())
 
     async def _show_state(self, _: web.Request) -> web.StreamResponse:
         return _json(self._state())
@@ -90,6 +93,15 @@ class AdminAPI:
         except ConfigurationError as error:
             return _json({"error": str(error)}, status=400)
         return web.Response(status=204)
+
+
+def _static(name: str, content_type: str) -> Handler:
+    text = read_static_file(name)
+
+    async def serve(_: web.Request) -> web.StreamResponse:
+        return web.Response(text=text, content_type=content_type, headers=_PAGE_HEADERS)
+
+    return serve
 
 
 def _read_faults(body: bytes) -> Faults:

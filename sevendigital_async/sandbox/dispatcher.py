@@ -99,7 +99,8 @@ class Dispatcher:
         endpoint = sharing[0] if len(sharing) == 1 else await _matching(sharing, request)
         context = self._arrive(endpoint, request)
         answer, fault = await self._process(context)
-        self._request_log.close(context.entry, DISCONNECTED if answer is None else answer.status, fault)
+        status = DISCONNECTED if answer is None else answer.status
+        self._request_log.close(context.entry, status, fault, self._clock.monotonic())
         if answer is None:
             return hang_up(request)
         written = self._write(context, answer)
@@ -136,6 +137,7 @@ class Dispatcher:
         except (ConnectionError, web.RequestPayloadError):
             return None, None
         except RefusalError as refusal:
+            self._request_log.refuse(context.entry, refusal.answer)
             return refusal.answer, None
         fault = context.fault
         if fault is not None and fault.isdigit():
@@ -202,6 +204,7 @@ class Dispatcher:
             accepted=answer.accepted_logs,
             refused=answer.refused_logs,
         )
+        self._request_log.refuse(entry, answer, logs)
         if isinstance(answer.content, Problem):
             return evolve(answer, content=evolve(answer.content, bare=endpoint.bare_problems))
         return answer

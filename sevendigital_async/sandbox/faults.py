@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from attrs import evolve, frozen
 
@@ -73,6 +73,18 @@ class Faults:
         if sum(chance.rate for chance in faults.chances) > 1 + 1e-9:
             raise ConfigurationError("the rates of all faults add up to more than 100 %")
         return faults
+
+    def tree(self) -> dict[str, Any]:
+        """Return them as :meth:`parse` reads them: the members ``faults``, ``latency`` and ``seed``, for JSON."""
+        return {
+            "faults": [
+                *(f"{chance.fault}:{chance.rate * 100:.10g}%" for chance in self.chances),
+                *(f"poison:{track_id}" for track_id in sorted(self.poison)),
+                *(f"poison-unindexed:{track_id}" for track_id in sorted(self.poison_unindexed)),
+            ],
+            "latency": "-".join(dict.fromkeys(f"{seconds * 1000:.10g}ms" for seconds in self.latency)),
+            "seed": self.seed,
+        }
 
     def draw(self, random: Random) -> str | None:
         """Return the fault of the next request, or None."""

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import orjson
 from attrs import Factory, asdict, define, frozen
 
 from ..models.stream_log import LogKind
+from .answers import Answer
 from .limits import SlidingWindow
+from .refusals import refusals
+from .traffic import Traffic
 
 DISCONNECTED = "disconnected"
 
 _CHUNK = 64 * 1024
+_RECENT = 50
 
 
 @define
@@ -103,10 +108,40 @@ class LogCounts:
 
 
 @define
+class Double:
+    """A play that was saved more than once.
+
+    Attributes:
+        times: How often.
+        first_batch: The number of the batch that it came with first.
+        last_batch: The number of the batch that it came with last.
+    """
+
+    times: int
+    first_batch: int
+    last_batch: int
+
+
+@define
 class _KindRecord:
+    """What is known of one kind of log: counts, the batch that each log came with first, and the doubles."""
+
     counts: LogCounts = Factory(LogCounts)
     window: SlidingWindow = Factory(SlidingWindow)
-    seen: set[bytes] = Factory(set)
+    seen: dict[bytes, int] = Factory(dict)
+    doubles: dict[bytes, Double] = Factory(dict)
+
+    def save(self, logs: tuple[bytes, ...], batch: int) -> None:
+        self.counts.accepted_requests += 1
+        self.counts.logs += len(logs)
+        for log in logs:
+            first = self.seen.get(log)
+            if first is None:
+                self.seen[log] = batch
+                continue
+            self.counts.duplicates += 1
+            known = self.doubles.pop(log, None)
+            self.doubles[log] = Double(2 if known is None else known.times + 1, first, batch)  # the newest is last
 
 
 class RequestLog:
@@ -116,6 +151,9 @@ class RequestLog:
         self._by_kind = {kind: _KindRecord() for kind in LogKind}
         self._entries: list[LoggedRequest] = []
         self._batches: list[Batch] = []
+        self._accepted: list[LoggedRequest] = []
+        self._refused: deque[dict[str, Any]] = deque(maxlen=_RECENT)
+        self._traffic = Traffic()
         self._answers: Counter[str] = Counter()
         self._faults: Counter[str] = Counter()
 
@@ -126,7 +164,9 @@ class RequestLog:
             self._entries.append(entry)
             record = self._by_kind[kind]
             record.counts.requests += 1
-            record.counts.busiest_second = max(record.counts.busiest_second, record.window.add(arrived_monotonic))
+            in_last_second = record.window.add(arrived_monotonic)
+            record.counts.busiest_second = max(record.counts.busiest_second, in_last_second)
+            self._traffic.arrive(kind, arrived_monotonic, in_last_second)
         return entry
 
     def record_logs(
@@ -147,25 +187,40 @@ class RequestLog:
         entry.logs = logs
         counts.largest_batch = max(counts.largest_batch, logs or 0)
         counts.refused_logs += refused
+        if logs is not None:
+            self._traffic.carry(entry.kind, entry.arrived_monotonic, logs=logs, saved=len(accepted))
         if not accepted:
             return
         entry.batch = len(self._batches) + 1
         self._batches.append(
             Batch(entry.kind, entry.batch, entry.arrived_at, entry.arrived_monotonic, entry.user, accepted)
         )
-        before = len(record.seen)
-        record.seen.update(accepted)
-        counts.accepted_requests += 1
-        counts.logs += len(accepted)
-        counts.duplicates += len(accepted) - (len(record.seen) - before)
+        self._accepted.append(entry)
+        record.save(accepted, entry.batch)
 
-    def close(self, entry: LoggedRequest, status: int | str, fault: str | None) -> None:
-        """Record how a request ended, and the fault that was applied to it."""
+    def refuse(self, entry: LoggedRequest, answer: Answer, logs: Any = None) -> None:
+        """Record why a request, or plays of it, were refused.
+
+        Args:
+            entry: The request.
+            answer: Its answer, which may also accept everything.
+            logs: The logs that it carried, if it was parsed.
+        """
+        if entry.kind is None:
+            return
+        about = {"kind": entry.kind.value, "user": entry.user, "arrived_at": entry.arrived_at}
+        self._refused.extend({**about, **asdict(refusal)} for refusal in refusals(answer, logs))
+
+    def close(self, entry: LoggedRequest, status: int | str, fault: str | None, monotonic: float) -> None:
+        """Record how and when a request ended, and the fault that was applied to it."""
         entry.status, entry.fault = status, fault
         self._answers[str(status)] += 1
         if fault is not None:
             self._faults[fault] += 1
-        if entry.kind is not None and status == 429:  # noqa: PLR2004 - the HTTP status
+        if entry.kind is None:
+            return
+        self._traffic.end(monotonic, status=status, latency=monotonic - entry.arrived_monotonic)
+        if status == 429:  # noqa: PLR2004 - the HTTP status
             self._by_kind[entry.kind].counts.rate_limited += 1
 
     def received(self, kind: LogKind | None = None) -> list[ReceivedLog]:
@@ -196,6 +251,36 @@ class RequestLog:
             "answers": dict(sorted(self._answers.items())),
             "faults": dict(sorted(self._faults.items())),
         }
+
+    def activity(self, monotonic: float) -> dict[str, Any]:
+        """Return the last minutes, second by second, and the latest refused plays and doubles, newest first."""
+        return {
+            "traffic": self._traffic.tree(monotonic),
+            "refused": list(reversed(self._refused)),
+            "doubles": self._doubles(),
+        }
+
+    def _doubles(self) -> list[dict[str, Any]]:
+        latest = [
+            (double, kind, log)
+            for kind, record in self._by_kind.items()
+            for log, double in islice(reversed(record.doubles.items()), _RECENT)
+        ]
+        latest.sort(key=lambda each: -each[0].last_batch)
+        return [
+            {
+                "kind": kind.value,
+                "log": orjson.loads(log),
+                "times": double.times,
+                "first": self._outcome(double.first_batch),
+                "last": self._outcome(double.last_batch),
+            }
+            for double, kind, log in latest[:_RECENT]
+        ]
+
+    def _outcome(self, batch: int) -> dict[str, Any]:
+        entry = self._accepted[batch - 1]
+        return {"batch": batch, "arrived_at": entry.arrived_at, "status": entry.status, "fault": entry.fault}
 
     def log_lines(self, kind: LogKind | None = None) -> Iterator[bytes]:
         """Write the accepted plays as JSON lines, a chunk at a time."""

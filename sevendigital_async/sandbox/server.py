@@ -159,6 +159,14 @@ class Sandbox:
         """Return the counts, as ``/_sandbox/stats``."""
         return {**self._request_log.stats(), "limit": self._preview_rate}
 
+    def activity(self) -> dict[str, Any]:
+        """Return the last minutes, refused plays, doubles and faults, as ``/_sandbox/activity``."""
+        return {
+            "stats": self.stats(),
+            "faults": self.faults.tree(),
+            **self._request_log.activity(self._clock.monotonic()),
+        }
+
     def state(self) -> dict[str, Any]:
         """Return the state that calls have changed, such as purchases, as ``/_sandbox/state``."""
         return self._state.tree()
@@ -167,7 +175,14 @@ class Sandbox:
         application = web.Application(client_max_size=MAX_BODY_BYTES)
         for (http_method, path), sharing in _by_route(endpoints()).items():
             application.router.add_route(http_method, path, partial(self._dispatcher.serve, sharing))
-        admin_api = AdminAPI(self._request_log, self.stats, self.state, self._set_faults, self._host)
+        admin_api = AdminAPI(
+            self._request_log,
+            stats=self.stats,
+            activity=self.activity,
+            state=self.state,
+            set_faults=self._set_faults,
+            host=self._host,
+        )
         application.add_routes(admin_api.routes())
         application.add_routes(Cdn(self._state.deliveries, self._clock).routes())
         application.add_routes(AccountPages(self._accounts, self._accounts.issued).routes())

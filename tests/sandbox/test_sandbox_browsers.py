@@ -11,7 +11,9 @@ from sevendigital_async.sandbox import Faults, Sandbox
 OWN = [
     ("GET", "/"),
     ("HEAD", "/"),
+    ("GET", "/_sandbox/static/page.js"),
     ("GET", "/_sandbox/stats"),
+    ("GET", "/_sandbox/activity"),
     ("GET", "/_sandbox/state"),
     ("GET", "/_sandbox/logs"),
     ("GET", "/_sandbox/requests"),

@@ -1,0 +1,64 @@
+"""Why plays were refused, as the page at ``/`` lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from attrs import frozen
+
+from .answers import Answer, Problem
+
+_LONGEST_TEXT = 200
+_LARGEST_LIST = 50
+
+
+@frozen
+class Refusal:
+    """One play that was refused, or a whole request if the answer names no play.
+
+    Attributes:
+        status: The HTTP status of the answer.
+        code: The service's error code, if it has one.
+        reason: For people.
+        position: The place of the play in the request, from zero; None if the answer does not name it.
+        track_id: The play's track, as it was received.
+    """
+
+    status: int
+    code: int | None
+    reason: str
+    position: int | None = None
+    track_id: str | None = None
+
+
+def refusals(answer: Answer, logs: Any = None) -> list[Refusal]:
+    """Return what an answer refuses, at most 50 plays of a request.
+
+    Args:
+        answer: The answer to a request of a logging operation.
+        logs: What the request carried, if it was parsed.
+    """
+    match answer:
+        case Answer(status=429):  # the plays were not looked at
+            return []
+        case Answer(content=Problem(errors=items)) if items:
+            return [
+                Refusal(answer.status, item.code, _short(item.message), item.index, _track_id(logs, item.index))
+                for item in items[:_LARGEST_LIST]
+            ]
+        case Answer(content=Problem(code=code, message=message)):
+            return [Refusal(answer.status, code, _short(message))]
+        case Answer(content=str(message)):
+            return [Refusal(answer.status, None, _short(message))]
+    return []
+
+
+def _track_id(logs: Sequence[Any], index: int) -> str | None:
+    log = logs[index]
+    track_id = log.get("trackId") if isinstance(log, dict) else None
+    return None if track_id is None else _short(str(track_id))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
