@@ -7,11 +7,19 @@ import inspect
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from attrs import define, field
 
 T = TypeVar("T")
+
+
+class ActivatableSpan(Protocol):
+    """A span that can be the current one."""
+
+    def activate(self) -> AbstractContextManager[object]:
+        """Return a context manager in which the span is the current one."""
+        ...
 
 
 @define(eq=False)
@@ -28,7 +36,7 @@ class ObserverGuard:
     _has_failed: bool = field(init=False, default=False)
 
     def call(self, function: Callable[..., T], *arguments: object) -> T | None:
-        """Call a function and return its result; None if it raised."""
+        """Call a function and return its result; None if it raised, or is async."""
         try:
             result = function(*arguments)
         except (KeyboardInterrupt, SystemExit):
@@ -42,12 +50,12 @@ class ObserverGuard:
         return result
 
     @contextmanager
-    def entered(self, context: Callable[[], AbstractContextManager[object]]) -> Iterator[None]:
-        """Enter the context manager that ``context`` returns, for the time of the block."""
+    def entered(self, span: ActivatableSpan) -> Iterator[None]:
+        """Make a span the current one for the time of the block."""
         opened = ExitStack()
 
         def enter() -> None:
-            opened.enter_context(context())
+            opened.enter_context(span.activate())
 
         self.call(enter)
         try:

@@ -25,6 +25,7 @@ from ._version import __version__
 from .errors import APIError
 from .models import LogKind
 from .session.observation import RequestInfo
+from .shipping.outcome import NAMES, Delivered
 
 FIRST_ERROR = 400
 """The lowest HTTP status of an error."""
@@ -117,10 +118,10 @@ class OpenTelemetryBatch:
         """Return a context manager in which the span is the current one."""
         return _activated(self._span)
 
-    def end(self, outcome: str, *, is_failure: bool) -> None:
+    def end(self, outcome: str) -> None:
         """End it with the name of its outcome."""
         self._span.set_attribute("sevendigital.outcome", outcome)
-        if is_failure:
+        if outcome != NAMES[Delivered]:
             _failed(self._span, outcome)
         self._span.end()
 

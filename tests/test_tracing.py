@@ -208,11 +208,27 @@ class FaultyLater:
         return span
 
 
-@pytest.mark.parametrize("kind", ["at the start", "later"])
-async def test_a_tracer_that_raises_changes_nothing(caplog, kind):
+class Incomplete:
+    def start_call(self, operation):
+        span = FaultySpan()
+        span.start_attempt = lambda info: object()
+        return span
+
+
+class Empty:
+    def start_call(self, operation):
+        return object()
+
+
+def faulty_from_the_start():
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(Faulty())
-    tracer = OpenTelemetryTracer(provider.get_tracer("test")) if kind == "at the start" else FaultyLater()
+    return OpenTelemetryTracer(provider.get_tracer("test"))
+
+
+@pytest.mark.parametrize("make", [faulty_from_the_start, FaultyLater, Incomplete, Empty])
+async def test_a_tracer_that_raises_changes_nothing(caplog, make):
+    tracer = make()
     async with raw_server(HANG_UP, EMPTY) as raw:
         async with SevenDigital("key", "secret", base_url=raw.base_url, retry=RETRY, tracer=tracer) as client:
             await client.classic.releases.search("x")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol
 
@@ -17,7 +17,7 @@ from attrs import define, field, frozen
 from ..clock import Clock
 from ..config import Timeout
 from ..errors import ConfigurationError, SevenDigitalError
-from ..observer_guard import ObserverGuard
+from ..observer_guard import ActivatableSpan, ObserverGuard
 from .core import Session
 from .media import MediaResponse
 from .rate_limiter import Slot
@@ -72,12 +72,8 @@ class ResponseInfo:
     error: str | None = None
 
 
-class AttemptSpan(Protocol):
+class AttemptSpan(ActivatableSpan, Protocol):
     """The span of one request."""
-
-    def activate(self) -> AbstractContextManager[object]:
-        """Return a context manager in which the span is the current one."""
-        ...
 
     def answered(self, status: int) -> None:
         """Record the status of the answer."""
@@ -88,12 +84,8 @@ class AttemptSpan(Protocol):
         ...
 
 
-class CallSpan(Protocol):
+class CallSpan(ActivatableSpan, Protocol):
     """The span of one call."""
-
-    def activate(self) -> AbstractContextManager[object]:
-        """Return a context manager in which the span is the current one."""
-        ...
 
     def start_attempt(self, request: RequestInfo) -> AttemptSpan:
         """Start the span of a request."""
@@ -188,20 +180,21 @@ class CallObservation:
         try:
             with ExitStack() as active:
                 if self._span is not None:
-                    active.enter_context(self.observers.tracing.entered(self._span.activate))
+                    active.enter_context(self.observers.tracing.entered(self._span))
                 yield
         finally:
             _CURRENT.reset(token)
 
     def start_attempt(self, info: RequestInfo) -> AttemptSpan | None:
         """Start the span of a request."""
-        return None if self._span is None else self.observers.tracing.call(self._span.start_attempt, info)
+        span = self._span
+        return None if span is None else self.observers.tracing.call(lambda: span.start_attempt(info))
 
     def end(self, error: BaseException | None) -> None:
         """End the span, if it has not ended."""
         span, self._span = self._span, None
         if span is not None:
-            self.observers.tracing.call(span.end, error)
+            self.observers.tracing.call(lambda: span.end(error))
 
     def describe(self, signed: SignedRequest) -> RequestInfo:
         """Count a request and describe it."""
@@ -280,13 +273,13 @@ class ObservedTransport:
 
         def end(error: BaseException | None) -> None:
             if span is not None:
-                observers.tracing.call(span.end, error)
+                observers.tracing.call(lambda: span.end(error))
 
         started = self._clock.monotonic()
         try:
             with ExitStack() as active:
                 if span is not None:
-                    active.enter_context(observers.tracing.entered(span.activate))
+                    active.enter_context(observers.tracing.entered(span))
                 stream = await self._transport.open(request, timeout)
         except BaseException as error:
             end(error)
@@ -296,7 +289,7 @@ class ObservedTransport:
         observed = ObservedStream(stream, end)
         try:
             if span is not None:
-                observers.tracing.call(span.answered, stream.status)
+                observers.tracing.call(lambda: span.answered(stream.status))
             headers, seconds = masked_response_headers(stream.headers), self._clock.monotonic() - started
             observers.response(ResponseInfo(request=info, status=stream.status, headers=headers, seconds=seconds))
         except BaseException:  # the hook has ended the process

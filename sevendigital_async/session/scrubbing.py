@@ -28,6 +28,12 @@ PUBLIC_HEADERS = frozenset(
 _PRIVATE_WORDS = ("auth", "cookie", "credential", "key", "location", "secret", "signature", "token", "user")
 """Parts of the names of answers' headers whose values are not shown; locations may be signed URLs."""
 
+_PUBLIC_PARTS = frozenset(f"{{{name}}}" for name in PUBLIC_PARAMETERS)
+"""Of path templates."""
+
+ORIGIN_PARTS = 3
+"""Parts of an origin between slashes: ``https:``, nothing, and the host."""
+
 _PRIVATE_HEADERS = frozenset({"link", "refresh", "content-disposition"})
 
 
@@ -63,15 +69,18 @@ def _is_private(name: str) -> bool:
 
 
 def _scrubbed_path(place: str, template: str) -> str:
-    pattern = template.split("/")
     if "{" not in template:
         return place
+    pattern = template.split("/")[1:]
     parts = place.split("/")
-    shown = [
-        REDACTED if spelled.startswith("{") and spelled[1:-1].lower() not in PUBLIC_PARAMETERS else part
-        for spelled, part in zip(pattern[1:], parts[1 - len(pattern) :], strict=True)
-    ]
-    return "/".join([*parts[: 1 - len(pattern)], *shown])
+    prefix, values = parts[: -len(pattern)], parts[-len(pattern) :]
+    if len(prefix) < ORIGIN_PARTS or len(values) != len(pattern):
+        return scrubbed_target(place)
+    return "/".join([*prefix, *map(_shown, pattern, values)])
+
+
+def _shown(spelled: str, value: str) -> str:
+    return value if "{" not in spelled or spelled.lower() in _PUBLIC_PARTS else REDACTED
 
 
 def _scrubbed_pair(pair: str) -> str:

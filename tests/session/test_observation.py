@@ -221,6 +221,9 @@ async def test_raw_calls_and_signing_inside_a_hook():
         ("https://a.example/1.2/x?flag&q=a", "/x", "https://a.example/1.2/x?flag&q=REDACTED"),
         ("https://a.example/p/users/ab%2Fc/x", "/users/{userId}/x", "https://a.example/p/users/REDACTED/x"),
         ("https://a.example/track/7", "/track/{trackId}", "https://a.example/track/7"),
+        ("https://a.example/u-7/x", "/u-{userId}/x", "https://a.example/REDACTED/x"),
+        ("https://a.example/u/7", "/a/b/u/{userId}", "https://a.example/REDACTED"),
+        ("https://a.example/u/7", "{userId}", "https://a.example/REDACTED"),
         (
             "https://a.example/x?%6Fauth_token=a&userid=b",
             "/x",
