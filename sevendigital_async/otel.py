@@ -45,7 +45,7 @@ def _failed(span: Span, error_type: str) -> None:
 
 @define(eq=False)
 class OpenTelemetryAttempt:
-    """The span of one request, named ``GET /release/search``."""
+    """The span of one request, named ``GET /1.2/release/search``."""
 
     _span: Span
 

@@ -23,7 +23,6 @@ from .watching import ChangeWatcher
 
 logger = logging.getLogger("sevendigital_async.sources")
 
-TRUNCATED = {"event": "file-truncated"}
 CHUNKS_IN_A_ROW = 64
 """Chunks read from one file before the others are looked at."""
 
