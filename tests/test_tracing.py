@@ -1,5 +1,6 @@
 """Spans of calls, requests and batches, as an OpenTelemetry exporter gets them."""
 
+import asyncio
 import json
 import logging
 
@@ -241,3 +242,25 @@ def test_the_global_provider_is_the_default():
     call = OpenTelemetryTracer().start_call("a.b")
     with call.activate():
         call.end(None)
+
+
+async def test_media_that_are_refused_are_an_error_of_the_call(traces):
+    body = json.dumps({"status": "error", "error": {"code": 2002, "errorMessage": "not here, jane"}})
+    async with raw_server(answer(body, "404 Not Found", Content_Type="application/json")) as raw:
+        async with traces.client(raw) as client:
+            with pytest.raises(APIError):
+                async with client.media.stream("7", country="GB"):
+                    raise AssertionError
+    call, attempt = traces.spans
+    assert (call.attributes["error.type"], call.attributes["sevendigital.error.code"]) == ("NotAvailableError", 2002)
+    assert attempt.attributes["http.response.status_code"] == 404
+
+
+async def test_calls_side_by_side_have_spans_of_their_own(traces):
+    async with raw_server(EMPTY) as raw, traces.client(raw) as client:
+        await asyncio.gather(*(client.classic.releases.search(str(number)) for number in range(5)))
+    calls = {span.context.span_id for span in traces.spans if span.parent is None}
+    attempts = [span for span in traces.spans if span.parent is not None]
+    assert len(calls) == len(attempts) == 5
+    assert {span.parent.span_id for span in attempts} == calls
+    assert not any("http.request.resend_count" in span.attributes for span in attempts)
