@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     )
     from .models import EndReason, LogKind, PlayMode, PlayType, StreamLog
     from .session.cache import ResponseCache
+    from .session.observation import RequestInfo, ResponseInfo
     from .session.response import Response
     from .shipping import Checkpoint, DeadLetter, Delivery, MemorySpool, Statistics, StreamLogShipper
 else:
@@ -78,6 +79,7 @@ else:
         "session.cache",
         "session.response",
         "shipping",
+        "session.observation",
         "client",
     )
 
@@ -135,9 +137,11 @@ __all__ = [
     "RateLimitError",
     "RedirectError",
     "RefundError",
+    "RequestInfo",
     "RequestTimeoutError",
     "Response",
     "ResponseCache",
+    "ResponseInfo",
     "ResponseTooLargeError",
     "RetryPolicy",
     "ServerError",

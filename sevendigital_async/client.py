@@ -33,6 +33,14 @@ from .session.cache import ResponseCache
 from .session.core import Session
 from .session.defaults import NO_DEFAULTS, ParameterDefaults
 from .session.media import MediaResponse
+from .session.observation import (
+    CallTracer,
+    ObservedSession,
+    ObservedTransport,
+    Observers,
+    RequestHook,
+    ResponseHook,
+)
 from .session.play_logs import PlayLogTransport
 from .session.redis_rate_limiter import RedisRateLimiter
 from .session.request import Call, checked_headers
@@ -355,6 +363,11 @@ class SevenDigital(ApiClient):
         cache: Keeps answers to reads for as long as the service says they stay fresh, say ``ResponseCache()``.
         limits: URL of the Redis in which all processes of this account keep the limits together, such as
             ``redis://host:6379/0`` (extra ``redis``); None if this process has the account to itself.
+        tracer: Makes spans of calls and requests, such as ``OpenTelemetryTracer()`` of ``sevendigital_async.otel``.
+        on_request: Called with a :class:`RequestInfo` before each request is sent; a plain function, which must not
+            block. If it raises, the error is logged the first time, and the call continues.
+        on_response: Called likewise with a :class:`ResponseInfo` when the head of the answer has arrived, or when none
+            will.
         clock: Time, for tests.
     """
 
@@ -377,6 +390,9 @@ class SevenDigital(ApiClient):
         session: aiohttp.ClientSession | None = None,
         cache: ResponseCache | None = None,
         limits: str | None = None,
+        tracer: CallTracer | None = None,
+        on_request: RequestHook | None = None,
+        on_response: ResponseHook | None = None,
         clock: Clock | None = None,
     ) -> None:
         given = {
@@ -395,14 +411,14 @@ class SevenDigital(ApiClient):
         settings = evolve(settings or Settings(), **changes)
         agent = " ".join(filter(None, [settings.user_agent, f"sevendigital_async/{__version__}"]))
         clock = clock or SystemClock()
-        core = Session(
-            Credentials(consumer_key, consumer_secret),
-            settings,
-            AiohttpTransport(settings, agent, session),
-            clock=clock,
-            cache=cache,
-            limits=None if limits is None else RedisRateLimiter(limits, consumer_key, settings, clock),
-        )
+        credentials, transport = Credentials(consumer_key, consumer_secret), AiohttpTransport(settings, agent, session)
+        shared = None if limits is None else RedisRateLimiter(limits, consumer_key, settings, clock)
+        observers = Observers(tracer, on_request, on_response)
+        if observers.is_empty:
+            core = Session(credentials, settings, transport, clock=clock, cache=cache, limits=shared)
+        else:
+            observed = ObservedTransport(transport, clock)
+            core = ObservedSession(observers, credentials, settings, observed, clock=clock, cache=cache, limits=shared)
         super().__init__(core, Options())
 
     @classmethod

@@ -25,6 +25,7 @@ GROUND = {
     "redis_url",
     "private_files",
     "backoff",
+    "observer_guard",
     "_version",
 }
 MAY_IMPORT = {
@@ -40,12 +41,14 @@ MAY_IMPORT = {
     "redis_url": {"errors"},
     "private_files": {"errors"},
     "backoff": set(),
+    "observer_guard": set(),
     "models": GROUND,
     "operations": GROUND | {"models"},
     "session": GROUND | {"models", "operations"},
     "resources": GROUND | {"models", "operations", "session"},
     "client": GROUND | {"models", "operations", "session", "resources"},
     "shipping": GROUND | {"models"},
+    "otel": GROUND | {"models", "session", "shipping"},
     "sources": GROUND | {"models", "shipping"},
     "monitoring": GROUND | {"models", "shipping", "sources"},
     "sandbox": GROUND | {"models", "operations"},

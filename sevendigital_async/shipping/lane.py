@@ -42,6 +42,7 @@ from .rules import Atomicity, LaneRules
 from .settlement import Settlement
 from .spools.base import SpoolReader
 from .supervisor import Supervisor
+from .tracing import INTERRUPTED, BatchTracing
 
 TokenSource = Callable[[str], Awaitable[UserToken | None]]
 
@@ -62,9 +63,6 @@ LONG_PAUSE = 60.0
 MAX_IDLE = 60.0
 """Seconds after which a lane asks the spool for work even if nothing woke it."""
 
-INTERRUPTED = "interrupted"
-"""The outcome of a request that had not ended when the lane stopped."""
-
 
 @define(eq=False)
 class Lane:
@@ -83,6 +81,7 @@ class Lane:
     in_doubt: InDoubtPolicy
     _spool: SpoolReader
     _sink: EventSink
+    _tracing: BatchTracing
     _transport: LogTransport
     _token_of: TokenSource
     _clock: Clock
@@ -217,12 +216,14 @@ class Lane:
         lease.last_request = LastRequest(request_id, INTERRUPTED)
         sent_at = self._clock.monotonic()
         outcome: Outcome
-        try:
-            bodies = [record.body for record in records]
-            outcome = Delivered(request_id, await permit.post(bodies, user, request_id=request_id))
-        except SevenDigitalError as error:
-            outcome = outcome_of(error, len(records))
-        name, seconds = NAMES[type(outcome)], self._clock.monotonic() - sent_at
+        with self._tracing.batch(self.kind, lease, records, request_id) as result:
+            try:
+                bodies = [record.body for record in records]
+                outcome = Delivered(request_id, await permit.post(bodies, user, request_id=request_id))
+            except SevenDigitalError as error:
+                outcome = outcome_of(error, len(records))
+            result.outcome = name = NAMES[type(outcome)]
+        seconds = self._clock.monotonic() - sent_at
         lease.last_request = LastRequest(request_id, name, seconds)
         self._sink.emit(
             RequestFinished(kind=self.kind, logs=len(records), outcome=name, request_id=request_id, seconds=seconds)

@@ -26,6 +26,7 @@ class Record:
         sequence: Its place in the order of acceptance.
         put_at: When it was put, in seconds on the spool's monotonic clock.
         in_doubt: It may have reached the service already.
+        origin: The span in which it was put, for a tracer; durable spools don't store it.
     """
 
     body: bytes
@@ -34,6 +35,7 @@ class Record:
     sequence: int = 0
     put_at: float = 0.0
     in_doubt: bool = False
+    origin: object = field(default=None, repr=False)
 
 
 @frozen
@@ -64,6 +66,7 @@ class Lease:
         suspect: It was refused and may have been saved in part, so that released records may be doubled.
         key: The spool's own name for the lease.
         last_request: The last request that was sent for it; set by the lane.
+        origin: The span of that request, for a tracer.
     """
 
     kind: LogKind
@@ -74,6 +77,7 @@ class Lease:
     suspect: bool = False
     key: object = field(default=None, repr=False)
     last_request: LastRequest | None = None
+    origin: object = field(default=None, repr=False)
 
 
 @frozen

@@ -8,6 +8,7 @@ import math
 import os
 import random
 from collections.abc import Iterable, Mapping
+from functools import partial
 from itertools import chain, islice
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -31,6 +32,7 @@ from .spools.base import Spool, SpoolContext, run_to_completion
 from .spools.registry import open_spool
 from .statistics import LaneStatistics, Statistics
 from .supervisor import Supervisor
+from .tracing import BatchTracer, BatchTracing
 from .user_tokens import TokenLookup, UserTokens
 
 
@@ -111,6 +113,26 @@ class RecordEncoder:
             records.append(Record(body, PARTNER_QUEUE if queue_of is None else queue_of(log), log.timestamp))
 
 
+class TracedEncoder(RecordEncoder):
+    """Stores in each record in which span it was put."""
+
+    def __init__(self, tracing: BatchTracing, kind: LogKind, transport: LogTransport, *, signed_by_user: bool) -> None:
+        super().__init__(kind, transport, signed_by_user=signed_by_user)
+        self._tracing = tracing
+
+    def record(self, log: StreamLog, window: Window) -> Record:
+        """Check a play and encode it."""
+        record = super().record(log, window)
+        self._tracing.mark([record])
+        return record
+
+    def extend(self, records: list[Record], logs: Iterable[StreamLog | EncodedLog], window: Window) -> None:
+        """Append the records of ``logs``."""
+        before = len(records)
+        super().extend(records, logs, window)
+        self._tracing.mark(records[before:])
+
+
 logger = logging.getLogger("sevendigital_async.shipping")
 
 PUTS_PER_STEP = 500
@@ -140,6 +162,7 @@ class StreamLogShipper:
         on_alert: Called with the kind and what needs a person's attention; plain or async.
         metrics: Counts and measures events, such as ``PrometheusMetrics()`` of ``shipping.prometheus`` or
             ``OpenTelemetryMetrics()`` of ``shipping.otel``.
+        tracer: Makes a span of each batch, such as ``OpenTelemetryTracer()`` of ``sevendigital_async.otel``.
         close_timeout: Seconds that leaving the block may take.
         lookup_timeout: Seconds that an async ``user_tokens`` may take for one user; then the lookup fails.
         hook_timeout: Seconds that one call of an async hook may take; then it is cancelled, and that is logged. A dead
@@ -159,6 +182,7 @@ class StreamLogShipper:
         on_dead_letter: Hook[DeadLetter] | None = None,
         on_alert: AlertHook | None = None,
         metrics: Metrics | None = None,
+        tracer: BatchTracer | None = None,
         close_timeout: float = 30.0,
         lookup_timeout: float = 30.0,
         hook_timeout: float = 30.0,
@@ -184,8 +208,10 @@ class StreamLogShipper:
         self._final: Statistics | None = None
         self._flushes = 0
         self._puts = 0
+        tracing = BatchTracing(tracer)
+        encoder = RecordEncoder if tracer is None else partial(TracedEncoder, tracing)
         self._encoders = {
-            kind: RecordEncoder(kind, self._transport, signed_by_user=rules.signed_by_user and user_tokens is not None)
+            kind: encoder(kind, self._transport, signed_by_user=rules.signed_by_user and user_tokens is not None)
             for kind, rules in self._rules.items()
         }
         self._window = AcceptanceWindow(self._clock)
@@ -211,6 +237,7 @@ class StreamLogShipper:
                 self._in_doubt,
                 self._spool,
                 self._sink,
+                tracing,
                 self._transport,
                 lookup.token_of,
                 self._clock,

@@ -9,7 +9,7 @@ import socket
 import orjson
 import pytest
 from support.cli_process import open_sandbox, plays, received, running, sevendigital, until, write_plays
-from support.http import get
+from support.http_get import get
 from support.service_manager import NotifySocket
 
 SHIP = ("ship", "-", "--kind", "preview", "--linger", "0", "--drain", "20")

@@ -5,7 +5,7 @@ import socket
 from http import HTTPStatus
 
 import pytest
-from support.http import ask, get
+from support.http_get import ask, get
 
 from sevendigital_async import ConfigurationError
 from sevendigital_async.monitoring import http_endpoint

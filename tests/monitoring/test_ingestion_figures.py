@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import orjson
 from prometheus_client.parser import text_string_to_metric_families
-from support.http import get
+from support.http_get import get
 from support.service import Service
 
 from sevendigital_async import LogKind, StreamLog, StreamLogShipper

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 from support.clock import VirtualClock
-from support.http import get
+from support.http_get import get
 from support.service import Service, refuse_bad
 
 from sevendigital_async import AuthenticationError, ConfigurationError, LogKind, StreamLog, StreamLogShipper
