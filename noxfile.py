@@ -100,6 +100,13 @@ def bench(session: nox.Session) -> None:
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 
+LONG_FORMS = {
+    "states": ("tests/shipping/spools/sqlite/test_sqlite_spool.py", "-k", "runTest"),
+    "kafka": ("tests/sources/test_kafka.py",),
+}
+"""Tests of the suite that have a long form."""
+
+
 @nox.session
 def soak(session: nox.Session) -> None:
     """Run the soak tests (kills, power cuts, long backlogs), 45 minutes; `-- kills` runs one part.
@@ -107,11 +114,10 @@ def soak(session: nox.Session) -> None:
     Needs redis-server and strace.
     """
     session.install("-e", ".[dev]")
-    parts = ("kills", "follow", "power_cuts", "many_workers", "backlog", "every_point", "states")
+    parts = ("kills", "follow", "power_cuts", "many_workers", "backlog", "every_point", "states", "kafka")
     for part in session.posargs or parts:
-        if part == "states":
-            states = ("tests/shipping/spools/sqlite/test_sqlite_spool.py", "-k", "runTest")
-            session.run("pytest", "--timeout", "3000", *states, env={"LONG_TESTS": "1"})
+        if part in LONG_FORMS:
+            session.run("pytest", "--timeout", "3000", *LONG_FORMS[part], env={"LONG_TESTS": "1"})
             continue
         command = ("pytest", "--timeout", "300") if part == "every_point" else ("python",)
         session.run(*command, f"tests/soak/{part}.py")
