@@ -12,6 +12,7 @@ import orjson
 import pytest
 from aiokafka.consumer.group_coordinator import CoordinatorGroupRebalance
 from confluent_kafka import Producer
+from support.patience import in_one_of_three_tries
 
 from sevendigital_async import ConfigurationError, LogKind
 from sevendigital_async.sources import Ingestion
@@ -113,6 +114,7 @@ async def worker(cluster, topic, sink, group="workers", **options):
         await asyncio.wait([task])
 
 
+@in_one_of_three_tries
 async def test_messages_are_put_once_and_a_restart_resumes_at_the_checkpoint(cluster, topic):
     sink = Sink()
     produce(cluster, topic, range(100))
@@ -128,6 +130,7 @@ async def test_messages_are_put_once_and_a_restart_resumes_at_the_checkpoint(clu
     assert [number for number in sink.tracks if number % PARTITIONS == 1] == list(range(1, 150, 4))
 
 
+@in_one_of_three_tries
 async def test_bad_messages_go_to_a_topic_with_their_places(cluster, topic):
     sink = Sink()
     cluster.produce(topic, b"nonsense", partition=2)
@@ -184,6 +187,7 @@ async def test_with_a_spool_each_a_partition_that_moves_continues_at_the_committ
     assert Counter(first.tracks + second.tracks) == Counter(range(300))
 
 
+@in_one_of_three_tries
 async def test_a_put_that_takes_long_pauses_the_partitions(cluster, topic, monkeypatch):
     monkeypatch.setattr(kafka_module, "HOLD_AFTER", 0.01)
     sink = Sink()
