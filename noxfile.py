@@ -102,7 +102,10 @@ def bench(session: nox.Session) -> None:
 
 LONG_FORMS = {
     "states": ("tests/shipping/spools/sqlite/test_sqlite_spool.py", "-k", "runTest"),
-    "kafka": ("tests/sources/test_kafka.py",),
+    "kafka": (
+        *("tests/sources/test_kafka.py", "tests/test_snippets.py", "tests/cli/commands/test_ship_sources.py"),
+        *("-k", "kafka or topic or messages or partition"),
+    ),
 }
 """Tests of the suite that have a long form."""
 

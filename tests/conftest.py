@@ -1,4 +1,5 @@
 import os
+import signal
 
 import pytest
 from hypothesis import settings
@@ -8,6 +9,10 @@ from support.redis_server import NOT_INSTALLED, PROGRAM, shared_server
 
 # The suite starts hundreds of processes; without cached bytecode each of them compiles the package anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# A shell lets its background jobs ignore Ctrl-C, and the processes that tests start would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["sevendigital_async.sandbox.pytest_plugin"]
 

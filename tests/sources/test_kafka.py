@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import random
 from collections import Counter
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ import orjson
 import pytest
 from aiokafka.consumer.group_coordinator import CoordinatorGroupRebalance
 from confluent_kafka import Producer
-from support.patience import in_one_of_three_tries
+from support.long_form import long
 
 from sevendigital_async import ConfigurationError, LogKind
 from sevendigital_async.sources import Ingestion
@@ -93,12 +92,6 @@ class Sink:
                 await asyncio.sleep(0.02)
 
 
-long = pytest.mark.skipif(
-    "LONG_TESTS" not in os.environ,
-    reason="the mock cluster takes its time over rebalances, and longer on a busy machine; nox -s soak -- kafka",
-)
-
-
 @contextlib.asynccontextmanager
 async def worker(cluster, topic, sink, group="workers", **options):
     url = f"kafka://{cluster.servers}/{topic}?group={group}"
@@ -114,7 +107,7 @@ async def worker(cluster, topic, sink, group="workers", **options):
         await asyncio.wait([task])
 
 
-@in_one_of_three_tries
+@long
 async def test_messages_are_put_once_and_a_restart_resumes_at_the_checkpoint(cluster, topic):
     sink = Sink()
     produce(cluster, topic, range(100))
@@ -130,7 +123,7 @@ async def test_messages_are_put_once_and_a_restart_resumes_at_the_checkpoint(clu
     assert [number for number in sink.tracks if number % PARTITIONS == 1] == list(range(1, 150, 4))
 
 
-@in_one_of_three_tries
+@long
 async def test_bad_messages_go_to_a_topic_with_their_places(cluster, topic):
     sink = Sink()
     cluster.produce(topic, b"nonsense", partition=2)
@@ -187,7 +180,7 @@ async def test_with_a_spool_each_a_partition_that_moves_continues_at_the_committ
     assert Counter(first.tracks + second.tracks) == Counter(range(300))
 
 
-@in_one_of_three_tries
+@long
 async def test_a_put_that_takes_long_pauses_the_partitions(cluster, topic, monkeypatch):
     monkeypatch.setattr(kafka_module, "HOLD_AFTER", 0.01)
     sink = Sink()
