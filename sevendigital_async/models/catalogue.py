@@ -40,7 +40,7 @@ class Format:
 
     Attributes:
         id: The service's number for the format; new ones may appear at any time.
-        description: In words: ``MP3 320``.
+        description: A name for display, such as ``MP3 320``.
         file_format: Kind of file: ``MP3``.
         bit_rate: In kbit/s.
         drm_free: Whether the file is free of copy protection.
@@ -109,7 +109,7 @@ class Package:
 
     Attributes:
         id: The service's number for the package; 2 is the standard one.
-        description: In words: ``Standard``.
+        description: A name for display, such as ``Standard``.
         price: What it costs.
         formats: What the buyer gets.
     """

@@ -51,7 +51,7 @@ class BatchTracer(Protocol):
 
 @define
 class BatchResult:
-    """What becomes of a batch.
+    """The outcome of a batch.
 
     Attributes:
         outcome: The name of its outcome.

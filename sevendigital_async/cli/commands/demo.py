@@ -127,7 +127,7 @@ class DemoReport:
 
     @property
     def difference(self) -> str:
-        """The difference in words."""
+        """The difference as text."""
         return f"{counted(self.missing)} put but not received, {self.surplus:,} received but not put"
 
     @property

@@ -375,7 +375,7 @@ class Reconciliation:
 
     @property
     def difference(self) -> str:
-        """The numbers of findings in words."""
+        """The numbers of findings as text."""
         found = ", ".join(f"{self.numbers[verdict]:,} {verdict}" for verdict in Verdict)
         doubt = f" ({self.in_doubt:,} of the extra plays in doubt)" if self.in_doubt else ""
         return f"{found}{doubt}"

@@ -29,7 +29,7 @@ class Gauge:
         name: Of the thing.
         done: How much is done, in the unit of ``total``.
         total: How much there is to do; None if unknown.
-        note: The progress in words.
+        note: The progress as text.
     """
 
     name: str

@@ -186,7 +186,7 @@ def _lag(lag: Lag) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a time span in words: ``40 s``, ``12 min``, ``3 h 20 min``, ``2 d 4 h``."""
+    """Return a time span as text: ``40 s``, ``12 min``, ``3 h 20 min``, ``2 d 4 h``."""
     for limit, unit, name, part, part_name in (
         (172_800, 86_400, "d", 3_600, "h"),
         (3_600, 3_600, "h", 60, "min"),

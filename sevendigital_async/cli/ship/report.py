@@ -83,7 +83,7 @@ class StopReason:
     """Why a run stopped before its input was read and delivered.
 
     Attributes:
-        reason: In words.
+        reason: The message for the user.
         code: The exit code that it requires at least; ``DONE`` if none.
     """
 

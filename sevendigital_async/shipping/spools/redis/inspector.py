@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from attrs import fields
 
+from ....clock import to_datetime
 from ....errors import SpoolUnavailableError
 from ....models import LogKind
 from ....redis_connection import RedisScript, RedisUnavailableError
@@ -94,10 +95,7 @@ class RedisSpoolInspector:
         except RedisUnavailableError as error:
             raise SpoolUnavailableError(str(error)) from None
         counts = {kind: Counts(*(int(number or 0) for number in row)) for kind, row in zip(kinds, rows, strict=True)}
-        accepted = {
-            kind: None if at < 0 else datetime.fromtimestamp(at / 1000, UTC)
-            for kind, at in zip(kinds, oldest, strict=True)
-        }
+        accepted = {kind: None if at < 0 else to_datetime(at / 1000) for kind, at in zip(kinds, oldest, strict=True)}
         return SpoolStatus(self._client.connection.safe_url, workers > 0, counts, accepted, size, words)
 
     async def checkpoint(self, source: str) -> str | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 from attrs import frozen
 
+from ....clock import to_datetime
 from ....models import LogKind
 from ...records import DeadLetter, Receipt, Record
 from ...rules import LaneRules
@@ -119,7 +119,7 @@ def discard(db: sqlite3.Connection, ids: Sequence[int], now: float) -> int:
     removed = _remove(db, ids)
     for kind, letters in removed.items():
         for (queue, reason), records in letters.reasons.items():
-            receipt = Receipt("", datetime.fromtimestamp(now, UTC), reason)
+            receipt = Receipt("", to_datetime(now), reason)
             journal.write(db, [JournalRow(kind, queue, JournalOutcome.DISCARDED, receipt, records)])
         logs, held = len(letters.states), letters.held
         change_counters(db, kind, held=-held, buried=held, stored_logs=-logs, stored_size=-letters.size)
@@ -139,7 +139,7 @@ def _remove(db: sqlite3.Connection, ids: Sequence[int]) -> dict[LogKind, _Remove
         check(number, facts, kept, body)
         kind, queue, state, played_at, reason, _, _, in_doubt = facts
         states, queues, reasons = removed.setdefault(LogKind(kind), ([], {}, {}))
-        record = Record(body, queue, datetime.fromtimestamp(played_at, UTC), in_doubt=bool(in_doubt))
+        record = Record(body, queue, to_datetime(played_at), in_doubt=bool(in_doubt))
         states.append(state)
         queues.setdefault(queue, []).append(record)
         reasons.setdefault((queue, reason), []).append(record)

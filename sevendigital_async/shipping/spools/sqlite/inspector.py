@@ -9,13 +9,14 @@ import struct
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
 import orjson
 from attrs import fields, frozen
 
+from ....clock import to_datetime
 from ....errors import SpoolError
 from ....models import LogKind
 from ....private_files import printable
@@ -102,7 +103,7 @@ def journal_after(db: sqlite3.Connection, after: int, row_filter: RowFilter) -> 
 def _entries(row: Sequence[Any]) -> Iterator[JournalEntry]:
     facts, piece = journal.read(row)
     kind, _, outcome_name, at, request_id, answer, logs, positions = facts
-    lane, outcome, moment = LogKind(kind), JournalOutcome(outcome_name), datetime.fromtimestamp(at, UTC)
+    lane, outcome, moment = LogKind(kind), JournalOutcome(outcome_name), to_datetime(at)
     in_doubt = set(orjson.loads(positions))
     if logs * HEAD + sum(struct.unpack_from(f"<{logs}I", piece)) != len(piece):
         raise ValueError("wrong length")
@@ -126,7 +127,7 @@ def dead_letters_after(db: sqlite3.Connection, after: int, row_filter: RowFilter
         kind, _, state, _, reason, code, at, in_doubt = facts
         try:
             dead_letters.check(number, facts, kept, body)
-            moment = datetime.fromtimestamp(at, UTC)
+            moment = to_datetime(at)
             letter = StoredDeadLetter(
                 str(number), LogKind(kind), body, DeadLetterState(state), reason, code, moment, in_doubt=bool(in_doubt)
             )
@@ -154,7 +155,7 @@ def oldest_in(db: sqlite3.Connection, kind: LogKind) -> datetime | None:
         " (SELECT id FROM queue WHERE kind = ?1 AND name = '') ORDER BY first LIMIT 1))",
         (kind.value,),
     ).fetchone()
-    return None if oldest is None else datetime.fromtimestamp(oldest, UTC)
+    return None if oldest is None else to_datetime(oldest)
 
 
 R = TypeVar("R")

@@ -7,11 +7,11 @@ import logging
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from attrs import define, evolve, field
 
+from ....clock import to_datetime
 from ....errors import SpoolError, SpoolUnavailableError
 from ....models import LogKind
 from ...records import PARTNER_QUEUE, DeadLetter, InDoubtPolicy, Lease, Receipt, Record
@@ -202,7 +202,7 @@ class SqliteLeases:
         """Mark plays as possibly delivered, in the journal first."""
         state = self._leases[lease]
         await state.wait_for_step()
-        at = datetime.fromtimestamp(self._clock.time(), UTC)
+        at = to_datetime(self._clock.time())
         changes = {"in_doubt": sum([not record.in_doubt for record in records])}
         if policy is InDoubtPolicy.KEEP:
             batch = state.batch(records)

@@ -7,11 +7,11 @@ import logging
 import os
 import sqlite3
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import TypeVar
 
 from attrs import define, field
 
+from ....clock import to_datetime
 from ....errors import ShipperError, SpoolError, SpoolInUseError, SpoolUnavailableError
 from ....models import LogKind
 from ....private_files import printable
@@ -128,7 +128,7 @@ class SqliteSpool:
         self._clock = context.clock
         self._index = SpoolIndex(self._capacity, context)
         now = context.clock.time()
-        recovery = Recovery(context.rules, context.in_doubt, datetime.fromtimestamp(now, UTC))
+        recovery = Recovery(context.rules, context.in_doubt, to_datetime(now))
         self._writer = SqliteWriter(self._file, context.dialect, self._tidy, self._shown)
         try:
             await self._writer.start()
