@@ -12,7 +12,6 @@ from typing import Any, Protocol
 
 from ....backoff import doubled
 from ....errors import SpoolCorruptionError, SpoolError, SpoolUnavailableError
-from ....failpoints import hit
 from ....models import LogKind
 from ....redis_connection import NO_CLUSTER, RedisConnection, RedisRefusedError, RedisScript, RedisUnavailableError
 from ...records import InDoubtPolicy
@@ -244,6 +243,7 @@ class SpoolClient:
     async def _open_spool(self) -> None:
         answer = await self._run_open()
         if answer[0] == b"old":
+            check_dialect(self.connection.safe_url, answer[1].decode(), self._dialect)
             await self._migrate()
             answer = await self._run_open()
         if answer[0] == b"outdated":
@@ -264,7 +264,6 @@ class SpoolClient:
         logger.warning("the spool in %s is of the release before; it is migrated now", self.connection.safe_url)
         cursor, is_migrated = b"", False
         while not is_migrated:
-            hit("before migration step")
             _, cursor, is_migrated = await self.connection.run(
                 scripts.MIGRATE,
                 base=self.base,

@@ -8,6 +8,7 @@ local cursor = ARGV[3] -- empty at first
 local in_doubt_policy = ARGV[4]
 local limit = tonumber(ARGV[5]) -- plays in one step, or a few more
 
+local LEASES = 10 -- in one step
 local SAME_TIME = 1000 -- milliseconds between the first and the last accepted play of a chunk
 local spool, usage = base .. 'spool', base .. 'usage'
 local function kept(field) return call('HGET', spool, field) or call('HGET', usage, field) end
@@ -182,16 +183,26 @@ local function move_stream(kind, queue, logs)
 end
 
 -- Leases first: nothing may be pending any more when streams are moved.
-local ended = 0
+local leases, ended = {}, 0
 for _, kind in ipairs(KINDS) do
   local leased = call('HGETALL', key_of('leased', kind))
   for i = 1, #leased, 2 do
-    if leased[i] ~= '' then
-      if ended == 10 then return {'ok', '', 0} end
-      end_lease(kind, leased[i], leased[i + 1])
-      ended = ended + 1
+    if leased[i] ~= '' then leases[#leases + 1] = {kind, leased[i], leased[i + 1]} end
+  end
+end
+if #leases == 0 then -- some are only here if a key is lost
+  for _, token in ipairs(call('ZRANGE', base .. 'leases', 0, LEASES - 1)) do
+    local lease = call('HMGET', lease_key(token), 'kind', 'queue')
+    if lease[1] and lease[2] then
+      leases[#leases + 1] = {lease[1], lease[2], token}
+    elseif token ~= '' then
+      call('ZREM', base .. 'leases', token)
     end
   end
+end
+for i = 1, math.min(#leases, LEASES) do
+  end_lease(unpack(leases[i]))
+  ended = i
 end
 if ended > 0 or cursor == '' then return {'ok', '0', 0} end
 

@@ -2,8 +2,8 @@
 -- Create the spool, or rebuild keys of it that something has deleted or evicted: the lists of queues and batches hold
 -- the plays; everything else about a queue follows from them and from the leases.
 -- Answers with id and dialect of the spool, the names of the keys that were missing, how many plays are lost by kind, and
--- how many are in doubt because of it; `foreign` with the name of a key, its type, and the type that it should have; `old` if
--- migrate.lua must run first; or `outdated`.
+-- how many are in doubt because of it; `foreign` with the name of a key, its type, and the type that it should have; `old` with
+-- the dialect, if migrate.lua must run first; or `outdated`.
 -- include: spool chunks leases
 local new_id = ARGV[3]
 local dialect = ARGV[4]
@@ -23,7 +23,7 @@ if call('EXISTS', base .. 'room') == 1 or (aside ~= 'none' and aside ~= 'string'
 if existing > 0 then
   local layout = kept('layout', call('EXISTS', base .. 'in-doubt:preview') == 1 and OLD_LAYOUT or LAYOUT)
   if identity[1] and not identity[4] then return {'outdated'} end
-  if layout == OLD_LAYOUT or layout == MIGRATING then return {'old'} end
+  if layout == OLD_LAYOUT or layout == MIGRATING then return {'old', kept('dialect', dialect)} end
   if layout ~= LAYOUT then return {'outdated'} end
 end
 
