@@ -385,6 +385,37 @@ class TrackBatch:
     errors: tuple[BatchItemError, ...] = wire("errors", "items.errors", default=())
 
 
+@frozen(kw_only=True)
+class IdPair:
+    """The two ids of one thing.
+
+    Attributes:
+        seven_digital_id: 7digital's.
+        mb_id: MusicBrainz's.
+    """
+
+    seven_digital_id: str | None = None
+    mb_id: str | None = None
+
+
+@called("artists", "releases", "tracks")
+@frozen(kw_only=True)
+class IdMatch:
+    """What goes by one id, in the live service's answers.
+
+    Attributes:
+        seven_digital_id: The id that was looked up, if it was 7digital's.
+        mb_id: The id that was looked up, if it was MusicBrainz's.
+        pairs: The things that go by it, each with both ids.
+        error_code: Why there are none; 2001 for an unknown id.
+    """
+
+    seven_digital_id: str | None = None
+    mb_id: str | None = None
+    pairs: tuple[IdPair, ...] = wire("artist", "release", "track", default=())
+    error_code: int | None = wire("errorCode", "matchError.code")
+
+
 class EditorialType(enum.StrEnum):
     """The kinds of editorial item the documents name; others stay text."""
 
