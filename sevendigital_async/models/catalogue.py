@@ -117,7 +117,7 @@ class Package:
     id: str | None = None
     description: str | None = None
     price: Price | None = None
-    formats: tuple[Format, ...] = ()
+    formats: tuple[Format, ...] = wire("formats", "format", default=())
 
 
 @frozen(kw_only=True)
@@ -160,19 +160,21 @@ class Artist:
         image: Address of a picture.
         is_placeholder_image: Whether the picture is only a stand-in.
         popularity: From 0 to 1.
+        biography: A text about the artist, in old answers of the live service.
         listing: Its place in the chart or among the search results that it came in;
             no part of what makes two of them equal.
     """
 
     id: str = wire("id", "artistId", "sevenDigitalId", default=NOTHING)
     name: str | None = None
-    sort_name: str | None = None
+    sort_name: str | None = wire("sortName", "sortname")
     appears_as: str | None = None
     slug: str | None = None
     url: str | None = None
     image: str | None = None
     is_placeholder_image: bool | None = None
     popularity: Decimal | None = None
+    biography: str | None = wire("biography", "bio.text")
     listing: Listing | None = wire(ENTRY, eq=False)
 
 
