@@ -60,7 +60,7 @@ if TYPE_CHECKING:
         SpoolInUseError,
         SpoolUnavailableError,
         TransportError,
-        UnreadableAnswerError,
+        UnreadableResponseError,
         UnsupportedOperationError,
         VoucherError,
     )
@@ -164,7 +164,7 @@ __all__ = [
     "StreamLogShipper",
     "Timeout",
     "TransportError",
-    "UnreadableAnswerError",
+    "UnreadableResponseError",
     "UnsupportedOperationError",
     "UserToken",
     "VoucherError",

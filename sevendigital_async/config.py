@@ -99,7 +99,7 @@ def is_header_value(text: str) -> bool:
     return _HEADER_VALUE(text) is not None
 
 
-def flaw_in_extra(extra: object) -> str | None:
+def extra_problem(extra: object) -> str | None:
     """Return why something is not a mapping of additional parameters by their wire names; None if it is one."""
     if not isinstance(extra, Mapping):
         return f"extra must map names of parameters to values, not be a {type(extra).__name__}"
@@ -326,7 +326,7 @@ def _absolute_path(_: object, attribute: Attribute[str], value: str) -> None:
 
 
 def _extra(_: object, __: object, value: object) -> None:
-    if flaw := flaw_in_extra(value):
+    if flaw := extra_problem(value):
         raise ConfigurationError(flaw)
 
 

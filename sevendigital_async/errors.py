@@ -10,7 +10,7 @@
     │   ├── ConnectError              refused, DNS, TLS: surely not sent
     │   ├── DisconnectedError         the connection broke after sending began
     │   ├── RequestTimeoutError       no complete answer in time (a TimeoutError)
-    │   ├── UnreadableAnswerError     the answer can't be read, or does not acknowledge what was sent
+    │   ├── UnreadableResponseError   the answer can't be read, or does not acknowledge what was sent
     │   ├── ShortCountError           the service acknowledged fewer items than were sent
     │   └── ResponseTooLargeError     the answer exceeded ``max_response_bytes``
     ├── DownloadError                 media arrived incomplete, or could not be written
@@ -133,7 +133,7 @@ class RequestTimeoutError(TransportError, TimeoutError):
     """No complete answer, body included, within the time allowed."""
 
 
-class UnreadableAnswerError(TransportError):
+class UnreadableResponseError(TransportError):
     """An answer that is not valid HTTP, can't be decompressed, or does not acknowledge what was sent."""
 
     answered = True

@@ -18,7 +18,9 @@ class CallAction(enum.Enum):
 class LaneAction(enum.Enum):
     """What a lane of the shipper does with the plays of a request; the values are for the documentation."""
 
-    JUDGE = "in the service's own error form: refused plays are buried; else released, one probe at a time, an alert"
+    BURY_REFUSED = (
+        "in the service's own error form: refused plays are buried; else released, one probe at a time, an alert"
+    )
     HALVE = "halved until the refused play stands alone, which is buried"
     PARK = "the signer's plays wait, an alert"
     PAUSE = "released, the lane waits as long as asked"
@@ -58,7 +60,7 @@ _RAISE, _REPEAT, _WAIT = CallAction
 
 STATUS_RULES = (
     StatusRule((), _RAISE, _RAISE, LaneAction.SUSPEND, hundred=3),
-    StatusRule((400, 422), _RAISE, _RAISE, LaneAction.JUDGE),
+    StatusRule((400, 422), _RAISE, _RAISE, LaneAction.BURY_REFUSED),
     StatusRule((401, 403), _RAISE, _RAISE, LaneAction.PARK),
     # By RFC 9110 and RFC 8470 the request was not processed. Proxies send them, too, so an unsafe call is not repeated.
     StatusRule((408, 421, 425), _REPEAT, _RAISE, LaneAction.RETRY),

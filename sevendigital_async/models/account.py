@@ -8,7 +8,7 @@ from datetime import date, datetime
 from attrs import NOTHING, frozen
 
 from ..config import UserToken
-from .wire import called, wire
+from .wire import aliases, wire
 
 
 @frozen(kw_only=True)
@@ -45,7 +45,7 @@ class User:
         return UserToken(self.access_token, self.access_token_secret)
 
 
-@called("oauth_request_token", "oauth_access_token")
+@aliases("oauth_request_token", "oauth_access_token")
 @frozen(kw_only=True)
 class OAuthToken:
     """A request token, to be authorised by the user, or the access token that comes of it.
@@ -81,7 +81,7 @@ class DeviceStatus(enum.StrEnum):
     DEAUTHORISED = "deauthorised"
 
 
-@called("device", "offlineStatus", "offlineClient")
+@aliases("device", "offlineStatus", "offlineClient")
 @frozen(kw_only=True)
 class DeviceAuthorisation:
     """One of a user's devices, and what it may do.
@@ -105,7 +105,7 @@ class DeviceAuthorisation:
     offline_max_track_count: int | None = None
 
 
-@called("streaming")
+@aliases("streaming")
 @frozen(kw_only=True)
 class Subscription:
     """A user's access for up to a month.
@@ -139,7 +139,7 @@ class SubscriptionState(enum.StrEnum):
     EXPIRED = "expired"
 
 
-@called("streaming", "unlimitedStreaming")
+@aliases("streaming", "unlimitedStreaming")
 @frozen(kw_only=True)
 class SubscriptionStatus:
     """A user's unlimited streaming.

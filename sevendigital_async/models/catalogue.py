@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from attrs import NOTHING, frozen
 
-from .wire import ENTRY, TEXT, called, may_be_empty, wire
+from .wire import ENTRY, TEXT, aliases, may_be_empty, wire
 
 
 @frozen(kw_only=True)
@@ -341,7 +341,7 @@ class Tag:
     count: int | None = None
 
 
-@called("error")
+@aliases("error")
 @frozen(kw_only=True)
 class BatchItemError:
     """Why one of the things asked for is missing from the answer.
@@ -408,7 +408,7 @@ class EditorialText:
 
 
 @may_be_empty
-@called("editorial", "listItem")
+@aliases("editorial", "listItem")
 @frozen(kw_only=True)
 class EditorialItem:
     """A text, a banner, or one entry of a curated list.

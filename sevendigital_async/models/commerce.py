@@ -8,7 +8,7 @@ from datetime import datetime
 from attrs import frozen
 
 from .catalogue import Format, Package, Price, Release, Track
-from .wire import TEXT, called, gathered, wire
+from .wire import TEXT, aliases, gathered, wire
 
 
 @frozen(kw_only=True)
@@ -117,7 +117,7 @@ class BasketStatus:
     payment_status: PaymentStatus | str | None = None
 
 
-@called("preparePayment")
+@aliases("preparePayment")
 @frozen(kw_only=True)
 class PreparedPurchase:
     """A payment that has been begun, in the live service's answers.
@@ -176,7 +176,7 @@ class CardRegistrationStatus(enum.StrEnum):
     FAILED = "failed"
 
 
-@called("card")
+@aliases("card")
 @frozen(kw_only=True)
 class PaymentCard:
     """A card that a user pays with; never its number.
@@ -251,7 +251,7 @@ class CardType:
     name: str | None = wire("name", "description", TEXT)
 
 
-@called("expressCheckout")
+@aliases("expressCheckout")
 @frozen(kw_only=True)
 class PaypalCheckout:
     """Where a shopper consents to pay for a basket by PayPal.

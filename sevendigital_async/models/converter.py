@@ -20,7 +20,7 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from .readers import Hook, is_plain, make_reader, without_null
 from .scalars import Count, UnfitError, boolean, count, day, decimal, moment, text, whole
-from .wire import TEXT, keyed, reach, respelled, spread, steps, wire_names
+from .wire import TEXT, keyed, spread, steps, value_at, wire_names, with_wire_names
 
 T = TypeVar("T")
 SCALARS: Mapping[Any, Hook] = {
@@ -115,8 +115,8 @@ def _in_object(field: attrs.Attribute[Any], tree: Any) -> tuple[tuple[str, ...],
     if not isinstance(tree, dict):
         return (), tree
     names = wire_names(field)
-    place = next((steps(name) for name in names if reach(tree, steps(name)) is not None), steps(names[0]))
-    return place, reach(tree, place)
+    place = next((steps(name) for name in names if value_at(tree, steps(name)) is not None), steps(names[0]))
+    return place, value_at(tree, place)
 
 
 def is_optional_leaf(field: attrs.Attribute[Any]) -> bool:
@@ -160,7 +160,7 @@ def _without(tree: Any, place: tuple[Step, ...]) -> Any:
     return copy
 
 
-def _swift_object_hook(model: Any, converter: Converter) -> Hook:
+def _fast_object_hook(model: Any, converter: Converter) -> Hook:
     return make_reader(model, converter.get_structure_hook) if is_plain(model) else _object_hook(model, converter)
 
 
@@ -177,7 +177,7 @@ def _object_hook(model: Any, converter: Converter) -> Hook:
             if not takes_text or value is None or isinstance(value, list):
                 raise UnfitError(value, "an object")
             value = {TEXT: value}
-        return read(respelled(value, others) if others else value, model)
+        return read(with_wire_names(value, others) if others else value, model)
 
     return structure_object
 
@@ -267,4 +267,4 @@ def _make_converter(object_hook: Callable[[Any, Converter], Hook], *, detailed_v
 
 converter = _make_converter(_object_hook, detailed_validation=True)
 """Slow, but where a tree does not fit, it knows the place."""
-reader_of = cache(_make_converter(_swift_object_hook, detailed_validation=False).get_structure_hook)
+reader_of = cache(_make_converter(_fast_object_hook, detailed_validation=False).get_structure_hook)

@@ -11,7 +11,7 @@ from attrs.validators import optional
 
 from ..errors import InvalidArgumentError
 from . import scalars
-from .wire import TEXT, called, wire
+from .wire import TEXT, aliases, wire
 
 
 class Visibility(enum.StrEnum):
@@ -116,7 +116,7 @@ class PlaylistTrackInput:
         return {wire: value for name, wire in names.items() if (value := getattr(self, name)) is not None}
 
 
-@called("track")
+@aliases("track")
 @frozen(kw_only=True)
 class PlaylistTrack:
     """A track as it stands on a playlist.
@@ -160,7 +160,7 @@ class PlaylistTrack:
     user: str | None = None
 
 
-@called("tag")
+@aliases("tag")
 @frozen(kw_only=True)
 class PlaylistTag:
     """A word that playlists are found by, in the live service's answers.

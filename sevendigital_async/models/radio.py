@@ -11,7 +11,7 @@ from attrs.validators import optional
 from . import scalars
 from .catalogue import Track
 from .stream_log import wire_time
-from .wire import called, wire
+from .wire import aliases, wire
 
 
 class Ruleset(enum.StrEnum):
@@ -32,7 +32,7 @@ class PlaybackEventType(enum.StrEnum):
     RESUME = "resume"
 
 
-@called("listeningSession", "session")
+@aliases("listeningSession", "session")
 @frozen(kw_only=True)
 class RadioSession:
     """One user's listening session.

@@ -14,14 +14,14 @@ from typing import Any, Union, get_args
 
 import attrs
 
-from .scalars import UnfitError, shortest
+from .scalars import UnfitError, shortest_decimal
 from .wire import TEXT, steps, wire_names
 
 Hook = Callable[[Any, Any], Any]
 Shape = frozenset[str]
 Reader = Callable[[dict[str, Any]], Any]
 
-FINISHED = (str, bool, int)
+NATIVE_TYPES = (str, bool, int)
 """Kinds whose values JSON brings as they shall be."""
 
 NOTHING: Mapping[object, frozenset[str]] = {str: frozenset(), Decimal: frozenset({"", "N/A"})}
@@ -34,7 +34,7 @@ MAX_KEYS = 64
 MAX_SHAPES = 64
 """Of one model that get a reader of their own; it takes a millisecond to make one."""
 
-SIGHTINGS = 8
+COMPILE_AFTER = 8
 """After how many objects a shape gets its reader."""
 
 MAX_SEEN = 256
@@ -90,7 +90,7 @@ def _by_shape(model: type, names: dict[str, Any], read_any: Reader) -> Reader:
             if len(seen) >= MAX_SEEN:
                 seen.clear()
             seen[shape] = seen.get(shape, 0) + 1
-            if seen[shape] >= SIGHTINGS:
+            if seen[shape] >= COMPILE_AFTER:
                 readers[shape] = latest[len(shape)] = _compiled(model, shape, names)
         return read_any(tree)
 
@@ -115,7 +115,7 @@ def _names(model: type, hook_of: Callable[[Any], Hook]) -> dict[str, Any]:
         hook = hook_of(kind)
         names[f"kind{number}"], names[f"nothing{number}"], names[f"hook{number}"] = kind, nothing, hook
         names[f"known{number}"], names[f"latest{number}"] = getattr(hook, "known", None), getattr(hook, "latest", None)
-    return names | {"shortest": shortest, "latest": {}}
+    return names | {"shortest_decimal": shortest_decimal, "latest": {}}
 
 
 def _compiled(model: type, shape: Shape | None, names: dict[str, Any]) -> Reader:
@@ -173,10 +173,10 @@ def _reading(number: int, field: attrs.Attribute[Any], hook: Hook) -> Iterator[s
     if field.default == ():
         yield f" {read} if value else ()"
         return
-    if kind in FINISHED:
+    if kind in NATIVE_TYPES:
         yield f" if value.__class__ is {kind.__name__}: pass"
     elif kind is Decimal:
-        yield " if value.__class__ is float: value = shortest(value + 0.0)"
+        yield " if value.__class__ is float: value = shortest_decimal(value + 0.0)"
     elif hasattr(hook, "known"):
         yield f" if value.__class__ is str and value in known{number}: value = known{number}[value]"
     elif hasattr(hook, "latest"):

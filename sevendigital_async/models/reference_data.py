@@ -8,7 +8,7 @@ from datetime import datetime
 from attrs import Factory, frozen
 
 from .scalars import Count
-from .wire import TEXT, called, wire
+from .wire import TEXT, aliases, wire
 
 
 @frozen(kw_only=True)
@@ -26,7 +26,7 @@ class Language:
     url: str | None = None
 
 
-@called("GeoIpLookup")
+@aliases("GeoIpLookup")
 @frozen(kw_only=True)
 class Country:
     """A territory in which music is sold.
@@ -50,7 +50,7 @@ class Country:
     ip_address: str | None = wire("ipAddress", "ipaddress", "ip")
 
 
-@called("GeoIpLookup")
+@aliases("GeoIpLookup")
 @frozen(kw_only=True)
 class GeoRestrictions:
     """What an internet address allows, in the live service's answers.

@@ -107,9 +107,9 @@ def whole(value: object, _: object = None) -> int:
 
 
 def decimal(value: object, _: object = None) -> Decimal:
-    """Read an exact number; a float stands for the shortest decimal that denotes it."""
+    """Read an exact number; a float becomes the shortest decimal that denotes it."""
     if isinstance(value, float):
-        return shortest(value + 0.0)
+        return shortest_decimal(value + 0.0)
     if type(value) is int:
         return Decimal(value)
     if isinstance(value, str) and len(value) <= MAX_LENGTH and _DECIMAL(stripped := value.strip()):
@@ -118,7 +118,7 @@ def decimal(value: object, _: object = None) -> Decimal:
 
 
 @lru_cache(maxsize=1024)
-def shortest(value: float) -> Decimal:
+def shortest_decimal(value: float) -> Decimal:
     """Return the shortest decimal that denotes a float, whose zero has no sign."""
     # A shop has few prices, and looking one up costs a fifth of making it anew.
     if not isfinite(value):

@@ -14,7 +14,7 @@ from attrs import Attribute, field
 T = TypeVar("T")
 
 WIRE_NAMES = "wire_names"
-OTHER_NOUNS = "__wire_nouns__"
+ALIASES = "__wire_nouns__"
 SOURCES = "__wire_sources__"
 MAY_BE_EMPTY = "__wire_may_be_empty__"
 TEXT = "#text"
@@ -42,11 +42,11 @@ def wire_names(attribute: Attribute[Any]) -> tuple[str, ...]:
     return names or (camel_case(attribute.name),)
 
 
-def called(*names: str) -> Callable[[type[T]], type[T]]:
-    """Declare what else a model is called in answers, besides its own name: ``@called("card")``."""
+def aliases(*names: str) -> Callable[[type[T]], type[T]]:
+    """Declare other names of a model in responses: ``@aliases("card")``."""
 
     def remember(model: type[T]) -> type[T]:
-        setattr(model, OTHER_NOUNS, names)
+        setattr(model, ALIASES, names)
         return model
 
     return remember
@@ -91,7 +91,7 @@ def noun(model: type) -> str:
 
 def nouns(model: type) -> tuple[str, ...]:
     """Return all that one object of ``model`` is called in answers, most usual first."""
-    return (noun(model), *getattr(model, OTHER_NOUNS, ()))
+    return (noun(model), *getattr(model, ALIASES, ()))
 
 
 def plural(model: type) -> str:
@@ -122,7 +122,7 @@ def steps(name: str) -> Steps:
     return tuple(name.split("."))
 
 
-def reach(tree: Any, path: Steps) -> Any:
+def value_at(tree: Any, path: Steps) -> Any:
     """Return what lies at ``path``, or None."""
     for step in path:
         if tree.__class__ is not dict:
@@ -131,7 +131,7 @@ def reach(tree: Any, path: Steps) -> Any:
     return tree
 
 
-def respelled(tree: dict[str, Any], spellings: list[tuple[str, list[Steps]]]) -> dict[str, Any]:
+def with_wire_names(tree: dict[str, Any], spellings: list[tuple[str, list[Steps]]]) -> dict[str, Any]:
     """Return ``tree`` with each field under its first name; the tree itself stays as it is.
 
     Args:
@@ -145,7 +145,7 @@ def respelled(tree: dict[str, Any], spellings: list[tuple[str, list[Steps]]]) ->
         for path in others:
             value = tree.get(path[0])
             if value is not None and len(path) > 1:
-                value = reach(value, path[1:])
+                value = value_at(value, path[1:])
             if value is not None:
                 renamed[name] = value
                 break
@@ -193,7 +193,9 @@ def is_bare(tree: Any, model: Any) -> bool:
     """
     fields = attrs.fields(model)
     required = [field for field in fields if field.default is attrs.NOTHING]
-    present = (any(reach(tree, steps(name)) is not None for name in wire_names(field)) for field in required or fields)
+    present = (
+        any(value_at(tree, steps(name)) is not None for name in wire_names(field)) for field in required or fields
+    )
     return all(present) if required else any(present)
 
 

@@ -19,7 +19,7 @@ from .state import State
 FORM = "application/x-www-form-urlencoded"
 
 DEFAULT_PAGE_SIZE = 20
-LARGEST_PAGE_SIZE = 500
+MAX_PAGE_SIZE = 500
 """As the guide has it; the OpenAPI files have 100, which the client keeps to."""
 
 _Item = TypeVar("_Item")
@@ -82,7 +82,7 @@ class Call:
     def page_of(self, noun: str, items: Sequence[_Item], tree: Any, *, searched: bool = False) -> Page:
         """Return the requested page of ``items``, each of them as a tree."""
         number = self.whole("page", 1, least=1)
-        size = self.whole("page_size", DEFAULT_PAGE_SIZE, least=1, most=LARGEST_PAGE_SIZE)
+        size = self.whole("page_size", DEFAULT_PAGE_SIZE, least=1, most=MAX_PAGE_SIZE)
         cut: list[Tree] = [tree(item) for item in items[(number - 1) * size : number * size]]
         return Page(noun=noun, items=cut, number=number, size=size, total=len(items), searched=searched)
 

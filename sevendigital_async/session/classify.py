@@ -29,7 +29,7 @@ from ..errors import (
     TransportError,
 )
 from ..models.scalars import count
-from ..models.wire import reach
+from ..models.wire import value_at
 from .document import Document, Kind
 from .request import Call, Request
 
@@ -43,7 +43,7 @@ EXCERPT = 16 * 1024
 OAUTH_ERROR = "oauth authentication error"
 """The beginning of the plain text with which the service refuses a signature."""
 
-FINAL = 200
+MIN_FINAL_STATUS = 200
 """The lowest status of a final answer."""
 
 NO_REASON = "the service gave no reason"
@@ -126,7 +126,7 @@ def error_in(
     finding = (
         _in_tree(document, status)
         or _in_text(document, status)
-        or (_in_status(document, status, headers) if status >= FINAL else _NOT_FINAL)
+        or (_in_status(document, status, headers) if status >= MIN_FINAL_STATUS else _NOT_FINAL)
     )
     if finding is None:
         return None
@@ -327,7 +327,7 @@ def check_count(call: Call, request: Request, document: Document) -> None:
     sent = request.values.get(wanted.argument) if wanted else None
     if wanted is None or not isinstance(sent, Sized):
         return
-    counted = count(reach(document.tree, wanted.path))
+    counted = count(value_at(document.tree, wanted.path))
     if counted is None or counted < len(sent):
         name, number = call.operation.name, "none" if counted is None else counted
         raise ShortCountError(f"{name}: the service acknowledged {number} of {len(sent)} items", operation=name)

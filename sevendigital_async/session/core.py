@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from attrs import evolve, frozen
 from tenacity import AsyncRetrying
 
-from ..account_quota import LONGEST_WAIT, PROBE_INTERVAL, RateLimit
+from ..account_quota import MAX_WAIT, PROBE_INTERVAL, RateLimit
 from ..clock import Clock
 from ..config import Credentials, Settings, SignaturePlacement, Timeout, UserToken
 from ..errors import (
@@ -25,7 +25,7 @@ from ..errors import (
     RequestTimeoutError,
     SevenDigitalError,
     TransportError,
-    UnreadableAnswerError,
+    UnreadableResponseError,
 )
 from ..operations import Auth, Content, Operation, Safety
 from .acknowledgement import doubt_in
@@ -54,7 +54,7 @@ ACCEPT_XML = "application/xml"
 ACCEPT_ANY = "*/*"
 
 
-ONWARD = frozenset({"accept", "accept-language", "if-match", "if-none-match", "if-range", "range"})
+FORWARDED_HEADERS = frozenset({"accept", "accept-language", "if-match", "if-none-match", "if-range", "range"})
 """Headers of a call that are sent to the target of a redirect as well."""
 
 T = TypeVar("T")
@@ -89,9 +89,9 @@ def _response(call: Call, value: T, answer: _Answer) -> Response[T]:
     return Response(value, answer.status, answer.headers, answer.headers.get(TRACE_HEADER) or call.trace_id)
 
 
-def _for_others(headers: Mapping[str, str]) -> dict[str, str]:
+def _forwarded(headers: Mapping[str, str]) -> dict[str, str]:
     """Return those headers of a call that the target of a redirect gets: nothing that may be meant for the service."""
-    return {name: value for name, value in headers.items() if name.lower() in ONWARD}
+    return {name: value for name, value in headers.items() if name.lower() in FORWARDED_HEADERS}
 
 
 class Quota:
@@ -117,7 +117,7 @@ class Quota:
     def wait(self) -> float:
         """Seconds until a request may go out; none when it is time to ask whether a very long wait still holds."""
         wait = self.rate_limit.wait
-        return 0.0 if wait > LONGEST_WAIT and self._clock.monotonic() >= self._probe_at else wait
+        return 0.0 if wait > MAX_WAIT and self._clock.monotonic() >= self._probe_at else wait
 
     def update(self, headers: Mapping[str, str]) -> float:
         """Take over what an answer's headers state; malformed or missing ones change nothing.
@@ -145,7 +145,7 @@ class Quota:
             RateLimitError: It would take longer; ``retry_after`` says how long.
         """
         while wait := max(self.wait, await pause_left()):
-            if wait > min(max_wait, LONGEST_WAIT):
+            if wait > min(max_wait, MAX_WAIT):
                 raise RateLimitError(
                     f"the request quota is spent; it is renewed in {wait:.0f} seconds",
                     operation=operation,
@@ -282,7 +282,7 @@ class Session:
             The answer, for the record: its status and the beginning of its body.
 
         Raises:
-            UnreadableAnswerError: The answer calls itself a success and doesn't read like one.
+            UnreadableResponseError: The answer calls itself a success and doesn't read like one.
             SevenDigitalError: See :mod:`sevendigital_async.errors`.
         """
         request, offset = self.request(call), self._clock_offset
@@ -294,7 +294,7 @@ class Session:
             document = await self._document(call, request, opened, offset)
             if doubt := doubt_in(document):
                 message = f"{call.operation.name}: HTTP {stream.status} that is not an acknowledgement: {doubt}"
-                raise UnreadableAnswerError(message, operation=call.operation.name)
+                raise UnreadableResponseError(message, operation=call.operation.name)
             return f"{stream.status} {document.excerpt(MAX_ANSWER)}".strip()
 
     @asynccontextmanager
@@ -431,7 +431,7 @@ class Session:
             try:
                 visited.append(destination(operation, visited, location, allow_http=self.settings.allow_http))
                 # The target of a redirect must not get our signature.
-                onward = SignedRequest("GET", visited[-1], _for_others(call.headers), None)
+                onward = SignedRequest("GET", visited[-1], _forwarded(call.headers), None)
                 stream = await self._send(operation, onward, None, time_left, held)
             except SevenDigitalError as error:
                 error.maybe_sent = True  # the service has acted on the first request

@@ -147,7 +147,7 @@ class _Node:
         return self.parent is None or "id" not in self.tree
 
     @property
-    def is_hollow(self) -> bool:
+    def is_empty_list(self) -> bool:
         """Whether it describes a list that is empty."""
         speaks = (
             self.is_list
@@ -242,7 +242,7 @@ def _page(tree: object, model: type, report: Report) -> Page[Any]:
             return node.page(_structured_all(node, name, model, report))
         if any(name in node.tree for name in sources_of(model)):
             return node.page(_gathered(node, model, report))
-        if hollow is None and node.is_hollow:
+        if hollow is None and node.is_empty_list:
             hollow = node
     if hollow is None:
         raise _missing(plural(model))

@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import Attribute, evolve, field, frozen
 
-from ..config import Host, Settings, flaw_in_extra, is_encodable
+from ..config import Host, Settings, extra_problem, is_encodable
 from ..errors import InvalidArgumentError
 from ..models.wire import camel_case
 from ..operations import Auth, Binding, Content, Operation, Parameter, ParameterLocation, Safety
@@ -62,7 +62,7 @@ def _checked(_: object, attribute: Attribute[Any], value: Any) -> None:
 
 
 def _checked_extra(_: object, __: Attribute[Any], value: object) -> None:
-    if flaw := flaw_in_extra(value):
+    if flaw := extra_problem(value):
         raise InvalidArgumentError(flaw, argument="extra")
 
 

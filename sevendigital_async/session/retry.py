@@ -6,7 +6,7 @@ import random
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
-from ..account_quota import LONGEST_WAIT
+from ..account_quota import MAX_WAIT
 from ..backoff import full_jitter
 from ..clock import Clock
 from ..config import RetryPolicy
@@ -91,7 +91,7 @@ def retrying(
             nonlocal skews
             skews += 1
             return skews > 1
-        if state.attempt_number >= policy.attempts or (demanded_wait(error) or 0.0) > min(max_wait, LONGEST_WAIT):
+        if state.attempt_number >= policy.attempts or (demanded_wait(error) or 0.0) > min(max_wait, MAX_WAIT):
             return True
         return deadline is not None and clock.monotonic() + state.upcoming_sleep >= deadline
 

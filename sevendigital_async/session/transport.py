@@ -28,7 +28,7 @@ from ..errors import (
     RequestTimeoutError,
     SevenDigitalError,
     TransportError,
-    UnreadableAnswerError,
+    UnreadableResponseError,
 )
 from .decompression import ACCEPT_ENCODING, PIECE, Unpacker, UnpackingError, unpacker
 from .request import SignedRequest
@@ -88,7 +88,7 @@ class _UnsolicitedError(Exception):
     """The connection carried data without a request; nothing was written to it."""
 
 
-class _Listener(asyncio.Protocol):
+class _ConnectionProbe(asyncio.Protocol):
     """Wraps aiohttp's protocol and records what arrives while no answer is expected."""
 
     def __init__(self, protocol: ResponseHandler, transport: asyncio.Transport) -> None:
@@ -142,13 +142,13 @@ def _input_of(transport: asyncio.BaseTransport) -> Callable[[], object]:
     return partial(poll.poll, 0)
 
 
-class _OrderlyRequest(ClientRequest):
+class _CheckedRequest(ClientRequest):
     """A request that is written only to a silent connection.
 
     Whatever arrives on an idle connection, aiohttp takes it for the answer to the next request.
     """
 
-    listener: _Listener
+    listener: _ConnectionProbe
     is_first = False
     """Whether the connection is new."""
     is_disturbed = False
@@ -162,9 +162,9 @@ class _OrderlyRequest(ClientRequest):
         if transport is None or protocol is None:
             raise _UnsolicitedError
         listener = transport.get_protocol()
-        self.is_first = not isinstance(listener, _Listener)
-        if not isinstance(listener, _Listener):
-            listener = _Listener(protocol, transport)
+        self.is_first = not isinstance(listener, _ConnectionProbe)
+        if not isinstance(listener, _ConnectionProbe):
+            listener = _ConnectionProbe(protocol, transport)
             transport.set_protocol(listener)
         self.listener, self.is_disturbed = listener, listener.is_disturbed()
         if self.is_disturbed:
@@ -191,25 +191,25 @@ class _OrderlyRequest(ClientRequest):
 
 
 @lru_cache(maxsize=8)
-def _orderly(kind: type[ClientRequest]) -> type[_OrderlyRequest]:
+def _checked_class(kind: type[ClientRequest]) -> type[_CheckedRequest]:
     """Return the orderly form of a request class that a session of the caller's uses."""
     if kind is ClientRequest:
-        return _OrderlyRequest
-    return cast("type[_OrderlyRequest]", type(kind.__name__, (_OrderlyRequest, kind), {}))
+        return _CheckedRequest
+    return cast("type[_CheckedRequest]", type(kind.__name__, (_CheckedRequest, kind), {}))
 
 
-async def _in_order(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+async def _send_checked(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
     """Send a request once, on a connection that is silent."""
-    if not isinstance(request, _OrderlyRequest):  # in a session that the caller has made
-        request.__class__ = _orderly(type(request))  # type: ignore[arg-type]  # mypy doubts that a class has a hash
-    assert isinstance(request, _OrderlyRequest)
-    while (response := await _unless_disturbed(request, handler)) is None:
+    if not isinstance(request, _CheckedRequest):  # in a session that the caller has made
+        request.__class__ = _checked_class(type(request))  # type: ignore[arg-type]  # mypy doubts that a class has a hash
+    assert isinstance(request, _CheckedRequest)
+    while (response := await _send_if_undisturbed(request, handler)) is None:
         if request.is_first:
             raise ConnectError("the server sent data, or closed the connection, before the request was written")
     return response
 
 
-async def _unless_disturbed(request: _OrderlyRequest, handler: ClientHandlerType) -> ClientResponse | None:
+async def _send_if_undisturbed(request: _CheckedRequest, handler: ClientHandlerType) -> ClientResponse | None:
     """Send a request once; None if the connection was not silent, so that nothing was written to it.
 
     aiohttp sends GET, PUT and DELETE again by itself when the server hangs up after reading them. Here a GET may be a
@@ -233,11 +233,11 @@ async def _unless_disturbed(request: _OrderlyRequest, handler: ClientHandlerType
         return None
     if not request.is_out and response.status < 300:  # noqa: PLR2004 - a refusal may come early, an acceptance can't
         response.close()
-        raise UnreadableAnswerError("a success was answered before all of the request was sent")
+        raise UnreadableResponseError("a success was answered before all of the request was sent")
     return response
 
 
-class _OwnAuthorization:
+class _SignatureOnly:
     """Sees to it that a request carries our signature, or nothing: no credentials of a session or of ``.netrc``."""
 
     def __init__(self, value: str | None) -> None:
@@ -278,7 +278,7 @@ _KINDS: tuple[tuple[type[BaseException], type[TransportError], str], ...] = (
     (TimeoutError, RequestTimeoutError, "no complete answer within the time allowed"),
     (aiohttp.ServerDisconnectedError, DisconnectedError, "the server closed the connection without an answer"),
     (aiohttp.ClientPayloadError, DisconnectedError, "the answer broke off before its end"),
-    (aiohttp.ClientResponseError, UnreadableAnswerError, "the answer was not readable as HTTP"),
+    (aiohttp.ClientResponseError, UnreadableResponseError, "the answer was not readable as HTTP"),
     (aiohttp.ClientConnectionError, DisconnectedError, "the connection was lost"),
     (aiohttp.ClientError, TransportError, "the exchange failed"),
     (OSError, DisconnectedError, "the connection was lost"),
@@ -361,7 +361,7 @@ class AiohttpTransport:
     ) -> tuple[Awaitable[ClientResponse], Callable[[], bool]]:
         """Prepare a request; its headers, signature included, are out of sight of the traceback of what it raises."""
         headers = {"User-Agent": self._user_agent, "Accept-Encoding": ACCEPT_ENCODING, **request.headers}
-        authorization = _OwnAuthorization(headers.get(AUTHORIZATION))
+        authorization = _SignatureOnly(headers.get(AUTHORIZATION))
         if session.trust_env or session.auth is not None:
             # aiohttp refuses a request that has this header beside credentials that it found elsewhere.
             headers.pop(AUTHORIZATION, None)
@@ -375,7 +375,7 @@ class AiohttpTransport:
             raise_for_status=False,
             auto_decompress=False,
             timeout=_client_timeout(timeout),
-            middlewares=(authorization, _in_order),
+            middlewares=(authorization, _send_checked),
         )
         return sending, authorization.has_begun
 
@@ -402,7 +402,7 @@ class AiohttpTransport:
                 connector=aiohttp.TCPConnector(limit=settings.max_connections, ssl=ssl_context(settings)),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 proxy=settings.proxy,
-                request_class=_OrderlyRequest,
+                request_class=_CheckedRequest,
                 trust_env=settings.trust_env,
             )
         if self._session.closed:
@@ -452,7 +452,7 @@ class AiohttpStream:
             try:
                 chunk = await self._unpacked(self._unpacker)
             except UnpackingError as error:
-                raise UnreadableAnswerError(f"the answer can't be unpacked: {error}") from None
+                raise UnreadableResponseError(f"the answer can't be unpacked: {error}") from None
         if not chunk:
             failpoints.hit("answer read")
         return chunk

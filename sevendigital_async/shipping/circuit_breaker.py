@@ -10,7 +10,7 @@ from datetime import datetime
 
 from attrs import frozen
 
-from ..account_quota import LONGEST_WAIT, PROBE_INTERVAL
+from ..account_quota import MAX_WAIT, PROBE_INTERVAL
 from ..backoff import doubled, full_jitter
 from ..clock import Clock, to_datetime
 
@@ -153,12 +153,12 @@ class CircuitBreaker:
 
     def throttled(self, reason: str, wait: float) -> None:
         """The service asks for a wait."""
-        if wait <= LONGEST_WAIT:
+        if wait <= MAX_WAIT:
             self.answered()
         self._wait_as_asked(wait, reason)
 
     def _wait_as_asked(self, wait: float, reason: str) -> None:
-        if wait <= LONGEST_WAIT:
+        if wait <= MAX_WAIT:
             self.pause(wait)
             return
         self._failures = max(self._failures, FAILURES_TO_OPEN)  # the next request is a probe

@@ -87,13 +87,13 @@ class Unavailable:
     Attributes:
         reason: What happened.
         reached: The request arrived, so that a part of it may have been saved.
-        vouched: The service itself has answered, not a gateway that may have lost its answer.
+        from_service: The service itself has answered, not a gateway that may have lost its answer.
         wait: Seconds that the service asked for, if any.
     """
 
     reason: str
     reached: bool
-    vouched: bool = True
+    from_service: bool = True
     wait: float | None = None
 
 
@@ -174,10 +174,10 @@ def _of_answer(error: APIError, reason: str, size: int) -> Outcome:  # noqa: PLR
         case LaneAction.PAUSE:
             return Throttled(reason, _wait(error))
         case LaneAction.RETRY:
-            return Unavailable(reason, reached=True, vouched=_is_vouched(error), wait=error.retry_after)
-        case LaneAction.JUDGE if not error.in_service_form:
+            return Unavailable(reason, reached=True, from_service=_is_from_service(error), wait=error.retry_after)
+        case LaneAction.BURY_REFUSED if not error.in_service_form:
             return Blocked(reason, error.retry_after)
-        case LaneAction.JUDGE | LaneAction.HALVE:
+        case LaneAction.BURY_REFUSED | LaneAction.HALVE:
             return Refused(reason, error.code, _by_position(error.errors, size) if error.in_service_form else {})
         case _:
             return Misdirected(reason)
@@ -188,7 +188,7 @@ def _wait(error: APIError) -> float | None:
     return error.retry_after if error.retry_after is not None else stated or None
 
 
-def _is_vouched(error: APIError) -> bool:
+def _is_from_service(error: APIError) -> bool:
     return error.in_service_form or (error.status in OWN_STATUSES and not isinstance(error, GatewayError))
 
 

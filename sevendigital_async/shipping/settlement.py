@@ -75,9 +75,9 @@ class Settlement:
                     policy = InDoubtPolicy.HOLD
                     self._warn_of_holding(records, reason)
                 await self.doubt(lease, records, policy, delay=self._delay(lease))
-            case Unavailable(reached=True, vouched=vouched) if not (vouched and self._is_atomic):
+            case Unavailable(reached=True, from_service=from_service) if not (from_service and self._is_atomic):
                 # If the answer is not the service's own, the service's answer is lost, as with a broken connection.
-                policy = InDoubtPolicy.RESEND if vouched else self.in_doubt
+                policy = InDoubtPolicy.RESEND if from_service else self.in_doubt
                 await self.doubt(lease, records, policy, delay=self._delay(lease))
             case Unavailable() | Blocked():
                 await self._release(lease, records, delay=self._delay(lease))

@@ -74,7 +74,7 @@ MAGIC: dict[bytes, tuple[str, Callable[[BinaryIO], BinaryIO]]] = {
 }
 """The first bytes of a compressed file, its name, and what opens it."""
 
-LONGEST_MAGIC = max(map(len, MAGIC))
+MAX_MAGIC_LENGTH = max(map(len, MAGIC))
 
 
 def compression_of(head: bytes) -> str | None:

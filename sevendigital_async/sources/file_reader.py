@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from ..errors import ConfigurationError
 from .base import BadRecord
-from .compression import LONGEST_MAGIC, compression_of, decompressed, is_damage
-from .formats import SAMPLE, Format, Parsed, TextReader, check_format, format_of
+from .compression import MAX_MAGIC_LENGTH, compression_of, decompressed, is_damage
+from .formats import SAMPLE, Format, ParsedRecords, TextReader, check_format, format_of
 from .positions import Position, ReadOptions, fingerprint
 from .splitting import BYTE_ORDER_MARK
 
@@ -132,7 +132,7 @@ class FileReader:
         self._options = options
         self._raw = raw
         self.is_regular = raw.seekable() if is_regular is None else is_regular
-        self.compression = compression_of(self._raw.peek(LONGEST_MAGIC))
+        self.compression = compression_of(self._raw.peek(MAX_MAGIC_LENGTH))
         self._content = decompressed(cast("BinaryIO", self._raw), self.compression)
         self._ahead = b""
         self._sample = self._beginning()
@@ -145,7 +145,7 @@ class FileReader:
         self._read_to = 0
         self._text = self._text_reader(1, 0)
         if self.format is Format.CSV and b"\n" in self._sample:
-            self._text_reader(1, 0).gives_kind(self._sample)  # refuses columns that are not those of plays
+            self._text_reader(1, 0).has_kind(self._sample)  # refuses columns that are not those of plays
         self.left: BadRecord | None = None
         self._position = Position(fingerprint=fingerprint(b"", b""), kind=options.kind and options.kind.value)
         self._reading = threading.Lock()
@@ -179,9 +179,9 @@ class FileReader:
         return self.is_plain
 
     @property
-    def gives_kind(self) -> bool | None:
+    def has_kind(self) -> bool | None:
         """Whether its first record has a kind; None if there is no play in it."""
-        return self._text_reader(1, 0).gives_kind(self._sample)
+        return self._text_reader(1, 0).has_kind(self._sample)
 
     @property
     def is_plain(self) -> bool:
@@ -203,7 +203,7 @@ class FileReader:
     def _lines_of_first_record(self) -> int:
         return 2 if self.format is Format.CSV else 1
 
-    def begins_like(self, other: FileReader) -> bool:
+    def has_same_start(self, other: FileReader) -> bool:
         """Return whether this file, or its beginning, has the content that was read from another one.
 
         Both are plain; of compressed files the first record decides, which the caller has compared.
@@ -251,7 +251,7 @@ class FileReader:
                 " if it is a new file, pass --from-line 1, otherwise --from-line with the line to resume at"
             )
 
-    def read(self) -> Parsed | None:
+    def read(self) -> ParsedRecords | None:
         """Return the next records; None at the end, for now.
 
         Raises:
@@ -306,7 +306,7 @@ class FileReader:
         tail = (self._before + self._ahead)[-EDGE:]
         return self._raw.at(self._read_to + len(self._ahead) - len(tail), len(tail)) != tail
 
-    def finish(self, *, is_final: bool | None = None) -> Parsed:
+    def finish(self, *, is_final: bool | None = None) -> ParsedRecords:
         """Return the last record if it lacks its line feed.
 
         Args:
@@ -327,7 +327,7 @@ class FileReader:
             self._raw.close()
             self._reading.release()
 
-    def _note(self, parsed: Parsed, tail: bytes) -> None:
+    def _note(self, parsed: ParsedRecords, tail: bytes) -> None:
         kind = self._options.kind
         mark = fingerprint(self._head[: parsed.offset], tail)
         self._position = Position(parsed.line, parsed.offset, mark, kind and kind.value)

@@ -17,19 +17,19 @@ from ..errors import ConfigurationError
 from .base import Portion, ReadCheckpoint
 from .file_reader import Descriptor, FileReader
 from .files import in_thread, is_excluded, portion_of
-from .formats import Format, Parsed
+from .formats import Format, ParsedRecords
 from .positions import Position, ReadOptions
 from .watching import ChangeWatcher
 
 logger = logging.getLogger("sevendigital_async.sources")
 
-CHUNKS_IN_A_ROW = 64
+MAX_CHUNKS_PER_TURN = 64
 """Chunks read from one file before the others are looked at."""
 
 CLOSE_AFTER = 300.0
 """Seconds without a change after which a file is closed; it is opened again when it changes."""
 
-MOST_STREAMS = 1000
+MAX_STREAMS = 1000
 """Files with the same first line that are kept apart."""
 
 
@@ -81,7 +81,7 @@ class FollowedFile:
     idle_since: float
     is_current: bool = True
 
-    def portion(self, parsed: Parsed) -> Portion:
+    def portion(self, parsed: ParsedRecords) -> Portion:
         """Return what was read as a portion."""
         portion = portion_of(parsed, self.stream, self.path, self.reader, start=self.start)
         self.start = portion.position
@@ -248,10 +248,10 @@ class FollowSource:
     ) -> FollowedFile | None:
         """Find the stream that a file continues, and move the reader there; None if there is nothing to read in it."""
         open_streams = {followed.stream: followed.reader for followed in self._files.values()}
-        for number in range(MOST_STREAMS):
+        for number in range(MAX_STREAMS):
             stream = f"{reader.first_record_hash}{f'#{number}' if number else ''}"
             if (other := open_streams.get(stream)) is not None:
-                is_copy = await in_thread(partial(reader.begins_like, other))
+                is_copy = await in_thread(partial(reader.has_same_start, other))
                 if is_copy or await in_thread(other.is_rewritten):
                     # A copy that rotation has made. When the other file is truncated, this one continues its stream.
                     return None
@@ -270,14 +270,14 @@ class FollowSource:
                 return None
             now = self._clock.monotonic()
             return FollowedFile(reader, candidate.path, stream, kept, now, is_current=candidate.is_current)
-        raise ConfigurationError(f"more than {MOST_STREAMS} files begin with the same line as {candidate.path}")
+        raise ConfigurationError(f"more than {MAX_STREAMS} files begin with the same line as {candidate.path}")
 
     # -- what is in them --
 
     async def _read(self, followed: FollowedFile) -> AsyncGenerator[Portion, None]:
         reader = followed.reader
         try:
-            for _ in range(CHUNKS_IN_A_ROW):
+            for _ in range(MAX_CHUNKS_PER_TURN):
                 parsed = await in_thread(lambda: None if reader.is_rewritten() else reader.read())
                 if parsed is None:
                     break

@@ -16,7 +16,7 @@ from ..models.encoded_log import EncodedLog
 from ..models.stream_log import Window
 from .base import BadRecord
 from .rows import KIND, Columns, Play, play_of_line, play_of_row, wire_name
-from .splitting import BYTE_ORDER_MARK, LONGEST, Raw, Splitter
+from .splitting import BYTE_ORDER_MARK, MAX_RECORD_BYTES, RawRecord, Splitter
 
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLE = 64 * 1024
@@ -31,7 +31,7 @@ class Format(enum.StrEnum):
     PARQUET = "parquet"
 
 
-FOREIGN: tuple[tuple[Callable[[bytes], bool], str], ...] = (
+FOREIGN_FORMATS: tuple[tuple[Callable[[bytes], bool], str], ...] = (
     (
         lambda head: head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in head[:2],
         "looks like UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8",
@@ -66,7 +66,7 @@ def format_of(head: bytes, place: str) -> Format:
     if head.startswith(b"PAR1"):
         return Format.PARQUET
     start = head.removeprefix(BYTE_ORDER_MARK).lstrip(b" \t\r\n")
-    for matches, message in FOREIGN:
+    for matches, message in FOREIGN_FORMATS:
         if matches(start):
             raise ConfigurationError(f"{place} {message}")
     return Format.CSV if _delimiter(head) else Format.JSON_LINES
@@ -104,7 +104,7 @@ def _delimiter(head: bytes) -> str | None:
 
 
 @define
-class Parsed:
+class ParsedRecords:
     """What was read from a file in one step.
 
     Attributes:
@@ -177,7 +177,7 @@ class TextReader:
         """Number of the line that begins with the next record."""
         return self._line
 
-    def gives_kind(self, sample: bytes) -> bool | None:
+    def has_kind(self, sample: bytes) -> bool | None:
         """Return whether the plays of a file have their kinds, by its first record; None if that is not a play.
 
         Args:
@@ -193,11 +193,11 @@ class TextReader:
         except InvalidLogError:
             return None
 
-    def feed(self, chunk: bytes) -> Parsed:
+    def feed(self, chunk: bytes) -> ParsedRecords:
         """Return the records that end in the next chunk."""
         return self._parsed(list(self._splitter.feed(chunk)))
 
-    def close(self, *, is_final: bool = True) -> tuple[Parsed, BadRecord | None]:
+    def close(self, *, is_final: bool = True) -> tuple[ParsedRecords, BadRecord | None]:
         """Return the last record, if it lacks its line feed.
 
         Args:
@@ -213,12 +213,12 @@ class TextReader:
         if parsed.bad and not is_final:
             left = parsed.bad[0]
             self._line, self._offset = before
-            return Parsed(*before), left
+            return ParsedRecords(*before), left
         return parsed, None
 
-    def _parsed(self, raws: Sequence[Raw]) -> Parsed:
+    def _parsed(self, raws: Sequence[RawRecord]) -> ParsedRecords:
         window = Window.at(datetime.now(UTC))
-        parsed = Parsed(self._line, self._offset)
+        parsed = ParsedRecords(self._line, self._offset)
         if raws and self._is_csv and self._names is None:
             self._read_header(raws[0].data)
             raws, (header, *_) = raws[1:], raws
@@ -234,9 +234,9 @@ class TextReader:
         self._line, self._offset = parsed.line, parsed.offset
         return parsed
 
-    def _play(self, raw: Raw, window: Window) -> Play:
+    def _play(self, raw: RawRecord, window: Window) -> Play:
         if raw.cut:
-            raise InvalidLogError(f"longer than {LONGEST:,} bytes, of which only the first are kept")
+            raise InvalidLogError(f"longer than {MAX_RECORD_BYTES:,} bytes, of which only the first are kept")
         if self._names is None:
             return play_of_line(raw.data, window, self._columns.mapping)
         values = _cells(raw.data, self._delimiter)

@@ -27,7 +27,7 @@ except ImportError as error:  # pragma: no cover - the extra is installed for th
 
 logger = logging.getLogger("sevendigital_async.sources")
 
-MOST_MESSAGES = 500
+MAX_MESSAGES = 500
 """Messages of a portion."""
 
 COMMIT_INTERVAL = 1.0
@@ -39,7 +39,7 @@ COMMIT_TIMEOUT = 5.0
 CLOSE_TIMEOUT = 10.0
 """Seconds that leaving the group may take."""
 
-MOST_FAILURES = 10
+MAX_FAILURES = 10
 """Failures in a row, without a message in between, after which the source gives up."""
 
 RECONNECT_AFTER = 0.5
@@ -160,7 +160,7 @@ class KafkaSource:
                     yield portion
             except KafkaError as error:
                 failures += 1
-                if failures > MOST_FAILURES or (isinstance(error, KafkaConnectionError) and not self._was_connected):
+                if failures > MAX_FAILURES or (isinstance(error, KafkaConnectionError) and not self._was_connected):
                     servers = ", ".join(self._url.servers)
                     raise ConfigurationError(f"Kafka at {servers} can't be used: {_one_line(error)}") from None
                 logger.warning("connecting to Kafka again: %s", _one_line(error), extra={"event": "kafka-failed"})
@@ -174,7 +174,7 @@ class KafkaSource:
             group_id=url.group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            max_poll_records=MOST_MESSAGES,
+            max_poll_records=MAX_MESSAGES,
             **url.connection,
         )
         self._consumer.subscribe([url.topic], listener=_RebalanceListener(self, self._consumer, checkpoint))
@@ -185,7 +185,7 @@ class KafkaSource:
         assert self._consumer is not None
         while True:
             assignments = self._assignments
-            batches = await self._consumer.getmany(timeout_ms=200, max_records=MOST_MESSAGES)
+            batches = await self._consumer.getmany(timeout_ms=200, max_records=MAX_MESSAGES)
             for partition, messages in batches.items():
                 await self._putting.acquire()  # released by `confirm`, or when the consumer is closed
                 if self._assignments != assignments:

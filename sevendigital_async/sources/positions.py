@@ -12,7 +12,7 @@ from ..errors import ConfigurationError
 from ..models import LogKind
 from .formats import Format
 
-LARGEST_FILE = 2**63 - 1
+MAX_FILE_SIZE = 2**63 - 1
 
 
 @frozen
@@ -46,7 +46,7 @@ class Position:
         try:
             kept = orjson.loads(text)
             position = cls(int(kept["line"]), int(kept["offset"]), str(kept["fingerprint"]), kept["kind"])
-            known = position.line >= 1 and 0 <= position.offset <= LARGEST_FILE
+            known = position.line >= 1 and 0 <= position.offset <= MAX_FILE_SIZE
         except (ValueError, KeyError, TypeError, OverflowError):
             known = False
         if not known:

@@ -12,10 +12,10 @@ from ..clock import Clock
 
 logger = logging.getLogger("sevendigital_async.sources")
 
-QUIET = 100
+BURST_GAP_MS = 100
 """Milliseconds without a change that end a burst of changes."""
 
-LONGEST_BURST = 500
+MAX_BURST_MS = 500
 """Milliseconds after which a burst is not waited for."""
 
 
@@ -76,8 +76,8 @@ class ChangeWatcher:
                 *directories,
                 watch_filter=lambda _, path: self._is_of_interest(path),
                 recursive=False,
-                debounce=LONGEST_BURST,
-                step=QUIET,
+                debounce=MAX_BURST_MS,
+                step=BURST_GAP_MS,
             ):
                 self._changed.set()
         except (OSError, RuntimeError) as error:

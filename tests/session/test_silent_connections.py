@@ -20,7 +20,7 @@ from sevendigital_async import (
     StreamLog,
     StreamLogShipper,
     Timeout,
-    UnreadableAnswerError,
+    UnreadableResponseError,
 )
 from sevendigital_async.operations import Safety
 from sevendigital_async.session import transport as transports
@@ -243,7 +243,7 @@ async def test_a_success_before_the_request_is_out_is_not_believed(status, belie
                 assert stream.status == 413
                 stream.close()
             else:
-                with pytest.raises(UnreadableAnswerError, match="before all of the request"):
+                with pytest.raises(UnreadableResponseError, match="before all of the request"):
                     await transport.open(request, Timeout())
         finally:
             answered.set()

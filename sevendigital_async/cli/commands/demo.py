@@ -32,7 +32,7 @@ COUNTRIES = ("GB", "US", "DE", "FR", "JP", "BR", "SE", "ZA", "IN", "AU")
 FORMATS = ("17", "26", "33", "45")
 SKIPPED_AT_ONCE = 0.03
 PREVIEW_SECONDS = 30
-LONGEST_SECONDS = 420
+MAX_SECONDS = 420
 DAY = timedelta(days=1)
 
 
@@ -55,7 +55,7 @@ def plausible_plays(
         rng: Source of chance.
         dialect: The live dialect requires more fields, and has no device id.
     """
-    longest = PREVIEW_SECONDS if kind is LogKind.PREVIEW else LONGEST_SECONDS
+    longest = PREVIEW_SECONDS if kind is LogKind.PREVIEW else MAX_SECONDS
     for index in range(number):
         skipped = rng.random() < SKIPPED_AT_ONCE
         play = StreamLog(

@@ -23,7 +23,7 @@ from ...models.scalars import microseconds
 from ...shipping.spools.inspector import JournalEntry, JournalOutcome
 from ...sources.files import in_thread
 from ..output import counted, one_line
-from .export import BATCH, DAMAGED, KEY, PLAY, TIME, Column, OutcomeFilter, batches, instant_of, plain, play_of
+from .export import BATCH, DAMAGED, KEY, PLAY, TIME, Column, OutcomeFilter, batches, parse_time, plain, play_of
 
 DELIMITERS = ",;\t|"
 
@@ -277,7 +277,7 @@ class Comparison:
         key, rest = [], []
         for column, value in zip(self._columns, values, strict=True):
             if column.header == TIME:
-                instant = instant_of(value)
+                instant = parse_time(value)
                 moment = None if instant is None else microseconds(instant)
                 continue
             text = column.comparable(value)
@@ -323,9 +323,9 @@ class Difference:
         found = self.finding
         match found.verdict:
             case Verdict.MISSING:
-                text = f"row {found.our_row} of the journal is not in {self.name}: {_as_words(found.ours)}"
+                text = f"row {found.our_row} of the journal is not in {self.name}: {_describe_play(found.ours)}"
             case Verdict.EXTRA:
-                text = f"row {found.their_row} of {self.name} is not in the journal: {_as_words(found.theirs)}"
+                text = f"row {found.their_row} of {self.name} is not in the journal: {_describe_play(found.theirs)}"
                 if found.in_doubt:
                     text += "; in doubt in the journal: it may have been reported twice, or is held"
             case Verdict.DIFFERENT:
@@ -403,7 +403,7 @@ class Reconciliation:
         return "\n".join(map(one_line, lines))
 
 
-def _as_words(play: Mapping[str, str] | None) -> str:
+def _describe_play(play: Mapping[str, str] | None) -> str:
     return ", ".join(f"{header} {value}" for header, value in (play or {}).items() if value)
 
 
@@ -439,7 +439,7 @@ async def reconcile(
         our_total, their_total = await asyncio.to_thread(comparison.match)
         for verdict in Verdict:
             findings = comparison.findings(verdict)
-            while found := await asyncio.to_thread(_some, findings):
+            while found := await asyncio.to_thread(_first_batch, findings):
                 for finding in found:
                     numbers[verdict] += 1
                     in_doubt += finding.in_doubt
@@ -473,5 +473,5 @@ def _load(
         raise SpoolCorruptionError(DAMAGED) from None
 
 
-def _some(findings: Iterator[Finding]) -> list[Finding]:
+def _first_batch(findings: Iterator[Finding]) -> list[Finding]:
     return list(itertools.islice(findings, BATCH))

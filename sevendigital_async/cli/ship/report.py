@@ -91,7 +91,7 @@ class StopReason:
     code: ExitCode
 
 
-MOST_NOTES = 10
+MAX_NOTES = 10
 """Sources that were not read to their ends and are named."""
 
 
@@ -295,7 +295,7 @@ class Report:
             f"{source.name}: line {source.unfinished_line}, the last one, has no line feed and is not a play"
             if source.unfinished_line
             else f"{source.name}: {'stopped after line ' + str(source.continue_at - 1) if source.lines else 'not read'}"
-            for source in self._unread[:MOST_NOTES]
+            for source in self._unread[:MAX_NOTES]
             if source.continue_at is not None
         ]
         if self._unread and self.resumes:

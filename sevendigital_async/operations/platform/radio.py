@@ -29,7 +29,7 @@ STARTED = "playStarted"
 """The live service's name of a track's beginning; the only event name on its pages."""
 
 
-def _of_any(events: Sequence[object]) -> Sequence[object]:
+def _events_body(events: Sequence[object]) -> Sequence[object]:
     """Refuse events that say what the OpenAPI file has no place for."""
     for event in events:
         if isinstance(event, PlaybackEvent) and (event.playlist_id is not None or event.format_id is not None):
@@ -38,7 +38,7 @@ def _of_any(events: Sequence[object]) -> Sequence[object]:
     return events
 
 
-def _of_one(events: Sequence[object]) -> Mapping[str, object]:
+def _event_body(events: Sequence[object]) -> Mapping[str, object]:
     """Return the parameters of a live request, which carries one event."""
     if len(events) != 1:
         raise InvalidArgumentError(
@@ -106,7 +106,7 @@ POST_INTERACTIVE_RADIO_PLAYBACK_EVENTS = Operation(
         "POST",
         "/interactive-radio/sessions/{sessionId}/events",
         SESSION_ID,
-        parameter("events", ParameterLocation.JSON, required=True, write=_of_any),
+        parameter("events", ParameterLocation.JSON, required=True, write=_events_body),
         live=_session(
             "POST",
             "/{event}",
@@ -114,7 +114,7 @@ POST_INTERACTIVE_RADIO_PLAYBACK_EVENTS = Operation(
             parameter("track_id", required=True),
             parameter("playlist_id", required=True),
             parameter("format_id"),
-            spread={"events": _of_one},
+            spread={"events": _event_body},
         ),
     ),
 )

@@ -48,7 +48,7 @@ class Users(CheckedResource):
 
         API: ``PUT /1.2/users/{id}/update``
         """
-        checks.something_to_change(email=email, first_name=first_name, last_name=last_name, country=country)
+        checks.require_change(email=email, first_name=first_name, last_name=last_name, country=country)
         return await self._one(
             User,
             ops.UPDATE_USER,

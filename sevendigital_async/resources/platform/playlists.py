@@ -13,7 +13,7 @@ from .playlist_groups import PlaylistGroups
 MAX_DESCRIPTION = 500
 """Characters; the service would cut off the rest."""
 
-MAX_TRACKS_A_PAGE = 500
+MAX_TRACKS_PER_PAGE = 500
 
 
 class Playlists(PlaylistGroups):
@@ -142,7 +142,7 @@ class Playlists(PlaylistGroups):
         """
         checks.non_empty("name", name)
         checks.text_length("description", description, MAX_DESCRIPTION)
-        checks.something_to_change(
+        checks.require_change(
             name=name,
             description=description,
             visibility=visibility,
@@ -257,7 +257,7 @@ class Playlists(PlaylistGroups):
 
         API: ``GET /1.2/playlists/{playlistId}/tracks``
         """
-        checks.page_size(page_size, MAX_TRACKS_A_PAGE)
+        checks.page_size(page_size, MAX_TRACKS_PER_PAGE)
         return self._pages(
             PlaylistTrack,
             ops.LIST_PLAYLIST_TRACKS,

@@ -8,7 +8,7 @@ from ..calls import Call
 from ..state.cards import Card, Registration, brand_of
 from .purchases import buyer
 
-_FEWEST_DIGITS, _MOST_DIGITS = 12, 19
+_FEWEST_DIGITS, _MAX_DIGITS = 12, 19
 
 
 def payment_cards(call: Call) -> Answer:
@@ -96,7 +96,7 @@ def _registered(found: Registration) -> Answer:
 
 def _is_sound(number: str) -> bool:
     """Return whether a number's last digit fits the others (Luhn)."""
-    if not (number.isascii() and number.isdigit() and _FEWEST_DIGITS <= len(number) <= _MOST_DIGITS):
+    if not (number.isascii() and number.isdigit() and _FEWEST_DIGITS <= len(number) <= _MAX_DIGITS):
         return False
     doubled = [sum(divmod(2 * int(digit), 10)) for digit in number[-2::-2]]
     return (sum(doubled) + sum(map(int, number[::-2]))) % 10 == 0

@@ -10,7 +10,7 @@ from ..state.subscriptions import Subscription
 from .bodies import country, is_moment, needed, stamp
 from .request_user import named_user
 
-_LONGEST_NAME = 255
+_MAX_NAME = 255
 _TRIAL = "trial-unlimited-streaming"
 _DAY = timedelta(days=1)
 
@@ -18,8 +18,8 @@ _DAY = timedelta(days=1)
 def create_user(call: Call) -> Answer:
     """Note a user's name."""
     name = needed(call, "user_id", "userId")
-    if len(name) > _LONGEST_NAME:
-        raise out_of_range("userId", f"up to {_LONGEST_NAME} characters")
+    if len(name) > _MAX_NAME:
+        raise out_of_range("userId", f"up to {_MAX_NAME} characters")
     code = country(call)
     if call.state.users.get(name) is not None:
         raise exists("user")

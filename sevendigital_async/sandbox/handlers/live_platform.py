@@ -10,12 +10,12 @@ from attrs import evolve
 from ..answers import Answer, Bare, Tree, invalid, no_choice, out_of_range, unknown
 from ..calls import Call
 from ..catalogue import Item
-from ..state.devices import MOST_DEVICES, Device
+from ..state.devices import MAX_DEVICES, Device
 from . import platform_catalogue, purchases, radio, sales
 from .bodies import country, stamp
 from .request_user import named_user
 
-_MOST_TRACKS = 4000
+_MAX_TRACKS = 4000
 
 _STARTED = "playStarted"
 
@@ -58,8 +58,8 @@ def authorise(call: Call) -> Answer:
     if not enabled:
         devices.forget(user, device_id)
     elif devices.authorise(user, Device(id=device_id, name=device_id, platform="", authorised_at=call.moment)) is None:
-        raise out_of_range("clientId", f"one of the user's {MOST_DEVICES} devices")
-    return Answer(content={"offlineStatus": {"offlineEnabled": enabled, "offlineMaxTrackCount": _MOST_TRACKS}})
+        raise out_of_range("clientId", f"one of the user's {MAX_DEVICES} devices")
+    return Answer(content={"offlineStatus": {"offlineEnabled": enabled, "offlineMaxTrackCount": _MAX_TRACKS}})
 
 
 def device_status(call: Call) -> Answer:
@@ -115,4 +115,4 @@ def _id_of(item: Item, noun: str) -> str | None:
 
 
 def _device(device: Device) -> Tree:
-    return {"clientId": device.id, "offlineEnabled": True, "offlineMaxTrackCount": _MOST_TRACKS}
+    return {"clientId": device.id, "offlineEnabled": True, "offlineMaxTrackCount": _MAX_TRACKS}

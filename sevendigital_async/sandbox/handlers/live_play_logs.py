@@ -12,13 +12,13 @@ from ...models.stream_log import LogKind
 from ..answers import Answer, Bare, ItemProblem, Problem, RefusalError, out_of_range
 from ..calls import Call
 from .bodies import country
-from .play_logs import MOST_LOGS, canonical, date_problem
+from .play_logs import MAX_LOGS, canonical, date_problem
 from .request_user import named_user
 
 _NEVER_SUBSCRIBED = "nosub"
 """How the ids of those users begin who have never had a subscription."""
 
-_LONGEST_AGENT = 256
+_MAX_AGENT = 256
 
 
 def _number(value: Any) -> bool:
@@ -81,8 +81,8 @@ _FIELDS: Mapping[LogKind, Mapping[str, _Field]] = {
 def report(kind: LogKind, call: Call) -> Answer:
     """Take a batch of plays: all of them, or none if one is at fault."""
     items, code = call.arguments["items"], country(call)
-    if not isinstance(items, list) or not 1 <= len(items) <= MOST_LOGS[kind]:
-        raise out_of_range("logs", f"a list of 1 to {MOST_LOGS[kind]}")
+    if not isinstance(items, list) or not 1 <= len(items) <= MAX_LOGS[kind]:
+        raise out_of_range("logs", f"a list of 1 to {MAX_LOGS[kind]}")
     about: Mapping[str, Any] = {} if kind is LogKind.PREVIEW else {"userId": named_user(call), "country": code}
     if kind is LogKind.SUBSCRIBER and about["userId"].startswith(_NEVER_SUBSCRIBED):
         raise RefusalError(400, Problem(1003, "User has never had a subscription"), refused_logs=len(items))
@@ -143,5 +143,5 @@ def _received(kind: LogKind, item: Mapping[str, Any]) -> dict[str, Any]:
         **received,
         **ids,
         "durationPlayed": int(received["durationPlayed"]),
-        "userAgent": received["userAgent"][:_LONGEST_AGENT],
+        "userAgent": received["userAgent"][:_MAX_AGENT],
     }

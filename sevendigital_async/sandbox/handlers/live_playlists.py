@@ -34,7 +34,7 @@ _TRACK_FIELDS = dict.fromkeys(
     is_text,
 )
 _NAMES = {"trackTitle": "title", "artistAppearsAs": "artist"}
-_MOST_TRACKS_A_PAGE = 500
+_MAX_TRACKS_PER_PAGE = 500
 _FRONT = "0"
 
 
@@ -100,7 +100,7 @@ def list_tracks(call: Call) -> Answer:
     """List what is on a playlist."""
     entries = playlists.find(call).entries
     number = call.whole("page", 1, least=1)
-    size = call.whole("page_size", 10, least=1, most=_MOST_TRACKS_A_PAGE)
+    size = call.whole("page_size", 10, least=1, most=_MAX_TRACKS_PER_PAGE)
     cut = [_entry(entry) for entry in entries[(number - 1) * size : number * size]]
     return Answer(content=Page(noun="track", items=cut, number=number, size=size, total=len(entries)))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..answers import Answer, Bare, Tree, out_of_range, unknown
 from ..calls import Call
-from ..state.devices import MOST_DEVICES, Device
+from ..state.devices import MAX_DEVICES, Device
 from .bodies import needed, stamp, text, word
 from .request_user import named_user
 
@@ -22,7 +22,7 @@ def authorise(call: Call) -> Answer:
     )
     device = call.state.devices.authorise(user, wanted)
     if device is None:
-        raise out_of_range("deviceId", f"one of the user's {MOST_DEVICES} devices")
+        raise out_of_range("deviceId", f"one of the user's {MAX_DEVICES} devices")
     return Answer(content=Bare(_tree(device)))
 
 

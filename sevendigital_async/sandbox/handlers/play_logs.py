@@ -17,7 +17,7 @@ from ..calls import Call
 LOG_KINDS: Mapping[str, LogKind] = {f"platform.logging.{kind.value}": kind for kind in LogKind}
 """The kind of log that an operation takes, by the operation's name."""
 
-MOST_LOGS: Mapping[LogKind, int] = {LogKind.PREVIEW: 500, LogKind.CATALOGUE: 500, LogKind.SUBSCRIBER: 20}
+MAX_LOGS: Mapping[LogKind, int] = {LogKind.PREVIEW: 500, LogKind.CATALOGUE: 500, LogKind.SUBSCRIBER: 20}
 
 OLDEST = 61 * 86_400
 FURTHEST_AHEAD = 300
@@ -28,7 +28,7 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\
 def report(kind: LogKind, call: Call) -> Answer:
     """Take a batch of plays: all of them, or none if one is at fault."""
     logs = call.arguments["logs"]
-    most = MOST_LOGS[kind]
+    most = MAX_LOGS[kind]
     if not isinstance(logs, list) or not 1 <= len(logs) <= most:
         raise out_of_range("logs", f"a list of 1 to {most}")
     faults = call.faults

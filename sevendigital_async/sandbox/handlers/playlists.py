@@ -12,7 +12,7 @@ from ..calls import Call
 from ..state.playlists import Entry, Playlist
 from .bodies import all_valid, field_problem, is_text, listed, needed, stamp, text, word
 
-LONGEST_DESCRIPTION = 500
+MAX_DESCRIPTION = 500
 VISIBILITIES = ("private", "public")
 
 _TRACK_FIELDS = dict.fromkeys(("trackId", "title", "artist", "source", "audioUrl", "image"), is_text)
@@ -84,7 +84,7 @@ def find(call: Call) -> Playlist:
 
 
 def _description(call: Call) -> str | None:
-    return text(call, "description", "description", most=LONGEST_DESCRIPTION)
+    return text(call, "description", "description", most=MAX_DESCRIPTION)
 
 
 def _visibility(call: Call) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import Factory, define, evolve, frozen
 
-MOST_DEVICES = 3
+MAX_DEVICES = 3
 """How many a user may have."""
 
 
@@ -32,7 +32,7 @@ class Devices:
         """Let a device in; None if the user has too many others. A known one keeps the time it came at."""
         mine = self._devices.setdefault(user, {})
         known = mine.get(device.id)
-        if known is None and len(mine) >= MOST_DEVICES:
+        if known is None and len(mine) >= MAX_DEVICES:
             return None
         mine[device.id] = evolve(device, authorised_at=known.authorised_at) if known else device
         return mine[device.id]

@@ -26,7 +26,7 @@ class Ticket:
 
 
 @frozen
-class _Listener:
+class _ConnectionProbe:
     device: str
     since: float
 
@@ -37,7 +37,7 @@ class Deliveries:
 
     _tickets: dict[str, Ticket] = Factory(dict)
     _issued: int = 0
-    _listeners: dict[str, _Listener] = Factory(dict)
+    _listeners: dict[str, _ConnectionProbe] = Factory(dict)
 
     def issue(self, media: Media, now: float) -> Ticket:
         """Hand out an address for ``media``."""
@@ -56,7 +56,7 @@ class Deliveries:
         current = self._listeners.get(user)
         if current is not None and current.device != device and now - current.since < ONE_DEVICE:
             return False
-        self._listeners[user] = _Listener(device, now)
+        self._listeners[user] = _ConnectionProbe(device, now)
         return True
 
     def tree(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from attrs import Factory, define, field
 
 from ...config import UserToken
 
-MOST_ACCESS_TOKENS = 3
+MAX_ACCESS_TOKENS = 3
 """How many a user can have for one client identifier; a further one pushes out the oldest."""
 
 
@@ -60,7 +60,7 @@ class Tokens:
             for name, access in self._access.items()
             if (access.user, access.identifier) == (user, token.identifier)
         ]
-        for oldest in held[: len(held) - MOST_ACCESS_TOKENS + 1]:
+        for oldest in held[: len(held) - MAX_ACCESS_TOKENS + 1]:
             del self._access[oldest]
         pair = self._pair()
         self._access[pair.token] = _AccessToken(user, token.identifier, pair.secret)

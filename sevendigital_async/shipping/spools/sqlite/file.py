@@ -30,7 +30,7 @@ from .schema import VERSION, adapt, create, dialect_of, migrate, version_of
 THOROUGH_CHECK_BYTES = 64 * 1024 * 1024
 """Size up to which a file is checked from end to end when it is opened."""
 
-OLDEST_SQLITE = (3, 38, 0)
+MIN_SQLITE = (3, 38, 0)
 LOCK_TIMEOUT = 0.1
 """Seconds to wait for a process that only tests whether the spool is in use."""
 
@@ -228,7 +228,7 @@ class SpoolFile:
             SpoolCorruptionError: The file is damaged.
             SpoolError: The file is not a spool, keeps plays of another dialect, or can't be opened.
         """
-        if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        if sqlite3.sqlite_version_info < MIN_SQLITE:
             raise SpoolError(f"spools need SQLite 3.38 or later; this Python has {sqlite3.sqlite_version}")
         try:
             check_files(self.path)

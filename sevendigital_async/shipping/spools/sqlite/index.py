@@ -31,13 +31,13 @@ class ReleasedBatch:
 
     Attributes:
         due: When it may be leased again.
-        tie: Orders batches that are due at the same time.
+        tie_breaker: Orders batches that are due at the same time.
         attempt: How often it has failed in a row.
         records: The plays, in order.
     """
 
     due: float
-    tie: int
+    tie_breaker: int
     attempt: int = field(order=False)
     records: Sequence[Record] = field(order=False, repr=False)
 
@@ -66,7 +66,7 @@ class PartnerQueue:
     _latest: int = field(init=False, default=0)
     _ready_since: float | None = field(init=False, default=None)
     _released: list[ReleasedBatch] = field(init=False, factory=list)
-    _ties: itertools.count[int] = field(init=False, factory=itertools.count)
+    _tie_breakers: itertools.count[int] = field(init=False, factory=itertools.count)
 
     def add(self, records: Sequence[Record], size: int, now: float) -> None:
         """Plays have been appended."""
@@ -123,7 +123,7 @@ class PartnerQueue:
 
     def release(self, records: Sequence[Record], due: float, attempt: int) -> None:
         """Keep a batch that was released."""
-        heapq.heappush(self._released, ReleasedBatch(due, next(self._ties), attempt, records))
+        heapq.heappush(self._released, ReleasedBatch(due, next(self._tie_breakers), attempt, records))
 
     @property
     def oldest(self) -> int | None:

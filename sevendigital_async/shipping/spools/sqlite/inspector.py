@@ -161,7 +161,7 @@ def oldest_in(db: sqlite3.Connection, kind: LogKind) -> datetime | None:
 R = TypeVar("R")
 T = TypeVar("T")
 
-LARGEST_ID = 2**63 - 1
+MAX_ID = 2**63 - 1
 
 DURABILITY = (
     "in a file on this machine: an accepted play survives a crash of the process, and a power cut unless its shipper"
@@ -276,7 +276,7 @@ class SqliteSpoolInspector:
 
     async def _change(self, ids: Sequence[str], step: Callable[[sqlite3.Connection, Sequence[int]], int]) -> int:
         numbers = list(dict.fromkeys(int(name) for name in ids if name.isascii() and name.isdigit()))
-        return await self._off_loop(lambda: self._change_in_portions([n for n in numbers if n <= LARGEST_ID], step))
+        return await self._off_loop(lambda: self._change_in_portions([n for n in numbers if n <= MAX_ID], step))
 
     def _change_in_portions(self, ids: Sequence[int], step: Callable[[sqlite3.Connection, Sequence[int]], int]) -> int:
         dialect = self._reading(dialect_of)  # raises if the file is not a spool, and never creates one

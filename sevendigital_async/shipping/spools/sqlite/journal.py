@@ -114,7 +114,7 @@ def read(row: Sequence[Any]) -> tuple[tuple[Any, ...], bytes]:
     return facts, stored.body
 
 
-def tidy(db: sqlite3.Connection, before: float) -> bool:
+def prune(db: sqlite3.Connection, before: float) -> bool:
     """Delete rows written before a time, in seconds since the epoch, and compress the rest, a portion of each.
 
     Returns:

@@ -127,26 +127,28 @@ class SqliteLeases:
         self._rules = index.context.rules
         self._clock = index.context.clock
         self._leases: dict[Lease, LeaseState] = {}
-        self._taken: dict[LogKind, deque[statements.SignerBatch]] = {kind: deque() for kind in LogKind}
+        self._signer_batches: dict[LogKind, deque[statements.SignerBatch]] = {kind: deque() for kind in LogKind}
         self._last_id = 0
 
-    def has_taken(self, kind: LogKind) -> bool:
+    def has_signer_batch(self, kind: LogKind) -> bool:
         """Whether a batch of a signer has been read and not been leased yet."""
-        return bool(self._taken[kind])
+        return bool(self._signer_batches[kind])
 
     def oldest(self, kind: LogKind) -> float | None:
         """When the oldest play of the batches that have been read was accepted, by the wall clock."""
-        return min([batch.oldest for batch in self._taken[kind]], default=None)
+        return min([batch.oldest for batch in self._signer_batches[kind]], default=None)
 
     async def lease(self, kind: LogKind, *, flush: bool) -> Lease | None:
         """Lease the next due batch."""
         index = self._index
         flush, now, partner_queue = flush or index.is_stuck, index.now, index.partner_queues[kind]
         partner, signer = partner_queue.due(now, flush=flush), index.due[kind].at(now, self._rules[kind], flush=flush)
-        if taken := self._taken[kind]:
+        if taken := self._signer_batches[kind]:
             signer = min(taken[0].due, now)  # it was due when it was read
         if signer is not None and signer <= now and (partner is None or signer < partner):
-            return self._next_taken(kind) or await self._lease_from_file(self._signer_job(kind, now, flush=flush))
+            return self._next_signer_batch(kind) or await self._lease_from_file(
+                self._signer_job(kind, now, flush=flush)
+            )
         if partner is None or partner > now:
             return None
         returned = partner_queue.take_released(now)
@@ -247,8 +249,8 @@ class SqliteLeases:
 
         def on_durable(result: tuple[list[statements.SignerBatch], DueTimes]) -> Lease | None:
             taken, self._index.due[kind] = result
-            self._taken[kind].extend(taken)
-            return self._next_taken(kind)
+            self._signer_batches[kind].extend(taken)
+            return self._next_signer_batch(kind)
 
         return WriterJob(work, on_durable)
 
@@ -280,10 +282,10 @@ class SqliteLeases:
                 await self.abandon(unseen, InDoubtPolicy.RESEND)
             raise
 
-    def _next_taken(self, kind: LogKind) -> Lease | None:
-        if not self._taken[kind]:
+    def _next_signer_batch(self, kind: LogKind) -> Lease | None:
+        if not self._signer_batches[kind]:
             return None
-        taken = self._taken[kind].popleft()
+        taken = self._signer_batches[kind].popleft()
         return self._register(kind, taken.name, taken.queue, taken.records, taken.attempt)
 
     def _register(self, kind: LogKind, name: str, queue: int, records: Sequence[Record], attempt: int) -> Lease:

@@ -129,7 +129,7 @@ class SqliteSpool:
         self._index = SpoolIndex(self._capacity, context)
         now = context.clock.time()
         recovery = Recovery(context.rules, context.in_doubt, to_datetime(now))
-        self._writer = SqliteWriter(self._file, context.dialect, self._tidy, self._shown)
+        self._writer = SqliteWriter(self._file, context.dialect, self._prune, self._shown)
         try:
             await self._writer.start()
             await asyncio.shield(self._writer.submit(WriterJob(recovery, self._load)))
@@ -216,15 +216,15 @@ class SqliteSpool:
         job: WriterJob[str | None, str | None] = WriterJob(lambda db: checkpoint_of(db, source), settled)
         return await asyncio.shield(self._writer.submit(job))
 
-    def _tidy(self, db: sqlite3.Connection) -> bool:
-        return journal.tidy(db, self._clock.time() - self._journal_seconds)
+    def _prune(self, db: sqlite3.Connection) -> bool:
+        return journal.prune(db, self._clock.time() - self._journal_seconds)
 
     # -- plays out --
 
     async def due_in(self, kind: LogKind, *, flush: bool) -> float | None:
         """Seconds until a lease may succeed."""
         await self._appender.wait_until_visible()
-        due_in = 0.0 if self._leases.has_taken(kind) else self._index.due_in(kind, flush=flush)
+        due_in = 0.0 if self._leases.has_signer_batch(kind) else self._index.due_in(kind, flush=flush)
         if not self._group_commit.is_behind:
             return due_in
         # Plays of append_nowait that are being written count as waiting already.
