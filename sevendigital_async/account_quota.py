@@ -23,7 +23,7 @@ def bounded_wait(seconds: float) -> float:
 
 @frozen
 class RateLimit:
-    """A snapshot of the quota; every field is None until an answer has stated it.
+    """A snapshot of the quota; every field is None until a response has stated it.
 
     Attributes:
         limit: Requests allowed in the current period.

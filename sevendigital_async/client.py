@@ -70,7 +70,7 @@ class Options:
         trace_id: The id of requests in the service's own records.
         headers: Additional headers.
         defaults: Parameters that are sent where a call doesn't name its own.
-        on_response: Called with the result of each call and the head of its answer.
+        on_response: Called with the result of each call and the head of its response.
     """
 
     user: UserToken | None = None
@@ -240,13 +240,16 @@ class ApiClient:
             call: Calls a method of the view that it is given. If it makes several calls, the last one counts.
 
         Raises:
-            InvalidArgumentError: Nothing was called, or media, whose answer has status and headers itself.
+            InvalidArgumentError: Nothing was called, or media, whose response has status and headers itself.
             SevenDigitalError: See :mod:`sevendigital_async.errors`.
         """
         responses: list[Response[Any]] = []
         value = await call(ApiClient(self._session, evolve(self._options, on_response=responses.append)))
         if not responses:
-            raise InvalidArgumentError("call made no call of the view it was given, or one of media", argument="call")
+            raise InvalidArgumentError(
+                "the function passed as call must call one method of the view it gets, and not a media method",
+                argument="call",
+            )
         return evolve(responses[-1], value=value)
 
     async def raw(
@@ -258,7 +261,7 @@ class ApiClient:
         headers: object = None,
         **arguments: object,
     ) -> bytes:
-        """Call any operation as :meth:`call` does, and return the answer's body as it came."""
+        """Call any operation as :meth:`call` does, and return the response's body as it came."""
         return await self._session.fetch(self._call(operation, arguments, extra, headers))
 
     def stream(
@@ -272,7 +275,7 @@ class ApiClient:
             arguments: By their Python names.
 
         Returns:
-            An async context manager that holds the answer open.
+            An async context manager that holds the response open.
         """
         return self._session.stream(self._call(operation, arguments, headers=headers))
 
@@ -366,7 +369,7 @@ class SevenDigital(ApiClient):
         tracer: Makes spans of calls and requests, such as ``OpenTelemetryTracer()`` of ``sevendigital_async.otel``.
         on_request: Called with a :class:`RequestInfo` before each request is sent; a plain function, which must not
             block. If it raises, the error is logged the first time, and the call continues.
-        on_response: Called likewise with a :class:`ResponseInfo` when the head of the answer has arrived, or when none
+        on_response: Called likewise with a :class:`ResponseInfo` when a response's headers have arrived, or when none
             will.
         clock: Time, for tests.
     """

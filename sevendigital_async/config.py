@@ -77,7 +77,7 @@ def check_secret(name: str, value: object) -> None:
     if not isinstance(value, str) or not value.strip():
         raise ConfigurationError(f"{name} must be a non-empty string")
     if value != value.strip():
-        raise ConfigurationError(f"{name} begins or ends with whitespace, such as the newline of a file; remove it")
+        raise ConfigurationError(f"{name} begins or ends with whitespace, such as a trailing newline; remove it")
     if not value.isprintable():
         raise ConfigurationError(f"{name} contains a character that can't be printed; remove it")
 
@@ -183,10 +183,10 @@ class Timeout:
     """How long one attempt may take, in seconds.
 
     Attributes:
-        total: From the first byte out to the last byte of the answer's body; None for no limit.
+        total: From the first byte out to the last byte of the response's body; None for no limit.
         connect: For getting a connection, out of the pool or new. Kept below ``total``, so that
             an attempt that runs out of time after this point is known to be possibly sent.
-        read: Between two pieces of the answer.
+        read: Between two pieces of the response.
     """
 
     total: float | None = field(default=30.0, validator=_seconds)
@@ -253,7 +253,7 @@ def check_origin(url: str, *, allow_http: bool = False) -> str:
             "a base URL needs a host name of ASCII letters (as xn--... if it has others) and a port over 0"
         )
     if parts.scheme == "http" and not allow_http and not _is_loopback(parts.hostname):
-        raise ConfigurationError(f"plain http is allowed to this machine only; use https for {parts.hostname}")
+        raise ConfigurationError(f"http is allowed for this machine only; use https for {parts.hostname}")
     return url.rstrip("/")
 
 
@@ -349,7 +349,7 @@ class Settings:
         timeout: For each attempt.
         retry: For each call; can be overridden per call.
         max_wait: Seconds a call may wait for a spent quota, or for a wait the service asked for; a longer one raises.
-        max_response_bytes: Bytes of an answer's body, decompressed, that are read at the most.
+        max_response_bytes: Bytes of a response's body, decompressed, that are read at the most.
         max_connections: Connections open at the same time.
         proxy: URL of an HTTP proxy for all requests, such as ``http://user:password@proxy:3128``.
         trust_env: Use the proxies of ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY``.
@@ -360,7 +360,7 @@ class Settings:
         user_agent: Names the calling program to the service.
         live_preview_log_path: Where previews are reported in the live dialect, below ``/1.2``. The vendor's pages
             disagree; the other candidate is ``/user/preview/log``.
-        strict_decoding: Raise a DecodeError for every value of an answer that can't be read. Otherwise one that may be
+        strict_decoding: Raise a DecodeError for every value of a response that can't be read. Otherwise one that may be
             missing is read as None, with a line in the log, and only a missing structure is an error.
         country: ISO 3166-1 alpha-2 code of a country that the key may use; sent wherever the service takes one and the
             caller names none, and with reports of previews, whose plays have countries of their own.

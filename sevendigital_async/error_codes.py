@@ -1,4 +1,4 @@
-"""Which exception an error answer becomes, and which status it amounts to: by the service's code, else by its own."""
+"""Which exception an error response becomes, and which status it amounts to: by the service's code, else by its own."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ _STATUS_OF_KIND = {AuthenticationError: 401, PermissionDeniedError: 403, RateLim
 
 
 def error_type(status: int, code: int | None) -> type[APIError]:
-    """Choose the class for an error answer.
+    """Choose the class for an error response.
 
     The statuses about identity and quota decide by themselves; elsewhere the service's code knows more than the status.
     """
@@ -87,7 +87,7 @@ def is_service_code(code: int | None) -> bool:
 
 
 def effective_status(error: APIError) -> int:
-    """Return the status that an answer amounts to once its body has been read; :mod:`.statuses` says what follows."""
+    """Return the status that a response amounts to once its body has been read; :mod:`.statuses` says what follows."""
     status = error.status or 0
     thousand = 0 if error.code is None else error.code // 1000
     decided = next((status for kind, status in _STATUS_OF_KIND.items() if isinstance(error, kind)), None)
@@ -97,5 +97,5 @@ def effective_status(error: APIError) -> int:
         return 503 if status < 400 or ERRORS_BY_THOUSAND.get(thousand) is ServerError else status  # noqa: PLR2004
     if thousand == INPUT_ERRORS and error.in_service_form:
         return status if status in _REFUSALS else 400
-    # An error in an answer that calls itself a success, or a failure that is none: something isn't there.
+    # An error in a response that calls itself a success, or a failure that is none: something isn't there.
     return status if 300 <= status < 500 else 404  # noqa: PLR2004

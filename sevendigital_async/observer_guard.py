@@ -73,4 +73,4 @@ class ObserverGuard:
     def _failed(self, what: str, error: BaseException | None) -> None:
         if not self._has_failed:
             self._has_failed = True
-            self.logger.error("%s %s; further errors of it are not logged", self.name, what, exc_info=error)
+            self.logger.error("%s %s; its further errors are not logged", self.name, what, exc_info=error)

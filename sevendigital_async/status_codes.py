@@ -8,7 +8,7 @@ from attrs import field, frozen
 
 
 class CallAction(enum.Enum):
-    """What a call does after an answer; the values are for the documentation."""
+    """What a call does after a response; the values are for the documentation."""
 
     RAISE = "raised"
     REPEAT = "repeated with back-off"
@@ -76,5 +76,5 @@ _BY_HUNDRED = {rule.hundred: rule for rule in STATUS_RULES if not rule.statuses}
 
 
 def rule_for(status: int) -> StatusRule:
-    """Return the rule for the status of an error answer; one that is not defined counts as 5xx (RFC 9110)."""
+    """Return the rule for the status of an error response; one that is not defined counts as 5xx (RFC 9110)."""
     return _BY_STATUS.get(status) or _BY_HUNDRED.get(status // 100, _BY_HUNDRED[5])

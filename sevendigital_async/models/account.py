@@ -17,7 +17,7 @@ class User:
 
     Attributes:
         id: The service's id of the user, or the partner's own for users that the partner manages.
-        type: Whose user it is, in the live service's answers: ``7digital``.
+        type: Whose user it is, in the live service's responses: ``7digital``.
         email: Where the user can be written to.
         first_name: Given name.
         last_name: Family name.
@@ -39,7 +39,7 @@ class User:
 
     @property
     def token(self) -> UserToken | None:
-        """What ``client.as_user`` takes, if the answer had both halves."""
+        """What ``client.as_user`` takes, if the response had both halves."""
         if self.access_token is None or self.access_token_secret is None:
             return None
         return UserToken(self.access_token, self.access_token_secret)
@@ -92,8 +92,8 @@ class DeviceAuthorisation:
         platform: What it runs.
         status: Whether it may play without a connection.
         authorised_at: Since when.
-        offline_enabled: The same as ``status``, in the live service's answers.
-        offline_max_track_count: How many tracks it may keep, in the live service's answers.
+        offline_enabled: The same as ``status``, in the live service's responses.
+        offline_max_track_count: How many tracks it may keep, in the live service's responses.
     """
 
     device_id: str | None = wire("deviceId", "clientId")
@@ -117,8 +117,8 @@ class Subscription:
         status: Whether it runs.
         start_date: Its first day.
         end_date: The day it ends.
-        level: How much it includes, in the live service's answers: ``premium``.
-        expiry_date: The moment it ends, in the live service's answers.
+        level: How much it includes, in the live service's responses: ``premium``.
+        expiry_date: The moment it ends, in the live service's responses.
     """
 
     subscription_id: str | None = wire("subscriptionId", "id")
@@ -150,8 +150,8 @@ class SubscriptionStatus:
         start_date: Its first day.
         end_date: Its last day.
         product_id: What was subscribed to.
-        level: How much that includes, in the live service's answers: ``premium``.
-        expiry_date: The moment it ends, in the live service's answers.
+        level: How much that includes, in the live service's responses: ``premium``.
+        expiry_date: The moment it ends, in the live service's responses.
     """
 
     user_id: str | None = None

@@ -58,7 +58,7 @@ class Label:
     """The brand a release is issued under.
 
     Attributes:
-        id: The catalogue's number; None where the answer gives the bare name.
+        id: The catalogue's number; None where the response gives the bare name.
         name: The label's name.
     """
 
@@ -202,7 +202,7 @@ class Release:
         release_date: The day it came out, as the service writes it; a time of day that comes with it is left
             out. From which moment it can be bought or streamed stands in ``download`` and the streaming fields.
         added_date: When it joined the catalogue.
-        streaming_release_date: From when it may be streamed, in answers that have no field per kind of streaming.
+        streaming_release_date: From when it may be streamed, in responses that have no field per kind of streaming.
         year: Of the original release, or of the digital one if that is not known.
         label: Who issued it.
         licensor: Who licensed it.
@@ -286,7 +286,7 @@ class Track:
         formats: What it can be downloaded as.
         available_drm_free: Whether it can be had free of copy protection.
         popularity: From 0 to 1.
-        streaming_release_date: From when it may be streamed, in answers that have no field per kind of streaming.
+        streaming_release_date: From when it may be streamed, in responses that have no field per kind of streaming.
         download: Availability for purchase.
         subscription_streaming: Availability for subscribers.
         ad_supported_streaming: Availability for listeners who pay with their attention.
@@ -344,11 +344,11 @@ class Tag:
 @aliases("error")
 @frozen(kw_only=True)
 class BatchItemError:
-    """Why one of the things asked for is missing from the answer.
+    """Why one of the things asked for is missing from the response.
 
     Attributes:
         index: Its position in the request, from zero.
-        item_id: Its id, in answers that give no position.
+        item_id: Its id, in responses that give no position.
         code: The service's error code.
         message: The service's own words.
     """

@@ -108,7 +108,7 @@ class PaymentStatus(enum.StrEnum):
 
 @frozen(kw_only=True)
 class BasketStatus:
-    """Whether a basket has been paid for, in the live service's answers.
+    """Whether a basket has been paid for, in the live service's responses.
 
     Attributes:
         payment_status: How the payment ended.
@@ -120,7 +120,7 @@ class BasketStatus:
 @aliases("preparePayment")
 @frozen(kw_only=True)
 class PreparedPurchase:
-    """A payment that has been begun, in the live service's answers.
+    """A payment that has been begun, in the live service's responses.
 
     Attributes:
         payment_token: What the payment goes on with at the provider; it allows a payment, so it is not in the repr.
@@ -187,7 +187,7 @@ class PaymentCard:
         brand: Who issued it.
         expiry_month: From 1 to 12.
         expiry_year: All four digits.
-        expiry_date: The two in one, year first (``202812``), in the live service's answers.
+        expiry_date: The two in one, year first (``202812``), in the live service's responses.
         cardholder_name: As printed on it.
         country: ISO 3166-1 alpha-2 code of where it was issued.
         is_default: Whether purchases are charged to it.
@@ -225,9 +225,9 @@ class CardRegistration:
         registration_id: What to ask for again while it is pending.
         status: How far it has come.
         card_id: The card's id, once it is registered.
-        card: The card itself, in the live service's answers.
-        redirect_url: Where the user continues, in the live service's answers.
-        error: Why it failed, if it did, in the live service's answers.
+        card: The card itself, in the live service's responses.
+        redirect_url: Where the user continues, in the live service's responses.
+        error: Why it failed, if it did, in the live service's responses.
     """
 
     registration_id: str | None = wire("registrationId", "id")
@@ -290,11 +290,11 @@ class LockerTrack:
 class LockerRelease:
     """A release of which the user owns something.
 
-    Where an answer lists releases and single tracks side by side, each of them is one of these.
+    Where a response lists releases and single tracks side by side, each of them is one of these.
 
     Attributes:
         release: The release itself; None for a track that comes without one.
-        tracks: What the user owns of it; empty where the answer says no more than that it is owned.
+        tracks: What the user owns of it; empty where the response says no more than that it is owned.
         available: Whether it can still be fetched; None if nothing is said.
     """
 
@@ -323,7 +323,7 @@ class Purchase:
         items: What was bought.
         locker_releases: The same as it lies in the user's locker now, with addresses to fetch it from.
         receipt_url: Where the receipt can be seen.
-        delivery_url: Where the thing can be fetched, in answers to a delivery; it speaks for the user, so it
+        delivery_url: Where the thing can be fetched, in responses to a delivery; it speaks for the user, so it
             stays out of the repr.
     """
 

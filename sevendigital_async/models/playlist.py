@@ -122,7 +122,7 @@ class PlaylistTrack:
     """A track as it stands on a playlist.
 
     Attributes:
-        id: The entry's own id, in the live service's answers: the same track may be on a playlist twice.
+        id: The entry's own id, in the live service's responses: the same track may be on a playlist twice.
         track_id: The catalogue's id of the track, or that of the place it comes from.
         title: Its title.
         artist: Whose it is.
@@ -131,7 +131,7 @@ class PlaylistTrack:
         image: Address of a picture.
         position: Its place, from one.
         added_at: Since when it is there.
-        version: What sets it apart from others of its title, in the live service's answers, as what follows.
+        version: What sets it apart from others of its title, in the live service's responses, as what follows.
         artist_id: The artist's id.
         release_id: The release that it is on.
         release_title: That release's title.
@@ -163,7 +163,7 @@ class PlaylistTrack:
 @aliases("tag")
 @frozen(kw_only=True)
 class PlaylistTag:
-    """A word that playlists are found by, in the live service's answers.
+    """A word that playlists are found by, in the live service's responses.
 
     Attributes:
         name: The word.
@@ -187,10 +187,10 @@ class Playlist:
         visibility: Who can see it.
         user_id: Whose it is; None for the partner's own.
         track_count: How many tracks are on it.
-        tracks: The tracks, as far as the answer has them.
+        tracks: The tracks, as far as the response has them.
         created_at: When it was made.
         modified_at: When it was last changed.
-        status: Whether it is published, in the live service's answers, as what follows.
+        status: Whether it is published, in the live service's responses, as what follows.
         image: Address of a picture; ``$size$`` in it stands for a size.
         tags: What it is found by.
         annotations: What the partner keeps with it, value by key.
@@ -217,13 +217,13 @@ class Playlist:
 
 @frozen(kw_only=True)
 class PlaylistGroup:
-    """Some of a user's playlists under one name, in the live service's answers.
+    """Some of a user's playlists under one name, in the live service's responses.
 
     Attributes:
         id: The service's id of the group.
         name: What people call it.
         playlist_count: How many playlists are in it.
-        playlists: The playlists, as far as the answer has them; of those that are gone, the id.
+        playlists: The playlists, as far as the response has them; of those that are gone, the id.
         modified_at: When it was last changed.
     """
 

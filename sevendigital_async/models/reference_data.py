@@ -37,8 +37,8 @@ class Country:
         local_name: In the country's own language.
         currency: ISO 4217 code of what is paid with there.
         url: The shop's front page.
-        languages: The languages of the shop, in the live service's answers.
-        ip_address: The address that was looked up, in the live service's answers.
+        languages: The languages of the shop, in the live service's responses.
+        ip_address: The address that was looked up, in the live service's responses.
     """
 
     country_code: str | None = wire("countryCode", "code", "id")
@@ -53,7 +53,7 @@ class Country:
 @aliases("GeoIpLookup")
 @frozen(kw_only=True)
 class GeoRestrictions:
-    """What an internet address allows, in the live service's answers.
+    """What an internet address allows, in the live service's responses.
 
     Attributes:
         country_code: ISO 3166-1 alpha-2 code of where the address is.
@@ -78,7 +78,7 @@ class TranslationBundle:
 
     locale: str | None = None
     translations: Mapping[str, str] = wire("translations", default=Factory(dict))
-    # In other answers texts lie at these places, under keys of the same names.
+    # In other responses texts lie at these places, under keys of the same names.
     page: Count | None = wire("page", "translations.page")
     page_size: Count | None = wire("pageSize", "translations.pageSize")
     total_items: Count | None = wire("totalItems", "translations.totalItems")

@@ -56,7 +56,7 @@ def _parse_rare(text: str) -> datetime:
     try:
         return datetime.fromisoformat(plain) + more
     except OverflowError:
-        raise ValueError(f"beyond the year 9999: {text!r}") from None
+        raise ValueError(f"after the year 9999: {text!r}") from None
 
 
 MAX_LENGTH = 40

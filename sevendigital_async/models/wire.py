@@ -29,7 +29,7 @@ def wire(*names: str, default: Any = None, repr: bool = True, eq: bool = True) -
     Args:
         names: What the service writes, most usual first. A dot leads into an object
             (``currency.code``), except in the first.
-        default: The value if the answer has none of them; ``attrs.NOTHING`` makes the field required.
+        default: The value if the response has none of them; ``attrs.NOTHING`` makes the field required.
         repr: Whether the value may be shown; secrets may not.
         eq: Whether two objects that differ in it only are different.
     """
@@ -84,23 +84,23 @@ def sources_of(model: type) -> Mapping[str, str]:
 
 
 def noun(model: type) -> str:
-    """Return what one object of ``model`` is called in an answer: ``serviceStatus`` for ``ServiceStatus``."""
+    """Return what one object of ``model`` is called in a response: ``serviceStatus`` for ``ServiceStatus``."""
     name = model.__name__
     return name[0].lower() + name[1:]
 
 
 def nouns(model: type) -> tuple[str, ...]:
-    """Return all that one object of ``model`` is called in answers, most usual first."""
+    """Return all that one object of ``model`` is called in responses, most usual first."""
     return (noun(model), *getattr(model, ALIASES, ()))
 
 
 def plural(model: type) -> str:
-    """Return what a list of ``model`` is called in an answer."""
+    """Return what a list of ``model`` is called in a response."""
     return _plural(noun(model))
 
 
 def plurals(model: type) -> tuple[str, ...]:
-    """Return all that a list of ``model`` is called in answers, most usual first."""
+    """Return all that a list of ``model`` is called in responses, most usual first."""
     return tuple(_plural(name) for name in nouns(model))
 
 
@@ -135,7 +135,7 @@ def with_wire_names(tree: dict[str, Any], spellings: list[tuple[str, list[Steps]
     """Return ``tree`` with each field under its first name; the tree itself stays as it is.
 
     Args:
-        tree: An object of the answer.
+        tree: An object of the response.
         spellings: First names, each with the other places where the value may lie.
     """
     renamed = {}

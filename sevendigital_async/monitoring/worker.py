@@ -46,7 +46,7 @@ class WorkerMonitor:
     Args:
         http: Where to serve ``/healthz``, ``/readyz``, ``/metrics`` and ``/statistics``: ``PORT`` (on 127.0.0.1) or
             ``HOST:PORT``; None to serve nothing. Needs the extra ``prometheus``.
-        stalled_after: Seconds without an answer of the service or the spool after which ``/healthz`` is unhealthy.
+        stalled_after: Seconds without a response of the service or the spool after which ``/healthz`` is unhealthy.
         notifier: Notifies systemd.
         clock: Time, for tests.
 

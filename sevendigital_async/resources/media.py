@@ -16,7 +16,7 @@ class Media(Resource):
     """Methods of ``client.media``.
 
     Downloads cost something: one of those that the user has left, or the partner's money. None is repeated by
-    itself after a lost answer. Streams cost nothing.
+    itself after a lost response. Streams cost nothing.
     """
 
     def download_track(

@@ -32,7 +32,7 @@ class Media:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
-        """Close the answer, read to its end or not."""
+        """Close the response, read to its end or not."""
         opened, self._opened = self._opened, None
         return await opened.__aexit__(kind, error, traceback) if opened else None
 

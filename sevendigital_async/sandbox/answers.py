@@ -105,7 +105,7 @@ class Problem:
 
 @frozen(kw_only=True)
 class Answer:
-    """An answer before it is written down.
+    """A response before it is written down.
 
     Attributes:
         status: The HTTP status.
@@ -125,7 +125,7 @@ class Answer:
 
 
 class RefusalError(Exception):
-    """Ends a request with an error answer."""
+    """Ends a request with an error response."""
 
     def __init__(self, status: int, problem: Problem | str, **answer: Any) -> None:
         super().__init__(problem)

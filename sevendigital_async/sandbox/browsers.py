@@ -1,7 +1,7 @@
 """Refuses requests of other sites' pages, by what browsers say about a request's origin.
 
 A page anywhere can make a browser on this machine send requests to a port of it. With a host name that resolves to
-127.0.0.1 (DNS rebinding), it can even read the answers. Programs aren't affected: they send neither ``Origin`` nor
+127.0.0.1 (DNS rebinding), it can even read the responses. Programs aren't affected: they send neither ``Origin`` nor
 ``Sec-Fetch-Site``, and name a loopback address as ``Host``.
 """
 

@@ -48,7 +48,7 @@ async def trickle(
 
 
 def hang_up(request: web.Request) -> web.StreamResponse:
-    """Drop the connection without an answer; what is returned goes nowhere."""
+    """Drop the connection without a response; what is returned goes nowhere."""
     if request.transport is not None:
         request.transport.abort()
     return web.Response()

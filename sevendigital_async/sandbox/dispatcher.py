@@ -126,7 +126,7 @@ class Dispatcher:
         )
 
     async def _process(self, context: RequestContext) -> tuple[Answer | None, str | None]:
-        """Return the answer, or None to drop the connection, and the fault that was applied."""
+        """Return the response, or None to drop the connection, and the fault that was applied."""
         try:
             body = await context.request.read()
             if context.delay:

@@ -29,7 +29,7 @@ class Chance(NamedTuple):
 
 @frozen
 class Faults:
-    """The faults of answers, and their latency.
+    """The faults of responses, and their latency.
 
     A request gets at most one fault, so the rates add up to 100 % or less.
 

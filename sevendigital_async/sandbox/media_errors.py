@@ -28,7 +28,7 @@ def redirects(operation: Operation) -> bool:
 
 
 def as_error_redirect(answer: Answer, operation: Operation, given: Mapping[str, str], origin: str) -> Answer:
-    """Turn an error answer into a redirect where the operation does that.
+    """Turn an error response into a redirect where the operation does that.
 
     Args:
         answer: The error.

@@ -16,7 +16,7 @@ _RANGE = re.compile(r"\s*bytes\s*=\s*(\d{0,15})\s*-\s*(\d{0,15})\s*", re.IGNOREC
 
 @frozen
 class Delivery:
-    """An answer that carries media."""
+    """A response that carries media."""
 
     status: int
     headers: dict[str, str]

@@ -15,13 +15,13 @@ _MAX_LIST = 50
 
 @frozen
 class Refusal:
-    """One play that was refused, or a whole request if the answer names no play.
+    """One play that was refused, or a whole request if the response names no play.
 
     Attributes:
-        status: The HTTP status of the answer.
+        status: The HTTP status of the response.
         code: The service's error code, if it has one.
         reason: For people.
-        position: The place of the play in the request, from zero; None if the answer does not name it.
+        position: The place of the play in the request, from zero; None if the response does not name it.
         track_id: The play's track, as it was received.
     """
 
@@ -33,10 +33,10 @@ class Refusal:
 
 
 def refusals(answer: Answer, logs: Any = None) -> list[Refusal]:
-    """Return what an answer refuses, at most 50 plays of a request.
+    """Return what a response refuses, at most 50 plays of a request.
 
     Args:
-        answer: The answer to a request of a logging operation.
+        answer: The response to a request of a logging operation.
         logs: What the request carried, if it was parsed.
     """
     match answer:

@@ -73,7 +73,7 @@ def accepts_gzip(accept_encoding: str) -> bool:
 
 
 def render(answer: Answer, accept: str, only_type: str | None = None) -> tuple[bytes, str]:
-    """Return an answer's body and its content type.
+    """Return a response's body and its content type.
 
     Args:
         answer: What to write; no media.
@@ -91,7 +91,7 @@ def render(answer: Answer, accept: str, only_type: str | None = None) -> tuple[b
         case Token() as token:
             return _token(token, accept)
         case Media():
-            raise TypeError("media are cut and delivered, not rendered")
+            raise TypeError("media are not rendered")
         case Forms(json=json, xml=xml):
             return (_json(json) if media_type == JSON else _xml(xml)), media_type + _UTF8
         case tree:

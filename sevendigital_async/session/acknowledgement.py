@@ -1,4 +1,4 @@
-"""Whether the body of an answer with a success status acknowledges what was sent."""
+"""Whether the body of a response with a success status acknowledges what was sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an answer, or its absence, means for the call: the error it reports, by its body first and its status second."""
+"""The error that a response reports: its body counts first, its status second."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ OAUTH_ERROR = "oauth authentication error"
 """The beginning of the plain text with which the service refuses a signature."""
 
 MIN_FINAL_STATUS = 200
-"""The lowest status of a final answer."""
+"""The lowest status of a final response."""
 
 NO_REASON = "the service gave no reason"
 
@@ -99,7 +99,7 @@ _CENTURY_ENDS = 70
 
 @frozen
 class _Finding:
-    """What an answer says, before the class of the error is chosen."""
+    """What a response says, before the class of the error is chosen."""
 
     message: str
     code: int | None = None
@@ -108,16 +108,16 @@ class _Finding:
     in_service_form: bool = False
 
 
-_NOT_FINAL = _Finding("an HTTP status that is not that of a final answer", kind=GatewayError)
+_NOT_FINAL = _Finding("an HTTP status that is not that of a final response", kind=GatewayError)
 
 
 def error_in(
     document: Document, status: int, headers: Mapping[str, str], operation: str | None, *, now: float | None = None
 ) -> APIError | None:
-    """Return the error that an answer reports, or None.
+    """Return the error that a response reports, or None.
 
     Args:
-        document: The answer's body.
+        document: The response's body.
         status: Its HTTP status.
         headers: Its headers, names in lower case.
         operation: Name of the operation, for the error.
@@ -130,7 +130,7 @@ def error_in(
     )
     if finding is None:
         return None
-    # A redirect that reports an error is that error; so is an error in an answer with a success status.
+    # A redirect that reports an error is that error; so is an error in a response with a success status.
     kind = finding.kind or error_type(max(status, 400), finding.code)
     rate_limit = RateLimit.from_headers(headers, now)
     wait = retry_after(headers, now)
@@ -150,7 +150,7 @@ def error_in(
 
 
 def _may_be_done(kind: type[APIError], status: int, finding: _Finding) -> bool:
-    """Return whether a request may have been carried out although its answer is an error."""
+    """Return whether a request may have been carried out although its response is an error."""
     if issubclass(kind, ServerError) or (finding.code or 0) >= SERVER_CODES:
         return True
     # The service's own refusal counts, whatever the status beside it.
@@ -161,7 +161,7 @@ def retry_after(headers: Mapping[str, str], now: float | None) -> float | None:
     """Return the seconds that ``Retry-After`` asks for: a number, or the time until an HTTP date; else None.
 
     Args:
-        headers: The answer's headers, names in lower case.
+        headers: The response's headers, names in lower case.
         now: Seconds since the epoch; None to ignore dates.
     """
     text = headers.get("retry-after", "").strip()
@@ -318,7 +318,7 @@ def annotate(error: APIError, request: Request, headers: Mapping[str, str]) -> A
 
 
 def check_count(call: Call, request: Request, document: Document) -> None:
-    """Compare the number of items that an answer acknowledges with the number that was sent.
+    """Compare the number of items that a response acknowledges with the number that was sent.
 
     Raises:
         ShortCountError: It is smaller, or missing.
@@ -342,7 +342,7 @@ def offset_in(error: APIError, date: str | None, now: float, used: float) -> flo
 
     Args:
         error: The refusal.
-        date: The answer's ``Date`` header.
+        date: The response's ``Date`` header.
         now: This machine's time, seconds since the epoch.
         used: The offset with which the refused request was signed.
 
@@ -357,7 +357,9 @@ def offset_in(error: APIError, date: str | None, now: float, used: float) -> flo
         return None
     offset = there - now
     if there < EARLIEST or (now >= EARLIEST and abs(offset) > MAX_OFFSET):
-        logger.warning("the answer's Date is %.0f days from this machine's clock; not signing with it", offset / 86_400)
+        logger.warning(
+            "the response's Date is %.0f days from this machine's clock; not signing with it", offset / 86_400
+        )
         return None
     return offset if abs(offset - used) > TOLERANCE else None
 

@@ -44,7 +44,7 @@ from .transport import Stream, Transport
 logger = logging.getLogger("sevendigital_async")
 
 MAX_ANSWER = 200
-"""Bytes of an answer that are kept for the record."""
+"""Bytes of a response that are kept for the record."""
 
 MEDIA_READ_TIMEOUT = 30.0
 """Seconds between two pieces of media, unless the settings say otherwise; the whole may take any time."""
@@ -62,7 +62,7 @@ T = TypeVar("T")
 
 @frozen
 class _Opened:
-    """An answer whose body is still to be read.
+    """A response whose body is still to be read.
 
     Attributes:
         stream: Its body.
@@ -77,7 +77,7 @@ class _Opened:
 
 @frozen
 class _Answer:
-    """An answer that has been read and reports no error."""
+    """A response that has been read and reports no error."""
 
     document: Document
     status: int
@@ -104,12 +104,12 @@ class Quota:
 
     @property
     def rate_limit(self) -> RateLimit:
-        """What the last answer stated, aged to now."""
+        """What the last response stated, aged to now."""
         return self._stated.after(self._clock.monotonic() - self._stated_at)
 
     @property
     def is_spent(self) -> bool:
-        """Whether nothing is left, by what the last answer stated."""
+        """Whether nothing is left, by what the last response stated."""
         # Asked before every request, and nearly always there is something left.
         return bool(self._stated.wait and self.rate_limit.wait)
 
@@ -120,7 +120,7 @@ class Quota:
         return 0.0 if wait > MAX_WAIT and self._clock.monotonic() >= self._probe_at else wait
 
     def update(self, headers: Mapping[str, str]) -> float:
-        """Take over what an answer's headers state; malformed or missing ones change nothing.
+        """Take over what a response's headers state; malformed or missing ones change nothing.
 
         Returns:
             Seconds to wait, if these headers say that the quota is spent.
@@ -188,11 +188,11 @@ class Session:
 
     @property
     def rate_limit(self) -> RateLimit:
-        """The quota as the last answer stated it, aged to now."""
+        """The quota as the last response stated it, aged to now."""
         return self._quota.rate_limit
 
     async def send(self, call: Call) -> object:
-        """Make a call, repeat it as its safety allows, and return the decoded answer.
+        """Make a call, repeat it as its safety allows, and return the decoded response.
 
         Raises:
             SevenDigitalError: See :mod:`sevendigital_async.errors`.
@@ -200,7 +200,7 @@ class Session:
         return (await self.exchange(call)).value
 
     async def exchange(self, call: Call) -> Response[Any]:
-        """Make a call, repeat it as its safety allows, and return the decoded answer with its status and headers.
+        """Make a call, repeat it as its safety allows, and return the decoded response with its status and headers.
 
         Raises:
             SevenDigitalError: See :mod:`sevendigital_async.errors`.
@@ -235,7 +235,7 @@ class Session:
         return _response(call, answer, fetched)
 
     async def fetch(self, call: Call) -> bytes:
-        """Make a call, repeat it as its safety allows, and return the answer's body as it came.
+        """Make a call, repeat it as its safety allows, and return the response's body as it came.
 
         Raises:
             SevenDigitalError: See :mod:`sevendigital_async.errors`.
@@ -249,7 +249,7 @@ class Session:
 
     @asynccontextmanager
     async def stream(self, call: Call) -> AsyncIterator[MediaResponse]:
-        """Ask for media, repeat that as its safety allows, and hold the answer open while it is read.
+        """Ask for media, repeat that as its safety allows, and hold the response open while it is read.
 
         Raises:
             SevenDigitalError: See :mod:`sevendigital_async.errors`. A body that ends early is not requested again.
@@ -266,7 +266,7 @@ class Session:
                         if not is_media(opened.stream):
                             document = await self._document(call, request, opened, offset)
                             raise DecodeError(
-                                f"{operation.name}: words where media were expected",
+                                f"{operation.name}: the response is text, not media",
                                 operation=operation.name,
                                 status=opened.stream.status,
                                 body=document.body,
@@ -279,10 +279,10 @@ class Session:
         """Make a call exactly once, in a slot already held.
 
         Returns:
-            The answer, for the record: its status and the beginning of its body.
+            The response, for the record: its status and the beginning of its body.
 
         Raises:
-            UnreadableResponseError: The answer calls itself a success and doesn't read like one.
+            UnreadableResponseError: The response calls itself a success and doesn't read like one.
             SevenDigitalError: See :mod:`sevendigital_async.errors`.
         """
         request, offset = self.request(call), self._clock_offset
@@ -348,7 +348,9 @@ class Session:
         """
         request = self.request(call)
         if request.http_method != "GET":
-            raise InvalidArgumentError(f"{call.operation.name} is a {request.http_method}; only a GET is a URL")
+            raise InvalidArgumentError(
+                f"{call.operation.name} is a {request.http_method}; only GET requests can be signed as a URL"
+            )
         return self._sign(call, request, SignaturePlacement.QUERY).url
 
     def sign(self, http_method: str, url: str, form: Mapping[str, str] | None, user: UserToken | None) -> str:
@@ -494,7 +496,9 @@ class Session:
         if learned is None:
             raise error
         self._clock_offset = learned
-        logger.warning("the service's clock is %.0f s ahead of this machine's; signing with its time", learned)
+        logger.warning(
+            "the service's clock is %.0f s ahead of this machine's; signing with the service's time", learned
+        )
         raise ClockSkewError(error.message, code=error.code, status=error.status, operation=operation.name)
 
     def _cache_key(self, call: Call, request: Request) -> Hashable | None:

@@ -45,7 +45,7 @@ LISTS = ("list", "chart", "searchResults", "taggedResults", "recommendations")
 """Names of lists' envelopes that don't depend on the items."""
 NO_ITEMS: tuple[object, ...] = ("", {}, [])
 ENVELOPE = {"status", "version", "schema"}
-"""Members that describe the answer itself."""
+"""Members that describe the response itself."""
 
 
 def decode(operation: Operation, document: Document, *, strict: bool = False) -> object:
@@ -53,11 +53,11 @@ def decode(operation: Operation, document: Document, *, strict: bool = False) ->
 
     Args:
         operation: The operation that was called.
-        document: Its answer.
+        document: Its response.
         strict: Whether an optional value that can't be read is an error; otherwise it is logged and read as None.
 
     Raises:
-        DecodeError: The answer does not fit; the message says where, without the value.
+        DecodeError: The response does not fit; the message says where, without the value.
     """
     if operation.content is Content.TEXT:
         return document.text
@@ -105,19 +105,19 @@ def _log_or_refuse(operation: Operation) -> Report:
 
 
 def _is_dispensable(misfit: Misfit, operation: Operation) -> bool:
-    """Return whether an answer can do without a value; that of a purchase can't do without its ids."""
+    """Return whether a response can do without a value; that of a purchase can't do without its ids."""
     name = str(misfit.steps[-1]) if misfit.steps else ""
     is_id = name == "id" or name.endswith("Id")
     return misfit.is_optional and not (is_id and operation.safety is Safety.UNSAFE)
 
 
 def _below(report: Report, *steps: str | int) -> Report:
-    """Return a report of misfits in a part of an answer, which lies at ``steps``."""
+    """Return a report of misfits in a part of a response, which lies at ``steps``."""
     return lambda misfits: report([misfit.below(*steps) for misfit in misfits])
 
 
 def echoed(request: Request, document: Document, headers: Mapping[str, str]) -> Document:
-    """Return the answer; where it is empty and the binding says so, one made from what was sent."""
+    """Return the response; where it is empty and the binding says so, one made from what was sent."""
     if document.kind is not Kind.EMPTY or request.binding is None or not request.binding.echo:
         return document
     fields = request.binding.echo.items()
@@ -135,7 +135,7 @@ def _plain(value: object) -> object:
 
 @frozen
 class _Node:
-    """An object of the answer that may contain the model."""
+    """An object of the response that may contain the model."""
 
     steps: tuple[str, ...]
     tree: dict[str, Any]
@@ -193,7 +193,7 @@ def _text(value: object) -> str | None:
 
 
 def _nodes(tree: object) -> Iterator[_Node]:
-    """Yield the answer's objects, outer ones first, without those in items or lists."""
+    """Yield the response's objects, outer ones first, without those in items or lists."""
     level = [_Node((), tree)] if isinstance(tree, dict) else []
     for _ in range(MAX_ENVELOPES):
         yield from level

@@ -52,7 +52,7 @@ class Unpacker:
         try:
             piece = self._inflater.decompress(self._packed, PIECE)
         except zlib.error:
-            raise UnpackingError(f"the body is not valid {self._encoding}") from None
+            raise UnpackingError(f"the body is not valid {self._encoding} data") from None
         self._packed = self._inflater.unconsumed_tail
         self._is_full = len(piece) == PIECE
         if self._inflater.eof:
@@ -77,7 +77,7 @@ class Unpacker:
     def _begin_next(self, rest: bytes) -> None:
         rest = rest.lstrip(b"\0")
         if rest and not (self._encoding in _GZIP and _GZIP_MAGIC.startswith(rest[:2])):
-            raise UnpackingError(f"more follows the end of the {self._encoding} body")
+            raise UnpackingError(f"data follows the end of the {self._encoding} body")
         if rest:
             self._inflater, self._packed = None, rest
 

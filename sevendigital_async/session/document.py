@@ -28,19 +28,19 @@ XML_OFF_LOOP_BYTES = 16 * 1024
 
 
 class Kind(enum.Enum):
-    """The kinds of an answer's body; the value is for messages."""
+    """The kinds of a response's body; the value is for messages."""
 
     JSON = "JSON"
     XML = "XML"
     FORM = "form fields"
     HTML = "an HTML page"
     TEXT = "plain text"
-    EMPTY = "an empty answer"
+    EMPTY = "an empty response"
 
 
 @frozen
 class Document:
-    """An answer's body, parsed as far as it can be; its repr shows none of it.
+    """A response's body, parsed as far as it can be; its repr shows none of it.
 
     Attributes:
         body: The bytes as they came.
@@ -217,7 +217,7 @@ async def read_all(stream: Stream, limit: int) -> bytes:
     while chunk := await stream.chunk():
         size += len(chunk)
         if size > limit:
-            raise ResponseTooLargeError(f"the answer is larger than {limit} bytes")
+            raise ResponseTooLargeError(f"the response is larger than {limit} bytes")
         chunks.append(chunk)
     return b"".join(chunks)
 
@@ -248,4 +248,4 @@ async def in_thread(seconds: float | None, function: Callable[P, T], /, *args: P
         async with asyncio.timeout(seconds):
             return await asyncio.to_thread(function, *args, **kwargs)
     except TimeoutError:
-        raise RequestTimeoutError("the answer was not parsed within the time allowed") from None
+        raise RequestTimeoutError("the response was not parsed within the time allowed") from None

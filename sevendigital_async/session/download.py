@@ -123,7 +123,7 @@ async def _receive(response: MediaResponse, part: Part, progress: Progress | Non
 
 
 async def _collect(response: MediaResponse, part: Part, extent: Extent, progress: Progress | None) -> None:
-    """Write the body of an answer.
+    """Write the body of a response.
 
     Raises:
         DownloadError: It is longer than it was announced to be.

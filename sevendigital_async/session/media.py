@@ -27,7 +27,7 @@ def with_operation(error: E, operation: Operation) -> E:
 
 
 def is_media(stream: Stream) -> bool:
-    """Return whether an answer carries media, and not a text about an error."""
+    """Return whether a response carries media, and not a text about an error."""
     content_type = stream.headers.get("content-type", "").lower()
     return stream.status in {200, 206} and not any(kind in content_type for kind in TEXTUAL)
 
@@ -50,7 +50,7 @@ class MediaResponse:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """Headers of the answer, names in lower case."""
+        """Headers of the response, names in lower case."""
         return self._stream.headers
 
     @property
@@ -60,7 +60,7 @@ class MediaResponse:
 
     @property
     def content_length(self) -> int | None:
-        """Bytes of the body, if the answer says so."""
+        """Bytes of the body, if the response says so."""
         text = self.headers.get("content-length", "")
         return int(text) if text.isascii() and text.isdigit() else None
 

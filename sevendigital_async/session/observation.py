@@ -55,14 +55,14 @@ class RequestInfo:
 
 @frozen(kw_only=True)
 class ResponseInfo:
-    """The head of an answer, or the lack of one.
+    """The head of a response, or the lack of one.
 
     Attributes:
         request: What was sent.
-        status: HTTP status; None if no answer arrived.
+        status: HTTP status; None if no response arrived.
         headers: Names in lower case, with ``REDACTED`` in place of values that may be private.
-        seconds: From sending to the head of the answer, or to the error.
-        error: Name of the error's class, such as ``ConnectError``; None if an answer arrived.
+        seconds: From sending to the head of the response, or to the error.
+        error: Name of the error's class, such as ``ConnectError``; None if a response arrived.
     """
 
     request: RequestInfo
@@ -76,11 +76,11 @@ class AttemptSpan(ActivatableSpan, Protocol):
     """The span of one request."""
 
     def answered(self, status: int) -> None:
-        """Record the status of the answer."""
+        """Record the status of the response."""
         ...
 
     def end(self, error: BaseException | None) -> None:
-        """End it, with the error that kept the answer from being read to its end."""
+        """End it, with the error that kept the response from being read to its end."""
         ...
 
 
@@ -114,7 +114,7 @@ class Observers:
     Args:
         tracer: Makes spans.
         on_request: Called before each request is sent.
-        on_response: Called when the head of an answer has arrived, or none will.
+        on_response: Called when the head of a response has arrived, or none will.
 
     Raises:
         ConfigurationError: One of them can't be called, or is async.
@@ -124,7 +124,9 @@ class Observers:
         self, tracer: CallTracer | None, on_request: RequestHook | None, on_response: ResponseHook | None
     ) -> None:
         if tracer is not None and not callable(getattr(tracer, "start_call", None)):
-            raise ConfigurationError("tracer must be an OpenTelemetryTracer of sevendigital_async.otel, or alike")
+            raise ConfigurationError(
+                "tracer must be an OpenTelemetryTracer of sevendigital_async.otel, or an object with its methods"
+            )
         for name, hook in (("on_request", on_request), ("on_response", on_response)):
             if hook is not None and (not callable(hook) or inspect.iscoroutinefunction(hook)):
                 raise ConfigurationError(f"{name} must be a plain function, which must not be async")
@@ -220,7 +222,7 @@ _CURRENT: ContextVar[CallObservation | None] = ContextVar("sevendigital_async_ob
 
 @define(eq=False)
 class ObservedStream:
-    """An answer whose span ends when it is closed."""
+    """A response whose span ends when it is closed."""
 
     _stream: Stream
     _end: Callable[[BaseException | None], None]
@@ -246,7 +248,7 @@ class ObservedStream:
             raise
 
     def close(self) -> None:
-        """Close the answer and end its span."""
+        """Close the response and end its span."""
         try:
             self._stream.close()
         finally:

@@ -73,7 +73,7 @@ class Part:
             self._load()
 
     def begin(self, extent: Extent) -> None:
-        """Prepare for the bytes of an answer."""
+        """Prepare for the bytes of a response."""
         with self._lock:
             if extent.first == 0:
                 self._hash = hashlib.sha256()
@@ -105,7 +105,7 @@ class Part:
             file.flush()
             fits = all(digest.fits(file) for digest in self.version.digests)
             if not fits or not all(digest.fits(file, extent.first) for digest in extent.digests):
-                raise DownloadError("the bytes that arrived don't have the digest that the service announced")
+                raise DownloadError("the file does not match the digest that the service sent")
             os.fsync(file.fileno())
             if not _is_at(file, self.path):
                 raise DownloadError(f"{self.path} was replaced during the download")
@@ -192,7 +192,9 @@ def _open_alone(path: Path) -> BinaryIO:
         if _is_at(file, path):
             return file
         file.close()  # another download has just completed it
-    raise DownloadError(f"{path} is replaced again and again")  # pragma: no cover - a race lost three times
+    raise DownloadError(
+        f"{path} was replaced repeatedly by another process"
+    )  # pragma: no cover - a race lost three times
 
 
 def _clear(path: Path) -> None:
@@ -213,7 +215,7 @@ def _clear(path: Path) -> None:
     try:
         path.rmdir()
     except OSError:
-        raise DownloadError(f"{path} is a directory; remove it, the download needs that name") from None
+        raise DownloadError(f"{path} is a directory; remove it: the download writes its partial file there") from None
 
 
 def _is_at(file: BinaryIO, path: Path) -> bool:

@@ -51,10 +51,10 @@ class PlayLogPermit:
             request_id: Sent as the trace id, so that it is in the service's records, too.
 
         Returns:
-            The answer, for the journal.
+            The response, for the journal.
 
         Raises:
-            SevenDigitalError: The batch was not accepted, or its answer was lost.
+            SevenDigitalError: The batch was not accepted, or its response was lost.
         """
         call = Call(self._operation, self._dialect.arguments(logs), user, trace_id=request_id)
         try:

@@ -12,7 +12,7 @@ from ..clock import Clock
 from ..operations import RateClass
 
 WINDOW = 1.002
-"""Seconds between an answer and its slot's next request: the window, and two milliseconds for clocks that drift."""
+"""Seconds between a response and its slot's next request: the window, and two milliseconds for clocks that drift."""
 
 SHORT_SLEEP = 0.02
 """Seconds up to which a wait is slept in one go."""
@@ -25,7 +25,7 @@ class Slot(Protocol):
     """The right to send one request."""
 
     async def sending(self, timeout: float | None) -> None:  # noqa: ASYNC109 - of the request, not of this call
-        """Say that the request is sent as soon as this returns; without an answer it may arrive until its timeout.
+        """Say that the request is sent as soon as this returns; without a response it may arrive until its timeout.
 
         Args:
             timeout: Seconds; None if there is none.
@@ -56,7 +56,7 @@ class LocalSlot:
         self.reusable_at = clock.monotonic()
 
     async def sending(self, timeout: float | None) -> None:  # noqa: ASYNC109 - of the request, not of this call
-        """Keep the slot until an answer can't arrive any more."""
+        """Keep the slot until a response can't arrive any more."""
         lost_after = UNBOUNDED_TIMEOUT if timeout is None else timeout
         self.reusable_at = self._clock.monotonic() + lost_after + WINDOW
 

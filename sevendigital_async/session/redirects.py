@@ -28,17 +28,17 @@ _IN_PATH = "".join(_PRINTABLE - set('"#<>?^`{}'))
 
 
 def leads_on(operation: Operation, stream: Stream) -> bool:
-    """Return whether an answer is a redirect."""
+    """Return whether a response is a redirect."""
     problem = error_in(Document(b"", Kind.EMPTY), stream.status, stream.headers, operation.name)
     return isinstance(problem, RedirectError)
 
 
 def destination(operation: Operation, visited: list[str], location: str, *, allow_http: bool) -> str:
-    """Return the URL to which the last answer redirects.
+    """Return the URL to which the last response redirects.
 
     Args:
         operation: Named in the error.
-        visited: The URLs requested so far; the answer is that of the last one.
+        visited: The URLs requested so far; the response is that of the last one.
         location: Its ``Location`` header; several that differ come one a line.
         allow_http: Allow plain http to other machines.
 
@@ -46,20 +46,18 @@ def destination(operation: Operation, visited: list[str], location: str, *, allo
         RedirectError: Nothing may be sent there, or it was requested before.
     """
     if "\n" in location:
-        raise RedirectError("redirected to several addresses at once", operation=operation.name)
+        raise RedirectError("the redirect has several Location headers", operation=operation.name)
     if not location.strip(_ENDS):
-        raise RedirectError("redirected, but the Location header is empty", operation=operation.name)
+        raise RedirectError("the redirect has an empty Location header", operation=operation.name)
     try:
         url = _absolute(visited[-1], location)
         check_origin(url.partition("?")[0], allow_http=allow_http)
     except (ConfigurationError, ValueError) as error:
         # A message of urllib or the codecs may quote the URL, which may hold signatures.
         reason = error if isinstance(error, ConfigurationError) else "not a usable URL"
-        raise RedirectError(
-            f"redirected to an address that can't be used: {reason}", operation=operation.name
-        ) from None
+        raise RedirectError(f"the redirect's Location can't be used: {reason}", operation=operation.name) from None
     if url in visited:
-        raise RedirectError("redirected in a circle", operation=operation.name)
+        raise RedirectError("redirect loop", operation=operation.name)
     return url
 
 

@@ -94,7 +94,7 @@ class RedisSlot:
         self._free_once(0.0)
 
     def leave(self) -> None:
-        """Free the slot if nothing was sent. A request without an answer keeps it until its timeout is over."""
+        """Free the slot if nothing was sent. A request without a response keeps it until its timeout is over."""
         if not self._is_sent:
             self._free_once(0.0)
 
@@ -213,7 +213,7 @@ class RedisSlots:
     def _check_pause(self, left: float) -> None:
         if left > self._max_wait:
             raise RateLimitError(
-                f"the service has asked another process of this account to wait for {left:.0f} seconds",
+                f"the service asked another process of this account to wait for {left:.0f} seconds",
                 retry_after=left,
             )
 
@@ -248,7 +248,7 @@ class RedisRateLimiter:
     """Implements :class:`~sevendigital_async.session.rate_limiter.RateLimiter` for all processes that share a Redis.
 
     While Redis is unavailable, no request that has a rate class is sent. All processes should have the same timeout: a
-    slot of a request without an answer is free again when the timeout of its own process is over.
+    slot of a request without a response is free again when the timeout of its own process is over.
 
     Args:
         url: Of Redis; see :class:`~sevendigital_async.redis_connection.RedisConnection`.

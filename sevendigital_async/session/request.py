@@ -102,10 +102,10 @@ def checked_headers(headers: object) -> Mapping[str, str]:
         if not isinstance(name, str) or not _HEADER_NAME(name):
             raise InvalidArgumentError("a header name consists of ASCII letters, digits and -", argument="headers")
         if name.lower() in OF_THE_REQUEST:
-            raise InvalidArgumentError(f"the header {name} is made from the request", argument="headers")
+            raise InvalidArgumentError(f"the header {name} can't be set: the client sets it", argument="headers")
         if not isinstance(text, str) or not is_header_value(text):
             raise InvalidArgumentError(
-                f"the header {name} contains a character that headers can't carry", argument="headers"
+                f"the header {name} contains a character that is not allowed in headers", argument="headers"
             )
     return headers
 
@@ -133,7 +133,7 @@ class Call:
         headers: Additional headers.
         trace_id: The request's id in the service's own records.
         defaults: Parameters that are sent where ``arguments`` has none.
-        on_response: Called with the result and the head of its answer.
+        on_response: Called with the result and the head of its response.
     """
 
     operation: Operation = field(validator=_is(Operation))
@@ -196,7 +196,7 @@ def request_to(http_method: str, url: str, form: Mapping[str, str] | None = None
     pairs = tuple(parse_qsl(query, keep_blank_values=True))
     fields = None if form is None else tuple(form.items())
     if any(name.lower().startswith("oauth_") for name, _ in (*pairs, *(fields or ()))):
-        raise InvalidArgumentError("url is signed already", argument="url")
+        raise InvalidArgumentError("url is already signed", argument="url")
     return Request(http_method.upper(), place, pairs, fields, content_type=None if form is None else FORM)
 
 
@@ -364,7 +364,7 @@ def _number(name: str, value: int | Decimal) -> str:
             raise InvalidArgumentError(f"{name} is too large a number", argument=name)
         return str(value)
     if not value.is_finite() or abs(value.adjusted()) > MAX_DIGITS:
-        raise InvalidArgumentError(f"{name} is not a number that can be written out", argument=name)
+        raise InvalidArgumentError(f"{name} is not a finite number", argument=name)
     return f"{value:f}"
 
 
@@ -408,13 +408,13 @@ def _json(operation: Operation, binding: Binding, content: list[tuple[Parameter,
 def _as_wire(value: object) -> object:
     if isinstance(value, Decimal):
         if not value.is_finite():
-            raise TypeError("JSON has no such number")
+            raise TypeError("not a JSON number")
         return orjson.Fragment(str(value))
     if isinstance(value, date):
         return value.isoformat()
     as_wire = getattr(value, "as_wire", None)
     if as_wire is None:
-        raise TypeError(f"{type(value).__name__} has no wire form")
+        raise TypeError(f"{type(value).__name__} can't be sent")
     return as_wire()
 
 

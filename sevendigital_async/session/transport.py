@@ -39,7 +39,7 @@ AUTHORIZATION = "Authorization"
 
 
 class Stream(Protocol):
-    """An answer whose body is read in pieces."""
+    """A response whose body is read in pieces."""
 
     @property
     def status(self) -> int:
@@ -68,7 +68,7 @@ class Transport(Protocol):
     """What the session core needs of HTTP."""
 
     async def open(self, request: SignedRequest, timeout: Timeout) -> Stream:  # noqa: ASYNC109 - aiohttp keeps it
-        """Send one request, once; the answer is the caller's to close."""
+        """Send one request, once; the response is the caller's to close."""
         ...
 
     async def aclose(self) -> None:
@@ -89,7 +89,7 @@ class _UnsolicitedError(Exception):
 
 
 class _ConnectionProbe(asyncio.Protocol):
-    """Wraps aiohttp's protocol and records what arrives while no answer is expected."""
+    """Wraps aiohttp's protocol and records what arrives while no response is expected."""
 
     def __init__(self, protocol: ResponseHandler, transport: asyncio.Transport) -> None:
         self._protocol = protocol
@@ -108,7 +108,7 @@ class _ConnectionProbe(asyncio.Protocol):
         return bool(self._has_input())
 
     def expect_answer(self, response: ClientResponse) -> None:
-        """Take what arrives for this answer until that has come to its end."""
+        """Take what arrives for this response until that has come to its end."""
         self.response, self._is_new = response, False
 
     def data_received(self, data: bytes) -> None:
@@ -145,7 +145,7 @@ def _input_of(transport: asyncio.BaseTransport) -> Callable[[], object]:
 class _CheckedRequest(ClientRequest):
     """A request that is written only to a silent connection.
 
-    Whatever arrives on an idle connection, aiohttp takes it for the answer to the next request.
+    Whatever arrives on an idle connection, aiohttp takes it for the response to the next request.
     """
 
     listener: _ConnectionProbe
@@ -233,7 +233,7 @@ async def _send_if_undisturbed(request: _CheckedRequest, handler: ClientHandlerT
         return None
     if not request.is_out and response.status < 300:  # noqa: PLR2004 - a refusal may come early, an acceptance can't
         response.close()
-        raise UnreadableResponseError("a success was answered before all of the request was sent")
+        raise UnreadableResponseError("the server answered with a success status before the whole request was sent")
     return response
 
 
@@ -275,10 +275,10 @@ _KINDS: tuple[tuple[type[BaseException], type[TransportError], str], ...] = (
     (aiohttp.NonHttpUrlClientError, ConnectError, "the URL cannot be used"),
     (ssl.CertificateError, ConnectError, CERTIFICATE),
     # ----
-    (TimeoutError, RequestTimeoutError, "no complete answer within the time allowed"),
-    (aiohttp.ServerDisconnectedError, DisconnectedError, "the server closed the connection without an answer"),
-    (aiohttp.ClientPayloadError, DisconnectedError, "the answer broke off before its end"),
-    (aiohttp.ClientResponseError, UnreadableResponseError, "the answer was not readable as HTTP"),
+    (TimeoutError, RequestTimeoutError, "no complete response within the time allowed"),
+    (aiohttp.ServerDisconnectedError, DisconnectedError, "the server closed the connection without a response"),
+    (aiohttp.ClientPayloadError, DisconnectedError, "the response broke off before its end"),
+    (aiohttp.ClientResponseError, UnreadableResponseError, "the response was not readable as HTTP"),
     (aiohttp.ClientConnectionError, DisconnectedError, "the connection was lost"),
     (aiohttp.ClientError, TransportError, "the exchange failed"),
     (OSError, DisconnectedError, "the connection was lost"),
@@ -345,7 +345,7 @@ class AiohttpTransport:
         self._closed = False
 
     async def open(self, request: SignedRequest, timeout: Timeout) -> Stream:  # noqa: ASYNC109 - aiohttp keeps it
-        """Send one request, once; the answer is the caller's to close.
+        """Send one request, once; the response is the caller's to close.
 
         Raises:
             TransportError: In its several kinds; ``maybe_sent`` says whether the request may have arrived.
@@ -452,7 +452,7 @@ class AiohttpStream:
             try:
                 chunk = await self._unpacked(self._unpacker)
             except UnpackingError as error:
-                raise UnreadableResponseError(f"the answer can't be unpacked: {error}") from None
+                raise UnreadableResponseError(f"the response can't be unpacked: {error}") from None
         if not chunk:
             failpoints.hit("answer read")
         return chunk
@@ -491,7 +491,7 @@ async def _translated(awaitable: Awaitable[T], has_begun: Callable[[], bool] = l
     except (aiohttp.ClientError, TimeoutError, OSError, EOFError) as error:
         failure = transport_error(error)
     except UnicodeDecodeError as error:
-        failure = TransportError("the answer was not readable") if has_begun() else _unusable(error)
+        failure = TransportError("the response was not readable") if has_begun() else _unusable(error)
     except UnicodeError:
         # The DNS resolver's codec refuses some host names this way.
         failure = ConnectError("the host name could not be resolved")
@@ -500,9 +500,9 @@ async def _translated(awaitable: Awaitable[T], has_begun: Callable[[], bool] = l
         if task is None or task.cancelling():
             raise
         # This task was not cancelled, but something that it awaited, such as a look-up of a session that closes.
-        failure = TransportError("the exchange was given up by the HTTP client")
+        failure = TransportError("the HTTP client cancelled the request")
     except Exception as error:  # noqa: BLE001 - whatever aiohttp lets through, callers know our errors only
-        failure = TransportError(f"the exchange failed ({type(error).__name__})") if has_begun() else _unusable(error)
+        failure = TransportError(f"the request failed ({type(error).__name__})") if has_begun() else _unusable(error)
     # Raised out here, so that aiohttp's error, which knows the headers, is not its context.
     raise failure
 

@@ -61,7 +61,7 @@ def parse_xml(
             expat.Parse(document[begin : begin + PIECE], False)  # noqa: FBT003 - it takes no keywords
         expat.Parse(b"", True)  # noqa: FBT003
     except DefusedXmlException:
-        raise XMLError("XML with a DTD, which is refused") from None
+        raise XMLError("XML with a DTD, which is not allowed") from None
     except XMLError:
         raise
     except (ExpatError, LookupError, ValueError):

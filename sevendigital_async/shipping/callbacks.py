@@ -108,12 +108,12 @@ class Callbacks:
         task.cancel()
         await asyncio.wait([task], timeout=CLEANUP_TIME)
         if not task.done():
-            logger.warning("%s still runs although it was cancelled", task.get_name())
+            logger.warning("%s was cancelled and is still running", task.get_name())
 
     def _discard(self, task: asyncio.Task[Any]) -> None:
         self._cancelled.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("%s raised while it was cancelled", task.get_name(), exc_info=error)
+            logger.error("%s raised an exception while it was cancelled", task.get_name(), exc_info=error)
 
 
 async def _awaited(awaitable: Awaitable[T]) -> T:

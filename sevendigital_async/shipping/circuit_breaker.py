@@ -110,7 +110,7 @@ class CircuitBreaker:
         self._under_way += 1
 
     def finished(self) -> None:
-        """A request has ended, with or without an answer."""
+        """A request has ended, with or without a response."""
         self._under_way -= 1
 
     def answered(self) -> None:

@@ -52,13 +52,13 @@ class PermitAcquired(PlayEvent):
 
 @frozen(kw_only=True)
 class RequestFinished(PlayEvent):
-    """A request has ended, with or without an answer.
+    """A request has ended, with or without a response.
 
     Attributes:
         logs: Plays in the request.
         outcome: One of :data:`~sevendigital_async.shipping.outcome.NAMES`.
         request_id: Our id of the request.
-        seconds: From sending to the end of the answer, or to giving up.
+        seconds: From sending to the end of the response, or to giving up.
     """
 
     name = "request"
@@ -122,7 +122,7 @@ class PlaysInDoubt(PlayEvent):
 
     Attributes:
         logs: How many.
-        outcome: Of the request whose answer is missing; ``put-cancelled`` for plays of a cancelled put that another
+        outcome: Of the request whose response is missing; ``put-cancelled`` for plays of a cancelled put that another
             worker had leased.
         request_id: Of that request; empty if it is not known.
         policy: ``resend``, ``hold``, or ``keep`` for plays that stay in their lease.

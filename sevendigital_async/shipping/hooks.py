@@ -81,7 +81,9 @@ class Hooks:
                 event.on_taken([dead_letter])
                 timeouts = 0
             if timeouts == MAX_CONSECUTIVE_TIMEOUTS and number < len(dead_letters):
-                logger.error("on_dead_letter: %d dead letters were not passed on", len(dead_letters) - number)
+                logger.error(
+                    "on_dead_letter: %d dead letters were not passed to the function", len(dead_letters) - number
+                )
                 return
 
     def _alert(self, event: AlertRaised) -> None:

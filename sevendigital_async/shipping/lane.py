@@ -276,7 +276,10 @@ class Lane:
         if now > max(LONG_PAUSE, before + 1.0):
             fields = {"event": "paused", "kind": self.kind.value, "wait": now}
             logger.warning(
-                "%s: nothing is sent for %.0f s, because the service asks to wait", self.kind.value, now, extra=fields
+                "%s: sending is paused for %.0f s, because the service asked to wait",
+                self.kind.value,
+                now,
+                extra=fields,
             )
 
     def _on_refused_signer(self, refusal: Unauthorised, signer: str) -> None:

@@ -16,7 +16,7 @@ class SendPermit(Protocol):
     """Permission to send one batch now."""
 
     async def post(self, logs: Sequence[bytes], user: UserToken | None, *, request_id: str) -> str:
-        """Send encoded logs in one request, exactly once; returns the answer if the service has accepted them all."""
+        """Send encoded logs in one request, exactly once; returns the response if the service has accepted them all."""
         ...
 
 

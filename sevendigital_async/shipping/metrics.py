@@ -50,7 +50,9 @@ def subscribe_metrics(sink: EventSink, metrics: Metrics) -> None:
         except CallbackError as error:
             if not has_failed:
                 has_failed = True
-                logger.exception("metrics raised; further errors of it are not logged", exc_info=error.__cause__)
+                logger.exception(
+                    "metrics.record raised an exception; its further errors are not logged", exc_info=error.__cause__
+                )
 
     for event_type in PLAY_EVENTS:
         sink.subscribe(event_type, on_event)

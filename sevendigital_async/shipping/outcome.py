@@ -21,7 +21,7 @@ from ..errors import (
 from ..status_codes import LaneAction, rule_for
 
 OWN_STATUSES = frozenset({408, 421, 425, 500, 503})
-"""With these nothing was accepted; the others of 5xx come from a gateway, which may have lost the service's answer."""
+"""With these nothing was accepted; other 5xx come from a gateway, which may have lost the service's response."""
 
 
 @frozen
@@ -30,7 +30,7 @@ class Delivered:
 
     Attributes:
         request_id: Our id of the request.
-        answer: The service's answer.
+        answer: The service's response.
     """
 
     request_id: str
@@ -87,7 +87,7 @@ class Unavailable:
     Attributes:
         reason: What happened.
         reached: The request arrived, so that a part of it may have been saved.
-        from_service: The service itself has answered, not a gateway that may have lost its answer.
+        from_service: The service itself has answered, not a gateway that may have lost its response.
         wait: Seconds that the service asked for, if any.
     """
 
@@ -112,11 +112,11 @@ class Blocked:
 
 @frozen
 class Lost:
-    """The answer was lost after sending, or does not account for every log: the plays are in doubt.
+    """The response was lost after sending, or does not account for every log: the plays are in doubt.
 
     Attributes:
         reason: What happened.
-        answered: There was an answer, so that the same request may get the same answer again.
+        answered: There was a response, so that the same request may get the same response again.
     """
 
     reason: str
@@ -165,7 +165,7 @@ def outcome_of(error: SevenDigitalError, size: int) -> Outcome:
 
 
 def _of_answer(error: APIError, reason: str, size: int) -> Outcome:  # noqa: PLR0911 - a table, row by row
-    """Look up an answer in the table of statuses."""
+    """Look up a response in the table of statuses."""
     match rule_for(effective_status(error)).lane:
         case LaneAction.PARK if isinstance(error, AuthenticationError):
             return Unauthorised(f"consumer key, secret or user token not accepted: {reason}")

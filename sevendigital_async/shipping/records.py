@@ -45,7 +45,7 @@ class LastRequest:
     Attributes:
         request_id: Our id; empty if no request was sent.
         outcome: The name of its outcome.
-        seconds: From sending to the end of the answer.
+        seconds: From sending to the end of the response.
     """
 
     request_id: str
@@ -115,7 +115,7 @@ class Checkpoint:
     @property
     def conflict(self) -> SpoolInUseError:
         """The error of :meth:`check`."""
-        return SpoolInUseError(f"another shipper reads {self.source} into this spool; stop one of the two")
+        return SpoolInUseError(f"another shipper reads {self.source} into this spool; stop one of them")
 
 
 class InDoubtPolicy(enum.Enum):
@@ -133,7 +133,7 @@ class Receipt:
 
     Attributes:
         request_id: Our unique id of the request.
-        delivered_at: When the answer had been read.
+        delivered_at: When the response had been read.
         answer: Its status and the beginning of its body.
     """
 

@@ -76,7 +76,7 @@ class Settlement:
                     self._warn_of_holding(records, reason)
                 await self.doubt(lease, records, policy, delay=self._delay(lease))
             case Unavailable(reached=True, from_service=from_service) if not (from_service and self._is_atomic):
-                # If the answer is not the service's own, the service's answer is lost, as with a broken connection.
+                # If the response is not the service's own, the service's response is lost, as with a broken connection.
                 policy = InDoubtPolicy.RESEND if from_service else self.in_doubt
                 await self.doubt(lease, records, policy, delay=self._delay(lease))
             case Unavailable() | Blocked():
@@ -268,7 +268,7 @@ class Settlement:
         reached = next((share for share in WARNING_AGES if age >= share), 0.0)
         if reached > self._warned_age:
             logger.warning(
-                "%s: plays are undelivered after %.0f of the %d days allowed",
+                "%s: the oldest plays are undelivered after %.0f of the %d days allowed",
                 self.kind.value,
                 age * WINDOW.days,
                 WINDOW.days,

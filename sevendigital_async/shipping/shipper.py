@@ -153,7 +153,7 @@ class StreamLogShipper:
             With it, catalogue and subscriber plays are sent one user a request, signed by the user where there is a
             token; without it the partner signs alone and a request holds plays of many users. A failed lookup counts as
             a refused user: their plays wait, and an alert is raised.
-        in_doubt: What to do with plays whose answer was lost: ``"resend"`` risks a double, ``"hold"`` makes them dead
+        in_doubt: What to do with plays whose response was lost: ``"resend"`` risks a double, ``"hold"`` makes them dead
             letters, to be replayed or discarded. Either way they are counted as in doubt.
         lanes: Changes to the :class:`~sevendigital_async.shipping.rules.LaneRules` by kind, such as
             ``{LogKind.SUBSCRIBER: {"linger": 30.0}}``.

@@ -42,7 +42,7 @@ class Portion:
         position: Where the record after these begins, in the source's own terms; opaque to everybody else. Empty if the
             stream can't be read again, as a pipe; then the spool keeps no checkpoint.
         logs: The plays, in order, checked.
-        start: The position before it; None at the beginning of a stream; :data:`RESTARTED` if it ignores the checkpoint.
+        start: The position before it; None at the beginning; :data:`RESTARTED` if the checkpoint is ignored.
         label: Names the stream in messages.
         numbers: Of the plays within the stream, for messages: a line, a row or an offset each.
         kinds: Of the plays, where the source says so; None where all are of the kind given to :func:`ship_from`.

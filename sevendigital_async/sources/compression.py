@@ -43,7 +43,7 @@ class ZstdFile:
                 self._compressed = self._file.read(ZSTD_CHUNK)
             if not self._compressed:
                 if self._frame is not None:
-                    raise EOFError("the file ended within a frame")
+                    raise EOFError("the zstd data ends inside a frame")
                 return b""
             self._frame = self._frame or self._decompressor.decompressobj()
             self._content = self._frame.decompress(self._compressed)

@@ -247,7 +247,7 @@ class FileReader:
         position.check_kind(self._options.kind, self._name)
         if not self.continues(position):
             raise ConfigurationError(
-                f"{self._name} was shipped up to line {position.line - 1}, and those lines have changed since;"
+                f"{self._name} was shipped up to line {position.line - 1}, and the lines before it have changed since;"
                 " if it is a new file, pass --from-line 1, otherwise --from-line with the line to resume at"
             )
 

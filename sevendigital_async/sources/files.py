@@ -84,7 +84,7 @@ class FileSource:
             try:
                 if needs_kind and reader.has_kind is False:
                     raise ConfigurationError(
-                        f"{shown(file)}: its plays don't say of which kind they are; pass --kind"
+                        f"{shown(file)}: its plays have no kind; pass --kind"
                         f" {'|'.join(LogKind)}, or name the column with --map kind=COLUMN"
                     )
                 if reader.is_regular and reader.is_cheap_to_resume and checkpoint is not None:

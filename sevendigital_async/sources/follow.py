@@ -296,7 +296,7 @@ class FollowSource:
                 self._end(followed)
         except (ConfigurationError, OSError) as error:
             # A compressed file may still be being written, for example. It is read on when it changes.
-            logger.warning("%s can't be read on: %s", followed.path, error, extra={"event": "file-refused"})
+            logger.warning("%s can't be read further: %s", followed.path, error, extra={"event": "file-refused"})
             self._end(followed)
 
     def _end(self, followed: FollowedFile) -> None:

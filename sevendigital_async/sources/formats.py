@@ -83,11 +83,11 @@ def check_format(wanted: Format, head: bytes, place: str) -> None:
     is_json = start.startswith(b"{")
     if Format.PARQUET in (wanted, found) and wanted is not found:
         looks = "Parquet" if found is Format.PARQUET else "text"
-        raise ConfigurationError(f"{place} looks like {looks}, not like {wanted}; --format {found} reads it")
+        raise ConfigurationError(f"{place} looks like {looks}, not {wanted}; pass --format {found}")
     if wanted is Format.CSV and is_json:
-        raise ConfigurationError(f"{place} looks like JSON lines, not like CSV; --format json-lines reads it")
+        raise ConfigurationError(f"{place} looks like JSON lines, not CSV; pass --format json-lines")
     if wanted is Format.JSON_LINES and found is Format.CSV:
-        raise ConfigurationError(f"{place} looks like CSV, not like JSON lines; --format csv reads it")
+        raise ConfigurationError(f"{place} looks like CSV, not JSON lines; pass --format csv")
 
 
 def _delimiter(head: bytes) -> str | None:
@@ -262,9 +262,9 @@ def _cells(data: bytes, delimiter: str) -> list[str]:
     try:
         rows = list(csv.reader(io.StringIO(data.decode(), newline=""), delimiter=delimiter, strict=True))
     except UnicodeDecodeError:
-        raise InvalidLogError("not UTF-8 text") from None
+        raise InvalidLogError("not valid UTF-8") from None
     except csv.Error as error:
         raise InvalidLogError(f"not valid CSV: {error}") from None
     if len(rows) != 1:
-        raise InvalidLogError("not one row of CSV: a quote is not closed, or a carriage return stands alone")
+        raise InvalidLogError("not one row of CSV: a quote is not closed, or a carriage return has no line feed")
     return rows[0]

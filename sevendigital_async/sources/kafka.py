@@ -82,14 +82,14 @@ class KafkaURL:
             parts = urlsplit(url)
             options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
         except ValueError:
-            raise ConfigurationError(f"not a URL of Kafka; it looks like {EXAMPLE}") from None
+            raise ConfigurationError(f"not a Kafka URL; use {EXAMPLE}") from None
         credentials, _, hosts = parts.netloc.rpartition("@")
         topic, group = parts.path.strip("/"), options.pop("group", "")
         if parts.scheme.lower() != "kafka" or not hosts or not topic or "/" in topic or not group:
-            raise ConfigurationError(f"a URL of Kafka has brokers, a topic and a group, like {EXAMPLE}")
+            raise ConfigurationError(f"a Kafka URL needs brokers, a topic and a group: {EXAMPLE}")
         if unknown := options.keys() - OPTIONS:
             raise ConfigurationError(
-                f"a URL of Kafka has no option {min(unknown)!r}; it has {', '.join(sorted(OPTIONS))}"
+                f"unknown option {min(unknown)!r} in a Kafka URL; known are {', '.join(sorted(OPTIONS))}"
             )
         return cls(hosts.split(","), unquote(topic), group, _connection(credentials, options))
 

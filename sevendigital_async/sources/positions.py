@@ -51,7 +51,7 @@ class Position:
             known = False
         if not known:
             raise ConfigurationError(
-                f"{place}: its checkpoint was written by another version; say where to resume with --from-line"
+                f"{place}: its checkpoint was written by another version; pass --from-line to choose where to resume"
             )
         return position
 

@@ -97,13 +97,13 @@ class Columns:
                 )
         known = [name for name in names if name is not None]
         if missing:
-            raise ConfigurationError(f"{place}: there is no column {', '.join(map(repr, missing))}")
+            raise ConfigurationError(f"{place}: no column {', '.join(map(repr, missing))}")
         for name in ("trackId", "timestamp"):
             if name not in known:
-                raise ConfigurationError(f"{place}: no column holds {name}; name it with --map {name}=COLUMN")
+                raise ConfigurationError(f"{place}: no column for {name}; name it with --map {name}=COLUMN")
         twice = {name for name in known if known.count(name) > 1}
         if twice:
-            raise ConfigurationError(f"{place}: several columns hold {min(twice)}")
+            raise ConfigurationError(f"{place}: several columns for {min(twice)}")
         return names
 
     def _unmapped(self, column: str) -> str | None:
@@ -194,7 +194,7 @@ def kind_of(value: object) -> LogKind | None:
     try:
         return LogKind(str(value).strip().lower())
     except ValueError:
-        raise InvalidLogError(f"kind is one of {', '.join(LogKind)}, not {value!r}", field=KIND) from None
+        raise InvalidLogError(f"kind must be one of {', '.join(LogKind)}, not {value!r}", field=KIND) from None
 
 
 def _timestamp(value: object) -> datetime:

@@ -82,7 +82,7 @@ class ChangeWatcher:
                 self._changed.set()
         except (OSError, RuntimeError) as error:
             logger.info(
-                "changes of files are looked for every %g s, for the system does not report them: %s",
+                "polling for file changes every %g s, because the system does not report them: %s",
                 *(self._poll, error),
                 extra={"event": "watch-failed"},
             )

@@ -1,4 +1,4 @@
-"""What an answer must be to acknowledge plays, counted at the server and in the journal."""
+"""What a response must be to acknowledge plays, counted at the server and in the journal."""
 
 import gzip
 import zlib

@@ -250,7 +250,7 @@ async def silenced(redis_server):
 
 
 async def put_unheard(spool, proxy, observer, plays, checkpoint=None):
-    """Put plays so that Redis stores them, and cancel the put, which gets no answer."""
+    """Put plays so that Redis stores them, and cancel the put, which gets no response."""
     before = (await observer.counts(KIND)).put
     proxy.deaf = True
     putting = asyncio.create_task(spool.append(KIND, plays, checkpoint))

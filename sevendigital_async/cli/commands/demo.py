@@ -112,7 +112,7 @@ class DemoReport:
         kinds: By kind.
         missing: Plays that were put and not received.
         surplus: Plays that were received and not put, or more often than put.
-        seconds: From the first put to the last answer.
+        seconds: From the first put to the last response.
     """
 
     kinds: Mapping[LogKind, KindFigures]
@@ -179,7 +179,7 @@ def compare(
         stats: Of the sandbox.
         put: Plays that the shipper accepted.
         received: Plays that the sandbox accepted.
-        seconds: From the first put to the last answer.
+        seconds: From the first put to the last response.
     """
     kinds = {
         kind: KindFigures(

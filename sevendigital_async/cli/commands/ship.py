@@ -207,7 +207,7 @@ def ship(
     ] = 400.0,
     in_doubt: Annotated[
         Literal["resend", "hold"],
-        typer.Option(help="Plays whose answer was lost: send them again, perhaps twice, or hold them."),
+        typer.Option(help="Plays whose response was lost: send them again, perhaps twice, or hold them."),
     ] = "resend",
     patience: Annotated[
         float | None,

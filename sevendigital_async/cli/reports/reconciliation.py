@@ -97,7 +97,7 @@ class VendorRows:
             raise ConfigurationError(f"{self._name} has more than one column {twice[0]}")
         if not KEY.intersection(names) - {"KIND"}:
             needed = ", ".join(column.header for column in PLAY if column.header in KEY - {"KIND"})
-            raise ConfigurationError(f"{self._name} needs a line of headers with at least one of {needed}")
+            raise ConfigurationError(f"{self._name} needs a header line with at least one of {needed}")
 
     def _unreadable(self, error: Exception, row: int | None = None) -> ConfigurationError:
         match error:
@@ -272,7 +272,7 @@ class Comparison:
         return dict(zip((column.header for column in self._columns), orjson.loads(values), strict=True))
 
     def _digests(self, values: Sequence[str]) -> tuple[bytes, bytes, int | None]:
-        """Return the digests ``key`` and ``rest`` and the time; 0 if there is no column for the time."""
+        """Return the digests ``key`` and ``rest`` and the time; 0 if no column for the time."""
         moment: int | None = 0
         key, rest = [], []
         for column, value in zip(self._columns, values, strict=True):

@@ -155,7 +155,7 @@ class RejectFile:
         try:
             self.sync()
         except OSError as failure:
-            complain(f"{self.path} may not be on the disk: {failure.strerror}")
+            complain(f"{self.path} could not be flushed to disk: {failure.strerror}")
         finally:
             for descriptor in [*self._replaced, *([] if self._descriptor is None else [self._descriptor])]:
                 os.close(descriptor)

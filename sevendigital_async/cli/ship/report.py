@@ -108,12 +108,12 @@ class Report:
         delivered: Accepted by the service.
         rejected: Lines that are not plays.
         buried: Plays that the service refused for good, or that became too old.
-        in_doubt: Plays that were sent without an answer, whatever their state is now.
+        in_doubt: Plays that were sent without a response, whatever their state is now.
         held: Plays in doubt that are not sent again on their own.
         waiting: Plays not delivered.
         requests: Requests sent.
         largest_batch: Plays in the largest of them.
-        seconds: From the first byte read to the last answer.
+        seconds: From the first byte read to the last response.
         continue_at: Number of the first line that is not done; None if all are, or if there are several sources.
         unfinished_line: Number of the last line, if it has no line feed and is not a play; None likewise.
         stop: Why the run stopped early, if it did.

@@ -234,7 +234,7 @@ class ShipRun:
         await self._ingestion.run()
         for bad in self._source.left.values() if isinstance(self._source, FileSource) else ():
             self._display.say(
-                f"{bad.place}: left for the next run: the last line has no line feed and is not a play"
+                f"{bad.place}: the last line has no line feed and is not a play; left for the next run"
                 f" ({one_line(bad.reason)})"
             )
         statistics = await self._shipper.flush()

@@ -104,7 +104,7 @@ CREATE_PLAYLIST = Operation(
     ),
 )
 
-# The live answer is empty.
+# The live response is empty.
 UPDATE_PLAYLIST_DETAILS = Operation(
     id="updatePlaylistDetails",
     name="platform.playlists.update",

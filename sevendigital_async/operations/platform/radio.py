@@ -42,7 +42,8 @@ def _event_body(events: Sequence[object]) -> Mapping[str, object]:
     """Return the parameters of a live request, which carries one event."""
     if len(events) != 1:
         raise InvalidArgumentError(
-            f"a request of the live dialect carries one event, not {len(events)}: call once for each", argument="events"
+            f"in the live dialect, a request has one event, not {len(events)}; call once for each event",
+            argument="events",
         )
     [event] = events
     if not isinstance(event, PlaybackEvent):
@@ -51,7 +52,7 @@ def _event_body(events: Sequence[object]) -> Mapping[str, object]:
         raise InvalidArgumentError("duration_played of an event does not exist in the live dialect", argument="events")
     word = STARTED if event.event_type == PlaybackEventType.START else str(event.event_type)
     if word == STARTED and event.format_id is None:
-        raise InvalidArgumentError("the event of a track's beginning needs a format_id", argument="events")
+        raise InvalidArgumentError("a start event needs a format_id", argument="events")
     parameters = {"track_id": event.track_id, "playlist_id": event.playlist_id, "format_id": event.format_id}
     return {"event": word} | {name: value for name, value in parameters.items() if value is not None}
 

@@ -65,7 +65,7 @@ class Cards(CheckedResource):
         """Begin to add a card; what is typed here appears in no log line and no error.
 
         The OpenAPI dialect takes the card itself and requires the first four arguments. The live service has the
-        card's owner fill in a form at the answer's ``redirect_url``, and requires this method's.
+        card's owner fill in a form at the response's ``redirect_url``, and requires this method's.
 
         Args:
             card_number: All digits.

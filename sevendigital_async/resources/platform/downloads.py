@@ -10,7 +10,7 @@ from ..resource import Resource
 class Downloads(Resource):
     """Methods of ``client.platform.downloads``.
 
-    A download may cost the user one of those that are left, so none is repeated by itself after a lost answer.
+    A download may cost the user one of those that are left, so none is repeated by itself after a lost response.
     """
 
     def purchase(self, user_id: str, *, purchase_id: str, country: str | None = None) -> Media:

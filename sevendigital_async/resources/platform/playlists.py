@@ -132,8 +132,8 @@ class Playlists(PlaylistGroups):
             annotations: What to keep with it, value by key.
 
         Returns:
-            The playlist as it is now; in the live dialect, whose answer is empty, its id, what was changed, and the
-            ``url`` that the answer names.
+            The playlist as it is now; in the live dialect, whose response is empty, its id, what was changed, and the
+            ``url`` that the response names.
 
         Raises:
             NotFoundError: No such playlist.

@@ -55,7 +55,7 @@ class Radio(Resource):
         await self._none(ops.DELETE_INTERACTIVE_RADIO_SESSION, session_id=session_id)
 
     async def next_track(self, session_id: str) -> RadioTrack:
-        """Ask what to play next. It moves the session on, so it is never asked twice after a lost answer.
+        """Ask what to play next. It moves the session on, so it is never asked twice after a lost response.
 
         Args:
             session_id: As ``create_session`` gave it.

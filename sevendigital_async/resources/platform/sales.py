@@ -74,7 +74,7 @@ class Sales(Resource):
     ) -> Purchase | None:
         """Record the sale of a release or a track, and put it into the user's locker.
 
-        Each call is a sale that the partner is billed for. It is never repeated by itself after a lost answer;
+        Each call is a sale that the partner is billed for. It is never repeated by itself after a lost response;
         whether it was recorded then has to be found out another way: ``error.advice`` says how.
 
         Args:
@@ -90,7 +90,7 @@ class Sales(Resource):
             postcode: The user's, for charts of the United States and Canada; live dialect only.
 
         Returns:
-            The purchase, as far as the service describes it: keep its id, a refund needs it. None if the answer
+            The purchase, as far as the service describes it: keep its id, a refund needs it. None if the response
             says no more than that the sale is recorded.
 
         API: ``POST /sales/credit-item``

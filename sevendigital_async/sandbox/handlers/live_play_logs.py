@@ -1,4 +1,4 @@
-"""Play logs as the live endpoints take them: other bodies, other answers, and the user and the country in the query."""
+"""Play logs of the live dialect: other bodies and responses; user and country are in the query."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the catalogue's handlers have in common: ids, words, territories, and how long an answer keeps."""
+"""What the catalogue's handlers have in common: ids, words, territories, and how long a response keeps."""
 
 from __future__ import annotations
 

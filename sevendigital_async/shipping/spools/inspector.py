@@ -33,7 +33,7 @@ class JournalEntry:
         outcome: What happened to it.
         at: When the outcome was known.
         request_id: Our id of the request.
-        answer: The service's answer; empty if none arrived.
+        answer: The service's response; empty if none arrived.
         in_doubt: It may have reached the service in an earlier request as well.
     """
 

@@ -63,9 +63,9 @@ def translated(error: Exception, place: str) -> Exception:
     if isinstance(error, OSError):
         return SpoolUnavailableError(f"{place}: {error.strerror or error}")
     if isinstance(error, UnicodeEncodeError):
-        return SpoolError(f"{place}: text that is not Unicode: {error}")
+        return SpoolError(f"{place}: a text is not valid UTF-8: {error}")
     if isinstance(error, sqlite3.Error):
-        return SpoolError(f"{place}: SQLite reports an error: {error}")
+        return SpoolError(f"{place}: SQLite error: {error}")
     return error
 
 

@@ -75,7 +75,7 @@ def spool_path(path: str | os.PathLike[str]) -> Path:
     except (OSError, ValueError, RuntimeError) as error:
         raise SpoolError(f"{printable(path)} can't be the name of a spool: {error}") from None
     if not resolved.name:
-        raise SpoolError(f"{printable(resolved)} is a directory; a spool needs the name of a file")
+        raise SpoolError(f"{printable(resolved)} is a directory; give the name of a file")
     return resolved
 
 
@@ -101,7 +101,7 @@ def check_files(path: Path) -> None:
         raise SpoolError(f"{printable(path)} is {kind}; a spool needs a regular file")
     for companion in [beside(path, ending) for ending in COMPANIONS]:
         if kind := _irregular_type(companion):
-            raise SpoolError(f"{printable(companion)} is {kind}, which a spool does not use; remove it")
+            raise SpoolError(f"{printable(companion)} is {kind}, not a regular file; remove it")
 
 
 def _irregular_type(path: Path) -> str | None:
@@ -259,7 +259,7 @@ class SpoolFile:
         """
         if self._current_identity() != self._identity:
             raise SpoolCorruptionError(
-                f"{self.shown} was moved or removed while it was open; what waits is in the file that was moved"
+                f"{self.shown} was moved or removed while it was open; its waiting plays are in the moved file"
             )
 
     def _current_identity(self) -> tuple[int, int] | None:
@@ -322,7 +322,7 @@ class SpoolFile:
         size = self.path.stat().st_size
         if size == 0:
             raise SpoolCorruptionError(
-                f"{self.shown} is empty, which a spool never is; if it had no plays, remove it and start again"
+                f"{self.shown} is empty, not a spool; if it held no plays, remove it and start again"
             )
         marker = self._marker.read()
         with closing(read_only(self.path, timeout=BUSY_TIMEOUT)) as db:
@@ -369,7 +369,7 @@ def not_a_lock(error: sqlite3.Error, path: Path) -> Exception:
     """Describe what is wrong with the lock file of a spool."""
     if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
         return error
-    return SpoolError(f"{printable(beside(path, '-owner'))} is not a lock file; it has no plays in it: remove it")
+    return SpoolError(f"{printable(beside(path, '-owner'))} is not a lock file; it holds no plays: remove it")
 
 
 def read_only(path: Path, *, timeout: float) -> sqlite3.Connection:

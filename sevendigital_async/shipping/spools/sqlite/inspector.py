@@ -339,7 +339,7 @@ class SqliteSpoolInspector:
             if not self._path.exists():
                 raise SpoolError(f"spool {self._shown} does not exist")
             if self._path.stat().st_size == 0:
-                raise SpoolError(f"{self._shown} is empty, which a spool never is")
+                raise SpoolError(f"{self._shown} is empty, not a spool")
             marker = commit_marker_of(self._path).read()  # first, for a shipper may commit meanwhile
             db = read_only(self._path, timeout=BUSY_TIMEOUT)
             try:

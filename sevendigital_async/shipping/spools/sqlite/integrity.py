@@ -38,7 +38,7 @@ def check(db: sqlite3.Connection, marker: CommitMarker | None, *, thoroughly: bo
     """
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if not has_expected_layout(db, version):
-        raise CorruptionError(f"its tables are not those of version {version}")
+        raise CorruptionError(f"its tables do not match version {version}")
     check_progress(db, marker)
     check_sums(db)
     if thoroughly:
@@ -68,7 +68,7 @@ def check_sums(db: sqlite3.Connection) -> None:
     """
     lanes = db.execute("SELECT kind, put - delivered - waiting - buried - held FROM lane").fetchall()
     if {kind for kind, _ in lanes} != set(LogKind) or any(rest for _, rest in lanes):
-        raise CorruptionError("its counters don't add up")
+        raise CorruptionError("its counters do not match its rows")
 
 
 def check_pages(db: sqlite3.Connection) -> None:
@@ -111,14 +111,14 @@ def check_counts(db: sqlite3.Connection) -> None:
     for kind, *counted in db.execute(f"SELECT {columns} FROM lane"):  # noqa: S608 - names of ours
         (logs, size), (dead_logs, dead_size, held) = waiting.get(kind, (0, 0)), dead.get(kind, (0, 0, 0))
         if counted != [logs, logs + dead_logs, size + dead_size, held, *partner.get(kind, (0, 0))]:
-            raise CorruptionError("plays are missing from it")
+            raise CorruptionError("some plays are missing")
     lost = db.execute(
         "SELECT 1 FROM chunk WHERE queue > 0 AND queue NOT IN (SELECT id FROM queue) UNION ALL"
         " SELECT 1 FROM queue WHERE name <> '' AND (logs, size) <>"
         " (SELECT sum(logs), sum(size) FROM chunk WHERE chunk.queue = queue.id) LIMIT 1"
     ).fetchone()
     if lost is not None:
-        raise CorruptionError("its queues don't add up")
+        raise CorruptionError("its queues do not match its chunks")
 
 
 def _sums(db: sqlite3.Connection, values: str, tables: str) -> dict[str, tuple[int, ...]]:

@@ -102,7 +102,7 @@ def read(row: Sequence[Any]) -> tuple[tuple[Any, ...], bytes]:
     """
     facts, (compressed, chunk, kept, body), stored = tuple(row[1:9]), row[9:13], ChunkRow._make(row[13:])
     if compressed == DAMAGED:
-        raise ValueError("it was found damaged before")
+        raise ValueError("marked as damaged earlier")
     if compressed == COMPRESSED:
         body = zlib.decompress(body)
     if chunk is None:

@@ -236,7 +236,7 @@ class SqliteLeases:
         try:
             await settle_abandoned(self, lease, state.unsettled, policy)
         except SpoolError as error:
-            logger.error("a batch could not be settled; it will be when the spool is opened again: %s", error)  # noqa: TRY400
+            logger.error("a batch could not be settled now; it is settled when the spool is opened again: %s", error)  # noqa: TRY400
 
     def _signer_job(self, kind: LogKind, now: float, *, flush: bool) -> WriterJob[Any, Lease | None]:
         rules, visible_before = self._rules[kind], self._index.visible_before

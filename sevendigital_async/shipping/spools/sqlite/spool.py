@@ -104,7 +104,7 @@ class SqliteSpool:
         journal_days: float = 400.0,
     ) -> None:
         if synchronous not in {"FULL", "NORMAL"}:
-            raise SpoolError('synchronous is "FULL" or "NORMAL"')
+            raise SpoolError('synchronous must be "FULL" or "NORMAL"')
         self._file = SpoolFile(spool_path(path), synchronous, min_free)
         self._shown = printable(path)
         self._capacity = Capacity(logs=max_logs, size=max_bytes)
@@ -168,7 +168,9 @@ class SqliteSpool:
             await asyncio.to_thread(self._writer.close_abandoned)
             return
         if unwritten := await self._group_commit.aclose():
-            logger.error("%s: %d plays of put_nowait could not be written and are lost", self._shown, unwritten)
+            logger.error(
+                "%s: %d plays accepted by put_nowait could not be written and are lost", self._shown, unwritten
+            )
         if kept := self._appender.keep_withdrawn():
             logger.error(
                 "%s: %d plays of cancelled puts could not be withdrawn; they stay in the spool", self._shown, kept

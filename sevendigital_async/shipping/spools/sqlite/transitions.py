@@ -205,7 +205,7 @@ class Transitions:
         remove_records(self._db, batch.part)
         _count_out(self._db, [batch], "held")
         change_counters(self._db, batch.kind, in_doubt=sum([not record.in_doubt for record in records]))
-        reason = f"the answer to request {batch.request_id} was lost; check whether the service has this play"
+        reason = f"the response to request {batch.request_id} was lost; check whether the service has this play"
         letters = [(record, DeadLetter(batch.kind, record.body, reason, None, at, in_doubt=True)) for record in records]
         dead_letters.write(self._db, batch.kind, batch.name, DeadLetterState.HELD, letters)
         return self._finish(batch)
