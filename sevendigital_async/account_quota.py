@@ -13,7 +13,7 @@ PROBE_INTERVAL = 3600.0
 """Seconds after which a server that asks for a longer wait is asked again."""
 
 MAX_PERIOD = 31 * 86_400.0
-"""Seconds of the longest period that a quota may have; the service's own example has a day and ten hours."""
+"""The longest period of a quota, in seconds; the service's example has a day and ten hours."""
 
 
 def bounded_wait(seconds: float) -> float:
@@ -48,7 +48,7 @@ class RateLimit:
         return self.resets_in or 0.0 if self.remaining == 0 else 0.0
 
     def after(self, seconds: float) -> RateLimit:
-        """Return this snapshot as it looks ``seconds`` later."""
+        """Return the snapshot ``seconds`` later."""
         return self if self.resets_in is None else evolve(self, resets_in=max(0.0, self.resets_in - seconds))
 
     @classmethod

@@ -81,11 +81,11 @@ class SevenDigitalError(Exception):
 
 
 class ConfigurationError(SevenDigitalError):
-    """Settings that cannot work, or a client used outside its life or its event loop."""
+    """Invalid settings, or a client used while it is closed or in another event loop."""
 
 
 class InvalidArgumentError(SevenDigitalError, ValueError):
-    """An argument that the API's documents rule out; raised before anything is sent.
+    """An argument that the API does not allow; raised before anything is sent.
 
     Attributes:
         argument: Name of the argument, as the caller spelled it.
@@ -106,7 +106,7 @@ class TransportError(SevenDigitalError):
     Attributes:
         operation: Dotted name of the operation, such as ``classic.releases.search``.
         maybe_sent: True when the service may have received, and acted on, the request.
-        answered: True when a response arrived, or began to, so that the same request may well get the same again.
+        answered: True when a response arrived, or began to, so that the same request may get the same response again.
     """
 
     maybe_sent = True
@@ -163,7 +163,7 @@ class DecodeError(SevenDigitalError):
         path: Where in the response, such as ``$.release.price.amount``.
         status: HTTP status of the response; None if it is not known.
         body: The raw response, for example to find the number of a purchase; empty if not kept. It may contain tokens
-            and users' data, so it is in no message and no repr: mind where it is written.
+            and users' data, so it is in no message and no repr; treat it as confidential.
     """
 
     maybe_sent = True
@@ -293,7 +293,7 @@ class PaymentFailedError(PaymentError):
 
 
 class PriceChangedError(PaymentError):
-    """The price that was sent is not the price of the item any more; fetch it anew and ask the user."""
+    """The price that was sent is no longer the item's price; fetch the new one and ask the user."""
 
 
 class VoucherError(PaymentError):

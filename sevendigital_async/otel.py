@@ -154,7 +154,7 @@ class OpenTelemetryTracer:
         """Start the span of a batch: the root of a trace, as its plays come from many.
 
         Args:
-            kind: Of the plays.
+            kind: Kind of the plays.
             logs: How many.
             request_id: Sent to the service as ``x-7d-traceid``.
             origins: What :meth:`origin` returned, and contexts of batches.

@@ -95,7 +95,7 @@ class RedisScript:
 
     Args:
         package: Where the file is.
-        path: Of the file in the package.
+        path: Path of the file in the package.
         answer: Type of the script's answer.
     """
 

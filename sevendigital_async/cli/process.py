@@ -166,7 +166,7 @@ class SignalWatcher:
     Attributes:
         first: Set by the first signal.
         again: Set by the second.
-        name: Of the first one.
+        name: Name of the first one.
     """
 
     def __init__(self, on_hangup: Callable[[], None] | None = None) -> None:

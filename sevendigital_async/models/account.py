@@ -112,7 +112,7 @@ class Subscription:
 
     Attributes:
         subscription_id: The service's id of it; the live service gives none.
-        user_id: Whose it is.
+        user_id: The user's id.
         product_id: What was subscribed to.
         status: Whether it runs.
         start_date: Its first day.
@@ -145,7 +145,7 @@ class SubscriptionStatus:
     """A user's unlimited streaming.
 
     Attributes:
-        user_id: Whose it is.
+        user_id: The user's id.
         status: Whether it runs.
         start_date: Its first day.
         end_date: Its last day.

@@ -203,7 +203,7 @@ class Release:
             out. From which moment it can be bought or streamed stands in ``download`` and the streaming fields.
         added_date: When it joined the catalogue.
         streaming_release_date: From when it may be streamed, in responses that have no field per kind of streaming.
-        year: Of the original release, or of the digital one if that is not known.
+        year: Year of the original release, or of the digital one if that is not known.
         label: Who issued it.
         licensor: Who licensed it.
         explicit: Whether it carries a parental advisory.
@@ -213,7 +213,7 @@ class Release:
         price: What it costs in the territory asked about.
         formats: What it can be downloaded as.
         available_drm_free: Whether it can be had free of copy protection.
-        duration: Of all tracks together, in seconds.
+        duration: Duration of all tracks together, in seconds.
         track_count: How many tracks it has.
         popularity: From 0 to 1.
         download: Availability for purchase.

@@ -185,7 +185,7 @@ class Playlist:
         name: What people call it.
         description: What it is about; at most 500 characters.
         visibility: Who can see it.
-        user_id: Whose it is; None for the partner's own.
+        user_id: The user's id; None for the partner's own.
         track_count: How many tracks are on it.
         tracks: The tracks, as far as the response has them.
         created_at: When it was made.

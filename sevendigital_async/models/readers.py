@@ -148,7 +148,7 @@ def _search(names: tuple[str, ...], at: Mapping[str, str] | None) -> Iterator[st
     """Look for a field under its names, until one has a value; nothing if the shape has none of them.
 
     Args:
-        names: Of the field, on the wire.
+        names: Names of the field, on the wire.
         at: The local variable in which each value of the shape is; None for any shape.
     """
     indent = ""

@@ -36,7 +36,7 @@ class Media(Resource):
             release_id: The release that it was bought on.
             format_id: One of the formats that the locker lists.
             country: ISO 3166-1 alpha-2 code of the territory.
-            user_id: Whose it is, for users that the partner manages and has no token of.
+            user_id: Id of a user that the partner manages, in place of a token.
             error_url: Where a browser is sent if it fails.
 
         Raises:
@@ -72,7 +72,7 @@ class Media(Resource):
             release_id: The release that it was bought on.
             format_id: ``26`` is MP3 at 128 kbit/s, ``50`` at 64.
             country: ISO 3166-1 alpha-2 code of the territory.
-            user_id: Whose it is, for users that the partner manages and has no token of.
+            user_id: Id of a user that the partner manages, in place of a token.
             error_url: Where a browser is sent if it fails.
 
         Raises:
@@ -106,7 +106,7 @@ class Media(Resource):
             release_id: 7digital's id.
             format_id: One of the formats that the locker lists.
             country: ISO 3166-1 alpha-2 code of the territory.
-            user_id: Whose it is, for users that the partner manages and has no token of.
+            user_id: Id of a user that the partner manages, in place of a token.
             error_url: Where a browser is sent if it fails.
 
         Raises:
@@ -137,7 +137,7 @@ class Media(Resource):
         Args:
             purchase_id: As the purchase or the delivery gave it.
             country: ISO 3166-1 alpha-2 code of the territory.
-            user_id: Whose it is, for users that the partner manages and has no token of.
+            user_id: Id of a user that the partner manages, in place of a token.
             error_url: Where a browser is sent if it fails.
 
         Raises:

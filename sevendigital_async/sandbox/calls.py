@@ -32,7 +32,7 @@ class Call:
     Attributes:
         operation: The operation that is called.
         arguments: What was sent, by the names that the operation's record gives them.
-        user: Whose token signed it; None if the partner signed alone.
+        user: The user whose token signed it; None if the partner signed alone.
         now: Seconds since the epoch, by the sandbox's clock.
         origin: Scheme, host and port under which the sandbox was called.
         state: The state that earlier calls have changed.

@@ -30,7 +30,7 @@ class LoggedRequest:
         kind: The kind of logs it carried; None for any other operation.
         arrived_at: Seconds since the epoch.
         arrived_monotonic: Seconds on the sandbox's monotonic clock.
-        user: Whose token signed it.
+        user: The user whose token signed it.
         logs: How many logs were in it; None if it was not parsed.
         batch: Its number among the accepted requests of all kinds, from 1; None if it was not accepted.
         fault: The fault that was applied to it.
@@ -69,7 +69,7 @@ class ReceivedLog:
         position: Its place in that request, from zero.
         arrived_at: When the request arrived, in seconds since the epoch.
         arrived_monotonic: The same on the sandbox's monotonic clock.
-        user: Whose token signed the request.
+        user: The user whose token signed the request.
         log: The play as it was received.
     """
 

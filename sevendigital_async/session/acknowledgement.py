@@ -1,4 +1,4 @@
-"""Whether the body of a response with a success status acknowledges what was sent."""
+"""Whether the body of a success response is an acknowledgement."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ..models.scalars import count
 from .document import Document, Kind
 
 MAX_TEXT = 200
-"""Characters of plain text that an acknowledgement may have."""
+"""Most characters of a plain-text acknowledgement."""
 
 FIRST_ERROR = 400
-"""The lowest of HTTP's statuses, and of the service's codes, that stands for an error."""
+"""The lowest HTTP status, and code of the service, that means an error."""
 
 _MARKUP = re.compile(r"[{}\[\]<>]").search
 _FAILURE = re.compile(
@@ -71,7 +71,7 @@ def _doubt_in_text(body: bytes) -> str | None:
 
 
 def _doubts(tree: object) -> Iterator[str]:
-    """Yield what in a tree reports an error."""
+    """Yield the parts of a tree that report an error."""
     pending: list[tuple[str, object, bool]] = [("", tree, False)]
     while pending:
         name, node, alone = pending.pop()

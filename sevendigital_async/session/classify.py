@@ -72,13 +72,13 @@ _SECRET = re.compile(
 TRACE_HEADER = "x-7d-traceid"
 
 TOLERANCE = 2.0
-"""Seconds by which an offset must differ from the one in use to justify another try."""
+"""An offset must differ from the one in use by this many seconds to justify another attempt."""
 
 EARLIEST = datetime(2024, 1, 1, tzinfo=UTC).timestamp()
-"""A clock that shows an earlier time is not set: this package did not exist."""
+"""A clock with an earlier time is wrong: this package did not exist then."""
 
 MAX_OFFSET = 366 * 86_400.0
-"""Seconds by which two clocks that are both set may differ."""
+"""Largest credible offset between two clocks, in seconds."""
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DAY = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
@@ -94,12 +94,12 @@ _FORMS = [
     )
 ]
 _CENTURY_ENDS = 70
-"""Two digits from here on are years of the last century, as POSIX has it."""
+"""Two-digit years from here on belong to the 20th century, as in POSIX."""
 
 
 @frozen
 class _Finding:
-    """What a response says, before the class of the error is chosen."""
+    """What a response reports, before the class of the error is chosen."""
 
     message: str
     code: int | None = None
@@ -173,8 +173,8 @@ def retry_after(headers: Mapping[str, str], now: float | None) -> float | None:
 
 
 def presentable(message: str, limit: int = MAX_MESSAGE) -> str:
-    """Return a text of others so that it can be logged: on one line, of limited length, with secrets masked."""
-    # What is cut off before masking would not be shown anyway.
+    """Return foreign text as one line of limited length, with secrets masked."""
+    # Text beyond the limit would not be shown.
     line = _UNPRINTABLE.sub(" ", message[: 8 * limit]).strip()
     masked = _SECRET.sub(r"\1\2***", line)
     return masked if len(masked) <= limit else f"{masked[: limit - 1]}…"
@@ -195,13 +195,13 @@ def _in_tree(document: Document, status: int) -> _Finding | None:
     message = error if isinstance(error, str) and error else _message(stated)
     message = message or next((item.message for item in items), NO_REASON)
     code = count(stated.get("code", stated.get("errorcode")))
-    # Gateways answer with JSON too, some with "error" and "code", but not with this service's codes.
+    # Gateways send JSON too, some with "error" and "code", but not this service's codes.
     own = isinstance(error, dict) and any(map(is_service_code, (code, *(item.code for item in items))))
     return _Finding(message, code, items, in_service_form=own)
 
 
 def _unwrapped(tree: object) -> dict[str, Any] | None:
-    """Return the object that describes the outcome, with its names in lower case."""
+    """Return the object with the outcome, its keys in lower case."""
     for _ in range(MAX_ENVELOPES):
         if not isinstance(tree, dict):
             return None
@@ -303,7 +303,7 @@ def error_context(call: Call) -> Iterator[None]:
 
 
 def annotate(error: APIError, request: Request, headers: Mapping[str, str]) -> APIError:
-    """Add to an error what its codes mean for this operation, and the service's trace id."""
+    """Add the operation's meaning of the error's code, and the service's trace id."""
     meanings = request.binding.meanings if request.binding else {}
 
     def explain(message: str, code: int | None) -> str:
@@ -338,7 +338,7 @@ def check_count(call: Call, request: Request, document: Document) -> None:
 
 
 def offset_in(error: APIError, date: str | None, now: float, used: float) -> float | None:
-    """Return the offset of the service's clock from this machine's, in seconds, as a refusal shows it.
+    """Return the offset between the service's clock and this machine's, in seconds, from a refusal.
 
     Args:
         error: The refusal.

@@ -1,4 +1,4 @@
-"""Which bytes of a file a response carries, of which version and with which digests, checked before a byte is written.
+"""The bytes of a file in a response, their version and digests, checked before a byte is written.
 
 Digests are ``Repr-Digest`` and ``Content-Digest`` (RFC 9530), ``Digest`` and ``Content-MD5``.
 """
@@ -34,11 +34,11 @@ _STRONG_AFTER = timedelta(seconds=1)
 
 @frozen(order=True)
 class Digest:
-    """What some bytes must hash to.
+    """The expected hash of some bytes.
 
     Attributes:
-        algorithm: As ``hashlib`` names it.
-        value: In hexadecimal.
+        algorithm: Its name in ``hashlib``.
+        value: The hash, in hexadecimal.
     """
 
     algorithm: str
@@ -56,7 +56,7 @@ class Version:
     Attributes:
         validator: A strong entity tag or date, for ``If-Range``; None if there is none.
         total: Bytes of the whole file; None if unknown.
-        digests: Of the whole file.
+        digests: Digests of the whole file.
     """
 
     validator: str | None = None
@@ -72,7 +72,7 @@ class Extent:
         first: Where its body begins in the file.
         end: Where it ends, exclusive; None if unknown.
         version: Of which version of the file.
-        digests: Of the body alone.
+        digests: Digests of the body alone.
     """
 
     first: int
@@ -86,11 +86,11 @@ def extent_of(response: MediaResponse, have: int, known: Version) -> Extent:
 
     Args:
         response: The response.
-        have: Bytes that are there from an earlier try and were not asked for again.
+        have: Bytes from an earlier attempt, which were not requested again.
         known: The version that these belong to.
 
     Raises:
-        DownloadError: The response doesn't say, contradicts itself, or doesn't continue what is there.
+        DownloadError: The response lacks this, contradicts itself, or does not continue the earlier bytes.
     """
     headers = response.headers
     coding = headers.get("content-encoding", "").strip().lower()
@@ -121,7 +121,7 @@ def _whole(response: MediaResponse, headers: Mapping[str, str]) -> Extent:
     version = Version(_validator(headers), length, of_whole(headers))
     chunked = "chunked" in headers.get("transfer-encoding", "").lower()
     if length is None and not chunked and not content and not version.digests:
-        # Such a body ends when the connection does, for whatever reason.
+        # Such a body ends with the connection, even if that broke.
         raise DownloadError("the response has no Content-Length, so the file can't be checked for completeness")
     return Extent(0, length, version, content)
 
@@ -140,7 +140,7 @@ def _range(response: MediaResponse, headers: Mapping[str, str]) -> tuple[int, in
 
 
 def _same(validator: str | None, headers: Mapping[str, str], wanted: str | None) -> bool:
-    """Return whether a part is of the wanted version: a tag is repeated with every part, a date may not be."""
+    """Return whether a part belongs to the expected version: every part repeats the tag, but not always the date."""
     if wanted is not None and not wanted.startswith('"'):
         return headers.get("last-modified", wanted).strip() == wanted
     return validator == wanted
@@ -187,7 +187,7 @@ def of_content(headers: Mapping[str, str], *, whole: bool) -> frozenset[Digest]:
 
     Args:
         headers: Names in lower case.
-        whole: Whether these are the whole file; only then it is certain what ``Content-MD5`` is about.
+        whole: Whether these are the whole file; otherwise ``Content-MD5`` is ambiguous.
     """
     md5 = [("md5", headers.get("content-md5", "").strip())] if whole else []
     return frozenset(_found([*_items(headers, "content-digest"), *md5]))
@@ -204,6 +204,6 @@ def _found(items: Iterable[tuple[str, str]]) -> Iterator[Digest]:
             value = base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError):
             continue
-        # A value of another length is a digest in another spelling, or none; it can't be compared.
+        # A value of another length is not a digest in this encoding; it can't be compared.
         if algorithm and len(value) == hashlib.new(algorithm, usedforsecurity=False).digest_size:
             yield Digest(algorithm, value.hex())

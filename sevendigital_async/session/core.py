@@ -44,10 +44,10 @@ from .transport import Stream, Transport
 logger = logging.getLogger("sevendigital_async")
 
 MAX_ANSWER = 200
-"""Bytes of a response that are kept for the record."""
+"""Bytes of a response that are kept for the journal."""
 
 MEDIA_READ_TIMEOUT = 30.0
-"""Seconds between two pieces of media, unless the settings say otherwise; the whole may take any time."""
+"""Seconds between two pieces of media, unless the settings set it; the whole has no time limit."""
 
 ACCEPT_JSON = "application/json, application/xml;q=0.5"
 ACCEPT_XML = "application/xml"
@@ -67,7 +67,7 @@ class _Opened:
     Attributes:
         stream: Its body.
         redirected: Whether a redirect led to it.
-        ends: When it has to be read and parsed, by the clock's monotonic time; None if there is no limit.
+        ends: Deadline for reading and parsing it, by the monotonic clock; None for no limit.
     """
 
     stream: Stream
@@ -90,7 +90,7 @@ def _response(call: Call, value: T, answer: _Answer) -> Response[T]:
 
 
 def _forwarded(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return those headers of a call that the target of a redirect gets: nothing that may be meant for the service."""
+    """Return the headers of a call that are safe to send to the target of a redirect."""
     return {name: value for name, value in headers.items() if name.lower() in FORWARDED_HEADERS}
 
 
@@ -104,23 +104,23 @@ class Quota:
 
     @property
     def rate_limit(self) -> RateLimit:
-        """What the last response stated, aged to now."""
+        """The quota by the last response, aged to now."""
         return self._stated.after(self._clock.monotonic() - self._stated_at)
 
     @property
     def is_spent(self) -> bool:
-        """Whether nothing is left, by what the last response stated."""
-        # Asked before every request, and nearly always there is something left.
+        """Whether the quota was spent by the last response."""
+        # Checked before every request; nearly always some quota remains.
         return bool(self._stated.wait and self.rate_limit.wait)
 
     @property
     def wait(self) -> float:
-        """Seconds until a request may go out; none when it is time to ask whether a very long wait still holds."""
+        """Seconds until a request may be sent; 0 when a very long wait is to be probed."""
         wait = self.rate_limit.wait
         return 0.0 if wait > MAX_WAIT and self._clock.monotonic() >= self._probe_at else wait
 
     def update(self, headers: Mapping[str, str]) -> float:
-        """Take over what a response's headers state; malformed or missing ones change nothing.
+        """Update from a response's headers; malformed or missing ones change nothing.
 
         Returns:
             Seconds to wait, if these headers say that the quota is spent.
@@ -134,7 +134,7 @@ class Quota:
         return stated.wait
 
     async def acquire(self, max_wait: float, operation: str, pause_left: Callable[[], Awaitable[float]]) -> None:
-        """Wait until the quota lets a request out.
+        """Wait until the quota allows a request.
 
         Args:
             max_wait: Seconds this may take; more than a day is never waited here.
@@ -153,11 +153,11 @@ class Quota:
                     retry_after=wait,
                 )
             await self._clock.sleep(wait)
-        self._probe_at = self._clock.monotonic() + PROBE_INTERVAL  # one request asks, not all that wait
+        self._probe_at = self._clock.monotonic() + PROBE_INTERVAL  # one request probes, not all that wait
 
 
 class Session:
-    """What all clients of one consumer key share: quota, slots, clock offset and connections."""
+    """The state that all clients of a consumer key share: quota, slots, clock offset and connections."""
 
     def __init__(
         self,
@@ -192,7 +192,7 @@ class Session:
         return self._quota.rate_limit
 
     async def send(self, call: Call) -> object:
-        """Make a call, repeat it as its safety allows, and return the decoded response.
+        """Make a call, retry it as its safety allows, and return the decoded response.
 
         Raises:
             SevenDigitalError: See :mod:`sevendigital_async.errors`.
@@ -200,7 +200,7 @@ class Session:
         return (await self.exchange(call)).value
 
     async def exchange(self, call: Call) -> Response[Any]:
-        """Make a call, repeat it as its safety allows, and return the decoded response with its status and headers.
+        """Make a call, retry it as its safety allows, and return the decoded response with its status and headers.
 
         Raises:
             SevenDigitalError: See :mod:`sevendigital_async.errors`.
@@ -235,7 +235,7 @@ class Session:
         return _response(call, answer, fetched)
 
     async def fetch(self, call: Call) -> bytes:
-        """Make a call, repeat it as its safety allows, and return the response's body as it came.
+        """Make a call, retry it as its safety allows, and return the response's body as it came.
 
         Raises:
             SevenDigitalError: See :mod:`sevendigital_async.errors`.
@@ -249,7 +249,7 @@ class Session:
 
     @asynccontextmanager
     async def stream(self, call: Call) -> AsyncIterator[MediaResponse]:
-        """Ask for media, repeat that as its safety allows, and hold the response open while it is read.
+        """Request media, retry as the operation's safety allows, and hold the response open while it is read.
 
         Raises:
             SevenDigitalError: See :mod:`sevendigital_async.errors`. A body that ends early is not requested again.
@@ -276,13 +276,13 @@ class Session:
             yield MediaResponse(operation, opened.stream)
 
     async def send_once(self, call: Call, slot: Slot | None) -> str:
-        """Make a call exactly once, in a slot already held.
+        """Make a call exactly once, in a slot that is already held.
 
         Returns:
-            The response, for the record: its status and the beginning of its body.
+            The response, for the journal: its status and the beginning of its body.
 
         Raises:
-            UnreadableResponseError: The response calls itself a success and doesn't read like one.
+            UnreadableResponseError: The response has a success status but is not an acknowledgement.
             SevenDigitalError: See :mod:`sevendigital_async.errors`.
         """
         request, offset = self.request(call), self._clock_offset
@@ -299,7 +299,7 @@ class Session:
 
     @asynccontextmanager
     async def admission(self, operation: Operation, max_wait: float | None = None) -> AsyncIterator[Slot | None]:
-        """Wait until quota and rate class let ``operation`` out; hold its slot, if it needs one.
+        """Wait until quota and rate class allow ``operation``; hold its slot, if it needs one.
 
         Args:
             operation: To be called.
@@ -357,7 +357,7 @@ class Session:
         """Return the URL of any request to the service with a signature in its query.
 
         Raises:
-            InvalidArgumentError: It is no URL of the service, or is signed already.
+            InvalidArgumentError: It is not a URL of the service, or is already signed.
         """
         request = request_to(http_method, url, form, origins=self.settings.origins.values())
         return self._signed(request, user, SignaturePlacement.QUERY).url
@@ -432,11 +432,11 @@ class Session:
             ends = self._ends(time_left.total)
             try:
                 visited.append(destination(operation, visited, location, allow_http=self.settings.allow_http))
-                # The target of a redirect must not get our signature.
+                # The signature must not be sent to the target of a redirect.
                 onward = SignedRequest("GET", visited[-1], _forwarded(call.headers), None)
                 stream = await self._send(operation, onward, None, time_left, held)
             except SevenDigitalError as error:
-                error.maybe_sent = True  # the service has acted on the first request
+                error.maybe_sent = True  # the service acted on the first request
                 raise
         raise RedirectError(f"more than {MAX_REDIRECTS} redirects", operation=operation.name, maybe_sent=True)
 
@@ -472,10 +472,10 @@ class Session:
         return stream
 
     async def _document(self, call: Call, request: Request, opened: _Opened, offset: float) -> Document:
-        """Read an answer to its end; raise the error that it reports, if it does."""
+        """Read a response to its end; raise the error that it reports, if any."""
         operation, stream = call.operation, opened.stream
         if opened.ends is None:
-            # Media may take any time, an error in their place may not.
+            # Media have no time limit; an error response has.
             opened = evolve(opened, ends=self._ends((call.timeout or self.settings.timeout).total))
         try:
             body = await read_all(stream, self.settings.max_response_bytes)

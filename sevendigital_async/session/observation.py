@@ -1,6 +1,6 @@
-"""Calls as hooks and traces see them: a session and a transport that report each request that is sent.
+"""Observed calls: a session and a transport that report each request to hooks and traces.
 
-A client without hooks and without a tracer uses neither, so that nothing here costs it anything.
+A client without hooks and tracer uses neither, so this costs it nothing.
 """
 
 from __future__ import annotations
@@ -55,13 +55,13 @@ class RequestInfo:
 
 @frozen(kw_only=True)
 class ResponseInfo:
-    """The head of a response, or the lack of one.
+    """The headers of a response, or its absence.
 
     Attributes:
         request: What was sent.
         status: HTTP status; None if no response arrived.
         headers: Names in lower case, with ``REDACTED`` in place of values that may be private.
-        seconds: From sending to the head of the response, or to the error.
+        seconds: From sending to the response's headers, or to the error.
         error: Name of the error's class, such as ``ConnectError``; None if a response arrived.
     """
 
@@ -114,7 +114,7 @@ class Observers:
     Args:
         tracer: Makes spans.
         on_request: Called before each request is sent.
-        on_response: Called when the head of a response has arrived, or none will.
+        on_response: Called when a response's headers have arrived, or when none will.
 
     Raises:
         ConfigurationError: One of them can't be called, or is async.
@@ -139,7 +139,7 @@ class Observers:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to report to."""
+        """Whether there are no hooks and no tracer."""
         return self.tracer is None and self.on_request is None and self.on_response is None
 
     def request(self, info: RequestInfo) -> None:
@@ -159,7 +159,7 @@ class CallObservation:
 
     Attributes:
         call: The call.
-        observers: Whom to report to.
+        observers: Hooks and tracer.
         request: What was built of the call, unsigned.
         attempts: Requests so far.
     """
@@ -177,7 +177,7 @@ class CallObservation:
 
     @contextmanager
     def entered(self) -> Iterator[None]:
-        """Make this call the one whose requests are reported."""
+        """Make this the current call, whose requests are reported."""
         token = _CURRENT.set(self)
         try:
             with ExitStack() as active:
@@ -259,7 +259,7 @@ class ObservedStream:
 
 @define(eq=False)
 class ObservedTransport:
-    """Reports each request, and sends it over another transport."""
+    """Reports each request, and sends it with another transport."""
 
     _transport: Transport
     _clock: Clock
@@ -308,7 +308,7 @@ class ObservedSession(Session):
     """A session whose calls are reported.
 
     Args:
-        observers: Whom to report to.
+        observers: Hooks and tracer.
         arguments: Those of :class:`Session`; its transport is an :class:`ObservedTransport`.
     """
 
@@ -350,7 +350,7 @@ class ObservedSession(Session):
             observation.end(error)
             raise
         finally:
-            observation.end(None)  # what else the block raises is not about the call
+            observation.end(None)  # other exceptions of the block do not belong to the call
 
     def request(self, call: Call) -> Request:
         """Build a request as :class:`Session` does."""

@@ -23,10 +23,10 @@ except (
     fcntl = None  # type: ignore[assignment]
 
 CHECKPOINT = 4 * 1024 * 1024
-"""Bytes after which the checkpoint is renewed; what a killed process received after it is fetched again."""
+"""Bytes after which the checkpoint is written; bytes received after it are fetched again after a crash."""
 
 MAX_REFUSALS = 3
-"""How often the service may refuse a request for the rest before the whole is requested."""
+"""Refused requests for the rest after which the whole file is requested."""
 
 _MAX_NOTE = 64 * 1024
 _BLOCK = 1024 * 1024
@@ -40,7 +40,7 @@ class Part:
     filled with zeros by a power failure or replaced is fetched again.
 
     Args:
-        target: Where the file will be once it is whole.
+        target: Path of the complete file.
     """
 
     def __init__(self, target: Path) -> None:
@@ -58,7 +58,7 @@ class Part:
         self.version = Version()
 
     def open(self) -> None:
-        """Open or create the file, lock it for this download, and verify how much of it counts.
+        """Open or create the file, lock it for this download, and verify how many bytes are valid.
 
         Raises:
             DownloadError: A directory has its name, or another download uses it.
@@ -98,7 +98,7 @@ class Part:
         """Check the digests that the service announced, and rename the file to its target.
 
         Raises:
-            DownloadError: They don't match, or another file has taken the place of this one.
+            DownloadError: They don't match, or the file was replaced.
         """
         with self._lock:
             file = self._opened()
@@ -115,7 +115,7 @@ class Part:
             self._note.unlink(missing_ok=True)
 
     def refused(self) -> None:
-        """Record that the service refused to send the rest; after a few times, the whole is requested."""
+        """Record that the service refused to send the rest; after ``MAX_REFUSALS`` the whole file is requested."""
         with self._lock:
             self._refusals += 1
             self._save(self._opened())
@@ -133,7 +133,7 @@ class Part:
             file, self._file, self._closed = self._file, None, True
             if file is None:
                 return
-            # An error was raised where it happened; here it would replace a cancellation.
+            # The error was already raised; here it would replace a cancellation.
             with suppress(OSError), file:
                 if self.size == 0 and _is_at(file, self.path):
                     self.path.unlink(missing_ok=True)
@@ -198,7 +198,7 @@ def _open_alone(path: Path) -> BinaryIO:
 
 
 def _clear(path: Path) -> None:
-    """Remove what has the name of our file but is not one, or has other names as well.
+    """Remove a path with the name of our file that is not a regular file or has other links.
 
     Raises:
         DownloadError: It is a directory that is not empty.

@@ -16,15 +16,15 @@ from .transport import Stream
 MAX_REDIRECTS = 5
 
 _ENDS = "".join(map(chr, range(0x21)))
-"""Control characters and the space, which browsers drop at both ends of a URL."""
+"""Control characters and the space, which browsers strip from both ends of a URL."""
 
 _BREAKS = re.compile(r"[\t\r\n]")
-"""Which they drop within it as well."""
+"""Characters that browsers also remove within a URL."""
 
 _PRINTABLE = frozenset(string.ascii_letters + string.digits + string.punctuation)
 _IN_QUERY = "".join(_PRINTABLE - set("\"#<>'"))
 _IN_PATH = "".join(_PRINTABLE - set('"#<>?^`{}'))
-"""What stays as it is, ``%`` included: what is encoded already must not be encoded twice (WHATWG URL, section 1.3)."""
+"""Characters that stay unchanged, ``%`` included, so that nothing is encoded twice (WHATWG URL, section 1.3)."""
 
 
 def leads_on(operation: Operation, stream: Stream) -> bool:
@@ -39,7 +39,7 @@ def destination(operation: Operation, visited: list[str], location: str, *, allo
     Args:
         operation: Named in the error.
         visited: The URLs requested so far; the response is that of the last one.
-        location: Its ``Location`` header; several that differ come one a line.
+        location: Its ``Location`` header; different values are separated by line feeds.
         allow_http: Allow plain http to other machines.
 
     Raises:
@@ -62,10 +62,10 @@ def destination(operation: Operation, visited: list[str], location: str, *, allo
 
 
 def _absolute(base: str, location: str) -> str:
-    """Resolve a reference and encode it as browsers do; what comes after ``#`` is not sent.
+    """Resolve a reference and encode it as browsers do; the fragment is dropped.
 
     Raises:
-        ValueError: It makes no URL.
+        ValueError: It is not a valid URL.
     """
     reference = _BREAKS.sub("", location.strip(_ENDS)).partition("#")[0]
     place, mark, query = reference.partition("?")
@@ -81,5 +81,5 @@ def _absolute(base: str, location: str) -> str:
 
 
 def _encoded(text: str, safe: str) -> str:
-    # Bytes that are not UTF-8 come out of aiohttp as surrogates.
+    # aiohttp decodes bytes that are not UTF-8 as surrogates.
     return quote(text.encode("utf-8", "surrogateescape"), safe=safe)

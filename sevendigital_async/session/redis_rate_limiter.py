@@ -22,25 +22,25 @@ from .rate_limiter import UNBOUNDED_TIMEOUT, WINDOW
 logger = logging.getLogger("sevendigital_async")
 
 CLAIM_LEASE = 10.0
-"""Seconds for which a slot is kept that was claimed, while nothing is sent."""
+"""Seconds for which a claimed slot is kept while nothing is sent."""
 
 GRACE = 1.0
-"""Seconds that may pass between the check that a slot is still held and sending; it is kept for longer by so much."""
+"""Seconds that may pass between the check that a slot is still held and sending; it is kept for that much longer."""
 
 CLOCK_STEP = 6.0
-"""Seconds by which the server's clock may be set forward without harm."""
+"""Largest forward step of the server's clock without effect, in seconds."""
 
 POLL_INTERVAL = 0.05
-"""Seconds between two attempts to claim a slot that another process may free at any moment."""
+"""Seconds between attempts to claim a slot that another process may free."""
 
 MAX_POLL_INTERVAL = 0.9
-"""Seconds between two attempts while no process can free a slot."""
+"""Seconds between attempts while no slot can become free."""
 
 JITTER = 0.008
-"""Seconds by which processes that wait for the same slot differ at the most."""
+"""Largest random difference between processes that wait for the same slot, in seconds."""
 
 PAUSE_CACHE_TIME = 1.0
-"""Seconds for which the account's pause is not fetched again."""
+"""Seconds for which the account's pause is cached."""
 
 
 def _script(name: str, answer: type[list[Any] | int] = list) -> RedisScript:
@@ -158,11 +158,11 @@ class RedisSlots:
             slot.leave()
 
     def pause(self, seconds: float) -> None:
-        """Claim nothing for a while, by the clock of this process; never shortens a pause."""
+        """Claim no slots for some seconds, by the clock of this process; never shortens a pause."""
         self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
 
     async def settled(self) -> None:
-        """Leave it to Redis to free slots, and wait until it knows when; nothing is claimed any more."""
+        """Store in Redis when each slot becomes free, and claim no more."""
         self._closing.set()
         if self._freeing:
             await asyncio.wait(self._freeing, timeout=0.2)
@@ -251,7 +251,7 @@ class RedisRateLimiter:
     slot of a request without a response is free again when the timeout of its own process is over.
 
     Args:
-        url: Of Redis; see :class:`~sevendigital_async.redis_connection.RedisConnection`.
+        url: URL of Redis; see :class:`~sevendigital_async.redis_connection.RedisConnection`.
         consumer_key: Names the account.
         settings: The client's.
         clock: Time.

@@ -1,4 +1,4 @@
-"""A result together with what the response's head said."""
+"""A result with the status and headers of its response."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Response(Generic[T_co]):
     Attributes:
         value: What the method returns: a model, a page of them, a text, bytes or None.
         status: HTTP status.
-        headers: Of the response, names in lower case; not in the repr.
+        headers: Headers of the response, names in lower case; not in the repr.
         request_id: The request's id in the service's own records (``x-7d-traceid``), as the response gives it or as the
             call sent it; None if there is none.
     """

@@ -65,7 +65,7 @@ def retrying(
 
     Args:
         policy: Number of attempts and back-off.
-        safety: Of the operation.
+        safety: Safety of the operation.
         deadline: Time after which no attempt begins, by the clock's monotonic time; None if there is none.
         clock: Does the waiting.
         max_wait: If the service asks for a longer wait, or one over a day, its error is raised at once.

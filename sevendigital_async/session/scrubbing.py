@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from urllib.parse import unquote
 
 REDACTED = "REDACTED"
-"""What stands in place of a value; the word of OpenTelemetry's conventions."""
+"""The placeholder for a value, from OpenTelemetry's conventions."""
 
 PUBLIC_PARAMETERS = frozenset(
     {
@@ -49,7 +49,7 @@ def scrubbed_url(url: str, path_template: str) -> str:
 
 
 def scrubbed_target(url: str) -> str:
-    """Return the target of a redirect, of which path and query may be a signature: its host only."""
+    """Return the target of a redirect without path and query, which may hold a signature."""
     scheme, _, rest = url.partition("://")
     return f"{scheme}://{rest.partition('?')[0].partition('/')[0]}/{REDACTED}"
 

@@ -63,7 +63,7 @@ MeasureLane = Callable[[LogKind], Awaitable[LaneMeasured]]
 
 
 async def measure(spool: Spool, measure_lane: MeasureLane, sink: EventSink) -> None:
-    """Measure the queues and the lanes now, if anything subscribes to that."""
+    """Measure the queues and the lanes now, if there is a subscriber."""
     if not sink.has_subscriber(QueueMeasured):
         return
     for kind in LogKind:

@@ -1,4 +1,4 @@
-"""Outcomes: what the end of one request means for the plays in it. A table, no I/O."""
+"""Outcomes: what the result of a request means for its plays. A table, no I/O."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Unauthorised:
 
 @frozen
 class Misdirected:
-    """The request itself is wrong, whatever its signer and its plays: a person has to look."""
+    """The request itself is wrong, whatever its signer and plays: an operator has to act."""
 
     reason: str
 
@@ -193,7 +193,7 @@ def _is_from_service(error: APIError) -> bool:
 
 
 def _by_position(errors: tuple[ItemError, ...], size: int) -> Mapping[int, ItemError]:
-    """Index the errors; empty if a position is missing, repeated or out of range, because then none can be trusted."""
+    """Index the errors by position; empty if one is missing, repeated or out of range, as none is reliable then."""
     positions = [error.index for error in errors]
     are_valid = all(position is not None and 0 <= position < size for position in positions)
     if not are_valid or len(set(positions)) != len(positions):

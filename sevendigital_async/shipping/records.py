@@ -1,4 +1,4 @@
-"""Values that shipper, lanes and spools exchange."""
+"""The values that shipper, lanes and spools exchange."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Lease:
     """Records leased to a lane: one batch, one signer.
 
     Attributes:
-        kind: Of the records.
+        kind: Kind of the records.
         queue: Their queue.
         records: In order of acceptance.
         attempt: Failed attempts of this queue in a row, for the back-off.
@@ -119,7 +119,7 @@ class Checkpoint:
 
 
 class InDoubtPolicy(enum.Enum):
-    """What to do with records that may or may not have been delivered."""
+    """What to do with records in doubt."""
 
     RESEND = "resend"
     HOLD = "hold"
@@ -147,7 +147,7 @@ class Delivery:
     """A batch that the service accepted; given to ``on_delivered``.
 
     Attributes:
-        kind: Of the logs.
+        kind: Kind of the logs.
         user_id: The user who signed, or None.
         logs: In their wire form, one JSON object each.
         in_doubt: How many of them may have reached the service before.
@@ -166,7 +166,7 @@ class DeadLetter:
     """A play that the shipper has given up; given to ``on_dead_letter``.
 
     Attributes:
-        kind: Of the play.
+        kind: Kind of the play.
         body: The play in its wire form.
         reason: Why it was buried, in the service's words where it gave any.
         code: The service's error code, if it gave one.
@@ -197,7 +197,7 @@ class Counts:
         waiting: To be sent.
         in_flight: Leased to a lane.
         buried: Dead letters, each with its reason.
-        held: Dead letters that are in doubt: not sent again until a person decides.
+        held: Dead letters that are in doubt: not sent again until an operator decides.
         in_doubt: Plays ever sent without a certain outcome, in whatever state they are now.
     """
 

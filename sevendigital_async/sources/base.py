@@ -44,8 +44,8 @@ class Portion:
         logs: The plays, in order, checked.
         start: The position before it; None at the beginning; :data:`RESTARTED` if the checkpoint is ignored.
         label: Names the stream in messages.
-        numbers: Of the plays within the stream, for messages: a line, a row or an offset each.
-        kinds: Of the plays, where the source says so; None where all are of the kind given to :func:`ship_from`.
+        numbers: Numbers of the plays within the stream, for messages: a line, a row or an offset each.
+        kinds: Kinds of the plays, where the source says so; None where all are of the kind given to :func:`ship_from`.
         bad: Records among them that are not plays.
         size: Bytes read for it.
         begin: Number of its first record, such as a line that is blank; None where records aren't counted.

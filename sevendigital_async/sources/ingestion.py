@@ -160,7 +160,7 @@ class Ingestion:
     Args:
         source: Read from its checkpoints on; closed at the end.
         shipper: Takes the plays; opened.
-        kind: Of plays whose kind the source does not give.
+        kind: Kind of plays whose kind the source does not give.
         on_bad_records: Awaited before the checkpoint passes records that are not plays; it keeps them, or raises.
 
     Attributes:
@@ -330,7 +330,7 @@ async def ship_from(
     Args:
         source: Read from its checkpoints on; closed at the end.
         shipper: An open ``StreamLogShipper``.
-        kind: Of plays whose kind the source does not give.
+        kind: Kind of plays whose kind the source does not give.
         on_bad_records: Awaited with records that are not plays, before the checkpoint passes them; without it they are
             only counted.
 

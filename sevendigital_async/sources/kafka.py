@@ -342,7 +342,7 @@ class DeadLetterTopic:
     The message has the record's bytes, and headers ``place`` and ``reason``.
 
     Args:
-        url: Of the source; the same brokers are used.
+        url: URL of the source; the same brokers are used.
         topic: Where the records go.
     """
 

@@ -22,8 +22,8 @@ class Position:
     Attributes:
         line: Number of the line or row that follows.
         offset: Bytes of the decompressed content before it.
-        fingerprint: Of the content up to there.
-        kind: Of its plays, if all are of one kind.
+        fingerprint: Fingerprint of the content up to there.
+        kind: Kind of its plays, if all are of one kind.
     """
 
     line: int = 1
@@ -80,7 +80,7 @@ class ReadOptions:
     Attributes:
         format: None to recognise it by content.
         columns: Wire name (or ``kind``) to column or field; None to go by the names in the file.
-        kind: Of all plays, None if the file says it; a file is not resumed as another kind.
+        kind: Kind of all plays, None if the file says it; a file is not resumed as another kind.
         first_line: Line to begin with, in place of the checkpoint.
     """
 

@@ -15,7 +15,7 @@ class RawRecord(NamedTuple):
     """One record as it stands in the input.
 
     Attributes:
-        number: Of the line it begins in, from 1.
+        number: Number of the line it begins in, from 1.
         data: Without its line feed, and without byte order marks; a carriage return before the line feed is kept.
         cut: The record is longer than ``data``, which holds only its beginning.
         start: Bytes of the input before it.

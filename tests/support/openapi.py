@@ -23,8 +23,8 @@ class Stated:
     Attributes:
         parameters: By place and name.
         body: Content type and schema of the request's body.
-        status: Of the response.
-        content_type: Of the response's body, None if it has none.
+        status: Status of the response.
+        content_type: Content type of the response's body, None if it has none.
         answer: The schema of the response's body, None if it is no JSON.
     """
 

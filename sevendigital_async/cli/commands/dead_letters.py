@@ -109,7 +109,7 @@ class DeadLetterFilter:
 
     Attributes:
         ids: Their numbers.
-        kind: Of the plays.
+        kind: Kind of the plays.
         state: Buried or held.
         reason: A part of the reason, ignoring case.
         code: The service's error code.

@@ -175,8 +175,8 @@ def compare(
     """Compare what was put with what the sandbox received.
 
     Args:
-        statistics: Of the shipper.
-        stats: Of the sandbox.
+        statistics: Statistics of the shipper.
+        stats: Statistics of the sandbox.
         put: Plays that the shipper accepted.
         received: Plays that the sandbox accepted.
         seconds: From the first put to the last response.

@@ -140,7 +140,7 @@ class JournalFilter:
     """Selects entries of a journal.
 
     Attributes:
-        kind: Of the plays; None for all.
+        kind: Kind of the plays; None for all.
         since: Entries from this time on; None for all.
         until: Entries before this time; None for all.
     """

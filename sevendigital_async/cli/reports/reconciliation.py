@@ -32,7 +32,7 @@ class VendorRows:
     """The other list: a CSV file, read a row at a time.
 
     Args:
-        name: Of the file: UTF-8, with a line of headers.
+        name: Name of the file: UTF-8, with a line of headers.
 
     Attributes:
         columns: The columns that a play has, too.
@@ -300,7 +300,7 @@ class Difference:
 
     Attributes:
         finding: The row.
-        name: Of the file.
+        name: Name of the file.
     """
 
     finding: Finding
@@ -357,7 +357,7 @@ class Reconciliation:
         in_doubt: How many of the extra plays are in doubt in the journal.
         compared: Headers of the columns that were compared.
         ignored: Headers of the file's other columns.
-        name: Of the file.
+        name: Name of the file.
     """
 
     ours: int
@@ -418,10 +418,10 @@ async def reconcile(
     """Compare the delivered plays of a journal with a file.
 
     Args:
-        entries: Of the journal.
+        entries: Entries of the journal.
         theirs: Rows of the file.
         show: Receives each difference.
-        name: Of the file.
+        name: Name of the file.
         tolerance: The largest difference between the times of equal plays.
 
     Raises:

@@ -55,7 +55,7 @@ class Input:
             raise ConfigurationError("a Kafka topic is always followed; remove --follow")
         if self.is_followed and STANDARD_INPUT in self.files:
             raise ConfigurationError(
-                "--follow does not apply to standard input, which is read as it arrives anyway; remove it or name a file"
+                "--follow does not apply to standard input, which is read as it arrives; remove it or name a file"
             )
         if not self.is_followed and not self.is_kafka:
             for file in self.files:

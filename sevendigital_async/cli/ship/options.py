@@ -128,7 +128,7 @@ class SpoolContents:
     """What earlier runs have left in a spool.
 
     Attributes:
-        counts: Of plays, by kind.
+        counts: Counts of plays, by kind.
         position: Returns how far a stream was read.
     """
 
@@ -172,7 +172,7 @@ class ShipOptions:
     """What to ship, and how.
 
     Attributes:
-        kind: Of plays whose kind the input does not give; None if it gives all.
+        kind: Kind of plays whose kind the input does not give; None if it gives all.
         tokens: By user; None if the partner signs alone.
         spool: Its name; None for memory.
         synchronous: What plays in a file survive.

@@ -115,8 +115,8 @@ class ProgressMeter:
     """Makes gauges of the counts of a run.
 
     Args:
-        name: Of the input.
-        source: Of the plays.
+        name: Name of the input.
+        source: Source of the plays.
         streams: What was read, by stream.
         now: Seconds of a monotonic clock.
     """
@@ -135,7 +135,7 @@ class ProgressMeter:
         """Return what to show; the first one is about the whole run.
 
         Args:
-            counts: Of the plays of all kinds.
+            counts: Counts of the plays of all kinds.
         """
         self._delivered.add(counts.delivered, self._now())
         rejected = sum(stream.rejected for stream in self._streams.values())

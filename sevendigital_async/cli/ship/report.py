@@ -62,7 +62,7 @@ class SourceReport:
     """What was read of one of several sources.
 
     Attributes:
-        name: Of the source.
+        name: Name of the source.
         lines: Lines, rows or messages that were read.
         put: Plays accepted for shipping.
         rejected: Records that are not plays.
@@ -101,7 +101,7 @@ class Report:
 
     Attributes:
         input: Name of the input.
-        kind: Of the plays; None if the input gave their kinds.
+        kind: Kind of the plays; None if the input gave their kinds.
         lines: Lines read, or messages.
         put: Plays accepted for shipping.
         left: Plays that earlier runs had left in the spool, waiting or held.

@@ -48,7 +48,7 @@ class StallDetector:
         """Return whether nothing was delivered or buried for too long.
 
         Args:
-            counts: Of plays, now.
+            counts: Counts of plays, now.
             now: Seconds of a monotonic clock.
             stuck: The spool accepts no plays.
             linger: Seconds that plays may wait until their batch is complete.

@@ -134,7 +134,7 @@ class LivePlays:
     """Plays as one endpoint of the live service expects them.
 
     Attributes:
-        kind: Of the plays.
+        kind: Kind of the plays.
         fields: The fields of a play.
         by_user: The plays of a request are of one user in one country, which its query names.
         user_error_codes: See `PlayDialect`.

@@ -19,7 +19,7 @@ class User(Purchases, Cards):
         """Fetch how the user's subscription stands.
 
         Args:
-            user_id: Whose it is, in the partner's own numbering, in place of a user's token; live dialect only.
+            user_id: The partner's id of the user, in place of a user's token; live dialect only.
 
         Raises:
             NotFoundError: The user has never had one.
@@ -34,7 +34,7 @@ class User(Purchases, Cards):
         The live service requires more than this: there, ``client.platform.subscriptions.create`` does it.
 
         Args:
-            user_id: Whose it is.
+            user_id: The user's id.
             status: ``active``, ``cancelled`` or ``expired``.
 
         Returns:
@@ -104,7 +104,7 @@ class User(Purchases, Cards):
         """Fetch a user's profile.
 
         Args:
-            user_id: Whose it is.
+            user_id: The user's id.
 
         Raises:
             NotFoundError: No such user.

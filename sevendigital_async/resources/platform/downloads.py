@@ -36,7 +36,7 @@ class Downloads(Resource):
         Args:
             user_id: Who bought it, in the partner's own numbering.
             release_id: 7digital's id.
-            format_id: Of the files; live dialect only.
+            format_id: Id of the format of the files; live dialect only.
             country: ISO 3166-1 alpha-2 code of the territory; live dialect only.
 
         Raises:
@@ -67,7 +67,7 @@ class Downloads(Resource):
             user_id: Who bought it, in the partner's own numbering.
             track_id: 7digital's id.
             release_id: The release it was bought from; in the live dialect alone, which demands it.
-            format_id: Of the file; in the live dialect alone, which demands it.
+            format_id: Id of the format of the file; in the live dialect alone, which demands it.
             country: ISO 3166-1 alpha-2 code of the territory; live dialect only.
 
         Raises:

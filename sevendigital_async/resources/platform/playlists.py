@@ -77,7 +77,7 @@ class Playlists(PlaylistGroups):
             description: What it is about; at most 500 characters.
             visibility: Who can see it.
             tracks: What to put on it, in order; it may begin empty.
-            user_id: Whose it is, in the partner's own numbering; the partner's own if left out.
+            user_id: The partner's id of the user; the partner's own if left out.
             country: ISO 3166-1 alpha-2 code of a country that the key may use; in the live dialect alone.
             status: ``draft``, ``published``, or a word of your own; live dialect only.
             image: Address of a picture; live dialect only, as what follows.
@@ -120,12 +120,12 @@ class Playlists(PlaylistGroups):
         """Change what is said about a playlist; its tracks stay as they are.
 
         Args:
-            playlist_id: As ``create`` or ``list`` gave it.
+            playlist_id: The id that ``create`` or ``list`` returned.
             name: Another name.
             description: Another description; at most 500 characters.
             visibility: Who can see it from now on.
             country: ISO 3166-1 alpha-2 code of a country that the key may use; in the live dialect alone.
-            user_id: Whose it is, in the partner's own numbering, if it is a user's; live dialect only.
+            user_id: The partner's id of the user, if a user owns it; live dialect only.
             status: ``draft``, ``published``, or a word of your own; live dialect only.
             image: Address of a picture; live dialect only, as what follows.
             tags: Words that it is found by.
@@ -177,10 +177,10 @@ class Playlists(PlaylistGroups):
         """Append tracks to a playlist. A second call appends them again.
 
         Args:
-            playlist_id: As ``create`` or ``list`` gave it.
+            playlist_id: The id that ``create`` or ``list`` returned.
             tracks: What to append, in order.
             country: ISO 3166-1 alpha-2 code of a country that the key may use; in the live dialect alone.
-            user_id: Whose it is, in the partner's own numbering, if it is a user's; live dialect only.
+            user_id: The partner's id of the user, if a user owns it; live dialect only.
 
         Returns:
             The playlist as it is now.
@@ -203,9 +203,9 @@ class Playlists(PlaylistGroups):
         """Fetch a playlist with its tracks; in the live dialect only.
 
         Args:
-            playlist_id: As ``create`` or ``list`` gave it.
+            playlist_id: The id that ``create`` or ``list`` returned.
             country: ISO 3166-1 alpha-2 code of a country that the key may use.
-            user_id: Whose it is, in the partner's own numbering, if it is a user's.
+            user_id: The partner's id of the user, if a user owns it.
 
         Raises:
             NotFoundError: No such playlist.
@@ -218,9 +218,9 @@ class Playlists(PlaylistGroups):
         """Fetch what is said about a playlist, without its tracks; in the live dialect only.
 
         Args:
-            playlist_id: As ``create`` or ``list`` gave it.
+            playlist_id: The id that ``create`` or ``list`` returned.
             country: ISO 3166-1 alpha-2 code of a country that the key may use.
-            user_id: Whose it is, in the partner's own numbering, if it is a user's.
+            user_id: The partner's id of the user, if a user owns it.
 
         Raises:
             NotFoundError: No such playlist.
@@ -243,11 +243,11 @@ class Playlists(PlaylistGroups):
         """List what is on a playlist; in the live dialect only.
 
         Args:
-            playlist_id: As ``create`` or ``list`` gave it.
+            playlist_id: The id that ``create`` or ``list`` returned.
             page: First page to fetch, from 1.
             page_size: Tracks a page, 1 to 500; the service's default if left out.
             country: ISO 3166-1 alpha-2 code of a country that the key may use.
-            user_id: Whose it is, in the partner's own numbering, if it is a user's.
+            user_id: The partner's id of the user, if a user owns it.
 
         Returns:
             Await it for one page, iterate it for every track; ``id`` is that of the entry.
@@ -286,14 +286,14 @@ class Playlists(PlaylistGroups):
         """Put another playlist in the place of one, after much was changed elsewhere; in the live dialect only.
 
         Args:
-            playlist_id: As ``create`` or ``list`` gave it.
+            playlist_id: The id that ``create`` or ``list`` returned.
             name: What people will call it from now on.
             description: What it is about; at most 500 characters.
             status: ``draft``, ``published``, or a word of your own.
             visibility: Who can see it.
             tracks: All that will be on it, in order.
             country: ISO 3166-1 alpha-2 code of a country that the key may use.
-            user_id: Whose it is, in the partner's own numbering, if it is a user's.
+            user_id: The partner's id of the user, if a user owns it.
             image: Address of a picture.
             tags: Words that it is found by.
             annotations: What to keep with it, value by key.
@@ -325,9 +325,9 @@ class Playlists(PlaylistGroups):
         """Delete a playlist; in the live dialect only.
 
         Args:
-            playlist_id: As ``create`` or ``list`` gave it.
+            playlist_id: The id that ``create`` or ``list`` returned.
             country: ISO 3166-1 alpha-2 code of a country that the key may use.
-            user_id: Whose it is, in the partner's own numbering, if it is a user's.
+            user_id: The partner's id of the user, if a user owns it.
 
         Raises:
             NotFoundError: No such playlist; after a repeat, the first attempt may have done it.
@@ -348,11 +348,11 @@ class Playlists(PlaylistGroups):
         """Move an entry of a playlist to another place; in the live dialect only.
 
         Args:
-            playlist_id: As ``create`` or ``list`` gave it.
+            playlist_id: The id that ``create`` or ``list`` returned.
             playlist_track_id: The entry's own id, as ``tracks`` gives it.
             after: Id of the entry that it is to follow; the front if left out.
             country: ISO 3166-1 alpha-2 code of a country that the key may use.
-            user_id: Whose it is, in the partner's own numbering, if it is a user's.
+            user_id: The partner's id of the user, if a user owns it.
 
         Raises:
             NotFoundError: No such playlist or entry.
@@ -375,10 +375,10 @@ class Playlists(PlaylistGroups):
         """Take an entry off a playlist; in the live dialect only.
 
         Args:
-            playlist_id: As ``create`` or ``list`` gave it.
+            playlist_id: The id that ``create`` or ``list`` returned.
             playlist_track_id: The entry's own id, as ``tracks`` gives it.
             country: ISO 3166-1 alpha-2 code of a country that the key may use.
-            user_id: Whose it is, in the partner's own numbering, if it is a user's.
+            user_id: The partner's id of the user, if a user owns it.
 
         Raises:
             NotFoundError: No such entry; after a repeat, the first attempt may have done it.
@@ -419,8 +419,8 @@ class Playlists(PlaylistGroups):
         """Make a playlist one of a user's favourites; in the live dialect only.
 
         Args:
-            playlist_id: As ``create`` or ``list`` gave it.
-            user_id: Whose favourite, in the partner's own numbering.
+            playlist_id: The id that ``create`` or ``list`` returned.
+            user_id: The partner's id of the user.
             country: ISO 3166-1 alpha-2 code of a country that the key may use.
 
         Raises:
@@ -434,8 +434,8 @@ class Playlists(PlaylistGroups):
         """Take a playlist out of a user's favourites; in the live dialect only.
 
         Args:
-            playlist_id: As ``create`` or ``list`` gave it.
-            user_id: Whose favourite, in the partner's own numbering.
+            playlist_id: The id that ``create`` or ``list`` returned.
+            user_id: The partner's id of the user.
             country: ISO 3166-1 alpha-2 code of a country that the key may use.
 
         Raises:

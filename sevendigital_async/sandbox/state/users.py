@@ -21,7 +21,7 @@ class User:
         first_name: Given name.
         last_name: Family name.
         country: Where the user lives.
-        digest: Of the password; None if the partner manages the user.
+        digest: Hash of the password; None if the partner manages the user.
     """
 
     id: str

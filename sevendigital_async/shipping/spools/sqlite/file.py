@@ -248,7 +248,7 @@ class SpoolFile:
 
     @property
     def shown(self) -> str:
-        """The path as text for people to read."""
+        """The path as printable text."""
         return printable(self.path)
 
     def check_identity(self) -> None:
@@ -298,7 +298,7 @@ class SpoolFile:
         self._lock = lock
 
     def _create(self, dialect: str) -> None:
-        """Create a spool under another name and rename it, so that no process ever finds half of one."""
+        """Create a spool under another name and rename it, so that no process ever sees an incomplete file."""
         wal = beside(self.path, "-wal")
         if wal.exists() and wal.stat().st_size:  # readers leave empty ones
             raise SpoolCorruptionError(
@@ -346,7 +346,7 @@ class SpoolFile:
         return db
 
     def _migrate(self, db: sqlite3.Connection) -> None:
-        """Migrate the file in one transaction; after a failure at any point it is what it was before.
+        """Migrate the file in one transaction; after a failure it is unchanged.
 
         The transaction is not counted in ``flushed``: the commit marker needs to know only the transactions that plays
         depend on, and the next one of them cannot reach the disk without this one.
@@ -366,7 +366,7 @@ class SpoolFile:
 
 
 def not_a_lock(error: sqlite3.Error, path: Path) -> Exception:
-    """Describe what is wrong with the lock file of a spool."""
+    """Return the error for a path that is not a lock file."""
     if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
         return error
     return SpoolError(f"{printable(beside(path, '-owner'))} is not a lock file; it holds no plays: remove it")

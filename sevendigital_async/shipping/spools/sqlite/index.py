@@ -50,7 +50,7 @@ class PartnerQueue:
     cached, as long as no other plays wait. Times are those of the spool's clock.
 
     Attributes:
-        id: Of the queue in the file.
+        id: Id of the queue in the file.
         logs: Waiting plays that have not been leased since the file was opened.
         size: Bytes of them.
         cursor: The sequence number from which they are stored.
@@ -201,7 +201,7 @@ class SpoolIndex:
                 self.next_sequence += len(records)
 
     def add_watermark(self, kind: LogKind, hidden: int) -> WatermarkPosition:
-        """Mark the plays that lanes can see; ``hidden`` plays count as waiting and can't be seen yet."""
+        """Mark which plays lanes can see; ``hidden`` plays count as waiting but are not visible yet."""
         counts = self._counts[kind]
         return self._positions[kind].add(self.visible_before - 1, counts["waiting"] + counts["in_flight"] - hidden)
 
@@ -210,7 +210,7 @@ class SpoolIndex:
         self._positions[kind].count_settled(records)
 
     def report(self, alert: str | None) -> None:
-        """Report why the file can't be written, once; None when it can be again."""
+        """Report once why the file can't be written; None when it is writable again."""
         if (alert is None) is not (self._alert is None):
             self.context.report(alert)
         self._alert = alert

@@ -50,7 +50,7 @@ class RowFilter:
     """Selects rows of the journal, or dead letters.
 
     Attributes:
-        kind: Of the plays; None for all.
+        kind: Kind of the plays; None for all.
         state: Buried or held; None for both.
         since: When they were written at the earliest.
         until: Before when they were written.

@@ -1,4 +1,4 @@
-"""Checks that the file holds what was written to it."""
+"""Checks the integrity of a spool's file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class CommitMarker:
     """How far a file had been forced to the disk.
 
     Attributes:
-        spool_id: Of the spool in the file.
+        spool_id: Id of the spool in the file.
         flushed: How many of its transactions had been forced to the disk.
     """
 
@@ -26,7 +26,7 @@ class CommitMarker:
 
 
 def check(db: sqlite3.Connection, marker: CommitMarker | None, *, thoroughly: bool) -> None:
-    """Compare the contents of a file with what they must be.
+    """Check the contents of a file.
 
     Args:
         db: The connection, adapted to the version of the file; it may be read-only.
@@ -48,10 +48,10 @@ def check(db: sqlite3.Connection, marker: CommitMarker | None, *, thoroughly: bo
 
 
 def check_progress(db: sqlite3.Connection, marker: CommitMarker | None) -> None:
-    """Check that everything is in the file that was once forced to the disk.
+    """Check that the file has every transaction that was flushed to the disk.
 
     Raises:
-        MissingTailError: It is not.
+        MissingTailError: Transactions are missing.
     """
     flushed, spool_id = db.execute("SELECT flushed, spool_id FROM progress").fetchone()
     if marker is not None and marker.spool_id == spool_id and marker.flushed > flushed:
@@ -64,7 +64,7 @@ def check_sums(db: sqlite3.Connection) -> None:
     """Compare the counters with each other; cheap, whatever the size of the file.
 
     Raises:
-        CorruptionError: They don't add up.
+        CorruptionError: They are inconsistent.
     """
     lanes = db.execute("SELECT kind, put - delivered - waiting - buried - held FROM lane").fetchall()
     if {kind for kind, _ in lanes} != set(LogKind) or any(rest for _, rest in lanes):

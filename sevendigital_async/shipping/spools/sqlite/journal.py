@@ -45,7 +45,7 @@ class JournalRow:
     """A row of table ``journal``: the outcome of one request.
 
     Attributes:
-        kind: Of the plays.
+        kind: Kind of the plays.
         queue: Its name.
         outcome: What happened to the plays.
         receipt: When, and in which request.

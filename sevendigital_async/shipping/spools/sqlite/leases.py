@@ -38,7 +38,7 @@ class LeaseState:
         delay: Seconds until the queue may be leased again then.
         count_attempt: The lease counts as a failed attempt.
         has_delivered: Some of its plays were delivered.
-        request_id: Of the last request.
+        request_id: Id of the last request.
         is_abandoned: The lane has ended; if the file can't be written, the lease is settled when it is reopened.
         step: The last change of the lease in the file, perhaps not durable yet.
     """
@@ -170,7 +170,7 @@ class SqliteLeases:
         lease.sending, state.request_id = tuple(records), request_id
 
     async def ack(self, lease: Lease, records: Sequence[Record], receipt: Receipt) -> None:
-        """The service has accepted these plays: out of the backlog and into the journal, in one step."""
+        """The service has accepted these plays: move them from the backlog to the journal in one step."""
         state = self._leases[lease]
         await state.wait_for_step()
         state.has_delivered = True
@@ -182,7 +182,7 @@ class SqliteLeases:
     async def release(
         self, lease: Lease, records: Sequence[Record], *, delay: float = 0.0, count_attempt: bool = True
     ) -> None:
-        """Let plays wait again."""
+        """Return plays to their queue."""
         state = self._leases[lease]
         await state.wait_for_step()
         self._note_released(state, records, delay, count_attempt=count_attempt)
@@ -224,7 +224,7 @@ class SqliteLeases:
             await self._settle(state, records, lambda file, batch: file.doubt(batch, at), changes, in_doubt=True)
 
     async def abandon(self, lease: Lease, policy: InDoubtPolicy) -> None:
-        """Settle what is left of a lease, as if its lane had died; at the next opening if the file can't be written."""
+        """Settle the remaining records of a lease; when the spool is next opened, if the file can't be written now."""
         state = self._leases.get(lease)
         if state is None:
             return

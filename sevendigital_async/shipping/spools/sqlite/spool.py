@@ -242,13 +242,13 @@ class SqliteSpool:
         await self._leases.intent(lease, records, request_id)
 
     async def ack(self, lease: Lease, records: Sequence[Record], receipt: Receipt) -> None:
-        """The service has accepted these plays: out of the backlog and into the journal, in one step."""
+        """The service has accepted these plays: move them from the backlog to the journal in one step."""
         await self._leases.ack(lease, records, receipt)
 
     async def release(
         self, lease: Lease, records: Sequence[Record], *, delay: float = 0.0, count_attempt: bool = True
     ) -> None:
-        """Let plays wait again."""
+        """Return plays to their queue."""
         await self._leases.release(lease, records, delay=delay, count_attempt=count_attempt)
 
     async def bury(self, lease: Lease, letters: Sequence[tuple[Record, DeadLetter]]) -> None:
@@ -262,7 +262,7 @@ class SqliteSpool:
         await self._leases.doubt(lease, records, policy, delay=delay)
 
     async def abandon(self, lease: Lease, policy: InDoubtPolicy) -> None:
-        """Settle what is left of a lease; at the next opening if the file can't be written."""
+        """Settle the remaining records of a lease; when the spool is next opened, if the file can't be written now."""
         await self._leases.abandon(lease, policy)
 
     def forget_dead_letters(self, letters: Sequence[DeadLetter]) -> None:

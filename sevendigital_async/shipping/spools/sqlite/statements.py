@@ -85,7 +85,7 @@ class SignerBatch:
 
     Attributes:
         queue: Id of the queue.
-        name: Of the queue.
+        name: Name of the queue.
         attempt: How often it has failed in a row.
         due: Since when it is due, by the spool's clock.
         oldest: When its first play was accepted, by the wall clock.
