@@ -13,12 +13,12 @@ from .wire import aliases, wire
 
 @frozen(kw_only=True)
 class User:
-    """An account, and the token to act for it where one was asked for.
+    """An account, and its token if one was requested.
 
     Attributes:
         id: The service's id of the user, or the partner's own for users that the partner manages.
         type: Whose user it is, in the live service's responses: ``7digital``.
-        email: Where the user can be written to.
+        email: The user's address.
         first_name: Given name.
         last_name: Family name.
         country: ISO 3166-1 alpha-2 code.
@@ -39,7 +39,7 @@ class User:
 
     @property
     def token(self) -> UserToken | None:
-        """What ``client.as_user`` takes, if the response had both halves."""
+        """The token for ``client.as_user``, if the response has both halves."""
         if self.access_token is None or self.access_token_secret is None:
             return None
         return UserToken(self.access_token, self.access_token_secret)
@@ -48,7 +48,7 @@ class User:
 @aliases("oauth_request_token", "oauth_access_token")
 @frozen(kw_only=True)
 class OAuthToken:
-    """A request token, to be authorised by the user, or the access token that comes of it.
+    """A request token, to be authorised by the user, or the access token that it is exchanged for.
 
     Attributes:
         token: Goes with every request; kept out of the repr.
@@ -60,7 +60,7 @@ class OAuthToken:
 
     @property
     def user_token(self) -> UserToken:
-        """What ``client.as_user`` takes."""
+        """The token for ``client.as_user``."""
         return UserToken(self.token, self.secret)
 
 

@@ -1,4 +1,4 @@
-"""Plain trees to models, strictly, whichever of the wire's shapes they come in.
+"""Converts plain trees to models, strictly, from all formats of responses.
 
 Each model has a reader (:mod:`.readers`), which takes a fifth of cattrs' time. Where a reader fails, cattrs reads the
 tree again to find out where.
@@ -32,7 +32,7 @@ SCALARS: Mapping[Any, Hook] = {
     date: day,
     Count: count,
 }
-"""Kinds of single values, and what reads them."""
+"""Types of single values, and their converters."""
 
 Step = str | int
 
@@ -42,9 +42,9 @@ class Misfit:
     """A place where a tree does not fit its model.
 
     Attributes:
-        steps: The names and indexes that lead there from the tree's root; none for the root itself.
-        reason: What is wrong there, without the value.
-        is_optional: Whether the model can do without: it is a single value, and not one that the model requires.
+        steps: The names and indexes from the tree's root to it; empty for the root.
+        reason: The problem, without the value.
+        is_optional: Whether it may be None: it is a single value that the model does not require.
     """
 
     steps: tuple[Step, ...]
@@ -57,7 +57,7 @@ class Misfit:
         return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.steps)
 
     def below(self, *steps: Step) -> Misfit:
-        """Return the same, seen from an object that encloses the tree."""
+        """Return the same misfit with a path from an enclosing object."""
         return attrs.evolve(self, steps=(*steps, *self.steps))
 
 
@@ -88,7 +88,7 @@ def refuse(misfits: Sequence[Misfit]) -> None:
 
 
 def locate(error: Exception, tree: Any) -> Iterator[Misfit]:
-    """Follow each failure down to its leaf, spelling the path as the tree does."""
+    """Yield each failure's leaf, with its path in the tree."""
     if isinstance(error, ClassValidationError):
         fields = attrs.fields_dict(error.cl)
         for cause, note in error.group_exceptions()[0]:
@@ -126,12 +126,12 @@ def is_optional_leaf(field: attrs.Attribute[Any]) -> bool:
 
 
 def structure(tree: object, model: type[T], report: Report = refuse) -> T:
-    """Turn a plain tree into ``model``.
+    """Convert a plain tree to ``model``.
 
     Args:
-        tree: The tree, which stays as it is.
+        tree: The tree; not modified.
         model: The model.
-        report: Called with what does not fit; by default it raises an error for the first.
+        report: Called with the misfits; by default it raises an error for the first.
 
     Raises:
         MisfitError: It does not fit; ``report`` may raise another error.
@@ -266,5 +266,5 @@ def _make_converter(object_hook: Callable[[Any, Converter], Hook], *, detailed_v
 
 
 converter = _make_converter(_object_hook, detailed_validation=True)
-"""Slow, but where a tree does not fit, it knows the place."""
+"""Slow, but it reports where a tree does not fit."""
 reader_of = cache(_make_converter(_fast_object_hook, detailed_validation=False).get_structure_hook)

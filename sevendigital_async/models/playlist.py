@@ -29,7 +29,7 @@ FILE_NAMES = {
     "audio_url": "audioUrl",
     "image": "image",
 }
-"""What the OpenAPI file calls what is said about a track."""
+"""Wire names of a track's fields in the OpenAPI file."""
 
 LIVE_NAMES = {
     **FILE_NAMES,
@@ -43,7 +43,7 @@ LIVE_NAMES = {
     "release_artist_id": "releaseArtistId",
     "release_artist": "releaseArtistAppearsAs",
 }
-"""What the live service calls it, and what else it keeps."""
+"""Wire names in the live service, which keeps more fields."""
 
 REQUIRED_BY_FILE = ("title", "artist")
 
@@ -73,7 +73,7 @@ class PlaylistTrackInput:
         release_artist: Whose the release is.
 
     Raises:
-        InvalidArgumentError: A field is not what it should be; the error names it.
+        InvalidArgumentError: A field is invalid; the error names it.
     """
 
     track_id: str = field(validator=scalars.require_text)
@@ -94,7 +94,7 @@ class PlaylistTrackInput:
         """Return the track as the JSON object that the OpenAPI file describes.
 
         Raises:
-            InvalidArgumentError: It lacks a title or an artist, or has what only the live service takes.
+            InvalidArgumentError: It lacks a title or an artist, or has a field that only the live service accepts.
         """
         for name in REQUIRED_BY_FILE:
             if getattr(self, name) is None:
@@ -109,7 +109,7 @@ class PlaylistTrackInput:
         return self._spelled(FILE_NAMES)
 
     def as_live_wire(self) -> dict[str, str]:
-        """Return the track as the live service takes it, which has other names for some of it."""
+        """Return the track as the JSON object of the live service, which has other names for some fields."""
         return self._spelled(LIVE_NAMES)
 
     def _spelled(self, names: Mapping[str, str]) -> dict[str, str]:
@@ -119,7 +119,7 @@ class PlaylistTrackInput:
 @aliases("track")
 @frozen(kw_only=True)
 class PlaylistTrack:
-    """A track as it stands on a playlist.
+    """An entry of a playlist.
 
     Attributes:
         id: The entry's own id, in the live service's responses: the same track may be on a playlist twice.
@@ -163,12 +163,12 @@ class PlaylistTrack:
 @aliases("tag")
 @frozen(kw_only=True)
 class PlaylistTag:
-    """A word that playlists are found by, in the live service's responses.
+    """A tag of playlists, in the live service's responses.
 
     Attributes:
         name: The word.
         playlist_position: The playlist's place among those with the tag.
-        hidden: Whether people don't get to see it.
+        hidden: Whether it is hidden from users.
     """
 
     name: str | None = wire("name", TEXT)
@@ -191,10 +191,10 @@ class Playlist:
         created_at: When it was made.
         modified_at: When it was last changed.
         status: Whether it is published, in the live service's responses, as what follows.
-        image: Address of a picture; ``$size$`` in it stands for a size.
+        image: Address of a picture; ``$size$`` in it is to be replaced by a size.
         tags: What it is found by.
         annotations: What the partner keeps with it, value by key.
-        partner_id: Whose it is, if it is a partner's.
+        partner_id: The partner, if a partner owns it.
         url: The playlist's own address in the API.
     """
 

@@ -35,7 +35,7 @@ class Country:
         country_code: ISO 3166-1 alpha-2.
         name: In English.
         local_name: In the country's own language.
-        currency: ISO 4217 code of what is paid with there.
+        currency: ISO 4217 code of the currency.
         url: The shop's front page.
         languages: The languages of the shop, in the live service's responses.
         ip_address: The address that was looked up, in the live service's responses.
@@ -66,7 +66,7 @@ class GeoRestrictions:
 
 @frozen(kw_only=True)
 class TranslationBundle:
-    """The shop's texts in one language; the live service gives them in pages.
+    """The shop's texts in one language; the live service pages them.
 
     Attributes:
         locale: BCP 47 tag of the language.
@@ -78,7 +78,7 @@ class TranslationBundle:
 
     locale: str | None = None
     translations: Mapping[str, str] = wire("translations", default=Factory(dict))
-    # In other responses texts lie at these places, under keys of the same names.
+    # Other responses have texts at these paths, with the same keys.
     page: Count | None = wire("page", "translations.page")
     page_size: Count | None = wire("pageSize", "translations.pageSize")
     total_items: Count | None = wire("totalItems", "translations.totalItems")
@@ -86,7 +86,7 @@ class TranslationBundle:
 
 @frozen(kw_only=True)
 class UsageType:
-    """A way of using content that can be licensed.
+    """A licensable use of content.
 
     Attributes:
         id: Its name on the wire: ``subscription-streaming``.
@@ -101,7 +101,7 @@ class UsageType:
 
 @frozen(kw_only=True)
 class ServiceStatus:
-    """What the service says of itself.
+    """The status of the service.
 
     Attributes:
         server_time: The service's clock.

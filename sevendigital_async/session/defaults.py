@@ -106,7 +106,7 @@ class ParameterDefaults:
         return evolve(self, **given) if given else self
 
     def over(self, others: ParameterDefaults) -> ParameterDefaults:
-        """Return these values, completed with ``other``."""
+        """Return these values, completed with ``others``."""
         if self is NO_DEFAULTS:
             return others
         return self if others is NO_DEFAULTS else others.with_changes(**self._values(), extra=self.extra)

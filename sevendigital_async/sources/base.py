@@ -39,7 +39,7 @@ class Portion:
 
     Attributes:
         stream: The name under which the spool keeps the checkpoint.
-        position: Where the record after these begins, in the source's own terms; opaque to everybody else. Empty if the
+        position: Where the record after these begins, in the source's own format, opaque to others. Empty if the
             stream can't be read again, as a pipe; then the spool keeps no checkpoint.
         logs: The plays, in order, checked.
         start: The position before it; None at the beginning; :data:`RESTARTED` if the checkpoint is ignored.
@@ -103,12 +103,12 @@ class Source(Protocol):
             checkpoint: Returns the position up to which a stream was read before.
 
         Raises:
-            ConfigurationError: The source can't be read, or isn't what it was.
+            ConfigurationError: The source can't be read, or has changed.
         """
         ...
 
     async def confirm(self, portion: Portion) -> None:
-        """Learn that the spool has a portion and its checkpoint, for example to commit an offset."""
+        """Confirm that the spool has a portion and its checkpoint, for example to commit an offset."""
         ...
 
     async def aclose(self) -> None:

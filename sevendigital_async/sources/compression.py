@@ -55,7 +55,7 @@ class ZstdFile:
 
 
 ZSTD_CHUNK = 1024
-"""Compressed bytes taken at once; no more than 32 MiB can come of them."""
+"""Compressed bytes per step; they decompress to at most 32 MiB."""
 
 
 def _open_gzip(file: BinaryIO) -> BinaryIO:
@@ -86,7 +86,7 @@ def decompressed(file: BinaryIO, name: str | None) -> BinaryIO:
     """Return the content of a file.
 
     Raises:
-        ConfigurationError: What reads this compression is not installed.
+        ConfigurationError: The library for this compression is not installed.
     """
     for known, opened in MAGIC.values():
         if known == name:

@@ -1,4 +1,4 @@
-"""One file or pipe that is being read: its descriptor, its compression, its position."""
+"""A file or pipe being read: its descriptor, compression and position."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ EDGE = 1024
 
 
 class Descriptor(io.RawIOBase):
-    """An open file or pipe, read as it comes; bytes that were looked at can be put back.
+    """An open file or pipe; peeked bytes are returned again by reads.
 
     Args:
-        descriptor: Closed with this, unless it is standard input.
+        descriptor: Closed together with this object, unless it is standard input.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -42,7 +42,7 @@ class Descriptor(io.RawIOBase):
 
     @property
     def status(self) -> os.stat_result:
-        """What the system knows of the file; once it is closed, what it knew then."""
+        """The file's status; after closing, the last one."""
         # The number of a closed descriptor may be that of another file.
         return self._last_status or os.fstat(self._descriptor)
 
@@ -79,7 +79,7 @@ class Descriptor(io.RawIOBase):
         return os.lseek(self._descriptor, offset, whence)
 
     def tell(self) -> int:
-        """Return the position in a regular file, less what was put back."""
+        """Return the position in a regular file, without peeked bytes."""
         return os.lseek(self._descriptor, 0, os.SEEK_CUR) - len(self._ahead)
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
@@ -123,7 +123,7 @@ class FileReader:
         left: The last record, if it has no line feed and is not a play; it may be half written.
 
     Raises:
-        ConfigurationError: It is plainly not a file of plays.
+        ConfigurationError: It is not a file of plays.
         OSError: It can't be read.
     """
 
@@ -185,7 +185,7 @@ class FileReader:
 
     @property
     def is_plain(self) -> bool:
-        """Whether its bytes are its content, so that it can be read while it grows."""
+        """Whether it is uncompressed, so that it can be read while it grows."""
         return self.compression is None
 
     @property
@@ -241,7 +241,7 @@ class FileReader:
         """Move to a position, before anything is read.
 
         Raises:
-            ConfigurationError: The content before it is not what it was.
+            ConfigurationError: The content before it has changed.
             OSError: It can't be read.
         """
         position.check_kind(self._options.kind, self._name)
@@ -255,14 +255,14 @@ class FileReader:
         """Return the next records; None at the end, for now.
 
         Raises:
-            ConfigurationError: Its compressed data is damaged, or it is not what it seemed to be.
+            ConfigurationError: Its compressed data is damaged, or its format is not the one recognised.
             OSError: It can't be read.
         """
         with self._reading:
             try:
                 chunk = self._read_bytes(CHUNK)
             finally:
-                if self._closing:  # the number of a closed file may be given to another one at once
+                if self._closing:  # the descriptor of a closed file may be reused at once
                     self._raw.close()
         if not chunk:
             return None
@@ -285,7 +285,7 @@ class FileReader:
 
     @property
     def status(self) -> os.stat_result:
-        """What the system knows of the file."""
+        """The file's status."""
         return self._raw.status
 
     @property
@@ -346,7 +346,7 @@ class FileReader:
 
     def _beginning(self) -> bytes:
         """Return enough to recognise the format and the first record."""
-        # A pipe may have no second line for long.
+        # A pipe may not have a second line for a long time.
         lines, least = (2, EDGE) if self._raw.seekable() else (1, 1)
         sample = b""
         while (

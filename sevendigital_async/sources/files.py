@@ -68,7 +68,7 @@ class FileSource:
         self.finished: set[str] = set()
 
     async def check(self, checkpoint: ReadCheckpoint | None = None, *, needs_kind: bool = False) -> None:
-        """Look into every file before anything is read: whether it is one of plays, and goes with its checkpoint.
+        """Check every file before reading: that it has plays, and matches its checkpoint.
 
         Of a pipe this waits for the first line.
 
@@ -77,7 +77,7 @@ class FileSource:
             needs_kind: Whether plays must have their kinds in the file.
 
         Raises:
-            ConfigurationError: A file can't be read, is plainly not a file of plays, or isn't what it was.
+            ConfigurationError: A file can't be read, is not a file of plays, or has changed.
         """
         for stream, file in self._files.items():
             self._pipes[stream] = reader = await self._open(file)
@@ -95,7 +95,7 @@ class FileSource:
                     self._pipes.pop(stream).close()
 
     async def portions(self, checkpoint: ReadCheckpoint) -> AsyncGenerator[Portion, None]:
-        """Yield the plays of one file after the other."""
+        """Yield the plays of the files in order."""
         for stream, file in self._files.items():
             reader = self._pipes.pop(stream, None) or await self._open(file)
             try:
@@ -135,7 +135,7 @@ class FileSource:
         self._advance(stream, reader, is_finished=True)
 
     async def confirm(self, portion: Portion) -> None:
-        """Do nothing: the checkpoint in the spool is all there is to keep."""
+        """Do nothing: the checkpoint in the spool is enough."""
 
     async def aclose(self) -> None:
         """Close pipes that were not read; files are closed when they have been read."""
@@ -240,7 +240,7 @@ class Reader(Protocol):
         ...
 
     def finish(self) -> ParsedRecords:
-        """Return the last record, if it has no end of its own."""
+        """Return the last record, if it lacks its line feed."""
         ...
 
     def close(self) -> None:
@@ -252,7 +252,7 @@ def open_reader(file: str, options: ReadOptions) -> Reader:
     """Open a file for reading.
 
     Raises:
-        ConfigurationError: It is plainly not a file of plays.
+        ConfigurationError: It is not a file of plays.
         OSError: It can't be opened or read.
     """
     is_standard_input = file == STANDARD_INPUT

@@ -45,12 +45,12 @@ FOREIGN_FORMATS: tuple[tuple[Callable[[bytes], bool], str], ...] = (
         "looks like JSON objects over several lines; one object a line is needed: jq -c . makes that of it",
     ),
     (
-        # Within a file of plays, it makes only its own line a bad one.
+        # Within a file of plays, only its own line is bad.
         lambda head: b"\0" in head[:4096] and not head.startswith(b"{") and not _delimiter(head),
         "looks like a binary file, not like JSON lines, CSV or Parquet",
     ),
 )
-"""What a file may be that is none of the formats, and what to do about it."""
+"""Other formats that a file may have, and what to do."""
 
 
 def format_of(head: bytes, place: str) -> Format:
@@ -61,7 +61,7 @@ def format_of(head: bytes, place: str) -> Format:
         place: Names it in errors.
 
     Raises:
-        ConfigurationError: It is plainly something else; the message says what it looks like and what to do.
+        ConfigurationError: It has another format; the message names it and says what to do.
     """
     if head.startswith(b"PAR1"):
         return Format.PARQUET
@@ -73,7 +73,7 @@ def format_of(head: bytes, place: str) -> Format:
 
 
 def check_format(wanted: Format, head: bytes, place: str) -> None:
-    """Refuse a file that is plainly not in the format that was asked for.
+    """Refuse a file that is not in the requested format.
 
     Raises:
         ConfigurationError: The message says what it looks like and which option reads it.
@@ -91,7 +91,7 @@ def check_format(wanted: Format, head: bytes, place: str) -> None:
 
 
 def _delimiter(head: bytes) -> str | None:
-    """Return what separates the columns of a header; None if the first line is not one."""
+    """Return the delimiter of a header; None if the first line is not one."""
     line = head.removeprefix(BYTE_ORDER_MARK).split(b"\n", 1)[0].decode(errors="replace").strip()
     if line.startswith("{"):
         return None
@@ -141,7 +141,7 @@ class TextReader:
         offset: Bytes before the first chunk.
         header: The columns of CSV, as in the file's first line; None for JSON lines, or if the first chunk has it.
         is_csv: Whether it is CSV.
-        columns: Which column or field holds what.
+        columns: Mapping of columns or fields.
         first_line: Records before this line are skipped.
     """
 
@@ -181,7 +181,7 @@ class TextReader:
         """Return whether the plays of a file have their kinds, by its first record; None if that is not a play.
 
         Args:
-            sample: The file's first bytes; nothing else may be read with this reader.
+            sample: The file's first bytes; the reader can't be used afterwards.
         """
         raws = [*self._splitter.feed(sample), *self._splitter.close()]
         raws = [raw for raw in raws if not raw.is_blank]

@@ -28,22 +28,22 @@ except ImportError as error:  # pragma: no cover - the extra is installed for th
 logger = logging.getLogger("sevendigital_async.sources")
 
 MAX_MESSAGES = 500
-"""Messages of a portion."""
+"""Most messages of a portion."""
 
 COMMIT_INTERVAL = 1.0
 """Seconds between two commits, at the least; more often would cost a round trip each."""
 
 COMMIT_TIMEOUT = 5.0
-"""Seconds that a commit may take; without a coordinator aiokafka would try for ever."""
+"""Seconds that a commit may take; without a coordinator aiokafka would retry for ever."""
 
 CLOSE_TIMEOUT = 10.0
 """Seconds that leaving the group may take."""
 
 MAX_FAILURES = 10
-"""Failures in a row, without a message in between, after which the source gives up."""
+"""Consecutive failures after which the source gives up."""
 
 RECONNECT_AFTER = 0.5
-"""Seconds before the first try to connect again; each further one takes as much longer."""
+"""Seconds before the first try to connect again; each further wait is that much longer."""
 
 HOLD_AFTER = 5.0
 """Seconds that a put may take before the partitions are paused and polled, so that the group keeps this member."""
@@ -149,7 +149,7 @@ class KafkaSource:
         """Yield messages as they come; ends only with an error.
 
         Raises:
-            ConfigurationError: The brokers can't be reached, or refuse this worker again and again.
+            ConfigurationError: The brokers can't be reached, or keep refusing this worker.
         """
         failures = 0
         while True:
@@ -190,7 +190,7 @@ class KafkaSource:
                 await self._putting.acquire()  # released by `confirm`, or when the consumer is closed
                 if self._assignments != assignments:
                     self._putting.release()
-                    # They were fetched before a rebalance, or while it ended; these cannot be distinguished.
+                    # They were fetched before a rebalance or at its end, which can't be distinguished.
                     await self._rewind(batches)
                     break
                 self._holding = asyncio.create_task(self._hold())
@@ -264,7 +264,7 @@ class KafkaSource:
             committed = await consumer.committed(partition)
             self._starts[partition] = kept
             if committed is not None and committed > int(kept or -1):
-                # What was committed is in a spool, if in another worker's.
+                # Committed messages are in a spool, possibly another worker's.
                 self.moved += 1
                 logger.info(
                     "partition %s:%d continues at offset %d, where another worker stopped",
@@ -309,7 +309,7 @@ class KafkaSource:
         while True:
             self._consumer.pause(*self._consumer.assignment())
             for partition, messages in (await self._consumer.getmany(timeout_ms=0)).items():
-                self._consumer.seek(partition, messages[0].offset)  # it was assigned in this moment
+                self._consumer.seek(partition, messages[0].offset)  # it has just been assigned
             await asyncio.sleep(1.0)
 
     async def _stop_holding(self) -> None:
@@ -355,7 +355,7 @@ class DeadLetterTopic:
         """Send records, and wait until the brokers have them.
 
         Raises:
-            ConfigurationError: They can't be sent; the checkpoint doesn't pass them then.
+            ConfigurationError: They can't be sent; the checkpoint then stays before them.
         """
         try:
             if self._producer is None:

@@ -84,7 +84,7 @@ class ParquetReader:
 
     @property
     def progress(self) -> int:
-        """Bytes of the file that were read, as if all rows took the same space."""
+        """Bytes of the file that were read, estimated from the rows."""
         return self._size * self._row // max(1, self._rows)
 
     @property

@@ -69,7 +69,7 @@ class Position:
 
 
 def fingerprint(head: bytes, tail: bytes) -> str:
-    """Return what recognises content by its first bytes and those before a position."""
+    """Return a fingerprint of the content: of its first bytes and those before a position."""
     return hashlib.blake2b(head + tail, digest_size=16).hexdigest()
 
 
@@ -79,8 +79,8 @@ class ReadOptions:
 
     Attributes:
         format: None to recognise it by content.
-        columns: Wire name (or ``kind``) to column or field; None to go by the names in the file.
-        kind: Kind of all plays, None if the file says it; a file is not resumed as another kind.
+        columns: Wire name (or ``kind``) to column or field; None for the names in the file.
+        kind: Kind of all plays; None if the file has it. A file is not resumed as another kind.
         first_line: Line to begin with, in place of the checkpoint.
     """
 

@@ -12,7 +12,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class RawRecord(NamedTuple):
-    """One record as it stands in the input.
+    """One record of the input.
 
     Attributes:
         number: Number of the line it begins in, from 1.
@@ -32,7 +32,7 @@ class RawRecord(NamedTuple):
 
     @property
     def is_blank(self) -> bool:
-        """Whether there is nothing but space in it."""
+        """Whether it is blank."""
         return not self.data.strip()
 
 
@@ -66,7 +66,7 @@ class Splitter:
         *ends, rest = chunk.split(b"\n")
         for end in ends:
             if self._end == self._start and not self._quote and end[:1] == b"{" and len(end) <= self._longest:
-                # Most lines are whole and need none of the rest.
+                # Most lines are complete and skip the rest.
                 start, number = self._start, self._number
                 self._start = self._end = start + len(end) + 1
                 self._number = number + 1

@@ -1,4 +1,4 @@
-"""Waits for changes of files: by inotify where watchfiles is installed, by the clock elsewhere."""
+"""Waits for changes of files: with inotify if watchfiles is installed, else by polling."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BURST_GAP_MS = 100
 """Milliseconds without a change that end a burst of changes."""
 
 MAX_BURST_MS = 500
-"""Milliseconds after which a burst is not waited for."""
+"""Milliseconds after which a burst of changes is not awaited any longer."""
 
 
 class ChangeWatcher:
@@ -39,7 +39,7 @@ class ChangeWatcher:
         self._task: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
-        """Forget the changes until now; call this before looking at files."""
+        """Clear earlier changes; call this before checking files."""
         self._changed.clear()
 
     async def wait(self, directories: Iterable[str]) -> None:
@@ -52,7 +52,7 @@ class ChangeWatcher:
         await self._clock.wait(self._changed, self._poll)
 
     async def aclose(self) -> None:
-        """Stop to watch."""
+        """Stop watching."""
         task, self._task = self._task, None
         if task is not None:
             task.cancel()

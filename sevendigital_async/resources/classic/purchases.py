@@ -239,7 +239,7 @@ class Purchases(CheckedResource):
             track_id: The track; needs ``release_id`` in the live dialect.
             transaction_id: The partner's own number for the sale. The live service insists on it.
             retail_price: What the user paid, zero for a gift, if that is not the recommended retail price.
-            email_address: Where the user can be written to.
+            email_address: The user's address.
             country: ISO 3166-1 alpha-2 code of the territory it was chosen in; the account's own by default.
             shop_id: The shop it was chosen in, in place of ``country``.
             user_id: The partner's id of the user, in place of a user's token; live dialect only.

@@ -59,7 +59,7 @@ class User(Purchases, Cards):
         """Open an account that has a password.
 
         Args:
-            email: Where the user can be written to.
+            email: The user's address.
             password: What the user will sign in with; it appears in no log line and no error.
             country: ISO 3166-1 alpha-2 code of where the user lives.
             first_name: Given name.

@@ -34,7 +34,7 @@ class Users(CheckedResource):
 
         Args:
             id: Whose it is.
-            email: Where the user can be written to.
+            email: The user's address.
             first_name: Given name.
             last_name: Family name.
             country: ISO 3166-1 alpha-2 code of where the user lives.

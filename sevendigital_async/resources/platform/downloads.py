@@ -66,8 +66,8 @@ class Downloads(Resource):
         Args:
             user_id: Who bought it, in the partner's own numbering.
             track_id: 7digital's id.
-            release_id: The release it was bought from; in the live dialect alone, which demands it.
-            format_id: Id of the format of the file; in the live dialect alone, which demands it.
+            release_id: The release it was bought from; only in the live dialect, which requires it.
+            format_id: Id of the format of the file; only in the live dialect, which requires it.
             country: ISO 3166-1 alpha-2 code of the territory; live dialect only.
 
         Raises:

@@ -83,8 +83,8 @@ class Sales(Resource):
             price: What the user paid, with two decimals at the most.
             release_id: What was sold, or the release that the track is on.
             track_id: The track, if it was a single one.
-            country: ISO 3166-1 alpha-2 code of where the user lives; in the live dialect alone, which demands it.
-            transaction_id: The partner's own number for the sale; in the live dialect alone, which demands it.
+            country: ISO 3166-1 alpha-2 code of where the user lives; only in the live dialect, which requires it.
+            transaction_id: The partner's own number for the sale; only in the live dialect, which requires it.
             email_address: The user's; live dialect only.
             package_id: What of it was sold, ``2`` (standard) if left out; live dialect only.
             postcode: The user's, for charts of the United States and Canada; live dialect only.
@@ -122,7 +122,7 @@ class Sales(Resource):
             user_id: Who bought it, in the partner's own numbering.
             purchase_id: The purchase that it came with.
             reason: Why, for the record; not in the live dialect.
-            release_id: What was refunded; in the live dialect alone, which demands it.
+            release_id: What was refunded; only in the live dialect, which requires it.
 
         Raises:
             NotFoundError: No such purchase, or it was refunded before.
@@ -147,7 +147,7 @@ class Sales(Resource):
             user_id: Who bought it, in the partner's own numbering.
             purchase_id: The purchase that it came with.
             reason: Why, for the record; not in the live dialect.
-            track_id: What was refunded; in the live dialect alone, which demands it.
+            track_id: What was refunded; only in the live dialect, which requires it.
 
         Raises:
             NotFoundError: No such purchase, or it was refunded before.

@@ -29,7 +29,7 @@ class Users(Resource):
             country: ISO 3166-1 alpha-2 code of where the user lives.
             first_name: Given name.
             last_name: Family name.
-            user_id: The partner's own name for the user, for good; in the live dialect alone, which demands it.
+            user_id: The partner's own name for the user, for good; only in the live dialect, which requires it.
 
         Raises:
             AlreadyExistsError: There is an account with this address.

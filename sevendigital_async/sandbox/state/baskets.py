@@ -45,7 +45,7 @@ class Line:
 
 @define
 class Basket:
-    """What a shopper has collected.
+    """A shopper's basket.
 
     Attributes:
         id: A GUID.
