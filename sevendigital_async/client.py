@@ -273,7 +273,7 @@ class ApiClient:
 
         Args:
             operation: One whose content is media.
-            headers: Beyond the usual ones, such as ``Range``.
+            headers: Additional headers, such as ``Range``.
             arguments: By their Python names.
 
         Returns:
@@ -371,7 +371,7 @@ class SevenDigital(ApiClient):
         tracer: Makes spans of calls and requests, such as ``OpenTelemetryTracer()`` of ``sevendigital_async.otel``.
         on_request: Called with a :class:`RequestInfo` before each request is sent; a plain function, which must not
             block. If it raises, the error is logged the first time, and the call continues.
-        on_response: Called likewise with a :class:`ResponseInfo` when a response's headers have arrived, or when none
+        on_response: Called with a :class:`ResponseInfo` when a response's headers have arrived, or when none
             will.
         clock: Time, for tests.
     """

@@ -58,7 +58,7 @@ class SignaturePlacement(enum.Enum):
 
 
 class Host(enum.Enum):
-    """The services behind the API, each with a host of its own."""
+    """The services of the API, each with its own host."""
 
     API = "api"
     MEDIA = "media"
@@ -363,7 +363,7 @@ class Settings:
         strict_decoding: Raise a DecodeError for every value of a response that can't be read. Otherwise one that may be
             missing is read as None, with a line in the log, and only a missing structure is an error.
         country: ISO 3166-1 alpha-2 code of a country that the key may use; sent wherever the service takes one and the
-            caller names none, and with reports of previews, whose plays have countries of their own.
+            caller names none, and with reports of previews, whose plays have their own countries.
         shop_id: The shop that was assigned to the partner; sent with every call. A shop belongs to a country, so
             ``country`` is not sent beside it, except where the service demands one.
         image_size: Width of pictures in pixels, such as 350; sent with everything that is read.

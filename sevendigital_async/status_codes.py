@@ -21,7 +21,7 @@ class LaneAction(enum.Enum):
     BURY_REFUSED = (
         "in the service's own error form: refused plays are buried; else released, one probe at a time, an alert"
     )
-    HALVE = "halved until the refused play stands alone, which is buried"
+    HALVE = "halved until the refused play is alone, which is buried"
     PARK = "the signer's plays wait, an alert"
     PAUSE = "released, the lane waits as long as asked"
     RETRY = "released, in doubt where a gateway answered; back-off, then one probe at a time, an alert"

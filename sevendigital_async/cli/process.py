@@ -59,7 +59,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 SIGNALLED = 128
-"""Exit codes above this one stand for signals."""
+"""Exit codes above this one mean signals."""
 
 RESEND_AFTER = 0.05
 

@@ -158,7 +158,7 @@ class Artist:
         slug: The name's form in web addresses.
         url: The artist's page in the shop.
         image: Address of a picture.
-        is_placeholder_image: Whether the picture is only a stand-in.
+        is_placeholder_image: Whether the picture is a placeholder.
         popularity: From 0 to 1.
         listing: Its place in the chart or among the search results that it came in;
             no part of what makes two of them equal.

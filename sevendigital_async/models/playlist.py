@@ -182,8 +182,8 @@ class Playlist:
 
     Attributes:
         id: The service's id of the playlist.
-        name: What people call it.
-        description: What it is about; at most 500 characters.
+        name: Its name.
+        description: The description; at most 500 characters.
         visibility: Who can see it.
         user_id: The user's id; None for the partner's own.
         track_count: How many tracks are on it.
@@ -192,7 +192,7 @@ class Playlist:
         modified_at: When it was last changed.
         status: Whether it is published, in the live service's responses, as what follows.
         image: Address of a picture; ``$size$`` in it is to be replaced by a size.
-        tags: What it is found by.
+        tags: Its tags.
         annotations: What the partner keeps with it, value by key.
         partner_id: The partner, if a partner owns it.
         url: The playlist's own address in the API.
@@ -221,7 +221,7 @@ class PlaylistGroup:
 
     Attributes:
         id: The service's id of the group.
-        name: What people call it.
+        name: Its name.
         playlist_count: How many playlists are in it.
         playlists: The playlists, as far as the response has them; of those that are gone, the id.
         modified_at: When it was last changed.

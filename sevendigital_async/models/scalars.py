@@ -140,7 +140,7 @@ def boolean(value: object, _: object = None) -> bool:
 
 
 def moment(value: object, _: object = None) -> datetime:
-    """Read a point in time (ISO 8601); one without a zone is in UTC, a mere date its midnight."""
+    """Read a point in time (ISO 8601); one without a zone is in UTC, a date means its midnight."""
     if isinstance(value, str):
         try:
             read = parse_datetime(value.strip())

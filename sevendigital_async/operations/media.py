@@ -1,4 +1,4 @@
-"""Media delivery: files and streams, from hosts of their own; documented in the guide only."""
+"""Media delivery: files and streams, from separate hosts; documented in the guide only."""
 
 from __future__ import annotations
 

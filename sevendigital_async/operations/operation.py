@@ -106,7 +106,7 @@ def parameter(
     write: Callable[[Any], object] | None = None,
     default: object = None,
 ) -> Parameter:
-    """Describe a parameter; its wire name is the camel case of its own, unless ``wire`` is given."""
+    """Describe a parameter; its wire name is its name in camel case, unless ``wire`` is given."""
     return Parameter(name, wire or camel_case(name), location, required, date_format, write, default)
 
 
@@ -149,7 +149,7 @@ class Binding:
         implied: Arguments of other dialects that are accepted and not sent: the request implies them.
         variants: Another binding for calls with a certain argument.
         needs: Arguments that the service takes only together with another one.
-        settings: Parameters whose value a field of the settings overrides, if it is set. ``path`` stands for the
+        settings: Parameters whose value a field of the settings overrides, if it is set. ``path`` means the
             binding's path, which the settings give without its version.
         echo: Where the response is empty: the model's fields, each with the argument that it is made from.
         location: Where the response is empty: the model's field that its ``Location`` header fills.
@@ -185,7 +185,7 @@ class Binding:
         return any(parameter.name == name for parameter in self.parameters)
 
     def requires(self, name: str) -> bool:
-        """Return whether the service demands an argument of this name."""
+        """Return whether the service requires an argument of this name."""
         return any(parameter.name == name and parameter.required for parameter in self.parameters)
 
     def variant_for(self, given: Mapping[str, object]) -> Binding:
@@ -220,7 +220,7 @@ class Operation:
         content: What the response's body is. Text and media may be behind a redirect.
         advice: What to do when a request may have been carried out and the response is lost.
         instead: What to use in a dialect that lacks the operation.
-        registered: False for a second record of an endpoint, which is not an operation of its own.
+        registered: False for a second record of an endpoint, which is not a separate operation.
         bindings: How each dialect spells it, for those that have it.
     """
 

@@ -113,7 +113,7 @@ def subscription_period(start: date, end: date, activated: date | None = None) -
     """Refuse a period that ends before it begins, lasts longer than a month, or begins before the activation.
 
     A month ends on the same day of the next month, or on that month's last day if it has no such day. A day without a
-    time stands for its midnight in UTC.
+    time means its midnight in UTC.
     """
     begins, ends = _moment("start_date", start), _moment("end_date", end)
     if ends <= begins:

@@ -1,4 +1,4 @@
-"""Reads a request's arguments the way its operation describes them."""
+"""Reads a request's arguments by its operation's record."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ FORM = "application/x-www-form-urlencoded"
 
 DEFAULT_PAGE_SIZE = 20
 MAX_PAGE_SIZE = 500
-"""As the guide has it; the OpenAPI files have 100, which the client keeps to."""
+"""The guide's maximum; the OpenAPI files have 100, the client's maximum."""
 
 _Item = TypeVar("_Item")
 
 
 @frozen(kw_only=True)
 class Call:
-    """One API request with an accepted signature: what a handler gets.
+    """One API request with an accepted signature: the argument of handlers.
 
     Attributes:
         operation: The operation that is called.

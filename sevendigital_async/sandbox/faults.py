@@ -38,7 +38,7 @@ class Faults:
         poison: Track ids whose logs are refused, with their index.
         poison_unindexed: Track ids whose logs are refused without saying which log it was.
         latency: Shortest and longest delay before a request is worked on, in seconds.
-        seed: Where the random numbers start.
+        seed: Seed of the random numbers.
     """
 
     chances: tuple[Chance, ...] = ()

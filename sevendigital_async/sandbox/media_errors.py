@@ -32,7 +32,7 @@ def as_error_redirect(answer: Answer, operation: Operation, given: Mapping[str, 
 
     Args:
         answer: The error.
-        operation: What was asked for.
+        operation: The operation.
         given: The request's query, names in lower case.
         origin: Where the sandbox is.
     """

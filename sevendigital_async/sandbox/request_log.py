@@ -124,7 +124,7 @@ class Double:
 
 @define
 class _KindRecord:
-    """What is known of one kind of log: counts, the batch that each log came with first, and the doubles."""
+    """The records of one kind of log: counts, the first batch of each log, and the doubles."""
 
     counts: LogCounts = Factory(LogCounts)
     window: SlidingWindow = Factory(SlidingWindow)

@@ -49,7 +49,7 @@ def call(function: Callable[..., T], *arguments: object) -> T:
 class Callbacks:
     """Calls functions that may be plain or async.
 
-    An async one runs in a task of its own, so that its cancellation is not taken for that of the caller.
+    An async one runs in its own task, so that its cancellation is distinct from the caller's.
 
     Attributes:
         clock: Measures the time limit.

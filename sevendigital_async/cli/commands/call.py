@@ -24,7 +24,7 @@ from ..output import say, say_bytes, say_json
 CALL_HELP = """Call any operation of the API and print its response as JSON.
 
 Write arguments as key=value, with names as in Python (page_size) or as on the wire (pageSize). If an argument travels
-as JSON, its value is read as JSON. @FILE stands for the content of a file. `sevendigital operations` lists the
+as JSON, its value is read as JSON. @FILE is replaced by the content of a file. `sevendigital operations` lists the
 operations.
 
 \b
@@ -138,7 +138,7 @@ def read_arguments(operation: Operation, pairs: Iterable[str], dialect: Dialect)
     """Read ``key=value`` pairs.
 
     Keys are spelled as in Python or as on the wire. A value that travels as JSON is read as JSON where it is
-    valid; ``@FILE`` stands for the content of a file.
+    valid; ``@FILE`` is replaced by the content of a file.
 
     Raises:
         InvalidArgumentError: A pair has no key or no ``=``, its key is unknown or given twice, or its file cannot be

@@ -46,7 +46,7 @@ def split(plays: int) -> dict[LogKind, int]:
 def plausible_plays(
     kind: LogKind, number: int, now: datetime, rng: random.Random, dialect: Dialect = Dialect.OPENAPI
 ) -> Iterator[StreamLog]:
-    """Make plays of one kind, each with a device of its own.
+    """Make plays of one kind, each with its own device.
 
     Args:
         kind: Previews are short and have no user.

@@ -119,7 +119,7 @@ app = typer.Typer(rich_markup_mode=None)
 
 @frozen
 class Reading:
-    """How the input is read: options of their own."""
+    """How the input is read."""
 
     format: Format | None
     columns: Mapping[str, str] | None
@@ -174,7 +174,7 @@ def ship(
     *,
     kind: Annotated[
         LogKind | None,
-        typer.Option(help="Kind of plays that have no kind of their own.", show_default="the plays have their kinds"),
+        typer.Option(help="Kind of plays that don't state a kind.", show_default="the plays have their kinds"),
     ] = None,
     reading: Reading,
     connection: Connection,

@@ -115,7 +115,7 @@ class Report:
         largest_batch: Plays in the largest of them.
         seconds: From the first byte read to the last response.
         continue_at: Number of the first line that is not done; None if all are, or if there are several sources.
-        unfinished_line: Number of the last line, if it has no line feed and is not a play; None likewise.
+        unfinished_line: Number of the last line, if it has no line feed and is not a play; else None.
         stop: Why the run stopped early, if it did.
         rejected_file: File of rejected lines and buried plays.
         unsent_file: File of plays that wait or are held.

@@ -46,7 +46,7 @@ MORE = (
     parameter("tags", ParameterLocation.JSON, write=_named),
     parameter("annotations", ParameterLocation.JSON),
 )
-"""What the live service keeps beyond the OpenAPI file's fields."""
+"""Fields of the live service that the OpenAPI file lacks."""
 
 FILTERS = (parameter("status"), parameter("tags"))
 
@@ -258,7 +258,7 @@ MOVE_PLAYLIST_TRACK = Operation(
 REMOVE_PLAYLIST_TRACK = Operation(
     id="removePlaylistTrack",
     name="platform.playlists.remove_track",
-    summary="Take an entry off a playlist.",
+    summary="Remove an entry of a playlist.",
     auth=Auth.TWO_LEGGED,
     safety=Safety.IDEMPOTENT,
     instead=ONLY_LIVE,
@@ -309,7 +309,7 @@ ADD_PLAYLIST_FAVOURITE = Operation(
 REMOVE_PLAYLIST_FAVOURITE = Operation(
     id="removePlaylistFavourite",
     name="platform.playlists.remove_favourite",
-    summary="Take a playlist out of a user's favourites.",
+    summary="Remove a playlist from a user's favourites.",
     auth=Auth.TWO_LEGGED,
     safety=Safety.IDEMPOTENT,
     instead=ONLY_LIVE,

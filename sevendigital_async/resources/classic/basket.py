@@ -80,7 +80,7 @@ class Basket(CheckedResource):
         )
 
     async def remove_item(self, basket_id: str, *, item_id: str, country: str | None = None) -> BasketModel:
-        """Take something out of a basket.
+        """Remove an item from a basket.
 
         Args:
             basket_id: The id that `create` returned.

@@ -237,7 +237,7 @@ class Purchases(CheckedResource):
         Args:
             release_id: The release, or the one that the track is on.
             track_id: The track; needs ``release_id`` in the live dialect.
-            transaction_id: The partner's own number for the sale. The live service insists on it.
+            transaction_id: The partner's own number for the sale. The live service requires it.
             retail_price: What the user paid, zero for a gift, if that is not the recommended retail price.
             email_address: The user's address.
             country: ISO 3166-1 alpha-2 code of the territory it was chosen in; the account's own by default.

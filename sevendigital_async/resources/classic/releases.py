@@ -230,7 +230,7 @@ class Releases(CheckedResource):
             id: A barcode (UPC or EAN) or a GRid.
 
         Raises:
-            NotFoundError: Nothing goes by that id.
+            NotFoundError: No item has that id.
 
         API: ``GET /1.2/release/match/byId``
         """

@@ -89,7 +89,7 @@ class Tracks(CheckedResource):
             id: The other id with its kind before it, such as ``isrc:...``.
 
         Raises:
-            NotFoundError: Nothing goes by that id.
+            NotFoundError: No item has that id.
 
         API: ``GET /1.2/track/match/byId``
         """

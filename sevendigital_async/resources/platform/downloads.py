@@ -10,7 +10,7 @@ from ..resource import Resource
 class Downloads(Resource):
     """Methods of ``client.platform.downloads``.
 
-    A download may cost the user one of those that are left, so none is repeated by itself after a lost response.
+    A download may cost the user one of those that are left, so none is retried automatically after a lost response.
     """
 
     def purchase(self, user_id: str, *, purchase_id: str, country: str | None = None) -> Media:
@@ -22,7 +22,7 @@ class Downloads(Resource):
             country: ISO 3166-1 alpha-2 code of the territory; live dialect only.
 
         Raises:
-            NotAvailableError: No such purchase, it is another user's, or its licences have run out.
+            NotAvailableError: No such purchase, it is another user's, or its licences are used up.
 
         API: ``GET /users/{userId}/downloads/purchases/{purchaseId}``
         """
@@ -40,7 +40,7 @@ class Downloads(Resource):
             country: ISO 3166-1 alpha-2 code of the territory; live dialect only.
 
         Raises:
-            NotAvailableError: The user hasn't bought it, or its licences have run out.
+            NotAvailableError: The user hasn't bought it, or its licences are used up.
 
         API: ``GET /users/{userId}/downloads/releases/{releaseId}``
         """
@@ -71,7 +71,7 @@ class Downloads(Resource):
             country: ISO 3166-1 alpha-2 code of the territory; live dialect only.
 
         Raises:
-            NotAvailableError: The user hasn't bought it, or its licences have run out.
+            NotAvailableError: The user hasn't bought it, or its licences are used up.
 
         API: ``GET /users/{userId}/downloads/tracks/{trackId}``
         """

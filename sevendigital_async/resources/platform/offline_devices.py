@@ -31,7 +31,7 @@ class OfflineDevices(Resource):
             country: ISO 3166-1 alpha-2 code of where the user lives; live dialect only.
 
         Raises:
-            InvalidRequestError: Code 1003: the account has no more devices to give, or none at all.
+            InvalidRequestError: Code 1003: the account has no more devices available, or none at all.
 
         API: ``POST /users/{userId}/unlimitedStreaming/offline``
         """

@@ -30,7 +30,7 @@ class PlaylistGroups(Resource):
         """Make a group. A second call makes a second one of the same name.
 
         Args:
-            name: What people will call it.
+            name: Its name.
             playlist_ids: What to put into it.
             user_id: The partner's id of the user.
             country: ISO 3166-1 alpha-2 code of a country that the key may use.
@@ -106,8 +106,8 @@ class PlaylistGroups(Resource):
 
         Args:
             playlist_group_id: The id that ``groups`` or ``create_group`` returned.
-            name: What people will call it from now on.
-            playlist_ids: All that will be in it.
+            name: Its new name.
+            playlist_ids: Its new playlists.
             user_id: The partner's id of the user.
             country: ISO 3166-1 alpha-2 code of a country that the key may use.
 

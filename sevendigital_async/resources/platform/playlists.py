@@ -73,15 +73,15 @@ class Playlists(PlaylistGroups):
         """Make a playlist. A second call makes a second one of the same name.
 
         Args:
-            name: What people will call it.
-            description: What it is about; at most 500 characters.
+            name: Its name.
+            description: The description; at most 500 characters.
             visibility: Who can see it.
-            tracks: What to put on it, in order; it may begin empty.
+            tracks: Its tracks, in order; it may be empty.
             user_id: The partner's id of the user; the partner's own if left out.
             country: ISO 3166-1 alpha-2 code of a country that the key may use; in the live dialect alone.
             status: ``draft``, ``published``, or a word of your own; live dialect only.
             image: Address of a picture; live dialect only, as what follows.
-            tags: Words that it is found by.
+            tags: Its tags.
             annotations: What to keep with it, value by key.
 
         API: ``POST /playlists``
@@ -128,7 +128,7 @@ class Playlists(PlaylistGroups):
             user_id: The partner's id of the user, if a user owns it; live dialect only.
             status: ``draft``, ``published``, or a word of your own; live dialect only.
             image: Address of a picture; live dialect only, as what follows.
-            tags: Words that it is found by.
+            tags: Its tags.
             annotations: What to keep with it, value by key.
 
         Returns:
@@ -287,15 +287,15 @@ class Playlists(PlaylistGroups):
 
         Args:
             playlist_id: The id that ``create`` or ``list`` returned.
-            name: What people will call it from now on.
-            description: What it is about; at most 500 characters.
+            name: Its new name.
+            description: The description; at most 500 characters.
             status: ``draft``, ``published``, or a word of your own.
             visibility: Who can see it.
-            tracks: All that will be on it, in order.
+            tracks: Its new tracks, in order.
             country: ISO 3166-1 alpha-2 code of a country that the key may use.
             user_id: The partner's id of the user, if a user owns it.
             image: Address of a picture.
-            tags: Words that it is found by.
+            tags: Its tags.
             annotations: What to keep with it, value by key.
 
         Raises:

@@ -74,7 +74,7 @@ class Sales(Resource):
     ) -> Purchase | None:
         """Record the sale of a release or a track, and put it into the user's locker.
 
-        Each call is a sale that the partner is billed for. It is never repeated by itself after a lost response;
+        Each call is a sale that the partner is billed for. It is never retried automatically after a lost response;
         whether it was recorded then has to be found out another way: ``error.advice`` says how.
 
         Args:

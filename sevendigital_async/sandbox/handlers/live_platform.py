@@ -1,4 +1,4 @@
-"""What else of the platform the live dialect asks or answers in a way of its own."""
+"""Handlers of the platform for the live dialect, where it differs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _STARTED = "playStarted"
 
 
 def batch(noun: str, call: Call) -> Answer:
-    """Answer with all that were asked for, by a list with commas, and exist."""
+    """Return the requested items that exist, by a comma-separated list of ids."""
     ids = call.arguments[f"{noun}_ids"].split(",")
     shown = call.choice("show_errors", ("true", "false")) == "true"
     whole = HANDLERS_OF_BATCHES[noun](
@@ -47,7 +47,7 @@ def post_event(call: Call) -> Answer:
 
 
 def authorise(call: Call) -> Answer:
-    """Let a device in, if the user has not too many, or out."""
+    """Authorise a device, unless the user has too many, or revoke its authorisation."""
     user, device_id, enabled = named_user(call), call.arguments["device_id"], call.arguments["offline_enabled"]
     country(call)
     if not isinstance(device_id, str):
@@ -63,7 +63,7 @@ def authorise(call: Call) -> Answer:
 
 
 def device_status(call: Call) -> Answer:
-    """Return whether a device is let in."""
+    """Return whether a device is authorised."""
     device = call.state.devices.find(named_user(call), call.arguments["device_id"])
     if device is None:
         raise unknown("device")
@@ -81,7 +81,7 @@ def locker(call: Call) -> Answer:
 
 
 def refund(noun: str, call: Call) -> Answer:
-    """Take a purchase out of the sales report; whose it is follows from it.
+    """Remove a purchase from the sales report; the purchase determines the user.
 
     Raises:
         RefusalError: No such purchase, or it was of something else (2001), and so on.

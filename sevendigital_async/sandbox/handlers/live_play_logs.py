@@ -16,7 +16,7 @@ from .play_logs import MAX_LOGS, canonical, date_problem
 from .request_user import named_user
 
 _NEVER_SUBSCRIBED = "nosub"
-"""How the ids of those users begin who have never had a subscription."""
+"""Prefix of the ids of users who have never had a subscription."""
 
 _MAX_AGENT = 256
 
@@ -43,7 +43,7 @@ def _one_of(*words: str) -> Callable[[Any], bool]:
 
 @frozen
 class _Field:
-    """A field of an item: what it is called once received, and what it may be."""
+    """A field of an item: its name after receipt, and its allowed values."""
 
     kept: str
     fits: Callable[[Any], bool]
@@ -79,7 +79,7 @@ _FIELDS: Mapping[LogKind, Mapping[str, _Field]] = {
 
 
 def report(kind: LogKind, call: Call) -> Answer:
-    """Take a batch of plays: all of them, or none if one is at fault."""
+    """Save a batch of plays: all of them, or none if one is invalid."""
     items, code = call.arguments["items"], country(call)
     if not isinstance(items, list) or not 1 <= len(items) <= MAX_LOGS[kind]:
         raise out_of_range("logs", f"a list of 1 to {MAX_LOGS[kind]}")
@@ -105,7 +105,7 @@ HANDLERS = {f"platform.logging.{kind.value}": partial(report, kind) for kind in 
 def _problem(kind: LogKind, problems: tuple[ItemProblem, ...]) -> Problem:
     if kind is LogKind.PREVIEW:
         return Problem(1008, "One or more logs contain an error", problems)
-    # The other two say what is wrong, and not with which.
+    # The other two endpoints report the problem without its position.
     return Problem(problems[0].code, problems[0].message)
 
 
@@ -134,7 +134,7 @@ def _flaw(fields: Mapping[str, _Field], item: Mapping[str, Any]) -> tuple[int, s
 
 
 def _received(kind: LogKind, item: Mapping[str, Any]) -> dict[str, Any]:
-    """Write an item as the other dialect's logs are written, so that both can be compared with what was put."""
+    """Write an item in the format of the other dialect, so that both can be compared with what was put."""
     received = {field.kept: item[name] for name, field in _FIELDS[kind].items() if name in item}
     ids: dict[str, Any] = {
         name: str(received[name]) for name in ("trackId", "releaseId", "formatId") if name in received

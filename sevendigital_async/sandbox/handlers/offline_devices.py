@@ -12,7 +12,7 @@ PLATFORMS = ("ios", "android", "web", "windows", "macos")
 
 
 def authorise(call: Call) -> Answer:
-    """Let a device in, if the user has not too many."""
+    """Authorise a device, unless the user has too many."""
     user, device_id = named_user(call), needed(call, "device_id", "deviceId")
     wanted = Device(
         id=device_id,
@@ -27,7 +27,7 @@ def authorise(call: Call) -> Answer:
 
 
 def status(call: Call) -> Answer:
-    """Answer with one device."""
+    """Return one device."""
     device = call.state.devices.find(named_user(call), call.arguments["device_id"])
     if device is None:
         raise unknown("device")

@@ -1,4 +1,4 @@
-"""Play logs: checked one by one by the service's rules, kept whole or not at all."""
+"""Play logs: checked one by one by the service's rules; a batch is saved completely or not at all."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\
 
 
 def report(kind: LogKind, call: Call) -> Answer:
-    """Take a batch of plays: all of them, or none if one is at fault."""
+    """Save a batch of plays: all of them, or none if one is invalid."""
     logs = call.arguments["logs"]
     most = MAX_LOGS[kind]
     if not isinstance(logs, list) or not 1 <= len(logs) <= most:
@@ -49,8 +49,8 @@ HANDLERS = {name: partial(report, kind) for name, kind in LOG_KINDS.items()}
 
 
 def canonical(log: dict[str, Any]) -> bytes:
-    """Write a log down so that equal ones are equal bytes."""
-    # orjson's own result keeps the kilobyte it was written in; among 100,000 kept logs that is dear.
+    """Serialise a log so that equal ones have equal bytes."""
+    # orjson's result keeps a larger buffer, which matters for 100,000 logs.
     return bytes(memoryview(orjson.dumps(log, option=orjson.OPT_SORT_KEYS)))
 
 

@@ -40,7 +40,7 @@ def create(call: Call) -> Answer:
 
 
 def update(call: Call) -> Answer:
-    """Change what was sent of a playlist's particulars; its tracks stay."""
+    """Change the given fields of a playlist; its tracks stay."""
     playlist = find(call)
     name, description, visibility = text(call, "name", "name"), _description(call), _visibility(call)
     changed = evolve(
@@ -54,7 +54,7 @@ def update(call: Call) -> Answer:
 
 
 def add_tracks(call: Call) -> Answer:
-    """Put tracks at the end of a playlist: all of them, or none if one is at fault."""
+    """Append tracks to a playlist: all of them, or none if one is invalid."""
     playlist = find(call)
     return Answer(content=_kept(call, playlist.extended(_tracks(call), call.moment)))
 

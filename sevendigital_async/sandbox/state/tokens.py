@@ -9,7 +9,7 @@ from attrs import Factory, define, field
 from ...config import UserToken
 
 MAX_ACCESS_TOKENS = 3
-"""How many a user can have for one client identifier; a further one pushes out the oldest."""
+"""How many a user can have for one client identifier; a further one replaces the oldest."""
 
 
 @define
@@ -53,7 +53,7 @@ class Tokens:
         return self._requested.get(token)
 
     def exchange(self, token: RequestToken, user: str) -> UserToken:
-        """Hand out an access token of ``user``, who has authorised ``token``, which is spent thereby."""
+        """Hand out an access token of ``user``, who has authorised ``token``; this uses up ``token``."""
         del self._requested[token.pair.token]
         held = [
             name

@@ -109,7 +109,7 @@ class Accumulator:
         if not queue.is_partner:
             queue.state = State.LEASED
             return queue, batch
-        # The partner queue may have several leases; each batch gets a queue of its own to be released to.
+        # The partner queue may have several leases; each batch gets its own queue to be released to.
         if queue.records:
             self._schedule(queue)
         else:
