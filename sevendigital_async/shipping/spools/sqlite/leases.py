@@ -114,35 +114,27 @@ logger = logging.getLogger("sevendigital_async.shipping")
 
 
 class SqliteLeases:
-    """Leases batches and settles them; see :class:`~sevendigital_async.shipping.spools.base.SpoolReader`.
+    """Leases batches and settles them: this part of :class:`~sevendigital_async.shipping.spools.base.SpoolReader`.
 
-    Args:
-        index: Counts, capacity and due times.
-        writer: Its thread.
+    The spool, its subclass, sets the index and the writer when it opens the file.
     """
 
-    def __init__(self, index: SpoolIndex, writer: SqliteWriter) -> None:
-        self._index = index
-        self._writer = writer
-        self._rules = index.context.rules
-        self._clock = index.context.clock
+    _index: SpoolIndex
+    _writer: SqliteWriter
+
+    def __init__(self) -> None:
         self._leases: dict[Lease, LeaseState] = {}
         self._signer_batches: dict[LogKind, deque[statements.SignerBatch]] = {kind: deque() for kind in LogKind}
         self._last_id = 0
-
-    def has_signer_batch(self, kind: LogKind) -> bool:
-        """Whether a batch of a signer has been read and not been leased yet."""
-        return bool(self._signer_batches[kind])
-
-    def oldest(self, kind: LogKind) -> float | None:
-        """When the oldest play of the batches that have been read was accepted, by the wall clock."""
-        return min([batch.oldest for batch in self._signer_batches[kind]], default=None)
 
     async def lease(self, kind: LogKind, *, flush: bool) -> Lease | None:
         """Lease the next due batch."""
         index = self._index
         flush, now, partner_queue = flush or index.is_stuck, index.now, index.partner_queues[kind]
-        partner, signer = partner_queue.due(now, flush=flush), index.due[kind].at(now, self._rules[kind], flush=flush)
+        partner, signer = (
+            partner_queue.due(now, flush=flush),
+            index.due[kind].at(now, self._index.context.rules[kind], flush=flush),
+        )
         if taken := self._signer_batches[kind]:
             signer = min(taken[0].due, now)  # it was due when it was read
         if signer is not None and signer <= now and (partner is None or signer < partner):
@@ -204,13 +196,13 @@ class SqliteLeases:
         """Mark plays as possibly delivered, in the journal first."""
         state = self._leases[lease]
         await state.wait_for_step()
-        at = to_datetime(self._clock.time())
+        at = to_datetime(self._index.context.clock.time())
         changes = {"in_doubt": sum([not record.in_doubt for record in records])}
         if policy is InDoubtPolicy.KEEP:
             batch = state.batch(records)
             await self._step(
                 state,
-                lambda db: Transitions(db, self._rules[lease.kind]).mark_in_doubt(batch, at),
+                lambda db: Transitions(db, self._index.context.rules[lease.kind]).mark_in_doubt(batch, at),
                 lambda _: self._mark_in_doubt(lease.kind, records, changes),
             )
             return
@@ -239,7 +231,7 @@ class SqliteLeases:
             logger.error("a batch could not be settled now; it is settled when the spool is opened again: %s", error)  # noqa: TRY400
 
     def _signer_job(self, kind: LogKind, now: float, *, flush: bool) -> WriterJob[Any, Lease | None]:
-        rules, visible_before = self._rules[kind], self._index.visible_before
+        rules, visible_before = self._index.context.rules[kind], self._index.visible_before
 
         def work(db: sqlite3.Connection) -> tuple[list[statements.SignerBatch], DueTimes]:
             taken = statements.take_signer_batches(
@@ -274,7 +266,7 @@ class SqliteLeases:
             return await asyncio.shield(done)
         except SpoolUnavailableError as error:
             self._index.report(str(error))
-            await self._clock.sleep(PAUSE)
+            await self._index.context.clock.sleep(PAUSE)
             return None
         except asyncio.CancelledError:
             await asyncio.wait([done])
@@ -330,7 +322,7 @@ class SqliteLeases:
             if state.settle(records):
                 self._end(state)
 
-        await self._step(state, lambda db: step(Transitions(db, self._rules[kind]), batch), on_durable)
+        await self._step(state, lambda db: step(Transitions(db, self._index.context.rules[kind]), batch), on_durable)
 
     async def _step(
         self,
@@ -347,7 +339,7 @@ class SqliteLeases:
                 self._index.report(str(error))
                 if state.is_abandoned:
                     raise
-                await self._clock.sleep(PAUSE)
+                await self._index.context.clock.sleep(PAUSE)
             else:
                 self._index.report(None)
                 return
