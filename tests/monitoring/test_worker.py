@@ -124,7 +124,7 @@ async def test_a_spool_that_does_not_count_is_a_standstill(monitor, monkeypatch)
         monitor.watch(shipper)
         monkeypatch.setattr(shipper, "statistics", never)
         assert await statuses(monitor) == [503, 503, 200, 503]
-        assert "the spool stands still" in (await get(f"{monitor.url}/healthz")).text
+        assert "the spool is stalled" in (await get(f"{monitor.url}/healthz")).text
         monkeypatch.undo()
 
 

@@ -583,7 +583,7 @@ def guide_answers():
         if heading:
             operation = paths.get(heading.lower())
         elif operation:
-            # The guide prints bare ampersands and leaves things out, which no answer would.
+            # The guide prints bare ampersands and leaves things out, which no response would.
             source = re.sub(r"<(\w+)>\s*(<(\w+)>[^<]*</\3>\s*)*\.\.\.\s*(</\1>)?(?!\w)", "", source)
             source = re.sub(r"\bxsi:noNamespaceSchemaLocation=\S+?(?=[ >])", "", source.replace("\n...", ""))
             source = html.unescape(re.sub(r"&(?!\w+;|#\d+;)", "&amp;", source)).replace("&", "&amp;")

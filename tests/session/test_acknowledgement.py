@@ -1,4 +1,4 @@
-"""What an answer must be to acknowledge plays, counted at the server and in the journal."""
+"""What a response must be to acknowledge plays, counted at the server and in the journal."""
 
 import gzip
 import zlib
@@ -21,7 +21,7 @@ from sevendigital_async import (
     StreamLog,
     StreamLogShipper,
     TransportError,
-    UnreadableAnswerError,
+    UnreadableResponseError,
 )
 from sevendigital_async.session.acknowledgement import doubt_in
 from sevendigital_async.session.decompression import PIECE, UnpackingError, unpacker
@@ -327,5 +327,5 @@ async def test_a_direct_report_that_is_not_acknowledged_says_so():
 
 
 def test_an_unreadable_answer_was_an_answer():
-    assert UnreadableAnswerError("x").answered
-    assert UnreadableAnswerError("x").maybe_sent
+    assert UnreadableResponseError("x").answered
+    assert UnreadableResponseError("x").maybe_sent

@@ -114,7 +114,7 @@ async def pending_hooks(shipper):
 # What the shipper waits for: who answers, what says that it has come to that, options.
 STATES = {
     "for Retry-After": (script(answer("", "429 Too Many Requests", Retry_After="30")), requests(1), {}),
-    "for an answer": (script(silence), requests(1), {}),
+    "for a response": (script(silence), requests(1), {}),
     "for the rest of the head": (script(half_a_head), requests(1), {}),
     "for the rest of the body": (script(half_an_answer), requests(1), {}),
     "for a connection": (full_house, requests(1), {}),

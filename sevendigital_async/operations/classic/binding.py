@@ -11,7 +11,7 @@ from ...config import Dialect
 from ..operation import VERSION, Binding, Parameter, ParameterLocation, paging, parameter
 
 ONLY_LIVE = "only the live dialect has it"
-"""What stands in for an operation that the OpenAPI file lacks."""
+"""The advice for an operation that the OpenAPI file lacks."""
 
 COMPACT = "%Y%m%d"
 """How the classic API writes days."""

@@ -34,7 +34,7 @@ class Users(CheckedResource):
 
         Args:
             id: Whose it is.
-            email: Where the user can be written to.
+            email: The user's address.
             first_name: Given name.
             last_name: Family name.
             country: ISO 3166-1 alpha-2 code of where the user lives.
@@ -48,7 +48,7 @@ class Users(CheckedResource):
 
         API: ``PUT /1.2/users/{id}/update``
         """
-        checks.something_to_change(email=email, first_name=first_name, last_name=last_name, country=country)
+        checks.require_change(email=email, first_name=first_name, last_name=last_name, country=country)
         return await self._one(
             User,
             ops.UPDATE_USER,

@@ -138,7 +138,7 @@ async def test_the_format_that_is_given_is_the_one_that_is_read(tmp_path):
         right = await ship(tmp_path, sandbox, "plays", "--kind", "preview", "--format", "csv")
         assert received(sandbox) == as_counted(plays_of(tmp_path / "plays"))
     assert (wrong.code, right.code) == (1, 0)
-    assert "looks like CSV, not like JSON lines; --format csv reads it" in wrong.err
+    assert "looks like CSV, not JSON lines; pass --format csv" in wrong.err
 
 
 def plays_of(path):

@@ -451,7 +451,7 @@ def test_an_unusable_location_is_an_error(location):
 
 
 def test_a_memory_spool_has_no_inspector():
-    with pytest.raises(ConfigurationError, match="a memory spool ends with its process"):
+    with pytest.raises(ConfigurationError, match="a memory spool exists only in its own process"):
         open_inspector("memory:")
 
 

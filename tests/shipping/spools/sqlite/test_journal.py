@@ -28,7 +28,7 @@ def path(tmp_path):
 @pytest.fixture
 def idle(monkeypatch):
     """Let there never be time for tidying; a test calls ``tidy`` where it wants it done."""
-    tidy = journal.tidy
+    tidy = journal.prune
     monkeypatch.setattr(journal, "tidy", lambda db, before: False)
     return tidy
 

@@ -257,7 +257,7 @@ PLACES = {
     "linked to itself": ("place", lambda path: path.symlink_to(path), ""),
     "lines": ("place", garbage, "file is not a database"),
     "short": ("place", short, "but not a spool"),
-    "no bytes": ("place", lambda path: path.touch(), "is empty, which a spool never is"),
+    "no bytes": ("place", lambda path: path.touch(), "is empty, not a spool"),
     "another database": ("place", foreign, "but not a spool"),
     "NUL": ("a\0b", None, "a\\x00b can't be the name of a spool"),
     "surrogate": ("\ud800", None, "\\ud800 can't be the name of a spool"),
