@@ -166,7 +166,7 @@ async def test_a_spool_survives_the_loss_of_any_key_and_reports_what_is_lost(ser
         assert plays(1, start=500)[0].body in delivered, name
         missing = PUT - set(delivered) - dead
         if missing:
-            assert name.removeprefix(BASE).partition(":")[0] in {"queue", "dead-letters"}, name
+            assert name.removeprefix(BASE).partition(":")[0] in {"plays", "dead-letters"}, name
             assert f"{len(missing):,} {'catalogue' if 'catalogue' in name else 'preview'} plays" in report or (
                 "held and buried plays are lost" in report or "subscriber plays" in report
             ), (name, report)
@@ -179,8 +179,8 @@ async def test_a_spool_survives_the_loss_of_any_key_and_reports_what_is_lost(ser
 
 
 def is_restored(name, missing, delivered):
-    """Whether nothing is lost: the worker still had all plays of a stream, and put them back."""
-    return ":queue:" in name and not missing and set(delivered.values()) == {1}
+    """Whether nothing is lost: the worker still had all plays of a list, and put them back."""
+    return name.removeprefix(BASE).startswith(("plays:", "batch:")) and not missing and set(delivered.values()) == {1}
 
 
 @asynccontextmanager
@@ -252,7 +252,7 @@ async def test_a_stream_and_its_lease_that_vanish_together_are_lost_and_counted(
     async with worker(server, reports) as spool:
         await spool.append(CATALOGUE, plays(3, "ann"))
         lease = await sent(spool, CATALOGUE)
-        server.delete(f"{BASE}lease:{lease.key.token}", f"{BASE}queue:catalogue:u:ann")
+        server.delete(f"{BASE}lease:{lease.key.token}", f"{BASE}batch:catalogue:u:ann")
         await spool._give_heartbeat()
         assert await spool.counts(CATALOGUE) == Counts()
         assert "3 catalogue plays" in reports[-1]
@@ -265,7 +265,7 @@ async def test_plays_that_a_dead_worker_was_sending_are_lost_with_their_stream(s
         await sent(dying, CATALOGUE)
         dying._leases._leases.clear()
         async with worker(server, reports, lease_seconds=0.05) as other:
-            server.delete(f"{BASE}queue:catalogue:u:ann")
+            server.delete(f"{BASE}batch:catalogue:u:ann")
             server.zadd(f"{BASE}leases", dict.fromkeys(server.zrange(f"{BASE}leases", 0, 0), 1.0))
             async with asyncio.timeout(60):
                 while await other.counts(CATALOGUE) != Counts():
