@@ -59,7 +59,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 SIGNALLED = 128
-"""Exit codes above this one stand for signals."""
+"""Exit codes above this one mean signals."""
 
 RESEND_AFTER = 0.05
 
@@ -166,7 +166,7 @@ class SignalWatcher:
     Attributes:
         first: Set by the first signal.
         again: Set by the second.
-        name: Of the first one.
+        name: Name of the first one.
     """
 
     def __init__(self, on_hangup: Callable[[], None] | None = None) -> None:

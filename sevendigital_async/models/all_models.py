@@ -1,4 +1,4 @@
-"""All models; import a family's own file where a few are enough: it builds no others."""
+"""All models; import a single family's module to build fewer."""
 
 from .account import DeviceAuthorisation as DeviceAuthorisation
 from .account import DevicePlatform as DevicePlatform

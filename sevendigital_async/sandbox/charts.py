@@ -1,4 +1,4 @@
-"""What sells best: figures that were never measured, but are the same every time they are asked for."""
+"""Charts: fictional sales figures, the same on every run."""
 
 from __future__ import annotations
 

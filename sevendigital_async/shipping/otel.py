@@ -53,7 +53,7 @@ class OpenTelemetryMetrics:
         self._duration = meter.create_histogram(
             f"{prefix}.request.duration",
             unit="s",
-            description="Time from sending a batch to the end of its answer.",
+            description="Time from sending a batch to the end of its response.",
             explicit_bucket_boundaries_advisory=SECONDS,
         )
         self._wait = meter.create_histogram(

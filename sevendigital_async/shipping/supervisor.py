@@ -10,7 +10,7 @@ from ..errors import ShipperFailedError
 
 
 def failure_of(task: asyncio.Task[Any]) -> BaseException:
-    """Return why a task has ended too early."""
+    """Return the error of a task that ended early."""
     if task.cancelled():
         return ShipperFailedError(f"the task {task.get_name()!r} was cancelled by code outside the shipper")
     return task.exception() or ShipperFailedError(f"the task {task.get_name()!r} ended by itself")

@@ -19,7 +19,7 @@ from sevendigital_async.sandbox import handlers as sandbox_handlers
 from sevendigital_async.sandbox.answers import Answer
 from sevendigital_async.sandbox.calls import Call
 
-# What a new answer needs: a model, in the file of its family (models/reference_data.py, and a line in all_models.py).
+# What a new response needs: a model, in the file of its family (models/reference_data.py, and a line in all_models.py).
 
 
 @frozen

@@ -156,7 +156,7 @@ XML_NOUNS = {
 
 
 async def changes(call):
-    """Call everything that changes something, and what shows it, as user 7; yield each path and its answer."""
+    """Call everything that changes something, and what shows it, as user 7; yield each path and its response."""
 
     async def described(path, calling):
         return path, await calling

@@ -49,7 +49,7 @@ def payloads(text):
         except ValueError:
             position += 1
     for match in re.finditer(rf"<({ROOTS})[\s>].*?</\1>", text, re.DOTALL):
-        # The texts print bare ampersands, which no answer would.
+        # The texts print bare ampersands, which no response would.
         source = re.sub(r"&(?!\w+;|#\d+;)", "&amp;", match[0])
         source = re.sub(r"\bxsi:noNamespaceSchemaLocation=\S+", "", source)
         document = parse(html.unescape(source).replace("&", "&amp;").encode(), "application/xml")

@@ -29,7 +29,7 @@ MAYBE = {
     "RequestTimeoutError",
     "ResponseTooLargeError",
     "ShortCountError",
-    "UnreadableAnswerError",
+    "UnreadableResponseError",
     "TransportError",
 }
 NOT_OURS_TO_LOAD = ("__main__", "pytest_plugin")

@@ -79,7 +79,7 @@ def query_of(request: bytes) -> dict[str, str]:
 
 
 async def attempt(client, name, **arguments):
-    """Make a call whose answer doesn't matter."""
+    """Make a call whose response doesn't matter."""
     operation = REGISTRY.find(name)
     try:
         await client.call(operation, **arguments)

@@ -20,7 +20,7 @@ PLAYS_A_SECOND = 400
 
 
 class Wire:
-    """A transport: no connection until the service is up, 25 ms for an answer afterwards."""
+    """A transport: no connection until the service is up, 25 ms for a response afterwards."""
 
     def __init__(self, clock):
         self.clock = clock

@@ -24,7 +24,7 @@ from sevendigital_async import Credentials
 from sevendigital_async.sandbox import Faults, Sandbox
 
 LEAST_RATE = 4.2
-MOST_IN_A_SECOND = 5
+MAX_PER_SECOND = 5
 
 
 @frozen
@@ -104,7 +104,7 @@ async def report(account: Account, counts, put) -> bool:
         "every play arrived": put == set(received),
         "sums": counts.put == counts.delivered == len(put),
         "doubles are in doubt": doubles <= in_doubt,
-        "limit": account.busiest_second() <= MOST_IN_A_SECOND,
+        "limit": account.busiest_second() <= MAX_PER_SECOND,
         "rate": rate >= LEAST_RATE,
     }
     for check, kept in checks.items():

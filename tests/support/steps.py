@@ -58,7 +58,7 @@ class Proxy:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def cut(self):
-        """Break all connections; the answers that are on their way are lost."""
+        """Break all connections; the responses that are on their way are lost."""
         for task in list(self._tasks):
             task.cancel()
 

@@ -11,7 +11,7 @@ from ...config import Dialect
 from ..operation import VERSION, Binding, Parameter, ParameterLocation, paging, parameter
 
 ONLY_LIVE = "only the live dialect has it"
-"""What stands in for an operation that the OpenAPI file lacks."""
+"""The advice for an operation that the OpenAPI file lacks."""
 
 USE_MATCHES = "use matches, which takes ids of 7digital and of MusicBrainz"
 """What stands in for the look-up by an ISRC or a barcode, which the live service lacks."""

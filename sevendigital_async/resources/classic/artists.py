@@ -43,7 +43,7 @@ class Artists(CheckedResource):
     ) -> Pages[Artist]:
         """List the artists who sell best, the first one first.
 
-        Where the answer says so, an artist's ``listing`` holds the position and how it has changed.
+        Where the response says so, an artist's ``listing`` holds the position and how it has changed.
 
         Args:
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
@@ -151,7 +151,7 @@ class Artists(CheckedResource):
     ) -> Pages[Artist]:
         """Search the catalogue for artists.
 
-        Where the answer says so, an artist's ``listing`` holds how well it fits.
+        Where the response says so, an artist's ``listing`` holds how well it fits.
 
         Args:
             q: Free text.

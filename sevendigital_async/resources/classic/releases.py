@@ -86,7 +86,7 @@ class Releases(CheckedResource):
     ) -> Pages[Release]:
         """List the releases that sell best, the first one first; the live service counts albums only.
 
-        Where the answer says so, a release's ``listing`` holds the position and how it has changed.
+        Where the response says so, a release's ``listing`` holds the position and how it has changed.
 
         Args:
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
@@ -159,7 +159,7 @@ class Releases(CheckedResource):
     ) -> Pages[Release]:
         """Search the catalogue for releases.
 
-        Where the answer says so, a release's ``listing`` holds how well it fits.
+        Where the response says so, a release's ``listing`` holds how well it fits.
 
         Args:
             q: Free text.
@@ -230,7 +230,7 @@ class Releases(CheckedResource):
             id: A barcode (UPC or EAN) or a GRid.
 
         Raises:
-            NotFoundError: Nothing goes by that id.
+            NotFoundError: No item has that id.
 
         API: ``GET /1.2/release/match/byId``
         """

@@ -26,7 +26,7 @@ class Tracks(CheckedResource):
     ) -> Pages[Track]:
         """List the tracks that sell best, the first one first.
 
-        Where the answer says so, a track's ``listing`` holds the position and how it has changed.
+        Where the response says so, a track's ``listing`` holds the position and how it has changed.
 
         Args:
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
@@ -69,7 +69,7 @@ class Tracks(CheckedResource):
     ) -> Pages[Track]:
         """Search the catalogue for tracks.
 
-        Where the answer says so, a track's ``listing`` holds how well it fits.
+        Where the response says so, a track's ``listing`` holds how well it fits.
 
         Args:
             q: Free text.
@@ -91,7 +91,7 @@ class Tracks(CheckedResource):
             id: The other id with its kind before it, such as ``isrc:...``.
 
         Raises:
-            NotFoundError: Nothing goes by that id.
+            NotFoundError: No item has that id.
 
         API: ``GET /1.2/track/match/byId``
         """

@@ -35,7 +35,7 @@ class Users(CheckedResource):
 
         Args:
             id: Whose it is.
-            email: Where the user can be written to.
+            email: The user's address.
             first_name: Given name.
             last_name: Family name.
             country: ISO 3166-1 alpha-2 code of where the user lives.
@@ -57,5 +57,5 @@ class Users(CheckedResource):
             "country": country,
             "password": password,
         }
-        checks.something_to_change(**profile)
+        checks.require_change(**profile)
         return await self._one(User, ops.UPDATE_USER, id=id, **profile)

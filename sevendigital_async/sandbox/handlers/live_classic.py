@@ -1,4 +1,4 @@
-"""What the live dialect asks or answers in a way of its own in the classic API."""
+"""Handlers of the classic API for the live dialect, where it differs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LANGUAGES = {"GB": "en", "US": "en", "DE": "de", "FR": "fr", "ES": "es"}
 
 
 def by_slug(noun: str, nouns: Mapping[str, Any], call: Call) -> Answer:
-    """Answer with the id of what a page of the shop shows; a page's slug is the id, too."""
+    """Return the id of what a page of the shop shows; a page's slug is the id, too."""
     slug = call.arguments["url"]
     if slug not in nouns:
         raise unknown(noun)
@@ -33,7 +33,7 @@ def by_slug(noun: str, nouns: Mapping[str, Any], call: Call) -> Answer:
 
 
 def translations(call: Call) -> Answer:
-    """Answer with a page of the texts of a country's shop."""
+    """Return a page of the texts of a country's shop."""
     texts = territories.TEXTS[_LANGUAGES.get(country(call), "en")]
     page = call.page_of("translation", list(texts.items()), lambda item: {"key": item[0], "translatedText": item[1]})
     return Answer(
@@ -50,7 +50,7 @@ def translations(call: Call) -> Answer:
 
 
 def register(call: Call) -> Answer:
-    """Begin the registration of a card, whose owner fills in a form somewhere else."""
+    """Begin the registration of a card, whose owner fills in a form on another page."""
     back = call.arguments["redirect_url"]
     if not back.startswith(("http://", "https://")):
         raise invalid("redirectUrl", "a web address")
@@ -60,7 +60,7 @@ def register(call: Call) -> Answer:
 
 
 def registration(call: Call) -> Answer:
-    """Answer with the state of a registration; who is asked to fill in a form has done it by now."""
+    """Return the state of a registration; the form is filled in by now."""
     found = call.state.cards.registration(buyer(call), call.arguments["id"])
     if found is None:
         raise unknown("card registration")
@@ -71,7 +71,7 @@ def add_card(call: Call) -> Answer:
     """Add a card at once.
 
     Raises:
-        RefusalError: It is none (1002), or has expired (3103).
+        RefusalError: It is invalid (1002), or has expired (3103).
     """
     expiry = _MONTH.fullmatch(call.arguments["card_expiry_date"])
     if expiry is None:
@@ -104,7 +104,7 @@ def prepare_purchase(call: Call) -> Answer:
 
 
 def basket_status(call: Call) -> Answer:
-    """Answer with whether a basket has been paid for."""
+    """Return whether a basket has been paid for."""
     return Answer(content={"paymentStatus": "Success" if baskets.basket_of(call).paid else "Failure"})
 
 
@@ -143,7 +143,7 @@ def _mb_id(noun: str, thing: Any) -> str:
 
 
 def checkout_restrictions(call: Call) -> Answer:
-    """Answer with whether one can buy from an address: from every territory that has a store."""
+    """Return whether one can buy from an address: every territory that has a store allows it."""
     code = territories.country_of(call, "ipaddress")
     return Answer(content={"geoRestrictions": {"countryCode": code, "allowCheckout": True}}, max_age=DETAILS_AGE)
 

@@ -14,7 +14,7 @@ from support.cli_process import copy_spool, open_sandbox, plays
 
 from sevendigital_async import LogKind, SevenDigital, StreamLogShipper
 from sevendigital_async.cli import main
-from sevendigital_async.cli.reports.export import PLAY, instant_of
+from sevendigital_async.cli.reports.export import PLAY, parse_time
 from sevendigital_async.cli.reports.reconciliation import Comparison, Verdict
 
 COLUMNS = [column for column in PLAY if column.header in {"TRACKID", "DATETIMEPLAYED", "TOTALTIMEPLAYED"}]
@@ -120,7 +120,7 @@ def test_times_at_the_ends_of_the_calendar_are_only_different(rows, capsys, valu
     theirs = [rows[0] | {"DATETIMEPLAYED": value}, *rows[1:]]
     _, summary, _ = reconciled(capsys, theirs, "--tolerance", "1s", code=3)
     assert [summary[verdict] for verdict in Verdict] == [1, 1, 0, 0]
-    assert instant_of(value) is not None
+    assert parse_time(value) is not None
 
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -30,7 +30,7 @@ from .schema import VERSION, adapt, create, dialect_of, migrate, version_of
 THOROUGH_CHECK_BYTES = 64 * 1024 * 1024
 """Size up to which a file is checked from end to end when it is opened."""
 
-OLDEST_SQLITE = (3, 38, 0)
+MIN_SQLITE = (3, 38, 0)
 LOCK_TIMEOUT = 0.1
 """Seconds to wait for a process that only tests whether the spool is in use."""
 
@@ -75,7 +75,7 @@ def spool_path(path: str | os.PathLike[str]) -> Path:
     except (OSError, ValueError, RuntimeError) as error:
         raise SpoolError(f"{printable(path)} can't be the name of a spool: {error}") from None
     if not resolved.name:
-        raise SpoolError(f"{printable(resolved)} is a directory; a spool needs the name of a file")
+        raise SpoolError(f"{printable(resolved)} is a directory; give the name of a file")
     return resolved
 
 
@@ -101,7 +101,7 @@ def check_files(path: Path) -> None:
         raise SpoolError(f"{printable(path)} is {kind}; a spool needs a regular file")
     for companion in [beside(path, ending) for ending in COMPANIONS]:
         if kind := _irregular_type(companion):
-            raise SpoolError(f"{printable(companion)} is {kind}, which a spool does not use; remove it")
+            raise SpoolError(f"{printable(companion)} is {kind}, not a regular file; remove it")
 
 
 def _irregular_type(path: Path) -> str | None:
@@ -228,7 +228,7 @@ class SpoolFile:
             SpoolCorruptionError: The file is damaged.
             SpoolError: The file is not a spool, keeps plays of another dialect, or can't be opened.
         """
-        if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        if sqlite3.sqlite_version_info < MIN_SQLITE:
             raise SpoolError(f"spools need SQLite 3.38 or later; this Python has {sqlite3.sqlite_version}")
         try:
             check_files(self.path)
@@ -248,7 +248,7 @@ class SpoolFile:
 
     @property
     def shown(self) -> str:
-        """The path as text for people to read."""
+        """The path as printable text."""
         return printable(self.path)
 
     def check_identity(self) -> None:
@@ -259,7 +259,7 @@ class SpoolFile:
         """
         if self._current_identity() != self._identity:
             raise SpoolCorruptionError(
-                f"{self.shown} was moved or removed while it was open; what waits is in the file that was moved"
+                f"{self.shown} was moved or removed while it was open; its waiting plays are in the moved file"
             )
 
     def _current_identity(self) -> tuple[int, int] | None:
@@ -298,7 +298,7 @@ class SpoolFile:
         self._lock = lock
 
     def _create(self, dialect: str) -> None:
-        """Create a spool under another name and rename it, so that no process ever finds half of one."""
+        """Create a spool under another name and rename it, so that no process ever sees an incomplete file."""
         wal = beside(self.path, "-wal")
         if wal.exists() and wal.stat().st_size:  # readers leave empty ones
             raise SpoolCorruptionError(
@@ -322,7 +322,7 @@ class SpoolFile:
         size = self.path.stat().st_size
         if size == 0:
             raise SpoolCorruptionError(
-                f"{self.shown} is empty, which a spool never is; if it had no plays, remove it and start again"
+                f"{self.shown} is empty, not a spool; if it held no plays, remove it and start again"
             )
         marker = self._marker.read()
         with closing(read_only(self.path, timeout=BUSY_TIMEOUT)) as db:
@@ -346,7 +346,7 @@ class SpoolFile:
         return db
 
     def _migrate(self, db: sqlite3.Connection) -> None:
-        """Migrate the file in one transaction; after a failure at any point it is what it was before.
+        """Migrate the file in one transaction; after a failure it is unchanged.
 
         The transaction is not counted in ``flushed``: the commit marker needs to know only the transactions that plays
         depend on, and the next one of them cannot reach the disk without this one.
@@ -366,10 +366,10 @@ class SpoolFile:
 
 
 def not_a_lock(error: sqlite3.Error, path: Path) -> Exception:
-    """Describe what is wrong with the lock file of a spool."""
+    """Return the error for a path that is not a lock file."""
     if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
         return error
-    return SpoolError(f"{printable(beside(path, '-owner'))} is not a lock file; it has no plays in it: remove it")
+    return SpoolError(f"{printable(beside(path, '-owner'))} is not a lock file; it holds no plays: remove it")
 
 
 def read_only(path: Path, *, timeout: float) -> sqlite3.Connection:

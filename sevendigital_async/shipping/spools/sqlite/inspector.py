@@ -22,9 +22,10 @@ from ....models import LogKind
 from ....private_files import printable
 from ...records import Counts
 from ...rules import lane_rules
+from ..chunks import HEAD, unpack
 from ..inspector import DeadLetterState, JournalEntry, JournalOutcome, SpoolStatus, StoredDeadLetter
 from . import dead_letters, journal
-from .chunks import HEAD, CorruptionError, unpack
+from .chunks import CorruptionError
 from .disk_space import is_busy, translated
 from .file import (
     BUSY_TIMEOUT,
@@ -50,7 +51,7 @@ class RowFilter:
     """Selects rows of the journal, or dead letters.
 
     Attributes:
-        kind: Of the plays; None for all.
+        kind: Kind of the plays; None for all.
         state: Buried or held; None for both.
         since: When they were written at the earliest.
         until: Before when they were written.
@@ -161,7 +162,7 @@ def oldest_in(db: sqlite3.Connection, kind: LogKind) -> datetime | None:
 R = TypeVar("R")
 T = TypeVar("T")
 
-LARGEST_ID = 2**63 - 1
+MAX_ID = 2**63 - 1
 
 DURABILITY = (
     "in a file on this machine: an accepted play survives a crash of the process, and a power cut unless its shipper"
@@ -276,7 +277,7 @@ class SqliteSpoolInspector:
 
     async def _change(self, ids: Sequence[str], step: Callable[[sqlite3.Connection, Sequence[int]], int]) -> int:
         numbers = list(dict.fromkeys(int(name) for name in ids if name.isascii() and name.isdigit()))
-        return await self._off_loop(lambda: self._change_in_portions([n for n in numbers if n <= LARGEST_ID], step))
+        return await self._off_loop(lambda: self._change_in_portions([n for n in numbers if n <= MAX_ID], step))
 
     def _change_in_portions(self, ids: Sequence[int], step: Callable[[sqlite3.Connection, Sequence[int]], int]) -> int:
         dialect = self._reading(dialect_of)  # raises if the file is not a spool, and never creates one
@@ -339,7 +340,7 @@ class SqliteSpoolInspector:
             if not self._path.exists():
                 raise SpoolError(f"spool {self._shown} does not exist")
             if self._path.stat().st_size == 0:
-                raise SpoolError(f"{self._shown} is empty, which a spool never is")
+                raise SpoolError(f"{self._shown} is empty, not a spool")
             marker = commit_marker_of(self._path).read()  # first, for a shipper may commit meanwhile
             db = read_only(self._path, timeout=BUSY_TIMEOUT)
             try:

@@ -214,7 +214,7 @@ async def test_a_damaged_lock_is_not_reported_as_a_damaged_spool(tmp_path):
     [
         (lambda path: path.write_bytes(path.read_bytes()[:9_000]), "damaged"),
         (lambda path: path.write_bytes(path.read_bytes()[:30_000] + b"x" * 70_000), "damaged"),
-        (lambda path: _execute(path, "PRAGMA user_version = 1"), "version 1, and this release reads from version 2 on"),
+        (lambda path: _execute(path, "PRAGMA user_version = 1"), "version 1; this release reads version 2 and later"),
         (lambda path: _execute(path, "UPDATE progress SET flushed = 0"), "the last transactions are missing"),
     ],
     ids=["truncated", "overwritten", "version", "older"],

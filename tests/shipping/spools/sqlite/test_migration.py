@@ -199,7 +199,7 @@ async def test_everything_that_waits_is_delivered_once(path, clock):
 
     lanes = {kind: {"linger": 0.0} for kind in LogKind}
     async with StreamLogShipper(service, spool=path, clock=clock, lanes=lanes) as shipper:
-        statistics = await shipper.flush(30)
+        statistics = await shipper.flush(50)
     assert (statistics.waiting, statistics.in_flight) == (0, 0)
     counts, _, journal, letters, checkpoint = await contents(path)
     for kind in LogKind:
@@ -362,11 +362,11 @@ async def test_the_commit_marker_counts_across_a_migration(path, clock):
             "UPDATE set_aside SET reason = 'another' WHERE id = (SELECT max(id) FROM set_aside)",
             "dead letter 429 is damaged",
         ),
-        ("UPDATE lane SET waiting = waiting + 1", "its counters don't add up"),
-        ("DELETE FROM parcel WHERE first = (SELECT max(first) FROM parcel)", "plays are missing from it"),
-        ("ALTER TABLE parcel ADD COLUMN more TEXT", "its tables are not those of version 2"),
-        ("PRAGMA user_version = 1", "has version 1, and this release reads from version 2 on"),
-        ("PRAGMA user_version = 4", "has version 4, and this release reads up to version 3"),
+        ("UPDATE lane SET waiting = waiting + 1", "its counters do not match its rows"),
+        ("DELETE FROM parcel WHERE first = (SELECT max(first) FROM parcel)", "some plays are missing"),
+        ("ALTER TABLE parcel ADD COLUMN more TEXT", "its tables do not match version 2"),
+        ("PRAGMA user_version = 1", "has version 1; this release reads version 2 and later"),
+        ("PRAGMA user_version = 4", "has version 4; this release reads up to version 3"),
     ],
 )
 async def test_a_damaged_file_of_version_2_is_not_migrated(path, clock, change, words):

@@ -80,7 +80,7 @@ class Sqlite(Memory):
         return SqliteSpool(self.directory / "plays.db", **options)
 
     def out(self, spool):
-        return list(spool._leases._leases)
+        return list(spool._leases)
 
     async def crash(self, spool):
         """Stop without settling anything, as a process does that is killed."""
