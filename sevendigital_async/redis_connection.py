@@ -77,7 +77,7 @@ class RedisRefusedError(ConfigurationError):
 
 
 STATUSES = frozenset(
-    b"ok gone damaged outdated foreign lost missing none lease claimed busy paused unknown withdrawn".split()
+    b"ok gone damaged old outdated foreign lost missing none lease claimed busy paused unknown withdrawn".split()
 )
 """What a response of a script begins with if it is a list."""
 

@@ -208,7 +208,7 @@ async def test_put_with_a_time_limit(sandbox):
             return play().encode()
 
         assert (await names["played"](SimpleNamespace(read=read))).status == 202
-        assert (await names["shipper"].flush(5)).delivered == 1
+        assert (await names["shipper"].flush(50)).delivered == 1
 
 
 async def test_a_checkpoint(sandbox):
@@ -310,7 +310,7 @@ async def test_kafka(sandbox):
     async with context() as names:
         await run_until(names, block, 2, code=code)
     assert len(sandbox.received(LogKind.CATALOGUE)) == 2
-    cluster.flush(5)
+    cluster.flush(50)
 
 
 async def test_redis(sandbox, redis_server):

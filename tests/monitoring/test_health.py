@@ -178,7 +178,7 @@ def watched_file(tmp_path, monkeypatch):
 
 async def until(condition, problems):
     """Wait until a condition holds for the list of problems; return that."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition(found := await problems()):
             await asyncio.sleep(0.01)
     return found
@@ -198,7 +198,7 @@ async def test_a_disk_that_refuses_writes_is_reported_until_it_takes_them_again(
         disk.error = None
         await putting
         assert await until(operator.not_, watched.liveness_problems) == []
-        statistics = await watched.shipper.flush(20)
+        statistics = await watched.shipper.flush(50)
     assert statistics.delivered == sum(watched.service.saved.values()) == 3
 
 

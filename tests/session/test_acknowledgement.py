@@ -105,7 +105,7 @@ async def shipped(*script, cut=False, **options):
     async with raw as server, SevenDigital("key", "secret", base_url=server.base_url, retry=NO_RETRY) as client:
         async with StreamLogShipper(client, close_timeout=0.0, **options) as shipper:
             await shipper.put_many(LogKind.PREVIEW, logs)
-            statistics = await shipper.flush(30)
+            statistics = await shipper.flush(50)
     return statistics, server
 
 

@@ -81,7 +81,7 @@ async def test_plays_whose_answer_takes_too_long_are_one_doubt_and_then_held(end
     async with raw_server(LARGE) as raw, client_for(raw) as client:
         async with StreamLogShipper(client, close_timeout=0.0) as shipper:
             await shipper.put(LogKind.PREVIEW, StreamLog("1", datetime.now(UTC), country="GB"))
-            statistics = await shipper.flush(30)
+            statistics = await shipper.flush(50)
     assert (statistics.delivered, statistics.in_doubt, statistics.held) == (0, 1, 1)
     assert len(raw.requests) == 2
 

@@ -113,7 +113,7 @@ async def test_of_two_batches_both_arrive(segments):
         async with StreamLogShipper(client, close_timeout=0.0) as shipper:
             for number in range(2):
                 await shipper.put(LogKind.PREVIEW, StreamLog(str(number), datetime.now(UTC), country="GB"))
-                await shipper.flush(5)
+                await shipper.flush(50)
                 await ghost.spoken.wait()
             statistics = await shipper.statistics()
     assert (statistics.delivered, statistics.in_doubt) == (2, 0)

@@ -189,7 +189,7 @@ async def test_lookups_that_all_fail_are_reported_a_hundred_times(clock, service
         nonlocal works
         for number in range(1000):
             await shipper.put_many(LogKind.CATALOGUE, plays(f"u{number}"))
-        await shipper.flush(30)
+        await shipper.flush(50)
         assert len(alerts) == 100
         assert "100 lookups in a row failed" in alerts[-1].message
         works = True
@@ -419,7 +419,7 @@ async def test_a_callback_that_ignores_its_cancellation_is_not_waited_for(clock,
     assert statistics.delivered == 5
     assert "on_delivered was cancelled and is still running" in caplog.text
     release.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while any(task.get_name() == "on_delivered" for task in asyncio.all_tasks()):
             await asyncio.sleep(0)
     await settle()

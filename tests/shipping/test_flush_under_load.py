@@ -73,7 +73,7 @@ def shipper_of(service, spool, **options):
 
 
 async def flushed(shipper):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         return await shipper.flush()
 
 

@@ -254,7 +254,7 @@ async def put_unheard(spool, proxy, observer, plays, checkpoint=None):
     before = (await observer.counts(KIND)).put
     proxy.deaf = True
     putting = asyncio.create_task(spool.append(KIND, plays, checkpoint))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while (await observer.counts(KIND)).put == before:
             await asyncio.sleep(0.005)
     await cancel(putting)
@@ -429,7 +429,7 @@ async def test_a_chain_of_withdrawn_checkpoints_falls_back_to_its_beginning(redi
             asyncio.create_task(spool.append(KIND, records(f"{n}"), Checkpoint("source", f"{n}", after=f"{n - 1}")))
             for n in range(2, 5)
         ]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while (await other.counts(KIND)).put < 4:
                 await asyncio.sleep(0.005)
         for put in puts:

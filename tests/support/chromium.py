@@ -61,7 +61,7 @@ class Browser:
 
     async def until(self, condition):
         """Wait until a JavaScript expression is true."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not await self.evaluate(condition):
                 await asyncio.sleep(0.05)
 
@@ -100,7 +100,7 @@ async def open_page(address):
             stderr=asyncio.subprocess.PIPE,
         )
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 port = await _devtools_port(process.stderr)
             async with aiohttp.ClientSession() as session:
                 async with session.get(f"http://127.0.0.1:{port}/json/list") as answer:

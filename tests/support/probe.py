@@ -103,7 +103,7 @@ class Probe:
 
 async def until(condition):
     """Give the loop away until something has come true."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.002)
 

@@ -27,7 +27,7 @@ async def deliver(path, sandbox, logs=(), kind=LogKind.CATALOGUE, in_doubt="rese
         ) as shipper,
     ):
         await shipper.put_many(kind, logs)
-        return await shipper.flush(20)
+        return await shipper.flush(50)
 
 
 async def fill(spool):

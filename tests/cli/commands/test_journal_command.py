@@ -43,7 +43,7 @@ async def deliver(sandbox, logs, kind, spool="x.db", **options):
         StreamLogShipper(client, spool=spool, lanes=QUICK, close_timeout=0.0, **options) as shipper,
     ):
         await shipper.put_many(kind, logs)
-        await shipper.flush(20)
+        await shipper.flush(50)
 
 
 async def fill(spool):

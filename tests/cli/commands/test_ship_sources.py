@@ -243,7 +243,7 @@ def cluster():
     producer = Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "none", "log_level": 0})
     [broker] = producer.list_topics(timeout=10).brokers.values()
     yield producer, f"{broker.host}:{broker.port}"
-    producer.flush(5)
+    producer.flush(50)
 
 
 def first_message(consumer):
@@ -258,7 +258,7 @@ async def test_a_topic_is_shipped_and_bad_messages_go_to_another(tmp_path, clust
     for log in logs:
         producer.produce("plays", log.encode(), partition=0)
     producer.produce("plays", b"nonsense", partition=0)
-    producer.flush(10)
+    producer.flush(50)
     async with open_sandbox() as sandbox:
         async with running(
             *("ship", f"kafka://{servers}/plays?group=g", "--dead-letter-topic", "bad", "--linger", "0.1", *BOTH),

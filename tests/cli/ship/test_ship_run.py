@@ -91,7 +91,7 @@ async def ship(tmp_path, post, *, number=10, source=None, follow=False, stop_whe
             display=printed,
             signals=signals,
         )
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             running = asyncio.create_task(shipping.run())
             while stop_when is not None and not stop_when():
                 await asyncio.sleep(0.01)

@@ -16,7 +16,9 @@ from ....failpoints import hit
 from ....models import LogKind
 from ...records import Checkpoint, Record, size_of
 from ..base import copy_of
+from ..chunks import MAX_LOGS, pack
 from . import scripts
+from .chunks import chunk_arguments, in_doubt_arguments, pieces_by_queue
 from .client import SpoolClient, to_microseconds
 
 MAX_RECORDS_PER_STEP = 500
@@ -35,6 +37,7 @@ class RedisAppend:
     """The records of one call; ``done`` is None if no caller waits for them.
 
     Attributes:
+        pieces: The records, as they are cut into chunks.
         is_withdrawn: The call was cancelled while the records were being written, or after: they must not stay.
         spool: Id of the spool that accepted them.
         first: Sequence of the first record there.
@@ -43,6 +46,7 @@ class RedisAppend:
 
     kind: LogKind
     records: Sequence[Record]
+    pieces: Sequence[Sequence[Record]]
     size: int
     checkpoint: Checkpoint | None
     done: asyncio.Future[None] | None
@@ -65,22 +69,24 @@ class RedisAppend:
         """Return the group that append.lua takes."""
         mark = self.checkpoint
         before = "" if mark is None or mark.after is None else f"={mark.after}"
-        group = self._head(before)
-        for record in self.records:
-            group += [record.queue, to_microseconds(record.played_at), int(record.in_doubt), record.body]
+        group = [*self._head(before), len(self.records), self.size, len(self.pieces)]
+        for piece in self.pieces:
+            group += [piece[0].queue, *chunk_arguments(piece)]
         return group
 
     def withdraw_arguments(self) -> list[object]:
         """Return the group that withdraw.lua takes."""
-        group = self._head(self.replaced)
-        for sequence, record in enumerate(self.records, self.first):
-            group += [record.queue, sequence, record.body]
+        group = [*self._head(self.replaced), len(self.pieces)]
+        sequence = self.first
+        for piece in self.pieces:
+            group += [piece[0].queue, sequence, len(piece), pack(piece)]
+            sequence += len(piece)
         return group
 
     def _head(self, other_position: str) -> list[object]:
         mark = self.checkpoint
         positions = ("", "", "") if mark is None else (mark.source, mark.position, other_position)
-        return [self.kind.value, *positions, len(self.records)]
+        return [self.kind.value, *positions]
 
 
 class RedisWriter:
@@ -98,6 +104,7 @@ class RedisWriter:
         usage: Logs and bytes that the spool holds, as last known.
         restored: How many checkpoints were withdrawn.
         is_full: The last append did not fit.
+        max_count: Plays in one batch, by kind.
     """
 
     def __init__(
@@ -111,6 +118,7 @@ class RedisWriter:
         self.worker = uuid.uuid4().hex
         self.on_written: Callable[[LogKind, int], None] = lambda _kind, _logs: None
         self.usage = (0, 0)
+        self.max_count: Mapping[LogKind, int] = {}
         self.restored = 0
         self.is_full = False
         self._client = client
@@ -174,7 +182,7 @@ class RedisWriter:
         logs, used = self.usage[0] + self._pending[0], self.usage[1] + self._pending[1]
         if self.is_full or logs + len(records) > self._max_logs or used + size > self._max_bytes:
             raise SpoolFullError(f"the spool is full ({logs} logs, {used} bytes)")
-        self._add(RedisAppend(kind, records, size, None, None))
+        self._add(self._new_append(kind, records, size, None, None))
 
     async def append(self, kind: LogKind, records: Sequence[Record], checkpoint: Checkpoint | None) -> None:
         """Write records; when this returns, Redis has them. If it is cancelled, they are withdrawn.
@@ -189,7 +197,7 @@ class RedisWriter:
         if len(records) > self._max_logs or size > self._max_bytes:
             raise SpoolFullError(f"{len(records)} logs of {size} bytes exceed the whole spool")
         done = asyncio.get_running_loop().create_future()
-        append = RedisAppend(kind, records, size, checkpoint, done)
+        append = self._new_append(kind, records, size, checkpoint, done)
         self._add(append)
         try:
             await done
@@ -347,7 +355,7 @@ class RedisWriter:
                     request="",
                     answer=LOST_BEFORE,
                     at=to_microseconds(datetime.now(UTC)),
-                    plays=[part for record in records for part in (1, record.body)],
+                    plays=[part for piece in pieces_by_queue(records) for part in in_doubt_arguments(piece)],
                 )
 
     def _take_batch(self) -> list[RedisAppend]:
@@ -372,6 +380,17 @@ class RedisWriter:
             self._queue.move_to_end(append, last=False)
         else:
             self._remove_pending(append)
+
+    def _new_append(
+        self,
+        kind: LogKind,
+        records: Sequence[Record],
+        size: int,
+        checkpoint: Checkpoint | None,
+        done: asyncio.Future[None] | None,
+    ) -> RedisAppend:
+        pieces = pieces_by_queue(records, self.max_count.get(kind, MAX_LOGS))
+        return RedisAppend(kind, records, pieces, size, checkpoint, done)
 
     def _add(self, append: RedisAppend) -> None:
         self._queue[append] = None

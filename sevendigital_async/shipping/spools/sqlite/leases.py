@@ -16,8 +16,9 @@ from ....errors import SpoolError, SpoolUnavailableError
 from ....models import LogKind
 from ...records import PARTNER_QUEUE, DeadLetter, InDoubtPolicy, Lease, Receipt, Record
 from ..base import settle_abandoned
+from ..chunks import runs_of
 from . import statements, transitions
-from .chunks import read_from, runs_of, sequence_below
+from .chunks import read_from, sequence_below
 from .group_commit import PAUSE
 from .index import READ_AHEAD, PartnerQueue, SpoolIndex
 from .statements import DeferredWrite, DueTimes, LeaseEnd

@@ -20,18 +20,10 @@ from ....models import LogKind
 from ...records import PARTNER_QUEUE, DeadLetter, InDoubtPolicy, Receipt, Record, size_of
 from ...rules import LaneRules
 from ..base import AbandonedRecords
+from ..chunks import SequenceRuns
 from ..inspector import DeadLetterState, JournalOutcome
 from . import dead_letters, journal
-from .chunks import (
-    CorruptionError,
-    QueueRecords,
-    SequenceRuns,
-    checksum,
-    mark_delivered,
-    mark_in_doubt,
-    read_between,
-    remove_records,
-)
+from .chunks import CorruptionError, QueueRecords, checksum, mark_delivered, mark_in_doubt, read_between, remove_records
 from .journal import JournalRow
 from .statements import DeferredWrite, DueTimes, LeaseEnd, change_counters, due_times, end_lease, next_sequence
 

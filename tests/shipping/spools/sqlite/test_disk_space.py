@@ -83,7 +83,7 @@ async def test_a_full_disk_makes_puts_wait_and_deliveries_make_room(small_disk):
             number += 500
         accepted.set()
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         putting = asyncio.create_task(put())
         while not alerts:
             await asyncio.sleep(0.01)
@@ -115,7 +115,7 @@ async def test_another_process_fills_the_disk_and_frees_it_again(small_disk):
     await asyncio.sleep(0.3)
     assert not put.done()
     (small_disk / "ballast").unlink()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await put
         delivered = await draining + await drained(spool)
     assert delivered == 3_500
@@ -154,7 +154,7 @@ async def test_on_a_tight_disk_every_step_is_in_the_file_before_the_next(tmp_pat
     await asyncio.sleep(0.1)
     assert not put.done()
     monkeypatch.setattr(disk_space, "MIN_FREE_SHARE", 1_000_000)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await put
     await spool.aclose()
 

@@ -36,7 +36,7 @@ async def put(path, sandbox, logs, kind=LogKind.CATALOGUE, **options):
         StreamLogShipper(client, spool=path, lanes=QUICK, close_timeout=0.0, **options) as shipper,
     ):
         await shipper.put_many(kind, logs)
-        return await shipper.flush(20)
+        return await shipper.flush(50)
 
 
 async def opened(path, **wanted):

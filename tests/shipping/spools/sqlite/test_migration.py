@@ -199,7 +199,7 @@ async def test_everything_that_waits_is_delivered_once(path, clock):
 
     lanes = {kind: {"linger": 0.0} for kind in LogKind}
     async with StreamLogShipper(service, spool=path, clock=clock, lanes=lanes) as shipper:
-        statistics = await shipper.flush(30)
+        statistics = await shipper.flush(50)
     assert (statistics.waiting, statistics.in_flight) == (0, 0)
     counts, _, journal, letters, checkpoint = await contents(path)
     for kind in LogKind:

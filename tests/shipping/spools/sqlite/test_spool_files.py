@@ -191,7 +191,7 @@ async def test_what_stands_in_the_place_of_a_file_of_ours_is_left_alone(tmp_path
     make(file.beside(path, ending))
     before = modes(tmp_path)
     for act in (used, read) if exists else (used,):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             with pytest.raises(SpoolError) as caught:
                 await act(path)
         assert f"{path}{ending} is a" in str(caught.value)
@@ -216,7 +216,7 @@ async def test_a_link_that_comes_between_look_and_use_is_not_followed(tmp_path, 
 async def test_a_pipe_that_comes_between_look_and_use_is_not_waited_for(tmp_path, monkeypatch):
     monkeypatch.setattr("sevendigital_async.shipping.spools.sqlite.file.check_files", lambda path: None)
     os.mkfifo(tmp_path / "plays.db-mark")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         with pytest.raises(SpoolError, match="-mark is not a regular file"):
             await used(tmp_path / "plays.db")
 
@@ -276,7 +276,7 @@ async def test_a_place_where_no_spool_can_be_is_refused_in_our_words(tmp_path, m
         make(tmp_path / "place")
     before = modes(tmp_path)
     for act in (used, read):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             with pytest.raises(SpoolError) as caught:
                 await act(name)
         assert str(caught.value).isprintable()
@@ -294,7 +294,7 @@ async def test_a_shipper_refuses_it_as_well(tmp_path, monkeypatch, case):
         return  # which stands for no name at all
     if make is not None:
         make(tmp_path / "place")
-    async with SevenDigital("key", "secret", base_url="http://127.0.0.1:1") as client, asyncio.timeout(10):
+    async with SevenDigital("key", "secret", base_url="http://127.0.0.1:1") as client, asyncio.timeout(60):
         with pytest.raises(SpoolError):
             async with StreamLogShipper(client, spool=name):
                 pass
