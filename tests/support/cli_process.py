@@ -1,4 +1,4 @@
-"""The real command in a process of its own, and plays for it."""
+"""The real command in a separate process, and plays for it."""
 
 import asyncio
 import contextlib
