@@ -124,8 +124,8 @@ class Traced:
 
 
 def opened_file(traced):
-    assert "O_TRUNC" not in traced.arguments, "the model of a disk does not support files that are truncated when
-    opened" return Call("create", traced.paths[0]) if "O_CREAT" in traced.arguments else None
+    assert "O_TRUNC" not in traced.arguments, "the model of a disk does not support files truncated by open"
+    return Call("create", traced.paths[0]) if "O_CREAT" in traced.arguments else None
 
 
 KNOWN = {
