@@ -117,7 +117,7 @@ async def test_a_program_runs_as_it_is_printed(program, output, tmp_path, capfd)
         process = await asyncio.create_subprocess_exec(sys.executable, tmp_path / "program.py")
         assert await process.wait() == 0
     else:
-        # In a thread, where the program has an event loop of its own.
+        # In a thread, where the program has its own event loop.
         await asyncio.to_thread(run_program, tmp_path / "program.py")
     assert output in "".join(capfd.readouterr())
 

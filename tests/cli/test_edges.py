@@ -113,7 +113,7 @@ def spool(place, delivered):
     copy_spool(delivered, place)
 
 
-# -- whatever is typed --
+# -- invalid arguments --
 
 
 def make_odd_files(place):

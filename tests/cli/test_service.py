@@ -1,4 +1,4 @@
-"""`sevendigital ship` as a service: HTTP, systemd and signals, in processes of their own."""
+"""`sevendigital ship` as a service: HTTP, systemd and signals, in separate processes."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""What counts as a stall of a lane or of the spool, on a virtual clock."""
+"""Stalls of a lane and of the spool, on a virtual clock."""
 
 import asyncio
 import operator

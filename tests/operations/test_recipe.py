@@ -81,7 +81,7 @@ echo  getEcho  key  read  GET  /1.2/echo  someText! country
 
 @pytest.fixture
 def registry(monkeypatch):
-    """The operation registry as it is once the record stands in its module."""
+    """The operation registry after the record was added to its module."""
     module = ModuleType("service_with_echo")
     module.ECHO = ECHO
     registry = OperationRegistry([*routes.REGISTRY, *records_in(module)])

@@ -558,7 +558,7 @@ def test_a_preview_is_asked_for_when_it_is_used(classic, listener):
     assert listener.heard == []
 
 
-# --- the documents themselves, where they are at hand
+# --- the vendor's documents, if they are available
 
 with_the_guide = pytest.mark.skipif(not SPEC.is_dir(), reason="the API's documents are not beside this checkout")
 

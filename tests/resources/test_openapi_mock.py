@@ -64,7 +64,7 @@ async def outcome(pending):
 
 @pytest.fixture
 def in_time(monkeypatch):
-    """Let the files' plays lie a minute back: older than 61 days or in the future, they would be refused."""
+    """Set the time of the files' plays to a minute ago; the service refuses older and future ones."""
 
     class Then(datetime):
         @classmethod

@@ -39,7 +39,7 @@ TRACK = PlaylistTrackInput("1", "Hero & Co", "Skillet")
 
 
 class Wire:
-    """Stands in for a client: keeps what would leave, and decodes one response to everything."""
+    """A fake client: keeps the requests, and decodes the same response for each."""
 
     def __init__(self, answer=b""):
         self.answer = answer

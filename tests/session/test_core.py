@@ -511,7 +511,7 @@ async def test_no_error_log_or_traceback_shows_a_secret(placement, failure, capl
     caplog.set_level("DEBUG")
     async with raw_server(failure if failure is not None else HANG_UP) as raw:
         if failure is None:
-            raw.port = 1  # nobody listens there
+            raw.port = 1  # no server listens there
         async with client_for(raw, signature=placement, retry=NO_RETRY) as client:
             with pytest.raises(SevenDigitalError) as caught:
                 await client.as_user(USER).call(operation())

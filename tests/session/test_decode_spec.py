@@ -1,4 +1,4 @@
-"""The API's own documents, where they are at hand: every release, track and artist in them decodes, and in full."""
+"""The API's documents, if they are available: every release, track and artist in them decodes completely."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def payloads(text):
 
 
 def things(tree, name=None):
-    """Yield (wire name, object) for every thing in a tree that one of the models stands for."""
+    """Yield (wire name, object) for every object in a tree that has a model."""
     if isinstance(tree, list):
         for inner in tree:
             yield from things(inner, name)

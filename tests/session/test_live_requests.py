@@ -55,7 +55,7 @@ class Wire:
 
 @pytest.fixture(autouse=True)
 def in_time(monkeypatch):
-    """Let the pages' plays lie a minute back."""
+    """Set the time of the pages' plays to a minute ago."""
 
     class Then(type(PLAYED)):
         @classmethod

@@ -69,7 +69,7 @@ class OwnRequest(aiohttp.ClientRequest):
 
 @asynccontextmanager
 async def client_for(url, kind="own"):
-    """Yield a client over a session of its own, or over one of the caller's."""
+    """Yield a client with its own session, or with the caller's."""
     options = {"base_url": url, "retry": NO_RETRY, "timeout": Timeout(total=5)}
     if kind == "own":
         async with SevenDigital("key", "secret", **options) as client:

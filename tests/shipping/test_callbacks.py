@@ -437,7 +437,7 @@ async def test_metrics_that_fail_change_nothing(clock, service, caplog):
 
     statistics, last = await shipping(clock, service, scenario, metrics=Broken())
     assert (statistics.delivered, last.failure) == (5, None)
-    assert caplog.text.count("metrics raised") == 1
+    assert caplog.text.count("metrics.record raised") == 1
 
 
 class AsyncMetrics:

@@ -34,7 +34,7 @@ class Stalls(Faults):
     arrived: asyncio.Event = Factory(asyncio.Event)
 
     async def next_request(self):
-        """Wait until a request has arrived that is not answered yet: a bad moment for whoever has sent it."""
+        """Wait until a request has arrived that is not answered yet: a bad time for a crash of its sender."""
         self.arrived.clear()
         await self.arrived.wait()
 

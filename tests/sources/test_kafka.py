@@ -114,7 +114,7 @@ async def test_messages_are_put_once_and_a_restart_resumes_at_the_checkpoint(clu
     async with worker(cluster, topic, sink):
         await sink.has(100)
     produce(cluster, topic, range(100, 150))
-    # Another group has committed nothing, so that only the checkpoints in the spool can tell.
+    # Another group has committed nothing, so that only the checkpoints in the spool count.
     async with worker(cluster, topic, sink, "others") as source:
         await sink.has(150)
         assert source.moved == 0

@@ -107,7 +107,7 @@ def test_a_file_that_grows_byte_by_byte_gives_each_play_once_wherever_it_was_cut
 
 
 class Sink:
-    """Stands in for a shipper that is full until it is opened."""
+    """A fake shipper that is full until it is released."""
 
     def __init__(self):
         self.taken, self.room, self.putting = [], asyncio.Event(), asyncio.Event()

@@ -89,7 +89,7 @@ def png_size(png):
 
 @asynccontextmanager
 async def open_page(address):
-    """Open an address in a browser of its own."""
+    """Open an address in a new browser."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         process = await asyncio.create_subprocess_exec(
             CHROMIUM,

@@ -29,7 +29,7 @@ def at_step(number, action):
 
 
 class Proxy:
-    """Stands between a client and a server on this machine, and lets every piece wait for a while.
+    """A proxy between a client and a server on this machine that delays every piece.
 
     ``deaf``: answers of the server are held back; ``hold``: requests of the client are.
     """

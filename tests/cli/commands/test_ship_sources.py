@@ -75,7 +75,7 @@ async def test_records_give_their_kinds_and_columns_are_mapped(tmp_path):
             assert received(sandbox, kind) == as_counted(logs[number::3])
         shown = await ship(tmp_path, sandbox, "plays.csv", *mapping, "--from-line", "1")
     assert ended.code == shown.code == 3
-    assert "plays.csv:62: kind is one of" in ended.err
+    assert "plays.csv:62: kind must be one of" in ended.err
     for counts in ended.summary["kinds"].values():
         assert (counts["put"], counts["delivered"]) == (20, 20)
         ends = counts["delivered"] + counts["waiting"] + counts["buried"] + counts["held"]

@@ -238,7 +238,7 @@ async def test_an_input_that_has_changed_is_refused_and_can_be_begun_anew(tmp_pa
         assert refused.code == 1
         assert refused.out == ""
         assert len(refused.err.splitlines()) == 1
-        assert "shipped up to line 30, and those lines have changed" in refused.err
+        assert "shipped up to line 30, and the lines before it have changed" in refused.err
         assert "--from-line 1" in refused.err
         (tmp_path / "plays.jsonl").write_bytes(b"")
         assert (await shipped(tmp_path, sandbox)).code == 1

@@ -87,7 +87,7 @@ def test_a_line_is_kept_whole_or_not_at_all(tmp_path, monkeypatch):
 
 
 class Memory:
-    """Stands in for a memory spool at the end of a run."""
+    """A fake memory spool at the end of a run."""
 
     def __init__(self, records=(), dead_letters=()):
         self._records, self._dead_letters = records, dead_letters

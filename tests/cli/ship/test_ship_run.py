@@ -28,7 +28,7 @@ from sevendigital_async.sources import FileSource, ReadOptions, file_reader
 
 
 class LogTransport:
-    """Stands in for a client and its way out: ``post`` handles each batch."""
+    """A fake client: ``post`` handles each batch."""
 
     dialect = "openapi"
 

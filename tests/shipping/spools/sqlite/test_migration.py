@@ -113,7 +113,7 @@ def migrate(path, **options):
     file.release()
 
 
-async def opened(path, clock, policy=InDoubtPolicy.RESEND):
+async def open_spool(path, clock, policy=InDoubtPolicy.RESEND):
     spool = SqliteSpool(path)
     await spool.open(SpoolContext(lane_rules(), clock, callback(), policy, dialect="openapi"))
     return spool
@@ -177,7 +177,7 @@ async def test_recovery_puts_what_was_being_sent_in_doubt(path, clock, policy):
         found = db.execute("SELECT request_id, leased, sending FROM intent").fetchall()
     sending = {name: sum(count for _, count in orjson.loads(runs)) for name, _, runs in found}
     assert sending.keys() == {"preview-cut-off", "catalogue-cut-off", "subscriber-cut-off"}
-    spool = await opened(path, clock, policy)
+    spool = await open_spool(path, clock, policy)
     after = {kind: await spool.counts(kind) for kind in LogKind}
     await spool.aclose()
     _, _, journal, letters, _ = await contents(path)
@@ -340,12 +340,12 @@ async def test_the_commit_marker_counts_across_a_migration(path, clock):
     marker.open(spool_id)
     marker.write(flushed)
     marker.close()
-    spool = await opened(path, clock)
+    spool = await open_spool(path, clock)
     await spool.aclose()
     assert commit_marker_of(path).read().flushed > flushed
     path.write_bytes(VERSION_2)  # an older copy
     with pytest.raises(SpoolCorruptionError, match="the last transactions are missing"):
-        await opened(path, clock)
+        await open_spool(path, clock)
     with pytest.raises(SpoolCorruptionError, match="the last transactions are missing"):
         await contents(path)
     assert path.read_bytes() == VERSION_2
@@ -374,7 +374,7 @@ async def test_a_damaged_file_of_version_2_is_not_migrated(path, clock, change, 
         db.execute(change)
     before = path.read_bytes()
     with pytest.raises(SpoolError, match=words):
-        await opened(path, clock)
+        await open_spool(path, clock)
     assert path.read_bytes() == before
 
 
