@@ -555,6 +555,12 @@ async def test_legacy_answers_in_xml(act, content, wanted):
     assert "t0ken" not in repr(got)
 
 
+@pytest.mark.parametrize("content", ['{"matches":{}}', '{"matches":{"artists":[]}}', '{"matches":""}'])
+async def test_no_matches_are_an_empty_list(content):
+    async with raw_server(answer(content)) as server, client_of(server.base_url) as client:
+        assert await client.classic.artists.matches(mb_ids=["x"]) == ()
+
+
 CARD_OF_MARA = {
     "card_type": "visa",
     "card_holder_name": "Mara",
