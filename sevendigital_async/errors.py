@@ -63,12 +63,16 @@ class SevenDigitalError(Exception):
     """Root of all errors raised by this package.
 
     Attributes:
+        operation: Dotted name of the operation, such as ``classic.releases.search``; None without a call.
+        status: HTTP status of the response; None if none arrived, or it is not known.
         trace_id: The request's id in the service's own records (``x-7d-traceid``); None if it has none.
         advice: What to do next, where a repeated call could do harm.
         maybe_sent: True if the service may have received the request and acted on it; False if it certainly has not,
             or has said so.
     """
 
+    operation: str | None = None
+    status: int | None = None
     maybe_sent: bool = False
     trace_id: str | None = None
     advice: str | None = None
@@ -104,7 +108,6 @@ class TransportError(SevenDigitalError):
     """No usable response arrived.
 
     Attributes:
-        operation: Dotted name of the operation, such as ``classic.releases.search``.
         maybe_sent: True when the service may have received, and acted on, the request.
         answered: True when a response arrived, or began to, so that the same request may get the same response again.
     """
@@ -112,9 +115,17 @@ class TransportError(SevenDigitalError):
     maybe_sent = True
     answered: bool = False
 
-    def __init__(self, message: str, *, operation: str | None = None, maybe_sent: bool | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str | None = None,
+        status: int | None = None,
+        maybe_sent: bool | None = None,
+    ) -> None:
         super().__init__(message)
         self.operation = operation
+        self.status = status
         if maybe_sent is not None:
             self.maybe_sent = maybe_sent
 
@@ -159,9 +170,7 @@ class DecodeError(SevenDigitalError):
     """A response that does not fit its model. What was requested may have been carried out.
 
     Attributes:
-        operation: Dotted name of the operation.
         path: Where in the response, such as ``$.release.price.amount``.
-        status: HTTP status of the response; None if it is not known.
         body: The raw response, for example to find the number of a purchase; empty if not kept. It may contain tokens
             and users' data, so it is in no message and no repr; treat it as confidential.
     """

@@ -16,6 +16,8 @@ from .catalogue import EditorialItem as EditorialItem
 from .catalogue import EditorialText as EditorialText
 from .catalogue import EditorialType as EditorialType
 from .catalogue import Format as Format
+from .catalogue import IdMatch as IdMatch
+from .catalogue import IdPair as IdPair
 from .catalogue import Label as Label
 from .catalogue import Licensor as Licensor
 from .catalogue import Listing as Listing

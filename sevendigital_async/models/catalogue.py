@@ -117,7 +117,7 @@ class Package:
     id: str | None = None
     description: str | None = None
     price: Price | None = None
-    formats: tuple[Format, ...] = ()
+    formats: tuple[Format, ...] = wire("formats", "format", default=())
 
 
 @frozen(kw_only=True)
@@ -160,19 +160,21 @@ class Artist:
         image: Address of a picture.
         is_placeholder_image: Whether the picture is a placeholder.
         popularity: From 0 to 1.
+        biography: A text about the artist, in old responses of the live service.
         listing: Its place in the chart or among the search results that it came in;
             no part of what makes two of them equal.
     """
 
     id: str = wire("id", "artistId", "sevenDigitalId", default=NOTHING)
     name: str | None = None
-    sort_name: str | None = None
+    sort_name: str | None = wire("sortName", "sortname")
     appears_as: str | None = None
     slug: str | None = None
     url: str | None = None
     image: str | None = None
     is_placeholder_image: bool | None = None
     popularity: Decimal | None = None
+    biography: str | None = wire("biography", "bio.text")
     listing: Listing | None = wire(ENTRY, eq=False)
 
 
@@ -383,6 +385,37 @@ class TrackBatch:
 
     tracks: tuple[Track, ...] = wire("tracks", "items.tracks", "items.track", default=())
     errors: tuple[BatchItemError, ...] = wire("errors", "items.errors", default=())
+
+
+@frozen(kw_only=True)
+class IdPair:
+    """The two ids of one thing.
+
+    Attributes:
+        seven_digital_id: 7digital's.
+        mb_id: MusicBrainz's.
+    """
+
+    seven_digital_id: str | None = None
+    mb_id: str | None = None
+
+
+@aliases("artists", "releases", "tracks")
+@frozen(kw_only=True)
+class IdMatch:
+    """The matches of one id, in the live service's responses.
+
+    Attributes:
+        seven_digital_id: The id that was looked up, if it was 7digital's.
+        mb_id: The id that was looked up, if it was MusicBrainz's.
+        pairs: The things that go by it, each with both ids.
+        error_code: Why there are none; 2001 for an unknown id.
+    """
+
+    seven_digital_id: str | None = None
+    mb_id: str | None = None
+    pairs: tuple[IdPair, ...] = wire("artist", "release", "track", default=())
+    error_code: int | None = wire("errorCode", "matchError.code")
 
 
 class EditorialType(enum.StrEnum):

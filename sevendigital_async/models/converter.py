@@ -232,6 +232,15 @@ def _optional_hook(wanted: Any, converter: Converter) -> Hook:
     return structure_optional
 
 
+def _text_of(value: Any) -> Any:
+    """Return the text of an XML element with attributes; everything else as it is."""
+    return value[TEXT] if value.__class__ is dict and TEXT in value else value
+
+
+def _of_element(hook: Hook) -> Hook:
+    return lambda value, kind: hook(_text_of(value), kind)
+
+
 def _is_open_enum(wanted: Any) -> bool:
     kinds = [kind for kind in get_args(wanted) if kind is not str] if _is_union(wanted) else []
     return len(kinds) == 1 and isinstance(kinds[0], enum.EnumType)
@@ -242,7 +251,7 @@ def _open_enum_hook(wanted: Any, _: Converter) -> Hook:
     known = {kind.value.lower(): kind for kind in kinds}
 
     def structure_open_enum(value: Any, _: Any) -> Any:
-        written = text(value)
+        written = text(_text_of(value))
         return known.get(written) or known.get(written.strip().lower(), written)
 
     structure_open_enum.known = known  # type: ignore[attr-defined]  # readers look here before they call
@@ -252,7 +261,7 @@ def _open_enum_hook(wanted: Any, _: Converter) -> Hook:
 def _make_converter(object_hook: Callable[[Any, Converter], Hook], *, detailed_validation: bool) -> Converter:
     made = Converter(detailed_validation=detailed_validation)
     for kind, hook in SCALARS.items():
-        made.register_structure_hook(kind, hook)
+        made.register_structure_hook(kind, _of_element(hook) if detailed_validation else hook)
     factories: list[tuple[Callable[[Any], bool], Any]] = [
         (attrs.has, object_hook),
         (_is_collection, _collection_hook),

@@ -160,6 +160,10 @@ class PlaylistTrack:
     user: str | None = None
 
 
+SELF = "_links.self.href"
+"""Where a response has the address of what it shows."""
+
+
 @aliases("tag")
 @frozen(kw_only=True)
 class PlaylistTag:
@@ -196,6 +200,8 @@ class Playlist:
         annotations: What the partner keeps with it, value by key.
         partner_id: The partner, if a partner owns it.
         url: The playlist's own address in the API.
+        details_url: The address of what is said about it, in the live service's responses, as the next.
+        tracks_url: The address of its tracks.
     """
 
     id: str
@@ -212,7 +218,9 @@ class Playlist:
     tags: tuple[PlaylistTag, ...] = ()
     annotations: Mapping[str, str] = wire("annotations", default=Factory(dict))
     partner_id: str | None = None
-    url: str | None = wire("url", "_links.self.href")
+    url: str | None = wire("url", SELF)
+    details_url: str | None = wire("detailsUrl", "_links.details.href")
+    tracks_url: str | None = wire("tracksUrl", "_links.tracks.href")
 
 
 @frozen(kw_only=True)
@@ -225,6 +233,7 @@ class PlaylistGroup:
         playlist_count: How many playlists are in it.
         playlists: The playlists, as far as the response has them; of those that are gone, the id.
         modified_at: When it was last changed.
+        url: The group's own address in the API.
     """
 
     id: str
@@ -232,3 +241,4 @@ class PlaylistGroup:
     playlist_count: int | None = None
     playlists: tuple[Playlist, ...] = ()
     modified_at: datetime | None = wire("modifiedAt", "lastUpdated")
+    url: str | None = wire("url", SELF)

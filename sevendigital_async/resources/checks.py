@@ -61,6 +61,12 @@ def exactly_one(**named: object) -> None:
         )
 
 
+def listed_ids(**named: Iterable[str] | None) -> dict[str, list[str]]:
+    """Return the one list of ids that was given, under its name; refuse none, several, and an empty list."""
+    exactly_one(**named)
+    return {name: listed(name, values) for name, values in named.items() if values is not None}
+
+
 def needs(dependent_name: str, dependent: object, needed_name: str, needed: object) -> None:
     """Refuse an argument that requires another one, if that is missing."""
     if dependent is not None and needed is None:

@@ -317,7 +317,7 @@ def annotate(error: APIError, request: Request, headers: Mapping[str, str]) -> A
     return error
 
 
-def check_count(call: Call, request: Request, document: Document) -> None:
+def check_count(call: Call, request: Request, document: Document, status: int) -> None:
     """Compare the number of items that a response acknowledges with the number that was sent.
 
     Raises:
@@ -330,7 +330,8 @@ def check_count(call: Call, request: Request, document: Document) -> None:
     counted = count(value_at(document.tree, wanted.path))
     if counted is None or counted < len(sent):
         name, number = call.operation.name, "none" if counted is None else counted
-        raise ShortCountError(f"{name}: the service acknowledged {number} of {len(sent)} items", operation=name)
+        message = f"{name}: the service acknowledged {number} of {len(sent)} items"
+        raise ShortCountError(message, operation=name, status=status)
     if counted > len(sent):
         logger.warning(
             "%s: the service acknowledged %d items, but %d were sent", call.operation.name, counted, len(sent)

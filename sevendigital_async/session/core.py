@@ -294,7 +294,7 @@ class Session:
             document = await self._document(call, request, opened, offset)
             if doubt := doubt_in(document):
                 message = f"{call.operation.name}: HTTP {stream.status} that is not an acknowledgement: {doubt}"
-                raise UnreadableResponseError(message, operation=call.operation.name)
+                raise UnreadableResponseError(message, operation=call.operation.name, status=stream.status)
             return f"{stream.status} {document.excerpt(MAX_ANSWER)}".strip()
 
     @asynccontextmanager
@@ -482,11 +482,12 @@ class Session:
             document = await parsed(body, stream.headers.get("content-type"), self._left(opened.ends))
         except TransportError as broken:
             broken.answered = 200 <= stream.status < 300  # noqa: PLR2004
+            broken.status = stream.status
             raise with_operation(broken, operation) from None
         now = self._clock.time()
         error = error_in(document, stream.status, stream.headers, operation.name, now=now + self._clock_offset)
         if error is None:
-            check_count(call, request, document)
+            check_count(call, request, document, stream.status)
             return document
         error = annotate(error, request, stream.headers)
         error.maybe_sent = error.maybe_sent or opened.redirected

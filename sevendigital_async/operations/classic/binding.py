@@ -13,6 +13,9 @@ from ..operation import VERSION, Binding, Parameter, ParameterLocation, paging, 
 ONLY_LIVE = "only the live dialect has it"
 """The advice for an operation that the OpenAPI file lacks."""
 
+USE_MATCHES = "use matches, which takes ids of 7digital and of MusicBrainz"
+"""What stands in for the look-up by an ISRC or a barcode, which the live service lacks."""
+
 COMPACT = "%Y%m%d"
 """How the classic API writes days."""
 
@@ -66,6 +69,11 @@ def live(http_method: str, path: str, *arguments: Parameter, **more: Any) -> Bin
 def live_only(http_method: str, path: str, *arguments: Parameter, **more: Any) -> Mapping[Dialect, Binding]:
     """Bind an operation that the OpenAPI file lacks."""
     return {Dialect.LIVE: live(http_method, path, *arguments, **more)}
+
+
+def matches(noun: str) -> Mapping[Dialect, Binding]:
+    """Bind the live service's look-up of things by their ids, here or at MusicBrainz."""
+    return live_only("GET", f"/{noun}/match/byId", parameter("seven_digital_ids"), parameter("mb_ids"))
 
 
 def for_user(http_method: str, path: str, *arguments: Parameter, **more: Any) -> Mapping[Dialect, Binding]:

@@ -6,20 +6,19 @@ import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
-from ..answers import Answer, Bare, Tree, invalid, unknown, unpaid
+from ..answers import Answer, Bare, Tree, invalid, missing, unknown, unpaid
 from ..calls import Call
 from ..catalogue import CATALOGUE
 from ..state.cards import Registration
 from ..tags import has_all, tags_of_artist
-from ..trees import artist_tree
 from . import basket as baskets
 from . import cards, tags, territories
 from .bodies import stamp
-from .listings import wrapped
-from .lookup import DETAILS_AGE, country, find
+from .lookup import DETAILS_AGE, country
 from .purchases import buyer
-from .similarity import similar_artists
+from .releases import recommend
 
 _MONTH = re.compile(r"(20\d\d)(0[1-9]|1[0-2])", re.ASCII)
 _LANGUAGES = {"GB": "en", "US": "en", "DE": "de", "FR": "fr", "ES": "es"}
@@ -123,11 +122,24 @@ def related_tags(call: Call) -> Answer:
     return tags.tag_list(call, list(found.values()))
 
 
-def recommend_artists(call: Call) -> Answer:
-    """Recommend the artists who resemble one."""
-    country(call)
-    similar = similar_artists(find(call, "artist", CATALOGUE.artists))
-    return wrapped(call.page_of("artist", similar, artist_tree), "recommendations", "recommendedItem")
+def matches(noun: str, nouns: Mapping[str, Any], call: Call) -> Answer:
+    """Answer with the ids of things here and at MusicBrainz."""
+    name = "mb_ids" if "mb_ids" in call.arguments else "seven_digital_ids"
+    if name not in call.arguments:
+        raise missing("sevenDigitalIds")
+    here = {id_: _mb_id(noun, thing) for id_, thing in nouns.items()}
+    there = {mb_id: id_ for id_, mb_id in here.items()}
+    entries: list[Tree] = []
+    for wanted in call.arguments[name].split(","):
+        id_ = there.get(wanted.lower()) if name == "mb_ids" else wanted
+        asked = {"mbId" if name == "mb_ids" else "sevenDigitalId": wanted}
+        found = {noun: [{"sevenDigitalId": id_, "mbId": here[id_]}]} if id_ in here else {"matchError": {"code": 2001}}
+        entries.append(asked | found)
+    return Answer(content={"matches": {f"{noun}s": entries}}, max_age=DETAILS_AGE)
+
+
+def _mb_id(noun: str, thing: Any) -> str:
+    return thing.mbid if noun == "artist" else str(uuid5(NAMESPACE_URL, f"{noun}:{thing.id}"))
 
 
 def checkout_restrictions(call: Call) -> Answer:
@@ -146,7 +158,10 @@ HANDLERS: Mapping[str, Callable[[Call], Answer]] = {
     "classic.user.prepare_purchase": prepare_purchase,
     "classic.basket.status": basket_status,
     "classic.tags.related": related_tags,
-    "classic.artists.recommend": recommend_artists,
+    "classic.artists.recommend": recommend,
+    "classic.artists.matches": partial(matches, "artist", CATALOGUE.artists),
+    "classic.releases.matches": partial(matches, "release", CATALOGUE.releases),
+    "classic.tracks.matches": partial(matches, "track", CATALOGUE.tracks),
     "classic.ip_lookup.checkout_restrictions": checkout_restrictions,
 }
 

@@ -13,7 +13,7 @@ from .purchases import buyer
 
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _STATUSES = ("active", "cancelled", "expired")
-_PARTICULARS = ("email", "first_name", "last_name", "country")
+_PARTICULARS = ("email", "first_name", "last_name", "country", "password")
 
 
 def signup(call: Call) -> Answer:

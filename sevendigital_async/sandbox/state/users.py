@@ -67,9 +67,11 @@ class Users:
         """Return all accounts, oldest first."""
         return list(self._users.values())
 
-    def update(self, id_: str, **particulars: str) -> User:
+    def update(self, id_: str, *, password: str | None = None, **particulars: str) -> User:
         """Change an account's fields, creating it if necessary, and return it."""
         changes: dict[str, Any] = {**particulars}
+        if password is not None:
+            changes["digest"] = _digest(password)
         user = evolve(self._users.get(id_) or User(id=id_), **changes)
         self._users[id_] = user
         return user

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import repeat
+from operator import attrgetter
 
 from ....errors import SpoolCorruptionError
 from ...records import Record
@@ -43,6 +44,15 @@ def in_doubt_arguments(piece: Sequence[Record]) -> list[object]:
     return [logs, size, 1, packed]
 
 
+def withdraw_arguments(records: Sequence[Record]) -> list[object]:
+    """Return what withdraw.lua takes of a put: user, sequence, number of plays and packed plays of each chunk."""
+    queues: dict[str, list[Record]] = {}
+    for record in records:
+        queues.setdefault(record.queue, []).append(record)
+    pieces = [piece for part in queues.values() for piece in pieces_of(part)]
+    return [part for piece in pieces for part in (piece[0].queue, piece[0].sequence, len(piece), pack(piece))]
+
+
 def lease_arguments(records: Sequence[Record]) -> list[object]:
     """Return what scripts take of the plays of a lease, in order: each of their chunks."""
     return [part for piece in pieces_of(records) for part in chunk_arguments(piece)]
@@ -72,7 +82,7 @@ def bodies_of(text: bytes) -> tuple[list[bytes], bool]:
 
 def runs_text(records: Sequence[Record]) -> str:
     """Return the sequence numbers of plays as the scripts take them: ``first:count,first:count``."""
-    runs = runs_of(sorted(records, key=lambda record: record.sequence))
+    runs = runs_of(sorted(records, key=attrgetter("sequence")))
     return ",".join([f"{first}:{count}" for first, count in runs])
 
 

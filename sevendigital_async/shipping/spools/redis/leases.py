@@ -46,12 +46,14 @@ class RedisLeases:
 
     Attributes:
         orphans: Tokens of leases that may exist although nothing here works on them.
+        ready: Kinds of which another batch was ready when the last one was leased.
     """
 
     def __init__(
         self, client: SpoolClient, lease_seconds: float, on_settled: Callable[[LogKind, int, int], None]
     ) -> None:
         self.orphans: set[str] = set()
+        self.ready: set[LogKind] = set()
         self._client = client
         self._lease_ms = to_milliseconds(lease_seconds)
         self._on_settled = on_settled
@@ -86,8 +88,10 @@ class RedisLeases:
             self._client.report_losses(answer[1] if each is kind else 0 for each in LogKind)
         if answer[0] != b"lease":
             return None
+        if answer[3]:
+            self.ready.add(kind)
         user = answer[1].decode()
-        records = [record for chunk in answer[3:] for record in records_of(chunk, user)]
+        records = [record for chunk in answer[4:] for record in records_of(chunk, user)]
         state = RedisLeaseState(token, spool, dict.fromkeys(records))
         lease = Lease(kind, user, tuple(records), answer[2], key=state)
         self._leases[token] = lease

@@ -219,6 +219,9 @@ class RedisSpool:
         """Seconds until a lease may succeed."""
         await self._wait_for_writes()
         flush = flush or self._writer.is_full
+        if kind in self._leases.ready and not self._writer.is_withdrawing and not self._client.is_unavailable:
+            self._leases.ready.discard(kind)  # said once: another worker may have leased it since
+            return 0.0
         answer = await self._ask(scripts.DUE_IN, within=FIGURES_TIMEOUT, kind=kind.value, flush=flush)
         if answer is None:
             return UNAVAILABLE_RETRY

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Lease the next batch that is due.
--- Answers with `lease`, the user, the attempt, and the chunks; with `none`; or with `lost` and how many plays the next
--- queue has lost.
+-- Answers with `lease`, the user, the attempt, 1 if the next batch is ready as well, and the chunks; with `none`; or with
+-- `lost` and how many plays the next queue has lost.
 -- include: spool chunks leases
 local kind = ARGV[3]
 local flush = ARGV[4] == '1'
@@ -73,4 +73,4 @@ call('HSET', lease_key(token), 'kind', kind, 'queue', queue, 'left', n, 'bytes',
 call('ZADD', base .. 'leases', now + lease_ms, token)
 add_to_count(kind, 'waiting', -n)
 add_to_count(kind, 'in_flight', n)
-return {'lease', user_of(queue), attempt, unpack(texts)}
+return {'lease', user_of(queue), attempt, call('LLEN', key_of('ready', kind)) > 1 and 1 or 0, unpack(texts)}
