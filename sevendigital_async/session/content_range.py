@@ -44,7 +44,7 @@ class Digest:
     algorithm: str
     value: str
 
-    def fits(self, file: BinaryIO, first: int = 0) -> bool:
+    def matches(self, file: BinaryIO, first: int = 0) -> bool:
         """Read ``file`` from byte ``first`` to its end and compare."""
         return hashed(file, self.algorithm, first) == self.value
 

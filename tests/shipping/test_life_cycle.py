@@ -166,7 +166,7 @@ async def test_a_task_that_ends_by_itself_is_a_failure(service, monkeypatch):
 async def test_a_brief_task_may_end_but_not_fail():
     failures = []
     supervisor = Supervisor(failures.append, lambda: None)
-    supervisor.start_brief(asyncio.sleep(0), "brief")
+    supervisor.start_finite(asyncio.sleep(0), "brief")
     await settle()
     assert not failures
     supervisor.start(asyncio.Event().wait(), "endless")
@@ -175,7 +175,7 @@ async def test_a_brief_task_may_end_but_not_fail():
     async def fail():
         raise error
 
-    supervisor.start_brief(fail(), "alert")
+    supervisor.start_finite(fail(), "alert")
     await settle()
     assert failures == [error]
     assert not supervisor.is_running
