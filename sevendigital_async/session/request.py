@@ -408,7 +408,7 @@ def _json(operation: Operation, binding: Binding, content: list[tuple[Parameter,
 def _as_wire(value: object) -> object:
     if isinstance(value, Decimal):
         if not value.is_finite():
-            raise TypeError("not a JSON number")
+            raise TypeError("NaN and infinity are not JSON numbers")
         return orjson.Fragment(str(value))
     if isinstance(value, date):
         return value.isoformat()

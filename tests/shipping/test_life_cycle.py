@@ -1,4 +1,4 @@
-"""A shipper is opened, used and closed in every wrong order, loop and moment: it says so, and nothing hangs."""
+"""A shipper is opened, used and closed in every wrong order, loop and state: it raises, and nothing hangs."""
 
 import asyncio
 import threading
@@ -353,7 +353,7 @@ async def test_closing_while_it_opens_ends_both(service, tmp_path, step):
 
 
 def elsewhere(work):
-    """Run something in an event loop of another thread, and see to it that it does not hang."""
+    """Run something in an event loop of another thread, with a time limit."""
     answers = []
 
     async def limited():

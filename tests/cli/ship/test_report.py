@@ -1,4 +1,4 @@
-"""Files for the rest, exit codes, the text of the report, and lines that are safe to print."""
+"""Files of unsent plays, exit codes, the text of the report, and lines that are safe to print."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""The files of a spool: private from the start, never reached through a link, and refused in our own words."""
+"""The files of a spool: private from the start, never reached through a link, and refused with the package's errors."""
 
 import asyncio
 import os
