@@ -47,7 +47,7 @@
         └── ShipperFailedError        a background task died; the cause is chained
 
 No message, repr or attribute carries a secret, a token or a signature; the one exception is ``DecodeError.body``, an
-answer that could not be read.
+response that could not be read.
 """
 
 from __future__ import annotations
@@ -330,7 +330,7 @@ class ServerError(APIError):
 
 
 class GatewayError(ServerError):
-    """A proxy or gateway answered in place of the service; the service's own answer, if any, is lost."""
+    """A proxy or gateway answered in place of the service; the service's own response, if any, is lost."""
 
 
 class ShipperError(SevenDigitalError):

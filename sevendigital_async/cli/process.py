@@ -206,7 +206,7 @@ class SignalWatcher:
             self.first.set()
 
 
-EXTRA = frozenset({"typer", "rich"})
+OPTIONAL_MODULES = frozenset({"typer", "rich"})
 """Packages of the ``cli`` extra."""
 
 Explanation = tuple[int, str | None]
@@ -233,7 +233,7 @@ def _explain_exit(error: SystemExit) -> Explanation:
 
 
 def _explain_import(error: ModuleNotFoundError) -> Explanation:
-    if (error.name or "").partition(".")[0] in EXTRA:
+    if (error.name or "").partition(".")[0] in OPTIONAL_MODULES:
         return ExitCode.USAGE, 'the command line needs typer and rich: pip install "sevendigital_async[cli]"'
     return ExitCode.USAGE, str(error)
 

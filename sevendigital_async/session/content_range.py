@@ -44,7 +44,7 @@ class Digest:
     algorithm: str
     value: str
 
-    def fits(self, file: BinaryIO, first: int = 0) -> bool:
+    def matches(self, file: BinaryIO, first: int = 0) -> bool:
         """Read ``file`` from byte ``first`` to its end and compare."""
         return hashed(file, self.algorithm, first) == self.value
 
@@ -108,7 +108,7 @@ def extent_of(response: MediaResponse, have: int, known: Version) -> Extent:
     if resumed and known.total not in {None, version.total}:
         raise DownloadError(f"the file changed on the server: it has {version.total} bytes now, {known.total} before")
     if resumed and not _same(version.validator, headers, known.validator):
-        raise DownloadError("the service resumed a different version of the file; download it again")
+        raise DownloadError("the service resumed a different version of the file")
     whole = first == 0 and end == version.total
     if resumed:
         version = Version(known.validator, version.total, version.digests | known.digests)

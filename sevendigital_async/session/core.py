@@ -35,7 +35,7 @@ from .defaults import ParameterDefaults
 from .document import OFF_LOOP_BYTES, Document, in_thread, parsed, read_all
 from .media import MediaResponse, is_media, with_operation
 from .rate_limiter import LocalRateLimiter, RateLimiter, Slot
-from .redirects import MAX_REDIRECTS, destination, leads_on
+from .redirects import MAX_REDIRECTS, destination, is_redirect
 from .request import Call, Request, SignedRequest, build_request, new_nonce, request_to, sign
 from .response import Response
 from .retry import retrying
@@ -427,7 +427,7 @@ class Session:
         visited = [signed.url]
         for hop in range(MAX_REDIRECTS):
             location = stream.headers.get("location")
-            if location is None or not leads_on(operation, stream):
+            if location is None or not is_redirect(operation, stream):
                 return _Opened(stream, redirected=hop > 0, ends=ends)
             ends = self._ends(time_left.total)
             try:

@@ -103,8 +103,8 @@ class Part:
         with self._lock:
             file = self._opened()
             file.flush()
-            fits = all(digest.fits(file) for digest in self.version.digests)
-            if not fits or not all(digest.fits(file, extent.first) for digest in extent.digests):
+            is_intact = all(digest.matches(file) for digest in self.version.digests)
+            if not is_intact or not all(digest.matches(file, extent.first) for digest in extent.digests):
                 raise DownloadError("the file does not match the digest that the service sent")
             os.fsync(file.fileno())
             if not _is_at(file, self.path):

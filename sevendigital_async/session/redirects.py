@@ -27,7 +27,7 @@ _IN_PATH = "".join(_PRINTABLE - set('"#<>?^`{}'))
 """Characters that stay unchanged, ``%`` included, so that nothing is encoded twice (WHATWG URL, section 1.3)."""
 
 
-def leads_on(operation: Operation, stream: Stream) -> bool:
+def is_redirect(operation: Operation, stream: Stream) -> bool:
     """Return whether a response is a redirect."""
     problem = error_in(Document(b"", Kind.EMPTY), stream.status, stream.headers, operation.name)
     return isinstance(problem, RedirectError)

@@ -40,14 +40,14 @@ def encoded(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     return [(percent_encode(name), percent_encode(value)) for name, value in pairs]
 
 
-def joined(pairs: Iterable[tuple[str, str]]) -> str:
+def join_pairs(pairs: Iterable[tuple[str, str]]) -> str:
     """Join encoded pairs into a query string or a form body, in the order given."""
     return "&".join([f"{name}={value}" for name, value in pairs])
 
 
 def encode_pairs(pairs: Iterable[tuple[str, str]]) -> str:
     """Encode pairs and join them."""
-    return joined(encoded(pairs))
+    return join_pairs(encoded(pairs))
 
 
 T = TypeVar("T")
@@ -408,7 +408,7 @@ def _json(operation: Operation, binding: Binding, content: list[tuple[Parameter,
 def _as_wire(value: object) -> object:
     if isinstance(value, Decimal):
         if not value.is_finite():
-            raise TypeError("not a JSON number")
+            raise TypeError("NaN and infinity are not JSON numbers")
         return orjson.Fragment(str(value))
     if isinstance(value, date):
         return value.isoformat()
@@ -466,10 +466,10 @@ def sign(
         query += oauth
     else:
         headers["Authorization"] = "OAuth " + ", ".join([f'{name}="{value}"' for name, value in oauth])
-    body = request.body if request.form is None else joined(form).encode()
+    body = request.body if request.form is None else join_pairs(form).encode()
     if request.content_type:
         headers["Content-Type"] = request.content_type
-    url = f"{request.url}?{joined(query)}" if query else request.url
+    url = f"{request.url}?{join_pairs(query)}" if query else request.url
     return SignedRequest(request.http_method, url, headers, body)
 
 
@@ -482,7 +482,7 @@ def base_string(http_method: str, url: str, pairs: Iterable[tuple[str, str]]) ->
         pairs: All parameters, encoded.
     """
     # The parts are already encoded, so only these three characters remain; faster than quote().
-    twice = joined(sorted(pairs)).replace("%", "%25").replace("&", "%26").replace("=", "%3D")
+    twice = join_pairs(sorted(pairs)).replace("%", "%25").replace("&", "%26").replace("=", "%3D")
     return f"{http_method}&{_base_url(url)}&{twice}"
 
 

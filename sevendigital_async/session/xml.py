@@ -35,7 +35,7 @@ def parse_xml(
     """Return ``{root: content}``.
 
     Attributes and child elements become keys, and children of one name a list. An element with nothing but text
-    is that text, without the white space around it; text beside anything else stands under ``#text``. An element
+    is that text, without surrounding white space; text beside attributes or elements is under ``#text``. An element
     with ``xsi:nil`` is None. Namespaces are left out.
 
     Args:

@@ -221,7 +221,7 @@ class StreamLogShipper:
         self._supervisor = Supervisor(self._fail, self._task_ended)
         lookup = TokenLookup(user_tokens, Callbacks(self._clock, lookup_timeout, self._supervisor.fail))
         callbacks = Callbacks(self._clock, hook_timeout, self._supervisor.fail)
-        self._hooks = Hooks(on_delivered, on_dead_letter, on_alert, callbacks, self._supervisor.start_brief)
+        self._hooks = Hooks(on_delivered, on_dead_letter, on_alert, callbacks, self._supervisor.start_finite)
         self._sink = EventSink()
         self._hooks.subscribe(self._sink)
         if metrics is not None:

@@ -180,7 +180,7 @@ class FileReader:
 
     @property
     def has_kind(self) -> bool | None:
-        """Whether its first record has a kind; None if there is no play in it."""
+        """Whether its first record has a kind; None if the file has no record."""
         return self._text_reader(1, 0).has_kind(self._sample)
 
     @property

@@ -331,7 +331,7 @@ async def test_the_sandbox_ends_when_asked(tmp_path, number):
 
 
 async def on_terminal(*arguments, **more):
-    """Run the command on a pseudo-terminal; returns its exit code and all it wrote."""
+    """Run the command on a pseudo-terminal; returns its exit code and its output."""
     loop, closed = asyncio.get_running_loop(), asyncio.Event()
     ours, theirs = pty.openpty()
     written = bytearray()

@@ -363,7 +363,7 @@ async def test_a_redirect_to_an_unsafe_place_is_not_followed(location):
 
 async def test_redirects_in_a_circle_come_to_an_end():
     async with raw_server(answer("", "302 Found", Location="/again")) as raw, client_for(raw) as client:
-        with pytest.raises(RedirectError, match="loop"):
+        with pytest.raises(RedirectError, match="redirect loop"):
             await client.call(operation(content=Content.TEXT))
 
 

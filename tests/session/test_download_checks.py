@@ -293,7 +293,7 @@ async def test_a_date_need_not_be_repeated_but_must_not_change(tmp_path, modifie
     headers = {"Content_Range": f"bytes {HAVE}-{TOTAL - 1}/{TOTAL}", **AUDIO_TYPE}
     rest = answer(AUDIO[HAVE:], "206 Partial Content", **headers, **({"Last_Modified": modified} if modified else {}))
     if not fits:
-        with pytest.raises(DownloadError, match="another version"):
+        with pytest.raises(DownloadError, match="a different version"):
             await fetch(target, rest)
         rest = WHOLE
     await fetch(target, rest)

@@ -1,4 +1,4 @@
-"""The user's own functions raise, hang and are cancelled: none ends or blocks a lane, and nothing is silent."""
+"""The user's functions raise, hang and are cancelled: none ends or blocks a lane, and all are logged."""
 
 import asyncio
 import logging
@@ -254,7 +254,7 @@ class Lazy(Mapping):
 
 
 class Strict(Lazy):
-    """A mapping that takes text alone."""
+    """A mapping that accepts only text."""
 
     def __getitem__(self, user_id):
         return self.tokens[user_id.lower()]

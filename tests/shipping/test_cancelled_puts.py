@@ -93,7 +93,7 @@ async def shipping(sandbox, subject, *, separate=False, **options):
 
 
 async def check(sandbox, subject, tracks, statistics):
-    """Everything has arrived, once; or the journal of a spool that others share says why not."""
+    """Everything has arrived, once; or the journal of a shared spool has the reason."""
     received = Counter(log.log["trackId"] for log in sandbox.received())
     in_doubt = await subject.in_doubt()
     assert set(received) == set(tracks)

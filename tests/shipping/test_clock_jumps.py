@@ -24,7 +24,7 @@ KIND = LogKind.CATALOGUE
 
 
 class JumpyClock(SystemClock):
-    """What the wall clock says can be changed; the monotonic one does not care."""
+    """A wall clock that can be set; the monotonic clock is not affected."""
 
     def __init__(self, ahead=0.0):
         self.ahead = ahead

@@ -1,4 +1,4 @@
-"""Closing comes back in time, whatever the shipper is waiting for; by real clocks, over real connections."""
+"""Closing returns in time, whatever the shipper is waiting for; with real clocks and connections."""
 
 import asyncio
 import socket
@@ -149,7 +149,7 @@ async def test_closing_keeps_to_its_deadline_while_waiting(state, kind):
 
 
 async def close(client, kind, hit, options):
-    """Close a shipper in a state; returns by how many seconds it missed its deadline, and what it said."""
+    """Close a shipper in a state; returns by how many seconds it missed its deadline, and its log."""
     spool = MemorySpool(max_logs=3000)
     shipper = StreamLogShipper(client, spool=spool, lanes={kind: {"linger": 0.0}}, **options)
     async with shipper:
@@ -214,7 +214,7 @@ async def lateness_of_closing(alert, place, monkeypatch):
 
 
 class Deaf:
-    """Metrics that nobody looks at."""
+    """Metrics that are ignored."""
 
     def record(self, event):
         pass

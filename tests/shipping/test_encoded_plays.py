@@ -1,4 +1,4 @@
-"""Plays that are in their wire form already are put, checked and sent like any others."""
+"""Encoded plays are put, checked and sent like any others."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""A flush ends when what was put before it is out, however much is put while it waits."""
+"""A flush ends when the plays put before it are settled, however many are put while it waits."""
 
 import asyncio
 import re

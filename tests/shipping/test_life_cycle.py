@@ -1,4 +1,4 @@
-"""A shipper is opened, used and closed in every wrong order, loop and moment: it says so, and nothing hangs."""
+"""A shipper is opened, used and closed in every wrong order, loop and state: it raises, and nothing hangs."""
 
 import asyncio
 import threading
@@ -166,7 +166,7 @@ async def test_a_task_that_ends_by_itself_is_a_failure(service, monkeypatch):
 async def test_a_brief_task_may_end_but_not_fail():
     failures = []
     supervisor = Supervisor(failures.append, lambda: None)
-    supervisor.start_brief(asyncio.sleep(0), "brief")
+    supervisor.start_finite(asyncio.sleep(0), "brief")
     await settle()
     assert not failures
     supervisor.start(asyncio.Event().wait(), "endless")
@@ -175,7 +175,7 @@ async def test_a_brief_task_may_end_but_not_fail():
     async def fail():
         raise error
 
-    supervisor.start_brief(fail(), "alert")
+    supervisor.start_finite(fail(), "alert")
     await settle()
     assert failures == [error]
     assert not supervisor.is_running
@@ -353,7 +353,7 @@ async def test_closing_while_it_opens_ends_both(service, tmp_path, step):
 
 
 def elsewhere(work):
-    """Run something in an event loop of another thread, and see to it that it does not hang."""
+    """Run something in an event loop of another thread, with a time limit."""
     answers = []
 
     async def limited():

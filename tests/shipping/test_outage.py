@@ -1,4 +1,4 @@
-"""A service that is away for an hour while plays keep coming; the limits are the session's own."""
+"""A service that is unavailable for an hour while plays are put; with the session's limits."""
 
 import asyncio
 import gc

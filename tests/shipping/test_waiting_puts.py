@@ -104,7 +104,7 @@ async def test_puts_do_not_wait_for_a_writer_that_has_died(redis_server):
 
 
 async def test_a_burst_of_puts_into_redis_costs_the_same_for_each(redis_server):
-    """What waits to be written is counted, not looked through."""
+    """The plays to be written are counted, not iterated over."""
     async with open_spool(RedisSpool(redis_server.url)) as spool:
         for _ in range(100):
             spool.append_nowait(KIND, records(2))

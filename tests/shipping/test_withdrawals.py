@@ -1,4 +1,4 @@
-"""How durable spools take back what a cancelled put has written: behind a slow disk, a silent Redis, other workers."""
+"""Durable spools remove what a cancelled put has written: with a slow disk, a silent Redis, other workers."""
 
 import asyncio
 import logging
@@ -51,7 +51,7 @@ async def until(condition, within=10):
 
 
 async def cancel(task):
-    """Cancel, and see that this takes effect at once, whatever is slow."""
+    """Cancel, and check that this takes effect at once."""
     task.cancel()
     started = time.monotonic()
     await asyncio.wait([task])

@@ -1,4 +1,4 @@
-"""Files are read record for record, whatever their format, and resumed where an earlier run stopped."""
+"""Files are read record by record, in every format, and resumed where an earlier run stopped."""
 
 import asyncio
 import bz2

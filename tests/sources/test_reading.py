@@ -1,4 +1,4 @@
-"""Bytes become records wherever they are cut, and what an interrupted run has read is neither lost nor doubled."""
+"""Chunks of bytes become records, and what an interrupted run has read is neither lost nor doubled."""
 
 import asyncio
 import itertools

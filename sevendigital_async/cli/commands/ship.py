@@ -30,7 +30,7 @@ from ..process import SignalWatcher
 from ..ship.display import display_on
 from ..ship.inputs import Input, check_first_line, own_files, parse_mapping
 from ..ship.options import ShipOptions, Synchronous, directory_of, monitor, read_tokens, spool_for
-from ..ship.reject_file import RejectFile, beside
+from ..ship.reject_file import RejectFile, path_beside
 from ..ship.report import Report
 from ..ship.run import ShipRun
 
@@ -259,8 +259,8 @@ def ship(
     )
     regular = inputs.is_lasting and inputs.is_single
     with (
-        RejectFile(rejected or beside(inputs.base, ".rejected", regular=regular)) as rejected_lines,
-        RejectFile(unsent or beside(inputs.base, ".unsent", regular=regular)) as unsent_plays,
+        RejectFile(rejected or path_beside(inputs.base, ".rejected", regular=regular)) as rejected_lines,
+        RejectFile(unsent or path_beside(inputs.base, ".unsent", regular=regular)) as unsent_plays,
     ):
         report = asyncio.run(
             _ship(options, client, inputs, reading, rejected=rejected_lines, unsent=unsent_plays, worker=worker)

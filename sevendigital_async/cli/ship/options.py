@@ -25,7 +25,7 @@ from ...sources import ReadCheckpoint
 from ...sources.ingestion import position_in
 from ..options import check_finite, inspect_spool
 from .inputs import Input
-from .reject_file import beside
+from .reject_file import path_beside
 
 TOKEN_KEYS = {"token", "secret"}
 
@@ -94,9 +94,9 @@ def spool_for(spool: str | None, source: Input) -> str | None:
             "several files share one spool: name it with --spool, the same one in every run (such as --spool plays.db)"
         )
     if source.is_lasting:
-        return str(beside(source.base, ".spool", regular=True))
+        return str(path_beside(source.base, ".spool", regular=True))
     base = "stdin" if source.base.startswith(TEMPORARY_NAMES) else source.base
-    return str(beside(base, ".spool", regular=False))
+    return str(path_beside(base, ".spool", regular=False))
 
 
 def directory_of(spool: str) -> Path | None:

@@ -91,7 +91,7 @@ def _is_at(path: Path, descriptor: int) -> bool:
 _EARLIER_ENDING = re.compile(r"\.(?:rejected|unsent)(?:\.\d+)?$")
 
 
-def beside(name: str, ending: str, *, regular: bool) -> Path:
+def path_beside(name: str, ending: str, *, regular: bool) -> Path:
     """Return the path of a file that belongs to an input.
 
     It is named after the original input: the unsent plays of ``plays.jsonl.unsent`` go to ``plays.jsonl.unsent.1``. If

@@ -14,7 +14,7 @@ ONLY_LIVE = "only the live dialect has it"
 """The advice for an operation that the OpenAPI file lacks."""
 
 USE_MATCHES = "use matches, which takes ids of 7digital and of MusicBrainz"
-"""What stands in for the look-up by an ISRC or a barcode, which the live service lacks."""
+"""The advice for the look-up by ISRC or barcode, which the live service lacks."""
 
 COMPACT = "%Y%m%d"
 """How the classic API writes days."""

@@ -8,7 +8,7 @@ from .binding import REQUIRED_COUNTRY, live_only
 from .playlists import ONLY_LIVE
 
 PATH = "/user/playlists/groups"
-ONE = f"{PATH}/{{playlistGroupId}}"
+GROUP_PATH = f"{PATH}/{{playlistGroupId}}"
 
 GROUP_ID = parameter("playlist_group_id", ParameterLocation.PATH, required=True)
 USER_ID = parameter("user_id", required=True)
@@ -46,7 +46,7 @@ READ_PLAYLIST_GROUP = Operation(
     safety=Safety.READ,
     model=PlaylistGroup,
     instead=ONLY_LIVE,
-    bindings=live_only("GET", ONE, GROUP_ID, USER_ID, REQUIRED_COUNTRY),
+    bindings=live_only("GET", GROUP_PATH, GROUP_ID, USER_ID, REQUIRED_COUNTRY),
 )
 
 ADD_TO_PLAYLIST_GROUP = Operation(
@@ -59,7 +59,7 @@ ADD_TO_PLAYLIST_GROUP = Operation(
     instead=ONLY_LIVE,
     bindings=live_only(
         "POST",
-        ONE,
+        GROUP_PATH,
         GROUP_ID,
         parameter("playlist_ids", ParameterLocation.JSON, required=True, wire="playlists"),
         USER_ID,
@@ -75,7 +75,7 @@ REPLACE_PLAYLIST_GROUP = Operation(
     safety=Safety.IDEMPOTENT,
     model=PlaylistGroup,
     instead=ONLY_LIVE,
-    bindings=live_only("PUT", ONE, GROUP_ID, NAME, PLAYLIST_IDS, USER_ID, REQUIRED_COUNTRY),
+    bindings=live_only("PUT", GROUP_PATH, GROUP_ID, NAME, PLAYLIST_IDS, USER_ID, REQUIRED_COUNTRY),
 )
 
 DELETE_PLAYLIST_GROUP = Operation(
@@ -85,5 +85,5 @@ DELETE_PLAYLIST_GROUP = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.IDEMPOTENT,
     instead=ONLY_LIVE,
-    bindings=live_only("DELETE", ONE, GROUP_ID, USER_ID, REQUIRED_COUNTRY),
+    bindings=live_only("DELETE", GROUP_PATH, GROUP_ID, USER_ID, REQUIRED_COUNTRY),
 )

@@ -35,7 +35,7 @@ _TRACK_FIELDS = dict.fromkeys(
 )
 _NAMES = {"trackTitle": "title", "artistAppearsAs": "artist"}
 _MAX_TRACKS_PER_PAGE = 500
-_FRONT = "0"
+_FRONT_POSITION = "0"
 
 
 def list_(call: Call) -> Answer:
@@ -122,7 +122,7 @@ def move_track(call: Call) -> Answer:
     playlist, entry = _placed(call)
     others = [each for each in playlist.entries if each is not entry]
     after = call.arguments["after"]
-    place = 0 if after == _FRONT else next((n for n, each in enumerate(others, 1) if each.id == after), None)
+    place = 0 if after == _FRONT_POSITION else next((n for n, each in enumerate(others, 1) if each.id == after), None)
     if place is None:
         raise invalid("pos", "0, or the id of another track of the playlist")
     return _kept(call, playlist.arranged((*others[:place], entry, *others[place:]), call.moment))

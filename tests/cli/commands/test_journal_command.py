@@ -188,7 +188,7 @@ def test_an_export_equals_its_journal(spool, capsys):
 
 
 def rewrite(change, *, headers=HEADERS, delimiter=",", name="theirs.csv"):
-    """Make another list out of an export."""
+    """Make another list from an export."""
     with Path("plays.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     rows = change(rows) or rows

@@ -1,4 +1,4 @@
-"""A journal beside a list that spells numbers and times in its own way."""
+"""A journal and a list with other formats of numbers and times."""
 
 import asyncio
 import csv
@@ -40,7 +40,7 @@ def delivered(tmp_path_factory):
 
 @pytest.fixture
 def rows(delivered, tmp_path, monkeypatch, capsys):
-    """Give the rows of an export."""
+    """Return the rows of an export."""
     monkeypatch.chdir(tmp_path)
     copy_spool(delivered, tmp_path)
     assert main(["journal", "export", "--spool", "x.db", "--out", "ours.csv"]) == 0
@@ -128,7 +128,7 @@ HEAP = st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 6), st.sampled_f
 
 
 def most_pairs(ours, theirs, tolerance):
-    """Find by trying how many can be paired at the most."""
+    """Find the largest number of pairs by brute force."""
     if not ours:
         return 0
     (first, *rest), best = ours, most_pairs(ours[1:], theirs, tolerance)

@@ -311,8 +311,8 @@ async def test_stops_before_it_loses_what_it_cannot_write_down(tmp_path):
             cwd=tmp_path,
             base_url=sandbox.base_url,
             wrapper=["sh", "-c", 'ulimit -f 1; exec "$0" "$@"'],
-            # The limit would hit coverage's own file, too.
-            env={"COVERAGE_PROCESS_CONFIG": None, "COVERAGE_PROCESS_START": None},
+            # The limit would hit coverage's own file, too, and cut bytecode that Python writes.
+            env={"COVERAGE_PROCESS_CONFIG": None, "COVERAGE_PROCESS_START": None, "PYTHONDONTWRITEBYTECODE": "1"},
         )
         assert ended.code == 1
         assert "cannot write plays.jsonl.rejected" in ended.err

@@ -1,4 +1,4 @@
-"""Files for the rest, exit codes, the text of the report, and lines that are safe to print."""
+"""Files of unsent plays, exit codes, the text of the report, and lines that are safe to print."""
 
 import io
 import os
@@ -22,7 +22,7 @@ from sevendigital_async.cli.output import (
     one_line,
     say,
 )
-from sevendigital_async.cli.ship.reject_file import RejectFile, UnsentCounts, beside, write_unsent
+from sevendigital_async.cli.ship.reject_file import RejectFile, UnsentCounts, path_beside, write_unsent
 from sevendigital_async.cli.ship.report import Report, RunCounts, SourceReport, StopReason
 from sevendigital_async.cli.ship.run import StallDetector
 from sevendigital_async.shipping import Counts
@@ -44,7 +44,7 @@ from sevendigital_async.sources import BadRecord, Lag, PendingPortion, Portion
     ],
 )
 def test_file_are_named_after_the_input(name, regular, expected):
-    assert beside(name, ".unsent", regular=regular) == Path(expected)
+    assert path_beside(name, ".unsent", regular=regular) == Path(expected)
 
 
 def test_no_file_no_file(tmp_path):

@@ -1,4 +1,4 @@
-"""A run with a stand-in for the client, for what a sandbox cannot be made to do."""
+"""A run with a fake client, for cases that a sandbox cannot produce."""
 
 import asyncio
 import contextlib
@@ -233,7 +233,7 @@ async def test_two_runs_that_read_one_file_into_one_redis_put_nothing_twice(tmp_
 async def test_what_others_put_into_a_shared_spool_when_all_is_delivered_is_not_of_this_run(
     tmp_path, redis_server, monkeypatch
 ):
-    """And what of it this run has begun to send, it sends to its end: nothing is in doubt."""
+    """The requests that this run has begun are completed: nothing is in doubt."""
     flush, saved, others, begun = StreamLogShipper.flush, Counter(), [], asyncio.Event()
 
     async def save(logs, _user, *, request_id):

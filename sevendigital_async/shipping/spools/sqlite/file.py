@@ -79,7 +79,7 @@ def spool_path(path: str | os.PathLike[str]) -> Path:
     return resolved
 
 
-def beside(path: Path, ending: str) -> Path:
+def companion_path(path: Path, ending: str) -> Path:
     """Return the path of a companion file."""
     return path.with_name(path.name + ending)
 
@@ -99,7 +99,7 @@ def check_files(path: Path) -> None:
         raise SpoolError(f"{printable(path)} is in a directory that does not exist")
     if kind := _irregular_type(path):
         raise SpoolError(f"{printable(path)} is {kind}; a spool needs a regular file")
-    for companion in [beside(path, ending) for ending in COMPANIONS]:
+    for companion in [companion_path(path, ending) for ending in COMPANIONS]:
         if kind := _irregular_type(companion):
             raise SpoolError(f"{printable(companion)} is {kind}, not a regular file; remove it")
 
@@ -120,7 +120,7 @@ def make_files_private(path: Path) -> None:
     Raises:
         OSError: A file can't be examined.
     """
-    for file in [path, *(beside(path, ending) for ending in COMPANIONS)]:
+    for file in [path, *(companion_path(path, ending) for ending in COMPANIONS)]:
         with suppress(FileNotFoundError, PermissionError):
             mode = file.lstat().st_mode
             if stat.S_ISREG(mode) and mode & 0o077:
@@ -188,7 +188,7 @@ class CommitMarkerFile:
 
 def commit_marker_of(path: Path) -> CommitMarkerFile:
     """Return the commit marker of a spool."""
-    return CommitMarkerFile(beside(path, "-mark"))
+    return CommitMarkerFile(companion_path(path, "-mark"))
 
 
 @define(eq=False)
@@ -283,7 +283,7 @@ class SpoolFile:
 
     def _acquire_lock(self) -> None:
         # A lock that SQLite takes on a companion file works on every system, and ends when the process dies.
-        path = beside(self.path, "-owner")
+        path = companion_path(self.path, "-owner")
         ensure_private(path)
         lock = sqlite3.connect(path, isolation_level=None, timeout=LOCK_TIMEOUT, check_same_thread=False)
         try:
@@ -294,18 +294,18 @@ class SpoolFile:
                 raise SpoolInUseError(
                     f"{self.shown} is in use by another shipper; stop that one first, or use another file"
                 ) from None
-            raise not_a_lock(error, self.path) from error
+            raise lock_file_error(error, self.path) from error
         self._lock = lock
 
     def _create(self, dialect: str) -> None:
         """Create a spool under another name and rename it, so that no process ever sees an incomplete file."""
-        wal = beside(self.path, "-wal")
+        wal = companion_path(self.path, "-wal")
         if wal.exists() and wal.stat().st_size:  # readers leave empty ones
             raise SpoolCorruptionError(
                 f"{self.shown} is missing, but {printable(wal)} exists; put the file back beside it"
             )
         wal.unlink(missing_ok=True)
-        unfinished = beside(self.path, "-new")
+        unfinished = companion_path(self.path, "-new")
         _remove(unfinished)
         ensure_private(unfinished)  # SQLite gives its companion files the same mode
         try:
@@ -365,21 +365,21 @@ class SpoolFile:
         empty_wal(db)
 
 
-def not_a_lock(error: sqlite3.Error, path: Path) -> Exception:
+def lock_file_error(error: sqlite3.Error, path: Path) -> Exception:
     """Return the error for a path that is not a lock file."""
     if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
         return error
-    return SpoolError(f"{printable(beside(path, '-owner'))} is not a lock file; it holds no plays: remove it")
+    return SpoolError(f"{printable(companion_path(path, '-owner'))} is not a lock file; it holds no plays: remove it")
 
 
 def read_only(path: Path, *, timeout: float) -> sqlite3.Connection:
     """Open a database for reading."""
     # In a directory without write access SQLite can't create the -shm file; no other process has the file open, either.
-    is_immutable = not os.access(path.parent, os.W_OK) and not beside(path, "-wal").exists()
+    is_immutable = not os.access(path.parent, os.W_OK) and not companion_path(path, "-wal").exists()
     uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if is_immutable else ''}"
     return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=timeout)
 
 
 def _remove(path: Path) -> None:
     for ending in ("", "-wal", "-shm", "-journal"):
-        beside(path, ending).unlink(missing_ok=True)
+        companion_path(path, ending).unlink(missing_ok=True)

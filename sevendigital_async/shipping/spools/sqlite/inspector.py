@@ -30,10 +30,10 @@ from .disk_space import is_busy, translated
 from .file import (
     BUSY_TIMEOUT,
     SpoolFile,
-    beside,
     check_files,
     commit_marker_of,
-    not_a_lock,
+    companion_path,
+    lock_file_error,
     read_only,
     spool_path,
 )
@@ -315,12 +315,12 @@ class SqliteSpoolInspector:
     def _status(self, db: sqlite3.Connection) -> SpoolStatus:
         counts = counts_of(db)
         oldest = {kind: oldest_in(db, kind) if counts[kind].waiting else None for kind in counts}
-        files = [path for ending in ("", "-wal") if (path := beside(self._path, ending)).exists()]
+        files = [path for ending in ("", "-wal") if (path := companion_path(self._path, ending)).exists()]
         size = sum(path.stat().st_size for path in files)
         return SpoolStatus(self._shown, self._in_use(), counts, oldest, size, DURABILITY)
 
     def _in_use(self) -> bool:
-        lock = beside(self._path, "-owner")
+        lock = companion_path(self._path, "-owner")
         if not lock.exists():
             return False
         db = read_only(lock, timeout=0)
@@ -329,7 +329,7 @@ class SqliteSpoolInspector:
         except sqlite3.Error as error:
             if is_busy(error):
                 return True
-            raise not_a_lock(error, self._path) from error
+            raise lock_file_error(error, self._path) from error
         finally:
             db.close()
         return False

@@ -221,7 +221,7 @@ class SqliteWriter:
         try:
             while (jobs := self._next(db)) is not None:
                 began = self._clock()
-                self._do(db, jobs)
+                self._run_jobs(db, jobs)
                 self._jobs.note_duration(jobs, self._clock() - began)
         finally:
             db.close()
@@ -244,11 +244,11 @@ class SqliteWriter:
         except Exception:  # noqa: BLE001 - the next job will report it; the thread must not end
             return False
 
-    def _do(self, db: sqlite3.Connection, jobs: list[WriterJob[Any, Any]], *, alone: bool = False) -> None:
+    def _run_jobs(self, db: sqlite3.Connection, jobs: list[WriterJob[Any, Any]], *, alone: bool = False) -> None:
         """Do jobs in one transaction, with those that are put in the meantime unless ``alone``."""
         if self._file.disk_space.is_low(db):
             if len(jobs) > 1:
-                self._do_apart(db, jobs)
+                self._run_singly(db, jobs)
                 return
             self._pruned(db)
             empty_wal(db)
@@ -258,15 +258,15 @@ class SqliteWriter:
             self._has_expired = True
         except Exception as error:  # noqa: BLE001 - raised by the futures of the jobs
             if len(jobs) > 1 and not is_busy(error):
-                self._do_apart(db, jobs)  # one of them has failed; the others must not fail with it
+                self._run_singly(db, jobs)  # one of them has failed; the others must not fail with it
                 return
             self._notify(_fail, jobs, translated(error, self._place))
         else:
             self._notify(_finish, jobs, results)
 
-    def _do_apart(self, db: sqlite3.Connection, jobs: list[WriterJob[Any, Any]]) -> None:
+    def _run_singly(self, db: sqlite3.Connection, jobs: list[WriterJob[Any, Any]]) -> None:
         for job in jobs:
-            self._do(db, [job], alone=True)
+            self._run_jobs(db, [job], alone=True)
 
     def _notify(self, callback: Callable[..., None], *arguments: Any) -> None:
         with suppress(RuntimeError):  # the loop is closed, and nothing waits for the result

@@ -1,4 +1,4 @@
-"""A disk that is full, broken or read-only: puts wait or are refused with a clear word, deliveries go on."""
+"""A disk that is full, broken or read-only: puts wait or are refused with a reason, deliveries continue."""
 
 import asyncio
 import os
@@ -61,7 +61,7 @@ async def drained(spool, kind=KIND):
 
 
 def fill(directory):
-    """Take all that is left of a disk, as another process may."""
+    """Fill the rest of a disk, as another process may."""
     with (directory / "ballast").open("wb", buffering=0) as file:
         try:
             while True:
@@ -159,7 +159,7 @@ async def test_on_a_tight_disk_every_step_is_in_the_file_before_the_next(tmp_pat
     await spool.aclose()
 
 
-# -- errors of the disk --
+# -- disk errors --
 
 
 class Failing:

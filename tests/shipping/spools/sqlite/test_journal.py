@@ -1,4 +1,4 @@
-"""Delivered plays stay in their chunk until there is time to move them into the journal, which says so all along."""
+"""Delivered plays stay in their chunk until there is time to move them; the journal has them all the time."""
 
 import asyncio
 import sqlite3
@@ -45,7 +45,7 @@ async def open_spool(path, **settings):
 
 
 async def delivered(path, *chunks, queue=""):
-    """Put plays chunk by chunk, and deliver them batch by batch; returns what the journal says then."""
+    """Put plays chunk by chunk, and deliver them batch by batch; returns the journal then."""
     spool, first = await open_spool(path), 0
     for number in chunks:
         await spool.append(KIND, plays(first, number, queue))
@@ -68,7 +68,7 @@ async def journal_of(path):
 
 
 def places(path):
-    """Say where the plays of each row of the journal are, and how many chunks there are."""
+    """Return where the plays of each row of the journal are, and how many chunks there are."""
     with closing(sqlite3.connect(path)) as db:
         rows = db.execute("SELECT chunk IS NOT NULL, compressed, length(body) > 0 FROM journal ORDER BY id").fetchall()
         return rows, db.execute("SELECT count(*) FROM chunk").fetchone()[0]

@@ -1,4 +1,4 @@
-"""What many waiting plays cost: the quick form of ``tests/soak/backlog.py``, in steps of SQLite instead of seconds."""
+"""The cost of many waiting plays: the quick form of ``tests/soak/backlog.py``, in steps of SQLite, not seconds."""
 
 import gc
 import sqlite3

@@ -82,7 +82,7 @@ def clock():
 
 
 async def contents(path):
-    """Read everything that an inspector shows."""
+    """Read everything that an inspector returns."""
     inspector = SqliteSpoolInspector(path)
     try:
         status = await inspector.status()

@@ -1,4 +1,4 @@
-"""The files of a spool: private from the start, never reached through a link, and refused in our own words."""
+"""The files of a spool: private from the start, never reached through a link, and refused with the package's errors."""
 
 import asyncio
 import os
@@ -187,8 +187,8 @@ async def test_what_stands_in_the_place_of_a_file_of_ours_is_left_alone(tmp_path
     (tmp_path / "precious").chmod(0o644)
     if exists:
         await used(path)
-    file.beside(path, ending).unlink(missing_ok=True)
-    make(file.beside(path, ending))
+    file.companion_path(path, ending).unlink(missing_ok=True)
+    make(file.companion_path(path, ending))
     before = modes(tmp_path)
     for act in (used, read) if exists else (used,):
         async with asyncio.timeout(60):
@@ -206,8 +206,8 @@ async def test_a_link_that_comes_between_look_and_use_is_not_followed(tmp_path, 
     path = tmp_path / "plays.db"
     (tmp_path / "precious").write_bytes(b"precious")
     for ending in ("-mark", "-owner"):
-        file.beside(path, ending).unlink(missing_ok=True)
-        link(file.beside(path, ending))
+        file.companion_path(path, ending).unlink(missing_ok=True)
+        link(file.companion_path(path, ending))
         with pytest.raises(SpoolError):
             await used(path)
         assert (tmp_path / "precious").read_bytes() == b"precious"

@@ -1,4 +1,4 @@
-"""An SQLite spool is cancelled, closed and left at awkward moments: nothing hangs, nothing is forgotten."""
+"""An SQLite spool is cancelled, closed and abandoned at critical times: nothing hangs, nothing is lost."""
 
 import asyncio
 import gc

@@ -55,14 +55,14 @@ class Memory:
         return MemorySpool(**options)
 
     def out(self, spool):
-        """What is leased now."""
+        """Return the leases."""
         raise NotImplementedError
 
     async def crash(self, spool):
         raise NotImplementedError
 
     async def settled(self, spool):
-        """Wait until what was withdrawn is out of it."""
+        """Wait until withdrawn plays are removed."""
 
     def discard(self):
         pass
@@ -83,7 +83,7 @@ class Sqlite(Memory):
         return list(spool._leases)
 
     async def crash(self, spool):
-        """Stop without settling anything, as a process does that is killed."""
+        """Stop without settling anything, like a killed process."""
         spool._opened = False
         spool._group_commit._task.cancel()
         await spool._writer.aclose()
@@ -97,7 +97,7 @@ class Sqlite(Memory):
 
 
 class LateComer(RedisSpool):
-    """Takes over at once what is due, as if it had been open for long."""
+    """Takes over expired leases at once, as if it had been open for a long time."""
 
     async def open(self, owner):
         await super().open(owner)
@@ -124,7 +124,7 @@ class Redis(Memory):
         return list(spool._leases._leases.values())
 
     async def crash(self, spool):
-        """Give no sign of life any more; others notice when the time of the leases is over."""
+        """Stop the heartbeats; others notice when the leases expire."""
         for task in spool._tasks:
             task.cancel()
         await spool._client.aclose()
@@ -149,7 +149,7 @@ def letter(kind, record):
 
 
 class SpoolMachine(RuleBasedStateMachine):
-    """Drives a spool through any history and compares it with a model that is obviously right."""
+    """Runs random histories on a spool and compares it with a simple model."""
 
     DeadLetterState = Memory
     leases = Bundle("leases")
@@ -203,7 +203,7 @@ class SpoolMachine(RuleBasedStateMachine):
         step=st.integers(0, 30),
     )
     def append_beside_one_that_is_cancelled(self, kind, queue, numbers, step):
-        """Nothing is left of it, not even where the other one shares its transaction."""
+        """Nothing of it remains, even if the other one shares its transaction."""
         records = []
         for number in numbers:
             bodies = [f"{self.serial + place:08}".encode().ljust(20, b".") for place in range(1, number + 1)]
@@ -356,7 +356,7 @@ class SpoolMachine(RuleBasedStateMachine):
     @precondition(lambda self: all(where != "in_flight" for _, _, where in self.place.values()))
     @rule()
     def what_waits_can_be_had(self):
-        """With time and a flush, everything that waits is handed out: nothing is stuck."""
+        """With time and a flush, every waiting play is leased: nothing is stuck."""
         self.clock.elapsed += 1000.0
         for kind in LogKind:
             while lease := self.take(kind, flush=True):

@@ -21,7 +21,7 @@ RECEIPT = Receipt("request", NOW)
 
 
 class Time:
-    """Continues when it is asked to."""
+    """Continues on request."""
 
     def __init__(self):
         self.now = 0.0
