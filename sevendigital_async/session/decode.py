@@ -41,7 +41,7 @@ TO_DATE = ("toDate",)
 LIST = ("list",)
 UNNAMED_LISTS = {"items", "item", "results"}
 """Names of lists of any items."""
-LISTS = ("list", "chart", "searchResults", "taggedResults", "recommendations")
+LISTS = ("list", "chart", "searchResults", "taggedResults", "recommendations", "matches")
 """Names of envelopes of lists of any items."""
 NO_ITEMS: tuple[object, ...] = ("", {}, [])
 ENVELOPE = {"status", "version", "schema"}
