@@ -118,7 +118,7 @@ class QueueRecords:
 
     Attributes:
         queue: Id of the queue.
-        name: Of the queue.
+        name: Name of the queue.
         records: The plays; at least one.
     """
 
