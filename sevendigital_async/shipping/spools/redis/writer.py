@@ -343,7 +343,9 @@ class RedisWriter:
         for append in reversed(rest):
             self._requeue(append)
         self.usage = (logs, size)
-        self.is_full = bool(rest) and not conflicts
+        # Of appends that did not fit together, some may fit alone: they are tried in the next step.
+        was_joined = any(len(group.appends) > 1 for group in groups[accepted : accepted + 1])
+        self.is_full = bool(rest) and not conflicts and not was_joined
         self._is_tight = bool(rest)
 
     def _groups(self) -> list[RedisAppendGroup]:
