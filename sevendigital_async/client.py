@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import cached_property
 from ssl import SSLContext
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from attrs import evolve, frozen
@@ -43,7 +43,7 @@ from .session.observation import (
 )
 from .session.play_logs import PlayLogTransport
 from .session.redis_rate_limiter import RedisRateLimiter
-from .session.request import Call, checked_headers
+from .session.request import NO_HEADERS, Call, checked_headers
 from .session.response import Response
 from .session.transport import AiohttpTransport
 
@@ -77,7 +77,7 @@ class Options:
     retry: RetryPolicy | None = None
     timeout: Timeout | None = None
     trace_id: str | None = None
-    headers: Mapping[str, str] = MappingProxyType({})
+    headers: Mapping[str, str] = NO_HEADERS
     defaults: ParameterDefaults = NO_DEFAULTS
     on_response: Callable[[Response[Any]], None] | None = None
 
@@ -262,7 +262,7 @@ class ApiClient:
         return await self._session.fetch(self._call(operation, arguments, extra, headers))
 
     def stream(
-        self, operation: Operation, /, *, headers: Mapping[str, str] = MappingProxyType({}), **arguments: object
+        self, operation: Operation, /, *, headers: Mapping[str, str] = NO_HEADERS, **arguments: object
     ) -> AbstractAsyncContextManager[MediaResponse]:
         """Request the media of any operation that has them.
 

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
 from functools import partial
+from itertools import repeat
 from typing import Any, Generic, Protocol, TypeVar
 
 from ..errors import InvalidArgumentError
@@ -138,7 +139,7 @@ class Resource:
     async def _all(self, model: type[T], operation: Operation, /, **arguments: object) -> tuple[T, ...]:
         """Fetch a list that comes in one piece."""
         answer: Page[T] = await self._caller.call(operation, **arguments)
-        assert all(isinstance(item, model) for item in answer.items)
+        assert all(map(isinstance, answer.items, repeat(model)))
         return answer.items
 
     def _pages(
@@ -147,7 +148,7 @@ class Resource:
         async def fetch(number: int) -> Page[T]:
             asked_for = number if number > 1 or self._numbers_first_page else None
             answer: Page[T] = await self._caller.call(operation, page=asked_for, page_size=page_size, **arguments)
-            assert all(isinstance(item, model) for item in answer.items)
+            assert all(map(isinstance, answer.items, repeat(model)))
             return answer
 
         return Pages(fetch, first=page)
