@@ -42,7 +42,7 @@ from .session.observation import (
     ResponseHook,
 )
 from .session.play_logs import PlayLogTransport
-from .session.redis_rate_limiter import RedisRateLimiter
+from .session.rate_limiter import RateLimiter
 from .session.request import NO_HEADERS, Call, checked_headers
 from .session.response import Response
 from .session.transport import AiohttpTransport
@@ -343,6 +343,12 @@ class ApiClient:
         return {**{name: text for name, text in self._options.headers.items() if name.lower() not in named}, **more}
 
 
+def _shared_limiter(url: str, consumer_key: str, settings: Settings, clock: Clock) -> RateLimiter:
+    from .session.redis_rate_limiter import RedisRateLimiter  # only those who share limits load it
+
+    return RedisRateLimiter(url, consumer_key, settings, clock)
+
+
 class SevenDigital(ApiClient):
     """A client of the 7digital / MassiveMusic music API.
 
@@ -412,7 +418,7 @@ class SevenDigital(ApiClient):
         agent = " ".join(filter(None, [settings.user_agent, f"sevendigital_async/{__version__}"]))
         clock = clock or SystemClock()
         credentials, transport = Credentials(consumer_key, consumer_secret), AiohttpTransport(settings, agent, session)
-        shared = None if limits is None else RedisRateLimiter(limits, consumer_key, settings, clock)
+        shared = None if limits is None else _shared_limiter(limits, consumer_key, settings, clock)
         observers = Observers(tracer, on_request, on_response)
         if observers.is_empty:
             core = Session(credentials, settings, transport, clock=clock, cache=cache, limits=shared)

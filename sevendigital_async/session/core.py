@@ -7,10 +7,9 @@ import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import evolve, frozen
-from tenacity import AsyncRetrying
 
 from ..account_quota import LONGEST_WAIT, PROBE_INTERVAL, RateLimit
 from ..clock import Clock
@@ -38,8 +37,10 @@ from .rate_limiter import LocalRateLimiter, RateLimiter, Slot
 from .redirects import MAX_REDIRECTS, destination, leads_on
 from .request import Call, Request, SignedRequest, build_request, new_nonce, request_to, sign
 from .response import Response
-from .retry import retrying
 from .transport import Stream, Transport
+
+if TYPE_CHECKING:
+    from tenacity import AsyncRetrying
 
 logger = logging.getLogger("sevendigital_async")
 
@@ -381,6 +382,8 @@ class Session:
         raise AssertionError("tenacity returns or raises")
 
     def _attempts(self, call: Call, deadline: float | None) -> AsyncRetrying:
+        from .retry import retrying  # noqa: PLC0415 - tenacity takes long to load, and most calls need one attempt
+
         policy = call.retry or self.settings.retry
         max_wait = self.settings.max_wait
         return retrying(policy, call.operation.safety, deadline, clock=self._clock, max_wait=max_wait, rng=self._rng)
