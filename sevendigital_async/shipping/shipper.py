@@ -7,18 +7,18 @@ import logging
 import math
 import os
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from itertools import chain, islice
+from itertools import islice, repeat
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeGuard
 
 from attrs import evolve
 
 from ..clock import Clock, SystemClock, to_datetime
 from ..errors import ConfigurationError, InvalidLogError, ShipperClosedError, ShipperFailedError
 from ..models import LogKind, StreamLog
-from ..models.encoded_log import EncodedLog
+from ..models.encoded_log import EncodedLog, are_current
 from ..models.stream_log import Window
 from .callbacks import Callbacks
 from .events import BatchDue, EventSink, LaneMeasured, QueueMeasured, SpoolAlertChanged, SpoolFailed
@@ -66,6 +66,11 @@ def check_type(log: object) -> None:
         raise InvalidLogError(f"a play is a StreamLog, not an object of type {type(log).__name__}")
 
 
+def all_encoded(logs: Sequence[StreamLog | EncodedLog]) -> TypeGuard[Sequence[EncodedLog]]:
+    """Return whether all plays are in their wire form already."""
+    return set(map(type, logs)) == {EncodedLog}
+
+
 class RecordEncoder:
     """Checks and encodes plays of one kind.
 
@@ -97,13 +102,17 @@ class RecordEncoder:
             check_type(log)
             raise
 
-    def extend(self, records: list[Record], logs: Iterable[StreamLog | EncodedLog], window: Window) -> None:
+    def extend(self, records: list[Record], logs: Sequence[StreamLog | EncodedLog], window: Window) -> None:
         """Append the records of ``logs``.
 
         Raises:
             InvalidLogError: One is invalid; its index is the length of ``records``.
         """
         encode, encode_wire_form, queue_of = self._encode, self._encode_wire_form, self._queue_of
+        if encode_wire_form is EncodedLog.checked and all_encoded(logs) and are_current(logs, window):
+            queues = repeat(PARTNER_QUEUE) if queue_of is None else map(queue_of, logs)
+            records.extend(map(Record, [log.body for log in logs], queues, [log.timestamp for log in logs]))
+            return
         for log in logs:
             try:
                 body = encode_wire_form(log, window) if isinstance(log, EncodedLog) else encode(log, window)
@@ -126,7 +135,7 @@ class TracedEncoder(RecordEncoder):
         self._tracing.mark([record])
         return record
 
-    def extend(self, records: list[Record], logs: Iterable[StreamLog | EncodedLog], window: Window) -> None:
+    def extend(self, records: list[Record], logs: Sequence[StreamLog | EncodedLog], window: Window) -> None:
         """Append the records of ``logs``."""
         before = len(records)
         super().extend(records, logs, window)
@@ -430,7 +439,7 @@ class StreamLogShipper:
             while ahead:
                 # One producer in each step of the loop: many at once would stall all other tasks.
                 async with self._put_lock:
-                    encoder.extend(records, chain(ahead, islice(source, PUTS_PER_STEP - 1)), window)
+                    encoder.extend(records, [*ahead, *islice(source, PUTS_PER_STEP - 1)], window)
                     ahead = list(islice(source, 1))
                     await asyncio.sleep(0)
         except InvalidLogError as error:

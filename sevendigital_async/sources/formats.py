@@ -12,7 +12,7 @@ from attrs import define, field
 
 from ..errors import ConfigurationError, InvalidLogError
 from ..models import LogKind, StreamLog
-from ..models.encoded_log import EncodedLog
+from ..models.encoded_log import EncodedLog, encoded_log, encoded_logs
 from ..models.stream_log import Window
 from .base import BadRecord
 from .rows import KIND, Columns, Play, play_of_line, play_of_row, wire_name
@@ -110,7 +110,7 @@ class Parsed:
     Attributes:
         logs: The plays.
         numbers: Their lines or rows.
-        kinds: Their kinds, where given.
+        kinds: Their kinds, where given; empty if none is.
         bad: Records that are not plays.
         line: Number of the line or row that follows.
         offset: Bytes of the decompressed file before it; for Parquet the rows.
@@ -195,7 +195,20 @@ class TextReader:
 
     def feed(self, chunk: bytes) -> Parsed:
         """Return the records that end in the next chunk."""
-        return self._parsed(list(self._splitter.feed(chunk)))
+        return self._in_wire_form(chunk) or self._parsed(list(self._splitter.feed(chunk)))
+
+    def _in_wire_form(self, chunk: bytes) -> Parsed | None:
+        """Return the plays of a chunk whose lines are all in their wire form, or None, having taken nothing of it."""
+        if self._is_csv or self._columns.mapping or self._line < self._first_line:
+            return None
+        lines, window = self._splitter.preview(chunk), Window.at(datetime.now(UTC))
+        # In a file in another form, nearly always the first line says so.
+        logs = encoded_logs(lines, window) if lines and encoded_log(lines[0], window) else None
+        if logs is None:
+            return None
+        first, self._offset = self._splitter.take(chunk, len(lines))
+        self._line = first + len(lines)
+        return Parsed(self._line, self._offset, [*logs], list(range(first, self._line)))
 
     def close(self, *, is_final: bool = True) -> tuple[Parsed, BadRecord | None]:
         """Return the last record, if it lacks its line feed.

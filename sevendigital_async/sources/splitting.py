@@ -61,6 +61,23 @@ class Splitter:
         """Bytes of a record whose end has not been read."""
         return self._end - self._start
 
+    def preview(self, chunk: bytes) -> list[bytes]:
+        """Return the lines that end in the next chunk, as they are, without taking it; see :meth:`take`."""
+        return (bytes(self._held) + chunk).split(b"\n")[:-1]
+
+    def take(self, chunk: bytes, lines: int) -> tuple[int, int]:
+        """Take the next chunk, in which so many lines end that the caller has from :meth:`preview`.
+
+        Returns:
+            The number of the first line, and the bytes of the input before the line behind the last one.
+        """
+        first, rest = self._number, chunk[chunk.rfind(b"\n") + 1 :]
+        self._start = self._end = self._end + len(chunk) - len(rest)
+        self._number += lines
+        self._held.clear()
+        self._hold(rest)
+        return first, self._start
+
     def feed(self, chunk: bytes) -> Iterator[Raw]:
         """Take the next chunk; yield the records that end in it. To be exhausted before the next call."""
         *ends, rest = chunk.split(b"\n")
