@@ -19,6 +19,9 @@ from .rows import KIND, Columns, Play, play_of_line, play_of_row, wire_name
 from .splitting import BYTE_ORDER_MARK, LONGEST, Raw, Splitter
 
 DELIMITERS = (",", ";", "\t", "|")
+BATCH = 500
+"""Plays of a request. A portion with more plays than that has a multiple of them, so that a spool can keep them so."""
+
 SAMPLE = 64 * 1024
 """Bytes at the beginning of a file by which its format is recognised."""
 
@@ -114,7 +117,7 @@ class Parsed:
         bad: Records that are not plays.
         line: Number of the line or row that follows.
         offset: Bytes of the decompressed file before it; for Parquet the rows.
-        size: Bytes read.
+        size: Bytes taken of the file, or of the chunk.
     """
 
     line: int
@@ -194,21 +197,31 @@ class TextReader:
             return None
 
     def feed(self, chunk: bytes) -> Parsed:
-        """Return the records that end in the next chunk."""
-        return self._in_wire_form(chunk) or self._parsed(list(self._splitter.feed(chunk)))
+        """Return the records that end in the next chunk, or only the first of them; see ``size``.
+
+        What it has not taken must begin the next chunk.
+        """
+        parsed = self._in_wire_form(chunk)
+        if parsed is None:
+            parsed = self._parsed(list(self._splitter.feed(chunk)))
+            parsed.size = len(chunk)
+        return parsed
 
     def _in_wire_form(self, chunk: bytes) -> Parsed | None:
-        """Return the plays of a chunk whose lines are all in their wire form, or None, having taken nothing of it."""
+        """Return plays that are all in their wire form, or None, having taken nothing."""
         if self._is_csv or self._columns.mapping or self._line < self._first_line:
             return None
         lines, window = self._splitter.preview(chunk), Window.at(datetime.now(UTC))
+        if len(lines) > BATCH:
+            lines = lines[: len(lines) // BATCH * BATCH]
         # In a file in another form, nearly always the first line says so.
         logs = encoded_logs(lines, window) if lines and encoded_log(lines[0], window) else None
         if logs is None:
             return None
-        first, self._offset = self._splitter.take(chunk, len(lines))
-        self._line = first + len(lines)
-        return Parsed(self._line, self._offset, [*logs], list(range(first, self._line)))
+        first, size = self._line, self._splitter.take(lines)
+        self._line += len(lines)
+        self._offset = self._splitter.offset
+        return Parsed(self._line, self._offset, [*logs], list(range(first, self._line)), size=size)
 
     def close(self, *, is_final: bool = True) -> tuple[Parsed, BadRecord | None]:
         """Return the last record, if it lacks its line feed.

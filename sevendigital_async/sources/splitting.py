@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 LONGEST = 64 * 1024
@@ -61,22 +61,23 @@ class Splitter:
         """Bytes of a record whose end has not been read."""
         return self._end - self._start
 
+    @property
+    def offset(self) -> int:
+        """Bytes of the input before the next record."""
+        return self._start
+
     def preview(self, chunk: bytes) -> list[bytes]:
         """Return the lines that end in the next chunk, as they are, without taking it; see :meth:`take`."""
         return (bytes(self._held) + chunk).split(b"\n")[:-1]
 
-    def take(self, chunk: bytes, lines: int) -> tuple[int, int]:
-        """Take the next chunk, in which so many lines end that the caller has from :meth:`preview`.
-
-        Returns:
-            The number of the first line, and the bytes of the input before the line behind the last one.
-        """
-        first, rest = self._number, chunk[chunk.rfind(b"\n") + 1 :]
-        self._start = self._end = self._end + len(chunk) - len(rest)
-        self._number += lines
+    def take(self, lines: Sequence[bytes]) -> int:
+        """Take the first lines that :meth:`preview` has returned; returns the bytes of the chunk that are taken."""
+        size = sum(map(len, lines)) + len(lines)
+        taken = size - len(self._held)
+        self._start = self._end = self._start + size
+        self._number += len(lines)
         self._held.clear()
-        self._hold(rest)
-        return first, self._start
+        return taken
 
     def feed(self, chunk: bytes) -> Iterator[Raw]:
         """Take the next chunk; yield the records that end in it. To be exhausted before the next call."""
