@@ -455,10 +455,18 @@ class StreamLogShipper:
         return await self._spool.checkpoint(source)
 
     def _encoder(self, kind: LogKind) -> RecordEncoder:
-        if self._runner is None or self._closed or self._failure is not None or _running_loop() is not self._loop:
-            self._check_started()
         try:
+            if (
+                asyncio.get_running_loop() is not self._loop
+                or self._runner is None
+                or self._closed
+                or self._failure is not None
+            ):
+                self._check_started()
             return self._encoders[kind]
+        except RuntimeError:  # no loop runs here
+            self._check_started()
+            raise
         except (KeyError, TypeError):
             raise InvalidLogError(f"kind must be one of {', '.join(LogKind)}, not {kind!r}", field="kind") from None
 
