@@ -439,7 +439,10 @@ class StreamLogShipper:
             while ahead:
                 # One producer in each step of the loop: many at once would stall all other tasks.
                 async with self._put_lock:
-                    encoder.extend(records, [*ahead, *islice(source, PUTS_PER_STEP - 1)], window)
+                    try:
+                        ahead.extend(islice(source, PUTS_PER_STEP - 1))
+                    finally:  # if the source refuses a play, those before it are counted for its index
+                        encoder.extend(records, ahead, window)
                     ahead = list(islice(source, 1))
                     await asyncio.sleep(0)
         except InvalidLogError as error:
