@@ -1,4 +1,4 @@
-"""A play that is in its wire form already, such as a line that another process has encoded."""
+"""A play in its wire form, such as a line that another process encoded."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _WIRE_FORM = re.compile(
 class EncodedLog:
     """A play in the wire form that ``StreamLog.encode`` writes, with the fields by which plays are put into queues.
 
-    Made by :func:`encoded_log`, which has checked everything but the time. ``put_many`` takes it like a ``StreamLog``,
-    and sends its bytes as they are.
+    Made by :func:`encoded_log`, which checks everything except the time. ``put_many`` accepts it like a ``StreamLog``,
+    and sends its bytes unchanged.
 
     Attributes:
         body: The wire form.

@@ -13,7 +13,7 @@ LIVE_PAGING = paging(500)
 """The newer of the live pages speak of 50, the guide of 500: the service decides."""
 
 COUNTRY = parameter("country")
-NEEDED_COUNTRY = parameter("country", required=True)
+REQUIRED_COUNTRY = parameter("country", required=True)
 
 
 def bound(http_method: str, path: str, *arguments: Parameter, live: Binding | None = None) -> Mapping[Dialect, Binding]:
