@@ -54,7 +54,7 @@ class Wire:
 
     async def call(self, operation, /, **arguments):
         self.request(operation, arguments)
-        return decode(operation, parse(self.answer, None))
+        return decode(operation, parse(self.answer, None), optional=operation.binding(Dialect.OPENAPI).optional)
 
     def media_of(self, operation, /, **arguments):
         def sign_url():
