@@ -31,10 +31,12 @@ class Capacity:
 
     def take(self, logs: int, size: int) -> bool:
         """Reserve capacity if there is enough and no append waits for it."""
-        if self._refusal or self._waiting or not self._fits(logs, size):
+        most_logs, most_size = self._limit
+        logs += self._logs
+        size += self._size
+        if logs > most_logs or size > most_size or self._waiting or self._refusal:
             return False
-        self._logs += logs
-        self._size += size
+        self._logs, self._size = logs, size
         return True
 
     def reserve_nowait(self, logs: int, size: int) -> None:
