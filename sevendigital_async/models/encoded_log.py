@@ -8,6 +8,7 @@ from itertools import combinations
 import orjson
 from attrs import define, field
 
+from ..countries import COUNTRY_CODES
 from .stream_log import MAX_SECONDS, MAX_TEXT, StreamLog, Window
 
 _OPTIONAL = ("userId", "clientId", "durationPlayed", "country")
@@ -90,8 +91,7 @@ def encoded_log(line: bytes, window: Window) -> EncodedLog | None:
         and type(duration) is int
         and 0 <= duration <= MAX_SECONDS
         and type(country) is str
-        and len(country) == 2  # noqa: PLR2004 - ISO 3166-1 alpha-2
-        and country.isalpha()
+        and country in COUNTRY_CODES
         and type(stamp) is str
     ):
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...models import User
-from ..operation import Auth, Operation, ParameterLocation, Safety, parameter
+from ..operation import Auth, Operation, ParameterLocation, Safety, country_parameter, parameter
 from .binding import bound, form, live
 
 EMAIL_ADDRESS = parameter("email", wire="emailAddress")
@@ -33,6 +33,6 @@ UPDATE_USER = Operation(
         form("email"),
         form("first_name"),
         form("last_name"),
-        form("country"),
+        country_parameter(ParameterLocation.FORM),
     ),
 )
