@@ -117,7 +117,7 @@ async def test_answers_are_lenient():
 def test_the_command(capsys, monkeypatch):
     monkeypatch.setenv("SEVENDIGITAL_CONSUMER_KEY", "key")
     monkeypatch.setenv("SEVENDIGITAL_CONSUMER_SECRET", "secret")
-    assert main(["sign-url", "platform.streaming.preview", "track_id=1", "country=UK"]) == 1
+    assert main(["sign-url", "classic.tracks.details", "track_id=1", "country=UK"]) == 1
     assert MEANT in capsys.readouterr().err
     monkeypatch.setenv("SEVENDIGITAL_COUNTRY", "UK")
     assert main(["sign-url", "platform.streaming.preview", "track_id=1"]) == 1
