@@ -30,6 +30,13 @@ COMMANDS = {
 """Name of a command: its module in ``commands``, and its line in the list of commands."""
 
 
+def _hide_types(command: Any) -> None:
+    """Show arguments in help texts without their Python types."""
+    for parameter in command.params:
+        if parameter.param_type_name == "argument":
+            parameter.display_type = lambda ctx: ""  # noqa: ARG005 - as above
+
+
 class CommandTable(TyperGroup):
     """Imports the module of a command when the command is used, so that one command does not load the others."""
 
@@ -43,7 +50,13 @@ class CommandTable(TyperGroup):
             return None
         module = import_module(f".commands.{COMMANDS[cmd_name][0]}", __package__)
         group = typer.main.get_group(module.app)
+        for command in group.commands.values():
+            _hide_types(command)
         return group.commands.get(cmd_name, group)
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - as above
+        """Return the names of the commands."""
+        return list(COMMANDS)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - as above
         """Write the list of commands."""
@@ -79,15 +92,25 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def completion_script(shell: Shell) -> str:
+    """Return the script that makes a shell complete the command."""
+    script: str = get_completion_script(prog_name=PROGRAM, complete_var=COMPLETION_VARIABLE, shell=shell.value)
+    if shell is Shell.BASH:  # no space after `key=`
+        script = script.replace("    return 0\n", "    [[ $COMPREPLY == *= ]] && compopt -o nospace\n    return 0\n")
+    return script
+
+
 def _show_completion(shell: Shell | None) -> None:
     if shell is not None:
-        say(get_completion_script(prog_name=PROGRAM, complete_var=COMPLETION_VARIABLE, shell=shell.value))
+        say(completion_script(shell))
         raise typer.Exit
 
 
 def _install_completion(shell: Shell | None) -> None:
     if shell is not None:
         _, path = install(shell=shell.value, prog_name=PROGRAM, complete_var=COMPLETION_VARIABLE)
+        if shell is Shell.BASH:
+            path.write_text(f"{completion_script(shell)}\n")
         say(f"completion for {shell} is installed in {path}; it works in shells that are started from now on")
         raise typer.Exit
 

@@ -15,6 +15,7 @@ from attrs import frozen
 from ...errors import ConfigurationError
 from ...models import LogKind
 from ...models.stream_log import wire_time
+from ...quantity import counted
 from ...shipping.spools.inspector import DeadLetterState, SpoolInspector, StoredDeadLetter
 from ...shipping.spools.registry import shown
 from ..options import (
@@ -28,7 +29,7 @@ from ..options import (
     parse_when,
     with_options,
 )
-from ..output import complain, counted, one_line, say, say_json
+from ..output import complain, one_line, say, say_json
 
 HELP = """List, replay or discard dead letters: plays that a shipper does not send again on its own.
 

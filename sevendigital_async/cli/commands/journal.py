@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ...quantity import counted
 from ..atomic_file import STANDARD_OUTPUT, AtomicFile
 from ..options import (
     JsonOption,
@@ -19,7 +20,7 @@ from ..options import (
     parse_when,
     with_options,
 )
-from ..output import ExitCode, ExitError, LineLimit, counted, say, say_json
+from ..output import ExitCode, ExitError, LineLimit, say, say_json
 from ..reports.export import JournalFilter, OutcomeFilter, export
 from ..reports.reconciliation import Difference, Reconciliation, VendorRows, Verdict, reconcile
 

@@ -39,7 +39,7 @@ app = typer.Typer(rich_markup_mode=None)
 
 @app.command("operations", help=HELP)
 def operations(
-    word: Annotated[str, typer.Argument(metavar="[WORD]", help="List only operations with this in name or id.")] = "",
+    word: Annotated[str, typer.Argument(metavar="WORD", help="List only operations with this in name or id.")] = "",
     *,
     dialect: DialectOption = Dialect.OPENAPI,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON array, arguments included.")] = False,

@@ -11,6 +11,7 @@ import typer
 from attrs import asdict
 
 from ...models import LogKind
+from ...quantity import counted
 from ...shipping.spools.inspector import SpoolStatus
 from ..options import JsonOption, SpoolOption, inspect_spool
 from ..output import TerminalText, one_line, say, say_json
@@ -79,7 +80,7 @@ def as_text(status: SpoolStatus, now: datetime) -> TerminalText:
     ]
     counts = table(("", *(name.replace("_", " ") for name in COUNTS), "oldest waiting"), rows)
     use = "in use by a shipper" if status.in_use else "not in use"
-    lines = [f"{status.location}: {use}, {status.size:,} bytes", status.durability]
+    lines = [f"{status.location}: {use}, {counted(status.size, 'byte')}", status.durability]
     return TerminalText("\n".join([rendered(counts, sys.stdout), *map(one_line, lines)]))
 
 

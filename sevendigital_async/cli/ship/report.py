@@ -10,9 +10,10 @@ from typing import Any, TextIO
 from attrs import asdict, astuple, field, frozen
 
 from ...models import LogKind
+from ...quantity import counted
 from ...shipping import Counts
 from ...sources import Lag
-from ..output import ExitCode, TerminalText, counted, highest_precedence, one_line
+from ..output import ExitCode, TerminalText, highest_precedence, one_line
 from .display import rendered, table
 
 
@@ -301,7 +302,7 @@ class Report:
         if self._unread and self.resumes:
             notes.append(self._again)
         if self.lag and self.lag.size:
-            notes.append(f"not read yet: {self.lag.size:,} bytes of files that grow; {self._again}")
+            notes.append(f"not read yet: {counted(self.lag.size, 'byte')} of files that grow; {self._again}")
         if self.moved:
             notes.append(
                 f"partitions that other workers had read before: {self.moved:,}; plays that such a worker put and did"

@@ -11,7 +11,7 @@ from support.cli_process import KEY, SECRET, open_sandbox, running, sevendigital
 from yarl import URL
 
 from sevendigital_async.cli import main
-from sevendigital_async.cli.commands.call import complete_operation, find_operation, read_arguments
+from sevendigital_async.cli.arguments import complete_operation, find_operation, read_arguments
 from sevendigital_async.config import Dialect
 from sevendigital_async.errors import InvalidArgumentError
 from sevendigital_async.operations import REGISTRY

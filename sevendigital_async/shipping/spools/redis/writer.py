@@ -14,6 +14,7 @@ from attrs import define
 from ....errors import ShipperError, SpoolCorruptionError, SpoolFullError, SpoolUnavailableError
 from ....failpoints import hit
 from ....models import LogKind
+from ....quantity import counted
 from ...records import Checkpoint, Record, size_of
 from ..base import copy_of
 from . import scripts
@@ -173,7 +174,7 @@ class RedisWriter:
         size = size_of(records)
         logs, used = self.usage[0] + self._pending[0], self.usage[1] + self._pending[1]
         if self.is_full or logs + len(records) > self._max_logs or used + size > self._max_bytes:
-            raise SpoolFullError(f"the spool is full ({logs} logs, {used} bytes)")
+            raise SpoolFullError(f"the spool is full ({counted(logs, 'log')}, {counted(used, 'byte')})")
         self._add(RedisAppend(kind, records, size, None, None))
 
     async def append(self, kind: LogKind, records: Sequence[Record], checkpoint: Checkpoint | None) -> None:
@@ -187,7 +188,7 @@ class RedisWriter:
             raise copy_of(self._refusal)
         size = size_of(records)
         if len(records) > self._max_logs or size > self._max_bytes:
-            raise SpoolFullError(f"{len(records)} logs of {size} bytes exceed the whole spool")
+            raise SpoolFullError(f"{counted(len(records), 'log')} of {counted(size, 'byte')} exceed the whole spool")
         done = asyncio.get_running_loop().create_future()
         append = RedisAppend(kind, records, size, checkpoint, done)
         self._add(append)
