@@ -17,11 +17,11 @@ PROGRAM = "sevendigital"
 COMPLETION_VARIABLE = "_SEVENDIGITAL_COMPLETE"
 
 COMMANDS = {
-    "demo": ("demo", "Ship made-up plays to a sandbox on this machine and account for each."),
+    "demo": ("demo", "Ship made-up plays to a local sandbox and account for each."),
     "ship": ("ship", "Report the plays in a file to the service."),
     "spool": ("spool", "Show the state of a spool."),
     "dead-letters": ("dead_letters", "List, replay or discard plays that were not delivered."),
-    "journal": ("journal", "Export the journal of delivered plays, or compare it with another list."),
+    "journal": ("journal", "Export the journal of deliveries, or compare it with a list."),
     "sandbox": ("sandbox", "Run a sandbox of the API on this machine."),
     "call": ("call", "Call an operation of the API and print its answer."),
     "operations": ("operations", "List the operations of the API."),

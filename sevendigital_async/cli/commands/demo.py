@@ -25,7 +25,8 @@ from ...sandbox import Sandbox
 from ...shipping import Statistics, StreamLogShipper
 from ..options import DialectOption, JsonSummaryOption
 from ..output import ExitCode, ExitError, TerminalText, say, say_json
-from ..ship.display import Display, Gauge, display_on, rendered, table
+from ..ship.display import Display, Gauge, display_on
+from ..tables import Table, wrapped
 
 SHARES: Mapping[LogKind, float] = {LogKind.PREVIEW: 0.60, LogKind.CATALOGUE: 0.25, LogKind.SUBSCRIBER: 0.15}
 USERS = tuple(f"listener-{number:02}" for number in range(1, 49))
@@ -159,8 +160,8 @@ class DemoReport:
             if self.equal
             else f"NOT EQUAL: {self.difference}."
         )
-        shown = rendered(table(headings, rows, total=True), stream)
-        return TerminalText(f"{shown}\n\n{closing}\n{self.seconds:.1f} s, {rate:,.0f} plays/s")
+        shown = Table(headings, rows, total=True).render(stream)
+        return TerminalText(f"{shown}\n\n{wrapped(closing, stream)}\n{self.seconds:.1f} s, {rate:,.0f} plays/s")
 
 
 def _cells(figures: KindFigures) -> list[str]:

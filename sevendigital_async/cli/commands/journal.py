@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Annotated
 
 import typer
@@ -23,6 +24,7 @@ from ..options import (
 from ..output import ExitCode, ExitError, LineLimit, say, say_json
 from ..reports.export import JournalFilter, OutcomeFilter, export
 from ..reports.reconciliation import Difference, Reconciliation, VendorRows, Verdict, reconcile
+from ..tables import wrapped
 
 HELP = "Export the journal of a spool, or compare it with another list of plays."
 
@@ -90,7 +92,7 @@ def journal_filter(*, kind: KindOption = None, since: SinceOption = None, until:
     return JournalFilter(kind, parse_when(since, "--since"), parse_when(until, "--until"))
 
 
-@app.command("export", help=EXPORT_HELP, no_args_is_help=True)
+@app.command("export", help=EXPORT_HELP, short_help="Write the journal as CSV.", no_args_is_help=True)
 @with_options("entries", journal_filter)
 def export_journal(
     *,
@@ -116,7 +118,9 @@ def export_journal(
         say(f"{counted(number)} written to {out}")
 
 
-@app.command("reconcile", help=RECONCILE_HELP, no_args_is_help=True)
+@app.command(
+    "reconcile", help=RECONCILE_HELP, short_help="Compare it with another list of plays.", no_args_is_help=True
+)
 @with_options("entries", journal_filter)
 def reconcile_journal(
     *,
@@ -137,7 +141,7 @@ def reconcile_journal(
         if json:
             say_json(difference.as_json())
         else:
-            limits[difference.finding.verdict](difference.as_text())
+            limits[difference.finding.verdict](wrapped(difference.as_text(), sys.stdout))
 
     async def check_spool() -> None:
         async with inspect_spool(spool) as inspector:
@@ -154,6 +158,7 @@ def reconcile_journal(
     if json:
         say_json(result.as_json())
     else:
-        say(result.as_text())
+        for line in result.as_text().splitlines():
+            say(wrapped(line, sys.stdout))
     if not result.equal:
         raise ExitError(f"the journal and {against} are not equal: {result.difference}", ExitCode.REJECTED)

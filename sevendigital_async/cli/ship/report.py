@@ -14,7 +14,7 @@ from ...quantity import counted
 from ...shipping import Counts
 from ...sources import Lag
 from ..output import ExitCode, TerminalText, highest_precedence, one_line
-from .display import rendered, table
+from ..tables import Table, wrapped
 
 
 @frozen
@@ -252,8 +252,8 @@ class Report:
             (*self._row("logs/s", "seconds")[:-1], f"{self.rate:,.0f}"),
         ]
         last = f"{self.kind} plays" if self.kind else "all plays"
-        shown = rendered(table(("", *self.kinds, last), rows), stream)
-        return TerminalText("\n".join([shown, *map(one_line, self.notes())]))
+        shown = Table(("", *self.kinds, last), rows).render(stream)
+        return TerminalText("\n".join([shown, *(wrapped(one_line(note), stream) for note in self.notes())]))
 
     def _row(self, title: str, name: str | None = None) -> tuple[str, ...]:
         """Return a row: a count of each kind, where it is counted by kind, and the count of the run."""
