@@ -58,7 +58,8 @@ MAY_IMPORT = {
     "sandbox": GROUND | {"models", "operations"},
     "__init__": GROUND | {"models", "client", "session", "shipping"},
     "__main__": {"cli"},
-    "cli": GROUND | {"models", "operations", "client", "shipping", "sources", "monitoring", "sandbox", "__init__"},
+    "cli": GROUND
+    | {"models", "operations", "resources", "client", "shipping", "sources", "monitoring", "sandbox", "__init__"},
 }
 
 
@@ -141,7 +142,7 @@ def test_no_two_classes_have_one_name():
     assert {name: modules for name, modules in places.items() if len(modules) > 1} == {}
 
 
-@pytest.mark.parametrize(("package", "most"), [("shipping/spools/sqlite", 16), ("cli", 28)])
+@pytest.mark.parametrize(("package", "most"), [("shipping/spools/sqlite", 16), ("cli", 30)])
 def test_packages_have_few_files(package, most):
     assert len(list((PACKAGE / package).rglob("*.py"))) <= most
 
