@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from iso3166 import countries_by_alpha2, countries_by_alpha3, countries_by_name, countries_by_numeric
 
-ALPHA_2 = tuple(sorted(countries_by_alpha2))
+ALPHA_2: tuple[str, ...] = tuple(sorted(countries_by_alpha2))
 """All codes, in upper case."""
 
-COUNTRY_CODES = frozenset(ALPHA_2) | frozenset(map(str.lower, ALPHA_2))
+COUNTRY_CODES: frozenset[str] = frozenset(ALPHA_2) | frozenset(map(str.lower, ALPHA_2))
 """All codes, in upper and in lower case."""
 
 RESERVED = {"UK": "GB", "EL": "GR"}

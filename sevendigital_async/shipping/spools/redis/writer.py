@@ -109,11 +109,11 @@ class RedisWriter:
         max_logs: int,
         max_bytes: int,
     ) -> None:
-        self.worker = uuid.uuid4().hex
+        self.worker: str = uuid.uuid4().hex
         self.on_written: Callable[[LogKind, int], None] = lambda _kind, _logs: None
-        self.usage = (0, 0)
-        self.restored = 0
-        self.is_full = False
+        self.usage: tuple[int, int] = (0, 0)
+        self.restored: int = 0
+        self.is_full: bool = False
         self._client = client
         self._on_withdrawn = on_withdrawn
         self._max_logs, self._max_bytes = max_logs, max_bytes
