@@ -48,6 +48,7 @@ def types(session: nox.Session) -> None:
     session.run("mypy")
     session.run("mypy", "--strict", "tests/typing", "examples")
     session.run("basedpyright", "--project", "tests/typing", "--pythonpath", session.virtualenv.bin + "/python")
+    session.run("python", "-m", "tools.type_completeness")
 
 
 @nox.session

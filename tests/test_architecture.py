@@ -56,7 +56,7 @@ MAY_IMPORT = {
     "sources": GROUND | {"models", "shipping"},
     "monitoring": GROUND | {"models", "shipping", "sources"},
     "sandbox": GROUND | {"models", "operations"},
-    "__init__": GROUND | {"models", "client", "session", "shipping"},
+    "__init__": GROUND | {"models", "client", "operations", "resources", "session", "shipping"},
     "__main__": {"cli"},
     "cli": GROUND
     | {"models", "operations", "resources", "client", "shipping", "sources", "monitoring", "sandbox", "__init__"},

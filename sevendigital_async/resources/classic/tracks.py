@@ -6,7 +6,7 @@ from datetime import date
 
 from ...models import DownloadUrl, Track
 from ...operations.classic import tracks as ops
-from ..media_handle import Media
+from ..media_handle import MediaHandle
 from ..resource import CheckedResource, Pages
 
 
@@ -95,7 +95,7 @@ class Tracks(CheckedResource):
         """
         return await self._one(Track, ops.MATCH_TRACK_BY_ID, id=id)
 
-    def preview(self, track_id: str, *, redirect: bool | None = None, country: str | None = None) -> Media:
+    def preview(self, track_id: str, *, redirect: bool | None = None, country: str | None = None) -> MediaHandle:
         """Listen to a clip of a track, of 30 to 60 seconds.
 
         A service that offers clips must offer the track for sale next to them.
