@@ -11,7 +11,10 @@ nox.options.sessions = ["tests", "lint", "types", "docs", "package"]
 nox.options.error_on_missing_interpreters = False
 
 LUA_SCRIPT = "sevendigital_async/shipping/spools/redis/lua/lease.lua"
-PAGE = tuple(f"sevendigital_async/sandbox/static/{name}" for name in ("page.html", "page.css", "page.js", "charts.js"))
+PAGE = tuple(
+    f"sevendigital_async/sandbox/static/{name}"
+    for name in ("page.html", "page.css", "page.js", "charts.js", "faults.js")
+)
 
 
 @nox.session(python=["3.11", "3.12", "3.13"])
