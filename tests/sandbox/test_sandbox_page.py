@@ -123,7 +123,12 @@ def test_what_scrolls_can_be_reached_and_what_changes_is_said():
     assert [each["id"] for each in OUTLINE.elements if each.get("role") == "status"] == [
         *("connection", "double-alert", "faults-status")
     ]
-    assert [button["text"] for button in OUTLINE.all("button")] == ["Pause updates"]
+    assert [button["text"] for button in OUTLINE.all("button")] == [
+        *("Pause updates", "Add fault", "Set latency", "Remove all faults")
+    ]
+    inputs = OUTLINE.all("input", "select")
+    assert len(inputs) == 3
+    assert all("label" in each["in"] for each in inputs)
 
 
 def colours(scheme):
