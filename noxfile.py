@@ -106,6 +106,7 @@ def bench(session: nox.Session) -> None:
 
 LONG_FORMS = {
     "states": ("tests/shipping/spools/sqlite/test_sqlite_spool.py", "-k", "runTest"),
+    "redis_states": ("tests/shipping/spools/redis/test_redis_chunks.py", "-k", "any_order"),
     "kafka": (
         *("tests/sources/test_kafka.py", "tests/test_snippets.py", "tests/cli/commands/test_ship_sources.py"),
         *("-k", "kafka or topic or messages or partition"),
@@ -121,7 +122,17 @@ def soak(session: nox.Session) -> None:
     Needs redis-server and strace.
     """
     session.install("-e", ".[dev]")
-    parts = ("kills", "follow", "power_cuts", "many_workers", "backlog", "every_point", "states", "kafka")
+    parts = (
+        "kills",
+        "follow",
+        "power_cuts",
+        "many_workers",
+        "backlog",
+        "every_point",
+        "states",
+        "redis_states",
+        "kafka",
+    )
     for part in session.posargs or parts:
         if part in LONG_FORMS:
             session.run("pytest", "--timeout", "3000", *LONG_FORMS[part], env={"LONG_TESTS": "1"})

@@ -17,7 +17,7 @@ SHORTEST_NAME = 4
 LONGEST_SHOWN = 60
 
 
-def flaw_in_country(code: object) -> str | None:
+def country_problem(code: object) -> str | None:
     """Return what is wrong with a country code, as the end of a sentence about it; None if nothing is."""
     if isinstance(code, str) and code in COUNTRY_CODES:
         return None

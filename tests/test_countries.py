@@ -17,7 +17,7 @@ from sevendigital_async import (
 )
 from sevendigital_async.cli import main
 from sevendigital_async.config import Dialect
-from sevendigital_async.countries import flaw_in_country
+from sevendigital_async.countries import country_problem
 from sevendigital_async.models.encoded_log import encoded_log
 from sevendigital_async.models.stream_log import Window, checked_and_encoded
 from sevendigital_async.operations import REGISTRY, ParameterLocation
@@ -28,7 +28,7 @@ NOW = datetime.now(UTC)
 
 @pytest.mark.parametrize("code", ["GB", "gb", "XK", "SS"])
 def test_codes(code):
-    assert flaw_in_country(code) is None
+    assert country_problem(code) is None
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_codes(code):
     ],
 )
 def test_what_is_no_code_and_what_it_may_mean(code, end):
-    assert flaw_in_country(code).endswith(end)
+    assert country_problem(code).endswith(end)
 
 
 def test_settings_and_the_environment():

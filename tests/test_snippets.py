@@ -134,7 +134,7 @@ async def test_a_program_runs_as_it_is_printed(program, output, tmp_path, capfd)
         process = await asyncio.create_subprocess_exec(sys.executable, tmp_path / "program.py")
         assert await process.wait() == 0
     else:
-        # In a thread, where the program has an event loop of its own.
+        # In a thread, where the program has its own event loop.
         await asyncio.to_thread(run_program, tmp_path / "program.py")
     assert output in "".join(capfd.readouterr())
 
@@ -244,7 +244,7 @@ async def test_put_with_a_time_limit(sandbox):
             return play().encode()
 
         assert (await names["played"](SimpleNamespace(read=read))).status == 202
-        assert (await names["shipper"].flush(5)).delivered == 1
+        assert (await names["shipper"].flush(50)).delivered == 1
 
 
 async def test_a_checkpoint(sandbox):
@@ -346,7 +346,7 @@ async def test_kafka(sandbox):
     async with context() as names:
         await run_until(names, block, 2, code=code)
     assert len(sandbox.received(LogKind.CATALOGUE)) == 2
-    cluster.flush(5)
+    cluster.flush(50)
 
 
 async def test_redis(sandbox, redis_server):

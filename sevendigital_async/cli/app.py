@@ -23,7 +23,7 @@ COMMANDS = {
     "dead-letters": ("dead_letters", "List, replay or discard plays that were not delivered."),
     "journal": ("journal", "Export the journal of deliveries, or compare it with a list."),
     "sandbox": ("sandbox", "Run a sandbox of the API on this machine."),
-    "call": ("call", "Call an operation of the API and print its answer."),
+    "call": ("call", "Call an operation of the API and print its response."),
     "operations": ("operations", "List the operations of the API."),
     "sign-url": ("call", "Print a signed URL for an operation."),
 }
@@ -111,7 +111,7 @@ def _install_completion(shell: Shell | None) -> None:
         _, path = install(shell=shell.value, prog_name=PROGRAM, complete_var=COMPLETION_VARIABLE)
         if shell is Shell.BASH:
             path.write_text(f"{completion_script(shell)}\n")
-        say(f"completion for {shell} is installed in {path}; it works in shells that are started from now on")
+        say(f"completion for {shell} is installed in {path}; it works in new shells")
         raise typer.Exit
 
 

@@ -61,7 +61,7 @@ def read_arguments(operation: Operation, pairs: Iterable[str], dialect: Dialect)
     """Read ``key=value`` pairs.
 
     Keys are spelled as in Python or as on the wire. A value that travels as JSON is read as JSON where it is
-    valid; ``@FILE`` stands for the content of a file.
+    valid; ``@FILE`` is replaced by the content of a file.
 
     Raises:
         InvalidArgumentError: A pair has no key or no ``=``, its key is unknown or given twice, its file cannot be
@@ -73,10 +73,10 @@ def read_arguments(operation: Operation, pairs: Iterable[str], dialect: Dialect)
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise InvalidArgumentError(f"{shown(pair)} is not of the form key=value", argument=pair)
+            raise InvalidArgumentError(f"{shown(pair)} must be key=value", argument=pair)
         parameter = known.get(key)
         if parameter is None:
-            choice = f"it takes {', '.join(parameters)}" if parameters else "it takes none"
+            choice = f"its arguments are {', '.join(parameters)}" if parameters else "it has none"
             hint = suggestion(key, known)
             raise InvalidArgumentError(f"{operation.name} has no argument {key!r}; {choice}{hint}", argument=key)
         if parameter.name in arguments:

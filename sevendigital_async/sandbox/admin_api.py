@@ -126,7 +126,7 @@ async def _stream(request: web.Request, lines: Callable[[LogKind | None], Iterab
     try:
         kind = None if wanted is None else LogKind(wanted)
     except ValueError:
-        return _json({"error": f"kind is one of {', '.join(LogKind)}"}, status=400)
+        return _json({"error": f"kind must be one of {', '.join(LogKind)}"}, status=400)
     response = web.StreamResponse(headers={"Content-Type": _LINES, **_HEADERS})
     # A reader may disconnect at any time.
     with suppress(ConnectionError):

@@ -12,7 +12,7 @@ from .positions import ReadOptions
 if TYPE_CHECKING:
     from .kafka import DeadLetterTopic, KafkaSource, KafkaURL
 
-_OF_KAFKA = ("DeadLetterTopic", "KafkaSource", "KafkaURL")
+_KAFKA_NAMES = ("DeadLetterTopic", "KafkaSource", "KafkaURL")
 
 __all__ = [
     "BadRecord",
@@ -43,7 +43,7 @@ def __getattr__(name: str) -> Any:
     Raises:
         ConfigurationError: The extra is not installed.
     """
-    if name in _OF_KAFKA:
+    if name in _KAFKA_NAMES:
         from . import kafka  # noqa: PLC0415 - an extra
 
         return getattr(kafka, name)

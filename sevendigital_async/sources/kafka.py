@@ -27,23 +27,23 @@ except ImportError as error:  # pragma: no cover - the extra is installed for th
 
 logger = logging.getLogger("sevendigital_async.sources")
 
-MOST_MESSAGES = 500
-"""Messages of a portion."""
+MAX_MESSAGES = 500
+"""Most messages of a portion."""
 
 COMMIT_INTERVAL = 1.0
 """Seconds between two commits, at the least; more often would cost a round trip each."""
 
 COMMIT_TIMEOUT = 5.0
-"""Seconds that a commit may take; without a coordinator aiokafka would try for ever."""
+"""Seconds that a commit may take; without a coordinator aiokafka would retry for ever."""
 
 CLOSE_TIMEOUT = 10.0
 """Seconds that leaving the group may take."""
 
-MOST_FAILURES = 10
-"""Failures in a row, without a message in between, after which the source gives up."""
+MAX_FAILURES = 10
+"""Consecutive failures after which the source gives up."""
 
 RECONNECT_AFTER = 0.5
-"""Seconds before the first try to connect again; each further one takes as much longer."""
+"""Seconds before the first try to connect again; each further wait is that much longer."""
 
 HOLD_AFTER = 5.0
 """Seconds that a put may take before the partitions are paused and polled, so that the group keeps this member."""
@@ -82,14 +82,14 @@ class KafkaURL:
             parts = urlsplit(url)
             options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
         except ValueError:
-            raise ConfigurationError(f"not a URL of Kafka; it looks like {EXAMPLE}") from None
+            raise ConfigurationError(f"not a Kafka URL; use {EXAMPLE}") from None
         credentials, _, hosts = parts.netloc.rpartition("@")
         topic, group = parts.path.strip("/"), options.pop("group", "")
         if parts.scheme.lower() != "kafka" or not hosts or not topic or "/" in topic or not group:
-            raise ConfigurationError(f"a URL of Kafka has brokers, a topic and a group, like {EXAMPLE}")
+            raise ConfigurationError(f"a Kafka URL needs brokers, a topic and a group: {EXAMPLE}")
         if unknown := options.keys() - OPTIONS:
             raise ConfigurationError(
-                f"a URL of Kafka has no option {min(unknown)!r}; it has {', '.join(sorted(OPTIONS))}"
+                f"unknown option {min(unknown)!r} in a Kafka URL; known are {', '.join(sorted(OPTIONS))}"
             )
         return cls(hosts.split(","), unquote(topic), group, _connection(credentials, options))
 
@@ -149,7 +149,7 @@ class KafkaSource:
         """Yield messages as they come; ends only with an error.
 
         Raises:
-            ConfigurationError: The brokers can't be reached, or refuse this worker again and again.
+            ConfigurationError: The brokers can't be reached, or keep refusing this worker.
         """
         failures = 0
         while True:
@@ -160,7 +160,7 @@ class KafkaSource:
                     yield portion
             except KafkaError as error:
                 failures += 1
-                if failures > MOST_FAILURES or (isinstance(error, KafkaConnectionError) and not self._was_connected):
+                if failures > MAX_FAILURES or (isinstance(error, KafkaConnectionError) and not self._was_connected):
                     servers = ", ".join(self._url.servers)
                     raise ConfigurationError(f"Kafka at {servers} can't be used: {_one_line(error)}") from None
                 logger.warning("connecting to Kafka again: %s", _one_line(error), extra={"event": "kafka-failed"})
@@ -174,7 +174,7 @@ class KafkaSource:
             group_id=url.group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            max_poll_records=MOST_MESSAGES,
+            max_poll_records=MAX_MESSAGES,
             **url.connection,
         )
         self._consumer.subscribe([url.topic], listener=_RebalanceListener(self, self._consumer, checkpoint))
@@ -185,12 +185,12 @@ class KafkaSource:
         assert self._consumer is not None
         while True:
             assignments = self._assignments
-            batches = await self._consumer.getmany(timeout_ms=200, max_records=MOST_MESSAGES)
+            batches = await self._consumer.getmany(timeout_ms=200, max_records=MAX_MESSAGES)
             for partition, messages in batches.items():
                 await self._putting.acquire()  # released by `confirm`, or when the consumer is closed
                 if self._assignments != assignments:
                     self._putting.release()
-                    # They were fetched before a rebalance, or while it ended; these cannot be distinguished.
+                    # They were fetched before a rebalance or at its end, which can't be distinguished.
                     await self._rewind(batches)
                     break
                 self._holding = asyncio.create_task(self._hold())
@@ -264,7 +264,7 @@ class KafkaSource:
             committed = await consumer.committed(partition)
             self._starts[partition] = kept
             if committed is not None and committed > int(kept or -1):
-                # What was committed is in a spool, if in another worker's.
+                # Committed messages are in a spool, possibly another worker's.
                 self.moved += 1
                 logger.info(
                     "partition %s:%d continues at offset %d, where another worker stopped",
@@ -309,7 +309,7 @@ class KafkaSource:
         while True:
             self._consumer.pause(*self._consumer.assignment())
             for partition, messages in (await self._consumer.getmany(timeout_ms=0)).items():
-                self._consumer.seek(partition, messages[0].offset)  # it was assigned in this moment
+                self._consumer.seek(partition, messages[0].offset)  # it has just been assigned
             await asyncio.sleep(1.0)
 
     async def _stop_holding(self) -> None:
@@ -342,7 +342,7 @@ class DeadLetterTopic:
     The message has the record's bytes, and headers ``place`` and ``reason``.
 
     Args:
-        url: Of the source; the same brokers are used.
+        url: URL of the source; the same brokers are used.
         topic: Where the records go.
     """
 
@@ -355,7 +355,7 @@ class DeadLetterTopic:
         """Send records, and wait until the brokers have them.
 
         Raises:
-            ConfigurationError: They can't be sent; the checkpoint doesn't pass them then.
+            ConfigurationError: They can't be sent; the checkpoint then stays before them.
         """
         try:
             if self._producer is None:

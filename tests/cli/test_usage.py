@@ -69,13 +69,13 @@ def _credentials(monkeypatch, tmp_path):
         (["call", "weather"], "no such operation: weather; `sevendigital operations` lists all"),
         (
             [*SEARCH, "pagesize=2"],
-            "no argument 'pagesize'; it takes q, type, country, page, page_size; did you mean page_size?",
+            "no argument 'pagesize'; its arguments are q, type, country, page, page_size; did you mean page_size?",
         ),
-        ([*SEARCH, "q"], "'q' is not of the form key=value"),
+        ([*SEARCH, "q"], "'q' must be key=value"),
         ([*SEARCH, "q=1", "q=2"], "'q' is given twice"),
         ([*SEARCH, "q=1", "page=one"], "page: 'one' is not a whole number"),
         ([*SEARCH, "q=1", "page_size=0"], "page_size must be a whole number from 1 to 100"),
-        (["call", "--", "classic.releases.search", "--xml"], "'--xml' is not of the form key=value"),
+        (["call", "--", "classic.releases.search", "--xml"], "'--xml' must be key=value"),
         (["--show-completion", "tcsh"], "--show-completion: 'tcsh' is not one of bash, zsh, fish, powershell"),
     ],
 )

@@ -42,10 +42,12 @@ async def figures_of(source, *, run=True):
         if run:
             await ingestion.run()
         text = (await get(f"{monitor.url}/metrics")).text
-        told = orjson.loads((await get(f"{monitor.url}/statistics")).text)["ingestion"]
+        figures = orjson.loads((await get(f"{monitor.url}/statistics")).text)["ingestion"]
     families = [each for each in text_string_to_metric_families(text) if each.name.startswith("sevendigital_ingestion")]
-    assert {family.name.removeprefix("sevendigital_ingestion_"): family.samples[0].value for family in families} == told
-    return told
+    assert {
+        family.name.removeprefix("sevendigital_ingestion_"): family.samples[0].value for family in families
+    } == figures
+    return figures
 
 
 async def test_a_file_has_counts_and_no_lag(tmp_path):

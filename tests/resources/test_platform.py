@@ -1,4 +1,4 @@
-"""The streaming platform, media delivery and OAuth: what leaves, and what is made of the answers."""
+"""The streaming platform, media delivery and OAuth: what leaves, and what is made of the responses."""
 
 import contextlib
 from datetime import UTC, date, datetime
@@ -39,7 +39,7 @@ TRACK = PlaylistTrackInput("1", "Hero & Co", "Skillet")
 
 
 class Wire:
-    """Stands in for a client: keeps what would leave, and decodes one answer to everything."""
+    """A fake client: keeps the requests, and decodes the same response for each."""
 
     def __init__(self, answer=b""):
         self.answer = answer
@@ -201,7 +201,7 @@ SENT = {
 async def test_what_leaves(case):
     act, line, body = SENT[case]
     wire = Wire()
-    with contextlib.suppress(DecodeError):  # the answer is empty: only the request matters here
+    with contextlib.suppress(DecodeError):  # the response is empty: only the request matters here
         await act(Platform(wire))
     (request,) = wire.requests
     query = "&".join(f"{name}={value}" for name, value in request.query)

@@ -37,7 +37,7 @@ def cluster():
     producer = Producer({"test.mock.num.brokers": 2, "bootstrap.servers": "none", "log_level": 0})
     brokers = producer.list_topics(timeout=10).brokers.values()
     yield Cluster(producer, ",".join(f"{broker.host}:{broker.port}" for broker in brokers))
-    producer.flush(5)
+    producer.flush(50)
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +64,7 @@ def message(number, **more):
 def produce(cluster, topic, numbers):
     for number in numbers:
         cluster.produce(topic, message(number), partition=number % PARTITIONS)
-    cluster.producer.flush(10)
+    cluster.producer.flush(50)
 
 
 class Sink:
@@ -114,7 +114,7 @@ async def test_messages_are_put_once_and_a_restart_resumes_at_the_checkpoint(clu
     async with worker(cluster, topic, sink):
         await sink.has(100)
     produce(cluster, topic, range(100, 150))
-    # Another group has committed nothing, so that only the checkpoints in the spool can tell.
+    # Another group has committed nothing, so that only the checkpoints in the spool count.
     async with worker(cluster, topic, sink, "others") as source:
         await sink.has(150)
         assert source.moved == 0
@@ -129,7 +129,7 @@ async def test_bad_messages_go_to_a_topic_with_their_places(cluster, topic):
     cluster.produce(topic, b"nonsense", partition=2)
     cluster.produce(topic, message(1, kind="subscriber"), partition=2)
     cluster.produce(topic, None, partition=2)
-    cluster.producer.flush(10)
+    cluster.producer.flush(50)
     dead_letters = DeadLetterTopic(f"kafka://{cluster.servers}/{topic}?group=workers", f"{topic}-dead")
     async with worker(cluster, topic, sink, on_bad_records=dead_letters):
         await sink.has(1)
@@ -139,7 +139,7 @@ async def test_bad_messages_go_to_a_topic_with_their_places(cluster, topic):
     )
     await consumer.start()
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             received = [await consumer.getone() for _ in range(2)]
     finally:
         await consumer.stop()
@@ -187,7 +187,7 @@ async def test_a_put_that_takes_long_pauses_the_partitions(cluster, topic, monke
     sink.open.clear()
     produce(cluster, topic, range(40))
     async with worker(cluster, topic, sink) as source:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while source._consumer is None or not source._consumer.paused():
                 await asyncio.sleep(0.02)
         sink.open.set()

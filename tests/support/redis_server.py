@@ -47,7 +47,7 @@ class RedisServer:
             self.process = None
 
     def ask(self, *words: str) -> str:
-        """Send one command; returns the first line of the answer as it came."""
+        """Send one command; returns the first line of the response as it came."""
         line = b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w.encode()), w.encode()) for w in words)
         with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
             connection.sendall(line)

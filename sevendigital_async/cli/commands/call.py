@@ -21,10 +21,10 @@ from ..arguments import complete_argument, complete_operation, find_operation, r
 from ..options import Connection, connection, user, with_options
 from ..output import say, say_bytes, say_json
 
-CALL_HELP = """Call any operation of the API and print its answer as JSON.
+CALL_HELP = """Call any operation of the API and print its response as JSON.
 
 Write arguments as key=value, with names as in Python (page_size) or as on the wire (pageSize). If an argument travels
-as JSON, its value is read as JSON. @FILE stands for the content of a file. `sevendigital operations` lists the
+as JSON, its value is read as JSON. @FILE is replaced by the content of a file. `sevendigital operations` lists the
 operations.
 
 \b
@@ -80,8 +80,8 @@ def call(
     operation: OperationArgument,
     arguments: PairsArgument = None,
     *,
-    xml: Annotated[bool, typer.Option("--xml", help="Ask for XML, and print the answer unchanged.")] = False,
-    raw: Annotated[bool, typer.Option("--raw", help="Print the answer unchanged.")] = False,
+    xml: Annotated[bool, typer.Option("--xml", help="Ask for XML, and print the response unchanged.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Print the response unchanged.")] = False,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write media to this file; an interrupted download is resumed.")
     ] = None,

@@ -22,7 +22,7 @@ class Gauge:
     """The progress of one thing.
 
     Attributes:
-        name: Of the thing.
+        name: Name of the thing.
         done: How much is done, in the unit of ``total``.
         total: How much there is to do; None if unknown.
         note: The progress as text.

@@ -13,7 +13,7 @@ LIVE_PAGING = paging(500)
 """The newer of the live pages speak of 50, the guide of 500: the service decides."""
 
 COUNTRY = country_parameter()
-NEEDED_COUNTRY = country_parameter(required=True)
+REQUIRED_COUNTRY = country_parameter(required=True)
 
 
 def bound(http_method: str, path: str, *arguments: Parameter, live: Binding | None = None) -> Mapping[Dialect, Binding]:

@@ -125,7 +125,7 @@ async def test_a_signed_url_can_be_fetched_by_anybody(tmp_path):
         posted = await sevendigital(
             "sign-url", "reportPreviewStream", "logs=[]", base_url=sandbox.base_url, cwd=tmp_path
         )
-    assert (posted.code, "only a GET" in posted.err) == (1, True)
+    assert (posted.code, "only GET requests" in posted.err) == (1, True)
 
 
 def test_operations_are_listed(capsys):

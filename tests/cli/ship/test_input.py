@@ -1,4 +1,4 @@
-"""What the command makes of lines: unfinished ones, doubled keys, marks amid files, odd spellings of times."""
+"""How the command reads lines: unfinished ones, duplicate keys, byte order marks, unusual times."""
 
 import contextlib
 import json

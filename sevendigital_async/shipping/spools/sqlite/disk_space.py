@@ -63,9 +63,9 @@ def translated(error: Exception, place: str) -> Exception:
     if isinstance(error, OSError):
         return SpoolUnavailableError(f"{place}: {error.strerror or error}")
     if isinstance(error, UnicodeEncodeError):
-        return SpoolError(f"{place}: text that is not Unicode: {error}")
+        return SpoolError(f"{place}: a text is not valid UTF-8: {error}")
     if isinstance(error, sqlite3.Error):
-        return SpoolError(f"{place}: SQLite reports an error: {error}")
+        return SpoolError(f"{place}: SQLite error: {error}")
     return error
 
 
@@ -156,7 +156,7 @@ class DiskSpaceGuard:
             return False  # the next job will fail for the same reason, and report it
 
     def shrink(self, db: sqlite3.Connection) -> None:
-        """Give free pages of the file back to the disk, as many as a moment allows."""
+        """Return free pages of the file to the disk, a limited number at a time."""
         with suppress(sqlite3.Error, OSError):
             pages = min(MAX_PAGES, shutil.disk_usage(self.path.parent).free // _pragma(db, "page_size") // 4)
             if pages:
