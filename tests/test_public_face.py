@@ -17,7 +17,7 @@ INTERNAL = {
     *("Auth", "Binding", "Content", "Count", "RateClass", "Safety"),
     # For those who write spools, transports, tracers or sources; their modules are in the reference.
     *("BatchSpan", "CallSpan", "Clock", "EncodedLog", "Encoder", "Event", "LastRequest", "LeaseSettler", "SendPermit"),
-    *("IngestionFigure", "Opener", "Progress", "Window"),
+    *("IngestionFigure", "Instrument", "Opener", "Progress", "Window"),
     # Type variables, aliases and the names of typing.
     *("Hook", "Literal", "Self", "T_co"),
 }

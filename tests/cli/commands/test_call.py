@@ -89,7 +89,7 @@ async def test_media_go_to_a_file(tmp_path):
         (["classic.releases.search", "q"], "key=value"),
         (["classic.releases.search", "=x"], "key=value"),
         (["classic.releases.search", "q=a", "q=b"], "twice"),
-        (["classic.releases.search", "q=a", "colour=red"], "has no argument 'colour'; it takes q, "),
+        (["classic.releases.search", "q=a", "colour=red"], "has no argument 'colour'; its arguments are q, "),
         (["classic.releases.search", "q=@nowhere.txt"], "cannot read nowhere.txt: No such file"),
         (["classic.releases.details", "release_id=999999999"], "code 2001"),
         (["classic.service.status", "--user-token", "t"], "--user-secret"),
