@@ -5,7 +5,7 @@ import pytest
 from hypothesis import settings
 from support.disk import Disk
 from support.paths import SPEC
-from support.redis_server import NOT_INSTALLED, PROGRAM, shared_server
+from support.redis_server import PROGRAM, shared_server
 
 # The suite starts hundreds of processes; without cached bytecode each of them compiles the package anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -52,8 +52,6 @@ def pytest_xdist_auto_num_workers():
 @pytest.fixture
 def redis_server():
     """A real Redis with nothing in it."""
-    if PROGRAM is None:
-        pytest.skip(NOT_INSTALLED)
     shared_server().ask("FLUSHALL")
     return shared_server()
 

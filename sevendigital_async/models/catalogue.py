@@ -361,6 +361,8 @@ class BatchItemError:
     message: str | None = wire("message", "errorMessage")
 
 
+@may_be_empty
+@aliases("items")
 @frozen(kw_only=True)
 class ReleaseBatch:
     """Several releases.
@@ -370,10 +372,12 @@ class ReleaseBatch:
         errors: Errors of the others; empty unless requested.
     """
 
-    releases: tuple[Release, ...] = wire("releases", "items.releases", "items.release", default=())
-    errors: tuple[BatchItemError, ...] = wire("errors", "items.errors", default=())
+    releases: tuple[Release, ...] = wire("releases", "release", default=())
+    errors: tuple[BatchItemError, ...] = ()
 
 
+@may_be_empty
+@aliases("items")
 @frozen(kw_only=True)
 class TrackBatch:
     """Several tracks.
@@ -383,8 +387,8 @@ class TrackBatch:
         errors: Errors of the others; empty unless requested.
     """
 
-    tracks: tuple[Track, ...] = wire("tracks", "items.tracks", "items.track", default=())
-    errors: tuple[BatchItemError, ...] = wire("errors", "items.errors", default=())
+    tracks: tuple[Track, ...] = wire("tracks", "track", default=())
+    errors: tuple[BatchItemError, ...] = ()
 
 
 @frozen(kw_only=True)

@@ -169,11 +169,16 @@ class CardBrand(enum.StrEnum):
 
 
 class CardRegistrationStatus(enum.StrEnum):
-    """The state of a registration; anything else stays text."""
+    """The state of a registration; anything else stays text.
+
+    It ends as ``REGISTERED`` or ``FAILED`` in the OpenAPI dialect, as ``COMPLETE`` or ``ERROR`` in the live one.
+    """
 
     PENDING = "pending"
     REGISTERED = "registered"
     FAILED = "failed"
+    COMPLETE = "complete"
+    ERROR = "error"
 
 
 @aliases("card")

@@ -105,7 +105,9 @@ def plurals(model: type) -> tuple[str, ...]:
 
 
 def _plural(name: str) -> str:
-    return f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
+    if name.endswith("y"):
+        return f"{name[:-1]}ies"
+    return f"{name}es" if name.endswith("ch") else f"{name}s"
 
 
 def camel_case(name: str) -> str:
@@ -176,11 +178,14 @@ def keyed(value: Any) -> dict[str, Any] | None:
     """
     if value == []:
         return {}
-    if not isinstance(value, dict):
+    if not isinstance(value, dict | list):
         return None
-    inside = chain.from_iterable(inner if isinstance(inner, list) else [inner] for inner in value.values())
+    found = value.values() if isinstance(value, dict) else [value]
+    inside = chain.from_iterable(inner if isinstance(inner, list) else [inner] for inner in found)
     entries = [entry for entry in inside if isinstance(entry, dict) and isinstance(entry.get("key"), str)]
     if not entries:
+        if isinstance(value, list):
+            return None
         # An empty page states its size, or has an empty list.
         return {} if "pageSize" in value or [] in value.values() else value
     return {entry["key"]: next((text for name, text in entry.items() if name != "key"), None) for entry in entries}

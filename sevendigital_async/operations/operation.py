@@ -169,6 +169,7 @@ class Binding:
         location: Where the response is empty: the model's field that its ``Location`` header fills.
         count: Where the response says how many items were accepted.
         meanings: What error codes mean for this operation.
+        optional: The response may be without the operation's model; None is returned then.
     """
 
     http_method: str
@@ -186,6 +187,7 @@ class Binding:
     location: str | None = field(default=None, kw_only=True)
     count: Count | None = field(default=None, kw_only=True)
     meanings: Mapping[int, str] = field(factory=dict, kw_only=True)
+    optional: bool = field(default=False, kw_only=True)
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -230,7 +232,6 @@ class Operation:
         rate_class: The limit it shares, if any.
         model: What is returned; None if the response has no content.
         paged: The response is a list of ``model``, or one page of it.
-        optional: The response may be without ``model``; None is returned then.
         content: What the response's body is. Text and media may be behind a redirect.
         advice: What to do when a request may have been carried out and the response is lost.
         instead: What to use in a dialect that lacks the operation.
@@ -246,12 +247,16 @@ class Operation:
     rate_class: RateClass | None = None
     model: type | None = None
     paged: bool = False
-    optional: bool = False
     content: Content = Content.MODEL
     advice: str | None = None
     instead: str | None = None
     registered: bool = True
     bindings: Mapping[Dialect, Binding] = field(repr=False)
+
+    @property
+    def optional(self) -> bool:
+        """Whether a dialect's response may be without ``model``."""
+        return any(binding.optional for binding in self.bindings.values())
 
     def binding(self, dialect: Dialect) -> Binding:
         """Return how ``dialect`` spells the operation.

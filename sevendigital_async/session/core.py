@@ -221,12 +221,13 @@ class Session:
             from .decode import decode, echoed  # noqa: PLC0415 - cattrs takes long to load, and who ships plays decodes nothing
 
             document, strict = echoed(request, fetched.document, fetched.headers), self.settings.strict_decoding
+            optional = request.binding is not None and request.binding.optional
             try:
                 if len(document.body) <= OFF_LOOP_BYTES:
-                    answer = decode(call.operation, document, strict=strict)
+                    answer = decode(call.operation, document, strict=strict, optional=optional)
                 else:
                     left = self._left(fetched.ends)
-                    answer = await in_thread(left, decode, call.operation, document, strict=strict)
+                    answer = await in_thread(left, decode, call.operation, document, strict=strict, optional=optional)
             except TransportError as error:
                 raise with_operation(error, call.operation) from None
             except DecodeError as error:

@@ -41,20 +41,21 @@ TO_DATE = ("toDate",)
 LIST = ("list",)
 UNNAMED_LISTS = {"items", "item", "results"}
 """Names of lists of any items."""
-LISTS = ("list", "chart", "searchResults", "taggedResults", "recommendations")
+LISTS = ("list", "chart", "searchResults", "taggedResults", "recommendations", "matches")
 """Names of envelopes of lists of any items."""
 NO_ITEMS: tuple[object, ...] = ("", {}, [])
 ENVELOPE = {"status", "version", "schema"}
 """Members that describe the response itself."""
 
 
-def decode(operation: Operation, document: Document, *, strict: bool = False) -> object:
+def decode(operation: Operation, document: Document, *, strict: bool = False, optional: bool = False) -> object:
     """Return the operation's result: a model, a `Page` of them, a text, or None.
 
     Args:
         operation: The operation that was called.
         document: Its response.
         strict: Whether an optional value that can't be read is an error; otherwise it is logged and read as None.
+        optional: Whether the response may be without the operation's model.
 
     Raises:
         DecodeError: The response does not fit; the message has the path, not the value.
@@ -69,7 +70,7 @@ def decode(operation: Operation, document: Document, *, strict: bool = False) ->
             )
         return None
     if not document.has_tree:
-        if operation.optional and document.flaw is None:
+        if optional and document.flaw is None:
             return None
         wanted = plural(model) if operation.paged else noun(model)
         got = document.flaw or document.kind.value
@@ -79,7 +80,7 @@ def decode(operation: Operation, document: Document, *, strict: bool = False) ->
         return _page(document.tree, model, report) if operation.paged else _single(document.tree, model, report)
     except MisfitError as error:
         misfit = error.misfit
-        if operation.optional and misfit.path == f".{noun(model)}":
+        if optional and misfit.path == f".{noun(model)}":
             return None
         path = f"${misfit.path}"
         raise DecodeError(f"{operation.name}: {path} {misfit.reason}", operation=operation.name, path=path) from None

@@ -79,7 +79,10 @@ def test_version(capsys):
         (["ship", "plays.jsonl", "--kind", "preview", "--spool", "plays.jsonl"], "empty"),
         (["ship", "plays.jsonl", "--kind", "preview", "--synchronous", "off"], "--synchronous"),
         (["ship", "plays.jsonl", "--kind", "preview", "--base-url", "ftp://x"], "base URL"),
-        (["ship", "plays.jsonl", "--kind", "preview", "--base-url", "http://example.com"], "use https for example.com"),
+        (
+            ["ship", "plays.jsonl", "--kind", "preview", "--base-url", "http://example.com"],
+            "http is allowed for this machine only",
+        ),
         (["ship", "plays.jsonl", "--kind", "preview", "--from-line", "0"], "--from-line"),
         (["ship", "plays.jsonl", "--kind", "preview", "--patience", "-1"], "--patience"),
         (["ship", "plays.jsonl", "--kind", "preview", "--rejected", "no/where"], "cannot write no/where"),

@@ -23,6 +23,7 @@ from sevendigital_async import (
 )
 from sevendigital_async.models import (
     BasketStatus,
+    CardRegistrationStatus,
     GeoRestrictions,
     IdMatch,
     IdPair,
@@ -353,11 +354,13 @@ async def test_a_managed_user_buys_and_owns():
         begun = await classic.user.register_payment_card(redirect_url="https://shop.example/back", **mara)
         assert (begun.status, begun.redirect_url.startswith(sandbox.base_url)) == ("pending", True)
         ended = await classic.user.card_registration(begun.registration_id, **mara)
-        assert ended.status == "registered"
+        assert (ended.status, ended.card.last4) == (CardRegistrationStatus.COMPLETE, "1111")
         first, second = await classic.user.payment_cards(**mara)
         assert (second.card_id, second.is_default) == (ended.card_id, True)
         await classic.user.select_payment_card(first.card_id, **mara)
         await classic.user.delete_payment_card(second.card_id, **mara)
+        gone = await classic.user.card_registration(begun.registration_id, **mara)
+        assert (gone.status, gone.error.code) == (CardRegistrationStatus.ERROR, 3103)
         assert [card.is_default for card in await classic.user.payment_cards(**mara)] == [True]
 
         [release, *_] = (await classic.releases.search("a", page_size=500)).items
@@ -550,6 +553,12 @@ async def test_legacy_answers_in_xml(act, content, wanted):
         got = await act(client.classic)
     assert got == wanted
     assert "t0ken" not in repr(got)
+
+
+@pytest.mark.parametrize("content", ['{"matches":{}}', '{"matches":{"artists":[]}}', '{"matches":""}'])
+async def test_no_matches_are_an_empty_list(content):
+    async with raw_server(answer(content)) as server, client_of(server.base_url) as client:
+        assert await client.classic.artists.matches(mb_ids=["x"]) == ()
 
 
 CARD_OF_MARA = {

@@ -54,7 +54,7 @@ class Wire:
 
     async def call(self, operation, /, **arguments):
         self.request(operation, arguments)
-        return decode(operation, parse(self.answer, None))
+        return decode(operation, parse(self.answer, None), optional=operation.binding(Dialect.OPENAPI).optional)
 
     def media_of(self, operation, /, **arguments):
         def sign_url():
@@ -329,8 +329,18 @@ def test_batches_in_each_shape(answer):
     assert (error.index, error.code, error.message) == (1, 2001, "no")
 
 
-def test_a_batch_in_which_nothing_was_found():
-    batch = decoded("platform.catalogue.tracks_batch", b'{"status":"ok","tracks":[],"errors":null}')
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b'{"status":"ok","tracks":[],"errors":null}',
+        b'{"items":{"tracks":[],"errors":[]}}',
+        b'{"items":{}}',
+        b'<response status="ok"><items><tracks/><errors/></items></response>',
+        b'<response status="ok"><items/></response>',
+    ],
+)
+def test_a_batch_in_which_nothing_was_found(answer):
+    batch = decoded("platform.catalogue.tracks_batch", answer)
     assert (batch.tracks, batch.errors) == ((), ())
 
 
@@ -343,6 +353,26 @@ def test_devices():
     assert decoded("platform.offline_devices.list", b'{"devices":[]}').items == ()
     live = decoded("platform.offline_devices.authorise", b'{"offlineStatus":{"clientId":"7","offlineEnabled":true}}')
     assert (live.device_id, live.offline_enabled) == ("7", True)
+
+
+@pytest.mark.parametrize(
+    ("annotations", "wanted"),
+    [
+        ({"a": "b", "c": None}, {"a": "b"}),
+        ([{"key": "a", "value": "b"}, {"key": "c", "value": "d"}], {"a": "b", "c": "d"}),
+        ({"annotation": {"key": "a", "value": "b"}}, {"a": "b"}),
+        ([], {}),
+        ("", {}),
+    ],
+)
+def test_annotations_in_each_shape(annotations, wanted):
+    tree = {"playlist": {"id": "p", "annotations": annotations}}
+    assert decoded("platform.playlists.read", orjson.dumps(tree)).annotations == wanted
+
+
+def test_annotations_that_are_none():
+    with pytest.raises(DecodeError, match=r"annotations is a list, not an object"):
+        decoded("platform.playlists.read", b'{"playlist":{"id":"p","annotations":["a"]}}')
 
 
 def test_playlists_in_json_and_xml():

@@ -103,6 +103,21 @@ async def test_a_purchase_whose_answer_can_not_be_read_is_not_lost(content, head
     assert not content or content not in f"{error} {error!r}"
 
 
+@pytest.mark.parametrize("content", ["", '<response status="ok" version="1.2"/>', '{"status":"ok"}'])
+async def test_a_live_sale_without_its_purchase_is_not_lost(content):
+    sale = {"user_id": "mara", "currency": "GBP", "price": 1, "release_id": "1"}
+    live = {"country": "GB", "transaction_id": "t"}
+    async with raw_server(answer(content)) as raw:
+        async with SevenDigital("key", "secret", base_url=raw.base_url, dialect=Dialect.LIVE) as client:
+            with pytest.raises(DecodeError) as caught:
+                await client.platform.sales.credit_item(**sale, **live)
+        async with SevenDigital("key", "secret", base_url=raw.base_url) as client:
+            assert await client.platform.sales.credit_item(**sale) is None
+        assert len(raw.requests) == 2
+    assert (caught.value.maybe_sent, caught.value.status, caught.value.body) == (True, 200, content.encode())
+    assert "must not be sent again" in caught.value.advice
+
+
 @pytest.mark.parametrize("location", ["http://[::1", "ftp://h/x", "/again", "http://127.0.0.1:1/"])
 async def test_what_goes_wrong_behind_a_redirect_may_have_been_carried_out(location):
     async with raw_server(answer("", "302 Found", Location=location)) as raw:

@@ -16,9 +16,11 @@ COUNTRY = country_parameter()
 REQUIRED_COUNTRY = country_parameter(required=True)
 
 
-def bound(http_method: str, path: str, *arguments: Parameter, live: Binding | None = None) -> Mapping[Dialect, Binding]:
+def bound(
+    http_method: str, path: str, *arguments: Parameter, live: Binding | None = None, **more: Any
+) -> Mapping[Dialect, Binding]:
     """Bind an operation as the OpenAPI file spells it, and as the live pages do, if it exists there."""
-    file = {Dialect.OPENAPI: Binding(http_method, path, arguments)}
+    file = {Dialect.OPENAPI: Binding(http_method, path, arguments, **more)}
     return file if live is None else {**file, Dialect.LIVE: live}
 
 

@@ -59,7 +59,6 @@ CREDIT_SALES_ITEM = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
     model=Purchase,
-    optional=True,
     advice=LOST_SALE,
     bindings=bound(
         "POST",
@@ -69,6 +68,7 @@ CREDIT_SALES_ITEM = Operation(
         parameter("price", ParameterLocation.FORM, required=True),
         parameter("release_id", ParameterLocation.FORM),
         parameter("track_id", ParameterLocation.FORM),
+        optional=True,
         live=live(
             "GET",
             "/user/deliveritem",

@@ -90,8 +90,8 @@ class Sales(Resource):
             postcode: The user's, for charts of the United States and Canada; live dialect only.
 
         Returns:
-            The purchase, as far as the service describes it: keep its id, a refund needs it. None if the response
-            says no more than that the sale is recorded.
+            The purchase, as far as the service describes it: keep its id, a refund needs it. In the OpenAPI dialect,
+            None if the response says no more than that the sale is recorded; in the live one, that is a `DecodeError`.
 
         API: ``POST /sales/credit-item``
         """

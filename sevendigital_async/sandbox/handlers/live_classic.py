@@ -8,10 +8,12 @@ from functools import partial
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from attrs import evolve
+
 from ..answers import Answer, Bare, Tree, invalid, missing, unknown, unpaid
 from ..calls import Call
 from ..catalogue import CATALOGUE
-from ..state.cards import Registration
+from ..state.cards import Card, Registration
 from ..tags import has_all, tags_of_artist
 from . import basket as baskets
 from . import cards, tags, territories
@@ -61,10 +63,16 @@ def register(call: Call) -> Answer:
 
 def registration(call: Call) -> Answer:
     """Return the state of a registration; the form is filled in by now."""
-    found = call.state.cards.registration(buyer(call), call.arguments["id"])
+    user = buyer(call)
+    found = call.state.cards.registration(user, call.arguments["id"])
     if found is None:
         raise unknown("card registration")
-    return _registration(found, "registered" if found.card_id else "failed", cardId=found.card_id)
+    card = next((card for card in call.state.cards.of(user) if card.id == found.card_id), None)
+    if card is None:
+        error = {"code": 3103, "errorMessage": "The card could not be added"}
+        return _registration(found, "error", error=error)
+    is_default = card.id == call.state.cards.default_of(user)
+    return _registration(found, "complete", card=_card(card, is_default=is_default))
 
 
 def add_card(call: Call) -> Answer:
@@ -81,14 +89,7 @@ def add_card(call: Call) -> Answer:
     added = call.state.cards.register(buyer(call), card, call.moment.date())
     if added.card_id is None:
         raise unpaid(3103, "The card could not be added")
-    tree = {
-        "id": added.card_id,
-        "type": card.brand,
-        "last4digits": card.last4,
-        "expiryDate": expiry[0],
-        "default": True,
-    }
-    return Answer(content={"card": tree})
+    return Answer(content={"card": _card(evolve(card, id=added.card_id), is_default=True)})
 
 
 def prepare_purchase(call: Call) -> Answer:
@@ -166,6 +167,15 @@ HANDLERS: Mapping[str, Callable[[Call], Answer]] = {
 }
 
 
-def _registration(found: Registration, status: str, **more: str | None) -> Answer:
-    tree: Tree = {"id": found.id, "status": status, **{name: text for name, text in more.items() if text}}
-    return Answer(content=Bare({"cardRegistration": tree}))
+def _registration(found: Registration, status: str, **more: object) -> Answer:
+    return Answer(content=Bare({"cardRegistration": {"id": found.id, "status": status, **more}}))
+
+
+def _card(card: Card, *, is_default: bool) -> Tree:
+    return {
+        "id": card.id,
+        "type": card.brand,
+        "last4digits": card.last4,
+        "expiryDate": f"{card.year}{card.month:02}",
+        "default": is_default,
+    }

@@ -79,7 +79,7 @@ class RedisAppend:
 
 
 @frozen
-class AppendGroup:
+class RedisAppendGroup:
     """Appends that Redis accepts together, or not at all.
 
     Attributes:
@@ -91,7 +91,7 @@ class AppendGroup:
     pieces: Sequence[Sequence[Record]]
 
     @classmethod
-    def of(cls, appends: Sequence[RedisAppend], max_count: int) -> AppendGroup:
+    def of(cls, appends: Sequence[RedisAppend], max_count: int) -> RedisAppendGroup:
         """Cut the records into chunks of ``max_count`` plays at the most."""
         return cls(appends, pieces_by_queue([record for append in appends for record in append.records], max_count))
 
@@ -347,7 +347,7 @@ class RedisWriter:
         self.is_full = bool(rest) and not conflicts
         self._is_tight = bool(rest)
 
-    def _groups(self) -> list[AppendGroup]:
+    def _groups(self) -> list[RedisAppendGroup]:
         """Join appends of one kind, so that plays put one at a time share chunks; not if some did not fit before."""
         groups: list[list[RedisAppend]] = []
         for append in self._in_progress:
@@ -357,7 +357,7 @@ class RedisWriter:
                 groups[-1].append(append)
             else:
                 groups.append([append])
-        return [AppendGroup.of(group, self.max_count.get(group[0].kind, MAX_LOGS)) for group in groups]
+        return [RedisAppendGroup.of(group, self.max_count.get(group[0].kind, MAX_LOGS)) for group in groups]
 
     async def _withdraw(self) -> None:
         """Withdraw plays, however long Redis is unavailable, before anything else is written."""

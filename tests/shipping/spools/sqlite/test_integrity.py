@@ -17,6 +17,7 @@ from sevendigital_async.shipping.records import Checkpoint, InDoubtPolicy, Recei
 from sevendigital_async.shipping.rules import lane_rules
 from sevendigital_async.shipping.spools.base import SpoolContext
 from sevendigital_async.shipping.spools.sqlite import SqliteSpool, SqliteSpoolInspector
+from sevendigital_async.shipping.spools.sqlite.disk_space import IO_DAMAGE, translated
 
 RULES = lane_rules({kind: {"max_count": 20} for kind in LogKind})
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -247,3 +248,10 @@ def test_the_commands_say_it_in_one_line_and_leave_the_file_alone(tmp_path, monk
 def _execute(path, statement):
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute(statement)
+
+
+@pytest.mark.parametrize("code", sorted(IO_DAMAGE))
+def test_a_cut_file_is_damaged_whatever_the_release_of_sqlite_calls_it(code):
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = code
+    assert isinstance(translated(error, "plays.db"), SpoolCorruptionError)
