@@ -12,7 +12,10 @@ nox.options.sessions = ["tests", "lint", "types", "docs", "package"]
 nox.options.error_on_missing_interpreters = False
 
 LUA_SCRIPT = "sevendigital_async/shipping/spools/redis/lua/lease.lua"
-PAGE = tuple(f"sevendigital_async/sandbox/static/{name}" for name in ("page.html", "page.css", "page.js", "charts.js"))
+PAGE = tuple(
+    f"sevendigital_async/sandbox/static/{name}"
+    for name in ("page.html", "page.css", "page.js", "charts.js", "faults.js")
+)
 
 
 @nox.session(python=["3.11", "3.12", "3.13"])
@@ -49,6 +52,7 @@ def types(session: nox.Session) -> None:
     session.run("mypy")
     session.run("mypy", "--strict", "tests/typing", "examples")
     session.run("basedpyright", "--project", "tests/typing", "--pythonpath", session.virtualenv.bin + "/python")
+    session.run("python", "-m", "tools.type_completeness")
 
 
 @nox.session

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
     from .resources import Classic, Platform
     from .resources.media import Media
-    from .resources.media_handle import Media as MediaHandle
+    from .resources.media_handle import MediaHandle
     from .resources.oauth import OAuth
 
 
@@ -288,7 +288,7 @@ class ApiClient:
         def open_media(headers: Mapping[str, str]) -> AbstractAsyncContextManager[MediaResponse]:
             return self.stream(operation, headers=headers, **arguments)
 
-        return media_handle.Media(open_media, lambda: self.sign_url(operation, **arguments))
+        return media_handle.MediaHandle(open_media, lambda: self.sign_url(operation, **arguments))
 
     def sign_url(self, operation: Operation, /, **arguments: object) -> str:
         """Return a GET operation as one signed URL, say for a player that can't sign requests.

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from attrs import define, field
 
+from ..countries import COUNTRY_CODES
 from .stream_log import MAX_TEXT, StreamLog, Window
 
 _TEXT = r"[!#-\[\]-~][ !#-\[\]-~]*"
@@ -21,7 +22,9 @@ _WIRE_FORM = re.compile(
     r'(?:,"durationPlayed":(?:0|[1-9]\d{0,8}))?(?:,"country":"([A-Za-z]{2})")?}$',
     re.ASCII | re.MULTILINE,
 )
-"""The lines that ``StreamLog.encode`` writes for most plays, and no others."""
+"""The lines that ``StreamLog.encode`` writes for most plays, and no others; any two letters are a country here."""
+
+_COUNTRIES = COUNTRY_CODES | {""}
 
 
 @define(eq=False)
@@ -87,7 +90,7 @@ def encoded_logs(lines: Sequence[bytes], window: Window) -> list[EncodedLog] | N
         moments = list(map(datetime.fromisoformat, stamps))
     except ValueError:  # not ASCII, or no such date
         return None
-    if min(moments) <= window.oldest or max(moments) > window.newest:
+    if min(moments) <= window.oldest or max(moments) > window.newest or not set(countries) <= _COUNTRIES:
         return None
     return list(map(EncodedLog, lines, moments, [user or None for user in users], [name or None for name in countries]))
 

@@ -13,7 +13,7 @@ from ..errors import InvalidArgumentError
 from ..models import Page
 from ..operations import Operation
 from . import checks
-from .media_handle import Media
+from .media_handle import MediaHandle
 
 T = TypeVar("T")
 
@@ -106,7 +106,7 @@ class Caller(Protocol):
         """Make one call; the response's type follows from the operation."""
         ...
 
-    def media_of(self, operation: Operation, /, **arguments: object) -> Media:
+    def media_of(self, operation: Operation, /, **arguments: object) -> MediaHandle:
         """Return a handle on an operation's media."""
         ...
 
@@ -125,7 +125,7 @@ class Resource:
         assert isinstance(answer, model)
         return answer
 
-    def _media(self, operation: Operation, /, **arguments: object) -> Media:
+    def _media(self, operation: Operation, /, **arguments: object) -> MediaHandle:
         return self._caller.media_of(operation, **arguments)
 
     async def _text(self, operation: Operation, /, **arguments: object) -> str:
@@ -193,6 +193,6 @@ class CheckedResource(Resource):
         checks.page_size(page_size)
         return super()._pages(model, operation, page=page, page_size=page_size, **arguments)
 
-    def _media(self, operation: Operation, /, **arguments: object) -> Media:
+    def _media(self, operation: Operation, /, **arguments: object) -> MediaHandle:
         check(arguments)
         return super()._media(operation, **arguments)

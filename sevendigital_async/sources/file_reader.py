@@ -131,13 +131,13 @@ class FileReader:
         self._name = name
         self._options = options
         self._raw = raw
-        self.is_regular = raw.seekable() if is_regular is None else is_regular
-        self.compression = compression_of(self._raw.peek(MAX_MAGIC_LENGTH))
+        self.is_regular: bool = raw.seekable() if is_regular is None else is_regular
+        self.compression: str | None = compression_of(self._raw.peek(MAX_MAGIC_LENGTH))
         self._content = decompressed(cast("BinaryIO", self._raw), self.compression)
         self._ahead = b""
         self._sample = self._beginning()
         self._ahead = self._sample
-        self.format = options.format or format_of(self._sample, name)
+        self.format: Format = options.format or format_of(self._sample, name)
         if options.format is not None and self._sample:
             check_format(options.format, self._sample, name)
         self._head = self._sample[:EDGE]
