@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 
 from attrs import define, field, frozen
 
+from ...quantity import counted
 from ...sources import Lag, StreamCounts, StreamProgress
 from .display import Gauge
 from .report import RunCounts
@@ -181,8 +182,8 @@ def _of_stream(counts: StreamCounts) -> str:
 
 
 def _lag(lag: Lag) -> str:
-    files = f"{lag.files:,} file{'' if lag.files == 1 else 's'} open"
-    return f"{lag.size:,} bytes and {lag.seconds:.1f} s behind, {files}"
+    files = f"{counted(lag.files, 'file')} open"
+    return f"{counted(lag.size, 'byte')} and {lag.seconds:.1f} s behind, {files}"
 
 
 def duration(seconds: float) -> str:
