@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 from .base import BadRecord, Portion, ReadCheckpoint, Source, StreamProgress
 from .files import FileSource
-from .follow import FollowSource, Lag
+from .follow import FollowSource
 from .formats import Format
 from .ingestion import Ingestion, PendingPortion, StreamCounts, ship_from
+from .lag import Lag, TopicLag
 from .positions import ReadOptions
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ __all__ = [
     "Source",
     "StreamCounts",
     "StreamProgress",
+    "TopicLag",
     "ship_from",
 ]
 

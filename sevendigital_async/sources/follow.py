@@ -18,6 +18,7 @@ from .base import Portion, ReadCheckpoint
 from .file_reader import Descriptor, FileReader
 from .files import in_thread, is_excluded, portion_of
 from .formats import Format, Parsed
+from .lag import Lag
 from .positions import Position, ReadOptions
 from .watching import ChangeWatcher
 
@@ -86,21 +87,6 @@ class FollowedFile:
         portion = portion_of(parsed, self.stream, self.path, self.reader, start=self.start)
         self.start = portion.position
         return portion
-
-
-@frozen
-class Lag:
-    """How far reading is behind.
-
-    Attributes:
-        files: Files that are open.
-        size: Bytes that have not been read.
-        seconds: Age of the oldest bytes that have not been read, by the time of the file's last change.
-    """
-
-    files: int = 0
-    size: int = 0
-    seconds: float = 0.0
 
 
 class FollowSource:

@@ -5,13 +5,10 @@ import contextlib
 import random
 from collections import Counter
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 import orjson
 import pytest
-from aiokafka.consumer.group_coordinator import CoordinatorGroupRebalance
-from confluent_kafka import Producer
-from support.long_form import long
+from support.kafka_cluster import followers_sync_first, open_cluster
 
 from sevendigital_async import ConfigurationError, LogKind
 from sevendigital_async.sources import Ingestion
@@ -20,41 +17,25 @@ from sevendigital_async.sources.kafka import DeadLetterTopic, KafkaSource, Kafka
 
 KIND = LogKind.PREVIEW
 NOW = datetime.now(UTC).isoformat()
-PARTITIONS = 4  # what the mock cluster gives every topic
-
-
-class Cluster(NamedTuple):
-    producer: Producer
-    servers: str
-
-    def produce(self, topic, data, partition):
-        self.producer.produce(topic, data, partition=partition)
+PARTITIONS = 4
 
 
 @pytest.fixture(scope="module")
 def cluster():
-    """A cluster that speaks the protocol over TCP, within this process."""
-    producer = Producer({"test.mock.num.brokers": 2, "bootstrap.servers": "none", "log_level": 0})
-    brokers = producer.list_topics(timeout=10).brokers.values()
-    yield Cluster(producer, ",".join(f"{broker.host}:{broker.port}" for broker in brokers))
-    producer.flush(5)
+    with open_cluster() as cluster:
+        yield cluster
 
 
 @pytest.fixture(autouse=True)
-def followers_sync_first(monkeypatch):
-    """The mock cluster refuses a follower that synchronises after the leader; a real one doesn't."""
-    original = CoordinatorGroupRebalance._on_join_leader
-
-    async def later(self, response):
-        await asyncio.sleep(0.2)
-        return await original(self, response)
-
-    monkeypatch.setattr(CoordinatorGroupRebalance, "_on_join_leader", later)
+def balanced(monkeypatch):
+    followers_sync_first(monkeypatch)
 
 
 @pytest.fixture
-def topic(request):
-    return f"plays-{abs(hash(request.node.nodeid)) % 10**9}"
+def topic(request, cluster):
+    name = request.node.name
+    cluster.create(name, PARTITIONS)
+    return name
 
 
 def message(number, **more):
@@ -93,9 +74,8 @@ class Sink:
 
 
 @contextlib.asynccontextmanager
-async def worker(cluster, topic, sink, group="workers", **options):
-    url = f"kafka://{cluster.servers}/{topic}?group={group}"
-    source = KafkaSource(url)
+async def worker(cluster, topic, sink, group="", **options):
+    source = KafkaSource(cluster.url(topic, f"{topic}{group}"))
     task = asyncio.create_task(Ingestion(source, sink, kind=KIND, **options).run())
     source.task = task
     try:
@@ -107,7 +87,6 @@ async def worker(cluster, topic, sink, group="workers", **options):
         await asyncio.wait([task])
 
 
-@long
 async def test_messages_are_put_once_and_a_restart_resumes_at_the_checkpoint(cluster, topic):
     sink = Sink()
     produce(cluster, topic, range(100))
@@ -115,7 +94,7 @@ async def test_messages_are_put_once_and_a_restart_resumes_at_the_checkpoint(clu
         await sink.has(100)
     produce(cluster, topic, range(100, 150))
     # Another group has committed nothing, so that only the checkpoints in the spool can tell.
-    async with worker(cluster, topic, sink, "others") as source:
+    async with worker(cluster, topic, sink, "-of-others") as source:
         await sink.has(150)
         assert source.moved == 0
     assert Counter(sink.tracks) == Counter(range(150))
@@ -123,14 +102,13 @@ async def test_messages_are_put_once_and_a_restart_resumes_at_the_checkpoint(clu
     assert [number for number in sink.tracks if number % PARTITIONS == 1] == list(range(1, 150, 4))
 
 
-@long
 async def test_bad_messages_go_to_a_topic_with_their_places(cluster, topic):
     sink = Sink()
     cluster.produce(topic, b"nonsense", partition=2)
     cluster.produce(topic, message(1, kind="subscriber"), partition=2)
     cluster.produce(topic, None, partition=2)
     cluster.producer.flush(10)
-    dead_letters = DeadLetterTopic(f"kafka://{cluster.servers}/{topic}?group=workers", f"{topic}-dead")
+    dead_letters = DeadLetterTopic(cluster.url(topic), f"{topic}-dead")
     async with worker(cluster, topic, sink, on_bad_records=dead_letters):
         await sink.has(1)
     await dead_letters.aclose()
@@ -147,7 +125,6 @@ async def test_bad_messages_go_to_a_topic_with_their_places(cluster, topic):
     assert found == {f"{topic}:2:0": b"nonsense", f"{topic}:2:2": b""}
 
 
-@long
 async def test_workers_that_come_and_die_put_every_message_once_into_a_shared_spool(cluster, topic):
     sink, rng = Sink(), random.Random(1)
     produce(cluster, topic, range(2000))
@@ -167,7 +144,6 @@ async def test_workers_that_come_and_die_put_every_message_once_into_a_shared_sp
     assert Counter(sink.tracks) == Counter(range(6000))
 
 
-@long
 async def test_with_a_spool_each_a_partition_that_moves_continues_at_the_committed_offset(cluster, topic):
     first, second = Sink(), Sink()
     produce(cluster, topic, range(200))
@@ -180,7 +156,6 @@ async def test_with_a_spool_each_a_partition_that_moves_continues_at_the_committ
     assert Counter(first.tracks + second.tracks) == Counter(range(300))
 
 
-@long
 async def test_a_put_that_takes_long_pauses_the_partitions(cluster, topic, monkeypatch):
     monkeypatch.setattr(kafka_module, "HOLD_AFTER", 0.01)
     sink = Sink()
