@@ -349,8 +349,7 @@ class KafkaSource:
         holding, self._holding = self._holding, None
         if holding is not None:
             holding.cancel()
-            with suppress(asyncio.CancelledError, KafkaError):
-                await asyncio.shield(holding)
+            await asyncio.wait([holding])  # which raises only if this task is cancelled
             if self._consumer is not None and (paused := self._consumer.paused()):
                 self._consumer.resume(*paused)
 
@@ -380,8 +379,9 @@ async def _stop(consumer: AIOKafkaConsumer) -> None:
             await consumer._client.close()  # noqa: SLF001 - `stop` has no timeout
             await asyncio.wait([stopping], timeout=1.0)
             stopping.cancel()
-        with suppress(KafkaError, asyncio.CancelledError):
-            await stopping
+            await asyncio.wait([stopping])
+    if not stopping.cancelled() and (error := stopping.exception()) is not None:
+        logger.info("the group was not left: %s", _reason(error), extra={"event": "leave-failed"})
 
 
 def _stream(partition: TopicPartition) -> str:
@@ -392,5 +392,5 @@ def _label(partition: TopicPartition) -> str:
     return f"{partition.topic}:{partition.partition}"
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     return one_line(error) or "no answer in time"

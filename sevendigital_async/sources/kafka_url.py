@@ -103,6 +103,6 @@ def _connection(credentials: str, options: dict[str, str]) -> dict[str, Any]:
     return connection
 
 
-def one_line(error: Exception) -> str:
+def one_line(error: BaseException) -> str:
     """Return the message of an error of aiokafka, which may have several lines."""
     return " ".join(str(error).split())

@@ -3,8 +3,10 @@
 ``test.mock.num.brokers`` makes one, too, but with four partitions in every topic, and with three seconds before the
 first member of a group gets partitions. So this calls librdkafka itself.
 
-Two of its properties matter to tests:
+Some of its properties matter to tests:
 
+* An answer to a fetch has one batch of a partition, however small. Messages that are produced one by one are read one
+  by one, each in a round trip: thousands of them take a minute. So the producer waits until a batch is full.
 * Every further rebalance takes ``session.timeout.ms`` less one second, so that tests need short sessions.
 * A follower that synchronises after the leader is refused, where a real cluster answers. :func:`followers_sync_first`
   makes leaders wait; where that is not long enough, the source connects again, and the group is rebalanced once more.
@@ -67,7 +69,7 @@ class Cluster:
         self._cluster = self._library.rd_kafka_mock_cluster_new(self._handle, brokers)
         self._library.rd_kafka_mock_group_initial_rebalance_delay_ms(self._cluster, 100)
         self.servers = self._library.rd_kafka_mock_cluster_bootstraps(self._cluster).decode()
-        self.producer = Producer({"bootstrap.servers": self.servers, "log_level": 0, "linger.ms": 0})
+        self.producer = Producer({"bootstrap.servers": self.servers, "log_level": 0, "linger.ms": 50})
 
     def create(self, topic, partitions):
         """Create a topic."""
@@ -76,7 +78,6 @@ class Cluster:
     def produce(self, topic, data, partition):
         """Send a message, at the latest when the producer is flushed."""
         self.producer.produce(topic, data, partition=partition)
-        self.producer.poll(0)
 
     def url(self, topic, group="workers", session=SESSION):
         """Return the URL of a source."""
