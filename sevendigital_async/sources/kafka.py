@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
-from ..errors import ConfigurationError, InvalidLogError
+from ..errors import ConfigurationError, InvalidLogError, ShipperError
 from ..models.stream_log import Window
 from .base import BadRecord, Portion, ReadCheckpoint
 from .dead_letter_topic import DeadLetterTopic
@@ -99,8 +99,11 @@ class KafkaSource:
         self._uncommitted: dict[TopicPartition, int] = {}
         self._committed_at = 0.0
         self._putting = asyncio.Lock()
+        self._put_partition: TopicPartition | None = None
+        self._checkpoint: ReadCheckpoint | None = None
         self._holding: asyncio.Task[None] | None = None
         self._was_connected = False
+        self._last_lag = TopicLag()
         self.moved = 0
 
     async def portions(self, checkpoint: ReadCheckpoint) -> AsyncGenerator[Portion, None]:
@@ -110,6 +113,7 @@ class KafkaSource:
             ConfigurationError: The brokers can't be reached, or refuse this worker again and again.
         """
         failures = 0
+        self._checkpoint = checkpoint
         while True:
             try:
                 await self._connect()
@@ -154,7 +158,7 @@ class KafkaSource:
                 # What was fetched before is not from where reading shall begin.
                 for portion in await self._place(checkpoint):
                     await self._putting.acquire()
-                    self._holding = asyncio.create_task(self._hold())
+                    self._begin_put(_partition(portion))
                     yield portion
                 continue
             for partition, messages in batches.items():
@@ -163,9 +167,18 @@ class KafkaSource:
                     self._putting.release()
                     self._read_anew()
                     break
-                self._holding = asyncio.create_task(self._hold())
+                self._begin_put(partition)
                 yield self._portion(partition, messages)
             await self._commit_sometimes()
+
+    def _begin_put(self, partition: TopicPartition) -> None:
+        self._put_partition = partition
+        self._holding = asyncio.create_task(self._hold())
+
+    async def _end_put(self) -> None:
+        await self._stop_holding()
+        self._put_partition = None
+        self._putting.release()
 
     def _read_anew(self) -> None:
         """Drop what was fetched, and ask again where the partitions are to be read from."""
@@ -230,43 +243,49 @@ class KafkaSource:
         return committed
 
     async def _disconnect(self) -> None:
-        await self._stop_holding()
-        if self._putting.locked():
-            self._putting.release()
+        if (partition := self._put_partition) is not None:
+            await self._note_interrupted(partition)
+            await self._end_put()
         if self._consumer is not None:
             await self._commit()
             consumer, self._consumer = self._consumer, None
             await _stop(consumer)
 
+    async def _note_interrupted(self, partition: TopicPartition) -> None:
+        """Ask the spool whether it has a portion whose put was interrupted: a cancellation may come after that."""
+        assert self._checkpoint is not None
+        with suppress(ShipperError, TimeoutError):
+            async with asyncio.timeout(ANSWER_TIMEOUT):
+                kept = await self._checkpoint(_stream(partition))
+            if kept is not None and partition in self._starts:
+                self._uncommitted[partition] = max(int(kept), int(self._starts[partition] or 0))
+
     async def confirm(self, portion: Portion) -> None:
         """Note that a portion's offset may be committed."""
-        await self._stop_holding()
-        partition = TopicPartition(self._url.topic, int(portion.stream.rpartition(":")[2]))
+        partition = _partition(portion)
         self._starts[partition] = portion.position
         self._uncommitted[partition] = int(portion.position)
-        self._putting.release()
+        await self._end_put()
 
     async def superseded(self, portion: Portion) -> None:
         """Drop a portion of a partition that another worker reads now: read on from the checkpoint."""
-        await self._stop_holding()
-        logger.warning(
-            "partition %s is read by another worker now",
-            portion.label,
-            extra={"event": "partition-lost"},
-        )
+        logger.warning("partition %s is read by another worker now", portion.label, extra={"event": "partition-lost"})
         self._read_anew()
         self._assignments += 1
-        self._putting.release()
+        await self._end_put()
 
     async def aclose(self) -> None:
         """Commit what was confirmed, and leave the group."""
+        self._last_lag = self.lag()
         await self._disconnect()
 
     def lag(self) -> TopicLag:
-        """Return how far the assigned partitions are behind."""
+        """Return how far the assigned partitions are behind, or were when this was closed."""
         consumer = self._consumer
+        if consumer is None:
+            return self._last_lag
         behind = {}
-        for partition in sorted(consumer.assignment()) if consumer is not None else ():
+        for partition in sorted(consumer.assignment()):
             start = self._starts.get(partition)
             if start is not None:
                 end = max(self._ends.get(partition, 0), consumer.highwater(partition) or 0)
@@ -358,10 +377,10 @@ class _RebalanceListener(ConsumerRebalanceListener):  # type: ignore[misc]
     def __init__(self, source: KafkaSource) -> None:
         self._source = source
 
-    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+    async def on_partitions_revoked(self, _revoked: Iterable[TopicPartition]) -> None:
         await self._source.on_revoked()
 
-    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+    async def on_partitions_assigned(self, _assigned: Iterable[TopicPartition]) -> None:
         self._source.on_assigned()
 
 
@@ -386,6 +405,11 @@ async def _stop(consumer: AIOKafkaConsumer) -> None:
 
 def _stream(partition: TopicPartition) -> str:
     return f"kafka:{partition.topic}:{partition.partition}"
+
+
+def _partition(portion: Portion) -> TopicPartition:
+    _, topic, number = portion.stream.split(":")
+    return TopicPartition(topic, int(number))
 
 
 def _label(partition: TopicPartition) -> str:

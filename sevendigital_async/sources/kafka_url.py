@@ -80,7 +80,9 @@ class KafkaURL:
 def _session_timeout(options: dict[str, str]) -> int:
     text = options.pop("session_timeout_ms", str(SESSION_TIMEOUT))
     if not text.isdecimal() or int(text) < SHORTEST_SESSION:
-        raise ConfigurationError(f"session_timeout_ms is a number of milliseconds from {SHORTEST_SESSION} on, not {text!r}")
+        raise ConfigurationError(
+            f"session_timeout_ms is a number of milliseconds from {SHORTEST_SESSION} on, not {text!r}"
+        )
     return int(text)
 
 

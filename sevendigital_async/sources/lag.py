@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attrs import field, frozen
+from attrs import asdict, field, frozen
 
 
 @frozen
@@ -21,6 +21,10 @@ class Lag:
     size: int = 0
     seconds: float = 0.0
 
+    def as_json(self) -> dict[str, float]:
+        """Return it as values of JSON."""
+        return asdict(self)
+
 
 @frozen
 class TopicLag:
@@ -36,3 +40,8 @@ class TopicLag:
     def messages(self) -> int:
         """Messages of all assigned partitions."""
         return sum(self.partitions.values())
+
+    def as_json(self) -> dict[str, int | dict[str, int]]:
+        """Return it as values of JSON."""
+        partitions = {str(number): behind for number, behind in self.partitions.items()}
+        return {"messages": self.messages, "partitions": partitions}

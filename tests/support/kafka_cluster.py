@@ -18,7 +18,7 @@ from contextlib import contextmanager
 
 import confluent_kafka
 from aiokafka.consumer.group_coordinator import CoordinatorGroupRebalance
-from confluent_kafka import Producer
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 
 SESSION = 1_300
 """Milliseconds; a rebalance takes 300 of them."""
@@ -78,6 +78,16 @@ class Cluster:
     def produce(self, topic, data, partition):
         """Send a message, at the latest when the producer is flushed."""
         self.producer.produce(topic, data, partition=partition)
+
+    def read(self, topic, number, timeout=20):
+        """Return messages from the beginnings of a topic's partitions, or those that are there after a time."""
+        consumer = Consumer({"bootstrap.servers": self.servers, "group.id": "reader", "log_level": 0})
+        try:
+            partitions = consumer.list_topics(topic, timeout=timeout).topics[topic].partitions
+            consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in partitions])
+            return consumer.consume(number, timeout=timeout)
+        finally:
+            consumer.close()
 
     def url(self, topic, group="workers", session=SESSION):
         """Return the URL of a source."""

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 
 from attrs import define, field, frozen
 
-from ...sources import Lag, StreamCounts, StreamProgress
+from ...sources import Lag, StreamCounts, StreamProgress, TopicLag
 from .display import Gauge
 from .report import RunCounts
 
@@ -36,7 +36,7 @@ class HasProgress(Protocol):
 class HasLag(Protocol):
     """A source whose streams grow."""
 
-    def lag(self) -> Lag:
+    def lag(self) -> Lag | TopicLag:
         """Return how far reading is behind."""
         ...
 
@@ -180,7 +180,10 @@ def _of_stream(counts: StreamCounts) -> str:
     return f"{counts.put:,} put{rejected}"
 
 
-def _lag(lag: Lag) -> str:
+def _lag(lag: Lag | TopicLag) -> str:
+    if isinstance(lag, TopicLag):
+        partitions = f"{len(lag.partitions):,} partition{'' if len(lag.partitions) == 1 else 's'}"
+        return f"{lag.messages:,} messages behind, {partitions}"
     files = f"{lag.files:,} file{'' if lag.files == 1 else 's'} open"
     return f"{lag.size:,} bytes and {lag.seconds:.1f} s behind, {files}"
 
