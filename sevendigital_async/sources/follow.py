@@ -14,6 +14,7 @@ from attrs import define, frozen
 
 from ..clock import Clock, SystemClock
 from ..errors import ConfigurationError
+from ..models import LogKind
 from .base import Portion, ReadCheckpoint
 from .file_reader import Descriptor, FileReader
 from .files import in_thread, is_excluded, portion_of
@@ -82,6 +83,15 @@ class FollowedFile:
     idle_since: float
     is_current: bool = True
 
+    def check_kind(self, kind: LogKind | None) -> None:
+        """Refuse to read on as plays of another kind than before.
+
+        Raises:
+            ConfigurationError: It was read as plays of another kind.
+        """
+        if self.start is not None:
+            Position.decode(self.start, self.path).check_kind(kind, self.path, is_followed=True)
+
     def portion(self, parsed: Parsed) -> Portion:
         """Return what was read as a portion."""
         portion = portion_of(parsed, self.stream, self.path, self.reader, start=self.start)
@@ -130,7 +140,11 @@ class FollowSource:
         self._watcher = ChangeWatcher(poll, lambda path: not is_excluded(path, exclude), self._clock)
 
     async def portions(self, checkpoint: ReadCheckpoint) -> AsyncGenerator[Portion, None]:
-        """Yield plays as they are written; ends only with an error."""
+        """Yield plays as they are written; ends only with an error.
+
+        Raises:
+            ConfigurationError: An earlier run has shipped the beginning of a file as plays of another kind.
+        """
         name = f"follow:{'|'.join(self._patterns)}"
         kept = await checkpoint(name)
         self._since = float(kept) if kept else self._clock.time()
@@ -218,13 +232,16 @@ class FollowSource:
             if reader is None or FileId.of(reader.status) != id_:
                 return  # its first line is not complete, or it was replaced meanwhile; it is examined again
             followed = await self._identify(reader, candidate, checkpoint)
-            if followed is not None:
-                self._files[id_], reader = followed, None
         except FileNotFoundError:
             pass  # it was renamed or removed meanwhile
         except (ConfigurationError, OSError) as error:
             self._ended[id_] = candidate.state
             logger.warning("not reading %s: %s", candidate.path, error, extra={"event": "file-refused"})
+        else:
+            if followed is not None:
+                # Not one file is wrong then, but how this run was started.
+                followed.check_kind(self._options.kind)
+                self._files[id_], reader = followed, None
         finally:
             if reader is not None:
                 reader.close()
