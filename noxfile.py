@@ -102,22 +102,18 @@ def bench(session: nox.Session) -> None:
 
 LONG_FORMS = {
     "states": ("tests/shipping/spools/sqlite/test_sqlite_spool.py", "-k", "runTest"),
-    "kafka": (
-        *("tests/sources/test_kafka.py", "tests/test_snippets.py", "tests/cli/commands/test_ship_sources.py"),
-        *("-k", "kafka or topic or messages or partition"),
-    ),
 }
 """Tests of the suite that have a long form."""
 
 
 @nox.session
 def soak(session: nox.Session) -> None:
-    """Run the soak tests (kills, power cuts, long backlogs), 45 minutes; `-- kills` runs one part.
+    """Run the soak tests (kills, power cuts, long backlogs), two hours; `-- kills` runs one part.
 
     Needs redis-server and strace.
     """
     session.install("-e", ".[dev]")
-    parts = ("kills", "follow", "power_cuts", "many_workers", "backlog", "every_point", "states", "kafka")
+    parts = ("kills", "follow", "rotations", "kafka", "power_cuts", "many_workers", "backlog", "every_point", "states")
     for part in session.posargs or parts:
         if part in LONG_FORMS:
             session.run("pytest", "--timeout", "3000", *LONG_FORMS[part], env={"LONG_TESTS": "1"})
