@@ -12,7 +12,7 @@ from pathlib import Path
 from attrs import define, field
 from confluent_kafka import Consumer, TopicPartition
 
-from support.cli_process import environment, sevendigital
+from support.cli_process import environment
 from support.kafka_cluster import Cluster, open_cluster
 from support.memory import CountingService
 
@@ -64,13 +64,14 @@ class Worker:
     def log(self) -> Path:
         return self.directory / "log"
 
-    async def start(self) -> None:
+    async def start(self, base_url: str = NOWHERE) -> None:
         self.directory.mkdir(exist_ok=True)
+        paths = f"{Path(__file__).parents[2]}:{Path(__file__).parents[1]}"
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "support.kafka_worker", "ship", *self.arguments),
                 cwd=self.directory,
-                env=environment(NOWHERE) | {"PYTHONPATH": f"{Path(__file__).parents[2]}:{Path(__file__).parents[1]}"},
+                env=environment(base_url) | {"PYTHONPATH": paths},
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=log,
             )
@@ -148,11 +149,11 @@ async def kill_and_freeze(directory: Path, *, messages: int, spool: str | None =
         consumer.close()
     logs = "".join(worker.log.read_text() for worker in workers)
     async with CountingService(messages).open() as service:
-        (directory / "none.jsonl").touch()
-        for place in [spool] if spool else [str(worker.directory / "x.db") for worker in workers]:
-            options = {"cwd": directory, "base_url": service.base_url}
-            ended = await sevendigital("ship", "none.jsonl", "--kind", "catalogue", "--spool", place, **options)
-            assert ended.code == 0, ended.err
+        for worker in workers[:1] if spool else workers:
+            (worker.directory / "none.jsonl").touch()
+            sender = Worker(worker.directory, ("none.jsonl", *arguments, "--drain", "1000"))
+            await sender.start(service.base_url)
+            assert await sender.process.wait() == 0, sender.log.read_text()[-500:]
     times = service.times
     return Outcome(
         {number for number in range(messages) if not times[number]},

@@ -1,6 +1,6 @@
-"""``python -m support.kafka_worker ship ...`` is the command, with what the mock cluster needs, and a log of its source.
+"""``python -m support.kafka_worker ship ...`` is the command, with what the mock cluster needs, and a log.
 
-Each event is a line of standard error: its name, a space, the message.
+Each event of the source is a line of standard error: its name, a space, the message.
 """
 
 import logging
@@ -14,7 +14,8 @@ from support.kafka_cluster import followers_sync_first
 
 class Events(logging.Handler):
     def emit(self, record):
-        print(getattr(record, "event", "-"), record.getMessage(), file=sys.stderr, flush=True)
+        sys.stderr.write(f"{getattr(record, 'event', '-')} {record.getMessage()}\n")
+        sys.stderr.flush()
 
 
 if __name__ == "__main__":

@@ -96,7 +96,7 @@ async def follow_through_rotations(directory: Path, *, lines: int, rotations: in
     most_unread = lines // (rotations + 1)  # so that no file is deleted before it is read
     command = ("ship", "--follow", log.name, "--kind", "catalogue", "--json", "--spool", "x.db")
     async with CountingService(lines).open() as service:
-        log.touch()
+        _write(log, 0, 0)
         async with running(*command, cwd=directory, base_url=service.base_url, **options) as process:
             written = rotated = 0
             while written < lines:
@@ -106,9 +106,7 @@ async def follow_through_rotations(directory: Path, *, lines: int, rotations: in
                     await asyncio.sleep(0.01)
                 if written * (rotations + 1) // lines > rotated and written < lines:
                     rotated += 1
-                    log.rename(f"{log}.{rotated}")
-                    if rotated > KEPT_FILES:
-                        Path(f"{log}.{rotated - KEPT_FILES}").unlink()
+                    _rotate(log, rotated)
                 if written * 10 // lines > len(sizes):
                     sizes.append(resident(process.process.pid))
             while service.arrived < lines:
@@ -124,3 +122,9 @@ def _write(log: Path, start: int, number: int) -> None:
     line = f'{{"trackId":"%d","timestamp":"{now}","userId":"listener","country":"GB"}}\n'
     with log.open("a") as file:
         file.writelines(line % index for index in range(start, start + number))
+
+
+def _rotate(log: Path, number: int) -> None:
+    log.rename(f"{log}.{number}")
+    if number > KEPT_FILES:
+        Path(f"{log}.{number - KEPT_FILES}").unlink()
