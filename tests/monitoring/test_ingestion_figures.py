@@ -55,7 +55,7 @@ async def figures_of(source, *, run=True):
 def values_of(family):
     """Return the value of a family, or its values by label."""
     values = {"".join(sample.labels.values()): sample.value for sample in family.samples}
-    return values[""] if "" in values else values
+    return values.get("", values)
 
 
 async def test_a_file_has_counts_and_no_lag(tmp_path):

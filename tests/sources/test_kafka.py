@@ -48,17 +48,25 @@ def produce(cluster, topic, numbers):
     cluster.producer.flush(10)
 
 
+async def until(condition):
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
 class Sink:
     """Keeps track ids and checkpoints, as a spool does that outlives the process."""
 
     def __init__(self):
-        self.tracks, self.positions = [], {}
+        self.tracks, self.positions, self.waiting = [], {}, 0
         self.open = asyncio.Event()
         self.open.set()
 
     async def put_many(self, kind, logs, *, checkpoint=None):
         await asyncio.sleep(0.002)
+        self.waiting += 1
         await self.open.wait()
+        self.waiting -= 1
         checkpoint.check(self.positions.get(checkpoint.source))
         self.tracks += [int(orjson.loads(log.encode())["trackId"]) for log in logs]
         self.positions[checkpoint.source] = checkpoint.position
@@ -164,6 +172,110 @@ async def test_a_put_that_takes_long_pauses_the_partitions(cluster, topic, monke
     assert Counter(sink.tracks) == Counter(range(80))
 
 
+async def test_a_put_that_takes_long_has_a_lag(cluster, topic, monkeypatch):
+    monkeypatch.setattr(kafka_module, "HOLD_AFTER", 0.01)
+    sink = Sink()
+    produce(cluster, topic, range(40))
+    async with worker(cluster, topic, sink) as source:
+        await sink.has(40)
+        sink.open.clear()
+        produce(cluster, topic, range(40, 80))
+        async with asyncio.timeout(20):
+            while source.lag().messages < 40:
+                await asyncio.sleep(0.02)
+        assert source.lag().partitions == dict.fromkeys(range(PARTITIONS), 10)
+        sink.open.set()
+        await sink.has(80)
+    assert source.lag().messages == 0
+
+
+async def test_a_partition_that_another_worker_has_put_is_read_on_from_its_checkpoint(cluster, topic):
+    sink = Sink()
+    for number in range(20):
+        cluster.produce(topic, message(number), partition=0)
+    cluster.producer.flush(10)
+    stream = f"kafka:{topic}:0"
+    async with worker(cluster, topic, sink):
+        await sink.has(20)
+        sink.open.clear()
+        for number in range(20, 40):
+            cluster.produce(topic, message(number), partition=0)
+        cluster.producer.flush(10)
+        await until(lambda: sink.waiting)
+        sink.positions[stream] = "35"
+        sink.open.set()
+        await sink.has(25)
+    assert sink.tracks == [*range(20), *range(35, 40)]
+
+
+async def test_a_worker_that_was_frozen_asks_where_to_read_on(cluster, topic, monkeypatch):
+    monkeypatch.setattr(KafkaSource, "_is_stale", lambda self, fetched_at: len(sink.tracks) == 20)
+    sink = Sink()
+    produce(cluster, topic, range(20))
+    async with worker(cluster, topic, sink):
+        await sink.has(20)
+        produce(cluster, topic, range(20, 24))
+        await asyncio.sleep(0.5)
+        assert len(sink.tracks) == 20
+        sink.tracks.append(-1)
+        await sink.has(25)
+    assert sorted(sink.tracks) == [-1, *range(24)]
+
+
+async def test_messages_that_kafka_has_removed_are_reported(cluster, topic, monkeypatch, caplog):
+    async def removed(self, partitions):
+        return dict.fromkeys(partitions, 3)
+
+    sink = Sink()
+    sink.positions[f"kafka:{topic}:1"] = "1"
+    produce(cluster, topic, range(40))
+    monkeypatch.setattr(kafka_module.AIOKafkaConsumer, "beginning_offsets", removed)
+    async with worker(cluster, topic, sink):
+        await sink.has(9 + 3 * 7)
+    assert f"partition {topic}:1: Kafka has removed 2 messages before they were read" in caplog.text
+
+
+async def test_a_worker_connects_again_when_the_brokers_are_back(cluster, topic):
+    sink = Sink()
+    produce(cluster, topic, range(20))
+    async with worker(cluster, topic, sink):
+        await sink.has(20)
+        cluster.stop_brokers()
+        await asyncio.sleep(0.3)
+        cluster.start_brokers()
+        produce(cluster, topic, range(20, 40))
+        await sink.has(40)
+    assert Counter(sink.tracks) == Counter(range(40))
+
+
+async def test_a_worker_stops_while_the_group_is_being_rebalanced(cluster, topic, monkeypatch):
+    monkeypatch.setattr(kafka_module, "CLOSE_TIMEOUT", 0.1)
+    sink = Sink()
+    produce(cluster, topic, range(20))
+    # The mock cluster answers the second one after this time less a second.
+    url = cluster.url(topic, topic, session=60_000)
+    first, second = (KafkaSource(url) for _ in range(2))
+    tasks = [asyncio.create_task(Ingestion(first, sink, kind=KIND).run())]
+    await sink.has(20)
+    tasks.append(asyncio.create_task(Ingestion(second, sink, kind=KIND).run()))
+    await until(lambda: second._consumer and second._consumer._coordinator)
+    await until(lambda: second._consumer._coordinator.coordinator_id is not None)
+    async with asyncio.timeout(20):
+        for task in reversed(tasks):
+            task.cancel()
+            await asyncio.wait([task])
+
+
+async def test_a_cancellation_while_a_put_ends_is_not_lost(cluster, topic):
+    source = KafkaSource(cluster.url(topic))
+    source._holding = asyncio.create_task(asyncio.sleep(60))
+    stopping = asyncio.create_task(source._stop_holding())
+    await asyncio.sleep(0)
+    stopping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stopping
+
+
 async def test_brokers_that_can_not_be_reached_are_a_clear_error():
     source = KafkaSource("kafka://127.0.0.1:1/plays?group=g")
     with pytest.raises(ConfigurationError, match=r"127\.0\.0\.1:1 can't be used"):
@@ -180,6 +292,7 @@ async def test_brokers_that_can_not_be_reached_are_a_clear_error():
         "kafka://user:hunter2@[/plays?group=g",
         "kafka://user:hunter2@broker/plays?group=g&cafile=/absent",
         "kafka://user:hunter2@broker/plays?group",
+        "kafka://user:hunter2@broker/plays?group=g&session_timeout_ms=soon",
     ],
 )
 def test_a_url_that_can_not_be_used_is_refused_without_its_password(url):
@@ -189,8 +302,11 @@ def test_a_url_that_can_not_be_used_is_refused_without_its_password(url):
 
 
 def test_a_url_has_credentials_and_options():
-    url = KafkaURL.parse("KAFKA://me:p%40ss@a:1,b:2/plays?group=g&client_id=c")
+    url = KafkaURL.parse(
+        "KAFKA://me:p%40ss@a:1,b:2/plays?group=g&client_id=c&group_instance_id=i&session_timeout_ms=45000"
+    )
     assert (url.servers, url.topic, url.group) == (["a:1", "b:2"], "plays", "g")
+    assert (url.group_instance_id, url.session_timeout) == ("i", 45_000)
     assert url.connection["sasl_plain_password"] == "p@ss"
     assert url.connection["security_protocol"] == "SASL_PLAINTEXT"
     assert "p@ss" not in repr(url)

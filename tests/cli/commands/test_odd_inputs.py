@@ -1,4 +1,4 @@
-"""``sevendigital ship`` of every odd file that may be given to it: one clear message, or only the bad lines rejected."""
+"""``sevendigital ship`` of odd files: one clear message, or only the bad lines are rejected."""
 
 import asyncio
 import bz2
