@@ -101,6 +101,7 @@ def bench(session: nox.Session) -> None:
 
 
 LONG_FORMS = {
+    "odd_inputs": ("tests/cli/commands/test_odd_inputs.py", "-k", "line"),
     "states": ("tests/shipping/spools/sqlite/test_sqlite_spool.py", "-k", "runTest"),
 }
 """Tests of the suite that have a long form."""
@@ -113,7 +114,18 @@ def soak(session: nox.Session) -> None:
     Needs redis-server and strace.
     """
     session.install("-e", ".[dev]")
-    parts = ("kills", "follow", "rotations", "kafka", "power_cuts", "many_workers", "backlog", "every_point", "states")
+    parts = (
+        "kills",
+        "follow",
+        "rotations",
+        "kafka",
+        "power_cuts",
+        "many_workers",
+        "backlog",
+        "every_point",
+        "states",
+        "odd_inputs",
+    )
     for part in session.posargs or parts:
         if part in LONG_FORMS:
             session.run("pytest", "--timeout", "3000", *LONG_FORMS[part], env={"LONG_TESTS": "1"})
