@@ -102,6 +102,7 @@ def bench(session: nox.Session) -> None:
 
 LONG_FORMS = {
     "odd_inputs": ("tests/cli/commands/test_odd_inputs.py", "-k", "line"),
+    "redis_states": ("tests/shipping/spools/redis/test_redis_chunks.py", "-k", "any_order"),
     "states": ("tests/shipping/spools/sqlite/test_sqlite_spool.py", "-k", "runTest"),
 }
 """Tests of the suite that have a long form."""
@@ -124,6 +125,7 @@ def soak(session: nox.Session) -> None:
         "backlog",
         "every_point",
         "states",
+        "redis_states",
         "odd_inputs",
     )
     for part in session.posargs or parts:

@@ -1,4 +1,4 @@
-"""An asyncio client for the 7digital / MassiveMusic music API, and a play-log shipper to trust with money."""
+"""An asyncio client for the 7digital / MassiveMusic music API, with a reliable play-log shipper."""
 
 from ._version import __version__
 
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
         SpoolInUseError,
         SpoolUnavailableError,
         TransportError,
-        UnreadableAnswerError,
+        UnreadableResponseError,
         UnsupportedOperationError,
         VoucherError,
     )
@@ -70,7 +70,7 @@ if TYPE_CHECKING:
     from .session.response import Response
     from .shipping import Checkpoint, DeadLetter, Delivery, MemorySpool, Statistics, StreamLogShipper
 else:
-    # In this order a name is found without the modules that its own does not need.
+    # In this order, looking up a name imports no module that it does not need.
     _MODULES = (
         "errors",
         "account_quota",
@@ -164,7 +164,7 @@ __all__ = [
     "StreamLogShipper",
     "Timeout",
     "TransportError",
-    "UnreadableAnswerError",
+    "UnreadableResponseError",
     "UnsupportedOperationError",
     "UserToken",
     "VoucherError",

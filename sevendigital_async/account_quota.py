@@ -6,24 +6,24 @@ from collections.abc import Mapping
 
 from attrs import evolve, frozen
 
-LONGEST_WAIT = 86_400.0
+MAX_WAIT = 86_400.0
 """Seconds. A wait up to this is respected in full; a longer one may be a mistake of the server."""
 
 PROBE_INTERVAL = 3600.0
 """Seconds after which a server that asks for a longer wait is asked again."""
 
-LONGEST_PERIOD = 31 * 86_400.0
-"""Seconds of the longest period that a quota may have; the service's own example has a day and ten hours."""
+MAX_PERIOD = 31 * 86_400.0
+"""The longest period of a quota, in seconds; the service's example has a day and ten hours."""
 
 
 def bounded_wait(seconds: float) -> float:
     """Return the seconds to wait when a server asks for a wait."""
-    return seconds if seconds <= LONGEST_WAIT else PROBE_INTERVAL
+    return seconds if seconds <= MAX_WAIT else PROBE_INTERVAL
 
 
 @frozen
 class RateLimit:
-    """A snapshot of the quota; every field is None until an answer has stated it.
+    """A snapshot of the quota; every field is None until a response has stated it.
 
     Attributes:
         limit: Requests allowed in the current period.
@@ -48,7 +48,7 @@ class RateLimit:
         return self.resets_in or 0.0 if self.remaining == 0 else 0.0
 
     def after(self, seconds: float) -> RateLimit:
-        """Return this snapshot as it looks ``seconds`` later."""
+        """Return the snapshot ``seconds`` later."""
         return self if self.resets_in is None else evolve(self, resets_in=max(0.0, self.resets_in - seconds))
 
     @classmethod
@@ -64,8 +64,8 @@ class RateLimit:
         limit, used, reset = [_count(headers.get(f"x-ratelimit-{name}")) for name in ("limit", "current", "reset")]
         if limit is None or used is None or reset is None:
             return None
-        if reset > LONGEST_PERIOD:
-            if now is None or abs(reset - now) > LONGEST_PERIOD:
+        if reset > MAX_PERIOD:
+            if now is None or abs(reset - now) > MAX_PERIOD:
                 return None
             return cls(limit=limit, used=used, resets_in=max(0.0, reset - now))
         return cls(limit=limit, used=used, resets_in=float(reset))

@@ -10,9 +10,9 @@ def full_jitter(attempt: int, *, base: float, cap: float, rng: random.Random) ->
 
     Args:
         attempt: Failed attempts in a row.
-        base: The bound after none of them, in seconds.
-        cap: The highest bound, in seconds.
-        rng: Where the random number comes from.
+        base: The bound of the first attempt, in seconds.
+        cap: The largest bound, in seconds.
+        rng: Source of random numbers.
     """
     return rng.uniform(0, doubled(attempt, base=base, cap=cap))
 

@@ -64,13 +64,13 @@ class Options:
     """What a view of a client adds to every call.
 
     Attributes:
-        user: Whose token signs three-legged operations.
+        user: The user whose token signs three-legged operations.
         retry: Replaces the settings' policy.
         timeout: Replaces the settings' timeout.
         trace_id: The id of requests in the service's own records.
         headers: Additional headers.
-        defaults: Parameters that are sent where a call doesn't name its own.
-        on_response: Called with the result of each call and the head of its answer.
+        defaults: Parameters that are sent unless a call sets them.
+        on_response: Called with the result of each call and the head of its response.
     """
 
     user: UserToken | None = None
@@ -122,7 +122,7 @@ class ApiClient:
     @property
     def play_logs(self) -> PlayLogTransport:
         """Sends batches of plays; used by a StreamLogShipper."""
-        # Not a cached_property: type checkers don't take that for the property of a protocol.
+        # Not a cached_property: type checkers don't accept it as the property of a protocol.
         if self._play_logs is None:
             self._play_logs = PlayLogTransport(self._session)
         return self._play_logs
@@ -171,7 +171,8 @@ class ApiClient:
             usage_types: For which uses content must be licensed, such as ``subscriptionstreaming``; sent with
                 everything that is read.
             user_id: A user that the partner manages; sent with everything that is done for a user.
-            extra: Parameters by their wire names, also such as no record of this package has: ``{"newParam": "x"}``.
+            extra: Parameters by their wire names, including ones that this package does not know: ``{"newParam":
+                "x"}``.
             headers: Additional headers.
 
         Raises:
@@ -203,7 +204,7 @@ class ApiClient:
 
         Args:
             operation: One of ``sevendigital_async.operations``, or your own.
-            extra: A mapping of parameters by their wire names, also such as the record doesn't have, say
+            extra: A mapping of parameters by their wire names, including ones that the record does not have, say
                 ``{"newParam": "x"}``.
             headers: A mapping of additional headers.
             arguments: By their Python names, such as ``page_size``.
@@ -237,16 +238,20 @@ class ApiClient:
             response.value, response.status, response.headers, response.request_id
 
         Args:
-            call: Calls a method of the view that it is given. If it makes several calls, the last one counts.
+            call: A function that calls a method of the view it receives. If it makes several calls, the last one
+                counts.
 
         Raises:
-            InvalidArgumentError: Nothing was called, or media, whose answer has status and headers itself.
+            InvalidArgumentError: It called nothing, or a media method, whose response has its own status and headers.
             SevenDigitalError: See :mod:`sevendigital_async.errors`.
         """
         responses: list[Response[Any]] = []
         value = await call(ApiClient(self._session, evolve(self._options, on_response=responses.append)))
         if not responses:
-            raise InvalidArgumentError("call made no call of the view it was given, or one of media", argument="call")
+            raise InvalidArgumentError(
+                "the function passed as call must call one method of the view it gets, and not a media method",
+                argument="call",
+            )
         return evolve(responses[-1], value=value)
 
     async def raw(
@@ -258,7 +263,7 @@ class ApiClient:
         headers: object = None,
         **arguments: object,
     ) -> bytes:
-        """Call any operation as :meth:`call` does, and return the answer's body as it came."""
+        """Call any operation as :meth:`call` does, and return the response's body as it came."""
         return await self._session.fetch(self._call(operation, arguments, extra, headers))
 
     def stream(
@@ -268,11 +273,11 @@ class ApiClient:
 
         Args:
             operation: One whose content is media.
-            headers: Beyond the usual ones, such as ``Range``.
+            headers: Additional headers, such as ``Range``.
             arguments: By their Python names.
 
         Returns:
-            An async context manager that holds the answer open.
+            An async context manager that holds the response open.
         """
         return self._session.stream(self._call(operation, arguments, headers=headers))
 
@@ -296,7 +301,7 @@ class ApiClient:
         return self._session.sign_url(self._call(operation, arguments))
 
     def sign(self, http_method: str, url: str, *, form: Mapping[str, str] | None = None) -> str:
-        """Sign any request to the service, also one that no record of this package describes.
+        """Sign any request to the service, including one that this package does not describe.
 
         The view's user token is part of the signature, if it has one. The signed URL is to be requested exactly as it
         is: treat it as a secret. The service accepts it once, within a few minutes.
@@ -304,13 +309,13 @@ class ApiClient:
         Args:
             http_method: Such as ``GET``.
             url: On one of the hosts of the settings, with its query.
-            form: Fields of a form body, which take part in the signature; they have to be sent as that body.
+            form: Fields of a form body, which are part of the signature; send them as that body.
 
         Returns:
             The URL with the OAuth parameters in its query.
 
         Raises:
-            InvalidArgumentError: It is no URL of the service, or is signed already.
+            InvalidArgumentError: It is not a URL of the service, or is already signed.
         """
         return self._session.sign(http_method, url, form, self._options.user)
 
@@ -335,7 +340,7 @@ class ApiClient:
         )
 
     def _headers(self, more: object) -> Mapping[str, str]:
-        """Return the view's headers and some more, which take precedence."""
+        """Return the view's headers, updated with additional ones."""
         if more is None:
             return self._options.headers
         more = checked_headers(more)
@@ -358,7 +363,7 @@ class SevenDigital(ApiClient):
         timeout: For each attempt.
         retry: For each call.
         max_wait: Longest wait in seconds for a spent quota, or that the service asks for; a longer one raises.
-        settings: Everything at once; the arguments above take precedence.
+        settings: All settings; the arguments above take precedence.
         session: An aiohttp session to use; it is never closed here.
         cache: Keeps answers to reads for as long as the service says they stay fresh, say ``ResponseCache()``.
         limits: URL of the Redis in which all processes of this account keep the limits together, such as
@@ -366,7 +371,7 @@ class SevenDigital(ApiClient):
         tracer: Makes spans of calls and requests, such as ``OpenTelemetryTracer()`` of ``sevendigital_async.otel``.
         on_request: Called with a :class:`RequestInfo` before each request is sent; a plain function, which must not
             block. If it raises, the error is logged the first time, and the call continues.
-        on_response: Called likewise with a :class:`ResponseInfo` when the head of the answer has arrived, or when none
+        on_response: Called with a :class:`ResponseInfo` when a response's headers have arrived, or when none
             will.
         clock: Time, for tests.
     """
@@ -425,9 +430,9 @@ class SevenDigital(ApiClient):
     def from_env(cls, environ: Mapping[str, str] | None = None, *, settings: Settings | None = None) -> Self:
         """Make a client from environment variables.
 
-        ``SEVENDIGITAL_CONSUMER_KEY`` and ``..._CONSUMER_SECRET`` must be there; ``..._BASE_URL``, ``..._LIMITS``,
+        ``SEVENDIGITAL_CONSUMER_KEY`` and ``..._CONSUMER_SECRET`` are required; ``..._BASE_URL``, ``..._LIMITS``,
         ``..._DIALECT``, ``..._COUNTRY``, ``..._SHOP_ID``, ``..._PROXY``, ``..._CA_FILE`` and
-        ``..._LIVE_PREVIEW_LOG_PATH`` may be; see
+        ``..._LIVE_PREVIEW_LOG_PATH`` are optional; see
         :class:`~sevendigital_async.Settings`.
 
         Raises:
@@ -453,5 +458,5 @@ class SevenDigital(ApiClient):
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the connections. Views of this client end with it. May be called twice."""
+        """Close the connections, also for the views of this client. May be called twice."""
         await self._session.aclose()

@@ -9,7 +9,7 @@ from typing import Protocol
 
 
 def to_datetime(seconds: float) -> datetime:
-    """Return a moment given in seconds since the epoch as a datetime in UTC."""
+    """Convert seconds since the epoch to a datetime in UTC."""
     return datetime.fromtimestamp(seconds, UTC)
 
 
@@ -29,7 +29,7 @@ class Clock(Protocol):
         ...
 
     async def wait(self, event: asyncio.Event, seconds: float | None) -> bool:
-        """Wait for an event for at most ``seconds`` (None: without a limit); return False when the time ran out."""
+        """Wait for an event for at most ``seconds`` (None: no limit); return False on a timeout."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Settings and credentials: frozen values, checked when they are made, never read from the environment at import."""
+"""Settings and credentials: frozen values, validated when created, never read from the environment at import."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class SignaturePlacement(enum.Enum):
 
 
 class Host(enum.Enum):
-    """The services behind the API, each with a host of its own."""
+    """The services of the API, each with its own host."""
 
     API = "api"
     MEDIA = "media"
@@ -69,15 +69,15 @@ class Host(enum.Enum):
 
 
 def check_secret(name: str, value: object) -> None:
-    """Check a key, secret or token; one that was pasted or read from a file often ends with a newline.
+    """Check a key, secret or token; pasted ones, and ones read from a file, often end with a newline.
 
     Raises:
-        ConfigurationError: It can't be one; the message doesn't contain the value.
+        ConfigurationError: It is invalid; the message doesn't contain the value.
     """
     if not isinstance(value, str) or not value.strip():
         raise ConfigurationError(f"{name} must be a non-empty string")
     if value != value.strip():
-        raise ConfigurationError(f"{name} begins or ends with whitespace, such as the newline of a file; remove it")
+        raise ConfigurationError(f"{name} begins or ends with whitespace, such as a trailing newline; remove it")
     if not value.isprintable():
         raise ConfigurationError(f"{name} contains a character that can't be printed; remove it")
 
@@ -99,8 +99,8 @@ def is_header_value(text: str) -> bool:
     return _HEADER_VALUE(text) is not None
 
 
-def flaw_in_extra(extra: object) -> str | None:
-    """Return why something is not a mapping of additional parameters by their wire names; None if it is one."""
+def extra_problem(extra: object) -> str | None:
+    """Return why a value is not a valid ``extra`` mapping; None if it is valid."""
     if not isinstance(extra, Mapping):
         return f"extra must map names of parameters to values, not be a {type(extra).__name__}"
     for name in extra:
@@ -156,7 +156,7 @@ class Credentials:
         """Read ``SEVENDIGITAL_CONSUMER_KEY`` and ``SEVENDIGITAL_CONSUMER_SECRET``.
 
         Raises:
-            ConfigurationError: One of them is missing, or can't be a key or a secret; the message says which.
+            ConfigurationError: One of them is missing or invalid; the message says which.
         """
         environ = os.environ if environ is None else environ
         missing = [name for name in (KEY_VARIABLE, SECRET_VARIABLE) if not environ.get(name, "").strip()]
@@ -183,10 +183,10 @@ class Timeout:
     """How long one attempt may take, in seconds.
 
     Attributes:
-        total: From the first byte out to the last byte of the answer's body; None for no limit.
+        total: From the first byte out to the last byte of the response's body; None for no limit.
         connect: For getting a connection, out of the pool or new. Kept below ``total``, so that
             an attempt that runs out of time after this point is known to be possibly sent.
-        read: Between two pieces of the answer.
+        read: Between two pieces of the response.
     """
 
     total: float | None = field(default=30.0, validator=_seconds)
@@ -196,10 +196,10 @@ class Timeout:
 
 @frozen
 class RetryPolicy:
-    """How often a call is repeated, and after which waits, if its safety allows it.
+    """How often a call is retried, and with which back-off, if its safety allows retries.
 
     Attributes:
-        attempts: Requests in all, the first included; 1 switches retries off.
+        attempts: Number of requests, including the first; 1 disables retries.
         base: Seconds of the first back-off's upper bound; doubles each time, full jitter below it.
         cap: Seconds that a back-off never exceeds. A wait that the service asks for is never shortened.
         deadline: Seconds for the whole call, waits included; None for no limit.
@@ -211,7 +211,7 @@ class RetryPolicy:
     deadline: float | None = 120.0
 
     def __attrs_post_init__(self) -> None:
-        """Refuse numbers that can't be used."""
+        """Check the numbers."""
         waits = _is_number(self.base) and _is_number(self.cap) and self.base >= 0 and 0 <= self.cap < float("inf")
         if not waits or not (self.deadline is None or (_is_number(self.deadline) and self.deadline > 0)):
             raise ConfigurationError("a retry policy needs base >= 0, cap >= 0 and a positive deadline")
@@ -253,7 +253,7 @@ def check_origin(url: str, *, allow_http: bool = False) -> str:
             "a base URL needs a host name of ASCII letters (as xn--... if it has others) and a port over 0"
         )
     if parts.scheme == "http" and not allow_http and not _is_loopback(parts.hostname):
-        raise ConfigurationError(f"plain http is allowed to this machine only; use https for {parts.hostname}")
+        raise ConfigurationError(f"http is allowed for this machine only; use https for {parts.hostname}")
     return url.rstrip("/")
 
 
@@ -263,7 +263,7 @@ _PATH = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*").fullma
 
 
 def _base_url(url: str, *, allow_http: bool) -> str:
-    """Return ``url`` as ``check_origin`` does, if a path can be put behind it as it is."""
+    """Return ``url`` as ``check_origin`` does, if a path can be appended to it."""
     origin = check_origin(url, allow_http=allow_http)
     if not _URL(url):
         raise ConfigurationError("a base URL must not contain spaces or characters that are not ASCII")
@@ -326,7 +326,7 @@ def _absolute_path(_: object, attribute: Attribute[str], value: str) -> None:
 
 
 def _extra(_: object, __: object, value: object) -> None:
-    if flaw := flaw_in_extra(value):
+    if flaw := extra_problem(value):
         raise ConfigurationError(flaw)
 
 
@@ -338,18 +338,18 @@ def _usage_types(_: object, attribute: Attribute[Any], value: object) -> None:
 
 @frozen(kw_only=True)
 class Settings:
-    """Everything about a client but its credentials.
+    """The settings of a client, without its credentials.
 
     Attributes:
-        base_url: One origin that replaces every host; what points a client at the sandbox.
-        hosts: Origins for single hosts, over the defaults.
+        base_url: One origin that replaces every host, such as the sandbox's.
+        hosts: Origins of single hosts, in place of the defaults.
         allow_http: Permit plain http beyond this machine, say inside a private test network.
         dialect: Which documents the requests follow.
-        signature: Where the OAuth parameters travel.
+        signature: Where requests carry the OAuth parameters.
         timeout: For each attempt.
         retry: For each call; can be overridden per call.
         max_wait: Seconds a call may wait for a spent quota, or for a wait the service asked for; a longer one raises.
-        max_response_bytes: Bytes of an answer's body, decompressed, that are read at the most.
+        max_response_bytes: Largest body of a response, in bytes after decompression.
         max_connections: Connections open at the same time.
         proxy: URL of an HTTP proxy for all requests, such as ``http://user:password@proxy:3128``.
         trust_env: Use the proxies of ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY``.
@@ -360,11 +360,11 @@ class Settings:
         user_agent: Names the calling program to the service.
         live_preview_log_path: Where previews are reported in the live dialect, below ``/1.2``. The vendor's pages
             disagree; the other candidate is ``/user/preview/log``.
-        strict_decoding: Raise a DecodeError for every value of an answer that can't be read. Otherwise one that may be
+        strict_decoding: Raise a DecodeError for every value of a response that can't be read. Otherwise one that may be
             missing is read as None, with a line in the log, and only a missing structure is an error.
         country: ISO 3166-1 alpha-2 code of a country that the key may use; sent wherever the service takes one and the
-            caller names none, and with reports of previews, whose plays have countries of their own.
-        shop_id: The shop that was assigned to the partner; sent with every call. A shop stands for a country, so
+            caller names none, and with reports of previews, whose plays have their own countries.
+        shop_id: The shop that was assigned to the partner; sent with every call. A shop belongs to a country, so
             ``country`` is not sent beside it, except where the service demands one.
         image_size: Width of pictures in pixels, such as 350; sent with everything that is read.
         usage_types: For which uses content must be licensed (``download``, ``subscriptionstreaming``,
@@ -421,6 +421,6 @@ class Settings:
     def _resolve_origins(self) -> Mapping[Host, str]:
         if self.base_url is not None:
             return dict.fromkeys(Host, _base_url(self.base_url, allow_http=self.allow_http))
-        # Defaults are made before validators run.
+        # Defaults are computed before validators run.
         hosts = self.hosts if isinstance(self.hosts, Mapping) else {}
         return {host: _base_url(url, allow_http=self.allow_http) for host, url in {**DEFAULT_HOSTS, **hosts}.items()}

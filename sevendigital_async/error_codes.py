@@ -1,4 +1,4 @@
-"""Which exception an error answer becomes, and which status it amounts to: by the service's code, else by its own."""
+"""The exception and the effective status of an error response, by the service's code, else by the HTTP status."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ERRORS_BY_CODE: dict[int, type[APIError]] = {
     **dict.fromkeys((3017, 3105, 3106, 7102), RefundError),
     3201: SimultaneousStreamsError,
 }
-"""Codes whose meaning is the same at every endpoint; the thousands decide for all others."""
+"""Codes that mean the same at every endpoint; for other codes, the thousands decide."""
 
 ERRORS_BY_THOUSAND: dict[int, type[APIError]] = {
     1: InvalidRequestError,
@@ -56,7 +56,7 @@ ERRORS_BY_STATUS: dict[int, type[APIError]] = {
 }
 
 INPUT_ERRORS = 1
-"""The thousand of the codes that find fault with what was sent."""
+"""The thousand of the codes about invalid input."""
 
 _REFUSALS = {400, 413, 422}
 
@@ -64,7 +64,7 @@ _STATUS_OF_KIND = {AuthenticationError: 401, PermissionDeniedError: 403, RateLim
 
 
 def error_type(status: int, code: int | None) -> type[APIError]:
-    """Choose the class for an error answer.
+    """Choose the class for an error response.
 
     The statuses about identity and quota decide by themselves; elsewhere the service's code knows more than the status.
     """
@@ -82,12 +82,12 @@ def error_type(status: int, code: int | None) -> type[APIError]:
 
 
 def is_service_code(code: int | None) -> bool:
-    """Say whether the service's documents have such a code."""
+    """Return whether the service's documents have this code."""
     return code is not None and code // 1000 in ERRORS_BY_THOUSAND
 
 
 def effective_status(error: APIError) -> int:
-    """Return the status that an answer amounts to once its body has been read; :mod:`.statuses` says what follows."""
+    """Return the effective status of a response, including what its body reports; see :mod:`.status_codes`."""
     status = error.status or 0
     thousand = 0 if error.code is None else error.code // 1000
     decided = next((status for kind, status in _STATUS_OF_KIND.items() if isinstance(error, kind)), None)
@@ -97,5 +97,5 @@ def effective_status(error: APIError) -> int:
         return 503 if status < 400 or ERRORS_BY_THOUSAND.get(thousand) is ServerError else status  # noqa: PLR2004
     if thousand == INPUT_ERRORS and error.in_service_form:
         return status if status in _REFUSALS else 400
-    # An error in an answer that calls itself a success, or a failure that is none: something isn't there.
+    # An error in a success response, or a failure without one: the thing does not exist.
     return status if 300 <= status < 500 else 404  # noqa: PLR2004

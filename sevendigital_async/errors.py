@@ -6,15 +6,15 @@
     ├── ConfigurationError            settings or life cycle: nothing was sent
     ├── InvalidArgumentError          an argument was refused before anything was sent (a ValueError)
     ├── UnsupportedOperationError     the chosen dialect has no such operation
-    ├── TransportError                no usable answer arrived; ``maybe_sent`` says what that means
+    ├── TransportError                no usable response arrived; ``maybe_sent`` says what that means
     │   ├── ConnectError              refused, DNS, TLS: surely not sent
     │   ├── DisconnectedError         the connection broke after sending began
-    │   ├── RequestTimeoutError       no complete answer in time (a TimeoutError)
-    │   ├── UnreadableAnswerError     the answer can't be read, or does not acknowledge what was sent
+    │   ├── RequestTimeoutError       no complete response in time (a TimeoutError)
+    │   ├── UnreadableResponseError   the response can't be read, or does not acknowledge what was sent
     │   ├── ShortCountError           the service acknowledged fewer items than were sent
-    │   └── ResponseTooLargeError     the answer exceeded ``max_response_bytes``
+    │   └── ResponseTooLargeError     the response exceeded ``max_response_bytes``
     ├── DownloadError                 media arrived incomplete, or could not be written
-    ├── DecodeError                   an answer arrived that does not fit its model
+    ├── DecodeError                   a response arrived that does not fit its model
     ├── APIError                      the service answered with an error
     │   ├── AuthenticationError       401: key, secret, token or signature
     │   │   └── ClockSkewError        401 about the timestamp; the clock offset has been learned
@@ -47,7 +47,7 @@
         └── ShipperFailedError        a background task died; the cause is chained
 
 No message, repr or attribute carries a secret, a token or a signature; the one exception is ``DecodeError.body``, an
-answer that could not be read.
+response that could not be read.
 """
 
 from __future__ import annotations
@@ -63,12 +63,16 @@ class SevenDigitalError(Exception):
     """Root of all errors raised by this package.
 
     Attributes:
+        operation: Dotted name of the operation, such as ``classic.releases.search``; None without a call.
+        status: HTTP status of the response; None if none arrived, or it is not known.
         trace_id: The request's id in the service's own records (``x-7d-traceid``); None if it has none.
         advice: What to do next, where a repeated call could do harm.
         maybe_sent: True if the service may have received the request and acted on it; False if it certainly has not,
             or has said so.
     """
 
+    operation: str | None = None
+    status: int | None = None
     maybe_sent: bool = False
     trace_id: str | None = None
     advice: str | None = None
@@ -81,11 +85,11 @@ class SevenDigitalError(Exception):
 
 
 class ConfigurationError(SevenDigitalError):
-    """Settings that cannot work, or a client used outside its life or its event loop."""
+    """Invalid settings, or a client used while it is closed or in another event loop."""
 
 
 class InvalidArgumentError(SevenDigitalError, ValueError):
-    """An argument that the API's documents rule out; raised before anything is sent.
+    """An argument that the API does not allow; raised before anything is sent.
 
     Attributes:
         argument: Name of the argument, as the caller spelled it.
@@ -101,20 +105,27 @@ class UnsupportedOperationError(SevenDigitalError):
 
 
 class TransportError(SevenDigitalError):
-    """No usable answer arrived.
+    """No usable response arrived.
 
     Attributes:
-        operation: Dotted name of the operation, such as ``classic.releases.search``.
         maybe_sent: True when the service may have received, and acted on, the request.
-        answered: True when an answer arrived, or began to, so that the same request may well get the same again.
+        answered: True when a response arrived, or began to, so that the same request may get the same response again.
     """
 
     maybe_sent = True
     answered: bool = False
 
-    def __init__(self, message: str, *, operation: str | None = None, maybe_sent: bool | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str | None = None,
+        status: int | None = None,
+        maybe_sent: bool | None = None,
+    ) -> None:
         super().__init__(message)
         self.operation = operation
+        self.status = status
         if maybe_sent is not None:
             self.maybe_sent = maybe_sent
 
@@ -130,11 +141,11 @@ class DisconnectedError(TransportError):
 
 
 class RequestTimeoutError(TransportError, TimeoutError):
-    """No complete answer, body included, within the time allowed."""
+    """No complete response, body included, within the time allowed."""
 
 
-class UnreadableAnswerError(TransportError):
-    """An answer that is not valid HTTP, can't be decompressed, or does not acknowledge what was sent."""
+class UnreadableResponseError(TransportError):
+    """A response that is not valid HTTP, can't be decompressed, or does not acknowledge what was sent."""
 
     answered = True
 
@@ -146,7 +157,7 @@ class ShortCountError(TransportError):
 
 
 class ResponseTooLargeError(TransportError):
-    """The answer was larger than ``max_response_bytes`` and was not read to its end."""
+    """The response was larger than ``max_response_bytes`` and was not read to its end."""
 
 
 class DownloadError(SevenDigitalError):
@@ -156,14 +167,12 @@ class DownloadError(SevenDigitalError):
 
 
 class DecodeError(SevenDigitalError):
-    """An answer that does not fit its model. What was requested may have been carried out.
+    """A response that does not fit its model. What was requested may have been carried out.
 
     Attributes:
-        operation: Dotted name of the operation.
-        path: Where in the answer, such as ``$.release.price.amount``.
-        status: HTTP status of the answer; None if it is not known.
-        body: The answer as it came, say to find a purchase's number in; empty if it was not kept. It may contain tokens
-            and users' data, so it is in no message and no repr: mind where it is written.
+        path: Where in the response, such as ``$.release.price.amount``.
+        body: The raw response, for example to find the number of a purchase; empty if not kept. It may contain tokens
+            and users' data, so it is in no message and no repr; treat it as confidential.
     """
 
     maybe_sent = True
@@ -205,13 +214,13 @@ class APIError(SevenDigitalError):
     Attributes:
         message: The service's own message.
         code: The service's error code (1xxx input, 2xxx resource, 3xxx user and payment, 7xxx and 9xxx server).
-        status: HTTP status of the answer; None if the error was found before sending.
+        status: HTTP status of the response; None if the error was found before sending.
         operation: Dotted name of the operation.
         errors: Per-item errors of a refused batch.
-        rate_limit: The quota as the answer stated it.
+        rate_limit: The quota as the response stated it.
         retry_after: Seconds the service asked to wait, if it did.
         maybe_sent: True when the request may have been carried out all the same.
-        in_service_form: Whether the answer has the format of the service's own errors; False for a page, text or JSON
+        in_service_form: Whether the response has the format of the service's own errors; False for a page, text or JSON
             that a proxy may have written. The default is whether there is a code.
     """
 
@@ -293,7 +302,7 @@ class PaymentFailedError(PaymentError):
 
 
 class PriceChangedError(PaymentError):
-    """The price that was sent is not the price of the item any more; fetch it anew and ask the user."""
+    """The price that was sent is no longer the item's price; fetch the new one and ask the user."""
 
 
 class VoucherError(PaymentError):
@@ -321,7 +330,7 @@ class ServerError(APIError):
 
 
 class GatewayError(ServerError):
-    """A proxy or gateway answered in place of the service; the service's own answer, if any, is lost."""
+    """A proxy or gateway answered in place of the service; the service's own response, if any, is lost."""
 
 
 class ShipperError(SevenDigitalError):

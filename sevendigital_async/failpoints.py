@@ -1,7 +1,7 @@
 """Failpoints: named places where a test kills the process, raises an error or waits.
 
-A lane or a spool calls ``hit("before commit")`` where a crash would do most harm. A test sets ``on_hit`` to a function
-that is called there. Outside tests a failpoint costs a comparison.
+A lane or a spool calls ``hit("before commit")`` at each point where a crash matters. A test sets ``on_hit`` to a
+function that is called there. Without a test, a failpoint costs one comparison.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ POINTS = (
 )
 
 on_hit: Callable[[str], None] | None = None
-"""Called with every failpoint that is hit, in the thread that has hit it."""
+"""Called with every failpoint that is hit, in the same thread."""
 
 
 def hit(point: str) -> None:
-    """Pass one of ``POINTS``."""
+    """Hit one of ``POINTS``."""
     if on_hit is not None:
         on_hit(point)

@@ -1,4 +1,4 @@
-"""Calls of the user's observers, which can't change what they observe."""
+"""Guarded calls of the user's observers: their errors are logged and change nothing."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class ObserverGuard:
     """Calls plain functions of one observer. The first error is logged; errors change nothing else.
 
     Attributes:
-        name: Of the observer, as the user passes it.
-        logger: Gets the error.
+        name: Name of the observer, as the user passes it.
+        logger: Logs the error.
     """
 
     name: str
@@ -73,4 +73,4 @@ class ObserverGuard:
     def _failed(self, what: str, error: BaseException | None) -> None:
         if not self._has_failed:
             self._has_failed = True
-            self.logger.error("%s %s; further errors of it are not logged", self.name, what, exc_info=error)
+            self.logger.error("%s %s; its further errors are not logged", self.name, what, exc_info=error)

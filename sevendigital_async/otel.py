@@ -54,13 +54,13 @@ class OpenTelemetryAttempt:
         return _activated(self._span)
 
     def answered(self, status: int) -> None:
-        """Record the status of the answer."""
+        """Record the status of the response."""
         self._span.set_attribute("http.response.status_code", status)
         if status >= FIRST_ERROR:
             _failed(self._span, str(status))
 
     def end(self, error: BaseException | None) -> None:
-        """End it, with the error that kept the answer from being read to its end."""
+        """End it, with the error that kept the response from being read to its end."""
         if error is not None:
             _failed(self._span, type(error).__name__)
         self._span.end()
@@ -154,7 +154,7 @@ class OpenTelemetryTracer:
         """Start the span of a batch: the root of a trace, as its plays come from many.
 
         Args:
-            kind: Of the plays.
+            kind: Kind of the plays.
             logs: How many.
             request_id: Sent to the service as ``x-7d-traceid``.
             origins: What :meth:`origin` returned, and contexts of batches.

@@ -1,4 +1,4 @@
-"""Files that only their owner can read, from the moment they exist: they hold what people listened to."""
+"""Files that only their owner can read, from their creation on: they hold personal data."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ NO_FOLLOW = (
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_BINARY", 0)
 )
-"""Flags for opening our files: never through a symbolic link, and without waiting for the other end of a pipe."""
+"""Flags for opening files: symbolic links are not followed, and a pipe does not block."""
 
 _creating = threading.Lock()
 
 
 def printable(path: str | os.PathLike[str]) -> str:
-    """Return a path as text that is safe for any terminal and any log."""
+    """Return a path as text that is safe to print and to log."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in os.fspath(path))
 
 
@@ -33,7 +33,7 @@ def create_private(path: Path) -> int:
     """Create a file and return its descriptor, opened for appending. Symbolic links are not followed.
 
     Raises:
-        FileExistsError: The name is taken, if only by a dangling link.
+        FileExistsError: The name exists, even as a dangling link.
         OSError: The file cannot be created.
     """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | NO_FOLLOW, PRIVATE)

@@ -51,7 +51,7 @@ class RedisUnavailableError(Exception):
     """Redis did not answer, or can't do what was asked for now; a script may have run all the same.
 
     Attributes:
-        code: The first word of Redis's error, such as LOADING; empty if there was no answer.
+        code: The first word of Redis's error, such as LOADING; empty if there was no response.
     """
 
     def __init__(self, message: str, *, code: str = "") -> None:
@@ -77,9 +77,9 @@ class RedisRefusedError(ConfigurationError):
 
 
 STATUSES = frozenset(
-    b"ok gone damaged outdated foreign lost missing none lease claimed busy paused unknown withdrawn".split()
+    b"ok gone damaged old outdated foreign lost missing none lease claimed busy paused unknown withdrawn".split()
 )
-"""What an answer of a script begins with if it is a list."""
+"""What a response of a script begins with if it is a list."""
 
 _DECLARATION = re.compile(r"^local (\w+) = (?:tonumber\()?(KEYS|ARGV)\[(\d+)\]", re.MULTILINE)
 _REST = re.compile(r"^local (\w+) = (\d+) -- ARGV\[\2\] and on", re.MULTILINE)
@@ -95,7 +95,7 @@ class RedisScript:
 
     Args:
         package: Where the file is.
-        path: Of the file in the package.
+        path: Path of the file in the package.
         answer: Type of the script's answer.
     """
 
@@ -197,10 +197,10 @@ class RedisConnection:
         return self._redis is not None
 
     async def run(self, script: RedisScript, **arguments: Any) -> Any:
-        """Run a script once, with the keys and arguments that it declares; returns its answer, texts as bytes.
+        """Run a script once, with the keys and arguments that it declares; returns its response, texts as bytes.
 
         Raises:
-            RedisUnavailableError: No answer; the script may have run.
+            RedisUnavailableError: No response; the script may have run.
             RedisRefusedError: Redis can't run it.
         """
         command = script.command(arguments)
@@ -222,7 +222,7 @@ class RedisConnection:
         """Send one command that changes nothing.
 
         Raises:
-            RedisUnavailableError: No answer.
+            RedisUnavailableError: No response.
             RedisRefusedError: Redis does not know the command, or not with these arguments.
         """
         self._open()
@@ -315,7 +315,7 @@ def _root(error: BaseException) -> BaseException:
 
 
 def _cause(error: Exception) -> str:
-    """Say in a few words why there was no answer; the library's own message may quote what was sent."""
+    """Say in a few words why there was no response; the library's own message may quote what was sent."""
     root = _root(error)
     words = getattr(root, "strerror", None)
     return str(words) if words else type(root).__name__

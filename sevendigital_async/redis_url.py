@@ -22,7 +22,7 @@ SCHEMES: Mapping[str, str] = {
 
 EXAMPLES = "redis://host:6379/0, rediss://host:6379/0 (TLS) or unix:///path/of/socket"
 PORT = 6379
-LAST_PORT = 65_535
+MAX_PORT = 65_535
 
 _SPACE_OR_CONTROL = re.compile(r"[\x00-\x20\x7f]")
 _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -137,7 +137,7 @@ def _split(url: str) -> tuple[SplitResult, int]:
     if parts.scheme == "unix":
         if parts.hostname or not parts.path.strip("/"):
             raise ConfigurationError("the URL of a Redis socket needs three slashes: unix:///path/of/socket")
-    elif not parts.hostname or not 0 < port <= LAST_PORT:
+    elif not parts.hostname or not 0 < port <= MAX_PORT:
         raise bad
     return parts, port
 

@@ -8,7 +8,7 @@ from attrs import field, frozen
 
 
 class CallAction(enum.Enum):
-    """What a call does after an answer; the values are for the documentation."""
+    """What a call does after a response; the values are for the documentation."""
 
     RAISE = "raised"
     REPEAT = "repeated with back-off"
@@ -18,8 +18,10 @@ class CallAction(enum.Enum):
 class LaneAction(enum.Enum):
     """What a lane of the shipper does with the plays of a request; the values are for the documentation."""
 
-    JUDGE = "in the service's own error form: refused plays are buried; else released, one probe at a time, an alert"
-    HALVE = "halved until the refused play stands alone, which is buried"
+    BURY_REFUSED = (
+        "in the service's own error form: refused plays are buried; else released, one probe at a time, an alert"
+    )
+    HALVE = "halved until the refused play is alone, which is buried"
     PARK = "the signer's plays wait, an alert"
     PAUSE = "released, the lane waits as long as asked"
     RETRY = "released, in doubt where a gateway answered; back-off, then one probe at a time, an alert"
@@ -58,7 +60,7 @@ _RAISE, _REPEAT, _WAIT = CallAction
 
 STATUS_RULES = (
     StatusRule((), _RAISE, _RAISE, LaneAction.SUSPEND, hundred=3),
-    StatusRule((400, 422), _RAISE, _RAISE, LaneAction.JUDGE),
+    StatusRule((400, 422), _RAISE, _RAISE, LaneAction.BURY_REFUSED),
     StatusRule((401, 403), _RAISE, _RAISE, LaneAction.PARK),
     # By RFC 9110 and RFC 8470 the request was not processed. Proxies send them, too, so an unsafe call is not repeated.
     StatusRule((408, 421, 425), _REPEAT, _RAISE, LaneAction.RETRY),
@@ -74,5 +76,5 @@ _BY_HUNDRED = {rule.hundred: rule for rule in STATUS_RULES if not rule.statuses}
 
 
 def rule_for(status: int) -> StatusRule:
-    """Return the rule for the status of an error answer; one that is not defined counts as 5xx (RFC 9110)."""
+    """Return the rule for the status of an error response; one that is not defined counts as 5xx (RFC 9110)."""
     return _BY_STATUS.get(status) or _BY_HUNDRED.get(status // 100, _BY_HUNDRED[5])

@@ -124,7 +124,7 @@ def test_files_are_about_one_thing(module):
 
 
 MAY_SHARE_NAMES = {"models", "operations", "resources", "sandbox"}
-"""Packages whose classes are named after what the API calls things, and a program of its own."""
+"""Packages whose classes have the API's names, and the sandbox, a separate program."""
 
 
 def test_no_two_classes_have_one_name():

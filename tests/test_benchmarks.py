@@ -11,7 +11,7 @@ COMPARED = {"python", "cores", "sevendigital_async", "aiohttp", "authlib", "orjs
 
 def benchmarks(*arguments):
     command = [sys.executable, "-m", "benchmarks", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
 
 
 @pytest.fixture(scope="module")

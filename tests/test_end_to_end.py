@@ -210,7 +210,7 @@ async def test_a_service_that_stops_and_starts_again():
                 down = await shipper.statistics()
                 assert down.waiting + down.in_flight >= 1500
                 async with Sandbox(port=int(port), managed_users=True) as second:
-                    statistics = await shipper.flush(30)
+                    statistics = await shipper.flush(50)
                     later = received(second)
     assert statistics.delivered == 3000
     everything = received(sandbox) + later

@@ -116,7 +116,7 @@ async def test_a_program_runs_as_it_is_printed(program, output, tmp_path, capfd)
         process = await asyncio.create_subprocess_exec(sys.executable, tmp_path / "program.py")
         assert await process.wait() == 0
     else:
-        # In a thread, where the program has an event loop of its own.
+        # In a thread, where the program has its own event loop.
         await asyncio.to_thread(run_program, tmp_path / "program.py")
     assert output in "".join(capfd.readouterr())
 
@@ -207,7 +207,7 @@ async def test_put_with_a_time_limit(sandbox):
             return play().encode()
 
         assert (await names["played"](SimpleNamespace(read=read))).status == 202
-        assert (await names["shipper"].flush(5)).delivered == 1
+        assert (await names["shipper"].flush(50)).delivered == 1
 
 
 async def test_a_checkpoint(sandbox):
@@ -305,7 +305,7 @@ async def test_kafka(sandbox):
         cluster.create("plays", 1)
         for data in (play().encode(), b"not a play", play(1).encode()):
             cluster.produce("plays", data, partition=0)
-        cluster.producer.flush(10)
+        cluster.producer.flush(50)
         block = fragment("docs/howto/sources.md", "KafkaSource")
         code = block.code.replace("broker-1:9092,broker-2:9092", cluster.servers)
         async with context() as names:

@@ -235,7 +235,7 @@ async def test_a_tracer_that_raises_changes_nothing(caplog, make):
             await client.classic.releases.search("x")
         assert len(raw.requests) == 2
     lines = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
-    assert lines == ["tracer raised; further errors of it are not logged"]
+    assert lines == ["tracer raised; its further errors are not logged"]
 
 
 def test_the_global_provider_is_the_default():

@@ -20,7 +20,7 @@ The client has {number} operations. This page is generated from the operation re
   signature. `three-legged`: the user signs as well if the client acts for a user (`client.as_user(token)`).
 - **safety**: whether a request without a response may be sent again. `read` and `idempotent` operations are retried;
   `unsafe` ones are retried only if the request was certainly not processed. {safety}.
-- **limit**: requests in any one second, for operations with a limit of their own.
+- **limit**: requests in any one second, for operations with their own limit.
 - **live**: the endpoint in the [live dialect](live.md) (`dialect=Dialect.LIVE`), or `same`. A dash means that the
   dialect does not have the operation.
 - **returns**: the method's result. *Pages* can be awaited for one page or iterated over all; *media* can be streamed,

@@ -23,7 +23,7 @@ COMMANDS = {
     "dead-letters": ("dead_letters", "List, replay or discard plays that were not delivered."),
     "journal": ("journal", "Export the journal of delivered plays, or compare it with another list."),
     "sandbox": ("sandbox", "Run a sandbox of the API on this machine."),
-    "call": ("call", "Call an operation of the API and print its answer."),
+    "call": ("call", "Call an operation of the API and print its response."),
     "operations": ("operations", "List the operations of the API."),
     "sign-url": ("call", "Print a signed URL for an operation."),
 }
@@ -88,7 +88,7 @@ def _show_completion(shell: Shell | None) -> None:
 def _install_completion(shell: Shell | None) -> None:
     if shell is not None:
         _, path = install(shell=shell.value, prog_name=PROGRAM, complete_var=COMPLETION_VARIABLE)
-        say(f"completion for {shell} is installed in {path}; it works in shells that are started from now on")
+        say(f"completion for {shell} is installed in {path}; it works in new shells")
         raise typer.Exit
 
 

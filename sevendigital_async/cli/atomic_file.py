@@ -21,7 +21,7 @@ class AtomicFile:
     """Standard output, or a file that is written under a temporary name and renamed at the end.
 
     Args:
-        name: Of the file, or ``-``.
+        name: Name of the file, or ``-``.
         force: Replace an existing file.
 
     Raises:

@@ -217,7 +217,7 @@ async def inspect_spool(spool: str) -> AsyncIterator[SpoolInspector]:
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(ms|s|m)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0}
-LONGEST_DURATION = timedelta(days=1)
+MAX_DURATION = timedelta(days=1)
 _AGE = re.compile(r"(\d{1,6})([mhdw])")
 
 
@@ -258,7 +258,7 @@ def parse_duration(text: str, option: str) -> timedelta:
     """
     read = _DURATION.fullmatch(text)
     length = timedelta(seconds=float(read[1]) * _SECONDS[read[2]]) if read else None
-    if length is None or length > LONGEST_DURATION:
+    if length is None or length > MAX_DURATION:
         raise ConfigurationError(f"{option}: not a duration of up to a day: {text!r} (use 500ms, 1.5s or 2m)")
     return length
 

@@ -59,7 +59,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 SIGNALLED = 128
-"""Exit codes above this one stand for signals."""
+"""Exit codes above this one mean signals."""
 
 RESEND_AFTER = 0.05
 
@@ -166,7 +166,7 @@ class SignalWatcher:
     Attributes:
         first: Set by the first signal.
         again: Set by the second.
-        name: Of the first one.
+        name: Name of the first one.
     """
 
     def __init__(self, on_hangup: Callable[[], None] | None = None) -> None:
@@ -206,7 +206,7 @@ class SignalWatcher:
             self.first.set()
 
 
-EXTRA = frozenset({"typer", "rich"})
+OPTIONAL_MODULES = frozenset({"typer", "rich"})
 """Packages of the ``cli`` extra."""
 
 Explanation = tuple[int, str | None]
@@ -233,7 +233,7 @@ def _explain_exit(error: SystemExit) -> Explanation:
 
 
 def _explain_import(error: ModuleNotFoundError) -> Explanation:
-    if (error.name or "").partition(".")[0] in EXTRA:
+    if (error.name or "").partition(".")[0] in OPTIONAL_MODULES:
         return ExitCode.USAGE, 'the command line needs typer and rich: pip install "sevendigital_async[cli]"'
     return ExitCode.USAGE, str(error)
 

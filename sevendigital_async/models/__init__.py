@@ -1,6 +1,6 @@
-"""What comes back: attrs classes, a file per noun.
+"""The models of responses: attrs classes, a file per family.
 
-A model is the same whichever of the wire's shapes it came in. What can be asked for by id (artists, releases,
+A model does not depend on the format of the response. What can be asked for by id (artists, releases,
 tracks) always has one; every other field may be missing and is then None, or an empty tuple. Ids are text, money
 is `Decimal`, times are aware, and a kind that this version does not know stays the text it was.
 """
@@ -20,5 +20,5 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> Any:
-        """Build the models when one is asked for: it takes a third of an import, and who ships plays needs none."""
+        """Build the models at their first use: this takes a third of an import, and the shipper needs none."""
         return getattr(import_module(".all_models", __name__), name)

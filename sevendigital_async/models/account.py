@@ -8,17 +8,17 @@ from datetime import date, datetime
 from attrs import NOTHING, frozen
 
 from ..config import UserToken
-from .wire import called, wire
+from .wire import aliases, wire
 
 
 @frozen(kw_only=True)
 class User:
-    """An account, and the token to act for it where one was asked for.
+    """An account, and its token if one was requested.
 
     Attributes:
         id: The service's id of the user, or the partner's own for users that the partner manages.
-        type: Whose user it is, in the live service's answers: ``7digital``.
-        email: Where the user can be written to.
+        type: Whose user it is, in the live service's responses: ``7digital``.
+        email: The user's address.
         first_name: Given name.
         last_name: Family name.
         country: ISO 3166-1 alpha-2 code.
@@ -39,16 +39,16 @@ class User:
 
     @property
     def token(self) -> UserToken | None:
-        """What ``client.as_user`` takes, if the answer had both halves."""
+        """The token for ``client.as_user``, if the response has both halves."""
         if self.access_token is None or self.access_token_secret is None:
             return None
         return UserToken(self.access_token, self.access_token_secret)
 
 
-@called("oauth_request_token", "oauth_access_token")
+@aliases("oauth_request_token", "oauth_access_token")
 @frozen(kw_only=True)
 class OAuthToken:
-    """A request token, to be authorised by the user, or the access token that comes of it.
+    """A request token, to be authorised by the user, or the access token that it is exchanged for.
 
     Attributes:
         token: Goes with every request; kept out of the repr.
@@ -60,7 +60,7 @@ class OAuthToken:
 
     @property
     def user_token(self) -> UserToken:
-        """What ``client.as_user`` takes."""
+        """The token for ``client.as_user``."""
         return UserToken(self.token, self.secret)
 
 
@@ -81,7 +81,7 @@ class DeviceStatus(enum.StrEnum):
     DEAUTHORISED = "deauthorised"
 
 
-@called("device", "offlineStatus", "offlineClient")
+@aliases("device", "offlineStatus", "offlineClient")
 @frozen(kw_only=True)
 class DeviceAuthorisation:
     """One of a user's devices, and what it may do.
@@ -92,8 +92,8 @@ class DeviceAuthorisation:
         platform: What it runs.
         status: Whether it may play without a connection.
         authorised_at: Since when.
-        offline_enabled: The same as ``status``, in the live service's answers.
-        offline_max_track_count: How many tracks it may keep, in the live service's answers.
+        offline_enabled: The same as ``status``, in the live service's responses.
+        offline_max_track_count: How many tracks it may keep, in the live service's responses.
     """
 
     device_id: str | None = wire("deviceId", "clientId")
@@ -105,20 +105,20 @@ class DeviceAuthorisation:
     offline_max_track_count: int | None = None
 
 
-@called("streaming")
+@aliases("streaming")
 @frozen(kw_only=True)
 class Subscription:
     """A user's access for up to a month.
 
     Attributes:
         subscription_id: The service's id of it; the live service gives none.
-        user_id: Whose it is.
+        user_id: The user's id.
         product_id: What was subscribed to.
         status: Whether it runs.
         start_date: Its first day.
         end_date: The day it ends.
-        level: How much it includes, in the live service's answers: ``premium``.
-        expiry_date: The moment it ends, in the live service's answers.
+        level: How much it includes, in the live service's responses: ``premium``.
+        expiry_date: The moment it ends, in the live service's responses.
     """
 
     subscription_id: str | None = wire("subscriptionId", "id")
@@ -139,19 +139,19 @@ class SubscriptionState(enum.StrEnum):
     EXPIRED = "expired"
 
 
-@called("streaming", "unlimitedStreaming")
+@aliases("streaming", "unlimitedStreaming")
 @frozen(kw_only=True)
 class SubscriptionStatus:
     """A user's unlimited streaming.
 
     Attributes:
-        user_id: Whose it is.
+        user_id: The user's id.
         status: Whether it runs.
         start_date: Its first day.
         end_date: Its last day.
         product_id: What was subscribed to.
-        level: How much that includes, in the live service's answers: ``premium``.
-        expiry_date: The moment it ends, in the live service's answers.
+        level: How much that includes, in the live service's responses: ``premium``.
+        expiry_date: The moment it ends, in the live service's responses.
     """
 
     user_id: str | None = None

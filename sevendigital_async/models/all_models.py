@@ -1,4 +1,4 @@
-"""All models; import a family's own file where a few are enough: it builds no others."""
+"""All models; import a single family's module to build fewer."""
 
 from .account import DeviceAuthorisation as DeviceAuthorisation
 from .account import DevicePlatform as DevicePlatform
@@ -16,6 +16,8 @@ from .catalogue import EditorialItem as EditorialItem
 from .catalogue import EditorialText as EditorialText
 from .catalogue import EditorialType as EditorialType
 from .catalogue import Format as Format
+from .catalogue import IdMatch as IdMatch
+from .catalogue import IdPair as IdPair
 from .catalogue import Label as Label
 from .catalogue import Licensor as Licensor
 from .catalogue import Listing as Listing

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from attrs import NOTHING, frozen
 
-from .wire import ENTRY, TEXT, called, may_be_empty, wire
+from .wire import ENTRY, TEXT, aliases, may_be_empty, wire
 
 
 @frozen(kw_only=True)
@@ -16,12 +16,12 @@ class Price:
     """What something costs in one territory.
 
     Attributes:
-        amount: The price; None if the thing is not sold by itself, zero if it is free.
+        amount: The price; None if the item is not sold separately, zero if it is free.
         currency: ISO 4217 code.
         currency_symbol: As shoppers write it.
         formatted_price: For display; ``N/A`` where there is no amount.
         rrp: The recommended retail price.
-        formatted_rrp: The same, ready to show.
+        formatted_rrp: The same, for display.
         on_sale: Whether the price is reduced at the moment.
     """
 
@@ -36,7 +36,7 @@ class Price:
 
 @frozen(kw_only=True)
 class Format:
-    """A form in which music can be downloaded.
+    """A format in which music can be downloaded.
 
     Attributes:
         id: The service's number for the format; new ones may appear at any time.
@@ -58,7 +58,7 @@ class Label:
     """The brand a release is issued under.
 
     Attributes:
-        id: The catalogue's number; None where the answer gives the bare name.
+        id: The catalogue's number; None where the response gives the bare name.
         name: The label's name.
     """
 
@@ -90,12 +90,12 @@ class ChartChange(enum.StrEnum):
 
 @frozen(kw_only=True)
 class Listing:
-    """An entry's place in the list that it came in: a chart, or the results of a search.
+    """An entry's place in its list: a chart, or the results of a search.
 
     Attributes:
         position: Its rank in the chart, from one.
         change: How it has moved since the chart before.
-        score: How well it fits what was searched for; only comparable within one search.
+        score: How well it matches the search; only comparable within one search.
     """
 
     position: int | None = None
@@ -117,7 +117,7 @@ class Package:
     id: str | None = None
     description: str | None = None
     price: Price | None = None
-    formats: tuple[Format, ...] = ()
+    formats: tuple[Format, ...] = wire("formats", "format", default=())
 
 
 @frozen(kw_only=True)
@@ -158,21 +158,23 @@ class Artist:
         slug: The name's form in web addresses.
         url: The artist's page in the shop.
         image: Address of a picture.
-        is_placeholder_image: Whether the picture is only a stand-in.
+        is_placeholder_image: Whether the picture is a placeholder.
         popularity: From 0 to 1.
+        biography: A text about the artist, in old responses of the live service.
         listing: Its place in the chart or among the search results that it came in;
             no part of what makes two of them equal.
     """
 
     id: str = wire("id", "artistId", "sevenDigitalId", default=NOTHING)
     name: str | None = None
-    sort_name: str | None = None
+    sort_name: str | None = wire("sortName", "sortname")
     appears_as: str | None = None
     slug: str | None = None
     url: str | None = None
     image: str | None = None
     is_placeholder_image: bool | None = None
     popularity: Decimal | None = None
+    biography: str | None = wire("biography", "bio.text")
     listing: Listing | None = wire(ENTRY, eq=False)
 
 
@@ -200,10 +202,10 @@ class Release:
         slug: The title's form in web addresses.
         image: Address of the cover picture.
         release_date: The day it came out, as the service writes it; a time of day that comes with it is left
-            out. From which moment it can be bought or streamed stands in ``download`` and the streaming fields.
+            out. The times from which it can be bought or streamed are in ``download`` and the streaming fields.
         added_date: When it joined the catalogue.
-        streaming_release_date: From when it may be streamed, in answers that have no field per kind of streaming.
-        year: Of the original release, or of the digital one if that is not known.
+        streaming_release_date: From when it may be streamed, in responses that have no field per kind of streaming.
+        year: Year of the original release, or of the digital one if that is not known.
         label: Who issued it.
         licensor: Who licensed it.
         explicit: Whether it carries a parental advisory.
@@ -211,14 +213,14 @@ class Release:
         pline: Who holds the rights in the recordings, and since when.
         cline: Who holds the rights in the rest, such as the artwork, and since when.
         price: What it costs in the territory asked about.
-        formats: What it can be downloaded as.
-        available_drm_free: Whether it can be had free of copy protection.
-        duration: Of all tracks together, in seconds.
+        formats: The formats in which it can be downloaded.
+        available_drm_free: Whether it is available without copy protection.
+        duration: Duration of all tracks together, in seconds.
         track_count: How many tracks it has.
         popularity: From 0 to 1.
         download: Availability for purchase.
         subscription_streaming: Availability for subscribers.
-        ad_supported_streaming: Availability for listeners who pay with their attention.
+        ad_supported_streaming: Availability for ad-supported streaming.
         listing: Its place in the chart or among the search results that it came in;
             no part of what makes two of them equal.
     """
@@ -271,7 +273,7 @@ class Track:
         type: Audio or video.
         artist: The primary artist.
         release: What it appears on.
-        track_number: Its place on the release; in old answers the disc's number stands before it (203).
+        track_number: Its place on the release; in old responses prefixed with the disc's number (203).
         disc_number: Which disc it is on.
         number: Its place on that disc.
         duration: In seconds.
@@ -283,13 +285,13 @@ class Track:
         image: Address of a picture.
         preview_url: Where the preview clip can be heard.
         price: What it costs; without an amount if only the whole release is sold.
-        formats: What it can be downloaded as.
-        available_drm_free: Whether it can be had free of copy protection.
+        formats: The formats in which it can be downloaded.
+        available_drm_free: Whether it is available without copy protection.
         popularity: From 0 to 1.
-        streaming_release_date: From when it may be streamed, in answers that have no field per kind of streaming.
+        streaming_release_date: From when it may be streamed, in responses that have no field per kind of streaming.
         download: Availability for purchase.
         subscription_streaming: Availability for subscribers.
-        ad_supported_streaming: Availability for listeners who pay with their attention.
+        ad_supported_streaming: Availability for ad-supported streaming.
         listing: Its place in the chart or among the search results that it came in;
             no part of what makes two of them equal.
     """
@@ -331,7 +333,7 @@ class Tag:
         name: The same for people: ``indie rock``.
         parent_id: The broader tag that this one belongs to.
         url: The tag's page in the shop.
-        count: How many things of the catalogue carry it.
+        count: How many items of the catalogue have it.
     """
 
     id: str | None = None
@@ -341,16 +343,16 @@ class Tag:
     count: int | None = None
 
 
-@called("error")
+@aliases("error")
 @frozen(kw_only=True)
 class BatchItemError:
-    """Why one of the things asked for is missing from the answer.
+    """Why a requested item is missing from the response.
 
     Attributes:
         index: Its position in the request, from zero.
-        item_id: Its id, in answers that give no position.
+        item_id: Its id, in responses that give no position.
         code: The service's error code.
-        message: The service's own words.
+        message: The service's message.
     """
 
     index: int | None = None
@@ -359,30 +361,65 @@ class BatchItemError:
     message: str | None = wire("message", "errorMessage")
 
 
+@may_be_empty
+@aliases("items")
 @frozen(kw_only=True)
 class ReleaseBatch:
     """Several releases.
 
     Attributes:
         releases: Those that were found, in the order of the request.
-        errors: What became of the others; empty unless it was asked for.
+        errors: Errors of the others; empty unless requested.
     """
 
-    releases: tuple[Release, ...] = wire("releases", "items.releases", "items.release", default=())
-    errors: tuple[BatchItemError, ...] = wire("errors", "items.errors", default=())
+    releases: tuple[Release, ...] = wire("releases", "release", default=())
+    errors: tuple[BatchItemError, ...] = ()
 
 
+@may_be_empty
+@aliases("items")
 @frozen(kw_only=True)
 class TrackBatch:
     """Several tracks.
 
     Attributes:
         tracks: Those that were found, in the order of the request.
-        errors: What became of the others; empty unless it was asked for.
+        errors: Errors of the others; empty unless requested.
     """
 
-    tracks: tuple[Track, ...] = wire("tracks", "items.tracks", "items.track", default=())
-    errors: tuple[BatchItemError, ...] = wire("errors", "items.errors", default=())
+    tracks: tuple[Track, ...] = wire("tracks", "track", default=())
+    errors: tuple[BatchItemError, ...] = ()
+
+
+@frozen(kw_only=True)
+class IdPair:
+    """The two ids of one thing.
+
+    Attributes:
+        seven_digital_id: 7digital's.
+        mb_id: MusicBrainz's.
+    """
+
+    seven_digital_id: str | None = None
+    mb_id: str | None = None
+
+
+@aliases("artists", "releases", "tracks")
+@frozen(kw_only=True)
+class IdMatch:
+    """The matches of one id, in the live service's responses.
+
+    Attributes:
+        seven_digital_id: The id that was looked up, if it was 7digital's.
+        mb_id: The id that was looked up, if it was MusicBrainz's.
+        pairs: The things that go by it, each with both ids.
+        error_code: Why there are none; 2001 for an unknown id.
+    """
+
+    seven_digital_id: str | None = None
+    mb_id: str | None = None
+    pairs: tuple[IdPair, ...] = wire("artist", "release", "track", default=())
+    error_code: int | None = wire("errorCode", "matchError.code")
 
 
 class EditorialType(enum.StrEnum):
@@ -408,7 +445,7 @@ class EditorialText:
 
 
 @may_be_empty
-@called("editorial", "listItem")
+@aliases("editorial", "listItem")
 @frozen(kw_only=True)
 class EditorialItem:
     """A text, a banner, or one entry of a curated list.
@@ -419,7 +456,7 @@ class EditorialItem:
         description: Its text.
         type: What it is; for an entry of a list, which of the next three it holds.
         review: What the editors think of a release.
-        promotional_text: What is said to sell it.
+        promotional_text: The promotional text.
         staff_recommendation: Why the editors recommend it.
         artist: The artist that was chosen.
         release: The release that was chosen.

@@ -8,7 +8,7 @@ from datetime import datetime
 from attrs import frozen
 
 from .catalogue import Format, Package, Price, Release, Track
-from .wire import TEXT, called, gathered, wire
+from .wire import TEXT, aliases, gathered, wire
 
 
 @frozen(kw_only=True)
@@ -16,8 +16,8 @@ class DownloadUrl:
     """A signed address that is good for a while.
 
     Attributes:
-        url: The address, to be used as it is; it is as good as a key, so it stays out of the repr.
-        format: What will be there, in a locker's answers.
+        url: The address, to be used unchanged; it grants access, so it is not in the repr.
+        format: The format of the file, in a locker's responses.
         expires_at: Until when it can be used.
     """
 
@@ -27,7 +27,7 @@ class DownloadUrl:
 
 
 class BasketItemType(enum.StrEnum):
-    """What can lie in a basket; anything else stays text."""
+    """What can be in a basket; anything else stays text."""
 
     RELEASE = "release"
     TRACK = "track"
@@ -35,7 +35,7 @@ class BasketItemType(enum.StrEnum):
 
 @frozen(kw_only=True)
 class Discount:
-    """Why less is due than the price.
+    """A reduction of the price.
 
     Attributes:
         type: The kind of discount: ``Voucher``.
@@ -46,19 +46,19 @@ class Discount:
 
 @frozen(kw_only=True)
 class BasketItem:
-    """One thing in a basket or in a purchase.
+    """An item of a basket or of a purchase.
 
     Attributes:
-        item_id: The basket's own number for it, which taking it out again needs.
+        item_id: Its number in the basket, with which it can be removed.
         type: A whole release, or a track.
         item_name: Its title.
         artist_name: Whose it is.
         release_id: The release, or the one that the track is on.
         track_id: The track, unless it is a whole release.
-        price: What the catalogue says it costs; nothing taken off.
-        amount_due: What will be charged for it, and what shoppers should see.
-        discount: Why the two differ, if they do.
-        package: As what it is bought, where there is a choice.
+        price: The catalogue's price, without discounts.
+        amount_due: The amount that is charged for it, and to be displayed.
+        discount: The discount, if the two differ.
+        package: The package that is bought, if there is a choice.
     """
 
     item_id: str | None = wire("itemId", "id")
@@ -75,14 +75,14 @@ class BasketItem:
 
 @frozen(kw_only=True)
 class Basket:
-    """What a shopper has collected.
+    """A shopper's basket.
 
     Attributes:
         id: The basket's number, a GUID.
         items: What is in it.
-        item_count: How many things that is.
-        price: The sum of the catalogue's prices; nothing taken off.
-        total: What will be charged at the checkout, and what shoppers should see.
+        item_count: How many items that is.
+        price: The sum of the catalogue's prices, without discounts.
+        total: The amount that is charged at the checkout, and to be displayed.
         voucher_code: The voucher that was applied.
     """
 
@@ -95,7 +95,7 @@ class Basket:
 
     @property
     def amount_due(self) -> Price | None:
-        """The total, under the name that its items use."""
+        """The total, under the name of the items' attribute."""
         return self.total
 
 
@@ -108,7 +108,7 @@ class PaymentStatus(enum.StrEnum):
 
 @frozen(kw_only=True)
 class BasketStatus:
-    """Whether a basket has been paid for, in the live service's answers.
+    """Whether a basket has been paid for, in the live service's responses.
 
     Attributes:
         payment_status: How the payment ended.
@@ -117,13 +117,13 @@ class BasketStatus:
     payment_status: PaymentStatus | str | None = None
 
 
-@called("preparePayment")
+@aliases("preparePayment")
 @frozen(kw_only=True)
 class PreparedPurchase:
-    """A payment that has been begun, in the live service's answers.
+    """A payment that was started, in the live service's responses.
 
     Attributes:
-        payment_token: What the payment goes on with at the provider; it allows a payment, so it is not in the repr.
+        payment_token: Continues the payment at the provider; it allows a payment, so it is not in the repr.
         auto_fulfilled: Whether the purchase is complete without a further step.
         prepared_at: When that was.
     """
@@ -142,12 +142,12 @@ class VoucherType(enum.StrEnum):
 
 @frozen(kw_only=True)
 class Voucher:
-    """A code that lowers what is due for a basket.
+    """A code that reduces the amount due for a basket.
 
     Attributes:
         code: What the shopper types.
         value: How much it is worth.
-        type: Whether that is a part of the price or a sum.
+        type: Whether that is a share of the price or an amount.
         expires_at: Until when it can be used.
         redeemed: Whether it has been used up.
     """
@@ -169,14 +169,19 @@ class CardBrand(enum.StrEnum):
 
 
 class CardRegistrationStatus(enum.StrEnum):
-    """How far a registration has come; anything else stays text."""
+    """The state of a registration; anything else stays text.
+
+    It ends as ``REGISTERED`` or ``FAILED`` in the OpenAPI dialect, as ``COMPLETE`` or ``ERROR`` in the live one.
+    """
 
     PENDING = "pending"
     REGISTERED = "registered"
     FAILED = "failed"
+    COMPLETE = "complete"
+    ERROR = "error"
 
 
-@called("card")
+@aliases("card")
 @frozen(kw_only=True)
 class PaymentCard:
     """A card that a user pays with; never its number.
@@ -187,7 +192,7 @@ class PaymentCard:
         brand: Who issued it.
         expiry_month: From 1 to 12.
         expiry_year: All four digits.
-        expiry_date: The two in one, year first (``202812``), in the live service's answers.
+        expiry_date: Both together, year first (``202812``), in the live service's responses.
         cardholder_name: As printed on it.
         country: ISO 3166-1 alpha-2 code of where it was issued.
         is_default: Whether purchases are charged to it.
@@ -210,7 +215,7 @@ class CardRegistrationFailure:
 
     Attributes:
         code: The service's error code.
-        message: The service's own words.
+        message: The service's message.
     """
 
     code: int | None = None
@@ -219,15 +224,15 @@ class CardRegistrationFailure:
 
 @frozen(kw_only=True)
 class CardRegistration:
-    """A card on its way into an account.
+    """The registration of a card.
 
     Attributes:
-        registration_id: What to ask for again while it is pending.
-        status: How far it has come.
+        registration_id: The id with which to fetch it while it is pending.
+        status: Its state.
         card_id: The card's id, once it is registered.
-        card: The card itself, in the live service's answers.
-        redirect_url: Where the user continues, in the live service's answers.
-        error: Why it failed, if it did, in the live service's answers.
+        card: The card itself, in the live service's responses.
+        redirect_url: Where the user continues, in the live service's responses.
+        error: Why it failed, if it did, in the live service's responses.
     """
 
     registration_id: str | None = wire("registrationId", "id")
@@ -251,13 +256,13 @@ class CardType:
     name: str | None = wire("name", "description", TEXT)
 
 
-@called("expressCheckout")
+@aliases("expressCheckout")
 @frozen(kw_only=True)
 class PaypalCheckout:
-    """Where a shopper consents to pay for a basket by PayPal.
+    """The checkout of a basket with PayPal.
 
     Attributes:
-        paypal_url: The page to send the shopper to; it allows a payment, so it is not in the repr.
+        paypal_url: The page that the shopper opens; it allows a payment, so it is not in the repr.
     """
 
     paypal_url: str | None = wire("paypalUrl", "url", repr=False)
@@ -290,12 +295,12 @@ class LockerTrack:
 class LockerRelease:
     """A release of which the user owns something.
 
-    Where an answer lists releases and single tracks side by side, each of them is one of these.
+    Where a response lists releases and single tracks side by side, each of them is one of these.
 
     Attributes:
-        release: The release itself; None for a track that comes without one.
-        tracks: What the user owns of it; empty where the answer says no more than that it is owned.
-        available: Whether it can still be fetched; None if nothing is said.
+        release: The release; None for a track without one.
+        tracks: What the user owns of it; empty if the response does not list them.
+        available: Whether it can still be downloaded; None if the response does not say.
     """
 
     release: Release | None = wire("release", "lockerTracks.track.release")
@@ -304,7 +309,7 @@ class LockerRelease:
 
 
 class PurchaseStatus(enum.StrEnum):
-    """How far a purchase has come; anything else stays text."""
+    """The state of a purchase; anything else stays text."""
 
     COMPLETED = "completed"
     PENDING = "pending"
@@ -316,14 +321,14 @@ class Purchase:
     """What was bought or delivered.
 
     Attributes:
-        purchase_id: The service's number for it; keep it, reports and refunds need it.
-        status: How far it has come.
+        purchase_id: The service's number for it, which reports and refunds require.
+        status: Its state.
         purchase_date: When it was made.
         total: What was charged.
         items: What was bought.
-        locker_releases: The same as it lies in the user's locker now, with addresses to fetch it from.
+        locker_releases: The items in the user's locker, with download addresses.
         receipt_url: Where the receipt can be seen.
-        delivery_url: Where the thing can be fetched, in answers to a delivery; it speaks for the user, so it
+        delivery_url: The download address, in responses to a delivery; it grants access, so it
             stays out of the repr.
     """
 

@@ -1,4 +1,4 @@
-"""Plain trees to models, strictly, whichever of the wire's shapes they come in.
+"""Converts plain trees to models, strictly, from all formats of responses.
 
 Each model has a reader (:mod:`.readers`), which takes a fifth of cattrs' time. Where a reader fails, cattrs reads the
 tree again to find out where.
@@ -20,7 +20,7 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from .readers import Hook, is_plain, make_reader, without_null
 from .scalars import Count, UnfitError, boolean, count, day, decimal, moment, text, whole
-from .wire import TEXT, keyed, reach, respelled, spread, steps, wire_names
+from .wire import TEXT, keyed, spread, steps, value_at, wire_names, with_wire_names
 
 T = TypeVar("T")
 SCALARS: Mapping[Any, Hook] = {
@@ -32,7 +32,7 @@ SCALARS: Mapping[Any, Hook] = {
     date: day,
     Count: count,
 }
-"""Kinds of single values, and what reads them."""
+"""Types of single values, and their converters."""
 
 Step = str | int
 
@@ -42,9 +42,9 @@ class Misfit:
     """A place where a tree does not fit its model.
 
     Attributes:
-        steps: The names and indexes that lead there from the tree's root; none for the root itself.
-        reason: What is wrong there, without the value.
-        is_optional: Whether the model can do without: it is a single value, and not one that the model requires.
+        steps: The names and indexes from the tree's root to it; empty for the root.
+        reason: The problem, without the value.
+        is_optional: Whether it may be None: it is a single value that the model does not require.
     """
 
     steps: tuple[Step, ...]
@@ -57,7 +57,7 @@ class Misfit:
         return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.steps)
 
     def below(self, *steps: Step) -> Misfit:
-        """Return the same, seen from an object that encloses the tree."""
+        """Return the same misfit with a path from an enclosing object."""
         return attrs.evolve(self, steps=(*steps, *self.steps))
 
 
@@ -88,7 +88,7 @@ def refuse(misfits: Sequence[Misfit]) -> None:
 
 
 def locate(error: Exception, tree: Any) -> Iterator[Misfit]:
-    """Follow each failure down to its leaf, spelling the path as the tree does."""
+    """Yield each failure's leaf, with its path in the tree."""
     if isinstance(error, ClassValidationError):
         fields = attrs.fields_dict(error.cl)
         for cause, note in error.group_exceptions()[0]:
@@ -115,8 +115,8 @@ def _in_object(field: attrs.Attribute[Any], tree: Any) -> tuple[tuple[str, ...],
     if not isinstance(tree, dict):
         return (), tree
     names = wire_names(field)
-    place = next((steps(name) for name in names if reach(tree, steps(name)) is not None), steps(names[0]))
-    return place, reach(tree, place)
+    place = next((steps(name) for name in names if value_at(tree, steps(name)) is not None), steps(names[0]))
+    return place, value_at(tree, place)
 
 
 def is_optional_leaf(field: attrs.Attribute[Any]) -> bool:
@@ -126,12 +126,12 @@ def is_optional_leaf(field: attrs.Attribute[Any]) -> bool:
 
 
 def structure(tree: object, model: type[T], report: Report = refuse) -> T:
-    """Turn a plain tree into ``model``.
+    """Convert a plain tree to ``model``.
 
     Args:
-        tree: The tree, which stays as it is.
+        tree: The tree; not modified.
         model: The model.
-        report: Called with what does not fit; by default it raises an error for the first.
+        report: Called with the misfits; by default it raises an error for the first.
 
     Raises:
         MisfitError: It does not fit; ``report`` may raise another error.
@@ -160,7 +160,7 @@ def _without(tree: Any, place: tuple[Step, ...]) -> Any:
     return copy
 
 
-def _swift_object_hook(model: Any, converter: Converter) -> Hook:
+def _fast_object_hook(model: Any, converter: Converter) -> Hook:
     return make_reader(model, converter.get_structure_hook) if is_plain(model) else _object_hook(model, converter)
 
 
@@ -177,7 +177,7 @@ def _object_hook(model: Any, converter: Converter) -> Hook:
             if not takes_text or value is None or isinstance(value, list):
                 raise UnfitError(value, "an object")
             value = {TEXT: value}
-        return read(respelled(value, others) if others else value, model)
+        return read(with_wire_names(value, others) if others else value, model)
 
     return structure_object
 
@@ -232,6 +232,15 @@ def _optional_hook(wanted: Any, converter: Converter) -> Hook:
     return structure_optional
 
 
+def _text_of(value: Any) -> Any:
+    """Return the text of an XML element with attributes; everything else as it is."""
+    return value[TEXT] if value.__class__ is dict and TEXT in value else value
+
+
+def _of_element(hook: Hook) -> Hook:
+    return lambda value, kind: hook(_text_of(value), kind)
+
+
 def _is_open_enum(wanted: Any) -> bool:
     kinds = [kind for kind in get_args(wanted) if kind is not str] if _is_union(wanted) else []
     return len(kinds) == 1 and isinstance(kinds[0], enum.EnumType)
@@ -242,7 +251,7 @@ def _open_enum_hook(wanted: Any, _: Converter) -> Hook:
     known = {kind.value.lower(): kind for kind in kinds}
 
     def structure_open_enum(value: Any, _: Any) -> Any:
-        written = text(value)
+        written = text(_text_of(value))
         return known.get(written) or known.get(written.strip().lower(), written)
 
     structure_open_enum.known = known  # type: ignore[attr-defined]  # readers look here before they call
@@ -252,7 +261,7 @@ def _open_enum_hook(wanted: Any, _: Converter) -> Hook:
 def _make_converter(object_hook: Callable[[Any, Converter], Hook], *, detailed_validation: bool) -> Converter:
     made = Converter(detailed_validation=detailed_validation)
     for kind, hook in SCALARS.items():
-        made.register_structure_hook(kind, hook)
+        made.register_structure_hook(kind, _of_element(hook) if detailed_validation else hook)
     factories: list[tuple[Callable[[Any], bool], Any]] = [
         (attrs.has, object_hook),
         (_is_collection, _collection_hook),
@@ -266,5 +275,5 @@ def _make_converter(object_hook: Callable[[Any, Converter], Hook], *, detailed_v
 
 
 converter = _make_converter(_object_hook, detailed_validation=True)
-"""Slow, but where a tree does not fit, it knows the place."""
-reader_of = cache(_make_converter(_swift_object_hook, detailed_validation=False).get_structure_hook)
+"""Slow, but it reports where a tree does not fit."""
+reader_of = cache(_make_converter(_fast_object_hook, detailed_validation=False).get_structure_hook)

@@ -1,4 +1,4 @@
-"""A play that is in its wire form already, such as a line that another process has encoded."""
+"""A play in its wire form, such as a line that another process encoded."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _BACKSLASH = ord("\\")
 class EncodedLog:
     """A play in the wire form that ``StreamLog.encode`` writes, with the fields by which plays are put into queues.
 
-    Made by :func:`encoded_log`, which has checked everything but the time. ``put_many`` takes it like a ``StreamLog``,
-    and sends its bytes as they are.
+    Made by :func:`encoded_log`, which checks everything except the time. ``put_many`` accepts it like a ``StreamLog``,
+    and sends its bytes unchanged.
 
     Attributes:
         body: The wire form.
@@ -73,13 +73,13 @@ def encoded_log(line: bytes, window: Window) -> EncodedLog | None:
         wire = orjson.loads(line)
     except orjson.JSONDecodeError:
         return None
-    # A dict keeps the order of the line, so this also says that there is nothing else in it.
+    # A dict keeps the order of the keys, so this also checks that there are no others.
     if type(wire) is not dict or tuple(wire) not in _KEYS:
         return None
     get = wire.get
     track, user, client, stamp = wire["trackId"], get("userId", "x"), get("clientId", "x"), wire["timestamp"]
     duration, country = get("durationPlayed", 0), get("country", "GB")
-    # A text that isn't less than "!" has something in it, and doesn't begin with a space.
+    # A text that sorts at or after "!" is not empty and does not begin with a space.
     if not (
         type(track) is str
         and track >= "!"
@@ -104,7 +104,7 @@ def encoded_log(line: bytes, window: Window) -> EncodedLog | None:
 def _moment(stamp: str) -> datetime | None:
     """Return the time of a timestamp that is written as ``StreamLog.encode`` writes it."""
     size = len(stamp)
-    # Other forms of ISO 8601 have other lengths, or other characters at these places.
+    # Other forms of ISO 8601 have other lengths, or other characters at these positions.
     if (
         stamp[-1:] != "Z"
         or stamp[4:8:3] != "--"

@@ -15,7 +15,7 @@ T = TypeVar("T")
 class Page(Generic[T]):
     """One page of a list; a sequence of its items.
 
-    What the service says about the list as a whole is kept as stated: it may be missing, and it may be wrong.
+    The service's metadata of the list is kept as stated: it may be missing or wrong.
 
     Attributes:
         items: What is on the page.
@@ -25,7 +25,7 @@ class Page(Generic[T]):
         from_date: First day that a chart is about.
         to_date: Last day that a chart is about.
         list_id: The service's id of an editorial list.
-        list_key: What an editorial list is asked for by: ``featured_albums``.
+        list_key: The key of an editorial list: ``featured_albums``.
     """
 
     items: tuple[T, ...] = ()

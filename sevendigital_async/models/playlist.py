@@ -11,7 +11,7 @@ from attrs.validators import optional
 
 from ..errors import InvalidArgumentError
 from . import scalars
-from .wire import TEXT, called, wire
+from .wire import TEXT, aliases, wire
 
 
 class Visibility(enum.StrEnum):
@@ -29,7 +29,7 @@ FILE_NAMES = {
     "audio_url": "audioUrl",
     "image": "image",
 }
-"""What the OpenAPI file calls what is said about a track."""
+"""Wire names of a track's fields in the OpenAPI file."""
 
 LIVE_NAMES = {
     **FILE_NAMES,
@@ -43,7 +43,7 @@ LIVE_NAMES = {
     "release_artist_id": "releaseArtistId",
     "release_artist": "releaseArtistAppearsAs",
 }
-"""What the live service calls it, and what else it keeps."""
+"""Wire names in the live service, which keeps more fields."""
 
 REQUIRED_BY_FILE = ("title", "artist")
 
@@ -73,7 +73,7 @@ class PlaylistTrackInput:
         release_artist: Whose the release is.
 
     Raises:
-        InvalidArgumentError: A field is not what it should be; the error names it.
+        InvalidArgumentError: A field is invalid; the error names it.
     """
 
     track_id: str = field(validator=scalars.require_text)
@@ -94,7 +94,7 @@ class PlaylistTrackInput:
         """Return the track as the JSON object that the OpenAPI file describes.
 
         Raises:
-            InvalidArgumentError: It lacks a title or an artist, or has what only the live service takes.
+            InvalidArgumentError: It lacks a title or an artist, or has a field that only the live service accepts.
         """
         for name in REQUIRED_BY_FILE:
             if getattr(self, name) is None:
@@ -109,20 +109,20 @@ class PlaylistTrackInput:
         return self._spelled(FILE_NAMES)
 
     def as_live_wire(self) -> dict[str, str]:
-        """Return the track as the live service takes it, which has other names for some of it."""
+        """Return the track as the JSON object of the live service, which has other names for some fields."""
         return self._spelled(LIVE_NAMES)
 
     def _spelled(self, names: Mapping[str, str]) -> dict[str, str]:
         return {wire: value for name, wire in names.items() if (value := getattr(self, name)) is not None}
 
 
-@called("track")
+@aliases("track")
 @frozen(kw_only=True)
 class PlaylistTrack:
-    """A track as it stands on a playlist.
+    """An entry of a playlist.
 
     Attributes:
-        id: The entry's own id, in the live service's answers: the same track may be on a playlist twice.
+        id: The entry's own id, in the live service's responses: the same track may be on a playlist twice.
         track_id: The catalogue's id of the track, or that of the place it comes from.
         title: Its title.
         artist: Whose it is.
@@ -131,7 +131,7 @@ class PlaylistTrack:
         image: Address of a picture.
         position: Its place, from one.
         added_at: Since when it is there.
-        version: What sets it apart from others of its title, in the live service's answers, as what follows.
+        version: What sets it apart from others of its title, in the live service's responses, as what follows.
         artist_id: The artist's id.
         release_id: The release that it is on.
         release_title: That release's title.
@@ -160,15 +160,19 @@ class PlaylistTrack:
     user: str | None = None
 
 
-@called("tag")
+SELF = "_links.self.href"
+"""Where a response has the address of what it shows."""
+
+
+@aliases("tag")
 @frozen(kw_only=True)
 class PlaylistTag:
-    """A word that playlists are found by, in the live service's answers.
+    """A tag of playlists, in the live service's responses.
 
     Attributes:
         name: The word.
         playlist_position: The playlist's place among those with the tag.
-        hidden: Whether people don't get to see it.
+        hidden: Whether it is hidden from users.
     """
 
     name: str | None = wire("name", TEXT)
@@ -182,20 +186,22 @@ class Playlist:
 
     Attributes:
         id: The service's id of the playlist.
-        name: What people call it.
-        description: What it is about; at most 500 characters.
+        name: Its name.
+        description: The description; at most 500 characters.
         visibility: Who can see it.
-        user_id: Whose it is; None for the partner's own.
+        user_id: The user's id; None for the partner's own.
         track_count: How many tracks are on it.
-        tracks: The tracks, as far as the answer has them.
+        tracks: The tracks, as far as the response has them.
         created_at: When it was made.
         modified_at: When it was last changed.
-        status: Whether it is published, in the live service's answers, as what follows.
-        image: Address of a picture; ``$size$`` in it stands for a size.
-        tags: What it is found by.
+        status: Whether it is published, in the live service's responses, as what follows.
+        image: Address of a picture; ``$size$`` in it is to be replaced by a size.
+        tags: Its tags.
         annotations: What the partner keeps with it, value by key.
-        partner_id: Whose it is, if it is a partner's.
+        partner_id: The partner, if a partner owns it.
         url: The playlist's own address in the API.
+        details_url: The address of what is said about it, in the live service's responses, as the next.
+        tracks_url: The address of its tracks.
     """
 
     id: str
@@ -212,19 +218,22 @@ class Playlist:
     tags: tuple[PlaylistTag, ...] = ()
     annotations: Mapping[str, str] = wire("annotations", default=Factory(dict))
     partner_id: str | None = None
-    url: str | None = wire("url", "_links.self.href")
+    url: str | None = wire("url", SELF)
+    details_url: str | None = wire("detailsUrl", "_links.details.href")
+    tracks_url: str | None = wire("tracksUrl", "_links.tracks.href")
 
 
 @frozen(kw_only=True)
 class PlaylistGroup:
-    """Some of a user's playlists under one name, in the live service's answers.
+    """Some of a user's playlists under one name, in the live service's responses.
 
     Attributes:
         id: The service's id of the group.
-        name: What people call it.
+        name: Its name.
         playlist_count: How many playlists are in it.
-        playlists: The playlists, as far as the answer has them; of those that are gone, the id.
+        playlists: The playlists, as far as the response has them; of those that are gone, the id.
         modified_at: When it was last changed.
+        url: The group's own address in the API.
     """
 
     id: str
@@ -232,3 +241,4 @@ class PlaylistGroup:
     playlist_count: int | None = None
     playlists: tuple[Playlist, ...] = ()
     modified_at: datetime | None = wire("modifiedAt", "lastUpdated")
+    url: str | None = wire("url", SELF)

@@ -11,11 +11,11 @@ from attrs.validators import optional
 from . import scalars
 from .catalogue import Track
 from .stream_log import wire_time
-from .wire import called, wire
+from .wire import aliases, wire
 
 
 class Ruleset(enum.StrEnum):
-    """Which rules a session keeps to; anything else stays text."""
+    """The rules of a session; anything else stays text."""
 
     DMCA = "dmca"
     GVL = "gvl"
@@ -32,13 +32,13 @@ class PlaybackEventType(enum.StrEnum):
     RESUME = "resume"
 
 
-@called("listeningSession", "session")
+@aliases("listeningSession", "session")
 @frozen(kw_only=True)
 class RadioSession:
     """One user's listening session.
 
     Attributes:
-        session_id: What the other calls ask for.
+        session_id: The id for the other calls.
         user_id: Who listens.
         ruleset: The rules that decide what may be played and skipped.
         skips_remaining: How many tracks may still be passed over.
@@ -69,18 +69,18 @@ class RadioTrack:
 
 @frozen
 class PlaybackEvent:
-    """Something that a listener did; checked when it is made.
+    """An event of a listener; checked when created.
 
     Attributes:
-        track_id: The track it was done with.
+        track_id: The track.
         event_type: What was done.
         timestamp: When; timezone-aware.
-        duration_played: Whole seconds of the track that had been played by then; not in the live dialect.
-        playlist_id: The playlist that the track is on; in the live dialect alone, which demands it.
-        format_id: The format that is streamed; in the live dialect alone, which demands it when a track begins.
+        duration_played: Whole seconds of the track that had been played; not in the live dialect.
+        playlist_id: The playlist that the track is on; only in the live dialect, which requires it.
+        format_id: The format that is streamed; only in the live dialect, which requires it for start events.
 
     Raises:
-        InvalidArgumentError: A field is not what it should be; the error names it.
+        InvalidArgumentError: A field is invalid; the error names it.
     """
 
     track_id: str = field(validator=scalars.require_text)

@@ -1,7 +1,7 @@
-"""Readers of models: functions made of source text that turn a plain tree into an object, quickly or not at all.
+"""Readers of models: generated functions that convert a plain tree to an object, or fail fast.
 
-A field may come under several names, and most fields of a model are missing from most answers. Objects with the same
-keys have one *shape*; a shape that comes often gets a reader of its own, which knows what is there.
+A field may have several names, and most responses lack most fields of a model. Objects with the same
+keys have one *shape*; a frequent shape gets its own reader, which only looks up the keys that it has.
 """
 
 from __future__ import annotations
@@ -14,31 +14,31 @@ from typing import Any, Union, get_args
 
 import attrs
 
-from .scalars import UnfitError, shortest
+from .scalars import UnfitError, shortest_decimal
 from .wire import TEXT, steps, wire_names
 
 Hook = Callable[[Any, Any], Any]
 Shape = frozenset[str]
 Reader = Callable[[dict[str, Any]], Any]
 
-FINISHED = (str, bool, int)
-"""Kinds whose values JSON brings as they shall be."""
+NATIVE_TYPES = (str, bool, int)
+"""Types that JSON already has."""
 
 NOTHING: Mapping[object, frozenset[str]] = {str: frozenset(), Decimal: frozenset({"", "N/A"})}
-"""Texts that stand for null; of kinds that are left out, the empty one. Some things are not sold by themselves."""
+"""Texts that mean null, by type; the empty text for other types. Some items are not sold separately, thus ``N/A``."""
 
 
 MAX_KEYS = 64
-"""Of an object that has a shape; others are read key by key."""
+"""Most keys of an object with a shape; larger objects are read key by key."""
 
 MAX_SHAPES = 64
-"""Of one model that get a reader of their own; it takes a millisecond to make one."""
+"""Most shapes of a model with their own reader; generating one takes a millisecond."""
 
-SIGHTINGS = 8
-"""After how many objects a shape gets its reader."""
+COMPILE_AFTER = 8
+"""Objects of a shape after which its reader is generated."""
 
 MAX_SEEN = 256
-"""Shapes that are counted at the same time."""
+"""Most shapes that are counted at a time."""
 
 
 def make_reader(model: type, hook_of: Callable[[Any], Hook]) -> Hook:
@@ -57,11 +57,11 @@ def make_reader(model: type, hook_of: Callable[[Any], Hook]) -> Hook:
 
     def read(tree: Any, _: Any = None) -> Any:
         if tree.__class__ is dict:
-            # Mostly it is the shape that came last with so many keys; the reader looks.
+            # Usually it is the latest shape with this number of keys; the reader checks.
             return latest.get(len(tree), read_new)(tree)
         if not takes_text or tree is None or tree.__class__ is list:
             raise UnfitError(tree, "an object")
-        # A list repeats its labels, and frozen objects can be shared.
+        # A list repeats values such as labels, and frozen objects can be shared.
         return read_text(tree) if tree.__class__ is str else read_any({TEXT: tree})
 
     @lru_cache(maxsize=256)
@@ -73,7 +73,7 @@ def make_reader(model: type, hook_of: Callable[[Any], Hook]) -> Hook:
 
 
 def _by_shape(model: type, names: dict[str, Any], read_any: Reader) -> Reader:
-    """Make the reader of objects that don't have the latest shape of their length."""
+    """Make the reader of objects whose shape is not the latest with their number of keys."""
     readers: dict[Shape, Reader] = {}
     latest: dict[int, Reader] = names["latest"]
     seen: dict[Shape, int] = {}
@@ -90,7 +90,7 @@ def _by_shape(model: type, names: dict[str, Any], read_any: Reader) -> Reader:
             if len(seen) >= MAX_SEEN:
                 seen.clear()
             seen[shape] = seen.get(shape, 0) + 1
-            if seen[shape] >= SIGHTINGS:
+            if seen[shape] >= COMPILE_AFTER:
                 readers[shape] = latest[len(shape)] = _compiled(model, shape, names)
         return read_any(tree)
 
@@ -104,7 +104,7 @@ def is_plain(model: type) -> bool:
 
 
 def _names(model: type, hook_of: Callable[[Any], Hook]) -> dict[str, Any]:
-    """Return what the source text of a model's readers refers to."""
+    """Return the namespace of the generated readers of a model."""
     # A frozen object is filled through object.__setattr__, field by field. One of a class with the same layout that is
     # not frozen takes plain assignments, and is made a frozen one at the end: a third of the time.
     thawed = {name: getattr(object, name) for name in ("__init__", "__setattr__", "__delattr__")}
@@ -115,7 +115,7 @@ def _names(model: type, hook_of: Callable[[Any], Hook]) -> dict[str, Any]:
         hook = hook_of(kind)
         names[f"kind{number}"], names[f"nothing{number}"], names[f"hook{number}"] = kind, nothing, hook
         names[f"known{number}"], names[f"latest{number}"] = getattr(hook, "known", None), getattr(hook, "latest", None)
-    return names | {"shortest": shortest, "latest": {}}
+    return names | {"shortest_decimal": shortest_decimal, "latest": {}}
 
 
 def _compiled(model: type, shape: Shape | None, names: dict[str, Any]) -> Reader:
@@ -125,7 +125,7 @@ def _compiled(model: type, shape: Shape | None, names: dict[str, Any]) -> Reader
     if shape is None:
         lines.append(" get = tree.get")
     else:
-        # As many keys, and all of these: so there are no others.
+        # The number of keys is the same and these are all present, so there are no others.
         at = {name: f"at{index}" for index, name in enumerate(shape)}
         lines += [" try:", "  pass", *(f"  {local} = tree[{name!r}]" for name, local in at.items())]
         lines += [" except KeyError:", "  return read_new(tree)"]
@@ -148,12 +148,12 @@ def _search(names: tuple[str, ...], at: Mapping[str, str] | None) -> Iterator[st
     """Look for a field under its names, until one has a value; nothing if the shape has none of them.
 
     Args:
-        names: Of the field, on the wire.
+        names: Names of the field, on the wire.
         at: The local variable in which each value of the shape is; None for any shape.
     """
     indent = ""
     for name in names:
-        # The first name is a key, whatever is in it.
+        # The first name is a key, even with a dot in it.
         first, *further = steps(name) if indent or name != names[0] else (name,)
         place = f"get({first!r})" if at is None else at.get(first)
         if place is None:
@@ -167,16 +167,16 @@ def _search(names: tuple[str, ...], at: Mapping[str, str] | None) -> Iterator[st
 
 
 def _reading(number: int, field: attrs.Attribute[Any], hook: Hook) -> Iterator[str]:
-    """Read what was found, where it isn't finished already; what comes most often without a call."""
+    """Convert the value found, unless JSON has the type; frequent cases without a call."""
     kind, _ = without_null(field.type)
     read = f"value = hook{number}(value, kind{number})"
     if field.default == ():
         yield f" {read} if value else ()"
         return
-    if kind in FINISHED:
+    if kind in NATIVE_TYPES:
         yield f" if value.__class__ is {kind.__name__}: pass"
     elif kind is Decimal:
-        yield " if value.__class__ is float: value = shortest(value + 0.0)"
+        yield " if value.__class__ is float: value = shortest_decimal(value + 0.0)"
     elif hasattr(hook, "known"):
         yield f" if value.__class__ is str and value in known{number}: value = known{number}[value]"
     elif hasattr(hook, "latest"):
@@ -189,7 +189,7 @@ def _reading(number: int, field: attrs.Attribute[Any], hook: Hook) -> Iterator[s
 
 
 def without_null(kind: Any) -> tuple[Any, frozenset[str]]:
-    """Return what an optional type is besides None, and the texts that stand for None."""
+    """Return the type of an optional apart from None, and the texts that mean None."""
     kinds = [part for part in get_args(kind) if part is not NoneType]
     inner = Union[tuple(kinds)] if NoneType in get_args(kind) else kind  # noqa: UP007 - made at run time
     return inner, NOTHING.get(inner, frozenset({""}))

@@ -8,7 +8,7 @@ from datetime import datetime
 from attrs import Factory, frozen
 
 from .scalars import Count
-from .wire import TEXT, called, wire
+from .wire import TEXT, aliases, wire
 
 
 @frozen(kw_only=True)
@@ -26,7 +26,7 @@ class Language:
     url: str | None = None
 
 
-@called("GeoIpLookup")
+@aliases("GeoIpLookup")
 @frozen(kw_only=True)
 class Country:
     """A territory in which music is sold.
@@ -35,10 +35,10 @@ class Country:
         country_code: ISO 3166-1 alpha-2.
         name: In English.
         local_name: In the country's own language.
-        currency: ISO 4217 code of what is paid with there.
+        currency: ISO 4217 code of the currency.
         url: The shop's front page.
-        languages: The languages of the shop, in the live service's answers.
-        ip_address: The address that was looked up, in the live service's answers.
+        languages: The languages of the shop, in the live service's responses.
+        ip_address: The address that was looked up, in the live service's responses.
     """
 
     country_code: str | None = wire("countryCode", "code", "id")
@@ -50,10 +50,10 @@ class Country:
     ip_address: str | None = wire("ipAddress", "ipaddress", "ip")
 
 
-@called("GeoIpLookup")
+@aliases("GeoIpLookup")
 @frozen(kw_only=True)
 class GeoRestrictions:
-    """What an internet address allows, in the live service's answers.
+    """What an internet address allows, in the live service's responses.
 
     Attributes:
         country_code: ISO 3166-1 alpha-2 code of where the address is.
@@ -66,7 +66,7 @@ class GeoRestrictions:
 
 @frozen(kw_only=True)
 class TranslationBundle:
-    """The shop's texts in one language; the live service gives them in pages.
+    """The shop's texts in one language; the live service pages them.
 
     Attributes:
         locale: BCP 47 tag of the language.
@@ -78,7 +78,7 @@ class TranslationBundle:
 
     locale: str | None = None
     translations: Mapping[str, str] = wire("translations", default=Factory(dict))
-    # In other answers texts lie at these places, under keys of the same names.
+    # Other responses have texts at these paths, with the same keys.
     page: Count | None = wire("page", "translations.page")
     page_size: Count | None = wire("pageSize", "translations.pageSize")
     total_items: Count | None = wire("totalItems", "translations.totalItems")
@@ -86,7 +86,7 @@ class TranslationBundle:
 
 @frozen(kw_only=True)
 class UsageType:
-    """A way of using content that can be licensed.
+    """A licensable use of content.
 
     Attributes:
         id: Its name on the wire: ``subscription-streaming``.
@@ -101,7 +101,7 @@ class UsageType:
 
 @frozen(kw_only=True)
 class ServiceStatus:
-    """What the service says of itself.
+    """The status of the service.
 
     Attributes:
         server_time: The service's clock.

@@ -1,4 +1,4 @@
-"""Strict conversion of single values, and the validators of objects that requests carry."""
+"""Strict conversion of single values, and validators of request objects."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _ORDINAL = re.compile(r"(\d{4})-?(\d{3})(?=$|[T ])")
 
 
 def parse_datetime(text: str) -> datetime:
-    """Read a date, or a date and time: what ``datetime.fromisoformat`` takes, and what it leaves out of the standards.
+    """Parse a date, or a date and time: what ``datetime.fromisoformat`` accepts, and the rest of the standards.
 
     That is ``t`` and ``z``, ``24:00`` for the end of a day, a leap second (the next second), and days of the year.
 
     Raises:
-        ValueError: It is none, or beyond the years 1 to 9999.
+        ValueError: It is invalid, or outside the years 1 to 9999.
     """
     try:
         return datetime.fromisoformat(text)
@@ -36,7 +36,7 @@ def parse_datetime(text: str) -> datetime:
 
 
 def microseconds(moment: datetime) -> int:
-    """Return the microseconds since 1970 of an aware moment."""
+    """Return the microseconds since 1970 of an aware datetime."""
     return (moment - EPOCH) // _MICROSECOND
 
 
@@ -56,11 +56,11 @@ def _parse_rare(text: str) -> datetime:
     try:
         return datetime.fromisoformat(plain) + more
     except OverflowError:
-        raise ValueError(f"beyond the year 9999: {text!r}") from None
+        raise ValueError(f"after the year 9999: {text!r}") from None
 
 
 MAX_LENGTH = 40
-"""More characters than any number of the API has; it keeps conversions cheap whatever arrives."""
+"""Most characters of a number; limits the cost of conversions."""
 
 DAY = len("2001-12-31")
 
@@ -79,7 +79,7 @@ _KINDS: dict[type, str] = {
 
 
 class UnfitError(ValueError):
-    """A value of the wrong kind; the message completes a sentence that begins with its path."""
+    """A value of the wrong type; the message continues its path."""
 
     def __init__(self, value: object, wanted: str) -> None:
         kind = _KINDS.get(type(value), "something else")
@@ -87,7 +87,7 @@ class UnfitError(ValueError):
 
 
 def text(value: object, _: object = None) -> str:
-    """Read text; ids come as numbers, too."""
+    """Read text; ids may be numbers."""
     if isinstance(value, str):
         return value
     if type(value) is int:
@@ -107,9 +107,9 @@ def whole(value: object, _: object = None) -> int:
 
 
 def decimal(value: object, _: object = None) -> Decimal:
-    """Read an exact number; a float stands for the shortest decimal that denotes it."""
+    """Read an exact number; a float becomes the shortest decimal that denotes it."""
     if isinstance(value, float):
-        return shortest(value + 0.0)
+        return shortest_decimal(value + 0.0)
     if type(value) is int:
         return Decimal(value)
     if isinstance(value, str) and len(value) <= MAX_LENGTH and _DECIMAL(stripped := value.strip()):
@@ -118,9 +118,9 @@ def decimal(value: object, _: object = None) -> Decimal:
 
 
 @lru_cache(maxsize=1024)
-def shortest(value: float) -> Decimal:
+def shortest_decimal(value: float) -> Decimal:
     """Return the shortest decimal that denotes a float, whose zero has no sign."""
-    # A shop has few prices, and looking one up costs a fifth of making it anew.
+    # A shop has few prices, and a lookup costs a fifth of creating one.
     if not isfinite(value):
         raise UnfitError(value, "a decimal number")
     return Decimal(repr(value))
@@ -140,7 +140,7 @@ def boolean(value: object, _: object = None) -> bool:
 
 
 def moment(value: object, _: object = None) -> datetime:
-    """Read a point in time (ISO 8601); one without a zone is in UTC, a mere date its midnight."""
+    """Read a point in time (ISO 8601); one without a zone is in UTC, a date means its midnight."""
     if isinstance(value, str):
         try:
             read = parse_datetime(value.strip())
@@ -152,7 +152,7 @@ def moment(value: object, _: object = None) -> datetime:
 
 
 def day(value: object, _: object = None) -> date:
-    """Read a calendar day: as written, also where a time of day and a zone follow it."""
+    """Read a calendar day; a time of day and a zone are ignored."""
     if isinstance(value, str):
         written = value if len(value) == DAY else value.strip()
         try:
@@ -163,11 +163,11 @@ def day(value: object, _: object = None) -> date:
 
 
 Count = NewType("Count", int)
-"""A number that is taken for missing, without a word, where it can't be read: what lies there may be something else."""
+"""A number that is None if it can't be read, without a log line, because the field may hold something else."""
 
 
 def count(value: object, _: object = None) -> int | None:
-    """Read a number of things where anything else means that none was stated."""
+    """Read a count; anything else is None."""
     try:
         number = whole(value)
     except UnfitError:
@@ -176,27 +176,27 @@ def count(value: object, _: object = None) -> int | None:
 
 
 def require_text(_: object, attribute: Attribute[Any], value: object) -> None:
-    """Demand text that says something.
+    """Require non-blank text.
 
     Raises:
-        InvalidArgumentError: It is none, or blank.
+        InvalidArgumentError: It is not text, or blank.
     """
     if not isinstance(value, str) or not value.strip():
         raise InvalidArgumentError(f"{attribute.name} must be a non-empty string", argument=attribute.name)
 
 
 def require_aware_datetime(_: object, attribute: Attribute[Any], value: object) -> None:
-    """Demand a point in time.
+    """Require an aware datetime.
 
     Raises:
-        InvalidArgumentError: It is none, or has no time zone.
+        InvalidArgumentError: It is not a datetime, or has no time zone.
     """
     if not isinstance(value, datetime) or value.utcoffset() is None:
         raise InvalidArgumentError(f"{attribute.name} must be a datetime with a time zone", argument=attribute.name)
 
 
 def require_seconds(_: object, attribute: Attribute[Any], value: object) -> None:
-    """Demand whole seconds.
+    """Require whole seconds.
 
     Raises:
         InvalidArgumentError: It is not a whole number, zero or more.

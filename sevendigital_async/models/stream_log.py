@@ -1,4 +1,4 @@
-"""A play as it is reported to the logging endpoints: the value, its checks, its bytes, its batch key."""
+"""A play for the logging endpoints: its value, checks, wire form and batch key."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ CLOCK_TOLERANCE = timedelta(minutes=2)
 """How far ahead of this machine's clock a play's timestamp may be."""
 
 MAX_TEXT = 255
-"""Characters of an id; the service documents this for user ids."""
+"""Most characters of an id; the service documents this for user ids."""
 
 
 class LogKind(enum.StrEnum):
-    """The three ways a play can come about, each with an endpoint of its own."""
+    """The three kinds of play, each with its own endpoint."""
 
     PREVIEW = "preview"
     CATALOGUE = "catalogue"
@@ -49,7 +49,7 @@ class EndReason(enum.StrEnum):
 
 
 class PlayType(enum.StrEnum):
-    """What a preview was played for."""
+    """The purpose of a preview."""
 
     VIEW = "view"
     CREATION = "creation"
@@ -67,13 +67,13 @@ class StreamLog:
         timestamp: When it was played; timezone-aware.
         user_id: Who played it, in the partner's own numbering.
         client_id: On which device.
-        duration_played: Whole seconds that were played; zero is a play, too.
+        duration_played: Whole seconds that were played; zero is valid.
         country: ISO 3166-1 alpha-2 code of the country it was played in.
         release_id: The release that the track was played from.
         format_id: The format it was played in.
         play_mode: How the device was connected.
         end_reason: Why the play ended.
-        play_type: What a preview was played for; ``view`` if left out.
+        play_type: The purpose of a preview; ``view`` if left out.
         user_agent: Model of the device and version of the application; the service keeps 256 characters.
     """
 
@@ -91,13 +91,13 @@ class StreamLog:
     user_agent: str | None = None
 
     def check(self, now: datetime) -> None:
-        """Refuse what the service would refuse in any dialect; the rest is checked when the play is put.
+        """Check what the service refuses in any dialect; the rest is checked when the play is put.
 
         Args:
             now: The current time, timezone-aware.
 
         Raises:
-            InvalidLogError: Names the field and says what is wrong with it.
+            InvalidLogError: Names the field and the problem.
         """
         check_text("track_id", self.track_id)
         self._check_time(now)
@@ -133,7 +133,7 @@ class StreamLog:
         """Return the play as one JSON object in its wire form; fields that are None are left out.
 
         Args:
-            plain: Refuse fields that only the live dialect has a place for.
+            plain: Refuse fields that exist in the live dialect only.
 
         Raises:
             InvalidLogError: It has such a field.
@@ -143,10 +143,10 @@ class StreamLog:
         return encoded(self.as_wire())
 
     def check_plain(self) -> None:
-        """Refuse what only the live dialect has a place for.
+        """Refuse fields that exist in the live dialect only.
 
         Raises:
-            InvalidLogError: It has such a field; names it.
+            InvalidLogError: It has one; names it.
         """
         for name in LIVE_FIELDS:
             if getattr(self, name) is not None:
@@ -159,7 +159,7 @@ class StreamLog:
         The values are not checked against the service's rules: see :meth:`check`.
 
         Raises:
-            InvalidLogError: Not such an object. An unknown field is an error, too: dropping it would lose what it says.
+            InvalidLogError: It is not a play. An unknown field is an error, too, because dropping it would lose data.
         """
         try:
             wire = orjson.loads(line)
@@ -177,7 +177,7 @@ class StreamLog:
                 raise InvalidLogError(f"{_WIRE_NAMES[name]} is missing", field=name)
         for name in _IDS:
             if type(values.get(name)) is int:
-                values[name] = str(values[name])  # the service itself writes ids both ways
+                values[name] = str(values[name])  # the service writes ids both ways
         try:
             values["timestamp"] = parse_datetime(values["timestamp"])
         except (ValueError, TypeError):
@@ -185,7 +185,7 @@ class StreamLog:
         return cls(**values)
 
     def as_wire(self) -> dict[str, str | int]:
-        """Return the play as the JSON object that the logging endpoints take."""
+        """Return the play as the JSON object for the logging endpoints."""
         fields = {
             "trackId": self.track_id,
             "userId": self.user_id,
@@ -218,7 +218,7 @@ LIVE_FIELDS = {
     "play_type": "playType",
     "user_agent": "userAgent",
 }
-"""What only the live dialect has a place for, by name, and the wire names that it has in spools and files."""
+"""Fields of the live dialect, and their wire names in spools and files."""
 
 FIELDS = {
     "trackId": "track_id",
@@ -235,15 +235,15 @@ _WIRE_NAMES = {name: wire for wire, name in FIELDS.items()}
 
 
 def wire_time(moment: datetime) -> str:
-    """Format an aware datetime as ISO 8601 in UTC, as precise as it is and no longer."""
+    """Format an aware datetime as ISO 8601 in UTC, without trailing zeros."""
     precision = "milliseconds" if moment.microsecond and moment.microsecond % 1000 == 0 else "auto"
     return f"{moment.astimezone(UTC).isoformat(timespec=precision)[:-6]}Z"
 
 
 def encoded(wire: Mapping[str, object]) -> bytes:
     """Return the bytes of a play in its wire form."""
-    # orjson's result holds on to the far larger buffer it was written in; a spool full of those is a leak.
-    # A slice is a copy that fits.
+    # orjson's result keeps its far larger buffer; a spool full of those would be a leak.
+    # A slice is a compact copy.
     return orjson.dumps(wire, option=_UTC_AS_Z_AND_NEWLINE)[:-1]
 
 
@@ -267,12 +267,12 @@ def check_text(field: str, value: object, most: float = MAX_TEXT) -> None:
 
 @frozen
 class Window:
-    """When a play may have been played that is reported now.
+    """The accepted range of timestamps.
 
     Attributes:
         now: The current time, timezone-aware.
-        oldest: Younger than this.
-        newest: Not younger than this; clocks differ.
+        oldest: Timestamps must be later.
+        newest: Timestamps must not be later; it allows for clock differences.
     """
 
     now: datetime
@@ -281,7 +281,7 @@ class Window:
 
     @classmethod
     def at(cls, now: datetime) -> Self:
-        """Return the window at a moment."""
+        """Return the window for a time."""
         return cls(now, now - WINDOW, now + CLOCK_TOLERANCE)
 
 
@@ -290,14 +290,14 @@ Encoder = Callable[[StreamLog, Window], bytes]
 
 
 def checked_and_encoded(log: StreamLog, window: Window) -> bytes:
-    """Do what ``log.check(window.now)`` and ``log.encode(plain=True)`` do, in half of the time where that can be had.
+    """The same as ``log.check(window.now)`` and ``log.encode(plain=True)``, usually in half of the time.
 
     Raises:
-        InvalidLogError: The play is unfit; names the field.
+        InvalidLogError: The play is invalid; names the field.
     """
     track, moment, user, client = log.track_id, log.timestamp, log.user_id, log.client_id
     duration, country = log.duration_played, log.country
-    # A text that isn't less than "!" has something in it, and doesn't begin with a space.
+    # A text that sorts at or after "!" is not empty and does not begin with a space.
     if (
         type(track) is str
         and track >= "!"
@@ -316,11 +316,11 @@ def checked_and_encoded(log: StreamLog, window: Window) -> bytes:
         is log.user_agent
         is None
     ):
-        # orjson writes a datetime in a tenth of the time that isoformat takes, but six digits where three are meant.
+        # orjson formats a datetime ten times faster than isoformat, but always with six digits.
         beyond = moment.microsecond
         stamp = moment if beyond % 1000 or not beyond else f"{moment.isoformat(timespec='milliseconds')[:-6]}Z"
         if user is not None and client is not None and duration is not None and country is not None:
-            # Most plays have all fields, and one literal is cheaper than a dict that grows.
+            # Most plays have all fields, and one literal is faster than a growing dict.
             wire: dict[str, object] = {
                 "trackId": track,
                 "userId": user,
@@ -343,8 +343,8 @@ def checked_and_encoded(log: StreamLog, window: Window) -> bytes:
         try:
             body = encoded(wire)
         except orjson.JSONEncodeError:
-            body = b"\\"  # a lone surrogate; the long way says where
-        # As short as one text may be, in ASCII, and without a backslash: whatever else could be wrong would show here.
+            body = b"\\"  # a lone surrogate; the slow way finds the field
+        # In ASCII, without a backslash, and not longer than one text may be: every other error would show here.
         if len(body) <= MAX_TEXT and BACKSLASH not in body and body.isascii():
             return body
     log.check(window.now)
@@ -364,7 +364,7 @@ class HasUser(Protocol):
 
 
 _SEPARATOR = "\x1f"
-"""The unit separator; a key has one wherever it is more than an id without one."""
+"""The unit separator, between the parts of a key."""
 
 
 def batch_key(user_id: str, country: str = "") -> str:
@@ -375,11 +375,11 @@ def batch_key(user_id: str, country: str = "") -> str:
 
 
 def user_key(log: HasUser) -> str:
-    """Return the key of the play's user; in most cases without another call."""
+    """Return the key of the play's user; usually without another call."""
     user_id = log.user_id or ""
     return batch_key(user_id) if _SEPARATOR in user_id else user_id
 
 
 def user_of(key: str) -> str:
-    """Return the user whose plays a key stands for."""
+    """Return the user of a key."""
     return key.rpartition(_SEPARATOR)[0] if _SEPARATOR in key else key

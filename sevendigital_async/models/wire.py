@@ -1,4 +1,4 @@
-"""How models are spelled on the wire: names, nouns, and the shapes that answers come in."""
+"""The wire names of models, and the formats of lists in responses."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from attrs import Attribute, field
 T = TypeVar("T")
 
 WIRE_NAMES = "wire_names"
-OTHER_NOUNS = "__wire_nouns__"
+ALIASES = "__wire_nouns__"
 SOURCES = "__wire_sources__"
 MAY_BE_EMPTY = "__wire_may_be_empty__"
 TEXT = "#text"
-"""Stands for the text of an XML element that has attributes, and for a bare text where an object might be."""
+"""The key of an XML element's text beside attributes, and of a bare text in place of an object."""
 ENTRY = "#entry"
-"""Stands for what an entry of a list says around the thing that it is about, such as its rank in a chart."""
+"""The key of an entry's members beside its item, such as the rank in a chart."""
 
 
 def wire(*names: str, default: Any = None, repr: bool = True, eq: bool = True) -> Any:  # noqa: A002 - as attrs calls it
     """Declare a field whose wire name does not follow from its own, or that has several.
 
     Args:
-        names: What the service writes, most usual first. A dot leads into an object
+        names: Wire names, most frequent first. A dot leads into an object
             (``currency.code``), except in the first.
-        default: The value if the answer has none of them; ``attrs.NOTHING`` makes the field required.
+        default: The value if the response has none of them; ``attrs.NOTHING`` makes the field required.
         repr: Whether the value may be shown; secrets may not.
         eq: Whether two objects that differ in it only are different.
     """
@@ -37,26 +37,26 @@ def wire(*names: str, default: Any = None, repr: bool = True, eq: bool = True) -
 
 
 def wire_names(attribute: Attribute[Any]) -> tuple[str, ...]:
-    """Return all spellings of a field: those given to `wire`, else its name in camel case."""
+    """Return all wire names of a field: those given to `wire`, else its name in camel case."""
     names: tuple[str, ...] = attribute.metadata.get(WIRE_NAMES, ())
     return names or (camel_case(attribute.name),)
 
 
-def called(*names: str) -> Callable[[type[T]], type[T]]:
-    """Declare what else a model is called in answers, besides its own name: ``@called("card")``."""
+def aliases(*names: str) -> Callable[[type[T]], type[T]]:
+    """Declare other names of a model in responses: ``@aliases("card")``."""
 
     def remember(model: type[T]) -> type[T]:
-        setattr(model, OTHER_NOUNS, names)
+        setattr(model, ALIASES, names)
         return model
 
     return remember
 
 
 def gathered(**sources: str) -> Callable[[type[T]], type[T]]:
-    """Declare from which lists a list of the model can be put together, where it has none of its own.
+    """Declare from which lists a list of the model can be built, if the response has none.
 
     Args:
-        sources: For a list's name, the place in the model where its entries belong: ``releases="release"``.
+        sources: For a list's name, the model's field for its entries: ``releases="release"``.
     """
 
     def remember(model: type[T]) -> type[T]:
@@ -67,7 +67,7 @@ def gathered(**sources: str) -> Callable[[type[T]], type[T]]:
 
 
 def may_be_empty(model: type[T]) -> type[T]:
-    """Declare that answers may have an empty element in place of the model: there is nothing to say."""
+    """Declare that responses may have an empty element in place of the model."""
     setattr(model, MAY_BE_EMPTY, True)
     return model
 
@@ -84,32 +84,34 @@ def sources_of(model: type) -> Mapping[str, str]:
 
 
 def noun(model: type) -> str:
-    """Return what one object of ``model`` is called in an answer: ``serviceStatus`` for ``ServiceStatus``."""
+    """Return the name of one ``model`` in a response: ``serviceStatus`` for ``ServiceStatus``."""
     name = model.__name__
     return name[0].lower() + name[1:]
 
 
 def nouns(model: type) -> tuple[str, ...]:
-    """Return all that one object of ``model`` is called in answers, most usual first."""
-    return (noun(model), *getattr(model, OTHER_NOUNS, ()))
+    """Return all names of one ``model`` in responses, most frequent first."""
+    return (noun(model), *getattr(model, ALIASES, ()))
 
 
 def plural(model: type) -> str:
-    """Return what a list of ``model`` is called in an answer."""
+    """Return the name of a list of ``model`` in a response."""
     return _plural(noun(model))
 
 
 def plurals(model: type) -> tuple[str, ...]:
-    """Return all that a list of ``model`` is called in answers, most usual first."""
+    """Return all names of a list of ``model`` in responses, most frequent first."""
     return tuple(_plural(name) for name in nouns(model))
 
 
 def _plural(name: str) -> str:
-    return f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
+    if name.endswith("y"):
+        return f"{name[:-1]}ies"
+    return f"{name}es" if name.endswith("ch") else f"{name}s"
 
 
 def camel_case(name: str) -> str:
-    """Spell ``page_size`` as ``pageSize``, the way the wire does."""
+    """Convert ``page_size`` to ``pageSize``."""
     head, *tail = name.split("_")
     return head + "".join(part.capitalize() for part in tail)
 
@@ -118,12 +120,12 @@ Steps = tuple[str, ...]
 
 
 def steps(name: str) -> Steps:
-    """Split a wire name with dots into the keys it leads through."""
+    """Split a wire name at its dots."""
     return tuple(name.split("."))
 
 
-def reach(tree: Any, path: Steps) -> Any:
-    """Return what lies at ``path``, or None."""
+def value_at(tree: Any, path: Steps) -> Any:
+    """Return the value at ``path``, or None."""
     for step in path:
         if tree.__class__ is not dict:
             return None
@@ -131,12 +133,12 @@ def reach(tree: Any, path: Steps) -> Any:
     return tree
 
 
-def respelled(tree: dict[str, Any], spellings: list[tuple[str, list[Steps]]]) -> dict[str, Any]:
-    """Return ``tree`` with each field under its first name; the tree itself stays as it is.
+def with_wire_names(tree: dict[str, Any], spellings: list[tuple[str, list[Steps]]]) -> dict[str, Any]:
+    """Return ``tree`` with each field under its first name; the tree is not modified.
 
     Args:
-        tree: An object of the answer.
-        spellings: First names, each with the other places where the value may lie.
+        tree: An object of the response.
+        spellings: First names, each with the other paths of the value.
     """
     renamed = {}
     for name, others in spellings:
@@ -145,7 +147,7 @@ def respelled(tree: dict[str, Any], spellings: list[tuple[str, list[Steps]]]) ->
         for path in others:
             value = tree.get(path[0])
             if value is not None and len(path) > 1:
-                value = reach(value, path[1:])
+                value = value_at(value, path[1:])
             if value is not None:
                 renamed[name] = value
                 break
@@ -153,7 +155,7 @@ def respelled(tree: dict[str, Any], spellings: list[tuple[str, list[Steps]]]) ->
 
 
 def spread(value: Any, model: Any) -> tuple[list[Any], str]:
-    """Return the items of a collection, and their path within it, ``[]`` standing for an index.
+    """Return the items of a collection, and their path within it, ``[]`` in place of an index.
 
     A list, one item in its place, ``{"format": ...}`` or ``{"formats": ...}`` around either, or nothing at all.
     """
@@ -176,24 +178,29 @@ def keyed(value: Any) -> dict[str, Any] | None:
     """
     if value == []:
         return {}
-    if not isinstance(value, dict):
+    if not isinstance(value, dict | list):
         return None
-    inside = chain.from_iterable(inner if isinstance(inner, list) else [inner] for inner in value.values())
+    found = value.values() if isinstance(value, dict) else [value]
+    inside = chain.from_iterable(inner if isinstance(inner, list) else [inner] for inner in found)
     entries = [entry for entry in inside if isinstance(entry, dict) and isinstance(entry.get("key"), str)]
     if not entries:
-        # A page of no entries states its size, or has an empty list.
+        if isinstance(value, list):
+            return None
+        # An empty page states its size, or has an empty list.
         return {} if "pageSize" in value or [] in value.values() else value
     return {entry["key"]: next((text for name, text in entry.items() if name != "key"), None) for entry in entries}
 
 
 def is_bare(tree: Any, model: Any) -> bool:
-    """Return whether ``tree`` is a ``model`` with nothing around it.
+    """Return whether ``tree`` is a ``model`` without an envelope.
 
-    It is if it has everything the model requires or, where it requires nothing, anything that it knows.
+    It is if it has all required fields or, if there are none, any known field.
     """
     fields = attrs.fields(model)
     required = [field for field in fields if field.default is attrs.NOTHING]
-    present = (any(reach(tree, steps(name)) is not None for name in wire_names(field)) for field in required or fields)
+    present = (
+        any(value_at(tree, steps(name)) is not None for name in wire_names(field)) for field in required or fields
+    )
     return all(present) if required else any(present)
 
 
@@ -202,13 +209,13 @@ class _DuplicateKeyError(Exception):
 
 
 def duplicate_key(document: bytes | str) -> str | None:
-    """Return a key that comes twice in one object of a JSON document; None if there is none.
+    """Return a duplicate key of an object in a JSON document; None if there is none.
 
     Args:
         document: Known to be valid JSON.
     """
     try:
-        # Numbers stay text: how large they are does not matter here.
+        # Numbers stay text, so that their size does not matter.
         with suppress(ValueError, RecursionError):
             json.loads(document, object_pairs_hook=_check, parse_int=str, parse_float=str)
     except _DuplicateKeyError as error:
@@ -217,15 +224,15 @@ def duplicate_key(document: bytes | str) -> str | None:
 
 
 def duplicate_key_in_flat(document: bytes | str, read: Mapping[str, object]) -> str | None:
-    """Do the same for an object that mostly holds texts and numbers, at next to no cost.
+    """The same for a mostly flat object, much faster.
 
     Args:
         document: As it came.
-        read: What it was read as.
+        read: Its parsed value.
     """
     quotes = 2 * (len(read) + sum(type(value) is str for value in read.values()))
     counted = document.count('"') if isinstance(document, str) else document.count(b'"')
-    # A key that comes twice brings quotes beyond those of what was read, and so do escapes and nested values.
+    # A duplicate key has more quotes than the parsed object, and so have escapes and nested values.
     return None if counted == quotes else duplicate_key(document)
 
 

@@ -12,26 +12,26 @@ from ..shipping import AlertKind, Statistics
 from ..shipping.events import LaneMeasured, PlayEvent, PlaysBuried, QueueMeasured, RequestFinished
 from ..shipping.metrics import GAUGE_INTERVAL
 
-UNANSWERED = frozenset({"lost", "unavailable", "blocked"})
+UNANSWERED_OUTCOMES = frozenset({"lost", "unavailable", "blocked"})
 """Outcomes of requests that the service has not answered."""
 
-ACCEPTING = frozenset({"delivered", "refused"})
+ACCEPTED_OUTCOMES = frozenset({"delivered", "refused"})
 """Outcomes of requests whose key and signature the service has accepted."""
 
-NEEDS_A_PERSON = frozenset({AlertKind.AUTHENTICATION.value, AlertKind.SUSPENDED.value, AlertKind.THROTTLED.value})
+MANUAL_ALERTS = frozenset({AlertKind.AUTHENTICATION.value, AlertKind.SUSPENDED.value, AlertKind.THROTTLED.value})
 """Alerts of lanes that wait for a person or for a time that the service has set: a restart does not help them."""
 
 MIN_SILENCE = 3 * GAUGE_INTERVAL
-"""Seconds without a measurement that are not yet a standstill."""
+"""Seconds without a measurement that do not yet count as a stall."""
 
 
 @define(eq=False)
 class HealthMonitor:
     """Notes when lanes and spool have last moved; subscribe it as the ``metrics`` of a shipper.
 
-    A lane stands still if plays could be sent, or are being sent, and the service has not answered a request for
+    A lane is stalled if plays could be sent, or are being sent, and the service has not answered a request for
     ``stalled_after`` seconds. A lane is excused while it waits because the service asks for that, or because its key
-    was refused or it is suspended. The spool stands still if it has not been measured for that time: measuring writes
+    was refused or it is suspended. The spool is stalled if it has not been measured for that time: measuring writes
     to the disk of a file, or asks Redis.
 
     Args:
@@ -59,23 +59,23 @@ class HealthMonitor:
             case LaneMeasured():
                 self._is_spool_available = event.is_spool_available
                 is_failing = event.alert == AlertKind.UNAVAILABLE.value
-                if event.alert not in NEEDS_A_PERSON and (event.is_due or is_failing):
+                if event.alert not in MANUAL_ALERTS and (event.is_due or is_failing):
                     self._due_since.setdefault(event.kind, self._clock.monotonic())
                 else:
                     self._due_since.pop(event.kind, None)
             case QueueMeasured():
                 self._measured_at = self._clock.monotonic()
-            case RequestFinished(outcome=outcome) if outcome not in UNANSWERED:
-                self.is_key_accepted = self.is_key_accepted or outcome in ACCEPTING
+            case RequestFinished(outcome=outcome) if outcome not in UNANSWERED_OUTCOMES:
+                self.is_key_accepted = self.is_key_accepted or outcome in ACCEPTED_OUTCOMES
                 self._due_since.pop(event.kind, None)
             case PlaysBuried():
                 self._due_since.pop(event.kind, None)
 
-    def standstills(self, statistics: Statistics) -> list[str]:
-        """Return what has failed or stands still, a sentence for each; nothing if the shipper is alive."""
-        return list(self._standstills(statistics))
+    def liveness_problems(self, statistics: Statistics) -> list[str]:
+        """Return what has failed or is stalled, a sentence for each; nothing if the shipper is alive."""
+        return list(self._liveness_problems(statistics))
 
-    def _standstills(self, statistics: Statistics) -> Iterator[str]:
+    def _liveness_problems(self, statistics: Statistics) -> Iterator[str]:
         now = self._clock.monotonic()
         if statistics.failure is not None:
             yield f"the shipper has failed: {statistics.failure!r}"
@@ -84,16 +84,16 @@ class HealthMonitor:
         if self._measured_at is not None:
             silence = now - self._measured_at
             if silence >= max(self.stalled_after, MIN_SILENCE):
-                yield f"the spool stands still: it has not answered for {silence:.0f} s"
+                yield f"the spool is stalled: it has not answered for {silence:.0f} s"
         for kind, since in self._due_since.items():
             if now - since >= self.stalled_after:
-                yield f"the {kind.value} lane stands still: no request was answered for {now - since:.0f} s"
+                yield f"the {kind.value} lane is stalled: no request was answered for {now - since:.0f} s"
 
-    def obstacles(self, statistics: Statistics) -> list[str]:
+    def readiness_problems(self, statistics: Statistics) -> list[str]:
         """Return what keeps the shipper from accepting and delivering plays, a sentence for each; nothing if ready."""
-        return list(self._obstacles(statistics))
+        return list(self._readiness_problems(statistics))
 
-    def _obstacles(self, statistics: Statistics) -> Iterator[str]:
+    def _readiness_problems(self, statistics: Statistics) -> Iterator[str]:
         if statistics.failure is not None:
             yield f"the shipper has failed: {statistics.failure!r}"
         if not self._is_spool_available:

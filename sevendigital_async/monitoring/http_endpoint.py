@@ -119,7 +119,7 @@ class HttpEndpoint:
         except asyncio.LimitOverrunError:
             writer.write(_encoded(_text(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)))
         except (TimeoutError, EOFError, OSError):
-            pass  # the peer is slow or has left, and nobody reads an answer
+            pass  # the peer is slow or has left, and nobody reads a response
         finally:
             writer.close()
 

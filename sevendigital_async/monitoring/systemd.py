@@ -22,7 +22,7 @@ class ServiceNotifier:
     """Notifies the service manager; see ``sd_notify(3)``.
 
     Attributes:
-        address: Of its socket, which may be abstract (``@...``); None if the process is not a service.
+        address: Address of its socket, which may be abstract (``@...``); None if the process is not a service.
         watchdog: Seconds within which the service manager expects a message; None if it expects none.
     """
 

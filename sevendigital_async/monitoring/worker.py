@@ -46,7 +46,7 @@ class WorkerMonitor:
     Args:
         http: Where to serve ``/healthz``, ``/readyz``, ``/metrics`` and ``/statistics``: ``PORT`` (on 127.0.0.1) or
             ``HOST:PORT``; None to serve nothing. Needs the extra ``prometheus``.
-        stalled_after: Seconds without an answer of the service or the spool after which ``/healthz`` is unhealthy.
+        stalled_after: Seconds without a response of the service or the spool after which ``/healthz`` is unhealthy.
         notifier: Notifies systemd.
         clock: Time, for tests.
 
@@ -168,7 +168,7 @@ class WorkerMonitor:
             statistics = await self._counts()
         except TimeoutError:
             return _verdict([NO_COUNTS])
-        return _verdict([] if statistics is None else self._health.standstills(statistics))
+        return _verdict([] if statistics is None else self._health.liveness_problems(statistics))
 
     async def _readyz(self) -> HttpAnswer:
         if self._is_stopping:
@@ -178,7 +178,7 @@ class WorkerMonitor:
         except TimeoutError:
             return _verdict([NO_COUNTS])
         return _verdict(
-            ["the spool is not open yet"] if statistics is None else self._health.obstacles(statistics),
+            ["the spool is not open yet"] if statistics is None else self._health.readiness_problems(statistics),
             "ready, and the service has accepted the key" if self._health.is_key_accepted else "ready",
         )
 
@@ -226,7 +226,7 @@ class _IngestionCollector:
             yield family
 
 
-NO_COUNTS = f"the spool stands still: it did not count its plays within {STATISTICS_TIMEOUT:.0f} s"
+NO_COUNTS = f"the spool is stalled: it did not count its plays within {STATISTICS_TIMEOUT:.0f} s"
 
 
 def _verdict(problems: Sequence[str], ok: str = "ok") -> HttpAnswer:

@@ -1,4 +1,4 @@
-"""Media delivery: files and streams, from hosts of their own; documented in the guide only."""
+"""Media delivery: files and streams, from separate hosts; documented in the guide only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .operation import Auth, Binding, Content, Operation, Parameter, Safety, par
 TRACK_ID = parameter("track_id", required=True)
 RELEASE_ID = parameter("release_id", required=True)
 FORMAT_ID = parameter("format_id", required=True)
-SOME_FORMAT_ID = parameter("format_id")
+OPTIONAL_FORMAT_ID = parameter("format_id")
 COUNTRY = parameter("country")
 USER_ID = parameter("user_id")
 ERROR_URL = parameter("error_url")
@@ -49,7 +49,7 @@ DOWNLOAD_RELEASE = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
     content=Content.MEDIA,
-    bindings=bound(Host.MEDIA, "/user/download/release", RELEASE_ID, SOME_FORMAT_ID, COUNTRY, USER_ID, ERROR_URL),
+    bindings=bound(Host.MEDIA, "/user/download/release", RELEASE_ID, OPTIONAL_FORMAT_ID, COUNTRY, USER_ID, ERROR_URL),
 )
 
 DOWNLOAD_PURCHASE = Operation(
@@ -71,7 +71,9 @@ STREAM = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.READ,
     content=Content.MEDIA,
-    bindings=bound(Host.STREAM, "/track/stream", TRACK_ID, parameter("release_id"), SOME_FORMAT_ID, COUNTRY, USER_ID),
+    bindings=bound(
+        Host.STREAM, "/track/stream", TRACK_ID, parameter("release_id"), OPTIONAL_FORMAT_ID, COUNTRY, USER_ID
+    ),
 )
 
 # The partner is billed by these downloads.

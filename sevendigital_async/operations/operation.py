@@ -42,7 +42,7 @@ class RateClass(enum.Enum):
 
 
 class Content(enum.Enum):
-    """What an answer's body is."""
+    """What a response's body is."""
 
     MODEL = "model"
     """JSON or XML, decoded into the operation's model; nothing, if it has none."""
@@ -90,7 +90,7 @@ LOST_SALE = (
     "the sale may be recorded and must not be sent again: ask the vendor's Client Success team for its purchase id,"
     " by your transaction id, or check the user's locker"
 )
-"""Advice where the answer of a request that must not be repeated is lost."""
+"""Advice where the response of a request that must not be repeated is lost."""
 
 VERSION = "/1.2"
 """The beginning of the classic paths, and of the live ones on the API's own host."""
@@ -106,7 +106,7 @@ def parameter(
     write: Callable[[Any], object] | None = None,
     default: object = None,
 ) -> Parameter:
-    """Describe a parameter; its wire name is the camel case of its own, unless ``wire`` is given."""
+    """Describe a parameter; its wire name is its name in camel case, unless ``wire`` is given."""
     return Parameter(name, wire or camel_case(name), location, required, date_format, write, default)
 
 
@@ -123,7 +123,7 @@ def paging(most: int) -> tuple[Parameter, Parameter]:
 
 @frozen
 class Count:
-    """Where an answer says how many of the items that were sent the service has accepted.
+    """Where a response says how many of the items that were sent the service has accepted.
 
     Attributes:
         argument: The parameter that carries the items.
@@ -149,12 +149,13 @@ class Binding:
         implied: Arguments of other dialects that are accepted and not sent: the request implies them.
         variants: Another binding for calls with a certain argument.
         needs: Arguments that the service takes only together with another one.
-        settings: Parameters whose value a field of the settings overrides, if it is set. ``path`` stands for the
+        settings: Parameters whose value a field of the settings overrides, if it is set. ``path`` means the
             binding's path, which the settings give without its version.
-        echo: Where the answer is empty: the model's fields, each with the argument that it is made from.
-        location: Where the answer is empty: the model's field that its ``Location`` header fills.
-        count: Where the answer says how many items were accepted.
+        echo: Where the response is empty: the model's fields, each with the argument that it is made from.
+        location: Where the response is empty: the model's field that its ``Location`` header fills.
+        count: Where the response says how many items were accepted.
         meanings: What error codes mean for this operation.
+        optional: The response may be without the operation's model; None is returned then.
     """
 
     http_method: str
@@ -172,6 +173,7 @@ class Binding:
     location: str | None = field(default=None, kw_only=True)
     count: Count | None = field(default=None, kw_only=True)
     meanings: Mapping[int, str] = field(factory=dict, kw_only=True)
+    optional: bool = field(default=False, kw_only=True)
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -185,7 +187,7 @@ class Binding:
         return any(parameter.name == name for parameter in self.parameters)
 
     def requires(self, name: str) -> bool:
-        """Return whether the service demands an argument of this name."""
+        """Return whether the service requires an argument of this name."""
         return any(parameter.name == name and parameter.required for parameter in self.parameters)
 
     def variant_for(self, given: Mapping[str, object]) -> Binding:
@@ -214,13 +216,12 @@ class Operation:
         auth: Who signs.
         safety: What repeating it may do.
         rate_class: The limit it shares, if any.
-        model: What is returned; None if the answer has no content.
-        paged: The answer is a list of ``model``, or one page of it.
-        optional: The answer may be without ``model``; None is returned then.
-        content: What the answer's body is. Text and media may be behind a redirect.
-        advice: What to do when a request may have been carried out and the answer is lost.
+        model: What is returned; None if the response has no content.
+        paged: The response is a list of ``model``, or one page of it.
+        content: What the response's body is. Text and media may be behind a redirect.
+        advice: What to do when a request may have been carried out and the response is lost.
         instead: What to use in a dialect that lacks the operation.
-        registered: False for a second record of an endpoint, which is not an operation of its own.
+        registered: False for a second record of an endpoint, which is not a separate operation.
         bindings: How each dialect spells it, for those that have it.
     """
 
@@ -232,12 +233,16 @@ class Operation:
     rate_class: RateClass | None = None
     model: type | None = None
     paged: bool = False
-    optional: bool = False
     content: Content = Content.MODEL
     advice: str | None = None
     instead: str | None = None
     registered: bool = True
     bindings: Mapping[Dialect, Binding] = field(repr=False)
+
+    @property
+    def optional(self) -> bool:
+        """Whether a dialect's response may be without ``model``."""
+        return any(binding.optional for binding in self.bindings.values())
 
     def binding(self, dialect: Dialect) -> Binding:
         """Return how ``dialect`` spells the operation.
@@ -265,7 +270,7 @@ class OperationRegistry:
         self._by_name: dict[str, Operation] = {}
         for operation in operations:
             if self._by_name.setdefault(operation.name, operation) is not operation:
-                raise ValueError(f"two operation records are named {operation.name}")
+                raise ValueError(f"duplicate operation name: {operation.name}")
 
     def __iter__(self) -> Iterator[Operation]:
         return iter(self._by_name.values())

@@ -20,7 +20,7 @@ MAX_DECIMALS = 2
 MAX_TAGS = 10
 MAX_TAG_KEY = 50
 MAX_TAG_VALUE = 100
-LARGEST_PAGE = 500
+MAX_PAGE_SIZE = 500
 
 
 def country_code(name: str, value: str | None) -> None:
@@ -31,7 +31,7 @@ def country_code(name: str, value: str | None) -> None:
         _refuse(name, "must be a two-letter ISO 3166-1 code")
 
 
-def page_size(value: int | None, maximum: int = LARGEST_PAGE) -> None:
+def page_size(value: int | None, maximum: int = MAX_PAGE_SIZE) -> None:
     """Refuse a ``page_size`` of less than one or more than ``maximum``, by default the largest of any dialect."""
     if value is not None and (type(value) is not int or not 1 <= value <= maximum):
         _refuse("page_size", f"must be a whole number from 1 to {maximum}")
@@ -61,13 +61,19 @@ def exactly_one(**named: object) -> None:
         )
 
 
+def listed_ids(**named: Iterable[str] | None) -> dict[str, list[str]]:
+    """Return the one list of ids that was given, under its name; refuse none, several, and an empty list."""
+    exactly_one(**named)
+    return {name: listed(name, values) for name, values in named.items() if values is not None}
+
+
 def needs(dependent_name: str, dependent: object, needed_name: str, needed: object) -> None:
     """Refuse an argument that requires another one, if that is missing."""
     if dependent is not None and needed is None:
         raise InvalidArgumentError(f"{dependent_name} needs {needed_name}", argument=needed_name)
 
 
-def something_to_change(**named: object) -> None:
+def require_change(**named: object) -> None:
     """Refuse an update whose every field is left out."""
     if all(value is None for value in named.values()):
         raise InvalidArgumentError(
@@ -113,7 +119,7 @@ def subscription_period(start: date, end: date, activated: date | None = None) -
     """Refuse a period that ends before it begins, lasts longer than a month, or begins before the activation.
 
     A month ends on the same day of the next month, or on that month's last day if it has no such day. A day without a
-    time stands for its midnight in UTC.
+    time means its midnight in UTC.
     """
     begins, ends = _moment("start_date", start), _moment("end_date", end)
     if ends <= begins:

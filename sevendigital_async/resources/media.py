@@ -16,7 +16,7 @@ class Media(Resource):
     """Methods of ``client.media``.
 
     Downloads cost something: one of those that the user has left, or the partner's money. None is repeated by
-    itself after a lost answer. Streams cost nothing.
+    itself after a lost response. Streams cost nothing.
     """
 
     def download_track(
@@ -36,11 +36,11 @@ class Media(Resource):
             release_id: The release that it was bought on.
             format_id: One of the formats that the locker lists.
             country: ISO 3166-1 alpha-2 code of the territory.
-            user_id: Whose it is, for users that the partner manages and has no token of.
+            user_id: Id of a user that the partner manages, in place of a token.
             error_url: Where a browser is sent if it fails.
 
         Raises:
-            NotAvailableError: The user doesn't own it, or its licences have run out.
+            NotAvailableError: The user doesn't own it, or its licences are used up.
 
         API: ``GET /media/user/downloadtrack``
         """
@@ -72,11 +72,11 @@ class Media(Resource):
             release_id: The release that it was bought on.
             format_id: ``26`` is MP3 at 128 kbit/s, ``50`` at 64.
             country: ISO 3166-1 alpha-2 code of the territory.
-            user_id: Whose it is, for users that the partner manages and has no token of.
+            user_id: Id of a user that the partner manages, in place of a token.
             error_url: Where a browser is sent if it fails.
 
         Raises:
-            NotAvailableError: The user doesn't own it, or its licences have run out.
+            NotAvailableError: The user doesn't own it, or its licences are used up.
 
         API: ``GET /media/user/streamtrack``
         """
@@ -106,11 +106,11 @@ class Media(Resource):
             release_id: 7digital's id.
             format_id: One of the formats that the locker lists.
             country: ISO 3166-1 alpha-2 code of the territory.
-            user_id: Whose it is, for users that the partner manages and has no token of.
+            user_id: Id of a user that the partner manages, in place of a token.
             error_url: Where a browser is sent if it fails.
 
         Raises:
-            NotAvailableError: The user doesn't own it, or its licences have run out.
+            NotAvailableError: The user doesn't own it, or its licences are used up.
 
         API: ``GET /media/user/download/release``
         """
@@ -137,11 +137,11 @@ class Media(Resource):
         Args:
             purchase_id: As the purchase or the delivery gave it.
             country: ISO 3166-1 alpha-2 code of the territory.
-            user_id: Whose it is, for users that the partner manages and has no token of.
+            user_id: Id of a user that the partner manages, in place of a token.
             error_url: Where a browser is sent if it fails.
 
         Raises:
-            NotAvailableError: No such purchase, it is another user's, or its licences have run out.
+            NotAvailableError: No such purchase, it is another user's, or its licences are used up.
 
         API: ``GET /media/user/download/purchase``
         """
@@ -166,7 +166,7 @@ class Media(Resource):
             release_id: The release that it is on.
             format_id: ``26`` is MP3 at 128 kbit/s and the service's default, ``50`` at 64.
             country: ISO 3166-1 alpha-2 code of the territory; the service takes ``GB`` if left out.
-            user_id: Who listens, in the partner's own numbering; wanted unless the client acts for a user.
+            user_id: Who listens, in the partner's own numbering; required unless the client acts for a user.
 
         Raises:
             NotFoundError: No such track.
@@ -202,7 +202,7 @@ class Media(Resource):
             release_id: The release that it is on.
             format_id: ``26`` is MP3 at 128 kbit/s and the service's default, ``50`` at 64.
             country: ISO 3166-1 alpha-2 code of the territory; the service takes ``GB`` if left out.
-            user_id: Who listens, in the partner's own numbering; wanted unless the client acts for a user.
+            user_id: Who listens, in the partner's own numbering; required unless the client acts for a user.
         """
         return self.stream(track_id, release_id=release_id, format_id=format_id, country=country, user_id=user_id).url()
 
@@ -226,7 +226,7 @@ class Media(Resource):
 
         Raises:
             NotFoundError: No such track.
-            NotAvailableError: It can't be had in this country, or not yet.
+            NotAvailableError: It is not available in this country, or not yet.
 
         API: ``GET /media/track/download``
         """

@@ -32,7 +32,7 @@ class Media:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
-        """Close the answer, read to its end or not."""
+        """Close the response, read to its end or not."""
         opened, self._opened = self._opened, None
         return await opened.__aexit__(kind, error, traceback) if opened else None
 
@@ -50,19 +50,19 @@ class Media:
         """Save it in a file, which appears only when it is whole.
 
         An interrupted download is resumed when this is called again: its bytes are kept in
-        ``NAME.part``. Bytes are never put together unless the service says that they belong to the same version of the
+        ``NAME.part``. Bytes are never combined unless the service confirms that they belong to the same version of the
         file; length and digest are checked where the service announces them. What fails a check is discarded, and
         the next call starts over.
 
         Args:
             to: The file; replaced if it exists.
-            progress: Called with the bytes so far, and in all if that is known.
+            progress: Called with the bytes so far, and the total if known.
 
         Returns:
             The file's path.
 
         Raises:
-            DownloadError: What arrived is not what was announced, or the file can't be written.
+            DownloadError: The bytes are not those that were announced, or the file can't be written.
             InvalidArgumentError: ``to`` can't be the name of a file.
             SevenDigitalError: As the operation raises.
         """

@@ -72,7 +72,7 @@ class OAuth(Resource):
     async def access_token(self, request_token: OAuthToken | UserToken, *, country: str | None = None) -> OAuthToken:
         """Exchange a request token that the user has authorised for the user's access token.
 
-        It is not repeated after a lost answer; start the flow again then.
+        It is not repeated after a lost response; start the flow again then.
 
         Args:
             request_token: What ``request_token`` gave.

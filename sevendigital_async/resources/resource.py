@@ -1,4 +1,4 @@
-"""The base of all resources: lists in pages, the kinds of answers, and the classic API's checks of arguments."""
+"""The base of all resources: lists in pages, the kinds of responses, and the classic API's checks of arguments."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Caller(Protocol):
         ...
 
     async def call(self, operation: Operation, /, **arguments: object) -> Any:
-        """Make one call; the answer's type follows from the operation."""
+        """Make one call; the response's type follows from the operation."""
         ...
 
     def media_of(self, operation: Operation, /, **arguments: object) -> Media:

@@ -1,4 +1,4 @@
-"""A 7digital on localhost: real HTTP, checked signatures, enforced limits, a record of all plays, faults on demand."""
+"""A local 7digital server: real HTTP, checked signatures, enforced limits, a log of all plays, faults on demand."""
 
 from .accounts import DEMO_KEY, DEMO_SECRET
 from .faults import Faults

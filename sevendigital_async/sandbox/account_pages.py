@@ -1,4 +1,4 @@
-"""The pages that end users see: where they authorise a partner, and where media errors are shown."""
+"""The pages for end users: authorisation of a partner, and media errors."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from .media_errors import ERROR_PAGE
 from .state.tokens import Tokens
 
 DEFAULT_USER = "500123"
-"""Who authorises a request token if the address does not say ``user=``."""
+"""The user who authorises a request token if the address has no ``user=``."""
 
 
 class AccountPages:
-    """Pages in which users, not partners, are at work; here they agree to everything at once.
+    """Pages for users, who agree to everything at once here.
 
     Args:
         accounts: The partner.
-        tokens: The tokens that wait for their users.
+        tokens: The tokens that await authorisation.
     """
 
     def __init__(self, accounts: Accounts, tokens: Tokens) -> None:

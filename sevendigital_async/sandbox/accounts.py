@@ -26,7 +26,7 @@ class Accounts:
     Attributes:
         partner: The one consumer key that is accepted, and its secret.
         registered: Tokens that replace the derived one of their user.
-        issued: Those that the OAuth flow has handed out.
+        issued: Tokens that the OAuth flow has issued.
     """
 
     partner: Credentials

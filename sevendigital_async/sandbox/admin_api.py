@@ -1,10 +1,11 @@
-"""The admin API of a running sandbox: request log, counts, state, and faults. Its requests are not signed."""
+"""The admin API of a running sandbox, without signatures: request log, counts, state, faults, and the page at ``/``."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from importlib.resources import files
 from typing import Any
 
 import orjson
@@ -14,7 +15,6 @@ from ..errors import ConfigurationError
 from ..models.stream_log import LogKind
 from .browsers import Handler, own_pages_only
 from .faults import Faults
-from .page import STATIC_FILES, read_static_file
 from .request_log import RequestLog
 
 _LINES = "application/x-ndjson"
@@ -28,6 +28,19 @@ _CONTENT_SECURITY_POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _PAGE_HEADERS = {"Content-Security-Policy": _CONTENT_SECURITY_POLICY, "Referrer-Policy": "no-referrer", **_HEADERS}
+
+STATIC_FILES: Mapping[str, tuple[str, str]] = {
+    "/": ("page.html", "text/html"),
+    "/_sandbox/static/page.css": ("page.css", "text/css"),
+    "/_sandbox/static/charts.js": ("charts.js", "text/javascript"),
+    "/_sandbox/static/page.js": ("page.js", "text/javascript"),
+}
+"""The file in ``static/`` and the content type of each path of the page."""
+
+
+def read_static_file(name: str) -> str:
+    """Return the text of a file in ``static/``."""
+    return files(__package__).joinpath("static", name).read_text("utf-8")
 
 
 class AdminAPI:
@@ -126,7 +139,7 @@ async def _stream(request: web.Request, lines: Callable[[LogKind | None], Iterab
     try:
         kind = None if wanted is None else LogKind(wanted)
     except ValueError:
-        return _json({"error": f"kind is one of {', '.join(LogKind)}"}, status=400)
+        return _json({"error": f"kind must be one of {', '.join(LogKind)}"}, status=400)
     response = web.StreamResponse(headers={"Content-Type": _LINES, **_HEADERS})
     # A reader may disconnect at any time.
     with suppress(ConnectionError):

@@ -1,4 +1,4 @@
-"""What handlers answer with: values that say nothing about JSON, XML or HTTP's machinery."""
+"""Responses of handlers, independent of JSON, XML and HTTP."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class Page:
 
 @frozen(kw_only=True)
 class Forms:
-    """One answer for which JSON and XML have different shapes.
+    """A response with different formats in JSON and XML.
 
     Attributes:
         json: By the names of the OpenAPI files.
-        xml: By the names of the classic guide; a list stands for as many elements of its name.
+        xml: By the names of the classic guide; a list becomes several elements of its name.
     """
 
     json: Page | Bare | Tree
@@ -49,7 +49,7 @@ class Forms:
 
 @frozen
 class Bare:
-    """A tree that JSON writes without an envelope."""
+    """A tree that has no envelope in JSON."""
 
     tree: Tree
 
@@ -69,7 +69,7 @@ class Token:
     Attributes:
         kind: ``oauth_request_token`` or ``oauth_access_token``.
         token: The token.
-        secret: What belongs to it.
+        secret: Its secret.
     """
 
     kind: str
@@ -105,11 +105,11 @@ class Problem:
 
 @frozen(kw_only=True)
 class Answer:
-    """An answer before it is written down.
+    """A response before it is rendered.
 
     Attributes:
         status: The HTTP status.
-        content: What to write; a text is sent as it is, None leaves the body empty.
+        content: The body; text is sent unchanged, None leaves the body empty.
         max_age: Seconds for which it may be cached.
         headers: More headers.
         accepted_logs: Plays to record, each as JSON with sorted keys.
@@ -125,7 +125,7 @@ class Answer:
 
 
 class RefusalError(Exception):
-    """Ends a request with an error answer."""
+    """Ends a request with an error response."""
 
     def __init__(self, status: int, problem: Problem | str, **answer: Any) -> None:
         super().__init__(problem)
@@ -148,25 +148,25 @@ def out_of_range(name: str, expected: str) -> RefusalError:
 
 
 def no_choice(name: str, choices: Iterable[str]) -> RefusalError:
-    """Refuse a parameter that is none of a few words."""
+    """Refuse a parameter that is not one of the allowed words."""
     return RefusalError(400, Problem(1006, f"Invalid value of {name}: one of {', '.join(choices)} expected"))
 
 
 def unavailable(noun: str) -> RefusalError:
-    """Refuse something that exists, but not here or not yet."""
+    """Refuse a resource that is not available here or not yet."""
     return RefusalError(404, Problem(2002, f"{noun.capitalize()} is not available in this context"))
 
 
 def exists(noun: str) -> RefusalError:
-    """Refuse to make something a second time."""
+    """Refuse to create a resource that exists."""
     return RefusalError(409, Problem(2003, f"{noun.capitalize()} exists already"))
 
 
 def unpaid(code: int, message: str) -> RefusalError:
-    """Refuse a purchase for reasons of money."""
+    """Refuse a purchase because of its payment."""
     return RefusalError(400, Problem(code, message))
 
 
 def unknown(noun: str) -> RefusalError:
-    """Refuse an id that nothing has."""
+    """Refuse an unknown id."""
     return RefusalError(404, Problem(2001, f"{noun.capitalize()} not found"))

@@ -1,7 +1,7 @@
 """Refuses requests of other sites' pages, by what browsers say about a request's origin.
 
 A page anywhere can make a browser on this machine send requests to a port of it. With a host name that resolves to
-127.0.0.1 (DNS rebinding), it can even read the answers. Programs aren't affected: they send neither ``Origin`` nor
+127.0.0.1 (DNS rebinding), it can even read the responses. Programs aren't affected: they send neither ``Origin`` nor
 ``Sec-Fetch-Site``, and name a loopback address as ``Host``.
 """
 
@@ -24,7 +24,7 @@ _OWN_SITES = {"same-origin", "none"}
 def objection(
     hosts: Sequence[str], origins: Sequence[str], fetch_sites: Sequence[str], *, port: int, listens_on: str
 ) -> str | None:
-    """Say why a request may come from another site's page, or None if it doesn't.
+    """Return why a request may come from another site's page, or None.
 
     Args:
         hosts: Its ``Host`` headers.
@@ -43,7 +43,7 @@ def objection(
 
 
 def own_pages_only(handler: Handler, listens_on: str) -> Handler:
-    """Return ``handler`` with a 403 in front of it for requests that other sites' pages may have sent."""
+    """Return a handler that refuses requests of other sites' pages with 403."""
 
     @functools.wraps(handler)
     async def guarded(request: web.Request) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""Reads a request's arguments the way its operation describes them."""
+"""Reads a request's arguments by its operation's record."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from .state import State
 FORM = "application/x-www-form-urlencoded"
 
 DEFAULT_PAGE_SIZE = 20
-LARGEST_PAGE_SIZE = 500
-"""As the guide has it; the OpenAPI files have 100, which the client keeps to."""
+MAX_PAGE_SIZE = 500
+"""The guide's maximum; the OpenAPI files have 100, the client's maximum."""
 
 _Item = TypeVar("_Item")
 
 
 @frozen(kw_only=True)
 class Call:
-    """One API request with an accepted signature: what a handler gets.
+    """One API request with an accepted signature: the argument of handlers.
 
     Attributes:
         operation: The operation that is called.
         arguments: What was sent, by the names that the operation's record gives them.
-        user: Whose token signed it; None if the partner signed alone.
+        user: The user whose token signed it; None if the partner signed alone.
         now: Seconds since the epoch, by the sandbox's clock.
         origin: Scheme, host and port under which the sandbox was called.
         state: The state that earlier calls have changed.
@@ -82,7 +82,7 @@ class Call:
     def page_of(self, noun: str, items: Sequence[_Item], tree: Any, *, searched: bool = False) -> Page:
         """Return the requested page of ``items``, each of them as a tree."""
         number = self.whole("page", 1, least=1)
-        size = self.whole("page_size", DEFAULT_PAGE_SIZE, least=1, most=LARGEST_PAGE_SIZE)
+        size = self.whole("page_size", DEFAULT_PAGE_SIZE, least=1, most=MAX_PAGE_SIZE)
         cut: list[Tree] = [tree(item) for item in items[(number - 1) * size : number * size]]
         return Page(noun=noun, items=cut, number=number, size=size, total=len(items), searched=searched)
 

@@ -1,4 +1,4 @@
-"""A small record shop that never existed: the same artists, releases and tracks on every run."""
+"""A small fictional record shop: the same artists, releases and tracks on every run."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ COUNTRIES: Mapping[str, str] = {
     "IE": "Ireland",
     "ES": "Spain",
 }
-"""The names of the territories with a store of their own."""
+"""The names of the territories that have a store."""
 
 TERRITORIES: Mapping[str, str] = {"GB": "GBP", "US": "USD", "DE": "EUR", "FR": "EUR", "IE": "EUR", "ES": "EUR"}
-"""The currency of each territory with a store of its own."""
+"""The currency of each territory that has a store."""
 
 
 @frozen
 class Artist:
-    """An artist; ``mbid`` is the identifier that others know it by."""
+    """An artist; ``mbid`` is its MusicBrainz id."""
 
     id: str
     name: str
@@ -75,7 +75,7 @@ class Track:
 
     @property
     def rrp_pence(self) -> int:
-        """The price recommended, from which single tracks never differ."""
+        """The recommended price, always that of a single track."""
         return self.pence
 
 
@@ -88,7 +88,7 @@ class Item:
 
     @property
     def title(self) -> str:
-        """What it is called."""
+        """Its title."""
         return (self.track or self.release).title
 
     @property
@@ -104,7 +104,7 @@ class Item:
 
 @frozen
 class Catalogue:
-    """Everything there is, by id."""
+    """All artists, releases and tracks, by id."""
 
     artists: Mapping[str, Artist]
     releases: Mapping[str, Release]
@@ -150,12 +150,12 @@ _FIRST_TRACK = 5_500_000
 _PENCE_OF_TRACK = 99
 _EARLIEST = date(1994, 2, 7)
 _PREORDERS = {16: date(2099, 3, 6), 42: date(2099, 4, 3), 78: date(2099, 4, 24)}
-"""Releases that cannot be had yet, whenever the sandbox runs."""
+"""Releases that are not available yet, whenever the sandbox runs."""
 _MBIDS = UUID("7d190000-0000-4000-8000-000000000002")
 
 
 def _title(number: int) -> str:
-    # The two lists share no divisor, so every pair occurs before one comes again.
+    # The lengths of the lists are coprime, so every pair occurs before one repeats.
     return f"{_FIRST[number % len(_FIRST)]} {_SECOND[number % len(_SECOND)]}"
 
 

@@ -15,12 +15,12 @@ _PREFIX = "/_cdn"
 
 
 def address(origin: str, ticket: Ticket) -> str:
-    """Return where a ticket's media lie."""
+    """Return the address of a ticket's media."""
     return f"{origin}{_PREFIX}/{ticket.id}"
 
 
 def manifest_address(origin: str, ticket: Ticket) -> str:
-    """Return where the HLS playlist of a ticket's media lies."""
+    """Return the address of the HLS playlist of a ticket's media."""
     return f"{address(origin, ticket)}.m3u8"
 
 

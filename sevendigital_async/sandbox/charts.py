@@ -1,4 +1,4 @@
-"""What sells best: figures that were never measured, but are the same every time they are asked for."""
+"""Charts: fictional sales figures, the same on every run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from zlib import crc32
 
 from attrs import frozen
 
-LENGTH = 40
+CHART_LENGTH = 40
 """How many places a chart has."""
 
 PERIODS: Mapping[str, int] = {"day": 1, "week": 7, "month": 30, "year": 365}
@@ -62,7 +62,7 @@ def _ranking(things: Sequence[_Thing], to_date: date, period: str) -> list[_Thin
     def sales(thing: _Thing) -> int:
         return 3 * popularity(thing) + crc32(f"{thing.id} {window}".encode()) % 1_000
 
-    return sorted(things, key=sales, reverse=True)[:LENGTH]
+    return sorted(things, key=sales, reverse=True)[:CHART_LENGTH]
 
 
 def _places(things: Sequence[_Thing], to_date: date, period: str) -> dict[str, int]:

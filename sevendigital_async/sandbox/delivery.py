@@ -1,4 +1,4 @@
-"""Sends answers: at once, slowly, or not at all."""
+"""Sends responses: at once, slowly, or not at all."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _WORTH_COMPRESSING = 512
 
 
 def send(request: web.Request, status: int, headers: Mapping[str, str], body: bytes) -> web.StreamResponse:
-    """Answer at once, compressed if the client can read that and it is worth the while."""
+    """Send at once, compressed if the client accepts it and the body is large enough."""
     response = web.Response(status=status, headers=headers, body=body)
-    # A part of something compressed would be a part of something else.
+    # A range must be of the uncompressed file.
     fits = len(body) >= _WORTH_COMPRESSING and hdrs.ACCEPT_RANGES not in headers
     if fits and accepts_gzip(request.headers.get("Accept-Encoding", "")):
         response.enable_compression(web.ContentCoding.gzip)
@@ -48,7 +48,7 @@ async def trickle(
 
 
 def hang_up(request: web.Request) -> web.StreamResponse:
-    """Drop the connection without an answer; what is returned goes nowhere."""
+    """Drop the connection without a response; the returned one is not sent."""
     if request.transport is not None:
         request.transport.abort()
     return web.Response()

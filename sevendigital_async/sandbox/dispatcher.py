@@ -41,7 +41,7 @@ _RETRY_SOON = {"Retry-After": "0.2"}
 
 @frozen(kw_only=True)
 class RequestContext:
-    """A request, and what was decided when it arrived."""
+    """A request, and the decisions made at its arrival."""
 
     endpoint: Endpoint
     request: web.Request
@@ -60,7 +60,7 @@ class Dispatcher:
         request_log: Records what arrives.
         limits: The quota and the rate classes.
         clock: The sandbox's time.
-        state: What calls leave behind.
+        state: The state that calls change.
         managed_users: Serve operations of users without a user's token.
         faults: The faults to begin with.
     """
@@ -126,7 +126,7 @@ class Dispatcher:
         )
 
     async def _process(self, context: RequestContext) -> tuple[Answer | None, str | None]:
-        """Return the answer, or None to drop the connection, and the fault that was applied."""
+        """Return the response, or None to drop the connection, and the fault that was applied."""
         try:
             body = await context.request.read()
             if context.delay:
@@ -228,9 +228,9 @@ class Dispatcher:
 
 
 async def _matching(sharing: Sequence[Endpoint], request: web.Request) -> Endpoint:
-    """Choose between endpoints that share a route, by what a request gives them.
+    """Choose between endpoints that share a route by the request's parameters.
 
-    Of those that get all they require, the one that requires most and takes most; else the first.
+    Of those whose required ones are present, the one that requires most and accepts most; else the first.
     """
     try:
         given = _given(request, await request.read())
@@ -245,7 +245,7 @@ async def _matching(sharing: Sequence[Endpoint], request: web.Request) -> Endpoi
 
 
 def _given(request: web.Request, body: bytes) -> set[Place]:
-    """Return what came in the query and in a form."""
+    """Return the parameters of the query and the form."""
     form = read_form(body.decode("utf-8", "replace")) if request.content_type == FORM else {}
     query = read_form(request.raw_path.partition("?")[2])
     return {(ParameterLocation.QUERY, name) for name in query} | {(ParameterLocation.FORM, name) for name in form}

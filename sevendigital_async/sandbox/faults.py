@@ -29,7 +29,7 @@ class Chance(NamedTuple):
 
 @frozen
 class Faults:
-    """The faults of answers, and their latency.
+    """The faults of responses, and their latency.
 
     A request gets at most one fault, so the rates add up to 100 % or less.
 
@@ -38,7 +38,7 @@ class Faults:
         poison: Track ids whose logs are refused, with their index.
         poison_unindexed: Track ids whose logs are refused without saying which log it was.
         latency: Shortest and longest delay before a request is worked on, in seconds.
-        seed: Where the random numbers start.
+        seed: Seed of the random numbers.
     """
 
     chances: tuple[Chance, ...] = ()

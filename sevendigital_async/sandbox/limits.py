@@ -1,4 +1,4 @@
-"""How many requests are too many: the day's quota, and the exact limit of any one second."""
+"""Limits of requests: the daily quota, and the exact limit of any one second."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DAY = 86_400
 
 
 class SlidingWindow:
-    """The moments of the last second, half open: a moment exactly one second old has left it."""
+    """The times of the last second, half open: a time exactly one second old is outside."""
 
     def __init__(self, seconds: float = 1.0) -> None:
         self._seconds = seconds
@@ -60,7 +60,7 @@ class DailyQuota:
         return math.ceil(DAY - now % DAY)
 
     def headers(self, now: float) -> dict[str, str]:
-        """Return the quota as answers state it."""
+        """Return the quota's response headers."""
         return {
             "X-RateLimit-Limit": str(self.limit),
             "X-RateLimit-Current": str(self.used),

@@ -28,11 +28,11 @@ def redirects(operation: Operation) -> bool:
 
 
 def as_error_redirect(answer: Answer, operation: Operation, given: Mapping[str, str], origin: str) -> Answer:
-    """Turn an error answer into a redirect where the operation does that.
+    """Turn an error response into a redirect where the operation does that.
 
     Args:
         answer: The error.
-        operation: What was asked for.
+        operation: The operation.
         given: The request's query, names in lower case.
         origin: Where the sandbox is.
     """

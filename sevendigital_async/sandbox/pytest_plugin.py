@@ -16,6 +16,6 @@ from .server import Sandbox
 
 @pytest_asyncio.fixture
 async def sevendigital_sandbox() -> AsyncIterator[Sandbox]:
-    """A sandbox of its own for each test."""
+    """A new sandbox for each test."""
     async with Sandbox() as sandbox:
         yield sandbox

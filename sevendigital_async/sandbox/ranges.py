@@ -16,7 +16,7 @@ _RANGE = re.compile(r"\s*bytes\s*=\s*(\d{0,15})\s*-\s*(\d{0,15})\s*", re.IGNOREC
 
 @frozen
 class Delivery:
-    """An answer that carries media."""
+    """A response that carries media."""
 
     status: int
     headers: dict[str, str]
@@ -24,7 +24,7 @@ class Delivery:
 
 
 def deliver(media: Media, asked: str | None, condition: str | None) -> Delivery:
-    """Cut out of ``media`` what was asked for.
+    """Return the requested range of ``media``.
 
     Args:
         media: The file.
@@ -32,7 +32,7 @@ def deliver(media: Media, asked: str | None, condition: str | None) -> Delivery:
         condition: The ``If-Range`` header.
 
     Returns:
-        200 with the whole file, 206 with a part, or 416 if the range lies outside the file.
+        200 with the whole file, 206 with a part, or 416 if the range is outside the file.
     """
     body = media.make()
     headers = {

@@ -1,4 +1,4 @@
-"""Media that never existed: bytes that depend on nothing but the track and the format."""
+"""Generated media: bytes that depend only on the track and the format."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Media:
         content_type: What it is.
         modified: When it was made.
         seconds: How long it plays.
-        attachment: It is meant to be saved, not to be played.
+        attachment: It is to be saved, not to be played.
         make: Makes its bytes; the same every time.
     """
 
@@ -139,7 +139,7 @@ def _audio(track_id: str, format_id: str) -> bytes:
 @lru_cache(maxsize=_KEPT // 4)
 def _zipped(track_ids: tuple[str, ...], format_id: str) -> bytes:
     file = io.BytesIO()
-    # Entries without a time of their own are dated 1980, so the bytes are the same every time.
+    # Entries without a time are dated 1980, so the bytes are always the same.
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive_:
         for number, track_id in enumerate(track_ids, 1):
             name = _filename(CATALOGUE.tracks[track_id], FORMATS[format_id]).replace("/", "_")

@@ -9,19 +9,19 @@ from attrs import frozen
 
 from .answers import Answer, Problem
 
-_LONGEST_TEXT = 200
-_LARGEST_LIST = 50
+_MAX_TEXT = 200
+_MAX_LIST = 50
 
 
 @frozen
 class Refusal:
-    """One play that was refused, or a whole request if the answer names no play.
+    """One play that was refused, or a whole request if the response names no play.
 
     Attributes:
-        status: The HTTP status of the answer.
+        status: The HTTP status of the response.
         code: The service's error code, if it has one.
         reason: For people.
-        position: The place of the play in the request, from zero; None if the answer does not name it.
+        position: The place of the play in the request, from zero; None if the response does not name it.
         track_id: The play's track, as it was received.
     """
 
@@ -33,10 +33,10 @@ class Refusal:
 
 
 def refusals(answer: Answer, logs: Any = None) -> list[Refusal]:
-    """Return what an answer refuses, at most 50 plays of a request.
+    """Return what a response refuses, at most 50 plays of a request.
 
     Args:
-        answer: The answer to a request of a logging operation.
+        answer: The response to a request of a logging operation.
         logs: What the request carried, if it was parsed.
     """
     match answer:
@@ -45,7 +45,7 @@ def refusals(answer: Answer, logs: Any = None) -> list[Refusal]:
         case Answer(content=Problem(errors=items)) if items:
             return [
                 Refusal(answer.status, item.code, _short(item.message), item.index, _track_id(logs, item.index))
-                for item in items[:_LARGEST_LIST]
+                for item in items[:_MAX_LIST]
             ]
         case Answer(content=Problem(code=code, message=message)):
             return [Refusal(answer.status, code, _short(message))]
@@ -61,4 +61,4 @@ def _track_id(logs: Sequence[Any], index: int) -> str | None:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
+    return text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 1] + "…"

@@ -1,4 +1,4 @@
-"""Writes answers down: JSON as the OpenAPI files have it, XML as the classic guide has it."""
+"""Renders responses: JSON in the format of the OpenAPI files, XML in that of the classic guide."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _XML_FORMS: Mapping[str, Callable[[Any], Any]] = {
     "releaseDate": "{}T00:00:00Z".format,
     "release.type": str.capitalize,
 }
-"""How XML writes a field, by its name or by its parent's and its own."""
+"""The XML format of a field, by its name, or by its parent's name and its own."""
 
 
 def accepted_type(accept: str) -> str:
@@ -73,12 +73,12 @@ def accepts_gzip(accept_encoding: str) -> bool:
 
 
 def render(answer: Answer, accept: str, only_type: str | None = None) -> tuple[bytes, str]:
-    """Return an answer's body and its content type.
+    """Return a response's body and its content type.
 
     Args:
         answer: What to write; no media.
         accept: The ``Accept`` header.
-        only_type: What the operation answers in whatever is accepted.
+        only_type: The content type of the operation, whatever is accepted.
     """
     media_type = only_type or accepted_type(accept)
     match answer.content:
@@ -91,7 +91,7 @@ def render(answer: Answer, accept: str, only_type: str | None = None) -> tuple[b
         case Token() as token:
             return _token(token, accept)
         case Media():
-            raise TypeError("media are cut and delivered, not rendered")
+            raise TypeError("media are not rendered")
         case Forms(json=json, xml=xml):
             return (_json(json) if media_type == JSON else _xml(xml)), media_type + _UTF8
         case tree:

@@ -24,17 +24,17 @@ _RECENT = 50
 
 @define
 class LoggedRequest:
-    """One API request, from its arrival to its answer.
+    """One API request, from its arrival to its response.
 
     Attributes:
         kind: The kind of logs it carried; None for any other operation.
         arrived_at: Seconds since the epoch.
         arrived_monotonic: Seconds on the sandbox's monotonic clock.
-        user: Whose token signed it.
+        user: The user whose token signed it.
         logs: How many logs were in it; None if it was not parsed.
         batch: Its number among the accepted requests of all kinds, from 1; None if it was not accepted.
         fault: The fault that was applied to it.
-        status: The HTTP status of the answer, ``disconnected``, or None before either.
+        status: The HTTP status of the response, ``disconnected``, or None before either.
     """
 
     kind: LogKind | None
@@ -69,7 +69,7 @@ class ReceivedLog:
         position: Its place in that request, from zero.
         arrived_at: When the request arrived, in seconds since the epoch.
         arrived_monotonic: The same on the sandbox's monotonic clock.
-        user: Whose token signed the request.
+        user: The user whose token signed the request.
         log: The play as it was received.
     """
 
@@ -124,7 +124,7 @@ class Double:
 
 @define
 class _KindRecord:
-    """What is known of one kind of log: counts, the batch that each log came with first, and the doubles."""
+    """The records of one kind of log: counts, the first batch of each log, and the doubles."""
 
     counts: LogCounts = Factory(LogCounts)
     window: SlidingWindow = Factory(SlidingWindow)
@@ -203,7 +203,7 @@ class RequestLog:
 
         Args:
             entry: The request.
-            answer: Its answer, which may also accept everything.
+            answer: Its response, which may also accept everything.
             logs: The logs that it carried, if it was parsed.
         """
         if entry.kind is None:
@@ -245,7 +245,7 @@ class RequestLog:
         return [asdict(entry) for entry in self._entries if kind in {None, entry.kind}]
 
     def stats(self) -> dict[str, Any]:
-        """Return the counts: by kind of log, by answer, by fault."""
+        """Return the counts: by kind of log, by response, by fault."""
         return {
             "kinds": {kind.value: asdict(record.counts) for kind, record in self._by_kind.items()},
             "answers": dict(sorted(self._answers.items())),

@@ -106,7 +106,7 @@ def endpoints(
 
 
 PREVIEW_LOG_PATHS = ("/1.2/preview/log", "/1.2/user/preview/log")
-"""The vendor's pages disagree about it; here either is right."""
+"""The vendor's pages disagree about it; both are accepted."""
 
 
 def _alternatives(binding: Binding) -> Iterator[Binding]:

@@ -41,7 +41,7 @@ def basket_forms(basket: Basket) -> Forms:
 
 
 def purchase_forms(purchase: Purchase, owned: Sequence[Owned], origin: str, **more: Any) -> Forms:
-    """Describe a purchase and what of it lies in the locker.
+    """Describe a purchase and its items in the locker.
 
     Args:
         purchase: The purchase.
@@ -123,12 +123,12 @@ def locker_elements(owned: Sequence[Owned], currency: str, origin: str) -> list[
 
 
 def stamp(dated: Purchase | Owned) -> str:
-    """Write down when something was bought."""
+    """Format the time of a purchase."""
     return f"{dated.moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def download_url(owned: Owned, format_: Format, origin: str) -> str:
-    """Return where a track that is owned can be fetched, once the address is signed for its owner."""
+    """Return the download address of a track, to be signed for its owner."""
     query = {"formatId": format_.id, "releaseId": owned.track.release.id, "trackId": owned.track.id}
     return f"{origin}/media/user/downloadtrack?{urlencode(query)}"
 

@@ -28,13 +28,13 @@ from .routes import Endpoint, endpoints
 from .state import State
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
-"""Larger bodies are refused; 500 logs with long ids fit in."""
+"""Larger bodies are refused; 500 logs with long ids fit."""
 
 _GRACE = 0.25
 
 
 class Sandbox:
-    """A 7digital on localhost.
+    """A local 7digital server.
 
     Use it as an async context manager::
 

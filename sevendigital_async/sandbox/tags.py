@@ -1,4 +1,4 @@
-"""What the shop's artists and releases are tagged with."""
+"""The tags of the shop's artists and releases."""
 
 from __future__ import annotations
 

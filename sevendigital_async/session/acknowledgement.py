@@ -1,4 +1,4 @@
-"""Whether the body of an answer with a success status acknowledges what was sent."""
+"""Whether the body of a success response is an acknowledgement."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ..models.scalars import count
 from .document import Document, Kind
 
 MAX_TEXT = 200
-"""Characters of plain text that an acknowledgement may have."""
+"""Most characters of a plain-text acknowledgement."""
 
 FIRST_ERROR = 400
-"""The lowest of HTTP's statuses, and of the service's codes, that stands for an error."""
+"""The lowest HTTP status, and code of the service, that means an error."""
 
 _MARKUP = re.compile(r"[{}\[\]<>]").search
 _FAILURE = re.compile(
@@ -34,8 +34,8 @@ _FAILURES = frozenset(
     | {"rejected", "refused", "denied", "invalid"}
 )
 _CODES = frozenset({"status", "statuscode", "httpstatus", "httpstatuscode", "code"})
-_NOTHING = frozenset({"0", "false", "no", "none", "null", "ok"})
-_WORDLESS = re.compile(r"[^a-z]+")
+_NEGATIVES = frozenset({"0", "false", "no", "none", "null", "ok"})
+_NON_LETTERS = re.compile(r"[^a-z]+")
 
 
 def doubt_in(document: Document) -> str | None:
@@ -71,11 +71,11 @@ def _doubt_in_text(body: bytes) -> str | None:
 
 
 def _doubts(tree: object) -> Iterator[str]:
-    """Yield what in a tree reports an error."""
+    """Yield the parts of a tree that report an error."""
     pending: list[tuple[str, object, bool]] = [("", tree, False)]
     while pending:
         name, node, alone = pending.pop()
-        if _reports_error(_WORDLESS.sub("", name.lower()), node, alone=alone):
+        if _reports_error(_NON_LETTERS.sub("", name.lower()), node, alone=alone):
             yield f"its {name!r} reports a failure" if name else "it reports a failure"
         if isinstance(node, dict):
             pending.extend((inner, value, len(node) == 1) for inner, value in node.items())
@@ -92,9 +92,9 @@ def _reports_error(name: str, value: Any, *, alone: bool) -> bool:
         alone: Whether it is the only member of its object.
     """
     if "error" in name or name in _FAILURES:
-        return _says_something(value, alone=alone)
+        return _is_meaningful(value, alone=alone)
     if name in _SUCCESSES:
-        return _is_no(value)
+        return _is_negative(value)
     if isinstance(value, str) and (alone or name in _PROSE or name in _STATES) and _FAILURE(value):
         return True
     if value is False:
@@ -102,13 +102,13 @@ def _reports_error(name: str, value: Any, *, alone: bool) -> bool:
     return name in _CODES and (count(value) or 0) >= FIRST_ERROR
 
 
-def _says_something(value: Any, *, alone: bool) -> bool:
+def _is_meaningful(value: Any, *, alone: bool) -> bool:
     if isinstance(value, str):
-        return value.strip().lower() not in _NOTHING if value.strip() else alone
+        return value.strip().lower() not in _NEGATIVES if value.strip() else alone
     return bool(value) or (alone and value == {})
 
 
-def _is_no(value: Any) -> bool:
+def _is_negative(value: Any) -> bool:
     if isinstance(value, str):
-        return value.strip().lower() in _NOTHING - {"ok"} or _FAILURE(value) is not None
+        return value.strip().lower() in _NEGATIVES - {"ok"} or _FAILURE(value) is not None
     return value is None or value == 0

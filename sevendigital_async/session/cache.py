@@ -1,4 +1,4 @@
-"""Answers that are used again for as long as the service declares them fresh."""
+"""A cache of responses that the service declares fresh."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FORBIDS = {"no-store", "no-cache"}
 
 MAX_SECONDS = 2**31
 MAX_DIGITS = 10
-"""Of a time to keep an answer (RFC 9111, section 1.2.2)."""
+"""Digits of a ``max-age`` (RFC 9111, section 1.2.2)."""
 
 
 @frozen
@@ -31,12 +31,12 @@ def _expiry(_: Hashable, entry: _Entry, now: float) -> float:
 
 
 class ResponseCache:
-    """Keeps decoded answers to reads in memory; the oldest are dropped for new ones.
+    """Keeps decoded responses to reads in memory; the oldest are dropped for new ones.
 
-    Answers are kept per user, as some depend on the user; the signature is not part of the key.
+    Responses are kept per user, as some depend on the user; the signature is not part of the key.
 
     Args:
-        max_entries: Most answers that are kept.
+        max_entries: Largest number of responses.
         clock: Time, for tests.
     """
 
@@ -48,32 +48,32 @@ class ResponseCache:
         return len(self._entries)
 
     def get(self, key: Hashable) -> object | None:
-        """Return a fresh answer, or None."""
+        """Return a fresh response, or None."""
         entry = self._entries.get(key)
         return None if entry is None else entry.answer
 
     def put(self, key: Hashable, answer: object, headers: Mapping[str, str]) -> None:
-        """Keep an answer if its headers allow it."""
+        """Keep a response if its headers allow it."""
         seconds = fresh_for(headers)
         if seconds > 0:
             self._entries[key] = _Entry(answer, seconds)
 
     def clear(self) -> None:
-        """Drop all answers."""
+        """Drop all responses."""
         self._entries.clear()
 
 
 def cache_key(request: Request, user: UserToken | None, headers: Mapping[str, str]) -> Hashable:
-    """Return the key of an answer: the unsigned request, the user and the headers that were asked with."""
+    """Return the key of a response: the unsigned request, the user and the request headers."""
     asked_with = frozenset((name.lower(), value) for name, value in headers.items())
     return (request.http_method, request.url, tuple(sorted(request.query)), user, asked_with)
 
 
 def fresh_for(headers: Mapping[str, str]) -> float:
-    """Return the seconds for which an answer may be used again; zero if it may not.
+    """Return the seconds for which a response may be used again; zero if it may not.
 
     Args:
-        headers: Of the answer, names in lower case. Without ``Cache-Control: max-age`` an answer is not kept.
+        headers: Headers of the response, names in lower case. Without ``Cache-Control: max-age`` nothing is kept.
     """
     directives = dict(_DIRECTIVE.findall(headers.get("cache-control", "").lower()))
     if _FORBIDS & directives.keys():
@@ -83,7 +83,7 @@ def fresh_for(headers: Mapping[str, str]) -> float:
 
 
 def _seconds(text: str) -> int | None:
-    """Read a number of seconds; a number that is too large becomes the longest time."""
+    """Read a number of seconds; a larger number becomes ``MAX_SECONDS``."""
     if not text.isdecimal():
         return None
     return MAX_SECONDS if len(text) > MAX_DIGITS else min(int(text), MAX_SECONDS)

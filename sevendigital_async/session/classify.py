@@ -1,4 +1,4 @@
-"""What an answer, or its absence, means for the call: the error it reports, by its body first and its status second."""
+"""The error that a response reports: its body counts first, its status second."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ..errors import (
     TransportError,
 )
 from ..models.scalars import count
-from ..models.wire import reach
+from ..models.wire import value_at
 from .document import Document, Kind
 from .request import Call, Request
 
@@ -43,8 +43,8 @@ EXCERPT = 16 * 1024
 OAUTH_ERROR = "oauth authentication error"
 """The beginning of the plain text with which the service refuses a signature."""
 
-FINAL = 200
-"""The lowest status of a final answer."""
+MIN_FINAL_STATUS = 200
+"""The lowest status of a final response."""
 
 NO_REASON = "the service gave no reason"
 
@@ -72,13 +72,13 @@ _SECRET = re.compile(
 TRACE_HEADER = "x-7d-traceid"
 
 TOLERANCE = 2.0
-"""Seconds by which an offset must differ from the one in use to justify another try."""
+"""An offset must differ from the one in use by this many seconds to justify another attempt."""
 
 EARLIEST = datetime(2024, 1, 1, tzinfo=UTC).timestamp()
-"""A clock that shows an earlier time is not set: this package did not exist."""
+"""A clock with an earlier time is wrong: this package did not exist then."""
 
 MAX_OFFSET = 366 * 86_400.0
-"""Seconds by which two clocks that are both set may differ."""
+"""Largest credible offset between two clocks, in seconds."""
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DAY = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
@@ -94,12 +94,12 @@ _FORMS = [
     )
 ]
 _CENTURY_ENDS = 70
-"""Two digits from here on are years of the last century, as POSIX has it."""
+"""Two-digit years from here on belong to the 20th century, as in POSIX."""
 
 
 @frozen
 class _Finding:
-    """What an answer says, before the class of the error is chosen."""
+    """What a response reports, before the class of the error is chosen."""
 
     message: str
     code: int | None = None
@@ -108,16 +108,16 @@ class _Finding:
     in_service_form: bool = False
 
 
-_NOT_FINAL = _Finding("an HTTP status that is not that of a final answer", kind=GatewayError)
+_NOT_FINAL = _Finding("an HTTP status that is not that of a final response", kind=GatewayError)
 
 
 def error_in(
     document: Document, status: int, headers: Mapping[str, str], operation: str | None, *, now: float | None = None
 ) -> APIError | None:
-    """Return the error that an answer reports, or None.
+    """Return the error that a response reports, or None.
 
     Args:
-        document: The answer's body.
+        document: The response's body.
         status: Its HTTP status.
         headers: Its headers, names in lower case.
         operation: Name of the operation, for the error.
@@ -126,11 +126,11 @@ def error_in(
     finding = (
         _in_tree(document, status)
         or _in_text(document, status)
-        or (_in_status(document, status, headers) if status >= FINAL else _NOT_FINAL)
+        or (_in_status(document, status, headers) if status >= MIN_FINAL_STATUS else _NOT_FINAL)
     )
     if finding is None:
         return None
-    # A redirect that reports an error is that error; so is an error in an answer with a success status.
+    # A redirect that reports an error is that error; so is an error in a response with a success status.
     kind = finding.kind or error_type(max(status, 400), finding.code)
     rate_limit = RateLimit.from_headers(headers, now)
     wait = retry_after(headers, now)
@@ -150,7 +150,7 @@ def error_in(
 
 
 def _may_be_done(kind: type[APIError], status: int, finding: _Finding) -> bool:
-    """Return whether a request may have been carried out although its answer is an error."""
+    """Return whether a request may have been carried out although its response is an error."""
     if issubclass(kind, ServerError) or (finding.code or 0) >= SERVER_CODES:
         return True
     # The service's own refusal counts, whatever the status beside it.
@@ -161,7 +161,7 @@ def retry_after(headers: Mapping[str, str], now: float | None) -> float | None:
     """Return the seconds that ``Retry-After`` asks for: a number, or the time until an HTTP date; else None.
 
     Args:
-        headers: The answer's headers, names in lower case.
+        headers: The response's headers, names in lower case.
         now: Seconds since the epoch; None to ignore dates.
     """
     text = headers.get("retry-after", "").strip()
@@ -173,8 +173,8 @@ def retry_after(headers: Mapping[str, str], now: float | None) -> float | None:
 
 
 def presentable(message: str, limit: int = MAX_MESSAGE) -> str:
-    """Return a text of others so that it can be logged: on one line, of limited length, with secrets masked."""
-    # What is cut off before masking would not be shown anyway.
+    """Return foreign text as one line of limited length, with secrets masked."""
+    # Text beyond the limit would not be shown.
     line = _UNPRINTABLE.sub(" ", message[: 8 * limit]).strip()
     masked = _SECRET.sub(r"\1\2***", line)
     return masked if len(masked) <= limit else f"{masked[: limit - 1]}…"
@@ -195,13 +195,13 @@ def _in_tree(document: Document, status: int) -> _Finding | None:
     message = error if isinstance(error, str) and error else _message(stated)
     message = message or next((item.message for item in items), NO_REASON)
     code = count(stated.get("code", stated.get("errorcode")))
-    # Gateways answer with JSON too, some with "error" and "code", but not with this service's codes.
+    # Gateways send JSON too, some with "error" and "code", but not this service's codes.
     own = isinstance(error, dict) and any(map(is_service_code, (code, *(item.code for item in items))))
     return _Finding(message, code, items, in_service_form=own)
 
 
 def _unwrapped(tree: object) -> dict[str, Any] | None:
-    """Return the object that describes the outcome, with its names in lower case."""
+    """Return the object with the outcome, its keys in lower case."""
     for _ in range(MAX_ENVELOPES):
         if not isinstance(tree, dict):
             return None
@@ -303,7 +303,7 @@ def error_context(call: Call) -> Iterator[None]:
 
 
 def annotate(error: APIError, request: Request, headers: Mapping[str, str]) -> APIError:
-    """Add to an error what its codes mean for this operation, and the service's trace id."""
+    """Add the operation's meaning of the error's code, and the service's trace id."""
     meanings = request.binding.meanings if request.binding else {}
 
     def explain(message: str, code: int | None) -> str:
@@ -317,8 +317,8 @@ def annotate(error: APIError, request: Request, headers: Mapping[str, str]) -> A
     return error
 
 
-def check_count(call: Call, request: Request, document: Document) -> None:
-    """Compare the number of items that an answer acknowledges with the number that was sent.
+def check_count(call: Call, request: Request, document: Document, status: int) -> None:
+    """Compare the number of items that a response acknowledges with the number that was sent.
 
     Raises:
         ShortCountError: It is smaller, or missing.
@@ -327,10 +327,11 @@ def check_count(call: Call, request: Request, document: Document) -> None:
     sent = request.values.get(wanted.argument) if wanted else None
     if wanted is None or not isinstance(sent, Sized):
         return
-    counted = count(reach(document.tree, wanted.path))
+    counted = count(value_at(document.tree, wanted.path))
     if counted is None or counted < len(sent):
         name, number = call.operation.name, "none" if counted is None else counted
-        raise ShortCountError(f"{name}: the service acknowledged {number} of {len(sent)} items", operation=name)
+        message = f"{name}: the service acknowledged {number} of {len(sent)} items"
+        raise ShortCountError(message, operation=name, status=status)
     if counted > len(sent):
         logger.warning(
             "%s: the service acknowledged %d items, but %d were sent", call.operation.name, counted, len(sent)
@@ -338,11 +339,11 @@ def check_count(call: Call, request: Request, document: Document) -> None:
 
 
 def offset_in(error: APIError, date: str | None, now: float, used: float) -> float | None:
-    """Return the offset of the service's clock from this machine's, in seconds, as a refusal shows it.
+    """Return the offset between the service's clock and this machine's, in seconds, from a refusal.
 
     Args:
         error: The refusal.
-        date: The answer's ``Date`` header.
+        date: The response's ``Date`` header.
         now: This machine's time, seconds since the epoch.
         used: The offset with which the refused request was signed.
 
@@ -357,7 +358,9 @@ def offset_in(error: APIError, date: str | None, now: float, used: float) -> flo
         return None
     offset = there - now
     if there < EARLIEST or (now >= EARLIEST and abs(offset) > MAX_OFFSET):
-        logger.warning("the answer's Date is %.0f days from this machine's clock; not signing with it", offset / 86_400)
+        logger.warning(
+            "the response's Date is %.0f days from this machine's clock; not signing with it", offset / 86_400
+        )
         return None
     return offset if abs(offset - used) > TOLERANCE else None
 

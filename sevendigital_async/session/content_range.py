@@ -1,4 +1,4 @@
-"""Which bytes of a file an answer carries, of which version and with which digests, checked before a byte is written.
+"""The bytes of a file in a response, their version and digests, checked before a byte is written.
 
 Digests are ``Repr-Digest`` and ``Content-Digest`` (RFC 9530), ``Digest`` and ``Content-MD5``.
 """
@@ -34,29 +34,29 @@ _STRONG_AFTER = timedelta(seconds=1)
 
 @frozen(order=True)
 class Digest:
-    """What some bytes must hash to.
+    """The expected hash of some bytes.
 
     Attributes:
-        algorithm: As ``hashlib`` names it.
-        value: In hexadecimal.
+        algorithm: Its name in ``hashlib``.
+        value: The hash, in hexadecimal.
     """
 
     algorithm: str
     value: str
 
-    def fits(self, file: BinaryIO, first: int = 0) -> bool:
+    def matches(self, file: BinaryIO, first: int = 0) -> bool:
         """Read ``file`` from byte ``first`` to its end and compare."""
         return hashed(file, self.algorithm, first) == self.value
 
 
 @frozen
 class Version:
-    """One version of a file, as the service's answers identify it.
+    """One version of a file, as the service's responses identify it.
 
     Attributes:
         validator: A strong entity tag or date, for ``If-Range``; None if there is none.
         total: Bytes of the whole file; None if unknown.
-        digests: Of the whole file.
+        digests: Digests of the whole file.
     """
 
     validator: str | None = None
@@ -66,13 +66,13 @@ class Version:
 
 @frozen
 class Extent:
-    """What one answer carries.
+    """What one response carries.
 
     Attributes:
         first: Where its body begins in the file.
         end: Where it ends, exclusive; None if unknown.
         version: Of which version of the file.
-        digests: Of the body alone.
+        digests: Digests of the body alone.
     """
 
     first: int
@@ -82,33 +82,33 @@ class Extent:
 
 
 def extent_of(response: MediaResponse, have: int, known: Version) -> Extent:
-    """Return what an answer carries.
+    """Return what a response carries.
 
     Args:
-        response: The answer.
-        have: Bytes that are there from an earlier try and were not asked for again.
+        response: The response.
+        have: Bytes from an earlier attempt, which were not requested again.
         known: The version that these belong to.
 
     Raises:
-        DownloadError: The answer doesn't say, contradicts itself, or doesn't continue what is there.
+        DownloadError: The response lacks this, contradicts itself, or does not continue the earlier bytes.
     """
     headers = response.headers
     coding = headers.get("content-encoding", "").strip().lower()
     if coding not in {"", "identity"}:
-        raise DownloadError(f"the service sent a compressed body ({presentable(coding, 40)}), which was not asked for")
+        raise DownloadError(f"the service sent a compressed body ({presentable(coding, 40)}), which was not requested")
     if response.status == 200 and "content-range" not in headers:  # noqa: PLR2004
         return _whole(response, headers)
     first, end, total = _range(response, headers)
     resumed = first > 0
     version = Version(_validator(headers), known.total if resumed and total is None else total, of_whole(headers))
     if version.total is None:
-        raise DownloadError("the service sent a part without saying how long the whole is")
+        raise DownloadError("the service sent a part of the file without its total length")
     if first not in {0, have}:
         raise DownloadError(f"the service resumed at byte {first}, not {have}")
     if resumed and known.total not in {None, version.total}:
-        raise DownloadError(f"the file has {version.total} bytes now and had {known.total}")
+        raise DownloadError(f"the file changed on the server: it has {version.total} bytes now, {known.total} before")
     if resumed and not _same(version.validator, headers, known.validator):
-        raise DownloadError("the service resumed another version of the file")
+        raise DownloadError("the service resumed a different version of the file")
     whole = first == 0 and end == version.total
     if resumed:
         version = Version(known.validator, version.total, version.digests | known.digests)
@@ -121,26 +121,26 @@ def _whole(response: MediaResponse, headers: Mapping[str, str]) -> Extent:
     version = Version(_validator(headers), length, of_whole(headers))
     chunked = "chunked" in headers.get("transfer-encoding", "").lower()
     if length is None and not chunked and not content and not version.digests:
-        # Such a body ends when the connection does, for whatever reason.
-        raise DownloadError("the service announced no length, so the file can't be checked for completeness")
+        # Such a body ends with the connection, even if that broke.
+        raise DownloadError("the response has no Content-Length, so the file can't be checked for completeness")
     return Extent(0, length, version, content)
 
 
 def _range(response: MediaResponse, headers: Mapping[str, str]) -> tuple[int, int, int | None]:
     found = _CONTENT_RANGE(headers.get("content-range", ""))
     if found is None:
-        raise DownloadError("the service sent a part without saying which (Content-Range)")
+        raise DownloadError("the service sent a part of the file without a Content-Range header")
     first, end, total = int(found[1]), int(found[2]) + 1, None if found[3] == "*" else int(found[3])
     length = response.content_length
     if end <= first or (total is not None and end > total) or length not in {None, end - first}:
         raise DownloadError("the service sent a part whose Content-Range and length contradict each other")
     if response.status == 200 and (first, end) != (0, total):  # noqa: PLR2004
-        raise DownloadError("the service sent a part as if it were the whole")
+        raise DownloadError("the service sent a part of the file with the status of a whole file")
     return first, end, total
 
 
 def _same(validator: str | None, headers: Mapping[str, str], wanted: str | None) -> bool:
-    """Return whether a part is of the wanted version: a tag is repeated with every part, a date may not be."""
+    """Return whether a part belongs to the expected version: every part repeats the tag, but not always the date."""
     if wanted is not None and not wanted.startswith('"'):
         return headers.get("last-modified", wanted).strip() == wanted
     return validator == wanted
@@ -174,7 +174,7 @@ def hashed(file: BinaryIO, algorithm: str, first: int) -> str:
 
 
 def of_whole(headers: Mapping[str, str]) -> frozenset[Digest]:
-    """Return the digests of the whole file, which an answer with a part of it may carry as well.
+    """Return the digests of the whole file, which a response with a part of it may carry as well.
 
     Args:
         headers: Names in lower case.
@@ -183,11 +183,11 @@ def of_whole(headers: Mapping[str, str]) -> frozenset[Digest]:
 
 
 def of_content(headers: Mapping[str, str], *, whole: bool) -> frozenset[Digest]:
-    """Return the digests of the bytes that this answer carries.
+    """Return the digests of the bytes that this response carries.
 
     Args:
         headers: Names in lower case.
-        whole: Whether these are the whole file; only then it is certain what ``Content-MD5`` is about.
+        whole: Whether these are the whole file; otherwise ``Content-MD5`` is ambiguous.
     """
     md5 = [("md5", headers.get("content-md5", "").strip())] if whole else []
     return frozenset(_found([*_items(headers, "content-digest"), *md5]))
@@ -204,6 +204,6 @@ def _found(items: Iterable[tuple[str, str]]) -> Iterator[Digest]:
             value = base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError):
             continue
-        # A value of another length is a digest in another spelling, or none; it can't be compared.
+        # A value of another length is not a digest in this encoding; it can't be compared.
         if algorithm and len(value) == hashlib.new(algorithm, usedforsecurity=False).digest_size:
             yield Digest(algorithm, value.hex())

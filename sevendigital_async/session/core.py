@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from attrs import evolve, frozen
 from tenacity import AsyncRetrying
 
-from ..account_quota import LONGEST_WAIT, PROBE_INTERVAL, RateLimit
+from ..account_quota import MAX_WAIT, PROBE_INTERVAL, RateLimit
 from ..clock import Clock
 from ..config import Credentials, Settings, SignaturePlacement, Timeout, UserToken
 from ..errors import (
@@ -25,7 +25,7 @@ from ..errors import (
     RequestTimeoutError,
     SevenDigitalError,
     TransportError,
-    UnreadableAnswerError,
+    UnreadableResponseError,
 )
 from ..operations import Auth, Content, Operation, Safety
 from .acknowledgement import doubt_in
@@ -35,7 +35,7 @@ from .defaults import ParameterDefaults
 from .document import OFF_LOOP_BYTES, Document, in_thread, parsed, read_all
 from .media import MediaResponse, is_media, with_operation
 from .rate_limiter import LocalRateLimiter, RateLimiter, Slot
-from .redirects import MAX_REDIRECTS, destination, leads_on
+from .redirects import MAX_REDIRECTS, destination, is_redirect
 from .request import Call, Request, SignedRequest, build_request, new_nonce, request_to, sign
 from .response import Response
 from .retry import retrying
@@ -44,17 +44,17 @@ from .transport import Stream, Transport
 logger = logging.getLogger("sevendigital_async")
 
 MAX_ANSWER = 200
-"""Bytes of an answer that are kept for the record."""
+"""Bytes of a response that are kept for the journal."""
 
 MEDIA_READ_TIMEOUT = 30.0
-"""Seconds between two pieces of media, unless the settings say otherwise; the whole may take any time."""
+"""Seconds between two pieces of media, unless the settings set it; the whole has no time limit."""
 
 ACCEPT_JSON = "application/json, application/xml;q=0.5"
 ACCEPT_XML = "application/xml"
 ACCEPT_ANY = "*/*"
 
 
-ONWARD = frozenset({"accept", "accept-language", "if-match", "if-none-match", "if-range", "range"})
+FORWARDED_HEADERS = frozenset({"accept", "accept-language", "if-match", "if-none-match", "if-range", "range"})
 """Headers of a call that are sent to the target of a redirect as well."""
 
 T = TypeVar("T")
@@ -62,12 +62,12 @@ T = TypeVar("T")
 
 @frozen
 class _Opened:
-    """An answer whose body is still to be read.
+    """A response whose body is still to be read.
 
     Attributes:
         stream: Its body.
         redirected: Whether a redirect led to it.
-        ends: When it has to be read and parsed, by the clock's monotonic time; None if there is no limit.
+        ends: Deadline for reading and parsing it, by the monotonic clock; None for no limit.
     """
 
     stream: Stream
@@ -77,7 +77,7 @@ class _Opened:
 
 @frozen
 class _Answer:
-    """An answer that has been read and reports no error."""
+    """A response that has been read and reports no error."""
 
     document: Document
     status: int
@@ -89,9 +89,9 @@ def _response(call: Call, value: T, answer: _Answer) -> Response[T]:
     return Response(value, answer.status, answer.headers, answer.headers.get(TRACE_HEADER) or call.trace_id)
 
 
-def _for_others(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return those headers of a call that the target of a redirect gets: nothing that may be meant for the service."""
-    return {name: value for name, value in headers.items() if name.lower() in ONWARD}
+def _forwarded(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers of a call that are safe to send to the target of a redirect."""
+    return {name: value for name, value in headers.items() if name.lower() in FORWARDED_HEADERS}
 
 
 class Quota:
@@ -104,23 +104,23 @@ class Quota:
 
     @property
     def rate_limit(self) -> RateLimit:
-        """What the last answer stated, aged to now."""
+        """The quota by the last response, aged to now."""
         return self._stated.after(self._clock.monotonic() - self._stated_at)
 
     @property
     def is_spent(self) -> bool:
-        """Whether nothing is left, by what the last answer stated."""
-        # Asked before every request, and nearly always there is something left.
+        """Whether the quota was spent by the last response."""
+        # Checked before every request; nearly always some quota remains.
         return bool(self._stated.wait and self.rate_limit.wait)
 
     @property
     def wait(self) -> float:
-        """Seconds until a request may go out; none when it is time to ask whether a very long wait still holds."""
+        """Seconds until a request may be sent; 0 when a very long wait is to be probed."""
         wait = self.rate_limit.wait
-        return 0.0 if wait > LONGEST_WAIT and self._clock.monotonic() >= self._probe_at else wait
+        return 0.0 if wait > MAX_WAIT and self._clock.monotonic() >= self._probe_at else wait
 
     def update(self, headers: Mapping[str, str]) -> float:
-        """Take over what an answer's headers state; malformed or missing ones change nothing.
+        """Update from a response's headers; malformed or missing ones change nothing.
 
         Returns:
             Seconds to wait, if these headers say that the quota is spent.
@@ -134,7 +134,7 @@ class Quota:
         return stated.wait
 
     async def acquire(self, max_wait: float, operation: str, pause_left: Callable[[], Awaitable[float]]) -> None:
-        """Wait until the quota lets a request out.
+        """Wait until the quota allows a request.
 
         Args:
             max_wait: Seconds this may take; more than a day is never waited here.
@@ -145,7 +145,7 @@ class Quota:
             RateLimitError: It would take longer; ``retry_after`` says how long.
         """
         while wait := max(self.wait, await pause_left()):
-            if wait > min(max_wait, LONGEST_WAIT):
+            if wait > min(max_wait, MAX_WAIT):
                 raise RateLimitError(
                     f"the request quota is spent; it is renewed in {wait:.0f} seconds",
                     operation=operation,
@@ -153,11 +153,11 @@ class Quota:
                     retry_after=wait,
                 )
             await self._clock.sleep(wait)
-        self._probe_at = self._clock.monotonic() + PROBE_INTERVAL  # one request asks, not all that wait
+        self._probe_at = self._clock.monotonic() + PROBE_INTERVAL  # one request probes, not all that wait
 
 
 class Session:
-    """What all clients of one consumer key share: quota, slots, clock offset and connections."""
+    """The state that all clients of a consumer key share: quota, slots, clock offset and connections."""
 
     def __init__(
         self,
@@ -188,11 +188,11 @@ class Session:
 
     @property
     def rate_limit(self) -> RateLimit:
-        """The quota as the last answer stated it, aged to now."""
+        """The quota as the last response stated it, aged to now."""
         return self._quota.rate_limit
 
     async def send(self, call: Call) -> object:
-        """Make a call, repeat it as its safety allows, and return the decoded answer.
+        """Make a call, retry it as its safety allows, and return the decoded response.
 
         Raises:
             SevenDigitalError: See :mod:`sevendigital_async.errors`.
@@ -200,7 +200,7 @@ class Session:
         return (await self.exchange(call)).value
 
     async def exchange(self, call: Call) -> Response[Any]:
-        """Make a call, repeat it as its safety allows, and return the decoded answer with its status and headers.
+        """Make a call, retry it as its safety allows, and return the decoded response with its status and headers.
 
         Raises:
             SevenDigitalError: See :mod:`sevendigital_async.errors`.
@@ -221,12 +221,13 @@ class Session:
             from .decode import decode, echoed  # noqa: PLC0415 - cattrs takes long to load, and who ships plays decodes nothing
 
             document, strict = echoed(request, fetched.document, fetched.headers), self.settings.strict_decoding
+            optional = request.binding is not None and request.binding.optional
             try:
                 if len(document.body) <= OFF_LOOP_BYTES:
-                    answer = decode(call.operation, document, strict=strict)
+                    answer = decode(call.operation, document, strict=strict, optional=optional)
                 else:
                     left = self._left(fetched.ends)
-                    answer = await in_thread(left, decode, call.operation, document, strict=strict)
+                    answer = await in_thread(left, decode, call.operation, document, strict=strict, optional=optional)
             except TransportError as error:
                 raise with_operation(error, call.operation) from None
             except DecodeError as error:
@@ -235,7 +236,7 @@ class Session:
         return _response(call, answer, fetched)
 
     async def fetch(self, call: Call) -> bytes:
-        """Make a call, repeat it as its safety allows, and return the answer's body as it came.
+        """Make a call, retry it as its safety allows, and return the response's body as it came.
 
         Raises:
             SevenDigitalError: See :mod:`sevendigital_async.errors`.
@@ -249,7 +250,7 @@ class Session:
 
     @asynccontextmanager
     async def stream(self, call: Call) -> AsyncIterator[MediaResponse]:
-        """Ask for media, repeat that as its safety allows, and hold the answer open while it is read.
+        """Request media, retry as the operation's safety allows, and hold the response open while it is read.
 
         Raises:
             SevenDigitalError: See :mod:`sevendigital_async.errors`. A body that ends early is not requested again.
@@ -266,7 +267,7 @@ class Session:
                         if not is_media(opened.stream):
                             document = await self._document(call, request, opened, offset)
                             raise DecodeError(
-                                f"{operation.name}: words where media were expected",
+                                f"{operation.name}: the response is text, not media",
                                 operation=operation.name,
                                 status=opened.stream.status,
                                 body=document.body,
@@ -276,13 +277,13 @@ class Session:
             yield MediaResponse(operation, opened.stream)
 
     async def send_once(self, call: Call, slot: Slot | None) -> str:
-        """Make a call exactly once, in a slot already held.
+        """Make a call exactly once, in a slot that is already held.
 
         Returns:
-            The answer, for the record: its status and the beginning of its body.
+            The response, for the journal: its status and the beginning of its body.
 
         Raises:
-            UnreadableAnswerError: The answer calls itself a success and doesn't read like one.
+            UnreadableResponseError: The response has a success status but is not an acknowledgement.
             SevenDigitalError: See :mod:`sevendigital_async.errors`.
         """
         request, offset = self.request(call), self._clock_offset
@@ -294,12 +295,12 @@ class Session:
             document = await self._document(call, request, opened, offset)
             if doubt := doubt_in(document):
                 message = f"{call.operation.name}: HTTP {stream.status} that is not an acknowledgement: {doubt}"
-                raise UnreadableAnswerError(message, operation=call.operation.name)
+                raise UnreadableResponseError(message, operation=call.operation.name, status=stream.status)
             return f"{stream.status} {document.excerpt(MAX_ANSWER)}".strip()
 
     @asynccontextmanager
     async def admission(self, operation: Operation, max_wait: float | None = None) -> AsyncIterator[Slot | None]:
-        """Wait until quota and rate class let ``operation`` out; hold its slot, if it needs one.
+        """Wait until quota and rate class allow ``operation``; hold its slot, if it needs one.
 
         Args:
             operation: To be called.
@@ -348,14 +349,16 @@ class Session:
         """
         request = self.request(call)
         if request.http_method != "GET":
-            raise InvalidArgumentError(f"{call.operation.name} is a {request.http_method}; only a GET is a URL")
+            raise InvalidArgumentError(
+                f"{call.operation.name} is a {request.http_method}; only GET requests can be signed as a URL"
+            )
         return self._sign(call, request, SignaturePlacement.QUERY).url
 
     def sign(self, http_method: str, url: str, form: Mapping[str, str] | None, user: UserToken | None) -> str:
         """Return the URL of any request to the service with a signature in its query.
 
         Raises:
-            InvalidArgumentError: It is no URL of the service, or is signed already.
+            InvalidArgumentError: It is not a URL of the service, or is already signed.
         """
         request = request_to(http_method, url, form, origins=self.settings.origins.values())
         return self._signed(request, user, SignaturePlacement.QUERY).url
@@ -425,16 +428,16 @@ class Session:
         visited = [signed.url]
         for hop in range(MAX_REDIRECTS):
             location = stream.headers.get("location")
-            if location is None or not leads_on(operation, stream):
+            if location is None or not is_redirect(operation, stream):
                 return _Opened(stream, redirected=hop > 0, ends=ends)
             ends = self._ends(time_left.total)
             try:
                 visited.append(destination(operation, visited, location, allow_http=self.settings.allow_http))
-                # The target of a redirect must not get our signature.
-                onward = SignedRequest("GET", visited[-1], _for_others(call.headers), None)
+                # The signature must not be sent to the target of a redirect.
+                onward = SignedRequest("GET", visited[-1], _forwarded(call.headers), None)
                 stream = await self._send(operation, onward, None, time_left, held)
             except SevenDigitalError as error:
-                error.maybe_sent = True  # the service has acted on the first request
+                error.maybe_sent = True  # the service acted on the first request
                 raise
         raise RedirectError(f"more than {MAX_REDIRECTS} redirects", operation=operation.name, maybe_sent=True)
 
@@ -470,21 +473,22 @@ class Session:
         return stream
 
     async def _document(self, call: Call, request: Request, opened: _Opened, offset: float) -> Document:
-        """Read an answer to its end; raise the error that it reports, if it does."""
+        """Read a response to its end; raise the error that it reports, if any."""
         operation, stream = call.operation, opened.stream
         if opened.ends is None:
-            # Media may take any time, an error in their place may not.
+            # Media have no time limit; an error response has.
             opened = evolve(opened, ends=self._ends((call.timeout or self.settings.timeout).total))
         try:
             body = await read_all(stream, self.settings.max_response_bytes)
             document = await parsed(body, stream.headers.get("content-type"), self._left(opened.ends))
         except TransportError as broken:
             broken.answered = 200 <= stream.status < 300  # noqa: PLR2004
+            broken.status = stream.status
             raise with_operation(broken, operation) from None
         now = self._clock.time()
         error = error_in(document, stream.status, stream.headers, operation.name, now=now + self._clock_offset)
         if error is None:
-            check_count(call, request, document)
+            check_count(call, request, document, stream.status)
             return document
         error = annotate(error, request, stream.headers)
         error.maybe_sent = error.maybe_sent or opened.redirected
@@ -494,7 +498,9 @@ class Session:
         if learned is None:
             raise error
         self._clock_offset = learned
-        logger.warning("the service's clock is %.0f s ahead of this machine's; signing with its time", learned)
+        logger.warning(
+            "the service's clock is %.0f s ahead of this machine's; signing with the service's time", learned
+        )
         raise ClockSkewError(error.message, code=error.code, status=error.status, operation=operation.name)
 
     def _cache_key(self, call: Call, request: Request) -> Hashable | None:

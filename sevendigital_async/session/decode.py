@@ -1,4 +1,4 @@
-"""From a parsed answer to models: find the model's noun in its envelopes, then structure it."""
+"""From a parsed response to models: find the model's noun in its envelopes, then structure it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MAX_ENVELOPES = 4
 """How many objects may enclose the model."""
 
 _SAYS_OK = re.compile(rb'\s*\{\s*"status"\s*:\s*"ok"\s*,').match
-"""The beginning of the service's acceptance; the example on the vendor's page is malformed after it."""
+"""The beginning of an acknowledgement; the vendor's example is malformed after it."""
 
 PAGE = ("page",)
 PAGE_SIZE = ("pageSize", "itemsPerPage")
@@ -40,24 +40,25 @@ FROM_DATE = ("fromDate",)
 TO_DATE = ("toDate",)
 LIST = ("list",)
 UNNAMED_LISTS = {"items", "item", "results"}
-"""Names of lists that don't depend on the items."""
-LISTS = ("list", "chart", "searchResults", "taggedResults", "recommendations")
-"""Names of lists' envelopes that don't depend on the items."""
+"""Names of lists of any items."""
+LISTS = ("list", "chart", "searchResults", "taggedResults", "recommendations", "matches")
+"""Names of envelopes of lists of any items."""
 NO_ITEMS: tuple[object, ...] = ("", {}, [])
 ENVELOPE = {"status", "version", "schema"}
-"""Members that describe the answer itself."""
+"""Members that describe the response itself."""
 
 
-def decode(operation: Operation, document: Document, *, strict: bool = False) -> object:
+def decode(operation: Operation, document: Document, *, strict: bool = False, optional: bool = False) -> object:
     """Return the operation's result: a model, a `Page` of them, a text, or None.
 
     Args:
         operation: The operation that was called.
-        document: Its answer.
+        document: Its response.
         strict: Whether an optional value that can't be read is an error; otherwise it is logged and read as None.
+        optional: Whether the response may be without the operation's model.
 
     Raises:
-        DecodeError: The answer does not fit; the message says where, without the value.
+        DecodeError: The response does not fit; the message has the path, not the value.
     """
     if operation.content is Content.TEXT:
         return document.text
@@ -69,7 +70,7 @@ def decode(operation: Operation, document: Document, *, strict: bool = False) ->
             )
         return None
     if not document.has_tree:
-        if operation.optional and document.flaw is None:
+        if optional and document.flaw is None:
             return None
         wanted = plural(model) if operation.paged else noun(model)
         got = document.flaw or document.kind.value
@@ -79,14 +80,14 @@ def decode(operation: Operation, document: Document, *, strict: bool = False) ->
         return _page(document.tree, model, report) if operation.paged else _single(document.tree, model, report)
     except MisfitError as error:
         misfit = error.misfit
-        if operation.optional and misfit.path == f".{noun(model)}":
+        if optional and misfit.path == f".{noun(model)}":
             return None
         path = f"${misfit.path}"
         raise DecodeError(f"{operation.name}: {path} {misfit.reason}", operation=operation.name, path=path) from None
 
 
 def _log_or_refuse(operation: Operation) -> Report:
-    """Return what is done about misfits: those that the model can do without are logged, others are an error."""
+    """Return the handler of misfits: optional values are logged, others are an error."""
 
     def report(misfits: Sequence[Misfit]) -> None:
         if refused := [misfit for misfit in misfits if not _is_dispensable(misfit, operation)]:
@@ -105,19 +106,19 @@ def _log_or_refuse(operation: Operation) -> Report:
 
 
 def _is_dispensable(misfit: Misfit, operation: Operation) -> bool:
-    """Return whether an answer can do without a value; that of a purchase can't do without its ids."""
+    """Return whether a value is optional; the ids of a purchase are not."""
     name = str(misfit.steps[-1]) if misfit.steps else ""
     is_id = name == "id" or name.endswith("Id")
     return misfit.is_optional and not (is_id and operation.safety is Safety.UNSAFE)
 
 
 def _below(report: Report, *steps: str | int) -> Report:
-    """Return a report of misfits in a part of an answer, which lies at ``steps``."""
+    """Return a report of the misfits below ``steps``."""
     return lambda misfits: report([misfit.below(*steps) for misfit in misfits])
 
 
 def echoed(request: Request, document: Document, headers: Mapping[str, str]) -> Document:
-    """Return the answer; where it is empty and the binding says so, one made from what was sent."""
+    """Return the response; if it is empty and the binding allows that, one made from the request's values."""
     if document.kind is not Kind.EMPTY or request.binding is None or not request.binding.echo:
         return document
     fields = request.binding.echo.items()
@@ -135,7 +136,7 @@ def _plain(value: object) -> object:
 
 @frozen
 class _Node:
-    """An object of the answer that may contain the model."""
+    """An object of the response that may contain the model."""
 
     steps: tuple[str, ...]
     tree: dict[str, Any]
@@ -143,11 +144,11 @@ class _Node:
 
     @property
     def is_envelope(self) -> bool:
-        """Whether it only encloses others; an object with an id is an item, and its members belong to it."""
+        """Whether it only encloses other objects; an object with an id is an item, and its members belong to it."""
         return self.parent is None or "id" not in self.tree
 
     @property
-    def is_hollow(self) -> bool:
+    def is_empty_list(self) -> bool:
         """Whether it describes a list that is empty."""
         speaks = (
             self.is_list
@@ -169,7 +170,7 @@ class _Node:
         return self.parent.stated(names, read) if self.parent else None
 
     def page(self, items: tuple[Any, ...]) -> Page[Any]:
-        """Return a page of these items, with what is said about the list."""
+        """Return a page of these items, with the list's metadata."""
         page = Page(items, self.stated(PAGE), self.stated(PAGE_SIZE), self.stated(TOTAL_ITEMS))
         if self.is_list:
             return evolve(page, list_id=_text(self.tree.get("id")), list_key=_text(self.tree.get("key")))
@@ -193,7 +194,7 @@ def _text(value: object) -> str | None:
 
 
 def _nodes(tree: object) -> Iterator[_Node]:
-    """Yield the answer's objects, outer ones first, without those in items or lists."""
+    """Yield the response's objects, outer ones first, without those in items or lists."""
     level = [_Node((), tree)] if isinstance(tree, dict) else []
     for _ in range(MAX_ENVELOPES):
         yield from level
@@ -226,7 +227,7 @@ def _missing(name: str) -> MisfitError:
 
 
 def _unenveloped(tree: dict[str, Any]) -> dict[str, Any]:
-    """Leave out an envelope's own members, where it and its content are one object."""
+    """Return the members of an object without those of its envelope, where both are one object."""
     if tree.get("status") != "ok":
         return tree
     return {name: value for name, value in tree.items() if name not in ENVELOPE}
@@ -242,7 +243,7 @@ def _page(tree: object, model: type, report: Report) -> Page[Any]:
             return node.page(_structured_all(node, name, model, report))
         if any(name in node.tree for name in sources_of(model)):
             return node.page(_gathered(node, model, report))
-        if hollow is None and node.is_hollow:
+        if hollow is None and node.is_empty_list:
             hollow = node
     if hollow is None:
         raise _missing(plural(model))
@@ -260,7 +261,7 @@ def _name_of_list(node: _Node, model: type) -> str | None:
         if name in node.tree:
             return name
     for name, inner in node.tree.items():
-        # An envelope is not an item of a list; it is examined later.
+        # An envelope is not an item; it is visited later.
         items = inner if isinstance(inner, list) else [inner] if isinstance(inner, dict) and "id" in inner else []
         if any(_is_wrapped(item, noun(model)) for item in items):
             return name
@@ -277,7 +278,7 @@ def _is_list(node: _Node, found: Any, model: type) -> bool:
 
 
 def _gathered(node: _Node, model: type, report: Report) -> tuple[Any, ...]:
-    """Build a list of ``model`` from other lists, each item at its place in an object of its own."""
+    """Build a list of ``model`` from other lists, each item wrapped in an object."""
     models: list[Any] = []
     for name, within in sources_of(model).items():
         values, where = spread(node.tree.get(name), None)
@@ -303,7 +304,7 @@ def _is_wrapped(item: Any, name: str) -> bool:
 
 
 def _structured_all(node: _Node, name: str, model: type, report: Report) -> tuple[Any, ...]:
-    """Structure the items that ``node`` holds under ``name``, each with what the list says about it."""
+    """Structure the items of ``node`` under ``name``, each with its metadata in the list."""
     found, steps, word = node.tree[name], (*node.steps, name) if name else node.steps, noun(model)
     values, place = spread(found, model)
     if name in nouns(model) and isinstance(found, dict) and not place and not _is_wrapped(found, word):
@@ -316,7 +317,7 @@ def _structured_all(node: _Node, name: str, model: type, report: Report) -> tupl
 
     read = reader_of(model)
     for value in values:
-        # Nearly all are items with nothing around them that fit.
+        # The common case: plain items that fit.
         if value.__class__ is dict and word not in value:
             try:
                 models.append(read(value, model))
@@ -333,7 +334,7 @@ def _structured_item(item: Any, _: str, model: type, report: Report) -> Any:
 
 
 def _structured_entry(entry: dict[str, Any], name: str, model: type, report: Report) -> Any:
-    """Structure the thing that stands under ``name`` in ``entry``, together with what stands around it."""
+    """Structure the item under ``name`` in ``entry``, with the entry's other members."""
     listing = {fact: value for fact, value in entry.items() if fact != name}
     thing = entry[name] | {ENTRY: listing} if is_bare(listing, Listing) else entry[name]
 
@@ -344,7 +345,7 @@ def _structured_entry(entry: dict[str, Any], name: str, model: type, report: Rep
 
 
 def _around(misfit: Misfit, name: str) -> Misfit:
-    """Spell the path of a misfit as the entry does: it is in the thing, or next to it."""
+    """Return the path of a misfit within the entry: in the item, or beside it."""
     if misfit.steps[:1] == (ENTRY,):
         return Misfit(misfit.steps[1:], misfit.reason, misfit.is_optional)
     return misfit.below(name)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import zlib
 
 ACCEPT_ENCODING = "gzip, deflate"
-"""What requests accept; other codings need libraries that may not be installed."""
+"""The accepted codings; others need libraries that may not be installed."""
 
 PIECE = 256 * 1024
-"""Most bytes that one step returns, whatever the ratio of compression."""
+"""Largest number of bytes that one step returns, whatever the compression ratio."""
 
 _GZIP = {"gzip", "x-gzip"}
 _SUPPORTED = _GZIP | {"deflate"}
@@ -18,7 +18,7 @@ _ZLIB_METHOD = 8
 
 
 class UnpackingError(Exception):
-    """A body that is not in the coding it declares, or is cut short; the message says which."""
+    """A body that is truncated or not in its declared coding; the message says which."""
 
 
 class Unpacker:
@@ -32,7 +32,7 @@ class Unpacker:
 
     @property
     def pending(self) -> bool:
-        """Whether there may be more without feeding more."""
+        """Whether more output may follow without further input."""
         return bool(self._packed) or self._is_full
 
     def feed(self, packed: bytes) -> None:
@@ -40,10 +40,10 @@ class Unpacker:
         self._packed += packed
 
     def unpacked(self) -> bytes:
-        """Return a piece of what was fed; nothing may come of a small part.
+        """Return a piece of the output; it may be empty.
 
         Raises:
-            UnpackingError: The bytes are not packed as they should be.
+            UnpackingError: The bytes are not valid in this coding.
         """
         if self._encoding not in _SUPPORTED:
             raise UnpackingError(f"the body has the content coding {self._encoding}, which was not requested")
@@ -52,7 +52,7 @@ class Unpacker:
         try:
             piece = self._inflater.decompress(self._packed, PIECE)
         except zlib.error:
-            raise UnpackingError(f"the body is not valid {self._encoding}") from None
+            raise UnpackingError(f"the body is not valid {self._encoding} data") from None
         self._packed = self._inflater.unconsumed_tail
         self._is_full = len(piece) == PIECE
         if self._inflater.eof:
@@ -60,10 +60,10 @@ class Unpacker:
         return piece
 
     def finish(self) -> None:
-        """Check that the body has come to its end.
+        """Check that the body is complete.
 
         Raises:
-            UnpackingError: It is cut short.
+            UnpackingError: It is truncated.
         """
         if self._inflater is not None and not self._inflater.eof:
             raise UnpackingError(f"the {self._encoding} body is cut short")
@@ -71,19 +71,19 @@ class Unpacker:
     def _window(self) -> int:
         if self._encoding in _GZIP:
             return zlib.MAX_WBITS | 16
-        # Deflate should come in a zlib frame, and often doesn't.
+        # Deflate should have a zlib frame, and often lacks it.
         return zlib.MAX_WBITS if self._packed[0] & 0x0F == _ZLIB_METHOD else -zlib.MAX_WBITS
 
     def _begin_next(self, rest: bytes) -> None:
         rest = rest.lstrip(b"\0")
         if rest and not (self._encoding in _GZIP and _GZIP_MAGIC.startswith(rest[:2])):
-            raise UnpackingError(f"more follows the end of the {self._encoding} body")
+            raise UnpackingError(f"data follows the end of the {self._encoding} body")
         if rest:
             self._inflater, self._packed = None, rest
 
 
 def unpacker(encoding: str) -> Unpacker | None:
-    """Return what unpacks a body with this ``Content-Encoding``; None if it isn't packed."""
+    """Return the unpacker for a ``Content-Encoding``; None if the body is not compressed."""
     if not encoding:
         return None
     codings = [coding for part in encoding.split(",") if (coding := part.strip().lower()) in _PACKINGS]

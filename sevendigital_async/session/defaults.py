@@ -1,4 +1,4 @@
-"""Parameters that are sent although a call doesn't name them: those of the settings and of a view of the client."""
+"""Default parameters, from the settings and from a view of the client."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 from attrs import Attribute, evolve, field, frozen
 
-from ..config import Host, Settings, flaw_in_extra, is_encodable
+from ..config import Host, Settings, extra_problem, is_encodable
 from ..errors import InvalidArgumentError
 from ..models.wire import camel_case
 from ..operations import Auth, Binding, Content, Operation, Parameter, ParameterLocation, Safety
 
 IN_QUERY_OF_POST = frozenset({"userid", "country", "shopid", "onbehalfofpartnerid"})
-"""What may stand in the query of a POST that has a form; anything else there is error 1007."""
+"""The parameters that a POST with a form may have in its query; any other is error 1007."""
 
 
 def _any(_: Operation) -> bool:
@@ -35,7 +35,7 @@ BEYOND_RECORDS: Mapping[str, Callable[[Operation], bool]] = {
     "usage_types": _reads_models,
     "user_id": _acts_for_user,
 }
-"""Parameters that the service takes from more operations than the records say, and from which."""
+"""Parameters that more operations accept than their records declare, and which operations."""
 
 
 def _listed(value: Any) -> Any:
@@ -62,13 +62,13 @@ def _checked(_: object, attribute: Attribute[Any], value: Any) -> None:
 
 
 def _checked_extra(_: object, __: Attribute[Any], value: object) -> None:
-    if flaw := flaw_in_extra(value):
+    if flaw := extra_problem(value):
         raise InvalidArgumentError(flaw, argument="extra")
 
 
 @frozen(kw_only=True)
 class ParameterDefaults:
-    """Values that are sent with every call that takes them, unless the call names its own.
+    """Values that are sent with every call that takes them, unless the call sets them.
 
     Attributes:
         country: ISO 3166-1 alpha-2 code; where an operation takes a country.
@@ -98,7 +98,7 @@ class ParameterDefaults:
         )
 
     def with_changes(self, **changes: object) -> ParameterDefaults:
-        """Return the defaults with other values where there are any; ``extra`` is added to."""
+        """Return the defaults with the given values changed; ``extra`` is merged."""
         given: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
         if "extra" in given:
             _checked_extra(None, None, given["extra"])  # type: ignore[arg-type]  # it can't be added to before
@@ -106,15 +106,15 @@ class ParameterDefaults:
         return evolve(self, **given) if given else self
 
     def over(self, others: ParameterDefaults) -> ParameterDefaults:
-        """Return these values, and the others where there are none."""
+        """Return these values, completed with ``others``."""
         if self is NO_DEFAULTS:
             return others
         return self if others is NO_DEFAULTS else others.with_changes(**self._values(), extra=self.extra)
 
     def values_for(self, binding: Binding, given: Mapping[str, object]) -> dict[str, object]:
-        """Return the values that go out with one call, by their Python names, as far as the call doesn't give them.
+        """Return the default values that one call sends, by their Python names.
 
-        A shop stands for a country, and not always for the default one, so that is left out beside a shop; where the
+        A shop belongs to a country, not always the default one, so no default country is sent with a shop; where the
         service demands a country, it stays.
         """
         if self is NO_DEFAULTS:
@@ -133,7 +133,7 @@ NO_DEFAULTS = ParameterDefaults()
 
 
 def beyond_record(operation: Operation, binding: Binding, values: Mapping[str, object]) -> dict[str, object]:
-    """Return those of some default values that go out although the record doesn't have them, by their wire names."""
+    """Return the default values that are sent although the record does not declare them, by their wire names."""
     return {
         camel_case(name): values[name]
         for name, is_taken in BEYOND_RECORDS.items()
@@ -142,7 +142,7 @@ def beyond_record(operation: Operation, binding: Binding, values: Mapping[str, o
 
 
 def extra_parameter(binding: Binding, wire: str) -> Parameter:
-    """Describe a parameter that the record doesn't have: a field of the form, if there is one, or part of the query."""
+    """Return a parameter that the record does not declare: a form field if there is a form, else a query parameter."""
     has_form = any(parameter.location is ParameterLocation.FORM for parameter in binding.parameters)
     in_query = not has_form or wire.lower() in IN_QUERY_OF_POST
     return Parameter(wire, wire, ParameterLocation.QUERY if in_query else ParameterLocation.FORM)

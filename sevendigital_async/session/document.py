@@ -1,4 +1,4 @@
-"""What arrived: a body is read to its end, and its content decides whether it is JSON, XML, HTML, text or nothing."""
+"""A response's body: read to its end, and recognised by its content as JSON, XML, HTML, text or empty."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ XML_OFF_LOOP_BYTES = 16 * 1024
 
 
 class Kind(enum.Enum):
-    """The kinds of an answer's body; the value is for messages."""
+    """The kinds of a response's body; the value is for messages."""
 
     JSON = "JSON"
     XML = "XML"
     FORM = "form fields"
     HTML = "an HTML page"
     TEXT = "plain text"
-    EMPTY = "an empty answer"
+    EMPTY = "an empty response"
 
 
 @frozen
 class Document:
-    """An answer's body, parsed as far as it can be; its repr shows none of it.
+    """A response's body, parsed if possible; its repr shows none of it.
 
     Attributes:
-        body: The bytes as they came.
-        kind: What they are.
+        body: The raw bytes.
+        kind: Their kind.
         tree: JSON's value, the XML root's content, or a form's fields; None for other kinds.
-        charset: What text is encoded in.
+        charset: The encoding of text.
         flaw: What is wrong with a body that looks like JSON or XML and can't be parsed.
     """
 
@@ -58,7 +58,7 @@ class Document:
 
     @property
     def text(self) -> str:
-        """The body as text; what can't be decoded is replaced."""
+        """The body as text; invalid bytes are replaced."""
         return self.excerpt(len(self.body))
 
     def excerpt(self, size: int) -> str:
@@ -67,7 +67,7 @@ class Document:
 
     @property
     def has_tree(self) -> bool:
-        """Whether there is something to decode a model from."""
+        """Whether there is a tree to decode a model from."""
         return self.kind in {Kind.JSON, Kind.XML, Kind.FORM}
 
 
@@ -89,14 +89,14 @@ _HTML_ROOTS = frozenset(
     | {"p", "div", "span", "center", "font", "pre", "form", "table", "img", "br", "hr"}
 )
 _OAUTH_FORM = re.compile(r"oauth_token=[^&\s]+&(?:\w+=[^&\s]*&)*?oauth_token_secret=[^&\s]+(?:&\w+=[^&\s]*)*").fullmatch
-"""Tokens come as form fields (RFC 5849), under whichever label."""
+"""Tokens arrive as form fields (RFC 5849), whatever the content type."""
 
 _SNIFFED = 2048
 """Bytes that are examined to recognise what a body is."""
 
 
 def parse(body: bytes, content_type: str | None, *, stopped: Callable[[], bool] = lambda: False) -> Document:
-    """Recognise what a body is and parse it; what can't be parsed is text.
+    """Recognise the kind of a body and parse it; a body that can't be parsed is text.
 
     Args:
         body: The bytes as they came, already unpacked.
@@ -107,7 +107,7 @@ def parse(body: bytes, content_type: str | None, *, stopped: Callable[[], bool] 
         XMLStoppedError: ``stopped`` returned True.
     """
     if body.startswith((b"{", b"[")):
-        # The usual case; to try is faster than to examine.
+        # The common case; parsing is faster than examining.
         try:
             return Document(body, Kind.JSON, orjson.loads(body))
         except orjson.JSONDecodeError:
@@ -155,7 +155,7 @@ def _stated_charset(content_type: str | None) -> str | None:
 
 def _loads(body: bytes, charset: str | None) -> object:
     try:
-        # JSON is UTF-8 by its own rules, whatever the header says of it.
+        # JSON is UTF-8, whatever the header says.
         return orjson.loads(body.removeprefix(codecs.BOM_UTF8))
     except orjson.JSONDecodeError:
         if charset is None or charset == "utf-8":
@@ -168,7 +168,7 @@ def _markup(body: bytes, charset: str | None, beginning: str, stopped: Callable[
 
     content = body.removeprefix(codecs.BOM_UTF8).lstrip()
     flaw = None
-    # What header and document say of the encoding is wrong often enough to try without.
+    # The declared encoding is often wrong, so try without it.
     for encoding in dict.fromkeys((charset, None, "utf-8")):
         try:
             tree = parse_xml(content, encoding, stopped=stopped)
@@ -197,7 +197,7 @@ def _guessed_charset(body: bytes) -> str:
     try:
         body[:_SNIFFED].decode()
     except UnicodeDecodeError as error:
-        # A character may have been cut in two.
+        # The last character may be incomplete.
         return "utf-8" if error.end >= _SNIFFED - 3 else "windows-1252"
     return "utf-8"
 
@@ -217,7 +217,7 @@ async def read_all(stream: Stream, limit: int) -> bytes:
     while chunk := await stream.chunk():
         size += len(chunk)
         if size > limit:
-            raise ResponseTooLargeError(f"the answer is larger than {limit} bytes")
+            raise ResponseTooLargeError(f"the response is larger than {limit} bytes")
         chunks.append(chunk)
     return b"".join(chunks)
 
@@ -248,4 +248,4 @@ async def in_thread(seconds: float | None, function: Callable[P, T], /, *args: P
         async with asyncio.timeout(seconds):
             return await asyncio.to_thread(function, *args, **kwargs)
     except TimeoutError:
-        raise RequestTimeoutError("the answer was not parsed within the time allowed") from None
+        raise RequestTimeoutError("the response was not parsed within the time allowed") from None

@@ -25,7 +25,7 @@ Progress = Callable[[int, int | None], object]
 Opener = Callable[[Mapping[str, str]], AbstractAsyncContextManager[MediaResponse]]
 
 WRITE_SIZE = 256 * 1024
-"""Bytes that are collected before a thread writes them."""
+"""Bytes that are buffered before a thread writes them."""
 
 
 async def download(open_media: Opener, to: Path, progress: Progress | None = None) -> Path:
@@ -94,9 +94,9 @@ async def _resume(open_media: Opener, part: Part, progress: Progress | None) -> 
         async with open_media(headers) as response:
             await _receive(response, part, progress)
     except InvalidRequestError as error:
-        # There is nothing after what we have, and yet it was not complete: the content has changed.
+        # The service has no bytes after ours, but the file was incomplete: the content has changed.
         await asyncio.to_thread(part.discard)
-        if error.maybe_sent:  # and may have cost something already
+        if error.maybe_sent:  # and it may already have been charged
             raise
         return False
     except (APIError, DecodeError) as error:
@@ -123,10 +123,10 @@ async def _receive(response: MediaResponse, part: Part, progress: Progress | Non
 
 
 async def _collect(response: MediaResponse, part: Part, extent: Extent, progress: Progress | None) -> None:
-    """Write the body of an answer.
+    """Write the body of a response.
 
     Raises:
-        DownloadError: It is longer than it was announced to be.
+        DownloadError: It is longer than announced.
     """
     pending: list[bytes] = []
     waiting = 0
@@ -143,7 +143,7 @@ async def _collect(response: MediaResponse, part: Part, extent: Extent, progress
                     progress(part.size, part.version.total)
         await _write(part, pending)
     except TransportError:
-        await _write(part, pending)  # every byte is one less to ask for again
+        await _write(part, pending)  # keep every byte, so that it is not requested again
         raise
     if progress:
         progress(part.size, part.version.total)

@@ -1,4 +1,4 @@
-"""Media on their way in, read piece by piece."""
+"""A media response, read piece by piece."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 E = TypeVar("E", bound=TransportError)
 
 TEXTUAL = ("json", "xml", "text/html", "text/plain")
-"""Content types, or parts of them, that are not media but an error or a proxy's page."""
+"""Parts of content types that are not media but an error or a proxy's page."""
 
 
 def with_operation(error: E, operation: Operation) -> E:
@@ -27,7 +27,7 @@ def with_operation(error: E, operation: Operation) -> E:
 
 
 def is_media(stream: Stream) -> bool:
-    """Return whether an answer carries media, and not a text about an error."""
+    """Return whether a response contains media, not an error text."""
     content_type = stream.headers.get("content-type", "").lower()
     return stream.status in {200, 206} and not any(kind in content_type for kind in TEXTUAL)
 
@@ -50,7 +50,7 @@ class MediaResponse:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """Headers of the answer, names in lower case."""
+        """Headers of the response, names in lower case."""
         return self._stream.headers
 
     @property
@@ -60,7 +60,7 @@ class MediaResponse:
 
     @property
     def content_length(self) -> int | None:
-        """Bytes of the body, if the answer says so."""
+        """Bytes of the body, if the response says so."""
         text = self.headers.get("content-length", "")
         return int(text) if text.isascii() and text.isdigit() else None
 
@@ -77,7 +77,7 @@ class MediaResponse:
             raise with_operation(error, self.operation) from None
 
     async def read(self) -> bytes:
-        """Return the rest of the body; mind its size.
+        """Return the rest of the body; it may be large.
 
         Raises:
             TransportError: The body ended early or stalled.

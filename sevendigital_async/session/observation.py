@@ -1,6 +1,6 @@
-"""Calls as hooks and traces see them: a session and a transport that report each request that is sent.
+"""Observed calls: a session and a transport that report each request to hooks and traces.
 
-A client without hooks and without a tracer uses neither, so that nothing here costs it anything.
+A client without hooks and tracer uses neither, so this costs it nothing.
 """
 
 from __future__ import annotations
@@ -55,14 +55,14 @@ class RequestInfo:
 
 @frozen(kw_only=True)
 class ResponseInfo:
-    """The head of an answer, or the lack of one.
+    """The headers of a response, or its absence.
 
     Attributes:
         request: What was sent.
-        status: HTTP status; None if no answer arrived.
+        status: HTTP status; None if no response arrived.
         headers: Names in lower case, with ``REDACTED`` in place of values that may be private.
-        seconds: From sending to the head of the answer, or to the error.
-        error: Name of the error's class, such as ``ConnectError``; None if an answer arrived.
+        seconds: From sending to the response's headers, or to the error.
+        error: Name of the error's class, such as ``ConnectError``; None if a response arrived.
     """
 
     request: RequestInfo
@@ -76,11 +76,11 @@ class AttemptSpan(ActivatableSpan, Protocol):
     """The span of one request."""
 
     def answered(self, status: int) -> None:
-        """Record the status of the answer."""
+        """Record the status of the response."""
         ...
 
     def end(self, error: BaseException | None) -> None:
-        """End it, with the error that kept the answer from being read to its end."""
+        """End it, with the error that kept the response from being read to its end."""
         ...
 
 
@@ -114,7 +114,7 @@ class Observers:
     Args:
         tracer: Makes spans.
         on_request: Called before each request is sent.
-        on_response: Called when the head of an answer has arrived, or none will.
+        on_response: Called when a response's headers have arrived, or when none will.
 
     Raises:
         ConfigurationError: One of them can't be called, or is async.
@@ -124,7 +124,9 @@ class Observers:
         self, tracer: CallTracer | None, on_request: RequestHook | None, on_response: ResponseHook | None
     ) -> None:
         if tracer is not None and not callable(getattr(tracer, "start_call", None)):
-            raise ConfigurationError("tracer must be an OpenTelemetryTracer of sevendigital_async.otel, or alike")
+            raise ConfigurationError(
+                "tracer must be an OpenTelemetryTracer of sevendigital_async.otel, or an object with its methods"
+            )
         for name, hook in (("on_request", on_request), ("on_response", on_response)):
             if hook is not None and (not callable(hook) or inspect.iscoroutinefunction(hook)):
                 raise ConfigurationError(f"{name} must be a plain function, which must not be async")
@@ -137,7 +139,7 @@ class Observers:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to report to."""
+        """Whether there are no hooks and no tracer."""
         return self.tracer is None and self.on_request is None and self.on_response is None
 
     def request(self, info: RequestInfo) -> None:
@@ -157,7 +159,7 @@ class CallObservation:
 
     Attributes:
         call: The call.
-        observers: Whom to report to.
+        observers: Hooks and tracer.
         request: What was built of the call, unsigned.
         attempts: Requests so far.
     """
@@ -175,7 +177,7 @@ class CallObservation:
 
     @contextmanager
     def entered(self) -> Iterator[None]:
-        """Make this call the one whose requests are reported."""
+        """Make this the current call, whose requests are reported."""
         token = _CURRENT.set(self)
         try:
             with ExitStack() as active:
@@ -220,7 +222,7 @@ _CURRENT: ContextVar[CallObservation | None] = ContextVar("sevendigital_async_ob
 
 @define(eq=False)
 class ObservedStream:
-    """An answer whose span ends when it is closed."""
+    """A response whose span ends when it is closed."""
 
     _stream: Stream
     _end: Callable[[BaseException | None], None]
@@ -246,7 +248,7 @@ class ObservedStream:
             raise
 
     def close(self) -> None:
-        """Close the answer and end its span."""
+        """Close the response and end its span."""
         try:
             self._stream.close()
         finally:
@@ -257,7 +259,7 @@ class ObservedStream:
 
 @define(eq=False)
 class ObservedTransport:
-    """Reports each request, and sends it over another transport."""
+    """Reports each request, and sends it with another transport."""
 
     _transport: Transport
     _clock: Clock
@@ -306,7 +308,7 @@ class ObservedSession(Session):
     """A session whose calls are reported.
 
     Args:
-        observers: Whom to report to.
+        observers: Hooks and tracer.
         arguments: Those of :class:`Session`; its transport is an :class:`ObservedTransport`.
     """
 
@@ -348,7 +350,7 @@ class ObservedSession(Session):
             observation.end(error)
             raise
         finally:
-            observation.end(None)  # what else the block raises is not about the call
+            observation.end(None)  # other exceptions of the block do not belong to the call
 
     def request(self, call: Call) -> Request:
         """Build a request as :class:`Session` does."""

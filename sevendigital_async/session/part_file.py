@@ -23,10 +23,10 @@ except (
     fcntl = None  # type: ignore[assignment]
 
 CHECKPOINT = 4 * 1024 * 1024
-"""Bytes after which the checkpoint is renewed; what a killed process received after it is fetched again."""
+"""Bytes after which the checkpoint is written; bytes received after it are fetched again after a crash."""
 
 MAX_REFUSALS = 3
-"""How often the service may refuse a request for the rest before the whole is requested."""
+"""Refused requests for the rest after which the whole file is requested."""
 
 _MAX_NOTE = 64 * 1024
 _BLOCK = 1024 * 1024
@@ -40,7 +40,7 @@ class Part:
     filled with zeros by a power failure or replaced is fetched again.
 
     Args:
-        target: Where the file will be once it is whole.
+        target: Path of the complete file.
     """
 
     def __init__(self, target: Path) -> None:
@@ -58,7 +58,7 @@ class Part:
         self.version = Version()
 
     def open(self) -> None:
-        """Open or create the file, lock it for this download, and verify how much of it counts.
+        """Open or create the file, lock it for this download, and verify how many bytes are valid.
 
         Raises:
             DownloadError: A directory has its name, or another download uses it.
@@ -73,7 +73,7 @@ class Part:
             self._load()
 
     def begin(self, extent: Extent) -> None:
-        """Prepare for the bytes of an answer."""
+        """Prepare for the bytes of a response."""
         with self._lock:
             if extent.first == 0:
                 self._hash = hashlib.sha256()
@@ -98,14 +98,14 @@ class Part:
         """Check the digests that the service announced, and rename the file to its target.
 
         Raises:
-            DownloadError: They don't match, or another file has taken the place of this one.
+            DownloadError: They don't match, or the file was replaced.
         """
         with self._lock:
             file = self._opened()
             file.flush()
-            fits = all(digest.fits(file) for digest in self.version.digests)
-            if not fits or not all(digest.fits(file, extent.first) for digest in extent.digests):
-                raise DownloadError("the bytes that arrived don't have the digest that the service announced")
+            is_intact = all(digest.matches(file) for digest in self.version.digests)
+            if not is_intact or not all(digest.matches(file, extent.first) for digest in extent.digests):
+                raise DownloadError("the file does not match the digest that the service sent")
             os.fsync(file.fileno())
             if not _is_at(file, self.path):
                 raise DownloadError(f"{self.path} was replaced during the download")
@@ -115,7 +115,7 @@ class Part:
             self._note.unlink(missing_ok=True)
 
     def refused(self) -> None:
-        """Record that the service refused to send the rest; after a few times, the whole is requested."""
+        """Record that the service refused to send the rest; after ``MAX_REFUSALS`` the whole file is requested."""
         with self._lock:
             self._refusals += 1
             self._save(self._opened())
@@ -133,7 +133,7 @@ class Part:
             file, self._file, self._closed = self._file, None, True
             if file is None:
                 return
-            # An error was raised where it happened; here it would replace a cancellation.
+            # The error was already raised; here it would replace a cancellation.
             with suppress(OSError), file:
                 if self.size == 0 and _is_at(file, self.path):
                     self.path.unlink(missing_ok=True)
@@ -192,11 +192,13 @@ def _open_alone(path: Path) -> BinaryIO:
         if _is_at(file, path):
             return file
         file.close()  # another download has just completed it
-    raise DownloadError(f"{path} is replaced again and again")  # pragma: no cover - a race lost three times
+    raise DownloadError(
+        f"{path} was replaced repeatedly by another process"
+    )  # pragma: no cover - a race lost three times
 
 
 def _clear(path: Path) -> None:
-    """Remove what has the name of our file but is not one, or has other names as well.
+    """Remove a path with the name of our file that is not a regular file or has other links.
 
     Raises:
         DownloadError: It is a directory that is not empty.
@@ -213,7 +215,7 @@ def _clear(path: Path) -> None:
     try:
         path.rmdir()
     except OSError:
-        raise DownloadError(f"{path} is a directory; remove it, the download needs that name") from None
+        raise DownloadError(f"{path} is a directory; remove it: the download writes its partial file there") from None
 
 
 def _is_at(file: BinaryIO, path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""The transport for play logs: what the shipper needs of a client."""
+"""The transport for play logs: the client's side of the shipper."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MAX_QUOTA_WAIT = 60.0
 
 @define
 class PlayLogPermit:
-    """Permission to send one batch now."""
+    """Permission to send one batch."""
 
     _session: Session
     _operation: Operation
@@ -51,17 +51,17 @@ class PlayLogPermit:
             request_id: Sent as the trace id, so that it is in the service's records, too.
 
         Returns:
-            The answer, for the journal.
+            The response, for the journal.
 
         Raises:
-            SevenDigitalError: The batch was not accepted, or its answer was lost.
+            SevenDigitalError: The batch was not accepted, or its response was lost.
         """
         call = Call(self._operation, self._dialect.arguments(logs), user, trace_id=request_id)
         try:
             return await self._session.send_once(call, self._slot)
         except APIError as error:
             if error.code in self._dialect.user_error_codes and not error.errors:
-                # The user is refused, not single plays: halving the batch would find nothing.
+                # The user is refused, not single plays: halving the batch would not help.
                 error.errors = tuple(ItemError(index, error.code, error.message) for index in range(len(logs)))
             raise
 
@@ -75,7 +75,7 @@ class PlayLogTransport:
     _has_warned: bool = field(init=False, default=False)
 
     def __attrs_post_init__(self) -> None:
-        """Look up how the dialect in use takes plays."""
+        """Look up the dialect's encoding of plays."""
         self._dialects = PLAY_DIALECTS[self._session.settings.dialect]
 
     @property
@@ -93,7 +93,7 @@ class PlayLogTransport:
         return self._watched(dialect.encode) if dialect.truncates_user_agents else dialect.encode
 
     def wire_form_encoder(self, kind: LogKind) -> Callable[[EncodedLog, Window], bytes]:
-        """Return a function that does the same for a play that is in its wire form already."""
+        """Return a function that does the same for an encoded play."""
         return self._dialects[kind].encode_wire_form
 
     def partition_key(self, kind: LogKind, *, signed_by_user: bool) -> Callable[[StreamLog | EncodedLog], str] | None:
@@ -101,7 +101,7 @@ class PlayLogTransport:
         return self._dialects[kind].partition_key(signed_by_user=signed_by_user)
 
     def _watched(self, encode: Encoder) -> Encoder:
-        """Log once that the service cuts a user agent that is too long."""
+        """Log once that the service truncates a long user agent."""
 
         def encode_and_warn(log: StreamLog, window: Window) -> bytes:
             body = encode(log, window)

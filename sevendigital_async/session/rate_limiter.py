@@ -12,20 +12,20 @@ from ..clock import Clock
 from ..operations import RateClass
 
 WINDOW = 1.002
-"""Seconds between an answer and its slot's next request: the window, and two milliseconds for clocks that drift."""
+"""Seconds between a response and its slot's next request: the window, plus two milliseconds for clock drift."""
 
 SHORT_SLEEP = 0.02
-"""Seconds up to which a wait is slept in one go."""
+"""Waits up to this many seconds are one sleep."""
 
 UNBOUNDED_TIMEOUT = 60.0
-"""Seconds that stand in for the timeout of a request that has none."""
+"""Seconds assumed as the timeout of a request without one."""
 
 
 class Slot(Protocol):
     """The right to send one request."""
 
     async def sending(self, timeout: float | None) -> None:  # noqa: ASYNC109 - of the request, not of this call
-        """Say that the request is sent as soon as this returns; without an answer it may arrive until its timeout.
+        """Mark the request as being sent; without a response it may arrive until its timeout.
 
         Args:
             timeout: Seconds; None if there is none.
@@ -36,11 +36,11 @@ class Slot(Protocol):
         ...
 
     def answered(self) -> None:
-        """Say that the server has answered or closed the connection, so that it has counted the request."""
+        """Mark the request as counted: the server has answered or closed the connection."""
         ...
 
     def not_sent(self) -> None:
-        """Say that there was no connection, so that there is nothing to count."""
+        """Mark the request as not sent: there was no connection."""
         ...
 
 
@@ -56,16 +56,16 @@ class LocalSlot:
         self.reusable_at = clock.monotonic()
 
     async def sending(self, timeout: float | None) -> None:  # noqa: ASYNC109 - of the request, not of this call
-        """Keep the slot until an answer can't arrive any more."""
+        """Keep the slot until the request can no longer arrive."""
         lost_after = UNBOUNDED_TIMEOUT if timeout is None else timeout
         self.reusable_at = self._clock.monotonic() + lost_after + WINDOW
 
     def answered(self) -> None:
-        """Say that the server has answered or closed the connection, so that it has counted the request."""
+        """Mark the request as counted: the server has answered or closed the connection."""
         self.reusable_at = self._clock.monotonic() + WINDOW
 
     def not_sent(self) -> None:
-        """Say that there was no connection, so that there is nothing to count."""
+        """Mark the request as not sent: there was no connection."""
         self.reusable_at = self._clock.monotonic()
 
 
@@ -96,13 +96,13 @@ class Slots:
                 if wait is not None and wait <= 0:
                     heapq.heappop(self._reusable_at)
                     return
-                # A slot that is freed may be reusable before the one that is waited for.
+                # A slot freed meanwhile may be reusable earlier.
                 self._freed.clear()
                 await self._clock.wait(self._freed, None if wait is None else _sleep_time(wait))
 
 
 def _sleep_time(seconds: float) -> float:
-    """Return how long to sleep of a wait: systems wake up to a hundredth late, so its end is slept separately."""
+    """Return the next sleep of a wait: systems wake up to 1 % late, so the end of a wait is a separate sleep."""
     return seconds if seconds < SHORT_SLEEP else seconds * 0.95
 
 
@@ -122,7 +122,7 @@ class RateLimiter(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Free what is held elsewhere."""
+        """Free the slots that are held elsewhere."""
         ...
 
 

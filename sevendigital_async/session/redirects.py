@@ -16,58 +16,56 @@ from .transport import Stream
 MAX_REDIRECTS = 5
 
 _ENDS = "".join(map(chr, range(0x21)))
-"""Control characters and the space, which browsers drop at both ends of a URL."""
+"""Control characters and the space, which browsers strip from both ends of a URL."""
 
 _BREAKS = re.compile(r"[\t\r\n]")
-"""Which they drop within it as well."""
+"""Characters that browsers also remove within a URL."""
 
 _PRINTABLE = frozenset(string.ascii_letters + string.digits + string.punctuation)
 _IN_QUERY = "".join(_PRINTABLE - set("\"#<>'"))
 _IN_PATH = "".join(_PRINTABLE - set('"#<>?^`{}'))
-"""What stays as it is, ``%`` included: what is encoded already must not be encoded twice (WHATWG URL, section 1.3)."""
+"""Characters that stay unchanged, ``%`` included, so that nothing is encoded twice (WHATWG URL, section 1.3)."""
 
 
-def leads_on(operation: Operation, stream: Stream) -> bool:
-    """Return whether an answer is a redirect."""
+def is_redirect(operation: Operation, stream: Stream) -> bool:
+    """Return whether a response is a redirect."""
     problem = error_in(Document(b"", Kind.EMPTY), stream.status, stream.headers, operation.name)
     return isinstance(problem, RedirectError)
 
 
 def destination(operation: Operation, visited: list[str], location: str, *, allow_http: bool) -> str:
-    """Return the URL to which the last answer redirects.
+    """Return the URL to which the last response redirects.
 
     Args:
         operation: Named in the error.
-        visited: The URLs requested so far; the answer is that of the last one.
-        location: Its ``Location`` header; several that differ come one a line.
+        visited: The URLs requested so far; the response is that of the last one.
+        location: Its ``Location`` header; different values are separated by line feeds.
         allow_http: Allow plain http to other machines.
 
     Raises:
         RedirectError: Nothing may be sent there, or it was requested before.
     """
     if "\n" in location:
-        raise RedirectError("redirected to several addresses at once", operation=operation.name)
+        raise RedirectError("the redirect has several Location headers", operation=operation.name)
     if not location.strip(_ENDS):
-        raise RedirectError("redirected, but the Location header is empty", operation=operation.name)
+        raise RedirectError("the redirect has an empty Location header", operation=operation.name)
     try:
         url = _absolute(visited[-1], location)
         check_origin(url.partition("?")[0], allow_http=allow_http)
     except (ConfigurationError, ValueError) as error:
         # A message of urllib or the codecs may quote the URL, which may hold signatures.
         reason = error if isinstance(error, ConfigurationError) else "not a usable URL"
-        raise RedirectError(
-            f"redirected to an address that can't be used: {reason}", operation=operation.name
-        ) from None
+        raise RedirectError(f"the redirect's Location can't be used: {reason}", operation=operation.name) from None
     if url in visited:
-        raise RedirectError("redirected in a circle", operation=operation.name)
+        raise RedirectError("redirect loop", operation=operation.name)
     return url
 
 
 def _absolute(base: str, location: str) -> str:
-    """Resolve a reference and encode it as browsers do; what comes after ``#`` is not sent.
+    """Resolve a reference and encode it as browsers do; the fragment is dropped.
 
     Raises:
-        ValueError: It makes no URL.
+        ValueError: It is not a valid URL.
     """
     reference = _BREAKS.sub("", location.strip(_ENDS)).partition("#")[0]
     place, mark, query = reference.partition("?")
@@ -83,5 +81,5 @@ def _absolute(base: str, location: str) -> str:
 
 
 def _encoded(text: str, safe: str) -> str:
-    # Bytes that are not UTF-8 come out of aiohttp as surrogates.
+    # aiohttp decodes bytes that are not UTF-8 as surrogates.
     return quote(text.encode("utf-8", "surrogateescape"), safe=safe)

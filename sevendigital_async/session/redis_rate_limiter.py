@@ -22,25 +22,25 @@ from .rate_limiter import UNBOUNDED_TIMEOUT, WINDOW
 logger = logging.getLogger("sevendigital_async")
 
 CLAIM_LEASE = 10.0
-"""Seconds for which a slot is kept that was claimed, while nothing is sent."""
+"""Seconds for which a claimed slot is kept while nothing is sent."""
 
 GRACE = 1.0
-"""Seconds that may pass between the check that a slot is still held and sending; it is kept for longer by so much."""
+"""Seconds that may pass between the check that a slot is still held and sending; it is kept for that much longer."""
 
 CLOCK_STEP = 6.0
-"""Seconds by which the server's clock may be set forward without harm."""
+"""Largest forward step of the server's clock without effect, in seconds."""
 
 POLL_INTERVAL = 0.05
-"""Seconds between two attempts to claim a slot that another process may free at any moment."""
+"""Seconds between attempts to claim a slot that another process may free."""
 
 MAX_POLL_INTERVAL = 0.9
-"""Seconds between two attempts while no process can free a slot."""
+"""Seconds between attempts while no slot can become free."""
 
 JITTER = 0.008
-"""Seconds by which processes that wait for the same slot differ at the most."""
+"""Largest random difference between processes that wait for the same slot, in seconds."""
 
 PAUSE_CACHE_TIME = 1.0
-"""Seconds for which the account's pause is not fetched again."""
+"""Seconds for which the account's pause is cached."""
 
 
 def _script(name: str, answer: type[list[Any] | int] = list) -> RedisScript:
@@ -94,7 +94,7 @@ class RedisSlot:
         self._free_once(0.0)
 
     def leave(self) -> None:
-        """Free the slot if nothing was sent. A request without an answer keeps it until its timeout is over."""
+        """Free the slot if nothing was sent. A request without a response keeps it until its timeout is over."""
         if not self._is_sent:
             self._free_once(0.0)
 
@@ -158,11 +158,11 @@ class RedisSlots:
             slot.leave()
 
     def pause(self, seconds: float) -> None:
-        """Claim nothing for a while, by the clock of this process; never shortens a pause."""
+        """Claim no slots for some seconds, by the clock of this process; never shortens a pause."""
         self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
 
     async def settled(self) -> None:
-        """Leave it to Redis to free slots, and wait until it knows when; nothing is claimed any more."""
+        """Store in Redis when each slot becomes free, and claim no more."""
         self._closing.set()
         if self._freeing:
             await asyncio.wait(self._freeing, timeout=0.2)
@@ -213,7 +213,7 @@ class RedisSlots:
     def _check_pause(self, left: float) -> None:
         if left > self._max_wait:
             raise RateLimitError(
-                f"the service has asked another process of this account to wait for {left:.0f} seconds",
+                f"the service asked another process of this account to wait for {left:.0f} seconds",
                 retry_after=left,
             )
 
@@ -248,10 +248,10 @@ class RedisRateLimiter:
     """Implements :class:`~sevendigital_async.session.rate_limiter.RateLimiter` for all processes that share a Redis.
 
     While Redis is unavailable, no request that has a rate class is sent. All processes should have the same timeout: a
-    slot of a request without an answer is free again when the timeout of its own process is over.
+    slot of a request without a response is free again when the timeout of its own process is over.
 
     Args:
-        url: Of Redis; see :class:`~sevendigital_async.redis_connection.RedisConnection`.
+        url: URL of Redis; see :class:`~sevendigital_async.redis_connection.RedisConnection`.
         consumer_key: Names the account.
         settings: The client's.
         clock: Time.

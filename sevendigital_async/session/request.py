@@ -1,4 +1,4 @@
-"""From a call to a signed request: an operation and its arguments, spelled for the wire, then signed. Pure."""
+"""From a call to a signed request: the arguments in their wire form, then the signature. Pure."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
 
 
 def percent_encode(text: str) -> str:
-    """Encode ``text`` so that it stands for itself in a path segment, a query, a form or a signature."""
-    # Most values need nothing; the match is several times cheaper than quote().
+    """Percent-encode ``text`` for a path segment, a query, a form or a signature (RFC 5849)."""
+    # Most values need no encoding; the match is several times cheaper than quote().
     return text if _UNRESERVED(text) else quote(text, safe="")
 
 
@@ -40,14 +40,14 @@ def encoded(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     return [(percent_encode(name), percent_encode(value)) for name, value in pairs]
 
 
-def joined(pairs: Iterable[tuple[str, str]]) -> str:
+def join_pairs(pairs: Iterable[tuple[str, str]]) -> str:
     """Join encoded pairs into a query string or a form body, in the order given."""
     return "&".join([f"{name}={value}" for name, value in pairs])
 
 
 def encode_pairs(pairs: Iterable[tuple[str, str]]) -> str:
     """Encode pairs and join them."""
-    return joined(encoded(pairs))
+    return join_pairs(encoded(pairs))
 
 
 T = TypeVar("T")
@@ -59,13 +59,13 @@ FORM = "application/x-www-form-urlencoded"
 
 MAX_DIGITS = 100
 MAX_BITS = 400
-"""Of numbers; larger ones would fill the memory, or are refused by Python itself."""
+"""Limit of a number; larger ones exhaust the memory, or Python refuses them."""
 
 
 OF_THE_REQUEST = frozenset(
     {"authorization", "connection", "content-encoding", "content-length", "content-type", "host", "transfer-encoding"}
 )
-"""Headers that the request itself decides."""
+"""Headers that the client sets."""
 
 MAX_TRACE_ID = 255
 """Characters."""
@@ -91,10 +91,10 @@ def _fit(_: object, __: Attribute[Mapping[str, str]], headers: Mapping[str, str]
 
 
 def checked_headers(headers: object) -> Mapping[str, str]:
-    """Return headers that can be sent, and that the request doesn't make itself.
+    """Return headers that can be sent and that the client does not set itself.
 
     Raises:
-        InvalidArgumentError: These are none; the message names the header, and doesn't contain its value.
+        InvalidArgumentError: A header is invalid; the message has its name, not its value.
     """
     if not isinstance(headers, Mapping):
         raise InvalidArgumentError(f"headers must be a mapping, not a {type(headers).__name__}", argument="headers")
@@ -102,10 +102,10 @@ def checked_headers(headers: object) -> Mapping[str, str]:
         if not isinstance(name, str) or not _HEADER_NAME(name):
             raise InvalidArgumentError("a header name consists of ASCII letters, digits and -", argument="headers")
         if name.lower() in OF_THE_REQUEST:
-            raise InvalidArgumentError(f"the header {name} is made from the request", argument="headers")
+            raise InvalidArgumentError(f"the header {name} can't be set: the client sets it", argument="headers")
         if not isinstance(text, str) or not is_header_value(text):
             raise InvalidArgumentError(
-                f"the header {name} contains a character that headers can't carry", argument="headers"
+                f"the header {name} contains a character that is not allowed in headers", argument="headers"
             )
     return headers
 
@@ -127,13 +127,13 @@ class Call:
     Attributes:
         operation: The operation.
         arguments: By their Python names; not in the repr, as they may contain passwords and card numbers.
-        user: Whose token signs three-legged operations; None for the partner alone.
+        user: The user whose token signs three-legged operations; None for the partner alone.
         retry: In place of the settings' policy.
         timeout: In place of the settings' timeout.
         headers: Additional headers.
         trace_id: The request's id in the service's own records.
         defaults: Parameters that are sent where ``arguments`` has none.
-        on_response: Called with the result and the head of its answer.
+        on_response: Called with the result and the head of its response.
     """
 
     operation: Operation = field(validator=_is(Operation))
@@ -156,8 +156,8 @@ class Request:
         url: Origin and percent-encoded path, without a query.
         query: Query parameters, not yet encoded.
         form: Fields of a form body, not yet encoded; they take part in the signature.
-        body: Any other body; it doesn't.
-        content_type: Of ``body``.
+        body: Any other body, which is not part of the signature.
+        content_type: Content type of ``body``.
         binding: The binding that it was built from.
         values: The value that was sent for each parameter.
     """
@@ -173,16 +173,16 @@ class Request:
 
 
 def request_to(http_method: str, url: str, form: Mapping[str, str] | None = None, *, origins: Iterable[str]) -> Request:
-    """Take a request to the service apart, so that it can be signed.
+    """Parse a request to the service, so that it can be signed.
 
     Args:
         http_method: Such as ``GET``.
         url: With its query.
         form: Fields of a form body.
-        origins: Of the service; the URL must lie below one of them.
+        origins: Origins of the service; the URL must lie below one of them.
 
     Raises:
-        InvalidArgumentError: It is no URL of the service, or is signed already.
+        InvalidArgumentError: It is not a URL of the service, or is already signed.
     """
     if not isinstance(http_method, str) or not _HEADER_NAME(http_method):
         raise InvalidArgumentError("method must be an HTTP method such as GET", argument="method")
@@ -196,7 +196,7 @@ def request_to(http_method: str, url: str, form: Mapping[str, str] | None = None
     pairs = tuple(parse_qsl(query, keep_blank_values=True))
     fields = None if form is None else tuple(form.items())
     if any(name.lower().startswith("oauth_") for name, _ in (*pairs, *(fields or ()))):
-        raise InvalidArgumentError("url is signed already", argument="url")
+        raise InvalidArgumentError("url is already signed", argument="url")
     return Request(http_method.upper(), place, pairs, fields, content_type=None if form is None else FORM)
 
 
@@ -270,7 +270,7 @@ def build_request(
 
 
 def _check_extra(operation: Operation, binding: Binding, given: Mapping[str, object], named: set[str]) -> None:
-    """Refuse an additional parameter that is given as an argument as well, or that only an argument can carry."""
+    """Refuse an additional parameter that is also given as an argument, or that is only allowed as an argument."""
     for parameter in binding.parameters:
         in_query = parameter.location in {ParameterLocation.QUERY, ParameterLocation.FORM}
         if parameter.wire.lower() in named and (parameter.name in given or parameter.required or not in_query):
@@ -364,7 +364,7 @@ def _number(name: str, value: int | Decimal) -> str:
             raise InvalidArgumentError(f"{name} is too large a number", argument=name)
         return str(value)
     if not value.is_finite() or abs(value.adjusted()) > MAX_DIGITS:
-        raise InvalidArgumentError(f"{name} is not a number that can be written out", argument=name)
+        raise InvalidArgumentError(f"{name} is not a finite number", argument=name)
     return f"{value:f}"
 
 
@@ -397,7 +397,7 @@ def _path_part(parameter: Parameter, value: object) -> str:
 def _json(operation: Operation, binding: Binding, content: list[tuple[Parameter, object]]) -> bytes:
     tree: object = content[0][1] if binding.bare else {parameter.wire: value for parameter, value in content}
     try:
-        # orjson itself doesn't survive a tzinfo that raises.
+        # a tzinfo that raises crashes orjson
         option = orjson.OPT_PASSTHROUGH_DATETIME
         return orjson.dumps({binding.envelope: tree} if binding.envelope else tree, default=_as_wire, option=option)
     except (TypeError, ValueError) as error:
@@ -408,13 +408,13 @@ def _json(operation: Operation, binding: Binding, content: list[tuple[Parameter,
 def _as_wire(value: object) -> object:
     if isinstance(value, Decimal):
         if not value.is_finite():
-            raise TypeError("JSON has no such number")
+            raise TypeError("NaN and infinity are not JSON numbers")
         return orjson.Fragment(str(value))
     if isinstance(value, date):
         return value.isoformat()
     as_wire = getattr(value, "as_wire", None)
     if as_wire is None:
-        raise TypeError(f"{type(value).__name__} has no wire form")
+        raise TypeError(f"{type(value).__name__} can't be sent")
     return as_wire()
 
 
@@ -447,7 +447,7 @@ def sign(
     Query and form parameters take part in the signature, other bodies don't.
     """
     query, form = encoded(request.query), encoded(request.form or ())
-    # What is written out here needs no encoding.
+    # These literals need no encoding.
     oauth = [
         ("oauth_consumer_key", percent_encode(credentials.consumer_key)),
         ("oauth_nonce", percent_encode(nonce)),
@@ -458,7 +458,7 @@ def sign(
     ]
     base = base_string(request.http_method, request.url, [*query, *form, *oauth])
     signature = hmac_sha1_signature(base, credentials.consumer_secret, user.secret if user else "")
-    # Base64 has three characters to encode; quote() would look at each of them.
+    # Base64 has only three characters to encode; faster than quote().
     signature = signature.replace("+", "%2B").replace("/", "%2F").replace("=", "%3D")
     oauth.append(("oauth_signature", signature))
     headers: dict[str, str] = {}
@@ -466,10 +466,10 @@ def sign(
         query += oauth
     else:
         headers["Authorization"] = "OAuth " + ", ".join([f'{name}="{value}"' for name, value in oauth])
-    body = request.body if request.form is None else joined(form).encode()
+    body = request.body if request.form is None else join_pairs(form).encode()
     if request.content_type:
         headers["Content-Type"] = request.content_type
-    url = f"{request.url}?{joined(query)}" if query else request.url
+    url = f"{request.url}?{join_pairs(query)}" if query else request.url
     return SignedRequest(request.http_method, url, headers, body)
 
 
@@ -481,8 +481,8 @@ def base_string(http_method: str, url: str, pairs: Iterable[tuple[str, str]]) ->
         url: Without its query.
         pairs: All parameters, encoded.
     """
-    # The parts are encoded already, so these three are all that is left to encode; quote() would look at each letter.
-    twice = joined(sorted(pairs)).replace("%", "%25").replace("&", "%26").replace("=", "%3D")
+    # The parts are already encoded, so only these three characters remain; faster than quote().
+    twice = join_pairs(sorted(pairs)).replace("%", "%25").replace("&", "%26").replace("=", "%3D")
     return f"{http_method}&{_base_url(url)}&{twice}"
 
 

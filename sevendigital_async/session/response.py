@@ -1,4 +1,4 @@
-"""A result together with what the answer's head said."""
+"""A result with the status and headers of its response."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ T_co = TypeVar("T_co", covariant=True)
 
 @frozen
 class Response(Generic[T_co]):
-    """The result of a call, with the status and the headers of its answer.
+    """The result of a call, with the status and the headers of its response.
 
     Attributes:
         value: What the method returns: a model, a page of them, a text, bytes or None.
         status: HTTP status.
-        headers: Of the answer, names in lower case; not in the repr.
-        request_id: The request's id in the service's own records (``x-7d-traceid``), as the answer gives it or as the
+        headers: Headers of the response, names in lower case; not in the repr.
+        request_id: The request's id in the service's own records (``x-7d-traceid``), as the response gives it or as the
             call sent it; None if there is none.
     """
 

@@ -6,7 +6,7 @@ import random
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
-from ..account_quota import LONGEST_WAIT
+from ..account_quota import MAX_WAIT
 from ..backoff import full_jitter
 from ..clock import Clock
 from ..config import RetryPolicy
@@ -65,7 +65,7 @@ def retrying(
 
     Args:
         policy: Number of attempts and back-off.
-        safety: Of the operation.
+        safety: Safety of the operation.
         deadline: Time after which no attempt begins, by the clock's monotonic time; None if there is none.
         clock: Does the waiting.
         max_wait: If the service asks for a longer wait, or one over a day, its error is raised at once.
@@ -91,7 +91,7 @@ def retrying(
             nonlocal skews
             skews += 1
             return skews > 1
-        if state.attempt_number >= policy.attempts or (demanded_wait(error) or 0.0) > min(max_wait, LONGEST_WAIT):
+        if state.attempt_number >= policy.attempts or (demanded_wait(error) or 0.0) > min(max_wait, MAX_WAIT):
             return True
         return deadline is not None and clock.monotonic() + state.upcoming_sleep >= deadline
 

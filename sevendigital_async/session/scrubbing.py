@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from urllib.parse import unquote
 
 REDACTED = "REDACTED"
-"""What stands in place of a value; the word of OpenTelemetry's conventions."""
+"""The placeholder for a value, from OpenTelemetry's conventions."""
 
 PUBLIC_PARAMETERS = frozenset(
     {
@@ -26,7 +26,7 @@ PUBLIC_HEADERS = frozenset(
 """Headers of requests whose values are shown."""
 
 _PRIVATE_WORDS = ("auth", "cookie", "credential", "key", "location", "secret", "signature", "token", "user")
-"""Parts of the names of answers' headers whose values are not shown; locations may be signed URLs."""
+"""Parts of the names of responses' headers whose values are not shown; locations may be signed URLs."""
 
 _PUBLIC_PARTS = frozenset(f"{{{name}}}" for name in PUBLIC_PARAMETERS)
 """Of path templates."""
@@ -49,7 +49,7 @@ def scrubbed_url(url: str, path_template: str) -> str:
 
 
 def scrubbed_target(url: str) -> str:
-    """Return the target of a redirect, of which path and query may be a signature: its host only."""
+    """Return the target of a redirect without path and query, which may hold a signature."""
     scheme, _, rest = url.partition("://")
     return f"{scheme}://{rest.partition('?')[0].partition('/')[0]}/{REDACTED}"
 
@@ -60,7 +60,7 @@ def masked_request_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def masked_response_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers of an answer; those that may be private have no value."""
+    """Return the headers of a response; those that may be private have no value."""
     return {name: REDACTED if _is_private(name.lower()) else value for name, value in headers.items()}
 
 

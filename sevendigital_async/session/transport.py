@@ -28,7 +28,7 @@ from ..errors import (
     RequestTimeoutError,
     SevenDigitalError,
     TransportError,
-    UnreadableAnswerError,
+    UnreadableResponseError,
 )
 from .decompression import ACCEPT_ENCODING, PIECE, Unpacker, UnpackingError, unpacker
 from .request import SignedRequest
@@ -39,7 +39,7 @@ AUTHORIZATION = "Authorization"
 
 
 class Stream(Protocol):
-    """An answer whose body is read in pieces."""
+    """A response whose body is read in pieces."""
 
     @property
     def status(self) -> int:
@@ -60,7 +60,7 @@ class Stream(Protocol):
         ...
 
     def close(self) -> None:
-        """Give the connection back, or up if there is more to read."""
+        """Return the connection to the pool, or close it if the body was not read to its end."""
         ...
 
 
@@ -68,16 +68,16 @@ class Transport(Protocol):
     """What the session core needs of HTTP."""
 
     async def open(self, request: SignedRequest, timeout: Timeout) -> Stream:  # noqa: ASYNC109 - aiohttp keeps it
-        """Send one request, once; the answer is the caller's to close."""
+        """Send one request, once; the response is the caller's to close."""
         ...
 
     async def aclose(self) -> None:
-        """Release what the transport itself opened."""
+        """Close the connections that the transport opened."""
         ...
 
 
 class _ConnectionLostError(Exception):
-    """Carries aiohttp's error past its own retry, which looks for the original types."""
+    """Wraps aiohttp's error, so that aiohttp's own retry does not recognise it."""
 
     def __init__(self, cause: aiohttp.ClientError) -> None:
         super().__init__()
@@ -85,11 +85,11 @@ class _ConnectionLostError(Exception):
 
 
 class _UnsolicitedError(Exception):
-    """The connection carried data without a request; nothing was written to it."""
+    """The connection had unsolicited data; nothing was written to it."""
 
 
-class _Listener(asyncio.Protocol):
-    """Wraps aiohttp's protocol and records what arrives while no answer is expected."""
+class _ConnectionProbe(asyncio.Protocol):
+    """Wraps aiohttp's protocol and records what arrives while no response is expected."""
 
     def __init__(self, protocol: ResponseHandler, transport: asyncio.Transport) -> None:
         self._protocol = protocol
@@ -100,7 +100,7 @@ class _Listener(asyncio.Protocol):
         self.response: ClientResponse | None = None
 
     def is_disturbed(self) -> bool:
-        """Return whether anything unexpected has arrived, the end of the connection included."""
+        """Return whether anything unexpected has arrived, including the end of the connection."""
         if self._has_unasked_data or self._transport.is_closing() or self._protocol.should_close:
             return True
         if self._is_new and self._transport.get_extra_info("sslcontext") is not None:
@@ -108,7 +108,7 @@ class _Listener(asyncio.Protocol):
         return bool(self._has_input())
 
     def expect_answer(self, response: ClientResponse) -> None:
-        """Take what arrives for this answer until that has come to its end."""
+        """Treat data as part of this response until the response has ended."""
         self.response, self._is_new = response, False
 
     def data_received(self, data: bytes) -> None:
@@ -142,13 +142,13 @@ def _input_of(transport: asyncio.BaseTransport) -> Callable[[], object]:
     return partial(poll.poll, 0)
 
 
-class _OrderlyRequest(ClientRequest):
-    """A request that is written only to a silent connection.
+class _CheckedRequest(ClientRequest):
+    """A request that is written only to a connection without unsolicited data.
 
-    Whatever arrives on an idle connection, aiohttp takes it for the answer to the next request.
+    Whatever arrives on an idle connection, aiohttp takes it for the response to the next request.
     """
 
-    listener: _Listener
+    listener: _ConnectionProbe
     is_first = False
     """Whether the connection is new."""
     is_disturbed = False
@@ -162,9 +162,9 @@ class _OrderlyRequest(ClientRequest):
         if transport is None or protocol is None:
             raise _UnsolicitedError
         listener = transport.get_protocol()
-        self.is_first = not isinstance(listener, _Listener)
-        if not isinstance(listener, _Listener):
-            listener = _Listener(protocol, transport)
+        self.is_first = not isinstance(listener, _ConnectionProbe)
+        if not isinstance(listener, _ConnectionProbe):
+            listener = _ConnectionProbe(protocol, transport)
             transport.set_protocol(listener)
         self.listener, self.is_disturbed = listener, listener.is_disturbed()
         if self.is_disturbed:
@@ -191,29 +191,29 @@ class _OrderlyRequest(ClientRequest):
 
 
 @lru_cache(maxsize=8)
-def _orderly(kind: type[ClientRequest]) -> type[_OrderlyRequest]:
-    """Return the orderly form of a request class that a session of the caller's uses."""
+def _checked_class(kind: type[ClientRequest]) -> type[_CheckedRequest]:
+    """Return the checked subclass of the request class of a caller's session."""
     if kind is ClientRequest:
-        return _OrderlyRequest
-    return cast("type[_OrderlyRequest]", type(kind.__name__, (_OrderlyRequest, kind), {}))
+        return _CheckedRequest
+    return cast("type[_CheckedRequest]", type(kind.__name__, (_CheckedRequest, kind), {}))
 
 
-async def _in_order(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-    """Send a request once, on a connection that is silent."""
-    if not isinstance(request, _OrderlyRequest):  # in a session that the caller has made
-        request.__class__ = _orderly(type(request))  # type: ignore[arg-type]  # mypy doubts that a class has a hash
-    assert isinstance(request, _OrderlyRequest)
-    while (response := await _unless_disturbed(request, handler)) is None:
+async def _send_checked(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    """Send a request once, on a connection without unsolicited data."""
+    if not isinstance(request, _CheckedRequest):  # in a session that the caller has made
+        request.__class__ = _checked_class(type(request))  # type: ignore[arg-type]  # mypy doubts that a class has a hash
+    assert isinstance(request, _CheckedRequest)
+    while (response := await _send_if_undisturbed(request, handler)) is None:
         if request.is_first:
             raise ConnectError("the server sent data, or closed the connection, before the request was written")
     return response
 
 
-async def _unless_disturbed(request: _OrderlyRequest, handler: ClientHandlerType) -> ClientResponse | None:
-    """Send a request once; None if the connection was not silent, so that nothing was written to it.
+async def _send_if_undisturbed(request: _CheckedRequest, handler: ClientHandlerType) -> ClientResponse | None:
+    """Send a request once; None if the connection had unsolicited data, so that nothing was written.
 
-    aiohttp sends GET, PUT and DELETE again by itself when the server hangs up after reading them. Here a GET may be a
-    purchase, so the two errors that set it off are taken out of its sight.
+    aiohttp retries GET, PUT and DELETE itself when the server closes the connection after reading them. Here a GET may
+    be a purchase, so the two errors that trigger it are wrapped.
     """
     request.is_disturbed = False
     try:
@@ -233,19 +233,19 @@ async def _unless_disturbed(request: _OrderlyRequest, handler: ClientHandlerType
         return None
     if not request.is_out and response.status < 300:  # noqa: PLR2004 - a refusal may come early, an acceptance can't
         response.close()
-        raise UnreadableAnswerError("a success was answered before all of the request was sent")
+        raise UnreadableResponseError("the server answered with a success status before the whole request was sent")
     return response
 
 
-class _OwnAuthorization:
-    """Sees to it that a request carries our signature, or nothing: no credentials of a session or of ``.netrc``."""
+class _SignatureOnly:
+    """Ensures that a request has only our signature, no credentials of a session or of ``.netrc``."""
 
     def __init__(self, value: str | None) -> None:
         self._value = value
         self._begun = False
 
     def has_begun(self) -> bool:
-        """Return whether aiohttp has got as far as to look for a connection."""
+        """Return whether aiohttp has begun to look for a connection."""
         return self._begun
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
@@ -262,7 +262,7 @@ CERTIFICATE = (
 PROXY_ADVICE = f"; check proxy=, {PROXY_VARIABLE} and HTTPS_PROXY"
 
 _KINDS: tuple[tuple[type[BaseException], type[TransportError], str], ...] = (
-    # The first that fits decides. What stands above the line can only happen before the request leaves.
+    # The first match decides. The errors above the line happen only before the request is sent.
     (aiohttp.ClientConnectorDNSError, ConnectError, "the host name could not be resolved"),
     (aiohttp.ClientConnectorCertificateError, ConnectError, CERTIFICATE),
     (aiohttp.ClientSSLError, ConnectError, "TLS could not be set up"),
@@ -275,10 +275,10 @@ _KINDS: tuple[tuple[type[BaseException], type[TransportError], str], ...] = (
     (aiohttp.NonHttpUrlClientError, ConnectError, "the URL cannot be used"),
     (ssl.CertificateError, ConnectError, CERTIFICATE),
     # ----
-    (TimeoutError, RequestTimeoutError, "no complete answer within the time allowed"),
-    (aiohttp.ServerDisconnectedError, DisconnectedError, "the server closed the connection without an answer"),
-    (aiohttp.ClientPayloadError, DisconnectedError, "the answer broke off before its end"),
-    (aiohttp.ClientResponseError, UnreadableAnswerError, "the answer was not readable as HTTP"),
+    (TimeoutError, RequestTimeoutError, "no complete response within the time allowed"),
+    (aiohttp.ServerDisconnectedError, DisconnectedError, "the server closed the connection without a response"),
+    (aiohttp.ClientPayloadError, DisconnectedError, "the response broke off before its end"),
+    (aiohttp.ClientResponseError, UnreadableResponseError, "the response was not readable as HTTP"),
     (aiohttp.ClientConnectionError, DisconnectedError, "the connection was lost"),
     (aiohttp.ClientError, TransportError, "the exchange failed"),
     (OSError, DisconnectedError, "the connection was lost"),
@@ -289,7 +289,7 @@ _KINDS: tuple[tuple[type[BaseException], type[TransportError], str], ...] = (
 def transport_error(error: BaseException) -> TransportError:
     """Translate an error of aiohttp.
 
-    Only the kind and the operating system's own words are kept: aiohttp's messages may quote the URL,
+    Only the kind and the operating system's message are kept: aiohttp's messages may quote the URL,
     and its attributes the headers, signature included.
     """
     for kind, ours, words in _KINDS:
@@ -300,7 +300,7 @@ def transport_error(error: BaseException) -> TransportError:
 
 
 def ssl_context(settings: Settings) -> ssl.SSLContext | bool:
-    """Return what connections are verified by; True for the certificates that the system trusts.
+    """Return the SSL context for connections; True for the system's certificates.
 
     Raises:
         ConfigurationError: A file can't be used.
@@ -345,10 +345,10 @@ class AiohttpTransport:
         self._closed = False
 
     async def open(self, request: SignedRequest, timeout: Timeout) -> Stream:  # noqa: ASYNC109 - aiohttp keeps it
-        """Send one request, once; the answer is the caller's to close.
+        """Send one request, once; the response is the caller's to close.
 
         Raises:
-            TransportError: In its several kinds; ``maybe_sent`` says whether the request may have arrived.
+            TransportError: One of its subclasses; ``maybe_sent`` says whether the request may have arrived.
             ConfigurationError: The client or its session is closed, or in use by another event loop; or aiohttp can't
                 use the session's settings or the environment's, such as a proxy.
             InvalidArgumentError: The URL can't be sent.
@@ -361,26 +361,26 @@ class AiohttpTransport:
     ) -> tuple[Awaitable[ClientResponse], Callable[[], bool]]:
         """Prepare a request; its headers, signature included, are out of sight of the traceback of what it raises."""
         headers = {"User-Agent": self._user_agent, "Accept-Encoding": ACCEPT_ENCODING, **request.headers}
-        authorization = _OwnAuthorization(headers.get(AUTHORIZATION))
+        authorization = _SignatureOnly(headers.get(AUTHORIZATION))
         if session.trust_env or session.auth is not None:
-            # aiohttp refuses a request that has this header beside credentials that it found elsewhere.
+            # aiohttp refuses a request with this header and credentials from elsewhere.
             headers.pop(AUTHORIZATION, None)
         sending = session.request(
             request.http_method,
             _url(request.url),
             headers=headers,
             data=request.body,
-            skip_auto_headers=("Content-Type",),  # aiohttp would make one up where there is no body
+            skip_auto_headers=("Content-Type",),  # aiohttp sets one by default if there is no body
             allow_redirects=False,
             raise_for_status=False,
             auto_decompress=False,
             timeout=_client_timeout(timeout),
-            middlewares=(authorization, _in_order),
+            middlewares=(authorization, _send_checked),
         )
         return sending, authorization.has_begun
 
     async def aclose(self) -> None:
-        """Close the aiohttp session if it is ours. May be called twice."""
+        """Close the aiohttp session if this transport created it. May be called twice."""
         self._closed = True
         if self._owns_session and self._session is not None:
             await self._session.close()
@@ -402,7 +402,7 @@ class AiohttpTransport:
                 connector=aiohttp.TCPConnector(limit=settings.max_connections, ssl=ssl_context(settings)),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 proxy=settings.proxy,
-                request_class=_OrderlyRequest,
+                request_class=_CheckedRequest,
                 trust_env=settings.trust_env,
             )
         if self._session.closed:
@@ -417,7 +417,7 @@ class AiohttpTransport:
 
 @frozen
 class AiohttpStream:
-    """An aiohttp answer, held open; its own repr would show the URL."""
+    """An open aiohttp response; aiohttp's repr would show the URL."""
 
     _response: aiohttp.ClientResponse = field(repr=False)
     headers: Mapping[str, str] = field(init=False, repr=False)
@@ -452,7 +452,7 @@ class AiohttpStream:
             try:
                 chunk = await self._unpacked(self._unpacker)
             except UnpackingError as error:
-                raise UnreadableAnswerError(f"the answer can't be unpacked: {error}") from None
+                raise UnreadableResponseError(f"the response can't be unpacked: {error}") from None
         if not chunk:
             failpoints.hit("answer read")
         return chunk
@@ -472,11 +472,11 @@ class AiohttpStream:
 
     async def _raw(self) -> bytes:
         content = self._response.content
-        # Most answers come in one piece, and to await the end costs as much as the piece.
+        # Most responses arrive in one piece, and awaiting the end costs as much as the piece.
         return b"" if content.at_eof() else await _translated(content.readany())
 
     def close(self) -> None:
-        """Give the connection back to the pool, or up if there is more to read."""
+        """Return the connection to the pool, or close it if the body was not read to its end."""
         self._response.release() if self._response.content.at_eof() else self._response.close()
 
 
@@ -491,7 +491,7 @@ async def _translated(awaitable: Awaitable[T], has_begun: Callable[[], bool] = l
     except (aiohttp.ClientError, TimeoutError, OSError, EOFError) as error:
         failure = transport_error(error)
     except UnicodeDecodeError as error:
-        failure = TransportError("the answer was not readable") if has_begun() else _unusable(error)
+        failure = TransportError("the response was not readable") if has_begun() else _unusable(error)
     except UnicodeError:
         # The DNS resolver's codec refuses some host names this way.
         failure = ConnectError("the host name could not be resolved")
@@ -500,15 +500,15 @@ async def _translated(awaitable: Awaitable[T], has_begun: Callable[[], bool] = l
         if task is None or task.cancelling():
             raise
         # This task was not cancelled, but something that it awaited, such as a look-up of a session that closes.
-        failure = TransportError("the exchange was given up by the HTTP client")
+        failure = TransportError("the HTTP client cancelled the request")
     except Exception as error:  # noqa: BLE001 - whatever aiohttp lets through, callers know our errors only
-        failure = TransportError(f"the exchange failed ({type(error).__name__})") if has_begun() else _unusable(error)
-    # Raised out here, so that aiohttp's error, which knows the headers, is not its context.
+        failure = TransportError(f"the request failed ({type(error).__name__})") if has_begun() else _unusable(error)
+    # Raised here, so that aiohttp's error, which has the headers, is not its context.
     raise failure
 
 
 def _unusable(error: Exception) -> ConfigurationError:
-    """Translate an error from before a connection is looked for: what was configured can't be used."""
+    """Translate an error from before the search for a connection: the configuration is invalid."""
     return ConfigurationError(
         f"aiohttp could not make the request ({type(error).__name__}); nothing was sent. Look at the session passed "
         "in, and at the proxies and the .netrc file of the environment if it trusts that"

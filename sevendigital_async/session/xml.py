@@ -1,4 +1,4 @@
-"""XML from outside, to a plain tree: no DTD, no entities, no external references, bounded depth."""
+"""Untrusted XML to a plain tree: no DTD, no entities, no external references, bounded depth."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class XMLStoppedError(Exception):
 
 
 class XMLError(ValueError):
-    """A document that is not well-formed, or that we refuse to read; the message says which."""
+    """A document that is not well-formed or not allowed; the message says which."""
 
 
 def parse_xml(
@@ -35,16 +35,16 @@ def parse_xml(
     """Return ``{root: content}``.
 
     Attributes and child elements become keys, and children of one name a list. An element with nothing but text
-    is that text, without the white space around it; text beside anything else stands under ``#text``. An element
+    is that text, without surrounding white space; text beside attributes or elements is under ``#text``. An element
     with ``xsi:nil`` is None. Namespaces are left out.
 
     Args:
         document: The bytes as they came.
-        encoding: In place of what the document says of itself.
+        encoding: Replaces the encoding that the document declares.
         stopped: Called between two pieces; returns whether to stop.
 
     Raises:
-        XMLError: It is not well-formed, too deep, or uses what we refuse.
+        XMLError: It is not well-formed, too deep, or has a DTD.
         XMLStoppedError: ``stopped`` returned True.
     """
     builder = _TreeBuilder()
@@ -61,7 +61,7 @@ def parse_xml(
             expat.Parse(document[begin : begin + PIECE], False)  # noqa: FBT003 - it takes no keywords
         expat.Parse(b"", True)  # noqa: FBT003
     except DefusedXmlException:
-        raise XMLError("XML with a DTD, which is refused") from None
+        raise XMLError("XML with a DTD, which is not allowed") from None
     except XMLError:
         raise
     except (ExpatError, LookupError, ValueError):

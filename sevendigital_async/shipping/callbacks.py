@@ -49,7 +49,7 @@ def call(function: Callable[..., T], *arguments: object) -> T:
 class Callbacks:
     """Calls functions that may be plain or async.
 
-    An async one runs in a task of its own, so that its cancellation is not taken for that of the caller.
+    An async one runs in its own task, so that its cancellation is distinct from the caller's.
 
     Attributes:
         clock: Measures the time limit.
@@ -108,12 +108,12 @@ class Callbacks:
         task.cancel()
         await asyncio.wait([task], timeout=CLEANUP_TIME)
         if not task.done():
-            logger.warning("%s still runs although it was cancelled", task.get_name())
+            logger.warning("%s was cancelled and is still running", task.get_name())
 
     def _discard(self, task: asyncio.Task[Any]) -> None:
         self._cancelled.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("%s raised while it was cancelled", task.get_name(), exc_info=error)
+            logger.error("%s raised an exception while it was cancelled", task.get_name(), exc_info=error)
 
 
 async def _awaited(awaitable: Awaitable[T]) -> T:

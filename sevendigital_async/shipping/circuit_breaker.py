@@ -10,7 +10,7 @@ from datetime import datetime
 
 from attrs import frozen
 
-from ..account_quota import LONGEST_WAIT, PROBE_INTERVAL
+from ..account_quota import MAX_WAIT, PROBE_INTERVAL
 from ..backoff import doubled, full_jitter
 from ..clock import Clock, to_datetime
 
@@ -27,7 +27,7 @@ AUTH_BACKOFF_CAP = 3600.0
 
 
 class AlertKind(enum.Enum):
-    """The sorts of alert."""
+    """The kinds of alert."""
 
     AUTHENTICATION = "authentication"
     SUSPENDED = "suspended"
@@ -45,7 +45,7 @@ class Alert:
     """Why a lane, or one of its users, can't deliver.
 
     Attributes:
-        kind: Its sort.
+        kind: Its kind.
         message: What happened and what to do.
         user_id: The one user that it concerns; None for the whole lane.
         since: When it was raised.
@@ -58,7 +58,7 @@ class Alert:
 
 
 def auth_backoff(failures: int) -> float:
-    """Return seconds until a signer that was refused so many times in a row is tried again."""
+    """Return the seconds after which a signer with this number of consecutive refusals is tried again."""
     return doubled(failures, base=AUTH_BACKOFF_BASE, cap=AUTH_BACKOFF_CAP)
 
 
@@ -97,7 +97,7 @@ class CircuitBreaker:
 
     @property
     def stuck(self) -> bool:
-        """Waiting longer does not help: a person has to act."""
+        """Waiting does not help: an operator has to act."""
         return self.alert is not None and self.alert.kind is not AlertKind.UNAVAILABLE
 
     @property
@@ -106,11 +106,11 @@ class CircuitBreaker:
         return self._failures >= FAILURES_TO_OPEN
 
     def sending(self) -> None:
-        """A request is sent now."""
+        """A request is being sent."""
         self._under_way += 1
 
     def finished(self) -> None:
-        """A request has ended, with or without an answer."""
+        """A request has ended, with or without a response."""
         self._under_way -= 1
 
     def answered(self) -> None:
@@ -142,7 +142,7 @@ class CircuitBreaker:
             self._wait_as_asked(wait, reason)
 
     def blocked(self, reason: str, wait: float | None) -> None:
-        """A gateway refuses requests in the service's place: from now on only probes are sent."""
+        """A gateway refuses requests: from now on only probes are sent."""
         self._failures = max(self._failures + 1, FAILURES_TO_OPEN)
         self._probe_if_open(
             "a gateway, or a server that is not the service, refuses requests; check the base URL and any proxy;"
@@ -153,12 +153,12 @@ class CircuitBreaker:
 
     def throttled(self, reason: str, wait: float) -> None:
         """The service asks for a wait."""
-        if wait <= LONGEST_WAIT:
+        if wait <= MAX_WAIT:
             self.answered()
         self._wait_as_asked(wait, reason)
 
     def _wait_as_asked(self, wait: float, reason: str) -> None:
-        if wait <= LONGEST_WAIT:
+        if wait <= MAX_WAIT:
             self.pause(wait)
             return
         self._failures = max(self._failures, FAILURES_TO_OPEN)  # the next request is a probe
@@ -175,11 +175,11 @@ class CircuitBreaker:
                 self._raise_alert(AlertKind.UNAVAILABLE, message)
 
     def pause(self, seconds: float) -> None:
-        """Send nothing for so many seconds, even after a success; an earlier, longer pause stays."""
+        """Send nothing for ``seconds``, even after a success; a longer pause remains."""
         self._opens_at = max(self._opens_at, self._clock.monotonic() + seconds)
 
     def _back_off(self, seconds: float) -> None:
-        """Send nothing for so many seconds, unless a request succeeds meanwhile."""
+        """Send nothing for ``seconds``, unless a request succeeds meanwhile."""
         self._tries_at = max(self._tries_at, self._clock.monotonic() + seconds)
 
     def refused_signer(self, reason: str) -> None:
@@ -206,7 +206,7 @@ class CircuitBreaker:
         self.alert = None
 
     def count_outcomes(self, *, delivered: int = 0, buried: int = 0) -> bool:
-        """Count outcomes of logs; returns whether so many were buried that the lane should be suspended."""
+        """Count outcomes of logs; returns whether the share of buried ones requires a suspension of the lane."""
         for number, is_buried in ((delivered, False), (buried, True)):
             if number:
                 self._outcomes.append((number, is_buried))

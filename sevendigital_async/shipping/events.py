@@ -1,4 +1,4 @@
-"""Events: what happens to plays and to the shipper, as values, and the sink that passes them to subscribers.
+"""Events of plays and of the shipper, and the sink that passes them to subscribers.
 
 Every :class:`PlayEvent` is for metrics and for the log. None holds a play, a user id, a token or the service's words,
 so it may be stored anywhere. ``kind`` and ``outcome`` take few values; each request id is new.
@@ -29,7 +29,7 @@ class PlayEvent:
         name: Its name in the log's field ``event``.
         level: The level at which it is logged.
         template: Its log message; empty if it is not logged.
-        kind: Of the plays.
+        kind: Kind of the plays.
     """
 
     name: ClassVar[str]
@@ -52,13 +52,13 @@ class PermitAcquired(PlayEvent):
 
 @frozen(kw_only=True)
 class RequestFinished(PlayEvent):
-    """A request has ended, with or without an answer.
+    """A request has ended, with or without a response.
 
     Attributes:
         logs: Plays in the request.
         outcome: One of :data:`~sevendigital_async.shipping.outcome.NAMES`.
         request_id: Our id of the request.
-        seconds: From sending to the end of the answer, or to giving up.
+        seconds: From sending to the end of the response, or to giving up.
     """
 
     name = "request"
@@ -77,7 +77,7 @@ class PlaysDelivered(PlayEvent):
     Attributes:
         logs: Plays in the batch.
         in_doubt: How many of them may have reached the service before.
-        request_id: Of the request that was accepted.
+        request_id: Id of the request that was accepted.
         seconds: Duration of that request.
     """
 
@@ -96,8 +96,8 @@ class PlaysRetried(PlayEvent):
 
     Attributes:
         logs: How many.
-        outcome: Of the last request that they were in.
-        request_id: Of that request; empty if none was sent.
+        outcome: Outcome of the last request that they were in.
+        request_id: Id of that request; empty if none was sent.
         wait: Seconds until their queue may be sent again; the lane may pause for longer.
         failed: The request failed; False if the service only asked to wait.
     """
@@ -118,13 +118,13 @@ class PlaysRetried(PlayEvent):
 
 @frozen(kw_only=True)
 class PlaysInDoubt(PlayEvent):
-    """It became uncertain whether these plays have reached the service; emitted once for each play.
+    """These plays may or may not have reached the service from now on; emitted once for each play.
 
     Attributes:
         logs: How many.
-        outcome: Of the request whose answer is missing; ``put-cancelled`` for plays of a cancelled put that another
-            worker had leased.
-        request_id: Of that request; empty if it is not known.
+        outcome: Outcome of the request whose response is missing; ``put-cancelled`` for plays of a cancelled put that
+            another worker had leased.
+        request_id: Id of that request; empty if it is not known.
         policy: ``resend``, ``hold``, or ``keep`` for plays that stay in their lease.
     """
 
@@ -144,7 +144,7 @@ class PlaysBuried(PlayEvent):
     Attributes:
         logs: How many.
         outcome: ``refused``, or ``expired`` for plays older than the service accepts.
-        request_id: Of the last request of their batch; empty if none was sent.
+        request_id: Id of the last request of their batch; empty if none was sent.
     """
 
     name = "buried"
@@ -205,7 +205,7 @@ class LaneMeasured(PlayEvent):
 
 @frozen
 class AlertRaised:
-    """A lane or a user needs a person's attention."""
+    """A lane or a user needs the operator's attention."""
 
     kind: LogKind
     alert: Alert

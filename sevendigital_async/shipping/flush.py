@@ -14,7 +14,7 @@ from .settlement import Settlement
 from .spools.base import SpoolReader, Watermark
 
 PARKED = 40.0
-"""Seconds of rest beyond which a flush does not wait for a queue: a person has to act first."""
+"""Seconds of rest beyond which a flush does not wait for a queue: an operator has to act first."""
 
 RESTING_INTERVAL = 1.0
 """Seconds between two queries for resting queues while plays are in flight."""
@@ -34,11 +34,11 @@ class LaneFlush:
     _is_settled: bool = field(init=False, default=False)
 
     def __attrs_post_init__(self) -> None:
-        """Remember which plays have been accepted by now."""
+        """Record which plays have been accepted by now."""
         self._watermark = self._spool.watermark(self._kind)
 
     async def is_done(self) -> bool:
-        """Return whether those plays are settled, or can't be before a person acts or much time has passed."""
+        """Return whether those plays are settled, or blocked until an operator acts or a long pause ends."""
         self._is_settled = self._is_settled or await self._settled()
         last, pending = self._watermark.last, self._settlement.pending_hooks.values()
         return self._is_settled and not any(last is None or first <= last for first in pending)

@@ -23,7 +23,7 @@ AlertHook = Callable[[LogKind, Alert], Awaitable[object] | object]
 
 logger = logging.getLogger("sevendigital_async.shipping")
 
-TIMEOUTS_IN_A_ROW = 3
+MAX_CONSECUTIVE_TIMEOUTS = 3
 """Dead letters of one batch whose hook took too long, after which the rest of the batch is not passed to it."""
 
 
@@ -80,8 +80,10 @@ class Hooks:
             else:
                 event.on_taken([dead_letter])
                 timeouts = 0
-            if timeouts == TIMEOUTS_IN_A_ROW and number < len(dead_letters):
-                logger.error("on_dead_letter: %d dead letters were not passed on", len(dead_letters) - number)
+            if timeouts == MAX_CONSECUTIVE_TIMEOUTS and number < len(dead_letters):
+                logger.error(
+                    "on_dead_letter: %d dead letters were not passed to the function", len(dead_letters) - number
+                )
                 return
 
     def _alert(self, event: AlertRaised) -> None:

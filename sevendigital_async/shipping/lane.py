@@ -1,4 +1,4 @@
-"""A lane: takes batches of one kind of play out of the spool, posts them and has them settled."""
+"""A lane: leases batches of one kind of play from the spool, posts them and settles them."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ DEFAULT_THROTTLE_WAIT = 1.0
 """Seconds to wait after a 429 that names no time."""
 
 REFUSED_USERS_TO_SUSPECT_PARTNER = 5
-"""Different users refused in a row, with nobody accepted in between, after which the partner's own key is suspected."""
+"""Consecutive refusals of different users after which the partner's key is suspected."""
 
 LOOKUPS_TO_REPORT = 100
-"""Failed lookups of tokens in a row, after which further ones raise no alert until one succeeds."""
+"""Consecutive failed token lookups after which no more alerts are raised until one succeeds."""
 
 LONG_PAUSE = 60.0
 """Seconds; a longer wait that the service asks for is logged."""
@@ -72,7 +72,7 @@ class Lane:
         requests: Requests sent so far.
         largest_batch: Logs in the largest of them.
         flushing: Incomplete batches are sent, too.
-        closing: Take no more batches; those that are leased are finished.
+        closing: Lease no more batches; leased ones are finished.
         leases: Batches leased now.
     """
 
@@ -239,13 +239,13 @@ class Lane:
             return None if permit is None else await self._post(permit, lease, records)
 
     def _count_outcomes(self, delivered: int, buried: int) -> None:
-        """Suspend the lane when most plays are buried: that is a schema error or an outage, not poison."""
+        """Suspend the lane when most plays are buried: the cause is a schema error or an outage, not single plays."""
         if self.breaker.count_outcomes(delivered=delivered, buried=buried) and not self.breaker.suspended:
             share, window = self.rules.poison_share, self.rules.poison_window
             self._apply(Misdirected(f"more than {share:.0%} of the last {window} plays were refused"), PARTNER_QUEUE)
 
     def _apply(self, outcome: Outcome, signer: str) -> None:  # noqa: C901 - a case per outcome
-        """Update the circuit breaker after an outcome, and raise an alert where a person has to act."""
+        """Update the circuit breaker after an outcome, and raise an alert if an operator has to act."""
         breaker, before, pause_before = self.breaker, self.breaker.alert, self.breaker.pause_left
         match outcome:
             case Delivered():
@@ -276,7 +276,10 @@ class Lane:
         if now > max(LONG_PAUSE, before + 1.0):
             fields = {"event": "paused", "kind": self.kind.value, "wait": now}
             logger.warning(
-                "%s: nothing is sent for %.0f s, because the service asks to wait", self.kind.value, now, extra=fields
+                "%s: sending is paused for %.0f s, because the service asked to wait",
+                self.kind.value,
+                now,
+                extra=fields,
             )
 
     def _on_refused_signer(self, refusal: Unauthorised, signer: str) -> None:

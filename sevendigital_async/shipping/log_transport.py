@@ -13,10 +13,10 @@ from ..models.stream_log import Encoder, Window
 
 
 class SendPermit(Protocol):
-    """Permission to send one batch now."""
+    """Permission to send one batch."""
 
     async def post(self, logs: Sequence[bytes], user: UserToken | None, *, request_id: str) -> str:
-        """Send encoded logs in one request, exactly once; returns the answer if the service has accepted them all."""
+        """Send encoded logs in one request, exactly once; returns the response if the service has accepted them all."""
         ...
 
 
@@ -37,7 +37,7 @@ class LogTransport(Protocol):
         ...
 
     def wire_form_encoder(self, kind: LogKind) -> Callable[[EncodedLog, Window], bytes]:
-        """Return a function that does the same for a play that is in its wire form already."""
+        """Return a function that does the same for an encoded play."""
         ...
 
     def partition_key(self, kind: LogKind, *, signed_by_user: bool) -> Callable[[StreamLog | EncodedLog], str] | None:

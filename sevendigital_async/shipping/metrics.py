@@ -50,7 +50,9 @@ def subscribe_metrics(sink: EventSink, metrics: Metrics) -> None:
         except CallbackError as error:
             if not has_failed:
                 has_failed = True
-                logger.exception("metrics raised; further errors of it are not logged", exc_info=error.__cause__)
+                logger.exception(
+                    "metrics.record raised an exception; its further errors are not logged", exc_info=error.__cause__
+                )
 
     for event_type in PLAY_EVENTS:
         sink.subscribe(event_type, on_event)
@@ -61,7 +63,7 @@ MeasureLane = Callable[[LogKind], Awaitable[LaneMeasured]]
 
 
 async def measure(spool: Spool, measure_lane: MeasureLane, sink: EventSink) -> None:
-    """Measure the queues and the lanes now, if anything subscribes to that."""
+    """Measure the queues and the lanes now, if there is a subscriber."""
     if not sink.has_subscriber(QueueMeasured):
         return
     for kind in LogKind:

@@ -1,4 +1,4 @@
-"""Outcomes: what the end of one request means for the plays in it. A table, no I/O."""
+"""Outcomes: what the result of a request means for its plays. A table, no I/O."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..errors import (
 from ..status_codes import LaneAction, rule_for
 
 OWN_STATUSES = frozenset({408, 421, 425, 500, 503})
-"""With these nothing was accepted; the others of 5xx come from a gateway, which may have lost the service's answer."""
+"""With these nothing was accepted; other 5xx come from a gateway, which may have lost the service's response."""
 
 
 @frozen
@@ -30,7 +30,7 @@ class Delivered:
 
     Attributes:
         request_id: Our id of the request.
-        answer: The service's answer.
+        answer: The service's response.
     """
 
     request_id: str
@@ -75,7 +75,7 @@ class Unauthorised:
 
 @frozen
 class Misdirected:
-    """The request itself is wrong, whatever its signer and its plays: a person has to look."""
+    """The request itself is wrong, whatever its signer and plays: an operator has to act."""
 
     reason: str
 
@@ -87,13 +87,13 @@ class Unavailable:
     Attributes:
         reason: What happened.
         reached: The request arrived, so that a part of it may have been saved.
-        vouched: The service itself has answered, not a gateway that may have lost its answer.
+        from_service: The service itself has answered, not a gateway that may have lost its response.
         wait: Seconds that the service asked for, if any.
     """
 
     reason: str
     reached: bool
-    vouched: bool = True
+    from_service: bool = True
     wait: float | None = None
 
 
@@ -112,11 +112,11 @@ class Blocked:
 
 @frozen
 class Lost:
-    """The answer was lost after sending, or does not account for every log: the plays are in doubt.
+    """The response was lost after sending, or does not account for every log: the plays are in doubt.
 
     Attributes:
         reason: What happened.
-        answered: There was an answer, so that the same request may get the same answer again.
+        answered: There was a response, so that the same request may get the same response again.
     """
 
     reason: str
@@ -165,7 +165,7 @@ def outcome_of(error: SevenDigitalError, size: int) -> Outcome:
 
 
 def _of_answer(error: APIError, reason: str, size: int) -> Outcome:  # noqa: PLR0911 - a table, row by row
-    """Look up an answer in the table of statuses."""
+    """Look up a response in the table of statuses."""
     match rule_for(effective_status(error)).lane:
         case LaneAction.PARK if isinstance(error, AuthenticationError):
             return Unauthorised(f"consumer key, secret or user token not accepted: {reason}")
@@ -174,10 +174,10 @@ def _of_answer(error: APIError, reason: str, size: int) -> Outcome:  # noqa: PLR
         case LaneAction.PAUSE:
             return Throttled(reason, _wait(error))
         case LaneAction.RETRY:
-            return Unavailable(reason, reached=True, vouched=_is_vouched(error), wait=error.retry_after)
-        case LaneAction.JUDGE if not error.in_service_form:
+            return Unavailable(reason, reached=True, from_service=_is_from_service(error), wait=error.retry_after)
+        case LaneAction.BURY_REFUSED if not error.in_service_form:
             return Blocked(reason, error.retry_after)
-        case LaneAction.JUDGE | LaneAction.HALVE:
+        case LaneAction.BURY_REFUSED | LaneAction.HALVE:
             return Refused(reason, error.code, _by_position(error.errors, size) if error.in_service_form else {})
         case _:
             return Misdirected(reason)
@@ -188,12 +188,12 @@ def _wait(error: APIError) -> float | None:
     return error.retry_after if error.retry_after is not None else stated or None
 
 
-def _is_vouched(error: APIError) -> bool:
+def _is_from_service(error: APIError) -> bool:
     return error.in_service_form or (error.status in OWN_STATUSES and not isinstance(error, GatewayError))
 
 
 def _by_position(errors: tuple[ItemError, ...], size: int) -> Mapping[int, ItemError]:
-    """Index the errors; empty if a position is missing, repeated or out of range, because then none can be trusted."""
+    """Index the errors by position; empty if one is missing, repeated or out of range, as none is reliable then."""
     positions = [error.index for error in errors]
     are_valid = all(position is not None and 0 <= position < size for position in positions)
     if not are_valid or len(set(positions)) != len(positions):

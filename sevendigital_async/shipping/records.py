@@ -1,4 +1,4 @@
-"""Values that shipper, lanes and spools exchange."""
+"""The values that shipper, lanes and spools exchange."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class LastRequest:
     Attributes:
         request_id: Our id; empty if no request was sent.
         outcome: The name of its outcome.
-        seconds: From sending to the end of the answer.
+        seconds: From sending to the end of the response.
     """
 
     request_id: str
@@ -58,7 +58,7 @@ class Lease:
     """Records leased to a lane: one batch, one signer.
 
     Attributes:
-        kind: Of the records.
+        kind: Kind of the records.
         queue: Their queue.
         records: In order of acceptance.
         attempt: Failed attempts of this queue in a row, for the back-off.
@@ -115,11 +115,11 @@ class Checkpoint:
     @property
     def conflict(self) -> SpoolInUseError:
         """The error of :meth:`check`."""
-        return SpoolInUseError(f"another shipper reads {self.source} into this spool; stop one of the two")
+        return SpoolInUseError(f"another shipper reads {self.source} into this spool; stop one of them")
 
 
 class InDoubtPolicy(enum.Enum):
-    """What to do with records that may or may not have been delivered."""
+    """What to do with records in doubt."""
 
     RESEND = "resend"
     HOLD = "hold"
@@ -133,7 +133,7 @@ class Receipt:
 
     Attributes:
         request_id: Our unique id of the request.
-        delivered_at: When the answer had been read.
+        delivered_at: When the response had been read.
         answer: Its status and the beginning of its body.
     """
 
@@ -147,7 +147,7 @@ class Delivery:
     """A batch that the service accepted; given to ``on_delivered``.
 
     Attributes:
-        kind: Of the logs.
+        kind: Kind of the logs.
         user_id: The user who signed, or None.
         logs: In their wire form, one JSON object each.
         in_doubt: How many of them may have reached the service before.
@@ -166,7 +166,7 @@ class DeadLetter:
     """A play that the shipper has given up; given to ``on_dead_letter``.
 
     Attributes:
-        kind: Of the play.
+        kind: Kind of the play.
         body: The play in its wire form.
         reason: Why it was buried, in the service's words where it gave any.
         code: The service's error code, if it gave one.
@@ -197,7 +197,7 @@ class Counts:
         waiting: To be sent.
         in_flight: Leased to a lane.
         buried: Dead letters, each with its reason.
-        held: Dead letters that are in doubt: not sent again until a person decides.
+        held: Dead letters that are in doubt: not sent again until an operator decides.
         in_doubt: Plays ever sent without a certain outcome, in whatever state they are now.
     """
 

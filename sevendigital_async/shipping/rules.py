@@ -117,5 +117,5 @@ def lane_rules(changes: Mapping[LogKind, Mapping[str, Any]] | None = None) -> di
         except TypeError as error:
             raise ConfigurationError(f"lane rules of {lane}: {error}") from None
         if rules[lane].max_count > DOCUMENTED[lane].max_count:
-            raise ConfigurationError(f"max_count of {lane} can be at most {DOCUMENTED[lane].max_count}")
+            raise ConfigurationError(f"max_count of {lane} must be at most {DOCUMENTED[lane].max_count}")
     return rules

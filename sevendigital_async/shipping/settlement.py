@@ -1,4 +1,4 @@
-"""Settlement: every record of a batch gets its next state in the spool, as the outcome of its request demands."""
+"""Settlement: moves every record of a batch to its next state, by the outcome of its request."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Settlement:
     _warned_age: float = field(init=False, default=0.0)
 
     async def settle(self, lease: Lease, records: Sequence[Record], outcome: Outcome) -> None:
-        """Settle ``records`` as the outcome of posting them demands."""
+        """Settle ``records`` by the outcome of posting them."""
         if isinstance(outcome, Refused):
             lease.sending = ()  # a refusal is an outcome: the records are not in doubt because of it
             lease.suspect = lease.suspect or not self._is_atomic
@@ -75,9 +75,9 @@ class Settlement:
                     policy = InDoubtPolicy.HOLD
                     self._warn_of_holding(records, reason)
                 await self.doubt(lease, records, policy, delay=self._delay(lease))
-            case Unavailable(reached=True, vouched=vouched) if not (vouched and self._is_atomic):
-                # If the answer is not the service's own, the service's answer is lost, as with a broken connection.
-                policy = InDoubtPolicy.RESEND if vouched else self.in_doubt
+            case Unavailable(reached=True, from_service=from_service) if not (from_service and self._is_atomic):
+                # If the response is not the service's own, the service's response is lost, as with a broken connection.
+                policy = InDoubtPolicy.RESEND if from_service else self.in_doubt
                 await self.doubt(lease, records, policy, delay=self._delay(lease))
             case Unavailable() | Blocked():
                 await self._release(lease, records, delay=self._delay(lease))
@@ -111,7 +111,7 @@ class Settlement:
             self._emit_retried(lease, len(records), delay, failed=True)
 
     async def abandon(self, lease: Lease) -> None:
-        """Settle the unsettled rest of a lease whose worker ends."""
+        """Settle the remaining records of a lease whose worker ends."""
         certain = _certain(lease.records)
         await self._spool.abandon(lease, self.in_doubt)
         self._emit_in_doubt(lease, certain - _certain(lease.records), self.in_doubt)
@@ -268,7 +268,7 @@ class Settlement:
         reached = next((share for share in WARNING_AGES if age >= share), 0.0)
         if reached > self._warned_age:
             logger.warning(
-                "%s: plays are undelivered after %.0f of the %d days allowed",
+                "%s: the oldest plays are undelivered after %.0f of the %d days allowed",
                 self.kind.value,
                 age * WINDOW.days,
                 WINDOW.days,

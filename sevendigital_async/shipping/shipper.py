@@ -70,14 +70,14 @@ class RecordEncoder:
     """Checks and encodes plays of one kind.
 
     Args:
-        kind: Of the plays.
+        kind: Kind of the plays.
         transport: Encodes them.
         signed_by_user: Users sign, so that each user has queues of their own.
     """
 
     def __init__(self, kind: LogKind, transport: LogTransport, *, signed_by_user: bool) -> None:
         self.kind = kind
-        # Looked up once, not for every play.
+        # Looked up once, not per play.
         self._encode = transport.encoder(kind)
         self._encode_wire_form = transport.wire_form_encoder(kind)
         self._queue_of = transport.partition_key(kind, signed_by_user=signed_by_user)
@@ -114,7 +114,7 @@ class RecordEncoder:
 
 
 class TracedEncoder(RecordEncoder):
-    """Stores in each record in which span it was put."""
+    """Stores the current span in each record."""
 
     def __init__(self, tracing: BatchTracing, kind: LogKind, transport: LogTransport, *, signed_by_user: bool) -> None:
         super().__init__(kind, transport, signed_by_user=signed_by_user)
@@ -153,13 +153,13 @@ class StreamLogShipper:
             With it, catalogue and subscriber plays are sent one user a request, signed by the user where there is a
             token; without it the partner signs alone and a request holds plays of many users. A failed lookup counts as
             a refused user: their plays wait, and an alert is raised.
-        in_doubt: What to do with plays whose answer was lost: ``"resend"`` risks a double, ``"hold"`` makes them dead
+        in_doubt: What to do with plays whose response was lost: ``"resend"`` risks a double, ``"hold"`` makes them dead
             letters, to be replayed or discarded. Either way they are counted as in doubt.
         lanes: Changes to the :class:`~sevendigital_async.shipping.rules.LaneRules` by kind, such as
             ``{LogKind.SUBSCRIBER: {"linger": 30.0}}``.
         on_delivered: Called with each accepted batch; plain or async.
         on_dead_letter: Called with each dead letter, which it takes over from a memory spool; plain or async.
-        on_alert: Called with the kind and what needs a person's attention; plain or async.
+        on_alert: Called with the kind and the alert; plain or async.
         metrics: Counts and measures events, such as ``PrometheusMetrics()`` of ``shipping.prometheus`` or
             ``OpenTelemetryMetrics()`` of ``shipping.otel``.
         tracer: Makes a span of each batch, such as ``OpenTelemetryTracer()`` of ``sevendigital_async.otel``.
@@ -221,7 +221,7 @@ class StreamLogShipper:
         self._supervisor = Supervisor(self._fail, self._task_ended)
         lookup = TokenLookup(user_tokens, Callbacks(self._clock, lookup_timeout, self._supervisor.fail))
         callbacks = Callbacks(self._clock, hook_timeout, self._supervisor.fail)
-        self._hooks = Hooks(on_delivered, on_dead_letter, on_alert, callbacks, self._supervisor.start_brief)
+        self._hooks = Hooks(on_delivered, on_dead_letter, on_alert, callbacks, self._supervisor.start_finite)
         self._sink = EventSink()
         self._hooks.subscribe(self._sink)
         if metrics is not None:
@@ -297,7 +297,7 @@ class StreamLogShipper:
             raise self._failed()
 
     async def aclose(self, timeout: float | None = None) -> Statistics:  # noqa: ASYNC109 - a budget, not a cancellation
-        """Accept nothing more, deliver what can be delivered, stop. Undelivered plays stay in the spool.
+        """Accept no more plays, deliver what can be delivered, and stop. Undelivered plays stay in the spool.
 
         May be called more than once, also at the same time, and on a shipper that was never opened.
 
@@ -404,7 +404,7 @@ class StreamLogShipper:
         """Accept several plays together: all of them, or none if one is invalid or the call is cancelled.
 
         Args:
-            kind: Of all of them.
+            kind: Kind of all of them.
             logs: No more than the spool can hold.
             checkpoint: How far a source has been read; stored in the same step, for :meth:`position`.
 

@@ -19,7 +19,7 @@ class LaneStatistics:
         counts: Where the plays are.
         requests: Requests sent.
         largest_batch: Logs in the largest of them.
-        alert: What a person has to do, if anything.
+        alert: What the operator has to do, if anything.
     """
 
     counts: Counts
@@ -102,10 +102,10 @@ class Statistics:
 
     @property
     def is_current(self) -> bool:
-        """The numbers are of this moment, not those last known of a spool that does not answer."""
+        """The numbers are current; False if the spool did not answer and they are the last known."""
         return all(lane.is_current for lane in self.lanes.values())
 
     @property
     def alerts(self) -> Mapping[LogKind, Alert]:
-        """What needs a person, by kind."""
+        """The alerts, by kind."""
         return {kind: lane.alert for kind, lane in self.lanes.items() if lane.alert}

@@ -10,7 +10,7 @@ from ..errors import ShipperFailedError
 
 
 def failure_of(task: asyncio.Task[Any]) -> BaseException:
-    """Return why a task has ended too early."""
+    """Return the error of a task that ended early."""
     if task.cancelled():
         return ShipperFailedError(f"the task {task.get_name()!r} was cancelled by code outside the shipper")
     return task.exception() or ShipperFailedError(f"the task {task.get_name()!r} ended by itself")
@@ -40,10 +40,10 @@ class Supervisor:
         """Start a task that runs until it is cancelled."""
         self._start(work, name).add_done_callback(self._ended)
 
-    def start_brief(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+    def start_finite(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Start a task that may end by itself; only an exception is a failure."""
         task = self._start(work, name)
-        task.add_done_callback(self._brief_ended)
+        task.add_done_callback(self._finite_ended)
         return task
 
     def fail(self, error: BaseException) -> None:
@@ -75,7 +75,7 @@ class Supervisor:
             self.fail(failure_of(task))
         self._on_end()
 
-    def _brief_ended(self, task: asyncio.Task[None]) -> None:
+    def _finite_ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self.fail(error)

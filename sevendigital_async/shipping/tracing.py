@@ -69,7 +69,9 @@ class BatchTracing:
 
     def __init__(self, tracer: BatchTracer | None) -> None:
         if tracer is not None and not all(callable(getattr(tracer, name, None)) for name in ("origin", "start_batch")):
-            raise ConfigurationError("tracer must be an OpenTelemetryTracer of sevendigital_async.otel, or alike")
+            raise ConfigurationError(
+                "tracer must be an OpenTelemetryTracer of sevendigital_async.otel, or an object with its methods"
+            )
         self._tracer = tracer
         self._guard = ObserverGuard("tracer", logger)
 

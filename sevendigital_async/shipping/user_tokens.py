@@ -27,7 +27,7 @@ def check_tokens(tokens: object) -> None:
     if tokens is None or (callable(tokens) and not isinstance(tokens, Mapping)):
         return
     if not isinstance(tokens, Mapping):
-        raise ConfigurationError(f"user_tokens is a mapping or a function, not {_type_of(tokens)}")
+        raise ConfigurationError(f"user_tokens must be a mapping or a function, not {_type_of(tokens)}")
     if not isinstance(tokens, IN_MEMORY):
         return
     items: Iterable[tuple[object, object]] = tokens.items()
@@ -63,7 +63,7 @@ class TokenLookup:
         if isinstance(tokens, Mapping):
             token: object = call(tokens.get, user_id)
             if token is None and _has_number(tokens, user_id):
-                raise CallbackError(f"has the number {user_id} as a key; its keys must be text, such as {user_id!r}")
+                raise CallbackError(f"has the key {user_id}, a number; keys must be text, such as {user_id!r}")
         else:
             token = await self._callbacks.call("user_tokens", tokens, user_id)
         if token is None or isinstance(token, UserToken):

@@ -13,7 +13,7 @@ from .positions import ReadOptions
 if TYPE_CHECKING:
     from .kafka import DeadLetterTopic, KafkaSource
 
-_OF_KAFKA = ("DeadLetterTopic", "KafkaSource")
+_KAFKA_NAMES = ("DeadLetterTopic", "KafkaSource")
 
 __all__ = [
     "BadRecord",
@@ -42,7 +42,7 @@ def __getattr__(name: str) -> Any:
     Raises:
         ConfigurationError: The extra is not installed.
     """
-    if name in _OF_KAFKA:
+    if name in _KAFKA_NAMES:
         from . import kafka  # noqa: PLC0415 - an extra
 
         return getattr(kafka, name)

@@ -29,8 +29,8 @@ class BadRecord:
     reason: str
 
 
-ANEW = "anew"
-"""The start of a portion with which a stream is read again from its beginning, or from somewhere else."""
+RESTARTED = "anew"
+"""``start`` of a portion with which a stream is read from another position than its checkpoint."""
 
 
 @frozen
@@ -39,13 +39,13 @@ class Portion:
 
     Attributes:
         stream: The name under which the spool keeps the checkpoint.
-        position: Where the record after these begins, in the source's own terms; opaque to everybody else. Empty if the
+        position: Where the record after these begins, in the source's own format, opaque to others. Empty if the
             stream can't be read again, as a pipe; then the spool keeps no checkpoint.
         logs: The plays, in order, checked.
-        start: The position before it; None at the beginning of a stream. :data:`ANEW` if the checkpoint was ignored.
+        start: The position before it; None at the beginning; :data:`RESTARTED` if the checkpoint is ignored.
         label: Names the stream in messages.
-        numbers: Of the plays within the stream, for messages: a line, a row or an offset each.
-        kinds: Of the plays, where the source says so; None where all are of the kind given to :func:`ship_from`.
+        numbers: Numbers of the plays within the stream, for messages: a line, a row or an offset each.
+        kinds: Kinds of the plays, where the source says so; None where all are of the kind given to :func:`ship_from`.
         bad: Records among them that are not plays.
         size: Bytes read for it.
         begin: Number of its first record, such as a line that is blank; None where records aren't counted.
@@ -103,12 +103,12 @@ class Source(Protocol):
             checkpoint: Returns the position up to which a stream was read before.
 
         Raises:
-            ConfigurationError: The source can't be read, or isn't what it was.
+            ConfigurationError: The source can't be read, or has changed.
         """
         ...
 
     async def confirm(self, portion: Portion) -> None:
-        """Learn that the spool has a portion and its checkpoint, for example to commit an offset."""
+        """Confirm that the spool has a portion and its checkpoint, for example to commit an offset."""
         ...
 
     async def aclose(self) -> None:

@@ -43,7 +43,7 @@ class ZstdFile:
                 self._compressed = self._file.read(ZSTD_CHUNK)
             if not self._compressed:
                 if self._frame is not None:
-                    raise EOFError("the file ended within a frame")
+                    raise EOFError("the zstd data ends inside a frame")
                 return b""
             self._frame = self._frame or self._decompressor.decompressobj()
             self._content = self._frame.decompress(self._compressed)
@@ -55,7 +55,7 @@ class ZstdFile:
 
 
 ZSTD_CHUNK = 1024
-"""Compressed bytes taken at once; no more than 32 MiB can come of them."""
+"""Compressed bytes per step; they decompress to at most 32 MiB."""
 
 
 def _open_gzip(file: BinaryIO) -> BinaryIO:
@@ -74,7 +74,7 @@ MAGIC: dict[bytes, tuple[str, Callable[[BinaryIO], BinaryIO]]] = {
 }
 """The first bytes of a compressed file, its name, and what opens it."""
 
-LONGEST_MAGIC = max(map(len, MAGIC))
+MAX_MAGIC_LENGTH = max(map(len, MAGIC))
 
 
 def compression_of(head: bytes) -> str | None:
@@ -86,7 +86,7 @@ def decompressed(file: BinaryIO, name: str | None) -> BinaryIO:
     """Return the content of a file.
 
     Raises:
-        ConfigurationError: What reads this compression is not installed.
+        ConfigurationError: The library for this compression is not installed.
     """
     for known, opened in MAGIC.values():
         if known == name:

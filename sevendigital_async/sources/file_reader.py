@@ -1,4 +1,4 @@
-"""One file or pipe that is being read: its descriptor, its compression, its position."""
+"""A file or pipe being read: its descriptor, compression and position."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from ..errors import ConfigurationError
 from .base import BadRecord
-from .compression import LONGEST_MAGIC, compression_of, decompressed, is_damage
-from .formats import SAMPLE, Format, Parsed, TextReader, check_format, format_of
+from .compression import MAX_MAGIC_LENGTH, compression_of, decompressed, is_damage
+from .formats import SAMPLE, Format, ParsedRecords, TextReader, check_format, format_of
 from .positions import Position, ReadOptions, fingerprint
 from .splitting import BYTE_ORDER_MARK
 
@@ -28,10 +28,10 @@ EDGE = 1024
 
 
 class Descriptor(io.RawIOBase):
-    """An open file or pipe, read as it comes; bytes that were looked at can be put back.
+    """An open file or pipe; peeked bytes are returned again by reads.
 
     Args:
-        descriptor: Closed with this, unless it is standard input.
+        descriptor: Closed together with this object, unless it is standard input.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -42,7 +42,7 @@ class Descriptor(io.RawIOBase):
 
     @property
     def status(self) -> os.stat_result:
-        """What the system knows of the file; once it is closed, what it knew then."""
+        """The file's status; after closing, the last one."""
         # The number of a closed descriptor may be that of another file.
         return self._last_status or os.fstat(self._descriptor)
 
@@ -79,7 +79,7 @@ class Descriptor(io.RawIOBase):
         return os.lseek(self._descriptor, offset, whence)
 
     def tell(self) -> int:
-        """Return the position in a regular file, less what was put back."""
+        """Return the position in a regular file, without peeked bytes."""
         return os.lseek(self._descriptor, 0, os.SEEK_CUR) - len(self._ahead)
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
@@ -123,7 +123,7 @@ class FileReader:
         left: The last record, if it has no line feed and is not a play; it may be half written.
 
     Raises:
-        ConfigurationError: It is plainly not a file of plays.
+        ConfigurationError: It is not a file of plays.
         OSError: It can't be read.
     """
 
@@ -132,7 +132,7 @@ class FileReader:
         self._options = options
         self._raw = raw
         self.is_regular = raw.seekable() if is_regular is None else is_regular
-        self.compression = compression_of(self._raw.peek(LONGEST_MAGIC))
+        self.compression = compression_of(self._raw.peek(MAX_MAGIC_LENGTH))
         self._content = decompressed(cast("BinaryIO", self._raw), self.compression)
         self._ahead = b""
         self._sample = self._beginning()
@@ -145,7 +145,7 @@ class FileReader:
         self._read_to = 0
         self._text = self._text_reader(1, 0)
         if self.format is Format.CSV and b"\n" in self._sample:
-            self._text_reader(1, 0).gives_kind(self._sample)  # refuses columns that are not those of plays
+            self._text_reader(1, 0).has_kind(self._sample)  # refuses columns that are not those of plays
         self.left: BadRecord | None = None
         self._position = Position(fingerprint=fingerprint(b"", b""), kind=options.kind and options.kind.value)
         self._reading = threading.Lock()
@@ -179,13 +179,13 @@ class FileReader:
         return self.is_plain
 
     @property
-    def gives_kind(self) -> bool | None:
-        """Whether its first record has a kind; None if there is no play in it."""
-        return self._text_reader(1, 0).gives_kind(self._sample)
+    def has_kind(self) -> bool | None:
+        """Whether its first record has a kind; None if the file has no record."""
+        return self._text_reader(1, 0).has_kind(self._sample)
 
     @property
     def is_plain(self) -> bool:
-        """Whether its bytes are its content, so that it can be read while it grows."""
+        """Whether it is uncompressed, so that it can be read while it grows."""
         return self.compression is None
 
     @property
@@ -203,7 +203,7 @@ class FileReader:
     def _lines_of_first_record(self) -> int:
         return 2 if self.format is Format.CSV else 1
 
-    def begins_like(self, other: FileReader) -> bool:
+    def has_same_start(self, other: FileReader) -> bool:
         """Return whether this file, or its beginning, has the content that was read from another one.
 
         Both are plain; of compressed files the first record decides, which the caller has compared.
@@ -241,28 +241,28 @@ class FileReader:
         """Move to a position, before anything is read.
 
         Raises:
-            ConfigurationError: The content before it is not what it was.
+            ConfigurationError: The content before it has changed.
             OSError: It can't be read.
         """
         position.check_kind(self._options.kind, self._name)
         if not self.continues(position):
             raise ConfigurationError(
-                f"{self._name} was shipped up to line {position.line - 1}, and those lines have changed since;"
+                f"{self._name} was shipped up to line {position.line - 1}, and the lines before it have changed since;"
                 " if it is a new file, pass --from-line 1, otherwise --from-line with the line to resume at"
             )
 
-    def read(self) -> Parsed | None:
+    def read(self) -> ParsedRecords | None:
         """Return the next records; None at the end, for now.
 
         Raises:
-            ConfigurationError: Its compressed data is damaged, or it is not what it seemed to be.
+            ConfigurationError: Its compressed data is damaged, or its format is not the one recognised.
             OSError: It can't be read.
         """
         with self._reading:
             try:
                 chunk = self._read_bytes(CHUNK)
             finally:
-                if self._closing:  # the number of a closed file may be given to another one at once
+                if self._closing:  # the descriptor of a closed file may be reused at once
                     self._raw.close()
         if not chunk:
             return None
@@ -285,7 +285,7 @@ class FileReader:
 
     @property
     def status(self) -> os.stat_result:
-        """What the system knows of the file."""
+        """The file's status."""
         return self._raw.status
 
     @property
@@ -306,7 +306,7 @@ class FileReader:
         tail = (self._before + self._ahead)[-EDGE:]
         return self._raw.at(self._read_to + len(self._ahead) - len(tail), len(tail)) != tail
 
-    def finish(self, *, is_final: bool | None = None) -> Parsed:
+    def finish(self, *, is_final: bool | None = None) -> ParsedRecords:
         """Return the last record if it lacks its line feed.
 
         Args:
@@ -327,7 +327,7 @@ class FileReader:
             self._raw.close()
             self._reading.release()
 
-    def _note(self, parsed: Parsed, tail: bytes) -> None:
+    def _note(self, parsed: ParsedRecords, tail: bytes) -> None:
         kind = self._options.kind
         mark = fingerprint(self._head[: parsed.offset], tail)
         self._position = Position(parsed.line, parsed.offset, mark, kind and kind.value)
@@ -346,7 +346,7 @@ class FileReader:
 
     def _beginning(self) -> bytes:
         """Return enough to recognise the format and the first record."""
-        # A pipe may have no second line for long.
+        # A pipe may not have a second line for a long time.
         lines, least = (2, EDGE) if self._raw.seekable() else (1, 1)
         sample = b""
         while (

@@ -17,9 +17,9 @@ from attrs import evolve
 
 from ..errors import ConfigurationError
 from ..models import LogKind
-from .base import ANEW, BadRecord, Portion, ReadCheckpoint, StreamProgress
+from .base import RESTARTED, BadRecord, Portion, ReadCheckpoint, StreamProgress
 from .file_reader import Descriptor, FileReader
-from .formats import Format, Parsed
+from .formats import Format, ParsedRecords
 from .parquet import PARQUET_MAGIC, ParquetReader
 from .positions import Position, ReadOptions
 
@@ -68,7 +68,7 @@ class FileSource:
         self.finished: set[str] = set()
 
     async def check(self, checkpoint: ReadCheckpoint | None = None, *, needs_kind: bool = False) -> None:
-        """Look into every file before anything is read: whether it is one of plays, and goes with its checkpoint.
+        """Check every file before reading: that it has plays, and matches its checkpoint.
 
         Of a pipe this waits for the first line.
 
@@ -77,14 +77,14 @@ class FileSource:
             needs_kind: Whether plays must have their kinds in the file.
 
         Raises:
-            ConfigurationError: A file can't be read, is plainly not a file of plays, or isn't what it was.
+            ConfigurationError: A file can't be read, is not a file of plays, or has changed.
         """
         for stream, file in self._files.items():
             self._pipes[stream] = reader = await self._open(file)
             try:
-                if needs_kind and reader.gives_kind is False:
+                if needs_kind and reader.has_kind is False:
                     raise ConfigurationError(
-                        f"{shown(file)}: its plays don't say of which kind they are; pass --kind"
+                        f"{shown(file)}: its plays have no kind; pass --kind"
                         f" {'|'.join(LogKind)}, or name the column with --map kind=COLUMN"
                     )
                 if reader.is_regular and reader.is_cheap_to_resume and checkpoint is not None:
@@ -95,7 +95,7 @@ class FileSource:
                     self._pipes.pop(stream).close()
 
     async def portions(self, checkpoint: ReadCheckpoint) -> AsyncGenerator[Portion, None]:
-        """Yield the plays of one file after the other."""
+        """Yield the plays of the files in order."""
         for stream, file in self._files.items():
             reader = self._pipes.pop(stream, None) or await self._open(file)
             try:
@@ -107,10 +107,10 @@ class FileSource:
     async def _portions_of(
         self, reader: Reader, stream: str, file: str, checkpoint: ReadCheckpoint
     ) -> AsyncGenerator[Portion, None]:
-        start: str | None = ANEW
+        start: str | None = RESTARTED
         if reader.is_regular:
             start = await self._resume(reader, file, await checkpoint(stream))
-            if start not in (None, ANEW):
+            if start not in (None, RESTARTED):
                 logger.info(
                     "%s: continuing at line %d, where an earlier run stopped",
                     *(shown(file), reader.line),
@@ -135,7 +135,7 @@ class FileSource:
         self._advance(stream, reader, is_finished=True)
 
     async def confirm(self, portion: Portion) -> None:
-        """Do nothing: the checkpoint in the spool is all there is to keep."""
+        """Do nothing: the checkpoint in the spool is enough."""
 
     async def aclose(self) -> None:
         """Close pipes that were not read; files are closed when they have been read."""
@@ -179,7 +179,7 @@ class FileSource:
     async def _resume(self, reader: Reader, file: str, kept: str | None) -> str | None:
         """Move to a checkpoint, and return where the file is then."""
         if self._options.first_line is not None:
-            return ANEW
+            return RESTARTED
         if kept is not None:
             await self._call(lambda: reader.resume(Position.decode(kept, shown(file))), file)
         return kept
@@ -207,7 +207,7 @@ class Reader(Protocol):
         ...
 
     @property
-    def gives_kind(self) -> bool | None:
+    def has_kind(self) -> bool | None:
         """Whether its plays have a kind; None if that isn't known."""
         ...
 
@@ -235,12 +235,12 @@ class Reader(Protocol):
         """Move to a position, before anything is read."""
         ...
 
-    def read(self) -> Parsed | None:
+    def read(self) -> ParsedRecords | None:
         """Return the next records; None at the end."""
         ...
 
-    def finish(self) -> Parsed:
-        """Return the last record, if it has no end of its own."""
+    def finish(self) -> ParsedRecords:
+        """Return the last record, if it lacks its line feed."""
         ...
 
     def close(self) -> None:
@@ -252,7 +252,7 @@ def open_reader(file: str, options: ReadOptions) -> Reader:
     """Open a file for reading.
 
     Raises:
-        ConfigurationError: It is plainly not a file of plays.
+        ConfigurationError: It is not a file of plays.
         OSError: It can't be opened or read.
     """
     is_standard_input = file == STANDARD_INPUT
@@ -269,7 +269,7 @@ def open_reader(file: str, options: ReadOptions) -> Reader:
 
 
 def portion_of(
-    parsed: Parsed, stream: str, file: str, reader: Reader, *, start: str | None, begin: int | None = None
+    parsed: ParsedRecords, stream: str, file: str, reader: Reader, *, start: str | None, begin: int | None = None
 ) -> Portion:
     """Return what was read from a file as a portion."""
     return Portion(

@@ -18,26 +18,26 @@ from ..models import LogKind
 from .base import Portion, ReadCheckpoint
 from .file_reader import Descriptor, FileReader
 from .files import in_thread, is_excluded, portion_of
-from .formats import Format, Parsed
+from .formats import Format, ParsedRecords
 from .lag import Lag
 from .positions import Position, ReadOptions
 from .watching import ChangeWatcher
 
 logger = logging.getLogger("sevendigital_async.sources")
 
-CHUNKS_IN_A_ROW = 64
-"""Chunks read from one file before the others are looked at."""
+MAX_CHUNKS_PER_TURN = 64
+"""Chunks read from one file before the others get their turn."""
 
 CLOSE_AFTER = 300.0
 """Seconds without a change after which a file is closed; it is opened again when it changes."""
 
-MOST_STREAMS = 1000
+MAX_STREAMS = 1000
 """Files with the same first line that are kept apart."""
 
 
 @frozen
 class FileId:
-    """Names a file on this machine, whatever its path."""
+    """Identifies a file on this machine, whatever its path."""
 
     device: int
     inode: int
@@ -92,7 +92,7 @@ class FollowedFile:
         if self.start is not None:
             Position.decode(self.start, self.path).check_kind(kind, self.path, is_followed=True)
 
-    def portion(self, parsed: Parsed) -> Portion:
+    def portion(self, parsed: ParsedRecords) -> Portion:
         """Return what was read as a portion."""
         portion = portion_of(parsed, self.stream, self.path, self.reader, start=self.start)
         self.start = portion.position
@@ -104,15 +104,15 @@ class FollowSource:
 
     A file is recognised by its content: the first line, and the bytes before the checkpoint. So it does not matter
     whether it was renamed, copied and truncated, or compressed since. Files in the same directory whose names begin
-    with a followed path are what rotation leaves. Such a file is read if its checkpoint is in the spool, or if it was
+    with a followed path are rotated files. Such a file is read if its checkpoint is in the spool, or if it was
     written to after the first run began.
 
     Args:
         patterns: Paths, which need not exist yet, or patterns such as ``logs/*.jsonl``.
         options: How they are read.
-        poll: The most seconds between two looks; where the extra ``follow`` (watchfiles) is installed, a change is
+        poll: Most seconds between two checks; where the extra ``follow`` (watchfiles) is installed, a change is
             noticed at once.
-        rotate_wait: Seconds for which a file that was rotated must not have grown before its end is final.
+        rotate_wait: Seconds without growth after which the end of a rotated file is final.
         exclude: Patterns of paths that are not read, though ``patterns`` match them.
         clock: Time, for tests.
     """
@@ -162,7 +162,7 @@ class FollowSource:
                 await self._watcher.wait(self._directories())
 
     async def confirm(self, portion: Portion) -> None:
-        """Do nothing: the checkpoint in the spool is all there is to keep."""
+        """Do nothing: the checkpoint in the spool is enough."""
 
     async def aclose(self) -> None:
         """Close the files."""
@@ -202,7 +202,7 @@ class FollowSource:
                 await self._begin(id_, candidate, checkpoint)
 
     def _candidates(self) -> dict[FileId, Candidate]:
-        """Return the files that exist, those that rotation has left included."""
+        """Return the files that exist, including rotated ones."""
         found: dict[FileId, Candidate] = {}
         for pattern in self._patterns:
             for path in sorted(glob.glob(pattern)):  # noqa: PTH207 - absolute patterns
@@ -225,7 +225,7 @@ class FollowSource:
                 self._ended.pop(id_, None)
 
     async def _begin(self, id_: FileId, candidate: Candidate, checkpoint: ReadCheckpoint) -> None:
-        """Open a file and read it if there is something to read in it."""
+        """Open a file, and read it if it has new content."""
         reader = None
         try:
             reader = await in_thread(lambda: _opened(candidate.path, self._options))
@@ -249,12 +249,12 @@ class FollowSource:
     async def _identify(
         self, reader: FileReader, candidate: Candidate, checkpoint: ReadCheckpoint
     ) -> FollowedFile | None:
-        """Find the stream that a file continues, and move the reader there; None if there is nothing to read in it."""
+        """Find the stream that a file continues, and move the reader there; None if it has no new content."""
         open_streams = {followed.stream: followed.reader for followed in self._files.values()}
-        for number in range(MOST_STREAMS):
+        for number in range(MAX_STREAMS):
             stream = f"{reader.first_record_hash}{f'#{number}' if number else ''}"
             if (other := open_streams.get(stream)) is not None:
-                is_copy = await in_thread(partial(reader.begins_like, other))
+                is_copy = await in_thread(partial(reader.has_same_start, other))
                 if is_copy or await in_thread(other.is_rewritten):
                     # A copy that rotation has made. When the other file is truncated, this one continues its stream.
                     return None
@@ -273,14 +273,14 @@ class FollowSource:
                 return None
             now = self._clock.monotonic()
             return FollowedFile(reader, candidate.path, stream, kept, now, is_current=candidate.is_current)
-        raise ConfigurationError(f"more than {MOST_STREAMS} files begin with the same line as {candidate.path}")
+        raise ConfigurationError(f"more than {MAX_STREAMS} files begin with the same line as {candidate.path}")
 
     # -- what is in them --
 
     async def _read(self, followed: FollowedFile) -> AsyncGenerator[Portion, None]:
         reader = followed.reader
         try:
-            for _ in range(CHUNKS_IN_A_ROW):
+            for _ in range(MAX_CHUNKS_PER_TURN):
                 parsed = await in_thread(lambda: None if reader.is_rewritten() else reader.read())
                 if parsed is None:
                     break
@@ -299,7 +299,7 @@ class FollowSource:
                 self._end(followed)
         except (ConfigurationError, OSError) as error:
             # A compressed file may still be being written, for example. It is read on when it changes.
-            logger.warning("%s can't be read on: %s", followed.path, error, extra={"event": "file-refused"})
+            logger.warning("%s can't be read further: %s", followed.path, error, extra={"event": "file-refused"})
             self._end(followed)
 
     def _end(self, followed: FollowedFile) -> None:
@@ -313,7 +313,7 @@ def _opened(path: str, options: ReadOptions) -> FileReader | None:
     """Open a file; None if its first record is not complete.
 
     Raises:
-        ConfigurationError: It is plainly not a file of plays.
+        ConfigurationError: It is not a file of plays.
         OSError: It can't be opened or read.
     """
     raw = Descriptor(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))

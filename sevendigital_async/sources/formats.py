@@ -16,7 +16,7 @@ from ..models.encoded_log import EncodedLog
 from ..models.stream_log import Window
 from .base import BadRecord
 from .rows import KIND, Columns, Play, play_of_line, play_of_row, wire_name
-from .splitting import BYTE_ORDER_MARK, LONGEST, Raw, Splitter
+from .splitting import BYTE_ORDER_MARK, MAX_RECORD_BYTES, RawRecord, Splitter
 
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLE = 64 * 1024
@@ -31,7 +31,7 @@ class Format(enum.StrEnum):
     PARQUET = "parquet"
 
 
-FOREIGN: tuple[tuple[Callable[[bytes], bool], str], ...] = (
+FOREIGN_FORMATS: tuple[tuple[Callable[[bytes], bool], str], ...] = (
     (
         lambda head: head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in head[:2],
         "looks like UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8",
@@ -61,12 +61,12 @@ FOREIGN: tuple[tuple[Callable[[bytes], bool], str], ...] = (
         "looks like HTML or XML, not like JSON lines, CSV or Parquet",
     ),
     (
-        # Within a file of plays, it makes only its own line a bad one.
+        # Within a file of plays, only its own line is bad.
         lambda head: b"\0" in head[:4096] and not head.startswith(b"{") and not _delimiter(head),
         "looks like a binary file, not like JSON lines, CSV or Parquet",
     ),
 )
-"""What a file may be that is none of the formats, and what to do about it."""
+"""Other formats that a file may have, and what to do."""
 
 
 def format_of(head: bytes, place: str) -> Format:
@@ -77,19 +77,19 @@ def format_of(head: bytes, place: str) -> Format:
         place: Names it in errors.
 
     Raises:
-        ConfigurationError: It is plainly something else; the message says what it looks like and what to do.
+        ConfigurationError: It has another format; the message names it and says what to do.
     """
     if head.startswith(b"PAR1"):
         return Format.PARQUET
     start = head.removeprefix(BYTE_ORDER_MARK).lstrip(b" \t\r\n")
-    for matches, message in FOREIGN:
+    for matches, message in FOREIGN_FORMATS:
         if matches(start):
             raise ConfigurationError(f"{place} {message}")
     return Format.CSV if _delimiter(head) else Format.JSON_LINES
 
 
 def check_format(wanted: Format, head: bytes, place: str) -> None:
-    """Refuse a file that is plainly not in the format that was asked for.
+    """Refuse a file that is not in the requested format.
 
     Raises:
         ConfigurationError: The message says what it looks like and which option reads it.
@@ -99,15 +99,15 @@ def check_format(wanted: Format, head: bytes, place: str) -> None:
     is_json = start.startswith(b"{")
     if Format.PARQUET in (wanted, found) and wanted is not found:
         looks = "Parquet" if found is Format.PARQUET else "text"
-        raise ConfigurationError(f"{place} looks like {looks}, not like {wanted}; --format {found} reads it")
+        raise ConfigurationError(f"{place} looks like {looks}, not {wanted}; pass --format {found}")
     if wanted is Format.CSV and is_json:
-        raise ConfigurationError(f"{place} looks like JSON lines, not like CSV; --format json-lines reads it")
+        raise ConfigurationError(f"{place} looks like JSON lines, not CSV; pass --format json-lines")
     if wanted is Format.JSON_LINES and found is Format.CSV:
-        raise ConfigurationError(f"{place} looks like CSV, not like JSON lines; --format csv reads it")
+        raise ConfigurationError(f"{place} looks like CSV, not JSON lines; pass --format csv")
 
 
 def _delimiter(head: bytes) -> str | None:
-    """Return what separates the columns of a header; None if the first line is not one."""
+    """Return the delimiter of a header; None if the first line is not one."""
     line = head.removeprefix(BYTE_ORDER_MARK).split(b"\n", 1)[0].decode(errors="replace").strip()
     if line.startswith("{"):
         return None
@@ -120,7 +120,7 @@ def _delimiter(head: bytes) -> str | None:
 
 
 @define
-class Parsed:
+class ParsedRecords:
     """What was read from a file in one step.
 
     Attributes:
@@ -157,7 +157,7 @@ class TextReader:
         offset: Bytes before the first chunk.
         header: The columns of CSV, as in the file's first line; None for JSON lines, or if the first chunk has it.
         is_csv: Whether it is CSV.
-        columns: Which column or field holds what.
+        columns: Mapping of columns or fields.
         first_line: Records before this line are skipped.
     """
 
@@ -193,11 +193,11 @@ class TextReader:
         """Number of the line that begins with the next record."""
         return self._line
 
-    def gives_kind(self, sample: bytes) -> bool | None:
+    def has_kind(self, sample: bytes) -> bool | None:
         """Return whether the plays of a file have their kinds, by its first record; None if that is not a play.
 
         Args:
-            sample: The file's first bytes; nothing else may be read with this reader.
+            sample: The file's first bytes; the reader can't be used afterwards.
         """
         raws = [*self._splitter.feed(sample), *self._splitter.close()]
         raws = [raw for raw in raws if not raw.is_blank]
@@ -209,11 +209,11 @@ class TextReader:
         except InvalidLogError:
             return None
 
-    def feed(self, chunk: bytes) -> Parsed:
+    def feed(self, chunk: bytes) -> ParsedRecords:
         """Return the records that end in the next chunk."""
         return self._parsed(list(self._splitter.feed(chunk)))
 
-    def close(self, *, is_final: bool = True) -> tuple[Parsed, BadRecord | None]:
+    def close(self, *, is_final: bool = True) -> tuple[ParsedRecords, BadRecord | None]:
         """Return the last record, if it lacks its line feed.
 
         Args:
@@ -229,12 +229,12 @@ class TextReader:
         if parsed.bad and not is_final:
             left = parsed.bad[0]
             self._line, self._offset = before
-            return Parsed(*before), left
+            return ParsedRecords(*before), left
         return parsed, None
 
-    def _parsed(self, raws: Sequence[Raw]) -> Parsed:
+    def _parsed(self, raws: Sequence[RawRecord]) -> ParsedRecords:
         window = Window.at(datetime.now(UTC))
-        parsed = Parsed(self._line, self._offset)
+        parsed = ParsedRecords(self._line, self._offset)
         if raws and self._is_csv and self._names is None:
             self._read_header(raws[0].data)
             raws, (header, *_) = raws[1:], raws
@@ -250,9 +250,9 @@ class TextReader:
         self._line, self._offset = parsed.line, parsed.offset
         return parsed
 
-    def _play(self, raw: Raw, window: Window) -> Play:
+    def _play(self, raw: RawRecord, window: Window) -> Play:
         if raw.cut:
-            raise InvalidLogError(f"longer than {LONGEST:,} bytes, of which only the first are kept")
+            raise InvalidLogError(f"longer than {MAX_RECORD_BYTES:,} bytes, of which only the first are kept")
         if self._names is None:
             return play_of_line(raw.data, window, self._columns.mapping)
         values = _cells(raw.data, self._delimiter)
@@ -278,9 +278,9 @@ def _cells(data: bytes, delimiter: str) -> list[str]:
     try:
         rows = list(csv.reader(io.StringIO(data.decode(), newline=""), delimiter=delimiter, strict=True))
     except UnicodeDecodeError:
-        raise InvalidLogError("not UTF-8 text") from None
+        raise InvalidLogError("not valid UTF-8") from None
     except csv.Error as error:
         raise InvalidLogError(f"not valid CSV: {error}") from None
     if len(rows) != 1:
-        raise InvalidLogError("not one row of CSV: a quote is not closed, or a carriage return stands alone")
+        raise InvalidLogError("not one row of CSV: a quote is not closed, or a carriage return has no line feed")
     return rows[0]

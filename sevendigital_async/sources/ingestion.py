@@ -1,4 +1,4 @@
-"""Puts the plays of a source into a shipper, each exactly once, also when the process is killed in between."""
+"""Puts the plays of a source into a shipper, each exactly once, even if the process is killed."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ class PendingPortion:
 
     Attributes:
         portion: The portion.
-        bad: Records that were not handed over yet.
+        bad: Records that were not passed to ``on_bad_records`` yet.
         groups: Indexes of the plays that were not put yet, by kind.
         putting: The kind that is being put now; None while nothing is.
         has_begun: Whether a part of it is done.
@@ -158,10 +158,10 @@ class Ingestion:
     """One run over a source.
 
     Args:
-        source: Read from its checkpoints on; closed at the end.
+        source: Read from its checkpoints; closed at the end.
         shipper: Takes the plays; opened.
-        kind: Of plays whose kind the source does not give.
-        on_bad_records: Awaited before the checkpoint passes records that are not plays; it keeps them, or raises.
+        kind: Kind of plays whose kind the source does not give.
+        on_bad_records: Awaited before the checkpoint passes records that are not plays; it stores them, or raises.
 
     Attributes:
         streams: What was read, by stream.
@@ -197,12 +197,12 @@ class Ingestion:
         return sum(counts.rejected for counts in self.streams.values())
 
     async def run(self) -> None:
-        """Read and put until the source ends. May be cancelled: what was not put is read again by the next run.
+        """Read and put until the source ends. After a cancellation, the next run reads what was not put.
 
         Raises:
-            ConfigurationError: The source can't be read, or isn't what it was.
+            ConfigurationError: The source can't be read, or has changed.
             SpoolInUseError: Another run reads the same stream into the same spool.
-            ShipperError: The shipper takes no more.
+            ShipperError: The shipper accepts no more plays.
         """
         try:
             async with aclosing(self._source.portions(self._checkpoint)) as portions:
@@ -235,7 +235,7 @@ class Ingestion:
                 self._finish(pending)
 
     def abandon(self) -> PendingPortion | None:
-        """Take over what was read and neither put nor handed over; it counts as done then."""
+        """Return what was read but neither put nor rejected; it then counts as done."""
         pending = self.pending
         if pending is not None:
             self._finish(pending)
@@ -260,7 +260,7 @@ class Ingestion:
         if bad:
             await self._reject(bad, counts)
             pending.bad, pending.has_begun = [], True
-        # A checkpoint goes with a put, if only of nothing.
+        # A checkpoint is stored by a put, even of no plays.
         *others, last = list(groups) or [self._kind or LogKind.PREVIEW]
         for kind in others:
             progress = progress.with_kind(kind, portion.numbers[groups[kind][-1]])
@@ -335,9 +335,9 @@ async def ship_from(
     """Put all plays of a source into a shipper; with a durable spool each exactly once, however often this is run.
 
     Args:
-        source: Read from its checkpoints on; closed at the end.
+        source: Read from its checkpoints; closed at the end.
         shipper: An open ``StreamLogShipper``.
-        kind: Of plays whose kind the source does not give.
+        kind: Kind of plays whose kind the source does not give.
         on_bad_records: Awaited with records that are not plays, before the checkpoint passes them; without it they are
             only counted.
 
@@ -345,9 +345,9 @@ async def ship_from(
         What was read, by stream.
 
     Raises:
-        ConfigurationError: The source can't be read, or isn't what it was.
+        ConfigurationError: The source can't be read, or has changed.
         SpoolInUseError: Another run reads the same stream into the same spool.
-        ShipperError: The shipper takes no more.
+        ShipperError: The shipper accepts no more plays.
     """
     ingestion = Ingestion(source, shipper, kind=kind, on_bad_records=on_bad_records)
     await ingestion.run()

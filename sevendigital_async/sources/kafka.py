@@ -29,14 +29,14 @@ __all__ = ["DeadLetterTopic", "KafkaSource", "KafkaURL"]
 
 logger = logging.getLogger("sevendigital_async.sources")
 
-MOST_MESSAGES = 500
-"""Messages of a portion."""
+MAX_MESSAGES = 500
+"""Most messages of a portion."""
 
 COMMIT_INTERVAL = 1.0
 """Seconds between two commits, at the least; more often would cost a round trip each."""
 
 ANSWER_TIMEOUT = 5.0
-"""Seconds for reading or writing committed offsets; without a coordinator aiokafka would try for ever."""
+"""Seconds for reading or writing committed offsets; without a coordinator aiokafka would retry for ever."""
 
 CLOSE_TIMEOUT = 10.0
 """Seconds that leaving the group may take."""
@@ -47,16 +47,16 @@ REBALANCE_TIMEOUT = 30.0
 REQUEST_TIMEOUT = REBALANCE_TIMEOUT + 10.0
 """Seconds; a request to join the group is answered when the rebalance has ended."""
 
-MOST_FAILURES = 10
-"""Failures in a row, without a message in between, after which the source gives up."""
+MAX_FAILURES = 10
+"""Consecutive failures after which the source gives up."""
 
 RECONNECT_AFTER = 0.5
-"""Seconds before the first try to connect again; each further one takes as much longer."""
+"""Seconds before the first try to connect again; each further wait is that much longer."""
 
 HOLD_AFTER = 5.0
 """Seconds that a put may take before the partitions are paused and polled, so that the group keeps this member."""
 
-LONGEST_HEARTBEAT_INTERVAL = 3_000
+MAX_HEARTBEAT_INTERVAL = 3_000
 """Milliseconds."""
 
 
@@ -110,7 +110,7 @@ class KafkaSource:
         """Yield messages as they come; ends only with an error.
 
         Raises:
-            ConfigurationError: The brokers can't be reached, or refuse this worker again and again.
+            ConfigurationError: The brokers can't be reached, or keep refusing this worker.
         """
         failures = 0
         self._checkpoint = checkpoint
@@ -122,7 +122,7 @@ class KafkaSource:
                     yield portion
             except (KafkaError, TimeoutError) as error:
                 failures += 1
-                if failures > MOST_FAILURES or (isinstance(error, KafkaConnectionError) and not self._was_connected):
+                if failures > MAX_FAILURES or (isinstance(error, KafkaConnectionError) and not self._was_connected):
                     servers = ", ".join(self._url.servers)
                     raise ConfigurationError(f"Kafka at {servers} can't be used: {_reason(error)}") from None
                 logger.warning("connecting to Kafka again: %s", _reason(error), extra={"event": "kafka-failed"})
@@ -137,12 +137,12 @@ class KafkaSource:
             group_id=url.group,
             group_instance_id=url.group_instance_id,
             session_timeout_ms=url.session_timeout,
-            heartbeat_interval_ms=min(LONGEST_HEARTBEAT_INTERVAL, url.session_timeout // 4),
+            heartbeat_interval_ms=min(MAX_HEARTBEAT_INTERVAL, url.session_timeout // 4),
             rebalance_timeout_ms=int(REBALANCE_TIMEOUT * 1000),
             request_timeout_ms=int(REQUEST_TIMEOUT * 1000),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            max_poll_records=MOST_MESSAGES,
+            max_poll_records=MAX_MESSAGES,
             **url.connection,
         )
         self._consumer.subscribe([url.topic], listener=_RebalanceListener(self))
@@ -153,7 +153,7 @@ class KafkaSource:
         assert self._consumer is not None
         while True:
             assignments, fetched_at = self._assignments, time.monotonic()
-            batches = await self._consumer.getmany(timeout_ms=200, max_records=MOST_MESSAGES)
+            batches = await self._consumer.getmany(timeout_ms=200, max_records=MAX_MESSAGES)
             if self._assignment is not Assignment.PLACED:
                 # What was fetched before is not from where reading shall begin.
                 for portion in await self._place(checkpoint):

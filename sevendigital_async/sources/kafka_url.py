@@ -25,7 +25,7 @@ OF_CLIENTS = {"security_protocol", "sasl_mechanism", "client_id"}
 OF_MEMBERS = {"group_instance_id", "session_timeout_ms"}
 OPTIONS = {"group", *FILES, *OF_CLIENTS, *OF_MEMBERS}
 
-SHORTEST_SESSION = 100
+MIN_SESSION = 100
 """Milliseconds; brokers have limits of their own, by default 6 s and 30 min."""
 
 
@@ -63,14 +63,14 @@ class KafkaURL:
             parts = urlsplit(url)
             options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
         except ValueError:
-            raise ConfigurationError(f"not a URL of Kafka; it looks like {EXAMPLE}") from None
+            raise ConfigurationError(f"not a Kafka URL; use {EXAMPLE}") from None
         credentials, _, hosts = parts.netloc.rpartition("@")
         topic, group = parts.path.strip("/"), options.pop("group", "")
         if parts.scheme.lower() != "kafka" or not hosts or not topic or "/" in topic or not group:
-            raise ConfigurationError(f"a URL of Kafka has brokers, a topic and a group, like {EXAMPLE}")
+            raise ConfigurationError(f"a Kafka URL needs brokers, a topic and a group: {EXAMPLE}")
         if unknown := options.keys() - OPTIONS:
             raise ConfigurationError(
-                f"a URL of Kafka has no option {min(unknown)!r}; it has {', '.join(sorted(OPTIONS))}"
+                f"unknown option {min(unknown)!r} in a Kafka URL; known are {', '.join(sorted(OPTIONS))}"
             )
         instance_id, session_timeout = options.pop("group_instance_id", None), _session_timeout(options)
         connection = _connection(credentials, options)
@@ -79,10 +79,8 @@ class KafkaURL:
 
 def _session_timeout(options: dict[str, str]) -> int:
     text = options.pop("session_timeout_ms", str(SESSION_TIMEOUT))
-    if not text.isdecimal() or int(text) < SHORTEST_SESSION:
-        raise ConfigurationError(
-            f"session_timeout_ms is a number of milliseconds from {SHORTEST_SESSION} on, not {text!r}"
-        )
+    if not text.isdecimal() or int(text) < MIN_SESSION:
+        raise ConfigurationError(f"session_timeout_ms is a number of milliseconds from {MIN_SESSION} on, not {text!r}")
     return int(text)
 
 

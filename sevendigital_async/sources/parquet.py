@@ -13,7 +13,7 @@ from ..errors import ConfigurationError, InvalidLogError
 from ..models.stream_log import Window
 from .base import BadRecord
 from .file_reader import Descriptor
-from .formats import Parsed
+from .formats import ParsedRecords
 from .positions import Position, ReadOptions
 from .rows import KIND, Columns, play_of_row
 
@@ -84,7 +84,7 @@ class ParquetReader:
 
     @property
     def progress(self) -> int:
-        """Bytes of the file that were read, as if all rows took the same space."""
+        """Bytes of the file that were read, estimated from the rows."""
         return self._size * self._row // max(1, self._rows)
 
     @property
@@ -93,7 +93,7 @@ class ParquetReader:
         return True
 
     @property
-    def gives_kind(self) -> bool:
+    def has_kind(self) -> bool:
         """Whether its rows have a kind."""
         return KIND in self._used
 
@@ -111,7 +111,7 @@ class ParquetReader:
             )
         self._row = position.offset
 
-    def read(self) -> Parsed | None:
+    def read(self) -> ParsedRecords | None:
         """Return the next rows; None at the end.
 
         Raises:
@@ -125,9 +125,9 @@ class ParquetReader:
             raise ConfigurationError(f"{self._name} is damaged: {_first_line(error)}") from None
         return None if batch is None else self._parsed(batch)
 
-    def finish(self) -> Parsed:
+    def finish(self) -> ParsedRecords:
         """Return nothing: every row has an end."""
-        return Parsed(self._row + 1, self._row)
+        return ParsedRecords(self._row + 1, self._row)
 
     def close(self) -> None:
         """Close the file."""
@@ -150,9 +150,9 @@ class ParquetReader:
             yield batch.slice(first)
             first = 0
 
-    def _parsed(self, batch: Any) -> Parsed:
+    def _parsed(self, batch: Any) -> ParsedRecords:
         window = Window.at(datetime.now(UTC))
-        parsed = Parsed(self._row + 1, self._row, size=batch.nbytes)
+        parsed = ParsedRecords(self._row + 1, self._row, size=batch.nbytes)
         columns = {column: batch.column(column).to_pylist() for column in self._read_columns}
         for values in zip(*(columns[column] for column in self._read_columns), strict=True):
             self._row += 1

@@ -12,7 +12,7 @@ from ..errors import ConfigurationError
 from ..models import LogKind
 from .formats import Format
 
-LARGEST_FILE = 2**63 - 1
+MAX_FILE_SIZE = 2**63 - 1
 
 
 @frozen
@@ -22,8 +22,8 @@ class Position:
     Attributes:
         line: Number of the line or row that follows.
         offset: Bytes of the decompressed content before it.
-        fingerprint: Of the content up to there.
-        kind: Of its plays, if all are of one kind.
+        fingerprint: Fingerprint of the content up to there.
+        kind: Kind of its plays, if all are of one kind.
     """
 
     line: int = 1
@@ -46,12 +46,12 @@ class Position:
         try:
             kept = orjson.loads(text)
             position = cls(int(kept["line"]), int(kept["offset"]), str(kept["fingerprint"]), kept["kind"])
-            known = position.line >= 1 and 0 <= position.offset <= LARGEST_FILE
+            known = position.line >= 1 and 0 <= position.offset <= MAX_FILE_SIZE
         except (ValueError, KeyError, TypeError, OverflowError):
             known = False
         if not known:
             raise ConfigurationError(
-                f"{place}: its checkpoint was written by another version; say where to resume with --from-line"
+                f"{place}: its checkpoint was written by another version; pass --from-line to choose where to resume"
             )
         return position
 
@@ -76,7 +76,7 @@ class Position:
 
 
 def fingerprint(head: bytes, tail: bytes) -> str:
-    """Return what recognises content by its first bytes and those before a position."""
+    """Return a fingerprint of the content: of its first bytes and those before a position."""
     return hashlib.blake2b(head + tail, digest_size=16).hexdigest()
 
 
@@ -86,8 +86,8 @@ class ReadOptions:
 
     Attributes:
         format: None to recognise it by content.
-        columns: Wire name (or ``kind``) to column or field; None to go by the names in the file.
-        kind: Of all plays, None if the file says it; a file is not resumed as another kind.
+        columns: Wire name (or ``kind``) to column or field; None for the names in the file.
+        kind: Kind of all plays; None if the file has it. A file is not resumed as another kind.
         first_line: Line to begin with, in place of the checkpoint.
     """
 

@@ -45,15 +45,15 @@ _BY_NAME = {
 
 
 def wire_name(column: str) -> str | None:
-    """Return the wire name that a column stands for, in any of its spellings; None if there is none."""
+    """Return the wire name of a column, in any of its spellings; None if there is none."""
     return _BY_NAME.get(_reduced(column))
 
 
 class Columns:
-    """Says which column holds which field of a play.
+    """Maps columns to the fields of a play.
 
     Args:
-        mapping: Wire name (or ``kind``) to column; None to go by the columns' names.
+        mapping: Wire name (or ``kind``) to column; None for the columns' own names.
 
     Raises:
         ConfigurationError: A play has no such field.
@@ -71,11 +71,11 @@ class Columns:
         """Return the wire name of each column; None for a column that is not used.
 
         Args:
-            columns: In the order in which they stand in the file.
+            columns: In the order of the file.
             place: Names the file in errors.
 
         Raises:
-            ConfigurationError: A column is missing, unknown, or there twice.
+            ConfigurationError: A column is missing, unknown or duplicate.
         """
         if self.mapping:
             by_column = {column: wire for wire, column in self.mapping.items()}
@@ -97,13 +97,13 @@ class Columns:
                 )
         known = [name for name in names if name is not None]
         if missing:
-            raise ConfigurationError(f"{place}: there is no column {', '.join(map(repr, missing))}")
+            raise ConfigurationError(f"{place}: no column {', '.join(map(repr, missing))}")
         for name in ("trackId", "timestamp"):
             if name not in known:
-                raise ConfigurationError(f"{place}: no column holds {name}; name it with --map {name}=COLUMN")
+                raise ConfigurationError(f"{place}: no column for {name}; name it with --map {name}=COLUMN")
         twice = {name for name in known if known.count(name) > 1}
         if twice:
-            raise ConfigurationError(f"{place}: several columns hold {min(twice)}")
+            raise ConfigurationError(f"{place}: several columns for {min(twice)}")
         return names
 
     def _unmapped(self, column: str) -> str | None:
@@ -120,7 +120,7 @@ def play_of_row(names: Sequence[str | None], values: Iterable[object], window: W
         window: The times that are accepted.
 
     Raises:
-        InvalidLogError: It is not a play that the service would take; names the field.
+        InvalidLogError: It is not a valid play; names the field.
     """
     given = {
         name: value for name, value in zip(names, values, strict=True) if name and value is not None and value != ""
@@ -150,7 +150,7 @@ def play_of_line(data: bytes, window: Window, mapping: Mapping[str, str] | None 
         mapping: Wire name to field name.
 
     Raises:
-        InvalidLogError: It is not a play that the service would take; names the field.
+        InvalidLogError: It is not a valid play; names the field.
     """
     if not mapping and (encoded := encoded_log(data, window)) is not None:
         return Play(encoded, None)
@@ -167,7 +167,7 @@ def _plain(data: bytes, mapping: Mapping[str, str]) -> tuple[bytes, LogKind | No
     try:
         given = orjson.loads(data)
     except orjson.JSONDecodeError:
-        return data, None  # the decoder says what is wrong
+        return data, None  # the decoder reports the problem
     if not isinstance(given, dict):
         return data, None
     if (twice := duplicate_key_in_flat(data, given)) is not None:
@@ -194,7 +194,7 @@ def kind_of(value: object) -> LogKind | None:
     try:
         return LogKind(str(value).strip().lower())
     except ValueError:
-        raise InvalidLogError(f"kind is one of {', '.join(LogKind)}, not {value!r}", field=KIND) from None
+        raise InvalidLogError(f"kind must be one of {', '.join(LogKind)}, not {value!r}", field=KIND) from None
 
 
 def _timestamp(value: object) -> datetime:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-LONGEST = 64 * 1024
+MAX_RECORD_BYTES = 64 * 1024
 """Bytes of a record that are kept; a play needs a few hundred."""
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-class Raw(NamedTuple):
-    """One record as it stands in the input.
+class RawRecord(NamedTuple):
+    """One record of the input.
 
     Attributes:
-        number: Of the line it begins in, from 1.
+        number: Number of the line it begins in, from 1.
         data: Without its line feed, and without byte order marks; a carriage return before the line feed is kept.
         cut: The record is longer than ``data``, which holds only its beginning.
         start: Bytes of the input before it.
@@ -32,7 +32,7 @@ class Raw(NamedTuple):
 
     @property
     def is_blank(self) -> bool:
-        """Whether there is nothing but space in it."""
+        """Whether it is blank."""
         return not self.data.strip()
 
 
@@ -46,7 +46,7 @@ class Splitter:
         longest: Bytes of a record that are kept.
     """
 
-    def __init__(self, line: int = 1, offset: int = 0, *, quote: bytes = b"", longest: int = LONGEST) -> None:
+    def __init__(self, line: int = 1, offset: int = 0, *, quote: bytes = b"", longest: int = MAX_RECORD_BYTES) -> None:
         self._quote = quote
         self._longest = longest
         self._number, self._start = line, offset
@@ -61,16 +61,16 @@ class Splitter:
         """Bytes of a record whose end has not been read."""
         return self._end - self._start
 
-    def feed(self, chunk: bytes) -> Iterator[Raw]:
+    def feed(self, chunk: bytes) -> Iterator[RawRecord]:
         """Take the next chunk; yield the records that end in it. To be exhausted before the next call."""
         *ends, rest = chunk.split(b"\n")
         for end in ends:
             if self._end == self._start and not self._quote and end[:1] == b"{" and len(end) <= self._longest:
-                # Most lines are whole and need none of the rest.
+                # Most lines are complete and skip the rest.
                 start, number = self._start, self._number
                 self._start = self._end = start + len(end) + 1
                 self._number = number + 1
-                yield Raw(number, end, False, start, self._start)  # noqa: FBT003 - called for each line
+                yield RawRecord(number, end, False, start, self._start)  # noqa: FBT003 - called for each line
                 continue
             self._hold(end)
             self._end += 1
@@ -81,7 +81,7 @@ class Splitter:
                 yield self._finish()
         self._hold(rest)
 
-    def close(self) -> Iterator[Raw]:
+    def close(self) -> Iterator[RawRecord]:
         """Yield the last record if it lacks its line feed."""
         if self._end > self._start:
             self._lines += 1
@@ -95,11 +95,11 @@ class Splitter:
         if self._quote and piece.count(self._quote) % 2:
             self._is_quoted = not self._is_quoted
 
-    def _finish(self) -> Raw:
+    def _finish(self) -> RawRecord:
         data = bytes(self._held)
         while data.startswith(BYTE_ORDER_MARK):  # also where files were concatenated
             data = data.removeprefix(BYTE_ORDER_MARK)
-        raw = Raw(self._number, data, self._cut, self._start, self._end, self._lines)
+        raw = RawRecord(self._number, data, self._cut, self._start, self._end, self._lines)
         self._held.clear()
         self._cut = self._is_quoted = False
         self._number += self._lines

@@ -1,4 +1,4 @@
-"""Waits for changes of files: by inotify where watchfiles is installed, by the clock elsewhere."""
+"""Waits for changes of files: with inotify if watchfiles is installed, else by polling."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ..clock import Clock
 
 logger = logging.getLogger("sevendigital_async.sources")
 
-QUIET = 100
+BURST_GAP_MS = 100
 """Milliseconds without a change that end a burst of changes."""
 
-LONGEST_BURST = 500
-"""Milliseconds after which a burst is not waited for."""
+MAX_BURST_MS = 500
+"""Milliseconds after which a burst of changes is not awaited any longer."""
 
 
 class ChangeWatcher:
@@ -38,7 +38,7 @@ class ChangeWatcher:
         self._task: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
-        """Forget the changes until now; call this before looking at files."""
+        """Clear earlier changes; call this before checking files."""
         self._changed.clear()
 
     async def wait(self, directories: Iterable[str]) -> None:
@@ -51,7 +51,7 @@ class ChangeWatcher:
         await self._clock.wait(self._changed, self._poll)
 
     async def aclose(self) -> None:
-        """Stop to watch."""
+        """Stop watching."""
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -74,13 +74,13 @@ class ChangeWatcher:
                 *directories,
                 watch_filter=lambda _, path: self._is_of_interest(path),
                 recursive=False,
-                debounce=LONGEST_BURST,
-                step=QUIET,
+                debounce=MAX_BURST_MS,
+                step=BURST_GAP_MS,
             ):
                 self._changed.set()
         except (OSError, RuntimeError) as error:
             logger.info(
-                "changes of files are looked for every %g s, for the system does not report them: %s",
+                "polling for file changes every %g s, because the system does not report them: %s",
                 *(self._poll, error),
                 extra={"event": "watch-failed"},
             )

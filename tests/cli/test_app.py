@@ -62,11 +62,11 @@ def test_version(capsys):
         (["ship", "*.jsonl", "--kind", "preview"], "name it with --spool"),
         (["ship", "*.csv", "--kind", "preview", "--spool", "x.db"], "no file matches *.csv"),
         (["ship", "plays.jsonl", "-", "--kind", "preview", "--spool", "x.db", "--from-line", "2"], "--from-line 1"),
-        (["ship", "--follow", "-", "--kind", "preview"], "standard input can't be followed"),
+        (["ship", "--follow", "-", "--kind", "preview"], "--follow does not apply to standard input"),
         (["ship", "--follow", "plays.jsonl", "--kind", "preview", "--spool", "memory"], "lose or double plays"),
         (["ship", "--follow", "plays.jsonl", "--kind", "preview", "--from-line", "1"], "--from-line"),
         (["ship", "--follow", "kafka://b/t?group=g", "--kind", "preview"], "always followed"),
-        (["ship", "kafka://b/t?group=g", "plays.jsonl", "--kind", "preview"], "read alone"),
+        (["ship", "kafka://b/t?group=g", "plays.jsonl", "--kind", "preview"], "can't be combined with other inputs"),
         (["ship", "kafka://u:hush@b/t", "--kind", "preview"], "a topic and a group"),
         (["ship", "plays.jsonl", "--kind", "preview", "--dead-letter-topic", "bad"], "--rejected"),
         (["ship", "plays.jsonl", "--kind", "radio"], "radio"),
@@ -79,7 +79,10 @@ def test_version(capsys):
         (["ship", "plays.jsonl", "--kind", "preview", "--spool", "plays.jsonl"], "empty"),
         (["ship", "plays.jsonl", "--kind", "preview", "--synchronous", "off"], "--synchronous"),
         (["ship", "plays.jsonl", "--kind", "preview", "--base-url", "ftp://x"], "base URL"),
-        (["ship", "plays.jsonl", "--kind", "preview", "--base-url", "http://example.com"], "plain http"),
+        (
+            ["ship", "plays.jsonl", "--kind", "preview", "--base-url", "http://example.com"],
+            "http is allowed for this machine only",
+        ),
         (["ship", "plays.jsonl", "--kind", "preview", "--from-line", "0"], "--from-line"),
         (["ship", "plays.jsonl", "--kind", "preview", "--patience", "-1"], "--patience"),
         (["ship", "plays.jsonl", "--kind", "preview", "--rejected", "no/where"], "cannot write no/where"),
@@ -331,7 +334,7 @@ async def test_the_sandbox_ends_when_asked(tmp_path, number):
 
 
 async def on_terminal(*arguments, **more):
-    """Run the command on a pseudo-terminal; returns its exit code and all it wrote."""
+    """Run the command on a pseudo-terminal; returns its exit code and its output."""
     loop, closed = asyncio.get_running_loop(), asyncio.Event()
     ours, theirs = pty.openpty()
     written = bytearray()

@@ -1,4 +1,4 @@
-"""Where the command meets its surroundings: nothing becomes a traceback, a silent end, or a file for all to read."""
+"""The command and its environment: no traceback, no silent end, and no file that others can read."""
 
 import asyncio
 import contextlib
@@ -113,7 +113,7 @@ def spool(place, delivered):
     copy_spool(delivered, place)
 
 
-# -- whatever is typed --
+# -- invalid arguments --
 
 
 def make_odd_files(place):
@@ -425,7 +425,7 @@ sys.exit(main())
 
 @pytest.mark.parametrize("seconds", [0.0, 0.1, 0.2, 0.4, 0.8])
 async def test_ctrl_c_shows_no_traceback_however_early_it_comes(place, seconds):
-    """Once Python runs the package's own code; the interpreter's start is out of our hands."""
+    """Once Python runs the package's own code; not during the interpreter's start."""
     started = "import sys, signal, os; sys.argv = ['/bin/sevendigital', 'operations']; os.write(1, b'.'); "
     code = started + "from sevendigital_async.cli import main; main()"
     watched = await asyncio.create_subprocess_exec(

@@ -1,4 +1,4 @@
-"""`sevendigital ship` as a service: HTTP, systemd and signals, in processes of their own."""
+"""`sevendigital ship` as a service: HTTP, systemd and signals, in separate processes."""
 
 import asyncio
 import re
@@ -66,7 +66,7 @@ async def test_a_worker_whose_service_never_answers_is_unhealthy_and_says_what_i
             while answer.status == 200:
                 answer = await get(f"{url}/healthz")
         assert answer.status == 503
-        assert answer.text.startswith("the preview lane stands still: no request was answered for ")
+        assert answer.text.startswith("the preview lane is stalled: no request was answered for ")
         command.process.send_signal(signal.SIGTERM)
         ended = await command.end()
     assert ended.code == 4

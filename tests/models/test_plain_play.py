@@ -1,4 +1,4 @@
-"""The short way must come to the same end as the long one, whatever the play."""
+"""The fast encoding has the same result as the slow one for every play."""
 
 from datetime import UTC, datetime, timedelta, timezone
 

@@ -1,4 +1,4 @@
-"""What counts as a standstill of a lane or of the spool, on a virtual clock."""
+"""Stalls of a lane and of the spool, on a virtual clock."""
 
 import asyncio
 import operator
@@ -43,14 +43,14 @@ class Watched:
         now = datetime.fromtimestamp(self.clock.time(), UTC)
         await self.shipper.put_many(KIND, [StreamLog(f"t{index}", now) for index in range(number)])
 
-    async def standstills(self):
-        return self.health.standstills(await self.shipper.statistics())
+    async def liveness_problems(self):
+        return self.health.liveness_problems(await self.shipper.statistics())
 
-    async def obstacles(self):
-        return self.health.obstacles(await self.shipper.statistics())
+    async def readiness_problems(self):
+        return self.health.readiness_problems(await self.shipper.statistics())
 
     async def after(self, seconds, *, put=True):
-        """Return what stands still, and what keeps the shipper from being ready, some time after a put."""
+        """Return what is stalled, and what keeps the shipper from being ready, some time after a put."""
 
         async def play():
             async with self.shipper:
@@ -58,7 +58,7 @@ class Watched:
                 if put:
                     await self.put()
                 await self.clock.sleep(seconds)
-                return await self.standstills(), await self.obstacles()
+                return await self.liveness_problems(), await self.readiness_problems()
 
         return await self.clock.run(play())
 
@@ -85,20 +85,20 @@ async def test_a_lane_that_delivers_is_alive_and_the_key_is_accepted():
 
 @pytest.mark.parametrize(("seconds", "is_alive"), [(30, True), (90, False)])
 async def test_a_service_that_never_answers_makes_the_lane_stand_still(seconds, is_alive):
-    standstills, obstacles = await Watched(latency=1e6).after(seconds)
-    assert obstacles == []
+    liveness_problems, readiness_problems = await Watched(latency=1e6).after(seconds)
+    assert readiness_problems == []
     if is_alive:
-        assert standstills == []
+        assert liveness_problems == []
     else:
-        [line] = standstills
-        assert line.startswith("the preview lane stands still: no request was answered for ")
+        [line] = liveness_problems
+        assert line.startswith("the preview lane is stalled: no request was answered for ")
 
 
 async def test_lost_answers_and_a_circuit_that_is_open_are_a_standstill():
     watched = Watched(raising(DisconnectedError("hung up")))
-    standstills, _ = await watched.after(300)
+    liveness_problems, _ = await watched.after(300)
     assert len(watched.service.posts) > 5
-    assert ["preview" in line for line in standstills] == [True]
+    assert ["preview" in line for line in liveness_problems] == [True]
 
 
 async def test_a_lane_that_moves_again_is_alive_again():
@@ -108,10 +108,10 @@ async def test_a_lane_that_moves_again_is_alive_again():
         async with watched.shipper:
             await watched.put()
             await watched.clock.sleep(300)
-            before = await watched.standstills()
+            before = await watched.liveness_problems()
             watched.service.behave = None
             await watched.clock.sleep(30)
-            return before, await watched.standstills()
+            return before, await watched.liveness_problems()
 
     before, after = await watched.clock.run(play())
     assert before
@@ -125,17 +125,17 @@ async def test_a_lane_that_waits_because_the_service_asks_for_it_is_alive():
 
 async def test_a_refused_key_is_no_standstill_but_the_shipper_is_not_ready():
     watched = Watched(raising(AuthenticationError("bad signature", status=401)))
-    standstills, obstacles = await watched.after(600)
-    assert standstills == []
-    [line] = obstacles
+    liveness_problems, readiness_problems = await watched.after(600)
+    assert liveness_problems == []
+    [line] = readiness_problems
     assert line.startswith("preview: the partner's credentials are refused")
     assert not watched.health.is_key_accepted
 
 
 async def test_a_suspended_lane_is_no_standstill_because_a_restart_would_not_help():
     watched = Watched(raising(NotFoundError("no such path", status=404)))
-    standstills, _ = await watched.after(600)
-    assert standstills == []
+    liveness_problems, _ = await watched.after(600)
+    assert liveness_problems == []
 
 
 async def test_incomplete_batches_that_linger_are_no_standstill():
@@ -151,7 +151,7 @@ async def test_a_shipper_that_has_failed_is_neither_alive_nor_ready():
         await watched.shipper.__aenter__()
         next(task for task in asyncio.all_tasks() if task.get_name().endswith("worker 1")).cancel()
         await watched.clock.sleep(1)
-        lines = await watched.standstills(), await watched.obstacles()
+        lines = await watched.liveness_problems(), await watched.readiness_problems()
         await watched.shipper.aclose(0)
         return lines
 
@@ -178,7 +178,7 @@ def watched_file(tmp_path, monkeypatch):
 
 async def until(condition, problems):
     """Wait until a condition holds for the list of problems; return that."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition(found := await problems()):
             await asyncio.sleep(0.01)
     return found
@@ -191,14 +191,14 @@ async def test_a_disk_that_refuses_writes_is_reported_until_it_takes_them_again(
         watched.health.start()
         disk.error = error
         putting = asyncio.create_task(watched.put())
-        for problems in (watched.standstills, watched.obstacles):
+        for problems in (watched.liveness_problems, watched.readiness_problems):
             [line] = await until(len, problems)
             assert line.startswith("the spool accepts no plays: ")
             assert str(tmp_path / "plays.db") in line
         disk.error = None
         await putting
-        assert await until(operator.not_, watched.standstills) == []
-        statistics = await watched.shipper.flush(20)
+        assert await until(operator.not_, watched.liveness_problems) == []
+        statistics = await watched.shipper.flush(50)
     assert statistics.delivered == sum(watched.service.saved.values()) == 3
 
 
@@ -209,19 +209,19 @@ async def test_a_disk_that_stands_still_is_a_standstill_though_no_play_waits(dis
         disk.stop()
         await disk.has_stopped()
         await settle()
-        assert await watched.standstills() == []
+        assert await watched.liveness_problems() == []
         watched.clock.added += STALLED_AFTER
-        [line] = await watched.standstills()
-        assert line.startswith("the spool stands still: it has not answered for 6")
+        [line] = await watched.liveness_problems()
+        assert line.startswith("the spool is stalled: it has not answered for 6")
         disk.go_on.set()
-        assert await until(operator.not_, watched.standstills) == []
+        assert await until(operator.not_, watched.liveness_problems) == []
 
 
 def test_a_spool_whose_counts_are_not_current_is_not_ready():
     lanes = {KIND: LaneStatistics(StaleCounts(), 0, 0, None)}
     health = HealthMonitor(STALLED_AFTER, VirtualClock())
-    assert health.obstacles(Statistics(lanes)) == ["the spool does not answer"]
-    assert health.standstills(Statistics(lanes)) == []
+    assert health.readiness_problems(Statistics(lanes)) == ["the spool does not answer"]
+    assert health.liveness_problems(Statistics(lanes)) == []
 
 
 async def test_lost_plays_of_a_spool_that_works_are_no_standstill():
@@ -231,6 +231,6 @@ async def test_lost_plays_of_a_spool_that_works_are_no_standstill():
         async with watched.shipper:
             watched.shipper._sink.emit(SpoolAlertChanged("the spool has lost 3 plays", is_blocking=False))
             await watched.clock.sleep(20)
-            return await watched.standstills()
+            return await watched.liveness_problems()
 
     assert await watched.clock.run(play()) == []

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from support import paths
 from support.facts import FACTS, IN_FILES, ONE_OF, PAGING, documented_extras
-from support.live_facts import IN_PAGES, LIVE_FACTS, NOT_LIVE, ONLY_IN_PAGES
+from support.live_facts import IN_PAGES, LIVE_FACTS, NOT_CLASSIC, NOT_LIVE, ONLY_IN_PAGES
 
 from sevendigital_async import Dialect, SevenDigital, UnsupportedOperationError
 from sevendigital_async.operations import REGISTRY, Operation, ParameterLocation, RateClass
@@ -107,7 +107,7 @@ def test_what_does_not_exist_live_says_what_to_use_instead():
     platform = {name for name in IN_FILES if name.startswith("platform.")}
     assert platform - IN_PAGES.keys() == NOT_LIVE
     assert len(IN_PAGES) == 44
-    for name in NOT_LIVE:
+    for name in NOT_LIVE | NOT_CLASSIC:
         operation = REGISTRY.find(name)
         with pytest.raises(UnsupportedOperationError, match=f"^{re.escape(name)} .*live dialect: ..."):
             operation.binding(Dialect.LIVE)

@@ -138,7 +138,7 @@ def arrived(request: bytes, binding) -> dict[tuple[str, str], str]:
 @each_form
 def test_any_text_in_any_argument_arrives_intact_and_signed(operation, dialect):
     binding = operation.binding(dialect)
-    # What a dialect spells in a way of its own is looked at where that way is.
+    # Differences between dialects are tested separately.
     binding = evolve(binding, parameters=tuple(evolve(argument, write=None) for argument in binding.parameters))
     binding = evolve(binding, spread={}, variants={}, needs={})
 

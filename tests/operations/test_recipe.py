@@ -19,7 +19,7 @@ from sevendigital_async.sandbox import handlers as sandbox_handlers
 from sevendigital_async.sandbox.answers import Answer
 from sevendigital_async.sandbox.calls import Call
 
-# What a new answer needs: a model, in the file of its family (models/reference_data.py, and a line in all_models.py).
+# What a new response needs: a model, in the file of its family (models/reference_data.py, and a line in all_models.py).
 
 
 @frozen
@@ -81,7 +81,7 @@ echo  getEcho  key  read  GET  /1.2/echo  someText! country
 
 @pytest.fixture
 def registry(monkeypatch):
-    """The operation registry as it is once the record stands in its module."""
+    """The operation registry after the record was added to its module."""
     module = ModuleType("service_with_echo")
     module.ECHO = ECHO
     registry = OperationRegistry([*routes.REGISTRY, *records_in(module)])

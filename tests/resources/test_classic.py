@@ -1,6 +1,5 @@
 """The classic API's answers, in every shape the wire knows, and the arguments it would refuse."""
 
-import html
 import json
 import re
 from datetime import UTC, date, datetime
@@ -52,7 +51,7 @@ from sevendigital_async.models import (
 from sevendigital_async.operations import REGISTRY
 from sevendigital_async.resources import Classic
 from sevendigital_async.session.decode import decode
-from sevendigital_async.session.document import Kind, parse
+from sevendigital_async.session.document import parse
 
 SPEC = paths.SPEC
 
@@ -559,92 +558,9 @@ def test_a_preview_is_asked_for_when_it_is_used(classic, listener):
     assert listener.heard == []
 
 
-# --- the documents themselves, where they are at hand
+# --- the vendor's documents, if they are available
 
 with_the_guide = pytest.mark.skipif(not SPEC.is_dir(), reason="the API's documents are not beside this checkout")
-
-OF_THE_LIST = {"fromDate", "toDate", "key"}
-"""What the guide's lists say of themselves and a page has no place for."""
-
-
-def guide_answers():
-    """Yield (operation, document) for each example of the guide that is whole."""
-    paths = {}
-    for operation in REGISTRY:
-        for binding in operation.bindings.values():
-            if operation.name.startswith("classic.") and operation.model:
-                paths.setdefault(binding.path.removeprefix("/1.2/").lower(), operation)
-    operation = None
-    text = (SPEC / "classic-v1.2-guide.txt").read_text()
-    for match in re.finditer(
-        r"^([a-z]+(?:/[a-zA-Z]+)*)$|(<response status=\"ok\".*?</response>)", text, re.MULTILINE | re.DOTALL
-    ):
-        heading, source = match.groups()
-        if heading:
-            operation = paths.get(heading.lower())
-        elif operation:
-            # The guide prints bare ampersands and leaves things out, which no answer would.
-            source = re.sub(r"<(\w+)>\s*(<(\w+)>[^<]*</\3>\s*)*\.\.\.\s*(</\1>)?(?!\w)", "", source)
-            source = re.sub(r"\bxsi:noNamespaceSchemaLocation=\S+?(?=[ >])", "", source.replace("\n...", ""))
-            source = html.unescape(re.sub(r"&(?!\w+;|#\d+;)", "&amp;", source)).replace("&", "&amp;")
-            document = parse(source.encode(), "application/xml")
-            if document.kind is Kind.XML:
-                yield operation, document
-
-
-def texts(tree, name=None):
-    if isinstance(tree, dict):
-        for inner_name, inner in tree.items():
-            yield from texts(inner, inner_name)
-    elif isinstance(tree, list):
-        for inner in tree:
-            yield from texts(inner, name)
-    elif tree:
-        yield name, tree
-
-
-def values(thing):
-    if attrs.has(type(thing)):
-        for field in attrs.fields(type(thing)):
-            yield from values(getattr(thing, field.name))
-    elif isinstance(thing, tuple):
-        for inner in thing:
-            yield from values(inner)
-    elif thing is not None:
-        yield thing
-
-
-def is_kept(text, kept):
-    if text.strip().lower() in {str(value).strip().lower() for value in kept}:
-        return True
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return False
-    return moment in kept or moment.date() in kept
-
-
-@with_the_guide
-def test_the_guides_examples_decode_with_nothing_lost():
-    seen = set()
-    for operation, document in guide_answers():
-        answer = decode(operation, document)
-        kept = list(values(answer))
-        tree = {name: inner for name, inner in document.tree.items() if name not in {"status", "version"}}
-        if operation.name == "classic.editorial.list":
-            del tree["list"]["id"]
-        lost = {
-            (name, text)
-            for name, text in texts(tree)
-            if name not in OF_THE_LIST and (name, text) not in WRAPPED and not is_kept(text, kept)
-        }
-        assert not lost, operation.name
-        seen.add(operation.name)
-    assert len(seen) >= 25
-
-
-WRAPPED = {("type", noun) for noun in ("artist", "release", "track", "album")}
-"""What a wrapper says is in it; the model says it by being what it is."""
 
 
 @with_the_guide

@@ -21,7 +21,17 @@ from sevendigital_async import (
     UnsupportedOperationError,
     UserToken,
 )
-from sevendigital_async.models import BasketStatus, GeoRestrictions, PaymentStatus, PreparedPurchase
+from sevendigital_async.models import (
+    BasketStatus,
+    CardRegistrationStatus,
+    GeoRestrictions,
+    IdMatch,
+    IdPair,
+    Page,
+    PaymentStatus,
+    PreparedPurchase,
+    Release,
+)
 from sevendigital_async.sandbox import DEMO_KEY, DEMO_SECRET, Sandbox
 
 DEMO = (DEMO_KEY, DEMO_SECRET)
@@ -157,6 +167,12 @@ REQUESTS = {
         "",
         '{"users":{"user":[]}}',
     ),
+    "classic.users.update": (
+        lambda c: c.users.update("7", email="mara@example.org", first_name="Mara", password="q"),
+        "PUT /1.2/users/7/update",
+        "emailAddress=mara%40example.org&firstName=Mara&password=q",
+        PERSON,
+    ),
     "classic.translations.bundle": (
         lambda c: c.translations.bundle(country="DE", page=2, page_size=500),
         "GET /1.2/translations?country=DE&page=2&pageSize=500",
@@ -234,6 +250,7 @@ async def test_what_does_not_differ_is_the_same_request():
         (lambda c: c.user.payment_cards(user_id="mara"), Dialect.OPENAPI, "user_id"),
         (lambda c: c.catalogue.artist_by_url("https://uk.7digital.com/release/x"), Dialect.LIVE, "url"),
         (lambda c: c.catalogue.artist_by_url("https://uk.7digital.com/artist/"), Dialect.LIVE, "url"),
+        (lambda c: c.users.update("7", password="q"), Dialect.OPENAPI, "password"),
         (lambda c: c.releases.search("x", page_size=101), Dialect.OPENAPI, "page_size"),
         (lambda c: c.basket.add_item("b", track_id="2"), Dialect.LIVE, "release_id"),
         (lambda c: c.user.purchase_item(track_id="2"), Dialect.LIVE, "release_id"),
@@ -337,11 +354,13 @@ async def test_a_managed_user_buys_and_owns():
         begun = await classic.user.register_payment_card(redirect_url="https://shop.example/back", **mara)
         assert (begun.status, begun.redirect_url.startswith(sandbox.base_url)) == ("pending", True)
         ended = await classic.user.card_registration(begun.registration_id, **mara)
-        assert ended.status == "registered"
+        assert (ended.status, ended.card.last4) == (CardRegistrationStatus.COMPLETE, "1111")
         first, second = await classic.user.payment_cards(**mara)
         assert (second.card_id, second.is_default) == (ended.card_id, True)
         await classic.user.select_payment_card(first.card_id, **mara)
         await classic.user.delete_payment_card(second.card_id, **mara)
+        gone = await classic.user.card_registration(begun.registration_id, **mara)
+        assert (gone.status, gone.error.code) == (CardRegistrationStatus.ERROR, 3103)
         assert [card.is_default for card in await classic.user.payment_cards(**mara)] == [True]
 
         [release, *_] = (await classic.releases.search("a", page_size=500)).items
@@ -358,6 +377,9 @@ async def test_names_of_the_live_service_are_understood():
         await classic.user.signup("other@example.org", password="p", country="GB")
         assert [user.id for user in await classic.users.find(email="mara@example.org")] == [made.id]
         assert (await classic.user.authenticate("mara@example.org", password="p")).token is not None
+        changed = await classic.users.update(made.id, email="mara@example.net", password="q")
+        assert (changed.id, changed.email) == (made.id, "mara@example.net")
+        assert (await classic.user.authenticate("mara@example.net", password="q")).id == made.id
         assert (await classic.ip_lookup.country("84.45.95.241")).country_code
         assert (await classic.translations.bundle(country="DE", page_size=1)).translations == {
             "basket.add": "In den Warenkorb"
@@ -386,7 +408,25 @@ LEGACY = {
         lambda c: c.artists.recommend("1", country="GB"),
         "GET /1.2/artist/recommend?artistId=1&country=GB",
         "",
-        '{"recommendations":{"page":1,"pageSize":10,"totalItems":1,"recommendedItem":[{"artist":{"id":"2"}}]}}',
+        '{"recommendations":{"page":1,"pageSize":10,"totalItems":1,"recommendedItem":[{"release":{"id":"2"}}]}}',
+    ),
+    "classic.artists.matches": (
+        lambda c: c.artists.matches(seven_digital_ids=["1", "2"]),
+        "GET /1.2/artist/match/byId?sevenDigitalIds=1%2C2",
+        "",
+        '{"matches":{"artists":[{"sevenDigitalId":"1"},{"sevenDigitalId":"2"}]}}',
+    ),
+    "classic.releases.matches": (
+        lambda c: c.releases.matches(seven_digital_ids=["1"]),
+        "GET /1.2/release/match/byId?sevenDigitalIds=1",
+        "",
+        '{"matches":{"releases":{"sevenDigitalId":"1"}}}',
+    ),
+    "classic.tracks.matches": (
+        lambda c: c.tracks.matches(mb_ids=["5b11f4ce-a62d-471e-81fc-a69a8278c7da"]),
+        "GET /1.2/track/match/byId?mbIds=5b11f4ce-a62d-471e-81fc-a69a8278c7da",
+        "",
+        '{"matches":{"tracks":[{"mbId":"1"}]}}',
     ),
     "classic.ip_lookup.checkout_restrictions": (
         lambda c: c.ip_lookup.checkout_restrictions("84.45.95.241"),
@@ -473,6 +513,39 @@ def test_every_legacy_operation_has_its_example():
             ),
             GeoRestrictions(country_code="GB", allow_checkout=True),
         ),
+        (
+            LEGACY["classic.releases.matches"][0],
+            (
+                "<response status='ok'><matches>"
+                "<releases sevenDigitalId='1'><release><sevenDigitalId>1</sevenDigitalId><mbId>a</mbId></release>"
+                "<release><sevenDigitalId>1</sevenDigitalId><mbId>b</mbId></release></releases>"
+                "<releases sevenDigitalId='2'><matchError code='2001'/></releases></matches></response>"
+            ),
+            (
+                IdMatch(
+                    seven_digital_id="1",
+                    pairs=(IdPair(seven_digital_id="1", mb_id="a"), IdPair(seven_digital_id="1", mb_id="b")),
+                ),
+                IdMatch(seven_digital_id="2", error_code=2001),
+            ),
+        ),
+        (
+            LEGACY["classic.tracks.matches"][0],
+            (
+                "<response status='ok'><matches><tracks mbId='A'>"
+                "<track><sevenDigitalId>4</sevenDigitalId><mbId>a</mbId></track></tracks></matches></response>"
+            ),
+            (IdMatch(mb_id="A", pairs=(IdPair(seven_digital_id="4", mb_id="a"),)),),
+        ),
+        (
+            LEGACY["classic.artists.recommend"][0],
+            (
+                "<response status='ok'><recommendations><page>1</page><pageSize>10</pageSize>"
+                "<totalItems>60</totalItems><recommendedItem><release id='7'><title>t</title></release>"
+                "</recommendedItem></recommendations></response>"
+            ),
+            Page((Release(id="7", title="t"),), 1, 10, 60),
+        ),
     ],
 )
 async def test_legacy_answers_in_xml(act, content, wanted):
@@ -480,6 +553,12 @@ async def test_legacy_answers_in_xml(act, content, wanted):
         got = await act(client.classic)
     assert got == wanted
     assert "t0ken" not in repr(got)
+
+
+@pytest.mark.parametrize("content", ['{"matches":{}}', '{"matches":{"artists":[]}}', '{"matches":""}'])
+async def test_no_matches_are_an_empty_list(content):
+    async with raw_server(answer(content)) as server, client_of(server.base_url) as client:
+        assert await client.classic.artists.matches(mb_ids=["x"]) == ()
 
 
 CARD_OF_MARA = {
@@ -498,7 +577,18 @@ async def test_legacy_operations_in_the_sandbox():
         tag = (await classic.tags.all())[0]
         assert tag.id not in [each.id async for each in classic.tags.related([tag.id])]
         artist = (await classic.artists.search("a"))[0]
-        assert [each.id async for each in classic.artists.recommend(artist.id)]
+        assert [each.artist.id async for each in classic.artists.recommend(artist.id)]
+        for things, thing in (
+            (classic.artists, artist),
+            (classic.releases, (await classic.releases.search("a"))[0]),
+            (classic.tracks, (await classic.tracks.search("a"))[0]),
+        ):
+            found, unknown = await things.matches(seven_digital_ids=[thing.id, "0"])
+            assert unknown == IdMatch(seven_digital_id="0", error_code=2001)
+            [back] = await things.matches(mb_ids=[found.pairs[0].mb_id])
+            assert back.pairs == found.pairs == (IdPair(seven_digital_id=thing.id, mb_id=back.mb_id),)
+        with pytest.raises(InvalidArgumentError, match="exactly one of seven_digital_ids, mb_ids"):
+            await classic.tracks.matches()
 
         card = await classic.user.add_payment_card(card_number="4444333322221111", **CARD_OF_MARA)
         assert (card.last4, card.brand, card.is_default) == ("1111", "visa", True)

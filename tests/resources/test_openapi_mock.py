@@ -64,7 +64,7 @@ async def outcome(pending):
 
 @pytest.fixture
 def in_time(monkeypatch):
-    """Let the files' plays lie a minute back: older than 61 days or in the future, they would be refused."""
+    """Set the time of the files' plays to a minute ago; the service refuses older and future ones."""
 
     class Then(datetime):
         @classmethod
@@ -95,7 +95,7 @@ def leaves(thing):
 
 
 def lost(tree, decoded):
-    """Return the values of an answer that are nowhere in what was made of it."""
+    """Return the values of a response that are nowhere in what was made of it."""
     said = {name: value for name, value in tree.items() if (name, value) != ("status", "ok")}
     return Counter(leaves(said)) - Counter(leaves(decoded))
 
@@ -120,7 +120,7 @@ async def test_every_operation_is_understood_and_its_answer_decoded(name, in_tim
 
 
 def distinct(schema, numbers):
-    """Build an answer in which no two values are alike, and no list has only one item."""
+    """Build a response in which no two values are alike, and no list has only one item."""
     number = next(numbers)
     if "properties" in schema:
         return {name: distinct(inner, numbers) for name, inner in schema["properties"].items()}

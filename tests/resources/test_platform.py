@@ -1,4 +1,4 @@
-"""The streaming platform, media delivery and OAuth: what leaves, and what is made of the answers."""
+"""The streaming platform, media delivery and OAuth: what leaves, and what is made of the responses."""
 
 import contextlib
 from datetime import UTC, date, datetime
@@ -39,7 +39,7 @@ TRACK = PlaylistTrackInput("1", "Hero & Co", "Skillet")
 
 
 class Wire:
-    """Stands in for a client: keeps what would leave, and decodes one answer to everything."""
+    """A fake client: keeps the requests, and decodes the same response for each."""
 
     def __init__(self, answer=b""):
         self.answer = answer
@@ -54,7 +54,7 @@ class Wire:
 
     async def call(self, operation, /, **arguments):
         self.request(operation, arguments)
-        return decode(operation, parse(self.answer, None))
+        return decode(operation, parse(self.answer, None), optional=operation.binding(Dialect.OPENAPI).optional)
 
     def media_of(self, operation, /, **arguments):
         def sign_url():
@@ -201,7 +201,7 @@ SENT = {
 async def test_what_leaves(case):
     act, line, body = SENT[case]
     wire = Wire()
-    with contextlib.suppress(DecodeError):  # the answer is empty: only the request matters here
+    with contextlib.suppress(DecodeError):  # the response is empty: only the request matters here
         await act(Platform(wire))
     (request,) = wire.requests
     query = "&".join(f"{name}={value}" for name, value in request.query)
@@ -329,8 +329,18 @@ def test_batches_in_each_shape(answer):
     assert (error.index, error.code, error.message) == (1, 2001, "no")
 
 
-def test_a_batch_in_which_nothing_was_found():
-    batch = decoded("platform.catalogue.tracks_batch", b'{"status":"ok","tracks":[],"errors":null}')
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b'{"status":"ok","tracks":[],"errors":null}',
+        b'{"items":{"tracks":[],"errors":[]}}',
+        b'{"items":{}}',
+        b'<response status="ok"><items><tracks/><errors/></items></response>',
+        b'<response status="ok"><items/></response>',
+    ],
+)
+def test_a_batch_in_which_nothing_was_found(answer):
+    batch = decoded("platform.catalogue.tracks_batch", answer)
     assert (batch.tracks, batch.errors) == ((), ())
 
 
@@ -343,6 +353,26 @@ def test_devices():
     assert decoded("platform.offline_devices.list", b'{"devices":[]}').items == ()
     live = decoded("platform.offline_devices.authorise", b'{"offlineStatus":{"clientId":"7","offlineEnabled":true}}')
     assert (live.device_id, live.offline_enabled) == ("7", True)
+
+
+@pytest.mark.parametrize(
+    ("annotations", "wanted"),
+    [
+        ({"a": "b", "c": None}, {"a": "b"}),
+        ([{"key": "a", "value": "b"}, {"key": "c", "value": "d"}], {"a": "b", "c": "d"}),
+        ({"annotation": {"key": "a", "value": "b"}}, {"a": "b"}),
+        ([], {}),
+        ("", {}),
+    ],
+)
+def test_annotations_in_each_shape(annotations, wanted):
+    tree = {"playlist": {"id": "p", "annotations": annotations}}
+    assert decoded("platform.playlists.read", orjson.dumps(tree)).annotations == wanted
+
+
+def test_annotations_that_are_none():
+    with pytest.raises(DecodeError, match=r"annotations is a list, not an object"):
+        decoded("platform.playlists.read", b'{"playlist":{"id":"p","annotations":["a"]}}')
 
 
 def test_playlists_in_json_and_xml():

@@ -1,4 +1,4 @@
-"""Playlists of the live dialect: what is sent arrives signed and complete, and every field of an answer is read."""
+"""Playlists of the live dialect: what is sent arrives signed and complete, and every field of a response is read."""
 
 import orjson
 import pytest

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import aiohttp
 import pytest
-from support.probe import JSON, ManualClock, Probe, open_session
+from support.probe import JSON, Probe, open_session
 
 from sevendigital_async.models.stream_log import LogKind
 from sevendigital_async.sandbox import Faults, Sandbox
 from sevendigital_async.sandbox.request_log import RequestLog
 from sevendigital_async.sandbox.traffic import BATCH_SIZES, LATENCIES, WINDOW, Traffic
-
-
-@pytest.fixture
-async def clock():
-    return ManualClock()
 
 
 @pytest.fixture

@@ -141,7 +141,7 @@ async def test_it_is_served_at_the_address_it_listens_on(host):
 
 
 async def test_a_signed_call_is_served_under_any_name(running):
-    """Whoever signs knows the key and the secret; pages that play media come from elsewhere, too."""
+    """Signed requests need no check of the origin: pages of other sites may play media."""
     async with aiohttp.ClientSession() as session:
         headers = {"Origin": "http://localhost:3000", "Sec-Fetch-Site": "same-site"}
         async with session.get(f"{running.base_url}/1.2/status", headers=headers) as answer:

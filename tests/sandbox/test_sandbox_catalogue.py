@@ -6,9 +6,8 @@ import gzip
 
 import pytest
 from defusedxml.ElementTree import fromstring
-from support.probe import JSON, XML, ManualClock, Probe, open_session
+from support.probe import JSON, XML, open_session
 
-from sevendigital_async.sandbox import Sandbox
 from sevendigital_async.sandbox.catalogue import CATALOGUE
 from sevendigital_async.sandbox.rendering import accepted_type, accepts_gzip
 
@@ -22,13 +21,6 @@ RELEASE_FIELDS = {
 TRACK_FIELDS = {
     "id", "title", "version", "artist", "release", "trackNumber", "duration", "explicit", "isrc", "previewUrl", "price",
 }  # fmt: skip
-
-
-@pytest.fixture
-async def probe():
-    clock = ManualClock()
-    async with Sandbox(clock=clock) as sandbox, open_session() as session:
-        yield Probe(sandbox, session, clock)
 
 
 async def tree_of(answering, status=200):

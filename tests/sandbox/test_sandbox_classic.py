@@ -32,7 +32,7 @@ CARD = {"cardNumber": "5555 5555 5555 4444", "expiryMonth": "4", "expiryYear": "
 
 
 class Classic(Probe):
-    """Calls the sandbox and expects a status; a user's name stands for a signature with that user's token."""
+    """Calls the sandbox and expects a status; a user's name means a signature with that user's token."""
 
     accept = JSON
 
@@ -52,7 +52,7 @@ class Classic(Probe):
         return content["error"]["code"]
 
     async def fetch(self, url, user=None):
-        """Follow a redirect by hand, for where it leads takes no signature; return the type of what lies there."""
+        """Follow a redirect without a signature; return the content type of the target."""
         signed, headers, _ = self.oauth(user).sign(url)
         async with self.session.get(URL(signed, encoded=True), headers=headers, allow_redirects=False) as answer:
             assert answer.status == 302, await answer.text()
@@ -156,7 +156,7 @@ XML_NOUNS = {
 
 
 async def changes(call):
-    """Call everything that changes something, and what shows it, as user 7; yield each path and its answer."""
+    """Call everything that changes something, and what shows it, as user 7; yield each path and its response."""
 
     async def described(path, calling):
         return path, await calling

@@ -8,11 +8,11 @@ from random import Random
 
 import aiohttp
 import pytest
-from support.probe import XML, ManualClock, Probe, open_session
+from support.probe import XML
 
 from sevendigital_async.errors import ConfigurationError
 from sevendigital_async.models.stream_log import LogKind
-from sevendigital_async.sandbox import Faults, Sandbox
+from sevendigital_async.sandbox import Faults
 from sevendigital_async.sandbox.delivery import SLOW_BODY_SECONDS
 from sevendigital_async.sandbox.faults import Chance
 
@@ -97,23 +97,6 @@ def test_rates_that_add_up_to_all_leave_nothing():
     faults = Faults.parse([f"50{digit}:10%" for digit in range(10)])
     random = Random(3)
     assert None not in {faults.draw(random) for _ in range(5_000)}
-
-
-@pytest.fixture
-async def clock():
-    return ManualClock()
-
-
-@pytest.fixture
-async def sandbox(clock):
-    async with Sandbox(clock=clock) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-async def probe(sandbox, clock):
-    async with open_session() as session:
-        yield Probe(sandbox, session, clock)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Limits: the exact window of one second, the day's quota, and what the answers say about them."""
+"""Limits: the exact window of one second, the day's quota, and what the responses say about them."""
 
 from __future__ import annotations
 

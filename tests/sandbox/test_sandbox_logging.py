@@ -10,7 +10,7 @@ import time
 
 import orjson
 import pytest
-from support.probe import FORM, ManualClock, Probe, open_session, until
+from support.probe import FORM, Probe, open_session, until
 
 from sevendigital_async.models.stream_log import LogKind
 from sevendigital_async.sandbox import Sandbox
@@ -19,23 +19,6 @@ from sevendigital_async.sandbox.server import MAX_BODY_BYTES
 
 DAY = 86_400
 MOST = {"preview": 500, "catalogue": 500, "subscriber": 20}
-
-
-@pytest.fixture
-async def clock():
-    return ManualClock()
-
-
-@pytest.fixture
-async def sandbox(clock):
-    async with Sandbox(clock=clock) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-async def probe(sandbox, clock):
-    async with open_session() as session:
-        yield Probe(sandbox, session, clock)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from sevendigital_async.sandbox.catalogue import CATALOGUE
 from sevendigital_async.sandbox.ranges import deliver
 from sevendigital_async.sandbox.recordings import FORMATS, recording
 from sevendigital_async.sandbox.state.lockers import DOWNLOADS
-from sevendigital_async.sandbox.state.tokens import MOST_ACCESS_TOKENS
+from sevendigital_async.sandbox.state.tokens import MAX_ACCESS_TOKENS
 
 EP = next(release for release in CATALOGUE.releases.values() if release.type == "ep")
 TRACK = CATALOGUE.tracks_of(EP)[1]
@@ -402,7 +402,7 @@ async def test_tokens_are_good_for_what_they_are_meant_for(player):
 
 async def test_an_access_token_too_many_pushes_out_the_oldest(player):
     tokens = []
-    for _ in range(MOST_ACCESS_TOKENS + 1):
+    for _ in range(MAX_ACCESS_TOKENS + 1):
         request_token = await ask(player, "requesttoken")
         assert (await authorise(player, request_token)).status == 200
         tokens.append(await ask(player, "accesstoken", token=request_token))
@@ -410,7 +410,7 @@ async def test_an_access_token_too_many_pushes_out_the_oldest(player):
     for token in tokens:
         async with player.get("/users/500123/locker", token=token) as answer:
             statuses.append(answer.status)
-    assert statuses == [401, *[200] * MOST_ACCESS_TOKENS]
+    assert statuses == [401, *[200] * MAX_ACCESS_TOKENS]
 
 
 async def test_the_page_refuses_what_it_does_not_know(player):

@@ -11,7 +11,7 @@ from support.probe import open_session
 
 from sevendigital_async import sandbox as package
 from sevendigital_async.sandbox import Sandbox
-from sevendigital_async.sandbox.page import STATIC_FILES, read_static_file
+from sevendigital_async.sandbox.admin_api import STATIC_FILES, read_static_file
 
 PAGE, STYLE = read_static_file("page.html"), read_static_file("page.css")
 SCRIPTS = read_static_file("charts.js") + read_static_file("page.js")

@@ -11,7 +11,7 @@ from support.probe import FORM, JSON, XML, ManualClock, Probe, open_session
 
 from sevendigital_async.sandbox import Sandbox
 from sevendigital_async.sandbox.catalogue import CATALOGUE
-from sevendigital_async.sandbox.state.devices import MOST_DEVICES
+from sevendigital_async.sandbox.state.devices import MAX_DEVICES
 
 ALBUM = next(release for release in CATALOGUE.releases.values() if release.type == "album")
 ARTIST = ALBUM.artist
@@ -304,14 +304,14 @@ async def test_devices_up_to_the_limit(platform):
         "status": "authorised",
         "authorisedAt": "2027-01-15T08:00:00Z",
     }
-    for number in range(1, MOST_DEVICES):
+    for number in range(1, MAX_DEVICES):
         await authorise(platform, f"d{number}")
     assert code_of(await authorise(platform, "one-too-many", 400)) == 1003
     platform.clock.advance(60)
     again = await authorise(platform, "d0", deviceName="Old phone")
     assert (again["deviceName"], again["authorisedAt"]) == ("Old phone", first["authorisedAt"])
     tree = await platform.read("/users/7/unlimitedStreaming/devices", user="7")
-    assert [device["deviceId"] for device in tree["devices"]] == [f"d{number}" for number in range(MOST_DEVICES)]
+    assert [device["deviceId"] for device in tree["devices"]] == [f"d{number}" for number in range(MAX_DEVICES)]
     assert await platform.read("/users/7/unlimitedStreaming/offline/d0", user="7") == again
     assert code_of(await platform.read("/users/7/unlimitedStreaming/offline/d9", status=404, user="7")) == 2001
 

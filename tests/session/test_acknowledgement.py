@@ -1,4 +1,4 @@
-"""What an answer must be to acknowledge plays, counted at the server and in the journal."""
+"""What a response must be to acknowledge plays, counted at the server and in the journal."""
 
 import gzip
 import zlib
@@ -21,7 +21,7 @@ from sevendigital_async import (
     StreamLog,
     StreamLogShipper,
     TransportError,
-    UnreadableAnswerError,
+    UnreadableResponseError,
 )
 from sevendigital_async.session.acknowledgement import doubt_in
 from sevendigital_async.session.decompression import PIECE, UnpackingError, unpacker
@@ -105,7 +105,7 @@ async def shipped(*script, cut=False, **options):
     async with raw as server, SevenDigital("key", "secret", base_url=server.base_url, retry=NO_RETRY) as client:
         async with StreamLogShipper(client, close_timeout=0.0, **options) as shipper:
             await shipper.put_many(LogKind.PREVIEW, logs)
-            statistics = await shipper.flush(30)
+            statistics = await shipper.flush(50)
     return statistics, server
 
 
@@ -327,5 +327,5 @@ async def test_a_direct_report_that_is_not_acknowledged_says_so():
 
 
 def test_an_unreadable_answer_was_an_answer():
-    assert UnreadableAnswerError("x").answered
-    assert UnreadableAnswerError("x").maybe_sent
+    assert UnreadableResponseError("x").answered
+    assert UnreadableResponseError("x").maybe_sent

@@ -103,8 +103,8 @@ HTML_503 = "<!DOCTYPE html><html><head>\n<title>503 Service\n Unavailable</title
         ("OAuth authentication error: no", 403, errors.PermissionDeniedError, None, "OAuth authentication error: no"),
         ("Resource not found", 404, errors.NotFoundError, None, "Resource not found"),
         ("Bad gateway", 502, errors.ServerError, None, "Bad gateway"),
-        ("", 500, errors.ServerError, None, "an empty answer, without a reason"),
-        ("", 418, errors.InvalidRequestError, None, "an empty answer, without a reason"),
+        ("", 500, errors.ServerError, None, "an empty response, without a reason"),
+        ("", 418, errors.InvalidRequestError, None, "an empty response, without a reason"),
         (
             '{"error": {"code": 1',
             400,

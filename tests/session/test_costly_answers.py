@@ -1,4 +1,4 @@
-"""Answers that take long to parse or decode: their cost counts against the time allowed, and the loop goes on."""
+"""Responses that take long to parse or decode: their cost counts against the time allowed, and the loop goes on."""
 
 import threading
 import time
@@ -57,7 +57,7 @@ def wait_for(condition):
 @pytest.mark.parametrize(("safety", "requests"), [(Safety.READ, 2), (Safety.UNSAFE, 1)])
 async def test_parsing_counts_against_the_time_allowed(endless, safety, requests):
     async with raw_server(LARGE) as raw, client_for(raw, RetryPolicy(attempts=2, base=0.0)) as client:
-        with pytest.raises(RequestTimeoutError, match=r"test\.do_thing: the answer was not parsed") as caught:
+        with pytest.raises(RequestTimeoutError, match=r"test\.do_thing: the response was not parsed") as caught:
             await client.call(operation(safety))
     assert caught.value.maybe_sent
     assert len(raw.requests) == requests
@@ -70,7 +70,7 @@ async def test_so_does_decoding(monkeypatch):
     monkeypatch.setattr(decode, "decode", lambda *_, **__: going_on.wait(10))
     async with raw_server(LARGE) as raw, client_for(raw) as client:
         try:
-            with pytest.raises(RequestTimeoutError, match=r"test\.do_thing: the answer was not parsed"):
+            with pytest.raises(RequestTimeoutError, match=r"test\.do_thing: the response was not parsed"):
                 await client.call(operation(Safety.UNSAFE))
         finally:
             going_on.set()
@@ -81,7 +81,7 @@ async def test_plays_whose_answer_takes_too_long_are_one_doubt_and_then_held(end
     async with raw_server(LARGE) as raw, client_for(raw) as client:
         async with StreamLogShipper(client, close_timeout=0.0) as shipper:
             await shipper.put(LogKind.PREVIEW, StreamLog("1", datetime.now(UTC), country="GB"))
-            statistics = await shipper.flush(30)
+            statistics = await shipper.flush(50)
     assert (statistics.delivered, statistics.in_doubt, statistics.held) == (0, 1, 1)
     assert len(raw.requests) == 2
 

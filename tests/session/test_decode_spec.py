@@ -1,4 +1,4 @@
-"""The API's own documents, where they are at hand: every release, track and artist in them decodes, and in full."""
+"""The API's documents, if they are available: every release, track and artist in them decodes completely."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def payloads(text):
         except ValueError:
             position += 1
     for match in re.finditer(rf"<({ROOTS})[\s>].*?</\1>", text, re.DOTALL):
-        # The texts print bare ampersands, which no answer would.
+        # The texts print bare ampersands, which no response would.
         source = re.sub(r"&(?!\w+;|#\d+;)", "&amp;", match[0])
         source = re.sub(r"\bxsi:noNamespaceSchemaLocation=\S+", "", source)
         document = parse(html.unescape(source).replace("&", "&amp;").encode(), "application/xml")
@@ -58,7 +58,7 @@ def payloads(text):
 
 
 def things(tree, name=None):
-    """Yield (wire name, object) for every thing in a tree that one of the models stands for."""
+    """Yield (wire name, object) for every object in a tree that has a model."""
     if isinstance(tree, list):
         for inner in tree:
             yield from things(inner, name)

@@ -1,4 +1,4 @@
-"""What the live service's answers say beyond the OpenAPI files, in its own shapes."""
+"""What the live service's responses say beyond the OpenAPI files, in its own shapes."""
 
 from datetime import date
 

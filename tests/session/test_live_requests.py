@@ -55,7 +55,7 @@ class Wire:
 
 @pytest.fixture(autouse=True)
 def in_time(monkeypatch):
-    """Let the pages' plays lie a minute back."""
+    """Set the time of the pages' plays to a minute ago."""
 
     class Then(type(PLAYED)):
         @classmethod
@@ -181,7 +181,7 @@ async def test_a_post_without_a_body_claims_no_type_of_one():
 async def test_one_request_is_about_one_user_in_one_country():
     two = [SUBSCRIBER, StreamLog(**{**as_dict(SUBSCRIBER), "country": "GB"})]
     for logs in (two, [SUBSCRIBER, StreamLog(**{**as_dict(SUBSCRIBER), "user_id": "8"})]):
-        with pytest.raises(InvalidLogError, match="one user in one country"):
+        with pytest.raises(InvalidLogError, match="must have the same user and country"):
             await Platform(Wire()).logging.subscriber(logs)
     left = (
         await leaving(lambda p: p.logging.preview([PREVIEW, StreamLog(**{**as_dict(PREVIEW), "country": "GB"})]))

@@ -142,7 +142,7 @@ async def test_a_hook_that_raises_changes_nothing_and_is_logged_once(caplog, hoo
             assert await client.call(operation(safety), **ARGUMENTS) is None
         assert len(raw.requests) == 2
     [line] = [record for record in caplog.records if record.levelno == logging.ERROR]
-    assert line.getMessage() == f"{name} raised; further errors of it are not logged"
+    assert line.getMessage() == f"{name} raised; its further errors are not logged"
     assert line.exc_info
 
 
@@ -160,8 +160,8 @@ async def test_a_hook_that_returns_an_awaitable_is_logged(caplog):
             assert await client.call(operation(), **ARGUMENTS) is None
     assert future.cancelled()
     assert [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR] == [
-        "on_request is async and was not awaited; pass a plain function; further errors of it are not logged",
-        "on_response is async and was not awaited; pass a plain function; further errors of it are not logged",
+        "on_request is async and was not awaited; pass a plain function; its further errors are not logged",
+        "on_response is async and was not awaited; pass a plain function; its further errors are not logged",
     ]
 
 

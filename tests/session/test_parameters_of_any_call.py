@@ -44,14 +44,32 @@ CALLS = [
     ("classic.tracks.details", {"track_id": "1"}, READ),
     ("classic.editorial.list", {"key": "x"}, READ),
     ("classic.user.locker", {"country": "GB"}, READ | {"userId"}),
-    ("classic.user.cards", {}, READ | {"userId"}),
+    ("classic.user.payment_cards", {}, READ | {"userId"}),
     ("classic.user.purchase_item", {"release_id": "1", "price": "1.00"}, {"shopId", "userId", "newParam"}),
     ("classic.user.deliver_item", {"release_id": "1", "transaction_id": "t"}, {"shopId", "userId", "newParam"}),
     ("platform.catalogue.search_tracks", {"q": "a"}, READ),
     ("platform.playlists.list", {}, READ | {"userId"}),
     ("media.stream", {"track_id": "1"}, {"shopId", "userId", "newParam"}),
 ]
-CALLS = [(name, arguments, sent) for name, arguments, sent in CALLS if name in {each.name for each in REGISTRY}]
+LICENSED = {
+    "classic.releases.details": {"release_id": "1"},
+    "platform.catalogue.releases_batch": {"release_ids": ["1"]},
+    "classic.releases.search": {"q": "a"},
+    "classic.releases.chart": {},
+    "classic.releases.tracks": {"release_id": "1"},
+    "classic.releases.recommend": {"release_id": "1"},
+    "classic.releases.top_by_tags": {"tags": "pop"},
+    "classic.releases.new_by_tags": {"tags": "pop"},
+    "classic.artists.releases": {"artist_id": "1"},
+    "classic.artists.top_tracks": {"artist_id": "1"},
+    "classic.tracks.details": {"track_id": "1"},
+    "platform.catalogue.tracks_batch": {"track_ids": ["1"]},
+    "classic.tracks.search": {"q": "a"},
+    "classic.tracks.chart": {},
+    "classic.editorial.list": {"key": "x"},
+    "classic.user.locker": {"country": "GB"},
+}
+"""What the vendor's own client asks for by usage types."""
 
 
 def query_of(request: bytes) -> dict[str, str]:
@@ -61,7 +79,7 @@ def query_of(request: bytes) -> dict[str, str]:
 
 
 async def attempt(client, name, **arguments):
-    """Make a call whose answer doesn't matter."""
+    """Make a call whose response doesn't matter."""
     operation = REGISTRY.find(name)
     try:
         await client.call(operation, **arguments)
@@ -99,6 +117,16 @@ async def test_a_view_s_parameters_are_sent_and_signed(raw, name, arguments, sen
     assert query.keys() - query_of(without).keys() <= sent | {"country"}
     given = {"country"} & arguments.keys()  # the live locker demands one
     assert query_of(without).keys() & {*NAMES} == given
+
+
+@pytest.mark.parametrize("name", LICENSED)
+async def test_usage_types_are_sent_with_all_that_depends_on_licences(raw, name):
+    async with client_of(raw, dialect=Dialect.LIVE) as client:
+        view = client.with_options(usage_types=["download", "adsupportedstreaming"], country="GB")
+        await attempt(view, name, **LICENSED[name])
+    query = query_of(raw.requests[0])
+    assert (query["usageTypes"], query["country"]) == ("download,adsupportedstreaming", "GB")
+    assert is_signed(raw.requests[0], raw.base_url, "secret")
 
 
 async def test_an_argument_comes_before_the_view_and_the_view_before_the_settings(raw):

@@ -1,4 +1,4 @@
-"""Status, headers and request id of an answer; headers of a call; signatures for any URL of the service."""
+"""Status, headers and request id of a response; headers of a call; signatures for any URL of the service."""
 
 import aiohttp
 import pytest
@@ -68,7 +68,7 @@ async def test_no_call_has_no_head():
         return None
 
     async with raw_server(FOUND) as raw, client_of(raw) as client:
-        with pytest.raises(InvalidArgumentError, match="made no call"):
+        with pytest.raises(InvalidArgumentError, match="must call one method"):
             await client.with_raw_response(nothing)
 
 

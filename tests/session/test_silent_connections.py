@@ -1,4 +1,4 @@
-"""A connection that says something before it is asked is not asked: the answer would be that of another request."""
+"""A connection that says something before it is asked is not asked: the response would be that of another request."""
 
 import asyncio
 import time
@@ -20,7 +20,7 @@ from sevendigital_async import (
     StreamLog,
     StreamLogShipper,
     Timeout,
-    UnreadableAnswerError,
+    UnreadableResponseError,
 )
 from sevendigital_async.operations import Safety
 from sevendigital_async.session import transport as transports
@@ -54,9 +54,9 @@ class Ghost:
 
 SEGMENTS = {"one segment": None, "two segments": 0.0, "after 50 ms": 0.05}
 NOISE = {
-    "an answer": titled("Ghost"),
+    "a response": titled("Ghost"),
     "a refusal": answer("no", "400 Bad Request"),
-    "half an answer": titled("Ghost")[:30],
+    "half a response": titled("Ghost")[:30],
     "no HTTP": b"hello",
     "line ends": b"\r\n",
     "101": b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
@@ -69,7 +69,7 @@ class OwnRequest(aiohttp.ClientRequest):
 
 @asynccontextmanager
 async def client_for(url, kind="own"):
-    """Yield a client over a session of its own, or over one of the caller's."""
+    """Yield a client with its own session, or with the caller's."""
     options = {"base_url": url, "retry": NO_RETRY, "timeout": Timeout(total=5)}
     if kind == "own":
         async with SevenDigital("key", "secret", **options) as client:
@@ -85,7 +85,7 @@ async def client_for(url, kind="own"):
 @pytest.mark.parametrize("safety", [Safety.READ, Safety.UNSAFE])
 @pytest.mark.parametrize("segments", SEGMENTS)
 async def test_a_second_answer_is_nobodys(safety, segments, session):
-    ghost = Ghost(titled("One"), NOISE["an answer"], after=SEGMENTS[segments])
+    ghost = Ghost(titled("One"), NOISE["a response"], after=SEGMENTS[segments])
     async with raw_server(ghost, titled("Two"), titled("Three")) as raw, client_for(raw.base_url, session) as client:
         titles = [(await client.call(operation(safety))).title]
         await ghost.spoken.wait()
@@ -113,7 +113,7 @@ async def test_of_two_batches_both_arrive(segments):
         async with StreamLogShipper(client, close_timeout=0.0) as shipper:
             for number in range(2):
                 await shipper.put(LogKind.PREVIEW, StreamLog(str(number), datetime.now(UTC), country="GB"))
-                await shipper.flush(5)
+                await shipper.flush(50)
                 await ghost.spoken.wait()
             statistics = await shipper.statistics()
     assert (statistics.delivered, statistics.in_doubt) == (2, 0)
@@ -243,7 +243,7 @@ async def test_a_success_before_the_request_is_out_is_not_believed(status, belie
                 assert stream.status == 413
                 stream.close()
             else:
-                with pytest.raises(UnreadableAnswerError, match="before all of the request"):
+                with pytest.raises(UnreadableResponseError, match="before the whole request"):
                     await transport.open(request, Timeout())
         finally:
             answered.set()

@@ -3,6 +3,7 @@
 import logging
 import pickle
 import traceback
+from datetime import date
 
 import orjson
 import pytest
@@ -24,7 +25,7 @@ from sevendigital_async import (
     UserToken,
     operations,
 )
-from sevendigital_async.models import LockerRelease, Price, Release
+from sevendigital_async.models import LockerRelease, Price, Release, ReleaseType
 from sevendigital_async.session.decode import decode
 from sevendigital_async.session.document import Kind, parse
 
@@ -234,3 +235,13 @@ async def test_xml_that_is_cut_short_is_no_html_page(cut):
 def test_a_page_that_is_cut_short_is_a_page(page):
     kind = parse(page.encode(), None).kind
     assert kind is (Kind.TEXT if page.startswith("oops") else Kind.HTML)
+
+
+def test_attributes_of_an_element_do_not_hide_its_text(caplog):
+    body = """<response status="ok"><release id="1"><title lang="en">t</title><year era="AD">2009</year>
+    <type a="b">EP</type><releaseDate tz="UTC">2009-11-10</releaseDate><trackCount a="b">x</trackCount>
+    </release></response>"""
+    release = read(body.encode())
+    assert (release.title, release.year, release.release_date) == ("t", 2009, date(2009, 11, 10))
+    assert release.type is ReleaseType.EP
+    assert unreadable(caplog) == ["$.release.trackCount"]

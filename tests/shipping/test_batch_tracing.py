@@ -204,7 +204,7 @@ async def test_a_tracer_that_raises_changes_nothing(caplog, tracer):
     statistics = await clock.run(play())
     assert (statistics.delivered, statistics.in_doubt, len(service.posts)) == (3, 0, 1)
     lines = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
-    assert lines == ["tracer raised; further errors of it are not logged"]
+    assert lines == ["tracer raised; its further errors are not logged"]
 
 
 def test_what_is_no_tracer_is_refused():

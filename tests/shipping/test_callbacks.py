@@ -1,4 +1,4 @@
-"""The user's own functions raise, hang and are cancelled: none ends or blocks a lane, and nothing is silent."""
+"""The user's functions raise, hang and are cancelled: none ends or blocks a lane, and all are logged."""
 
 import asyncio
 import logging
@@ -189,7 +189,7 @@ async def test_lookups_that_all_fail_are_reported_a_hundred_times(clock, service
         nonlocal works
         for number in range(1000):
             await shipper.put_many(LogKind.CATALOGUE, plays(f"u{number}"))
-        await shipper.flush(30)
+        await shipper.flush(50)
         assert len(alerts) == 100
         assert "100 lookups in a row failed" in alerts[-1].message
         works = True
@@ -254,7 +254,7 @@ class Lazy(Mapping):
 
 
 class Strict(Lazy):
-    """A mapping that takes text alone."""
+    """A mapping that accepts only text."""
 
     def __getitem__(self, user_id):
         return self.tokens[user_id.lower()]
@@ -263,12 +263,12 @@ class Strict(Lazy):
 @pytest.mark.parametrize(
     ("tokens", "reason"),
     [
-        (Lazy({7: TOKEN}), "user_tokens has the number 7 as a key; its keys must be text, such as '7'"),
+        (Lazy({7: TOKEN}), "user_tokens has the key 7, a number; keys must be text, such as '7'"),
         (Lazy({"7": "hidden"}), "user_tokens returned an object of type str"),
         (Lazy({"7": TOKEN}), None),
         (Lazy({}), None),
         (Strict({}), None),
-        ("later", "user_tokens has the number 7 as a key"),
+        ("later", "user_tokens has the key 7, a number"),
     ],
 )
 async def test_a_mapping_is_checked_at_the_lookup_too(clock, service, tokens, reason):
@@ -373,7 +373,7 @@ async def test_a_hook_that_hangs_gives_up_the_rest_of_its_batch(clock, service, 
         clock, service, scenario, on_dead_letter=on_dead_letter, hook_timeout=10, spool=spool
     )
     assert (statistics.buried, len(heard), len(list(spool.dead_letters()))) == (50, 3, 50)
-    assert "47 dead letters were not passed on" in caplog.text
+    assert "47 dead letters were not passed to the function" in caplog.text
     assert clock.monotonic() < 40
 
 
@@ -417,13 +417,13 @@ async def test_a_callback_that_ignores_its_cancellation_is_not_waited_for(clock,
 
     statistics, _ = await shipping(clock, service, scenario, on_delivered=stubborn, hook_timeout=1)
     assert statistics.delivered == 5
-    assert "on_delivered still runs although it was cancelled" in caplog.text
+    assert "on_delivered was cancelled and is still running" in caplog.text
     release.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while any(task.get_name() == "on_delivered" for task in asyncio.all_tasks()):
             await asyncio.sleep(0)
     await settle()
-    assert ("on_delivered raised while it was cancelled" in caplog.text) == (ends == "with an error")
+    assert ("on_delivered raised an exception while it was cancelled" in caplog.text) == (ends == "with an error")
 
 
 async def test_metrics_that_fail_change_nothing(clock, service, caplog):
@@ -437,7 +437,7 @@ async def test_metrics_that_fail_change_nothing(clock, service, caplog):
 
     statistics, last = await shipping(clock, service, scenario, metrics=Broken())
     assert (statistics.delivered, last.failure) == (5, None)
-    assert caplog.text.count("metrics raised") == 1
+    assert caplog.text.count("metrics.record raised") == 1
 
 
 class AsyncMetrics:

@@ -1,4 +1,4 @@
-"""Plays that are in their wire form already are put, checked and sent like any others."""
+"""Encoded plays are put, checked and sent like any others."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -31,7 +31,7 @@ async def test_they_arrive_as_they_were():
             plays = [encoded(number) for number in range(20)]
             mixed = [play if number % 2 else play.decode() for number, play in enumerate(plays)]
             assert await shipper.put_many(KIND, mixed) == 20
-            statistics = await shipper.flush(10)
+            statistics = await shipper.flush(50)
         assert received(sandbox, KIND) == as_counted([play.decode() for play in plays])
     assert statistics.delivered == 20
 
@@ -53,4 +53,4 @@ async def test_the_live_dialect_checks_the_fields_that_it_requires():
             with pytest.raises(InvalidLogError, match="log 1: catalogue plays need release_id"):
                 await shipper.put_many(KIND, [whole, encoded(0, duration_played=1)])
             await shipper.put_many(KIND, [whole])
-            assert (await shipper.flush(10)).delivered == 1
+            assert (await shipper.flush(50)).delivered == 1

@@ -1,4 +1,4 @@
-"""A flush ends when what was put before it is out, however much is put while it waits."""
+"""A flush ends when the plays put before it are settled, however many are put while it waits."""
 
 import asyncio
 import re
@@ -73,7 +73,7 @@ def shipper_of(service, spool, **options):
 
 
 async def flushed(shipper):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         return await shipper.flush()
 
 

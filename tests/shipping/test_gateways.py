@@ -12,7 +12,7 @@ from sevendigital_async import LogKind, SevenDigital, StreamLog, StreamLogShippe
 from sevendigital_async.shipping import AlertKind
 
 PAGE = "<html><head><title>400 Bad Request</title></head><body>nginx</body></html>"
-FOREIGN = [
+FOREIGN_FORMATS = [
     PAGE,
     "",
     "Bad Request",
@@ -72,7 +72,7 @@ def ship(clock, raw, names, kind=LogKind.PREVIEW, look_at=None, **options):
 
 @pytest.mark.parametrize(
     ("body", "status", "kind"),
-    [*((body, 400, LogKind.PREVIEW) for body in FOREIGN), *((PAGE, 422, kind) for kind in LogKind)],
+    [*((body, 400, LogKind.PREVIEW) for body in FOREIGN_FORMATS), *((PAGE, 422, kind) for kind in LogKind)],
 )
 async def test_a_gateways_refusal_buries_nothing_and_gets_few_requests(body, status, kind):
     clock = VirtualClock()

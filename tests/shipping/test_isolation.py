@@ -1,4 +1,4 @@
-"""Batches with bad logs in them, whatever the service says about which and however much of them it saves."""
+"""Batches with bad logs, with and without positions, saved in part or not."""
 
 import asyncio
 import math
@@ -37,7 +37,7 @@ def indexed(tracks, bad, rng):
 
 
 def wrongly_indexed(tracks, bad, rng):
-    """Name good logs in place of bad ones; or positions that are no positions."""
+    """Name good logs in place of bad ones; or invalid positions."""
     good = [index for index, track in enumerate(tracks) if track not in bad]
     named = rng.sample(good, rng.randint(0, len(good)))
     nonsense = rng.choice([[], [-1], [len(tracks)], [None], named[:1]])

@@ -1,4 +1,4 @@
-"""A shipper is opened, used and closed in every wrong order, loop and moment: it says so, and nothing hangs."""
+"""A shipper is opened, used and closed in every wrong order, loop and state: it raises, and nothing hangs."""
 
 import asyncio
 import threading
@@ -63,7 +63,7 @@ def tasks_of(shipper):
     return [task for task in asyncio.all_tasks() if task is not asyncio.current_task() and task not in shipper.before]
 
 
-async def opened(service, spool, **options):
+async def open_shipper(service, spool, **options):
     shipper = StreamLogShipper(service, spool=spool, metrics=Metrics(), close_timeout=1, **options)
     shipper.before = asyncio.all_tasks()
     await shipper.__aenter__()
@@ -86,13 +86,13 @@ def check_sum(statistics):
 
 
 async def test_a_cancelled_background_task_fails_the_shipper(service, make_spool, caplog):
-    shipper = await opened(service, make_spool())
+    shipper = await open_shipper(service, make_spool())
     names = sorted(task.get_name() for task in tasks_of(shipper))
     await shipper.aclose()
     assert len(names) >= 38
     for position in sorted({0, len(names) - 1, *(i for i, name in enumerate(names) if " worker " not in name)}):
         caplog.clear()
-        shipper = await opened(service, make_spool())
+        shipper = await open_shipper(service, make_spool())
         task = sorted(tasks_of(shipper), key=lambda task: task.get_name())[position]
         task.cancel()
         await failed(shipper)
@@ -166,7 +166,7 @@ async def test_a_task_that_ends_by_itself_is_a_failure(service, monkeypatch):
 async def test_a_brief_task_may_end_but_not_fail():
     failures = []
     supervisor = Supervisor(failures.append, lambda: None)
-    supervisor.start_brief(asyncio.sleep(0), "brief")
+    supervisor.start_finite(asyncio.sleep(0), "brief")
     await settle()
     assert not failures
     supervisor.start(asyncio.Event().wait(), "endless")
@@ -175,7 +175,7 @@ async def test_a_brief_task_may_end_but_not_fail():
     async def fail():
         raise error
 
-    supervisor.start_brief(fail(), "alert")
+    supervisor.start_finite(fail(), "alert")
     await settle()
     assert failures == [error]
     assert not supervisor.is_running
@@ -353,7 +353,7 @@ async def test_closing_while_it_opens_ends_both(service, tmp_path, step):
 
 
 def elsewhere(work):
-    """Run something in an event loop of another thread, and see to it that it does not hang."""
+    """Run something in an event loop of another thread, with a time limit."""
     answers = []
 
     async def limited():
@@ -435,7 +435,7 @@ def test_a_closed_loop_accepts_nothing(use):
 
 async def test_closing_several_times_at_once_closes_once(service, make_spool):
     service.behave = down
-    shipper = await opened(service, make_spool())
+    shipper = await open_shipper(service, make_spool())
     await shipper.put_many(LogKind.PREVIEW, [play(number) for number in range(5)])
     async with asyncio.timeout(TIME_LIMIT):
         flushing = asyncio.create_task(shipper.flush())
@@ -448,7 +448,7 @@ async def test_closing_several_times_at_once_closes_once(service, make_spool):
 
 async def test_a_second_close_may_be_quicker_than_the_first(service):
     service.behave = down
-    shipper = await opened(service, None)
+    shipper = await open_shipper(service, None)
     await shipper.put(LogKind.PREVIEW, play())
     patient = asyncio.create_task(shipper.aclose(1000))
     await asyncio.sleep(0.01)
@@ -460,7 +460,7 @@ async def test_a_second_close_may_be_quicker_than_the_first(service):
 async def test_closing_that_is_cancelled_at_any_step_still_closes(service, tmp_path):
     service.behave = down
     for step in range(1, 41):
-        shipper = await opened(service, tmp_path / "plays.db")
+        shipper = await open_shipper(service, tmp_path / "plays.db")
         await shipper.put(LogKind.PREVIEW, play())
         closing = asyncio.create_task(shipper.aclose(0.005))
         for _ in range(step):
@@ -478,7 +478,7 @@ async def test_closing_that_is_cancelled_at_any_step_still_closes(service, tmp_p
 async def test_everything_is_cancelled_while_it_closes(service, tmp_path):
     service.behave = down
     for step in range(0, 60, 2):
-        shipper = await opened(service, tmp_path / "plays.db")
+        shipper = await open_shipper(service, tmp_path / "plays.db")
         closing = asyncio.create_task(shipper.aclose(0.001))
         for _ in range(step):
             await asyncio.sleep(0)
@@ -506,7 +506,7 @@ async def test_puts_that_wait_end_with_the_shipper_in_every_way(service, make_sp
     spool = make_spool()
     if isinstance(spool, MemorySpool):
         spool = MemorySpool(max_logs=10)
-    shipper = await opened(service, spool)
+    shipper = await open_shipper(service, spool)
     kind = LogKind.CATALOGUE
     puts = [asyncio.create_task(shipper.put(kind, play(number))) for number in range(600)]
     puts += [asyncio.create_task(shipper.put_many(kind, [play(number)] * 5)) for number in range(20)]

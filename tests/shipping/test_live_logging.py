@@ -247,7 +247,7 @@ async def test_plays_encoded_for_another_dialect_are_not_sent():
             with pytest.raises(InvalidLogError, match="plays need "):
                 await permit.post([old], None, request_id="r")
             mixed = [play(LogKind.SUBSCRIBER, user=user).encode() for user in ("a", "b")]
-            with pytest.raises(InvalidLogError, match="one user in one country"):
+            with pytest.raises(InvalidLogError, match="must have the same user and country"):
                 await permit.post(mixed, None, request_id="r")
         assert server.requests == []
 

@@ -130,7 +130,7 @@ async def test_a_spool_is_not_opened_for_the_other_dialect(place, first):
     async with raw_server(counted(1)) as server, its_client(server.base_url) as client:
         shipper = StreamLogShipper(client, spool=place)
         async with shipper:
-            await shipper.flush(10)
+            await shipper.flush(50)
         assert (await shipper.statistics()).delivered == 1
         assert len(server.requests) == 1
         assert orjson.loads(server.requests[0].partition(b"\r\n\r\n")[2])

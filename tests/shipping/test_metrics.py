@@ -201,7 +201,7 @@ async def test_metrics_that_raise_change_nothing_and_are_logged_once(caplog):
     clock = VirtualClock()
     statistics = await ship(clock, Service(clock), plays(2000), metrics=Broken())
     assert statistics.delivered == 2000
-    assert sum("metrics raised" in record.message for record in caplog.records) == 1
+    assert sum("metrics.record raised" in record.message for record in caplog.records) == 1
 
 
 async def test_log_lines_have_names_and_fields_and_no_plays_in_them(caplog):

@@ -1,4 +1,4 @@
-"""A service that is away for an hour while plays keep coming; the limits are the session's own."""
+"""A service that is unavailable for an hour while plays are put; with the session's limits."""
 
 import asyncio
 import gc
@@ -20,7 +20,7 @@ PLAYS_A_SECOND = 400
 
 
 class Wire:
-    """A transport: no connection until the service is up, 25 ms for an answer afterwards."""
+    """A transport: no connection until the service is up, 25 ms for a response afterwards."""
 
     def __init__(self, clock):
         self.clock = clock

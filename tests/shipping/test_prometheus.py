@@ -1,6 +1,7 @@
 """PrometheusMetrics counts what the statistics count, under the names that OpenTelemetry's exporter makes."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -79,6 +80,7 @@ class Meter:
 
     def _create(self, name, unit="", **_):
         self.names.add(name.replace(".", "_") + {"s": "_seconds"}.get(unit, ""))
+        return SimpleNamespace(add=None, record=None, set=None)
 
     create_counter = create_histogram = create_gauge = _create
 

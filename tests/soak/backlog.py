@@ -52,7 +52,7 @@ async def filled(path: Path, plays: int) -> str:
     return f"{plays:>12,} plays put in {time.perf_counter() - began:.1f} s; {size / 2**20:,.0f} MB of file"
 
 
-async def opened(path: Path, plays: int) -> tuple[float, float]:
+async def measure_opening(path: Path, plays: int) -> tuple[float, float]:
     """Open, put and deliver some; returns the seconds that opening took and the most MB there were."""
     forget(path)
     began = time.perf_counter()
@@ -105,7 +105,7 @@ async def fairness(path: Path) -> int:
 
 
 def alone(work, *arguments):
-    """Do it in a process of its own, so that its memory is its own."""
+    """Run it in a separate process, to measure its memory."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
         return process.submit(_run, work, arguments).result()
 
@@ -118,8 +118,8 @@ def soak(plays: int, rounds: int, directory: Path) -> bool:
     empty, few, many = (directory / f"{name}.db" for name in ("empty", "few", "many"))
     print(alone(filled, few, FEW))
     print(alone(filled, many, plays), flush=True)
-    _, least = alone(opened, empty, 0)
-    seconds, most = alone(opened, many, plays)
+    _, least = alone(measure_opening, empty, 0)
+    seconds, most = alone(measure_opening, many, plays)
     print(
         f"opened in {seconds:.2f} s; {most - least:.0f} MB more than the {least:.0f} MB with an empty one", flush=True
     )

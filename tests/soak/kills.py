@@ -39,7 +39,7 @@ async def soak(*, in_doubt: str, kills: int, plays: int, seed: int) -> None:
                 print(f"life {kills - left + 1}: {len(crashes.accepted)} plays accepted", end="\r", flush=True)
             found, doubles = await crashes.finish(plays - len(crashes.accepted), **orders)
             assert len(crashes.accepted) >= plays
-            told(in_doubt, crashes, found, doubles, time.monotonic() - began)
+            report(in_doubt, crashes, found, doubles, time.monotonic() - began)
             if in_doubt == "hold":
                 assert not doubles, "plays that were to be held have reached the service twice"
                 await let_go(crashes, found, orders)
@@ -70,7 +70,7 @@ async def let_go(crashes: Crashes, found, orders: dict) -> None:
     assert doubles.keys() == found.dead_letters.keys() & arrived
 
 
-def told(in_doubt: str, crashes: Crashes, found, doubles, seconds: float) -> None:
+def report(in_doubt: str, crashes: Crashes, found, doubles, seconds: float) -> None:
     previews = crashes.sandbox.stats()["kinds"][LogKind.PREVIEW]
     print(
         f"{in_doubt}: {len(crashes.accepted)} plays accepted, {found.total('put')} in the spool, {crashes.runs} lives"

@@ -24,7 +24,7 @@ from sevendigital_async import Credentials
 from sevendigital_async.sandbox import Faults, Sandbox
 
 LEAST_RATE = 4.2
-MOST_IN_A_SECOND = 5
+MAX_PER_SECOND = 5
 
 
 @frozen
@@ -34,7 +34,7 @@ class Stalls(Faults):
     arrived: asyncio.Event = Factory(asyncio.Event)
 
     async def next_request(self):
-        """Wait until a request has arrived that is not answered yet: a bad moment for whoever has sent it."""
+        """Wait until a request has arrived that is not answered yet: a bad time for a crash of its sender."""
         self.arrived.clear()
         await self.arrived.wait()
 
@@ -104,7 +104,7 @@ async def report(account: Account, counts, put) -> bool:
         "every play arrived": put == set(received),
         "sums": counts.put == counts.delivered == len(put),
         "doubles are in doubt": doubles <= in_doubt,
-        "limit": account.busiest_second() <= MOST_IN_A_SECOND,
+        "limit": account.busiest_second() <= MAX_PER_SECOND,
         "rate": rate >= LEAST_RATE,
     }
     for check, kept in checks.items():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sevendigital_async import ConfigurationError, InvalidLogError, LogKind, SpoolInUseError, StreamLog
 from sevendigital_async.sources import BadRecord, Ingestion, Portion, ship_from
-from sevendigital_async.sources.base import ANEW
+from sevendigital_async.sources.base import RESTARTED
 from sevendigital_async.sources.ingestion import PARTIAL, Progress
 
 NOW = datetime.now(UTC)
@@ -195,7 +195,7 @@ async def test_a_stream_that_is_read_anew_is_put_whole_whatever_was_put_in_part(
         async def portions(self, checkpoint):
             await checkpoint(self.name)
             async for portion in super().portions(self.nothing):
-                yield evolve(portion, start=ANEW)
+                yield evolve(portion, start=RESTARTED)
 
         async def nothing(self, _):
             return None

@@ -45,11 +45,11 @@ def message(number, **more):
 def produce(cluster, topic, numbers):
     for number in numbers:
         cluster.produce(topic, message(number), partition=number % PARTITIONS)
-    cluster.producer.flush(10)
+    cluster.producer.flush(50)
 
 
 async def until(condition):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(50):
         while not condition():
             await asyncio.sleep(0.01)
 
@@ -101,7 +101,7 @@ async def test_messages_are_put_once_and_a_restart_resumes_at_the_checkpoint(clu
     async with worker(cluster, topic, sink):
         await sink.has(100)
     produce(cluster, topic, range(100, 150))
-    # Another group has committed nothing, so that only the checkpoints in the spool can tell.
+    # Another group has committed nothing, so that only the checkpoints in the spool count.
     async with worker(cluster, topic, sink, "-of-others") as source:
         await sink.has(150)
         assert source.moved == 0
@@ -115,7 +115,7 @@ async def test_bad_messages_go_to_a_topic_with_their_places(cluster, topic):
     cluster.produce(topic, b"nonsense", partition=2)
     cluster.produce(topic, message(1, kind="subscriber"), partition=2)
     cluster.produce(topic, None, partition=2)
-    cluster.producer.flush(10)
+    cluster.producer.flush(50)
     dead_letters = DeadLetterTopic(cluster.url(topic), f"{topic}-dead")
     async with worker(cluster, topic, sink, on_bad_records=dead_letters):
         await sink.has(1)
@@ -162,7 +162,7 @@ async def test_a_put_that_takes_long_pauses_the_partitions(cluster, topic, monke
     sink.open.clear()
     produce(cluster, topic, range(40))
     async with worker(cluster, topic, sink) as source:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while source._consumer is None or not source._consumer.paused():
                 await asyncio.sleep(0.02)
         sink.open.set()
@@ -180,7 +180,7 @@ async def test_a_put_that_takes_long_has_a_lag(cluster, topic, monkeypatch):
         await sink.has(40)
         sink.open.clear()
         produce(cluster, topic, range(40, 80))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(50):
             while source.lag().messages < 40:
                 await asyncio.sleep(0.02)
         assert source.lag().partitions == dict.fromkeys(range(PARTITIONS), 10)
@@ -193,14 +193,14 @@ async def test_a_partition_that_another_worker_has_put_is_read_on_from_its_check
     sink = Sink()
     for number in range(20):
         cluster.produce(topic, message(number), partition=0)
-    cluster.producer.flush(10)
+    cluster.producer.flush(50)
     stream = f"kafka:{topic}:0"
     async with worker(cluster, topic, sink):
         await sink.has(20)
         sink.open.clear()
         for number in range(20, 40):
             cluster.produce(topic, message(number), partition=0)
-        cluster.producer.flush(10)
+        cluster.producer.flush(50)
         await until(lambda: sink.waiting)
         sink.positions[stream] = "35"
         sink.open.set()
@@ -260,7 +260,7 @@ async def test_a_worker_stops_while_the_group_is_being_rebalanced(cluster, topic
     tasks.append(asyncio.create_task(Ingestion(second, sink, kind=KIND).run()))
     await until(lambda: second._consumer and second._consumer._coordinator)
     await until(lambda: second._consumer._coordinator.coordinator_id is not None)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(50):
         for task in reversed(tasks):
             task.cancel()
             await asyncio.wait([task])

@@ -1,4 +1,4 @@
-"""Bytes become records wherever they are cut, and what an interrupted run has read is neither lost nor doubled."""
+"""Chunks of bytes become records, and what an interrupted run has read is neither lost nor doubled."""
 
 import asyncio
 import itertools
@@ -107,7 +107,7 @@ def test_a_file_that_grows_byte_by_byte_gives_each_play_once_wherever_it_was_cut
 
 
 class Sink:
-    """Stands in for a shipper that is full until it is opened."""
+    """A fake shipper that is full until it is released."""
 
     def __init__(self):
         self.taken, self.room, self.putting = [], asyncio.Event(), asyncio.Event()

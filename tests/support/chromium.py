@@ -61,7 +61,7 @@ class Browser:
 
     async def until(self, condition):
         """Wait until a JavaScript expression is true."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not await self.evaluate(condition):
                 await asyncio.sleep(0.05)
 
@@ -89,7 +89,7 @@ def png_size(png):
 
 @asynccontextmanager
 async def open_page(address):
-    """Open an address in a browser of its own."""
+    """Open an address in a new browser."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         process = await asyncio.create_subprocess_exec(
             CHROMIUM,
@@ -100,7 +100,7 @@ async def open_page(address):
             stderr=asyncio.subprocess.PIPE,
         )
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 port = await _devtools_port(process.stderr)
             async with aiohttp.ClientSession() as session:
                 async with session.get(f"http://127.0.0.1:{port}/json/list") as answer:

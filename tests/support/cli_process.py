@@ -1,4 +1,4 @@
-"""The real command in a process of its own, and plays for it."""
+"""The real command in a separate process, and plays for it."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,8 @@ from pathlib import Path
 import orjson
 
 import sevendigital_async
-from sevendigital_async import Credentials, StreamLog
+from sevendigital_async import Credentials, LogKind, SevenDigital, StreamLog, StreamLogShipper
+from sevendigital_async.cli import main
 from sevendigital_async.sandbox import Faults, Sandbox
 from support import forked_command
 
@@ -47,6 +48,27 @@ def open_sandbox(*faults, latency=None, managed_users=True, **options):
         managed_users=managed_users,
         **options,
     )
+
+
+async def deliver(sandbox, logs=(), kind=LogKind.CATALOGUE, spool="x.db", **options):
+    """Put plays into a spool, and deliver what waits in it; returns the statistics."""
+    async with (
+        SevenDigital(KEY, SECRET, base_url=sandbox.base_url) as client,
+        StreamLogShipper(
+            client, spool=spool, lanes={kind: {"linger": 0.0} for kind in LogKind}, close_timeout=0.0, **options
+        ) as shipper,
+    ):
+        await shipper.put_many(kind, logs)
+        return await shipper.flush(50)
+
+
+def run_command(capsys, *arguments, code=0):
+    """Run a command in this process; returns what it printed."""
+    capsys.readouterr()
+    assert main([str(argument) for argument in arguments]) == code
+    printed = capsys.readouterr()
+    assert "Traceback" not in printed.out + printed.err
+    return printed
 
 
 def environment(base_url=None, secret=SECRET, **more):

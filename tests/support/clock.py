@@ -14,7 +14,7 @@ class VirtualClock:
         self.elapsed = 0.0
         self.offset = 0.0
         self._timers: list[tuple[float, int, asyncio.Future[None]]] = []
-        self._ties = itertools.count()
+        self._tie_breakers = itertools.count()
 
     def time(self) -> float:
         return EPOCH + self.elapsed + self.offset
@@ -27,7 +27,7 @@ class VirtualClock:
             await asyncio.sleep(0)
             return
         timer = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._timers, (self.elapsed + seconds, next(self._ties), timer))
+        heapq.heappush(self._timers, (self.elapsed + seconds, next(self._tie_breakers), timer))
         await timer
 
     async def wait(self, event: asyncio.Event, seconds: float | None) -> bool:

@@ -44,7 +44,7 @@ class Orders:
 
 
 def play(number, orders):
-    """Make the play of a number; whoever knows the number knows the kind and the user."""
+    """Make the play of a number, which determines the kind and the user."""
     kind = LogKind(orders.kinds[number % len(orders.kinds)])
     user = f"u{number % orders.users}" if orders.users else None
     return kind, StreamLog(
@@ -71,7 +71,7 @@ async def token_of(user):
 
 
 async def put_all(shipper, orders, accepted):
-    """Four producers, each with puts of its own size."""
+    """Four producers, each with another size of puts."""
     first, count = orders.numbers
     numbers = iter(range(first, first + count))
 

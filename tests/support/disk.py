@@ -1,4 +1,4 @@
-"""A disk that says no, or stands still."""
+"""A disk whose writes fail or block."""
 
 import asyncio
 import sqlite3

@@ -218,9 +218,9 @@ ALSO_BY_GUIDE = {
     "media.download_track": {"userId"},
     "media.stream_track": {"userId"},
 }
-"""Optional arguments of single methods that the guide or the links in its answers show, and the files don't.
+"""Optional arguments of single methods that the guide or the links in its responses show, and the files don't.
 
-``tag`` stands for the guide's ``tag_KEY``: as many fields as there are keys.
+``tag`` means the guide's ``tag_KEY``: one field for each key.
 """
 
 ONE_OF = {"classic.releases.recommend": {"releaseId", "artistId"}}

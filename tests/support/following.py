@@ -24,7 +24,7 @@ class RotatedLog:
     """Writes numbered plays to a file that is rotated in every way that logrotate knows.
 
     Attributes:
-        path: Of the file.
+        path: Path of the file.
         rng: Chooses sizes, pauses and ways.
         written: Plays written until now, numbered from 0.
         rotated: How often each way was taken.

@@ -24,7 +24,7 @@ from sevendigital_async.cli import main
 
 COMMANDS = ("call", "dead-letters", "demo", "journal", "operations", "sandbox", "ship", "spool")
 STREAMS = 3
-LONGEST_REQUEST = 1 << 20
+MAX_REQUEST = 1 << 20
 
 
 def serve(connection):
@@ -32,7 +32,7 @@ def serve(connection):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
-        request, descriptors, *_ = socket.recv_fds(connection, LONGEST_REQUEST, STREAMS + 1)
+        request, descriptors, *_ = socket.recv_fds(connection, MAX_REQUEST, STREAMS + 1)
         if not request:
             os._exit(0)
         if not os.fork():

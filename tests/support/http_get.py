@@ -17,7 +17,7 @@ async def ask(port, request, host="127.0.0.1"):
     try:
         writer.write(request)
         await writer.drain()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             return await reader.read()
     finally:
         writer.close()

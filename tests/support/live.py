@@ -35,5 +35,5 @@ async def ship(client, kind, logs, **options):
     )
     async with shipper:
         await shipper.put_many(kind, logs)
-        statistics = await shipper.flush(10)
+        statistics = await shipper.flush(50)
     return statistics, letters, deliveries

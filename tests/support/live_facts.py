@@ -100,7 +100,8 @@ create                 createUser                 2L  unsafe  GET   /1.2/user/cr
 authenticate           authenticateUser           2L  unsafe  POST  /1.2/user/authenticate                    form: emailAddress! password!
 
 [classic.users]
-find  findUsers  2L  read  GET  /1.2/users  emailAddress
+find    findUsers   2L  read        GET  /1.2/users              emailAddress
+update  updateUser  3L  idempotent  PUT  /1.2/users/{id}/update  form: emailAddress firstName lastName country password
 
 [classic.translations]
 bundle  getTranslations  key  read  GET  /1.2/translations  country shopId page pageSize
@@ -119,7 +120,14 @@ ONLY_PAGES = """\
 related  getRelatedTags  key  read  GET  /1.2/tag/related  tags! country page pageSize
 
 [classic.artists]
-recommend  getArtistRecommendations  key  read  GET  /1.2/artist/recommend  artistId! country page pageSize
+recommend  getArtistRecommendations  key  read  GET  /1.2/artist/recommend   artistId! country page pageSize
+matches    matchArtistIds            2L   read  GET  /1.2/artist/match/byId  sevenDigitalIds mbIds
+
+[classic.releases]
+matches  matchReleaseIds  2L  read  GET  /1.2/release/match/byId  sevenDigitalIds mbIds
+
+[classic.tracks]
+matches  matchTrackIds  2L  read  GET  /1.2/track/match/byId  sevenDigitalIds mbIds
 
 [classic.ip_lookup]
 checkout_restrictions  getCheckoutRestrictions  key  read  GET  /1.2/country/georestrictions/checkout  ipaddress!
@@ -156,7 +164,12 @@ status  getSubscriptionStatus  3L  read        GET  /1.2/user/unlimitedStreaming
 """Routes that the files lack; the ids are ours."""
 
 NOT_LIVE = {"platform.catalogue.download_track", "platform.catalogue.usage_types"}
-NOT_CLASSIC = {"classic.user.update_unlimited_streaming"}
+NOT_CLASSIC = {
+    "classic.user.update_unlimited_streaming",
+    "classic.artists.match_by_id",
+    "classic.releases.match_by_id",
+    "classic.tracks.match_by_id",
+}
 """Operations of the files that no live page knows."""
 
 IN_PAGES = {fact.name: fact for fact in facts_in(PAGES)}

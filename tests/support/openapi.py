@@ -23,9 +23,9 @@ class Stated:
     Attributes:
         parameters: By place and name.
         body: Content type and schema of the request's body.
-        status: Of the answer.
-        content_type: Of the answer's body, None if it has none.
-        answer: The schema of the answer's body, None if it is no JSON.
+        status: Status of the response.
+        content_type: Content type of the response's body, None if it has none.
+        answer: The schema of the response's body, None if it is no JSON.
     """
 
     id: str

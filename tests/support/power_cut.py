@@ -95,7 +95,7 @@ def whole(lines):
 
 @frozen
 class Traced:
-    """A system call as strace tells of it: its texts and numbers, and the file that its handle stands for."""
+    """A system call as strace reports it: its arguments, and the file of its descriptor."""
 
     name: str
     arguments: str
@@ -123,14 +123,14 @@ class Traced:
         return self.texts[0][: self.result]
 
 
-def opened(traced):
-    assert "O_TRUNC" not in traced.arguments, "the model of a disk knows of no files that are emptied when opened"
+def opened_file(traced):
+    assert "O_TRUNC" not in traced.arguments, "the model of a disk does not support files truncated by open"
     return Call("create", traced.paths[0]) if "O_CREAT" in traced.arguments else None
 
 
 KNOWN = {
-    "openat": opened,
-    "open": opened,
+    "openat": opened_file,
+    "open": opened_file,
     "pwrite64": lambda traced: Call("write", traced.file, traced.written, traced.last),
     "write": lambda traced: Call("append", traced.file, traced.written),
     "ftruncate": lambda traced: Call("truncate", traced.file, at=traced.last),

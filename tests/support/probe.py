@@ -19,7 +19,7 @@ FORM = "application/x-www-form-urlencoded"
 
 
 class ManualClock:
-    """Stands still until something sleeps or `advance` is called."""
+    """A clock that advances only when something sleeps or `advance` is called."""
 
     def __init__(self, now=1_800_000_000.0):
         self.now = now
@@ -103,7 +103,7 @@ class Probe:
 
 async def until(condition):
     """Give the loop away until something has come true."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.002)
 

@@ -9,7 +9,7 @@ HANG_UP = None
 class RawServer:
     """Plays a script: for the n-th request the n-th answer, the last one again and again.
 
-    An answer is bytes, ``HANG_UP``, or an async function of (reader, writer, request).
+    A response is bytes, ``HANG_UP``, or an async function of (reader, writer, request).
     """
 
     def __init__(self, *script) -> None:
@@ -74,7 +74,7 @@ async def raw_server(*script, tls=None):
 
 
 def answer(body: bytes | str = b"", status: str = "200 OK", **headers: str) -> bytes:
-    """Spell an HTTP answer."""
+    """Spell an HTTP response."""
     body = body.encode() if isinstance(body, str) else body
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]

@@ -9,6 +9,8 @@ import tempfile
 import time
 from contextlib import suppress
 
+import pytest
+
 PROGRAM = shutil.which("redis-server")
 NOT_INSTALLED = "redis-server is not installed: what needs a Redis is not tested here"
 
@@ -17,6 +19,8 @@ class RedisServer:
     """Starts with nothing in it; ``stop`` and ``start`` keep port and directory."""
 
     def __init__(self, *options: str) -> None:
+        if PROGRAM is None:
+            pytest.skip(NOT_INSTALLED)
         self.directory = tempfile.TemporaryDirectory(prefix="redis-")
         self.options = options or ("--save", "", "--appendonly", "no")
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -32,7 +36,7 @@ class RedisServer:
         """Start it; with ``loaded=False`` it may still be reading its data."""
         command = [PROGRAM, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.directory.name]
         self.process = subprocess.Popen([*command, *self.options], stdout=subprocess.DEVNULL)
-        give_up_at = time.monotonic() + 10
+        give_up_at = time.monotonic() + 60
         while True:
             with suppress(OSError):
                 if self.ask("PING") == "+PONG" or not loaded:
@@ -47,9 +51,9 @@ class RedisServer:
             self.process = None
 
     def ask(self, *words: str) -> str:
-        """Send one command; returns the first line of the answer as it came."""
+        """Send one command; returns the first line of the response as it came."""
         line = b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w.encode()), w.encode()) for w in words)
-        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as connection:
             connection.sendall(line)
             return connection.makefile().readline().strip()
 

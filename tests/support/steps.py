@@ -29,7 +29,7 @@ def at_step(number, action):
 
 
 class Proxy:
-    """Stands between a client and a server on this machine, and lets every piece wait for a while.
+    """A proxy between a client and a server on this machine that delays every piece.
 
     ``deaf``: answers of the server are held back; ``hold``: requests of the client are.
     """
@@ -58,7 +58,7 @@ class Proxy:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def cut(self):
-        """Break all connections; the answers that are on their way are lost."""
+        """Break all connections; the responses that are on their way are lost."""
         for task in list(self._tasks):
             task.cancel()
 

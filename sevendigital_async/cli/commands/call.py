@@ -21,10 +21,10 @@ from ...operations import REGISTRY, Content, Operation, Parameter, ParameterLoca
 from ..options import Connection, connection, user, with_options
 from ..output import say, say_bytes, say_json
 
-CALL_HELP = """Call any operation of the API and print its answer as JSON.
+CALL_HELP = """Call any operation of the API and print its response as JSON.
 
 Write arguments as key=value, with names as in Python (page_size) or as on the wire (pageSize). If an argument travels
-as JSON, its value is read as JSON. @FILE stands for the content of a file. `sevendigital operations` lists the
+as JSON, its value is read as JSON. @FILE is replaced by the content of a file. `sevendigital operations` lists the
 operations.
 
 \b
@@ -89,8 +89,8 @@ def call(
     operation: OperationArgument,
     arguments: PairsArgument = None,
     *,
-    xml: Annotated[bool, typer.Option("--xml", help="Ask for XML, and print the answer unchanged.")] = False,
-    raw: Annotated[bool, typer.Option("--raw", help="Print the answer unchanged.")] = False,
+    xml: Annotated[bool, typer.Option("--xml", help="Ask for XML, and print the response unchanged.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Print the response unchanged.")] = False,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write media to this file; an interrupted download is resumed.")
     ] = None,
@@ -138,7 +138,7 @@ def read_arguments(operation: Operation, pairs: Iterable[str], dialect: Dialect)
     """Read ``key=value`` pairs.
 
     Keys are spelled as in Python or as on the wire. A value that travels as JSON is read as JSON where it is
-    valid; ``@FILE`` stands for the content of a file.
+    valid; ``@FILE`` is replaced by the content of a file.
 
     Raises:
         InvalidArgumentError: A pair has no key or no ``=``, its key is unknown or given twice, or its file cannot be
@@ -154,11 +154,13 @@ def read_arguments(operation: Operation, pairs: Iterable[str], dialect: Dialect)
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise InvalidArgumentError(f"{pair!r} is not of the form key=value", argument=pair)
+            raise InvalidArgumentError(f"{pair!r} must be key=value", argument=pair)
         parameter = known.get(key)
         if parameter is None:
             choice = ", ".join(parameters) or "no arguments"
-            raise InvalidArgumentError(f"{operation.name} has no argument {key!r}; it takes {choice}", argument=key)
+            raise InvalidArgumentError(
+                f"{operation.name} has no argument {key!r}; its arguments are {choice}", argument=key
+            )
         if parameter.name in arguments:
             raise InvalidArgumentError(f"{key!r} is given twice", argument=key)
         arguments[parameter.name] = _value(parameter, value)

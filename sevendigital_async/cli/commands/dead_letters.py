@@ -32,7 +32,7 @@ from ..output import complain, counted, one_line, say, say_json
 
 HELP = """List, replay or discard dead letters: plays that a shipper does not send again on its own.
 
-Buried plays were refused by the service, or grew too old. Held plays were sent without an answer, so that the service
+Buried plays were refused by the service, or grew too old. Held plays were sent without a response, so that the service
 may or may not have them.
 """
 
@@ -109,7 +109,7 @@ class DeadLetterFilter:
 
     Attributes:
         ids: Their numbers.
-        kind: Of the plays.
+        kind: Kind of the plays.
         state: Buried or held.
         reason: A part of the reason, ignoring case.
         code: The service's error code.

@@ -32,7 +32,7 @@ COUNTRIES = ("GB", "US", "DE", "FR", "JP", "BR", "SE", "ZA", "IN", "AU")
 FORMATS = ("17", "26", "33", "45")
 SKIPPED_AT_ONCE = 0.03
 PREVIEW_SECONDS = 30
-LONGEST_SECONDS = 420
+MAX_SECONDS = 420
 DAY = timedelta(days=1)
 
 
@@ -46,7 +46,7 @@ def split(plays: int) -> dict[LogKind, int]:
 def plausible_plays(
     kind: LogKind, number: int, now: datetime, rng: random.Random, dialect: Dialect = Dialect.OPENAPI
 ) -> Iterator[StreamLog]:
-    """Make plays of one kind, each with a device of its own.
+    """Make plays of one kind, each with its own device.
 
     Args:
         kind: Previews are short and have no user.
@@ -55,7 +55,7 @@ def plausible_plays(
         rng: Source of chance.
         dialect: The live dialect requires more fields, and has no device id.
     """
-    longest = PREVIEW_SECONDS if kind is LogKind.PREVIEW else LONGEST_SECONDS
+    longest = PREVIEW_SECONDS if kind is LogKind.PREVIEW else MAX_SECONDS
     for index in range(number):
         skipped = rng.random() < SKIPPED_AT_ONCE
         play = StreamLog(
@@ -112,7 +112,7 @@ class DemoReport:
         kinds: By kind.
         missing: Plays that were put and not received.
         surplus: Plays that were received and not put, or more often than put.
-        seconds: From the first put to the last answer.
+        seconds: From the first put to the last response.
     """
 
     kinds: Mapping[LogKind, KindFigures]
@@ -175,11 +175,11 @@ def compare(
     """Compare what was put with what the sandbox received.
 
     Args:
-        statistics: Of the shipper.
-        stats: Of the sandbox.
+        statistics: Statistics of the shipper.
+        stats: Statistics of the sandbox.
         put: Plays that the shipper accepted.
         received: Plays that the sandbox accepted.
-        seconds: From the first put to the last answer.
+        seconds: From the first put to the last response.
     """
     kinds = {
         kind: KindFigures(

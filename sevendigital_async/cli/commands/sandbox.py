@@ -29,8 +29,8 @@ Examples:
 Faults (--fault can be repeated; RATE is 10% or 0.1):
   503:RATE                   answers with this status, any 4xx or 5xx
   disconnect-before:RATE     closes the connection before it handles a request
-  disconnect-after:RATE      closes it after that, so that the answer is lost
-  slow-body:RATE             sends the answer a few bytes at a time
+  disconnect-after:RATE      closes it after that, so that the response is lost
+  slow-body:RATE             sends the response a few bytes at a time
   poison:TRACK_ID            refuses plays of this track by their position
   poison-unindexed:TRACK_ID  refuses them without saying which play it was
 
@@ -55,7 +55,7 @@ def sandbox(
         list[str] | None, typer.Option(metavar="SPEC", help="A fault, such as 503:10%; can be repeated.")
     ] = None,
     latency: Annotated[
-        str | None, typer.Option(metavar="SPEC", help="Delay every answer: 200ms, 1.5s or 2ms-1500ms.")
+        str | None, typer.Option(metavar="SPEC", help="Delay every response: 200ms, 1.5s or 2ms-1500ms.")
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same faults in the same order.")] = 0,
     tokens: TokensOption = None,

@@ -30,7 +30,7 @@ from ..process import SignalWatcher
 from ..ship.display import display_on
 from ..ship.inputs import Input, check_first_line, own_files, parse_mapping
 from ..ship.options import ShipOptions, Synchronous, directory_of, monitor, read_tokens, spool_for
-from ..ship.reject_file import RejectFile, beside
+from ..ship.reject_file import RejectFile, path_beside
 from ..ship.report import Report
 from ..ship.run import ShipRun
 
@@ -111,15 +111,15 @@ Exit codes; the first that applies:
 
 PROGRESS_EVERY = 5.0
 PATIENCE = 300.0
-LONGEST_SECONDS = 1e9
-LONGEST_DAYS = 100_000.0
+MAX_SECONDS = 1e9
+MAX_DAYS = 100_000.0
 
 app = typer.Typer(rich_markup_mode=None)
 
 
 @frozen
 class Reading:
-    """How the input is read: options of their own."""
+    """How the input is read."""
 
     format: Format | None
     columns: Mapping[str, str] | None
@@ -148,9 +148,7 @@ def reading(
         ),
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Read files as they grow, until a signal.")] = False,
-    poll: Annotated[
-        float, _number("How often --follow looks at files, at the least.", "SECONDS", LONGEST_SECONDS)
-    ] = 1.0,
+    poll: Annotated[float, _number("How often --follow looks at files, at the least.", "SECONDS", MAX_SECONDS)] = 1.0,
     dead_letter_topic: Annotated[
         str | None,
         typer.Option(metavar="TOPIC", help="Where bad messages of a topic go, in place of a file.", show_default=False),
@@ -176,7 +174,7 @@ def ship(
     *,
     kind: Annotated[
         LogKind | None,
-        typer.Option(help="Kind of plays that have no kind of their own.", show_default="the plays have their kinds"),
+        typer.Option(help="Kind of plays that don't state a kind.", show_default="the plays have their kinds"),
     ] = None,
     reading: Reading,
     connection: Connection,
@@ -205,17 +203,17 @@ def ship(
         typer.Option(help="What plays in the spool survive: a power cut (full), or a crash of the process (normal)."),
     ] = Synchronous.FULL,
     journal_days: Annotated[
-        float, _number("How long a file keeps the journal of deliveries.", "DAYS", LONGEST_DAYS)
+        float, _number("How long a file keeps the journal of deliveries.", "DAYS", MAX_DAYS)
     ] = 400.0,
     in_doubt: Annotated[
         Literal["resend", "hold"],
-        typer.Option(help="Plays whose answer was lost: send them again, perhaps twice, or hold them."),
+        typer.Option(help="Plays whose response was lost: send them again, perhaps twice, or hold them."),
     ] = "resend",
     patience: Annotated[
         float | None,
         typer.Option(
             min=0,
-            max=LONGEST_SECONDS,
+            max=MAX_SECONDS,
             callback=check_finite,
             metavar="SECONDS",
             help="Stop after this time without a delivery.",
@@ -223,10 +221,10 @@ def ship(
         ),
     ] = None,
     drain: Annotated[
-        float, _number("How long to deliver what was read after the run has stopped.", "SECONDS", LONGEST_SECONDS)
+        float, _number("How long to deliver what was read after the run has stopped.", "SECONDS", MAX_SECONDS)
     ] = 30.0,
     linger: Annotated[
-        float, _number("How long an incomplete batch waits for more input.", "SECONDS", LONGEST_SECONDS)
+        float, _number("How long an incomplete batch waits for more input.", "SECONDS", MAX_SECONDS)
     ] = 5.0,
     from_line: Annotated[
         int | None,
@@ -261,8 +259,8 @@ def ship(
     )
     regular = inputs.is_lasting and inputs.is_single
     with (
-        RejectFile(rejected or beside(inputs.base, ".rejected", regular=regular)) as rejected_lines,
-        RejectFile(unsent or beside(inputs.base, ".unsent", regular=regular)) as unsent_plays,
+        RejectFile(rejected or path_beside(inputs.base, ".rejected", regular=regular)) as rejected_lines,
+        RejectFile(unsent or path_beside(inputs.base, ".unsent", regular=regular)) as unsent_plays,
     ):
         report = asyncio.run(
             _ship(options, client, inputs, reading, rejected=rejected_lines, unsent=unsent_plays, worker=worker)

@@ -39,7 +39,7 @@ KEY = frozenset({"KIND", "USERID", "TRACKID", "CLIENTID", "DATETIMEPLAYED"})
 REQUEST = ("REQUESTID", "DELIVEREDAT", "ANSWER", "INDOUBT", "OUTCOME")
 """Columns about the delivery of a play."""
 
-LONGEST_NUMBER = 40
+MAX_DIGITS = 40
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?").fullmatch
 
 
@@ -67,9 +67,9 @@ class Column:
         """Return a value as text that is equal for equal values: times as instants, seconds as numbers."""
         text = text.strip()
         if self.header == TIME:
-            instant = instant_of(text)
+            instant = parse_time(text)
             return text if instant is None else str(microseconds(instant))
-        if self.header == SECONDS and len(text) <= LONGEST_NUMBER and _NUMBER(text):
+        if self.header == SECONDS and len(text) <= MAX_DIGITS and _NUMBER(text):
             return str(Decimal(text).normalize() + 0)  # minus zero is zero
         if self.header in {"COUNTRY", "KIND"}:
             return text.upper()
@@ -122,7 +122,7 @@ def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def instant_of(text: str) -> datetime | None:
+def parse_time(text: str) -> datetime | None:
     """Read a time, in UTC if it has no offset; None if it cannot be read."""
     try:
         instant = parse_datetime(text.strip())
@@ -140,7 +140,7 @@ class JournalFilter:
     """Selects entries of a journal.
 
     Attributes:
-        kind: Of the plays; None for all.
+        kind: Kind of the plays; None for all.
         since: Entries from this time on; None for all.
         until: Entries before this time; None for all.
     """

@@ -23,7 +23,7 @@ from ...models.scalars import microseconds
 from ...shipping.spools.inspector import JournalEntry, JournalOutcome
 from ...sources.files import in_thread
 from ..output import counted, one_line
-from .export import BATCH, DAMAGED, KEY, PLAY, TIME, Column, OutcomeFilter, batches, instant_of, plain, play_of
+from .export import BATCH, DAMAGED, KEY, PLAY, TIME, Column, OutcomeFilter, batches, parse_time, plain, play_of
 
 DELIMITERS = ",;\t|"
 
@@ -32,7 +32,7 @@ class VendorRows:
     """The other list: a CSV file, read a row at a time.
 
     Args:
-        name: Of the file: UTF-8, with a line of headers.
+        name: Name of the file: UTF-8, with a line of headers.
 
     Attributes:
         columns: The columns that a play has, too.
@@ -97,7 +97,7 @@ class VendorRows:
             raise ConfigurationError(f"{self._name} has more than one column {twice[0]}")
         if not KEY.intersection(names) - {"KIND"}:
             needed = ", ".join(column.header for column in PLAY if column.header in KEY - {"KIND"})
-            raise ConfigurationError(f"{self._name} needs a line of headers with at least one of {needed}")
+            raise ConfigurationError(f"{self._name} needs a header line with at least one of {needed}")
 
     def _unreadable(self, error: Exception, row: int | None = None) -> ConfigurationError:
         match error:
@@ -272,12 +272,12 @@ class Comparison:
         return dict(zip((column.header for column in self._columns), orjson.loads(values), strict=True))
 
     def _digests(self, values: Sequence[str]) -> tuple[bytes, bytes, int | None]:
-        """Return the digests ``key`` and ``rest`` and the time; 0 if there is no column for the time."""
+        """Return the digests ``key`` and ``rest`` and the time; 0 if no column for the time."""
         moment: int | None = 0
         key, rest = [], []
         for column, value in zip(self._columns, values, strict=True):
             if column.header == TIME:
-                instant = instant_of(value)
+                instant = parse_time(value)
                 moment = None if instant is None else microseconds(instant)
                 continue
             text = column.comparable(value)
@@ -300,7 +300,7 @@ class Difference:
 
     Attributes:
         finding: The row.
-        name: Of the file.
+        name: Name of the file.
     """
 
     finding: Finding
@@ -323,9 +323,9 @@ class Difference:
         found = self.finding
         match found.verdict:
             case Verdict.MISSING:
-                text = f"row {found.our_row} of the journal is not in {self.name}: {_as_words(found.ours)}"
+                text = f"row {found.our_row} of the journal is not in {self.name}: {_describe_play(found.ours)}"
             case Verdict.EXTRA:
-                text = f"row {found.their_row} of {self.name} is not in the journal: {_as_words(found.theirs)}"
+                text = f"row {found.their_row} of {self.name} is not in the journal: {_describe_play(found.theirs)}"
                 if found.in_doubt:
                     text += "; in doubt in the journal: it may have been reported twice, or is held"
             case Verdict.DIFFERENT:
@@ -357,7 +357,7 @@ class Reconciliation:
         in_doubt: How many of the extra plays are in doubt in the journal.
         compared: Headers of the columns that were compared.
         ignored: Headers of the file's other columns.
-        name: Of the file.
+        name: Name of the file.
     """
 
     ours: int
@@ -403,7 +403,7 @@ class Reconciliation:
         return "\n".join(map(one_line, lines))
 
 
-def _as_words(play: Mapping[str, str] | None) -> str:
+def _describe_play(play: Mapping[str, str] | None) -> str:
     return ", ".join(f"{header} {value}" for header, value in (play or {}).items() if value)
 
 
@@ -418,10 +418,10 @@ async def reconcile(
     """Compare the delivered plays of a journal with a file.
 
     Args:
-        entries: Of the journal.
+        entries: Entries of the journal.
         theirs: Rows of the file.
         show: Receives each difference.
-        name: Of the file.
+        name: Name of the file.
         tolerance: The largest difference between the times of equal plays.
 
     Raises:
@@ -439,7 +439,7 @@ async def reconcile(
         our_total, their_total = await asyncio.to_thread(comparison.match)
         for verdict in Verdict:
             findings = comparison.findings(verdict)
-            while found := await asyncio.to_thread(_some, findings):
+            while found := await asyncio.to_thread(_first_batch, findings):
                 for finding in found:
                     numbers[verdict] += 1
                     in_doubt += finding.in_doubt
@@ -473,5 +473,5 @@ def _load(
         raise SpoolCorruptionError(DAMAGED) from None
 
 
-def _some(findings: Iterator[Finding]) -> list[Finding]:
+def _first_batch(findings: Iterator[Finding]) -> list[Finding]:
     return list(itertools.islice(findings, BATCH))

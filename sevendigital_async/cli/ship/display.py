@@ -26,7 +26,7 @@ class Gauge:
     """The progress of one thing.
 
     Attributes:
-        name: Of the thing.
+        name: Name of the thing.
         done: How much is done, in the unit of ``total``.
         total: How much there is to do; None if unknown.
         note: The progress as text.
@@ -155,7 +155,7 @@ def table(
     """Lay out text in columns; the first is aligned left, the others are aligned right if they are numbers.
 
     Args:
-        headings: Of the columns.
+        headings: Headings of the columns.
         rows: One text per column.
         total: The last row is the sum of the others.
         numbers: All columns but the first are numbers.

@@ -48,11 +48,15 @@ class Input:
         """
         several = len(self.files) > 1
         if several and any(map(_is_kafka, self.files)):
-            raise ConfigurationError("a topic of Kafka is read alone: give one kafka:// URL and no files")
+            raise ConfigurationError(
+                "a Kafka topic can't be combined with other inputs: give one kafka:// URL and no files"
+            )
         if self.is_followed and self.is_kafka:
-            raise ConfigurationError("a topic of Kafka is always followed; leave --follow out")
+            raise ConfigurationError("a Kafka topic is always followed; remove --follow")
         if self.is_followed and STANDARD_INPUT in self.files:
-            raise ConfigurationError("standard input can't be followed: name a file; a pipe is read as it comes")
+            raise ConfigurationError(
+                "--follow does not apply to standard input, which is read as it arrives; remove it or name a file"
+            )
         if not self.is_followed and not self.is_kafka:
             for file in self.files:
                 if file == STANDARD_INPUT or not _is_pattern(file):
@@ -131,7 +135,7 @@ class Input:
         if topic is None:
             return None
         if not self.is_kafka:
-            raise ConfigurationError("--dead-letter-topic goes with a kafka:// URL; for files there is --rejected")
+            raise ConfigurationError("--dead-letter-topic applies to a kafka:// URL; use --rejected for files")
         from ...sources.kafka import DeadLetterTopic as Topic  # noqa: PLC0415 - an extra
 
         return Topic(self.files[0], topic)
@@ -147,7 +151,7 @@ def parse_mapping(texts: Sequence[str]) -> Mapping[str, str] | None:
     mapping = {name.strip(): column.strip() for name, _, column in pairs}
     if not all(name and column for name, column in mapping.items()) or len(mapping) < len(pairs):
         raise ConfigurationError(
-            "--map has one column for each field of a play, such as --map trackId=track,timestamp=played_at"
+            "--map must be FIELD=COLUMN,..., with each field once, such as --map trackId=track,timestamp=played_at"
         )
     return mapping or None
 
@@ -161,11 +165,9 @@ def check_first_line(inputs: Input, first_line: int | None) -> None:
     if first_line is None:
         return
     if inputs.is_endless:
-        raise ConfigurationError("--from-line goes with files that are read once, not with --follow or Kafka")
+        raise ConfigurationError("--from-line does not apply with --follow or Kafka")
     if first_line > 1 and not inputs.is_single:
-        raise ConfigurationError(
-            "--from-line goes with one file; --from-line 1 ships several files from their beginnings"
-        )
+        raise ConfigurationError("--from-line applies to one file; with several files, only --from-line 1 is allowed")
 
 
 def own_files(inputs: Input, spool: str | None, *others: RejectFile) -> list[Path]:

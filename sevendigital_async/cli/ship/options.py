@@ -25,7 +25,7 @@ from ...sources import ReadCheckpoint
 from ...sources.ingestion import position_in
 from ..options import check_finite, inspect_spool
 from .inputs import Input
-from .reject_file import beside
+from .reject_file import path_beside
 
 TOKEN_KEYS = {"token", "secret"}
 
@@ -42,19 +42,19 @@ def read_tokens(path: Path) -> dict[str, UserToken]:
     except (OSError, ValueError) as error:
         if isinstance(error, orjson.JSONDecodeError):
             # The error holds the document with its secrets; only its message is used.
-            raise ConfigurationError(f"the tokens in {path} are not valid JSON: {error}") from None
+            raise ConfigurationError(f"{path} is not valid JSON: {error}") from None
         reason = error.strerror if isinstance(error, OSError) else error
-        raise ConfigurationError(f"cannot read the tokens in {path}: {reason}") from None
+        raise ConfigurationError(f"cannot read {path}: {reason}") from None
     if (twice := duplicate_key(content)) is not None:
-        raise ConfigurationError(f"the tokens in {path} have the key {twice!r} twice")
+        raise ConfigurationError(f"{path} has the user id {twice!r} twice")
     if not isinstance(tokens, dict):
-        raise ConfigurationError(f"the tokens in {path} must be a JSON object from user id to token")
+        raise ConfigurationError(f"{path} must be a JSON object of user ids and tokens")
     return {user: _token(user, value, path) for user, value in tokens.items()}
 
 
 def _token(user: str, value: object, path: Path) -> UserToken:
     if not isinstance(value, dict) or value.keys() != TOKEN_KEYS:
-        raise ConfigurationError(f'user {user!r} in {path} needs an object of "token" and "secret", and nothing else')
+        raise ConfigurationError(f'user {user!r} in {path} must be an object with "token" and "secret" only')
     try:
         return UserToken(**value)
     except ConfigurationError as error:
@@ -94,9 +94,9 @@ def spool_for(spool: str | None, source: Input) -> str | None:
             "several files share one spool: name it with --spool, the same one in every run (such as --spool plays.db)"
         )
     if source.is_lasting:
-        return str(beside(source.base, ".spool", regular=True))
+        return str(path_beside(source.base, ".spool", regular=True))
     base = "stdin" if source.base.startswith(TEMPORARY_NAMES) else source.base
-    return str(beside(base, ".spool", regular=False))
+    return str(path_beside(base, ".spool", regular=False))
 
 
 def directory_of(spool: str) -> Path | None:
@@ -128,7 +128,7 @@ class SpoolContents:
     """What earlier runs have left in a spool.
 
     Attributes:
-        counts: Of plays, by kind.
+        counts: Counts of plays, by kind.
         position: Returns how far a stream was read.
     """
 
@@ -172,12 +172,12 @@ class ShipOptions:
     """What to ship, and how.
 
     Attributes:
-        kind: Of plays whose kind the input does not give; None if it gives all.
+        kind: Kind of plays whose kind the input does not give; None if it gives all.
         tokens: By user; None if the partner signs alone.
         spool: Its name; None for memory.
         synchronous: What plays in a file survive.
         journal_days: Days for which a file keeps its journal.
-        in_doubt: What to do with plays whose answer was lost.
+        in_doubt: What to do with plays whose response was lost.
         first_line: Number of the line to start at; None to continue where an earlier run stopped.
         patience: Seconds without a delivery after which the run stops; None for never.
         drain: Seconds to deliver what was read after the run has stopped.
@@ -215,7 +215,7 @@ def monitor(
             max=1e9,
             callback=check_finite,
             metavar="SECONDS",
-            help="/healthz is unhealthy after this time without an answer of the service or the spool.",
+            help="/healthz is unhealthy after this time without a response of the service or the spool.",
         ),
     ] = 300.0,
 ) -> WorkerMonitor:

@@ -13,13 +13,13 @@ from ...sources import Lag, StreamCounts, StreamProgress, TopicLag
 from .display import Gauge
 from .report import RunCounts
 
-MOST_GAUGES = 10
+MAX_GAUGES = 10
 """Sources that are shown at once."""
 
 RATE_WINDOW = 30.0
 """Seconds over which a rate is measured."""
 
-SHORTEST_WINDOW = 2.0
+MIN_WINDOW = 2.0
 """Seconds without which the time that remains is not estimated."""
 
 
@@ -115,8 +115,8 @@ class ProgressMeter:
     """Makes gauges of the counts of a run.
 
     Args:
-        name: Of the input.
-        source: Of the plays.
+        name: Name of the input.
+        source: Source of the plays.
         streams: What was read, by stream.
         now: Seconds of a monotonic clock.
     """
@@ -135,7 +135,7 @@ class ProgressMeter:
         """Return what to show; the first one is about the whole run.
 
         Args:
-            counts: Of the plays of all kinds.
+            counts: Counts of the plays of all kinds.
         """
         self._delivered.add(counts.delivered, self._now())
         rejected = sum(stream.rejected for stream in self._streams.values())
@@ -155,7 +155,7 @@ class ProgressMeter:
         elif estimate.total:
             facts.insert(0, f"{100 * estimate.done / estimate.total:.0f} %")
         left = estimate.seconds_left(self._delivered.rate)
-        if left and self._delivered.seconds >= SHORTEST_WINDOW:
+        if left and self._delivered.seconds >= MIN_WINDOW:
             facts.append(f"{duration(left)} left")
         whole = Gauge(self._name, estimate.done, estimate.total, ", ".join(facts))
         return [whole, *self._of_sources(progress)]
@@ -166,12 +166,12 @@ class ProgressMeter:
             if len(progress) < 2:  # noqa: PLR2004 - the gauge of the whole run says it
                 return []
             counts = {stream.label: stream for stream in self._streams.values()}
-            if len(progress) > MOST_GAUGES:
+            if len(progress) > MAX_GAUGES:
                 progress = [each for each in progress if each.label in counts and not each.is_finished]
-            shown = [(each, counts.get(each.label, StreamCounts())) for each in progress[:MOST_GAUGES]]
+            shown = [(each, counts.get(each.label, StreamCounts())) for each in progress[:MAX_GAUGES]]
             return [Gauge(each.label, each.read, each.total, _of_stream(count)) for each, count in shown]
         streams = [stream for stream in self._streams.values() if stream.records]
-        latest = streams[-MOST_GAUGES:] if len(streams) > 1 else []
+        latest = streams[-MAX_GAUGES:] if len(streams) > 1 else []
         return [Gauge(stream.label, 0, None, _of_stream(stream)) for stream in latest]
 
 

@@ -35,7 +35,7 @@ class UnsentCounts:
     failure: str | None = None
 
 
-def write_rest(
+def write_unsent(
     memory: MemorySpool | None,
     unread: PendingPortion | None,
     *,
@@ -52,7 +52,7 @@ def write_rest(
         unsent: For plays that wait or are held, and for ``unread``.
         needs_kind: Plays are written with their kinds.
     """
-    rest = list(_rest_of(memory, rejected, unsent, needs_kind=needs_kind)) if memory else []
+    rest = list(_unsent_records(memory, rejected, unsent, needs_kind=needs_kind)) if memory else []
     if unread is not None:
         rest += [(unsent, _body(log.encode(), kind, needs_kind), False) for kind, log in unread.plays()]
         rest += [(unsent, record.data, False) for record in unread.bad]
@@ -66,7 +66,7 @@ def write_rest(
     return UnsentCounts(in_doubt)
 
 
-def _rest_of(
+def _unsent_records(
     memory: MemorySpool, rejected: RejectFile, unsent: RejectFile, *, needs_kind: bool
 ) -> Iterator[tuple[RejectFile, bytes, bool]]:
     for letter in memory.dead_letters():
@@ -91,7 +91,7 @@ def _is_at(path: Path, descriptor: int) -> bool:
 _EARLIER_ENDING = re.compile(r"\.(?:rejected|unsent)(?:\.\d+)?$")
 
 
-def beside(name: str, ending: str, *, regular: bool) -> Path:
+def path_beside(name: str, ending: str, *, regular: bool) -> Path:
     """Return the path of a file that belongs to an input.
 
     It is named after the original input: the unsent plays of ``plays.jsonl.unsent`` go to ``plays.jsonl.unsent.1``. If
@@ -155,7 +155,7 @@ class RejectFile:
         try:
             self.sync()
         except OSError as failure:
-            complain(f"{self.path} may not be on the disk: {failure.strerror}")
+            complain(f"{self.path} could not be flushed to disk: {failure.strerror}")
         finally:
             for descriptor in [*self._replaced, *([] if self._descriptor is None else [self._descriptor])]:
                 os.close(descriptor)

@@ -62,7 +62,7 @@ class SourceReport:
     """What was read of one of several sources.
 
     Attributes:
-        name: Of the source.
+        name: Name of the source.
         lines: Lines, rows or messages that were read.
         put: Plays accepted for shipping.
         rejected: Records that are not plays.
@@ -91,7 +91,7 @@ class StopReason:
     code: ExitCode
 
 
-MOST_NOTES = 10
+MAX_NOTES = 10
 """Sources that were not read to their ends and are named."""
 
 
@@ -101,21 +101,21 @@ class Report:
 
     Attributes:
         input: Name of the input.
-        kind: Of the plays; None if the input gave their kinds.
+        kind: Kind of the plays; None if the input gave their kinds.
         lines: Lines read, or messages.
         put: Plays accepted for shipping.
         left: Plays that earlier runs had left in the spool, waiting or held.
         delivered: Accepted by the service.
         rejected: Lines that are not plays.
         buried: Plays that the service refused for good, or that became too old.
-        in_doubt: Plays that were sent without an answer, whatever their state is now.
+        in_doubt: Plays that were sent without a response, whatever their state is now.
         held: Plays in doubt that are not sent again on their own.
         waiting: Plays not delivered.
         requests: Requests sent.
         largest_batch: Plays in the largest of them.
-        seconds: From the first byte read to the last answer.
+        seconds: From the first byte read to the last response.
         continue_at: Number of the first line that is not done; None if all are, or if there are several sources.
-        unfinished_line: Number of the last line, if it has no line feed and is not a play; None likewise.
+        unfinished_line: Number of the last line, if it has no line feed and is not a play; else None.
         stop: Why the run stopped early, if it did.
         rejected_file: File of rejected lines and buried plays.
         unsent_file: File of plays that wait or are held.
@@ -295,7 +295,7 @@ class Report:
             f"{source.name}: line {source.unfinished_line}, the last one, has no line feed and is not a play"
             if source.unfinished_line
             else f"{source.name}: {'stopped after line ' + str(source.continue_at - 1) if source.lines else 'not read'}"
-            for source in self._unread[:MOST_NOTES]
+            for source in self._unread[:MAX_NOTES]
             if source.continue_at is not None
         ]
         if self._unread and self.resumes:

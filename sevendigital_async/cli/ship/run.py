@@ -25,7 +25,7 @@ from .display import Display
 from .inputs import Input, SourceMessages
 from .options import ShipOptions, durable_spool, exists, read_spool
 from .progress import HasLag, ProgressMeter
-from .reject_file import RejectFile, write_rest
+from .reject_file import RejectFile, write_unsent
 from .report import Report, RunCounts, SourceReport, StopReason, run_counts, sum_of
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class StallDetector:
         """Return whether nothing was delivered or buried for too long.
 
         Args:
-            counts: Of plays, now.
+            counts: Counts of plays, now.
             now: Seconds of a monotonic clock.
             stuck: The spool accepts no plays.
             linger: Seconds that plays may wait until their batch is complete.
@@ -61,12 +61,12 @@ class StallDetector:
 
 
 REFRESH = 0.2
-QUIET_FOR = 60.0
+LINE_LIMIT_PERIOD = 60.0
 """Seconds for which an endless run drops further lines about bad records."""
 
 
 @frozen
-class RejectedFirst:
+class SyncedRejectSink:
     """Takes plays for the shipper; a checkpoint must not pass a rejected line that may be lost in a power cut.
 
     Attributes:
@@ -147,7 +147,7 @@ class ShipRun:
             metrics=self._worker.metrics,
             close_timeout=0.0,
         )
-        sink = RejectedFirst(self._shipper, rejected)
+        sink = SyncedRejectSink(self._shipper, rejected)
         self._ingestion = Ingestion(source, sink, kind=options.kind, on_bad_records=self._reject)
         self._meter = ProgressMeter(inputs.name, source, self._ingestion.streams)
         self._stop: asyncio.Future[StopReason] = asyncio.get_running_loop().create_future()
@@ -168,7 +168,7 @@ class ShipRun:
         if self._worker.url is not None:
             self._display.say(f"sevendigital: /healthz, /readyz, /metrics and /statistics are at {self._worker.url}")
         with SourceMessages(self._display.say):
-            await self._look_first()
+            await self._check_inputs()
             if not self._stop.done():
                 await self._ship()
         # Plays that other processes put into the same spool after all was delivered are not part of this run.
@@ -178,7 +178,7 @@ class ShipRun:
 
     # -- start and stop --
 
-    async def _look_first(self) -> None:
+    async def _check_inputs(self) -> None:
         """Read what the spool has, and look into the files, before anything is made."""
         spool, source = self._options.spool, self._source
         async with read_spool(spool) as found:
@@ -234,7 +234,7 @@ class ShipRun:
         await self._ingestion.run()
         for bad in self._source.left.values() if isinstance(self._source, FileSource) else ():
             self._display.say(
-                f"{bad.place}: left for the next run: the last line has no line feed and is not a play"
+                f"{bad.place}: the last line has no line feed and is not a play; left for the next run"
                 f" ({one_line(bad.reason)})"
             )
         statistics = await self._shipper.flush()
@@ -336,7 +336,7 @@ class ShipRun:
         self._stop_with(f"cannot write {self._rejected.place}: {error.strerror}", ExitCode.USAGE)
 
     def _limited(self, more: str) -> LineLimit:
-        return LineLimit(self._display.say, more, every=QUIET_FOR if self._inputs.is_endless else None)
+        return LineLimit(self._display.say, more, every=LINE_LIMIT_PERIOD if self._inputs.is_endless else None)
 
     # -- progress and report --
 
@@ -353,8 +353,8 @@ class ShipRun:
         is_mixed = options.kind is None or any(counts.put for counts in others.values())
         kinds = {kind: counts for kind, counts in by_kind.items() if counts.put or counts.left} if is_mixed else {}
         lanes = [statistics.lanes[kind] for kind in (kinds if options.kind is None or is_mixed else [options.kind])]
-        rest = write_rest(
-            self._memory, self._take_rest(), rejected=self._rejected, unsent=self._unsent, needs_kind=is_mixed
+        rest = write_unsent(
+            self._memory, self._take_unput(), rejected=self._rejected, unsent=self._unsent, needs_kind=is_mixed
         )
         if rest.failure:
             self._display.say(f"sevendigital: {rest.failure}")
@@ -388,7 +388,7 @@ class ShipRun:
             moved=getattr(self._source, "moved", 0),
         )
 
-    def _take_rest(self) -> PendingPortion | None:
+    def _take_unput(self) -> PendingPortion | None:
         """Return what was read and would be lost: of a pipe, or of a portion that is done in part and not in a file."""
         pending = self._ingestion.pending
         if pending is None or self._inputs.is_kafka:

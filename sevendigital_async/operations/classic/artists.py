@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from ...models import Artist, Release, Tag, Track
+from ...models import Artist, IdMatch, Release, Tag, Track
 from ..operation import Auth, Operation, Safety, parameter
-from .binding import CHART, COUNTRY, LIVE_PAGING, ONLY_LIVE, PAGING, TAGS, bound, live_only
+from .binding import (
+    CHART,
+    COUNTRY,
+    LIVE_PAGING,
+    ONLY_LIVE,
+    PAGING,
+    TAGS,
+    USE_MATCHES,
+    bound,
+    file_only,
+    live_only,
+    matches,
+)
 
 ARTIST_ID = parameter("artist_id", required=True)
 
@@ -94,7 +106,20 @@ MATCH_ARTIST_BY_ID = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.READ,
     model=Artist,
-    bindings=bound("GET", "/artist/match/byId", parameter("id", required=True)),
+    instead=USE_MATCHES,
+    bindings=file_only("GET", "/artist/match/byId", parameter("id", required=True)),
+)
+
+MATCH_ARTIST_IDS = Operation(
+    id="matchArtistIds",
+    name="classic.artists.matches",
+    summary="The ids of artists here and at MusicBrainz.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.READ,
+    model=IdMatch,
+    paged=True,
+    instead=ONLY_LIVE,
+    bindings=matches("artist"),
 )
 
 GET_TOP_ARTISTS_BY_TAGS = Operation(
@@ -110,9 +135,9 @@ GET_TOP_ARTISTS_BY_TAGS = Operation(
 GET_ARTIST_RECOMMENDATIONS = Operation(
     id="getArtistRecommendations",
     name="classic.artists.recommend",
-    summary="Artists for those who like one.",
+    summary="Releases for those who like an artist.",
     safety=Safety.READ,
-    model=Artist,
+    model=Release,
     paged=True,
     instead=ONLY_LIVE,
     bindings=live_only("GET", "/artist/recommend", ARTIST_ID, COUNTRY, *LIVE_PAGING),

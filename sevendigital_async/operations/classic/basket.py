@@ -55,7 +55,7 @@ ADD_BASKET_ITEM = Operation(
 REMOVE_BASKET_ITEM = Operation(
     id="removeBasketItem",
     name="classic.basket.remove_item",
-    summary="Take something out of a basket.",
+    summary="Remove an item from a basket.",
     safety=Safety.UNSAFE,
     model=Basket,
     bindings=bound("GET", "/basket/removeItem", BASKET_ID, parameter("item_id", required=True), COUNTRY),

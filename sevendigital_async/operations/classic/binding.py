@@ -11,7 +11,10 @@ from ...config import Dialect
 from ..operation import VERSION, Binding, Parameter, ParameterLocation, paging, parameter
 
 ONLY_LIVE = "only the live dialect has it"
-"""What stands in for an operation that the OpenAPI file lacks."""
+"""The advice for an operation that the OpenAPI file lacks."""
+
+USE_MATCHES = "use matches, which takes ids of 7digital and of MusicBrainz"
+"""The advice for the look-up by ISRC or barcode, which the live service lacks."""
 
 COMPACT = "%Y%m%d"
 """How the classic API writes days."""
@@ -66,6 +69,11 @@ def live(http_method: str, path: str, *arguments: Parameter, **more: Any) -> Bin
 def live_only(http_method: str, path: str, *arguments: Parameter, **more: Any) -> Mapping[Dialect, Binding]:
     """Bind an operation that the OpenAPI file lacks."""
     return {Dialect.LIVE: live(http_method, path, *arguments, **more)}
+
+
+def matches(noun: str) -> Mapping[Dialect, Binding]:
+    """Bind the live service's look-up of things by their ids, here or at MusicBrainz."""
+    return live_only("GET", f"/{noun}/match/byId", parameter("seven_digital_ids"), parameter("mb_ids"))
 
 
 def for_user(http_method: str, path: str, *arguments: Parameter, **more: Any) -> Mapping[Dialect, Binding]:

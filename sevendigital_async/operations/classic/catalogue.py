@@ -21,7 +21,7 @@ def _slug_in(noun: str, url: str) -> str:
     segments = urlsplit(url).path.split("/")
     slug = segments[segments.index(noun) + 1] if noun in segments[:-1] else ""
     if not slug:
-        raise InvalidArgumentError(f"url is not the address of a page of the shop about a {noun}", argument="url")
+        raise InvalidArgumentError(f"url must be the address of a {noun}'s page in the shop", argument="url")
     return slug
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ...models import EditorialItem, Release, Tag, Track
+from ...models import EditorialItem, IdMatch, Release, Tag, Track
 from ..operation import Auth, Operation, Safety, parameter
-from .binding import CHART, COMPACT, COUNTRY, PAGING, TAGS, bound
+from .binding import CHART, COMPACT, COUNTRY, ONLY_LIVE, PAGING, TAGS, USE_MATCHES, bound, file_only, matches
 
 RELEASE_ID = parameter("release_id", required=True)
 
@@ -100,7 +100,20 @@ MATCH_RELEASE_BY_ID = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.READ,
     model=Release,
-    bindings=bound("GET", "/release/match/byId", parameter("id", required=True)),
+    instead=USE_MATCHES,
+    bindings=file_only("GET", "/release/match/byId", parameter("id", required=True)),
+)
+
+MATCH_RELEASE_IDS = Operation(
+    id="matchReleaseIds",
+    name="classic.releases.matches",
+    summary="The ids of releases here and at MusicBrainz.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.READ,
+    model=IdMatch,
+    paged=True,
+    instead=ONLY_LIVE,
+    bindings=matches("release"),
 )
 
 GET_NEW_RELEASES_BY_TAGS = Operation(

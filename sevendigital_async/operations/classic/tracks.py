@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ...models import DownloadUrl, Track
+from ...models import DownloadUrl, IdMatch, Track
 from ..operation import Auth, Content, Operation, Safety, parameter
-from .binding import CHART, COUNTRY, PAGING, bound
+from .binding import CHART, COUNTRY, ONLY_LIVE, PAGING, USE_MATCHES, bound, file_only, matches
 
 TRACK_ID = parameter("track_id", required=True)
 
@@ -44,7 +44,20 @@ MATCH_TRACK_BY_ID = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.READ,
     model=Track,
-    bindings=bound("GET", "/track/match/byId", parameter("id", required=True)),
+    instead=USE_MATCHES,
+    bindings=file_only("GET", "/track/match/byId", parameter("id", required=True)),
+)
+
+MATCH_TRACK_IDS = Operation(
+    id="matchTrackIds",
+    name="classic.tracks.matches",
+    summary="The ids of tracks here and at MusicBrainz.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.READ,
+    model=IdMatch,
+    paged=True,
+    instead=ONLY_LIVE,
+    bindings=matches("track"),
 )
 
 GET_TRACK_PREVIEW = Operation(

@@ -13,7 +13,7 @@ PERSON = (PASSWORD, form("country", required=True), form("first_name"), form("la
 GET_USER_UNLIMITED_STREAMING = Operation(
     id="getUserUnlimitedStreaming",
     name="classic.user.unlimited_streaming",
-    summary="How the user's subscription stands.",
+    summary="The state of the user's subscription.",
     auth=Auth.THREE_LEGGED,
     safety=Safety.READ,
     model=SubscriptionStatus,

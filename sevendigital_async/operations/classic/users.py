@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from attrs import evolve
+
 from ...models import User
 from ..operation import Auth, Operation, ParameterLocation, Safety, parameter
 from .binding import bound, form, live
 
 EMAIL_ADDRESS = parameter("email", wire="emailAddress")
+USER = parameter("id", ParameterLocation.PATH, required=True)
+UPDATE = "/users/{id}/update"
 
 FIND_USERS = Operation(
     id="findUsers",
@@ -28,11 +32,21 @@ UPDATE_USER = Operation(
     model=User,
     bindings=bound(
         "PUT",
-        "/users/{id}/update",
-        parameter("id", ParameterLocation.PATH, required=True),
+        UPDATE,
+        USER,
         form("email"),
         form("first_name"),
         form("last_name"),
         form("country"),
+        live=live(
+            "PUT",
+            UPDATE,
+            USER,
+            evolve(EMAIL_ADDRESS, location=ParameterLocation.FORM),
+            form("first_name"),
+            form("last_name"),
+            form("country"),
+            form("password"),
+        ),
     ),
 )

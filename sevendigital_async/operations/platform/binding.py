@@ -13,12 +13,14 @@ LIVE_PAGING = paging(500)
 """The newer of the live pages speak of 50, the guide of 500: the service decides."""
 
 COUNTRY = parameter("country")
-NEEDED_COUNTRY = parameter("country", required=True)
+REQUIRED_COUNTRY = parameter("country", required=True)
 
 
-def bound(http_method: str, path: str, *arguments: Parameter, live: Binding | None = None) -> Mapping[Dialect, Binding]:
+def bound(
+    http_method: str, path: str, *arguments: Parameter, live: Binding | None = None, **more: Any
+) -> Mapping[Dialect, Binding]:
     """Bind an operation as the OpenAPI file spells it, and as the live pages do, if it exists there."""
-    file = {Dialect.OPENAPI: Binding(http_method, path, arguments)}
+    file = {Dialect.OPENAPI: Binding(http_method, path, arguments, **more)}
     return file if live is None else {**file, Dialect.LIVE: live}
 
 

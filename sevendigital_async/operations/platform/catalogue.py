@@ -12,17 +12,17 @@ TRACK_ID = parameter("track_id", ParameterLocation.PATH, required=True)
 Q = parameter("q", required=True)
 SHOW_ERRORS = parameter("show_errors", ParameterLocation.JSON)
 
-WHERE = (COUNTRY, parameter("usage_types"))
+COUNTRY_AND_USAGE = (COUNTRY, parameter("usage_types"))
 """Decides, in the live dialect, which part of the catalogue is visible, in which detail."""
 
 
 def _batch(noun: str) -> Binding:
     ids = parameter(f"{noun}_ids", required=True, wire=f"{noun}ids")
-    return live("GET", f"/{noun}/details/batch", ids, parameter("show_errors", wire="showerrors"), *WHERE)
+    return live("GET", f"/{noun}/details/batch", ids, parameter("show_errors", wire="showerrors"), *COUNTRY_AND_USAGE)
 
 
 def _by_id(path: str, name: str, wire: str, *arguments: Parameter) -> Binding:
-    return live("GET", path, parameter(name, required=True, wire=wire), *arguments, *WHERE)
+    return live("GET", path, parameter(name, required=True, wire=wire), *arguments, *COUNTRY_AND_USAGE)
 
 
 BROWSE_ARTISTS_BY_NAME = Operation(
@@ -38,7 +38,7 @@ BROWSE_ARTISTS_BY_NAME = Operation(
         "/artists/browse",
         parameter("letter", required=True),
         *PAGING,
-        live=live("GET", "/artist/browse", parameter("letter", required=True), *LIVE_PAGING, *WHERE),
+        live=live("GET", "/artist/browse", parameter("letter", required=True), *LIVE_PAGING, *COUNTRY_AND_USAGE),
     ),
 )
 
@@ -80,7 +80,9 @@ SEARCH_ARTISTS = Operation(
     safety=Safety.READ,
     model=Artist,
     paged=True,
-    bindings=bound("GET", "/artists/search", Q, *PAGING, live=live("GET", "/artist/search", Q, *LIVE_PAGING, *WHERE)),
+    bindings=bound(
+        "GET", "/artists/search", Q, *PAGING, live=live("GET", "/artist/search", Q, *LIVE_PAGING, *COUNTRY_AND_USAGE)
+    ),
 )
 
 GET_RELEASES_BATCH_DETAILS = Operation(
@@ -135,7 +137,9 @@ SEARCH_RELEASES = Operation(
     safety=Safety.READ,
     model=Release,
     paged=True,
-    bindings=bound("GET", "/releases/search", Q, *PAGING, live=live("GET", "/release/search", Q, *LIVE_PAGING, *WHERE)),
+    bindings=bound(
+        "GET", "/releases/search", Q, *PAGING, live=live("GET", "/release/search", Q, *LIVE_PAGING, *COUNTRY_AND_USAGE)
+    ),
 )
 
 SEARCH_TRACKS = Operation(
@@ -146,7 +150,9 @@ SEARCH_TRACKS = Operation(
     safety=Safety.READ,
     model=Track,
     paged=True,
-    bindings=bound("GET", "/tracks/search", Q, *PAGING, live=live("GET", "/track/search", Q, *LIVE_PAGING, *WHERE)),
+    bindings=bound(
+        "GET", "/tracks/search", Q, *PAGING, live=live("GET", "/track/search", Q, *LIVE_PAGING, *COUNTRY_AND_USAGE)
+    ),
 )
 
 GET_TRACKS_BATCH_DETAILS = Operation(

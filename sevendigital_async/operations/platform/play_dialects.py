@@ -134,7 +134,7 @@ class LivePlays:
     """Plays as one endpoint of the live service expects them.
 
     Attributes:
-        kind: Of the plays.
+        kind: Kind of the plays.
         fields: The fields of a play.
         by_user: The plays of a request are of one user in one country, which its query names.
         user_error_codes: See `PlayDialect`.
@@ -179,7 +179,8 @@ class LivePlays:
         arguments |= {"user_id": kept[0].get("userId")} if self.by_user else {}
         if self.by_user and len({(wire.get("userId"), wire.get("country")) for wire in kept}) > 1:
             raise InvalidLogError(
-                f"a request of the live dialect carries {self.kind} plays of one user in one country", field="user_id"
+                f"in the live dialect, all {self.kind} plays of a request must have the same user and country",
+                field="user_id",
             )
         return arguments | {"country": kept[0].get("country")}
 

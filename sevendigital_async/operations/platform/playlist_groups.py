@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ...models import PlaylistGroup
 from ..operation import Auth, Operation, ParameterLocation, Safety, parameter
-from .binding import NEEDED_COUNTRY, live_only
+from .binding import REQUIRED_COUNTRY, live_only
 from .playlists import ONLY_LIVE
 
 PATH = "/user/playlists/groups"
-ONE = f"{PATH}/{{playlistGroupId}}"
+GROUP_PATH = f"{PATH}/{{playlistGroupId}}"
 
 GROUP_ID = parameter("playlist_group_id", ParameterLocation.PATH, required=True)
 USER_ID = parameter("user_id", required=True)
@@ -24,7 +24,7 @@ LIST_PLAYLIST_GROUPS = Operation(
     model=PlaylistGroup,
     paged=True,
     instead=ONLY_LIVE,
-    bindings=live_only("GET", PATH, USER_ID, NEEDED_COUNTRY),
+    bindings=live_only("GET", PATH, USER_ID, REQUIRED_COUNTRY),
 )
 
 CREATE_PLAYLIST_GROUP = Operation(
@@ -35,7 +35,7 @@ CREATE_PLAYLIST_GROUP = Operation(
     safety=Safety.UNSAFE,
     model=PlaylistGroup,
     instead=ONLY_LIVE,
-    bindings=live_only("POST", PATH, NAME, PLAYLIST_IDS, USER_ID, NEEDED_COUNTRY),
+    bindings=live_only("POST", PATH, NAME, PLAYLIST_IDS, USER_ID, REQUIRED_COUNTRY),
 )
 
 READ_PLAYLIST_GROUP = Operation(
@@ -46,7 +46,7 @@ READ_PLAYLIST_GROUP = Operation(
     safety=Safety.READ,
     model=PlaylistGroup,
     instead=ONLY_LIVE,
-    bindings=live_only("GET", ONE, GROUP_ID, USER_ID, NEEDED_COUNTRY),
+    bindings=live_only("GET", GROUP_PATH, GROUP_ID, USER_ID, REQUIRED_COUNTRY),
 )
 
 ADD_TO_PLAYLIST_GROUP = Operation(
@@ -59,11 +59,11 @@ ADD_TO_PLAYLIST_GROUP = Operation(
     instead=ONLY_LIVE,
     bindings=live_only(
         "POST",
-        ONE,
+        GROUP_PATH,
         GROUP_ID,
         parameter("playlist_ids", ParameterLocation.JSON, required=True, wire="playlists"),
         USER_ID,
-        NEEDED_COUNTRY,
+        REQUIRED_COUNTRY,
     ),
 )
 
@@ -75,7 +75,7 @@ REPLACE_PLAYLIST_GROUP = Operation(
     safety=Safety.IDEMPOTENT,
     model=PlaylistGroup,
     instead=ONLY_LIVE,
-    bindings=live_only("PUT", ONE, GROUP_ID, NAME, PLAYLIST_IDS, USER_ID, NEEDED_COUNTRY),
+    bindings=live_only("PUT", GROUP_PATH, GROUP_ID, NAME, PLAYLIST_IDS, USER_ID, REQUIRED_COUNTRY),
 )
 
 DELETE_PLAYLIST_GROUP = Operation(
@@ -85,5 +85,5 @@ DELETE_PLAYLIST_GROUP = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.IDEMPOTENT,
     instead=ONLY_LIVE,
-    bindings=live_only("DELETE", ONE, GROUP_ID, USER_ID, NEEDED_COUNTRY),
+    bindings=live_only("DELETE", GROUP_PATH, GROUP_ID, USER_ID, REQUIRED_COUNTRY),
 )

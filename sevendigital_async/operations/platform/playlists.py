@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from ...models import Playlist, PlaylistTag, PlaylistTrack, PlaylistTrackInput
 from ..operation import Auth, Operation, Parameter, ParameterLocation, Safety, parameter
-from .binding import COUNTRY, LIVE_PAGING, NEEDED_COUNTRY, PAGING, bound, live, live_only
+from .binding import COUNTRY, LIVE_PAGING, PAGING, REQUIRED_COUNTRY, bound, live, live_only
 
 PLAYLIST_ID = parameter("playlist_id", ParameterLocation.PATH, required=True)
 ENTRY_ID = parameter("playlist_track_id", ParameterLocation.PATH, required=True)
@@ -16,7 +16,7 @@ STATUS = parameter("status", ParameterLocation.JSON)
 USER_ID = parameter("user_id")
 
 FAVOURITE = "/playlists/{playlistId}/favourites/{userId}"
-FAN = parameter("user_id", ParameterLocation.PATH, required=True)
+PATH_USER_ID = parameter("user_id", ParameterLocation.PATH, required=True)
 
 ONLY_LIVE = "only the live dialect has it"
 
@@ -46,7 +46,7 @@ MORE = (
     parameter("tags", ParameterLocation.JSON, write=_named),
     parameter("annotations", ParameterLocation.JSON),
 )
-"""What the live service keeps beyond the OpenAPI file's fields."""
+"""Fields of the live service that the OpenAPI file lacks."""
 
 FILTERS = (parameter("status"), parameter("tags"))
 
@@ -92,7 +92,7 @@ CREATE_PLAYLIST = Operation(
         live=live(
             "POST",
             "/playlists",
-            NEEDED_COUNTRY,
+            REQUIRED_COUNTRY,
             USER_ID,
             parameter("name", ParameterLocation.JSON, required=True),
             DESCRIPTION,
@@ -104,7 +104,7 @@ CREATE_PLAYLIST = Operation(
     ),
 )
 
-# The live answer is empty.
+# The live response is empty.
 UPDATE_PLAYLIST_DETAILS = Operation(
     id="updatePlaylistDetails",
     name="platform.playlists.update",
@@ -123,7 +123,7 @@ UPDATE_PLAYLIST_DETAILS = Operation(
             "POST",
             "/playlists/{playlistId}/details",
             PLAYLIST_ID,
-            NEEDED_COUNTRY,
+            REQUIRED_COUNTRY,
             USER_ID,
             parameter("name", ParameterLocation.JSON),
             STATUS,
@@ -161,7 +161,7 @@ ADD_TRACKS_TO_PLAYLIST = Operation(
             "POST",
             "/playlists/{playlistId}/tracks",
             PLAYLIST_ID,
-            NEEDED_COUNTRY,
+            REQUIRED_COUNTRY,
             USER_ID,
             _tracks(required=True),
             bare=True,
@@ -177,7 +177,7 @@ READ_PLAYLIST = Operation(
     safety=Safety.READ,
     model=Playlist,
     instead=ONLY_LIVE,
-    bindings=live_only("GET", "/playlists/{playlistId}", PLAYLIST_ID, NEEDED_COUNTRY, USER_ID),
+    bindings=live_only("GET", "/playlists/{playlistId}", PLAYLIST_ID, REQUIRED_COUNTRY, USER_ID),
 )
 
 READ_PLAYLIST_DETAILS = Operation(
@@ -188,7 +188,7 @@ READ_PLAYLIST_DETAILS = Operation(
     safety=Safety.READ,
     model=Playlist,
     instead=ONLY_LIVE,
-    bindings=live_only("GET", "/playlists/{playlistId}/details", PLAYLIST_ID, NEEDED_COUNTRY, USER_ID),
+    bindings=live_only("GET", "/playlists/{playlistId}/details", PLAYLIST_ID, REQUIRED_COUNTRY, USER_ID),
 )
 
 LIST_PLAYLIST_TRACKS = Operation(
@@ -200,7 +200,7 @@ LIST_PLAYLIST_TRACKS = Operation(
     model=PlaylistTrack,
     paged=True,
     instead=ONLY_LIVE,
-    bindings=live_only("GET", "/playlists/{playlistId}/tracks", PLAYLIST_ID, *LIVE_PAGING, NEEDED_COUNTRY, USER_ID),
+    bindings=live_only("GET", "/playlists/{playlistId}/tracks", PLAYLIST_ID, *LIVE_PAGING, REQUIRED_COUNTRY, USER_ID),
 )
 
 REPLACE_PLAYLIST = Operation(
@@ -221,7 +221,7 @@ REPLACE_PLAYLIST = Operation(
         VISIBILITY,
         _tracks(),
         *MORE,
-        NEEDED_COUNTRY,
+        REQUIRED_COUNTRY,
         USER_ID,
     ),
 )
@@ -233,7 +233,7 @@ DELETE_PLAYLIST = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.IDEMPOTENT,
     instead=ONLY_LIVE,
-    bindings=live_only("DELETE", "/playlists/{playlistId}", PLAYLIST_ID, NEEDED_COUNTRY, USER_ID),
+    bindings=live_only("DELETE", "/playlists/{playlistId}", PLAYLIST_ID, REQUIRED_COUNTRY, USER_ID),
 )
 
 MOVE_PLAYLIST_TRACK = Operation(
@@ -250,7 +250,7 @@ MOVE_PLAYLIST_TRACK = Operation(
         PLAYLIST_ID,
         ENTRY_ID,
         parameter("after", ParameterLocation.JSON, wire="pos", default="0"),
-        NEEDED_COUNTRY,
+        REQUIRED_COUNTRY,
         USER_ID,
     ),
 )
@@ -258,12 +258,12 @@ MOVE_PLAYLIST_TRACK = Operation(
 REMOVE_PLAYLIST_TRACK = Operation(
     id="removePlaylistTrack",
     name="platform.playlists.remove_track",
-    summary="Take an entry off a playlist.",
+    summary="Remove an entry of a playlist.",
     auth=Auth.TWO_LEGGED,
     safety=Safety.IDEMPOTENT,
     instead=ONLY_LIVE,
     bindings=live_only(
-        "DELETE", "/playlists/{playlistId}/tracks/{playlistTrackId}", PLAYLIST_ID, ENTRY_ID, NEEDED_COUNTRY, USER_ID
+        "DELETE", "/playlists/{playlistId}/tracks/{playlistTrackId}", PLAYLIST_ID, ENTRY_ID, REQUIRED_COUNTRY, USER_ID
     ),
 )
 
@@ -303,15 +303,15 @@ ADD_PLAYLIST_FAVOURITE = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.IDEMPOTENT,
     instead=ONLY_LIVE,
-    bindings=live_only("PUT", FAVOURITE, PLAYLIST_ID, FAN, COUNTRY),
+    bindings=live_only("PUT", FAVOURITE, PLAYLIST_ID, PATH_USER_ID, COUNTRY),
 )
 
 REMOVE_PLAYLIST_FAVOURITE = Operation(
     id="removePlaylistFavourite",
     name="platform.playlists.remove_favourite",
-    summary="Take a playlist out of a user's favourites.",
+    summary="Remove a playlist from a user's favourites.",
     auth=Auth.TWO_LEGGED,
     safety=Safety.IDEMPOTENT,
     instead=ONLY_LIVE,
-    bindings=live_only("DELETE", FAVOURITE, PLAYLIST_ID, FAN, COUNTRY),
+    bindings=live_only("DELETE", FAVOURITE, PLAYLIST_ID, PATH_USER_ID, COUNTRY),
 )

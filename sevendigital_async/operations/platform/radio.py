@@ -29,7 +29,7 @@ STARTED = "playStarted"
 """The live service's name of a track's beginning; the only event name on its pages."""
 
 
-def _of_any(events: Sequence[object]) -> Sequence[object]:
+def _events_body(events: Sequence[object]) -> Sequence[object]:
     """Refuse events that say what the OpenAPI file has no place for."""
     for event in events:
         if isinstance(event, PlaybackEvent) and (event.playlist_id is not None or event.format_id is not None):
@@ -38,11 +38,12 @@ def _of_any(events: Sequence[object]) -> Sequence[object]:
     return events
 
 
-def _of_one(events: Sequence[object]) -> Mapping[str, object]:
+def _event_body(events: Sequence[object]) -> Mapping[str, object]:
     """Return the parameters of a live request, which carries one event."""
     if len(events) != 1:
         raise InvalidArgumentError(
-            f"a request of the live dialect carries one event, not {len(events)}: call once for each", argument="events"
+            f"in the live dialect, a request has one event, not {len(events)}; call once for each event",
+            argument="events",
         )
     [event] = events
     if not isinstance(event, PlaybackEvent):
@@ -51,7 +52,7 @@ def _of_one(events: Sequence[object]) -> Mapping[str, object]:
         raise InvalidArgumentError("duration_played of an event does not exist in the live dialect", argument="events")
     word = STARTED if event.event_type == PlaybackEventType.START else str(event.event_type)
     if word == STARTED and event.format_id is None:
-        raise InvalidArgumentError("the event of a track's beginning needs a format_id", argument="events")
+        raise InvalidArgumentError("a start event needs a format_id", argument="events")
     parameters = {"track_id": event.track_id, "playlist_id": event.playlist_id, "format_id": event.format_id}
     return {"event": word} | {name: value for name, value in parameters.items() if value is not None}
 
@@ -106,7 +107,7 @@ POST_INTERACTIVE_RADIO_PLAYBACK_EVENTS = Operation(
         "POST",
         "/interactive-radio/sessions/{sessionId}/events",
         SESSION_ID,
-        parameter("events", ParameterLocation.JSON, required=True, write=_of_any),
+        parameter("events", ParameterLocation.JSON, required=True, write=_events_body),
         live=_session(
             "POST",
             "/{event}",
@@ -114,7 +115,7 @@ POST_INTERACTIVE_RADIO_PLAYBACK_EVENTS = Operation(
             parameter("track_id", required=True),
             parameter("playlist_id", required=True),
             parameter("format_id"),
-            spread={"events": _of_one},
+            spread={"events": _event_body},
         ),
     ),
 )

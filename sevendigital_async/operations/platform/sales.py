@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...models import LockerRelease, Purchase
 from ..operation import LOST_SALE, Auth, Binding, Operation, ParameterLocation, Safety, parameter
-from .binding import LIVE_PAGING, NEEDED_COUNTRY, PAGING, bound, live
+from .binding import LIVE_PAGING, PAGING, REQUIRED_COUNTRY, bound, live
 
 REFUND = (
     parameter("user_id", ParameterLocation.JSON, required=True),
@@ -41,7 +41,7 @@ GET_USER_LOCKER = Operation(
             "GET",
             "/user/locker",
             parameter("user_id", required=True),
-            NEEDED_COUNTRY,
+            REQUIRED_COUNTRY,
             *LIVE_PAGING,
             parameter("sort"),
             parameter("release_id"),
@@ -59,7 +59,6 @@ CREDIT_SALES_ITEM = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
     model=Purchase,
-    optional=True,
     advice=LOST_SALE,
     bindings=bound(
         "POST",
@@ -69,6 +68,7 @@ CREDIT_SALES_ITEM = Operation(
         parameter("price", ParameterLocation.FORM, required=True),
         parameter("release_id", ParameterLocation.FORM),
         parameter("track_id", ParameterLocation.FORM),
+        optional=True,
         live=live(
             "GET",
             "/user/deliveritem",
@@ -77,7 +77,7 @@ CREDIT_SALES_ITEM = Operation(
             parameter("release_id", required=True),
             parameter("track_id"),
             parameter("package_id"),
-            NEEDED_COUNTRY,
+            REQUIRED_COUNTRY,
             parameter("transaction_id", required=True),
             parameter("price", required=True, wire="retailPrice"),
             parameter("postcode"),

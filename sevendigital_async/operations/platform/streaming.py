@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...config import Host
 from ..operation import Auth, Binding, Content, Operation, Parameter, ParameterLocation, Safety, parameter
-from .binding import COUNTRY, NEEDED_COUNTRY, bound, live
+from .binding import COUNTRY, REQUIRED_COUNTRY, bound, live
 
 TRACK_ID = parameter("track_id", ParameterLocation.PATH, required=True)
 
@@ -16,7 +16,7 @@ def _stream(path: str, *arguments: Parameter) -> Binding:
         path,
         parameter("track_id", required=True),
         parameter("format_id", required=True),
-        NEEDED_COUNTRY,
+        REQUIRED_COUNTRY,
         parameter("user_id"),
         *arguments,
         host=Host.STREAM,
@@ -96,7 +96,7 @@ STREAM_SUBSCRIPTION_TRACK_HLS = Operation(
         live=live(
             "GET",
             "/stream/subscription.m3u8",
-            NEEDED_COUNTRY,
+            REQUIRED_COUNTRY,
             parameter("user_id", wire="userid"),
             parameter("track_id", required=True, wire="trackid"),
             parameter("format_id", required=True, wire="formatid"),

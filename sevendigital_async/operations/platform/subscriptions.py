@@ -16,7 +16,7 @@ MIDNIGHT = "%Y-%m-%dT00:00:00Z"
 
 
 def _day(name: str, value: object) -> object:
-    """Refuse a moment where the OpenAPI file has a day."""
+    """Refuse a time of day where the OpenAPI file has a date."""
     if isinstance(value, datetime):
         raise InvalidArgumentError(
             f"{name} must be a date, without a time of day, in the openapi dialect", argument=name
@@ -68,7 +68,7 @@ CREATE_SUBSCRIPTION = Operation(
 GET_SUBSCRIPTION_STATUS = Operation(
     id="getSubscriptionStatus",
     name="platform.subscriptions.status",
-    summary="How a user's subscription stands.",
+    summary="The state of a user's subscription.",
     auth=Auth.THREE_LEGGED,
     safety=Safety.READ,
     model=SubscriptionStatus,

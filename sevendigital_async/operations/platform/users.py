@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...models import User
 from ..operation import Auth, Operation, ParameterLocation, Safety, parameter
-from .binding import NEEDED_COUNTRY, bound, live
+from .binding import REQUIRED_COUNTRY, bound, live
 
 CREATE_USER = Operation(
     id="createUser",
@@ -21,6 +21,6 @@ CREATE_USER = Operation(
         parameter("country", ParameterLocation.FORM, required=True),
         parameter("first_name", ParameterLocation.FORM),
         parameter("last_name", ParameterLocation.FORM),
-        live=live("GET", "/user/create", parameter("user_id", required=True), NEEDED_COUNTRY),
+        live=live("GET", "/user/create", parameter("user_id", required=True), REQUIRED_COUNTRY),
     ),
 )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 
-from ...models import Artist, Release, ReleaseType, Tag, Track
+from ...models import Artist, IdMatch, Release, ReleaseType, Tag, Track
 from ...operations.classic import artists as ops
+from .. import checks
 from ..resource import CheckedResource, Pages
 
 
@@ -42,7 +43,7 @@ class Artists(CheckedResource):
     ) -> Pages[Artist]:
         """List the artists who sell best, the first one first.
 
-        Where the answer says so, an artist's ``listing`` holds the position and how it has changed.
+        Where the response says so, an artist's ``listing`` holds the position and how it has changed.
 
         Args:
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
@@ -150,7 +151,7 @@ class Artists(CheckedResource):
     ) -> Pages[Artist]:
         """Search the catalogue for artists.
 
-        Where the answer says so, an artist's ``listing`` holds how well it fits.
+        Where the response says so, an artist's ``listing`` holds how well it fits.
 
         Args:
             q: Free text.
@@ -214,7 +215,7 @@ class Artists(CheckedResource):
         )
 
     async def match_by_id(self, id: str) -> Artist:  # noqa: A002 - the wire's name
-        """Find the artist that is known elsewhere under another id.
+        """Find the artist that is known elsewhere under another id; in the OpenAPI dialect only, see `matches`.
 
         Args:
             id: The other id with its kind before it, such as ``mbid:...`` for MusicBrainz.
@@ -225,6 +226,26 @@ class Artists(CheckedResource):
         API: ``GET /1.2/artist/match/byId``
         """
         return await self._one(Artist, ops.MATCH_ARTIST_BY_ID, id=id)
+
+    async def matches(
+        self, *, seven_digital_ids: Iterable[str] | None = None, mb_ids: Iterable[str] | None = None
+    ) -> tuple[IdMatch, ...]:
+        """Look up the ids of artists here and at MusicBrainz; in the live dialect only.
+
+        Args:
+            seven_digital_ids: 7digital's ids, or
+            mb_ids: MusicBrainz's.
+
+        Returns:
+            One entry for each id; it has an ``error_code`` if nothing goes by that id.
+
+        Raises:
+            InvalidArgumentError: Both kinds of ids were given, or none.
+
+        API: ``GET /1.2/artist/match/byId``
+        """
+        ids = checks.listed_ids(seven_digital_ids=seven_digital_ids, mb_ids=mb_ids)
+        return await self._all(IdMatch, ops.MATCH_ARTIST_IDS, **ids)
 
     def top_by_tags(
         self, tags: str | Iterable[str], *, country: str | None = None, page: int = 1, page_size: int | None = None
@@ -251,17 +272,17 @@ class Artists(CheckedResource):
 
     def recommend(
         self, artist_id: str, *, country: str | None = None, page: int = 1, page_size: int | None = None
-    ) -> Pages[Artist]:
-        """List artists for those who like one; in the live dialect only, where `similar` is another list.
+    ) -> Pages[Release]:
+        """List releases for those who like an artist; in the live dialect only. `similar` lists artists.
 
         Args:
-            artist_id: 7digital's id of the one.
+            artist_id: 7digital's id of the artist.
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
             page: First page to fetch, from 1.
-            page_size: Artists a page, up to 500; the service's default if left out.
+            page_size: Releases a page, up to 500; the service's default if left out.
 
         Returns:
-            Await it for one page, iterate it for every artist.
+            Await it for one page, iterate it for every release.
 
         Raises:
             NotFoundError: No such artist in the territory.
@@ -269,7 +290,7 @@ class Artists(CheckedResource):
         API: ``GET /1.2/artist/recommend``
         """
         return self._pages(
-            Artist,
+            Release,
             ops.GET_ARTIST_RECOMMENDATIONS,
             artist_id=artist_id,
             country=country,

@@ -21,7 +21,7 @@ class Basket(CheckedResource):
         """Fetch what is in a basket, and what it costs.
 
         Args:
-            basket_id: As `create` gave it.
+            basket_id: The id that `create` returned.
             country: ISO 3166-1 alpha-2 code of the territory the basket was created in.
 
         Raises:
@@ -54,7 +54,7 @@ class Basket(CheckedResource):
         """Put a release, or one track of it, into a basket.
 
         Args:
-            basket_id: As `create` gave it.
+            basket_id: The id that `create` returned.
             release_id: The release, or the one that the track is on.
             track_id: The track; needs ``release_id`` in the live dialect.
             country: ISO 3166-1 alpha-2 code of the territory the basket was created in.
@@ -80,10 +80,10 @@ class Basket(CheckedResource):
         )
 
     async def remove_item(self, basket_id: str, *, item_id: str, country: str | None = None) -> BasketModel:
-        """Take something out of a basket.
+        """Remove an item from a basket.
 
         Args:
-            basket_id: As `create` gave it.
+            basket_id: The id that `create` returned.
             item_id: The basket's own number for the thing, not the release's or the track's.
             country: ISO 3166-1 alpha-2 code of the territory the basket was created in.
 
@@ -103,7 +103,7 @@ class Basket(CheckedResource):
         """Lower what is due for a basket; prices stay what they are.
 
         Args:
-            basket_id: As `create` gave it.
+            basket_id: The id that `create` returned.
             voucher_code: What the shopper typed.
             country: ISO 3166-1 alpha-2 code of the territory the basket was created in.
 
@@ -131,7 +131,7 @@ class Basket(CheckedResource):
         """Put a release, or one track of it, into a basket at a price of the partner's own.
 
         Args:
-            basket_id: As `create` gave it.
+            basket_id: The id that `create` returned.
             price: What to charge, zero for a gift; not negative, with two decimals at most. It is sent as it is:
                 the OpenAPI file counts in minor units (999), the guide of the live service in whole ones (9.99).
             release_id: The release, or the one that the track is on.
@@ -159,7 +159,7 @@ class Basket(CheckedResource):
         """Get the page where the shopper consents to pay by PayPal; nothing is charged yet.
 
         Args:
-            basket_id: As `create` gave it.
+            basket_id: The id that `create` returned.
 
         Raises:
             NotFoundError: No such basket.
@@ -174,7 +174,7 @@ class Basket(CheckedResource):
         """Charge what the shopper has consented to, and move it to the user's locker.
 
         Args:
-            basket_id: As `create` gave it.
+            basket_id: The id that `create` returned.
             payer_id: PayPal's id of who pays, from the page that PayPal sends the shopper back to.
             token: PayPal's token, from the same.
             user_id: Who buys, in the partner's own numbering, in place of a user's token; live dialect only.
@@ -198,7 +198,7 @@ class Basket(CheckedResource):
         """Ask whether a basket has been paid for; in the live dialect only.
 
         Args:
-            basket_id: As `create` gave it.
+            basket_id: The id that `create` returned.
 
         Raises:
             NotFoundError: No such basket.

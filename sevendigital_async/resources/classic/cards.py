@@ -17,7 +17,7 @@ class Cards(CheckedResource):
         """List the user's cards.
 
         Args:
-            user_id: Whose it is, in the partner's own numbering, in place of a user's token; live dialect only.
+            user_id: The partner's id of the user, in place of a user's token; live dialect only.
 
         API: ``GET /1.2/user/payment/card``
         """
@@ -28,7 +28,7 @@ class Cards(CheckedResource):
 
         Args:
             card_id: One of the user's cards.
-            user_id: Whose it is, in the partner's own numbering, in place of a user's token; live dialect only.
+            user_id: The partner's id of the user, in place of a user's token; live dialect only.
 
         Raises:
             NotFoundError: The user has no such card.
@@ -42,7 +42,7 @@ class Cards(CheckedResource):
 
         Args:
             card_id: One of the user's cards.
-            user_id: Whose it is, in the partner's own numbering, in place of a user's token; live dialect only.
+            user_id: The partner's id of the user, in place of a user's token; live dialect only.
 
         Raises:
             NotFoundError: The user has no such card.
@@ -65,7 +65,7 @@ class Cards(CheckedResource):
         """Begin to add a card; what is typed here appears in no log line and no error.
 
         The OpenAPI dialect takes the card itself and requires the first four arguments. The live service has the
-        card's owner fill in a form at the answer's ``redirect_url``, and requires this method's.
+        card's owner fill in a form at the response's ``redirect_url``, and requires this method's.
 
         Args:
             card_number: All digits.
@@ -74,7 +74,7 @@ class Cards(CheckedResource):
             cvv: The three or four digits beside the number.
             cardholder_name: As printed on the card.
             redirect_url: Where the owner returns to after the form; live dialect only.
-            user_id: Whose it is, in the partner's own numbering, in place of a user's token; live dialect only.
+            user_id: The partner's id of the user, in place of a user's token; live dialect only.
 
         Returns:
             The registration, which may still be pending: `card_registration` returns its progress.
@@ -106,7 +106,7 @@ class Cards(CheckedResource):
 
         Args:
             id: The registration's id.
-            user_id: Whose it is, in the partner's own numbering, in place of a user's token; live dialect only.
+            user_id: The partner's id of the user, in place of a user's token; live dialect only.
 
         Raises:
             NotFoundError: The user has begun no such registration.
@@ -139,11 +139,11 @@ class Cards(CheckedResource):
             card_holder_name: As printed on the card.
             card_expiry_date: Any day of its last month.
             card_verification_code: The three or four digits beside the number.
-            card_post_code: Of its owner's address.
+            card_post_code: Postcode of its owner's address.
             card_country: ISO 3166-1 alpha-2 code of that address.
             card_issue_number: As printed on the card, if there is one.
             card_start_date: Any day of its first month.
-            user_id: Whose it is, in the partner's own numbering, in place of a user's token.
+            user_id: The partner's id of the user, in place of a user's token.
 
         Raises:
             PaymentError: The card is refused.

@@ -19,7 +19,7 @@ class Catalogue(CheckedResource):
             shop_id: The shop, in place of ``country``; live dialect only.
 
         Returns:
-            The artist, of whom the answer says no more than the id.
+            The artist, of whom the response says no more than the id.
 
         Raises:
             InvalidArgumentError: The address has no slug, in the live dialect.
@@ -38,7 +38,7 @@ class Catalogue(CheckedResource):
             shop_id: The shop, in place of ``country``; live dialect only.
 
         Returns:
-            The release, of which the answer says no more than the id.
+            The release, of which the response says no more than the id.
 
         Raises:
             InvalidArgumentError: The address has no slug, in the live dialect.

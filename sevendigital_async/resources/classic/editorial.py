@@ -22,7 +22,7 @@ class Editorial(CheckedResource):
 
         Args:
             key: Which list, such as ``featured_albums``, ``new_releases``, ``promo_selection``, ``preorders`` or
-                ``staff_recommendations``. The live service insists on one.
+                ``staff_recommendations``. The live service requires one.
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
             page: First page to fetch, from 1.
             page_size: Items a page, up to 100 (500 in the live dialect); the service's default if left out.

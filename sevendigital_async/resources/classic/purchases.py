@@ -42,7 +42,7 @@ class Purchases(CheckedResource):
                 requires it, here or in the settings.
             page: First page to fetch, from 1.
             page_size: Releases a page, up to 100 (500 in the live dialect); the service's default if left out.
-            user_id: Whose it is, in the partner's own numbering, in place of a user's token; live dialect only.
+            user_id: The partner's id of the user, in place of a user's token; live dialect only.
 
         Returns:
             Await it for one page, iterate it for every release of which the user owns something.
@@ -84,7 +84,7 @@ class Purchases(CheckedResource):
             country: ISO 3166-1 alpha-2 code of the territory it was chosen in; the account's own by default.
             shop_id: The shop it was chosen in, in place of ``country``.
             tag: Up to 10 notes to be kept with the sale; keys of up to 50 and values of up to 100 characters.
-            user_id: Whose it is, in the partner's own numbering, in place of a user's token; live dialect only.
+            user_id: The partner's id of the user, in place of a user's token; live dialect only.
 
         Raises:
             InvalidArgumentError: There is a track without its release, or a price or note is none.
@@ -126,7 +126,7 @@ class Purchases(CheckedResource):
             country: ISO 3166-1 alpha-2 code of the territory it was chosen in; the account's own by default.
             shop_id: The shop it was chosen in, in place of ``country``.
             tag: Up to 10 notes to be kept with the sale; keys of up to 50 and values of up to 100 characters.
-            user_id: Whose it is, in the partner's own numbering, in place of a user's token; live dialect only.
+            user_id: The partner's id of the user, in place of a user's token; live dialect only.
 
         Raises:
             InvalidArgumentError: There is a track without its release, or a price or note is none.
@@ -159,11 +159,11 @@ class Purchases(CheckedResource):
         """Buy all that is in a basket; the user's card is charged unless nothing is due.
 
         Args:
-            basket_id: As ``client.classic.basket.create`` gave it.
+            basket_id: The id that ``client.classic.basket.create`` returned.
             country: ISO 3166-1 alpha-2 code of the territory the basket was created in.
             shop_id: The shop it was filled from, in place of ``country``.
             tag: Up to 10 notes to be kept with the sale; keys of up to 50 and values of up to 100 characters.
-            user_id: Whose it is, in the partner's own numbering, in place of a user's token; live dialect only.
+            user_id: The partner's id of the user, in place of a user's token; live dialect only.
 
         Raises:
             PaymentError: No card (3002), or one that has expired (3001) or is declined (3003).
@@ -200,7 +200,7 @@ class Purchases(CheckedResource):
             track_id: The track; needs ``release_id``.
             country: ISO 3166-1 alpha-2 code of the territory it was chosen in; the account's own by default.
             shop_id: The shop it was chosen in, in place of ``country``.
-            user_id: Whose it is, in the partner's own numbering, in place of a user's token; live dialect only.
+            user_id: The partner's id of the user, in place of a user's token; live dialect only.
 
         Raises:
             InvalidArgumentError: The price is none, or there is a track without its release.
@@ -237,12 +237,12 @@ class Purchases(CheckedResource):
         Args:
             release_id: The release, or the one that the track is on.
             track_id: The track; needs ``release_id`` in the live dialect.
-            transaction_id: The partner's own number for the sale. The live service insists on it.
+            transaction_id: The partner's own number for the sale. The live service requires it.
             retail_price: What the user paid, zero for a gift, if that is not the recommended retail price.
-            email_address: Where the user can be written to.
+            email_address: The user's address.
             country: ISO 3166-1 alpha-2 code of the territory it was chosen in; the account's own by default.
             shop_id: The shop it was chosen in, in place of ``country``.
-            user_id: Whose it is, in the partner's own numbering, in place of a user's token; live dialect only.
+            user_id: The partner's id of the user, in place of a user's token; live dialect only.
 
         Returns:
             The purchase, with a ``delivery_url`` or with the locker's addresses. Keep its id: refunds need it.
@@ -277,7 +277,7 @@ class Purchases(CheckedResource):
         """Begin the payment for a basket, which goes on at the provider; in the live dialect only.
 
         Args:
-            basket_id: As ``client.classic.basket.create`` gave it. Its ``status`` is that of the payment.
+            basket_id: The id that ``client.classic.basket.create`` returned. Its ``status`` is that of the payment.
             country: ISO 3166-1 alpha-2 code of the territory the basket was created in.
             shop_id: The shop it was filled from, in place of ``country``.
             user_id: Who buys, in the partner's own numbering, in place of a user's token.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 
-from ...models import EditorialItem, Release, ReleaseType, Tag, Track
+from ...models import EditorialItem, IdMatch, Release, ReleaseType, Tag, Track
 from ...operations.classic import releases as ops
 from .. import checks
 from ..resource import CheckedResource, Pages
@@ -86,7 +86,7 @@ class Releases(CheckedResource):
     ) -> Pages[Release]:
         """List the releases that sell best, the first one first; the live service counts albums only.
 
-        Where the answer says so, a release's ``listing`` holds the position and how it has changed.
+        Where the response says so, a release's ``listing`` holds the position and how it has changed.
 
         Args:
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
@@ -159,7 +159,7 @@ class Releases(CheckedResource):
     ) -> Pages[Release]:
         """Search the catalogue for releases.
 
-        Where the answer says so, a release's ``listing`` holds how well it fits.
+        Where the response says so, a release's ``listing`` holds how well it fits.
 
         Args:
             q: Free text.
@@ -224,17 +224,37 @@ class Releases(CheckedResource):
         )
 
     async def match_by_id(self, id: str) -> Release:  # noqa: A002 - the wire's name
-        """Find the release that is known elsewhere under another id.
+        """Find the release that is known elsewhere under another id; in the OpenAPI dialect only, see `matches`.
 
         Args:
             id: A barcode (UPC or EAN) or a GRid.
 
         Raises:
-            NotFoundError: Nothing goes by that id.
+            NotFoundError: No item has that id.
 
         API: ``GET /1.2/release/match/byId``
         """
         return await self._one(Release, ops.MATCH_RELEASE_BY_ID, id=id)
+
+    async def matches(
+        self, *, seven_digital_ids: Iterable[str] | None = None, mb_ids: Iterable[str] | None = None
+    ) -> tuple[IdMatch, ...]:
+        """Look up the ids of releases here and at MusicBrainz; in the live dialect only.
+
+        Args:
+            seven_digital_ids: 7digital's ids, or
+            mb_ids: MusicBrainz's.
+
+        Returns:
+            One entry for each id; it has an ``error_code`` if nothing goes by that id.
+
+        Raises:
+            InvalidArgumentError: Both kinds of ids were given, or none.
+
+        API: ``GET /1.2/release/match/byId``
+        """
+        ids = checks.listed_ids(seven_digital_ids=seven_digital_ids, mb_ids=mb_ids)
+        return await self._all(IdMatch, ops.MATCH_RELEASE_IDS, **ids)
 
     def new_by_tags(
         self, tags: str | Iterable[str], *, country: str | None = None, page: int = 1, page_size: int | None = None

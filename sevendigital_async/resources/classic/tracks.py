@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 
-from ...models import DownloadUrl, Track
+from ...models import DownloadUrl, IdMatch, Track
 from ...operations.classic import tracks as ops
+from .. import checks
 from ..media_handle import Media
 from ..resource import CheckedResource, Pages
 
@@ -24,7 +26,7 @@ class Tracks(CheckedResource):
     ) -> Pages[Track]:
         """List the tracks that sell best, the first one first.
 
-        Where the answer says so, a track's ``listing`` holds the position and how it has changed.
+        Where the response says so, a track's ``listing`` holds the position and how it has changed.
 
         Args:
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
@@ -67,7 +69,7 @@ class Tracks(CheckedResource):
     ) -> Pages[Track]:
         """Search the catalogue for tracks.
 
-        Where the answer says so, a track's ``listing`` holds how well it fits.
+        Where the response says so, a track's ``listing`` holds how well it fits.
 
         Args:
             q: Free text.
@@ -83,17 +85,37 @@ class Tracks(CheckedResource):
         return self._pages(Track, ops.SEARCH_TRACKS, q=q, country=country, page=page, page_size=page_size)
 
     async def match_by_id(self, id: str) -> Track:  # noqa: A002 - the wire's name
-        """Find the track that is known elsewhere under another id.
+        """Find the track that is known elsewhere under another id; in the OpenAPI dialect only, see `matches`.
 
         Args:
             id: The other id with its kind before it, such as ``isrc:...``.
 
         Raises:
-            NotFoundError: Nothing goes by that id.
+            NotFoundError: No item has that id.
 
         API: ``GET /1.2/track/match/byId``
         """
         return await self._one(Track, ops.MATCH_TRACK_BY_ID, id=id)
+
+    async def matches(
+        self, *, seven_digital_ids: Iterable[str] | None = None, mb_ids: Iterable[str] | None = None
+    ) -> tuple[IdMatch, ...]:
+        """Look up the ids of tracks here and at MusicBrainz; in the live dialect only.
+
+        Args:
+            seven_digital_ids: 7digital's ids, or
+            mb_ids: MusicBrainz's.
+
+        Returns:
+            One entry for each id; it has an ``error_code`` if nothing goes by that id.
+
+        Raises:
+            InvalidArgumentError: Both kinds of ids were given, or none.
+
+        API: ``GET /1.2/track/match/byId``
+        """
+        ids = checks.listed_ids(seven_digital_ids=seven_digital_ids, mb_ids=mb_ids)
+        return await self._all(IdMatch, ops.MATCH_TRACK_IDS, **ids)
 
     def preview(self, track_id: str, *, redirect: bool | None = None, country: str | None = None) -> Media:
         """Listen to a clip of a track, of 30 to 60 seconds.

@@ -16,10 +16,10 @@ class User(Purchases, Cards):
     """
 
     async def unlimited_streaming(self, *, user_id: str | None = None) -> SubscriptionStatus:
-        """Fetch how the user's subscription stands.
+        """Fetch the state of the user's subscription.
 
         Args:
-            user_id: Whose it is, in the partner's own numbering, in place of a user's token; live dialect only.
+            user_id: The partner's id of the user, in place of a user's token; live dialect only.
 
         Raises:
             NotFoundError: The user has never had one.
@@ -34,11 +34,11 @@ class User(Purchases, Cards):
         The live service requires more than this: there, ``client.platform.subscriptions.create`` does it.
 
         Args:
-            user_id: Whose it is.
+            user_id: The user's id.
             status: ``active``, ``cancelled`` or ``expired``.
 
         Returns:
-            The subscription as it stands now.
+            The subscription after the call.
 
         Raises:
             NotFoundError: No such user.
@@ -59,8 +59,8 @@ class User(Purchases, Cards):
         """Open an account that has a password.
 
         Args:
-            email: Where the user can be written to.
-            password: What the user will sign in with; it appears in no log line and no error.
+            email: The user's address.
+            password: The password to sign in with; it is in no log line and no error.
             country: ISO 3166-1 alpha-2 code of where the user lives.
             first_name: Given name.
             last_name: Family name.
@@ -89,7 +89,7 @@ class User(Purchases, Cards):
         """Open an account that the partner manages.
 
         Args:
-            email: Where the user can be written to; in the OpenAPI dialect only, which requires it.
+            email: The user's e-mail address; in the OpenAPI dialect only, which requires it.
             user_id: The partner's own id of the user; in the live dialect only, which requires it.
             country: ISO 3166-1 alpha-2 code of where the user lives; in the live dialect only, which requires it.
 
@@ -104,7 +104,7 @@ class User(Purchases, Cards):
         """Fetch a user's profile.
 
         Args:
-            user_id: Whose it is.
+            user_id: The user's id.
 
         Raises:
             NotFoundError: No such user.
@@ -118,13 +118,13 @@ class User(Purchases, Cards):
 
         Args:
             email: The user's address.
-            password: The user's password; it appears in no log line and no error.
+            password: The user's password; it is in no log line and no error.
 
         Returns:
             The user, with a ``token`` to act as.
 
         Raises:
-            AuthenticationError: Address and password don't fit.
+            AuthenticationError: Address and password don't match.
 
         API: ``POST /1.2/user/authenticate``
         """

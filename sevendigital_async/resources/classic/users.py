@@ -29,15 +29,17 @@ class Users(CheckedResource):
         first_name: str | None = None,
         last_name: str | None = None,
         country: str | None = None,
+        password: str | None = None,
     ) -> User:
         """Change a user's profile; what is left out stays as it is.
 
         Args:
             id: Whose it is.
-            email: Where the user can be written to.
+            email: The user's address.
             first_name: Given name.
             last_name: Family name.
             country: ISO 3166-1 alpha-2 code of where the user lives.
+            password: A new one; in the live dialect only.
 
         Returns:
             The user as changed.
@@ -48,13 +50,12 @@ class Users(CheckedResource):
 
         API: ``PUT /1.2/users/{id}/update``
         """
-        checks.something_to_change(email=email, first_name=first_name, last_name=last_name, country=country)
-        return await self._one(
-            User,
-            ops.UPDATE_USER,
-            id=id,
-            email=email,
-            first_name=first_name,
-            last_name=last_name,
-            country=country,
-        )
+        profile = {
+            "email": email,
+            "first_name": first_name,
+            "last_name": last_name,
+            "country": country,
+            "password": password,
+        }
+        checks.require_change(**profile)
+        return await self._one(User, ops.UPDATE_USER, id=id, **profile)

@@ -147,7 +147,7 @@ class Catalogue(Resource):
 
         Args:
             release_ids: 7digital's ids.
-            show_errors: Say of those that are missing why; else they are left out without a word.
+            show_errors: Report missing items as errors; otherwise they are omitted.
             country: ISO 3166-1 alpha-2 code of the territory; live dialect only.
             usage_types: What the content is to be used for, such as ``subscriptionstreaming``; live dialect only.
 
@@ -287,7 +287,7 @@ class Catalogue(Resource):
 
         Args:
             track_ids: 7digital's ids.
-            show_errors: Say of those that are missing why; else they are left out without a word.
+            show_errors: Report missing items as errors; otherwise they are omitted.
             country: ISO 3166-1 alpha-2 code of the territory; live dialect only.
             usage_types: What the content is to be used for, such as ``subscriptionstreaming``; live dialect only.
 

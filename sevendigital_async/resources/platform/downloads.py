@@ -10,7 +10,7 @@ from ..resource import Resource
 class Downloads(Resource):
     """Methods of ``client.platform.downloads``.
 
-    A download may cost the user one of those that are left, so none is repeated by itself after a lost answer.
+    A download may cost the user one of those that are left, so none is retried automatically after a lost response.
     """
 
     def purchase(self, user_id: str, *, purchase_id: str, country: str | None = None) -> Media:
@@ -22,7 +22,7 @@ class Downloads(Resource):
             country: ISO 3166-1 alpha-2 code of the territory; live dialect only.
 
         Raises:
-            NotAvailableError: No such purchase, it is another user's, or its licences have run out.
+            NotAvailableError: No such purchase, it is another user's, or its licences are used up.
 
         API: ``GET /users/{userId}/downloads/purchases/{purchaseId}``
         """
@@ -36,11 +36,11 @@ class Downloads(Resource):
         Args:
             user_id: Who bought it, in the partner's own numbering.
             release_id: 7digital's id.
-            format_id: Of the files; live dialect only.
+            format_id: Id of the format of the files; live dialect only.
             country: ISO 3166-1 alpha-2 code of the territory; live dialect only.
 
         Raises:
-            NotAvailableError: The user hasn't bought it, or its licences have run out.
+            NotAvailableError: The user hasn't bought it, or its licences are used up.
 
         API: ``GET /users/{userId}/downloads/releases/{releaseId}``
         """
@@ -66,12 +66,12 @@ class Downloads(Resource):
         Args:
             user_id: Who bought it, in the partner's own numbering.
             track_id: 7digital's id.
-            release_id: The release it was bought from; in the live dialect alone, which demands it.
-            format_id: Of the file; in the live dialect alone, which demands it.
+            release_id: The release it was bought from; only in the live dialect, which requires it.
+            format_id: Id of the format of the file; only in the live dialect, which requires it.
             country: ISO 3166-1 alpha-2 code of the territory; live dialect only.
 
         Raises:
-            NotAvailableError: The user hasn't bought it, or its licences have run out.
+            NotAvailableError: The user hasn't bought it, or its licences are used up.
 
         API: ``GET /users/{userId}/downloads/tracks/{trackId}``
         """

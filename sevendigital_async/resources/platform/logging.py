@@ -30,7 +30,7 @@ class Logging(Resource):
             logs: 1 to 500 plays.
 
         Raises:
-            InvalidLogError: A play is unfit, before anything is sent.
+            InvalidLogError: A play is invalid; nothing was sent.
             BatchError: The service refused some; nothing was saved.
 
         API: ``POST /logging/preview``
@@ -44,7 +44,7 @@ class Logging(Resource):
             logs: 1 to 500 plays.
 
         Raises:
-            InvalidLogError: A play is unfit, before anything is sent.
+            InvalidLogError: A play is invalid; nothing was sent.
             BatchError: The service refused some; whether it saved the others is not documented.
 
         API: ``POST /logging/catalogue``
@@ -55,10 +55,10 @@ class Logging(Resource):
         """Report plays of subscribers, of one user if the client acts for one.
 
         Args:
-            logs: 1 to 20 plays; 10 or more are wanted.
+            logs: 1 to 20 plays; 10 or more are recommended.
 
         Raises:
-            InvalidLogError: A play is unfit, before anything is sent.
+            InvalidLogError: A play is invalid; nothing was sent.
             BatchError: The service refused some; whether it saved the others is not documented.
 
         API: ``POST /logging/subscriber``

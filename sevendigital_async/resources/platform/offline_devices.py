@@ -23,7 +23,7 @@ class OfflineDevices(Resource):
         """Let a device play without a connection.
 
         Args:
-            user_id: Whose device it is, in the partner's own numbering.
+            user_id: The partner's id of the user.
             device_id: The partner's id of the device.
             device_name: What its owner calls it; not in the live dialect.
             platform: What it runs; not in the live dialect.
@@ -31,7 +31,7 @@ class OfflineDevices(Resource):
             country: ISO 3166-1 alpha-2 code of where the user lives; live dialect only.
 
         Raises:
-            InvalidRequestError: Code 1003: the account has no more devices to give, or none at all.
+            InvalidRequestError: Code 1003: the account has no more devices available, or none at all.
 
         API: ``POST /users/{userId}/unlimitedStreaming/offline``
         """
@@ -50,7 +50,7 @@ class OfflineDevices(Resource):
         """Ask whether a device may play without a connection.
 
         Args:
-            user_id: Whose device it is, in the partner's own numbering.
+            user_id: The partner's id of the user.
             device_id: The partner's id of the device.
             country: ISO 3166-1 alpha-2 code of where the user lives; live dialect only.
 

@@ -30,9 +30,9 @@ class PlaylistGroups(Resource):
         """Make a group. A second call makes a second one of the same name.
 
         Args:
-            name: What people will call it.
+            name: Its name.
             playlist_ids: What to put into it.
-            user_id: Whose it is, in the partner's own numbering.
+            user_id: The partner's id of the user.
             country: ISO 3166-1 alpha-2 code of a country that the key may use.
 
         API: ``POST /1.2/user/playlists/groups``
@@ -51,8 +51,8 @@ class PlaylistGroups(Resource):
         """Fetch a group and what is said about its playlists.
 
         Args:
-            playlist_group_id: As ``groups`` or ``create_group`` gave it.
-            user_id: Whose it is, in the partner's own numbering.
+            playlist_group_id: The id that ``groups`` or ``create_group`` returned.
+            user_id: The partner's id of the user.
             country: ISO 3166-1 alpha-2 code of a country that the key may use.
 
         Raises:
@@ -74,9 +74,9 @@ class PlaylistGroups(Resource):
         """Add playlists to a group; ids that nothing has are passed over when the group is read.
 
         Args:
-            playlist_group_id: As ``groups`` or ``create_group`` gave it.
+            playlist_group_id: The id that ``groups`` or ``create_group`` returned.
             playlist_ids: What to add.
-            user_id: Whose the group is, in the partner's own numbering.
+            user_id: The partner's id of the user.
             country: ISO 3166-1 alpha-2 code of a country that the key may use.
 
         Raises:
@@ -105,10 +105,10 @@ class PlaylistGroups(Resource):
         """Put another group in the place of one.
 
         Args:
-            playlist_group_id: As ``groups`` or ``create_group`` gave it.
-            name: What people will call it from now on.
-            playlist_ids: All that will be in it.
-            user_id: Whose the group is, in the partner's own numbering.
+            playlist_group_id: The id that ``groups`` or ``create_group`` returned.
+            name: Its new name.
+            playlist_ids: Its new playlists.
+            user_id: The partner's id of the user.
             country: ISO 3166-1 alpha-2 code of a country that the key may use.
 
         Raises:
@@ -131,8 +131,8 @@ class PlaylistGroups(Resource):
         """Delete a group; its playlists stay.
 
         Args:
-            playlist_group_id: As ``groups`` or ``create_group`` gave it.
-            user_id: Whose it is, in the partner's own numbering.
+            playlist_group_id: The id that ``groups`` or ``create_group`` returned.
+            user_id: The partner's id of the user.
             country: ISO 3166-1 alpha-2 code of a country that the key may use.
 
         Raises:

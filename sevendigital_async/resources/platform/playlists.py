@@ -13,7 +13,7 @@ from .playlist_groups import PlaylistGroups
 MAX_DESCRIPTION = 500
 """Characters; the service would cut off the rest."""
 
-MAX_TRACKS_A_PAGE = 500
+MAX_TRACKS_PER_PAGE = 500
 
 
 class Playlists(PlaylistGroups):
@@ -73,15 +73,15 @@ class Playlists(PlaylistGroups):
         """Make a playlist. A second call makes a second one of the same name.
 
         Args:
-            name: What people will call it.
-            description: What it is about; at most 500 characters.
+            name: Its name.
+            description: The description; at most 500 characters.
             visibility: Who can see it.
-            tracks: What to put on it, in order; it may begin empty.
-            user_id: Whose it is, in the partner's own numbering; the partner's own if left out.
+            tracks: Its tracks, in order; it may be empty.
+            user_id: The partner's id of the user; the partner's own if left out.
             country: ISO 3166-1 alpha-2 code of a country that the key may use; in the live dialect alone.
             status: ``draft``, ``published``, or a word of your own; live dialect only.
             image: Address of a picture; live dialect only, as what follows.
-            tags: Words that it is found by.
+            tags: Its tags.
             annotations: What to keep with it, value by key.
 
         API: ``POST /playlists``
@@ -120,20 +120,20 @@ class Playlists(PlaylistGroups):
         """Change what is said about a playlist; its tracks stay as they are.
 
         Args:
-            playlist_id: As ``create`` or ``list`` gave it.
+            playlist_id: The id that ``create`` or ``list`` returned.
             name: Another name.
             description: Another description; at most 500 characters.
             visibility: Who can see it from now on.
             country: ISO 3166-1 alpha-2 code of a country that the key may use; in the live dialect alone.
-            user_id: Whose it is, in the partner's own numbering, if it is a user's; live dialect only.
+            user_id: The partner's id of the user, if a user owns it; live dialect only.
             status: ``draft``, ``published``, or a word of your own; live dialect only.
             image: Address of a picture; live dialect only, as what follows.
-            tags: Words that it is found by.
+            tags: Its tags.
             annotations: What to keep with it, value by key.
 
         Returns:
-            The playlist as it is now; in the live dialect, whose answer is empty, its id, what was changed, and the
-            ``url`` that the answer names.
+            The playlist as it is now; in the live dialect, whose response is empty, its id, what was changed, and the
+            ``url`` that the response names.
 
         Raises:
             NotFoundError: No such playlist.
@@ -142,7 +142,7 @@ class Playlists(PlaylistGroups):
         """
         checks.non_empty("name", name)
         checks.text_length("description", description, MAX_DESCRIPTION)
-        checks.something_to_change(
+        checks.require_change(
             name=name,
             description=description,
             visibility=visibility,
@@ -177,10 +177,10 @@ class Playlists(PlaylistGroups):
         """Append tracks to a playlist. A second call appends them again.
 
         Args:
-            playlist_id: As ``create`` or ``list`` gave it.
+            playlist_id: The id that ``create`` or ``list`` returned.
             tracks: What to append, in order.
             country: ISO 3166-1 alpha-2 code of a country that the key may use; in the live dialect alone.
-            user_id: Whose it is, in the partner's own numbering, if it is a user's; live dialect only.
+            user_id: The partner's id of the user, if a user owns it; live dialect only.
 
         Returns:
             The playlist as it is now.
@@ -203,9 +203,9 @@ class Playlists(PlaylistGroups):
         """Fetch a playlist with its tracks; in the live dialect only.
 
         Args:
-            playlist_id: As ``create`` or ``list`` gave it.
+            playlist_id: The id that ``create`` or ``list`` returned.
             country: ISO 3166-1 alpha-2 code of a country that the key may use.
-            user_id: Whose it is, in the partner's own numbering, if it is a user's.
+            user_id: The partner's id of the user, if a user owns it.
 
         Raises:
             NotFoundError: No such playlist.
@@ -218,9 +218,9 @@ class Playlists(PlaylistGroups):
         """Fetch what is said about a playlist, without its tracks; in the live dialect only.
 
         Args:
-            playlist_id: As ``create`` or ``list`` gave it.
+            playlist_id: The id that ``create`` or ``list`` returned.
             country: ISO 3166-1 alpha-2 code of a country that the key may use.
-            user_id: Whose it is, in the partner's own numbering, if it is a user's.
+            user_id: The partner's id of the user, if a user owns it.
 
         Raises:
             NotFoundError: No such playlist.
@@ -243,11 +243,11 @@ class Playlists(PlaylistGroups):
         """List what is on a playlist; in the live dialect only.
 
         Args:
-            playlist_id: As ``create`` or ``list`` gave it.
+            playlist_id: The id that ``create`` or ``list`` returned.
             page: First page to fetch, from 1.
             page_size: Tracks a page, 1 to 500; the service's default if left out.
             country: ISO 3166-1 alpha-2 code of a country that the key may use.
-            user_id: Whose it is, in the partner's own numbering, if it is a user's.
+            user_id: The partner's id of the user, if a user owns it.
 
         Returns:
             Await it for one page, iterate it for every track; ``id`` is that of the entry.
@@ -257,7 +257,7 @@ class Playlists(PlaylistGroups):
 
         API: ``GET /1.2/playlists/{playlistId}/tracks``
         """
-        checks.page_size(page_size, MAX_TRACKS_A_PAGE)
+        checks.page_size(page_size, MAX_TRACKS_PER_PAGE)
         return self._pages(
             PlaylistTrack,
             ops.LIST_PLAYLIST_TRACKS,
@@ -286,16 +286,16 @@ class Playlists(PlaylistGroups):
         """Put another playlist in the place of one, after much was changed elsewhere; in the live dialect only.
 
         Args:
-            playlist_id: As ``create`` or ``list`` gave it.
-            name: What people will call it from now on.
-            description: What it is about; at most 500 characters.
+            playlist_id: The id that ``create`` or ``list`` returned.
+            name: Its new name.
+            description: The description; at most 500 characters.
             status: ``draft``, ``published``, or a word of your own.
             visibility: Who can see it.
-            tracks: All that will be on it, in order.
+            tracks: Its new tracks, in order.
             country: ISO 3166-1 alpha-2 code of a country that the key may use.
-            user_id: Whose it is, in the partner's own numbering, if it is a user's.
+            user_id: The partner's id of the user, if a user owns it.
             image: Address of a picture.
-            tags: Words that it is found by.
+            tags: Its tags.
             annotations: What to keep with it, value by key.
 
         Raises:
@@ -325,9 +325,9 @@ class Playlists(PlaylistGroups):
         """Delete a playlist; in the live dialect only.
 
         Args:
-            playlist_id: As ``create`` or ``list`` gave it.
+            playlist_id: The id that ``create`` or ``list`` returned.
             country: ISO 3166-1 alpha-2 code of a country that the key may use.
-            user_id: Whose it is, in the partner's own numbering, if it is a user's.
+            user_id: The partner's id of the user, if a user owns it.
 
         Raises:
             NotFoundError: No such playlist; after a repeat, the first attempt may have done it.
@@ -348,11 +348,11 @@ class Playlists(PlaylistGroups):
         """Move an entry of a playlist to another place; in the live dialect only.
 
         Args:
-            playlist_id: As ``create`` or ``list`` gave it.
+            playlist_id: The id that ``create`` or ``list`` returned.
             playlist_track_id: The entry's own id, as ``tracks`` gives it.
             after: Id of the entry that it is to follow; the front if left out.
             country: ISO 3166-1 alpha-2 code of a country that the key may use.
-            user_id: Whose it is, in the partner's own numbering, if it is a user's.
+            user_id: The partner's id of the user, if a user owns it.
 
         Raises:
             NotFoundError: No such playlist or entry.
@@ -375,10 +375,10 @@ class Playlists(PlaylistGroups):
         """Take an entry off a playlist; in the live dialect only.
 
         Args:
-            playlist_id: As ``create`` or ``list`` gave it.
+            playlist_id: The id that ``create`` or ``list`` returned.
             playlist_track_id: The entry's own id, as ``tracks`` gives it.
             country: ISO 3166-1 alpha-2 code of a country that the key may use.
-            user_id: Whose it is, in the partner's own numbering, if it is a user's.
+            user_id: The partner's id of the user, if a user owns it.
 
         Raises:
             NotFoundError: No such entry; after a repeat, the first attempt may have done it.
@@ -419,8 +419,8 @@ class Playlists(PlaylistGroups):
         """Make a playlist one of a user's favourites; in the live dialect only.
 
         Args:
-            playlist_id: As ``create`` or ``list`` gave it.
-            user_id: Whose favourite, in the partner's own numbering.
+            playlist_id: The id that ``create`` or ``list`` returned.
+            user_id: The partner's id of the user.
             country: ISO 3166-1 alpha-2 code of a country that the key may use.
 
         Raises:
@@ -434,8 +434,8 @@ class Playlists(PlaylistGroups):
         """Take a playlist out of a user's favourites; in the live dialect only.
 
         Args:
-            playlist_id: As ``create`` or ``list`` gave it.
-            user_id: Whose favourite, in the partner's own numbering.
+            playlist_id: The id that ``create`` or ``list`` returned.
+            user_id: The partner's id of the user.
             country: ISO 3166-1 alpha-2 code of a country that the key may use.
 
         Raises:

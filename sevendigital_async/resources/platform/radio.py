@@ -45,7 +45,7 @@ class Radio(Resource):
         """End a listening session.
 
         Args:
-            session_id: As ``create_session`` gave it.
+            session_id: The id that ``create_session`` returned.
 
         Raises:
             NotFoundError: No such session; after a repeat, it may have been ended by the first attempt.
@@ -55,10 +55,10 @@ class Radio(Resource):
         await self._none(ops.DELETE_INTERACTIVE_RADIO_SESSION, session_id=session_id)
 
     async def next_track(self, session_id: str) -> RadioTrack:
-        """Ask what to play next. It moves the session on, so it is never asked twice after a lost answer.
+        """Ask what to play next. It moves the session on, so it is never asked twice after a lost response.
 
         Args:
-            session_id: As ``create_session`` gave it.
+            session_id: The id that ``create_session`` returned.
 
         Raises:
             NotFoundError: No such session.
@@ -71,7 +71,7 @@ class Radio(Resource):
         """Report what the listener did; it decides what may be played and skipped from then on.
 
         Args:
-            session_id: As ``create_session`` gave it.
+            session_id: The id that ``create_session`` returned.
             events: In the order in which they happened; one at a time in the live dialect.
 
         Raises:

@@ -74,7 +74,7 @@ class Sales(Resource):
     ) -> Purchase | None:
         """Record the sale of a release or a track, and put it into the user's locker.
 
-        Each call is a sale that the partner is billed for. It is never repeated by itself after a lost answer;
+        Each call is a sale that the partner is billed for. It is never retried automatically after a lost response;
         whether it was recorded then has to be found out another way: ``error.advice`` says how.
 
         Args:
@@ -83,15 +83,15 @@ class Sales(Resource):
             price: What the user paid, with two decimals at the most.
             release_id: What was sold, or the release that the track is on.
             track_id: The track, if it was a single one.
-            country: ISO 3166-1 alpha-2 code of where the user lives; in the live dialect alone, which demands it.
-            transaction_id: The partner's own number for the sale; in the live dialect alone, which demands it.
+            country: ISO 3166-1 alpha-2 code of where the user lives; only in the live dialect, which requires it.
+            transaction_id: The partner's own number for the sale; only in the live dialect, which requires it.
             email_address: The user's; live dialect only.
             package_id: What of it was sold, ``2`` (standard) if left out; live dialect only.
             postcode: The user's, for charts of the United States and Canada; live dialect only.
 
         Returns:
-            The purchase, as far as the service describes it: keep its id, a refund needs it. None if the answer
-            says no more than that the sale is recorded.
+            The purchase, as far as the service describes it: keep its id, a refund needs it. In the OpenAPI dialect,
+            None if the response says no more than that the sale is recorded; in the live one, that is a `DecodeError`.
 
         API: ``POST /sales/credit-item``
         """
@@ -122,7 +122,7 @@ class Sales(Resource):
             user_id: Who bought it, in the partner's own numbering.
             purchase_id: The purchase that it came with.
             reason: Why, for the record; not in the live dialect.
-            release_id: What was refunded; in the live dialect alone, which demands it.
+            release_id: What was refunded; only in the live dialect, which requires it.
 
         Raises:
             NotFoundError: No such purchase, or it was refunded before.
@@ -147,7 +147,7 @@ class Sales(Resource):
             user_id: Who bought it, in the partner's own numbering.
             purchase_id: The purchase that it came with.
             reason: Why, for the record; not in the live dialect.
-            track_id: What was refunded; in the live dialect alone, which demands it.
+            track_id: What was refunded; only in the live dialect, which requires it.
 
         Raises:
             NotFoundError: No such purchase, or it was refunded before.

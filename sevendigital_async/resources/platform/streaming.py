@@ -41,8 +41,8 @@ class Streaming(Resource):
 
         Args:
             track_id: 7digital's id.
-            format_id: 7digital's number of a format; in the live dialect alone, which demands it.
-            country: ISO 3166-1 alpha-2 code of where the user is; in the live dialect alone, which demands it.
+            format_id: 7digital's number of a format; only in the live dialect, which requires it.
+            country: ISO 3166-1 alpha-2 code of where the user is; only in the live dialect, which requires it.
             user_id: Who listens, in the partner's own numbering, unless the client acts for a user; live dialect only.
 
         Raises:
@@ -62,8 +62,8 @@ class Streaming(Resource):
 
         Args:
             track_id: 7digital's id.
-            format_id: 7digital's number of a format; in the live dialect alone, which demands it.
-            country: ISO 3166-1 alpha-2 code of where the user is; in the live dialect alone, which demands it.
+            format_id: 7digital's number of a format; only in the live dialect, which requires it.
+            country: ISO 3166-1 alpha-2 code of where the user is; only in the live dialect, which requires it.
             user_id: Who listens, in the partner's own numbering, unless the client acts for a user; live dialect only.
 
         Raises:
@@ -87,8 +87,8 @@ class Streaming(Resource):
 
         Args:
             track_id: 7digital's id.
-            format_id: 7digital's number of a format; in the live dialect alone, which demands it.
-            country: ISO 3166-1 alpha-2 code of where the user is; in the live dialect alone, which demands it.
+            format_id: 7digital's number of a format; only in the live dialect, which requires it.
+            country: ISO 3166-1 alpha-2 code of where the user is; only in the live dialect, which requires it.
             user_id: Who listens, in the partner's own numbering, unless the client acts for a user; live dialect only.
 
         Raises:
@@ -108,8 +108,8 @@ class Streaming(Resource):
 
         Args:
             track_id: 7digital's id.
-            format_id: 7digital's number of a format; in the live dialect alone, which demands it.
-            country: ISO 3166-1 alpha-2 code of where the user is; in the live dialect alone, which demands it.
+            format_id: 7digital's number of a format; only in the live dialect, which requires it.
+            country: ISO 3166-1 alpha-2 code of where the user is; only in the live dialect, which requires it.
             user_id: Who listens, in the partner's own numbering, unless the client acts for a user; live dialect only.
 
         Raises:
@@ -140,8 +140,8 @@ class Streaming(Resource):
         Args:
             track_id: 7digital's id.
             client_id: The partner's id of the device; if given, one user can't listen on two devices at a time.
-            format_id: 7digital's number of a format; in the live dialect alone, which demands it.
-            country: ISO 3166-1 alpha-2 code of where the user is; in the live dialect alone, which demands it.
+            format_id: 7digital's number of a format; only in the live dialect, which requires it.
+            country: ISO 3166-1 alpha-2 code of where the user is; only in the live dialect, which requires it.
             user_id: Who listens, in the partner's own numbering, unless the client acts for a user; live dialect only.
 
         Raises:
@@ -173,8 +173,8 @@ class Streaming(Resource):
 
         Args:
             track_id: 7digital's id.
-            format_id: 7digital's number of a format; in the live dialect alone, which demands it.
-            country: ISO 3166-1 alpha-2 code of where the user is; in the live dialect alone, which demands it.
+            format_id: 7digital's number of a format; only in the live dialect, which requires it.
+            country: ISO 3166-1 alpha-2 code of where the user is; only in the live dialect, which requires it.
             user_id: Who listens, in the partner's own numbering, unless the client acts for a user; live dialect only.
             client_id: The partner's id of the device; live dialect only.
 
@@ -207,8 +207,8 @@ class Streaming(Resource):
 
         Args:
             track_id: 7digital's id.
-            format_id: 7digital's number of a format; in the live dialect alone, which demands it.
-            country: ISO 3166-1 alpha-2 code of where the user is; in the live dialect alone, which demands it.
+            format_id: 7digital's number of a format; only in the live dialect, which requires it.
+            country: ISO 3166-1 alpha-2 code of where the user is; only in the live dialect, which requires it.
             user_id: Who listens, in the partner's own numbering, unless the client acts for a user; live dialect only.
             client_id: The partner's id of the device; live dialect only.
 
@@ -240,10 +240,10 @@ class Streaming(Resource):
 
         Args:
             track_id: 7digital's id.
-            format_id: 7digital's number of a format; in the live dialect alone, which demands it.
-            country: ISO 3166-1 alpha-2 code of where the user is; in the live dialect alone, which demands it.
+            format_id: 7digital's number of a format; only in the live dialect, which requires it.
+            country: ISO 3166-1 alpha-2 code of where the user is; only in the live dialect, which requires it.
             user_id: Who listens, in the partner's own numbering, unless the client acts for a user; live dialect only.
-            client_id: The partner's id of the device; in the live dialect alone, which demands it.
+            client_id: The partner's id of the device; only in the live dialect, which requires it.
 
         Raises:
             NotFoundError: No such track in the region.

@@ -37,7 +37,8 @@ class Subscriptions(Resource):
                 ``activated_at``.
             end_date: The day it ends, or the moment: after start_date, and at most a month after it.
             country: ISO 3166-1 alpha-2 code of where the user lives; the live dialect demands it.
-            currency: ISO 4217 code of what is paid with; in the live dialect alone, which demands it, as the next two.
+            currency: ISO 4217 code of the currency of the payment; in the live dialect alone, which demands it, as the
+                next two.
             recurring_fee: What is paid, in hundredths of the currency; zero with a voucher.
             activated_at: When the user first subscribed to anything; now or earlier.
             postcode: Where the user lives; live dialect only.
@@ -71,7 +72,7 @@ class Subscriptions(Resource):
         )
 
     async def status(self, user_id: str, *, country: str | None = None) -> SubscriptionStatus:
-        """Ask how a user's subscription stands; in the live dialect only.
+        """Fetch the state of a user's subscription; live dialect only.
 
         Args:
             user_id: Whose, in the partner's own numbering.

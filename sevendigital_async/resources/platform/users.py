@@ -24,12 +24,12 @@ class Users(Resource):
         """Open an account for a user.
 
         Args:
-            email: Where the user can be written to; demanded, but not in the live dialect, which keeps none.
-            password: What the user will sign in with; likewise.
+            email: The user's e-mail address; required, except in the live dialect, which stores none.
+            password: The password to sign in with; also required.
             country: ISO 3166-1 alpha-2 code of where the user lives.
             first_name: Given name.
             last_name: Family name.
-            user_id: The partner's own name for the user, for good; in the live dialect alone, which demands it.
+            user_id: The partner's own name for the user, for good; only in the live dialect, which requires it.
 
         Raises:
             AlreadyExistsError: There is an account with this address.

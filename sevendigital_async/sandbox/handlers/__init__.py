@@ -1,4 +1,4 @@
-"""What the sandbox answers: one small function per operation, a file per tag."""
+"""Handlers: one small function per operation, a file per tag."""
 
 from __future__ import annotations
 
@@ -72,6 +72,6 @@ HANDLERS: Mapping[str, Handler] = {name: handler for part in _MODULES for name, 
 LIVE_HANDLERS: Mapping[str, Handler] = {
     name: handler for part in _LIVE_MODULES for name, handler in part.HANDLERS.items()
 }
-"""Those that the live dialect has of its own, because it asks or answers in another way."""
+"""Handlers for the live dialect, where it differs."""
 
 __all__ = ["HANDLERS", "LIVE_HANDLERS", "Handler"]

@@ -1,4 +1,4 @@
-"""From the shop's web addresses to the ids of what they show."""
+"""Lookup of ids by the shop's web addresses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .lookup import DETAILS_AGE
 
 
 def by_url(noun: str, nouns: Mapping[str, Any], call: Call) -> Answer:
-    """Answer with the id of what a page of the shop shows.
+    """Return the id of what a page of the shop shows.
 
     Raises:
         RefusalError: It is not a web address (1002), or not that of such a page (2001).

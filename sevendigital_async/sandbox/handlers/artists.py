@@ -18,7 +18,7 @@ from .tags import tag_list, wanted_tags
 
 _RELEASE_TYPES = ("album", "single", "ep", "compilation", "video")
 
-# Every hit holds all words, so all score alike.
+# Every hit contains all words, so all have the same score.
 _ORDERS: Mapping[str, Callable[[Artist], str | int]] = {
     "name": lambda artist: artist.sort_name.casefold(),
     "popularity": popularity,
@@ -41,7 +41,7 @@ def chart(call: Call) -> Answer:
 
 
 def details(call: Call) -> Answer:
-    """Answer with one artist."""
+    """Return one artist."""
     currency(call)
     return Answer(content={"artist": artist_tree(find(call, "artist", CATALOGUE.artists))}, max_age=DETAILS_AGE)
 
@@ -87,7 +87,7 @@ def tags(call: Call) -> Answer:
 
 
 def match_by_id(call: Call) -> Answer:
-    """Answer with the artist whom others know by an identifier."""
+    """Return the artist with a foreign identifier."""
     mbid = call.arguments["id"].lower().removeprefix("mbid:")
     artist = next((artist for artist in CATALOGUE.artists.values() if artist.mbid == mbid), None)
     if artist is None:

@@ -40,21 +40,21 @@ def create(call: Call) -> Answer:
 
 
 def add_item(call: Call) -> Answer:
-    """Put a release or a track into a basket, for the catalogue's price."""
+    """Add a release or a track to a basket, for the catalogue's price."""
     basket, item = basket_of(call), wanted(call)
     basket.fill((*basket.lines, call.state.baskets.line(item, item.pence)))
     return Answer(content=basket_forms(basket))
 
 
 def add_priced_item(call: Call) -> Answer:
-    """Put a release or a track into a basket, for the partner's price."""
+    """Add a release or a track to a basket, for the partner's price."""
     basket, item, price = basket_of(call), wanted(call), pence(call, "price") or 0
     basket.fill((*basket.lines, call.state.baskets.line(item, price)))
     return Answer(content=basket_forms(basket))
 
 
 def remove_item(call: Call) -> Answer:
-    """Take something out of a basket."""
+    """Remove an item from a basket."""
     basket = basket_of(call)
     kept = [line for line in basket.lines if line.id != call.arguments["item_id"]]
     if len(kept) == len(basket.lines):
@@ -64,7 +64,7 @@ def remove_item(call: Call) -> Answer:
 
 
 def apply_voucher(call: Call) -> Answer:
-    """Lower what is due by a voucher."""
+    """Reduce the amount due by a voucher."""
     basket = basket_of(call)
     voucher = call.state.vouchers.usable(call.arguments["voucher_code"], basket.currency, call.moment)
     if voucher is None or not basket.lines:
@@ -92,7 +92,7 @@ def purchase(call: Call) -> Answer:
 
 
 def bought_basket(call: Call, basket: Basket, *, by_card: bool = False) -> Answer:
-    """Answer with the purchase of all that is in a basket."""
+    """Return the purchase of all that is in a basket."""
     if not basket.lines:
         raise RefusalError(400, Problem(1002, "The basket is empty"))
     answer = bought(call, buyer(call), basket.lines, basket.currency, by_card=by_card)

@@ -1,4 +1,4 @@
-"""Checks what JSON bodies and forms hold, and writes down times."""
+"""Checks fields of JSON bodies and forms, and formats times."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\
 
 
 def stamp(moment: datetime) -> str:
-    """Write a time in UTC."""
+    """Format a time in UTC."""
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
@@ -61,7 +61,7 @@ def word(call: Call, name: str, wire: str, choices: Collection[str]) -> str | No
 
 
 def listed(call: Call, name: str, wire: str) -> Sequence[Any]:
-    """Return an argument that must be a list with something in it.
+    """Return an argument that must be a non-empty list.
 
     Raises:
         RefusalError: It is something else (1002), or empty (1003).

@@ -8,7 +8,7 @@ from ..calls import Call
 from ..state.cards import Card, Registration, brand_of
 from .purchases import buyer
 
-_FEWEST_DIGITS, _MOST_DIGITS = 12, 19
+_FEWEST_DIGITS, _MAX_DIGITS = 12, 19
 
 
 def payment_cards(call: Call) -> Answer:
@@ -28,14 +28,14 @@ def select(call: Call) -> Answer:
 
 
 def delete(call: Call) -> Answer:
-    """Forget a card."""
+    """Delete a card."""
     if not call.state.cards.delete(buyer(call), call.arguments["card_id"]):
         raise unknown("card")
     return Answer(content={})
 
 
 def register(call: Call) -> Answer:
-    """Add a card, of which nothing is kept but what can be shown."""
+    """Add a card; only its displayable details are stored."""
     month = call.whole("expiry_month", 0, least=1, most=12)
     card = sound_card(call, "cvv", month=month, year=call.whole("expiry_year", 0, least=2000, most=2199))
     return _registered(call.state.cards.register(buyer(call), card, call.moment.date()))
@@ -45,7 +45,7 @@ def sound_card(call: Call, code: str, *, month: int, year: int) -> Card:
     """Return the card that was sent.
 
     Raises:
-        RefusalError: Its number, or the ``code`` beside it, is none (1002).
+        RefusalError: Its number or ``code`` is invalid (1002).
     """
     number = call.arguments["card_number"].replace(" ", "")
     brand = brand_of(number)
@@ -58,7 +58,7 @@ def sound_card(call: Call, code: str, *, month: int, year: int) -> Card:
 
 
 def registration(call: Call) -> Answer:
-    """Answer with the state of a registration."""
+    """Return the state of a registration."""
     found = call.state.cards.registration(buyer(call), call.arguments["id"])
     if found is None:
         raise unknown("card registration")
@@ -95,8 +95,8 @@ def _registered(found: Registration) -> Answer:
 
 
 def _is_sound(number: str) -> bool:
-    """Return whether a number's last digit fits the others (Luhn)."""
-    if not (number.isascii() and number.isdigit() and _FEWEST_DIGITS <= len(number) <= _MOST_DIGITS):
+    """Return whether a number passes the Luhn check."""
+    if not (number.isascii() and number.isdigit() and _FEWEST_DIGITS <= len(number) <= _MAX_DIGITS):
         return False
     doubled = [sum(divmod(2 * int(digit), 10)) for digit in number[-2::-2]]
     return (sum(doubled) + sum(map(int, number[::-2]))) % 10 == 0

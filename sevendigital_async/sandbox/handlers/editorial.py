@@ -1,4 +1,4 @@
-"""What the shop's editors write, and what they put forward."""
+"""Editorial texts and lists."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def review(release: Release, kind: str = "feature") -> Tree:
 
 
 def editorial_list(call: Call) -> Answer:
-    """List what the editors put forward under a key, or under all of them.
+    """List the editorial items of a key, or of all keys.
 
     Raises:
         RefusalError: No such list (2001).

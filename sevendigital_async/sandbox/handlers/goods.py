@@ -1,4 +1,4 @@
-"""What a request wants to buy, and for how much."""
+"""The item and the price of a purchase request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DECIMALS = 2
 
 
 def wanted(call: Call) -> Item:
-    """Return the release that a request wants, or the track of it.
+    """Return the release or the track of a request.
 
     Raises:
         RefusalError: Nothing is named (1001), there is none of the kind (2001), or it is not out yet (2002).
@@ -53,7 +53,7 @@ def pence(call: Call, name: str) -> int | None:
 
 
 def up_to_date(call: Call, actual: int) -> int:
-    """Return the price of a thing if it is the one that the user was shown.
+    """Return the price of an item if it equals the price shown to the user.
 
     Raises:
         RefusalError: It is another one (3004).

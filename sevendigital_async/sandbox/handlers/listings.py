@@ -1,4 +1,4 @@
-"""Lists for which JSON has a plain list and XML an element of its own around each entry."""
+"""Lists that are plain in JSON, with an XML element around each entry."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from .lookup import SEARCH_AGE
 
 
 def paging(page: Page) -> dict[str, Any]:
-    """Return what a page says of itself."""
+    """Return the paging members of a page."""
     return {"page": page.number, "pageSize": page.size, "totalItems": page.total}
 
 
 def wrapped(page: Page, collection: str, entry: str, *, typed: bool = False) -> Answer:
-    """Answer with a page whose items XML wraps one by one.
+    """Return a page whose items XML wraps one by one.
 
     Args:
         page: The page.
         collection: The element around the list.
         entry: The element around each item.
-        typed: The list says what it is a list of.
+        typed: The list has its item type as a member.
     """
     about = {"type": page.noun} if typed else {}
     xml = {collection: {**paging(page), **about, entry: [{page.noun: item} for item in page.items]}}
@@ -48,7 +48,7 @@ def day(call: Call, name: str, default: date) -> date:
 
 
 def charted(call: Call, noun: str, things: Sequence[Any], tree: Callable[[Any], Tree], *, kind: str = "") -> Answer:
-    """Answer with a page of a chart.
+    """Return a page of a chart.
 
     Args:
         call: The call, with a period and a last day.

@@ -1,4 +1,4 @@
-"""Users and subscriptions as the live dialect has them: the partner names the users, and nothing else is kept."""
+"""Users and subscriptions of the live dialect: the partner chooses the users' ids, and nothing else is stored."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from ..state.subscriptions import Subscription
 from .bodies import country, is_moment, needed, stamp
 from .request_user import named_user
 
-_LONGEST_NAME = 255
+_MAX_NAME = 255
 _TRIAL = "trial-unlimited-streaming"
 _DAY = timedelta(days=1)
 
 
 def create_user(call: Call) -> Answer:
-    """Note a user's name."""
+    """Record a user's id."""
     name = needed(call, "user_id", "userId")
-    if len(name) > _LONGEST_NAME:
-        raise out_of_range("userId", f"up to {_LONGEST_NAME} characters")
+    if len(name) > _MAX_NAME:
+        raise out_of_range("userId", f"up to {_MAX_NAME} characters")
     code = country(call)
     if call.state.users.get(name) is not None:
         raise exists("user")
@@ -28,7 +28,7 @@ def create_user(call: Call) -> Answer:
 
 
 def create_subscription(call: Call) -> Answer:
-    """Give a user access for a month at the most."""
+    """Give a user access for at most a month."""
     user, plan = named_user(call), needed(call, "product_id", "planCode")
     country(call)
     if call.arguments["status"] != "active":
@@ -57,7 +57,7 @@ def create_subscription(call: Call) -> Answer:
 
 
 def subscription_status(call: Call) -> Answer:
-    """Answer with the state of a user's subscription."""
+    """Return the state of a user's subscription."""
     subscription = call.state.subscriptions.of(named_user(call))
     if subscription is None:
         raise unknown("subscription")

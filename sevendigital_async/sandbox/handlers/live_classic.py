@@ -1,4 +1,4 @@
-"""What the live dialect asks or answers in a way of its own in the classic API."""
+"""Handlers of the classic API for the live dialect, where it differs."""
 
 from __future__ import annotations
 
@@ -6,27 +6,28 @@ import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
-from ..answers import Answer, Bare, Tree, invalid, unknown, unpaid
+from attrs import evolve
+
+from ..answers import Answer, Bare, Tree, invalid, missing, unknown, unpaid
 from ..calls import Call
 from ..catalogue import CATALOGUE
-from ..state.cards import Registration
+from ..state.cards import Card, Registration
 from ..tags import has_all, tags_of_artist
-from ..trees import artist_tree
 from . import basket as baskets
 from . import cards, tags, territories
 from .bodies import stamp
-from .listings import wrapped
-from .lookup import DETAILS_AGE, country, find
+from .lookup import DETAILS_AGE, country
 from .purchases import buyer
-from .similarity import similar_artists
+from .releases import recommend
 
 _MONTH = re.compile(r"(20\d\d)(0[1-9]|1[0-2])", re.ASCII)
 _LANGUAGES = {"GB": "en", "US": "en", "DE": "de", "FR": "fr", "ES": "es"}
 
 
 def by_slug(noun: str, nouns: Mapping[str, Any], call: Call) -> Answer:
-    """Answer with the id of what a page of the shop shows; a page's slug is the id, too."""
+    """Return the id of what a page of the shop shows; a page's slug is the id, too."""
     slug = call.arguments["url"]
     if slug not in nouns:
         raise unknown(noun)
@@ -34,7 +35,7 @@ def by_slug(noun: str, nouns: Mapping[str, Any], call: Call) -> Answer:
 
 
 def translations(call: Call) -> Answer:
-    """Answer with a page of the texts of a country's shop."""
+    """Return a page of the texts of a country's shop."""
     texts = territories.TEXTS[_LANGUAGES.get(country(call), "en")]
     page = call.page_of("translation", list(texts.items()), lambda item: {"key": item[0], "translatedText": item[1]})
     return Answer(
@@ -51,7 +52,7 @@ def translations(call: Call) -> Answer:
 
 
 def register(call: Call) -> Answer:
-    """Begin the registration of a card, whose owner fills in a form somewhere else."""
+    """Begin the registration of a card, whose owner fills in a form on another page."""
     back = call.arguments["redirect_url"]
     if not back.startswith(("http://", "https://")):
         raise invalid("redirectUrl", "a web address")
@@ -61,18 +62,24 @@ def register(call: Call) -> Answer:
 
 
 def registration(call: Call) -> Answer:
-    """Answer with the state of a registration; who is asked to fill in a form has done it by now."""
-    found = call.state.cards.registration(buyer(call), call.arguments["id"])
+    """Return the state of a registration; the form is filled in by now."""
+    user = buyer(call)
+    found = call.state.cards.registration(user, call.arguments["id"])
     if found is None:
         raise unknown("card registration")
-    return _registration(found, "registered" if found.card_id else "failed", cardId=found.card_id)
+    card = next((card for card in call.state.cards.of(user) if card.id == found.card_id), None)
+    if card is None:
+        error = {"code": 3103, "errorMessage": "The card could not be added"}
+        return _registration(found, "error", error=error)
+    is_default = card.id == call.state.cards.default_of(user)
+    return _registration(found, "complete", card=_card(card, is_default=is_default))
 
 
 def add_card(call: Call) -> Answer:
     """Add a card at once.
 
     Raises:
-        RefusalError: It is none (1002), or has expired (3103).
+        RefusalError: It is invalid (1002), or has expired (3103).
     """
     expiry = _MONTH.fullmatch(call.arguments["card_expiry_date"])
     if expiry is None:
@@ -82,14 +89,7 @@ def add_card(call: Call) -> Answer:
     added = call.state.cards.register(buyer(call), card, call.moment.date())
     if added.card_id is None:
         raise unpaid(3103, "The card could not be added")
-    tree = {
-        "id": added.card_id,
-        "type": card.brand,
-        "last4digits": card.last4,
-        "expiryDate": expiry[0],
-        "default": True,
-    }
-    return Answer(content={"card": tree})
+    return Answer(content={"card": _card(evolve(card, id=added.card_id), is_default=True)})
 
 
 def prepare_purchase(call: Call) -> Answer:
@@ -105,7 +105,7 @@ def prepare_purchase(call: Call) -> Answer:
 
 
 def basket_status(call: Call) -> Answer:
-    """Answer with whether a basket has been paid for."""
+    """Return whether a basket has been paid for."""
     return Answer(content={"paymentStatus": "Success" if baskets.basket_of(call).paid else "Failure"})
 
 
@@ -123,15 +123,28 @@ def related_tags(call: Call) -> Answer:
     return tags.tag_list(call, list(found.values()))
 
 
-def recommend_artists(call: Call) -> Answer:
-    """Recommend the artists who resemble one."""
-    country(call)
-    similar = similar_artists(find(call, "artist", CATALOGUE.artists))
-    return wrapped(call.page_of("artist", similar, artist_tree), "recommendations", "recommendedItem")
+def matches(noun: str, nouns: Mapping[str, Any], call: Call) -> Answer:
+    """Answer with the ids of things here and at MusicBrainz."""
+    name = "mb_ids" if "mb_ids" in call.arguments else "seven_digital_ids"
+    if name not in call.arguments:
+        raise missing("sevenDigitalIds")
+    here = {id_: _mb_id(noun, thing) for id_, thing in nouns.items()}
+    there = {mb_id: id_ for id_, mb_id in here.items()}
+    entries: list[Tree] = []
+    for wanted in call.arguments[name].split(","):
+        id_ = there.get(wanted.lower()) if name == "mb_ids" else wanted
+        asked = {"mbId" if name == "mb_ids" else "sevenDigitalId": wanted}
+        found = {noun: [{"sevenDigitalId": id_, "mbId": here[id_]}]} if id_ in here else {"matchError": {"code": 2001}}
+        entries.append(asked | found)
+    return Answer(content={"matches": {f"{noun}s": entries}}, max_age=DETAILS_AGE)
+
+
+def _mb_id(noun: str, thing: Any) -> str:
+    return thing.mbid if noun == "artist" else str(uuid5(NAMESPACE_URL, f"{noun}:{thing.id}"))
 
 
 def checkout_restrictions(call: Call) -> Answer:
-    """Answer with whether one can buy from an address: from every territory that has a store."""
+    """Return whether one can buy from an address: every territory that has a store allows it."""
     code = territories.country_of(call, "ipaddress")
     return Answer(content={"geoRestrictions": {"countryCode": code, "allowCheckout": True}}, max_age=DETAILS_AGE)
 
@@ -146,11 +159,23 @@ HANDLERS: Mapping[str, Callable[[Call], Answer]] = {
     "classic.user.prepare_purchase": prepare_purchase,
     "classic.basket.status": basket_status,
     "classic.tags.related": related_tags,
-    "classic.artists.recommend": recommend_artists,
+    "classic.artists.recommend": recommend,
+    "classic.artists.matches": partial(matches, "artist", CATALOGUE.artists),
+    "classic.releases.matches": partial(matches, "release", CATALOGUE.releases),
+    "classic.tracks.matches": partial(matches, "track", CATALOGUE.tracks),
     "classic.ip_lookup.checkout_restrictions": checkout_restrictions,
 }
 
 
-def _registration(found: Registration, status: str, **more: str | None) -> Answer:
-    tree: Tree = {"id": found.id, "status": status, **{name: text for name, text in more.items() if text}}
-    return Answer(content=Bare({"cardRegistration": tree}))
+def _registration(found: Registration, status: str, **more: object) -> Answer:
+    return Answer(content=Bare({"cardRegistration": {"id": found.id, "status": status, **more}}))
+
+
+def _card(card: Card, *, is_default: bool) -> Tree:
+    return {
+        "id": card.id,
+        "type": card.brand,
+        "last4digits": card.last4,
+        "expiryDate": f"{card.year}{card.month:02}",
+        "default": is_default,
+    }

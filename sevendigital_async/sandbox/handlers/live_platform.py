@@ -1,4 +1,4 @@
-"""What else of the platform the live dialect asks or answers in a way of its own."""
+"""Handlers of the platform for the live dialect, where it differs."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from attrs import evolve
 from ..answers import Answer, Bare, Tree, invalid, no_choice, out_of_range, unknown
 from ..calls import Call
 from ..catalogue import Item
-from ..state.devices import MOST_DEVICES, Device
+from ..state.devices import MAX_DEVICES, Device
 from . import platform_catalogue, purchases, radio, sales
 from .bodies import country, stamp
 from .request_user import named_user
 
-_MOST_TRACKS = 4000
+_MAX_TRACKS = 4000
 
 _STARTED = "playStarted"
 
 
 def batch(noun: str, call: Call) -> Answer:
-    """Answer with all that were asked for, by a list with commas, and exist."""
+    """Return the requested items that exist, by a comma-separated list of ids."""
     ids = call.arguments[f"{noun}_ids"].split(",")
     shown = call.choice("show_errors", ("true", "false")) == "true"
     whole = HANDLERS_OF_BATCHES[noun](
@@ -47,7 +47,7 @@ def post_event(call: Call) -> Answer:
 
 
 def authorise(call: Call) -> Answer:
-    """Let a device in, if the user has not too many, or out."""
+    """Authorise a device, unless the user has too many, or revoke its authorisation."""
     user, device_id, enabled = named_user(call), call.arguments["device_id"], call.arguments["offline_enabled"]
     country(call)
     if not isinstance(device_id, str):
@@ -58,12 +58,12 @@ def authorise(call: Call) -> Answer:
     if not enabled:
         devices.forget(user, device_id)
     elif devices.authorise(user, Device(id=device_id, name=device_id, platform="", authorised_at=call.moment)) is None:
-        raise out_of_range("clientId", f"one of the user's {MOST_DEVICES} devices")
-    return Answer(content={"offlineStatus": {"offlineEnabled": enabled, "offlineMaxTrackCount": _MOST_TRACKS}})
+        raise out_of_range("clientId", f"one of the user's {MAX_DEVICES} devices")
+    return Answer(content={"offlineStatus": {"offlineEnabled": enabled, "offlineMaxTrackCount": _MAX_TRACKS}})
 
 
 def device_status(call: Call) -> Answer:
-    """Return whether a device is let in."""
+    """Return whether a device is authorised."""
     device = call.state.devices.find(named_user(call), call.arguments["device_id"])
     if device is None:
         raise unknown("device")
@@ -81,7 +81,7 @@ def locker(call: Call) -> Answer:
 
 
 def refund(noun: str, call: Call) -> Answer:
-    """Take a purchase out of the sales report; whose it is follows from it.
+    """Remove a purchase from the sales report; the purchase determines the user.
 
     Raises:
         RefusalError: No such purchase, or it was of something else (2001), and so on.
@@ -115,4 +115,4 @@ def _id_of(item: Item, noun: str) -> str | None:
 
 
 def _device(device: Device) -> Tree:
-    return {"clientId": device.id, "offlineEnabled": True, "offlineMaxTrackCount": _MOST_TRACKS}
+    return {"clientId": device.id, "offlineEnabled": True, "offlineMaxTrackCount": _MAX_TRACKS}

@@ -1,4 +1,4 @@
-"""Play logs as the live endpoints take them: other bodies, other answers, and the user and the country in the query."""
+"""Play logs of the live dialect: other bodies and responses; user and country are in the query."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ...models.stream_log import LogKind
 from ..answers import Answer, Bare, ItemProblem, Problem, RefusalError, out_of_range
 from ..calls import Call
 from .bodies import country
-from .play_logs import MOST_LOGS, canonical, date_problem
+from .play_logs import MAX_LOGS, canonical, date_problem
 from .request_user import named_user
 
 _NEVER_SUBSCRIBED = "nosub"
-"""How the ids of those users begin who have never had a subscription."""
+"""Prefix of the ids of users who have never had a subscription."""
 
-_LONGEST_AGENT = 256
+_MAX_AGENT = 256
 
 
 def _number(value: Any) -> bool:
@@ -43,7 +43,7 @@ def _one_of(*words: str) -> Callable[[Any], bool]:
 
 @frozen
 class _Field:
-    """A field of an item: what it is called once received, and what it may be."""
+    """A field of an item: its name after receipt, and its allowed values."""
 
     kept: str
     fits: Callable[[Any], bool]
@@ -79,10 +79,10 @@ _FIELDS: Mapping[LogKind, Mapping[str, _Field]] = {
 
 
 def report(kind: LogKind, call: Call) -> Answer:
-    """Take a batch of plays: all of them, or none if one is at fault."""
+    """Save a batch of plays: all of them, or none if one is invalid."""
     items, code = call.arguments["items"], country(call)
-    if not isinstance(items, list) or not 1 <= len(items) <= MOST_LOGS[kind]:
-        raise out_of_range("logs", f"a list of 1 to {MOST_LOGS[kind]}")
+    if not isinstance(items, list) or not 1 <= len(items) <= MAX_LOGS[kind]:
+        raise out_of_range("logs", f"a list of 1 to {MAX_LOGS[kind]}")
     about: Mapping[str, Any] = {} if kind is LogKind.PREVIEW else {"userId": named_user(call), "country": code}
     if kind is LogKind.SUBSCRIBER and about["userId"].startswith(_NEVER_SUBSCRIBED):
         raise RefusalError(400, Problem(1003, "User has never had a subscription"), refused_logs=len(items))
@@ -105,7 +105,7 @@ HANDLERS = {f"platform.logging.{kind.value}": partial(report, kind) for kind in 
 def _problem(kind: LogKind, problems: tuple[ItemProblem, ...]) -> Problem:
     if kind is LogKind.PREVIEW:
         return Problem(1008, "One or more logs contain an error", problems)
-    # The other two say what is wrong, and not with which.
+    # The other two endpoints report the problem without its position.
     return Problem(problems[0].code, problems[0].message)
 
 
@@ -134,7 +134,7 @@ def _flaw(fields: Mapping[str, _Field], item: Mapping[str, Any]) -> tuple[int, s
 
 
 def _received(kind: LogKind, item: Mapping[str, Any]) -> dict[str, Any]:
-    """Write an item as the other dialect's logs are written, so that both can be compared with what was put."""
+    """Write an item in the format of the other dialect, so that both can be compared with what was put."""
     received = {field.kept: item[name] for name, field in _FIELDS[kind].items() if name in item}
     ids: dict[str, Any] = {
         name: str(received[name]) for name in ("trackId", "releaseId", "formatId") if name in received
@@ -143,5 +143,5 @@ def _received(kind: LogKind, item: Mapping[str, Any]) -> dict[str, Any]:
         **received,
         **ids,
         "durationPlayed": int(received["durationPlayed"]),
-        "userAgent": received["userAgent"][:_LONGEST_AGENT],
+        "userAgent": received["userAgent"][:_MAX_AGENT],
     }

@@ -1,4 +1,4 @@
-"""Playlists and their groups as the live dialect has them."""
+"""Playlists and playlist groups of the live dialect."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ _TRACK_FIELDS = dict.fromkeys(
     is_text,
 )
 _NAMES = {"trackTitle": "title", "artistAppearsAs": "artist"}
-_MOST_TRACKS_A_PAGE = 500
-_FRONT = "0"
+_MAX_TRACKS_PER_PAGE = 500
+_FRONT_POSITION = "0"
 
 
 def list_(call: Call) -> Answer:
@@ -68,50 +68,50 @@ def create(call: Call) -> Answer:
 
 
 def update(call: Call) -> Answer:
-    """Change what was sent of a playlist's particulars, and say no more than where it is."""
+    """Change the given fields of a playlist, and return only its location."""
     playlist = _changed(call, playlists.find(call))
     call.state.playlists.keep(playlist)
     return Answer(headers={"Location": f"{call.origin}/1.2/playlists/{playlist.id}"})
 
 
 def replace(call: Call) -> Answer:
-    """Put what was sent in the place of a playlist."""
+    """Replace a playlist."""
     emptied = _changed(call, playlists.find(call)).arranged((), call.moment)
     return _kept(call, emptied.extended(_tracks(call), call.moment))
 
 
 def read(call: Call) -> Answer:
-    """Answer with a playlist."""
+    """Return a playlist."""
     return Answer(content=Bare({"playlist": _tree(playlists.find(call))}))
 
 
 def details(call: Call) -> Answer:
-    """Answer with what is said about a playlist."""
+    """Return the details of a playlist."""
     return Answer(content=Bare({"playlist": _summary(playlists.find(call))}))
 
 
 def delete(call: Call) -> Answer:
-    """Forget a playlist."""
+    """Delete a playlist."""
     call.state.playlists.remove(playlists.find(call))
     return Answer()
 
 
 def list_tracks(call: Call) -> Answer:
-    """List what is on a playlist."""
+    """List the tracks of a playlist."""
     entries = playlists.find(call).entries
     number = call.whole("page", 1, least=1)
-    size = call.whole("page_size", 10, least=1, most=_MOST_TRACKS_A_PAGE)
+    size = call.whole("page_size", 10, least=1, most=_MAX_TRACKS_PER_PAGE)
     cut = [_entry(entry) for entry in entries[(number - 1) * size : number * size]]
     return Answer(content=Page(noun="track", items=cut, number=number, size=size, total=len(entries)))
 
 
 def add_tracks(call: Call) -> Answer:
-    """Put tracks at the end of a playlist: all of them, or none if one is at fault."""
+    """Append tracks to a playlist: all of them, or none if one is invalid."""
     return _kept(call, playlists.find(call).extended(_tracks(call), call.moment))
 
 
 def remove_track(call: Call) -> Answer:
-    """Take an entry off a playlist."""
+    """Remove an entry of a playlist."""
     playlist, entry = _placed(call)
     _kept(call, playlist.arranged((each for each in playlist.entries if each is not entry), call.moment))
     return Answer()
@@ -122,14 +122,14 @@ def move_track(call: Call) -> Answer:
     playlist, entry = _placed(call)
     others = [each for each in playlist.entries if each is not entry]
     after = call.arguments["after"]
-    place = 0 if after == _FRONT else next((n for n, each in enumerate(others, 1) if each.id == after), None)
+    place = 0 if after == _FRONT_POSITION else next((n for n, each in enumerate(others, 1) if each.id == after), None)
     if place is None:
         raise invalid("pos", "0, or the id of another track of the playlist")
     return _kept(call, playlist.arranged((*others[:place], entry, *others[place:]), call.moment))
 
 
 def list_tags(call: Call) -> Answer:
-    """List the tags that playlists have, and those that were made."""
+    """List the tags of playlists, and those that were created."""
     country(call)
     return Answer(content=Bare({"tags": [{"name": name} for name in call.state.playlists.tags]}))
 
@@ -150,7 +150,7 @@ def add_favourite(call: Call) -> Answer:
 
 
 def remove_favourite(call: Call) -> Answer:
-    """Take a playlist out of a user's favourites."""
+    """Remove a playlist from a user's favourites."""
     playlist, user = playlists.find(call), named_user(call)
     if user not in playlist.favourite_of:
         raise unknown("favourite")
@@ -173,7 +173,7 @@ def create_group(call: Call) -> Answer:
 
 
 def read_group(call: Call) -> Answer:
-    """Answer with a group."""
+    """Return a group."""
     return _group(call, _found(call))
 
 
@@ -185,14 +185,14 @@ def add_to_group(call: Call) -> Answer:
 
 
 def replace_group(call: Call) -> Answer:
-    """Put what was sent in the place of a group."""
+    """Replace a group."""
     name, playlist_ids = needed(call, "name", "name"), tuple(_playlist_ids(call))
     changed = evolve(_found(call), name=name, playlist_ids=playlist_ids, modified_at=call.moment)
     return _group(call, call.state.playlist_groups.keep(changed))
 
 
 def delete_group(call: Call) -> Answer:
-    """Forget a group."""
+    """Delete a group."""
     call.state.playlist_groups.remove(_found(call))
     return Answer()
 

@@ -1,4 +1,4 @@
-"""What the catalogue's handlers have in common: ids, words, territories, and how long an answer keeps."""
+"""Shared by the catalogue's handlers: ids, words, territories, and cache times."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _Noun = TypeVar("_Noun")
 
 
 def find(call: Call, noun: str, nouns: Mapping[str, _Noun]) -> _Noun:
-    """Return what the id argument of ``noun`` points at.
+    """Return the object with the id argument of ``noun``.
 
     Raises:
         RefusalError: It is not a number (1002), or nothing has it (2001).
@@ -30,7 +30,7 @@ def find(call: Call, noun: str, nouns: Mapping[str, _Noun]) -> _Noun:
 
 
 def holds(words: str, text: str) -> bool:
-    """Return whether ``text`` holds every one of ``words``, in whatever case."""
+    """Return whether ``text`` contains all ``words``, ignoring case."""
     text = text.casefold()
     return all(word in text for word in words.casefold().split())
 
@@ -48,7 +48,7 @@ def country(call: Call) -> str:
 
 
 def currency(call: Call) -> str:
-    """Return the currency of the territory that was asked for; the home store's where none of its own is kept.
+    """Return the currency of the territory that was asked for; the home store's if it has none.
 
     Raises:
         RefusalError: The territory is not a country code (1002).

@@ -1,4 +1,4 @@
-"""Media delivery: what users have bought, and what partners may fetch of the whole catalogue."""
+"""Media delivery: purchases of users, and the whole catalogue for partners."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def download_track(call: Call) -> Answer:
 
 
 def stream_track(call: Call) -> Answer:
-    """Send a track that the user has bought; that costs no download."""
+    """Send a track that the user has bought; this does not count as a download."""
     user, format_ = _user(call), _format(call, STREAM_FORMAT)
     [owned] = licences(call, user, _same_track(call))
     return Answer(content=recording(owned.track, format_, attachment=False))
@@ -43,7 +43,7 @@ def download_purchase(call: Call) -> Answer:
 
 
 def stream(call: Call) -> Answer:
-    """Send any track, to listen to."""
+    """Send any track as a stream."""
     _user(call)
     track, format_ = find(call, "track", CATALOGUE.tracks), _format(call, STREAM_FORMAT)
     if call.arguments.get("release_id", track.release.id) != track.release.id:
@@ -52,7 +52,7 @@ def stream(call: Call) -> Answer:
 
 
 def download(call: Call) -> Answer:
-    """Send any track, to keep."""
+    """Send any track as a download."""
     country(call)
     return Answer(content=recording(find(call, "track", CATALOGUE.tracks), _format(call, DOWNLOAD_FORMAT)))
 

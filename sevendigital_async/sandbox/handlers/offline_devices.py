@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..answers import Answer, Bare, Tree, out_of_range, unknown
 from ..calls import Call
-from ..state.devices import MOST_DEVICES, Device
+from ..state.devices import MAX_DEVICES, Device
 from .bodies import needed, stamp, text, word
 from .request_user import named_user
 
@@ -12,7 +12,7 @@ PLATFORMS = ("ios", "android", "web", "windows", "macos")
 
 
 def authorise(call: Call) -> Answer:
-    """Let a device in, if the user has not too many."""
+    """Authorise a device, unless the user has too many."""
     user, device_id = named_user(call), needed(call, "device_id", "deviceId")
     wanted = Device(
         id=device_id,
@@ -22,12 +22,12 @@ def authorise(call: Call) -> Answer:
     )
     device = call.state.devices.authorise(user, wanted)
     if device is None:
-        raise out_of_range("deviceId", f"one of the user's {MOST_DEVICES} devices")
+        raise out_of_range("deviceId", f"one of the user's {MAX_DEVICES} devices")
     return Answer(content=Bare(_tree(device)))
 
 
 def status(call: Call) -> Answer:
-    """Answer with one device."""
+    """Return one device."""
     device = call.state.devices.find(named_user(call), call.arguments["device_id"])
     if device is None:
         raise unknown("device")

@@ -18,7 +18,7 @@ def card_types(_: Call) -> Answer:
 
 
 def voucher(call: Call) -> Answer:
-    """Answer with a voucher's value; a percentage is written as an amount, too."""
+    """Return a voucher's value; a percentage is written as an amount, too."""
     found = VOUCHERS.get(call.arguments["voucher_code"].upper())
     if found is None:
         raise unknown("voucher")

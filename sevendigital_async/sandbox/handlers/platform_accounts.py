@@ -38,7 +38,7 @@ def create_user(call: Call) -> Answer:
 
 
 def create_subscription(call: Call) -> Answer:
-    """Give a user access for a month at the most."""
+    """Give a user access for at most a month."""
     user, product = named_user(call), needed(call, "product_id", "productId")
     start, end = day(call, "start_date", "startDate"), day(call, "end_date", "endDate")
     country(call)

@@ -47,7 +47,7 @@ def browse_artists(call: Call) -> Answer:
 
 
 def artist_details(call: Call) -> Answer:
-    """Answer with one artist."""
+    """Return one artist."""
     return Answer(content=Bare(artist_tree(find(call, "artist", CATALOGUE.artists))), max_age=DETAILS_AGE)
 
 
@@ -61,7 +61,7 @@ def artist_releases(call: Call) -> Answer:
 
 
 def release_details(call: Call) -> Answer:
-    """Answer with one release."""
+    """Return one release."""
     return Answer(content=Bare(release_tree(find(call, "release", CATALOGUE.releases))), max_age=DETAILS_AGE)
 
 
@@ -72,7 +72,7 @@ def release_tracks(call: Call) -> Answer:
 
 
 def track_details(call: Call) -> Answer:
-    """Answer with one track."""
+    """Return one track."""
     return Answer(content=Bare(track_tree(find(call, "track", CATALOGUE.tracks))), max_age=DETAILS_AGE)
 
 
@@ -86,7 +86,7 @@ def search(
 
 
 def batch(noun: str, nouns: Mapping[str, _Noun], tree: Callable[[_Noun], Tree], call: Call) -> Answer:
-    """Answer with all that were asked for and exist, in that order; name the others if that is wished."""
+    """Return all that were asked for that exist, in that order; list the others as errors on request."""
     ids = listed(call, f"{noun}_ids", f"{noun}Ids")
     show_errors = call.arguments.get("show_errors", False)
     if not isinstance(show_errors, bool):
@@ -102,7 +102,7 @@ def batch(noun: str, nouns: Mapping[str, _Noun], tree: Callable[[_Noun], Tree], 
 
 
 def download_track(call: Call) -> Answer:
-    """Answer with an address of a track's file that is good for an hour."""
+    """Return an address of a track's file that is valid for an hour."""
     track = find(call, "track", CATALOGUE.tracks)
     ticket = call.state.deliveries.issue(recording(track, DOWNLOAD_FORMAT), call.now)
     expires = call.moment + timedelta(seconds=LIFETIME)
@@ -110,7 +110,7 @@ def download_track(call: Call) -> Answer:
 
 
 def usage_types(_: Call) -> Answer:
-    """List what content can be licensed for."""
+    """List the licensable uses of content."""
     return Answer(content={"usageTypes": list(USAGE_TYPES)}, max_age=DETAILS_AGE)
 
 

@@ -1,4 +1,4 @@
-"""The shop's artists, releases and tracks as the streaming platform describes them: in full, and without prices."""
+"""Releases and tracks in the format of the streaming platform: in full, and without prices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Play logs: checked one by one by the service's rules, kept whole or not at all."""
+"""Play logs: checked one by one by the service's rules; a batch is saved completely or not at all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..calls import Call
 LOG_KINDS: Mapping[str, LogKind] = {f"platform.logging.{kind.value}": kind for kind in LogKind}
 """The kind of log that an operation takes, by the operation's name."""
 
-MOST_LOGS: Mapping[LogKind, int] = {LogKind.PREVIEW: 500, LogKind.CATALOGUE: 500, LogKind.SUBSCRIBER: 20}
+MAX_LOGS: Mapping[LogKind, int] = {LogKind.PREVIEW: 500, LogKind.CATALOGUE: 500, LogKind.SUBSCRIBER: 20}
 
 OLDEST = 61 * 86_400
 FURTHEST_AHEAD = 300
@@ -26,9 +26,9 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\
 
 
 def report(kind: LogKind, call: Call) -> Answer:
-    """Take a batch of plays: all of them, or none if one is at fault."""
+    """Save a batch of plays: all of them, or none if one is invalid."""
     logs = call.arguments["logs"]
-    most = MOST_LOGS[kind]
+    most = MAX_LOGS[kind]
     if not isinstance(logs, list) or not 1 <= len(logs) <= most:
         raise out_of_range("logs", f"a list of 1 to {most}")
     faults = call.faults
@@ -49,8 +49,8 @@ HANDLERS = {name: partial(report, kind) for name, kind in LOG_KINDS.items()}
 
 
 def canonical(log: dict[str, Any]) -> bytes:
-    """Write a log down so that equal ones are equal bytes."""
-    # orjson's own result keeps the kilobyte it was written in; among 100,000 kept logs that is dear.
+    """Serialise a log so that equal ones have equal bytes."""
+    # orjson's result keeps a larger buffer, which matters for 100,000 logs.
     return bytes(memoryview(orjson.dumps(log, option=orjson.OPT_SORT_KEYS)))
 
 

@@ -12,7 +12,7 @@ from ..calls import Call
 from ..state.playlists import Entry, Playlist
 from .bodies import all_valid, field_problem, is_text, listed, needed, stamp, text, word
 
-LONGEST_DESCRIPTION = 500
+MAX_DESCRIPTION = 500
 VISIBILITIES = ("private", "public")
 
 _TRACK_FIELDS = dict.fromkeys(("trackId", "title", "artist", "source", "audioUrl", "image"), is_text)
@@ -40,7 +40,7 @@ def create(call: Call) -> Answer:
 
 
 def update(call: Call) -> Answer:
-    """Change what was sent of a playlist's particulars; its tracks stay."""
+    """Change the given fields of a playlist; its tracks stay."""
     playlist = find(call)
     name, description, visibility = text(call, "name", "name"), _description(call), _visibility(call)
     changed = evolve(
@@ -54,7 +54,7 @@ def update(call: Call) -> Answer:
 
 
 def add_tracks(call: Call) -> Answer:
-    """Put tracks at the end of a playlist: all of them, or none if one is at fault."""
+    """Append tracks to a playlist: all of them, or none if one is invalid."""
     playlist = find(call)
     return Answer(content=_kept(call, playlist.extended(_tracks(call), call.moment)))
 
@@ -84,7 +84,7 @@ def find(call: Call) -> Playlist:
 
 
 def _description(call: Call) -> str | None:
-    return text(call, "description", "description", most=LONGEST_DESCRIPTION)
+    return text(call, "description", "description", most=MAX_DESCRIPTION)
 
 
 def _visibility(call: Call) -> str | None:

@@ -1,4 +1,4 @@
-"""What a user owns and buys. Whatever arrives twice is bought twice."""
+"""Purchases and lockers. A request that arrives twice buys twice."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .lookup import currency
 from .request_user import named_user
 
 _MANAGED = "partner"
-"""Stands for the user where the partner signs alone and names none."""
+"""The user if the partner signs alone and the request names none."""
 
 _CARD_PROBLEMS: Mapping[CardProblem, str] = {
     CardProblem.EXPIRED: "The user's card has expired",
@@ -36,7 +36,7 @@ _ORDERS: Mapping[str, Callable[[Owned], str]] = {
 
 
 def buyer(call: Call) -> str:
-    """Return the user on whose behalf a request comes."""
+    """Return the user of a request."""
     return named_user(call) if "user_id" in call.arguments else call.user or _MANAGED
 
 
@@ -50,7 +50,7 @@ def bought(
     transaction_id: str | None = None,
     delivered: bool = False,
 ) -> Answer:
-    """Charge a user, record the purchase, and answer with what now lies in the locker.
+    """Charge a user, record the purchase, and return the items in the locker.
 
     Args:
         call: The call.
@@ -82,27 +82,27 @@ def bought(
 
 
 def purchase_item(call: Call) -> Answer:
-    """Sell something at the shop's price."""
+    """Sell an item at the shop's price."""
     item, money = wanted(call), currency(call)
     price = up_to_date(call, item.pence)
     return bought(call, buyer(call), [call.state.baskets.line(item, price)], money)
 
 
 def purchase_rrp_item(call: Call) -> Answer:
-    """Sell something at the recommended price."""
+    """Sell an item at the recommended price."""
     item, money = wanted(call), currency(call)
     price = up_to_date(call, item.rrp_pence)
     return bought(call, buyer(call), [call.state.baskets.line(item, price)], money)
 
 
 def purchase_priced_item(call: Call) -> Answer:
-    """Sell something at the partner's price."""
+    """Sell an item at the partner's price."""
     item, money, price = wanted(call), currency(call), pence(call, "price") or 0
     return bought(call, buyer(call), [call.state.baskets.line(item, price)], money)
 
 
 def deliver_item(call: Call) -> Answer:
-    """Put something into the user's locker that the partner has sold; nothing is charged."""
+    """Add an item that the partner sold to the user's locker; nothing is charged."""
     item, money, price = wanted(call), currency(call), pence(call, "retail_price")
     line = call.state.baskets.line(item, item.rrp_pence if price is None else price)
     transaction_id = call.arguments.get("transaction_id")

@@ -26,7 +26,7 @@ _REQUIRED = ("trackId", "eventType", "timestamp")
 
 
 def create_session(call: Call) -> Answer:
-    """Begin a session that plays what is on some playlists, one after the other."""
+    """Begin a session that plays the tracks of some playlists in order."""
     user, ruleset = needed(call, "user_id", "userId"), word(call, "ruleset", "ruleset", tuple(SKIPS))
     country(call)
     session = call.state.radio.begin(
@@ -49,7 +49,7 @@ def delete_session(call: Call) -> Answer:
 
 
 def next_track(call: Call) -> Answer:
-    """Name the next track, and say whether it may be skipped."""
+    """Return the next track, and whether it may be skipped."""
     session = _session(call)
     track = CATALOGUE.tracks[session.advance()]
     ticket = call.state.deliveries.issue(recording(track, STREAM_FORMAT, attachment=False), call.now)
@@ -62,7 +62,7 @@ def next_track(call: Call) -> Answer:
 
 
 def post_events(call: Call) -> Answer:
-    """Take what the listener did: all of it, or nothing if the listener may not skip so often."""
+    """Save the listener's events: all, or none if the listener has too few skips."""
     session = _session(call)
     skips_left = session.skips_remaining
 

@@ -24,7 +24,7 @@ _RECOMMENDED_OF_EACH = 2
 
 
 def by_date(call: Call) -> Answer:
-    """List what came out between two days, the newest first; the first day's default is that of recording itself."""
+    """List what came out between two days, the newest first; by default from the first release on."""
     today = call.moment.date()
     days = sorted((day(call, "from_date", date.min), day(call, "to_date", today)))
     releases = [release for release in _newest(CATALOGUE.releases.values()) if days[0] <= release.released <= days[1]]
@@ -43,13 +43,13 @@ def search(call: Call) -> Answer:
 
 
 def details(call: Call) -> Answer:
-    """Answer with one release."""
+    """Return one release."""
     release = find(call, "release", CATALOGUE.releases)
     return Answer(content={"release": release_tree(release, currency(call))}, max_age=DETAILS_AGE)
 
 
 def editorial(call: Call) -> Answer:
-    """Answer with what the editors wrote about one release."""
+    """Return what the editors wrote about one release."""
     release = find(call, "release", CATALOGUE.releases)
     currency(call)
     return Answer(content={"editorial": review(release)}, max_age=DETAILS_AGE)
@@ -90,7 +90,7 @@ def tags(call: Call) -> Answer:
 
 
 def match_by_id(call: Call) -> Answer:
-    """Answer with the release that has a barcode."""
+    """Return the release that has a barcode."""
     upc = call.arguments["id"].removeprefix("upc:").lstrip("0")
     release = next((release for release in CATALOGUE.releases.values() if release.upc.lstrip("0") == upc), None)
     if release is None:

@@ -38,7 +38,7 @@ def named_user(call: Call) -> str:
 
 
 def licences(call: Call, user: str, fits: Callable[[Owned], bool]) -> list[Owned]:
-    """Return what ``fits`` of all that a user owns; of a track bought twice, the copy with more downloads left.
+    """Return the tracks of a user that ``fits`` accepts; of a track bought twice, the copy with more downloads left.
 
     Raises:
         RefusalError: The user owns none (2002).

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from ..answers import Answer, Problem, RefusalError, missing, no_choice, unknown
-from ..calls import DEFAULT_PAGE_SIZE, LARGEST_PAGE_SIZE, Call
+from ..calls import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, Call
 from ..catalogue import CATALOGUE, TERRITORIES, Item
 from ..sale_trees import purchase_forms
 from ..state.purchases import Purchase
@@ -23,7 +23,7 @@ def locker(call: Call) -> Answer:
     owned = call.state.lockers.of(named_user(call))
     releases = list({each.track.release.id: each.track.release for each in owned}.values())
     number = call.whole("page", 1, least=1)
-    size = call.whole("page_size", DEFAULT_PAGE_SIZE, least=1, most=LARGEST_PAGE_SIZE)
+    size = call.whole("page_size", DEFAULT_PAGE_SIZE, least=1, most=MAX_PAGE_SIZE)
     cut = releases[(number - 1) * size : number * size]
     tracks = {each.track.id: each.track for each in owned if each.track.release in cut}
     tree = {

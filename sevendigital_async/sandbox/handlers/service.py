@@ -9,7 +9,7 @@ from ..calls import Call
 
 
 def status(call: Call) -> Answer:
-    """Answer with the sandbox's time."""
+    """Return the sandbox's time."""
     moment = datetime.fromtimestamp(call.now, UTC)
     return Answer(content={"serviceStatus": {"serverTime": f"{moment:%Y-%m-%dT%H:%M:%SZ}"}})
 

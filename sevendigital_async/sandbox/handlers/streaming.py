@@ -26,11 +26,11 @@ def preview(call: Call) -> Answer:
 
 
 def without_check(_: Call, __: Track) -> None:
-    """Let everybody listen."""
+    """Allow all users."""
 
 
 def buyer(call: Call, track: Track) -> None:
-    """Let those listen who have bought the track.
+    """Allow users who have bought the track.
 
     Raises:
         RefusalError: The user has not (2002).
@@ -39,7 +39,7 @@ def buyer(call: Call, track: Track) -> None:
 
 
 def subscriber(call: Call, _: Track) -> None:
-    """Let subscribers listen, on one device at a time if they say which.
+    """Allow subscribers, on one device at a time if the request names it.
 
     Raises:
         RefusalError: The user has no subscription today (2002), or listens elsewhere (3201).
@@ -54,7 +54,7 @@ def subscriber(call: Call, _: Track) -> None:
 
 
 def cacher(call: Call, track: Track) -> None:
-    """Let subscribers keep a track who have a device to keep it on.
+    """Allow subscribers who have an authorised device.
 
     Raises:
         RefusalError: The user has no subscription today, or no device (2002).
@@ -80,7 +80,7 @@ def hls(entitled: _Entitlement, call: Call) -> Answer:
 
 
 def transfer_media(call: Call) -> Answer:
-    """Send a track's recording in the format that was asked for, or the best there is."""
+    """Send a track's recording in the requested format, or the best one."""
     track, kind = find(call, "track", CATALOGUE.tracks), call.choice("format", ("mp3", "flac", "aac"))
     bitrate = call.whole("bitrate", 0)
     if "bitrate" in call.arguments and bitrate not in BITRATES:

@@ -12,14 +12,14 @@ from .lookup import DETAILS_AGE
 
 
 def tag_list(call: Call, tags: Sequence[Tag]) -> Answer:
-    """Answer with a page of tags."""
+    """Return a page of tags."""
     page, elements = call.page_of("tag", tags, tag_tree), call.page_of("tag", tags, tag_element)
     xml = {"tags": {**paging(page), "tag": list(elements.items)}}
     return Answer(content=Forms(json=page, xml=xml), max_age=DETAILS_AGE)
 
 
 def wanted_tags(call: Call) -> list[str]:
-    """Return the ids of the tags that were asked for.
+    """Return the ids of the requested tags.
 
     Raises:
         RefusalError: There is none of them (2001).

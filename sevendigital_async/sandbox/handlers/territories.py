@@ -19,7 +19,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
 
 
 def countries(_: Call) -> Answer:
-    """List the territories with a store of their own."""
+    """List the territories that have a store."""
     trees = [_tree(code) for code in COUNTRIES]
     elements = [_element(code) for code in COUNTRIES]
     return Answer(
@@ -28,7 +28,7 @@ def countries(_: Call) -> Answer:
 
 
 def resolve(call: Call) -> Answer:
-    """Answer with the country of an address."""
+    """Return the country of an address."""
     code = country_of(call, "ip")
     return Answer(content=Forms(json=Bare(_tree(code)), xml={"country": _element(code)}), max_age=DETAILS_AGE)
 
@@ -48,7 +48,7 @@ def country_of(call: Call, name: str) -> str:
 
 
 def translations(call: Call) -> Answer:
-    """Answer with the shop's texts in a language."""
+    """Return the shop's texts in a language."""
     locale = call.arguments["locale"]
     texts = TEXTS.get(locale.replace("_", "-").partition("-")[0].lower())
     if texts is None:

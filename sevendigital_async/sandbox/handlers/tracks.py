@@ -21,7 +21,7 @@ def chart(call: Call) -> Answer:
 
 
 def details(call: Call) -> Answer:
-    """Answer with one track."""
+    """Return one track."""
     track = find(call, "track", CATALOGUE.tracks)
     return Answer(content={"track": track_tree(track, currency(call))}, max_age=DETAILS_AGE)
 
@@ -38,7 +38,7 @@ def search(call: Call) -> Answer:
 
 
 def match_by_id(call: Call) -> Answer:
-    """Answer with the track that has an ISRC."""
+    """Return the track that has an ISRC."""
     isrc = call.arguments["id"].upper().removeprefix("ISRC:")
     track = next((track for track in CATALOGUE.tracks.values() if track.isrc == isrc), None)
     if track is None:

@@ -13,11 +13,11 @@ from .purchases import buyer
 
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _STATUSES = ("active", "cancelled", "expired")
-_PARTICULARS = ("email", "first_name", "last_name", "country")
+_PARTICULARS = ("email", "first_name", "last_name", "country", "password")
 
 
 def signup(call: Call) -> Answer:
-    """Open an account of the user's own."""
+    """Open an account that the user manages."""
     names = {name: call.arguments.get(name) for name in ("first_name", "last_name")}
     user = call.state.users.open(_email(call), password=call.arguments["password"], country=country(call), **names)
     if user is None:
@@ -42,7 +42,7 @@ def details(call: Call) -> Answer:
 
 
 def authenticate(call: Call) -> Answer:
-    """Hand out the token of a user who knows the password."""
+    """Return the token of a user who knows the password."""
     user = call.state.users.find(call.arguments["email"])
     if user is None or not user.knows(call.arguments["password"]):
         raise RefusalError(401, Problem(2001, "No user has that address and that password"))
@@ -58,7 +58,7 @@ def find(call: Call) -> Answer:
 
 
 def update(call: Call) -> Answer:
-    """Change an account's particulars; users change their own."""
+    """Change an account's fields; users change their own account."""
     id_ = call.arguments["id"]
     if call.user not in {None, id_}:
         raise RefusalError(403, "OAuth authentication error: Access to resource denied")

@@ -1,4 +1,4 @@
-"""What calls leave behind: a file per noun, and one `State` for each sandbox."""
+"""The state that calls change: a file per noun, and one `State` for each sandbox."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class State:
 
     Args:
         token_for: Knows the token of every user.
-        tokens: Those that the OAuth flow hands out.
+        tokens: Tokens that the OAuth flow issues.
     """
 
     def __init__(self, token_for: Callable[[str], UserToken], tokens: Tokens) -> None:
@@ -58,7 +58,7 @@ class State:
         source: str,
         transaction_id: str | None = None,
     ) -> Purchase:
-        """Record a purchase and put what was bought into the user's locker; asked twice, it is bought twice.
+        """Record a purchase and put what was bought into the user's locker; a repeated call buys again.
 
         Args:
             user: Who buys.
@@ -75,7 +75,7 @@ class State:
         return purchase
 
     def tree(self) -> dict[str, Any]:
-        """Return everything as plain values, fit for JSON."""
+        """Return everything as plain values for JSON."""
         return {
             "baskets": self.baskets.tree(),
             "purchases": self.purchases.tree(),

@@ -1,4 +1,4 @@
-"""Baskets, and the arithmetic of what is due for them."""
+"""Baskets, and the amounts due."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ class Line:
 
 @define
 class Basket:
-    """What a shopper has collected.
+    """A shopper's basket.
 
     Attributes:
         id: A GUID.
-        country: Where it was made, and where alone it can be used.
+        country: The country in which it was created and can be used.
         currency: What it is paid with.
         lines: What is in it.
         voucher: What lowers its price.
@@ -75,11 +75,11 @@ class Basket:
         return sum(line.due for line in self.lines)
 
     def fill(self, lines: Sequence[Line]) -> None:
-        """Put ``lines`` in the place of what is in it, and take off what the voucher is worth."""
+        """Replace its lines by ``lines``, and apply the voucher."""
         self.lines = _reduced(lines, self.voucher)
 
     def apply(self, voucher: Voucher) -> None:
-        """Lower its price by a voucher, which replaces an earlier one."""
+        """Apply a voucher, which replaces an earlier one."""
         self.voucher = voucher
         self.fill(self.lines)
 
@@ -107,7 +107,7 @@ class Baskets:
         return self._baskets.get(id_.lower())
 
     def line(self, item: Item, pence: int) -> Line:
-        """Return a line of its own number, for a basket or for a purchase without one."""
+        """Return a line with a new number, for a basket or for a purchase without one."""
         self._lines += 1
         return Line(str(_FIRST_LINE + self._lines - 1), item, pence, pence)
 

@@ -57,7 +57,7 @@ class _Wallet:
 
 
 def brand_of(number: str) -> str | None:
-    """Return who issues cards with such a number."""
+    """Return the brand of a card number."""
     return next((brand for prefix, brand in _BRANDS.items() if number.startswith(prefix)), None)
 
 
@@ -85,7 +85,7 @@ class Cards:
         return True
 
     def delete(self, user: str, card_id: str) -> bool:
-        """Forget a card; the one that came last takes its place. False if the user has no such card."""
+        """Delete a card; the one that came last takes its place. False if the user has no such card."""
         wallet = self._wallet(user)
         kept = [card for card in wallet.cards if card.id != card_id]
         if len(kept) == len(wallet.cards):

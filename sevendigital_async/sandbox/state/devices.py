@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import Factory, define, evolve, frozen
 
-MOST_DEVICES = 3
+MAX_DEVICES = 3
 """How many a user may have."""
 
 
@@ -29,16 +29,16 @@ class Devices:
     _devices: dict[str, dict[str, Device]] = Factory(dict)
 
     def authorise(self, user: str, device: Device) -> Device | None:
-        """Let a device in; None if the user has too many others. A known one keeps the time it came at."""
+        """Authorise a device; None if the user has too many others. A known one keeps its time."""
         mine = self._devices.setdefault(user, {})
         known = mine.get(device.id)
-        if known is None and len(mine) >= MOST_DEVICES:
+        if known is None and len(mine) >= MAX_DEVICES:
             return None
         mine[device.id] = evolve(device, authorised_at=known.authorised_at) if known else device
         return mine[device.id]
 
     def forget(self, user: str, device_id: str) -> None:
-        """Let a device in no longer."""
+        """Revoke a device's authorisation."""
         self._devices.get(user, {}).pop(device_id, None)
 
     def find(self, user: str, device_id: str) -> Device | None:

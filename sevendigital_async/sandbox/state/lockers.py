@@ -56,7 +56,7 @@ class Lockers:
         return list(self._lockers.get(user, ()))
 
     def remove(self, user: str, fits: Callable[[Owned], bool]) -> int:
-        """Take out what ``fits``, as after a refund, and return how many tracks that were."""
+        """Remove the tracks that ``fits`` accepts, as after a refund, and return how many there were."""
         locker = self._lockers.get(user, [])
         kept = [owned for owned in locker if not fits(owned)]
         self._lockers[user] = kept

@@ -1,4 +1,4 @@
-"""Media on their way: addresses that are good for a while, and who is streaming on which device."""
+"""Media deliveries: temporary addresses, and the devices that stream."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from attrs import Factory, define, frozen
 from ..recordings import Media
 
 LIFETIME = 3_600.0
-"""Seconds for which an address is good."""
+"""Seconds for which an address is valid."""
 
 ONE_DEVICE = 30.0
-"""Seconds for which a device that begins to stream keeps the user's others out."""
+"""Seconds for which a device that begins to stream blocks the user's other devices."""
 
 
 @frozen
@@ -26,7 +26,7 @@ class Ticket:
 
 
 @frozen
-class _Listener:
+class _ConnectionProbe:
     device: str
     since: float
 
@@ -37,10 +37,10 @@ class Deliveries:
 
     _tickets: dict[str, Ticket] = Factory(dict)
     _issued: int = 0
-    _listeners: dict[str, _Listener] = Factory(dict)
+    _listeners: dict[str, _ConnectionProbe] = Factory(dict)
 
     def issue(self, media: Media, now: float) -> Ticket:
-        """Hand out an address for ``media``."""
+        """Issue an address for ``media``."""
         self._forget(now - LIFETIME)
         self._issued += 1
         name = hashlib.sha256(f"ticket {self._issued}".encode()).hexdigest()[:32]
@@ -48,7 +48,7 @@ class Deliveries:
         return self._tickets[name]
 
     def find(self, ticket: str) -> Ticket | None:
-        """Return a ticket, expired ones as well for as long again as they were good."""
+        """Return a ticket, including expired ones for another lifetime."""
         return self._tickets.get(ticket)
 
     def listen(self, user: str, device: str, now: float) -> bool:
@@ -56,7 +56,7 @@ class Deliveries:
         current = self._listeners.get(user)
         if current is not None and current.device != device and now - current.since < ONE_DEVICE:
             return False
-        self._listeners[user] = _Listener(device, now)
+        self._listeners[user] = _ConnectionProbe(device, now)
         return True
 
     def tree(self) -> dict[str, Any]:
@@ -67,7 +67,7 @@ class Deliveries:
         }
 
     def _forget(self, before: float) -> None:
-        # All live equally long, so the oldest come first.
+        # All have the same lifetime, so the oldest come first.
         while self._tickets:
             oldest = next(iter(self._tickets.values()))
             if oldest.expires >= before:

@@ -11,7 +11,7 @@ from attrs import Factory, define, frozen
 
 @frozen(kw_only=True)
 class Group:
-    """Some of a user's playlists under one name."""
+    """A named group of a user's playlists."""
 
     id: str
     name: str
@@ -34,7 +34,7 @@ class PlaylistGroups:
         return self.keep(Group(id=id_, name=name, user=user, playlist_ids=tuple(playlist_ids), modified_at=now))
 
     def keep(self, group: Group) -> Group:
-        """Put a group in the place of the one with its id."""
+        """Replace the group with its id."""
         self._groups[group.id] = group
         return group
 
@@ -44,7 +44,7 @@ class PlaylistGroups:
         return group if group and group.user == user else None
 
     def remove(self, group: Group) -> None:
-        """Forget a group."""
+        """Delete a group."""
         del self._groups[group.id]
 
     def of(self, user: str) -> Sequence[Group]:

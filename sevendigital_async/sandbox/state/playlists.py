@@ -82,12 +82,12 @@ class Playlists:
         return self.keep(playlist)
 
     def keep(self, playlist: Playlist) -> Playlist:
-        """Put a playlist in the place of the one with its id."""
+        """Replace the playlist with its id."""
         self._playlists[playlist.id] = playlist
         return playlist
 
     def tag(self, names: Iterable[str]) -> None:
-        """Remember the tags that are new."""
+        """Add the tags that are new."""
         self._tags.extend(name for name in dict.fromkeys(names) if name not in self._tags)
 
     @property
@@ -100,7 +100,7 @@ class Playlists:
         return self._playlists.get(playlist_id)
 
     def remove(self, playlist: Playlist) -> None:
-        """Forget a playlist."""
+        """Delete a playlist."""
         del self._playlists[playlist.id]
 
     def of(self, user: str | None) -> Sequence[Playlist]:

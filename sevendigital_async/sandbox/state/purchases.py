@@ -57,7 +57,7 @@ class Purchases:
         source: str,
         transaction_id: str | None = None,
     ) -> Purchase:
-        """Note a purchase, under a number of its own."""
+        """Record a purchase under a new number."""
         purchase = Purchase(
             id=str(_FIRST_PURCHASE + len(self._purchases)),
             user=user,

@@ -20,8 +20,8 @@ class Session:
     Attributes:
         id: Its id.
         user: Who listens.
-        ruleset: What governs it.
-        track_ids: What it plays, over and over.
+        ruleset: Its ruleset.
+        track_ids: The tracks that it plays in a loop.
         created_at: When it began.
         skips_remaining: How often the listener may still skip.
         played: How many tracks it has named so far.
@@ -68,7 +68,7 @@ class RadioSessions:
         return self._sessions.get(session_id)
 
     def end(self, session_id: str) -> None:
-        """Forget a session."""
+        """Delete a session."""
         del self._sessions[session_id]
 
     def tree(self) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from attrs import Factory, define
 
 LAST_DAY = 4
-"""The day of the following month at whose beginning the books are closed."""
+"""The day of the following month on which the sales report is closed."""
 
 
 def books_closed(bought: datetime, now: datetime) -> bool:
@@ -26,7 +26,7 @@ class Refunds:
         return purchase_id in self._reasons
 
     def record(self, purchase_id: str, reason: str | None) -> None:
-        """Note a refund."""
+        """Record a refund."""
         self._reasons[purchase_id] = reason
 
     def tree(self) -> dict[str, str | None]:

@@ -34,7 +34,7 @@ class Subscription:
     expires: datetime | None = None
 
     def status_on(self, today: date) -> str:
-        """Return how it stands on a day."""
+        """Return its status on a day."""
         return "expired" if today > self.end else self.status
 
 
@@ -73,7 +73,7 @@ class Subscriptions:
         return subscription
 
     def mark(self, subscription: Subscription, status: str) -> Subscription:
-        """Note that a subscription was cancelled, or has expired."""
+        """Record that a subscription was cancelled, or has expired."""
         marked = evolve(subscription, status=status)
         self._subscriptions[subscription.user] = marked
         return marked

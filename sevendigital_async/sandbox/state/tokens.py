@@ -8,8 +8,8 @@ from attrs import Factory, define, field
 
 from ...config import UserToken
 
-MOST_ACCESS_TOKENS = 3
-"""How many a user can have for one client identifier; a further one pushes out the oldest."""
+MAX_ACCESS_TOKENS = 3
+"""How many a user can have for one client identifier; a further one replaces the oldest."""
 
 
 @define
@@ -53,14 +53,14 @@ class Tokens:
         return self._requested.get(token)
 
     def exchange(self, token: RequestToken, user: str) -> UserToken:
-        """Hand out an access token of ``user``, who has authorised ``token``, which is spent thereby."""
+        """Hand out an access token of ``user``, who has authorised ``token``; this uses up ``token``."""
         del self._requested[token.pair.token]
         held = [
             name
             for name, access in self._access.items()
             if (access.user, access.identifier) == (user, token.identifier)
         ]
-        for oldest in held[: len(held) - MOST_ACCESS_TOKENS + 1]:
+        for oldest in held[: len(held) - MAX_ACCESS_TOKENS + 1]:
             del self._access[oldest]
         pair = self._pair()
         self._access[pair.token] = _AccessToken(user, token.identifier, pair.secret)

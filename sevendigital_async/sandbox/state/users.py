@@ -21,7 +21,7 @@ class User:
         first_name: Given name.
         last_name: Family name.
         country: Where the user lives.
-        digest: Of the password; None if the partner manages the user.
+        digest: Hash of the password; None if the partner manages the user.
     """
 
     id: str
@@ -37,7 +37,7 @@ class User:
 
 
 class Users:
-    """Every account. Users of whom only the token was ever seen have one without particulars."""
+    """Every account. Users known only by their token have an account without details."""
 
     def __init__(self) -> None:
         self._users: dict[str, User] = {}
@@ -67,9 +67,11 @@ class Users:
         """Return all accounts, oldest first."""
         return list(self._users.values())
 
-    def update(self, id_: str, **particulars: str) -> User:
-        """Change an account's particulars, opening it if need be, and return it."""
+    def update(self, id_: str, *, password: str | None = None, **particulars: str) -> User:
+        """Change an account's fields, creating it if necessary, and return it."""
         changes: dict[str, Any] = {**particulars}
+        if password is not None:
+            changes["digest"] = _digest(password)
         user = evolve(self._users.get(id_) or User(id=id_), **changes)
         self._users[id_] = user
         return user

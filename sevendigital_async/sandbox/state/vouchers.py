@@ -1,4 +1,4 @@
-"""Vouchers: what they take off, and which of them are used up."""
+"""Vouchers: their discounts, and which of them are used up."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Voucher:
         value: Per cent, or hundredths of ``currency``.
         currency: The currency of a fixed value.
         expires: When it ends.
-        lasting: It can be used again and again.
+        lasting: It can be used repeatedly.
     """
 
     code: str

@@ -21,7 +21,7 @@ from attrs import define, field
 from ..records import PARTNER_QUEUE, Record, size_of
 from ..rules import LaneRules
 
-MOVED_PER_CALL = 64
+MAX_MOVES_PER_CALL = 64
 """Queues whose state one call changes at the most, so that a million due at once don't stall the loop."""
 
 
@@ -71,7 +71,7 @@ class Accumulator:
         self._ready: deque[Queue] = deque()
         self._lingering: list[tuple[float, int, Queue]] = []
         self._resting: list[tuple[float, int, Queue]] = []
-        self._ties = itertools.count()
+        self._tie_breakers = itertools.count()
 
     def add(self, records: Sequence[Record], size: int) -> bool:
         """Append records, ``size`` bytes, to their queues; True when that may have made something due earlier."""
@@ -109,7 +109,7 @@ class Accumulator:
         if not queue.is_partner:
             queue.state = State.LEASED
             return queue, batch
-        # The partner queue may have several leases; each batch gets a queue of its own to be released to.
+        # The partner queue may have several leases; each batch gets its own queue to be released to.
         if queue.records:
             self._schedule(queue)
         else:
@@ -126,7 +126,7 @@ class Accumulator:
         elif delay > 0:
             queue.state = State.RESTING
             queue.due_at = now + delay
-            heapq.heappush(self._resting, (queue.due_at, next(self._ties), queue))
+            heapq.heappush(self._resting, (queue.due_at, next(self._tie_breakers), queue))
         elif records:
             queue.state = State.READY
             self._ready.appendleft(queue)
@@ -167,14 +167,14 @@ class Accumulator:
         return True
 
     def _advance(self, now: float, *, flush: bool) -> None:
-        for _ in range(MOVED_PER_CALL):
+        for _ in range(MAX_MOVES_PER_CALL):
             resting = self._head(self._resting, State.RESTING)
             if resting is None or resting.due_at > now:
                 break
             heapq.heappop(self._resting)
             resting.state = State.READY
             self._ready.appendleft(resting)
-        for _ in range(MOVED_PER_CALL):
+        for _ in range(MAX_MOVES_PER_CALL):
             lingering = self._head(self._lingering, State.LINGERING)
             if lingering is None or (lingering.due_at > now and not flush):
                 break
@@ -197,7 +197,7 @@ class Accumulator:
             return
         queue.state = State.LINGERING
         queue.due_at = queue.records[0].put_at + self._rules.linger
-        heapq.heappush(self._lingering, (queue.due_at, next(self._ties), queue))
+        heapq.heappush(self._lingering, (queue.due_at, next(self._tie_breakers), queue))
 
     def _make_ready(self, queue: Queue) -> None:
         queue.state = State.READY

@@ -151,7 +151,7 @@ def copy_of(error: ShipperError) -> ShipperError:
 
 
 class SpoolWriter(Protocol):
-    """What ``put`` needs of a spool."""
+    """The side of a spool that ``put`` uses."""
 
     async def open(self, context: SpoolContext) -> None:
         """Open the spool and recover what a dead process left.
@@ -198,7 +198,7 @@ class LeaseSettler(Protocol):
     async def release(
         self, lease: Lease, records: Sequence[Record], *, delay: float = 0.0, count_attempt: bool = True
     ) -> None:
-        """Let these records wait again; they were certainly not accepted.
+        """Return these records to the queue; they were certainly not accepted.
 
         Args:
             lease: Where they came from.
@@ -216,7 +216,7 @@ class LeaseSettler(Protocol):
 
 
 class SpoolReader(LeaseSettler, Protocol):
-    """What a lane needs of a spool: batches, and a way to settle every play in them."""
+    """The side of a spool that lanes use: leases and their settlement."""
 
     async def due_in(self, kind: LogKind, *, flush: bool) -> float | None:
         """Seconds until a lease may succeed, as far as is known now; None when nothing waits.
@@ -245,7 +245,7 @@ class SpoolReader(LeaseSettler, Protocol):
         ...
 
     async def abandon(self, lease: Lease, policy: InDoubtPolicy) -> None:
-        """Settle the unsettled rest of a lease, as if the lane had died."""
+        """Settle the remaining records of a lease, as after a crash of its lane."""
         ...
 
     def forget_dead_letters(self, dead_letters: Sequence[DeadLetter]) -> None:
@@ -281,7 +281,7 @@ class Spool(SpoolWriter, SpoolReader, Protocol):
 
 @frozen
 class AbandonedRecords:
-    """What a crash makes of the unsettled records of a lease: the one rule, for every spool.
+    """The states of a lease's unsettled records after a crash: one rule for all spools.
 
     Attributes:
         in_doubt: They were being sent: they are in doubt, and the shipper's policy says whether to resend or hold them.

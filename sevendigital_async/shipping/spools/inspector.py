@@ -20,7 +20,7 @@ class JournalOutcome(enum.StrEnum):
     IN_DOUBT = "in-doubt"
     """It may or may not have reached the service; written before the play is sent again."""
     DISCARDED = "discarded"
-    """A person has discarded it: it is not sent."""
+    """An operator discarded it: it is not sent."""
 
 
 @frozen
@@ -28,12 +28,12 @@ class JournalEntry:
     """One play in one request.
 
     Attributes:
-        kind: Of the play.
+        kind: Kind of the play.
         body: The play as it was accepted.
         outcome: What happened to it.
         at: When the outcome was known.
         request_id: Our id of the request.
-        answer: The service's answer; empty if none arrived.
+        answer: The service's response; empty if none arrived.
         in_doubt: It may have reached the service in an earlier request as well.
     """
 
@@ -57,7 +57,7 @@ class DeadLetterState(enum.StrEnum):
     BURIED = "buried"
     """The service refused the play, or it became too old."""
     HELD = "held"
-    """It may have been delivered; nothing sends it again before a person decides."""
+    """It may have been delivered; it is not sent again until an operator decides."""
 
 
 @frozen
@@ -66,7 +66,7 @@ class StoredDeadLetter:
 
     Attributes:
         id: Names it to :meth:`SpoolInspector.replay` and :meth:`SpoolInspector.discard`.
-        kind: Of the play.
+        kind: Kind of the play.
         body: The play as it was accepted.
         state: Buried or held.
         reason: Why, in the service's words where it gave any.

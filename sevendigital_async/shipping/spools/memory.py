@@ -134,7 +134,7 @@ class MemorySpool:
     async def release(
         self, lease: Lease, records: Sequence[Record], *, delay: float = 0.0, count_attempt: bool = True
     ) -> None:
-        """Let records wait again."""
+        """Return records to their queue."""
         self._release(lease, records, delay, count_attempt=count_attempt)
 
     async def bury(self, lease: Lease, dead_letters: Sequence[tuple[Record, DeadLetter]]) -> None:
@@ -159,7 +159,7 @@ class MemorySpool:
             self._release(lease, records, delay, count_attempt=True)
 
     async def abandon(self, lease: Lease, policy: InDoubtPolicy) -> None:
-        """Settle the unsettled rest of a lease as after a crash."""
+        """Settle the remaining records of a lease, as after a crash of its lane."""
         state = self._leases.get(lease)
         if state is not None:
             await settle_abandoned(self, lease, state.unsettled, policy)
@@ -195,7 +195,7 @@ class MemorySpool:
         yield from list(self._dead_letters.values())
 
     async def aclose(self) -> None:
-        """Do nothing: waiting plays stay readable."""
+        """Keep everything: waiting plays stay readable."""
 
     @property
     def _is_stuck(self) -> bool:

@@ -125,7 +125,7 @@ def open_inspector(location: str | os.PathLike[str]) -> SpoolInspector:
     scheme = scheme_of(text) or "file"
     inspector = _schemes[scheme].inspector
     if inspector is None:
-        raise ConfigurationError(f"a {scheme} spool ends with its process and can't be inspected")
+        raise ConfigurationError(f"a {scheme} spool exists only in its own process and can't be inspected")
     return inspector(text)
 
 

@@ -78,7 +78,7 @@ async def test_media_go_to_a_file(tmp_path):
         (["classic.releases.search", "q"], "key=value"),
         (["classic.releases.search", "=x"], "key=value"),
         (["classic.releases.search", "q=a", "q=b"], "twice"),
-        (["classic.releases.search", "q=a", "colour=red"], "has no argument 'colour'; it takes q, "),
+        (["classic.releases.search", "q=a", "colour=red"], "has no argument 'colour'; its arguments are q, "),
         (["classic.releases.search", "q=@nowhere.txt"], "cannot read nowhere.txt: No such file"),
         (["classic.releases.details", "release_id=999999999"], "code 2001"),
         (["classic.service.status", "--user-token", "t"], "--user-secret"),
@@ -114,7 +114,7 @@ async def test_a_signed_url_can_be_fetched_by_anybody(tmp_path):
         posted = await sevendigital(
             "sign-url", "reportPreviewStream", "logs=[]", base_url=sandbox.base_url, cwd=tmp_path
         )
-    assert (posted.code, "only a GET" in posted.err) == (1, True)
+    assert (posted.code, "only GET requests" in posted.err) == (1, True)
 
 
 def test_operations_are_listed(capsys):

@@ -8,7 +8,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support.cli_process import KEY, SECRET, copy_spool, open_sandbox, plays, sevendigital
+from support.cli_process import KEY, SECRET, deliver, open_sandbox, plays, run_command, sevendigital
 
 from sevendigital_async import ConfigurationError, LogKind, SevenDigital, StreamLogShipper
 from sevendigital_async.cli import main
@@ -19,52 +19,23 @@ from sevendigital_async.shipping.spools.inspector import DeadLetterState, Stored
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
-async def deliver(path, sandbox, logs=(), kind=LogKind.CATALOGUE, in_doubt="resend"):
-    async with (
-        SevenDigital(KEY, SECRET, base_url=sandbox.base_url) as client,
-        StreamLogShipper(
-            client, spool=path, lanes={kind: {"linger": 0.0} for kind in LogKind}, in_doubt=in_doubt, close_timeout=0.0
-        ) as shipper,
-    ):
-        await shipper.put_many(kind, logs)
-        return await shipper.flush(20)
-
-
 async def fill(spool):
+    """Two buried catalogue plays, tracks 3 and 5, and four held previews, tracks 11 to 14."""
     async with open_sandbox("poison:3", "poison:5") as sandbox:
-        await deliver(spool, sandbox, plays(10))
+        await deliver(sandbox, plays(10), spool=spool)
     async with open_sandbox("disconnect-after:100%") as sandbox:
-        await deliver(spool, sandbox, plays(4, start=10), kind=LogKind.PREVIEW, in_doubt="hold")
+        await deliver(sandbox, plays(4, start=10), LogKind.PREVIEW, spool, in_doubt="hold")
 
 
 async def deliver_rest():
     """Deliver what waits in the spool; return the counts and the tracks that arrived."""
     async with open_sandbox() as sandbox:
-        counts = await deliver("x.db", sandbox)
+        counts = await deliver(sandbox)
         return counts, sorted(int(log.log["trackId"]) for log in sandbox.received())
 
 
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("filled")
-    asyncio.run(fill(str(directory / "x.db")))
-    return directory
-
-
-@pytest.fixture
-def filled_spool(filled, tmp_path, monkeypatch):
-    """A spool with two buried catalogue plays, tracks 3 and 5, and four held previews, tracks 11 to 14."""
-    monkeypatch.chdir(tmp_path)
-    copy_spool(filled, tmp_path)
-
-
 def run(capsys, *arguments, code=0):
-    """Run the command in this process; returns what it printed."""
-    capsys.readouterr()
-    assert main(["dead-letters", *arguments]) == code
-    printed = capsys.readouterr()
-    assert "Traceback" not in printed.out + printed.err
-    return printed
+    return run_command(capsys, "dead-letters", *arguments, code=code)
 
 
 def tracks(capsys, *filters):
@@ -72,7 +43,7 @@ def tracks(capsys, *filters):
     return [int(json.loads(line)["log"]["trackId"]) for line in printed.out.splitlines()]
 
 
-def test_filters_can_be_combined(filled_spool, capsys):
+def test_filters_can_be_combined(spool, capsys):
     assert tracks(capsys) == [3, 5, 11, 12, 13, 14]
     assert tracks(capsys, "--kind", "preview") == tracks(capsys, "--state", "held") == [11, 12, 13, 14]
     assert tracks(capsys, "--kind", "preview", "--state", "buried") == []
@@ -88,7 +59,7 @@ def test_filters_can_be_combined(filled_spool, capsys):
     assert not set(tracks(capsys, "--certain")) & set(held)
 
 
-def test_a_line_and_a_page_show_kind_state_and_track(filled_spool, capsys):
+def test_a_line_and_a_page_show_kind_state_and_track(spool, capsys):
     first, *rest = run(capsys, "list", "--spool", "x.db").out.splitlines()
     assert len(rest) == 5
     number = first.split()[0]
@@ -103,7 +74,7 @@ def test_a_line_and_a_page_show_kind_state_and_track(filled_spool, capsys):
     assert "no dead letters match in x.db" in run(capsys, "list", "--spool", "x.db", "--code", "1").err
 
 
-def test_replayed_plays_are_delivered_by_the_next_run(filled_spool, capsys):
+def test_replayed_plays_are_delivered_by_the_next_run(spool, capsys):
     numbers = [line.split()[0] for line in run(capsys, "list", "--spool", "x.db").out.splitlines()]
     printed = run(capsys, "replay", numbers[0], numbers[2], "--spool", "x.db", "--yes")
     assert "waiting for delivery again: 2 plays (" in printed.out
@@ -115,7 +86,7 @@ def test_replayed_plays_are_delivered_by_the_next_run(filled_spool, capsys):
     assert (counts.put, counts.delivered, counts.buried, counts.held) == (14, 13, 1, 0)
 
 
-def test_discarded_plays_are_gone_and_still_counted(filled_spool, capsys):
+def test_discarded_plays_are_gone_and_still_counted(spool, capsys):
     printed = run(capsys, "discard", "--all", "--kind", "preview", "--spool", "x.db", "--yes")
     assert "discarded: 4 plays" in printed.out
     assert tracks(capsys) == [3, 5]
@@ -139,14 +110,14 @@ def test_discarded_plays_are_gone_and_still_counted(filled_spool, capsys):
         (["list", "--limit", "0"], "--limit"),
     ],
 )
-def test_wrong_usage_changes_nothing(filled_spool, capsys, arguments, words):
+def test_wrong_usage_changes_nothing(spool, capsys, arguments, words):
     printed = run(capsys, *arguments, "--spool", "x.db", code=1)
     assert words in printed.err
     assert tracks(capsys) == [3, 5, 11, 12, 13, 14]
 
 
 @pytest.mark.parametrize("answer", ["y", "n"])
-def test_on_a_terminal_it_asks(filled_spool, capsys, monkeypatch, answer):
+def test_on_a_terminal_it_asks(spool, capsys, monkeypatch, answer):
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{answer}\n"))
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
     meant = answer == "y"
@@ -155,7 +126,7 @@ def test_on_a_terminal_it_asks(filled_spool, capsys, monkeypatch, answer):
     assert tracks(capsys) == ([11, 12, 13, 14] if meant else [3, 5, 11, 12, 13, 14])
 
 
-async def test_dead_letters_of_a_spool_in_use_are_not_changed(filled_spool, capsys):
+async def test_dead_letters_of_a_spool_in_use_are_not_changed(spool, capsys):
     async with (
         open_sandbox() as sandbox,
         SevenDigital(KEY, SECRET, base_url=sandbox.base_url) as client,
@@ -199,7 +170,7 @@ def test_a_body_that_is_not_json_is_shown_as_text():
     assert as_json(letter)["log"] == "\\xff{"
 
 
-def test_what_was_held_and_replayed_is_a_possible_double_in_the_export(filled_spool, capsys):
+def test_what_was_held_and_replayed_is_a_possible_double_in_the_export(spool, capsys):
     run(capsys, "replay", "--all", "--state", "held", "--spool", "x.db", "--yes")
     asyncio.run(deliver_rest())
     assert main(["journal", "export", "--spool", "x.db", "--kind", "preview", "--out", "-"]) == 0

@@ -14,9 +14,9 @@ import pytest
 from attrs import fields
 from hypothesis import given
 from hypothesis import strategies as st
-from support.cli_process import KEY, SECRET, copy_spool, open_sandbox, plays, sevendigital
+from support.cli_process import deliver, open_sandbox, plays, run_command, sevendigital
 
-from sevendigital_async import LogKind, SevenDigital, StreamLog, StreamLogShipper
+from sevendigital_async import LogKind, StreamLog
 from sevendigital_async.cli import main
 from sevendigital_async.cli.atomic_file import AtomicFile
 from sevendigital_async.cli.reports.export import HEADERS, PLAY, Column
@@ -37,16 +37,8 @@ NASTY = StreamLog(
 )
 
 
-async def deliver(sandbox, logs, kind, spool="x.db", **options):
-    async with (
-        SevenDigital(KEY, SECRET, base_url=sandbox.base_url) as client,
-        StreamLogShipper(client, spool=spool, lanes=QUICK, close_timeout=0.0, **options) as shipper,
-    ):
-        await shipper.put_many(kind, logs)
-        await shipper.flush(20)
-
-
 async def fill(spool):
+    """Deliver seven catalogue plays and three previews."""
     async with open_sandbox() as sandbox:
         await deliver(sandbox, [*plays(6, users=2), NASTY], LogKind.CATALOGUE, spool)
         await deliver(sandbox, plays(3, start=6), LogKind.PREVIEW, spool)
@@ -58,26 +50,8 @@ async def fill_with_doubts():
         await deliver(sandbox, plays(4, start=20), LogKind.PREVIEW, in_doubt="hold")
 
 
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("filled")
-    asyncio.run(fill(str(directory / "x.db")))
-    return directory
-
-
-@pytest.fixture
-def spool(filled, tmp_path, monkeypatch):
-    """A spool that has delivered seven catalogue plays and three previews."""
-    monkeypatch.chdir(tmp_path)
-    copy_spool(filled, tmp_path)
-
-
 def run(capsys, *arguments, code=0):
-    capsys.readouterr()
-    assert main(["journal", *map(str, arguments)]) == code
-    printed = capsys.readouterr()
-    assert "Traceback" not in printed.out + printed.err
-    return printed
+    return run_command(capsys, "journal", *arguments, code=code)
 
 
 def exported(capsys, *filters):
@@ -214,7 +188,7 @@ def test_an_export_equals_its_journal(spool, capsys):
 
 
 def rewrite(change, *, headers=HEADERS, delimiter=",", name="theirs.csv"):
-    """Make another list out of an export."""
+    """Make another list from an export."""
     with Path("plays.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     rows = change(rows) or rows
@@ -304,9 +278,9 @@ def test_only_the_kind_that_was_asked_for_is_compared(spool, capsys):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "needs a line of headers"),
-        (b"colour,size\nred,1\n", "needs a line of headers"),
-        (b"kind\npreview\n", "needs a line of headers"),
+        (b"", "needs a header line"),
+        (b"colour,size\nred,1\n", "needs a header line"),
+        (b"kind\npreview\n", "needs a header line"),
         (b"TRACKID,track_id\n1,1\n", "more than one column TRACKID"),
         (b"TRACKID\n\xff\xfe\n", "not UTF-8"),
         (b'TRACKID\n"' + b"x" * 200_000 + b'"\n', "row 2: field larger"),

@@ -1,4 +1,4 @@
-"""A journal beside a list that spells numbers and times in its own way."""
+"""A journal and a list with other formats of numbers and times."""
 
 import asyncio
 import csv
@@ -14,7 +14,7 @@ from support.cli_process import copy_spool, open_sandbox, plays
 
 from sevendigital_async import LogKind, SevenDigital, StreamLogShipper
 from sevendigital_async.cli import main
-from sevendigital_async.cli.reports.export import PLAY, instant_of
+from sevendigital_async.cli.reports.export import PLAY, parse_time
 from sevendigital_async.cli.reports.reconciliation import Comparison, Verdict
 
 COLUMNS = [column for column in PLAY if column.header in {"TRACKID", "DATETIMEPLAYED", "TOTALTIMEPLAYED"}]
@@ -40,7 +40,7 @@ def delivered(tmp_path_factory):
 
 @pytest.fixture
 def rows(delivered, tmp_path, monkeypatch, capsys):
-    """Give the rows of an export."""
+    """Return the rows of an export."""
     monkeypatch.chdir(tmp_path)
     copy_spool(delivered, tmp_path)
     assert main(["journal", "export", "--spool", "x.db", "--out", "ours.csv"]) == 0
@@ -120,7 +120,7 @@ def test_times_at_the_ends_of_the_calendar_are_only_different(rows, capsys, valu
     theirs = [rows[0] | {"DATETIMEPLAYED": value}, *rows[1:]]
     _, summary, _ = reconciled(capsys, theirs, "--tolerance", "1s", code=3)
     assert [summary[verdict] for verdict in Verdict] == [1, 1, 0, 0]
-    assert instant_of(value) is not None
+    assert parse_time(value) is not None
 
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -128,7 +128,7 @@ HEAP = st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 6), st.sampled_f
 
 
 def most_pairs(ours, theirs, tolerance):
-    """Find by trying how many can be paired at the most."""
+    """Find the largest number of pairs by brute force."""
     if not ours:
         return 0
     (first, *rest), best = ours, most_pairs(ours[1:], theirs, tolerance)

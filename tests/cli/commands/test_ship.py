@@ -305,14 +305,14 @@ async def test_stops_before_it_loses_what_it_cannot_write_down(tmp_path):
     rejects = [b'{"number":%d,"filling":"%s"}' % (number, b"-" * 200) for number in range(10)]
     (tmp_path / "plays.jsonl").write_bytes(b"\n".join([logs[0].encode(), *rejects, b""]))
     async with open_sandbox() as sandbox:
-        # The shell's limit on the size of files stands in for a disk that is full.
+        # The shell's limit on the size of files simulates a full disk.
         ended = await sevendigital(
             *("ship", "plays.jsonl", "--kind", "preview", "--spool", "memory", "--json"),
             cwd=tmp_path,
             base_url=sandbox.base_url,
             wrapper=["sh", "-c", 'ulimit -f 1; exec "$0" "$@"'],
-            # The limit would hit coverage's own file, too.
-            env={"COVERAGE_PROCESS_CONFIG": None, "COVERAGE_PROCESS_START": None},
+            # The limit would hit coverage's own file, too, and cut bytecode that Python writes.
+            env={"COVERAGE_PROCESS_CONFIG": None, "COVERAGE_PROCESS_START": None, "PYTHONDONTWRITEBYTECODE": "1"},
         )
         assert ended.code == 1
         assert "cannot write plays.jsonl.rejected" in ended.err

@@ -104,7 +104,8 @@ async def test_what_waits_is_delivered_by_the_same_command(tmp_path, unused_tcp_
         base_url=f"http://127.0.0.1:{unused_tcp_port}",
     )
     assert unreachable.code == 4
-    assert "waiting in plays.jsonl.spool: 700 plays; run the same command again to continue" in unreachable.out
+    assert "waiting in plays.jsonl.spool: 700 plays" in unreachable.out
+    assert "run the same command again" in unreachable.out
     assert not (tmp_path / "plays.jsonl.unsent").exists()
     async with open_sandbox() as sandbox:
         back = await sevendigital("ship", "plays.jsonl", "--kind", "preview", cwd=tmp_path, base_url=sandbox.base_url)
@@ -237,7 +238,7 @@ async def test_an_input_that_has_changed_is_refused_and_can_be_begun_anew(tmp_pa
         assert refused.code == 1
         assert refused.out == ""
         assert len(refused.err.splitlines()) == 1
-        assert "shipped up to line 30, and those lines have changed" in refused.err
+        assert "shipped up to line 30, and the lines before it have changed" in refused.err
         assert "--from-line 1" in refused.err
         (tmp_path / "plays.jsonl").write_bytes(b"")
         assert (await shipped(tmp_path, sandbox)).code == 1

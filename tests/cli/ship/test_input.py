@@ -1,4 +1,4 @@
-"""What the command makes of lines: unfinished ones, doubled keys, marks amid files, odd spellings of times."""
+"""How the command reads lines: unfinished ones, duplicate keys, byte order marks, unusual times."""
 
 import contextlib
 import json
@@ -44,7 +44,7 @@ async def test_a_half_written_line_is_left_for_the_next_run_and_sent_once(tmp_pa
     assert [run.summary["put"] for run in (first, again, last)] == [2, 0, 1]
     assert [run.summary["unfinished_line"] for run in (first, again, last)] == [3, 3, None]
     assert [run.summary["rejected"] for run in (first, again, last)] == [0, 0, 0]
-    assert "plays.jsonl:3: left for the next run" in first.err
+    assert "plays.jsonl:3: the last line has no line feed and is not a play; left for the next run" in first.err
     assert first.err.splitlines()[-1] == "sevendigital: line 3 is incomplete"
     assert not list(tmp_path.glob("*.rejected*"))
 

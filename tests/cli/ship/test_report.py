@@ -1,4 +1,4 @@
-"""Files for the rest, exit codes, the text of the report, and lines that are safe to print."""
+"""Files of unsent plays, exit codes, the text of the report, and lines that are safe to print."""
 
 import io
 import os
@@ -22,7 +22,7 @@ from sevendigital_async.cli.output import (
     one_line,
     say,
 )
-from sevendigital_async.cli.ship.reject_file import RejectFile, UnsentCounts, beside, write_rest
+from sevendigital_async.cli.ship.reject_file import RejectFile, UnsentCounts, path_beside, write_unsent
 from sevendigital_async.cli.ship.report import Report, RunCounts, SourceReport, StopReason
 from sevendigital_async.cli.ship.run import StallDetector
 from sevendigital_async.shipping import Counts
@@ -44,7 +44,7 @@ from sevendigital_async.sources import BadRecord, Lag, PendingPortion, Portion
     ],
 )
 def test_file_are_named_after_the_input(name, regular, expected):
-    assert beside(name, ".unsent", regular=regular) == Path(expected)
+    assert path_beside(name, ".unsent", regular=regular) == Path(expected)
 
 
 def test_no_file_no_file(tmp_path):
@@ -87,7 +87,7 @@ def test_a_line_is_kept_whole_or_not_at_all(tmp_path, monkeypatch):
 
 
 class Memory:
-    """Stands in for a memory spool at the end of a run."""
+    """A fake memory spool at the end of a run."""
 
     def __init__(self, records=(), dead_letters=()):
         self._records, self._dead_letters = records, dead_letters
@@ -107,7 +107,7 @@ def test_what_is_left_is_written_down_plays_in_doubt_first(tmp_path):
     portion = Portion("stdin", "", None, [log], "stdin", [9])
     unread = PendingPortion(portion, [BadRecord("stdin:10", b"nonsense", "")], {LogKind.PREVIEW: [0]})
     with rejected, unsent:
-        kept = write_rest(Memory(records, [letter]), unread, rejected=rejected, unsent=unsent)
+        kept = write_unsent(Memory(records, [letter]), unread, rejected=rejected, unsent=unsent)
     assert kept == UnsentCounts(in_doubt=1)
     assert unsent.place.read_bytes() == b"2\n1\n3\n" + log.encode() + b"\nnonsense\n"
     assert rejected.place.read_bytes() == b"buried\n"
@@ -121,7 +121,7 @@ def test_what_cannot_be_written_down_is_counted(tmp_path, monkeypatch):
     rejected, unsent = RejectFile(tmp_path / "rejected"), RejectFile(tmp_path / "unsent")
     with rejected, unsent:
         memory = Memory([Record(b"1", "", 0.0), Record(b"2", "", 0.0)])
-        kept = write_rest(memory, None, rejected=rejected, unsent=unsent)
+        kept = write_unsent(memory, None, rejected=rejected, unsent=unsent)
     assert kept.lost == 2
     assert "No space left" in kept.failure
 

@@ -1,4 +1,4 @@
-"""A run with a stand-in for the client, for what a sandbox cannot be made to do."""
+"""A run with a fake client, for cases that a sandbox cannot produce."""
 
 import asyncio
 import contextlib
@@ -28,7 +28,7 @@ from sevendigital_async.sources import FileSource, ReadOptions, file_reader
 
 
 class LogTransport:
-    """Stands in for a client and its way out: ``post`` handles each batch."""
+    """A fake client: ``post`` handles each batch."""
 
     dialect = "openapi"
 
@@ -91,7 +91,7 @@ async def ship(tmp_path, post, *, number=10, source=None, follow=False, stop_whe
             display=printed,
             signals=signals,
         )
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             running = asyncio.create_task(shipping.run())
             while stop_when is not None and not stop_when():
                 await asyncio.sleep(0.01)
@@ -233,7 +233,7 @@ async def test_two_runs_that_read_one_file_into_one_redis_put_nothing_twice(tmp_
 async def test_what_others_put_into_a_shared_spool_when_all_is_delivered_is_not_of_this_run(
     tmp_path, redis_server, monkeypatch
 ):
-    """And what of it this run has begun to send, it sends to its end: nothing is in doubt."""
+    """The requests that this run has begun are completed: nothing is in doubt."""
     flush, saved, others, begun = StreamLogShipper.flush, Counter(), [], asyncio.Event()
 
     async def save(logs, _user, *, request_id):

@@ -32,6 +32,9 @@ REBUILT_LEASE_MS = 60_000
 MAX_REPAIRS = 20
 """Attempts to run one script, with lost keys rebuilt in between."""
 
+MIGRATED_PER_STEP = 1000
+"""Plays that one step of a migration moves: some ten milliseconds, in which Redis does nothing else."""
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
@@ -164,8 +167,10 @@ class SpoolClient:
                 if answer[0] == b"outdated":
                     raise self._outdated()
                 is_gone = answer[0] == b"gone"
-                if not is_gone and answer[0] != b"damaged":
+                if answer[0] not in {b"gone", b"damaged", b"old"}:
                     break
+                if answer[0] == b"old" and not self._rules:
+                    raise self._old()
                 await self._rebuild(expected, is_gone=is_gone)
                 if is_gone and (self.id != expected or not self._rules):
                     break
@@ -236,18 +241,11 @@ class SpoolClient:
             raise SpoolError(f"Redis at {url} {NO_CLUSTER}")
 
     async def _open_spool(self) -> None:
-        answer = await self.connection.run(
-            scripts.OPEN,
-            base=self.base,
-            clock_offset=0,
-            expected_spool="",
-            new_id=uuid.uuid4().hex,
-            dialect=self._dialect,
-            known_id=self.id,
-            lease_ms=REBUILT_LEASE_MS,
-            in_doubt_policy=self._in_doubt_policy.value,
-            rules=self._rules,
-        )
+        answer = await self._run_open()
+        if answer[0] == b"old":
+            check_dialect(self.connection.safe_url, answer[1].decode(), self._dialect)
+            await self._migrate()
+            answer = await self._run_open()
         if answer[0] == b"outdated":
             raise self._outdated()
         if answer[0] == b"foreign":
@@ -260,6 +258,36 @@ class SpoolClient:
         check_dialect(self.connection.safe_url, dialect.decode(), self._dialect)
         self.id = spool_id.decode()
         self.report_losses(lost, keys=[name.decode() for name in missing], in_doubt=in_doubt)
+
+    async def _migrate(self) -> None:
+        """Migrate the spool of the release before this one; any worker may continue where another has ended."""
+        logger.warning("the spool in %s is of the release before; it is migrated now", self.connection.safe_url)
+        cursor, is_migrated = b"", False
+        while not is_migrated:
+            _, cursor, is_migrated = await self.connection.run(
+                scripts.MIGRATE,
+                base=self.base,
+                clock_offset=to_milliseconds(self._offset()),
+                expected_spool="",
+                cursor=cursor,
+                in_doubt_policy=self._in_doubt_policy.value,
+                limit=MIGRATED_PER_STEP,
+            )
+        logger.warning("the spool in %s is migrated", self.connection.safe_url)
+
+    async def _run_open(self) -> Any:
+        return await self.connection.run(
+            scripts.OPEN,
+            base=self.base,
+            clock_offset=0,
+            expected_spool="",
+            new_id=uuid.uuid4().hex,
+            dialect=self._dialect,
+            known_id=self.id,
+            lease_ms=REBUILT_LEASE_MS,
+            in_doubt_policy=self._in_doubt_policy.value,
+            rules=self._rules,
+        )
 
     async def _rebuild(self, expected: str, *, is_gone: bool) -> None:
         """Create the spool again, or rebuild lost keys, unless another task has done so meanwhile."""
@@ -275,6 +303,12 @@ class SpoolClient:
                 await self._open_spool()
                 if self.id != before:
                     self._report(self._losses.add_spool())
+
+    def _old(self) -> SpoolError:
+        return SpoolError(
+            f"the spool in {self.connection.safe_url} is of the release before this one; start a shipper of this"
+            " release: it migrates the spool"
+        )
 
     def _outdated(self) -> SpoolError:
         return SpoolError(

@@ -98,7 +98,6 @@ CONSEQUENCES = {
     "dead-letters": "held and buried plays are lost",
     "checkpoints": "checkpoints of sources are lost, and reading a source again would double its plays",
     "appends": "plays of a put that was in progress may exist twice",
-    "in-doubt": "which of the waiting plays are in doubt is only in the journal",
     "counts": "delivered plays are counted from the journal",
     "usage": "more plays may be lost than are counted here",
 }

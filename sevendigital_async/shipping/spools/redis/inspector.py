@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import datetime
+from itertools import repeat
 
 from attrs import fields
 
@@ -14,6 +15,7 @@ from ....redis_connection import RedisScript, RedisUnavailableError
 from ...records import Counts
 from ..inspector import DeadLetterState, JournalEntry, JournalOutcome, SpoolStatus, StoredDeadLetter
 from . import scripts
+from .chunks import bodies_of
 from .client import SpoolClient, from_microseconds
 from .durability import durability
 
@@ -42,14 +44,14 @@ class RedisSpoolInspector:
     ) -> AsyncIterator[JournalEntry]:
         """Iterate over the journal, in the order in which it was written."""
         async for _, fields_of_entry in self._entries("journal"):
-            head, bodies = fields_of_entry[:12], fields_of_entry[13::2]
+            head, plays = fields_of_entry[:12], fields_of_entry[12:]
             entry_kind, outcome, request, answer, at, flags = (value.decode() for value in head[1::2])
             moment = from_microseconds(int(at))
             if kind not in {None, entry_kind} or (since and moment < since) or (until and moment >= until):
                 continue
-            for body, flag in zip(bodies, flags, strict=True):
+            for body, in_doubt in _plays_of(plays, flags):
                 yield JournalEntry(
-                    LogKind(entry_kind), body, JournalOutcome(outcome), moment, request, answer, flag == "1"
+                    LogKind(entry_kind), body, JournalOutcome(outcome), moment, request, answer, in_doubt
                 )
 
     async def dead_letters(
@@ -131,3 +133,14 @@ class RedisSpoolInspector:
             if len(page) < PAGE:
                 return
             start = f"({page[-1][0].decode()}"
+
+
+def _plays_of(fields: Sequence[bytes], flags: str) -> Iterator[tuple[bytes, bool]]:
+    """Read the plays of an entry, and whether each is in doubt: chunks, or bodies and flags as layout 2 wrote them."""
+    names, values = fields[::2], fields[1::2]
+    if names[0] == b"b":
+        yield from zip(values, [flag == "1" for flag in flags], strict=True)
+        return
+    for text in values:
+        bodies, in_doubt = bodies_of(text)
+        yield from zip(bodies, repeat(in_doubt))

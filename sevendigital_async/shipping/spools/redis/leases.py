@@ -15,22 +15,23 @@ from ....redis_connection import RedisUnavailableError
 from ...records import InDoubtPolicy, Lease, Record
 from ...rules import LaneRules
 from . import scripts
-from .client import EPOCH, SpoolClient, from_microseconds, to_microseconds, to_milliseconds
+from .chunks import lease_arguments, records_of, runs_text
+from .client import EPOCH, SpoolClient, to_microseconds, to_milliseconds
 
 ABANDON_TIMEOUT = 0.1
 """Seconds that Redis has to abandon a lease when a lane ends."""
 
 LOST = frozenset({b"gone", b"missing"})
-"""Answers to a step if Redis has lost the plays: with the whole spool, or with their stream."""
+"""Answers to a step if Redis has lost the plays: with the whole spool, or with their list."""
 
 
 @define(eq=False)
 class RedisLeaseState:
-    """What this worker knows of one of its leases; ``ids`` are those of the unsettled records."""
+    """What this worker knows of one of its leases; ``unsettled`` are its records without an outcome, in order."""
 
     token: str
     spool: str
-    ids: dict[Record, str] = field(repr=False)
+    unsettled: dict[Record, None] = field(repr=False)
     step: int = 0
     request: str = ""
 
@@ -45,12 +46,14 @@ class RedisLeases:
 
     Attributes:
         orphans: Tokens of leases that may exist although nothing here works on them.
+        ready: Kinds of which another batch was ready when the last one was leased.
     """
 
     def __init__(
         self, client: SpoolClient, lease_seconds: float, on_settled: Callable[[LogKind, int, int], None]
     ) -> None:
         self.orphans: set[str] = set()
+        self.ready: set[LogKind] = set()
         self._client = client
         self._lease_ms = to_milliseconds(lease_seconds)
         self._on_settled = on_settled
@@ -85,9 +88,12 @@ class RedisLeases:
             self._client.report_losses(answer[1] if each is kind else 0 for each in LogKind)
         if answer[0] != b"lease":
             return None
+        if answer[3]:
+            self.ready.add(kind)
         user = answer[1].decode()
-        ids = {_record(user, *answer[at : at + 4]): answer[at].decode() for at in range(3, len(answer), 4)}
-        lease = Lease(kind, user, tuple(ids), answer[2], key=RedisLeaseState(token, spool, ids))
+        records = [record for chunk in answer[4:] for record in records_of(chunk, user)]
+        state = RedisLeaseState(token, spool, dict.fromkeys(records))
+        lease = Lease(kind, user, tuple(records), answer[2], key=state)
         self._leases[token] = lease
         return lease
 
@@ -110,7 +116,7 @@ class RedisLeases:
                 lease_ms=self._lease_ms,
                 request=request_id,
                 suspect=lease.suspect,
-                sending=",".join([state.ids[record] for record in records]),
+                sending=runs_text(records),
             )
             if answer[0] == b"gone":
                 await self._adopt(lease)
@@ -136,7 +142,7 @@ class RedisLeases:
         request: str = "",
         answer: str = "",
         at: datetime = EPOCH,
-        reasons: Sequence[object] = (),
+        reasons: Sequence[tuple[str, int | str]] = (),
     ) -> None:
         """Settle records of a lease.
 
@@ -159,7 +165,6 @@ class RedisLeases:
         state = self._state_of(lease)
         state.step += 1
         while True:
-            ids = [state.ids[record] for record in records]
             outcome = await self._client.run_until_answered(
                 scripts.SETTLE,
                 expected_spool=state.spool,
@@ -171,8 +176,8 @@ class RedisLeases:
                 request=request,
                 answer=answer,
                 at=to_microseconds(at),
-                number=len(ids),
-                plays=[*ids, *reasons],
+                plays=runs_text(records),
+                reasons=[part for r, texts in zip(records, reasons, strict=False) for part in (r.sequence, *texts)],
             )
             if outcome[0] not in LOST:
                 break
@@ -181,9 +186,9 @@ class RedisLeases:
             raise self._lost(lease)
         if transition != "keep":
             for record in records:
-                del state.ids[record]
-            lease.sending = tuple(record for record in lease.sending if record in state.ids)
-            if not state.ids:
+                del state.unsettled[record]
+            lease.sending = tuple([record for record in lease.sending if record in state.unsettled])
+            if not state.unsettled:
                 del self._leases[state.token]
         self._on_settled(lease.kind, outcome[1], outcome[2])
 
@@ -210,7 +215,7 @@ class RedisLeases:
                     if answer[0] not in LOST:
                         break
                     await self._adopt(lease)
-            for record in state.ids if lease.suspect else (record for record in lease.sending if record in state.ids):
+            for record in state.unsettled if lease.suspect else lease.sending:
                 record.in_doubt = True
             self._on_settled(lease.kind, answer[1], answer[2])
         except RedisUnavailableError:
@@ -237,7 +242,7 @@ class RedisLeases:
     async def _adopt(self, lease: Lease) -> None:
         """Put the plays of a lease back into a spool that has lost them."""
         state = self._state_of(lease)
-        records = list(state.ids)
+        records = list(state.unsettled)
         spool = self._client.id
         answer = await self._client.run_until_answered(
             scripts.ADOPT,
@@ -250,13 +255,13 @@ class RedisLeases:
             suspect=lease.suspect,
             request=state.request,
             lease_ms=self._lease_ms,
-            known_id=next(iter(state.ids.values())),
-            plays=[part for r in records for part in (to_microseconds(r.played_at), int(r.in_doubt), r.body)],
+            plays=lease_arguments(records),
         )
         if answer[0] == b"ok":
             state.spool = spool
             if answer[1] >= 0:
-                state.ids = {record: f"{answer[1] + place}-0" for place, record in enumerate(records)}
+                for sequence, record in enumerate(records, answer[1]):
+                    record.sequence = sequence
             self._client.report_losses(answer[2] if kind is lease.kind else 0 for kind in LogKind)
 
     def _state_of(self, lease: Lease) -> RedisLeaseState:
@@ -272,8 +277,3 @@ class RedisLeases:
         return LeaseLostError(
             f"another worker has taken over {len(lease.records)} plays: this one had missed its heartbeat"
         )
-
-
-def _record(user: str, entry_id: bytes, body: bytes, played_at: bytes, in_doubt: int) -> Record:
-    sequence = int(entry_id.split(b"-")[0])
-    return Record(body, user, from_microseconds(int(played_at)), sequence, 0.0, bool(in_doubt))

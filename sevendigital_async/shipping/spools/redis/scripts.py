@@ -2,8 +2,9 @@
 
 ``lua/spool.lua`` says which keys there are. Every script takes ``base`` (what the names of the keys begin with),
 ``clock_offset`` and ``expected_spool``; :class:`~.client.SpoolClient` adds these. A script that finds no spool, or
-another than the expected one, answers ``gone``; ``damaged`` means that a key of it is lost, and ``outdated`` that an
-older release wrote it. None of them has changed anything then, and ``OPEN`` must run first.
+another than the expected one, answers ``gone``; ``damaged`` means that a key of it is lost, ``old`` that the release
+before wrote it and ``outdated`` that an older one did. None of them has changed anything then, and ``OPEN`` must run
+first; for an ``old`` spool ``MIGRATE``.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ INTENT = _script("intent")
 JOURNAL_IN_DOUBT = _script("journal_in_doubt")
 LEASE = _script("lease")
 LEAVE = _script("leave")
+MIGRATE = _script("migrate")
 OLDEST_AGE = _script("oldest_age")
 OPEN = _script("open")
 PLAYS_LEFT = _script("plays_left")

@@ -27,6 +27,7 @@ from ...records import Checkpoint, Counts, DeadLetter, InDoubtPolicy, Lease, Rec
 from ...supervisor import failure_of
 from ..base import SpoolContext, Watermark
 from . import scripts
+from .chunks import lease_arguments
 from .client import EPOCH, SpoolClient, to_microseconds, to_milliseconds
 from .leases import RedisLeases
 from .writer import RedisAppend, RedisWriter
@@ -115,7 +116,7 @@ class RedisWatermark:
 
 
 class RedisSpool:
-    """Implements :class:`~sevendigital_async.shipping.spools.base.Spool` in Redis Streams, for any number of workers.
+    """Implements :class:`~sevendigital_async.shipping.spools.base.Spool` in Redis, for any number of workers.
 
     Held and buried plays stay in it, and count against its size, until they are replayed or discarded.
 
@@ -167,6 +168,7 @@ class RedisSpool:
         self._is_opened = True
         self._context = context
         self._client.on_alert = context.report
+        self._writer.max_count = {kind: rules.max_count for kind, rules in context.rules.items()}
         try:
             await self._client.open(context.rules, context.dialect, context.in_doubt, self._open_timeout)
             self._heartbeat_at = self._client.available_since
@@ -217,6 +219,9 @@ class RedisSpool:
         """Seconds until a lease may succeed."""
         await self._wait_for_writes()
         flush = flush or self._writer.is_full
+        if kind in self._leases.ready and not self._writer.is_withdrawing and not self._client.is_unavailable:
+            self._leases.ready.discard(kind)  # said once: another worker may have leased it since
+            return 0.0
         answer = await self._ask(scripts.DUE_IN, within=FIGURES_TIMEOUT, kind=kind.value, flush=flush)
         if answer is None:
             return UNAVAILABLE_RETRY
@@ -255,7 +260,7 @@ class RedisSpool:
                 request=receipt.request_id,
                 answer=f"{receipt.answer} (after another worker had taken the batch over)".strip(),
                 at=to_microseconds(at),
-                plays=[part for record in records for part in (int(record.in_doubt), record.body)],
+                plays=lease_arguments(records),
             )
             logger.warning("%s: %s; the service has answered its request, see the journal", lease.kind.value, error)
 
@@ -267,11 +272,10 @@ class RedisSpool:
 
     async def bury(self, lease: Lease, dead_letters: Sequence[tuple[Record, DeadLetter]]) -> None:
         """Make records dead letters; they stay in Redis."""
-        reasons = [
-            part for _, letter in dead_letters for part in (letter.reason, "" if letter.code is None else letter.code)
-        ]
         at = dead_letters[0][1].buried_at if dead_letters else EPOCH
-        await self._leases.settle(lease, [record for record, _ in dead_letters], "bury", at=at, reasons=reasons)
+        records = [record for record, _ in dead_letters]
+        texts = [(letter.reason, "" if letter.code is None else letter.code) for _, letter in dead_letters]
+        await self._leases.settle(lease, records, "bury", at=at, reasons=texts)
 
     async def doubt(
         self, lease: Lease, records: Sequence[Record], policy: InDoubtPolicy, *, delay: float = 0.0

@@ -9,17 +9,19 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from attrs import define
+from attrs import define, frozen
 
 from ....errors import ShipperError, SpoolCorruptionError, SpoolFullError, SpoolUnavailableError
 from ....failpoints import hit
 from ....models import LogKind
 from ...records import Checkpoint, Record, size_of
 from ..base import copy_of
+from ..chunks import MAX_LOGS
 from . import scripts
+from .chunks import chunk_arguments, in_doubt_arguments, pieces_by_queue, withdraw_arguments
 from .client import SpoolClient, to_microseconds
 
-MAX_RECORDS_PER_STEP = 500
+MAX_RECORDS_PER_STEP = 2000
 """Records in one step, unless a single append is larger."""
 
 FULL_RETRY = 0.5
@@ -37,7 +39,6 @@ class RedisAppend:
     Attributes:
         is_withdrawn: The call was cancelled while the records were being written, or after: they must not stay.
         spool: Id of the spool that accepted them.
-        first: Sequence of the first record there.
         replaced: The position that the checkpoint has replaced, as append.lua answers.
     """
 
@@ -48,7 +49,6 @@ class RedisAppend:
     done: asyncio.Future[None] | None
     is_withdrawn: bool = False
     spool: str = ""
-    first: int = 0
     replaced: str = ""
 
     @property
@@ -61,26 +61,55 @@ class RedisAppend:
         if self.done is not None and not self.done.done():
             self.done.set_exception(error)
 
-    def write_arguments(self) -> list[object]:
-        """Return the group that append.lua takes."""
-        mark = self.checkpoint
-        before = "" if mark is None or mark.after is None else f"={mark.after}"
-        group = self._head(before)
-        for record in self.records:
-            group += [record.queue, to_microseconds(record.played_at), int(record.in_doubt), record.body]
-        return group
-
     def withdraw_arguments(self) -> list[object]:
         """Return the group that withdraw.lua takes."""
-        group = self._head(self.replaced)
-        for sequence, record in enumerate(self.records, self.first):
-            group += [record.queue, sequence, record.body]
-        return group
+        chunks = withdraw_arguments(self.records)
+        return [*self._head(self.replaced), len(chunks) // 4, *chunks]
+
+    def append_head(self) -> list[object]:
+        """Return kind and checkpoint for append.lua."""
+        mark = self.checkpoint
+        return self._head("" if mark is None or mark.after is None else f"={mark.after}")
 
     def _head(self, other_position: str) -> list[object]:
         mark = self.checkpoint
         positions = ("", "", "") if mark is None else (mark.source, mark.position, other_position)
-        return [self.kind.value, *positions, len(self.records)]
+        return [self.kind.value, *positions]
+
+
+@frozen
+class RedisAppendGroup:
+    """Appends that Redis accepts together, or not at all.
+
+    Attributes:
+        appends: Of one kind; only a single one may have a checkpoint.
+        pieces: Their records, as they are cut into chunks.
+    """
+
+    appends: Sequence[RedisAppend]
+    pieces: Sequence[Sequence[Record]]
+
+    @classmethod
+    def of(cls, appends: Sequence[RedisAppend], max_count: int) -> RedisAppendGroup:
+        """Cut the records into chunks of ``max_count`` plays at the most."""
+        return cls(appends, pieces_by_queue([record for append in appends for record in append.records], max_count))
+
+    def arguments(self) -> list[object]:
+        """Return the group that append.lua takes."""
+        logs = sum([len(append.records) for append in self.appends])
+        size = sum([append.size for append in self.appends])
+        group = [*self.appends[0].append_head(), logs, size, len(self.pieces)]
+        for piece in self.pieces:
+            group += [piece[0].queue, *chunk_arguments(piece)]
+        return group
+
+    def number(self, first: int) -> int:
+        """Give the records their sequence numbers, from ``first`` on; returns the next number."""
+        for piece in self.pieces:
+            for record in piece:
+                record.sequence = first
+                first += 1
+        return first
 
 
 class RedisWriter:
@@ -98,6 +127,7 @@ class RedisWriter:
         usage: Logs and bytes that the spool holds, as last known.
         restored: How many checkpoints were withdrawn.
         is_full: The last append did not fit.
+        max_count: Plays in one batch, by kind.
     """
 
     def __init__(
@@ -111,6 +141,7 @@ class RedisWriter:
         self.worker = uuid.uuid4().hex
         self.on_written: Callable[[LogKind, int], None] = lambda _kind, _logs: None
         self.usage = (0, 0)
+        self.max_count: Mapping[LogKind, int] = {}
         self.restored = 0
         self.is_full = False
         self._client = client
@@ -122,7 +153,7 @@ class RedisWriter:
         self._written: list[RedisAppend] = []
         self._step = 0
         self._refusal: ShipperError | None = None
-        self._is_ended = False
+        self._is_ended = self._is_tight = False
         self._wake = asyncio.Event()
         self._progress = asyncio.Event()
 
@@ -276,7 +307,7 @@ class RedisWriter:
 
     async def _write(self) -> None:
         self._in_progress = self._take_batch()
-        groups = [argument for append in self._in_progress for argument in append.write_arguments()]
+        groups = self._groups()
         self._step += 1
         hit("before append")
         hit("before commit")
@@ -286,16 +317,18 @@ class RedisWriter:
             step=self._step,
             max_logs=self._max_logs,
             max_bytes=self._max_bytes,
-            groups=groups,
+            groups=[argument for group in groups for argument in group.arguments()],
         )
         hit("after commit")
         hit("after append")
         _, logs, size, accepted, conflicts, first, replaced = answer
-        written, rest = self._in_progress[:accepted], self._in_progress[accepted:]
+        for group in groups[:accepted]:
+            first = group.number(first)
+        number = sum([len(group.appends) for group in groups[:accepted]])
+        written, rest = self._in_progress[:number], self._in_progress[number:]
         replaced = iter(replaced)
         for append in written:
-            append.spool, append.first = self._client.id, first
-            first += len(append.records)
+            append.spool = self._client.id
             if append.checkpoint is not None:
                 append.replaced = next(replaced).decode()
             self._remove_pending(append)
@@ -311,6 +344,19 @@ class RedisWriter:
             self._requeue(append)
         self.usage = (logs, size)
         self.is_full = bool(rest) and not conflicts
+        self._is_tight = bool(rest)
+
+    def _groups(self) -> list[RedisAppendGroup]:
+        """Join appends of one kind, so that plays put one at a time share chunks; not if some did not fit before."""
+        groups: list[list[RedisAppend]] = []
+        for append in self._in_progress:
+            last = groups[-1][-1] if groups else None
+            is_joined = last is not None and last.kind is append.kind and last.checkpoint is append.checkpoint is None
+            if is_joined and not self._is_tight:
+                groups[-1].append(append)
+            else:
+                groups.append([append])
+        return [RedisAppendGroup.of(group, self.max_count.get(group[0].kind, MAX_LOGS)) for group in groups]
 
     async def _withdraw(self) -> None:
         """Withdraw plays, however long Redis is unavailable, before anything else is written."""
@@ -347,7 +393,7 @@ class RedisWriter:
                     request="",
                     answer=LOST_BEFORE,
                     at=to_microseconds(datetime.now(UTC)),
-                    plays=[part for record in records for part in (1, record.body)],
+                    plays=[part for piece in pieces_by_queue(records) for part in in_doubt_arguments(piece)],
                 )
 
     def _take_batch(self) -> list[RedisAppend]:

@@ -1,13 +1,12 @@
-"""Chunks: consecutive plays of one queue stored as one piece, because a row for each costs ten times as much."""
+"""Chunks as rows of a file; :mod:`..chunks` packs their plays."""
 
 from __future__ import annotations
 
 import sqlite3
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
-from itertools import accumulate, pairwise, repeat
+from collections.abc import Callable, Iterator, Sequence
+from itertools import repeat
 from typing import NamedTuple
 
 import orjson
@@ -15,9 +14,7 @@ from attrs import field, frozen
 
 from ...records import Record, size_of
 from ...rules import LaneRules
-
-MAX_LOGS = 500
-"""Plays in one chunk at most, so that removing a few of them stays cheap."""
+from ..chunks import HEAD, MAX_LOGS, pack, pieces_of, unpack
 
 COLUMNS = "first, queue, logs, size, in_doubt, put_at, accepted_at, checksum, body"
 
@@ -36,10 +33,6 @@ class ChunkRow(NamedTuple):
     body: bytes
 
 
-SequenceRuns = list[tuple[int, int]]
-"""Sequence numbers as runs of (first, count)."""
-
-
 class CorruptionError(Exception):
     """Something in the file is damaged; becomes a ``SpoolCorruptionError`` that names the file.
 
@@ -54,10 +47,6 @@ class MissingTailError(CorruptionError):
     """The last transactions are missing from the file."""
 
     advice = "put the right files back, or remove its -mark file to continue without what is missing"
-
-
-HEAD = 12
-"""Bytes that a packed play takes besides its body."""
 
 
 def checksum(body: bytes, *facts: float | str | None) -> int:
@@ -78,25 +67,9 @@ class AppendTime:
     accepted_at: float
 
 
-def pack(records: Sequence[Record]) -> bytes:
-    """Pack plays into the body of a chunk: their lengths, when they were played, and their bodies."""
-    number = len(records)
-    bodies = [record.body for record in records]
-    times = [record.played_at.timestamp() for record in records]
-    return b"".join((struct.pack(f"<{number}I{number}d", *map(len, bodies), *times), *bodies))
-
-
-def unpack(piece: bytes, number: int) -> Iterator[tuple[bytes, datetime]]:
-    """Unpack plays; the inverse of :func:`pack`."""
-    values = struct.unpack_from(f"<{number}I{number}d", piece)
-    ends = accumulate(values[:number], initial=number * HEAD)
-    bodies = [piece[start:end] for start, end in pairwise(ends)]
-    return zip(bodies, map(datetime.fromtimestamp, values[number:], repeat(UTC)), strict=True)
-
-
 def chunk_rows(queue: int, records: Sequence[Record], time: AppendTime) -> Iterator[ChunkRow]:
     """Cut plays of one queue, which have their sequence numbers, into chunks."""
-    for piece in _pieces(records):
+    for piece in pieces_of(records):
         first, body = piece[0].sequence, pack(piece)
         size = len(body) - HEAD * len(piece)
         in_doubt = int(piece[0].in_doubt)
@@ -129,38 +102,6 @@ def records_of(row: ChunkRow, queue: str) -> list[Record]:
     return list(map(Record, bodies, repeat(queue), played, numbers, repeat(put_at), repeat(bool(in_doubt))))
 
 
-def runs_of(records: Iterable[Record]) -> SequenceRuns:
-    """Return the sequence numbers of records as runs."""
-    runs: SequenceRuns = []
-    records = tuple(records)
-    if records and records[-1].sequence - records[0].sequence == len(records) - 1:
-        return [(records[0].sequence, len(records))]  # nearly always
-    for record in records:
-        if runs and sum(runs[-1]) == record.sequence:
-            runs[-1] = (runs[-1][0], runs[-1][1] + 1)
-        else:
-            runs.append((record.sequence, 1))
-    return runs
-
-
-def _pieces(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
-    span = records[-1].sequence - records[0].sequence + 1 if records else 0
-    if span == len(records) and len({record.in_doubt for record in records}) <= 1:
-        for start in range(0, span, MAX_LOGS):  # nearly always
-            yield records[start : start + MAX_LOGS]
-        return
-    start = 0
-    for index in range(1, len(records) + 1):
-        if (
-            index == len(records)
-            or index - start == MAX_LOGS
-            or records[index].sequence != records[index - 1].sequence + 1
-            or records[index].in_doubt is not records[index - 1].in_doubt
-        ):
-            yield records[start:index]
-            start = index
-
-
 def _checksum(facts: tuple[int, int, int, int], time: AppendTime, queue: str, body: bytes) -> int:
     head = struct.pack("<4q2d", *facts, time.put_at, time.accepted_at)
     return zlib.crc32(body, zlib.crc32(head, zlib.crc32(queue.encode())))
@@ -177,7 +118,7 @@ class QueueRecords:
 
     Attributes:
         queue: Id of the queue.
-        name: Of the queue.
+        name: Name of the queue.
         records: The plays; at least one.
     """
 

@@ -86,8 +86,8 @@ def replay(db: sqlite3.Connection, ids: Sequence[int], rules: Mapping[LogKind, L
 
     Args:
         db: The connection.
-        ids: Of the dead letters.
-        rules: Of the lanes.
+        ids: Ids of the dead letters.
+        rules: Rules of the lanes.
         now: Seconds since the epoch.
     """
     (clock,) = db.execute("SELECT clock FROM progress").fetchone()
@@ -113,7 +113,7 @@ def discard(db: sqlite3.Connection, ids: Sequence[int], now: float) -> int:
 
     Args:
         db: The connection.
-        ids: Of the dead letters.
+        ids: Ids of the dead letters.
         now: Seconds since the epoch.
     """
     removed = _remove(db, ids)

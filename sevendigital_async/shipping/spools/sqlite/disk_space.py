@@ -26,6 +26,9 @@ class DiskFullError(SpoolUnavailableError):
 
 
 DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
+IO_DAMAGE = frozenset({sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS})
+"""Extended codes with which releases of SQLite report a file that was cut, or that the file system finds damaged."""
+
 TRANSIENT = {
     sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_IOERR: "the disk reports an error",
@@ -53,7 +56,7 @@ def translated(error: Exception, place: str) -> Exception:
     is_bad_text = isinstance(error, UnicodeDecodeError) or (
         isinstance(error, sqlite3.OperationalError) and code is None
     )
-    if is_bad_text or primary in DAMAGE or isinstance(error, CorruptionError):
+    if is_bad_text or primary in DAMAGE or code in IO_DAMAGE or isinstance(error, CorruptionError):
         advice = error.advice if isinstance(error, CorruptionError) else CorruptionError.advice
         return SpoolCorruptionError(
             f"{place} is damaged: {error}; it was left as it is, and no more plays are sent from it: {advice}"
@@ -63,9 +66,9 @@ def translated(error: Exception, place: str) -> Exception:
     if isinstance(error, OSError):
         return SpoolUnavailableError(f"{place}: {error.strerror or error}")
     if isinstance(error, UnicodeEncodeError):
-        return SpoolError(f"{place}: text that is not Unicode: {error}")
+        return SpoolError(f"{place}: a text is not valid UTF-8: {error}")
     if isinstance(error, sqlite3.Error):
-        return SpoolError(f"{place}: SQLite reports an error: {error}")
+        return SpoolError(f"{place}: SQLite error: {error}")
     return error
 
 
@@ -156,7 +159,7 @@ class DiskSpaceGuard:
             return False  # the next job will fail for the same reason, and report it
 
     def shrink(self, db: sqlite3.Connection) -> None:
-        """Give free pages of the file back to the disk, as many as a moment allows."""
+        """Return free pages of the file to the disk, a limited number at a time."""
         with suppress(sqlite3.Error, OSError):
             pages = min(MAX_PAGES, shutil.disk_usage(self.path.parent).free // _pragma(db, "page_size") // 4)
             if pages:

@@ -30,7 +30,7 @@ from .schema import VERSION, adapt, create, dialect_of, migrate, version_of
 THOROUGH_CHECK_BYTES = 64 * 1024 * 1024
 """Size up to which a file is checked from end to end when it is opened."""
 
-OLDEST_SQLITE = (3, 38, 0)
+MIN_SQLITE = (3, 38, 0)
 LOCK_TIMEOUT = 0.1
 """Seconds to wait for a process that only tests whether the spool is in use."""
 
@@ -75,11 +75,11 @@ def spool_path(path: str | os.PathLike[str]) -> Path:
     except (OSError, ValueError, RuntimeError) as error:
         raise SpoolError(f"{printable(path)} can't be the name of a spool: {error}") from None
     if not resolved.name:
-        raise SpoolError(f"{printable(resolved)} is a directory; a spool needs the name of a file")
+        raise SpoolError(f"{printable(resolved)} is a directory; give the name of a file")
     return resolved
 
 
-def beside(path: Path, ending: str) -> Path:
+def companion_path(path: Path, ending: str) -> Path:
     """Return the path of a companion file."""
     return path.with_name(path.name + ending)
 
@@ -99,9 +99,9 @@ def check_files(path: Path) -> None:
         raise SpoolError(f"{printable(path)} is in a directory that does not exist")
     if kind := _irregular_type(path):
         raise SpoolError(f"{printable(path)} is {kind}; a spool needs a regular file")
-    for companion in [beside(path, ending) for ending in COMPANIONS]:
+    for companion in [companion_path(path, ending) for ending in COMPANIONS]:
         if kind := _irregular_type(companion):
-            raise SpoolError(f"{printable(companion)} is {kind}, which a spool does not use; remove it")
+            raise SpoolError(f"{printable(companion)} is {kind}, not a regular file; remove it")
 
 
 def _irregular_type(path: Path) -> str | None:
@@ -120,7 +120,7 @@ def make_files_private(path: Path) -> None:
     Raises:
         OSError: A file can't be examined.
     """
-    for file in [path, *(beside(path, ending) for ending in COMPANIONS)]:
+    for file in [path, *(companion_path(path, ending) for ending in COMPANIONS)]:
         with suppress(FileNotFoundError, PermissionError):
             mode = file.lstat().st_mode
             if stat.S_ISREG(mode) and mode & 0o077:
@@ -188,7 +188,7 @@ class CommitMarkerFile:
 
 def commit_marker_of(path: Path) -> CommitMarkerFile:
     """Return the commit marker of a spool."""
-    return CommitMarkerFile(beside(path, "-mark"))
+    return CommitMarkerFile(companion_path(path, "-mark"))
 
 
 @define(eq=False)
@@ -228,7 +228,7 @@ class SpoolFile:
             SpoolCorruptionError: The file is damaged.
             SpoolError: The file is not a spool, keeps plays of another dialect, or can't be opened.
         """
-        if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        if sqlite3.sqlite_version_info < MIN_SQLITE:
             raise SpoolError(f"spools need SQLite 3.38 or later; this Python has {sqlite3.sqlite_version}")
         try:
             check_files(self.path)
@@ -248,7 +248,7 @@ class SpoolFile:
 
     @property
     def shown(self) -> str:
-        """The path as text for people to read."""
+        """The path as printable text."""
         return printable(self.path)
 
     def check_identity(self) -> None:
@@ -259,7 +259,7 @@ class SpoolFile:
         """
         if self._current_identity() != self._identity:
             raise SpoolCorruptionError(
-                f"{self.shown} was moved or removed while it was open; what waits is in the file that was moved"
+                f"{self.shown} was moved or removed while it was open; its waiting plays are in the moved file"
             )
 
     def _current_identity(self) -> tuple[int, int] | None:
@@ -283,7 +283,7 @@ class SpoolFile:
 
     def _acquire_lock(self) -> None:
         # A lock that SQLite takes on a companion file works on every system, and ends when the process dies.
-        path = beside(self.path, "-owner")
+        path = companion_path(self.path, "-owner")
         ensure_private(path)
         lock = sqlite3.connect(path, isolation_level=None, timeout=LOCK_TIMEOUT, check_same_thread=False)
         try:
@@ -294,18 +294,18 @@ class SpoolFile:
                 raise SpoolInUseError(
                     f"{self.shown} is in use by another shipper; stop that one first, or use another file"
                 ) from None
-            raise not_a_lock(error, self.path) from error
+            raise lock_file_error(error, self.path) from error
         self._lock = lock
 
     def _create(self, dialect: str) -> None:
-        """Create a spool under another name and rename it, so that no process ever finds half of one."""
-        wal = beside(self.path, "-wal")
+        """Create a spool under another name and rename it, so that no process ever sees an incomplete file."""
+        wal = companion_path(self.path, "-wal")
         if wal.exists() and wal.stat().st_size:  # readers leave empty ones
             raise SpoolCorruptionError(
                 f"{self.shown} is missing, but {printable(wal)} exists; put the file back beside it"
             )
         wal.unlink(missing_ok=True)
-        unfinished = beside(self.path, "-new")
+        unfinished = companion_path(self.path, "-new")
         _remove(unfinished)
         ensure_private(unfinished)  # SQLite gives its companion files the same mode
         try:
@@ -322,7 +322,7 @@ class SpoolFile:
         size = self.path.stat().st_size
         if size == 0:
             raise SpoolCorruptionError(
-                f"{self.shown} is empty, which a spool never is; if it had no plays, remove it and start again"
+                f"{self.shown} is empty, not a spool; if it held no plays, remove it and start again"
             )
         marker = self._marker.read()
         with closing(read_only(self.path, timeout=BUSY_TIMEOUT)) as db:
@@ -346,7 +346,7 @@ class SpoolFile:
         return db
 
     def _migrate(self, db: sqlite3.Connection) -> None:
-        """Migrate the file in one transaction; after a failure at any point it is what it was before.
+        """Migrate the file in one transaction; after a failure it is unchanged.
 
         The transaction is not counted in ``flushed``: the commit marker needs to know only the transactions that plays
         depend on, and the next one of them cannot reach the disk without this one.
@@ -365,21 +365,21 @@ class SpoolFile:
         empty_wal(db)
 
 
-def not_a_lock(error: sqlite3.Error, path: Path) -> Exception:
-    """Describe what is wrong with the lock file of a spool."""
+def lock_file_error(error: sqlite3.Error, path: Path) -> Exception:
+    """Return the error for a path that is not a lock file."""
     if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
         return error
-    return SpoolError(f"{printable(beside(path, '-owner'))} is not a lock file; it has no plays in it: remove it")
+    return SpoolError(f"{printable(companion_path(path, '-owner'))} is not a lock file; it holds no plays: remove it")
 
 
 def read_only(path: Path, *, timeout: float) -> sqlite3.Connection:
     """Open a database for reading."""
     # In a directory without write access SQLite can't create the -shm file; no other process has the file open, either.
-    is_immutable = not os.access(path.parent, os.W_OK) and not beside(path, "-wal").exists()
+    is_immutable = not os.access(path.parent, os.W_OK) and not companion_path(path, "-wal").exists()
     uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if is_immutable else ''}"
     return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=timeout)
 
 
 def _remove(path: Path) -> None:
     for ending in ("", "-wal", "-shm", "-journal"):
-        beside(path, ending).unlink(missing_ok=True)
+        companion_path(path, ending).unlink(missing_ok=True)

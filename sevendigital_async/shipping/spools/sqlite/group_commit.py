@@ -1,4 +1,4 @@
-"""AppendGroup commit: plays that are put at about the same time share one transaction."""
+"""Group commit: plays that are put at about the same time share one transaction."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .writer import MAX_WEIGHT, SqliteWriter, WriterJob
 
 
 class AppendStage(enum.Enum):
-    """How far an append has come."""
+    """The stage of an append."""
 
     QUEUED = enum.auto()
     WRITING = enum.auto()
@@ -34,7 +34,7 @@ class AppendStage(enum.Enum):
     VISIBLE = enum.auto()
     """Lanes can lease the plays; they can't be withdrawn any more."""
     REMOVED = enum.auto()
-    """The plays are not in the file, and will not be."""
+    """The plays are not in the file, and will not be written."""
 
 
 @define(eq=False)
@@ -42,12 +42,12 @@ class PendingAppend:
     """The plays of one call.
 
     Attributes:
-        kind: Of the plays.
+        kind: Kind of the plays.
         records: The plays.
         size: Bytes of them.
         checkpoint: To be stored with them.
         accepted: Done when they are durable; None for ``append_nowait``.
-        stage: How far the append has come.
+        stage: Its stage.
         counted: The plays count as put.
         withdrawn: The call was cancelled while the plays were being written, or later: they must leave the file.
         replaced: The position that the checkpoint has replaced; None if there was none.
@@ -70,7 +70,7 @@ class PendingAppend:
 
     @property
     def is_wanted(self) -> bool:
-        """Whether the plays are still to be accepted: the call has not been cancelled."""
+        """Whether the call still waits: it has not been cancelled."""
         return not self.withdrawn and (self.accepted is None or not self.accepted.done())
 
 
@@ -210,7 +210,7 @@ class Appender:
             self._index.change_counts(pending.kind, put=-len(pending.records), waiting=-len(pending.records))
 
     def remove(self, pending: PendingAppend) -> None:
-        """Note that an append is not in the file, and will not be; frees its capacity."""
+        """Mark an append as removed from the file; frees its capacity."""
         pending.stage = AppendStage.REMOVED
         self.uncount(pending)
         self._index.capacity.free(len(pending.records), pending.size)
@@ -261,7 +261,7 @@ def _withdraw_from_file(
 ) -> None:
     for kind, names in queues.items():
         statements.withdraw(db, kind, names, partner_queue=index.partner_queues[kind].id)
-    for pending in reversed(appends):  # newest first: each has replaced the one before
+    for pending in reversed(appends):  # newest first: each replaced the previous one
         if pending.checkpoint is not None:
             statements.restore_checkpoint(db, pending.checkpoint, pending.replaced)
 

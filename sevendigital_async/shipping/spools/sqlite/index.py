@@ -31,13 +31,13 @@ class ReleasedBatch:
 
     Attributes:
         due: When it may be leased again.
-        tie: Orders batches that are due at the same time.
+        tie_breaker: Orders batches that are due at the same time.
         attempt: How often it has failed in a row.
         records: The plays, in order.
     """
 
     due: float
-    tie: int
+    tie_breaker: int
     attempt: int = field(order=False)
     records: Sequence[Record] = field(order=False, repr=False)
 
@@ -50,7 +50,7 @@ class PartnerQueue:
     cached, as long as no other plays wait. Times are those of the spool's clock.
 
     Attributes:
-        id: Of the queue in the file.
+        id: Id of the queue in the file.
         logs: Waiting plays that have not been leased since the file was opened.
         size: Bytes of them.
         cursor: The sequence number from which they are stored.
@@ -66,7 +66,7 @@ class PartnerQueue:
     _latest: int = field(init=False, default=0)
     _ready_since: float | None = field(init=False, default=None)
     _released: list[ReleasedBatch] = field(init=False, factory=list)
-    _ties: itertools.count[int] = field(init=False, factory=itertools.count)
+    _tie_breakers: itertools.count[int] = field(init=False, factory=itertools.count)
 
     def add(self, records: Sequence[Record], size: int, now: float) -> None:
         """Plays have been appended."""
@@ -123,7 +123,7 @@ class PartnerQueue:
 
     def release(self, records: Sequence[Record], due: float, attempt: int) -> None:
         """Keep a batch that was released."""
-        heapq.heappush(self._released, ReleasedBatch(due, next(self._ties), attempt, records))
+        heapq.heappush(self._released, ReleasedBatch(due, next(self._tie_breakers), attempt, records))
 
     @property
     def oldest(self) -> int | None:
@@ -201,7 +201,7 @@ class SpoolIndex:
                 self.next_sequence += len(records)
 
     def add_watermark(self, kind: LogKind, hidden: int) -> WatermarkPosition:
-        """Mark the plays that lanes can see; ``hidden`` plays count as waiting and can't be seen yet."""
+        """Mark which plays lanes can see; ``hidden`` plays count as waiting but are not visible yet."""
         counts = self._counts[kind]
         return self._positions[kind].add(self.visible_before - 1, counts["waiting"] + counts["in_flight"] - hidden)
 
@@ -210,7 +210,7 @@ class SpoolIndex:
         self._positions[kind].count_settled(records)
 
     def report(self, alert: str | None) -> None:
-        """Report why the file can't be written, once; None when it can be again."""
+        """Report once why the file can't be written; None when it is writable again."""
         if (alert is None) is not (self._alert is None):
             self.context.report(alert)
         self._alert = alert

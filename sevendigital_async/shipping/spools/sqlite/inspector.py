@@ -22,17 +22,18 @@ from ....models import LogKind
 from ....private_files import printable
 from ...records import Counts
 from ...rules import lane_rules
+from ..chunks import HEAD, unpack
 from ..inspector import DeadLetterState, JournalEntry, JournalOutcome, SpoolStatus, StoredDeadLetter
 from . import dead_letters, journal
-from .chunks import HEAD, CorruptionError, unpack
+from .chunks import CorruptionError
 from .disk_space import is_busy, translated
 from .file import (
     BUSY_TIMEOUT,
     SpoolFile,
-    beside,
     check_files,
     commit_marker_of,
-    not_a_lock,
+    companion_path,
+    lock_file_error,
     read_only,
     spool_path,
 )
@@ -50,7 +51,7 @@ class RowFilter:
     """Selects rows of the journal, or dead letters.
 
     Attributes:
-        kind: Of the plays; None for all.
+        kind: Kind of the plays; None for all.
         state: Buried or held; None for both.
         since: When they were written at the earliest.
         until: Before when they were written.
@@ -161,7 +162,7 @@ def oldest_in(db: sqlite3.Connection, kind: LogKind) -> datetime | None:
 R = TypeVar("R")
 T = TypeVar("T")
 
-LARGEST_ID = 2**63 - 1
+MAX_ID = 2**63 - 1
 
 DURABILITY = (
     "in a file on this machine: an accepted play survives a crash of the process, and a power cut unless its shipper"
@@ -276,7 +277,7 @@ class SqliteSpoolInspector:
 
     async def _change(self, ids: Sequence[str], step: Callable[[sqlite3.Connection, Sequence[int]], int]) -> int:
         numbers = list(dict.fromkeys(int(name) for name in ids if name.isascii() and name.isdigit()))
-        return await self._off_loop(lambda: self._change_in_portions([n for n in numbers if n <= LARGEST_ID], step))
+        return await self._off_loop(lambda: self._change_in_portions([n for n in numbers if n <= MAX_ID], step))
 
     def _change_in_portions(self, ids: Sequence[int], step: Callable[[sqlite3.Connection, Sequence[int]], int]) -> int:
         dialect = self._reading(dialect_of)  # raises if the file is not a spool, and never creates one
@@ -314,12 +315,12 @@ class SqliteSpoolInspector:
     def _status(self, db: sqlite3.Connection) -> SpoolStatus:
         counts = counts_of(db)
         oldest = {kind: oldest_in(db, kind) if counts[kind].waiting else None for kind in counts}
-        files = [path for ending in ("", "-wal") if (path := beside(self._path, ending)).exists()]
+        files = [path for ending in ("", "-wal") if (path := companion_path(self._path, ending)).exists()]
         size = sum(path.stat().st_size for path in files)
         return SpoolStatus(self._shown, self._in_use(), counts, oldest, size, DURABILITY)
 
     def _in_use(self) -> bool:
-        lock = beside(self._path, "-owner")
+        lock = companion_path(self._path, "-owner")
         if not lock.exists():
             return False
         db = read_only(lock, timeout=0)
@@ -328,7 +329,7 @@ class SqliteSpoolInspector:
         except sqlite3.Error as error:
             if is_busy(error):
                 return True
-            raise not_a_lock(error, self._path) from error
+            raise lock_file_error(error, self._path) from error
         finally:
             db.close()
         return False
@@ -339,7 +340,7 @@ class SqliteSpoolInspector:
             if not self._path.exists():
                 raise SpoolError(f"spool {self._shown} does not exist")
             if self._path.stat().st_size == 0:
-                raise SpoolError(f"{self._shown} is empty, which a spool never is")
+                raise SpoolError(f"{self._shown} is empty, not a spool")
             marker = commit_marker_of(self._path).read()  # first, for a shipper may commit meanwhile
             db = read_only(self._path, timeout=BUSY_TIMEOUT)
             try:

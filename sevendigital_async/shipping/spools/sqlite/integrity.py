@@ -1,4 +1,4 @@
-"""Checks that the file holds what was written to it."""
+"""Checks the integrity of a spool's file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class CommitMarker:
     """How far a file had been forced to the disk.
 
     Attributes:
-        spool_id: Of the spool in the file.
+        spool_id: Id of the spool in the file.
         flushed: How many of its transactions had been forced to the disk.
     """
 
@@ -26,7 +26,7 @@ class CommitMarker:
 
 
 def check(db: sqlite3.Connection, marker: CommitMarker | None, *, thoroughly: bool) -> None:
-    """Compare the contents of a file with what they must be.
+    """Check the contents of a file.
 
     Args:
         db: The connection, adapted to the version of the file; it may be read-only.
@@ -38,7 +38,7 @@ def check(db: sqlite3.Connection, marker: CommitMarker | None, *, thoroughly: bo
     """
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if not has_expected_layout(db, version):
-        raise CorruptionError(f"its tables are not those of version {version}")
+        raise CorruptionError(f"its tables do not match version {version}")
     check_progress(db, marker)
     check_sums(db)
     if thoroughly:
@@ -48,10 +48,10 @@ def check(db: sqlite3.Connection, marker: CommitMarker | None, *, thoroughly: bo
 
 
 def check_progress(db: sqlite3.Connection, marker: CommitMarker | None) -> None:
-    """Check that everything is in the file that was once forced to the disk.
+    """Check that the file has every transaction that was flushed to the disk.
 
     Raises:
-        MissingTailError: It is not.
+        MissingTailError: Transactions are missing.
     """
     flushed, spool_id = db.execute("SELECT flushed, spool_id FROM progress").fetchone()
     if marker is not None and marker.spool_id == spool_id and marker.flushed > flushed:
@@ -64,11 +64,11 @@ def check_sums(db: sqlite3.Connection) -> None:
     """Compare the counters with each other; cheap, whatever the size of the file.
 
     Raises:
-        CorruptionError: They don't add up.
+        CorruptionError: They are inconsistent.
     """
     lanes = db.execute("SELECT kind, put - delivered - waiting - buried - held FROM lane").fetchall()
     if {kind for kind, _ in lanes} != set(LogKind) or any(rest for _, rest in lanes):
-        raise CorruptionError("its counters don't add up")
+        raise CorruptionError("its counters do not match its rows")
 
 
 def check_pages(db: sqlite3.Connection) -> None:
@@ -111,14 +111,14 @@ def check_counts(db: sqlite3.Connection) -> None:
     for kind, *counted in db.execute(f"SELECT {columns} FROM lane"):  # noqa: S608 - names of ours
         (logs, size), (dead_logs, dead_size, held) = waiting.get(kind, (0, 0)), dead.get(kind, (0, 0, 0))
         if counted != [logs, logs + dead_logs, size + dead_size, held, *partner.get(kind, (0, 0))]:
-            raise CorruptionError("plays are missing from it")
+            raise CorruptionError("some plays are missing")
     lost = db.execute(
         "SELECT 1 FROM chunk WHERE queue > 0 AND queue NOT IN (SELECT id FROM queue) UNION ALL"
         " SELECT 1 FROM queue WHERE name <> '' AND (logs, size) <>"
         " (SELECT sum(logs), sum(size) FROM chunk WHERE chunk.queue = queue.id) LIMIT 1"
     ).fetchone()
     if lost is not None:
-        raise CorruptionError("its queues don't add up")
+        raise CorruptionError("its queues do not match its chunks")
 
 
 def _sums(db: sqlite3.Connection, values: str, tables: str) -> dict[str, tuple[int, ...]]:

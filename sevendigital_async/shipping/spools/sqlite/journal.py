@@ -17,8 +17,9 @@ from attrs import field, frozen
 from .... import failpoints
 from ....models import LogKind
 from ...records import Receipt, Record
+from ..chunks import pack
 from ..inspector import JournalOutcome
-from .chunks import ChunkRow, checksum, is_intact_delivered, pack
+from .chunks import ChunkRow, checksum, is_intact_delivered
 
 FACTS = ("kind", "queue", "outcome", "at", "request_id", "answer", "logs", "in_doubt")
 """Columns of what the plays of a row have in common."""
@@ -45,7 +46,7 @@ class JournalRow:
     """A row of table ``journal``: the outcome of one request.
 
     Attributes:
-        kind: Of the plays.
+        kind: Kind of the plays.
         queue: Its name.
         outcome: What happened to the plays.
         receipt: When, and in which request.
@@ -102,7 +103,7 @@ def read(row: Sequence[Any]) -> tuple[tuple[Any, ...], bytes]:
     """
     facts, (compressed, chunk, kept, body), stored = tuple(row[1:9]), row[9:13], ChunkRow._make(row[13:])
     if compressed == DAMAGED:
-        raise ValueError("it was found damaged before")
+        raise ValueError("marked as damaged earlier")
     if compressed == COMPRESSED:
         body = zlib.decompress(body)
     if chunk is None:
@@ -114,7 +115,7 @@ def read(row: Sequence[Any]) -> tuple[tuple[Any, ...], bytes]:
     return facts, stored.body
 
 
-def tidy(db: sqlite3.Connection, before: float) -> bool:
+def prune(db: sqlite3.Connection, before: float) -> bool:
     """Delete rows written before a time, in seconds since the epoch, and compress the rest, a portion of each.
 
     Returns:

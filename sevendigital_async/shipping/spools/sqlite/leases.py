@@ -16,8 +16,9 @@ from ....errors import SpoolError, SpoolUnavailableError
 from ....models import LogKind
 from ...records import PARTNER_QUEUE, DeadLetter, InDoubtPolicy, Lease, Receipt, Record
 from ..base import settle_abandoned
+from ..chunks import runs_of
 from . import statements, transitions
-from .chunks import read_from, runs_of, sequence_below
+from .chunks import read_from, sequence_below
 from .group_commit import PAUSE
 from .index import READ_AHEAD, PartnerQueue, SpoolIndex
 from .statements import DeferredWrite, DueTimes, LeaseEnd
@@ -38,7 +39,7 @@ class LeaseState:
         delay: Seconds until the queue may be leased again then.
         count_attempt: The lease counts as a failed attempt.
         has_delivered: Some of its plays were delivered.
-        request_id: Of the last request.
+        request_id: Id of the last request.
         is_abandoned: The lane has ended; if the file can't be written, the lease is settled when it is reopened.
         step: The last change of the lease in the file, perhaps not durable yet.
     """
@@ -114,39 +115,33 @@ logger = logging.getLogger("sevendigital_async.shipping")
 
 
 class SqliteLeases:
-    """Leases batches and settles them; see :class:`~sevendigital_async.shipping.spools.base.SpoolReader`.
+    """Leases batches and settles them: this part of :class:`~sevendigital_async.shipping.spools.base.SpoolReader`.
 
-    Args:
-        index: Counts, capacity and due times.
-        writer: Its thread.
+    The spool, its subclass, sets the index and the writer when it opens the file.
     """
 
-    def __init__(self, index: SpoolIndex, writer: SqliteWriter) -> None:
-        self._index = index
-        self._writer = writer
-        self._rules = index.context.rules
-        self._clock = index.context.clock
+    _index: SpoolIndex
+    _writer: SqliteWriter
+
+    def __init__(self) -> None:
         self._leases: dict[Lease, LeaseState] = {}
-        self._taken: dict[LogKind, deque[statements.SignerBatch]] = {kind: deque() for kind in LogKind}
+        self._signer_batches: dict[LogKind, deque[statements.SignerBatch]] = {kind: deque() for kind in LogKind}
         self._last_id = 0
-
-    def has_taken(self, kind: LogKind) -> bool:
-        """Whether a batch of a signer has been read and not been leased yet."""
-        return bool(self._taken[kind])
-
-    def oldest(self, kind: LogKind) -> float | None:
-        """When the oldest play of the batches that have been read was accepted, by the wall clock."""
-        return min([batch.oldest for batch in self._taken[kind]], default=None)
 
     async def lease(self, kind: LogKind, *, flush: bool) -> Lease | None:
         """Lease the next due batch."""
         index = self._index
         flush, now, partner_queue = flush or index.is_stuck, index.now, index.partner_queues[kind]
-        partner, signer = partner_queue.due(now, flush=flush), index.due[kind].at(now, self._rules[kind], flush=flush)
-        if taken := self._taken[kind]:
+        partner, signer = (
+            partner_queue.due(now, flush=flush),
+            index.due[kind].at(now, self._index.context.rules[kind], flush=flush),
+        )
+        if taken := self._signer_batches[kind]:
             signer = min(taken[0].due, now)  # it was due when it was read
         if signer is not None and signer <= now and (partner is None or signer < partner):
-            return self._next_taken(kind) or await self._lease_from_file(self._signer_job(kind, now, flush=flush))
+            return self._next_signer_batch(kind) or await self._lease_from_file(
+                self._signer_job(kind, now, flush=flush)
+            )
         if partner is None or partner > now:
             return None
         returned = partner_queue.take_released(now)
@@ -168,7 +163,7 @@ class SqliteLeases:
         lease.sending, state.request_id = tuple(records), request_id
 
     async def ack(self, lease: Lease, records: Sequence[Record], receipt: Receipt) -> None:
-        """The service has accepted these plays: out of the backlog and into the journal, in one step."""
+        """The service has accepted these plays: move them from the backlog to the journal in one step."""
         state = self._leases[lease]
         await state.wait_for_step()
         state.has_delivered = True
@@ -180,7 +175,7 @@ class SqliteLeases:
     async def release(
         self, lease: Lease, records: Sequence[Record], *, delay: float = 0.0, count_attempt: bool = True
     ) -> None:
-        """Let plays wait again."""
+        """Return plays to their queue."""
         state = self._leases[lease]
         await state.wait_for_step()
         self._note_released(state, records, delay, count_attempt=count_attempt)
@@ -202,13 +197,13 @@ class SqliteLeases:
         """Mark plays as possibly delivered, in the journal first."""
         state = self._leases[lease]
         await state.wait_for_step()
-        at = to_datetime(self._clock.time())
+        at = to_datetime(self._index.context.clock.time())
         changes = {"in_doubt": sum([not record.in_doubt for record in records])}
         if policy is InDoubtPolicy.KEEP:
             batch = state.batch(records)
             await self._step(
                 state,
-                lambda db: Transitions(db, self._rules[lease.kind]).mark_in_doubt(batch, at),
+                lambda db: Transitions(db, self._index.context.rules[lease.kind]).mark_in_doubt(batch, at),
                 lambda _: self._mark_in_doubt(lease.kind, records, changes),
             )
             return
@@ -222,7 +217,7 @@ class SqliteLeases:
             await self._settle(state, records, lambda file, batch: file.doubt(batch, at), changes, in_doubt=True)
 
     async def abandon(self, lease: Lease, policy: InDoubtPolicy) -> None:
-        """Settle what is left of a lease, as if its lane had died; at the next opening if the file can't be written."""
+        """Settle the remaining records of a lease; when the spool is next opened, if the file can't be written now."""
         state = self._leases.get(lease)
         if state is None:
             return
@@ -234,10 +229,10 @@ class SqliteLeases:
         try:
             await settle_abandoned(self, lease, state.unsettled, policy)
         except SpoolError as error:
-            logger.error("a batch could not be settled; it will be when the spool is opened again: %s", error)  # noqa: TRY400
+            logger.error("a batch could not be settled now; it is settled when the spool is opened again: %s", error)  # noqa: TRY400
 
     def _signer_job(self, kind: LogKind, now: float, *, flush: bool) -> WriterJob[Any, Lease | None]:
-        rules, visible_before = self._rules[kind], self._index.visible_before
+        rules, visible_before = self._index.context.rules[kind], self._index.visible_before
 
         def work(db: sqlite3.Connection) -> tuple[list[statements.SignerBatch], DueTimes]:
             taken = statements.take_signer_batches(
@@ -247,8 +242,8 @@ class SqliteLeases:
 
         def on_durable(result: tuple[list[statements.SignerBatch], DueTimes]) -> Lease | None:
             taken, self._index.due[kind] = result
-            self._taken[kind].extend(taken)
-            return self._next_taken(kind)
+            self._signer_batches[kind].extend(taken)
+            return self._next_signer_batch(kind)
 
         return WriterJob(work, on_durable)
 
@@ -272,7 +267,7 @@ class SqliteLeases:
             return await asyncio.shield(done)
         except SpoolUnavailableError as error:
             self._index.report(str(error))
-            await self._clock.sleep(PAUSE)
+            await self._index.context.clock.sleep(PAUSE)
             return None
         except asyncio.CancelledError:
             await asyncio.wait([done])
@@ -280,10 +275,10 @@ class SqliteLeases:
                 await self.abandon(unseen, InDoubtPolicy.RESEND)
             raise
 
-    def _next_taken(self, kind: LogKind) -> Lease | None:
-        if not self._taken[kind]:
+    def _next_signer_batch(self, kind: LogKind) -> Lease | None:
+        if not self._signer_batches[kind]:
             return None
-        taken = self._taken[kind].popleft()
+        taken = self._signer_batches[kind].popleft()
         return self._register(kind, taken.name, taken.queue, taken.records, taken.attempt)
 
     def _register(self, kind: LogKind, name: str, queue: int, records: Sequence[Record], attempt: int) -> Lease:
@@ -328,7 +323,7 @@ class SqliteLeases:
             if state.settle(records):
                 self._end(state)
 
-        await self._step(state, lambda db: step(Transitions(db, self._rules[kind]), batch), on_durable)
+        await self._step(state, lambda db: step(Transitions(db, self._index.context.rules[kind]), batch), on_durable)
 
     async def _step(
         self,
@@ -345,7 +340,7 @@ class SqliteLeases:
                 self._index.report(str(error))
                 if state.is_abandoned:
                     raise
-                await self._clock.sleep(PAUSE)
+                await self._index.context.clock.sleep(PAUSE)
             else:
                 self._index.report(None)
                 return

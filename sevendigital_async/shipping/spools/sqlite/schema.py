@@ -234,12 +234,12 @@ def version_of(db: sqlite3.Connection, shown: str) -> int:
         raise SpoolError(f"{shown} is a database, but not a spool; it was left as it is")
     if version > VERSION:
         raise SpoolError(
-            f"{shown} has version {version}, and this release reads up to version {VERSION}; open it with the release"
+            f"{shown} has version {version}; this release reads up to version {VERSION}; open it with the release"
             " that wrote it; it was left as it is"
         )
     if version != VERSION and version not in MIGRATIONS:
         raise SpoolError(
-            f"{shown} has version {version}, and this release reads from version {min(MIGRATIONS)} on; deliver its"
+            f"{shown} has version {version}; this release reads version {min(MIGRATIONS)} and later; deliver its"
             " plays with the release that wrote it; it was left as it is"
         )
     return int(version)

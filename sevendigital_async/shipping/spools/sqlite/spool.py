@@ -16,7 +16,7 @@ from ....errors import ShipperError, SpoolError, SpoolInUseError, SpoolUnavailab
 from ....models import LogKind
 from ....private_files import printable
 from ...events import PlaysRecovered
-from ...records import Checkpoint, Counts, DeadLetter, InDoubtPolicy, Lease, Receipt, Record, size_of
+from ...records import Checkpoint, Counts, DeadLetter, Lease, Record, size_of
 from ..base import SpoolContext, Watermark, WatermarkPosition, run_to_completion
 from ..capacity import Capacity
 from . import journal, statements
@@ -74,7 +74,7 @@ logger = logging.getLogger("sevendigital_async.shipping")
 DAY = 86_400.0
 
 
-class SqliteSpool:
+class SqliteSpool(SqliteLeases):
     """Implements :class:`~sevendigital_async.shipping.spools.base.Spool` in a file.
 
     Plays are in the file when ``put`` returns, and stay there until they are delivered. One process at a time may have
@@ -103,8 +103,9 @@ class SqliteSpool:
         min_free: int = MIN_FREE,
         journal_days: float = 400.0,
     ) -> None:
+        super().__init__()
         if synchronous not in {"FULL", "NORMAL"}:
-            raise SpoolError('synchronous is "FULL" or "NORMAL"')
+            raise SpoolError('synchronous must be "FULL" or "NORMAL"')
         self._file = SpoolFile(spool_path(path), synchronous, min_free)
         self._shown = printable(path)
         self._capacity = Capacity(logs=max_logs, size=max_bytes)
@@ -125,11 +126,10 @@ class SqliteSpool:
         if self._claimed:
             raise SpoolInUseError(f"this SqliteSpool({self._shown!r}) has been opened before; make another one")
         self._claimed = True
-        self._clock = context.clock
         self._index = SpoolIndex(self._capacity, context)
         now = context.clock.time()
         recovery = Recovery(context.rules, context.in_doubt, to_datetime(now))
-        self._writer = SqliteWriter(self._file, context.dialect, self._tidy, self._shown)
+        self._writer = SqliteWriter(self._file, context.dialect, self._prune, self._shown)
         try:
             await self._writer.start()
             await asyncio.shield(self._writer.submit(WriterJob(recovery, self._load)))
@@ -144,7 +144,6 @@ class SqliteSpool:
         self._index.load(recovered)
         for kind, number in recovered.recovered.items():
             context.emit(PlaysRecovered(kind=kind, logs=number, in_doubt=number))
-        self._leases = SqliteLeases(self._index, self._writer)
         self._appender = Appender(self._index, self._file, self._writer)
         self._group_commit = GroupCommit(self._appender, self._index.report, context.clock)
         self._group_commit.on_task_end(context.fail)
@@ -168,7 +167,9 @@ class SqliteSpool:
             await asyncio.to_thread(self._writer.close_abandoned)
             return
         if unwritten := await self._group_commit.aclose():
-            logger.error("%s: %d plays of put_nowait could not be written and are lost", self._shown, unwritten)
+            logger.error(
+                "%s: %d plays accepted by put_nowait could not be written and are lost", self._shown, unwritten
+            )
         if kept := self._appender.keep_withdrawn():
             logger.error(
                 "%s: %d plays of cancelled puts could not be withdrawn; they stay in the spool", self._shown, kept
@@ -216,15 +217,15 @@ class SqliteSpool:
         job: WriterJob[str | None, str | None] = WriterJob(lambda db: checkpoint_of(db, source), settled)
         return await asyncio.shield(self._writer.submit(job))
 
-    def _tidy(self, db: sqlite3.Connection) -> bool:
-        return journal.tidy(db, self._clock.time() - self._journal_seconds)
+    def _prune(self, db: sqlite3.Connection) -> bool:
+        return journal.prune(db, self._index.context.clock.time() - self._journal_seconds)
 
     # -- plays out --
 
     async def due_in(self, kind: LogKind, *, flush: bool) -> float | None:
         """Seconds until a lease may succeed."""
         await self._appender.wait_until_visible()
-        due_in = 0.0 if self._leases.has_taken(kind) else self._index.due_in(kind, flush=flush)
+        due_in = 0.0 if self._signer_batches[kind] else self._index.due_in(kind, flush=flush)
         if not self._group_commit.is_behind:
             return due_in
         # Plays of append_nowait that are being written count as waiting already.
@@ -233,35 +234,7 @@ class SqliteSpool:
     async def lease(self, kind: LogKind, *, flush: bool) -> Lease | None:
         """Lease the next due batch."""
         await self._appender.wait_until_visible()
-        return await self._leases.lease(kind, flush=flush)
-
-    async def intent(self, lease: Lease, records: Sequence[Record], request_id: str) -> None:
-        """Store that these plays are about to be sent; durable when it returns."""
-        await self._leases.intent(lease, records, request_id)
-
-    async def ack(self, lease: Lease, records: Sequence[Record], receipt: Receipt) -> None:
-        """The service has accepted these plays: out of the backlog and into the journal, in one step."""
-        await self._leases.ack(lease, records, receipt)
-
-    async def release(
-        self, lease: Lease, records: Sequence[Record], *, delay: float = 0.0, count_attempt: bool = True
-    ) -> None:
-        """Let plays wait again."""
-        await self._leases.release(lease, records, delay=delay, count_attempt=count_attempt)
-
-    async def bury(self, lease: Lease, letters: Sequence[tuple[Record, DeadLetter]]) -> None:
-        """Make plays dead letters; they take capacity until they are replayed or discarded."""
-        await self._leases.bury(lease, letters)
-
-    async def doubt(
-        self, lease: Lease, records: Sequence[Record], policy: InDoubtPolicy, *, delay: float = 0.0
-    ) -> None:
-        """Mark plays as possibly delivered, in the journal first."""
-        await self._leases.doubt(lease, records, policy, delay=delay)
-
-    async def abandon(self, lease: Lease, policy: InDoubtPolicy) -> None:
-        """Settle what is left of a lease; at the next opening if the file can't be written."""
-        await self._leases.abandon(lease, policy)
+        return await super().lease(kind, flush=flush)
 
     def forget_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
         """Do nothing: a file keeps its dead letters until they are replayed or discarded."""
@@ -284,8 +257,8 @@ class SqliteSpool:
             return statements.oldest_accepted(db, kind, partner_queue.id, sequence)
 
         def applied(moment: float | None) -> float | None:
-            found = [oldest for oldest in (moment, self._leases.oldest(kind)) if oldest is not None]
-            return min(found, default=None)
+            accepted = [batch.oldest for batch in self._signer_batches[kind]]
+            return min(accepted if moment is None else [moment, *accepted], default=None)
 
         oldest = await asyncio.shield(self._writer.submit(WriterJob(work, applied)))
-        return None if oldest is None else max(0.0, self._clock.time() - oldest)
+        return None if oldest is None else max(0.0, self._index.context.clock.time() - oldest)

@@ -85,7 +85,7 @@ class SignerBatch:
 
     Attributes:
         queue: Id of the queue.
-        name: Of the queue.
+        name: Name of the queue.
         attempt: How often it has failed in a row.
         due: Since when it is due, by the spool's clock.
         oldest: When its first play was accepted, by the wall clock.
@@ -332,7 +332,7 @@ def take_signer_batches(
 def _read_due(db: sqlite3.Connection, queue: int, name: str, rules: LaneRules, before: int) -> list[Record]:
     records = sequence_below(read_batch(db, queue, name, 0, rules), before)
     if not records:
-        raise CorruptionError("a queue has lost its plays")
+        raise CorruptionError("the plays of a queue are missing")
     return records
 
 

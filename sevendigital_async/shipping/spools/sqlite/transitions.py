@@ -20,18 +20,10 @@ from ....models import LogKind
 from ...records import PARTNER_QUEUE, DeadLetter, InDoubtPolicy, Receipt, Record, size_of
 from ...rules import LaneRules
 from ..base import AbandonedRecords
+from ..chunks import SequenceRuns
 from ..inspector import DeadLetterState, JournalOutcome
 from . import dead_letters, journal
-from .chunks import (
-    CorruptionError,
-    QueueRecords,
-    SequenceRuns,
-    checksum,
-    mark_delivered,
-    mark_in_doubt,
-    read_between,
-    remove_records,
-)
+from .chunks import CorruptionError, QueueRecords, checksum, mark_delivered, mark_in_doubt, read_between, remove_records
 from .journal import JournalRow
 from .statements import DeferredWrite, DueTimes, LeaseEnd, change_counters, due_times, end_lease, next_sequence
 
@@ -45,7 +37,7 @@ class Intent:
     Attributes:
         lease: Its number.
         queue: Id of the queue.
-        request_id: Of the request.
+        request_id: Id of the request.
         leased: Sequence numbers of the leased plays, as JSON runs.
         sending: Sequence numbers of the plays in the request.
         suspect: The lease was refused and may have been saved in part.
@@ -108,12 +100,12 @@ class LeaseBatch:
     """Plays of one lease that make the same transition, and what is left of the lease after it.
 
     Attributes:
-        kind: Of the plays.
+        kind: Kind of the plays.
         lease: Its number.
         queue: Id of the queue.
-        name: Of the queue.
+        name: Name of the queue.
         records: The plays.
-        request_id: Of the request they were sent in.
+        request_id: Id of the request they were sent in.
         sending: Plays whose outcome is still unknown after this.
         suspect: The lease was refused and may have been saved in part.
         end: Set for the last transition of the lease.
@@ -161,7 +153,7 @@ class Transitions:
 
     Args:
         db: The connection.
-        rules: Of the lane.
+        rules: Rules of the lane.
     """
 
     def __init__(self, db: sqlite3.Connection, rules: LaneRules) -> None:
@@ -205,7 +197,7 @@ class Transitions:
         remove_records(self._db, batch.part)
         _count_out(self._db, [batch], "held")
         change_counters(self._db, batch.kind, in_doubt=sum([not record.in_doubt for record in records]))
-        reason = f"the answer to request {batch.request_id} was lost; check whether the service has this play"
+        reason = f"the response to request {batch.request_id} was lost; check whether the service has this play"
         letters = [(record, DeadLetter(batch.kind, record.body, reason, None, at, in_doubt=True)) for record in records]
         dead_letters.write(self._db, batch.kind, batch.name, DeadLetterState.HELD, letters)
         return self._finish(batch)

@@ -130,7 +130,7 @@ class SqliteWriter:
     Args:
         file: Opened and released in the thread. If it is synchronous, jobs are on the disk when they are done.
         dialect: Which API its plays are encoded for.
-        tidy: Called while there are no jobs; does a portion of work and returns whether there is more.
+        prune: Called while there are no jobs; does a portion of work and returns whether there is more.
         place: Names the file in errors.
         clock: Seconds on a monotonic clock, for sharing the time of the thread.
     """
@@ -139,17 +139,17 @@ class SqliteWriter:
         self,
         file: SpoolFile,
         dialect: str,
-        tidy: Callable[[sqlite3.Connection], bool],
+        prune: Callable[[sqlite3.Connection], bool],
         place: str,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._file = file
         self._dialect = dialect
-        self._tidy = tidy
+        self._prune = prune
         self._place = place
         self._full = file.synchronous == "FULL"
-        self._is_untidy = True
+        self._has_expired = True
         self._failure: Exception | None = None
         self._closed = False
         self._loop = asyncio.get_running_loop()
@@ -221,7 +221,7 @@ class SqliteWriter:
         try:
             while (jobs := self._next(db)) is not None:
                 began = self._clock()
-                self._do(db, jobs)
+                self._run_jobs(db, jobs)
                 self._jobs.note_duration(jobs, self._clock() - began)
         finally:
             db.close()
@@ -229,44 +229,44 @@ class SqliteWriter:
             self._file.release()
 
     def _next(self, db: sqlite3.Connection) -> list[WriterJob[Any, Any]] | None:
-        """Wait for jobs, and tidy meanwhile; None when the thread must end."""
-        while not (jobs := self._jobs.take(IDLE if self._is_untidy else LOOP_CHECK_INTERVAL)):
+        """Wait for jobs, and prune meanwhile; None when the thread must end."""
+        while not (jobs := self._jobs.take(IDLE if self._has_expired else LOOP_CHECK_INTERVAL)):
             if jobs is None or self.is_abandoned:
                 return None
-            self._is_untidy = self._is_untidy and self._tidied(db)
+            self._has_expired = self._has_expired and self._pruned(db)
         return jobs
 
-    def _tidied(self, db: sqlite3.Connection) -> bool:
+    def _pruned(self, db: sqlite3.Connection) -> bool:
         if self._failure is not None:
             return False
         try:
-            return self._transact(db, self._tidy)
+            return self._transact(db, self._prune)
         except Exception:  # noqa: BLE001 - the next job will report it; the thread must not end
             return False
 
-    def _do(self, db: sqlite3.Connection, jobs: list[WriterJob[Any, Any]], *, alone: bool = False) -> None:
+    def _run_jobs(self, db: sqlite3.Connection, jobs: list[WriterJob[Any, Any]], *, alone: bool = False) -> None:
         """Do jobs in one transaction, with those that are put in the meantime unless ``alone``."""
         if self._file.disk_space.is_low(db):
             if len(jobs) > 1:
-                self._do_apart(db, jobs)
+                self._run_singly(db, jobs)
                 return
-            self._tidied(db)
+            self._pruned(db)
             empty_wal(db)
             alone = True
         try:
             results = self._transact_with_recovery(db, jobs, alone=alone)
-            self._is_untidy = True
+            self._has_expired = True
         except Exception as error:  # noqa: BLE001 - raised by the futures of the jobs
             if len(jobs) > 1 and not is_busy(error):
-                self._do_apart(db, jobs)  # one of them has failed; the others must not fail with it
+                self._run_singly(db, jobs)  # one of them has failed; the others must not fail with it
                 return
             self._notify(_fail, jobs, translated(error, self._place))
         else:
             self._notify(_finish, jobs, results)
 
-    def _do_apart(self, db: sqlite3.Connection, jobs: list[WriterJob[Any, Any]]) -> None:
+    def _run_singly(self, db: sqlite3.Connection, jobs: list[WriterJob[Any, Any]]) -> None:
         for job in jobs:
-            self._do(db, [job], alone=True)
+            self._run_jobs(db, [job], alone=True)
 
     def _notify(self, callback: Callable[..., None], *arguments: Any) -> None:
         with suppress(RuntimeError):  # the loop is closed, and nothing waits for the result

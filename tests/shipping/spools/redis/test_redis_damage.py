@@ -63,7 +63,7 @@ async def acknowledge(spool, lease, delivered):
 
 async def drain(spool, delivered):
     """Give heartbeats and deliver until nothing is left; a spool that is stuck fails here."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             await spool._give_heartbeat()
             idle = True
@@ -166,7 +166,7 @@ async def test_a_spool_survives_the_loss_of_any_key_and_reports_what_is_lost(ser
         assert plays(1, start=500)[0].body in delivered, name
         missing = PUT - set(delivered) - dead
         if missing:
-            assert name.removeprefix(BASE).partition(":")[0] in {"queue", "dead-letters"}, name
+            assert name.removeprefix(BASE).partition(":")[0] in {"plays", "dead-letters"}, name
             assert f"{len(missing):,} {'catalogue' if 'catalogue' in name else 'preview'} plays" in report or (
                 "held and buried plays are lost" in report or "subscriber plays" in report
             ), (name, report)
@@ -179,8 +179,8 @@ async def test_a_spool_survives_the_loss_of_any_key_and_reports_what_is_lost(ser
 
 
 def is_restored(name, missing, delivered):
-    """Whether nothing is lost: the worker still had all plays of a stream, and put them back."""
-    return ":queue:" in name and not missing and set(delivered.values()) == {1}
+    """Whether nothing is lost: the worker still had all plays of a list, and put them back."""
+    return name.removeprefix(BASE).startswith(("plays:", "batch:")) and not missing and set(delivered.values()) == {1}
 
 
 @asynccontextmanager
@@ -201,7 +201,7 @@ async def test_a_redis_that_evicts_keys_does_not_stall_the_spool_and_is_reported
                 for number in range(60):
                     batch = plays(8, f"user-{number}", 8 * number)
                     put.update(record.body for record in batch)
-                    async with asyncio.timeout(10):
+                    async with asyncio.timeout(60):
                         await spool.append(CATALOGUE, batch)
                     server.set(f"other-{number}", b"x" * 100_000)
                     await asyncio.sleep(0)
@@ -252,7 +252,7 @@ async def test_a_stream_and_its_lease_that_vanish_together_are_lost_and_counted(
     async with worker(server, reports) as spool:
         await spool.append(CATALOGUE, plays(3, "ann"))
         lease = await sent(spool, CATALOGUE)
-        server.delete(f"{BASE}lease:{lease.key.token}", f"{BASE}queue:catalogue:u:ann")
+        server.delete(f"{BASE}lease:{lease.key.token}", f"{BASE}batch:catalogue:u:ann")
         await spool._give_heartbeat()
         assert await spool.counts(CATALOGUE) == Counts()
         assert "3 catalogue plays" in reports[-1]
@@ -265,9 +265,9 @@ async def test_plays_that_a_dead_worker_was_sending_are_lost_with_their_stream(s
         await sent(dying, CATALOGUE)
         dying._leases._leases.clear()
         async with worker(server, reports, lease_seconds=0.05) as other:
-            server.delete(f"{BASE}queue:catalogue:u:ann")
+            server.delete(f"{BASE}batch:catalogue:u:ann")
             server.zadd(f"{BASE}leases", dict.fromkeys(server.zrange(f"{BASE}leases", 0, 0), 1.0))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 while await other.counts(CATALOGUE) != Counts():
                     await asyncio.sleep(0.01)
                     await other._give_heartbeat()

@@ -123,5 +123,5 @@ async def test_a_spool_whose_layout_changes_under_a_worker_is_an_error(redis_ser
         redis_server.ask("HSET", "sevendigital:{spool}:spool", "layout", "1")
         with pytest.raises(SpoolError, match="an older release wrote the spool"):
             await spool.lease(PREVIEW, flush=True)
-        redis_server.ask("HSET", "sevendigital:{spool}:spool", "layout", "2")
+        redis_server.ask("HSET", "sevendigital:{spool}:spool", "layout", "3")
         await spool.append(PREVIEW, plays(1))

@@ -19,7 +19,7 @@ async def test_a_killed_and_a_frozen_worker_lose_nothing_and_double_nothing_sile
         options = {"redis": redis_server.url, "service": sandbox.base_url, "lease_seconds": 1.0, "timeout": 1.0}
         options |= {"plays": 72, "batch": 12, "in_doubt": "resend", "clock_step": 0.0}
         async with start_workers(3, **options) as (killed, frozen, survivor):
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while len(account.arrivals()) < 6 or min(w.put for w in (killed, frozen, survivor)) < 72:
                     await asyncio.sleep(0.005)
             killed.signal(signal.SIGKILL)

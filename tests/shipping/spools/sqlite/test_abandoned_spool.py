@@ -1,4 +1,4 @@
-"""An event loop that ends under a spool in a file: the file is let go of, and nothing is accepted in vain."""
+"""An event loop that ends while a spool is open: the file is released, and no more plays are accepted."""
 
 import asyncio
 import contextlib
@@ -21,21 +21,21 @@ def records(number):
     return [Record(b"x" * 10, "", NOW) for _ in range(number)]
 
 
-async def opened(path):
+async def open_spool(path):
     spool = SqliteSpool(path)
     await spool.open(SpoolContext(lane_rules(), VirtualClock(), lambda _: None))
     return spool
 
 
 async def waiting(path):
-    spool = await opened(path)
+    spool = await open_spool(path)
     counts = await spool.counts(KIND)
     await spool.aclose()
     return counts.waiting
 
 
 async def put_and_leave(path):
-    spool = await opened(path)
+    spool = await open_spool(path)
     await spool.append(KIND, records(2))
     return spool
 
@@ -119,7 +119,7 @@ def test_nothing_is_accepted_after_a_loop_that_cancelled_nothing(tmp_path):
 
 def test_what_was_put_without_waiting_before_the_end_is_written(tmp_path):
     async def put():
-        spool = await opened(tmp_path / "plays.db")
+        spool = await open_spool(tmp_path / "plays.db")
         spool.append_nowait(KIND, records(3))
         return spool
 

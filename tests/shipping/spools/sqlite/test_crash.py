@@ -1,4 +1,4 @@
-"""Workers are killed, wherever it hurts most; afterwards no promise is broken. The long form is in ``tests/soak``."""
+"""Workers are killed at every failpoint; afterwards all guarantees hold. The long form is in ``tests/soak``."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""The named points are where they claim to be, seen from both ends of the wire."""
+"""The failpoints are at the right places, as seen by client and server."""
 
 import socket
 import threading
@@ -42,7 +42,7 @@ async def test_every_point_of_lanes_and_wire_is_reached(sevendigital_sandbox, mo
 
 
 class Wire:
-    """A server in a thread: it answers one request, and says how much of it has come while the client stands still."""
+    """A server in a thread: it answers one request, and reports how much of it arrived while the client was blocked."""
 
     def __init__(self):
         self.arrived = b""
@@ -75,7 +75,7 @@ class Wire:
 
 
 async def test_what_is_sent_at_a_point_has_left_the_process(monkeypatch):
-    """The client stands still inside each point, so that whatever arrives then had left before."""
+    """The client blocks inside each failpoint, so that what arrives then was sent before."""
     wire, seen = Wire(), {}
 
     def look(point):

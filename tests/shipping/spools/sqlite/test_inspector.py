@@ -30,16 +30,16 @@ QUICK = {kind: {"linger": 0.0} for kind in LogKind}
 
 
 async def put(path, sandbox, logs, kind=LogKind.CATALOGUE, **options):
-    """Put plays, and see to it that they find their end; returns the figures."""
+    """Put plays and flush; returns the statistics."""
     async with (
         SevenDigital(KEY, SECRET, base_url=sandbox.base_url) as client,
         StreamLogShipper(client, spool=path, lanes=QUICK, close_timeout=0.0, **options) as shipper,
     ):
         await shipper.put_many(kind, logs)
-        return await shipper.flush(20)
+        return await shipper.flush(50)
 
 
-async def opened(path, **wanted):
+async def dead_letters(path, **wanted):
     inspector = SqliteSpoolInspector(path)
     try:
         return [play async for play in inspector.dead_letters(**wanted)]
@@ -144,10 +144,10 @@ async def test_a_buried_play_is_replayed_and_delivered(tmp_path):
     path, logs = tmp_path / "plays.db", plays(60, users=2)
     async with open_sandbox("poison:7", "poison:9") as sandbox:
         assert (await put(path, sandbox, logs)).buried == 2
-    buried = await opened(path, kind=LogKind.CATALOGUE, state=DeadLetterState.BURIED)
+    buried = await dead_letters(path, kind=LogKind.CATALOGUE, state=DeadLetterState.BURIED)
     assert [play.log.track_id for play in buried] == ["7", "9"]
     assert all(play.code == 1008 or play.reason for play in buried)
-    assert await opened(path, state=DeadLetterState.HELD) == await opened(path, kind=LogKind.PREVIEW) == []
+    assert await dead_letters(path, state=DeadLetterState.HELD) == await dead_letters(path, kind=LogKind.PREVIEW) == []
     assert await changed(path, "replay", [buried[0].id, "no such", "-1", "9" * 30, "999", buried[0].id]) == 1
     check(path)
     counts = (await status(path)).counts[LogKind.CATALOGUE]
@@ -157,7 +157,7 @@ async def test_a_buried_play_is_replayed_and_delivered(tmp_path):
         figures = await put(path, sandbox, [])
         assert received(sandbox) == as_counted([buried[0].log])
     assert (figures.put, figures.delivered, figures.buried) == (60, 59, 1)
-    assert [play.id for play in await opened(path)] == [buried[1].id]
+    assert [play.id for play in await dead_letters(path)] == [buried[1].id]
     check(path)
 
 
@@ -172,7 +172,7 @@ async def test_a_held_play_is_replayed_as_a_possible_double(tmp_path, signed):
         assert (await put(path, sandbox, logs, in_doubt="hold", user_tokens=tokens_of(sandbox))).held == 30
         arrived = received(sandbox)
     assert arrived == as_counted(logs)
-    held = await opened(path, state=DeadLetterState.HELD)
+    held = await dead_letters(path, state=DeadLetterState.HELD)
     assert all(play.in_doubt and "lost" in play.reason for play in held)
     assert await changed(path, "replay", [play.id for play in held[:20]]) == 20
     check(path)
@@ -193,13 +193,13 @@ async def test_dropped_plays_stay_counted_and_are_written_down(tmp_path):
         await put(path, sandbox, logs[:20], in_doubt="hold")
     async with open_sandbox("poison:21") as sandbox:
         await put(path, sandbox, logs[20:])
-    letters = await opened(path)
+    letters = await dead_letters(path)
     assert await changed(path, "discard", [play.id for play in letters]) == 21
     assert await changed(path, "discard", [play.id for play in letters]) == 0
     check(path)
     counts = (await status(path)).counts[LogKind.CATALOGUE]
     assert (counts.put, counts.delivered, counts.held, counts.buried) == (40, 19, 0, 21)
-    assert await opened(path) == []
+    assert await dead_letters(path) == []
     dropped = [entry for entry in await journal(path) if entry.outcome is JournalOutcome.DISCARDED]
     assert as_bodies(dropped) == as_counted(logs[:21])
     assert sum(entry.in_doubt for entry in dropped) == 20
@@ -210,7 +210,7 @@ async def test_very_many_are_moved_in_portions(tmp_path):
     path, logs = tmp_path / "plays.db", plays(1_300)
     async with open_sandbox("disconnect-after:100%") as sandbox:
         await put(path, sandbox, logs, in_doubt="hold")
-    held = await opened(path)
+    held = await dead_letters(path)
     assert await changed(path, "replay", [play.id for play in held]) == 1_300
     check(path)
     assert (await status(path)).counts[LogKind.CATALOGUE].waiting == 1_300
@@ -234,7 +234,7 @@ async def test_a_file_that_is_not_a_spool_is_refused_and_left_alone(tmp_path):
         ("empty.db", "empty", SpoolError),
         (".", "directory", SpoolError),
     ]:
-        for act in (journal, opened, status, lambda path: changed(path, "replay", ["1"])):
+        for act in (journal, dead_letters, status, lambda path: changed(path, "replay", ["1"])):
             with pytest.raises(kind, match=words):
                 await act(tmp_path / name)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
@@ -271,7 +271,7 @@ async def test_a_damaged_row_is_reported(tmp_path, table, change):
     db.execute(f"UPDATE {table} SET {change}")  # noqa: S608
     db.close()
     with pytest.raises(SpoolCorruptionError, match=r"is damaged: (row|dead letter) 1 "):
-        await (journal if table == "journal" else opened)(path)
+        await (journal if table == "journal" else dead_letters)(path)
 
 
 def test_an_inspector_needs_a_spool():
@@ -318,7 +318,7 @@ async def test_what_is_replayed_after_a_crash_is_not_taken_for_what_was_being_se
     db.close()
     copy.close()
     await spool.aclose()
-    assert await changed(crashed, "replay", [play.id for play in await opened(crashed)]) == 1
+    assert await changed(crashed, "replay", [play.id for play in await dead_letters(crashed)]) == 1
     spool = SqliteSpool(crashed)
     await spool.open(context)
     counts = await spool.counts(LogKind.CATALOGUE)

@@ -1,4 +1,4 @@
-"""A file that is not as it was written is reported and kept, whatever was done to it, and nothing is sent from it."""
+"""A damaged file is reported and kept, and nothing is sent from it."""
 
 import asyncio
 import random
@@ -17,6 +17,7 @@ from sevendigital_async.shipping.records import Checkpoint, InDoubtPolicy, Recei
 from sevendigital_async.shipping.rules import lane_rules
 from sevendigital_async.shipping.spools.base import SpoolContext
 from sevendigital_async.shipping.spools.sqlite import SqliteSpool, SqliteSpoolInspector
+from sevendigital_async.shipping.spools.sqlite.disk_space import IO_DAMAGE, translated
 
 RULES = lane_rules({kind: {"max_count": 20} for kind in LogKind})
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -33,7 +34,7 @@ def records(number, queue):
     ]
 
 
-async def opened(path):
+async def open_spool(path):
     spool = SqliteSpool(path)
     await spool.open(SpoolContext(RULES, VirtualClock(), lambda _: None, InDoubtPolicy.HOLD))
     return spool
@@ -49,7 +50,7 @@ def copied(path, target):
 
 async def filled(directory):
     """Make a spool with something in each of its tables, as it is after ``kill -9``, and as it is after closing."""
-    spool = await opened(directory / "live.db")
+    spool = await open_spool(directory / "live.db")
     for queue in ("", "ann", "bob"):
         await spool.append(KIND, records(60, queue), Checkpoint("source", f"behind {queue}"))
     lease = await spool.lease(KIND, flush=True)
@@ -69,8 +70,8 @@ async def filled(directory):
 
 
 async def life(path):
-    """Open a spool, deliver what waits in it, and tell everything that came of it."""
-    spool = await opened(path)
+    """Open a spool, deliver the waiting plays, and return everything that was recorded."""
+    spool = await open_spool(path)
     sent = Counter()
     try:
         position = await spool.checkpoint("source")
@@ -82,21 +83,21 @@ async def life(path):
         await spool.aclose()
     inspector = SqliteSpoolInspector(path)
     try:
-        aside = Counter(
+        dead_letters = Counter(
             [(play.state, play.body, play.reason, play.in_doubt) async for play in inspector.dead_letters()]
         )
-        told = [(e.outcome, e.log.encode(), e.request_id, e.answer, e.in_doubt) async for e in inspector.journal()]
+        journal = [(e.outcome, e.log.encode(), e.request_id, e.answer, e.in_doubt) async for e in inspector.journal()]
     finally:
         await inspector.aclose()
-    return position, sent, counts, aside, Counter(told)
+    return position, sent, counts, dead_letters, Counter(journal)
 
 
 async def opening_and_closing(path):
-    await (await opened(path)).aclose()
+    await (await open_spool(path)).aclose()
 
 
 async def living_as(path, expected):
-    assert await life(path) == expected  # whatever was harmed held nothing
+    assert await life(path) == expected  # the damaged bytes held no data
 
 
 async def damage_found(step):
@@ -148,7 +149,7 @@ async def test_harm_is_noticed_before_it_matters(tmp_path, harm, part):
 @pytest.mark.parametrize("what", ["gone", "garbage", "of an older time"])
 async def test_what_was_accepted_is_missed_when_it_is_gone(tmp_path, what):
     killed, _ = await filled(tmp_path)
-    whole = await opened(copied(killed, tmp_path / "whole"))
+    whole = await open_spool(copied(killed, tmp_path / "whole"))
     complete = await whole.counts(KIND)
     await whole.aclose()
     wal = killed.with_name("plays.db-wal")
@@ -158,11 +159,11 @@ async def test_what_was_accepted_is_missed_when_it_is_gone(tmp_path, what):
         wal.write_bytes(random.Random(1).randbytes(50_000))
     else:
         wal.write_bytes(wal.read_bytes()[: wal.stat().st_size // 8])
-    for act in (opened, lambda path: SqliteSpoolInspector(path).status()):
+    for act in (open_spool, lambda path: SqliteSpoolInspector(path).status()):
         with pytest.raises(SpoolCorruptionError, match="the last transactions are missing"):
             await act(killed)
     killed.with_name("plays.db-mark").unlink()  # as advised
-    spool = await opened(killed)
+    spool = await open_spool(killed)
     # A part of the -wal file may have been brought into the file itself by then, plays included.
     assert await spool.counts(KIND) != complete
     await spool.aclose()
@@ -172,26 +173,26 @@ async def test_what_was_accepted_is_missed_when_it_is_gone(tmp_path, what):
 async def test_a_damaged_commit_marker_is_ignored(tmp_path, mark):
     _, closed = await filled(tmp_path)
     closed.with_name("plays.db-mark").write_bytes(mark)
-    spool = await opened(closed)
+    spool = await open_spool(closed)
     await spool.append(KIND, records(1, "carl"))
     await spool.aclose()
     assert closed.with_name("plays.db-mark").stat().st_size == 20
     older = copied(closed, tmp_path / "older")
-    spool = await opened(closed)
+    spool = await open_spool(closed)
     await spool.append(KIND, records(1, "carl"))
     await spool.aclose()
     shutil.copy(older, closed)
     with pytest.raises(SpoolCorruptionError, match="an older copy"):
-        await opened(closed)
+        await open_spool(closed)
 
 
 async def test_the_commit_marker_of_another_spool_is_ignored(tmp_path):
     _, closed = await filled(tmp_path)
     closed.unlink()  # a new spool, beside the commit marker of the old one
-    spool = await opened(closed)
+    spool = await open_spool(closed)
     await spool.append(KIND, records(1, ""))
     await spool.aclose()
-    spool = await opened(closed)
+    spool = await open_spool(closed)
     assert (await spool.counts(KIND)).waiting == 1
     await spool.aclose()
 
@@ -200,13 +201,13 @@ async def test_a_damaged_lock_is_not_reported_as_a_damaged_spool(tmp_path):
     _, closed = await filled(tmp_path)
     closed.with_name("plays.db-owner").write_bytes(b"garbage" * 1000)
     inspector = SqliteSpoolInspector(closed)
-    for act in (lambda: opened(closed), inspector.status):
+    for act in (lambda: open_spool(closed), inspector.status):
         with pytest.raises(SpoolError, match="-owner is not a lock file") as caught:
             await act()
         assert not isinstance(caught.value, SpoolCorruptionError)
     await inspector.aclose()
     closed.with_name("plays.db-owner").unlink()  # as advised
-    await (await opened(closed)).aclose()
+    await (await open_spool(closed)).aclose()
 
 
 @pytest.mark.parametrize(
@@ -214,7 +215,7 @@ async def test_a_damaged_lock_is_not_reported_as_a_damaged_spool(tmp_path):
     [
         (lambda path: path.write_bytes(path.read_bytes()[:9_000]), "damaged"),
         (lambda path: path.write_bytes(path.read_bytes()[:30_000] + b"x" * 70_000), "damaged"),
-        (lambda path: _execute(path, "PRAGMA user_version = 1"), "version 1, and this release reads from version 2 on"),
+        (lambda path: _execute(path, "PRAGMA user_version = 1"), "version 1; this release reads version 2 and later"),
         (lambda path: _execute(path, "UPDATE progress SET flushed = 0"), "the last transactions are missing"),
     ],
     ids=["truncated", "overwritten", "version", "older"],
@@ -247,3 +248,10 @@ def test_the_commands_say_it_in_one_line_and_leave_the_file_alone(tmp_path, monk
 def _execute(path, statement):
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute(statement)
+
+
+@pytest.mark.parametrize("code", sorted(IO_DAMAGE))
+def test_a_cut_file_is_damaged_whatever_the_release_of_sqlite_calls_it(code):
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = code
+    assert isinstance(translated(error, "plays.db"), SpoolCorruptionError)

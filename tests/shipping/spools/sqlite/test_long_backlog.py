@@ -1,4 +1,4 @@
-"""What many waiting plays cost: the quick form of ``tests/soak/backlog.py``, in steps of SQLite instead of seconds."""
+"""The cost of many waiting plays: the quick form of ``tests/soak/backlog.py``, in steps of SQLite, not seconds."""
 
 import gc
 import sqlite3
@@ -37,7 +37,7 @@ async def test_a_play_costs_the_same_however_many_wait(tmp_path, steps, kind):
         backlog = await Accumulator.open(tmp_path / f"{plays}.db", users=plays // 40)
         await backlog.fill(kind, plays)
         await backlog.aclose()
-        backlog = await Accumulator.open(tmp_path / f"{plays}.db", users=plays // 40)  # nothing is at hand any more
+        backlog = await Accumulator.open(tmp_path / f"{plays}.db", users=plays // 40)  # nothing is cached any more
         before = steps()
         await backlog.turnover(kind, 1000)
         costs.append(steps() - before)
@@ -49,7 +49,7 @@ async def test_a_play_costs_the_same_however_many_wait(tmp_path, steps, kind):
 
 
 async def test_a_spool_is_opened_at_once_however_much_is_in_it(tmp_path, steps, monkeypatch):
-    monkeypatch.setattr(file, "THOROUGH_CHECK_BYTES", 0)  # small ones are looked at from end to end
+    monkeypatch.setattr(file, "THOROUGH_CHECK_BYTES", 0)  # small files are checked completely
     costs = []
     for plays in (100, 20_000):
         path = tmp_path / f"{plays}.db"

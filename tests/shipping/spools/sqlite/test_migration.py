@@ -82,7 +82,7 @@ def clock():
 
 
 async def contents(path):
-    """Read everything that an inspector shows."""
+    """Read everything that an inspector returns."""
     inspector = SqliteSpoolInspector(path)
     try:
         status = await inspector.status()
@@ -113,7 +113,7 @@ def migrate(path, **options):
     file.release()
 
 
-async def opened(path, clock, policy=InDoubtPolicy.RESEND):
+async def open_spool(path, clock, policy=InDoubtPolicy.RESEND):
     spool = SqliteSpool(path)
     await spool.open(SpoolContext(lane_rules(), clock, callback(), policy, dialect="openapi"))
     return spool
@@ -177,7 +177,7 @@ async def test_recovery_puts_what_was_being_sent_in_doubt(path, clock, policy):
         found = db.execute("SELECT request_id, leased, sending FROM intent").fetchall()
     sending = {name: sum(count for _, count in orjson.loads(runs)) for name, _, runs in found}
     assert sending.keys() == {"preview-cut-off", "catalogue-cut-off", "subscriber-cut-off"}
-    spool = await opened(path, clock, policy)
+    spool = await open_spool(path, clock, policy)
     after = {kind: await spool.counts(kind) for kind in LogKind}
     await spool.aclose()
     _, _, journal, letters, _ = await contents(path)
@@ -199,7 +199,7 @@ async def test_everything_that_waits_is_delivered_once(path, clock):
 
     lanes = {kind: {"linger": 0.0} for kind in LogKind}
     async with StreamLogShipper(service, spool=path, clock=clock, lanes=lanes) as shipper:
-        statistics = await shipper.flush(30)
+        statistics = await shipper.flush(50)
     assert (statistics.waiting, statistics.in_flight) == (0, 0)
     counts, _, journal, letters, checkpoint = await contents(path)
     for kind in LogKind:
@@ -340,12 +340,12 @@ async def test_the_commit_marker_counts_across_a_migration(path, clock):
     marker.open(spool_id)
     marker.write(flushed)
     marker.close()
-    spool = await opened(path, clock)
+    spool = await open_spool(path, clock)
     await spool.aclose()
     assert commit_marker_of(path).read().flushed > flushed
     path.write_bytes(VERSION_2)  # an older copy
     with pytest.raises(SpoolCorruptionError, match="the last transactions are missing"):
-        await opened(path, clock)
+        await open_spool(path, clock)
     with pytest.raises(SpoolCorruptionError, match="the last transactions are missing"):
         await contents(path)
     assert path.read_bytes() == VERSION_2
@@ -362,11 +362,11 @@ async def test_the_commit_marker_counts_across_a_migration(path, clock):
             "UPDATE set_aside SET reason = 'another' WHERE id = (SELECT max(id) FROM set_aside)",
             "dead letter 429 is damaged",
         ),
-        ("UPDATE lane SET waiting = waiting + 1", "its counters don't add up"),
-        ("DELETE FROM parcel WHERE first = (SELECT max(first) FROM parcel)", "plays are missing from it"),
-        ("ALTER TABLE parcel ADD COLUMN more TEXT", "its tables are not those of version 2"),
-        ("PRAGMA user_version = 1", "has version 1, and this release reads from version 2 on"),
-        ("PRAGMA user_version = 4", "has version 4, and this release reads up to version 3"),
+        ("UPDATE lane SET waiting = waiting + 1", "its counters do not match its rows"),
+        ("DELETE FROM parcel WHERE first = (SELECT max(first) FROM parcel)", "some plays are missing"),
+        ("ALTER TABLE parcel ADD COLUMN more TEXT", "its tables do not match version 2"),
+        ("PRAGMA user_version = 1", "has version 1; this release reads version 2 and later"),
+        ("PRAGMA user_version = 4", "has version 4; this release reads up to version 3"),
     ],
 )
 async def test_a_damaged_file_of_version_2_is_not_migrated(path, clock, change, words):
@@ -374,7 +374,7 @@ async def test_a_damaged_file_of_version_2_is_not_migrated(path, clock, change, 
         db.execute(change)
     before = path.read_bytes()
     with pytest.raises(SpoolError, match=words):
-        await opened(path, clock)
+        await open_spool(path, clock)
     assert path.read_bytes() == before
 
 

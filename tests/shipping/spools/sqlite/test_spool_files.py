@@ -1,4 +1,4 @@
-"""The files of a spool: private from the start, never reached through a link, and refused in our own words."""
+"""The files of a spool: private from the start, never reached through a link, and refused with the package's errors."""
 
 import asyncio
 import os
@@ -40,7 +40,7 @@ def records(number):
     return [Record(b"x" * 100, "", NOW) for _ in range(number)]
 
 
-async def opened(path, **options):
+async def open_spool(path, **options):
     spool = SqliteSpool(path, **options)
     await spool.open(SpoolContext(lane_rules(), VirtualClock(), lambda _: None))
     return spool
@@ -48,7 +48,7 @@ async def opened(path, **options):
 
 async def used(path):
     """Open a spool, put something into it and close it."""
-    spool = await opened(path)
+    spool = await open_spool(path)
     await spool.append(KIND, records(2))
     await spool.aclose()
 
@@ -76,7 +76,7 @@ def umask(request):
 
 
 async def test_nobody_else_may_read_a_file_of_a_spool(tmp_path, umask):
-    spool = await opened(tmp_path / "plays.db")
+    spool = await open_spool(tmp_path / "plays.db")
     await spool.append(KIND, records(2))
     assert modes(tmp_path) == {f"plays.db{ending}": 0o600 for ending in WHILE_OPEN}
     await spool.aclose()
@@ -85,7 +85,7 @@ async def test_nobody_else_may_read_a_file_of_a_spool(tmp_path, umask):
 
 
 async def test_not_even_for_the_moment_in_which_it_is_made(tmp_path, umask, monkeypatch):
-    """Whatever opens a file for the first time, its mode is right from the system call on."""
+    """A file has the right mode from its creation on, whichever function creates it."""
     seen = {}
     real = os.open
 
@@ -107,13 +107,13 @@ async def test_not_even_for_the_moment_in_which_it_is_made(tmp_path, umask, monk
 
 async def test_a_spool_that_everybody_could_read_is_closed_to_them(tmp_path):
     path = tmp_path / "plays.db"
-    spool = await opened(path)
+    spool = await open_spool(path)
     await spool.append(KIND, records(2))
     shutil.copytree(tmp_path, tmp_path / "killed")
     await spool.aclose()
     for kept in (tmp_path / "killed").iterdir():
         kept.chmod(0o664)
-    spool = await opened(tmp_path / "killed" / "plays.db")
+    spool = await open_spool(tmp_path / "killed" / "plays.db")
     assert set(modes(tmp_path / "killed").values()) == {0o600}
     assert (await spool.counts(KIND)).waiting == 2
     await spool.aclose()
@@ -127,11 +127,11 @@ async def test_reading_a_spool_changes_no_modes(tmp_path):
 
 
 async def test_a_second_process_does_not_break_the_lock_of_the_first(tmp_path):
-    """Closing a file drops all locks that the process has on it, so nobody may open it to look at its mode."""
-    spool = await opened(tmp_path / "plays.db")
+    """Closing a file drops all locks that the process has on it, so it must not be opened to check its mode."""
+    spool = await open_spool(tmp_path / "plays.db")
     for _ in range(3):
         with pytest.raises(SpoolInUseError):
-            await opened(tmp_path / "plays.db")
+            await open_spool(tmp_path / "plays.db")
     command = ("import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('BEGIN EXCLUSIVE')",)
     process = await asyncio.create_subprocess_exec(
         "python3", "-c", *command, tmp_path / "plays.db-owner", stderr=asyncio.subprocess.PIPE
@@ -187,11 +187,11 @@ async def test_what_stands_in_the_place_of_a_file_of_ours_is_left_alone(tmp_path
     (tmp_path / "precious").chmod(0o644)
     if exists:
         await used(path)
-    file.beside(path, ending).unlink(missing_ok=True)
-    make(file.beside(path, ending))
+    file.companion_path(path, ending).unlink(missing_ok=True)
+    make(file.companion_path(path, ending))
     before = modes(tmp_path)
     for act in (used, read) if exists else (used,):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             with pytest.raises(SpoolError) as caught:
                 await act(path)
         assert f"{path}{ending} is a" in str(caught.value)
@@ -206,8 +206,8 @@ async def test_a_link_that_comes_between_look_and_use_is_not_followed(tmp_path, 
     path = tmp_path / "plays.db"
     (tmp_path / "precious").write_bytes(b"precious")
     for ending in ("-mark", "-owner"):
-        file.beside(path, ending).unlink(missing_ok=True)
-        link(file.beside(path, ending))
+        file.companion_path(path, ending).unlink(missing_ok=True)
+        link(file.companion_path(path, ending))
         with pytest.raises(SpoolError):
             await used(path)
         assert (tmp_path / "precious").read_bytes() == b"precious"
@@ -216,7 +216,7 @@ async def test_a_link_that_comes_between_look_and_use_is_not_followed(tmp_path, 
 async def test_a_pipe_that_comes_between_look_and_use_is_not_waited_for(tmp_path, monkeypatch):
     monkeypatch.setattr("sevendigital_async.shipping.spools.sqlite.file.check_files", lambda path: None)
     os.mkfifo(tmp_path / "plays.db-mark")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         with pytest.raises(SpoolError, match="-mark is not a regular file"):
             await used(tmp_path / "plays.db")
 
@@ -257,7 +257,7 @@ PLACES = {
     "linked to itself": ("place", lambda path: path.symlink_to(path), ""),
     "lines": ("place", garbage, "file is not a database"),
     "short": ("place", short, "but not a spool"),
-    "no bytes": ("place", lambda path: path.touch(), "is empty, which a spool never is"),
+    "no bytes": ("place", lambda path: path.touch(), "is empty, not a spool"),
     "another database": ("place", foreign, "but not a spool"),
     "NUL": ("a\0b", None, "a\\x00b can't be the name of a spool"),
     "surrogate": ("\ud800", None, "\\ud800 can't be the name of a spool"),
@@ -276,7 +276,7 @@ async def test_a_place_where_no_spool_can_be_is_refused_in_our_words(tmp_path, m
         make(tmp_path / "place")
     before = modes(tmp_path)
     for act in (used, read):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             with pytest.raises(SpoolError) as caught:
                 await act(name)
         assert str(caught.value).isprintable()
@@ -291,10 +291,10 @@ async def test_a_shipper_refuses_it_as_well(tmp_path, monkeypatch, case):
     monkeypatch.chdir(tmp_path)
     name, make, _ = PLACES[case]
     if not name:
-        return  # which stands for no name at all
+        return  # which is not a name
     if make is not None:
         make(tmp_path / "place")
-    async with SevenDigital("key", "secret", base_url="http://127.0.0.1:1") as client, asyncio.timeout(10):
+    async with SevenDigital("key", "secret", base_url="http://127.0.0.1:1") as client, asyncio.timeout(60):
         with pytest.raises(SpoolError):
             async with StreamLogShipper(client, spool=name):
                 pass
@@ -335,7 +335,7 @@ async def test_errors_name_a_spool_in_text_that_any_terminal_takes(tmp_path):
 
 
 async def test_a_checkpoint_that_is_not_text_does_not_fail_other_puts(tmp_path):
-    spool = await opened(tmp_path / "plays.db")
+    spool = await open_spool(tmp_path / "plays.db")
     with pytest.raises(SpoolError):
         await spool.checkpoint("\ud800")
     for source, position in (("\ud800", "1"), ("source", "\udce4")):

@@ -1,4 +1,4 @@
-"""An SQLite spool is cancelled, closed and left at awkward moments: nothing hangs, nothing is forgotten."""
+"""An SQLite spool is cancelled, closed and abandoned at critical times: nothing hangs, nothing is lost."""
 
 import asyncio
 import gc
@@ -59,7 +59,7 @@ async def test_what_was_put_without_waiting_is_written_when_the_spool_is_closed_
 ):
     await spool.open(context)
     spool.append_nowait(KIND, records(3))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await spool.aclose()
     assert (await reopened(tmp_path / "plays.db", clock)).waiting == 3
 
@@ -78,7 +78,7 @@ async def test_a_put_that_is_being_written_when_the_spool_closes_gets_its_result
     closing = asyncio.create_task(spool.aclose())
     await asyncio.sleep(0.05)
     disk.go_on.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await closing
         await put  # accepted, for that is what it is
     assert (await reopened(tmp_path / "plays.db", clock)).waiting == 2
@@ -93,7 +93,7 @@ async def test_a_put_that_waits_for_a_full_disk_fails_when_the_spool_closes(spoo
     with pytest.raises(SpoolUnavailableError, match="the disk is full"):
         spool.append_nowait(KIND, records(1))
     spool.refuse(CLOSED)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await spool.aclose()
     with pytest.raises(ShipperClosedError):
         await put
@@ -129,7 +129,7 @@ async def test_closing_needs_no_thread_of_the_loops_own(spool, context):
     loop.set_default_executor(ThreadPoolExecutor(1))
     busy = loop.run_in_executor(None, go_on.wait, 20)
     await spool.open(context)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await spool.aclose()
     go_on.set()
     await busy
@@ -155,7 +155,7 @@ async def test_closing_that_is_cancelled_closes_the_file(spool, context, disk, c
     disk.go_on.set()
     with suppress(asyncio.CancelledError):
         await closing
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await put
     assert (await reopened(tmp_path / "plays.db", clock)).waiting == 2
 
@@ -164,7 +164,7 @@ async def test_a_step_that_fails_in_memory_is_reported_and_stops_no_other(spool,
     await spool.open(context)
     broken = spool._writer.submit(WriterJob(lambda _: None, lambda _: 1 / 0))
     other = spool._writer.submit(WriterJob(lambda _: 1, lambda number: number))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         with pytest.raises(ZeroDivisionError):
             await broken
         assert await other == 1
@@ -175,7 +175,7 @@ async def test_a_closed_spool_answers_or_says_so(spool, context):
     await spool.open(context)
     await spool.append(KIND, records(1), Checkpoint("source", "17"))
     await spool.aclose()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         for call in (spool.checkpoint("source"), spool.oldest_age(KIND), spool.append(KIND, records(1))):
             with pytest.raises(ShipperClosedError):
                 await call

@@ -44,7 +44,7 @@ def steps_of(examples, steps):
 
 
 class Memory:
-    """How to make, lose and reopen a spool; one object stands for one place where plays are kept."""
+    """How to make, crash and reopen a spool; one object for each file or server."""
 
     name = "memory"
     survives = False
@@ -55,14 +55,14 @@ class Memory:
         return MemorySpool(**options)
 
     def out(self, spool):
-        """What is leased now."""
+        """Return the leases."""
         raise NotImplementedError
 
     async def crash(self, spool):
         raise NotImplementedError
 
     async def settled(self, spool):
-        """Wait until what was withdrawn is out of it."""
+        """Wait until withdrawn plays are removed."""
 
     def discard(self):
         pass
@@ -80,10 +80,10 @@ class Sqlite(Memory):
         return SqliteSpool(self.directory / "plays.db", **options)
 
     def out(self, spool):
-        return list(spool._leases._leases)
+        return list(spool._leases)
 
     async def crash(self, spool):
-        """Stop without settling anything, as a process does that is killed."""
+        """Stop without settling anything, like a killed process."""
         spool._opened = False
         spool._group_commit._task.cancel()
         await spool._writer.aclose()
@@ -97,7 +97,7 @@ class Sqlite(Memory):
 
 
 class LateComer(RedisSpool):
-    """Takes over at once what is due, as if it had been open for long."""
+    """Takes over expired leases at once, as if it had been open for a long time."""
 
     async def open(self, owner):
         await super().open(owner)
@@ -124,7 +124,7 @@ class Redis(Memory):
         return list(spool._leases._leases.values())
 
     async def crash(self, spool):
-        """Give no sign of life any more; others notice when the time of the leases is over."""
+        """Stop the heartbeats; others notice when the leases expire."""
         for task in spool._tasks:
             task.cancel()
         await spool._client.aclose()
@@ -149,7 +149,7 @@ def letter(kind, record):
 
 
 class SpoolMachine(RuleBasedStateMachine):
-    """Drives a spool through any history and compares it with a model that is obviously right."""
+    """Runs random histories on a spool and compares it with a simple model."""
 
     DeadLetterState = Memory
     leases = Bundle("leases")
@@ -203,7 +203,7 @@ class SpoolMachine(RuleBasedStateMachine):
         step=st.integers(0, 30),
     )
     def append_beside_one_that_is_cancelled(self, kind, queue, numbers, step):
-        """Nothing is left of it, not even where the other one shares its transaction."""
+        """Nothing of it remains, even if the other one shares its transaction."""
         records = []
         for number in numbers:
             bodies = [f"{self.serial + place:08}".encode().ljust(20, b".") for place in range(1, number + 1)]
@@ -321,7 +321,7 @@ class SpoolMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.kept.survives)
     @rule(policy=st.sampled_from([InDoubtPolicy.RESEND, InDoubtPolicy.HOLD]), data=st.data())
     def crash_and_reopen(self, policy, data):
-        """What was about to be sent is in doubt, whatever else was out waits again."""
+        """Plays that were being sent are in doubt; other leased plays wait again."""
         self.policy = policy
         out = {}
         for lease in self.kept.out(self.spool):
@@ -356,7 +356,7 @@ class SpoolMachine(RuleBasedStateMachine):
     @precondition(lambda self: all(where != "in_flight" for _, _, where in self.place.values()))
     @rule()
     def what_waits_can_be_had(self):
-        """With time and a flush, everything that waits is handed out: nothing is stuck."""
+        """With time and a flush, every waiting play is leased: nothing is stuck."""
         self.clock.elapsed += 1000.0
         for kind in LogKind:
             while lease := self.take(kind, flush=True):
@@ -388,17 +388,17 @@ def clock():
 
 
 @pytest.fixture
-async def opened(place, clock):
+async def open_spool(place, clock):
     spools = []
     place.clock = clock
 
-    async def opened(**options):
+    async def make(**options):
         spool = place.make(**options)
         await spool.open(SpoolContext(RULES, clock, lambda _: None))
         spools.append(spool)
         return spool
 
-    yield opened
+    yield make
     for spool in spools:
         await spool.aclose()
 
@@ -407,8 +407,8 @@ def records(number, queue="", size=10):
     return [Record(b"x" * size, queue, NOW) for _ in range(number)]
 
 
-async def test_a_full_spool_makes_appends_wait_in_line(opened, clock):
-    spool = await opened(max_logs=5, max_bytes=1000)
+async def test_a_full_spool_makes_appends_wait_in_line(open_spool, clock):
+    spool = await open_spool(max_logs=5, max_bytes=1000)
     await spool.append(LogKind.PREVIEW, records(5))
     with pytest.raises(SpoolFullError):
         spool.append_nowait(LogKind.PREVIEW, records(1))
@@ -429,8 +429,8 @@ async def test_a_full_spool_makes_appends_wait_in_line(opened, clock):
     assert (await spool.counts(LogKind.PREVIEW)).put == 9
 
 
-async def test_bytes_count_as_well(opened, clock):
-    spool = await opened(max_logs=100, max_bytes=100)
+async def test_bytes_count_as_well(open_spool, clock):
+    spool = await open_spool(max_logs=100, max_bytes=100)
     await spool.append(LogKind.PREVIEW, records(9))
     with pytest.raises(SpoolFullError):
         spool.append_nowait(LogKind.PREVIEW, records(1, size=11))
@@ -439,8 +439,8 @@ async def test_bytes_count_as_well(opened, clock):
     spool.append_nowait(LogKind.PREVIEW, records(1))
 
 
-async def test_refusing_wakes_who_waits(opened, clock):
-    spool = await opened(max_logs=1, max_bytes=1000)
+async def test_refusing_wakes_who_waits(open_spool, clock):
+    spool = await open_spool(max_logs=1, max_bytes=1000)
     await spool.append(LogKind.PREVIEW, records(1))
     waiting = asyncio.create_task(spool.append(LogKind.PREVIEW, records(1)))
     await asyncio.sleep(0)
@@ -452,8 +452,8 @@ async def test_refusing_wakes_who_waits(opened, clock):
     assert (await spool.counts(LogKind.PREVIEW)).put == 1
 
 
-async def test_a_cancelled_append_gives_its_room_back(opened, place):
-    spool = await opened(max_logs=2, max_bytes=1000)
+async def test_a_cancelled_append_gives_its_room_back(open_spool, place):
+    spool = await open_spool(max_logs=2, max_bytes=1000)
     await spool.append(LogKind.PREVIEW, records(2))
     waiting = asyncio.create_task(spool.append(LogKind.PREVIEW, records(2)))
     await asyncio.sleep(0)
@@ -467,8 +467,8 @@ async def test_a_cancelled_append_gives_its_room_back(opened, place):
     spool.append_nowait(LogKind.PREVIEW, records(2))
 
 
-async def test_a_checkpoint_that_does_not_follow_the_one_before_is_refused_with_its_plays(opened):
-    spool = await opened()
+async def test_a_checkpoint_that_does_not_follow_the_one_before_is_refused_with_its_plays(open_spool):
+    spool = await open_spool()
     for after, accepted in (("", True), ("", False), ("1", False), ("0", True), (None, True), ("0", True)):
         kept = await spool.checkpoint("source")
         if accepted:
@@ -480,8 +480,8 @@ async def test_a_checkpoint_that_does_not_follow_the_one_before_is_refused_with_
     assert (await spool.counts(LogKind.PREVIEW)).put == 4
 
 
-async def test_buried_plays_keep_their_room(opened, place):
-    spool = await opened(max_logs=1, max_bytes=1000)
+async def test_buried_plays_keep_their_room(open_spool, place):
+    spool = await open_spool(max_logs=1, max_bytes=1000)
     await spool.append(LogKind.PREVIEW, records(1))
     lease = await spool.lease(LogKind.PREVIEW, flush=True)
     dead = letter(LogKind.PREVIEW, lease.records[0])
@@ -496,8 +496,8 @@ async def test_buried_plays_keep_their_room(opened, place):
         assert list(spool.dead_letters()) == []
 
 
-async def test_queues_are_leased_in_rotation(opened, clock):
-    spool = await opened()
+async def test_queues_are_leased_in_rotation(open_spool, clock):
+    spool = await open_spool()
     await spool.append(LogKind.CATALOGUE, records(30, "heavy"))
     await spool.append(LogKind.CATALOGUE, records(1, "light"))
     clock.elapsed += 6
@@ -510,8 +510,8 @@ async def test_queues_are_leased_in_rotation(opened, clock):
 
 
 @pytest.mark.parametrize("flush", [False, True])
-async def test_a_user_with_very_many_plays_starves_nobody(opened, clock, flush):
-    spool = await opened()
+async def test_a_user_with_very_many_plays_starves_nobody(open_spool, clock, flush):
+    spool = await open_spool()
     users = {f"light {number}" for number in range(40)}
     await spool.append(LogKind.CATALOGUE, records(300, "heavy"))
     for user in users:
@@ -526,8 +526,8 @@ async def test_a_user_with_very_many_plays_starves_nobody(opened, clock, flush):
     assert len(served) <= len(users) + 2
 
 
-async def test_users_and_the_partner_queue_are_leased_in_rotation(opened, clock):
-    spool = await opened()
+async def test_users_and_the_partner_queue_are_leased_in_rotation(open_spool, clock):
+    spool = await open_spool()
     for queue in ("", "ann", "bob"):
         await spool.append(LogKind.CATALOGUE, records(30, queue))
         await spool.append(LogKind.CATALOGUE, records(1, f"light {queue}"))
@@ -542,8 +542,8 @@ async def test_users_and_the_partner_queue_are_leased_in_rotation(opened, clock)
     assert {served.count(queue) for queue in ("", "ann", "bob")} == {3}
 
 
-async def test_a_lease_knows_how_often_its_queue_has_failed(opened, clock):
-    spool = await opened()
+async def test_a_lease_knows_how_often_its_queue_has_failed(open_spool, clock):
+    spool = await open_spool()
     await spool.append(LogKind.CATALOGUE, records(1, "ann"))
     attempts = []
     for count_attempt in (True, False, True):
@@ -557,8 +557,8 @@ async def test_a_lease_knows_how_often_its_queue_has_failed(opened, clock):
     assert [*attempts, lease.attempt] == [0, 1, 1, 0]
 
 
-async def test_a_flood_of_due_queues_is_moved_on_in_portions(opened, clock):
-    spool = await opened()
+async def test_a_flood_of_due_queues_is_moved_on_in_portions(open_spool, clock):
+    spool = await open_spool()
     for index in range(500):
         await spool.append(LogKind.CATALOGUE, records(1, f"u{index}"))
     served = []
@@ -568,8 +568,8 @@ async def test_a_flood_of_due_queues_is_moved_on_in_portions(opened, clock):
     assert served == [f"u{index}" for index in range(500)]
 
 
-async def test_the_oldest_age_is_that_of_what_waits(opened, clock):
-    spool = await opened()
+async def test_the_oldest_age_is_that_of_what_waits(open_spool, clock):
+    spool = await open_spool()
 
     async def put(queue, *bodies):
         await spool.append(LogKind.PREVIEW, [Record(body, queue, NOW) for body in bodies])

@@ -21,7 +21,7 @@ RECEIPT = Receipt("request", NOW)
 
 
 class Time:
-    """Continues when it is asked to."""
+    """Continues on request."""
 
     def __init__(self):
         self.now = 0.0
@@ -151,7 +151,7 @@ async def test_many_steps_are_done_for_each_transaction_with_plays(tmp_path, tim
     assert done["steps"] >= 5 * done["appends"]
 
 
-async def opened(path, **options):
+async def open_spool(path, **options):
     spool = SqliteSpool(path, **options)
     await spool.open(SpoolContext(lane_rules({KIND: {"linger": 0.0}}), VirtualClock(), lambda _: None))
     return spool
@@ -164,7 +164,7 @@ def plays(numbers):
 @pytest.mark.usefixtures("patient")
 async def test_users_are_served_while_plays_of_many_users_keep_coming(tmp_path, monkeypatch):
     """One user a request: each delivery takes three steps, and each step a transaction at the most."""
-    spool = await opened(tmp_path / "plays.db")
+    spool = await open_spool(tmp_path / "plays.db")
     numbers, done, ends = itertools.count(), {"appends": 0, "deliveries": 0}, asyncio.Event()
 
     def count(point):
@@ -237,11 +237,11 @@ async def test_what_was_taken_and_not_handed_out_waits(tmp_path):
 
 
 async def test_batches_that_were_read_and_not_leased_wait_again_after_a_restart(tmp_path):
-    spool = await opened(tmp_path / "plays.db")
+    spool = await open_spool(tmp_path / "plays.db")
     await spool.append(KIND, plays(range(40)))
     assert await spool.lease(KIND, flush=False) is not None
     await spool.aclose()
-    spool = await opened(tmp_path / "plays.db")
+    spool = await open_spool(tmp_path / "plays.db")
     assert (await spool.counts(KIND)).waiting == 40
     taken = [lease.queue async for lease in leased(spool)]
     assert sorted(taken) == sorted({f"user-{number}" for number in range(40)})

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
--- Abandon leases, as a crash does. Answers with usage; with `missing` if the stream of one is lost and its worker has the
+-- Abandon leases, as a crash does. Answers with usage; with `missing` if the plays of one are lost and its worker has the
 -- plays: adopt.lua puts them back.
--- include: spool leases
+-- include: spool chunks leases
 local in_doubt_policy = ARGV[3]
 local has_plays = ARGV[4] == '1'
 local tokens = 5 -- ARGV[5] and on
@@ -10,8 +10,8 @@ if spool_error then return {spool_error} end
 for i = tokens, #ARGV do
   local token = ARGV[i]
   local kind, queue = call('HGET', lease_key(token), 'kind'), call('HGET', lease_key(token), 'queue')
-  local id = queue and ids_in_lease(token)[1]
-  if has_plays and id and not entry_of(kind, queue, id) then return {'missing'} end
+  local is_missing = queue and number_in(lease_key(token), 'left') > 0 and call('EXISTS', batch_of(kind, queue)) == 0
+  if has_plays and is_missing then return {'missing'} end
   abandon(token, in_doubt_policy)
 end
 return ok()

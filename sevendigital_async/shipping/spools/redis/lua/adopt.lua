@@ -2,7 +2,7 @@
 -- After a loss: plays that a worker has leased, and Redis has not, become a lease again.
 -- Answers with the sequence of the first play (-1 if all of them still exist), and how many other plays of their queue
 -- are lost.
--- include: spool leases
+-- include: spool chunks leases
 local token = ARGV[3]
 local kind = ARGV[4]
 local user = ARGV[5]
@@ -11,33 +11,31 @@ local is_sending = ARGV[7] == '1'
 local suspect = ARGV[8]
 local request = ARGV[9]
 local lease_ms = tonumber(ARGV[10])
-local known_id = ARGV[11] -- of one of the plays
-local plays = 12 -- ARGV[12] and on: played_at, in_doubt, body
+local plays = 11 -- ARGV[11] and on: for each chunk plays, bytes, in_doubt, and the packed plays
 
 if spool_error then return {spool_error} end
 local lease = lease_key(token)
-local old, first_sequence = call('HGET', lease, 'queue'), call('HGET', lease, 'first')
-if old and first_sequence and entry_of(kind, old, first_sequence .. '-0') then
-  return {'ok', tonumber(first_sequence), 0}
+local old = call('HMGET', lease, 'queue', 'first', 'adopted')
+if old[1] and call('EXISTS', batch_of(kind, old[1])) == 1 then
+  return {'ok', old[3] == step and tonumber(old[2]) or -1, 0} -- adopted before, or not lost
 end
-if old and entry_of(kind, old, known_id) then return {'ok', -1, 0} end
-local others = old and select(2, remove_lost_lease(token, kind, old)) or 0
-local queue, ids, bytes = 'a:' .. token .. ':' .. user, {}, 0
-for i = plays, #ARGV, 3 do
-  local played_at, in_doubt, body = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  local id = add_entry(kind, queue, body, played_at, in_doubt == '1')
-  ids[#ids + 1] = id
-  bytes = bytes + #body
-  add_to_count(kind, 'in_doubt', tonumber(in_doubt))
-  call('HSET', lease, '#' .. id, #body)
+local others = old[1] and select(2, remove_lost_lease(token, kind, old[1])) or 0
+local queue, logs, bytes = 'a:' .. token .. ':' .. user, 0, 0
+local sequence = call('GET', base .. 'sequence') + 1
+for i = plays, #ARGV, 4 do
+  local n, size, in_doubt = tonumber(ARGV[i]), tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
+  local chunk = new_chunk(sequence + logs, n, size, in_doubt, now, ARGV[i + 3])
+  call('RPUSH', batch_of(kind, queue), chunk.text)
+  logs, bytes = logs + n, bytes + size
+  add_to_count(kind, 'in_doubt', in_doubt * n)
 end
-call('XREADGROUP', 'GROUP', 'g', 'q', 'STREAMS', stream_of(kind, queue), '>')
-local first = sequence_of(ids[1])
-call('HSET', lease, 'kind', kind, 'queue', queue, 'left', #ids, 'step', step, 'first', string.match(ids[1], '^%d+'),
-  'request', request, 'suspect', suspect, 'sending', is_sending and table.concat(ids, ',') or '')
+call('INCRBY', base .. 'sequence', logs)
+local all = string.format('%.0f:%.0f', sequence, logs)
+call('HSET', lease, 'kind', kind, 'queue', queue, 'left', logs, 'bytes', bytes, 'step', step, 'adopted', step,
+  'first', string.format('%.0f', sequence), 'request', request, 'suspect', suspect, 'sending', is_sending and all or '')
 call('HSET', key_of('leased', kind), queue, token)
 call('ZADD', base .. 'leases', now + lease_ms, token)
-add_to_usage(#ids, bytes)
-add_to_count(kind, 'put', #ids)
-add_to_count(kind, 'in_flight', #ids)
-return {'ok', first, others}
+add_to_usage(logs, bytes)
+add_to_count(kind, 'put', logs)
+add_to_count(kind, 'in_flight', logs)
+return {'ok', sequence, others}

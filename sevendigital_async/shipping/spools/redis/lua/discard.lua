@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Delete dead letters for good: they stay counted as buried, and the journal says so. Answers with how many existed.
--- include: spool
+-- include: spool chunks
 local ids = 3 -- ARGV[3] and on
 
 if spool_error then return {spool_error} end
@@ -8,7 +8,7 @@ local done = 0
 for i = ids, #ARGV do
   local letter = take_dead_letter(ARGV[i])
   if letter then
-    add_to_journal(letter.kind, 'discarded', '', letter.reason, timestamp, letter.in_doubt, {letter.body})
+    add_to_journal(letter.kind, 'discarded', '', letter.reason, timestamp, {chunk_of_letter(letter)})
     add_to_count(letter.kind, 'buried', 1)
     add_to_usage(-1, -#letter.body)
     done = done + 1

@@ -2,7 +2,7 @@
 -- Prolong the leases of a worker, take over those of dead workers, find losses, and remove what is old.
 -- Answers with usage; kind, plays and plays in doubt of each lease taken over; how many plays are lost by kind; and how
 -- many are in doubt because their lease is lost.
--- include: spool leases
+-- include: spool chunks leases
 local worker = ARGV[3]
 local lease_ms = tonumber(ARGV[4])
 local may_take_over = ARGV[5] == '1'
@@ -13,7 +13,7 @@ local tokens = 9 -- ARGV[9] and on: of orphans, so many, to be abandoned; then o
 
 if spool_error then return {spool_error} end
 
--- Find leases that are lost, and compare some of the queues with their streams, others each time. Returns how many plays
+-- Find leases that are lost, and look whether some of the queues still have their lists, others each time. Returns how many plays
 -- are lost, and how many in doubt.
 local function audit(kind)
   local lost, in_doubt, in_flight, broken = 0, 0, 0, {}
@@ -40,7 +40,7 @@ local function audit(kind)
       add_to_count(kind, 'waiting', more_logs)
     end
     call('HSET', key_of('counts', kind), 'in_flight', in_flight)
-    -- Nothing was recovered of a lease whose stream is lost, too.
+    -- Nothing was recovered of a lease whose plays are lost, too.
     add_to_count(kind, 'put', -lost)
     add_to_usage(-lost, 0)
   end
@@ -49,16 +49,7 @@ local function audit(kind)
   call('HSET', base .. 'usage', cursor, page[1])
   for i = 1, #page[2], 2 do
     local queue, logs = page[2][i], tonumber(page[2][i + 1])
-    local stream, token, is_whole = stream_of(kind, queue), call('HGET', key_of('leased', kind), queue), true
-    if call('EXISTS', stream) == 0 then
-      is_whole = logs == 0
-    elseif queue == 'p' then
-      is_whole = #call('XRANGE', stream, '(' .. last_delivered_id(stream), '+', 'COUNT', 1) == 1
-    elseif is_type(queue, 'b') then
-      is_whole = token or #call('XPENDING', stream, 'g', '-', '+', logs + 1, queue) == logs
-    elseif queue ~= '' then
-      is_whole = call('XLEN', stream) == logs + (token and number_in(lease_key(token), 'left') or 0)
-    end
+    local is_whole = queue == '' or logs == 0 or call('EXISTS', list_of(kind, queue)) == 1
     if not is_whole then lost = lost + remove_lost_plays(kind, queue) end
   end
   return lost, in_doubt

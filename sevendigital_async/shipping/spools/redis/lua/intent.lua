@@ -7,7 +7,7 @@ local step = tonumber(ARGV[4])
 local lease_ms = tonumber(ARGV[5])
 local request = ARGV[6]
 local suspect = ARGV[7] == '1'
-local sending = ARGV[8] -- ids, with commas between them
+local sending = ARGV[8] -- runs of sequences
 
 if spool_error then return {spool_error} end
 local lease = base .. 'lease:' .. token

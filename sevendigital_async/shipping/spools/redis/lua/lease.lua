@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
 -- Lease the next batch that is due.
--- Answers with `lease`, the user, the attempt, and id, body, played_at and in_doubt of each play; with `none`; or with
+-- Answers with `lease`, the user, the attempt, 1 if the next batch is ready as well, and the chunks; with `none`; or with
 -- `lost` and how many plays the next queue has lost.
--- include: spool leases
+-- include: spool chunks leases
 local kind = ARGV[3]
 local flush = ARGV[4] == '1'
 local token = ARGV[5]
@@ -11,57 +11,66 @@ local max_bytes = tonumber(ARGV[7])
 local lease_ms = tonumber(ARGV[8])
 
 if spool_error then return {spool_error} end
+
+-- How many plays of a chunk fit into the rest of a batch; the first of a batch always does.
+local function plays_that_fit(chunk, logs, bytes)
+  if logs + chunk.logs <= max_logs and bytes + chunk.bytes <= max_bytes then return chunk.logs end
+  local n = 0
+  while n < chunk.logs and logs + n < max_logs do
+    bytes = bytes + length_of_play(chunk, n)
+    if bytes > max_bytes and logs + n > 0 then break end
+    n = n + 1
+  end
+  return n
+end
+
+-- Move the next batch from one list to another; a chunk that exceeds it is cut.
+local function take_batch(list, batch)
+  local texts, logs, bytes = {}, 0, 0
+  while logs < max_logs do
+    local text = call('LMOVE', list, batch, 'LEFT', 'RIGHT')
+    if not text then break end
+    local chunk = chunk_of(text)
+    local n = plays_that_fit(chunk, logs, bytes)
+    local part = chunk
+    if n < chunk.logs then
+      part = n > 0 and cut(chunk, 0, n)
+      call('RPOP', batch)
+      call('LPUSH', list, cut(chunk, n, chunk.logs - n).text)
+      if part then call('RPUSH', batch, part.text) end
+    end
+    if part then texts[#texts + 1], logs, bytes = part.text, logs + part.logs, bytes + part.bytes end
+    if n < chunk.logs then break end
+  end
+  return texts, logs, bytes
+end
+
 if call('EXISTS', lease_key(token)) == 1 then return {'none'} end
 promote_due(kind, flush)
-local queue = call('LINDEX', key_of('ready', kind), 0)
-if queue == '' then return {'none'} end
-local stream, entries = stream_of(kind, queue), {}
-if call('EXISTS', stream) == 0 then
-  return {'lost', remove_lost_plays(kind, queue)}
-elseif queue == 'p' then
-  entries = call('XRANGE', stream, '(' .. last_delivered_id(stream), '+', 'COUNT', max_logs)
-else
-  local consumer = consumer_of(queue)
-  entries = call('XREADGROUP', 'GROUP', 'g', consumer, 'COUNT', max_logs, 'STREAMS', stream, '0')[1][2]
-  if #entries < max_logs and not is_type(queue, 'b') then
-    local new = call('XREADGROUP', 'GROUP', 'g', consumer, 'COUNT', max_logs - #entries, 'STREAMS', stream, '>')
-    for _, entry in ipairs(new and new[1][2] or {}) do entries[#entries + 1] = entry end
-  end
-end
-if #entries == 0 or (#entries < max_logs and #entries ~= number_in(key_of('logs', kind), queue)) then
-  return {'lost', remove_lost_plays(kind, queue)}
+local next_queue = call('LINDEX', key_of('ready', kind), 0)
+if next_queue == '' then return {'none'} end
+local list, queue = list_of(kind, next_queue), next_queue
+if call('EXISTS', list) == 0 then return {'lost', remove_lost_plays(kind, queue)} end
+if queue == 'p' then queue = string.format('b:%.0f', call('INCR', base .. 'sequence')) end
+local batch = batch_of(kind, queue)
+local texts, n, size = take_batch(list, batch)
+local head = first_chunk(list)
+if not head and n ~= number_in(key_of('logs', kind), next_queue) then
+  put_back(list, chunks_in(batch))
+  call('DEL', batch)
+  return {'lost', remove_lost_plays(kind, next_queue)}
 end
 call('LPOP', key_of('ready', kind))
-local size, n = 0, 0
-for _, entry in ipairs(entries) do
-  if n > 0 and size + #entry[2][BODY] > max_bytes then break end
-  size, n = size + #entry[2][BODY], n + 1
-end
-local user, attempt = user_of(queue), number_in(key_of('attempts', kind), queue)
-local left = add_to_queue(kind, queue, -n, -size)
-if queue == 'p' then
-  local batch = string.format('b:%.0f', call('INCR', base .. 'sequence'))
-  call('XREADGROUP', 'GROUP', 'g', batch, 'COUNT', n, 'STREAMS', stream, '>')
-  if left > 0 then schedule(kind, 'p') end
-  if left > 0 then call('ZADD', key_of('oldest', kind), first_accepted_at(kind, 'p'), 'p') end
-  queue = batch
-elseif left > 0 then
-  local next_one = entries[n + 1] or call('XRANGE', stream, '(' .. last_delivered_id(stream), '+', 'COUNT', 1)[1]
-  call('ZADD', key_of('oldest', kind), next_one and next_one[2][ACCEPTED_AT] or now, queue)
+local attempt = number_in(key_of('attempts', kind), next_queue)
+local left = add_to_queue(kind, next_queue, -n, -size)
+if left > 0 then
+  local accepted_at = head and head.accepted_at or now
+  call('ZADD', key_of('oldest', kind), accepted_at, next_queue)
+  if next_queue == 'p' then schedule(kind, 'p', accepted_at) end
 end
 call('HSET', key_of('leased', kind), queue, token)
-local lease, answer = {'kind', kind, 'queue', queue, 'left', n, 'step', 0}, {'lease', user, attempt}
-for i = 1, n do
-  local id, play = entries[i][1], entries[i][2]
-  lease[#lease + 1] = '#' .. id
-  lease[#lease + 1] = #play[BODY]
-  answer[#answer + 1] = id
-  answer[#answer + 1] = play[BODY]
-  answer[#answer + 1] = play[PLAYED_AT]
-  answer[#answer + 1] = call('SISMEMBER', key_of('in-doubt', kind), id)
-end
-call('HSET', lease_key(token), unpack(lease))
+call('HSET', lease_key(token), 'kind', kind, 'queue', queue, 'left', n, 'bytes', size, 'step', 0)
 call('ZADD', base .. 'leases', now + lease_ms, token)
 add_to_count(kind, 'waiting', -n)
 add_to_count(kind, 'in_flight', n)
-return answer
+return {'lease', user_of(queue), attempt, call('LLEN', key_of('ready', kind)) > 1 and 1 or 0, unpack(texts)}

@@ -1,24 +1,26 @@
 -- What every script of the spool begins with: clock, keys, queues, counts, journal.
 --
--- A user's queue is `u:ann`, with a stream of its own; the partner queue is `p`. A leased batch of the partner queue
--- becomes a queue of its own, `b:17`, so that the partner queue can be leased again at once; it stays in the partner
--- queue's stream. After a loss, `a:token:ann` holds what a worker had leased. Per kind a queue is in one of these:
+-- A user's queue is `u:ann`; the partner queue is `p`. A leased batch of the partner queue becomes a queue of its own,
+-- `b:17`, so that the partner queue can be leased again at once. After a loss, `a:token:ann` holds what a worker had
+-- leased. Per kind a queue is in one of these:
 --
 --     lingering (by the time its batch closes) -> ready (a list: rotation) -> leased -> delayed (by the time it ends)
 --
--- A play is an entry of a stream, pending with the consumer of its queue from its first lease until it is settled; only
--- then is it acknowledged and deleted. `leases` is a sorted set, by the time the heartbeat of each runs out.
+-- Plays are kept in chunks (chunks.lua). The waiting chunks of a queue are in the list `plays:KIND:QUEUE`, oldest first;
+-- a lease moves them to `batch:KIND:QUEUE`, where they are until they are settled or wait again: only a chunk of which
+-- some plays are settled, or that exceeds a batch, is cut. `leases` is a sorted set, by the time the heartbeat of each
+-- runs out.
 --
--- Redis deletes a key that becomes empty. So that a missing key always means a loss, every key but streams of queues
--- and leases has a member of no meaning (an empty name, the time `inf`) for as long as the spool exists. If one of them
--- is deleted or evicted, the next script notices before it changes anything.
+-- Redis deletes a key that becomes empty. So that a missing key always means a loss, every key but the lists of queues,
+-- batches and leases has a member of no meaning (an empty name, the time `inf`) for as long as the spool exists. If one
+-- of them is deleted or evicted, the next script notices before it changes anything.
 
 local base = KEYS[1]
 local clock_offset = tonumber(ARGV[1]) -- milliseconds ahead of Redis's clock, for tests
 local expected_spool = ARGV[2] -- id of the spool that the caller knows; empty for any
 
-local LAYOUT = '2' -- of keys and fields; a spool without this number was written by an older release
-local BODY, PLAYED_AT, ACCEPTED_AT = 2, 4, 6 -- where the fields of a play are in its entry
+local LAYOUT = '3' -- of keys and fields; OPEN migrates layout 2, and everything older is an error
+local OLD_LAYOUT, MIGRATING = '2', '2 to 3'
 local call = redis.call
 
 local time = call('TIME')
@@ -44,10 +46,11 @@ local KINDS = {'preview', 'catalogue', 'subscriber'}
 local KEYS_OF_SPOOL = {
   spool = 'hash', usage = 'hash', leases = 'zset', workers = 'zset', appends = 'hash', checkpoints = 'hash',
   sequence = 'string', journal = 'stream', ['dead-letters'] = 'stream',
+  aside = 'string', -- says to releases that keep layout 2 that this is none, even if another key is lost
 }
 local KEYS_OF_KIND = {
   counts = 'hash', logs = 'hash', bytes = 'hash', oldest = 'zset', ready = 'list', lingering = 'zset',
-  delayed = 'zset', leased = 'hash', attempts = 'hash', ['in-doubt'] = 'set',
+  delayed = 'zset', leased = 'hash', attempts = 'hash',
 }
 local names, types, keys = {}, {}, {}
 for name, type in pairs(KEYS_OF_SPOOL) do names[#names + 1], types[#types + 1] = name, type end
@@ -57,11 +60,11 @@ end
 for i, name in ipairs(names) do keys[i] = base .. name end
 local existing = call('EXISTS', unpack(keys))
 
--- Why a script can't do its work: the spool is of an older layout, all of it is lost, a key is lost, or another spool
+-- Why a script can't do its work: the spool is of an older layout (`old` can be migrated), all of it is lost, a key is lost, or another spool
 -- was created since. A script that only reads takes what there is, unless its caller knows the spool.
 local spool_error
 if identity[1] and identity[4] ~= LAYOUT then
-  spool_error = 'outdated'
+  spool_error = (identity[4] == OLD_LAYOUT or identity[4] == MIGRATING) and 'old' or 'outdated'
 elseif existing == 0 then
   spool_error = 'gone'
 elseif existing < #keys then
@@ -69,14 +72,13 @@ elseif existing < #keys then
 elseif expected_spool ~= '' and identity[1] ~= expected_spool then
   spool_error = 'gone'
 end
-local read_error = (expected_spool ~= '' or spool_error == 'outdated') and spool_error
+local is_outdated = spool_error == 'old' or spool_error == 'outdated'
+local read_error = (expected_spool ~= '' or is_outdated) and spool_error
 
 local function add_to_count(kind, state, n) if n ~= 0 then call('HINCRBY', key_of('counts', kind), state, n) end end
 local function is_type(queue, type) return string.sub(queue, 1, 2) == type .. ':' end
-local function stream_of(kind, queue)
-  return base .. 'queue:' .. kind .. ':' .. (is_type(queue, 'b') and 'p' or queue)
-end
-local function consumer_of(queue) return is_type(queue, 'b') and queue or 'q' end
+local function list_of(kind, queue) return base .. 'plays:' .. kind .. ':' .. queue end
+local function batch_of(kind, queue) return base .. 'batch:' .. kind .. ':' .. queue end
 local function queue_of(user) return user == '' and 'p' or 'u:' .. user end
 local function user_of(queue)
   if is_type(queue, 'u') then return string.sub(queue, 3) end
@@ -100,66 +102,36 @@ local function add_to_usage(logs, bytes)
 end
 local function ok() return {'ok', number_in(base .. 'usage', 'logs'), number_in(base .. 'usage', 'bytes')} end
 
--- How many logs and bytes of a queue are not leased.
+-- How many logs and bytes of a queue wait; returns both.
 local function add_to_queue(kind, queue, logs, bytes)
-  call('HINCRBY', key_of('bytes', kind), queue, bytes)
+  local size = call('HINCRBY', key_of('bytes', kind), queue, bytes)
   local left = call('HINCRBY', key_of('logs', kind), queue, logs)
   if left == 0 then
     call('HDEL', key_of('logs', kind), queue)
     call('HDEL', key_of('bytes', kind), queue)
     call('ZREM', key_of('oldest', kind), queue)
   end
-  return left
+  return left, size
 end
 
-local function last_delivered_id(stream)
-  local group = call('XINFO', 'GROUPS', stream)[1]
-  for i = 1, #group, 2 do if group[i] == 'last-delivered-id' then return group[i + 1] end end
+-- What makes a batch of a kind complete; read once.
+local batch_limits = {}
+local function fills_batch(kind, logs, bytes)
+  local limits = batch_limits[kind]
+  if not limits then
+    limits = call('HMGET', base .. 'spool', kind .. '.count', kind .. '.bytes')
+    batch_limits[kind] = limits
+  end
+  return not limits[1] or logs >= tonumber(limits[1]) or bytes >= tonumber(limits[2])
 end
 
-local function fills_batch(kind, queue)
-  local spool = base .. 'spool'
-  local max_logs, max_bytes = call('HGET', spool, kind .. '.count'), call('HGET', spool, kind .. '.bytes')
-  return not max_logs or number_in(key_of('logs', kind), queue) >= tonumber(max_logs)
-    or number_in(key_of('bytes', kind), queue) >= tonumber(max_bytes)
-end
-
-local function first_accepted_at(kind, queue)
-  local stream = stream_of(kind, queue)
-  local first = call('XRANGE', stream, queue == 'p' and '(' .. last_delivered_id(stream) or '-', '+', 'COUNT', 1)[1]
-  return first and tonumber(first[2][ACCEPTED_AT]) or now
-end
-
--- A queue whose plays fill a batch is ready; any other lingers.
-local function schedule(kind, queue)
-  if fills_batch(kind, queue) then
+-- A queue whose plays fill a batch is ready; any other lingers from when its first play was accepted.
+local function schedule(kind, queue, accepted_at)
+  if fills_batch(kind, number_in(key_of('logs', kind), queue), number_in(key_of('bytes', kind), queue)) then
     call('ZREM', key_of('lingering', kind), queue)
     push_last(kind, queue)
   else
-    local closes_at = first_accepted_at(kind, queue) + number_in(base .. 'spool', kind .. '.linger')
-    call('ZADD', key_of('lingering', kind), closes_at, queue)
-  end
-end
-
-local function add_entry(kind, queue, body, played_at, in_doubt)
-  local stream = stream_of(kind, queue)
-  if call('EXISTS', stream) == 0 then call('XGROUP', 'CREATE', stream, 'g', '0', 'MKSTREAM') end
-  local id = string.format('%.0f-0', call('INCR', base .. 'sequence'))
-  call('XADD', stream, id, 'b', body, 'p', played_at, 'a', string.format('%.3f', now))
-  if in_doubt then call('SADD', key_of('in-doubt', kind), id) end
-  return id
-end
-
-local function append_play(kind, user, body, played_at, in_doubt)
-  local queue = queue_of(user)
-  add_entry(kind, queue, body, played_at, in_doubt)
-  local left = add_to_queue(kind, queue, 1, #body)
-  if left == 1 then call('ZADD', key_of('oldest', kind), now, queue) end
-  local is_leased = call('HEXISTS', key_of('leased', kind), queue) == 1
-  if left == 1 and not is_leased then
-    schedule(kind, queue)
-  elseif fills_batch(kind, queue) and call('ZSCORE', key_of('lingering', kind), queue) then
-    schedule(kind, queue)
+    call('ZADD', key_of('lingering', kind), accepted_at + number_in(base .. 'spool', kind .. '.linger'), queue)
   end
 end
 
@@ -179,17 +151,7 @@ local function promote_due(kind, flush)
   end
 end
 
-local function add_to_journal(kind, outcome, request, answer, at, flags, bodies)
-  if #bodies == 0 then return end
-  local entry = {'k', kind, 'o', outcome, 'r', request, 'w', answer, 't', at, 'd', flags}
-  for _, body in ipairs(bodies) do entry[#entry + 1] = 'b' entry[#entry + 1] = body end
-  call('XADD', base .. 'journal', '*', unpack(entry))
-end
-
--- Entries of journal and dead letters by names of their fields.
-local function journal_entry_of(fields)
-  return {kind = fields[2], outcome = fields[4], logs = (#fields - 12) / 2}
-end
+-- Entries of dead letters by names of their fields.
 local function dead_letter_of(fields)
   return {
     kind = fields[2], state = fields[4], user = fields[6], played_at = fields[8], body = fields[10],
