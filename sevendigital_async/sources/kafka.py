@@ -32,8 +32,8 @@ logger = logging.getLogger("sevendigital_async.sources")
 MAX_MESSAGES = 500
 """Most messages of a portion."""
 
-COMMIT_INTERVAL = 1.0
-"""Seconds between two commits, at the least; more often would cost a round trip each."""
+COMMIT_INTERVAL = 0.2
+"""Seconds between two commits, at the least. What is put in between is doubled if a worker with its own spool dies."""
 
 ANSWER_TIMEOUT = 5.0
 """Seconds for reading or writing committed offsets; without a coordinator aiokafka would retry for ever."""
