@@ -1,5 +1,6 @@
 """Automation: `nox -l` lists the sessions, `nox` runs the checks that a change must pass."""
 
+import os
 import tarfile
 import zipfile
 from pathlib import Path
@@ -11,7 +12,10 @@ nox.options.sessions = ["tests", "lint", "types", "docs", "package"]
 nox.options.error_on_missing_interpreters = False
 
 LUA_SCRIPT = "sevendigital_async/shipping/spools/redis/lua/lease.lua"
-PAGE = tuple(f"sevendigital_async/sandbox/static/{name}" for name in ("page.html", "page.css", "page.js", "charts.js"))
+PAGE = tuple(
+    f"sevendigital_async/sandbox/static/{name}"
+    for name in ("page.html", "page.css", "page.js", "charts.js", "faults.js")
+)
 
 
 @nox.session(python=["3.11", "3.12", "3.13"])
@@ -48,6 +52,7 @@ def types(session: nox.Session) -> None:
     session.run("mypy")
     session.run("mypy", "--strict", "tests/typing", "examples")
     session.run("basedpyright", "--project", "tests/typing", "--pythonpath", session.virtualenv.bin + "/python")
+    session.run("python", "-m", "tools.type_completeness")
 
 
 @nox.session
@@ -97,6 +102,11 @@ def package(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Run the benchmarks; `-- --quick` takes under two minutes."""
     session.install("-e", ".[bench]")
+    # The generator needs an older typer than our command line.
+    generator = Path(session.create_tmp()) / "generator"
+    session.run("python", "-m", "venv", str(generator))
+    session.run(str(generator / "bin" / "pip"), "install", "openapi-python-client>=0.26", external=True)
+    session.env["PATH"] = os.pathsep.join((session.env.get("PATH") or os.environ["PATH"], str(generator / "bin")))
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 

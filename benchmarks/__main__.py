@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from . import call, decode, growth, health, preview, ship, sign, start
+from . import call, decode, durable, file, growth, health, preview, ship, sign, start
 from .pages import write_page
 from .report import Report, as_text, environment, write
 from .scale import Scale
@@ -17,6 +17,8 @@ JOBS: Mapping[str, Callable[[Scale], Report]] = {
     "decode": decode.run,
     "ship": ship.run,
     "preview": preview.run,
+    "file": file.run,
+    "durable": durable.run,
     "growth": growth.run,
     "health": health.run,
     "start": start.run,

@@ -14,7 +14,7 @@ from .report import Report, Row, Target
 from .scale import Scale
 
 ROOT = Path(__file__).parents[1]
-IMPORT_BEYOND_AIOHTTP = 80.0
+IMPORT_BEYOND_AIOHTTP = 45.0
 """The target, in milliseconds."""
 
 NAMED = "from sevendigital_async import SevenDigital, StreamLogShipper"

@@ -65,8 +65,12 @@ if TYPE_CHECKING:
         VoucherError,
     )
     from .models import EndReason, LogKind, PlayMode, PlayType, StreamLog
+    from .operations import Operation
+    from .resources.media_handle import MediaHandle
+    from .resources.resource import Pages
     from .session.cache import ResponseCache
-    from .session.observation import RequestInfo, ResponseInfo
+    from .session.media import MediaResponse
+    from .session.observation import CallTracer, RequestHook, RequestInfo, ResponseHook, ResponseInfo
     from .session.response import Response
     from .shipping import Checkpoint, DeadLetter, Delivery, MemorySpool, Statistics, StreamLogShipper
 else:
@@ -79,8 +83,12 @@ else:
         "session.cache",
         "session.response",
         "shipping",
+        "operations",
         "session.observation",
+        "session.media",
         "client",
+        "resources.media_handle",
+        "resources.resource",
     )
 
     def __getattr__(name: str) -> object:
@@ -103,6 +111,7 @@ __all__ = [
     "ApiClient",
     "AuthenticationError",
     "BatchError",
+    "CallTracer",
     "CardError",
     "Checkpoint",
     "ClockSkewError",
@@ -124,9 +133,13 @@ __all__ = [
     "ItemError",
     "LeaseLostError",
     "LogKind",
+    "MediaHandle",
+    "MediaResponse",
     "MemorySpool",
     "NotAvailableError",
     "NotFoundError",
+    "Operation",
+    "Pages",
     "PaymentError",
     "PaymentFailedError",
     "PermissionDeniedError",
@@ -137,10 +150,12 @@ __all__ = [
     "RateLimitError",
     "RedirectError",
     "RefundError",
+    "RequestHook",
     "RequestInfo",
     "RequestTimeoutError",
     "Response",
     "ResponseCache",
+    "ResponseHook",
     "ResponseInfo",
     "ResponseTooLargeError",
     "RetryPolicy",

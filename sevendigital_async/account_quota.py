@@ -61,7 +61,9 @@ class RateLimit:
             headers: Names in lower case.
             now: Seconds since the epoch; None to ignore times.
         """
-        limit, used, reset = [_count(headers.get(f"x-ratelimit-{name}")) for name in ("limit", "current", "reset")]
+        limit = _count(headers.get("x-ratelimit-limit"))
+        used = _count(headers.get("x-ratelimit-current"))
+        reset = _count(headers.get("x-ratelimit-reset"))
         if limit is None or used is None or reset is None:
             return None
         if reset > MAX_PERIOD:

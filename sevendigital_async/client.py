@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import cached_property
 from ssl import SSLContext
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from attrs import evolve, frozen
@@ -42,8 +42,8 @@ from .session.observation import (
     ResponseHook,
 )
 from .session.play_logs import PlayLogTransport
-from .session.redis_rate_limiter import RedisRateLimiter
-from .session.request import Call, checked_headers
+from .session.rate_limiter import RateLimiter
+from .session.request import NO_HEADERS, Call, checked_headers
 from .session.response import Response
 from .session.transport import AiohttpTransport
 
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
     from .resources import Classic, Platform
     from .resources.media import Media
-    from .resources.media_handle import Media as MediaHandle
+    from .resources.media_handle import MediaHandle
     from .resources.oauth import OAuth
 
 
@@ -77,7 +77,7 @@ class Options:
     retry: RetryPolicy | None = None
     timeout: Timeout | None = None
     trace_id: str | None = None
-    headers: Mapping[str, str] = MappingProxyType({})
+    headers: Mapping[str, str] = NO_HEADERS
     defaults: ParameterDefaults = NO_DEFAULTS
     on_response: Callable[[Response[Any]], None] | None = None
 
@@ -267,7 +267,7 @@ class ApiClient:
         return await self._session.fetch(self._call(operation, arguments, extra, headers))
 
     def stream(
-        self, operation: Operation, /, *, headers: Mapping[str, str] = MappingProxyType({}), **arguments: object
+        self, operation: Operation, /, *, headers: Mapping[str, str] = NO_HEADERS, **arguments: object
     ) -> AbstractAsyncContextManager[MediaResponse]:
         """Request the media of any operation that has them.
 
@@ -288,7 +288,7 @@ class ApiClient:
         def open_media(headers: Mapping[str, str]) -> AbstractAsyncContextManager[MediaResponse]:
             return self.stream(operation, headers=headers, **arguments)
 
-        return media_handle.Media(open_media, lambda: self.sign_url(operation, **arguments))
+        return media_handle.MediaHandle(open_media, lambda: self.sign_url(operation, **arguments))
 
     def sign_url(self, operation: Operation, /, **arguments: object) -> str:
         """Return a GET operation as one signed URL, say for a player that can't sign requests.
@@ -346,6 +346,12 @@ class ApiClient:
         more = checked_headers(more)
         named = {name.lower() for name in more}
         return {**{name: text for name, text in self._options.headers.items() if name.lower() not in named}, **more}
+
+
+def _shared_limiter(url: str, consumer_key: str, settings: Settings, clock: Clock) -> RateLimiter:
+    from .session.redis_rate_limiter import RedisRateLimiter  # only those who share limits load it
+
+    return RedisRateLimiter(url, consumer_key, settings, clock)
 
 
 class SevenDigital(ApiClient):
@@ -417,7 +423,7 @@ class SevenDigital(ApiClient):
         agent = " ".join(filter(None, [settings.user_agent, f"sevendigital_async/{__version__}"]))
         clock = clock or SystemClock()
         credentials, transport = Credentials(consumer_key, consumer_secret), AiohttpTransport(settings, agent, session)
-        shared = None if limits is None else RedisRateLimiter(limits, consumer_key, settings, clock)
+        shared = None if limits is None else _shared_limiter(limits, consumer_key, settings, clock)
         observers = Observers(tracer, on_request, on_response)
         if observers.is_empty:
             core = Session(credentials, settings, transport, clock=clock, cache=cache, limits=shared)

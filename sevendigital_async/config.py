@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from attrs import Attribute, Factory, evolve, field, frozen
 
+from .countries import country_problem
 from .errors import ConfigurationError
 
 KEY_VARIABLE = "SEVENDIGITAL_CONSUMER_KEY"
@@ -314,6 +315,11 @@ def _waiting(_: object, attribute: Attribute[float], value: float) -> None:
         raise ConfigurationError(f"{attribute.name} must be a number of seconds, zero or more")
 
 
+def _country(_: object, attribute: Attribute[str], value: object) -> None:
+    if value is not None and (flaw := country_problem(value)):
+        raise ConfigurationError(f"{attribute.name} {flaw}")
+
+
 def _absolute_path(_: object, attribute: Attribute[str], value: str) -> None:
     if (
         not isinstance(value, str)
@@ -392,7 +398,7 @@ class Settings:
     user_agent: str | None = field(default=None, validator=_header_value)
     live_preview_log_path: str = field(default="/preview/log", validator=_absolute_path)
     strict_decoding: bool = False
-    country: str | None = field(default=None, validator=_instance(str, type(None)))
+    country: str | None = field(default=None, validator=_country)
     shop_id: str | int | None = field(default=None, validator=_instance(str, int, type(None)))
     image_size: str | int | None = field(default=None, validator=_instance(str, int, type(None)))
     usage_types: str | Iterable[str] | None = field(default=None, validator=_usage_types)
@@ -415,6 +421,8 @@ class Settings:
             "live_preview_log_path": environ.get(PREVIEW_LOG_PATH_VARIABLE, "").strip(),
         }
         changes: dict[str, Any] = {name: value for name, value in found.items() if value}
+        if "country" in changes and (flaw := country_problem(changes["country"])):
+            raise ConfigurationError(f"{COUNTRY_VARIABLE} {flaw}")
         return evolve(self, **changes)
 
     @origins.default

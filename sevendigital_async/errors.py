@@ -112,7 +112,7 @@ class TransportError(SevenDigitalError):
         answered: True when a response arrived, or began to, so that the same request may get the same response again.
     """
 
-    maybe_sent = True
+    maybe_sent: bool = True
     answered: bool = False
 
     def __init__(
@@ -133,7 +133,7 @@ class TransportError(SevenDigitalError):
 class ConnectError(TransportError):
     """No connection: refused, unknown host or TLS failure. The request never left."""
 
-    maybe_sent = False
+    maybe_sent: bool = False
 
 
 class DisconnectedError(TransportError):
@@ -163,7 +163,7 @@ class ResponseTooLargeError(TransportError):
 class DownloadError(SevenDigitalError):
     """Media arrived incomplete or wrong, or could not be written; what was verified is kept for the next call."""
 
-    maybe_sent = True
+    maybe_sent: bool = True
 
 
 class DecodeError(SevenDigitalError):
@@ -175,7 +175,7 @@ class DecodeError(SevenDigitalError):
             and users' data, so it is in no message and no repr; treat it as confidential.
     """
 
-    maybe_sent = True
+    maybe_sent: bool = True
 
     def __init__(
         self,
@@ -242,11 +242,11 @@ class APIError(SevenDigitalError):
         self.code = code
         self.status = status
         self.operation = operation
-        self.errors = tuple(errors)
+        self.errors: tuple[ItemError, ...] = tuple(errors)
         self.rate_limit = rate_limit
         self.retry_after = retry_after
         self.maybe_sent = maybe_sent
-        self.in_service_form = code is not None if in_service_form is None else in_service_form
+        self.in_service_form: bool = code is not None if in_service_form is None else in_service_form
 
     def _description(self) -> str:
         facts = [

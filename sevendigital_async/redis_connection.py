@@ -182,8 +182,8 @@ class RedisConnection:
 
     def __init__(self, url: str) -> None:
         self._url = RedisURL.parse(url)
-        self.prefix = self._url.prefix
-        self.safe_url = self._url.safe_url
+        self.prefix: str = self._url.prefix
+        self.safe_url: str = self._url.safe_url
         self._redis: Any = None
         self._is_closed = False
         self._errors: Any = None

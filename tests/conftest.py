@@ -10,6 +10,9 @@ from support.redis_server import PROGRAM, shared_server
 # The suite starts hundreds of processes; without cached bytecode each of them compiles the package anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# pytest-xdist gives its workers a terminal's width; outputs without a terminal are not broken into lines.
+os.environ.pop("COLUMNS", None)
+
 # A shell lets its background jobs ignore Ctrl-C, and the processes that tests start would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -19,6 +19,8 @@ GROUND = {
     "status_codes",
     "failpoints",
     "config",
+    "countries",
+    "quantity",
     "clock",
     "account_quota",
     "redis_connection",
@@ -36,7 +38,9 @@ MAY_IMPORT = {
     "errors": {"account_quota"},
     "error_codes": {"errors"},
     "status_codes": set(),
-    "config": {"errors"},
+    "config": {"countries", "errors"},
+    "countries": set(),
+    "quantity": set(),
     "redis_connection": {"errors", "redis_url"},
     "redis_url": {"errors"},
     "private_files": {"errors"},
@@ -52,9 +56,10 @@ MAY_IMPORT = {
     "sources": GROUND | {"models", "shipping"},
     "monitoring": GROUND | {"models", "shipping", "sources"},
     "sandbox": GROUND | {"models", "operations"},
-    "__init__": GROUND | {"models", "client", "session", "shipping"},
+    "__init__": GROUND | {"models", "client", "operations", "resources", "session", "shipping"},
     "__main__": {"cli"},
-    "cli": GROUND | {"models", "operations", "client", "shipping", "sources", "monitoring", "sandbox", "__init__"},
+    "cli": GROUND
+    | {"models", "operations", "resources", "client", "shipping", "sources", "monitoring", "sandbox", "__init__"},
 }
 
 
@@ -137,14 +142,14 @@ def test_no_two_classes_have_one_name():
     assert {name: modules for name, modules in places.items() if len(modules) > 1} == {}
 
 
-@pytest.mark.parametrize(("package", "most"), [("shipping/spools/sqlite", 16), ("cli", 28)])
+@pytest.mark.parametrize(("package", "most"), [("shipping/spools/sqlite", 16), ("cli", 30)])
 def test_packages_have_few_files(package, most):
     assert len(list((PACKAGE / package).rglob("*.py"))) <= most
 
 
 IMPORT_AND_WATCH = """
 import sys, os, builtins, socket
-import aiohttp, attrs, cachetools, cattrs, orjson, tenacity, defusedxml.ElementTree, authlib.oauth1
+import aiohttp, attrs, cachetools, cattrs, orjson, tenacity, defusedxml.ElementTree
 seen = []
 def audit(event, args):
     if event == "open" and not str(args[0]).endswith((".py", ".pyc", ".so")) and isinstance(args[0], str):
@@ -172,7 +177,8 @@ WHAT_A_SHIPPER_LOADS = """
 import sys, sevendigital_async
 client = sevendigital_async.SevenDigital("key", "secret")
 sevendigital_async.StreamLogShipper(client)
-heavy = {"cattrs", "defusedxml", "sevendigital_async.models.all_models", "sevendigital_async.resources"}
+libraries = {"authlib", "cachetools", "cattrs", "defusedxml", "tenacity"}
+heavy = libraries | {"sevendigital_async.models.all_models", "sevendigital_async.resources"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
 client.classic.releases
 assert heavy & set(sys.modules) == {"sevendigital_async.models.all_models", "sevendigital_async.resources"}

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+JOBS = {"call", "sign", "decode", "ship", "file", "durable", "preview", "growth", "health", "start"}
 COMPARED = {"python", "cores", "sevendigital_async", "aiohttp", "authlib", "orjson"}
 
 
@@ -24,7 +25,7 @@ def suite(tmp_path_factory):
 
 def test_every_job_prints_its_table_and_writes_its_results(suite):
     run, results = suite
-    assert results.keys() == {"call", "sign", "decode", "ship", "preview", "growth", "health", "start"}
+    assert results.keys() == JOBS
     for result in results.values():
         assert result["title"] in run.stdout
         assert all(str(next(iter(row.values()))) in run.stdout for row in result["rows"])
@@ -44,6 +45,22 @@ def test_the_shipper_and_the_bare_loop_are_sides_of_one_run(suite):
     sides = {row["side"] for row in results["ship"]["rows"]}
     assert {"shipper, put_many", "shipper, put", "bare loop, 16 in flight", "bare loop, one at a time"} <= sides
     assert results["ship"]["samples"].keys() == sides
+
+
+def test_the_command_and_twenty_lines_ship_the_same_file(suite):
+    _, results = suite
+    rows = {row["side"]: row for row in results["file"]["rows"]}
+    ours = {f"{side}, {spool}" for side in ("sevendigital ship", "ship_from") for spool in ("memory", "file spool")}
+    assert {"twenty lines", *ours} <= rows.keys()
+    assert all(row["CPU s"] > 0 for row in rows.values())
+    assert any("peak memory" in target["what"] for target in results["file"]["targets"])
+
+
+def test_durable_puts_are_measured_by_the_number_of_producers(suite):
+    _, results = suite
+    rows = {(row["side"], row["producers"]): row for row in results["durable"]["rows"]}
+    assert {("shipper, put", producers) for producers in (1, 16, 256)} <= rows.keys()
+    assert all(row["puts/s"] > 0 and row["p50 ms"] <= row["p99 ms"] for row in rows.values())
 
 
 def test_the_preview_lane_keeps_the_limit(suite):

@@ -99,7 +99,8 @@ def test_the_sandbox_has_the_same_port_everywhere():
         port
         for page in pages
         for found in re.findall(
-            r"sandbox[^\n|]*--port (\d+)|SEVENDIGITAL_BASE_URL=http://127\.0\.0\.1:(\d+)", page.read_text()
+            r"sandbox[^\n|]*--port (\d+)|SEVENDIGITAL_BASE_URL=http://127\.0\.0\.1:(\d+)|`http://127\.0\.0\.1:(\d+)/`",
+            page.read_text(),
         )
         for port in found
         if port

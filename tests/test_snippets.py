@@ -2,10 +2,12 @@
 
 A block without a mark is a complete program. One after ``<!-- file: PATH -->`` is a file; if the repository has that
 file, the block is its text (``python -m tools.snippets``). One after ``<!-- fragment -->`` is a part of a program, and
-runs in a context that is made here.
+runs in a context that is made here. tests/test_tracing_pages.py runs those of docs/tracing.md and docs/logging.md,
+tests/test_console_blocks.py the commands of all pages.
 """
 
 import asyncio
+import gzip
 import logging
 import os
 import re
@@ -32,8 +34,7 @@ from sevendigital_async.shipping.spools.registry import open_inspector
 DOCS = ROOT / "docs"
 PAGES = [
     ROOT / "README.md",
-    *(DOCS / name for name in ("index.md", "quickstart.md", "shipping.md", "media.md", "scaling.md")),
-    *(page for folder in ("howto", "reference", "explanation") for page in sorted((DOCS / folder).glob("*.md"))),
+    *sorted(page for page in DOCS.rglob("*.md") if page.name not in {"tracing.md", "logging.md"}),
 ]
 BLOCK = re.compile(r"(?:^<!-- (fragment|file: \S+) -->\n)?^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 DAY = re.compile(r"\d{4}-\d\d-\d\d(?=T)")
@@ -52,6 +53,9 @@ BLOCKS = [
     for found in BLOCK.finditer(page.read_text())
 ]
 PROGRAMS = [block for block in BLOCKS if block.language == "python" and not block.mark]
+WORKERS = [block for block in PROGRAMS if "add_signal_handler" in block.code]
+"""Programs that run until a signal."""
+
 FRAGMENTS = [block for block in BLOCKS if block.mark == "fragment"]
 FILES = {(block.page, block.mark.removeprefix("file: ")): block.code for block in BLOCKS if block.mark[:4] == "file"}
 
@@ -63,13 +67,17 @@ OUTPUT = {
     "docs/howto/sources.md": ["2 delivered, 0 waiting"],
     "docs/howto/alerts.md": ['"event": "delivered"', "sevendigital.shipper.delivered"],
     "docs/reference/settings.md": [" on "],
+    "docs/live.md": ["Borrowed Orchards"],
+    "docs/watching.md": ["1 delivered", "1 counted"],
+    "docs/sources.md": ["2 delivered"],
+    "docs/sandbox.md": ["1 received"],
 }
 """What the programs of each page print, in their order."""
 
 EXPECTED = [
     pytest.param(program, OUTPUT[program.page][number], id=f"{program.page}-{number}")
     for page in OUTPUT
-    for number, program in enumerate(block for block in PROGRAMS if block.page == page)
+    for number, program in enumerate(block for block in PROGRAMS if block.page == page and block not in WORKERS)
 ]
 
 
@@ -99,6 +107,14 @@ def logging_restored():
         logger.handlers[:] = handlers
 
 
+def write_logs(folder):
+    """Write the files that programs read from ``logs/``: one that is complete, and one that grows."""
+    folder.mkdir()
+    rows = "".join(f"550001{number},{datetime.now(UTC):%FT%TZ},GB\n" for number in (1, 2))
+    (folder / "yesterday.csv.gz").write_bytes(gzip.compress(f"trackId,timestamp,country\n{rows}".encode()))
+    (folder / "today.jsonl").write_bytes(play().encode() + b"\n")
+
+
 def run_program(path):
     runpy.run_path(str(path), run_name="__main__")
 
@@ -110,6 +126,7 @@ async def test_a_program_runs_as_it_is_printed(program, output, tmp_path, capfd)
     for (page, name), text in FILES.items():
         if page == program.page and not name.endswith(".py"):
             (tmp_path / name).write_text(DAY.sub(yesterday, text))
+    write_logs(tmp_path / "logs")
     (tmp_path / "program.py").write_text(program.code)
     if "Provider(" in program.code:
         # The exporter writes to what was sys.stdout when OpenTelemetry was imported.
@@ -119,6 +136,24 @@ async def test_a_program_runs_as_it_is_printed(program, output, tmp_path, capfd)
         # In a thread, where the program has its own event loop.
         await asyncio.to_thread(run_program, tmp_path / "program.py")
     assert output in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("program", WORKERS, ids=lambda program: program.page)
+async def test_a_worker_runs_as_it_is_printed_until_a_signal(program, sandbox, tmp_path):
+    write_logs(tmp_path / "logs")
+    (tmp_path / "program.py").write_text(program.code.replace('http="9464"', 'http="0"'))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-W", "error", "program.py"),
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(60):
+        while not sandbox.received(LogKind.PREVIEW):
+            await asyncio.sleep(0.02)
+        process.terminate()
+        output, _ = await process.communicate()
+    assert (process.returncode, output) == (0, b"1 delivered\n")
 
 
 def test_the_quickstart_exports_what_the_sandbox_prints():
@@ -133,7 +168,8 @@ def test_the_quickstart_exports_what_the_sandbox_prints():
 
 
 def test_every_program_is_run():
-    assert len(EXPECTED) == len(PROGRAMS) == sum(map(len, OUTPUT.values())) >= 9
+    assert len(EXPECTED) == len(PROGRAMS) - len(WORKERS) == sum(map(len, OUTPUT.values())) >= 14
+    assert [worker.page for worker in WORKERS] == ["docs/deployment.md"]
     fences = [line for page in PAGES for line in page.read_text().splitlines() if line.strip() == "```python"]
     assert len(fences) == sum(block.language == "python" for block in BLOCKS)
 

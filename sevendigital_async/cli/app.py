@@ -17,17 +17,24 @@ PROGRAM = "sevendigital"
 COMPLETION_VARIABLE = "_SEVENDIGITAL_COMPLETE"
 
 COMMANDS = {
-    "demo": ("demo", "Ship made-up plays to a sandbox on this machine and account for each."),
+    "demo": ("demo", "Ship made-up plays to a local sandbox and account for each."),
     "ship": ("ship", "Report the plays in a file to the service."),
     "spool": ("spool", "Show the state of a spool."),
     "dead-letters": ("dead_letters", "List, replay or discard plays that were not delivered."),
-    "journal": ("journal", "Export the journal of delivered plays, or compare it with another list."),
+    "journal": ("journal", "Export the journal of deliveries, or compare it with a list."),
     "sandbox": ("sandbox", "Run a sandbox of the API on this machine."),
     "call": ("call", "Call an operation of the API and print its response."),
     "operations": ("operations", "List the operations of the API."),
     "sign-url": ("call", "Print a signed URL for an operation."),
 }
 """Name of a command: its module in ``commands``, and its line in the list of commands."""
+
+
+def _hide_types(command: Any) -> None:
+    """Show arguments in help texts without their Python types."""
+    for parameter in command.params:
+        if parameter.param_type_name == "argument":
+            parameter.display_type = lambda ctx: ""  # noqa: ARG005 - as above
 
 
 class CommandTable(TyperGroup):
@@ -43,7 +50,13 @@ class CommandTable(TyperGroup):
             return None
         module = import_module(f".commands.{COMMANDS[cmd_name][0]}", __package__)
         group = typer.main.get_group(module.app)
+        for command in group.commands.values():
+            _hide_types(command)
         return group.commands.get(cmd_name, group)
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - as above
+        """Return the names of the commands."""
+        return list(COMMANDS)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - as above
         """Write the list of commands."""
@@ -79,15 +92,25 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def completion_script(shell: Shell) -> str:
+    """Return the script that makes a shell complete the command."""
+    script: str = get_completion_script(prog_name=PROGRAM, complete_var=COMPLETION_VARIABLE, shell=shell.value)
+    if shell is Shell.BASH:  # no space after `key=`
+        script = script.replace("    return 0\n", "    [[ $COMPREPLY == *= ]] && compopt -o nospace\n    return 0\n")
+    return script
+
+
 def _show_completion(shell: Shell | None) -> None:
     if shell is not None:
-        say(get_completion_script(prog_name=PROGRAM, complete_var=COMPLETION_VARIABLE, shell=shell.value))
+        say(completion_script(shell))
         raise typer.Exit
 
 
 def _install_completion(shell: Shell | None) -> None:
     if shell is not None:
         _, path = install(shell=shell.value, prog_name=PROGRAM, complete_var=COMPLETION_VARIABLE)
+        if shell is Shell.BASH:
+            path.write_text(f"{completion_script(shell)}\n")
         say(f"completion for {shell} is installed in {path}; it works in new shells")
         raise typer.Exit
 

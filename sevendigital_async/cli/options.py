@@ -128,11 +128,14 @@ class Connection:
 
 def connection(
     *,
-    key: Annotated[str, typer.Option("--key", envvar=KEY_VARIABLE, help="The consumer key.", show_default=False)] = "",
+    key: Annotated[
+        str, typer.Option("--key", metavar="KEY", envvar=KEY_VARIABLE, help="The consumer key.", show_default=False)
+    ] = "",
     secret: Annotated[
         str,
         typer.Option(
             "--secret",
+            metavar="SECRET",
             envvar=SECRET_VARIABLE,
             show_default=False,
             help="The consumer secret. Prefer the environment variable: other users can read command lines.",
@@ -158,13 +161,21 @@ def user(
     user_token: Annotated[
         str,
         typer.Option(
-            "--user-token", envvar=USER_TOKEN_VARIABLE, show_default=False, help="Act for the user with this token."
+            "--user-token",
+            metavar="TOKEN",
+            envvar=USER_TOKEN_VARIABLE,
+            show_default=False,
+            help="Act for the user with this token.",
         ),
     ] = "",
     user_secret: Annotated[
         str,
         typer.Option(
-            "--user-secret", envvar=USER_SECRET_VARIABLE, show_default=False, help="The secret of the user's token."
+            "--user-secret",
+            metavar="SECRET",
+            envvar=USER_SECRET_VARIABLE,
+            show_default=False,
+            help="The secret of the user's token.",
         ),
     ] = "",
 ) -> UserToken | None:

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -63,6 +64,15 @@ class TerminalText(str):
     """Text that is safe to print as it is; its control sequences, if any, are our own."""
 
     __slots__ = ()
+
+
+WIDEST_HELP = 80
+NARROWEST_HELP = 38
+
+
+def help_width() -> int:
+    """Return the width of help texts: that of the terminal, or COLUMNS, up to 80 columns."""
+    return max(min(shutil.get_terminal_size().columns, WIDEST_HELP) - 2, NARROWEST_HELP)
 
 
 def tolerate_unencodable() -> None:
@@ -258,11 +268,6 @@ class LineLimit:
             self._say(line)
         elif self.seen == self.limit + 1:
             self._say(self.more)
-
-
-def counted(number: int, noun: str = "play") -> str:
-    """Return a number with its noun: ``1 play``, ``2,000 plays``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _escaped(char: str) -> str:

@@ -13,7 +13,16 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 from ..errors import SevenDigitalError
-from .output import INTERRUPTED, ExitCode, ExitError, StandardOutput, complain, say_error, tolerate_unencodable
+from .output import (
+    INTERRUPTED,
+    ExitCode,
+    ExitError,
+    StandardOutput,
+    complain,
+    help_width,
+    say_error,
+    tolerate_unencodable,
+)
 
 
 def run(arguments: Sequence[str] | None) -> int:
@@ -46,7 +55,10 @@ def _run(arguments: Sequence[str] | None) -> int:
         from .app import command  # noqa: PLC0415 - typer and rich may be missing
 
         code = command.main(
-            args=None if arguments is None else list(arguments), prog_name="sevendigital", standalone_mode=False
+            args=None if arguments is None else list(arguments),
+            prog_name="sevendigital",
+            standalone_mode=False,
+            terminal_width=help_width(),
         )
     except BaseException as error:  # noqa: BLE001 - no error becomes a traceback
         code, reason = explain(error)
@@ -246,13 +258,15 @@ def _explain_os(error: OSError) -> Explanation:
 
 def _explain_usage(error: Any) -> str:
     """Print the usage of the command and return what is wrong with the arguments."""
+    from .usage import problem_with  # noqa: PLC0415 - only wrong arguments need it
+
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":
         say_error(error.format_message())
         return "arguments are missing"
     if context is not None:
         say_error(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.")
-    return str(error.format_message())
+    return problem_with(error)
 
 
 _EXPLANATIONS: tuple[tuple[type[BaseException], Callable[[Any], Explanation]], ...] = (

@@ -69,6 +69,7 @@ def make_reader(model: type, hook_of: Callable[[Any], Hook]) -> Hook:
         return read_any({TEXT: value})
 
     read.latest = latest  # type: ignore[attr-defined]  # readers of what encloses the model look here before they call
+    read.text = read_text if takes_text else None  # type: ignore[attr-defined]
     return read
 
 
@@ -114,7 +115,7 @@ def _names(model: type, hook_of: Callable[[Any], Hook]) -> dict[str, Any]:
         kind, nothing = without_null(field.type)
         hook = hook_of(kind)
         names[f"kind{number}"], names[f"nothing{number}"], names[f"hook{number}"] = kind, nothing, hook
-        names[f"known{number}"], names[f"latest{number}"] = getattr(hook, "known", None), getattr(hook, "latest", None)
+        names |= {f"{name}{number}": getattr(hook, name, None) for name in ("known", "latest", "text")}
     return names | {"shortest_decimal": shortest_decimal, "latest": {}}
 
 
@@ -181,6 +182,8 @@ def _reading(number: int, field: attrs.Attribute[Any], hook: Hook) -> Iterator[s
         yield f" if value.__class__ is str and value in known{number}: value = known{number}[value]"
     elif hasattr(hook, "latest"):
         yield f" if value.__class__ is dict: value = latest{number}.get(len(value), hook{number})(value)"
+        if hook.text is not None:  # type: ignore[attr-defined]
+            yield f" elif value.__class__ is str and value: value = text{number}(value)"
     else:
         yield " if False: pass"
     if field.default is None:

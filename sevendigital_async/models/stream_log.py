@@ -10,6 +10,7 @@ from typing import Protocol, Self
 import orjson
 from attrs import define, frozen
 
+from ..countries import COUNTRY_CODES, country_problem
 from ..errors import InvalidLogError
 from .scalars import parse_datetime
 from .wire import duplicate_key_in_flat
@@ -110,10 +111,8 @@ class StreamLog:
         duration, country = self.duration_played, self.country
         if duration is not None and (type(duration) is not int or not 0 <= duration <= MAX_SECONDS):
             raise InvalidLogError("duration_played must be whole seconds, zero or more", field="duration_played")
-        if country is not None and not (
-            isinstance(country, str) and len(country) == 2 and country.isascii() and country.isalpha()  # noqa: PLR2004
-        ):
-            raise InvalidLogError("country must be a two-letter ISO 3166-1 code", field="country")
+        if country is not None and (flaw := country_problem(country)):
+            raise InvalidLogError(f"country {flaw}", field="country")
 
     def _check_time(self, now: datetime) -> None:
         timestamp = self.timestamp
@@ -304,7 +303,7 @@ def checked_and_encoded(log: StreamLog, window: Window) -> bytes:
         and (user is None or (type(user) is str and user >= "!"))
         and (client is None or (type(client) is str and client >= "!"))
         and (duration is None or (type(duration) is int and 0 <= duration <= MAX_SECONDS))
-        and (country is None or (type(country) is str and len(country) == 2 and country.isalpha()))  # noqa: PLR2004
+        and (country is None or (type(country) is str and country in COUNTRY_CODES))
         and type(moment) is datetime
         and moment.tzinfo is UTC
         and window.oldest < moment <= window.newest

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import cache
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -83,12 +84,14 @@ def sources_of(model: type) -> Mapping[str, str]:
     return sources
 
 
+@cache
 def noun(model: type) -> str:
     """Return the name of one ``model`` in a response: ``serviceStatus`` for ``ServiceStatus``."""
     name = model.__name__
     return name[0].lower() + name[1:]
 
 
+@cache
 def nouns(model: type) -> tuple[str, ...]:
     """Return all names of one ``model`` in responses, most frequent first."""
     return (noun(model), *getattr(model, ALIASES, ()))
@@ -99,6 +102,7 @@ def plural(model: type) -> str:
     return _plural(noun(model))
 
 
+@cache
 def plurals(model: type) -> tuple[str, ...]:
     """Return all names of a list of ``model`` in responses, most frequent first."""
     return tuple(_plural(name) for name in nouns(model))

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from ..config import Dialect, Host
-from .operation import Auth, Binding, Content, Operation, Parameter, ParameterLocation, Safety, parameter
+from .operation import (
+    Auth,
+    Binding,
+    Content,
+    Operation,
+    Parameter,
+    ParameterLocation,
+    Safety,
+    country_parameter,
+    parameter,
+)
 
 CONSUMER_KEY = parameter("consumer_key", ParameterLocation.PATH, required=True)
 
@@ -25,7 +35,7 @@ ADD_CARD_PAGE = _page(
     "addCardPage",
     "Where a user adds a payment card.",
     "/payment/addcard",
-    parameter("country"),
+    country_parameter(),
     parameter("lang"),
     parameter("return_url"),
 )
@@ -34,6 +44,6 @@ CARDS_PAGE = _page(
     "cardsPage",
     "Where a user sees and changes their payment cards.",
     "/payment",
-    parameter("country"),
+    country_parameter(),
     parameter("lang"),
 )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..config import Dialect, Host
-from .operation import Auth, Binding, Content, Operation, Parameter, Safety, parameter
+from .operation import Auth, Binding, Content, Operation, Parameter, Safety, country_parameter, parameter
 
 TRACK_ID = parameter("track_id", required=True)
 RELEASE_ID = parameter("release_id", required=True)
 FORMAT_ID = parameter("format_id", required=True)
 OPTIONAL_FORMAT_ID = parameter("format_id")
-COUNTRY = parameter("country")
+COUNTRY = country_parameter()
 USER_ID = parameter("user_id")
 ERROR_URL = parameter("error_url")
 

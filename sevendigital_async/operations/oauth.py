@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from ..config import Dialect
 from ..models import OAuthToken
-from .operation import Auth, Binding, Operation, Parameter, Safety, parameter
+from .operation import Auth, Binding, Operation, Parameter, Safety, country_parameter, parameter
 
-COUNTRY = parameter("country")
+COUNTRY = country_parameter()
 
 
 def bound(path: str, *arguments: Parameter) -> Mapping[Dialect, Binding]:

@@ -10,6 +10,7 @@ from typing import Any
 from attrs import field, frozen
 
 from ..config import Dialect, Host
+from ..countries import country_problem
 from ..errors import InvalidArgumentError, UnsupportedOperationError
 from ..models.wire import camel_case
 
@@ -108,6 +109,19 @@ def parameter(
 ) -> Parameter:
     """Describe a parameter; its wire name is its name in camel case, unless ``wire`` is given."""
     return Parameter(name, wire or camel_case(name), location, required, date_format, write, default)
+
+
+def country_parameter(
+    location: ParameterLocation = ParameterLocation.QUERY, *, required: bool = False, name: str = "country"
+) -> Parameter:
+    """Describe a parameter that is a country; its value is checked."""
+
+    def checked(code: object) -> object:
+        if flaw := country_problem(code):
+            raise InvalidArgumentError(f"{name} {flaw}", argument=name)
+        return code
+
+    return parameter(name, location, required=required, write=checked)
 
 
 def paging(most: int) -> tuple[Parameter, Parameter]:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import NoReturn, TypeVar
 
 from ..config import is_encodable
+from ..countries import country_problem
 from ..errors import InvalidArgumentError
 
 T = TypeVar("T")
@@ -27,8 +28,8 @@ def country_code(name: str, value: str | None) -> None:
     """Refuse anything but an ISO 3166-1 alpha-2 code, in either case."""
     if value is None:
         return
-    if not (isinstance(value, str) and len(value) == 2 and value.isascii() and value.isalpha()):  # noqa: PLR2004
-        _refuse(name, "must be a two-letter ISO 3166-1 code")
+    if flaw := country_problem(value):
+        _refuse(name, flaw)
 
 
 def page_size(value: int | None, maximum: int = MAX_PAGE_SIZE) -> None:

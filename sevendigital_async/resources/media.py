@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..operations import media as ops
 from . import checks
-from .media_handle import Media as Handle
+from .media_handle import MediaHandle
 from .resource import Resource
 
 
@@ -28,7 +28,7 @@ class Media(Resource):
         country: str | None = None,
         user_id: str | None = None,
         error_url: str | None = None,
-    ) -> Handle:
+    ) -> MediaHandle:
         """Download a track that the user owns; one download fewer is left then.
 
         Args:
@@ -64,7 +64,7 @@ class Media(Resource):
         country: str | None = None,
         user_id: str | None = None,
         error_url: str | None = None,
-    ) -> Handle:
+    ) -> MediaHandle:
         """Stream a track that the user owns.
 
         Args:
@@ -99,7 +99,7 @@ class Media(Resource):
         country: str | None = None,
         user_id: str | None = None,
         error_url: str | None = None,
-    ) -> Handle:
+    ) -> MediaHandle:
         """Download a release that the user owns as a ZIP file; one download fewer of each track is left then.
 
         Args:
@@ -131,7 +131,7 @@ class Media(Resource):
         country: str | None = None,
         user_id: str | None = None,
         error_url: str | None = None,
-    ) -> Handle:
+    ) -> MediaHandle:
         """Download everything of one purchase as a ZIP file; one download fewer of each track is left then.
 
         Args:
@@ -158,7 +158,7 @@ class Media(Resource):
         format_id: str | None = None,
         country: str | None = None,
         user_id: str | None = None,
-    ) -> Handle:
+    ) -> MediaHandle:
         """Stream any track of the catalogue that is available in the user's country; the user need not own it.
 
         Args:
@@ -214,7 +214,7 @@ class Media(Resource):
         country: str | None = None,
         user_id: str | None = None,
         error_url: str | None = None,
-    ) -> Handle:
+    ) -> MediaHandle:
         """Download any track of the catalogue; the user need not own it, and the partner is billed for it.
 
         Args:

@@ -13,7 +13,7 @@ from ..session.download import Opener, Progress, download
 from ..session.media import MediaResponse
 
 
-class Media:
+class MediaHandle:
     """One piece of media; nothing is requested until it is used.
 
     ``async with media as response`` streams it, ``await media.download(to=...)`` saves it, ``media.url()`` is a signed

@@ -6,13 +6,14 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
 from functools import partial
+from itertools import repeat
 from typing import Any, Generic, Protocol, TypeVar
 
 from ..errors import InvalidArgumentError
 from ..models import Page
 from ..operations import Operation
 from . import checks
-from .media_handle import Media
+from .media_handle import MediaHandle
 
 T = TypeVar("T")
 
@@ -105,7 +106,7 @@ class Caller(Protocol):
         """Make one call; the response's type follows from the operation."""
         ...
 
-    def media_of(self, operation: Operation, /, **arguments: object) -> Media:
+    def media_of(self, operation: Operation, /, **arguments: object) -> MediaHandle:
         """Return a handle on an operation's media."""
         ...
 
@@ -124,7 +125,7 @@ class Resource:
         assert isinstance(answer, model)
         return answer
 
-    def _media(self, operation: Operation, /, **arguments: object) -> Media:
+    def _media(self, operation: Operation, /, **arguments: object) -> MediaHandle:
         return self._caller.media_of(operation, **arguments)
 
     async def _text(self, operation: Operation, /, **arguments: object) -> str:
@@ -138,7 +139,7 @@ class Resource:
     async def _all(self, model: type[T], operation: Operation, /, **arguments: object) -> tuple[T, ...]:
         """Fetch a list that comes in one piece."""
         answer: Page[T] = await self._caller.call(operation, **arguments)
-        assert all(isinstance(item, model) for item in answer.items)
+        assert all(map(isinstance, answer.items, repeat(model)))
         return answer.items
 
     def _pages(
@@ -147,7 +148,7 @@ class Resource:
         async def fetch(number: int) -> Page[T]:
             asked_for = number if number > 1 or self._numbers_first_page else None
             answer: Page[T] = await self._caller.call(operation, page=asked_for, page_size=page_size, **arguments)
-            assert all(isinstance(item, model) for item in answer.items)
+            assert all(map(isinstance, answer.items, repeat(model)))
             return answer
 
         return Pages(fetch, first=page)
@@ -192,6 +193,6 @@ class CheckedResource(Resource):
         checks.page_size(page_size)
         return super()._pages(model, operation, page=page, page_size=page_size, **arguments)
 
-    def _media(self, operation: Operation, /, **arguments: object) -> Media:
+    def _media(self, operation: Operation, /, **arguments: object) -> MediaHandle:
         check(arguments)
         return super()._media(operation, **arguments)

@@ -33,6 +33,7 @@ STATIC_FILES: Mapping[str, tuple[str, str]] = {
     "/": ("page.html", "text/html"),
     "/_sandbox/static/page.css": ("page.css", "text/css"),
     "/_sandbox/static/charts.js": ("charts.js", "text/javascript"),
+    "/_sandbox/static/faults.js": ("faults.js", "text/javascript"),
     "/_sandbox/static/page.js": ("page.js", "text/javascript"),
 }
 """The file in ``static/`` and the content type of each path of the page."""

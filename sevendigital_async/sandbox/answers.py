@@ -129,7 +129,7 @@ class RefusalError(Exception):
 
     def __init__(self, status: int, problem: Problem | str, **answer: Any) -> None:
         super().__init__(problem)
-        self.answer = Answer(status=status, content=problem, **answer)
+        self.answer: Answer = Answer(status=status, content=problem, **answer)
 
 
 def missing(name: str) -> RefusalError:

@@ -77,7 +77,7 @@ class RateLimiter:
     """
 
     def __init__(self, daily_quota: int, rates: Mapping[RateClass, int]) -> None:
-        self.quota = DailyQuota(daily_quota)
+        self.quota: DailyQuota = DailyQuota(daily_quota)
         self._rates = {rate_class: rates.get(rate_class, rate_class.value) for rate_class in RateClass}
         self._windows = {rate_class: SlidingWindow() for rate_class in RateClass}
 

@@ -73,7 +73,7 @@ class Sandbox:
         clock: Clock | None = None,
     ) -> None:
         self._host, self._port = _loopback(host), port
-        self.credentials = credentials or Credentials(DEMO_KEY, DEMO_SECRET)
+        self.credentials: Credentials = credentials or Credentials(DEMO_KEY, DEMO_SECRET)
         self._accounts = Accounts(self.credentials, dict(tokens or {}))
         self._preview_rate = preview_rate
         self._clock = clock or SystemClock()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING
 
 from attrs import frozen
-from cachetools import TLRUCache
 
 from ..clock import Clock, SystemClock
 from ..config import UserToken
 from .request import Request
+
+if TYPE_CHECKING:
+    from cachetools import TLRUCache
 
 _DIRECTIVE = re.compile(r'([a-z-]+)\s*(?:=\s*"?([^",\s]*)"?)?')
 _FORBIDS = {"no-store", "no-cache"}
@@ -41,6 +44,8 @@ class ResponseCache:
     """
 
     def __init__(self, max_entries: int = 1000, *, clock: Clock | None = None) -> None:
+        from cachetools import TLRUCache  # noqa: PLC0415 - only those who keep answers load it
+
         timer = (clock or SystemClock()).monotonic
         self._entries: TLRUCache[Hashable, _Entry] = TLRUCache(max_entries, _expiry, timer=timer)
 

@@ -6,9 +6,9 @@ import html
 import logging
 import math
 import re
-from collections.abc import Iterator, Mapping, Sized
-from contextlib import contextmanager
+from collections.abc import Mapping, Sized
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -290,16 +290,21 @@ def _message(error: Any) -> str:
     return next((text for text in texts if isinstance(text, str) and text.strip()), "")
 
 
-@contextmanager
-def error_context(call: Call) -> Iterator[None]:
-    """Annotate errors with the trace id, and with advice where the request may have been carried out."""
-    try:
-        yield
-    except (TransportError, APIError, DecodeError) as error:
-        error.trace_id = error.trace_id or call.trace_id
-        if error.maybe_sent:
-            error.advice = call.operation.advice
-        raise
+class ErrorContext:
+    """Annotates errors of a block with the trace id, and with advice where the request may have been carried out."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    def __enter__(self) -> None:
+        """Change nothing."""
+
+    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
+        """Annotate the error."""
+        if isinstance(error, TransportError | APIError | DecodeError):
+            error.trace_id = error.trace_id or self._call.trace_id
+            if error.maybe_sent:
+                error.advice = self._call.operation.advice
 
 
 def annotate(error: APIError, request: Request, headers: Mapping[str, str]) -> APIError:

@@ -6,11 +6,10 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, TypeVar
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import evolve, frozen
-from tenacity import AsyncRetrying
 
 from ..account_quota import MAX_WAIT, PROBE_INTERVAL, RateLimit
 from ..clock import Clock
@@ -30,7 +29,7 @@ from ..errors import (
 from ..operations import Auth, Content, Operation, Safety
 from .acknowledgement import doubt_in
 from .cache import ResponseCache, cache_key
-from .classify import TRACE_HEADER, annotate, check_count, error_context, error_in, offset_in
+from .classify import TRACE_HEADER, ErrorContext, annotate, check_count, error_in, offset_in
 from .defaults import ParameterDefaults
 from .document import OFF_LOOP_BYTES, Document, in_thread, parsed, read_all
 from .media import MediaResponse, is_media, with_operation
@@ -38,8 +37,10 @@ from .rate_limiter import LocalRateLimiter, RateLimiter, Slot
 from .redirects import MAX_REDIRECTS, destination, is_redirect
 from .request import Call, Request, SignedRequest, build_request, new_nonce, request_to, sign
 from .response import Response
-from .retry import retrying
 from .transport import Stream, Transport
+
+if TYPE_CHECKING:
+    from tenacity import AsyncRetrying
 
 logger = logging.getLogger("sevendigital_async")
 
@@ -216,7 +217,7 @@ class Session:
         return response
 
     async def _decoded(self, call: Call, request: Request) -> Response[Any]:
-        with error_context(call):
+        with ErrorContext(call):
             fetched = await self._fetch(call, request)
             from .decode import decode, echoed  # noqa: PLC0415 - cattrs takes long to load, and who ships plays decodes nothing
 
@@ -241,7 +242,7 @@ class Session:
         Raises:
             SevenDigitalError: See :mod:`sevendigital_async.errors`.
         """
-        with error_context(call):
+        with ErrorContext(call):
             fetched = await self._fetch(call, self.request(call))
         response = _response(call, fetched.document.body, fetched)
         if call.on_response is not None:
@@ -258,21 +259,21 @@ class Session:
         operation, request, deadline = call.operation, self.request(call), self._deadline(call)
         async with AsyncExitStack() as answer:
             async for attempt in self._attempts(call, deadline):
-                with attempt, error_context(call):
-                    async with AsyncExitStack() as held, AsyncExitStack() as opening:
-                        slot = await self._admitted(operation, deadline, held)
+                with attempt, ErrorContext(call):
+                    async with self._admitted(operation, deadline) as slot:
                         offset = self._clock_offset
-                        time_left = self._time_left(call, None)
-                        opened = await self._open(call, request, slot, time_left, opening)
-                        if not is_media(opened.stream):
-                            document = await self._document(call, request, opened, offset)
-                            raise DecodeError(
-                                f"{operation.name}: the response is text, not media",
-                                operation=operation.name,
-                                status=opened.stream.status,
-                                body=document.body,
-                            )
-                        await answer.enter_async_context(opening.pop_all())
+                        opened = await self._open(call, request, slot, self._time_left(call, None))
+                        with ExitStack() as opening:
+                            opening.callback(opened.stream.close)
+                            if not is_media(opened.stream):
+                                document = await self._document(call, request, opened, offset)
+                                raise DecodeError(
+                                    f"{operation.name}: the response is text, not media",
+                                    operation=operation.name,
+                                    status=opened.stream.status,
+                                    body=document.body,
+                                )
+                            answer.enter_context(opening.pop_all())
                     break
             yield MediaResponse(operation, opened.stream)
 
@@ -287,16 +288,14 @@ class Session:
             SevenDigitalError: See :mod:`sevendigital_async.errors`.
         """
         request, offset = self.request(call), self._clock_offset
-        async with AsyncExitStack() as held:
-            held.enter_context(error_context(call))
-            time_left = call.timeout or self.settings.timeout
-            opened = await self._open(call, request, slot, time_left, held)
-            stream = opened.stream
-            document = await self._document(call, request, opened, offset)
-            if doubt := doubt_in(document):
-                message = f"{call.operation.name}: HTTP {stream.status} that is not an acknowledgement: {doubt}"
-                raise UnreadableResponseError(message, operation=call.operation.name, status=stream.status)
-            return f"{stream.status} {document.excerpt(MAX_ANSWER)}".strip()
+        with ErrorContext(call):
+            opened = await self._open(call, request, slot, call.timeout or self.settings.timeout)
+            with closing(opened.stream) as stream:
+                document = await self._document(call, request, opened, offset)
+                if doubt := doubt_in(document):
+                    message = f"{call.operation.name}: HTTP {stream.status} that is not an acknowledgement: {doubt}"
+                    raise UnreadableResponseError(message, operation=call.operation.name, status=stream.status)
+                return f"{stream.status} {document.excerpt(MAX_ANSWER)}".strip()
 
     @asynccontextmanager
     async def admission(self, operation: Operation, max_wait: float | None = None) -> AsyncIterator[Slot | None]:
@@ -386,6 +385,8 @@ class Session:
         raise AssertionError("tenacity returns or raises")
 
     def _attempts(self, call: Call, deadline: float | None) -> AsyncRetrying:
+        from .retry import retrying  # noqa: PLC0415 - tenacity takes long to load, and most calls need one attempt
+
         policy = call.retry or self.settings.retry
         max_wait = self.settings.max_wait
         return retrying(policy, call.operation.safety, deadline, clock=self._clock, max_wait=max_wait, rng=self._rng)
@@ -394,35 +395,56 @@ class Session:
         policy = call.retry or self.settings.retry
         return None if policy.deadline is None else self._clock.monotonic() + policy.deadline
 
-    async def _admitted(self, operation: Operation, deadline: float | None, held: AsyncExitStack) -> Slot | None:
-        if operation.rate_class is None and not self._quota.is_spent:
-            return None
-        left = None if deadline is None else max(0.0, deadline - self._clock.monotonic())
-        try:
-            async with asyncio.timeout(left):
-                return await held.enter_async_context(self.admission(operation))
-        except TimeoutError:
-            message = f"{operation.name}: the call's deadline passed while it waited for the quota or a rate slot"
-            raise RequestTimeoutError(message, operation=operation.name, maybe_sent=False) from None
+    def _is_free(self, operation: Operation) -> bool:
+        """Return whether a request may go out at once, without a slot."""
+        return operation.rate_class is None and not self._quota.is_spent
+
+    @asynccontextmanager
+    async def _admitted(self, operation: Operation, deadline: float | None) -> AsyncIterator[Slot | None]:
+        async with AsyncExitStack() as held:
+            slot = None
+            if not self._is_free(operation):
+                left = None if deadline is None else max(0.0, deadline - self._clock.monotonic())
+                try:
+                    async with asyncio.timeout(left):
+                        slot = await held.enter_async_context(self.admission(operation))
+                except TimeoutError:
+                    message = (
+                        f"{operation.name}: the call's deadline passed while it waited for the quota or a rate slot"
+                    )
+                    raise RequestTimeoutError(message, operation=operation.name, maybe_sent=False) from None
+            yield slot
 
     async def _attempt(self, call: Call, request: Request, deadline: float | None) -> _Answer:
-        async with AsyncExitStack() as held:
-            slot = await self._admitted(call.operation, deadline, held)
-            offset = self._clock_offset
-            opened = await self._open(call, request, slot, self._time_left(call, deadline), held)
-            document = await self._document(call, request, opened, offset)
-            return _Answer(document, opened.stream.status, opened.stream.headers, opened.ends)
+        if self._is_free(call.operation):  # nearly always, and a context costs more than this
+            return await self._answer(call, request, None, deadline)
+        async with self._admitted(call.operation, deadline) as slot:
+            return await self._answer(call, request, slot, deadline)
 
-    async def _open(
-        self, call: Call, request: Request, slot: Slot | None, time_left: Timeout, held: AsyncExitStack
-    ) -> _Opened:
-        """Send a call once; follow redirects where the operation's content is text or media."""
+    async def _answer(self, call: Call, request: Request, slot: Slot | None, deadline: float | None) -> _Answer:
+        offset = self._clock_offset
+        opened = await self._open(call, request, slot, self._time_left(call, deadline))
+        stream = opened.stream
+        try:
+            return _Answer(
+                await self._document(call, request, opened, offset), stream.status, stream.headers, opened.ends
+            )
+        finally:
+            stream.close()
+
+    async def _open(self, call: Call, request: Request, slot: Slot | None, time_left: Timeout) -> _Opened:
+        """Send a call once; follow redirects where the operation's content is text or media.
+
+        The stream is the caller's to close.
+        """
         operation = call.operation
         signed = self._sign(call, request, self.settings.signature)
-        traced = {TRACE_HEADER: call.trace_id} if call.trace_id else {}
-        signed.headers.update({"Accept": self._accept(operation), **traced, **call.headers})
+        signed.headers["Accept"] = self._accept(operation)
+        if call.trace_id:
+            signed.headers[TRACE_HEADER] = call.trace_id
+        signed.headers.update(call.headers)
         ends = self._ends(time_left.total)
-        stream = await self._send(operation, signed, slot, time_left, held)
+        stream = await self._send(operation, signed, slot, time_left)
         if operation.content is Content.MODEL:
             return _Opened(stream, redirected=False, ends=ends)
         visited = [signed.url]
@@ -430,15 +452,17 @@ class Session:
             location = stream.headers.get("location")
             if location is None or not is_redirect(operation, stream):
                 return _Opened(stream, redirected=hop > 0, ends=ends)
+            stream.close()
             ends = self._ends(time_left.total)
             try:
                 visited.append(destination(operation, visited, location, allow_http=self.settings.allow_http))
                 # The signature must not be sent to the target of a redirect.
                 onward = SignedRequest("GET", visited[-1], _forwarded(call.headers), None)
-                stream = await self._send(operation, onward, None, time_left, held)
+                stream = await self._send(operation, onward, None, time_left)
             except SevenDigitalError as error:
                 error.maybe_sent = True  # the service acted on the first request
                 raise
+        stream.close()
         raise RedirectError(f"more than {MAX_REDIRECTS} redirects", operation=operation.name, maybe_sent=True)
 
     def _sign(self, call: Call, request: Request, placement: SignaturePlacement) -> SignedRequest:
@@ -449,9 +473,7 @@ class Session:
         timestamp = int(self._clock.time() + self._clock_offset)
         return sign(request, self._credentials, user, nonce=new_nonce(), timestamp=timestamp, placement=placement)
 
-    async def _send(
-        self, operation: Operation, signed: SignedRequest, slot: Slot | None, time_left: Timeout, held: AsyncExitStack
-    ) -> Stream:
+    async def _send(self, operation: Operation, signed: SignedRequest, slot: Slot | None, time_left: Timeout) -> Stream:
         started = self._clock.monotonic()
         try:
             if slot:
@@ -464,7 +486,6 @@ class Session:
                 slot.answered()
             logger.debug("%s: %s", operation.name, error)
             raise with_operation(error, operation) from None
-        held.callback(stream.close)
         if slot:
             slot.answered()
         if spent := self._quota.update(stream.headers):

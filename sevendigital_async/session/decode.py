@@ -15,7 +15,7 @@ from attrs import evolve, frozen
 from ..errors import DecodeError
 from ..models import Page
 from ..models.catalogue import Listing
-from ..models.converter import Misfit, MisfitError, Report, item_steps, reader_of, refuse, structure
+from ..models.converter import Misfit, MisfitError, Report, item_steps, latest_of, reader_of, refuse, structure
 from ..models.scalars import UnfitError, count, day, text
 from ..models.wire import ENTRY, can_be_empty, is_bare, noun, nouns, plural, plurals, sources_of, spread
 from ..operations import Content, Operation, Safety
@@ -315,12 +315,16 @@ def _structured_all(node: _Node, name: str, model: type, report: Report) -> tupl
         here = (*steps, *item_steps(place, len(models)))
         report([misfit.below(*here) for misfit in misfits])
 
-    read = reader_of(model)
+    latest, hook = latest_of(model), reader_of(model)
+
+    def read(value: dict[str, Any]) -> Any:
+        return hook(value, model)
+
     for value in values:
         # The common case: plain items that fit.
         if value.__class__ is dict and word not in value:
             try:
-                models.append(read(value, model))
+                models.append(latest.get(len(value), read)(value))
                 continue
             except UnfitError:
                 pass

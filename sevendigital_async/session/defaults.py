@@ -9,6 +9,7 @@ from typing import Any
 from attrs import Attribute, evolve, field, frozen
 
 from ..config import Host, Settings, extra_problem, is_encodable
+from ..countries import country_problem
 from ..errors import InvalidArgumentError
 from ..models.wire import camel_case
 from ..operations import Auth, Binding, Content, Operation, Parameter, ParameterLocation, Safety
@@ -43,12 +44,15 @@ def _listed(value: Any) -> Any:
 
 
 _CHECKS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
-    "country": ("a two-letter ISO 3166-1 code", lambda value: len(value) == 2 and value.isascii() and value.isalpha()),  # noqa: PLR2004
     "shop_id": ("a number, or text", lambda value: type(value) is int or bool(value.strip())),
     "image_size": ("a number of pixels, or text", lambda value: type(value) is int or bool(value.strip())),
     "user_id": ("non-empty text", lambda value: bool(value.strip()) and is_encodable(value)),
     "usage_types": ("text, or several texts", lambda value: bool(value) and all(map(str.strip, value))),
 }
+
+
+_SINGLE = ("country", *_CHECKS)
+"""Parameters with a field of their own."""
 
 
 def _checked(_: object, attribute: Attribute[Any], value: Any) -> None:
@@ -59,6 +63,11 @@ def _checked(_: object, attribute: Attribute[Any], value: Any) -> None:
         fits = False
     if not fits:
         raise InvalidArgumentError(f"{attribute.name} must be {wanted}", argument=attribute.name)
+
+
+def _checked_country(_: object, __: Attribute[Any], value: object) -> None:
+    if value is not None and (flaw := country_problem(value)):
+        raise InvalidArgumentError(f"country {flaw}", argument="country")
 
 
 def _checked_extra(_: object, __: Attribute[Any], value: object) -> None:
@@ -79,7 +88,7 @@ class ParameterDefaults:
         extra: Further parameters by their wire names, with every call.
     """
 
-    country: str | None = field(default=None, validator=_checked)
+    country: str | None = field(default=None, validator=_checked_country)
     shop_id: str | int | None = field(default=None, validator=_checked)
     image_size: str | int | None = field(default=None, validator=_checked)
     usage_types: str | Iterable[str] | None = field(default=None, converter=_listed, validator=_checked)
@@ -126,7 +135,7 @@ class ParameterDefaults:
         return values
 
     def _values(self) -> dict[str, object]:
-        return {name: value for name in _CHECKS if (value := getattr(self, name)) is not None}
+        return {name: value for name in _SINGLE if (value := getattr(self, name)) is not None}
 
 
 NO_DEFAULTS = ParameterDefaults()

@@ -68,7 +68,7 @@ class Document:
     @property
     def has_tree(self) -> bool:
         """Whether there is a tree to decode a model from."""
-        return self.kind in {Kind.JSON, Kind.XML, Kind.FORM}
+        return self.kind in (Kind.JSON, Kind.XML, Kind.FORM)  # an enum has a slow hash
 
 
 _BOMS = (

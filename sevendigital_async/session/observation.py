@@ -133,9 +133,9 @@ class Observers:
         self.tracer = tracer
         self.on_request = on_request
         self.on_response = on_response
-        self.tracing, self.before, self.after = (
-            ObserverGuard(name, logger) for name in ("tracer", "on_request", "on_response")
-        )
+        self.tracing: ObserverGuard = ObserverGuard("tracer", logger)
+        self.before: ObserverGuard = ObserverGuard("on_request", logger)
+        self.after: ObserverGuard = ObserverGuard("on_response", logger)
 
     @property
     def is_empty(self) -> bool:

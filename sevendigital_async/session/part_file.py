@@ -45,7 +45,7 @@ class Part:
 
     def __init__(self, target: Path) -> None:
         self.target = target
-        self.path = target.with_name(f"{target.name}.part")
+        self.path: Path = target.with_name(f"{target.name}.part")
         self._note = target.with_name(f"{target.name}.part.json")
         self._lock = threading.RLock()
         self._file: BinaryIO | None = None

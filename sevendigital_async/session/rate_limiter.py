@@ -53,7 +53,7 @@ class LocalSlot:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self.reusable_at = clock.monotonic()
+        self.reusable_at: float = clock.monotonic()
 
     async def sending(self, timeout: float | None) -> None:  # noqa: ASYNC109 - of the request, not of this call
         """Keep the slot until the request can no longer arrive."""

@@ -59,7 +59,7 @@ class RedisSlot:
     def __init__(
         self, keep: Callable[[str, float], Awaitable[bool]], clock: Clock, free: Callable[[str, float], None]
     ) -> None:
-        self.token = uuid.uuid4().hex
+        self.token: str = uuid.uuid4().hex
         self._keep = keep
         self._clock = clock
         self._free = free

@@ -15,8 +15,6 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 import orjson
 from attrs import Attribute, field, frozen
-from attrs.validators import optional
-from authlib.oauth1.rfc5849.signature import hmac_sha1_signature
 
 from ..config import Credentials, RetryPolicy, SignaturePlacement, Timeout, UserToken, is_encodable, is_header_value
 from ..errors import InvalidArgumentError, SevenDigitalError
@@ -67,6 +65,8 @@ OF_THE_REQUEST = frozenset(
 )
 """Headers that the client sets."""
 
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
 MAX_TRACE_ID = 255
 """Characters."""
 
@@ -74,8 +74,8 @@ _URL_AS_SENT = re.compile(r"https?://(?:[!$&-;=?-\[\]_a-z~]|%[0-9A-Fa-f]{2})+").
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+").fullmatch
 
 
-def _printable(_: object, attribute: Attribute[str], value: str) -> None:
-    if not (
+def _printable(_: object, attribute: Attribute[str | None], value: str | None) -> None:
+    if value is not None and not (
         isinstance(value, str)
         and value.isascii()
         and value.isprintable()
@@ -87,7 +87,8 @@ def _printable(_: object, attribute: Attribute[str], value: str) -> None:
 
 
 def _fit(_: object, __: Attribute[Mapping[str, str]], headers: Mapping[str, str]) -> None:
-    checked_headers(headers)
+    if headers is not NO_HEADERS:
+        checked_headers(headers)
 
 
 def checked_headers(headers: object) -> Mapping[str, str]:
@@ -110,9 +111,9 @@ def checked_headers(headers: object) -> Mapping[str, str]:
     return headers
 
 
-def _is(kind: type) -> Callable[[object, Attribute[Any], Any], None]:
+def _is(kind: type, *, or_none: bool = True) -> Callable[[object, Attribute[Any], Any], None]:
     def check(_: object, attribute: Attribute[Any], value: object) -> None:
-        if not isinstance(value, kind):
+        if not isinstance(value, kind) and not (value is None and or_none):
             raise InvalidArgumentError(
                 f"{attribute.name} must be a {kind.__name__}, not a {type(value).__name__}", argument=attribute.name
             )
@@ -136,13 +137,13 @@ class Call:
         on_response: Called with the result and the head of its response.
     """
 
-    operation: Operation = field(validator=_is(Operation))
+    operation: Operation = field(validator=_is(Operation, or_none=False))
     arguments: Mapping[str, object] = field(repr=False)
-    user: UserToken | None = field(default=None, validator=optional(_is(UserToken)))
-    retry: RetryPolicy | None = field(default=None, validator=optional(_is(RetryPolicy)))
-    timeout: Timeout | None = field(default=None, validator=optional(_is(Timeout)))
-    headers: Mapping[str, str] = field(default=MappingProxyType({}), validator=_fit)
-    trace_id: str | None = field(default=None, validator=optional(_printable))
+    user: UserToken | None = field(default=None, validator=_is(UserToken))
+    retry: RetryPolicy | None = field(default=None, validator=_is(RetryPolicy))
+    timeout: Timeout | None = field(default=None, validator=_is(Timeout))
+    headers: Mapping[str, str] = field(default=NO_HEADERS, validator=_fit)
+    trace_id: str | None = field(default=None, validator=_printable)
     defaults: ParameterDefaults = field(default=NO_DEFAULTS, repr=False)
     on_response: Callable[[Response[Any]], None] | None = None
 
@@ -226,8 +227,9 @@ def build_request(
         InvalidArgumentError: An argument is missing, unknown or can't be sent; the message names it.
     """
     given = {name: value for name, value in arguments.items() if value is not None}
-    binding = binding.variant_for({**fallback, **given})
-    binding.check({**fallback, **given})
+    known = {**fallback, **given} if fallback else given
+    binding = binding.variant_for(known)
+    binding.check(known)
     if extra:
         extra = {name: value for name, value in extra.items() if value is not None}
         named = {name.lower() for name in extra}
@@ -320,7 +322,7 @@ def _written(operation: Operation, name: str, write: Callable[[Any], T], value: 
 
 
 def _pairs(parameter: Parameter, value: object) -> list[tuple[str, str]]:
-    if not isinstance(value, Mapping):
+    if isinstance(value, str | int) or not isinstance(value, Mapping):
         return [(parameter.wire, wire_text(parameter, value))]
     # Values under names that the caller chooses are sent as ``tag_KEY``.
     return [
@@ -446,6 +448,8 @@ def sign(
 
     Query and form parameters take part in the signature, other bodies don't.
     """
+    from authlib.oauth1.rfc5849.signature import hmac_sha1_signature  # noqa: PLC0415 - takes long to load
+
     query, form = encoded(request.query), encoded(request.form or ())
     # These literals need no encoding.
     oauth = [

@@ -198,17 +198,6 @@ def _checked_class(kind: type[ClientRequest]) -> type[_CheckedRequest]:
     return cast("type[_CheckedRequest]", type(kind.__name__, (_CheckedRequest, kind), {}))
 
 
-async def _send_checked(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-    """Send a request once, on a connection without unsolicited data."""
-    if not isinstance(request, _CheckedRequest):  # in a session that the caller has made
-        request.__class__ = _checked_class(type(request))  # type: ignore[arg-type]  # mypy doubts that a class has a hash
-    assert isinstance(request, _CheckedRequest)
-    while (response := await _send_if_undisturbed(request, handler)) is None:
-        if request.is_first:
-            raise ConnectError("the server sent data, or closed the connection, before the request was written")
-    return response
-
-
 async def _send_if_undisturbed(request: _CheckedRequest, handler: ClientHandlerType) -> ClientResponse | None:
     """Send a request once; None if the connection had unsolicited data, so that nothing was written.
 
@@ -237,23 +226,32 @@ async def _send_if_undisturbed(request: _CheckedRequest, handler: ClientHandlerT
     return response
 
 
-class _SignatureOnly:
-    """Ensures that a request has only our signature, no credentials of a session or of ``.netrc``."""
+class _Sending:
+    """The middleware of one request: sends it once, on a connection without unsolicited data, with our signature only.
 
-    def __init__(self, value: str | None) -> None:
-        self._value = value
-        self._begun = False
+    No credentials of a session or of ``.netrc`` are sent.
 
-    def has_begun(self) -> bool:
-        """Return whether aiohttp has begun to look for a connection."""
-        return self._begun
+    Attributes:
+        has_begun: Whether aiohttp has begun to look for a connection.
+    """
+
+    def __init__(self, authorization: str | None) -> None:
+        self._authorization = authorization
+        self.has_begun = False
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-        self._begun = True
-        request.headers.pop(AUTHORIZATION, None)
-        if self._value is not None:
-            request.headers[AUTHORIZATION] = self._value
-        return await handler(request)
+        self.has_begun = True
+        if request.headers.get(AUTHORIZATION) != self._authorization:
+            request.headers.pop(AUTHORIZATION, None)
+            if self._authorization is not None:
+                request.headers[AUTHORIZATION] = self._authorization
+        if not isinstance(request, _CheckedRequest):  # in a session that the caller has made
+            request.__class__ = _checked_class(type(request))  # type: ignore[arg-type]  # mypy doubts that a class has a hash
+        assert isinstance(request, _CheckedRequest)
+        while (response := await _send_if_undisturbed(request, handler)) is None:
+            if request.is_first:
+                raise ConnectError("the server sent data, or closed the connection, before the request was written")
+        return response
 
 
 CERTIFICATE = (
@@ -353,31 +351,32 @@ class AiohttpTransport:
                 use the session's settings or the environment's, such as a proxy.
             InvalidArgumentError: The URL can't be sent.
         """
-        sending, has_begun = self._exchange(self._opened(), request, timeout)
-        return AiohttpStream(await _translated(sending, has_begun))
+        exchange, sending = self._exchange(self._opened(), request, timeout)
+        return AiohttpStream(await _translated(exchange, sending))
 
     def _exchange(
         self, session: aiohttp.ClientSession, request: SignedRequest, timeout: Timeout
-    ) -> tuple[Awaitable[ClientResponse], Callable[[], bool]]:
+    ) -> tuple[Awaitable[ClientResponse], _Sending]:
         """Prepare a request; its headers, signature included, are out of sight of the traceback of what it raises."""
         headers = {"User-Agent": self._user_agent, "Accept-Encoding": ACCEPT_ENCODING, **request.headers}
-        authorization = _SignatureOnly(headers.get(AUTHORIZATION))
+        sending = _Sending(headers.get(AUTHORIZATION))
         if session.trust_env or session.auth is not None:
             # aiohttp refuses a request with this header and credentials from elsewhere.
             headers.pop(AUTHORIZATION, None)
-        sending = session.request(
+        exchange = session.request(
             request.http_method,
             _url(request.url),
             headers=headers,
             data=request.body,
-            skip_auto_headers=("Content-Type",),  # aiohttp sets one by default if there is no body
+            # aiohttp sets one by default if there is no body
+            skip_auto_headers=None if request.http_method == "GET" and request.body is None else ("Content-Type",),
             allow_redirects=False,
             raise_for_status=False,
             auto_decompress=False,
             timeout=_client_timeout(timeout),
-            middlewares=(authorization, _send_checked),
+            middlewares=(sending,),
         )
-        return sending, authorization.has_begun
+        return exchange, sending
 
     async def aclose(self) -> None:
         """Close the aiohttp session if this transport created it. May be called twice."""
@@ -472,15 +471,20 @@ class AiohttpStream:
 
     async def _raw(self) -> bytes:
         content = self._response.content
-        # Most responses arrive in one piece, and awaiting the end costs as much as the piece.
-        return b"" if content.at_eof() else await _translated(content.readany())
+        if content.at_eof():
+            return b""
+        # Most responses have arrived as a whole by now; awaiting what is there costs more than taking it.
+        if content.is_eof() and content.exception() is None:
+            return content.read_nowait()
+        return await _translated(content.readany())
 
     def close(self) -> None:
         """Return the connection to the pool, or close it if the body was not read to its end."""
         self._response.release() if self._response.content.at_eof() else self._response.close()
 
 
-async def _translated(awaitable: Awaitable[T], has_begun: Callable[[], bool] = lambda: True) -> T:
+async def _translated(awaitable: Awaitable[T], sending: _Sending | None = None) -> T:
+    """Await, and raise aiohttp's errors as ours; those from before ``sending`` has begun are of the configuration."""
     failure: SevenDigitalError
     try:
         return await awaitable
@@ -491,7 +495,7 @@ async def _translated(awaitable: Awaitable[T], has_begun: Callable[[], bool] = l
     except (aiohttp.ClientError, TimeoutError, OSError, EOFError) as error:
         failure = transport_error(error)
     except UnicodeDecodeError as error:
-        failure = TransportError("the response was not readable") if has_begun() else _unusable(error)
+        failure = _unusable(error) if _is_early(sending) else TransportError("the response was not readable")
     except UnicodeError:
         # The DNS resolver's codec refuses some host names this way.
         failure = ConnectError("the host name could not be resolved")
@@ -502,9 +506,14 @@ async def _translated(awaitable: Awaitable[T], has_begun: Callable[[], bool] = l
         # This task was not cancelled, but something that it awaited, such as a look-up of a session that closes.
         failure = TransportError("the HTTP client cancelled the request")
     except Exception as error:  # noqa: BLE001 - whatever aiohttp lets through, callers know our errors only
-        failure = TransportError(f"the request failed ({type(error).__name__})") if has_begun() else _unusable(error)
+        name = type(error).__name__
+        failure = _unusable(error) if _is_early(sending) else TransportError(f"the request failed ({name})")
     # Raised here, so that aiohttp's error, which has the headers, is not its context.
     raise failure
+
+
+def _is_early(sending: _Sending | None) -> bool:
+    return sending is not None and not sending.has_begun
 
 
 def _unusable(error: Exception) -> ConfigurationError:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, TypeVar
 from attrs import asdict, define, field, frozen
 
 from ..models import LogKind
+from ..quantity import counted
 from .circuit_breaker import Alert
 from .records import DeadLetter, Delivery
 
@@ -63,7 +64,7 @@ class RequestFinished(PlayEvent):
 
     name = "request"
     level = logging.DEBUG
-    template = "%(kind)s: a request with %(logs)d plays: %(outcome)s after %(seconds).3f s"
+    template = "%(kind)s: a request with %(plays)s: %(outcome)s after %(seconds).3f s"
     logs: int
     outcome: str
     request_id: str
@@ -83,7 +84,7 @@ class PlaysDelivered(PlayEvent):
 
     name = "delivered"
     level = logging.DEBUG
-    template = "%(kind)s: %(logs)d plays delivered, %(in_doubt)d of them possibly for the second time"
+    template = "%(kind)s: %(plays)s delivered, %(in_doubt)d of them possibly for the second time"
     logs: int
     in_doubt: int
     request_id: str
@@ -103,7 +104,7 @@ class PlaysRetried(PlayEvent):
     """
 
     name = "retried"
-    template = "%(kind)s: %(logs)d plays will be sent again: %(outcome)s"
+    template = "%(kind)s: %(plays)s will be sent again: %(outcome)s"
     logs: int
     outcome: str
     request_id: str
@@ -130,7 +131,7 @@ class PlaysInDoubt(PlayEvent):
 
     name = "in-doubt"
     level = logging.WARNING
-    template = "%(kind)s: %(logs)d plays are in doubt (%(outcome)s): %(policy)s"
+    template = "%(kind)s: %(plays)s in doubt (%(outcome)s): %(policy)s"
     logs: int
     outcome: str
     request_id: str
@@ -149,7 +150,7 @@ class PlaysBuried(PlayEvent):
 
     name = "buried"
     level = logging.WARNING
-    template = "%(kind)s: %(logs)d plays are buried: %(outcome)s"
+    template = "%(kind)s: %(plays)s buried: %(outcome)s"
     logs: int
     outcome: str
     request_id: str
@@ -166,7 +167,7 @@ class PlaysRecovered(PlayEvent):
 
     name = "recovered"
     level = logging.WARNING
-    template = "%(kind)s: %(logs)d plays of a dead worker recovered, %(in_doubt)d of them in doubt"
+    template = "%(kind)s: %(plays)s of a dead worker recovered, %(in_doubt)d of them in doubt"
     logs: int
     in_doubt: int
 
@@ -271,7 +272,8 @@ E = TypeVar("E", bound=Event)
 def _log_plays(event: PlayEvent) -> None:
     if logger.isEnabledFor(level := event.level):
         fields = {"event": event.name, **asdict(event)}
-        logger.log(level, event.template, fields, extra=fields)
+        message = fields | {"plays": counted(fields.get("logs", 0))}
+        logger.log(level, event.template, message, extra=fields)
 
 
 def _log_alert(event: AlertRaised) -> None:

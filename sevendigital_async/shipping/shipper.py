@@ -9,24 +9,24 @@ import os
 import random
 from collections.abc import Iterable, Mapping
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
 from types import TracebackType
 from typing import Any, Literal, Self
 
 from attrs import evolve
 
-from ..clock import Clock, SystemClock, to_datetime
+from ..clock import Clock, SystemClock
 from ..errors import ConfigurationError, InvalidLogError, ShipperClosedError, ShipperFailedError
 from ..models import LogKind, StreamLog
 from ..models.encoded_log import EncodedLog
-from ..models.stream_log import Window
 from .callbacks import Callbacks
+from .encoders import AcceptanceWindow, RecordEncoder, TracedEncoder
 from .events import BatchDue, EventSink, LaneMeasured, QueueMeasured, SpoolAlertChanged, SpoolFailed
 from .hooks import AlertHook, Hook, Hooks
 from .lane import Lane
 from .log_transport import LogTransport, PlayLogClient
 from .metrics import Metrics, keep_measuring, measure, subscribe_metrics
-from .records import PARTNER_QUEUE, Checkpoint, Counts, DeadLetter, Delivery, InDoubtPolicy, Record
+from .records import Checkpoint, Counts, DeadLetter, Delivery, InDoubtPolicy, Record
 from .rules import lane_rules
 from .spools.base import Spool, SpoolContext, run_to_completion
 from .spools.registry import open_spool
@@ -34,104 +34,6 @@ from .statistics import LaneStatistics, Statistics
 from .supervisor import Supervisor
 from .tracing import BatchTracer, BatchTracing
 from .user_tokens import TokenLookup, UserTokens
-
-
-class AcceptanceWindow:
-    """The timestamps that ``put`` accepts, computed once a second, because the check of each play needs them."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._since = clock.time()
-        self._window = self._at(self._since)
-
-    def now(self) -> Window:
-        """Return the window."""
-        seconds = self._clock.time()
-        if not 0 <= seconds - self._since < 1:
-            self._since, self._window = seconds, self._at(seconds)
-        return self._window
-
-    @staticmethod
-    def _at(seconds: float) -> Window:
-        return Window.at(to_datetime(seconds))
-
-
-def check_type(log: object) -> None:
-    """Check that a play is a ``StreamLog``.
-
-    Raises:
-        InvalidLogError: It is not.
-    """
-    if not isinstance(log, StreamLog):
-        raise InvalidLogError(f"a play is a StreamLog, not an object of type {type(log).__name__}")
-
-
-class RecordEncoder:
-    """Checks and encodes plays of one kind.
-
-    Args:
-        kind: Kind of the plays.
-        transport: Encodes them.
-        signed_by_user: Users sign, so that each user has queues of their own.
-    """
-
-    def __init__(self, kind: LogKind, transport: LogTransport, *, signed_by_user: bool) -> None:
-        self.kind = kind
-        # Looked up once, not per play.
-        self._encode = transport.encoder(kind)
-        self._encode_wire_form = transport.wire_form_encoder(kind)
-        self._queue_of = transport.partition_key(kind, signed_by_user=signed_by_user)
-
-    def record(self, log: StreamLog, window: Window) -> Record:
-        """Check a play and encode it.
-
-        Raises:
-            InvalidLogError: It is invalid; names the field.
-        """
-        queue_of = self._queue_of
-        try:
-            return Record(
-                self._encode(log, window), PARTNER_QUEUE if queue_of is None else queue_of(log), log.timestamp
-            )
-        except (AttributeError, TypeError):
-            check_type(log)
-            raise
-
-    def extend(self, records: list[Record], logs: Iterable[StreamLog | EncodedLog], window: Window) -> None:
-        """Append the records of ``logs``.
-
-        Raises:
-            InvalidLogError: One is invalid; its index is the length of ``records``.
-        """
-        encode, encode_wire_form, queue_of = self._encode, self._encode_wire_form, self._queue_of
-        for log in logs:
-            try:
-                body = encode_wire_form(log, window) if isinstance(log, EncodedLog) else encode(log, window)
-            except (AttributeError, TypeError):
-                check_type(log)
-                raise
-            records.append(Record(body, PARTNER_QUEUE if queue_of is None else queue_of(log), log.timestamp))
-
-
-class TracedEncoder(RecordEncoder):
-    """Stores the current span in each record."""
-
-    def __init__(self, tracing: BatchTracing, kind: LogKind, transport: LogTransport, *, signed_by_user: bool) -> None:
-        super().__init__(kind, transport, signed_by_user=signed_by_user)
-        self._tracing = tracing
-
-    def record(self, log: StreamLog, window: Window) -> Record:
-        """Check a play and encode it."""
-        record = super().record(log, window)
-        self._tracing.mark([record])
-        return record
-
-    def extend(self, records: list[Record], logs: Iterable[StreamLog | EncodedLog], window: Window) -> None:
-        """Append the records of ``logs``."""
-        before = len(records)
-        super().extend(records, logs, window)
-        self._tracing.mark(records[before:])
-
 
 logger = logging.getLogger("sevendigital_async.shipping")
 
@@ -430,7 +332,10 @@ class StreamLogShipper:
             while ahead:
                 # One producer in each step of the loop: many at once would stall all other tasks.
                 async with self._put_lock:
-                    encoder.extend(records, chain(ahead, islice(source, PUTS_PER_STEP - 1)), window)
+                    try:
+                        ahead.extend(islice(source, PUTS_PER_STEP - 1))
+                    finally:  # if the source refuses a play, those before it are counted for its index
+                        encoder.extend(records, ahead, window)
                     ahead = list(islice(source, 1))
                     await asyncio.sleep(0)
         except InvalidLogError as error:
@@ -446,10 +351,18 @@ class StreamLogShipper:
         return await self._spool.checkpoint(source)
 
     def _encoder(self, kind: LogKind) -> RecordEncoder:
-        if self._runner is None or self._closed or self._failure is not None or _running_loop() is not self._loop:
-            self._check_started()
         try:
+            if (
+                asyncio.get_running_loop() is not self._loop
+                or self._runner is None
+                or self._closed
+                or self._failure is not None
+            ):
+                self._check_started()
             return self._encoders[kind]
+        except RuntimeError:  # no loop runs here
+            self._check_started()
+            raise
         except (KeyError, TypeError):
             raise InvalidLogError(f"kind must be one of {', '.join(LogKind)}, not {kind!r}", field="kind") from None
 

@@ -6,14 +6,14 @@ from .base import BadRecord, Portion, ReadCheckpoint, Source, StreamProgress
 from .files import FileSource
 from .follow import FollowSource
 from .formats import Format
-from .ingestion import Ingestion, PendingPortion, StreamCounts, ship_from
+from .ingestion import Ingestion, OnBadRecords, PendingPortion, PlaySink, StreamCounts, ship_from
 from .lag import Lag, TopicLag
 from .positions import ReadOptions
 
 if TYPE_CHECKING:
-    from .kafka import DeadLetterTopic, KafkaSource
+    from .kafka import DeadLetterTopic, KafkaSource, KafkaURL
 
-_KAFKA_NAMES = ("DeadLetterTopic", "KafkaSource")
+_KAFKA_NAMES = ("DeadLetterTopic", "KafkaSource", "KafkaURL")
 
 __all__ = [
     "BadRecord",
@@ -23,8 +23,11 @@ __all__ = [
     "Format",
     "Ingestion",
     "KafkaSource",
+    "KafkaURL",
     "Lag",
+    "OnBadRecords",
     "PendingPortion",
+    "PlaySink",
     "Portion",
     "ReadCheckpoint",
     "ReadOptions",

@@ -20,7 +20,7 @@ from .splitting import BYTE_ORDER_MARK
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-CHUNK = 64 * 1024
+CHUNK = 256 * 1024
 """Bytes read at once."""
 
 EDGE = 1024
@@ -131,13 +131,13 @@ class FileReader:
         self._name = name
         self._options = options
         self._raw = raw
-        self.is_regular = raw.seekable() if is_regular is None else is_regular
-        self.compression = compression_of(self._raw.peek(MAX_MAGIC_LENGTH))
+        self.is_regular: bool = raw.seekable() if is_regular is None else is_regular
+        self.compression: str | None = compression_of(self._raw.peek(MAX_MAGIC_LENGTH))
         self._content = decompressed(cast("BinaryIO", self._raw), self.compression)
         self._ahead = b""
         self._sample = self._beginning()
         self._ahead = self._sample
-        self.format = options.format or format_of(self._sample, name)
+        self.format: Format = options.format or format_of(self._sample, name)
         if options.format is not None and self._sample:
             check_format(options.format, self._sample, name)
         self._head = self._sample[:EDGE]
@@ -150,6 +150,7 @@ class FileReader:
         self._position = Position(fingerprint=fingerprint(b"", b""), kind=options.kind and options.kind.value)
         self._reading = threading.Lock()
         self._closing = False
+        self._failure: Exception | None = None
 
     @property
     def position(self) -> Position:
@@ -260,7 +261,7 @@ class FileReader:
         """
         with self._reading:
             try:
-                chunk = self._read_bytes(CHUNK)
+                chunk = self._read_chunk()
             finally:
                 if self._closing:  # the descriptor of a closed file may be reused at once
                     self._raw.close()
@@ -269,7 +270,7 @@ class FileReader:
         if self._read_to < EDGE:  # it may have been shorter when it was opened
             self._head = (self._head[: self._read_to] + chunk)[:EDGE]
         parsed = self._text.feed(chunk)
-        parsed.size = len(chunk)
+        chunk, self._ahead = chunk[: parsed.size], chunk[parsed.size :] + self._ahead
         seen = self._before + chunk
         end = parsed.offset - (self._read_to - len(self._before))
         self._read_to += len(chunk)
@@ -374,6 +375,22 @@ class FileReader:
             left -= len(chunk)
             tail = (tail + chunk)[-EDGE:]
         return None if left else tail
+
+    def _read_chunk(self) -> bytes:
+        """Return the next bytes: of a pipe what is there, of a file as many as are read at once."""
+        if self._failure is not None:
+            raise self._failure
+        chunk = self._read_bytes(CHUNK)
+        while self.is_regular and 0 < len(chunk) < CHUNK:
+            try:
+                more = self._read_bytes(CHUNK - len(chunk))
+            except (ConfigurationError, OSError) as error:
+                self._failure = error  # raised once the records before it have been returned
+                break
+            if not more:
+                break
+            chunk += more
+        return chunk
 
     def _read_bytes(self, size: int) -> bytes:
         if self._ahead:

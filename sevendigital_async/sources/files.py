@@ -17,6 +17,7 @@ from attrs import evolve
 
 from ..errors import ConfigurationError
 from ..models import LogKind
+from ..quantity import counted
 from .base import RESTARTED, BadRecord, Portion, ReadCheckpoint, StreamProgress
 from .file_reader import Descriptor, FileReader
 from .formats import Format, ParsedRecords
@@ -127,7 +128,8 @@ class FileSource:
                 yield portion
         last = await self._call(reader.finish, file)
         if reader.line < first_line:
-            raise ConfigurationError(f"{shown(file)} has {reader.line - 1} lines; there is no line {first_line}")
+            known = counted(reader.line - 1, "line")
+            raise ConfigurationError(f"{shown(file)} has {known}; there is no line {first_line}")
         if reader.left is not None:
             self.left[stream] = reader.left
         yield portion_of(last, stream, file, reader, start=start, begin=begin)

@@ -12,13 +12,16 @@ from attrs import define, field
 
 from ..errors import ConfigurationError, InvalidLogError
 from ..models import LogKind, StreamLog
-from ..models.encoded_log import EncodedLog
+from ..models.encoded_log import EncodedLog, encoded_logs
 from ..models.stream_log import Window
 from .base import BadRecord
-from .rows import KIND, Columns, Play, play_of_line, play_of_row, wire_name
+from .rows import KIND, Columns, Play, play_of_line, play_of_row, wire_lines, wire_name
 from .splitting import BYTE_ORDER_MARK, MAX_RECORD_BYTES, RawRecord, Splitter
 
 DELIMITERS = (",", ";", "\t", "|")
+BATCH = 500
+"""Plays of a request. A portion with more plays than that has a multiple of them, so that a spool can keep them so."""
+
 SAMPLE = 64 * 1024
 """Bytes at the beginning of a file by which its format is recognised."""
 
@@ -126,11 +129,11 @@ class ParsedRecords:
     Attributes:
         logs: The plays.
         numbers: Their lines or rows.
-        kinds: Their kinds, where given.
+        kinds: Their kinds, where given; empty if none is.
         bad: Records that are not plays.
         line: Number of the line or row that follows.
         offset: Bytes of the decompressed file before it; for Parquet the rows.
-        size: Bytes read.
+        size: Bytes taken of the file, or of the chunk.
     """
 
     line: int
@@ -210,8 +213,40 @@ class TextReader:
             return None
 
     def feed(self, chunk: bytes) -> ParsedRecords:
-        """Return the records that end in the next chunk."""
-        return self._parsed(list(self._splitter.feed(chunk)))
+        """Return the records that end in the next chunk, or only the first of them; see ``size``.
+
+        What it has not taken must begin the next chunk.
+        """
+        parsed = self._in_wire_form(chunk)
+        if parsed is None:
+            parsed = self._parsed(list(self._splitter.feed(chunk)))
+            parsed.size = len(chunk)
+        return parsed
+
+    def _in_wire_form(self, chunk: bytes) -> ParsedRecords | None:
+        """Return plays that all are, or can be written, in their wire form; or None, having taken nothing."""
+        if (self._columns.mapping and not self._is_csv) or self._line < self._first_line:
+            return None
+        lines, window = self._splitter.preview(chunk), Window.at(datetime.now(UTC))
+        if len(lines) > BATCH:
+            lines = lines[: len(lines) // BATCH * BATCH]
+        # In a file in another form, nearly always the first line says so.
+        logs = self._encoded(lines, window) if lines and self._encoded(lines[:1], window) else None
+        if logs is None:
+            return None
+        first, size = self._line, self._splitter.take(lines)
+        self._line += len(lines)
+        self._offset = self._splitter.offset
+        return ParsedRecords(self._line, self._offset, [*logs], list(range(first, self._line)), size=size)
+
+    def _encoded(self, lines: Sequence[bytes], window: Window) -> list[EncodedLog] | None:
+        if not self._is_csv:
+            return encoded_logs(lines, window)
+        if self._names is None:
+            return None
+        rows = _plain_rows(lines, self._delimiter, len(self._names))
+        wire = rows and wire_lines(self._names, list(zip(*rows, strict=True)))
+        return encoded_logs(wire, window) if wire else None
 
     def close(self, *, is_final: bool = True) -> tuple[ParsedRecords, BadRecord | None]:
         """Return the last record, if it lacks its line feed.
@@ -267,6 +302,15 @@ class TextReader:
         except InvalidLogError as error:
             raise ConfigurationError(f"{self._place}:1: the header can't be read: {error}") from None
         self._names = self._columns.resolve([name.strip() for name in names], self._place)
+
+
+def _plain_rows(lines: Sequence[bytes], delimiter: str, columns: int) -> list[list[str]] | None:
+    """Return rows of CSV that are nothing but values and delimiters; None if one of them is more than that."""
+    text = b"\n".join(lines).replace(b"\r\n", b"\n").removesuffix(b"\r")
+    if b'"' in text or b"\r" in text or not text.isascii():
+        return None
+    rows = [line.split(delimiter) for line in text.decode().split("\n")]
+    return rows if set(map(len, rows)) == {columns} else None
 
 
 def _cells(data: bytes, delimiter: str) -> list[str]:

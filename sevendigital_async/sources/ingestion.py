@@ -308,6 +308,8 @@ class Ingestion:
     def _by_kind(self, portion: Portion) -> tuple[dict[LogKind, list[int]], list[BadRecord]]:
         """Return the indexes of the plays that are not in the spool yet, and the records that are not plays."""
         progress = self._progress[portion.stream]
+        if self._kind is not None and not portion.kinds and not progress.put:
+            return ({self._kind: list(range(len(portion.numbers)))} if portion.numbers else {}), list(portion.bad)
         groups: dict[LogKind, list[int]] = {}
         bad = list(portion.bad)
         for index, number in enumerate(portion.numbers):

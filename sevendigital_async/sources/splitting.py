@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 MAX_RECORD_BYTES = 64 * 1024
@@ -60,6 +60,24 @@ class Splitter:
     def pending(self) -> int:
         """Bytes of a record whose end has not been read."""
         return self._end - self._start
+
+    @property
+    def offset(self) -> int:
+        """Bytes of the input before the next record."""
+        return self._start
+
+    def preview(self, chunk: bytes) -> list[bytes]:
+        """Return the lines that end in the next chunk, as they are, without taking it; see :meth:`take`."""
+        return (bytes(self._held) + chunk).split(b"\n")[:-1]
+
+    def take(self, lines: Sequence[bytes]) -> int:
+        """Take the first lines that :meth:`preview` has returned; returns the bytes of the chunk that are taken."""
+        size = sum(map(len, lines)) + len(lines)
+        taken = size - len(self._held)
+        self._start = self._end = self._start + size
+        self._number += len(lines)
+        self._held.clear()
+        return taken
 
     def feed(self, chunk: bytes) -> Iterator[RawRecord]:
         """Take the next chunk; yield the records that end in it. To be exhausted before the next call."""

@@ -36,8 +36,8 @@ from sevendigital_async.cli import main, process
 from sevendigital_async.cli.atomic_file import AtomicFile
 from sevendigital_async.cli.options import check_finite, parse_duration
 from sevendigital_async.cli.output import as_json, say, visible
-from sevendigital_async.cli.ship.display import rendered, table
 from sevendigital_async.cli.ship.reject_file import RejectFile
+from sevendigital_async.cli.tables import Table
 from sevendigital_async.errors import ConfigurationError
 
 NOWHERE = "http://127.0.0.1:9"
@@ -274,7 +274,7 @@ def test_every_exit_that_is_not_zero_says_why(place, spool):
         (1, "no dead letter 9", "dead-letters", "show", "9", "--spool", "x.db"),
         (1, "give the numbers of dead letters", "dead-letters", "replay", "--spool", "x.db"),
         (1, "--kind", "ship", "plays.jsonl"),
-        (1, "No such command 'x\\x1b[31m'", "x\x1b[31m"),
+        (1, "there is no command x\\x1b[31m", "x\x1b[31m"),
         (1, "arguments are missing", "ship"),
         (1, "arguments are missing"),
         (1, "--patience", "ship", "plays.jsonl", "--kind", "preview", "--patience", "nan"),
@@ -577,7 +577,7 @@ def test_what_comes_from_outside_cannot_steer_a_terminal(capsys):
     say(HOSTILE)
     assert capsys.readouterr().out == f"{SHOWN}\n"
     for stream in (None, sys.stderr):
-        assert SHOWN in rendered(table(["name", HOSTILE], [[HOSTILE, HOSTILE]], numbers=False), stream)
+        assert SHOWN in Table(["name", HOSTILE], [[HOSTILE, HOSTILE]], numbers=False).render(stream)
     assert json.loads(as_json({HOSTILE: HOSTILE})) == {HOSTILE: HOSTILE}
     for indent in (False, True):
         assert all(map(str.isprintable, as_json({"x": [HOSTILE, "\U000e0001é"]}, indent=indent).split("\n")))

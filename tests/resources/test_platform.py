@@ -26,7 +26,7 @@ from sevendigital_async.models import (
 )
 from sevendigital_async.operations import REGISTRY
 from sevendigital_async.resources.media import Media
-from sevendigital_async.resources.media_handle import Media as Handle
+from sevendigital_async.resources.media_handle import MediaHandle as Handle
 from sevendigital_async.resources.oauth import OAuth
 from sevendigital_async.resources.platform import Platform
 from sevendigital_async.session.decode import decode

@@ -66,6 +66,7 @@ async def test_sizes_and_schemes(probe, tmp_path):
             "/",
             "/_sandbox/static/page.css",
             "/_sandbox/static/charts.js",
+            "/_sandbox/static/faults.js",
             "/_sandbox/static/page.js",
             "/_sandbox/activity",
         }
@@ -76,7 +77,9 @@ async def test_figures_are_updated_in_place(probe):
     async with open_page(probe.sandbox.base_url) as browser:
         await browser.until("document.querySelectorAll('#refused tr').length === 30")
         assert "666" in await browser.evaluate(text_of("refused"))
-        assert await browser.evaluate(text_of("faults-in-force")) == "5030.1%poison666latency1ms-20ms"
+        assert await browser.evaluate(text_of("faults-in-force")) == (
+            "5030.1%Removepoison666Removelatency1ms-20msRemove"
+        )
         assert await browser.evaluate(text_of("doubles")) != "No play was received twice."  # the preview batches
         await browser.evaluate(
             "watched = ['#doubles td', '#kinds td', '#totals dd', '#limit-summary', '#charts path', '#charts text']"
@@ -101,16 +104,19 @@ async def test_a_pause_and_the_keyboard(probe):
     async with open_page(probe.sandbox.base_url) as browser:
         await browser.until("document.querySelectorAll('#refused tr').length === 30")
         reached = []
-        for _ in range(8):
+        for _ in range(17):
             await browser.press("Tab", 9)
             reached.append(
                 await browser.evaluate(
-                    "(({id, href, attributes}) => id || attributes['aria-labelledby']?.value || new URL(href).pathname)"
+                    "(({id, href, ariaLabel, attributes}) => id || ariaLabel || attributes['aria-labelledby']?.value"
+                    " || new URL(href).pathname)"
                     "(document.activeElement)"
                 )
             )
         raw = [f"/_sandbox/{name}" for name in ("activity", "stats", "requests", "logs", "state")]
-        assert reached == ["pause", "doubles-caption", "refused-caption", *raw]
+        controls = ["fault-kind", "fault-value", "fault-button", "latency", "latency-button", "clear-faults"]
+        buttons = ["Remove 503 0.1%", "Remove poison 666", "Remove latency 1ms-20ms"]
+        assert reached == ["pause", "doubles-caption", "refused-caption", *controls, *buttons, *raw]
         await browser.evaluate("document.getElementById('pause').focus()")
         await browser.send("Input.dispatchKeyEvent", type="keyDown", key=" ", code="Space", text=" ")
         await browser.send("Input.dispatchKeyEvent", type="keyUp", key=" ", code="Space")
@@ -122,6 +128,42 @@ async def test_a_pause_and_the_keyboard(probe):
         await browser.evaluate("document.getElementById('pause').click()")
         await browser.until(f"!{text_of('faults-in-force')}.includes('poison')")
         assert browser.problems == []
+
+
+async def test_faults_are_changed_with_the_keyboard(probe):
+    async with open_page(probe.sandbox.base_url) as browser:
+        await browser.until(f"{text_of('faults-in-force')}.includes('poison')")
+
+        async def type_into(element_id, text):
+            await browser.evaluate(f"document.getElementById('{element_id}').select()")
+            await browser.send("Input.insertText", text=text)
+            for kind in ("keyDown", "keyUp"):
+                await browser.send(
+                    "Input.dispatchKeyEvent", type=kind, key="Enter", windowsVirtualKeyCode=13, text="\r"
+                )
+
+        async def says(text):
+            await browser.until(f"{text_of('faults-status')} === '{text}'")
+
+        await type_into("fault-value", "25%")
+        await says("500 25% is in force.")
+        await type_into("fault-value", "30%")  # in place of the 25 %
+        await says("500 30% is in force.")
+        await type_into("latency", "5ms")
+        await says("The latency is 5ms.")
+        assert probe.sandbox.faults == Faults.parse(["503:0.1%", "poison:666", "500:30%"], latency="5ms")
+        await type_into("fault-value", "90%")
+        await type_into("fault-value", "101%")
+        await browser.until(f"{text_of('faults-status')}.startsWith('Not changed: ')")
+        await browser.evaluate("document.querySelector('[aria-label=\"Remove poison 666\"]').click()")
+        await says("poison 666 is removed.")
+        assert await browser.evaluate("document.activeElement.id") == "fault-kind"
+        assert not probe.sandbox.faults.poison
+        await browser.evaluate("document.getElementById('clear-faults').click()")
+        await says("All faults are removed.")
+        assert probe.sandbox.faults == Faults()
+        assert await browser.evaluate("document.getElementById('clear-faults').disabled")
+        assert [each for each in browser.problems if each.get("entry", {}).get("text", "").find("400") < 0] == []
 
 
 async def test_a_sandbox_that_ended(probe):

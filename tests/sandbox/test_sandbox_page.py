@@ -14,8 +14,8 @@ from sevendigital_async.sandbox import Sandbox
 from sevendigital_async.sandbox.admin_api import STATIC_FILES, read_static_file
 
 PAGE, STYLE = read_static_file("page.html"), read_static_file("page.css")
-SCRIPTS = read_static_file("charts.js") + read_static_file("page.js")
-VOID = {"meta", "link"}
+SCRIPTS = "".join(map(read_static_file, ("charts.js", "faults.js", "page.js")))
+VOID = {"meta", "link", "input"}
 
 
 class Outline(HTMLParser):
@@ -79,7 +79,7 @@ def test_it_names_no_outside_asset():
     assert "//" not in PAGE
     for outside in ("url(", "@import", "@font-face"):
         assert outside not in STYLE
-    assert re.findall(r"fetch\((.*?)\)", SCRIPTS) == ['"/_sandbox/activity"']
+    assert set(re.findall(r'fetch\("(.*?)"', SCRIPTS)) == {"/_sandbox/activity", "/_sandbox/faults"}
 
 
 def test_nothing_is_inline_and_no_value_is_read_as_html():
@@ -120,8 +120,15 @@ def test_what_scrolls_can_be_reached_and_what_changes_is_said():
     scrolling = [element for element in OUTLINE.elements if element.get("class") == "scroll"]
     assert {(each["role"], each["tabindex"]) for each in scrolling} == {("region", "0")}
     assert all(each["aria-labelledby"] for each in scrolling)
-    assert [each["id"] for each in OUTLINE.elements if each.get("role") == "status"] == ["connection", "double-alert"]
-    assert [button["text"] for button in OUTLINE.all("button")] == ["Pause updates"]
+    assert [each["id"] for each in OUTLINE.elements if each.get("role") == "status"] == [
+        *("connection", "double-alert", "faults-status")
+    ]
+    assert [button["text"] for button in OUTLINE.all("button")] == [
+        *("Pause updates", "Add fault", "Set latency", "Remove all faults")
+    ]
+    inputs = OUTLINE.all("input", "select")
+    assert len(inputs) == 3
+    assert all("label" in each["in"] for each in inputs)
 
 
 def colours(scheme):

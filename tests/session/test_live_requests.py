@@ -21,7 +21,7 @@ from sevendigital_async import (
 from sevendigital_async.config import DEFAULT_HOSTS, Host
 from sevendigital_async.models import PlaybackEvent
 from sevendigital_async.operations import REGISTRY
-from sevendigital_async.resources.media_handle import Media
+from sevendigital_async.resources.media_handle import MediaHandle
 from sevendigital_async.resources.platform import Platform, logging
 from sevendigital_async.session.request import build_request
 
@@ -261,5 +261,5 @@ def test_each_host_is_a_setting():
 def test_media_are_signed_urls_in_both_dialects():
     client = SevenDigital("key", "secret", dialect=Dialect.LIVE)
     stream = client.platform.streaming.subscription("1", format_id="56", country="GB", user_id="7")
-    assert isinstance(stream, Media)
+    assert isinstance(stream, MediaHandle)
     assert stream.url().startswith("https://stream.svc.7digital.net/stream/subscription?trackId=1&formatId=56&")

@@ -20,6 +20,9 @@ _OPTIONS = (
     "--disable-gpu",
     "--disable-dev-shm-usage",
     "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-quic",
+    "--disable-sync",
     "--no-first-run",
     "--remote-debugging-port=0",
 )

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
 import attrs
-import orjson
 import typer
 
 from ...client import ApiClient
 from ...config import Dialect, UserToken
-from ...errors import ConfigurationError, InvalidArgumentError
-from ...operations import REGISTRY, Content, Operation, Parameter, ParameterLocation
+from ...errors import ConfigurationError
+from ...operations import Content, Operation
+from ..arguments import complete_argument, complete_operation, find_operation, read_arguments
 from ..options import Connection, connection, user, with_options
 from ..output import say, say_bytes, say_json
 
@@ -57,29 +57,20 @@ Exit codes:
 app = typer.Typer(rich_markup_mode=None)
 
 
-def find_operation(name: str) -> Operation:
-    """Return the operation with a dotted name, or with an id that is unambiguous.
-
-    Raises:
-        InvalidArgumentError: No operation, or more than one, has that name.
-    """
-    try:
-        return REGISTRY.find(name)
-    except KeyError as error:
-        raise InvalidArgumentError(
-            f"{error.args[0]}; `sevendigital operations` lists all", argument="OPERATION"
-        ) from None
-
-
-def complete_operation(incomplete: str) -> list[str]:
-    """Return the names of operations that begin like this, for the shell."""
-    return [operation.name for operation in REGISTRY if operation.name.startswith(incomplete)]
+def complete_pair(context: typer.Context, incomplete: str) -> list[str]:
+    """Complete ``key=value`` for the shell."""
+    given = context.params
+    dialect = given.get("dialect")
+    known = dialect if isinstance(dialect, Dialect) else Dialect.OPENAPI
+    return complete_argument(given.get("operation") or "", given.get("arguments") or (), incomplete, known)
 
 
 OperationArgument = Annotated[
     str, typer.Argument(metavar="OPERATION", help="Its dotted name or id.", autocompletion=complete_operation)
 ]
-PairsArgument = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Its arguments.")]
+PairsArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Its arguments.", autocompletion=complete_pair)
+]
 
 
 @app.command("call", help=CALL_HELP, no_args_is_help=True)
@@ -132,59 +123,6 @@ def sign_url(
     values = read_arguments(found, arguments or [], connection.settings.dialect)
     client = connection.open_client()
     say((client.as_user(user) if user else client).sign_url(found, **values))
-
-
-def read_arguments(operation: Operation, pairs: Iterable[str], dialect: Dialect) -> Mapping[str, object]:
-    """Read ``key=value`` pairs.
-
-    Keys are spelled as in Python or as on the wire. A value that travels as JSON is read as JSON where it is
-    valid; ``@FILE`` is replaced by the content of a file.
-
-    Raises:
-        InvalidArgumentError: A pair has no key or no ``=``, its key is unknown or given twice, or its file cannot be
-            read.
-    """
-    binding = operation.binding(dialect)
-    bindings = (binding, *binding.variants.values())
-    parameters = {parameter.name: parameter for each in bindings for parameter in each.parameters}
-    for name in (*binding.spread, *binding.implied):
-        parameters[name] = Parameter(name, name, ParameterLocation.JSON)
-    known = {spelling: each for each in parameters.values() for spelling in (each.name, each.wire)}
-    arguments: dict[str, object] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key:
-            raise InvalidArgumentError(f"{pair!r} must be key=value", argument=pair)
-        parameter = known.get(key)
-        if parameter is None:
-            choice = ", ".join(parameters) or "no arguments"
-            raise InvalidArgumentError(
-                f"{operation.name} has no argument {key!r}; its arguments are {choice}", argument=key
-            )
-        if parameter.name in arguments:
-            raise InvalidArgumentError(f"{key!r} is given twice", argument=key)
-        arguments[parameter.name] = _value(parameter, value)
-    return arguments
-
-
-def _value(parameter: Parameter, text: str) -> object:
-    if text.startswith("@"):
-        try:
-            text = Path(text[1:]).read_text(encoding="utf-8")
-        except (OSError, ValueError) as error:
-            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            if isinstance(error, UnicodeDecodeError):
-                reason = "the file is not UTF-8"
-            raise InvalidArgumentError(
-                f"{parameter.name}: cannot read {text[1:]}: {reason}", argument=parameter.name
-            ) from None
-    if parameter.location is not ParameterLocation.JSON:
-        return text
-    try:
-        value: object = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return text
-    return text if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 async def _answer(

@@ -15,6 +15,7 @@ from attrs import frozen
 from ...errors import ConfigurationError
 from ...models import LogKind
 from ...models.stream_log import wire_time
+from ...quantity import counted
 from ...shipping.spools.inspector import DeadLetterState, SpoolInspector, StoredDeadLetter
 from ...shipping.spools.registry import shown
 from ..options import (
@@ -28,7 +29,8 @@ from ..options import (
     parse_when,
     with_options,
 )
-from ..output import complain, counted, one_line, say, say_json
+from ..output import complain, one_line, say, say_json
+from ..tables import wrapped
 
 HELP = """List, replay or discard dead letters: plays that a shipper does not send again on its own.
 
@@ -212,14 +214,14 @@ def selection(
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 
 
-@app.command("list", help=LIST_HELP, no_args_is_help=True)
+@app.command("list", help=LIST_HELP, short_help="List dead letters.", no_args_is_help=True)
 @with_options("filters", filters)
 def list_dead_letters(*, spool: SpoolOption, filters: DeadLetterFilter, json: JsonOption = False) -> None:
     """Print the matching dead letters."""
     asyncio.run(_list(spool, filters, json=json))
 
 
-@app.command("show", help=SHOW_HELP, no_args_is_help=True)
+@app.command("show", help=SHOW_HELP, short_help="Show one of them with its body.", no_args_is_help=True)
 def show(
     number: Annotated[str, typer.Argument(metavar="NUMBER", help="A number from the list.")],
     *,
@@ -234,7 +236,7 @@ def show(
         say(as_text(letter))
 
 
-@app.command("replay", help=REPLAY_HELP, no_args_is_help=True)
+@app.command("replay", help=REPLAY_HELP, short_help="Make them wait for delivery again.", no_args_is_help=True)
 @with_options("wanted", selection)
 def replay(
     *, spool: SpoolOption, wanted: DeadLetterFilter, yes: YesOption = False, json: JsonSummaryOption = False
@@ -253,7 +255,7 @@ def replay(
         )
 
 
-@app.command("discard", help=DISCARD_HELP, no_args_is_help=True)
+@app.command("discard", help=DISCARD_HELP, short_help="Discard them: they are never sent.", no_args_is_help=True)
 @with_options("wanted", selection)
 def discard(
     *, spool: SpoolOption, wanted: DeadLetterFilter, yes: YesOption = False, json: JsonSummaryOption = False
@@ -285,7 +287,7 @@ async def _list(spool: str, wanted: DeadLetterFilter, *, json: bool) -> None:
             if json:
                 say_json(as_json(letter))
             else:
-                say(as_line(letter))
+                say(wrapped(as_line(letter), sys.stdout))
     if is_empty and not json:
         complain(f"no dead letters match in {shown(spool)}")
 
@@ -354,7 +356,7 @@ def as_text(letter: StoredDeadLetter) -> str:
         "reason": letter.reason,
         "body": letter.body.decode(errors="backslashreplace"),
     }
-    return "\n".join(f"{name:<9} {one_line(fact)}" for name, fact in facts.items())
+    return "\n".join(wrapped(f"{name:<9} {one_line(fact)}", sys.stdout) for name, fact in facts.items())
 
 
 def _body(letter: StoredDeadLetter) -> Any:

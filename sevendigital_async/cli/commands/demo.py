@@ -20,11 +20,13 @@ from ...client import SevenDigital
 from ...config import Dialect
 from ...errors import ShipperError
 from ...models import EndReason, LogKind, PlayMode, StreamLog
+from ...quantity import counted
 from ...sandbox import Sandbox
 from ...shipping import Statistics, StreamLogShipper
 from ..options import DialectOption, JsonSummaryOption
-from ..output import ExitCode, ExitError, TerminalText, counted, say, say_json
-from ..ship.display import Display, Gauge, display_on, rendered, table
+from ..output import ExitCode, ExitError, TerminalText, say, say_json
+from ..ship.display import Display, Gauge, display_on
+from ..tables import Table, wrapped
 
 SHARES: Mapping[LogKind, float] = {LogKind.PREVIEW: 0.60, LogKind.CATALOGUE: 0.25, LogKind.SUBSCRIBER: 0.15}
 USERS = tuple(f"listener-{number:02}" for number in range(1, 49))
@@ -158,8 +160,8 @@ class DemoReport:
             if self.equal
             else f"NOT EQUAL: {self.difference}."
         )
-        shown = rendered(table(headings, rows, total=True), stream)
-        return TerminalText(f"{shown}\n\n{closing}\n{self.seconds:.1f} s, {rate:,.0f} plays/s")
+        shown = Table(headings, rows, total=True).render(stream)
+        return TerminalText(f"{shown}\n\n{wrapped(closing, stream)}\n{self.seconds:.1f} s, {rate:,.0f} plays/s")
 
 
 def _cells(figures: KindFigures) -> list[str]:
@@ -228,8 +230,10 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command("demo", help=HELP)
 def demo(
     *,
-    plays: Annotated[int, typer.Option(min=0, help="Number of plays, of all kinds together.")] = 10_000,
-    seed: Annotated[int | None, typer.Option(help="The same seed makes the same plays.", show_default="random")] = None,
+    plays: Annotated[int, typer.Option(min=0, metavar="N", help="Number of plays, of all kinds together.")] = 10_000,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", help="The same seed makes the same plays.", show_default="random")
+    ] = None,
     dialect: DialectOption = Dialect.OPENAPI,
     json: JsonSummaryOption = False,
 ) -> None:

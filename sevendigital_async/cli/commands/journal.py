@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Annotated
 
 import typer
 
+from ...quantity import counted
 from ..atomic_file import STANDARD_OUTPUT, AtomicFile
 from ..options import (
     JsonOption,
@@ -19,9 +21,10 @@ from ..options import (
     parse_when,
     with_options,
 )
-from ..output import ExitCode, ExitError, LineLimit, counted, say, say_json
+from ..output import ExitCode, ExitError, LineLimit, say, say_json
 from ..reports.export import JournalFilter, OutcomeFilter, export
 from ..reports.reconciliation import Difference, Reconciliation, VendorRows, Verdict, reconcile
+from ..tables import wrapped
 
 HELP = "Export the journal of a spool, or compare it with another list of plays."
 
@@ -89,7 +92,7 @@ def journal_filter(*, kind: KindOption = None, since: SinceOption = None, until:
     return JournalFilter(kind, parse_when(since, "--since"), parse_when(until, "--until"))
 
 
-@app.command("export", help=EXPORT_HELP, no_args_is_help=True)
+@app.command("export", help=EXPORT_HELP, short_help="Write the journal as CSV.", no_args_is_help=True)
 @with_options("entries", journal_filter)
 def export_journal(
     *,
@@ -115,7 +118,9 @@ def export_journal(
         say(f"{counted(number)} written to {out}")
 
 
-@app.command("reconcile", help=RECONCILE_HELP, no_args_is_help=True)
+@app.command(
+    "reconcile", help=RECONCILE_HELP, short_help="Compare it with another list of plays.", no_args_is_help=True
+)
 @with_options("entries", journal_filter)
 def reconcile_journal(
     *,
@@ -136,7 +141,7 @@ def reconcile_journal(
         if json:
             say_json(difference.as_json())
         else:
-            limits[difference.finding.verdict](difference.as_text())
+            limits[difference.finding.verdict](wrapped(difference.as_text(), sys.stdout))
 
     async def check_spool() -> None:
         async with inspect_spool(spool) as inspector:
@@ -153,6 +158,7 @@ def reconcile_journal(
     if json:
         say_json(result.as_json())
     else:
-        say(result.as_text())
+        for line in result.as_text().splitlines():
+            say(wrapped(line, sys.stdout))
     if not result.equal:
         raise ExitError(f"the journal and {against} are not equal: {result.difference}", ExitCode.REJECTED)

@@ -11,7 +11,7 @@ from ...config import Dialect
 from ...operations import REGISTRY, Operation
 from ..options import DialectOption
 from ..output import say, say_json
-from ..ship.display import rendered, table
+from ..tables import Table
 
 HELP = """List the operations of the API: name, endpoint, how they are signed, and whether they may be repeated.
 
@@ -39,7 +39,7 @@ app = typer.Typer(rich_markup_mode=None)
 
 @app.command("operations", help=HELP)
 def operations(
-    word: Annotated[str, typer.Argument(metavar="[WORD]", help="List only operations with this in name or id.")] = "",
+    word: Annotated[str, typer.Argument(metavar="WORD", help="List only operations with this in name or id.")] = "",
     *,
     dialect: DialectOption = Dialect.OPENAPI,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON array, arguments included.")] = False,
@@ -51,7 +51,7 @@ def operations(
         say_json(described, indent=True)
         return
     rows = [[d["name"], _endpoint(d, dialect), d["auth"], d["safety"]] for d in described]
-    say(rendered(table(["name", "endpoint", "signed", "repeating"], rows, numbers=False), sys.stdout))
+    say(Table(["name", "endpoint", "signed", "repeating"], rows, numbers=False).render(sys.stdout))
 
 
 def _endpoint(described: dict[str, Any], dialect: Dialect) -> str:

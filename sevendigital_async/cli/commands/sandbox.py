@@ -49,15 +49,17 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command("sandbox", help=HELP)
 def sandbox(
     *,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 chooses a free one.")] = 7700,
-    host: Annotated[str, typer.Option(help="Loopback address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="PORT", help="Port to listen on; 0 chooses a free one.")
+    ] = 7700,
+    host: Annotated[str, typer.Option(metavar="HOST", help="Loopback address to listen on.")] = "127.0.0.1",
     fault: Annotated[
         list[str] | None, typer.Option(metavar="SPEC", help="A fault, such as 503:10%; can be repeated.")
     ] = None,
     latency: Annotated[
         str | None, typer.Option(metavar="SPEC", help="Delay every response: 200ms, 1.5s or 2ms-1500ms.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same faults in the same order.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="The same seed gives the same faults in the same order.")] = 0,
     tokens: TokensOption = None,
     managed_users: Annotated[
         bool,

@@ -13,6 +13,7 @@ from attrs import frozen
 
 from ...client import SevenDigital
 from ...config import LIMITS_VARIABLE
+from ...errors import ConfigurationError
 from ...models import LogKind
 from ...monitoring import WorkerMonitor
 from ...sources import Format, ReadOptions
@@ -169,7 +170,7 @@ def reading(
 def ship(
     files: Annotated[
         list[str],
-        typer.Argument(metavar="FILE...", help="Files, patterns, - for standard input, or a kafka:// URL."),
+        typer.Argument(metavar="FILE", help="Files, patterns, - for standard input, or a kafka:// URL."),
     ],
     *,
     kind: Annotated[
@@ -242,6 +243,8 @@ def ship(
     json: JsonSummaryOption = False,
 ) -> None:
     """Ship plays."""
+    if "" in files:
+        raise ConfigurationError("the name of a FILE is empty; use - for standard input")
     client = connection.open_client(limits=limits)
     inputs = Input(tuple(files), reading.follow)
     check_first_line(inputs, from_line)

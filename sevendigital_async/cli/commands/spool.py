@@ -11,10 +11,11 @@ import typer
 from attrs import asdict
 
 from ...models import LogKind
+from ...quantity import counted
 from ...shipping.spools.inspector import SpoolStatus
 from ..options import JsonOption, SpoolOption, inspect_spool
 from ..output import TerminalText, one_line, say, say_json
-from ..ship.display import rendered, table
+from ..tables import Table, wrapped
 
 HELP = "Show the state of a spool, the file or server that keeps plays until they are delivered."
 
@@ -43,7 +44,7 @@ def _group() -> None:
     pass
 
 
-@app.command("status", help=STATUS_HELP, no_args_is_help=True)
+@app.command("status", help=STATUS_HELP, short_help="Show the counts of a spool.", no_args_is_help=True)
 def status(*, spool: SpoolOption, json: JsonOption = False) -> None:
     """Print the counts."""
     found = asyncio.run(_status(spool))
@@ -77,10 +78,12 @@ def as_text(status: SpoolStatus, now: datetime) -> TerminalText:
         (kind.value, *(f"{getattr(status.counts[kind], name):,}" for name in COUNTS), age(status.oldest[kind], now))
         for kind in LogKind
     ]
-    counts = table(("", *(name.replace("_", " ") for name in COUNTS), "oldest waiting"), rows)
+    counts = Table(("", *(name.replace("_", " ") for name in COUNTS), "oldest waiting"), rows)
     use = "in use by a shipper" if status.in_use else "not in use"
-    lines = [f"{status.location}: {use}, {status.size:,} bytes", status.durability]
-    return TerminalText("\n".join([rendered(counts, sys.stdout), *map(one_line, lines)]))
+    lines = [f"{status.location}: {use}, {counted(status.size, 'byte')}", status.durability]
+    return TerminalText(
+        "\n".join([counts.render(sys.stdout), *(wrapped(one_line(line), sys.stdout) for line in lines)])
+    )
 
 
 def age(since: datetime | None, now: datetime) -> str:

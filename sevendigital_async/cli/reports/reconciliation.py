@@ -20,9 +20,10 @@ from attrs import frozen
 
 from ...errors import ConfigurationError, SpoolCorruptionError
 from ...models.scalars import microseconds
+from ...quantity import counted
 from ...shipping.spools.inspector import JournalEntry, JournalOutcome
 from ...sources.files import in_thread
-from ..output import counted, one_line
+from ..output import one_line
 from .export import BATCH, DAMAGED, KEY, PLAY, TIME, Column, OutcomeFilter, batches, parse_time, plain, play_of
 
 DELIMITERS = ",;\t|"

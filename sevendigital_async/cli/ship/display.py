@@ -1,9 +1,7 @@
-"""Progress on a terminal or in plain lines, and tables."""
+"""Progress on a terminal or in plain lines."""
 
 from __future__ import annotations
 
-import io
-import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,12 +11,10 @@ from typing import Protocol, Self, TextIO
 from attrs import frozen
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
-from rich.table import Table
 from rich.text import Text
 
-from ..output import TerminalText, one_line, say, visible
-
-PLAIN_WIDTH = 160
+from ..output import one_line, say, visible
+from ..tables import is_terminal
 
 
 @frozen
@@ -65,11 +61,6 @@ def display_on(stream: TextIO | None, *, every: float) -> Display:
     if stream is not None and is_terminal(stream):
         return LiveDisplay(stream)
     return PlainDisplay(stream, every)
-
-
-def is_terminal(stream: TextIO | None) -> bool:
-    """Return whether a stream is a terminal that can move its cursor."""
-    return stream is not None and stream.isatty() and os.environ.get("TERM", "dumb") not in {"dumb", "unknown"}
 
 
 class PlainDisplay:
@@ -147,33 +138,3 @@ class LiveDisplay:
         """Write a line above the bars."""
         with suppress(OSError):
             self._console.print(Text(visible(text)), soft_wrap=True)
-
-
-def table(
-    headings: Sequence[str], rows: Sequence[Sequence[str]], *, total: bool = False, numbers: bool = True
-) -> Table:
-    """Lay out text in columns; the first is aligned left, the others are aligned right if they are numbers.
-
-    Args:
-        headings: Headings of the columns.
-        rows: One text per column.
-        total: The last row is the sum of the others.
-        numbers: All columns but the first are numbers.
-    """
-    grid = Table(box=None, header_style="bold", pad_edge=False)
-    for position, heading in enumerate(headings):
-        grid.add_column(Text(one_line(heading)), justify="right" if position and numbers else "left")
-    for row in rows:
-        grid.add_row(*(Text(one_line(cell)) for cell in row), style="bold" if total and row is rows[-1] else None)
-    return grid
-
-
-def rendered(grid: Table, stream: TextIO | None) -> TerminalText:
-    """Return a table as text: with colours if ``stream`` is a terminal, else plain."""
-    text = io.StringIO()
-    if is_terminal(stream):
-        console = Console(file=text, force_terminal=True)
-    else:
-        console = Console(file=text, force_terminal=False, color_system=None, width=PLAIN_WIDTH)
-    console.print(grid)
-    return TerminalText("\n".join(line.rstrip() for line in text.getvalue().rstrip("\n").split("\n")))

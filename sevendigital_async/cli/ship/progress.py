@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 
 from attrs import define, field, frozen
 
+from ...quantity import counted
 from ...sources import Lag, StreamCounts, StreamProgress, TopicLag
 from .display import Gauge
 from .report import RunCounts
@@ -182,10 +183,9 @@ def _of_stream(counts: StreamCounts) -> str:
 
 def _lag(lag: Lag | TopicLag) -> str:
     if isinstance(lag, TopicLag):
-        partitions = f"{len(lag.partitions):,} partition{'' if len(lag.partitions) == 1 else 's'}"
-        return f"{lag.messages:,} messages behind, {partitions}"
-    files = f"{lag.files:,} file{'' if lag.files == 1 else 's'} open"
-    return f"{lag.size:,} bytes and {lag.seconds:.1f} s behind, {files}"
+        return f"{counted(lag.messages, 'message')} behind, {counted(len(lag.partitions), 'partition')}"
+    files = f"{counted(lag.files, 'file')} open"
+    return f"{counted(lag.size, 'byte')} and {lag.seconds:.1f} s behind, {files}"
 
 
 def duration(seconds: float) -> str:

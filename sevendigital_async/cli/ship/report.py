@@ -10,10 +10,11 @@ from typing import Any, TextIO
 from attrs import asdict, astuple, field, frozen
 
 from ...models import LogKind
+from ...quantity import counted
 from ...shipping import Counts
 from ...sources import Lag, TopicLag
-from ..output import ExitCode, TerminalText, counted, highest_precedence, one_line
-from .display import rendered, table
+from ..output import ExitCode, TerminalText, highest_precedence, one_line
+from ..tables import Table, wrapped
 
 
 @frozen
@@ -251,8 +252,8 @@ class Report:
             (*self._row("logs/s", "seconds")[:-1], f"{self.rate:,.0f}"),
         ]
         last = f"{self.kind} plays" if self.kind else "all plays"
-        shown = rendered(table(("", *self.kinds, last), rows), stream)
-        return TerminalText("\n".join([shown, *map(one_line, self.notes())]))
+        shown = Table(("", *self.kinds, last), rows).render(stream)
+        return TerminalText("\n".join([shown, *(wrapped(one_line(note), stream) for note in self.notes())]))
 
     def _row(self, title: str, name: str | None = None) -> tuple[str, ...]:
         """Return a row: a count of each kind, where it is counted by kind, and the count of the run."""
@@ -301,9 +302,9 @@ class Report:
         if self._unread and self.resumes:
             notes.append(self._again)
         if isinstance(self.lag, Lag) and self.lag.size:
-            notes.append(f"not read yet: {self.lag.size:,} bytes of files that grow; {self._again}")
+            notes.append(f"not read yet: {counted(self.lag.size, 'byte')} of files that grow; {self._again}")
         if isinstance(self.lag, TopicLag) and self.lag.messages:
-            notes.append(f"not read yet: {self.lag.messages:,} messages of the topic; {self._again}")
+            notes.append(f"not read yet: {counted(self.lag.messages, 'message')} of the topic; {self._again}")
         if self.moved:
             notes.append(
                 f"partitions that other workers had read before: {self.moved:,}; plays that such a worker put and did"

@@ -6,7 +6,7 @@ Most of them change something by GET: what may be repeated is said here, not by 
 from __future__ import annotations
 
 from ...models import Basket, BasketStatus, PaypalCheckout, Purchase
-from ..operation import Auth, Operation, ParameterLocation, Safety, parameter
+from ..operation import Auth, Operation, ParameterLocation, Safety, country_parameter, parameter
 from .binding import COUNTRY, ITEM, ONLY_LIVE, TRACK_OF_RELEASE, USER_ID, bound, form, live, live_only
 
 BASKET_ID = parameter("basket_id", required=True)
@@ -73,8 +73,10 @@ APPLY_BASKET_VOUCHER = Operation(
         "/basket/applyVoucher",
         BASKET_ID,
         VOUCHER_CODE,
-        form("country"),
-        live=live("POST", "/basket/applyVoucher", FORM_BASKET_ID, VOUCHER_CODE, form("country")),
+        country_parameter(ParameterLocation.FORM),
+        live=live(
+            "POST", "/basket/applyVoucher", FORM_BASKET_ID, VOUCHER_CODE, country_parameter(ParameterLocation.FORM)
+        ),
     ),
 )
 

@@ -8,7 +8,7 @@ from typing import Any
 from attrs import evolve
 
 from ...config import Dialect
-from ..operation import VERSION, Binding, Parameter, ParameterLocation, paging, parameter
+from ..operation import VERSION, Binding, Parameter, ParameterLocation, country_parameter, paging, parameter
 
 ONLY_LIVE = "only the live dialect has it"
 """The advice for an operation that the OpenAPI file lacks."""
@@ -19,7 +19,7 @@ USE_MATCHES = "use matches, which takes ids of 7digital and of MusicBrainz"
 COMPACT = "%Y%m%d"
 """How the classic API writes days."""
 
-COUNTRY = parameter("country")
+COUNTRY = country_parameter()
 SHOP_ID = parameter("shop_id")
 USER_ID = parameter("user_id")
 """Names a user of a partner who manages users; in the live dialect, in place of a user's token."""

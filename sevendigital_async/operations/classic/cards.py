@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...models import CardRegistration, PaymentCard
-from ..operation import Auth, Operation, ParameterLocation, Safety, parameter
+from ..operation import Auth, Operation, ParameterLocation, Safety, country_parameter, parameter
 from .binding import ONLY_LIVE, USER_ID, bound, for_user, form, live, live_only
 
 MONTH = "%Y%m"
@@ -88,7 +88,7 @@ ADD_USER_PAYMENT_CARD = Operation(
         parameter("card_expiry_date", ParameterLocation.FORM, required=True, date_format=MONTH),
         form("card_verification_code", required=True),
         form("card_post_code"),
-        form("card_country"),
+        country_parameter(ParameterLocation.FORM, name="card_country"),
         form("card_issue_number"),
         parameter("card_start_date", ParameterLocation.FORM, date_format=MONTH),
         USER_ID,

@@ -6,7 +6,7 @@ A purchase or a delivery is a GET here; none is ever repeated after it may have 
 from __future__ import annotations
 
 from ...models import LockerRelease, PreparedPurchase, Purchase
-from ..operation import LOST_SALE, Auth, Operation, Safety, parameter
+from ..operation import LOST_SALE, Auth, Operation, Safety, country_parameter, parameter
 from .binding import (
     COUNTRY,
     ITEM,
@@ -47,7 +47,7 @@ GET_USER_LOCKER = Operation(
             "GET",
             "/user/locker",
             *FILTERS,
-            parameter("country", required=True),
+            country_parameter(required=True),
             *LIVE_PAGING,
             USER_ID,
             needs=TRACK_OF_RELEASE,

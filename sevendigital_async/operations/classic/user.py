@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ...models import SubscriptionStatus, User
-from ..operation import Auth, Operation, ParameterLocation, Safety, parameter
+from ..operation import Auth, Operation, ParameterLocation, Safety, country_parameter, parameter
 from .binding import bound, file_only, for_user, form, live
 
 EMAIL_ADDRESS = parameter("email", ParameterLocation.FORM, required=True, wire="emailAddress")
 PASSWORD = form("password", required=True)
-PERSON = (PASSWORD, form("country", required=True), form("first_name"), form("last_name"))
+PERSON = (PASSWORD, country_parameter(ParameterLocation.FORM, required=True), form("first_name"), form("last_name"))
 
 GET_USER_UNLIMITED_STREAMING = Operation(
     id="getUserUnlimitedStreaming",
@@ -60,7 +60,7 @@ CREATE_USER = Operation(
         "GET",
         "/user/create",
         parameter("email", required=True),
-        live=live("GET", "/user/create", parameter("user_id", required=True), parameter("country", required=True)),
+        live=live("GET", "/user/create", parameter("user_id", required=True), country_parameter(required=True)),
     ),
 )
 

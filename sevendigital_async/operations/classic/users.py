@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 
 from ...models import User
-from ..operation import Auth, Operation, ParameterLocation, Safety, parameter
+from ..operation import Auth, Operation, ParameterLocation, Safety, country_parameter, parameter
 from .binding import bound, form, live
 
 EMAIL_ADDRESS = parameter("email", wire="emailAddress")
@@ -37,7 +37,7 @@ UPDATE_USER = Operation(
         form("email"),
         form("first_name"),
         form("last_name"),
-        form("country"),
+        country_parameter(ParameterLocation.FORM),
         live=live(
             "PUT",
             UPDATE,
@@ -45,7 +45,7 @@ UPDATE_USER = Operation(
             evolve(EMAIL_ADDRESS, location=ParameterLocation.FORM),
             form("first_name"),
             form("last_name"),
-            form("country"),
+            country_parameter(ParameterLocation.FORM),
             form("password"),
         ),
     ),

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...config import Dialect, Host
-from ..operation import VERSION, Binding, Parameter, paging, parameter
+from ..operation import VERSION, Binding, Parameter, country_parameter, paging
 
 PAGING = paging(100)
 LIVE_PAGING = paging(500)
 """The newer of the live pages speak of 50, the guide of 500: the service decides."""
 
-COUNTRY = parameter("country")
-REQUIRED_COUNTRY = parameter("country", required=True)
+COUNTRY = country_parameter()
+REQUIRED_COUNTRY = country_parameter(required=True)
 
 
 def bound(

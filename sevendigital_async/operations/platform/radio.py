@@ -8,14 +8,14 @@ from typing import Any
 from ...config import Host
 from ...errors import InvalidArgumentError
 from ...models import PlaybackEvent, PlaybackEventType, RadioSession, RadioTrack
-from ..operation import Auth, Binding, Operation, Parameter, ParameterLocation, Safety, parameter
+from ..operation import Auth, Binding, Operation, Parameter, ParameterLocation, Safety, country_parameter, parameter
 from .binding import bound, live
 
 SESSION_ID = parameter("session_id", ParameterLocation.PATH, required=True)
 USER_ID = parameter("user_id", ParameterLocation.JSON, required=True)
 PLAYLIST_IDS = parameter("playlist_ids", ParameterLocation.JSON, required=True)
 RULESET = parameter("ruleset", ParameterLocation.JSON)
-COUNTRY = parameter("country", ParameterLocation.JSON)
+COUNTRY = country_parameter(ParameterLocation.JSON)
 
 
 def _session(http_method: str, path: str, *arguments: Parameter, **more: Any) -> Binding:

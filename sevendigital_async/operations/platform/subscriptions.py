@@ -8,7 +8,7 @@ from typing import Any
 
 from ...errors import InvalidArgumentError
 from ...models import Subscription, SubscriptionStatus
-from ..operation import Auth, Operation, Parameter, ParameterLocation, Safety, parameter
+from ..operation import Auth, Operation, Parameter, ParameterLocation, Safety, country_parameter, parameter
 from .binding import COUNTRY, bound, live, live_only
 
 MIDNIGHT = "%Y-%m-%dT00:00:00Z"
@@ -46,7 +46,7 @@ CREATE_SUBSCRIPTION = Operation(
         parameter("product_id", ParameterLocation.FORM, required=True),
         parameter("start_date", ParameterLocation.FORM, required=True, write=partial(_day, "start_date")),
         parameter("end_date", ParameterLocation.FORM, required=True, write=partial(_day, "end_date")),
-        parameter("country", ParameterLocation.FORM),
+        country_parameter(ParameterLocation.FORM),
         live=live(
             "POST",
             "/user/unlimitedStreaming",
@@ -55,7 +55,7 @@ CREATE_SUBSCRIPTION = Operation(
             parameter("status", ParameterLocation.FORM, default="active"),
             parameter("currency", ParameterLocation.FORM, required=True),
             parameter("recurring_fee", ParameterLocation.FORM, required=True),
-            parameter("country", ParameterLocation.FORM, required=True),
+            country_parameter(ParameterLocation.FORM, required=True),
             _moment("activated_at", required=True),
             _moment("start_date", required=True, wire="currentPeriodStartDate"),
             _moment("end_date", required=True, wire="expiryDate"),

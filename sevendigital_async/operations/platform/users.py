@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...models import User
-from ..operation import Auth, Operation, ParameterLocation, Safety, parameter
+from ..operation import Auth, Operation, ParameterLocation, Safety, country_parameter, parameter
 from .binding import REQUIRED_COUNTRY, bound, live
 
 CREATE_USER = Operation(
@@ -18,7 +18,7 @@ CREATE_USER = Operation(
         "/users",
         parameter("email", ParameterLocation.FORM, required=True),
         parameter("password", ParameterLocation.FORM, required=True),
-        parameter("country", ParameterLocation.FORM, required=True),
+        country_parameter(ParameterLocation.FORM, required=True),
         parameter("first_name", ParameterLocation.FORM),
         parameter("last_name", ParameterLocation.FORM),
         live=live("GET", "/user/create", parameter("user_id", required=True), REQUIRED_COUNTRY),

@@ -8,7 +8,7 @@ from datetime import date
 from ...models import DownloadUrl, IdMatch, Track
 from ...operations.classic import tracks as ops
 from .. import checks
-from ..media_handle import Media
+from ..media_handle import MediaHandle
 from ..resource import CheckedResource, Pages
 
 
@@ -117,7 +117,7 @@ class Tracks(CheckedResource):
         ids = checks.listed_ids(seven_digital_ids=seven_digital_ids, mb_ids=mb_ids)
         return await self._all(IdMatch, ops.MATCH_TRACK_IDS, **ids)
 
-    def preview(self, track_id: str, *, redirect: bool | None = None, country: str | None = None) -> Media:
+    def preview(self, track_id: str, *, redirect: bool | None = None, country: str | None = None) -> MediaHandle:
         """Listen to a clip of a track, of 30 to 60 seconds.
 
         A service that offers clips must offer the track for sale next to them.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...operations.platform import content_delivery as ops
-from ..media_handle import Media
+from ..media_handle import MediaHandle
 from ..resource import Resource
 
 
@@ -18,7 +18,7 @@ class ContentDelivery(Resource):
         bitrate: int | None = None,
         format_id: str | None = None,
         country: str | None = None,
-    ) -> Media:
+    ) -> MediaHandle:
         """Fetch the media file of any track; at most fifty such requests leave in any second.
 
         Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...operations.platform import downloads as ops
-from ..media_handle import Media
+from ..media_handle import MediaHandle
 from ..resource import Resource
 
 
@@ -13,7 +13,7 @@ class Downloads(Resource):
     A download may cost the user one of those that are left, so none is retried automatically after a lost response.
     """
 
-    def purchase(self, user_id: str, *, purchase_id: str, country: str | None = None) -> Media:
+    def purchase(self, user_id: str, *, purchase_id: str, country: str | None = None) -> MediaHandle:
         """Fetch everything bought in one transaction as a ZIP file, in the best quality there is.
 
         Args:
@@ -30,7 +30,7 @@ class Downloads(Resource):
 
     def release(
         self, user_id: str, *, release_id: str, format_id: str | None = None, country: str | None = None
-    ) -> Media:
+    ) -> MediaHandle:
         """Fetch a release that the user has bought as a ZIP file.
 
         Args:
@@ -60,7 +60,7 @@ class Downloads(Resource):
         release_id: str | None = None,
         format_id: str | None = None,
         country: str | None = None,
-    ) -> Media:
+    ) -> MediaHandle:
         """Fetch a track that the user has bought.
 
         Args:

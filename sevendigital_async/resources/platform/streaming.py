@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...operations.platform import streaming as ops
-from ..media_handle import Media
+from ..media_handle import MediaHandle
 from ..resource import Resource
 
 
@@ -19,7 +19,7 @@ class Streaming(Resource):
         *,
         format: str | None = None,  # noqa: A002 - the API's own name
         country: str | None = None,
-    ) -> Media:
+    ) -> MediaHandle:
         """Stream the preview clip of a track.
 
         Args:
@@ -57,7 +57,7 @@ class Streaming(Resource):
 
     def catalogue(
         self, track_id: str, *, format_id: str | None = None, country: str | None = None, user_id: str | None = None
-    ) -> Media:
+    ) -> MediaHandle:
         """Stream any track that the user's region allows, for radio-style listening.
 
         Args:
@@ -103,7 +103,7 @@ class Streaming(Resource):
 
     def locker(
         self, track_id: str, *, format_id: str | None = None, country: str | None = None, user_id: str | None = None
-    ) -> Media:
+    ) -> MediaHandle:
         """Stream a track that the user has bought.
 
         Args:
@@ -168,7 +168,7 @@ class Streaming(Resource):
         country: str | None = None,
         user_id: str | None = None,
         client_id: str | None = None,
-    ) -> Media:
+    ) -> MediaHandle:
         """Stream any track to a subscriber.
 
         Args:
@@ -235,7 +235,7 @@ class Streaming(Resource):
         country: str | None = None,
         user_id: str | None = None,
         client_id: str | None = None,
-    ) -> Media:
+    ) -> MediaHandle:
         """Stream a track that a subscriber's device will keep; the device must be authorised before.
 
         Args:

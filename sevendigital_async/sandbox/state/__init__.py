@@ -34,19 +34,19 @@ class State:
     def __init__(self, token_for: Callable[[str], UserToken], tokens: Tokens) -> None:
         self.token_for = token_for
         self.tokens = tokens
-        self.baskets = Baskets()
-        self.purchases = Purchases()
-        self.lockers = Lockers()
-        self.users = Users()
-        self.cards = Cards()
-        self.vouchers = Vouchers()
-        self.subscriptions = Subscriptions()
-        self.refunds = Refunds()
-        self.playlists = Playlists()
-        self.playlist_groups = PlaylistGroups()
-        self.radio = RadioSessions()
-        self.devices = Devices()
-        self.deliveries = Deliveries()
+        self.baskets: Baskets = Baskets()
+        self.purchases: Purchases = Purchases()
+        self.lockers: Lockers = Lockers()
+        self.users: Users = Users()
+        self.cards: Cards = Cards()
+        self.vouchers: Vouchers = Vouchers()
+        self.subscriptions: Subscriptions = Subscriptions()
+        self.refunds: Refunds = Refunds()
+        self.playlists: Playlists = Playlists()
+        self.playlist_groups: PlaylistGroups = PlaylistGroups()
+        self.radio: RadioSessions = RadioSessions()
+        self.devices: Devices = Devices()
+        self.deliveries: Deliveries = Deliveries()
 
     def sell(
         self,

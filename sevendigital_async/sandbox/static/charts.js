@@ -3,6 +3,8 @@
 
 const HEIGHT = 144, TOP = 16, BOTTOM = 18;
 
+const find = (id) => document.getElementById(id);
+
 function svg(name, attributes = {}) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", name);
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);

@@ -3,7 +3,6 @@
 
 const KINDS = ["preview", "catalogue", "subscriber"];
 const FULL = {preview: 500, catalogue: 500, subscriber: 20};
-const find = (id) => document.getElementById(id);
 const number = (value) => value.toLocaleString("en");
 const count = (value, noun) => `${number(value)} ${noun}${value === 1 ? "" : "s"}`;
 const total = (values) => Object.values(values).reduce((sum, value) => sum + value, 0);
@@ -103,6 +102,15 @@ function showLatency({up_to: bounds, requests}) {
     : "No responses in three minutes."});
 }
 
+function setButton(cell, {label, name, value}) {
+  if (cell.firstElementChild?.localName !== "button") cell.replaceChildren(html("button", {type: "button"}, label));
+  const button = cell.firstElementChild;
+  if (button.value !== value) {
+    button.value = value;
+    button.setAttribute("aria-label", name);
+  }
+}
+
 // Rows and cells are kept and only their text changes: what is selected or read aloud stays where it is.
 function fill(id, rows, rowHeaders = false) {
   const body = find(id), columns = body.parentElement.tHead.rows[0].cells.length;
@@ -119,7 +127,8 @@ function fill(id, rows, rowHeaders = false) {
       }
       const cell = row.cells[column];
       cell.colSpan = rows.length ? 1 : columns;
-      setText(cell, value);
+      if (value?.label) setButton(cell, value);
+      else setText(cell, value);
     });
   });
 }
@@ -157,8 +166,7 @@ function showTables({stats, faults, refused, doubles}) {
   ], true);
   fill("answers", Object.entries(stats.answers).map(([status, requests]) => [status, number(requests)]), true);
   fill("faults-applied", Object.entries(stats.faults).map(([fault, requests]) => [fault, number(requests)]), true);
-  const inForce = faults.faults.map((fault) => [fault.slice(0, fault.indexOf(":")), fault.slice(fault.indexOf(":") + 1)]);
-  fill("faults-in-force", faults.latency === "0ms" ? inForce : [...inForce, ["latency", faults.latency]], true);
+  showFaults(faults);
   const batch = ({batch: name, status, fault}) => `${name} (${fault ?? status ?? "no response yet"})`;
   fill("doubles", doubles.map(({kind, log, times, first, last}) =>
     [[kind, `track ${log.trackId}`, log.userId && `user ${log.userId}`, log.timestamp].filter(Boolean).join(", "),

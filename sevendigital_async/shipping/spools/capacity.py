@@ -6,6 +6,7 @@ import asyncio
 from collections import OrderedDict
 
 from ...errors import ShipperError, SpoolFullError
+from ...quantity import counted
 from .base import copy_of
 
 
@@ -31,10 +32,12 @@ class Capacity:
 
     def take(self, logs: int, size: int) -> bool:
         """Reserve capacity if there is enough and no append waits for it."""
-        if self._refusal or self._waiting or not self._fits(logs, size):
+        most_logs, most_size = self._limit
+        logs += self._logs
+        size += self._size
+        if logs > most_logs or size > most_size or self._waiting or self._refusal:
             return False
-        self._logs += logs
-        self._size += size
+        self._logs, self._size = logs, size
         return True
 
     def reserve_nowait(self, logs: int, size: int) -> None:
@@ -46,7 +49,7 @@ class Capacity:
         if self._refusal:
             raise copy_of(self._refusal)
         if not self.take(logs, size):
-            raise SpoolFullError(f"the spool is full ({self._logs} logs, {self._size} bytes)")
+            raise SpoolFullError(f"the spool is full ({counted(self._logs, 'log')}, {counted(self._size, 'byte')})")
 
     async def reserve(self, logs: int, size: int) -> None:
         """Reserve capacity, waiting for it in order of the calls.
@@ -60,8 +63,9 @@ class Capacity:
             return
         if logs > self._limit[0] or size > self._limit[1]:
             raise SpoolFullError(
-                f"{logs} logs of {size} bytes exceed the limit of the spool ({self._limit[0]} logs,"
-                f" {self._limit[1]} bytes)"
+                f"{counted(logs, 'log')} of {counted(size, 'byte')} exceed the limit of the spool"
+                f" ({counted(self._limit[0], 'log')},"
+                f" {counted(self._limit[1], 'byte')})"
             )
         granted = asyncio.get_running_loop().create_future()
         self._waiting[granted] = (logs, size)

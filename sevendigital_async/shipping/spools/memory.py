@@ -83,7 +83,7 @@ class MemorySpool:
 
     async def append(self, kind: LogKind, records: Sequence[Record], checkpoint: Checkpoint | None = None) -> None:
         """Accept all or none, waiting for capacity."""
-        size = size_of(records)
+        size = len(records[0].body) if len(records) == 1 else size_of(records)
         if not self._capacity.take(len(records), size):
             self._wake_all()
             await self._capacity.reserve(len(records), size)
@@ -207,11 +207,11 @@ class MemorySpool:
             self._wake(kind)
 
     def _add(self, kind: LogKind, records: Sequence[Record], size: int) -> None:
-        now = self._clock.monotonic()
-        for sequence, record in enumerate(records, self._latest + 1):
-            record.sequence = sequence
+        now, sequence = self._clock.monotonic(), self._latest
+        for record in records:
+            record.sequence = sequence = sequence + 1
             record.put_at = now
-        self._latest += len(records)
+        self._latest = sequence
         due_earlier = self._accumulators[kind].add(records, size)
         counts = self._counts[kind]
         counts["put"] += len(records)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from importlib.metadata import entry_points
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -80,6 +79,8 @@ def scheme_of(location: str) -> str | None:
 
 def _is_registered(name: str) -> bool:
     if name not in _schemes and _NAME.fullmatch(name):
+        from importlib.metadata import entry_points  # noqa: PLC0415 - takes long to load, and most schemes are ours
+
         for entry_point in entry_points(group=ENTRY_POINTS, name=name):
             register_scheme(name, entry_point.load())
             break

@@ -2,16 +2,27 @@
 
 import asyncio
 import json
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pytest
-from support.cli_process import KEY, SECRET, open_sandbox, running, sevendigital
+from support.cli_process import KEY, SECRET, environment, open_sandbox, running, sevendigital
 from yarl import URL
 
 from sevendigital_async.cli import main
-from sevendigital_async.cli.commands.call import complete_operation, find_operation, read_arguments
+from sevendigital_async.cli.arguments import (
+    complete_argument,
+    complete_operation,
+    find_operation,
+    parameters_of,
+    read_arguments,
+    values_of,
+)
 from sevendigital_async.config import Dialect
 from sevendigital_async.errors import InvalidArgumentError
 from sevendigital_async.operations import REGISTRY
@@ -168,3 +179,66 @@ async def test_a_reader_that_leaves_is_not_an_error(tmp_path):
         started.process.stdout._transport.close()
         assert await started.process.wait() == 0
         assert b"Traceback" not in await asyncio.wait_for(started.process.stderr.read(), 20)
+
+
+# -- completion --
+
+
+@pytest.mark.parametrize(
+    ("given", "incomplete", "expected"),
+    [
+        ([], "", ["q=", "type=", "country=", "page=", "page_size="]),
+        (["q=abbey"], "p", ["page=", "page_size="]),
+        (["q=abbey"], "type=s", ["type=single"]),
+        (["q=abbey"], "country=G", ["country=GA", "country=GB", "country=GD"]),
+        (["q=abbey"], "weight=1", []),
+        # bash takes the sign for a word of its own.
+        (["type"], "=", ["album", "single", "ep", "compilation", "video"]),
+        (["type", "="], "al", ["album"]),
+    ],
+)
+def test_the_shell_completes_arguments_and_their_values(given, incomplete, expected):
+    completed = complete_argument("classic.releases.search", given, incomplete, Dialect.OPENAPI)
+    assert completed[: len(expected)] == expected
+    assert len(completed) == len(expected) or incomplete.startswith("country=")
+
+
+def test_nothing_completes_what_does_not_exist():
+    assert complete_argument("classic.weather", [], "", Dialect.OPENAPI) == []
+
+
+def test_every_operation_has_a_method_to_take_values_from():
+    with_values = {
+        f"{operation.name} {name}"
+        for operation in REGISTRY
+        for dialect in operation.bindings
+        for name, parameter in parameters_of(operation, dialect).items()
+        if values_of(operation, parameter)
+    }
+    assert {
+        "platform.radio.create_session ruleset",
+        "classic.tracks.chart period",
+        "platform.playlists.create visibility",
+        "platform.catalogue.tracks_batch show_errors",
+    } <= with_values
+
+
+BASH = shutil.which("bash")
+
+
+@pytest.mark.skipif(BASH is None, reason="bash is not installed")
+def test_bash_completes_a_line(tmp_path, capsys):
+    assert main(["--show-completion", "bash"]) == 0
+    (tmp_path / "completion.sh").write_text(capsys.readouterr().out)
+    command = tmp_path / "sevendigital"
+    command.write_text(f"#!/bin/sh\nexec {sys.executable} -m sevendigital_async.cli\n")
+    command.chmod(0o755)
+    script = """
+        source completion.sh
+        COMP_WORDS=(sevendigital call classic.releases.search q = abbey type = comp) COMP_CWORD=8
+        _sevendigital_completion sevendigital
+        echo "${COMPREPLY[@]}"
+    """
+    environ = environment(PATH=f"{tmp_path}:{os.environ['PATH']}")
+    done = subprocess.run([BASH, "-c", script], cwd=tmp_path, env=environ, capture_output=True, text=True, check=True)
+    assert done.stdout == "compilation\n"

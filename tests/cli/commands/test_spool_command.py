@@ -320,7 +320,7 @@ async def test_a_checkpoint_of_an_earlier_release_is_resumed(tmp_path):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda path: path.write_bytes(b"x" * 5_000), "damaged"),
+        (lambda path: path.write_bytes(b"x" * 5_000), "not a spool"),
         (lambda path: path.write_bytes(b""), "empty"),
         (lambda path: path.mkdir(), "directory"),
         (lambda path: sqlite3.connect(path).execute("CREATE TABLE cats (name)").connection.close(), "not a spool"),

@@ -83,13 +83,13 @@ class SpoolClient:
     """
 
     def __init__(self, url: str, name: str, offset: Callable[[], float] = lambda: 0.0) -> None:
-        self.connection = RedisConnection(url)
+        self.connection: RedisConnection = RedisConnection(url)
         # The braces keep all keys of a spool in one hash slot.
-        self.base = f"{self.connection.prefix}:{{{name}}}:"
+        self.base: str = f"{self.connection.prefix}:{{{name}}}:"
         self.on_alert: AlertCallback = _ignore_alert
-        self.is_unavailable = False
-        self.available_since = 0.0
-        self.id = ""
+        self.is_unavailable: bool = False
+        self.available_since: float = 0.0
+        self.id: str = ""
         self._offset = offset
         self._dialect = ""
         self._rules: list[str | int] = []

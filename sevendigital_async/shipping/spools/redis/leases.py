@@ -11,6 +11,7 @@ from attrs import define, field
 
 from ....errors import LeaseLostError
 from ....models import LogKind
+from ....quantity import counted
 from ....redis_connection import RedisUnavailableError
 from ...records import InDoubtPolicy, Lease, Record
 from ...rules import LaneRules
@@ -275,5 +276,5 @@ class RedisLeases:
         if isinstance(lease.key, RedisLeaseState):
             self._leases.pop(lease.key.token, None)
         return LeaseLostError(
-            f"another worker has taken over {len(lease.records)} plays: this one had missed its heartbeat"
+            f"another worker has taken over {counted(len(lease.records))}: this one had missed its heartbeat"
         )

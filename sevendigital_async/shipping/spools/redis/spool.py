@@ -21,6 +21,7 @@ from ....errors import (
 )
 from ....failpoints import hit
 from ....models import LogKind
+from ....quantity import counted
 from ....redis_connection import RedisScript, RedisUnavailableError
 from ...events import PlaysInDoubt, PlaysRecovered
 from ...records import Checkpoint, Counts, DeadLetter, InDoubtPolicy, Lease, Receipt, Record, StaleCounts
@@ -349,7 +350,8 @@ class RedisSpool:
         if lost := sum(len(append.records) for append in self._writer.unwritten):
             logger.error("the spool: %d plays that put_nowait had accepted could not be written", lost)
         if left := sum(len(append.records) for append in self._writer.withdrawn):
-            message = f"{left} plays of cancelled puts could not be withdrawn from {self._client.connection.safe_url}"
+            place = self._client.connection.safe_url
+            message = f"{counted(left)} of cancelled puts could not be withdrawn from {place}"
             logger.error("the spool: %s; they may be sent", message)
             self._context.report(message, is_blocking=False)
         await self._client.aclose()

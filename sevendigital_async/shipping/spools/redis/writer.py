@@ -14,6 +14,7 @@ from attrs import define, frozen
 from ....errors import ShipperError, SpoolCorruptionError, SpoolFullError, SpoolUnavailableError
 from ....failpoints import hit
 from ....models import LogKind
+from ....quantity import counted
 from ...records import Checkpoint, Record, size_of
 from ..base import copy_of
 from ..chunks import MAX_LOGS
@@ -138,12 +139,12 @@ class RedisWriter:
         max_logs: int,
         max_bytes: int,
     ) -> None:
-        self.worker = uuid.uuid4().hex
+        self.worker: str = uuid.uuid4().hex
         self.on_written: Callable[[LogKind, int], None] = lambda _kind, _logs: None
-        self.usage = (0, 0)
+        self.usage: tuple[int, int] = (0, 0)
         self.max_count: Mapping[LogKind, int] = {}
-        self.restored = 0
-        self.is_full = False
+        self.restored: int = 0
+        self.is_full: bool = False
         self._client = client
         self._on_withdrawn = on_withdrawn
         self._max_logs, self._max_bytes = max_logs, max_bytes
@@ -204,7 +205,7 @@ class RedisWriter:
         size = size_of(records)
         logs, used = self.usage[0] + self._pending[0], self.usage[1] + self._pending[1]
         if self.is_full or logs + len(records) > self._max_logs or used + size > self._max_bytes:
-            raise SpoolFullError(f"the spool is full ({logs} logs, {used} bytes)")
+            raise SpoolFullError(f"the spool is full ({counted(logs, 'log')}, {counted(used, 'byte')})")
         self._add(RedisAppend(kind, records, size, None, None))
 
     async def append(self, kind: LogKind, records: Sequence[Record], checkpoint: Checkpoint | None) -> None:
@@ -218,7 +219,7 @@ class RedisWriter:
             raise copy_of(self._refusal)
         size = size_of(records)
         if len(records) > self._max_logs or size > self._max_bytes:
-            raise SpoolFullError(f"{len(records)} logs of {size} bytes exceed the whole spool")
+            raise SpoolFullError(f"{counted(len(records), 'log')} of {counted(size, 'byte')} exceed the whole spool")
         done = asyncio.get_running_loop().create_future()
         append = RedisAppend(kind, records, size, checkpoint, done)
         self._add(append)

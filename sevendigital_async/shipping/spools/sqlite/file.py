@@ -48,8 +48,14 @@ CHECKPOINT_PAGES = 4000
 
 Synchronous = Literal["FULL", "NORMAL"]
 
+MAGIC = b"SQLite format 3\0"
+"""The first bytes of every database."""
+
+MARKER = "-mark"
+"""Ending of the companion file with the commit marker."""
+
 COMPANIONS = (
-    *("-owner", "-owner-journal", "-mark", "-wal", "-shm", "-journal"),
+    *("-owner", "-owner-journal", MARKER, "-wal", "-shm", "-journal"),
     *("-new", "-new-wal", "-new-shm", "-new-journal"),
 )
 """Endings of the files beside a spool."""
@@ -88,7 +94,7 @@ def check_files(path: Path) -> None:
     """Check that a spool and its companion files are regular files, as far as they exist.
 
     Raises:
-        SpoolError: A path is not a regular file, or the directory of the spool does not exist.
+        SpoolError: A path is not a regular file, the spool is no database, or its directory does not exist.
         OSError: A path can't be examined.
     """
     try:
@@ -99,9 +105,21 @@ def check_files(path: Path) -> None:
         raise SpoolError(f"{printable(path)} is in a directory that does not exist")
     if kind := _irregular_type(path):
         raise SpoolError(f"{printable(path)} is {kind}; a spool needs a regular file")
+    if _is_foreign(path):
+        raise SpoolError(f"{printable(path)} is not a spool, but a file of another kind; it was left as it is")
     for companion in [companion_path(path, ending) for ending in COMPANIONS]:
         if kind := _irregular_type(companion):
             raise SpoolError(f"{printable(companion)} is {kind}, not a regular file; remove it")
+
+
+def _is_foreign(path: Path) -> bool:
+    """Return whether a file was never a database; one with a commit marker beside it was, and is damaged."""
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(len(MAGIC))
+    except FileNotFoundError:
+        return False
+    return bool(beginning) and beginning != MAGIC and not companion_path(path, MARKER).exists()
 
 
 def _irregular_type(path: Path) -> str | None:
@@ -188,7 +206,7 @@ class CommitMarkerFile:
 
 def commit_marker_of(path: Path) -> CommitMarkerFile:
     """Return the commit marker of a spool."""
-    return CommitMarkerFile(companion_path(path, "-mark"))
+    return CommitMarkerFile(companion_path(path, MARKER))
 
 
 @define(eq=False)
