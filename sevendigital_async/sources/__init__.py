@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from .base import BadRecord, Portion, ReadCheckpoint, Source, StreamProgress
+from .base import BadRecord, Portion, ReadCheckpoint, SharedSource, Source, StreamProgress
 from .files import FileSource
 from .follow import FollowSource
 from .formats import Format
@@ -31,6 +31,7 @@ __all__ = [
     "Portion",
     "ReadCheckpoint",
     "ReadOptions",
+    "SharedSource",
     "Source",
     "StreamCounts",
     "StreamProgress",
