@@ -399,6 +399,8 @@ async def _stop(consumer: AIOKafkaConsumer) -> None:
             await asyncio.wait([stopping], timeout=1.0)
             stopping.cancel()
             await asyncio.wait([stopping])
+        # A connection may have been opened meanwhile.
+        await consumer._client.close()  # noqa: SLF001 - as above
     if not stopping.cancelled() and (error := stopping.exception()) is not None:
         logger.info("the group was not left: %s", _reason(error), extra={"event": "leave-failed"})
 
