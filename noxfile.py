@@ -111,19 +111,16 @@ def bench(session: nox.Session) -> None:
 
 
 LONG_FORMS = {
-    "states": ("tests/shipping/spools/sqlite/test_sqlite_spool.py", "-k", "runTest"),
+    "odd_inputs": ("tests/cli/commands/test_odd_inputs.py", "-k", "line"),
     "redis_states": ("tests/shipping/spools/redis/test_redis_chunks.py", "-k", "any_order"),
-    "kafka": (
-        *("tests/sources/test_kafka.py", "tests/test_snippets.py", "tests/cli/commands/test_ship_sources.py"),
-        *("-k", "kafka or topic or messages or partition"),
-    ),
+    "states": ("tests/shipping/spools/sqlite/test_sqlite_spool.py", "-k", "runTest"),
 }
 """Tests of the suite that have a long form."""
 
 
 @nox.session
 def soak(session: nox.Session) -> None:
-    """Run the soak tests (kills, power cuts, long backlogs), 45 minutes; `-- kills` runs one part.
+    """Run the soak tests (kills, power cuts, long backlogs), two hours; `-- kills` runs one part.
 
     Needs redis-server and strace.
     """
@@ -131,13 +128,15 @@ def soak(session: nox.Session) -> None:
     parts = (
         "kills",
         "follow",
+        "rotations",
+        "kafka",
         "power_cuts",
         "many_workers",
         "backlog",
         "every_point",
         "states",
         "redis_states",
-        "kafka",
+        "odd_inputs",
     )
     for part in session.posargs or parts:
         if part in LONG_FORMS:

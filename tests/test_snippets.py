@@ -22,7 +22,6 @@ from typing import NamedTuple
 
 import aiohttp
 import pytest
-from support.long_form import long
 from support.paths import ROOT
 
 import sevendigital_async
@@ -333,20 +332,21 @@ async def test_files_that_grow(sandbox, tmp_path):
     assert len(sandbox.received(LogKind.PREVIEW)) == 1
 
 
-@long
 @pytest.mark.skipif(find_spec("aiokafka") is None, reason="aiokafka is not installed")
 async def test_kafka(sandbox):
-    confluent_kafka = pytest.importorskip("confluent_kafka")
-    cluster = confluent_kafka.Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "none", "log_level": 0})
-    [broker] = cluster.list_topics(timeout=10).brokers.values()
-    for data in (play().encode(), b"not a play", play(1).encode()):
-        cluster.produce("plays", data, partition=0)
-    block = fragment("docs/howto/sources.md", "KafkaSource")
-    code = block.code.replace("broker-1:9092,broker-2:9092", f"{broker.host}:{broker.port}")
-    async with context() as names:
-        await run_until(names, block, 2, code=code)
-    assert len(sandbox.received(LogKind.CATALOGUE)) == 2
-    cluster.flush(50)
+    pytest.importorskip("confluent_kafka")
+    from support.kafka_cluster import open_cluster  # noqa: PLC0415 - not everybody has it
+
+    with open_cluster(brokers=1) as cluster:
+        cluster.create("plays", 1)
+        for data in (play().encode(), b"not a play", play(1).encode()):
+            cluster.produce("plays", data, partition=0)
+        cluster.producer.flush(50)
+        block = fragment("docs/howto/sources.md", "KafkaSource")
+        code = block.code.replace("broker-1:9092,broker-2:9092", cluster.servers)
+        async with context() as names:
+            await run_until(names, block, 2, code=code)
+        assert len(sandbox.received(LogKind.CATALOGUE)) == 2
 
 
 async def test_redis(sandbox, redis_server):

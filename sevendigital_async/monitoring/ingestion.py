@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from attrs import frozen
 
-from ..sources import Ingestion, Lag, Source
+from ..sources import Ingestion, Lag, Source, TopicLag
 
 PREFIX = "sevendigital_ingestion"
+
+Value = float | Mapping[str, float]
+"""Of a figure; by the values of its label if it has one."""
 
 
 @frozen
@@ -24,8 +27,8 @@ class WatchedIngestion:
     source: Source
 
     @property
-    def lag(self) -> Lag | None:
-        """How far reading of growing files is behind; None for other sources."""
+    def lag(self) -> Lag | TopicLag | None:
+        """How far reading of growing files or of a topic is behind; None for other sources."""
         lag = getattr(self.source, "lag", None)
         return lag() if callable(lag) else None
 
@@ -37,22 +40,31 @@ class IngestionFigure:
     Attributes:
         name: Without prefix and ``_total``.
         text: What it counts or measures.
-        read: Returns it; None if the source has none.
+        read: Returns it, by the values of ``label`` if there is one; None if the source has none.
         is_counter: It only grows.
+        label: What it is given for each of.
     """
 
     name: str
     text: str
-    read: Callable[[WatchedIngestion], float | None]
+    read: Callable[[WatchedIngestion], Value | None]
     is_counter: bool = True
+    label: str | None = None
 
 
 def _of_lag(read: Callable[[Lag], float]) -> Callable[[WatchedIngestion], float | None]:
     def of(watched: WatchedIngestion) -> float | None:
         lag = watched.lag
-        return None if lag is None else read(lag)
+        return read(lag) if isinstance(lag, Lag) else None
 
     return of
+
+
+def _of_partitions(watched: WatchedIngestion) -> Mapping[str, float] | None:
+    lag = watched.lag
+    if not isinstance(lag, TopicLag):
+        return None
+    return {str(number): behind for number, behind in lag.partitions.items()}
 
 
 FIGURES = (
@@ -86,10 +98,17 @@ FIGURES = (
         _of_lag(lambda lag: lag.files),
         is_counter=False,
     ),
+    IngestionFigure(
+        "lag_messages",
+        "Messages of an assigned partition that the spool does not have.",
+        _of_partitions,
+        is_counter=False,
+        label="partition",
+    ),
 )
 
 
-def read_figures(watched: WatchedIngestion) -> Iterator[tuple[IngestionFigure, float]]:
+def read_figures(watched: WatchedIngestion) -> Iterator[tuple[IngestionFigure, Value]]:
     """Yield the figures that a source has, with their values now."""
     for figure in FIGURES:
         value = figure.read(watched)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -19,7 +19,7 @@ from ..shipping.events import PlayEvent
 from ..sources import Ingestion, Source
 from .health import HealthMonitor
 from .http_endpoint import TEXT, HttpAddress, HttpAnswer, HttpEndpoint
-from .ingestion import PREFIX, IngestionFigure, WatchedIngestion, read_figures
+from .ingestion import PREFIX, IngestionFigure, Value, WatchedIngestion, read_figures
 from .systemd import READY, STOPPING, WATCHDOG, ServiceNotifier
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ class WorkerMonitor:
         }
         return HttpAnswer(HTTPStatus.OK, orjson.dumps(content, option=orjson.OPT_APPEND_NEWLINE), JSON)
 
-    def figures(self) -> Iterator[tuple[IngestionFigure, float]]:
+    def figures(self) -> Iterator[tuple[IngestionFigure, Value]]:
         """Yield what was read from the source."""
         if self._ingestion is not None:
             yield from read_figures(self._ingestion)
@@ -218,8 +218,12 @@ class _IngestionCollector:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily  # noqa: PLC0415 - an extra
 
         for figure, value in self._monitor.figures():
-            family = CounterMetricFamily if figure.is_counter else GaugeMetricFamily
-            yield family(f"{PREFIX}_{figure.name}", figure.text, value=value)
+            kind = CounterMetricFamily if figure.is_counter else GaugeMetricFamily
+            labels = [] if figure.label is None else [figure.label]
+            family = kind(f"{PREFIX}_{figure.name}", figure.text, labels=labels)
+            for name, each in value.items() if isinstance(value, Mapping) else (("", value),):
+                family.add_metric([name] if labels else [], each)
+            yield family
 
 
 NO_COUNTS = f"the spool is stalled: it did not count its plays within {STATISTICS_TIMEOUT:.0f} s"

@@ -2,11 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
-from .base import BadRecord, Portion, ReadCheckpoint, Source, StreamProgress
+from .base import BadRecord, Portion, ReadCheckpoint, SharedSource, Source, StreamProgress
 from .files import FileSource
-from .follow import FollowSource, Lag
+from .follow import FollowSource
 from .formats import Format
 from .ingestion import Ingestion, OnBadRecords, PendingPortion, PlaySink, StreamCounts, ship_from
+from .lag import Lag, TopicLag
 from .positions import ReadOptions
 
 if TYPE_CHECKING:
@@ -30,9 +31,11 @@ __all__ = [
     "Portion",
     "ReadCheckpoint",
     "ReadOptions",
+    "SharedSource",
     "Source",
     "StreamCounts",
     "StreamProgress",
+    "TopicLag",
     "ship_from",
 ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from attrs import field, frozen
 
@@ -113,4 +113,13 @@ class Source(Protocol):
 
     async def aclose(self) -> None:
         """Close what is open. Called once, at the end, also after an error."""
+        ...
+
+
+@runtime_checkable
+class SharedSource(Protocol):
+    """A source whose streams move between workers that share a spool, besides being a :class:`Source`."""
+
+    async def superseded(self, portion: Portion) -> None:
+        """Drop a portion that the spool refused, because another worker has put it; its stream goes on elsewhere."""
         ...

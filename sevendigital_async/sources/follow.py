@@ -14,10 +14,12 @@ from attrs import define, frozen
 
 from ..clock import Clock, SystemClock
 from ..errors import ConfigurationError
+from ..models import LogKind
 from .base import Portion, ReadCheckpoint
 from .file_reader import Descriptor, FileReader
 from .files import in_thread, is_excluded, portion_of
 from .formats import Format, ParsedRecords
+from .lag import Lag
 from .positions import Position, ReadOptions
 from .watching import ChangeWatcher
 
@@ -81,26 +83,20 @@ class FollowedFile:
     idle_since: float
     is_current: bool = True
 
+    def check_kind(self, kind: LogKind | None) -> None:
+        """Refuse to read on as plays of another kind than before.
+
+        Raises:
+            ConfigurationError: It was read as plays of another kind.
+        """
+        if self.start is not None:
+            Position.decode(self.start, self.path).check_kind(kind, self.path, is_followed=True)
+
     def portion(self, parsed: ParsedRecords) -> Portion:
         """Return what was read as a portion."""
         portion = portion_of(parsed, self.stream, self.path, self.reader, start=self.start)
         self.start = portion.position
         return portion
-
-
-@frozen
-class Lag:
-    """How far reading is behind.
-
-    Attributes:
-        files: Files that are open.
-        size: Bytes that have not been read.
-        seconds: Age of the oldest bytes that have not been read, by the time of the file's last change.
-    """
-
-    files: int = 0
-    size: int = 0
-    seconds: float = 0.0
 
 
 class FollowSource:
@@ -144,7 +140,11 @@ class FollowSource:
         self._watcher = ChangeWatcher(poll, lambda path: not is_excluded(path, exclude), self._clock)
 
     async def portions(self, checkpoint: ReadCheckpoint) -> AsyncGenerator[Portion, None]:
-        """Yield plays as they are written; ends only with an error."""
+        """Yield plays as they are written; ends only with an error.
+
+        Raises:
+            ConfigurationError: An earlier run has shipped the beginning of a file as plays of another kind.
+        """
         name = f"follow:{'|'.join(self._patterns)}"
         kept = await checkpoint(name)
         self._since = float(kept) if kept else self._clock.time()
@@ -232,13 +232,16 @@ class FollowSource:
             if reader is None or FileId.of(reader.status) != id_:
                 return  # its first line is not complete, or it was replaced meanwhile; it is examined again
             followed = await self._identify(reader, candidate, checkpoint)
-            if followed is not None:
-                self._files[id_], reader = followed, None
         except FileNotFoundError:
             pass  # it was renamed or removed meanwhile
         except (ConfigurationError, OSError) as error:
             self._ended[id_] = candidate.state
             logger.warning("not reading %s: %s", candidate.path, error, extra={"event": "file-refused"})
+        else:
+            if followed is not None:
+                # Not one file is wrong then, but how this run was started.
+                followed.check_kind(self._options.kind)
+                self._files[id_], reader = followed, None
         finally:
             if reader is not None:
                 reader.close()

@@ -48,6 +48,22 @@ FOREIGN_FORMATS: tuple[tuple[Callable[[bytes], bool], str], ...] = (
         "looks like JSON objects over several lines; one object a line is needed: jq -c . makes that of it",
     ),
     (
+        lambda head: head.startswith(b"PK\x03\x04"),
+        "looks like a zip archive or an Excel file; unpack the one, and save the other as CSV (UTF-8)",
+    ),
+    (
+        lambda head: head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
+        "looks like an Excel file; save it as CSV (UTF-8)",
+    ),
+    (
+        lambda head: head[257:262] == b"ustar",
+        "looks like a tar archive; unpack it first: tar -xf",
+    ),
+    (
+        lambda head: head.startswith(b"<"),
+        "looks like HTML or XML, not like JSON lines, CSV or Parquet",
+    ),
+    (
         # Within a file of plays, only its own line is bad.
         lambda head: b"\0" in head[:4096] and not head.startswith(b"{") and not _delimiter(head),
         "looks like a binary file, not like JSON lines, CSV or Parquet",

@@ -10,11 +10,11 @@ from typing import Protocol
 import orjson
 from attrs import define, evolve, field, frozen
 
-from ..errors import ConfigurationError, InvalidLogError
+from ..errors import ConfigurationError, InvalidLogError, SpoolInUseError
 from ..models import LogKind, StreamLog
 from ..models.encoded_log import EncodedLog
 from ..shipping import Checkpoint
-from .base import BadRecord, Portion, Source
+from .base import BadRecord, Portion, SharedSource, Source
 
 OnBadRecords = Callable[[Sequence[BadRecord]], Awaitable[None]]
 
@@ -207,8 +207,15 @@ class Ingestion:
         try:
             async with aclosing(self._source.portions(self._checkpoint)) as portions:
                 async for portion in portions:
-                    await self._put(portion)
-                    await self._source.confirm(portion)
+                    try:
+                        await self._put(portion)
+                    except SpoolInUseError:
+                        if not isinstance(self._source, SharedSource):
+                            raise
+                        self.pending = None
+                        await self._source.superseded(portion)
+                    else:
+                        await self._source.confirm(portion)
         finally:
             await self._source.aclose()
 

@@ -8,36 +8,44 @@ import time
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from enum import Enum
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
 
-from attrs import field, frozen
-
-from ..errors import ConfigurationError, InvalidLogError
+from ..errors import ConfigurationError, InvalidLogError, ShipperError
 from ..models.stream_log import Window
 from .base import BadRecord, Portion, ReadCheckpoint
+from .dead_letter_topic import DeadLetterTopic
+from .kafka_url import KafkaURL, one_line
+from .lag import TopicLag
 from .rows import Columns, play_of_line
 
 try:
-    from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+    from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
     from aiokafka.errors import IllegalStateError, KafkaConnectionError, KafkaError
-    from aiokafka.helpers import create_ssl_context
 except ImportError as error:  # pragma: no cover - the extra is installed for the tests
     raise ConfigurationError("Kafka needs the extra kafka: pip install 'sevendigital-async[kafka]'") from error
+
+__all__ = ["DeadLetterTopic", "KafkaSource", "KafkaURL"]
 
 logger = logging.getLogger("sevendigital_async.sources")
 
 MAX_MESSAGES = 500
 """Most messages of a portion."""
 
-COMMIT_INTERVAL = 1.0
-"""Seconds between two commits, at the least; more often would cost a round trip each."""
+COMMIT_INTERVAL = 0.2
+"""Seconds between two commits, at the least. What is put in between is doubled if a worker with its own spool dies."""
 
-COMMIT_TIMEOUT = 5.0
-"""Seconds that a commit may take; without a coordinator aiokafka would retry for ever."""
+ANSWER_TIMEOUT = 5.0
+"""Seconds for reading or writing committed offsets; without a coordinator aiokafka would retry for ever."""
 
 CLOSE_TIMEOUT = 10.0
 """Seconds that leaving the group may take."""
+
+REBALANCE_TIMEOUT = 30.0
+"""Seconds for which the group waits for a member whose put takes long, before others get its partitions."""
+
+REQUEST_TIMEOUT = REBALANCE_TIMEOUT + 10.0
+"""Seconds; a request to join the group is answered when the rebalance has ended."""
 
 MAX_FAILURES = 10
 """Consecutive failures after which the source gives up."""
@@ -48,72 +56,19 @@ RECONNECT_AFTER = 0.5
 HOLD_AFTER = 5.0
 """Seconds that a put may take before the partitions are paused and polled, so that the group keeps this member."""
 
-SECURE_OPTIONS = {"security_protocol", "sasl_mechanism", "client_id", "group_instance_id"}
-OPTIONS = {"group", "cafile", "certfile", "keyfile", *SECURE_OPTIONS}
+MAX_HEARTBEAT_INTERVAL = 3_000
+"""Milliseconds."""
 
 
-@frozen
-class KafkaURL:
-    """Where a topic is: ``kafka://[user:password@]host:port[,host:port]/topic?group=plays``.
+class Assignment(Enum):
+    """What is known of the partitions that this worker reads."""
 
-    Options: ``group`` (needed), ``security_protocol``, ``sasl_mechanism``, ``client_id``, ``group_instance_id``,
-    ``cafile``, ``certfile``, ``keyfile``.
-
-    Attributes:
-        servers: Host and port of some brokers.
-        topic: The topic.
-        group: The consumer group.
-        connection: Arguments of aiokafka's clients.
-    """
-
-    servers: Sequence[str]
-    topic: str
-    group: str
-    connection: Mapping[str, Any] = field(factory=dict, repr=False)
-
-    @classmethod
-    def parse(cls, url: str) -> KafkaURL:
-        """Read a URL.
-
-        Raises:
-            ConfigurationError: It is not of this form; the message has no password.
-        """
-        try:
-            parts = urlsplit(url)
-            options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
-        except ValueError:
-            raise ConfigurationError(f"not a Kafka URL; use {EXAMPLE}") from None
-        credentials, _, hosts = parts.netloc.rpartition("@")
-        topic, group = parts.path.strip("/"), options.pop("group", "")
-        if parts.scheme.lower() != "kafka" or not hosts or not topic or "/" in topic or not group:
-            raise ConfigurationError(f"a Kafka URL needs brokers, a topic and a group: {EXAMPLE}")
-        if unknown := options.keys() - OPTIONS:
-            raise ConfigurationError(
-                f"unknown option {min(unknown)!r} in a Kafka URL; known are {', '.join(sorted(OPTIONS))}"
-            )
-        return cls(hosts.split(","), unquote(topic), group, _connection(credentials, options))
-
-
-EXAMPLE = "kafka://broker:9092/topic?group=plays"
-
-
-def _connection(credentials: str, options: dict[str, str]) -> dict[str, Any]:
-    files = {name: options.pop(name) for name in ("cafile", "certfile", "keyfile") if name in options}
-    connection: dict[str, Any] = dict(options)
-    user, _, password = credentials.partition(":")
-    if user:
-        connection["sasl_plain_username"], connection["sasl_plain_password"] = unquote(user), unquote(password)
-        connection.setdefault("sasl_mechanism", "PLAIN")
-    is_secure = bool(files) or "SSL" in connection.get("security_protocol", "").upper()
-    if "security_protocol" not in connection:
-        prefix = "SASL_" if user else ""
-        connection["security_protocol"] = f"{prefix}{'SSL' if is_secure else 'PLAINTEXT'}"
-    if is_secure:
-        try:
-            connection["ssl_context"] = create_ssl_context(**files)
-        except OSError as error:
-            raise ConfigurationError(f"the TLS files of Kafka can't be read: {error.strerror or error}") from None
-    return connection
+    NONE = "none"
+    """There are none: the group is being rebalanced."""
+    NEW = "new"
+    """They were assigned; where they are to be read from is not known yet."""
+    PLACED = "placed"
+    """They are read."""
 
 
 class KafkaSource:
@@ -121,8 +76,9 @@ class KafkaSource:
 
     A partition is read from the checkpoint in the spool, or from the group's committed offset if that is further. An
     offset is committed after the spool has the plays. With a spool that all workers share each play gets into it
-    exactly once. With a spool for each worker, plays are doubled if a worker dies between a put and the commit, and its
-    partition moves to another worker; ``moved`` counts the partitions that came from another worker.
+    exactly once. With a spool for each worker, plays are doubled if a worker dies between a put and the commit, or is
+    frozen for longer than the session timeout, and its partition moves to another worker; ``moved`` counts the
+    partitions that came from another worker.
 
     Args:
         url: The topic; see :class:`KafkaURL`.
@@ -136,13 +92,18 @@ class KafkaSource:
         self._url = url if isinstance(url, KafkaURL) else KafkaURL.parse(url)
         self._columns = Columns(columns).mapping
         self._consumer: AIOKafkaConsumer | None = None
-        self._starts: dict[TopicPartition, str | None] = {}
-        self._uncommitted: dict[TopicPartition, int] = {}
+        self._assignment = Assignment.NONE
         self._assignments = 0
-        self._putting = asyncio.Lock()
-        self._holding: asyncio.Task[None] | None = None
+        self._starts: dict[TopicPartition, str | None] = {}
+        self._ends: dict[TopicPartition, int] = {}
+        self._uncommitted: dict[TopicPartition, int] = {}
         self._committed_at = 0.0
+        self._putting = asyncio.Lock()
+        self._put_partition: TopicPartition | None = None
+        self._checkpoint: ReadCheckpoint | None = None
+        self._holding: asyncio.Task[None] | None = None
         self._was_connected = False
+        self._last_lag = TopicLag()
         self.moved = 0
 
     async def portions(self, checkpoint: ReadCheckpoint) -> AsyncGenerator[Portion, None]:
@@ -152,87 +113,188 @@ class KafkaSource:
             ConfigurationError: The brokers can't be reached, or keep refusing this worker.
         """
         failures = 0
+        self._checkpoint = checkpoint
         while True:
             try:
-                await self._connect(checkpoint)
-                async for portion in self._messages():
+                await self._connect()
+                async for portion in self._messages(checkpoint):
                     failures = 0
                     yield portion
-            except KafkaError as error:
+            except (KafkaError, TimeoutError) as error:
                 failures += 1
                 if failures > MAX_FAILURES or (isinstance(error, KafkaConnectionError) and not self._was_connected):
                     servers = ", ".join(self._url.servers)
-                    raise ConfigurationError(f"Kafka at {servers} can't be used: {_one_line(error)}") from None
-                logger.warning("connecting to Kafka again: %s", _one_line(error), extra={"event": "kafka-failed"})
+                    raise ConfigurationError(f"Kafka at {servers} can't be used: {_reason(error)}") from None
+                logger.warning("connecting to Kafka again: %s", _reason(error), extra={"event": "kafka-failed"})
                 await self._disconnect()
                 await asyncio.sleep(RECONNECT_AFTER * failures)
 
-    async def _connect(self, checkpoint: ReadCheckpoint) -> None:
+    async def _connect(self) -> None:
         url = self._url
+        self._assignment = Assignment.NONE
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=list(url.servers),
             group_id=url.group,
+            group_instance_id=url.group_instance_id,
+            session_timeout_ms=url.session_timeout,
+            heartbeat_interval_ms=min(MAX_HEARTBEAT_INTERVAL, url.session_timeout // 4),
+            rebalance_timeout_ms=int(REBALANCE_TIMEOUT * 1000),
+            request_timeout_ms=int(REQUEST_TIMEOUT * 1000),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_poll_records=MAX_MESSAGES,
             **url.connection,
         )
-        self._consumer.subscribe([url.topic], listener=_RebalanceListener(self, self._consumer, checkpoint))
+        self._consumer.subscribe([url.topic], listener=_RebalanceListener(self))
         await self._consumer.start()
         self._was_connected = True
 
-    async def _messages(self) -> AsyncGenerator[Portion, None]:
+    async def _messages(self, checkpoint: ReadCheckpoint) -> AsyncGenerator[Portion, None]:
         assert self._consumer is not None
         while True:
-            assignments = self._assignments
+            assignments, fetched_at = self._assignments, time.monotonic()
             batches = await self._consumer.getmany(timeout_ms=200, max_records=MAX_MESSAGES)
+            if self._assignment is not Assignment.PLACED:
+                # What was fetched before is not from where reading shall begin.
+                for portion in await self._place(checkpoint):
+                    await self._putting.acquire()
+                    self._begin_put(_partition(portion))
+                    yield portion
+                continue
             for partition, messages in batches.items():
                 await self._putting.acquire()  # released by `confirm`, or when the consumer is closed
-                if self._assignments != assignments:
+                if self._assignments != assignments or self._is_stale(fetched_at):
                     self._putting.release()
-                    # They were fetched before a rebalance or at its end, which can't be distinguished.
-                    await self._rewind(batches)
+                    self._read_anew()
                     break
-                self._holding = asyncio.create_task(self._hold())
+                self._begin_put(partition)
                 yield self._portion(partition, messages)
             await self._commit_sometimes()
 
-    async def _rewind(self, partitions: Iterable[TopicPartition]) -> None:
-        """Move back to the last positions, so that what was fetched and not put is fetched again by its owner."""
+    def _begin_put(self, partition: TopicPartition) -> None:
+        self._put_partition = partition
+        self._holding = asyncio.create_task(self._hold())
+
+    async def _end_put(self) -> None:
+        await self._stop_holding()
+        self._put_partition = None
+        self._putting.release()
+
+    def _read_anew(self) -> None:
+        """Drop what was fetched, and ask again where the partitions are to be read from."""
+        if self._assignment is Assignment.PLACED:
+            self._assignment = Assignment.NEW
+
+    def _is_stale(self, fetched_at: float) -> bool:
+        """Return whether the group may have dropped this worker since, because the process did not run."""
+        return time.monotonic() - fetched_at > self._url.session_timeout / 1000
+
+    async def _place(self, checkpoint: ReadCheckpoint) -> list[Portion]:
+        """Move to where the assigned partitions are to be read from; return portions that note beginnings."""
         assert self._consumer is not None
-        for partition in self._consumer.assignment().intersection(partitions):
-            if (start := self._starts.get(partition)) is not None:
-                self._consumer.seek(partition, int(start))
-            else:
-                await self._consumer.seek_to_beginning(partition)
+        consumer, assignments = self._consumer, self._assignments
+        partitions = sorted(consumer.assignment())
+        if self._assignment is Assignment.NONE or not partitions:
+            return []
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT):
+                committed = {partition: await consumer.committed(partition) for partition in partitions}
+                beginnings = await consumer.beginning_offsets(partitions)
+                self._ends = await consumer.end_offsets(partitions)
+            new: list[Portion] = []
+            for partition in partitions:
+                kept = await checkpoint(_stream(partition))
+                start = self._start(partition, kept, committed[partition])
+                if start is None:
+                    start = beginnings[partition]
+                    stream, label = _stream(partition), _label(partition)
+                    new.append(Portion(stream, str(start), None, [], label, []))
+                elif start < beginnings[partition]:
+                    logger.error(
+                        "partition %s: Kafka has removed %d messages before they were read",
+                        *(_label(partition), beginnings[partition] - start),
+                        extra={"event": "messages-removed", "partition": partition.partition},
+                    )
+                self._uncommitted[partition] = start
+                consumer.seek(partition, start)
+            # Others see from it where this worker begins. It fails if the group has dropped this worker meanwhile.
+            if not await self._commit() or self._assignments != assignments:
+                return []
+        except IllegalStateError:  # the partitions were revoked meanwhile
+            return []
+        self._assignment = Assignment.PLACED
+        return new
+
+    def _start(self, partition: TopicPartition, kept: str | None, committed: int | None) -> int | None:
+        """Return the offset from which a partition is read; None if no worker has read it before."""
+        before = self._starts.get(partition)
+        self._starts[partition] = kept
+        if committed is None or committed <= int(kept or -1):
+            return None if kept is None else int(kept)
+        self._starts[partition] = str(committed)
+        if before != str(committed):
+            # What was committed is in a spool, if in another worker's.
+            self.moved += 1
+            logger.info(
+                "partition %s continues at offset %d, where another worker stopped",
+                *(_label(partition), committed),
+                extra={"event": "partition-moved", "partition": partition.partition},
+            )
+        return committed
 
     async def _disconnect(self) -> None:
-        await self._stop_holding()
-        if self._putting.locked():
-            self._putting.release()
-        consumer = self._consumer
-        if consumer is not None:
+        if (partition := self._put_partition) is not None:
+            await self._note_interrupted(partition)
+            await self._end_put()
+        if self._consumer is not None:
             await self._commit()
-            self._consumer = None
-            with suppress(KafkaError, TimeoutError):
-                async with asyncio.timeout(CLOSE_TIMEOUT):
-                    await consumer.stop()
+            consumer, self._consumer = self._consumer, None
+            await _stop(consumer)
+
+    async def _note_interrupted(self, partition: TopicPartition) -> None:
+        """Ask the spool whether it has a portion whose put was interrupted: a cancellation may come after that."""
+        assert self._checkpoint is not None
+        with suppress(ShipperError, TimeoutError):
+            async with asyncio.timeout(ANSWER_TIMEOUT):
+                kept = await self._checkpoint(_stream(partition))
+            if kept is not None and partition in self._starts:
+                self._uncommitted[partition] = max(int(kept), int(self._starts[partition] or 0))
 
     async def confirm(self, portion: Portion) -> None:
         """Note that a portion's offset may be committed."""
-        await self._stop_holding()
-        partition = TopicPartition(self._url.topic, int(portion.stream.rpartition(":")[2]))
+        partition = _partition(portion)
         self._starts[partition] = portion.position
         self._uncommitted[partition] = int(portion.position)
-        self._putting.release()
+        await self._end_put()
+
+    async def superseded(self, portion: Portion) -> None:
+        """Drop a portion of a partition that another worker reads now: read on from the checkpoint."""
+        logger.warning("partition %s is read by another worker now", portion.label, extra={"event": "partition-lost"})
+        self._read_anew()
+        self._assignments += 1
+        await self._end_put()
 
     async def aclose(self) -> None:
         """Commit what was confirmed, and leave the group."""
+        self._last_lag = self.lag()
         await self._disconnect()
+
+    def lag(self) -> TopicLag:
+        """Return how far the assigned partitions are behind, or were when this was closed."""
+        consumer = self._consumer
+        if consumer is None:
+            return self._last_lag
+        behind = {}
+        for partition in sorted(consumer.assignment()):
+            start = self._starts.get(partition)
+            if start is not None:
+                end = max(self._ends.get(partition, 0), consumer.highwater(partition) or 0)
+                behind[partition.partition] = max(0, end - int(start))
+        return TopicLag(behind)
 
     def _portion(self, partition: TopicPartition, messages: Sequence[Any]) -> Portion:
         window = Window.at(datetime.now(UTC))
-        label = f"{partition.topic}:{partition.partition}"
+        label = _label(partition)
         logs, numbers, kinds, bad, size = [], [], [], [], 0
         for message in messages:
             data = message.value
@@ -253,130 +315,108 @@ class KafkaSource:
 
     # -- partitions come and go --
 
-    async def on_assigned(
-        self, consumer: AIOKafkaConsumer, partitions: Iterable[TopicPartition], checkpoint: ReadCheckpoint
-    ) -> None:
-        """Move to the checkpoints of partitions."""
+    def on_assigned(self) -> None:
+        """Note that there are other partitions to read."""
         self._assignments += 1
+        self._assignment = Assignment.NEW
         self._uncommitted.clear()
-        for partition in partitions:
-            kept = await checkpoint(_stream(partition))
-            committed = await consumer.committed(partition)
-            self._starts[partition] = kept
-            if committed is not None and committed > int(kept or -1):
-                # Committed messages are in a spool, possibly another worker's.
-                self.moved += 1
-                logger.info(
-                    "partition %s:%d continues at offset %d, where another worker stopped",
-                    *(partition.topic, partition.partition, committed),
-                    extra={"event": "partition-moved", "partition": partition.partition},
-                )
-                self._starts[partition] = str(committed)
-                consumer.seek(partition, committed)
-            elif kept is not None:
-                consumer.seek(partition, int(kept))
 
     async def on_revoked(self) -> None:
         """Wait for the put under way, and commit it, before the partitions go to other workers."""
         self._assignments += 1
         async with self._putting:
             await self._commit()
+            self._assignment = Assignment.NONE
 
     async def _commit_sometimes(self) -> None:
         if time.monotonic() - self._committed_at >= COMMIT_INTERVAL:
             await self._commit()
 
-    async def _commit(self) -> None:
+    async def _commit(self) -> bool:
+        """Commit what was put, and return whether the group has accepted it."""
         self._committed_at = time.monotonic()
         consumer = self._consumer
         if consumer is None:
-            return
+            return False
         assigned = consumer.assignment()
         offsets = {partition: offset for partition, offset in self._uncommitted.items() if partition in assigned}
         self._uncommitted = {}
         try:
             if offsets:
-                async with asyncio.timeout(COMMIT_TIMEOUT):
+                async with asyncio.timeout(ANSWER_TIMEOUT):
                     await consumer.commit(offsets)
-        except (KafkaError, IllegalStateError, TimeoutError) as error:
+        except (KafkaError, TimeoutError) as error:
             self._uncommitted = offsets | self._uncommitted
-            logger.info("offsets were not committed: %s", _one_line(error), extra={"event": "commit-failed"})
+            logger.info("offsets were not committed: %s", _reason(error), extra={"event": "commit-failed"})
+            return False
+        return True
 
     async def _hold(self) -> None:
         """Stay a member of the group while a put takes long, for example because the spool is full."""
         assert self._consumer is not None
         await asyncio.sleep(HOLD_AFTER)
         while True:
-            self._consumer.pause(*self._consumer.assignment())
-            for partition, messages in (await self._consumer.getmany(timeout_ms=0)).items():
-                self._consumer.seek(partition, messages[0].offset)  # it has just been assigned
+            with suppress(KafkaError):  # it is raised again where messages are fetched
+                partitions = self._consumer.assignment()
+                self._consumer.pause(*partitions)
+                for partition, messages in (await self._consumer.getmany(timeout_ms=0)).items():
+                    self._consumer.seek(partition, messages[0].offset)  # it was assigned in this moment
+                self._ends |= await self._consumer.end_offsets(partitions)
             await asyncio.sleep(1.0)
 
     async def _stop_holding(self) -> None:
         holding, self._holding = self._holding, None
         if holding is not None:
             holding.cancel()
-            with suppress(asyncio.CancelledError, KafkaError):
-                await asyncio.shield(holding)
+            await asyncio.wait([holding])  # which raises only if this task is cancelled
             if self._consumer is not None and (paused := self._consumer.paused()):
                 self._consumer.resume(*paused)
 
 
 class _RebalanceListener(ConsumerRebalanceListener):  # type: ignore[misc]
-    def __init__(self, source: KafkaSource, consumer: AIOKafkaConsumer, checkpoint: ReadCheckpoint) -> None:
+    def __init__(self, source: KafkaSource) -> None:
         self._source = source
-        self._consumer = consumer
-        self._checkpoint = checkpoint
 
-    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        if revoked:
-            await self._source.on_revoked()
+    async def on_partitions_revoked(self, _revoked: Iterable[TopicPartition]) -> None:
+        await self._source.on_revoked()
 
-    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        await self._source.on_assigned(self._consumer, assigned, self._checkpoint)
+    async def on_partitions_assigned(self, _assigned: Iterable[TopicPartition]) -> None:
+        self._source.on_assigned()
 
 
-class DeadLetterTopic:
-    """Sends records that are not plays to a topic; pass it as ``on_bad_records``.
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    """Leave the group and close the connections.
 
-    The message has the record's bytes, and headers ``place`` and ``reason``.
-
-    Args:
-        url: URL of the source; the same brokers are used.
-        topic: Where the records go.
+    aiokafka first waits for the end of a rebalance, which takes as long as the slowest member. If that is too long, the
+    connections are closed at once: its request to join fails then, and nothing of the consumer goes on in this process.
     """
-
-    def __init__(self, url: str | KafkaURL, topic: str) -> None:
-        self._url = url if isinstance(url, KafkaURL) else KafkaURL.parse(url)
-        self._topic = topic
-        self._producer: AIOKafkaProducer | None = None
-
-    async def __call__(self, records: Sequence[BadRecord]) -> None:
-        """Send records, and wait until the brokers have them.
-
-        Raises:
-            ConfigurationError: They can't be sent; the checkpoint then stays before them.
-        """
-        try:
-            if self._producer is None:
-                servers = list(self._url.servers)
-                self._producer = AIOKafkaProducer(bootstrap_servers=servers, acks="all", **self._url.connection)
-                await self._producer.start()
-            for record in records:
-                headers = [("place", record.place.encode()), ("reason", record.reason.encode())]
-                await self._producer.send_and_wait(self._topic, record.data, headers=headers)
-        except KafkaError as error:
-            raise ConfigurationError(f"bad messages can't be sent to topic {self._topic}: {error}") from None
-
-    async def aclose(self) -> None:
-        """Close the connection."""
-        if self._producer is not None:
-            await self._producer.stop()
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    stopping = asyncio.create_task(consumer.stop())
+    try:
+        await asyncio.wait([stopping], timeout=CLOSE_TIMEOUT)
+    finally:
+        if not stopping.done():
+            await consumer._client.close()  # noqa: SLF001 - `stop` has no timeout
+            await asyncio.wait([stopping], timeout=1.0)
+            stopping.cancel()
+            await asyncio.wait([stopping])
+        # A connection may have been opened meanwhile.
+        await consumer._client.close()  # noqa: SLF001 - as above
+    if not stopping.cancelled() and (error := stopping.exception()) is not None:
+        logger.info("the group was not left: %s", _reason(error), extra={"event": "leave-failed"})
 
 
 def _stream(partition: TopicPartition) -> str:
     return f"kafka:{partition.topic}:{partition.partition}"
+
+
+def _partition(portion: Portion) -> TopicPartition:
+    _, topic, number = portion.stream.split(":")
+    return TopicPartition(topic, int(number))
+
+
+def _label(partition: TopicPartition) -> str:
+    return f"{partition.topic}:{partition.partition}"
+
+
+def _reason(error: BaseException) -> str:
+    return one_line(error) or "no answer in time"

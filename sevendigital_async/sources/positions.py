@@ -55,17 +55,24 @@ class Position:
             )
         return position
 
-    def check_kind(self, kind: LogKind | None, place: str) -> None:
+    def check_kind(self, kind: LogKind | None, place: str, *, is_followed: bool = False) -> None:
         """Refuse to ship a file as another kind than before.
 
         Raises:
             ConfigurationError: It was shipped as plays of another kind.
         """
-        if self.kind != (kind and kind.value):
-            raise ConfigurationError(
-                f"{place} was shipped up to line {self.line - 1} as {self.kind or 'mixed'} plays;"
-                f" to ship it again as {kind or 'mixed'} plays, pass --from-line 1"
+        if self.kind == (kind and kind.value):
+            return
+        if is_followed:
+            remedy = (
+                f"{f'pass --kind {self.kind}' if self.kind else 'leave out --kind'} to read on from there, or another"
+                f" --spool to ship all of it as {kind or 'mixed'} plays"
             )
+        else:
+            remedy = f"to ship it again as {kind or 'mixed'} plays, pass --from-line 1"
+        raise ConfigurationError(
+            f"{place} was shipped up to line {self.line - 1} as {self.kind or 'mixed'} plays; {remedy}"
+        )
 
 
 def fingerprint(head: bytes, tail: bytes) -> str:

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 
 from ..clock import Clock
 
@@ -56,8 +55,7 @@ class ChangeWatcher:
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait([task])  # which raises only if this task is cancelled
 
     async def _watch(self, directories: frozenset[str]) -> None:
         if directories != self._directories:

@@ -10,7 +10,7 @@ from support.service import Service
 from sevendigital_async import LogKind, StreamLog, StreamLogShipper
 from sevendigital_async.clock import SystemClock
 from sevendigital_async.monitoring import WorkerMonitor
-from sevendigital_async.sources import FileSource, FollowSource, Ingestion
+from sevendigital_async.sources import FileSource, FollowSource, Ingestion, TopicLag
 
 LINES = [StreamLog(str(number), datetime.now(UTC)).encode() + b"\n" for number in range(5)]
 
@@ -19,6 +19,9 @@ class MovingSource:
     """A source that took over partitions and has read nothing."""
 
     moved = 2
+
+    def lag(self):
+        return TopicLag({0: 7, 3: 0})
 
     async def portions(self, checkpoint):
         return
@@ -42,12 +45,17 @@ async def figures_of(source, *, run=True):
         if run:
             await ingestion.run()
         text = (await get(f"{monitor.url}/metrics")).text
-        figures = orjson.loads((await get(f"{monitor.url}/statistics")).text)["ingestion"]
+        counted = orjson.loads((await get(f"{monitor.url}/statistics")).text)["ingestion"]
     families = [each for each in text_string_to_metric_families(text) if each.name.startswith("sevendigital_ingestion")]
-    assert {
-        family.name.removeprefix("sevendigital_ingestion_"): family.samples[0].value for family in families
-    } == figures
-    return figures
+    measured = {family.name.removeprefix("sevendigital_ingestion_"): values_of(family) for family in families}
+    assert measured == counted
+    return counted
+
+
+def values_of(family):
+    """Return the value of a family, or its values by label."""
+    values = {"".join(sample.labels.values()): sample.value for sample in family.samples}
+    return values.get("", values)
 
 
 async def test_a_file_has_counts_and_no_lag(tmp_path):
@@ -71,3 +79,7 @@ async def test_growing_files_have_a_lag(tmp_path):
 
 async def test_partitions_that_moved_are_counted():
     assert (await figures_of(MovingSource()))["moved_partitions"] == 2
+
+
+async def test_a_topic_has_a_lag_for_each_partition():
+    assert (await figures_of(MovingSource()))["lag_messages"] == {"0": 7, "3": 0}

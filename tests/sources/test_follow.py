@@ -10,12 +10,14 @@ import sys
 import time
 from collections import Counter
 from datetime import UTC, datetime
+from pathlib import Path
 
 import orjson
 import pytest
+from support.memory import follow_through_rotations
 
-from sevendigital_async import LogKind
-from sevendigital_async.sources import FollowSource, Ingestion, follow
+from sevendigital_async import ConfigurationError, LogKind
+from sevendigital_async.sources import FollowSource, Ingestion, ReadOptions, follow
 
 KIND = LogKind.PREVIEW
 NOW = datetime.now(UTC).isoformat()
@@ -361,3 +363,25 @@ async def test_files_of_the_run_itself_are_not_read(tmp_path, sink):
         await sink.has(2)
         await asyncio.sleep(0.05)
     assert sorted(sink.tracks) == [1, 2]
+
+
+async def test_a_file_is_not_read_on_as_plays_of_another_kind(log, sink):
+    append(log, lines(1, 2))
+    async with following(log, sink=sink, options=ReadOptions(kind=KIND)):
+        await sink.has(1, 2)
+    append(log, line(3))
+    for kind, named in ((LogKind.CATALOGUE, "catalogue"), (None, "mixed")):
+        ended = FollowSource(log, options=ReadOptions(kind=kind), poll=0.005)
+        with pytest.raises(ConfigurationError, match="up to line 2 as preview plays; pass --kind preview") as caught:
+            await Ingestion(ended, sink, kind=kind).run()
+        assert f"another --spool to ship all of it as {named} plays" in str(caught.value)
+    async with following(log, sink=sink, options=ReadOptions(kind=KIND)):
+        await sink.has(3)
+    assert sink.tracks == [1, 2, 3]
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+async def test_memory_stays_flat_while_a_log_rotates(tmp_path):
+    outcome = await follow_through_rotations(tmp_path, lines=20_000, rotations=10)
+    assert (outcome.missing, outcome.doubles) == (0, 0)
+    assert outcome.resident[-1] - outcome.resident[2] < 20

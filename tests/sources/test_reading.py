@@ -253,3 +253,33 @@ def test_what_needs_an_extra_is_imported_when_it_is_used():
     assert done.stdout.strip() == ""
     assert sources.KafkaSource.__name__ == "KafkaSource"
     assert not hasattr(sources, "NothingOfTheSort")
+
+
+@pytest.mark.parametrize(
+    ("change", "tracks"),
+    [
+        (lambda path: path.unlink(), 3_000),
+        (lambda path: append(path, plays(10, start=3_000)), 3_010),
+        (lambda path: os.truncate(path, 10), None),
+        (lambda path: path.write_bytes(b""), None),
+    ],
+    ids=["it vanishes", "it grows", "it is truncated", "it is emptied"],
+)
+async def test_a_file_that_changes_while_it_is_read(tmp_path, change, tracks):
+    path = tmp_path / "plays.jsonl"
+    append(path, plays(3_000))
+    sink = Sink()
+    source = FileSource(path)
+    running = asyncio.create_task(Ingestion(source, sink, kind=KIND).run())
+    await sink.putting.wait()  # the first portion, which is not put before the file has changed
+    change(path)
+    sink.room.set()
+    await running
+    taken = [int(StreamLog.decode(log.encode()).track_id) for log in sink.taken]
+    assert taken == list(range(1, (tracks or len(taken)) + 1))
+    assert 0 < len(taken) <= 3_010
+
+
+def append(path, logs):
+    with path.open("ab") as file:
+        file.writelines(log.encode() + b"\n" for log in logs)

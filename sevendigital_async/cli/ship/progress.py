@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 from attrs import define, field, frozen
 
 from ...quantity import counted
-from ...sources import Lag, StreamCounts, StreamProgress
+from ...sources import Lag, StreamCounts, StreamProgress, TopicLag
 from .display import Gauge
 from .report import RunCounts
 
@@ -37,7 +37,7 @@ class HasProgress(Protocol):
 class HasLag(Protocol):
     """A source whose streams grow."""
 
-    def lag(self) -> Lag:
+    def lag(self) -> Lag | TopicLag:
         """Return how far reading is behind."""
         ...
 
@@ -181,7 +181,9 @@ def _of_stream(counts: StreamCounts) -> str:
     return f"{counts.put:,} put{rejected}"
 
 
-def _lag(lag: Lag) -> str:
+def _lag(lag: Lag | TopicLag) -> str:
+    if isinstance(lag, TopicLag):
+        return f"{counted(lag.messages, 'message')} behind, {counted(len(lag.partitions), 'partition')}"
     files = f"{counted(lag.files, 'file')} open"
     return f"{counted(lag.size, 'byte')} and {lag.seconds:.1f} s behind, {files}"
 

@@ -12,7 +12,7 @@ from attrs import asdict, astuple, field, frozen
 from ...models import LogKind
 from ...quantity import counted
 from ...shipping import Counts
-from ...sources import Lag
+from ...sources import Lag, TopicLag
 from ..output import ExitCode, TerminalText, highest_precedence, one_line
 from ..tables import Table, wrapped
 
@@ -131,7 +131,7 @@ class Report:
         others: Counts of plays of other kinds that earlier runs had left.
         kinds: Counts by kind, if this run put plays of several; their sums are the counts of the report.
         sources: What was read of each source, if there are several.
-        lag: How far reading was behind at the end, of files that grow.
+        lag: How far reading was behind at the end, of files that grow or of a topic.
         moved: Partitions of a topic that other workers had read since this spool's checkpoints.
     """
 
@@ -164,7 +164,7 @@ class Report:
     others: Mapping[LogKind, RunCounts] = field(factory=dict)
     kinds: Mapping[LogKind, RunCounts] = field(factory=dict)
     sources: Sequence[SourceReport] = ()
-    lag: Lag | None = None
+    lag: Lag | TopicLag | None = None
     moved: int = 0
 
     @property
@@ -224,7 +224,7 @@ class Report:
             "others": {kind.value: asdict(counts) for kind, counts in self.others.items()},
             "kinds": {kind.value: asdict(counts) for kind, counts in self.kinds.items()},
             "sources": [asdict(source) for source in self.sources],
-            "lag": asdict(self.lag) if self.lag else None,
+            "lag": self.lag.as_json() if self.lag else None,
             "seconds": round(self.seconds, 3),
             "logs_per_second": round(self.rate, 1),
             "stop": self.stop.reason if self.stop else None,
@@ -301,8 +301,10 @@ class Report:
         ]
         if self._unread and self.resumes:
             notes.append(self._again)
-        if self.lag and self.lag.size:
+        if isinstance(self.lag, Lag) and self.lag.size:
             notes.append(f"not read yet: {counted(self.lag.size, 'byte')} of files that grow; {self._again}")
+        if isinstance(self.lag, TopicLag) and self.lag.messages:
+            notes.append(f"not read yet: {counted(self.lag.messages, 'message')} of the topic; {self._again}")
         if self.moved:
             notes.append(
                 f"partitions that other workers had read before: {self.moved:,}; plays that such a worker put and did"

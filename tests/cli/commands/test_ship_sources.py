@@ -10,9 +10,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from confluent_kafka import Consumer, Producer
 from support.cli_process import as_counted, lines_in, open_sandbox, plays, received, running, sevendigital, until
-from support.long_form import long
+from support.kafka_cluster import open_cluster
 
 from sevendigital_async import LogKind, StreamLog
 
@@ -240,28 +239,19 @@ async def test_a_growing_file_is_shipped_until_a_signal_and_resumed(tmp_path):
 
 @pytest.fixture
 def cluster():
-    producer = Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "none", "log_level": 0})
-    [broker] = producer.list_topics(timeout=10).brokers.values()
-    yield producer, f"{broker.host}:{broker.port}"
-    producer.flush(50)
+    with open_cluster(brokers=1) as cluster:
+        cluster.create("plays", 1)
+        yield cluster
 
 
-def first_message(consumer):
-    polled = (consumer.poll(5) for _ in range(4))
-    return next(message for message in polled if message is not None and message.error() is None)
-
-
-@long
 async def test_a_topic_is_shipped_and_bad_messages_go_to_another(tmp_path, cluster):
-    producer, servers = cluster
     logs = plays(30)
-    for log in logs:
-        producer.produce("plays", log.encode(), partition=0)
-    producer.produce("plays", b"nonsense", partition=0)
-    producer.flush(50)
+    for data in (*(log.encode() for log in logs), b"nonsense"):
+        cluster.produce("plays", data, partition=0)
+    cluster.producer.flush(50)
     async with open_sandbox() as sandbox:
         async with running(
-            *("ship", f"kafka://{servers}/plays?group=g", "--dead-letter-topic", "bad", "--linger", "0.1", *BOTH),
+            *("ship", cluster.url("plays"), "--dead-letter-topic", "bad", "--linger", "0.1", *BOTH),
             cwd=tmp_path,
             base_url=sandbox.base_url,
         ) as command:
@@ -269,10 +259,7 @@ async def test_a_topic_is_shipped_and_bad_messages_go_to_another(tmp_path, clust
             command.process.send_signal(signal.SIGTERM)
             ended = await command.end()
         assert received(sandbox) == as_counted(logs)
-    consumer = Consumer({"bootstrap.servers": servers, "group.id": "x", "auto.offset.reset": "earliest"})
-    consumer.subscribe(["bad"])
-    bad = await asyncio.to_thread(first_message, consumer)
-    consumer.close()
+    [bad] = await asyncio.to_thread(cluster.read, "bad", 1)
     assert bad.value() == b"nonsense"
     assert "plays:0:30: not valid JSON" in ended.err
     assert (ended.code, ended.summary["input"], ended.summary["put"]) == (3, "plays", 30)
