@@ -117,7 +117,7 @@ async def test_plays_behind_withdrawn_ones_wait_until_those_are_removed(path, di
         await disk.has_stopped()
         puts[0].cancel()
         disk.error = "SQLITE_FULL"
-        clock = spool._clock
+        clock = spool._index.context.clock
         disk.skip = 1  # the blocked commit succeeds; what comes after it does not
         disk.go_on.set()
         await puts[1]
