@@ -80,7 +80,7 @@ def of_class(name: str, cls: type) -> Iterator[str]:
     if issubclass(cls, enum.Enum):
         yield from (f"    {member.name} = {member.value!r}" for member in cls)
     elif attrs.has(cls):
-        yield from map(_field, (each for each in attrs.fields(cls) if each.init and each.name[0] != "_"))
+        yield from (_field(cls, each) for each in attrs.fields(cls) if each.init and each.name[0] != "_")
     elif "__init__" in vars(cls):
         yield f"    def __init__{signature(cls.__init__)}"
     for own, member in sorted(vars(cls).items()):
@@ -88,13 +88,16 @@ def of_class(name: str, cls: type) -> Iterator[str]:
             yield from _member(own, member)
 
 
-def _field(field: attrs.Attribute[Any]) -> str:
+def _field(cls: type, field: attrs.Attribute[Any]) -> str:
+    # Reading a response resolves the types of attrs' fields; the annotations of the class stay as they are written.
+    annotations = [vars(base).get("__annotations__", {}) for base in cls.__mro__]
+    type_as_written = next((each[field.name] for each in annotations if field.name in each), field.type)
     default = ""
     if isinstance(field.default, attrs.Factory):  # type: ignore[arg-type]
         default = " = ..."
     elif field.default is not attrs.NOTHING:
         default = f" = {_shown(field.default)}"
-    return f"    {field.name}: {_annotation(field.type)}{default}{'  # keyword only' if field.kw_only else ''}"
+    return f"    {field.name}: {_annotation(type_as_written)}{default}{'  # keyword only' if field.kw_only else ''}"
 
 
 def _member(name: str, member: Any) -> Iterator[str]:

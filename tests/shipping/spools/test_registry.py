@@ -83,7 +83,7 @@ def test_an_entry_point_of_another_package_registers_its_scheme(monkeypatch):
         asked.append((group, name))
         return [entry_point] if name == "dummy" else []
 
-    monkeypatch.setattr(registry, "entry_points", entry_points)
+    monkeypatch.setattr("importlib.metadata.entry_points", entry_points)
     assert open_spool("Dummy:shop") is SPOOL
     assert open_spool("dummy:shop") is SPOOL
     assert shown("dummy:hunter2") == "dummy:shop"
