@@ -113,6 +113,7 @@ def bench(session: nox.Session) -> None:
 LONG_FORMS = {
     "odd_inputs": ("tests/cli/commands/test_odd_inputs.py", "-k", "line"),
     "redis_states": ("tests/shipping/spools/redis/test_redis_chunks.py", "-k", "any_order"),
+    "properties": ("tests", "-m", "hypothesis", "-n", "auto"),
     "states": ("tests/shipping/spools/sqlite/test_sqlite_spool.py", "-k", "runTest"),
 }
 """Tests of the suite that have a long form."""
@@ -134,6 +135,7 @@ def soak(session: nox.Session) -> None:
         "many_workers",
         "backlog",
         "every_point",
+        "properties",
         "states",
         "redis_states",
         "odd_inputs",

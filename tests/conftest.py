@@ -20,8 +20,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 pytest_plugins = ["sevendigital_async.sandbox.pytest_plugin"]
 
 # Machines differ: what matters is what is found, not how long it took.
-settings.register_profile("default", deadline=None)
-settings.load_profile("default")
+settings.register_profile("quick", deadline=None, max_examples=40)
+settings.register_profile("long", deadline=None, max_examples=1000)
+settings.load_profile("long" if os.environ.get("LONG_TESTS") else "quick")
 
 COVERED_WITHOUT_REDIS = 88
 """Percent of the package that can be covered where no Redis is installed."""

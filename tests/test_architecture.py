@@ -1,6 +1,7 @@
 """The house rules that a compiler would not notice."""
 
 import ast
+import functools
 import subprocess
 import sys
 from collections import defaultdict
@@ -68,6 +69,7 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@functools.cache
 def imports_of(path: Path) -> set[str]:
     """Return the modules that a file imports, in full; relative imports resolved."""
     name = module_name(path)
