@@ -199,10 +199,10 @@ ODD = {
         rejected={4: "2 columns, the header 3", 5: "4 columns, the header 3"},
     ),
     "only a header": Odd(b"trackId,timestamp\n"),
-    "a column twice": Odd(f"trackId,timestamp,trackId\n1,{STAMP},2\n".encode(), refused="several columns hold trackId"),
+    "a column twice": Odd(f"trackId,timestamp,trackId\n1,{STAMP},2\n".encode(), refused="several columns for trackId"),
     "unknown columns": Odd(f"trackId,timestamp,speed\n1,{STAMP},2\n".encode(), refused="--map"),
     "no header": Odd(f"1,{STAMP}\n2,{STAMP}\n".encode(), rejected={1: "not valid JSON", 2: "not valid JSON"}),
-    "Latin-1 in CSV": Odd(CSV.encode() + f"3,{STAMP},é\n".encode("latin-1"), put=(1, 2), rejected={4: "not UTF-8"}),
+    "Latin-1 in CSV": Odd(CSV.encode() + f"3,{STAMP},é\n".encode("latin-1"), put=(1, 2), rejected={4: "not valid UTF-8"}),
     # -- Parquet --
     "Parquet that is cut short": Odd(parquet({"trackId": ["1"], "timestamp": [STAMP]})[:-20], refused="Parquet"),
     "Parquet without rows": Odd(
@@ -250,7 +250,7 @@ LINES = {
     "an unknown field": (raw('{"trackId":"2","timestamp":"T","speed":1}'), "speed"),
     "two objects in a line": (line(2, b"") + line(2), "not valid JSON"),
     "a time that is none": (b'{"trackId":"2","timestamp":"yesterday"}\n', "timestamp"),
-    "a kind that is none": (raw('{"trackId":"2","timestamp":"T","kind":"radio"}'), "kind is one of"),
+    "a kind that is none": (raw('{"trackId":"2","timestamp":"T","kind":"radio"}'), "kind must be one of"),
     "a key twice": (raw('{"trackId":"2","trackId":"4","timestamp":"T"}'), "twice"),
     "a number as a string": (raw('{"trackId":"2","timestamp":"T","durationPlayed":"30"}'), "duration_played"),
     "CSV in a line": (b"2,2026-01-01,x\n", "not valid JSON"),
