@@ -202,7 +202,9 @@ ODD = {
     "a column twice": Odd(f"trackId,timestamp,trackId\n1,{STAMP},2\n".encode(), refused="several columns for trackId"),
     "unknown columns": Odd(f"trackId,timestamp,speed\n1,{STAMP},2\n".encode(), refused="--map"),
     "no header": Odd(f"1,{STAMP}\n2,{STAMP}\n".encode(), rejected={1: "not valid JSON", 2: "not valid JSON"}),
-    "Latin-1 in CSV": Odd(CSV.encode() + f"3,{STAMP},é\n".encode("latin-1"), put=(1, 2), rejected={4: "not valid UTF-8"}),
+    "Latin-1 in CSV": Odd(
+        CSV.encode() + f"3,{STAMP},é\n".encode("latin-1"), put=(1, 2), rejected={4: "not valid UTF-8"}
+    ),
     # -- Parquet --
     "Parquet that is cut short": Odd(parquet({"trackId": ["1"], "timestamp": [STAMP]})[:-20], refused="Parquet"),
     "Parquet without rows": Odd(
