@@ -31,7 +31,7 @@ BATCH = 500
 REQUESTS_PER_SECOND = 5
 CEILING = REQUESTS_PER_SECOND * BATCH
 """Logs per second."""
-SHARE_OF_THE_REST = 0.99
+SHARE_OF_THE_REST = 0.992
 CAPACITY = 4 * BATCH
 """The capacity of the spool in plays: a producer that is faster than the lane waits."""
 
