@@ -18,7 +18,7 @@ PAGE = tuple(
 )
 
 
-@nox.session(python=["3.11", "3.12", "3.13"])
+@nox.session(python=["3.11", "3.12", "3.13", "3.14"])
 def tests(session: nox.Session) -> None:
     """Run the test suite and check its branch coverage."""
     session.install("-e", ".[dev]")
