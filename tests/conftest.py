@@ -13,9 +13,10 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # pytest-xdist gives its workers a terminal's width; outputs without a terminal are not broken into lines.
 os.environ.pop("COLUMNS", None)
 
-# A shell lets its background jobs ignore Ctrl-C, and the processes that tests start would inherit that.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell lets its background jobs ignore Ctrl-C, and nohup a hangup; the processes that tests start would inherit that.
+for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)
 
 pytest_plugins = ["sevendigital_async.sandbox.pytest_plugin"]
 

@@ -31,6 +31,9 @@ MAX_CHUNKS_PER_TURN = 64
 CLOSE_AFTER = 300.0
 """Seconds without a change after which a file is closed; it is opened again when it changes."""
 
+TIME_STEP = 0.05
+"""Seconds by which the time of a file's last change may be behind the clock."""
+
 MAX_STREAMS = 1000
 """Files with the same first line that are kept apart."""
 
@@ -135,6 +138,7 @@ class FollowSource:
         self._clock = clock or SystemClock()
         self._files: dict[FileId, FollowedFile] = {}
         self._ended: dict[FileId, tuple[int, int]] = {}
+        self._refused: dict[FileId, str] = {}
         self._since = 0.0
         self._last_lag: Lag | None = None
         self._watcher = ChangeWatcher(poll, lambda path: not is_excluded(path, exclude), self._clock)
@@ -197,6 +201,7 @@ class FollowSource:
                 followed.is_current = False
         await self._drop_rewritten()
         self._ended = {id_: state for id_, state in self._ended.items() if id_ in found}
+        self._refused = {id_: reason for id_, reason in self._refused.items() if id_ in found}
         for id_, candidate in found.items():
             if id_ not in self._files and self._ended.get(id_) != candidate.state:
                 await self._begin(id_, candidate, checkpoint)
@@ -235,9 +240,9 @@ class FollowSource:
         except FileNotFoundError:
             pass  # it was renamed or removed meanwhile
         except (ConfigurationError, OSError) as error:
-            self._ended[id_] = candidate.state
-            logger.warning("not reading %s: %s", candidate.path, error, extra={"event": "file-refused"})
+            self._refuse(id_, candidate.state, f"not reading {candidate.path}", error)
         else:
+            self._refused.pop(id_, None)
             if followed is not None:
                 # Not one file is wrong then, but how this run was started.
                 followed.check_kind(self._options.kind)
@@ -264,7 +269,8 @@ class FollowSource:
                 continues = await in_thread(partial(reader.continues, Position.decode(kept, candidate.path)))
                 if continues is False:
                     continue
-            if kept is None and not (candidate.is_current or candidate.state[1] >= self._since * 1e9):
+            began = (self._since - TIME_STEP) * 1e9
+            if kept is None and not (candidate.is_current or candidate.state[1] >= began):
                 continues = None  # it was rotated before the first run
             elif kept is None:
                 continues = True
@@ -279,9 +285,15 @@ class FollowSource:
 
     async def _read(self, followed: FollowedFile) -> AsyncGenerator[Portion, None]:
         reader = followed.reader
+
+        def read() -> tuple[tuple[int, int], ParsedRecords | None]:
+            state = reader.state  # before reading: what is written later makes another state
+            return state, None if reader.is_rewritten() else reader.read()
+
+        state = reader.state
         try:
             for _ in range(MAX_CHUNKS_PER_TURN):
-                parsed = await in_thread(lambda: None if reader.is_rewritten() else reader.read())
+                state, parsed = await in_thread(read)
                 if parsed is None:
                     break
                 followed.idle_since = self._clock.monotonic()
@@ -294,17 +306,27 @@ class FollowSource:
                 parsed = await in_thread(partial(reader.finish, is_final=True))
                 if parsed.logs or parsed.bad:
                     yield followed.portion(parsed)
-                self._end(followed)
+                self._end(followed, state)
             elif idle >= CLOSE_AFTER:
-                self._end(followed)
+                self._end(followed, state)
         except (ConfigurationError, OSError) as error:
-            # A compressed file may still be being written, for example. It is read on when it changes.
-            logger.warning("%s can't be read further: %s", followed.path, error, extra={"event": "file-refused"})
-            self._end(followed)
+            # A compressed file may still be being written, for example.
+            self._end(followed, state)
+            self._refuse(FileId.of(reader.status), state, f"{followed.path} can't be read further", error)
 
-    def _end(self, followed: FollowedFile) -> None:
+    def _refuse(self, id_: FileId, state: tuple[int, int], what: str, error: Exception) -> None:
+        """Report once why a file is not read: until an error of the system has passed, or the file has changed."""
+        if isinstance(error, ConfigurationError):
+            self._ended[id_] = state
+        else:
+            self._ended.pop(id_, None)
+        if self._refused.get(id_) != str(error):
+            self._refused[id_] = str(error)
+            logger.warning("%s: %s", what, error, extra={"event": "file-refused"})
+
+    def _end(self, followed: FollowedFile, state: tuple[int, int]) -> None:
         id_ = FileId.of(followed.reader.status)
-        self._ended[id_] = followed.reader.state
+        self._ended[id_] = state
         self._files.pop(id_, None)
         followed.reader.close()
 

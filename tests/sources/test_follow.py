@@ -63,9 +63,9 @@ async def following(*patterns, sink, bad=None, **options):
     try:
         yield source
         await asyncio.sleep(0.03)
-        if task.done():
-            task.result()
     finally:
+        if task.done():
+            task.result()  # an error of the task explains what a test did not find
         task.cancel()
         await asyncio.wait([task])
 
@@ -350,6 +350,24 @@ async def test_a_system_that_can_not_watch_more_is_polled(tmp_path, sink, monkey
             while not caplog.records:
                 await asyncio.sleep(0.005)
     assert [record.event for record in caplog.records] == ["watch-failed"]
+
+
+async def test_an_error_of_the_system_is_reported_once_and_the_file_is_read_when_it_has_passed(
+    log, sink, monkeypatch, caplog
+):
+    opened, errors = follow._opened, [PermissionError(13, "Permission denied")] * 3
+
+    def fail_first(path, options):
+        if errors:
+            raise errors.pop()
+        return opened(path, options)
+
+    monkeypatch.setattr(follow, "_opened", fail_first)
+    append(log, lines(1, 2))
+    async with following(log, sink=sink):
+        await sink.has(1, 2)
+    assert not errors
+    assert [record.event for record in caplog.records] == ["file-refused"]
 
 
 async def test_files_of_the_run_itself_are_not_read(tmp_path, sink):
