@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import gc
 import random
+import warnings
 from collections import Counter
 from datetime import UTC, datetime
 
@@ -29,6 +31,15 @@ def cluster():
 @pytest.fixture(autouse=True)
 def balanced(monkeypatch):
     followers_sync_first(monkeypatch)
+
+
+@pytest.fixture(autouse=True)
+def collected():
+    """A connection that aiokafka was opening when it was stopped may stay open; it must not fail another test."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture

@@ -226,7 +226,8 @@ async def test_two_runs_that_read_one_file_into_one_redis_put_nothing_twice(tmp_
     saved = Counter()
     runs = [ship(tmp_path, saving(saved), number=1_200, spool=redis_server.url, linger=0.0) for _ in range(2)]
     (one, _), (other, _) = await asyncio.gather(*runs)
-    assert sorted([one.exit_code, other.exit_code]) == [0, 4]
+    # The second is refused, or finds that all was put before it began.
+    assert sorted([one.exit_code, other.exit_code]) in ([0, 4], [0, 0])
     assert Counter(saved.values()) == {1: 1_200}
 
 
