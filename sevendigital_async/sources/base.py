@@ -121,5 +121,5 @@ class SharedSource(Protocol):
     """A source whose streams move between workers that share a spool, besides being a :class:`Source`."""
 
     async def superseded(self, portion: Portion) -> None:
-        """Drop a portion that the spool refused, because another worker has put it; its stream goes on elsewhere."""
+        """Drop a portion that the spool refused, because another worker, which now reads its stream, has put it."""
         ...

@@ -388,7 +388,7 @@ async def _stop(consumer: AIOKafkaConsumer) -> None:
     """Leave the group and close the connections.
 
     aiokafka first waits for the end of a rebalance, which takes as long as the slowest member. If that is too long, the
-    connections are closed at once: its request to join fails then, and nothing of the consumer goes on in this process.
+    connections are closed at once: its request to join then fails, and none of the consumer's tasks keeps running.
     """
     stopping = asyncio.create_task(consumer.stop())
     try:

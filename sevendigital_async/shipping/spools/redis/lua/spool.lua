@@ -46,7 +46,7 @@ local KINDS = {'preview', 'catalogue', 'subscriber'}
 local KEYS_OF_SPOOL = {
   spool = 'hash', usage = 'hash', leases = 'zset', workers = 'zset', appends = 'hash', checkpoints = 'hash',
   sequence = 'string', journal = 'stream', ['dead-letters'] = 'stream',
-  aside = 'string', -- says to releases that keep layout 2 that this is none, even if another key is lost
+  aside = 'string', -- stops releases that know only layout 2, even if the key `spool` is lost
 }
 local KEYS_OF_KIND = {
   counts = 'hash', logs = 'hash', bytes = 'hash', oldest = 'zset', ready = 'list', lingering = 'zset',
