@@ -242,7 +242,6 @@ class FollowSource:
         except (ConfigurationError, OSError) as error:
             self._refuse(id_, candidate.state, f"not reading {candidate.path}", error)
         else:
-            self._refused.pop(id_, None)
             if followed is not None:
                 # Not one file is wrong then, but how this run was started.
                 followed.check_kind(self._options.kind)
@@ -297,6 +296,7 @@ class FollowSource:
                 if parsed is None:
                     break
                 followed.idle_since = self._clock.monotonic()
+                self._refused.pop(FileId.of(reader.status), None)
                 if parsed.logs or parsed.bad:
                     yield followed.portion(parsed)
             else:

@@ -370,6 +370,22 @@ async def test_an_error_of_the_system_is_reported_once_and_the_file_is_read_when
     assert [record.event for record in caplog.records] == ["file-refused"]
 
 
+async def test_a_file_whose_reads_fail_is_reported_once_and_read_when_they_succeed(log, sink, monkeypatch, caplog):
+    read, errors = follow.FileReader.read, [OSError(5, "Input/output error")] * 4
+
+    def fail_first(reader):
+        if errors:
+            raise errors.pop()
+        return read(reader)
+
+    monkeypatch.setattr(follow.FileReader, "read", fail_first)
+    append(log, lines(1, 2))
+    async with following(log, sink=sink):
+        await sink.has(1, 2)
+    assert not errors
+    assert [record.event for record in caplog.records] == ["file-refused"]
+
+
 async def test_files_of_the_run_itself_are_not_read(tmp_path, sink):
     log = tmp_path / "plays.jsonl"
     append(log, line(1))
