@@ -16,7 +16,7 @@ from .log_transport import LogTransport
 from .records import PARTNER_QUEUE, Record
 from .tracing import BatchTracing
 
-FEWEST_TOGETHER = 32
+FEWEST_TOGETHER = 50
 """Plays from which on encoding them together is faster."""
 
 

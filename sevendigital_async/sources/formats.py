@@ -15,7 +15,7 @@ from ..models import LogKind, StreamLog
 from ..models.encoded_log import EncodedLog, encoded_logs
 from ..models.stream_log import Window
 from .base import BadRecord
-from .rows import KIND, Columns, Play, play_of_line, play_of_row, wire_lines, wire_name
+from .rows import KIND, Columns, Play, encoded_rows, play_of_line, play_of_row, wire_name
 from .splitting import BYTE_ORDER_MARK, MAX_RECORD_BYTES, RawRecord, Splitter
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -245,8 +245,7 @@ class TextReader:
         if self._names is None:
             return None
         rows = _plain_rows(lines, self._delimiter, len(self._names))
-        wire = rows and wire_lines(self._names, list(zip(*rows, strict=True)))
-        return encoded_logs(wire, window) if wire else None
+        return encoded_rows(self._names, list(zip(*rows, strict=True)), window) if rows else None
 
     def close(self, *, is_final: bool = True) -> tuple[ParsedRecords, BadRecord | None]:
         """Return the last record, if it lacks its line feed.

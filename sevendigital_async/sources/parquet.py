@@ -10,13 +10,12 @@ from typing import Any
 import orjson
 
 from ..errors import ConfigurationError, InvalidLogError
-from ..models.encoded_log import encoded_logs
 from ..models.stream_log import Window
 from .base import BadRecord
 from .file_reader import Descriptor
 from .formats import ParsedRecords
 from .positions import Position, ReadOptions
-from .rows import KIND, Columns, play_of_row, wire_lines
+from .rows import KIND, Columns, encoded_rows, play_of_row
 
 PARQUET_MAGIC = b"PAR1"
 ROWS = 500
@@ -156,8 +155,8 @@ class ParquetReader:
         parsed = ParsedRecords(self._row + 1, self._row, size=batch.nbytes)
         columns = {column: batch.column(column).to_pylist() for column in self._read_columns}
         if self._row + 1 >= (self._options.first_line or 1):
-            lines = wire_lines(self._used, list(columns.values()))
-            if lines and (logs := encoded_logs(lines, window)):
+            logs = encoded_rows(self._used, list(columns.values()), window)
+            if logs:
                 first, self._row = self._row + 1, self._row + len(logs)
                 numbers = list(range(first, self._row + 1))
                 return ParsedRecords(self._row + 1, self._row, [*logs], numbers, size=batch.nbytes)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import repeat
 from types import NoneType
 from typing import Any, NamedTuple
 
@@ -14,6 +13,7 @@ import orjson
 from ..errors import ConfigurationError, InvalidLogError
 from ..models import LogKind, StreamLog
 from ..models.encoded_log import EncodedLog, encoded_log
+from ..models.encoding import PlayColumns
 from ..models.scalars import parse_datetime
 from ..models.stream_log import FIELDS, Window
 from ..models.wire import duplicate_key_in_flat
@@ -143,65 +143,68 @@ def play_of_row(names: Sequence[str | None], values: Iterable[object], window: W
     return Play(log, kind)
 
 
-def wire_lines(names: Sequence[str | None], columns: Sequence[Sequence[object]]) -> list[bytes] | None:
-    """Return the plays in columns as lines in their wire form; None if that is not possible without a look at each.
-
-    The values are not checked: only lines that :func:`~sevendigital_async.models.encoded_log.encoded_logs` takes are
-    plays.
+def encoded_rows(
+    names: Sequence[str | None], columns: Sequence[Sequence[object]], window: Window
+) -> list[EncodedLog] | None:
+    """Return the plays in columns, checked; None if that is not possible without a look at each.
 
     Args:
         names: Wire name of each column, from :meth:`Columns.resolve`.
         columns: Of the same length: text, where empty means none, or typed values.
+        window: The times that are accepted.
     """
     given = {name: column for name, column in zip(names, columns, strict=True) if name}
-    if not WIRE_FIELDS.keys() >= given.keys():
+    moments = _moments(given.pop("timestamp"))
+    if moments is None or not given.keys() <= COLUMNS.keys():
         return None
-    times = _wire_times(given["timestamp"])
-    if times is None:
+    if not all({str, int, NoneType} >= set(map(type, column)) for column in given.values()):
         return None
-    parts: list[Sequence[str]] = []
-    quotes = 0
-    for name, form in WIRE_FIELDS.items():
-        if name == "timestamp":
-            parts.append(times)
-        elif name in given:
-            column = given[name]
-            if not {str, int, NoneType} >= set(map(type, column)):
-                return None
-            parts.append(["" if value is None or value == "" else form % value for value in column])
-        else:
-            continue
-        quotes += form.count('"') * (len(times) - parts[-1].count(""))
-    text = "\n".join(map("".join, zip(*parts, repeat("}"), strict=False)))
-    # A value with a quotation mark or a line feed could look like another field, or like another play.
-    if text.count('"') != quotes or text.count("\n") != len(times) - 1:
-        return None
-    return text.encode(errors="replace").split(b"\n")
-
-
-WIRE_FIELDS = {
-    "trackId": '{"trackId":"%s"',
-    "userId": ',"userId":"%s"',
-    "clientId": ',"clientId":"%s"',
-    "timestamp": ',"timestamp":"%s"',
-    "durationPlayed": ',"durationPlayed":%s',
-    "country": ',"country":"%s"',
-}
-"""The fields of most plays in the order of the wire form, and how each is written there."""
-
-
-def _wire_times(column: Sequence[object]) -> list[str] | None:
-    """Return times as fields in wire form; None if one is not a time. Those that are not in UTC get another form."""
+    none = [None] * len(moments)
     try:
-        moments = [datetime.fromisoformat(value) if type(value) is str else value for value in column]
-        if set(map(type, moments)) != {datetime}:
-            return None
-        stamps = orjson.dumps(moments, option=orjson.OPT_UTC_Z).decode()[2:-2].split('","')
-    except (ValueError, TypeError):
+        plain: dict[str, Sequence[Any]] = {
+            field: read(given[name]) if name in given else none for name, (field, read) in COLUMNS.items()
+        }
+    except ValueError:
         return None
-    form = WIRE_FIELDS["timestamp"]
-    # orjson writes six digits where three are meant.
-    return [form % (f"{stamp[:-4]}Z" if stamp.endswith("000Z") else stamp) for stamp in stamps]
+    plays = PlayColumns(moments=moments, **plain)
+    bodies = plays.encoded(window)
+    if bodies is None:
+        return None
+    return list(map(EncodedLog, bodies, moments, plays.users, plays.countries))
+
+
+def _moments(column: Sequence[object]) -> Sequence[datetime] | None:
+    """Return times in UTC; None if one is not a time or has no time zone."""
+    try:
+        moments: list[Any] = [datetime.fromisoformat(value) if type(value) is str else value for value in column]
+        if set(map(type, moments)) != {datetime} or None in {moment.tzinfo for moment in moments}:
+            return None
+        return [moment if moment.tzinfo is UTC else moment.astimezone(UTC) for moment in moments]
+    except (ValueError, OverflowError):
+        return None
+
+
+def _texts(column: Sequence[Any]) -> Sequence[str | None]:
+    if int in set(map(type, column)):
+        column = [str(value) if type(value) is int else value for value in column]
+    return [value or None for value in column] if "" in column else column
+
+
+def _durations(column: Sequence[Any]) -> Sequence[int | None]:
+    digits = "".join([value for value in column if type(value) is str])
+    if digits and not (digits.isascii() and digits.isdigit()):
+        raise ValueError
+    return [None if value is None or value == "" else int(value) for value in column]
+
+
+COLUMNS: Mapping[str, tuple[str, Callable[[Sequence[Any]], Sequence[Any]]]] = {
+    "trackId": ("tracks", _texts),
+    "userId": ("users", _texts),
+    "clientId": ("clients", _texts),
+    "durationPlayed": ("durations", _durations),
+    "country": ("countries", _texts),
+}
+"""Columns of most files beside the time: the column of ``PlayColumns``, and how it is read."""
 
 
 def play_of_line(data: bytes, window: Window, mapping: Mapping[str, str] | None = None) -> Play:

@@ -8,11 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sevendigital_async import InvalidLogError, LogKind, StreamLog
-from sevendigital_async.models.encoded_log import encoded_logs
 from sevendigital_async.models.stream_log import Window
 from sevendigital_async.sources import FileSource, ReadOptions
 from sevendigital_async.sources.formats import BATCH, TextReader
-from sevendigital_async.sources.rows import play_of_row, wire_lines
+from sevendigital_async.sources.rows import encoded_rows, play_of_row
 
 NOW = datetime.now(UTC)
 WINDOW = Window.at(NOW)
@@ -58,8 +57,7 @@ def one_by_one(rows):
 
 
 def together(rows):
-    lines = wire_lines(NAMES, list(zip(*rows, strict=True)))
-    logs = lines and encoded_logs(lines, WINDOW)
+    logs = encoded_rows(NAMES, list(zip(*rows, strict=True)), WINDOW)
     return logs and [log.encode() for log in logs]
 
 
