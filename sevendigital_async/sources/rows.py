@@ -13,7 +13,7 @@ import orjson
 from ..errors import ConfigurationError, InvalidLogError
 from ..models import LogKind, StreamLog
 from ..models.encoded_log import EncodedLog, encoded_log
-from ..models.encoding import PlayColumns
+from ..models.encoding import encoded_columns
 from ..models.scalars import parse_datetime
 from ..models.stream_log import FIELDS, Window
 from ..models.wire import duplicate_key_in_flat
@@ -159,18 +159,15 @@ def encoded_rows(
         return None
     if not all({str, int, NoneType} >= set(map(type, column)) for column in given.values()):
         return None
-    none = [None] * len(moments)
+    none: Sequence[Any] = [None] * len(moments)
     try:
-        plain: dict[str, Sequence[Any]] = {
-            field: read(given[name]) if name in given else none for name, (field, read) in COLUMNS.items()
-        }
+        tracks, users, clients, durations, countries = (
+            read(given[name]) if name in given else none for name, read in COLUMNS.items()
+        )
     except ValueError:
         return None
-    plays = PlayColumns(moments=moments, **plain)
-    bodies = plays.encoded(window)
-    if bodies is None:
-        return None
-    return list(map(EncodedLog, bodies, moments, plays.users, plays.countries))
+    bodies = encoded_columns((tracks, users, clients, moments, durations, countries), window)
+    return None if bodies is None else list(map(EncodedLog, bodies, moments, users, countries))
 
 
 def _moments(column: Sequence[object]) -> Sequence[datetime] | None:
@@ -197,14 +194,14 @@ def _durations(column: Sequence[Any]) -> Sequence[int | None]:
     return [None if value is None or value == "" else int(value) for value in column]
 
 
-COLUMNS: Mapping[str, tuple[str, Callable[[Sequence[Any]], Sequence[Any]]]] = {
-    "trackId": ("tracks", _texts),
-    "userId": ("users", _texts),
-    "clientId": ("clients", _texts),
-    "durationPlayed": ("durations", _durations),
-    "country": ("countries", _texts),
+COLUMNS: Mapping[str, Callable[[Sequence[Any]], Sequence[Any]]] = {
+    "trackId": _texts,
+    "userId": _texts,
+    "clientId": _texts,
+    "durationPlayed": _durations,
+    "country": _texts,
 }
-"""Columns of most files beside the time: the column of ``PlayColumns``, and how it is read."""
+"""The columns of most files beside the time, and how each is read."""
 
 
 def play_of_line(data: bytes, window: Window, mapping: Mapping[str, str] | None = None) -> Play:
