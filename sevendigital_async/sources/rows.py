@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from types import NoneType
 from typing import Any, NamedTuple
 
 import orjson
@@ -13,7 +12,6 @@ import orjson
 from ..errors import ConfigurationError, InvalidLogError
 from ..models import LogKind, StreamLog
 from ..models.encoded_log import EncodedLog, encoded_log
-from ..models.encoding import encoded_columns
 from ..models.scalars import parse_datetime
 from ..models.stream_log import FIELDS, Window
 from ..models.wire import duplicate_key_in_flat
@@ -141,67 +139,6 @@ def play_of_row(names: Sequence[str | None], values: Iterable[object], window: W
     log = StreamLog(**fields)
     log.check(window.now)
     return Play(log, kind)
-
-
-def encoded_rows(
-    names: Sequence[str | None], columns: Sequence[Sequence[object]], window: Window
-) -> list[EncodedLog] | None:
-    """Return the plays in columns, checked; None if that is not possible without a look at each.
-
-    Args:
-        names: Wire name of each column, from :meth:`Columns.resolve`.
-        columns: Of the same length: text, where empty means none, or typed values.
-        window: The times that are accepted.
-    """
-    given = {name: column for name, column in zip(names, columns, strict=True) if name}
-    moments = _moments(given.pop("timestamp"))
-    if moments is None or not given.keys() <= COLUMNS.keys():
-        return None
-    if not all({str, int, NoneType} >= set(map(type, column)) for column in given.values()):
-        return None
-    none: Sequence[Any] = [None] * len(moments)
-    try:
-        tracks, users, clients, durations, countries = (
-            read(given[name]) if name in given else none for name, read in COLUMNS.items()
-        )
-    except ValueError:
-        return None
-    bodies = encoded_columns((tracks, users, clients, moments, durations, countries), window)
-    return None if bodies is None else list(map(EncodedLog, bodies, moments, users, countries))
-
-
-def _moments(column: Sequence[object]) -> Sequence[datetime] | None:
-    """Return times in UTC; None if one is not a time or has no time zone."""
-    try:
-        moments: list[Any] = [datetime.fromisoformat(value) if type(value) is str else value for value in column]
-        if set(map(type, moments)) != {datetime} or None in {moment.tzinfo for moment in moments}:
-            return None
-        return [moment if moment.tzinfo is UTC else moment.astimezone(UTC) for moment in moments]
-    except (ValueError, OverflowError):
-        return None
-
-
-def _texts(column: Sequence[Any]) -> Sequence[str | None]:
-    if int in set(map(type, column)):
-        column = [str(value) if type(value) is int else value for value in column]
-    return [value or None for value in column] if "" in column else column
-
-
-def _durations(column: Sequence[Any]) -> Sequence[int | None]:
-    digits = "".join([value for value in column if type(value) is str])
-    if digits and not (digits.isascii() and digits.isdigit()):
-        raise ValueError
-    return [None if value is None or value == "" else int(value) for value in column]
-
-
-COLUMNS: Mapping[str, Callable[[Sequence[Any]], Sequence[Any]]] = {
-    "trackId": _texts,
-    "userId": _texts,
-    "clientId": _texts,
-    "durationPlayed": _durations,
-    "country": _texts,
-}
-"""The columns of most files beside the time, and how each is read."""
 
 
 def play_of_line(data: bytes, window: Window, mapping: Mapping[str, str] | None = None) -> Play:
