@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from types import TracebackType
-from typing import Protocol, Self, TextIO
+from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
 from attrs import frozen
 
-from ..output import say
+from ..output import one_line, say, visible
 from ..tables import is_terminal
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 
 @frozen
@@ -55,8 +59,6 @@ class Display(Protocol):
 def display_on(stream: TextIO | None, *, every: float) -> Display:
     """Return bars for a terminal, and for anything else a line every ``every`` seconds."""
     if stream is not None and is_terminal(stream):
-        from .bars import LiveDisplay  # noqa: PLC0415 - rich takes a tenth of the command's start
-
         return LiveDisplay(stream)
     return PlainDisplay(stream, every)
 
@@ -89,3 +91,56 @@ class PlainDisplay:
         """Write a line."""
         if self._stream is not None:
             say(text, self._stream)
+
+
+class LiveDisplay:
+    """Shows progress with bars that move."""
+
+    def __init__(self, stream: TextIO) -> None:
+        # rich takes a tenth of the command's start, and only a terminal needs it.
+        from rich.console import Console  # noqa: PLC0415 - as above
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn  # noqa: PLC0415 - as above
+
+        self._console = Console(file=stream, force_terminal=True, highlight=False)
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[note]}", markup=False),
+            console=self._console,
+            # The event loop refreshes it; a thread would compete with the loop for the interpreter.
+            auto_refresh=False,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._bars: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Show the cursor again."""
+        with suppress(OSError):
+            self._progress.stop()
+
+    def show(self, gauges: Sequence[Gauge]) -> None:
+        """Move the bars."""
+        for gauge in gauges:
+            if gauge.name not in self._bars:
+                self._bars[gauge.name] = self._progress.add_task(one_line(gauge.name), note="")
+            note = one_line(gauge.note)
+            self._progress.update(self._bars[gauge.name], completed=gauge.done, total=gauge.total, note=note)
+        # A closed terminal must not end a run.
+        with suppress(OSError):
+            self._progress.refresh()
+
+    def say(self, text: str) -> None:
+        """Write a line above the bars."""
+        from rich.text import Text  # noqa: PLC0415 - as above
+
+        with suppress(OSError):
+            self._console.print(Text(visible(text)), soft_wrap=True)
