@@ -132,7 +132,7 @@ def test_ordinary_plays_are_written_together(logs):
         *(
             {name: text}
             for name in ("track_id", "user_id", "client_id")
-            for text in ("", " a", "é", '"', "\\", "\n", "\ud800")
+            for text in ("", " a", "\u3000", '"', "\\", "\n", "\ud800")
         ),
         *({name: "a" * 256} for name in ("track_id", "user_id", "client_id")),
         *({name: None} for name in ("track_id", "timestamp")),
