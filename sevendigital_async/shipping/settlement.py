@@ -225,7 +225,7 @@ class Settlement:
     @contextmanager
     def _pending_hook(self, records: Sequence[Record]) -> Iterator[None]:
         hook = object()
-        self.pending_hooks[hook] = min((record.sequence for record in records), default=0)
+        self.pending_hooks[hook] = min([record.sequence for record in records], default=0)
         try:
             yield
         finally:
