@@ -88,17 +88,14 @@ class Item:
 
     @property
     def title(self) -> str:
-        """Its title."""
         return (self.track or self.release).title
 
     @property
     def pence(self) -> int:
-        """Its price in hundredths."""
         return (self.track or self.release).pence
 
     @property
     def rrp_pence(self) -> int:
-        """Its recommended price in hundredths."""
         return (self.track or self.release).rrp_pence
 
 
@@ -112,7 +109,6 @@ class Catalogue:
     listings: Mapping[str, Sequence[Track]]
 
     def tracks_of(self, release: Release) -> Sequence[Track]:
-        """Return the tracks of a release in their order."""
         return self.listings[release.id]
 
 

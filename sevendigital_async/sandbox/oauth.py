@@ -43,11 +43,7 @@ class SignedRequest:
 
 
 def parameters(request: SignedRequest) -> list[tuple[str, str]]:
-    """Collect and decode the parameters that are signed, from the header, the query and the form.
-
-    Raises:
-        OAuthError: The Authorization header cannot be read.
-    """
+    """Collect and decode the parameters that are signed, from the header, the query and the form."""
     return [
         *_header_parameters(request.authorization),
         *_form_decode(request.target.partition("?")[2]),
@@ -67,7 +63,6 @@ def base_string(request: SignedRequest, pairs: list[tuple[str, str]]) -> str:
 
 
 def sign(text: str, consumer_secret: str, token_secret: str) -> str:
-    """Return the HMAC-SHA1 signature of a base string, in base64."""
     key = f"{_encode(consumer_secret)}&{_encode(token_secret)}"
     return base64.b64encode(hmac.digest(key.encode(), text.encode(), "sha1")).decode()
 

@@ -33,12 +33,7 @@ class Refusal:
 
 
 def refusals(answer: Answer, logs: Any = None) -> list[Refusal]:
-    """Return what a response refuses, at most 50 plays of a request.
-
-    Args:
-        answer: The response to a request of a logging operation.
-        logs: What the request carried, if it was parsed.
-    """
+    """Return what a response refuses, at most 50 plays of a request."""
     match answer:
         case Answer(status=429):  # the plays were not looked at
             return []

@@ -44,7 +44,6 @@ class TrafficSecond:
     latencies: Counter[int] = Factory(Counter)
 
     def tree(self) -> dict[str, Any]:
-        """Return what a chart over time needs, for JSON."""
         return {
             "second": self.second,
             "requests": _by_kind(self.requests),
@@ -61,19 +60,16 @@ class Traffic:
         self._seconds: dict[int, TrafficSecond] = {}
 
     def arrive(self, kind: LogKind, moment: float, requests_in_last_second: int) -> None:
-        """Count a request that arrives."""
         second = self._at(moment)
         second.requests[kind] += 1
         second.busiest_second[kind] = max(second.busiest_second[kind], requests_in_last_second)
 
     def carry(self, kind: LogKind, moment: float, *, logs: int, saved: int) -> None:
-        """Count the logs of a request that arrived at this moment, and how many of them were saved."""
         second = self._at(moment)
         second.batch_sizes[kind, bisect_left(BATCH_SIZES, logs)] += 1
         second.logs[kind] += saved
 
     def end(self, moment: float, *, status: int | str, latency: float) -> None:
-        """Count a request that ends, with the seconds since it arrived."""
         second = self._at(moment)
         second.answers[str(status)] += 1
         second.latencies[bisect_left(LATENCIES, latency)] += 1
