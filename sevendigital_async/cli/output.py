@@ -50,7 +50,6 @@ class OutputError(ExitError):
 
 
 def highest_precedence(codes: Iterable[ExitCode]) -> ExitCode:
-    """Return the exit code that takes precedence."""
     return min(codes, key=PRECEDENCE.index, default=ExitCode.DONE)
 
 
@@ -104,25 +103,15 @@ class StandardOutput:
         return getattr(self._stream, name)
 
     def isatty(self) -> bool:
-        """Return whether it is a terminal."""
         return self._stream is not None and self._stream.isatty()
 
     def write(self, text: str) -> int:
-        """Write text.
-
-        Raises:
-            OutputError: It can't be written.
-        """
         if text != "":  # an empty write would fail on a full disk, too
             self._attempt(lambda stream: stream.write(text))
         return len(text)
 
     def write_bytes(self, data: bytes) -> None:
-        """Write bytes without buffering, after the text that was written before.
-
-        Raises:
-            OutputError: They can't be written.
-        """
+        """Write bytes without buffering, after the text that was written before."""
 
         def write(stream: TextIO) -> None:
             stream.flush()
@@ -135,11 +124,6 @@ class StandardOutput:
         self._attempt(write)
 
     def flush(self) -> None:
-        """Write buffered text.
-
-        Raises:
-            OutputError: It can't be written.
-        """
         self._attempt(lambda stream: stream.flush())
 
     def _attempt(self, write: Callable[[TextIO], object]) -> None:
@@ -177,11 +161,7 @@ def say(text: str, stream: TextIO | None = None) -> None:
 
 
 def say_json(value: object, *, default: Callable[[Any], Any] | None = None, indent: bool = False) -> None:
-    """Write a value to standard output as JSON, with control characters and bidirectional marks as escapes.
-
-    Raises:
-        OutputError: As for :func:`say`.
-    """
+    """Write a value to standard output as JSON, with control characters and bidirectional marks as escapes."""
     say(TerminalText(as_json(value, default=default, indent=indent)))
 
 
@@ -197,11 +177,7 @@ def as_json(value: object, *, default: Callable[[Any], Any] | None = None, inden
 
 
 def say_bytes(data: bytes) -> None:
-    """Write an answer to standard output unchanged, or with escapes if standard output is a terminal.
-
-    Raises:
-        OutputError: As for :func:`say`.
-    """
+    """Write an answer to standard output unchanged, or with escapes if standard output is a terminal."""
     data = data.rstrip(b"\n")
     if sys.stdout is not None and sys.stdout.isatty():
         say(data.decode(errors="backslashreplace"))
@@ -210,18 +186,13 @@ def say_bytes(data: bytes) -> None:
 
 
 def write_bytes(data: bytes) -> bool:
-    """Write bytes to standard output, unbuffered; False if the reader has closed the pipe.
-
-    Raises:
-        OutputError: As for :func:`say`.
-    """
+    """Write bytes to standard output, unbuffered; False if the reader has closed the pipe."""
     stdout = sys.stdout if isinstance(sys.stdout, StandardOutput) else StandardOutput(sys.stdout)
     stdout.write_bytes(data)
     return not stdout.reader_left
 
 
 def say_error(text: str) -> None:
-    """Write lines to standard error."""
     if sys.stderr is not None:
         say(text, sys.stderr)
 
@@ -260,7 +231,6 @@ class LineLimit:
     _since: float = field(init=False, factory=time.monotonic)
 
     def __call__(self, line: str) -> None:
-        """Print or drop a line."""
         if self.every is not None and time.monotonic() - self._since >= self.every:
             self.seen, self._since = 0, time.monotonic()
         self.seen += 1

@@ -194,7 +194,6 @@ class SignalWatcher:
             self._signals.append(signal.SIGHUP)
 
     def __enter__(self) -> Self:
-        """Start to catch signals."""
         self._previous = {number: signal.getsignal(number) for number in self._signals}
         for number in self._signals:
             self._loop.add_signal_handler(number, self._on_signal, number)
@@ -203,7 +202,6 @@ class SignalWatcher:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Restore the previous handlers."""
         for number in self._signals:
             self._loop.remove_signal_handler(number)
             signal.signal(number, self._previous[number] or signal.SIG_DFL)

@@ -88,7 +88,6 @@ def call(
     connection: Connection,
     user: UserToken | None,
 ) -> None:
-    """Make one call."""
     found = find_operation(operation)
     values = read_arguments(found, arguments or [], connection.settings.dialect)
     if found.content is Content.MEDIA and out is None:
@@ -118,7 +117,6 @@ def call(
 def sign_url(
     operation: OperationArgument, arguments: PairsArgument = None, *, connection: Connection, user: UserToken | None
 ) -> None:
-    """Sign one URL."""
     found = find_operation(operation)
     values = read_arguments(found, arguments or [], connection.settings.dialect)
     client = connection.open_client()

@@ -132,11 +132,7 @@ class DeadLetterFilter:
     limit: int | None = None
 
     async def find(self, inspector: SpoolInspector) -> AsyncIterator[StoredDeadLetter]:
-        """Iterate over the matching dead letters of a spool, oldest first.
-
-        Raises:
-            SpoolError: The spool cannot be read.
-        """
+        """Iterate over the matching dead letters of a spool, oldest first."""
         found = 0
         async for letter in inspector.dead_letters(kind=self.kind, state=self.state):
             if self.matches(letter):
@@ -173,11 +169,7 @@ def filters(
     ] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only the first N.")] = None,
 ) -> DeadLetterFilter:
-    """Read the filters of a command.
-
-    Raises:
-        ConfigurationError: A time cannot be read.
-    """
+    """Read the filters of a command."""
     return DeadLetterFilter(
         kind=kind,
         state=state,
@@ -199,11 +191,7 @@ def selection(
     every: Annotated[bool, typer.Option("--all", help="All dead letters that match the filters.")] = False,
     filters: DeadLetterFilter,
 ) -> DeadLetterFilter:
-    """Read which dead letters to change: those with the given numbers, or all that match the filters.
-
-    Raises:
-        ConfigurationError: Both are given, or neither is.
-    """
+    """Read which dead letters to change: those with the given numbers, or all that match the filters."""
     if bool(ids) is every:
         raise ConfigurationError("give the numbers of dead letters, or --all")
     if ids and filters != DeadLetterFilter():
@@ -217,7 +205,6 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for con
 @app.command("list", help=LIST_HELP, short_help="List dead letters.", no_args_is_help=True)
 @with_options("filters", filters)
 def list_dead_letters(*, spool: SpoolOption, filters: DeadLetterFilter, json: JsonOption = False) -> None:
-    """Print the matching dead letters."""
     asyncio.run(_list(spool, filters, json=json))
 
 
@@ -228,7 +215,6 @@ def show(
     spool: SpoolOption,
     json: JsonOption = False,
 ) -> None:
-    """Print one dead letter."""
     letter = asyncio.run(_get(spool, number))
     if json:
         say_json(as_json(letter))
@@ -241,7 +227,6 @@ def show(
 def replay(
     *, spool: SpoolOption, wanted: DeadLetterFilter, yes: YesOption = False, json: JsonSummaryOption = False
 ) -> None:
-    """Make the selected dead letters wait again."""
     found = asyncio.run(_find(spool, wanted))
     in_doubt = sum(found.values())
     _confirm(f"resends {counted(len(found))} ({in_doubt:,} may have been delivered)", found, yes=yes)
@@ -260,7 +245,6 @@ def replay(
 def discard(
     *, spool: SpoolOption, wanted: DeadLetterFilter, yes: YesOption = False, json: JsonSummaryOption = False
 ) -> None:
-    """Discard the selected dead letters."""
     found = asyncio.run(_find(spool, wanted))
     _confirm(f"discards {counted(len(found))} for good", found, yes=yes)
     done = asyncio.run(_discard(spool, found))
@@ -333,7 +317,6 @@ def as_json(letter: StoredDeadLetter) -> dict[str, Any]:
 
 
 def as_line(letter: StoredDeadLetter) -> str:
-    """Return a dead letter as one line."""
     body = _body(letter)
     doubt = "in doubt" if letter.in_doubt else ""
     code = "" if letter.code is None else f" ({letter.code})"
@@ -345,7 +328,6 @@ def as_line(letter: StoredDeadLetter) -> str:
 
 
 def as_text(letter: StoredDeadLetter) -> str:
-    """Return a dead letter as a few lines, with its body."""
     facts = {
         "number": letter.id,
         "kind": letter.kind.value,

@@ -134,11 +134,9 @@ class DemoReport:
 
     @property
     def sent(self) -> int:
-        """Plays put."""
         return sum(kind.sent for kind in self.kinds.values())
 
     def as_json(self) -> dict[str, Any]:
-        """Return the report as JSON."""
         return {
             "kinds": {kind.value: asdict(figures) for kind, figures in self.kinds.items()},
             "sent": self.sent,
@@ -149,7 +147,6 @@ class DemoReport:
         }
 
     def as_text(self, stream: TextIO | None) -> TerminalText:
-        """Return the report as a table and a conclusion."""
         headings = ["kind", "sent", "delivered", "buried", "in doubt", "requests", "largest batch", "busiest second"]
         rows = [[kind.value, *_cells(figures)] for kind, figures in self.kinds.items()]
         sums = [sum(getattr(figures, name) for figures in self.kinds.values()) for name in SUMMED]
@@ -174,15 +171,7 @@ def _cells(figures: KindFigures) -> list[str]:
 def compare(
     statistics: Statistics, stats: Mapping[str, Any], *, put: Records, received: Records, seconds: float
 ) -> DemoReport:
-    """Compare what was put with what the sandbox received.
-
-    Args:
-        statistics: Statistics of the shipper.
-        stats: Statistics of the sandbox.
-        put: Plays that the shipper accepted.
-        received: Plays that the sandbox accepted.
-        seconds: From the first put to the last response.
-    """
+    """Compare what was put with what the sandbox received."""
     kinds = {
         kind: KindFigures(
             sent=lane.counts.put,
@@ -237,7 +226,6 @@ def demo(
     dialect: DialectOption = Dialect.OPENAPI,
     json: JsonSummaryOption = False,
 ) -> None:
-    """Ship and compare."""
     try:
         report = asyncio.run(_ship(split(plays), random.Random(seed), dialect))  # noqa: S311 - made-up plays
     except ShipperError as error:
@@ -300,7 +288,6 @@ async def _ship(planned: Mapping[LogKind, int], rng: random.Random, dialect: Dia
 def alternating(
     planned: Mapping[LogKind, int], rng: random.Random, dialect: Dialect = Dialect.OPENAPI
 ) -> Iterator[tuple[LogKind, list[StreamLog]]]:
-    """Make the plays in groups of alternating kinds."""
     now = datetime.now(UTC)
     sources = {kind: plausible_plays(kind, number, now, rng, dialect) for kind, number in planned.items()}
     while sources:
@@ -312,7 +299,6 @@ def alternating(
 
 
 def gauges(planned: Mapping[LogKind, int], statistics: Statistics) -> list[Gauge]:
-    """Return how much of each kind is delivered."""
     delivered = {kind: statistics.lanes[kind].counts.delivered for kind in planned}
     return [
         Gauge(kind.value, delivered[kind], number, f"{delivered[kind]:,} of {number:,} delivered")

@@ -84,11 +84,7 @@ app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None)
 
 
 def journal_filter(*, kind: KindOption = None, since: SinceOption = None, until: UntilOption = None) -> JournalFilter:
-    """Read which entries of the journal to use.
-
-    Raises:
-        ConfigurationError: A time cannot be read.
-    """
+    """Read which entries of the journal to use."""
     return JournalFilter(kind, parse_when(since, "--since"), parse_when(until, "--until"))
 
 
@@ -104,7 +100,6 @@ def export_journal(
     ] = OutcomeFilter.DELIVERED,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
-    """Write the file."""
     file = AtomicFile(out, force=force)
 
     async def run() -> int:
@@ -133,7 +128,6 @@ def reconcile_journal(
     ] = "0s",
     json: JsonOption = False,
 ) -> None:
-    """Print the differences."""
     longest = parse_duration(tolerance, "--tolerance")
     limits = {verdict: LineLimit(say, f"more {verdict} plays are not shown; --json shows all") for verdict in Verdict}
 

@@ -69,7 +69,6 @@ def sandbox(
         ),
     ] = True,
 ) -> None:
-    """Serve until stopped."""
     server = Sandbox(
         port=port,
         host=host,
@@ -88,7 +87,6 @@ async def _serve(server: Sandbox) -> None:
 
 
 def welcome(server: Sandbox) -> str:
-    """Return what to print about a running sandbox."""
     url, credentials = server.base_url, server.credentials
     return f"""\
 The sandbox is listening on {url}

@@ -155,11 +155,7 @@ def reading(
         typer.Option(metavar="TOPIC", help="Where bad messages of a topic go, in place of a file.", show_default=False),
     ] = None,
 ) -> Reading:
-    """Read the options that say how the input is read.
-
-    Raises:
-        ConfigurationError: --map can't be read.
-    """
+    """Read the options that say how the input is read."""
     return Reading(format_, parse_mapping(map_ or ()), follow, poll, dead_letter_topic)
 
 
@@ -242,7 +238,6 @@ def ship(
     worker: WorkerMonitor,
     json: JsonSummaryOption = False,
 ) -> None:
-    """Ship plays."""
     if "" in files:
         raise ConfigurationError("the name of a FILE is empty; use - for standard input")
     client = connection.open_client(limits=limits)

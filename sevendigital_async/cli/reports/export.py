@@ -137,20 +137,13 @@ BATCH = 2_000
 
 @frozen
 class JournalFilter:
-    """Selects entries of a journal.
-
-    Attributes:
-        kind: Kind of the plays; None for all.
-        since: Entries from this time on; None for all.
-        until: Entries before this time; None for all.
-    """
+    """Selects entries of a journal."""
 
     kind: LogKind | None = None
     since: datetime | None = None
     until: datetime | None = None
 
     def read(self, inspector: SpoolInspector) -> AsyncIterator[JournalEntry]:
-        """Iterate over the matching entries of a spool's journal."""
         return inspector.journal(kind=self.kind, since=self.since, until=self.until)
 
 
@@ -163,7 +156,6 @@ class OutcomeFilter(enum.StrEnum):
     ALL = "all"
 
     def matches(self, entry: JournalEntry) -> bool:
-        """Return whether an entry has the outcome."""
         return self is OutcomeFilter.ALL or entry.outcome.value == self.value
 
 

@@ -56,7 +56,6 @@ class VendorRows:
             raise
 
     def __enter__(self) -> Self:
-        """Begin."""
         return self
 
     def __exit__(
@@ -67,11 +66,7 @@ class VendorRows:
             self._file.close()
 
     def __iter__(self) -> Iterator[tuple[int, list[str]]]:
-        """Iterate over rows: the number, as a spreadsheet counts it, and the values of ``columns``.
-
-        Raises:
-            ConfigurationError: The rest of the file cannot be read.
-        """
+        """Iterate over rows: the number, as a spreadsheet counts it, and the values of ``columns``."""
         number = 1
         try:
             for row in self._rows:
@@ -201,16 +196,10 @@ class Comparison:
         self._db.executescript(TABLES)
 
     def close(self) -> None:
-        """Delete the database."""
         self._db.close()
 
     def add(self, side: str, rows: Iterable[tuple[int, Sequence[str]]]) -> None:
-        """Add rows of one side.
-
-        Args:
-            side: ``ours`` or ``theirs``.
-            rows: Row numbers, without repetition, and values.
-        """
+        """Add rows of one side."""
         self._insert(
             f"INSERT INTO {side} VALUES (?, ?, ?, ?, ?)",  # noqa: S608 - one of two names
             ((row, *self._digests(values), orjson.dumps(values).decode()) for row, values in rows),
@@ -297,18 +286,12 @@ HEADER_ROWS = 1
 
 @frozen
 class Difference:
-    """A finding with its texts.
-
-    Attributes:
-        finding: The row.
-        name: Name of the file.
-    """
+    """A finding with its texts."""
 
     finding: Finding
     name: str
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as JSON."""
         found = self.finding
         return {
             "finding": found.verdict.value,
@@ -320,7 +303,6 @@ class Difference:
         }
 
     def as_text(self) -> str:
-        """Return it as one line."""
         found = self.finding
         match found.verdict:
             case Verdict.MISSING:
@@ -371,18 +353,15 @@ class Reconciliation:
 
     @property
     def equal(self) -> bool:
-        """There are no findings."""
         return not any(self.numbers.values())
 
     @property
     def difference(self) -> str:
-        """The numbers of findings as text."""
         found = ", ".join(f"{self.numbers[verdict]:,} {verdict}" for verdict in Verdict)
         doubt = f" ({self.in_doubt:,} of the extra plays in doubt)" if self.in_doubt else ""
         return f"{found}{doubt}"
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as JSON."""
         return {
             "finding": "summary",
             "equal": self.equal,
@@ -395,7 +374,6 @@ class Reconciliation:
         }
 
     def as_text(self) -> str:
-        """Return it as a few lines."""
         sums = f"{counted(self.ours)} in the journal, {self.theirs:,} in {self.name}"
         lines = [f"{sums}: {'equal' if self.equal else f'NOT EQUAL, {self.difference}'}"]
         lines.append(f"compared: {', '.join(self.compared)}")
@@ -416,19 +394,7 @@ async def reconcile(
     name: str,
     tolerance: timedelta = timedelta(),
 ) -> Reconciliation:
-    """Compare the delivered plays of a journal with a file.
-
-    Args:
-        entries: Entries of the journal.
-        theirs: Rows of the file.
-        show: Receives each difference.
-        name: Name of the file.
-        tolerance: The largest difference between the times of equal plays.
-
-    Raises:
-        ConfigurationError: The file cannot be read.
-        SpoolError: The journal cannot be read.
-    """
+    """Compare the delivered plays of a journal with a file."""
     comparison = Comparison(theirs.columns, tolerance)
     places = [PLAY.index(column) for column in theirs.columns]
     numbers, in_doubt = Counter[Verdict](), 0

@@ -37,9 +37,7 @@ class Gauge:
 class Display(Protocol):
     """Where progress is shown."""
 
-    def __enter__(self) -> Self:
-        """Begin."""
-        ...
+    def __enter__(self) -> Self: ...
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -47,9 +45,7 @@ class Display(Protocol):
         """Restore the stream."""
         ...
 
-    def show(self, gauges: Sequence[Gauge]) -> None:
-        """Show progress."""
-        ...
+    def show(self, gauges: Sequence[Gauge]) -> None: ...
 
     def say(self, text: str) -> None:
         """Write a line that stays."""
@@ -72,7 +68,6 @@ class PlainDisplay:
         self._due_at = time.monotonic() + every
 
     def __enter__(self) -> Self:
-        """Begin."""
         return self
 
     def __exit__(
@@ -81,14 +76,12 @@ class PlainDisplay:
         """Do nothing."""
 
     def show(self, gauges: Sequence[Gauge]) -> None:
-        """Write a line if one is due."""
         now = time.monotonic()
         if now >= self._due_at:
             self._due_at = now + self._every
             self.say("; ".join(f"{gauge.name}: {gauge.note}" for gauge in gauges))
 
     def say(self, text: str) -> None:
-        """Write a line."""
         if self._stream is not None:
             say(text, self._stream)
 
@@ -112,19 +105,16 @@ class LiveDisplay:
         self._bars: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
-        """Begin."""
         self._progress.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Show the cursor again."""
         with suppress(OSError):
             self._progress.stop()
 
     def show(self, gauges: Sequence[Gauge]) -> None:
-        """Move the bars."""
         for gauge in gauges:
             if gauge.name not in self._bars:
                 self._bars[gauge.name] = self._progress.add_task(one_line(gauge.name), note="")
@@ -135,6 +125,5 @@ class LiveDisplay:
             self._progress.refresh()
 
     def say(self, text: str) -> None:
-        """Write a line above the bars."""
         with suppress(OSError):
             self._console.print(Text(visible(text)), soft_wrap=True)

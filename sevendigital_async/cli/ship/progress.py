@@ -28,18 +28,14 @@ MIN_WINDOW = 2.0
 class HasProgress(Protocol):
     """A source whose streams have ends."""
 
-    def progress(self) -> list[StreamProgress]:
-        """Return how far each stream was read."""
-        ...
+    def progress(self) -> list[StreamProgress]: ...
 
 
 @runtime_checkable
 class HasLag(Protocol):
     """A source whose streams grow."""
 
-    def lag(self) -> Lag | TopicLag:
-        """Return how far reading is behind."""
-        ...
+    def lag(self) -> Lag | TopicLag: ...
 
 
 @define
@@ -54,19 +50,16 @@ class RateMeter:
     _seen: deque[tuple[float, int]] = field(factory=deque)
 
     def add(self, count: int, now: float) -> None:
-        """Note a count."""
         while len(self._seen) > 1 and now - self._seen[0][0] > self.window:
             self._seen.popleft()
         self._seen.append((now, count))
 
     @property
     def seconds(self) -> float:
-        """How long it has been measured."""
         return self._seen[-1][0] - self._seen[0][0] if self._seen else 0.0
 
     @property
     def rate(self) -> float:
-        """Growth in a second."""
         return (self._seen[-1][1] - self._seen[0][1]) / self.seconds if self.seconds else 0.0
 
 
@@ -133,11 +126,7 @@ class ProgressMeter:
         self._delivered = RateMeter()
 
     def gauges(self, counts: RunCounts) -> list[Gauge]:
-        """Return what to show; the first one is about the whole run.
-
-        Args:
-            counts: Counts of the plays of all kinds.
-        """
+        """Return what to show; the first one is about the whole run."""
         self._delivered.add(counts.delivered, self._now())
         rejected = sum(stream.rejected for stream in self._streams.values())
         progress = self._source.progress() if isinstance(self._source, HasProgress) else []

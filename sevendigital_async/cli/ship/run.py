@@ -159,12 +159,7 @@ class ShipRun:
         self._say_alert = self._limited("sevendigital: more alerts are not shown")
 
     async def run(self) -> Report:
-        """Ship until everything is delivered or the run stops.
-
-        Raises:
-            ConfigurationError: The source cannot be opened, or has changed since an earlier run.
-            SpoolError: The spool cannot be used.
-        """
+        """Ship until everything is delivered or the run stops."""
         if self._worker.url is not None:
             self._display.say(f"sevendigital: /healthz, /readyz, /metrics and /statistics are at {self._worker.url}")
         with SourceMessages(self._display.say):
