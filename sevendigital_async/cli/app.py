@@ -11,7 +11,7 @@ from typer.completion import completion_init, get_completion_script, install  # 
 from typer.core import TyperGroup
 
 from .._version import __version__
-from .output import say
+from .output import echo
 
 PROGRAM = "sevendigital"
 COMPLETION_VARIABLE = "_SEVENDIGITAL_COMPLETE"
@@ -86,7 +86,7 @@ class Shell(enum.StrEnum):
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        say(f"sevendigital {__version__}")
+        echo(f"sevendigital {__version__}")
         raise typer.Exit
 
 
@@ -100,7 +100,7 @@ def completion_script(shell: Shell) -> str:
 
 def _show_completion(shell: Shell | None) -> None:
     if shell is not None:
-        say(completion_script(shell))
+        echo(completion_script(shell))
         raise typer.Exit
 
 
@@ -109,7 +109,7 @@ def _install_completion(shell: Shell | None) -> None:
         _, path = install(shell=shell.value, prog_name=PROGRAM, complete_var=COMPLETION_VARIABLE)
         if shell is Shell.BASH:
             path.write_text(f"{completion_script(shell)}\n")
-        say(f"completion for {shell} is installed in {path}; it works in new shells")
+        echo(f"completion for {shell} is installed in {path}; it works in new shells")
         raise typer.Exit
 
 

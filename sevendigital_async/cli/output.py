@@ -142,7 +142,7 @@ class StandardOutput:
             raise self.failure from None
 
 
-def say(text: str, stream: TextIO | None = None) -> None:
+def echo(text: str, stream: TextIO | None = None) -> None:
     """Write lines to standard output or another stream, unbuffered, with control characters as escapes.
 
     Any other stream is silenced when it cannot be written.
@@ -160,9 +160,9 @@ def say(text: str, stream: TextIO | None = None) -> None:
         _silence(stream)
 
 
-def say_json(value: object, *, default: Callable[[Any], Any] | None = None, indent: bool = False) -> None:
+def echo_json(value: object, *, default: Callable[[Any], Any] | None = None, indent: bool = False) -> None:
     """Write a value to standard output as JSON, with control characters and bidirectional marks as escapes."""
-    say(TerminalText(as_json(value, default=default, indent=indent)))
+    echo(TerminalText(as_json(value, default=default, indent=indent)))
 
 
 def as_json(value: object, *, default: Callable[[Any], Any] | None = None, indent: bool = False) -> str:
@@ -176,11 +176,11 @@ def as_json(value: object, *, default: Callable[[Any], Any] | None = None, inden
     return text if _is_plain(text) else "".join(c if c == "\n" else _json_escaped(c) for c in text)
 
 
-def say_bytes(data: bytes) -> None:
+def echo_bytes(data: bytes) -> None:
     """Write an answer to standard output unchanged, or with escapes if standard output is a terminal."""
     data = data.rstrip(b"\n")
     if sys.stdout is not None and sys.stdout.isatty():
-        say(data.decode(errors="backslashreplace"))
+        echo(data.decode(errors="backslashreplace"))
     else:
         write_bytes(data + b"\n")
 
@@ -192,14 +192,14 @@ def write_bytes(data: bytes) -> bool:
     return not stdout.reader_left
 
 
-def say_error(text: str) -> None:
+def echo_error(text: str) -> None:
     if sys.stderr is not None:
-        say(text, sys.stderr)
+        echo(text, sys.stderr)
 
 
-def complain(text: str) -> None:
+def echo_message(text: str) -> None:
     """Write ``sevendigital: ...`` to standard error, on one line."""
-    say_error(f"sevendigital: {one_line(text)}")
+    echo_error(f"sevendigital: {one_line(text)}")
 
 
 def one_line(text: str) -> str:
@@ -223,7 +223,7 @@ class LineLimit:
         every: Seconds after which as many are printed again; None for never.
     """
 
-    _say: Callable[[str], None]
+    _echo: Callable[[str], None]
     more: str
     limit: int = 50
     seen: int = 0
@@ -235,9 +235,9 @@ class LineLimit:
             self.seen, self._since = 0, time.monotonic()
         self.seen += 1
         if self.seen <= self.limit:
-            self._say(line)
+            self._echo(line)
         elif self.seen == self.limit + 1:
-            self._say(self.more)
+            self._echo(self.more)
 
 
 def _escaped(char: str) -> str:

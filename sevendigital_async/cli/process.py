@@ -18,9 +18,9 @@ from .output import (
     ExitCode,
     ExitError,
     StandardOutput,
-    complain,
+    echo_error,
+    echo_message,
     help_width,
-    say_error,
     tolerate_unencodable,
 )
 
@@ -66,7 +66,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         sys.stdout = stdout
     code = code if isinstance(code, int) else ExitCode.DONE
     if code:
-        complain(reason or ("interrupted" if code == INTERRUPTED else f"ended with exit code {code}"))
+        echo_message(reason or ("interrupted" if code == INTERRUPTED else f"ended with exit code {code}"))
     return code
 
 
@@ -137,7 +137,7 @@ class _OneLineHandler(logging.Handler):
         error = record.exc_info[1] if record.exc_info else None
         cause = "" if error is None else f": {type(error).__name__}: {error}"
         first, *_ = record.getMessage().splitlines() or [""]
-        complain(f"{first}{cause}")
+        echo_message(f"{first}{cause}")
 
 
 def _report_unraisable(args: Any) -> None:
@@ -160,7 +160,7 @@ def _send_again(number: signal.Signals) -> None:
 
 def _report(error: BaseException) -> None:
     if not isinstance(error, (KeyboardInterrupt, SystemExit, BrokenPipeError)):
-        complain(f"{type(error).__name__}: {error}")
+        echo_message(f"{type(error).__name__}: {error}")
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:
@@ -260,10 +260,10 @@ def _explain_usage(error: Any) -> str:
 
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":
-        say_error(error.format_message())
+        echo_error(error.format_message())
         return "arguments are missing"
     if context is not None:
-        say_error(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.")
+        echo_error(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.")
     return problem_with(error)
 
 

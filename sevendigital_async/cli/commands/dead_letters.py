@@ -29,7 +29,7 @@ from ..options import (
     parse_when,
     with_options,
 )
-from ..output import complain, one_line, say, say_json
+from ..output import echo, echo_json, echo_message, one_line
 from ..tables import wrapped
 
 HELP = """List, replay or discard dead letters: plays that a shipper does not send again on its own.
@@ -217,9 +217,9 @@ def show(
 ) -> None:
     letter = asyncio.run(_get(spool, number))
     if json:
-        say_json(as_json(letter))
+        echo_json(as_json(letter))
     else:
-        say(as_text(letter))
+        echo(as_text(letter))
 
 
 @app.command("replay", help=REPLAY_HELP, short_help="Make them wait for delivery again.", no_args_is_help=True)
@@ -232,9 +232,9 @@ def replay(
     _confirm(f"resends {counted(len(found))} ({in_doubt:,} may have been delivered)", found, yes=yes)
     done = asyncio.run(_replay(spool, found))
     if json:
-        say_json({"replayed": done, "in_doubt": in_doubt})
+        echo_json({"replayed": done, "in_doubt": in_doubt})
     else:
-        say(
+        echo(
             f"waiting for delivery again: {counted(done)} ({in_doubt:,} in doubt); the next run with {shown(spool)}"
             " sends them"
         )
@@ -249,9 +249,9 @@ def discard(
     _confirm(f"discards {counted(len(found))} for good", found, yes=yes)
     done = asyncio.run(_discard(spool, found))
     if json:
-        say_json({"discarded": done})
+        echo_json({"discarded": done})
     else:
-        say(f"discarded: {counted(done)}; the journal of {shown(spool)} lists them")
+        echo(f"discarded: {counted(done)}; the journal of {shown(spool)} lists them")
 
 
 def _confirm(what: str, found: Mapping[str, bool], *, yes: bool) -> None:
@@ -269,11 +269,11 @@ async def _list(spool: str, wanted: DeadLetterFilter, *, json: bool) -> None:
         async for letter in wanted.find(inspector):
             is_empty = False
             if json:
-                say_json(as_json(letter))
+                echo_json(as_json(letter))
             else:
-                say(wrapped(as_line(letter), sys.stdout))
+                echo(wrapped(as_line(letter), sys.stdout))
     if is_empty and not json:
-        complain(f"no dead letters match in {shown(spool)}")
+        echo_message(f"no dead letters match in {shown(spool)}")
 
 
 async def _get(spool: str, number: str) -> StoredDeadLetter:

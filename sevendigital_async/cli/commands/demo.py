@@ -24,7 +24,7 @@ from ...quantity import counted
 from ...sandbox import Sandbox
 from ...shipping import Statistics, StreamLogShipper
 from ..options import DialectOption, JsonSummaryOption
-from ..output import ExitCode, ExitError, TerminalText, say, say_json
+from ..output import ExitCode, ExitError, TerminalText, echo, echo_json
 from ..ship.display import Display, Gauge, display_on
 from ..tables import Table, wrapped
 
@@ -231,9 +231,9 @@ def demo(
     except ShipperError as error:
         raise ExitError(str(error), ExitCode.REJECTED) from None
     if json:
-        say_json(report.as_json())
+        echo_json(report.as_json())
     else:
-        say(report.as_text(sys.stdout))
+        echo(report.as_text(sys.stdout))
     if not report.equal:
         raise ExitError(report.difference, ExitCode.REJECTED)
 

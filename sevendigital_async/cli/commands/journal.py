@@ -21,7 +21,7 @@ from ..options import (
     parse_when,
     with_options,
 )
-from ..output import ExitCode, ExitError, LineLimit, say, say_json
+from ..output import ExitCode, ExitError, LineLimit, echo, echo_json
 from ..reports.export import JournalFilter, OutcomeFilter, export
 from ..reports.reconciliation import Difference, Reconciliation, VendorRows, Verdict, reconcile
 from ..tables import wrapped
@@ -110,7 +110,7 @@ def export_journal(
 
     number = asyncio.run(run())
     if out != STANDARD_OUTPUT:
-        say(f"{counted(number)} written to {out}")
+        echo(f"{counted(number)} written to {out}")
 
 
 @app.command(
@@ -129,11 +129,11 @@ def reconcile_journal(
     json: JsonOption = False,
 ) -> None:
     longest = parse_duration(tolerance, "--tolerance")
-    limits = {verdict: LineLimit(say, f"more {verdict} plays are not shown; --json shows all") for verdict in Verdict}
+    limits = {verdict: LineLimit(echo, f"more {verdict} plays are not shown; --json shows all") for verdict in Verdict}
 
     def show(difference: Difference) -> None:
         if json:
-            say_json(difference.as_json())
+            echo_json(difference.as_json())
         else:
             limits[difference.finding.verdict](wrapped(difference.as_text(), sys.stdout))
 
@@ -150,9 +150,9 @@ def reconcile_journal(
     with VendorRows(against) as theirs:
         result = asyncio.run(run())
     if json:
-        say_json(result.as_json())
+        echo_json(result.as_json())
     else:
         for line in result.as_text().splitlines():
-            say(wrapped(line, sys.stdout))
+            echo(wrapped(line, sys.stdout))
     if not result.equal:
         raise ExitError(f"the journal and {against} are not equal: {result.difference}", ExitCode.REJECTED)

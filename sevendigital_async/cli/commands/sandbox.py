@@ -10,7 +10,7 @@ import typer
 from ...config import BASE_URL_VARIABLE, KEY_VARIABLE, SECRET_VARIABLE
 from ...sandbox import Faults, Sandbox
 from ..options import TokensOption
-from ..output import say
+from ..output import echo
 from ..process import SignalWatcher
 from ..ship.options import read_tokens
 
@@ -82,7 +82,7 @@ def sandbox(
 async def _serve(server: Sandbox) -> None:
     with SignalWatcher() as signals:
         async with server:
-            say(welcome(server))
+            echo(welcome(server))
             await signals.first.wait()
 
 

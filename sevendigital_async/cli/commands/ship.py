@@ -26,7 +26,7 @@ from ..options import (
     connection,
     with_options,
 )
-from ..output import ExitError, say, say_json
+from ..output import ExitError, echo, echo_json
 from ..process import SignalWatcher
 from ..ship.display import display_on
 from ..ship.inputs import Input, check_first_line, own_files, parse_mapping
@@ -264,9 +264,9 @@ def ship(
             _ship(options, client, inputs, reading, rejected=rejected_lines, unsent=unsent_plays, worker=worker)
         )
     if json:
-        say_json(report.as_json())
+        echo_json(report.as_json())
     else:
-        say(report.as_text(sys.stdout))
+        echo(report.as_text(sys.stdout))
     if report.reason is not None:
         raise ExitError(report.reason, report.exit_code)
 

@@ -14,7 +14,7 @@ from ...models import LogKind
 from ...quantity import counted
 from ...shipping.spools.inspector import SpoolStatus
 from ..options import JsonOption, SpoolOption, inspect_spool
-from ..output import TerminalText, one_line, say, say_json
+from ..output import TerminalText, echo, echo_json, one_line
 from ..tables import Table, wrapped
 
 HELP = "Show the state of a spool, the file or server that keeps plays until they are delivered."
@@ -48,9 +48,9 @@ def _group() -> None:
 def status(*, spool: SpoolOption, json: JsonOption = False) -> None:
     found = asyncio.run(_status(spool))
     if json:
-        say_json(as_json(found))
+        echo_json(as_json(found))
     else:
-        say(as_text(found, datetime.now(UTC)))
+        echo(as_text(found, datetime.now(UTC)))
 
 
 async def _status(spool: str) -> SpoolStatus:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 from rich.text import Text
 
-from ..output import one_line, say, visible
+from ..output import echo, one_line, visible
 from ..tables import is_terminal
 
 
@@ -47,7 +47,7 @@ class Display(Protocol):
 
     def show(self, gauges: Sequence[Gauge]) -> None: ...
 
-    def say(self, text: str) -> None:
+    def echo(self, text: str) -> None:
         """Write a line that stays."""
         ...
 
@@ -79,11 +79,11 @@ class PlainDisplay:
         now = time.monotonic()
         if now >= self._due_at:
             self._due_at = now + self._every
-            self.say("; ".join(f"{gauge.name}: {gauge.note}" for gauge in gauges))
+            self.echo("; ".join(f"{gauge.name}: {gauge.note}" for gauge in gauges))
 
-    def say(self, text: str) -> None:
+    def echo(self, text: str) -> None:
         if self._stream is not None:
-            say(text, self._stream)
+            echo(text, self._stream)
 
 
 class LiveDisplay:
@@ -124,6 +124,6 @@ class LiveDisplay:
         with suppress(OSError):
             self._progress.refresh()
 
-    def say(self, text: str) -> None:
+    def echo(self, text: str) -> None:
         with suppress(OSError):
             self._console.print(Text(visible(text)), soft_wrap=True)

@@ -163,15 +163,15 @@ class SourceMessages(logging.Handler):
     """Shows what the sources log, as long as it is open.
 
     Args:
-        say: Shows one line.
+        echo: Shows one line.
     """
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, echo: Callable[[str], None]) -> None:
         super().__init__(logging.INFO)
-        self._say = say
+        self._echo = echo
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._say(f"sevendigital: {one_line(record.getMessage())}")
+        self._echo(f"sevendigital: {one_line(record.getMessage())}")
 
     def __enter__(self) -> None:
         self._level_before = LOGGER.level

@@ -17,7 +17,7 @@ from ...models import LogKind
 from ...private_files import create_private, fsync_path
 from ...shipping import MemorySpool
 from ...sources import PendingPortion
-from ..output import complain
+from ..output import echo_message
 
 
 @frozen
@@ -150,7 +150,7 @@ class RejectFile:
         try:
             self.sync()
         except OSError as failure:
-            complain(f"{self.path} could not be flushed to disk: {failure.strerror}")
+            echo_message(f"{self.path} could not be flushed to disk: {failure.strerror}")
         finally:
             for descriptor in [*self._replaced, *([] if self._descriptor is None else [self._descriptor])]:
                 os.close(descriptor)

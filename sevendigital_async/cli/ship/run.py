@@ -161,8 +161,8 @@ class ShipRun:
     async def run(self) -> Report:
         """Ship until everything is delivered or the run stops."""
         if self._worker.url is not None:
-            self._display.say(f"sevendigital: /healthz, /readyz, /metrics and /statistics are at {self._worker.url}")
-        with SourceMessages(self._display.say):
+            self._display.echo(f"sevendigital: /healthz, /readyz, /metrics and /statistics are at {self._worker.url}")
+        with SourceMessages(self._display.echo):
             await self._check_inputs()
             if not self._stop.done():
                 await self._ship()
@@ -190,7 +190,7 @@ class ShipRun:
                 await _cancel(signalled)
                 if not looking.done():
                     await _cancel(looking)
-                    self._display.say(f"sevendigital: {one_line(self._stop.result().reason)}")
+                    self._display.echo(f"sevendigital: {one_line(self._stop.result().reason)}")
                     await source.aclose()
                 else:
                     looking.result()
@@ -222,13 +222,13 @@ class ShipRun:
             if task.done() and not task.cancelled():
                 self._stop_for(task.exception())
         if self._stop.done():
-            self._display.say(f"sevendigital: {one_line(self._stop.result().reason)}")
+            self._display.echo(f"sevendigital: {one_line(self._stop.result().reason)}")
             await self._drain()
 
     async def _work(self) -> None:
         await self._ingestion.run()
         for bad in self._source.left.values() if isinstance(self._source, FileSource) else ():
-            self._display.say(
+            self._display.echo(
                 f"{bad.place}: the last line has no line feed and is not a play; left for the next run"
                 f" ({one_line(bad.reason)})"
             )
@@ -331,7 +331,7 @@ class ShipRun:
         self._stop_with(f"cannot write {self._rejected.place}: {error.strerror}", ExitCode.USAGE)
 
     def _limited(self, more: str) -> LineLimit:
-        return LineLimit(self._display.say, more, every=LINE_LIMIT_PERIOD if self._inputs.is_endless else None)
+        return LineLimit(self._display.echo, more, every=LINE_LIMIT_PERIOD if self._inputs.is_endless else None)
 
     # -- progress and report --
 
@@ -352,7 +352,7 @@ class ShipRun:
             self._memory, self._take_unput(), rejected=self._rejected, unsent=self._unsent, needs_kind=is_mixed
         )
         if rest.failure:
-            self._display.say(f"sevendigital: {rest.failure}")
+            self._display.echo(f"sevendigital: {rest.failure}")
         sources = self._sources()
         only = sources[0] if len(sources) == 1 else None
         return Report(
