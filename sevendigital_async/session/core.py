@@ -27,7 +27,7 @@ from ..errors import (
     UnreadableResponseError,
 )
 from ..operations import Auth, Content, Operation, Safety
-from .acknowledgement import doubt_in
+from .acknowledgement import defect_in
 from .cache import ResponseCache, cache_key
 from .classify import TRACE_HEADER, ErrorContext, annotate, check_count, error_in, offset_in
 from .defaults import ParameterDefaults
@@ -292,8 +292,8 @@ class Session:
             opened = await self._open(call, request, slot, call.timeout or self.settings.timeout)
             with closing(opened.stream) as stream:
                 document = await self._document(call, request, opened, offset)
-                if doubt := doubt_in(document):
-                    message = f"{call.operation.name}: HTTP {stream.status} that is not an acknowledgement: {doubt}"
+                if defect := defect_in(document):
+                    message = f"{call.operation.name}: HTTP {stream.status} that is not an acknowledgement: {defect}"
                     raise UnreadableResponseError(message, operation=call.operation.name, status=stream.status)
                 return f"{stream.status} {document.excerpt(MAX_ANSWER)}".strip()
 

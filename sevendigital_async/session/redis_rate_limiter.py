@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from ..account_quota import bounded_wait
-from ..backoff import doubled
+from ..backoff import exponential_backoff
 from ..clock import Clock
 from ..config import Settings
 from ..errors import ConfigurationError, ConnectError, RateLimitError
@@ -190,7 +190,7 @@ class RedisSlots:
             except RedisUnavailableError as error:
                 self._on_alert(str(error))
                 failures += 1
-                await self._clock.sleep(random.uniform(0.05, doubled(failures, base=0.1, cap=2.0)))  # noqa: S311 - jitter
+                await self._clock.sleep(random.uniform(0.05, exponential_backoff(failures, base=0.1, cap=2.0)))  # noqa: S311 - jitter
                 continue
             failures = 0
             self._on_alert(None)

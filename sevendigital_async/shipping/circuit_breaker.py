@@ -11,7 +11,7 @@ from datetime import datetime
 from attrs import frozen
 
 from ..account_quota import MAX_WAIT, PROBE_INTERVAL
-from ..backoff import doubled, full_jitter
+from ..backoff import exponential_backoff, full_jitter
 from ..clock import Clock, to_datetime
 
 FAILURES_TO_OPEN = 5
@@ -59,7 +59,7 @@ class Alert:
 
 def auth_backoff(failures: int) -> float:
     """Return the seconds after which a signer with this number of consecutive refusals is tried again."""
-    return doubled(failures, base=AUTH_BACKOFF_BASE, cap=AUTH_BACKOFF_CAP)
+    return exponential_backoff(failures, base=AUTH_BACKOFF_BASE, cap=AUTH_BACKOFF_CAP)
 
 
 class CircuitBreaker:

@@ -233,7 +233,7 @@ class Lane:
     async def _post_again(self, lease: Lease, records: Sequence[Record]) -> Outcome | None:
         """Post a part of a batch that was refused; None when the lane may not send now."""
         if self.rules.atomicity is not Atomicity.ALL_OR_NOTHING:
-            await self._settlement.doubt(lease, records, InDoubtPolicy.KEEP)
+            await self._settlement.mark_in_doubt(lease, records, InDoubtPolicy.KEEP)
         async with AsyncExitStack() as permits:
             permit = await self._acquire_permit(permits)
             return None if permit is None else await self._post(permit, lease, records)

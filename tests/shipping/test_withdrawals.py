@@ -388,7 +388,7 @@ async def test_released_plays_are_withdrawn_and_plays_in_doubt_are_not(redis_ser
                 if policy == "release":
                     await other.release(lease, lease.records, delay=0.0)
                 else:
-                    await other.doubt(lease, lease.records, InDoubtPolicy.RESEND, delay=60.0)
+                    await other.mark_in_doubt(lease, lease.records, InDoubtPolicy.RESEND, delay=60.0)
                 let_through(proxy, cut=False)
                 await spool._writer.drain()
                 left = Counts() if policy == "release" else Counts(put=2, waiting=2, in_doubt=2)

@@ -154,9 +154,9 @@ class ShipRun:
         self._started = time.monotonic()
         self._spool_alert: str | None = None
         self._settled: Statistics | None = None
-        self._say_rejected = self._limited(f"{inputs.name}: more bad lines are not shown")
-        self._say_buried = self._limited(f"{inputs.name}: more buried plays are not shown")
-        self._say_alert = self._limited("sevendigital: more alerts are not shown")
+        self._report_rejected = self._limited(f"{inputs.name}: more bad lines are not shown")
+        self._report_buried = self._limited(f"{inputs.name}: more buried plays are not shown")
+        self._report_alert = self._limited("sevendigital: more alerts are not shown")
 
     async def run(self) -> Report:
         """Ship until everything is delivered or the run stops."""
@@ -270,7 +270,7 @@ class ShipRun:
 
     def _check_alert(self, alert: str | None) -> None:
         if alert is not None and self._spool_alert is None:
-            self._say_alert(f"sevendigital: {one_line(alert)}")
+            self._report_alert(f"sevendigital: {one_line(alert)}")
         self._spool_alert = alert
 
     async def _watch_signals(self) -> None:
@@ -304,7 +304,7 @@ class ShipRun:
             case Alert(kind=AlertKind.SUSPENDED):
                 self._stop_with(alert.message, ExitCode.WAITING)
             case _:
-                self._say_alert(f"sevendigital: {one_line(alert.message)}")
+                self._report_alert(f"sevendigital: {one_line(alert.message)}")
 
     async def _reject(self, records: Sequence[BadRecord]) -> None:
         if self._bad_topic is not None:
@@ -312,13 +312,13 @@ class ShipRun:
         else:
             self._write_rejected(*(record.data for record in records))
         for record in records:
-            self._say_rejected(f"{record.place}: {one_line(record.reason)}")
+            self._report_rejected(f"{record.place}: {one_line(record.reason)}")
 
     def _on_dead_letter(self, letter: DeadLetter) -> None:
         if self._memory is not None:  # other spools keep it
             self._write_rejected(letter.body)
         doubt = " (the service may have it)" if letter.in_doubt else ""
-        self._say_buried(f"{self._inputs.name}: buried: {one_line(letter.reason)}{doubt}")
+        self._report_buried(f"{self._inputs.name}: buried: {one_line(letter.reason)}{doubt}")
 
     def _write_rejected(self, *lines: bytes) -> None:
         try:

@@ -144,7 +144,7 @@ class MemorySpool:
         self._move(lease.kind, "in_flight", "buried", len(dead_letters))
         self._end(lease, [record for record, _ in dead_letters])
 
-    async def doubt(
+    async def mark_in_doubt(
         self, lease: Lease, records: Sequence[Record], policy: InDoubtPolicy, *, delay: float = 0.0
     ) -> None:
         """Mark records as possibly delivered."""

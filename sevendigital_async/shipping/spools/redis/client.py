@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from ....backoff import doubled
+from ....backoff import exponential_backoff
 from ....errors import SpoolCorruptionError, SpoolError, SpoolUnavailableError
 from ....models import LogKind
 from ....redis_connection import NO_CLUSTER, RedisConnection, RedisRefusedError, RedisScript, RedisUnavailableError
@@ -139,7 +139,7 @@ class SpoolClient:
                 if not failures:
                     logger.warning("the spool: %s; waiting for up to %.0f s", error, timeout)
                 failures += 1
-                await asyncio.sleep(min(left, doubled(failures, base=0.05, cap=MAX_PAUSE)))
+                await asyncio.sleep(min(left, exponential_backoff(failures, base=0.05, cap=MAX_PAUSE)))
         self._set_alert(None)
 
     async def run_once(self, script: RedisScript, *, expected_spool: str | None = None, **arguments: Any) -> Any:
@@ -197,7 +197,7 @@ class SpoolClient:
                 return await self.run_once(script, expected_spool=expected_spool, **arguments)
             except RedisUnavailableError:
                 failures += 1
-                pause = doubled(failures, base=0.05, cap=MAX_PAUSE)
+                pause = exponential_backoff(failures, base=0.05, cap=MAX_PAUSE)
                 await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311 - jitter, not a secret
 
     async def run(self, script: RedisScript, **arguments: Any) -> Any:

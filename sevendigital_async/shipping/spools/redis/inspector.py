@@ -16,7 +16,7 @@ from ....redis_connection import RedisScript, RedisUnavailableError
 from ...records import Counts
 from ..inspector import DeadLetterState, JournalEntry, JournalOutcome, SpoolStatus, StoredDeadLetter
 from . import scripts
-from .chunks import bodies_of
+from .chunk_lists import bodies_of
 from .client import SpoolClient, from_microseconds
 from .durability import durability
 

@@ -16,7 +16,7 @@ from ....redis_connection import RedisUnavailableError
 from ...records import InDoubtPolicy, Lease, Record
 from ...rules import LaneRules
 from . import scripts
-from .chunks import lease_arguments, records_of, runs_text
+from .chunk_lists import lease_arguments, records_of, runs_text
 from .client import EPOCH, SpoolClient, to_microseconds, to_milliseconds
 
 ABANDON_TIMEOUT = 0.1

@@ -28,7 +28,7 @@ from ...records import Checkpoint, Counts, DeadLetter, InDoubtPolicy, Lease, Rec
 from ...supervisor import failure_of
 from ..base import SpoolContext, Watermark
 from . import scripts
-from .chunks import lease_arguments
+from .chunk_lists import lease_arguments
 from .client import EPOCH, SpoolClient, to_microseconds, to_milliseconds
 from .leases import RedisLeases
 from .writer import RedisAppend, RedisWriter
@@ -278,7 +278,7 @@ class RedisSpool:
         texts = [(letter.reason, "" if letter.code is None else letter.code) for _, letter in dead_letters]
         await self._leases.settle(lease, records, "bury", at=at, reasons=texts)
 
-    async def doubt(
+    async def mark_in_doubt(
         self, lease: Lease, records: Sequence[Record], policy: InDoubtPolicy, *, delay: float = 0.0
     ) -> None:
         """Mark records as in doubt, in the journal first, and do with them as the policy says."""

@@ -17,9 +17,9 @@ from ....models import LogKind
 from ....quantity import counted
 from ...records import Checkpoint, Record, size_of
 from ..base import copy_of
-from ..chunks import MAX_LOGS
+from ..chunk_codec import MAX_LOGS
 from . import scripts
-from .chunks import chunk_arguments, in_doubt_arguments, pieces_by_queue, withdraw_arguments
+from .chunk_lists import chunk_arguments, in_doubt_arguments, pieces_by_queue, withdraw_arguments
 from .client import SpoolClient, to_microseconds
 
 MAX_RECORDS_PER_STEP = 2000

@@ -18,7 +18,7 @@ from attrs import define, field
 
 from ....errors import SpoolCorruptionError, SpoolError, SpoolUnavailableError
 from ....private_files import printable
-from .chunks import CorruptionError
+from .chunk_table import CorruptionError
 
 
 class DiskFullError(SpoolUnavailableError):

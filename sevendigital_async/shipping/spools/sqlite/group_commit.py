@@ -18,7 +18,7 @@ from ....models import LogKind
 from ...records import PARTNER_QUEUE, Checkpoint, Record
 from ...supervisor import failure_of
 from . import statements
-from .chunks import AppendTime
+from .chunk_table import AppendTime
 from .file import SpoolFile
 from .index import SpoolIndex
 from .statements import DueTimes, checkpoint_of

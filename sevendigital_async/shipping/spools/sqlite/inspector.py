@@ -22,10 +22,10 @@ from ....models import LogKind
 from ....private_files import printable
 from ...records import Counts
 from ...rules import lane_rules
-from ..chunks import HEAD, unpack
+from ..chunk_codec import HEAD, unpack
 from ..inspector import DeadLetterState, JournalEntry, JournalOutcome, SpoolStatus, StoredDeadLetter
 from . import dead_letters, journal
-from .chunks import CorruptionError
+from .chunk_table import CorruptionError
 from .disk_space import is_busy, translated
 from .file import (
     BUSY_TIMEOUT,

@@ -17,9 +17,9 @@ from attrs import field, frozen
 from .... import failpoints
 from ....models import LogKind
 from ...records import Receipt, Record
-from ..chunks import pack
+from ..chunk_codec import pack
 from ..inspector import JournalOutcome
-from .chunks import ChunkRow, checksum, is_intact_delivered
+from .chunk_table import ChunkRow, checksum, is_intact_delivered
 
 FACTS = ("kind", "queue", "outcome", "at", "request_id", "answer", "logs", "in_doubt")
 """Columns of what the plays of a row have in common."""

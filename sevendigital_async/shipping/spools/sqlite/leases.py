@@ -16,9 +16,9 @@ from ....errors import SpoolError, SpoolUnavailableError
 from ....models import LogKind
 from ...records import PARTNER_QUEUE, DeadLetter, InDoubtPolicy, Lease, Receipt, Record
 from ..base import settle_abandoned
-from ..chunks import runs_of
+from ..chunk_codec import runs_of
 from . import statements, transitions
-from .chunks import read_from, sequence_below
+from .chunk_table import read_from, sequence_below
 from .group_commit import PAUSE
 from .index import READ_AHEAD, PartnerQueue, SpoolIndex
 from .statements import DeferredWrite, DueTimes, LeaseEnd
@@ -191,7 +191,7 @@ class SqliteLeases:
             state, [record for record, _ in letters], lambda file, batch: file.bury(batch, letters), changes
         )
 
-    async def doubt(
+    async def mark_in_doubt(
         self, lease: Lease, records: Sequence[Record], policy: InDoubtPolicy, *, delay: float = 0.0
     ) -> None:
         """Mark plays as possibly delivered, in the journal first."""
@@ -204,7 +204,7 @@ class SqliteLeases:
             await self._step(
                 state,
                 lambda db: Transitions(db, self._index.context.rules[lease.kind]).mark_in_doubt(batch, at),
-                lambda _: self._mark_in_doubt(lease.kind, records, changes),
+                lambda _: self._count_in_doubt(lease.kind, records, changes),
             )
             return
         changes |= {"in_flight": -len(records)}
@@ -214,7 +214,9 @@ class SqliteLeases:
         else:
             self._note_released(state, records, delay, count_attempt=True)
             changes |= {"waiting": len(records)}
-            await self._settle(state, records, lambda file, batch: file.doubt(batch, at), changes, in_doubt=True)
+            await self._settle(
+                state, records, lambda file, batch: file.release_in_doubt(batch, at), changes, in_doubt=True
+            )
 
     async def abandon(self, lease: Lease, policy: InDoubtPolicy) -> None:
         """Settle the remaining records of a lease; when the spool is next opened, if the file can't be written now."""
@@ -311,7 +313,7 @@ class SqliteLeases:
 
         def on_durable(due: DueTimes | None) -> None:
             if in_doubt:
-                self._mark_in_doubt(kind, records, changes)
+                self._count_in_doubt(kind, records, changes)
             else:
                 self._index.change_counts(kind, **changes)
             if due is not None:
@@ -345,7 +347,7 @@ class SqliteLeases:
                 self._index.report(None)
                 return
 
-    def _mark_in_doubt(self, kind: LogKind, records: Sequence[Record], changes: dict[str, int]) -> None:
+    def _count_in_doubt(self, kind: LogKind, records: Sequence[Record], changes: dict[str, int]) -> None:
         for record in records:
             record.in_doubt = True
         self._index.change_counts(kind, **changes)

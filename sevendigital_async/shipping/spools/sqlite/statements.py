@@ -16,7 +16,7 @@ from attrs import frozen
 from ....models import LogKind
 from ...records import PARTNER_QUEUE, Checkpoint, Record, size_of
 from ...rules import LaneRules
-from .chunks import (
+from .chunk_table import (
     AppendTime,
     CorruptionError,
     QueueRecords,

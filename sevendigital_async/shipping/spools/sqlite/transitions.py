@@ -20,10 +20,18 @@ from ....models import LogKind
 from ...records import PARTNER_QUEUE, DeadLetter, InDoubtPolicy, Receipt, Record, size_of
 from ...rules import LaneRules
 from ..base import AbandonedRecords
-from ..chunks import SequenceRuns
+from ..chunk_codec import SequenceRuns
 from ..inspector import DeadLetterState, JournalOutcome
 from . import dead_letters, journal
-from .chunks import CorruptionError, QueueRecords, checksum, mark_delivered, mark_in_doubt, read_between, remove_records
+from .chunk_table import (
+    CorruptionError,
+    QueueRecords,
+    checksum,
+    mark_delivered,
+    mark_in_doubt,
+    read_between,
+    remove_records,
+)
 from .journal import JournalRow
 from .statements import DeferredWrite, DueTimes, LeaseEnd, change_counters, due_times, end_lease, next_sequence
 
@@ -179,21 +187,21 @@ class Transitions:
         dead_letters.write(self._db, batch.kind, batch.name, DeadLetterState.BURIED, letters)
         return self._finish(batch)
 
-    def doubt(self, batch: LeaseBatch, at: datetime) -> DueTimes | None:
+    def release_in_doubt(self, batch: LeaseBatch, at: datetime) -> DueTimes | None:
         """The plays may have arrived, and are sent again."""
         self.mark_in_doubt(batch, at)
         return self._finish(batch)
 
     def mark_in_doubt(self, batch: LeaseBatch, at: datetime) -> None:
         """The plays may have arrived, and stay in the lease."""
-        self._write_doubt(batch, at)
+        self._journal_in_doubt(batch, at)
         newly = mark_in_doubt(self._db, batch.queue, batch.name, batch.records)
         change_counters(self._db, batch.kind, in_doubt=newly)
 
     def hold(self, batch: LeaseBatch, at: datetime) -> DueTimes | None:
         """The plays may have arrived: they become dead letters."""
         records = batch.records
-        self._write_doubt(batch, at)
+        self._journal_in_doubt(batch, at)
         remove_records(self._db, batch.part)
         _count_out(self._db, [batch], "held")
         change_counters(self._db, batch.kind, in_doubt=sum([not record.in_doubt for record in records]))
@@ -202,7 +210,7 @@ class Transitions:
         dead_letters.write(self._db, batch.kind, batch.name, DeadLetterState.HELD, letters)
         return self._finish(batch)
 
-    def _write_doubt(self, batch: LeaseBatch, at: datetime) -> None:
+    def _journal_in_doubt(self, batch: LeaseBatch, at: datetime) -> None:
         receipt = Receipt(batch.request_id, at)
         journal.write(self._db, [JournalRow(batch.kind, batch.name, JournalOutcome.IN_DOUBT, receipt, batch.records)])
 
@@ -347,7 +355,7 @@ class Recovery:
         if abandoned.suspect:
             transitions.mark_in_doubt(batch(abandoned.suspect, None), self.now)
         if abandoned.in_doubt:
-            apply = transitions.hold if self.policy is InDoubtPolicy.HOLD else transitions.doubt
+            apply = transitions.hold if self.policy is InDoubtPolicy.HOLD else transitions.release_in_doubt
             apply(batch(abandoned.in_doubt, None), self.now)
         transitions.release(batch([], LeaseEnd(at=0.0, attempt=0, delay=0.0, has_released=True)))
         failpoints.hit("after take-over")

@@ -60,8 +60,8 @@ async def filled(directory):
     await spool.intent(lease, lease.records, "r2")
     letters = [(record, DeadLetter(KIND, record.body, "bad", 1002, NOW, in_doubt=False)) for record in lease.records]
     await spool.bury(lease, letters[:5])
-    await spool.doubt(lease, lease.records[5:10], InDoubtPolicy.HOLD)
-    await spool.doubt(lease, lease.records[10:], InDoubtPolicy.RESEND)
+    await spool.mark_in_doubt(lease, lease.records[5:10], InDoubtPolicy.HOLD)
+    await spool.mark_in_doubt(lease, lease.records[10:], InDoubtPolicy.RESEND)
     lease = await spool.lease(KIND, flush=True)
     await spool.intent(lease, lease.records, "r3")
     killed = copied(directory / "live.db", directory / "killed")

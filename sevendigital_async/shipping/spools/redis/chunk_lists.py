@@ -1,4 +1,4 @@
-"""Chunks as elements of lists in Redis: a head (``lua/chunks.lua``) and the plays as :mod:`..chunks` packs them."""
+"""Chunks as elements of lists in Redis: a head (``lua/chunks.lua``), and plays as :mod:`..chunk_codec` packs them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from operator import attrgetter
 
 from ....errors import SpoolCorruptionError
 from ...records import Record
-from ..chunks import HEAD, MAX_LOGS, pack, pieces_of, runs_of, unpack
+from ..chunk_codec import HEAD, MAX_LOGS, pack, pieces_of, runs_of, unpack
 
 _HEAD = struct.Struct("<dIIBd")
 """Sequence of the first play, number of plays, bytes of their bodies, 1 if they are in doubt, when accepted."""

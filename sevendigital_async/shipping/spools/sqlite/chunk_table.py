@@ -1,4 +1,4 @@
-"""Chunks as rows of a file; :mod:`..chunks` packs their plays."""
+"""Chunks as rows of a file; :mod:`..chunk_codec` packs their plays."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from attrs import field, frozen
 
 from ...records import Record, size_of
 from ...rules import LaneRules
-from ..chunks import HEAD, MAX_LOGS, pack, pieces_of, unpack
+from ..chunk_codec import HEAD, MAX_LOGS, pack, pieces_of, unpack
 
 COLUMNS = "first, queue, logs, size, in_doubt, put_at, accepted_at, checksum, body"
 
