@@ -90,7 +90,7 @@ def _response(call: Call, value: T, answer: _Answer) -> Response[T]:
     return Response(value, answer.status, answer.headers, answer.headers.get(TRACE_HEADER) or call.trace_id)
 
 
-def _forwarded(headers: Mapping[str, str]) -> dict[str, str]:
+def _forwarded_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers of a call that are safe to send to the target of a redirect."""
     return {name: value for name, value in headers.items() if name.lower() in FORWARDED_HEADERS}
 
@@ -100,19 +100,19 @@ class Quota:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._stated = RateLimit()
-        self._stated_at = self._probe_at = clock.monotonic()
+        self._reported = RateLimit()
+        self._reported_at = self._probe_at = clock.monotonic()
 
     @property
     def rate_limit(self) -> RateLimit:
         """The quota by the last response, aged to now."""
-        return self._stated.after(self._clock.monotonic() - self._stated_at)
+        return self._reported.after(self._clock.monotonic() - self._reported_at)
 
     @property
     def is_spent(self) -> bool:
         """Whether the quota was spent by the last response."""
         # Checked before every request; nearly always some quota remains.
-        return bool(self._stated.wait and self.rate_limit.wait)
+        return bool(self._reported.wait and self.rate_limit.wait)
 
     @property
     def wait(self) -> float:
@@ -129,9 +129,9 @@ class Quota:
         stated = RateLimit.from_headers(headers, self._clock.time())
         if stated is None:
             return 0.0
-        self._stated = stated
-        self._stated_at = self._clock.monotonic()
-        self._probe_at = self._stated_at + PROBE_INTERVAL
+        self._reported = stated
+        self._reported_at = self._clock.monotonic()
+        self._probe_at = self._reported_at + PROBE_INTERVAL
         return stated.wait
 
     async def acquire(self, max_wait: float, operation: str, pause_left: Callable[[], Awaitable[float]]) -> None:
@@ -457,7 +457,7 @@ class Session:
             try:
                 visited.append(destination(operation, visited, location, allow_http=self.settings.allow_http))
                 # The signature must not be sent to the target of a redirect.
-                onward = SignedRequest("GET", visited[-1], _forwarded(call.headers), None)
+                onward = SignedRequest("GET", visited[-1], _forwarded_headers(call.headers), None)
                 stream = await self._send(operation, onward, None, time_left)
             except SevenDigitalError as error:
                 error.maybe_sent = True  # the service acted on the first request

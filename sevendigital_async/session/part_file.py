@@ -28,9 +28,9 @@ CHECKPOINT = 4 * 1024 * 1024
 MAX_REFUSALS = 3
 """Refused requests for the rest after which the whole file is requested."""
 
-_MAX_NOTE = 64 * 1024
+_MAX_CHECKPOINT_BYTES = 64 * 1024
 _BLOCK = 1024 * 1024
-_OURS_ONLY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_OPEN_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
 class Part:
@@ -46,12 +46,12 @@ class Part:
     def __init__(self, target: Path) -> None:
         self.target = target
         self.path: Path = target.with_name(f"{target.name}.part")
-        self._note = target.with_name(f"{target.name}.part.json")
+        self._checkpoint_path = target.with_name(f"{target.name}.part.json")
         self._lock = threading.RLock()
         self._file: BinaryIO | None = None
         self._closed = False
-        self._begun = False
-        self._noted = 0
+        self._has_begun = False
+        self._checkpointed_size = 0
         self._refusals = 0
         self._hash = hashlib.sha256()
         self.size = 0
@@ -68,7 +68,7 @@ class Part:
                 return
             if self.target.is_dir():
                 raise DownloadError(f"{self.target} is a directory; name a file")
-            _clear(self._note)
+            _clear(self._checkpoint_path)
             self._file = _open_alone(self.path)
             self._load()
 
@@ -77,7 +77,7 @@ class Part:
         with self._lock:
             if extent.first == 0:
                 self._hash = hashlib.sha256()
-            self._begun, self._refusals = True, 0
+            self._has_begun, self._refusals = True, 0
             self.size, self.version = extent.first, extent.version
             file = self._opened()
             file.seek(extent.first)
@@ -91,7 +91,7 @@ class Part:
             file.write(data)
             self._hash.update(data)
             self.size += len(data)
-            if self.size - self._noted >= CHECKPOINT:
+            if self.size - self._checkpointed_size >= CHECKPOINT:
                 self._save(file)
 
     def complete(self, extent: Extent) -> None:
@@ -112,7 +112,7 @@ class Part:
             file.close()
             self._file = None
             self.path.replace(self.target)
-            self._note.unlink(missing_ok=True)
+            self._checkpoint_path.unlink(missing_ok=True)
 
     def refused(self) -> None:
         """Record that the service refused to send the rest; after ``MAX_REFUSALS`` the whole file is requested."""
@@ -125,7 +125,7 @@ class Part:
         with self._lock:
             self.size, self.version = 0, Version()
             self._opened().truncate(0)
-            self._note.unlink(missing_ok=True)
+            self._checkpoint_path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close the file and write the checkpoint; an empty file is removed."""
@@ -137,8 +137,8 @@ class Part:
             with suppress(OSError), file:
                 if self.size == 0 and _is_at(file, self.path):
                     self.path.unlink(missing_ok=True)
-                    self._note.unlink(missing_ok=True)
-                elif self._begun:
+                    self._checkpoint_path.unlink(missing_ok=True)
+                elif self._has_begun:
                     self._save(file)
 
     def _opened(self) -> BinaryIO:
@@ -149,7 +149,7 @@ class Part:
     def _load(self) -> None:
         """Restore the state of the checkpoint, if the file has its bytes."""
         try:
-            note = orjson.loads(_read(self._note))
+            note = orjson.loads(_read(self._checkpoint_path))
             size, total = int(note["size"]), note["total"]
             digests = frozenset(Digest(str(algorithm), str(value)) for algorithm, value in note["digests"])
             version = Version(note["validator"], None if total is None else int(total), digests)
@@ -161,7 +161,8 @@ class Part:
             return
         found = _hash_of(self._opened(), size)
         if found.hexdigest() == wanted:
-            self._hash, self.size, self.version, self._noted, self._refusals = found, size, version, size, refusals
+            self._hash, self.size, self.version, self._refusals = found, size, version, refusals
+            self._checkpointed_size = size
 
     def _save(self, file: BinaryIO) -> None:
         file.flush()
@@ -173,14 +174,14 @@ class Part:
             "sha256": self._hash.hexdigest(),
             "refusals": self._refusals,
         }
-        _write(self._note, orjson.dumps(note))
-        self._noted = self.size
+        _write(self._checkpoint_path, orjson.dumps(note))
+        self._checkpointed_size = self.size
 
 
 def _open_alone(path: Path) -> BinaryIO:
     for _ in range(3):
         _clear(path)
-        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | _OURS_ONLY, 0o666), "r+b")
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | _OPEN_FLAGS, 0o666), "r+b")
         try:
             if fcntl is not None:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -236,10 +237,10 @@ def _hash_of(file: BinaryIO, size: int) -> Any:
 
 
 def _read(path: Path) -> bytes:
-    with os.fdopen(os.open(path, os.O_RDONLY | _OURS_ONLY), "rb") as file:
-        return file.read(_MAX_NOTE)
+    with os.fdopen(os.open(path, os.O_RDONLY | _OPEN_FLAGS), "rb") as file:
+        return file.read(_MAX_CHECKPOINT_BYTES)
 
 
 def _write(path: Path, data: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _OURS_ONLY, 0o666), "wb") as file:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _OPEN_FLAGS, 0o666), "wb") as file:
         file.write(data)

@@ -13,7 +13,7 @@ from .records import StaleCounts
 from .settlement import Settlement
 from .spools.base import SpoolReader, Watermark
 
-PARKED = 40.0
+MAX_REST = 40.0
 """Seconds of rest beyond which a flush does not wait for a queue: an operator has to act first."""
 
 RESTING_INTERVAL = 1.0
@@ -60,4 +60,4 @@ class LaneFlush:
         if in_flight and now - self._asked_at < RESTING_INTERVAL:
             return False  # the query costs more than a count, and the end of a request brings the next check
         self._asked_at = now
-        return await self._watermark.left(rest=PARKED) == 0
+        return await self._watermark.left(rest=MAX_REST) == 0

@@ -19,7 +19,7 @@ from .positions import Position, ReadOptions
 from .rows import KIND, Columns, play_of_row, wire_lines
 
 PARQUET_MAGIC = b"PAR1"
-ROWS = 500
+ROWS_PER_READ = 500
 """Rows read at once."""
 
 
@@ -144,7 +144,7 @@ class ParquetReader:
             else:
                 skipped += rows
         first = self._row - skipped
-        for batch in self._file.iter_batches(batch_size=ROWS, row_groups=groups, columns=self._read_columns):
+        for batch in self._file.iter_batches(batch_size=ROWS_PER_READ, row_groups=groups, columns=self._read_columns):
             if first >= batch.num_rows:
                 first -= batch.num_rows
                 continue

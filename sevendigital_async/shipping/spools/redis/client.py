@@ -22,7 +22,7 @@ from .durability import Losses, log_durability, redis_info
 
 logger = logging.getLogger("sevendigital_async.shipping")
 
-OLDEST_REDIS = 7
+MIN_REDIS_VERSION = 7
 MAX_PAUSE = 1.0
 """Seconds between two attempts to reach a Redis that is unavailable, at the most."""
 
@@ -165,12 +165,12 @@ class SpoolClient:
                     script, base=self.base, clock_offset=offset, expected_spool=expected, **arguments
                 )
                 if answer[0] == b"outdated":
-                    raise self._outdated()
+                    raise self._unsupported_layout_error()
                 is_gone = answer[0] == b"gone"
                 if answer[0] not in {b"gone", b"damaged", b"old"}:
                     break
                 if answer[0] == b"old" and not self._rules:
-                    raise self._old()
+                    raise self._not_migrated_error()
                 await self._rebuild(expected, is_gone=is_gone)
                 if is_gone and (self.id != expected or not self._rules):
                     break
@@ -235,8 +235,8 @@ class SpoolClient:
     async def _check_server(self) -> None:
         info, url = await redis_info(self.connection, "server"), self.connection.safe_url
         version = info.get("redis_version", "")
-        if version.partition(".")[0].isdigit() and int(version.partition(".")[0]) < OLDEST_REDIS:
-            raise SpoolError(f"the spool needs Redis {OLDEST_REDIS}.0 or later; Redis at {url} is {version}")
+        if version.partition(".")[0].isdigit() and int(version.partition(".")[0]) < MIN_REDIS_VERSION:
+            raise SpoolError(f"the spool needs Redis {MIN_REDIS_VERSION}.0 or later; Redis at {url} is {version}")
         if info.get("redis_mode") == "cluster":
             raise SpoolError(f"Redis at {url} {NO_CLUSTER}")
 
@@ -247,7 +247,7 @@ class SpoolClient:
             await self._migrate()
             answer = await self._run_open()
         if answer[0] == b"outdated":
-            raise self._outdated()
+            raise self._unsupported_layout_error()
         if answer[0] == b"foreign":
             key, found, wanted = (part.decode(errors="replace") for part in answer[1:])
             raise SpoolCorruptionError(
@@ -304,13 +304,13 @@ class SpoolClient:
                 if self.id != before:
                     self._report(self._losses.add_spool())
 
-    def _old(self) -> SpoolError:
+    def _not_migrated_error(self) -> SpoolError:
         return SpoolError(
             f"the spool in {self.connection.safe_url} is of the release before this one; start a shipper of this"
             " release: it migrates the spool"
         )
 
-    def _outdated(self) -> SpoolError:
+    def _unsupported_layout_error(self) -> SpoolError:
         return SpoolError(
             f"an older release wrote the spool in {self.connection.safe_url}; deliver its plays with that release, then"
             " delete its keys, or give this one keys of its own with ?prefix="

@@ -78,11 +78,11 @@ class RedisSpoolInspector:
 
     async def replay(self, ids: Sequence[str]) -> int:
         """Let dead letters wait for delivery again; returns how many of them existed."""
-        return await self._for_pages(scripts.REPLAY, ids)
+        return await self._run_in_pages(scripts.REPLAY, ids)
 
     async def discard(self, ids: Sequence[str]) -> int:
         """Delete dead letters for good; returns how many of them existed."""
-        return await self._for_pages(scripts.DISCARD, ids)
+        return await self._run_in_pages(scripts.DISCARD, ids)
 
     async def status(self) -> SpoolStatus:
         """Return a snapshot of the spool."""
@@ -112,7 +112,7 @@ class RedisSpoolInspector:
         """Close the connection."""
         await self._client.aclose()
 
-    async def _for_pages(self, script: RedisScript, ids: Sequence[str]) -> int:
+    async def _run_in_pages(self, script: RedisScript, ids: Sequence[str]) -> int:
         done = 0
         try:
             for at in range(0, len(ids), PAGE):

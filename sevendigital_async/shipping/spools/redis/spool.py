@@ -62,7 +62,7 @@ UNAVAILABLE_RETRY = 1.0
 
 DAY = 86_400
 
-CANCELLED = "put-cancelled"
+CANCELLED_OUTCOME = "put-cancelled"
 """The outcome of plays that were leased before their put was cancelled."""
 
 
@@ -151,8 +151,8 @@ class RedisSpool:
         self._lease_seconds = lease_seconds
         self._journal_days = journal_days
         self._leases = RedisLeases(self._client, lease_seconds, self._on_settled)
-        self._known = dict.fromkeys(LogKind, Counts())
-        self._final: dict[LogKind, Counts] = {}
+        self._last_counts = dict.fromkeys(LogKind, Counts())
+        self._final_counts: dict[LogKind, Counts] = {}
         self._written_logs = dict.fromkeys(LogKind, 0)
         self._close_timeout: float | None = None
         self._heartbeat_at = 0.0
@@ -297,10 +297,10 @@ class RedisSpool:
         """Count the plays of a kind, those of all workers; ``StaleCounts`` while Redis is unavailable."""
         if self._tasks and not self._client.is_unavailable:
             await self._wait_for_writes()
-        counts = await self._fetch_counts(kind) if self._tasks else self._final.get(kind)
+        counts = await self._fetch_counts(kind) if self._tasks else self._final_counts.get(kind)
         is_current = counts is not None
         if counts is None:
-            counts = self._known[kind]
+            counts = self._last_counts[kind]
         unwritten = sum(len(append.records) for append in self._writer.unwritten if append.kind is kind)
         numbers = evolve(counts, put=counts.put + unwritten, waiting=counts.waiting + unwritten)
         return numbers if is_current else StaleCounts(*astuple(numbers))
@@ -317,8 +317,8 @@ class RedisSpool:
             return None
         counts = Counts(*(int(number or 0) for number in answer[1]))
         # The answer may lack what was written meanwhile.
-        if before == self._written_logs[kind] or counts.put >= self._known[kind].put:
-            self._known[kind] = counts
+        if before == self._written_logs[kind] or counts.put >= self._last_counts[kind].put:
+            self._last_counts[kind] = counts
         return counts
 
     def watermark(self, kind: LogKind) -> Watermark:
@@ -343,7 +343,9 @@ class RedisSpool:
             if self._leases.orphans:
                 policy = self._context.in_doubt.value
                 await self._ask(scripts.ABANDON, in_doubt_policy=policy, has_plays=False, tokens=self._leases.orphans)
-            self._final = {kind: counts for kind in LogKind if (counts := await self._fetch_counts(kind)) is not None}
+            self._final_counts = {
+                kind: counts for kind in LogKind if (counts := await self._fetch_counts(kind)) is not None
+            }
             await self._ask(scripts.LEAVE, worker=self._writer.worker)
             self._tasks = []
         self._writer.end(ShipperClosedError("the spool is closed"))
@@ -420,9 +422,9 @@ class RedisSpool:
             self._client.report_losses(lost, in_doubt=in_doubt)
 
     def _on_written(self, kind: LogKind, logs: int) -> None:
-        known = self._known[kind]
+        known = self._last_counts[kind]
         self._written_logs[kind] += logs
-        self._known[kind] = evolve(known, put=known.put + logs, waiting=known.waiting + logs)
+        self._last_counts[kind] = evolve(known, put=known.put + logs, waiting=known.waiting + logs)
 
     def _on_settled(self, kind: LogKind, logs: int, size: int) -> None:
         self._writer.set_usage(logs, size)
@@ -431,7 +433,9 @@ class RedisSpool:
     def _on_withdrawn(self, in_doubt: Mapping[LogKind, int]) -> None:
         for kind in LogKind:
             if logs := in_doubt.get(kind):
-                self._context.emit(PlaysInDoubt(kind=kind, logs=logs, outcome=CANCELLED, request_id="", policy="keep"))
+                self._context.emit(
+                    PlaysInDoubt(kind=kind, logs=logs, outcome=CANCELLED_OUTCOME, request_id="", policy="keep")
+                )
             self._context.wake(kind)
 
     def _on_task_done(self, task: asyncio.Task[None]) -> None:

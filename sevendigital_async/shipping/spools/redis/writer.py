@@ -28,8 +28,8 @@ MAX_RECORDS_PER_STEP = 2000
 FULL_RETRY = 0.5
 """Seconds after which a full spool is tried again: other workers free space, too."""
 
-LEASED_BEFORE = "put was cancelled after another worker had taken the play"
-LOST_BEFORE = "put was cancelled, and Redis lost the spool before the play could be withdrawn"
+LEASED_REASON = "put was cancelled after another worker had taken the play"
+LOST_REASON = "put was cancelled, and Redis lost the spool before the play could be withdrawn"
 """Why plays of a cancelled call are in doubt; for the journal."""
 
 
@@ -67,7 +67,7 @@ class RedisAppend:
         chunks = withdraw_arguments(self.records)
         return [*self._head(self.replaced), len(chunks) // 4, *chunks]
 
-    def append_head(self) -> list[object]:
+    def append_arguments(self) -> list[object]:
         """Return kind and checkpoint for append.lua."""
         mark = self.checkpoint
         return self._head("" if mark is None or mark.after is None else f"={mark.after}")
@@ -99,7 +99,7 @@ class RedisAppendGroup:
         """Return the group that append.lua takes."""
         logs = sum([len(append.records) for append in self.appends])
         size = sum([append.size for append in self.appends])
-        group = [*self.appends[0].append_head(), logs, size, len(self.pieces)]
+        group = [*self.appends[0].append_arguments(), logs, size, len(self.pieces)]
         for piece in self.pieces:
             group += [piece[0].queue, *chunk_arguments(piece)]
         return group
@@ -154,7 +154,7 @@ class RedisWriter:
         self._written: list[RedisAppend] = []
         self._step = 0
         self._refusal: ShipperError | None = None
-        self._is_ended = self._is_tight = False
+        self._is_ended = self._is_almost_full = False
         self._wake = asyncio.Event()
         self._progress = asyncio.Event()
 
@@ -347,7 +347,7 @@ class RedisWriter:
         # Of appends that did not fit together, some may fit alone: they are tried in the next step.
         was_joined = any(len(group.appends) > 1 for group in groups[accepted : accepted + 1])
         self.is_full = bool(rest) and not conflicts and not was_joined
-        self._is_tight = bool(rest)
+        self._is_almost_full = bool(rest)
 
     def _groups(self) -> list[RedisAppendGroup]:
         """Join appends of one kind, so that plays put one at a time share chunks; not if some did not fit before."""
@@ -355,7 +355,7 @@ class RedisWriter:
         for append in self._in_progress:
             last = groups[-1][-1] if groups else None
             is_joined = last is not None and last.kind is append.kind and last.checkpoint is append.checkpoint is None
-            if is_joined and not self._is_tight:
+            if is_joined and not self._is_almost_full:
                 groups[-1].append(append)
             else:
                 groups.append([append])
@@ -370,7 +370,7 @@ class RedisWriter:
             expected_spool=self._written[0].spool,
             worker=self.worker,
             step=self._step,
-            reason=LEASED_BEFORE,
+            reason=LEASED_REASON,
             groups=groups,
         )
         in_doubt: Counter[LogKind] = Counter()
@@ -394,7 +394,7 @@ class RedisWriter:
                     scripts.JOURNAL_IN_DOUBT,
                     kind=append.kind.value,
                     request="",
-                    answer=LOST_BEFORE,
+                    answer=LOST_REASON,
                     at=to_microseconds(datetime.now(UTC)),
                     plays=[part for piece in pieces_by_queue(records) for part in in_doubt_arguments(piece)],
                 )

@@ -120,7 +120,7 @@ class DiskSpaceGuard:
 
     path: Path
     min_free: int = MIN_FREE
-    _ample: int = field(init=False, default=0)
+    _bytes_until_check: int = field(init=False, default=0)
     """Bytes that appends may still take before the next exact check."""
     _next_check: float = field(init=False, default=0.0)
 
@@ -134,8 +134,8 @@ class DiskSpaceGuard:
         Raises:
             DiskFullError: It does not.
         """
-        if self._ample > size:
-            self._ample -= size
+        if self._bytes_until_check > size:
+            self._bytes_until_check -= size
             return
         disk = shutil.disk_usage(self.path.parent)
         page_size, unused = _pragma(db, "page_size"), _pragma(db, "freelist_count")
@@ -148,13 +148,13 @@ class DiskSpaceGuard:
 
     def is_low(self, db: sqlite3.Connection) -> bool:
         """Whether the pages of every job must be moved into the file before the next job begins."""
-        if self._ample > 0 and time.monotonic() < self._next_check:
+        if self._bytes_until_check > 0 and time.monotonic() < self._next_check:
             return False
         try:
             free = shutil.disk_usage(self.path.parent).free
             self._next_check = time.monotonic() + CHECK_INTERVAL
-            self._ample = free - AMPLE_FACTOR * max(self.min_free, MIN_FREE)
-            return self._ample <= 0 and free < self.min_free + self._growth(db)
+            self._bytes_until_check = free - AMPLE_FACTOR * max(self.min_free, MIN_FREE)
+            return self._bytes_until_check <= 0 and free < self.min_free + self._growth(db)
         except (OSError, sqlite3.Error):
             return False  # the next job will fail for the same reason, and report it
 
