@@ -34,11 +34,7 @@ INTERRUPTED = 130
 
 
 class ExitError(Exception):
-    """Ends a command with a code that is not zero; the message is the last line on standard error.
-
-    Attributes:
-        code: The exit code.
-    """
+    """Ends a command with a code that is not zero; the message is the last line on standard error."""
 
     def __init__(self, reason: str, code: int = ExitCode.USAGE) -> None:
         super().__init__(reason)

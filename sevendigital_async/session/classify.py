@@ -300,7 +300,6 @@ class ErrorContext:
         """Change nothing."""
 
     def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
-        """Annotate the error."""
         if isinstance(error, TransportError | APIError | DecodeError):
             error.trace_id = error.trace_id or self._call.trace_id
             if error.maybe_sent:

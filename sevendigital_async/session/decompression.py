@@ -36,7 +36,6 @@ class Unpacker:
         return bool(self._unread_input) or self._is_full
 
     def feed(self, packed: bytes) -> None:
-        """Add the next bytes of the body."""
         self._unread_input += packed
 
     def unpacked(self) -> bytes:

@@ -85,7 +85,6 @@ class Part:
             self._save(file)
 
     def write(self, data: bytes) -> None:
-        """Append."""
         with self._lock:
             file = self._opened()
             file.write(data)
@@ -121,7 +120,6 @@ class Part:
             self._save(self._opened())
 
     def discard(self) -> None:
-        """Discard what has arrived."""
         with self._lock:
             self.size, self.version = 0, Version()
             self._opened().truncate(0)

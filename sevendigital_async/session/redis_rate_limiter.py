@@ -286,7 +286,6 @@ class RedisRateLimiter:
         }
 
     def slot(self, rate_class: RateClass) -> AbstractAsyncContextManager[RedisSlot]:
-        """Wait for a slot and hold it."""
         return self._slots[rate_class].slot()
 
     async def pause_left(self) -> float:

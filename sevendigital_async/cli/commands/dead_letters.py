@@ -107,19 +107,7 @@ app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None)
 
 @frozen(kw_only=True)
 class DeadLetterFilter:
-    """Selects dead letters; a criterion that is None, or an empty set of numbers, selects all.
-
-    Attributes:
-        ids: Their numbers.
-        kind: Kind of the plays.
-        state: Buried or held.
-        reason: A part of the reason, ignoring case.
-        code: The service's error code.
-        since: They were buried or held at this time or later.
-        until: They were buried or held before this time.
-        in_doubt: The service may have the play.
-        limit: The largest number to select.
-    """
+    """Selects dead letters: by what is not None, and by numbers unless there are none; ``until`` is exclusive."""
 
     ids: frozenset[str] = frozenset()
     kind: LogKind | None = None

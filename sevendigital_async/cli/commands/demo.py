@@ -48,15 +48,7 @@ def split(plays: int) -> dict[LogKind, int]:
 def plausible_plays(
     kind: LogKind, number: int, now: datetime, rng: random.Random, dialect: Dialect = Dialect.OPENAPI
 ) -> Iterator[StreamLog]:
-    """Make plays of one kind, each with its own device.
-
-    Args:
-        kind: Previews are short and have no user.
-        number: How many.
-        now: All plays are from the day before.
-        rng: Source of chance.
-        dialect: The live dialect requires more fields, and has no device id.
-    """
+    """Make plays of one kind, each with its own device."""
     longest = PREVIEW_SECONDS if kind is LogKind.PREVIEW else MAX_SECONDS
     for index in range(number):
         skipped = rng.random() < SKIPPED_AT_ONCE
@@ -108,14 +100,7 @@ class KindFigures:
 
 @frozen
 class DemoReport:
-    """How a demo ended.
-
-    Attributes:
-        kinds: By kind.
-        missing: Plays that were put and not received.
-        surplus: Plays that were received and not put, or more often than put.
-        seconds: From the first put to the last response.
-    """
+    """How a demo ended; ``seconds`` are those from the first put to the last response."""
 
     kinds: Mapping[LogKind, KindFigures]
     missing: int

@@ -48,12 +48,7 @@ DAMAGED = "the journal is damaged: the body of a play is not valid JSON"
 
 @frozen
 class Column:
-    """A field of a play, or its kind.
-
-    Attributes:
-        header: Its name in the file.
-        wire: Its name on the wire; empty for the kind.
-    """
+    """A field of a play: its header in the file, and its name on the wire, which is empty for the kind."""
 
     header: str
     wire: str

@@ -30,18 +30,7 @@ DELIMITERS = ",;\t|"
 
 
 class VendorRows:
-    """The other list: a CSV file, read a row at a time.
-
-    Args:
-        name: Name of the file: UTF-8, with a line of headers.
-
-    Attributes:
-        columns: The columns that a play has, too.
-        ignored: Headers of the other columns.
-
-    Raises:
-        ConfigurationError: The file cannot be read, or has no column that identifies a play.
-    """
+    """The other list: a CSV file in UTF-8 with a line of headers, read a row at a time."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -159,16 +148,7 @@ _EQUAL = "equal"
 
 @frozen
 class Finding:
-    """A row that the other side does not have.
-
-    Attributes:
-        verdict: Missing in the file, extra in the file, different values, or a time that cannot be read.
-        our_row: Its row in the journal.
-        their_row: Its row in the file.
-        ours: Its values in the journal.
-        theirs: Its values in the file.
-        in_doubt: The journal has the play as in doubt.
-    """
+    """A row that the other side does not have, with its values on both sides, as far as it is there."""
 
     verdict: Verdict
     our_row: int | None
@@ -179,12 +159,7 @@ class Finding:
 
 
 class Comparison:
-    """Stores the rows of both sides in a temporary database and finds the differences. Blocking; not thread-safe.
-
-    Args:
-        columns: What to compare.
-        tolerance: The largest difference between the times of equal plays.
-    """
+    """Stores the rows of both sides in a temporary database and finds the differences. Blocking; not thread-safe."""
 
     def __init__(self, columns: Sequence[Column], tolerance: timedelta = timedelta()) -> None:
         self._columns = columns
@@ -331,17 +306,7 @@ class Difference:
 
 @frozen
 class Reconciliation:
-    """The result of a comparison.
-
-    Attributes:
-        ours: Plays in the journal.
-        theirs: Plays in the file.
-        numbers: Number of findings by verdict.
-        in_doubt: How many of the extra plays are in doubt in the journal.
-        compared: Headers of the columns that were compared.
-        ignored: Headers of the file's other columns.
-        name: Name of the file.
-    """
+    """The result of a comparison: findings by verdict, and how many of the extra plays are in doubt in the journal."""
 
     ours: int
     theirs: int

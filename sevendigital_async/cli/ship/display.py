@@ -19,14 +19,7 @@ from ..tables import is_terminal
 
 @frozen
 class Gauge:
-    """The progress of one thing.
-
-    Attributes:
-        name: Name of the thing.
-        done: How much is done, in the unit of ``total``.
-        total: How much there is to do; None if unknown.
-        note: The progress as text.
-    """
+    """The progress of one thing: how much of ``total`` is done (None if unknown), and a note."""
 
     name: str
     done: float

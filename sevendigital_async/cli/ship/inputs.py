@@ -160,11 +160,7 @@ def own_files(inputs: Input, spool: str | None, *others: RejectFile) -> list[Pat
 
 
 class SourceMessages(logging.Handler):
-    """Shows what the sources log, as long as it is open.
-
-    Args:
-        echo: Shows one line.
-    """
+    """Shows what the sources log, as long as it is open."""
 
     def __init__(self, echo: Callable[[str], None]) -> None:
         super().__init__(logging.INFO)

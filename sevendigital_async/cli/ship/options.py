@@ -111,12 +111,7 @@ def durable_spool(spool: str, synchronous: Synchronous, journal_days: float) -> 
 
 @frozen
 class SpoolContents:
-    """What earlier runs have left in a spool.
-
-    Attributes:
-        counts: Counts of plays, by kind.
-        position: Returns how far a stream was read.
-    """
+    """What earlier runs have left in a spool."""
 
     counts: Mapping[LogKind, Counts]
     position: ReadCheckpoint

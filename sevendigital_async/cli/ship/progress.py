@@ -40,11 +40,7 @@ class HasLag(Protocol):
 
 @define
 class RateMeter:
-    """Measures how fast a count grows.
-
-    Attributes:
-        window: Seconds over which it is measured.
-    """
+    """Measures how fast a count grows."""
 
     window: float = RATE_WINDOW
     _seen: deque[tuple[float, int]] = field(factory=deque)
@@ -79,14 +75,7 @@ class Estimate:
 
     @classmethod
     def of(cls, streams: Sequence[StreamProgress], read: int, done: int, waiting: int) -> Estimate:
-        """Estimate from what was read until now.
-
-        Args:
-            streams: How far they were read.
-            read: Plays and bad records, put in this run or left by earlier ones.
-            done: Those of them that are delivered, buried or rejected.
-            waiting: Plays that wait.
-        """
+        """Estimate from what was read until now."""
         before = sum(stream.start for stream in streams)
         size = sum(stream.read - stream.start for stream in streams)
         at = before + (size * min(1.0, done / read) if read else size)
@@ -106,14 +95,7 @@ class Estimate:
 
 
 class ProgressMeter:
-    """Makes gauges of the counts of a run.
-
-    Args:
-        name: Name of the input.
-        source: Source of the plays.
-        streams: What was read, by stream.
-        now: Seconds of a monotonic clock.
-    """
+    """Makes gauges of the counts of a run."""
 
     def __init__(
         self,

@@ -79,12 +79,7 @@ class SourceReport:
 
 @frozen
 class StopReason:
-    """Why a run stopped before its input was read and delivered.
-
-    Attributes:
-        reason: The message for the user.
-        code: The exit code that it requires at least; ``DONE`` if none.
-    """
+    """Why a run stopped before its input was read and delivered."""
 
     reason: str
     code: ExitCode

@@ -34,11 +34,7 @@ if TYPE_CHECKING:
 
 @define
 class StallDetector:
-    """Detects that nothing is delivered although plays wait.
-
-    Attributes:
-        seconds: How long that may last.
-    """
+    """Detects that nothing is delivered although plays wait."""
 
     seconds: float
     _since: float
@@ -67,12 +63,7 @@ LINE_LIMIT_PERIOD = 60.0
 
 @frozen
 class SyncedRejectSink:
-    """Takes plays for the shipper; a checkpoint must not pass a rejected line that may be lost in a power cut.
-
-    Attributes:
-        shipper: Takes them then.
-        rejected: Forced to the disk before.
-    """
+    """Takes plays for the shipper; a checkpoint must not pass a rejected line that may be lost in a power cut."""
 
     shipper: StreamLogShipper
     rejected: RejectFile

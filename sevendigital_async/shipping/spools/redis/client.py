@@ -229,7 +229,6 @@ class SpoolClient:
         self._set_alert(f"Redis at {self.connection.safe_url} does not answer in time")
 
     async def aclose(self) -> None:
-        """Close the connection."""
         await self.connection.aclose()
 
     async def _check_server(self) -> None:

@@ -62,11 +62,9 @@ class RedisLeases:
 
     @property
     def tokens(self) -> Iterable[str]:
-        """Tokens of all leases held here."""
         return self._leases.keys()
 
     async def lease(self, kind: LogKind, rules: LaneRules, *, flush: bool) -> Lease | None:
-        """Lease the next batch that is due."""
         token, spool = uuid.uuid4().hex, self._client.id
         try:
             answer = await self._client.run_once(

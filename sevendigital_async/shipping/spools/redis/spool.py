@@ -89,7 +89,6 @@ class RedisWatermark:
         return int(self._watermark.partition(b":")[0]) if self._watermark else None
 
     async def left(self, *, rest: float | None = None) -> int | None:
-        """Return how many plays are not settled; None while that is not known."""
         if self._is_passed:
             return 0
         if self._expected:
@@ -199,7 +198,6 @@ class RedisSpool:
         self._context.wake(kind)
 
     def refuse(self, error: ShipperError) -> None:
-        """Accept nothing from now on."""
         self._close_timeout = CLOSE_TIMEOUT
         self._writer.refuse(error)
 
@@ -217,7 +215,6 @@ class RedisSpool:
                 return position
 
     async def due_in(self, kind: LogKind, *, flush: bool) -> float | None:
-        """Seconds until a lease may succeed."""
         await self._wait_for_writes()
         flush = flush or self._writer.is_full
         if kind in self._leases.ready and not self._writer.is_withdrawing and not self._client.is_unavailable:
@@ -231,7 +228,6 @@ class RedisSpool:
         return UNAVAILABLE_RETRY if self._writer.is_withdrawing else float(answer[1] / 1000)
 
     async def lease(self, kind: LogKind, *, flush: bool) -> Lease | None:
-        """Lease the next batch that is due."""
         await self._wait_for_writes()
         if self._writer.withdrawn:
             with suppress(TimeoutError):
@@ -268,7 +264,6 @@ class RedisSpool:
     async def release(
         self, lease: Lease, records: Sequence[Record], *, delay: float = 0.0, count_attempt: bool = True
     ) -> None:
-        """Let records wait again."""
         await self._leases.settle(lease, records, "release", delay=delay, count_attempt=count_attempt)
 
     async def bury(self, lease: Lease, dead_letters: Sequence[tuple[Record, DeadLetter]]) -> None:

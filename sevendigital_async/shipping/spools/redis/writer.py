@@ -58,7 +58,6 @@ class RedisAppend:
         return not self.is_withdrawn and (self.done is None or not self.done.done())
 
     def fail(self, error: ShipperError) -> None:
-        """Raise an error in the call, if one waits."""
         if self.done is not None and not self.done.done():
             self.done.set_exception(error)
 
@@ -267,7 +266,6 @@ class RedisWriter:
         self._progress.set()
 
     def set_usage(self, logs: int, size: int) -> None:
-        """Note how much the spool holds."""
         has_shrunk = logs < self.usage[0] or size < self.usage[1]
         self.usage = (logs, size)
         if has_shrunk:
@@ -284,7 +282,6 @@ class RedisWriter:
         await self._progress.wait()
 
     async def run(self) -> None:
-        """Write until cancelled."""
         while True:
             if self._written:
                 await self._withdraw()

@@ -251,7 +251,6 @@ class SqliteSpoolInspector:
         return await self._off_loop(lambda: self._reading(lambda db: checkpoint_of(db, source)))
 
     async def aclose(self) -> None:
-        """Close the file."""
         try:
             await self._off_loop(self._close)
         finally:

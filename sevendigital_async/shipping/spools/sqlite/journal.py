@@ -93,7 +93,7 @@ def write(db: sqlite3.Connection, rows: Sequence[JournalRow]) -> None:
 
 
 def read(row: Sequence[Any]) -> tuple[tuple[Any, ...], bytes]:
-    """Return the facts of a row, and its plays for ``chunks.unpack``.
+    """Return the facts of a row, and its plays for :func:`~sevendigital_async.shipping.spools.chunk_codec.unpack`.
 
     Args:
         row: The columns ``COLUMNS`` of ``TABLES``.

@@ -175,7 +175,6 @@ class SqliteLeases:
     async def release(
         self, lease: Lease, records: Sequence[Record], *, delay: float = 0.0, count_attempt: bool = True
     ) -> None:
-        """Return plays to their queue."""
         state = self._leases[lease]
         await state.wait_for_step()
         self._note_released(state, records, delay, count_attempt=count_attempt)
