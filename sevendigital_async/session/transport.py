@@ -436,7 +436,8 @@ class AiohttpStream:
 
     @_unpacker.default
     def _for_its_encoding(self) -> Unpacker | None:
-        return unpacker(self.headers.get("content-encoding", ""))
+        encoding = self.headers.get("content-encoding")
+        return unpacker(encoding) if encoding else None
 
     @property
     def status(self) -> int:

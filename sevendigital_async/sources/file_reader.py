@@ -46,7 +46,7 @@ class Descriptor(io.RawIOBase):
         # The number of a closed descriptor may be that of another file.
         return self._last_status or os.fstat(self._descriptor)
 
-    def at(self, offset: int, size: int) -> bytes:
+    def read_at(self, offset: int, size: int) -> bytes:
         """Return bytes of a regular file, without moving in it."""
         return os.pread(self._descriptor, size, offset)
 
@@ -213,9 +213,9 @@ class FileReader:
             return True
         end = min(self.size, other.size)
         start = max(0, end - SIGNATURE_BYTES)
-        return self._raw.at(start, end - start) == other._raw.at(start, end - start)
+        return self._raw.read_at(start, end - start) == other._raw.read_at(start, end - start)
 
-    def continues(self, position: Position) -> bool | None:
+    def try_resume(self, position: Position) -> bool | None:
         """Move to a position, before anything is read.
 
         Returns:
@@ -246,7 +246,7 @@ class FileReader:
             OSError: It can't be read.
         """
         position.check_kind(self._options.kind, self._name)
-        if not self.continues(position):
+        if not self.try_resume(position):
             raise ConfigurationError(
                 f"{self._name} was shipped up to line {position.line - 1}, and the lines before it have changed since;"
                 " if it is a new file, pass --from-line 1, otherwise --from-line with the line to resume at"
@@ -276,7 +276,7 @@ class FileReader:
         self._read_to += len(chunk)
         self._before = seen[-SIGNATURE_BYTES:]
         if parsed.offset > self._position.offset:
-            self._note(parsed, seen[max(0, end - SIGNATURE_BYTES) : end])
+            self._advance_position(parsed, seen[max(0, end - SIGNATURE_BYTES) : end])
         return parsed
 
     @property
@@ -305,7 +305,7 @@ class FileReader:
         if not self.is_plain:
             return False
         tail = (self._before + self._peeked)[-SIGNATURE_BYTES:]
-        return self._raw.at(self._read_to + len(self._peeked) - len(tail), len(tail)) != tail
+        return self._raw.read_at(self._read_to + len(self._peeked) - len(tail), len(tail)) != tail
 
     def finish(self, *, is_final: bool | None = None) -> ParsedRecords:
         """Return the last record if it lacks its line feed.
@@ -318,7 +318,7 @@ class FileReader:
             is_final = not (self.is_regular and self.is_plain)
         parsed, self.left = self._text.close(is_final=is_final)
         if parsed.offset > self._position.offset:
-            self._note(parsed, self._before)
+            self._advance_position(parsed, self._before)
         return parsed
 
     def close(self) -> None:
@@ -328,7 +328,7 @@ class FileReader:
             self._raw.close()
             self._reading.release()
 
-    def _note(self, parsed: ParsedRecords, tail: bytes) -> None:
+    def _advance_position(self, parsed: ParsedRecords, tail: bytes) -> None:
         kind = self._options.kind
         mark = fingerprint(self._head[: parsed.offset], tail)
         self._position = Position(parsed.line, parsed.offset, mark, kind and kind.value)

@@ -53,7 +53,7 @@ def chunk_arguments(piece: Sequence[Record]) -> list[object]:
 
 
 def in_doubt_arguments(piece: Sequence[Record]) -> list[object]:
-    """Return the same, of plays that are in doubt from now on."""
+    """Return the arguments of a chunk whose plays are in doubt from now on."""
     logs, size, _, packed = chunk_arguments(piece)
     return [logs, size, 1, packed]
 

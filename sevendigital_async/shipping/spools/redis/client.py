@@ -27,7 +27,7 @@ MAX_PAUSE = 1.0
 """Seconds between two attempts to reach a Redis that is unavailable, at the most."""
 
 REBUILT_LEASE_MS = 60_000
-"""Milliseconds for which a lease is kept whose time Redis has lost; its worker prolongs it before."""
+"""Milliseconds for which a lease is kept after Redis has lost when it ends; its worker prolongs it earlier."""
 
 MAX_REPAIRS = 20
 """Attempts to run one script, with lost keys rebuilt in between."""

@@ -218,7 +218,7 @@ class RedisSpool:
         await self._wait_for_writes()
         flush = flush or self._writer.is_full
         if kind in self._leases.ready and not self._writer.is_withdrawing and not self._client.is_unavailable:
-            self._leases.ready.discard(kind)  # said once: another worker may have leased it since
+            self._leases.ready.discard(kind)  # reported once: another worker may have leased it since
             return 0.0
         answer = await self._ask(scripts.DUE_IN, within=FIGURES_TIMEOUT, kind=kind.value, flush=flush)
         if answer is None:
@@ -367,7 +367,7 @@ class RedisSpool:
             return None
 
     async def _ask_soon(self, script: RedisScript, **arguments: Any) -> Any:
-        """Do as :meth:`_ask` does, but not at all while Redis is unavailable."""
+        """Run a script as :meth:`_ask` does; return None at once while Redis is unavailable."""
         return None if self._client.is_unavailable else await self._ask(script, within=FIGURES_TIMEOUT, **arguments)
 
     async def _wait_for_writes(self) -> None:
@@ -375,7 +375,7 @@ class RedisSpool:
             await self._drain(WRITE_TIMEOUT)
 
     async def _drain(self, seconds: float) -> None:
-        """Wait until what can be written, or withdrawn, is; for so long at the most."""
+        """Wait until everything that can be is written or withdrawn, but no longer than so many seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._writer.drain()
@@ -394,7 +394,7 @@ class RedisSpool:
         if now - self._heartbeat_at > self._lease_seconds / 2:
             self._client.available_since = max(self._client.available_since, now)
         self._heartbeat_at = now
-        # After Redis was unavailable, or all were stalled, every lease seems over: live workers prolong theirs first.
+        # After an outage all leases look expired: live workers prolong theirs before any is taken over.
         may_take_over = now - self._client.available_since >= self._lease_seconds
         hit("before take-over")
         answer = await self._client.run_once(

@@ -233,13 +233,13 @@ class RedisWriter:
                 self._remove_pending(append)
 
     async def settle_checkpoint(self, source: str) -> None:
-        """Wait until no checkpoint of a source is being written or withdrawn that is so now."""
+        """Wait for the checkpoints of a source that are being written or withdrawn now."""
         await self._settle(
             [append for append in self._unsettled if append.checkpoint and append.checkpoint.source == source]
         )
 
     async def settle_withdrawn(self) -> None:
-        """Wait until what is withdrawn by now is not in Redis any more."""
+        """Wait until the plays that are withdrawn now have left Redis."""
         await self._settle(self.withdrawn)
 
     async def _settle(self, appends: Sequence[RedisAppend]) -> None:
@@ -383,7 +383,7 @@ class RedisWriter:
         self._on_withdrawn(in_doubt)
 
     async def _journal_lost(self) -> None:
-        """Redis has lost the spool since: another worker may send all the same what it had leased."""
+        """Journal withdrawn plays of a lost spool as in doubt: a worker that had leased them may still send them."""
         for append in self._written:
             for start in range(0, len(append.records), MAX_RECORDS_PER_STEP):
                 records = append.records[start : start + MAX_RECORDS_PER_STEP]
