@@ -73,7 +73,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 SIGNALLED = 128
 """Exit codes above this one mean signals."""
 
-RESEND_AFTER = 0.05
+SIGNAL_RESEND_DELAY = 0.05
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 _UNUSABLE = (os.O_WRONLY, os.O_RDONLY, os.O_RDONLY)
@@ -153,7 +153,7 @@ def _report_unraisable(args: Any) -> None:
 
 def _send_again(number: signal.Signals) -> None:
     # After a moment: within the hook it would be dropped once more. Only a signal interrupts a blocking read.
-    timer = threading.Timer(RESEND_AFTER, os.kill, (os.getpid(), number))
+    timer = threading.Timer(SIGNAL_RESEND_DELAY, os.kill, (os.getpid(), number))
     timer.daemon = True
     timer.start()
 

@@ -68,7 +68,7 @@ class Part:
                 return
             if self.target.is_dir():
                 raise DownloadError(f"{self.target} is a directory; name a file")
-            _clear(self._checkpoint_path)
+            _remove_irregular(self._checkpoint_path)
             self._file = _open_alone(self.path)
             self._load()
 
@@ -113,7 +113,7 @@ class Part:
             self.path.replace(self.target)
             self._checkpoint_path.unlink(missing_ok=True)
 
-    def refused(self) -> None:
+    def count_refusal(self) -> None:
         """Record that the service refused to send the rest; after ``MAX_REFUSALS`` the whole file is requested."""
         with self._lock:
             self._refusals += 1
@@ -178,7 +178,7 @@ class Part:
 
 def _open_alone(path: Path) -> BinaryIO:
     for _ in range(3):
-        _clear(path)
+        _remove_irregular(path)
         file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | _OPEN_FLAGS, 0o666), "r+b")
         try:
             if fcntl is not None:
@@ -196,7 +196,7 @@ def _open_alone(path: Path) -> BinaryIO:
     )  # pragma: no cover - a race lost three times
 
 
-def _clear(path: Path) -> None:
+def _remove_irregular(path: Path) -> None:
     """Remove a path with the name of our file that is not a regular file or has other links.
 
     Raises:

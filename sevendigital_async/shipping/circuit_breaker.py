@@ -139,7 +139,7 @@ class CircuitBreaker:
         self._failures += 1
         self._probe_if_open(f"the service is failing; single requests are sent until it recovers: {reason}")
         if wait:
-            self._wait_as_asked(wait, reason)
+            self._pause_as_requested(wait, reason)
 
     def blocked(self, reason: str, wait: float | None) -> None:
         """A gateway refuses requests: from now on only probes are sent."""
@@ -149,15 +149,15 @@ class CircuitBreaker:
             f" single requests are sent until that is over: {reason}"
         )
         if wait:
-            self._wait_as_asked(wait, reason)
+            self._pause_as_requested(wait, reason)
 
     def throttled(self, reason: str, wait: float) -> None:
         """The service asks for a wait."""
         if wait <= MAX_WAIT:
             self.answered()
-        self._wait_as_asked(wait, reason)
+        self._pause_as_requested(wait, reason)
 
-    def _wait_as_asked(self, wait: float, reason: str) -> None:
+    def _pause_as_requested(self, wait: float, reason: str) -> None:
         if wait <= MAX_WAIT:
             self.pause(wait)
             return

@@ -54,7 +54,7 @@ DEFAULT_THROTTLE_WAIT = 1.0
 REFUSED_USERS_TO_SUSPECT_PARTNER = 5
 """Consecutive refusals of different users after which the partner's key is suspected."""
 
-LOOKUPS_TO_REPORT = 100
+FAILED_LOOKUPS_TO_ALERT = 100
 """Consecutive failed token lookups after which no more alerts are raised until one succeeds."""
 
 LONG_PAUSE = 60.0
@@ -83,7 +83,7 @@ class Lane:
     _sink: EventSink
     _tracing: BatchTracing
     _transport: LogTransport
-    _token_of: TokenSource
+    _token_lookup: TokenSource
     _clock: Clock
     _changed: Callable[[], None]
     _rng: random.Random
@@ -202,7 +202,7 @@ class Lane:
         user = None
         if lease.queue != PARTNER_QUEUE:
             try:
-                user = await self._token_of(user_of(lease.queue))
+                user = await self._token_lookup(user_of(lease.queue))
             except CallbackError as error:
                 lease.last_request = LastRequest("", NAMES[Unauthorised])
                 return Unauthorised(f"user_tokens {error}", sent=False)
@@ -297,9 +297,9 @@ class Lane:
     def _on_failed_lookup(self, reason: str, user_id: str) -> None:
         # The service has refused nothing, so neither the circuit nor the partner's own key is concerned.
         self._failed_lookups += 1
-        if self._failed_lookups == LOOKUPS_TO_REPORT:
-            reason = f"{reason}; {LOOKUPS_TO_REPORT} lookups in a row failed, further ones raise no alert"
-        if self._failed_lookups <= LOOKUPS_TO_REPORT:
+        if self._failed_lookups == FAILED_LOOKUPS_TO_ALERT:
+            reason = f"{reason}; {FAILED_LOOKUPS_TO_ALERT} lookups in a row failed, further ones raise no alert"
+        if self._failed_lookups <= FAILED_LOOKUPS_TO_ALERT:
             self._alert_user(reason, user_id)
 
     def _alert_user(self, reason: str, user_id: str) -> None:

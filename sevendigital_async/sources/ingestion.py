@@ -181,7 +181,7 @@ class Ingestion:
         self._kind = kind
         self._on_bad_records = on_bad_records
         self._progress: dict[str, Progress] = {}
-        self._kept: dict[str, str] = {}
+        self._checkpoints: dict[str, str] = {}
         self._put_by_kind: Counter[LogKind] = Counter()
         self.streams: dict[str, StreamCounts] = {}
         self.pending: PendingPortion | None = None
@@ -243,7 +243,7 @@ class Ingestion:
 
     async def _checkpoint(self, stream: str) -> str | None:
         kept = await self._shipper.position(stream)
-        self._kept[stream] = kept or ""
+        self._checkpoints[stream] = kept or ""
         self._progress[stream] = progress = Progress.decode(kept)
         return progress.position
 
@@ -270,7 +270,7 @@ class Ingestion:
 
     async def _put_group(self, pending: PendingPortion, kind: LogKind, progress: Progress) -> None:
         portion, stream = pending.portion, pending.portion.stream
-        indexes, kept = pending.groups.setdefault(kind, []), self._kept.get(stream, "")
+        indexes, kept = pending.groups.setdefault(kind, []), self._checkpoints.get(stream, "")
         checkpoint = Checkpoint(stream, progress.encode(), kept) if portion.position else None
         pending.putting = kind
         while indexes or (checkpoint is not None and checkpoint.position != kept):
@@ -290,7 +290,7 @@ class Ingestion:
                 break
         self._progress[stream] = progress
         if checkpoint is not None:
-            self._kept[stream] = checkpoint.position
+            self._checkpoints[stream] = checkpoint.position
         self._count_put(pending, kind)
 
     def _count_put(self, pending: PendingPortion, kind: LogKind) -> None:

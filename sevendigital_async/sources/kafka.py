@@ -169,7 +169,7 @@ class KafkaSource:
                     break
                 self._begin_put(partition)
                 yield self._portion(partition, messages)
-            await self._commit_sometimes()
+            await self._commit_if_due()
 
     def _begin_put(self, partition: TopicPartition) -> None:
         self._put_partition = partition
@@ -328,7 +328,7 @@ class KafkaSource:
             await self._commit()
             self._assignment = Assignment.NONE
 
-    async def _commit_sometimes(self) -> None:
+    async def _commit_if_due(self) -> None:
         if time.monotonic() - self._committed_at >= COMMIT_INTERVAL:
             await self._commit()
 

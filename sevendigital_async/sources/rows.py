@@ -25,7 +25,7 @@ JOURNAL_NAMES = {"datetimeplayed": "timestamp", "totaltimeplayed": "durationPlay
 JOURNAL_ONLY = frozenset({"requestid", "deliveredat", "answer", "indoubt", "outcome"})
 """Columns of ``journal export`` that are not about the play itself."""
 
-IDS = frozenset({"track_id", "user_id", "client_id", "release_id", "format_id"})
+ID_FIELDS = frozenset({"track_id", "user_id", "client_id", "release_id", "format_id"})
 
 
 class Play(NamedTuple):
@@ -132,7 +132,7 @@ def play_of_row(names: Sequence[str | None], values: Iterable[object], window: W
         if name not in given:
             raise InvalidLogError(f"{name} is missing", field=FIELDS[name])
     fields: dict[str, Any] = {FIELDS[name]: value for name, value in given.items()}
-    for name in IDS & fields.keys():
+    for name in ID_FIELDS & fields.keys():
         if type(fields[name]) is int:
             fields[name] = str(fields[name])
     fields["timestamp"] = _timestamp(fields["timestamp"])

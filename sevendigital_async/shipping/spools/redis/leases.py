@@ -47,14 +47,14 @@ class RedisLeases:
 
     Attributes:
         orphans: Tokens of leases that may exist although nothing here works on them.
-        ready: Kinds of which another batch was ready when the last one was leased.
+        ready_kinds: Kinds of which another batch was ready when the last one was leased.
     """
 
     def __init__(
         self, client: SpoolClient, lease_seconds: float, on_settled: Callable[[LogKind, int, int], None]
     ) -> None:
         self.orphans: set[str] = set()
-        self.ready: set[LogKind] = set()
+        self.ready_kinds: set[LogKind] = set()
         self._client = client
         self._lease_ms = to_milliseconds(lease_seconds)
         self._on_settled = on_settled
@@ -88,7 +88,7 @@ class RedisLeases:
         if answer[0] != b"lease":
             return None
         if answer[3]:
-            self.ready.add(kind)
+            self.ready_kinds.add(kind)
         user = answer[1].decode()
         records = [record for chunk in answer[4:] for record in records_of(chunk, user)]
         state = RedisLeaseState(token, spool, dict.fromkeys(records))

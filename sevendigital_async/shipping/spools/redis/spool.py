@@ -217,8 +217,8 @@ class RedisSpool:
     async def due_in(self, kind: LogKind, *, flush: bool) -> float | None:
         await self._wait_for_writes()
         flush = flush or self._writer.is_full
-        if kind in self._leases.ready and not self._writer.is_withdrawing and not self._client.is_unavailable:
-            self._leases.ready.discard(kind)  # reported once: another worker may have leased it since
+        if kind in self._leases.ready_kinds and not self._writer.is_withdrawing and not self._client.is_unavailable:
+            self._leases.ready_kinds.discard(kind)  # reported once: another worker may have leased it since
             return 0.0
         answer = await self._ask(scripts.DUE_IN, within=FIGURES_TIMEOUT, kind=kind.value, flush=flush)
         if answer is None:
@@ -296,7 +296,7 @@ class RedisSpool:
         is_current = counts is not None
         if counts is None:
             counts = self._last_counts[kind]
-        unwritten = sum(len(append.records) for append in self._writer.unwritten if append.kind is kind)
+        unwritten = sum(len(append.records) for append in self._writer.unwritten_appends if append.kind is kind)
         numbers = evolve(counts, put=counts.put + unwritten, waiting=counts.waiting + unwritten)
         return numbers if is_current else StaleCounts(*astuple(numbers))
 
@@ -344,7 +344,7 @@ class RedisSpool:
             await self._ask(scripts.LEAVE, worker=self._writer.worker)
             self._tasks = []
         self._writer.end(ShipperClosedError("the spool is closed"))
-        if lost := sum(len(append.records) for append in self._writer.unwritten):
+        if lost := sum(len(append.records) for append in self._writer.unwritten_appends):
             logger.error("the spool: %d plays that put_nowait had accepted could not be written", lost)
         if left := sum(len(append.records) for append in self._writer.withdrawn):
             place = self._client.connection.safe_url
@@ -371,7 +371,7 @@ class RedisSpool:
         return None if self._client.is_unavailable else await self._ask(script, within=FIGURES_TIMEOUT, **arguments)
 
     async def _wait_for_writes(self) -> None:
-        if self._writer.unwritten or self._writer.withdrawn:
+        if self._writer.unwritten_appends or self._writer.withdrawn:
             await self._drain(WRITE_TIMEOUT)
 
     async def _drain(self, seconds: float) -> None:

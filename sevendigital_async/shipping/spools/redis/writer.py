@@ -64,14 +64,14 @@ class RedisAppend:
     def withdraw_arguments(self) -> list[object]:
         """Return the group that withdraw.lua takes."""
         chunks = withdraw_arguments(self.records)
-        return [*self._head(self.replaced), len(chunks) // 4, *chunks]
+        return [*self._checkpoint_arguments(self.replaced), len(chunks) // 4, *chunks]
 
     def append_arguments(self) -> list[object]:
         """Return kind and checkpoint for append.lua."""
         mark = self.checkpoint
-        return self._head("" if mark is None or mark.after is None else f"={mark.after}")
+        return self._checkpoint_arguments("" if mark is None or mark.after is None else f"={mark.after}")
 
-    def _head(self, other_position: str) -> list[object]:
+    def _checkpoint_arguments(self, other_position: str) -> list[object]:
         mark = self.checkpoint
         positions = ("", "", "") if mark is None else (mark.source, mark.position, other_position)
         return [self.kind.value, *positions]
@@ -103,7 +103,7 @@ class RedisAppendGroup:
             group += [piece[0].queue, *chunk_arguments(piece)]
         return group
 
-    def number(self, first: int) -> int:
+    def assign_sequences(self, first: int) -> int:
         """Give the records their sequence numbers, from ``first`` on; returns the next number."""
         for piece in self.pieces:
             for record in piece:
@@ -158,7 +158,7 @@ class RedisWriter:
         self._progress = asyncio.Event()
 
     @property
-    def unwritten(self) -> list[RedisAppend]:
+    def unwritten_appends(self) -> list[RedisAppend]:
         """What was accepted without waiting and is not in Redis yet."""
         return [append for append in (*self._in_progress, *self._queue) if append.done is None]
 
@@ -321,7 +321,7 @@ class RedisWriter:
         hit("after append")
         _, logs, size, accepted, conflicts, first, replaced = answer
         for group in groups[:accepted]:
-            first = group.number(first)
+            first = group.assign_sequences(first)
         number = sum([len(group.appends) for group in groups[:accepted]])
         written, rest = self._in_progress[:number], self._in_progress[number:]
         replaced = iter(replaced)

@@ -203,7 +203,7 @@ def read_from(db: sqlite3.Connection, queue: int, name: str, start: int, logs: i
     return found
 
 
-def sequence_below(records: list[Record], number: int) -> list[Record]:
+def records_below(records: list[Record], number: int) -> list[Record]:
     """Return the plays with smaller sequence numbers, of plays in order."""
     if not records or records[-1].sequence < number:
         return records  # nearly always

@@ -18,7 +18,7 @@ from ...records import PARTNER_QUEUE, DeadLetter, InDoubtPolicy, Lease, Receipt,
 from ..base import settle_abandoned
 from ..chunk_codec import runs_of
 from . import statements, transitions
-from .chunk_table import read_from, sequence_below
+from .chunk_table import read_from, records_below
 from .group_commit import PAUSE
 from .index import READ_AHEAD, PartnerQueue, SpoolIndex
 from .statements import DeferredWrite, DueTimes, LeaseEnd
@@ -258,7 +258,7 @@ class SqliteLeases:
             return self._register(kind, PARTNER_QUEUE, partner_queue.id, batch, 0) if batch else None
 
         def work(db: sqlite3.Connection) -> list[Record]:
-            return sequence_below(read_from(db, partner_queue.id, PARTNER_QUEUE, cursor, READ_AHEAD), visible_before)
+            return records_below(read_from(db, partner_queue.id, PARTNER_QUEUE, cursor, READ_AHEAD), visible_before)
 
         return WriterJob(work, on_durable)
 

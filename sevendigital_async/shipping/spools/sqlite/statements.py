@@ -24,8 +24,8 @@ from .chunk_table import (
     chunk_rows,
     insert_chunks,
     read_batch,
+    records_below,
     remove_records,
-    sequence_below,
 )
 
 ItemT = TypeVar("ItemT")
@@ -330,7 +330,7 @@ def take_signer_batches(
 
 
 def _read_due(db: sqlite3.Connection, queue: int, name: str, rules: LaneRules, before: int) -> list[Record]:
-    records = sequence_below(read_batch(db, queue, name, 0, rules), before)
+    records = records_below(read_batch(db, queue, name, 0, rules), before)
     if not records:
         raise CorruptionError("the plays of a queue are missing")
     return records

@@ -76,16 +76,16 @@ def write_intents(db: sqlite3.Connection, intents: Sequence[Intent]) -> None:
 
 def delete_intents(db: sqlite3.Connection, leases: Sequence[int]) -> None:
     """Delete the intents of leases."""
-    db.execute("DELETE FROM intent WHERE lease IN (SELECT value FROM json_each(?))", (as_text(leases),))
+    db.execute("DELETE FROM intent WHERE lease IN (SELECT value FROM json_each(?))", (numbers_as_json(leases),))
 
 
 def narrow_intent(db: sqlite3.Connection, lease: int, sending: SequenceRuns) -> None:
     """Reduce the intent of a lease to the plays whose outcome is still unknown."""
     for intent in read_intents(db, "WHERE lease = ?", (lease,)):
-        write_intents(db, [evolve(intent, sending=as_text(sending))])
+        write_intents(db, [evolve(intent, sending=numbers_as_json(sending))])
 
 
-def as_text(numbers: SequenceRuns | Sequence[int]) -> str:
+def numbers_as_json(numbers: SequenceRuns | Sequence[int]) -> str:
     """Return numbers, or runs of them, as JSON."""
     return orjson.dumps(numbers).decode()
 
@@ -265,8 +265,8 @@ def _count_out(db: sqlite3.Connection, batches: Sequence[LeaseBatch], state: str
 
 def intent_of(batch: LeaseBatch, leased: SequenceRuns) -> Intent:
     """Return the intent to send what a batch is ``sending``."""
-    sending = as_text(batch.sending)
-    return Intent(batch.lease, batch.queue, batch.request_id, as_text(leased), sending, int(batch.suspect))
+    sending = numbers_as_json(batch.sending)
+    return Intent(batch.lease, batch.queue, batch.request_id, numbers_as_json(leased), sending, int(batch.suspect))
 
 
 @frozen
