@@ -147,7 +147,7 @@ _PENCE_OF_TRACK = 99
 _EARLIEST = date(1994, 2, 7)
 _PREORDERS = {16: date(2099, 3, 6), 42: date(2099, 4, 3), 78: date(2099, 4, 24)}
 """Releases that are not available yet, whenever the sandbox runs."""
-_MBIDS = UUID("7d190000-0000-4000-8000-000000000002")
+_MBID_NAMESPACE = UUID("7d190000-0000-4000-8000-000000000002")
 
 
 def _title(number: int) -> str:
@@ -157,7 +157,7 @@ def _title(number: int) -> str:
 
 def _artist(number: int, name: str) -> Artist:
     sort_name = f"{name[4:]}, The" if name.startswith("The ") else name
-    return Artist(str(1_001 + number), name, sort_name, str(uuid5(_MBIDS, name)))
+    return Artist(str(1_001 + number), name, sort_name, str(uuid5(_MBID_NAMESPACE, name)))
 
 
 def _release(number: int, artist: Artist) -> Release:

@@ -93,7 +93,7 @@ class Dispatcher:
         self._request_log.close(context.entry, status, fault, self._clock.monotonic())
         if answer is None:
             return hang_up(request)
-        written = self._write(context, answer)
+        written = self._render(context, answer)
         if fault == SLOW_BODY:
             return await trickle(request, *written, self._clock.sleep)
         return send(request, *written)
@@ -199,7 +199,7 @@ class Dispatcher:
             return evolve(answer, content=evolve(answer.content, bare=endpoint.bare_problems))
         return answer
 
-    def _write(self, context: RequestContext, answer: Answer) -> tuple[int, dict[str, str], bytes]:
+    def _render(self, context: RequestContext, answer: Answer) -> tuple[int, dict[str, str], bytes]:
         asked = context.request.headers
         now = self._clock.time()
         headers = {

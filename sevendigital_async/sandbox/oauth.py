@@ -13,7 +13,7 @@ from attrs import field, frozen
 from .accounts import Accounts
 
 SIGNATURE = "oauth_signature"
-REQUIRED = ("oauth_consumer_key", "oauth_nonce", SIGNATURE, "oauth_signature_method", "oauth_timestamp")
+REQUIRED_PARAMETERS = ("oauth_consumer_key", "oauth_nonce", SIGNATURE, "oauth_signature_method", "oauth_timestamp")
 
 _HEADER_PAIR = re.compile(r'\s*([^\s=,"]+)="([^"]*)"\s*(?:,|$)')
 _DEFAULT_PORT = ":80"
@@ -139,7 +139,7 @@ def _claims(pairs: list[tuple[str, str]]) -> dict[str, str]:
     claims = dict(protocol)
     if len(claims) != len(protocol):
         raise OAuthError("A protocol parameter appears more than once")
-    missing = [name for name in REQUIRED if not claims.get(name)]
+    missing = [name for name in REQUIRED_PARAMETERS if not claims.get(name)]
     if missing:
         raise OAuthError(f"Request is not signed, it lacks {missing[0]}")
     if claims["oauth_signature_method"] != "HMAC-SHA1" or claims.get("oauth_version", "1.0") != "1.0":

@@ -55,8 +55,8 @@ class Column:
 
     @property
     def names(self) -> frozenset[str]:
-        """Its names in other lists, after ``plain``."""
-        return frozenset({plain(self.header), plain(self.wire)} - {""})
+        """Its names in other lists, after :func:`normalised`."""
+        return frozenset({normalised(self.header), normalised(self.wire)} - {""})
 
     def comparable(self, text: str) -> str:
         """Return a value as text that is equal for equal values: times as instants, seconds as numbers."""
@@ -82,7 +82,7 @@ def _camel(name: str) -> str:
     return first + "".join(map(str.capitalize, rest))
 
 
-def plain(name: str) -> str:
+def normalised(name: str) -> str:
     """Return a header in lower case without punctuation."""
     return re.sub(r"[^a-z0-9]", "", name.casefold())
 

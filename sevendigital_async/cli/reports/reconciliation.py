@@ -24,7 +24,7 @@ from ...quantity import counted
 from ...shipping.spools.inspector import JournalEntry, JournalOutcome
 from ...sources.files import in_thread
 from ..output import one_line
-from .export import BATCH, DAMAGED, KEY, PLAY, TIME, Column, OutcomeFilter, batches, parse_time, plain, play_of
+from .export import BATCH, DAMAGED, KEY, PLAY, TIME, Column, OutcomeFilter, batches, normalised, parse_time, play_of
 
 DELIMITERS = ",;\t|"
 
@@ -97,7 +97,7 @@ class VendorRows:
 
 
 def _column(header: str) -> Column | None:
-    return next((column for column in PLAY if plain(header) in column.names), None)
+    return next((column for column in PLAY if normalised(header) in column.names), None)
 
 
 # `rest` is a digest of all columns but the time, `key` of those that identify a play. `moment` is the time, NULL if it

@@ -11,7 +11,7 @@ from attrs import Factory, define, evolve, frozen
 from ..catalogue import Item
 from .vouchers import Voucher
 
-_BASKETS = UUID("7d190000-0000-4000-8000-000000000001")
+_BASKET_NAMESPACE = UUID("7d190000-0000-4000-8000-000000000001")
 _FIRST_LINE = 15_000_001
 
 
@@ -78,7 +78,7 @@ class Baskets:
         self._lines = 0
 
     def create(self, country: str, currency: str) -> Basket:
-        id_ = str(uuid5(_BASKETS, str(len(self._baskets))))
+        id_ = str(uuid5(_BASKET_NAMESPACE, str(len(self._baskets))))
         return self._baskets.setdefault(id_, Basket(id_, country, currency))
 
     def find(self, id_: str) -> Basket | None:

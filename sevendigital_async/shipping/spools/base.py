@@ -38,11 +38,11 @@ class Watermark(Protocol):
         """Sequence of the last of them; None while that is not known."""
         ...
 
-    async def left(self, *, rest: float | None = None) -> int | None:
+    async def left(self, *, max_delay: float | None = None) -> int | None:
         """Return how many of them are not yet delivered, buried or held; None while that is not known.
 
         Args:
-            rest: Leave out those whose queue rests for more seconds than this.
+            max_delay: Leave out those whose queue is delayed for more seconds than this.
         """
         ...
 

@@ -30,15 +30,15 @@ class _MemoryWatermark:
     """Implements :class:`~sevendigital_async.shipping.spools.base.Watermark`."""
 
     _position: WatermarkPosition
-    _resting: Callable[[float, int], int]
+    _count_delayed: Callable[[float, int], int]
 
     @property
     def last(self) -> int:
         return self._position.last
 
-    async def left(self, *, rest: float | None = None) -> int:
+    async def left(self, *, max_delay: float | None = None) -> int:
         left = self._position.left
-        return left - self._resting(rest, self._position.last) if rest is not None and left else left
+        return left - self._count_delayed(max_delay, self._position.last) if max_delay is not None and left else left
 
 
 class MemorySpool:
@@ -159,7 +159,9 @@ class MemorySpool:
     def watermark(self, kind: LogKind) -> Watermark:
         counts, waiting = self._counts[kind], self._accumulators[kind]
         position = self._positions[kind].add(self._latest, counts["waiting"] + counts["in_flight"])
-        return _MemoryWatermark(position, lambda rest, last: waiting.resting(self._clock.monotonic() + rest, last))
+        return _MemoryWatermark(
+            position, lambda delay, last: waiting.count_delayed(self._clock.monotonic() + delay, last)
+        )
 
     async def oldest_age(self, kind: LogKind) -> float | None:
         put_at = self._accumulators[kind].oldest_put_at

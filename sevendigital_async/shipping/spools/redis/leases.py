@@ -22,7 +22,7 @@ from .client import EPOCH, SpoolClient, to_microseconds, to_milliseconds
 ABANDON_TIMEOUT = 0.1
 """Seconds that Redis has to abandon a lease when a lane ends."""
 
-LOST = frozenset({b"gone", b"missing"})
+LOST_ANSWERS = frozenset({b"gone", b"missing"})
 """Answers to a step if Redis has lost the plays: with the whole spool, or with their list."""
 
 
@@ -178,7 +178,7 @@ class RedisLeases:
                 plays=runs_text(records),
                 reasons=[part for r, texts in zip(records, reasons, strict=False) for part in (r.sequence, *texts)],
             )
-            if outcome[0] not in LOST:
+            if outcome[0] not in LOST_ANSWERS:
                 break
             await self._adopt(lease)
         if outcome[0] == b"lost":
@@ -211,7 +211,7 @@ class RedisLeases:
                         has_plays=True,
                         tokens=[token],
                     )
-                    if answer[0] not in LOST:
+                    if answer[0] not in LOST_ANSWERS:
                         break
                     await self._adopt(lease)
             for record in state.unsettled if lease.suspect else lease.sending:
@@ -234,7 +234,7 @@ class RedisLeases:
                 has_plays=True,
                 tokens=[state.token],
             )
-            if answer[0] not in LOST:
+            if answer[0] not in LOST_ANSWERS:
                 return
             await self._adopt(lease)
 

@@ -88,7 +88,7 @@ class RedisWatermark:
         """Sequence of the last play; None while that is not known."""
         return int(self._watermark.partition(b":")[0]) if self._watermark else None
 
-    async def left(self, *, rest: float | None = None) -> int | None:
+    async def left(self, *, max_delay: float | None = None) -> int | None:
         if self._is_passed:
             return 0
         if self._expected:
@@ -103,7 +103,7 @@ class RedisWatermark:
                 return None
             total, self._watermark = answer[1], answer[2]
         else:
-            max_delay_ms = -1 if rest is None else to_milliseconds(rest)
+            max_delay_ms = -1 if max_delay is None else to_milliseconds(max_delay)
             answer = await self._ask(
                 scripts.PLAYS_LEFT, kind=kind, watermark=self._watermark, max_delay_ms=max_delay_ms
             )

@@ -102,7 +102,7 @@ MAX_PAGES = 256
 
 MIN_FREE = 32 * 1024**2
 
-AMPLE_FACTOR = 16
+AMPLE_SPACE_FACTOR = 16
 """With this many times ``min_free`` on the disk, pages are not counted for each append."""
 
 CHECK_INTERVAL = 0.1
@@ -153,7 +153,7 @@ class DiskSpaceGuard:
         try:
             free = shutil.disk_usage(self.path.parent).free
             self._next_check = time.monotonic() + CHECK_INTERVAL
-            self._bytes_until_check = free - AMPLE_FACTOR * max(self.min_free, MIN_FREE)
+            self._bytes_until_check = free - AMPLE_SPACE_FACTOR * max(self.min_free, MIN_FREE)
             return self._bytes_until_check <= 0 and free < self.min_free + self._growth(db)
         except (OSError, sqlite3.Error):
             return False  # the next job will fail for the same reason, and report it

@@ -50,15 +50,15 @@ class SqliteWatermark:
         """Sequence number of the last play; None while some are being written."""
         return None if self._position is None else self._position.last
 
-    async def left(self, *, rest: float | None = None) -> int | None:
+    async def left(self, *, max_delay: float | None = None) -> int | None:
         if self._position is None:
             self._unseen = [pending for pending in self._unseen if self._group_commit.will_be_visible(pending)]
             if self._unseen:
                 return None
             self._position = self._index.add_watermark(self._kind, self._group_commit.hidden_logs(self._kind))
-        if rest is None or not self._position.left:
+        if max_delay is None or not self._position.left:
             return self._position.left
-        delayed = statements.count_delayed(self._kind, self._index.now + rest, self._position.last)
+        delayed = statements.count_delayed(self._kind, self._index.now + max_delay, self._position.last)
         look: WriterJob[int, int] = WriterJob(delayed, lambda logs: logs)
         try:
             return self._position.left - await asyncio.shield(self._writer.submit(look))

@@ -245,12 +245,12 @@ async def test_a_watermark_that_is_passed_stays_so_however_it_is_asked(redis_ser
         watermark = spool.watermark(PREVIEW)
         assert await watermark.left() == 2
         await spool.ack(lease, lease.records, RECEIPT)
-        assert [await watermark.left(rest=40.0), await watermark.left()] == [0, 0]
+        assert [await watermark.left(max_delay=40.0), await watermark.left()] == [0, 0]
         await spool.append(LogKind.CATALOGUE, plays(1, "ann"))
         lease, watermark = await sent(spool, LogKind.CATALOGUE), spool.watermark(LogKind.CATALOGUE)
         assert await watermark.left() == 1
         await spool.release(lease, lease.records, delay=60.0)
-        assert [await watermark.left(rest=40.0), await watermark.left()] == [0, 1]
+        assert [await watermark.left(max_delay=40.0), await watermark.left()] == [0, 1]
 
 
 # -- several workers --
