@@ -28,7 +28,7 @@ _ALGORITHMS = {"md5": "md5", "sha": "sha1", "sha-256": "sha256", "sha-512": "sha
 _ITEMS = re.compile(r"(?:^|,)\s*([A-Za-z0-9-]+)\s*=\s*:?([A-Za-z0-9+/]+={0,2}):?\s*(?=[,;]|$)").finditer
 _BLOCK = 1024 * 1024
 
-_STRONG_AFTER = timedelta(seconds=1)
+_MIN_STRONG_DATE_AGE = timedelta(seconds=1)
 """A date identifies a version once it is this much older than the answer (RFC 9110, section 8.8.2.2)."""
 
 
@@ -153,7 +153,7 @@ def _validator(headers: Mapping[str, str]) -> str | None:
         return tag
     modified = headers.get("last-modified", "").strip()
     then, now = _date(modified), _date(headers.get("date", ""))
-    return modified if modified.isascii() and then and now and now - then >= _STRONG_AFTER else None
+    return modified if modified.isascii() and then and now and now - then >= _MIN_STRONG_DATE_AGE else None
 
 
 def _date(text: str) -> datetime | None:

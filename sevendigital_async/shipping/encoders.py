@@ -112,11 +112,11 @@ class TracedEncoder(RecordEncoder):
     def record(self, log: StreamLog, window: Window) -> Record:
         """Check a play and encode it."""
         record = super().record(log, window)
-        self._tracing.mark([record])
+        self._tracing.attach_origin([record])
         return record
 
     def extend(self, records: list[Record], logs: Sequence[StreamLog | EncodedLog], window: Window) -> None:
         """Append the records of ``logs``."""
         before = len(records)
         super().extend(records, logs, window)
-        self._tracing.mark(records[before:])
+        self._tracing.attach_origin(records[before:])

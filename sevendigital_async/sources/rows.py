@@ -219,13 +219,13 @@ def play_of_line(data: bytes, window: Window, mapping: Mapping[str, str] | None 
         return Play(encoded, None)
     kind = None
     if mapping or b'"kind"' in data:
-        data, kind = _plain(data, mapping or {})
+        data, kind = _plain_object(data, mapping or {})
     log = StreamLog.decode(data)
     log.check(window.now)
     return Play(log, kind)
 
 
-def _plain(data: bytes, mapping: Mapping[str, str]) -> tuple[bytes, LogKind | None]:
+def _plain_object(data: bytes, mapping: Mapping[str, str]) -> tuple[bytes, LogKind | None]:
     """Return an object with the wire's names, and its kind."""
     try:
         given = orjson.loads(data)

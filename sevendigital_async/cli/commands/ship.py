@@ -255,7 +255,7 @@ def ship(
         drain=drain,
         linger=linger,
     )
-    regular = inputs.is_lasting and inputs.is_single
+    regular = inputs.is_rereadable and inputs.is_single
     with (
         RejectFile(rejected or path_beside(inputs.base, ".rejected", regular=regular)) as rejected_lines,
         RejectFile(unsent or path_beside(inputs.base, ".unsent", regular=regular)) as unsent_plays,

@@ -73,7 +73,7 @@ class Input:
         return len(self.files) == 1 and not _is_pattern(self.files[0])
 
     @property
-    def is_lasting(self) -> bool:
+    def is_rereadable(self) -> bool:
         """It is one or several regular files, which can be read again."""
         return self.is_followed or not self.is_single or (_is_regular(self.files[0]) and not self.is_kafka)
 

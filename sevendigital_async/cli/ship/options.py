@@ -89,7 +89,7 @@ def spool_for(spool: str | None, source: Input) -> str | None:
         raise ConfigurationError(
             "several files share one spool: name it with --spool, the same one in every run (such as --spool plays.db)"
         )
-    if source.is_lasting:
+    if source.is_rereadable:
         return str(path_beside(source.base, ".spool", regular=True))
     base = "stdin" if source.base.startswith(TEMPORARY_NAMES) else source.base
     return str(path_beside(base, ".spool", regular=False))

@@ -171,7 +171,7 @@ class ShipRun:
             self._before |= found.counts
             if not isinstance(source, FileSource):
                 return
-            if self._inputs.is_lasting:
+            if self._inputs.is_rereadable:
                 await source.check(found.position, needs_kind=self._options.kind is None)
             elif spool is None or not exists(spool):
                 # The first line of a pipe may take long. Plays that an earlier run has left don't wait for it.
@@ -279,7 +279,7 @@ class ShipRun:
             self._check_alert(statistics.spool_alert)
             stuck = statistics.spool_alert is not None
             # Only batches from a pipe, or of files that grow, wait for more input.
-            waits = self._inputs.is_endless or not self._inputs.is_lasting
+            waits = self._inputs.is_endless or not self._inputs.is_rereadable
             linger = self._options.linger if waits else 0.0
             if stall.is_stalled(statistics.total, time.monotonic(), stuck=stuck, linger=linger):
                 reason = f"nothing was delivered for {patience:g} s; stopped"
@@ -365,7 +365,7 @@ class ShipRun:
             lost=rest.lost,
             spool=None if options.spool is None else shown(options.spool),
             begun_at=options.first_line,
-            resumes=options.spool is not None and self._inputs.is_lasting,
+            resumes=options.spool is not None and self._inputs.is_rereadable,
             flushed=self._settled is not None,
             others={} if is_mixed else {kind: each for kind, each in others.items() if each.left},
             kinds=kinds,
@@ -379,7 +379,7 @@ class ShipRun:
         pending = self._ingestion.pending
         if pending is None or self._inputs.is_kafka:
             return None
-        if self._inputs.is_lasting and not (self._memory and pending.has_begun):
+        if self._inputs.is_rereadable and not (self._memory and pending.has_begun):
             return None
         return self._ingestion.abandon()
 

@@ -25,7 +25,7 @@ from .client import SpoolClient, to_microseconds
 MAX_RECORDS_PER_STEP = 2000
 """Records in one step, unless a single append is larger."""
 
-FULL_RETRY = 0.5
+FULL_RETRY_INTERVAL = 0.5
 """Seconds after which a full spool is tried again: other workers free space, too."""
 
 LEASED_REASON = "put was cancelled after another worker had taken the play"
@@ -298,7 +298,7 @@ class RedisWriter:
     async def _wait_for_work(self) -> None:
         self._wake.clear()
         try:
-            async with asyncio.timeout(FULL_RETRY if self.is_full else None):
+            async with asyncio.timeout(FULL_RETRY_INTERVAL if self.is_full else None):
                 await self._wake.wait()
         except TimeoutError:
             self.is_full = False
@@ -372,7 +372,7 @@ class RedisWriter:
         )
         in_doubt: Counter[LogKind] = Counter()
         if answer[0] == b"gone":
-            await self._journal_lost()
+            await self._journal_in_doubt()
         else:
             self.set_usage(answer[1], answer[2])
             for kind, logs in zip(*[iter(answer[3])] * 2, strict=True):
@@ -382,7 +382,7 @@ class RedisWriter:
         self._progress.set()
         self._on_withdrawn(in_doubt)
 
-    async def _journal_lost(self) -> None:
+    async def _journal_in_doubt(self) -> None:
         """Journal withdrawn plays of a lost spool as in doubt: a worker that had leased them may still send them."""
         for append in self._written:
             for start in range(0, len(append.records), MAX_RECORDS_PER_STEP):

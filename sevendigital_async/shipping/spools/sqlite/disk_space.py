@@ -25,8 +25,8 @@ class DiskFullError(SpoolUnavailableError):
     """The disk has no space left."""
 
 
-DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
-IO_DAMAGE = frozenset({sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS})
+CORRUPTION_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
+IO_CORRUPTION_CODES = frozenset({sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS})
 """Extended codes with which releases of SQLite report a file that was cut, or that the file system finds damaged."""
 
 TRANSIENT = {
@@ -56,7 +56,7 @@ def translated(error: Exception, place: str) -> Exception:
     is_bad_text = isinstance(error, UnicodeDecodeError) or (
         isinstance(error, sqlite3.OperationalError) and code is None
     )
-    if is_bad_text or primary in DAMAGE or code in IO_DAMAGE or isinstance(error, CorruptionError):
+    if is_bad_text or primary in CORRUPTION_CODES or code in IO_CORRUPTION_CODES or isinstance(error, CorruptionError):
         advice = error.advice if isinstance(error, CorruptionError) else CorruptionError.advice
         return SpoolCorruptionError(
             f"{place} is damaged: {error}; it was left as it is, and no more plays are sent from it: {advice}"

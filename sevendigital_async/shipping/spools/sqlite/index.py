@@ -106,7 +106,7 @@ class PartnerQueue:
             return []  # there is more of this batch in the file
         return self._cut(now)
 
-    def take_read(self, records: Sequence[Record], now: float) -> list[Record]:
+    def take_from_file(self, records: Sequence[Record], now: float) -> list[Record]:
         """Take the next batch of plays that have been read back, and cache the others."""
         self._cached = deque(records)
         return self._cut(now)

@@ -92,7 +92,7 @@ def journal_after(db: sqlite3.Connection, after: int, row_filter: RowFilter) -> 
         number = row[0]
         try:
             entries.extend(_entries(row))
-        except journal.DAMAGE as error:
+        except journal.DAMAGE_ERRORS as error:
             raise CorruptionError(f"row {number} of the journal is damaged") from error
         after = number
         if len(entries) >= PORTION:

@@ -34,7 +34,7 @@ COLUMNS = ", ".join(
 COMPRESSED, DAMAGED = 1, 2
 """Values of ``compressed``."""
 
-DAMAGE = (ValueError, TypeError, ArithmeticError, OSError, struct.error, zlib.error)
+DAMAGE_ERRORS = (ValueError, TypeError, ArithmeticError, OSError, struct.error, zlib.error)
 """Errors of reading a damaged row."""
 
 PORTION = 10
@@ -99,7 +99,7 @@ def read(row: Sequence[Any]) -> tuple[tuple[Any, ...], bytes]:
         row: The columns ``COLUMNS`` of ``TABLES``.
 
     Raises:
-        Exception: One of ``DAMAGE``: the row is damaged.
+        Exception: One of ``DAMAGE_ERRORS``: the row is damaged.
     """
     facts, (compressed, chunk, kept, body), stored = tuple(row[1:9]), row[9:13], ChunkRow._make(row[13:])
     if compressed == DAMAGED:
@@ -134,7 +134,7 @@ def _compress(db: sqlite3.Connection, number: int) -> None:
     try:
         row = db.execute(f"SELECT {COLUMNS} FROM {TABLES} WHERE journal.id = ?", (number,)).fetchone()  # noqa: S608 - names of ours
         facts, piece = read(row)
-    except (*DAMAGE, sqlite3.OperationalError) as error:
+    except (*DAMAGE_ERRORS, sqlite3.OperationalError) as error:
         if hasattr(error, "sqlite_errorcode"):
             raise
         # A damaged row, or one with text that is not UTF-8, is left as it is; reading it raises.

@@ -254,7 +254,7 @@ class SqliteLeases:
         def on_durable(records: list[Record]) -> Lease | None:
             if cursor != partner_queue.cursor:
                 return None  # another lease has taken these plays
-            batch = partner_queue.take_read(records, now)
+            batch = partner_queue.take_from_file(records, now)
             return self._register(kind, PARTNER_QUEUE, partner_queue.id, batch, 0) if batch else None
 
         def work(db: sqlite3.Connection) -> list[Record]:

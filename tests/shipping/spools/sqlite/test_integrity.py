@@ -17,7 +17,7 @@ from sevendigital_async.shipping.records import Checkpoint, InDoubtPolicy, Recei
 from sevendigital_async.shipping.rules import lane_rules
 from sevendigital_async.shipping.spools.base import SpoolContext
 from sevendigital_async.shipping.spools.sqlite import SqliteSpool, SqliteSpoolInspector
-from sevendigital_async.shipping.spools.sqlite.disk_space import IO_DAMAGE, translated
+from sevendigital_async.shipping.spools.sqlite.disk_space import IO_CORRUPTION_CODES, translated
 
 RULES = lane_rules({kind: {"max_count": 20} for kind in LogKind})
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -250,7 +250,7 @@ def _execute(path, statement):
         db.execute(statement)
 
 
-@pytest.mark.parametrize("code", sorted(IO_DAMAGE))
+@pytest.mark.parametrize("code", sorted(IO_CORRUPTION_CODES))
 def test_a_cut_file_is_damaged_whatever_the_release_of_sqlite_calls_it(code):
     error = sqlite3.OperationalError("disk I/O error")
     error.sqlite_errorcode = code
