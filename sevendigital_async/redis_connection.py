@@ -76,7 +76,7 @@ class RedisRefusedError(ConfigurationError):
         self.code = code
 
 
-STATUSES = frozenset(
+ANSWER_STATUSES = frozenset(
     b"ok gone damaged old outdated foreign lost missing none lease claimed busy paused unknown withdrawn".split()
 )
 """What a response of a script begins with if it is a list."""
@@ -213,7 +213,7 @@ class RedisConnection:
             except self._errors.NoScriptError:
                 raise RedisRefusedError(f"Redis at {self.safe_url} runs no scripts", code="NOSCRIPT") from None
         if not isinstance(answer, script.answer) or (
-            isinstance(answer, list) and (not answer or answer[0] not in STATUSES)
+            isinstance(answer, list) and (not answer or answer[0] not in ANSWER_STATUSES)
         ):
             raise self._not_redis()
         return answer

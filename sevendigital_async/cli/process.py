@@ -76,7 +76,7 @@ SIGNALLED = 128
 SIGNAL_RESEND_DELAY = 0.05
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
-_UNUSABLE = (os.O_WRONLY, os.O_RDONLY, os.O_RDONLY)
+_CLOSED_STREAM_FLAGS = (os.O_WRONLY, os.O_RDONLY, os.O_RDONLY)
 """Flags for closed standard input, output and error: reading or writing them still fails."""
 
 
@@ -115,7 +115,7 @@ def finish(code: int) -> None:
 
 def reserve_standard_descriptors() -> None:
     """Open /dev/null for closed standard streams: a file with such a number would receive what is printed."""
-    for number, flags in enumerate(_UNUSABLE):
+    for number, flags in enumerate(_CLOSED_STREAM_FLAGS):
         try:
             fcntl.fcntl(number, fcntl.F_GETFD)
         except OSError:

@@ -22,7 +22,7 @@ except (
 ):  # pragma: no cover - Windows has no such lock; there the caller must not start two downloads of one file
     fcntl = None  # type: ignore[assignment]
 
-CHECKPOINT = 4 * 1024 * 1024
+CHECKPOINT_INTERVAL = 4 * 1024 * 1024
 """Bytes after which the checkpoint is written; bytes received after it are fetched again after a crash."""
 
 MAX_REFUSALS = 3
@@ -90,7 +90,7 @@ class Part:
             file.write(data)
             self._hash.update(data)
             self.size += len(data)
-            if self.size - self._checkpointed_size >= CHECKPOINT:
+            if self.size - self._checkpointed_size >= CHECKPOINT_INTERVAL:
                 self._save(file)
 
     def complete(self, extent: Extent) -> None:

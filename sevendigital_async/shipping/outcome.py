@@ -20,7 +20,7 @@ from ..errors import (
 )
 from ..status_codes import LaneAction, rule_for
 
-OWN_STATUSES = frozenset({408, 421, 425, 500, 503})
+SERVICE_STATUSES = frozenset({408, 421, 425, 500, 503})
 """With these nothing was accepted; other 5xx come from a gateway, which may have lost the service's response."""
 
 
@@ -189,7 +189,7 @@ def _wait(error: APIError) -> float | None:
 
 
 def _is_from_service(error: APIError) -> bool:
-    return error.in_service_form or (error.status in OWN_STATUSES and not isinstance(error, GatewayError))
+    return error.in_service_form or (error.status in SERVICE_STATUSES and not isinstance(error, GatewayError))
 
 
 def _by_position(errors: tuple[ItemError, ...], size: int) -> Mapping[int, ItemError]:
