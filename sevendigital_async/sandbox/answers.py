@@ -83,16 +83,7 @@ class Problem:
 
 @frozen(kw_only=True)
 class Answer:
-    """A response before it is rendered.
-
-    Attributes:
-        status: The HTTP status.
-        content: The body; text is sent unchanged, None leaves the body empty.
-        max_age: Seconds for which it may be cached.
-        headers: More headers.
-        accepted_logs: Plays to record, each as JSON with sorted keys.
-        refused_logs: How many plays were at fault.
-    """
+    """A response before it is rendered; ``accepted_logs`` are plays to record, each as JSON with sorted keys."""
 
     status: int = 200
     content: Page | Forms | Bare | Raw | Token | Media | Problem | Tree | str | None = None

@@ -27,17 +27,7 @@ _Item = TypeVar("_Item")
 
 @frozen(kw_only=True)
 class Call:
-    """One API request with an accepted signature: the argument of handlers.
-
-    Attributes:
-        operation: The operation that is called.
-        arguments: What was sent, by the names that the operation's record gives them.
-        user: The user whose token signed it; None if the partner signed alone.
-        now: Seconds since the epoch, by the sandbox's clock.
-        origin: Scheme, host and port under which the sandbox was called.
-        state: The state that earlier calls have changed.
-        faults: The faults in effect.
-    """
+    """One API request with an accepted signature: the argument of handlers. ``user`` is None if the partner signed alone."""
 
     operation: Operation
     arguments: Mapping[str, Any] = field(repr=False)

@@ -25,15 +25,7 @@ class OAuthError(Exception):
 
 @frozen
 class SignedRequest:
-    """What a signature covers, exactly as it arrived.
-
-    Attributes:
-        method: The HTTP method.
-        host: The Host header.
-        target: Path and query, still percent-encoded.
-        authorization: The Authorization header, if there was one.
-        form: The body, if it was form-encoded; other bodies are not signed.
-    """
+    """What a signature covers, exactly as it arrived; ``form`` is a form-encoded body, for others are not signed."""
 
     method: str
     host: str
@@ -68,13 +60,7 @@ def sign(text: str, consumer_secret: str, token_secret: str) -> str:
 
 
 class Verifier:
-    """Accepts or refuses signed requests, and remembers their nonces.
-
-    Args:
-        accounts: The partner and the users' tokens.
-        tolerance: Seconds by which a timestamp may differ from the sandbox's clock; nonces are kept as long.
-        allow_nonce_reuse: Accept the same nonce again and again.
-    """
+    """Accepts or refuses signed requests, and remembers their nonces."""
 
     def __init__(self, accounts: Accounts, *, tolerance: float, allow_nonce_reuse: bool) -> None:
         self._accounts = accounts

@@ -24,18 +24,7 @@ _RECENT = 50
 
 @define
 class LoggedRequest:
-    """One API request, from its arrival to its response.
-
-    Attributes:
-        kind: The kind of logs it carried; None for any other operation.
-        arrived_at: Seconds since the epoch.
-        arrived_monotonic: Seconds on the sandbox's monotonic clock.
-        user: The user whose token signed it.
-        logs: How many logs were in it; None if it was not parsed.
-        batch: Its number among the accepted requests of all kinds, from 1; None if it was not accepted.
-        fault: The fault that was applied to it.
-        status: The HTTP status of the response, ``disconnected``, or None before either.
-    """
+    """One API request; ``batch`` is its number among the accepted ones of all kinds; ``logs`` is None if it was not parsed."""
 
     kind: LogKind | None
     arrived_at: float

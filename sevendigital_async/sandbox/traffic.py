@@ -23,17 +23,7 @@ LATENCIES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0
 
 @define
 class TrafficSecond:
-    """What happened in one second of the sandbox's monotonic clock.
-
-    Attributes:
-        second: Its number.
-        requests: Requests that arrived, by kind of log.
-        busiest_second: Most requests of a kind in any half-open second that ended in this one.
-        logs: Logs that were saved, by kind.
-        answers: Requests that ended, by HTTP status or ``disconnected``.
-        batch_sizes: Requests by kind and class of batch size.
-        latencies: Requests that ended, by class of latency.
-    """
+    """What happened in one second of the sandbox's monotonic clock, by kind of log or by class of a histogram."""
 
     second: int
     requests: Counter[LogKind] = Factory(Counter)

@@ -52,13 +52,7 @@ def all_encoded(logs: Sequence[StreamLog | EncodedLog]) -> TypeGuard[Sequence[En
 
 
 class RecordEncoder:
-    """Checks and encodes plays of one kind.
-
-    Args:
-        kind: Kind of the plays.
-        transport: Encodes them.
-        signed_by_user: Users sign, so that each user has queues of their own.
-    """
+    """Checks and encodes plays of one kind."""
 
     def __init__(self, kind: LogKind, transport: LogTransport, *, signed_by_user: bool) -> None:
         self.kind = kind

@@ -51,11 +51,7 @@ class BatchTracer(Protocol):
 
 @define
 class BatchResult:
-    """The outcome of a batch.
-
-    Attributes:
-        outcome: The name of its outcome.
-    """
+    """The outcome of a batch."""
 
     outcome: str = INTERRUPTED
 

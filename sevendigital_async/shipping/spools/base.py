@@ -203,7 +203,7 @@ class LeaseSettler(Protocol):
         Args:
             lease: Where they came from.
             records: In order.
-            delay: Seconds for which their queue rests.
+            delay: Seconds for which their queue is delayed.
             count_attempt: Count this as a failed attempt.
         """
         ...
@@ -295,13 +295,7 @@ class AbandonedRecords:
 
     @classmethod
     def of(cls, unsettled: Iterable[Record], sending: Iterable[Record], *, suspect: bool) -> AbandonedRecords:
-        """Sort the records.
-
-        Args:
-            unsettled: Records of the lease that have no outcome.
-            sending: Records of an intent that has no outcome.
-            suspect: As in :class:`Lease`.
-        """
+        """Sort the records."""
         sent = set(sending)
         in_doubt: list[Record] = []
         unsent: list[Record] = []
