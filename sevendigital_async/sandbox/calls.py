@@ -27,7 +27,7 @@ _Item = TypeVar("_Item")
 
 @frozen(kw_only=True)
 class Call:
-    """One API request with an accepted signature: the argument of handlers. ``user`` is None if the partner signed alone."""
+    """One API request with an accepted signature; ``user`` is None if the partner signed alone."""
 
     operation: Operation
     arguments: Mapping[str, Any] = field(repr=False)

@@ -24,7 +24,7 @@ _RECENT = 50
 
 @define
 class LoggedRequest:
-    """One API request; ``batch`` is its number among the accepted ones of all kinds; ``logs`` is None if it was not parsed."""
+    """One API request; ``batch`` is its number among all accepted ones, ``logs`` is None if it was not parsed."""
 
     kind: LogKind | None
     arrived_at: float
