@@ -347,7 +347,7 @@ class KafkaSource:
                     await consumer.commit(offsets)
         except (KafkaError, TimeoutError) as error:
             self._uncommitted = offsets | self._uncommitted
-            logger.info("offsets were not committed: %s", _reason(error), extra={"event": "commit-failed"})
+            logger.info("could not commit offsets: %s", _reason(error), extra={"event": "commit-failed"})
             return False
         return True
 
@@ -402,7 +402,7 @@ async def _stop(consumer: AIOKafkaConsumer) -> None:
         # A connection may have been opened meanwhile.
         await consumer._client.close()  # noqa: SLF001 - as above
     if not stopping.cancelled() and (error := stopping.exception()) is not None:
-        logger.info("the group was not left: %s", _reason(error), extra={"event": "leave-failed"})
+        logger.info("could not leave the group: %s", _reason(error), extra={"event": "leave-failed"})
 
 
 def _stream(partition: TopicPartition) -> str:

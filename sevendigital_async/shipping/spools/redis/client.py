@@ -259,8 +259,8 @@ class SpoolClient:
         self.report_losses(lost, keys=[name.decode() for name in missing], in_doubt=in_doubt)
 
     async def _migrate(self) -> None:
-        """Migrate the spool of the release before this one; any worker may continue where another has ended."""
-        logger.warning("the spool in %s is of the release before; it is migrated now", self.connection.safe_url)
+        """Migrate the spool of the previous release; any worker may continue where another one has stopped."""
+        logger.warning("the spool in %s was written by the previous release; migrating it", self.connection.safe_url)
         cursor, is_migrated = b"", False
         while not is_migrated:
             _, cursor, is_migrated = await self.connection.run(
@@ -305,8 +305,8 @@ class SpoolClient:
 
     def _not_migrated_error(self) -> SpoolError:
         return SpoolError(
-            f"the spool in {self.connection.safe_url} is of the release before this one; start a shipper of this"
-            " release: it migrates the spool"
+            f"the spool in {self.connection.safe_url} was written by the previous release; start a shipper"
+            " of this release: it migrates the spool"
         )
 
     def _unsupported_layout_error(self) -> SpoolError:
@@ -332,5 +332,5 @@ class SpoolClient:
 
 def _as_spool_error(error: RedisRefusedError) -> SpoolError:
     if error.code == "WRONGTYPE" or "user_script" in str(error):
-        return SpoolCorruptionError(f"the spool's keys are not as it wrote them: {error}")
+        return SpoolCorruptionError(f"another program has changed the spool's keys: {error}")
     return SpoolError(f"the spool can't be used: {error}")

@@ -349,7 +349,7 @@ class RedisSpool:
         if left := sum(len(append.records) for append in self._writer.withdrawn):
             place = self._client.connection.safe_url
             message = f"{counted(left)} of cancelled puts could not be withdrawn from {place}"
-            logger.error("the spool: %s; they may be sent", message)
+            logger.error("the spool: %s; other workers may send them", message)
             self._context.report(message, is_blocking=False)
         await self._client.aclose()
 

@@ -267,7 +267,7 @@ def withdraw(
         remove_records(db, QueueRecords(queue, name, records))
         if name == PARTNER_QUEUE:
             continue
-        # While a batch of it is leased, the end of the lease does this.
+        # While a batch of the queue is leased, the end of the lease updates the queue.
         db.execute(
             "UPDATE queue SET oldest = (SELECT accepted_at FROM chunk WHERE queue = ?1 ORDER BY first LIMIT 1)"
             " WHERE id = ?1 AND due IS NOT NULL",

@@ -252,7 +252,7 @@ def _count_out(db: sqlite3.Connection, batches: Sequence[LeaseBatch], state: str
     for batch in batches:
         logs, size = len(batch.records), batch.size
         changed = {"waiting": -logs, state: logs}
-        if state == "delivered":  # they take no space any more
+        if state == "delivered":  # delivered plays take no space
             changed |= {"stored_logs": -logs, "stored_size": -size}
         if batch.name == PARTNER_QUEUE:
             changed |= {"partner_logs": -logs, "partner_size": -size}
