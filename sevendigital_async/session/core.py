@@ -68,12 +68,12 @@ class _Opened:
     Attributes:
         stream: Its body.
         redirected: Whether a redirect led to it.
-        ends: Deadline for reading and parsing it, by the monotonic clock; None for no limit.
+        deadline: When it must be read and parsed, by the monotonic clock; None for no limit.
     """
 
     stream: Stream
     redirected: bool
-    ends: float | None
+    deadline: float | None
 
 
 @frozen
@@ -83,7 +83,7 @@ class _Answer:
     document: Document
     status: int
     headers: Mapping[str, str]
-    ends: float | None
+    deadline: float | None
 
 
 def _response(call: Call, value: T, answer: _Answer) -> Response[T]:
@@ -227,7 +227,7 @@ class Session:
                 if len(document.body) <= OFF_LOOP_BYTES:
                     answer = decode(call.operation, document, strict=strict, optional=optional)
                 else:
-                    left = self._left(fetched.ends)
+                    left = self._seconds_left(fetched.deadline)
                     answer = await in_thread(left, decode, call.operation, document, strict=strict, optional=optional)
             except TransportError as error:
                 raise with_operation(error, call.operation) from None
@@ -427,7 +427,7 @@ class Session:
         stream = opened.stream
         try:
             return _Answer(
-                await self._document(call, request, opened, offset), stream.status, stream.headers, opened.ends
+                await self._document(call, request, opened, offset), stream.status, stream.headers, opened.deadline
             )
         finally:
             stream.close()
@@ -443,17 +443,17 @@ class Session:
         if call.trace_id:
             signed.headers[TRACE_HEADER] = call.trace_id
         signed.headers.update(call.headers)
-        ends = self._ends(time_left.total)
+        deadline = self._deadline_after(time_left.total)
         stream = await self._send(operation, signed, slot, time_left)
         if operation.content is Content.MODEL:
-            return _Opened(stream, redirected=False, ends=ends)
+            return _Opened(stream, redirected=False, deadline=deadline)
         visited = [signed.url]
         for hop in range(MAX_REDIRECTS):
             location = stream.headers.get("location")
             if location is None or not is_redirect(operation, stream):
-                return _Opened(stream, redirected=hop > 0, ends=ends)
+                return _Opened(stream, redirected=hop > 0, deadline=deadline)
             stream.close()
-            ends = self._ends(time_left.total)
+            deadline = self._deadline_after(time_left.total)
             try:
                 visited.append(destination(operation, visited, location, allow_http=self.settings.allow_http))
                 # The signature must not be sent to the target of a redirect.
@@ -496,12 +496,12 @@ class Session:
     async def _document(self, call: Call, request: Request, opened: _Opened, offset: float) -> Document:
         """Read a response to its end; raise the error that it reports, if any."""
         operation, stream = call.operation, opened.stream
-        if opened.ends is None:
+        if opened.deadline is None:
             # Media have no time limit; an error response has.
-            opened = evolve(opened, ends=self._ends((call.timeout or self.settings.timeout).total))
+            opened = evolve(opened, deadline=self._deadline_after((call.timeout or self.settings.timeout).total))
         try:
             body = await read_all(stream, self.settings.max_response_bytes)
-            document = await parsed(body, stream.headers.get("content-type"), self._left(opened.ends))
+            document = await parsed(body, stream.headers.get("content-type"), self._seconds_left(opened.deadline))
         except TransportError as broken:
             broken.answered = 200 <= stream.status < 300  # noqa: PLR2004
             broken.status = stream.status
@@ -535,11 +535,11 @@ class Session:
             return ACCEPT_ANY
         return ACCEPT_XML if self.settings.prefer_xml else ACCEPT_JSON
 
-    def _ends(self, seconds: float | None) -> float | None:
+    def _deadline_after(self, seconds: float | None) -> float | None:
         return None if seconds is None else self._clock.monotonic() + seconds
 
-    def _left(self, ends: float | None) -> float | None:
-        return None if ends is None else ends - self._clock.monotonic()
+    def _seconds_left(self, deadline: float | None) -> float | None:
+        return None if deadline is None else deadline - self._clock.monotonic()
 
     def _time_left(self, call: Call, deadline: float | None) -> Timeout:
         timeout = call.timeout or self.settings.timeout

@@ -79,14 +79,14 @@ class Part:
                 self._hash = hashlib.sha256()
             self._has_begun, self._refusals = True, 0
             self.size, self.version = extent.first, extent.version
-            file = self._opened()
+            file = self._open_file()
             file.seek(extent.first)
             file.truncate()
             self._save(file)
 
     def write(self, data: bytes) -> None:
         with self._lock:
-            file = self._opened()
+            file = self._open_file()
             file.write(data)
             self._hash.update(data)
             self.size += len(data)
@@ -100,7 +100,7 @@ class Part:
             DownloadError: They don't match, or the file was replaced.
         """
         with self._lock:
-            file = self._opened()
+            file = self._open_file()
             file.flush()
             is_intact = all(digest.matches(file) for digest in self.version.digests)
             if not is_intact or not all(digest.matches(file, extent.first) for digest in extent.digests):
@@ -117,12 +117,12 @@ class Part:
         """Record that the service refused to send the rest; after ``MAX_REFUSALS`` the whole file is requested."""
         with self._lock:
             self._refusals += 1
-            self._save(self._opened())
+            self._save(self._open_file())
 
     def discard(self) -> None:
         with self._lock:
             self.size, self.version = 0, Version()
-            self._opened().truncate(0)
+            self._open_file().truncate(0)
             self._checkpoint_path.unlink(missing_ok=True)
 
     def close(self) -> None:
@@ -139,7 +139,7 @@ class Part:
                 elif self._has_begun:
                     self._save(file)
 
-    def _opened(self) -> BinaryIO:
+    def _open_file(self) -> BinaryIO:
         if self._file is None:
             raise DownloadError(f"the download into {self.target} has ended")
         return self._file
@@ -157,7 +157,7 @@ class Part:
         resumable = isinstance(version.validator, str) and refusals < MAX_REFUSALS
         if not resumable or size <= 0 or (version.total is not None and size >= version.total):
             return
-        found = _hash_of(self._opened(), size)
+        found = _hash_of(self._open_file(), size)
         if found.hexdigest() == wanted:
             self._hash, self.size, self.version, self._refusals = found, size, version, refusals
             self._checkpointed_size = size

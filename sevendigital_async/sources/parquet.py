@@ -64,14 +64,14 @@ class ParquetReader:
         self._row = 0
         self._rows: int = self._file.metadata.num_rows
         self._size = raw.status.st_size
-        self._mark = self._fingerprint()
+        self._file_fingerprint = self._fingerprint()
         self._batches: Iterator[Any] | None = None
 
     @property
     def position(self) -> Position:
         """How far it was read."""
         kind = self._options.kind
-        return Position(self._row + 1, self._row, self._mark, kind and kind.value)
+        return Position(self._row + 1, self._row, self._file_fingerprint, kind and kind.value)
 
     @property
     def line(self) -> int:
@@ -105,7 +105,7 @@ class ParquetReader:
             ConfigurationError: It is another file, or was shipped as plays of another kind.
         """
         position.check_kind(self._options.kind, self._name)
-        if position.fingerprint != self._mark:
+        if position.fingerprint != self._file_fingerprint:
             raise ConfigurationError(
                 f"{self._name} was shipped up to row {position.offset}, and has been replaced since;"
                 " if it is a new file, pass --from-line 1"

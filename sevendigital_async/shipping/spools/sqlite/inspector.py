@@ -22,7 +22,7 @@ from ....models import LogKind
 from ....private_files import printable
 from ...records import Counts
 from ...rules import lane_rules
-from ..chunk_codec import HEAD, unpack
+from ..chunk_codec import PLAY_HEADER_BYTES, unpack
 from ..inspector import DeadLetterState, JournalEntry, JournalOutcome, SpoolStatus, StoredDeadLetter
 from . import dead_letters, journal
 from .chunk_table import CorruptionError
@@ -106,7 +106,7 @@ def _entries(row: Sequence[Any]) -> Iterator[JournalEntry]:
     kind, _, outcome_name, at, request_id, answer, logs, positions = facts
     lane, outcome, moment = LogKind(kind), JournalOutcome(outcome_name), to_datetime(at)
     in_doubt = set(orjson.loads(positions))
-    if logs * HEAD + sum(struct.unpack_from(f"<{logs}I", piece)) != len(piece):
+    if logs * PLAY_HEADER_BYTES + sum(struct.unpack_from(f"<{logs}I", piece)) != len(piece):
         raise ValueError("wrong length")
     for index, (play, _) in enumerate(unpack(piece, logs)):
         yield JournalEntry(lane, play, outcome, moment, request_id, answer, index in in_doubt)
