@@ -61,13 +61,13 @@ class TerminalText(str):
     __slots__ = ()
 
 
-WIDEST_HELP = 80
-NARROWEST_HELP = 38
+MAX_HELP_WIDTH = 80
+MIN_HELP_WIDTH = 38
 
 
 def help_width() -> int:
     """Return the width of help texts: that of the terminal, or COLUMNS, up to 80 columns."""
-    return max(min(shutil.get_terminal_size().columns, WIDEST_HELP) - 2, NARROWEST_HELP)
+    return max(min(shutil.get_terminal_size().columns, MAX_HELP_WIDTH) - 2, MIN_HELP_WIDTH)
 
 
 def tolerate_unencodable() -> None:

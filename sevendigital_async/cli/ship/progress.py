@@ -141,13 +141,13 @@ class ProgressMeter:
             if len(progress) > MAX_GAUGES:
                 progress = [each for each in progress if each.label in counts and not each.is_finished]
             shown = [(each, counts.get(each.label, StreamCounts())) for each in progress[:MAX_GAUGES]]
-            return [Gauge(each.label, each.read, each.total, _of_stream(count)) for each, count in shown]
+            return [Gauge(each.label, each.read, each.total, _stream_note(count)) for each, count in shown]
         streams = [stream for stream in self._streams.values() if stream.records]
         latest = streams[-MAX_GAUGES:] if len(streams) > 1 else []
-        return [Gauge(stream.label, 0, None, _of_stream(stream)) for stream in latest]
+        return [Gauge(stream.label, 0, None, _stream_note(stream)) for stream in latest]
 
 
-def _of_stream(counts: StreamCounts) -> str:
+def _stream_note(counts: StreamCounts) -> str:
     rejected = f", {counts.rejected:,} rejected" if counts.rejected else ""
     return f"{counts.put:,} put{rejected}"
 
