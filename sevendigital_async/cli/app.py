@@ -11,7 +11,7 @@ from typer.completion import completion_init, get_completion_script, install  # 
 from typer.core import TyperGroup
 
 from .._version import __version__
-from .output import say
+from .output import echo
 
 PROGRAM = "sevendigital"
 COMPLETION_VARIABLE = "_SEVENDIGITAL_COMPLETE"
@@ -55,11 +55,9 @@ class CommandTable(TyperGroup):
         return group.commands.get(cmd_name, group)
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - as above
-        """Return the names of the commands."""
         return list(COMMANDS)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - as above
-        """Write the list of commands."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
 
@@ -88,7 +86,7 @@ class Shell(enum.StrEnum):
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        say(f"sevendigital {__version__}")
+        echo(f"sevendigital {__version__}")
         raise typer.Exit
 
 
@@ -102,7 +100,7 @@ def completion_script(shell: Shell) -> str:
 
 def _show_completion(shell: Shell | None) -> None:
     if shell is not None:
-        say(completion_script(shell))
+        echo(completion_script(shell))
         raise typer.Exit
 
 
@@ -111,7 +109,7 @@ def _install_completion(shell: Shell | None) -> None:
         _, path = install(shell=shell.value, prog_name=PROGRAM, complete_var=COMPLETION_VARIABLE)
         if shell is Shell.BASH:
             path.write_text(f"{completion_script(shell)}\n")
-        say(f"completion for {shell} is installed in {path}; it works in new shells")
+        echo(f"completion for {shell} is installed in {path}; it works in new shells")
         raise typer.Exit
 
 
