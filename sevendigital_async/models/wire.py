@@ -21,6 +21,8 @@ MAY_BE_EMPTY = "__wire_may_be_empty__"
 EXPECTED = "__wire_expected__"
 TEXT = "#text"
 """The key of an XML element's text beside attributes, and of a bare text in place of an object."""
+KEYS = ("key", "rel")
+"""Names of the keys in entries of mappings; links have a ``rel``."""
 ENTRY = "#entry"
 """The key of an entry's members beside its item, such as the rank in a chart."""
 
@@ -195,7 +197,7 @@ def spread(value: Any, model: Any) -> tuple[list[Any], str]:
 def keyed(value: Any) -> dict[str, tuple[Any, tuple[str | int, ...]]] | None:
     """Return a collection of texts by their keys, each with the names and indexes to it; None if it is not one.
 
-    An object with a text under each key, or entries that have a ``key`` and one other field.
+    An object with a text under each key, or entries that have one of `KEYS` and one other field.
     """
     if value == []:
         return {}
@@ -206,7 +208,9 @@ def keyed(value: Any) -> dict[str, tuple[Any, tuple[str | int, ...]]] | None:
         for name, inner in (value.items() if isinstance(value, dict) else enumerate(value))
     )
     entries = [
-        (place, entry) for place, entry in inside if isinstance(entry, dict) and isinstance(entry.get("key"), str)
+        (place, entry, key)
+        for place, entry in inside
+        if isinstance(entry, dict) and (key := next((key for key in KEYS if isinstance(entry.get(key), str)), None))
     ]
     if not entries:
         if isinstance(value, list):
@@ -215,9 +219,9 @@ def keyed(value: Any) -> dict[str, tuple[Any, tuple[str | int, ...]]] | None:
         is_page = "pageSize" in value or [] in value.values()
         return {} if is_page else {name: (text, (name,)) for name, text in value.items()}
     found = {}
-    for place, entry in entries:
-        name = next((name for name in entry if name != "key"), "")
-        found[entry["key"]] = entry.get(name), (*place, name)
+    for place, entry, key in entries:
+        name = next((name for name in entry if name != key), "")
+        found[entry[key]] = entry.get(name), (*place, name)
     return found
 
 

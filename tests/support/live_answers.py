@@ -113,6 +113,13 @@ _CONTENTS = [
         """<playlist id="p"><name>n</name><tracks><track id="e"><trackId>1</trackId></track></tracks><tags><tag>
         <name>t</name></tag></tags><annotations><annotation key="mood">dark</annotation></annotations></playlist>""",
     ),
+    (
+        "platform.playlists.list",
+        """<playlists><page>1</page><pageSize>10</pageSize><totalItems>1</totalItems><playlist id="p"><name>n</name>
+        <lastUpdated>2014-01-22T14:52:21.988Z</lastUpdated><links><link rel="self" href="a"/>
+        <link rel="details" href="b"/><link rel="tracks" href="c"/></links><trackCount>4</trackCount>
+        <visibility>Private</visibility></playlist></playlists>""",
+    ),
     ("platform.subscriptions.status", '{"streaming":{"level":"premium","expiryDate":"2026-11-26T10:54:35Z"}}'),
 ]
 
