@@ -51,6 +51,11 @@ def doubt_in(document: Document) -> str | None:
         case Kind.TEXT:
             return document.flaw or _doubt_in_text(document.body)
         case Kind.JSON | Kind.XML:
+            status = (
+                document.tree.get("status") if document.kind is Kind.XML and isinstance(document.tree, dict) else None
+            )
+            if isinstance(status, str) and status.strip().lower() not in _SUCCESSES:
+                return "the status of its envelope is not ok"
             return next(_doubts(document.tree), None)
         case kind:
             return f"it is {kind.value}"

@@ -103,7 +103,7 @@ def decode(operation: Operation, document: Document, *, strict: bool = False, op
     try:
         if operation.paged:
             return _page(document.tree, model, report)
-        return _single(document.tree, model, report, keeps_ids=operation.safety is Safety.UNSAFE)
+        return _single(document, model, report, keeps_ids=operation.safety is Safety.UNSAFE)
     except MisfitError as error:
         misfit = error.misfit
         if optional and misfit.path == f".{noun(model)}":
@@ -226,7 +226,7 @@ def _nodes(tree: object) -> Iterator[_Node]:
         ]
 
 
-def _single(tree: object, model: type, report: Report, *, keeps_ids: bool) -> object:
+def _single(document: Document, model: type, report: Report, *, keeps_ids: bool) -> object:
     def structured(found: object, *place: str | int) -> object:
         here = _below(report, *place)
         thing: object = structure(found, model, _keeping_ids(here) if keeps_ids else here)
@@ -236,7 +236,7 @@ def _single(tree: object, model: type, report: Report, *, keeps_ids: bool) -> ob
             here([Misfit(steps, "is missing", omitted=steps) for steps in absent])
         return thing
 
-    for node in _nodes(tree):
+    for node in _nodes(document.tree):
         name = next((name for name in nouns(model) if node.tree.get(name) is not None), None)
         if node.is_envelope and name is not None:
             found, place = node.tree[name], (*node.steps, name)
@@ -245,7 +245,7 @@ def _single(tree: object, model: type, report: Report, *, keeps_ids: bool) -> ob
             if isinstance(found, list) and len(found) == 1:
                 return structured(found[0], *place, 0)
             return structured(found, *place)
-        if node.parent is None and is_bare(bare := _unenveloped(node.tree), model):
+        if node.parent is None and is_bare(bare := _unenveloped(document, node.tree), model):
             return structured(bare)
     raise _missing(noun(model))
 
@@ -263,9 +263,10 @@ def _missing(name: str) -> MisfitError:
     return MisfitError(Misfit((name,), "is missing"))
 
 
-def _unenveloped(tree: dict[str, Any]) -> dict[str, Any]:
-    """Return the members of an object without those of its envelope, where both are one object."""
-    if tree.get("status") != "ok":
+def _unenveloped(document: Document, tree: dict[str, Any]) -> dict[str, Any]:
+    """Return the members of a response's outermost object without those of its envelope, where both are one object."""
+    is_envelope = document.kind is Kind.XML or tree.get("status") == "ok" or {"status", "version"} <= tree.keys()
+    if not is_envelope:
         return tree
     return {name: value for name, value in tree.items() if name not in ENVELOPE}
 

@@ -210,6 +210,8 @@ async def test_a_purchase_with_an_odd_date_is_a_purchase(caplog):
         (b"", {}),
         (BOUGHT[:60], {}),
         (b"<response><title>hunter2</title><purchase", {}),
+        (b'<response status="unrecognised"><test/></response>', {}),
+        (b'{"status": "unrecognised", "version": "1.2"}', {}),
         (b'{"purchase": {"id": 77, "items": 5}}', {"strict_decoding": True}),
         (b'{"purchase": {"status": "pending"}}', {"strict_decoding": True}),
     ],
