@@ -69,6 +69,23 @@ _CONTENTS = [
     ),
     ("classic.user.details", '<user id="1"><type>7digital</type><emailAddress>a@b.example</emailAddress></user>'),
     ("classic.user.payment_cards", f"<cards>{CARD}</cards>"),
+    ("classic.user.payment_cards", CARD),
+    ("classic.user.add_payment_card", CARD.replace(' id="1"', "").replace("cardHolderName", "cardholderName")),
+    (
+        "classic.releases.search",
+        f"""<results><page>1</page><pageSize>2</pageSize><totalItems>50</totalItems><result>{RELEASE}</result>
+        <result><release id="2"/></result></results>""",
+    ),
+    (
+        "classic.ip_lookup.checkout_restrictions",
+        "<geoRestrictions><allowCheckout>false</allowCheckout></geoRestrictions>",
+    ),
+    (
+        "classic.user.prepare_purchase",
+        """<preparePayment paymentToken="t" autoFulfilled="False"><preparePaymentDate>2019-04-16T15:23:10+01:00
+        </preparePaymentDate></preparePayment>""",
+    ),
+    ("classic.basket.status", "<paymentStatus>Failure</paymentStatus>"),
     (
         "classic.user.card_registration",
         """<cardRegistration id="7" status="error"><error code="3103"><errorMessage>m</errorMessage></error>
@@ -119,6 +136,14 @@ _CONTENTS = [
         <lastUpdated>2014-01-22T14:52:21.988Z</lastUpdated><links><link rel="self" href="a"/>
         <link rel="details" href="b"/><link rel="tracks" href="c"/></links><trackCount>4</trackCount>
         <visibility>Private</visibility></playlist></playlists>""",
+    ),
+    (
+        "classic.user.locker",
+        """{"status":"ok","version":"1.2","locker":{"lockerReleases":{"page":"2","pageSize":"25","totalItems":"26",
+        "lockerRelease":[{"release":{"id":"1","title":"r","download":{"releaseDate":"2007-12-31T00:00:00Z"}},
+        "lockerTracks":{"lockerTrack":{"track":{"id":"2","title":"t"},"remainingDownloads":"3","purchaseDate":
+        "2011-04-13T16:30:35+01:00","downloadUrls":{"downloadUrl":{"url":"u","format":{"id":"17","description":"MP3"}}}}}},
+        {"release":{"id":"3"},"lockerTracks":{"lockerTrack":[]},"available":true}]}}}""",
     ),
     ("platform.subscriptions.status", '{"streaming":{"level":"premium","expiryDate":"2026-11-26T10:54:35Z"}}'),
 ]
