@@ -51,9 +51,18 @@ def defect_in(document: Document) -> str | None:
         case Kind.TEXT:
             return document.flaw or _defect_in_text(document.body)
         case Kind.JSON | Kind.XML:
+            status = _envelope_status(document)
+            if status is not None and status not in _SUCCESSES:
+                return "the status of its envelope is not ok"
             return next(_failures(document.tree), None)
         case kind:
             return f"it is {kind.value}"
+
+
+def _envelope_status(document: Document) -> str | None:
+    """Return the status of the service's envelope of XML."""
+    status = document.tree.get("status") if document.kind is Kind.XML and isinstance(document.tree, dict) else None
+    return status.strip().lower() if isinstance(status, str) else None
 
 
 def _defect_in_text(body: bytes) -> str | None:

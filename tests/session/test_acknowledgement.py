@@ -67,6 +67,7 @@ NO_ACKNOWLEDGEMENT = {
     "guarded JSON": ok(b")]}',\n" + ERROR),
     "ampersand in XML": ok(b"<response status='error'><error code='1001'><m>a & b</m></error></response>"),
     "XML cut short": ok(b"<response status='ok'>"),
+    "unrecognised status": ok(b"<response status='unrecognised'><playLogs count='1'/></response>"),
     "two XML documents": ok(b"<response status='ok'/><response status='error'/>"),
     "XML with a DTD": ok(b'<!DOCTYPE r [<!ENTITY a "b">]><response status="ok"/>'),
     "portal": ok(PORTAL),

@@ -125,11 +125,11 @@ def list_tags(call: Call) -> Answer:
     return Answer(content=Bare({"tags": [{"name": name} for name in call.state.playlists.tags]}))
 
 
-def create_tag(call: Call) -> Answer:
+def create_tags(call: Call) -> Answer:
     country(call)
-    name = needed(call, "name", "name")
-    call.state.playlists.tag([name])
-    return Answer(content=Bare({"tag": {"name": name}}))
+    names = _tag_names(call.arguments.get("tags"))
+    call.state.playlists.tag(names)
+    return Answer(content=Bare({"tags": [{"name": name} for name in names]}))
 
 
 def add_favourite(call: Call) -> Answer:
@@ -192,7 +192,7 @@ HANDLERS = {
     "platform.playlists.move_track": move_track,
     "platform.playlists.remove_track": remove_track,
     "platform.playlists.tags": list_tags,
-    "platform.playlists.create_tag": create_tag,
+    "platform.playlists.create_tags": create_tags,
     "platform.playlists.add_favourite": add_favourite,
     "platform.playlists.remove_favourite": remove_favourite,
     "platform.playlists.groups": list_groups,

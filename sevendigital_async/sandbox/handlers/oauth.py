@@ -13,6 +13,19 @@ def request_token(call: Call) -> Answer:
     return Answer(content=Token("oauth_request_token", pair.token, pair.secret))
 
 
+def authorise(call: Call) -> Answer:
+    """Authorise a request token for a user who knows the password."""
+    country(call)
+    requested = call.state.tokens.requested(call.arguments["request_token"])
+    if requested is None:
+        raise RefusalError(401, "OAuth authentication error: Request token refused")
+    user = call.state.users.find(call.arguments["username"])
+    if user is None or not user.knows(call.arguments["password"]):
+        raise RefusalError(401, "OAuth authentication error: Not authorised - no user credentials provided")
+    requested.user = user.id
+    return Answer()
+
+
 def access_token(call: Call) -> Answer:
     """Exchange an authorised request token, the one that signed."""
     country(call)
@@ -25,4 +38,4 @@ def access_token(call: Call) -> Answer:
     return Answer(content=Token("oauth_access_token", pair.token, pair.secret))
 
 
-HANDLERS = {"oauth.request_token": request_token, "oauth.access_token": access_token}
+HANDLERS = {"oauth.request_token": request_token, "oauth.authorise": authorise, "oauth.access_token": access_token}
