@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from support.arguments import sample
 from support.oauth import is_signed
 from support.rawserver import HANG_UP, answer, raw_server
+from support.rows import each_row
 
 from sevendigital_async import (
     APIError,
@@ -55,7 +56,7 @@ def name_of(value) -> str:
     return value.name if isinstance(value, Operation) else value.value
 
 
-each_form = pytest.mark.parametrize(("operation", "dialect"), FORMS, ids=name_of)
+each_form = each_row(("operation", "dialect"), FORMS, ids=name_of)
 each_unsafe_form = pytest.mark.parametrize(("operation", "dialect"), UNSAFE, ids=name_of)
 
 NOW = datetime.now(UTC)

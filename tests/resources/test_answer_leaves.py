@@ -6,6 +6,7 @@ import pytest
 from support.leaves import unread_leaves
 from support.paths import SPEC
 from support.printed_answers import printed_answers
+from support.rows import each_row
 
 PRINTED = printed_answers()
 
@@ -134,13 +135,13 @@ def test_all_of_the_documents_answers_are_examined():
     assert len({operation for operation, *_ in PRINTED}) >= 25
 
 
-@pytest.mark.parametrize(("operation", "content", "content_type"), PRINTED)
+@each_row(("operation", "content", "content_type"), PRINTED)
 def test_every_leaf_that_the_documents_print_arrives(operation, content, content_type):
     lost = {path for path in unread_leaves(operation, content, content_type) if not SAYS_WHAT_IT_HOLDS(path)}
     assert not lost
 
 
-@pytest.mark.parametrize(("operation", "content"), LIVE)
+@each_row(("operation", "content"), LIVE)
 def test_every_leaf_of_the_live_service_arrives(operation, content):
     if content.startswith("{"):
         lost = unread_leaves(operation, content.encode(), "application/json")

@@ -9,6 +9,7 @@ from email.utils import formatdate
 import pytest
 from support.clock import EPOCH, VirtualClock
 from support.rawserver import answer, raw_server
+from support.rows import each_row
 
 from sevendigital_async import (
     Dialect,
@@ -156,7 +157,7 @@ async def test_a_wait_of_up_to_a_day_is_kept_in_full_and_logged(clock, wait, cap
 # -- the quota --
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("reset", "resets_in"),
     [
         ("0", 0),

@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.rows import each_row
 
 from sevendigital_async import InvalidLogError, LogKind, StreamLog
 from sevendigital_async.models.encoded_log import encoded_logs
@@ -90,9 +91,9 @@ def test_typed_values_of_other_types_are_not_taken_together():
     assert together([("GB", "", 77, NOW, 1, 5, None)]) == one_by_one([("GB", "", 77, NOW, 1, 5, None)])
 
 
-@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
-@pytest.mark.parametrize("is_csv", [False, True])
-@pytest.mark.parametrize("size", [40, 333, 100_000])
+@each_row("line_end", ["\n", "\r\n"])
+@each_row("is_csv", [False, True])
+@each_row("size", [40, 333, 100_000])
 def test_chunks_that_are_fed_in_any_size_give_the_same_plays(is_csv, line_end, size):
     logs = [StreamLog(str(number), NOW - timedelta(seconds=number), f"u{number}") for number in range(1, 1_300)]
     rows = [f"{log.track_id},{log.user_id},{log.timestamp.isoformat()}" for log in logs]
