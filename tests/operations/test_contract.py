@@ -4,10 +4,10 @@ import inspect
 import re
 
 import pytest
-import yaml
 from support import paths
 from support.facts import FACTS, IN_FILES, ONE_OF, PAGING, documented_extras
 from support.live_facts import IN_PAGES, LIVE_FACTS, NOT_CLASSIC, NOT_LIVE, ONLY_IN_PAGES
+from support.openapi import tree_in
 from support.rows import each_row
 
 from sevendigital_async import Dialect, SevenDigital, UnsupportedOperationError
@@ -128,7 +128,7 @@ def test_all_arguments_of_a_list_page_it_together(operation):
 
 
 def read(api):
-    document = yaml.safe_load((SPEC / FILES[api][0]).read_text())
+    document = tree_in(SPEC / FILES[api][0])
 
     def resolve(node):
         while "$ref" in node:
