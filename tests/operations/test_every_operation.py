@@ -56,7 +56,7 @@ def name_of(value) -> str:
     return value.name if isinstance(value, Operation) else value.value
 
 
-each_form = each_row(("operation", "dialect"), FORMS, ids=name_of)
+each_form = pytest.mark.parametrize(("operation", "dialect"), FORMS, ids=name_of)
 each_unsafe_form = pytest.mark.parametrize(("operation", "dialect"), UNSAFE, ids=name_of)
 
 NOW = datetime.now(UTC)
