@@ -5,6 +5,7 @@ import re
 
 import pytest
 from support.paths import ROOT
+from support.rows import each_row
 
 PACKAGE = ROOT / "sevendigital_async"
 PAGE = (ROOT / "docs" / "architecture.md").read_text()
@@ -32,7 +33,7 @@ def test_the_page_has_five_ways():
     assert sum(map(len, WAYS.values())) == len(numbered)
 
 
-@pytest.mark.parametrize(("file", "names"), [step for steps in WAYS.values() for step in steps])
+@each_row(("file", "names"), [step for steps in WAYS.values() for step in steps])
 def test_what_a_step_names_exists(file, names):
     assert set(re.findall(r"`([\w.]+)`", names)) <= names_in(PACKAGE / file)
 
@@ -46,6 +47,6 @@ def test_a_way_enters_few_files(beginning, most):
     assert len({file for file, _ in way}) == len(way) <= most
 
 
-@pytest.mark.parametrize("file", sorted(set(re.findall(r"`([\w/]+\.py)`", PAGE))))
+@each_row("file", sorted(set(re.findall(r"`([\w/]+\.py)`", PAGE))))
 def test_every_file_named_exists(file):
     assert any((parent / file).exists() for parent in (PACKAGE, PACKAGE / "shipping", ROOT))

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.rawserver import raw_server
+from support.rows import each_row
 
 from sevendigital_async import (
     NO_RETRY,
@@ -110,7 +111,7 @@ async def shipped(*script, cut=False, **options):
     return statistics, server
 
 
-@pytest.mark.parametrize("name", NO_ACKNOWLEDGEMENT)
+@each_row("name", NO_ACKNOWLEDGEMENT)
 async def test_what_is_no_acknowledgement_is_in_doubt_and_held_the_second_time(name):
     statistics, server = await shipped(NO_ACKNOWLEDGEMENT[name])
     assert (statistics.delivered, statistics.in_doubt, statistics.held, statistics.buried) == (0, 3, 3, 0)
@@ -180,7 +181,7 @@ ACKNOWLEDGEMENTS = {
 }
 
 
-@pytest.mark.parametrize("name", ACKNOWLEDGEMENTS)
+@each_row("name", ACKNOWLEDGEMENTS)
 async def test_what_is_an_acknowledgement_delivers(name):
     statistics, server = await shipped(ACKNOWLEDGEMENTS[name])
     assert (statistics.delivered, statistics.in_doubt, statistics.held) == (3, 0, 0)
@@ -205,7 +206,7 @@ def test_the_services_own_errors_are_found_in_any_case_and_envelope(body):
     assert isinstance(error_in(parse(body.encode(), None), 200, {}, "doThing"), APIError)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "body",
     [
         '{"error":""}',
@@ -309,7 +310,7 @@ async def test_a_bomb_is_refused_at_the_limit():
                 await client.classic.service.status()
 
 
-@pytest.mark.parametrize("name", NO_ACKNOWLEDGEMENT)
+@each_row("name", NO_ACKNOWLEDGEMENT)
 async def test_an_unsafe_call_is_sent_once_and_may_have_been_carried_out(name):
     async with raw_server(NO_ACKNOWLEDGEMENT[name]) as raw:
         async with SevenDigital("key", "secret", base_url=raw.base_url) as client:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 from support.cli_process import plays
+from support.rows import each_row
 
 from sevendigital_async import ConfigurationError, DeadLetter, LogKind
 from sevendigital_async.cli.commands.demo import USERS, DemoReport, split
@@ -30,7 +31,7 @@ from sevendigital_async.shipping.records import Record
 from sevendigital_async.sources import BadRecord, Lag, PendingPortion, Portion
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "regular", "expected"),
     [
         ("plays.jsonl", True, "plays.jsonl.unsent"),
@@ -134,7 +135,7 @@ def report(**facts):
     return Report(input="plays.jsonl", kind=LogKind.PREVIEW, seconds=2.0, **{**numbers, **facts})
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("facts", "code"),
     [
         ({"delivered": 5}, 0),
