@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from .._version import __version__
 from .output import say
+from .repeated_options import refuse_repeated_options
 
 PROGRAM = "sevendigital"
 COMPLETION_VARIABLE = "_SEVENDIGITAL_COMPLETE"
@@ -30,11 +31,19 @@ COMMANDS = {
 """Name of a command: its module in ``commands``, and its line in the list of commands."""
 
 
+def _adapt(command: Any) -> None:
+    """Apply the rules of all commands to a command and its subcommands."""
+    _hide_types(command)
+    refuse_repeated_options(command)
+    for subcommand in getattr(command, "commands", {}).values():
+        _adapt(subcommand)
+
+
 def _hide_types(command: Any) -> None:
     """Show arguments in help texts without their Python types."""
     for parameter in command.params:
         if parameter.param_type_name == "argument":
-            parameter.display_type = lambda ctx: ""  # noqa: ARG005 - as above
+            parameter.display_type = lambda ctx: ""  # noqa: ARG005 - the help formatter passes it
 
 
 class CommandTable(TyperGroup):
@@ -50,8 +59,7 @@ class CommandTable(TyperGroup):
             return None
         module = import_module(f".commands.{COMMANDS[cmd_name][0]}", __package__)
         group = typer.main.get_group(module.app)
-        for command in group.commands.values():
-            _hide_types(command)
+        _adapt(group)
         return group.commands.get(cmd_name, group)
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - as above
@@ -135,4 +143,5 @@ def _options(
 
 completion_init()
 command = typer.main.get_command(app)
+refuse_repeated_options(command)
 """The parser. Calling ``app`` itself would install typer's own hook for tracebacks."""
