@@ -163,7 +163,7 @@ class Sandbox:
         """Return the last minutes, refused plays, doubles and faults, as ``/_sandbox/activity``."""
         return {
             "stats": self.stats(),
-            "faults": self.faults.tree(),
+            "faults": self._faults_tree(),
             **self._request_log.activity(self._clock.monotonic()),
         }
 
@@ -180,6 +180,7 @@ class Sandbox:
             stats=self.stats,
             activity=self.activity,
             state=self.state,
+            faults=self._faults_tree,
             set_faults=self._set_faults,
             host=self._host,
         )
@@ -187,6 +188,9 @@ class Sandbox:
         application.add_routes(Cdn(self._state.deliveries, self._clock).routes())
         application.add_routes(AccountPages(self._accounts, self._accounts.issued).routes())
         return application
+
+    def _faults_tree(self) -> dict[str, Any]:
+        return {**self.faults.tree(), "version": self._dispatcher.faults_version}
 
     def _set_faults(self, faults: Faults) -> None:
         self.faults = faults
