@@ -142,7 +142,7 @@ def _read_faults(body: bytes) -> tuple[Faults, int | None]:
         raise ConfigurationError('"faults" must be a list of strings')
     if not isinstance(latency, str | None) or type(seed) is not int:
         raise ConfigurationError('"latency" must be a string, "seed" a whole number')
-    if type(version) not in {int, type(None)}:
+    if version is not None and type(version) is not int:
         raise ConfigurationError('"version" must be a whole number')
     return Faults.parse(specs, latency=latency, seed=seed), version
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from ipaddress import ip_address
@@ -113,7 +114,10 @@ class Sandbox:
             await web.TCPSite(runner, self._host, self._port).start()
         except OSError as error:
             await runner.cleanup()
-            raise ConfigurationError(f"the sandbox cannot listen on {self._host}:{self._port}: {error}") from error
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise ConfigurationError(
+                f"the sandbox cannot listen on {self._host}:{self._port}: {reason}; choose another port, or 0 for any"
+            ) from error
         self._runner = runner
 
     async def aclose(self) -> None:
