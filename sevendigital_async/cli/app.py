@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import enum
 from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from typer.completion import completion_init, get_completion_script, install  # type: ignore[attr-defined]
+from typer.completion import completion_init  # type: ignore[attr-defined]
 from typer.core import TyperGroup
 
 from .._version import __version__
+from .completion import Shell, completion_script, install_completion
 from .output import say
 from .repeated_options import refuse_repeated_options
-
-PROGRAM = "sevendigital"
-COMPLETION_VARIABLE = "_SEVENDIGITAL_COMPLETE"
 
 COMMANDS = {
     "demo": ("demo", "Ship made-up plays to a local sandbox and account for each."),
@@ -85,27 +82,10 @@ app = typer.Typer(
 )
 
 
-class Shell(enum.StrEnum):
-    """Shells that can complete commands."""
-
-    BASH = "bash"
-    ZSH = "zsh"
-    FISH = "fish"
-    POWERSHELL = "powershell"
-
-
 def _show_version(wanted: bool) -> None:
     if wanted:
         say(f"sevendigital {__version__}")
         raise typer.Exit
-
-
-def completion_script(shell: Shell) -> str:
-    """Return the script that makes a shell complete the command."""
-    script: str = get_completion_script(prog_name=PROGRAM, complete_var=COMPLETION_VARIABLE, shell=shell.value)
-    if shell is Shell.BASH:  # no space after `key=`
-        script = script.replace("    return 0\n", "    [[ $COMPREPLY == *= ]] && compopt -o nospace\n    return 0\n")
-    return script
 
 
 def _show_completion(shell: Shell | None) -> None:
@@ -116,9 +96,7 @@ def _show_completion(shell: Shell | None) -> None:
 
 def _install_completion(shell: Shell | None) -> None:
     if shell is not None:
-        _, path = install(shell=shell.value, prog_name=PROGRAM, complete_var=COMPLETION_VARIABLE)
-        if shell is Shell.BASH:
-            path.write_text(f"{completion_script(shell)}\n")
+        path = install_completion(shell)
         say(f"completion for {shell} is installed in {path}; it works in new shells")
         raise typer.Exit
 
