@@ -21,7 +21,7 @@ class Shell(enum.StrEnum):
     POWERSHELL = "powershell"
 
 
-# typer's script for zsh adds a space after `key=`, too, and completes nothing the first time. This one reads the lines that
+# typer's script for zsh adds a space after `key=` and completes nothing the first time. This one reads the lines that
 # are made for fish: a word, and its help after a tab.
 _ZSH_SCRIPT = f"""\
 #compdef {PROGRAM}
