@@ -40,11 +40,9 @@ _{PROGRAM}_completion() {{
   (( $#keys_found )) && _describe key keys_found -S ''
 }}
 
-if [[ $zsh_eval_context[-1] == loadautofunc ]]; then  # the first time, in a directory of fpath
-  _{PROGRAM}_completion "$@"
-else
-  compdef _{PROGRAM}_completion {PROGRAM}
-fi"""
+compdef _{PROGRAM}_completion {PROGRAM}
+# Installed in a directory of fpath, this file is read when the command is completed for the first time.
+if [[ $zsh_eval_context[-1] == loadautofunc ]]; then _{PROGRAM}_completion "$@"; fi"""
 
 
 def completion_script(shell: Shell) -> str:

@@ -264,16 +264,17 @@ def test_bash_completes_a_line(tmp_path, capsys):
 )
 def test_zsh_completes_a_line(line, expected, tmp_path, capsys):
     script = f"""
-        compdef() {{ }}
+        compdef() {{ completer=$1 }}
         _describe() {{ print -r -- $1 "${{@[3,-1]}}" ${{(P)2}} }}
         _files() {{ print files }}
         source ./completion
         words=({line}); CURRENT=$#words
-        _sevendigital_completion
-        unfunction _sevendigital_completion; mv completion _sevendigital; fpath=($PWD)
+        $completer
+        unfunction $completer; mv completion _sevendigital; fpath=($PWD)
         autoload -Uz _sevendigital; _sevendigital  # as installed: the first time in a shell
+        $completer
     """
-    assert run_in_shell("zsh", script, tmp_path, capsys) == (2 * "".join(f"{each}\n" for each in expected), "")
+    assert run_in_shell("zsh", script, tmp_path, capsys) == (3 * "".join(f"{each}\n" for each in expected), "")
 
 
 @needs("fish")
