@@ -9,6 +9,7 @@ import csv
 import gzip
 import io
 import itertools
+import json
 import os
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
+import orjson
 from attrs import frozen
 
 from .optional import present
@@ -36,7 +38,7 @@ PYTHON = {"PYTHONPATH": str(HERE.parent), "AUTHLIB_INSECURE_TRANSPORT": "1"}
 BY_HAND = "twenty lines"
 COMMAND_MEMORY, COMMAND_FILE = "sevendigital ship, memory", "sevendigital ship, file spool"
 LIBRARY_MEMORY, LIBRARY_FILE = "ship_from, memory", "ship_from, file spool"
-JSON_LINES, GZIP, CSV = "JSON lines", "JSON lines, gzip", "CSV"
+JSON_LINES, SPACED, GZIP, CSV = "JSON lines", "JSON lines of json.dumps", "JSON lines, gzip", "CSV"
 
 MEMORY_OF_BY_HAND = 0.4
 FILE_OF_BY_HAND = 0.2
@@ -51,7 +53,7 @@ class Size:
 
     plays: int
     rounds: int
-    formats: Sequence[str] = (JSON_LINES, GZIP, CSV)
+    formats: Sequence[str] = (JSON_LINES, SPACED, GZIP, CSV)
 
 
 SIZES: Mapping[Scale, Size] = {
@@ -122,6 +124,8 @@ def _targets(found: Mapping[Side, list[Process]], timings: Mapping[Side, list[Ti
     bounds = [
         (COMMAND_MEMORY, BY_HAND, JSON_LINES, MEMORY_OF_BY_HAND),
         (COMMAND_FILE, BY_HAND, JSON_LINES, FILE_OF_BY_HAND),
+        (COMMAND_MEMORY, BY_HAND, SPACED, MEMORY_OF_BY_HAND),
+        (COMMAND_FILE, BY_HAND, SPACED, FILE_OF_BY_HAND),
         (COMMAND_MEMORY, LIBRARY_MEMORY, JSON_LINES, OF_THE_LIBRARY),
         (COMMAND_FILE, LIBRARY_FILE, JSON_LINES, OF_THE_LIBRARY),
     ]
@@ -167,12 +171,17 @@ def _sides(files: Mapping[str, Path], base_url: str) -> tuple[dict[Side, Callabl
 def _write(folder: Path, plays: Sequence[Play], formats: Sequence[str]) -> dict[str, Path]:
     """Write the plays in each format."""
     lines = b"".join([stream_log(play).encode() + b"\n" for play in plays])
+    spaced = [
+        json.dumps(orjson.loads(line) | {"timestamp": p.played_at.isoformat()})
+        for line, p in zip(lines.splitlines(), plays, strict=True)
+    ]
     table = io.StringIO(newline="")
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(("trackId", "userId", "clientId", "timestamp", "durationPlayed", "country"))
     writer.writerows((p.track_id, p.user_id, p.device, p.played_at.isoformat(), p.seconds, p.country) for p in plays)
     contents = {
         JSON_LINES: ("plays.jsonl", lines),
+        SPACED: ("spaced.jsonl", "\n".join([*spaced, ""]).encode()),
         GZIP: ("plays.jsonl.gz", gzip.compress(lines, 6)),
         CSV: ("plays.csv", table.getvalue().encode()),
     }

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from ..errors import ConfigurationError
 from .base import BadRecord
 from .compression import MAX_MAGIC_LENGTH, compression_of, decompressed, is_damage
-from .formats import SAMPLE, Format, ParsedRecords, TextReader, check_format, format_of
+from .formats import SAMPLE, Format, TextReader, check_format, format_of
+from .parsed_records import ParsedRecords
 from .positions import Position, ReadOptions, fingerprint
 from .splitting import BYTE_ORDER_MARK
 

@@ -20,8 +20,9 @@ from ..models import LogKind
 from ..quantity import counted
 from .base import RESTARTED, BadRecord, Portion, ReadCheckpoint, StreamProgress
 from .file_reader import Descriptor, FileReader
-from .formats import Format, ParsedRecords
+from .formats import Format
 from .parquet import PARQUET_MAGIC, ParquetReader
+from .parsed_records import ParsedRecords
 from .positions import Position, ReadOptions
 
 T = TypeVar("T")

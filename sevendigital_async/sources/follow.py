@@ -18,8 +18,9 @@ from ..models import LogKind
 from .base import Portion, ReadCheckpoint
 from .file_reader import Descriptor, FileReader
 from .files import in_thread, is_excluded, portion_of
-from .formats import Format, ParsedRecords
+from .formats import Format
 from .lag import Lag
+from .parsed_records import ParsedRecords
 from .positions import Position, ReadOptions
 from .watching import ChangeWatcher
 

@@ -8,15 +8,13 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from attrs import define, field
-
 from ..errors import ConfigurationError, InvalidLogError
-from ..models import LogKind, StreamLog
-from ..models.encoded_log import EncodedLog, encoded_logs
 from ..models.stream_log import Window
 from .base import BadRecord
-from .rows import KIND, Columns, Play, play_of_line, play_of_row, wire_lines, wire_name
-from .splitting import BYTE_ORDER_MARK, MAX_RECORD_BYTES, RawRecord, Splitter
+from .bulk import Plays, plays_of_columns, plays_of_lines
+from .parsed_records import ParsedRecords
+from .rows import KIND, Columns, Play, play_of_line, play_of_row, wire_name
+from .splitting import BYTE_ORDER_MARK, MAX_RECORD_BYTES, RawRecord, Splitter, without_mark
 
 DELIMITERS = (",", ";", "\t", "|")
 BATCH = 500
@@ -122,35 +120,6 @@ def _delimiter(head: bytes) -> str | None:
     return delimiter if any(wire_name(name) for name in names) else None
 
 
-@define
-class ParsedRecords:
-    """What was read from a file in one step.
-
-    Attributes:
-        logs: The plays.
-        numbers: Their lines or rows.
-        kinds: Their kinds, where given; empty if none is.
-        bad: Records that are not plays.
-        line: Number of the line or row that follows.
-        offset: Bytes of the decompressed file before it; for Parquet the rows.
-        size: Bytes taken of the file, or of the chunk.
-    """
-
-    line: int
-    offset: int
-    logs: list[StreamLog | EncodedLog] = field(factory=list)
-    numbers: list[int] = field(factory=list)
-    kinds: list[LogKind | None] = field(factory=list)
-    bad: list[BadRecord] = field(factory=list)
-    size: int = 0
-
-    def add(self, number: int, play: Play) -> None:
-        """Append a play."""
-        self.logs.append(play.log)
-        self.numbers.append(number)
-        self.kinds.append(play.kind)
-
-
 class TextReader:
     """Reads JSON lines or CSV from chunks of bytes.
 
@@ -208,45 +177,52 @@ class TextReader:
             self._read_header(raws[0].data)
             return KIND in (self._names or ())
         try:
-            return self._play(raws[0], Window.at(datetime.now(UTC))).kind is not None if raws else None
+            play = self._play(raws[0].data, Window.at(datetime.now(UTC))) if raws else None
         except InvalidLogError:
             return None
+        return play and play.kind is not None
 
     def feed(self, chunk: bytes) -> ParsedRecords:
         """Return the records that end in the next chunk, or only the first of them; see ``size``.
 
         What it has not taken must begin the next chunk.
         """
-        parsed = self._in_wire_form(chunk)
-        if parsed is None:
+        lines = [] if self._is_csv and self._names is None else self._splitter.preview(chunk)
+        if not lines:
             parsed = self._parsed(list(self._splitter.feed(chunk)))
             parsed.size = len(chunk)
-        return parsed
-
-    def _in_wire_form(self, chunk: bytes) -> ParsedRecords | None:
-        """Return plays that all are, or can be written, in their wire form; or None, having taken nothing."""
-        if (self._columns.mapping and not self._is_csv) or self._line < self._first_line:
-            return None
-        lines, window = self._splitter.preview(chunk), Window.at(datetime.now(UTC))
+            return parsed
         if len(lines) > BATCH:
             lines = lines[: len(lines) // BATCH * BATCH]
-        # In a file in another form, nearly always the first line says so.
-        logs = self._encoded(lines, window) if lines and self._encoded(lines[:1], window) else None
-        if logs is None:
-            return None
         first, size = self._line, self._splitter.take(lines)
-        self._line += len(lines)
-        self._offset = self._splitter.offset
-        return ParsedRecords(self._line, self._offset, [*logs], list(range(first, self._line)), size=size)
+        self._line, self._offset = first + len(lines), self._splitter.offset
+        parsed = ParsedRecords(self._line, self._offset, size=size)
+        skipped = max(0, self._first_line - first)
+        self._read(range(first + skipped, self._line), lines[skipped:], parsed)
+        return parsed
 
-    def _encoded(self, lines: Sequence[bytes], window: Window) -> list[EncodedLog] | None:
-        if not self._is_csv:
-            return encoded_logs(lines, window)
-        if self._names is None:
+    def _read(self, numbers: Sequence[int], records: Sequence[bytes], parsed: ParsedRecords) -> None:
+        window = Window.at(datetime.now(UTC))
+        parsed.read(
+            self._place,
+            numbers,
+            records,
+            block=lambda block: self._plays(block, window),
+            single=lambda record: self._play(record, window),
+            data=lambda record: without_mark(record)[:MAX_RECORD_BYTES],
+        )
+
+    def _plays(self, records: Sequence[bytes], window: Window) -> Plays | None:
+        """Return the plays of several records; None if they must be read one by one."""
+        if max(map(len, records)) > MAX_RECORD_BYTES:
             return None
-        rows = _plain_rows(lines, self._delimiter, len(self._names))
-        wire = rows and wire_lines(self._names, list(zip(*rows, strict=True)))
-        return encoded_logs(wire, window) if wire else None
+        if self._names is None:
+            return plays_of_lines(records, window, self._columns.mapping)
+        rows = _rows(records, self._delimiter)
+        if rows is None or set(map(len, rows)) != {len(self._names)}:
+            return None
+        columns = zip(self._names, zip(*rows, strict=True), strict=True)
+        return plays_of_columns({name: column for name, column in columns if name}, window)
 
     def close(self, *, is_final: bool = True) -> tuple[ParsedRecords, BadRecord | None]:
         """Return the last record, if it lacks its line feed.
@@ -268,29 +244,28 @@ class TextReader:
         return parsed, None
 
     def _parsed(self, raws: Sequence[RawRecord]) -> ParsedRecords:
-        window = Window.at(datetime.now(UTC))
         parsed = ParsedRecords(self._line, self._offset)
         if raws and self._is_csv and self._names is None:
             self._read_header(raws[0].data)
             raws, (header, *_) = raws[1:], raws
             parsed.line, parsed.offset = header.number + header.lines, header.end
-        for raw in raws:
-            parsed.line, parsed.offset = raw.number + raw.lines, raw.end
-            if raw.number < self._first_line or raw.is_blank:
-                continue
-            try:
-                parsed.add(raw.number, self._play(raw, window))
-            except InvalidLogError as error:
-                parsed.bad.append(BadRecord(f"{self._place}:{raw.number}", raw.data, str(error)))
+        if raws:
+            parsed.line, parsed.offset = raws[-1].number + raws[-1].lines, raws[-1].end
+        raws = [raw for raw in raws if raw.number >= self._first_line]
+        self._read([raw.number for raw in raws], [raw.data for raw in raws], parsed)
         self._line, self._offset = parsed.line, parsed.offset
         return parsed
 
-    def _play(self, raw: RawRecord, window: Window) -> Play:
-        if raw.cut:
+    def _play(self, record: bytes, window: Window) -> Play | None:
+        """Return the play of one record; None if it is blank."""
+        if len(record) > MAX_RECORD_BYTES:
             raise InvalidLogError(f"longer than {MAX_RECORD_BYTES:,} bytes, of which only the first are kept")
+        record = without_mark(record)
+        if not record.strip():
+            return None
         if self._names is None:
-            return play_of_line(raw.data, window, self._columns.mapping)
-        values = _cells(raw.data, self._delimiter)
+            return play_of_line(record, window, self._columns.mapping)
+        values = _cells(record, self._delimiter)
         if len(values) != len(self._names):
             raise InvalidLogError(f"the row has {len(values)} columns, the header {len(self._names)}")
         return play_of_row(self._names, values, window)
@@ -304,13 +279,14 @@ class TextReader:
         self._names = self._columns.resolve([name.strip() for name in names], self._place)
 
 
-def _plain_rows(lines: Sequence[bytes], delimiter: str, columns: int) -> list[list[str]] | None:
-    """Return rows of CSV that are nothing but values and delimiters; None if one of them is more than that."""
-    text = b"\n".join(lines).replace(b"\r\n", b"\n").removesuffix(b"\r")
-    if b'"' in text or b"\r" in text or not text.isascii():
+def _rows(records: Sequence[bytes], delimiter: str) -> list[list[str]] | None:
+    """Return the values of several rows of CSV; None if they can't be read."""
+    try:
+        rows = list(csv.reader([record.decode() for record in records], delimiter=delimiter, strict=True))
+    except (UnicodeDecodeError, csv.Error):
         return None
-    rows = [line.split(delimiter) for line in text.decode().split("\n")]
-    return rows if set(map(len, rows)) == {columns} else None
+    # A quote that is not closed joins two rows.
+    return rows if len(rows) == len(records) else None
 
 
 def _cells(data: bytes, delimiter: str) -> list[str]:

@@ -13,11 +13,13 @@ from typing import Any
 
 from ..errors import ConfigurationError, InvalidLogError, ShipperError
 from ..models.stream_log import Window
-from .base import BadRecord, Portion, ReadCheckpoint
+from .base import Portion, ReadCheckpoint
+from .bulk import plays_of_lines
 from .dead_letter_topic import DeadLetterTopic
 from .kafka_url import KafkaURL, one_line
 from .lag import TopicLag
-from .rows import Columns, play_of_line
+from .parsed_records import ParsedRecords
+from .rows import Columns, Play, play_of_line
 
 try:
     from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -295,23 +297,34 @@ class KafkaSource:
     def _portion(self, partition: TopicPartition, messages: Sequence[Any]) -> Portion:
         window = Window.at(datetime.now(UTC))
         label = _label(partition)
-        logs, numbers, kinds, bad, size = [], [], [], [], 0
-        for message in messages:
-            data = message.value
-            size += len(data or b"")
-            try:
-                if data is None:
-                    raise InvalidLogError("the message has no value")  # noqa: TRY301 - as for any other bad message
-                play = play_of_line(data, window, self._columns)
-            except InvalidLogError as error:
-                bad.append(BadRecord(f"{label}:{message.offset}", data or b"", str(error)))
-            else:
-                logs.append(play.log)
-                numbers.append(message.offset)
-                kinds.append(play.kind)
+        values = [message.value for message in messages]
+        parsed = ParsedRecords(size=sum(len(value or b"") for value in values))
+        parsed.read(
+            label,
+            [message.offset for message in messages],
+            values,
+            block=lambda block: None if None in block else plays_of_lines(block, window, self._columns),
+            single=lambda value: self._play(value, window),
+            data=lambda value: value or b"",
+        )
         position = str(messages[-1].offset + 1)
         start = self._starts.get(partition)
-        return Portion(_stream(partition), position, start, logs, label, numbers, kinds, bad, size)
+        return Portion(
+            _stream(partition),
+            position,
+            start,
+            parsed.logs,
+            label,
+            parsed.numbers,
+            parsed.kinds,
+            parsed.bad,
+            parsed.size,
+        )
+
+    def _play(self, value: bytes | None, window: Window) -> Play:
+        if value is None:
+            raise InvalidLogError("the message has no value")
+        return play_of_line(value, window, self._columns)
 
     # -- partitions come and go --
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
-from ..errors import ConfigurationError, InvalidLogError
-from ..models.encoded_log import encoded_logs
+from ..errors import ConfigurationError
 from ..models.stream_log import Window
 from .base import BadRecord
+from .bulk import Plays, plays_of_columns
 from .file_reader import Descriptor
-from .formats import ParsedRecords
+from .parsed_records import ParsedRecords
 from .positions import Position, ReadOptions
-from .rows import KIND, Columns, play_of_row, wire_lines
+from .rows import KIND, Columns, play_of_row
 
 PARQUET_MAGIC = b"PAR1"
 ROWS = 500
@@ -153,26 +153,23 @@ class ParquetReader:
 
     def _parsed(self, batch: Any) -> ParsedRecords:
         window = Window.at(datetime.now(UTC))
+        columns = [batch.column(column).to_pylist() for column in self._read_columns]
+        rows = list(zip(*columns, strict=True))
+        first, self._row = self._row + 1, self._row + len(rows)
+        skipped = max(0, (self._options.first_line or 1) - first)
         parsed = ParsedRecords(self._row + 1, self._row, size=batch.nbytes)
-        columns = {column: batch.column(column).to_pylist() for column in self._read_columns}
-        if self._row + 1 >= (self._options.first_line or 1):
-            lines = wire_lines(self._used, list(columns.values()))
-            if lines and (logs := encoded_logs(lines, window)):
-                first, self._row = self._row + 1, self._row + len(logs)
-                numbers = list(range(first, self._row + 1))
-                return ParsedRecords(self._row + 1, self._row, [*logs], numbers, size=batch.nbytes)
-        for values in zip(*(columns[column] for column in self._read_columns), strict=True):
-            self._row += 1
-            if self._row < (self._options.first_line or 1):
-                continue
-            try:
-                parsed.add(self._row, play_of_row(self._used, values, window))
-            except InvalidLogError as error:
-                row = dict(zip(self._read_columns, values, strict=True))
-                data = orjson.dumps(row, default=str)
-                parsed.bad.append(BadRecord(f"{self._name}:{self._row}", data, str(error)))
-        parsed.line, parsed.offset = self._row + 1, self._row
+        parsed.read(
+            self._name,
+            range(first + skipped, self._row + 1),
+            rows[skipped:],
+            block=lambda block: self._plays(block, window),
+            single=lambda row: play_of_row(self._used, row, window),
+            data=lambda row: orjson.dumps(dict(zip(self._read_columns, row, strict=True)), default=str),
+        )
         return parsed
+
+    def _plays(self, rows: Sequence[tuple[object, ...]], window: Window) -> Plays | None:
+        return plays_of_columns(dict(zip(self._used, zip(*rows, strict=True), strict=True)), window)
 
     def _fingerprint(self) -> str:
         metadata = self._file.metadata

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import repeat
-from types import NoneType
 from typing import Any, NamedTuple
 
 import orjson
@@ -141,67 +139,6 @@ def play_of_row(names: Sequence[str | None], values: Iterable[object], window: W
     log = StreamLog(**fields)
     log.check(window.now)
     return Play(log, kind)
-
-
-def wire_lines(names: Sequence[str | None], columns: Sequence[Sequence[object]]) -> list[bytes] | None:
-    """Return the plays in columns as lines in their wire form; None if that is not possible without a look at each.
-
-    The values are not checked: only lines that :func:`~sevendigital_async.models.encoded_log.encoded_logs` takes are
-    plays.
-
-    Args:
-        names: Wire name of each column, from :meth:`Columns.resolve`.
-        columns: Of the same length: text, where empty means none, or typed values.
-    """
-    given = {name: column for name, column in zip(names, columns, strict=True) if name}
-    if not WIRE_FIELDS.keys() >= given.keys():
-        return None
-    times = _wire_times(given["timestamp"])
-    if times is None:
-        return None
-    parts: list[Sequence[str]] = []
-    quotes = 0
-    for name, form in WIRE_FIELDS.items():
-        if name == "timestamp":
-            parts.append(times)
-        elif name in given:
-            column = given[name]
-            if not {str, int, NoneType} >= set(map(type, column)):
-                return None
-            parts.append(["" if value is None or value == "" else form % value for value in column])
-        else:
-            continue
-        quotes += form.count('"') * (len(times) - parts[-1].count(""))
-    text = "\n".join(map("".join, zip(*parts, repeat("}"), strict=False)))
-    # A value with a quotation mark or a line feed could look like another field, or like another play.
-    if text.count('"') != quotes or text.count("\n") != len(times) - 1:
-        return None
-    return text.encode(errors="replace").split(b"\n")
-
-
-WIRE_FIELDS = {
-    "trackId": '{"trackId":"%s"',
-    "userId": ',"userId":"%s"',
-    "clientId": ',"clientId":"%s"',
-    "timestamp": ',"timestamp":"%s"',
-    "durationPlayed": ',"durationPlayed":%s',
-    "country": ',"country":"%s"',
-}
-"""The fields of most plays in the order of the wire form, and how each is written there."""
-
-
-def _wire_times(column: Sequence[object]) -> list[str] | None:
-    """Return times as fields in wire form; None if one is not a time. Those that are not in UTC get another form."""
-    try:
-        moments = [datetime.fromisoformat(value) if type(value) is str else value for value in column]
-        if set(map(type, moments)) != {datetime}:
-            return None
-        stamps = orjson.dumps(moments, option=orjson.OPT_UTC_Z).decode()[2:-2].split('","')
-    except (ValueError, TypeError):
-        return None
-    form = WIRE_FIELDS["timestamp"]
-    # orjson writes six digits where three are meant.
-    return [form % (f"{stamp[:-4]}Z" if stamp.endswith("000Z") else stamp) for stamp in stamps]
 
 
 def play_of_line(data: bytes, window: Window, mapping: Mapping[str, str] | None = None) -> Play:

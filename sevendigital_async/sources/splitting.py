@@ -16,8 +16,8 @@ class RawRecord(NamedTuple):
 
     Attributes:
         number: Number of the line it begins in, from 1.
-        data: Without its line feed, and without byte order marks; a carriage return before the line feed is kept.
-        cut: The record is longer than ``data``, which holds only its beginning.
+        data: Without its line feed, and without byte order marks; a carriage return before the line feed is kept. Of a
+            record that is too long, it has one byte more than are kept.
         start: Bytes of the input before it.
         end: Bytes of the input before the next one.
         lines: Lines it takes.
@@ -25,7 +25,6 @@ class RawRecord(NamedTuple):
 
     number: int
     data: bytes
-    cut: bool = False
     start: int = 0
     end: int = 0
     lines: int = 1
@@ -53,8 +52,11 @@ class Splitter:
         self._end = offset
         self._lines = 0
         self._held = bytearray()
-        self._cut = False
         self._is_quoted = False
+
+    @property
+    def _is_too_long(self) -> bool:
+        return len(self._held) > self._longest
 
     @property
     def pending(self) -> int:
@@ -67,7 +69,14 @@ class Splitter:
         return self._start
 
     def preview(self, chunk: bytes) -> list[bytes]:
-        """Return the lines that end in the next chunk, as they are, without taking it; see :meth:`take`."""
+        """Return the lines that end in the next chunk, as they are, without taking it; see :meth:`take`.
+
+        Returns:
+            No lines if they are not the records: some are rows with quoted values, or the first is too long.
+        """
+        has_quotes = self._quote and (self._quote in chunk or self._quote in self._held)
+        if has_quotes or self._is_quoted or self._is_too_long:
+            return []
         return (bytes(self._held) + chunk).split(b"\n")[:-1]
 
     def take(self, lines: Sequence[bytes]) -> int:
@@ -88,7 +97,7 @@ class Splitter:
                 start, number = self._start, self._number
                 self._start = self._end = start + len(end) + 1
                 self._number = number + 1
-                yield RawRecord(number, end, False, start, self._start)  # noqa: FBT003 - called for each line
+                yield RawRecord(number, end, start, self._start)
                 continue
             self._hold(end)
             self._end += 1
@@ -106,21 +115,26 @@ class Splitter:
             yield self._finish()
 
     def _hold(self, piece: bytes) -> None:
-        space = max(0, self._longest - len(self._held))
+        space = self._longest + 1 - len(self._held)
         self._held += piece[:space] if len(piece) > space else piece
-        self._cut |= len(piece) > space
         self._end += len(piece)
         if self._quote and piece.count(self._quote) % 2:
             self._is_quoted = not self._is_quoted
 
     def _finish(self) -> RawRecord:
         data = bytes(self._held)
-        while data.startswith(BYTE_ORDER_MARK):  # also where files were concatenated
-            data = data.removeprefix(BYTE_ORDER_MARK)
-        raw = RawRecord(self._number, data, self._cut, self._start, self._end, self._lines)
+        data = data if self._is_too_long else without_mark(data)
+        raw = RawRecord(self._number, data, self._start, self._end, self._lines)
         self._held.clear()
-        self._cut = self._is_quoted = False
+        self._is_quoted = False
         self._number += self._lines
         self._lines = 0
         self._start = self._end
         return raw
+
+
+def without_mark(data: bytes) -> bytes:
+    """Return a record without byte order marks, of which it has several where files were concatenated."""
+    while data.startswith(BYTE_ORDER_MARK):
+        data = data.removeprefix(BYTE_ORDER_MARK)
+    return data

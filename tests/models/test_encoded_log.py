@@ -52,9 +52,9 @@ def test_what_a_plain_play_encodes_to_is_taken(log):
         line = checked_and_encoded(log, WINDOW)
     except InvalidLogError:
         return
-    is_plain = line.isascii() and b"\\" not in line and len(line) <= 255
+    is_plain = b"\\" not in line and b"\x7f" not in line
     texts = [text for text in (log.track_id, log.user_id, log.client_id) if text is not None]
-    if is_plain and all(text >= "!" for text in texts):
+    if is_plain and not any(text[0].isspace() or "\x7f" < text[0] < "\xa1" for text in texts):
         assert encoded_log(line, WINDOW) is not None
 
 
@@ -91,7 +91,9 @@ def line(**changes):
         line(colour="red"),
         line(kind="preview"),
         line(userId="x" * 300),
-        line(userId="é"),
+        line(userId="\xa0"),
+        line(userId="\u2003x"),
+        line(userId="x" * 256),
         line(userId='"'),
         *(
             line(timestamp=stamp)

@@ -15,8 +15,9 @@ from support.cli_process import plays
 from sevendigital_async import ConfigurationError, LogKind, StreamLog, sources
 from sevendigital_async.sources import FileSource, Ingestion, ReadOptions
 from sevendigital_async.sources.files import open_reader
+from sevendigital_async.sources.formats import TextReader
 from sevendigital_async.sources.positions import Position
-from sevendigital_async.sources.splitting import BYTE_ORDER_MARK, Splitter
+from sevendigital_async.sources.splitting import BYTE_ORDER_MARK, MAX_RECORD_BYTES, Splitter
 
 KIND = LogKind.PREVIEW
 SOME_BYTES = st.lists(st.sampled_from([b"a", b"bcd", b"\n", b"\r\n", b" ", b"\x00", b"\xff", b"\xef\xbb\xbf"])).map(
@@ -47,7 +48,6 @@ def test_lines_are_the_same_whatever_the_chunks(data, cuts):
     assert [line.data for line in lines] == [without_marks(line) for line in expected]
     assert [line.number for line in lines] == list(range(1, len(expected) + 1))
     assert [data[line.start : line.end].removesuffix(b"\n") for line in lines] == expected
-    assert not any(line.cut for line in lines)
 
 
 @given(SOME_BYTES, st.integers(1, 5), st.integers(1, 7))
@@ -58,8 +58,7 @@ def test_of_a_long_line_only_the_beginning_is_held(data, longest, step):
     lines = split(chunks, longest)
     assert len(lines) == len(whole)
     for line, entire in zip(lines[1:], whole[1:], strict=True):
-        assert line.data == entire.data[:longest]
-        assert line.cut == (len(entire.data) > longest)
+        assert line.data == entire.data[: longest + 1]
 
 
 def test_a_line_without_end_takes_no_memory():
@@ -67,8 +66,30 @@ def test_a_line_without_end_takes_no_memory():
     for _ in range(1_000):
         assert list(splitter.feed(b"x" * 65_536)) == []
     (line,) = splitter.close()
-    assert line.cut
-    assert len(line.data) == 1_000
+    assert len(line.data) == 1_001
+
+
+@pytest.mark.parametrize("mark", [b"", BYTE_ORDER_MARK])
+@pytest.mark.parametrize("size", [1_000, 1_000_000])
+@pytest.mark.parametrize("is_csv", [False, True])
+def test_a_record_that_is_too_long_is_rejected_however_it_is_cut(mark, size, is_csv):
+    moment = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    plays = [f'{{"trackId":"{number}","timestamp":"{moment}"}}' for number in (1, 2)]
+    if is_csv:
+        plays = [f"{number},{moment}" for number in (1, 2)]
+    data = mark + f"{plays[0]}{' ' * MAX_RECORD_BYTES}\n{plays[1]}\n".encode()
+    reader = TextReader("plays", is_csv=is_csv, header=b"trackId,timestamp" if is_csv else None)
+    ahead, logs, bad = b"", [], []
+    while data or ahead:
+        chunk, data = ahead + data[:size], data[size:]
+        parsed = reader.feed(chunk)
+        ahead = chunk[parsed.size :]
+        logs += parsed.logs
+        bad += parsed.bad
+    assert [log.encode()[:14] for log in logs] == [b'{"trackId":"2"']
+    assert [record.place for record in bad] == ["plays:1"]
+    assert bad[0].data.startswith(plays[0].encode())
+    assert len(bad[0].data) <= MAX_RECORD_BYTES
 
 
 def read_whole(path, position):

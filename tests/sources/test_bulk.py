@@ -1,5 +1,6 @@
-"""Lines and rows that are taken together become the same plays as one by one, or are not taken together."""
+"""Lines and rows that are read at once become the same plays as one by one, or are not read at once."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -8,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sevendigital_async import InvalidLogError, LogKind, StreamLog
-from sevendigital_async.models.encoded_log import encoded_logs
 from sevendigital_async.models.stream_log import Window
 from sevendigital_async.sources import FileSource, ReadOptions
+from sevendigital_async.sources.bulk import plays_of_columns, plays_of_lines
 from sevendigital_async.sources.formats import BATCH, TextReader
-from sevendigital_async.sources.rows import play_of_row, wire_lines
+from sevendigital_async.sources.parsed_records import BLOCKS, in_blocks
+from sevendigital_async.sources.rows import play_of_line, play_of_row
 
 NOW = datetime.now(UTC)
 WINDOW = Window.at(NOW)
@@ -58,9 +60,9 @@ def one_by_one(rows):
 
 
 def together(rows):
-    lines = wire_lines(NAMES, list(zip(*rows, strict=True)))
-    logs = lines and encoded_logs(lines, WINDOW)
-    return logs and [log.encode() for log in logs]
+    columns = zip(NAMES, zip(*rows, strict=True), strict=True)
+    plays = plays_of_columns({name: column for name, column in columns if name}, WINDOW)
+    return plays and [log.encode() for log in plays.logs]
 
 
 @settings(max_examples=60, deadline=None)
@@ -88,6 +90,102 @@ def test_typed_values_of_other_types_are_not_taken_together():
     for row in (("GB", "", True, NOW, "1", 5, ""), ("GB", "", "u", NOW, "1", 5.0, ""), ("GB", "", "u", 5, "1", 5, "")):
         assert together([row]) is None
     assert together([("GB", "", 77, NOW, 1, 5, None)]) == one_by_one([("GB", "", 77, NOW, 1, 5, None)])
+
+
+FIELD_VALUES = {
+    "trackId": TEXTS | st.sampled_from([1, -1, 1.5, True, None, ["1"], {"a": 1}]),
+    "timestamp": TIMES | st.sampled_from([5, None, "2026-01-01T00:00:00.237000Z"]),
+    "userId": TEXTS | st.sampled_from([5, None, False]),
+    "clientId": TEXTS,
+    "durationPlayed": st.sampled_from([0, 12, -1, 2**31, 2**70, 1.5, "12", True, None]),
+    "country": st.sampled_from(["GB", "gb", "UK", "", None, 5]),
+    "kind": st.sampled_from(["preview", " Catalogue", "film", "", None, 5, True]),
+    "releaseId": st.sampled_from(["1", None]),
+    "colour": st.sampled_from(["red", None]),
+}
+GOOD_VALUES = {
+    "trackId": st.sampled_from(["1", "é", 7]),
+    "timestamp": st.integers(1, 60 * 86_400_000_000).map(
+        lambda number: (NOW - timedelta(microseconds=number)).isoformat()
+    ),
+    "userId": st.sampled_from(["u", None]),
+    "durationPlayed": st.sampled_from([0, 12, None]),
+    "kind": st.sampled_from(["preview", "catalogue", None]),
+}
+
+
+@st.composite
+def json_lines(draw, values=FIELD_VALUES):
+    """A JSON object in some order and with some white space; now and then with a key twice, or no object."""
+    names = draw(st.permutations(["trackId", "timestamp", *draw(st.sets(st.sampled_from(sorted(values))))]))
+    comma, colon = draw(st.sampled_from([(",", ":"), (", ", ": "), (" ,\t", " : ")]))
+    is_odd = values is FIELD_VALUES and draw(st.integers(0, 9)) == 0
+    names = names if is_odd else [*dict.fromkeys(names)]
+    pairs = [f"{json.dumps(name)}{colon}{json.dumps(draw(values[name]), ensure_ascii=False)}" for name in names]
+    end = draw(st.sampled_from(["", " ", "\r", *([",", "{}", ',{"trackId":"2"}', "x"] if is_odd else [])]))
+    return f"{{{comma.join(pairs)}}}{end}".encode()
+
+
+def lines_one_by_one(lines, mapping):
+    try:
+        plays = [play_of_line(line, WINDOW, mapping) for line in lines]
+    except InvalidLogError:
+        return None
+    return [(play.log.encode(), play.log.timestamp, play.log.user_id, play.log.country, play.kind) for play in plays]
+
+
+def lines_together(lines, mapping):
+    plays = plays_of_lines(lines, WINDOW, mapping)
+    return plays and [
+        (log.encode(), log.timestamp, log.user_id, log.country, kind)
+        for log, kind in zip(plays.logs, plays.kinds, strict=True)
+    ]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(json_lines(), min_size=1, max_size=3),
+    st.sampled_from([{}, {"userId": "clientId", "trackId": "trackId"}, {"country": "colour"}]),
+)
+def test_json_lines_that_are_read_at_once_are_the_same_plays(lines, mapping):
+    taken = lines_together(lines, mapping)
+    assert taken is None or taken == lines_one_by_one(lines, mapping)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(json_lines(GOOD_VALUES), min_size=1, max_size=5))
+def test_json_lines_in_any_order_and_spacing_are_read_at_once(lines):
+    assert lines_together(lines, {}) == lines_one_by_one(lines, {}) is not None
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [b'{"trackId":"1","timestamp":"%s"', b'"userId":"2"}', b'{"trackId":"1","timestamp":"%s"},{"trackId":"3"}'],
+        [b'{"trackId":"1","timestamp":"%s","x":[{}', b"{}]}"],
+        [b'{"trackId":"1","timestamp":"%s","userId":"a', b'{b"}'],
+        [b'{"trackId":"1","timestamp":"%s"},{"trackId":"2","timestamp":"%s"}', b'{"trackId":"1","timestamp":"%s"'],
+        [b'{"trackId":"1","timestamp":"%s"},5', b"{"],
+    ],
+)
+def test_lines_that_are_plays_only_together_are_not_plays(lines):
+    stamp = f"{NOW:%Y-%m-%dT%H:%M:%SZ}".encode()
+    assert plays_of_lines([line.replace(b"%s", stamp) for line in lines], WINDOW, {}) is None
+
+
+def test_a_record_that_can_not_be_read_at_once_does_not_slow_down_the_others():
+    odd = {3, 700, 1_999}
+    calls = []
+
+    def read(block):
+        calls.append(len(block))
+        return None if odd & set(block) else block
+
+    found = list(in_blocks(range(2_000), read))
+    assert [index for start, stop, _ in found for index in range(start, stop)] == list(range(2_000))
+    assert [plays is None for _, _, plays in found].count(True) == len(odd)
+    assert sum(stop - start for start, stop, plays in found if plays is None) == len(odd) * BLOCKS[-1]
+    assert sum(calls) < 2 * 2_000
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
