@@ -51,13 +51,7 @@ def check_type(log: object) -> None:
 
 
 class RecordEncoder:
-    """Checks and encodes plays of one kind.
-
-    Args:
-        kind: Kind of the plays.
-        transport: Encodes them.
-        signed_by_user: Users sign, so that each user has queues of their own.
-    """
+    """Checks and encodes plays of one kind."""
 
     def __init__(self, kind: LogKind, transport: LogTransport, *, signed_by_user: bool) -> None:
         self.kind = kind
@@ -124,11 +118,11 @@ class TracedEncoder(RecordEncoder):
     def record(self, log: StreamLog, window: Window) -> Record:
         """Check a play and encode it."""
         record = super().record(log, window)
-        self._tracing.mark([record])
+        self._tracing.attach_origin([record])
         return record
 
     def extend(self, records: list[Record], logs: Sequence[StreamLog | EncodedLog], window: Window) -> None:
         """Append the records of ``logs``."""
         before = len(records)
         super().extend(records, logs, window)
-        self._tracing.mark(records[before:])
+        self._tracing.attach_origin(records[before:])
