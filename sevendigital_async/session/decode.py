@@ -43,7 +43,7 @@ from ..models.wire import (
     wire_names,
 )
 from ..operations import Content, Operation, Safety
-from .acknowledgement import doubt_in
+from .acknowledgement import defect_in
 from .document import Document, Kind
 from .request import Request
 
@@ -88,9 +88,9 @@ def decode(operation: Operation, document: Document, *, strict: bool = False, op
         return document.text
     model = operation.model
     if model is None:
-        if operation.safety is not Safety.READ and not _SAYS_OK(document.body) and (doubt := doubt_in(document)):
+        if operation.safety is not Safety.READ and not _SAYS_OK(document.body) and (defect := defect_in(document)):
             raise DecodeError(
-                f"{operation.name}: $ is not an acknowledgement: {doubt}", operation=operation.name, path="$"
+                f"{operation.name}: $ is not an acknowledgement: {defect}", operation=operation.name, path="$"
             )
         return None
     if not document.has_tree:

@@ -7,6 +7,7 @@ from support.leaves import unread_leaves
 from support.live_answers import LIVE
 from support.paths import SPEC
 from support.printed_answers import printed_answers
+from support.rows import each_row
 
 PRINTED = printed_answers()
 
@@ -20,12 +21,12 @@ def test_all_of_the_documents_answers_are_examined():
     assert len({operation for operation, *_ in PRINTED}) >= 25
 
 
-@pytest.mark.parametrize(("operation", "content", "content_type"), PRINTED)
+@each_row(("operation", "content", "content_type"), PRINTED)
 def test_every_leaf_that_the_documents_print_arrives(operation, content, content_type):
     lost = {path for path in unread_leaves(operation, content, content_type) if not SAYS_WHAT_IT_HOLDS(path)}
     assert not lost
 
 
-@pytest.mark.parametrize(("operation", "content", "content_type"), LIVE)
+@each_row(("operation", "content", "content_type"), LIVE)
 def test_every_leaf_of_the_live_service_arrives(operation, content, content_type):
     assert not unread_leaves(operation, content, content_type)

@@ -9,6 +9,7 @@ import attrs
 import orjson
 import pytest
 from support import paths
+from support.rows import each_row
 
 from sevendigital_async import DecodeError, InvalidArgumentError, UserToken
 from sevendigital_async.config import DEFAULT_HOSTS, Dialect
@@ -228,7 +229,7 @@ MEDIA = {
 }
 
 
-@pytest.mark.parametrize("case", MEDIA)
+@each_row("case", MEDIA)
 def test_media_of_the_platform(case):
     act, address = MEDIA[case]
     assert act(Platform(Wire())).url() == f"https://api.7digital.com{address}"
@@ -291,7 +292,7 @@ async def test_what_never_leaves(argument, act):
     assert wire.requests == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("make", "argument"),
     [
         (lambda: PlaybackEvent("", "start", NOON), "track_id"),

@@ -5,6 +5,7 @@ import logging
 
 import pytest
 from support.rawserver import HANG_UP, answer, raw_server
+from support.rows import each_row
 
 from sevendigital_async import (
     NO_RETRY,
@@ -213,7 +214,7 @@ async def test_raw_calls_and_signing_inside_a_hook():
     assert "/release/7?" in url
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("url", "template", "scrubbed"),
     [
         ("https://a.example/1.2/x", "/x", "https://a.example/1.2/x"),

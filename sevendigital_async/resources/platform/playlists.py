@@ -39,9 +39,6 @@ class Playlists(PlaylistGroups):
             status: Only those of this status; live dialect only.
             tags: Only those with these tags; live dialect only.
 
-        Returns:
-            Await it for one page, iterate it for every playlist.
-
         API: ``GET /playlists``
         """
         checks.page_size(page_size)

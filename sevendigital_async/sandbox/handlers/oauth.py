@@ -8,7 +8,6 @@ from .bodies import country
 
 
 def request_token(call: Call) -> Answer:
-    """Issue a token for a user to authorise."""
     country(call)
     pair = call.state.tokens.request(call.arguments.get("client_identifier", ""))
     return Answer(content=Token("oauth_request_token", pair.token, pair.secret))
