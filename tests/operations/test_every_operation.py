@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from support.arguments import sample
 from support.oauth import is_signed
 from support.rawserver import HANG_UP, answer, raw_server
-from support.rows import each_row
 
 from sevendigital_async import (
     APIError,
