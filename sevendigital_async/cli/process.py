@@ -65,10 +65,13 @@ def _run(arguments: Sequence[str] | None) -> int:
     finally:
         sys.stdout = stdout
     code = code if isinstance(code, int) else ExitCode.DONE
-    if code:
+    if code and COMPLETION_VARIABLE not in os.environ:
         echo_message(reason or ("interrupted" if code == INTERRUPTED else f"ended with exit code {code}"))
     return code
 
+
+COMPLETION_VARIABLE = "_SEVENDIGITAL_COMPLETE"
+"""Set by a shell that completes a line: fish reads the exit code, and what is printed would be shown in the line."""
 
 SIGNALLED = 128
 """Exit codes above this one mean signals."""

@@ -72,6 +72,8 @@ class Dispatcher:
         self._clock = clock
         self._state = state
         self._managed_users = managed_users
+        self.faults_version = 0
+        """How often the faults have been set."""
         self.faults = faults
 
     @property
@@ -82,6 +84,7 @@ class Dispatcher:
     @faults.setter
     def faults(self, faults: Faults) -> None:
         self._faults = faults
+        self.faults_version += 1
         self._random = Random(faults.seed)  # noqa: S311 - repeatable on purpose
 
     async def serve(self, sharing: Sequence[Endpoint], request: web.Request) -> web.StreamResponse:

@@ -181,13 +181,13 @@ class SqliteLeases:
         changes = {"in_flight": -len(records), "waiting": len(records)}
         await self._settle(state, records, Transitions.release, changes)
 
-    async def bury(self, lease: Lease, letters: Sequence[tuple[Record, DeadLetter]]) -> None:
+    async def bury(self, lease: Lease, dead_letters: Sequence[tuple[Record, DeadLetter]]) -> None:
         """Make plays dead letters; they take capacity until they are replayed or discarded."""
         state = self._leases[lease]
         await state.wait_for_step()
-        changes = {"in_flight": -len(letters), "buried": len(letters)}
+        changes = {"in_flight": -len(dead_letters), "buried": len(dead_letters)}
         await self._settle(
-            state, [record for record, _ in letters], lambda file, batch: file.bury(batch, letters), changes
+            state, [record for record, _ in dead_letters], lambda file, batch: file.bury(batch, dead_letters), changes
         )
 
     async def mark_in_doubt(

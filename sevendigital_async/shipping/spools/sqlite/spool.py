@@ -232,7 +232,7 @@ class SqliteSpool(SqliteLeases):
         await self._appender.wait_until_visible()
         return await super().lease(kind, flush=flush)
 
-    def forget_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
+    def forget_dead_letters(self, dead_letters: Sequence[DeadLetter]) -> None:
         """Do nothing: a file keeps its dead letters until they are replayed or discarded."""
 
     async def counts(self, kind: LogKind) -> Counts:
