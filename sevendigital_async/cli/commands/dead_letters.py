@@ -248,6 +248,8 @@ def replay(
     done = asyncio.run(_replay(spool, found))
     if json:
         say_json({"replayed": done, "in_doubt": in_doubt})
+    elif not found:
+        _complain_of_no_match(spool)
     else:
         say(
             f"waiting for delivery again: {counted(done)} ({in_doubt:,} in doubt); the next run with {shown(spool)}"
@@ -266,6 +268,8 @@ def discard(
     done = asyncio.run(_discard(spool, found))
     if json:
         say_json({"discarded": done})
+    elif not found:
+        _complain_of_no_match(spool)
     else:
         say(f"discarded: {counted(done)}; the journal of {shown(spool)} lists them")
 
@@ -289,7 +293,11 @@ async def _list(spool: str, wanted: DeadLetterFilter, *, json: bool) -> None:
             else:
                 say(wrapped(as_line(letter), sys.stdout))
     if is_empty and not json:
-        complain(f"no dead letters match in {shown(spool)}")
+        _complain_of_no_match(spool)
+
+
+def _complain_of_no_match(spool: str) -> None:
+    complain(f"no dead letters match in {shown(spool)}")
 
 
 async def _get(spool: str, number: str) -> StoredDeadLetter:

@@ -10,7 +10,7 @@ from typing import Protocol, Self, TextIO
 
 from attrs import frozen
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from ..output import one_line, say, visible
@@ -101,7 +101,6 @@ class LiveDisplay:
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
-            TaskProgressColumn(),
             TextColumn("{task.fields[note]}", markup=False),
             console=self._console,
             # The event loop refreshes it; a thread would compete with the loop for the interpreter.

@@ -97,6 +97,13 @@ def test_discarded_plays_are_gone_and_still_counted(spool, capsys):
     assert json.loads(run(capsys, "discard", "--all", "--spool", "x.db", "--json").out) == {"discarded": 0}
 
 
+@pytest.mark.parametrize("command", ["list", "replay", "discard"])
+def test_no_match_is_reported(spool, capsys, command):
+    selection = [] if command == "list" else ["--all"]
+    assert main(["dead-letters", command, *selection, "--spool", spool, "--reason", "no such reason"]) == 0
+    assert capsys.readouterr() == ("", f"sevendigital: no dead letters match in {spool}\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
