@@ -1,5 +1,10 @@
+import gc
 import os
 import signal
+import sys
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -49,6 +54,34 @@ def pytest_configure(config):
 def pytest_xdist_auto_num_workers():
     """Run ``-n auto`` with two processes for each core, because half of the suite's time is waiting."""
     return min(2 * (os.cpu_count() or 1), MOST_PROCESSES)
+
+
+def import_share(worker: int, workers: int) -> None:
+    """Import a part of the test modules.
+
+    Each process needs all of them, and pytest rewrites the assertions of a module where no process has written the
+    result yet. If each begins with another part, that is done once for most modules.
+    """
+    modules = sorted(Path(__file__).parent.rglob("test_*.py"))
+    for module in modules[worker::workers]:
+        if str(module.parent) not in sys.path:
+            sys.path.insert(0, str(module.parent))  # as pytest does
+        with suppress(BaseException):  # reported when the module is collected
+            import_module(module.stem)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session):
+    # Collecting makes millions of objects, of which most remain; examining them again and again would free nothing.
+    gc.disable()
+    own = getattr(session.config, "workerinput", {})
+    if own.get("workercount", 1) > 1:
+        import_share(int(own["workerid"].removeprefix("gw")), own["workercount"])
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture

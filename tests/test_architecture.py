@@ -9,6 +9,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+from support.rows import each_row
 
 import sevendigital_async
 
@@ -99,7 +100,7 @@ def layer(module: str) -> str:
     return module.split(".")[1] if "." in module else "__init__"
 
 
-@pytest.mark.parametrize("module", sorted(SOURCES))
+@each_row("module", sorted(SOURCES))
 def test_arrows_point_down(module):
     ours = {known(imported) for imported in imports_of(SOURCES[module])} - {None}
     across = {layer(imported) for imported in ours if layer(imported) != layer(module)}
@@ -124,7 +125,7 @@ def test_one_file_knows_the_http_client():
     assert not [node for node in client.body if isinstance(node, ast.Import) and node.names[0].name == "aiohttp"]
 
 
-@pytest.mark.parametrize("module", sorted(SOURCES))
+@each_row("module", sorted(SOURCES))
 def test_files_are_about_one_thing(module):
     assert len(SOURCES[module].read_text().splitlines()) <= 600
     assert not {"utils", "helpers", "manager", "common"} & set(module.split("."))

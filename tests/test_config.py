@@ -1,4 +1,5 @@
 import pytest
+from support.rows import each_row
 
 from sevendigital_async import ConfigurationError, Credentials, Host, RateLimit, Settings, SevenDigital, UserToken
 from sevendigital_async.config import check_origin
@@ -29,7 +30,7 @@ def test_credentials_are_not_empty(value):
             make()
 
 
-@pytest.mark.parametrize(
+@each_row(
     "secret",
     [
         "hidden\n",
@@ -75,7 +76,7 @@ def test_usable_origins(url):
     assert check_origin(url) == url.rstrip("/")
 
 
-@pytest.mark.parametrize(
+@each_row(
     "url",
     [
         "h",
@@ -105,7 +106,7 @@ def test_single_hosts_can_be_replaced():
     assert origins[Host.API] == "https://api.7digital.com"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("limit", "current", "reset", "expected"),
     [
         ("4000", "100", "60", RateLimit(4000, 100, 60.0)),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 from support.rawserver import answer, raw_server
+from support.rows import each_row
 
 from sevendigital_async import (
     ConfigurationError,
@@ -31,7 +32,7 @@ def test_codes(code):
     assert country_problem(code) is None
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("code", "end"),
     [
         ("UK", MEANT),

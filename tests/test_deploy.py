@@ -11,6 +11,7 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry, ProcessCollector
 from support.paths import ROOT
+from support.rows import each_row
 
 from sevendigital_async.cli.app import command as parser
 from sevendigital_async.monitoring.http_endpoint import HttpAddress
@@ -242,7 +243,7 @@ EXPRESSIONS = [
 ]
 
 
-@pytest.mark.parametrize("expression", EXPRESSIONS)
+@each_row("expression", EXPRESSIONS)
 def test_the_metrics_of_rules_and_panels_exist(expression):
     assert metrics_in(expression)
     assert metrics_in(expression) <= metrics_that_exist()

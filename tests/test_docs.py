@@ -5,7 +5,7 @@ import pkgutil
 import re
 from pathlib import Path
 
-import pytest
+from support.rows import each_row
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -65,7 +65,7 @@ def page_id(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=page_id)
+@each_row("page", PAGES, ids=page_id)
 def test_relative_links_and_their_anchors_exist(page):
     for target in LINK.findall(prose_of(page)):
         if re.match(r"\w+:", target):
@@ -76,13 +76,13 @@ def test_relative_links_and_their_anchors_exist(page):
         assert not anchor or anchor in anchors_of(linked), target
 
 
-@pytest.mark.parametrize("page", PAGES, ids=page_id)
+@each_row("page", PAGES, ids=page_id)
 def test_files_named_in_backticks_exist(page):
     for path in filter(PATH.fullmatch, CODE_SPAN.findall(prose_of(page))):
         assert any((folder / path).exists() for folder in (ROOT, ROOT / "sevendigital_async", page.parent)), path
 
 
-@pytest.mark.parametrize("page", PAGES, ids=page_id)
+@each_row("page", PAGES, ids=page_id)
 def test_python_blocks_compile(page):
     for indent, language, code in FENCE.findall(page.read_text()):
         if language == "python":
@@ -90,7 +90,7 @@ def test_python_blocks_compile(page):
             compile(source, page.name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=page_id)
+@each_row("page", PAGES, ids=page_id)
 def test_names_of_the_package_can_be_imported(page):
     names = set(filter(DOTTED_NAME.fullmatch, CODE_SPAN.findall(prose_of(page))))
     for _, language, code in FENCE.findall(page.read_text()):
@@ -121,6 +121,6 @@ def test_every_code_line_of_the_glossary_is_read():
     assert sum(len(CODE_SPAN.findall(line)) - line.count(" in `") for line in lines) == len(read)
 
 
-@pytest.mark.parametrize(("term", "name", "file"), glossary_entries())
+@each_row(("term", "name", "file"), glossary_entries())
 def test_names_in_the_glossary_are_defined_in_the_file_it_gives(term, name, file):
     assert name in names_defined_in(ROOT / file), f"{term}: {file} does not define {name}"

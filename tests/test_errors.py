@@ -3,7 +3,7 @@
 import inspect
 import re
 
-import pytest
+from support.rows import each_row
 
 import sevendigital_async
 from sevendigital_async import SevenDigitalError, errors
@@ -32,7 +32,7 @@ def test_the_tree_in_the_docstring_is_that_of_the_classes():
     assert [line for line, _ in drawn()] == tree_of(SevenDigitalError)
 
 
-@pytest.mark.parametrize("error", CLASSES, ids=lambda error: error.__name__)
+@each_row("error", CLASSES, ids=lambda error: error.__name__)
 def test_every_error_is_public_and_explained(error):
     assert getattr(sevendigital_async, error.__name__) is error
     assert error.__doc__

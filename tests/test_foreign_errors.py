@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from support.arguments import sample
 from support.rawserver import HANG_UP, answer, raw_server
 from support.responses import responses
+from support.rows import each_row
 
 from sevendigital_async import (
     NO_RETRY,
@@ -354,7 +355,7 @@ ODD_URLS = [
 ]
 
 
-@pytest.mark.parametrize("url", [*SECRET_URLS, *ODD_URLS])
+@each_row("url", [*SECRET_URLS, *ODD_URLS])
 def test_odd_urls_are_refused_without_being_quoted(url):
     for make in (
         lambda: Settings(base_url=url),
@@ -423,9 +424,7 @@ BAD_SETTINGS = {
 }
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [(name, value) for name, values in BAD_SETTINGS.items() for value in values]
-)
+@each_row(("name", "value"), [(name, value) for name, values in BAD_SETTINGS.items() for value in values])
 def test_settings_of_the_wrong_kind_are_named(name, value):
     with pytest.raises(ConfigurationError):
         Settings(**{name: value})
@@ -438,7 +437,7 @@ def test_timeouts_are_positive_and_finite(name):
             Timeout(**{name: value})
 
 
-@pytest.mark.parametrize(
+@each_row(
     "bad",
     [
         {"attempts": 0},

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 from support.paths import ROOT
+from support.rows import each_row
 
 from sevendigital_async import SevenDigitalError, config, errors
 from sevendigital_async.shipping import AlertKind
@@ -68,7 +69,7 @@ def test_there_is_something_to_do_about_every_error_alert_and_log_event():
     assert sorted(rows_of(TROUBLESHOOTING)) == sorted([*names, *(kind.value for kind in AlertKind), *events])
 
 
-@pytest.mark.parametrize("name", [name for name in vars(config) if name.endswith("_VARIABLE")])
+@each_row("name", [name for name in vars(config) if name.endswith("_VARIABLE")])
 def test_every_variable_is_a_setting_of_the_page(name):
     assert f"| `{getattr(config, name)}`" in (DOCS / "reference" / "settings.md").read_text().replace("`, `", "` | `")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from support.clock import VirtualClock
 from support.rawserver import answer, raw_server
+from support.rows import each_row
 
 from sevendigital_async import Dialect, GatewayError, LogKind, SevenDigital, SevenDigitalError, StreamLogShipper
 from sevendigital_async.error_codes import effective_status
@@ -71,16 +72,16 @@ async def requests_of(clock, safety, *script):
     return len(raw.requests), result
 
 
-@pytest.mark.parametrize("body", ["", PAGE, "try later", '{"message":"Bad Request"}'])
-@pytest.mark.parametrize("status", [*TRANSIENT, *FINAL])
+@each_row("body", ["", PAGE, "try later", '{"message":"Bad Request"}'])
+@each_row("status", [*TRANSIENT, *FINAL])
 async def test_a_read_is_repeated_after_transient_statuses_only(status, body):
     number, result = await requests_of(VirtualClock(), Safety.READ, answer(body, f"{status} X"), answer("fine"))
     assert number == (2 if status in TRANSIENT else 1)
     assert (result == "fine") is (status in TRANSIENT)
 
 
-@pytest.mark.parametrize("body", ["", PAGE])
-@pytest.mark.parametrize("status", [*TRANSIENT, *FINAL])
+@each_row("body", ["", PAGE])
+@each_row("status", [*TRANSIENT, *FINAL])
 async def test_an_unsafe_call_is_sent_once_whatever_the_answer(status, body):
     number, error = await requests_of(VirtualClock(), Safety.UNSAFE, answer(body, f"{status} X"), answer("fine"))
     assert number == 1
@@ -94,7 +95,7 @@ async def test_429_is_repeated_whatever_the_safety(safety):
     assert (number, result) == (2, "fine")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("body", "status", "amounts_to"),
     [
         ('{"error":{"code":7003,"message":"x"}}', 200, 503),
@@ -128,7 +129,7 @@ def test_an_html_page_is_a_gateway_error(status):
     assert type(error_in(parse(PAGE.encode(), None), status, {}, "someOperation")) is GatewayError
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("body", "own"),
     [
         (OWN, True),
@@ -188,8 +189,8 @@ def at(clock):
 OK = answer("", "202 Accepted")
 
 
-@pytest.mark.parametrize("status", TRANSIENT)
-@pytest.mark.parametrize("body", ["", PAGE])
+@each_row("status", TRANSIENT)
+@each_row("body", ["", PAGE])
 async def test_a_lane_sends_again_after_transient_statuses(status, body):
     failed = answer(body, f"{status} X")
     statistics, _, requests = await shipped(VirtualClock(), [failed, failed, OK])
@@ -199,8 +200,8 @@ async def test_a_lane_sends_again_after_transient_statuses(status, body):
     assert statistics.in_doubt == (0 if certain else 10)
 
 
-@pytest.mark.parametrize("status", [402, 404, 405, 409, 410, 411, 415, 418, 431, 451, 501, 505, 302])
-@pytest.mark.parametrize("body", ["", PAGE, '{"message":"no"}'])
+@each_row("status", [402, 404, 405, 409, 410, 411, 415, 418, 431, 451, 501, 505, 302])
+@each_row("body", ["", PAGE, '{"message":"no"}'])
 async def test_a_lane_is_suspended_by_statuses_that_need_a_person(status, body):
     statistics, alerts, requests = await shipped(VirtualClock(), [answer(body, f"{status} X"), OK])
     assert (statistics.waiting, statistics.buried, statistics.in_doubt) == (10, 0, 0)

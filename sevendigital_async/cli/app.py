@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from .._version import __version__
 from .completion import Shell, completion_script, install_completion
-from .output import say
+from .output import echo
 from .repeated_options import refuse_repeated_options
 
 COMMANDS = {
@@ -60,11 +60,9 @@ class CommandTable(TyperGroup):
         return group.commands.get(cmd_name, group)
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - as above
-        """Return the names of the commands."""
         return list(COMMANDS)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - as above
-        """Write the list of commands."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
 
@@ -84,20 +82,20 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        say(f"sevendigital {__version__}")
+        echo(f"sevendigital {__version__}")
         raise typer.Exit
 
 
 def _show_completion(shell: Shell | None) -> None:
     if shell is not None:
-        say(completion_script(shell))
+        echo(completion_script(shell))
         raise typer.Exit
 
 
 def _install_completion(shell: Shell | None) -> None:
     if shell is not None:
         path = install_completion(shell)
-        say(f"completion for {shell} is installed in {path}; it works in new shells")
+        echo(f"completion for {shell} is installed in {path}; it works in new shells")
         raise typer.Exit
 
 

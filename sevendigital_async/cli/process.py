@@ -18,9 +18,9 @@ from .output import (
     ExitCode,
     ExitError,
     StandardOutput,
-    complain,
+    echo_error,
+    echo_message,
     help_width,
-    say_error,
     tolerate_unencodable,
 )
 
@@ -66,7 +66,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         sys.stdout = stdout
     code = code if isinstance(code, int) else ExitCode.DONE
     if code and COMPLETION_VARIABLE not in os.environ:
-        complain(reason or ("interrupted" if code == INTERRUPTED else f"ended with exit code {code}"))
+        echo_message(reason or ("interrupted" if code == INTERRUPTED else f"ended with exit code {code}"))
     return code
 
 
@@ -76,10 +76,10 @@ COMPLETION_VARIABLE = "_SEVENDIGITAL_COMPLETE"
 SIGNALLED = 128
 """Exit codes above this one mean signals."""
 
-RESEND_AFTER = 0.05
+SIGNAL_RESEND_DELAY = 0.05
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
-_UNUSABLE = (os.O_WRONLY, os.O_RDONLY, os.O_RDONLY)
+_CLOSED_STREAM_FLAGS = (os.O_WRONLY, os.O_RDONLY, os.O_RDONLY)
 """Flags for closed standard input, output and error: reading or writing them still fails."""
 
 
@@ -118,7 +118,7 @@ def finish(code: int) -> None:
 
 def reserve_standard_descriptors() -> None:
     """Open /dev/null for closed standard streams: a file with such a number would receive what is printed."""
-    for number, flags in enumerate(_UNUSABLE):
+    for number, flags in enumerate(_CLOSED_STREAM_FLAGS):
         try:
             fcntl.fcntl(number, fcntl.F_GETFD)
         except OSError:
@@ -140,7 +140,7 @@ class _OneLineHandler(logging.Handler):
         error = record.exc_info[1] if record.exc_info else None
         cause = "" if error is None else f": {type(error).__name__}: {error}"
         first, *_ = record.getMessage().splitlines() or [""]
-        complain(f"{first}{cause}")
+        echo_message(f"{first}{cause}")
 
 
 def _report_unraisable(args: Any) -> None:
@@ -156,14 +156,14 @@ def _report_unraisable(args: Any) -> None:
 
 def _send_again(number: signal.Signals) -> None:
     # After a moment: within the hook it would be dropped once more. Only a signal interrupts a blocking read.
-    timer = threading.Timer(RESEND_AFTER, os.kill, (os.getpid(), number))
+    timer = threading.Timer(SIGNAL_RESEND_DELAY, os.kill, (os.getpid(), number))
     timer.daemon = True
     timer.start()
 
 
 def _report(error: BaseException) -> None:
     if not isinstance(error, (KeyboardInterrupt, SystemExit, BrokenPipeError)):
-        complain(f"{type(error).__name__}: {error}")
+        echo_message(f"{type(error).__name__}: {error}")
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:
@@ -197,7 +197,6 @@ class SignalWatcher:
             self._signals.append(signal.SIGHUP)
 
     def __enter__(self) -> Self:
-        """Start to catch signals."""
         self._previous = {number: signal.getsignal(number) for number in self._signals}
         for number in self._signals:
             self._loop.add_signal_handler(number, self._on_signal, number)
@@ -206,7 +205,6 @@ class SignalWatcher:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Restore the previous handlers."""
         for number in self._signals:
             self._loop.remove_signal_handler(number)
             signal.signal(number, self._previous[number] or signal.SIG_DFL)
@@ -275,10 +273,10 @@ def _explain_usage(error: Any) -> str:
 
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":
-        say_error(error.format_message())
+        echo_error(error.format_message())
         return "arguments are missing"
     if context is not None:
-        say_error(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.")
+        echo_error(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.")
     return problem_with(error)
 
 

@@ -40,22 +40,11 @@ STATIC_FILES: Mapping[str, tuple[str, str]] = {
 
 
 def read_static_file(name: str) -> str:
-    """Return the text of a file in ``static/``."""
     return files(__package__).joinpath("static", name).read_text("utf-8")
 
 
 class AdminAPI:
-    """The admin endpoints.
-
-    Args:
-        request_log: What arrived.
-        stats: Returns the counts.
-        activity: Returns the last minutes, refused plays, doubles and faults.
-        state: Returns the state that calls have changed.
-        faults: Returns the faults and their version.
-        set_faults: Replaces the faults.
-        host: The address that the sandbox listens on; pages of other sites are refused.
-    """
+    """The admin endpoints."""
 
     def __init__(
         self,
@@ -77,7 +66,6 @@ class AdminAPI:
         self._host = host
 
     def routes(self) -> list[web.RouteDef]:
-        """Return the routes to serve."""
         served: list[tuple[Callable[[str, Handler], web.RouteDef], str, Handler]] = [
             (web.get, "/_sandbox/stats", self._show_stats),
             (web.get, "/_sandbox/activity", self._show_activity),

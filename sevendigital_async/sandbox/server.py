@@ -201,7 +201,6 @@ class Sandbox:
 
 
 def _by_route(endpoints: Iterable[Endpoint]) -> Mapping[tuple[str, str], Sequence[Endpoint]]:
-    """Group the endpoints by route."""
     routes: dict[tuple[str, str], list[Endpoint]] = {}
     for endpoint in endpoints:
         routes.setdefault((endpoint.binding.http_method, endpoint.binding.path), []).append(endpoint)

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from types import NoneType
-from typing import NamedTuple, TypeGuard
+from typing import Any, NamedTuple
 
 import orjson
 
-from ..errors import InvalidLogError
 from ..models import LogKind
 from ..models.encoded_log import EncodedLog, encoded_logs
+from ..models.encoding import encoded_columns
 from ..models.stream_log import FIELDS, Window
 from .rows import KIND, kind_of
-
-WIRE_FIELDS = {
-    "trackId": '{"trackId":"%s"',
-    "userId": ',"userId":"%s"',
-    "clientId": ',"clientId":"%s"',
-    "timestamp": ',"timestamp":"%s"',
-    "durationPlayed": ',"durationPlayed":%s',
-    "country": ',"country":"%s"',
-}
-"""The fields of most plays in the order of the wire form, and how each is written there."""
 
 Columns = Mapping[str, Sequence[object]]
 """Values of records by wire name, or by ``kind``; all of one length."""
@@ -98,82 +88,60 @@ def plays_of_columns(columns: Columns, window: Window) -> Plays | None:
         columns: Values are text, where empty means none, or typed values.
         window: The times that are accepted.
     """
-    lines = wire_lines({name: column for name, column in columns.items() if name != KIND})
-    logs = encoded_logs(lines, window) if lines else None
-    if logs is None:
+    given = dict(columns)
+    kind_column, moments = given.pop(KIND, None), _moments(given.pop("timestamp", ()))
+    if moments is None or not READERS.keys() >= given.keys():
         return None
-    kinds = kinds_of(columns[KIND]) if KIND in columns else [None] * len(logs)
-    return None if kinds is None else Plays(logs, kinds)
-
-
-def kinds_of(column: Sequence[object]) -> list[LogKind | None] | None:
-    """Return the kinds in a column; None if a value is not a kind."""
-    if not {str, NoneType} >= set(map(type, column)):
+    if not all({str, int, NoneType} >= set(map(type, column)) for column in given.values()):
         return None
+    none: Sequence[Any] = [None] * len(moments)
     try:
-        kinds = {value: kind_of(value or None) for value in set(column)}
-    except InvalidLogError:
+        tracks, users, clients, durations, countries = (
+            read(given[name]) if name in given else none for name, read in READERS.items()
+        )
+        kinds = none if kind_column is None else _kinds(kind_column)
+    except ValueError:
         return None
+    bodies = encoded_columns((tracks, users, clients, moments, durations, countries), window)
+    return None if bodies is None else Plays(list(map(EncodedLog, bodies, moments, users, countries)), kinds)
+
+
+def _moments(column: Sequence[object]) -> Sequence[datetime] | None:
+    """Return times in UTC; None if one is not a time or has no time zone."""
+    try:
+        moments: list[Any] = [datetime.fromisoformat(value) if type(value) is str else value for value in column]
+        if set(map(type, moments)) != {datetime} or None in {moment.tzinfo for moment in moments}:
+            return None
+        return [moment if moment.tzinfo is UTC else moment.astimezone(UTC) for moment in moments]
+    except (ValueError, OverflowError):
+        return None
+
+
+def _texts(column: Sequence[Any]) -> Sequence[str | None]:
+    if int in set(map(type, column)):
+        column = [str(value) if type(value) is int else value for value in column]
+    return [value or None for value in column] if "" in column else column
+
+
+def _durations(column: Sequence[Any]) -> Sequence[int | None]:
+    digits = "".join([value for value in column if type(value) is str])
+    if digits and not (digits.isascii() and digits.isdigit()):
+        raise ValueError
+    return [None if value is None or value == "" else int(value) for value in column]
+
+
+def _kinds(column: Sequence[object]) -> list[LogKind | None]:
+    if not {str, NoneType} >= set(map(type, column)):
+        raise ValueError
+    kinds = {value: kind_of(value or None) for value in set(column)}
     return [kinds[value] for value in column]
 
 
-def wire_lines(columns: Columns) -> list[bytes] | None:
-    """Return the plays in columns as lines in their wire form; None if that is not possible without a look at each.
-
-    The values are not checked: only lines that :func:`~sevendigital_async.models.encoded_log.encoded_logs` takes are
-    plays.
-
-    Args:
-        columns: Values are text, where empty means none, or typed values.
-    """
-    if not WIRE_FIELDS.keys() >= columns.keys() >= {"trackId", "timestamp"}:
-        return None
-    times = _wire_times(columns["timestamp"])
-    if times is None:
-        return None
-    form, parts, quotes = "", list[Sequence[object]](), 0
-    for name, field_form in WIRE_FIELDS.items():
-        column = times if name == "timestamp" else columns.get(name)
-        if column is None:
-            continue
-        if not {str, int, NoneType} >= set(map(type, column)):
-            return None
-        given = len(column)
-        if None in column or "" in column:
-            column = ["" if value is None or value == "" else field_form % value for value in column]
-            given -= column.count("")
-            form += "%s"
-        else:
-            form += field_form
-        parts.append(column)
-        quotes += given * field_form.count('"')
-    text = "\n".join(map(f"{form}}}".__mod__, zip(*parts, strict=True)))
-    # A value with a quotation mark or a line feed could look like another field, or like another play.
-    if text.count('"') != quotes or text.count("\n") != len(times) - 1:
-        return None
-    try:
-        return text.encode().split(b"\n")
-    except UnicodeEncodeError:
-        return None
-
-
-def _wire_times(column: Sequence[object]) -> list[str] | None:
-    """Return times in their wire form; None if one is not a time with a time zone."""
-    try:
-        moments = [datetime.fromisoformat(value) if isinstance(value, str) else value for value in column]
-        if not _are_moments(moments):
-            return None
-        zones = {moment.tzinfo for moment in moments}
-        if zones != {UTC}:
-            if None in zones:
-                return None
-            moments = [moment.astimezone(UTC) for moment in moments]
-        stamps = orjson.dumps(moments, option=orjson.OPT_UTC_Z).decode()[2:-2].split('","')
-    except (ValueError, TypeError, OverflowError):
-        return None
-    # orjson writes six digits where three are meant.
-    return [f"{stamp[:-4]}Z" if stamp.endswith("000Z") else stamp for stamp in stamps]
-
-
-def _are_moments(values: Sequence[object]) -> TypeGuard[Sequence[datetime]]:
-    return set(map(type, values)) == {datetime}
+READERS: Mapping[str, Callable[[Sequence[Any]], Sequence[Any]]] = {
+    "trackId": _texts,
+    "userId": _texts,
+    "clientId": _texts,
+    "durationPlayed": _durations,
+    "country": _texts,
+}
+"""The columns of most records beside time and kind, and how each is read; raises ``ValueError`` if it can't be."""

@@ -76,7 +76,7 @@ class FollowedFile:
         path: Where it was found last.
         stream: Its name in checkpoints.
         start: The checkpoint it is at.
-        idle_since: When it was last seen to grow, on the monotonic clock.
+        idle_since: When it was last seen to grow or to be rotated, on the monotonic clock.
         is_current: Whether a pattern still matches it; if not, it was rotated or removed and is read to its end.
     """
 
@@ -95,6 +95,16 @@ class FollowedFile:
         """
         if self.start is not None:
             Position.decode(self.start, self.path).check_kind(kind, self.path, is_followed=True)
+
+    def found_at(self, candidate: Candidate | None, now: float) -> None:
+        """Note where the file is now; None if it has no path any more."""
+        is_current = candidate is not None and candidate.is_current
+        if self.is_current and not is_current:
+            # Until its writer has noticed the rotation, it may still write, however long it wrote nothing.
+            self.idle_since = now
+        self.is_current = is_current
+        if candidate is not None:
+            self.path = candidate.path
 
     def portion(self, parsed: ParsedRecords) -> Portion:
         """Return what was read as a portion."""
@@ -116,7 +126,7 @@ class FollowSource:
         options: How they are read.
         poll: Most seconds between two checks; where the extra ``follow`` (watchfiles) is installed, a change is
             noticed at once.
-        rotate_wait: Seconds without growth after which the end of a rotated file is final.
+        rotate_wait: Seconds after its rotation, and without growth, after which the end of a rotated file is final.
         exclude: Patterns of paths that are not read, though ``patterns`` match them.
         clock: Time, for tests.
     """
@@ -196,10 +206,7 @@ class FollowSource:
     async def _discover(self, checkpoint: ReadCheckpoint) -> None:
         found = await in_thread(self._candidates)
         for id_, followed in self._files.items():
-            if id_ in found:
-                followed.path, followed.is_current = found[id_].path, found[id_].is_current
-            else:
-                followed.is_current = False
+            followed.found_at(found.get(id_), self._clock.monotonic())
         await self._drop_rewritten()
         self._ended = {id_: state for id_, state in self._ended.items() if id_ in found}
         self._refused = {id_: reason for id_, reason in self._refused.items() if id_ in found}
@@ -244,7 +251,7 @@ class FollowSource:
             self._refuse(id_, candidate.state, f"not reading {candidate.path}", error)
         else:
             if followed is not None:
-                # Not one file is wrong then, but how this run was started.
+                # The options of this run are wrong then, not a single file.
                 followed.check_kind(self._options.kind)
                 self._files[id_], reader = followed, None
         finally:
@@ -266,7 +273,7 @@ class FollowSource:
                 continue
             kept = await checkpoint(stream)
             if kept is not None:
-                continues = await in_thread(partial(reader.continues, Position.decode(kept, candidate.path)))
+                continues = await in_thread(partial(reader.try_resume, Position.decode(kept, candidate.path)))
                 if continues is False:
                     continue
             began = (self._since - TIME_STEP) * 1e9
@@ -286,14 +293,17 @@ class FollowSource:
     async def _read(self, followed: FollowedFile) -> AsyncGenerator[Portion, None]:
         reader = followed.reader
 
-        def read() -> tuple[tuple[int, int], ParsedRecords | None]:
+        def read() -> tuple[tuple[int, int], bool, ParsedRecords | None]:
             state = reader.state  # before reading: what is written later makes another state
-            return state, None if reader.is_rewritten() else reader.read()
+            is_rewritten = reader.is_rewritten()
+            return state, is_rewritten, None if is_rewritten else reader.read()
 
         state = reader.state
         try:
             for _ in range(MAX_CHUNKS_PER_TURN):
-                state, parsed = await in_thread(read)
+                state, is_rewritten, parsed = await in_thread(read)
+                if is_rewritten:
+                    return  # it was truncated a moment ago, and is read from its beginning in the next turn
                 if parsed is None:
                     break
                 followed.idle_since = self._clock.monotonic()

@@ -6,6 +6,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.rows import each_row
 
 from sevendigital_async import InvalidLogError, StreamLog
 from sevendigital_async.models.encoded_log import encoded_log
@@ -65,7 +66,7 @@ def line(**changes):
     return orjson.dumps({"trackId": "1", "timestamp": STAMP} | changes)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "data",
     [
         b"",

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import attrs
 import pytest
+from support.rows import each_row
 
 from sevendigital_async import models
 from sevendigital_async.models import (
@@ -185,7 +186,7 @@ def test_a_track_in_its_live_form():
     )
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("tree", "price"),
     [
         (
@@ -245,7 +246,7 @@ def test_a_label_is_a_name_or_an_object(tree, label):
     assert structure({"id": 1, "label": tree}, Release).label == label
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("formats", "ids"),
     [
         (None, ()),
@@ -275,7 +276,7 @@ def test_unknown_kinds_stay_text(written, expected):
     assert isinstance(kind, ReleaseType) == (expected in {"album", "ep"})
 
 
-@pytest.mark.parametrize("name", [name for name in attrs.fields_dict(Release) if name != "id"])
+@each_row("name", [name for name in attrs.fields_dict(Release) if name != "id"])
 def test_every_field_but_the_id_may_be_null_or_missing(name):
     wire_name = "".join(part.capitalize() if i else part for i, part in enumerate(name.split("_")))
     expected = () if name == "formats" else None
@@ -298,7 +299,7 @@ def test_the_tree_is_left_as_it_was():
     assert tree == LIVE_RELEASE
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("tree", "model", "path", "reason"),
     [
         ({}, Release, ".id", "is missing"),
@@ -342,7 +343,7 @@ def test_a_misfit_names_its_path_and_never_the_value(tree, model, path, reason):
     assert misfit(tree, model) == (path, reason)
 
 
-@pytest.mark.parametrize("model", MODELS)
+@each_row("model", MODELS)
 def test_models_are_frozen_values_with_slots(model):
     value = model(id="1") if model in {Artist, Release, Track} else model()
     assert not hasattr(value, "__dict__")

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.rows import each_row
 
 from sevendigital_async.models.scalars import UnfitError, boolean, count, day, decimal, moment, text, whole
 
@@ -71,14 +72,14 @@ UNFIT = [
 ]
 
 
-@pytest.mark.parametrize(("reader", "value", "expected"), FITTING)
+@each_row(("reader", "value", "expected"), FITTING)
 def test_what_fits_is_read(reader, value, expected):
     read = reader(value)
     assert read == expected
     assert type(read) is type(expected)
 
 
-@pytest.mark.parametrize(("reader", "value"), UNFIT)
+@each_row(("reader", "value"), UNFIT)
 def test_what_does_not_fit_is_refused_without_showing_it(reader, value):
     with pytest.raises(UnfitError) as caught:
         reader(value)
@@ -121,7 +122,7 @@ def test_a_reader_returns_its_type_or_refuses(reader, value):
     assert type(read) is wanted
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("value", "expected"),
     [(3, 3), ("3", 3), (3.0, 3), (0, 0), (-1, None), (True, None), (None, None), ("x", None), ([], None), ({}, None)],
 )

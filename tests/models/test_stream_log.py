@@ -4,6 +4,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.rows import each_row
 
 from sevendigital_async import InvalidLogError, StreamLog
 from sevendigital_async.models.stream_log import wire_time
@@ -59,7 +60,7 @@ def test_a_zero_duration_is_sent():
     assert orjson.loads(log.encode())["durationPlayed"] == 0
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("line", "field"),
     [
         ("", None),

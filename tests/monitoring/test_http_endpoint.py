@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 import pytest
 from support.http_get import ask, get
+from support.rows import each_row
 
 from sevendigital_async import ConfigurationError
 from sevendigital_async.monitoring import http_endpoint
@@ -42,7 +43,7 @@ def test_addresses_are_read_and_loopback_is_the_default(text, host, port):
     assert HttpAddress.parse(text) == HttpAddress(host, port)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text", ["", ":", ":9464", "host", "host:", "127.0.0.1:65536", "::1:9464", "http://x:1", "1.2.3.4:-1", "a b:1"]
 )
 def test_what_is_no_address_is_refused_with_what_was_given(text):

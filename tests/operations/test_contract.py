@@ -4,10 +4,11 @@ import inspect
 import re
 
 import pytest
-import yaml
 from support import paths
 from support.facts import FACTS, IN_FILES, ONE_OF, PAGING, documented_extras
 from support.live_facts import IN_PAGES, LIVE_FACTS, NOT_CLASSIC, NOT_LIVE, ONLY_IN_PAGES
+from support.openapi import tree_in
+from support.rows import each_row
 
 from sevendigital_async import Dialect, SevenDigital, UnsupportedOperationError
 from sevendigital_async.operations import REGISTRY, Operation, ParameterLocation, RateClass
@@ -31,16 +32,16 @@ SIGNED_WITH = {"oauth.access_token": ["request_token"]}
 SPREAD = {"logs": {"items", "user_id", "country"}, "events": {"event", "track_id", "playlist_id", "format_id"}}
 """Arguments of methods that the live dialect takes apart."""
 
-SPELLED_APART = {"pos", "playlists"}
+SPELLED_APART = {"pos", "playlists", "token"}
 """Wire names that only the live dialect has and that say less than the method's own."""
 
-each_operation = pytest.mark.parametrize("operation", list(REGISTRY), ids=lambda operation: operation.name)
-each_of_the_files = pytest.mark.parametrize(
+each_operation = each_row("operation", list(REGISTRY), ids=lambda operation: operation.name)
+each_of_the_files = each_row(
     "operation",
     [operation for operation in REGISTRY if Dialect.OPENAPI in operation.bindings],
     ids=lambda operation: operation.name,
 )
-each_of_the_pages = pytest.mark.parametrize("name", LIVE_FACTS)
+each_of_the_pages = each_row("name", LIVE_FACTS)
 with_the_files = pytest.mark.skipif(not SPEC.exists(), reason="the API's own files are not here")
 
 
@@ -127,7 +128,7 @@ def test_all_arguments_of_a_list_page_it_together(operation):
 
 
 def read(api):
-    document = yaml.safe_load((SPEC / FILES[api][0]).read_text())
+    document = tree_in(SPEC / FILES[api][0])
 
     def resolve(node):
         while "$ref" in node:

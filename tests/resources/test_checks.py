@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
+from support.rows import each_row
 
 from sevendigital_async import InvalidArgumentError
 from sevendigital_async.resources import checks
@@ -25,7 +26,7 @@ def test_country_codes(code):
     checks.country_code("country", code)
 
 
-@pytest.mark.parametrize("code", ["", "G", "GBR", "G1", "ÄÖ", "  ", 44, b"GB"])
+@each_row("code", ["", "G", "GBR", "G1", "ÄÖ", "  ", 44, b"GB"])
 def test_what_is_no_country_code(code):
     assert refused(checks.country_code, "country", code) == "country"
 
@@ -50,9 +51,7 @@ def test_prices(amount):
     checks.price("price", amount)
 
 
-@pytest.mark.parametrize(
-    "amount", [Decimal("-0.01"), Decimal("9.999"), Decimal("NaN"), Decimal("Infinity"), -1, 9.99, "9.99", True]
-)
+@each_row("amount", [Decimal("-0.01"), Decimal("9.999"), Decimal("NaN"), Decimal("Infinity"), -1, 9.99, "9.99", True])
 def test_what_is_no_price(amount):
     assert refused(checks.price, "retail_price", amount) == "retail_price"
 
@@ -104,7 +103,7 @@ def test_subscription_periods(start, end):
     checks.subscription_period(start, end)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("start", "end", "name"),
     [
         (TODAY, TODAY, "end_date"),

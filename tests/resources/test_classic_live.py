@@ -9,6 +9,7 @@ import pytest
 from support.live_facts import IN_CLASSIC, ONLY_IN_PAGES
 from support.oauth import is_signed
 from support.rawserver import answer, raw_server
+from support.rows import each_row
 
 from sevendigital_async import (
     Dialect,
@@ -215,8 +216,8 @@ async def captured(act, content, *, dialect=Dialect.LIVE, user=None, api="classi
     return head.decode().split(" HTTP/1.1")[0], body.decode()
 
 
-@pytest.mark.parametrize("name", REQUESTS)
-@pytest.mark.parametrize("user", [None, USER], ids=["partner", "user"])
+@each_row("name", REQUESTS)
+@each_row("user", [None, USER], ids=["partner", "user"])
 async def test_requests_are_those_of_the_live_service(name, user):
     act, line, body, content = REQUESTS[name]
     assert await captured(act, content, user=user) == (line, body)
@@ -235,7 +236,7 @@ async def test_what_does_not_differ_is_the_same_request():
 # --- what each dialect refuses
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("act", "dialect", "argument"),
     [
         (lambda c: c.user.locker(), Dialect.LIVE, "country"),
@@ -469,14 +470,14 @@ LEGACY = {
 }
 
 
-@pytest.mark.parametrize("name", LEGACY)
-@pytest.mark.parametrize("user", [None, USER], ids=["partner", "user"])
+@each_row("name", LEGACY)
+@each_row("user", [None, USER], ids=["partner", "user"])
 async def test_legacy_requests(name, user):
     act, line, body, content = LEGACY[name]
     assert await captured(act, content, user=user) == (line, body)
 
 
-@pytest.mark.parametrize("name", LEGACY)
+@each_row("name", LEGACY)
 async def test_legacy_operations_exist_in_the_live_dialect_only(name):
     act, *_ = LEGACY[name]
     with pytest.raises(UnsupportedOperationError, match=f"{name} does not exist in the openapi dialect"):

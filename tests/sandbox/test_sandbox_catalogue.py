@@ -7,6 +7,7 @@ import gzip
 import pytest
 from defusedxml.ElementTree import fromstring
 from support.probe import JSON, XML, open_session
+from support.rows import each_row
 
 from sevendigital_async.sandbox.catalogue import CATALOGUE
 from sevendigital_async.sandbox.rendering import accepted_type, accepts_gzip
@@ -176,7 +177,7 @@ async def test_a_page_beyond_the_last_is_empty(probe):
     assert (tree["totalItems"], tree["page"], tree["tracks"]) == (1, 7, [])
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("accept", "expected"),
     [
         ("", XML),

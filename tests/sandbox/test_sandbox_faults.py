@@ -10,6 +10,7 @@ from random import Random
 import aiohttp
 import pytest
 from support.probe import XML
+from support.rows import each_row
 
 from sevendigital_async.errors import ConfigurationError
 from sevendigital_async.models.stream_log import LogKind
@@ -18,7 +19,7 @@ from sevendigital_async.sandbox.delivery import SLOW_BODY_SECONDS
 from sevendigital_async.sandbox.faults import Chance
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("specs", "expected"),
     [
         ([], {}),
@@ -51,7 +52,7 @@ def test_latency_is_read(latency, expected):
     assert Faults.parse(latency=latency).latency == expected
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("specs", "latency", "words"),
     [
         (["500"], None, "503:10%"),

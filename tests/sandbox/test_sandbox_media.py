@@ -11,6 +11,7 @@ import orjson
 import pytest
 from defusedxml.ElementTree import fromstring
 from support.probe import FORM, JSON, XML, ManualClock, Probe, open_session
+from support.rows import each_row
 
 from sevendigital_async.config import UserToken
 from sevendigital_async.sandbox import Sandbox
@@ -125,7 +126,7 @@ async def test_a_part_of_a_file(player):
     assert (beyond.status, beyond.headers["Content-Range"]) == (416, f"bytes */{len(BODY)}")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("asked", "status", "body"),
     [
         ("bytes=0-0", 206, BODY[:1]),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from oauthlib import oauth1
 from oauthlib.common import urlencode
 from support.probe import FORM, ManualClock, Probe, open_session
+from support.rows import each_row
 
 from sevendigital_async.config import Credentials, UserToken
 from sevendigital_async.sandbox import DEMO_KEY, DEMO_SECRET, Sandbox
@@ -49,9 +50,9 @@ def signed(method, url, *, form=None, user=None, placement=PLACEMENTS[0], secret
     return SignedRequest(method, parts.netloc, target, headers.get("Authorization"), (body or "").encode())
 
 
-@pytest.mark.parametrize("placement", PLACEMENTS)
-@pytest.mark.parametrize("user", [None, "user-1", "Zoë & co/7", "registered"])
-@pytest.mark.parametrize(
+@each_row("placement", PLACEMENTS)
+@each_row("user", [None, "user-1", "Zoë & co/7", "registered"])
+@each_row(
     ("method", "url", "form"),
     [
         ("GET", "http://127.0.0.1:8080/1.2/status", None),
@@ -126,7 +127,7 @@ def _with_parameter(header, name, value):
 SOUND = {"method": "POST", "url": f"http://127.0.0.1:8080/users?{UGLY}&page=1", "form": "a=1&b=2", "user": "user-1"}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("change", "reason"),
     [
         ({"method": "PUT"}, "Signature"),
@@ -149,7 +150,7 @@ def test_a_changed_request_is_refused(change, reason):
         verifier().verify(evolve(request, **change), NOW)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "value", "reason"),
     [
         ("oauth_signature", "bm90IHRoZSBzaWduYXR1cmU%3D", "Signature"),

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.rawserver import raw_server
+from support.rows import each_row
 
 from sevendigital_async import (
     NO_RETRY,
@@ -23,7 +24,7 @@ from sevendigital_async import (
     TransportError,
     UnreadableResponseError,
 )
-from sevendigital_async.session.acknowledgement import doubt_in
+from sevendigital_async.session.acknowledgement import defect_in
 from sevendigital_async.session.decompression import PIECE, UnpackingError, unpacker
 from sevendigital_async.session.document import Kind, parse
 
@@ -67,6 +68,7 @@ NO_ACKNOWLEDGEMENT = {
     "guarded JSON": ok(b")]}',\n" + ERROR),
     "ampersand in XML": ok(b"<response status='error'><error code='1001'><m>a & b</m></error></response>"),
     "XML cut short": ok(b"<response status='ok'>"),
+    "unrecognised status": ok(b"<response status='unrecognised'><playLogs count='1'/></response>"),
     "two XML documents": ok(b"<response status='ok'/><response status='error'/>"),
     "XML with a DTD": ok(b'<!DOCTYPE r [<!ENTITY a "b">]><response status="ok"/>'),
     "portal": ok(PORTAL),
@@ -109,7 +111,7 @@ async def shipped(*script, cut=False, **options):
     return statistics, server
 
 
-@pytest.mark.parametrize("name", NO_ACKNOWLEDGEMENT)
+@each_row("name", NO_ACKNOWLEDGEMENT)
 async def test_what_is_no_acknowledgement_is_in_doubt_and_held_the_second_time(name):
     statistics, server = await shipped(NO_ACKNOWLEDGEMENT[name])
     assert (statistics.delivered, statistics.in_doubt, statistics.held, statistics.buried) == (0, 3, 3, 0)
@@ -179,7 +181,7 @@ ACKNOWLEDGEMENTS = {
 }
 
 
-@pytest.mark.parametrize("name", ACKNOWLEDGEMENTS)
+@each_row("name", ACKNOWLEDGEMENTS)
 async def test_what_is_an_acknowledgement_delivers(name):
     statistics, server = await shipped(ACKNOWLEDGEMENTS[name])
     assert (statistics.delivered, statistics.in_doubt, statistics.held) == (3, 0, 0)
@@ -204,7 +206,7 @@ def test_the_services_own_errors_are_found_in_any_case_and_envelope(body):
     assert isinstance(error_in(parse(body.encode(), None), 200, {}, "doThing"), APIError)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "body",
     [
         '{"error":""}',
@@ -236,7 +238,7 @@ def test_the_services_own_errors_are_found_in_any_case_and_envelope(body):
     ],
 )
 def test_what_tells_of_a_failure_acknowledges_nothing(body):
-    assert doubt_in(parse(body.encode(), "application/json"))
+    assert defect_in(parse(body.encode(), "application/json"))
 
 
 @given(
@@ -250,16 +252,16 @@ def test_what_tells_of_a_failure_acknowledges_nothing(body):
 )
 def test_an_error_at_any_place_is_found_and_a_cut_is_seen(tree, cut, name):
     body = orjson.dumps({"answer": tree, name: "it"})
-    assert doubt_in(parse(body, None))
+    assert defect_in(parse(body, None))
     if 0 < cut < len(body):
-        assert doubt_in(parse(body[:cut], None))
-        assert doubt_in(parse(body + body[:cut], None))
+        assert defect_in(parse(body[:cut], None))
+        assert defect_in(parse(body + body[:cut], None))
 
 
 @given(st.binary(max_size=300), st.sampled_from([None, "application/json", "text/xml; charset=utf-16", "text/html"]))
 def test_whatever_arrives_is_parsed_or_text(body, content_type):
     document = parse(body, content_type)
-    if doubt_in(document) is None and document.kind is Kind.TEXT:
+    if defect_in(document) is None and document.kind is Kind.TEXT:
         assert document.text.strip().replace("\n", "").isascii() or body.decode()
         assert not set("{}[]<>\0") & set(document.text)
 
@@ -267,7 +269,7 @@ def test_whatever_arrives_is_parsed_or_text(body, content_type):
 @given(st.binary(max_size=40))
 def test_no_bytes_acknowledge_by_being_unreadable(noise):
     for body in (b'{"status":"error","message":"' + noise, b"<response status='error'>" + noise):
-        assert doubt_in(parse(body, None))
+        assert defect_in(parse(body, None))
 
 
 @given(st.binary(max_size=2_000), st.sampled_from(["gzip", "deflate"]), st.integers(1, 50), st.data())
@@ -308,7 +310,7 @@ async def test_a_bomb_is_refused_at_the_limit():
                 await client.classic.service.status()
 
 
-@pytest.mark.parametrize("name", NO_ACKNOWLEDGEMENT)
+@each_row("name", NO_ACKNOWLEDGEMENT)
 async def test_an_unsafe_call_is_sent_once_and_may_have_been_carried_out(name):
     async with raw_server(NO_ACKNOWLEDGEMENT[name]) as raw:
         async with SevenDigital("key", "secret", base_url=raw.base_url) as client:

@@ -1,6 +1,7 @@
 import pytest
 from support.clock import VirtualClock
 from support.rawserver import answer, raw_server
+from support.rows import each_row
 
 from sevendigital_async import Dialect, ResponseCache, Settings, SevenDigital, UserToken
 from sevendigital_async.models import Release
@@ -82,7 +83,7 @@ async def test_the_cache_is_bounded():
     assert len(cache) == 3
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("headers", "seconds"),
     [
         ({"cache-control": "max-age=60"}, 60),

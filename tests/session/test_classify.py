@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 
 import orjson
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.rows import each_row
 
 from sevendigital_async import errors
 from sevendigital_async.errors import ItemError
@@ -27,7 +27,7 @@ XML_1001 = """<response status="error" version="1.2">
 HTML_503 = "<!DOCTYPE html><html><head>\n<title>503 Service\n Unavailable</title></head><body>...</body></html>"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("body", "status", "kind", "code", "message"),
     [
         # enveloped JSON
@@ -131,7 +131,7 @@ def test_body_first_status_second(body, status, kind, code, message):
     assert (error.code, error.message, error.status, error.operation) == (code, message, status, "someOperation")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("body", "status"),
     [
         ({"status": "ok", "release": {"id": 1}}, 200),
@@ -173,8 +173,8 @@ ITEMS = [
 ]
 
 
-@pytest.mark.parametrize(("items", "expected"), ITEMS)
-@pytest.mark.parametrize("status", [200, 400])
+@each_row(("items", "expected"), ITEMS)
+@each_row("status", [200, 400])
 def test_items_of_a_refused_batch(items, expected, status):
     error = found({"error": {"code": 1008, "message": "invalid items", "errors": items}}, status)
     assert type(error) is errors.BatchError
@@ -198,7 +198,7 @@ def test_the_reason_of_an_item_where_there_is_no_other():
     assert found({"error": {"code": 1008, "errors": [{"index": 0, "message": "too old"}]}}).message == "too old"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("location", "kind", "code", "message"),
     [
         (
@@ -227,7 +227,7 @@ def test_the_reason_of_an_item_where_there_is_no_other():
         ("/e?" + "a=1&" * 200, errors.RedirectError, None, "a redirect (HTTP 302) to an address that can't be used"),
     ],
 )
-@pytest.mark.parametrize("body", ["", "<html><title>Object moved</title></html>"])
+@each_row("body", ["", "<html><title>Object moved</title></html>"])
 def test_redirects(location, kind, code, message, body):
     error = found(body, 302, {"location": location})
     assert (type(error), error.code, error.message, error.status) == (kind, code, message, 302)
@@ -239,7 +239,7 @@ def test_a_redirect_whose_body_states_an_error():
     assert type(found(XML_1001, 302, {"location": "https://x/"})) is errors.InvalidRequestError
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("body", "status", "maybe_sent"),
     [
         ({"error": {"code": 1001}}, 400, False),
@@ -275,7 +275,7 @@ def test_a_date_to_wait_for_needs_to_know_the_time():
     assert found("", 503, headers, now=NOW).retry_after == 30.0
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "seconds"),
     [
         ("3", 3.0),
@@ -328,7 +328,7 @@ def test_retry_after_is_a_sensible_number_or_none(text, now):
     assert seconds is None or 0 <= seconds < float("inf")
 
 
-@pytest.mark.parametrize(
+@each_row(
     "message",
     [
         "bad oauth_signature=s3cret",
@@ -379,8 +379,8 @@ def test_a_secret_that_the_bound_cuts_in_two_is_masked():
     assert "s3cret" not in presentable("oauth_signature=" + "s3cret" * 10_000)
 
 
-@pytest.mark.parametrize("before", ["", "<html>"])
-@pytest.mark.parametrize("word", ["token", "a", "token =", "<title>", "<title", "<h1><", "%25"])
+@each_row("before", ["", "<html>"])
+@each_row("word", ["token", "a", "token =", "<title>", "<title", "<h1><", "%25"])
 def test_a_message_twice_as_long_takes_twice_as_long(word, before):
     def cost(length):
         text, costs = before + word * (length // len(word)), []
@@ -421,7 +421,7 @@ def test_any_answer_is_classified(body, status, header):
     assert error is not None or status == 200
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("code", "kind"),
     [
         (3001, errors.CardError),
@@ -434,6 +434,7 @@ def test_any_answer_is_classified(body, status, header):
         (3102, errors.PaymentFailedError),
         (3104, errors.CardError),
         (3106, errors.RefundError),
+        (3107, errors.RefundError),
         (7102, errors.RefundError),
         (3201, errors.SimultaneousStreamsError),
         (3999, errors.PaymentError),

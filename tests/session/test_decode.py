@@ -6,6 +6,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.rows import each_row
 
 from sevendigital_async.errors import DecodeError
 from sevendigital_async.models import Artist, Page, Release, ServiceStatus, Track
@@ -42,7 +43,7 @@ RELEASE_XML = '<release id="42"><title>Quiet Weather</title><artist id="7"><name
 EXPECTED = Release(id="42", title="Quiet Weather", artist=Artist(id="7", name="The Gulls"))
 
 
-@pytest.mark.parametrize(
+@each_row(
     "answer",
     [
         RELEASE,
@@ -102,7 +103,7 @@ FULL_PAGES = [
 ]
 
 
-@pytest.mark.parametrize("answer", FULL_PAGES)
+@each_row("answer", FULL_PAGES)
 def test_a_page_in_every_envelope(answer):
     page = decoded(answer, Release, paged=True)
     assert [release.id for release in page] == ["42", "43"]
@@ -110,7 +111,7 @@ def test_a_page_in_every_envelope(answer):
     assert (page.page, page.page_size, page.total_items) == (2, 20, 41)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "answer",
     [
         {"releases": RELEASE},
@@ -130,7 +131,7 @@ def test_one_item_in_place_of_a_list(answer):
     assert decoded(answer, Release, paged=True) == Page((EXPECTED,))
 
 
-@pytest.mark.parametrize(
+@each_row(
     "answer",
     [
         {"releases": []},
@@ -180,7 +181,7 @@ def test_an_operation_without_content_returns_none():
         assert decode(operation(None), parse(body, None)) is None
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("answer", "model", "paged", "path", "reason"),
     [
         ({"status": "ok"}, Release, False, "$.release", "is missing"),

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import codecs
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.rows import each_row
 
 from sevendigital_async.session.document import Kind, parse
 
@@ -66,14 +66,14 @@ FLAWS = [
 ]
 
 
-@pytest.mark.parametrize(("body", "content_type", "kind", "tree"), KINDS)
+@each_row(("body", "content_type", "kind", "tree"), KINDS)
 def test_the_body_tells_what_it_is(body, content_type, kind, tree):
     document = parse(body, content_type)
     assert (document.kind, document.tree, document.flaw) == (kind, tree, None)
     assert document.body is body
 
 
-@pytest.mark.parametrize(("body", "flaw"), FLAWS)
+@each_row(("body", "flaw"), FLAWS)
 def test_broken_json_and_xml_are_text_with_a_flaw(body, flaw):
     document = parse(body, "application/json")
     assert document.kind is Kind.TEXT
@@ -81,7 +81,7 @@ def test_broken_json_and_xml_are_text_with_a_flaw(body, flaw):
     assert flaw in document.flaw
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("body", "content_type", "text"),
     [
         ("naïve".encode(), "text/plain", "naïve"),

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import orjson
-import pytest
 from support.live_examples import GROUP, NO_YOU_GIRLS, PAGED, PLAYLIST, RELEASE, TRACK
+from support.rows import each_row
 
 from sevendigital_async import Dialect, SevenDigital
 from sevendigital_async.models import Page, PlaybackEvent, PlaylistTrackInput
@@ -134,7 +134,7 @@ ANSWERS = {
 }
 
 
-@pytest.mark.parametrize("name", ANSWERS)
+@each_row("name", ANSWERS)
 def test_answers_decode(name):
     operation, tree, holds = ANSWERS[name]
     known = REGISTRY.find(operation)

@@ -4,6 +4,7 @@ from datetime import date
 
 import orjson
 import pytest
+from support.rows import each_row
 
 from sevendigital_async import DecodeError
 from sevendigital_async.models import (
@@ -82,7 +83,7 @@ def test_an_editorial_list_has_an_id_and_a_key(answer, items):
     assert (len(page), page.list_id, page.list_key) == (items, "833", "featured")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "answer"),
     [
         ("editorial.list", "<list/>"),

@@ -6,6 +6,7 @@ import pkgutil
 
 import pytest
 from support.rawserver import answer, raw_server
+from support.rows import each_row
 
 import sevendigital_async
 from sevendigital_async import (
@@ -55,7 +56,7 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("name", KINDS)
+@each_row("name", KINDS)
 def test_every_error_says_so(name):
     assert KINDS[name]("what happened").maybe_sent is (name in MAYBE)
 

@@ -5,6 +5,7 @@ import logging
 
 import pytest
 from support.rawserver import HANG_UP, answer, raw_server
+from support.rows import each_row
 
 from sevendigital_async import (
     NO_RETRY,
@@ -213,7 +214,7 @@ async def test_raw_calls_and_signing_inside_a_hook():
     assert "/release/7?" in url
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("url", "template", "scrubbed"),
     [
         ("https://a.example/1.2/x", "/x", "https://a.example/1.2/x"),
@@ -230,6 +231,7 @@ async def test_raw_calls_and_signing_inside_a_hook():
             "https://a.example/x?%6Fauth_token=REDACTED&userid=REDACTED",
         ),
         ("https://a.example/x?track%49d=5", "/x", "https://a.example/x?track%49d=5"),
+        ("https://a.example/x?mbIds=a&sevenDigitalIds=1,2", "/x", "https://a.example/x?mbIds=a&sevenDigitalIds=1,2"),
     ],
 )
 def test_urls_are_scrubbed(url, template, scrubbed):

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from support.rawserver import answer, raw_server
+from support.rows import each_row
 
 from sevendigital_async import Dialect, RedirectError, SevenDigital, UserToken
 from sevendigital_async.operations import Auth, Binding, Content, Operation, Safety
@@ -26,7 +27,7 @@ def led(location, base=BASE):
     return destination(MEDIA, [base], location, allow_http=False)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("location", "url"),
     [
         ("https://cdn.example/a b.mp3", "https://cdn.example/a%20b.mp3"),
@@ -62,7 +63,7 @@ def test_a_location_is_encoded_as_browsers_do(location, url):
     assert led(location) == url
 
 
-@pytest.mark.parametrize(
+@each_row(
     "location",
     [
         "",

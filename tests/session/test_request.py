@@ -6,6 +6,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.rows import each_row
 
 from sevendigital_async import InvalidArgumentError, LogKind, StreamLog
 from sevendigital_async.config import Dialect
@@ -84,7 +85,7 @@ def test_unknown_and_missing_arguments_are_named():
         build(PATH)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("value", "text"),
     [
         ("x", "x"),

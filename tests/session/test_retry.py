@@ -1,6 +1,7 @@
 import random
 
 import pytest
+from support.rows import each_row
 
 from sevendigital_async import (
     APIError,
@@ -23,7 +24,7 @@ from sevendigital_async.session.retry import backoff, demanded_wait, may_repeat
 ALWAYS, SAFE, NEVER = {*Safety}, {Safety.READ, Safety.IDEMPOTENT}, set()
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("error", "repeated_for"),
     [
         (ConnectError("x"), ALWAYS),

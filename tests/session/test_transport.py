@@ -5,6 +5,7 @@ import pickle
 import aiohttp
 import pytest
 from aiohttp import client_exceptions
+from support.rows import each_row
 from yarl import URL
 
 from sevendigital_async import ConnectError, DisconnectedError, RequestTimeoutError, TransportError, errors
@@ -58,7 +59,7 @@ def every_error_of_aiohttp():
             yield pytest.param(name, kind, id=name)
 
 
-@pytest.mark.parametrize(("name", "kind"), list(every_error_of_aiohttp()))
+@each_row(("name", "kind"), list(every_error_of_aiohttp()))
 def test_every_error_of_aiohttp_has_its_counterpart(name, kind):
     if kind in ARGUMENTS:
         error = kind(*ARGUMENTS[kind])
@@ -92,7 +93,7 @@ def every_error_of_ours():
             yield pytest.param(kind, id=name)
 
 
-@pytest.mark.parametrize("kind", list(every_error_of_ours()))
+@each_row("kind", list(every_error_of_ours()))
 def test_every_error_survives_pickle_and_copy(kind):
     error = kind("what happened")
     for name, value in {"operation": "doThing", "code": 7, "status": 400, "maybe_sent": True, "field": "f"}.items():
@@ -104,7 +105,7 @@ def test_every_error_survives_pickle_and_copy(kind):
         assert vars(twin) == vars(error)
 
 
-@pytest.mark.parametrize("kind", list(every_error_of_ours()))
+@each_row("kind", list(every_error_of_ours()))
 def test_the_names_of_errors_say_so(kind):
     assert kind.__name__.endswith("Error")
     assert kind.__name__ in errors.__doc__

@@ -7,13 +7,14 @@ from xml.sax.saxutils import escape, quoteattr
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.rows import each_row
 
 from sevendigital_async.session.xml import MAX_DEPTH, XMLError, parse_xml
 
 NIL = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("document", "tree"),
     [
         ("<a/>", {"a": ""}),
@@ -85,7 +86,7 @@ def test_the_deepest_allowed():
         parse_xml(b"<a>" * (MAX_DEPTH + 1) + b"</a>" * (MAX_DEPTH + 1))
 
 
-@pytest.mark.parametrize(
+@each_row(
     "document",
     [b"", b"<a>", b"<a></b>", b"text", b"<a/><b/>", b"<a>&nope;</a>", b"<a>\xff</a>", b"<a b=c/>", b"\x00<a/>"],
 )

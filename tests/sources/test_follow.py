@@ -17,6 +17,7 @@ import pytest
 from support.memory import follow_through_rotations
 
 from sevendigital_async import ConfigurationError, LogKind
+from sevendigital_async.clock import SystemClock
 from sevendigital_async.sources import FollowSource, Ingestion, ReadOptions, follow
 
 KIND = LogKind.PREVIEW
@@ -80,6 +81,15 @@ def log(tmp_path):
     return tmp_path / "plays.jsonl"
 
 
+class HandClock(SystemClock):
+    """A clock that moves only where the test moves it; waits are real."""
+
+    now = 0.0
+
+    def monotonic(self):
+        return self.now
+
+
 def append(path, data):
     with path.open("ab") as file:
         file.write(data)
@@ -139,6 +149,58 @@ async def test_a_renamed_file_is_read_to_its_end_and_the_new_one_from_its_beginn
         append(log, line(5))
         await sink.has(5)
     assert sorted(sink.tracks) == [1, 2, 3, 4, 5]
+
+
+async def test_a_line_that_is_written_while_a_rotated_file_is_closed_is_read(log, sink, monkeypatch):
+    finish, late, rotated = follow.FileReader.finish, [line(3)], log.with_suffix(".jsonl.1")
+
+    def finish_late(reader, **options):
+        if late:
+            append(rotated, late.pop())
+        return finish(reader, **options)
+
+    monkeypatch.setattr(follow.FileReader, "finish", finish_late)
+    append(log, lines(1, 2))
+    async with following(log, sink=sink):
+        await sink.has(1, 2)
+        log.rename(rotated)
+        await sink.has(3)
+    assert sink.tracks == [1, 2, 3]
+
+
+async def test_the_last_line_of_a_rotated_file_has_time_from_the_rotation_on(log, sink):
+    bad, clock, rotated = [], HandClock(), log.with_suffix(".jsonl.1")
+    append(log, line(1) + line(2)[:20])
+    async with following(log, sink=sink, bad=bad, clock=clock) as source:
+        await sink.has(1)
+        clock.now = 100.0  # nothing is written for long
+        log.rename(rotated)
+        append(log, line(3))
+        await sink.has(3)
+        append(rotated, line(2)[20:])  # its writer has noticed the rotation
+        await sink.has(2)
+        clock.now = 101.0
+        async with asyncio.timeout(60):
+            while source.lag().files > 1:
+                await asyncio.sleep(0.005)
+    assert (sorted(sink.tracks), bad) == ([1, 2, 3], [])
+
+
+async def test_an_idle_file_that_is_truncated_and_written_as_it_would_be_closed_is_read(log, sink, monkeypatch):
+    clock, late, drop = HandClock(), [line(3)], follow.FollowSource._drop_rewritten
+
+    async def rewrite_after(source):
+        await drop(source)
+        if sink.tracks == [1, 2] and late:
+            os.truncate(log, 0)
+            append(log, late.pop())
+            clock.now = follow.CLOSE_AFTER
+
+    monkeypatch.setattr(follow.FollowSource, "_drop_rewritten", rewrite_after)
+    append(log, lines(1, 2))
+    async with following(log, sink=sink, clock=clock):
+        await sink.has(1, 2, 3)
+    assert sink.tracks == [1, 2, 3]
 
 
 @pytest.mark.parametrize("is_down", [False, True])

@@ -43,9 +43,14 @@ class Stated:
         return re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", self.path)
 
 
+def tree_in(file: Path) -> dict:
+    """Return the content of a YAML file, ten times as fast where PyYAML has libyaml."""
+    return yaml.load(file.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
+
+
 def read(file: Path, prefix: str = "") -> list[Stated]:
     """Return the operations of a file, those without path parameters first, as OpenAPI wants them matched."""
-    document = yaml.safe_load(file.read_text())
+    document = tree_in(file)
     found = [
         _stated(http_method, prefix + path, _resolved(stated, document))
         for path, methods in document["paths"].items()

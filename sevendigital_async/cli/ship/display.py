@@ -13,20 +13,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
-from ..output import one_line, say, visible
+from ..output import echo, one_line, visible
 from ..tables import is_terminal
 
 
 @frozen
 class Gauge:
-    """The progress of one thing.
-
-    Attributes:
-        name: Name of the thing.
-        done: How much is done, in the unit of ``total``.
-        total: How much there is to do; None if unknown.
-        note: The progress as text.
-    """
+    """The progress of one thing: how much of ``total`` is done (None if unknown), and a note."""
 
     name: str
     done: float
@@ -37,9 +30,7 @@ class Gauge:
 class Display(Protocol):
     """Where progress is shown."""
 
-    def __enter__(self) -> Self:
-        """Begin."""
-        ...
+    def __enter__(self) -> Self: ...
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -47,11 +38,9 @@ class Display(Protocol):
         """Restore the stream."""
         ...
 
-    def show(self, gauges: Sequence[Gauge]) -> None:
-        """Show progress."""
-        ...
+    def show(self, gauges: Sequence[Gauge]) -> None: ...
 
-    def say(self, text: str) -> None:
+    def echo(self, text: str) -> None:
         """Write a line that stays."""
         ...
 
@@ -72,7 +61,6 @@ class PlainDisplay:
         self._due_at = time.monotonic() + every
 
     def __enter__(self) -> Self:
-        """Begin."""
         return self
 
     def __exit__(
@@ -81,16 +69,14 @@ class PlainDisplay:
         """Do nothing."""
 
     def show(self, gauges: Sequence[Gauge]) -> None:
-        """Write a line if one is due."""
         now = time.monotonic()
         if now >= self._due_at:
             self._due_at = now + self._every
-            self.say("; ".join(f"{gauge.name}: {gauge.note}" for gauge in gauges))
+            self.echo("; ".join(f"{gauge.name}: {gauge.note}" for gauge in gauges))
 
-    def say(self, text: str) -> None:
-        """Write a line."""
+    def echo(self, text: str) -> None:
         if self._stream is not None:
-            say(text, self._stream)
+            echo(text, self._stream)
 
 
 class LiveDisplay:
@@ -111,19 +97,16 @@ class LiveDisplay:
         self._bars: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
-        """Begin."""
         self._progress.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Show the cursor again."""
         with suppress(OSError):
             self._progress.stop()
 
     def show(self, gauges: Sequence[Gauge]) -> None:
-        """Move the bars."""
         for gauge in gauges:
             if gauge.name not in self._bars:
                 self._bars[gauge.name] = self._progress.add_task(one_line(gauge.name), note="")
@@ -133,7 +116,6 @@ class LiveDisplay:
         with suppress(OSError):
             self._progress.refresh()
 
-    def say(self, text: str) -> None:
-        """Write a line above the bars."""
+    def echo(self, text: str) -> None:
         with suppress(OSError):
             self._console.print(Text(visible(text)), soft_wrap=True)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.cli_process import KEY, SECRET, deliver, open_sandbox, plays, run_command, sevendigital
+from support.rows import each_row
 
 from sevendigital_async import ConfigurationError, LogKind, SevenDigital, StreamLogShipper
 from sevendigital_async.cli import main
@@ -146,7 +147,7 @@ async def test_dead_letters_of_a_spool_in_use_are_not_changed(spool, capsys):
     assert len(listed.out.splitlines()) == 6
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "expected"),
     [
         ("2026-10-31", datetime(2026, 10, 31, tzinfo=UTC)),
@@ -164,9 +165,7 @@ def test_dates_and_ages_are_read(text, expected):
     assert parse_when(text, "--since", NOW) == expected
 
 
-@pytest.mark.parametrize(
-    "text", ["", "yesterday", "7", "d", "-1d", "7x", "999999w", "2026-13-01", "0001-01-01T00:00+23:00"]
-)
+@each_row("text", ["", "yesterday", "7", "d", "-1d", "7x", "999999w", "2026-13-01", "0001-01-01T00:00+23:00"])
 def test_what_is_not_a_date_or_an_age_is_refused(text):
     with pytest.raises(ConfigurationError, match="--until"):
         parse_when(text, "--until", NOW)

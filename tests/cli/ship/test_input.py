@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.cli_process import as_counted, open_sandbox, plays, received, sevendigital
+from support.rows import each_row
 
 from sevendigital_async import InvalidLogError, StreamLog
 from sevendigital_async.cli import main
@@ -99,7 +100,7 @@ def test_the_summary_for_people_says_what_to_do(tmp_path, monkeypatch, capsys):
 NOW = datetime.now(UTC).isoformat()
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("line", "key"),
     [
         ('{"trackId":"1","trackId":"2","timestamp":"%s"}', "trackId"),
@@ -159,7 +160,7 @@ async def test_joined_files_may_each_begin_with_a_mark(tmp_path):
     assert (ended.code, ended.summary["rejected"]) == (0, 0)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "means"),
     [
         ("2026-01-31t20:15:00z", "2026-01-31T20:15:00+00:00"),
@@ -190,7 +191,7 @@ def test_times_may_be_spelled_in_any_form_of_iso_8601(text, means):
     assert StreamLog.decode(line).timestamp == datetime.fromisoformat(means)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         *("", "now", "2026-01-31T24:01Z", "2026-01-31T24:00:01Z", "2026-01-31T25:00Z", "2026-01-31T12:59:60Z"),

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.clock import VirtualClock
 from support.redis_server import RedisServer
+from support.rows import each_row
 from support.service import Service
 from test_redis_spool import NOW, PREVIEW, RULES, plays
 
@@ -372,7 +373,7 @@ UNUSABLE = [
 ]
 
 
-@pytest.mark.parametrize("url", UNUSABLE)
+@each_row("url", UNUSABLE)
 def test_an_unusable_url_is_refused_and_not_quoted(url):
     for use in (open_spool, open_inspector, shown, file_of, RedisConnection, RedisURL.parse):
         if use is file_of and url.startswith(("redis:", "rediss:", "unix:")):
@@ -383,7 +384,7 @@ def test_an_unusable_url_is_refused_and_not_quoted(url):
         assert SECRETS not in str(refused.value)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("url", "safe_url", "connection"),
     [
         ("redis://h", "redis://h:6379", {"host": "h", "port": 6379, "db": 0}),

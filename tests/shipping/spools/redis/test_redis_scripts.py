@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.clock import VirtualClock
+from support.rows import each_row
 from test_redis_spool import PREVIEW, RULES, plays, worker
 
 import sevendigital_async
@@ -43,7 +44,7 @@ def test_each_lua_file_is_a_script_or_included_in_one():
     assert not called & included
 
 
-@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
+@each_row("script", SCRIPTS.values(), ids=SCRIPTS)
 def test_a_script_declares_every_key_and_argument_that_it_uses(script):
     code = "\n".join(line.partition("--")[0] for line in script.text.splitlines())
     for array, declared in (("KEYS", script.keys), ("ARGV", script.arguments)):
