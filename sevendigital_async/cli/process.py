@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from ..errors import SevenDigitalError
+from ..errors import BatchError, SevenDigitalError
 from .output import (
     INTERRUPTED,
     ExitCode,
@@ -219,6 +219,9 @@ class SignalWatcher:
             self.first.set()
 
 
+SHOWN_ITEMS = 3
+"""Refused items of a batch whose reasons are shown."""
+
 OPTIONAL_MODULES = frozenset({"typer", "rich"})
 """Packages of the ``cli`` extra."""
 
@@ -257,6 +260,13 @@ def _explain_os(error: OSError) -> Explanation:
     return ExitCode.USAGE, ": ".join([" -> ".join(names), words]) if names else words
 
 
+def _explain_batch(error: BatchError) -> str:
+    """Return the error with the reasons of the first refused items."""
+    items = [f"; item {'?' if one.index is None else one.index}: {one.message}" for one in error.errors]
+    more = len(items) - SHOWN_ITEMS
+    return "".join((str(error), *items[:SHOWN_ITEMS], f"; {more:,} more" if more > 0 else ""))
+
+
 def _explain_usage(error: Any) -> str:
     """Print the usage of the command and return what is wrong with the arguments."""
     from .usage import problem_with  # noqa: PLC0415 - only wrong arguments need it
@@ -272,6 +282,7 @@ def _explain_usage(error: Any) -> str:
 
 _EXPLANATIONS: tuple[tuple[type[BaseException], Callable[[Any], Explanation]], ...] = (
     (ExitError, lambda error: (error.code, str(error))),
+    (BatchError, lambda error: (ExitCode.USAGE, _explain_batch(error))),
     (SevenDigitalError, lambda error: (ExitCode.USAGE, str(error))),
     (SignalExit, lambda error: (error.code, f"ended by {error.name}")),
     (SystemExit, _explain_exit),
