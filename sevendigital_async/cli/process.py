@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from ..errors import SevenDigitalError
+from ..errors import BatchError, SevenDigitalError
 from .output import (
+    COMPLETION_VARIABLE,
     INTERRUPTED,
     ExitCode,
     ExitError,
@@ -69,9 +70,6 @@ def _run(arguments: Sequence[str] | None) -> int:
         echo_message(reason or ("interrupted" if code == INTERRUPTED else f"ended with exit code {code}"))
     return code
 
-
-COMPLETION_VARIABLE = "_SEVENDIGITAL_COMPLETE"
-"""Set by a shell that completes a line: fish reads the exit code, and what is printed would be shown in the line."""
 
 SIGNALLED = 128
 """Exit codes above this one mean signals."""
@@ -219,6 +217,9 @@ class SignalWatcher:
             self.first.set()
 
 
+SHOWN_ITEMS = 3
+"""Refused items of a batch whose reasons are shown."""
+
 OPTIONAL_MODULES = frozenset({"typer", "rich"})
 """Packages of the ``cli`` extra."""
 
@@ -257,6 +258,13 @@ def _explain_os(error: OSError) -> Explanation:
     return ExitCode.USAGE, ": ".join([" -> ".join(names), words]) if names else words
 
 
+def _explain_batch(error: BatchError) -> str:
+    """Return the error with the reasons of the first refused items."""
+    items = [f"; item {'?' if one.index is None else one.index}: {one.message}" for one in error.errors]
+    more = len(items) - SHOWN_ITEMS
+    return "".join((str(error), *items[:SHOWN_ITEMS], f"; {more:,} more" if more > 0 else ""))
+
+
 def _explain_usage(error: Any) -> str:
     """Print the usage of the command and return what is wrong with the arguments."""
     from .usage import problem_with  # noqa: PLC0415 - only wrong arguments need it
@@ -272,6 +280,7 @@ def _explain_usage(error: Any) -> str:
 
 _EXPLANATIONS: tuple[tuple[type[BaseException], Callable[[Any], Explanation]], ...] = (
     (ExitError, lambda error: (error.code, str(error))),
+    (BatchError, lambda error: (ExitCode.USAGE, _explain_batch(error))),
     (SevenDigitalError, lambda error: (ExitCode.USAGE, str(error))),
     (SignalExit, lambda error: (error.code, f"ended by {error.name}")),
     (SystemExit, _explain_exit),

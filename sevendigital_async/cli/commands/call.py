@@ -29,10 +29,10 @@ operations.
 
 \b
 Examples:
-  sevendigital call classic.releases.search q="abbey road" page_size=5
-  sevendigital call platform.playlists.create name=Run tracks=@tracks.json
-  sevendigital call classic.releases.details release_id=11700062 --xml
-  sevendigital call platform.streaming.preview track_id=123 --out clip.mp3
+  sevendigital call classic.releases.search q="quiet harbour" country=GB page_size=5
+  sevendigital call platform.playlists.create name=Run tracks='[{"trackId": "5500011", "title": "A", "artist": "B"}]'
+  sevendigital call classic.releases.details release_id=1100001 country=GB --xml
+  sevendigital call platform.streaming.preview track_id=5500011 --out clip.mp3
 
 \b
 Exit codes:
@@ -46,7 +46,7 @@ The URL contains a signature, so keep it secret. The service accepts it once, wi
 
 \b
 Example:
-  sevendigital sign-url platform.streaming.preview track_id=123
+  sevendigital sign-url platform.streaming.preview track_id=5500011
 
 \b
 Exit codes:

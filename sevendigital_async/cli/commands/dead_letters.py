@@ -221,6 +221,8 @@ def replay(
     done = asyncio.run(_replay(spool, found))
     if json:
         echo_json({"replayed": done, "in_doubt": in_doubt})
+    elif not found:
+        _report_no_match(spool)
     else:
         echo(
             f"waiting for delivery again: {counted(done)} ({in_doubt:,} in doubt); the next run with {shown(spool)}"
@@ -238,6 +240,8 @@ def discard(
     done = asyncio.run(_discard(spool, found))
     if json:
         echo_json({"discarded": done})
+    elif not found:
+        _report_no_match(spool)
     else:
         echo(f"discarded: {counted(done)}; the journal of {shown(spool)} lists them")
 
@@ -261,7 +265,11 @@ async def _list(spool: str, wanted: DeadLetterFilter, *, json: bool) -> None:
             else:
                 echo(wrapped(as_line(letter), sys.stdout))
     if is_empty and not json:
-        echo_message(f"no dead letters match in {shown(spool)}")
+        _report_no_match(spool)
+
+
+def _report_no_match(spool: str) -> None:
+    echo_message(f"no dead letters match in {shown(spool)}")
 
 
 async def _get(spool: str, number: str) -> StoredDeadLetter:

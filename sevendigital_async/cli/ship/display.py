@@ -85,13 +85,12 @@ class LiveDisplay:
     def __init__(self, stream: TextIO) -> None:
         # rich takes a tenth of the command's start, and only a terminal needs it.
         from rich.console import Console  # noqa: PLC0415 - as above
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn  # noqa: PLC0415 - as above
+        from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415 - as above
 
         self._console = Console(file=stream, force_terminal=True, highlight=False)
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
-            TaskProgressColumn(),
             TextColumn("{task.fields[note]}", markup=False),
             console=self._console,
             # The event loop refreshes it; a thread would compete with the loop for the interpreter.

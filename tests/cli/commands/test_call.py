@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -23,6 +25,7 @@ from sevendigital_async.cli.arguments import (
     read_arguments,
     values_of,
 )
+from sevendigital_async.cli.commands.call import CALL_HELP, SIGN_URL_HELP
 from sevendigital_async.config import Dialect
 from sevendigital_async.errors import InvalidArgumentError
 from sevendigital_async.operations import REGISTRY
@@ -62,6 +65,24 @@ async def test_bodies_and_files_are_arguments_too(tmp_path):
     assert (made.code, made.err) == (0, "")
     playlist = json.loads(made.out)
     assert (playlist["name"], playlist["tracks"][0]["title"]) == ("Run", "One")
+
+
+async def test_the_examples_of_the_help_work_in_a_sandbox(tmp_path):
+    examples = re.findall(r"^  sevendigital (.*)$", f"{CALL_HELP}{SIGN_URL_HELP}", re.MULTILINE)
+    assert len(examples) == 5
+    async with open_sandbox() as sandbox:
+        for example in examples:
+            ended = await sevendigital(*shlex.split(example), base_url=sandbox.base_url, cwd=tmp_path)
+            assert (ended.code, ended.err) == (0, ""), example
+
+
+async def test_refused_items_are_reported_with_their_reasons(tmp_path):
+    tracks = json.dumps([{"trackId": str(number)} for number in range(5)])
+    async with open_sandbox() as sandbox:
+        ended = await call(sandbox, "platform.playlists.create", "name=Run", f"tracks={tracks}", cwd=tmp_path)
+    items = "".join(f"; item {number}: title is missing" for number in range(3))
+    assert ended.code == 1
+    assert ended.err.endswith(f"(code 1008, HTTP 400){items}; 2 more\n")
 
 
 async def test_media_go_to_a_file(tmp_path):
