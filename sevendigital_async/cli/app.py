@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from .._version import __version__
 from .completion import Shell, completion_script, install_completion
 from .output import echo
-from .repeated_options import refuse_repeated_options
+from .usage import refuse_repeated_options
 
 COMMANDS = {
     "demo": ("demo", "Ship made-up plays to a local sandbox and account for each."),

@@ -32,6 +32,9 @@ PRECEDENCE = (ExitCode.USAGE, ExitCode.WAITING, ExitCode.REJECTED, ExitCode.DONE
 INTERRUPTED = 130
 """The exit code of a process that SIGINT ended, as shells report it."""
 
+COMPLETION_VARIABLE = "_SEVENDIGITAL_COMPLETE"
+"""Set by a shell that completes a line: fish reads the exit code, and would show on the line what is printed."""
+
 
 class ExitError(Exception):
     """Ends a command with a code that is not zero; the message is the last line on standard error."""
