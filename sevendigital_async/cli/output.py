@@ -32,8 +32,9 @@ PRECEDENCE = (ExitCode.USAGE, ExitCode.WAITING, ExitCode.REJECTED, ExitCode.DONE
 INTERRUPTED = 130
 """The exit code of a process that SIGINT ended, as shells report it."""
 
+
 COMPLETION_VARIABLE = "_SEVENDIGITAL_COMPLETE"
-"""Set by a shell that completes a line: fish reads the exit code, and would show on the line what is printed."""
+"""Set by a shell that completes a line: fish reads the exit code, and what is printed would be shown in the line."""
 
 
 class ExitError(Exception):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from itertools import chain
 from types import NoneType
 from typing import TypeVar
 
@@ -64,8 +63,6 @@ def encoded_columns(columns: PlayColumns, window: Window) -> list[bytes] | None:
         return None
     if BACKSLASH in text:
         return None
-    if not text.isascii() and not all(map(str.strip, chain(tracks, given_users, given_clients))):
-        return None  # white space beyond ASCII
     # No value has a quotation mark or a line feed now. orjson writes six digits of a second where three are meant.
     text = text[1:-1].replace(b'000Z","durationPlayed":', b'Z","durationPlayed":')
     for name, given in (
@@ -77,7 +74,12 @@ def encoded_columns(columns: PlayColumns, window: Window) -> list[bytes] | None:
         if len(given) < len(moments):
             text = text.replace(b',"%b":null' % name, b"")
     bodies = text.replace(b"},{", b"}\n{").split(b"\n")
-    return bodies if len(bodies) == len(moments) and max(map(len, bodies)) <= MAX_TEXT else None
+    if len(bodies) != len(moments):
+        return None
+    if text.isascii() and max(map(len, bodies)) <= MAX_TEXT:
+        return bodies
+    texts = [*tracks, *given_users, *given_clients]
+    return bodies if max(map(len, texts)) <= MAX_TEXT and all(map(str.strip, texts)) else None
 
 
 def encoded_together(logs: Sequence[StreamLog], window: Window) -> list[bytes] | None:

@@ -230,10 +230,10 @@ def _single(document: Document, model: type, report: Report, *, keeps_ids: bool)
     def structured(found: object, *place: str | int) -> object:
         here = _below(report, *place)
         thing: object = structure(found, model, _keeping_ids(here) if keeps_ids else here)
-        fields = attrs.fields_dict(model)
-        absent = [(wire_names(fields[name])[0],) for name in expected_of(model) if getattr(thing, name) is None]
-        if absent:
-            here([Misfit(steps, "is missing", omitted=steps) for steps in absent])
+        for name in expected_of(model):
+            if getattr(thing, name) is None:
+                steps = (wire_names(getattr(attrs.fields(model), name))[0],)
+                here([Misfit(steps, "is missing", omitted=steps)])
         return thing
 
     for node in _nodes(document.tree):

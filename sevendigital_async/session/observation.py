@@ -137,11 +137,6 @@ class Observers:
         self.before: ObserverGuard = ObserverGuard("on_request", logger)
         self.after: ObserverGuard = ObserverGuard("on_response", logger)
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether there are no hooks and no tracer."""
-        return self.tracer is None and self.on_request is None and self.on_response is None
-
     def request(self, info: RequestInfo) -> None:
         if self.on_request is not None:
             self.before.call(self.on_request, info)

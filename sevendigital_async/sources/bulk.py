@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from types import NoneType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import orjson
 
+from ..errors import InvalidLogError
 from ..models import LogKind
 from ..models.encoded_log import EncodedLog, encoded_logs
 from ..models.encoding import encoded_columns
-from ..models.stream_log import FIELDS, Window
+from ..models.stream_log import FIELDS, LIVE_FIELDS, Window
 from .rows import KIND, kind_of
 
 Columns = Mapping[str, Sequence[object]]
 """Values of records by wire name, or by ``kind``; all of one length."""
+
+
+PLAIN_FIELDS = {KIND, *FIELDS} - {*LIVE_FIELDS.values()}
+"""The columns of ordinary plays."""
 
 
 class Plays(NamedTuple):
@@ -88,60 +93,83 @@ def plays_of_columns(columns: Columns, window: Window) -> Plays | None:
         columns: Values are text, where empty means none, or typed values.
         window: The times that are accepted.
     """
-    given = dict(columns)
-    kind_column, moments = given.pop(KIND, None), _moments(given.pop("timestamp", ()))
-    if moments is None or not READERS.keys() >= given.keys():
+    if not PLAIN_FIELDS >= columns.keys() >= {"trackId", "timestamp"}:
         return None
-    if not all({str, int, NoneType} >= set(map(type, column)) for column in given.values()):
-        return None
-    none: Sequence[Any] = [None] * len(moments)
+    none: Sequence[None] = [None] * len(columns["timestamp"])
     try:
-        tracks, users, clients, durations, countries = (
-            read(given[name]) if name in given else none for name, read in READERS.items()
+        moments = _moments(columns["timestamp"])
+        tracks, users, clients, countries = (
+            _texts(columns.get(name, none)) for name in ("trackId", "userId", "clientId", "country")
         )
-        kinds = none if kind_column is None else _kinds(kind_column)
-    except ValueError:
+        durations = _durations(columns.get("durationPlayed", none))
+    except (ValueError, TypeError, OverflowError):
         return None
     bodies = encoded_columns((tracks, users, clients, moments, durations, countries), window)
-    return None if bodies is None else Plays(list(map(EncodedLog, bodies, moments, users, countries)), kinds)
-
-
-def _moments(column: Sequence[object]) -> Sequence[datetime] | None:
-    """Return times in UTC; None if one is not a time or has no time zone."""
-    try:
-        moments: list[Any] = [datetime.fromisoformat(value) if type(value) is str else value for value in column]
-        if set(map(type, moments)) != {datetime} or None in {moment.tzinfo for moment in moments}:
-            return None
-        return [moment if moment.tzinfo is UTC else moment.astimezone(UTC) for moment in moments]
-    except (ValueError, OverflowError):
+    if bodies is None:
         return None
+    logs = list(map(EncodedLog, bodies, moments, users, countries))
+    kinds = kinds_of(columns[KIND]) if KIND in columns else [None] * len(logs)
+    return None if kinds is None else Plays(logs, kinds)
 
 
-def _texts(column: Sequence[Any]) -> Sequence[str | None]:
-    if int in set(map(type, column)):
+def kinds_of(column: Sequence[object]) -> list[LogKind | None] | None:
+    """Return the kinds in a column; None if a value is not a kind."""
+    if not {str, NoneType} >= set(map(type, column)):
+        return None
+    try:
+        kinds = {value: kind_of(value or None) for value in set(column)}
+    except InvalidLogError:
+        return None
+    return [kinds[value] for value in column]
+
+
+def _moments(column: Sequence[object]) -> Sequence[datetime]:
+    """Return times in UTC.
+
+    Raises:
+        ValueError: One is not a time with a time zone; ``TypeError`` and ``OverflowError`` as well.
+    """
+    moments = [datetime.fromisoformat(value) if isinstance(value, str) else value for value in column]
+    if not _are_moments(moments):
+        raise ValueError
+    zones = {moment.tzinfo for moment in moments}
+    if None in zones:
+        raise ValueError
+    return moments if zones == {UTC} else [moment.astimezone(UTC) for moment in moments]
+
+
+def _are_moments(values: Sequence[object]) -> TypeGuard[Sequence[datetime]]:
+    return set(map(type, values)) == {datetime}
+
+
+def _texts(column: Sequence[Any]) -> Sequence[Any]:
+    """Return texts, also for whole numbers; None for those that are empty.
+
+    Raises:
+        ValueError: A value is something else.
+    """
+    types = _types(column)
+    if int in types:
         column = [str(value) if type(value) is int else value for value in column]
     return [value or None for value in column] if "" in column else column
 
 
 def _durations(column: Sequence[Any]) -> Sequence[int | None]:
+    """Return whole numbers, also for texts; None for those that are empty.
+
+    Raises:
+        ValueError: A value is something else.
+    """
+    if str not in _types(column):
+        return column
     digits = "".join([value for value in column if type(value) is str])
     if digits and not (digits.isascii() and digits.isdigit()):
         raise ValueError
     return [None if value is None or value == "" else int(value) for value in column]
 
 
-def _kinds(column: Sequence[object]) -> list[LogKind | None]:
-    if not {str, NoneType} >= set(map(type, column)):
+def _types(column: Sequence[object]) -> set[type]:
+    types = set(map(type, column))
+    if not {str, int, NoneType} >= types:
         raise ValueError
-    kinds = {value: kind_of(value or None) for value in set(column)}
-    return [kinds[value] for value in column]
-
-
-READERS: Mapping[str, Callable[[Sequence[Any]], Sequence[Any]]] = {
-    "trackId": _texts,
-    "userId": _texts,
-    "clientId": _texts,
-    "durationPlayed": _durations,
-    "country": _texts,
-}
-"""The columns of most records beside time and kind, and how each is read; raises ``ValueError`` if it can't be."""
+    return types

@@ -6,15 +6,15 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Protocol, Self, TextIO
+from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
 from attrs import frozen
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
-from rich.text import Text
 
 from ..output import echo, one_line, visible
 from ..tables import is_terminal
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 
 @frozen
@@ -83,6 +83,10 @@ class LiveDisplay:
     """Shows progress with bars that move."""
 
     def __init__(self, stream: TextIO) -> None:
+        # rich takes a tenth of the command's start, and only a terminal needs it.
+        from rich.console import Console  # noqa: PLC0415 - as above
+        from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415 - as above
+
         self._console = Console(file=stream, force_terminal=True, highlight=False)
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
@@ -117,5 +121,7 @@ class LiveDisplay:
             self._progress.refresh()
 
     def echo(self, text: str) -> None:
+        from rich.text import Text  # noqa: PLC0415 - as above
+
         with suppress(OSError):
             self._console.print(Text(visible(text)), soft_wrap=True)

@@ -20,7 +20,6 @@ from ...models.wire import duplicate_key
 from ...monitoring import ServiceNotifier, WorkerMonitor
 from ...shipping import Counts, Spool
 from ...shipping.spools.registry import file_of, open_spool, scheme_of
-from ...shipping.spools.sqlite import SqliteSpool
 from ...sources import ReadCheckpoint
 from ...sources.ingestion import position_in
 from ..options import check_finite, inspect_spool
@@ -105,6 +104,8 @@ def durable_spool(spool: str, synchronous: Synchronous, journal_days: float) -> 
     file = file_of(spool) if spool else None
     if file is None:
         return open_spool(spool)
+    from ...shipping.spools.sqlite import SqliteSpool  # noqa: PLC0415 - a run with another spool does without it
+
     pragma: Literal["FULL", "NORMAL"] = "FULL" if synchronous is Synchronous.FULL else "NORMAL"
     return SqliteSpool(file, synchronous=pragma, journal_days=journal_days)
 
