@@ -317,7 +317,7 @@ LOOKS = (
     ("sign-url", "platform.streaming.preview", "track_id=1"),
     ("spool", "status", "--spool", "x.db"),
     ("spool", "status", "--spool", "x.db", "--json"),
-    ("dead-letters", "replay", "--all", "--spool", "x.db"),
+    ("dead-letters", "replay", "--all", "--spool", "x.db", "--json"),
     ("journal", "export", "--spool", "x.db", "--out", "-"),
     ("journal", "reconcile", "--spool", "x.db", "--against", "export.csv"),
     ("journal", "reconcile", "--spool", "x.db", "--against", "export.csv", "--json"),
