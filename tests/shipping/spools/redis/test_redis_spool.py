@@ -85,7 +85,7 @@ async def sent(spool, kind=PREVIEW):
     return lease
 
 
-async def until(condition, within=10):
+async def until(condition, within=60):
     async with asyncio.timeout(within):
         while not condition():
             await asyncio.sleep(0.01)
@@ -131,7 +131,7 @@ async def test_a_shipper_closes_in_time_while_redis_hangs(own_server, redis_serv
         await asyncio.sleep(0)
         started = loop.time()
         statistics = await shipper.aclose(0.5)
-        assert loop.time() - started < 0.5 + 0.25
+        assert loop.time() - started < 0.5 + 2  # Redis would hang for ever
         assert statistics.failure is None
         server.process.send_signal(18)
 
@@ -350,7 +350,7 @@ async def test_space_that_another_worker_frees_is_noticed(redis_server):
             one.append_nowait(PREVIEW, plays(1))
         lease = await other.lease(PREVIEW, flush=True)
         await other.ack(lease, lease.records, RECEIPT)
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(60):
             await waiting
 
 
