@@ -100,7 +100,7 @@ def package(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Run the benchmarks; `-- --quick` takes under two minutes."""
+    """Run the benchmarks; `-- --quick` takes a few minutes."""
     session.install("-e", ".[bench]")
     # The generator needs an older typer than our command line.
     generator = Path(session.create_tmp()) / "generator"

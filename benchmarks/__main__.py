@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER", help="the folder for the results")
     scale = parser.add_mutually_exclusive_group()
     scale.add_argument(
-        "--quick", action="store_const", const=Scale.QUICK, dest="scale", help="run every job in under two minutes"
+        "--quick", action="store_const", const=Scale.QUICK, dest="scale", help="run every job in a few minutes"
     )
     scale.add_argument(
         "--smallest",

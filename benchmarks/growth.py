@@ -21,7 +21,7 @@ from sevendigital_async.clock import SystemClock
 from sevendigital_async.models.stream_log import Window, checked_and_encoded
 from sevendigital_async.shipping import Receipt, Spool
 from sevendigital_async.shipping.records import PARTNER_QUEUE, Record
-from sevendigital_async.shipping.rules import DOCUMENTED
+from sevendigital_async.shipping.rules import DOCUMENTED_RULES
 from sevendigital_async.shipping.spools.base import SpoolContext
 
 from .plays import made_up_plays, stream_log
@@ -115,7 +115,7 @@ def _measured(case: Case, rounds: int) -> Cost:
 
 async def _measure(case: Case, rounds: int, folder: Path) -> Cost:
     spool = _spool(case, folder)
-    await spool.open(SpoolContext(DOCUMENTED, SystemClock(), lambda _: None))
+    await spool.open(SpoolContext(DOCUMENTED_RULES, SystemClock(), lambda _: None))
     source = _records(case)
     gc.collect()
     before, filled = _resident(), 0.0

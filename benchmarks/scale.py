@@ -10,6 +10,6 @@ class Scale(enum.StrEnum):
 
     FULL = "full"
     QUICK = "quick"
-    """All jobs in under two minutes."""
+    """All jobs in a few minutes."""
     SMALLEST = "smallest"
     """All jobs within seconds; the figures mean nothing."""

@@ -64,7 +64,7 @@ if TYPE_CHECKING:
         UnsupportedOperationError,
         VoucherError,
     )
-    from .models import EndReason, LogKind, PlayMode, PlayType, StreamLog
+    from .models import EndReason, LogKind, Page, PlayMode, PlayType, StreamLog
     from .operations import Operation
     from .resources.media_handle import MediaHandle
     from .resources.resource import Pages
@@ -139,6 +139,7 @@ __all__ = [
     "NotAvailableError",
     "NotFoundError",
     "Operation",
+    "Page",
     "Pages",
     "PaymentError",
     "PaymentFailedError",

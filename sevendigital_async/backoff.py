@@ -14,9 +14,9 @@ def full_jitter(attempt: int, *, base: float, cap: float, rng: random.Random) ->
         cap: The largest bound, in seconds.
         rng: Source of random numbers.
     """
-    return rng.uniform(0, doubled(attempt, base=base, cap=cap))
+    return rng.uniform(0, exponential_backoff(attempt, base=base, cap=cap))
 
 
-def doubled(attempt: int, *, base: float, cap: float) -> float:
+def exponential_backoff(attempt: int, *, base: float, cap: float) -> float:
     """Return ``base``, doubled for each failed attempt, but at most ``cap``."""
     return min(cap, base * 2.0 ** min(attempt, 60))

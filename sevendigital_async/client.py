@@ -33,14 +33,6 @@ from .session.cache import ResponseCache
 from .session.core import Session
 from .session.defaults import NO_DEFAULTS, ParameterDefaults
 from .session.media import MediaResponse
-from .session.observation import (
-    CallTracer,
-    ObservedSession,
-    ObservedTransport,
-    Observers,
-    RequestHook,
-    ResponseHook,
-)
 from .session.play_logs import PlayLogTransport
 from .session.rate_limiter import RateLimiter
 from .session.request import NO_HEADERS, Call, checked_headers
@@ -54,6 +46,7 @@ if TYPE_CHECKING:
     from .resources.media import Media
     from .resources.media_handle import MediaHandle
     from .resources.oauth import OAuth
+    from .session.observation import CallTracer, RequestHook, ResponseHook
 
 
 T = TypeVar("T")
@@ -424,10 +417,16 @@ class SevenDigital(ApiClient):
         clock = clock or SystemClock()
         credentials, transport = Credentials(consumer_key, consumer_secret), AiohttpTransport(settings, agent, session)
         shared = None if limits is None else _shared_limiter(limits, consumer_key, settings, clock)
-        observers = Observers(tracer, on_request, on_response)
-        if observers.is_empty:
+        if tracer is None and on_request is None and on_response is None:
             core = Session(credentials, settings, transport, clock=clock, cache=cache, limits=shared)
         else:
+            from .session.observation import (
+                ObservedSession,
+                ObservedTransport,
+                Observers,
+            )
+
+            observers = Observers(tracer, on_request, on_response)
             observed = ObservedTransport(transport, clock)
             core = ObservedSession(observers, credentials, settings, observed, clock=clock, cache=cache, limits=shared)
         super().__init__(core, Options())

@@ -366,8 +366,9 @@ class Settings:
         user_agent: Names the calling program to the service.
         live_preview_log_path: Where previews are reported in the live dialect, below ``/1.2``. The vendor's pages
             disagree; the other candidate is ``/user/preview/log``.
-        strict_decoding: Raise a DecodeError for every value of a response that can't be read. Otherwise one that may be
-            missing is read as None, with a line in the log, and only a missing structure is an error.
+        strict_decoding: Raise a DecodeError for every value of a response that can't be read. Otherwise a value or
+            structure that may be missing is read as None, with a line in the log, and lists and mappings lack the
+            entry; only a missing required structure is an error.
         country: ISO 3166-1 alpha-2 code of a country that the key may use; sent wherever the service takes one and the
             caller names none, and with reports of previews, whose plays have their own countries.
         shop_id: The shop that was assigned to the partner; sent with every call. A shop belongs to a country, so

@@ -13,8 +13,8 @@ COUNTRY_CODES: frozenset[str] = frozenset(ALPHA_2) | frozenset(map(str.lower, AL
 RESERVED = {"UK": "GB", "EL": "GR"}
 """Codes that other standards have and this one does not."""
 
-SHORTEST_NAME = 4
-LONGEST_SHOWN = 60
+MIN_NAME_LENGTH = 4
+MAX_SHOWN_LENGTH = 60
 
 
 def country_problem(code: object) -> str | None:
@@ -22,7 +22,7 @@ def country_problem(code: object) -> str | None:
     if isinstance(code, str) and code in COUNTRY_CODES:
         return None
     rule = "must be an ISO 3166-1 alpha-2 code such as GB"
-    if not isinstance(code, str) or len(code) > LONGEST_SHOWN:
+    if not isinstance(code, str) or len(code) > MAX_SHOWN_LENGTH:
         return rule
     meant = _similar(code.strip().upper())
     return f"{rule}, not {code!r}" + (f": did you mean {meant}?" if meant else "")
@@ -35,7 +35,7 @@ def _similar(code: str) -> str | None:
     if code in RESERVED:
         return RESERVED[code]
     country = countries_by_alpha3.get(code) or countries_by_numeric.get(code)
-    if country is None and len(code) >= SHORTEST_NAME:
+    if country is None and len(code) >= MIN_NAME_LENGTH:
         named = [each for name, each in countries_by_name.items() if name.startswith(code)]
         country = countries_by_name.get(code) or (named[0] if len(named) == 1 else None)
     return country.alpha2 if country else None

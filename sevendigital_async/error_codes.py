@@ -32,7 +32,7 @@ ERRORS_BY_CODE: dict[int, type[APIError]] = {
     **dict.fromkeys((3003, 3100, 3101, 3102), PaymentFailedError),
     3004: PriceChangedError,
     3012: VoucherError,
-    **dict.fromkeys((3017, 3105, 3106, 7102), RefundError),
+    **dict.fromkeys((3017, 3105, 3106, 3107, 7102), RefundError),
     3201: SimultaneousStreamsError,
 }
 """Codes that mean the same at every endpoint; for other codes, the thousands decide."""

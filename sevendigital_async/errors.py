@@ -30,7 +30,7 @@
     │   │   ├── PaymentFailedError    3003, 3100 to 3102: the payment failed or was declined
     │   │   ├── PriceChangedError     3004: the price has changed
     │   │   ├── VoucherError          3012: the voucher can't be applied
-    │   │   └── RefundError           3017, 3105, 3106, 7102: refunded already, not allowed, declined or failed
+    │   │   └── RefundError           3017, 3105, 3106, 3107, 7102: refunded already, not allowed, declined or failed
     │   ├── RateLimitError            429, or a spent quota noticed before sending
     │   ├── RedirectError             a redirect where none is expected
     │   └── ServerError               408, 421, 425, 5xx, 7xxx, 9xxx

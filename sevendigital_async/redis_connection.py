@@ -76,7 +76,7 @@ class RedisRefusedError(ConfigurationError):
         self.code = code
 
 
-STATUSES = frozenset(
+ANSWER_STATUSES = frozenset(
     b"ok gone damaged old outdated foreign lost missing none lease claimed busy paused unknown withdrawn".split()
 )
 """What a response of a script begins with if it is a list."""
@@ -96,13 +96,13 @@ class RedisScript:
     Args:
         package: Where the file is.
         path: Path of the file in the package.
-        answer: Type of the script's answer.
+        answer_type: Type of the script's answer.
     """
 
-    def __init__(self, package: str, path: str, answer: type[list[Any] | int] = list) -> None:
+    def __init__(self, package: str, path: str, answer_type: type[list[Any] | int] = list) -> None:
         self.package = package
         self.path = path
-        self.answer = answer
+        self.answer_type = answer_type
 
     def __repr__(self) -> str:
         return f"RedisScript({self.path!r})"
@@ -212,8 +212,8 @@ class RedisConnection:
                 answer = await self._send("EVAL", script.text, *command)
             except self._errors.NoScriptError:
                 raise RedisRefusedError(f"Redis at {self.safe_url} runs no scripts", code="NOSCRIPT") from None
-        if not isinstance(answer, script.answer) or (
-            isinstance(answer, list) and (not answer or answer[0] not in STATUSES)
+        if not isinstance(answer, script.answer_type) or (
+            isinstance(answer, list) and (not answer or answer[0] not in ANSWER_STATUSES)
         ):
             raise self._not_redis()
         return answer

@@ -27,8 +27,8 @@ def names_in(path):
     return names
 
 
-def test_the_page_has_four_ways():
-    assert len(WAYS) == 4
+def test_the_page_has_five_ways():
+    assert len(WAYS) == 5
     numbered = re.findall(r"(?m)^\d+\. `", PAGE)
     assert sum(map(len, WAYS.values())) == len(numbered)
 
@@ -39,7 +39,8 @@ def test_what_a_step_names_exists(file, names):
 
 
 @pytest.mark.parametrize(
-    ("beginning", "most"), [("How a call travels", 12), ("How a play travels", 12), ("From the file", 15)]
+    ("beginning", "most"),
+    [("How a call travels", 12), ("How a play travels", 12), ("From the file", 12), ("From the socket", 15)],
 )
 def test_a_way_enters_few_files(beginning, most):
     [way] = [steps for title, steps in WAYS.items() if title.startswith(beginning)]

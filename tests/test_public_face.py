@@ -19,7 +19,7 @@ INTERNAL = {
     *("BatchSpan", "CallSpan", "Clock", "EncodedLog", "Encoder", "Event", "LastRequest", "LeaseSettler", "SendPermit"),
     *("IngestionFigure", "Instrument", "Opener", "Progress", "Window"),
     # Type variables, aliases and the names of typing.
-    *("Hook", "Literal", "Self", "T_co", "Value"),
+    *("FigureValue", "Hook", "Literal", "Self", "T_co"),
 }
 
 

@@ -180,10 +180,10 @@ def test_a_file_of_the_repository_is_printed_as_it_is(page, path):
 
 
 async def test_the_pytest_fixture_works_as_it_is_printed(tmp_path):
-    for name in ("conftest.py", "test_reporting.py"):
+    for name in ("conftest.py", "pytest.ini", "test_reporting.py"):
         (tmp_path / name).write_text(FILES["README.md", name])
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "pytest", "-q", "-o", "asyncio_mode=auto", "-p", "no:cacheprovider", "."),
+        *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "."),
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=asyncio.subprocess.PIPE,
@@ -191,6 +191,7 @@ async def test_the_pytest_fixture_works_as_it_is_printed(tmp_path):
     )
     output, _ = await process.communicate()
     assert b"1 passed" in output, output.decode()
+    assert b"warn" not in output.lower(), output.decode()
 
 
 # -- fragments --

@@ -17,7 +17,8 @@ from typing import Any
 
 from typer.models import ArgumentInfo, OptionInfo
 
-from sevendigital_async.cli.app import COMMANDS, PROGRAM
+from sevendigital_async.cli.app import COMMANDS
+from sevendigital_async.cli.completion import PROGRAM
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "commands.md"
 METAVARS = {str: "TEXT", int: "INTEGER", float: "NUMBER", Path: "PATH"}

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import enum
 from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from typer.completion import completion_init, get_completion_script, install  # type: ignore[attr-defined]
+from typer.completion import completion_init  # type: ignore[attr-defined]
 from typer.core import TyperGroup
 
 from .._version import __version__
-from .output import say
-
-PROGRAM = "sevendigital"
-COMPLETION_VARIABLE = "_SEVENDIGITAL_COMPLETE"
+from .completion import Shell, completion_script, install_completion
+from .output import echo
+from .repeated_options import refuse_repeated_options
 
 COMMANDS = {
     "demo": ("demo", "Ship made-up plays to a local sandbox and account for each."),
@@ -30,11 +28,19 @@ COMMANDS = {
 """Name of a command: its module in ``commands``, and its line in the list of commands."""
 
 
+def _adapt(command: Any) -> None:
+    """Apply the rules of all commands to a command and its subcommands."""
+    _hide_types(command)
+    refuse_repeated_options(command)
+    for subcommand in getattr(command, "commands", {}).values():
+        _adapt(subcommand)
+
+
 def _hide_types(command: Any) -> None:
     """Show arguments in help texts without their Python types."""
     for parameter in command.params:
         if parameter.param_type_name == "argument":
-            parameter.display_type = lambda ctx: ""  # noqa: ARG005 - as above
+            parameter.display_type = lambda ctx: ""  # noqa: ARG005 - the help formatter passes it
 
 
 class CommandTable(TyperGroup):
@@ -50,16 +56,13 @@ class CommandTable(TyperGroup):
             return None
         module = import_module(f".commands.{COMMANDS[cmd_name][0]}", __package__)
         group = typer.main.get_group(module.app)
-        for command in group.commands.values():
-            _hide_types(command)
+        _adapt(group)
         return group.commands.get(cmd_name, group)
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - as above
-        """Return the names of the commands."""
         return list(COMMANDS)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - as above
-        """Write the list of commands."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
 
@@ -77,41 +80,22 @@ app = typer.Typer(
 )
 
 
-class Shell(enum.StrEnum):
-    """Shells that can complete commands."""
-
-    BASH = "bash"
-    ZSH = "zsh"
-    FISH = "fish"
-    POWERSHELL = "powershell"
-
-
 def _show_version(wanted: bool) -> None:
     if wanted:
-        say(f"sevendigital {__version__}")
+        echo(f"sevendigital {__version__}")
         raise typer.Exit
-
-
-def completion_script(shell: Shell) -> str:
-    """Return the script that makes a shell complete the command."""
-    script: str = get_completion_script(prog_name=PROGRAM, complete_var=COMPLETION_VARIABLE, shell=shell.value)
-    if shell is Shell.BASH:  # no space after `key=`
-        script = script.replace("    return 0\n", "    [[ $COMPREPLY == *= ]] && compopt -o nospace\n    return 0\n")
-    return script
 
 
 def _show_completion(shell: Shell | None) -> None:
     if shell is not None:
-        say(completion_script(shell))
+        echo(completion_script(shell))
         raise typer.Exit
 
 
 def _install_completion(shell: Shell | None) -> None:
     if shell is not None:
-        _, path = install(shell=shell.value, prog_name=PROGRAM, complete_var=COMPLETION_VARIABLE)
-        if shell is Shell.BASH:
-            path.write_text(f"{completion_script(shell)}\n")
-        say(f"completion for {shell} is installed in {path}; it works in new shells")
+        path = install_completion(shell)
+        echo(f"completion for {shell} is installed in {path}; it works in new shells")
         raise typer.Exit
 
 
@@ -135,4 +119,5 @@ def _options(
 
 completion_init()
 command = typer.main.get_command(app)
+refuse_repeated_options(command)
 """The parser. Calling ``app`` itself would install typer's own hook for tracebacks."""

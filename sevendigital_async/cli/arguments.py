@@ -44,11 +44,7 @@ def find_operation(name: str) -> Operation:
 
 
 def parameters_of(operation: Operation, dialect: Dialect) -> Mapping[str, Parameter]:
-    """Return what a call of an operation can name, by the names in Python.
-
-    Raises:
-        UnsupportedOperationError: The dialect lacks the operation.
-    """
+    """Return what a call of an operation can name, by the names in Python."""
     binding = operation.binding(dialect)
     bindings = (binding, *binding.variants.values())
     parameters = {parameter.name: parameter for each in bindings for parameter in each.parameters}

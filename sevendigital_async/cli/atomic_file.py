@@ -39,11 +39,7 @@ class AtomicFile:
             self._temporary = self._path.with_name(f".{secrets.token_hex(8)}.part")
 
     def __enter__(self) -> Self:
-        """Create the temporary file.
-
-        Raises:
-            ConfigurationError: It cannot be created.
-        """
+        """Create the temporary file."""
         if self._path is not None:
             try:
                 self._descriptor = create_private(self._temporary)
@@ -54,11 +50,7 @@ class AtomicFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Rename the temporary file, or delete it after an error.
-
-        Raises:
-            ConfigurationError: It cannot be written, or a file of that name exists by now.
-        """
+        """Rename the temporary file, or delete it after an error."""
         if self._path is None:
             return
         try:
@@ -76,12 +68,7 @@ class AtomicFile:
                 self._temporary.unlink(missing_ok=True)
 
     def write(self, data: bytes) -> bool:
-        """Write; False if the reader of standard output has closed it.
-
-        Raises:
-            ConfigurationError: It cannot be written.
-            OutputError: Standard output cannot be written.
-        """
+        """Write; False if the reader of standard output has closed it."""
         if self._path is None:
             return write_bytes(data)
         try:

@@ -105,15 +105,7 @@ class Connection:
     settings: Settings
 
     def open_client(self, *, limits: str | None = None, prefer_xml: bool = False) -> SevenDigital:
-        """Make a client; close it.
-
-        Args:
-            limits: URL of the Redis where all processes of the account share the rate limits.
-            prefer_xml: Ask for XML where the service offers JSON as well.
-
-        Raises:
-            ConfigurationError: The key or the secret is missing; the message says which.
-        """
+        """Make a client; close it."""
         from ..client import SevenDigital  # noqa: PLC0415 - `operations` and `--help` need no HTTP client
 
         credentials = Credentials.from_env({KEY_VARIABLE: self.key, SECRET_VARIABLE: self.secret})
@@ -152,7 +144,6 @@ def connection(
     ] = None,
     dialect: DialectOption = Dialect.OPENAPI,
 ) -> Connection:
-    """Read the options of a command that talks to the service."""
     return Connection(key, secret, base_url, evolve(Settings().with_env(), dialect=dialect, trust_env=True))
 
 
@@ -179,11 +170,7 @@ def user(
         ),
     ] = "",
 ) -> UserToken | None:
-    """Return the token of the user to act for, if there is one.
-
-    Raises:
-        ConfigurationError: A token without its secret, or the other way round.
-    """
+    """Return the token of the user to act for, if there is one."""
     if bool(user_token) != bool(user_secret):
         raise ConfigurationError("a user's token needs its secret: give both --user-token and --user-secret")
     return UserToken(user_token, user_secret) if user_token else None
@@ -193,11 +180,7 @@ def user(
 
 
 def check_spool_name(spool: str) -> str:
-    """Return the name of a spool if the file system can have it.
-
-    Raises:
-        ConfigurationError: The name is too long, contains NUL, or is a symbolic link to itself.
-    """
+    """Return the name of a spool if the file system can have it."""
     if "://" not in spool:
         try:
             Path(spool).resolve().exists()
@@ -209,11 +192,7 @@ def check_spool_name(spool: str) -> str:
 
 @asynccontextmanager
 async def inspect_spool(spool: str) -> AsyncIterator[SpoolInspector]:
-    """Open a spool for reading, for the length of a block.
-
-    Raises:
-        ConfigurationError: There cannot be a spool of that name.
-    """
+    """Open a spool for reading, for the length of a block."""
     from ..shipping.spools.registry import open_inspector  # noqa: PLC0415 - only commands about spools need it
 
     inspector = open_inspector(check_spool_name(spool))
@@ -258,15 +237,7 @@ def parse_when(text: str | None, option: str, now: datetime | None = None) -> da
 
 
 def parse_duration(text: str, option: str) -> timedelta:
-    """Read a duration of up to a day, such as ``500ms``, ``1.5s`` or ``2m``; a number alone means seconds.
-
-    Args:
-        text: As it was typed.
-        option: For the message.
-
-    Raises:
-        ConfigurationError: The text is none of these, or the duration is too long.
-    """
+    """Read a duration of up to a day, such as ``500ms``, ``1.5s`` or ``2m``; a number alone means seconds."""
     read = _DURATION.fullmatch(text)
     length = timedelta(seconds=float(read[1]) * _SECONDS[read[2]]) if read else None
     if length is None or length > MAX_DURATION:
@@ -275,11 +246,7 @@ def parse_duration(text: str, option: str) -> timedelta:
 
 
 def check_finite(value: float | None) -> float | None:
-    """Return a number that is neither NaN nor infinite.
-
-    Raises:
-        typer.BadParameter: It is NaN or infinite.
-    """
+    """Return a number that is neither NaN nor infinite."""
     if value is not None and not math.isfinite(value):
         raise typer.BadParameter(f"{value} is not a finite number")
     return value

@@ -34,11 +34,7 @@ INTERRUPTED = 130
 
 
 class ExitError(Exception):
-    """Ends a command with a code that is not zero; the message is the last line on standard error.
-
-    Attributes:
-        code: The exit code.
-    """
+    """Ends a command with a code that is not zero; the message is the last line on standard error."""
 
     def __init__(self, reason: str, code: int = ExitCode.USAGE) -> None:
         super().__init__(reason)
@@ -50,7 +46,6 @@ class OutputError(ExitError):
 
 
 def highest_precedence(codes: Iterable[ExitCode]) -> ExitCode:
-    """Return the exit code that takes precedence."""
     return min(codes, key=PRECEDENCE.index, default=ExitCode.DONE)
 
 
@@ -66,13 +61,13 @@ class TerminalText(str):
     __slots__ = ()
 
 
-WIDEST_HELP = 80
-NARROWEST_HELP = 38
+MAX_HELP_WIDTH = 80
+MIN_HELP_WIDTH = 38
 
 
 def help_width() -> int:
     """Return the width of help texts: that of the terminal, or COLUMNS, up to 80 columns."""
-    return max(min(shutil.get_terminal_size().columns, WIDEST_HELP) - 2, NARROWEST_HELP)
+    return max(min(shutil.get_terminal_size().columns, MAX_HELP_WIDTH) - 2, MIN_HELP_WIDTH)
 
 
 def tolerate_unencodable() -> None:
@@ -104,25 +99,15 @@ class StandardOutput:
         return getattr(self._stream, name)
 
     def isatty(self) -> bool:
-        """Return whether it is a terminal."""
         return self._stream is not None and self._stream.isatty()
 
     def write(self, text: str) -> int:
-        """Write text.
-
-        Raises:
-            OutputError: It can't be written.
-        """
         if text != "":  # an empty write would fail on a full disk, too
             self._attempt(lambda stream: stream.write(text))
         return len(text)
 
     def write_bytes(self, data: bytes) -> None:
-        """Write bytes without buffering, after the text that was written before.
-
-        Raises:
-            OutputError: They can't be written.
-        """
+        """Write bytes without buffering, after the text that was written before."""
 
         def write(stream: TextIO) -> None:
             stream.flush()
@@ -135,11 +120,6 @@ class StandardOutput:
         self._attempt(write)
 
     def flush(self) -> None:
-        """Write buffered text.
-
-        Raises:
-            OutputError: It can't be written.
-        """
         self._attempt(lambda stream: stream.flush())
 
     def _attempt(self, write: Callable[[TextIO], object]) -> None:
@@ -158,7 +138,7 @@ class StandardOutput:
             raise self.failure from None
 
 
-def say(text: str, stream: TextIO | None = None) -> None:
+def echo(text: str, stream: TextIO | None = None) -> None:
     """Write lines to standard output or another stream, unbuffered, with control characters as escapes.
 
     Any other stream is silenced when it cannot be written.
@@ -176,13 +156,9 @@ def say(text: str, stream: TextIO | None = None) -> None:
         _silence(stream)
 
 
-def say_json(value: object, *, default: Callable[[Any], Any] | None = None, indent: bool = False) -> None:
-    """Write a value to standard output as JSON, with control characters and bidirectional marks as escapes.
-
-    Raises:
-        OutputError: As for :func:`say`.
-    """
-    say(TerminalText(as_json(value, default=default, indent=indent)))
+def echo_json(value: object, *, default: Callable[[Any], Any] | None = None, indent: bool = False) -> None:
+    """Write a value to standard output as JSON, with control characters and bidirectional marks as escapes."""
+    echo(TerminalText(as_json(value, default=default, indent=indent)))
 
 
 def as_json(value: object, *, default: Callable[[Any], Any] | None = None, indent: bool = False) -> str:
@@ -196,39 +172,30 @@ def as_json(value: object, *, default: Callable[[Any], Any] | None = None, inden
     return text if _is_plain(text) else "".join(c if c == "\n" else _json_escaped(c) for c in text)
 
 
-def say_bytes(data: bytes) -> None:
-    """Write an answer to standard output unchanged, or with escapes if standard output is a terminal.
-
-    Raises:
-        OutputError: As for :func:`say`.
-    """
+def echo_bytes(data: bytes) -> None:
+    """Write an answer to standard output unchanged, or with escapes if standard output is a terminal."""
     data = data.rstrip(b"\n")
     if sys.stdout is not None and sys.stdout.isatty():
-        say(data.decode(errors="backslashreplace"))
+        echo(data.decode(errors="backslashreplace"))
     else:
         write_bytes(data + b"\n")
 
 
 def write_bytes(data: bytes) -> bool:
-    """Write bytes to standard output, unbuffered; False if the reader has closed the pipe.
-
-    Raises:
-        OutputError: As for :func:`say`.
-    """
+    """Write bytes to standard output, unbuffered; False if the reader has closed the pipe."""
     stdout = sys.stdout if isinstance(sys.stdout, StandardOutput) else StandardOutput(sys.stdout)
     stdout.write_bytes(data)
     return not stdout.reader_left
 
 
-def say_error(text: str) -> None:
-    """Write lines to standard error."""
+def echo_error(text: str) -> None:
     if sys.stderr is not None:
-        say(text, sys.stderr)
+        echo(text, sys.stderr)
 
 
-def complain(text: str) -> None:
+def echo_message(text: str) -> None:
     """Write ``sevendigital: ...`` to standard error, on one line."""
-    say_error(f"sevendigital: {one_line(text)}")
+    echo_error(f"sevendigital: {one_line(text)}")
 
 
 def one_line(text: str) -> str:
@@ -252,7 +219,7 @@ class LineLimit:
         every: Seconds after which as many are printed again; None for never.
     """
 
-    _say: Callable[[str], None]
+    _echo: Callable[[str], None]
     more: str
     limit: int = 50
     seen: int = 0
@@ -260,14 +227,13 @@ class LineLimit:
     _since: float = field(init=False, factory=time.monotonic)
 
     def __call__(self, line: str) -> None:
-        """Print or drop a line."""
         if self.every is not None and time.monotonic() - self._since >= self.every:
             self.seen, self._since = 0, time.monotonic()
         self.seen += 1
         if self.seen <= self.limit:
-            self._say(line)
+            self._echo(line)
         elif self.seen == self.limit + 1:
-            self._say(self.more)
+            self._echo(self.more)
 
 
 def _escaped(char: str) -> str:

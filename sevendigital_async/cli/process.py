@@ -12,15 +12,15 @@ from collections.abc import Callable, Sequence
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from ..errors import SevenDigitalError
+from ..errors import BatchError, SevenDigitalError
 from .output import (
     INTERRUPTED,
     ExitCode,
     ExitError,
     StandardOutput,
-    complain,
+    echo_error,
+    echo_message,
     help_width,
-    say_error,
     tolerate_unencodable,
 )
 
@@ -65,18 +65,21 @@ def _run(arguments: Sequence[str] | None) -> int:
     finally:
         sys.stdout = stdout
     code = code if isinstance(code, int) else ExitCode.DONE
-    if code:
-        complain(reason or ("interrupted" if code == INTERRUPTED else f"ended with exit code {code}"))
+    if code and COMPLETION_VARIABLE not in os.environ:
+        echo_message(reason or ("interrupted" if code == INTERRUPTED else f"ended with exit code {code}"))
     return code
 
+
+COMPLETION_VARIABLE = "_SEVENDIGITAL_COMPLETE"
+"""Set by a shell that completes a line: fish reads the exit code, and what is printed would be shown in the line."""
 
 SIGNALLED = 128
 """Exit codes above this one mean signals."""
 
-RESEND_AFTER = 0.05
+SIGNAL_RESEND_DELAY = 0.05
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
-_UNUSABLE = (os.O_WRONLY, os.O_RDONLY, os.O_RDONLY)
+_CLOSED_STREAM_FLAGS = (os.O_WRONLY, os.O_RDONLY, os.O_RDONLY)
 """Flags for closed standard input, output and error: reading or writing them still fails."""
 
 
@@ -115,7 +118,7 @@ def finish(code: int) -> None:
 
 def reserve_standard_descriptors() -> None:
     """Open /dev/null for closed standard streams: a file with such a number would receive what is printed."""
-    for number, flags in enumerate(_UNUSABLE):
+    for number, flags in enumerate(_CLOSED_STREAM_FLAGS):
         try:
             fcntl.fcntl(number, fcntl.F_GETFD)
         except OSError:
@@ -137,7 +140,7 @@ class _OneLineHandler(logging.Handler):
         error = record.exc_info[1] if record.exc_info else None
         cause = "" if error is None else f": {type(error).__name__}: {error}"
         first, *_ = record.getMessage().splitlines() or [""]
-        complain(f"{first}{cause}")
+        echo_message(f"{first}{cause}")
 
 
 def _report_unraisable(args: Any) -> None:
@@ -153,14 +156,14 @@ def _report_unraisable(args: Any) -> None:
 
 def _send_again(number: signal.Signals) -> None:
     # After a moment: within the hook it would be dropped once more. Only a signal interrupts a blocking read.
-    timer = threading.Timer(RESEND_AFTER, os.kill, (os.getpid(), number))
+    timer = threading.Timer(SIGNAL_RESEND_DELAY, os.kill, (os.getpid(), number))
     timer.daemon = True
     timer.start()
 
 
 def _report(error: BaseException) -> None:
     if not isinstance(error, (KeyboardInterrupt, SystemExit, BrokenPipeError)):
-        complain(f"{type(error).__name__}: {error}")
+        echo_message(f"{type(error).__name__}: {error}")
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:
@@ -194,7 +197,6 @@ class SignalWatcher:
             self._signals.append(signal.SIGHUP)
 
     def __enter__(self) -> Self:
-        """Start to catch signals."""
         self._previous = {number: signal.getsignal(number) for number in self._signals}
         for number in self._signals:
             self._loop.add_signal_handler(number, self._on_signal, number)
@@ -203,7 +205,6 @@ class SignalWatcher:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Restore the previous handlers."""
         for number in self._signals:
             self._loop.remove_signal_handler(number)
             signal.signal(number, self._previous[number] or signal.SIG_DFL)
@@ -217,6 +218,9 @@ class SignalWatcher:
             self.name = number.name
             self.first.set()
 
+
+SHOWN_ITEMS = 3
+"""Refused items of a batch whose reasons are shown."""
 
 OPTIONAL_MODULES = frozenset({"typer", "rich"})
 """Packages of the ``cli`` extra."""
@@ -256,21 +260,29 @@ def _explain_os(error: OSError) -> Explanation:
     return ExitCode.USAGE, ": ".join([" -> ".join(names), words]) if names else words
 
 
+def _explain_batch(error: BatchError) -> str:
+    """Return the error with the reasons of the first refused items."""
+    items = [f"; item {'?' if one.index is None else one.index}: {one.message}" for one in error.errors]
+    more = len(items) - SHOWN_ITEMS
+    return "".join((str(error), *items[:SHOWN_ITEMS], f"; {more:,} more" if more > 0 else ""))
+
+
 def _explain_usage(error: Any) -> str:
     """Print the usage of the command and return what is wrong with the arguments."""
     from .usage import problem_with  # noqa: PLC0415 - only wrong arguments need it
 
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":
-        say_error(error.format_message())
+        echo_error(error.format_message())
         return "arguments are missing"
     if context is not None:
-        say_error(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.")
+        echo_error(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.")
     return problem_with(error)
 
 
 _EXPLANATIONS: tuple[tuple[type[BaseException], Callable[[Any], Explanation]], ...] = (
     (ExitError, lambda error: (error.code, str(error))),
+    (BatchError, lambda error: (ExitCode.USAGE, _explain_batch(error))),
     (SevenDigitalError, lambda error: (ExitCode.USAGE, str(error))),
     (SignalExit, lambda error: (error.code, f"ended by {error.name}")),
     (SystemExit, _explain_exit),

@@ -48,14 +48,7 @@ def wrapped(text: str, stream: TextIO | None) -> str:
 
 @frozen
 class Table:
-    """Text in columns; the first is aligned left, the others are aligned right if they are numbers.
-
-    Attributes:
-        headings: Of the columns.
-        rows: One text per column.
-        total: The last row is the sum of the others.
-        numbers: All columns but the first are numbers.
-    """
+    """Text in columns, the first aligned left, ``numbers`` right; ``total`` if the last row is a sum."""
 
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]

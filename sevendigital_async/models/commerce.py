@@ -8,7 +8,7 @@ from datetime import datetime
 from attrs import frozen
 
 from .catalogue import Format, Package, Price, Release, Track
-from .wire import TEXT, aliases, gathered, wire
+from .wire import TEXT, aliases, expects, gathered, wire
 
 
 @frozen(kw_only=True)
@@ -316,12 +316,18 @@ class PurchaseStatus(enum.StrEnum):
     FAILED = "failed"
 
 
+@expects("purchase_id")
 @frozen(kw_only=True)
 class Purchase:
     """What was bought or delivered.
 
+    A response without an id is no error, because the purchase was made and the rest of the response counts, such as
+    its status and the download addresses; one log line reports it. An id that can't be read is a `DecodeError`, whose
+    ``body`` has it.
+
     Attributes:
-        purchase_id: The service's number for it, which reports and refunds require.
+        purchase_id: The service's number for it, which reports and refunds require. None if the response lacks it,
+            with the log line ``event="field-unreadable"``: ask the service for it.
         status: Its state.
         purchase_date: When it was made.
         total: What was charged.

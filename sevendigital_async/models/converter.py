@@ -7,10 +7,10 @@ tree again to find out where.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache, reduce
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
 
@@ -35,6 +35,12 @@ SCALARS: Mapping[Any, Hook] = {
 """Types of single values, and their converters."""
 
 Step = str | int
+Steps = tuple[Step, ...]
+
+
+def path_of(steps: Steps) -> str:
+    """Return the steps as text: ``.releases[3].price.amount``."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
 
 
 @attrs.frozen
@@ -44,21 +50,58 @@ class Misfit:
     Attributes:
         steps: The names and indexes from the tree's root to it; empty for the root.
         reason: The problem, without the value.
-        is_optional: Whether it may be None: it is a single value that the model does not require.
+        omitted: The steps to the innermost value around it that the model does not require, which may be the
+            place itself; None if there is none.
     """
 
-    steps: tuple[Step, ...]
+    steps: Steps
     reason: str
-    is_optional: bool = False
+    omitted: Steps | None = None
 
     @property
     def path(self) -> str:
         """The steps as text: ``.releases[3].price.amount``."""
-        return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.steps)
+        return path_of(self.steps)
 
     def below(self, *steps: Step) -> Misfit:
-        """Return the same misfit with a path from an enclosing object."""
-        return attrs.evolve(self, steps=(*steps, *self.steps))
+        """Return the same misfit with paths from an enclosing object."""
+        return self.moved(lambda inner: (*steps, *inner))
+
+    def moved(self, move: Callable[[Steps], Steps]) -> Misfit:
+        """Return the same misfit at another place of a tree."""
+        return Misfit(move(self.steps), self.reason, None if self.omitted is None else move(self.omitted))
+
+    def within(self, steps: Steps) -> Misfit:
+        """Return the same misfit; ``steps`` lead to a value that is not required."""
+        return self if self.omitted is not None else attrs.evolve(self, omitted=steps)
+
+
+def omissions(misfits: Iterable[Misfit]) -> dict[Steps, str]:
+    """Return the values that are left out because of misfits, each once with its steps, and why."""
+    reasons: dict[Steps, str] = {}
+    for misfit in misfits:
+        if misfit.omitted is not None:
+            inner = misfit.steps[len(misfit.omitted) :]
+            reasons.setdefault(
+                misfit.omitted, f"can't be read: its {path_of(inner)[1:]} {misfit.reason}" if inner else misfit.reason
+            )
+    return {
+        place: reason
+        for place, reason in reasons.items()
+        if not any(place[:length] in reasons for length in range(1, len(place)))
+    }
+
+
+class EntriesError(UnfitError):
+    """Values of a mapping that can't be read.
+
+    Attributes:
+        causes: The errors, each with the steps to its value.
+    """
+
+    def __init__(self, causes: Sequence[tuple[Steps, UnfitError]]) -> None:
+        super().__init__({}, "a mapping of texts")
+        self.causes = causes
 
 
 class MisfitError(Exception):
@@ -74,8 +117,8 @@ class MisfitError(Exception):
 
 
 Report = Callable[[Sequence[Misfit]], None]
-"""Receives all misfits of a tree, in the order of its model. It raises, or they are read as None; only optional ones
-can be."""
+"""Receives all misfits of a tree, in the order of its model. It raises, or the optional values that they are in are
+left out: single ones are read as None, and lists and mappings lack the entry."""
 
 
 def refuse(misfits: Sequence[Misfit]) -> None:
@@ -93,19 +136,23 @@ def locate(error: Exception, tree: Any) -> Iterator[Misfit]:
         fields = attrs.fields_dict(error.cl)
         for cause, note in error.group_exceptions()[0]:
             place, inner = _in_object(fields[note.name], tree)
+            is_required = fields[note.name].default is attrs.NOTHING
             for misfit in locate(cause, inner):
-                is_leaf = not misfit.steps and is_optional_leaf(fields[note.name])
-                yield attrs.evolve(misfit.below(*place), is_optional=misfit.is_optional or is_leaf)
+                here = misfit.below(*place)
+                yield here if is_required else here.within(place)
     elif isinstance(error, IterableValidationError):
         for cause, entry in error.group_exceptions()[0]:
             items, path = spread(tree, entry.type)
             index = int(str(entry.index))
-            yield from (each.below(*item_steps(path, index)) for each in locate(cause, items[index]))
+            at = item_steps(path, index)
+            yield from (each.below(*at).within(at) for each in locate(cause, items[index]))
+    elif isinstance(error, EntriesError):
+        yield from (Misfit(place, str(cause), place) for place, cause in error.causes)
     else:
         yield Misfit((), "is missing" if isinstance(error, KeyError) else str(error))
 
 
-def item_steps(path: str, index: int) -> tuple[Step, ...]:
+def item_steps(path: str, index: int) -> Steps:
     """Return the steps of a path that `spread` gave, with an index in place of its brackets."""
     names = tuple(name for name in path.removesuffix("[]").split(".") if name)
     return (*names, index) if path.endswith("[]") else names
@@ -117,12 +164,6 @@ def _in_object(field: attrs.Attribute[Any], tree: Any) -> tuple[tuple[str, ...],
     names = wire_names(field)
     place = next((steps(name) for name in names if value_at(tree, steps(name)) is not None), steps(names[0]))
     return place, value_at(tree, place)
-
-
-def is_optional_leaf(field: attrs.Attribute[Any]) -> bool:
-    """Return whether a field is a single value, and may be missing."""
-    kind, _ = without_null(field.type)
-    return field.default is None and (kind in SCALARS or _is_open_enum(kind))
 
 
 def structure(tree: object, model: type[T], report: Report = refuse) -> T:
@@ -145,19 +186,25 @@ def structure(tree: object, model: type[T], report: Report = refuse) -> T:
         try:
             return converter.structure(tree, model)
         except (ClassValidationError, UnfitError) as error:
-            misfits = [each if each.steps else attrs.evolve(each, is_optional=False) for each in locate(error, tree)]
+            # Without any steps, the tree itself would be left out.
+            misfits = [each if each.omitted else attrs.evolve(each, omitted=None) for each in locate(error, tree)]
         report(misfits)
-        tree = reduce(_without, (misfit.steps for misfit in misfits), tree)
+        tree = _without(tree, omissions(misfits))
 
 
-def _without(tree: Any, place: tuple[Step, ...]) -> Any:
-    """Return a copy of a tree that has null at one place."""
-    if not place:
-        return None
-    first, *rest = place
-    copy = tree.copy()
-    copy[first] = _without(tree[first], tuple(rest))
-    return copy
+def _without(tree: Any, places: Collection[Steps]) -> Any:
+    """Return a copy of a tree that lacks what is at some places; they are not empty."""
+    gone = {place[0] for place in places if len(place) == 1}
+    below: dict[Step, list[Steps]] = {}
+    for first, *rest in places:
+        below.setdefault(first, []).append(tuple(rest))
+
+    def kept(step: Step, inner: Any) -> Any:
+        return _without(inner, below[step]) if step in below else inner
+
+    if isinstance(tree, list):
+        return [kept(index, item) for index, item in enumerate(tree) if index not in gone]
+    return {name: kept(name, inner) for name, inner in tree.items() if name not in gone}
 
 
 def _fast_object_hook(model: Any, converter: Converter) -> Hook:
@@ -207,7 +254,17 @@ def _mapping_hook(wanted: Any, converter: Converter) -> Hook:
         found = keyed(value)
         if found is None:
             raise UnfitError(value, "an object")
-        return {name: read(inner, value_kind) for name, inner in found.items() if inner is not None}
+        mapping: dict[str, Any] = {}
+        unfit: list[tuple[Steps, UnfitError]] = []
+        for name, (inner, place) in found.items():
+            try:
+                if inner is not None:
+                    mapping[name] = read(inner, value_kind)
+            except UnfitError as error:
+                unfit.append((place, error))
+        if unfit:
+            raise EntriesError(unfit)
+        return mapping
 
     return structure_mapping
 

@@ -202,6 +202,7 @@ class Playlist:
         url: The playlist's own address in the API.
         details_url: The address of what is said about it, in the live service's responses, as the next.
         tracks_url: The address of its tracks.
+        links: The three addresses in old responses of the live service: ``self``, ``details`` and ``tracks``.
     """
 
     id: str
@@ -221,6 +222,7 @@ class Playlist:
     url: str | None = wire("url", SELF)
     details_url: str | None = wire("detailsUrl", "_links.details.href")
     tracks_url: str | None = wire("tracksUrl", "_links.tracks.href")
+    links: Mapping[str, str] = field(factory=dict)
 
 
 @frozen(kw_only=True)

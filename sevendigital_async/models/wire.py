@@ -18,8 +18,11 @@ WIRE_NAMES = "wire_names"
 ALIASES = "__wire_nouns__"
 SOURCES = "__wire_sources__"
 MAY_BE_EMPTY = "__wire_may_be_empty__"
+EXPECTED = "__wire_expected__"
 TEXT = "#text"
 """The key of an XML element's text beside attributes, and of a bare text in place of an object."""
+KEYS = ("key", "rel")
+"""Names of the keys in entries of mappings; links have a ``rel``."""
 ENTRY = "#entry"
 """The key of an entry's members beside its item, such as the rank in a chart."""
 
@@ -76,6 +79,22 @@ def may_be_empty(model: type[T]) -> type[T]:
 def can_be_empty(model: type) -> bool:
     """Return whether the model was declared with `may_be_empty`."""
     return getattr(model, MAY_BE_EMPTY, False) is True
+
+
+def expects(*names: str) -> Callable[[type[T]], type[T]]:
+    """Declare optional fields of the model whose absence from a response is logged: ``@expects("purchase_id")``."""
+
+    def remember(model: type[T]) -> type[T]:
+        setattr(model, EXPECTED, names)
+        return model
+
+    return remember
+
+
+def expected_of(model: type) -> tuple[str, ...]:
+    """Return what was declared with `expects`."""
+    names: tuple[str, ...] = getattr(model, EXPECTED, ())
+    return names
 
 
 def sources_of(model: type) -> Mapping[str, str]:
@@ -175,24 +194,35 @@ def spread(value: Any, model: Any) -> tuple[list[Any], str]:
     return ([], path) if value is None or value in ("", {}) else ([value], path)
 
 
-def keyed(value: Any) -> dict[str, Any] | None:
-    """Return a collection of texts by their keys; None if it is not one.
+def keyed(value: Any) -> dict[str, tuple[Any, tuple[str | int, ...]]] | None:
+    """Return a collection of texts by their keys, each with the names and indexes to it; None if it is not one.
 
-    An object with a text under each key, or entries that have a ``key`` and one other field.
+    An object with a text under each key, or entries that have one of `KEYS` and one other field.
     """
     if value == []:
         return {}
     if not isinstance(value, dict | list):
         return None
-    found = value.values() if isinstance(value, dict) else [value]
-    inside = chain.from_iterable(inner if isinstance(inner, list) else [inner] for inner in found)
-    entries = [entry for entry in inside if isinstance(entry, dict) and isinstance(entry.get("key"), str)]
+    inside = chain.from_iterable(
+        [((name, index), item) for index, item in enumerate(inner)] if isinstance(inner, list) else [((name,), inner)]
+        for name, inner in (value.items() if isinstance(value, dict) else enumerate(value))
+    )
+    entries = [
+        (place, entry, key)
+        for place, entry in inside
+        if isinstance(entry, dict) and (key := next((key for key in KEYS if isinstance(entry.get(key), str)), None))
+    ]
     if not entries:
         if isinstance(value, list):
             return None
         # An empty page states its size, or has an empty list.
-        return {} if "pageSize" in value or [] in value.values() else value
-    return {entry["key"]: next((text for name, text in entry.items() if name != "key"), None) for entry in entries}
+        is_page = "pageSize" in value or [] in value.values()
+        return {} if is_page else {name: (text, (name,)) for name, text in value.items()}
+    found = {}
+    for place, entry, key in entries:
+        name = next((name for name in entry if name != key), "")
+        found[entry[key]] = entry.get(name), (*place, name)
+    return found
 
 
 def is_bare(tree: Any, model: Any) -> bool:

@@ -30,12 +30,7 @@ _ADDRESS = re.compile(r"(?:(?P<host>[^:\[\]\s]+|\[[0-9A-Fa-f:.]+\]):)?(?P<port>[
 
 @frozen
 class HttpAddress:
-    """Where the server listens.
-
-    Attributes:
-        host: A name or an IP address.
-        port: 0 for a free one.
-    """
+    """Where the server listens."""
 
     host: str
     port: int
@@ -70,12 +65,7 @@ Route = Callable[[], Awaitable[HttpAnswer]]
 
 @define(eq=False)
 class HttpEndpoint:
-    """Serves GET and HEAD requests, one for each connection.
-
-    Attributes:
-        address: Where it listens; with the real port once it is open.
-        routes: What to answer, by path.
-    """
+    """Serves GET and HEAD requests, one for each connection."""
 
     address: HttpAddress
     routes: Mapping[str, Route]

@@ -10,7 +10,7 @@ from ..sources import Ingestion, Lag, Source, TopicLag
 
 PREFIX = "sevendigital_ingestion"
 
-Value = float | Mapping[str, float]
+FigureValue = float | Mapping[str, float]
 """Of a figure; by the values of its label if it has one."""
 
 
@@ -47,12 +47,12 @@ class IngestionFigure:
 
     name: str
     text: str
-    read: Callable[[WatchedIngestion], Value | None]
+    read: Callable[[WatchedIngestion], FigureValue | None]
     is_counter: bool = True
     label: str | None = None
 
 
-def _of_lag(read: Callable[[Lag], float]) -> Callable[[WatchedIngestion], float | None]:
+def _lag_figure(read: Callable[[Lag], float]) -> Callable[[WatchedIngestion], float | None]:
     def of(watched: WatchedIngestion) -> float | None:
         lag = watched.lag
         return read(lag) if isinstance(lag, Lag) else None
@@ -60,7 +60,7 @@ def _of_lag(read: Callable[[Lag], float]) -> Callable[[WatchedIngestion], float 
     return of
 
 
-def _of_partitions(watched: WatchedIngestion) -> Mapping[str, float] | None:
+def _lag_of_partitions(watched: WatchedIngestion) -> Mapping[str, float] | None:
     lag = watched.lag
     if not isinstance(lag, TopicLag):
         return None
@@ -83,32 +83,32 @@ FIGURES = (
     IngestionFigure(
         "lag_bytes",
         "Bytes of growing files that have not been read.",
-        _of_lag(lambda lag: lag.size),
+        _lag_figure(lambda lag: lag.size),
         is_counter=False,
     ),
     IngestionFigure(
         "lag_seconds",
         "Age of the oldest bytes that have not been read.",
-        _of_lag(lambda lag: lag.seconds),
+        _lag_figure(lambda lag: lag.seconds),
         is_counter=False,
     ),
     IngestionFigure(
         "open_files",
         "Growing files that are open.",
-        _of_lag(lambda lag: lag.files),
+        _lag_figure(lambda lag: lag.files),
         is_counter=False,
     ),
     IngestionFigure(
         "lag_messages",
         "Messages of an assigned partition that the spool does not have.",
-        _of_partitions,
+        _lag_of_partitions,
         is_counter=False,
         label="partition",
     ),
 )
 
 
-def read_figures(watched: WatchedIngestion) -> Iterator[tuple[IngestionFigure, Value]]:
+def read_figures(watched: WatchedIngestion) -> Iterator[tuple[IngestionFigure, FigureValue]]:
     """Yield the figures that a source has, with their values now."""
     for figure in FIGURES:
         value = figure.read(watched)

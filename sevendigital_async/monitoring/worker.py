@@ -19,7 +19,7 @@ from ..shipping.events import PlayEvent
 from ..sources import Ingestion, Source
 from .health import HealthMonitor
 from .http_endpoint import TEXT, HttpAddress, HttpAnswer, HttpEndpoint
-from .ingestion import PREFIX, IngestionFigure, Value, WatchedIngestion, read_figures
+from .ingestion import PREFIX, FigureValue, IngestionFigure, WatchedIngestion, read_figures
 from .systemd import READY, STOPPING, WATCHDOG, ServiceNotifier
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class WorkerMonitor:
         try:
             statistics = await self._counts()
         except TimeoutError:
-            return _verdict([NO_COUNTS])
+            return _verdict([COUNTS_TIMED_OUT])
         return _verdict([] if statistics is None else self._health.liveness_problems(statistics))
 
     async def _readyz(self) -> HttpAnswer:
@@ -176,7 +176,7 @@ class WorkerMonitor:
         try:
             statistics = await self._counts()
         except TimeoutError:
-            return _verdict([NO_COUNTS])
+            return _verdict([COUNTS_TIMED_OUT])
         return _verdict(
             ["the spool is not open yet"] if statistics is None else self._health.readiness_problems(statistics),
             "ready, and the service has accepted the key" if self._health.is_key_accepted else "ready",
@@ -191,7 +191,7 @@ class WorkerMonitor:
         try:
             statistics = await self._counts()
         except TimeoutError:
-            return _verdict([NO_COUNTS])
+            return _verdict([COUNTS_TIMED_OUT])
         if statistics is None:
             return _verdict(["the spool is not open yet"])
         content = {
@@ -202,7 +202,7 @@ class WorkerMonitor:
         }
         return HttpAnswer(HTTPStatus.OK, orjson.dumps(content, option=orjson.OPT_APPEND_NEWLINE), JSON)
 
-    def figures(self) -> Iterator[tuple[IngestionFigure, Value]]:
+    def figures(self) -> Iterator[tuple[IngestionFigure, FigureValue]]:
         """Yield what was read from the source."""
         if self._ingestion is not None:
             yield from read_figures(self._ingestion)
@@ -226,7 +226,7 @@ class _IngestionCollector:
             yield family
 
 
-NO_COUNTS = f"the spool is stalled: it did not count its plays within {STATISTICS_TIMEOUT:.0f} s"
+COUNTS_TIMED_OUT = f"the spool is stalled: it did not count its plays within {STATISTICS_TIMEOUT:.0f} s"
 
 
 def _verdict(problems: Sequence[str], ok: str = "ok") -> HttpAnswer:

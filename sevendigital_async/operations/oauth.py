@@ -1,4 +1,4 @@
-"""How a partner comes by a user's token (OAuth 1.0, three-legged); documented in the guide only."""
+"""How a partner comes by a user's token (OAuth 1.0, three-legged); documented in the guide and the vendor's clients."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ..config import Dialect
 from ..models import OAuthToken
-from .operation import Auth, Binding, Operation, Parameter, Safety, country_parameter, parameter
+from .operation import Auth, Binding, Operation, Parameter, ParameterLocation, Safety, country_parameter, parameter
 
 COUNTRY = country_parameter()
 
@@ -26,6 +26,27 @@ REQUEST_TOKEN = Operation(
     safety=Safety.IDEMPOTENT,
     model=OAuthToken,
     bindings=bound("/requesttoken", parameter("client_identifier", wire="xoauth_client_identifier"), COUNTRY),
+)
+
+AUTHORISE = Operation(
+    id="oauthAuthoriseRequestToken",
+    name="oauth.authorise",
+    summary="Authorise a request token for a user who gives a password.",
+    auth=Auth.TWO_LEGGED,
+    safety=Safety.UNSAFE,
+    instead="only the live dialect has it; send the user to authorise_url",
+    bindings={
+        Dialect.LIVE: Binding(
+            "POST",
+            "/1.2/oauth/requestToken/authorise",
+            (
+                parameter("request_token", ParameterLocation.FORM, wire="token", required=True),
+                parameter("username", ParameterLocation.FORM, required=True),
+                parameter("password", ParameterLocation.FORM, required=True),
+                COUNTRY,
+            ),
+        )
+    },
 )
 
 # Signed with the request token as the user's. A repeat may find it spent, or push out an older access token.

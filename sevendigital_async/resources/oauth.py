@@ -69,6 +69,37 @@ class OAuth(Resource):
             checks.url_text("callback", callback)
         return authorise_url(self._account_origin, self._consumer_key, token, callback)
 
+    async def authorise(
+        self,
+        request_token: OAuthToken | UserToken | str,
+        *,
+        username: str,
+        password: str,
+        country: str | None = None,
+    ) -> None:
+        """Authorise a request token for a user who has given the partner a password; in the live dialect only.
+
+        It takes the place of the page at `authorise_url`, and needs the vendor's permission. It is not repeated after
+        a lost response; start the flow again then.
+
+        Args:
+            request_token: What ``request_token`` gave, or its ``token`` alone.
+            username: The user's email address.
+            password: The user's password; sent in the body, and in no log or error.
+            country: ISO 3166-1 alpha-2 code of the territory, for keys that are bound to one.
+
+        Raises:
+            AuthenticationError: The address or the password is wrong, or the key may not do this.
+
+        API: ``POST /1.2/oauth/requestToken/authorise``
+        """
+        token = request_token.token if isinstance(request_token, OAuthToken | UserToken) else request_token
+        checks.country_code("country", country)
+        checks.non_empty("request_token", token)
+        checks.non_empty("username", username)
+        checks.non_empty("password", password)
+        await self._none(ops.AUTHORISE, request_token=token, username=username, password=password, country=country)
+
     async def access_token(self, request_token: OAuthToken | UserToken, *, country: str | None = None) -> OAuthToken:
         """Exchange a request token that the user has authorised for the user's access token.
 

@@ -15,19 +15,13 @@ DEFAULT_USER = "500123"
 
 
 class AccountPages:
-    """Pages for users, who agree to everything at once here.
-
-    Args:
-        accounts: The partner.
-        tokens: The tokens that await authorisation.
-    """
+    """Pages for users, who agree to everything at once here."""
 
     def __init__(self, accounts: Accounts, tokens: Tokens) -> None:
         self._accounts = accounts
         self._tokens = tokens
 
     def routes(self) -> list[web.RouteDef]:
-        """Return the routes to serve."""
         return [
             web.get("/{consumerKey}/oauth/authorise", self._authorise),
             web.get(ERROR_PAGE, self._error),

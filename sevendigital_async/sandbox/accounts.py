@@ -34,7 +34,6 @@ class Accounts:
     issued: Tokens = Factory(Tokens)
 
     def token_for(self, user: str) -> UserToken:
-        """Return the token of ``user``."""
         return self.registered.get(user) or UserToken(TOKEN_PREFIX + user, SECRET_PREFIX + user)
 
     def find(self, token: str) -> tuple[str, str] | None:

@@ -40,21 +40,11 @@ STATIC_FILES: Mapping[str, tuple[str, str]] = {
 
 
 def read_static_file(name: str) -> str:
-    """Return the text of a file in ``static/``."""
     return files(__package__).joinpath("static", name).read_text("utf-8")
 
 
 class AdminAPI:
-    """The admin endpoints.
-
-    Args:
-        request_log: What arrived.
-        stats: Returns the counts.
-        activity: Returns the last minutes, refused plays, doubles and faults.
-        state: Returns the state that calls have changed.
-        set_faults: Replaces the faults.
-        host: The address that the sandbox listens on; pages of other sites are refused.
-    """
+    """The admin endpoints."""
 
     def __init__(
         self,
@@ -63,6 +53,7 @@ class AdminAPI:
         stats: Callable[[], dict[str, Any]],
         activity: Callable[[], dict[str, Any]],
         state: Callable[[], dict[str, Any]],
+        faults: Callable[[], dict[str, Any]],
         set_faults: Callable[[Faults], None],
         host: str,
     ) -> None:
@@ -70,11 +61,11 @@ class AdminAPI:
         self._stats = stats
         self._activity = activity
         self._state = state
+        self._faults = faults
         self._set_faults = set_faults
         self._host = host
 
     def routes(self) -> list[web.RouteDef]:
-        """Return the routes to serve."""
         served: list[tuple[Callable[[str, Handler], web.RouteDef], str, Handler]] = [
             (web.get, "/_sandbox/stats", self._show_stats),
             (web.get, "/_sandbox/activity", self._show_activity),
@@ -102,11 +93,16 @@ class AdminAPI:
         return await _stream(request, self._request_log.request_lines)
 
     async def _change_faults(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
         try:
-            self._set_faults(_read_faults(await request.read()))
+            faults, version = _read_faults(body)
         except ConfigurationError as error:
             return _json({"error": str(error)}, status=400)
-        return web.Response(status=204)
+        # Between this check and the change there must be no await.
+        if version not in {None, self._faults()["version"]}:
+            return _json({"error": f"the faults have changed since version {version}", **self._faults()}, status=409)
+        self._set_faults(faults)
+        return _json(self._faults())
 
 
 def _static(name: str, content_type: str) -> Handler:
@@ -118,21 +114,25 @@ def _static(name: str, content_type: str) -> Handler:
     return serve
 
 
-def _read_faults(body: bytes) -> Faults:
+def _read_faults(body: bytes) -> tuple[Faults, int | None]:
+    """Return the faults of a body, and the version that they replace; None replaces any."""
     try:
         wanted = orjson.loads(body)
     except orjson.JSONDecodeError:
         raise ConfigurationError("the body is not valid JSON") from None
     match wanted:
-        case {**members} if members.keys() <= {"faults", "latency", "seed"}:
+        case {**members} if members.keys() <= {"faults", "latency", "seed", "version"}:
             specs, latency, seed = members.get("faults", []), members.get("latency"), members.get("seed", 0)
+            version = members.get("version")
         case _:
-            raise ConfigurationError('the body must be a JSON object of "faults", "latency" and "seed"')
+            raise ConfigurationError('the body must be a JSON object of "faults", "latency", "seed" and "version"')
     if not isinstance(specs, list) or not all(isinstance(spec, str) for spec in specs):
         raise ConfigurationError('"faults" must be a list of strings')
     if not isinstance(latency, str | None) or type(seed) is not int:
         raise ConfigurationError('"latency" must be a string, "seed" a whole number')
-    return Faults.parse(specs, latency=latency, seed=seed)
+    if version is not None and type(version) is not int:
+        raise ConfigurationError('"version" must be a whole number')
+    return Faults.parse(specs, latency=latency, seed=seed), version
 
 
 async def _stream(request: web.Request, lines: Callable[[LogKind | None], Iterable[bytes]]) -> web.StreamResponse:

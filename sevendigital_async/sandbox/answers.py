@@ -15,16 +15,7 @@ Tree: TypeAlias = Mapping[str, Any]
 
 @frozen(kw_only=True)
 class Page:
-    """One page of a list.
-
-    Attributes:
-        noun: What the items are, in the singular.
-        items: Those of this page.
-        number: The page's number, from 1.
-        size: How many items a page may have.
-        total: Items on all pages.
-        searched: The items are hits of a search, which XML wraps one by one.
-    """
+    """One page of a list; ``searched`` if the items are hits of a search, which XML wraps one by one."""
 
     noun: str
     items: Sequence[Tree]
@@ -64,13 +55,7 @@ class Raw:
 
 @frozen
 class Token:
-    """A token of the OAuth flow, which is written as XML or as a form.
-
-    Attributes:
-        kind: ``oauth_request_token`` or ``oauth_access_token``.
-        token: The token.
-        secret: Its secret.
-    """
+    """A token of the OAuth flow; ``kind`` is ``oauth_request_token`` or ``oauth_access_token``."""
 
     kind: str
     token: str = field(repr=False)
@@ -88,14 +73,7 @@ class ItemProblem:
 
 @frozen
 class Problem:
-    """What is wrong with a request.
-
-    Attributes:
-        code: The service's error code.
-        message: For people.
-        errors: The items at fault, if it was a batch.
-        bare: Leave out the envelope with the status.
-    """
+    """What is wrong with a request, and with items of it; ``bare`` leaves out the envelope with the status."""
 
     code: int
     message: str
@@ -105,16 +83,7 @@ class Problem:
 
 @frozen(kw_only=True)
 class Answer:
-    """A response before it is rendered.
-
-    Attributes:
-        status: The HTTP status.
-        content: The body; text is sent unchanged, None leaves the body empty.
-        max_age: Seconds for which it may be cached.
-        headers: More headers.
-        accepted_logs: Plays to record, each as JSON with sorted keys.
-        refused_logs: How many plays were at fault.
-    """
+    """A response before it is rendered; ``accepted_logs`` are plays to record, each as JSON with sorted keys."""
 
     status: int = 200
     content: Page | Forms | Bare | Raw | Token | Media | Problem | Tree | str | None = None
@@ -133,40 +102,32 @@ class RefusalError(Exception):
 
 
 def missing(name: str) -> RefusalError:
-    """Refuse a request that lacks a parameter."""
     return RefusalError(400, Problem(1001, f"Required parameter missing: {name}"))
 
 
 def invalid(name: str, expected: str) -> RefusalError:
-    """Refuse a parameter of the wrong form."""
     return RefusalError(400, Problem(1002, f"Invalid value of {name}: {expected} expected"))
 
 
 def out_of_range(name: str, expected: str) -> RefusalError:
-    """Refuse a parameter that is too large or too small."""
     return RefusalError(400, Problem(1003, f"{name} is out of range: {expected} expected"))
 
 
 def no_choice(name: str, choices: Iterable[str]) -> RefusalError:
-    """Refuse a parameter that is not one of the allowed words."""
     return RefusalError(400, Problem(1006, f"Invalid value of {name}: one of {', '.join(choices)} expected"))
 
 
 def unavailable(noun: str) -> RefusalError:
-    """Refuse a resource that is not available here or not yet."""
     return RefusalError(404, Problem(2002, f"{noun.capitalize()} is not available in this context"))
 
 
 def exists(noun: str) -> RefusalError:
-    """Refuse to create a resource that exists."""
     return RefusalError(409, Problem(2003, f"{noun.capitalize()} exists already"))
 
 
 def unpaid(code: int, message: str) -> RefusalError:
-    """Refuse a purchase because of its payment."""
     return RefusalError(400, Problem(code, message))
 
 
 def unknown(noun: str) -> RefusalError:
-    """Refuse an unknown id."""
     return RefusalError(404, Problem(2001, f"{noun.capitalize()} not found"))

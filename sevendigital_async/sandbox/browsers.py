@@ -24,15 +24,7 @@ _OWN_SITES = {"same-origin", "none"}
 def objection(
     hosts: Sequence[str], origins: Sequence[str], fetch_sites: Sequence[str], *, port: int, listens_on: str
 ) -> str | None:
-    """Return why a request may come from another site's page, or None.
-
-    Args:
-        hosts: Its ``Host`` headers.
-        origins: Its ``Origin`` headers.
-        fetch_sites: Its ``Sec-Fetch-Site`` headers.
-        port: The port that it arrived at.
-        listens_on: The address that the sandbox listens on.
-    """
+    """Return why a request may come from another site's page, or None."""
     if len(hosts) != 1 or not _is_own(hosts[0], port, listens_on):
         return f"the Host header must be a loopback address or localhost, with port {port}"
     if not all(_is_own_origin(origin, port, listens_on) for origin in origins):

@@ -27,17 +27,7 @@ _Item = TypeVar("_Item")
 
 @frozen(kw_only=True)
 class Call:
-    """One API request with an accepted signature: the argument of handlers.
-
-    Attributes:
-        operation: The operation that is called.
-        arguments: What was sent, by the names that the operation's record gives them.
-        user: The user whose token signed it; None if the partner signed alone.
-        now: Seconds since the epoch, by the sandbox's clock.
-        origin: Scheme, host and port under which the sandbox was called.
-        state: The state that earlier calls have changed.
-        faults: The faults in effect.
-    """
+    """One API request with an accepted signature; ``user`` is None if the partner signed alone."""
 
     operation: Operation
     arguments: Mapping[str, Any] = field(repr=False)
@@ -53,11 +43,7 @@ class Call:
         return datetime.fromtimestamp(int(self.now), UTC)
 
     def whole(self, name: str, default: int, *, least: int = 0, most: int | None = None) -> int:
-        """Return an argument as a whole number between two bounds.
-
-        Raises:
-            RefusalError: It is not a number (1002), or out of bounds (1003).
-        """
+        """Return an argument as a whole number between two bounds."""
         text = self.arguments.get(name)
         if text is None:
             return default
@@ -69,18 +55,13 @@ class Call:
         return number
 
     def choice(self, name: str, choices: Collection[str]) -> str | None:
-        """Return an argument that is one of a few words, in lower case; None if it was not sent.
-
-        Raises:
-            RefusalError: It is another word (1006).
-        """
+        """Return an argument that is one of a few words, in lower case; None if it was not sent."""
         text: str | None = self.arguments.get(name)
         if text is not None and text.lower() not in choices:
             raise no_choice(camel_case(name), choices)
         return text and text.lower()
 
     def page_of(self, noun: str, items: Sequence[_Item], tree: Any, *, searched: bool = False) -> Page:
-        """Return the requested page of ``items``, each of them as a tree."""
         number = self.whole("page", 1, least=1)
         size = self.whole("page_size", DEFAULT_PAGE_SIZE, least=1, most=MAX_PAGE_SIZE)
         cut: list[Tree] = [tree(item) for item in items[(number - 1) * size : number * size]]
@@ -90,11 +71,7 @@ class Call:
 def read_arguments(
     binding: Binding, *, query: str, path: Mapping[str, str], content_type: str, body: bytes
 ) -> dict[str, Any]:
-    """Collect the arguments of a request; names in the query and the form may be in any case.
-
-    Raises:
-        RefusalError: A required one is missing (1001), or the body cannot be read (1002).
-    """
+    """Collect the arguments of a request; names in the query and the form may be in any case."""
     takes_json = any(parameter.location is ParameterLocation.JSON for parameter in binding.parameters)
     sources: dict[ParameterLocation, Mapping[str, Any]] = {
         ParameterLocation.PATH: path,

@@ -88,17 +88,14 @@ class Item:
 
     @property
     def title(self) -> str:
-        """Its title."""
         return (self.track or self.release).title
 
     @property
     def pence(self) -> int:
-        """Its price in hundredths."""
         return (self.track or self.release).pence
 
     @property
     def rrp_pence(self) -> int:
-        """Its recommended price in hundredths."""
         return (self.track or self.release).rrp_pence
 
 
@@ -112,7 +109,6 @@ class Catalogue:
     listings: Mapping[str, Sequence[Track]]
 
     def tracks_of(self, release: Release) -> Sequence[Track]:
-        """Return the tracks of a release in their order."""
         return self.listings[release.id]
 
 
@@ -151,7 +147,7 @@ _PENCE_OF_TRACK = 99
 _EARLIEST = date(1994, 2, 7)
 _PREORDERS = {16: date(2099, 3, 6), 42: date(2099, 4, 3), 78: date(2099, 4, 24)}
 """Releases that are not available yet, whenever the sandbox runs."""
-_MBIDS = UUID("7d190000-0000-4000-8000-000000000002")
+_MBID_NAMESPACE = UUID("7d190000-0000-4000-8000-000000000002")
 
 
 def _title(number: int) -> str:
@@ -161,7 +157,7 @@ def _title(number: int) -> str:
 
 def _artist(number: int, name: str) -> Artist:
     sort_name = f"{name[4:]}, The" if name.startswith("The ") else name
-    return Artist(str(1_001 + number), name, sort_name, str(uuid5(_MBIDS, name)))
+    return Artist(str(1_001 + number), name, sort_name, str(uuid5(_MBID_NAMESPACE, name)))
 
 
 def _release(number: int, artist: Artist) -> Release:

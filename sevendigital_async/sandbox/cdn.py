@@ -15,17 +15,14 @@ _PREFIX = "/_cdn"
 
 
 def address(origin: str, ticket: Ticket) -> str:
-    """Return the address of a ticket's media."""
     return f"{origin}{_PREFIX}/{ticket.id}"
 
 
 def manifest_address(origin: str, ticket: Ticket) -> str:
-    """Return the address of the HLS playlist of a ticket's media."""
     return f"{address(origin, ticket)}.m3u8"
 
 
 def manifest(origin: str, ticket: Ticket) -> str:
-    """Write the HLS playlist of a ticket's media."""
     duration = ticket.media.seconds
     lines = [
         "#EXTM3U",
@@ -45,19 +42,13 @@ def _segments(duration: int) -> int:
 
 
 class Cdn:
-    """Serves the media of tickets. Requests are not signed, and refused if they carry OAuth credentials.
-
-    Args:
-        deliveries: The tickets.
-        clock: The sandbox's time.
-    """
+    """Serves the media of tickets. Requests are not signed, and refused if they carry OAuth credentials."""
 
     def __init__(self, deliveries: Deliveries, clock: Clock) -> None:
         self._deliveries = deliveries
         self._clock = clock
 
     def routes(self) -> list[web.RouteDef]:
-        """Return the routes to serve."""
         return [
             web.get(_PREFIX + "/{ticket:[0-9a-f]+}", self._file),
             web.get(_PREFIX + "/{ticket:[0-9a-f]+}.m3u8", self._manifest),
@@ -91,7 +82,6 @@ class Cdn:
         return web.Response(body=cut, content_type=_SEGMENT_TYPE)
 
     def _admit(self, request: web.Request) -> Ticket | web.Response:
-        """Return the ticket that a request shows, or what is wrong with the request."""
         if hdrs.AUTHORIZATION in request.headers or any(name.startswith("oauth_") for name in request.query):
             return web.Response(status=400, text="No credentials wanted here: they belong to the API alone")
         ticket = self._deliveries.find(request.match_info["ticket"])

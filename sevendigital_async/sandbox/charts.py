@@ -39,17 +39,14 @@ def popularity(thing: _Ranked) -> int:
 
 
 def most_popular(things: Iterable[_Thing]) -> list[_Thing]:
-    """Sort by popularity, the most popular first."""
     return sorted(things, key=popularity, reverse=True)
 
 
 def first_day(to_date: date, period: str) -> date:
-    """Return the first day of a chart that ends on ``to_date``."""
     return to_date - timedelta(days=PERIODS[period] - 1)
 
 
 def chart(things: Iterable[_Thing], to_date: date, period: str) -> list[Entry[_Thing]]:
-    """Rank ``things`` by their sales in the ``period`` that ends on ``to_date``."""
     things = list(things)
     before = _places(things, first_day(to_date, period) - timedelta(days=1), period)
     now = _ranking(things, to_date, period)

@@ -53,17 +53,7 @@ class RequestContext:
 
 
 class Dispatcher:
-    """Passes requests to their handlers.
-
-    Args:
-        verifier: Checks signatures.
-        request_log: Records what arrives.
-        limits: The quota and the rate classes.
-        clock: The sandbox's time.
-        state: The state that calls change.
-        managed_users: Serve operations of users without a user's token.
-        faults: The faults to begin with.
-    """
+    """Passes requests to their handlers."""
 
     def __init__(
         self,
@@ -82,6 +72,8 @@ class Dispatcher:
         self._clock = clock
         self._state = state
         self._managed_users = managed_users
+        self.faults_version = 0
+        """How often the faults have been set."""
         self.faults = faults
 
     @property
@@ -92,6 +84,7 @@ class Dispatcher:
     @faults.setter
     def faults(self, faults: Faults) -> None:
         self._faults = faults
+        self.faults_version += 1
         self._random = Random(faults.seed)  # noqa: S311 - repeatable on purpose
 
     async def serve(self, sharing: Sequence[Endpoint], request: web.Request) -> web.StreamResponse:
@@ -103,7 +96,7 @@ class Dispatcher:
         self._request_log.close(context.entry, status, fault, self._clock.monotonic())
         if answer is None:
             return hang_up(request)
-        written = self._write(context, answer)
+        written = self._render(context, answer)
         if fault == SLOW_BODY:
             return await trickle(request, *written, self._clock.sleep)
         return send(request, *written)
@@ -209,7 +202,7 @@ class Dispatcher:
             return evolve(answer, content=evolve(answer.content, bare=endpoint.bare_problems))
         return answer
 
-    def _write(self, context: RequestContext, answer: Answer) -> tuple[int, dict[str, str], bytes]:
+    def _render(self, context: RequestContext, answer: Answer) -> tuple[int, dict[str, str], bytes]:
         asked = context.request.headers
         now = self._clock.time()
         headers = {
@@ -239,13 +232,12 @@ async def _matching(sharing: Sequence[Endpoint], request: web.Request) -> Endpoi
     fitting = [endpoint for endpoint in sharing if endpoint.required <= given]
     return max(
         fitting,
-        key=lambda endpoint: (len(endpoint.required), len(endpoint.taken & given)),
+        key=lambda endpoint: (len(endpoint.required), len(endpoint.accepted & given)),
         default=sharing[0],
     )
 
 
 def _given(request: web.Request, body: bytes) -> set[Place]:
-    """Return the parameters of the query and the form."""
     form = read_form(body.decode("utf-8", "replace")) if request.content_type == FORM else {}
     query = read_form(request.raw_path.partition("?")[2])
     return {(ParameterLocation.QUERY, name) for name in query} | {(ParameterLocation.FORM, name) for name in form}

@@ -21,14 +21,12 @@ class SlidingWindow:
         self._moments: deque[float] = deque()
 
     def count(self, now: float) -> int:
-        """Return how many moments lie in the window that ends now."""
         moments = self._moments
         while moments and now - moments[0] >= self._seconds:
             moments.popleft()
         return len(moments)
 
     def add(self, now: float) -> int:
-        """Add this moment; return how many there are with it."""
         self._moments.append(now)
         return self.count(now)
 
@@ -56,11 +54,9 @@ class DailyQuota:
         return True
 
     def resets_in(self, now: float) -> int:
-        """Return the whole seconds until the quota is renewed."""
         return math.ceil(DAY - now % DAY)
 
     def headers(self, now: float) -> dict[str, str]:
-        """Return the quota's response headers."""
         return {
             "X-RateLimit-Limit": str(self.limit),
             "X-RateLimit-Current": str(self.used),
@@ -69,12 +65,7 @@ class DailyQuota:
 
 
 class RateLimiter:
-    """The quota and the windows of the rate classes.
-
-    Args:
-        daily_quota: Requests per UTC day.
-        rates: Requests in any one second, where they differ from what the class itself says.
-    """
+    """The quota and the windows of the rate classes."""
 
     def __init__(self, daily_quota: int, rates: Mapping[RateClass, int]) -> None:
         self.quota: DailyQuota = DailyQuota(daily_quota)

@@ -19,7 +19,6 @@ _WITHOUT_URL = frozenset(
 
 
 def redirects(operation: Operation) -> bool:
-    """Return whether an operation takes the address of an error page."""
     return any(
         parameter.wire.lower() == _ERROR_URL
         for binding in operation.bindings.values()
@@ -28,14 +27,7 @@ def redirects(operation: Operation) -> bool:
 
 
 def as_error_redirect(answer: Answer, operation: Operation, given: Mapping[str, str], origin: str) -> Answer:
-    """Turn an error response into a redirect where the operation does that.
-
-    Args:
-        answer: The error.
-        operation: The operation.
-        given: The request's query, names in lower case.
-        origin: Where the sandbox is.
-    """
+    """Turn an error response into a redirect where the operation does that."""
     problem = answer.content
     if not isinstance(problem, Problem) or not redirects(operation):
         return answer

@@ -13,7 +13,7 @@ from attrs import field, frozen
 from .accounts import Accounts
 
 SIGNATURE = "oauth_signature"
-REQUIRED = ("oauth_consumer_key", "oauth_nonce", SIGNATURE, "oauth_signature_method", "oauth_timestamp")
+REQUIRED_PARAMETERS = ("oauth_consumer_key", "oauth_nonce", SIGNATURE, "oauth_signature_method", "oauth_timestamp")
 
 _HEADER_PAIR = re.compile(r'\s*([^\s=,"]+)="([^"]*)"\s*(?:,|$)')
 _DEFAULT_PORT = ":80"
@@ -25,15 +25,7 @@ class OAuthError(Exception):
 
 @frozen
 class SignedRequest:
-    """What a signature covers, exactly as it arrived.
-
-    Attributes:
-        method: The HTTP method.
-        host: The Host header.
-        target: Path and query, still percent-encoded.
-        authorization: The Authorization header, if there was one.
-        form: The body, if it was form-encoded; other bodies are not signed.
-    """
+    """What a signature covers, exactly as it arrived; ``form`` is a form-encoded body, for others are not signed."""
 
     method: str
     host: str
@@ -43,11 +35,7 @@ class SignedRequest:
 
 
 def parameters(request: SignedRequest) -> list[tuple[str, str]]:
-    """Collect and decode the parameters that are signed, from the header, the query and the form.
-
-    Raises:
-        OAuthError: The Authorization header cannot be read.
-    """
+    """Collect and decode the parameters that are signed, from the header, the query and the form."""
     return [
         *_header_parameters(request.authorization),
         *_form_decode(request.target.partition("?")[2]),
@@ -67,19 +55,12 @@ def base_string(request: SignedRequest, pairs: list[tuple[str, str]]) -> str:
 
 
 def sign(text: str, consumer_secret: str, token_secret: str) -> str:
-    """Return the HMAC-SHA1 signature of a base string, in base64."""
     key = f"{_encode(consumer_secret)}&{_encode(token_secret)}"
     return base64.b64encode(hmac.digest(key.encode(), text.encode(), "sha1")).decode()
 
 
 class Verifier:
-    """Accepts or refuses signed requests, and remembers their nonces.
-
-    Args:
-        accounts: The partner and the users' tokens.
-        tolerance: Seconds by which a timestamp may differ from the sandbox's clock; nonces are kept as long.
-        allow_nonce_reuse: Accept the same nonce again and again.
-    """
+    """Accepts or refuses signed requests, and remembers their nonces."""
 
     def __init__(self, accounts: Accounts, *, tolerance: float, allow_nonce_reuse: bool) -> None:
         self._accounts = accounts
@@ -144,7 +125,7 @@ def _claims(pairs: list[tuple[str, str]]) -> dict[str, str]:
     claims = dict(protocol)
     if len(claims) != len(protocol):
         raise OAuthError("A protocol parameter appears more than once")
-    missing = [name for name in REQUIRED if not claims.get(name)]
+    missing = [name for name in REQUIRED_PARAMETERS if not claims.get(name)]
     if missing:
         raise OAuthError(f"Request is not signed, it lacks {missing[0]}")
     if claims["oauth_signature_method"] != "HMAC-SHA1" or claims.get("oauth_version", "1.0") != "1.0":

@@ -25,15 +25,7 @@ ZIP = "application/zip"
 
 @frozen
 class Format:
-    """A format that media come in.
-
-    Attributes:
-        id: The service's number for it.
-        kind: The ending of its files.
-        bitrate: In kbps.
-        content_type: What its files are.
-        signature: The bytes that its files begin with.
-    """
+    """A format that media come in; ``signature`` is what its files begin with."""
 
     id: str
     kind: str
@@ -75,16 +67,7 @@ AAC_FORMAT = FORMATS["48"]
 
 @frozen(kw_only=True)
 class Media:
-    """A file to be delivered, made when it is needed.
-
-    Attributes:
-        filename: What to save it as.
-        content_type: What it is.
-        modified: When it was made.
-        seconds: How long it plays.
-        attachment: It is to be saved, not to be played.
-        make: Makes its bytes; the same every time.
-    """
+    """A file to be delivered; ``make`` makes its bytes when they are needed, the same every time."""
 
     filename: str
     content_type: str
@@ -95,7 +78,6 @@ class Media:
 
 
 def recording(track: Track, format_: Format, *, attachment: bool = True) -> Media:
-    """Return a track's recording."""
     return Media(
         filename=_filename(track, format_),
         content_type=format_.content_type,
@@ -119,7 +101,6 @@ def clip(track: Track, format_: Format) -> Media:
 
 
 def archive(name: str, tracks: Sequence[Track], format_: Format) -> Media:
-    """Return the recordings of several tracks in one ZIP file."""
     return Media(
         filename=f"{name}.zip",
         content_type=ZIP,

@@ -15,15 +15,7 @@ _MAX_LIST = 50
 
 @frozen
 class Refusal:
-    """One play that was refused, or a whole request if the response names no play.
-
-    Attributes:
-        status: The HTTP status of the response.
-        code: The service's error code, if it has one.
-        reason: For people.
-        position: The place of the play in the request, from zero; None if the response does not name it.
-        track_id: The play's track, as it was received.
-    """
+    """One play that was refused, at its ``position`` in the request; or a request whose response names no play."""
 
     status: int
     code: int | None
@@ -33,12 +25,7 @@ class Refusal:
 
 
 def refusals(answer: Answer, logs: Any = None) -> list[Refusal]:
-    """Return what a response refuses, at most 50 plays of a request.
-
-    Args:
-        answer: The response to a request of a logging operation.
-        logs: What the request carried, if it was parsed.
-    """
+    """Return what a response refuses, at most 50 plays of a request."""
     match answer:
         case Answer(status=429):  # the plays were not looked at
             return []

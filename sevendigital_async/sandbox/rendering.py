@@ -68,18 +68,11 @@ def accepted_type(accept: str) -> str:
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
-    """Return whether an ``Accept-Encoding`` header names gzip."""
     return _weights(accept_encoding).get("gzip", 0.0) > 0
 
 
 def render(answer: Answer, accept: str, only_type: str | None = None) -> tuple[bytes, str]:
-    """Return a response's body and its content type.
-
-    Args:
-        answer: What to write; no media.
-        accept: The ``Accept`` header.
-        only_type: The content type of the operation, whatever is accepted.
-    """
+    """Return a response's body and its content type."""
     media_type = only_type or accepted_type(accept)
     match answer.content:
         case None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -24,18 +24,7 @@ _RECENT = 50
 
 @define
 class LoggedRequest:
-    """One API request, from its arrival to its response.
-
-    Attributes:
-        kind: The kind of logs it carried; None for any other operation.
-        arrived_at: Seconds since the epoch.
-        arrived_monotonic: Seconds on the sandbox's monotonic clock.
-        user: The user whose token signed it.
-        logs: How many logs were in it; None if it was not parsed.
-        batch: Its number among the accepted requests of all kinds, from 1; None if it was not accepted.
-        fault: The fault that was applied to it.
-        status: The HTTP status of the response, ``disconnected``, or None before either.
-    """
+    """One API request; ``batch`` is its number among all accepted ones, ``logs`` is None if it was not parsed."""
 
     kind: LogKind | None
     arrived_at: float
@@ -45,18 +34,6 @@ class LoggedRequest:
     batch: int | None = None
     fault: str | None = None
     status: int | str | None = None
-
-
-@frozen
-class Batch:
-    """The logs of one accepted request, each as JSON with sorted keys."""
-
-    kind: LogKind
-    number: int
-    arrived_at: float
-    arrived_monotonic: float
-    user: str | None
-    logs: tuple[bytes, ...]
 
 
 @frozen
@@ -109,13 +86,7 @@ class LogCounts:
 
 @define
 class Double:
-    """A play that was saved more than once.
-
-    Attributes:
-        times: How often.
-        first_batch: The number of the batch that it came with first.
-        last_batch: The number of the batch that it came with last.
-    """
+    """A play that was saved more than once, with the numbers of the first and the last batch that it came in."""
 
     times: int
     first_batch: int
@@ -150,15 +121,13 @@ class RequestLog:
     def __init__(self) -> None:
         self._by_kind = {kind: _KindRecord() for kind in LogKind}
         self._entries: list[LoggedRequest] = []
-        self._batches: list[Batch] = []
-        self._accepted: list[LoggedRequest] = []
+        self._batches: list[tuple[LoggedRequest, tuple[bytes, ...]]] = []
         self._refused: deque[dict[str, Any]] = deque(maxlen=_RECENT)
         self._traffic = Traffic()
         self._answers: Counter[str] = Counter()
         self._faults: Counter[str] = Counter()
 
     def arrive(self, kind: LogKind | None, arrived_at: float, arrived_monotonic: float) -> LoggedRequest:
-        """Open the entry of a request."""
         entry = LoggedRequest(kind, arrived_at, arrived_monotonic)
         if kind is not None:
             self._entries.append(entry)
@@ -172,14 +141,7 @@ class RequestLog:
     def record_logs(
         self, entry: LoggedRequest, *, logs: int | None, accepted: tuple[bytes, ...] = (), refused: int = 0
     ) -> None:
-        """Record the outcome of a request's logs.
-
-        Args:
-            entry: The request.
-            logs: How many it carried; None if unknown.
-            accepted: Those to save, each as JSON with sorted keys.
-            refused: How many were refused.
-        """
+        """Record the outcome of a request's logs."""
         if entry.kind is None:
             return
         record = self._by_kind[entry.kind]
@@ -192,27 +154,17 @@ class RequestLog:
         if not accepted:
             return
         entry.batch = len(self._batches) + 1
-        self._batches.append(
-            Batch(entry.kind, entry.batch, entry.arrived_at, entry.arrived_monotonic, entry.user, accepted)
-        )
-        self._accepted.append(entry)
+        self._batches.append((entry, accepted))
         record.save(accepted, entry.batch)
 
     def refuse(self, entry: LoggedRequest, answer: Answer, logs: Any = None) -> None:
-        """Record why a request, or plays of it, were refused.
-
-        Args:
-            entry: The request.
-            answer: Its response, which may also accept everything.
-            logs: The logs that it carried, if it was parsed.
-        """
+        """Record why a request, or plays of it, were refused."""
         if entry.kind is None:
             return
         about = {"kind": entry.kind.value, "user": entry.user, "arrived_at": entry.arrived_at}
         self._refused.extend({**about, **asdict(refusal)} for refusal in refusals(answer, logs))
 
     def close(self, entry: LoggedRequest, status: int | str, fault: str | None, monotonic: float) -> None:
-        """Record how and when a request ended, and the fault that was applied to it."""
         entry.status, entry.fault = status, fault
         self._answers[str(status)] += 1
         if fault is not None:
@@ -224,28 +176,12 @@ class RequestLog:
             self._by_kind[entry.kind].counts.rate_limited += 1
 
     def received(self, kind: LogKind | None = None) -> list[ReceivedLog]:
-        """Return the accepted plays of one kind, or of all, batch by batch."""
-        return [
-            ReceivedLog(
-                batch.kind,
-                batch.number,
-                position,
-                batch.arrived_at,
-                batch.arrived_monotonic,
-                batch.user,
-                orjson.loads(log),
-            )
-            for batch in self._batches
-            if kind in {None, batch.kind}
-            for position, log in enumerate(batch.logs)
-        ]
+        return list(self._plays(kind, orjson.loads))
 
     def requests(self, kind: LogKind | None = None) -> list[dict[str, Any]]:
-        """Return the requests to the logging operations, in the order of their arrival."""
         return [asdict(entry) for entry in self._entries if kind in {None, entry.kind}]
 
     def stats(self) -> dict[str, Any]:
-        """Return the counts: by kind of log, by response, by fault."""
         return {
             "kinds": {kind.value: asdict(record.counts) for kind, record in self._by_kind.items()},
             "answers": dict(sorted(self._answers.items())),
@@ -279,34 +215,28 @@ class RequestLog:
         ]
 
     def _outcome(self, batch: int) -> dict[str, Any]:
-        entry = self._accepted[batch - 1]
+        entry, _ = self._batches[batch - 1]
         return {"batch": batch, "arrived_at": entry.arrived_at, "status": entry.status, "fault": entry.fault}
 
     def log_lines(self, kind: LogKind | None = None) -> Iterator[bytes]:
-        """Write the accepted plays as JSON lines, a chunk at a time."""
-        batches = [batch for batch in self._batches if kind in {None, batch.kind}]
-        return _chunks(line for batch in batches for line in _lines_of(batch))
+        return _chunks(
+            orjson.dumps(asdict(play, recurse=False), option=orjson.OPT_APPEND_NEWLINE)
+            for play in self._plays(kind, orjson.Fragment)
+        )
+
+    def _plays(self, kind: LogKind | None, log_of: Callable[[bytes], Any]) -> Iterator[ReceivedLog]:
+        # Batches that arrive meanwhile are left out: otherwise a reader of a busy sandbox would never reach the end.
+        for number, (entry, logs) in enumerate(self._batches[:], 1):
+            if entry.kind is None or kind not in {None, entry.kind}:
+                continue
+            for position, log in enumerate(logs):
+                yield ReceivedLog(
+                    entry.kind, number, position, entry.arrived_at, entry.arrived_monotonic, entry.user, log_of(log)
+                )
 
     def request_lines(self, kind: LogKind | None = None) -> Iterator[bytes]:
-        """Write the requests as JSON lines, a chunk at a time."""
         entries = [entry for entry in self._entries if kind in {None, entry.kind}]
         return _chunks(orjson.dumps(asdict(entry), option=orjson.OPT_APPEND_NEWLINE) for entry in entries)
-
-
-def _lines_of(batch: Batch) -> Iterator[bytes]:
-    for position, log in enumerate(batch.logs):
-        yield orjson.dumps(
-            {
-                "kind": batch.kind,
-                "batch": batch.number,
-                "position": position,
-                "arrived_at": batch.arrived_at,
-                "arrived_monotonic": batch.arrived_monotonic,
-                "user": batch.user,
-                "log": orjson.Fragment(log),
-            },
-            option=orjson.OPT_APPEND_NEWLINE,
-        )
 
 
 def _chunks(lines: Iterable[bytes]) -> Iterator[bytes]:

@@ -58,11 +58,10 @@ class Endpoint:
 
     @property
     def takes_user_id(self) -> bool:
-        """Whether a request can name a user."""
         return any(parameter.name == "user_id" for parameter in self.binding.parameters)
 
     @property
-    def taken(self) -> frozenset[Place]:
+    def accepted(self) -> frozenset[Place]:
         """What a request may have in its query or form."""
         return frozenset(map(_place, filter(_is_open, self.binding.parameters)))
 

@@ -18,7 +18,6 @@ _DOWNLOADS = (FORMATS["17"], FORMATS["33"])
 
 
 def basket_forms(basket: Basket) -> Forms:
-    """Describe a basket: what it has in it, the sum of the prices, and what is due."""
     price, due = price_tree(basket.pence, basket.currency), price_tree(basket.due, basket.currency)
     lines = basket.lines
     json = {
@@ -41,14 +40,7 @@ def basket_forms(basket: Basket) -> Forms:
 
 
 def purchase_forms(purchase: Purchase, owned: Sequence[Owned], origin: str, **more: Any) -> Forms:
-    """Describe a purchase and its items in the locker.
-
-    Args:
-        purchase: The purchase.
-        owned: What it has put into the buyer's locker.
-        origin: Where the sandbox is.
-        more: Further members of the JSON.
-    """
+    """Describe a purchase and its items in the locker."""
     date = stamp(purchase)
     json = {
         "purchaseId": purchase.id,
@@ -123,7 +115,6 @@ def locker_elements(owned: Sequence[Owned], currency: str, origin: str) -> list[
 
 
 def stamp(dated: Purchase | Owned) -> str:
-    """Format the time of a purchase."""
     return f"{dated.moment:%Y-%m-%dT%H:%M:%SZ}"
 
 

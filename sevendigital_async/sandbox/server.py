@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from ipaddress import ip_address
@@ -113,7 +114,10 @@ class Sandbox:
             await web.TCPSite(runner, self._host, self._port).start()
         except OSError as error:
             await runner.cleanup()
-            raise ConfigurationError(f"the sandbox cannot listen on {self._host}:{self._port}: {error}") from error
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise ConfigurationError(
+                f"the sandbox cannot listen on {self._host}:{self._port}: {reason}; choose another port, or 0 for any"
+            ) from error
         self._runner = runner
 
     async def aclose(self) -> None:
@@ -163,7 +167,7 @@ class Sandbox:
         """Return the last minutes, refused plays, doubles and faults, as ``/_sandbox/activity``."""
         return {
             "stats": self.stats(),
-            "faults": self.faults.tree(),
+            "faults": self._faults_tree(),
             **self._request_log.activity(self._clock.monotonic()),
         }
 
@@ -180,6 +184,7 @@ class Sandbox:
             stats=self.stats,
             activity=self.activity,
             state=self.state,
+            faults=self._faults_tree,
             set_faults=self._set_faults,
             host=self._host,
         )
@@ -188,12 +193,14 @@ class Sandbox:
         application.add_routes(AccountPages(self._accounts, self._accounts.issued).routes())
         return application
 
+    def _faults_tree(self) -> dict[str, Any]:
+        return {**self.faults.tree(), "version": self._dispatcher.faults_version}
+
     def _set_faults(self, faults: Faults) -> None:
         self.faults = faults
 
 
 def _by_route(endpoints: Iterable[Endpoint]) -> Mapping[tuple[str, str], Sequence[Endpoint]]:
-    """Group the endpoints by route."""
     routes: dict[tuple[str, str], list[Endpoint]] = {}
     for endpoint in endpoints:
         routes.setdefault((endpoint.binding.http_method, endpoint.binding.path), []).append(endpoint)

@@ -21,7 +21,6 @@ class Tag:
 
     @property
     def name(self) -> str:
-        """The tag as people write it."""
         return self.id.replace("-", " ")
 
 
@@ -49,7 +48,6 @@ def tags_of_artist(artist: Artist) -> Sequence[Tag]:
 
 
 def tags_of_release(release: Release) -> Sequence[Tag]:
-    """Return a release's tags: its artist's, and the decade."""
     return [*tags_of_artist(release.artist), TAGS[f"{release.released.year // 10 * 10}s"]]
 
 
@@ -58,7 +56,6 @@ COUNTS = Counter(tag.id for release in CATALOGUE.releases.values() for tag in ta
 
 
 def has_all(tags: Iterable[Tag], wanted: Iterable[str]) -> bool:
-    """Return whether all ``wanted`` ids are among ``tags``."""
     return {tag.id for tag in tags}.issuperset(wanted)
 
 

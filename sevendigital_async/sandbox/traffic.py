@@ -23,17 +23,7 @@ LATENCIES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0
 
 @define
 class TrafficSecond:
-    """What happened in one second of the sandbox's monotonic clock.
-
-    Attributes:
-        second: Its number.
-        requests: Requests that arrived, by kind of log.
-        busiest_second: Most requests of a kind in any half-open second that ended in this one.
-        logs: Logs that were saved, by kind.
-        answers: Requests that ended, by HTTP status or ``disconnected``.
-        batch_sizes: Requests by kind and class of batch size.
-        latencies: Requests that ended, by class of latency.
-    """
+    """What happened in one second of the sandbox's monotonic clock, by kind of log or by class of a histogram."""
 
     second: int
     requests: Counter[LogKind] = Factory(Counter)
@@ -44,7 +34,6 @@ class TrafficSecond:
     latencies: Counter[int] = Factory(Counter)
 
     def tree(self) -> dict[str, Any]:
-        """Return what a chart over time needs, for JSON."""
         return {
             "second": self.second,
             "requests": _by_kind(self.requests),
@@ -61,19 +50,16 @@ class Traffic:
         self._seconds: dict[int, TrafficSecond] = {}
 
     def arrive(self, kind: LogKind, moment: float, requests_in_last_second: int) -> None:
-        """Count a request that arrives."""
         second = self._at(moment)
         second.requests[kind] += 1
         second.busiest_second[kind] = max(second.busiest_second[kind], requests_in_last_second)
 
     def carry(self, kind: LogKind, moment: float, *, logs: int, saved: int) -> None:
-        """Count the logs of a request that arrived at this moment, and how many of them were saved."""
         second = self._at(moment)
         second.batch_sizes[kind, bisect_left(BATCH_SIZES, logs)] += 1
         second.logs[kind] += saved
 
     def end(self, moment: float, *, status: int | str, latency: float) -> None:
-        """Count a request that ends, with the seconds since it arrived."""
         second = self._at(moment)
         second.answers[str(status)] += 1
         second.latencies[bisect_left(LATENCIES, latency)] += 1

@@ -10,7 +10,6 @@ SITE = "https://shop.example"
 
 
 def artist_tree(artist: Artist) -> Tree:
-    """Describe an artist in full."""
     return {
         "id": artist.id,
         "name": artist.name,
@@ -21,7 +20,6 @@ def artist_tree(artist: Artist) -> Tree:
 
 
 def release_tree(release: Release, currency: str) -> Tree:
-    """Describe a release in full."""
     return {
         **_release_summary(release),
         "releaseDate": release.released.isoformat(),
@@ -33,7 +31,6 @@ def release_tree(release: Release, currency: str) -> Tree:
 
 
 def track_tree(track: Track, currency: str) -> Tree:
-    """Describe a track in full."""
     return {
         "id": track.id,
         "title": track.title,

@@ -38,25 +38,34 @@ _NEGATIVES = frozenset({"0", "false", "no", "none", "null", "ok"})
 _NON_LETTERS = re.compile(r"[^a-z]+")
 
 
-def doubt_in(document: Document) -> str | None:
+def defect_in(document: Document) -> str | None:
     """Return why a body is not an acknowledgement; None if it is one.
 
     An acknowledgement is empty, short plain text, or JSON or XML that can be read to its end and reports no error. The
-    names and states with which services report errors are checked at any depth: a doubt without cause costs a check by
-    hand, an acknowledgement without cause loses what was sent.
+    names and states with which services report errors are checked at any depth: a false alarm costs a check by hand, a
+    false acknowledgement loses what was sent.
     """
     match document.kind:
         case Kind.EMPTY:
             return None
         case Kind.TEXT:
-            return document.flaw or _doubt_in_text(document.body)
+            return document.flaw or _defect_in_text(document.body)
         case Kind.JSON | Kind.XML:
-            return next(_doubts(document.tree), None)
+            status = _envelope_status(document)
+            if status is not None and status not in _SUCCESSES:
+                return "the status of its envelope is not ok"
+            return next(_failures(document.tree), None)
         case kind:
             return f"it is {kind.value}"
 
 
-def _doubt_in_text(body: bytes) -> str | None:
+def _envelope_status(document: Document) -> str | None:
+    """Return the status of the service's envelope of XML."""
+    status = document.tree.get("status") if document.kind is Kind.XML and isinstance(document.tree, dict) else None
+    return status.strip().lower() if isinstance(status, str) else None
+
+
+def _defect_in_text(body: bytes) -> str | None:
     try:
         text = body.decode().removeprefix("\ufeff").strip()
     except UnicodeDecodeError:
@@ -70,7 +79,7 @@ def _doubt_in_text(body: bytes) -> str | None:
     return "its text reports a failure" if _FAILURE(text) else None
 
 
-def _doubts(tree: object) -> Iterator[str]:
+def _failures(tree: object) -> Iterator[str]:
     """Yield the parts of a tree that report an error."""
     pending: list[tuple[str, object, bool]] = [("", tree, False)]
     while pending:

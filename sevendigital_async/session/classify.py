@@ -71,13 +71,13 @@ _SECRET = re.compile(
 
 TRACE_HEADER = "x-7d-traceid"
 
-TOLERANCE = 2.0
+CLOCK_TOLERANCE = 2.0
 """An offset must differ from the one in use by this many seconds to justify another attempt."""
 
-EARLIEST = datetime(2024, 1, 1, tzinfo=UTC).timestamp()
+EARLIEST_SERVER_TIME = datetime(2024, 1, 1, tzinfo=UTC).timestamp()
 """A clock with an earlier time is wrong: this package did not exist then."""
 
-MAX_OFFSET = 366 * 86_400.0
+MAX_CLOCK_OFFSET = 366 * 86_400.0
 """Largest credible offset between two clocks, in seconds."""
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -85,7 +85,7 @@ _DAY = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 _DAY_IN_FULL = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
 _MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
 _TIME = "(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
-_FORMS = [
+_DATE_FORMATS = [
     re.compile(pattern).fullmatch
     for pattern in (
         rf"{_DAY}, (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT",
@@ -191,7 +191,7 @@ def _in_tree(document: Document, status: int) -> _Finding | None:
         return None
     stated = _in_lower_case(error) if isinstance(error, dict) else tree
     refused = stated.get("errors") or tree.get("errors") or (listed if len(listed) > 1 else None)
-    items = tuple(map(_item, _listed(refused)))
+    items = tuple(map(_item_error, _error_items(refused)))
     message = error if isinstance(error, str) and error else _message(stated)
     message = message or next((item.message for item in items), NO_REASON)
     code = count(stated.get("code", stated.get("errorcode")))
@@ -233,7 +233,7 @@ def _in_status(document: Document, status: int, headers: Mapping[str, str]) -> _
     if document.kind is Kind.HTML:
         # The API has no HTML pages, so a proxy or gateway answered, whatever the status.
         failed = status < 400 or error_type(status, None) is ServerError  # noqa: PLR2004
-        return _Finding(_page(document), kind=GatewayError if failed else None)
+        return _Finding(_describe_page(document), kind=GatewayError if failed else None)
     if status < 400:  # noqa: PLR2004
         return None
     if document.kind is Kind.TEXT and document.flaw is None:
@@ -258,7 +258,7 @@ def _in_location(status: int, headers: Mapping[str, str]) -> _Finding:
     return _Finding(f"an unexpected redirect (HTTP {status}){where}", kind=RedirectError)
 
 
-def _page(document: Document) -> str:
+def _describe_page(document: Document) -> str:
     page = document.excerpt(EXCERPT)
     begun = next((found.end() for search in _TITLES if (found := search(page))), len(page))
     title = page[begun:].partition("</")[0].strip()
@@ -266,7 +266,7 @@ def _page(document: Document) -> str:
     return "an HTML page instead of an API answer" + (f": {words}" if words else "")
 
 
-def _item(item: Any) -> ItemError:
+def _item_error(item: Any) -> ItemError:
     if not isinstance(item, dict):
         return ItemError(None, None, presentable(str(item)))
     item = _in_lower_case(item)
@@ -274,7 +274,7 @@ def _item(item: Any) -> ItemError:
     return ItemError(index, count(item.get("code")), presentable(_message(item) or NO_REASON))
 
 
-def _listed(errors: Any) -> list[Any]:
+def _error_items(errors: Any) -> list[Any]:
     if isinstance(errors, dict):
         errors = errors.get("error", errors)
     if isinstance(errors, list):
@@ -300,7 +300,6 @@ class ErrorContext:
         """Change nothing."""
 
     def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
-        """Annotate the error."""
         if isinstance(error, TransportError | APIError | DecodeError):
             error.trace_id = error.trace_id or self._call.trace_id
             if error.maybe_sent:
@@ -362,12 +361,12 @@ def offset_in(error: APIError, date: str | None, now: float, used: float) -> flo
     if there is None:
         return None
     offset = there - now
-    if there < EARLIEST or (now >= EARLIEST and abs(offset) > MAX_OFFSET):
+    if there < EARLIEST_SERVER_TIME or (now >= EARLIEST_SERVER_TIME and abs(offset) > MAX_CLOCK_OFFSET):
         logger.warning(
             "the response's Date is %.0f days from this machine's clock; not signing with it", offset / 86_400
         )
         return None
-    return offset if abs(offset - used) > TOLERANCE else None
+    return offset if abs(offset - used) > CLOCK_TOLERANCE else None
 
 
 def parse_http_date(text: str | None) -> float | None:
@@ -377,7 +376,7 @@ def parse_http_date(text: str | None) -> float | None:
     is not an HTTP date: a guess could be hours off.
     """
     text = (text or "").strip()
-    found = next((match for matches in _FORMS if (match := matches(text))), None)
+    found = next((match for matches in _DATE_FORMATS if (match := matches(text))), None)
     if found is None:
         return None
     year = int(found["year"])

@@ -28,7 +28,7 @@ _ALGORITHMS = {"md5": "md5", "sha": "sha1", "sha-256": "sha256", "sha-512": "sha
 _ITEMS = re.compile(r"(?:^|,)\s*([A-Za-z0-9-]+)\s*=\s*:?([A-Za-z0-9+/]+={0,2}):?\s*(?=[,;]|$)").finditer
 _BLOCK = 1024 * 1024
 
-_STRONG_AFTER = timedelta(seconds=1)
+_MIN_STRONG_DATE_AGE = timedelta(seconds=1)
 """A date identifies a version once it is this much older than the answer (RFC 9110, section 8.8.2.2)."""
 
 
@@ -46,7 +46,7 @@ class Digest:
 
     def matches(self, file: BinaryIO, first: int = 0) -> bool:
         """Read ``file`` from byte ``first`` to its end and compare."""
-        return hashed(file, self.algorithm, first) == self.value
+        return hash_of_beginning(file, self.algorithm, first) == self.value
 
 
 @frozen
@@ -97,28 +97,28 @@ def extent_of(response: MediaResponse, have: int, known: Version) -> Extent:
     if coding not in {"", "identity"}:
         raise DownloadError(f"the service sent a compressed body ({presentable(coding, 40)}), which was not requested")
     if response.status == 200 and "content-range" not in headers:  # noqa: PLR2004
-        return _whole(response, headers)
-    first, end, total = _range(response, headers)
+        return _whole_extent(response, headers)
+    first, end, total = _parsed_range(response, headers)
     resumed = first > 0
-    version = Version(_validator(headers), known.total if resumed and total is None else total, of_whole(headers))
+    version = Version(_validator(headers), known.total if resumed and total is None else total, whole_digests(headers))
     if version.total is None:
         raise DownloadError("the service sent a part of the file without its total length")
     if first not in {0, have}:
         raise DownloadError(f"the service resumed at byte {first}, not {have}")
     if resumed and known.total not in {None, version.total}:
         raise DownloadError(f"the file changed on the server: it has {version.total} bytes now, {known.total} before")
-    if resumed and not _same(version.validator, headers, known.validator):
+    if resumed and not _is_same_version(version.validator, headers, known.validator):
         raise DownloadError("the service resumed a different version of the file")
     whole = first == 0 and end == version.total
     if resumed:
         version = Version(known.validator, version.total, version.digests | known.digests)
-    return Extent(first, end, version, of_content(headers, whole=whole))
+    return Extent(first, end, version, content_digests(headers, whole=whole))
 
 
-def _whole(response: MediaResponse, headers: Mapping[str, str]) -> Extent:
+def _whole_extent(response: MediaResponse, headers: Mapping[str, str]) -> Extent:
     length = response.content_length
-    content = of_content(headers, whole=True)
-    version = Version(_validator(headers), length, of_whole(headers))
+    content = content_digests(headers, whole=True)
+    version = Version(_validator(headers), length, whole_digests(headers))
     chunked = "chunked" in headers.get("transfer-encoding", "").lower()
     if length is None and not chunked and not content and not version.digests:
         # Such a body ends with the connection, even if that broke.
@@ -126,7 +126,7 @@ def _whole(response: MediaResponse, headers: Mapping[str, str]) -> Extent:
     return Extent(0, length, version, content)
 
 
-def _range(response: MediaResponse, headers: Mapping[str, str]) -> tuple[int, int, int | None]:
+def _parsed_range(response: MediaResponse, headers: Mapping[str, str]) -> tuple[int, int, int | None]:
     found = _CONTENT_RANGE(headers.get("content-range", ""))
     if found is None:
         raise DownloadError("the service sent a part of the file without a Content-Range header")
@@ -139,7 +139,7 @@ def _range(response: MediaResponse, headers: Mapping[str, str]) -> tuple[int, in
     return first, end, total
 
 
-def _same(validator: str | None, headers: Mapping[str, str], wanted: str | None) -> bool:
+def _is_same_version(validator: str | None, headers: Mapping[str, str], wanted: str | None) -> bool:
     """Return whether a part belongs to the expected version: every part repeats the tag, but not always the date."""
     if wanted is not None and not wanted.startswith('"'):
         return headers.get("last-modified", wanted).strip() == wanted
@@ -153,7 +153,7 @@ def _validator(headers: Mapping[str, str]) -> str | None:
         return tag
     modified = headers.get("last-modified", "").strip()
     then, now = _date(modified), _date(headers.get("date", ""))
-    return modified if modified.isascii() and then and now and now - then >= _STRONG_AFTER else None
+    return modified if modified.isascii() and then and now and now - then >= _MIN_STRONG_DATE_AGE else None
 
 
 def _date(text: str) -> datetime | None:
@@ -164,7 +164,7 @@ def _date(text: str) -> datetime | None:
     return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
-def hashed(file: BinaryIO, algorithm: str, first: int) -> str:
+def hash_of_beginning(file: BinaryIO, algorithm: str, first: int) -> str:
     """Return the digest of a file from byte ``first`` to its end, in hexadecimal."""
     found = hashlib.new(algorithm, usedforsecurity=False)
     file.seek(first)
@@ -173,16 +173,16 @@ def hashed(file: BinaryIO, algorithm: str, first: int) -> str:
     return found.hexdigest()
 
 
-def of_whole(headers: Mapping[str, str]) -> frozenset[Digest]:
+def whole_digests(headers: Mapping[str, str]) -> frozenset[Digest]:
     """Return the digests of the whole file, which a response with a part of it may carry as well.
 
     Args:
         headers: Names in lower case.
     """
-    return frozenset(_found([*_items(headers, "repr-digest"), *_items(headers, "digest")]))
+    return frozenset(_valid_digests([*_digest_items(headers, "repr-digest"), *_digest_items(headers, "digest")]))
 
 
-def of_content(headers: Mapping[str, str], *, whole: bool) -> frozenset[Digest]:
+def content_digests(headers: Mapping[str, str], *, whole: bool) -> frozenset[Digest]:
     """Return the digests of the bytes that this response carries.
 
     Args:
@@ -190,14 +190,14 @@ def of_content(headers: Mapping[str, str], *, whole: bool) -> frozenset[Digest]:
         whole: Whether these are the whole file; otherwise ``Content-MD5`` is ambiguous.
     """
     md5 = [("md5", headers.get("content-md5", "").strip())] if whole else []
-    return frozenset(_found([*_items(headers, "content-digest"), *md5]))
+    return frozenset(_valid_digests([*_digest_items(headers, "content-digest"), *md5]))
 
 
-def _items(headers: Mapping[str, str], name: str) -> list[tuple[str, str]]:
+def _digest_items(headers: Mapping[str, str], name: str) -> list[tuple[str, str]]:
     return [(found[1], found[2]) for found in _ITEMS(headers.get(name, ""))]
 
 
-def _found(items: Iterable[tuple[str, str]]) -> Iterator[Digest]:
+def _valid_digests(items: Iterable[tuple[str, str]]) -> Iterator[Digest]:
     for name, text in items:
         algorithm = _ALGORITHMS.get(name.lower())
         try:

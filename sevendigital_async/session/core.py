@@ -27,7 +27,7 @@ from ..errors import (
     UnreadableResponseError,
 )
 from ..operations import Auth, Content, Operation, Safety
-from .acknowledgement import doubt_in
+from .acknowledgement import defect_in
 from .cache import ResponseCache, cache_key
 from .classify import TRACE_HEADER, ErrorContext, annotate, check_count, error_in, offset_in
 from .defaults import ParameterDefaults
@@ -68,12 +68,12 @@ class _Opened:
     Attributes:
         stream: Its body.
         redirected: Whether a redirect led to it.
-        ends: Deadline for reading and parsing it, by the monotonic clock; None for no limit.
+        deadline: When it must be read and parsed, by the monotonic clock; None for no limit.
     """
 
     stream: Stream
     redirected: bool
-    ends: float | None
+    deadline: float | None
 
 
 @frozen
@@ -83,14 +83,14 @@ class _Answer:
     document: Document
     status: int
     headers: Mapping[str, str]
-    ends: float | None
+    deadline: float | None
 
 
 def _response(call: Call, value: T, answer: _Answer) -> Response[T]:
     return Response(value, answer.status, answer.headers, answer.headers.get(TRACE_HEADER) or call.trace_id)
 
 
-def _forwarded(headers: Mapping[str, str]) -> dict[str, str]:
+def _forwarded_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers of a call that are safe to send to the target of a redirect."""
     return {name: value for name, value in headers.items() if name.lower() in FORWARDED_HEADERS}
 
@@ -100,19 +100,19 @@ class Quota:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._stated = RateLimit()
-        self._stated_at = self._probe_at = clock.monotonic()
+        self._reported = RateLimit()
+        self._reported_at = self._probe_at = clock.monotonic()
 
     @property
     def rate_limit(self) -> RateLimit:
         """The quota by the last response, aged to now."""
-        return self._stated.after(self._clock.monotonic() - self._stated_at)
+        return self._reported.after(self._clock.monotonic() - self._reported_at)
 
     @property
     def is_spent(self) -> bool:
         """Whether the quota was spent by the last response."""
         # Checked before every request; nearly always some quota remains.
-        return bool(self._stated.wait and self.rate_limit.wait)
+        return bool(self._reported.wait and self.rate_limit.wait)
 
     @property
     def wait(self) -> float:
@@ -129,9 +129,9 @@ class Quota:
         stated = RateLimit.from_headers(headers, self._clock.time())
         if stated is None:
             return 0.0
-        self._stated = stated
-        self._stated_at = self._clock.monotonic()
-        self._probe_at = self._stated_at + PROBE_INTERVAL
+        self._reported = stated
+        self._reported_at = self._clock.monotonic()
+        self._probe_at = self._reported_at + PROBE_INTERVAL
         return stated.wait
 
     async def acquire(self, max_wait: float, operation: str, pause_left: Callable[[], Awaitable[float]]) -> None:
@@ -227,7 +227,7 @@ class Session:
                 if len(document.body) <= OFF_LOOP_BYTES:
                     answer = decode(call.operation, document, strict=strict, optional=optional)
                 else:
-                    left = self._left(fetched.ends)
+                    left = self._seconds_left(fetched.deadline)
                     answer = await in_thread(left, decode, call.operation, document, strict=strict, optional=optional)
             except TransportError as error:
                 raise with_operation(error, call.operation) from None
@@ -292,8 +292,8 @@ class Session:
             opened = await self._open(call, request, slot, call.timeout or self.settings.timeout)
             with closing(opened.stream) as stream:
                 document = await self._document(call, request, opened, offset)
-                if doubt := doubt_in(document):
-                    message = f"{call.operation.name}: HTTP {stream.status} that is not an acknowledgement: {doubt}"
+                if defect := defect_in(document):
+                    message = f"{call.operation.name}: HTTP {stream.status} that is not an acknowledgement: {defect}"
                     raise UnreadableResponseError(message, operation=call.operation.name, status=stream.status)
                 return f"{stream.status} {document.excerpt(MAX_ANSWER)}".strip()
 
@@ -427,7 +427,7 @@ class Session:
         stream = opened.stream
         try:
             return _Answer(
-                await self._document(call, request, opened, offset), stream.status, stream.headers, opened.ends
+                await self._document(call, request, opened, offset), stream.status, stream.headers, opened.deadline
             )
         finally:
             stream.close()
@@ -443,21 +443,21 @@ class Session:
         if call.trace_id:
             signed.headers[TRACE_HEADER] = call.trace_id
         signed.headers.update(call.headers)
-        ends = self._ends(time_left.total)
+        deadline = self._deadline_after(time_left.total)
         stream = await self._send(operation, signed, slot, time_left)
         if operation.content is Content.MODEL:
-            return _Opened(stream, redirected=False, ends=ends)
+            return _Opened(stream, redirected=False, deadline=deadline)
         visited = [signed.url]
         for hop in range(MAX_REDIRECTS):
             location = stream.headers.get("location")
             if location is None or not is_redirect(operation, stream):
-                return _Opened(stream, redirected=hop > 0, ends=ends)
+                return _Opened(stream, redirected=hop > 0, deadline=deadline)
             stream.close()
-            ends = self._ends(time_left.total)
+            deadline = self._deadline_after(time_left.total)
             try:
                 visited.append(destination(operation, visited, location, allow_http=self.settings.allow_http))
                 # The signature must not be sent to the target of a redirect.
-                onward = SignedRequest("GET", visited[-1], _forwarded(call.headers), None)
+                onward = SignedRequest("GET", visited[-1], _forwarded_headers(call.headers), None)
                 stream = await self._send(operation, onward, None, time_left)
             except SevenDigitalError as error:
                 error.maybe_sent = True  # the service acted on the first request
@@ -496,12 +496,12 @@ class Session:
     async def _document(self, call: Call, request: Request, opened: _Opened, offset: float) -> Document:
         """Read a response to its end; raise the error that it reports, if any."""
         operation, stream = call.operation, opened.stream
-        if opened.ends is None:
+        if opened.deadline is None:
             # Media have no time limit; an error response has.
-            opened = evolve(opened, ends=self._ends((call.timeout or self.settings.timeout).total))
+            opened = evolve(opened, deadline=self._deadline_after((call.timeout or self.settings.timeout).total))
         try:
             body = await read_all(stream, self.settings.max_response_bytes)
-            document = await parsed(body, stream.headers.get("content-type"), self._left(opened.ends))
+            document = await parsed(body, stream.headers.get("content-type"), self._seconds_left(opened.deadline))
         except TransportError as broken:
             broken.answered = 200 <= stream.status < 300  # noqa: PLR2004
             broken.status = stream.status
@@ -535,11 +535,11 @@ class Session:
             return ACCEPT_ANY
         return ACCEPT_XML if self.settings.prefer_xml else ACCEPT_JSON
 
-    def _ends(self, seconds: float | None) -> float | None:
+    def _deadline_after(self, seconds: float | None) -> float | None:
         return None if seconds is None else self._clock.monotonic() + seconds
 
-    def _left(self, ends: float | None) -> float | None:
-        return None if ends is None else ends - self._clock.monotonic()
+    def _seconds_left(self, deadline: float | None) -> float | None:
+        return None if deadline is None else deadline - self._clock.monotonic()
 
     def _time_left(self, call: Call, deadline: float | None) -> Timeout:
         timeout = call.timeout or self.settings.timeout

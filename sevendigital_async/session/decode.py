@@ -10,16 +10,40 @@ from enum import Enum
 from functools import reduce
 from typing import Any, TypeVar
 
+import attrs
 from attrs import evolve, frozen
 
 from ..errors import DecodeError
 from ..models import Page
 from ..models.catalogue import Listing
-from ..models.converter import Misfit, MisfitError, Report, item_steps, latest_of, reader_of, refuse, structure
+from ..models.converter import (
+    Misfit,
+    MisfitError,
+    Report,
+    item_steps,
+    latest_of,
+    omissions,
+    path_of,
+    reader_of,
+    refuse,
+    structure,
+)
 from ..models.scalars import UnfitError, count, day, text
-from ..models.wire import ENTRY, can_be_empty, is_bare, noun, nouns, plural, plurals, sources_of, spread
+from ..models.wire import (
+    ENTRY,
+    can_be_empty,
+    expected_of,
+    is_bare,
+    noun,
+    nouns,
+    plural,
+    plurals,
+    sources_of,
+    spread,
+    wire_names,
+)
 from ..operations import Content, Operation, Safety
-from .acknowledgement import doubt_in
+from .acknowledgement import defect_in
 from .document import Document, Kind
 from .request import Request
 
@@ -64,9 +88,9 @@ def decode(operation: Operation, document: Document, *, strict: bool = False, op
         return document.text
     model = operation.model
     if model is None:
-        if operation.safety is not Safety.READ and not _SAYS_OK(document.body) and (doubt := doubt_in(document)):
+        if operation.safety is not Safety.READ and not _SAYS_OK(document.body) and (defect := defect_in(document)):
             raise DecodeError(
-                f"{operation.name}: $ is not an acknowledgement: {doubt}", operation=operation.name, path="$"
+                f"{operation.name}: $ is not an acknowledgement: {defect}", operation=operation.name, path="$"
             )
         return None
     if not document.has_tree:
@@ -77,7 +101,9 @@ def decode(operation: Operation, document: Document, *, strict: bool = False, op
         raise DecodeError(f"{operation.name}: $ is {got}, {wanted} expected", operation=operation.name, path="$")
     report = refuse if strict else _log_or_refuse(operation)
     try:
-        return _page(document.tree, model, report) if operation.paged else _single(document.tree, model, report)
+        if operation.paged:
+            return _page(document.tree, model, report)
+        return _single(document, model, report, keeps_ids=operation.safety is Safety.UNSAFE)
     except MisfitError as error:
         misfit = error.misfit
         if optional and misfit.path == f".{noun(model)}":
@@ -90,26 +116,19 @@ def _log_or_refuse(operation: Operation) -> Report:
     """Return the handler of misfits: optional values are logged, others are an error."""
 
     def report(misfits: Sequence[Misfit]) -> None:
-        if refused := [misfit for misfit in misfits if not _is_dispensable(misfit, operation)]:
+        if refused := [misfit for misfit in misfits if misfit.omitted is None]:
             refuse(refused)
-        for misfit in misfits:
-            path = f"${misfit.path}"
+        for place, reason in omissions(misfits).items():
+            path = f"${path_of(place)}"
             logger.warning(
-                "%s: %s %s; it is read as None",
+                "%s: %s %s; the result lacks it",
                 operation.name,
                 path,
-                misfit.reason,
+                reason,
                 extra={"event": "field-unreadable", "operation": operation.name, "path": path},
             )
 
     return report
-
-
-def _is_dispensable(misfit: Misfit, operation: Operation) -> bool:
-    """Return whether a value is optional; the ids of a purchase are not."""
-    name = str(misfit.steps[-1]) if misfit.steps else ""
-    is_id = name == "id" or name.endswith("Id")
-    return misfit.is_optional and not (is_id and operation.safety is Safety.UNSAFE)
 
 
 def _below(report: Report, *steps: str | int) -> Report:
@@ -207,28 +226,47 @@ def _nodes(tree: object) -> Iterator[_Node]:
         ]
 
 
-def _single(tree: object, model: type, report: Report) -> object:
-    for node in _nodes(tree):
+def _single(document: Document, model: type, report: Report, *, keeps_ids: bool) -> object:
+    def structured(found: object, *place: str | int) -> object:
+        here = _below(report, *place)
+        thing: object = structure(found, model, _keeping_ids(here) if keeps_ids else here)
+        for name in expected_of(model):
+            if getattr(thing, name) is None:
+                steps = (wire_names(getattr(attrs.fields(model), name))[0],)
+                here([Misfit(steps, "is missing", omitted=steps)])
+        return thing
+
+    for node in _nodes(document.tree):
         name = next((name for name in nouns(model) if node.tree.get(name) is not None), None)
         if node.is_envelope and name is not None:
             found, place = node.tree[name], (*node.steps, name)
             if found == "" and can_be_empty(model):
                 found = {}
             if isinstance(found, list) and len(found) == 1:
-                return structure(found[0], model, _below(report, *place, 0))
-            return structure(found, model, _below(report, *place))
-        if node.parent is None and is_bare(bare := _unenveloped(node.tree), model):
-            return structure(bare, model, report)
+                return structured(found[0], *place, 0)
+            return structured(found, *place)
+        if node.parent is None and is_bare(bare := _unenveloped(document, node.tree), model):
+            return structured(bare)
     raise _missing(noun(model))
+
+
+def _keeping_ids(report: Report) -> Report:
+    """Return a report to which the model's own ids are required: what was bought or created can't be found without."""
+
+    def is_own_id(steps: tuple[str | int, ...]) -> bool:
+        return len(steps) == 1 and (steps[0] == "id" or str(steps[0]).endswith("Id"))
+
+    return lambda misfits: report([evolve(each, omitted=None) if is_own_id(each.steps) else each for each in misfits])
 
 
 def _missing(name: str) -> MisfitError:
     return MisfitError(Misfit((name,), "is missing"))
 
 
-def _unenveloped(tree: dict[str, Any]) -> dict[str, Any]:
-    """Return the members of an object without those of its envelope, where both are one object."""
-    if tree.get("status") != "ok":
+def _unenveloped(document: Document, tree: dict[str, Any]) -> dict[str, Any]:
+    """Return the members of a response's outermost object without those of its envelope, where both are one object."""
+    is_envelope = document.kind is Kind.XML or tree.get("status") == "ok" or {"status", "version"} <= tree.keys()
+    if not is_envelope:
         return tree
     return {name: value for name, value in tree.items() if name not in ENVELOPE}
 
@@ -289,7 +327,7 @@ def _gathered(node: _Node, model: type, report: Report) -> tuple[Any, ...]:
             def report_here(
                 misfits: Sequence[Misfit], here: tuple[str | int, ...] = here, depth: int = len(place)
             ) -> None:
-                report([Misfit((*here, *each.steps[depth:]), each.reason, each.is_optional) for each in misfits])
+                report([each.moved(lambda steps: (*here, *steps[depth:])) for each in misfits])
 
             tree = reduce(lambda inner, step: {step: inner}, reversed(place), value)
             models.append(structure(tree, model, report_here))
@@ -350,6 +388,4 @@ def _structured_entry(entry: dict[str, Any], name: str, model: type, report: Rep
 
 def _around(misfit: Misfit, name: str) -> Misfit:
     """Return the path of a misfit within the entry: in the item, or beside it."""
-    if misfit.steps[:1] == (ENTRY,):
-        return Misfit(misfit.steps[1:], misfit.reason, misfit.is_optional)
-    return misfit.below(name)
+    return misfit.moved(lambda steps: steps[1:] if steps[:1] == (ENTRY,) else (name, *steps))

@@ -12,7 +12,7 @@ PIECE = 256 * 1024
 
 _GZIP = {"gzip", "x-gzip"}
 _SUPPORTED = _GZIP | {"deflate"}
-_PACKINGS = _SUPPORTED | {"br", "zstd", "compress", "x-compress"}
+_KNOWN_ENCODINGS = _SUPPORTED | {"br", "zstd", "compress", "x-compress"}
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZLIB_METHOD = 8
 
@@ -27,17 +27,16 @@ class Unpacker:
     def __init__(self, encoding: str) -> None:
         self._encoding = encoding
         self._inflater: zlib._Decompress | None = None
-        self._packed = b""
+        self._unread_input = b""
         self._is_full = False
 
     @property
     def pending(self) -> bool:
         """Whether more output may follow without further input."""
-        return bool(self._packed) or self._is_full
+        return bool(self._unread_input) or self._is_full
 
     def feed(self, packed: bytes) -> None:
-        """Add the next bytes of the body."""
-        self._packed += packed
+        self._unread_input += packed
 
     def unpacked(self) -> bytes:
         """Return a piece of the output; it may be empty.
@@ -50,10 +49,10 @@ class Unpacker:
         if self._inflater is None:
             self._inflater = zlib.decompressobj(self._window())
         try:
-            piece = self._inflater.decompress(self._packed, PIECE)
+            piece = self._inflater.decompress(self._unread_input, PIECE)
         except zlib.error:
             raise UnpackingError(f"the body is not valid {self._encoding} data") from None
-        self._packed = self._inflater.unconsumed_tail
+        self._unread_input = self._inflater.unconsumed_tail
         self._is_full = len(piece) == PIECE
         if self._inflater.eof:
             self._begin_next(self._inflater.unused_data)
@@ -72,19 +71,19 @@ class Unpacker:
         if self._encoding in _GZIP:
             return zlib.MAX_WBITS | 16
         # Deflate should have a zlib frame, and often lacks it.
-        return zlib.MAX_WBITS if self._packed[0] & 0x0F == _ZLIB_METHOD else -zlib.MAX_WBITS
+        return zlib.MAX_WBITS if self._unread_input[0] & 0x0F == _ZLIB_METHOD else -zlib.MAX_WBITS
 
     def _begin_next(self, rest: bytes) -> None:
         rest = rest.lstrip(b"\0")
         if rest and not (self._encoding in _GZIP and _GZIP_MAGIC.startswith(rest[:2])):
             raise UnpackingError(f"data follows the end of the {self._encoding} body")
         if rest:
-            self._inflater, self._packed = None, rest
+            self._inflater, self._unread_input = None, rest
 
 
 def unpacker(encoding: str) -> Unpacker | None:
     """Return the unpacker for a ``Content-Encoding``; None if the body is not compressed."""
     if not encoding:
         return None
-    codings = [coding for part in encoding.split(",") if (coding := part.strip().lower()) in _PACKINGS]
+    codings = [coding for part in encoding.split(",") if (coding := part.strip().lower()) in _KNOWN_ENCODINGS]
     return Unpacker(", ".join(codings)) if codings else None

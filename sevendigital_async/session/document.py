@@ -91,7 +91,7 @@ _HTML_ROOTS = frozenset(
 _OAUTH_FORM = re.compile(r"oauth_token=[^&\s]+&(?:\w+=[^&\s]*&)*?oauth_token_secret=[^&\s]+(?:&\w+=[^&\s]*)*").fullmatch
 """Tokens arrive as form fields (RFC 5849), whatever the content type."""
 
-_SNIFFED = 2048
+_SNIFF_BYTES = 2048
 """Bytes that are examined to recognise what a body is."""
 
 
@@ -112,10 +112,10 @@ def parse(body: bytes, content_type: str | None, *, stopped: Callable[[], bool] 
             return Document(body, Kind.JSON, orjson.loads(body))
         except orjson.JSONDecodeError:
             pass
-    return _explored(body, content_type, stopped)
+    return _recognised(body, content_type, stopped)
 
 
-def _explored(body: bytes, content_type: str | None, stopped: Callable[[], bool]) -> Document:
+def _recognised(body: bytes, content_type: str | None, stopped: Callable[[], bool]) -> Document:
     charset = next((name for mark, name in _BOMS if body.startswith(mark)), None) or _stated_charset(content_type)
     beginning = _beginning(body, charset)
     if not beginning:
@@ -140,7 +140,7 @@ def _beginning(body: bytes, charset: str | None) -> str:
         return _without_bom(part.decode(charset or "utf-8", errors="replace")).lstrip()
 
     content = body.lstrip()
-    return decoded(content[:_SNIFFED]) or decoded(content)[:_SNIFFED]
+    return decoded(content[:_SNIFF_BYTES]) or decoded(content)[:_SNIFF_BYTES]
 
 
 def _stated_charset(content_type: str | None) -> str | None:
@@ -195,10 +195,10 @@ def _text(body: bytes, charset: str | None, flaw: str | None = None) -> Document
 
 def _guessed_charset(body: bytes) -> str:
     try:
-        body[:_SNIFFED].decode()
+        body[:_SNIFF_BYTES].decode()
     except UnicodeDecodeError as error:
         # The last character may be incomplete.
-        return "utf-8" if error.end >= _SNIFFED - 3 else "windows-1252"
+        return "utf-8" if error.end >= _SNIFF_BYTES - 3 else "windows-1252"
     return "utf-8"
 
 

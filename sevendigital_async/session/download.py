@@ -101,7 +101,7 @@ async def _resume(open_media: Opener, part: Part, progress: Progress | None) -> 
         return False
     except (APIError, DecodeError) as error:
         if not isinstance(error, RateLimitError | AuthenticationError):
-            await asyncio.to_thread(part.refused)
+            await asyncio.to_thread(part.count_refusal)
         raise
     return True
 

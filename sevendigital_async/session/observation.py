@@ -137,18 +137,11 @@ class Observers:
         self.before: ObserverGuard = ObserverGuard("on_request", logger)
         self.after: ObserverGuard = ObserverGuard("on_response", logger)
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether there are no hooks and no tracer."""
-        return self.tracer is None and self.on_request is None and self.on_response is None
-
     def request(self, info: RequestInfo) -> None:
-        """Call ``on_request``."""
         if self.on_request is not None:
             self.before.call(self.on_request, info)
 
     def response(self, info: ResponseInfo) -> None:
-        """Call ``on_response``."""
         if self.on_response is not None:
             self.after.call(self.on_response, info)
 
@@ -171,7 +164,6 @@ class CallObservation:
     _span: CallSpan | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
-        """Start the span."""
         if self.observers.tracer is not None:
             self._span = self.observers.tracing.call(self.observers.tracer.start_call, self.call.operation.name)
 
@@ -188,7 +180,6 @@ class CallObservation:
             _CURRENT.reset(token)
 
     def start_attempt(self, info: RequestInfo) -> AttemptSpan | None:
-        """Start the span of a request."""
         span = self._span
         return None if span is None else self.observers.tracing.call(lambda: span.start_attempt(info))
 
@@ -231,16 +222,13 @@ class ObservedStream:
 
     @property
     def status(self) -> int:
-        """HTTP status."""
         return self._stream.status
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """Names in lower case."""
         return self._stream.headers
 
     async def chunk(self) -> bytes:
-        """Return what has arrived of the body."""
         try:
             return await self._stream.chunk()
         except BaseException as error:
@@ -300,7 +288,6 @@ class ObservedTransport:
         return observed
 
     async def aclose(self) -> None:
-        """Close the other transport."""
         await self._transport.aclose()
 
 
@@ -317,23 +304,19 @@ class ObservedSession(Session):
         self._observers = observers
 
     async def exchange(self, call: Call) -> Response[Any]:
-        """Make a call as :class:`Session` does."""
         with self._observed(call):
             return await super().exchange(call)
 
     async def fetch(self, call: Call) -> bytes:
-        """Make a call as :class:`Session` does."""
         with self._observed(call):
             return await super().fetch(call)
 
     async def send_once(self, call: Call, slot: Slot | None) -> str:
-        """Make a call as :class:`Session` does."""
         with self._observed(call):
             return await super().send_once(call, slot)
 
     @asynccontextmanager
     async def stream(self, call: Call) -> AsyncIterator[MediaResponse]:
-        """Request media as :class:`Session` does."""
         observation = CallObservation(call, self._observers)
         opened = AsyncExitStack()
         try:
@@ -353,7 +336,6 @@ class ObservedSession(Session):
             observation.end(None)  # other exceptions of the block do not belong to the call
 
     def request(self, call: Call) -> Request:
-        """Build a request as :class:`Session` does."""
         request, observation = super().request(call), _CURRENT.get()
         if observation is not None and observation.call is call:
             observation.request = request

@@ -22,15 +22,15 @@ except (
 ):  # pragma: no cover - Windows has no such lock; there the caller must not start two downloads of one file
     fcntl = None  # type: ignore[assignment]
 
-CHECKPOINT = 4 * 1024 * 1024
+CHECKPOINT_INTERVAL = 4 * 1024 * 1024
 """Bytes after which the checkpoint is written; bytes received after it are fetched again after a crash."""
 
 MAX_REFUSALS = 3
 """Refused requests for the rest after which the whole file is requested."""
 
-_MAX_NOTE = 64 * 1024
+_MAX_CHECKPOINT_BYTES = 64 * 1024
 _BLOCK = 1024 * 1024
-_OURS_ONLY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_OPEN_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
 class Part:
@@ -46,12 +46,12 @@ class Part:
     def __init__(self, target: Path) -> None:
         self.target = target
         self.path: Path = target.with_name(f"{target.name}.part")
-        self._note = target.with_name(f"{target.name}.part.json")
+        self._checkpoint_path = target.with_name(f"{target.name}.part.json")
         self._lock = threading.RLock()
         self._file: BinaryIO | None = None
         self._closed = False
-        self._begun = False
-        self._noted = 0
+        self._has_begun = False
+        self._checkpointed_size = 0
         self._refusals = 0
         self._hash = hashlib.sha256()
         self.size = 0
@@ -68,7 +68,7 @@ class Part:
                 return
             if self.target.is_dir():
                 raise DownloadError(f"{self.target} is a directory; name a file")
-            _clear(self._note)
+            _remove_irregular(self._checkpoint_path)
             self._file = _open_alone(self.path)
             self._load()
 
@@ -77,21 +77,20 @@ class Part:
         with self._lock:
             if extent.first == 0:
                 self._hash = hashlib.sha256()
-            self._begun, self._refusals = True, 0
+            self._has_begun, self._refusals = True, 0
             self.size, self.version = extent.first, extent.version
-            file = self._opened()
+            file = self._open_file()
             file.seek(extent.first)
             file.truncate()
             self._save(file)
 
     def write(self, data: bytes) -> None:
-        """Append."""
         with self._lock:
-            file = self._opened()
+            file = self._open_file()
             file.write(data)
             self._hash.update(data)
             self.size += len(data)
-            if self.size - self._noted >= CHECKPOINT:
+            if self.size - self._checkpointed_size >= CHECKPOINT_INTERVAL:
                 self._save(file)
 
     def complete(self, extent: Extent) -> None:
@@ -101,7 +100,7 @@ class Part:
             DownloadError: They don't match, or the file was replaced.
         """
         with self._lock:
-            file = self._opened()
+            file = self._open_file()
             file.flush()
             is_intact = all(digest.matches(file) for digest in self.version.digests)
             if not is_intact or not all(digest.matches(file, extent.first) for digest in extent.digests):
@@ -112,20 +111,19 @@ class Part:
             file.close()
             self._file = None
             self.path.replace(self.target)
-            self._note.unlink(missing_ok=True)
+            self._checkpoint_path.unlink(missing_ok=True)
 
-    def refused(self) -> None:
+    def count_refusal(self) -> None:
         """Record that the service refused to send the rest; after ``MAX_REFUSALS`` the whole file is requested."""
         with self._lock:
             self._refusals += 1
-            self._save(self._opened())
+            self._save(self._open_file())
 
     def discard(self) -> None:
-        """Discard what has arrived."""
         with self._lock:
             self.size, self.version = 0, Version()
-            self._opened().truncate(0)
-            self._note.unlink(missing_ok=True)
+            self._open_file().truncate(0)
+            self._checkpoint_path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close the file and write the checkpoint; an empty file is removed."""
@@ -137,11 +135,11 @@ class Part:
             with suppress(OSError), file:
                 if self.size == 0 and _is_at(file, self.path):
                     self.path.unlink(missing_ok=True)
-                    self._note.unlink(missing_ok=True)
-                elif self._begun:
+                    self._checkpoint_path.unlink(missing_ok=True)
+                elif self._has_begun:
                     self._save(file)
 
-    def _opened(self) -> BinaryIO:
+    def _open_file(self) -> BinaryIO:
         if self._file is None:
             raise DownloadError(f"the download into {self.target} has ended")
         return self._file
@@ -149,7 +147,7 @@ class Part:
     def _load(self) -> None:
         """Restore the state of the checkpoint, if the file has its bytes."""
         try:
-            note = orjson.loads(_read(self._note))
+            note = orjson.loads(_read(self._checkpoint_path))
             size, total = int(note["size"]), note["total"]
             digests = frozenset(Digest(str(algorithm), str(value)) for algorithm, value in note["digests"])
             version = Version(note["validator"], None if total is None else int(total), digests)
@@ -159,9 +157,10 @@ class Part:
         resumable = isinstance(version.validator, str) and refusals < MAX_REFUSALS
         if not resumable or size <= 0 or (version.total is not None and size >= version.total):
             return
-        found = _hash_of(self._opened(), size)
+        found = _hash_of(self._open_file(), size)
         if found.hexdigest() == wanted:
-            self._hash, self.size, self.version, self._noted, self._refusals = found, size, version, size, refusals
+            self._hash, self.size, self.version, self._refusals = found, size, version, refusals
+            self._checkpointed_size = size
 
     def _save(self, file: BinaryIO) -> None:
         file.flush()
@@ -173,14 +172,14 @@ class Part:
             "sha256": self._hash.hexdigest(),
             "refusals": self._refusals,
         }
-        _write(self._note, orjson.dumps(note))
-        self._noted = self.size
+        _write(self._checkpoint_path, orjson.dumps(note))
+        self._checkpointed_size = self.size
 
 
 def _open_alone(path: Path) -> BinaryIO:
     for _ in range(3):
-        _clear(path)
-        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | _OURS_ONLY, 0o666), "r+b")
+        _remove_irregular(path)
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | _OPEN_FLAGS, 0o666), "r+b")
         try:
             if fcntl is not None:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -197,7 +196,7 @@ def _open_alone(path: Path) -> BinaryIO:
     )  # pragma: no cover - a race lost three times
 
 
-def _clear(path: Path) -> None:
+def _remove_irregular(path: Path) -> None:
     """Remove a path with the name of our file that is not a regular file or has other links.
 
     Raises:
@@ -236,10 +235,10 @@ def _hash_of(file: BinaryIO, size: int) -> Any:
 
 
 def _read(path: Path) -> bytes:
-    with os.fdopen(os.open(path, os.O_RDONLY | _OURS_ONLY), "rb") as file:
-        return file.read(_MAX_NOTE)
+    with os.fdopen(os.open(path, os.O_RDONLY | _OPEN_FLAGS), "rb") as file:
+        return file.read(_MAX_CHECKPOINT_BYTES)
 
 
 def _write(path: Path, data: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _OURS_ONLY, 0o666), "wb") as file:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _OPEN_FLAGS, 0o666), "wb") as file:
         file.write(data)

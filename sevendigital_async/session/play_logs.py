@@ -90,7 +90,7 @@ class PlayLogTransport:
         that it has no place for.
         """
         dialect = self._dialects[kind]
-        return self._watched(dialect.encode) if dialect.truncates_user_agents else dialect.encode
+        return self._warning_of_truncation(dialect.encode) if dialect.truncates_user_agents else dialect.encode
 
     def wire_form_encoder(self, kind: LogKind) -> Callable[[EncodedLog, Window], bytes]:
         """Return a function that does the same for an encoded play."""
@@ -100,7 +100,7 @@ class PlayLogTransport:
         """Return a function that gives the key shared by all plays of a request; None if any plays may share one."""
         return self._dialects[kind].partition_key(signed_by_user=signed_by_user)
 
-    def _watched(self, encode: Encoder) -> Encoder:
+    def _warning_of_truncation(self, encode: Encoder) -> Encoder:
         """Log once that the service truncates a long user agent."""
 
         def encode_and_warn(log: StreamLog, window: Window) -> bytes:

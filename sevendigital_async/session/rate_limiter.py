@@ -56,16 +56,13 @@ class LocalSlot:
         self.reusable_at: float = clock.monotonic()
 
     async def sending(self, timeout: float | None) -> None:  # noqa: ASYNC109 - of the request, not of this call
-        """Keep the slot until the request can no longer arrive."""
         lost_after = UNBOUNDED_TIMEOUT if timeout is None else timeout
         self.reusable_at = self._clock.monotonic() + lost_after + WINDOW
 
     def answered(self) -> None:
-        """Mark the request as counted: the server has answered or closed the connection."""
         self.reusable_at = self._clock.monotonic() + WINDOW
 
     def not_sent(self) -> None:
-        """Mark the request as not sent: there was no connection."""
         self.reusable_at = self._clock.monotonic()
 
 
@@ -80,7 +77,6 @@ class Slots:
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[LocalSlot]:
-        """Wait for a slot and hold it."""
         await self._take()
         slot = LocalSlot(self._clock)
         try:
@@ -133,7 +129,6 @@ class LocalRateLimiter:
         self._slots = {rate_class: Slots(rate_class.value, clock) for rate_class in RateClass}
 
     def slot(self, rate_class: RateClass) -> AbstractAsyncContextManager[LocalSlot]:
-        """Wait for a slot and hold it."""
         return self._slots[rate_class].slot()
 
     async def pause_left(self) -> float:

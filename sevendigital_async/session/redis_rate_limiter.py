@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from ..account_quota import bounded_wait
-from ..backoff import doubled
+from ..backoff import exponential_backoff
 from ..clock import Clock
 from ..config import Settings
 from ..errors import ConfigurationError, ConnectError, RateLimitError
@@ -93,7 +93,7 @@ class RedisSlot:
         """Free the slot at once."""
         self._free_once(0.0)
 
-    def leave(self) -> None:
+    def free_unless_sent(self) -> None:
         """Free the slot if nothing was sent. A request without a response keeps it until its timeout is over."""
         if not self._is_sent:
             self._free_once(0.0)
@@ -131,7 +131,7 @@ class RedisSlots:
         self._connection = connection
         self._keys = keys
         self._count = count
-        self._unknown = unknown
+        self._recovery_wait = unknown
         self._longest = max(unknown, UNBOUNDED_TIMEOUT + WINDOW + GRACE + CLOCK_STEP)
         self._max_wait = max_wait
         self._clock = clock
@@ -155,13 +155,13 @@ class RedisSlots:
                 await self._claim(slot.token)
             yield slot
         finally:
-            slot.leave()
+            slot.free_unless_sent()
 
     def pause(self, seconds: float) -> None:
         """Claim no slots for some seconds, by the clock of this process; never shortens a pause."""
         self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
 
-    async def settled(self) -> None:
+    async def wait_until_freed(self) -> None:
         """Store in Redis when each slot becomes free, and claim no more."""
         self._closing.set()
         if self._freeing:
@@ -184,13 +184,13 @@ class RedisSlots:
                     token=token,
                     count=self._count,
                     lease=_to_microseconds(CLAIM_LEASE),
-                    unknown=_to_microseconds(self._unknown),
+                    unknown=_to_microseconds(self._recovery_wait),
                     longest=_to_microseconds(self._longest),
                 )
             except RedisUnavailableError as error:
                 self._on_alert(str(error))
                 failures += 1
-                await self._clock.sleep(random.uniform(0.05, doubled(failures, base=0.1, cap=2.0)))  # noqa: S311 - jitter
+                await self._clock.sleep(random.uniform(0.05, exponential_backoff(failures, base=0.1, cap=2.0)))  # noqa: S311 - jitter
                 continue
             failures = 0
             self._on_alert(None)
@@ -286,7 +286,6 @@ class RedisRateLimiter:
         }
 
     def slot(self, rate_class: RateClass) -> AbstractAsyncContextManager[RedisSlot]:
-        """Wait for a slot and hold it."""
         return self._slots[rate_class].slot()
 
     async def pause_left(self) -> float:
@@ -319,7 +318,7 @@ class RedisRateLimiter:
             await asyncio.wait(self._pausing, timeout=0.2)
         for task in self._pausing:
             task.cancel()
-        await asyncio.gather(*(slots.settled() for slots in self._slots.values()))
+        await asyncio.gather(*(slots.wait_until_freed() for slots in self._slots.values()))
         await self._connection.aclose()
 
     def _pause_here(self, rate_class: RateClass | None, seconds: float) -> None:

@@ -60,7 +60,7 @@ MAX_BITS = 400
 """Limit of a number; larger ones exhaust the memory, or Python refuses them."""
 
 
-OF_THE_REQUEST = frozenset(
+RESERVED_HEADERS = frozenset(
     {"authorization", "connection", "content-encoding", "content-length", "content-type", "host", "transfer-encoding"}
 )
 """Headers that the client sets."""
@@ -86,7 +86,7 @@ def _printable(_: object, attribute: Attribute[str | None], value: str | None) -
         )
 
 
-def _fit(_: object, __: Attribute[Mapping[str, str]], headers: Mapping[str, str]) -> None:
+def _check_headers(_: object, __: Attribute[Mapping[str, str]], headers: Mapping[str, str]) -> None:
     if headers is not NO_HEADERS:
         checked_headers(headers)
 
@@ -102,7 +102,7 @@ def checked_headers(headers: object) -> Mapping[str, str]:
     for name, text in headers.items():
         if not isinstance(name, str) or not _HEADER_NAME(name):
             raise InvalidArgumentError("a header name consists of ASCII letters, digits and -", argument="headers")
-        if name.lower() in OF_THE_REQUEST:
+        if name.lower() in RESERVED_HEADERS:
             raise InvalidArgumentError(f"the header {name} can't be set: the client sets it", argument="headers")
         if not isinstance(text, str) or not is_header_value(text):
             raise InvalidArgumentError(
@@ -111,7 +111,7 @@ def checked_headers(headers: object) -> Mapping[str, str]:
     return headers
 
 
-def _is(kind: type, *, or_none: bool = True) -> Callable[[object, Attribute[Any], Any], None]:
+def _instance_of(kind: type, *, or_none: bool = True) -> Callable[[object, Attribute[Any], Any], None]:
     def check(_: object, attribute: Attribute[Any], value: object) -> None:
         if not isinstance(value, kind) and not (value is None and or_none):
             raise InvalidArgumentError(
@@ -137,12 +137,12 @@ class Call:
         on_response: Called with the result and the head of its response.
     """
 
-    operation: Operation = field(validator=_is(Operation, or_none=False))
+    operation: Operation = field(validator=_instance_of(Operation, or_none=False))
     arguments: Mapping[str, object] = field(repr=False)
-    user: UserToken | None = field(default=None, validator=_is(UserToken))
-    retry: RetryPolicy | None = field(default=None, validator=_is(RetryPolicy))
-    timeout: Timeout | None = field(default=None, validator=_is(Timeout))
-    headers: Mapping[str, str] = field(default=NO_HEADERS, validator=_fit)
+    user: UserToken | None = field(default=None, validator=_instance_of(UserToken))
+    retry: RetryPolicy | None = field(default=None, validator=_instance_of(RetryPolicy))
+    timeout: Timeout | None = field(default=None, validator=_instance_of(Timeout))
+    headers: Mapping[str, str] = field(default=NO_HEADERS, validator=_check_headers)
     trace_id: str | None = field(default=None, validator=_printable)
     defaults: ParameterDefaults = field(default=NO_DEFAULTS, repr=False)
     on_response: Callable[[Response[Any]], None] | None = None
@@ -291,7 +291,7 @@ def _values(
     parts = dict(given)
     for name, spread in binding.spread.items():
         if name in parts:
-            parts |= _written(operation, name, spread, parts.pop(name))
+            parts |= _wire_values(operation, name, spread, parts.pop(name))
     parts |= {name: value for name, value in settled.items() if name != "path"}
     for name in parts.keys() - binding.names:
         elsewhere = operation.takes(name)
@@ -303,7 +303,7 @@ def _values(
         value = parts.get(parameter.name, fallback.get(parameter.name, parameter.default))
         if value is not None:
             write = parameter.write
-            values[parameter.name] = _written(operation, parameter.name, write, value) if write else value
+            values[parameter.name] = _wire_values(operation, parameter.name, write, value) if write else value
         elif parameter.required:
             raise InvalidArgumentError(
                 f"{operation.name} needs the argument {parameter.name!r}", argument=parameter.name
@@ -311,7 +311,7 @@ def _values(
     return values
 
 
-def _written(operation: Operation, name: str, write: Callable[[Any], T], value: object) -> T:
+def _wire_values(operation: Operation, name: str, write: Callable[[Any], T], value: object) -> T:
     try:
         return write(value)
     except SevenDigitalError:
@@ -348,7 +348,7 @@ def wire_text(parameter: Parameter, value: object) -> str:
     elif isinstance(value, int | Decimal):
         text = _number(name, value)
     elif isinstance(value, datetime):
-        text = _moment(name, value)
+        text = _wire_time(name, value)
     elif isinstance(value, date):
         text = value.strftime(parameter.date_format)
     elif isinstance(value, Iterable) and not isinstance(value, bytes | Mapping):
@@ -370,7 +370,7 @@ def _number(name: str, value: int | Decimal) -> str:
     return f"{value:f}"
 
 
-def _moment(name: str, value: datetime) -> str:
+def _wire_time(name: str, value: datetime) -> str:
     try:
         if value.utcoffset() is not None:
             return wire_time(value)

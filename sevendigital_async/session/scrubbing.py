@@ -11,8 +11,9 @@ REDACTED = "REDACTED"
 PUBLIC_PARAMETERS = frozenset(
     {
         "artistid", "artistslug", "bitrate", "country", "currency", "event", "format", "formatid", "fromdate",
-        "imagesize", "letter", "locale", "packageid", "page", "pagesize", "period", "releaseid", "releaseids",
-        "releaseslug", "shopid", "showerrors", "sort", "tags", "todate", "trackid", "trackids", "type", "usagetypes",
+        "imagesize", "letter", "locale", "mbids", "packageid", "page", "pagesize", "period", "releaseid", "releaseids",
+        "releaseslug", "sevendigitalids", "shopid", "showerrors", "sort", "tags", "todate", "trackid", "trackids",
+        "type", "usagetypes",
     }
 )  # fmt: skip
 """Parameters whose values are shown, in lower case: they describe the catalogue. All others may be personal."""

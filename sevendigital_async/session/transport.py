@@ -435,8 +435,9 @@ class AiohttpStream:
     _unpacker: Unpacker | None = field(init=False, repr=False)
 
     @_unpacker.default
-    def _for_its_encoding(self) -> Unpacker | None:
-        return unpacker(self.headers.get("content-encoding", ""))
+    def _unpacker_for_encoding(self) -> Unpacker | None:
+        encoding = self.headers.get("content-encoding")
+        return unpacker(encoding) if encoding else None
 
     @property
     def status(self) -> int:

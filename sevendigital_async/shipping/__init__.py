@@ -9,7 +9,16 @@ from .records import Checkpoint, Counts, DeadLetter, Delivery, InDoubtPolicy, Le
 from .rules import Atomicity, LaneRules
 from .shipper import StreamLogShipper
 from .spools.base import Spool, SpoolContext, SpoolReader, SpoolWriter, Watermark
+from .spools.inspector import (
+    DeadLetterState,
+    JournalEntry,
+    JournalOutcome,
+    SpoolInspector,
+    SpoolStatus,
+    StoredDeadLetter,
+)
 from .spools.memory import MemorySpool
+from .spools.registry import open_inspector
 from .statistics import LaneStatistics, Statistics
 from .tracing import BatchTracer
 from .user_tokens import TokenFunction, UserTokens
@@ -23,8 +32,11 @@ __all__ = [
     "Checkpoint",
     "Counts",
     "DeadLetter",
+    "DeadLetterState",
     "Delivery",
     "InDoubtPolicy",
+    "JournalEntry",
+    "JournalOutcome",
     "LaneRules",
     "LaneStatistics",
     "Lease",
@@ -37,11 +49,15 @@ __all__ = [
     "Record",
     "Spool",
     "SpoolContext",
+    "SpoolInspector",
     "SpoolReader",
+    "SpoolStatus",
     "SpoolWriter",
     "Statistics",
+    "StoredDeadLetter",
     "StreamLogShipper",
     "TokenFunction",
     "UserTokens",
     "Watermark",
+    "open_inspector",
 ]

@@ -11,7 +11,7 @@ from datetime import datetime
 from attrs import frozen
 
 from ..account_quota import MAX_WAIT, PROBE_INTERVAL
-from ..backoff import doubled, full_jitter
+from ..backoff import exponential_backoff, full_jitter
 from ..clock import Clock, to_datetime
 
 FAILURES_TO_OPEN = 5
@@ -59,7 +59,7 @@ class Alert:
 
 def auth_backoff(failures: int) -> float:
     """Return the seconds after which a signer with this number of consecutive refusals is tried again."""
-    return doubled(failures, base=AUTH_BACKOFF_BASE, cap=AUTH_BACKOFF_CAP)
+    return exponential_backoff(failures, base=AUTH_BACKOFF_BASE, cap=AUTH_BACKOFF_CAP)
 
 
 class CircuitBreaker:
@@ -68,14 +68,14 @@ class CircuitBreaker:
     def __init__(self, clock: Clock, rng: random.Random, *, poison_share: float, poison_window: int) -> None:
         self._clock = clock
         self._rng = rng
-        self._opens_at = self._tries_at = -math.inf
+        self._paused_until = self._backing_off_until = -math.inf
         self._failures = 0
         self._refusals = 0
         self._under_way = 0
         self._outcomes: deque[tuple[int, bool]] = deque()
         self._window = poison_window
-        self._counted = self._buried = 0
-        self._tolerated = poison_share * poison_window
+        self._recent_plays = self._recent_buried = 0
+        self._max_recent_buried = poison_share * poison_window
         self.alert: Alert | None = None
 
     @property
@@ -83,12 +83,12 @@ class CircuitBreaker:
         """Seconds until a request may be sent; infinite while suspended, or while a probe is under way."""
         if self.suspended or (self.circuit_open and self._under_way):
             return math.inf
-        return max(0.0, max(self._opens_at, self._tries_at) - self._clock.monotonic())
+        return max(0.0, max(self._paused_until, self._backing_off_until) - self._clock.monotonic())
 
     @property
     def pause_left(self) -> float:
         """Seconds left of the wait that the service has asked for."""
-        return max(0.0, self._opens_at - self._clock.monotonic())
+        return max(0.0, self._paused_until - self._clock.monotonic())
 
     @property
     def suspended(self) -> bool:
@@ -132,14 +132,14 @@ class CircuitBreaker:
     def _is_postponed(self) -> bool:
         """A very long wait was asked for within the hour; answers to requests sent before that don't end it."""
         throttled = self.alert is not None and self.alert.kind is AlertKind.THROTTLED
-        return throttled and self._tries_at > self._clock.monotonic()
+        return throttled and self._backing_off_until > self._clock.monotonic()
 
     def failed(self, reason: str, wait: float | None) -> None:
         """The service failed, and may have asked for a wait."""
         self._failures += 1
         self._probe_if_open(f"the service is failing; single requests are sent until it recovers: {reason}")
         if wait:
-            self._wait_as_asked(wait, reason)
+            self._pause_as_requested(wait, reason)
 
     def blocked(self, reason: str, wait: float | None) -> None:
         """A gateway refuses requests: from now on only probes are sent."""
@@ -149,15 +149,15 @@ class CircuitBreaker:
             f" single requests are sent until that is over: {reason}"
         )
         if wait:
-            self._wait_as_asked(wait, reason)
+            self._pause_as_requested(wait, reason)
 
     def throttled(self, reason: str, wait: float) -> None:
         """The service asks for a wait."""
         if wait <= MAX_WAIT:
             self.answered()
-        self._wait_as_asked(wait, reason)
+        self._pause_as_requested(wait, reason)
 
-    def _wait_as_asked(self, wait: float, reason: str) -> None:
+    def _pause_as_requested(self, wait: float, reason: str) -> None:
         if wait <= MAX_WAIT:
             self.pause(wait)
             return
@@ -176,11 +176,11 @@ class CircuitBreaker:
 
     def pause(self, seconds: float) -> None:
         """Send nothing for ``seconds``, even after a success; a longer pause remains."""
-        self._opens_at = max(self._opens_at, self._clock.monotonic() + seconds)
+        self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
 
     def _back_off(self, seconds: float) -> None:
         """Send nothing for ``seconds``, unless a request succeeds meanwhile."""
-        self._tries_at = max(self._tries_at, self._clock.monotonic() + seconds)
+        self._backing_off_until = max(self._backing_off_until, self._clock.monotonic() + seconds)
 
     def refused_signer(self, reason: str) -> None:
         """The partner's own key was refused; refusals of requests sent at the same time don't count again."""
@@ -200,8 +200,8 @@ class CircuitBreaker:
 
     def resume(self) -> None:
         """End suspension and back-off and forget failures; a wait that the service has asked for stays."""
-        self._tries_at = -math.inf
-        self._failures = self._refusals = self._counted = self._buried = 0
+        self._backing_off_until = -math.inf
+        self._failures = self._refusals = self._recent_plays = self._recent_buried = 0
         self._outcomes.clear()
         self.alert = None
 
@@ -210,16 +210,16 @@ class CircuitBreaker:
         for number, is_buried in ((delivered, False), (buried, True)):
             if number:
                 self._outcomes.append((number, is_buried))
-                self._counted += number
-                self._buried += number * is_buried
-        while (excess := self._counted - self._window) > 0:
+                self._recent_plays += number
+                self._recent_buried += number * is_buried
+        while (excess := self._recent_plays - self._window) > 0:
             number, is_buried = self._outcomes.popleft()
             dropped = min(excess, number)
-            self._counted -= dropped
-            self._buried -= dropped * is_buried
+            self._recent_plays -= dropped
+            self._recent_buried -= dropped * is_buried
             if dropped < number:
                 self._outcomes.appendleft((number - dropped, is_buried))
-        return self._buried > self._tolerated
+        return self._recent_buried > self._max_recent_buried
 
     def _raise_alert(self, kind: AlertKind, message: str) -> None:
         self.alert = Alert(kind, message, None, to_datetime(self._clock.time()))

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import repeat
-from typing import TypeGuard
+from typing import cast
 
 from ..clock import Clock, to_datetime
 from ..errors import InvalidLogError
 from ..models import LogKind, StreamLog
 from ..models.encoded_log import EncodedLog, are_current
-from ..models.stream_log import Window
+from ..models.encoding import encoded_together
+from ..models.stream_log import Window, checked_and_encoded
 from .log_transport import LogTransport
 from .records import PARTNER_QUEUE, Record
 from .tracing import BatchTracing
+
+FEWEST_TOGETHER = 50
+"""Plays from which on encoding them together is faster."""
 
 
 class AcceptanceWindow:
@@ -46,19 +50,8 @@ def check_type(log: object) -> None:
         raise InvalidLogError(f"a play is a StreamLog, not an object of type {type(log).__name__}")
 
 
-def all_encoded(logs: Sequence[StreamLog | EncodedLog]) -> TypeGuard[Sequence[EncodedLog]]:
-    """Return whether all plays are in their wire form already."""
-    return set(map(type, logs)) == {EncodedLog}
-
-
 class RecordEncoder:
-    """Checks and encodes plays of one kind.
-
-    Args:
-        kind: Kind of the plays.
-        transport: Encodes them.
-        signed_by_user: Users sign, so that each user has queues of their own.
-    """
+    """Checks and encodes plays of one kind."""
 
     def __init__(self, kind: LogKind, transport: LogTransport, *, signed_by_user: bool) -> None:
         self.kind = kind
@@ -89,9 +82,10 @@ class RecordEncoder:
             InvalidLogError: One is invalid; its index is the length of ``records``.
         """
         encode, encode_wire_form, queue_of = self._encode, self._encode_wire_form, self._queue_of
-        if encode_wire_form is EncodedLog.checked and all_encoded(logs) and are_current(logs, window):
+        bodies = self._bodies(logs, window)
+        if bodies is not None:
             queues = repeat(PARTNER_QUEUE) if queue_of is None else map(queue_of, logs)
-            records.extend(map(Record, [log.body for log in logs], queues, [log.timestamp for log in logs]))
+            records.extend(map(Record, bodies, queues, [log.timestamp for log in logs]))
             return
         for log in logs:
             try:
@@ -100,6 +94,18 @@ class RecordEncoder:
                 check_type(log)
                 raise
             records.append(Record(body, PARTNER_QUEUE if queue_of is None else queue_of(log), log.timestamp))
+
+    def _bodies(self, logs: Sequence[StreamLog | EncodedLog], window: Window) -> Sequence[bytes] | None:
+        """Return the wire form of ordinary plays; None if each has to be looked at."""
+        types = set(map(type, logs))
+        if types == {EncodedLog} and self._encode_wire_form is EncodedLog.checked:
+            encoded = cast("Sequence[EncodedLog]", logs)
+            return [log.body for log in encoded] if are_current(encoded, window) else None
+        if types == {StreamLog} and self._encode is checked_and_encoded and len(logs) >= FEWEST_TOGETHER:
+            made = cast("Sequence[StreamLog]", logs)
+            # Where one play is not ordinary, nearly always the first one is not.
+            return encoded_together(made, window) if encoded_together(made[:1], window) else None
+        return None
 
 
 class TracedEncoder(RecordEncoder):
@@ -112,11 +118,11 @@ class TracedEncoder(RecordEncoder):
     def record(self, log: StreamLog, window: Window) -> Record:
         """Check a play and encode it."""
         record = super().record(log, window)
-        self._tracing.mark([record])
+        self._tracing.attach_origin([record])
         return record
 
     def extend(self, records: list[Record], logs: Sequence[StreamLog | EncodedLog], window: Window) -> None:
         """Append the records of ``logs``."""
         before = len(records)
         super().extend(records, logs, window)
-        self._tracing.mark(records[before:])
+        self._tracing.attach_origin(records[before:])

@@ -13,11 +13,11 @@ from .records import StaleCounts
 from .settlement import Settlement
 from .spools.base import SpoolReader, Watermark
 
-PARKED = 40.0
-"""Seconds of rest beyond which a flush does not wait for a queue: an operator has to act first."""
+MAX_DELAY = 40.0
+"""Seconds of delay beyond which a flush does not wait for a queue: an operator has to act first."""
 
-RESTING_INTERVAL = 1.0
-"""Seconds between two queries for resting queues while plays are in flight."""
+DELAYED_QUERY_INTERVAL = 1.0
+"""Seconds between two queries for delayed queues while plays are in flight."""
 
 
 @define(eq=False)
@@ -57,7 +57,7 @@ class LaneFlush:
         if self._breaker.stuck:
             return not in_flight
         now = self._clock.monotonic()
-        if in_flight and now - self._asked_at < RESTING_INTERVAL:
+        if in_flight and now - self._asked_at < DELAYED_QUERY_INTERVAL:
             return False  # the query costs more than a count, and the end of a request brings the next check
         self._asked_at = now
-        return await self._watermark.left(rest=PARKED) == 0
+        return await self._watermark.left(max_delay=MAX_DELAY) == 0

@@ -54,7 +54,7 @@ DEFAULT_THROTTLE_WAIT = 1.0
 REFUSED_USERS_TO_SUSPECT_PARTNER = 5
 """Consecutive refusals of different users after which the partner's key is suspected."""
 
-LOOKUPS_TO_REPORT = 100
+FAILED_LOOKUPS_TO_ALERT = 100
 """Consecutive failed token lookups after which no more alerts are raised until one succeeds."""
 
 LONG_PAUSE = 60.0
@@ -83,7 +83,7 @@ class Lane:
     _sink: EventSink
     _tracing: BatchTracing
     _transport: LogTransport
-    _token_of: TokenSource
+    _token_lookup: TokenSource
     _clock: Clock
     _changed: Callable[[], None]
     _rng: random.Random
@@ -202,7 +202,7 @@ class Lane:
         user = None
         if lease.queue != PARTNER_QUEUE:
             try:
-                user = await self._token_of(user_of(lease.queue))
+                user = await self._token_lookup(user_of(lease.queue))
             except CallbackError as error:
                 lease.last_request = LastRequest("", NAMES[Unauthorised])
                 return Unauthorised(f"user_tokens {error}", sent=False)
@@ -233,7 +233,7 @@ class Lane:
     async def _post_again(self, lease: Lease, records: Sequence[Record]) -> Outcome | None:
         """Post a part of a batch that was refused; None when the lane may not send now."""
         if self.rules.atomicity is not Atomicity.ALL_OR_NOTHING:
-            await self._settlement.doubt(lease, records, InDoubtPolicy.KEEP)
+            await self._settlement.mark_in_doubt(lease, records, InDoubtPolicy.KEEP)
         async with AsyncExitStack() as permits:
             permit = await self._acquire_permit(permits)
             return None if permit is None else await self._post(permit, lease, records)
@@ -297,9 +297,9 @@ class Lane:
     def _on_failed_lookup(self, reason: str, user_id: str) -> None:
         # The service has refused nothing, so neither the circuit nor the partner's own key is concerned.
         self._failed_lookups += 1
-        if self._failed_lookups == LOOKUPS_TO_REPORT:
-            reason = f"{reason}; {LOOKUPS_TO_REPORT} lookups in a row failed, further ones raise no alert"
-        if self._failed_lookups <= LOOKUPS_TO_REPORT:
+        if self._failed_lookups == FAILED_LOOKUPS_TO_ALERT:
+            reason = f"{reason}; {FAILED_LOOKUPS_TO_ALERT} lookups in a row failed, further ones raise no alert"
+        if self._failed_lookups <= FAILED_LOOKUPS_TO_ALERT:
             self._alert_user(reason, user_id)
 
     def _alert_user(self, reason: str, user_id: str) -> None:

@@ -20,7 +20,7 @@ from ..errors import (
 )
 from ..status_codes import LaneAction, rule_for
 
-OWN_STATUSES = frozenset({408, 421, 425, 500, 503})
+SERVICE_STATUSES = frozenset({408, 421, 425, 500, 503})
 """With these nothing was accepted; other 5xx come from a gateway, which may have lost the service's response."""
 
 
@@ -155,7 +155,7 @@ def outcome_of(error: SevenDigitalError, size: int) -> Outcome:
         case GatewayError() if error.status is not None and error.status < 400:  # noqa: PLR2004
             return Lost(reason, answered=True)
         case APIError():
-            return _of_answer(error, reason, size)
+            return _outcome_of_error(error, reason, size)
         case TransportError(maybe_sent=True) if not isinstance(error, ConnectError):
             return Lost(reason, error.answered)
         case TransportError():
@@ -164,7 +164,7 @@ def outcome_of(error: SevenDigitalError, size: int) -> Outcome:
             return Misdirected(reason)
 
 
-def _of_answer(error: APIError, reason: str, size: int) -> Outcome:  # noqa: PLR0911 - a table, row by row
+def _outcome_of_error(error: APIError, reason: str, size: int) -> Outcome:  # noqa: PLR0911 - a table, row by row
     """Look up a response in the table of statuses."""
     match rule_for(effective_status(error)).lane:
         case LaneAction.PARK if isinstance(error, AuthenticationError):
@@ -189,7 +189,7 @@ def _wait(error: APIError) -> float | None:
 
 
 def _is_from_service(error: APIError) -> bool:
-    return error.in_service_form or (error.status in OWN_STATUSES and not isinstance(error, GatewayError))
+    return error.in_service_form or (error.status in SERVICE_STATUSES and not isinstance(error, GatewayError))
 
 
 def _by_position(errors: tuple[ItemError, ...], size: int) -> Mapping[int, ItemError]:

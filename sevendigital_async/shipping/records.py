@@ -40,13 +40,7 @@ class Record:
 
 @frozen
 class LastRequest:
-    """A request and how it ended.
-
-    Attributes:
-        request_id: Our id; empty if no request was sent.
-        outcome: The name of its outcome.
-        seconds: From sending to the end of the response.
-    """
+    """A request and how it ended."""
 
     request_id: str
     outcome: str

@@ -86,7 +86,7 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-DOCUMENTED: Mapping[LogKind, LaneRules] = {
+DOCUMENTED_RULES: Mapping[LogKind, LaneRules] = {
     LogKind.PREVIEW: LaneRules(
         max_count=500, concurrency=5, signed_by_user=False, atomicity=Atomicity.ALL_OR_NOTHING, quiet_start=1.5
     ),
@@ -105,7 +105,7 @@ def lane_rules(changes: Mapping[LogKind, Mapping[str, Any]] | None = None) -> di
         ConfigurationError: An unknown kind or attribute, a value of the wrong type, or a count above the documented
             limit.
     """
-    rules = dict(DOCUMENTED)
+    rules = dict(DOCUMENTED_RULES)
     if changes is not None and not isinstance(changes, Mapping):
         raise ConfigurationError("lanes must be a mapping from kind to the rules that differ")
     for kind, values in (changes or {}).items():
@@ -113,9 +113,9 @@ def lane_rules(changes: Mapping[LogKind, Mapping[str, Any]] | None = None) -> di
             raise ConfigurationError(f"the keys of lanes must be {', '.join(LogKind)}, not {kind!r}")
         lane = LogKind(kind)
         try:
-            rules[lane] = evolve(DOCUMENTED[lane], **values)
+            rules[lane] = evolve(DOCUMENTED_RULES[lane], **values)
         except TypeError as error:
             raise ConfigurationError(f"lane rules of {lane}: {error}") from None
-        if rules[lane].max_count > DOCUMENTED[lane].max_count:
-            raise ConfigurationError(f"max_count of {lane} must be at most {DOCUMENTED[lane].max_count}")
+        if rules[lane].max_count > DOCUMENTED_RULES[lane].max_count:
+            raise ConfigurationError(f"max_count of {lane} must be at most {DOCUMENTED_RULES[lane].max_count}")
     return rules

@@ -74,11 +74,11 @@ class Settlement:
                 if answered and policy is InDoubtPolicy.RESEND and any(record.in_doubt for record in records):
                     policy = InDoubtPolicy.HOLD
                     self._warn_of_holding(records, reason)
-                await self.doubt(lease, records, policy, delay=self._delay(lease))
+                await self.mark_in_doubt(lease, records, policy, delay=self._delay(lease))
             case Unavailable(reached=True, from_service=from_service) if not (from_service and self._is_atomic):
                 # If the response is not the service's own, the service's response is lost, as with a broken connection.
                 policy = InDoubtPolicy.RESEND if from_service else self.in_doubt
-                await self.doubt(lease, records, policy, delay=self._delay(lease))
+                await self.mark_in_doubt(lease, records, policy, delay=self._delay(lease))
             case Unavailable() | Blocked():
                 await self._release(lease, records, delay=self._delay(lease))
             case Unauthorised() if lease.queue != PARTNER_QUEUE:
@@ -98,13 +98,13 @@ class Settlement:
         await self._bury(lease, [(record, reason, None) for record in expired], refused=False)
         return [record for record in lease.records if record.played_at > oldest]
 
-    async def doubt(
+    async def mark_in_doubt(
         self, lease: Lease, records: Sequence[Record], policy: InDoubtPolicy, *, delay: float = 0.0
     ) -> None:
         """Mark records as possibly delivered, and resend, hold or keep them."""
         certain = _certain(records)
         hit("before outcome")
-        await self._spool.doubt(lease, records, policy, delay=delay)
+        await self._spool.mark_in_doubt(lease, records, policy, delay=delay)
         hit("after outcome")
         self._emit_in_doubt(lease, certain, policy)
         if policy is InDoubtPolicy.RESEND:
@@ -192,7 +192,7 @@ class Settlement:
     async def _release_refused(self, lease: Lease, records: Sequence[Record]) -> None:
         """Release records that were refused as part of a batch, which may have been saved in part."""
         if lease.suspect:
-            await self.doubt(lease, records, InDoubtPolicy.KEEP)
+            await self.mark_in_doubt(lease, records, InDoubtPolicy.KEEP)
         await self._release(lease, records, count_attempt=False)
 
     async def _settle_part(self, lease: Lease, records: Sequence[Record], outcome: Outcome | None) -> None:
@@ -225,7 +225,7 @@ class Settlement:
     @contextmanager
     def _pending_hook(self, records: Sequence[Record]) -> Iterator[None]:
         hook = object()
-        self.pending_hooks[hook] = min((record.sequence for record in records), default=0)
+        self.pending_hooks[hook] = min([record.sequence for record in records], default=0)
         try:
             yield
         finally:

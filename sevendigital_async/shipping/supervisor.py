@@ -17,12 +17,7 @@ def failure_of(task: asyncio.Task[Any]) -> BaseException:
 
 
 class Supervisor:
-    """Runs tasks until :meth:`stop`. If one fails before, the others are cancelled.
-
-    Args:
-        on_failure: Called with the first failure.
-        on_end: Called whenever a task has ended.
-    """
+    """Runs tasks until :meth:`stop`. If one fails before, the others are cancelled."""
 
     def __init__(self, on_failure: Callable[[BaseException], None], on_end: Callable[[], None]) -> None:
         self._on_failure = on_failure

@@ -51,11 +51,7 @@ class BatchTracer(Protocol):
 
 @define
 class BatchResult:
-    """The outcome of a batch.
-
-    Attributes:
-        outcome: The name of its outcome.
-    """
+    """The outcome of a batch."""
 
     outcome: str = INTERRUPTED
 
@@ -75,7 +71,7 @@ class BatchTracing:
         self._tracer = tracer
         self._guard = ObserverGuard("tracer", logger)
 
-    def mark(self, records: Sequence[Record]) -> None:
+    def attach_origin(self, records: Sequence[Record]) -> None:
         """Store in new records in which span they are put."""
         if self._tracer is not None and (origin := self._guard.call(self._tracer.origin)) is not None:
             for record in records:

@@ -39,12 +39,7 @@ def check_tokens(tokens: object) -> None:
 
 
 class TokenLookup:
-    """Looks up users' tokens.
-
-    Args:
-        tokens: A mapping or a function, plain or async; None if the partner signs alone.
-        callbacks: Calls the function.
-    """
+    """Looks up users' tokens."""
 
     def __init__(self, tokens: UserTokens | None, callbacks: Callbacks) -> None:
         check_tokens(tokens)

@@ -6,28 +6,23 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from types import NoneType
-from typing import NamedTuple, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 import orjson
 
 from ..errors import InvalidLogError
 from ..models import LogKind
 from ..models.encoded_log import EncodedLog, encoded_logs
-from ..models.stream_log import FIELDS, Window
+from ..models.encoding import encoded_columns
+from ..models.stream_log import FIELDS, LIVE_FIELDS, Window
 from .rows import KIND, kind_of
-
-WIRE_FIELDS = {
-    "trackId": '{"trackId":"%s"',
-    "userId": ',"userId":"%s"',
-    "clientId": ',"clientId":"%s"',
-    "timestamp": ',"timestamp":"%s"',
-    "durationPlayed": ',"durationPlayed":%s',
-    "country": ',"country":"%s"',
-}
-"""The fields of most plays in the order of the wire form, and how each is written there."""
 
 Columns = Mapping[str, Sequence[object]]
 """Values of records by wire name, or by ``kind``; all of one length."""
+
+
+PLAIN_FIELDS = {KIND, *FIELDS} - {*LIVE_FIELDS.values()}
+"""The columns of ordinary plays."""
 
 
 class Plays(NamedTuple):
@@ -98,10 +93,21 @@ def plays_of_columns(columns: Columns, window: Window) -> Plays | None:
         columns: Values are text, where empty means none, or typed values.
         window: The times that are accepted.
     """
-    lines = wire_lines({name: column for name, column in columns.items() if name != KIND})
-    logs = encoded_logs(lines, window) if lines else None
-    if logs is None:
+    if not PLAIN_FIELDS >= columns.keys() >= {"trackId", "timestamp"}:
         return None
+    none: Sequence[None] = [None] * len(columns["timestamp"])
+    try:
+        moments = _moments(columns["timestamp"])
+        tracks, users, clients, countries = (
+            _texts(columns.get(name, none)) for name in ("trackId", "userId", "clientId", "country")
+        )
+        durations = _durations(columns.get("durationPlayed", none))
+    except (ValueError, TypeError, OverflowError):
+        return None
+    bodies = encoded_columns((tracks, users, clients, moments, durations, countries), window)
+    if bodies is None:
+        return None
+    logs = list(map(EncodedLog, bodies, moments, users, countries))
     kinds = kinds_of(columns[KIND]) if KIND in columns else [None] * len(logs)
     return None if kinds is None else Plays(logs, kinds)
 
@@ -117,63 +123,53 @@ def kinds_of(column: Sequence[object]) -> list[LogKind | None] | None:
     return [kinds[value] for value in column]
 
 
-def wire_lines(columns: Columns) -> list[bytes] | None:
-    """Return the plays in columns as lines in their wire form; None if that is not possible without a look at each.
+def _moments(column: Sequence[object]) -> Sequence[datetime]:
+    """Return times in UTC.
 
-    The values are not checked: only lines that :func:`~sevendigital_async.models.encoded_log.encoded_logs` takes are
-    plays.
-
-    Args:
-        columns: Values are text, where empty means none, or typed values.
+    Raises:
+        ValueError: One is not a time with a time zone; ``TypeError`` and ``OverflowError`` as well.
     """
-    if not WIRE_FIELDS.keys() >= columns.keys() >= {"trackId", "timestamp"}:
-        return None
-    times = _wire_times(columns["timestamp"])
-    if times is None:
-        return None
-    form, parts, quotes = "", list[Sequence[object]](), 0
-    for name, field_form in WIRE_FIELDS.items():
-        column = times if name == "timestamp" else columns.get(name)
-        if column is None:
-            continue
-        if not {str, int, NoneType} >= set(map(type, column)):
-            return None
-        given = len(column)
-        if None in column or "" in column:
-            column = ["" if value is None or value == "" else field_form % value for value in column]
-            given -= column.count("")
-            form += "%s"
-        else:
-            form += field_form
-        parts.append(column)
-        quotes += given * field_form.count('"')
-    text = "\n".join(map(f"{form}}}".__mod__, zip(*parts, strict=True)))
-    # A value with a quotation mark or a line feed could look like another field, or like another play.
-    if text.count('"') != quotes or text.count("\n") != len(times) - 1:
-        return None
-    try:
-        return text.encode().split(b"\n")
-    except UnicodeEncodeError:
-        return None
-
-
-def _wire_times(column: Sequence[object]) -> list[str] | None:
-    """Return times in their wire form; None if one is not a time with a time zone."""
-    try:
-        moments = [datetime.fromisoformat(value) if isinstance(value, str) else value for value in column]
-        if not _are_moments(moments):
-            return None
-        zones = {moment.tzinfo for moment in moments}
-        if zones != {UTC}:
-            if None in zones:
-                return None
-            moments = [moment.astimezone(UTC) for moment in moments]
-        stamps = orjson.dumps(moments, option=orjson.OPT_UTC_Z).decode()[2:-2].split('","')
-    except (ValueError, TypeError, OverflowError):
-        return None
-    # orjson writes six digits where three are meant.
-    return [f"{stamp[:-4]}Z" if stamp.endswith("000Z") else stamp for stamp in stamps]
+    moments = [datetime.fromisoformat(value) if isinstance(value, str) else value for value in column]
+    if not _are_moments(moments):
+        raise ValueError
+    zones = {moment.tzinfo for moment in moments}
+    if None in zones:
+        raise ValueError
+    return moments if zones == {UTC} else [moment.astimezone(UTC) for moment in moments]
 
 
 def _are_moments(values: Sequence[object]) -> TypeGuard[Sequence[datetime]]:
     return set(map(type, values)) == {datetime}
+
+
+def _texts(column: Sequence[Any]) -> Sequence[Any]:
+    """Return texts, also for whole numbers; None for those that are empty.
+
+    Raises:
+        ValueError: A value is something else.
+    """
+    types = _types(column)
+    if int in types:
+        column = [str(value) if type(value) is int else value for value in column]
+    return [value or None for value in column] if "" in column else column
+
+
+def _durations(column: Sequence[Any]) -> Sequence[int | None]:
+    """Return whole numbers, also for texts; None for those that are empty.
+
+    Raises:
+        ValueError: A value is something else.
+    """
+    if str not in _types(column):
+        return column
+    digits = "".join([value for value in column if type(value) is str])
+    if digits and not (digits.isascii() and digits.isdigit()):
+        raise ValueError
+    return [None if value is None or value == "" else int(value) for value in column]
+
+
+def _types(column: Sequence[object]) -> set[type]:
+    types = set(map(type, column))
+    if not {str, int, NoneType} >= types:
+        raise ValueError
+    return types

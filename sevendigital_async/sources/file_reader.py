@@ -21,10 +21,10 @@ from .splitting import BYTE_ORDER_MARK
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-CHUNK = 256 * 1024
+READ_SIZE = 256 * 1024
 """Bytes read at once."""
 
-EDGE = 1024
+SIGNATURE_BYTES = 1024
 """Bytes at the beginning, and before a position, by which a file is recognised."""
 
 
@@ -39,7 +39,7 @@ class Descriptor(io.RawIOBase):
         super().__init__()
         self._descriptor = descriptor
         self._last_status: os.stat_result | None = None
-        self._ahead = b""
+        self._peeked = b""
 
     @property
     def status(self) -> os.stat_result:
@@ -47,7 +47,7 @@ class Descriptor(io.RawIOBase):
         # The number of a closed descriptor may be that of another file.
         return self._last_status or os.fstat(self._descriptor)
 
-    def at(self, offset: int, size: int) -> bytes:
+    def read_at(self, offset: int, size: int) -> bytes:
         """Return bytes of a regular file, without moving in it."""
         return os.pread(self._descriptor, size, offset)
 
@@ -62,9 +62,9 @@ class Descriptor(io.RawIOBase):
 
     def peek(self, size: int) -> bytes:
         """Return the next bytes, at least one if there are any, without taking them."""
-        while len(self._ahead) < size and (more := self._read(size - len(self._ahead))):
-            self._ahead += more
-        return self._ahead[:size]
+        while len(self._peeked) < size and (more := self._read(size - len(self._peeked))):
+            self._peeked += more
+        return self._peeked[:size]
 
     def readable(self) -> bool:
         """Return True."""
@@ -76,18 +76,18 @@ class Descriptor(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
         """Move to a position; of a regular file."""
-        self._ahead = b""
+        self._peeked = b""
         return os.lseek(self._descriptor, offset, whence)
 
     def tell(self) -> int:
         """Return the position in a regular file, without peeked bytes."""
-        return os.lseek(self._descriptor, 0, os.SEEK_CUR) - len(self._ahead)
+        return os.lseek(self._descriptor, 0, os.SEEK_CUR) - len(self._peeked)
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         """Read what is there, waiting for the first byte."""
         view = memoryview(buffer).cast("B")
-        if self._ahead:
-            data, self._ahead = self._ahead[: len(view)], self._ahead[len(view) :]
+        if self._peeked:
+            data, self._peeked = self._peeked[: len(view)], self._peeked[len(view) :]
         else:
             data = self._read(len(view))
         view[: len(data)] = data
@@ -135,13 +135,13 @@ class FileReader:
         self.is_regular: bool = raw.seekable() if is_regular is None else is_regular
         self.compression: str | None = compression_of(self._raw.peek(MAX_MAGIC_LENGTH))
         self._content = decompressed(cast("BinaryIO", self._raw), self.compression)
-        self._ahead = b""
+        self._peeked = b""
         self._sample = self._beginning()
-        self._ahead = self._sample
+        self._peeked = self._sample
         self.format: Format = options.format or format_of(self._sample, name)
         if options.format is not None and self._sample:
             check_format(options.format, self._sample, name)
-        self._head = self._sample[:EDGE]
+        self._head = self._sample[:SIGNATURE_BYTES]
         self._before = b""
         self._read_to = 0
         self._text = self._text_reader(1, 0)
@@ -213,10 +213,10 @@ class FileReader:
         if not (self.is_plain and other.is_plain):
             return True
         end = min(self.size, other.size)
-        start = max(0, end - EDGE)
-        return self._raw.at(start, end - start) == other._raw.at(start, end - start)
+        start = max(0, end - SIGNATURE_BYTES)
+        return self._raw.read_at(start, end - start) == other._raw.read_at(start, end - start)
 
-    def continues(self, position: Position) -> bool | None:
+    def try_resume(self, position: Position) -> bool | None:
         """Move to a position, before anything is read.
 
         Returns:
@@ -247,7 +247,7 @@ class FileReader:
             OSError: It can't be read.
         """
         position.check_kind(self._options.kind, self._name)
-        if not self.continues(position):
+        if not self.try_resume(position):
             raise ConfigurationError(
                 f"{self._name} was shipped up to line {position.line - 1}, and the lines before it have changed since;"
                 " if it is a new file, pass --from-line 1, otherwise --from-line with the line to resume at"
@@ -268,16 +268,16 @@ class FileReader:
                     self._raw.close()
         if not chunk:
             return None
-        if self._read_to < EDGE:  # it may have been shorter when it was opened
-            self._head = (self._head[: self._read_to] + chunk)[:EDGE]
+        if self._read_to < SIGNATURE_BYTES:  # it may have been shorter when it was opened
+            self._head = (self._head[: self._read_to] + chunk)[:SIGNATURE_BYTES]
         parsed = self._text.feed(chunk)
-        chunk, self._ahead = chunk[: parsed.size], chunk[parsed.size :] + self._ahead
+        chunk, self._peeked = chunk[: parsed.size], chunk[parsed.size :] + self._peeked
         seen = self._before + chunk
         end = parsed.offset - (self._read_to - len(self._before))
         self._read_to += len(chunk)
-        self._before = seen[-EDGE:]
+        self._before = seen[-SIGNATURE_BYTES:]
         if parsed.offset > self._position.offset:
-            self._note(parsed, seen[max(0, end - EDGE) : end])
+            self._advance_position(parsed, seen[max(0, end - SIGNATURE_BYTES) : end])
         return parsed
 
     @property
@@ -305,8 +305,8 @@ class FileReader:
         """Return whether a plain file was truncated, even if it has grown since."""
         if not self.is_plain:
             return False
-        tail = (self._before + self._ahead)[-EDGE:]
-        return self._raw.at(self._read_to + len(self._ahead) - len(tail), len(tail)) != tail
+        tail = (self._before + self._peeked)[-SIGNATURE_BYTES:]
+        return self._raw.read_at(self._read_to + len(self._peeked) - len(tail), len(tail)) != tail
 
     def finish(self, *, is_final: bool | None = None) -> ParsedRecords:
         """Return the last record if it lacks its line feed.
@@ -319,7 +319,7 @@ class FileReader:
             is_final = not (self.is_regular and self.is_plain)
         parsed, self.left = self._text.close(is_final=is_final)
         if parsed.offset > self._position.offset:
-            self._note(parsed, self._before)
+            self._advance_position(parsed, self._before)
         return parsed
 
     def close(self) -> None:
@@ -329,7 +329,7 @@ class FileReader:
             self._raw.close()
             self._reading.release()
 
-    def _note(self, parsed: ParsedRecords, tail: bytes) -> None:
+    def _advance_position(self, parsed: ParsedRecords, tail: bytes) -> None:
         kind = self._options.kind
         mark = fingerprint(self._head[: parsed.offset], tail)
         self._position = Position(parsed.line, parsed.offset, mark, kind and kind.value)
@@ -349,7 +349,7 @@ class FileReader:
     def _beginning(self) -> bytes:
         """Return enough to recognise the format and the first record."""
         # A pipe may not have a second line for a long time.
-        lines, least = (2, EDGE) if self._raw.seekable() else (1, 1)
+        lines, least = (2, SIGNATURE_BYTES) if self._raw.seekable() else (1, 1)
         sample = b""
         while (
             (sample.count(b"\n") < lines or len(sample) < least)
@@ -362,29 +362,29 @@ class FileReader:
     def _skip_to(self, offset: int) -> bytes | None:
         """Move to an offset and return the bytes before it; None if there are not so many."""
         tail = b""
-        self._ahead = b""
+        self._peeked = b""
         if self.is_plain:
-            tail_size = min(offset, EDGE)
+            tail_size = min(offset, SIGNATURE_BYTES)
             self._raw.seek(offset - tail_size)
             left = tail_size
         else:
             self._raw.seek(0)
             self._content = decompressed(cast("BinaryIO", self._raw), self.compression)
             left = offset
-        while left and (chunk := self._read_bytes(min(left, CHUNK))):
-            chunk, self._ahead = chunk[:left], chunk[left:] + self._ahead
+        while left and (chunk := self._read_bytes(min(left, READ_SIZE))):
+            chunk, self._peeked = chunk[:left], chunk[left:] + self._peeked
             left -= len(chunk)
-            tail = (tail + chunk)[-EDGE:]
+            tail = (tail + chunk)[-SIGNATURE_BYTES:]
         return None if left else tail
 
     def _read_chunk(self) -> bytes:
         """Return the next bytes: of a pipe what is there, of a file as many as are read at once."""
         if self._failure is not None:
             raise self._failure
-        chunk = self._read_bytes(CHUNK)
-        while self.is_regular and 0 < len(chunk) < CHUNK:
+        chunk = self._read_bytes(READ_SIZE)
+        while self.is_regular and 0 < len(chunk) < READ_SIZE:
             try:
-                more = self._read_bytes(CHUNK - len(chunk))
+                more = self._read_bytes(READ_SIZE - len(chunk))
             except (ConfigurationError, OSError) as error:
                 self._failure = error  # raised once the records before it have been returned
                 break
@@ -394,8 +394,8 @@ class FileReader:
         return chunk
 
     def _read_bytes(self, size: int) -> bytes:
-        if self._ahead:
-            ahead, self._ahead = self._ahead, b""
+        if self._peeked:
+            ahead, self._peeked = self._peeked, b""
             return ahead
         try:
             data: bytes = getattr(self._content, "read1", self._content.read)(size)

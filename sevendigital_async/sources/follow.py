@@ -251,7 +251,7 @@ class FollowSource:
             self._refuse(id_, candidate.state, f"not reading {candidate.path}", error)
         else:
             if followed is not None:
-                # Not one file is wrong then, but how this run was started.
+                # The options of this run are wrong then, not a single file.
                 followed.check_kind(self._options.kind)
                 self._files[id_], reader = followed, None
         finally:
@@ -273,7 +273,7 @@ class FollowSource:
                 continue
             kept = await checkpoint(stream)
             if kept is not None:
-                continues = await in_thread(partial(reader.continues, Position.decode(kept, candidate.path)))
+                continues = await in_thread(partial(reader.try_resume, Position.decode(kept, candidate.path)))
                 if continues is False:
                     continue
             began = (self._since - TIME_STEP) * 1e9

@@ -302,5 +302,5 @@ def _cells(data: bytes, delimiter: str) -> list[str]:
     except csv.Error as error:
         raise InvalidLogError(f"not valid CSV: {error}") from None
     if len(rows) != 1:
-        raise InvalidLogError("not one row of CSV: a quote is not closed, or a carriage return has no line feed")
+        raise InvalidLogError("not a row of CSV: a quote is not closed, or a carriage return has no line feed")
     return rows[0]

@@ -52,7 +52,7 @@ class Progress:
         if not self.put:
             return self.position or ""
         return (
-            PARTIAL
+            PARTIAL_PREFIX
             + orjson.dumps(
                 {"position": self.position, "put": {str(kind): number for kind, number in self.put.items()}}
             ).decode()
@@ -67,10 +67,10 @@ class Progress:
         """
         if not text:
             return cls()
-        if not text.startswith(PARTIAL):
+        if not text.startswith(PARTIAL_PREFIX):
             return cls(text)
         try:
-            kept = orjson.loads(text.removeprefix(PARTIAL))
+            kept = orjson.loads(text.removeprefix(PARTIAL_PREFIX))
             return cls(kept["position"], {LogKind(kind): int(number) for kind, number in kept["put"].items()})
         except (ValueError, KeyError, TypeError, AttributeError):
             raise ConfigurationError("the checkpoint was written by another version of this package") from None
@@ -98,7 +98,7 @@ def position_in(kept: str | None) -> str | None:
     return Progress.decode(kept).position
 
 
-PARTIAL = "partial:"
+PARTIAL_PREFIX = "partial:"
 """Begins the checkpoint of a portion that is in the spool in part."""
 
 
@@ -181,7 +181,7 @@ class Ingestion:
         self._kind = kind
         self._on_bad_records = on_bad_records
         self._progress: dict[str, Progress] = {}
-        self._kept: dict[str, str] = {}
+        self._checkpoints: dict[str, str] = {}
         self._put_by_kind: Counter[LogKind] = Counter()
         self.streams: dict[str, StreamCounts] = {}
         self.pending: PendingPortion | None = None
@@ -243,7 +243,7 @@ class Ingestion:
 
     async def _checkpoint(self, stream: str) -> str | None:
         kept = await self._shipper.position(stream)
-        self._kept[stream] = kept or ""
+        self._checkpoints[stream] = kept or ""
         self._progress[stream] = progress = Progress.decode(kept)
         return progress.position
 
@@ -270,7 +270,7 @@ class Ingestion:
 
     async def _put_group(self, pending: PendingPortion, kind: LogKind, progress: Progress) -> None:
         portion, stream = pending.portion, pending.portion.stream
-        indexes, kept = pending.groups.setdefault(kind, []), self._kept.get(stream, "")
+        indexes, kept = pending.groups.setdefault(kind, []), self._checkpoints.get(stream, "")
         checkpoint = Checkpoint(stream, progress.encode(), kept) if portion.position else None
         pending.putting = kind
         while indexes or (checkpoint is not None and checkpoint.position != kept):
@@ -290,7 +290,7 @@ class Ingestion:
                 break
         self._progress[stream] = progress
         if checkpoint is not None:
-            self._kept[stream] = checkpoint.position
+            self._checkpoints[stream] = checkpoint.position
         self._count_put(pending, kind)
 
     def _count_put(self, pending: PendingPortion, kind: LogKind) -> None:

@@ -68,8 +68,8 @@ class Assignment(Enum):
     NONE = "none"
     """There are none: the group is being rebalanced."""
     NEW = "new"
-    """They were assigned; where they are to be read from is not known yet."""
-    PLACED = "placed"
+    """They were assigned; their starting offsets are not known yet."""
+    READING = "reading"
     """They are read."""
 
 
@@ -156,9 +156,9 @@ class KafkaSource:
         while True:
             assignments, fetched_at = self._assignments, time.monotonic()
             batches = await self._consumer.getmany(timeout_ms=200, max_records=MAX_MESSAGES)
-            if self._assignment is not Assignment.PLACED:
-                # What was fetched before is not from where reading shall begin.
-                for portion in await self._place(checkpoint):
+            if self._assignment is not Assignment.READING:
+                # Messages that were fetched before have other offsets.
+                for portion in await self._seek_to_start(checkpoint):
                     await self._putting.acquire()
                     self._begin_put(_partition(portion))
                     yield portion
@@ -167,11 +167,11 @@ class KafkaSource:
                 await self._putting.acquire()  # released by `confirm`, or when the consumer is closed
                 if self._assignments != assignments or self._is_stale(fetched_at):
                     self._putting.release()
-                    self._read_anew()
+                    self._reset_positions()
                     break
                 self._begin_put(partition)
                 yield self._portion(partition, messages)
-            await self._commit_sometimes()
+            await self._commit_if_due()
 
     def _begin_put(self, partition: TopicPartition) -> None:
         self._put_partition = partition
@@ -182,17 +182,17 @@ class KafkaSource:
         self._put_partition = None
         self._putting.release()
 
-    def _read_anew(self) -> None:
-        """Drop what was fetched, and ask again where the partitions are to be read from."""
-        if self._assignment is Assignment.PLACED:
+    def _reset_positions(self) -> None:
+        """Drop fetched messages, and look up the starting offsets of the partitions again."""
+        if self._assignment is Assignment.READING:
             self._assignment = Assignment.NEW
 
     def _is_stale(self, fetched_at: float) -> bool:
         """Return whether the group may have dropped this worker since, because the process did not run."""
         return time.monotonic() - fetched_at > self._url.session_timeout / 1000
 
-    async def _place(self, checkpoint: ReadCheckpoint) -> list[Portion]:
-        """Move to where the assigned partitions are to be read from; return portions that note beginnings."""
+    async def _seek_to_start(self, checkpoint: ReadCheckpoint) -> list[Portion]:
+        """Seek the assigned partitions to their starting offsets; return portions that store new ones."""
         assert self._consumer is not None
         consumer, assignments = self._consumer, self._assignments
         partitions = sorted(consumer.assignment())
@@ -206,7 +206,7 @@ class KafkaSource:
             new: list[Portion] = []
             for partition in partitions:
                 kept = await checkpoint(_stream(partition))
-                start = self._start(partition, kept, committed[partition])
+                start = self._starting_offset(partition, kept, committed[partition])
                 if start is None:
                     start = beginnings[partition]
                     stream, label = _stream(partition), _label(partition)
@@ -219,15 +219,15 @@ class KafkaSource:
                     )
                 self._uncommitted[partition] = start
                 consumer.seek(partition, start)
-            # Others see from it where this worker begins. It fails if the group has dropped this worker meanwhile.
+            # Other workers see in it where this one begins. It fails if the group has dropped this worker meanwhile.
             if not await self._commit() or self._assignments != assignments:
                 return []
         except IllegalStateError:  # the partitions were revoked meanwhile
             return []
-        self._assignment = Assignment.PLACED
+        self._assignment = Assignment.READING
         return new
 
-    def _start(self, partition: TopicPartition, kept: str | None, committed: int | None) -> int | None:
+    def _starting_offset(self, partition: TopicPartition, kept: str | None, committed: int | None) -> int | None:
         """Return the offset from which a partition is read; None if no worker has read it before."""
         before = self._starts.get(partition)
         self._starts[partition] = kept
@@ -235,7 +235,7 @@ class KafkaSource:
             return None if kept is None else int(kept)
         self._starts[partition] = str(committed)
         if before != str(committed):
-            # What was committed is in a spool, if in another worker's.
+            # Committed messages are in a spool, possibly in that of another worker.
             self.moved += 1
             logger.info(
                 "partition %s continues at offset %d, where another worker stopped",
@@ -272,7 +272,7 @@ class KafkaSource:
     async def superseded(self, portion: Portion) -> None:
         """Drop a portion of a partition that another worker reads now: read on from the checkpoint."""
         logger.warning("partition %s is read by another worker now", portion.label, extra={"event": "partition-lost"})
-        self._read_anew()
+        self._reset_positions()
         self._assignments += 1
         await self._end_put()
 
@@ -341,7 +341,7 @@ class KafkaSource:
             await self._commit()
             self._assignment = Assignment.NONE
 
-    async def _commit_sometimes(self) -> None:
+    async def _commit_if_due(self) -> None:
         if time.monotonic() - self._committed_at >= COMMIT_INTERVAL:
             await self._commit()
 
@@ -360,7 +360,7 @@ class KafkaSource:
                     await consumer.commit(offsets)
         except (KafkaError, TimeoutError) as error:
             self._uncommitted = offsets | self._uncommitted
-            logger.info("offsets were not committed: %s", _reason(error), extra={"event": "commit-failed"})
+            logger.info("could not commit offsets: %s", _reason(error), extra={"event": "commit-failed"})
             return False
         return True
 
@@ -415,7 +415,7 @@ async def _stop(consumer: AIOKafkaConsumer) -> None:
         # A connection may have been opened meanwhile.
         await consumer._client.close()  # noqa: SLF001 - as above
     if not stopping.cancelled() and (error := stopping.exception()) is not None:
-        logger.info("the group was not left: %s", _reason(error), extra={"event": "leave-failed"})
+        logger.info("could not leave the group: %s", _reason(error), extra={"event": "leave-failed"})
 
 
 def _stream(partition: TopicPartition) -> str:

@@ -20,10 +20,10 @@ EXAMPLE = "kafka://broker:9092/topic?group=plays"
 SESSION_TIMEOUT = 10_000
 """Milliseconds without a heartbeat after which the group gives a worker's partitions to others, by default."""
 
-FILES = ("cafile", "certfile", "keyfile")
-OF_CLIENTS = {"security_protocol", "sasl_mechanism", "client_id"}
-OF_MEMBERS = {"group_instance_id", "session_timeout_ms"}
-OPTIONS = {"group", *FILES, *OF_CLIENTS, *OF_MEMBERS}
+FILE_OPTIONS = ("cafile", "certfile", "keyfile")
+CLIENT_OPTIONS = {"security_protocol", "sasl_mechanism", "client_id"}
+MEMBER_OPTIONS = {"group_instance_id", "session_timeout_ms"}
+OPTIONS = {"group", *FILE_OPTIONS, *CLIENT_OPTIONS, *MEMBER_OPTIONS}
 
 MIN_SESSION = 100
 """Milliseconds; brokers have limits of their own, by default 6 s and 30 min."""
@@ -85,7 +85,7 @@ def _session_timeout(options: dict[str, str]) -> int:
 
 
 def _connection(credentials: str, options: dict[str, str]) -> dict[str, Any]:
-    files = {name: options.pop(name) for name in FILES if name in options}
+    files = {name: options.pop(name) for name in FILE_OPTIONS if name in options}
     connection: dict[str, Any] = dict(options)
     user, _, password = credentials.partition(":")
     if user:

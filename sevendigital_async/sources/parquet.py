@@ -19,7 +19,7 @@ from .positions import Position, ReadOptions
 from .rows import KIND, Columns, play_of_row
 
 PARQUET_MAGIC = b"PAR1"
-ROWS = 500
+ROWS_PER_READ = 500
 """Rows read at once."""
 
 
@@ -64,14 +64,14 @@ class ParquetReader:
         self._row = 0
         self._rows: int = self._file.metadata.num_rows
         self._size = raw.status.st_size
-        self._mark = self._fingerprint()
+        self._file_fingerprint = self._fingerprint()
         self._batches: Iterator[Any] | None = None
 
     @property
     def position(self) -> Position:
         """How far it was read."""
         kind = self._options.kind
-        return Position(self._row + 1, self._row, self._mark, kind and kind.value)
+        return Position(self._row + 1, self._row, self._file_fingerprint, kind and kind.value)
 
     @property
     def line(self) -> int:
@@ -105,7 +105,7 @@ class ParquetReader:
             ConfigurationError: It is another file, or was shipped as plays of another kind.
         """
         position.check_kind(self._options.kind, self._name)
-        if position.fingerprint != self._mark:
+        if position.fingerprint != self._file_fingerprint:
             raise ConfigurationError(
                 f"{self._name} was shipped up to row {position.offset}, and has been replaced since;"
                 " if it is a new file, pass --from-line 1"
@@ -144,7 +144,7 @@ class ParquetReader:
             else:
                 skipped += rows
         first = self._row - skipped
-        for batch in self._file.iter_batches(batch_size=ROWS, row_groups=groups, columns=self._read_columns):
+        for batch in self._file.iter_batches(batch_size=ROWS_PER_READ, row_groups=groups, columns=self._read_columns):
             if first >= batch.num_rows:
                 first -= batch.num_rows
                 continue

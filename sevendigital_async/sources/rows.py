@@ -23,7 +23,7 @@ JOURNAL_NAMES = {"datetimeplayed": "timestamp", "totaltimeplayed": "durationPlay
 JOURNAL_ONLY = frozenset({"requestid", "deliveredat", "answer", "indoubt", "outcome"})
 """Columns of ``journal export`` that are not about the play itself."""
 
-IDS = frozenset({"track_id", "user_id", "client_id", "release_id", "format_id"})
+ID_FIELDS = frozenset({"track_id", "user_id", "client_id", "release_id", "format_id"})
 
 
 class Play(NamedTuple):
@@ -130,7 +130,7 @@ def play_of_row(names: Sequence[str | None], values: Iterable[object], window: W
         if name not in given:
             raise InvalidLogError(f"{name} is missing", field=FIELDS[name])
     fields: dict[str, Any] = {FIELDS[name]: value for name, value in given.items()}
-    for name in IDS & fields.keys():
+    for name in ID_FIELDS & fields.keys():
         if type(fields[name]) is int:
             fields[name] = str(fields[name])
     fields["timestamp"] = _timestamp(fields["timestamp"])
@@ -156,13 +156,13 @@ def play_of_line(data: bytes, window: Window, mapping: Mapping[str, str] | None 
         return Play(encoded, None)
     kind = None
     if mapping or b'"kind"' in data:
-        data, kind = _plain(data, mapping or {})
+        data, kind = _plain_object(data, mapping or {})
     log = StreamLog.decode(data)
     log.check(window.now)
     return Play(log, kind)
 
 
-def _plain(data: bytes, mapping: Mapping[str, str]) -> tuple[bytes, LogKind | None]:
+def _plain_object(data: bytes, mapping: Mapping[str, str]) -> tuple[bytes, LogKind | None]:
     """Return an object with the wire's names, and its kind."""
     try:
         given = orjson.loads(data)

@@ -202,11 +202,22 @@ def test_the_completion_script_does_not_depend_on_the_parents_of_the_process(cap
     assert "--show-completion needs a value" in capsys.readouterr().err
 
 
-def test_completion_can_be_installed(capsys, monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("shell", "file"),
+    [
+        ("bash", ".bash_completions/sevendigital.sh"),
+        ("zsh", ".zfunc/_sevendigital"),
+        ("fish", ".config/fish/completions/sevendigital.fish"),
+    ],
+)
+def test_completion_can_be_installed(shell, file, capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert main(["--install-completion", "bash"]) == 0
-    assert "completion for bash is installed in" in capsys.readouterr().out
-    assert "_SEVENDIGITAL_COMPLETE" in (tmp_path / ".bash_completions" / "sevendigital.sh").read_text()
+    assert main(["--show-completion", shell]) == 0
+    script = capsys.readouterr().out
+    assert "_SEVENDIGITAL_COMPLETE" in script
+    assert main(["--install-completion", shell]) == 0
+    assert f"completion for {shell} is installed in {tmp_path / file}" in capsys.readouterr().out
+    assert (tmp_path / file).read_text().strip() == script.strip()
 
 
 @pytest.mark.parametrize("module", ["sevendigital_async", "sevendigital_async.cli"])

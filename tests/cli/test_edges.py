@@ -35,7 +35,7 @@ from sevendigital_async import LogKind, SevenDigital, StreamLogShipper
 from sevendigital_async.cli import main, process
 from sevendigital_async.cli.atomic_file import AtomicFile
 from sevendigital_async.cli.options import check_finite, parse_duration
-from sevendigital_async.cli.output import as_json, say, visible
+from sevendigital_async.cli.output import as_json, echo, visible
 from sevendigital_async.cli.ship.reject_file import RejectFile
 from sevendigital_async.cli.tables import Table
 from sevendigital_async.errors import ConfigurationError
@@ -574,7 +574,7 @@ SHOWN = "a\\x1b[31m\\x07\\x9b2J\\u202e\\u2066\\x7f\\r\\x08[bold]x[red]:smile:"
 
 def test_what_comes_from_outside_cannot_steer_a_terminal(capsys):
     assert visible(f"{HOSTILE}\nnext\t") == f"{SHOWN}\nnext\\t"
-    say(HOSTILE)
+    echo(HOSTILE)
     assert capsys.readouterr().out == f"{SHOWN}\n"
     for stream in (None, sys.stderr):
         assert SHOWN in Table(["name", HOSTILE], [[HOSTILE, HOSTILE]], numbers=False).render(stream)

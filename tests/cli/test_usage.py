@@ -3,8 +3,10 @@
 import re
 
 import pytest
+import typer
 
 from sevendigital_async.cli import main
+from sevendigital_async.cli.app import command as root
 
 SHIP = ("ship", "plays.jsonl")
 SEARCH = ("call", "classic.releases.search")
@@ -76,6 +78,12 @@ def _credentials(monkeypatch, tmp_path):
         ([*SEARCH, "q=1", "page=one"], "page: 'one' is not a whole number"),
         ([*SEARCH, "q=1", "page_size=0"], "page_size must be a whole number from 1 to 100"),
         (["call", "--", "classic.releases.search", "--xml"], "'--xml' must be key=value"),
+        (
+            [*SHIP, "--spool", "a", "--kind", "preview", "--spool", "b"],
+            "sevendigital: --spool is given more than once",
+        ),
+        (["dead-letters", "list", "--in-doubt", "--certain"], "--in-doubt/--certain is given more than once"),
+        (["--show-completion", "bash", "--show-completion", "zsh"], "--show-completion is given more than once"),
         (["--show-completion", "tcsh"], "--show-completion: 'tcsh' is not one of bash, zsh, fish, powershell"),
     ],
 )
@@ -93,6 +101,31 @@ def test_a_wrong_variable_is_named(capsys, monkeypatch):
     monkeypatch.setenv("SEVENDIGITAL_DIALECT", "latin")
     assert main([*SHIP, "--kind", "preview"]) == 1
     assert "SEVENDIGITAL_DIALECT: 'latin' is not one of openapi, live" in capsys.readouterr().err
+
+
+def options_of(command, *names):
+    """Yield the name of each option of a command and its subcommands, with its command and the option itself."""
+    for option in command.params:
+        if option.param_type_name == "option":
+            yield f"{' '.join(names)} {option.opts[-1]}", command, option
+    for name in getattr(command, "commands", {}):
+        yield from options_of(command.get_command(None, name), *names, name)
+
+
+def test_every_option_with_one_value_is_refused_when_it_is_given_twice():
+    single = [each for each in options_of(root) if not each[2].is_flag and not each[2].multiple]
+    assert len(single) > 80
+    for name, command, option in single:
+        spelling = option.opts[-1]
+        with pytest.raises(typer.BadParameter) as caught:
+            command.make_context(name, [spelling, "a", f"{spelling}=b"])
+        assert caught.value.message == f"{spelling} is given more than once"
+
+
+def test_options_that_may_be_repeated(capsys):
+    assert main(["operations", "--json", "--json", "oauth"]) == 0
+    assert main(["sandbox", "--fault", "500:1%", "--fault", "200:1%"]) == 1
+    assert "not a fault: '200:1%'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sevendigital_async import InvalidLogError, PlayMode, StreamLog
+from sevendigital_async.models.encoding import encoded_together
 from sevendigital_async.models.stream_log import Window, checked_and_encoded
 
 NOW = datetime(2026, 5, 28, 14, 30, 45, 123_456, tzinfo=UTC)
@@ -71,6 +72,15 @@ USUAL = st.builds(
     duration_played=st.none() | st.integers(0, 500),
     country=st.none() | st.sampled_from(["GB", "de"]),
 )
+ORDINARY = st.builds(
+    StreamLog,
+    st.integers(1, 10**8).map(str),
+    MOMENTS.filter(lambda moment: moment.tzinfo is UTC and WINDOW.oldest < moment <= WINDOW.newest),
+    user_id=st.sampled_from([None, "u", "},{", "000Z", "a ", "~", "null"]),
+    client_id=st.none() | st.text("xyz},{", min_size=1, max_size=60),
+    duration_played=st.none() | st.integers(0, 500),
+    country=st.sampled_from([None, "GB", "US"]),
+)
 
 
 def the_long_way(log):
@@ -103,3 +113,48 @@ def test_usual_plays_are_not_checked_twice(log, monkeypatch):
     wanted = the_long_way(log)
     monkeypatch.setattr(StreamLog, "check", lambda *_: pytest.fail("the long way"))
     assert checked_and_encoded(log, WINDOW) == wanted
+
+
+@given(st.lists(LOGS | USUAL | ORDINARY, min_size=1, max_size=4) | st.lists(ORDINARY, min_size=1))
+def test_together_they_are_written_as_one_by_one_or_not_at_all(logs):
+    bodies = encoded_together(logs, WINDOW)
+    assert bodies is None or bodies == [the_long_way(log) for log in logs]
+
+
+@given(st.lists(ORDINARY.filter(lambda log: "},{" not in (log.user_id or "") + (log.client_id or "")), min_size=1))
+def test_ordinary_plays_are_written_together(logs):
+    assert encoded_together(logs, WINDOW) is not None
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *(
+            {name: text}
+            for name in ("track_id", "user_id", "client_id")
+            for text in ("", " a", "\u3000", '"', "\\", "\n", "\ud800")
+        ),
+        *({name: "a" * 256} for name in ("track_id", "user_id", "client_id")),
+        *({name: None} for name in ("track_id", "timestamp")),
+        *(
+            {"timestamp": moment}
+            for moment in (NOW - timedelta(days=61), NOW + timedelta(minutes=3), NOW.replace(tzinfo=None))
+        ),
+        *({"duration_played": number} for number in (-1, 2**31, True, 1.0, "1")),
+        {"country": "ZZ"},
+        {"timestamp": NOW.astimezone(timezone(timedelta(hours=1)))},
+        *({name: "1"} for name in ("release_id", "format_id", "play_mode", "end_reason", "play_type", "user_agent")),
+    ],
+)
+def test_plays_with_one_that_is_not_ordinary_are_not_written_together(odd):
+    fields = {
+        "track_id": "1",
+        "timestamp": NOW,
+        "user_id": "u",
+        "client_id": "c",
+        "duration_played": 0,
+        "country": "GB",
+    }
+    ordinary = StreamLog(**fields)
+    assert encoded_together([ordinary, ordinary], WINDOW)
+    assert encoded_together([ordinary, StreamLog(**fields | odd), ordinary], WINDOW) is None

@@ -11,7 +11,7 @@ import orjson
 import pytest
 from support import paths
 
-from sevendigital_async import InvalidArgumentError, UserToken
+from sevendigital_async import DecodeError, InvalidArgumentError, UserToken
 from sevendigital_async.models import (
     Artist,
     Basket,
@@ -173,8 +173,10 @@ def test_translations():
     for live, expected in ((one, {"buy": "Buy now"}), (one + two, texts)):
         answer = xml(f"<translations><page>1</page>{live}</translations>")
         assert read("translations.bundle", answer).translations == expected
-    with pytest.raises(Exception, match=r"\$\.translations is a list, not an object"):
-        read("translations.bundle", {"locale": "xx", "translations": ["Buy"]})
+    odd = {"locale": "xx", "translations": ["Buy"]}
+    assert read("translations.bundle", odd) == TranslationBundle(locale="xx")
+    with pytest.raises(DecodeError, match=r"\$\.translations is a list, not an object"):
+        read("translations.bundle", odd, strict=True)
 
 
 # --- baskets and purchases

@@ -66,13 +66,17 @@ def client_of(base_url, dialect=Dialect.LIVE, keys=("key", "secret")):
             "GET /1.2/user/playlists?userId=mara&page=1&tags=a%2Cb%20c",
             None,
         ),
-        (lambda p: p.create_tag("a&b"), "POST /1.2/playlists/tags", {"name": "a&b"}),
+        (
+            lambda p: p.create_tags(["a&b", PlaylistTag(name="c")]),
+            "POST /1.2/playlists/tags",
+            {"tags": [{"name": "a&b"}, {"name": "c"}]},
+        ),
         (lambda p: p.add_favourite("p", user_id="a b"), "PUT /1.2/playlists/p/favourites/a%20b", None),
         (lambda p: p.remove_favourite("p", user_id="7"), "DELETE /1.2/playlists/p/favourites/7", None),
     ],
 )
 async def test_requests_arrive_signed(act, line, body):
-    content = '{"playlist":{"id":"p","name":"n"},"playlists":[],"tag":{"name":"x"}}'
+    content = '{"playlist":{"id":"p","name":"n"},"playlists":[],"tags":[{"name":"x"}]}'
     async with raw_server(answer(content)) as server, client_of(server.base_url) as client:
         await act(client.platform.playlists)
         [request] = server.requests
@@ -172,8 +176,9 @@ async def test_the_sandbox_keeps_it_all():
         assert changed.url == f"{sandbox.base_url}/1.2/playlists/{made.id}"
         assert [each.id async for each in lists.list(tags=["pop"], status="draft", **here)] == [made.id]
         assert [each.id async for each in lists.list(tags=["pop", "rock"], **here)] == []
-        assert (await lists.create_tag("jazz", **here)).name == "jazz"
-        assert [tag.name for tag in await lists.tags(**here)] == ["rock", "pop", "jazz"]
+        made_tags = await lists.create_tags(["jazz", PlaylistTag(name="soul")], **here)
+        assert [tag.name for tag in made_tags] == ["jazz", "soul"]
+        assert [tag.name for tag in await lists.tags(**here)] == ["rock", "pop", "jazz", "soul"]
         await lists.add_favourite(made.id, user_id="mara", **here)
         assert sandbox.state()["playlists"][0]["favouriteOf"] == ["mara"]
         await lists.remove_favourite(made.id, user_id="mara", **here)

@@ -166,6 +166,18 @@ async def test_faults_are_changed_with_the_keyboard(probe):
         assert [each for each in browser.problems if each.get("entry", {}).get("text", "").find("400") < 0] == []
 
 
+async def test_a_change_of_faults_does_not_overwrite_that_of_another_program(probe):
+    probe.sandbox.faults = Faults()
+    async with open_page(probe.sandbox.base_url) as browser:
+        await browser.until(f"{text_of('faults-in-force')} === 'No faults are in force.'")
+        await browser.evaluate("document.getElementById('pause').click()")  # what it has read stays old
+        probe.sandbox.faults = Faults.parse(["503:1%"], latency="7ms", seed=4)
+        await browser.evaluate("document.getElementById('fault-button').click()")
+        await browser.until(f"{text_of('faults-status')} === '500 10% is in force.'")
+        assert probe.sandbox.faults == Faults.parse(["503:1%", "500:10%"], latency="7ms", seed=4)
+        assert "503" in await browser.evaluate(text_of("faults-in-force"))
+
+
 async def test_a_sandbox_that_ended(probe):
     async with open_page(probe.sandbox.base_url) as browser:
         await browser.until("document.querySelectorAll('#refused tr').length === 30")

@@ -227,6 +227,7 @@ def test_the_newest_doubles_are_kept_whatever_their_kind():
 async def test_faults_in_force(probe, specs, latency):
     written = {"faults": specs, "latency": latency, "seed": 7}
     async with probe.session.put(f"{probe.sandbox.base_url}/_sandbox/faults", json=written) as answer:
-        assert answer.status == 204
-    assert (await activity(probe))["faults"] == written
+        assert answer.status == 200
+        in_force = await answer.json()
+    assert (await activity(probe))["faults"] == in_force == {**written, "version": 2}
     assert Faults.parse(written["faults"], latency=latency, seed=7) == probe.sandbox.faults

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from random import Random
@@ -242,14 +243,52 @@ async def test_faults_change_while_it_runs_and_start_their_numbers_anew(sandbox,
     runs = []
     for _ in range(2):
         async with probe.session.put(url, json=wanted) as answer:
-            assert answer.status == 204
+            assert answer.status == 200
         runs.append(await statuses())
     assert runs[0] == runs[1]
     assert set(runs[0]) == {200, 500}
     assert sandbox.faults == Faults.parse(["500:50%"], latency="1ms-2ms", seed=5)
     async with probe.session.put(url, json={}) as answer:
-        assert answer.status == 204
+        assert answer.status == 200
     assert sandbox.faults == Faults()
+
+
+async def test_a_change_of_faults_that_have_changed_since_is_refused(sandbox, probe):
+    url = f"{sandbox.base_url}/_sandbox/faults"
+
+    async def put(*faults, **members):
+        async with probe.session.put(url, json={"faults": faults, "seed": 3, **members}) as answer:
+            return answer.status, await answer.json()
+
+    async with probe.session.get(f"{sandbox.base_url}/_sandbox/activity") as answer:
+        read = (await answer.json())["faults"]["version"]
+    sandbox.faults = Faults.parse(["poison:666"])  # another program
+    status, refusal = await put("500:10%", version=read)
+    assert status == 409
+    assert refusal.pop("error") == f"the faults have changed since version {read}"
+    assert refusal == {"faults": ["poison:666"], "latency": "0ms", "seed": 0, "version": read + 1}
+    assert sandbox.faults == Faults.parse(["poison:666"])
+    status, in_force = await put("poison:666", "500:10%", version=refusal["version"])
+    assert status == 200
+    assert in_force == {"faults": ["500:10%", "poison:666"], "latency": "0ms", "seed": 3, "version": read + 2}
+    assert (await put("503:1%"))[0] == 200  # without a version it replaces whatever is in force
+    assert sandbox.faults == Faults.parse(["503:1%"], seed=3)
+
+
+async def test_changes_at_the_same_time_are_all_made(sandbox, probe):
+    url = f"{sandbox.base_url}/_sandbox/faults"
+
+    async def add(track_id):
+        current = {"faults": [], "version": 0}
+        while True:
+            wanted = {"faults": [*current["faults"], f"poison:{track_id}"], "version": current["version"]}
+            async with probe.session.put(url, json=wanted) as answer:
+                current = await answer.json()
+                if answer.status == 200:
+                    return
+
+    await asyncio.gather(*(add(track_id) for track_id in range(10)))
+    assert sandbox.faults.poison == {str(track_id) for track_id in range(10)}
 
 
 @pytest.mark.parametrize(
@@ -265,6 +304,8 @@ async def test_faults_change_while_it_runs_and_start_their_numbers_anew(sandbox,
         b'{"latency": "5"}',
         b'{"seed": "x"}',
         b'{"seed": true}',
+        b'{"version": "1"}',
+        b'{"version": true}',
     ],
 )
 async def test_nonsense_over_http_changes_nothing(sandbox, probe, body):

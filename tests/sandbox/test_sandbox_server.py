@@ -67,7 +67,9 @@ async def test_own_credentials():
 async def test_a_taken_port_is_reported():
     async with Sandbox() as sandbox:
         port = int(sandbox.base_url.rsplit(":", 1)[1])
-        with pytest.raises(ConfigurationError, match=f"cannot listen on 127.0.0.1:{port}"):
+        with pytest.raises(
+            ConfigurationError, match=f"on 127.0.0.1:{port}: Address already in use; choose another port"
+        ):
             await Sandbox(port=port).start()
 
 

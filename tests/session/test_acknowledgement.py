@@ -24,7 +24,7 @@ from sevendigital_async import (
     TransportError,
     UnreadableResponseError,
 )
-from sevendigital_async.session.acknowledgement import doubt_in
+from sevendigital_async.session.acknowledgement import defect_in
 from sevendigital_async.session.decompression import PIECE, UnpackingError, unpacker
 from sevendigital_async.session.document import Kind, parse
 
@@ -68,6 +68,7 @@ NO_ACKNOWLEDGEMENT = {
     "guarded JSON": ok(b")]}',\n" + ERROR),
     "ampersand in XML": ok(b"<response status='error'><error code='1001'><m>a & b</m></error></response>"),
     "XML cut short": ok(b"<response status='ok'>"),
+    "unrecognised status": ok(b"<response status='unrecognised'><playLogs count='1'/></response>"),
     "two XML documents": ok(b"<response status='ok'/><response status='error'/>"),
     "XML with a DTD": ok(b'<!DOCTYPE r [<!ENTITY a "b">]><response status="ok"/>'),
     "portal": ok(PORTAL),
@@ -237,7 +238,7 @@ def test_the_services_own_errors_are_found_in_any_case_and_envelope(body):
     ],
 )
 def test_what_tells_of_a_failure_acknowledges_nothing(body):
-    assert doubt_in(parse(body.encode(), "application/json"))
+    assert defect_in(parse(body.encode(), "application/json"))
 
 
 @given(
@@ -251,16 +252,16 @@ def test_what_tells_of_a_failure_acknowledges_nothing(body):
 )
 def test_an_error_at_any_place_is_found_and_a_cut_is_seen(tree, cut, name):
     body = orjson.dumps({"answer": tree, name: "it"})
-    assert doubt_in(parse(body, None))
+    assert defect_in(parse(body, None))
     if 0 < cut < len(body):
-        assert doubt_in(parse(body[:cut], None))
-        assert doubt_in(parse(body + body[:cut], None))
+        assert defect_in(parse(body[:cut], None))
+        assert defect_in(parse(body + body[:cut], None))
 
 
 @given(st.binary(max_size=300), st.sampled_from([None, "application/json", "text/xml; charset=utf-16", "text/html"]))
 def test_whatever_arrives_is_parsed_or_text(body, content_type):
     document = parse(body, content_type)
-    if doubt_in(document) is None and document.kind is Kind.TEXT:
+    if defect_in(document) is None and document.kind is Kind.TEXT:
         assert document.text.strip().replace("\n", "").isascii() or body.decode()
         assert not set("{}[]<>\0") & set(document.text)
 
@@ -268,7 +269,7 @@ def test_whatever_arrives_is_parsed_or_text(body, content_type):
 @given(st.binary(max_size=40))
 def test_no_bytes_acknowledge_by_being_unreadable(noise):
     for body in (b'{"status":"error","message":"' + noise, b"<response status='error'>" + noise):
-        assert doubt_in(parse(body, None))
+        assert defect_in(parse(body, None))
 
 
 @given(st.binary(max_size=2_000), st.sampled_from(["gzip", "deflate"]), st.integers(1, 50), st.data())

@@ -434,6 +434,7 @@ def test_any_answer_is_classified(body, status, header):
         (3102, errors.PaymentFailedError),
         (3104, errors.CardError),
         (3106, errors.RefundError),
+        (3107, errors.RefundError),
         (7102, errors.RefundError),
         (3201, errors.SimultaneousStreamsError),
         (3999, errors.PaymentError),

@@ -28,7 +28,7 @@ from sevendigital_async import (
 from sevendigital_async.operations import Auth, Binding, Content, Operation, Safety
 from sevendigital_async.resources.resource import Resource
 from sevendigital_async.session import part_file as part_module
-from sevendigital_async.session.content_range import Digest, Version, of_content, of_whole
+from sevendigital_async.session.content_range import Digest, Version, content_digests, whole_digests
 from sevendigital_async.session.part_file import MAX_REFUSALS, Part
 
 AUDIO = bytes(range(256)) * 1200  # 307,200 bytes
@@ -606,9 +606,9 @@ async def test_a_disk_that_fails_does_not_hide_a_cancellation(tmp_path, monkeypa
 def test_digests_are_read_as_their_rfcs_write_them():
     value = Digest("sha256", hashlib.sha256(AUDIO).hexdigest())
     for text in (f"sha-256=:{SHA256}:", f"SHA-256={SHA256}", f"sha-256={SHA256};q=1, x=:AA==:"):
-        assert of_whole({"repr-digest": text}) == of_whole({"digest": text}) == {value}
-        assert of_content({"content-digest": text}, whole=False) == {value}
-    assert of_content({"content-md5": MD5}, whole=True) == {
+        assert whole_digests({"repr-digest": text}) == whole_digests({"digest": text}) == {value}
+        assert content_digests({"content-digest": text}, whole=False) == {value}
+    assert content_digests({"content-md5": MD5}, whole=True) == {
         Digest("md5", hashlib.md5(AUDIO, usedforsecurity=False).hexdigest())
     }
-    assert of_content({"content-md5": MD5}, whole=False) == of_whole({"digest": "sha-256=abc"}) == frozenset()
+    assert content_digests({"content-md5": MD5}, whole=False) == whole_digests({"digest": "sha-256=abc"}) == frozenset()

@@ -231,6 +231,7 @@ async def test_raw_calls_and_signing_inside_a_hook():
             "https://a.example/x?%6Fauth_token=REDACTED&userid=REDACTED",
         ),
         ("https://a.example/x?track%49d=5", "/x", "https://a.example/x?track%49d=5"),
+        ("https://a.example/x?mbIds=a&sevenDigitalIds=1,2", "/x", "https://a.example/x?mbIds=a&sevenDigitalIds=1,2"),
     ],
 )
 def test_urls_are_scrubbed(url, template, scrubbed):

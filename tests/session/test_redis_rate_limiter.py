@@ -164,7 +164,7 @@ async def test_a_slot_is_free_after_an_answer_at_once_if_nothing_was_sent_and_la
             async with one.slot(PREVIEW) as slot:
                 await slot.sending(30)
                 slot.not_sent()
-            await one._slots[PREVIEW].settled()
+            await one._slots[PREVIEW].wait_until_freed()
         for _ in range(4):
             async with one.slot(PREVIEW) as slot:
                 await slot.sending(30)  # and no response

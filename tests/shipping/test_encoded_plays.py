@@ -54,3 +54,25 @@ async def test_the_live_dialect_checks_the_fields_that_it_requires():
                 await shipper.put_many(KIND, [whole, encoded(0, duration_played=1)])
             await shipper.put_many(KIND, [whole])
             assert (await shipper.flush(50)).delivered == 1
+
+
+@pytest.mark.parametrize("place", [0, 33, 99])
+async def test_of_many_plays_that_are_put_together_the_invalid_one_is_named_and_none_is_put(place):
+    plays = [StreamLog(str(number), NOW, "user", "phone", 30, "GB") for number in range(1, 101)]
+    plays[place].country = "UK"
+    async with SevenDigital("key", "secret", base_url="http://127.0.0.1:9") as client:
+        async with StreamLogShipper(client, close_timeout=0.0) as shipper:
+            with pytest.raises(InvalidLogError, match=f"log {place}: country must be") as caught:
+                await shipper.put_many(KIND, plays)
+            assert (caught.value.index, (await shipper.statistics()).put) == (place, 0)
+
+
+async def test_many_plays_that_are_put_together_arrive_as_they_were():
+    plays = [StreamLog(str(number), NOW, f"usér-{number % 3}", "phone", number, "GB") for number in range(1, 601)]
+    async with Sandbox(managed_users=True) as sandbox:
+        key, secret = sandbox.credentials.consumer_key, sandbox.credentials.consumer_secret
+        async with SevenDigital(key, secret, base_url=sandbox.base_url) as client:
+            async with StreamLogShipper(client) as shipper:
+                assert await shipper.put_many(KIND, plays) == 600
+                assert (await shipper.flush(50)).delivered == 600
+        assert received(sandbox, KIND) == as_counted(plays)

@@ -143,7 +143,7 @@ async def test_a_flush_does_not_wait_for_buried_and_held_plays(spool):
 
 
 async def test_a_flush_does_not_wait_for_a_refused_user_while_others_are_delivered(spool, monkeypatch):
-    monkeypatch.setattr(flush, "RESTING_INTERVAL", 0.2)
+    monkeypatch.setattr(flush, "DELAYED_QUERY_INTERVAL", 0.2)
 
     def behave(post):
         if post.users & {"bad1", "bad2"}:
@@ -153,7 +153,7 @@ async def test_a_flush_does_not_wait_for_a_refused_user_while_others_are_deliver
     async with shipper_of(service, spool) as shipper, stream(shipper):
         for user in ("bad1", "bad2", "good"):
             await shipper.put_many(KIND, [play(f"{user}{index}", user) for index in range(50)])
-        for _ in range(2):  # the second finds them resting already
+        for _ in range(2):  # the second finds them delayed already
             statistics = await flushed(shipper)
             assert {service.saved[KIND, f"good{index}"] for index in range(50)} == {1}
             assert statistics.waiting >= 100

@@ -22,8 +22,8 @@ class Journalling(MemorySpool):
         super().__init__()
         self.doubted = set()
 
-    async def doubt(self, lease, records, policy, *, delay=0.0):
-        await super().doubt(lease, records, policy, delay=delay)
+    async def mark_in_doubt(self, lease, records, policy, *, delay=0.0):
+        await super().mark_in_doubt(lease, records, policy, delay=delay)
         self.doubted.update(StreamLog.decode(record.body).track_id for record in records)
 
 

@@ -109,7 +109,7 @@ async def test_a_burst_of_puts_into_redis_costs_the_same_for_each(redis_server):
         for _ in range(100):
             spool.append_nowait(KIND, records(2))
         assert spool._writer._pending == (200, 2000)
-        while spool._writer.unwritten:
+        while spool._writer.unwritten_appends:
             await asyncio.sleep(0.01)
         assert spool._writer._pending == (0, 0)
         assert spool._writer.usage == (200, 2000)

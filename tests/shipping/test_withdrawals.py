@@ -20,7 +20,7 @@ from sevendigital_async.shipping.rules import lane_rules
 from sevendigital_async.shipping.spools.base import SpoolContext
 from sevendigital_async.shipping.spools.inspector import JournalOutcome
 from sevendigital_async.shipping.spools.redis import RedisSpool, RedisSpoolInspector, scripts
-from sevendigital_async.shipping.spools.redis.writer import LEASED_BEFORE, LOST_BEFORE
+from sevendigital_async.shipping.spools.redis.writer import LEASED_REASON, LOST_REASON
 from sevendigital_async.shipping.spools.sqlite import SqliteSpool
 
 KIND = LogKind.PREVIEW
@@ -371,7 +371,7 @@ async def test_withdrawn_plays_with_an_intent_of_another_worker_are_in_doubt(red
         assert other._writer.usage == (0, 0)
     doubts = [entry for entry in await journal_of(redis_server) if entry.outcome is JournalOutcome.IN_DOUBT]
     assert sorted(entry.log.track_id for entry in doubts) == ["a", "b"]
-    assert {entry.answer for entry in doubts} == {LEASED_BEFORE}
+    assert {entry.answer for entry in doubts} == {LEASED_REASON}
     assert [(event.logs, event.outcome) for event in events if isinstance(event, PlaysInDoubt)] == [
         (2, "put-cancelled")
     ]
@@ -388,7 +388,7 @@ async def test_released_plays_are_withdrawn_and_plays_in_doubt_are_not(redis_ser
                 if policy == "release":
                     await other.release(lease, lease.records, delay=0.0)
                 else:
-                    await other.doubt(lease, lease.records, InDoubtPolicy.RESEND, delay=60.0)
+                    await other.mark_in_doubt(lease, lease.records, InDoubtPolicy.RESEND, delay=60.0)
                 let_through(proxy, cut=False)
                 await spool._writer.drain()
                 left = Counts() if policy == "release" else Counts(put=2, waiting=2, in_doubt=2)
@@ -451,7 +451,7 @@ async def test_withdrawn_plays_of_a_lost_spool_are_in_doubt_and_no_others(redis_
         await spool._writer.drain()
         assert await other.counts(KIND) == Counts(put=1, waiting=1)
     [doubt] = await journal_of(redis_server)
-    assert (doubt.log.track_id, doubt.answer) == ("a", LOST_BEFORE)
+    assert (doubt.log.track_id, doubt.answer) == ("a", LOST_REASON)
 
 
 async def test_closing_before_a_withdrawal_is_reported(own_server, caplog):

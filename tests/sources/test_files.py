@@ -228,7 +228,7 @@ class StopError(Exception):
 async def test_a_run_resumes_where_the_one_before_stopped(tmp_path, form, compression, monkeypatch):
     if form is as_parquet and compression != "plain":
         pytest.skip("Parquet compresses its pages itself")
-    monkeypatch.setattr(file_reader, "CHUNK", 700)
+    monkeypatch.setattr(file_reader, "READ_SIZE", 700)
     logs = plays(2000)
     path = tmp_path / "plays"
     path.write_bytes(COMPRESSIONS[compression](form(logs)))

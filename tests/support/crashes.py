@@ -19,9 +19,9 @@ from attrs import asdict, define, evolve, field
 import sevendigital_async
 from sevendigital_async import LogKind
 from sevendigital_async.sandbox import Faults
-from sevendigital_async.shipping.spools.chunks import unpack
+from sevendigital_async.shipping.spools.chunk_codec import unpack
 from sevendigital_async.shipping.spools.sqlite import integrity, journal, schema
-from sevendigital_async.shipping.spools.sqlite.chunks import COLUMNS, records_of
+from sevendigital_async.shipping.spools.sqlite.chunk_table import COLUMNS, records_of
 from sevendigital_async.shipping.spools.sqlite.file import commit_marker_of
 
 from .crash_worker import Orders

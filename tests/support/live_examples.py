@@ -307,10 +307,10 @@ REQUESTS = {
         None,
     ),
     "playlist_tags": (lambda p: p.playlists.tags(country="GB"), f"GET {API}/playlists/tags?country=GB", None),
-    "create_playlist_tag": (
-        lambda p: p.playlists.create_tag("rock"),
+    "create_playlist_tags": (
+        lambda p: p.playlists.create_tags(["rock", PlaylistTag(name="pop")]),
         f"POST {API}/playlists/tags",
-        {"name": "rock"},
+        {"tags": [{"name": "rock"}, {"name": "pop"}]},
     ),
     "add_favourite": (
         lambda p: p.playlists.add_favourite("p", user_id="a/b"),

@@ -148,7 +148,7 @@ delete         deletePlaylist         2L  idempotent  DELETE  /1.2/playlists/{pl
 move_track     movePlaylistTrack      2L  unsafe      POST    /1.2/playlists/{playlistId}/tracks/{playlistTrackId}/move  country! userId json: pos
 remove_track   removePlaylistTrack    2L  idempotent  DELETE  /1.2/playlists/{playlistId}/tracks/{playlistTrackId}       country! userId
 tags              listPlaylistTags         2L  read        GET     /1.2/playlists/tags                                  country
-create_tag        createPlaylistTag        2L  unsafe      POST    /1.2/playlists/tags                                  country json: name!
+create_tags       createPlaylistTags       2L  unsafe      POST    /1.2/playlists/tags                                  country json: tags!
 add_favourite     addPlaylistFavourite     2L  idempotent  PUT     /1.2/playlists/{playlistId}/favourites/{userId}      country
 remove_favourite  removePlaylistFavourite  2L  idempotent  DELETE  /1.2/playlists/{playlistId}/favourites/{userId}      country
 groups         listPlaylistGroups     3L  read        GET     /1.2/user/playlists/groups                                 userId! country!
@@ -157,6 +157,9 @@ group          readPlaylistGroup      3L  read        GET     /1.2/user/playlist
 add_to_group   addToPlaylistGroup     3L  unsafe      POST    /1.2/user/playlists/groups/{playlistGroupId}               userId! country! json: playlists!
 replace_group  replacePlaylistGroup   3L  idempotent  PUT     /1.2/user/playlists/groups/{playlistGroupId}               userId! country! json: name! playlists
 delete_group   deletePlaylistGroup    3L  idempotent  DELETE  /1.2/user/playlists/groups/{playlistGroupId}               userId! country!
+
+[oauth]
+authorise  oauthAuthoriseRequestToken  2L  unsafe  POST  /1.2/oauth/requestToken/authorise  country form: token! username! password!
 
 [platform.subscriptions]
 status  getSubscriptionStatus  3L  read        GET  /1.2/user/unlimitedStreaming  userId! country

@@ -84,9 +84,9 @@ async def settle(spool, events, rng, lease):
             note(events, "back", numbers)
             await spool.release(lease, records)
         case "resend":
-            await spool.doubt(lease, records, InDoubtPolicy.RESEND)
+            await spool.mark_in_doubt(lease, records, InDoubtPolicy.RESEND)
         case "hold":
-            await spool.doubt(lease, records, InDoubtPolicy.HOLD)
+            await spool.mark_in_doubt(lease, records, InDoubtPolicy.HOLD)
             note(events, "dead_letters", numbers)
 
 

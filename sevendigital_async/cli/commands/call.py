@@ -19,7 +19,7 @@ from ...errors import ConfigurationError
 from ...operations import Content, Operation
 from ..arguments import complete_argument, complete_operation, find_operation, read_arguments
 from ..options import Connection, connection, user, with_options
-from ..output import say, say_bytes, say_json
+from ..output import echo, echo_bytes, echo_json
 
 CALL_HELP = """Call any operation of the API and print its response as JSON.
 
@@ -29,10 +29,10 @@ operations.
 
 \b
 Examples:
-  sevendigital call classic.releases.search q="abbey road" page_size=5
-  sevendigital call platform.playlists.create name=Run tracks=@tracks.json
-  sevendigital call classic.releases.details release_id=11700062 --xml
-  sevendigital call platform.streaming.preview track_id=123 --out clip.mp3
+  sevendigital call classic.releases.search q="quiet harbour" country=GB page_size=5
+  sevendigital call platform.playlists.create name=Run tracks='[{"trackId": "5500011", "title": "A", "artist": "B"}]'
+  sevendigital call classic.releases.details release_id=1100001 country=GB --xml
+  sevendigital call platform.streaming.preview track_id=5500011 --out clip.mp3
 
 \b
 Exit codes:
@@ -46,7 +46,7 @@ The URL contains a signature, so keep it secret. The service accepts it once, wi
 
 \b
 Example:
-  sevendigital sign-url platform.streaming.preview track_id=123
+  sevendigital sign-url platform.streaming.preview track_id=5500011
 
 \b
 Exit codes:
@@ -88,7 +88,6 @@ def call(
     connection: Connection,
     user: UserToken | None,
 ) -> None:
-    """Make one call."""
     found = find_operation(operation)
     values = read_arguments(found, arguments or [], connection.settings.dialect)
     if found.content is Content.MEDIA and out is None:
@@ -103,13 +102,13 @@ def call(
 
     answer = asyncio.run(make())
     if out is not None:
-        say_json({"file": str(out), "bytes": out.stat().st_size})
+        echo_json({"file": str(out), "bytes": out.stat().st_size})
     elif isinstance(answer, bytes):
-        say_bytes(answer)
+        echo_bytes(answer)
     elif isinstance(answer, str):
-        say(answer.rstrip("\n"))
+        echo(answer.rstrip("\n"))
     elif answer is not None:
-        say_json(answer, default=as_json, indent=True)
+        echo_json(answer, default=as_json, indent=True)
 
 
 @app.command("sign-url", help=SIGN_URL_HELP, no_args_is_help=True)
@@ -118,11 +117,10 @@ def call(
 def sign_url(
     operation: OperationArgument, arguments: PairsArgument = None, *, connection: Connection, user: UserToken | None
 ) -> None:
-    """Sign one URL."""
     found = find_operation(operation)
     values = read_arguments(found, arguments or [], connection.settings.dialect)
     client = connection.open_client()
-    say((client.as_user(user) if user else client).sign_url(found, **values))
+    echo((client.as_user(user) if user else client).sign_url(found, **values))
 
 
 async def _answer(

@@ -29,7 +29,7 @@ from ..options import (
     parse_when,
     with_options,
 )
-from ..output import complain, one_line, say, say_json
+from ..output import echo, echo_json, echo_message, one_line
 from ..tables import wrapped
 
 HELP = """List, replay or discard dead letters: plays that a shipper does not send again on its own.
@@ -107,19 +107,7 @@ app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None)
 
 @frozen(kw_only=True)
 class DeadLetterFilter:
-    """Selects dead letters; a criterion that is None, or an empty set of numbers, selects all.
-
-    Attributes:
-        ids: Their numbers.
-        kind: Kind of the plays.
-        state: Buried or held.
-        reason: A part of the reason, ignoring case.
-        code: The service's error code.
-        since: They were buried or held at this time or later.
-        until: They were buried or held before this time.
-        in_doubt: The service may have the play.
-        limit: The largest number to select.
-    """
+    """Selects dead letters: by what is not None, and by numbers unless there are none; ``until`` is exclusive."""
 
     ids: frozenset[str] = frozenset()
     kind: LogKind | None = None
@@ -132,11 +120,7 @@ class DeadLetterFilter:
     limit: int | None = None
 
     async def find(self, inspector: SpoolInspector) -> AsyncIterator[StoredDeadLetter]:
-        """Iterate over the matching dead letters of a spool, oldest first.
-
-        Raises:
-            SpoolError: The spool cannot be read.
-        """
+        """Iterate over the matching dead letters of a spool, oldest first."""
         found = 0
         async for letter in inspector.dead_letters(kind=self.kind, state=self.state):
             if self.matches(letter):
@@ -173,11 +157,7 @@ def filters(
     ] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only the first N.")] = None,
 ) -> DeadLetterFilter:
-    """Read the filters of a command.
-
-    Raises:
-        ConfigurationError: A time cannot be read.
-    """
+    """Read the filters of a command."""
     return DeadLetterFilter(
         kind=kind,
         state=state,
@@ -199,11 +179,7 @@ def selection(
     every: Annotated[bool, typer.Option("--all", help="All dead letters that match the filters.")] = False,
     filters: DeadLetterFilter,
 ) -> DeadLetterFilter:
-    """Read which dead letters to change: those with the given numbers, or all that match the filters.
-
-    Raises:
-        ConfigurationError: Both are given, or neither is.
-    """
+    """Read which dead letters to change: those with the given numbers, or all that match the filters."""
     if bool(ids) is every:
         raise ConfigurationError("give the numbers of dead letters, or --all")
     if ids and filters != DeadLetterFilter():
@@ -217,7 +193,6 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for con
 @app.command("list", help=LIST_HELP, short_help="List dead letters.", no_args_is_help=True)
 @with_options("filters", filters)
 def list_dead_letters(*, spool: SpoolOption, filters: DeadLetterFilter, json: JsonOption = False) -> None:
-    """Print the matching dead letters."""
     asyncio.run(_list(spool, filters, json=json))
 
 
@@ -228,12 +203,11 @@ def show(
     spool: SpoolOption,
     json: JsonOption = False,
 ) -> None:
-    """Print one dead letter."""
     letter = asyncio.run(_get(spool, number))
     if json:
-        say_json(as_json(letter))
+        echo_json(as_json(letter))
     else:
-        say(as_text(letter))
+        echo(as_text(letter))
 
 
 @app.command("replay", help=REPLAY_HELP, short_help="Make them wait for delivery again.", no_args_is_help=True)
@@ -241,15 +215,16 @@ def show(
 def replay(
     *, spool: SpoolOption, wanted: DeadLetterFilter, yes: YesOption = False, json: JsonSummaryOption = False
 ) -> None:
-    """Make the selected dead letters wait again."""
     found = asyncio.run(_find(spool, wanted))
     in_doubt = sum(found.values())
     _confirm(f"resends {counted(len(found))} ({in_doubt:,} may have been delivered)", found, yes=yes)
     done = asyncio.run(_replay(spool, found))
     if json:
-        say_json({"replayed": done, "in_doubt": in_doubt})
+        echo_json({"replayed": done, "in_doubt": in_doubt})
+    elif not found:
+        _report_no_match(spool)
     else:
-        say(
+        echo(
             f"waiting for delivery again: {counted(done)} ({in_doubt:,} in doubt); the next run with {shown(spool)}"
             " sends them"
         )
@@ -260,14 +235,15 @@ def replay(
 def discard(
     *, spool: SpoolOption, wanted: DeadLetterFilter, yes: YesOption = False, json: JsonSummaryOption = False
 ) -> None:
-    """Discard the selected dead letters."""
     found = asyncio.run(_find(spool, wanted))
     _confirm(f"discards {counted(len(found))} for good", found, yes=yes)
     done = asyncio.run(_discard(spool, found))
     if json:
-        say_json({"discarded": done})
+        echo_json({"discarded": done})
+    elif not found:
+        _report_no_match(spool)
     else:
-        say(f"discarded: {counted(done)}; the journal of {shown(spool)} lists them")
+        echo(f"discarded: {counted(done)}; the journal of {shown(spool)} lists them")
 
 
 def _confirm(what: str, found: Mapping[str, bool], *, yes: bool) -> None:
@@ -285,11 +261,15 @@ async def _list(spool: str, wanted: DeadLetterFilter, *, json: bool) -> None:
         async for letter in wanted.find(inspector):
             is_empty = False
             if json:
-                say_json(as_json(letter))
+                echo_json(as_json(letter))
             else:
-                say(wrapped(as_line(letter), sys.stdout))
+                echo(wrapped(as_line(letter), sys.stdout))
     if is_empty and not json:
-        complain(f"no dead letters match in {shown(spool)}")
+        _report_no_match(spool)
+
+
+def _report_no_match(spool: str) -> None:
+    echo_message(f"no dead letters match in {shown(spool)}")
 
 
 async def _get(spool: str, number: str) -> StoredDeadLetter:
@@ -333,7 +313,6 @@ def as_json(letter: StoredDeadLetter) -> dict[str, Any]:
 
 
 def as_line(letter: StoredDeadLetter) -> str:
-    """Return a dead letter as one line."""
     body = _body(letter)
     doubt = "in doubt" if letter.in_doubt else ""
     code = "" if letter.code is None else f" ({letter.code})"
@@ -345,7 +324,6 @@ def as_line(letter: StoredDeadLetter) -> str:
 
 
 def as_text(letter: StoredDeadLetter) -> str:
-    """Return a dead letter as a few lines, with its body."""
     facts = {
         "number": letter.id,
         "kind": letter.kind.value,

@@ -24,7 +24,7 @@ from ...quantity import counted
 from ...sandbox import Sandbox
 from ...shipping import Statistics, StreamLogShipper
 from ..options import DialectOption, JsonSummaryOption
-from ..output import ExitCode, ExitError, TerminalText, say, say_json
+from ..output import ExitCode, ExitError, TerminalText, echo, echo_json
 from ..ship.display import Display, Gauge, display_on
 from ..tables import Table, wrapped
 
@@ -48,15 +48,7 @@ def split(plays: int) -> dict[LogKind, int]:
 def plausible_plays(
     kind: LogKind, number: int, now: datetime, rng: random.Random, dialect: Dialect = Dialect.OPENAPI
 ) -> Iterator[StreamLog]:
-    """Make plays of one kind, each with its own device.
-
-    Args:
-        kind: Previews are short and have no user.
-        number: How many.
-        now: All plays are from the day before.
-        rng: Source of chance.
-        dialect: The live dialect requires more fields, and has no device id.
-    """
+    """Make plays of one kind, each with its own device."""
     longest = PREVIEW_SECONDS if kind is LogKind.PREVIEW else MAX_SECONDS
     for index in range(number):
         skipped = rng.random() < SKIPPED_AT_ONCE
@@ -108,14 +100,7 @@ class KindFigures:
 
 @frozen
 class DemoReport:
-    """How a demo ended.
-
-    Attributes:
-        kinds: By kind.
-        missing: Plays that were put and not received.
-        surplus: Plays that were received and not put, or more often than put.
-        seconds: From the first put to the last response.
-    """
+    """How a demo ended; ``seconds`` are those from the first put to the last response."""
 
     kinds: Mapping[LogKind, KindFigures]
     missing: int
@@ -134,11 +119,9 @@ class DemoReport:
 
     @property
     def sent(self) -> int:
-        """Plays put."""
         return sum(kind.sent for kind in self.kinds.values())
 
     def as_json(self) -> dict[str, Any]:
-        """Return the report as JSON."""
         return {
             "kinds": {kind.value: asdict(figures) for kind, figures in self.kinds.items()},
             "sent": self.sent,
@@ -149,7 +132,6 @@ class DemoReport:
         }
 
     def as_text(self, stream: TextIO | None) -> TerminalText:
-        """Return the report as a table and a conclusion."""
         headings = ["kind", "sent", "delivered", "buried", "in doubt", "requests", "largest batch", "busiest second"]
         rows = [[kind.value, *_cells(figures)] for kind, figures in self.kinds.items()]
         sums = [sum(getattr(figures, name) for figures in self.kinds.values()) for name in SUMMED]
@@ -174,15 +156,7 @@ def _cells(figures: KindFigures) -> list[str]:
 def compare(
     statistics: Statistics, stats: Mapping[str, Any], *, put: Records, received: Records, seconds: float
 ) -> DemoReport:
-    """Compare what was put with what the sandbox received.
-
-    Args:
-        statistics: Statistics of the shipper.
-        stats: Statistics of the sandbox.
-        put: Plays that the shipper accepted.
-        received: Plays that the sandbox accepted.
-        seconds: From the first put to the last response.
-    """
+    """Compare what was put with what the sandbox received."""
     kinds = {
         kind: KindFigures(
             sent=lane.counts.put,
@@ -237,15 +211,14 @@ def demo(
     dialect: DialectOption = Dialect.OPENAPI,
     json: JsonSummaryOption = False,
 ) -> None:
-    """Ship and compare."""
     try:
         report = asyncio.run(_ship(split(plays), random.Random(seed), dialect))  # noqa: S311 - made-up plays
     except ShipperError as error:
         raise ExitError(str(error), ExitCode.REJECTED) from None
     if json:
-        say_json(report.as_json())
+        echo_json(report.as_json())
     else:
-        say(report.as_text(sys.stdout))
+        echo(report.as_text(sys.stdout))
     if not report.equal:
         raise ExitError(report.difference, ExitCode.REJECTED)
 
@@ -300,7 +273,6 @@ async def _ship(planned: Mapping[LogKind, int], rng: random.Random, dialect: Dia
 def alternating(
     planned: Mapping[LogKind, int], rng: random.Random, dialect: Dialect = Dialect.OPENAPI
 ) -> Iterator[tuple[LogKind, list[StreamLog]]]:
-    """Make the plays in groups of alternating kinds."""
     now = datetime.now(UTC)
     sources = {kind: plausible_plays(kind, number, now, rng, dialect) for kind, number in planned.items()}
     while sources:
@@ -312,7 +284,6 @@ def alternating(
 
 
 def gauges(planned: Mapping[LogKind, int], statistics: Statistics) -> list[Gauge]:
-    """Return how much of each kind is delivered."""
     delivered = {kind: statistics.lanes[kind].counts.delivered for kind in planned}
     return [
         Gauge(kind.value, delivered[kind], number, f"{delivered[kind]:,} of {number:,} delivered")

@@ -21,7 +21,7 @@ from ..options import (
     parse_when,
     with_options,
 )
-from ..output import ExitCode, ExitError, LineLimit, say, say_json
+from ..output import ExitCode, ExitError, LineLimit, echo, echo_json
 from ..reports.export import JournalFilter, OutcomeFilter, export
 from ..reports.reconciliation import Difference, Reconciliation, VendorRows, Verdict, reconcile
 from ..tables import wrapped
@@ -84,11 +84,7 @@ app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None)
 
 
 def journal_filter(*, kind: KindOption = None, since: SinceOption = None, until: UntilOption = None) -> JournalFilter:
-    """Read which entries of the journal to use.
-
-    Raises:
-        ConfigurationError: A time cannot be read.
-    """
+    """Read which entries of the journal to use."""
     return JournalFilter(kind, parse_when(since, "--since"), parse_when(until, "--until"))
 
 
@@ -104,7 +100,6 @@ def export_journal(
     ] = OutcomeFilter.DELIVERED,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
-    """Write the file."""
     file = AtomicFile(out, force=force)
 
     async def run() -> int:
@@ -115,7 +110,7 @@ def export_journal(
 
     number = asyncio.run(run())
     if out != STANDARD_OUTPUT:
-        say(f"{counted(number)} written to {out}")
+        echo(f"{counted(number)} written to {out}")
 
 
 @app.command(
@@ -133,13 +128,12 @@ def reconcile_journal(
     ] = "0s",
     json: JsonOption = False,
 ) -> None:
-    """Print the differences."""
     longest = parse_duration(tolerance, "--tolerance")
-    limits = {verdict: LineLimit(say, f"more {verdict} plays are not shown; --json shows all") for verdict in Verdict}
+    limits = {verdict: LineLimit(echo, f"more {verdict} plays are not shown; --json shows all") for verdict in Verdict}
 
     def show(difference: Difference) -> None:
         if json:
-            say_json(difference.as_json())
+            echo_json(difference.as_json())
         else:
             limits[difference.finding.verdict](wrapped(difference.as_text(), sys.stdout))
 
@@ -156,9 +150,9 @@ def reconcile_journal(
     with VendorRows(against) as theirs:
         result = asyncio.run(run())
     if json:
-        say_json(result.as_json())
+        echo_json(result.as_json())
     else:
         for line in result.as_text().splitlines():
-            say(wrapped(line, sys.stdout))
+            echo(wrapped(line, sys.stdout))
     if not result.equal:
         raise ExitError(f"the journal and {against} are not equal: {result.difference}", ExitCode.REJECTED)

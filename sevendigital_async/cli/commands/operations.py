@@ -10,7 +10,7 @@ import typer
 from ...config import Dialect
 from ...operations import REGISTRY, Operation
 from ..options import DialectOption
-from ..output import say, say_json
+from ..output import echo, echo_json
 from ..tables import Table
 
 HELP = """List the operations of the API: name, endpoint, how they are signed, and whether they may be repeated.
@@ -48,10 +48,10 @@ def operations(
     matching = [o for o in REGISTRY if word.lower() in f"{o.name} {o.id}".lower()]
     described = [describe(operation, dialect) for operation in matching]
     if json:
-        say_json(described, indent=True)
+        echo_json(described, indent=True)
         return
     rows = [[d["name"], _endpoint(d, dialect), d["auth"], d["safety"]] for d in described]
-    say(Table(["name", "endpoint", "signed", "repeating"], rows, numbers=False).render(sys.stdout))
+    echo(Table(["name", "endpoint", "signed", "repeating"], rows, numbers=False).render(sys.stdout))
 
 
 def _endpoint(described: dict[str, Any], dialect: Dialect) -> str:

@@ -10,7 +10,7 @@ import typer
 from ...config import BASE_URL_VARIABLE, KEY_VARIABLE, SECRET_VARIABLE
 from ...sandbox import Faults, Sandbox
 from ..options import TokensOption
-from ..output import say
+from ..output import echo
 from ..process import SignalWatcher
 from ..ship.options import read_tokens
 
@@ -69,7 +69,6 @@ def sandbox(
         ),
     ] = True,
 ) -> None:
-    """Serve until stopped."""
     server = Sandbox(
         port=port,
         host=host,
@@ -83,12 +82,11 @@ def sandbox(
 async def _serve(server: Sandbox) -> None:
     with SignalWatcher() as signals:
         async with server:
-            say(welcome(server))
+            echo(welcome(server))
             await signals.first.wait()
 
 
 def welcome(server: Sandbox) -> str:
-    """Return what to print about a running sandbox."""
     url, credentials = server.base_url, server.credentials
     return f"""\
 The sandbox is listening on {url}

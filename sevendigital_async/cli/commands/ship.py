@@ -26,7 +26,7 @@ from ..options import (
     connection,
     with_options,
 )
-from ..output import ExitError, say, say_json
+from ..output import ExitError, echo, echo_json
 from ..process import SignalWatcher
 from ..ship.display import display_on
 from ..ship.inputs import Input, check_first_line, own_files, parse_mapping
@@ -155,11 +155,7 @@ def reading(
         typer.Option(metavar="TOPIC", help="Where bad messages of a topic go, in place of a file.", show_default=False),
     ] = None,
 ) -> Reading:
-    """Read the options that say how the input is read.
-
-    Raises:
-        ConfigurationError: --map can't be read.
-    """
+    """Read the options that say how the input is read."""
     return Reading(format_, parse_mapping(map_ or ()), follow, poll, dead_letter_topic)
 
 
@@ -242,7 +238,6 @@ def ship(
     worker: WorkerMonitor,
     json: JsonSummaryOption = False,
 ) -> None:
-    """Ship plays."""
     if "" in files:
         raise ConfigurationError("the name of a FILE is empty; use - for standard input")
     client = connection.open_client(limits=limits)
@@ -260,7 +255,7 @@ def ship(
         drain=drain,
         linger=linger,
     )
-    regular = inputs.is_lasting and inputs.is_single
+    regular = inputs.is_rereadable and inputs.is_single
     with (
         RejectFile(rejected or path_beside(inputs.base, ".rejected", regular=regular)) as rejected_lines,
         RejectFile(unsent or path_beside(inputs.base, ".unsent", regular=regular)) as unsent_plays,
@@ -269,9 +264,9 @@ def ship(
             _ship(options, client, inputs, reading, rejected=rejected_lines, unsent=unsent_plays, worker=worker)
         )
     if json:
-        say_json(report.as_json())
+        echo_json(report.as_json())
     else:
-        say(report.as_text(sys.stdout))
+        echo(report.as_text(sys.stdout))
     if report.reason is not None:
         raise ExitError(report.reason, report.exit_code)
 

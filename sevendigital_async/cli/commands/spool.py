@@ -14,7 +14,7 @@ from ...models import LogKind
 from ...quantity import counted
 from ...shipping.spools.inspector import SpoolStatus
 from ..options import JsonOption, SpoolOption, inspect_spool
-from ..output import TerminalText, one_line, say, say_json
+from ..output import TerminalText, echo, echo_json, one_line
 from ..tables import Table, wrapped
 
 HELP = "Show the state of a spool, the file or server that keeps plays until they are delivered."
@@ -46,12 +46,11 @@ def _group() -> None:
 
 @app.command("status", help=STATUS_HELP, short_help="Show the counts of a spool.", no_args_is_help=True)
 def status(*, spool: SpoolOption, json: JsonOption = False) -> None:
-    """Print the counts."""
     found = asyncio.run(_status(spool))
     if json:
-        say_json(as_json(found))
+        echo_json(as_json(found))
     else:
-        say(as_text(found, datetime.now(UTC)))
+        echo(as_text(found, datetime.now(UTC)))
 
 
 async def _status(spool: str) -> SpoolStatus:
@@ -60,7 +59,6 @@ async def _status(spool: str) -> SpoolStatus:
 
 
 def as_json(status: SpoolStatus) -> dict[str, Any]:
-    """Return the state as JSON."""
     return {
         "spool": status.location,
         "in_use": status.in_use,
@@ -73,7 +71,6 @@ def as_json(status: SpoolStatus) -> dict[str, Any]:
 
 
 def as_text(status: SpoolStatus, now: datetime) -> TerminalText:
-    """Return the state as a table and two lines about the spool."""
     rows = [
         (kind.value, *(f"{getattr(status.counts[kind], name):,}" for name in COUNTS), age(status.oldest[kind], now))
         for kind in LogKind
@@ -87,7 +84,6 @@ def as_text(status: SpoolStatus, now: datetime) -> TerminalText:
 
 
 def age(since: datetime | None, now: datetime) -> str:
-    """Return how long ago something was, in a few characters."""
     if since is None:
         return "-"
     seconds = max(0, int((now - since).total_seconds()))

@@ -48,20 +48,15 @@ DAMAGED = "the journal is damaged: the body of a play is not valid JSON"
 
 @frozen
 class Column:
-    """A field of a play, or its kind.
-
-    Attributes:
-        header: Its name in the file.
-        wire: Its name on the wire; empty for the kind.
-    """
+    """A field of a play: its header in the file, and its name on the wire, which is empty for the kind."""
 
     header: str
     wire: str
 
     @property
     def names(self) -> frozenset[str]:
-        """Its names in other lists, after ``plain``."""
-        return frozenset({plain(self.header), plain(self.wire)} - {""})
+        """Its names in other lists, after :func:`normalised`."""
+        return frozenset({normalised(self.header), normalised(self.wire)} - {""})
 
     def comparable(self, text: str) -> str:
         """Return a value as text that is equal for equal values: times as instants, seconds as numbers."""
@@ -87,7 +82,7 @@ def _camel(name: str) -> str:
     return first + "".join(map(str.capitalize, rest))
 
 
-def plain(name: str) -> str:
+def normalised(name: str) -> str:
     """Return a header in lower case without punctuation."""
     return re.sub(r"[^a-z0-9]", "", name.casefold())
 
@@ -137,20 +132,13 @@ BATCH = 2_000
 
 @frozen
 class JournalFilter:
-    """Selects entries of a journal.
-
-    Attributes:
-        kind: Kind of the plays; None for all.
-        since: Entries from this time on; None for all.
-        until: Entries before this time; None for all.
-    """
+    """Selects entries of a journal."""
 
     kind: LogKind | None = None
     since: datetime | None = None
     until: datetime | None = None
 
     def read(self, inspector: SpoolInspector) -> AsyncIterator[JournalEntry]:
-        """Iterate over the matching entries of a spool's journal."""
         return inspector.journal(kind=self.kind, since=self.since, until=self.until)
 
 
@@ -163,7 +151,6 @@ class OutcomeFilter(enum.StrEnum):
     ALL = "all"
 
     def matches(self, entry: JournalEntry) -> bool:
-        """Return whether an entry has the outcome."""
         return self is OutcomeFilter.ALL or entry.outcome.value == self.value
 
 

@@ -24,24 +24,13 @@ from ...quantity import counted
 from ...shipping.spools.inspector import JournalEntry, JournalOutcome
 from ...sources.files import in_thread
 from ..output import one_line
-from .export import BATCH, DAMAGED, KEY, PLAY, TIME, Column, OutcomeFilter, batches, parse_time, plain, play_of
+from .export import BATCH, DAMAGED, KEY, PLAY, TIME, Column, OutcomeFilter, batches, normalised, parse_time, play_of
 
 DELIMITERS = ",;\t|"
 
 
 class VendorRows:
-    """The other list: a CSV file, read a row at a time.
-
-    Args:
-        name: Name of the file: UTF-8, with a line of headers.
-
-    Attributes:
-        columns: The columns that a play has, too.
-        ignored: Headers of the other columns.
-
-    Raises:
-        ConfigurationError: The file cannot be read, or has no column that identifies a play.
-    """
+    """The other list: a CSV file in UTF-8 with a line of headers, read a row at a time."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -56,7 +45,6 @@ class VendorRows:
             raise
 
     def __enter__(self) -> Self:
-        """Begin."""
         return self
 
     def __exit__(
@@ -67,11 +55,7 @@ class VendorRows:
             self._file.close()
 
     def __iter__(self) -> Iterator[tuple[int, list[str]]]:
-        """Iterate over rows: the number, as a spreadsheet counts it, and the values of ``columns``.
-
-        Raises:
-            ConfigurationError: The rest of the file cannot be read.
-        """
+        """Iterate over rows: the number, as a spreadsheet counts it, and the values of ``columns``."""
         number = 1
         try:
             for row in self._rows:
@@ -113,7 +97,7 @@ class VendorRows:
 
 
 def _column(header: str) -> Column | None:
-    return next((column for column in PLAY if plain(header) in column.names), None)
+    return next((column for column in PLAY if normalised(header) in column.names), None)
 
 
 # `rest` is a digest of all columns but the time, `key` of those that identify a play. `moment` is the time, NULL if it
@@ -164,16 +148,7 @@ _EQUAL = "equal"
 
 @frozen
 class Finding:
-    """A row that the other side does not have.
-
-    Attributes:
-        verdict: Missing in the file, extra in the file, different values, or a time that cannot be read.
-        our_row: Its row in the journal.
-        their_row: Its row in the file.
-        ours: Its values in the journal.
-        theirs: Its values in the file.
-        in_doubt: The journal has the play as in doubt.
-    """
+    """A row that the other side does not have, with its values on both sides, as far as it is there."""
 
     verdict: Verdict
     our_row: int | None
@@ -184,12 +159,7 @@ class Finding:
 
 
 class Comparison:
-    """Stores the rows of both sides in a temporary database and finds the differences. Blocking; not thread-safe.
-
-    Args:
-        columns: What to compare.
-        tolerance: The largest difference between the times of equal plays.
-    """
+    """Stores the rows of both sides in a temporary database and finds the differences. Blocking; not thread-safe."""
 
     def __init__(self, columns: Sequence[Column], tolerance: timedelta = timedelta()) -> None:
         self._columns = columns
@@ -201,16 +171,10 @@ class Comparison:
         self._db.executescript(TABLES)
 
     def close(self) -> None:
-        """Delete the database."""
         self._db.close()
 
     def add(self, side: str, rows: Iterable[tuple[int, Sequence[str]]]) -> None:
-        """Add rows of one side.
-
-        Args:
-            side: ``ours`` or ``theirs``.
-            rows: Row numbers, without repetition, and values.
-        """
+        """Add rows of one side."""
         self._insert(
             f"INSERT INTO {side} VALUES (?, ?, ?, ?, ?)",  # noqa: S608 - one of two names
             ((row, *self._digests(values), orjson.dumps(values).decode()) for row, values in rows),
@@ -297,18 +261,12 @@ HEADER_ROWS = 1
 
 @frozen
 class Difference:
-    """A finding with its texts.
-
-    Attributes:
-        finding: The row.
-        name: Name of the file.
-    """
+    """A finding with its texts."""
 
     finding: Finding
     name: str
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as JSON."""
         found = self.finding
         return {
             "finding": found.verdict.value,
@@ -320,7 +278,6 @@ class Difference:
         }
 
     def as_text(self) -> str:
-        """Return it as one line."""
         found = self.finding
         match found.verdict:
             case Verdict.MISSING:
@@ -349,17 +306,7 @@ class Difference:
 
 @frozen
 class Reconciliation:
-    """The result of a comparison.
-
-    Attributes:
-        ours: Plays in the journal.
-        theirs: Plays in the file.
-        numbers: Number of findings by verdict.
-        in_doubt: How many of the extra plays are in doubt in the journal.
-        compared: Headers of the columns that were compared.
-        ignored: Headers of the file's other columns.
-        name: Name of the file.
-    """
+    """The result of a comparison: findings by verdict, and how many of the extra plays are in doubt in the journal."""
 
     ours: int
     theirs: int
@@ -371,18 +318,15 @@ class Reconciliation:
 
     @property
     def equal(self) -> bool:
-        """There are no findings."""
         return not any(self.numbers.values())
 
     @property
     def difference(self) -> str:
-        """The numbers of findings as text."""
         found = ", ".join(f"{self.numbers[verdict]:,} {verdict}" for verdict in Verdict)
         doubt = f" ({self.in_doubt:,} of the extra plays in doubt)" if self.in_doubt else ""
         return f"{found}{doubt}"
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as JSON."""
         return {
             "finding": "summary",
             "equal": self.equal,
@@ -395,7 +339,6 @@ class Reconciliation:
         }
 
     def as_text(self) -> str:
-        """Return it as a few lines."""
         sums = f"{counted(self.ours)} in the journal, {self.theirs:,} in {self.name}"
         lines = [f"{sums}: {'equal' if self.equal else f'NOT EQUAL, {self.difference}'}"]
         lines.append(f"compared: {', '.join(self.compared)}")
@@ -416,19 +359,7 @@ async def reconcile(
     name: str,
     tolerance: timedelta = timedelta(),
 ) -> Reconciliation:
-    """Compare the delivered plays of a journal with a file.
-
-    Args:
-        entries: Entries of the journal.
-        theirs: Rows of the file.
-        show: Receives each difference.
-        name: Name of the file.
-        tolerance: The largest difference between the times of equal plays.
-
-    Raises:
-        ConfigurationError: The file cannot be read.
-        SpoolError: The journal cannot be read.
-    """
+    """Compare the delivered plays of a journal with a file."""
     comparison = Comparison(theirs.columns, tolerance)
     places = [PLAY.index(column) for column in theirs.columns]
     numbers, in_doubt = Counter[Verdict](), 0

@@ -6,27 +6,20 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Protocol, Self, TextIO
+from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
 from attrs import frozen
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
-from rich.text import Text
 
-from ..output import one_line, say, visible
+from ..output import echo, one_line, visible
 from ..tables import is_terminal
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 
 @frozen
 class Gauge:
-    """The progress of one thing.
-
-    Attributes:
-        name: Name of the thing.
-        done: How much is done, in the unit of ``total``.
-        total: How much there is to do; None if unknown.
-        note: The progress as text.
-    """
+    """The progress of one thing: how much of ``total`` is done (None if unknown), and a note."""
 
     name: str
     done: float
@@ -37,9 +30,7 @@ class Gauge:
 class Display(Protocol):
     """Where progress is shown."""
 
-    def __enter__(self) -> Self:
-        """Begin."""
-        ...
+    def __enter__(self) -> Self: ...
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -47,11 +38,9 @@ class Display(Protocol):
         """Restore the stream."""
         ...
 
-    def show(self, gauges: Sequence[Gauge]) -> None:
-        """Show progress."""
-        ...
+    def show(self, gauges: Sequence[Gauge]) -> None: ...
 
-    def say(self, text: str) -> None:
+    def echo(self, text: str) -> None:
         """Write a line that stays."""
         ...
 
@@ -72,7 +61,6 @@ class PlainDisplay:
         self._due_at = time.monotonic() + every
 
     def __enter__(self) -> Self:
-        """Begin."""
         return self
 
     def __exit__(
@@ -81,27 +69,28 @@ class PlainDisplay:
         """Do nothing."""
 
     def show(self, gauges: Sequence[Gauge]) -> None:
-        """Write a line if one is due."""
         now = time.monotonic()
         if now >= self._due_at:
             self._due_at = now + self._every
-            self.say("; ".join(f"{gauge.name}: {gauge.note}" for gauge in gauges))
+            self.echo("; ".join(f"{gauge.name}: {gauge.note}" for gauge in gauges))
 
-    def say(self, text: str) -> None:
-        """Write a line."""
+    def echo(self, text: str) -> None:
         if self._stream is not None:
-            say(text, self._stream)
+            echo(text, self._stream)
 
 
 class LiveDisplay:
     """Shows progress with bars that move."""
 
     def __init__(self, stream: TextIO) -> None:
+        # rich takes a tenth of the command's start, and only a terminal needs it.
+        from rich.console import Console  # noqa: PLC0415 - as above
+        from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415 - as above
+
         self._console = Console(file=stream, force_terminal=True, highlight=False)
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
-            TaskProgressColumn(),
             TextColumn("{task.fields[note]}", markup=False),
             console=self._console,
             # The event loop refreshes it; a thread would compete with the loop for the interpreter.
@@ -112,19 +101,16 @@ class LiveDisplay:
         self._bars: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
-        """Begin."""
         self._progress.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Show the cursor again."""
         with suppress(OSError):
             self._progress.stop()
 
     def show(self, gauges: Sequence[Gauge]) -> None:
-        """Move the bars."""
         for gauge in gauges:
             if gauge.name not in self._bars:
                 self._bars[gauge.name] = self._progress.add_task(one_line(gauge.name), note="")
@@ -134,7 +120,8 @@ class LiveDisplay:
         with suppress(OSError):
             self._progress.refresh()
 
-    def say(self, text: str) -> None:
-        """Write a line above the bars."""
+    def echo(self, text: str) -> None:
+        from rich.text import Text  # noqa: PLC0415 - as above
+
         with suppress(OSError):
             self._console.print(Text(visible(text)), soft_wrap=True)

@@ -41,11 +41,7 @@ class Input:
     is_followed: bool = False
 
     def __attrs_post_init__(self) -> None:
-        """Check that they can be read together, and that each file is there.
-
-        Raises:
-            ConfigurationError: They can't, or one is not.
-        """
+        """Check that they can be read together, and that each file is there."""
         several = len(self.files) > 1
         if several and any(map(_is_kafka, self.files)):
             raise ConfigurationError(
@@ -64,7 +60,6 @@ class Input:
 
     @property
     def is_kafka(self) -> bool:
-        """It is a topic of Kafka."""
         return _is_kafka(self.files[0])
 
     @property
@@ -78,7 +73,7 @@ class Input:
         return len(self.files) == 1 and not _is_pattern(self.files[0])
 
     @property
-    def is_lasting(self) -> bool:
+    def is_rereadable(self) -> bool:
         """It is one or several regular files, which can be read again."""
         return self.is_followed or not self.is_single or (_is_regular(self.files[0]) and not self.is_kafka)
 
@@ -127,11 +122,7 @@ class Input:
         return FileSource(*self.files, options=options, directory=directory, exclude=exclude)
 
     def dead_letter_topic(self, topic: str | None) -> DeadLetterTopic | None:
-        """Return where bad messages go; None for a file.
-
-        Raises:
-            ConfigurationError: The input is not a topic.
-        """
+        """Return where bad messages go; None for a file."""
         if topic is None:
             return None
         if not self.is_kafka:
@@ -142,11 +133,7 @@ class Input:
 
 
 def parse_mapping(texts: Sequence[str]) -> Mapping[str, str] | None:
-    """Read what ``--map`` says: ``trackId=track,timestamp=played_at``.
-
-    Raises:
-        ConfigurationError: It is not of this form.
-    """
+    """Read what ``--map`` says: ``trackId=track,timestamp=played_at``."""
     pairs = [pair.partition("=") for text in texts for pair in text.split(",")]
     mapping = {name.strip(): column.strip() for name, _, column in pairs}
     if not all(name and column for name, column in mapping.items()) or len(mapping) < len(pairs):
@@ -157,11 +144,7 @@ def parse_mapping(texts: Sequence[str]) -> Mapping[str, str] | None:
 
 
 def check_first_line(inputs: Input, first_line: int | None) -> None:
-    """Refuse ``--from-line`` where it means nothing.
-
-    Raises:
-        ConfigurationError: The input has no lines, or several files have.
-    """
+    """Refuse ``--from-line`` where it means nothing."""
     if first_line is None:
         return
     if inputs.is_endless:
@@ -177,28 +160,21 @@ def own_files(inputs: Input, spool: str | None, *others: RejectFile) -> list[Pat
 
 
 class SourceMessages(logging.Handler):
-    """Shows what the sources log, as long as it is open.
+    """Shows what the sources log, as long as it is open."""
 
-    Args:
-        say: Shows one line.
-    """
-
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, echo: Callable[[str], None]) -> None:
         super().__init__(logging.INFO)
-        self._say = say
+        self._echo = echo
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Show a message."""
-        self._say(f"sevendigital: {one_line(record.getMessage())}")
+        self._echo(f"sevendigital: {one_line(record.getMessage())}")
 
     def __enter__(self) -> None:
-        """Begin."""
         self._level_before = LOGGER.level
         LOGGER.setLevel(logging.INFO)
         LOGGER.addHandler(self)
 
     def __exit__(self, *_: object) -> None:
-        """End."""
         LOGGER.removeHandler(self)
         LOGGER.setLevel(self._level_before)
 

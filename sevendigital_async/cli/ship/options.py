@@ -20,7 +20,6 @@ from ...models.wire import duplicate_key
 from ...monitoring import ServiceNotifier, WorkerMonitor
 from ...shipping import Counts, Spool
 from ...shipping.spools.registry import file_of, open_spool, scheme_of
-from ...shipping.spools.sqlite import SqliteSpool
 from ...sources import ReadCheckpoint
 from ...sources.ingestion import position_in
 from ..options import check_finite, inspect_spool
@@ -74,11 +73,7 @@ class Synchronous(enum.StrEnum):
 
 
 def spool_for(spool: str | None, source: Input) -> str | None:
-    """Return the spool for an input: the given one, or a file beside the input; None for memory.
-
-    Raises:
-        ConfigurationError: There is no such spool for this input.
-    """
+    """Return the spool for an input: the given one, or a file beside the input; None for memory."""
     if spool is not None:
         if spool != MEMORY and scheme_of(spool) != MEMORY:
             return spool
@@ -93,44 +88,31 @@ def spool_for(spool: str | None, source: Input) -> str | None:
         raise ConfigurationError(
             "several files share one spool: name it with --spool, the same one in every run (such as --spool plays.db)"
         )
-    if source.is_lasting:
+    if source.is_rereadable:
         return str(path_beside(source.base, ".spool", regular=True))
     base = "stdin" if source.base.startswith(TEMPORARY_NAMES) else source.base
     return str(path_beside(base, ".spool", regular=False))
 
 
 def directory_of(spool: str) -> Path | None:
-    """Return the directory of a spool that is a file."""
     file = file_of(spool)
     return None if file is None else file.parent
 
 
 def durable_spool(spool: str, synchronous: Synchronous, journal_days: float) -> Spool:
-    """Return a spool that outlives the process.
-
-    Args:
-        spool: Its name.
-        synchronous: What plays in a file survive.
-        journal_days: Days for which a file keeps its journal.
-
-    Raises:
-        ConfigurationError: There cannot be a spool of that name.
-    """
+    """Return a spool that outlives the process."""
     file = file_of(spool) if spool else None
     if file is None:
         return open_spool(spool)
+    from ...shipping.spools.sqlite import SqliteSpool  # noqa: PLC0415 - a run with another spool does without it
+
     pragma: Literal["FULL", "NORMAL"] = "FULL" if synchronous is Synchronous.FULL else "NORMAL"
     return SqliteSpool(file, synchronous=pragma, journal_days=journal_days)
 
 
 @frozen
 class SpoolContents:
-    """What earlier runs have left in a spool.
-
-    Attributes:
-        counts: Counts of plays, by kind.
-        position: Returns how far a stream was read.
-    """
+    """What earlier runs have left in a spool."""
 
     counts: Mapping[LogKind, Counts]
     position: ReadCheckpoint
@@ -138,14 +120,7 @@ class SpoolContents:
 
 @asynccontextmanager
 async def read_spool(spool: str | None) -> AsyncIterator[SpoolContents]:
-    """Read what is in a spool, before it is opened for a run.
-
-    Args:
-        spool: Its name; None for memory.
-
-    Raises:
-        SpoolError: The spool cannot be read.
-    """
+    """Read what is in a spool, before it is opened for a run."""
     if spool is None or not exists(spool):
 
         async def no_position(_: str) -> None:
@@ -219,9 +194,5 @@ def monitor(
         ),
     ] = 300.0,
 ) -> WorkerMonitor:
-    """Make the monitor of a command that may run as a service; open it.
-
-    Raises:
-        ConfigurationError: That is not an address, or the extra is not installed.
-    """
+    """Make the monitor of a command that may run as a service; open it."""
     return WorkerMonitor(http=http, stalled_after=stalled_after, notifier=ServiceNotifier.from_environment(os.environ))

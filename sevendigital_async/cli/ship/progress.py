@@ -28,45 +28,34 @@ MIN_WINDOW = 2.0
 class HasProgress(Protocol):
     """A source whose streams have ends."""
 
-    def progress(self) -> list[StreamProgress]:
-        """Return how far each stream was read."""
-        ...
+    def progress(self) -> list[StreamProgress]: ...
 
 
 @runtime_checkable
 class HasLag(Protocol):
     """A source whose streams grow."""
 
-    def lag(self) -> Lag | TopicLag:
-        """Return how far reading is behind."""
-        ...
+    def lag(self) -> Lag | TopicLag: ...
 
 
 @define
 class RateMeter:
-    """Measures how fast a count grows.
-
-    Attributes:
-        window: Seconds over which it is measured.
-    """
+    """Measures how fast a count grows."""
 
     window: float = RATE_WINDOW
     _seen: deque[tuple[float, int]] = field(factory=deque)
 
     def add(self, count: int, now: float) -> None:
-        """Note a count."""
         while len(self._seen) > 1 and now - self._seen[0][0] > self.window:
             self._seen.popleft()
         self._seen.append((now, count))
 
     @property
     def seconds(self) -> float:
-        """How long it has been measured."""
         return self._seen[-1][0] - self._seen[0][0] if self._seen else 0.0
 
     @property
     def rate(self) -> float:
-        """Growth in a second."""
         return (self._seen[-1][1] - self._seen[0][1]) / self.seconds if self.seconds else 0.0
 
 
@@ -86,14 +75,7 @@ class Estimate:
 
     @classmethod
     def of(cls, streams: Sequence[StreamProgress], read: int, done: int, waiting: int) -> Estimate:
-        """Estimate from what was read until now.
-
-        Args:
-            streams: How far they were read.
-            read: Plays and bad records, put in this run or left by earlier ones.
-            done: Those of them that are delivered, buried or rejected.
-            waiting: Plays that wait.
-        """
+        """Estimate from what was read until now."""
         before = sum(stream.start for stream in streams)
         size = sum(stream.read - stream.start for stream in streams)
         at = before + (size * min(1.0, done / read) if read else size)
@@ -113,14 +95,7 @@ class Estimate:
 
 
 class ProgressMeter:
-    """Makes gauges of the counts of a run.
-
-    Args:
-        name: Name of the input.
-        source: Source of the plays.
-        streams: What was read, by stream.
-        now: Seconds of a monotonic clock.
-    """
+    """Makes gauges of the counts of a run."""
 
     def __init__(
         self,
@@ -133,11 +108,7 @@ class ProgressMeter:
         self._delivered = RateMeter()
 
     def gauges(self, counts: RunCounts) -> list[Gauge]:
-        """Return what to show; the first one is about the whole run.
-
-        Args:
-            counts: Counts of the plays of all kinds.
-        """
+        """Return what to show; the first one is about the whole run."""
         self._delivered.add(counts.delivered, self._now())
         rejected = sum(stream.rejected for stream in self._streams.values())
         progress = self._source.progress() if isinstance(self._source, HasProgress) else []
@@ -170,13 +141,13 @@ class ProgressMeter:
             if len(progress) > MAX_GAUGES:
                 progress = [each for each in progress if each.label in counts and not each.is_finished]
             shown = [(each, counts.get(each.label, StreamCounts())) for each in progress[:MAX_GAUGES]]
-            return [Gauge(each.label, each.read, each.total, _of_stream(count)) for each, count in shown]
+            return [Gauge(each.label, each.read, each.total, _stream_note(count)) for each, count in shown]
         streams = [stream for stream in self._streams.values() if stream.records]
         latest = streams[-MAX_GAUGES:] if len(streams) > 1 else []
-        return [Gauge(stream.label, 0, None, _of_stream(stream)) for stream in latest]
+        return [Gauge(stream.label, 0, None, _stream_note(stream)) for stream in latest]
 
 
-def _of_stream(counts: StreamCounts) -> str:
+def _stream_note(counts: StreamCounts) -> str:
     rejected = f", {counts.rejected:,} rejected" if counts.rejected else ""
     return f"{counts.put:,} put{rejected}"
 

@@ -17,7 +17,7 @@ from ...models import LogKind
 from ...private_files import create_private, fsync_path
 from ...shipping import MemorySpool
 from ...sources import PendingPortion
-from ..output import complain
+from ..output import echo_message
 
 
 @frozen
@@ -122,11 +122,7 @@ class RejectFile:
     _is_name_synced: bool = field(default=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        """Check the directory before there is something to write.
-
-        Raises:
-            ConfigurationError: There is no such directory, or it is not writable.
-        """
+        """Check the directory before there is something to write."""
         directory = self.wanted.parent
         if self.wanted.name in {"", ".."}:
             raise ConfigurationError(f"cannot write {self.wanted}: it is a directory")
@@ -144,7 +140,6 @@ class RejectFile:
         return self.path or self.wanted
 
     def __enter__(self) -> Self:
-        """Begin."""
         return self
 
     def __exit__(
@@ -155,7 +150,7 @@ class RejectFile:
         try:
             self.sync()
         except OSError as failure:
-            complain(f"{self.path} could not be flushed to disk: {failure.strerror}")
+            echo_message(f"{self.path} could not be flushed to disk: {failure.strerror}")
         finally:
             for descriptor in [*self._replaced, *([] if self._descriptor is None else [self._descriptor])]:
                 os.close(descriptor)
@@ -170,11 +165,7 @@ class RejectFile:
         self._is_synced, self._is_name_synced = True, False
 
     def write(self, *lines: bytes) -> None:
-        """Write lines, all of them or none.
-
-        Raises:
-            OSError: It cannot be written.
-        """
+        """Write lines, all of them or none."""
         if self._descriptor is None:
             self._create()
         assert self._descriptor is not None
@@ -191,11 +182,7 @@ class RejectFile:
         self._is_synced = False
 
     def sync(self) -> None:
-        """Force what was written to the disk; blocking.
-
-        Raises:
-            OSError: It may not survive a power cut.
-        """
+        """Force what was written to the disk; blocking."""
         while self._replaced:
             os.fsync(self._replaced[0])
             os.close(self._replaced.pop(0))

@@ -41,7 +41,6 @@ class RunCounts:
 
 
 def run_counts(before: Counts, now: Counts) -> RunCounts:
-    """Return the counts of a run from those of the spool at its start and at its end."""
     return RunCounts(
         put=now.put - before.put,
         left=before.waiting + before.in_flight + before.held,
@@ -54,7 +53,6 @@ def run_counts(before: Counts, now: Counts) -> RunCounts:
 
 
 def sum_of(counts: Iterable[RunCounts]) -> RunCounts:
-    """Return the counts of several kinds together."""
     return RunCounts(*(sum(values) for values in zip(*map(astuple, counts), strict=True)))
 
 
@@ -81,12 +79,7 @@ class SourceReport:
 
 @frozen
 class StopReason:
-    """Why a run stopped before its input was read and delivered.
-
-    Attributes:
-        reason: The message for the user.
-        code: The exit code that it requires at least; ``DONE`` if none.
-    """
+    """Why a run stopped before its input was read and delivered."""
 
     reason: str
     code: ExitCode
@@ -169,7 +162,6 @@ class Report:
 
     @property
     def exit_code(self) -> ExitCode:
-        """The exit code, from the counts and the reason for stopping."""
         others = self.others.values()
         waits = self._waiting or self.held or any(counts.held for counts in others)
         undelivered = bool(waits or self.unsent or self.continue_at or self._unread)
@@ -214,11 +206,9 @@ class Report:
 
     @property
     def rate(self) -> float:
-        """Plays delivered per second."""
         return self.delivered / self.seconds if self.seconds else 0.0
 
     def as_json(self) -> dict[str, Any]:
-        """Return the report as JSON."""
         return {
             **asdict(self, recurse=False),
             "others": {kind.value: asdict(counts) for kind, counts in self.others.items()},
@@ -235,7 +225,6 @@ class Report:
         }
 
     def as_text(self, stream: TextIO | None) -> TerminalText:
-        """Return the report as a table with notes."""
         rows = [
             self._row("lines read", "lines"),
             self._row("put"),

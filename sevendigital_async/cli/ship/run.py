@@ -34,11 +34,7 @@ if TYPE_CHECKING:
 
 @define
 class StallDetector:
-    """Detects that nothing is delivered although plays wait.
-
-    Attributes:
-        seconds: How long that may last.
-    """
+    """Detects that nothing is delivered although plays wait."""
 
     seconds: float
     _since: float
@@ -67,12 +63,7 @@ LINE_LIMIT_PERIOD = 60.0
 
 @frozen
 class SyncedRejectSink:
-    """Takes plays for the shipper; a checkpoint must not pass a rejected line that may be lost in a power cut.
-
-    Attributes:
-        shipper: Takes them then.
-        rejected: Forced to the disk before.
-    """
+    """Takes plays for the shipper; a checkpoint must not pass a rejected line that may be lost in a power cut."""
 
     shipper: StreamLogShipper
     rejected: RejectFile
@@ -154,20 +145,15 @@ class ShipRun:
         self._started = time.monotonic()
         self._spool_alert: str | None = None
         self._settled: Statistics | None = None
-        self._say_rejected = self._limited(f"{inputs.name}: more bad lines are not shown")
-        self._say_buried = self._limited(f"{inputs.name}: more buried plays are not shown")
-        self._say_alert = self._limited("sevendigital: more alerts are not shown")
+        self._report_rejected = self._limited(f"{inputs.name}: more bad lines are not shown")
+        self._report_buried = self._limited(f"{inputs.name}: more buried plays are not shown")
+        self._report_alert = self._limited("sevendigital: more alerts are not shown")
 
     async def run(self) -> Report:
-        """Ship until everything is delivered or the run stops.
-
-        Raises:
-            ConfigurationError: The source cannot be opened, or has changed since an earlier run.
-            SpoolError: The spool cannot be used.
-        """
+        """Ship until everything is delivered or the run stops."""
         if self._worker.url is not None:
-            self._display.say(f"sevendigital: /healthz, /readyz, /metrics and /statistics are at {self._worker.url}")
-        with SourceMessages(self._display.say):
+            self._display.echo(f"sevendigital: /healthz, /readyz, /metrics and /statistics are at {self._worker.url}")
+        with SourceMessages(self._display.echo):
             await self._check_inputs()
             if not self._stop.done():
                 await self._ship()
@@ -185,7 +171,7 @@ class ShipRun:
             self._before |= found.counts
             if not isinstance(source, FileSource):
                 return
-            if self._inputs.is_lasting:
+            if self._inputs.is_rereadable:
                 await source.check(found.position, needs_kind=self._options.kind is None)
             elif spool is None or not exists(spool):
                 # The first line of a pipe may take long. Plays that an earlier run has left don't wait for it.
@@ -195,7 +181,7 @@ class ShipRun:
                 await _cancel(signalled)
                 if not looking.done():
                     await _cancel(looking)
-                    self._display.say(f"sevendigital: {one_line(self._stop.result().reason)}")
+                    self._display.echo(f"sevendigital: {one_line(self._stop.result().reason)}")
                     await source.aclose()
                 else:
                     looking.result()
@@ -227,13 +213,13 @@ class ShipRun:
             if task.done() and not task.cancelled():
                 self._stop_for(task.exception())
         if self._stop.done():
-            self._display.say(f"sevendigital: {one_line(self._stop.result().reason)}")
+            self._display.echo(f"sevendigital: {one_line(self._stop.result().reason)}")
             await self._drain()
 
     async def _work(self) -> None:
         await self._ingestion.run()
         for bad in self._source.left.values() if isinstance(self._source, FileSource) else ():
-            self._display.say(
+            self._display.echo(
                 f"{bad.place}: the last line has no line feed and is not a play; left for the next run"
                 f" ({one_line(bad.reason)})"
             )
@@ -275,7 +261,7 @@ class ShipRun:
 
     def _check_alert(self, alert: str | None) -> None:
         if alert is not None and self._spool_alert is None:
-            self._say_alert(f"sevendigital: {one_line(alert)}")
+            self._report_alert(f"sevendigital: {one_line(alert)}")
         self._spool_alert = alert
 
     async def _watch_signals(self) -> None:
@@ -293,7 +279,7 @@ class ShipRun:
             self._check_alert(statistics.spool_alert)
             stuck = statistics.spool_alert is not None
             # Only batches from a pipe, or of files that grow, wait for more input.
-            waits = self._inputs.is_endless or not self._inputs.is_lasting
+            waits = self._inputs.is_endless or not self._inputs.is_rereadable
             linger = self._options.linger if waits else 0.0
             if stall.is_stalled(statistics.total, time.monotonic(), stuck=stuck, linger=linger):
                 reason = f"nothing was delivered for {patience:g} s; stopped"
@@ -309,7 +295,7 @@ class ShipRun:
             case Alert(kind=AlertKind.SUSPENDED):
                 self._stop_with(alert.message, ExitCode.WAITING)
             case _:
-                self._say_alert(f"sevendigital: {one_line(alert.message)}")
+                self._report_alert(f"sevendigital: {one_line(alert.message)}")
 
     async def _reject(self, records: Sequence[BadRecord]) -> None:
         if self._bad_topic is not None:
@@ -317,13 +303,13 @@ class ShipRun:
         else:
             self._write_rejected(*(record.data for record in records))
         for record in records:
-            self._say_rejected(f"{record.place}: {one_line(record.reason)}")
+            self._report_rejected(f"{record.place}: {one_line(record.reason)}")
 
     def _on_dead_letter(self, letter: DeadLetter) -> None:
         if self._memory is not None:  # other spools keep it
             self._write_rejected(letter.body)
         doubt = " (the service may have it)" if letter.in_doubt else ""
-        self._say_buried(f"{self._inputs.name}: buried: {one_line(letter.reason)}{doubt}")
+        self._report_buried(f"{self._inputs.name}: buried: {one_line(letter.reason)}{doubt}")
 
     def _write_rejected(self, *lines: bytes) -> None:
         try:
@@ -336,7 +322,7 @@ class ShipRun:
         self._stop_with(f"cannot write {self._rejected.place}: {error.strerror}", ExitCode.USAGE)
 
     def _limited(self, more: str) -> LineLimit:
-        return LineLimit(self._display.say, more, every=LINE_LIMIT_PERIOD if self._inputs.is_endless else None)
+        return LineLimit(self._display.echo, more, every=LINE_LIMIT_PERIOD if self._inputs.is_endless else None)
 
     # -- progress and report --
 
@@ -357,7 +343,7 @@ class ShipRun:
             self._memory, self._take_unput(), rejected=self._rejected, unsent=self._unsent, needs_kind=is_mixed
         )
         if rest.failure:
-            self._display.say(f"sevendigital: {rest.failure}")
+            self._display.echo(f"sevendigital: {rest.failure}")
         sources = self._sources()
         only = sources[0] if len(sources) == 1 else None
         return Report(
@@ -379,7 +365,7 @@ class ShipRun:
             lost=rest.lost,
             spool=None if options.spool is None else shown(options.spool),
             begun_at=options.first_line,
-            resumes=options.spool is not None and self._inputs.is_lasting,
+            resumes=options.spool is not None and self._inputs.is_rereadable,
             flushed=self._settled is not None,
             others={} if is_mixed else {kind: each for kind, each in others.items() if each.left},
             kinds=kinds,
@@ -393,7 +379,7 @@ class ShipRun:
         pending = self._ingestion.pending
         if pending is None or self._inputs.is_kafka:
             return None
-        if self._inputs.is_lasting and not (self._memory and pending.has_begun):
+        if self._inputs.is_rereadable and not (self._memory and pending.has_begun):
             return None
         return self._ingestion.abandon()
 

@@ -17,7 +17,7 @@ PLAYED_LONG_AGO = "played 61 days ago or more, or in the future; or another fiel
 NO_SUBSCRIPTION = "this user has never had a subscription, so that no play of theirs can be one of a subscriber"
 
 
-def _plain(logs: Iterable[object]) -> object:
+def _checked_logs(logs: Iterable[object]) -> object:
     """Refuse plays with fields that this dialect lacks."""
     if isinstance(logs, list):
         for log in logs:
@@ -26,7 +26,7 @@ def _plain(logs: Iterable[object]) -> object:
     return logs
 
 
-LOGS = parameter("logs", ParameterLocation.JSON, required=True, write=_plain)
+LOGS = parameter("logs", ParameterLocation.JSON, required=True, write=_checked_logs)
 COUNTRY = parameter("country", required=True)
 USER_ID = parameter("user_id", required=True)
 PLAY_LOG_ITEMS = parameter("items", ParameterLocation.JSON, required=True, wire="playLogItem")

@@ -279,20 +279,21 @@ LIST_PLAYLIST_TAGS = Operation(
     bindings=live_only("GET", "/playlists/tags", COUNTRY),
 )
 
-CREATE_PLAYLIST_TAG = Operation(
-    id="createPlaylistTag",
-    name="platform.playlists.create_tag",
-    summary="Add a tag for playlists.",
+CREATE_PLAYLIST_TAGS = Operation(
+    id="createPlaylistTags",
+    name="platform.playlists.create_tags",
+    summary="Add tags for playlists.",
     auth=Auth.TWO_LEGGED,
     safety=Safety.UNSAFE,
     model=PlaylistTag,
+    paged=True,
     instead=ONLY_LIVE,
     bindings=live_only(
         "POST",
         "/playlists/tags",
-        parameter("name", ParameterLocation.JSON, required=True),
+        parameter("tags", ParameterLocation.JSON, required=True, write=_named),
         COUNTRY,
-        echo={"name": "name"},
+        echo={"tags": "tags"},
     ),
 )
 

@@ -25,9 +25,6 @@ class Artists(CheckedResource):
             page: First page to fetch, from 1.
             page_size: Artists a page, up to 100 (500 in the live dialect); the service's default if left out.
 
-        Returns:
-            Await it for one page, iterate it for every artist.
-
         API: ``GET /1.2/artist/browse``
         """
         return self._pages(Artist, ops.BROWSE_ARTISTS, letter=letter, country=country, page=page, page_size=page_size)
@@ -51,9 +48,6 @@ class Artists(CheckedResource):
             to_date: Last day of the period; yesterday by default.
             page: First page to fetch, from 1.
             page_size: Artists a page, up to 100 (500 in the live dialect); the service's default if left out.
-
-        Returns:
-            Await it for one page, iterate it for every artist.
 
         API: ``GET /1.2/artist/chart``
         """
@@ -85,7 +79,7 @@ class Artists(CheckedResource):
         self,
         artist_id: str,
         *,
-        type: ReleaseType | str | None = None,  # noqa: A002 - the wire's name
+        type: ReleaseType | str | None = None,
         country: str | None = None,
         page: int = 1,
         page_size: int | None = None,
@@ -98,9 +92,6 @@ class Artists(CheckedResource):
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
             page: First page to fetch, from 1.
             page_size: Releases a page, up to 100 (500 in the live dialect); the service's default if left out.
-
-        Returns:
-            Await it for one page, iterate it for every release.
 
         Raises:
             NotFoundError: No such artist in the territory.
@@ -127,9 +118,6 @@ class Artists(CheckedResource):
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
             page: First page to fetch, from 1.
             page_size: Artists a page, up to 100 (500 in the live dialect); the service's default if left out.
-
-        Returns:
-            Await it for one page, iterate it for every artist.
 
         Raises:
             NotFoundError: No such artist in the territory.
@@ -161,9 +149,6 @@ class Artists(CheckedResource):
             page: First page to fetch, from 1.
             page_size: Artists a page, up to 100 (500 in the live dialect); the service's default if left out.
 
-        Returns:
-            Await it for one page, iterate it for every artist.
-
         API: ``GET /1.2/artist/search``
         """
         return self._pages(Artist, ops.SEARCH_ARTISTS, q=q, sort=sort, country=country, page=page, page_size=page_size)
@@ -178,9 +163,6 @@ class Artists(CheckedResource):
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
             page: First page to fetch, from 1.
             page_size: Tracks a page, up to 100 (500 in the live dialect); the service's default if left out.
-
-        Returns:
-            Await it for one page, iterate it for every track.
 
         Raises:
             NotFoundError: No such artist in the territory.
@@ -202,9 +184,6 @@ class Artists(CheckedResource):
             page: First page to fetch, from 1.
             page_size: Tags a page, up to 100 (500 in the live dialect); the service's default if left out.
 
-        Returns:
-            Await it for one page, iterate it for every tag.
-
         Raises:
             NotFoundError: No such artist in the territory.
 
@@ -214,7 +193,7 @@ class Artists(CheckedResource):
             Tag, ops.GET_ARTIST_TAGS, artist_id=artist_id, country=country, page=page, page_size=page_size
         )
 
-    async def match_by_id(self, id: str) -> Artist:  # noqa: A002 - the wire's name
+    async def match_by_id(self, id: str) -> Artist:
         """Find the artist that is known elsewhere under another id; in the OpenAPI dialect only, see `matches`.
 
         Args:
@@ -258,9 +237,6 @@ class Artists(CheckedResource):
             page: First page to fetch, from 1.
             page_size: Artists a page, up to 100 (500 in the live dialect); the service's default if left out.
 
-        Returns:
-            Await it for one page, iterate it for every artist.
-
         Raises:
             NotFoundError: No such tags.
 
@@ -280,9 +256,6 @@ class Artists(CheckedResource):
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
             page: First page to fetch, from 1.
             page_size: Releases a page, up to 500; the service's default if left out.
-
-        Returns:
-            Await it for one page, iterate it for every release.
 
         Raises:
             NotFoundError: No such artist in the territory.

@@ -98,7 +98,7 @@ class Cards(CheckedResource):
 
     async def card_registration(
         self,
-        id: str,  # noqa: A002 - the wire's name
+        id: str,
         *,
         user_id: str | None = None,
     ) -> CardRegistration:

@@ -27,9 +27,6 @@ class Editorial(CheckedResource):
             page: First page to fetch, from 1.
             page_size: Items a page, up to 100 (500 in the live dialect); the service's default if left out.
 
-        Returns:
-            Await it for one page, iterate it for every item.
-
         Raises:
             NotFoundError: No such list.
 

@@ -32,9 +32,6 @@ class Releases(CheckedResource):
             page: First page to fetch, from 1.
             page_size: Releases a page, up to 100 (500 in the live dialect); the service's default if left out.
 
-        Returns:
-            Await it for one page, iterate it for every release.
-
         API: ``GET /1.2/release/byDate``
         """
         return self._pages(
@@ -95,9 +92,6 @@ class Releases(CheckedResource):
             page: First page to fetch, from 1.
             page_size: Releases a page, up to 100 (500 in the live dialect); the service's default if left out.
 
-        Returns:
-            Await it for one page, iterate it for every release.
-
         API: ``GET /1.2/release/chart``
         """
         return self._pages(
@@ -128,9 +122,6 @@ class Releases(CheckedResource):
             page: First page to fetch, from 1.
             page_size: Releases a page, up to 100 (500 in the live dialect); the service's default if left out.
 
-        Returns:
-            Await it for one page, iterate it for every release.
-
         Raises:
             InvalidArgumentError: Neither or both are given.
             NotFoundError: No such release or artist in the territory.
@@ -152,7 +143,7 @@ class Releases(CheckedResource):
         self,
         q: str,
         *,
-        type: ReleaseType | str | Iterable[ReleaseType | str] | None = None,  # noqa: A002 - the wire's name
+        type: ReleaseType | str | Iterable[ReleaseType | str] | None = None,
         country: str | None = None,
         page: int = 1,
         page_size: int | None = None,
@@ -167,9 +158,6 @@ class Releases(CheckedResource):
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
             page: First page to fetch, from 1.
             page_size: Releases a page, up to 100 (500 in the live dialect); the service's default if left out.
-
-        Returns:
-            Await it for one page, iterate it for every release.
 
         API: ``GET /1.2/release/search``
         """
@@ -187,9 +175,6 @@ class Releases(CheckedResource):
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
             page: First page to fetch, from 1.
             page_size: Tracks a page, up to 100 (500 in the live dialect); the service's default if left out.
-
-        Returns:
-            Await it for one page, iterate it for every track.
 
         Raises:
             NotFoundError: No such release in the territory.
@@ -211,9 +196,6 @@ class Releases(CheckedResource):
             page: First page to fetch, from 1.
             page_size: Tags a page, up to 100 (500 in the live dialect); the service's default if left out.
 
-        Returns:
-            Await it for one page, iterate it for every tag.
-
         Raises:
             NotFoundError: No such release in the territory.
 
@@ -223,7 +205,7 @@ class Releases(CheckedResource):
             Tag, ops.GET_RELEASE_TAGS, release_id=release_id, country=country, page=page, page_size=page_size
         )
 
-    async def match_by_id(self, id: str) -> Release:  # noqa: A002 - the wire's name
+    async def match_by_id(self, id: str) -> Release:
         """Find the release that is known elsewhere under another id; in the OpenAPI dialect only, see `matches`.
 
         Args:
@@ -267,9 +249,6 @@ class Releases(CheckedResource):
             page: First page to fetch, from 1.
             page_size: Releases a page, up to 100 (500 in the live dialect); the service's default if left out.
 
-        Returns:
-            Await it for one page, iterate it for every release.
-
         Raises:
             NotFoundError: No such tags.
 
@@ -289,9 +268,6 @@ class Releases(CheckedResource):
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
             page: First page to fetch, from 1.
             page_size: Releases a page, up to 100 (500 in the live dialect); the service's default if left out.
-
-        Returns:
-            Await it for one page, iterate it for every release.
 
         Raises:
             NotFoundError: No such tags.

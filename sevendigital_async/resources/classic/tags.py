@@ -20,9 +20,6 @@ class Tags(CheckedResource):
             page: First page to fetch, from 1.
             page_size: Tags a page, up to 100 (500 in the live dialect); the service's default if left out.
 
-        Returns:
-            Await it for one page, iterate it for every tag.
-
         API: ``GET /1.2/tag``
         """
         return self._pages(Tag, ops.GET_ALL_TAGS, page=page, page_size=page_size)
@@ -37,9 +34,6 @@ class Tags(CheckedResource):
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
             page: First page to fetch, from 1.
             page_size: Tags a page, up to 500; the service's default if left out.
-
-        Returns:
-            Await it for one page, iterate it for every tag.
 
         Raises:
             NotFoundError: None of the tags exists.

@@ -35,9 +35,6 @@ class Tracks(CheckedResource):
             page: First page to fetch, from 1.
             page_size: Tracks a page, up to 100 (500 in the live dialect); the service's default if left out.
 
-        Returns:
-            Await it for one page, iterate it for every track.
-
         API: ``GET /1.2/track/chart``
         """
         return self._pages(
@@ -77,14 +74,11 @@ class Tracks(CheckedResource):
             page: First page to fetch, from 1.
             page_size: Tracks a page, up to 100 (500 in the live dialect); the service's default if left out.
 
-        Returns:
-            Await it for one page, iterate it for every track.
-
         API: ``GET /1.2/track/search``
         """
         return self._pages(Track, ops.SEARCH_TRACKS, q=q, country=country, page=page, page_size=page_size)
 
-    async def match_by_id(self, id: str) -> Track:  # noqa: A002 - the wire's name
+    async def match_by_id(self, id: str) -> Track:
         """Find the track that is known elsewhere under another id; in the OpenAPI dialect only, see `matches`.
 
         Args:

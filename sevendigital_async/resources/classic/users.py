@@ -23,7 +23,7 @@ class Users(CheckedResource):
 
     async def update(
         self,
-        id: str,  # noqa: A002 - the wire's name
+        id: str,
         *,
         email: str | None = None,
         first_name: str | None = None,

@@ -31,9 +31,6 @@ class Catalogue(Resource):
             country: ISO 3166-1 alpha-2 code of the territory; live dialect only.
             usage_types: What the content is to be used for, such as ``subscriptionstreaming``; live dialect only.
 
-        Returns:
-            Await it for one page, iterate it for every artist.
-
         API: ``GET /artists/browse``
         """
         checks.non_empty("letter", letter)
@@ -71,7 +68,7 @@ class Catalogue(Resource):
         self,
         artist_id: str,
         *,
-        type: ReleaseType | str | None = None,  # noqa: A002 - the API's own name
+        type: ReleaseType | str | None = None,
         page: int = 1,
         page_size: int | None = None,
         country: str | None = None,
@@ -86,9 +83,6 @@ class Catalogue(Resource):
             page_size: Releases a page, 1 to 100 (500 in the live dialect); the service's default if left out.
             country: ISO 3166-1 alpha-2 code of the territory; live dialect only.
             usage_types: What the content is to be used for, such as ``subscriptionstreaming``; live dialect only.
-
-        Returns:
-            Await it for one page, iterate it for every release.
 
         Raises:
             NotFoundError: No such artist.
@@ -124,9 +118,6 @@ class Catalogue(Resource):
             page_size: Artists a page, 1 to 100 (500 in the live dialect); the service's default if left out.
             country: ISO 3166-1 alpha-2 code of the territory; live dialect only.
             usage_types: What the content is to be used for, such as ``subscriptionstreaming``; live dialect only.
-
-        Returns:
-            Await it for one page, iterate it for every artist.
 
         API: ``GET /artists/search``
         """
@@ -237,9 +228,6 @@ class Catalogue(Resource):
             country: ISO 3166-1 alpha-2 code of the territory; live dialect only.
             usage_types: What the content is to be used for, such as ``subscriptionstreaming``; live dialect only.
 
-        Returns:
-            Await it for one page, iterate it for every release.
-
         API: ``GET /releases/search``
         """
         checks.page_size(page_size)
@@ -264,9 +252,6 @@ class Catalogue(Resource):
             page_size: Tracks a page, 1 to 100 (500 in the live dialect); the service's default if left out.
             country: ISO 3166-1 alpha-2 code of the territory; live dialect only.
             usage_types: What the content is to be used for, such as ``subscriptionstreaming``; live dialect only.
-
-        Returns:
-            Await it for one page, iterate it for every track.
 
         API: ``GET /tracks/search``
         """

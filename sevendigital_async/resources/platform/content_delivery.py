@@ -14,7 +14,7 @@ class ContentDelivery(Resource):
         self,
         track_id: str,
         *,
-        format: str | None = None,  # noqa: A002 - the API's own name
+        format: str | None = None,
         bitrate: int | None = None,
         format_id: str | None = None,
         country: str | None = None,

@@ -39,9 +39,6 @@ class Playlists(PlaylistGroups):
             status: Only those of this status; live dialect only.
             tags: Only those with these tags; live dialect only.
 
-        Returns:
-            Await it for one page, iterate it for every playlist.
-
         API: ``GET /playlists``
         """
         checks.page_size(page_size)
@@ -403,17 +400,22 @@ class Playlists(PlaylistGroups):
         """
         return await self._all(PlaylistTag, ops.LIST_PLAYLIST_TAGS, country=country)
 
-    async def create_tag(self, name: str, *, country: str | None = None) -> PlaylistTag:
-        """Add a tag for playlists; in the live dialect only.
+    async def create_tags(
+        self, tags: Iterable[PlaylistTag | str], *, country: str | None = None
+    ) -> tuple[PlaylistTag, ...]:
+        """Add tags for playlists; in the live dialect only.
 
         Args:
-            name: The word.
+            tags: The tags, or their names; at least one.
             country: ISO 3166-1 alpha-2 code of a country that the key may use.
+
+        Returns:
+            The tags of the response, or those that were sent if it is empty.
 
         API: ``POST /1.2/playlists/tags``
         """
-        checks.non_empty("name", name)
-        return await self._one(PlaylistTag, ops.CREATE_PLAYLIST_TAG, name=name, country=country)
+        listed = checks.listed("tags", tags)
+        return await self._all(PlaylistTag, ops.CREATE_PLAYLIST_TAGS, tags=listed, country=country)
 
     async def add_favourite(self, playlist_id: str, *, user_id: str, country: str | None = None) -> None:
         """Make a playlist one of a user's favourites; in the live dialect only.

@@ -17,7 +17,7 @@ class Streaming(Resource):
         self,
         track_id: str,
         *,
-        format: str | None = None,  # noqa: A002 - the API's own name
+        format: str | None = None,
         country: str | None = None,
     ) -> MediaHandle:
         """Stream the preview clip of a track.

@@ -35,19 +35,16 @@ def browse(call: Call) -> Answer:
 
 
 def chart(call: Call) -> Answer:
-    """Rank the artists."""
     currency(call)
     return charted(call, "artist", list(CATALOGUE.artists.values()), artist_tree)
 
 
 def details(call: Call) -> Answer:
-    """Return one artist."""
     currency(call)
     return Answer(content={"artist": artist_tree(find(call, "artist", CATALOGUE.artists))}, max_age=DETAILS_AGE)
 
 
 def releases(call: Call) -> Answer:
-    """List an artist's releases, of all types or of one."""
     artist, kind = find(call, "artist", CATALOGUE.artists), call.choice("type", _RELEASE_TYPES)
     found = [
         release for release in CATALOGUE.releases.values() if release.artist is artist and kind in {None, release.type}
@@ -57,7 +54,6 @@ def releases(call: Call) -> Answer:
 
 
 def similar(call: Call) -> Answer:
-    """List the artists who resemble one."""
     currency(call)
     return _listed(call, list(similar_artists(find(call, "artist", CATALOGUE.artists))))
 
@@ -74,20 +70,17 @@ def search(call: Call) -> Answer:
 
 
 def top_tracks(call: Call) -> Answer:
-    """List an artist's tracks, the most popular first."""
     artist, tree = find(call, "artist", CATALOGUE.artists), partial(track_tree, currency=currency(call))
     tracks = most_popular(track for track in CATALOGUE.tracks.values() if track.release.artist is artist)
     return Answer(content=call.page_of("track", tracks, tree), max_age=SEARCH_AGE)
 
 
 def tags(call: Call) -> Answer:
-    """List the tags of one artist."""
     currency(call)
     return tag_list(call, tags_of_artist(find(call, "artist", CATALOGUE.artists)))
 
 
 def match_by_id(call: Call) -> Answer:
-    """Return the artist with a foreign identifier."""
     mbid = call.arguments["id"].lower().removeprefix("mbid:")
     artist = next((artist for artist in CATALOGUE.artists.values() if artist.mbid == mbid), None)
     if artist is None:
@@ -96,7 +89,6 @@ def match_by_id(call: Call) -> Answer:
 
 
 def top_by_tags(call: Call) -> Answer:
-    """List the artists who have all of some tags, the most popular first."""
     currency(call)
     wanted = wanted_tags(call)
     artists = most_popular(artist for artist in CATALOGUE.artists.values() if has_all(tags_of_artist(artist), wanted))

@@ -15,11 +15,7 @@ _PAYPAL = "https://paypal.example/checkoutnow"
 
 
 def basket_of(call: Call) -> Basket:
-    """Return the basket that a request names.
-
-    Raises:
-        RefusalError: There is none (2001), or it was made in another country than the one named (2002).
-    """
+    """Return the basket that a request names."""
     basket = call.state.baskets.find(call.arguments["basket_id"])
     if basket is None:
         raise unknown("basket")
@@ -29,12 +25,10 @@ def basket_of(call: Call) -> Basket:
 
 
 def details(call: Call) -> Answer:
-    """Show a basket."""
     return Answer(content=basket_forms(basket_of(call)))
 
 
 def create(call: Call) -> Answer:
-    """Make a basket."""
     code = country(call)
     return Answer(content=basket_forms(call.state.baskets.create(code, TERRITORIES.get(code, HOME_CURRENCY))))
 
@@ -54,7 +48,6 @@ def add_priced_item(call: Call) -> Answer:
 
 
 def remove_item(call: Call) -> Answer:
-    """Remove an item from a basket."""
     basket = basket_of(call)
     kept = [line for line in basket.lines if line.id != call.arguments["item_id"]]
     if len(kept) == len(basket.lines):
@@ -64,7 +57,6 @@ def remove_item(call: Call) -> Answer:
 
 
 def apply_voucher(call: Call) -> Answer:
-    """Reduce the amount due by a voucher."""
     basket = basket_of(call)
     voucher = call.state.vouchers.usable(call.arguments["voucher_code"], basket.currency, call.moment)
     if voucher is None or not basket.lines:
@@ -74,7 +66,6 @@ def apply_voucher(call: Call) -> Answer:
 
 
 def paypal_url(call: Call) -> Answer:
-    """Begin a checkout by PayPal."""
     return Answer(content={"paypalUrl": f"{_PAYPAL}?token={basket_of(call).begin_paypal()}"})
 
 
@@ -92,7 +83,6 @@ def purchase(call: Call) -> Answer:
 
 
 def bought_basket(call: Call, basket: Basket, *, by_card: bool = False) -> Answer:
-    """Return the purchase of all that is in a basket."""
     if not basket.lines:
         raise RefusalError(400, Problem(1002, "The basket is empty"))
     answer = bought(call, buyer(call), basket.lines, basket.currency, by_card=by_card)

@@ -17,16 +17,11 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\
 
 
 def stamp(moment: datetime) -> str:
-    """Format a time in UTC."""
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def text(call: Call, name: str, wire: str, *, most: int | None = None) -> str | None:
-    """Return an argument that must be text, of a certain length at the most; None if it was not sent.
-
-    Raises:
-        RefusalError: It is something else (1002), or longer (1003).
-    """
+    """Return an argument that must be text, of a certain length at the most; None if it was not sent."""
     value = call.arguments.get(name)
     if value is None:
         return None
@@ -38,22 +33,14 @@ def text(call: Call, name: str, wire: str, *, most: int | None = None) -> str | 
 
 
 def needed(call: Call, name: str, wire: str) -> str:
-    """Return a required argument that must be text.
-
-    Raises:
-        RefusalError: It is something else (1002).
-    """
+    """Return a required argument that must be text."""
     value = text(call, name, wire)
     assert value is not None, "required arguments are checked when they are read"
     return value
 
 
 def word(call: Call, name: str, wire: str, choices: Collection[str]) -> str | None:
-    """Return an argument that must be one of a few words; None if it was not sent.
-
-    Raises:
-        RefusalError: It is not a text (1002), or another word (1006).
-    """
+    """Return an argument that must be one of a few words; None if it was not sent."""
     value = text(call, name, wire)
     if value is not None and value not in choices:
         raise no_choice(wire, choices)
@@ -61,11 +48,7 @@ def word(call: Call, name: str, wire: str, choices: Collection[str]) -> str | No
 
 
 def listed(call: Call, name: str, wire: str) -> Sequence[Any]:
-    """Return an argument that must be a non-empty list.
-
-    Raises:
-        RefusalError: It is something else (1002), or empty (1003).
-    """
+    """Return an argument that must be a non-empty list."""
     value = call.arguments[name]
     if not isinstance(value, list):
         raise invalid(wire, "a list")
@@ -75,11 +58,7 @@ def listed(call: Call, name: str, wire: str) -> Sequence[Any]:
 
 
 def country(call: Call) -> str | None:
-    """Return the country in capitals; None if none was sent.
-
-    Raises:
-        RefusalError: It is not a country code (1002).
-    """
+    """Return the country in capitals; None if none was sent."""
     value = text(call, "country", "country")
     if value is None:
         return None
@@ -89,11 +68,7 @@ def country(call: Call) -> str | None:
 
 
 def day(call: Call, name: str, wire: str) -> date:
-    """Return a required argument that must be a day.
-
-    Raises:
-        RefusalError: It is not one (1002).
-    """
+    """Return a required argument that must be a day."""
     value = needed(call, name, wire)
     try:
         return date.fromisoformat(_DAY.fullmatch(value)[0])  # type: ignore[index]

@@ -12,7 +12,6 @@ _FEWEST_DIGITS, _MAX_DIGITS = 12, 19
 
 
 def payment_cards(call: Call) -> Answer:
-    """List the user's cards."""
     user = buyer(call)
     default = call.state.cards.default_of(user)
     trees = [_tree(card, is_default=card.id == default) for card in call.state.cards.of(user)]
@@ -28,7 +27,6 @@ def select(call: Call) -> Answer:
 
 
 def delete(call: Call) -> Answer:
-    """Delete a card."""
     if not call.state.cards.delete(buyer(call), call.arguments["card_id"]):
         raise unknown("card")
     return Answer(content={})
@@ -42,11 +40,7 @@ def register(call: Call) -> Answer:
 
 
 def sound_card(call: Call, code: str, *, month: int, year: int) -> Card:
-    """Return the card that was sent.
-
-    Raises:
-        RefusalError: Its number or ``code`` is invalid (1002).
-    """
+    """Return the card that was sent."""
     number = call.arguments["card_number"].replace(" ", "")
     brand = brand_of(number)
     if brand is None or not _is_sound(number):
@@ -58,7 +52,6 @@ def sound_card(call: Call, code: str, *, month: int, year: int) -> Card:
 
 
 def registration(call: Call) -> Answer:
-    """Return the state of a registration."""
     found = call.state.cards.registration(buyer(call), call.arguments["id"])
     if found is None:
         raise unknown("card registration")

@@ -37,7 +37,6 @@ _EVERYTHING = "all"
 
 
 def review(release: Release, kind: str = "feature") -> Tree:
-    """Return what the editors wrote about a release."""
     return {
         "id": f"editorial-{release.id}",
         "title": f"{release.title} by {release.artist.name}",
@@ -49,11 +48,7 @@ def review(release: Release, kind: str = "feature") -> Tree:
 
 
 def editorial_list(call: Call) -> Answer:
-    """List the editorial items of a key, or of all keys.
-
-    Raises:
-        RefusalError: No such list (2001).
-    """
+    """List the editorial items of a key, or of all keys."""
     money = currency(call)
     key = call.arguments.get("key", _EVERYTHING)
     columns = [column for column in _COLUMNS if key in {column.key, _EVERYTHING}]

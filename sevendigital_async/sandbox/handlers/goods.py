@@ -15,11 +15,7 @@ _DECIMALS = 2
 
 
 def wanted(call: Call) -> Item:
-    """Return the release or the track of a request.
-
-    Raises:
-        RefusalError: Nothing is named (1001), there is none of the kind (2001), or it is not out yet (2002).
-    """
+    """Return the release or the track of a request."""
     if not {"release_id", "track_id"} & call.arguments.keys():
         raise missing("releaseId")
     track = find(call, "track", CATALOGUE.tracks) if "track_id" in call.arguments else None
@@ -35,11 +31,7 @@ def wanted(call: Call) -> Item:
 
 
 def pence(call: Call, name: str) -> int | None:
-    """Return an amount of money in hundredths; None if none was sent.
-
-    Raises:
-        RefusalError: It is not an amount (1002), negative or of more than two decimals (1003).
-    """
+    """Return an amount of money in hundredths; None if none was sent."""
     text = call.arguments.get(name)
     if text is None:
         return None
@@ -53,11 +45,7 @@ def pence(call: Call, name: str) -> int | None:
 
 
 def up_to_date(call: Call, actual: int) -> int:
-    """Return the price of an item if it equals the price shown to the user.
-
-    Raises:
-        RefusalError: It is another one (3004).
-    """
+    """Return the price of an item if it equals the price shown to the user."""
     if pence(call, "price") not in {None, actual}:
         raise RefusalError(400, Problem(3004, "Price supplied is out of date"))
     return actual

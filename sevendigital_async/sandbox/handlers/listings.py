@@ -14,7 +14,6 @@ from .lookup import SEARCH_AGE
 
 
 def paging(page: Page) -> dict[str, Any]:
-    """Return the paging members of a page."""
     return {"page": page.number, "pageSize": page.size, "totalItems": page.total}
 
 
@@ -33,11 +32,7 @@ def wrapped(page: Page, collection: str, entry: str, *, typed: bool = False) -> 
 
 
 def day(call: Call, name: str, default: date) -> date:
-    """Return an argument that is a day, as the classic API writes it.
-
-    Raises:
-        RefusalError: It is not one (1002).
-    """
+    """Return an argument that is a day, as the classic API writes it."""
     text = call.arguments.get(name)
     if text is None:
         return default

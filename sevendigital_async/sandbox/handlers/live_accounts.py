@@ -16,7 +16,6 @@ _DAY = timedelta(days=1)
 
 
 def create_user(call: Call) -> Answer:
-    """Record a user's id."""
     name = needed(call, "user_id", "userId")
     if len(name) > _MAX_NAME:
         raise out_of_range("userId", f"up to {_MAX_NAME} characters")
@@ -28,7 +27,6 @@ def create_user(call: Call) -> Answer:
 
 
 def create_subscription(call: Call) -> Answer:
-    """Give a user access for at most a month."""
     user, plan = named_user(call), needed(call, "product_id", "planCode")
     country(call)
     if call.arguments["status"] != "active":
@@ -57,7 +55,6 @@ def create_subscription(call: Call) -> Answer:
 
 
 def subscription_status(call: Call) -> Answer:
-    """Return the state of a user's subscription."""
     subscription = call.state.subscriptions.of(named_user(call))
     if subscription is None:
         raise unknown("subscription")

@@ -35,7 +35,6 @@ def by_slug(noun: str, nouns: Mapping[str, Any], call: Call) -> Answer:
 
 
 def translations(call: Call) -> Answer:
-    """Return a page of the texts of a country's shop."""
     texts = territories.TEXTS[_LANGUAGES.get(country(call), "en")]
     page = call.page_of("translation", list(texts.items()), lambda item: {"key": item[0], "translatedText": item[1]})
     return Answer(
@@ -76,11 +75,6 @@ def registration(call: Call) -> Answer:
 
 
 def add_card(call: Call) -> Answer:
-    """Add a card at once.
-
-    Raises:
-        RefusalError: It is invalid (1002), or has expired (3103).
-    """
     expiry = _MONTH.fullmatch(call.arguments["card_expiry_date"])
     if expiry is None:
         raise invalid("cardExpiryDate", "a month such as 202812")
@@ -93,7 +87,6 @@ def add_card(call: Call) -> Answer:
 
 
 def prepare_purchase(call: Call) -> Answer:
-    """Begin the payment for a basket."""
     basket = baskets.basket_of(call)
     buyer(call)
     payment = {
@@ -105,12 +98,10 @@ def prepare_purchase(call: Call) -> Answer:
 
 
 def basket_status(call: Call) -> Answer:
-    """Return whether a basket has been paid for."""
     return Answer(content={"paymentStatus": "Success" if baskets.basket_of(call).paid else "Failure"})
 
 
 def related_tags(call: Call) -> Answer:
-    """List the tags of the artists who have all of some tags."""
     country(call)
     wanted = tags.wanted_tags(call)
     found = {
@@ -124,7 +115,6 @@ def related_tags(call: Call) -> Answer:
 
 
 def matches(noun: str, nouns: Mapping[str, Any], call: Call) -> Answer:
-    """Answer with the ids of things here and at MusicBrainz."""
     name = "mb_ids" if "mb_ids" in call.arguments else "seven_digital_ids"
     if name not in call.arguments:
         raise missing("sevenDigitalIds")

@@ -37,7 +37,6 @@ HANDLERS_OF_BATCHES: Mapping[str, Callable[[Call], Answer]] = {
 
 
 def post_event(call: Call) -> Answer:
-    """Take one event."""
     arguments = call.arguments
     kind = "start" if arguments["event"] == _STARTED else arguments["event"]
     if kind not in radio.EVENTS:
@@ -63,7 +62,6 @@ def authorise(call: Call) -> Answer:
 
 
 def device_status(call: Call) -> Answer:
-    """Return whether a device is authorised."""
     device = call.state.devices.find(named_user(call), call.arguments["device_id"])
     if device is None:
         raise unknown("device")
@@ -71,21 +69,15 @@ def device_status(call: Call) -> Answer:
 
 
 def list_devices(call: Call) -> Answer:
-    """List the user's devices."""
     return Answer(content={"offlineClients": [_device(device) for device in call.state.devices.of(named_user(call))]})
 
 
 def locker(call: Call) -> Answer:
-    """Show what the user owns, as the classic API does."""
     return purchases.locker(evolve(call, user=named_user(call)))
 
 
 def refund(noun: str, call: Call) -> Answer:
-    """Remove a purchase from the sales report; the purchase determines the user.
-
-    Raises:
-        RefusalError: No such purchase, or it was of something else (2001), and so on.
-    """
+    """Remove a purchase from the sales report; the purchase determines the user."""
     purchase = call.state.purchases.find(call.arguments["purchase_id"])
     wanted = call.arguments[f"{noun}_id"]
     if purchase is None or wanted not in {_id_of(line.item, noun) for line in purchase.lines}:

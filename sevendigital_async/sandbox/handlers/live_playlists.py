@@ -39,7 +39,6 @@ _FRONT_POSITION = "0"
 
 
 def list_(call: Call) -> Answer:
-    """List the partner's playlists, or a user's."""
     country(call)
     user = call.arguments.get("user_id")
     status, tags = call.arguments.get("status"), call.arguments.get("tags", "")
@@ -53,7 +52,6 @@ def list_(call: Call) -> Answer:
 
 
 def create(call: Call) -> Answer:
-    """Make a playlist, with tracks on it if some were sent."""
     country(call)
     playlist = call.state.playlists.create(
         name=needed(call, "name", "name"),
@@ -75,29 +73,24 @@ def update(call: Call) -> Answer:
 
 
 def replace(call: Call) -> Answer:
-    """Replace a playlist."""
     emptied = _changed(call, playlists.find(call)).arranged((), call.moment)
     return _kept(call, emptied.extended(_tracks(call), call.moment))
 
 
 def read(call: Call) -> Answer:
-    """Return a playlist."""
     return Answer(content=Bare({"playlist": _tree(playlists.find(call))}))
 
 
 def details(call: Call) -> Answer:
-    """Return the details of a playlist."""
     return Answer(content=Bare({"playlist": _summary(playlists.find(call))}))
 
 
 def delete(call: Call) -> Answer:
-    """Delete a playlist."""
     call.state.playlists.remove(playlists.find(call))
     return Answer()
 
 
 def list_tracks(call: Call) -> Answer:
-    """List the tracks of a playlist."""
     entries = playlists.find(call).entries
     number = call.whole("page", 1, least=1)
     size = call.whole("page_size", 10, least=1, most=_MAX_TRACKS_PER_PAGE)
@@ -111,7 +104,6 @@ def add_tracks(call: Call) -> Answer:
 
 
 def remove_track(call: Call) -> Answer:
-    """Remove an entry of a playlist."""
     playlist, entry = _placed(call)
     _kept(call, playlist.arranged((each for each in playlist.entries if each is not entry), call.moment))
     return Answer()
@@ -129,28 +121,24 @@ def move_track(call: Call) -> Answer:
 
 
 def list_tags(call: Call) -> Answer:
-    """List the tags of playlists, and those that were created."""
     country(call)
     return Answer(content=Bare({"tags": [{"name": name} for name in call.state.playlists.tags]}))
 
 
-def create_tag(call: Call) -> Answer:
-    """Make a tag."""
+def create_tags(call: Call) -> Answer:
     country(call)
-    name = needed(call, "name", "name")
-    call.state.playlists.tag([name])
-    return Answer(content=Bare({"tag": {"name": name}}))
+    names = _tag_names(call.arguments.get("tags"))
+    call.state.playlists.tag(names)
+    return Answer(content=Bare({"tags": [{"name": name} for name in names]}))
 
 
 def add_favourite(call: Call) -> Answer:
-    """Make a playlist one of a user's favourites."""
     playlist = playlists.find(call)
     call.state.playlists.keep(evolve(playlist, favourite_of=playlist.favourite_of | {named_user(call)}))
     return Answer()
 
 
 def remove_favourite(call: Call) -> Answer:
-    """Remove a playlist from a user's favourites."""
     playlist, user = playlists.find(call), named_user(call)
     if user not in playlist.favourite_of:
         raise unknown("favourite")
@@ -159,13 +147,11 @@ def remove_favourite(call: Call) -> Answer:
 
 
 def list_groups(call: Call) -> Answer:
-    """List a user's groups."""
     groups = call.state.playlist_groups.of(named_user(call))
     return Answer(content=Bare({"playlistGroups": [_group_tree(call, group) for group in groups]}))
 
 
 def create_group(call: Call) -> Answer:
-    """Make a group."""
     group = call.state.playlist_groups.create(
         name=needed(call, "name", "name"), user=named_user(call), playlist_ids=_playlist_ids(call), now=call.moment
     )
@@ -173,26 +159,22 @@ def create_group(call: Call) -> Answer:
 
 
 def read_group(call: Call) -> Answer:
-    """Return a group."""
     return _group(call, _found(call))
 
 
 def add_to_group(call: Call) -> Answer:
-    """Add playlists to a group."""
     group = _found(call)
     changed = evolve(group, playlist_ids=(*group.playlist_ids, *_playlist_ids(call)), modified_at=call.moment)
     return _group(call, call.state.playlist_groups.keep(changed))
 
 
 def replace_group(call: Call) -> Answer:
-    """Replace a group."""
     name, playlist_ids = needed(call, "name", "name"), tuple(_playlist_ids(call))
     changed = evolve(_found(call), name=name, playlist_ids=playlist_ids, modified_at=call.moment)
     return _group(call, call.state.playlist_groups.keep(changed))
 
 
 def delete_group(call: Call) -> Answer:
-    """Delete a group."""
     call.state.playlist_groups.remove(_found(call))
     return Answer()
 
@@ -210,7 +192,7 @@ HANDLERS = {
     "platform.playlists.move_track": move_track,
     "platform.playlists.remove_track": remove_track,
     "platform.playlists.tags": list_tags,
-    "platform.playlists.create_tag": create_tag,
+    "platform.playlists.create_tags": create_tags,
     "platform.playlists.add_favourite": add_favourite,
     "platform.playlists.remove_favourite": remove_favourite,
     "platform.playlists.groups": list_groups,

@@ -16,11 +16,7 @@ _Noun = TypeVar("_Noun")
 
 
 def find(call: Call, noun: str, nouns: Mapping[str, _Noun]) -> _Noun:
-    """Return the object with the id argument of ``noun``.
-
-    Raises:
-        RefusalError: It is not a number (1002), or nothing has it (2001).
-    """
+    """Return the object with the id argument of ``noun``."""
     id_ = call.arguments[f"{noun}_id"]
     if not (id_.isascii() and id_.isdigit()):
         raise invalid(f"{noun}Id", "a number")
@@ -36,11 +32,7 @@ def holds(words: str, text: str) -> bool:
 
 
 def country(call: Call) -> str:
-    """Return the territory that was asked for, in capitals; the home store's if none was.
-
-    Raises:
-        RefusalError: It is not a country code (1002).
-    """
+    """Return the territory that was asked for, in capitals; the home store's if none was."""
     code: str = call.arguments.get("country", "GB")
     if not (len(code) == 2 and code.isascii() and code.isalpha()):  # noqa: PLR2004 - two letters
         raise invalid("country", "a two-letter country code")
@@ -48,9 +40,5 @@ def country(call: Call) -> str:
 
 
 def currency(call: Call) -> str:
-    """Return the currency of the territory that was asked for; the home store's if it has none.
-
-    Raises:
-        RefusalError: The territory is not a country code (1002).
-    """
+    """Return the currency of the territory that was asked for; the home store's if it has none."""
     return TERRITORIES.get(country(call), HOME_CURRENCY)

@@ -43,7 +43,6 @@ def download_purchase(call: Call) -> Answer:
 
 
 def stream(call: Call) -> Answer:
-    """Send any track as a stream."""
     _user(call)
     track, format_ = find(call, "track", CATALOGUE.tracks), _format(call, STREAM_FORMAT)
     if call.arguments.get("release_id", track.release.id) != track.release.id:
@@ -52,7 +51,6 @@ def stream(call: Call) -> Answer:
 
 
 def download(call: Call) -> Answer:
-    """Send any track as a download."""
     country(call)
     return Answer(content=recording(find(call, "track", CATALOGUE.tracks), _format(call, DOWNLOAD_FORMAT)))
 
@@ -91,13 +89,11 @@ HANDLERS: Mapping[str, Callable[[Call], Answer]] = {
 
 
 def release_archive(tracks: list[Track], format_: Format) -> Media:
-    """Return tracks of one release in an archive that is called after it."""
     release = tracks[0].release
     return archive(f"{release.artist.name} - {release.title}", tracks, format_)
 
 
 def purchase_archive(call: Call, tracks: list[Track]) -> Media:
-    """Return tracks in an archive that is called after the day."""
     return archive(f"7digital_Downloads_{call.moment:%d-%m-%Y}", tracks, DOWNLOAD_FORMAT)
 
 

@@ -8,10 +8,22 @@ from .bodies import country
 
 
 def request_token(call: Call) -> Answer:
-    """Issue a token for a user to authorise."""
     country(call)
     pair = call.state.tokens.request(call.arguments.get("client_identifier", ""))
     return Answer(content=Token("oauth_request_token", pair.token, pair.secret))
+
+
+def authorise(call: Call) -> Answer:
+    """Authorise a request token for a user who knows the password."""
+    country(call)
+    requested = call.state.tokens.requested(call.arguments["request_token"])
+    if requested is None:
+        raise RefusalError(401, "OAuth authentication error: Request token refused")
+    user = call.state.users.find(call.arguments["username"])
+    if user is None or not user.knows(call.arguments["password"]):
+        raise RefusalError(401, "OAuth authentication error: Not authorised - no user credentials provided")
+    requested.user = user.id
+    return Answer()
 
 
 def access_token(call: Call) -> Answer:
@@ -26,4 +38,4 @@ def access_token(call: Call) -> Answer:
     return Answer(content=Token("oauth_access_token", pair.token, pair.secret))
 
 
-HANDLERS = {"oauth.request_token": request_token, "oauth.access_token": access_token}
+HANDLERS = {"oauth.request_token": request_token, "oauth.authorise": authorise, "oauth.access_token": access_token}

@@ -12,7 +12,6 @@ PLATFORMS = ("ios", "android", "web", "windows", "macos")
 
 
 def authorise(call: Call) -> Answer:
-    """Authorise a device, unless the user has too many."""
     user, device_id = named_user(call), needed(call, "device_id", "deviceId")
     wanted = Device(
         id=device_id,
@@ -27,7 +26,6 @@ def authorise(call: Call) -> Answer:
 
 
 def status(call: Call) -> Answer:
-    """Return one device."""
     device = call.state.devices.find(named_user(call), call.arguments["device_id"])
     if device is None:
         raise unknown("device")
@@ -35,7 +33,6 @@ def status(call: Call) -> Answer:
 
 
 def list_(call: Call) -> Answer:
-    """List the user's devices."""
     return Answer(content=Bare({"devices": [_tree(device) for device in call.state.devices.of(named_user(call))]}))
 
 

@@ -11,7 +11,6 @@ from .lookup import DETAILS_AGE
 
 
 def card_types(_: Call) -> Answer:
-    """List the kinds of card that are accepted."""
     elements = [{"id": name, "#text": name} for name in CARD_TYPES]
     json = {"cardTypes": list(CARD_TYPES)}
     return Answer(content=Forms(json=json, xml={"cardTypes": {"cardType": elements}}), max_age=DETAILS_AGE)

@@ -13,7 +13,6 @@ _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 def create_user(call: Call) -> Answer:
-    """Open an account."""
     email = needed(call, "email", "email")
     if not _ADDRESS.fullmatch(email):
         raise invalid("email", "an address")
@@ -38,7 +37,6 @@ def create_user(call: Call) -> Answer:
 
 
 def create_subscription(call: Call) -> Answer:
-    """Give a user access for at most a month."""
     user, product = named_user(call), needed(call, "product_id", "productId")
     start, end = day(call, "start_date", "startDate"), day(call, "end_date", "endDate")
     country(call)

@@ -39,7 +39,6 @@ _Noun = TypeVar("_Noun")
 
 
 def browse_artists(call: Call) -> Answer:
-    """List the artists whose names begin with some letters."""
     letters = call.arguments["letter"].casefold()
     artists = [artist for artist in CATALOGUE.artists.values() if artist.sort_name.casefold().startswith(letters)]
     artists.sort(key=lambda artist: artist.sort_name.casefold())
@@ -47,12 +46,10 @@ def browse_artists(call: Call) -> Answer:
 
 
 def artist_details(call: Call) -> Answer:
-    """Return one artist."""
     return Answer(content=Bare(artist_tree(find(call, "artist", CATALOGUE.artists))), max_age=DETAILS_AGE)
 
 
 def artist_releases(call: Call) -> Answer:
-    """List the releases of one artist, of all types or of one."""
     artist, kind = find(call, "artist", CATALOGUE.artists), call.choice("type", RELEASE_TYPES)
     releases = [
         release for release in CATALOGUE.releases.values() if release.artist is artist and kind in {None, release.type}
@@ -61,25 +58,21 @@ def artist_releases(call: Call) -> Answer:
 
 
 def release_details(call: Call) -> Answer:
-    """Return one release."""
     return Answer(content=Bare(release_tree(find(call, "release", CATALOGUE.releases))), max_age=DETAILS_AGE)
 
 
 def release_tracks(call: Call) -> Answer:
-    """List the tracks of one release in their order."""
     tracks = CATALOGUE.tracks_of(find(call, "release", CATALOGUE.releases))
     return Answer(content=call.page_of("track", tracks, track_tree), max_age=DETAILS_AGE)
 
 
 def track_details(call: Call) -> Answer:
-    """Return one track."""
     return Answer(content=Bare(track_tree(find(call, "track", CATALOGUE.tracks))), max_age=DETAILS_AGE)
 
 
 def search(
     noun: str, nouns: Iterable[_Noun], words: Callable[[_Noun], str], tree: Callable[[_Noun], Tree], call: Call
 ) -> Answer:
-    """Find whatever holds every word of the query."""
     wanted = call.arguments["q"].casefold().split()
     hits = [each for each in nouns if all(word in words(each).casefold() for word in wanted)]
     return Answer(content=call.page_of(noun, hits, tree), max_age=SEARCH_AGE)
@@ -110,7 +103,6 @@ def download_track(call: Call) -> Answer:
 
 
 def usage_types(_: Call) -> Answer:
-    """List the licensable uses of content."""
     return Answer(content={"usageTypes": list(USAGE_TYPES)}, max_age=DETAILS_AGE)
 
 

@@ -13,13 +13,11 @@ _LEFT_OUT = "price"
 
 
 def release_tree(release: Release) -> Tree:
-    """Describe a release."""
     tree = trees.release_tree(release, HOME_CURRENCY)
     return _stated({**tree, "artist": trees.artist_tree(release.artist)})
 
 
 def track_tree(track: Track) -> Tree:
-    """Describe a track."""
     tree = trees.track_tree(track, HOME_CURRENCY)
     artist, release = trees.artist_tree(track.release.artist), release_tree(track.release)
     return _stated({**tree, "artist": artist, "release": release})

@@ -20,7 +20,7 @@ LOG_KINDS: Mapping[str, LogKind] = {f"platform.logging.{kind.value}": kind for k
 MAX_LOGS: Mapping[LogKind, int] = {LogKind.PREVIEW: 500, LogKind.CATALOGUE: 500, LogKind.SUBSCRIBER: 20}
 
 OLDEST = 61 * 86_400
-FURTHEST_AHEAD = 300
+MAX_AHEAD = 300
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 
@@ -108,4 +108,4 @@ def date_problem(timestamp: str, now: float) -> str | None:
         return "timestamp is not a valid date"
     if age > OLDEST:
         return "timestamp is too far in the past"
-    return "timestamp is in the future" if -age > FURTHEST_AHEAD else None
+    return "timestamp is in the future" if -age > MAX_AHEAD else None

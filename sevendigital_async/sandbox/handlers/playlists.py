@@ -20,12 +20,10 @@ _REQUIRED = ("trackId", "title", "artist")
 
 
 def list_(call: Call) -> Answer:
-    """List the playlists of a user, or all."""
     return Answer(content=call.page_of("playlist", call.state.playlists.of(text(call, "user_id", "userId")), _tree))
 
 
 def create(call: Call) -> Answer:
-    """Make a playlist, with tracks on it if some were sent."""
     name = needed(call, "name", "name")
     description, visibility = _description(call), _visibility(call)
     tracks = _tracks(call) if "tracks" in call.arguments else ()
@@ -40,7 +38,6 @@ def create(call: Call) -> Answer:
 
 
 def update(call: Call) -> Answer:
-    """Change the given fields of a playlist; its tracks stay."""
     playlist = find(call)
     name, description, visibility = text(call, "name", "name"), _description(call), _visibility(call)
     changed = evolve(
@@ -72,11 +69,7 @@ def _kept(call: Call, playlist: Playlist) -> Bare:
 
 
 def find(call: Call) -> Playlist:
-    """Return the playlist that a request is about.
-
-    Raises:
-        RefusalError: There is none (2001).
-    """
+    """Return the playlist that a request is about."""
     playlist = call.state.playlists.find(call.arguments["playlist_id"])
     if playlist is None:
         raise unknown("playlist")

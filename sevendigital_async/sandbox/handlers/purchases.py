@@ -36,7 +36,6 @@ _ORDERS: Mapping[str, Callable[[Owned], str]] = {
 
 
 def buyer(call: Call) -> str:
-    """Return the user of a request."""
     return named_user(call) if "user_id" in call.arguments else call.user or _MANAGED
 
 
@@ -82,21 +81,18 @@ def bought(
 
 
 def purchase_item(call: Call) -> Answer:
-    """Sell an item at the shop's price."""
     item, money = wanted(call), currency(call)
     price = up_to_date(call, item.pence)
     return bought(call, buyer(call), [call.state.baskets.line(item, price)], money)
 
 
 def purchase_rrp_item(call: Call) -> Answer:
-    """Sell an item at the recommended price."""
     item, money = wanted(call), currency(call)
     price = up_to_date(call, item.rrp_pence)
     return bought(call, buyer(call), [call.state.baskets.line(item, price)], money)
 
 
 def purchase_priced_item(call: Call) -> Answer:
-    """Sell an item at the partner's price."""
     item, money, price = wanted(call), currency(call), pence(call, "price") or 0
     return bought(call, buyer(call), [call.state.baskets.line(item, price)], money)
 
@@ -110,7 +106,6 @@ def deliver_item(call: Call) -> Answer:
 
 
 def locker(call: Call) -> Answer:
-    """Show what the user owns: a page of releases, each with the tracks of it."""
     money, owned = currency(call), _sorted(call, _filtered(call))
     releases = list({each.track.release.id: each.track.release for each in owned}.values())
     page = call.page_of("release", releases, partial(release_tree, currency=money))

@@ -43,13 +43,11 @@ def create_session(call: Call) -> Answer:
 
 
 def delete_session(call: Call) -> Answer:
-    """End a session."""
     call.state.radio.end(_session(call).id)
     return Answer(status=204)
 
 
 def next_track(call: Call) -> Answer:
-    """Return the next track, and whether it may be skipped."""
     session = _session(call)
     track = CATALOGUE.tracks[session.advance()]
     ticket = call.state.deliveries.issue(recording(track, STREAM_FORMAT, attachment=False), call.now)

@@ -43,20 +43,17 @@ def search(call: Call) -> Answer:
 
 
 def details(call: Call) -> Answer:
-    """Return one release."""
     release = find(call, "release", CATALOGUE.releases)
     return Answer(content={"release": release_tree(release, currency(call))}, max_age=DETAILS_AGE)
 
 
 def editorial(call: Call) -> Answer:
-    """Return what the editors wrote about one release."""
     release = find(call, "release", CATALOGUE.releases)
     currency(call)
     return Answer(content={"editorial": review(release)}, max_age=DETAILS_AGE)
 
 
 def chart(call: Call) -> Answer:
-    """Rank the albums."""
     albums = [
         release
         for release in CATALOGUE.releases.values()
@@ -77,20 +74,17 @@ def recommend(call: Call) -> Answer:
 
 
 def tracks(call: Call) -> Answer:
-    """List the tracks of one release in their order."""
     release = find(call, "release", CATALOGUE.releases)
     tree = partial(track_tree, currency=currency(call))
     return Answer(content=call.page_of("track", CATALOGUE.tracks_of(release), tree), max_age=DETAILS_AGE)
 
 
 def tags(call: Call) -> Answer:
-    """List the tags of one release."""
     currency(call)
     return tag_list(call, tags_of_release(find(call, "release", CATALOGUE.releases)))
 
 
 def match_by_id(call: Call) -> Answer:
-    """Return the release that has a barcode."""
     upc = call.arguments["id"].removeprefix("upc:").lstrip("0")
     release = next((release for release in CATALOGUE.releases.values() if release.upc.lstrip("0") == upc), None)
     if release is None:
@@ -99,7 +93,6 @@ def match_by_id(call: Call) -> Answer:
 
 
 def by_tags(order: Callable[[Iterable[Release]], list[Release]], call: Call) -> Answer:
-    """List the releases that have all of some tags."""
     wanted = wanted_tags(call)
     releases = order(release for release in CATALOGUE.releases.values() if has_all(tags_of_release(release), wanted))
     return wrapped(call.page_of("release", releases, _tree(call)), "taggedResults", "taggedItem", typed=True)

@@ -13,11 +13,7 @@ from ..state.lockers import Owned
 
 
 def request_user(call: Call) -> str:
-    """Return the user whose token signed the request, or whom it names.
-
-    Raises:
-        RefusalError: There is none, and nothing else in the request names a user; or it names another than signed.
-    """
+    """Return the user whose token signed the request, or whom it names."""
     if "user_id" in call.arguments:
         return named_user(call)
     if call.user is None:
@@ -26,11 +22,7 @@ def request_user(call: Call) -> str:
 
 
 def named_user(call: Call) -> str:
-    """Return the user whom the request names.
-
-    Raises:
-        RefusalError: It is signed with another user's token.
-    """
+    """Return the user whom the request names."""
     user: str = call.arguments["user_id"]
     if call.user not in {None, user}:
         raise RefusalError(403, "OAuth authentication error: Access to resource denied")
@@ -38,11 +30,7 @@ def named_user(call: Call) -> str:
 
 
 def licences(call: Call, user: str, fits: Callable[[Owned], bool]) -> list[Owned]:
-    """Return the tracks of a user that ``fits`` accepts; of a track bought twice, the copy with more downloads left.
-
-    Raises:
-        RefusalError: The user owns none (2002).
-    """
+    """Return the tracks of a user that ``fits`` accepts; of a track bought twice, the copy with more downloads left."""
     found: dict[str, Owned] = {}
     for owned in call.state.lockers.of(user):
         if fits(owned):
@@ -54,11 +42,7 @@ def licences(call: Call, user: str, fits: Callable[[Owned], bool]) -> list[Owned
 
 
 def spend(call: Call, user: str, fits: Callable[[Owned], bool]) -> list[Track]:
-    """Return the tracks of what ``fits``, and count one download of each.
-
-    Raises:
-        RefusalError: The user owns none, or one of them has no downloads left (2002).
-    """
+    """Return the tracks of what ``fits``, and count one download of each."""
     found = licences(call, user, fits)
     if any(owned.remaining < 1 for owned in found):
         raise RefusalError(404, Problem(2002, "No licences available for download request"))
@@ -68,6 +52,5 @@ def spend(call: Call, user: str, fits: Callable[[Owned], bool]) -> list[Track]:
 
 
 def redirect_to(call: Call, media: Media) -> Answer:
-    """Redirect to the media."""
     ticket = call.state.deliveries.issue(media, call.now)
     return Answer(status=302, headers={"Location": address(call.origin, ticket)})

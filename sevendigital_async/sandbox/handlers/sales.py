@@ -19,7 +19,6 @@ from .request_user import named_user
 
 
 def locker(call: Call) -> Answer:
-    """List what a user owns: a page of releases, and of each the tracks that are the user's."""
     owned = call.state.lockers.of(named_user(call))
     releases = list({each.track.release.id: each.track.release for each in owned}.values())
     number = call.whole("page", 1, least=1)
@@ -56,11 +55,7 @@ def credit_item(call: Call) -> Answer:
 
 
 def refund(noun: str, call: Call) -> Answer:
-    """Take a purchase out of the sales report and out of the locker.
-
-    Raises:
-        RefusalError: The user made no such purchase (2001), it was refunded before (3017), or reported already (2002).
-    """
+    """Take a purchase out of the sales report and out of the locker."""
     user, purchase_id = needed(call, "user_id", "userId"), needed(call, "purchase_id", "purchaseId")
     reason = text(call, "reason", "reason")
     purchase = call.state.purchases.find(purchase_id)

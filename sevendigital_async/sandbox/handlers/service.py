@@ -9,7 +9,6 @@ from ..calls import Call
 
 
 def status(call: Call) -> Answer:
-    """Return the sandbox's time."""
     moment = datetime.fromtimestamp(call.now, UTC)
     return Answer(content={"serviceStatus": {"serverTime": f"{moment:%Y-%m-%dT%H:%M:%SZ}"}})
 

@@ -30,20 +30,12 @@ def without_check(_: Call, __: Track) -> None:
 
 
 def buyer(call: Call, track: Track) -> None:
-    """Allow users who have bought the track.
-
-    Raises:
-        RefusalError: The user has not (2002).
-    """
+    """Allow users who have bought the track."""
     licences(call, request_user(call), lambda owned: owned.track is track)
 
 
 def subscriber(call: Call, _: Track) -> None:
-    """Allow subscribers, on one device at a time if the request names it.
-
-    Raises:
-        RefusalError: The user has no subscription today (2002), or listens elsewhere (3201).
-    """
+    """Allow subscribers, on one device at a time if the request names it."""
     user, today = request_user(call), call.moment.date()
     subscription = call.state.subscriptions.of(user)
     if subscription is None or subscription.status_on(today) != "active" or today < subscription.start:
@@ -54,25 +46,19 @@ def subscriber(call: Call, _: Track) -> None:
 
 
 def cacher(call: Call, track: Track) -> None:
-    """Allow subscribers who have an authorised device.
-
-    Raises:
-        RefusalError: The user has no subscription today, or no device (2002).
-    """
+    """Allow subscribers who have an authorised device."""
     subscriber(call, track)
     if not call.state.devices.of(request_user(call)):
         raise RefusalError(404, Problem(2002, "No device of this user is authorised"))
 
 
 def progressive(entitled: _Entitlement, call: Call) -> Answer:
-    """Send a track's recording."""
     track = find(call, "track", CATALOGUE.tracks)
     entitled(call, track)
     return Answer(content=recording(track, STREAM_FORMAT, attachment=False))
 
 
 def hls(entitled: _Entitlement, call: Call) -> Answer:
-    """Send the manifest of a track's recording."""
     track = find(call, "track", CATALOGUE.tracks)
     entitled(call, track)
     ticket = call.state.deliveries.issue(recording(track, STREAM_FORMAT, attachment=False), call.now)

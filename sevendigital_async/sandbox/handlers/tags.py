@@ -12,18 +12,13 @@ from .lookup import DETAILS_AGE
 
 
 def tag_list(call: Call, tags: Sequence[Tag]) -> Answer:
-    """Return a page of tags."""
     page, elements = call.page_of("tag", tags, tag_tree), call.page_of("tag", tags, tag_element)
     xml = {"tags": {**paging(page), "tag": list(elements.items)}}
     return Answer(content=Forms(json=page, xml=xml), max_age=DETAILS_AGE)
 
 
 def wanted_tags(call: Call) -> list[str]:
-    """Return the ids of the requested tags.
-
-    Raises:
-        RefusalError: There is none of them (2001).
-    """
+    """Return the ids of the requested tags."""
     wanted = [tag.strip().lower() for tag in call.arguments["tags"].split(",") if tag.strip()]
     if TAGS.keys().isdisjoint(wanted):
         raise RefusalError(404, Problem(2001, "None of the provided tag(s) exist."))

@@ -19,7 +19,6 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
 
 
 def countries(_: Call) -> Answer:
-    """List the territories that have a store."""
     trees = [_tree(code) for code in COUNTRIES]
     elements = [_element(code) for code in COUNTRIES]
     return Answer(
@@ -28,17 +27,12 @@ def countries(_: Call) -> Answer:
 
 
 def resolve(call: Call) -> Answer:
-    """Return the country of an address."""
     code = country_of(call, "ip")
     return Answer(content=Forms(json=Bare(_tree(code)), xml={"country": _element(code)}), max_age=DETAILS_AGE)
 
 
 def country_of(call: Call, name: str) -> str:
-    """Return the country of the address that an argument is; private ones are in the home country.
-
-    Raises:
-        RefusalError: It is not an address (1002).
-    """
+    """Return the country of the address that an argument is; private ones are in the home country."""
     try:
         address = ip_address(call.arguments[name].strip())
     except ValueError:
@@ -48,7 +42,6 @@ def country_of(call: Call, name: str) -> str:
 
 
 def translations(call: Call) -> Answer:
-    """Return the shop's texts in a language."""
     locale = call.arguments["locale"]
     texts = TEXTS.get(locale.replace("_", "-").partition("-")[0].lower())
     if texts is None:

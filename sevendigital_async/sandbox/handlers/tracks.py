@@ -15,13 +15,11 @@ from .request_user import redirect_to
 
 
 def chart(call: Call) -> Answer:
-    """Rank the tracks."""
     tracks = [track for track in CATALOGUE.tracks.values() if track.release.released <= call.moment.date()]
     return charted(call, "track", tracks, partial(track_tree, currency=currency(call)))
 
 
 def details(call: Call) -> Answer:
-    """Return one track."""
     track = find(call, "track", CATALOGUE.tracks)
     return Answer(content={"track": track_tree(track, currency(call))}, max_age=DETAILS_AGE)
 
@@ -38,7 +36,6 @@ def search(call: Call) -> Answer:
 
 
 def match_by_id(call: Call) -> Answer:
-    """Return the track that has an ISRC."""
     isrc = call.arguments["id"].upper().removeprefix("ISRC:")
     track = next((track for track in CATALOGUE.tracks.values() if track.isrc == isrc), None)
     if track is None:

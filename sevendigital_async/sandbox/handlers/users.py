@@ -34,7 +34,6 @@ def create(call: Call) -> Answer:
 
 
 def details(call: Call) -> Answer:
-    """Show an account."""
     user = call.state.users.get(call.arguments["user_id"])
     if user is None:
         raise unknown("user")
@@ -42,7 +41,6 @@ def details(call: Call) -> Answer:
 
 
 def authenticate(call: Call) -> Answer:
-    """Return the token of a user who knows the password."""
     user = call.state.users.find(call.arguments["email"])
     if user is None or not user.knows(call.arguments["password"]):
         raise RefusalError(401, Problem(2001, "No user has that address and that password"))
@@ -50,7 +48,6 @@ def authenticate(call: Call) -> Answer:
 
 
 def find(call: Call) -> Answer:
-    """List the accounts with an address, or all of them."""
     email = call.arguments.get("email", "").casefold()
     users = [user for user in call.state.users.all() if email in {"", (user.email or "").casefold()}]
     trees = [_tree(user) for user in users]
@@ -75,7 +72,6 @@ def update(call: Call) -> Answer:
 
 
 def unlimited_streaming(call: Call) -> Answer:
-    """Show the user's subscription."""
     subscription = call.state.subscriptions.of(buyer(call))
     if subscription is None:
         raise unknown("subscription")

@@ -24,12 +24,7 @@ from .vouchers import Vouchers
 
 
 class State:
-    """All that a sandbox remembers of calls other than play logs.
-
-    Args:
-        token_for: Knows the token of every user.
-        tokens: Tokens that the OAuth flow issues.
-    """
+    """All that a sandbox remembers of calls other than play logs."""
 
     def __init__(self, token_for: Callable[[str], UserToken], tokens: Tokens) -> None:
         self.token_for = token_for
@@ -58,16 +53,7 @@ class State:
         source: str,
         transaction_id: str | None = None,
     ) -> Purchase:
-        """Record a purchase and put what was bought into the user's locker; a repeated call buys again.
-
-        Args:
-            user: Who buys.
-            lines: What, and for how much.
-            currency: What is paid with.
-            moment: When.
-            source: The name of the operation.
-            transaction_id: The partner's own number for the sale.
-        """
+        """Record a purchase and put what was bought into the user's locker; a repeated call buys again."""
         purchase = self.purchases.record(
             user, lines, currency=currency, moment=moment, source=source, transaction_id=transaction_id
         )
@@ -75,7 +61,6 @@ class State:
         return purchase
 
     def tree(self) -> dict[str, Any]:
-        """Return everything as plain values for JSON."""
         return {
             "baskets": self.baskets.tree(),
             "purchases": self.purchases.tree(),

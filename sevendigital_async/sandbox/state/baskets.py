@@ -11,20 +11,13 @@ from attrs import Factory, define, evolve, frozen
 from ..catalogue import Item
 from .vouchers import Voucher
 
-_BASKETS = UUID("7d190000-0000-4000-8000-000000000001")
+_BASKET_NAMESPACE = UUID("7d190000-0000-4000-8000-000000000001")
 _FIRST_LINE = 15_000_001
 
 
 @frozen
 class Line:
-    """One thing in a basket or a purchase; money is in hundredths.
-
-    Attributes:
-        id: The number of its place.
-        item: The thing.
-        pence: Its price.
-        due: What is charged for it.
-    """
+    """One thing in a basket or a purchase; ``pence`` is its price and ``due`` what is charged, in hundredths."""
 
     id: str
     item: Item
@@ -32,7 +25,6 @@ class Line:
     due: int
 
     def tree(self) -> dict[str, Any]:
-        """Return it as plain values."""
         track = self.item.track
         return {
             "itemId": self.id,
@@ -45,16 +37,7 @@ class Line:
 
 @define
 class Basket:
-    """A shopper's basket.
-
-    Attributes:
-        id: A GUID.
-        country: The country in which it was created and can be used.
-        currency: What it is paid with.
-        lines: What is in it.
-        voucher: What lowers its price.
-        paypal_tokens: Tokens of checkouts that were begun.
-    """
+    """A shopper's basket, for one country; ``paypal_tokens`` are those of checkouts that were begun."""
 
     id: str
     country: str
@@ -66,12 +49,10 @@ class Basket:
 
     @property
     def pence(self) -> int:
-        """The sum of the prices."""
         return sum(line.pence for line in self.lines)
 
     @property
     def due(self) -> int:
-        """What is to be paid."""
         return sum(line.due for line in self.lines)
 
     def fill(self, lines: Sequence[Line]) -> None:
@@ -84,7 +65,6 @@ class Basket:
         self.fill(self.lines)
 
     def begin_paypal(self) -> str:
-        """Return the token of a new checkout."""
         token = f"EC-{self.id[:8].upper()}{len(self.paypal_tokens) + 1:04d}"
         self.paypal_tokens.append(token)
         return token
@@ -98,12 +78,10 @@ class Baskets:
         self._lines = 0
 
     def create(self, country: str, currency: str) -> Basket:
-        """Return a new, empty basket."""
-        id_ = str(uuid5(_BASKETS, str(len(self._baskets))))
+        id_ = str(uuid5(_BASKET_NAMESPACE, str(len(self._baskets))))
         return self._baskets.setdefault(id_, Basket(id_, country, currency))
 
     def find(self, id_: str) -> Basket | None:
-        """Return the basket with an id."""
         return self._baskets.get(id_.lower())
 
     def line(self, item: Item, pence: int) -> Line:
@@ -112,7 +90,6 @@ class Baskets:
         return Line(str(_FIRST_LINE + self._lines - 1), item, pence, pence)
 
     def tree(self) -> list[dict[str, Any]]:
-        """Return all baskets as plain values."""
         return [
             {
                 "id": basket.id,

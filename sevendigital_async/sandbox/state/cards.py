@@ -57,7 +57,6 @@ class _Wallet:
 
 
 def brand_of(number: str) -> str | None:
-    """Return the brand of a card number."""
     return next((brand for prefix, brand in _BRANDS.items() if number.startswith(prefix)), None)
 
 
@@ -69,7 +68,6 @@ class Cards:
         self._registrations: dict[str, Registration] = {}
 
     def of(self, user: str) -> list[Card]:
-        """Return a user's cards in the order in which they came."""
         return list(self._wallet(user).cards)
 
     def default_of(self, user: str) -> str | None:
@@ -112,7 +110,6 @@ class Cards:
         return self.register(user, Card(id="", last4="1111", brand="visa", month=12, year=2099), date.min)
 
     def registration(self, user: str, id_: str) -> Registration | None:
-        """Return a registration of that user."""
         found = self._registrations.get(id_)
         return found if found and found.user == user else None
 
@@ -126,7 +123,6 @@ class Cards:
         return problem
 
     def tree(self) -> dict[str, Any]:
-        """Return the cards of all users that were looked at, as plain values."""
         return {
             user: [
                 {"cardId": card.id, "last4": card.last4, "isDefault": card.id == wallet.default}

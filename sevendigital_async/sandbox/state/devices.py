@@ -38,17 +38,13 @@ class Devices:
         return mine[device.id]
 
     def forget(self, user: str, device_id: str) -> None:
-        """Revoke a device's authorisation."""
         self._devices.get(user, {}).pop(device_id, None)
 
     def find(self, user: str, device_id: str) -> Device | None:
-        """Return one of the user's devices."""
         return self._devices.get(user, {}).get(device_id)
 
     def of(self, user: str) -> Sequence[Device]:
-        """Return the user's devices."""
         return list(self._devices.get(user, {}).values())
 
     def tree(self) -> dict[str, Any]:
-        """Return which devices each user has."""
         return {user: list(mine) for user, mine in self._devices.items()}

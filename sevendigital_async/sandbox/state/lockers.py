@@ -17,15 +17,7 @@ DOWNLOADS = 10
 
 @define(kw_only=True)
 class Owned:
-    """A track that a user owns.
-
-    Attributes:
-        track: The track.
-        purchase_id: What it came with.
-        moment: When that was.
-        complete: The whole release was bought.
-        remaining: How often it can still be fetched.
-    """
+    """A track that a user owns; ``complete`` if the whole release was bought."""
 
     track: Track
     purchase_id: str
@@ -41,7 +33,6 @@ class Lockers:
         self._lockers: dict[str, list[Owned]] = {}
 
     def fill(self, purchase: Purchase) -> None:
-        """Put what was bought into the buyer's locker."""
         locker = self._lockers.setdefault(purchase.user, [])
         for line in purchase.lines:
             track = line.item.track
@@ -52,7 +43,6 @@ class Lockers:
             )
 
     def of(self, user: str) -> list[Owned]:
-        """Return what a user owns, in the order in which it was bought."""
         return list(self._lockers.get(user, ()))
 
     def remove(self, user: str, fits: Callable[[Owned], bool]) -> int:
@@ -63,7 +53,6 @@ class Lockers:
         return len(locker) - len(kept)
 
     def tree(self) -> dict[str, Any]:
-        """Return all lockers as plain values, by user."""
         return {
             user: [
                 {

@@ -26,7 +26,7 @@ class Ticket:
 
 
 @frozen
-class _ConnectionProbe:
+class _Listener:
     device: str
     since: float
 
@@ -37,10 +37,9 @@ class Deliveries:
 
     _tickets: dict[str, Ticket] = Factory(dict)
     _issued: int = 0
-    _listeners: dict[str, _ConnectionProbe] = Factory(dict)
+    _listeners: dict[str, _Listener] = Factory(dict)
 
     def issue(self, media: Media, now: float) -> Ticket:
-        """Issue an address for ``media``."""
         self._forget(now - LIFETIME)
         self._issued += 1
         name = hashlib.sha256(f"ticket {self._issued}".encode()).hexdigest()[:32]
@@ -56,11 +55,10 @@ class Deliveries:
         current = self._listeners.get(user)
         if current is not None and current.device != device and now - current.since < ONE_DEVICE:
             return False
-        self._listeners[user] = _ConnectionProbe(device, now)
+        self._listeners[user] = _Listener(device, now)
         return True
 
     def tree(self) -> dict[str, Any]:
-        """Return how many addresses were handed out, and who streams on what."""
         return {
             "issued": self._issued,
             "streaming": {user: listener.device for user, listener in self._listeners.items()},

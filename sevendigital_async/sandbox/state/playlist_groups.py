@@ -28,7 +28,6 @@ class PlaylistGroups:
     _made: int = 0
 
     def create(self, *, name: str, user: str, playlist_ids: Sequence[str], now: datetime) -> Group:
-        """Make a group."""
         self._made += 1
         id_ = f"group-{self._made}"
         return self.keep(Group(id=id_, name=name, user=user, playlist_ids=tuple(playlist_ids), modified_at=now))
@@ -39,20 +38,16 @@ class PlaylistGroups:
         return group
 
     def find(self, user: str, group_id: str) -> Group | None:
-        """Return a user's group."""
         group = self._groups.get(group_id)
         return group if group and group.user == user else None
 
     def remove(self, group: Group) -> None:
-        """Delete a group."""
         del self._groups[group.id]
 
     def of(self, user: str) -> Sequence[Group]:
-        """Return a user's groups."""
         return [group for group in self._groups.values() if group.user == user]
 
     def tree(self) -> list[dict[str, Any]]:
-        """Return which groups there are, and what is in them."""
         return [
             {"id": group.id, "name": group.name, "userId": group.user, "playlistIds": list(group.playlist_ids)}
             for group in self._groups.values()

@@ -13,14 +13,7 @@ _FIRST_ID = 789_001
 
 @frozen
 class Entry:
-    """One place of a playlist.
-
-    Attributes:
-        id: Its own, which it keeps wherever it is moved.
-        position: Its place, from 1.
-        added_at: When it was put there.
-        track: What the partner said about the track.
-    """
+    """One place of a playlist. It keeps its ``id`` wherever it is moved; ``position`` counts from 1."""
 
     id: str
     position: int
@@ -68,7 +61,6 @@ class Playlists:
     _tags: list[str] = Factory(list)
 
     def create(self, *, name: str, description: str, visibility: str, user: str | None, now: datetime) -> Playlist:
-        """Make an empty playlist."""
         playlist = Playlist(
             id=f"playlist-{_FIRST_ID + self._made}",
             name=name,
@@ -87,20 +79,16 @@ class Playlists:
         return playlist
 
     def tag(self, names: Iterable[str]) -> None:
-        """Add the tags that are new."""
         self._tags.extend(name for name in dict.fromkeys(names) if name not in self._tags)
 
     @property
     def tags(self) -> Sequence[str]:
-        """All tags, in the order in which they came."""
         return tuple(self._tags)
 
     def find(self, playlist_id: str) -> Playlist | None:
-        """Return a playlist; None if there is none with this id."""
         return self._playlists.get(playlist_id)
 
     def remove(self, playlist: Playlist) -> None:
-        """Delete a playlist."""
         del self._playlists[playlist.id]
 
     def of(self, user: str | None) -> Sequence[Playlist]:
@@ -108,7 +96,6 @@ class Playlists:
         return [playlist for playlist in self._playlists.values() if user in {None, playlist.user}]
 
     def tree(self) -> list[dict[str, Any]]:
-        """Return which playlists there are, and what is on them."""
         return [
             {
                 "id": playlist.id,

@@ -15,17 +15,7 @@ _FIRST_PURCHASE = 800_001
 
 @frozen(kw_only=True)
 class Purchase:
-    """What one request bought or had delivered.
-
-    Attributes:
-        id: Its number.
-        user: Who bought.
-        lines: What, and for how much.
-        currency: What was paid with.
-        moment: When.
-        source: The name of the operation.
-        transaction_id: The partner's own number for it.
-    """
+    """What one request bought or had delivered; ``source`` is the name of the operation."""
 
     id: str
     user: str
@@ -57,7 +47,6 @@ class Purchases:
         source: str,
         transaction_id: str | None = None,
     ) -> Purchase:
-        """Record a purchase under a new number."""
         purchase = Purchase(
             id=str(_FIRST_PURCHASE + len(self._purchases)),
             user=user,
@@ -71,11 +60,9 @@ class Purchases:
         return purchase
 
     def find(self, id_: str) -> Purchase | None:
-        """Return the purchase with an id."""
         return self._purchases.get(id_)
 
     def tree(self) -> list[dict[str, Any]]:
-        """Return all purchases as plain values."""
         return [
             {
                 "id": purchase.id,

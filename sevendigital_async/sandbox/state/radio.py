@@ -15,17 +15,7 @@ SKIPS: Mapping[str, int] = {"dmca": 6, "gvl": 5, "custom": 10}
 
 @define(kw_only=True)
 class Session:
-    """One listening session.
-
-    Attributes:
-        id: Its id.
-        user: Who listens.
-        ruleset: Its ruleset.
-        track_ids: The tracks that it plays in a loop.
-        created_at: When it began.
-        skips_remaining: How often the listener may still skip.
-        played: How many tracks it has named so far.
-    """
+    """One listening session; ``played`` counts the tracks that it has named so far."""
 
     id: str
     user: str
@@ -36,7 +26,6 @@ class Session:
     played: int = 0
 
     def advance(self) -> str:
-        """Name the next track."""
         track_id = self.track_ids[self.played % len(self.track_ids)]
         self.played += 1
         return track_id
@@ -50,7 +39,6 @@ class RadioSessions:
     _begun: int = 0
 
     def begin(self, *, user: str, ruleset: str, track_ids: Sequence[str], now: datetime) -> Session:
-        """Begin a session."""
         self._begun += 1
         session = Session(
             id=str(uuid5(NAMESPACE_URL, f"radio session {self._begun}")),
@@ -64,15 +52,12 @@ class RadioSessions:
         return session
 
     def find(self, session_id: str) -> Session | None:
-        """Return a session; None if there is none, or none any more."""
         return self._sessions.get(session_id)
 
     def end(self, session_id: str) -> None:
-        """Delete a session."""
         del self._sessions[session_id]
 
     def tree(self) -> list[dict[str, Any]]:
-        """Return which sessions are under way."""
         return [
             {
                 "sessionId": session.id,

@@ -26,9 +26,7 @@ class Refunds:
         return purchase_id in self._reasons
 
     def record(self, purchase_id: str, reason: str | None) -> None:
-        """Record a refund."""
         self._reasons[purchase_id] = reason
 
     def tree(self) -> dict[str, str | None]:
-        """Return which purchases were refunded, and why."""
         return dict(self._reasons)

@@ -13,17 +13,7 @@ UNLIMITED = "unlimited-streaming"
 
 @frozen(kw_only=True)
 class Subscription:
-    """A user's subscription.
-
-    Attributes:
-        id: Its number.
-        user: Whose it is.
-        product: What was subscribed to.
-        start: Its first day.
-        end: Its last day.
-        status: What was last said of it: ``active``, ``cancelled`` or ``expired``.
-        expires: The moment it ends, where that was said.
-    """
+    """A user's subscription; ``status`` is ``active``, ``cancelled`` or ``expired``, and ``end`` the last day."""
 
     id: str
     user: str
@@ -34,7 +24,6 @@ class Subscription:
     expires: datetime | None = None
 
     def status_on(self, today: date) -> str:
-        """Return its status on a day."""
         return "expired" if today > self.end else self.status
 
 
@@ -52,17 +41,12 @@ class Subscriptions:
         self._begun = 0
 
     def of(self, user: str) -> Subscription | None:
-        """Return a user's subscription."""
         return self._subscriptions.get(user)
 
     def begin(
         self, user: str, *, start: date, end: date, product: str = UNLIMITED, expires: datetime | None = None
     ) -> Subscription:
-        """Give a user a new subscription, in place of an earlier one.
-
-        Raises:
-            ValueError: It ends before it starts, or lasts more than a month.
-        """
+        """Give a user a new subscription, in place of an earlier one."""
         if not start <= end <= month_after(start):
             raise ValueError("a subscription lasts up to a month")
         self._begun += 1
@@ -73,13 +57,11 @@ class Subscriptions:
         return subscription
 
     def mark(self, subscription: Subscription, status: str) -> Subscription:
-        """Record that a subscription was cancelled, or has expired."""
         marked = evolve(subscription, status=status)
         self._subscriptions[subscription.user] = marked
         return marked
 
     def tree(self) -> dict[str, Any]:
-        """Return all subscriptions as plain values, by user."""
         return {
             user: {
                 "id": subscription.id,

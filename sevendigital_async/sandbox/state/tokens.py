@@ -14,13 +14,7 @@ MAX_ACCESS_TOKENS = 3
 
 @define
 class RequestToken:
-    """A token that waits for its user.
-
-    Attributes:
-        pair: The token and its secret.
-        identifier: What the partner calls the connection.
-        user: Who has authorised it; None before that.
-    """
+    """A token that waits for its user; ``identifier`` is what the partner calls the connection."""
 
     pair: UserToken
     identifier: str
@@ -43,7 +37,6 @@ class Tokens:
     _issued: int = 0
 
     def request(self, identifier: str) -> UserToken:
-        """Hand out a request token."""
         pair = self._pair()
         self._requested[pair.token] = RequestToken(pair, identifier)
         return pair
@@ -72,7 +65,6 @@ class Tokens:
         return None if requested is None else (token, requested.pair.secret)
 
     def holder(self, token: str) -> tuple[str, str] | None:
-        """Return the user of an access token, and its secret."""
         access = self._access.get(token)
         return None if access is None else (access.user, access.secret)
 

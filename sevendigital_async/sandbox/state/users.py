@@ -13,16 +13,7 @@ _FIRST_USER = 500_001
 
 @frozen(kw_only=True)
 class User:
-    """An account.
-
-    Attributes:
-        id: Its number, or whatever the partner calls the user.
-        email: Where to write to.
-        first_name: Given name.
-        last_name: Family name.
-        country: Where the user lives.
-        digest: Hash of the password; None if the partner manages the user.
-    """
+    """An account; ``digest`` is the hash of the password, None if the partner manages the user."""
 
     id: str
     email: str | None = None
@@ -32,7 +23,6 @@ class User:
     digest: bytes | None = field(default=None, repr=False)
 
     def knows(self, password: str) -> bool:
-        """Return whether that is the user's password."""
         return self.digest is not None and compare_digest(self.digest, _digest(password))
 
 
@@ -55,16 +45,13 @@ class Users:
         return user
 
     def find(self, email: str) -> User | None:
-        """Return the account with an address, in whatever case."""
         wanted = email.casefold()
         return next((user for user in self._users.values() if user.email and user.email.casefold() == wanted), None)
 
     def get(self, id_: str) -> User | None:
-        """Return the account with an id."""
         return self._users.get(id_)
 
     def all(self) -> list[User]:
-        """Return all accounts, oldest first."""
         return list(self._users.values())
 
     def update(self, id_: str, *, password: str | None = None, **particulars: str) -> User:
@@ -77,7 +64,6 @@ class Users:
         return user
 
     def tree(self) -> list[dict[str, Any]]:
-        """Return all accounts as plain values, without secrets."""
         return [{"id": user.id, "email": user.email, "country": user.country} for user in self._users.values()]
 
 

@@ -11,16 +11,7 @@ from attrs import frozen
 
 @frozen(kw_only=True)
 class Voucher:
-    """A code that lowers what is due.
-
-    Attributes:
-        code: What the shopper types.
-        type: ``percentage`` or ``fixed``.
-        value: Per cent, or hundredths of ``currency``.
-        currency: The currency of a fixed value.
-        expires: When it ends.
-        lasting: It can be used repeatedly.
-    """
+    """A code that lowers what is due; ``value`` is per cent, or hundredths of ``currency``."""
 
     code: str
     type: str
@@ -59,7 +50,6 @@ class Vouchers:
             self._redeemed.add(voucher.code)
 
     def is_redeemed(self, voucher: Voucher) -> bool:
-        """Return whether it is used up."""
         return voucher.code in self._redeemed
 
     def usable(self, code: str, currency: str, now: datetime) -> Voucher | None:
@@ -70,5 +60,4 @@ class Vouchers:
         return voucher if voucher.type == "percentage" or voucher.currency == currency else None
 
     def tree(self) -> dict[str, Any]:
-        """Return the codes that are used up."""
         return {"redeemed": sorted(self._redeemed)}

@@ -1,7 +1,8 @@
 "use strict";
-// The controls of the faults. Each change replaces all faults with PUT /_sandbox/faults, as any program can.
+// The controls of the faults. Each change replaces all faults with PUT /_sandbox/faults, as any program can, if they still
+// have the version that was read.
 
-let inForce = {faults: [], latency: "0ms", seed: 0};
+let inForce = {faults: [], latency: "0ms", seed: 0, version: 0};
 
 const say = (text) => setText(find("faults-status"), text);
 
@@ -18,18 +19,20 @@ function showFaults(faults) {
   find("clear-faults").disabled = rows.length === 0 && faults.latency === "0ms";
 }
 
-async function replaceFaults(changes, done) {
+// Sends the members that `change` returns for the faults in force. Where another program has changed those since they were
+// read, the sandbox refuses with 409 and its present faults, and the change is made to these.
+async function changeFaults(change, done) {
+  const headers = {"Content-Type": "application/json"};
   try {
-    const body = JSON.stringify({...inForce, ...changes});
-    const response = await fetch("/_sandbox/faults", {method: "PUT", body, headers: {"Content-Type": "application/json"}});
-    if (!response.ok) {
-      say(`Not changed: ${(await response.json()).error}.`);
-      return false;
+    for (;;) {
+      const body = JSON.stringify({...inForce, ...change(inForce)});
+      const response = await fetch("/_sandbox/faults", {method: "PUT", body, headers});
+      const {error, ...current} = await response.json();
+      if (response.ok || response.status === 409) showFaults(current);
+      if (response.status === 409) continue;
+      say(response.ok ? done : `Not changed: ${error}.`);
+      return response.ok;
     }
-    Object.assign(inForce, changes);
-    showFaults(inForce);
-    say(done);
-    return true;
   } catch {
     say("Not changed: the sandbox does not answer.");
     return false;
@@ -47,21 +50,21 @@ find("fault-kind").addEventListener("change", showMeaning);
 find("add-fault").addEventListener("submit", async (event) => {
   event.preventDefault();
   const kind = find("fault-kind").value, value = find("fault-value").value.trim();
-  const others = inForce.faults.filter((fault) => kind.startsWith("poison") || !fault.startsWith(`${kind}:`));
-  await replaceFaults({faults: [...others, `${kind}:${value}`]}, `${kind} ${value} is in force.`);
+  const stays = (fault) => kind.startsWith("poison") ? fault !== `${kind}:${value}` : !fault.startsWith(`${kind}:`);
+  await changeFaults(({faults}) => ({faults: [...faults.filter(stays), `${kind}:${value}`]}), `${kind} ${value} is in force.`);
 });
 find("set-latency").addEventListener("submit", async (event) => {
   event.preventDefault();
   const latency = find("latency").value.trim() || "0ms";
-  await replaceFaults({latency}, latency === "0ms" ? "There is no latency." : `The latency is ${latency}.`);
+  await changeFaults(() => ({latency}), latency === "0ms" ? "There is no latency." : `The latency is ${latency}.`);
 });
 find("faults-in-force").addEventListener("click", async ({target}) => {
   if (target.localName !== "button") return;
   const fault = target.value, isLatency = fault.startsWith("latency:");
-  const changes = isLatency ? {latency: "0ms"} : {faults: inForce.faults.filter((each) => each !== fault)};
+  const remove = ({faults}) => isLatency ? {latency: "0ms"} : {faults: faults.filter((each) => each !== fault)};
   // The button goes away with its row.
-  if (await replaceFaults(changes, `${fault.replace(":", " ")} is removed.`)) find("fault-kind").focus();
+  if (await changeFaults(remove, `${fault.replace(":", " ")} is removed.`)) find("fault-kind").focus();
 });
 find("clear-faults").addEventListener("click", async () => {
-  if (await replaceFaults({faults: [], latency: "0ms"}, "All faults are removed.")) find("fault-kind").focus();
+  if (await changeFaults(() => ({faults: [], latency: "0ms"}), "All faults are removed.")) find("fault-kind").focus();
 });

@@ -3,7 +3,7 @@
 A queue is in one of four states. Two heaps order the queues by time, so that neither timers nor the work of a call grow
 with the number of users::
 
-    LINGERING --full or old enough--> READY --take--> LEASED --release with a delay--> RESTING --> READY
+    LINGERING --full or old enough--> READY --take--> LEASED --release with a delay--> DELAYED --> READY
         ^                                                |
         +------------------ records are left ------------+   (no records left: the queue is deleted)
 """
@@ -31,7 +31,7 @@ class State(enum.Enum):
     LINGERING = enum.auto()
     READY = enum.auto()
     LEASED = enum.auto()
-    RESTING = enum.auto()
+    DELAYED = enum.auto()
 
 
 @define(eq=False)
@@ -70,7 +70,7 @@ class Accumulator:
         self._queues: dict[str, Queue] = {}
         self._ready: deque[Queue] = deque()
         self._lingering: list[tuple[float, int, Queue]] = []
-        self._resting: list[tuple[float, int, Queue]] = []
+        self._delayed: list[tuple[float, int, Queue]] = []
         self._tie_breakers = itertools.count()
 
     def add(self, records: Sequence[Record], size: int) -> bool:
@@ -95,7 +95,7 @@ class Accumulator:
         self._advance(now, flush=flush)
         if self._ready:
             return 0.0
-        times = [heap[0][0] for heap in (self._lingering, self._resting) if heap]
+        times = [heap[0][0] for heap in (self._lingering, self._delayed) if heap]
         return max(0.0, min(times) - now) if times else None
 
     def take(self, now: float, *, flush: bool) -> tuple[Queue, list[Record]] | None:
@@ -117,16 +117,16 @@ class Accumulator:
         return Queue(queue.name, state=State.LEASED), batch
 
     def release(self, queue: Queue, records: list[Record], now: float, *, delay: float) -> None:
-        """End a lease: put ``records``, in order, before those added since; let the queue rest."""
+        """End a lease: put ``records``, in order, before those added since; let the queue wait for its delay."""
         queue.records.extendleft(reversed(records))
         queue.size += size_of(records)
         if not queue.records:
             if self._queues.get(queue.name) is queue:
                 del self._queues[queue.name]
         elif delay > 0:
-            queue.state = State.RESTING
+            queue.state = State.DELAYED
             queue.due_at = now + delay
-            heapq.heappush(self._resting, (queue.due_at, next(self._tie_breakers), queue))
+            heapq.heappush(self._delayed, (queue.due_at, next(self._tie_breakers), queue))
         elif records:
             queue.state = State.READY
             self._ready.appendleft(queue)
@@ -135,20 +135,20 @@ class Accumulator:
 
     def __iter__(self) -> Iterator[Record]:
         """Iterate over all records, queue by queue."""
-        detached = [queue for _, _, queue in self._resting] + list(self._ready)
+        detached = [queue for _, _, queue in self._delayed] + list(self._ready)
         for queue in dict.fromkeys([*self._queues.values(), *detached]):
             yield from queue.records
 
     @property
     def oldest_put_at(self) -> float | None:
         """When the oldest record was put: a look at the head of each queue."""
-        detached = [queue for _, _, queue in self._resting] + list(self._ready)
+        detached = [queue for _, _, queue in self._delayed] + list(self._ready)
         queues = itertools.chain(self._queues.values(), detached)
         return min((queue.records[0].put_at for queue in queues if queue.records), default=None)
 
-    def resting(self, until: float, last: int) -> int:
-        """Count the records up to a sequence whose queue rests beyond a moment."""
-        queues = {queue for _, _, queue in self._resting if queue.state is State.RESTING and queue.due_at > until}
+    def count_delayed(self, until: float, last: int) -> int:
+        """Count the records up to a sequence whose queue is delayed beyond a moment."""
+        queues = {queue for _, _, queue in self._delayed if queue.state is State.DELAYED and queue.due_at > until}
         return sum(record.sequence <= last for queue in queues for record in queue.records)
 
     def _extend(self, name: str, records: Sequence[Record], size: int) -> bool:
@@ -160,7 +160,7 @@ class Accumulator:
         queue.size += size
         if is_new:
             self._schedule(queue)
-        elif queue.state is State.LINGERING and self._is_full(queue):
+        elif queue.state is State.LINGERING and self._rules.is_full(len(queue.records), queue.size):
             self._make_ready(queue)
         else:
             return False
@@ -168,12 +168,12 @@ class Accumulator:
 
     def _advance(self, now: float, *, flush: bool) -> None:
         for _ in range(MAX_MOVES_PER_CALL):
-            resting = self._head(self._resting, State.RESTING)
-            if resting is None or resting.due_at > now:
+            delayed = self._head(self._delayed, State.DELAYED)
+            if delayed is None or delayed.due_at > now:
                 break
-            heapq.heappop(self._resting)
-            resting.state = State.READY
-            self._ready.appendleft(resting)
+            heapq.heappop(self._delayed)
+            delayed.state = State.READY
+            self._ready.appendleft(delayed)
         for _ in range(MAX_MOVES_PER_CALL):
             lingering = self._head(self._lingering, State.LINGERING)
             if lingering is None or (lingering.due_at > now and not flush):

@@ -3,12 +3,12 @@
 Every record is in exactly one state: waiting, leased, delivered, buried or held. A lane takes a lease, declares its
 intent before the first byte is sent, and then settles every record of the lease in one of five ways::
 
-    append -> lease -> intent -> ack                    delivered
-                              -> release                waiting again, certainly not accepted
-                              -> bury                   a dead letter, with a reason
-                              -> doubt(RESEND | HOLD)   possibly accepted: waiting again, or held
-                              -> abandon                what a crash does: records with an intent and no outcome are
-                                                        in doubt, all others wait again
+    append -> lease -> intent -> ack             delivered
+                              -> release         waiting again, certainly not accepted
+                              -> bury            a dead letter, with a reason
+                              -> mark_in_doubt   possibly accepted: waiting again, or held
+                              -> abandon         what a crash does: records with an intent and no outcome are in
+                                                 doubt, all others wait again
 
 Implementations may keep the records in memory, in a file or on a server; they all pass the same tests.
 """
@@ -38,11 +38,11 @@ class Watermark(Protocol):
         """Sequence of the last of them; None while that is not known."""
         ...
 
-    async def left(self, *, rest: float | None = None) -> int | None:
+    async def left(self, *, max_delay: float | None = None) -> int | None:
         """Return how many of them are not yet delivered, buried or held; None while that is not known.
 
         Args:
-            rest: Leave out those whose queue rests for more seconds than this.
+            max_delay: Leave out those whose queue is delayed for more seconds than this.
         """
         ...
 
@@ -203,12 +203,12 @@ class LeaseSettler(Protocol):
         Args:
             lease: Where they came from.
             records: In order.
-            delay: Seconds for which their queue rests.
+            delay: Seconds for which their queue is delayed.
             count_attempt: Count this as a failed attempt.
         """
         ...
 
-    async def doubt(
+    async def mark_in_doubt(
         self, lease: Lease, records: Sequence[Record], policy: InDoubtPolicy, *, delay: float = 0.0
     ) -> None:
         """Mark these records as possibly delivered, and resend, hold or keep them."""
@@ -295,13 +295,7 @@ class AbandonedRecords:
 
     @classmethod
     def of(cls, unsettled: Iterable[Record], sending: Iterable[Record], *, suspect: bool) -> AbandonedRecords:
-        """Sort the records.
-
-        Args:
-            unsettled: Records of the lease that have no outcome.
-            sending: Records of an intent that has no outcome.
-            suspect: As in :class:`Lease`.
-        """
+        """Sort the records."""
         sent = set(sending)
         in_doubt: list[Record] = []
         unsent: list[Record] = []
@@ -316,8 +310,8 @@ async def settle_abandoned(
     """Settle the unsettled records of a lease whose lane has died."""
     records = AbandonedRecords.of(unsettled, lease.sending, suspect=lease.suspect)
     if records.in_doubt:
-        await settler.doubt(lease, records.in_doubt, policy)
+        await settler.mark_in_doubt(lease, records.in_doubt, policy)
     if records.suspect:
-        await settler.doubt(lease, records.suspect, InDoubtPolicy.RESEND)
+        await settler.mark_in_doubt(lease, records.suspect, InDoubtPolicy.RESEND)
     if records.certain:
         await settler.release(lease, records.certain, count_attempt=False)

@@ -30,17 +30,15 @@ class _MemoryWatermark:
     """Implements :class:`~sevendigital_async.shipping.spools.base.Watermark`."""
 
     _position: WatermarkPosition
-    _resting: Callable[[float, int], int]
+    _count_delayed: Callable[[float, int], int]
 
     @property
     def last(self) -> int:
-        """Sequence of the last play."""
         return self._position.last
 
-    async def left(self, *, rest: float | None = None) -> int:
-        """Return how many plays are not yet delivered, buried or held."""
+    async def left(self, *, max_delay: float | None = None) -> int:
         left = self._position.left
-        return left - self._resting(rest, self._position.last) if rest is not None and left else left
+        return left - self._count_delayed(max_delay, self._position.last) if max_delay is not None and left else left
 
 
 class MemorySpool:
@@ -64,11 +62,7 @@ class MemorySpool:
         self._positions = {kind: WatermarkPositions() for kind in LogKind}
 
     async def open(self, context: SpoolContext) -> None:
-        """Open the spool.
-
-        Raises:
-            SpoolInUseError: It has been opened before.
-        """
+        """Open the spool."""
         if self._accumulators:
             raise SpoolInUseError("this MemorySpool belongs to another shipper; use one for each shipper")
         self._clock = context.clock
@@ -76,13 +70,11 @@ class MemorySpool:
         self._accumulators = {kind: Accumulator(context.rules[kind]) for kind in LogKind}
 
     def append_nowait(self, kind: LogKind, records: Sequence[Record]) -> None:
-        """Accept all or none, at once."""
         size = size_of(records)
         self._capacity.reserve_nowait(len(records), size)
         self._add(kind, records, size)
 
     async def append(self, kind: LogKind, records: Sequence[Record], checkpoint: Checkpoint | None = None) -> None:
-        """Accept all or none, waiting for capacity."""
         size = len(records[0].body) if len(records) == 1 else size_of(records)
         if not self._capacity.take(len(records), size):
             self._wake_all()
@@ -98,19 +90,15 @@ class MemorySpool:
             self._checkpoints[checkpoint.source] = checkpoint.position
 
     async def checkpoint(self, source: str) -> str | None:
-        """Return the position last stored for a source."""
         return self._checkpoints.get(source)
 
     def refuse(self, error: ShipperError) -> None:
-        """Accept nothing from now on."""
         self._capacity.refuse(error)
 
     async def due_in(self, kind: LogKind, *, flush: bool) -> float | None:
-        """Seconds until a lease may succeed."""
         return self._accumulators[kind].due_in(self._clock.monotonic(), flush=flush or self._is_stuck)
 
     async def lease(self, kind: LogKind, *, flush: bool) -> Lease | None:
-        """Lease the next due batch."""
         taken = self._accumulators[kind].take(self._clock.monotonic(), flush=flush or self._is_stuck)
         if taken is None:
             return None
@@ -121,11 +109,9 @@ class MemorySpool:
         return lease
 
     async def intent(self, lease: Lease, records: Sequence[Record], request_id: str) -> None:  # noqa: ARG002 - for journals
-        """Remember what is about to be sent."""
         lease.sending = tuple(records)
 
     async def ack(self, lease: Lease, records: Sequence[Record], receipt: Receipt) -> None:  # noqa: ARG002 - for journals
-        """Drop delivered records."""
         self._move(lease.kind, "in_flight", "delivered", len(records))
         self._capacity.free(len(records), size_of(records))
         self._leases[lease].queue.attempt = 0
@@ -134,7 +120,6 @@ class MemorySpool:
     async def release(
         self, lease: Lease, records: Sequence[Record], *, delay: float = 0.0, count_attempt: bool = True
     ) -> None:
-        """Return records to their queue."""
         self._release(lease, records, delay, count_attempt=count_attempt)
 
     async def bury(self, lease: Lease, dead_letters: Sequence[tuple[Record, DeadLetter]]) -> None:
@@ -144,10 +129,9 @@ class MemorySpool:
         self._move(lease.kind, "in_flight", "buried", len(dead_letters))
         self._end(lease, [record for record, _ in dead_letters])
 
-    async def doubt(
+    async def mark_in_doubt(
         self, lease: Lease, records: Sequence[Record], policy: InDoubtPolicy, *, delay: float = 0.0
     ) -> None:
-        """Mark records as possibly delivered."""
         self._counts[lease.kind]["in_doubt"] += sum(not record.in_doubt for record in records)
         for record in records:
             record.in_doubt = True
@@ -165,23 +149,21 @@ class MemorySpool:
             await settle_abandoned(self, lease, state.unsettled, policy)
 
     def forget_dead_letters(self, dead_letters: Sequence[DeadLetter]) -> None:
-        """Drop dead letters that a hook has taken over."""
         for dead_letter in dead_letters:
             if self._dead_letters.pop(id(dead_letter), None):
                 self._capacity.free(1, len(dead_letter.body))
 
     async def counts(self, kind: LogKind) -> Counts:
-        """Return where the plays of a kind are."""
         return Counts(**self._counts[kind])
 
     def watermark(self, kind: LogKind) -> Watermark:
-        """Separate the plays that are here by now from later ones."""
         counts, waiting = self._counts[kind], self._accumulators[kind]
         position = self._positions[kind].add(self._latest, counts["waiting"] + counts["in_flight"])
-        return _MemoryWatermark(position, lambda rest, last: waiting.resting(self._clock.monotonic() + rest, last))
+        return _MemoryWatermark(
+            position, lambda delay, last: waiting.count_delayed(self._clock.monotonic() + delay, last)
+        )
 
     async def oldest_age(self, kind: LogKind) -> float | None:
-        """Return the seconds since the oldest waiting play was accepted."""
         put_at = self._accumulators[kind].oldest_put_at
         return None if put_at is None else self._clock.monotonic() - put_at
 

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from attrs import frozen
@@ -19,8 +20,10 @@ from ...errors import ConfigurationError
 from ...redis_url import SCHEMES as REDIS_SCHEMES
 from ...redis_url import RedisURL
 from .base import Spool
-from .inspector import SpoolInspector
 from .memory import MemorySpool
+
+if TYPE_CHECKING:
+    from .inspector import SpoolInspector
 
 _URL = re.compile(r"([^:]*)://")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")

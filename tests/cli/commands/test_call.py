@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -23,6 +25,7 @@ from sevendigital_async.cli.arguments import (
     read_arguments,
     values_of,
 )
+from sevendigital_async.cli.commands.call import CALL_HELP, SIGN_URL_HELP
 from sevendigital_async.config import Dialect
 from sevendigital_async.errors import InvalidArgumentError
 from sevendigital_async.operations import REGISTRY
@@ -62,6 +65,24 @@ async def test_bodies_and_files_are_arguments_too(tmp_path):
     assert (made.code, made.err) == (0, "")
     playlist = json.loads(made.out)
     assert (playlist["name"], playlist["tracks"][0]["title"]) == ("Run", "One")
+
+
+async def test_the_examples_of_the_help_work_in_a_sandbox(tmp_path):
+    examples = re.findall(r"^  sevendigital (.*)$", f"{CALL_HELP}{SIGN_URL_HELP}", re.MULTILINE)
+    assert len(examples) == 5
+    async with open_sandbox() as sandbox:
+        for example in examples:
+            ended = await sevendigital(*shlex.split(example), base_url=sandbox.base_url, cwd=tmp_path)
+            assert (ended.code, ended.err) == (0, ""), example
+
+
+async def test_refused_items_are_reported_with_their_reasons(tmp_path):
+    tracks = json.dumps([{"trackId": str(number)} for number in range(5)])
+    async with open_sandbox() as sandbox:
+        ended = await call(sandbox, "platform.playlists.create", "name=Run", f"tracks={tracks}", cwd=tmp_path)
+    items = "".join(f"; item {number}: title is missing" for number in range(3))
+    assert ended.code == 1
+    assert ended.err.endswith(f"(code 1008, HTTP 400){items}; 2 more\n")
 
 
 async def test_media_go_to_a_file(tmp_path):
@@ -223,22 +244,66 @@ def test_every_operation_has_a_method_to_take_values_from():
     } <= with_values
 
 
-BASH = shutil.which("bash")
-
-
-@pytest.mark.skipif(BASH is None, reason="bash is not installed")
-def test_bash_completes_a_line(tmp_path, capsys):
-    assert main(["--show-completion", "bash"]) == 0
-    (tmp_path / "completion.sh").write_text(capsys.readouterr().out)
-    command = tmp_path / "sevendigital"
+def run_in_shell(shell, script, directory, capsys):
+    """Run a script beside the completion script of a shell; return its standard output and error."""
+    assert main(["--show-completion", shell]) == 0
+    (directory / "completion").write_text(capsys.readouterr().out)
+    command = directory / "sevendigital"
     command.write_text(f"#!/bin/sh\nexec {sys.executable} -m sevendigital_async.cli\n")
     command.chmod(0o755)
+    environ = environment(PATH=f"{directory}:{os.environ['PATH']}", HOME=str(directory), TERM="dumb")
+    done = subprocess.run(
+        [shutil.which(shell), "-c", script], cwd=directory, env=environ, capture_output=True, text=True, check=False
+    )
+    return done.stdout, done.stderr
+
+
+def needs(shell):
+    return pytest.mark.skipif(shutil.which(shell) is None, reason=f"{shell} is not installed")
+
+
+@needs("bash")
+def test_bash_completes_a_line(tmp_path, capsys):
     script = """
-        source completion.sh
+        source ./completion
         COMP_WORDS=(sevendigital call classic.releases.search q = abbey type = comp) COMP_CWORD=8
         _sevendigital_completion sevendigital
         echo "${COMPREPLY[@]}"
     """
-    environ = environment(PATH=f"{tmp_path}:{os.environ['PATH']}")
-    done = subprocess.run([BASH, "-c", script], cwd=tmp_path, env=environ, capture_output=True, text=True, check=True)
-    assert done.stdout == "compilation\n"
+    assert run_in_shell("bash", script, tmp_path, capsys) == ("compilation\n", "")
+
+
+@needs("zsh")
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("sevendigital call classic.releases.search q=a:b pa", ["key -S  page= page_size="]),
+        ("sevendigital call classic.releases.search q=a type=comp", ["word type=compilation"]),
+        ("sevendigital operations --js", ["word --json:Print a JSON array, arguments included."]),
+        ("sevendigital ship pla", ["files"]),
+    ],
+)
+def test_zsh_completes_a_line(line, expected, tmp_path, capsys):
+    script = f"""
+        compdef() {{ completer=$1 }}
+        _describe() {{ print -r -- $1 "${{@[3,-1]}}" ${{(P)2}} }}
+        _files() {{ print files }}
+        source ./completion
+        words=({line}); CURRENT=$#words
+        $completer
+        unfunction $completer; mv completion _sevendigital; fpath=($PWD)
+        autoload -Uz _sevendigital; _sevendigital  # as installed: the first time in a shell
+        $completer
+    """
+    assert run_in_shell("zsh", script, tmp_path, capsys) == (3 * "".join(f"{each}\n" for each in expected), "")
+
+
+@needs("fish")
+def test_fish_completes_a_line_and_prints_nothing_else(tmp_path, capsys):
+    (tmp_path / "plays.jsonl").touch()
+    script = """
+        source ./completion
+        complete -C 'sevendigital call classic.releases.search q=a pa'
+        complete -C 'sevendigital ship pla'
+    """
+    assert run_in_shell("fish", script, tmp_path, capsys) == ("page=\npage_size=\nplays.jsonl\n", "")

@@ -98,6 +98,13 @@ def test_discarded_plays_are_gone_and_still_counted(spool, capsys):
     assert json.loads(run(capsys, "discard", "--all", "--spool", "x.db", "--json").out) == {"discarded": 0}
 
 
+@pytest.mark.parametrize("command", ["list", "replay", "discard"])
+def test_no_match_is_reported(spool, capsys, command):
+    selection = [] if command == "list" else ["--all"]
+    assert main(["dead-letters", command, *selection, "--spool", "x.db", "--reason", "no such reason"]) == 0
+    assert capsys.readouterr() == ("", "sevendigital: no dead letters match in x.db\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

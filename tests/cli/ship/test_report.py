@@ -18,10 +18,10 @@ from sevendigital_async.cli.output import (
     LineLimit,
     OutputError,
     StandardOutput,
-    complain,
+    echo,
+    echo_message,
     highest_precedence,
     one_line,
-    say,
 )
 from sevendigital_async.cli.ship.reject_file import RejectFile, UnsentCounts, path_beside, write_unsent
 from sevendigital_async.cli.ship.report import Report, RunCounts, SourceReport, StopReason
@@ -209,14 +209,14 @@ def test_a_full_disk_behind_standard_output_is_reported(monkeypatch):
 
     monkeypatch.setattr(sys, "stdout", StandardOutput(Full()))
     with pytest.raises(OutputError, match="cannot write to standard output: No space left"):
-        say("summary")
+        echo("summary")
 
 
 def test_streams_that_were_never_there_are_not_errors(monkeypatch):
     monkeypatch.setattr(sys, "stdout", None)
     monkeypatch.setattr(sys, "stderr", None)
-    say("summary")
-    complain("trouble")
+    echo("summary")
+    echo_message("trouble")
 
 
 @pytest.mark.parametrize("number", [0, 1, 2, 3, 10, 9_999])

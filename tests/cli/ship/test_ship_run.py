@@ -57,7 +57,7 @@ class RecordingDisplay(PlainDisplay):
         super().__init__(None, every=0.0)
         self.lines = []
 
-    def say(self, text):
+    def echo(self, text):
         self.lines.append(text)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from ....backoff import doubled
+from ....backoff import exponential_backoff
 from ....errors import SpoolCorruptionError, SpoolError, SpoolUnavailableError
 from ....models import LogKind
 from ....redis_connection import NO_CLUSTER, RedisConnection, RedisRefusedError, RedisScript, RedisUnavailableError
@@ -22,12 +22,12 @@ from .durability import Losses, log_durability, redis_info
 
 logger = logging.getLogger("sevendigital_async.shipping")
 
-OLDEST_REDIS = 7
+MIN_REDIS_VERSION = 7
 MAX_PAUSE = 1.0
 """Seconds between two attempts to reach a Redis that is unavailable, at the most."""
 
 REBUILT_LEASE_MS = 60_000
-"""Milliseconds for which a lease is kept whose time Redis has lost; its worker prolongs it before."""
+"""Milliseconds for which a lease is kept after Redis has lost when it ends; its worker prolongs it earlier."""
 
 MAX_REPAIRS = 20
 """Attempts to run one script, with lost keys rebuilt in between."""
@@ -139,7 +139,7 @@ class SpoolClient:
                 if not failures:
                     logger.warning("the spool: %s; waiting for up to %.0f s", error, timeout)
                 failures += 1
-                await asyncio.sleep(min(left, doubled(failures, base=0.05, cap=MAX_PAUSE)))
+                await asyncio.sleep(min(left, exponential_backoff(failures, base=0.05, cap=MAX_PAUSE)))
         self._set_alert(None)
 
     async def run_once(self, script: RedisScript, *, expected_spool: str | None = None, **arguments: Any) -> Any:
@@ -165,12 +165,12 @@ class SpoolClient:
                     script, base=self.base, clock_offset=offset, expected_spool=expected, **arguments
                 )
                 if answer[0] == b"outdated":
-                    raise self._outdated()
+                    raise self._unsupported_layout_error()
                 is_gone = answer[0] == b"gone"
                 if answer[0] not in {b"gone", b"damaged", b"old"}:
                     break
                 if answer[0] == b"old" and not self._rules:
-                    raise self._old()
+                    raise self._not_migrated_error()
                 await self._rebuild(expected, is_gone=is_gone)
                 if is_gone and (self.id != expected or not self._rules):
                     break
@@ -197,7 +197,7 @@ class SpoolClient:
                 return await self.run_once(script, expected_spool=expected_spool, **arguments)
             except RedisUnavailableError:
                 failures += 1
-                pause = doubled(failures, base=0.05, cap=MAX_PAUSE)
+                pause = exponential_backoff(failures, base=0.05, cap=MAX_PAUSE)
                 await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311 - jitter, not a secret
 
     async def run(self, script: RedisScript, **arguments: Any) -> Any:
@@ -229,14 +229,13 @@ class SpoolClient:
         self._set_alert(f"Redis at {self.connection.safe_url} does not answer in time")
 
     async def aclose(self) -> None:
-        """Close the connection."""
         await self.connection.aclose()
 
     async def _check_server(self) -> None:
         info, url = await redis_info(self.connection, "server"), self.connection.safe_url
         version = info.get("redis_version", "")
-        if version.partition(".")[0].isdigit() and int(version.partition(".")[0]) < OLDEST_REDIS:
-            raise SpoolError(f"the spool needs Redis {OLDEST_REDIS}.0 or later; Redis at {url} is {version}")
+        if version.partition(".")[0].isdigit() and int(version.partition(".")[0]) < MIN_REDIS_VERSION:
+            raise SpoolError(f"the spool needs Redis {MIN_REDIS_VERSION}.0 or later; Redis at {url} is {version}")
         if info.get("redis_mode") == "cluster":
             raise SpoolError(f"Redis at {url} {NO_CLUSTER}")
 
@@ -247,7 +246,7 @@ class SpoolClient:
             await self._migrate()
             answer = await self._run_open()
         if answer[0] == b"outdated":
-            raise self._outdated()
+            raise self._unsupported_layout_error()
         if answer[0] == b"foreign":
             key, found, wanted = (part.decode(errors="replace") for part in answer[1:])
             raise SpoolCorruptionError(
@@ -260,8 +259,8 @@ class SpoolClient:
         self.report_losses(lost, keys=[name.decode() for name in missing], in_doubt=in_doubt)
 
     async def _migrate(self) -> None:
-        """Migrate the spool of the release before this one; any worker may continue where another has ended."""
-        logger.warning("the spool in %s is of the release before; it is migrated now", self.connection.safe_url)
+        """Migrate the spool of the previous release; any worker may continue where another one has stopped."""
+        logger.warning("the spool in %s was written by the previous release; migrating it", self.connection.safe_url)
         cursor, is_migrated = b"", False
         while not is_migrated:
             _, cursor, is_migrated = await self.connection.run(
@@ -304,13 +303,13 @@ class SpoolClient:
                 if self.id != before:
                     self._report(self._losses.add_spool())
 
-    def _old(self) -> SpoolError:
+    def _not_migrated_error(self) -> SpoolError:
         return SpoolError(
-            f"the spool in {self.connection.safe_url} is of the release before this one; start a shipper of this"
-            " release: it migrates the spool"
+            f"the spool in {self.connection.safe_url} was written by the previous release; start a shipper"
+            " of this release: it migrates the spool"
         )
 
-    def _outdated(self) -> SpoolError:
+    def _unsupported_layout_error(self) -> SpoolError:
         return SpoolError(
             f"an older release wrote the spool in {self.connection.safe_url}; deliver its plays with that release, then"
             " delete its keys, or give this one keys of its own with ?prefix="
@@ -333,5 +332,5 @@ class SpoolClient:
 
 def _as_spool_error(error: RedisRefusedError) -> SpoolError:
     if error.code == "WRONGTYPE" or "user_script" in str(error):
-        return SpoolCorruptionError(f"the spool's keys are not as it wrote them: {error}")
+        return SpoolCorruptionError(f"another program has changed the spool's keys: {error}")
     return SpoolError(f"the spool can't be used: {error}")

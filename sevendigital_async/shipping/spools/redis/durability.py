@@ -64,7 +64,7 @@ async def redis_info(connection: RedisConnection, section: str) -> dict[str, str
 
 
 async def durability(connection: RedisConnection) -> str:
-    """Say what an accepted play survives."""
+    """Return a sentence about what an accepted play survives."""
     appendonly = await redis_setting(connection, "appendonly")
     if appendonly is None:
         return UNKNOWN

@@ -16,7 +16,7 @@ from ....redis_connection import RedisScript, RedisUnavailableError
 from ...records import Counts
 from ..inspector import DeadLetterState, JournalEntry, JournalOutcome, SpoolStatus, StoredDeadLetter
 from . import scripts
-from .chunks import bodies_of
+from .chunk_lists import bodies_of
 from .client import SpoolClient, from_microseconds
 from .durability import durability
 
@@ -43,7 +43,6 @@ class RedisSpoolInspector:
     async def journal(
         self, *, kind: LogKind | None = None, since: datetime | None = None, until: datetime | None = None
     ) -> AsyncIterator[JournalEntry]:
-        """Iterate over the journal, in the order in which it was written."""
         async for _, fields_of_entry in self._entries("journal"):
             head, plays = fields_of_entry[:12], fields_of_entry[12:]
             entry_kind, outcome, request, answer, at, flags = (value.decode() for value in head[1::2])
@@ -58,7 +57,6 @@ class RedisSpoolInspector:
     async def dead_letters(
         self, *, kind: LogKind | None = None, state: DeadLetterState | None = None
     ) -> AsyncIterator[StoredDeadLetter]:
-        """Iterate over the dead letters, oldest first."""
         async for letter_id, fields_of_entry in self._entries("dead-letters"):
             values = fields_of_entry[1::2]
             letter_kind, letter_state = LogKind(values[0].decode()), DeadLetterState(values[1].decode())
@@ -77,15 +75,12 @@ class RedisSpoolInspector:
             )
 
     async def replay(self, ids: Sequence[str]) -> int:
-        """Let dead letters wait for delivery again; returns how many of them existed."""
-        return await self._for_pages(scripts.REPLAY, ids)
+        return await self._run_in_pages(scripts.REPLAY, ids)
 
     async def discard(self, ids: Sequence[str]) -> int:
-        """Delete dead letters for good; returns how many of them existed."""
-        return await self._for_pages(scripts.DISCARD, ids)
+        return await self._run_in_pages(scripts.DISCARD, ids)
 
     async def status(self) -> SpoolStatus:
-        """Return a snapshot of the spool."""
         kinds = list(LogKind)
         try:
             _, workers, size, oldest = await self._client.run_once(
@@ -102,17 +97,15 @@ class RedisSpoolInspector:
         return SpoolStatus(self._client.connection.safe_url, workers > 0, counts, accepted, size, words)
 
     async def checkpoint(self, source: str) -> str | None:
-        """Return the position last kept for a source; None if there is none."""
         try:
             return await self._client.checkpoint(source)
         except RedisUnavailableError as error:
             raise SpoolUnavailableError(str(error)) from None
 
     async def aclose(self) -> None:
-        """Close the connection."""
         await self._client.aclose()
 
-    async def _for_pages(self, script: RedisScript, ids: Sequence[str]) -> int:
+    async def _run_in_pages(self, script: RedisScript, ids: Sequence[str]) -> int:
         done = 0
         try:
             for at in range(0, len(ids), PAGE):

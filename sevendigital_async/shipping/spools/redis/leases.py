@@ -16,13 +16,13 @@ from ....redis_connection import RedisUnavailableError
 from ...records import InDoubtPolicy, Lease, Record
 from ...rules import LaneRules
 from . import scripts
-from .chunks import lease_arguments, records_of, runs_text
+from .chunk_lists import lease_arguments, records_of, runs_text
 from .client import EPOCH, SpoolClient, to_microseconds, to_milliseconds
 
 ABANDON_TIMEOUT = 0.1
 """Seconds that Redis has to abandon a lease when a lane ends."""
 
-LOST = frozenset({b"gone", b"missing"})
+LOST_ANSWERS = frozenset({b"gone", b"missing"})
 """Answers to a step if Redis has lost the plays: with the whole spool, or with their list."""
 
 
@@ -47,14 +47,14 @@ class RedisLeases:
 
     Attributes:
         orphans: Tokens of leases that may exist although nothing here works on them.
-        ready: Kinds of which another batch was ready when the last one was leased.
+        ready_kinds: Kinds of which another batch was ready when the last one was leased.
     """
 
     def __init__(
         self, client: SpoolClient, lease_seconds: float, on_settled: Callable[[LogKind, int, int], None]
     ) -> None:
         self.orphans: set[str] = set()
-        self.ready: set[LogKind] = set()
+        self.ready_kinds: set[LogKind] = set()
         self._client = client
         self._lease_ms = to_milliseconds(lease_seconds)
         self._on_settled = on_settled
@@ -62,11 +62,9 @@ class RedisLeases:
 
     @property
     def tokens(self) -> Iterable[str]:
-        """Tokens of all leases held here."""
         return self._leases.keys()
 
     async def lease(self, kind: LogKind, rules: LaneRules, *, flush: bool) -> Lease | None:
-        """Lease the next batch that is due."""
         token, spool = uuid.uuid4().hex, self._client.id
         try:
             answer = await self._client.run_once(
@@ -90,7 +88,7 @@ class RedisLeases:
         if answer[0] != b"lease":
             return None
         if answer[3]:
-            self.ready.add(kind)
+            self.ready_kinds.add(kind)
         user = answer[1].decode()
         records = [record for chunk in answer[4:] for record in records_of(chunk, user)]
         state = RedisLeaseState(token, spool, dict.fromkeys(records))
@@ -180,7 +178,7 @@ class RedisLeases:
                 plays=runs_text(records),
                 reasons=[part for r, texts in zip(records, reasons, strict=False) for part in (r.sequence, *texts)],
             )
-            if outcome[0] not in LOST:
+            if outcome[0] not in LOST_ANSWERS:
                 break
             await self._adopt(lease)
         if outcome[0] == b"lost":
@@ -213,7 +211,7 @@ class RedisLeases:
                         has_plays=True,
                         tokens=[token],
                     )
-                    if answer[0] not in LOST:
+                    if answer[0] not in LOST_ANSWERS:
                         break
                     await self._adopt(lease)
             for record in state.unsettled if lease.suspect else lease.sending:
@@ -236,7 +234,7 @@ class RedisLeases:
                 has_plays=True,
                 tokens=[state.token],
             )
-            if answer[0] not in LOST:
+            if answer[0] not in LOST_ANSWERS:
                 return
             await self._adopt(lease)
 

@@ -28,7 +28,7 @@ from ...records import Checkpoint, Counts, DeadLetter, InDoubtPolicy, Lease, Rec
 from ...supervisor import failure_of
 from ..base import SpoolContext, Watermark
 from . import scripts
-from .chunks import lease_arguments
+from .chunk_lists import lease_arguments
 from .client import EPOCH, SpoolClient, to_microseconds, to_milliseconds
 from .leases import RedisLeases
 from .writer import RedisAppend, RedisWriter
@@ -62,7 +62,7 @@ UNAVAILABLE_RETRY = 1.0
 
 DAY = 86_400
 
-CANCELLED = "put-cancelled"
+CANCELLED_OUTCOME = "put-cancelled"
 """The outcome of plays that were leased before their put was cancelled."""
 
 
@@ -88,8 +88,7 @@ class RedisWatermark:
         """Sequence of the last play; None while that is not known."""
         return int(self._watermark.partition(b":")[0]) if self._watermark else None
 
-    async def left(self, *, rest: float | None = None) -> int | None:
-        """Return how many plays are not settled; None while that is not known."""
+    async def left(self, *, max_delay: float | None = None) -> int | None:
         if self._is_passed:
             return 0
         if self._expected:
@@ -104,7 +103,7 @@ class RedisWatermark:
                 return None
             total, self._watermark = answer[1], answer[2]
         else:
-            max_delay_ms = -1 if rest is None else to_milliseconds(rest)
+            max_delay_ms = -1 if max_delay is None else to_milliseconds(max_delay)
             answer = await self._ask(
                 scripts.PLAYS_LEFT, kind=kind, watermark=self._watermark, max_delay_ms=max_delay_ms
             )
@@ -151,8 +150,8 @@ class RedisSpool:
         self._lease_seconds = lease_seconds
         self._journal_days = journal_days
         self._leases = RedisLeases(self._client, lease_seconds, self._on_settled)
-        self._known = dict.fromkeys(LogKind, Counts())
-        self._final: dict[LogKind, Counts] = {}
+        self._last_counts = dict.fromkeys(LogKind, Counts())
+        self._final_counts: dict[LogKind, Counts] = {}
         self._written_logs = dict.fromkeys(LogKind, 0)
         self._close_timeout: float | None = None
         self._heartbeat_at = 0.0
@@ -199,7 +198,6 @@ class RedisSpool:
         self._context.wake(kind)
 
     def refuse(self, error: ShipperError) -> None:
-        """Accept nothing from now on."""
         self._close_timeout = CLOSE_TIMEOUT
         self._writer.refuse(error)
 
@@ -217,11 +215,10 @@ class RedisSpool:
                 return position
 
     async def due_in(self, kind: LogKind, *, flush: bool) -> float | None:
-        """Seconds until a lease may succeed."""
         await self._wait_for_writes()
         flush = flush or self._writer.is_full
-        if kind in self._leases.ready and not self._writer.is_withdrawing and not self._client.is_unavailable:
-            self._leases.ready.discard(kind)  # said once: another worker may have leased it since
+        if kind in self._leases.ready_kinds and not self._writer.is_withdrawing and not self._client.is_unavailable:
+            self._leases.ready_kinds.discard(kind)  # reported once: another worker may have leased it since
             return 0.0
         answer = await self._ask(scripts.DUE_IN, within=FIGURES_TIMEOUT, kind=kind.value, flush=flush)
         if answer is None:
@@ -231,7 +228,6 @@ class RedisSpool:
         return UNAVAILABLE_RETRY if self._writer.is_withdrawing else float(answer[1] / 1000)
 
     async def lease(self, kind: LogKind, *, flush: bool) -> Lease | None:
-        """Lease the next batch that is due."""
         await self._wait_for_writes()
         if self._writer.withdrawn:
             with suppress(TimeoutError):
@@ -268,7 +264,6 @@ class RedisSpool:
     async def release(
         self, lease: Lease, records: Sequence[Record], *, delay: float = 0.0, count_attempt: bool = True
     ) -> None:
-        """Let records wait again."""
         await self._leases.settle(lease, records, "release", delay=delay, count_attempt=count_attempt)
 
     async def bury(self, lease: Lease, dead_letters: Sequence[tuple[Record, DeadLetter]]) -> None:
@@ -278,7 +273,7 @@ class RedisSpool:
         texts = [(letter.reason, "" if letter.code is None else letter.code) for _, letter in dead_letters]
         await self._leases.settle(lease, records, "bury", at=at, reasons=texts)
 
-    async def doubt(
+    async def mark_in_doubt(
         self, lease: Lease, records: Sequence[Record], policy: InDoubtPolicy, *, delay: float = 0.0
     ) -> None:
         """Mark records as in doubt, in the journal first, and do with them as the policy says."""
@@ -297,11 +292,11 @@ class RedisSpool:
         """Count the plays of a kind, those of all workers; ``StaleCounts`` while Redis is unavailable."""
         if self._tasks and not self._client.is_unavailable:
             await self._wait_for_writes()
-        counts = await self._fetch_counts(kind) if self._tasks else self._final.get(kind)
+        counts = await self._fetch_counts(kind) if self._tasks else self._final_counts.get(kind)
         is_current = counts is not None
         if counts is None:
-            counts = self._known[kind]
-        unwritten = sum(len(append.records) for append in self._writer.unwritten if append.kind is kind)
+            counts = self._last_counts[kind]
+        unwritten = sum(len(append.records) for append in self._writer.unwritten_appends if append.kind is kind)
         numbers = evolve(counts, put=counts.put + unwritten, waiting=counts.waiting + unwritten)
         return numbers if is_current else StaleCounts(*astuple(numbers))
 
@@ -317,8 +312,8 @@ class RedisSpool:
             return None
         counts = Counts(*(int(number or 0) for number in answer[1]))
         # The answer may lack what was written meanwhile.
-        if before == self._written_logs[kind] or counts.put >= self._known[kind].put:
-            self._known[kind] = counts
+        if before == self._written_logs[kind] or counts.put >= self._last_counts[kind].put:
+            self._last_counts[kind] = counts
         return counts
 
     def watermark(self, kind: LogKind) -> Watermark:
@@ -343,16 +338,18 @@ class RedisSpool:
             if self._leases.orphans:
                 policy = self._context.in_doubt.value
                 await self._ask(scripts.ABANDON, in_doubt_policy=policy, has_plays=False, tokens=self._leases.orphans)
-            self._final = {kind: counts for kind in LogKind if (counts := await self._fetch_counts(kind)) is not None}
+            self._final_counts = {
+                kind: counts for kind in LogKind if (counts := await self._fetch_counts(kind)) is not None
+            }
             await self._ask(scripts.LEAVE, worker=self._writer.worker)
             self._tasks = []
         self._writer.end(ShipperClosedError("the spool is closed"))
-        if lost := sum(len(append.records) for append in self._writer.unwritten):
+        if lost := sum(len(append.records) for append in self._writer.unwritten_appends):
             logger.error("the spool: %d plays that put_nowait had accepted could not be written", lost)
         if left := sum(len(append.records) for append in self._writer.withdrawn):
             place = self._client.connection.safe_url
             message = f"{counted(left)} of cancelled puts could not be withdrawn from {place}"
-            logger.error("the spool: %s; they may be sent", message)
+            logger.error("the spool: %s; other workers may send them", message)
             self._context.report(message, is_blocking=False)
         await self._client.aclose()
 
@@ -370,15 +367,15 @@ class RedisSpool:
             return None
 
     async def _ask_soon(self, script: RedisScript, **arguments: Any) -> Any:
-        """Do as :meth:`_ask` does, but not at all while Redis is unavailable."""
+        """Run a script as :meth:`_ask` does; return None at once while Redis is unavailable."""
         return None if self._client.is_unavailable else await self._ask(script, within=FIGURES_TIMEOUT, **arguments)
 
     async def _wait_for_writes(self) -> None:
-        if self._writer.unwritten or self._writer.withdrawn:
+        if self._writer.unwritten_appends or self._writer.withdrawn:
             await self._drain(WRITE_TIMEOUT)
 
     async def _drain(self, seconds: float) -> None:
-        """Wait until what can be written, or withdrawn, is; for so long at the most."""
+        """Wait until everything that can be is written or withdrawn, but no longer than so many seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._writer.drain()
@@ -397,7 +394,7 @@ class RedisSpool:
         if now - self._heartbeat_at > self._lease_seconds / 2:
             self._client.available_since = max(self._client.available_since, now)
         self._heartbeat_at = now
-        # After Redis was unavailable, or all were stalled, every lease seems over: live workers prolong theirs first.
+        # After an outage all leases look expired: live workers prolong theirs before any is taken over.
         may_take_over = now - self._client.available_since >= self._lease_seconds
         hit("before take-over")
         answer = await self._client.run_once(
@@ -420,9 +417,9 @@ class RedisSpool:
             self._client.report_losses(lost, in_doubt=in_doubt)
 
     def _on_written(self, kind: LogKind, logs: int) -> None:
-        known = self._known[kind]
+        known = self._last_counts[kind]
         self._written_logs[kind] += logs
-        self._known[kind] = evolve(known, put=known.put + logs, waiting=known.waiting + logs)
+        self._last_counts[kind] = evolve(known, put=known.put + logs, waiting=known.waiting + logs)
 
     def _on_settled(self, kind: LogKind, logs: int, size: int) -> None:
         self._writer.set_usage(logs, size)
@@ -431,7 +428,9 @@ class RedisSpool:
     def _on_withdrawn(self, in_doubt: Mapping[LogKind, int]) -> None:
         for kind in LogKind:
             if logs := in_doubt.get(kind):
-                self._context.emit(PlaysInDoubt(kind=kind, logs=logs, outcome=CANCELLED, request_id="", policy="keep"))
+                self._context.emit(
+                    PlaysInDoubt(kind=kind, logs=logs, outcome=CANCELLED_OUTCOME, request_id="", policy="keep")
+                )
             self._context.wake(kind)
 
     def _on_task_done(self, task: asyncio.Task[None]) -> None:

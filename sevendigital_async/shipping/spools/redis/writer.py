@@ -17,19 +17,19 @@ from ....models import LogKind
 from ....quantity import counted
 from ...records import Checkpoint, Record, size_of
 from ..base import copy_of
-from ..chunks import MAX_LOGS
+from ..chunk_codec import MAX_LOGS
 from . import scripts
-from .chunks import chunk_arguments, in_doubt_arguments, pieces_by_queue, withdraw_arguments
+from .chunk_lists import chunk_arguments, in_doubt_arguments, pieces_by_queue, withdraw_arguments
 from .client import SpoolClient, to_microseconds
 
 MAX_RECORDS_PER_STEP = 2000
 """Records in one step, unless a single append is larger."""
 
-FULL_RETRY = 0.5
+FULL_RETRY_INTERVAL = 0.5
 """Seconds after which a full spool is tried again: other workers free space, too."""
 
-LEASED_BEFORE = "put was cancelled after another worker had taken the play"
-LOST_BEFORE = "put was cancelled, and Redis lost the spool before the play could be withdrawn"
+LEASED_REASON = "put was cancelled after another worker had taken the play"
+LOST_REASON = "put was cancelled, and Redis lost the spool before the play could be withdrawn"
 """Why plays of a cancelled call are in doubt; for the journal."""
 
 
@@ -58,21 +58,20 @@ class RedisAppend:
         return not self.is_withdrawn and (self.done is None or not self.done.done())
 
     def fail(self, error: ShipperError) -> None:
-        """Raise an error in the call, if one waits."""
         if self.done is not None and not self.done.done():
             self.done.set_exception(error)
 
     def withdraw_arguments(self) -> list[object]:
         """Return the group that withdraw.lua takes."""
         chunks = withdraw_arguments(self.records)
-        return [*self._head(self.replaced), len(chunks) // 4, *chunks]
+        return [*self._checkpoint_arguments(self.replaced), len(chunks) // 4, *chunks]
 
-    def append_head(self) -> list[object]:
+    def append_arguments(self) -> list[object]:
         """Return kind and checkpoint for append.lua."""
         mark = self.checkpoint
-        return self._head("" if mark is None or mark.after is None else f"={mark.after}")
+        return self._checkpoint_arguments("" if mark is None or mark.after is None else f"={mark.after}")
 
-    def _head(self, other_position: str) -> list[object]:
+    def _checkpoint_arguments(self, other_position: str) -> list[object]:
         mark = self.checkpoint
         positions = ("", "", "") if mark is None else (mark.source, mark.position, other_position)
         return [self.kind.value, *positions]
@@ -99,12 +98,12 @@ class RedisAppendGroup:
         """Return the group that append.lua takes."""
         logs = sum([len(append.records) for append in self.appends])
         size = sum([append.size for append in self.appends])
-        group = [*self.appends[0].append_head(), logs, size, len(self.pieces)]
+        group = [*self.appends[0].append_arguments(), logs, size, len(self.pieces)]
         for piece in self.pieces:
             group += [piece[0].queue, *chunk_arguments(piece)]
         return group
 
-    def number(self, first: int) -> int:
+    def assign_sequences(self, first: int) -> int:
         """Give the records their sequence numbers, from ``first`` on; returns the next number."""
         for piece in self.pieces:
             for record in piece:
@@ -154,12 +153,12 @@ class RedisWriter:
         self._written: list[RedisAppend] = []
         self._step = 0
         self._refusal: ShipperError | None = None
-        self._is_ended = self._is_tight = False
+        self._is_ended = self._is_almost_full = False
         self._wake = asyncio.Event()
         self._progress = asyncio.Event()
 
     @property
-    def unwritten(self) -> list[RedisAppend]:
+    def unwritten_appends(self) -> list[RedisAppend]:
         """What was accepted without waiting and is not in Redis yet."""
         return [append for append in (*self._in_progress, *self._queue) if append.done is None]
 
@@ -234,13 +233,13 @@ class RedisWriter:
                 self._remove_pending(append)
 
     async def settle_checkpoint(self, source: str) -> None:
-        """Wait until no checkpoint of a source is being written or withdrawn that is so now."""
+        """Wait for the checkpoints of a source that are being written or withdrawn now."""
         await self._settle(
             [append for append in self._unsettled if append.checkpoint and append.checkpoint.source == source]
         )
 
     async def settle_withdrawn(self) -> None:
-        """Wait until what is withdrawn by now is not in Redis any more."""
+        """Wait until the plays that are withdrawn now have left Redis."""
         await self._settle(self.withdrawn)
 
     async def _settle(self, appends: Sequence[RedisAppend]) -> None:
@@ -267,7 +266,6 @@ class RedisWriter:
         self._progress.set()
 
     def set_usage(self, logs: int, size: int) -> None:
-        """Note how much the spool holds."""
         has_shrunk = logs < self.usage[0] or size < self.usage[1]
         self.usage = (logs, size)
         if has_shrunk:
@@ -284,7 +282,6 @@ class RedisWriter:
         await self._progress.wait()
 
     async def run(self) -> None:
-        """Write until cancelled."""
         while True:
             if self._written:
                 await self._withdraw()
@@ -301,7 +298,7 @@ class RedisWriter:
     async def _wait_for_work(self) -> None:
         self._wake.clear()
         try:
-            async with asyncio.timeout(FULL_RETRY if self.is_full else None):
+            async with asyncio.timeout(FULL_RETRY_INTERVAL if self.is_full else None):
                 await self._wake.wait()
         except TimeoutError:
             self.is_full = False
@@ -324,7 +321,7 @@ class RedisWriter:
         hit("after append")
         _, logs, size, accepted, conflicts, first, replaced = answer
         for group in groups[:accepted]:
-            first = group.number(first)
+            first = group.assign_sequences(first)
         number = sum([len(group.appends) for group in groups[:accepted]])
         written, rest = self._in_progress[:number], self._in_progress[number:]
         replaced = iter(replaced)
@@ -347,7 +344,7 @@ class RedisWriter:
         # Of appends that did not fit together, some may fit alone: they are tried in the next step.
         was_joined = any(len(group.appends) > 1 for group in groups[accepted : accepted + 1])
         self.is_full = bool(rest) and not conflicts and not was_joined
-        self._is_tight = bool(rest)
+        self._is_almost_full = bool(rest)
 
     def _groups(self) -> list[RedisAppendGroup]:
         """Join appends of one kind, so that plays put one at a time share chunks; not if some did not fit before."""
@@ -355,7 +352,7 @@ class RedisWriter:
         for append in self._in_progress:
             last = groups[-1][-1] if groups else None
             is_joined = last is not None and last.kind is append.kind and last.checkpoint is append.checkpoint is None
-            if is_joined and not self._is_tight:
+            if is_joined and not self._is_almost_full:
                 groups[-1].append(append)
             else:
                 groups.append([append])
@@ -370,12 +367,12 @@ class RedisWriter:
             expected_spool=self._written[0].spool,
             worker=self.worker,
             step=self._step,
-            reason=LEASED_BEFORE,
+            reason=LEASED_REASON,
             groups=groups,
         )
         in_doubt: Counter[LogKind] = Counter()
         if answer[0] == b"gone":
-            await self._journal_lost()
+            await self._journal_in_doubt()
         else:
             self.set_usage(answer[1], answer[2])
             for kind, logs in zip(*[iter(answer[3])] * 2, strict=True):
@@ -385,8 +382,8 @@ class RedisWriter:
         self._progress.set()
         self._on_withdrawn(in_doubt)
 
-    async def _journal_lost(self) -> None:
-        """Redis has lost the spool since: another worker may send all the same what it had leased."""
+    async def _journal_in_doubt(self) -> None:
+        """Journal withdrawn plays of a lost spool as in doubt: a worker that had leased them may still send them."""
         for append in self._written:
             for start in range(0, len(append.records), MAX_RECORDS_PER_STEP):
                 records = append.records[start : start + MAX_RECORDS_PER_STEP]
@@ -394,7 +391,7 @@ class RedisWriter:
                     scripts.JOURNAL_IN_DOUBT,
                     kind=append.kind.value,
                     request="",
-                    answer=LOST_BEFORE,
+                    answer=LOST_REASON,
                     at=to_microseconds(datetime.now(UTC)),
                     plays=[part for piece in pieces_by_queue(records) for part in in_doubt_arguments(piece)],
                 )

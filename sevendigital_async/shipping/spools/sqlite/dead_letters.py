@@ -15,7 +15,7 @@ from ...records import DeadLetter, Receipt, Record
 from ...rules import LaneRules
 from ..inspector import DeadLetterState, JournalOutcome
 from . import journal
-from .chunks import AppendTime, CorruptionError, checksum
+from .chunk_table import AppendTime, CorruptionError, checksum
 from .journal import JournalRow
 from .statements import append, change_counters, next_sequence
 

@@ -18,15 +18,15 @@ from attrs import define, field
 
 from ....errors import SpoolCorruptionError, SpoolError, SpoolUnavailableError
 from ....private_files import printable
-from .chunks import CorruptionError
+from .chunk_table import CorruptionError
 
 
 class DiskFullError(SpoolUnavailableError):
     """The disk has no space left."""
 
 
-DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
-IO_DAMAGE = frozenset({sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS})
+CORRUPTION_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
+IO_CORRUPTION_CODES = frozenset({sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS})
 """Extended codes with which releases of SQLite report a file that was cut, or that the file system finds damaged."""
 
 TRANSIENT = {
@@ -56,7 +56,7 @@ def translated(error: Exception, place: str) -> Exception:
     is_bad_text = isinstance(error, UnicodeDecodeError) or (
         isinstance(error, sqlite3.OperationalError) and code is None
     )
-    if is_bad_text or primary in DAMAGE or code in IO_DAMAGE or isinstance(error, CorruptionError):
+    if is_bad_text or primary in CORRUPTION_CODES or code in IO_CORRUPTION_CODES or isinstance(error, CorruptionError):
         advice = error.advice if isinstance(error, CorruptionError) else CorruptionError.advice
         return SpoolCorruptionError(
             f"{place} is damaged: {error}; it was left as it is, and no more plays are sent from it: {advice}"
@@ -102,7 +102,7 @@ MAX_PAGES = 256
 
 MIN_FREE = 32 * 1024**2
 
-AMPLE_FACTOR = 16
+AMPLE_SPACE_FACTOR = 16
 """With this many times ``min_free`` on the disk, pages are not counted for each append."""
 
 CHECK_INTERVAL = 0.1
@@ -120,7 +120,7 @@ class DiskSpaceGuard:
 
     path: Path
     min_free: int = MIN_FREE
-    _ample: int = field(init=False, default=0)
+    _bytes_until_check: int = field(init=False, default=0)
     """Bytes that appends may still take before the next exact check."""
     _next_check: float = field(init=False, default=0.0)
 
@@ -134,8 +134,8 @@ class DiskSpaceGuard:
         Raises:
             DiskFullError: It does not.
         """
-        if self._ample > size:
-            self._ample -= size
+        if self._bytes_until_check > size:
+            self._bytes_until_check -= size
             return
         disk = shutil.disk_usage(self.path.parent)
         page_size, unused = _pragma(db, "page_size"), _pragma(db, "freelist_count")
@@ -148,13 +148,13 @@ class DiskSpaceGuard:
 
     def is_low(self, db: sqlite3.Connection) -> bool:
         """Whether the pages of every job must be moved into the file before the next job begins."""
-        if self._ample > 0 and time.monotonic() < self._next_check:
+        if self._bytes_until_check > 0 and time.monotonic() < self._next_check:
             return False
         try:
             free = shutil.disk_usage(self.path.parent).free
             self._next_check = time.monotonic() + CHECK_INTERVAL
-            self._ample = free - AMPLE_FACTOR * max(self.min_free, MIN_FREE)
-            return self._ample <= 0 and free < self.min_free + self._growth(db)
+            self._bytes_until_check = free - AMPLE_SPACE_FACTOR * max(self.min_free, MIN_FREE)
+            return self._bytes_until_check <= 0 and free < self.min_free + self._growth(db)
         except (OSError, sqlite3.Error):
             return False  # the next job will fail for the same reason, and report it
 

@@ -198,7 +198,6 @@ class CommitMarkerFile:
                     os.pwrite(self._file.fileno(), marker, 0)
 
     def close(self) -> None:
-        """Close the file."""
         if self._file is not None:
             self._file.close()
             self._file = None

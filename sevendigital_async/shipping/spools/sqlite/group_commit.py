@@ -18,7 +18,7 @@ from ....models import LogKind
 from ...records import PARTNER_QUEUE, Checkpoint, Record
 from ...supervisor import failure_of
 from . import statements
-from .chunks import AppendTime
+from .chunk_table import AppendTime
 from .file import SpoolFile
 from .index import SpoolIndex
 from .statements import DueTimes, checkpoint_of
@@ -48,7 +48,7 @@ class PendingAppend:
         checkpoint: To be stored with them.
         accepted: Done when they are durable; None for ``append_nowait``.
         stage: Its stage.
-        counted: The plays count as put.
+        is_counted: The plays count as put.
         withdrawn: The call was cancelled while the plays were being written, or later: they must leave the file.
         replaced: The position that the checkpoint has replaced; None if there was none.
     """
@@ -59,7 +59,7 @@ class PendingAppend:
     checkpoint: Checkpoint | None = None
     accepted: asyncio.Future[None] | None = None
     stage: AppendStage = AppendStage.QUEUED
-    counted: bool = False
+    is_counted: bool = False
     withdrawn: bool = False
     replaced: str | None = None
 
@@ -198,15 +198,15 @@ class Appender:
         """Count plays as put."""
         logs: dict[LogKind, int] = {}
         for pending in appends:
-            pending.counted = True
+            pending.is_counted = True
             logs[pending.kind] = logs.get(pending.kind, 0) + len(pending.records)
         for kind, number in logs.items():
             self._index.change_counts(kind, put=number, waiting=number)
 
     def uncount(self, pending: PendingAppend) -> None:
         """Undo :meth:`count_put`."""
-        if pending.counted:
-            pending.counted = False
+        if pending.is_counted:
+            pending.is_counted = False
             self._index.change_counts(pending.kind, put=-len(pending.records), waiting=-len(pending.records))
 
     def remove(self, pending: PendingAppend) -> None:
@@ -335,7 +335,7 @@ class GroupCommit:
     def hidden_logs(self, kind: LogKind) -> int:
         """Return how many plays of a kind count as waiting that lanes can't see yet."""
         return sum(
-            len(pending.records) for pending in self.unseen_appends() if pending.counted and pending.kind is kind
+            len(pending.records) for pending in self.unseen_appends() if pending.is_counted and pending.kind is kind
         )
 
     def enqueue(self, pending: PendingAppend) -> None:

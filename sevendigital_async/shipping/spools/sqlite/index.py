@@ -63,7 +63,7 @@ class PartnerQueue:
     cursor: int = 0
     _cached: deque[Record] = field(init=False, factory=deque)
     _arrivals: deque[tuple[int, float]] = field(init=False, factory=deque)
-    _latest: int = field(init=False, default=0)
+    _arrived_logs: int = field(init=False, default=0)
     _ready_since: float | None = field(init=False, default=None)
     _released: list[ReleasedBatch] = field(init=False, factory=list)
     _tie_breakers: itertools.count[int] = field(init=False, factory=itertools.count)
@@ -79,10 +79,10 @@ class PartnerQueue:
         self.logs += logs
         self.size += size
         self._arrivals.append((logs, now))
-        self._latest += logs
+        self._arrived_logs += logs
         # Only when the oldest play of an incomplete batch arrived matters, so the last few arrivals are enough.
-        while self._latest - self._arrivals[0][0] >= self._rules.max_count:
-            self._latest -= self._arrivals.popleft()[0]
+        while self._arrived_logs - self._arrivals[0][0] >= self._rules.max_count:
+            self._arrived_logs -= self._arrivals.popleft()[0]
         if self._ready_since is None and self._is_full:
             self._ready_since = now
 
@@ -106,7 +106,7 @@ class PartnerQueue:
             return []  # there is more of this batch in the file
         return self._cut(now)
 
-    def take_read(self, records: Sequence[Record], now: float) -> list[Record]:
+    def take_from_file(self, records: Sequence[Record], now: float) -> list[Record]:
         """Take the next batch of plays that have been read back, and cache the others."""
         self._cached = deque(records)
         return self._cut(now)
@@ -138,7 +138,7 @@ class PartnerQueue:
     def _fresh_due(self) -> float:
         if self._ready_since is not None:
             return self._ready_since
-        behind = self._latest - self.logs
+        behind = self._arrived_logs - self.logs
         for logs, arrived in self._arrivals:
             behind -= logs
             if behind < 0:

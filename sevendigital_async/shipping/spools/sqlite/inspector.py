@@ -22,10 +22,10 @@ from ....models import LogKind
 from ....private_files import printable
 from ...records import Counts
 from ...rules import lane_rules
-from ..chunks import HEAD, unpack
+from ..chunk_codec import PLAY_HEADER_BYTES, unpack
 from ..inspector import DeadLetterState, JournalEntry, JournalOutcome, SpoolStatus, StoredDeadLetter
 from . import dead_letters, journal
-from .chunks import CorruptionError
+from .chunk_table import CorruptionError
 from .disk_space import is_busy, translated
 from .file import (
     BUSY_TIMEOUT,
@@ -92,7 +92,7 @@ def journal_after(db: sqlite3.Connection, after: int, row_filter: RowFilter) -> 
         number = row[0]
         try:
             entries.extend(_entries(row))
-        except journal.DAMAGE as error:
+        except journal.DAMAGE_ERRORS as error:
             raise CorruptionError(f"row {number} of the journal is damaged") from error
         after = number
         if len(entries) >= PORTION:
@@ -106,7 +106,7 @@ def _entries(row: Sequence[Any]) -> Iterator[JournalEntry]:
     kind, _, outcome_name, at, request_id, answer, logs, positions = facts
     lane, outcome, moment = LogKind(kind), JournalOutcome(outcome_name), to_datetime(at)
     in_doubt = set(orjson.loads(positions))
-    if logs * HEAD + sum(struct.unpack_from(f"<{logs}I", piece)) != len(piece):
+    if logs * PLAY_HEADER_BYTES + sum(struct.unpack_from(f"<{logs}I", piece)) != len(piece):
         raise ValueError("wrong length")
     for index, (play, _) in enumerate(unpack(piece, logs)):
         yield JournalEntry(lane, play, outcome, moment, request_id, answer, index in in_doubt)
@@ -251,7 +251,6 @@ class SqliteSpoolInspector:
         return await self._off_loop(lambda: self._reading(lambda db: checkpoint_of(db, source)))
 
     async def aclose(self) -> None:
-        """Close the file."""
         try:
             await self._off_loop(self._close)
         finally:

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from ....models import LogKind
 from . import dead_letters, transitions
-from .chunks import COLUMNS, ChunkRow, CorruptionError, MissingTailError, records_of
+from .chunk_table import COLUMNS, ChunkRow, CorruptionError, MissingTailError, records_of
 from .schema import has_expected_layout
 
 

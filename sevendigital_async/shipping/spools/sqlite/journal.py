@@ -17,9 +17,9 @@ from attrs import field, frozen
 from .... import failpoints
 from ....models import LogKind
 from ...records import Receipt, Record
-from ..chunks import pack
+from ..chunk_codec import pack
 from ..inspector import JournalOutcome
-from .chunks import ChunkRow, checksum, is_intact_delivered
+from .chunk_table import ChunkRow, checksum, is_intact_delivered
 
 FACTS = ("kind", "queue", "outcome", "at", "request_id", "answer", "logs", "in_doubt")
 """Columns of what the plays of a row have in common."""
@@ -34,7 +34,7 @@ COLUMNS = ", ".join(
 COMPRESSED, DAMAGED = 1, 2
 """Values of ``compressed``."""
 
-DAMAGE = (ValueError, TypeError, ArithmeticError, OSError, struct.error, zlib.error)
+DAMAGE_ERRORS = (ValueError, TypeError, ArithmeticError, OSError, struct.error, zlib.error)
 """Errors of reading a damaged row."""
 
 PORTION = 10
@@ -93,13 +93,13 @@ def write(db: sqlite3.Connection, rows: Sequence[JournalRow]) -> None:
 
 
 def read(row: Sequence[Any]) -> tuple[tuple[Any, ...], bytes]:
-    """Return the facts of a row, and its plays for ``chunks.unpack``.
+    """Return the facts of a row, and its plays for :func:`~sevendigital_async.shipping.spools.chunk_codec.unpack`.
 
     Args:
         row: The columns ``COLUMNS`` of ``TABLES``.
 
     Raises:
-        Exception: One of ``DAMAGE``: the row is damaged.
+        Exception: One of ``DAMAGE_ERRORS``: the row is damaged.
     """
     facts, (compressed, chunk, kept, body), stored = tuple(row[1:9]), row[9:13], ChunkRow._make(row[13:])
     if compressed == DAMAGED:
@@ -134,7 +134,7 @@ def _compress(db: sqlite3.Connection, number: int) -> None:
     try:
         row = db.execute(f"SELECT {COLUMNS} FROM {TABLES} WHERE journal.id = ?", (number,)).fetchone()  # noqa: S608 - names of ours
         facts, piece = read(row)
-    except (*DAMAGE, sqlite3.OperationalError) as error:
+    except (*DAMAGE_ERRORS, sqlite3.OperationalError) as error:
         if hasattr(error, "sqlite_errorcode"):
             raise
         # A damaged row, or one with text that is not UTF-8, is left as it is; reading it raises.

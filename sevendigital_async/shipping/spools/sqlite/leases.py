@@ -16,9 +16,9 @@ from ....errors import SpoolError, SpoolUnavailableError
 from ....models import LogKind
 from ...records import PARTNER_QUEUE, DeadLetter, InDoubtPolicy, Lease, Receipt, Record
 from ..base import settle_abandoned
-from ..chunks import runs_of
+from ..chunk_codec import runs_of
 from . import statements, transitions
-from .chunks import read_from, sequence_below
+from .chunk_table import read_from, records_below
 from .group_commit import PAUSE
 from .index import READ_AHEAD, PartnerQueue, SpoolIndex
 from .statements import DeferredWrite, DueTimes, LeaseEnd
@@ -175,23 +175,22 @@ class SqliteLeases:
     async def release(
         self, lease: Lease, records: Sequence[Record], *, delay: float = 0.0, count_attempt: bool = True
     ) -> None:
-        """Return plays to their queue."""
         state = self._leases[lease]
         await state.wait_for_step()
         self._note_released(state, records, delay, count_attempt=count_attempt)
         changes = {"in_flight": -len(records), "waiting": len(records)}
         await self._settle(state, records, Transitions.release, changes)
 
-    async def bury(self, lease: Lease, letters: Sequence[tuple[Record, DeadLetter]]) -> None:
+    async def bury(self, lease: Lease, dead_letters: Sequence[tuple[Record, DeadLetter]]) -> None:
         """Make plays dead letters; they take capacity until they are replayed or discarded."""
         state = self._leases[lease]
         await state.wait_for_step()
-        changes = {"in_flight": -len(letters), "buried": len(letters)}
+        changes = {"in_flight": -len(dead_letters), "buried": len(dead_letters)}
         await self._settle(
-            state, [record for record, _ in letters], lambda file, batch: file.bury(batch, letters), changes
+            state, [record for record, _ in dead_letters], lambda file, batch: file.bury(batch, dead_letters), changes
         )
 
-    async def doubt(
+    async def mark_in_doubt(
         self, lease: Lease, records: Sequence[Record], policy: InDoubtPolicy, *, delay: float = 0.0
     ) -> None:
         """Mark plays as possibly delivered, in the journal first."""
@@ -204,7 +203,7 @@ class SqliteLeases:
             await self._step(
                 state,
                 lambda db: Transitions(db, self._index.context.rules[lease.kind]).mark_in_doubt(batch, at),
-                lambda _: self._mark_in_doubt(lease.kind, records, changes),
+                lambda _: self._count_in_doubt(lease.kind, records, changes),
             )
             return
         changes |= {"in_flight": -len(records)}
@@ -214,7 +213,9 @@ class SqliteLeases:
         else:
             self._note_released(state, records, delay, count_attempt=True)
             changes |= {"waiting": len(records)}
-            await self._settle(state, records, lambda file, batch: file.doubt(batch, at), changes, in_doubt=True)
+            await self._settle(
+                state, records, lambda file, batch: file.release_in_doubt(batch, at), changes, in_doubt=True
+            )
 
     async def abandon(self, lease: Lease, policy: InDoubtPolicy) -> None:
         """Settle the remaining records of a lease; when the spool is next opened, if the file can't be written now."""
@@ -253,11 +254,11 @@ class SqliteLeases:
         def on_durable(records: list[Record]) -> Lease | None:
             if cursor != partner_queue.cursor:
                 return None  # another lease has taken these plays
-            batch = partner_queue.take_read(records, now)
+            batch = partner_queue.take_from_file(records, now)
             return self._register(kind, PARTNER_QUEUE, partner_queue.id, batch, 0) if batch else None
 
         def work(db: sqlite3.Connection) -> list[Record]:
-            return sequence_below(read_from(db, partner_queue.id, PARTNER_QUEUE, cursor, READ_AHEAD), visible_before)
+            return records_below(read_from(db, partner_queue.id, PARTNER_QUEUE, cursor, READ_AHEAD), visible_before)
 
         return WriterJob(work, on_durable)
 
@@ -311,7 +312,7 @@ class SqliteLeases:
 
         def on_durable(due: DueTimes | None) -> None:
             if in_doubt:
-                self._mark_in_doubt(kind, records, changes)
+                self._count_in_doubt(kind, records, changes)
             else:
                 self._index.change_counts(kind, **changes)
             if due is not None:
@@ -345,7 +346,7 @@ class SqliteLeases:
                 self._index.report(None)
                 return
 
-    def _mark_in_doubt(self, kind: LogKind, records: Sequence[Record], changes: dict[str, int]) -> None:
+    def _count_in_doubt(self, kind: LogKind, records: Sequence[Record], changes: dict[str, int]) -> None:
         for record in records:
             record.in_doubt = True
         self._index.change_counts(kind, **changes)

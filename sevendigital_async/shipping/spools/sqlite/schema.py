@@ -14,7 +14,7 @@ from attrs import field, frozen
 
 from ....errors import SpoolError
 from ....models import LogKind
-from .chunks import checksum
+from .chunk_table import checksum
 
 APPLICATION_ID = 0x37446C67
 """Marks the file as a spool ("7Dlg")."""

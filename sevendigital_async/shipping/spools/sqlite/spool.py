@@ -50,16 +50,15 @@ class SqliteWatermark:
         """Sequence number of the last play; None while some are being written."""
         return None if self._position is None else self._position.last
 
-    async def left(self, *, rest: float | None = None) -> int | None:
-        """Return how many plays are waiting or leased; None while some are being written."""
+    async def left(self, *, max_delay: float | None = None) -> int | None:
         if self._position is None:
             self._unseen = [pending for pending in self._unseen if self._group_commit.will_be_visible(pending)]
             if self._unseen:
                 return None
             self._position = self._index.add_watermark(self._kind, self._group_commit.hidden_logs(self._kind))
-        if rest is None or not self._position.left:
+        if max_delay is None or not self._position.left:
             return self._position.left
-        delayed = statements.count_delayed(self._kind, self._index.now + rest, self._position.last)
+        delayed = statements.count_delayed(self._kind, self._index.now + max_delay, self._position.last)
         look: WriterJob[int, int] = WriterJob(delayed, lambda logs: logs)
         try:
             return self._position.left - await asyncio.shield(self._writer.submit(look))
@@ -150,7 +149,6 @@ class SqliteSpool(SqliteLeases):
         self._opened = True
 
     def refuse(self, error: ShipperError) -> None:
-        """Accept nothing from now on."""
         self._capacity.refuse(error)
         if self._opened:
             self._group_commit.refuse(error)
@@ -223,7 +221,6 @@ class SqliteSpool(SqliteLeases):
     # -- plays out --
 
     async def due_in(self, kind: LogKind, *, flush: bool) -> float | None:
-        """Seconds until a lease may succeed."""
         await self._appender.wait_until_visible()
         due_in = 0.0 if self._signer_batches[kind] else self._index.due_in(kind, flush=flush)
         if not self._group_commit.is_behind:
@@ -232,15 +229,13 @@ class SqliteSpool(SqliteLeases):
         return PAUSE if due_in is None or self._group_commit.is_stuck else min(due_in, PAUSE)
 
     async def lease(self, kind: LogKind, *, flush: bool) -> Lease | None:
-        """Lease the next due batch."""
         await self._appender.wait_until_visible()
         return await super().lease(kind, flush=flush)
 
-    def forget_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
+    def forget_dead_letters(self, dead_letters: Sequence[DeadLetter]) -> None:
         """Do nothing: a file keeps its dead letters until they are replayed or discarded."""
 
     async def counts(self, kind: LogKind) -> Counts:
-        """Return how many plays of a kind are in which state."""
         return self._index.counts(kind)
 
     def watermark(self, kind: LogKind) -> Watermark:

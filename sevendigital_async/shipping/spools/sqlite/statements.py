@@ -16,7 +16,7 @@ from attrs import frozen
 from ....models import LogKind
 from ...records import PARTNER_QUEUE, Checkpoint, Record, size_of
 from ...rules import LaneRules
-from .chunks import (
+from .chunk_table import (
     AppendTime,
     CorruptionError,
     QueueRecords,
@@ -24,8 +24,8 @@ from .chunks import (
     chunk_rows,
     insert_chunks,
     read_batch,
+    records_below,
     remove_records,
-    sequence_below,
 )
 
 ItemT = TypeVar("ItemT")
@@ -267,7 +267,7 @@ def withdraw(
         remove_records(db, QueueRecords(queue, name, records))
         if name == PARTNER_QUEUE:
             continue
-        # While a batch of it is leased, the end of the lease does this.
+        # While a batch of the queue is leased, the end of the lease updates the queue.
         db.execute(
             "UPDATE queue SET oldest = (SELECT accepted_at FROM chunk WHERE queue = ?1 ORDER BY first LIMIT 1)"
             " WHERE id = ?1 AND due IS NOT NULL",
@@ -330,7 +330,7 @@ def take_signer_batches(
 
 
 def _read_due(db: sqlite3.Connection, queue: int, name: str, rules: LaneRules, before: int) -> list[Record]:
-    records = sequence_below(read_batch(db, queue, name, 0, rules), before)
+    records = records_below(read_batch(db, queue, name, 0, rules), before)
     if not records:
         raise CorruptionError("the plays of a queue are missing")
     return records

@@ -20,10 +20,18 @@ from ....models import LogKind
 from ...records import PARTNER_QUEUE, DeadLetter, InDoubtPolicy, Receipt, Record, size_of
 from ...rules import LaneRules
 from ..base import AbandonedRecords
-from ..chunks import SequenceRuns
+from ..chunk_codec import SequenceRuns
 from ..inspector import DeadLetterState, JournalOutcome
 from . import dead_letters, journal
-from .chunks import CorruptionError, QueueRecords, checksum, mark_delivered, mark_in_doubt, read_between, remove_records
+from .chunk_table import (
+    CorruptionError,
+    QueueRecords,
+    checksum,
+    mark_delivered,
+    mark_in_doubt,
+    read_between,
+    remove_records,
+)
 from .journal import JournalRow
 from .statements import DeferredWrite, DueTimes, LeaseEnd, change_counters, due_times, end_lease, next_sequence
 
@@ -68,16 +76,16 @@ def write_intents(db: sqlite3.Connection, intents: Sequence[Intent]) -> None:
 
 def delete_intents(db: sqlite3.Connection, leases: Sequence[int]) -> None:
     """Delete the intents of leases."""
-    db.execute("DELETE FROM intent WHERE lease IN (SELECT value FROM json_each(?))", (as_text(leases),))
+    db.execute("DELETE FROM intent WHERE lease IN (SELECT value FROM json_each(?))", (numbers_as_json(leases),))
 
 
 def narrow_intent(db: sqlite3.Connection, lease: int, sending: SequenceRuns) -> None:
     """Reduce the intent of a lease to the plays whose outcome is still unknown."""
     for intent in read_intents(db, "WHERE lease = ?", (lease,)):
-        write_intents(db, [evolve(intent, sending=as_text(sending))])
+        write_intents(db, [evolve(intent, sending=numbers_as_json(sending))])
 
 
-def as_text(numbers: SequenceRuns | Sequence[int]) -> str:
+def numbers_as_json(numbers: SequenceRuns | Sequence[int]) -> str:
     """Return numbers, or runs of them, as JSON."""
     return orjson.dumps(numbers).decode()
 
@@ -179,21 +187,21 @@ class Transitions:
         dead_letters.write(self._db, batch.kind, batch.name, DeadLetterState.BURIED, letters)
         return self._finish(batch)
 
-    def doubt(self, batch: LeaseBatch, at: datetime) -> DueTimes | None:
+    def release_in_doubt(self, batch: LeaseBatch, at: datetime) -> DueTimes | None:
         """The plays may have arrived, and are sent again."""
         self.mark_in_doubt(batch, at)
         return self._finish(batch)
 
     def mark_in_doubt(self, batch: LeaseBatch, at: datetime) -> None:
         """The plays may have arrived, and stay in the lease."""
-        self._write_doubt(batch, at)
+        self._journal_in_doubt(batch, at)
         newly = mark_in_doubt(self._db, batch.queue, batch.name, batch.records)
         change_counters(self._db, batch.kind, in_doubt=newly)
 
     def hold(self, batch: LeaseBatch, at: datetime) -> DueTimes | None:
         """The plays may have arrived: they become dead letters."""
         records = batch.records
-        self._write_doubt(batch, at)
+        self._journal_in_doubt(batch, at)
         remove_records(self._db, batch.part)
         _count_out(self._db, [batch], "held")
         change_counters(self._db, batch.kind, in_doubt=sum([not record.in_doubt for record in records]))
@@ -202,7 +210,7 @@ class Transitions:
         dead_letters.write(self._db, batch.kind, batch.name, DeadLetterState.HELD, letters)
         return self._finish(batch)
 
-    def _write_doubt(self, batch: LeaseBatch, at: datetime) -> None:
+    def _journal_in_doubt(self, batch: LeaseBatch, at: datetime) -> None:
         receipt = Receipt(batch.request_id, at)
         journal.write(self._db, [JournalRow(batch.kind, batch.name, JournalOutcome.IN_DOUBT, receipt, batch.records)])
 
@@ -244,7 +252,7 @@ def _count_out(db: sqlite3.Connection, batches: Sequence[LeaseBatch], state: str
     for batch in batches:
         logs, size = len(batch.records), batch.size
         changed = {"waiting": -logs, state: logs}
-        if state == "delivered":  # they take no space any more
+        if state == "delivered":  # delivered plays take no space
             changed |= {"stored_logs": -logs, "stored_size": -size}
         if batch.name == PARTNER_QUEUE:
             changed |= {"partner_logs": -logs, "partner_size": -size}
@@ -257,8 +265,8 @@ def _count_out(db: sqlite3.Connection, batches: Sequence[LeaseBatch], state: str
 
 def intent_of(batch: LeaseBatch, leased: SequenceRuns) -> Intent:
     """Return the intent to send what a batch is ``sending``."""
-    sending = as_text(batch.sending)
-    return Intent(batch.lease, batch.queue, batch.request_id, as_text(leased), sending, int(batch.suspect))
+    sending = numbers_as_json(batch.sending)
+    return Intent(batch.lease, batch.queue, batch.request_id, numbers_as_json(leased), sending, int(batch.suspect))
 
 
 @frozen
@@ -347,7 +355,7 @@ class Recovery:
         if abandoned.suspect:
             transitions.mark_in_doubt(batch(abandoned.suspect, None), self.now)
         if abandoned.in_doubt:
-            apply = transitions.hold if self.policy is InDoubtPolicy.HOLD else transitions.doubt
+            apply = transitions.hold if self.policy is InDoubtPolicy.HOLD else transitions.release_in_doubt
             apply(batch(abandoned.in_doubt, None), self.now)
         transitions.release(batch([], LeaseEnd(at=0.0, attempt=0, delay=0.0, has_released=True)))
         failpoints.hit("after take-over")

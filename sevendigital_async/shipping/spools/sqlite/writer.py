@@ -147,8 +147,8 @@ class SqliteWriter:
         self._file = file
         self._dialect = dialect
         self._prune = prune
-        self._place = place
-        self._full = file.synchronous == "FULL"
+        self._shown_path = place
+        self._flushes_commits = file.synchronous == "FULL"
         self._has_expired = True
         self._failure: Exception | None = None
         self._closed = False
@@ -260,7 +260,7 @@ class SqliteWriter:
             if len(jobs) > 1 and not is_busy(error):
                 self._run_singly(db, jobs)  # one of them has failed; the others must not fail with it
                 return
-            self._notify(_fail, jobs, translated(error, self._place))
+            self._notify(_fail, jobs, translated(error, self._shown_path))
         else:
             self._notify(_finish, jobs, results)
 
@@ -304,7 +304,7 @@ class SqliteWriter:
         db.execute("BEGIN IMMEDIATE")
         try:
             result = work(db)
-            if self._full:
+            if self._flushes_commits:
                 set_flushed(db, self._file.flushes + 1)
             failpoints.hit("before commit")
             db.execute("COMMIT")
@@ -313,7 +313,7 @@ class SqliteWriter:
                 db.execute("ROLLBACK")
             raise
         failpoints.hit("after commit")
-        if self._full:
+        if self._flushes_commits:
             self._file.count_flush()
         return result
 

@@ -120,7 +120,7 @@ async def test_a_chunk_is_cut_where_a_batch_ends_and_where_plays_have_different_
         assert chunks_in(server, f"plays:catalogue:{name}") == [(6, 7, 140, 0)]
         one, two, three, four, five = first.records
         await ack(spool, first, [two])
-        await spool.doubt(first, [four], InDoubtPolicy.KEEP)
+        await spool.mark_in_doubt(first, [four], InDoubtPolicy.KEEP)
         batch = next(key.decode() for key in server.keys(f"{BASE.replace('{', '?').replace('}', '?')}batch:*"))
         start = int(one.sequence)
         assert chunks_in(server, batch.removeprefix(BASE)) == [
@@ -233,12 +233,12 @@ class Steps:
                 await self.spool.bury(lease, [(play, letter) for play in plays])
                 self.dead.update(play.body for play in plays)
             case "hold":
-                await self.spool.doubt(lease, plays, InDoubtPolicy.HOLD)
+                await self.spool.mark_in_doubt(lease, plays, InDoubtPolicy.HOLD)
                 self.dead.update(play.body for play in plays)
             case "resend":
-                await self.spool.doubt(lease, plays, InDoubtPolicy.RESEND)
+                await self.spool.mark_in_doubt(lease, plays, InDoubtPolicy.RESEND)
             case "keep":
-                await self.spool.doubt(lease, plays, InDoubtPolicy.KEEP)
+                await self.spool.mark_in_doubt(lease, plays, InDoubtPolicy.KEEP)
                 return
             case "abandon":
                 await self.spool.abandon(lease, InDoubtPolicy.RESEND)

@@ -106,8 +106,8 @@ async def in_between(spool, delivered):
     await acknowledge(spool, first, delivered)
     bad, lost, *rest = second.records
     await spool.bury(second, [(bad, DeadLetter(CATALOGUE, bad.body, "bad", 1002, NOW, in_doubt=False))])
-    await spool.doubt(second, [lost], InDoubtPolicy.HOLD)
-    await spool.doubt(second, rest, InDoubtPolicy.RESEND)
+    await spool.mark_in_doubt(second, [lost], InDoubtPolicy.HOLD)
+    await spool.mark_in_doubt(second, rest, InDoubtPolicy.RESEND)
     return [await sent(spool, CATALOGUE)]
 
 

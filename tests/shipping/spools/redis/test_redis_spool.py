@@ -171,8 +171,8 @@ async def test_no_step_is_taken_twice_when_answers_are_lost(redis_server, monkey
         first, second, third = lease.records[:1], lease.records[1:2], lease.records[2:]
         letter = DeadLetter(PREVIEW, first[0].body, "bad", 1002, NOW, in_doubt=False)
         await spool.bury(lease, [(first[0], letter)])
-        await spool.doubt(lease, second, InDoubtPolicy.HOLD)
-        await spool.doubt(lease, third, InDoubtPolicy.RESEND)
+        await spool.mark_in_doubt(lease, second, InDoubtPolicy.HOLD)
+        await spool.mark_in_doubt(lease, third, InDoubtPolicy.RESEND)
         connection.run = run
         await spool._give_heartbeat()
         counts = await spool.counts(PREVIEW)
@@ -229,7 +229,7 @@ async def test_after_a_flush_every_end_of_a_lease_keeps_the_sums(redis_server, e
             await spool.release(lease, lease.records[2:])
             expected = Counts(put=4, delivered=2, waiting=2)
         elif end == "hold":
-            await spool.doubt(lease, lease.records, InDoubtPolicy.HOLD)
+            await spool.mark_in_doubt(lease, lease.records, InDoubtPolicy.HOLD)
             expected = Counts(put=4, held=4, in_doubt=4)
         else:
             letters = [(r, DeadLetter(PREVIEW, r.body, "bad", None, NOW, in_doubt=False)) for r in lease.records]
@@ -245,12 +245,12 @@ async def test_a_watermark_that_is_passed_stays_so_however_it_is_asked(redis_ser
         watermark = spool.watermark(PREVIEW)
         assert await watermark.left() == 2
         await spool.ack(lease, lease.records, RECEIPT)
-        assert [await watermark.left(rest=40.0), await watermark.left()] == [0, 0]
+        assert [await watermark.left(max_delay=40.0), await watermark.left()] == [0, 0]
         await spool.append(LogKind.CATALOGUE, plays(1, "ann"))
         lease, watermark = await sent(spool, LogKind.CATALOGUE), spool.watermark(LogKind.CATALOGUE)
         assert await watermark.left() == 1
         await spool.release(lease, lease.records, delay=60.0)
-        assert [await watermark.left(rest=40.0), await watermark.left()] == [0, 1]
+        assert [await watermark.left(max_delay=40.0), await watermark.left()] == [0, 1]
 
 
 # -- several workers --
@@ -375,7 +375,7 @@ async def test_the_inspector_shows_where_plays_are_and_moves_dead_letters(redis_
         good, bad, lost, dropped = lease.records[:2], lease.records[2], lease.records[3], lease.records[4]
         await spool.ack(lease, good, RECEIPT)
         await spool.bury(lease, [(bad, DeadLetter(PREVIEW, bad.body, "no such track", 1002, NOW, in_doubt=False))])
-        await spool.doubt(lease, [lost, dropped], InDoubtPolicy.HOLD)
+        await spool.mark_in_doubt(lease, [lost, dropped], InDoubtPolicy.HOLD)
 
         status = await inspector.status()
         assert status.in_use

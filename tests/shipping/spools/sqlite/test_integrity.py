@@ -17,7 +17,7 @@ from sevendigital_async.shipping.records import Checkpoint, InDoubtPolicy, Recei
 from sevendigital_async.shipping.rules import lane_rules
 from sevendigital_async.shipping.spools.base import SpoolContext
 from sevendigital_async.shipping.spools.sqlite import SqliteSpool, SqliteSpoolInspector
-from sevendigital_async.shipping.spools.sqlite.disk_space import IO_DAMAGE, translated
+from sevendigital_async.shipping.spools.sqlite.disk_space import IO_CORRUPTION_CODES, translated
 
 RULES = lane_rules({kind: {"max_count": 20} for kind in LogKind})
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -60,8 +60,8 @@ async def filled(directory):
     await spool.intent(lease, lease.records, "r2")
     letters = [(record, DeadLetter(KIND, record.body, "bad", 1002, NOW, in_doubt=False)) for record in lease.records]
     await spool.bury(lease, letters[:5])
-    await spool.doubt(lease, lease.records[5:10], InDoubtPolicy.HOLD)
-    await spool.doubt(lease, lease.records[10:], InDoubtPolicy.RESEND)
+    await spool.mark_in_doubt(lease, lease.records[5:10], InDoubtPolicy.HOLD)
+    await spool.mark_in_doubt(lease, lease.records[10:], InDoubtPolicy.RESEND)
     lease = await spool.lease(KIND, flush=True)
     await spool.intent(lease, lease.records, "r3")
     killed = copied(directory / "live.db", directory / "killed")
@@ -250,7 +250,7 @@ def _execute(path, statement):
         db.execute(statement)
 
 
-@pytest.mark.parametrize("code", sorted(IO_DAMAGE))
+@pytest.mark.parametrize("code", sorted(IO_CORRUPTION_CODES))
 def test_a_cut_file_is_damaged_whatever_the_release_of_sqlite_calls_it(code):
     error = sqlite3.OperationalError("disk I/O error")
     error.sqlite_errorcode = code

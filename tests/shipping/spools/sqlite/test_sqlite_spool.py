@@ -279,11 +279,11 @@ class SpoolMachine(RuleBasedStateMachine):
                 if data.draw(st.booleans()):
                     self.spool.forget_dead_letters([dead for _, dead in letters])
             elif how in ("resend", "hold"):
-                self.run(self.spool.doubt(lease, part, InDoubtPolicy(how), delay=delay))
+                self.run(self.spool.mark_in_doubt(lease, part, InDoubtPolicy(how), delay=delay))
                 self.settle(part, "waiting" if how == "resend" else "held")
                 self.doubted |= {record.body for record in part}
             elif how == "keep":
-                self.run(self.spool.doubt(lease, part, InDoubtPolicy.KEEP))
+                self.run(self.spool.mark_in_doubt(lease, part, InDoubtPolicy.KEEP))
                 self.doubted |= {record.body for record in part}
                 left = part + left
                 self.run(self.spool.ack(lease, left, RECEIPT))

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- Abandon leases, as a crash does. Answers with usage; with `missing` if the plays of one are lost and its worker has the
--- plays: adopt.lua puts them back.
+-- Abandon leases, as a crash does. Answers with usage; or with `missing` if Redis has lost the plays of a lease and its
+-- worker still holds them: adopt.lua puts them back.
 -- include: spool chunks leases
 local in_doubt_policy = ARGV[3]
 local has_plays = ARGV[4] == '1'

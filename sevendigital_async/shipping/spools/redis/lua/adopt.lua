@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- After a loss: plays that a worker has leased, and Redis has not, become a lease again.
+-- After a loss: plays that Redis has lost and a worker still holds become a lease again.
 -- Answers with the sequence of the first play (-1 if all of them still exist), and how many other plays of their queue
 -- are lost.
 -- include: spool chunks leases

@@ -1,5 +1,5 @@
 -- A chunk: consecutive plays of one queue as one element of its list; a head, and the plays as Python packs them
--- (spools/chunks.py): the length of each, when each was played (seconds), and their bodies.
+-- (spools/chunk_codec.py): the length of each, when each was played (seconds), and their bodies.
 
 local HEAD = '<dI4I4Bd' -- sequence of the first play, plays, bytes of their bodies, 1 if in doubt, when accepted
 local HEAD_BYTES = 25

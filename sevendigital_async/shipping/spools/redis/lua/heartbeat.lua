@@ -13,8 +13,8 @@ local tokens = 9 -- ARGV[9] and on: of orphans, so many, to be abandoned; then o
 
 if spool_error then return {spool_error} end
 
--- Find leases that are lost, and look whether some of the queues still have their lists, others each time. Returns how many plays
--- are lost, and how many in doubt.
+-- Find lost leases, and check the lists of some queues, of other queues each time. Returns how many plays are lost, and
+-- how many are in doubt.
 local function audit(kind)
   local lost, in_doubt, in_flight, broken = 0, 0, 0, {}
   local leased = call('HGETALL', key_of('leased', kind))

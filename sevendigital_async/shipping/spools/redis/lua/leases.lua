@@ -1,4 +1,4 @@
--- How plays leave a lease, what a crash makes of it, and how a queue whose keys are lost is counted again.
+-- How plays leave a lease, how an abandoned lease ends, and how a queue whose keys are lost is counted again.
 
 local ANSWER_LOST = 'the answer of the service was lost; check whether it has this play'
 
@@ -100,7 +100,7 @@ local function close_lease(token, kind, queue)
   call('EXPIRE', lease, 600)
 end
 
--- What of a queue waits: logs, bytes, when the first of it was accepted, and how many plays are in doubt.
+-- What waits in a queue: logs, bytes, when the first of it was accepted, and how many plays are in doubt.
 local function measure(kind, queue)
   local logs, bytes, since, in_doubt = 0, 0, nil, 0
   for_each_chunk(list_of(kind, queue), function(chunk)
@@ -179,7 +179,7 @@ local function recover_plays_of_lost_lease(kind, queue, policy)
   return logs
 end
 
--- What a crash does: what was being sent is in doubt, the rest waits again. Returns the kind, how many plays, how many
+-- End a lease as after a crash: plays in a request are in doubt, the others wait again. Returns the kind, how many plays, how many
 -- in doubt, and how many are lost because their list is.
 local function abandon(token, policy)
   local lease = lease_key(token)

@@ -38,7 +38,7 @@ local function for_each_entry(stream, visit)
   end
 end
 
--- A key of another type: something else uses these names.
+-- A key of another type: another program uses these names.
 for i, key in ipairs(keys) do
   local found = call('TYPE', key).ok
   if found ~= 'none' and found ~= types[i] then return {'foreign', key, found, types[i]} end

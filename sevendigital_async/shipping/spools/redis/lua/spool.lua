@@ -12,7 +12,7 @@
 -- runs out.
 --
 -- Redis deletes a key that becomes empty. So that a missing key always means a loss, every key but the lists of queues,
--- batches and leases has a member of no meaning (an empty name, the time `inf`) for as long as the spool exists. If one
+-- batches and leases has a placeholder member (an empty name, the time `inf`) for as long as the spool exists. If one
 -- of them is deleted or evicted, the next script notices before it changes anything.
 
 local base = KEYS[1]
@@ -89,7 +89,7 @@ local function first_of(key)
   local first = call('ZRANGE', key, 0, 0, 'WITHSCORES')
   if first[1] and first[1] ~= '' then return first[1], tonumber(first[2]) end
 end
--- The list of ready queues ends with a member of no meaning.
+-- The list of ready queues ends with the placeholder member.
 local function push_last(kind, queue)
   call('LSET', key_of('ready', kind), -1, queue)
   call('RPUSH', key_of('ready', kind), '')

@@ -1,4 +1,4 @@
-"""Chunks as rows of a file; :mod:`..chunks` packs their plays."""
+"""Chunks as rows of a file; :mod:`..chunk_codec` packs their plays."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from attrs import field, frozen
 
 from ...records import Record, size_of
 from ...rules import LaneRules
-from ..chunks import HEAD, MAX_LOGS, pack, pieces_of, unpack
+from ..chunk_codec import MAX_LOGS, PLAY_HEADER_BYTES, pack, pieces_of, unpack
 
 COLUMNS = "first, queue, logs, size, in_doubt, put_at, accepted_at, checksum, body"
 
@@ -71,7 +71,7 @@ def chunk_rows(queue: int, records: Sequence[Record], time: AppendTime) -> Itera
     """Cut plays of one queue, which have their sequence numbers, into chunks."""
     for piece in pieces_of(records):
         first, body = piece[0].sequence, pack(piece)
-        size = len(body) - HEAD * len(piece)
+        size = len(body) - PLAY_HEADER_BYTES * len(piece)
         in_doubt = int(piece[0].in_doubt)
         checksum = _checksum((first, queue, len(piece), in_doubt), time, piece[0].queue, body)
         yield ChunkRow(first, queue, len(piece), size, in_doubt, time.put_at, time.accepted_at, checksum, body)
@@ -203,7 +203,7 @@ def read_from(db: sqlite3.Connection, queue: int, name: str, start: int, logs: i
     return found
 
 
-def sequence_below(records: list[Record], number: int) -> list[Record]:
+def records_below(records: list[Record], number: int) -> list[Record]:
     """Return the plays with smaller sequence numbers, of plays in order."""
     if not records or records[-1].sequence < number:
         return records  # nearly always

@@ -15,7 +15,7 @@ from ..records import Record
 MAX_LOGS = 500
 """Plays in one chunk at most, so that removing a few of them stays cheap."""
 
-HEAD = 12
+PLAY_HEADER_BYTES = 12
 """Bytes that a packed play takes besides its body."""
 
 SequenceRuns = list[tuple[int, int]]
@@ -33,7 +33,7 @@ def pack(records: Sequence[Record]) -> bytes:
 def unpack(piece: bytes, number: int) -> Iterator[tuple[bytes, datetime]]:
     """Unpack plays; the inverse of :func:`pack`."""
     values = struct.unpack_from(f"<{number}I{number}d", piece)
-    ends = accumulate(values[:number], initial=number * HEAD)
+    ends = accumulate(values[:number], initial=number * PLAY_HEADER_BYTES)
     bodies = [piece[start:end] for start, end in pairwise(ends)]
     return zip(bodies, map(datetime.fromtimestamp, values[number:], repeat(UTC)), strict=True)
 

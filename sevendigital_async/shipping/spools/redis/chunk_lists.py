@@ -1,4 +1,4 @@
-"""Chunks as elements of lists in Redis: a head (``lua/chunks.lua``) and the plays as :mod:`..chunks` packs them."""
+"""Chunks as elements of lists in Redis: a head (``lua/chunks.lua``), and plays as :mod:`..chunk_codec` packs them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from operator import attrgetter
 
 from ....errors import SpoolCorruptionError
 from ...records import Record
-from ..chunks import HEAD, MAX_LOGS, pack, pieces_of, runs_of, unpack
+from ..chunk_codec import MAX_LOGS, PLAY_HEADER_BYTES, pack, pieces_of, runs_of, unpack
 
 _HEAD = struct.Struct("<dIIBd")
 """Sequence of the first play, number of plays, bytes of their bodies, 1 if they are in doubt, when accepted."""
@@ -38,7 +38,7 @@ def pieces_by_queue(records: Sequence[Record], max_logs: int = MAX_LOGS) -> list
 def _pieces_of_size(part: Sequence[Record], max_logs: int) -> Iterator[Sequence[Record]]:
     start = size = 0
     for index, record in enumerate(part):
-        length = HEAD + len(record.body)
+        length = PLAY_HEADER_BYTES + len(record.body)
         size += length
         if index > start and (size > MAX_BYTES or index - start == max_logs):
             yield part[start:index]
@@ -49,11 +49,11 @@ def _pieces_of_size(part: Sequence[Record], max_logs: int) -> Iterator[Sequence[
 def chunk_arguments(piece: Sequence[Record]) -> list[object]:
     """Return what scripts take of a chunk: plays, bytes, in_doubt, and the packed plays."""
     packed = pack(piece)
-    return [len(piece), len(packed) - HEAD * len(piece), int(piece[0].in_doubt), packed]
+    return [len(piece), len(packed) - PLAY_HEADER_BYTES * len(piece), int(piece[0].in_doubt), packed]
 
 
 def in_doubt_arguments(piece: Sequence[Record]) -> list[object]:
-    """Return the same, of plays that are in doubt from now on."""
+    """Return the arguments of a chunk whose plays are in doubt from now on."""
     logs, size, _, packed = chunk_arguments(piece)
     return [logs, size, 1, packed]
 
@@ -102,7 +102,7 @@ def runs_text(records: Sequence[Record]) -> str:
 
 def _parsed(text: bytes) -> tuple[int, int, bool, Iterator[tuple[bytes, datetime]]]:
     first, logs, size, in_doubt, _ = _HEAD.unpack_from(text) if len(text) >= HEAD_BYTES else (0, 0, 0, 0, 0.0)
-    if not logs or len(text) != HEAD_BYTES + HEAD * logs + size:
+    if not logs or len(text) != HEAD_BYTES + PLAY_HEADER_BYTES * logs + size:
         raise SpoolCorruptionError(
             f"a chunk of {len(text)} bytes in Redis is not as the spool wrote it; check what else writes its keys"
         )
