@@ -145,7 +145,7 @@ def test_no_two_classes_have_one_name():
     assert {name: modules for name, modules in places.items() if len(modules) > 1} == {}
 
 
-@pytest.mark.parametrize(("package", "most"), [("shipping/spools/sqlite", 16), ("cli", 30)])
+@pytest.mark.parametrize(("package", "most"), [("shipping/spools/sqlite", 16), ("cli", 31)])
 def test_packages_have_few_files(package, most):
     assert len(list((PACKAGE / package).rglob("*.py"))) <= most
 

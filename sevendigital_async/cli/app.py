@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -12,7 +14,6 @@ from typer.core import TyperGroup
 from .._version import __version__
 from .completion import Shell, completion_script, install_completion
 from .output import echo
-from .repeated_options import refuse_repeated_options
 
 COMMANDS = {
     "demo": ("demo", "Ship made-up plays to a local sandbox and account for each."),
@@ -31,7 +32,7 @@ COMMANDS = {
 def _adapt(command: Any) -> None:
     """Apply the rules of all commands to a command and its subcommands."""
     _hide_types(command)
-    refuse_repeated_options(command)
+    _refuse_repeated_options(command)
     for subcommand in getattr(command, "commands", {}).values():
         _adapt(subcommand)
 
@@ -41,6 +42,43 @@ def _hide_types(command: Any) -> None:
     for parameter in command.params:
         if parameter.param_type_name == "argument":
             parameter.display_type = lambda ctx: ""  # noqa: ARG005 - the help formatter passes it
+
+
+def _refuse_repeated_options(command: Any) -> None:
+    """Make a command refuse an option with one value that is given twice; the parser would take the last one.
+
+    A plain flag such as ``--json`` may be repeated, because that changes nothing; of a pair such as
+    ``--in-doubt/--certain`` the second could contradict the first.
+    """
+    make_parser = command.make_parser
+
+    def make_strict_parser(context: Any) -> Any:
+        parser = make_parser(context)
+        parse = parser.parse_args
+
+        def parse_args(args: list[str]) -> tuple[Any, Any, Any]:
+            values, rest, order = parse(args)
+            if not context.resilient_parsing:  # a shell that completes a line
+                _check_repeated(order, context)
+            return values, rest, order
+
+        parser.parse_args = parse_args
+        return parser
+
+    command.make_parser = make_strict_parser
+
+
+def _check_repeated(given: Iterable[Any], context: Any) -> None:
+    for parameter, times in Counter(given).items():
+        if times > 1 and _takes_one_value(parameter):
+            names = "/".join((parameter.opts[-1], *parameter.secondary_opts))
+            raise typer.BadParameter(f"{names} is given more than once", ctx=context)
+
+
+def _takes_one_value(parameter: Any) -> bool:
+    if parameter.param_type_name != "option" or parameter.multiple:
+        return False
+    return not parameter.is_flag or bool(parameter.secondary_opts)
 
 
 class CommandTable(TyperGroup):
@@ -119,5 +157,5 @@ def _options(
 
 completion_init()
 command = typer.main.get_command(app)
-refuse_repeated_options(command)
+_refuse_repeated_options(command)
 """The parser. Calling ``app`` itself would install typer's own hook for tracebacks."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from typer.completion import get_completion_script, install  # type: ignore[attr-defined]
 
-from .process import COMPLETION_VARIABLE
+from .output import COMPLETION_VARIABLE
 
 PROGRAM = "sevendigital"
 

@@ -33,6 +33,10 @@ INTERRUPTED = 130
 """The exit code of a process that SIGINT ended, as shells report it."""
 
 
+COMPLETION_VARIABLE = "_SEVENDIGITAL_COMPLETE"
+"""Set by a shell that completes a line: fish reads the exit code, and what is printed would be shown in the line."""
+
+
 class ExitError(Exception):
     """Ends a command with a code that is not zero; the message is the last line on standard error."""
 

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from ..errors import BatchError, SevenDigitalError
 from .output import (
+    COMPLETION_VARIABLE,
     INTERRUPTED,
     ExitCode,
     ExitError,
@@ -69,9 +70,6 @@ def _run(arguments: Sequence[str] | None) -> int:
         echo_message(reason or ("interrupted" if code == INTERRUPTED else f"ended with exit code {code}"))
     return code
 
-
-COMPLETION_VARIABLE = "_SEVENDIGITAL_COMPLETE"
-"""Set by a shell that completes a line: fish reads the exit code, and what is printed would be shown in the line."""
 
 SIGNALLED = 128
 """Exit codes above this one mean signals."""
