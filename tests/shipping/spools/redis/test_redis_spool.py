@@ -270,10 +270,10 @@ async def test_a_user_has_one_lease_at_a_time_among_all_workers_and_the_partner_
 
 
 async def test_heartbeats_keep_the_lease_of_a_long_request(redis_server):
-    async with worker(redis_server, lease_seconds=0.3) as busy, worker(redis_server, lease_seconds=0.3) as other:
+    async with worker(redis_server, lease_seconds=1.0) as busy, worker(redis_server, lease_seconds=1.0) as other:
         await busy.append(PREVIEW, plays(2))
         lease = await sent(busy)
-        await asyncio.sleep(0.9)
+        await asyncio.sleep(2.2)
         assert (await other.counts(PREVIEW)).in_flight == 2
         await busy.ack(lease, lease.records, RECEIPT)
         assert await other.counts(PREVIEW) == Counts(put=2, delivered=2)
