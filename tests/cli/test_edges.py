@@ -634,7 +634,7 @@ async def test_a_batch_that_waits_for_company_in_a_pipe_is_not_a_stall(place):
     async with (
         open_sandbox() as sandbox,
         running(
-            *("ship", "-", "--kind", "preview", "--patience", "1", "--linger", "2", "--json"),
+            *("ship", "-", "--kind", "preview", "--patience", "3", "--linger", "4", "--json"),
             cwd=place,
             base_url=sandbox.base_url,
         ) as command,
