@@ -452,7 +452,9 @@ async def test_refusing_wakes_who_waits(open_spool, clock):
     assert (await spool.counts(LogKind.PREVIEW)).put == 1
 
 
-async def test_a_cancelled_append_gives_its_room_back(open_spool, place):
+async def test_a_cancelled_append_gives_its_room_back(open_spool, place, monkeypatch):
+    # A full spool in Redis is tried again at intervals; on a slow machine that could come before the cancellation.
+    monkeypatch.setattr("sevendigital_async.shipping.spools.redis.writer.FULL_RETRY_INTERVAL", 600.0)
     spool = await open_spool(max_logs=2, max_bytes=1000)
     await spool.append(LogKind.PREVIEW, records(2))
     waiting = asyncio.create_task(spool.append(LogKind.PREVIEW, records(2)))
