@@ -56,17 +56,17 @@ def pytest_xdist_auto_num_workers():
     return min(2 * (os.cpu_count() or 1), MOST_PROCESSES)
 
 
-def import_share(worker: int, workers: int) -> None:
-    """Import a part of the test modules.
+def import_share(places: list[Path], worker: int, workers: int) -> None:
+    """Import a part of the test modules in some directories.
 
     Each process needs all of them, and pytest rewrites the assertions of a module where no process has written the
     result yet. If each begins with another part, that is done once for most modules.
     """
-    modules = sorted(Path(__file__).parent.rglob("test_*.py"))
+    modules = sorted({module for place in places for module in place.rglob("test_*.py")})
     for module in modules[worker::workers]:
         if str(module.parent) not in sys.path:
             sys.path.insert(0, str(module.parent))  # as pytest does
-        with suppress(BaseException):  # reported when the module is collected
+        with suppress(Exception, pytest.skip.Exception):  # reported when the module is collected
             import_module(module.stem)
 
 
@@ -76,7 +76,8 @@ def pytest_collection(session):
     gc.disable()
     own = getattr(session.config, "workerinput", {})
     if own.get("workercount", 1) > 1:
-        import_share(int(own["workerid"].removeprefix("gw")), own["workercount"])
+        places = [Path(argument).resolve() for argument in session.config.args]
+        import_share(places, int(own["workerid"].removeprefix("gw")), own["workercount"])
     try:
         return (yield)
     finally:

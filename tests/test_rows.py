@@ -53,6 +53,7 @@ def test_a_row_can_not_be_skipped_and_a_table_without_rows_is():
         each_row("reason", [pytest.param(1, marks=pytest.mark.skip)])
 
 
-def test_pytest_gives_a_table_its_other_fixtures(pytestconfig):
-    pytester_module = pytestconfig.rootpath
-    assert pytester_module
+@each_row("number", [1, 2])
+def test_pytest_gives_a_table_its_other_fixtures(number, tmp_path):
+    (tmp_path / str(number)).touch()
+    assert len(list(tmp_path.iterdir())) == number

@@ -317,7 +317,7 @@ LOOKS = (
     ("sign-url", "platform.streaming.preview", "track_id=1"),
     ("spool", "status", "--spool", "x.db"),
     ("spool", "status", "--spool", "x.db", "--json"),
-    ("dead-letters", "replay", "--all", "--spool", "x.db"),
+    ("dead-letters", "replay", "--all", "--spool", "x.db", "--json"),
     ("journal", "export", "--spool", "x.db", "--out", "-"),
     ("journal", "reconcile", "--spool", "x.db", "--against", "export.csv"),
     ("journal", "reconcile", "--spool", "x.db", "--against", "export.csv", "--json"),
@@ -634,7 +634,7 @@ async def test_a_batch_that_waits_for_company_in_a_pipe_is_not_a_stall(place):
     async with (
         open_sandbox() as sandbox,
         running(
-            *("ship", "-", "--kind", "preview", "--patience", "1", "--linger", "2", "--json"),
+            *("ship", "-", "--kind", "preview", "--patience", "3", "--linger", "4", "--json"),
             cwd=place,
             base_url=sandbox.base_url,
         ) as command,

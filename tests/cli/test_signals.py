@@ -12,7 +12,7 @@ async def test_a_signal_lets_what_was_read_be_delivered(tmp_path, number):
     write_plays(tmp_path / "plays.jsonl", logs)
     async with (
         # Long enough for the command to notice the end of the file meanwhile, also on a busy machine.
-        open_sandbox(latency="1s") as sandbox,
+        open_sandbox(latency="3s") as sandbox,
         running("ship", "plays.jsonl", "--kind", "subscriber", cwd=tmp_path, base_url=sandbox.base_url) as command,
     ):
         await until(lambda: received(sandbox))

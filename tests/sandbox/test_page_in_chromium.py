@@ -162,7 +162,7 @@ async def test_faults_are_changed_with_the_keyboard(probe):
         await browser.evaluate("document.getElementById('clear-faults').click()")
         await says("All faults are removed.")
         assert probe.sandbox.faults == Faults()
-        assert await browser.evaluate("document.getElementById('clear-faults').disabled")
+        await browser.until("document.getElementById('clear-faults').disabled")
         assert [each for each in browser.problems if each.get("entry", {}).get("text", "").find("400") < 0] == []
 
 

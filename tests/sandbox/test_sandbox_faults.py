@@ -318,8 +318,8 @@ async def test_nonsense_over_http_changes_nothing(sandbox, probe, body):
 
 
 async def test_faults_spare_the_control_endpoints(sandbox, probe):
-    sandbox.faults = Faults.parse(["disconnect-before:100%"], latency="10s")
+    sandbox.faults = Faults.parse(["disconnect-before:100%"], latency="60s")
     begun = time.monotonic()
     assert (await probe.stats())["faults"] == {}
     assert await probe.lines("/_sandbox/logs") == []
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30

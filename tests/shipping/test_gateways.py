@@ -76,16 +76,16 @@ def ship(clock, raw, names, kind=LogKind.PREVIEW, look_at=None, **options):
 )
 async def test_a_gateways_refusal_buries_nothing_and_gets_few_requests(body, status, kind):
     clock = VirtualClock()
-    gateway = Gateway(clock, 600.0, body, status)
+    gateway = Gateway(clock, 200.0, body, status)
     names = [f"t{index}" for index in range(2000)]
     async with raw_server(gateway) as raw:
-        before, after, alerts = await ship(clock, raw, names, kind, look_at=590.0)
+        before, after, alerts = await ship(clock, raw, names, kind, look_at=190.0)
     assert (before.buried, before.held, before.in_doubt, before.delivered) == (0, 0, 0, 0)
     assert before.alerts[kind].kind is AlertKind.UNAVAILABLE
     assert len(alerts) == 1
     assert "gateway" in alerts[0].message
     # As many as may be on their way at once, then one probe at a time with a back-off of five seconds on average.
-    assert len(gateway.refused) <= 16 + 600 / 2.5
+    assert len(gateway.refused) <= 16 + 200 / 2.5
     assert min(gateway.refused) >= min(20, len(names) % 500 or 500)
     assert sorted(gateway.taken) == sorted(names)
     assert (after.delivered, after.buried, after.in_doubt, after.alerts) == (2000, 0, 0, {})

@@ -44,7 +44,7 @@ def owner(clock, reports=None, events=None, **rules):
     return SpoolContext(lanes, clock, emit)
 
 
-async def until(condition, within=10):
+async def until(condition, within=60):
     async with asyncio.timeout(within):
         while not condition():
             await asyncio.sleep(0.002)
@@ -56,7 +56,7 @@ async def cancel(task):
     started = time.monotonic()
     await asyncio.wait([task])
     assert task.cancelled()
-    assert time.monotonic() - started < 1.0
+    assert time.monotonic() - started < 20
 
 
 # -- a file --

