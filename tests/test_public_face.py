@@ -4,10 +4,12 @@ import importlib
 import pkgutil
 import re
 
+import attrs
 import pytest
 from support.paths import ROOT
 
 import sevendigital_async
+from sevendigital_async.shipping import LaneChanges, LaneRules
 from tools.public_face import FILE, MODULES, names_of, text
 
 INTERNAL = {
@@ -46,6 +48,10 @@ def test_what_signatures_mention_is_exported():
 
 def is_ours(value):
     return not isinstance(value, type) or value.__module__.startswith("sevendigital_async")
+
+
+def test_every_rule_of_a_lane_can_be_changed():
+    assert {rule.name for rule in attrs.fields(LaneRules)} == LaneChanges.__annotations__.keys()
 
 
 def test_the_package_says_that_it_has_types():

@@ -6,7 +6,7 @@ from .hooks import AlertHook
 from .log_transport import LogTransport, PlayLogClient
 from .metrics import Metrics
 from .records import Checkpoint, Counts, DeadLetter, Delivery, InDoubtPolicy, Lease, Receipt, Record
-from .rules import Atomicity, LaneRules
+from .rules import Atomicity, LaneChanges, LaneRules
 from .shipper import StreamLogShipper
 from .spools.base import Spool, SpoolContext, SpoolReader, SpoolWriter, Watermark
 from .spools.inspector import (
@@ -37,6 +37,7 @@ __all__ = [
     "InDoubtPolicy",
     "JournalEntry",
     "JournalOutcome",
+    "LaneChanges",
     "LaneRules",
     "LaneStatistics",
     "Lease",

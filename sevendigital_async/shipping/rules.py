@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 from attrs import evolve, frozen
 
@@ -68,6 +68,20 @@ class LaneRules:
         return count > self.max_count or size > self.max_bytes
 
 
+class LaneChanges(TypedDict, total=False):
+    """Attributes of :class:`LaneRules` that differ from the defaults."""
+
+    max_count: int
+    max_bytes: int
+    linger: float
+    concurrency: int
+    signed_by_user: bool
+    atomicity: Atomicity
+    poison_share: float
+    poison_window: int
+    quiet_start: float
+
+
 _CHECKS: Sequence[tuple[Callable[[Any], bool], str, tuple[str, ...]]] = (
     (
         lambda value: type(value) is int and value > 0,
@@ -95,7 +109,7 @@ DOCUMENTED_RULES: Mapping[LogKind, LaneRules] = {
 }
 
 
-def lane_rules(changes: Mapping[LogKind, Mapping[str, Any]] | None = None) -> dict[LogKind, LaneRules]:
+def lane_rules(changes: Mapping[LogKind, LaneChanges] | None = None) -> dict[LogKind, LaneRules]:
     """Return the rules of all lanes, with some changed.
 
     Args:

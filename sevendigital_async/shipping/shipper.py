@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from itertools import islice
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from attrs import evolve
 
@@ -27,7 +27,7 @@ from .lane import Lane
 from .log_transport import LogTransport, PlayLogClient
 from .metrics import Metrics, keep_measuring, measure, subscribe_metrics
 from .records import Checkpoint, Counts, DeadLetter, Delivery, InDoubtPolicy, Record
-from .rules import lane_rules
+from .rules import LaneChanges, lane_rules
 from .spools.base import Spool, SpoolContext, run_to_completion
 from .spools.registry import open_spool
 from .statistics import LaneStatistics, Statistics
@@ -79,7 +79,7 @@ class StreamLogShipper:
         spool: str | os.PathLike[str] | Spool | None = None,
         user_tokens: UserTokens | None = None,
         in_doubt: Literal["resend", "hold"] = "resend",
-        lanes: Mapping[LogKind, Mapping[str, Any]] | None = None,
+        lanes: Mapping[LogKind, LaneChanges] | None = None,
         on_delivered: Hook[Delivery] | None = None,
         on_dead_letter: Hook[DeadLetter] | None = None,
         on_alert: AlertHook | None = None,

@@ -79,6 +79,7 @@ async def main(tokens: UserTokens, spool: Spool, hook: AlertHook = on_alert) -> 
             client,
             spool=spool,
             user_tokens=tokens,
+            lanes={LogKind.SUBSCRIBER: {"linger": 30.0, "concurrency": 4}},
             on_alert=hook,
             on_delivered=on_delivered,
             on_dead_letter=on_dead_letter,
