@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from functools import cache, partial
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Any, Self
@@ -177,7 +177,7 @@ class Sandbox:
 
     def _application(self) -> web.Application:
         application = web.Application(client_max_size=MAX_BODY_BYTES)
-        for (http_method, path), sharing in _by_route().items():
+        for (http_method, path), sharing in _by_route(endpoints()).items():
             application.router.add_route(http_method, path, partial(self._dispatcher.serve, sharing))
         admin_api = AdminAPI(
             self._request_log,
@@ -200,10 +200,9 @@ class Sandbox:
         self.faults = faults
 
 
-@cache
-def _by_route() -> Mapping[tuple[str, str], Sequence[Endpoint]]:
+def _by_route(endpoints: Iterable[Endpoint]) -> Mapping[tuple[str, str], Sequence[Endpoint]]:
     routes: dict[tuple[str, str], list[Endpoint]] = {}
-    for endpoint in endpoints():
+    for endpoint in endpoints:
         routes.setdefault((endpoint.binding.http_method, endpoint.binding.path), []).append(endpoint)
     # Literal paths go before those with parameters.
     return dict(sorted(routes.items(), key=lambda route: route[0][1].count("{")))
