@@ -33,8 +33,8 @@ class StatusRule:
     """What some statuses mean.
 
     Attributes:
-        statuses: The statuses; empty for all others of the hundred.
-        hundred: Their first digit.
+        statuses: The statuses; empty for all others of the class.
+        status_class: Their class, which is their first digit.
         reads: What a call does that may be repeated (``READ`` and ``IDEMPOTENT``).
         unsafe: What one does that must not be repeated, unless the service certainly did nothing.
         lane: What the shipper does.
@@ -44,37 +44,37 @@ class StatusRule:
     reads: CallAction
     unsafe: CallAction
     lane: LaneAction
-    hundred: int = field(kw_only=True)
+    status_class: int = field(kw_only=True)
 
-    @hundred.default
+    @status_class.default
     def _of_statuses(self) -> int:
         return self.statuses[0] // 100
 
     @property
     def label(self) -> str:
         """The statuses in the documentation."""
-        return ", ".join(map(str, self.statuses)) or f"{'other ' if self.hundred > 3 else ''}{self.hundred}xx"  # noqa: PLR2004
+        return ", ".join(map(str, self.statuses)) or f"{'other ' if self.status_class > 3 else ''}{self.status_class}xx"  # noqa: PLR2004
 
 
 _RAISE, _REPEAT, _WAIT = CallAction
 
 STATUS_RULES = (
-    StatusRule((), _RAISE, _RAISE, LaneAction.SUSPEND, hundred=3),
+    StatusRule((), _RAISE, _RAISE, LaneAction.SUSPEND, status_class=3),
     StatusRule((400, 422), _RAISE, _RAISE, LaneAction.BURY_REFUSED),
     StatusRule((401, 403), _RAISE, _RAISE, LaneAction.PARK),
     # By RFC 9110 and RFC 8470 the request was not processed. Proxies send them, too, so an unsafe call is not repeated.
     StatusRule((408, 421, 425), _REPEAT, _RAISE, LaneAction.RETRY),
     StatusRule((413,), _RAISE, _RAISE, LaneAction.HALVE),
     StatusRule((429,), _WAIT, _WAIT, LaneAction.PAUSE),
-    StatusRule((), _RAISE, _RAISE, LaneAction.SUSPEND, hundred=4),
+    StatusRule((), _RAISE, _RAISE, LaneAction.SUSPEND, status_class=4),
     StatusRule((501, 505), _RAISE, _RAISE, LaneAction.SUSPEND),
-    StatusRule((), _REPEAT, _RAISE, LaneAction.RETRY, hundred=5),
+    StatusRule((), _REPEAT, _RAISE, LaneAction.RETRY, status_class=5),
 )
 
 _BY_STATUS = {status: rule for rule in STATUS_RULES for status in rule.statuses}
-_BY_HUNDRED = {rule.hundred: rule for rule in STATUS_RULES if not rule.statuses}
+_BY_STATUS_CLASS = {rule.status_class: rule for rule in STATUS_RULES if not rule.statuses}
 
 
 def rule_for(status: int) -> StatusRule:
     """Return the rule for the status of an error response; one that is not defined counts as 5xx (RFC 9110)."""
-    return _BY_STATUS.get(status) or _BY_HUNDRED.get(status // 100, _BY_HUNDRED[5])
+    return _BY_STATUS.get(status) or _BY_STATUS_CLASS.get(status // 100, _BY_STATUS_CLASS[5])

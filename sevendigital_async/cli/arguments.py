@@ -17,7 +17,7 @@ from ..config import Dialect
 from ..countries import ALPHA_2
 from ..errors import InvalidArgumentError, SevenDigitalError
 from ..operations import REGISTRY, Operation, Parameter, ParameterLocation
-from .usage import shown, suggestion
+from .usage import quoted, suggestion
 
 PAGING = frozenset({"page", "page_size"})
 VALUES: Mapping[str, Sequence[str]] = {
@@ -69,7 +69,7 @@ def read_arguments(operation: Operation, pairs: Iterable[str], dialect: Dialect)
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise InvalidArgumentError(f"{shown(pair)} must be key=value", argument=pair)
+            raise InvalidArgumentError(f"{quoted(pair)} must be key=value", argument=pair)
         parameter = known.get(key)
         if parameter is None:
             choice = f"its arguments are {', '.join(parameters)}" if parameters else "it has none"
@@ -87,7 +87,7 @@ def _value(parameter: Parameter, text: str) -> object:
     if parameter.name in PAGING:
         if not (text.isascii() and text.isdecimal()):
             raise InvalidArgumentError(
-                f"{parameter.name}: {shown(text)} is not a whole number", argument=parameter.name
+                f"{parameter.name}: {quoted(text)} is not a whole number", argument=parameter.name
             )
         return int(text)
     if parameter.location is not ParameterLocation.JSON:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-LONGEST_SHOWN = 60
+MAX_QUOTED_LENGTH = 60
 
 
 def suggestion(given: str, known: Iterable[str]) -> str:
@@ -22,10 +22,10 @@ def suggestion(given: str, known: Iterable[str]) -> str:
     return f"; did you mean {by_folded[close[0]]}?" if close else ""
 
 
-def shown(text: object) -> str:
+def quoted(text: object) -> str:
     """Return what was typed, in quotes and not too long."""
     whole = str(text)
-    return repr(whole if len(whole) <= LONGEST_SHOWN else f"{whole[:LONGEST_SHOWN]}...")
+    return repr(whole if len(whole) <= MAX_QUOTED_LENGTH else f"{whole[:MAX_QUOTED_LENGTH]}...")
 
 
 def problem_with(error: Any) -> str:
@@ -81,7 +81,7 @@ def _reason(error: Any) -> str | None:
     if not hasattr(validation, "errors"):
         return None
     [first, *_] = validation.errors()
-    kind, limits, given = first["type"], first.get("ctx", {}), shown(first["input"])
+    kind, limits, given = first["type"], first.get("ctx", {}), quoted(first["input"])
     if kind in _KINDS:
         return f"{given} is not {_KINDS[kind]}"
     for name, rule in _LIMITS.items():

@@ -15,7 +15,7 @@ FigureValue = float | Mapping[str, float]
 
 
 @frozen
-class WatchedIngestion:
+class MonitoredIngestion:
     """An ingestion and its source.
 
     Attributes:
@@ -47,38 +47,40 @@ class IngestionFigure:
 
     name: str
     text: str
-    read: Callable[[WatchedIngestion], FigureValue | None]
+    read: Callable[[MonitoredIngestion], FigureValue | None]
     is_counter: bool = True
     label: str | None = None
 
 
-def _lag_figure(read: Callable[[Lag], float]) -> Callable[[WatchedIngestion], float | None]:
-    def of(watched: WatchedIngestion) -> float | None:
-        lag = watched.lag
+def _lag_figure(read: Callable[[Lag], float]) -> Callable[[MonitoredIngestion], float | None]:
+    def of(monitored: MonitoredIngestion) -> float | None:
+        lag = monitored.lag
         return read(lag) if isinstance(lag, Lag) else None
 
     return of
 
 
-def _lag_of_partitions(watched: WatchedIngestion) -> Mapping[str, float] | None:
-    lag = watched.lag
+def _lag_of_partitions(monitored: MonitoredIngestion) -> Mapping[str, float] | None:
+    lag = monitored.lag
     if not isinstance(lag, TopicLag):
         return None
     return {str(number): behind for number, behind in lag.partitions.items()}
 
 
 FIGURES = (
-    IngestionFigure("put", "Plays of the source that the spool has accepted.", lambda watched: watched.ingestion.put),
-    IngestionFigure("rejected", "Records that are not plays.", lambda watched: watched.ingestion.rejected),
+    IngestionFigure(
+        "put", "Plays of the source that the spool has accepted.", lambda monitored: monitored.ingestion.put
+    ),
+    IngestionFigure("rejected", "Records that are not plays.", lambda monitored: monitored.ingestion.rejected),
     IngestionFigure(
         "read_bytes",
         "Bytes read from the source.",
-        lambda watched: sum(stream.size for stream in watched.ingestion.streams.values()),
+        lambda monitored: sum(stream.size for stream in monitored.ingestion.streams.values()),
     ),
     IngestionFigure(
         "moved_partitions",
         "Partitions taken over from another worker, whose last plays may be doubled.",
-        lambda watched: getattr(watched.source, "moved", None),
+        lambda monitored: getattr(monitored.source, "moved", None),
     ),
     IngestionFigure(
         "lag_bytes",
@@ -108,9 +110,9 @@ FIGURES = (
 )
 
 
-def read_figures(watched: WatchedIngestion) -> Iterator[tuple[IngestionFigure, FigureValue]]:
+def read_figures(monitored: MonitoredIngestion) -> Iterator[tuple[IngestionFigure, FigureValue]]:
     """Yield the figures that a source has, with their values now."""
     for figure in FIGURES:
-        value = figure.read(watched)
+        value = figure.read(monitored)
         if value is not None:
             yield figure, value

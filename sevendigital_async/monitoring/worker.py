@@ -19,7 +19,7 @@ from ..shipping.events import PlayEvent
 from ..sources import Ingestion, Source
 from .health import HealthMonitor
 from .http_endpoint import TEXT, HttpAddress, HttpAnswer, HttpEndpoint
-from .ingestion import PREFIX, FigureValue, IngestionFigure, WatchedIngestion, read_figures
+from .ingestion import PREFIX, FigureValue, IngestionFigure, MonitoredIngestion, read_figures
 from .systemd import READY, STOPPING, WATCHDOG, ServiceNotifier
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class WorkerMonitor:
         self._notifier = notifier or ServiceNotifier()
         self._health = HealthMonitor(stalled_after, self._clock)
         self._shipper: StreamLogShipper | None = None
-        self._ingestion: WatchedIngestion | None = None
+        self._ingestion: MonitoredIngestion | None = None
         self._is_stopping = False
         self._watchdog: asyncio.Task[None] | None = None
         self._prometheus: PrometheusMetrics | None = None
@@ -139,7 +139,7 @@ class WorkerMonitor:
         """
         self._shipper = shipper
         if ingestion is not None and source is not None:
-            self._ingestion = WatchedIngestion(ingestion, source)
+            self._ingestion = MonitoredIngestion(ingestion, source)
         self._health.start()
         self._notifier.notify(READY)
 

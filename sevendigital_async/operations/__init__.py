@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from .operation import (
     VERSION,
+    AcceptedCount,
     Auth,
     Binding,
     Content,
-    Count,
     Operation,
     OperationRegistry,
     Parameter,
@@ -31,10 +31,10 @@ else:
 __all__ = [
     "REGISTRY",
     "VERSION",
+    "AcceptedCount",
     "Auth",
     "Binding",
     "Content",
-    "Count",
     "Operation",
     "OperationRegistry",
     "Parameter",

@@ -136,7 +136,7 @@ def paging(most: int) -> tuple[Parameter, Parameter]:
 
 
 @frozen
-class Count:
+class AcceptedCount:
     """Where a response says how many of the items that were sent the service has accepted.
 
     Attributes:
@@ -185,7 +185,7 @@ class Binding:
     settings: Mapping[str, str] = field(factory=dict, kw_only=True)
     echo: Mapping[str, str] = field(factory=dict, kw_only=True)
     location: str | None = field(default=None, kw_only=True)
-    count: Count | None = field(default=None, kw_only=True)
+    count: AcceptedCount | None = field(default=None, kw_only=True)
     meanings: Mapping[int, str] = field(factory=dict, kw_only=True)
     optional: bool = field(default=False, kw_only=True)
 

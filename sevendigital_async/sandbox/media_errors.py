@@ -11,7 +11,7 @@ from .answers import Answer, Problem
 ERROR_PAGE = "/error"
 """The error page where the request names none."""
 
-_ERROR_URL = "errorurl"
+_ERROR_URL_PARAMETER = "errorurl"
 _WITHOUT_URL = frozenset(
     {"media.download_track", "media.stream_track", "media.download_release", "media.download_purchase"}
 )
@@ -20,7 +20,7 @@ _WITHOUT_URL = frozenset(
 
 def redirects(operation: Operation) -> bool:
     return any(
-        parameter.wire.lower() == _ERROR_URL
+        parameter.wire.lower() == _ERROR_URL_PARAMETER
         for binding in operation.bindings.values()
         for parameter in binding.parameters
     )
@@ -31,7 +31,7 @@ def as_error_redirect(answer: Answer, operation: Operation, given: Mapping[str, 
     problem = answer.content
     if not isinstance(problem, Problem) or not redirects(operation):
         return answer
-    page = _page(given.get(_ERROR_URL, ""))
+    page = _page(given.get(_ERROR_URL_PARAMETER, ""))
     if page is None:
         if operation.name not in _WITHOUT_URL:
             return answer

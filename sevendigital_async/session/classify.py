@@ -37,7 +37,7 @@ logger = logging.getLogger("sevendigital_async")
 
 MAX_MESSAGE = 500
 MAX_TITLE = 200
-EXCERPT = 16 * 1024
+MAX_EXAMINED_BYTES = 16 * 1024
 """Bytes of a text in another format that are examined."""
 
 OAUTH_ERROR = "oauth authentication error"
@@ -71,7 +71,7 @@ _SECRET = re.compile(
 
 TRACE_HEADER = "x-7d-traceid"
 
-CLOCK_TOLERANCE = 2.0
+MIN_CLOCK_CORRECTION = 2.0
 """An offset must differ from the one in use by this many seconds to justify another attempt."""
 
 EARLIEST_SERVER_TIME = datetime(2024, 1, 1, tzinfo=UTC).timestamp()
@@ -220,7 +220,7 @@ def _in_lower_case(tree: dict[str, Any]) -> dict[str, Any]:
 def _in_text(document: Document, status: int) -> _Finding | None:
     if document.kind is not Kind.TEXT:
         return None
-    beginning = document.excerpt(EXCERPT).strip()
+    beginning = document.excerpt(MAX_EXAMINED_BYTES).strip()
     if not beginning.lower().startswith(OAUTH_ERROR):
         return None
     decided_by_status = status in {401, 403, 429}
@@ -237,7 +237,7 @@ def _in_status(document: Document, status: int, headers: Mapping[str, str]) -> _
     if status < 400:  # noqa: PLR2004
         return None
     if document.kind is Kind.TEXT and document.flaw is None:
-        return _Finding(document.excerpt(EXCERPT))
+        return _Finding(document.excerpt(MAX_EXAMINED_BYTES))
     if isinstance(document.tree, str) and document.tree:
         return _Finding(document.tree)
     return _Finding(f"{document.flaw or document.kind.value}, without a reason")
@@ -259,7 +259,7 @@ def _in_location(status: int, headers: Mapping[str, str]) -> _Finding:
 
 
 def _describe_page(document: Document) -> str:
-    page = document.excerpt(EXCERPT)
+    page = document.excerpt(MAX_EXAMINED_BYTES)
     begun = next((found.end() for search in _TITLES if (found := search(page))), len(page))
     title = page[begun:].partition("</")[0].strip()
     words = presentable(html.unescape(re.sub(r"<[^<>]*>", " ", title)), MAX_TITLE)
@@ -366,7 +366,7 @@ def offset_in(error: APIError, date: str | None, now: float, used: float) -> flo
             "the response's Date is %.0f days from this machine's clock; not signing with it", offset / 86_400
         )
         return None
-    return offset if abs(offset - used) > CLOCK_TOLERANCE else None
+    return offset if abs(offset - used) > MIN_CLOCK_CORRECTION else None
 
 
 def parse_http_date(text: str | None) -> float | None:

@@ -14,7 +14,7 @@ from ..operations import RateClass
 WINDOW = 1.002
 """Seconds between a response and its slot's next request: the window, plus two milliseconds for clock drift."""
 
-SHORT_SLEEP = 0.02
+MAX_SINGLE_SLEEP = 0.02
 """Waits up to this many seconds are one sleep."""
 
 UNBOUNDED_TIMEOUT = 60.0
@@ -99,7 +99,7 @@ class Slots:
 
 def _sleep_time(seconds: float) -> float:
     """Return the next sleep of a wait: systems wake up to 1 % late, so the end of a wait is a separate sleep."""
-    return seconds if seconds < SHORT_SLEEP else seconds * 0.95
+    return seconds if seconds < MAX_SINGLE_SLEEP else seconds * 0.95
 
 
 class RateLimiter(Protocol):

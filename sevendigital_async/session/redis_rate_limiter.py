@@ -24,7 +24,7 @@ logger = logging.getLogger("sevendigital_async")
 CLAIM_LEASE = 10.0
 """Seconds for which a claimed slot is kept while nothing is sent."""
 
-GRACE = 1.0
+SEND_GRACE_PERIOD = 1.0
 """Seconds that may pass between the check that a slot is still held and sending; it is kept for that much longer."""
 
 CLOCK_STEP = 6.0
@@ -76,12 +76,12 @@ class RedisSlot:
         while True:
             asked_at = self._clock.monotonic()
             try:
-                is_held = await self._keep(self.token, lost_after + WINDOW + GRACE + CLOCK_STEP)
+                is_held = await self._keep(self.token, lost_after + WINDOW + SEND_GRACE_PERIOD + CLOCK_STEP)
             except RedisUnavailableError as error:
                 raise ConnectError(f"not sent: the shared rate limit is unavailable: {error}") from None
             if not is_held:
                 raise ConnectError("not sent: the rate slot expired while this process was stalled")
-            if self._clock.monotonic() - asked_at < GRACE:
+            if self._clock.monotonic() - asked_at < SEND_GRACE_PERIOD:
                 break
         self._is_sent = True
 
@@ -132,7 +132,7 @@ class RedisSlots:
         self._keys = keys
         self._count = count
         self._recovery_wait = unknown
-        self._longest = max(unknown, UNBOUNDED_TIMEOUT + WINDOW + GRACE + CLOCK_STEP)
+        self._longest = max(unknown, UNBOUNDED_TIMEOUT + WINDOW + SEND_GRACE_PERIOD + CLOCK_STEP)
         self._max_wait = max_wait
         self._clock = clock
         self._on_alert = on_alert
@@ -277,7 +277,7 @@ class RedisRateLimiter:
                     "class_pause": self._pause_key(rate_class),
                 },
                 count=rate_class.value,
-                unknown=lost_after + WINDOW + GRACE,
+                unknown=lost_after + WINDOW + SEND_GRACE_PERIOD,
                 max_wait=settings.max_wait,
                 clock=clock,
                 on_alert=self._set_alert,

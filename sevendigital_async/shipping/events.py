@@ -218,11 +218,11 @@ class DeadLettersBuried:
 
     Attributes:
         dead_letters: The buried plays.
-        on_taken: Called with the dead letters that a hook has taken over, which a memory spool then drops.
+        on_handled: Called with the dead letters that a hook has taken over, which a memory spool then drops.
     """
 
     dead_letters: Sequence[DeadLetter]
-    on_taken: Callable[[Sequence[DeadLetter]], None]
+    on_handled: Callable[[Sequence[DeadLetter]], None]
 
 
 @frozen

@@ -78,7 +78,7 @@ class Hooks:
                 _log("on_dead_letter", error)
                 timeouts = timeouts + 1 if isinstance(error, CallbackTimeoutError) else 0
             else:
-                event.on_taken([dead_letter])
+                event.on_handled([dead_letter])
                 timeouts = 0
             if timeouts == MAX_CONSECUTIVE_TIMEOUTS and number < len(dead_letters):
                 logger.error(

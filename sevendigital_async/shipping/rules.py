@@ -38,7 +38,7 @@ class LaneRules:
         poison_share: The lane suspends itself when more than this share of its last ``poison_window`` logs was
             refused for good, because that is a schema error or an outage, not poison.
         poison_window: See ``poison_share``; logs.
-        quiet_start: Seconds before the first request to a limited endpoint when the spool was in use before: requests
+        initial_delay: Seconds before the first request to a limited endpoint when the spool was in use before: requests
             that a previous process sent, perhaps a moment before it died, count against the same limit.
     """
 
@@ -50,7 +50,7 @@ class LaneRules:
     atomicity: Atomicity = Atomicity.UNKNOWN
     poison_share: float = 0.5
     poison_window: int = 1000
-    quiet_start: float = 0.0
+    initial_delay: float = 0.0
 
     def __attrs_post_init__(self) -> None:
         """Check the values."""
@@ -79,7 +79,7 @@ class LaneChanges(TypedDict, total=False):
     atomicity: Atomicity
     poison_share: float
     poison_window: int
-    quiet_start: float
+    initial_delay: float
 
 
 _CHECKS: Sequence[tuple[Callable[[Any], bool], str, tuple[str, ...]]] = (
@@ -88,7 +88,7 @@ _CHECKS: Sequence[tuple[Callable[[Any], bool], str, tuple[str, ...]]] = (
         "a whole number above zero",
         ("max_count", "max_bytes", "concurrency", "poison_window"),
     ),
-    (lambda value: _is_number(value) and 0 <= value < math.inf, "seconds, zero or more", ("linger", "quiet_start")),
+    (lambda value: _is_number(value) and 0 <= value < math.inf, "seconds, zero or more", ("linger", "initial_delay")),
     (lambda value: _is_number(value) and 0 <= value <= 1, "a share between 0 and 1", ("poison_share",)),
     (lambda value: isinstance(value, bool), "True or False", ("signed_by_user",)),
     (lambda value: isinstance(value, Atomicity), "an Atomicity", ("atomicity",)),
@@ -102,7 +102,7 @@ def _is_number(value: object) -> bool:
 
 DOCUMENTED_RULES: Mapping[LogKind, LaneRules] = {
     LogKind.PREVIEW: LaneRules(
-        max_count=500, concurrency=5, signed_by_user=False, atomicity=Atomicity.ALL_OR_NOTHING, quiet_start=1.5
+        max_count=500, concurrency=5, signed_by_user=False, atomicity=Atomicity.ALL_OR_NOTHING, initial_delay=1.5
     ),
     LogKind.CATALOGUE: LaneRules(max_count=500),
     LogKind.SUBSCRIBER: LaneRules(max_count=20),

@@ -180,7 +180,7 @@ class StreamLogShipper:
         try:
             for kind, lane in self._lanes.items():
                 if (await self._spool.counts(kind)).put:
-                    lane.breaker.pause(lane.rules.quiet_start)
+                    lane.breaker.pause(lane.rules.initial_delay)
             self._check_usable()
         except BaseException:
             await run_to_completion(self._spool.aclose())

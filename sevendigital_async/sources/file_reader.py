@@ -121,7 +121,7 @@ class FileReader:
         is_regular: Whether it can be read again.
         format: How plays are written in it.
         compression: Of its content; None for none.
-        left: The last record, if it has no line feed and is not a play; it may be half written.
+        unread_record: The last record, if it has no line feed and is not a play; it may be half written.
 
     Raises:
         ConfigurationError: It is not a file of plays.
@@ -147,7 +147,7 @@ class FileReader:
         self._text = self._text_reader(1, 0)
         if self.format is Format.CSV and b"\n" in self._sample:
             self._text_reader(1, 0).has_kind(self._sample)  # refuses columns that are not those of plays
-        self.left: BadRecord | None = None
+        self.unread_record: BadRecord | None = None
         self._position = Position(fingerprint=fingerprint(b"", b""), kind=options.kind and options.kind.value)
         self._reading = threading.Lock()
         self._closing = False
@@ -313,11 +313,11 @@ class FileReader:
 
         Args:
             is_final: Nothing more can be written to the file. If it may be, a record that is not a play is left unread,
-                see ``left``. By default true for pipes and compressed files.
+                see ``unread_record``. By default true for pipes and compressed files.
         """
         if is_final is None:
             is_final = not (self.is_regular and self.is_plain)
-        parsed, self.left = self._text.close(is_final=is_final)
+        parsed, self.unread_record = self._text.close(is_final=is_final)
         if parsed.offset > self._position.offset:
             self._advance_position(parsed, self._before)
         return parsed

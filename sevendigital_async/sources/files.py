@@ -45,7 +45,8 @@ class FileSource:
         exclude: Patterns of paths that are left out, though ``files`` match them.
 
     Attributes:
-        left: By stream, the last record of a file that has no line feed and is not a play; it is left for the next run.
+        unread_records: By stream, the last record of a file that has no line feed and is not a play; the next run reads
+            it.
         finished: Streams that were read to their ends.
 
     Raises:
@@ -66,7 +67,7 @@ class FileSource:
         self._files = dict(reversed(self._files.items()))
         self._pipes: dict[str, Reader] = {}
         self._progress: dict[str, StreamProgress] = {}
-        self.left: dict[str, BadRecord] = {}
+        self.unread_records: dict[str, BadRecord] = {}
         self.finished: set[str] = set()
 
     async def check(self, checkpoint: ReadCheckpoint | None = None, *, needs_kind: bool = False) -> None:
@@ -86,7 +87,7 @@ class FileSource:
             try:
                 if needs_kind and reader.has_kind is False:
                     raise ConfigurationError(
-                        f"{shown(file)}: its plays have no kind; pass --kind"
+                        f"{display_name(file)}: its plays have no kind; pass --kind"
                         f" {'|'.join(LogKind)}, or name the column with --map kind=COLUMN"
                     )
                 if reader.is_regular and reader.is_cheap_to_resume and checkpoint is not None:
@@ -115,7 +116,7 @@ class FileSource:
             if start not in (None, RESTARTED):
                 logger.info(
                     "%s: continuing at line %d, where an earlier run stopped",
-                    *(shown(file), reader.line),
+                    *(display_name(file), reader.line),
                     extra={"event": "file-resumed"},
                 )
         first_line = self._options.first_line or 1
@@ -130,9 +131,9 @@ class FileSource:
         last = await self._call(reader.finish, file)
         if reader.line < first_line:
             known = counted(reader.line - 1, "line")
-            raise ConfigurationError(f"{shown(file)} has {known}; there is no line {first_line}")
-        if reader.left is not None:
-            self.left[stream] = reader.left
+            raise ConfigurationError(f"{display_name(file)} has {known}; there is no line {first_line}")
+        if reader.unread_record is not None:
+            self.unread_records[stream] = reader.unread_record
         yield portion_of(last, stream, file, reader, start=start, begin=begin)
         self.finished.add(stream)
         self._advance(stream, reader, is_finished=True)
@@ -155,7 +156,7 @@ class FileSource:
 
     def _begin(self, stream: str, reader: Reader) -> None:
         begin = max(reader.line, self._options.first_line or 1)
-        label, read = shown(self._files[stream]), reader.progress
+        label, read = display_name(self._files[stream]), reader.progress
         self._progress[stream] = StreamProgress(label, read, read, reader.total, begin=begin)
 
     def _advance(self, stream: str, reader: Reader, *, is_finished: bool = False) -> None:
@@ -184,20 +185,20 @@ class FileSource:
         if self._options.first_line is not None:
             return RESTARTED
         if kept is not None:
-            await self._call(lambda: reader.resume(Position.decode(kept, shown(file))), file)
+            await self._call(lambda: reader.resume(Position.decode(kept, display_name(file))), file)
         return kept
 
     async def _call(self, function: Callable[[], T], file: str) -> T:
         try:
             return await in_thread(function)
         except OSError as error:
-            raise ConfigurationError(f"cannot read {shown(file)}: {error.strerror or error}") from None
+            raise ConfigurationError(f"cannot read {display_name(file)}: {error.strerror or error}") from None
 
 
 class Reader(Protocol):
     """Reads one file; see :class:`FileReader`."""
 
-    left: BadRecord | None
+    unread_record: BadRecord | None
 
     @property
     def is_regular(self) -> bool:
@@ -264,8 +265,8 @@ def open_reader(file: str, options: ReadOptions) -> Reader:
         raw.check()
         is_regular = raw.seekable() and not is_standard_input
         if raw.peek(4) == PARQUET_MAGIC and options.format in (None, Format.PARQUET):
-            return ParquetReader(raw, shown(file), options, is_regular=is_regular)
-        return FileReader(raw, shown(file), options, is_regular=is_regular)
+            return ParquetReader(raw, display_name(file), options, is_regular=is_regular)
+        return FileReader(raw, display_name(file), options, is_regular=is_regular)
     except BaseException:
         raw.close()
         raise
@@ -280,7 +281,7 @@ def portion_of(
         reader.position.encode() if reader.is_regular else "",
         start,
         parsed.logs,
-        shown(file),
+        display_name(file),
         parsed.numbers,
         parsed.kinds,
         parsed.bad,
@@ -304,7 +305,7 @@ def matching(file: str, exclude: Sequence[str] = ()) -> list[str]:
         return [file]
     found = [path for path in sorted(glob.glob(file, recursive=True)) if not is_excluded(path, exclude)]  # noqa: PTH207
     if not found:
-        raise ConfigurationError(f"no file matches {shown(file)}")
+        raise ConfigurationError(f"no file matches {display_name(file)}")
     return found
 
 
@@ -314,7 +315,7 @@ def is_excluded(path: str, exclude: Sequence[str]) -> bool:
     return any(fnmatch.fnmatchcase(absolute, pattern) for pattern in exclude)
 
 
-def shown(file: str) -> str:
+def display_name(file: str) -> str:
     """Return the name of a file for messages."""
     return "stdin" if file == STANDARD_INPUT else file
 

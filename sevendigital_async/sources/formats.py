@@ -232,15 +232,15 @@ class TextReader:
                 it may be half written.
 
         Returns:
-            What was read, and the record that was left.
+            What was read, and the record that was left unread.
         """
         raws = list(self._splitter.close())
         before = self._line, self._offset
         parsed = self._parsed(raws)
         if parsed.bad and not is_final:
-            left = parsed.bad[0]
+            unread = parsed.bad[0]
             self._line, self._offset = before
-            return ParsedRecords(*before), left
+            return ParsedRecords(*before), unread
         return parsed, None
 
     def _parsed(self, raws: Sequence[RawRecord]) -> ParsedRecords:

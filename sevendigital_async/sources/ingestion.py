@@ -52,7 +52,7 @@ class Progress:
         if not self.put:
             return self.position or ""
         return (
-            PARTIAL_PREFIX
+            PARTIAL_CHECKPOINT_PREFIX
             + orjson.dumps(
                 {"position": self.position, "put": {str(kind): number for kind, number in self.put.items()}}
             ).decode()
@@ -67,10 +67,10 @@ class Progress:
         """
         if not text:
             return cls()
-        if not text.startswith(PARTIAL_PREFIX):
+        if not text.startswith(PARTIAL_CHECKPOINT_PREFIX):
             return cls(text)
         try:
-            kept = orjson.loads(text.removeprefix(PARTIAL_PREFIX))
+            kept = orjson.loads(text.removeprefix(PARTIAL_CHECKPOINT_PREFIX))
             return cls(kept["position"], {LogKind(kind): int(number) for kind, number in kept["put"].items()})
         except (ValueError, KeyError, TypeError, AttributeError):
             raise ConfigurationError("the checkpoint was written by another version of this package") from None
@@ -98,7 +98,7 @@ def position_in(kept: str | None) -> str | None:
     return Progress.decode(kept).position
 
 
-PARTIAL_PREFIX = "partial:"
+PARTIAL_CHECKPOINT_PREFIX = "partial:"
 """Begins the checkpoint of a portion that is in the spool in part."""
 
 

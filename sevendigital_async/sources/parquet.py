@@ -36,7 +36,7 @@ class ParquetReader:
         ConfigurationError: It can't be read, its columns are not those of plays, or pyarrow is not installed.
     """
 
-    left: BadRecord | None = None
+    unread_record: BadRecord | None = None
 
     def __init__(self, raw: Descriptor, name: str, options: ReadOptions, *, is_regular: bool = True) -> None:
         try:

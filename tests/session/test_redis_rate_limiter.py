@@ -55,7 +55,7 @@ WINDOW_HERE = 0.25
 def short_window(monkeypatch):
     """A second takes a quarter of one, and so does the grace."""
     monkeypatch.setattr(redis_rate_limiter, "WINDOW", WINDOW_HERE + 0.002)
-    monkeypatch.setattr(redis_rate_limiter, "GRACE", WINDOW_HERE)
+    monkeypatch.setattr(redis_rate_limiter, "SEND_GRACE_PERIOD", WINDOW_HERE)
     monkeypatch.setattr(redis_rate_limiter, "MAX_POLL_INTERVAL", 0.15)
 
 
@@ -139,7 +139,7 @@ async def test_a_worker_that_was_stalled_after_its_check_checks_again(redis_serv
                 asked.append(CLOCK.monotonic())
                 held = await keep(token, seconds)
                 if len(asked) == 1:
-                    slot._clock = ClockAhead(redis_rate_limiter.GRACE)
+                    slot._clock = ClockAhead(redis_rate_limiter.SEND_GRACE_PERIOD)
                 return held
 
             slot._keep = slowly

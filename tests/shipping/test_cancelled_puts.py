@@ -80,7 +80,7 @@ async def subject(request, tmp_path, monkeypatch):
 async def shipping(sandbox, subject, *, separate=False, **options):
     key = sandbox.credentials
     client = SevenDigital(key.consumer_key, key.consumer_secret, base_url=sandbox.base_url)
-    lanes = {KIND: {"linger": 0.0, "quiet_start": 0.0, **options}}
+    lanes = {KIND: {"linger": 0.0, "initial_delay": 0.0, **options}}
 
     async def tokens(user):
         return sandbox.token_for(user)

@@ -285,7 +285,7 @@ async def test_a_half_written_last_line_stays_unread(tmp_path, cut):
     sink, bad, source = await read(path, directory=tmp_path)
     assert bad == []
     assert len(sink.bodies) == (3 if cut == 1 else 2)
-    assert ("plays.jsonl" in source.left) == (cut > 1)
+    assert ("plays.jsonl" in source.unread_records) == (cut > 1)
     path.write_bytes(whole + as_json_lines(plays(1, 3)))
     await read(path, sink=sink, directory=tmp_path)
     assert sink.bodies == [log.encode() for log in plays(4)]
@@ -340,7 +340,7 @@ async def test_a_pipe_is_read_as_it_comes():
         os.close(writing)
     await run
     os.close(reading)
-    assert source.left == {}
+    assert source.unread_records == {}
 
 
 async def test_from_line_skips_what_is_before(tmp_path):

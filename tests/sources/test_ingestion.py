@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sevendigital_async import ConfigurationError, InvalidLogError, LogKind, SpoolInUseError, StreamLog
 from sevendigital_async.sources import BadRecord, Ingestion, Portion, ship_from
 from sevendigital_async.sources.base import RESTARTED
-from sevendigital_async.sources.ingestion import PARTIAL_PREFIX, Progress
+from sevendigital_async.sources.ingestion import PARTIAL_CHECKPOINT_PREFIX, Progress
 
 NOW = datetime.now(UTC)
 KINDS = list(LogKind)
@@ -205,7 +205,7 @@ async def test_a_stream_that_is_read_anew_is_put_whole_whatever_was_put_in_part(
 
 
 @given(
-    st.one_of(st.none(), st.text(min_size=1).filter(lambda text: not text.startswith(PARTIAL_PREFIX))),
+    st.one_of(st.none(), st.text(min_size=1).filter(lambda text: not text.startswith(PARTIAL_CHECKPOINT_PREFIX))),
     st.dictionaries(st.sampled_from(KINDS), st.integers(0, 2**62), max_size=3),
 )
 def test_progress_survives_its_encoding(position, put):
@@ -216,4 +216,4 @@ def test_progress_survives_its_encoding(position, put):
 @pytest.mark.parametrize("text", ["{}", "[]", '{"position":1}', '{"position":null,"put":{"x":1}}', "?"])
 def test_progress_of_another_version_is_a_clear_error(text):
     with pytest.raises(ConfigurationError, match="another version"):
-        Progress.decode(PARTIAL_PREFIX + text)
+        Progress.decode(PARTIAL_CHECKPOINT_PREFIX + text)

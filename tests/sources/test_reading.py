@@ -124,7 +124,7 @@ def test_a_file_that_grows_byte_by_byte_gives_each_play_once_wherever_it_was_cut
         more, also_bad, second = read_whole(path, kept)
         assert taken + more == clients, cut
         assert bad == also_bad == [], cut
-        assert second.left is None
+        assert second.unread_record is None
 
 
 class Sink:

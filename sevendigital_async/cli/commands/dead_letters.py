@@ -17,7 +17,7 @@ from ...models import LogKind
 from ...models.stream_log import wire_time
 from ...quantity import counted
 from ...shipping.spools.inspector import DeadLetterState, SpoolInspector, StoredDeadLetter
-from ...shipping.spools.registry import shown
+from ...shipping.spools.registry import safe_location
 from ..options import (
     JsonOption,
     JsonSummaryOption,
@@ -225,8 +225,8 @@ def replay(
         _report_no_match(spool)
     else:
         echo(
-            f"waiting for delivery again: {counted(done)} ({in_doubt:,} in doubt); the next run with {shown(spool)}"
-            " sends them"
+            f"waiting for delivery again: {counted(done)} ({in_doubt:,} in doubt);"
+            f" the next run with {safe_location(spool)} sends them"
         )
 
 
@@ -243,7 +243,7 @@ def discard(
     elif not found:
         _report_no_match(spool)
     else:
-        echo(f"discarded: {counted(done)}; the journal of {shown(spool)} lists them")
+        echo(f"discarded: {counted(done)}; the journal of {safe_location(spool)} lists them")
 
 
 def _confirm(what: str, found: Mapping[str, bool], *, yes: bool) -> None:
@@ -269,14 +269,14 @@ async def _list(spool: str, wanted: DeadLetterFilter, *, json: bool) -> None:
 
 
 def _report_no_match(spool: str) -> None:
-    echo_message(f"no dead letters match in {shown(spool)}")
+    echo_message(f"no dead letters match in {safe_location(spool)}")
 
 
 async def _get(spool: str, number: str) -> StoredDeadLetter:
     async with inspect_spool(spool) as inspector:
         async for letter in DeadLetterFilter(ids=frozenset([number]), limit=1).find(inspector):
             return letter
-    raise ConfigurationError(f"no dead letter {number} in {shown(spool)}")
+    raise ConfigurationError(f"no dead letter {number} in {safe_location(spool)}")
 
 
 async def _find(spool: str, wanted: DeadLetterFilter) -> Mapping[str, bool]:
@@ -284,7 +284,7 @@ async def _find(spool: str, wanted: DeadLetterFilter) -> Mapping[str, bool]:
     async with inspect_spool(spool) as inspector:
         found = {letter.id: letter.in_doubt async for letter in wanted.find(inspector)}
     if missing := sorted(wanted.ids - found.keys()):
-        raise ConfigurationError(f"no dead letter {', '.join(missing)} in {shown(spool)}; nothing was changed")
+        raise ConfigurationError(f"no dead letter {', '.join(missing)} in {safe_location(spool)}; nothing was changed")
     return found
 
 

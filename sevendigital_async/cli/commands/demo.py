@@ -25,7 +25,7 @@ from ...sandbox import Sandbox
 from ...shipping import Statistics, StreamLogShipper
 from ..options import DialectOption, JsonSummaryOption
 from ..output import ExitCode, ExitError, TerminalText, echo, echo_json
-from ..ship.display import Display, Gauge, display_on
+from ..ship.display import Display, ProgressBar, display_on
 from ..tables import Table, wrapped
 
 SHARES: Mapping[LogKind, float] = {LogKind.PREVIEW: 0.60, LogKind.CATALOGUE: 0.25, LogKind.SUBSCRIBER: 0.15}
@@ -242,7 +242,7 @@ class _DemoRun:
     async def watch(self, display: Display) -> None:
         """Show progress until cancelled."""
         while True:
-            display.show(gauges(self.planned, await self.shipper.statistics()))
+            display.show(bars(self.planned, await self.shipper.statistics()))
             await asyncio.sleep(REFRESH)
 
 
@@ -263,7 +263,7 @@ async def _ship(planned: Mapping[LogKind, int], rng: random.Random, dialect: Dia
                 finally:
                     watcher.cancel()
                     await asyncio.wait([watcher])
-                display.show(gauges(planned, await shipper.statistics()))
+                display.show(bars(planned, await shipper.statistics()))
             seconds = time.monotonic() - started
             statistics = await shipper.aclose()
     received = Counter((log.kind, canonical(log.log)) for log in sandbox.received())
@@ -283,10 +283,10 @@ def alternating(
                 del sources[kind]
 
 
-def gauges(planned: Mapping[LogKind, int], statistics: Statistics) -> list[Gauge]:
+def bars(planned: Mapping[LogKind, int], statistics: Statistics) -> list[ProgressBar]:
     delivered = {kind: statistics.lanes[kind].counts.delivered for kind in planned}
     return [
-        Gauge(kind.value, delivered[kind], number, f"{delivered[kind]:,} of {number:,} delivered")
+        ProgressBar(kind.value, delivered[kind], number, f"{delivered[kind]:,} of {number:,} delivered")
         for kind, number in planned.items()
     ]
 

@@ -143,7 +143,7 @@ _QUERIES = {
     Verdict.DIFFERENT: DIFFERENT,
     Verdict.UNREADABLE: UNREADABLE,
 }
-_EQUAL = "equal"
+_EQUAL_VERDICT = "equal"
 
 
 @frozen
@@ -189,7 +189,7 @@ class Comparison:
         whole = "SELECT row, rest, moment {} ORDER BY rest, moment, row"
         key = "SELECT row, key, moment {} ORDER BY key, moment, row"
         known = " AND moment IS NOT NULL"
-        self._pair(_EQUAL, whole.format("FROM ours"), whole.format("FROM theirs WHERE moment IS NOT NULL"))
+        self._pair(_EQUAL_VERDICT, whole.format("FROM ours"), whole.format("FROM theirs WHERE moment IS NOT NULL"))
         self._pair(Verdict.DIFFERENT, key.format(_OUR_REST), key.format(_THEIR_REST + known))
         # A play whose time in the file cannot be read is not missing there.
         untimed = "SELECT row, key, 0 {} ORDER BY key, row"

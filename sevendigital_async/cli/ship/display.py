@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @frozen
-class Gauge:
+class ProgressBar:
     """The progress of one thing: how much of ``total`` is done (None if unknown), and a note."""
 
     name: str
@@ -38,7 +38,7 @@ class Display(Protocol):
         """Restore the stream."""
         ...
 
-    def show(self, gauges: Sequence[Gauge]) -> None: ...
+    def show(self, bars: Sequence[ProgressBar]) -> None: ...
 
     def echo(self, text: str) -> None:
         """Write a line that stays."""
@@ -68,11 +68,11 @@ class PlainDisplay:
     ) -> None:
         """Do nothing."""
 
-    def show(self, gauges: Sequence[Gauge]) -> None:
+    def show(self, bars: Sequence[ProgressBar]) -> None:
         now = time.monotonic()
         if now >= self._due_at:
             self._due_at = now + self._every
-            self.echo("; ".join(f"{gauge.name}: {gauge.note}" for gauge in gauges))
+            self.echo("; ".join(f"{bar.name}: {bar.note}" for bar in bars))
 
     def echo(self, text: str) -> None:
         if self._stream is not None:
@@ -110,12 +110,12 @@ class LiveDisplay:
         with suppress(OSError):
             self._progress.stop()
 
-    def show(self, gauges: Sequence[Gauge]) -> None:
-        for gauge in gauges:
-            if gauge.name not in self._bars:
-                self._bars[gauge.name] = self._progress.add_task(one_line(gauge.name), note="")
-            note = one_line(gauge.note)
-            self._progress.update(self._bars[gauge.name], completed=gauge.done, total=gauge.total, note=note)
+    def show(self, bars: Sequence[ProgressBar]) -> None:
+        for bar in bars:
+            if bar.name not in self._bars:
+                self._bars[bar.name] = self._progress.add_task(one_line(bar.name), note="")
+            note = one_line(bar.note)
+            self._progress.update(self._bars[bar.name], completed=bar.done, total=bar.total, note=note)
         # A closed terminal must not end a run.
         with suppress(OSError):
             self._progress.refresh()

@@ -11,10 +11,10 @@ from attrs import define, field, frozen
 
 from ...quantity import counted
 from ...sources import Lag, StreamCounts, StreamProgress, TopicLag
-from .display import Gauge
+from .display import ProgressBar
 from .report import RunCounts
 
-MAX_GAUGES = 10
+MAX_BARS = 10
 """Sources that are shown at once."""
 
 RATE_WINDOW = 30.0
@@ -95,7 +95,7 @@ class Estimate:
 
 
 class ProgressMeter:
-    """Makes gauges of the counts of a run."""
+    """Makes bars of the counts of a run."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class ProgressMeter:
         self._name, self._source, self._streams, self._now = name, source, streams, now
         self._delivered = RateMeter()
 
-    def gauges(self, counts: RunCounts) -> list[Gauge]:
+    def bars(self, counts: RunCounts) -> list[ProgressBar]:
         """Return what to show; the first one is about the whole run."""
         self._delivered.add(counts.delivered, self._now())
         rejected = sum(stream.rejected for stream in self._streams.values())
@@ -129,22 +129,22 @@ class ProgressMeter:
         left = estimate.seconds_left(self._delivered.rate)
         if left and self._delivered.seconds >= MIN_WINDOW:
             facts.append(f"{duration(left)} left")
-        whole = Gauge(self._name, estimate.done, estimate.total, ", ".join(facts))
+        whole = ProgressBar(self._name, estimate.done, estimate.total, ", ".join(facts))
         return [whole, *self._of_sources(progress)]
 
-    def _of_sources(self, progress: Sequence[StreamProgress]) -> list[Gauge]:
-        """Return one gauge for each source, if there are several: those that are being read first."""
+    def _of_sources(self, progress: Sequence[StreamProgress]) -> list[ProgressBar]:
+        """Return one bar for each source, if there are several: those that are being read first."""
         if progress:
-            if len(progress) < 2:  # noqa: PLR2004 - the gauge of the whole run says it
+            if len(progress) < 2:  # noqa: PLR2004 - the bar of the whole run says it
                 return []
             counts = {stream.label: stream for stream in self._streams.values()}
-            if len(progress) > MAX_GAUGES:
+            if len(progress) > MAX_BARS:
                 progress = [each for each in progress if each.label in counts and not each.is_finished]
-            shown = [(each, counts.get(each.label, StreamCounts())) for each in progress[:MAX_GAUGES]]
-            return [Gauge(each.label, each.read, each.total, _stream_note(count)) for each, count in shown]
+            shown = [(each, counts.get(each.label, StreamCounts())) for each in progress[:MAX_BARS]]
+            return [ProgressBar(each.label, each.read, each.total, _stream_note(count)) for each, count in shown]
         streams = [stream for stream in self._streams.values() if stream.records]
-        latest = streams[-MAX_GAUGES:] if len(streams) > 1 else []
-        return [Gauge(stream.label, 0, None, _stream_note(stream)) for stream in latest]
+        latest = streams[-MAX_BARS:] if len(streams) > 1 else []
+        return [ProgressBar(stream.label, 0, None, _stream_note(stream)) for stream in latest]
 
 
 def _stream_note(counts: StreamCounts) -> str:

@@ -17,7 +17,7 @@ from ...models import LogKind, StreamLog
 from ...models.encoded_log import EncodedLog
 from ...monitoring import WorkerMonitor
 from ...shipping import Alert, AlertKind, Checkpoint, Counts, DeadLetter, MemorySpool, Statistics, StreamLogShipper
-from ...shipping.spools.registry import shown
+from ...shipping.spools.registry import safe_location
 from ...sources import BadRecord, FileSource, Ingestion, PendingPortion, Source, StreamCounts
 from ..output import ExitCode, LineLimit, one_line
 from ..process import SignalWatcher
@@ -159,7 +159,7 @@ class ShipRun:
                 await self._ship()
         # Plays that other processes put into the same spool after all was delivered are not part of this run.
         statistics = self._settled or await self._shipper.statistics()
-        self._display.show(self._meter.gauges(self._total(statistics)))
+        self._display.show(self._meter.bars(self._total(statistics)))
         return self._report(statistics, time.monotonic() - self._started)
 
     # -- start and stop --
@@ -218,7 +218,7 @@ class ShipRun:
 
     async def _work(self) -> None:
         await self._ingestion.run()
-        for bad in self._source.left.values() if isinstance(self._source, FileSource) else ():
+        for bad in self._source.unread_records.values() if isinstance(self._source, FileSource) else ():
             self._display.echo(
                 f"{bad.place}: the last line has no line feed and is not a play; left for the next run"
                 f" ({one_line(bad.reason)})"
@@ -274,7 +274,7 @@ class ShipRun:
         stall = StallDetector(patience, time.monotonic())
         while True:
             statistics = await self._shipper.statistics()
-            self._display.show(self._meter.gauges(self._total(statistics)))
+            self._display.show(self._meter.bars(self._total(statistics)))
             self._check_failure(statistics)
             self._check_alert(statistics.spool_alert)
             stuck = statistics.spool_alert is not None
@@ -363,7 +363,7 @@ class ShipRun:
             unsent=self._unsent.lines,
             unsent_in_doubt=rest.in_doubt,
             lost=rest.lost,
-            spool=None if options.spool is None else shown(options.spool),
+            spool=None if options.spool is None else safe_location(options.spool),
             begun_at=options.first_line,
             resumes=options.spool is not None and self._inputs.is_rereadable,
             flushed=self._settled is not None,
@@ -396,7 +396,7 @@ class ShipRun:
         for name, progress in self._source.by_stream().items():
             counts = streams.get(name, StreamCounts())
             at = progress.begin if counts.end is None else counts.end
-            is_left = name in self._source.left
+            is_left = name in self._source.unread_records
             is_done = name in self._source.finished and not is_left
             reports.append(
                 SourceReport(

@@ -13,9 +13,9 @@ from .binding import (
     TAGS,
     USE_MATCHES,
     bound,
-    file_only,
     live_only,
     matches,
+    openapi_only,
 )
 
 ARTIST_ID = parameter("artist_id", required=True)
@@ -107,7 +107,7 @@ MATCH_ARTIST_BY_ID = Operation(
     safety=Safety.READ,
     model=Artist,
     instead=USE_MATCHES,
-    bindings=file_only("GET", "/artist/match/byId", parameter("id", required=True)),
+    bindings=openapi_only("GET", "/artist/match/byId", parameter("id", required=True)),
 )
 
 MATCH_ARTIST_IDS = Operation(

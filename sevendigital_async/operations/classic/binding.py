@@ -56,7 +56,7 @@ def bound(
     return {Dialect.OPENAPI: binding, Dialect.LIVE: live or evolve(binding, parameters=same)}
 
 
-def file_only(http_method: str, path: str, *arguments: Parameter) -> Mapping[Dialect, Binding]:
+def openapi_only(http_method: str, path: str, *arguments: Parameter) -> Mapping[Dialect, Binding]:
     """Bind an operation that the live service does not have in this form."""
     return {Dialect.OPENAPI: Binding(http_method, VERSION + path, arguments)}
 

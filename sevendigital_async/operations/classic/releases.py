@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...models import EditorialItem, IdMatch, Release, Tag, Track
 from ..operation import Auth, Operation, Safety, parameter
-from .binding import CHART, COMPACT, COUNTRY, ONLY_LIVE, PAGING, TAGS, USE_MATCHES, bound, file_only, matches
+from .binding import CHART, COMPACT, COUNTRY, ONLY_LIVE, PAGING, TAGS, USE_MATCHES, bound, matches, openapi_only
 
 RELEASE_ID = parameter("release_id", required=True)
 
@@ -101,7 +101,7 @@ MATCH_RELEASE_BY_ID = Operation(
     safety=Safety.READ,
     model=Release,
     instead=USE_MATCHES,
-    bindings=file_only("GET", "/release/match/byId", parameter("id", required=True)),
+    bindings=openapi_only("GET", "/release/match/byId", parameter("id", required=True)),
 )
 
 MATCH_RELEASE_IDS = Operation(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...models import DownloadUrl, IdMatch, Track
 from ..operation import Auth, Content, Operation, Safety, parameter
-from .binding import CHART, COUNTRY, ONLY_LIVE, PAGING, USE_MATCHES, bound, file_only, matches
+from .binding import CHART, COUNTRY, ONLY_LIVE, PAGING, USE_MATCHES, bound, matches, openapi_only
 
 TRACK_ID = parameter("track_id", required=True)
 
@@ -45,7 +45,7 @@ MATCH_TRACK_BY_ID = Operation(
     safety=Safety.READ,
     model=Track,
     instead=USE_MATCHES,
-    bindings=file_only("GET", "/track/match/byId", parameter("id", required=True)),
+    bindings=openapi_only("GET", "/track/match/byId", parameter("id", required=True)),
 )
 
 MATCH_TRACK_IDS = Operation(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...models import SubscriptionStatus, User
 from ..operation import Auth, Operation, ParameterLocation, Safety, country_parameter, parameter
-from .binding import bound, file_only, for_user, form, live
+from .binding import bound, for_user, form, live, openapi_only
 
 EMAIL_ADDRESS = parameter("email", ParameterLocation.FORM, required=True, wire="emailAddress")
 PASSWORD = form("password", required=True)
@@ -28,7 +28,7 @@ UPDATE_USER_UNLIMITED_STREAMING = Operation(
     safety=Safety.UNSAFE,
     model=SubscriptionStatus,
     instead="use platform.subscriptions.create, which sends what the live service requires",
-    bindings=file_only(
+    bindings=openapi_only(
         "POST", "/user/unlimitedStreaming", form("user_id", required=True), form("status", required=True)
     ),
 )

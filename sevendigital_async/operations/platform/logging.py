@@ -8,7 +8,7 @@ from attrs import evolve
 
 from ...config import Dialect
 from ...models import LogKind, StreamLog
-from ..operation import Auth, Binding, Count, Operation, ParameterLocation, RateClass, Safety, parameter
+from ..operation import AcceptedCount, Auth, Binding, Operation, ParameterLocation, RateClass, Safety, parameter
 from .play_dialects import LIVE_PLAYS, NEVER_SUBSCRIBED
 
 OUTSIDE_WINDOW = 1002
@@ -30,7 +30,7 @@ LOGS = parameter("logs", ParameterLocation.JSON, required=True, write=_checked_l
 COUNTRY = parameter("country", required=True)
 USER_ID = parameter("user_id", required=True)
 PLAY_LOG_ITEMS = parameter("items", ParameterLocation.JSON, required=True, wire="playLogItem")
-COUNTED = Count("items", ("playLogs", "count"))
+COUNTED = AcceptedCount("items", ("playLogs", "count"))
 
 
 def _bound(kind: LogKind, live: Binding) -> Mapping[Dialect, Binding]:

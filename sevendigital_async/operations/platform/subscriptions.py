@@ -15,7 +15,7 @@ MIDNIGHT = "%Y-%m-%dT00:00:00Z"
 """How a day is written where the service expects a time."""
 
 
-def _day(name: str, value: object) -> object:
+def _checked_date(name: str, value: object) -> object:
     """Refuse a time of day where the OpenAPI file has a date."""
     if isinstance(value, datetime):
         raise InvalidArgumentError(
@@ -44,8 +44,8 @@ CREATE_SUBSCRIPTION = Operation(
         "/subscriptions",
         parameter("user_id", ParameterLocation.FORM, required=True),
         parameter("product_id", ParameterLocation.FORM, required=True),
-        parameter("start_date", ParameterLocation.FORM, required=True, write=partial(_day, "start_date")),
-        parameter("end_date", ParameterLocation.FORM, required=True, write=partial(_day, "end_date")),
+        parameter("start_date", ParameterLocation.FORM, required=True, write=partial(_checked_date, "start_date")),
+        parameter("end_date", ParameterLocation.FORM, required=True, write=partial(_checked_date, "end_date")),
         country_parameter(ParameterLocation.FORM),
         live=live(
             "POST",

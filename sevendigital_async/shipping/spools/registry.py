@@ -40,12 +40,12 @@ class SpoolScheme:
     Attributes:
         spool: Returns the spool of a URL.
         inspector: Returns its inspector; None if the spool does not outlive its process.
-        shown: Returns a URL without its password, for logs and error messages.
+        safe_location: Returns a URL without its password, for logs and error messages.
     """
 
     spool: Callable[[str], Spool]
     inspector: Callable[[str], SpoolInspector] | None
-    shown: Callable[[str], str]
+    safe_location: Callable[[str], str]
 
 
 _schemes: dict[str, SpoolScheme] = {}
@@ -133,9 +133,9 @@ def open_inspector(location: str | os.PathLike[str]) -> SpoolInspector:
     return inspector(text)
 
 
-def shown(location: str) -> str:
+def safe_location(location: str) -> str:
     """Return a location without its password, for logs and error messages."""
-    return _schemes[scheme_of(location) or "file"].shown(location)
+    return _schemes[scheme_of(location) or "file"].safe_location(location)
 
 
 def _text_of(location: str | os.PathLike[str]) -> str:

@@ -39,20 +39,20 @@ def test_the_first_line_is_about_the_run():
     now = [0.0]
     streams = {"a": StreamCounts("a", put=100, rejected=1)}
     meter = ProgressMeter("a", Files(StreamProgress("a", 500, 600, 1000)), streams, lambda: now[0])
-    meter.gauges(counts())
+    meter.bars(counts())
     now[0] = 10.0
-    [gauge] = meter.gauges(counts(put=100, delivered=50, waiting=50))
-    assert gauge.name == "a"
-    assert (round(gauge.done), gauge.total) == (550, 1000)
+    [bar] = meter.bars(counts(put=100, delivered=50, waiting=50))
+    assert bar.name == "a"
+    assert (round(bar.done), bar.total) == (550, 1000)
     # 50 that wait and about 404 that were not read, five a second
-    assert gauge.note == "55 %, 50 delivered, 50 waiting, 1 rejected, 5/s, 91 s left"
+    assert bar.note == "55 %, 50 delivered, 50 waiting, 1 rejected, 5/s, 91 s left"
 
 
 def test_each_of_several_sources_has_a_line():
     progress = [StreamProgress("a", 0, 10, 10, is_finished=True), StreamProgress("b", 0, 5, 20)]
     streams = {"x/a": StreamCounts("a", put=7), "x/b": StreamCounts("b", put=3, rejected=1)}
-    gauges = ProgressMeter("a, b", Files(*progress), streams).gauges(counts(put=10))
-    assert [(gauge.name, gauge.done, gauge.total, gauge.note) for gauge in gauges[1:]] == [
+    bars = ProgressMeter("a, b", Files(*progress), streams).bars(counts(put=10))
+    assert [(bar.name, bar.done, bar.total, bar.note) for bar in bars[1:]] == [
         ("a", 10, 10, "7 put"),
         ("b", 5, 20, "3 put, 1 rejected"),
     ]
@@ -61,8 +61,8 @@ def test_each_of_several_sources_has_a_line():
 def test_of_very_many_sources_those_have_a_line_that_are_being_read():
     progress = [StreamProgress(str(number), 0, 1, 1, number < 20) for number in range(100)]
     streams = {str(number): StreamCounts(str(number)) for number in range(21)}
-    gauges = ProgressMeter("*", Files(*progress), streams).gauges(counts())
-    assert [gauge.name for gauge in gauges] == ["*", "20"]
+    bars = ProgressMeter("*", Files(*progress), streams).bars(counts())
+    assert [bar.name for bar in bars] == ["*", "20"]
 
 
 def test_files_that_grow_have_lag():
@@ -71,10 +71,10 @@ def test_files_that_grow_have_lag():
             return Lag(files=2, size=12345, seconds=3.21)
 
     streams = {str(number): StreamCounts(f"log-{number}", put=1) for number in range(2)}
-    whole, *files = ProgressMeter("log", Following(), streams).gauges(counts(put=2))
+    whole, *files = ProgressMeter("log", Following(), streams).bars(counts(put=2))
     assert whole.note.endswith("12,345 bytes and 3.2 s behind, 2 files open")
     assert whole.total is None
-    assert [gauge.name for gauge in files] == ["log-0", "log-1"]
+    assert [bar.name for bar in files] == ["log-0", "log-1"]
 
 
 def test_a_rate_is_that_of_the_last_seconds():

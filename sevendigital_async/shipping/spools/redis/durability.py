@@ -94,7 +94,7 @@ SPOOL_LOST = (
     "lost; those that this worker is sending are kept"
 )
 
-CONSEQUENCES = {
+LOSS_CONSEQUENCES = {
     "journal": "the journal of what was delivered begins anew",
     "dead-letters": "held and buried plays are lost",
     "checkpoints": "checkpoints of sources are lost, and reading a source again would double its plays",
@@ -150,7 +150,7 @@ class Losses:
         parts = [
             *([SPOOL_LOST] if self._is_spool_lost else []),
             *([f"Redis has lost keys of the spool ({', '.join(self._keys)}), rebuilt from the rest"] if names else []),
-            *(CONSEQUENCES[name] for name in names if name in CONSEQUENCES),
+            *(LOSS_CONSEQUENCES[name] for name in names if name in LOSS_CONSEQUENCES),
             *([f"Redis has lost {' and '.join(plays)} that may not have been delivered"] if plays else []),
             *([f"{counted(self._in_doubt)} in doubt: the service may have them"] if self._in_doubt else []),
             f"check what deletes or evicts keys in {self._safe_url}",

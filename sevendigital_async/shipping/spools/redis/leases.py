@@ -31,7 +31,7 @@ class RedisLeaseState:
     """What this worker knows of one of its leases; ``unsettled`` are its records without an outcome, in order."""
 
     token: str
-    spool: str
+    spool_id: str
     unsettled: dict[Record, None] = field(repr=False)
     step: int = 0
     request: str = ""
@@ -65,11 +65,11 @@ class RedisLeases:
         return self._leases.keys()
 
     async def lease(self, kind: LogKind, rules: LaneRules, *, flush: bool) -> Lease | None:
-        token, spool = uuid.uuid4().hex, self._client.id
+        token, spool_id = uuid.uuid4().hex, self._client.id
         try:
             answer = await self._client.run_once(
                 scripts.LEASE,
-                expected_spool=spool,
+                expected_spool=spool_id,
                 kind=kind.value,
                 flush=flush,
                 token=token,
@@ -91,7 +91,7 @@ class RedisLeases:
             self.ready_kinds.add(kind)
         user = answer[1].decode()
         records = [record for chunk in answer[4:] for record in records_of(chunk, user)]
-        state = RedisLeaseState(token, spool, dict.fromkeys(records))
+        state = RedisLeaseState(token, spool_id, dict.fromkeys(records))
         lease = Lease(kind, user, tuple(records), answer[2], key=state)
         self._leases[token] = lease
         return lease
@@ -109,7 +109,7 @@ class RedisLeases:
             asked_at = loop.time()
             answer = await self._client.run_until_answered(
                 scripts.INTENT,
-                expected_spool=state.spool,
+                expected_spool=state.spool_id,
                 token=state.token,
                 step=state.step,
                 lease_ms=self._lease_ms,
@@ -166,7 +166,7 @@ class RedisLeases:
         while True:
             outcome = await self._client.run_until_answered(
                 scripts.SETTLE,
-                expected_spool=state.spool,
+                expected_spool=state.spool_id,
                 token=state.token,
                 step=state.step,
                 transition=transition,
@@ -206,7 +206,7 @@ class RedisLeases:
                 while True:
                     answer = await self._client.run_once(
                         scripts.ABANDON,
-                        expected_spool=state.spool,
+                        expected_spool=state.spool_id,
                         in_doubt_policy=policy.value,
                         has_plays=True,
                         tokens=[token],
@@ -229,7 +229,7 @@ class RedisLeases:
         while True:
             answer = await self._client.run_until_answered(
                 scripts.ABANDON,
-                expected_spool=state.spool,
+                expected_spool=state.spool_id,
                 in_doubt_policy=InDoubtPolicy.RESEND.value,
                 has_plays=True,
                 tokens=[state.token],
@@ -242,10 +242,10 @@ class RedisLeases:
         """Put the plays of a lease back into a spool that has lost them."""
         state = self._state_of(lease)
         records = list(state.unsettled)
-        spool = self._client.id
+        spool_id = self._client.id
         answer = await self._client.run_until_answered(
             scripts.ADOPT,
-            expected_spool=spool,
+            expected_spool=spool_id,
             token=state.token,
             kind=lease.kind.value,
             user=lease.queue,
@@ -257,7 +257,7 @@ class RedisLeases:
             plays=lease_arguments(records),
         )
         if answer[0] == b"ok":
-            state.spool = spool
+            state.spool_id = spool_id
             if answer[1] >= 0:
                 for sequence, record in enumerate(records, answer[1]):
                     record.sequence = sequence

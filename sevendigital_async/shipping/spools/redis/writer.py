@@ -39,7 +39,7 @@ class RedisAppend:
 
     Attributes:
         is_withdrawn: The call was cancelled while the records were being written, or after: they must not stay.
-        spool: Id of the spool that accepted them.
+        spool_id: Of the spool that accepted them.
         replaced: The position that the checkpoint has replaced, as append.lua answers.
     """
 
@@ -49,7 +49,7 @@ class RedisAppend:
     checkpoint: Checkpoint | None
     done: asyncio.Future[None] | None
     is_withdrawn: bool = False
-    spool: str = ""
+    spool_id: str = ""
     replaced: str = ""
 
     @property
@@ -151,7 +151,7 @@ class RedisWriter:
         self._pending = (0, 0)
         self._in_progress: list[RedisAppend] = []
         self._written: list[RedisAppend] = []
-        self._step = 0
+        self._step_number = 0
         self._refusal: ShipperError | None = None
         self._is_ended = self._is_almost_full = False
         self._wake = asyncio.Event()
@@ -306,13 +306,13 @@ class RedisWriter:
     async def _write(self) -> None:
         self._in_progress = self._take_batch()
         groups = self._groups()
-        self._step += 1
+        self._step_number += 1
         hit("before append")
         hit("before commit")
         answer = await self._client.run(
             scripts.APPEND,
             worker=self.worker,
-            step=self._step,
+            step=self._step_number,
             max_logs=self._max_logs,
             max_bytes=self._max_bytes,
             groups=[argument for group in groups for argument in group.arguments()],
@@ -326,7 +326,7 @@ class RedisWriter:
         written, rest = self._in_progress[:number], self._in_progress[number:]
         replaced = iter(replaced)
         for append in written:
-            append.spool = self._client.id
+            append.spool_id = self._client.id
             if append.checkpoint is not None:
                 append.replaced = next(replaced).decode()
             self._remove_pending(append)
@@ -360,13 +360,13 @@ class RedisWriter:
 
     async def _withdraw(self) -> None:
         """Withdraw plays, however long Redis is unavailable, before anything else is written."""
-        self._step += 1
+        self._step_number += 1
         groups = [argument for append in reversed(self._written) for argument in append.withdraw_arguments()]
         answer = await self._client.run_until_answered(
             scripts.WITHDRAW,
-            expected_spool=self._written[0].spool,
+            expected_spool=self._written[0].spool_id,
             worker=self.worker,
-            step=self._step,
+            step=self._step_number,
             reason=LEASED_REASON,
             groups=groups,
         )

@@ -26,7 +26,7 @@ R = TypeVar("R")
 MAX_WEIGHT = 5_000
 """Plays that one transaction appends at most, unless a single job has more."""
 
-GRACE = 0.02
+TRANSITION_GRACE_PERIOD = 0.02
 """Seconds without a transition after which appends need not wait for transitions any longer.
 
 An iteration of a busy event loop takes less.
@@ -89,7 +89,9 @@ class WriterQueue:
             if not self._changed.wait_for(lambda: self._transitions or self._appends or self._closed, timeout):
                 return []
             if not self._transitions and (reserved := self._appends_from - self._clock()) > 0:
-                self._changed.wait_for(lambda: self._transitions or self._closed, min(reserved, GRACE))
+                self._changed.wait_for(
+                    lambda: self._transitions or self._closed, min(reserved, TRANSITION_GRACE_PERIOD)
+                )
                 if not self._transitions:
                     self._appends_from = 0.0
             return self._cut(0) or None

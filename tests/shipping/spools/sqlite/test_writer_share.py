@@ -38,7 +38,7 @@ def time():
 @pytest.fixture
 def patient(monkeypatch):
     """Steps that are on their way always come in time, however slow this machine is."""
-    monkeypatch.setattr(writer, "GRACE", 20.0)
+    monkeypatch.setattr(writer, "TRANSITION_GRACE_PERIOD", 20.0)
 
 
 def job(weight=0):
@@ -106,7 +106,7 @@ async def test_plays_wait_for_no_steps_where_there_are_none(time):
 
 
 async def test_plays_do_not_wait_for_steps_that_do_not_come(time, monkeypatch):
-    monkeypatch.setattr(writer, "GRACE", 0.001)
+    monkeypatch.setattr(writer, "TRANSITION_GRACE_PERIOD", 0.001)
     queue = WriterQueue(time)
     queue.note_duration([job(500), job()], 3.0)
     appends = queued(queue, 500, 500)
