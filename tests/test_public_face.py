@@ -16,7 +16,7 @@ INTERNAL = {
     # Reached through a client; nobody makes one.
     *("Classic", "Platform", "Media", "OAuth", "Session", "PlayLogTransport", "BasketModel", "UserModel"),
     # In sevendigital_async.operations, for those who describe operations of their own.
-    *("Auth", "Binding", "Content", "AcceptedCount", "RateClass", "Safety"),
+    *("Auth", "Binding", "Content", "AcceptedCount", "Count", "RateClass", "Safety"),
     # For those who write spools, transports, tracers or sources; their modules are in the reference.
     *("BatchSpan", "CallSpan", "Clock", "EncodedLog", "Encoder", "Event", "LastRequest", "LeaseSettler", "SendPermit"),
     *("IngestionFigure", "Instrument", "Opener", "Progress", "Window"),

@@ -20,7 +20,7 @@ from sevendigital_async.shipping.spools.registry import (
     open_inspector,
     open_spool,
     register_scheme,
-    shown,
+    safe_location,
 )
 from sevendigital_async.shipping.spools.sqlite import SqliteSpool
 
@@ -86,11 +86,11 @@ def test_an_entry_point_of_another_package_registers_its_scheme(monkeypatch):
     monkeypatch.setattr("importlib.metadata.entry_points", entry_points)
     assert open_spool("Dummy:shop") is SPOOL
     assert open_spool("dummy:shop") is SPOOL
-    assert shown("dummy:hunter2") == "dummy:shop"
+    assert safe_location("dummy:hunter2") == "dummy:shop"
     assert asked == [(ENTRY_POINTS, "dummy")]
 
 
-@pytest.mark.parametrize("use", [open_spool, open_inspector, shown])
+@pytest.mark.parametrize("use", [open_spool, open_inspector, safe_location])
 def test_an_unknown_scheme_is_an_error_that_names_the_known_ones_and_no_password(use):
     with pytest.raises(ConfigurationError) as refused:
         use("postgresql://user:hunter2@db/plays")

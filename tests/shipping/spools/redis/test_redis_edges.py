@@ -44,7 +44,7 @@ from sevendigital_async.shipping.spools.registry import (
     open_inspector,
     open_spool,
     register_scheme,
-    shown,
+    safe_location,
 )
 from sevendigital_async.shipping.spools.sqlite import SqliteSpool, SqliteSpoolInspector
 
@@ -375,7 +375,7 @@ UNUSABLE = [
 
 @each_row("url", UNUSABLE)
 def test_an_unusable_url_is_refused_and_not_quoted(url):
-    for use in (open_spool, open_inspector, shown, file_of, RedisConnection, RedisURL.parse):
+    for use in (open_spool, open_inspector, safe_location, file_of, RedisConnection, RedisURL.parse):
         if use is file_of and url.startswith(("redis:", "rediss:", "unix:")):
             assert file_of(url) is None
             continue
@@ -402,7 +402,7 @@ def test_a_url_gives_the_arguments_of_a_connection(url, safe_url, connection):
     parsed = RedisURL.parse(url)
     assert parsed.safe_url == safe_url
     assert connection.items() <= parsed.connection.items()
-    assert SECRETS not in repr(parsed) + repr(open_spool(url)) + shown(url)
+    assert SECRETS not in repr(parsed) + repr(open_spool(url)) + safe_location(url)
 
 
 TEXT = st.text(string.printable, max_size=12)
@@ -417,7 +417,7 @@ TEXT = st.text(string.printable, max_size=12)
 )
 def test_every_url_gives_an_error_of_this_package_that_quotes_nothing(scheme, start, rest):
     url = scheme + start + "".join(rest)
-    for use in (RedisConnection, open_inspector, shown):
+    for use in (RedisConnection, open_inspector, safe_location):
         try:
             said = repr(use(url))
         except (ConfigurationError, SpoolError) as error:
@@ -439,7 +439,11 @@ def test_a_location_is_a_file_or_has_a_scheme(tmp_path, monkeypatch):
     assert isinstance(open_spool(Path("redis://h:1/0")), RedisSpool)
     assert isinstance(open_inspector("redis://h"), RedisSpoolInspector)
     assert isinstance(open_inspector("plays.db"), SqliteSpoolInspector)
-    assert [shown(location) for location in ("plays.db", "memory:", "file:x")] == ["plays.db", "memory:", "file:x"]
+    assert [safe_location(location) for location in ("plays.db", "memory:", "file:x")] == [
+        "plays.db",
+        "memory:",
+        "file:x",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -461,7 +465,7 @@ def test_a_scheme_can_be_registered(monkeypatch):
     spool = MemorySpool()
     register_scheme("plays+x", SpoolScheme(lambda _: spool, None, lambda _: "plays+x:"))
     assert open_spool("Plays+X://:hunter2@h") is spool
-    assert shown("plays+x:hunter2") == "plays+x:"
+    assert safe_location("plays+x:hunter2") == "plays+x:"
     for taken in ("redis", "Upper", "x", "a b"):
         with pytest.raises(ConfigurationError):
             register_scheme(taken, registry._schemes["memory"])
