@@ -160,7 +160,7 @@ class Accumulator:
         queue.size += size
         if is_new:
             self._schedule(queue)
-        elif queue.state is State.LINGERING and self._rules.is_full(len(queue.records), queue.size):
+        elif queue.state is State.LINGERING and self._is_full(queue):
             self._make_ready(queue)
         else:
             return False
