@@ -35,7 +35,7 @@ class RawRecord(NamedTuple):
         return not self.data.strip()
 
 
-class Splitter:
+class RecordSplitter:
     """Cuts chunks into records; holds no more than one chunk and the beginning of one record.
 
     Args:
@@ -51,12 +51,12 @@ class Splitter:
         self._number, self._start = line, offset
         self._end = offset
         self._lines = 0
-        self._held = bytearray()
+        self._buffer = bytearray()
         self._is_quoted = False
 
     @property
     def _is_too_long(self) -> bool:
-        return len(self._held) > self._longest
+        return len(self._buffer) > self._longest
 
     @property
     def pending(self) -> int:
@@ -74,18 +74,18 @@ class Splitter:
         Returns:
             No lines if they are not the records: some are rows with quoted values, or the first is too long.
         """
-        has_quotes = self._quote and (self._quote in chunk or self._quote in self._held)
+        has_quotes = self._quote and (self._quote in chunk or self._quote in self._buffer)
         if has_quotes or self._is_quoted or self._is_too_long:
             return []
-        return (bytes(self._held) + chunk).split(b"\n")[:-1]
+        return (bytes(self._buffer) + chunk).split(b"\n")[:-1]
 
     def take(self, lines: Sequence[bytes]) -> int:
         """Take the first lines that :meth:`preview` has returned; returns the bytes of the chunk that are taken."""
         size = sum(map(len, lines)) + len(lines)
-        taken = size - len(self._held)
+        taken = size - len(self._buffer)
         self._start = self._end = self._start + size
         self._number += len(lines)
-        self._held.clear()
+        self._buffer.clear()
         return taken
 
     def feed(self, chunk: bytes) -> Iterator[RawRecord]:
@@ -99,33 +99,33 @@ class Splitter:
                 self._number = number + 1
                 yield RawRecord(number, end, start, self._start)
                 continue
-            self._hold(end)
+            self._append(end)
             self._end += 1
             self._lines += 1
             if self._is_quoted and self._end - self._start <= self._longest:
-                self._held += b"\n"
+                self._buffer += b"\n"
             else:
-                yield self._finish()
-        self._hold(rest)
+                yield self._take_record()
+        self._append(rest)
 
     def close(self) -> Iterator[RawRecord]:
         """Yield the last record if it lacks its line feed."""
         if self._end > self._start:
             self._lines += 1
-            yield self._finish()
+            yield self._take_record()
 
-    def _hold(self, piece: bytes) -> None:
-        space = self._longest + 1 - len(self._held)
-        self._held += piece[:space] if len(piece) > space else piece
+    def _append(self, piece: bytes) -> None:
+        space = self._longest + 1 - len(self._buffer)
+        self._buffer += piece[:space] if len(piece) > space else piece
         self._end += len(piece)
         if self._quote and piece.count(self._quote) % 2:
             self._is_quoted = not self._is_quoted
 
-    def _finish(self) -> RawRecord:
-        data = bytes(self._held)
-        data = data if self._is_too_long else without_mark(data)
+    def _take_record(self) -> RawRecord:
+        data = bytes(self._buffer)
+        data = data if self._is_too_long else without_byte_order_mark(data)
         raw = RawRecord(self._number, data, self._start, self._end, self._lines)
-        self._held.clear()
+        self._buffer.clear()
         self._is_quoted = False
         self._number += self._lines
         self._lines = 0
@@ -133,7 +133,7 @@ class Splitter:
         return raw
 
 
-def without_mark(data: bytes) -> bytes:
+def without_byte_order_mark(data: bytes) -> bytes:
     """Return a record without byte order marks, of which it has several where files were concatenated."""
     while data.startswith(BYTE_ORDER_MARK):
         data = data.removeprefix(BYTE_ORDER_MARK)

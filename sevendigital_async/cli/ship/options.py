@@ -21,7 +21,7 @@ from ...monitoring import ServiceNotifier, WorkerMonitor
 from ...shipping import Counts, Spool
 from ...shipping.spools.registry import file_of, open_spool, scheme_of
 from ...sources import ReadCheckpoint
-from ...sources.ingestion import position_in
+from ...sources.ingestion import source_position
 from ..options import check_finite, inspect_spool
 from .inputs import Input
 from .reject_file import output_path
@@ -131,7 +131,7 @@ async def read_spool_contents(spool: str | None) -> AsyncIterator[SpoolContents]
     async with inspect_spool(spool) as inspector:
 
         async def position(stream: str) -> str | None:
-            return position_in(await inspector.checkpoint(stream))
+            return source_position(await inspector.checkpoint(stream))
 
         yield SpoolContents((await inspector.status()).counts, position)
 

@@ -375,7 +375,7 @@ class ShipRun:
             kinds=kinds,
             sources=() if only else sources,
             lag=self._source.lag() if isinstance(self._source, HasLag) else None,
-            moved_partitions=getattr(self._source, "moved", 0),
+            moved_partitions=getattr(self._source, "moved_partitions", 0),
         )
 
     def _take_unput_portion(self) -> PendingPortion | None:
@@ -397,7 +397,7 @@ class ShipRun:
                 if each.records
             ]
         reports = []
-        for name, progress in self._source.by_stream().items():
+        for name, progress in self._source.progress_by_stream().items():
             counts = streams.get(name, StreamCounts())
             at = progress.begin if counts.end is None else counts.end
             is_left = name in self._source.unread_records
