@@ -20,7 +20,7 @@ from ..config import Credentials, RetryPolicy, SignaturePlacement, Timeout, User
 from ..errors import InvalidArgumentError, SevenDigitalError
 from ..models.stream_log import wire_time
 from ..models.wire import camel_case
-from ..operations import VERSION, Binding, Operation, Parameter, ParameterLocation
+from ..operations import VERSION, Auth, Binding, Operation, Parameter, ParameterLocation
 from .defaults import NO_DEFAULTS, ParameterDefaults, beyond_record, extra_parameter
 from .response import Response
 
@@ -147,6 +147,15 @@ class Call:
     defaults: ParameterDefaults = field(default=NO_DEFAULTS, repr=False)
     on_response: Callable[[Response[Any]], None] | None = None
 
+    @property
+    def signer(self) -> UserToken | None:
+        """The user who signs beside the partner, if the operation is three-legged."""
+        return self.user if self.operation.auth is Auth.THREE_LEGGED else None
+
+
+UNBOUND = Binding("GET", "")
+"""Stands for the binding of a request that is not one of an operation."""
+
 
 @frozen
 class Request:
@@ -169,7 +178,7 @@ class Request:
     form: Pairs | None = field(default=None, repr=False)
     body: bytes | None = field(default=None, repr=False)
     content_type: str | None = None
-    binding: Binding | None = field(default=None, repr=False)
+    binding: Binding = field(default=UNBOUND, repr=False)
     values: Mapping[str, object] = field(factory=dict, repr=False)
 
 
