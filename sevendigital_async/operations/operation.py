@@ -205,18 +205,18 @@ class Binding:
         return any(parameter.name == name and parameter.required for parameter in self.parameters)
 
     def variant_for(self, given: Mapping[str, object]) -> Binding:
-        """Return the binding for a call with these arguments: a variant, or this one."""
-        return next((variant for name, variant in self.variants.items() if name in given), self)
-
-    def check(self, given: Mapping[str, object]) -> None:
-        """Refuse an argument without the one that it needs.
+        """Return the binding for a call with these arguments: a variant, or this one.
 
         Raises:
-            InvalidArgumentError: One is missing; the message names both.
+            InvalidArgumentError: An argument is given without the one that it needs; the message names both.
         """
+        for name, variant in self.variants.items():
+            if name in given:
+                return variant.variant_for(given)
         for name, needed in self.needs.items():
             if name in given and needed not in given:
                 raise InvalidArgumentError(f"{name} needs {needed}", argument=needed)
+        return self
 
 
 @frozen(kw_only=True)

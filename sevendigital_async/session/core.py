@@ -112,7 +112,7 @@ class Session:
         self._quota = Quota(clock)
         self._limits = limits or LocalRateLimiter(clock)
         self._clock_offset = 0.0
-        self._defaults = ParameterDefaults.of(settings)
+        self.defaults = ParameterDefaults.of(settings)
 
     @property
     def consumer_key(self) -> str:
@@ -243,7 +243,7 @@ class Session:
             UnsupportedOperationError: The dialect lacks the operation.
         """
         binding = call.operation.binding(self.settings.dialect)
-        defaults = call.defaults.over(self._defaults)
+        defaults = call.defaults or self.defaults
         settled = {
             name: value
             for name, field in binding.settings.items()
@@ -255,8 +255,7 @@ class Session:
             self.settings.origins[binding.host],
             call.arguments,
             settled=settled,
-            fallback=defaults.values_for(binding, call.arguments),
-            extra=defaults.extra,
+            defaults=defaults,
         )
 
     def sign_url(self, call: Call) -> str:
