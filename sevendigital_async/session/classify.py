@@ -28,7 +28,7 @@ from ..errors import (
     ShortCountError,
     TransportError,
 )
-from ..models.scalars import count
+from ..models.readers import count
 from ..models.wire import value_at
 from ..operations import Operation
 from .document import Document, Kind
