@@ -477,6 +477,8 @@ class Session:
         error.maybe_sent = error.maybe_sent or opened.redirected
         if isinstance(error, RateLimitError) and error.retry_after and operation.rate_class:
             self._limits.pause(operation.rate_class, error.retry_after)
+        if opened.redirected:
+            return error  # of another host, after the service has acted
         learned = offset_in(error, headers.get("date"), now, opened.clock_offset)
         if learned is None:
             return error
