@@ -546,13 +546,11 @@ async def test_a_copy_of_a_put_that_arrives_after_its_worker_has_left_changes_no
 
 
 async def test_the_last_step_of_a_worker_is_forgotten_in_the_end(redis_server):
-    ahead = 0.0
     async with worker(redis_server.url) as spool:
         await spool.append(KIND, records("a"), Checkpoint("source", "1"))
         gone = spool._writer.worker
     assert redis_server.ask("HEXISTS", f"{spool._client.base}appends", gone) == ":1"
-    async with worker(redis_server.url, offset=lambda: ahead) as spool:
-        for ahead, known in ((1_700.0, 1), (1_900.0, 0)):
-            await spool._give_heartbeat()
+    for seconds, known in ((1_700.0, 1), (1_900.0, 0)):
+        async with worker(redis_server.url, offset=lambda seconds=seconds: seconds):
             for field in (gone, f"{gone}:answer"):
                 assert redis_server.ask("HEXISTS", f"{spool._client.base}appends", field) == f":{known}"
