@@ -31,7 +31,7 @@ from .errors import InvalidArgumentError
 from .operations import Operation
 from .session.cache import ResponseCache
 from .session.core import Session
-from .session.defaults import NO_DEFAULTS, ParameterDefaults
+from .session.defaults import ParameterDefaults
 from .session.media import MediaResponse
 from .session.play_logs import PlayLogTransport
 from .session.rate_limiter import RateLimiter
@@ -57,21 +57,21 @@ class Options:
     """What a view of a client adds to every call.
 
     Attributes:
+        defaults: Parameters that are sent unless a call sets them.
         user: The user whose token signs three-legged operations.
         retry: Replaces the settings' policy.
         timeout: Replaces the settings' timeout.
         trace_id: The id of requests in the service's own records.
         headers: Additional headers.
-        defaults: Parameters that are sent unless a call sets them.
         on_response: Called with the result of each call and the head of its response.
     """
 
+    defaults: ParameterDefaults
     user: UserToken | None = None
     retry: RetryPolicy | None = None
     timeout: Timeout | None = None
     trace_id: str | None = None
     headers: Mapping[str, str] = NO_HEADERS
-    defaults: ParameterDefaults = NO_DEFAULTS
     on_response: Callable[[Response[Any]], None] | None = None
 
 
@@ -429,7 +429,7 @@ class SevenDigital(ApiClient):
             observers = Observers(tracer, on_request, on_response)
             observed = ObservedTransport(transport, clock)
             core = ObservedSession(observers, credentials, settings, observed, clock=clock, cache=cache, limits=shared)
-        super().__init__(core, Options())
+        super().__init__(core, Options(core.defaults))
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, *, settings: Settings | None = None) -> Self:

@@ -565,7 +565,8 @@ class Nowhere:
 
 def client_in(dialect):
     settings = Settings(dialect=dialect, retry=NO_RETRY)
-    return ApiClient(Session(Credentials("key", "secret"), settings, Nowhere(), clock=SystemClock()), Options())
+    session = Session(Credentials("key", "secret"), settings, Nowhere(), clock=SystemClock())
+    return ApiClient(session, Options(session.defaults))
 
 
 def methods_of(resource):

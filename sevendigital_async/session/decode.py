@@ -138,7 +138,7 @@ def _below(report: Report, *steps: str | int) -> Report:
 
 def echoed(request: Request, document: Document, headers: Mapping[str, str]) -> Document:
     """Return the response; if it is empty and the binding allows that, one made from the request's values."""
-    if document.kind is not Kind.EMPTY or request.binding is None or not request.binding.echo:
+    if document.kind is not Kind.EMPTY or not request.binding.echo:
         return document
     fields = request.binding.echo.items()
     tree = {wire: _plain(request.values[name]) for wire, name in fields if name in request.values}

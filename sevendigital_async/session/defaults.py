@@ -114,28 +114,18 @@ class ParameterDefaults:
             given["extra"] = {**self.extra, **given["extra"]}
         return evolve(self, **given) if given else self
 
-    def over(self, others: ParameterDefaults) -> ParameterDefaults:
-        """Return these values, completed with ``others``."""
-        if self is NO_DEFAULTS:
-            return others
-        return self if others is NO_DEFAULTS else others.with_changes(**self._values(), extra=self.extra)
-
     def values_for(self, binding: Binding, given: Mapping[str, object]) -> dict[str, object]:
         """Return the default values that one call sends, by their Python names.
 
         A shop belongs to a country, not always the default one, so no default country is sent with a shop; where the
         service demands a country, it stays.
         """
-        if self is NO_DEFAULTS:
-            return {}
-        values = {name: value for name, value in self._values().items() if given.get(name) is None}
+        found = {name: getattr(self, name) for name in _SINGLE if given.get(name) is None}
+        values = {name: value for name, value in found.items() if value is not None}
         has_shop = given.get("shop_id") is not None or "shop_id" in values
         if has_shop and binding.host is Host.API and not binding.requires("country"):
             values.pop("country", None)
         return values
-
-    def _values(self) -> dict[str, object]:
-        return {name: value for name in _SINGLE if (value := getattr(self, name)) is not None}
 
 
 NO_DEFAULTS = ParameterDefaults()

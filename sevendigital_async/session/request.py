@@ -20,7 +20,7 @@ from ..config import Credentials, RetryPolicy, SignaturePlacement, Timeout, User
 from ..errors import InvalidArgumentError, SevenDigitalError
 from ..models.stream_log import wire_time
 from ..models.wire import camel_case
-from ..operations import VERSION, Binding, Operation, Parameter, ParameterLocation
+from ..operations import VERSION, Auth, Binding, Operation, Parameter, ParameterLocation
 from .defaults import NO_DEFAULTS, ParameterDefaults, beyond_record, extra_parameter
 from .response import Response
 
@@ -133,7 +133,7 @@ class Call:
         timeout: In place of the settings' timeout.
         headers: Additional headers.
         trace_id: The request's id in the service's own records.
-        defaults: Parameters that are sent where ``arguments`` has none.
+        defaults: Parameters that are sent where ``arguments`` has none; the session's if left out.
         on_response: Called with the result and the head of its response.
     """
 
@@ -144,8 +144,17 @@ class Call:
     timeout: Timeout | None = field(default=None, validator=_instance_of(Timeout))
     headers: Mapping[str, str] = field(default=NO_HEADERS, validator=_check_headers)
     trace_id: str | None = field(default=None, validator=_printable)
-    defaults: ParameterDefaults = field(default=NO_DEFAULTS, repr=False)
+    defaults: ParameterDefaults | None = field(default=None, repr=False)
     on_response: Callable[[Response[Any]], None] | None = None
+
+    @property
+    def signer(self) -> UserToken | None:
+        """The user who signs beside the partner, if the operation is three-legged."""
+        return self.user if self.operation.auth is Auth.THREE_LEGGED else None
+
+
+UNBOUND = Binding("GET", "")
+"""Stands for the binding of a request that is not one of an operation."""
 
 
 @frozen
@@ -169,7 +178,7 @@ class Request:
     form: Pairs | None = field(default=None, repr=False)
     body: bytes | None = field(default=None, repr=False)
     content_type: str | None = None
-    binding: Binding | None = field(default=None, repr=False)
+    binding: Binding = field(default=UNBOUND, repr=False)
     values: Mapping[str, object] = field(factory=dict, repr=False)
 
 
@@ -208,8 +217,7 @@ def build_request(
     arguments: Mapping[str, object],
     *,
     settled: Mapping[str, object] = MappingProxyType({}),
-    fallback: Mapping[str, object] = MappingProxyType({}),
-    extra: Mapping[str, object] = MappingProxyType({}),
+    defaults: ParameterDefaults = NO_DEFAULTS,
 ) -> Request:
     """Build the request of a call, as ``binding`` spells it.
 
@@ -219,19 +227,17 @@ def build_request(
         origin: Scheme and host, such as ``https://api.7digital.com``.
         arguments: By their Python names; those that are None are left out.
         settled: Values from the settings; ``path`` replaces the binding's path.
-        fallback: Values that are sent, where the service takes them, if the caller gives none.
-        extra: Parameters by their wire names; they may have no record. They stand in the query, or in a form if the
-            operation has one.
+        defaults: Values that are sent, where the service takes them, if the caller gives none. Those of ``extra``
+            stand in the query, or in a form if the operation has one.
 
     Raises:
         InvalidArgumentError: An argument is missing, unknown or can't be sent; the message names it.
     """
     given = {name: value for name, value in arguments.items() if value is not None}
-    known = {**fallback, **given} if fallback else given
-    binding = binding.variant_for(known)
-    binding.check(known)
+    fallback = {} if defaults is NO_DEFAULTS else defaults.values_for(binding, given)
+    binding = binding.variant_for({**fallback, **given})
+    extra = {name: value for name, value in defaults.extra.items() if value is not None}
     if extra:
-        extra = {name: value for name, value in extra.items() if value is not None}
         named = {name.lower() for name in extra}
         _check_extra(operation, binding, given, named)
         fallback = {name: value for name, value in fallback.items() if camel_case(name).lower() not in named}
@@ -298,16 +304,15 @@ def _values(
         message = f"{operation.name} takes no argument {name!r}"
         hint = f" in this dialect, only in {', '.join(elsewhere)}" if elsewhere else ""
         raise InvalidArgumentError(message + hint, argument=name)
+    offered = {**fallback, **parts}
     values: dict[str, object] = {}
     for parameter in binding.parameters:
-        value = parts.get(parameter.name, fallback.get(parameter.name, parameter.default))
+        name, write = parameter.name, parameter.write
+        value = offered.get(name, parameter.default)
         if value is not None:
-            write = parameter.write
-            values[parameter.name] = _wire_values(operation, parameter.name, write, value) if write else value
+            values[name] = _wire_values(operation, name, write, value) if write else value
         elif parameter.required:
-            raise InvalidArgumentError(
-                f"{operation.name} needs the argument {parameter.name!r}", argument=parameter.name
-            )
+            raise InvalidArgumentError(f"{operation.name} needs the argument {name!r}", argument=name)
     return values
 
 

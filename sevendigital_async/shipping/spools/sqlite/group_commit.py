@@ -20,8 +20,8 @@ from ...supervisor import failure_of
 from . import statements
 from .chunk_table import AppendTime
 from .file import SpoolFile
-from .index import SpoolIndex
-from .statements import DueTimes, checkpoint_of
+from .index import DueTimes, SpoolIndex
+from .statements import checkpoint_of
 from .writer import MAX_WEIGHT, SqliteWriter, WriterJob
 
 

@@ -7,7 +7,6 @@ import logging
 import os
 import sqlite3
 from collections.abc import Sequence
-from typing import TypeVar
 from weakref import WeakValueDictionary
 
 from attrs import define, field
@@ -21,14 +20,17 @@ from ...records import Checkpoint, Counts, DeadLetter, Lease, Record, size_of
 from ..base import SpoolContext, Watermark, WatermarkPosition, run_to_completion
 from ..capacity import Capacity
 from . import journal, statements
-from .disk_space import MIN_FREE
-from .file import SpoolFile, Synchronous, spool_path
+from .file import MIN_FREE, SpoolFile, Synchronous, spool_path
 from .group_commit import PAUSE, Appender, GroupCommit, PendingAppend
-from .index import SpoolIndex
+from .index import RecoveredSpool, SpoolIndex
 from .leases import SqliteLeases
 from .statements import checkpoint_of
-from .transitions import RecoveredSpool, Recovery
+from .transitions import Recovery
 from .writer import SqliteWriter, WriterJob
+
+logger = logging.getLogger("sevendigital_async.shipping")
+
+DAY = 86_400.0
 
 
 @define(eq=False)
@@ -65,13 +67,6 @@ class SqliteWatermark:
             return self._position.left - await asyncio.shield(self._writer.submit(look))
         except SpoolUnavailableError:
             return self._position.left
-
-
-R = TypeVar("R")
-
-logger = logging.getLogger("sevendigital_async.shipping")
-
-DAY = 86_400.0
 
 
 class SqliteSpool(SqliteLeases):
