@@ -20,8 +20,8 @@ from ...supervisor import failure_of
 from . import statements
 from .chunk_table import AppendTime
 from .file import SpoolFile
-from .index import SpoolIndex
-from .statements import DueTimes, checkpoint_of
+from .index import DueTimes, SpoolIndex
+from .statements import checkpoint_of
 from .writer import MAX_WEIGHT, SqliteWriter, WriterJob
 
 
@@ -127,6 +127,7 @@ class Appender:
         self._file = file
         self._writer = writer
         self._hidden: AppendGroup | None = None
+        self._removal: asyncio.Future[None] | None = None
 
     @property
     def hidden(self) -> Sequence[PendingAppend]:
@@ -144,7 +145,9 @@ class Appender:
 
     def submit(self, appends: Sequence[PendingAppend]) -> asyncio.Future[None]:
         """Pass appends and withdrawn ones to the writer thread; the future is done when that is durable."""
-        index, disk_space, withdrawn = self._index, self._file.disk_space, self.withdrawn
+        index, disk_space = self._index, self._file.disk_space
+        is_being_removed = self._removal is not None and not self._removal.done()
+        withdrawn = [] if is_being_removed else self.withdrawn
         queues, withdrawn_queues = by_queue(appends), by_queue(withdrawn)
         index.assign_sequences(queues)
         group = AppendGroup(appends, queues, AppendTime(index.now, index.context.clock.time()), index.next_sequence)
@@ -179,7 +182,10 @@ class Appender:
                 pending.stage = AppendStage.WRITTEN
             self._hidden = group if appends else None
 
-        return self._writer.submit(WriterJob(work, on_durable, logs))
+        done = self._writer.submit(WriterJob(work, on_durable, logs))
+        if withdrawn:
+            self._removal = done
+        return done
 
     def show_written(self) -> None:
         """Show the last group to lanes, once its calls have returned; cancelled ones must be removed first."""
@@ -217,7 +223,8 @@ class Appender:
 
     def acknowledged_position(self, source: str, kept: str | None) -> str | None:
         """Return the last acknowledged position of a source, if ``kept`` is the one in the file."""
-        for pending in reversed(self._hidden.appends if self._hidden else ()):
+        # Until it is known which calls were cancelled, none of the last group counts as acknowledged.
+        for pending in reversed(self.withdrawn or self.hidden):
             if pending.checkpoint is not None and (pending.checkpoint.source, pending.checkpoint.position) == (
                 source,
                 kept,
