@@ -76,7 +76,7 @@ def test_every_call_names_the_arguments_that_its_script_declares():
             continue
         assert keywords == names_of(SCRIPTS[name]) - ADDED, name
     assert {name for name, _ in found} == set(SCRIPTS)
-    assert all(SCRIPTS[name].rest == "ids" for name in indirect)
+    assert all(SCRIPTS[name].rest_argument == "ids" for name in indirect)
 
 
 def test_a_call_with_other_names_is_an_error():
@@ -96,7 +96,7 @@ def test_a_script_that_skips_an_argument_is_an_error(monkeypatch):
     with pytest.raises(ValueError, match="not declared from 1 on"):
         _ = RedisScript("package", "a.lua").arguments
     with pytest.raises(ValueError, match="does not begin after the last argument"):
-        _ = RedisScript("package", "b.lua").rest
+        _ = RedisScript("package", "b.lua").rest_argument
 
 
 def test_the_scripts_know_the_kinds_of_plays():
