@@ -195,11 +195,17 @@ class SqliteSpool(SqliteLeases):
         """
         if checkpoint is not None and checkpoint.after is not None:
             checkpoint.check(await self.checkpoint(checkpoint.source))
-        size = size_of(records)
+        size = len(records[0].body) if len(records) == 1 else size_of(records)
         if not self._capacity.take(len(records), size):
             self._index.wake_all()
             await self._capacity.reserve(len(records), size)
-        await self._group_commit.commit(PendingAppend(kind, records, size, checkpoint))
+        pending = PendingAppend(kind, records, size, checkpoint)
+        accepted = self._group_commit.commit(pending)
+        try:
+            await accepted
+        except (asyncio.CancelledError, GeneratorExit):
+            self._group_commit.withdraw(pending)
+            raise
 
     async def checkpoint(self, source: str) -> str | None:
         """Return the position last stored for a source, by a put that was not cancelled."""
