@@ -428,8 +428,8 @@ sys.exit(main())
 @pytest.mark.parametrize("seconds", [0.0, 0.1, 0.2, 0.4, 0.8])
 async def test_ctrl_c_shows_no_traceback_however_early_it_comes(place, seconds):
     """Once the command has begun; not during the interpreter's own start."""
-    imports = "import os, sys; from sevendigital_async.cli import main; sys.argv = ['/bin/sevendigital', 'operations']; "
-    code = imports + "os.write(1, b'.'); main()"
+    start = "import os, sys; from sevendigital_async.cli import main; sys.argv = ['/bin/sevendigital', 'operations']; "
+    code = start + "os.write(1, b'.'); main()"
     watched = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", code), cwd=place, env=environment(), stdout=-1, stderr=-1
     )
