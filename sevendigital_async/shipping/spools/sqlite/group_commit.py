@@ -132,26 +132,11 @@ class Appender:
         """Appends that are in the file, and whose plays lanes can't see yet."""
         return self._hidden.appends if self._hidden else ()
 
-<<<<<<< HEAD
-    @property
-    def has_hidden(self) -> bool:
-        """Whether plays are in the file that lanes can't see yet."""
-        return self._hidden is not None
-
-    async def write(self, appends: Sequence[PendingAppend]) -> None:
-        """Write appends, and remove withdrawn ones, in one transaction; durable when it returns."""
-        await asyncio.shield(self.submit(appends))
-
-    def submit(self, appends: Sequence[PendingAppend]) -> asyncio.Future[None]:
-        """Pass appends and withdrawn ones to the writer thread; the future is done when that is durable."""
+    def write(self, appends: Sequence[PendingAppend]) -> asyncio.Future[None]:
+        """Write appends, and remove withdrawn ones, in one transaction; the future is done when it is durable."""
         index, disk_space = self._index, self._file.disk_space
         is_being_removed = self._removal is not None and not self._removal.done()
         withdrawn = [] if is_being_removed else self.withdrawn
-=======
-    def write(self, appends: Sequence[PendingAppend]) -> asyncio.Future[None]:
-        """Write appends, and remove withdrawn ones, in one transaction; the future is done when it is durable."""
-        index, disk_space, withdrawn = self._index, self._file.disk_space, self.withdrawn
->>>>>>> h/shipping
         queues, withdrawn_queues = by_queue(appends), by_queue(withdrawn)
         index.assign_sequences(queues)
         group = AppendGroup(appends, queues, AppendTime(index.now, index.context.clock.time()), index.next_sequence)
@@ -228,12 +213,8 @@ class Appender:
 
     def acknowledged_position(self, source: str, kept: str | None) -> str | None:
         """Return the last acknowledged position of a source, if ``kept`` is the one in the file."""
-<<<<<<< HEAD
         # Until it is known which calls were cancelled, none of the last group counts as acknowledged.
         for pending in reversed(self.withdrawn or self.hidden):
-=======
-        for pending in reversed(self.hidden):
->>>>>>> h/shipping
             if pending.checkpoint is not None and (pending.checkpoint.source, pending.checkpoint.position) == (
                 source,
                 kept,

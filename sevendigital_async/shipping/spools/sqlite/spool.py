@@ -201,14 +201,10 @@ class SqliteSpool(SqliteLeases):
         # Between check and commit no other append may store a checkpoint of this source.
         async with self._source_locks.setdefault(checkpoint.source, asyncio.Lock()):
             checkpoint.check(await self.checkpoint(checkpoint.source))
-<<<<<<< HEAD
             await self._append(kind, records, checkpoint)
 
     async def _append(self, kind: LogKind, records: Sequence[Record], checkpoint: Checkpoint | None) -> None:
-        size = size_of(records)
-=======
         size = len(records[0].body) if len(records) == 1 else size_of(records)
->>>>>>> h/shipping
         if not self._capacity.take(len(records), size):
             self._index.wake_all()
             await self._capacity.reserve(len(records), size)
