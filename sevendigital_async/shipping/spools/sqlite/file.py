@@ -379,6 +379,18 @@ class SpoolFile:
             self.flushes += 1
             self._marker.write(self.flushes)
 
+    def overwrite_failed_commit(self, db: sqlite3.Connection) -> None:
+        """Overwrite what a transaction that could not be forced to the disk has left in the -wal file.
+
+        SQLite has rolled it back, but it may be there as a whole, and the next process would take it for committed.
+        """
+        with suppress(sqlite3.Error):
+            db.execute("PRAGMA synchronous = OFF")  # forcing would fail again
+            try:
+                db.execute("UPDATE progress SET clock = clock + 1e-6")  # without a change SQLite writes nothing
+            finally:
+                db.execute(f"PRAGMA synchronous = {self.synchronous}")
+
     def release(self) -> None:
         """Let other processes open the spool."""
         self._marker.close()

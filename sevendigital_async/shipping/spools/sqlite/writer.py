@@ -332,9 +332,11 @@ class SqliteWriter:
             self._file.before_commit(db)
             failpoints.hit("before commit")
             db.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
             if db.in_transaction:
                 db.execute("ROLLBACK")
+            if isinstance(error, Exception) and is_io(error):
+                self._file.overwrite_failed_commit(db)
             raise
         failpoints.hit("after commit")
         self._file.after_commit()
