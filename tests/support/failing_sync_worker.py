@@ -8,7 +8,6 @@ import os
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 
 from sevendigital_async import LogKind
 from sevendigital_async.clock import SystemClock
@@ -26,7 +25,7 @@ async def main(path: str, end: str) -> None:
     await spool.append(LogKind.PREVIEW, [one])
     await asyncio.sleep(0)
     failed.clear()
-    Path(f"{path}.begun").touch()
+    os.close(os.open(f"{path}.begun", os.O_CREAT))
     putting = asyncio.create_task(spool.append(LogKind.PREVIEW, others))
     await asyncio.wait([putting, asyncio.create_task(failed.wait())], return_when=asyncio.FIRST_COMPLETED)
     if putting.done():
