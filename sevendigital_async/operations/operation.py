@@ -117,7 +117,7 @@ def country_parameter(
     """Describe a parameter that is a country; its value is checked."""
 
     def checked(code: object) -> object:
-        if code not in COUNTRY_CODES:
+        if not isinstance(code, str) or code not in COUNTRY_CODES:
             raise InvalidArgumentError(f"{name} {country_problem(code)}", argument=name)
         return code
 

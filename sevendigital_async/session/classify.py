@@ -28,7 +28,7 @@ from ..errors import (
     ShortCountError,
     TransportError,
 )
-from ..models.scalars import count
+from ..models.readers import count
 from ..models.wire import value_at
 from ..operations import Operation
 from .document import Document, Kind
@@ -319,7 +319,7 @@ class ErrorContext:
         if isinstance(error, TransportError):
             with_operation(error, self._call.operation)
         if isinstance(error, TransportError | APIError | DecodeError):
-            error.trace_id = error.trace_id or self._call.trace_id
+            error.trace_id = error.trace_id or self._call.options.trace_id
             if error.maybe_sent:
                 error.advice = self._call.operation.advice
 

@@ -31,9 +31,9 @@ from ..operations import Content, Operation
 from .acknowledgement import defect_in
 from .cache import ResponseCache, cache_key, is_cacheable
 from .classify import TRACE_HEADER, ErrorContext, annotate, check_count, error_in, offset_in
-from .defaults import ParameterDefaults
 from .document import OFF_LOOP_BYTES, Document, in_thread, parsed, read_all
 from .media import MediaResponse, is_media
+from .options import CallOptions
 from .rate_limiter import LocalRateLimiter, RateLimiter, Slot
 from .redirects import MAX_REDIRECTS, destination, forwarded_headers, is_redirect
 from .request import Call, Request, SignedRequest, build_request, new_nonce, request_to, sign
@@ -86,7 +86,7 @@ class _Answer:
 
     def response(self, call: Call, value: T) -> Response[T]:
         """Return the value that was decoded from it, with its status and headers."""
-        return Response(value, self.status, self.headers, self.headers.get(TRACE_HEADER) or call.trace_id)
+        return Response(value, self.status, self.headers, self.headers.get(TRACE_HEADER) or call.options.trace_id)
 
 
 class Session:
@@ -112,7 +112,7 @@ class Session:
         self._quota = Quota(clock)
         self._limits = limits or LocalRateLimiter(clock)
         self._clock_offset = 0.0
-        self.defaults = ParameterDefaults.of(settings)
+        self.options = CallOptions.of(settings)
 
     @property
     def consumer_key(self) -> str:
@@ -143,8 +143,8 @@ class Session:
             response = await self._decoded(call, request)
         else:
             response = await self._cached(call, request, cache)
-        if call.on_response is not None:
-            call.on_response(response)
+        if call.options.on_response is not None:
+            call.options.on_response(response)
         return response
 
     async def fetch(self, call: Call) -> bytes:
@@ -156,8 +156,8 @@ class Session:
         with ErrorContext(call):
             answer = await self._fetch(call, self.request(call))
         response = answer.response(call, answer.document.body)
-        if call.on_response is not None:
-            call.on_response(response)
+        if call.options.on_response is not None:
+            call.options.on_response(response)
         return response.value
 
     @asynccontextmanager
@@ -199,7 +199,7 @@ class Session:
         """
         request = self.request(call)
         with ErrorContext(call):
-            opened = await self._open(call, request, slot, call.timeout or self.settings.timeout)
+            opened = await self._open(call, request, slot, call.options.timeout)
             with closing(opened.stream) as stream:
                 document = await self._document(call, request, opened)
                 if defect := defect_in(document):
@@ -243,7 +243,7 @@ class Session:
             UnsupportedOperationError: The dialect lacks the operation.
         """
         binding = call.operation.binding(self.settings.dialect)
-        defaults = call.defaults or self.defaults
+        defaults = call.options.defaults
         settled = {
             name: value
             for name, field in binding.settings.items()
@@ -289,7 +289,7 @@ class Session:
 
     async def _cached(self, call: Call, request: Request, cache: ResponseCache) -> Response[Any]:
         """Return the response that the cache has, or a new one, which the cache may keep."""
-        key = cache_key(request, call.signer, {"accept": self._accept(call.operation), **call.headers})
+        key = cache_key(request, call.signer, {"accept": self._accept(call.operation), **call.options.headers})
         kept = cache.get(key)
         if isinstance(kept, Response):
             return kept
@@ -335,8 +335,7 @@ class Session:
     def _attempts(self, call: Call, deadline: float | None) -> AsyncRetrying:
         from .retry import retrying  # noqa: PLC0415 - tenacity takes long to load, and most calls need one attempt
 
-        policy = call.retry or self.settings.retry
-        max_wait = self.settings.max_wait
+        policy, max_wait = call.options.retry, self.settings.max_wait
         return retrying(policy, call.operation.safety, deadline, clock=self._clock, max_wait=max_wait, rng=self._rng)
 
     async def _attempt(self, call: Call, request: Request, deadline: float | None) -> _Answer:
@@ -382,9 +381,9 @@ class Session:
         offset = self._clock_offset
         signed = self._signed(request, call.signer, self.settings.signature)
         signed.headers["Accept"] = self._accept(call.operation)
-        if call.trace_id:
-            signed.headers[TRACE_HEADER] = call.trace_id
-        signed.headers.update(call.headers)
+        if call.options.trace_id:
+            signed.headers[TRACE_HEADER] = call.options.trace_id
+        signed.headers.update(call.options.headers)
         deadline = self._deadline_after(timeout.total)
         opened = _Opened(await self._send(call.operation, signed, slot, timeout), offset, deadline)
         return (
@@ -436,7 +435,7 @@ class Session:
             try:
                 visited.append(destination(operation, visited, location, allow_http=self.settings.allow_http))
                 # The signature must not be sent to the target of a redirect.
-                onward = SignedRequest("GET", visited[-1], forwarded_headers(call.headers), None)
+                onward = SignedRequest("GET", visited[-1], forwarded_headers(call.options.headers), None)
                 stream = await self._send(operation, onward, None, timeout)
             except SevenDigitalError as error:
                 error.maybe_sent = True  # the service acted on the first request
@@ -450,7 +449,7 @@ class Session:
         stream, deadline = opened.stream, opened.deadline
         if deadline is None:
             # Media have no time limit; an error response has.
-            deadline = self._deadline_after((call.timeout or self.settings.timeout).total)
+            deadline = self._deadline_after(call.options.timeout.total)
         try:
             body = await read_all(stream, self.settings.max_response_bytes)
             document = await parsed(body, stream.headers.get("content-type"), self._seconds_left(deadline))
@@ -489,7 +488,7 @@ class Session:
         return ClockSkewError(error.message, code=error.code, status=error.status, operation=operation.name)
 
     def _deadline(self, call: Call) -> float | None:
-        return self._deadline_after((call.retry or self.settings.retry).deadline)
+        return self._deadline_after(call.options.retry.deadline)
 
     def _deadline_after(self, seconds: float | None) -> float | None:
         return None if seconds is None else self._clock.monotonic() + seconds
@@ -499,7 +498,7 @@ class Session:
 
     def _timeout(self, call: Call, deadline: float | None) -> Timeout:
         """Return the timeout of an attempt that must end by ``deadline``."""
-        timeout = call.timeout or self.settings.timeout
+        timeout = call.options.timeout
         if call.operation.content is Content.MEDIA:
             # The duration depends on the size of the media; only stalls are limited.
             return evolve(timeout, total=None, read=timeout.read or MEDIA_READ_TIMEOUT)

@@ -21,14 +21,13 @@ from ..models.converter import (
     MisfitError,
     Report,
     item_steps,
-    latest_of,
     omissions,
     path_of,
     reader_of,
     refuse,
     structure,
 )
-from ..models.scalars import UnfitError, count, day, text
+from ..models.readers import UnfitError, count, day, spread, text
 from ..models.wire import (
     ENTRY,
     can_be_empty,
@@ -39,7 +38,6 @@ from ..models.wire import (
     plural,
     plurals,
     sources_of,
-    spread,
     wire_names,
 )
 from ..operations import Content, Operation, Safety
@@ -353,16 +351,12 @@ def _structured_all(node: _Node, name: str, model: type, report: Report) -> tupl
         here = (*steps, *item_steps(place, len(models)))
         report([misfit.below(*here) for misfit in misfits])
 
-    latest, hook = latest_of(model), reader_of(model)
-
-    def read(value: dict[str, Any]) -> Any:
-        return hook(value, model)
-
+    read = reader_of(model)
     for value in values:
         # The common case: plain items that fit.
         if value.__class__ is dict and word not in value:
             try:
-                models.append(latest.get(len(value), read)(value))
+                models.append(read(value, model))
                 continue
             except UnfitError:
                 pass
