@@ -5,6 +5,7 @@ Prints the figures, and fails if a play is lost or doubled silently; run it with
 
 import argparse
 import asyncio
+import logging
 import sys
 import tempfile
 import time
@@ -44,5 +45,6 @@ if __name__ == "__main__":
     parser.add_argument("--first", type=int, default=0)
     for name, value in HURRIED.items():
         patch(name, value).start()
+    logging.disable(logging.CRITICAL)
     arguments = parser.parse_args()
     asyncio.run(soak(seeds=arguments.seeds, first=arguments.first))
