@@ -188,12 +188,12 @@ class _Node:
 
     def page(self, items: tuple[Any, ...]) -> Page[Any]:
         """Return a page of these items, with the list's metadata."""
-        page = Page(items, self.stated(PAGE), self.stated(PAGE_SIZE), self.stated(TOTAL_ITEMS))
+        more: dict[str, Any]
         if self.is_list:
-            return evolve(page, list_id=_text(self.tree.get("id")), list_key=_text(self.tree.get("key")))
-        if any(self.stated(names, _day) for names in (FROM_DATE, TO_DATE)):
-            return evolve(page, from_date=self.stated(FROM_DATE, _day), to_date=self.stated(TO_DATE, _day))
-        return page
+            more = {"list_id": _text(self.tree.get("id")), "list_key": _text(self.tree.get("key"))}
+        else:
+            more = {"from_date": self.stated(FROM_DATE, _day), "to_date": self.stated(TO_DATE, _day)}
+        return Page(items, self.stated(PAGE), self.stated(PAGE_SIZE), self.stated(TOTAL_ITEMS), **more)
 
 
 def _day(value: object) -> date | None:
@@ -358,7 +358,7 @@ def _structured_all(node: _Node, name: str, model: type, report: Report) -> tupl
             try:
                 models.append(read(value, model))
                 continue
-            except UnfitError:
+            except ValueError:
                 pass
         is_entry = value is node.tree or (value.__class__ is dict and word in value and _is_wrapped(value, word))
         models.append((_structured_entry if is_entry else _structured_item)(value, word, model, report_here))
