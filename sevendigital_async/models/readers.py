@@ -314,8 +314,8 @@ def _names(model: type, hook_of: Callable[[Any], Hook]) -> dict[str, Any]:
     """Return the namespace of the generated readers of a model."""
     # A frozen object is filled through object.__setattr__, field by field. One of a class with the same layout that is
     # not frozen takes plain assignments, and is made a frozen one at the end: a third of the time.
-    thawed = {name: getattr(object, name) for name in ("__init__", "__setattr__", "__delattr__")}
-    unfrozen = type(model.__name__, (model,), {"__slots__": (), **thawed})
+    plain_methods = {name: getattr(object, name) for name in ("__init__", "__setattr__", "__delattr__")}
+    unfrozen = type(model.__name__, (model,), {"__slots__": (), **plain_methods})
     names: dict[str, Any] = {"unfrozen": unfrozen, "model": model}
     for number, field in enumerate(attrs.fields(model)):
         kind, nothing = without_null(field.type)

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("sevendigital_async")
 
-MAX_ANSWER = 200
+MAX_JOURNAL_BYTES = 200
 """Bytes of a response that are kept for the journal."""
 
 MEDIA_READ_TIMEOUT = 30.0
@@ -205,7 +205,7 @@ class Session:
                 if defect := defect_in(document):
                     message = f"{call.operation.name}: HTTP {stream.status} that is not an acknowledgement: {defect}"
                     raise UnreadableResponseError(message, operation=call.operation.name, status=stream.status)
-                return f"{stream.status} {document.excerpt(MAX_ANSWER)}".strip()
+                return f"{stream.status} {document.excerpt(MAX_JOURNAL_BYTES)}".strip()
 
     @asynccontextmanager
     async def admission(self, operation: Operation, max_wait: float | None = None) -> AsyncIterator[Slot | None]:
@@ -478,12 +478,12 @@ class Session:
             self._limits.pause(operation.rate_class, error.retry_after)
         if opened.redirected:
             return error  # of another host, after the service has acted
-        learned = offset_in(error, headers.get("date"), now, opened.clock_offset)
-        if learned is None:
+        new_offset = offset_in(error, headers.get("date"), now, opened.clock_offset)
+        if new_offset is None:
             return error
-        self._clock_offset = learned
+        self._clock_offset = new_offset
         logger.warning(
-            "the service's clock is %.0f s ahead of this machine's; signing with the service's time", learned
+            "the service's clock is %.0f s ahead of this machine's; signing with the service's time", new_offset
         )
         return ClockSkewError(error.message, code=error.code, status=error.status, operation=operation.name)
 

@@ -291,10 +291,10 @@ def transport_error(error: BaseException) -> TransportError:
     Only the kind and the operating system's message are kept: aiohttp's messages may quote the URL,
     and its attributes the headers, signature included.
     """
-    for kind, ours, words in _KINDS:
+    for kind, ours, description in _KINDS:
         if isinstance(error, kind):
             detail = error.strerror if isinstance(error, OSError) and error.errno and error.strerror else None
-            return ours(f"{words} ({type(error).__name__}{f': {detail}' if detail else ''})")
+            return ours(f"{description} ({type(error).__name__}{f': {detail}' if detail else ''})")
     raise TypeError(f"not an error of the transport: {type(error).__name__}")
 
 
