@@ -125,7 +125,7 @@ def country_parameter(
 
 
 def paging(most: int) -> tuple[Parameter, Parameter]:
-    """The two parameters of a list whose pages hold up to ``most`` items. A size given as text is not checked."""
+    """Describe the two parameters of a list with pages of up to ``most`` items. A size that is text isn't checked."""
 
     def checked(size: object) -> object:
         if not isinstance(size, str) and (type(size) is not int or not 1 <= size <= most):

@@ -17,7 +17,8 @@ SLOW_BODY = "slow-body"
 
 _RATE = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(%?)")
 _STATUS = re.compile(r"[45]\d\d")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(ms|s)")
+_TIME = r"(\d+(?:\.\d+)?|\.\d+)(ms|s)"
+_LATENCY = re.compile(f"{_TIME}(?:-{_TIME})?")
 
 
 class Chance(NamedTuple):
@@ -132,15 +133,14 @@ _NOTATION = (
 def _latency(text: str | None) -> tuple[float, float]:
     if not text:
         return 0.0, 0.0
-    low, dash, high = text.replace(" ", "").partition("-")
-    bounds = _seconds(low), _seconds(high if dash else low)
-    if bounds[0] > bounds[1]:
-        raise ConfigurationError(f"latency {text!r} is reversed: write the shorter time first")
-    return bounds
-
-
-def _seconds(text: str) -> float:
-    found = _DURATION.fullmatch(text)
+    found = _LATENCY.fullmatch(text.replace(" ", ""))
     if found is None:
         raise ConfigurationError(f"not a latency: {text!r} (use 200ms, 1.5s, or a range such as 2ms-1500ms)")
-    return float(found[1]) / (1000 if found[2] == "ms" else 1)
+    low, high = _seconds(found[1], found[2]), _seconds(found[3] or found[1], found[4] or found[2])
+    if low > high:
+        raise ConfigurationError(f"latency {text!r} is reversed: write the shorter time first")
+    return low, high
+
+
+def _seconds(number: str, unit: str) -> float:
+    return float(number) / (1000 if unit == "ms" else 1)

@@ -49,6 +49,9 @@ OAUTH_ERROR = "oauth authentication error"
 MIN_FINAL_STATUS = 200
 """The lowest status of a final response."""
 
+SEE_OTHER = 303
+"""The status that leads to a description of what a request has done (RFC 9110, section 15.4.4)."""
+
 NO_REASON = "the service gave no reason"
 
 SERVER_CODES = 7000
@@ -155,6 +158,8 @@ def error_in(
 def _may_be_done(kind: type[APIError], status: int, finding: _Finding) -> bool:
     """Return whether a request may have been carried out although its response is an error."""
     if issubclass(kind, ServerError) or (finding.code or 0) >= SERVER_CODES:
+        return True
+    if issubclass(kind, RedirectError) and status == SEE_OTHER:
         return True
     # The service's own refusal counts, whatever the status beside it.
     return status >= 500 and not (finding.in_service_form and is_service_code(finding.code))  # noqa: PLR2004

@@ -536,6 +536,18 @@ async def test_what_fails_behind_a_redirect_does_not_repeat_an_unsafe_call(clock
     assert error.maybe_sent
 
 
+@pytest.mark.parametrize("safety", [Safety.IDEMPOTENT, Safety.UNSAFE])
+@pytest.mark.parametrize("first", [HANG_UP, answer("", "429 Too Many Requests", Retry_After="1")])
+async def test_the_error_of_a_later_attempt_does_not_hide_that_an_earlier_one_may_have_been_carried_out(
+    clock, safety, first
+):
+    refusal = answer('{"status":"error","error":{"code":2001,"message":"x"}}', "404 Not Found")
+    async with raw_server(first, refusal) as raw:
+        error = await outcome(clock, client_for(raw, clock), operation(safety))
+    assert error.maybe_sent is (first is HANG_UP)
+    assert len(raw.requests) == (1 if first is HANG_UP and safety is Safety.UNSAFE else 2)
+
+
 async def test_a_clock_error_behind_a_redirect_does_not_repeat_an_unsafe_call(clock):
     early = skewed("OAuth authentication error: bad timestamp", formatdate(EPOCH + 7200, usegmt=True))
     async with raw_server(early) as elsewhere:

@@ -78,7 +78,7 @@ async def file(path, clock=None, reports=None, **rules):
 
 
 async def taken_out(spool):
-    await until(lambda: not (spool._appender.has_hidden or spool._group_commit._writing))
+    await until(lambda: not (spool._appender.hidden or spool._group_commit._writing))
 
 
 @pytest.mark.parametrize("queue", ["", "ann"])
@@ -522,3 +522,35 @@ async def test_nothing_is_leased_while_plays_are_withdrawn(redis_server):
         proxy.hold = False
         assert await leasing is None
         assert await other.counts(KIND) == Counts()
+
+
+async def test_a_copy_of_a_put_that_arrives_after_its_worker_has_left_changes_nothing(redis_server):
+    """A copy that Redis did not answer in time may be on its way for minutes, while another one was answered."""
+    async with worker(redis_server.url) as spool:
+        sent, run = [], spool._client.connection.run
+
+        async def noted(script, **arguments):
+            sent.append((script, arguments))
+            return await run(script, **arguments)
+
+        spool._client.connection.run = noted
+        await spool.append(KIND, records("a"), Checkpoint("source", "1"))
+    copies = [(script, arguments) for script, arguments in sent if script is scripts.APPEND]
+    async with worker(redis_server.url) as spool:
+        for script, arguments in copies:
+            await spool._client.connection.run(script, **arguments)
+        assert await spool.counts(KIND) == Counts(put=1, waiting=1)
+    inspector = RedisSpoolInspector(redis_server.url)
+    assert not (await inspector.status()).in_use
+    await inspector.aclose()
+
+
+async def test_the_last_step_of_a_worker_is_forgotten_in_the_end(redis_server):
+    async with worker(redis_server.url) as spool:
+        await spool.append(KIND, records("a"), Checkpoint("source", "1"))
+        gone = spool._writer.worker
+    assert redis_server.ask("HEXISTS", f"{spool._client.base}appends", gone) == ":1"
+    for seconds, known in ((1_700.0, 1), (1_900.0, 0)):
+        async with worker(redis_server.url, offset=lambda seconds=seconds: seconds):
+            for field in (gone, f"{gone}:answer"):
+                assert redis_server.ask("HEXISTS", f"{spool._client.base}appends", field) == f":{known}"

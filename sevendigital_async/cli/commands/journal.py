@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ...quantity import counted
-from ..atomic_file import STANDARD_OUTPUT, AtomicFile
+from ..atomic_file import AtomicFile
 from ..options import (
     JsonOption,
     KindOption,
@@ -21,7 +21,7 @@ from ..options import (
     parse_when,
     with_options,
 )
-from ..output import ExitCode, ExitError, LineLimit, echo, echo_json
+from ..output import STANDARD_OUTPUT, ExitCode, ExitError, LineLimit, echo, echo_json
 from ..reports.export import JournalFilter, OutcomeFilter, export
 from ..reports.reconciliation import Difference, Reconciliation, VendorRows, Verdict, reconcile
 from ..tables import wrapped
