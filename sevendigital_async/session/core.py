@@ -167,25 +167,13 @@ class Session:
         Raises:
             SevenDigitalError: See :mod:`sevendigital_async.errors`. A body that ends early is not requested again.
         """
-        operation, request, deadline = call.operation, self.request(call), self._deadline(call)
-        async with AsyncExitStack() as reading:
+        request, deadline = self.request(call), self._deadline(call)
+        with ExitStack() as reading:
             async for attempt in self._attempts(call, deadline):
                 with attempt, ErrorContext(call):
-                    async with self._admitted(operation, deadline) as slot:
-                        opened = await self._open(call, request, slot, self._timeout(call, None))
-                        with ExitStack() as opening:
-                            opening.callback(opened.stream.close)
-                            if not is_media(opened.stream):
-                                document = await self._document(call, request, opened)
-                                raise DecodeError(
-                                    f"{operation.name}: the response is text, not media",
-                                    operation=operation.name,
-                                    status=opened.stream.status,
-                                    body=document.body,
-                                )
-                            reading.enter_context(opening.pop_all())
-                    break
-            yield MediaResponse(operation, opened.stream)
+                    async with self._admitted(call.operation, deadline) as slot:
+                        stream = reading.enter_context(closing(await self._open_media(call, request, slot)))
+            yield MediaResponse(call.operation, stream)
 
     async def send_once(self, call: Call, slot: Slot | None) -> str:
         """Make a call exactly once, in a slot that is already held.
@@ -386,11 +374,9 @@ class Session:
         signed.headers.update(call.options.headers)
         deadline = self._deadline_after(timeout.total)
         opened = _Opened(await self._send(call.operation, signed, slot, timeout), offset, deadline)
-        return (
-            opened
-            if call.operation.content is Content.MODEL
-            else await self._redirected(call, signed.url, opened, timeout)
-        )
+        if call.operation.content is Content.MODEL:
+            return opened
+        return await self._redirected(call, signed.url, opened, timeout)
 
     def _signed(self, request: Request, user: UserToken | None, placement: SignaturePlacement) -> SignedRequest:
         timestamp = int(self._clock.time() + self._clock_offset)
@@ -443,6 +429,16 @@ class Session:
             opened = _Opened(stream, opened.clock_offset, deadline, redirected=True)
         opened.stream.close()
         raise RedirectError(f"more than {MAX_REDIRECTS} redirects", operation=operation.name, maybe_sent=True)
+
+    async def _open_media(self, call: Call, request: Request, slot: Slot | None) -> Stream:
+        """Request media once; the stream is the caller's to close."""
+        opened = await self._open(call, request, slot, self._timeout(call, None))
+        if is_media(opened.stream):
+            return opened.stream
+        with closing(opened.stream) as stream:
+            document, name = await self._document(call, request, opened), call.operation.name
+            message = f"{name}: the response is text, not media"
+            raise DecodeError(message, operation=name, status=stream.status, body=document.body)
 
     async def _document(self, call: Call, request: Request, opened: _Opened) -> Document:
         """Read a response to its end; raise the error that it reports, if any."""
