@@ -78,7 +78,7 @@ async def file(path, clock=None, reports=None, **rules):
 
 
 async def taken_out(spool):
-    await until(lambda: not (spool._appender.has_hidden or spool._group_commit._writing))
+    await until(lambda: not (spool._appender.hidden or spool._group_commit._writing))
 
 
 @pytest.mark.parametrize("queue", ["", "ann"])

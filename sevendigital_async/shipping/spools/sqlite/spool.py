@@ -204,11 +204,17 @@ class SqliteSpool(SqliteLeases):
             await self._append(kind, records, checkpoint)
 
     async def _append(self, kind: LogKind, records: Sequence[Record], checkpoint: Checkpoint | None) -> None:
-        size = size_of(records)
+        size = len(records[0].body) if len(records) == 1 else size_of(records)
         if not self._capacity.take(len(records), size):
             self._index.wake_all()
             await self._capacity.reserve(len(records), size)
-        await self._group_commit.commit(PendingAppend(kind, records, size, checkpoint))
+        pending = PendingAppend(kind, records, size, checkpoint)
+        accepted = self._group_commit.commit(pending)
+        try:
+            await accepted
+        except (asyncio.CancelledError, GeneratorExit):
+            self._group_commit.withdraw(pending)
+            raise
 
     async def checkpoint(self, source: str) -> str | None:
         """Return the position last stored for a source, by a put that was not cancelled."""

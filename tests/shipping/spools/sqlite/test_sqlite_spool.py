@@ -89,7 +89,7 @@ class Sqlite(Memory):
         await spool._writer.aclose()
 
     async def settled(self, spool):
-        while spool._appender.has_hidden or spool._group_commit._writing:
+        while spool._appender.hidden or spool._group_commit._writing:
             await asyncio.sleep(0.001)
 
     def discard(self):
