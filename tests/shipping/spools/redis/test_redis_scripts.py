@@ -28,7 +28,7 @@ ADDED = {"base", "clock_offset", "expected_spool"}
 
 
 def names_of(script):
-    return {*script.keys, *script.arguments, *([script.rest] if script.rest else [])}
+    return {*script.keys, *script.arguments, *([script.rest_argument] if script.rest_argument else [])}
 
 
 def test_each_lua_file_is_a_script_or_included_in_one():
@@ -50,8 +50,8 @@ def test_a_script_declares_every_key_and_argument_that_it_uses(script):
     for array, declared in (("KEYS", script.keys), ("ARGV", script.arguments)):
         numbers = [int(number) for number in re.findall(rf"{array}\[(\d+)\]", code)]
         assert numbers == list(range(1, len(declared) + 1)), "each is used once: where it gets its name"
-    assert ("#ARGV" in code or "unpack(ARGV" in code or "ARGV[plays" in code) == bool(script.rest)
-    assert len(names_of(script)) == len(script.keys) + len(script.arguments) + bool(script.rest)
+    assert ("#ARGV" in code or "unpack(ARGV" in code or "ARGV[plays" in code) == bool(script.rest_argument)
+    assert len(names_of(script)) == len(script.keys) + len(script.arguments) + bool(script.rest_argument)
 
 
 def calls():
