@@ -111,6 +111,23 @@ def companion_path(path: Path, ending: str) -> Path:
     return path.with_name(path.name + ending)
 
 
+def database_of(path: Path) -> Path | None:
+    """Return the database that a file is, or that it is a companion of; None if there is none.
+
+    A file that is about to be replaced must be neither: it may hold plays that are nowhere else.
+    """
+    owners = [path.with_name(path.name.removesuffix(end)) for end in COMPANIONS if path.name.endswith(end)]
+    return next((each for each in (path, *owners) if _has_magic(each)), None)
+
+
+def _has_magic(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except (OSError, ValueError):
+        return False
+
+
 def check_files(path: Path) -> None:
     """Check that a spool and its companion files are regular files, as far as they exist.
 
