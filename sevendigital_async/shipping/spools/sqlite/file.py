@@ -64,6 +64,9 @@ OWNER = "-owner"
 WAL = "-wal"
 """Ending of the companion file with the last transactions."""
 
+MAGIC = b"SQLite format 3\0"
+"""The first bytes of every database."""
+
 MARKER = "-mark"
 """Ending of the companion file with the commit marker."""
 
@@ -114,7 +117,8 @@ def companion_path(path: Path, ending: str) -> Path:
 def database_of(path: Path) -> Path | None:
     """Return the database that a file is, or that it is a companion of; None if there is none.
 
-    A file that is about to be replaced must be neither: it may hold plays that are nowhere else.
+    A file that is about to be replaced must be neither: it may hold plays that are nowhere else. Not for a process that
+    has a spool open: it would lose SQLite's locks.
     """
     owners = [path.with_name(path.name.removesuffix(end)) for end in COMPANIONS if path.name.endswith(end)]
     return next((each for each in (path, *owners) if _has_magic(each)), None)

@@ -200,8 +200,18 @@ class SqliteSpool(SqliteLeases):
             return
         # Between check and commit no other append may store a checkpoint of this source.
         async with self._source_locks.setdefault(checkpoint.source, asyncio.Lock()):
-            checkpoint.check(await self.checkpoint(checkpoint.source))
+            checkpoint.check(await self._position_when_available(checkpoint.source))
             await self._append(kind, records, checkpoint)
+
+    async def _position_when_available(self, source: str) -> str | None:
+        """Return the stored position of a source, waiting like an append while the file can't be used."""
+        while True:
+            self._capacity.check_open()
+            try:
+                return await self.checkpoint(source)
+            except SpoolUnavailableError as error:
+                self._index.report(str(error))
+                await self._index.context.clock.sleep(PAUSE)
 
     async def _append(self, kind: LogKind, records: Sequence[Record], checkpoint: Checkpoint | None) -> None:
         size = len(records[0].body) if len(records) == 1 else size_of(records)

@@ -99,6 +99,26 @@ async def test_a_put_that_waits_for_a_full_disk_fails_when_the_spool_closes(spoo
         await put
 
 
+async def test_a_put_with_a_checkpoint_waits_for_a_full_disk_as_well(tmp_path, disk):
+    alerts, clock = [], VirtualClock()
+    spool = SqliteSpool(tmp_path / "plays.db")
+    await spool.open(SpoolContext(RULES, clock, callback(alerts=alerts.append)))
+    disk.error = "SQLITE_FULL"
+    puts = [asyncio.create_task(spool.append(KIND, records(2), Checkpoint(name, "1", after=""))) for name in "ab"]
+    while len(clock._timers) < len(puts):
+        await asyncio.sleep(0.01)
+    assert "the disk is full" in alerts[0]
+    disk.error = None
+    clock._timers[0][2].set_result(None)  # the pause of the first one is over
+    await puts[0]
+    spool.refuse(CLOSED)
+    clock._timers[1][2].set_result(None)
+    with pytest.raises(ShipperClosedError):
+        await puts[1]
+    assert (await spool.counts(KIND)).put == 2
+    await spool.aclose()
+
+
 async def test_counts_leave_out_plays_of_put_nowait_that_were_never_written(spool, context, disk, clock, tmp_path):
     await spool.open(context)
     disk.error = "SQLITE_FULL"
