@@ -220,6 +220,20 @@ async def test_an_intent_that_was_never_kept_leaves_no_doubt(spool, context, dis
     await spool.aclose()
 
 
+async def test_a_lease_that_is_abandoned_after_the_closing_is_settled_when_the_spool_is_opened_again(
+    spool, context, clock, tmp_path, caplog
+):
+    await spool.open(context)
+    await spool.append(KIND, records(3))
+    lease = await spool.lease(KIND, flush=True)
+    await spool.intent(lease, lease.records[:2], "request-1")
+    await spool.aclose()
+    await spool.abandon(lease, InDoubtPolicy.RESEND)
+    assert "settled when the spool is opened again" in caplog.text
+    counts = await reopened(tmp_path / "plays.db", clock, in_doubt=InDoubtPolicy.HOLD)
+    assert (counts.held, counts.waiting, counts.in_doubt) == (2, 1, 2)
+
+
 @pytest.mark.parametrize("name", ["a", '"', "a'b", "\\u0000", "ü\u2028😀", "x" * 255, " a", "A", "null", "[1]"])
 async def test_users_may_have_any_name(spool, context, name):
     await spool.open(context)
