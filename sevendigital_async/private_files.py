@@ -6,6 +6,7 @@ import os
 import stat
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,12 +22,33 @@ NO_FOLLOW = (
 )
 """Flags for opening files: symbolic links are not followed, and a pipe does not block."""
 
+FILE_TYPES: tuple[tuple[Callable[[int], bool], str], ...] = (
+    (stat.S_ISDIR, "a directory"),
+    (stat.S_ISLNK, "a symbolic link"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+"""Kinds of file that are not regular files, with their names."""
+
 _creating = threading.Lock()
 
 
 def printable(path: str | os.PathLike[str]) -> str:
     """Return a path as text that is safe to print and to log."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in os.fspath(path))
+
+
+def irregular_type(path: Path) -> str | None:
+    """Return what a path is if it is not a regular file; None if it is one, or does not exist."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return None
+    if stat.S_ISREG(mode):
+        return None
+    return next((name for is_type, name in FILE_TYPES if is_type(mode)), "not a regular file")
 
 
 def create_private(path: Path) -> int:

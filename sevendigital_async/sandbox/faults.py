@@ -67,9 +67,9 @@ class Faults:
         for spec in specs:
             kind, _, value = spec.strip().partition(":")
             value = value.strip()
-            add = _KINDS.get(kind) or (_add_chance if _STATUS.fullmatch(kind) else None)
+            add = _FAULT_PARSERS.get(kind) or (_add_chance if _STATUS.fullmatch(kind) else None)
             if add is None or not value:
-                raise ConfigurationError(f"not a fault: {spec!r} (use {_GRAMMAR})")
+                raise ConfigurationError(f"not a fault: {spec!r} (use {_NOTATION})")
             faults = add(faults, kind, value)
         if sum(chance.rate for chance in faults.chances) > 1 + 1e-9:
             raise ConfigurationError("the rates of all faults add up to more than 100 %")
@@ -117,14 +117,14 @@ def _add_poison_unindexed(faults: Faults, _kind: str, track_id: str) -> Faults:
     return evolve(faults, poison_unindexed=faults.poison_unindexed | {track_id})
 
 
-_KINDS: dict[str, Callable[[Faults, str, str], Faults]] = {
+_FAULT_PARSERS: dict[str, Callable[[Faults, str, str], Faults]] = {
     DISCONNECT_BEFORE: _add_chance,
     DISCONNECT_AFTER: _add_chance,
     SLOW_BODY: _add_chance,
     "poison": _add_poison,
     "poison-unindexed": _add_poison_unindexed,
 }
-_GRAMMAR = (
+_NOTATION = (
     "STATUS:RATE (such as 503:10%), disconnect-before:RATE, disconnect-after:RATE, slow-body:RATE, "
     "poison:TRACK_ID or poison-unindexed:TRACK_ID"
 )

@@ -10,6 +10,7 @@ from attrs import frozen
 
 from ..clock import Clock, SystemClock
 from ..config import UserToken
+from ..operations import Operation, Safety
 from .request import Request
 
 if TYPE_CHECKING:
@@ -68,10 +69,15 @@ class ResponseCache:
         self._entries.clear()
 
 
+def is_cacheable(operation: Operation, request: Request) -> bool:
+    """Return whether the response to a request may be kept."""
+    return operation.safety is Safety.READ and request.http_method == "GET"
+
+
 def cache_key(request: Request, user: UserToken | None, headers: Mapping[str, str]) -> Hashable:
     """Return the key of a response: the unsigned request, the user and the request headers."""
-    asked_with = frozenset((name.lower(), value) for name, value in headers.items())
-    return (request.http_method, request.url, tuple(sorted(request.query)), user, asked_with)
+    sent_headers = frozenset((name.lower(), value) for name, value in headers.items())
+    return (request.http_method, request.url, tuple(sorted(request.query)), user, sent_headers)
 
 
 def fresh_for(headers: Mapping[str, str]) -> float:

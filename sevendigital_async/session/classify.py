@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sized
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from attrs import evolve, frozen
@@ -28,10 +28,13 @@ from ..errors import (
     ShortCountError,
     TransportError,
 )
-from ..models.scalars import count
+from ..models.readers import count
 from ..models.wire import value_at
+from ..operations import Operation
 from .document import Document, Kind
 from .request import Call, Request
+
+E = TypeVar("E", bound=TransportError)
 
 logger = logging.getLogger("sevendigital_async")
 
@@ -45,6 +48,9 @@ OAUTH_ERROR = "oauth authentication error"
 
 MIN_FINAL_STATUS = 200
 """The lowest status of a final response."""
+
+SEE_OTHER = 303
+"""The status that leads to a description of what a request has done (RFC 9110, section 15.4.4)."""
 
 NO_REASON = "the service gave no reason"
 
@@ -153,6 +159,8 @@ def _may_be_done(kind: type[APIError], status: int, finding: _Finding) -> bool:
     """Return whether a request may have been carried out although its response is an error."""
     if issubclass(kind, ServerError) or (finding.code or 0) >= SERVER_CODES:
         return True
+    if issubclass(kind, RedirectError) and status == SEE_OTHER:
+        return True
     # The service's own refusal counts, whatever the status beside it.
     return status >= 500 and not (finding.in_service_form and is_service_code(finding.code))  # noqa: PLR2004
 
@@ -186,8 +194,8 @@ def _in_tree(document: Document, status: int) -> _Finding | None:
         return None
     listed = tree["error"] if isinstance(tree.get("error"), list) else [tree.get("error")]
     error = listed[0] if listed else None
-    says_so = str(tree.get("status", "")).strip().lower() == "error"
-    if not error and not says_so and status < 400:  # noqa: PLR2004
+    reports_error = str(tree.get("status", "")).strip().lower() == "error"
+    if not error and not reports_error and status < 400:  # noqa: PLR2004
         return None
     stated = _in_lower_case(error) if isinstance(error, dict) else tree
     refused = stated.get("errors") or tree.get("errors") or (listed if len(listed) > 1 else None)
@@ -196,8 +204,8 @@ def _in_tree(document: Document, status: int) -> _Finding | None:
     message = message or next((item.message for item in items), NO_REASON)
     code = count(stated.get("code", stated.get("errorcode")))
     # Gateways send JSON too, some with "error" and "code", but not this service's codes.
-    own = isinstance(error, dict) and any(map(is_service_code, (code, *(item.code for item in items))))
-    return _Finding(message, code, items, in_service_form=own)
+    in_service_form = isinstance(error, dict) and any(map(is_service_code, (code, *(item.code for item in items))))
+    return _Finding(message, code, items, in_service_form=in_service_form)
 
 
 def _unwrapped(tree: object) -> dict[str, Any] | None:
@@ -290,8 +298,16 @@ def _message(error: Any) -> str:
     return next((text for text in texts if isinstance(text, str) and text.strip()), "")
 
 
+def with_operation(error: E, operation: Operation) -> E:
+    """Add the operation's name to an error of the transport, if it lacks it, and return the error."""
+    if error.operation is None:
+        error.operation = operation.name
+        error.args = (f"{operation.name}: {error.args[0]}",)
+    return error
+
+
 class ErrorContext:
-    """Annotates errors of a block with the trace id, and with advice where the request may have been carried out."""
+    """Adds operation and trace id to the errors of a block, and advice where the request may have been carried out."""
 
     def __init__(self, call: Call) -> None:
         self._call = call
@@ -300,18 +316,19 @@ class ErrorContext:
         """Change nothing."""
 
     def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
+        if isinstance(error, TransportError):
+            with_operation(error, self._call.operation)
         if isinstance(error, TransportError | APIError | DecodeError):
-            error.trace_id = error.trace_id or self._call.trace_id
+            error.trace_id = error.trace_id or self._call.options.trace_id
             if error.maybe_sent:
                 error.advice = self._call.operation.advice
 
 
 def annotate(error: APIError, request: Request, headers: Mapping[str, str]) -> APIError:
     """Add the operation's meaning of the error's code, and the service's trace id."""
-    meanings = request.binding.meanings if request.binding else {}
 
     def explain(message: str, code: int | None) -> str:
-        meaning = None if code is None else meanings.get(code)
+        meaning = None if code is None else request.binding.meanings.get(code)
         return f"{message} ({meaning})" if meaning else message
 
     error.trace_id = headers.get(TRACE_HEADER)
@@ -327,7 +344,7 @@ def check_count(call: Call, request: Request, document: Document, status: int) -
     Raises:
         ShortCountError: It is smaller, or missing.
     """
-    wanted = request.binding.count if request.binding else None
+    wanted = request.binding.count
     sent = request.values.get(wanted.argument) if wanted else None
     if wanted is None or not isinstance(sent, Sized):
         return
@@ -357,11 +374,11 @@ def offset_in(error: APIError, date: str | None, now: float, used: float) -> flo
     """
     if not isinstance(error, AuthenticationError) or "timestamp" not in error.message.lower():
         return None
-    there = parse_http_date(date)
-    if there is None:
+    server_time = parse_http_date(date)
+    if server_time is None:
         return None
-    offset = there - now
-    if there < EARLIEST_SERVER_TIME or (now >= EARLIEST_SERVER_TIME and abs(offset) > MAX_CLOCK_OFFSET):
+    offset = server_time - now
+    if server_time < EARLIEST_SERVER_TIME or (now >= EARLIEST_SERVER_TIME and abs(offset) > MAX_CLOCK_OFFSET):
         logger.warning(
             "the response's Date is %.0f days from this machine's clock; not signing with it", offset / 86_400
         )

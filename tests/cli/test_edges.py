@@ -427,13 +427,12 @@ sys.exit(main())
 
 @pytest.mark.parametrize("seconds", [0.0, 0.1, 0.2, 0.4, 0.8])
 async def test_ctrl_c_shows_no_traceback_however_early_it_comes(place, seconds):
-    """Once Python runs the package's own code; not during the interpreter's start."""
-    started = "import sys, signal, os; sys.argv = ['/bin/sevendigital', 'operations']; os.write(1, b'.'); "
-    code = started + "from sevendigital_async.cli import main; main()"
+    """Once the command has begun; not during the interpreter's own start."""
+    start = "import os, sys; from sevendigital_async.cli import main; sys.argv = ['/bin/sevendigital', 'operations']; "
+    code = start + "os.write(1, b'.'); main()"
     watched = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", code), cwd=place, env=environment(), stdout=-1, stderr=-1
     )
-    # Where the interpreter itself ends with a traceback is before the package: it has been imported by then.
     await watched.stdout.readexactly(1)
     await asyncio.sleep(0.05 + seconds)
     with contextlib.suppress(ProcessLookupError):

@@ -18,8 +18,8 @@ from typing import IO, Any, Self
 import orjson
 from attrs import frozen
 
+from ...clock import to_microseconds
 from ...errors import ConfigurationError, SpoolCorruptionError
-from ...models.scalars import microseconds
 from ...quantity import counted
 from ...shipping.spools.inspector import JournalEntry, JournalOutcome
 from ...sources.files import in_thread
@@ -272,7 +272,7 @@ class Comparison:
         for column, value in zip(self._columns, values, strict=True):
             if column.header == TIME:
                 instant = parse_time(value)
-                moment = None if instant is None else microseconds(instant)
+                moment = None if instant is None else to_microseconds(instant)
                 continue
             text = column.comparable(value)
             rest.append(text)

@@ -1,4 +1,4 @@
-"""Chunks as rows of a file; :mod:`..chunk_codec` packs their plays."""
+"""Chunks as rows of a file, and the counters of their plays; :mod:`..chunk_codec` packs the plays."""
 
 from __future__ import annotations
 
@@ -12,11 +12,17 @@ from typing import NamedTuple
 import orjson
 from attrs import field, frozen
 
+from ....models import LogKind
 from ...records import Record, size_of
 from ...rules import LaneRules
 from ..chunk_codec import MAX_LOGS, PLAY_HEADER_BYTES, pack, pieces_of, unpack
+from .errors import CorruptionError
 
 COLUMNS = "first, queue, logs, size, in_doubt, put_at, accepted_at, checksum, body"
+
+WHOLLY_BETWEEN = "queue = ?1 AND first >= ?2 AND first < ?3 AND first + logs <= ?3"
+
+ROWS_PER_STATEMENT = 1000
 
 
 class ChunkRow(NamedTuple):
@@ -31,22 +37,6 @@ class ChunkRow(NamedTuple):
     accepted_at: float
     checksum: int
     body: bytes
-
-
-class CorruptionError(Exception):
-    """Something in the file is damaged; becomes a ``SpoolCorruptionError`` that names the file.
-
-    Attributes:
-        advice: What the operator can do.
-    """
-
-    advice = "put an intact copy in its place, or move it away, with the files beside it, to start with a new one"
-
-
-class MissingTailError(CorruptionError):
-    """The last transactions are missing from the file."""
-
-    advice = "put the right files back, or remove its -mark file to continue without what is missing"
 
 
 def checksum(body: bytes, *facts: float | str | None) -> int:
@@ -107,11 +97,6 @@ def _checksum(facts: tuple[int, int, int, int], time: AppendTime, queue: str, bo
     return zlib.crc32(body, zlib.crc32(head, zlib.crc32(queue.encode())))
 
 
-ROWS_PER_STATEMENT = 1000
-
-WHOLLY_BETWEEN = "queue = ?1 AND first >= ?2 AND first < ?3 AND first + logs <= ?3"
-
-
 @frozen
 class QueueRecords:
     """Plays of one queue, in order.
@@ -151,6 +136,14 @@ def insert_chunks(db: sqlite3.Connection, chunks: Sequence[ChunkRow]) -> None:
             f"INSERT INTO chunk ({COLUMNS}) VALUES {places}",  # noqa: S608 - names of ours
             [value for row in part for value in row],
         )
+
+
+def change_counters(db: sqlite3.Connection, kind: LogKind, **changes: int) -> None:
+    """Add to the counters of a kind."""
+    changed = {column: change for column, change in changes.items() if change}
+    if changed:
+        sums = ", ".join([f"{column} = {column} + ?" for column in changed])
+        db.execute(f"UPDATE lane SET {sums} WHERE kind = ?", (*changed.values(), kind.value))  # noqa: S608 - names of ours
 
 
 def read_batch(db: sqlite3.Connection, queue: int, name: str, start: int, rules: LaneRules) -> list[Record]:

@@ -15,12 +15,16 @@ from ...records import DeadLetter, Receipt, Record
 from ...rules import LaneRules
 from ..inspector import DeadLetterState, JournalOutcome
 from . import journal
-from .chunk_table import AppendTime, CorruptionError, checksum
+from .chunk_table import AppendTime, change_counters, checksum
+from .errors import CorruptionError
 from .journal import JournalRow
-from .statements import append, change_counters, next_sequence
+from .statements import append, next_sequence
 
 FACTS = "kind, queue, state, played_at, reason, code, at, in_doubt"
 """Columns of a dead letter, except its id, checksum and body."""
+
+PORTION = 500
+"""Dead letters that one transaction replays or discards."""
 
 
 def write(
@@ -58,10 +62,6 @@ def check(number: int, facts: Sequence[Any], kept: int, body: bytes) -> None:
     """
     if checksum(body, *facts) != kept:
         raise CorruptionError(f"dead letter {number} is damaged")
-
-
-PORTION = 500
-"""Dead letters that one transaction replays or discards."""
 
 
 @frozen

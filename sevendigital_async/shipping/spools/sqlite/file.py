@@ -7,12 +7,13 @@ regular file is never opened: a symbolic link could make SQLite write elsewhere,
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import stat
 import struct
 import sys
+import time
 import zlib
-from collections.abc import Callable
 from contextlib import closing, suppress
 from io import FileIO
 from pathlib import Path
@@ -21,9 +22,17 @@ from typing import Literal
 from attrs import Factory, define, field
 
 from ....errors import SpoolCorruptionError, SpoolError, SpoolInUseError
-from ....private_files import NO_FOLLOW, PRIVATE, ensure_private, fsync_path, open_private, printable
+from ....private_files import (
+    NO_FOLLOW,
+    PRIVATE,
+    ensure_private,
+    fsync_path,
+    irregular_type,
+    open_private,
+    printable,
+)
 from ..base import check_dialect
-from .disk_space import MIN_FREE, DiskSpaceGuard, empty_wal, is_busy, unusable
+from .errors import DiskFullError, is_busy, unusable
 from .integrity import CommitMarker, check
 from .schema import VERSION, adapt, create, dialect_of, migrate, version_of
 
@@ -51,23 +60,34 @@ Synchronous = Literal["FULL", "NORMAL"]
 MAGIC = b"SQLite format 3\0"
 """The first bytes of every database."""
 
+OWNER = "-owner"
+"""Ending of the companion file whose lock makes one process the owner of the spool."""
+
 MARKER = "-mark"
 """Ending of the companion file with the commit marker."""
 
+MARKER_FORMAT = struct.Struct("<qq")
+MARKER_SIZE = MARKER_FORMAT.size + 4
+
 COMPANIONS = (
-    *("-owner", "-owner-journal", MARKER, "-wal", "-shm", "-journal"),
+    *(OWNER, "-owner-journal", MARKER, "-wal", "-shm", "-journal"),
     *("-new", "-new-wal", "-new-shm", "-new-journal"),
 )
 """Endings of the files beside a spool."""
 
-FILE_TYPES: tuple[tuple[Callable[[int], bool], str], ...] = (
-    (stat.S_ISDIR, "a directory"),
-    (stat.S_ISLNK, "a symbolic link"),
-    (stat.S_ISFIFO, "a named pipe"),
-    (stat.S_ISSOCK, "a socket"),
-    (stat.S_ISCHR, "a device"),
-    (stat.S_ISBLK, "a device"),
-)
+MIN_FREE_SHARE = 8
+"""Of a small disk, appends leave this fraction free: one eighth."""
+
+MAX_PAGES = 256
+"""Pages that one call of ``shrink`` gives back at most."""
+
+MIN_FREE = 32 * 1024**2
+
+AMPLE_SPACE_FACTOR = 16
+"""With this many times ``min_free`` on the disk, pages are not counted for each append."""
+
+CHECK_INTERVAL = 0.1
+"""Seconds between checks while there is ample space; a check takes longer than a small transaction."""
 
 
 def spool_path(path: str | os.PathLike[str]) -> Path:
@@ -120,12 +140,12 @@ def check_files(path: Path) -> None:
         is_directory = False
     if not is_directory:
         raise SpoolError(f"{printable(path)} is in a directory that does not exist")
-    if kind := _irregular_type(path):
+    if kind := irregular_type(path):
         raise SpoolError(f"{printable(path)} is {kind}; a spool needs a regular file")
     if _is_foreign(path):
         raise SpoolError(f"{printable(path)} is not a spool, but a file of another kind; it was left as it is")
     for companion in [companion_path(path, ending) for ending in COMPANIONS]:
-        if kind := _irregular_type(companion):
+        if kind := irregular_type(companion):
             raise SpoolError(f"{printable(companion)} is {kind}, not a regular file; remove it")
 
 
@@ -137,16 +157,6 @@ def _is_foreign(path: Path) -> bool:
     except FileNotFoundError:
         return False
     return bool(beginning) and beginning != MAGIC and not companion_path(path, MARKER).exists()
-
-
-def _irregular_type(path: Path) -> str | None:
-    try:
-        mode = path.lstat().st_mode
-    except FileNotFoundError:
-        return None
-    if stat.S_ISREG(mode):
-        return None
-    return next((name for is_type, name in FILE_TYPES if is_type(mode)), "not a regular file")
 
 
 def make_files_private(path: Path) -> None:
@@ -162,8 +172,83 @@ def make_files_private(path: Path) -> None:
                 file.chmod(PRIVATE)
 
 
-MARKER_FORMAT = struct.Struct("<qq")
-MARKER_SIZE = MARKER_FORMAT.size + 4
+@define
+class DiskSpaceGuard:
+    """Guards the free space of the disk: appends leave enough of it for the stored plays to be delivered.
+
+    SQLite writes to the -wal file first, and moves pages from there to free pages of the file, or to new ones. Without
+    space for new pages, nothing can be moved out of the -wal file any more, and it grows until nothing can be written
+    at all, deliveries included. So plays are accepted only while there is space for both. When the disk is nearly full,
+    the writer does one job at a time, and moves its pages into the file before the next job.
+
+    Attributes:
+        path: The file.
+        min_free: Bytes that appends leave free; less on a small disk.
+    """
+
+    path: Path
+    min_free: int = MIN_FREE
+    _bytes_until_check: int = field(init=False, default=0)
+    """Bytes that appends may still take before the next exact check."""
+    _next_check: float = field(init=False, default=0.0)
+
+    def check(self, db: sqlite3.Connection, size: int) -> None:
+        """Check that an append fits on the disk.
+
+        Args:
+            db: The connection.
+            size: Bytes of its plays.
+
+        Raises:
+            DiskFullError: It does not.
+        """
+        if self._bytes_until_check > size:
+            self._bytes_until_check -= size
+            return
+        disk = shutil.disk_usage(self.path.parent)
+        page_size, unused = _pragma(db, "page_size"), _pragma(db, "freelist_count")
+        growth = self._growth(db) + max(0, size - unused * page_size)
+        if disk.free < min(self.min_free, disk.total // MIN_FREE_SHARE) + size + growth:
+            raise DiskFullError(
+                f"{printable(self.path)}: the disk is full ({disk.free:,} bytes are left);"
+                " plays are accepted again when there is space"
+            )
+
+    def is_low(self, db: sqlite3.Connection) -> bool:
+        """Whether the pages of every job must be moved into the file before the next job begins."""
+        if self._bytes_until_check > 0 and time.monotonic() < self._next_check:
+            return False
+        try:
+            free = shutil.disk_usage(self.path.parent).free
+            self._next_check = time.monotonic() + CHECK_INTERVAL
+            self._bytes_until_check = free - AMPLE_SPACE_FACTOR * max(self.min_free, MIN_FREE)
+            return self._bytes_until_check <= 0 and free < self.min_free + self._growth(db)
+        except (OSError, sqlite3.Error):
+            return False  # the next job will fail for the same reason, and report it
+
+    def shrink(self, db: sqlite3.Connection) -> None:
+        """Return free pages of the file to the disk, a limited number at a time."""
+        with suppress(sqlite3.Error, OSError):
+            pages = min(MAX_PAGES, shutil.disk_usage(self.path.parent).free // _pragma(db, "page_size") // 4)
+            if pages:
+                db.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+        empty_wal(db)
+
+    def _growth(self, db: sqlite3.Connection) -> int:
+        return max(0, _pragma(db, "page_count") * _pragma(db, "page_size") - self.path.stat().st_size)
+
+
+def empty_wal(db: sqlite3.Connection) -> bool:
+    """Move the contents of the -wal file into the file itself, and truncate it; False if that can't be done now."""
+    try:
+        busy, _, _ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.Error:
+        return False
+    return not busy
+
+
+def _pragma(db: sqlite3.Connection, name: str) -> int:
+    return int(db.execute(f"PRAGMA {name}").fetchone()[0])
 
 
 @define(eq=False)
@@ -247,6 +332,7 @@ class SpoolFile:
     )
     _lock: sqlite3.Connection | None = field(init=False, default=None)
     _identity: tuple[int, int] | None = field(init=False, default=None)
+    _lock_identity: tuple[int, int] | None = field(init=False, default=None)
     _marker: CommitMarkerFile = field(
         init=False, default=Factory(lambda self: commit_marker_of(self.path), takes_self=True)
     )
@@ -270,7 +356,7 @@ class SpoolFile:
             make_files_private(self.path)
             if not self.path.exists():
                 self._create(dialect)
-            self._identity = self._current_identity()
+            self._identity = _identity_of(self.path)
             self._check(dialect)
             return self._connect()
         except SpoolError:
@@ -291,22 +377,43 @@ class SpoolFile:
         Raises:
             SpoolCorruptionError: It does not.
         """
-        if self._current_identity() != self._identity:
+        if _identity_of(self.path) != self._identity:
             raise SpoolCorruptionError(
                 f"{self.shown} was moved or removed while it was open; its waiting plays are in the moved file"
             )
 
-    def _current_identity(self) -> tuple[int, int] | None:
-        try:
-            status = self.path.stat()
-        except FileNotFoundError:
-            return None
-        return status.st_dev, status.st_ino
+    def before_commit(self, db: sqlite3.Connection) -> None:
+        """Count in the file that the transaction which is about to be committed has been forced to the disk.
 
-    def count_flush(self) -> None:
-        """Note that one more transaction has been forced to the disk."""
-        self.flushes += 1
-        self._marker.write(self.flushes)
+        Raises:
+            SpoolInUseError: Another shipper may have the file open, because the lock file was removed.
+        """
+        lock = companion_path(self.path, OWNER)
+        if _identity_of(lock) != self._lock_identity:
+            raise SpoolInUseError(
+                f"the lock file {printable(lock)} was removed while {self.shown} was open, so another shipper may have"
+                " opened it; stop all of them, and start one"
+            )
+        if self.synchronous == "FULL":
+            db.execute("UPDATE progress SET flushed = ?", (self.flushes + 1,))
+
+    def after_commit(self) -> None:
+        """Count the transaction that has been committed in the commit marker."""
+        if self.synchronous == "FULL":
+            self.flushes += 1
+            self._marker.write(self.flushes)
+
+    def overwrite_failed_commit(self, db: sqlite3.Connection) -> None:
+        """Overwrite what a transaction that could not be forced to the disk has left in the -wal file.
+
+        SQLite has rolled it back, but it may be there as a whole, and the next process would take it for committed.
+        """
+        with suppress(sqlite3.Error):
+            db.execute("PRAGMA synchronous = OFF")  # forcing would fail again
+            try:
+                db.execute("UPDATE progress SET clock = clock + 1e-6")  # without a change SQLite writes nothing
+            finally:
+                db.execute(f"PRAGMA synchronous = {self.synchronous}")
 
     def release(self) -> None:
         """Let other processes open the spool."""
@@ -317,7 +424,7 @@ class SpoolFile:
 
     def _acquire_lock(self) -> None:
         # A lock that SQLite takes on a companion file works on every system, and ends when the process dies.
-        path = companion_path(self.path, "-owner")
+        path = companion_path(self.path, OWNER)
         ensure_private(path)
         lock = sqlite3.connect(path, isolation_level=None, timeout=LOCK_TIMEOUT, check_same_thread=False)
         try:
@@ -329,7 +436,7 @@ class SpoolFile:
                     f"{self.shown} is in use by another shipper; stop that one first, or use another file"
                 ) from None
             raise lock_file_error(error, self.path) from error
-        self._lock = lock
+        self._lock, self._lock_identity = lock, _identity_of(path)
 
     def _create(self, dialect: str) -> None:
         """Create a spool under another name and rename it, so that no process ever sees an incomplete file."""
@@ -397,6 +504,15 @@ class SpoolFile:
                 db.execute("ROLLBACK")
             raise
         empty_wal(db)
+
+
+def _identity_of(path: Path) -> tuple[int, int] | None:
+    """Return device and inode of a file; None if it does not exist."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def lock_file_error(error: sqlite3.Error, path: Path) -> Exception:

@@ -20,9 +20,12 @@ from ...supervisor import failure_of
 from . import statements
 from .chunk_table import AppendTime
 from .file import SpoolFile
-from .index import SpoolIndex
-from .statements import DueTimes, checkpoint_of
+from .index import DueTimes, SpoolIndex
+from .statements import checkpoint_of
 from .writer import MAX_WEIGHT, SqliteWriter, WriterJob
+
+PAUSE = 0.5
+"""Seconds between tries while the file can't be written."""
 
 
 class AppendStage(enum.Enum):
@@ -31,6 +34,8 @@ class AppendStage(enum.Enum):
     QUEUED = enum.auto()
     WRITING = enum.auto()
     WRITTEN = enum.auto()
+    WITHDRAWN = enum.auto()
+    """The call was cancelled while the plays were being written, or later: they must leave the file."""
     VISIBLE = enum.auto()
     """Lanes can lease the plays; they can't be withdrawn any more."""
     REMOVED = enum.auto()
@@ -49,7 +54,6 @@ class PendingAppend:
         accepted: Done when they are durable; None for ``append_nowait``.
         stage: Its stage.
         is_counted: The plays count as put.
-        withdrawn: The call was cancelled while the plays were being written, or later: they must leave the file.
         replaced: The position that the checkpoint has replaced; None if there was none.
     """
 
@@ -60,7 +64,6 @@ class PendingAppend:
     accepted: asyncio.Future[None] | None = None
     stage: AppendStage = AppendStage.QUEUED
     is_counted: bool = False
-    withdrawn: bool = False
     replaced: str | None = None
 
     @property
@@ -71,7 +74,7 @@ class PendingAppend:
     @property
     def is_wanted(self) -> bool:
         """Whether the call still waits: it has not been cancelled."""
-        return not self.withdrawn and (self.accepted is None or not self.accepted.done())
+        return self.stage is not AppendStage.WITHDRAWN and (self.accepted is None or not self.accepted.done())
 
 
 RecordsByQueue = dict[LogKind, dict[str, list[Record]]]
@@ -82,13 +85,8 @@ def by_queue(appends: Iterable[PendingAppend]) -> RecordsByQueue:
     """Group the plays of appends by kind and queue, in order."""
     queues: RecordsByQueue = {}
     for pending in appends:
-        names = {record.queue for record in pending.records}  # mostly one; none where a checkpoint comes alone
-        if len(names) == 1:
-            queues.setdefault(pending.kind, {}).setdefault(names.pop(), []).extend(pending.records)
-        elif names:
-            of_kind = queues.setdefault(pending.kind, {})
-            for record in pending.records:
-                of_kind.setdefault(record.queue, []).append(record)
+        for record in pending.records:
+            queues.setdefault(pending.kind, {}).setdefault(record.queue, []).append(record)
     return queues
 
 
@@ -127,24 +125,18 @@ class Appender:
         self._file = file
         self._writer = writer
         self._hidden: AppendGroup | None = None
+        self._removal: asyncio.Future[None] | None = None
 
     @property
     def hidden(self) -> Sequence[PendingAppend]:
         """Appends that are in the file, and whose plays lanes can't see yet."""
         return self._hidden.appends if self._hidden else ()
 
-    @property
-    def has_hidden(self) -> bool:
-        """Whether plays are in the file that lanes can't see yet."""
-        return self._hidden is not None
-
-    async def write(self, appends: Sequence[PendingAppend]) -> None:
-        """Write appends, and remove withdrawn ones, in one transaction; durable when it returns."""
-        await asyncio.shield(self.submit(appends))
-
-    def submit(self, appends: Sequence[PendingAppend]) -> asyncio.Future[None]:
-        """Pass appends and withdrawn ones to the writer thread; the future is done when that is durable."""
-        index, disk_space, withdrawn = self._index, self._file.disk_space, self.withdrawn
+    def write(self, appends: Sequence[PendingAppend]) -> asyncio.Future[None]:
+        """Write appends, and remove withdrawn ones, in one transaction; the future is done when it is durable."""
+        index, disk_space = self._index, self._file.disk_space
+        is_being_removed = self._removal is not None and not self._removal.done()
+        withdrawn = [] if is_being_removed else self.withdrawn
         queues, withdrawn_queues = by_queue(appends), by_queue(withdrawn)
         index.assign_sequences(queues)
         group = AppendGroup(appends, queues, AppendTime(index.now, index.context.clock.time()), index.next_sequence)
@@ -176,16 +168,20 @@ class Appender:
             index.due.update(due)
             self._remove_withdrawn()
             for pending in appends:
-                pending.stage = AppendStage.WRITTEN
+                if pending.stage is AppendStage.WRITING:
+                    pending.stage = AppendStage.WRITTEN
             self._hidden = group if appends else None
 
-        return self._writer.submit(WriterJob(work, on_durable, logs))
+        done = self._writer.submit(WriterJob(work, on_durable, logs))
+        if withdrawn:
+            self._removal = done
+        return done
 
     def show_written(self) -> None:
         """Show the last group to lanes, once its calls have returned; cancelled ones must be removed first."""
         group = self._hidden
         if group is not None:
-            self.withdrawn = [pending for pending in group.appends if pending.withdrawn]
+            self.withdrawn = [pending for pending in group.appends if pending.stage is AppendStage.WITHDRAWN]
             if not self.withdrawn:
                 self._show(group, group.queues)
 
@@ -217,7 +213,8 @@ class Appender:
 
     def acknowledged_position(self, source: str, kept: str | None) -> str | None:
         """Return the last acknowledged position of a source, if ``kept`` is the one in the file."""
-        for pending in reversed(self._hidden.appends if self._hidden else ()):
+        # Until it is known which calls were cancelled, none of the last group counts as acknowledged.
+        for pending in reversed(self.withdrawn or self.hidden):
             if pending.checkpoint is not None and (pending.checkpoint.source, pending.checkpoint.position) == (
                 source,
                 kept,
@@ -231,13 +228,12 @@ class Appender:
         return sum([len(pending.records) for pending in self.withdrawn])
 
     def _remove_withdrawn(self) -> None:
-        group, withdrawn = self._hidden, self.withdrawn
-        if group is None:
-            return
-        self.withdrawn = []
-        for pending in withdrawn:
-            self.remove(pending)
-        self._show(group, by_queue([pending for pending in group.appends if not pending.withdrawn]))
+        if self._hidden is not None:
+            for pending in self.withdrawn:
+                self.remove(pending)
+            self.withdrawn = []
+            left = [pending for pending in self._hidden.appends if pending.stage is AppendStage.WRITTEN]
+            self._show(self._hidden, by_queue(left))
 
     def _show(self, group: AppendGroup, queues: RecordsByQueue) -> None:
         self._hidden = None
@@ -264,10 +260,6 @@ def _withdraw_from_file(
     for pending in reversed(appends):  # newest first: each replaced the previous one
         if pending.checkpoint is not None:
             statements.restore_checkpoint(db, pending.checkpoint, pending.replaced)
-
-
-PAUSE = 0.5
-"""Seconds between tries while the file can't be written."""
 
 
 class GroupCommit:
@@ -303,24 +295,14 @@ class GroupCommit:
     def is_behind(self) -> bool:
         """Whether plays count as waiting that lanes can't see yet, but may later."""
         return self.failure is None and (
-            self._appender.has_hidden or any(pending.accepted is None for pending in chain(self._writing, self._queue))
+            bool(self._appender.hidden)
+            or any(pending.accepted is None for pending in chain(self._writing, self._queue))
         )
 
     @property
     def is_stuck(self) -> bool:
         """Whether withdrawn plays can't be removed from the file for now."""
         return self.alert is not None and bool(self._appender.withdrawn)
-
-    def _check(self) -> None:
-        """Check that appends can still be committed.
-
-        Raises:
-            Exception: The error that ended the group commit.
-        """
-        if self._loop.is_closed() and not isinstance(self.failure, ShipperClosedError):
-            self.failure = ShipperClosedError("the event loop that the spool was opened in is closed")
-        if self.failure is not None:
-            raise self.failure.with_traceback(None)  # each raise would add to the traceback
 
     def unseen_appends(self) -> list[PendingAppend]:
         """Return the appends that are accepted, or being written, and whose plays lanes can't see yet."""
@@ -344,27 +326,42 @@ class GroupCommit:
         Raises:
             Exception: The error that ended the group commit.
         """
-        try:
-            self._check()
-        except Exception:
+        if self.failure is not None or self._loop.is_closed():
             self._appender.remove(pending)
-            raise
+            raise self._reason()
         self._queue.append(pending)
         self._wakeup.set()
 
-    async def commit(self, pending: PendingAppend) -> None:
-        """Add an append to the next transaction, and wait until it is durable.
+    def commit(self, pending: PendingAppend) -> asyncio.Future[None]:
+        """Add an append to the next transaction; the future is done when it is durable.
 
-        A cancellation removes the append from the queue; or from the file if it is being written or was just written,
-        before any lane sees it, and before anything else is written.
+        A caller that is cancelled while it waits must call :meth:`withdraw`.
+
+        Raises:
+            Exception: The error that ended the group commit.
         """
-        pending.accepted = asyncio.get_running_loop().create_future()
+        accepted: asyncio.Future[None] = asyncio.Future(loop=self._loop)
+        pending.accepted = accepted
         self.enqueue(pending)
-        try:
-            await pending.accepted
-        except (asyncio.CancelledError, GeneratorExit):
-            self._withdraw(pending)
-            raise
+        return accepted
+
+    def withdraw(self, pending: PendingAppend) -> None:
+        """Remove a cancelled append from the queue; or from the file, if it is being written or was just written.
+
+        No lane has seen its plays, and they are removed before anything else is written.
+        """
+        if pending.stage is AppendStage.QUEUED:
+            self._appender.remove(pending)
+        elif pending.stage in {AppendStage.WRITING, AppendStage.WRITTEN}:
+            pending.stage = AppendStage.WITHDRAWN
+            self._appender.uncount(pending)
+
+    def _reason(self) -> Exception:
+        """Return the error that ended the group commit."""
+        if self._loop.is_closed() and not isinstance(self.failure, ShipperClosedError):
+            self.failure = ShipperClosedError("the event loop that the spool was opened in is closed")
+        assert self.failure is not None
+        return self.failure.with_traceback(None)  # each raise would add to the traceback
 
     def refuse(self, error: ShipperError) -> None:
         """Raise ``error`` in calls that wait for a file that can't be written, now and later."""
@@ -401,7 +398,7 @@ class GroupCommit:
             unwaited = [pending for pending in self._queue if pending.accepted is None]
             self._queue = deque(pending for pending in self._queue if pending.accepted is not None)
             if unwaited:
-                self._appender.submit(unwaited)
+                self._appender.write(unwaited)
             # In this iteration of the loop: plays that another task puts now would never be written.
             self.failure = SpoolError("the spool accepts no more plays: its task was cancelled")
             raise
@@ -418,7 +415,7 @@ class GroupCommit:
         if not changes:
             return False
         try:
-            await self._appender.write(self._writing)
+            await asyncio.shield(self._appender.write(self._writing))
         except SpoolUnavailableError as error:
             self._requeue()
             self._max_weight = 1  # a single append may fit on a disk that has no space for many
@@ -433,13 +430,14 @@ class GroupCommit:
         self._appender.show_written()
         return True
 
-    def _accept(self, appends: list[PendingAppend]) -> None:
-        waiting = [
-            (pending, pending.accepted) for pending in appends if pending.accepted is not None and pending.is_wanted
-        ]
-        self._appender.count_put([pending for pending, _ in waiting])
-        for _, accepted in waiting:
-            accepted.set_result(None)
+    def _accept(self, appends: Sequence[PendingAppend]) -> None:
+        """Let the calls that wait return."""
+        waiting = []
+        for pending in appends:
+            if (accepted := pending.accepted) is not None and pending.is_wanted:
+                accepted.set_result(None)
+                waiting.append(pending)
+        self._appender.count_put(waiting)
 
     def _gather(self) -> None:
         """Choose the appends of the next transaction; after a failure, none if withdrawn ones must be removed."""
@@ -465,20 +463,14 @@ class GroupCommit:
 
     def _requeue(self) -> None:
         for pending in self._writing:
-            pending.stage = AppendStage.QUEUED
-            if not pending.is_wanted:
+            if pending.is_wanted:
+                pending.stage = AppendStage.QUEUED
+            else:
                 self._appender.remove(pending)
         # Cancelled appends must not stay in memory for as long as the file can't be written.
         appends = chain(self._writing, self._queue)
         self._queue = deque(pending for pending in appends if pending.stage is not AppendStage.REMOVED)
         self._writing = []
-
-    def _withdraw(self, pending: PendingAppend) -> None:
-        if pending.stage is AppendStage.QUEUED:
-            self._appender.remove(pending)
-        elif pending.stage is not AppendStage.REMOVED:
-            pending.withdrawn = True
-            self._appender.uncount(pending)
 
     def _fail_waiting(self, error: Exception) -> None:
         """Raise an error in calls that wait; appends of ``append_nowait`` stay in the queue."""

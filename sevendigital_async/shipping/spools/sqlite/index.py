@@ -15,14 +15,9 @@ from ...rules import LaneRules
 from ..accumulator import cut_batch
 from ..base import SpoolContext, WatermarkPosition, WatermarkPositions
 from ..capacity import Capacity
-from .statements import DueTimes
-from .transitions import RecoveredSpool
 
 MAX_CACHED = 10_000
 """Plays of a partner queue that are kept in memory after an append, so that they need not be read back."""
-
-READ_AHEAD = 4_000
-"""Plays that are read back at once: one read for each batch would limit a lane to a few hundred batches a second."""
 
 
 @frozen(order=True)
@@ -144,6 +139,60 @@ class PartnerQueue:
             if behind < 0:
                 return arrived + self._rules.linger
         raise AssertionError("waiting plays have no arrival time")
+
+
+@frozen
+class DueTimes:
+    """When the next batches of signers may be leased, by the spool's clock; None if there are none.
+
+    Attributes:
+        fresh: The first batch that is complete or lingers.
+        delayed: The first batch that was released with a delay.
+    """
+
+    fresh: float | None
+    delayed: float | None
+
+    def at(self, now: float, rules: LaneRules, *, flush: bool) -> float | None:
+        """Return when the next batch is due, in the past or in the future; None if there is none."""
+        fresh = self.fresh
+        if flush and fresh is not None and fresh > now:
+            fresh = min(fresh - rules.linger, now)
+        if fresh is None or self.delayed is None:
+            return self.delayed if fresh is None else fresh
+        return min(fresh, self.delayed)
+
+
+@frozen
+class RecoveredLane:
+    """The state of one kind when the file is opened.
+
+    Attributes:
+        counts: The columns of its row in table ``lane``, by name.
+        queue: Id of the partner queue.
+        due: When batches of signers are due.
+    """
+
+    counts: Mapping[str, int]
+    queue: int
+    due: DueTimes
+
+
+@frozen
+class RecoveredSpool:
+    """The state of a file when it is opened, after recovery.
+
+    Attributes:
+        clock: Seconds on the spool's clock when the file was last written.
+        next_sequence: Sequence number of the next play.
+        lanes: By kind.
+        recovered: Plays that were being sent when the last process died, by kind.
+    """
+
+    clock: float
+    next_sequence: int
+    lanes: Mapping[LogKind, RecoveredLane]
+    recovered: Mapping[LogKind, int]
 
 
 @define(eq=False)

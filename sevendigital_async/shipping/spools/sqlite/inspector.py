@@ -25,10 +25,10 @@ from ...rules import lane_rules
 from ..chunk_codec import PLAY_HEADER_BYTES, unpack
 from ..inspector import DeadLetterState, JournalEntry, JournalOutcome, SpoolStatus, StoredDeadLetter
 from . import dead_letters, journal
-from .chunk_table import CorruptionError
-from .disk_space import is_busy, translated
+from .errors import CorruptionError, is_busy, translated
 from .file import (
     BUSY_TIMEOUT,
+    OWNER,
     SpoolFile,
     check_files,
     commit_marker_of,
@@ -41,6 +41,17 @@ from .integrity import check
 from .schema import adapt, dialect_of, version_of
 from .statements import checkpoint_of
 from .writer import release_abandoned
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+DURABILITY = (
+    "in a file on this machine: an accepted play survives a crash of the process, and a power cut unless its shipper"
+    " uses synchronous=NORMAL"
+)
+
+MAX_ID = 2**63 - 1
+"""The largest id that SQLite can store."""
 
 PORTION = 5_000
 """Plays read at once, or a few more, so that a transaction never blocks a shipper for long."""
@@ -157,17 +168,6 @@ def oldest_in(db: sqlite3.Connection, kind: LogKind) -> datetime | None:
         (kind.value,),
     ).fetchone()
     return None if oldest is None else to_datetime(oldest)
-
-
-R = TypeVar("R")
-T = TypeVar("T")
-
-MAX_ID = 2**63 - 1
-
-DURABILITY = (
-    "in a file on this machine: an accepted play survives a crash of the process, and a power cut unless its shipper"
-    " uses synchronous=NORMAL"
-)
 
 
 class SqliteSpoolInspector:
@@ -319,7 +319,7 @@ class SqliteSpoolInspector:
         return SpoolStatus(self._shown, self._in_use(), counts, oldest, size, DURABILITY)
 
     def _in_use(self) -> bool:
-        lock = companion_path(self._path, "-owner")
+        lock = companion_path(self._path, OWNER)
         if not lock.exists():
             return False
         db = read_only(lock, timeout=0)

@@ -8,7 +8,8 @@ from attrs import frozen
 
 from ....models import LogKind
 from . import dead_letters, transitions
-from .chunk_table import COLUMNS, ChunkRow, CorruptionError, MissingTailError, records_of
+from .chunk_table import COLUMNS, ChunkRow, records_of
+from .errors import CorruptionError, MissingTailError
 from .schema import has_expected_layout
 
 

@@ -15,15 +15,26 @@ from ....clock import to_datetime
 from ....errors import SpoolError, SpoolUnavailableError
 from ....models import LogKind
 from ...records import PARTNER_QUEUE, DeadLetter, InDoubtPolicy, Lease, Receipt, Record
+from ...rules import LaneRules
 from ..base import settle_abandoned
 from ..chunk_codec import runs_of
 from . import statements, transitions
 from .chunk_table import read_from, records_below
 from .group_commit import PAUSE
-from .index import READ_AHEAD, PartnerQueue, SpoolIndex
-from .statements import DeferredWrite, DueTimes, LeaseEnd
-from .transitions import LeaseBatch, Transitions, intent_of
-from .writer import SqliteWriter, WriterJob
+from .index import DueTimes, PartnerQueue, SpoolIndex
+from .statements import LeaseEnd
+from .transitions import BatchReceipt, LeaseBatch, intent_of
+from .writer import DeferredWrite, SqliteWriter, Work, WriterJob
+
+R = TypeVar("R")
+
+logger = logging.getLogger("sevendigital_async.shipping")
+
+READ_AHEAD = 4_000
+"""Plays that are read back at once: one read for each batch would limit a lane to a few hundred batches a second."""
+
+SIGNER_BATCHES = 16
+"""Batches of signers that are read at once, for the same reason."""
 
 
 @define(eq=False)
@@ -32,6 +43,7 @@ class LeaseState:
 
     Attributes:
         lease: As the lane has it.
+        rules: Rules of the lane.
         id: Its id in the file.
         queue: Id of the queue.
         unsettled: Its plays that have made no transition yet.
@@ -45,6 +57,7 @@ class LeaseState:
     """
 
     lease: Lease
+    rules: LaneRules
     id: int
     queue: int
     unsettled: tuple[Record, ...]
@@ -66,14 +79,15 @@ class LeaseState:
         while self.step is not None and not self.step.done():
             await asyncio.wait([self.step])
 
-    def batch(self, records: Sequence[Record], *, ends_at: float | None = None) -> LeaseBatch:
-        """Describe plays of this lease for the file; with ``ends_at``, the spool's time, if they leave the lease."""
-        lease = self.lease
-        if ends_at is None:
-            return self._batch(records, lease.sending, None)
+    def batch(self, records: Sequence[Record]) -> LeaseBatch:
+        """Describe plays that stay in this lease for the file."""
+        return self._batch(records, self.lease.sending, None)
+
+    def leaving(self, now: float, records: Sequence[Record]) -> LeaseBatch:
+        """Describe plays that leave this lease, ``now`` by the spool's clock, for the file."""
         left = without(self.unsettled, records)
-        end = LeaseEnd(ends_at, self.attempt, self.delay, bool(self.released))
-        return self._batch(records, without(lease.sending, records), None if left else end)
+        end = None if left else LeaseEnd(now, self.attempt, self.delay, bool(self.released))
+        return self._batch(records, without(self.lease.sending, records), end)
 
     def settle(self, records: Sequence[Record]) -> bool:
         """Remove plays from the lease; returns whether they were the last."""
@@ -85,6 +99,7 @@ class LeaseState:
         lease = self.lease
         return LeaseBatch(
             lease.kind,
+            self.rules,
             self.id,
             self.queue,
             lease.queue,
@@ -96,6 +111,12 @@ class LeaseState:
         )
 
 
+def mark_in_doubt(records: Sequence[Record]) -> None:
+    """Mark records as possibly delivered."""
+    for record in records:
+        record.in_doubt = True
+
+
 def without(records: tuple[Record, ...], gone: Sequence[Record]) -> tuple[Record, ...]:
     """Return the records that are not among ``gone``, in order."""
     if len(gone) == len(records):
@@ -104,14 +125,6 @@ def without(records: tuple[Record, ...], gone: Sequence[Record]) -> tuple[Record
         return records
     settled = set(gone)
     return tuple(record for record in records if record not in settled)
-
-
-R = TypeVar("R")
-
-SIGNER_BATCHES = 16
-"""Batches of signers that are read at once: one read for each batch would make deliveries slow."""
-
-logger = logging.getLogger("sevendigital_async.shipping")
 
 
 class SqliteLeases:
@@ -159,7 +172,7 @@ class SqliteLeases:
         batch = evolve(state.batch(records), sending=runs_of(records), request_id=request_id)
         leased = runs_of(state.unsettled)
         noted = DeferredWrite(transitions.write_intents, intent_of(batch, leased))
-        await self._step(state, lambda _: noted, lambda _: None)
+        await self._step(state, noted, lambda _: None)
         lease.sending, state.request_id = tuple(records), request_id
 
     async def ack(self, lease: Lease, records: Sequence[Record], receipt: Receipt) -> None:
@@ -167,10 +180,13 @@ class SqliteLeases:
         state = self._leases[lease]
         await state.wait_for_step()
         state.has_delivered = True
-        changes = {"in_flight": -len(records), "delivered": len(records)}
-        await self._settle(
-            state, records, lambda file, batch: file.deliver(batch, receipt), changes, frees_capacity=True
+        batch = state.leaving(self._index.now, records)
+        work: Work[DueTimes | None] = (
+            DeferredWrite(transitions.deliver_all, BatchReceipt(batch, receipt))
+            if batch.can_be_deferred
+            else lambda db: transitions.deliver(db, batch, receipt)
         )
+        await self._settle(state, batch, work, {"delivered": len(records)})
 
     async def release(
         self, lease: Lease, records: Sequence[Record], *, delay: float = 0.0, count_attempt: bool = True
@@ -178,16 +194,16 @@ class SqliteLeases:
         state = self._leases[lease]
         await state.wait_for_step()
         self._note_released(state, records, delay, count_attempt=count_attempt)
-        changes = {"in_flight": -len(records), "waiting": len(records)}
-        await self._settle(state, records, Transitions.release, changes)
+        batch = state.leaving(self._index.now, records)
+        await self._settle(state, batch, lambda db: transitions.release(db, batch), {"waiting": len(records)})
 
     async def bury(self, lease: Lease, dead_letters: Sequence[tuple[Record, DeadLetter]]) -> None:
         """Make plays dead letters; they take capacity until they are replayed or discarded."""
         state = self._leases[lease]
         await state.wait_for_step()
-        changes = {"in_flight": -len(dead_letters), "buried": len(dead_letters)}
+        batch = state.leaving(self._index.now, [record for record, _ in dead_letters])
         await self._settle(
-            state, [record for record, _ in dead_letters], lambda file, batch: file.bury(batch, dead_letters), changes
+            state, batch, lambda db: transitions.bury(db, batch, dead_letters), {"buried": len(dead_letters)}
         )
 
     async def mark_in_doubt(
@@ -199,23 +215,22 @@ class SqliteLeases:
         at = to_datetime(self._index.context.clock.time())
         changes = {"in_doubt": sum([not record.in_doubt for record in records])}
         if policy is InDoubtPolicy.KEEP:
-            batch = state.batch(records)
-            await self._step(
-                state,
-                lambda db: Transitions(db, self._index.context.rules[lease.kind]).mark_in_doubt(batch, at),
-                lambda _: self._count_in_doubt(lease.kind, records, changes),
-            )
-            return
-        changes |= {"in_flight": -len(records)}
-        if policy is InDoubtPolicy.HOLD:
+            kept = state.batch(records)
+
+            def on_durable(_: None) -> None:
+                mark_in_doubt(records)
+                self._index.change_counts(lease.kind, **changes)
+
+            await self._step(state, lambda db: transitions.keep_in_doubt(db, kept, at), on_durable)
+        elif policy is InDoubtPolicy.HOLD:
+            batch = state.leaving(self._index.now, records)
             changes |= {"held": len(records)}
-            await self._settle(state, records, lambda file, batch: file.hold(batch, at), changes, in_doubt=True)
+            await self._settle(state, batch, lambda db: transitions.hold(db, batch, at), changes)
         else:
             self._note_released(state, records, delay, count_attempt=True)
+            batch = state.leaving(self._index.now, records)
             changes |= {"waiting": len(records)}
-            await self._settle(
-                state, records, lambda file, batch: file.release_in_doubt(batch, at), changes, in_doubt=True
-            )
+            await self._settle(state, batch, lambda db: transitions.release_in_doubt(db, batch, at), changes)
 
     async def abandon(self, lease: Lease, policy: InDoubtPolicy) -> None:
         """Settle the remaining records of a lease; when the spool is next opened, if the file can't be written now."""
@@ -285,7 +300,7 @@ class SqliteLeases:
     def _register(self, kind: LogKind, name: str, queue: int, records: Sequence[Record], attempt: int) -> Lease:
         self._last_id += 1
         lease = Lease(kind, name, tuple(records), attempt, key=self._last_id)
-        self._leases[lease] = LeaseState(lease, self._last_id, queue, lease.records)
+        self._leases[lease] = LeaseState(lease, self._index.context.rules[kind], self._last_id, queue, lease.records)
         self._index.change_counts(kind, waiting=-len(records), in_flight=len(records))
         return lease
 
@@ -299,37 +314,32 @@ class SqliteLeases:
     async def _settle(
         self,
         state: LeaseState,
-        records: Sequence[Record],
-        step: Callable[[Transitions, LeaseBatch], DueTimes | DeferredWrite[Any] | None],
+        batch: LeaseBatch,
+        work: Work[DueTimes | None],
         changes: dict[str, int],
-        *,
-        frees_capacity: bool = False,
-        in_doubt: bool = False,
     ) -> None:
-        """Make a transition: in the file, and in the index once that is durable."""
-        kind = state.lease.kind
-        batch = state.batch(records, ends_at=self._index.now)
+        """Make a transition: in the file, and once that is durable in the index, with the changes of its counts."""
+        kind, records = batch.kind, batch.records
 
         def on_durable(due: DueTimes | None) -> None:
-            if in_doubt:
-                self._count_in_doubt(kind, records, changes)
-            else:
-                self._index.change_counts(kind, **changes)
+            if "in_doubt" in changes:
+                mark_in_doubt(records)
+            self._index.change_counts(kind, in_flight=-len(records), **changes)
             if due is not None:
                 self._index.due[kind] = due
-            if frees_capacity:
+            if "delivered" in changes:
                 self._index.capacity.free(len(records), batch.size)
             if "waiting" not in changes:
                 self._index.update_watermarks(kind, records)
             if state.settle(records):
                 self._end(state)
 
-        await self._step(state, lambda db: step(Transitions(db, self._index.context.rules[kind]), batch), on_durable)
+        await self._step(state, work, on_durable)
 
     async def _step(
         self,
         state: LeaseState,
-        work: Callable[[sqlite3.Connection], R | DeferredWrite[Any]],
+        work: Work[R],
         on_durable: Callable[[R], None],
     ) -> None:
         """Change the file, trying again for as long as it can't be written; for an abandoned lease, try only once."""
@@ -345,11 +355,6 @@ class SqliteLeases:
             else:
                 self._index.report(None)
                 return
-
-    def _count_in_doubt(self, kind: LogKind, records: Sequence[Record], changes: dict[str, int]) -> None:
-        for record in records:
-            record.in_doubt = True
-        self._index.change_counts(kind, **changes)
 
     def _end(self, state: LeaseState) -> None:
         lease = state.lease

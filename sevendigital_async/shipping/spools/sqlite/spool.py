@@ -7,7 +7,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import Sequence
-from typing import TypeVar
+from weakref import WeakValueDictionary
 
 from attrs import define, field
 
@@ -20,14 +20,17 @@ from ...records import Checkpoint, Counts, DeadLetter, Lease, Record, size_of
 from ..base import SpoolContext, Watermark, WatermarkPosition, run_to_completion
 from ..capacity import Capacity
 from . import journal, statements
-from .disk_space import MIN_FREE
-from .file import SpoolFile, Synchronous, spool_path
+from .file import MIN_FREE, SpoolFile, Synchronous, spool_path
 from .group_commit import PAUSE, Appender, GroupCommit, PendingAppend
-from .index import SpoolIndex
+from .index import RecoveredSpool, SpoolIndex
 from .leases import SqliteLeases
 from .statements import checkpoint_of
-from .transitions import RecoveredSpool, Recovery
+from .transitions import Recovery
 from .writer import SqliteWriter, WriterJob
+
+logger = logging.getLogger("sevendigital_async.shipping")
+
+DAY = 86_400.0
 
 
 @define(eq=False)
@@ -66,13 +69,6 @@ class SqliteWatermark:
             return self._position.left
 
 
-R = TypeVar("R")
-
-logger = logging.getLogger("sevendigital_async.shipping")
-
-DAY = 86_400.0
-
-
 class SqliteSpool(SqliteLeases):
     """Implements :class:`~sevendigital_async.shipping.spools.base.Spool` in a file.
 
@@ -109,6 +105,7 @@ class SqliteSpool(SqliteLeases):
         self._shown = printable(path)
         self._capacity = Capacity(logs=max_logs, size=max_bytes)
         self._journal_seconds = journal_days * DAY
+        self._source_locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._opened = False
         self._claimed = False
 
@@ -168,11 +165,11 @@ class SqliteSpool(SqliteLeases):
             logger.error(
                 "%s: %d plays accepted by put_nowait could not be written and are lost", self._shown, unwritten
             )
+        await self._writer.aclose()
         if kept := self._appender.keep_withdrawn():
             logger.error(
                 "%s: %d plays of cancelled puts could not be withdrawn; they stay in the spool", self._shown, kept
             )
-        await self._writer.aclose()
 
     # -- plays in --
 
@@ -198,13 +195,26 @@ class SqliteSpool(SqliteLeases):
         A cancellation removes the plays and the checkpoint, also if they are in the file by then; no lane sees them. If
         the file can't be written, they are removed as soon as it can be, before anything else is written.
         """
-        if checkpoint is not None and checkpoint.after is not None:
+        if checkpoint is None or checkpoint.after is None:
+            await self._append(kind, records, checkpoint)
+            return
+        # Between check and commit no other append may store a checkpoint of this source.
+        async with self._source_locks.setdefault(checkpoint.source, asyncio.Lock()):
             checkpoint.check(await self.checkpoint(checkpoint.source))
-        size = size_of(records)
+            await self._append(kind, records, checkpoint)
+
+    async def _append(self, kind: LogKind, records: Sequence[Record], checkpoint: Checkpoint | None) -> None:
+        size = len(records[0].body) if len(records) == 1 else size_of(records)
         if not self._capacity.take(len(records), size):
             self._index.wake_all()
             await self._capacity.reserve(len(records), size)
-        await self._group_commit.commit(PendingAppend(kind, records, size, checkpoint))
+        pending = PendingAppend(kind, records, size, checkpoint)
+        accepted = self._group_commit.commit(pending)
+        try:
+            await accepted
+        except (asyncio.CancelledError, GeneratorExit):
+            self._group_commit.withdraw(pending)
+            raise
 
     async def checkpoint(self, source: str) -> str | None:
         """Return the position last stored for a source, by a put that was not cancelled."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
 
 import orjson
 from attrs import frozen
@@ -18,8 +17,8 @@ from ...records import PARTNER_QUEUE, Checkpoint, Record, size_of
 from ...rules import LaneRules
 from .chunk_table import (
     AppendTime,
-    CorruptionError,
     QueueRecords,
+    change_counters,
     checksum,
     chunk_rows,
     insert_chunks,
@@ -27,56 +26,11 @@ from .chunk_table import (
     records_below,
     remove_records,
 )
+from .errors import CorruptionError
+from .index import DueTimes
 
-ItemT = TypeVar("ItemT")
-
-WriteAll = Callable[[sqlite3.Connection, Sequence[ItemT]], None]
-
-
-@frozen
-class DeferredWrite(Generic[ItemT]):
-    """A write that is done at the end of the transaction, because the other jobs do not depend on it.
-
-    Attributes:
-        write_all: Writes the items of all jobs at once.
-        item: The item of this job.
-    """
-
-    write_all: WriteAll[ItemT]
-    item: ItemT
-
-
-def finish_deferred(db: sqlite3.Connection, results: Sequence[Any]) -> list[Any]:
-    """Do the deferred writes among the results of jobs; returns the results, with None in place of deferred writes."""
-    deferred: dict[WriteAll[Any], list[Any]] = {}
-    for result in results:
-        if isinstance(result, DeferredWrite):
-            deferred.setdefault(result.write_all, []).append(result.item)
-    for write_all, items in deferred.items():
-        write_all(db, items)
-    return [None if isinstance(result, DeferredWrite) else result for result in results]
-
-
-@frozen
-class DueTimes:
-    """When the next batches of signers may be leased, by the spool's clock; None if there are none.
-
-    Attributes:
-        fresh: The first batch that is complete or lingers.
-        delayed: The first batch that was released with a delay.
-    """
-
-    fresh: float | None
-    delayed: float | None
-
-    def at(self, now: float, rules: LaneRules, *, flush: bool) -> float | None:
-        """Return when the next batch is due, in the past or in the future; None if there is none."""
-        fresh = self.fresh
-        if flush and fresh is not None and fresh > now:
-            fresh = min(fresh - rules.linger, now)
-        if fresh is None or self.delayed is None:
-            return self.delayed if fresh is None else fresh
-        return min(fresh, self.delayed)
+VISIBLE = "coalesce((SELECT min(first) FROM chunk WHERE chunk.queue = queue.id), 0) < :before"
+"""The queue has plays that can no longer be withdrawn."""
 
 
 @frozen
@@ -162,22 +116,9 @@ def next_sequence(db: sqlite3.Connection) -> int:
     return int(sequence)
 
 
-def change_counters(db: sqlite3.Connection, kind: LogKind, **changes: int) -> None:
-    """Add to the counters of a kind."""
-    changed = {column: change for column, change in changes.items() if change}
-    if changed:
-        sums = ", ".join([f"{column} = {column} + ?" for column in changed])
-        db.execute(f"UPDATE lane SET {sums} WHERE kind = ?", (*changed.values(), kind.value))  # noqa: S608 - names of ours
-
-
 def set_clock(db: sqlite3.Connection, now: float) -> None:
     """Store the time of the spool's clock."""
     db.execute("UPDATE progress SET clock = ?", (now,))
-
-
-def set_flushed(db: sqlite3.Connection, flushed: int) -> None:
-    """Store how many transactions will have been forced to the disk after this one."""
-    db.execute("UPDATE progress SET flushed = ?", (flushed,))
 
 
 def append(
@@ -286,10 +227,6 @@ def _subtract_from_queue(db: sqlite3.Connection, kind: LogKind, name: str, logs:
         (logs, size, kind.value, name),
     ).fetchone()
     return int(queue)
-
-
-VISIBLE = "coalesce((SELECT min(first) FROM chunk WHERE chunk.queue = queue.id), 0) < :before"
-"""The queue has plays that can no longer be withdrawn."""
 
 
 def take_signer_batches(

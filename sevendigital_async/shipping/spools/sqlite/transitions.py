@@ -24,16 +24,18 @@ from ..chunk_codec import SequenceRuns
 from ..inspector import DeadLetterState, JournalOutcome
 from . import dead_letters, journal
 from .chunk_table import (
-    CorruptionError,
     QueueRecords,
+    change_counters,
     checksum,
     mark_delivered,
     mark_in_doubt,
     read_between,
     remove_records,
 )
+from .errors import CorruptionError
+from .index import DueTimes, RecoveredLane, RecoveredSpool
 from .journal import JournalRow
-from .statements import DeferredWrite, DueTimes, LeaseEnd, change_counters, due_times, end_lease, next_sequence
+from .statements import LeaseEnd, due_times, end_lease, next_sequence
 
 COLUMNS = "lease, queue, request_id, leased, sending, suspect"
 
@@ -109,6 +111,7 @@ class LeaseBatch:
 
     Attributes:
         kind: Kind of the plays.
+        rules: Rules of the lane.
         lease: Its number.
         queue: Id of the queue.
         name: Name of the queue.
@@ -120,6 +123,7 @@ class LeaseBatch:
     """
 
     kind: LogKind
+    rules: LaneRules
     lease: int
     queue: int
     name: str
@@ -147,6 +151,11 @@ class LeaseBatch:
         """
         return self.end is not None or not (self.sending or self.suspect)
 
+    @property
+    def can_be_deferred(self) -> bool:
+        """Whether the delivery of the plays changes nothing that a later job of the same transaction reads."""
+        return self.name == PARTNER_QUEUE and self.ends_intent
+
 
 @frozen
 class BatchReceipt:
@@ -156,78 +165,70 @@ class BatchReceipt:
     receipt: Receipt
 
 
-class Transitions:
-    """The transitions of a lease. Each runs in a transaction of the writer thread.
+def release(db: sqlite3.Connection, batch: LeaseBatch) -> DueTimes | None:
+    """The plays did not arrive, and wait again."""
+    return _finish(db, batch)
 
-    Args:
-        db: The connection.
-        rules: Rules of the lane.
-    """
 
-    def __init__(self, db: sqlite3.Connection, rules: LaneRules) -> None:
-        self._db = db
-        self._rules = rules
+def bury(db: sqlite3.Connection, batch: LeaseBatch, letters: Sequence[tuple[Record, DeadLetter]]) -> DueTimes | None:
+    """The plays are refused for good: they become dead letters."""
+    remove_records(db, batch.part)
+    _count_out(db, [batch], "buried")
+    dead_letters.write(db, batch.kind, batch.name, DeadLetterState.BURIED, letters)
+    return _finish(db, batch)
 
-    def deliver(self, batch: LeaseBatch, receipt: Receipt) -> DueTimes | DeferredWrite[BatchReceipt] | None:
-        """The service has accepted the plays."""
-        delivery = BatchReceipt(batch, receipt)
-        if batch.name == PARTNER_QUEUE and batch.ends_intent:
-            return DeferredWrite(deliver_all, delivery)
-        _record_deliveries(self._db, [delivery])
-        return self._finish(batch)
 
-    def release(self, batch: LeaseBatch) -> DueTimes | None:
-        """The plays did not arrive, and wait again."""
-        return self._finish(batch)
+def release_in_doubt(db: sqlite3.Connection, batch: LeaseBatch, at: datetime) -> DueTimes | None:
+    """The plays may have arrived, and are sent again."""
+    keep_in_doubt(db, batch, at)
+    return _finish(db, batch)
 
-    def bury(self, batch: LeaseBatch, letters: Sequence[tuple[Record, DeadLetter]]) -> DueTimes | None:
-        """The plays are refused for good: they become dead letters."""
-        remove_records(self._db, batch.part)
-        _count_out(self._db, [batch], "buried")
-        dead_letters.write(self._db, batch.kind, batch.name, DeadLetterState.BURIED, letters)
-        return self._finish(batch)
 
-    def release_in_doubt(self, batch: LeaseBatch, at: datetime) -> DueTimes | None:
-        """The plays may have arrived, and are sent again."""
-        self.mark_in_doubt(batch, at)
-        return self._finish(batch)
+def keep_in_doubt(db: sqlite3.Connection, batch: LeaseBatch, at: datetime) -> None:
+    """The plays may have arrived, and stay in the lease."""
+    _journal_in_doubt(db, batch, at)
+    newly = mark_in_doubt(db, batch.queue, batch.name, batch.records)
+    change_counters(db, batch.kind, in_doubt=newly)
 
-    def mark_in_doubt(self, batch: LeaseBatch, at: datetime) -> None:
-        """The plays may have arrived, and stay in the lease."""
-        self._journal_in_doubt(batch, at)
-        newly = mark_in_doubt(self._db, batch.queue, batch.name, batch.records)
-        change_counters(self._db, batch.kind, in_doubt=newly)
 
-    def hold(self, batch: LeaseBatch, at: datetime) -> DueTimes | None:
-        """The plays may have arrived: they become dead letters."""
-        records = batch.records
-        self._journal_in_doubt(batch, at)
-        remove_records(self._db, batch.part)
-        _count_out(self._db, [batch], "held")
-        change_counters(self._db, batch.kind, in_doubt=sum([not record.in_doubt for record in records]))
-        reason = f"the response to request {batch.request_id} was lost; check whether the service has this play"
-        letters = [(record, DeadLetter(batch.kind, record.body, reason, None, at, in_doubt=True)) for record in records]
-        dead_letters.write(self._db, batch.kind, batch.name, DeadLetterState.HELD, letters)
-        return self._finish(batch)
+def hold(db: sqlite3.Connection, batch: LeaseBatch, at: datetime) -> DueTimes | None:
+    """The plays may have arrived: they become dead letters."""
+    records = batch.records
+    _journal_in_doubt(db, batch, at)
+    remove_records(db, batch.part)
+    _count_out(db, [batch], "held")
+    change_counters(db, batch.kind, in_doubt=sum([not record.in_doubt for record in records]))
+    reason = f"the response to request {batch.request_id} was lost; check whether the service has this play"
+    letters = [(record, DeadLetter(batch.kind, record.body, reason, None, at, in_doubt=True)) for record in records]
+    dead_letters.write(db, batch.kind, batch.name, DeadLetterState.HELD, letters)
+    return _finish(db, batch)
 
-    def _journal_in_doubt(self, batch: LeaseBatch, at: datetime) -> None:
-        receipt = Receipt(batch.request_id, at)
-        journal.write(self._db, [JournalRow(batch.kind, batch.name, JournalOutcome.IN_DOUBT, receipt, batch.records)])
 
-    def _finish(self, batch: LeaseBatch) -> DueTimes | None:
-        if batch.ends_intent:
-            delete_intents(self._db, [batch.lease])
-        else:
-            narrow_intent(self._db, batch.lease, batch.sending)
-        if batch.end is not None and batch.name:
-            end_lease(self._db, batch.queue, self._rules, batch.end)
-        return due_times(self._db, batch.kind) if batch.name else None
+def deliver(db: sqlite3.Connection, batch: LeaseBatch, receipt: Receipt) -> DueTimes | None:
+    """The service has accepted the plays."""
+    _record_deliveries(db, [BatchReceipt(batch, receipt)])
+    return _finish(db, batch)
 
 
 def deliver_all(db: sqlite3.Connection, deliveries: Sequence[BatchReceipt]) -> None:
-    """Deliver all batches of partner queues in a transaction, like ``Transitions.deliver`` does a single one."""
+    """Deliver all batches of a transaction that can be deferred."""
     _record_deliveries(db, deliveries)
     delete_intents(db, [delivery.batch.lease for delivery in deliveries])
+
+
+def _finish(db: sqlite3.Connection, batch: LeaseBatch) -> DueTimes | None:
+    if batch.ends_intent:
+        delete_intents(db, [batch.lease])
+    else:
+        narrow_intent(db, batch.lease, batch.sending)
+    if batch.end is not None and batch.name:
+        end_lease(db, batch.queue, batch.rules, batch.end)
+    return due_times(db, batch.kind) if batch.name else None
+
+
+def _journal_in_doubt(db: sqlite3.Connection, batch: LeaseBatch, at: datetime) -> None:
+    receipt = Receipt(batch.request_id, at)
+    journal.write(db, [JournalRow(batch.kind, batch.name, JournalOutcome.IN_DOUBT, receipt, batch.records)])
 
 
 def _record_deliveries(db: sqlite3.Connection, deliveries: Sequence[BatchReceipt]) -> None:
@@ -267,38 +268,6 @@ def intent_of(batch: LeaseBatch, leased: SequenceRuns) -> Intent:
     """Return the intent to send what a batch is ``sending``."""
     sending = numbers_as_json(batch.sending)
     return Intent(batch.lease, batch.queue, batch.request_id, numbers_as_json(leased), sending, int(batch.suspect))
-
-
-@frozen
-class RecoveredLane:
-    """The state of one kind when the file is opened.
-
-    Attributes:
-        counts: The columns of its row in table ``lane``, by name.
-        queue: Id of the partner queue.
-        due: When batches of signers are due.
-    """
-
-    counts: Mapping[str, int]
-    queue: int
-    due: DueTimes
-
-
-@frozen
-class RecoveredSpool:
-    """The state of a file when it is opened, after recovery.
-
-    Attributes:
-        clock: Seconds on the spool's clock when the file was last written.
-        next_sequence: Sequence number of the next play.
-        lanes: By kind.
-        recovered: Plays that were being sent when the last process died, by kind.
-    """
-
-    clock: float
-    next_sequence: int
-    lanes: Mapping[LogKind, RecoveredLane]
-    recovered: Mapping[LogKind, int]
 
 
 @frozen
@@ -345,19 +314,25 @@ class Recovery:
             [record for record in records if record.sequence in sent],
             suspect=bool(intent.suspect),
         )
-        transitions = Transitions(db, self.rules[kind])
-
-        def batch(records: list[Record], end: LeaseEnd | None) -> LeaseBatch:
-            return LeaseBatch(
-                kind, intent.lease, intent.queue, name, records, intent.request_id, [], suspect=False, end=end
-            )
-
+        end = LeaseEnd(at=0.0, attempt=0, delay=0.0, has_released=True)
+        rest = LeaseBatch(
+            kind,
+            self.rules[kind],
+            intent.lease,
+            intent.queue,
+            name,
+            [],
+            intent.request_id,
+            sending=[],
+            suspect=False,
+            end=end,
+        )
         if abandoned.suspect:
-            transitions.mark_in_doubt(batch(abandoned.suspect, None), self.now)
+            keep_in_doubt(db, evolve(rest, records=abandoned.suspect, end=None), self.now)
         if abandoned.in_doubt:
-            apply = transitions.hold if self.policy is InDoubtPolicy.HOLD else transitions.release_in_doubt
-            apply(batch(abandoned.in_doubt, None), self.now)
-        transitions.release(batch([], LeaseEnd(at=0.0, attempt=0, delay=0.0, has_released=True)))
+            apply = hold if self.policy is InDoubtPolicy.HOLD else release_in_doubt
+            apply(db, evolve(rest, records=abandoned.in_doubt, end=None), self.now)
+        release(db, rest)
         failpoints.hit("after take-over")
         return Counter({kind: len(abandoned.in_doubt)})
 

@@ -7,21 +7,21 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from .... import failpoints
 from ....errors import ShipperClosedError
-from .disk_space import empty_wal, is_busy, is_full, is_io, translated
-from .file import BUSY_TIMEOUT, SpoolFile
-from .statements import DeferredWrite, finish_deferred, set_flushed
+from .errors import is_busy, is_full, is_io, translated
+from .file import BUSY_TIMEOUT, SpoolFile, empty_wal
 
 T = TypeVar("T")
 R = TypeVar("R")
+ItemT = TypeVar("ItemT")
 
 MAX_WEIGHT = 5_000
 """Plays that one transaction appends at most, unless a single job has more."""
@@ -32,21 +32,45 @@ TRANSITION_GRACE_PERIOD = 0.02
 An iteration of a busy event loop takes less.
 """
 
+IDLE = 0.05
+"""Seconds without a job after which the thread tidies the journal."""
+
+LOOP_CHECK_INTERVAL = 1.0
+"""Seconds without a job after which the thread checks whether its loop has been closed."""
+
+WriteAll = Callable[[sqlite3.Connection, Sequence[ItemT]], None]
+
+
+@frozen
+class DeferredWrite(Generic[ItemT]):
+    """Work that is done at the end of the transaction, because no other job depends on it.
+
+    Attributes:
+        write_all: Writes the items of all jobs at once.
+        item: The item of this job.
+    """
+
+    write_all: WriteAll[ItemT]
+    item: ItemT
+
+
+Work = Callable[[sqlite3.Connection], T] | DeferredWrite[Any]
+
 
 @define(eq=False)
 class WriterJob(Generic[T, R]):
     """Work for the thread.
 
     Attributes:
-        work: Called in the thread with the connection, inside a transaction; may return a deferred write. It may be
-            called more than once: when the transaction fails, each of its jobs is rolled back and tried alone.
+        work: Called in the thread with the connection, inside a transaction. It may be called more than once: when the
+            transaction fails, each of its jobs is rolled back and tried alone.
         on_durable: Called on the loop with the result of ``work`` once it is durable, also if the caller has stopped
             waiting; returns the result of ``done``.
         weight: Plays that it appends; zero for transitions of leases.
         done: Set on the loop after ``on_durable``, or with the error.
     """
 
-    work: Callable[[sqlite3.Connection], T | DeferredWrite[Any]]
+    work: Work[T]
     on_durable: Callable[[T], R]
     weight: int = 0
     done: asyncio.Future[R] = field(init=False, factory=lambda: asyncio.get_running_loop().create_future())
@@ -119,13 +143,6 @@ class WriterQueue:
         return jobs
 
 
-IDLE = 0.05
-"""Seconds without a job after which the thread tidies the journal."""
-
-LOOP_CHECK_INTERVAL = 1.0
-"""Seconds without a job after which the thread checks whether its loop has been closed."""
-
-
 class SqliteWriter:
     """Runs jobs in order, several to a transaction.
 
@@ -150,7 +167,6 @@ class SqliteWriter:
         self._dialect = dialect
         self._prune = prune
         self._shown_path = place
-        self._flushes_commits = file.synchronous == "FULL"
         self._has_expired = True
         self._failure: Exception | None = None
         self._closed = False
@@ -227,7 +243,8 @@ class SqliteWriter:
                 self._jobs.note_duration(jobs, self._clock() - began)
         finally:
             db.close()
-            del _writers[path]  # before another writer may open the file, and register
+            if _writers.get(path) is self:  # not if its lock file was removed, and another one has opened the file
+                del _writers[path]  # before another writer may open the file, and register
             self._file.release()
 
     def _next(self, db: sqlite3.Connection) -> list[WriterJob[Any, Any]] | None:
@@ -278,13 +295,20 @@ class SqliteWriter:
         self, db: sqlite3.Connection, jobs: list[WriterJob[Any, Any]], *, alone: bool
     ) -> list[Any]:
         def work(db: sqlite3.Connection) -> list[Any]:
-            results = []
+            results: list[Any] = []
+            deferred: dict[WriteAll[Any], list[Any]] = {}
             for job in jobs:
-                results.append(job.work(db))
+                if isinstance(job.work, DeferredWrite):
+                    deferred.setdefault(job.work.write_all, []).append(job.work.item)
+                    results.append(None)
+                else:
+                    results.append(job.work(db))
                 if not alone and job is jobs[-1]:
                     # While the thread waited for the interpreter lock, more jobs came; a commit costs more than a job.
                     jobs.extend(self._jobs.join(jobs))
-            return finish_deferred(db, results)
+            for write_all, items in deferred.items():
+                write_all(db, items)
+            return results
 
         if self._failure is not None and not empty_wal(db):
             raise self._failure
@@ -306,17 +330,17 @@ class SqliteWriter:
         db.execute("BEGIN IMMEDIATE")
         try:
             result = work(db)
-            if self._flushes_commits:
-                set_flushed(db, self._file.flushes + 1)
+            self._file.before_commit(db)
             failpoints.hit("before commit")
             db.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
             if db.in_transaction:
                 db.execute("ROLLBACK")
+            if isinstance(error, Exception) and is_io(error):
+                self._file.overwrite_failed_commit(db)
             raise
         failpoints.hit("after commit")
-        if self._flushes_commits:
-            self._file.count_flush()
+        self._file.after_commit()
         return result
 
 

@@ -17,7 +17,7 @@ from sevendigital_async.shipping.records import Checkpoint, InDoubtPolicy, Recei
 from sevendigital_async.shipping.rules import lane_rules
 from sevendigital_async.shipping.spools.base import SpoolContext
 from sevendigital_async.shipping.spools.sqlite import SqliteSpool, SqliteSpoolInspector
-from sevendigital_async.shipping.spools.sqlite.disk_space import IO_CORRUPTION_CODES, translated
+from sevendigital_async.shipping.spools.sqlite.errors import IO_CORRUPTION_CODES, translated
 
 RULES = lane_rules({kind: {"max_count": 20} for kind in LogKind})
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
