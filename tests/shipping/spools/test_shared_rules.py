@@ -11,7 +11,8 @@ from sevendigital_async import LogKind, MemorySpool
 from sevendigital_async.shipping.records import InDoubtPolicy, Receipt, Record
 from sevendigital_async.shipping.rules import lane_rules
 from sevendigital_async.shipping.spools.accumulator import cut_batch
-from sevendigital_async.shipping.spools.base import AbandonedRecords, SpoolContext
+from sevendigital_async.shipping.spools.base import SpoolContext
+from sevendigital_async.shipping.spools.lease_state import AbandonedRecords
 from sevendigital_async.shipping.spools.redis import RedisSpool
 from sevendigital_async.shipping.spools.sqlite import SqliteSpool
 

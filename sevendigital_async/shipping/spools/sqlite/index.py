@@ -299,8 +299,3 @@ class SpoolIndex:
         due = [queue.due(now, flush=False) for queue in self.partner_queues.values()]
         due += [signers.at(now, self.context.rules[kind], flush=False) for kind, signers in self.due.items()]
         return all(moment is None or moment > now for moment in due)
-
-    def wake_all(self) -> None:
-        """Wake the lanes of all kinds."""
-        for kind in LogKind:
-            self.context.wake(kind)

@@ -139,8 +139,7 @@ class SqliteSpool(SqliteLeases):
         for kind, number in recovered.recovered.items():
             context.emit(PlaysRecovered(kind=kind, logs=number, in_doubt=number))
         self._appender = Appender(self._index, self._file, self._writer)
-        self._group_commit = GroupCommit(self._appender, self._index.report, context.clock)
-        self._group_commit.on_task_end(context.fail)
+        self._group_commit = GroupCommit(self._appender, self._index.report, context)
         self._opened = True
 
     def refuse(self, error: ShipperError) -> None:
@@ -197,7 +196,7 @@ class SqliteSpool(SqliteLeases):
             checkpoint.check(await self.checkpoint(checkpoint.source))
         size = len(records[0].body) if len(records) == 1 else size_of(records)
         if not self._capacity.take(len(records), size):
-            self._index.wake_all()
+            self._index.context.wake_all()
             await self._capacity.reserve(len(records), size)
         pending = PendingAppend(kind, records, size, checkpoint)
         accepted = self._group_commit.commit(pending)

@@ -17,11 +17,10 @@ from attrs import evolve, field, frozen
 
 from .... import failpoints
 from ....models import LogKind
-from ...records import PARTNER_QUEUE, DeadLetter, InDoubtPolicy, Receipt, Record, size_of
+from ...records import PARTNER_QUEUE, DeadLetter, InDoubtPolicy, Receipt, Record, SequenceRuns, size_of
 from ...rules import LaneRules
-from ..base import AbandonedRecords
-from ..chunk_codec import SequenceRuns
 from ..inspector import DeadLetterState, JournalOutcome
+from ..lease_state import AbandonedRecords
 from . import dead_letters, journal
 from .chunk_table import (
     QueueRecords,
