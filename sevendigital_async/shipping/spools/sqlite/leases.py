@@ -118,10 +118,7 @@ class SqliteLeases:
         """Lease the next due batch."""
         index = self._index
         flush, now, partner_queue = flush or index.is_stuck, index.now, index.partner_queues[kind]
-        partner, signer = (
-            partner_queue.due(now, flush=flush),
-            index.due[kind].at(now, self._index.context.rules[kind], flush=flush),
-        )
+        partner, signer = index.next_due(kind, now, flush=flush)
         if taken := self._signer_batches[kind]:
             signer = min(taken[0].due, now)  # it was due when it was read
         if signer is not None and signer <= now and (partner is None or signer < partner):

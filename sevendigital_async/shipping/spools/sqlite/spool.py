@@ -60,10 +60,12 @@ class SqliteWatermark:
             self._position = self._index.add_watermark(self._kind, self._group_commit.hidden_logs(self._kind))
         if max_delay is None or not self._position.left:
             return self._position.left
-        delayed = statements.count_delayed(self._kind, self._index.now + max_delay, self._position.last)
-        look: WriterJob[int, int] = WriterJob(delayed, lambda logs: logs)
+        until, last = self._index.now + max_delay, self._position.last
+        count: WriterJob[int, int] = WriterJob(
+            lambda db: statements.count_delayed(db, self._kind, until, last), lambda logs: logs
+        )
         try:
-            return self._position.left - await asyncio.shield(self._writer.submit(look))
+            return self._position.left - await asyncio.shield(self._writer.submit(count))
         except SpoolUnavailableError:
             return self._position.left
 
