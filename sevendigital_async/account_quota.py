@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from attrs import evolve, frozen
 
+from .clock import Clock
+
 MAX_WAIT = 86_400.0
 """Seconds. A wait up to this is respected in full; a longer one may be a mistake of the server."""
 
@@ -71,6 +73,52 @@ class RateLimit:
                 return None
             return cls(limit=limit, used=used, resets_in=max(0.0, reset - now))
         return cls(limit=limit, used=used, resets_in=float(reset))
+
+
+class Quota:
+    """The quota by the last response, and since when."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._reported = RateLimit()
+        self._reported_at = self._probe_at = clock.monotonic()
+        self._was_spent = False
+
+    @property
+    def rate_limit(self) -> RateLimit:
+        """The quota by the last response, aged to now."""
+        return self._reported.after(self._clock.monotonic() - self._reported_at)
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether no request may be sent until the period ends."""
+        # Checked before every request; nearly always some quota remains.
+        return self._was_spent and self.rate_limit.wait > 0
+
+    @property
+    def wait(self) -> float:
+        """Seconds until a request may be sent; 0 when a very long wait is to be probed."""
+        wait = self.rate_limit.wait
+        return 0.0 if wait > MAX_WAIT and self._clock.monotonic() >= self._probe_at else wait
+
+    def update(self, headers: Mapping[str, str]) -> float:
+        """Update from a response's headers; malformed or missing ones change nothing.
+
+        Returns:
+            Seconds to wait, if these headers say that the quota is spent.
+        """
+        stated = RateLimit.from_headers(headers, self._clock.time())
+        if stated is None:
+            return 0.0
+        self._reported, wait = stated, stated.wait
+        self._was_spent = wait > 0
+        self._reported_at = self._clock.monotonic()
+        self._probe_at = self._reported_at + PROBE_INTERVAL
+        return wait
+
+    def postpone_probe(self) -> None:
+        """Probe a very long wait again after the interval: one request does, not all that wait."""
+        self._probe_at = self._clock.monotonic() + PROBE_INTERVAL
 
 
 def _count(text: str | None) -> int | None:

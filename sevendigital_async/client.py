@@ -10,7 +10,7 @@ from ssl import SSLContext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from ._version import __version__
 from .account_quota import RateLimit
@@ -31,11 +31,11 @@ from .errors import InvalidArgumentError
 from .operations import Operation
 from .session.cache import ResponseCache
 from .session.core import Session
-from .session.defaults import NO_DEFAULTS, ParameterDefaults
 from .session.media import MediaResponse
+from .session.options import NO_HEADERS, CallOptions
 from .session.play_logs import PlayLogTransport
 from .session.rate_limiter import RateLimiter
-from .session.request import NO_HEADERS, Call, checked_headers
+from .session.request import Call
 from .session.response import Response
 from .session.transport import AiohttpTransport
 
@@ -52,33 +52,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@frozen
-class Options:
-    """What a view of a client adds to every call.
-
-    Attributes:
-        user: The user whose token signs three-legged operations.
-        retry: Replaces the settings' policy.
-        timeout: Replaces the settings' timeout.
-        trace_id: The id of requests in the service's own records.
-        headers: Additional headers.
-        defaults: Parameters that are sent unless a call sets them.
-        on_response: Called with the result of each call and the head of its response.
-    """
-
-    user: UserToken | None = None
-    retry: RetryPolicy | None = None
-    timeout: Timeout | None = None
-    trace_id: str | None = None
-    headers: Mapping[str, str] = NO_HEADERS
-    defaults: ParameterDefaults = NO_DEFAULTS
-    on_response: Callable[[Response[Any]], None] | None = None
-
-
 class ApiClient:
     """Everything that can be called. Views made with ``as_user`` and ``with_options`` share connections and limits."""
 
-    def __init__(self, session: Session, options: Options) -> None:
+    def __init__(self, session: Session, options: CallOptions) -> None:
         self._session = session
         self._options = options
         self._play_logs: PlayLogTransport | None = None
@@ -173,7 +150,7 @@ class ApiClient:
         """
         given = {"retry": retry, "timeout": timeout, "trace_id": trace_id}
         changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-        defaults = self._options.defaults.with_changes(
+        options = evolve(self._options, **changes).with_parameters(
             country=country,
             shop_id=shop_id,
             image_size=image_size,
@@ -181,8 +158,7 @@ class ApiClient:
             user_id=user_id,
             extra=extra,
         )
-        options = evolve(self._options, defaults=defaults, headers=self._headers(headers), **changes)
-        return ApiClient(self._session, options)
+        return ApiClient(self._session, options if headers is None else options.with_headers(headers))
 
     async def call(
         self,
@@ -320,25 +296,11 @@ class ApiClient:
         headers: object = None,
     ) -> Call:
         options = self._options
-        return Call(
-            operation,
-            arguments,
-            options.user,
-            options.retry,
-            options.timeout,
-            self._headers(headers),
-            options.trace_id,
-            options.defaults if extra is None else options.defaults.with_changes(extra=extra),
-            options.on_response,
-        )
-
-    def _headers(self, more: object) -> Mapping[str, str]:
-        """Return the view's headers, updated with additional ones."""
-        if more is None:
-            return self._options.headers
-        more = checked_headers(more)
-        named = {name.lower() for name in more}
-        return {**{name: text for name, text in self._options.headers.items() if name.lower() not in named}, **more}
+        if headers is not None:
+            options = options.with_headers(headers)
+        if extra is not None:
+            options = options.with_parameters(extra=extra)
+        return Call(operation, arguments, options)
 
 
 def _shared_limiter(url: str, consumer_key: str, settings: Settings, clock: Clock) -> RateLimiter:
@@ -429,7 +391,7 @@ class SevenDigital(ApiClient):
             observers = Observers(tracer, on_request, on_response)
             observed = ObservedTransport(transport, clock)
             core = ObservedSession(observers, credentials, settings, observed, clock=clock, cache=cache, limits=shared)
-        super().__init__(core, Options())
+        super().__init__(core, core.options)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, *, settings: Settings | None = None) -> Self:

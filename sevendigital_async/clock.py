@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def to_datetime(seconds: float) -> datetime:
     """Convert seconds since the epoch to a datetime in UTC."""
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def to_microseconds(moment: datetime) -> int:
+    """Convert an aware datetime to whole microseconds since the epoch."""
+    return (moment - EPOCH) // _MICROSECOND
+
+
+def from_microseconds(microseconds: int) -> datetime:
+    """Convert microseconds since the epoch to a datetime in UTC."""
+    return EPOCH + microseconds * _MICROSECOND
 
 
 class Clock(Protocol):

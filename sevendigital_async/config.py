@@ -92,7 +92,13 @@ def is_encodable(text: str) -> bool:
     return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+").fullmatch
 _HEADER_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]*").fullmatch
+
+
+def is_token(text: str) -> bool:
+    """Return whether a text is a token of HTTP, as methods and names of headers are (RFC 9110, section 5.6.2)."""
+    return _TOKEN(text) is not None
 
 
 def is_header_value(text: str) -> bool:

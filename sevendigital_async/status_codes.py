@@ -21,6 +21,7 @@ class LaneAction(enum.Enum):
     BURY_REFUSED = (
         "in the service's own error form: refused plays are buried; else released, one probe at a time, an alert"
     )
+    DOUBT = "in doubt; the same plays a second time: held"
     HALVE = "halved until the refused play is alone, which is buried"
     PARK = "the signer's plays wait, an alert"
     PAUSE = "released, the lane waits as long as asked"
@@ -53,12 +54,14 @@ class StatusRule:
     @property
     def label(self) -> str:
         """The statuses in the documentation."""
-        return ", ".join(map(str, self.statuses)) or f"{'other ' if self.status_class > 3 else ''}{self.status_class}xx"  # noqa: PLR2004
+        return ", ".join(map(str, self.statuses)) or f"other {self.status_class}xx"
 
 
 _RAISE, _REPEAT, _WAIT = CallAction
 
 STATUS_RULES = (
+    # By RFC 9110 it answers a request that was carried out; the others move it elsewhere.
+    StatusRule((303,), _RAISE, _RAISE, LaneAction.DOUBT),
     StatusRule((), _RAISE, _RAISE, LaneAction.SUSPEND, status_class=3),
     StatusRule((400, 422), _RAISE, _RAISE, LaneAction.BURY_REFUSED),
     StatusRule((401, 403), _RAISE, _RAISE, LaneAction.PARK),

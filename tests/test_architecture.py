@@ -35,7 +35,7 @@ GROUND = {
 MAY_IMPORT = {
     "_version": set(),
     "clock": set(),
-    "account_quota": set(),
+    "account_quota": {"clock"},
     "failpoints": set(),
     "errors": {"account_quota"},
     "error_codes": {"errors"},

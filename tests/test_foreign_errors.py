@@ -45,7 +45,7 @@ from sevendigital_async import (
     TransportError,
     UserToken,
 )
-from sevendigital_async.client import ApiClient, Options
+from sevendigital_async.client import ApiClient
 from sevendigital_async.clock import SystemClock
 from sevendigital_async.config import check_origin
 from sevendigital_async.operations import REGISTRY
@@ -565,7 +565,8 @@ class Nowhere:
 
 def client_in(dialect):
     settings = Settings(dialect=dialect, retry=NO_RETRY)
-    return ApiClient(Session(Credentials("key", "secret"), settings, Nowhere(), clock=SystemClock()), Options())
+    session = Session(Credentials("key", "secret"), settings, Nowhere(), clock=SystemClock())
+    return ApiClient(session, session.options)
 
 
 def methods_of(resource):
@@ -620,7 +621,8 @@ def test_no_operation_lets_a_foreign_error_out_whatever_it_is_given(form, data):
     names = [*(argument.name for argument in binding.parameters), *binding.spread]
     values = data.draw(st.dictionaries(st.sampled_from(names), ANYTHING)) if names else {}
     with suppress(SevenDigitalError):
-        client_in(dialect)._session.request(Call(operation, values))
+        session = client_in(dialect)._session
+        session.request(Call(operation, values, session.options))
 
 
 @pytest.mark.parametrize("moment", ENDS)

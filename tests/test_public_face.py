@@ -14,7 +14,8 @@ from tools.public_face import FILE, MODULES, names_of, text
 
 INTERNAL = {
     # Reached through a client; nobody makes one.
-    *("Classic", "Platform", "Media", "OAuth", "Session", "PlayLogTransport", "BasketModel", "UserModel"),
+    *("Classic", "Platform", "Media", "OAuth", "Session", "CallOptions", "PlayLogTransport"),
+    *("BasketModel", "UserModel"),
     # In sevendigital_async.operations, for those who describe operations of their own.
     *("Auth", "Binding", "Content", "AcceptedCount", "Count", "RateClass", "Safety"),
     # For those who write spools, transports, tracers or sources; their modules are in the reference.

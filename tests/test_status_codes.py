@@ -9,7 +9,15 @@ from support.clock import VirtualClock
 from support.rawserver import answer, raw_server
 from support.rows import each_row
 
-from sevendigital_async import Dialect, GatewayError, LogKind, SevenDigital, SevenDigitalError, StreamLogShipper
+from sevendigital_async import (
+    Dialect,
+    GatewayError,
+    LogKind,
+    RedirectError,
+    SevenDigital,
+    SevenDigitalError,
+    StreamLogShipper,
+)
 from sevendigital_async.error_codes import effective_status
 from sevendigital_async.models import StreamLog
 from sevendigital_async.operations import Auth, Binding, Content, Operation, Safety
@@ -87,6 +95,16 @@ async def test_an_unsafe_call_is_sent_once_whatever_the_answer(status, body):
     assert number == 1
     assert error.status == status
     assert error.maybe_sent is (status in TRANSIENT or status >= 500)
+
+
+@each_row(("status", "maybe"), [("301", False), ("302", False), ("303", True), ("307", False), ("308", False)])
+async def test_a_redirect_to_what_was_done_says_that_a_call_may_have_been_carried_out(status, maybe):
+    moved = answer("", f"{status} X", Location="/receipt/7")
+    async with raw_server(moved) as raw, SevenDigital("key", "secret", base_url=raw.base_url) as client:
+        with pytest.raises(RedirectError) as caught:
+            await client.platform.sales.refund_release(user_id="7", purchase_id="1")
+    assert caught.value.maybe_sent is maybe
+    assert len(raw.requests) == 1
 
 
 @pytest.mark.parametrize("safety", Safety)
@@ -207,6 +225,17 @@ async def test_a_lane_is_suspended_by_statuses_that_need_a_person(status, body):
     assert (statistics.waiting, statistics.buried, statistics.in_doubt) == (10, 0, 0)
     assert [alert.kind for alert in alerts] == [AlertKind.SUSPENDED]
     assert len(requests) == 1
+
+
+async def test_a_redirect_to_what_was_done_leaves_plays_in_doubt():
+    moved = answer("", "303 See Other", Location="/receipt/7")
+    statistics, _, requests = await shipped(VirtualClock(), [moved, OK])
+    assert (statistics.delivered, statistics.in_doubt, len(requests)) == (10, 10, 2)
+    statistics, _, requests = await shipped(VirtualClock(), [moved])
+    assert (statistics.held, statistics.in_doubt, len(requests)) == (10, 10, 2)
+    coded = answer("", "303 See Other", Location="/error?errorCode=2001&errorMsg=x")
+    statistics, alerts, _ = await shipped(VirtualClock(), [coded])
+    assert (statistics.waiting, statistics.in_doubt, alerts[0].kind) == (10, 0, AlertKind.SUSPENDED)
 
 
 async def test_a_lane_keeps_to_a_retry_after_of_408():

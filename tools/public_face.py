@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 import attrs
@@ -70,7 +71,8 @@ def of_module(name: str) -> Iterator[str]:
         elif callable(value) and home.startswith(PACKAGE):
             yield f"def {exported}{signature(value)}"
         elif exported != "__version__":
-            yield f"{exported} = {value!r}" if isinstance(value, str) else f"{exported}: {type(value).__name__}"
+            kind = "Union" if isinstance(value, UnionType) else type(value).__name__  # also before Python 3.14
+            yield f"{exported} = {value!r}" if isinstance(value, str) else f"{exported}: {kind}"
 
 
 def of_class(name: str, cls: type) -> Iterator[str]:

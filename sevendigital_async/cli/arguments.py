@@ -27,6 +27,9 @@ VALUES: Mapping[str, Sequence[str]] = {
 }
 """Values of arguments that are text in Python."""
 
+STRUCTURES = frozenset({"Iterable", "Mapping"})
+"""Types in Python of arguments that are lists and objects in JSON."""
+
 
 def find_operation(name: str) -> Operation:
     """Return the operation with a dotted name, or with an id that is unambiguous.
@@ -56,12 +59,12 @@ def parameters_of(operation: Operation, dialect: Dialect) -> Mapping[str, Parame
 def read_arguments(operation: Operation, pairs: Iterable[str], dialect: Dialect) -> Mapping[str, object]:
     """Read ``key=value`` pairs.
 
-    Keys are spelled as in Python or as on the wire. A value that travels as JSON is read as JSON where it is
-    valid; ``@FILE`` is replaced by the content of a file.
+    Keys are spelled as in Python or as on the wire. A value that travels as JSON is read as JSON where it is valid;
+    text may also be written as it is. ``@FILE`` is replaced by the content of a file.
 
     Raises:
         InvalidArgumentError: A pair has no key or no ``=``, its key is unknown or given twice, its file cannot be
-            read, or a page is not a whole number.
+            read, a page is not a whole number, or a list or an object is not JSON.
     """
     parameters = parameters_of(operation, dialect)
     known = {spelling: each for each in parameters.values() for spelling in (each.name, each.wire)}
@@ -77,11 +80,11 @@ def read_arguments(operation: Operation, pairs: Iterable[str], dialect: Dialect)
             raise InvalidArgumentError(f"{operation.name} has no argument {key!r}; {choice}{hint}", argument=key)
         if parameter.name in arguments:
             raise InvalidArgumentError(f"{key!r} is given twice", argument=key)
-        arguments[parameter.name] = _value(parameter, value)
+        arguments[parameter.name] = _value(operation, parameter, value)
     return arguments
 
 
-def _value(parameter: Parameter, text: str) -> object:
+def _value(operation: Operation, parameter: Parameter, text: str) -> object:
     if text.startswith("@"):
         text = _content(parameter.name, text[1:])
     if parameter.name in PAGING:
@@ -94,12 +97,20 @@ def _value(parameter: Parameter, text: str) -> object:
         return text
     try:
         value: object = orjson.loads(text)
-    except orjson.JSONDecodeError:
+    except orjson.JSONDecodeError as error:
+        if STRUCTURES.intersection(_types_of(operation, parameter)):
+            raise InvalidArgumentError(
+                f'{parameter.name}: {quoted(text)} is not valid JSON ({error}); write a list as \'["a", "b"]\' and an'
+                ' object as \'{"key": "value"}\'',
+                argument=parameter.name,
+            ) from None
         return text
     return text if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 def _content(name: str, path: str) -> str:
+    if not path:
+        raise InvalidArgumentError(f"{name}: @ must be followed by the name of a file", argument=name)
     try:
         return Path(path).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
@@ -149,9 +160,14 @@ def values_of(operation: Operation, parameter: Parameter | None) -> Sequence[str
     if parameter.name in VALUES:
         return VALUES[parameter.name]
     method = _method_of(operation.name)
+    return tuple(value for name in _types_of(operation, parameter) for value in _values_in(name, method))
+
+
+def _types_of(operation: Operation, parameter: Parameter) -> Iterable[str]:
+    """Return the names in the annotation of an argument of the client's method, in their order; none if unknown."""
+    method = _method_of(operation.name)
     annotation = str(method.__annotations__.get(parameter.name, "")) if method else ""
-    types = dict.fromkeys(re.findall(r"\w+", annotation))
-    return tuple(value for name in types for value in _values_in(name, method))
+    return dict.fromkeys(re.findall(r"\w+", annotation))
 
 
 def _values_in(name: str, method: Any) -> Iterator[str]:

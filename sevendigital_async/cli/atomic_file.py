@@ -12,9 +12,7 @@ from typing import Self
 
 from ..errors import ConfigurationError
 from ..private_files import create_private, fsync_path
-from .output import write_bytes
-
-STANDARD_OUTPUT = "-"
+from .output import STANDARD_OUTPUT, write_bytes
 
 
 class AtomicFile:

@@ -27,7 +27,7 @@ from ..config import (
 )
 from ..errors import ConfigurationError
 from ..models import LogKind
-from ..models.scalars import parse_datetime
+from ..models.readers import parse_datetime
 from .output import one_line
 
 if TYPE_CHECKING:

@@ -53,6 +53,9 @@ def highest_precedence(codes: Iterable[ExitCode]) -> ExitCode:
     return min(codes, key=PRECEDENCE.index, default=ExitCode.DONE)
 
 
+STANDARD_OUTPUT = "-"
+"""The name of standard output, where an option names a file to write."""
+
 _CANNOT_WRITE = "cannot write to standard output"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BYTE = range(0xDC80, 0xDD00)

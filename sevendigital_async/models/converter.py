@@ -18,9 +18,24 @@ import attrs
 from cattrs import ClassValidationError, Converter, IterableValidationError
 from cattrs.gen import make_dict_structure_fn, override
 
-from .readers import Hook, Reader, is_plain, make_reader, without_null
-from .scalars import Count, UnfitError, boolean, count, day, decimal, moment, text, whole
-from .wire import TEXT, keyed, spread, steps, value_at, wire_names, with_wire_names
+from .readers import (
+    Count,
+    Hook,
+    UnfitError,
+    boolean,
+    count,
+    day,
+    decimal,
+    is_plain,
+    keyed,
+    make_reader,
+    moment,
+    spread,
+    text,
+    whole,
+    without_null,
+)
+from .wire import TEXT, steps, value_at, wire_names, with_wire_names
 
 T = TypeVar("T")
 SCALARS: Mapping[Any, Hook] = {
@@ -334,9 +349,3 @@ def _make_converter(object_hook: Callable[[Any, Converter], Hook], *, detailed_v
 converter = _make_converter(_object_hook, detailed_validation=True)
 """Slow, but it reports where a tree does not fit."""
 reader_of = cache(_make_converter(_fast_object_hook, detailed_validation=False).get_structure_hook)
-
-
-def latest_of(model: type) -> Mapping[int, Reader]:
-    """Return the readers of the shapes of a model that came last, by their number of keys; empty if it has none."""
-    latest: Mapping[int, Reader] = getattr(reader_of(model), "latest", {})
-    return latest

@@ -10,8 +10,7 @@ from attrs import Factory, field, frozen
 from attrs.validators import optional
 
 from ..errors import InvalidArgumentError
-from . import scalars
-from .wire import TEXT, aliases, wire
+from .wire import TEXT, aliases, require_text, wire
 
 
 class Visibility(enum.StrEnum):
@@ -49,7 +48,7 @@ REQUIRED_BY_FILE = ("title", "artist")
 
 
 def _words() -> str | None:
-    text: str | None = field(default=None, validator=optional(scalars.require_text))
+    text: str | None = field(default=None, validator=optional(require_text))
     return text
 
 
@@ -76,7 +75,7 @@ class PlaylistTrackInput:
         InvalidArgumentError: A field is invalid; the error names it.
     """
 
-    track_id: str = field(validator=scalars.require_text)
+    track_id: str = field(validator=require_text)
     title: str | None = _words()
     artist: str | None = _words()
     source: str | None = _words()

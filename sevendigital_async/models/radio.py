@@ -8,10 +8,9 @@ from datetime import datetime
 from attrs import NOTHING, field, frozen
 from attrs.validators import optional
 
-from . import scalars
 from .catalogue import Track
 from .stream_log import wire_time
-from .wire import aliases, wire
+from .wire import aliases, require_aware_datetime, require_seconds, require_text, wire
 
 
 class Ruleset(enum.StrEnum):
@@ -83,12 +82,12 @@ class PlaybackEvent:
         InvalidArgumentError: A field is invalid; the error names it.
     """
 
-    track_id: str = field(validator=scalars.require_text)
-    event_type: PlaybackEventType | str = field(validator=scalars.require_text)
-    timestamp: datetime = field(validator=scalars.require_aware_datetime)
-    duration_played: int | None = field(default=None, validator=optional(scalars.require_seconds))
-    playlist_id: str | None = field(default=None, validator=optional(scalars.require_text))
-    format_id: str | None = field(default=None, validator=optional(scalars.require_text))
+    track_id: str = field(validator=require_text)
+    event_type: PlaybackEventType | str = field(validator=require_text)
+    timestamp: datetime = field(validator=require_aware_datetime)
+    duration_played: int | None = field(default=None, validator=optional(require_seconds))
+    playlist_id: str | None = field(default=None, validator=optional(require_text))
+    format_id: str | None = field(default=None, validator=optional(require_text))
 
     def as_wire(self) -> dict[str, str | int]:
         """Return the event as the JSON object that the service takes."""

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from attrs import Factory, frozen
 
-from .scalars import Count
+from .readers import Count
 from .wire import TEXT, aliases, wire
 
 

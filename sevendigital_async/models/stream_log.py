@@ -12,7 +12,7 @@ from attrs import define, frozen
 
 from ..countries import COUNTRY_CODES, country_problem
 from ..errors import InvalidLogError
-from .scalars import parse_datetime
+from .readers import parse_datetime
 from .wire import duplicate_key_in_flat
 
 WINDOW = timedelta(days=61)

@@ -1,16 +1,18 @@
-"""The wire names of models, and the formats of lists in responses."""
+"""Declarations of models: the names of fields and models on the wire, and checks of what is sent."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import datetime
 from functools import cache
-from itertools import chain
 from typing import Any, TypeVar
 
 import attrs
 from attrs import Attribute, field
+
+from ..errors import InvalidArgumentError
 
 T = TypeVar("T")
 
@@ -177,54 +179,6 @@ def with_wire_names(tree: dict[str, Any], spellings: list[tuple[str, list[Steps]
     return tree | renamed if renamed else tree
 
 
-def spread(value: Any, model: Any) -> tuple[list[Any], str]:
-    """Return the items of a collection, and their path within it, ``[]`` in place of an index.
-
-    A list, one item in its place, ``{"format": ...}`` or ``{"formats": ...}`` around either, or nothing at all.
-    """
-    path = ""
-    if isinstance(value, dict) and "id" not in value:
-        names = (*nouns(model), *plurals(model)) if attrs.has(model) else tuple(value)[:1]
-        for name in names:
-            if name in value:
-                value, path = value[name], f".{name}"
-                break
-    if isinstance(value, list):
-        return value, f"{path}[]"
-    return ([], path) if value is None or value in ("", {}) else ([value], path)
-
-
-def keyed(value: Any) -> dict[str, tuple[Any, tuple[str | int, ...]]] | None:
-    """Return a collection of texts by their keys, each with the names and indexes to it; None if it is not one.
-
-    An object with a text under each key, or entries that have one of `KEYS` and one other field.
-    """
-    if value == []:
-        return {}
-    if not isinstance(value, dict | list):
-        return None
-    inside = chain.from_iterable(
-        [((name, index), item) for index, item in enumerate(inner)] if isinstance(inner, list) else [((name,), inner)]
-        for name, inner in (value.items() if isinstance(value, dict) else enumerate(value))
-    )
-    entries = [
-        (place, entry, key)
-        for place, entry in inside
-        if isinstance(entry, dict) and (key := next((key for key in KEYS if isinstance(entry.get(key), str)), None))
-    ]
-    if not entries:
-        if isinstance(value, list):
-            return None
-        # An empty page states its size, or has an empty list.
-        is_page = "pageSize" in value or [] in value.values()
-        return {} if is_page else {name: (text, (name,)) for name, text in value.items()}
-    found = {}
-    for place, entry, key in entries:
-        name = next((name for name in entry if name != key), "")
-        found[entry[key]] = entry.get(name), (*place, name)
-    return found
-
-
 def is_bare(tree: Any, model: Any) -> bool:
     """Return whether ``tree`` is a ``model`` without an envelope.
 
@@ -236,6 +190,36 @@ def is_bare(tree: Any, model: Any) -> bool:
         any(value_at(tree, steps(name)) is not None for name in wire_names(field)) for field in required or fields
     )
     return all(present) if required else any(present)
+
+
+def require_text(_: object, attribute: Attribute[Any], value: object) -> None:
+    """Require non-blank text.
+
+    Raises:
+        InvalidArgumentError: It is not text, or blank.
+    """
+    if not isinstance(value, str) or not value.strip():
+        raise InvalidArgumentError(f"{attribute.name} must be a non-empty string", argument=attribute.name)
+
+
+def require_aware_datetime(_: object, attribute: Attribute[Any], value: object) -> None:
+    """Require an aware datetime.
+
+    Raises:
+        InvalidArgumentError: It is not a datetime, or has no time zone.
+    """
+    if not isinstance(value, datetime) or value.utcoffset() is None:
+        raise InvalidArgumentError(f"{attribute.name} must be a datetime with a time zone", argument=attribute.name)
+
+
+def require_seconds(_: object, attribute: Attribute[Any], value: object) -> None:
+    """Require whole seconds.
+
+    Raises:
+        InvalidArgumentError: It is not a whole number, zero or more.
+    """
+    if type(value) is not int or value < 0:
+        raise InvalidArgumentError(f"{attribute.name} must be whole seconds, zero or more", argument=attribute.name)
 
 
 class _DuplicateKeyError(Exception):

@@ -10,7 +10,7 @@ from typing import Any
 from attrs import field, frozen
 
 from ..config import Dialect, Host
-from ..countries import country_problem
+from ..countries import COUNTRY_CODES, country_problem
 from ..errors import InvalidArgumentError, UnsupportedOperationError
 from ..models.wire import camel_case
 
@@ -117,18 +117,18 @@ def country_parameter(
     """Describe a parameter that is a country; its value is checked."""
 
     def checked(code: object) -> object:
-        if flaw := country_problem(code):
-            raise InvalidArgumentError(f"{name} {flaw}", argument=name)
+        if not isinstance(code, str) or code not in COUNTRY_CODES:
+            raise InvalidArgumentError(f"{name} {country_problem(code)}", argument=name)
         return code
 
     return parameter(name, location, required=required, write=checked)
 
 
 def paging(most: int) -> tuple[Parameter, Parameter]:
-    """Describe the two parameters of a list whose pages hold up to ``most`` items."""
+    """Describe the two parameters of a list with pages of up to ``most`` items. A size that is text isn't checked."""
 
     def checked(size: object) -> object:
-        if type(size) is int and not 1 <= size <= most:
+        if not isinstance(size, str) and (type(size) is not int or not 1 <= size <= most):
             raise InvalidArgumentError(f"page_size must be a whole number from 1 to {most}", argument="page_size")
         return size
 
@@ -205,18 +205,18 @@ class Binding:
         return any(parameter.name == name and parameter.required for parameter in self.parameters)
 
     def variant_for(self, given: Mapping[str, object]) -> Binding:
-        """Return the binding for a call with these arguments: a variant, or this one."""
-        return next((variant for name, variant in self.variants.items() if name in given), self)
-
-    def check(self, given: Mapping[str, object]) -> None:
-        """Refuse an argument without the one that it needs.
+        """Return the binding for a call with these arguments: a variant, or this one.
 
         Raises:
-            InvalidArgumentError: One is missing; the message names both.
+            InvalidArgumentError: An argument is given without the one that it needs; the message names both.
         """
+        for name, variant in self.variants.items():
+            if name in given:
+                return variant.variant_for(given)
         for name, needed in self.needs.items():
             if name in given and needed not in given:
                 raise InvalidArgumentError(f"{name} needs {needed}", argument=needed)
+        return self
 
 
 @frozen(kw_only=True)

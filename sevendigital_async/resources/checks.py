@@ -12,7 +12,6 @@ from decimal import Decimal
 from typing import NoReturn, TypeVar
 
 from ..config import is_encodable
-from ..countries import country_problem
 from ..errors import InvalidArgumentError
 
 T = TypeVar("T")
@@ -21,21 +20,6 @@ MAX_DECIMALS = 2
 MAX_TAGS = 10
 MAX_TAG_KEY = 50
 MAX_TAG_VALUE = 100
-MAX_PAGE_SIZE = 500
-
-
-def country_code(name: str, value: str | None) -> None:
-    """Refuse anything but an ISO 3166-1 alpha-2 code, in either case."""
-    if value is None:
-        return
-    if flaw := country_problem(value):
-        _refuse(name, flaw)
-
-
-def page_size(value: int | None, maximum: int = MAX_PAGE_SIZE) -> None:
-    """Refuse a ``page_size`` of less than one or more than ``maximum``, by default the largest of any dialect."""
-    if value is not None and (type(value) is not int or not 1 <= value <= maximum):
-        _refuse("page_size", f"must be a whole number from 1 to {maximum}")
 
 
 def price(name: str, value: Decimal | int | None) -> None:

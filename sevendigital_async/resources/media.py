@@ -7,7 +7,6 @@ signed address for those. Where an error occurs, they are sent to ``error_url`` 
 from __future__ import annotations
 
 from ..operations import media as ops
-from . import checks
 from .media_handle import MediaHandle
 from .resource import Resource
 
@@ -44,7 +43,6 @@ class Media(Resource):
 
         API: ``GET /media/user/downloadtrack``
         """
-        checks.country_code("country", country)
         return self._media(
             ops.DOWNLOAD_TRACK,
             track_id=track_id,
@@ -80,7 +78,6 @@ class Media(Resource):
 
         API: ``GET /media/user/streamtrack``
         """
-        checks.country_code("country", country)
         return self._media(
             ops.STREAM_TRACK,
             track_id=track_id,
@@ -114,7 +111,6 @@ class Media(Resource):
 
         API: ``GET /media/user/download/release``
         """
-        checks.country_code("country", country)
         return self._media(
             ops.DOWNLOAD_RELEASE,
             release_id=release_id,
@@ -145,7 +141,6 @@ class Media(Resource):
 
         API: ``GET /media/user/download/purchase``
         """
-        checks.country_code("country", country)
         return self._media(
             ops.DOWNLOAD_PURCHASE, purchase_id=purchase_id, country=country, user_id=user_id, error_url=error_url
         )
@@ -174,7 +169,6 @@ class Media(Resource):
 
         API: ``GET /media/track/stream``
         """
-        checks.country_code("country", country)
         return self._media(
             ops.STREAM,
             track_id=track_id,
@@ -230,7 +224,6 @@ class Media(Resource):
 
         API: ``GET /media/track/download``
         """
-        checks.country_code("country", country)
         return self._media(
             ops.DOWNLOAD, track_id=track_id, format_id=format_id, country=country, user_id=user_id, error_url=error_url
         )

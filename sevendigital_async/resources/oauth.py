@@ -49,7 +49,6 @@ class OAuth(Resource):
 
         API: ``GET /1.2/oauth/requesttoken``
         """
-        checks.country_code("country", country)
         return await self._one(OAuthToken, ops.REQUEST_TOKEN, client_identifier=client_identifier, country=country)
 
     def authorise_url(self, request_token: OAuthToken | UserToken | str, *, callback: str | None = None) -> str:
@@ -94,7 +93,6 @@ class OAuth(Resource):
         API: ``POST /1.2/oauth/requestToken/authorise``
         """
         token = request_token.token if isinstance(request_token, OAuthToken | UserToken) else request_token
-        checks.country_code("country", country)
         checks.non_empty("request_token", token)
         checks.non_empty("username", username)
         checks.non_empty("password", password)
@@ -114,7 +112,6 @@ class OAuth(Resource):
 
         API: ``GET /1.2/oauth/accesstoken``
         """
-        checks.country_code("country", country)
         token = request_token.user_token if isinstance(request_token, OAuthToken) else request_token
         answer = await self._signer.as_user(token).call(ops.ACCESS_TOKEN, country=country)
         assert isinstance(answer, OAuthToken)

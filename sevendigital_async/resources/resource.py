@@ -1,18 +1,16 @@
-"""The base of all resources: lists in pages, the kinds of responses, and the classic API's checks of arguments."""
+"""The base of all resources: lists in pages, and the kinds of responses."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
-from functools import partial
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from itertools import repeat
 from typing import Any, Generic, Protocol, TypeVar
 
 from ..errors import InvalidArgumentError
 from ..models import Page
 from ..operations import Operation
-from . import checks
 from .media_handle import MediaHandle
 
 T = TypeVar("T")
@@ -154,45 +152,8 @@ class Resource:
         return Pages(fetch, first=page)
 
 
-RULES: Mapping[str, Callable[[Any], None]] = {
-    "country": partial(checks.country_code, "country"),
-    "price": partial(checks.price, "price"),
-    "retail_price": partial(checks.price, "retail_price"),
-    "tag": partial(checks.purchase_tags, name="tag"),
-}
-
-
-def check(arguments: Mapping[str, Any]) -> None:
-    """Refuse what the service would refuse, before anything is sent.
-
-    Raises:
-        InvalidArgumentError: An argument breaks its rule; the message names it.
-    """
-    for name in RULES.keys() & arguments.keys():
-        RULES[name](arguments[name])
-
-
-class CheckedResource(Resource):
-    """A group of methods whose arguments are checked before they leave."""
+class ClassicResource(Resource):
+    """A group of methods of the classic API."""
 
     # The OpenAPI file knows no pages of some lists that the guide pages.
     _numbers_first_page = False
-
-    async def _one(self, model: type[T], operation: Operation, /, **arguments: object) -> T:
-        check(arguments)
-        return await super()._one(model, operation, **arguments)
-
-    async def _all(self, model: type[T], operation: Operation, /, **arguments: object) -> tuple[T, ...]:
-        check(arguments)
-        return await super()._all(model, operation, **arguments)
-
-    def _pages(
-        self, model: type[T], operation: Operation, /, *, page: int, page_size: int | None, **arguments: object
-    ) -> Pages[T]:
-        check(arguments)
-        checks.page_size(page_size)
-        return super()._pages(model, operation, page=page, page_size=page_size, **arguments)
-
-    def _media(self, operation: Operation, /, **arguments: object) -> MediaHandle:
-        check(arguments)
-        return super()._media(operation, **arguments)

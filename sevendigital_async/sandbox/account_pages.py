@@ -29,7 +29,7 @@ class AccountPages:
 
     async def _authorise(self, request: web.Request) -> web.StreamResponse:
         token = request.query.get("oauth_token", "")
-        requested = self._tokens.requested(token)
+        requested = self._tokens.find_request_token(token)
         if request.match_info["consumerKey"] != self._accounts.partner.consumer_key or requested is None:
             return web.Response(status=401, text="OAuth authentication error: Request token refused")
         callback = request.query.get("oauth_callback", "")

@@ -25,23 +25,23 @@ class Accounts:
 
     Attributes:
         partner: The one consumer key that is accepted, and its secret.
-        registered: Tokens that replace the derived one of their user.
-        issued: Tokens that the OAuth flow has issued.
+        custom_tokens: Tokens that replace the derived one of their user.
+        oauth_tokens: Tokens that the OAuth flow has issued.
     """
 
     partner: Credentials
-    registered: Mapping[str, UserToken] = Factory(dict)
-    issued: Tokens = Factory(Tokens)
+    custom_tokens: Mapping[str, UserToken] = Factory(dict)
+    oauth_tokens: Tokens = Factory(Tokens)
 
     def token_for(self, user: str) -> UserToken:
-        return self.registered.get(user) or UserToken(TOKEN_PREFIX + user, SECRET_PREFIX + user)
+        return self.custom_tokens.get(user) or UserToken(TOKEN_PREFIX + user, SECRET_PREFIX + user)
 
     def find(self, token: str) -> tuple[str, str] | None:
         """Return the user id and the secret that belong to ``token``; None if there is none."""
-        for user, held in self.registered.items():
+        for user, held in self.custom_tokens.items():
             if held.token == token:
                 return user, held.secret
-        if (holder := self.issued.holder(token)) is not None:
+        if (holder := self.oauth_tokens.find_access_token(token)) is not None:
             return holder
         user = token.removeprefix(TOKEN_PREFIX)
         return (user, SECRET_PREFIX + user) if user and user != token else None

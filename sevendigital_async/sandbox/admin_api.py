@@ -13,11 +13,11 @@ from aiohttp import web
 
 from ..errors import ConfigurationError
 from ..models.stream_log import LogKind
-from .browsers import Handler, own_pages_only
 from .faults import Faults
 from .request_log import RequestLog
+from .same_origin import Handler, same_origin_only
 
-_LINES = "application/x-ndjson"
+_JSON_LINES = "application/x-ndjson"
 _HEADERS = {
     "Cache-Control": "no-store",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -75,7 +75,7 @@ class AdminAPI:
             (web.put, "/_sandbox/faults", self._change_faults),
             *((web.get, path, _static(name, content_type)) for path, (name, content_type) in STATIC_FILES.items()),
         ]
-        return [route(path, own_pages_only(handler, self._host)) for route, path, handler in served]
+        return [route(path, same_origin_only(handler, self._host)) for route, path, handler in served]
 
     async def _show_stats(self, _: web.Request) -> web.StreamResponse:
         return _json(self._stats())
@@ -141,7 +141,7 @@ async def _stream(request: web.Request, lines: Callable[[LogKind | None], Iterab
         kind = None if wanted is None else LogKind(wanted)
     except ValueError:
         return _json({"error": f"kind must be one of {', '.join(LogKind)}"}, status=400)
-    response = web.StreamResponse(headers={"Content-Type": _LINES, **_HEADERS})
+    response = web.StreamResponse(headers={"Content-Type": _JSON_LINES, **_HEADERS})
     # A reader may disconnect at any time.
     with suppress(ConnectionError):
         await response.prepare(request)

@@ -15,18 +15,18 @@ Tree: TypeAlias = Mapping[str, Any]
 
 @frozen(kw_only=True)
 class Page:
-    """One page of a list; ``searched`` if the items are hits of a search, which XML wraps one by one."""
+    """One page of a list; ``is_search`` if the items are hits of a search, which XML wraps one by one."""
 
     noun: str
     items: Sequence[Tree]
     number: int
     size: int
     total: int
-    searched: bool = False
+    is_search: bool = False
 
 
 @frozen(kw_only=True)
-class Forms:
+class JsonAndXml:
     """A response with different formats in JSON and XML.
 
     Attributes:
@@ -34,19 +34,19 @@ class Forms:
         xml: By the names of the classic guide; a list becomes several elements of its name.
     """
 
-    json: Page | Bare | Tree
+    json: Page | WithoutEnvelope | Tree
     xml: Tree
 
 
 @frozen
-class Bare:
+class WithoutEnvelope:
     """A tree that has no envelope in JSON."""
 
     tree: Tree
 
 
 @frozen
-class Raw:
+class PlainText:
     """Text that is neither JSON nor XML."""
 
     text: str = field(repr=False)
@@ -73,12 +73,12 @@ class ItemProblem:
 
 @frozen
 class Problem:
-    """What is wrong with a request, and with items of it; ``bare`` leaves out the envelope with the status."""
+    """What is wrong with a request, and with its items; ``has_no_envelope`` leaves out the envelope with the status."""
 
     code: int
     message: str
     errors: tuple[ItemProblem, ...] = ()
-    bare: bool = False
+    has_no_envelope: bool = False
 
 
 @frozen(kw_only=True)
@@ -86,7 +86,7 @@ class Answer:
     """A response before it is rendered; ``accepted_logs`` are plays to record, each as JSON with sorted keys."""
 
     status: int = 200
-    content: Page | Forms | Bare | Raw | Token | Media | Problem | Tree | str | None = None
+    content: Page | JsonAndXml | WithoutEnvelope | PlainText | Token | Media | Problem | Tree | str | None = None
     max_age: int = 0
     headers: Mapping[str, str] = Factory(dict)
     accepted_logs: tuple[bytes, ...] = ()
@@ -101,11 +101,11 @@ class RefusalError(Exception):
         self.answer: Answer = Answer(status=status, content=problem, **answer)
 
 
-def missing(name: str) -> RefusalError:
+def missing_parameter(name: str) -> RefusalError:
     return RefusalError(400, Problem(1001, f"Required parameter missing: {name}"))
 
 
-def invalid(name: str, expected: str) -> RefusalError:
+def invalid_value(name: str, expected: str) -> RefusalError:
     return RefusalError(400, Problem(1002, f"Invalid value of {name}: {expected} expected"))
 
 
@@ -113,21 +113,21 @@ def out_of_range(name: str, expected: str) -> RefusalError:
     return RefusalError(400, Problem(1003, f"{name} is out of range: {expected} expected"))
 
 
-def no_choice(name: str, choices: Iterable[str]) -> RefusalError:
+def invalid_choice(name: str, choices: Iterable[str]) -> RefusalError:
     return RefusalError(400, Problem(1006, f"Invalid value of {name}: one of {', '.join(choices)} expected"))
 
 
-def unavailable(noun: str) -> RefusalError:
+def not_available(noun: str) -> RefusalError:
     return RefusalError(404, Problem(2002, f"{noun.capitalize()} is not available in this context"))
 
 
-def exists(noun: str) -> RefusalError:
+def already_exists(noun: str) -> RefusalError:
     return RefusalError(409, Problem(2003, f"{noun.capitalize()} exists already"))
 
 
-def unpaid(code: int, message: str) -> RefusalError:
+def payment_failed(code: int, message: str) -> RefusalError:
     return RefusalError(400, Problem(code, message))
 
 
-def unknown(noun: str) -> RefusalError:
+def not_found(noun: str) -> RefusalError:
     return RefusalError(404, Problem(2001, f"{noun.capitalize()} not found"))

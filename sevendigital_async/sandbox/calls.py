@@ -12,7 +12,7 @@ from attrs import field, frozen
 
 from ..models.wire import camel_case
 from ..operations import Binding, Operation, ParameterLocation
-from .answers import Page, Problem, RefusalError, Tree, invalid, missing, no_choice, out_of_range
+from .answers import Page, Problem, RefusalError, Tree, invalid_choice, invalid_value, missing_parameter, out_of_range
 from .faults import Faults
 from .state import State
 
@@ -38,17 +38,17 @@ class Call:
     state: State
 
     @property
-    def moment(self) -> datetime:
+    def utc_now(self) -> datetime:
         """The sandbox's time, in UTC and to the second."""
         return datetime.fromtimestamp(int(self.now), UTC)
 
-    def whole(self, name: str, default: int, *, least: int = 0, most: int | None = None) -> int:
+    def whole_number(self, name: str, default: int, *, least: int = 0, most: int | None = None) -> int:
         """Return an argument as a whole number between two bounds."""
         text = self.arguments.get(name)
         if text is None:
             return default
         if not (text.isascii() and text.removeprefix("-").isdigit() and len(text) < 10):  # noqa: PLR2004 - nine digits
-            raise invalid(name, "a whole number")
+            raise invalid_value(name, "a whole number")
         number = int(text)
         if number < least or (most is not None and number > most):
             raise out_of_range(name, f"{least} to {most}" if most is not None else f"{least} or more")
@@ -58,14 +58,14 @@ class Call:
         """Return an argument that is one of a few words, in lower case; None if it was not sent."""
         text: str | None = self.arguments.get(name)
         if text is not None and text.lower() not in choices:
-            raise no_choice(camel_case(name), choices)
+            raise invalid_choice(camel_case(name), choices)
         return text and text.lower()
 
-    def page_of(self, noun: str, items: Sequence[_Item], tree: Any, *, searched: bool = False) -> Page:
-        number = self.whole("page", 1, least=1)
-        size = self.whole("page_size", DEFAULT_PAGE_SIZE, least=1, most=MAX_PAGE_SIZE)
+    def page_of(self, noun: str, items: Sequence[_Item], tree: Any, *, is_search: bool = False) -> Page:
+        number = self.whole_number("page", 1, least=1)
+        size = self.whole_number("page_size", DEFAULT_PAGE_SIZE, least=1, most=MAX_PAGE_SIZE)
         cut: list[Tree] = [tree(item) for item in items[(number - 1) * size : number * size]]
-        return Page(noun=noun, items=cut, number=number, size=size, total=len(items), searched=searched)
+        return Page(noun=noun, items=cut, number=number, size=size, total=len(items), is_search=is_search)
 
 
 def read_arguments(
@@ -88,12 +88,12 @@ def read_arguments(
             if parameter.default is not None:
                 arguments[parameter.name] = parameter.default
             elif parameter.required:
-                raise missing(parameter.wire)
+                raise missing_parameter(parameter.wire)
         else:
             arguments[parameter.name] = value
     for name, needed in binding.needs.items():
         if name in arguments and needed not in arguments:
-            raise missing(camel_case(needed))
+            raise missing_parameter(camel_case(needed))
     return arguments
 
 

@@ -10,7 +10,7 @@ from attrs import frozen
 
 HOME_CURRENCY = "GBP"
 
-COUNTRIES: Mapping[str, str] = {
+COUNTRY_NAMES: Mapping[str, str] = {
     "GB": "United Kingdom",
     "US": "United States",
     "DE": "Germany",
@@ -20,7 +20,7 @@ COUNTRIES: Mapping[str, str] = {
 }
 """The names of the territories that have a store."""
 
-TERRITORIES: Mapping[str, str] = {"GB": "GBP", "US": "USD", "DE": "EUR", "FR": "EUR", "IE": "EUR", "ES": "EUR"}
+CURRENCY_BY_COUNTRY: Mapping[str, str] = {"GB": "GBP", "US": "USD", "DE": "EUR", "FR": "EUR", "IE": "EUR", "ES": "EUR"}
 """The currency of each territory that has a store."""
 
 
@@ -51,7 +51,7 @@ class Release:
     version: str | None
     type: str
     artist: Artist
-    released: date
+    release_date: date
     label: Label
     explicit: bool
     upc: str
@@ -106,10 +106,10 @@ class Catalogue:
     artists: Mapping[str, Artist]
     releases: Mapping[str, Release]
     tracks: Mapping[str, Track]
-    listings: Mapping[str, Sequence[Track]]
+    tracks_by_release: Mapping[str, Sequence[Track]]
 
     def tracks_of(self, release: Release) -> Sequence[Track]:
-        return self.listings[release.id]
+        return self.tracks_by_release[release.id]
 
 
 _ARTISTS = (
@@ -131,20 +131,20 @@ _ARTISTS = (
     "Æthel Voss",
 )
 _LABELS = ("Cinder Lane", "Ninth Kettle Recordings", "Loft & Gable", "Saltworks")
-_FORMS = (("album", 11), ("single", 1), ("ep", 5), ("album", 9), ("compilation", 14))
+_RELEASE_TYPES = (("album", 11), ("single", 1), ("ep", 5), ("album", 9), ("compilation", 14))
 _VERSIONS = (None, "Remastered", None, None, "Deluxe Edition")
-_FIRST = (
+_FIRST_WORDS = (
     "Velvet", "Borrowed", "Northern", "Paper", "Hollow", "Crooked", "Silver",
     "Midnight", "Patient", "Copper", "Distant", "Quiet", "Salted",
 )  # fmt: skip
-_SECOND = (
+_SECOND_WORDS = (
     "Harbour", "Orchards", "Machines", "Weather", "Staircase", "Letters", "Satellites", "Gardens",
     "Engines", "Windows", "Rivers",
 )  # fmt: skip
-_FIRST_RELEASE = 1_100_000
-_FIRST_TRACK = 5_500_000
-_PENCE_OF_TRACK = 99
-_EARLIEST = date(1994, 2, 7)
+_FIRST_RELEASE_ID = 1_100_000
+_FIRST_TRACK_ID = 5_500_000
+_TRACK_PENCE = 99
+_FIRST_RELEASE_DATE = date(1994, 2, 7)
 _PREORDERS = {16: date(2099, 3, 6), 42: date(2099, 4, 3), 78: date(2099, 4, 24)}
 """Releases that are not available yet, whenever the sandbox runs."""
 _MBID_NAMESPACE = UUID("7d190000-0000-4000-8000-000000000002")
@@ -152,7 +152,7 @@ _MBID_NAMESPACE = UUID("7d190000-0000-4000-8000-000000000002")
 
 def _title(number: int) -> str:
     # The lengths of the lists are coprime, so every pair occurs before one repeats.
-    return f"{_FIRST[number % len(_FIRST)]} {_SECOND[number % len(_SECOND)]}"
+    return f"{_FIRST_WORDS[number % len(_FIRST_WORDS)]} {_SECOND_WORDS[number % len(_SECOND_WORDS)]}"
 
 
 def _artist(number: int, name: str) -> Artist:
@@ -161,17 +161,17 @@ def _artist(number: int, name: str) -> Artist:
 
 
 def _release(number: int, artist: Artist) -> Release:
-    kind, size = _FORMS[number % len(_FORMS)]
+    kind, size = _RELEASE_TYPES[number % len(_RELEASE_TYPES)]
     label = number % len(_LABELS)
-    rrp_pence = min(_PENCE_OF_TRACK * size, 999)
+    rrp_pence = min(_TRACK_PENCE * size, 999)
     on_sale = number % 8 == 5  # noqa: PLR2004 - some are
     return Release(
-        id=str(_FIRST_RELEASE + number),
+        id=str(_FIRST_RELEASE_ID + number),
         title=_title(number),
         version=_VERSIONS[number % len(_VERSIONS)],
         type=kind,
         artist=artist,
-        released=_PREORDERS.get(number, _EARLIEST + timedelta(days=137 * number)),
+        release_date=_PREORDERS.get(number, _FIRST_RELEASE_DATE + timedelta(days=137 * number)),
         label=Label(str(31 + label), _LABELS[label]),
         explicit=number % 7 == 3,  # noqa: PLR2004 - some are
         upc=f"{50_550_000_000_000 + 7_919 * number:014d}",
@@ -182,38 +182,38 @@ def _release(number: int, artist: Artist) -> Release:
 
 def _track(serial: int, number: int, release: Release) -> Track:
     return Track(
-        id=str(_FIRST_TRACK + serial),
+        id=str(_FIRST_TRACK_ID + serial),
         title=_title(3 * serial + 5),
         version="Live" if serial % 9 == 0 else None,
         release=release,
         number=number,
         duration=120 + 37 * serial % 240,
         explicit=release.explicit and number % 2 == 1,
-        isrc=f"ZZSBX{release.released:%y}{serial:05d}",
-        pence=_PENCE_OF_TRACK,
+        isrc=f"ZZSBX{release.release_date:%y}{serial:05d}",
+        pence=_TRACK_PENCE,
     )
 
 
-def _build() -> Catalogue:
+def _build_catalogue() -> Catalogue:
     artists = [_artist(number, name) for number, name in enumerate(_ARTISTS)]
     releases = [
-        _release(len(_FORMS) * place + number, artist)
+        _release(len(_RELEASE_TYPES) * place + number, artist)
         for place, artist in enumerate(artists)
-        for number in range(len(_FORMS))
+        for number in range(len(_RELEASE_TYPES))
     ]
     tracks: list[Track] = []
-    listings: dict[str, Sequence[Track]] = {}
+    tracks_by_release: dict[str, Sequence[Track]] = {}
     for index, release in enumerate(releases):
-        size = _FORMS[index % len(_FORMS)][1]
-        listing = [_track(len(tracks) + number, number + 1, release) for number in range(size)]
-        listings[release.id] = listing
-        tracks.extend(listing)
+        size = _RELEASE_TYPES[index % len(_RELEASE_TYPES)][1]
+        release_tracks = [_track(len(tracks) + number, number + 1, release) for number in range(size)]
+        tracks_by_release[release.id] = release_tracks
+        tracks.extend(release_tracks)
     return Catalogue(
         {artist.id: artist for artist in artists},
         {release.id: release for release in releases},
         {track.id: track for track in tracks},
-        listings,
+        tracks_by_release,
     )
 
 
-CATALOGUE = _build()
+CATALOGUE = _build_catalogue()

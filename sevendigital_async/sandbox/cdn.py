@@ -5,8 +5,8 @@ from __future__ import annotations
 from aiohttp import hdrs, web
 
 from ..clock import Clock
-from .ranges import deliver
-from .state.media import Deliveries, Ticket
+from .ranges import media_response
+from .state.media import MediaAccess, Ticket
 
 SEGMENT_SECONDS = 10
 MANIFEST_TYPE = "application/vnd.apple.mpegurl"
@@ -14,15 +14,15 @@ _SEGMENT_TYPE = "video/mp2t"
 _PREFIX = "/_cdn"
 
 
-def address(origin: str, ticket: Ticket) -> str:
+def media_url(origin: str, ticket: Ticket) -> str:
     return f"{origin}{_PREFIX}/{ticket.id}"
 
 
-def manifest_address(origin: str, ticket: Ticket) -> str:
-    return f"{address(origin, ticket)}.m3u8"
+def manifest_url(origin: str, ticket: Ticket) -> str:
+    return f"{media_url(origin, ticket)}.m3u8"
 
 
-def manifest(origin: str, ticket: Ticket) -> str:
+def hls_manifest(origin: str, ticket: Ticket) -> str:
     duration = ticket.media.seconds
     lines = [
         "#EXTM3U",
@@ -33,7 +33,7 @@ def manifest(origin: str, ticket: Ticket) -> str:
     ]
     for number in range(_segments(duration)):
         length = min(SEGMENT_SECONDS, duration - number * SEGMENT_SECONDS)
-        lines += [f"#EXTINF:{length:.3f},", f"{address(origin, ticket)}/{number}.ts"]
+        lines += [f"#EXTINF:{length:.3f},", f"{media_url(origin, ticket)}/{number}.ts"]
     return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
 
 
@@ -44,8 +44,8 @@ def _segments(duration: int) -> int:
 class Cdn:
     """Serves the media of tickets. Requests are not signed, and refused if they carry OAuth credentials."""
 
-    def __init__(self, deliveries: Deliveries, clock: Clock) -> None:
-        self._deliveries = deliveries
+    def __init__(self, media_access: MediaAccess, clock: Clock) -> None:
+        self._media_access = media_access
         self._clock = clock
 
     def routes(self) -> list[web.RouteDef]:
@@ -60,14 +60,14 @@ class Cdn:
         if isinstance(ticket, web.Response):
             return ticket
         headers = request.headers
-        delivery = deliver(ticket.media, headers.get(hdrs.RANGE), headers.get(hdrs.IF_RANGE))
+        delivery = media_response(ticket.media, headers.get(hdrs.RANGE), headers.get(hdrs.IF_RANGE))
         return web.Response(status=delivery.status, headers=delivery.headers, body=delivery.body)
 
     async def _manifest(self, request: web.Request) -> web.StreamResponse:
         ticket = self._admit(request)
         if isinstance(ticket, web.Response):
             return ticket
-        text = manifest(f"{request.scheme}://{request.host}", ticket)
+        text = hls_manifest(f"{request.scheme}://{request.host}", ticket)
         return web.Response(body=text.encode(), content_type=MANIFEST_TYPE)
 
     async def _segment(self, request: web.Request) -> web.StreamResponse:
@@ -77,16 +77,16 @@ class Cdn:
         count, number = _segments(ticket.media.seconds), int(request.match_info["number"])
         if number >= count:
             return web.Response(status=404, text="No such segment")
-        body = ticket.media.make()
+        body = ticket.media.make_bytes()
         cut = body[number * len(body) // count : (number + 1) * len(body) // count]
         return web.Response(body=cut, content_type=_SEGMENT_TYPE)
 
     def _admit(self, request: web.Request) -> Ticket | web.Response:
         if hdrs.AUTHORIZATION in request.headers or any(name.startswith("oauth_") for name in request.query):
             return web.Response(status=400, text="No credentials wanted here: they belong to the API alone")
-        ticket = self._deliveries.find(request.match_info["ticket"])
+        ticket = self._media_access.find_ticket(request.match_info["ticket"])
         if ticket is None:
             return web.Response(status=404, text="No such file")
-        if ticket.expires < self._clock.time():
+        if ticket.expires_at < self._clock.time():
             return web.Response(status=403, text="This address has expired")
         return ticket

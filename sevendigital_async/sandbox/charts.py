@@ -21,52 +21,54 @@ class _Ranked(Protocol):
     def id(self) -> str: ...
 
 
-_Thing = TypeVar("_Thing", bound=_Ranked)
+_RankedT = TypeVar("_RankedT", bound=_Ranked)
 
 
 @frozen
-class Entry(Generic[_Thing]):
+class ChartEntry(Generic[_RankedT]):
     """A place in a chart; ``change`` is how it has moved since the previous chart."""
 
     position: int
     change: str
-    thing: _Thing
+    item: _RankedT
 
 
-def popularity(thing: _Ranked) -> int:
+def popularity(item: _Ranked) -> int:
     """Return how popular something is, from 0 to 999."""
-    return crc32(thing.id.encode()) % 1_000
+    return crc32(item.id.encode()) % 1_000
 
 
-def most_popular(things: Iterable[_Thing]) -> list[_Thing]:
-    return sorted(things, key=popularity, reverse=True)
+def most_popular(items: Iterable[_RankedT]) -> list[_RankedT]:
+    return sorted(items, key=popularity, reverse=True)
 
 
 def first_day(to_date: date, period: str) -> date:
     return to_date - timedelta(days=PERIODS[period] - 1)
 
 
-def chart(things: Iterable[_Thing], to_date: date, period: str) -> list[Entry[_Thing]]:
-    things = list(things)
-    before = _places(things, first_day(to_date, period) - timedelta(days=1), period)
-    now = _ranking(things, to_date, period)
-    return [Entry(place, _change(before.get(thing.id), place), thing) for place, thing in enumerate(now, 1)]
+def chart(items: Iterable[_RankedT], to_date: date, period: str) -> list[ChartEntry[_RankedT]]:
+    items = list(items)
+    previous = _positions(items, first_day(to_date, period) - timedelta(days=1), period)
+    ranking = _ranking(items, to_date, period)
+    return [
+        ChartEntry(position, _change(previous.get(item.id), position), item) for position, item in enumerate(ranking, 1)
+    ]
 
 
-def _ranking(things: Sequence[_Thing], to_date: date, period: str) -> list[_Thing]:
+def _ranking(items: Sequence[_RankedT], to_date: date, period: str) -> list[_RankedT]:
     window = f"{period} {to_date.toordinal() // PERIODS[period]}"
 
-    def sales(thing: _Thing) -> int:
-        return 3 * popularity(thing) + crc32(f"{thing.id} {window}".encode()) % 1_000
+    def sales(item: _RankedT) -> int:
+        return 3 * popularity(item) + crc32(f"{item.id} {window}".encode()) % 1_000
 
-    return sorted(things, key=sales, reverse=True)[:CHART_LENGTH]
-
-
-def _places(things: Sequence[_Thing], to_date: date, period: str) -> dict[str, int]:
-    return {thing.id: place for place, thing in enumerate(_ranking(things, to_date, period), 1)}
+    return sorted(items, key=sales, reverse=True)[:CHART_LENGTH]
 
 
-def _change(before: int | None, now: int) -> str:
-    if before is None:
+def _positions(items: Sequence[_RankedT], to_date: date, period: str) -> dict[str, int]:
+    return {item.id: position for position, item in enumerate(_ranking(items, to_date, period), 1)}
+
+
+def _change(previous: int | None, current: int) -> str:
+    if previous is None:
         return "New"
-    return "Same" if before == now else "Up" if now < before else "Down"
+    return "Same" if previous == current else "Up" if current < previous else "Down"

@@ -14,19 +14,19 @@ from ..clock import Clock
 from ..operations import Auth, ParameterLocation
 from .answers import Answer, Problem, RefusalError
 from .calls import FORM, Call, read_arguments, read_form
-from .delivery import hang_up, send, trickle
 from .faults import DISCONNECT_AFTER, DISCONNECT_BEFORE, SLOW_BODY, Faults
 from .limits import RateLimiter
 from .media_errors import as_error_redirect
 from .oauth import OAuthError, SignedRequest, Verifier
-from .ranges import deliver
+from .ranges import media_response
 from .recordings import Media
 from .rendering import render
 from .request_log import DISCONNECTED, LoggedRequest, RequestLog
-from .routes import Endpoint, Place
+from .response_writer import drop_connection, send, send_slowly
+from .routes import Endpoint, ParameterKey
 from .state import State
 
-_PROBLEMS_OF_STATUS = {
+_PROBLEM_BY_STATUS = {
     400: Problem(1002, "Invalid parameter value"),
     404: Problem(2001, "Resource cannot be found"),
     429: Problem(7001, "Too many requests"),
@@ -36,7 +36,7 @@ _CLIENT_PROBLEM = Problem(1002, "Request refused")
 _SERVER_PROBLEM = Problem(9001, "Unexpected internal server error")
 _TOO_LARGE = Answer(status=413, content=Problem(1003, "The body is too large"))
 _AUTH_STATUSES = frozenset({401, 403})
-_RETRY_SOON = {"Retry-After": "0.2"}
+_RETRY_HEADERS = {"Retry-After": "0.2"}
 
 
 @frozen(kw_only=True)
@@ -87,21 +87,21 @@ class Dispatcher:
         self.faults_version += 1
         self._random = Random(faults.seed)  # noqa: S311 - repeatable on purpose
 
-    async def serve(self, sharing: Sequence[Endpoint], request: web.Request) -> web.StreamResponse:
+    async def serve(self, endpoints: Sequence[Endpoint], request: web.Request) -> web.StreamResponse:
         """Answer one request to one of the endpoints that share its route, or drop it."""
-        endpoint = sharing[0] if len(sharing) == 1 else await _matching(sharing, request)
-        context = self._arrive(endpoint, request)
+        endpoint = endpoints[0] if len(endpoints) == 1 else await _choose_endpoint(endpoints, request)
+        context = self._admit(endpoint, request)
         answer, fault = await self._process(context)
         status = DISCONNECTED if answer is None else answer.status
-        self._request_log.close(context.entry, status, fault, self._clock.monotonic())
+        self._request_log.record_response(context.entry, status, fault, self._clock.monotonic())
         if answer is None:
-            return hang_up(request)
+            return drop_connection(request)
         written = self._render(context, answer)
         if fault == SLOW_BODY:
-            return await trickle(request, *written, self._clock.sleep)
+            return await send_slowly(request, *written, self._clock.sleep)
         return send(request, *written)
 
-    def _arrive(self, endpoint: Endpoint, request: web.Request) -> RequestContext:
+    def _admit(self, endpoint: Endpoint, request: web.Request) -> RequestContext:
         now, monotonic = self._clock.time(), self._clock.monotonic()
         faults = self._faults
         fault = faults.draw(self._random)
@@ -111,7 +111,7 @@ class Dispatcher:
         return RequestContext(
             endpoint=endpoint,
             request=request,
-            entry=self._request_log.arrive(endpoint.kind, now, monotonic),
+            entry=self._request_log.record_arrival(endpoint.kind, now, monotonic),
             faults=faults,
             fault=fault,
             delay=faults.delay(self._random),
@@ -130,11 +130,11 @@ class Dispatcher:
         except (ConnectionError, web.RequestPayloadError):
             return None, None
         except RefusalError as refusal:
-            self._request_log.refuse(context.entry, refusal.answer)
+            self._request_log.record_refusals(context.entry, refusal.answer)
             return refusal.answer, None
         fault = context.fault
         if fault is not None and fault.isdigit():
-            return _answer_of_status(int(fault)), fault
+            return _error_answer(int(fault)), fault
         answer = None if fault == DISCONNECT_BEFORE else self._handle(context, body)
         return (None if fault == DISCONNECT_AFTER else answer), fault
 
@@ -144,7 +144,7 @@ class Dispatcher:
         except OAuthError as error:
             raise RefusalError(401, f"OAuth authentication error: {error}") from None
         if context.retry_after is not None:
-            raise RefusalError(429, _PROBLEMS_OF_STATUS[429], headers={hdrs.RETRY_AFTER: context.retry_after})
+            raise RefusalError(429, _PROBLEM_BY_STATUS[429], headers={hdrs.RETRY_AFTER: context.retry_after})
 
     def _identify(self, context: RequestContext, body: bytes) -> str | None:
         request = context.request
@@ -155,11 +155,11 @@ class Dispatcher:
             request.headers.get(hdrs.AUTHORIZATION),
             body if request.content_type == FORM else b"",
         )
-        find = self._state.tokens.signer_by_request if context.endpoint.by_request_token else None
+        find = self._state.tokens.find_request_token_secret if context.endpoint.is_signed_by_request_token else None
         user = self._verifier.verify(signed, self._clock.time(), find=find)
         wants_user = context.endpoint.operation.auth is Auth.THREE_LEGGED and not self._managed_users
         endpoint = context.endpoint
-        names_user = not endpoint.takes_user_id or any(name == "userid" for _, name in _given(request, body))
+        names_user = not endpoint.takes_user_id or any(name == "userid" for _, name in _sent_parameters(request, body))
         if user is None and wants_user and not (endpoint.is_live and names_user):
             raise OAuthError("Not authorised, this operation wants a user's access token")
         return user
@@ -197,9 +197,9 @@ class Dispatcher:
             accepted=answer.accepted_logs,
             refused=answer.refused_logs,
         )
-        self._request_log.refuse(entry, answer, logs)
+        self._request_log.record_refusals(entry, answer, logs)
         if isinstance(answer.content, Problem):
-            return evolve(answer, content=evolve(answer.content, bare=endpoint.bare_problems))
+            return evolve(answer, content=evolve(answer.content, has_no_envelope=endpoint.has_bare_problems))
         return answer
 
     def _render(self, context: RequestContext, answer: Answer) -> tuple[int, dict[str, str], bytes]:
@@ -212,7 +212,7 @@ class Dispatcher:
             **answer.headers,
         }
         if isinstance(answer.content, Media):
-            delivery = deliver(answer.content, asked.get(hdrs.RANGE), asked.get(hdrs.IF_RANGE))
+            delivery = media_response(answer.content, asked.get(hdrs.RANGE), asked.get(hdrs.IF_RANGE))
             return delivery.status, {**headers, **delivery.headers}, delivery.body
         body, content_type = render(answer, asked.get(hdrs.ACCEPT, ""), context.endpoint.only_type)
         if body:
@@ -220,32 +220,32 @@ class Dispatcher:
         return answer.status, headers, body
 
 
-async def _matching(sharing: Sequence[Endpoint], request: web.Request) -> Endpoint:
+async def _choose_endpoint(endpoints: Sequence[Endpoint], request: web.Request) -> Endpoint:
     """Choose between endpoints that share a route by the request's parameters.
 
     Of those whose required ones are present, the one that requires most and accepts most; else the first.
     """
     try:
-        given = _given(request, await request.read())
+        sent = _sent_parameters(request, await request.read())
     except (web.HTTPRequestEntityTooLarge, ConnectionError, web.RequestPayloadError):
-        return sharing[0]
-    fitting = [endpoint for endpoint in sharing if endpoint.required <= given]
+        return endpoints[0]
+    fitting = [endpoint for endpoint in endpoints if endpoint.required_parameters <= sent]
     return max(
         fitting,
-        key=lambda endpoint: (len(endpoint.required), len(endpoint.accepted & given)),
-        default=sharing[0],
+        key=lambda endpoint: (len(endpoint.required_parameters), len(endpoint.accepted_parameters & sent)),
+        default=endpoints[0],
     )
 
 
-def _given(request: web.Request, body: bytes) -> set[Place]:
+def _sent_parameters(request: web.Request, body: bytes) -> set[ParameterKey]:
     form = read_form(body.decode("utf-8", "replace")) if request.content_type == FORM else {}
     query = read_form(request.raw_path.partition("?")[2])
     return {(ParameterLocation.QUERY, name) for name in query} | {(ParameterLocation.FORM, name) for name in form}
 
 
-def _answer_of_status(status: int) -> Answer:
+def _error_answer(status: int) -> Answer:
     if status in _AUTH_STATUSES:
         return Answer(status=status, content="OAuth authentication error: Access to resource denied")
     fallback = _SERVER_PROBLEM if status >= 500 else _CLIENT_PROBLEM  # noqa: PLR2004 - the HTTP status
-    headers = _RETRY_SOON if status == 429 else {}  # noqa: PLR2004 - as above
-    return Answer(status=status, content=_PROBLEMS_OF_STATUS.get(status, fallback), headers=headers)
+    headers = _RETRY_HEADERS if status == 429 else {}  # noqa: PLR2004 - as above
+    return Answer(status=status, content=_PROBLEM_BY_STATUS.get(status, fallback), headers=headers)

@@ -17,7 +17,8 @@ SLOW_BODY = "slow-body"
 
 _RATE = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(%?)")
 _STATUS = re.compile(r"[45]\d\d")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(ms|s)")
+_TIME = r"(\d+(?:\.\d+)?|\.\d+)(ms|s)"
+_LATENCY = re.compile(f"{_TIME}(?:-{_TIME})?")
 
 
 class Chance(NamedTuple):
@@ -66,9 +67,9 @@ class Faults:
         for spec in specs:
             kind, _, value = spec.strip().partition(":")
             value = value.strip()
-            add = _KINDS.get(kind) or (_add_chance if _STATUS.fullmatch(kind) else None)
+            add = _FAULT_PARSERS.get(kind) or (_add_chance if _STATUS.fullmatch(kind) else None)
             if add is None or not value:
-                raise ConfigurationError(f"not a fault: {spec!r} (use {_GRAMMAR})")
+                raise ConfigurationError(f"not a fault: {spec!r} (use {_NOTATION})")
             faults = add(faults, kind, value)
         if sum(chance.rate for chance in faults.chances) > 1 + 1e-9:
             raise ConfigurationError("the rates of all faults add up to more than 100 %")
@@ -116,14 +117,14 @@ def _add_poison_unindexed(faults: Faults, _kind: str, track_id: str) -> Faults:
     return evolve(faults, poison_unindexed=faults.poison_unindexed | {track_id})
 
 
-_KINDS: dict[str, Callable[[Faults, str, str], Faults]] = {
+_FAULT_PARSERS: dict[str, Callable[[Faults, str, str], Faults]] = {
     DISCONNECT_BEFORE: _add_chance,
     DISCONNECT_AFTER: _add_chance,
     SLOW_BODY: _add_chance,
     "poison": _add_poison,
     "poison-unindexed": _add_poison_unindexed,
 }
-_GRAMMAR = (
+_NOTATION = (
     "STATUS:RATE (such as 503:10%), disconnect-before:RATE, disconnect-after:RATE, slow-body:RATE, "
     "poison:TRACK_ID or poison-unindexed:TRACK_ID"
 )
@@ -132,15 +133,14 @@ _GRAMMAR = (
 def _latency(text: str | None) -> tuple[float, float]:
     if not text:
         return 0.0, 0.0
-    low, dash, high = text.replace(" ", "").partition("-")
-    bounds = _seconds(low), _seconds(high if dash else low)
-    if bounds[0] > bounds[1]:
-        raise ConfigurationError(f"latency {text!r} is reversed: write the shorter time first")
-    return bounds
-
-
-def _seconds(text: str) -> float:
-    found = _DURATION.fullmatch(text)
+    found = _LATENCY.fullmatch(text.replace(" ", ""))
     if found is None:
         raise ConfigurationError(f"not a latency: {text!r} (use 200ms, 1.5s, or a range such as 2ms-1500ms)")
-    return float(found[1]) / (1000 if found[2] == "ms" else 1)
+    low, high = _seconds(found[1], found[2]), _seconds(found[3] or found[1], found[4] or found[2])
+    if low > high:
+        raise ConfigurationError(f"latency {text!r} is reversed: write the shorter time first")
+    return low, high
+
+
+def _seconds(number: str, unit: str) -> float:
+    return float(number) / (1000 if unit == "ms" else 1)

@@ -10,7 +10,7 @@ from attrs import define
 
 from ..operations import RateClass
 
-DAY = 86_400
+SECONDS_PER_DAY = 86_400
 
 
 class SlidingWindow:
@@ -18,22 +18,22 @@ class SlidingWindow:
 
     def __init__(self, seconds: float = 1.0) -> None:
         self._seconds = seconds
-        self._moments: deque[float] = deque()
+        self._times: deque[float] = deque()
 
     def count(self, now: float) -> int:
-        moments = self._moments
+        moments = self._times
         while moments and now - moments[0] >= self._seconds:
             moments.popleft()
         return len(moments)
 
     def add(self, now: float) -> int:
-        self._moments.append(now)
+        self._times.append(now)
         return self.count(now)
 
     def wait(self, now: float, most: int) -> float:
         """Return the seconds until fewer than ``most`` moments are left in the window."""
         surplus = self.count(now) - most
-        return 0.0 if surplus < 0 else self._moments[surplus] + self._seconds - now
+        return 0.0 if surplus < 0 else self._times[surplus] + self._seconds - now
 
 
 @define
@@ -46,7 +46,7 @@ class DailyQuota:
 
     def spend(self, now: float) -> bool:
         """Count a request; False, and not counted, if the day's quota is spent."""
-        if (today := int(now // DAY)) != self.day:
+        if (today := int(now // SECONDS_PER_DAY)) != self.day:
             self.day, self.used = today, 0
         if self.used >= self.limit:
             return False
@@ -54,7 +54,7 @@ class DailyQuota:
         return True
 
     def resets_in(self, now: float) -> int:
-        return math.ceil(DAY - now % DAY)
+        return math.ceil(SECONDS_PER_DAY - now % SECONDS_PER_DAY)
 
     def headers(self, now: float) -> dict[str, str]:
         return {

@@ -12,13 +12,13 @@ ERROR_PAGE = "/error"
 """The error page where the request names none."""
 
 _ERROR_URL_PARAMETER = "errorurl"
-_WITHOUT_URL = frozenset(
+_REDIRECTED_WITHOUT_URL = frozenset(
     {"media.download_track", "media.stream_track", "media.download_release", "media.download_purchase"}
 )
 """Operations that redirect to the standard page; the others then answer with a status."""
 
 
-def redirects(operation: Operation) -> bool:
+def has_error_redirect(operation: Operation) -> bool:
     return any(
         parameter.wire.lower() == _ERROR_URL_PARAMETER
         for binding in operation.bindings.values()
@@ -29,18 +29,18 @@ def redirects(operation: Operation) -> bool:
 def as_error_redirect(answer: Answer, operation: Operation, given: Mapping[str, str], origin: str) -> Answer:
     """Turn an error response into a redirect where the operation does that."""
     problem = answer.content
-    if not isinstance(problem, Problem) or not redirects(operation):
+    if not isinstance(problem, Problem) or not has_error_redirect(operation):
         return answer
-    page = _page(given.get(_ERROR_URL_PARAMETER, ""))
+    page = _error_page_url(given.get(_ERROR_URL_PARAMETER, ""))
     if page is None:
-        if operation.name not in _WITHOUT_URL:
+        if operation.name not in _REDIRECTED_WITHOUT_URL:
             return answer
         page = origin + ERROR_PAGE
     query = urlencode({"errorCode": problem.code, "errorMsg": problem.message})
     return Answer(status=302, headers={"Location": f"{page}{'&' if '?' in page else '?'}{query}"})
 
 
-def _page(text: str) -> str | None:
+def _error_page_url(text: str) -> str | None:
     try:
         parts = urlsplit(text)
     except ValueError:

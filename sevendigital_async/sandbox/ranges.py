@@ -15,7 +15,7 @@ _RANGE = re.compile(r"\s*bytes\s*=\s*(\d{0,15})\s*-\s*(\d{0,15})\s*", re.IGNOREC
 
 
 @frozen
-class Delivery:
+class MediaResponse:
     """A response that carries media."""
 
     status: int
@@ -23,18 +23,18 @@ class Delivery:
     body: bytes
 
 
-def deliver(media: Media, asked: str | None, condition: str | None) -> Delivery:
+def media_response(media: Media, range_header: str | None, if_range_header: str | None) -> MediaResponse:
     """Return the requested range of ``media``.
 
     Args:
         media: The file.
-        asked: The ``Range`` header; several ranges at once are answered with the whole file.
-        condition: The ``If-Range`` header.
+        range_header: The ``Range`` header; several ranges at once are answered with the whole file.
+        if_range_header: The ``If-Range`` header.
 
     Returns:
         200 with the whole file, 206 with a part, or 416 if the range is outside the file.
     """
-    body = media.make()
+    body = media.make_bytes()
     headers = {
         "Content-Type": media.content_type,
         "Content-Disposition": _disposition(media),
@@ -42,17 +42,17 @@ def deliver(media: Media, asked: str | None, condition: str | None) -> Delivery:
         "Last-Modified": format_datetime(media.modified, usegmt=True),
         "Accept-Ranges": "bytes",
     }
-    found = _RANGE.fullmatch(asked or "")
-    unchanged = condition is None or condition.strip() in {headers["ETag"], headers["Last-Modified"]}
+    found = _RANGE.fullmatch(range_header or "")
+    unchanged = if_range_header is None or if_range_header.strip() in {headers["ETag"], headers["Last-Modified"]}
     if found is None or not any(found.groups()) or not unchanged:
-        return Delivery(200, headers, body)
+        return MediaResponse(200, headers, body)
     first, last = _bounds(found[1], found[2], len(body))
     if found[1] and found[2] and int(found[1]) > int(found[2]):
-        return Delivery(200, headers, body)
+        return MediaResponse(200, headers, body)
     if first > last:
-        return Delivery(416, {"Accept-Ranges": "bytes", "Content-Range": f"bytes */{len(body)}"}, b"")
+        return MediaResponse(416, {"Accept-Ranges": "bytes", "Content-Range": f"bytes */{len(body)}"}, b"")
     headers["Content-Range"] = f"bytes {first}-{last}/{len(body)}"
-    return Delivery(206, headers, body[first : last + 1])
+    return MediaResponse(206, headers, body[first : last + 1])
 
 
 def _bounds(first: str, last: str, size: int) -> tuple[int, int]:

@@ -14,13 +14,13 @@ from attrs import field, frozen
 
 from .catalogue import CATALOGUE, Release, Track
 
-_SMALLEST = 200_000
-_SPREAD = 200_000
-_CLIP = 60_000
-_KEPT = 32
+_MIN_BYTES = 200_000
+_MAX_EXTRA_BYTES = 200_000
+_CLIP_BYTES = 60_000
+_MAX_CACHED = 32
 """How many pieces of media are held at a time."""
 
-ZIP = "application/zip"
+ZIP_TYPE = "application/zip"
 
 
 @frozen
@@ -67,14 +67,14 @@ AAC_FORMAT = FORMATS["48"]
 
 @frozen(kw_only=True)
 class Media:
-    """A file to be delivered; ``make`` makes its bytes when they are needed, the same every time."""
+    """A file to be delivered; ``make_bytes`` makes its bytes when they are needed, the same every time."""
 
     filename: str
     content_type: str
     modified: datetime
     seconds: int = 0
     attachment: bool
-    make: Callable[[], bytes] = field(repr=False)
+    make_bytes: Callable[[], bytes] = field(repr=False)
 
 
 def recording(track: Track, format_: Format, *, attachment: bool = True) -> Media:
@@ -84,7 +84,7 @@ def recording(track: Track, format_: Format, *, attachment: bool = True) -> Medi
         modified=_modified(track.release),
         seconds=track.duration,
         attachment=attachment,
-        make=partial(_audio, track.id, format_.id),
+        make_bytes=partial(_audio, track.id, format_.id),
     )
 
 
@@ -96,28 +96,28 @@ def clip(track: Track, format_: Format) -> Media:
         modified=_modified(track.release),
         seconds=min(30, track.duration),
         attachment=False,
-        make=lambda: _audio(track.id, format_.id)[:_CLIP],
+        make_bytes=lambda: _audio(track.id, format_.id)[:_CLIP_BYTES],
     )
 
 
 def archive(name: str, tracks: Sequence[Track], format_: Format) -> Media:
     return Media(
         filename=f"{name}.zip",
-        content_type=ZIP,
+        content_type=ZIP_TYPE,
         modified=max(_modified(track.release) for track in tracks),
         attachment=True,
-        make=partial(_zipped, tuple(track.id for track in tracks), format_.id),
+        make_bytes=partial(_zipped, tuple(track.id for track in tracks), format_.id),
     )
 
 
-@lru_cache(maxsize=_KEPT)
+@lru_cache(maxsize=_MAX_CACHED)
 def _audio(track_id: str, format_id: str) -> bytes:
     seed = hashlib.sha256(f"{track_id}/{format_id}".encode()).digest()
     noise = Random(seed)  # noqa: S311 - repeatable on purpose
-    return FORMATS[format_id].signature + noise.randbytes(_SMALLEST + noise.randrange(_SPREAD))
+    return FORMATS[format_id].signature + noise.randbytes(_MIN_BYTES + noise.randrange(_MAX_EXTRA_BYTES))
 
 
-@lru_cache(maxsize=_KEPT // 4)
+@lru_cache(maxsize=_MAX_CACHED // 4)
 def _zipped(track_ids: tuple[str, ...], format_id: str) -> bytes:
     file = io.BytesIO()
     # Entries without a time are dated 1980, so the bytes are always the same.
@@ -133,4 +133,4 @@ def _filename(track: Track, format_: Format) -> str:
 
 
 def _modified(release: Release) -> datetime:
-    return datetime.combine(release.released, time(12), UTC)
+    return datetime.combine(release.release_date, time(12), UTC)

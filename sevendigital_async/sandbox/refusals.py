@@ -9,8 +9,8 @@ from attrs import frozen
 
 from .answers import Answer, Problem
 
-_MAX_TEXT = 200
-_MAX_LIST = 50
+_MAX_TEXT_LENGTH = 200
+_MAX_REFUSALS = 50
 
 
 @frozen
@@ -32,7 +32,7 @@ def refusals(answer: Answer, logs: Any = None) -> list[Refusal]:
         case Answer(content=Problem(errors=items)) if items:
             return [
                 Refusal(answer.status, item.code, _short(item.message), item.index, _track_id(logs, item.index))
-                for item in items[:_MAX_LIST]
+                for item in items[:_MAX_REFUSALS]
             ]
         case Answer(content=Problem(code=code, message=message)):
             return [Refusal(answer.status, code, _short(message))]
@@ -48,4 +48,4 @@ def _track_id(logs: Sequence[Any], index: int) -> str | None:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 1] + "…"
+    return text if len(text) <= _MAX_TEXT_LENGTH else text[: _MAX_TEXT_LENGTH - 1] + "…"

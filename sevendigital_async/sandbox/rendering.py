@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 import orjson
 
-from .answers import Answer, Bare, Forms, Page, Problem, Raw, Token
+from .answers import Answer, JsonAndXml, Page, PlainText, Problem, Token, WithoutEnvelope
 from .recordings import Media
 
 JSON = "application/json"
@@ -79,13 +79,13 @@ def render(answer: Answer, accept: str, only_type: str | None = None) -> tuple[b
             return b"", media_type
         case str(text):
             return text.encode(), TEXT + _UTF8
-        case Raw(text, content_type):
+        case PlainText(text, content_type):
             return text.encode(), content_type
         case Token() as token:
             return _token(token, accept)
         case Media():
             raise TypeError("media are not rendered")
-        case Forms(json=json, xml=xml):
+        case JsonAndXml(json=json, xml=xml):
             return (_json(json) if media_type == JSON else _xml(xml)), media_type + _UTF8
         case tree:
             return (_json(tree) if media_type == JSON else _xml(tree)), media_type + _UTF8
@@ -111,7 +111,7 @@ def _weights(header: str) -> dict[str, float]:
     return weights
 
 
-def _json(content: Page | Problem | Bare | Mapping[str, Any]) -> bytes:
+def _json(content: Page | Problem | WithoutEnvelope | Mapping[str, Any]) -> bytes:
     match content:
         case Page():
             tree: dict[str, Any] = {
@@ -127,8 +127,8 @@ def _json(content: Page | Problem | Bare | Mapping[str, Any]) -> bytes:
                 error["errors"] = [
                     {"code": item.code, "message": item.message, "index": item.index} for item in content.errors
                 ]
-            tree = {"error": error} if content.bare else {"status": "error", "error": error}
-        case Bare(bare):
+            tree = {"error": error} if content.has_no_envelope else {"status": "error", "error": error}
+        case WithoutEnvelope(bare):
             tree = _json_tree(bare)
         case _:
             tree = {"status": "ok", **_json_tree(content)}
@@ -147,7 +147,7 @@ def _json_value(name: str, value: Any) -> Any:
     return _json_tree(value) if isinstance(value, Mapping) else value
 
 
-def _xml(content: Page | Problem | Bare | Mapping[str, Any]) -> bytes:
+def _xml(content: Page | Problem | WithoutEnvelope | Mapping[str, Any]) -> bytes:
     root = Element("response", status="error" if isinstance(content, Problem) else "ok", version="1.2")
     match content:
         case Page():
@@ -156,7 +156,7 @@ def _xml(content: Page | Problem | Bare | Mapping[str, Any]) -> bytes:
             error = SubElement(root, "error", code=str(content.code))
             SubElement(error, "errorMessage").text = content.message
         case _:
-            tree = content.tree if isinstance(content, Bare) else content
+            tree = content.tree if isinstance(content, WithoutEnvelope) else content
             for name, value in tree.items():
                 _append(root, name, value)
     document: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
@@ -164,12 +164,12 @@ def _xml(content: Page | Problem | Bare | Mapping[str, Any]) -> bytes:
 
 
 def _append_page(root: Element, page: Page) -> None:
-    collection = SubElement(root, "searchResults" if page.searched else f"{page.noun}s")
+    collection = SubElement(root, "searchResults" if page.is_search else f"{page.noun}s")
     for name, number in (("page", page.number), ("pageSize", page.size), ("totalItems", page.total)):
         SubElement(collection, name).text = str(number)
     for item in page.items:
         parent = collection
-        if page.searched:
+        if page.is_search:
             parent = SubElement(collection, "searchResult")
             SubElement(parent, "type").text = page.noun
         _append(parent, page.noun, item)

@@ -18,8 +18,8 @@ from .traffic import Traffic
 
 DISCONNECTED = "disconnected"
 
-_CHUNK = 64 * 1024
-_RECENT = 50
+_CHUNK_BYTES = 64 * 1024
+_MAX_RECENT = 50
 
 
 @define
@@ -85,49 +85,51 @@ class LogCounts:
 
 
 @define
-class Double:
+class DuplicatePlay:
     """A play that was saved more than once, with the numbers of the first and the last batch that it came in."""
 
-    times: int
+    count: int
     first_batch: int
     last_batch: int
 
 
 @define
-class _KindRecord:
+class _LogsOfKind:
     """The records of one kind of log: counts, the first batch of each log, and the doubles."""
 
     counts: LogCounts = Factory(LogCounts)
     window: SlidingWindow = Factory(SlidingWindow)
-    seen: dict[bytes, int] = Factory(dict)
-    doubles: dict[bytes, Double] = Factory(dict)
+    first_batches: dict[bytes, int] = Factory(dict)
+    duplicates: dict[bytes, DuplicatePlay] = Factory(dict)
 
-    def save(self, logs: tuple[bytes, ...], batch: int) -> None:
+    def record_batch(self, logs: tuple[bytes, ...], batch: int) -> None:
         self.counts.accepted_requests += 1
         self.counts.logs += len(logs)
         for log in logs:
-            first = self.seen.get(log)
+            first = self.first_batches.get(log)
             if first is None:
-                self.seen[log] = batch
+                self.first_batches[log] = batch
                 continue
             self.counts.duplicates += 1
-            known = self.doubles.pop(log, None)
-            self.doubles[log] = Double(2 if known is None else known.times + 1, first, batch)  # the newest is last
+            known = self.duplicates.pop(log, None)
+            self.duplicates[log] = DuplicatePlay(
+                2 if known is None else known.count + 1, first, batch
+            )  # the newest is last
 
 
 class RequestLog:
     """Keeps every request of the logging operations, and counts all others."""
 
     def __init__(self) -> None:
-        self._by_kind = {kind: _KindRecord() for kind in LogKind}
+        self._by_kind = {kind: _LogsOfKind() for kind in LogKind}
         self._entries: list[LoggedRequest] = []
         self._batches: list[tuple[LoggedRequest, tuple[bytes, ...]]] = []
-        self._refused: deque[dict[str, Any]] = deque(maxlen=_RECENT)
+        self._refused: deque[dict[str, Any]] = deque(maxlen=_MAX_RECENT)
         self._traffic = Traffic()
         self._answers: Counter[str] = Counter()
         self._faults: Counter[str] = Counter()
 
-    def arrive(self, kind: LogKind | None, arrived_at: float, arrived_monotonic: float) -> LoggedRequest:
+    def record_arrival(self, kind: LogKind | None, arrived_at: float, arrived_monotonic: float) -> LoggedRequest:
         entry = LoggedRequest(kind, arrived_at, arrived_monotonic)
         if kind is not None:
             self._entries.append(entry)
@@ -135,7 +137,7 @@ class RequestLog:
             record.counts.requests += 1
             in_last_second = record.window.add(arrived_monotonic)
             record.counts.busiest_second = max(record.counts.busiest_second, in_last_second)
-            self._traffic.arrive(kind, arrived_monotonic, in_last_second)
+            self._traffic.record_arrival(kind, arrived_monotonic, in_last_second)
         return entry
 
     def record_logs(
@@ -150,28 +152,28 @@ class RequestLog:
         counts.largest_batch = max(counts.largest_batch, logs or 0)
         counts.refused_logs += refused
         if logs is not None:
-            self._traffic.carry(entry.kind, entry.arrived_monotonic, logs=logs, saved=len(accepted))
+            self._traffic.record_logs(entry.kind, entry.arrived_monotonic, logs=logs, saved=len(accepted))
         if not accepted:
             return
         entry.batch = len(self._batches) + 1
         self._batches.append((entry, accepted))
-        record.save(accepted, entry.batch)
+        record.record_batch(accepted, entry.batch)
 
-    def refuse(self, entry: LoggedRequest, answer: Answer, logs: Any = None) -> None:
+    def record_refusals(self, entry: LoggedRequest, answer: Answer, logs: Any = None) -> None:
         """Record why a request, or plays of it, were refused."""
         if entry.kind is None:
             return
         about = {"kind": entry.kind.value, "user": entry.user, "arrived_at": entry.arrived_at}
         self._refused.extend({**about, **asdict(refusal)} for refusal in refusals(answer, logs))
 
-    def close(self, entry: LoggedRequest, status: int | str, fault: str | None, monotonic: float) -> None:
+    def record_response(self, entry: LoggedRequest, status: int | str, fault: str | None, monotonic: float) -> None:
         entry.status, entry.fault = status, fault
         self._answers[str(status)] += 1
         if fault is not None:
             self._faults[fault] += 1
         if entry.kind is None:
             return
-        self._traffic.end(monotonic, status=status, latency=monotonic - entry.arrived_monotonic)
+        self._traffic.record_response(monotonic, status=status, latency=monotonic - entry.arrived_monotonic)
         if status == 429:  # noqa: PLR2004 - the HTTP status
             self._by_kind[entry.kind].counts.rate_limited += 1
 
@@ -193,25 +195,25 @@ class RequestLog:
         return {
             "traffic": self._traffic.tree(monotonic),
             "refused": list(reversed(self._refused)),
-            "doubles": self._doubles(),
+            "doubles": self._duplicates(),
         }
 
-    def _doubles(self) -> list[dict[str, Any]]:
+    def _duplicates(self) -> list[dict[str, Any]]:
         latest = [
             (double, kind, log)
             for kind, record in self._by_kind.items()
-            for log, double in islice(reversed(record.doubles.items()), _RECENT)
+            for log, double in islice(reversed(record.duplicates.items()), _MAX_RECENT)
         ]
         latest.sort(key=lambda each: -each[0].last_batch)
         return [
             {
                 "kind": kind.value,
                 "log": orjson.loads(log),
-                "times": double.times,
+                "times": double.count,
                 "first": self._outcome(double.first_batch),
                 "last": self._outcome(double.last_batch),
             }
-            for double, kind, log in latest[:_RECENT]
+            for double, kind, log in latest[:_MAX_RECENT]
         ]
 
     def _outcome(self, batch: int) -> dict[str, Any]:
@@ -245,7 +247,7 @@ def _chunks(lines: Iterable[bytes]) -> Iterator[bytes]:
     for line in lines:
         waiting.append(line)
         size += len(line)
-        if size >= _CHUNK:
+        if size >= _CHUNK_BYTES:
             yield b"".join(waiting)
             waiting, size = [], 0
     if waiting:

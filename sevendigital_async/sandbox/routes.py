@@ -20,15 +20,15 @@ _XML_ONLY = frozenset({"platform.sales.credit_item"})
 _SIGNED_BY_REQUEST_TOKEN = frozenset({"oauth.access_token"})
 
 
-Place = tuple[ParameterLocation, str]
+ParameterKey = tuple[ParameterLocation, str]
 """Where a parameter is, and its wire name in lower case."""
 
 
-def _place(parameter: Parameter) -> Place:
+def _key_of(parameter: Parameter) -> ParameterKey:
     return parameter.location, parameter.wire.lower()
 
 
-def _is_open(parameter: Parameter) -> bool:
+def _is_in_query_or_form(parameter: Parameter) -> bool:
     return parameter.location in {ParameterLocation.QUERY, ParameterLocation.FORM}
 
 
@@ -42,8 +42,8 @@ class Endpoint:
         handler: What answers.
         kind: The kind of logs it takes, if any.
         only_type: What it answers in, whatever the client accepts; None if the client chooses.
-        by_request_token: It is signed with a request token.
-        bare_problems: Its own errors come without an envelope.
+        is_signed_by_request_token: It is signed with a request token.
+        has_bare_problems: Its own errors come without an envelope.
         is_live: It belongs to the live dialect, where a request that names a user needs no user's token.
     """
 
@@ -52,8 +52,8 @@ class Endpoint:
     handler: Handler
     kind: LogKind | None
     only_type: str | None
-    by_request_token: bool
-    bare_problems: bool
+    is_signed_by_request_token: bool
+    has_bare_problems: bool
     is_live: bool
 
     @property
@@ -61,15 +61,17 @@ class Endpoint:
         return any(parameter.name == "user_id" for parameter in self.binding.parameters)
 
     @property
-    def accepted(self) -> frozenset[Place]:
+    def accepted_parameters(self) -> frozenset[ParameterKey]:
         """What a request may have in its query or form."""
-        return frozenset(map(_place, filter(_is_open, self.binding.parameters)))
+        return frozenset(map(_key_of, filter(_is_in_query_or_form, self.binding.parameters)))
 
     @property
-    def required(self) -> frozenset[Place]:
+    def required_parameters(self) -> frozenset[ParameterKey]:
         """What a request must have in its query or form."""
         return frozenset(
-            _place(parameter) for parameter in filter(_is_open, self.binding.parameters) if parameter.required
+            _key_of(parameter)
+            for parameter in filter(_is_in_query_or_form, self.binding.parameters)
+            if parameter.required
         )
 
 
@@ -100,7 +102,7 @@ def endpoints(
             binding = operation.bindings.get(dialect)
             if binding is None or (dialect is Dialect.LIVE and binding == operation.bindings.get(Dialect.OPENAPI)):
                 continue
-            for form in (binding, *binding.variants.values(), *_alternatives(binding)):
+            for form in (binding, *binding.variants.values(), *_alternative_paths(binding)):
                 yield _endpoint(operation, form, dialect, handlers)
 
 
@@ -108,7 +110,7 @@ PREVIEW_LOG_PATHS = ("/1.2/preview/log", "/1.2/user/preview/log")
 """The vendor's pages disagree about it; both are accepted."""
 
 
-def _alternatives(binding: Binding) -> Iterator[Binding]:
+def _alternative_paths(binding: Binding) -> Iterator[Binding]:
     if binding.path == PREVIEW_LOG_PATHS[0]:
         yield evolve(binding, path=PREVIEW_LOG_PATHS[1])
 
@@ -122,8 +124,8 @@ def _endpoint(operation: Operation, binding: Binding, dialect: Dialect, handlers
         handler=handler or handlers[name],
         kind=LOG_KINDS.get(name),
         only_type=_only_type(name),
-        by_request_token=name in _SIGNED_BY_REQUEST_TOKEN,
-        bare_problems=name in _BARE_PROBLEMS,
+        is_signed_by_request_token=name in _SIGNED_BY_REQUEST_TOKEN,
+        has_bare_problems=name in _BARE_PROBLEMS,
         is_live=is_live,
     )
 

@@ -6,19 +6,19 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from .answers import Bare, Forms, Tree
+from .answers import JsonAndXml, Tree, WithoutEnvelope
 from .catalogue import Release
 from .recordings import FORMATS, Format
-from .state.baskets import Basket, Line
-from .state.lockers import Owned
+from .state.baskets import Basket, BasketLine
+from .state.lockers import OwnedTrack
 from .state.purchases import Purchase
-from .trees import SITE, price_tree, release_tree, track_tree
+from .trees import SHOP_URL, price_tree, release_tree, track_tree
 
-_DOWNLOADS = (FORMATS["17"], FORMATS["33"])
+_DOWNLOAD_FORMATS = (FORMATS["17"], FORMATS["33"])
 
 
-def basket_forms(basket: Basket) -> Forms:
-    price, due = price_tree(basket.pence, basket.currency), price_tree(basket.due, basket.currency)
+def basket_content(basket: Basket) -> JsonAndXml:
+    price, due = price_tree(basket.pence, basket.currency), price_tree(basket.pence_due, basket.currency)
     lines = basket.lines
     json = {
         "id": basket.id,
@@ -36,36 +36,36 @@ def basket_forms(basket: Basket) -> Forms:
         "amountDue": due,
         "basketItems": {"basketItem": items},
     }
-    return Forms(json=Bare(json), xml={"basket": xml})
+    return JsonAndXml(json=WithoutEnvelope(json), xml={"basket": xml})
 
 
-def purchase_forms(purchase: Purchase, owned: Sequence[Owned], origin: str, **more: Any) -> Forms:
+def purchase_content(purchase: Purchase, owned: Sequence[OwnedTrack], origin: str, **more: Any) -> JsonAndXml:
     """Describe a purchase and its items in the locker."""
-    date = stamp(purchase)
+    date = purchase_time(purchase)
     json = {
         "purchaseId": purchase.id,
         "status": "completed",
-        "total": price_tree(purchase.due, purchase.currency),
+        "total": price_tree(purchase.pence_due, purchase.currency),
         "items": lines_json(purchase.lines, purchase.currency),
-        "receiptUrl": f"{SITE}/receipts/{purchase.id}",
+        "receiptUrl": f"{SHOP_URL}/receipts/{purchase.id}",
         "purchaseDate": date,
         "lockerReleases": locker_json(owned, purchase.currency, origin),
         **more,
     }
-    return Forms(json=Bare(json), xml={"purchase": purchase_element(purchase, owned, origin)})
+    return JsonAndXml(json=WithoutEnvelope(json), xml={"purchase": purchase_element(purchase, owned, origin)})
 
 
-def purchase_element(purchase: Purchase, owned: Sequence[Owned], origin: str) -> Tree:
+def purchase_element(purchase: Purchase, owned: Sequence[OwnedTrack], origin: str) -> Tree:
     """Describe a purchase by the names of the guide."""
     releases = locker_elements(owned, purchase.currency, origin)
     return {
         "id": purchase.id,
-        "purchaseDate": stamp(purchase),
+        "purchaseDate": purchase_time(purchase),
         "lockerReleases": {"lockerRelease": releases},
     }
 
 
-def lines_json(lines: Iterable[Line], currency: str) -> list[Tree]:
+def lines_json(lines: Iterable[BasketLine], currency: str) -> list[Tree]:
     """Describe what is in a basket or a purchase by the names of the OpenAPI file."""
     return [
         {
@@ -73,23 +73,23 @@ def lines_json(lines: Iterable[Line], currency: str) -> list[Tree]:
             "releaseId": line.item.release.id,
             "trackId": line.item.track and line.item.track.id,
             "price": price_tree(line.pence, currency),
-            **_facts(line),
-            "amountDue": price_tree(line.due, currency),
+            **_item_fields(line),
+            "amountDue": price_tree(line.pence_due, currency),
             **_discount(line),
         }
         for line in lines
     ]
 
 
-def locker_json(owned: Sequence[Owned], currency: str, origin: str) -> list[Tree]:
+def locker_json(owned: Sequence[OwnedTrack], currency: str, origin: str) -> list[Tree]:
     """Describe what a user owns, release by release, with lists as JSON has them."""
     return [
         {
             "release": release_tree(release, currency),
             "lockerTracks": [
                 {
-                    **_owned_facts(each, currency),
-                    "downloadUrls": [_download(each, format_, origin) for format_ in _DOWNLOADS],
+                    **_track_fields(each, currency),
+                    "downloadUrls": [_download(each, format_, origin) for format_ in _DOWNLOAD_FORMATS],
                 }
                 for each in tracks
             ],
@@ -99,7 +99,7 @@ def locker_json(owned: Sequence[Owned], currency: str, origin: str) -> list[Tree
     ]
 
 
-def locker_elements(owned: Sequence[Owned], currency: str, origin: str) -> list[Tree]:
+def locker_elements(owned: Sequence[OwnedTrack], currency: str, origin: str) -> list[Tree]:
     """Describe what a user owns, release by release, with lists as XML has them."""
     return [
         {
@@ -114,30 +114,30 @@ def locker_elements(owned: Sequence[Owned], currency: str, origin: str) -> list[
     ]
 
 
-def stamp(dated: Purchase | Owned) -> str:
-    return f"{dated.moment:%Y-%m-%dT%H:%M:%SZ}"
+def purchase_time(dated: Purchase | OwnedTrack) -> str:
+    return f"{dated.purchased_at:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def download_url(owned: Owned, format_: Format, origin: str) -> str:
+def download_url(owned: OwnedTrack, format_: Format, origin: str) -> str:
     """Return the download address of a track, to be signed for its owner."""
     query = {"formatId": format_.id, "releaseId": owned.track.release.id, "trackId": owned.track.id}
     return f"{origin}/media/user/downloadtrack?{urlencode(query)}"
 
 
-def _line_element(line: Line, currency: str) -> Tree:
+def _line_element(line: BasketLine, currency: str) -> Tree:
     track = line.item.track
     return {
         "id": line.id,
-        **_facts(line),
+        **_item_fields(line),
         "trackId": track and track.id,
         "releaseId": line.item.release.id,
         "price": price_tree(line.pence, currency),
-        "amountDue": price_tree(line.due, currency),
+        "amountDue": price_tree(line.pence_due, currency),
         **_discount(line),
     }
 
 
-def _facts(line: Line) -> Tree:
+def _item_fields(line: BasketLine) -> Tree:
     item = line.item
     return {
         "type": "track" if item.track else "release",
@@ -146,26 +146,26 @@ def _facts(line: Line) -> Tree:
     }
 
 
-def _discount(line: Line) -> Tree:
-    return {"discount": {"type": "Voucher"}} if line.due < line.pence else {}
+def _discount(line: BasketLine) -> Tree:
+    return {"discount": {"type": "Voucher"}} if line.pence_due < line.pence else {}
 
 
-def _by_release(owned: Sequence[Owned]) -> list[tuple[Release, list[Owned]]]:
+def _by_release(owned: Sequence[OwnedTrack]) -> list[tuple[Release, list[OwnedTrack]]]:
     releases = {each.track.release.id: each.track.release for each in owned}
     return [(release, [each for each in owned if each.track.release is release]) for release in releases.values()]
 
 
-def _owned_facts(owned: Owned, currency: str) -> dict[str, Any]:
+def _track_fields(owned: OwnedTrack, currency: str) -> dict[str, Any]:
     return {
         "track": track_tree(owned.track, currency),
-        "remainingDownloads": owned.remaining,
+        "remainingDownloads": owned.remaining_downloads,
         "purchaseId": owned.purchase_id,
-        "purchaseDate": stamp(owned),
-        "completeAlbumPurchase": owned.complete,
+        "purchaseDate": purchase_time(owned),
+        "completeAlbumPurchase": owned.is_complete_release,
     }
 
 
-def _download(owned: Owned, format_: Format, origin: str) -> Tree:
+def _download(owned: OwnedTrack, format_: Format, origin: str) -> Tree:
     return {
         "url": download_url(owned, format_, origin),
         "format": {

@@ -31,7 +31,7 @@ from .state import State
 MAX_BODY_BYTES = 2 * 1024 * 1024
 """Larger bodies are refused; 500 logs with long ids fit."""
 
-_GRACE = 0.25
+_SHUTDOWN_TIMEOUT = 0.25
 
 
 class Sandbox:
@@ -79,7 +79,7 @@ class Sandbox:
         self._preview_rate = preview_rate
         self._clock = clock or SystemClock()
         self._request_log = RequestLog()
-        self._state = State(self._accounts.token_for, self._accounts.issued)
+        self._state = State(self._accounts.token_for, self._accounts.oauth_tokens)
         self._dispatcher = Dispatcher(
             verifier=Verifier(self._accounts, tolerance=clock_tolerance, allow_nonce_reuse=allow_nonce_reuse),
             request_log=self._request_log,
@@ -108,7 +108,7 @@ class Sandbox:
         """
         if self._runner is not None:
             raise ConfigurationError("the sandbox is running already")
-        runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=_GRACE)
+        runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=_SHUTDOWN_TIMEOUT)
         await runner.setup()
         try:
             await web.TCPSite(runner, self._host, self._port).start()
@@ -189,8 +189,8 @@ class Sandbox:
             host=self._host,
         )
         application.add_routes(admin_api.routes())
-        application.add_routes(Cdn(self._state.deliveries, self._clock).routes())
-        application.add_routes(AccountPages(self._accounts, self._accounts.issued).routes())
+        application.add_routes(Cdn(self._state.media_access, self._clock).routes())
+        application.add_routes(AccountPages(self._accounts, self._accounts.oauth_tokens).routes())
         return application
 
     def _faults_tree(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from .answers import Tree
 from .catalogue import CATALOGUE, Artist, Release
-from .trees import SITE
+from .trees import SHOP_URL
 
 
 @frozen
@@ -48,14 +48,14 @@ def tags_of_artist(artist: Artist) -> Sequence[Tag]:
 
 
 def tags_of_release(release: Release) -> Sequence[Tag]:
-    return [*tags_of_artist(release.artist), TAGS[f"{release.released.year // 10 * 10}s"]]
+    return [*tags_of_artist(release.artist), TAGS[f"{release.release_date.year // 10 * 10}s"]]
 
 
-COUNTS = Counter(tag.id for release in CATALOGUE.releases.values() for tag in tags_of_release(release))
+RELEASE_COUNTS = Counter(tag.id for release in CATALOGUE.releases.values() for tag in tags_of_release(release))
 """How many releases have a tag, by its id."""
 
 
-def has_all(tags: Iterable[Tag], wanted: Iterable[str]) -> bool:
+def has_all_tags(tags: Iterable[Tag], wanted: Iterable[str]) -> bool:
     return {tag.id for tag in tags}.issuperset(wanted)
 
 
@@ -65,11 +65,11 @@ def tag_tree(tag: Tag) -> Tree:
         "id": tag.id,
         "name": tag.name,
         "parentId": tag.parent,
-        "url": f"{SITE}/tags/{tag.id}",
-        "count": COUNTS[tag.id],
+        "url": f"{SHOP_URL}/tags/{tag.id}",
+        "count": RELEASE_COUNTS[tag.id],
     }
 
 
 def tag_element(tag: Tag) -> Tree:
     """Describe a tag by the names of the guide."""
-    return {"id": tag.id, "text": tag.name, "url": f"{SITE}/tags/{tag.id}", "count": COUNTS[tag.id]}
+    return {"id": tag.id, "text": tag.name, "url": f"{SHOP_URL}/tags/{tag.id}", "count": RELEASE_COUNTS[tag.id]}

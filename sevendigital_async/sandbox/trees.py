@@ -6,7 +6,7 @@ from .answers import Tree
 from .catalogue import Artist, Release, Track
 
 _PRICE_FORMATS = {"GBP": "£{:.2f}", "USD": "${:.2f}", "EUR": "€{:.2f}"}
-SITE = "https://shop.example"
+SHOP_URL = "https://shop.example"
 
 
 def artist_tree(artist: Artist) -> Tree:
@@ -14,15 +14,15 @@ def artist_tree(artist: Artist) -> Tree:
         "id": artist.id,
         "name": artist.name,
         "sortName": artist.sort_name,
-        "url": f"{SITE}/artist/{artist.id}",
-        "image": f"{SITE}/artist/{artist.id}_350.jpg",
+        "url": f"{SHOP_URL}/artist/{artist.id}",
+        "image": f"{SHOP_URL}/artist/{artist.id}_350.jpg",
     }
 
 
 def release_tree(release: Release, currency: str) -> Tree:
     return {
         **_release_summary(release),
-        "releaseDate": release.released.isoformat(),
+        "releaseDate": release.release_date.isoformat(),
         "label": {"id": release.label.id, "name": release.label.name},
         "explicit": release.explicit,
         "upc": release.upc,
@@ -35,13 +35,13 @@ def track_tree(track: Track, currency: str) -> Tree:
         "id": track.id,
         "title": track.title,
         "version": track.version,
-        "artist": _credit(track.release.artist),
+        "artist": _artist_summary(track.release.artist),
         "release": _release_summary(track.release),
         "trackNumber": track.number,
         "duration": track.duration,
         "explicit": track.explicit,
         "isrc": track.isrc,
-        "previewUrl": f"{SITE}/clip/{track.id}",
+        "previewUrl": f"{SHOP_URL}/clip/{track.id}",
         "price": price_tree(track.pence, currency, track.rrp_pence),
     }
 
@@ -63,12 +63,12 @@ def _formatted(pence: int, currency: str) -> str:
     return _PRICE_FORMATS[currency].format(pence / 100)
 
 
-def _credit(artist: Artist) -> Tree:
+def _artist_summary(artist: Artist) -> Tree:
     return {
         "id": artist.id,
         "name": artist.name,
         "appearsAs": artist.name,
-        "url": f"{SITE}/artist/{artist.id}",
+        "url": f"{SHOP_URL}/artist/{artist.id}",
     }
 
 
@@ -78,7 +78,7 @@ def _release_summary(release: Release) -> dict[str, object]:
         "title": release.title,
         "version": release.version,
         "type": release.type,
-        "artist": _credit(release.artist),
-        "url": f"{SITE}/release/{release.id}",
-        "image": f"{SITE}/release/{release.id}_350.jpg",
+        "artist": _artist_summary(release.artist),
+        "url": f"{SHOP_URL}/release/{release.id}",
+        "image": f"{SHOP_URL}/release/{release.id}_350.jpg",
     }

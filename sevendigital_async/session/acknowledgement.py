@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ..models.scalars import count
+from ..models.readers import count
 from .document import Document, Kind
 
 MAX_TEXT = 200

@@ -10,6 +10,7 @@ from attrs import frozen
 
 from ..clock import Clock, SystemClock
 from ..config import UserToken
+from ..operations import Operation, Safety
 from .request import Request
 
 if TYPE_CHECKING:
@@ -66,6 +67,11 @@ class ResponseCache:
     def clear(self) -> None:
         """Drop all responses."""
         self._entries.clear()
+
+
+def is_cacheable(operation: Operation, request: Request) -> bool:
+    """Return whether the response to a request may be kept."""
+    return operation.safety is Safety.READ and request.http_method == "GET"
 
 
 def cache_key(request: Request, user: UserToken | None, headers: Mapping[str, str]) -> Hashable:

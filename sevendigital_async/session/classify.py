@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sized
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from attrs import evolve, frozen
@@ -28,10 +28,13 @@ from ..errors import (
     ShortCountError,
     TransportError,
 )
-from ..models.scalars import count
+from ..models.readers import count
 from ..models.wire import value_at
+from ..operations import Operation
 from .document import Document, Kind
 from .request import Call, Request
+
+E = TypeVar("E", bound=TransportError)
 
 logger = logging.getLogger("sevendigital_async")
 
@@ -45,6 +48,9 @@ OAUTH_ERROR = "oauth authentication error"
 
 MIN_FINAL_STATUS = 200
 """The lowest status of a final response."""
+
+SEE_OTHER = 303
+"""The status that leads to a description of what a request has done (RFC 9110, section 15.4.4)."""
 
 NO_REASON = "the service gave no reason"
 
@@ -152,6 +158,8 @@ def error_in(
 def _may_be_done(kind: type[APIError], status: int, finding: _Finding) -> bool:
     """Return whether a request may have been carried out although its response is an error."""
     if issubclass(kind, ServerError) or (finding.code or 0) >= SERVER_CODES:
+        return True
+    if issubclass(kind, RedirectError) and status == SEE_OTHER:
         return True
     # The service's own refusal counts, whatever the status beside it.
     return status >= 500 and not (finding.in_service_form and is_service_code(finding.code))  # noqa: PLR2004
@@ -290,8 +298,16 @@ def _message(error: Any) -> str:
     return next((text for text in texts if isinstance(text, str) and text.strip()), "")
 
 
+def with_operation(error: E, operation: Operation) -> E:
+    """Add the operation's name to an error of the transport, if it lacks it, and return the error."""
+    if error.operation is None:
+        error.operation = operation.name
+        error.args = (f"{operation.name}: {error.args[0]}",)
+    return error
+
+
 class ErrorContext:
-    """Annotates errors of a block with the trace id, and with advice where the request may have been carried out."""
+    """Adds operation and trace id to the errors of a block, and advice where the request may have been carried out."""
 
     def __init__(self, call: Call) -> None:
         self._call = call
@@ -300,18 +316,19 @@ class ErrorContext:
         """Change nothing."""
 
     def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
+        if isinstance(error, TransportError):
+            with_operation(error, self._call.operation)
         if isinstance(error, TransportError | APIError | DecodeError):
-            error.trace_id = error.trace_id or self._call.trace_id
+            error.trace_id = error.trace_id or self._call.options.trace_id
             if error.maybe_sent:
                 error.advice = self._call.operation.advice
 
 
 def annotate(error: APIError, request: Request, headers: Mapping[str, str]) -> APIError:
     """Add the operation's meaning of the error's code, and the service's trace id."""
-    meanings = request.binding.meanings if request.binding else {}
 
     def explain(message: str, code: int | None) -> str:
-        meaning = None if code is None else meanings.get(code)
+        meaning = None if code is None else request.binding.meanings.get(code)
         return f"{message} ({meaning})" if meaning else message
 
     error.trace_id = headers.get(TRACE_HEADER)
@@ -327,7 +344,7 @@ def check_count(call: Call, request: Request, document: Document, status: int) -
     Raises:
         ShortCountError: It is smaller, or missing.
     """
-    wanted = request.binding.count if request.binding else None
+    wanted = request.binding.count
     sent = request.values.get(wanted.argument) if wanted else None
     if wanted is None or not isinstance(sent, Sized):
         return

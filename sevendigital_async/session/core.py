@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import evolve, frozen
 
-from ..account_quota import MAX_WAIT, PROBE_INTERVAL, RateLimit
+from ..account_quota import MAX_WAIT, Quota, RateLimit
 from ..clock import Clock
 from ..config import Credentials, Settings, SignaturePlacement, Timeout, UserToken
 from ..errors import (
+    APIError,
     ClockSkewError,
     ConnectError,
     DecodeError,
@@ -26,15 +27,15 @@ from ..errors import (
     TransportError,
     UnreadableResponseError,
 )
-from ..operations import Auth, Content, Operation, Safety
+from ..operations import Content, Operation
 from .acknowledgement import defect_in
-from .cache import ResponseCache, cache_key
+from .cache import ResponseCache, cache_key, is_cacheable
 from .classify import TRACE_HEADER, ErrorContext, annotate, check_count, error_in, offset_in
-from .defaults import ParameterDefaults
 from .document import OFF_LOOP_BYTES, Document, in_thread, parsed, read_all
-from .media import MediaResponse, is_media, with_operation
+from .media import MediaResponse, is_media
+from .options import CallOptions
 from .rate_limiter import LocalRateLimiter, RateLimiter, Slot
-from .redirects import MAX_REDIRECTS, destination, is_redirect
+from .redirects import MAX_REDIRECTS, destination, forwarded_headers, is_redirect
 from .request import Call, Request, SignedRequest, build_request, new_nonce, request_to, sign
 from .response import Response
 from .transport import Stream, Transport
@@ -54,10 +55,6 @@ ACCEPT_JSON = "application/json, application/xml;q=0.5"
 ACCEPT_XML = "application/xml"
 ACCEPT_ANY = "*/*"
 
-
-FORWARDED_HEADERS = frozenset({"accept", "accept-language", "if-match", "if-none-match", "if-range", "range"})
-"""Headers of a call that are sent to the target of a redirect as well."""
-
 T = TypeVar("T")
 
 
@@ -67,13 +64,15 @@ class _Opened:
 
     Attributes:
         stream: Its body.
-        redirected: Whether a redirect led to it.
+        clock_offset: The offset of the service's clock with which the request was signed, in seconds.
         deadline: When it must be read and parsed, by the monotonic clock; None for no limit.
+        redirected: Whether a redirect led to it.
     """
 
     stream: Stream
-    redirected: bool
+    clock_offset: float
     deadline: float | None
+    redirected: bool = False
 
 
 @frozen
@@ -85,76 +84,9 @@ class _Answer:
     headers: Mapping[str, str]
     deadline: float | None
 
-
-def _response(call: Call, value: T, answer: _Answer) -> Response[T]:
-    return Response(value, answer.status, answer.headers, answer.headers.get(TRACE_HEADER) or call.trace_id)
-
-
-def _forwarded_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers of a call that are safe to send to the target of a redirect."""
-    return {name: value for name, value in headers.items() if name.lower() in FORWARDED_HEADERS}
-
-
-class Quota:
-    """The quota of one consumer key."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._reported = RateLimit()
-        self._reported_at = self._probe_at = clock.monotonic()
-
-    @property
-    def rate_limit(self) -> RateLimit:
-        """The quota by the last response, aged to now."""
-        return self._reported.after(self._clock.monotonic() - self._reported_at)
-
-    @property
-    def is_spent(self) -> bool:
-        """Whether the quota was spent by the last response."""
-        # Checked before every request; nearly always some quota remains.
-        return bool(self._reported.wait and self.rate_limit.wait)
-
-    @property
-    def wait(self) -> float:
-        """Seconds until a request may be sent; 0 when a very long wait is to be probed."""
-        wait = self.rate_limit.wait
-        return 0.0 if wait > MAX_WAIT and self._clock.monotonic() >= self._probe_at else wait
-
-    def update(self, headers: Mapping[str, str]) -> float:
-        """Update from a response's headers; malformed or missing ones change nothing.
-
-        Returns:
-            Seconds to wait, if these headers say that the quota is spent.
-        """
-        stated = RateLimit.from_headers(headers, self._clock.time())
-        if stated is None:
-            return 0.0
-        self._reported = stated
-        self._reported_at = self._clock.monotonic()
-        self._probe_at = self._reported_at + PROBE_INTERVAL
-        return stated.wait
-
-    async def acquire(self, max_wait: float, operation: str, pause_left: Callable[[], Awaitable[float]]) -> None:
-        """Wait until the quota allows a request.
-
-        Args:
-            max_wait: Seconds this may take; more than a day is never waited here.
-            operation: Named in the error.
-            pause_left: Returns the seconds for which other processes have paused the account.
-
-        Raises:
-            RateLimitError: It would take longer; ``retry_after`` says how long.
-        """
-        while wait := max(self.wait, await pause_left()):
-            if wait > min(max_wait, MAX_WAIT):
-                raise RateLimitError(
-                    f"the request quota is spent; it is renewed in {wait:.0f} seconds",
-                    operation=operation,
-                    rate_limit=self.rate_limit,
-                    retry_after=wait,
-                )
-            await self._clock.sleep(wait)
-        self._probe_at = self._clock.monotonic() + PROBE_INTERVAL  # one request probes, not all that wait
+    def response(self, call: Call, value: T) -> Response[T]:
+        """Return the value that was decoded from it, with its status and headers."""
+        return Response(value, self.status, self.headers, self.headers.get(TRACE_HEADER) or call.options.trace_id)
 
 
 class Session:
@@ -180,7 +112,7 @@ class Session:
         self._quota = Quota(clock)
         self._limits = limits or LocalRateLimiter(clock)
         self._clock_offset = 0.0
-        self._defaults = ParameterDefaults.of(settings)
+        self.options = CallOptions.of(settings)
 
     @property
     def consumer_key(self) -> str:
@@ -206,35 +138,14 @@ class Session:
         Raises:
             SevenDigitalError: See :mod:`sevendigital_async.errors`.
         """
-        request = self.request(call)
-        key = self._cache_key(call, request)
-        kept = None if self._cache is None or key is None else self._cache.get(key)
-        response = kept if isinstance(kept, Response) else await self._decoded(call, request)
-        if self._cache is not None and key is not None and response is not kept:
-            self._cache.put(key, response, response.headers)
-        if call.on_response is not None:
-            call.on_response(response)
+        request, cache = self.request(call), self._cache
+        if cache is None or not is_cacheable(call.operation, request):
+            response = await self._decoded(call, request)
+        else:
+            response = await self._cached(call, request, cache)
+        if call.options.on_response is not None:
+            call.options.on_response(response)
         return response
-
-    async def _decoded(self, call: Call, request: Request) -> Response[Any]:
-        with ErrorContext(call):
-            fetched = await self._fetch(call, request)
-            from .decode import decode, echoed  # noqa: PLC0415 - cattrs takes long to load, and who ships plays decodes nothing
-
-            document, strict = echoed(request, fetched.document, fetched.headers), self.settings.strict_decoding
-            optional = request.binding is not None and request.binding.optional
-            try:
-                if len(document.body) <= OFF_LOOP_BYTES:
-                    answer = decode(call.operation, document, strict=strict, optional=optional)
-                else:
-                    left = self._seconds_left(fetched.deadline)
-                    answer = await in_thread(left, decode, call.operation, document, strict=strict, optional=optional)
-            except TransportError as error:
-                raise with_operation(error, call.operation) from None
-            except DecodeError as error:
-                error.status, error.body = fetched.status, document.body
-                raise
-        return _response(call, answer, fetched)
 
     async def fetch(self, call: Call) -> bytes:
         """Make a call, retry it as its safety allows, and return the response's body as it came.
@@ -243,10 +154,10 @@ class Session:
             SevenDigitalError: See :mod:`sevendigital_async.errors`.
         """
         with ErrorContext(call):
-            fetched = await self._fetch(call, self.request(call))
-        response = _response(call, fetched.document.body, fetched)
-        if call.on_response is not None:
-            call.on_response(response)
+            answer = await self._fetch(call, self.request(call))
+        response = answer.response(call, answer.document.body)
+        if call.options.on_response is not None:
+            call.options.on_response(response)
         return response.value
 
     @asynccontextmanager
@@ -257,23 +168,22 @@ class Session:
             SevenDigitalError: See :mod:`sevendigital_async.errors`. A body that ends early is not requested again.
         """
         operation, request, deadline = call.operation, self.request(call), self._deadline(call)
-        async with AsyncExitStack() as answer:
+        async with AsyncExitStack() as reading:
             async for attempt in self._attempts(call, deadline):
                 with attempt, ErrorContext(call):
                     async with self._admitted(operation, deadline) as slot:
-                        offset = self._clock_offset
-                        opened = await self._open(call, request, slot, self._time_left(call, None))
+                        opened = await self._open(call, request, slot, self._timeout(call, None))
                         with ExitStack() as opening:
                             opening.callback(opened.stream.close)
                             if not is_media(opened.stream):
-                                document = await self._document(call, request, opened, offset)
+                                document = await self._document(call, request, opened)
                                 raise DecodeError(
                                     f"{operation.name}: the response is text, not media",
                                     operation=operation.name,
                                     status=opened.stream.status,
                                     body=document.body,
                                 )
-                            answer.enter_context(opening.pop_all())
+                            reading.enter_context(opening.pop_all())
                     break
             yield MediaResponse(operation, opened.stream)
 
@@ -287,11 +197,11 @@ class Session:
             UnreadableResponseError: The response has a success status but is not an acknowledgement.
             SevenDigitalError: See :mod:`sevendigital_async.errors`.
         """
-        request, offset = self.request(call), self._clock_offset
+        request = self.request(call)
         with ErrorContext(call):
-            opened = await self._open(call, request, slot, call.timeout or self.settings.timeout)
+            opened = await self._open(call, request, slot, call.options.timeout)
             with closing(opened.stream) as stream:
-                document = await self._document(call, request, opened, offset)
+                document = await self._document(call, request, opened)
                 if defect := defect_in(document):
                     message = f"{call.operation.name}: HTTP {stream.status} that is not an acknowledgement: {defect}"
                     raise UnreadableResponseError(message, operation=call.operation.name, status=stream.status)
@@ -303,13 +213,22 @@ class Session:
 
         Args:
             operation: To be called.
-            max_wait: Seconds to wait for the quota; those of the settings if left out.
+            max_wait: Seconds to wait for the quota, up to a day; those of the settings if left out.
 
         Raises:
             RateLimitError: The quota is spent for longer than that.
         """
-        max_wait = self.settings.max_wait if max_wait is None else max_wait
-        await self._quota.acquire(max_wait, operation.name, self._limits.pause_left)
+        max_wait = min(self.settings.max_wait if max_wait is None else max_wait, MAX_WAIT)
+        while wait := max(self._quota.wait, await self._limits.pause_left()):
+            if wait > max_wait:
+                raise RateLimitError(
+                    f"the request quota is spent; it is renewed in {wait:.0f} seconds",
+                    operation=operation.name,
+                    rate_limit=self.rate_limit,
+                    retry_after=wait,
+                )
+            await self._clock.sleep(wait)
+        self._quota.postpone_probe()
         if operation.rate_class is None:
             yield None
         else:
@@ -324,7 +243,7 @@ class Session:
             UnsupportedOperationError: The dialect lacks the operation.
         """
         binding = call.operation.binding(self.settings.dialect)
-        defaults = call.defaults.over(self._defaults)
+        defaults = call.options.defaults
         settled = {
             name: value
             for name, field in binding.settings.items()
@@ -336,8 +255,7 @@ class Session:
             self.settings.origins[binding.host],
             call.arguments,
             settled=settled,
-            fallback=defaults.values_for(binding, call.arguments),
-            extra=defaults.extra,
+            defaults=defaults,
         )
 
     def sign_url(self, call: Call) -> str:
@@ -351,7 +269,7 @@ class Session:
             raise InvalidArgumentError(
                 f"{call.operation.name} is a {request.http_method}; only GET requests can be signed as a URL"
             )
-        return self._sign(call, request, SignaturePlacement.QUERY).url
+        return self._signed(request, call.signer, SignaturePlacement.QUERY).url
 
     def sign(self, http_method: str, url: str, form: Mapping[str, str] | None, user: UserToken | None) -> str:
         """Return the URL of any request to the service with a signature in its query.
@@ -369,7 +287,37 @@ class Session:
         finally:
             await self._limits.aclose()
 
+    async def _cached(self, call: Call, request: Request, cache: ResponseCache) -> Response[Any]:
+        """Return the response that the cache has, or a new one, which the cache may keep."""
+        key = cache_key(request, call.signer, {"accept": self._accept(call.operation), **call.options.headers})
+        kept = cache.get(key)
+        if isinstance(kept, Response):
+            return kept
+        response = await self._decoded(call, request)
+        cache.put(key, response, response.headers)
+        return response
+
+    async def _decoded(self, call: Call, request: Request) -> Response[Any]:
+        operation = call.operation
+        with ErrorContext(call):
+            answer = await self._fetch(call, request)
+            from .decode import decode, echoed  # noqa: PLC0415 - cattrs takes long to load, and who ships plays decodes nothing
+
+            document = echoed(request, answer.document, answer.headers)
+            strict, optional = self.settings.strict_decoding, request.binding.optional
+            try:
+                if len(document.body) <= OFF_LOOP_BYTES:
+                    value = decode(operation, document, strict=strict, optional=optional)
+                else:
+                    left = self._seconds_left(answer.deadline)
+                    value = await in_thread(left, decode, operation, document, strict=strict, optional=optional)
+            except DecodeError as error:
+                error.status, error.body = answer.status, document.body
+                raise
+            return answer.response(call, value)
+
     async def _fetch(self, call: Call, request: Request) -> _Answer:
+        """Make the attempts of a call."""
         deadline = self._deadline(call)
         failed: list[SevenDigitalError] = []
         try:
@@ -387,26 +335,27 @@ class Session:
     def _attempts(self, call: Call, deadline: float | None) -> AsyncRetrying:
         from .retry import retrying  # noqa: PLC0415 - tenacity takes long to load, and most calls need one attempt
 
-        policy = call.retry or self.settings.retry
-        max_wait = self.settings.max_wait
+        policy, max_wait = call.options.retry, self.settings.max_wait
         return retrying(policy, call.operation.safety, deadline, clock=self._clock, max_wait=max_wait, rng=self._rng)
 
-    def _deadline(self, call: Call) -> float | None:
-        policy = call.retry or self.settings.retry
-        return None if policy.deadline is None else self._clock.monotonic() + policy.deadline
+    async def _attempt(self, call: Call, request: Request, deadline: float | None) -> _Answer:
+        if self._is_free(call.operation):  # nearly always, and a context costs more than this
+            return await self._answer(call, request, None, deadline)
+        async with self._admitted(call.operation, deadline) as slot:
+            return await self._answer(call, request, slot, deadline)
 
     def _is_free(self, operation: Operation) -> bool:
-        """Return whether a request may go out at once, without a slot."""
+        """Return whether a request may be sent at once, without a slot."""
         return operation.rate_class is None and not self._quota.is_spent
 
     @asynccontextmanager
     async def _admitted(self, operation: Operation, deadline: float | None) -> AsyncIterator[Slot | None]:
+        """Wait for the admission of one attempt until the call's deadline."""
         async with AsyncExitStack() as held:
             slot = None
             if not self._is_free(operation):
-                left = None if deadline is None else max(0.0, deadline - self._clock.monotonic())
                 try:
-                    async with asyncio.timeout(left):
+                    async with asyncio.timeout(self._seconds_left(deadline)):
                         slot = await held.enter_async_context(self.admission(operation))
                 except TimeoutError:
                     message = (
@@ -415,77 +364,57 @@ class Session:
                     raise RequestTimeoutError(message, operation=operation.name, maybe_sent=False) from None
             yield slot
 
-    async def _attempt(self, call: Call, request: Request, deadline: float | None) -> _Answer:
-        if self._is_free(call.operation):  # nearly always, and a context costs more than this
-            return await self._answer(call, request, None, deadline)
-        async with self._admitted(call.operation, deadline) as slot:
-            return await self._answer(call, request, slot, deadline)
-
     async def _answer(self, call: Call, request: Request, slot: Slot | None, deadline: float | None) -> _Answer:
-        offset = self._clock_offset
-        opened = await self._open(call, request, slot, self._time_left(call, deadline))
+        opened = await self._open(call, request, slot, self._timeout(call, deadline))
         stream = opened.stream
         try:
-            return _Answer(
-                await self._document(call, request, opened, offset), stream.status, stream.headers, opened.deadline
-            )
+            document = await self._document(call, request, opened)
+            return _Answer(document, stream.status, stream.headers, opened.deadline)
         finally:
             stream.close()
 
-    async def _open(self, call: Call, request: Request, slot: Slot | None, time_left: Timeout) -> _Opened:
-        """Send a call once; follow redirects where the operation's content is text or media.
+    async def _open(self, call: Call, request: Request, slot: Slot | None, timeout: Timeout) -> _Opened:  # noqa: ASYNC109 - aiohttp keeps it
+        """Sign a call and send it once; follow redirects where the operation's content is text or media.
 
         The stream is the caller's to close.
         """
-        operation = call.operation
-        signed = self._sign(call, request, self.settings.signature)
-        signed.headers["Accept"] = self._accept(operation)
-        if call.trace_id:
-            signed.headers[TRACE_HEADER] = call.trace_id
-        signed.headers.update(call.headers)
-        deadline = self._deadline_after(time_left.total)
-        stream = await self._send(operation, signed, slot, time_left)
-        if operation.content is Content.MODEL:
-            return _Opened(stream, redirected=False, deadline=deadline)
-        visited = [signed.url]
-        for hop in range(MAX_REDIRECTS):
-            location = stream.headers.get("location")
-            if location is None or not is_redirect(operation, stream):
-                return _Opened(stream, redirected=hop > 0, deadline=deadline)
-            stream.close()
-            deadline = self._deadline_after(time_left.total)
-            try:
-                visited.append(destination(operation, visited, location, allow_http=self.settings.allow_http))
-                # The signature must not be sent to the target of a redirect.
-                onward = SignedRequest("GET", visited[-1], _forwarded_headers(call.headers), None)
-                stream = await self._send(operation, onward, None, time_left)
-            except SevenDigitalError as error:
-                error.maybe_sent = True  # the service acted on the first request
-                raise
-        stream.close()
-        raise RedirectError(f"more than {MAX_REDIRECTS} redirects", operation=operation.name, maybe_sent=True)
-
-    def _sign(self, call: Call, request: Request, placement: SignaturePlacement) -> SignedRequest:
-        user = call.user if call.operation.auth is Auth.THREE_LEGGED else None
-        return self._signed(request, user, placement)
+        offset = self._clock_offset
+        signed = self._signed(request, call.signer, self.settings.signature)
+        signed.headers["Accept"] = self._accept(call.operation)
+        if call.options.trace_id:
+            signed.headers[TRACE_HEADER] = call.options.trace_id
+        signed.headers.update(call.options.headers)
+        deadline = self._deadline_after(timeout.total)
+        opened = _Opened(await self._send(call.operation, signed, slot, timeout), offset, deadline)
+        return (
+            opened
+            if call.operation.content is Content.MODEL
+            else await self._redirected(call, signed.url, opened, timeout)
+        )
 
     def _signed(self, request: Request, user: UserToken | None, placement: SignaturePlacement) -> SignedRequest:
         timestamp = int(self._clock.time() + self._clock_offset)
         return sign(request, self._credentials, user, nonce=new_nonce(), timestamp=timestamp, placement=placement)
 
-    async def _send(self, operation: Operation, signed: SignedRequest, slot: Slot | None, time_left: Timeout) -> Stream:
+    def _accept(self, operation: Operation) -> str:
+        if operation.content is not Content.MODEL:
+            return ACCEPT_ANY
+        return ACCEPT_XML if self.settings.prefer_xml else ACCEPT_JSON
+
+    async def _send(self, operation: Operation, signed: SignedRequest, slot: Slot | None, timeout: Timeout) -> Stream:  # noqa: ASYNC109 - aiohttp keeps it
+        """Send a request once, and note in slot and quota what became of it."""
         started = self._clock.monotonic()
         try:
             if slot:
-                await slot.sending(time_left.total)
-            stream = await self._transport.open(signed, time_left)
+                await slot.sending(timeout.total)
+            stream = await self._transport.open(signed, timeout)
         except TransportError as error:
             if slot and isinstance(error, ConnectError):
                 slot.not_sent()
             elif slot and not isinstance(error, RequestTimeoutError):
                 slot.answered()
             logger.debug("%s: %s", operation.name, error)
-            raise with_operation(error, operation) from None
+            raise
         if slot:
             slot.answered()
         if spent := self._quota.update(stream.headers):
@@ -493,47 +422,73 @@ class Session:
         logger.debug("%s: HTTP %d after %.3f s", operation.name, stream.status, self._clock.monotonic() - started)
         return stream
 
-    async def _document(self, call: Call, request: Request, opened: _Opened, offset: float) -> Document:
+    async def _redirected(self, call: Call, url: str, opened: _Opened, timeout: Timeout) -> _Opened:  # noqa: ASYNC109 - aiohttp keeps it
+        """Follow the redirects of a response from ``url``, if it is one."""
+        operation, visited = call.operation, [url]
+        for _ in range(MAX_REDIRECTS):
+            stream = opened.stream
+            location = stream.headers.get("location")
+            if location is None or not is_redirect(operation, stream):
+                return opened
+            stream.close()
+            deadline = self._deadline_after(timeout.total)
+            try:
+                visited.append(destination(operation, visited, location, allow_http=self.settings.allow_http))
+                # The signature must not be sent to the target of a redirect.
+                onward = SignedRequest("GET", visited[-1], forwarded_headers(call.options.headers), None)
+                stream = await self._send(operation, onward, None, timeout)
+            except SevenDigitalError as error:
+                error.maybe_sent = True  # the service acted on the first request
+                raise
+            opened = _Opened(stream, opened.clock_offset, deadline, redirected=True)
+        opened.stream.close()
+        raise RedirectError(f"more than {MAX_REDIRECTS} redirects", operation=operation.name, maybe_sent=True)
+
+    async def _document(self, call: Call, request: Request, opened: _Opened) -> Document:
         """Read a response to its end; raise the error that it reports, if any."""
-        operation, stream = call.operation, opened.stream
-        if opened.deadline is None:
+        stream, deadline = opened.stream, opened.deadline
+        if deadline is None:
             # Media have no time limit; an error response has.
-            opened = evolve(opened, deadline=self._deadline_after((call.timeout or self.settings.timeout).total))
+            deadline = self._deadline_after(call.options.timeout.total)
         try:
             body = await read_all(stream, self.settings.max_response_bytes)
-            document = await parsed(body, stream.headers.get("content-type"), self._seconds_left(opened.deadline))
+            document = await parsed(body, stream.headers.get("content-type"), self._seconds_left(deadline))
         except TransportError as broken:
             broken.answered = 200 <= stream.status < 300  # noqa: PLR2004
             broken.status = stream.status
-            raise with_operation(broken, operation) from None
+            raise
         now = self._clock.time()
-        error = error_in(document, stream.status, stream.headers, operation.name, now=now + self._clock_offset)
-        if error is None:
-            check_count(call, request, document, stream.status)
-            return document
-        error = annotate(error, request, stream.headers)
+        error = error_in(document, stream.status, stream.headers, call.operation.name, now=now + self._clock_offset)
+        if error is not None:
+            raise self._explained(error, call, request, opened, now)
+        check_count(call, request, document, stream.status)
+        return document
+
+    def _explained(
+        self, error: APIError, call: Call, request: Request, opened: _Opened, now: float
+    ) -> APIError | ClockSkewError:
+        """Return the error to raise for one that a response reports, after learning from it.
+
+        A rate class is paused if the error asks for it; the clock's offset is corrected if the error is about that.
+        """
+        operation, headers = call.operation, opened.stream.headers
+        error = annotate(error, request, headers)
         error.maybe_sent = error.maybe_sent or opened.redirected
         if isinstance(error, RateLimitError) and error.retry_after and operation.rate_class:
             self._limits.pause(operation.rate_class, error.retry_after)
-        learned = offset_in(error, stream.headers.get("date"), now, offset)
+        if opened.redirected:
+            return error  # of another host, after the service has acted
+        learned = offset_in(error, headers.get("date"), now, opened.clock_offset)
         if learned is None:
-            raise error
+            return error
         self._clock_offset = learned
         logger.warning(
             "the service's clock is %.0f s ahead of this machine's; signing with the service's time", learned
         )
-        raise ClockSkewError(error.message, code=error.code, status=error.status, operation=operation.name)
+        return ClockSkewError(error.message, code=error.code, status=error.status, operation=operation.name)
 
-    def _cache_key(self, call: Call, request: Request) -> Hashable | None:
-        if self._cache is None or call.operation.safety is not Safety.READ or request.http_method != "GET":
-            return None
-        user = call.user if call.operation.auth is Auth.THREE_LEGGED else None
-        return cache_key(request, user, {"accept": self._accept(call.operation), **call.headers})
-
-    def _accept(self, operation: Operation) -> str:
-        if operation.content is not Content.MODEL:
-            return ACCEPT_ANY
-        return ACCEPT_XML if self.settings.prefer_xml else ACCEPT_JSON
+    def _deadline(self, call: Call) -> float | None:
+        return self._deadline_after(call.options.retry.deadline)
 
     def _deadline_after(self, seconds: float | None) -> float | None:
         return None if seconds is None else self._clock.monotonic() + seconds
@@ -541,11 +496,13 @@ class Session:
     def _seconds_left(self, deadline: float | None) -> float | None:
         return None if deadline is None else deadline - self._clock.monotonic()
 
-    def _time_left(self, call: Call, deadline: float | None) -> Timeout:
-        timeout = call.timeout or self.settings.timeout
+    def _timeout(self, call: Call, deadline: float | None) -> Timeout:
+        """Return the timeout of an attempt that must end by ``deadline``."""
+        timeout = call.options.timeout
         if call.operation.content is Content.MEDIA:
             # The duration depends on the size of the media; only stalls are limited.
             return evolve(timeout, total=None, read=timeout.read or MEDIA_READ_TIMEOUT)
-        if deadline is None or timeout.total is None or (left := deadline - self._clock.monotonic()) >= timeout.total:
+        left = self._seconds_left(deadline)
+        if left is None or timeout.total is None or left >= timeout.total:
             return timeout
         return evolve(timeout, total=max(0.001, left))

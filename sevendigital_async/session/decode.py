@@ -21,14 +21,13 @@ from ..models.converter import (
     MisfitError,
     Report,
     item_steps,
-    latest_of,
     omissions,
     path_of,
     reader_of,
     refuse,
     structure,
 )
-from ..models.scalars import UnfitError, count, day, text
+from ..models.readers import UnfitError, count, day, spread, text
 from ..models.wire import (
     ENTRY,
     can_be_empty,
@@ -39,7 +38,6 @@ from ..models.wire import (
     plural,
     plurals,
     sources_of,
-    spread,
     wire_names,
 )
 from ..operations import Content, Operation, Safety
@@ -138,7 +136,7 @@ def _below(report: Report, *steps: str | int) -> Report:
 
 def echoed(request: Request, document: Document, headers: Mapping[str, str]) -> Document:
     """Return the response; if it is empty and the binding allows that, one made from the request's values."""
-    if document.kind is not Kind.EMPTY or request.binding is None or not request.binding.echo:
+    if document.kind is not Kind.EMPTY or not request.binding.echo:
         return document
     fields = request.binding.echo.items()
     tree = {wire: _plain(request.values[name]) for wire, name in fields if name in request.values}
@@ -353,16 +351,12 @@ def _structured_all(node: _Node, name: str, model: type, report: Report) -> tupl
         here = (*steps, *item_steps(place, len(models)))
         report([misfit.below(*here) for misfit in misfits])
 
-    latest, hook = latest_of(model), reader_of(model)
-
-    def read(value: dict[str, Any]) -> Any:
-        return hook(value, model)
-
+    read = reader_of(model)
     for value in values:
         # The common case: plain items that fit.
         if value.__class__ is dict and word not in value:
             try:
-                models.append(latest.get(len(value), read)(value))
+                models.append(read(value, model))
                 continue
             except UnfitError:
                 pass

@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from typing import ParamSpec, TypeVar
 
 from attrs import field, frozen
 
 from ..errors import TransportError
 from ..operations import Operation
+from .classify import with_operation
 from .transport import Stream
-
-P = ParamSpec("P")
-T = TypeVar("T")
-E = TypeVar("E", bound=TransportError)
 
 TEXTUAL = ("json", "xml", "text/html", "text/plain")
 """Parts of content types that are not media but an error or a proxy's page."""
-
-
-def with_operation(error: E, operation: Operation) -> E:
-    """Add the operation's name to an error of the transport, and return it."""
-    error.operation = operation.name
-    error.args = (f"{operation.name}: {error.args[0]}",)
-    return error
 
 
 def is_media(stream: Stream) -> bool:

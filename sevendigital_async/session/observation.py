@@ -193,7 +193,7 @@ class CallObservation:
         """Count a request and describe it."""
         self.attempts += 1
         request, place = self.request, signed.url.partition("?")[0]
-        template = request.binding.path if request is not None and request.binding is not None else ""
+        template = "" if request is None else request.binding.path
         is_redirect = request is None or place != request.url
         if not is_redirect and "{" not in template:
             template = "/" + place.partition("://")[2].partition("/")[2]  # the settings may have replaced it

@@ -6,7 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from ..config import UserToken
 from ..errors import APIError, ItemError
@@ -56,7 +56,8 @@ class PlayLogPermit:
         Raises:
             SevenDigitalError: The batch was not accepted, or its response was lost.
         """
-        call = Call(self._operation, self._dialect.arguments(logs), user, trace_id=request_id)
+        options = evolve(self._session.options, user=user, trace_id=request_id)
+        call = Call(self._operation, self._dialect.arguments(logs), options)
         try:
             return await self._session.send_once(call, self._slot)
         except APIError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+from collections.abc import Mapping
 from urllib.parse import SplitResult, quote, urljoin, urlsplit, urlunsplit
 
 from ..config import check_origin
@@ -14,6 +15,9 @@ from .document import Document, Kind
 from .transport import Stream
 
 MAX_REDIRECTS = 5
+
+FORWARDED_HEADERS = frozenset({"accept", "accept-language", "if-match", "if-none-match", "if-range", "range"})
+"""Headers of a call that are sent to the target of a redirect as well."""
 
 _ENDS = "".join(map(chr, range(0x21)))
 """Control characters and the space, which browsers strip from both ends of a URL."""
@@ -31,6 +35,11 @@ def is_redirect(operation: Operation, stream: Stream) -> bool:
     """Return whether a response is a redirect."""
     problem = error_in(Document(b"", Kind.EMPTY), stream.status, stream.headers, operation.name)
     return isinstance(problem, RedirectError)
+
+
+def forwarded_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers of a call that are safe to send to the target of a redirect."""
+    return {name: value for name, value in headers.items() if name.lower() in FORWARDED_HEADERS}
 
 
 def destination(operation: Operation, visited: list[str], location: str, *, allow_http: bool) -> str:

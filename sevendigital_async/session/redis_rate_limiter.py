@@ -340,7 +340,7 @@ class RedisRateLimiter:
 
     def _set_alert(self, alert: str | None) -> None:
         if alert is not None and self._alert is None:
-            logger.error("the shared rate limit: %s; requests that have a rate class wait", alert)
+            logger.error("the shared rate limit: %s; requests that count against it wait until it does", alert)
         elif alert is None and self._alert is not None:
             logger.info("the shared rate limit: Redis answers again")
         self._alert = alert

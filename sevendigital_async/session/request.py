@@ -14,15 +14,14 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import orjson
-from attrs import Attribute, field, frozen
+from attrs import field, frozen
 
-from ..config import Credentials, RetryPolicy, SignaturePlacement, Timeout, UserToken, is_encodable, is_header_value
+from ..config import Credentials, SignaturePlacement, UserToken, is_encodable, is_token
 from ..errors import InvalidArgumentError, SevenDigitalError
 from ..models.stream_log import wire_time
 from ..models.wire import camel_case
-from ..operations import VERSION, Binding, Operation, Parameter, ParameterLocation
-from .defaults import NO_DEFAULTS, ParameterDefaults, beyond_record, extra_parameter
-from .response import Response
+from ..operations import VERSION, Auth, Binding, Operation, Parameter, ParameterLocation
+from .options import NO_DEFAULTS, CallOptions, ParameterDefaults, beyond_record, extra_parameter
 
 _UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
 
@@ -60,65 +59,7 @@ MAX_BITS = 400
 """Limit of a number; larger ones exhaust the memory, or Python refuses them."""
 
 
-RESERVED_HEADERS = frozenset(
-    {"authorization", "connection", "content-encoding", "content-length", "content-type", "host", "transfer-encoding"}
-)
-"""Headers that the client sets."""
-
-NO_HEADERS: Mapping[str, str] = MappingProxyType({})
-
-MAX_TRACE_ID = 255
-"""Characters."""
-
 _URL_AS_SENT = re.compile(r"https?://(?:[!$&-;=?-\[\]_a-z~]|%[0-9A-Fa-f]{2})+").fullmatch
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+").fullmatch
-
-
-def _printable(_: object, attribute: Attribute[str | None], value: str | None) -> None:
-    if value is not None and not (
-        isinstance(value, str)
-        and value.isascii()
-        and value.isprintable()
-        and 0 < len(value.strip()) == len(value) <= MAX_TRACE_ID
-    ):
-        raise InvalidArgumentError(
-            f"{attribute.name} must be 1 to {MAX_TRACE_ID} printable ASCII characters", argument=attribute.name
-        )
-
-
-def _check_headers(_: object, __: Attribute[Mapping[str, str]], headers: Mapping[str, str]) -> None:
-    if headers is not NO_HEADERS:
-        checked_headers(headers)
-
-
-def checked_headers(headers: object) -> Mapping[str, str]:
-    """Return headers that can be sent and that the client does not set itself.
-
-    Raises:
-        InvalidArgumentError: A header is invalid; the message has its name, not its value.
-    """
-    if not isinstance(headers, Mapping):
-        raise InvalidArgumentError(f"headers must be a mapping, not a {type(headers).__name__}", argument="headers")
-    for name, text in headers.items():
-        if not isinstance(name, str) or not _HEADER_NAME(name):
-            raise InvalidArgumentError("a header name consists of ASCII letters, digits and -", argument="headers")
-        if name.lower() in RESERVED_HEADERS:
-            raise InvalidArgumentError(f"the header {name} can't be set: the client sets it", argument="headers")
-        if not isinstance(text, str) or not is_header_value(text):
-            raise InvalidArgumentError(
-                f"the header {name} contains a character that is not allowed in headers", argument="headers"
-            )
-    return headers
-
-
-def _instance_of(kind: type, *, or_none: bool = True) -> Callable[[object, Attribute[Any], Any], None]:
-    def check(_: object, attribute: Attribute[Any], value: object) -> None:
-        if not isinstance(value, kind) and not (value is None and or_none):
-            raise InvalidArgumentError(
-                f"{attribute.name} must be a {kind.__name__}, not a {type(value).__name__}", argument=attribute.name
-            )
-
-    return check
 
 
 @frozen
@@ -128,24 +69,28 @@ class Call:
     Attributes:
         operation: The operation.
         arguments: By their Python names; not in the repr, as they may contain passwords and card numbers.
-        user: The user whose token signs three-legged operations; None for the partner alone.
-        retry: In place of the settings' policy.
-        timeout: In place of the settings' timeout.
-        headers: Additional headers.
-        trace_id: The request's id in the service's own records.
-        defaults: Parameters that are sent where ``arguments`` has none.
-        on_response: Called with the result and the head of its response.
+        options: What the client's view adds.
     """
 
-    operation: Operation = field(validator=_instance_of(Operation, or_none=False))
+    operation: Operation = field()
     arguments: Mapping[str, object] = field(repr=False)
-    user: UserToken | None = field(default=None, validator=_instance_of(UserToken))
-    retry: RetryPolicy | None = field(default=None, validator=_instance_of(RetryPolicy))
-    timeout: Timeout | None = field(default=None, validator=_instance_of(Timeout))
-    headers: Mapping[str, str] = field(default=NO_HEADERS, validator=_check_headers)
-    trace_id: str | None = field(default=None, validator=_printable)
-    defaults: ParameterDefaults = field(default=NO_DEFAULTS, repr=False)
-    on_response: Callable[[Response[Any]], None] | None = None
+    options: CallOptions
+
+    @operation.validator
+    def _check_operation(self, _: object, value: object) -> None:
+        if not isinstance(value, Operation):
+            raise InvalidArgumentError(
+                f"operation must be an Operation, not a {type(value).__name__}", argument="operation"
+            )
+
+    @property
+    def signer(self) -> UserToken | None:
+        """The user who signs beside the partner, if the operation is three-legged."""
+        return self.options.user if self.operation.auth is Auth.THREE_LEGGED else None
+
+
+UNBOUND = Binding("GET", "")
+"""Stands for the binding of a request that is not one of an operation."""
 
 
 @frozen
@@ -169,7 +114,7 @@ class Request:
     form: Pairs | None = field(default=None, repr=False)
     body: bytes | None = field(default=None, repr=False)
     content_type: str | None = None
-    binding: Binding | None = field(default=None, repr=False)
+    binding: Binding = field(default=UNBOUND, repr=False)
     values: Mapping[str, object] = field(factory=dict, repr=False)
 
 
@@ -185,7 +130,7 @@ def request_to(http_method: str, url: str, form: Mapping[str, str] | None = None
     Raises:
         InvalidArgumentError: It is not a URL of the service, or is already signed.
     """
-    if not isinstance(http_method, str) or not _HEADER_NAME(http_method):
+    if not isinstance(http_method, str) or not is_token(http_method):
         raise InvalidArgumentError("method must be an HTTP method such as GET", argument="method")
     if not isinstance(url, str) or not _URL_AS_SENT(url):
         raise InvalidArgumentError("url must be an absolute URL, percent-encoded, without a fragment", argument="url")
@@ -208,8 +153,7 @@ def build_request(
     arguments: Mapping[str, object],
     *,
     settled: Mapping[str, object] = MappingProxyType({}),
-    fallback: Mapping[str, object] = MappingProxyType({}),
-    extra: Mapping[str, object] = MappingProxyType({}),
+    defaults: ParameterDefaults = NO_DEFAULTS,
 ) -> Request:
     """Build the request of a call, as ``binding`` spells it.
 
@@ -219,19 +163,17 @@ def build_request(
         origin: Scheme and host, such as ``https://api.7digital.com``.
         arguments: By their Python names; those that are None are left out.
         settled: Values from the settings; ``path`` replaces the binding's path.
-        fallback: Values that are sent, where the service takes them, if the caller gives none.
-        extra: Parameters by their wire names; they may have no record. They stand in the query, or in a form if the
-            operation has one.
+        defaults: Values that are sent, where the service takes them, if the caller gives none. Those of ``extra``
+            stand in the query, or in a form if the operation has one.
 
     Raises:
         InvalidArgumentError: An argument is missing, unknown or can't be sent; the message names it.
     """
     given = {name: value for name, value in arguments.items() if value is not None}
-    known = {**fallback, **given} if fallback else given
-    binding = binding.variant_for(known)
-    binding.check(known)
+    fallback = {} if defaults is NO_DEFAULTS else defaults.values_for(binding, given)
+    binding = binding.variant_for({**fallback, **given})
+    extra = {name: value for name, value in defaults.extra.items() if value is not None}
     if extra:
-        extra = {name: value for name, value in extra.items() if value is not None}
         named = {name.lower() for name in extra}
         _check_extra(operation, binding, given, named)
         fallback = {name: value for name, value in fallback.items() if camel_case(name).lower() not in named}
@@ -298,16 +240,15 @@ def _values(
         message = f"{operation.name} takes no argument {name!r}"
         hint = f" in this dialect, only in {', '.join(elsewhere)}" if elsewhere else ""
         raise InvalidArgumentError(message + hint, argument=name)
+    offered = {**fallback, **parts}
     values: dict[str, object] = {}
     for parameter in binding.parameters:
-        value = parts.get(parameter.name, fallback.get(parameter.name, parameter.default))
+        name, write = parameter.name, parameter.write
+        value = offered.get(name, parameter.default)
         if value is not None:
-            write = parameter.write
-            values[parameter.name] = _wire_values(operation, parameter.name, write, value) if write else value
+            values[name] = _wire_values(operation, name, write, value) if write else value
         elif parameter.required:
-            raise InvalidArgumentError(
-                f"{operation.name} needs the argument {parameter.name!r}", argument=parameter.name
-            )
+            raise InvalidArgumentError(f"{operation.name} needs the argument {name!r}", argument=name)
     return values
 
 

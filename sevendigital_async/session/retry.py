@@ -17,6 +17,7 @@ from ..errors import (
     ConnectError,
     RateLimitError,
     ResponseTooLargeError,
+    SevenDigitalError,
     TransportError,
 )
 from ..operations import Safety
@@ -72,6 +73,14 @@ def retrying(
         rng: Source of the jitter.
     """
     skews = 0
+    maybe_sent = False
+
+    def repeats(error: BaseException) -> bool:
+        if isinstance(error, SevenDigitalError):
+            nonlocal maybe_sent
+            # The error of a later attempt must not hide that an earlier one may have been carried out.
+            maybe_sent = error.maybe_sent = maybe_sent or error.maybe_sent
+        return may_repeat(error, safety)
 
     def error_of(state: RetryCallState) -> BaseException:
         error = state.outcome.exception() if state.outcome else None
@@ -99,6 +108,6 @@ def retrying(
         sleep=clock.sleep,
         wait=wait,
         stop=stop,
-        retry=retry_if_exception(lambda error: may_repeat(error, safety)),
+        retry=retry_if_exception(repeats),
         reraise=True,
     )

@@ -63,7 +63,12 @@ def auth_backoff(failures: int) -> float:
 
 
 class CircuitBreaker:
-    """Decides before every request of one lane whether it may be sent."""
+    """Decides before every request of one lane whether it may be sent.
+
+    Attributes:
+        alert: Why the lane can't deliver; None if it can, or if single requests have failed.
+        last_failure: Why the last request failed; None if the service has answered since.
+    """
 
     def __init__(self, clock: Clock, rng: random.Random, *, poison_share: float, poison_window: int) -> None:
         self._clock = clock
@@ -77,6 +82,7 @@ class CircuitBreaker:
         self._recent_plays = self._recent_buried = 0
         self._max_recent_buried = poison_share * poison_window
         self.alert: Alert | None = None
+        self.last_failure: str | None = None
 
     @property
     def wait(self) -> float:
@@ -118,6 +124,7 @@ class CircuitBreaker:
         if self._is_postponed:
             return
         self._failures = 0
+        self.last_failure = None
         if self.alert is not None and self.alert.kind in _CLEARED_BY_AN_ANSWER:
             self.alert = None
 
@@ -137,6 +144,7 @@ class CircuitBreaker:
     def failed(self, reason: str, wait: float | None) -> None:
         """The service failed, and may have asked for a wait."""
         self._failures += 1
+        self.last_failure = reason
         self._probe_if_open(f"the service is failing; single requests are sent until it recovers: {reason}")
         if wait:
             self._pause_as_requested(wait, reason)
@@ -144,6 +152,7 @@ class CircuitBreaker:
     def blocked(self, reason: str, wait: float | None) -> None:
         """A gateway refuses requests: from now on only probes are sent."""
         self._failures = max(self._failures + 1, FAILURES_TO_OPEN)
+        self.last_failure = reason
         self._probe_if_open(
             "a gateway, or a server that is not the service, refuses requests; check the base URL and any proxy;"
             f" single requests are sent until that is over: {reason}"
@@ -155,6 +164,7 @@ class CircuitBreaker:
         """The service asks for a wait."""
         if wait <= MAX_WAIT:
             self.answered()
+        self.last_failure = reason
         self._pause_as_requested(wait, reason)
 
     def _pause_as_requested(self, wait: float, reason: str) -> None:
@@ -203,7 +213,7 @@ class CircuitBreaker:
         self._backing_off_until = -math.inf
         self._failures = self._refusals = self._recent_plays = self._recent_buried = 0
         self._outcomes.clear()
-        self.alert = None
+        self.alert = self.last_failure = None
 
     def count_outcomes(self, *, delivered: int = 0, buried: int = 0) -> bool:
         """Count outcomes of logs; returns whether the share of buried ones requires a suspension of the lane."""

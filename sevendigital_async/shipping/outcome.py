@@ -15,6 +15,7 @@ from ..errors import (
     GatewayError,
     ItemError,
     RateLimitError,
+    RedirectError,
     SevenDigitalError,
     TransportError,
 )
@@ -175,6 +176,8 @@ def _outcome_of_error(error: APIError, reason: str, size: int) -> Outcome:  # no
             return Throttled(reason, _wait(error))
         case LaneAction.RETRY:
             return Unavailable(reason, reached=True, from_service=_is_from_service(error), wait=error.retry_after)
+        case LaneAction.DOUBT if isinstance(error, RedirectError):
+            return Lost(reason, answered=True)
         case LaneAction.BURY_REFUSED if not error.in_service_form:
             return Blocked(reason, error.retry_after)
         case LaneAction.BURY_REFUSED | LaneAction.HALVE:

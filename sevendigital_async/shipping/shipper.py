@@ -452,6 +452,7 @@ class StreamLogShipper:
                 lane.requests,
                 lane.largest_batch,
                 lane.breaker.alert,
+                lane.breaker.last_failure,
             )
             for kind, lane in self._lanes.items()
         }

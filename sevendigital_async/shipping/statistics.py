@@ -20,12 +20,14 @@ class LaneStatistics:
         requests: Requests sent.
         largest_batch: Logs in the largest of them.
         alert: What the operator has to do, if anything.
+        last_failure: Why the last request failed; None if the service has answered since.
     """
 
     counts: Counts
     requests: int
     largest_batch: int
     alert: Alert | None
+    last_failure: str | None = None
 
     @property
     def is_current(self) -> bool:

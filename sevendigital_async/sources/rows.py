@@ -12,7 +12,7 @@ import orjson
 from ..errors import ConfigurationError, InvalidLogError
 from ..models import LogKind, StreamLog
 from ..models.encoded_log import EncodedLog, encoded_log
-from ..models.scalars import parse_datetime
+from ..models.readers import parse_datetime
 from ..models.stream_log import FIELDS, Window
 from ..models.wire import duplicate_key_in_flat
 

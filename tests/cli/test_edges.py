@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import os
+import re
 import signal
 import socket
 import stat
@@ -30,6 +31,7 @@ from support.cli_process import (
     until,
     write_plays,
 )
+from support.rawserver import answer, raw_server
 
 from sevendigital_async import LogKind, SevenDigital, StreamLogShipper
 from sevendigital_async.cli import main, process
@@ -425,13 +427,12 @@ sys.exit(main())
 
 @pytest.mark.parametrize("seconds", [0.0, 0.1, 0.2, 0.4, 0.8])
 async def test_ctrl_c_shows_no_traceback_however_early_it_comes(place, seconds):
-    """Once Python runs the package's own code; not during the interpreter's start."""
-    started = "import sys, signal, os; sys.argv = ['/bin/sevendigital', 'operations']; os.write(1, b'.'); "
-    code = started + "from sevendigital_async.cli import main; main()"
+    """Once the command has begun; not during the interpreter's own start."""
+    start = "import os, sys; from sevendigital_async.cli import main; sys.argv = ['/bin/sevendigital', 'operations']; "
+    code = start + "os.write(1, b'.'); main()"
     watched = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", code), cwd=place, env=environment(), stdout=-1, stderr=-1
     )
-    # Where the interpreter itself ends with a traceback is before the package: it has been imported by then.
     await watched.stdout.readexactly(1)
     await asyncio.sleep(0.05 + seconds)
     with contextlib.suppress(ProcessLookupError):
@@ -628,6 +629,29 @@ async def test_patience_and_one_drain_are_all_that_is_waited(place, unused_tcp_p
     assert ended.code == 4
     assert 1 <= ended.summary["seconds"] < most
     assert "nothing was delivered for 1 s" in ended.err.splitlines()[-1]
+
+
+async def test_a_run_that_stops_without_a_delivery_says_why_nothing_was_delivered(place, unused_tcp_port):
+    write_plays(place / "plays.jsonl", plays(3))
+    quick = ("ship", "plays.jsonl", "--kind", "preview", "--patience", "2", "--drain", "0")
+    async with open_sandbox("503:1.0") as failing, raw_server(answer("<html>", "502 Bad Gateway")) as gateway:
+        *ended, limited = await asyncio.gather(
+            sevendigital(*quick, "--spool", "1.db", cwd=place, base_url=f"http://127.0.0.1:{unused_tcp_port}"),
+            sevendigital(*quick, "--spool", "2.db", cwd=place, base_url=failing.base_url.replace("http:", "https:")),
+            sevendigital(*quick, "--spool", "3.db", cwd=place, base_url=failing.base_url),
+            sevendigital(*quick, "--spool", "4.db", cwd=place, base_url=gateway.base_url),
+            sevendigital(
+                *(*quick, "--spool", "5.db", "--limits", f"redis://127.0.0.1:{unused_tcp_port}/0"),
+                cwd=place,
+                base_url=failing.base_url,
+            ),
+        )
+    assert {one.code for one in (*ended, limited)} == {4}
+    causes = ("Connect call failed", "SSL", "HTTP 503", "HTTP 502")
+    for cause, one in zip(causes, ended, strict=True):
+        assert re.search(f"nothing was delivered for 2 s; stopped: .*{cause}", one.err.splitlines()[-1]), one.err
+    [alert] = [line for line in limited.err.splitlines() if "Redis" in line]
+    assert "sevendigital: the shared rate limit: Redis at" in alert
 
 
 async def test_a_batch_that_waits_for_company_in_a_pipe_is_not_a_stall(place):

@@ -10,7 +10,7 @@ from support.live_facts import IN_PAGES, LIVE_FACTS, NOT_CLASSIC, NOT_LIVE, ONLY
 from support.openapi import tree_in
 from support.rows import each_row
 
-from sevendigital_async import Dialect, SevenDigital, UnsupportedOperationError
+from sevendigital_async import Dialect, InvalidArgumentError, SevenDigital, UnsupportedOperationError
 from sevendigital_async.operations import REGISTRY, Operation, ParameterLocation, RateClass
 
 SPEC = paths.SPEC
@@ -67,7 +67,24 @@ def public(thing: object) -> list[str]:
     return [name for name in dir(thing) if not name.startswith("_")]
 
 
+REFUSED = {"country": ["", "G", "GBR", "G1", 44, b"GB"], "page_size": [0, -1, 501, True, 2.0]}
+REFUSED["card_country"] = REFUSED["country"]
+PLAYS = "platform.logging."
+"""Operations whose plays are checked, and not their own parameters."""
+
+
 # --- records and facts
+
+
+@each_operation
+def test_countries_and_sizes_of_pages_are_checked(operation):
+    bindings = [form for binding in operation.bindings.values() for form in (binding, *binding.variants.values())]
+    for parameter in [parameter for binding in bindings for parameter in binding.parameters]:
+        if not operation.name.startswith(PLAYS):
+            for value in REFUSED.get(parameter.name, ()):
+                with pytest.raises(InvalidArgumentError) as caught:
+                    parameter.write(value)
+                assert caught.value.argument == parameter.name
 
 
 def test_every_fact_has_its_record():

@@ -21,31 +21,6 @@ def refused(check, *args, **kwargs):
     return caught.value.argument
 
 
-@pytest.mark.parametrize("code", [None, "GB", "gb"])
-def test_country_codes(code):
-    checks.country_code("country", code)
-
-
-@each_row("code", ["", "G", "GBR", "G1", "ÄÖ", "  ", 44, b"GB"])
-def test_what_is_no_country_code(code):
-    assert refused(checks.country_code, "country", code) == "country"
-
-
-@pytest.mark.parametrize("size", [None, 1, 20, 100, 500])
-def test_page_sizes(size):
-    checks.page_size(size)
-
-
-@pytest.mark.parametrize("size", [0, -1, 501, True, 2.0, "20"])
-def test_what_is_no_page_size(size):
-    assert refused(checks.page_size, size) == "page_size"
-
-
-def test_the_largest_page_is_a_matter_of_the_list():
-    checks.page_size(500, maximum=500)
-    assert refused(checks.page_size, 51, 50) == "page_size"
-
-
 @pytest.mark.parametrize("amount", [None, Decimal("0.00"), Decimal("9.99"), Decimal("1E+2"), Decimal(9), 0, 9])
 def test_prices(amount):
     checks.price("price", amount)

@@ -9,7 +9,7 @@ from support.probe import JSON, Probe, open_session
 from sevendigital_async.models.stream_log import LogKind
 from sevendigital_async.sandbox import Faults, Sandbox
 from sevendigital_async.sandbox.request_log import RequestLog
-from sevendigital_async.sandbox.traffic import BATCH_SIZES, LATENCIES, WINDOW, Traffic
+from sevendigital_async.sandbox.traffic import BATCH_SIZE_BOUNDS, LATENCY_BOUNDS, WINDOW_SECONDS, Traffic
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ async def test_each_second_is_counted(probe, clock):
     await post(probe, "subscriber", probe.play("3"))
     traffic = (await activity(probe))["traffic"]
     now = int(clock.monotonic())
-    assert (traffic["now"], traffic["window"]) == (now, WINDOW)
+    assert (traffic["now"], traffic["window"]) == (now, WINDOW_SECONDS)
     assert traffic["seconds"] == [
         {
             "second": now - 2,
@@ -58,7 +58,7 @@ async def test_each_second_is_counted(probe, clock):
 
 async def test_seconds_older_than_the_window_are_left_out(probe, clock):
     await post(probe, "preview", probe.play())
-    clock.advance(WINDOW - 1)
+    clock.advance(WINDOW_SECONDS - 1)
     assert len((await activity(probe))["traffic"]["seconds"]) == 1
     clock.advance(1)
     traffic = (await activity(probe))["traffic"]
@@ -68,11 +68,11 @@ async def test_seconds_older_than_the_window_are_left_out(probe, clock):
 
 async def test_the_window_does_not_grow():
     traffic = Traffic()
-    for second in range(3 * WINDOW):
-        traffic.arrive(LogKind.PREVIEW, float(second), 1)
-    traffic.carry(LogKind.PREVIEW, 5.0, logs=1, saved=1)  # of a request that took longer than the window
-    assert len(traffic._seconds) == WINDOW
-    assert sum(traffic.tree(3.0 * WINDOW)["batch_sizes"]["requests"]["preview"]) == 0
+    for second in range(3 * WINDOW_SECONDS):
+        traffic.record_arrival(LogKind.PREVIEW, float(second), 1)
+    traffic.record_logs(LogKind.PREVIEW, 5.0, logs=1, saved=1)  # of a request that took longer than the window
+    assert len(traffic._seconds) == WINDOW_SECONDS
+    assert sum(traffic.tree(3.0 * WINDOW_SECONDS)["batch_sizes"]["requests"]["preview"]) == 0
 
 
 async def test_a_burst_across_two_seconds_shows_in_the_second_that_it_ended_in(probe, clock):
@@ -98,7 +98,7 @@ async def test_batch_sizes(probe):
     ):
         await post(probe, kind, *(probe.play(str(number)) for number in range(size)))
     sizes = (await activity(probe))["traffic"]["batch_sizes"]
-    assert sizes["up_to"] == [*BATCH_SIZES, None]
+    assert sizes["up_to"] == [*BATCH_SIZE_BOUNDS, None]
     shown = {kind: dict(zip(sizes["up_to"], counts, strict=True)) for kind, counts in sizes["requests"].items()}
     assert {bound: count for bound, count in shown["catalogue"].items() if count} == {1: 1, 500: 2, None: 1}
     assert {bound: count for bound, count in shown["subscriber"].items() if count} == {20: 1}
@@ -110,7 +110,7 @@ async def test_latencies(probe):
         probe.sandbox.faults = Faults.parse(latency=latency)
         await post(probe, "catalogue", probe.play())
     latencies = (await activity(probe))["traffic"]["latencies"]
-    assert latencies["up_to"] == [*LATENCIES, None]
+    assert latencies["up_to"] == [*LATENCY_BOUNDS, None]
     shown = dict(zip(latencies["up_to"], latencies["requests"], strict=True))
     assert {bound: count for bound, count in shown.items() if count} == {0.001: 1, 0.05: 2, None: 1}
 
@@ -211,7 +211,7 @@ def test_the_newest_doubles_are_kept_whatever_their_kind():
     for number in range(80):
         kind = LogKind.PREVIEW if number < 60 else LogKind.SUBSCRIBER
         log = b'{"trackId":"%d"}' % number
-        request_log.record_logs(request_log.arrive(kind, 1.0, 1.0), logs=2, accepted=(log, log))
+        request_log.record_logs(request_log.record_arrival(kind, 1.0, 1.0), logs=2, accepted=(log, log))
     tracks = [int(double["log"]["trackId"]) for double in request_log.activity(1.0)["doubles"]]
     assert tracks == list(range(79, 29, -1))
 

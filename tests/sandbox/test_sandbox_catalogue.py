@@ -37,7 +37,7 @@ def test_the_shop_is_large_enough_and_consistent():
     assert len(CATALOGUE.artists) >= 12
     assert len(CATALOGUE.releases) >= 60
     assert len(CATALOGUE.tracks) >= 300
-    assert sum(len(listing) for listing in CATALOGUE.listings.values()) == len(CATALOGUE.tracks)
+    assert sum(len(listing) for listing in CATALOGUE.tracks_by_release.values()) == len(CATALOGUE.tracks)
     for release in CATALOGUE.releases.values():
         assert CATALOGUE.artists[release.artist.id] is release.artist
         listing = CATALOGUE.tracks_of(release)
@@ -54,7 +54,7 @@ async def test_a_release_in_json(probe):
     assert tree["status"] == "ok"
     assert release.keys() == RELEASE_FIELDS
     assert (release["id"], release["title"], release["label"]) == (RELEASE.id, RELEASE.title, RELEASE.label.name)
-    assert release["releaseDate"] == RELEASE.released.isoformat()
+    assert release["releaseDate"] == RELEASE.release_date.isoformat()
     assert release["price"] == {"formattedPrice": "€9.99", "amount": 9.99, "currency": "EUR"}
     assert release["artist"]["appearsAs"] == ARTIST.name
 
@@ -74,7 +74,7 @@ async def test_a_release_in_xml(probe):
     assert release.find("label").get("id") == RELEASE.label.id
     assert release.findtext("label/name") == RELEASE.label.name
     assert release.findtext("explicitContent") == "false"
-    assert release.findtext("releaseDate") == f"{RELEASE.released}T00:00:00Z"
+    assert release.findtext("releaseDate") == f"{RELEASE.release_date}T00:00:00Z"
     assert (release.find("price/currency").get("code"), release.findtext("price/currency")) == ("GBP", "£")
     assert release.findtext("price/value") == "9.99"
 

@@ -17,13 +17,13 @@ from sevendigital_async.sandbox import Sandbox
 from sevendigital_async.sandbox.catalogue import CATALOGUE
 from sevendigital_async.sandbox.charts import chart, first_day
 from sevendigital_async.sandbox.handlers import HANDLERS, LIVE_HANDLERS
-from sevendigital_async.sandbox.tags import COUNTS, TAGS, tags_of_release
+from sevendigital_async.sandbox.tags import RELEASE_COUNTS, TAGS, tags_of_release
 
 SPEC = paths.SPEC / "classic-v1.2.openapi.yml"
 
 RELEASES = list(CATALOGUE.releases.values())
 ALBUM = RELEASES[0]
-PREORDER = next(release for release in RELEASES if release.released.year == 2099)
+PREORDER = next(release for release in RELEASES if release.release_date.year == 2099)
 ON_SALE = next(release for release in RELEASES if release.pence < release.rrp_pence)
 TRACK = CATALOGUE.tracks_of(ALBUM)[2]
 ARTIST = ALBUM.artist
@@ -507,7 +507,7 @@ async def test_the_catalogue_answers_to_the_point(probe):
         return [tree["id"] for tree in (await probe.read(path, {"pageSize": "100", **params}))[noun]]
 
     of_2003 = await ids("release/byDate", "releases", fromDate="20030101", toDate="20031231")
-    assert of_2003 == [r.id for r in reversed(RELEASES) if r.released.year == 2003]
+    assert of_2003 == [r.id for r in reversed(RELEASES) if r.release_date.year == 2003]
     tagged = await ids("release/bytag/new", "releases", tags="rock, 2000s")
     assert set(tagged) == {r.id for r in RELEASES if {"rock", "2000s"} <= {tag.id for tag in tags_of_release(r)}}
     assert await ids("release/bytag/top", "releases", tags="rock,polka") == []
@@ -519,12 +519,12 @@ async def test_the_catalogue_answers_to_the_point(probe):
     recommended = await ids("release/recommend", "releases", artistId=ARTIST.id)
     assert recommended == await ids("release/recommend", "releases", releaseId=ALBUM.id) != []
     preorders = await ids("editorial/list", "editorial", key="preorders")
-    assert set(preorders) == {f"editorial-{r.id}" for r in RELEASES if r.released.year == 2099}
+    assert set(preorders) == {f"editorial-{r.id}" for r in RELEASES if r.release_date.year == 2099}
     countries = (await probe.read("countries"))["countries"]
     assert await probe.read("country/resolve", {"ip": "10.0.0.1"}) == countries[0]
     assert await probe.read("country/resolve", {"ip": "8.8.8.8"}) in countries
     tags = (await probe.read("tag"))["tags"]
-    assert [tag["count"] for tag in tags] == sorted(COUNTS.values(), reverse=True)
+    assert [tag["count"] for tag in tags] == sorted(RELEASE_COUNTS.values(), reverse=True)
     assert TAGS["ambient"].parent in {tag["id"] for tag in tags}
 
 
@@ -542,11 +542,11 @@ def test_charts_follow_from_one_another():
     tracks = list(CATALOGUE.tracks.values())
     day = date(2027, 1, 10)
     now = chart(tracks, day, "week")
-    before = {entry.thing.id: entry.position for entry in chart(tracks, first_day(day, "week") - timedelta(1), "week")}
+    before = {entry.item.id: entry.position for entry in chart(tracks, first_day(day, "week") - timedelta(1), "week")}
     assert now == chart(tracks, day, "week")
-    assert len({entry.thing.id for entry in now}) == 40
+    assert len({entry.item.id for entry in now}) == 40
     for entry in now:
-        was = before.get(entry.thing.id)
+        was = before.get(entry.item.id)
         moved = {True: "Up", False: "Down"}[was is not None and was > entry.position]
         assert entry.change == ("New" if was is None else "Same" if was == entry.position else moved)
     assert {entry.change for entry in now} == {"Up", "Down", "New"}

@@ -15,8 +15,8 @@ from support.rows import each_row
 from sevendigital_async.errors import ConfigurationError
 from sevendigital_async.models.stream_log import LogKind
 from sevendigital_async.sandbox import Faults
-from sevendigital_async.sandbox.delivery import SLOW_BODY_SECONDS
 from sevendigital_async.sandbox.faults import Chance
+from sevendigital_async.sandbox.response_writer import SLOW_BODY_SECONDS
 
 
 @each_row(
@@ -69,8 +69,8 @@ def test_latency_is_read(latency, expected):
         (["poison:"], None, "poison:TRACK_ID"),
         ("500:10%", None, "list"),
         ([], "200", "200ms"),
-        ([], "-5ms", "not a latency: "),
-        ([], "5ms-", "not a latency: "),
+        ([], "-5ms", "not a latency: '-5ms'"),
+        ([], "5ms-", "not a latency: '5ms-'"),
         ([], "1s-5ms", "is reversed"),
         ([], "infs", "not a latency: "),
     ],
@@ -185,7 +185,7 @@ async def test_a_slow_body_sends_the_headers_at_once(sandbox, probe, clock):
 
 
 async def test_a_slow_body_really_trickles(probe, sandbox, monkeypatch):
-    monkeypatch.setattr("sevendigital_async.sandbox.delivery.SLOW_BODY_SECONDS", 60.0)
+    monkeypatch.setattr("sevendigital_async.sandbox.response_writer.SLOW_BODY_SECONDS", 60.0)
     sandbox.faults = Faults.parse(["slow-body:100%"])
 
     async def never(_):

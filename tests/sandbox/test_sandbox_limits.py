@@ -9,9 +9,9 @@ from support.probe import ManualClock, Probe, open_session
 
 from sevendigital_async.operations import RateClass
 from sevendigital_async.sandbox import Sandbox
-from sevendigital_async.sandbox.limits import DAY, DailyQuota, RateLimiter, SlidingWindow
+from sevendigital_async.sandbox.limits import SECONDS_PER_DAY, DailyQuota, RateLimiter, SlidingWindow
 
-MIDNIGHT = 20_000 * DAY
+MIDNIGHT = 20_000 * SECONDS_PER_DAY
 
 
 def test_the_window_is_half_open():
@@ -124,13 +124,13 @@ async def test_a_spent_quota(clock):
                 assert answer.status == 200
                 assert answer.headers["X-RateLimit-Limit"] == "2"
                 assert answer.headers["X-RateLimit-Current"] == used
-                assert answer.headers["X-RateLimit-Reset"] == str(DAY - 1000)
+                assert answer.headers["X-RateLimit-Reset"] == str(SECONDS_PER_DAY - 1000)
         async with probe.get("/1.2/status") as answer:
             assert answer.status == 429
-            assert answer.headers["Retry-After"] == str(DAY - 1000)
+            assert answer.headers["Retry-After"] == str(SECONDS_PER_DAY - 1000)
             assert answer.headers["X-RateLimit-Current"] == "2"
             assert (await answer.json())["status"] == "error"
-        clock.advance(DAY - 1000)
+        clock.advance(SECONDS_PER_DAY - 1000)
         async with probe.get("/1.2/status") as answer:
             assert answer.status == 200
 

@@ -278,7 +278,7 @@ async def test_a_hundred_thousand_logs_are_quick_to_keep_and_to_read(managed):
     taken = []
     for start in range(0, len(logs), 500):
         begun = time.thread_time()
-        entry = request_log.arrive(LogKind.PREVIEW, 1.0, start / 1000)
+        entry = request_log.record_arrival(LogKind.PREVIEW, 1.0, start / 1000)
         request_log.record_logs(entry, logs=500, accepted=tuple(logs[start : start + 500]))
         taken.append(time.thread_time() - begun)
     assert statistics.median(taken[-50:]) < 3 * statistics.median(taken[:50])
@@ -305,7 +305,7 @@ async def test_a_hundred_thousand_logs_are_quick_to_keep_and_to_read(managed):
 def test_chunks_are_neither_tiny_nor_huge():
     request_log = RequestLog()
     logs = tuple(b'{"trackId":"%d"}' % n for n in range(5_000))
-    request_log.record_logs(request_log.arrive(LogKind.PREVIEW, 1.0, 1.0), logs=5_000, accepted=logs)
+    request_log.record_logs(request_log.record_arrival(LogKind.PREVIEW, 1.0, 1.0), logs=5_000, accepted=logs)
     chunks = list(request_log.log_lines())
     assert len(chunks) > 5
     assert all(65_536 <= len(chunk) < 70_000 for chunk in chunks[:-1])

@@ -16,16 +16,16 @@ from support.rows import each_row
 from sevendigital_async.config import UserToken
 from sevendigital_async.sandbox import Sandbox
 from sevendigital_async.sandbox.catalogue import CATALOGUE
-from sevendigital_async.sandbox.ranges import deliver
+from sevendigital_async.sandbox.ranges import media_response
 from sevendigital_async.sandbox.recordings import FORMATS, recording
-from sevendigital_async.sandbox.state.lockers import DOWNLOADS
+from sevendigital_async.sandbox.state.lockers import MAX_DOWNLOADS
 from sevendigital_async.sandbox.state.tokens import MAX_ACCESS_TOKENS
 
 EP = next(release for release in CATALOGUE.releases.values() if release.type == "ep")
 TRACK = CATALOGUE.tracks_of(EP)[1]
 OTHER = next(track for track in CATALOGUE.tracks.values() if track.release is not EP)
 LICENCE = {"trackId": TRACK.id, "releaseId": EP.id, "formatId": "17"}
-BODY = recording(TRACK, FORMATS["17"]).make()
+BODY = recording(TRACK, FORMATS["17"]).make_bytes()
 
 
 class Got(NamedTuple):
@@ -143,13 +143,13 @@ async def test_a_part_of_a_file(player):
     ],
 )
 def test_ranges(asked, status, body):
-    delivery = deliver(recording(TRACK, FORMATS["17"]), asked, None)
+    delivery = media_response(recording(TRACK, FORMATS["17"]), asked, None)
     assert (delivery.status, delivery.body) == (status, body)
 
 
 def test_file_names_that_are_not_ascii():
     track = next(track for track in CATALOGUE.tracks.values() if track.release.artist.name == "Æthel Voss")
-    header = deliver(recording(track, FORMATS["17"]), None, None).headers["Content-Disposition"]
+    header = media_response(recording(track, FORMATS["17"]), None, None).headers["Content-Disposition"]
     assert 'filename="?thel Voss - ' in header
     assert "filename*=UTF-8''%C3%86thel%20Voss%20-%20" in header
 
@@ -159,7 +159,7 @@ def test_file_names_that_are_not_ascii():
 
 async def test_a_download_costs_one_of_those_left(player):
     await player.buy(trackId=TRACK.id)
-    for left in reversed(range(DOWNLOADS)):
+    for left in reversed(range(MAX_DOWNLOADS)):
         got = await player.follow("/media/user/downloadtrack", LICENCE)
         assert (got.status, got.body) == (200, BODY)
         assert await player.remaining() == [left]
@@ -175,7 +175,7 @@ async def test_a_track_that_was_bought_twice_can_be_fetched_twice_as_often(playe
     await player.buy(trackId=TRACK.id)
     await player.follow("/media/user/downloadtrack", LICENCE)
     await player.follow("/media/user/downloadtrack", LICENCE)
-    assert await player.remaining() == [DOWNLOADS - 1] * 2
+    assert await player.remaining() == [MAX_DOWNLOADS - 1] * 2
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ async def test_archives(player, path, more):
         assert archive.testzip() is None
         assert len(archive.namelist()) == len(CATALOGUE.tracks_of(EP))
         assert archive.read(archive.namelist()[1]) == BODY
-    assert set(await player.remaining()) == {DOWNLOADS - 1}
+    assert set(await player.remaining()) == {MAX_DOWNLOADS - 1}
 
 
 async def test_a_purchased_track_on_the_platform(player):
@@ -230,7 +230,7 @@ async def test_errors_of_downloads_lead_to_the_error_page(player, change, code):
     assert standard.headers["Location"].startswith(f"{player.sandbox.base_url}/error?errorCode={code}")
     page = await player.fetch(standard.headers["Location"], signed=False)
     assert (page.status, str(code).encode() in page.body) == (200, True)
-    assert await player.remaining() == [DOWNLOADS]
+    assert await player.remaining() == [MAX_DOWNLOADS]
 
 
 async def test_errors_without_an_error_page(player):

@@ -536,6 +536,34 @@ async def test_what_fails_behind_a_redirect_does_not_repeat_an_unsafe_call(clock
     assert error.maybe_sent
 
 
+@pytest.mark.parametrize("safety", [Safety.IDEMPOTENT, Safety.UNSAFE])
+@pytest.mark.parametrize("first", [HANG_UP, answer("", "429 Too Many Requests", Retry_After="1")])
+async def test_the_error_of_a_later_attempt_does_not_hide_that_an_earlier_one_may_have_been_carried_out(
+    clock, safety, first
+):
+    refusal = answer('{"status":"error","error":{"code":2001,"message":"x"}}', "404 Not Found")
+    async with raw_server(first, refusal) as raw:
+        error = await outcome(clock, client_for(raw, clock), operation(safety))
+    assert error.maybe_sent is (first is HANG_UP)
+    assert len(raw.requests) == (1 if first is HANG_UP and safety is Safety.UNSAFE else 2)
+
+
+async def test_a_clock_error_behind_a_redirect_does_not_repeat_an_unsafe_call(clock):
+    early = skewed("OAuth authentication error: bad timestamp", formatdate(EPOCH + 7200, usegmt=True))
+    async with raw_server(early) as elsewhere:
+        moved = answer("", "302 Found", Location=f"{elsewhere.base_url}/cdn")
+        async with raw_server(moved) as raw:
+            client = client_for(raw, clock)
+            async with client:
+                for number in (1, 2):
+                    with pytest.raises(AuthenticationError) as caught:
+                        await client.call(operation(Safety.UNSAFE, content=Content.TEXT))
+                    assert caught.value.maybe_sent
+                    assert len(raw.requests) == len(elsewhere.requests) == number
+    first, second = (int(re.search(rb'oauth_timestamp="?(\d+)', request)[1]) for request in raw.requests)
+    assert second - first < 60  # nothing was learned from the clock of another host
+
+
 async def test_clocks_that_disagree_do_not_make_a_call_go_on_for_ever(clock):
     early, late = (
         skewed("OAuth authentication error: bad timestamp", formatdate(EPOCH + offset, usegmt=True))

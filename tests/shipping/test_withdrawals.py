@@ -13,7 +13,7 @@ from support.redis_server import RedisServer
 from support.spool_events import callback
 from support.steps import Proxy
 
-from sevendigital_async import Checkpoint, LeaseLostError, LogKind, SpoolCorruptionError, StreamLog
+from sevendigital_async import Checkpoint, LeaseLostError, LogKind, SpoolCorruptionError, SpoolInUseError, StreamLog
 from sevendigital_async.shipping.events import PlaysInDoubt
 from sevendigital_async.shipping.records import Counts, DeadLetter, InDoubtPolicy, Receipt, Record
 from sevendigital_async.shipping.rules import lane_rules
@@ -158,6 +158,47 @@ async def test_a_withdrawn_checkpoint_falls_back_to_the_last_acknowledged_one(pa
     async with file(path) as spool:
         assert [await spool.checkpoint(source) for source in ("source", "new")] == ["3", None]
         assert (await spool.counts(KIND)).put == 3
+
+
+async def test_an_acknowledged_checkpoint_is_known_while_others_of_its_group_are_withdrawn(path, disk):
+    async with file(path) as spool:
+        disk.stop()
+        gone = asyncio.create_task(spool.append(KIND, records("gone")))
+        stays = asyncio.create_task(spool.append(KIND, records("stays"), Checkpoint("source", "1")))
+        await disk.has_stopped()
+        await cancel(gone)
+        disk.error, disk.skip = "SQLITE_FULL", 1
+        disk.go_on.set()
+        await stays
+        await until(lambda: spool._group_commit.alert is not None)  # the removal has failed once
+        disk.error = None
+        assert await spool.checkpoint("source") == "1"
+        with pytest.raises(SpoolInUseError):
+            await spool.append(KIND, records("stays"), Checkpoint("source", "1", after=""))
+
+
+async def test_plays_are_withdrawn_once_if_the_loop_ends_meanwhile(path, disk, caplog):
+    """The commits are cancelled while a withdrawal is being written, and plays of ``append_nowait`` wait behind it."""
+    async with file(path) as spool:
+        disk.stop()
+        kept, gone = (asyncio.create_task(spool.append(KIND, records(name))) for name in ("kept", "gone"))
+        await disk.has_stopped()
+        await cancel(gone)
+        disk.after_commit = lambda: (disk.stop(), setattr(disk, "after_commit", None))
+        disk.go_on.set()
+        await kept
+        await disk.has_stopped()
+        assert spool._appender.withdrawn
+        spool.append_nowait(KIND, records("late"))
+        commits = spool._group_commit._task
+        commits.cancel()
+        await asyncio.wait([commits])
+        disk.go_on.set()
+    assert await spool.counts(KIND) == Counts(put=2, waiting=2)
+    assert "could not be withdrawn" not in caplog.text
+    async with file(path) as spool:
+        assert await spool.counts(KIND) == Counts(put=2, waiting=2)
+        assert tracks((await spool.lease(KIND, flush=True)).records) == ["kept", "late"]
 
 
 async def test_plays_that_cannot_be_withdrawn_before_closing_are_logged_and_counted(path, disk, caplog):
@@ -481,3 +522,35 @@ async def test_nothing_is_leased_while_plays_are_withdrawn(redis_server):
         proxy.hold = False
         assert await leasing is None
         assert await other.counts(KIND) == Counts()
+
+
+async def test_a_copy_of_a_put_that_arrives_after_its_worker_has_left_changes_nothing(redis_server):
+    """A copy that Redis did not answer in time may be on its way for minutes, while another one was answered."""
+    async with worker(redis_server.url) as spool:
+        sent, run = [], spool._client.connection.run
+
+        async def noted(script, **arguments):
+            sent.append((script, arguments))
+            return await run(script, **arguments)
+
+        spool._client.connection.run = noted
+        await spool.append(KIND, records("a"), Checkpoint("source", "1"))
+    copies = [(script, arguments) for script, arguments in sent if script is scripts.APPEND]
+    async with worker(redis_server.url) as spool:
+        for script, arguments in copies:
+            await spool._client.connection.run(script, **arguments)
+        assert await spool.counts(KIND) == Counts(put=1, waiting=1)
+    inspector = RedisSpoolInspector(redis_server.url)
+    assert not (await inspector.status()).in_use
+    await inspector.aclose()
+
+
+async def test_the_last_step_of_a_worker_is_forgotten_in_the_end(redis_server):
+    async with worker(redis_server.url) as spool:
+        await spool.append(KIND, records("a"), Checkpoint("source", "1"))
+        gone = spool._writer.worker
+    assert redis_server.ask("HEXISTS", f"{spool._client.base}appends", gone) == ":1"
+    for seconds, known in ((1_700.0, 1), (1_900.0, 0)):
+        async with worker(redis_server.url, offset=lambda seconds=seconds: seconds):
+            for field in (gone, f"{gone}:answer"):
+                assert redis_server.ask("HEXISTS", f"{spool._client.base}appends", field) == f":{known}"

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Union, get_args, get_origin, get_type_hints
 
 import attrs
 
@@ -48,9 +49,8 @@ def as_typed(hint, value):
 
 def flat(hint) -> list:
     """Return the alternatives of a union, or the one kind there is."""
-    if get_args(hint) and not inspect.isclass(get_origin(hint)):
-        return [kind for part in get_args(hint) for kind in flat(part)]
-    if type(hint).__name__ == "UnionType":
+    origin = get_origin(hint)
+    if origin in {Union, UnionType} or (origin is not None and not inspect.isclass(origin)):
         return [kind for part in get_args(hint) for kind in flat(part)]
     return [hint]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import sys
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
@@ -17,9 +18,10 @@ from ...client import ApiClient
 from ...config import Dialect, UserToken
 from ...errors import ConfigurationError
 from ...operations import Content, Operation
+from ...resources.media_handle import MediaHandle
 from ..arguments import complete_argument, complete_operation, find_operation, read_arguments
 from ..options import Connection, connection, user, with_options
-from ..output import echo, echo_bytes, echo_json
+from ..output import STANDARD_OUTPUT, echo, echo_bytes, echo_json, write_bytes
 
 CALL_HELP = """Call any operation of the API and print its response as JSON.
 
@@ -83,7 +85,11 @@ def call(
     xml: Annotated[bool, typer.Option("--xml", help="Ask for XML, and print the response unchanged.")] = False,
     raw: Annotated[bool, typer.Option("--raw", help="Print the response unchanged.")] = False,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write media to this file; an interrupted download is resumed.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write media to this file; an interrupted download is resumed. - is standard output.",
+        ),
     ] = None,
     connection: Connection,
     user: UserToken | None,
@@ -94,6 +100,9 @@ def call(
         raise ConfigurationError(f"{found.name} returns media: give a file with --out FILE")
     if found.content is not Content.MEDIA and out is not None:
         raise ConfigurationError(f"{found.name} does not return media: --out does not apply")
+    to_stdout = out is not None and str(out) == STANDARD_OUTPUT
+    if to_stdout and sys.stdout.isatty():
+        raise ConfigurationError("standard output is a terminal: redirect it, or name a file with --out")
 
     async def make() -> object:
         async with connection.open_client(prefer_xml=xml) as client:
@@ -101,7 +110,7 @@ def call(
             return await _answer(api, found, values, raw=raw or xml, out=out)
 
     answer = asyncio.run(make())
-    if out is not None:
+    if out is not None and not to_stdout:
         echo_json({"file": str(out), "bytes": out.stat().st_size})
     elif isinstance(answer, bytes):
         echo_bytes(answer)
@@ -127,11 +136,20 @@ async def _answer(
     client: ApiClient, operation: Operation, values: Mapping[str, object], *, raw: bool, out: Path | None
 ) -> object:
     if out is not None:
-        await client.media_of(operation, **values).download(to=out)
+        media = client.media_of(operation, **values)
+        await (_stream(media) if str(out) == STANDARD_OUTPUT else media.download(to=out))
         return None
     if raw:
         return await client.raw(operation, **values)
     return await client.call(operation, **values)
+
+
+async def _stream(media: MediaHandle) -> None:
+    """Write media to standard output as they arrive, until its reader has enough."""
+    async with media as response:
+        async for chunk in response:
+            if not await asyncio.to_thread(write_bytes, chunk):
+                return
 
 
 def as_json(value: object) -> object:

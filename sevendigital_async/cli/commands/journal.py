@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ...quantity import counted
-from ..atomic_file import STANDARD_OUTPUT, AtomicFile
+from ..atomic_file import AtomicFile
 from ..options import (
     JsonOption,
     KindOption,
@@ -21,7 +21,7 @@ from ..options import (
     parse_when,
     with_options,
 )
-from ..output import ExitCode, ExitError, LineLimit, echo, echo_json
+from ..output import STANDARD_OUTPUT, ExitCode, ExitError, LineLimit, echo, echo_json
 from ..reports.export import JournalFilter, OutcomeFilter, export
 from ..reports.reconciliation import Difference, Reconciliation, VendorRows, Verdict, reconcile
 from ..tables import wrapped
@@ -58,9 +58,9 @@ headers, ignoring case and punctuation, and those that both sides have are compa
 --tolerance), seconds as numbers. A play that is listed twice must be listed twice on both sides.
 
 \b
-  missing    delivered according to the journal, but not in FILE
-  extra      in FILE, but not in the journal; "in doubt" if the journal has the
-             play as in doubt, because it may then have been reported twice
+  missing    delivered according to the journal, but not in FILE, or less often
+  extra      in FILE, but not in the journal, or less often; "in doubt" if the
+             journal has the play as in doubt: it may have been reported twice
   different  the same play with different values
   unreadable the time in FILE is not an ISO 8601 time; not counted otherwise
 

@@ -10,8 +10,9 @@ import typer
 from ...config import Dialect
 from ...operations import REGISTRY, Operation
 from ..options import DialectOption
-from ..output import echo, echo_json
+from ..output import echo, echo_json, echo_message
 from ..tables import Table
+from ..usage import quoted
 
 HELP = """List the operations of the API: name, endpoint, how they are signed, and whether they may be repeated.
 
@@ -49,6 +50,9 @@ def operations(
     described = [describe(operation, dialect) for operation in matching]
     if json:
         echo_json(described, indent=True)
+        return
+    if not described:
+        echo_message(f"no operation has {quoted(word)} in its name or id")
         return
     rows = [[d["name"], _endpoint(d, dialect), d["auth"], d["safety"]] for d in described]
     echo(Table(["name", "endpoint", "signed", "repeating"], rows, numbers=False).render(sys.stdout))

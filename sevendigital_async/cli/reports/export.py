@@ -14,9 +14,10 @@ from decimal import Decimal
 import orjson
 from attrs import fields, frozen
 
+from ...clock import to_microseconds
 from ...errors import SpoolCorruptionError
 from ...models import LogKind, StreamLog
-from ...models.scalars import microseconds, parse_datetime
+from ...models.readers import parse_datetime
 from ...models.stream_log import wire_time
 from ...shipping.spools.inspector import JournalEntry, JournalOutcome, SpoolInspector
 from ..atomic_file import AtomicFile
@@ -63,7 +64,7 @@ class Column:
         text = text.strip()
         if self.header == TIME:
             instant = parse_time(text)
-            return text if instant is None else str(microseconds(instant))
+            return text if instant is None else str(to_microseconds(instant))
         if self.header == SECONDS and len(text) <= MAX_DIGITS and _NUMBER(text):
             return str(Decimal(text).normalize() + 0)  # minus zero is zero
         if self.header in {"COUNTRY", "KIND"}:

@@ -18,8 +18,8 @@ from typing import IO, Any, Self
 import orjson
 from attrs import frozen
 
+from ...clock import to_microseconds
 from ...errors import ConfigurationError, SpoolCorruptionError
-from ...models.scalars import microseconds
 from ...quantity import counted
 from ...shipping.spools.inspector import JournalEntry, JournalOutcome
 from ...sources.files import in_thread
@@ -110,19 +110,26 @@ CREATE TABLE theirs (
 CREATE TABLE doubt (row INTEGER PRIMARY KEY, rest BLOB NOT NULL, moment INTEGER);
 CREATE TABLE pair (our_row INTEGER NOT NULL UNIQUE, their_row INTEGER NOT NULL UNIQUE, verdict TEXT NOT NULL);
 CREATE TABLE doubted (their_row INTEGER PRIMARY KEY);
+CREATE TABLE our_repeat (row INTEGER PRIMARY KEY, their_row INTEGER NOT NULL);
+CREATE TABLE their_repeat (row INTEGER PRIMARY KEY, our_row INTEGER NOT NULL);
 """
 
 _OUR_REST = "FROM ours WHERE row NOT IN (SELECT our_row FROM pair)"
 _THEIR_REST = "FROM theirs WHERE row NOT IN (SELECT their_row FROM pair)"
 
-MISSING = f"SELECT row, NULL, play, NULL, 0 {_OUR_REST} ORDER BY row"
-EXTRA = f"SELECT NULL, row, NULL, play, row IN doubted {_THEIR_REST} AND moment IS NOT NULL ORDER BY row"
+_OUR_REPEAT = "(SELECT their_row FROM our_repeat WHERE our_repeat.row = ours.row)"
+_THEIR_REPEAT = "(SELECT our_row FROM their_repeat WHERE their_repeat.row = theirs.row)"
+
+MISSING = f"SELECT row, NULL, play, NULL, 0, {_OUR_REPEAT} {_OUR_REST} ORDER BY row"
+EXTRA = f"""
+SELECT NULL, row, NULL, play, row IN doubted, {_THEIR_REPEAT} {_THEIR_REST} AND moment IS NOT NULL ORDER BY row
+"""
 DIFFERENT = """
-SELECT our_row, their_row, ours.play, theirs.play, 0 FROM pair
+SELECT our_row, their_row, ours.play, theirs.play, 0, NULL FROM pair
 JOIN ours ON ours.row = our_row JOIN theirs ON theirs.row = their_row WHERE verdict = 'different' ORDER BY their_row
 """
 UNREADABLE = """
-SELECT our_row, theirs.row, ours.play, theirs.play, 0 FROM theirs
+SELECT our_row, theirs.row, ours.play, theirs.play, 0, NULL FROM theirs
 LEFT JOIN pair ON their_row = theirs.row LEFT JOIN ours ON ours.row = our_row
 WHERE theirs.moment IS NULL ORDER BY theirs.row
 """
@@ -148,7 +155,12 @@ _EQUAL_VERDICT = "equal"
 
 @frozen
 class Finding:
-    """A row that the other side does not have, with its values on both sides, as far as it is there."""
+    """A row that the other side does not have, with its values on both sides, as far as it is there.
+
+    Attributes:
+        repeats: For a missing or extra row, a row of the other side with the same play. The other side has the play,
+            but less often.
+    """
 
     verdict: Verdict
     our_row: int | None
@@ -156,6 +168,7 @@ class Finding:
     ours: Mapping[str, str] | None
     theirs: Mapping[str, str] | None
     in_doubt: bool
+    repeats: int | None
 
 
 class Comparison:
@@ -196,31 +209,46 @@ class Comparison:
         self._pair(Verdict.UNREADABLE, untimed.format(_OUR_REST), untimed.format(_THEIR_REST + " AND moment IS NULL"))
         doubted = self._pairs(whole.format(_THEIR_REST + known), whole.format("FROM doubt"))
         self._insert("INSERT INTO doubted VALUES (?)", ((row,) for row, _ in doubted))
+        self._find_repeats("our_repeat", key.format(_OUR_REST), key.format("FROM theirs WHERE moment IS NOT NULL"))
+        self._find_repeats("their_repeat", key.format(_THEIR_REST + known), key.format("FROM ours"))
         ours, theirs = self._db.execute("SELECT (SELECT count(*) FROM ours), (SELECT count(*) FROM theirs)").fetchone()
         return ours, theirs
 
     def findings(self, verdict: Verdict) -> Iterator[Finding]:
         """Iterate over the rows with a verdict, in order; after ``match``."""
-        for our_row, their_row, ours, theirs, in_doubt in self._db.execute(_QUERIES[verdict]):
-            yield Finding(verdict, our_row, their_row, self._named(ours), self._named(theirs), bool(in_doubt))
+        for our_row, their_row, ours, theirs, in_doubt, repeats in self._db.execute(_QUERIES[verdict]):
+            yield Finding(verdict, our_row, their_row, self._named(ours), self._named(theirs), bool(in_doubt), repeats)
 
     def _pair(self, verdict: str, ours: str, theirs: str) -> None:
         pairs = self._pairs(ours, theirs)
         self._insert("INSERT INTO pair VALUES (?, ?, ?)", ((left, right, verdict) for left, right in pairs))
 
-    def _pairs(self, ours: str, theirs: str) -> Iterator[tuple[int, int]]:
-        """Join two queries for row, digest and moment, sorted by digest and moment; use each row once.
+    def _find_repeats(self, table: str, rest: str, others: str) -> None:
+        """Store which unpaired rows of one side have the play of a row of the other side, which is paired already."""
+        repeats = self._pairs(rest, others, once=False)
+        self._insert(f"INSERT INTO {table} VALUES (?, ?)", repeats)  # noqa: S608 - one of two names
+
+    def _pairs(self, ours: str, theirs: str, *, once: bool = True) -> Iterator[tuple[int, int]]:
+        """Join two queries for row, digest and moment, sorted by digest and moment.
 
         If two rows could be joined with a third, the earlier one is: no other choice joins more rows.
+
+        Args:
+            ours: One query.
+            theirs: The other one.
+            once: Use each row of the other query once; False to use it as often as it fits.
         """
         # Both are sorted into temporary storage before their first row, so that the tables can be changed meanwhile.
-        left, right = self._db.execute(ours), self._db.execute(theirs)
-        one, other = left.fetchone(), right.fetchone()
+        left = self._db.execute(ours)
+        if (one := left.fetchone()) is None:
+            return
+        right = self._db.execute(theirs)
+        other = right.fetchone()
         while one is not None and other is not None:
             apart = one[2] - other[2]
             if one[1] == other[1] and abs(apart) <= self._tolerance:
                 yield one[0], other[0]
-                one, other = left.fetchone(), right.fetchone()
+                one, other = left.fetchone(), right.fetchone() if once else other
             elif (one[1], apart) < (other[1], 0):
                 one = left.fetchone()
             else:
@@ -243,7 +271,7 @@ class Comparison:
         for column, value in zip(self._columns, values, strict=True):
             if column.header == TIME:
                 instant = parse_time(value)
-                moment = None if instant is None else microseconds(instant)
+                moment = None if instant is None else to_microseconds(instant)
                 continue
             text = column.comparable(value)
             rest.append(text)
@@ -275,15 +303,16 @@ class Difference:
             "journal": found.ours,
             "file": found.theirs,
             "in_doubt": found.in_doubt,
+            "repeats": found.repeats,
         }
 
     def as_text(self) -> str:
         found = self.finding
         match found.verdict:
             case Verdict.MISSING:
-                text = f"row {found.our_row} of the journal is not in {self.name}: {_describe_play(found.ours)}"
+                text = self._absent(found.our_row, "the journal", self.name, found.ours)
             case Verdict.EXTRA:
-                text = f"row {found.their_row} of {self.name} is not in the journal: {_describe_play(found.theirs)}"
+                text = self._absent(found.their_row, self.name, "the journal", found.theirs)
                 if found.in_doubt:
                     text += "; in doubt in the journal: it may have been reported twice, or is held"
             case Verdict.DIFFERENT:
@@ -302,6 +331,11 @@ class Difference:
                 if found.our_row is not None:
                     text += f"; it may be row {found.our_row} of the journal"
         return one_line(f"{found.verdict}: {text}")
+
+    def _absent(self, row: int | None, side: str, other: str, play: Mapping[str, str] | None) -> str:
+        repeats = self.finding.repeats
+        what = f"is not in {other}" if repeats is None else f"has the play of row {repeats} of {other} again"
+        return f"row {row} of {side} {what}: {_describe_play(play)}"
 
 
 @frozen

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TextIO
@@ -125,3 +126,41 @@ class LiveDisplay:
 
         with suppress(OSError):
             self._console.print(Text(visible(text)), soft_wrap=True)
+
+
+LIBRARY = "sevendigital_async"
+SOURCES = f"{LIBRARY}.sources"
+COUNTED_EVENTS = frozenset({"retried", "in-doubt", "buried", "recovered", "alert", "spool-alert", "failed"})
+"""Events of the shipper that a run shows in its counts, or when they are passed to it."""
+
+
+class LibraryMessages(logging.Handler):
+    """Shows what the package logs, as long as it is open: what the sources report, and warnings of all parts.
+
+    Args:
+        show: Takes a line.
+        warn: Takes a line about a warning or an error.
+    """
+
+    def __init__(self, show: Callable[[str], None], warn: Callable[[str], None]) -> None:
+        super().__init__(logging.INFO)
+        self._show = show
+        self._warn = warn
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = f"sevendigital: {one_line(record.getMessage())}"
+        if record.levelno < logging.WARNING:
+            if record.name == SOURCES:
+                self._show(line)
+        elif getattr(record, "event", "") not in COUNTED_EVENTS:
+            self._warn(line)
+
+    def __enter__(self) -> None:
+        sources = logging.getLogger(SOURCES)
+        self._level_before = sources.level
+        sources.setLevel(logging.INFO)
+        logging.getLogger(LIBRARY).addHandler(self)
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger(LIBRARY).removeHandler(self)
+        logging.getLogger(SOURCES).setLevel(self._level_before)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import glob
-import logging
 import os
 import stat
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,6 @@ from ...errors import ConfigurationError
 from ...shipping.spools.registry import file_of
 from ...sources import FileSource, FollowSource, ReadOptions, Source
 from ...sources.files import STANDARD_INPUT
-from ..output import one_line
 from .reject_file import RejectFile
 
 if TYPE_CHECKING:
@@ -157,29 +155,6 @@ def own_files(inputs: Input, spool: str | None, *others: RejectFile) -> list[Pat
     """Return the files that a run makes and that may appear among those that it reads."""
     file = file_of(spool) if spool else None
     return [*([file] if file else []), *(each.wanted for each in others if inputs.is_followed)]
-
-
-class SourceMessages(logging.Handler):
-    """Shows what the sources log, as long as it is open."""
-
-    def __init__(self, echo: Callable[[str], None]) -> None:
-        super().__init__(logging.INFO)
-        self._echo = echo
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._echo(f"sevendigital: {one_line(record.getMessage())}")
-
-    def __enter__(self) -> None:
-        self._level_before = LOGGER.level
-        LOGGER.setLevel(logging.INFO)
-        LOGGER.addHandler(self)
-
-    def __exit__(self, *_: object) -> None:
-        LOGGER.removeHandler(self)
-        LOGGER.setLevel(self._level_before)
-
-
-LOGGER = logging.getLogger("sevendigital_async.sources")
 
 
 def _is_kafka(file: str) -> bool:

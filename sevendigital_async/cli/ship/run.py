@@ -21,8 +21,8 @@ from ...shipping.spools.registry import safe_location
 from ...sources import BadRecord, FileSource, Ingestion, PendingPortion, Source, StreamCounts
 from ..output import ExitCode, LineLimit, one_line
 from ..process import SignalWatcher
-from .display import Display
-from .inputs import Input, SourceMessages
+from .display import Display, LibraryMessages
+from .inputs import Input
 from .options import ShipOptions, durable_spool, exists, read_spool
 from .progress import HasLag, ProgressMeter
 from .reject_file import RejectFile, write_unsent
@@ -153,7 +153,7 @@ class ShipRun:
         """Ship until everything is delivered or the run stops."""
         if self._worker.url is not None:
             self._display.echo(f"sevendigital: /healthz, /readyz, /metrics and /statistics are at {self._worker.url}")
-        with SourceMessages(self._display.echo):
+        with LibraryMessages(self._display.echo, self._limited("sevendigital: more warnings are not shown")):
             await self._check_inputs()
             if not self._stop.done():
                 await self._ship()
@@ -283,7 +283,7 @@ class ShipRun:
             linger = self._options.linger if waits else 0.0
             if stall.is_stalled(statistics.total, time.monotonic(), stuck=stuck, linger=linger):
                 reason = f"nothing was delivered for {patience:g} s; stopped"
-                self._stop_with(reason, ExitCode.USAGE if stuck else ExitCode.WAITING)
+                self._stop_with(reason + _cause(statistics), ExitCode.USAGE if stuck else ExitCode.WAITING)
             await asyncio.sleep(REFRESH)
 
     # -- callbacks of the shipper and the reader --
@@ -409,6 +409,14 @@ class ShipRun:
                 )
             )
         return reports
+
+
+def _cause(statistics: Statistics) -> str:
+    """Return why nothing is delivered, as far as that is known, to be added to a message."""
+    lanes = statistics.lanes.values()
+    alerts = [lane.alert.message for lane in lanes if lane.alert is not None]
+    causes = [statistics.spool_alert, *(lane.last_failure for lane in lanes), *alerts]
+    return next((f": {cause}" for cause in causes if cause), "")
 
 
 async def _cancel(*tasks: asyncio.Task[Any]) -> None:

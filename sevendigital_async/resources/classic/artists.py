@@ -8,10 +8,10 @@ from datetime import date
 from ...models import Artist, IdMatch, Release, ReleaseType, Tag, Track
 from ...operations.classic import artists as ops
 from .. import checks
-from ..resource import CheckedResource, Pages
+from ..resource import ClassicResource, Pages
 
 
-class Artists(CheckedResource):
+class Artists(ClassicResource):
     """Methods of ``client.classic.artists``."""
 
     def browse(

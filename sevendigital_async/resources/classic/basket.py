@@ -7,10 +7,11 @@ from decimal import Decimal
 from ...models import Basket as BasketModel
 from ...models import BasketStatus, PaypalCheckout, Purchase
 from ...operations.classic import basket as ops
-from ..resource import CheckedResource
+from .. import checks
+from ..resource import ClassicResource
 
 
-class Basket(CheckedResource):
+class Basket(ClassicResource):
     """Methods of ``client.classic.basket``.
 
     What changes a basket is never repeated once it may have been processed: after an error with ``maybe_sent``, ask
@@ -146,6 +147,7 @@ class Basket(CheckedResource):
 
         API: ``GET /1.2/basket/addpriceditem``
         """
+        checks.price("price", price)
         return await self._one(
             BasketModel,
             ops.ADD_PRICED_BASKET_ITEM,

@@ -6,11 +6,10 @@ from datetime import date
 
 from ...models import CardRegistration, PaymentCard
 from ...operations.classic import cards as ops
-from .. import checks
-from ..resource import CheckedResource
+from ..resource import ClassicResource
 
 
-class Cards(CheckedResource):
+class Cards(ClassicResource):
     """Methods around cards."""
 
     async def payment_cards(self, *, user_id: str | None = None) -> tuple[PaymentCard, ...]:
@@ -150,7 +149,6 @@ class Cards(CheckedResource):
 
         API: ``POST /1.2/user/payment/card/add``
         """
-        checks.country_code("card_country", card_country)
         return await self._one(
             PaymentCard,
             ops.ADD_USER_PAYMENT_CARD,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ...models import Artist, Release
 from ...operations.classic import catalogue as ops
-from ..resource import CheckedResource
+from ..resource import ClassicResource
 
 
-class Catalogue(CheckedResource):
+class Catalogue(ClassicResource):
     """Methods of ``client.classic.catalogue``."""
 
     async def artist_by_url(self, url: str, *, country: str | None = None, shop_id: str | None = None) -> Artist:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ...models import EditorialItem
 from ...operations.classic import editorial as ops
-from ..resource import CheckedResource, Pages
+from ..resource import ClassicResource, Pages
 
 
-class Editorial(CheckedResource):
+class Editorial(ClassicResource):
     """Methods of ``client.classic.editorial``."""
 
     def list(

@@ -7,10 +7,10 @@ from ipaddress import IPv4Address, IPv6Address
 from ...errors import InvalidArgumentError
 from ...models import Country, GeoRestrictions
 from ...operations.classic import ip_lookup as ops
-from ..resource import CheckedResource
+from ..resource import ClassicResource
 
 
-class IpLookup(CheckedResource):
+class IpLookup(ClassicResource):
     """Methods of ``client.classic.ip_lookup``."""
 
     async def country(self, ip: str | IPv4Address | IPv6Address) -> Country:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from ...models import CardType, Voucher
 from ...operations import account
 from ...operations.classic import payment as ops
-from ..resource import CheckedResource, check
+from ..resource import ClassicResource
 
 
-class Payment(CheckedResource):
+class Payment(ClassicResource):
     """Methods of ``client.classic.payment``."""
 
     async def card_types(self) -> tuple[CardType, ...]:
@@ -31,7 +31,6 @@ class Payment(CheckedResource):
             lang: ISO 639-1 code of the form's language (en, es, it, de, nl, pt, fr); the country's by default.
             return_url: Where the user is sent afterwards; to the list of their cards by default.
         """
-        check({"country": country})
         return self._media(
             account.ADD_CARD_PAGE,
             consumer_key=self._caller.consumer_key,
@@ -47,7 +46,6 @@ class Payment(CheckedResource):
             country: ISO 3166-1 alpha-2 code of the country the user lives in; GB by default.
             lang: ISO 639-1 code of the page's language; the country's by default.
         """
-        check({"country": country})
         return self._media(account.CARDS_PAGE, consumer_key=self._caller.consumer_key, country=country, lang=lang).url()
 
     async def voucher(self, voucher_code: str) -> Voucher:

@@ -8,10 +8,10 @@ from decimal import Decimal
 from ...models import LockerRelease, PreparedPurchase, Purchase
 from ...operations.classic import purchases as ops
 from .. import checks
-from ..resource import CheckedResource, Pages
+from ..resource import ClassicResource, Pages
 
 
-class Purchases(CheckedResource):
+class Purchases(ClassicResource):
     """Methods around the locker.
 
     None of those that buy or deliver is repeated once it may have been processed: after an error with
@@ -93,6 +93,8 @@ class Purchases(CheckedResource):
 
         API: ``GET /1.2/user/purchase/item``
         """
+        checks.price("price", price)
+        checks.purchase_tags(tag, name="tag")
         return await self._one(
             Purchase,
             ops.PURCHASE_USER_ITEM,
@@ -135,6 +137,8 @@ class Purchases(CheckedResource):
 
         API: ``GET /1.2/user/purchase/rrpitem``
         """
+        checks.price("price", price)
+        checks.purchase_tags(tag, name="tag")
         return await self._one(
             Purchase,
             ops.PURCHASE_USER_RRP_ITEM,
@@ -171,6 +175,7 @@ class Purchases(CheckedResource):
 
         API: ``GET /1.2/user/purchase/basket``
         """
+        checks.purchase_tags(tag, name="tag")
         return await self._one(
             Purchase,
             ops.PURCHASE_USER_BASKET,
@@ -209,6 +214,7 @@ class Purchases(CheckedResource):
 
         API: ``GET /1.2/user/purchase/priceditem``
         """
+        checks.price("price", price)
         return await self._one(
             Purchase,
             ops.PURCHASE_USER_PRICED_ITEM,
@@ -253,6 +259,7 @@ class Purchases(CheckedResource):
 
         API: ``GET /1.2/user/deliveritem``
         """
+        checks.price("retail_price", retail_price)
         return await self._one(
             Purchase,
             ops.DELIVER_USER_ITEM,

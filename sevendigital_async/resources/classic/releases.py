@@ -8,10 +8,10 @@ from datetime import date
 from ...models import EditorialItem, IdMatch, Release, ReleaseType, Tag, Track
 from ...operations.classic import releases as ops
 from .. import checks
-from ..resource import CheckedResource, Pages
+from ..resource import ClassicResource, Pages
 
 
-class Releases(CheckedResource):
+class Releases(ClassicResource):
     """Methods of ``client.classic.releases``."""
 
     def by_date(

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from ...models import Tag
 from ...operations.classic import tags as ops
 from .. import checks
-from ..resource import CheckedResource, Pages
+from ..resource import ClassicResource, Pages
 
 
-class Tags(CheckedResource):
+class Tags(ClassicResource):
     """Methods of ``client.classic.tags``."""
 
     def all(self, *, page: int = 1, page_size: int | None = None) -> Pages[Tag]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ...models import Country
 from ...operations.classic import territories as ops
-from ..resource import CheckedResource
+from ..resource import ClassicResource
 
 
-class Territories(CheckedResource):
+class Territories(ClassicResource):
     """Methods of ``client.classic.territories``."""
 
     async def countries(self) -> tuple[Country, ...]:

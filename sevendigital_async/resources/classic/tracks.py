@@ -9,10 +9,10 @@ from ...models import DownloadUrl, IdMatch, Track
 from ...operations.classic import tracks as ops
 from .. import checks
 from ..media_handle import MediaHandle
-from ..resource import CheckedResource, Pages
+from ..resource import ClassicResource, Pages
 
 
-class Tracks(CheckedResource):
+class Tracks(ClassicResource):
     """Methods of ``client.classic.tracks``."""
 
     def chart(

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from ...models import TranslationBundle
 from ...operations.classic import translations as ops
-from .. import checks
-from ..resource import CheckedResource
+from ..resource import ClassicResource
 
 
-class Translations(CheckedResource):
+class Translations(ClassicResource):
     """Methods of ``client.classic.translations``."""
 
     async def bundle(
@@ -34,7 +33,6 @@ class Translations(CheckedResource):
 
         API: ``GET /1.2/translations``
         """
-        checks.page_size(page_size)
         return await self._one(
             TranslationBundle,
             ops.GET_TRANSLATIONS,

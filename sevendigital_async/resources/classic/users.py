@@ -5,10 +5,10 @@ from __future__ import annotations
 from ...models import User
 from ...operations.classic import users as ops
 from .. import checks
-from ..resource import CheckedResource
+from ..resource import ClassicResource
 
 
-class Users(CheckedResource):
+class Users(ClassicResource):
     """Methods of ``client.classic.users``."""
 
     async def find(self, *, email: str | None = None) -> tuple[User, ...]:

@@ -34,7 +34,6 @@ class Catalogue(Resource):
         API: ``GET /artists/browse``
         """
         checks.non_empty("letter", letter)
-        checks.page_size(page_size)
         return self._pages(
             Artist,
             ops.BROWSE_ARTISTS_BY_NAME,
@@ -89,7 +88,6 @@ class Catalogue(Resource):
 
         API: ``GET /artists/{artistId}/releases``
         """
-        checks.page_size(page_size)
         return self._pages(
             Release,
             ops.GET_ARTIST_RELEASES,
@@ -121,7 +119,6 @@ class Catalogue(Resource):
 
         API: ``GET /artists/search``
         """
-        checks.page_size(page_size)
         return self._pages(
             Artist, ops.SEARCH_ARTISTS, q=q, page=page, page_size=page_size, country=country, usage_types=usage_types
         )
@@ -230,7 +227,6 @@ class Catalogue(Resource):
 
         API: ``GET /releases/search``
         """
-        checks.page_size(page_size)
         return self._pages(
             Release, ops.SEARCH_RELEASES, q=q, page=page, page_size=page_size, country=country, usage_types=usage_types
         )
@@ -255,7 +251,6 @@ class Catalogue(Resource):
 
         API: ``GET /tracks/search``
         """
-        checks.page_size(page_size)
         return self._pages(
             Track, ops.SEARCH_TRACKS, q=q, page=page, page_size=page_size, country=country, usage_types=usage_types
         )

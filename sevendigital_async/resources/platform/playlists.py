@@ -41,7 +41,6 @@ class Playlists(PlaylistGroups):
 
         API: ``GET /playlists``
         """
-        checks.page_size(page_size)
         return self._pages(
             Playlist,
             ops.LIST_PLAYLISTS,
@@ -254,7 +253,6 @@ class Playlists(PlaylistGroups):
 
         API: ``GET /1.2/playlists/{playlistId}/tracks``
         """
-        checks.page_size(page_size, MAX_TRACKS_PER_PAGE)
         return self._pages(
             PlaylistTrack,
             ops.LIST_PLAYLIST_TRACKS,

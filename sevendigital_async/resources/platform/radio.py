@@ -31,7 +31,6 @@ class Radio(Resource):
 
         API: ``POST /interactive-radio/sessions``
         """
-        checks.country_code("country", country)
         return await self._one(
             RadioSession,
             ops.CREATE_INTERACTIVE_RADIO_SESSION,

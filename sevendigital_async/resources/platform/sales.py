@@ -43,7 +43,6 @@ class Sales(Resource):
 
         API: ``GET /users/{userId}/locker``
         """
-        checks.page_size(page_size)
         checks.needs("track_id", track_id, "release_id", release_id)
         return self._pages(
             LockerRelease,

@@ -54,7 +54,6 @@ class Subscriptions(Resource):
         API: ``POST /subscriptions``
         """
         checks.subscription_period(start_date, end_date, activated_at)
-        checks.country_code("country", country)
         return await self._one(
             Subscription,
             ops.CREATE_SUBSCRIPTION,

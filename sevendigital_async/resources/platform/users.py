@@ -37,7 +37,6 @@ class Users(Resource):
         API: ``POST /users``
         """
         checks.non_empty("email", email)
-        checks.country_code("country", country)
         return await self._one(
             User,
             ops.CREATE_USER,

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from ..answers import Answer
 from ..calls import Call
 from . import (
-    addresses,
     artists,
     basket,
     cards,
@@ -30,6 +29,7 @@ from . import (
     releases,
     sales,
     service,
+    shop_urls,
     streaming,
     tags,
     territories,
@@ -40,7 +40,7 @@ from . import (
 Handler = Callable[[Call], Answer]
 
 _MODULES = (
-    addresses,
+    shop_urls,
     artists,
     basket,
     cards,

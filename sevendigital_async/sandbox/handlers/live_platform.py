@@ -7,56 +7,54 @@ from functools import partial
 
 from attrs import evolve
 
-from ..answers import Answer, Bare, Tree, invalid, no_choice, out_of_range, unknown
+from ..answers import Answer, Tree, WithoutEnvelope, invalid_choice, invalid_value, not_found, out_of_range
 from ..calls import Call
 from ..catalogue import Item
 from ..state.devices import MAX_DEVICES, Device
 from . import platform_catalogue, purchases, radio, sales
-from .bodies import country, stamp
+from .request_fields import iso_time, optional_country
 from .request_user import named_user
 
 _MAX_TRACKS = 4000
 
-_STARTED = "playStarted"
+_START_EVENT = "playStarted"
 
 
 def batch(noun: str, call: Call) -> Answer:
     """Return the requested items that exist, by a comma-separated list of ids."""
     ids = call.arguments[f"{noun}_ids"].split(",")
     shown = call.choice("show_errors", ("true", "false")) == "true"
-    whole = HANDLERS_OF_BATCHES[noun](
-        evolve(call, arguments={**call.arguments, f"{noun}_ids": ids, "show_errors": shown})
-    )
+    whole = BATCH_HANDLERS[noun](evolve(call, arguments={**call.arguments, f"{noun}_ids": ids, "show_errors": shown}))
     assert isinstance(whole.content, dict)
-    return Answer(content=Bare({"items": whole.content}))
+    return Answer(content=WithoutEnvelope({"items": whole.content}))
 
 
-HANDLERS_OF_BATCHES: Mapping[str, Callable[[Call], Answer]] = {
+BATCH_HANDLERS: Mapping[str, Callable[[Call], Answer]] = {
     noun: platform_catalogue.HANDLERS[f"platform.catalogue.{noun}s_batch"] for noun in ("release", "track")
 }
 
 
 def post_event(call: Call) -> Answer:
     arguments = call.arguments
-    kind = "start" if arguments["event"] == _STARTED else arguments["event"]
+    kind = "start" if arguments["event"] == _START_EVENT else arguments["event"]
     if kind not in radio.EVENTS:
-        raise no_choice("event", (_STARTED, *radio.EVENTS[1:]))
-    event = {"trackId": arguments["track_id"], "eventType": kind, "timestamp": stamp(call.moment)}
+        raise invalid_choice("event", (_START_EVENT, *radio.EVENTS[1:]))
+    event = {"trackId": arguments["track_id"], "eventType": kind, "timestamp": iso_time(call.utc_now)}
     return evolve(radio.post_events(evolve(call, arguments={**arguments, "events": [event]})), status=200)
 
 
 def authorise(call: Call) -> Answer:
     """Authorise a device, unless the user has too many, or revoke its authorisation."""
     user, device_id, enabled = named_user(call), call.arguments["device_id"], call.arguments["offline_enabled"]
-    country(call)
+    optional_country(call)
     if not isinstance(device_id, str):
-        raise invalid("clientId", "a text")
+        raise invalid_value("clientId", "a text")
     if not isinstance(enabled, bool):
-        raise invalid("offlineEnabled", "true or false")
+        raise invalid_value("offlineEnabled", "true or false")
     devices = call.state.devices
     if not enabled:
-        devices.forget(user, device_id)
-    elif devices.authorise(user, Device(id=device_id, name=device_id, platform="", authorised_at=call.moment)) is None:
+        devices.revoke(user, device_id)
+    elif devices.authorise(user, Device(id=device_id, name=device_id, platform="", authorised_at=call.utc_now)) is None:
         raise out_of_range("clientId", f"one of the user's {MAX_DEVICES} devices")
     return Answer(content={"offlineStatus": {"offlineEnabled": enabled, "offlineMaxTrackCount": _MAX_TRACKS}})
 
@@ -64,7 +62,7 @@ def authorise(call: Call) -> Answer:
 def device_status(call: Call) -> Answer:
     device = call.state.devices.find(named_user(call), call.arguments["device_id"])
     if device is None:
-        raise unknown("device")
+        raise not_found("device")
     return Answer(content={"offlineStatus": _device(device)})
 
 
@@ -81,7 +79,7 @@ def refund(noun: str, call: Call) -> Answer:
     purchase = call.state.purchases.find(call.arguments["purchase_id"])
     wanted = call.arguments[f"{noun}_id"]
     if purchase is None or wanted not in {_id_of(line.item, noun) for line in purchase.lines}:
-        raise unknown("sale")
+        raise not_found("sale")
     arguments = {"user_id": purchase.user, "purchase_id": purchase.id}
     sales.refund(noun, evolve(call, arguments=arguments))
     return Answer(content={"version": "1.2", "purchaseId": purchase.id, f"{noun}Id": wanted})

@@ -9,31 +9,31 @@ from typing import Any
 from attrs import frozen
 
 from ...models.stream_log import LogKind
-from ..answers import Answer, Bare, ItemProblem, Problem, RefusalError, out_of_range
+from ..answers import Answer, ItemProblem, Problem, RefusalError, WithoutEnvelope, out_of_range
 from ..calls import Call
-from .bodies import country
-from .play_logs import MAX_LOGS, canonical, date_problem
+from .play_logs import MAX_LOGS, canonical_json, date_problem
+from .request_fields import optional_country
 from .request_user import named_user
 
 _NEVER_SUBSCRIBED = "nosub"
 """Prefix of the ids of users who have never had a subscription."""
 
-_MAX_AGENT = 256
+_MAX_USER_AGENT = 256
 
 
-def _number(value: Any) -> bool:
+def _is_number(value: Any) -> bool:
     return type(value) is int or (isinstance(value, str) and value.isascii() and value.isdigit())
 
 
-def _seconds(value: Any) -> bool:
-    return _number(value) and int(value) >= 0
+def _is_seconds(value: Any) -> bool:
+    return _is_number(value) and int(value) >= 0
 
 
-def _text(value: Any) -> bool:
+def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
-def _country(value: Any) -> bool:
+def _is_country(value: Any) -> bool:
     return isinstance(value, str) and len(value) == 2 and value.isascii() and value.isalpha()  # noqa: PLR2004
 
 
@@ -45,42 +45,42 @@ def _one_of(*words: str) -> Callable[[Any], bool]:
 class _Field:
     """A field of an item: its name after receipt, and its allowed values."""
 
-    kept: str
-    fits: Callable[[Any], bool]
+    openapi_name: str
+    is_valid: Callable[[Any], bool]
     required: bool = True
 
 
-_TRACK, _RELEASE, _FORMAT = (_Field(name, _number) for name in ("trackId", "releaseId", "formatId"))
-_EVERYWHERE = {
+_TRACK, _RELEASE, _FORMAT = (_Field(name, _is_number) for name in ("trackId", "releaseId", "formatId"))
+_COMMON_FIELDS = {
     "trackId": _TRACK,
-    "dateTimePlayed": _Field("timestamp", _text),
-    "totalTimePlayed": _Field("durationPlayed", _seconds),
-    "userAgent": _Field("userAgent", _text),
+    "dateTimePlayed": _Field("timestamp", _is_text),
+    "totalTimePlayed": _Field("durationPlayed", _is_seconds),
+    "userAgent": _Field("userAgent", _is_text),
 }
 _MODE = _Field("playMode", _one_of("online", "offline", "online-cached"))
 
 _FIELDS: Mapping[LogKind, Mapping[str, _Field]] = {
     LogKind.PREVIEW: {
-        **_EVERYWHERE,
-        "userId": _Field("userId", _text),
-        "country": _Field("country", _country),
+        **_COMMON_FIELDS,
+        "userId": _Field("userId", _is_text),
+        "country": _Field("country", _is_country),
         "playMode": _MODE,
         "playType": _Field("playType", _one_of("view", "creation"), required=False),
     },
     LogKind.CATALOGUE: {
-        **_EVERYWHERE,
+        **_COMMON_FIELDS,
         "releaseId": _RELEASE,
         "formatId": _FORMAT,
-        "userId": _Field("userId", _text),
+        "userId": _Field("userId", _is_text),
         "endReason": _Field("endReason", _one_of("naturalEnd", "userSkipped", "other")),
     },
-    LogKind.SUBSCRIBER: {**_EVERYWHERE, "releaseId": _RELEASE, "formatId": _FORMAT, "playMode": _MODE},
+    LogKind.SUBSCRIBER: {**_COMMON_FIELDS, "releaseId": _RELEASE, "formatId": _FORMAT, "playMode": _MODE},
 }
 
 
 def report(kind: LogKind, call: Call) -> Answer:
     """Save a batch of plays: all of them, or none if one is invalid."""
-    items, code = call.arguments["items"], country(call)
+    items, code = call.arguments["items"], optional_country(call)
     if not isinstance(items, list) or not 1 <= len(items) <= MAX_LOGS[kind]:
         raise out_of_range("logs", f"a list of 1 to {MAX_LOGS[kind]}")
     about: Mapping[str, Any] = {} if kind is LogKind.PREVIEW else {"userId": named_user(call), "country": code}
@@ -92,17 +92,17 @@ def report(kind: LogKind, call: Call) -> Answer:
         if (problem := _log_problem(kind, item, call, about))
     )
     if problems:
-        raise RefusalError(400, _problem(kind, problems), refused_logs=len(problems))
-    accepted = tuple(canonical({**_received(kind, item), **about}) for item in items)
+        raise RefusalError(400, _batch_problem(kind, problems), refused_logs=len(problems))
+    accepted = tuple(canonical_json({**_as_openapi_log(kind, item), **about}) for item in items)
     if kind is LogKind.PREVIEW:
-        return Answer(content=Bare({}), accepted_logs=accepted)
+        return Answer(content=WithoutEnvelope({}), accepted_logs=accepted)
     return Answer(content={"version": "1.2", "playLogs": {"count": len(items)}}, accepted_logs=accepted)
 
 
 HANDLERS = {f"platform.logging.{kind.value}": partial(report, kind) for kind in LogKind}
 
 
-def _problem(kind: LogKind, problems: tuple[ItemProblem, ...]) -> Problem:
+def _batch_problem(kind: LogKind, problems: tuple[ItemProblem, ...]) -> Problem:
     if kind is LogKind.PREVIEW:
         return Problem(1008, "One or more logs contain an error", problems)
     # The other two endpoints report the problem without its position.
@@ -112,7 +112,7 @@ def _problem(kind: LogKind, problems: tuple[ItemProblem, ...]) -> Problem:
 def _log_problem(kind: LogKind, item: Any, call: Call, about: Mapping[str, Any]) -> tuple[int, str] | None:
     if not isinstance(item, dict):
         return 1002, "A log must be an object"
-    if (flaw := _flaw(_FIELDS[kind], item)) is not None:
+    if (flaw := _field_problem(_FIELDS[kind], item)) is not None:
         return flaw
     if str(item["trackId"]) in call.faults.poison | call.faults.poison_unindexed:
         return 1002, "trackId is poison"
@@ -122,20 +122,20 @@ def _log_problem(kind: LogKind, item: Any, call: Call, about: Mapping[str, Any])
     return (1002, f"DateTimePlayed is not within the two month window: {dated}") if dated else None
 
 
-def _flaw(fields: Mapping[str, _Field], item: Mapping[str, Any]) -> tuple[int, str] | None:
+def _field_problem(fields: Mapping[str, _Field], item: Mapping[str, Any]) -> tuple[int, str] | None:
     for name, field in fields.items():
         if name not in item:
             if field.required:
                 return 1001, f"{name} is missing"
-        elif not field.fits(item[name]):
+        elif not field.is_valid(item[name]):
             return 1002, f"{name} is invalid"
     unknown = item.keys() - fields.keys()
     return (1002, f"{min(unknown)} is not a field of a log") if unknown else None
 
 
-def _received(kind: LogKind, item: Mapping[str, Any]) -> dict[str, Any]:
+def _as_openapi_log(kind: LogKind, item: Mapping[str, Any]) -> dict[str, Any]:
     """Write an item in the format of the other dialect, so that both can be compared with what was put."""
-    received = {field.kept: item[name] for name, field in _FIELDS[kind].items() if name in item}
+    received = {field.openapi_name: item[name] for name, field in _FIELDS[kind].items() if name in item}
     ids: dict[str, Any] = {
         name: str(received[name]) for name in ("trackId", "releaseId", "formatId") if name in received
     }
@@ -143,5 +143,5 @@ def _received(kind: LogKind, item: Mapping[str, Any]) -> dict[str, Any]:
         **received,
         **ids,
         "durationPlayed": int(received["durationPlayed"]),
-        "userAgent": received["userAgent"][:_MAX_AGENT],
+        "userAgent": received["userAgent"][:_MAX_USER_AGENT],
     }

@@ -7,12 +7,21 @@ from typing import Any
 
 from attrs import evolve
 
-from ..answers import Answer, Bare, Page, Tree, invalid, unknown
+from ..answers import Answer, Page, Tree, WithoutEnvelope, invalid_value, not_found
 from ..calls import Call
 from ..state.playlist_groups import Group
-from ..state.playlists import Entry, Playlist
+from ..state.playlists import Playlist, PlaylistEntry
 from . import playlists
-from .bodies import all_valid, country, field_problem, is_text, listed, needed, stamp, text
+from .request_fields import (
+    check_items,
+    field_problem,
+    is_text,
+    iso_time,
+    optional_country,
+    optional_text,
+    required_list,
+    required_text,
+)
 from .request_user import named_user
 
 _TRACK_FIELDS = dict.fromkeys(
@@ -33,13 +42,13 @@ _TRACK_FIELDS = dict.fromkeys(
     ),
     is_text,
 )
-_NAMES = {"trackTitle": "title", "artistAppearsAs": "artist"}
+_OPENAPI_NAMES = {"trackTitle": "title", "artistAppearsAs": "artist"}
 _MAX_TRACKS_PER_PAGE = 500
 _FRONT_POSITION = "0"
 
 
 def list_(call: Call) -> Answer:
-    country(call)
+    optional_country(call)
     user = call.arguments.get("user_id")
     status, tags = call.arguments.get("status"), call.arguments.get("tags", "")
     wanted = {tag for tag in tags.split(",") if tag}
@@ -52,130 +61,133 @@ def list_(call: Call) -> Answer:
 
 
 def create(call: Call) -> Answer:
-    country(call)
+    optional_country(call)
     playlist = call.state.playlists.create(
-        name=needed(call, "name", "name"),
-        description=text(call, "description", "description") or "",
-        visibility=text(call, "visibility", "visibility") or "private",
-        user=text(call, "user_id", "userId"),
-        now=call.moment,
+        name=required_text(call, "name", "name"),
+        description=optional_text(call, "description", "description") or "",
+        visibility=optional_text(call, "visibility", "visibility") or "private",
+        user=optional_text(call, "user_id", "userId"),
+        now=call.utc_now,
     )
-    status = text(call, "status", "status") or playlist.status
-    described = _described(call, evolve(playlist, status=status))
-    return _kept(call, described.extended(_tracks(call), call.moment))
+    status = optional_text(call, "status", "status") or playlist.status
+    described = _with_details(call, evolve(playlist, status=status))
+    return _save(call, described.with_tracks(_tracks(call), call.utc_now))
 
 
 def update(call: Call) -> Answer:
     """Change the given fields of a playlist, and return only its location."""
-    playlist = _changed(call, playlists.find(call))
-    call.state.playlists.keep(playlist)
+    playlist = _with_changes(call, playlists.find_playlist(call))
+    call.state.playlists.save(playlist)
     return Answer(headers={"Location": f"{call.origin}/1.2/playlists/{playlist.id}"})
 
 
 def replace(call: Call) -> Answer:
-    emptied = _changed(call, playlists.find(call)).arranged((), call.moment)
-    return _kept(call, emptied.extended(_tracks(call), call.moment))
+    emptied = _with_changes(call, playlists.find_playlist(call)).with_entries((), call.utc_now)
+    return _save(call, emptied.with_tracks(_tracks(call), call.utc_now))
 
 
 def read(call: Call) -> Answer:
-    return Answer(content=Bare({"playlist": _tree(playlists.find(call))}))
+    return Answer(content=WithoutEnvelope({"playlist": _tree(playlists.find_playlist(call))}))
 
 
 def details(call: Call) -> Answer:
-    return Answer(content=Bare({"playlist": _summary(playlists.find(call))}))
+    return Answer(content=WithoutEnvelope({"playlist": _summary(playlists.find_playlist(call))}))
 
 
 def delete(call: Call) -> Answer:
-    call.state.playlists.remove(playlists.find(call))
+    call.state.playlists.remove(playlists.find_playlist(call))
     return Answer()
 
 
 def list_tracks(call: Call) -> Answer:
-    entries = playlists.find(call).entries
-    number = call.whole("page", 1, least=1)
-    size = call.whole("page_size", 10, least=1, most=_MAX_TRACKS_PER_PAGE)
-    cut = [_entry(entry) for entry in entries[(number - 1) * size : number * size]]
+    entries = playlists.find_playlist(call).entries
+    number = call.whole_number("page", 1, least=1)
+    size = call.whole_number("page_size", 10, least=1, most=_MAX_TRACKS_PER_PAGE)
+    cut = [_entry_tree(entry) for entry in entries[(number - 1) * size : number * size]]
     return Answer(content=Page(noun="track", items=cut, number=number, size=size, total=len(entries)))
 
 
 def add_tracks(call: Call) -> Answer:
     """Append tracks to a playlist: all of them, or none if one is invalid."""
-    return _kept(call, playlists.find(call).extended(_tracks(call), call.moment))
+    return _save(call, playlists.find_playlist(call).with_tracks(_tracks(call), call.utc_now))
 
 
 def remove_track(call: Call) -> Answer:
-    playlist, entry = _placed(call)
-    _kept(call, playlist.arranged((each for each in playlist.entries if each is not entry), call.moment))
+    playlist, entry = _find_entry(call)
+    _save(call, playlist.with_entries((each for each in playlist.entries if each is not entry), call.utc_now))
     return Answer()
 
 
 def move_track(call: Call) -> Answer:
     """Move an entry behind another one, or to the front."""
-    playlist, entry = _placed(call)
+    playlist, entry = _find_entry(call)
     others = [each for each in playlist.entries if each is not entry]
     after = call.arguments["after"]
     place = 0 if after == _FRONT_POSITION else next((n for n, each in enumerate(others, 1) if each.id == after), None)
     if place is None:
-        raise invalid("pos", "0, or the id of another track of the playlist")
-    return _kept(call, playlist.arranged((*others[:place], entry, *others[place:]), call.moment))
+        raise invalid_value("pos", "0, or the id of another track of the playlist")
+    return _save(call, playlist.with_entries((*others[:place], entry, *others[place:]), call.utc_now))
 
 
 def list_tags(call: Call) -> Answer:
-    country(call)
-    return Answer(content=Bare({"tags": [{"name": name} for name in call.state.playlists.tags]}))
+    optional_country(call)
+    return Answer(content=WithoutEnvelope({"tags": [{"name": name} for name in call.state.playlists.tags]}))
 
 
 def create_tags(call: Call) -> Answer:
-    country(call)
+    optional_country(call)
     names = _tag_names(call.arguments.get("tags"))
-    call.state.playlists.tag(names)
-    return Answer(content=Bare({"tags": [{"name": name} for name in names]}))
+    call.state.playlists.add_tags(names)
+    return Answer(content=WithoutEnvelope({"tags": [{"name": name} for name in names]}))
 
 
 def add_favourite(call: Call) -> Answer:
-    playlist = playlists.find(call)
-    call.state.playlists.keep(evolve(playlist, favourite_of=playlist.favourite_of | {named_user(call)}))
+    playlist = playlists.find_playlist(call)
+    call.state.playlists.save(evolve(playlist, favourite_of=playlist.favourite_of | {named_user(call)}))
     return Answer()
 
 
 def remove_favourite(call: Call) -> Answer:
-    playlist, user = playlists.find(call), named_user(call)
+    playlist, user = playlists.find_playlist(call), named_user(call)
     if user not in playlist.favourite_of:
-        raise unknown("favourite")
-    call.state.playlists.keep(evolve(playlist, favourite_of=playlist.favourite_of - {user}))
+        raise not_found("favourite")
+    call.state.playlists.save(evolve(playlist, favourite_of=playlist.favourite_of - {user}))
     return Answer()
 
 
 def list_groups(call: Call) -> Answer:
     groups = call.state.playlist_groups.of(named_user(call))
-    return Answer(content=Bare({"playlistGroups": [_group_tree(call, group) for group in groups]}))
+    return Answer(content=WithoutEnvelope({"playlistGroups": [_group_tree(call, group) for group in groups]}))
 
 
 def create_group(call: Call) -> Answer:
     group = call.state.playlist_groups.create(
-        name=needed(call, "name", "name"), user=named_user(call), playlist_ids=_playlist_ids(call), now=call.moment
+        name=required_text(call, "name", "name"),
+        user=named_user(call),
+        playlist_ids=_playlist_ids(call),
+        now=call.utc_now,
     )
-    return _group(call, group)
+    return _group_answer(call, group)
 
 
 def read_group(call: Call) -> Answer:
-    return _group(call, _found(call))
+    return _group_answer(call, _find_group(call))
 
 
 def add_to_group(call: Call) -> Answer:
-    group = _found(call)
-    changed = evolve(group, playlist_ids=(*group.playlist_ids, *_playlist_ids(call)), modified_at=call.moment)
-    return _group(call, call.state.playlist_groups.keep(changed))
+    group = _find_group(call)
+    changed = evolve(group, playlist_ids=(*group.playlist_ids, *_playlist_ids(call)), modified_at=call.utc_now)
+    return _group_answer(call, call.state.playlist_groups.save(changed))
 
 
 def replace_group(call: Call) -> Answer:
-    name, playlist_ids = needed(call, "name", "name"), tuple(_playlist_ids(call))
-    changed = evolve(_found(call), name=name, playlist_ids=playlist_ids, modified_at=call.moment)
-    return _group(call, call.state.playlist_groups.keep(changed))
+    name, playlist_ids = required_text(call, "name", "name"), tuple(_playlist_ids(call))
+    changed = evolve(_find_group(call), name=name, playlist_ids=playlist_ids, modified_at=call.utc_now)
+    return _group_answer(call, call.state.playlist_groups.save(changed))
 
 
 def delete_group(call: Call) -> Answer:
-    call.state.playlist_groups.remove(_found(call))
+    call.state.playlist_groups.remove(_find_group(call))
     return Answer()
 
 
@@ -204,65 +216,65 @@ HANDLERS = {
 }
 
 
-def _kept(call: Call, playlist: Playlist) -> Answer:
-    return Answer(content=Bare({"playlist": _tree(call.state.playlists.keep(playlist))}))
+def _save(call: Call, playlist: Playlist) -> Answer:
+    return Answer(content=WithoutEnvelope({"playlist": _tree(call.state.playlists.save(playlist))}))
 
 
-def _changed(call: Call, playlist: Playlist) -> Playlist:
-    sent = {name: text(call, name, name) for name in ("name", "description", "visibility", "status")}
+def _with_changes(call: Call, playlist: Playlist) -> Playlist:
+    sent = {name: optional_text(call, name, name) for name in ("name", "description", "visibility", "status")}
     changes: dict[str, Any] = {name: value for name, value in sent.items() if value is not None}
-    return _described(call, evolve(playlist, **changes, modified_at=call.moment))
+    return _with_details(call, evolve(playlist, **changes, modified_at=call.utc_now))
 
 
-def _described(call: Call, playlist: Playlist) -> Playlist:
+def _with_details(call: Call, playlist: Playlist) -> Playlist:
     """Return the playlist with the picture, the tags and the annotations that were sent."""
     changes: dict[str, Any] = {}
-    if (image := text(call, "image", "image")) is not None:
+    if (image := optional_text(call, "image", "image")) is not None:
         changes["image"] = image
     if "tags" in call.arguments:
         changes["tags"] = tuple(_tag_names(call.arguments["tags"]))
-        call.state.playlists.tag(changes["tags"])
+        call.state.playlists.add_tags(changes["tags"])
     if "annotations" in call.arguments:
         annotations = call.arguments["annotations"]
         if not isinstance(annotations, dict) or not all(isinstance(value, str) for value in annotations.values()):
-            raise invalid("annotations", "an object of texts")
+            raise invalid_value("annotations", "an object of texts")
         changes["annotations"] = annotations
     return evolve(playlist, **changes)
 
 
 def _tag_names(tags: Any) -> Sequence[str]:
     if not isinstance(tags, list) or not all(isinstance(tag, dict) and is_text(tag.get("name")) for tag in tags):
-        raise invalid("tags", "a list of objects with a name")
+        raise invalid_value("tags", "a list of objects with a name")
     return [tag["name"] for tag in tags]
 
 
 def _tracks(call: Call) -> Sequence[Mapping[str, str]]:
     if call.arguments.get("tracks", []) == []:
         return ()
-    tracks = all_valid(
-        listed(call, "tracks", "tracks"), lambda track: field_problem(track, _TRACK_FIELDS, ("trackId",))
+    tracks = check_items(
+        required_list(call, "tracks", "tracks"), lambda track: field_problem(track, _TRACK_FIELDS, ("trackId",))
     )
-    return [{_NAMES.get(name, name): value for name, value in track.items()} for track in tracks]
+    return [{_OPENAPI_NAMES.get(name, name): value for name, value in track.items()} for track in tracks]
 
 
-def _placed(call: Call) -> tuple[Playlist, Entry]:
-    playlist = playlists.find(call)
+def _find_entry(call: Call) -> tuple[Playlist, PlaylistEntry]:
+    playlist = playlists.find_playlist(call)
     entry = next((each for each in playlist.entries if each.id == call.arguments["playlist_track_id"]), None)
     if entry is None:
-        raise unknown("track")
+        raise not_found("track")
     return playlist, entry
 
 
 def _playlist_ids(call: Call) -> Sequence[str]:
     if call.arguments.get("playlist_ids", []) == []:
         return []
-    return [str(each) for each in listed(call, "playlist_ids", "playlists")]
+    return [str(each) for each in required_list(call, "playlist_ids", "playlists")]
 
 
-def _found(call: Call) -> Group:
+def _find_group(call: Call) -> Group:
     group = call.state.playlist_groups.find(named_user(call), call.arguments["playlist_group_id"])
     if group is None:
-        raise unknown("playlistGroup")
+        raise not_found("playlistGroup")
     return group
 
 
@@ -278,22 +290,22 @@ def _summary(playlist: Playlist) -> Tree:
         "tags": [{"name": tag, "playlistPosition": 0, "hidden": False} for tag in playlist.tags],
         "annotations": playlist.annotations,
         "partnerId": "1",
-        "lastUpdated": stamp(playlist.modified_at),
+        "lastUpdated": iso_time(playlist.modified_at),
     }
 
 
 def _tree(playlist: Playlist) -> Tree:
-    return {**_summary(playlist), "tracks": [_entry(entry) for entry in playlist.entries]}
+    return {**_summary(playlist), "tracks": [_entry_tree(entry) for entry in playlist.entries]}
 
 
-def _entry(entry: Entry) -> Tree:
-    names = {name: wire for wire, name in _NAMES.items()}
+def _entry_tree(entry: PlaylistEntry) -> Tree:
+    names = {name: wire for wire, name in _OPENAPI_NAMES.items()}
     track = {names.get(name, name): value for name, value in entry.track.items()}
-    return {"id": entry.id, "source": "7digital", **track, "dateAdded": stamp(entry.added_at), "image": ""}
+    return {"id": entry.id, "source": "7digital", **track, "dateAdded": iso_time(entry.added_at), "image": ""}
 
 
-def _group(call: Call, group: Group) -> Answer:
-    return Answer(content=Bare({"playlistGroup": _group_tree(call, group)}))
+def _group_answer(call: Call, group: Group) -> Answer:
+    return Answer(content=WithoutEnvelope({"playlistGroup": _group_tree(call, group)}))
 
 
 def _group_tree(call: Call, group: Group) -> Tree:
@@ -302,7 +314,7 @@ def _group_tree(call: Call, group: Group) -> Tree:
         "id": group.id,
         "name": group.name,
         "playlistCount": len(group.playlist_ids),
-        "lastUpdated": stamp(group.modified_at),
+        "lastUpdated": iso_time(group.modified_at),
         "_links": {"self": {"href": f"{call.origin}/1.2/user/playlists/groups/{group.id}"}},
         "playlists": [_summary(playlist) for playlist in found if playlist is not None],
     }

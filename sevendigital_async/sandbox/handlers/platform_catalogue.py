@@ -7,16 +7,16 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 
-from ..answers import Answer, Bare, Tree, invalid
+from ..answers import Answer, Tree, WithoutEnvelope, invalid_value
 from ..calls import Call
 from ..catalogue import CATALOGUE
-from ..cdn import address
+from ..cdn import media_url
 from ..recordings import DOWNLOAD_FORMAT, recording
-from ..state.media import LIFETIME
+from ..state.media import TICKET_LIFETIME
 from ..trees import artist_tree
-from .bodies import listed, stamp
-from .lookup import DETAILS_AGE, SEARCH_AGE, find
+from .lookup import DETAILS_MAX_AGE, SEARCH_MAX_AGE, find_by_id
 from .platform_trees import release_tree, track_tree
+from .request_fields import iso_time, required_list
 
 RELEASE_TYPES = ("album", "single", "ep", "compilation")
 
@@ -42,32 +42,38 @@ def browse_artists(call: Call) -> Answer:
     letters = call.arguments["letter"].casefold()
     artists = [artist for artist in CATALOGUE.artists.values() if artist.sort_name.casefold().startswith(letters)]
     artists.sort(key=lambda artist: artist.sort_name.casefold())
-    return Answer(content=call.page_of("artist", artists, artist_tree), max_age=SEARCH_AGE)
+    return Answer(content=call.page_of("artist", artists, artist_tree), max_age=SEARCH_MAX_AGE)
 
 
 def artist_details(call: Call) -> Answer:
-    return Answer(content=Bare(artist_tree(find(call, "artist", CATALOGUE.artists))), max_age=DETAILS_AGE)
+    return Answer(
+        content=WithoutEnvelope(artist_tree(find_by_id(call, "artist", CATALOGUE.artists))), max_age=DETAILS_MAX_AGE
+    )
 
 
 def artist_releases(call: Call) -> Answer:
-    artist, kind = find(call, "artist", CATALOGUE.artists), call.choice("type", RELEASE_TYPES)
+    artist, kind = find_by_id(call, "artist", CATALOGUE.artists), call.choice("type", RELEASE_TYPES)
     releases = [
         release for release in CATALOGUE.releases.values() if release.artist is artist and kind in {None, release.type}
     ]
-    return Answer(content=call.page_of("release", releases, release_tree), max_age=SEARCH_AGE)
+    return Answer(content=call.page_of("release", releases, release_tree), max_age=SEARCH_MAX_AGE)
 
 
 def release_details(call: Call) -> Answer:
-    return Answer(content=Bare(release_tree(find(call, "release", CATALOGUE.releases))), max_age=DETAILS_AGE)
+    return Answer(
+        content=WithoutEnvelope(release_tree(find_by_id(call, "release", CATALOGUE.releases))), max_age=DETAILS_MAX_AGE
+    )
 
 
 def release_tracks(call: Call) -> Answer:
-    tracks = CATALOGUE.tracks_of(find(call, "release", CATALOGUE.releases))
-    return Answer(content=call.page_of("track", tracks, track_tree), max_age=DETAILS_AGE)
+    tracks = CATALOGUE.tracks_of(find_by_id(call, "release", CATALOGUE.releases))
+    return Answer(content=call.page_of("track", tracks, track_tree), max_age=DETAILS_MAX_AGE)
 
 
 def track_details(call: Call) -> Answer:
-    return Answer(content=Bare(track_tree(find(call, "track", CATALOGUE.tracks))), max_age=DETAILS_AGE)
+    return Answer(
+        content=WithoutEnvelope(track_tree(find_by_id(call, "track", CATALOGUE.tracks))), max_age=DETAILS_MAX_AGE
+    )
 
 
 def search(
@@ -75,15 +81,15 @@ def search(
 ) -> Answer:
     wanted = call.arguments["q"].casefold().split()
     hits = [each for each in nouns if all(word in words(each).casefold() for word in wanted)]
-    return Answer(content=call.page_of(noun, hits, tree), max_age=SEARCH_AGE)
+    return Answer(content=call.page_of(noun, hits, tree), max_age=SEARCH_MAX_AGE)
 
 
 def batch(noun: str, nouns: Mapping[str, _Noun], tree: Callable[[_Noun], Tree], call: Call) -> Answer:
     """Return all that were asked for that exist, in that order; list the others as errors on request."""
-    ids = listed(call, f"{noun}_ids", f"{noun}Ids")
+    ids = required_list(call, f"{noun}_ids", f"{noun}Ids")
     show_errors = call.arguments.get("show_errors", False)
     if not isinstance(show_errors, bool):
-        raise invalid("showErrors", "true or false")
+        raise invalid_value("showErrors", "true or false")
     content: dict[str, Any] = {f"{noun}s": [tree(nouns[id_]) for id_ in map(str, ids) if id_ in nouns]}
     if show_errors:
         content["errors"] = [
@@ -96,14 +102,14 @@ def batch(noun: str, nouns: Mapping[str, _Noun], tree: Callable[[_Noun], Tree], 
 
 def download_track(call: Call) -> Answer:
     """Return an address of a track's file that is valid for an hour."""
-    track = find(call, "track", CATALOGUE.tracks)
-    ticket = call.state.deliveries.issue(recording(track, DOWNLOAD_FORMAT), call.now)
-    expires = call.moment + timedelta(seconds=LIFETIME)
-    return Answer(content=Bare({"url": address(call.origin, ticket), "expiresAt": stamp(expires)}))
+    track = find_by_id(call, "track", CATALOGUE.tracks)
+    ticket = call.state.media_access.issue_ticket(recording(track, DOWNLOAD_FORMAT), call.now)
+    expires = call.utc_now + timedelta(seconds=TICKET_LIFETIME)
+    return Answer(content=WithoutEnvelope({"url": media_url(call.origin, ticket), "expiresAt": iso_time(expires)}))
 
 
 def usage_types(_: Call) -> Answer:
-    return Answer(content={"usageTypes": list(USAGE_TYPES)}, max_age=DETAILS_AGE)
+    return Answer(content={"usageTypes": list(USAGE_TYPES)}, max_age=DETAILS_MAX_AGE)
 
 
 HANDLERS: Mapping[str, Callable[[Call], Answer]] = {

@@ -9,19 +9,19 @@ from .. import trees
 from ..answers import Tree
 from ..catalogue import HOME_CURRENCY, Release, Track
 
-_LEFT_OUT = "price"
+_OMITTED_FIELD = "price"
 
 
 def release_tree(release: Release) -> Tree:
     tree = trees.release_tree(release, HOME_CURRENCY)
-    return _stated({**tree, "artist": trees.artist_tree(release.artist)})
+    return _without_price_and_nulls({**tree, "artist": trees.artist_tree(release.artist)})
 
 
 def track_tree(track: Track) -> Tree:
     tree = trees.track_tree(track, HOME_CURRENCY)
     artist, release = trees.artist_tree(track.release.artist), release_tree(track.release)
-    return _stated({**tree, "artist": artist, "release": release})
+    return _without_price_and_nulls({**tree, "artist": artist, "release": release})
 
 
-def _stated(tree: Mapping[str, Any]) -> Tree:
-    return {name: value for name, value in tree.items() if value is not None and name != _LEFT_OUT}
+def _without_price_and_nulls(tree: Mapping[str, Any]) -> Tree:
+    return {name: value for name, value in tree.items() if value is not None and name != _OMITTED_FIELD}

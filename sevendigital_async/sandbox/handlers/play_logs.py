@@ -19,10 +19,10 @@ LOG_KINDS: Mapping[str, LogKind] = {f"platform.logging.{kind.value}": kind for k
 
 MAX_LOGS: Mapping[LogKind, int] = {LogKind.PREVIEW: 500, LogKind.CATALOGUE: 500, LogKind.SUBSCRIBER: 20}
 
-OLDEST = 61 * 86_400
-MAX_AHEAD = 300
+MAX_AGE_SECONDS = 61 * 86_400
+MAX_AHEAD_SECONDS = 300
 
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
+_ISO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
 def report(kind: LogKind, call: Call) -> Answer:
@@ -35,54 +35,54 @@ def report(kind: LogKind, call: Call) -> Answer:
     problems = tuple(
         ItemProblem(index, 1002, reason)
         for index, log in enumerate(logs)
-        if (reason := _problem(log, call.now, call.user, faults.poison)) is not None
+        if (reason := _log_problem(log, call.now, call.user, faults.poison)) is not None
     )
     if problems:
         problem = Problem(1008, f"{len(problems)} of {len(logs)} logs are invalid", problems)
         raise RefusalError(400, problem, refused_logs=len(problems))
     if faults.poison_unindexed and any(log["trackId"] in faults.poison_unindexed for log in logs):
         raise RefusalError(400, Problem(1002, "The batch holds an invalid log"), refused_logs=1)
-    return Answer(status=202, accepted_logs=tuple(map(canonical, logs)))
+    return Answer(status=202, accepted_logs=tuple(map(canonical_json, logs)))
 
 
 HANDLERS = {name: partial(report, kind) for name, kind in LOG_KINDS.items()}
 
 
-def canonical(log: dict[str, Any]) -> bytes:
+def canonical_json(log: dict[str, Any]) -> bytes:
     """Serialise a log so that equal ones have equal bytes."""
     # orjson's result keeps a larger buffer, which matters for 100,000 logs.
     return bytes(memoryview(orjson.dumps(log, option=orjson.OPT_SORT_KEYS)))
 
 
-def _text(value: Any) -> str | None:
+def _text_problem(value: Any) -> str | None:
     return None if isinstance(value, str) and value.strip() else "must be a non-empty string"
 
 
-def _seconds(value: Any) -> str | None:
+def _seconds_problem(value: Any) -> str | None:
     return None if type(value) is int and value >= 0 else "must be whole seconds, zero or more"
 
 
-def _country(value: Any) -> str | None:
+def _country_problem(value: Any) -> str | None:
     fits = isinstance(value, str) and len(value) == 2 and value.isascii() and value.isalpha()  # noqa: PLR2004
     return None if fits else "must be a two-letter country code"
 
 
-def _moment(value: Any) -> str | None:
-    return None if isinstance(value, str) and _MOMENT.fullmatch(value) else "must be an ISO 8601 time with a zone"
+def _time_problem(value: Any) -> str | None:
+    return None if isinstance(value, str) and _ISO_TIME.fullmatch(value) else "must be an ISO 8601 time with a zone"
 
 
 _FIELDS: Mapping[str, Callable[[Any], str | None]] = {
-    "trackId": _text,
-    "userId": _text,
-    "clientId": _text,
-    "timestamp": _moment,
-    "durationPlayed": _seconds,
-    "country": _country,
+    "trackId": _text_problem,
+    "userId": _text_problem,
+    "clientId": _text_problem,
+    "timestamp": _time_problem,
+    "durationPlayed": _seconds_problem,
+    "country": _country_problem,
 }
 _REQUIRED = ("trackId", "timestamp")
 
 
-def _problem(log: Any, now: float, user: str | None, poison: frozenset[str]) -> str | None:
+def _log_problem(log: Any, now: float, user: str | None, poison: frozenset[str]) -> str | None:
     if not isinstance(log, dict):
         return "A log must be a JSON object"
     for name in _REQUIRED:
@@ -106,6 +106,6 @@ def date_problem(timestamp: str, now: float) -> str | None:
         age = now - datetime.fromisoformat(timestamp).timestamp()
     except ValueError:
         return "timestamp is not a valid date"
-    if age > OLDEST:
+    if age > MAX_AGE_SECONDS:
         return "timestamp is too far in the past"
-    return "timestamp is in the future" if -age > MAX_AHEAD else None
+    return "timestamp is in the future" if -age > MAX_AHEAD_SECONDS else None

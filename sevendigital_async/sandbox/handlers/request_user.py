@@ -7,9 +7,9 @@ from collections.abc import Callable
 from ..answers import Answer, Problem, RefusalError
 from ..calls import Call
 from ..catalogue import Track
-from ..cdn import address
+from ..cdn import media_url
 from ..recordings import Media
-from ..state.lockers import Owned
+from ..state.lockers import OwnedTrack
 
 
 def request_user(call: Call) -> str:
@@ -29,28 +29,30 @@ def named_user(call: Call) -> str:
     return user
 
 
-def licences(call: Call, user: str, fits: Callable[[Owned], bool]) -> list[Owned]:
-    """Return the tracks of a user that ``fits`` accepts; of a track bought twice, the copy with more downloads left."""
-    found: dict[str, Owned] = {}
+def find_licences(call: Call, user: str, matches: Callable[[OwnedTrack], bool]) -> list[OwnedTrack]:
+    """Return a user's tracks that ``matches`` accepts; of a track bought twice, the copy with more downloads left."""
+    found: dict[str, OwnedTrack] = {}
     for owned in call.state.lockers.of(user):
-        if fits(owned):
+        if matches(owned):
             other = found.get(owned.track.id)
-            found[owned.track.id] = owned if other is None or owned.remaining > other.remaining else other
+            found[owned.track.id] = (
+                owned if other is None or owned.remaining_downloads > other.remaining_downloads else other
+            )
     if not found:
         raise RefusalError(404, Problem(2002, "No licences found for the download request"))
     return list(found.values())
 
 
-def spend(call: Call, user: str, fits: Callable[[Owned], bool]) -> list[Track]:
-    """Return the tracks of what ``fits``, and count one download of each."""
-    found = licences(call, user, fits)
-    if any(owned.remaining < 1 for owned in found):
+def use_licences(call: Call, user: str, matches: Callable[[OwnedTrack], bool]) -> list[Track]:
+    """Return the tracks that ``matches`` accepts, and count one download of each."""
+    found = find_licences(call, user, matches)
+    if any(owned.remaining_downloads < 1 for owned in found):
         raise RefusalError(404, Problem(2002, "No licences available for download request"))
     for owned in found:
-        owned.remaining -= 1
+        owned.remaining_downloads -= 1
     return [owned.track for owned in found]
 
 
 def redirect_to(call: Call, media: Media) -> Answer:
-    ticket = call.state.deliveries.issue(media, call.now)
-    return Answer(status=302, headers={"Location": address(call.origin, ticket)})
+    ticket = call.state.media_access.issue_ticket(media, call.now)
+    return Answer(status=302, headers={"Location": media_url(call.origin, ticket)})

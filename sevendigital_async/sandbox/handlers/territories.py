@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from ipaddress import ip_address
 
-from ..answers import Answer, Bare, Forms, Tree, invalid, unknown
+from ..answers import Answer, JsonAndXml, Tree, WithoutEnvelope, invalid_value, not_found
 from ..calls import Call
-from ..catalogue import COUNTRIES, TERRITORIES
-from .lookup import DETAILS_AGE
+from ..catalogue import COUNTRY_NAMES, CURRENCY_BY_COUNTRY
+from .lookup import DETAILS_MAX_AGE
 
 TEXTS: Mapping[str, Mapping[str, str]] = {
     "en": {"basket.add": "Add to basket", "basket.checkout": "Checkout", "release.album": "Album"},
@@ -19,16 +19,18 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
 
 
 def countries(_: Call) -> Answer:
-    trees = [_tree(code) for code in COUNTRIES]
-    elements = [_element(code) for code in COUNTRIES]
+    trees = [_tree(code) for code in COUNTRY_NAMES]
+    elements = [_element(code) for code in COUNTRY_NAMES]
     return Answer(
-        content=Forms(json={"countries": trees}, xml={"countries": {"country": elements}}), max_age=DETAILS_AGE
+        content=JsonAndXml(json={"countries": trees}, xml={"countries": {"country": elements}}), max_age=DETAILS_MAX_AGE
     )
 
 
 def resolve(call: Call) -> Answer:
     code = country_of(call, "ip")
-    return Answer(content=Forms(json=Bare(_tree(code)), xml={"country": _element(code)}), max_age=DETAILS_AGE)
+    return Answer(
+        content=JsonAndXml(json=WithoutEnvelope(_tree(code)), xml={"country": _element(code)}), max_age=DETAILS_MAX_AGE
+    )
 
 
 def country_of(call: Call, name: str) -> str:
@@ -36,8 +38,8 @@ def country_of(call: Call, name: str) -> str:
     try:
         address = ip_address(call.arguments[name].strip())
     except ValueError:
-        raise invalid(name, "an IPv4 or IPv6 address") from None
-    codes = list(COUNTRIES)
+        raise invalid_value(name, "an IPv4 or IPv6 address") from None
+    codes = list(COUNTRY_NAMES)
     return codes[int(address) % len(codes)] if address.is_global else codes[0]
 
 
@@ -45,8 +47,8 @@ def translations(call: Call) -> Answer:
     locale = call.arguments["locale"]
     texts = TEXTS.get(locale.replace("_", "-").partition("-")[0].lower())
     if texts is None:
-        raise unknown("locale")
-    return Answer(content={"locale": locale, "translations": texts}, max_age=DETAILS_AGE)
+        raise not_found("locale")
+    return Answer(content={"locale": locale, "translations": texts}, max_age=DETAILS_MAX_AGE)
 
 
 HANDLERS = {
@@ -57,8 +59,8 @@ HANDLERS = {
 
 
 def _tree(code: str) -> Tree:
-    return {"countryCode": code, "name": COUNTRIES[code], "currency": TERRITORIES[code]}
+    return {"countryCode": code, "name": COUNTRY_NAMES[code], "currency": CURRENCY_BY_COUNTRY[code]}
 
 
 def _element(code: str) -> Tree:
-    return {"@code": code, "name": COUNTRIES[code], "currency": TERRITORIES[code]}
+    return {"@code": code, "name": COUNTRY_NAMES[code], "currency": CURRENCY_BY_COUNTRY[code]}

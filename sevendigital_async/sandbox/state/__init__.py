@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from ...config import UserToken
-from .baskets import Baskets, Line
+from .baskets import BasketLine, Baskets
 from .cards import Cards
 from .devices import Devices
 from .lockers import Lockers
-from .media import Deliveries
+from .media import MediaAccess
 from .playlist_groups import PlaylistGroups
 from .playlists import Playlists
 from .purchases import Purchase, Purchases
@@ -41,23 +41,28 @@ class State:
         self.playlist_groups: PlaylistGroups = PlaylistGroups()
         self.radio: RadioSessions = RadioSessions()
         self.devices: Devices = Devices()
-        self.deliveries: Deliveries = Deliveries()
+        self.media_access: MediaAccess = MediaAccess()
 
     def sell(
         self,
         user: str,
-        lines: Sequence[Line],
+        lines: Sequence[BasketLine],
         *,
         currency: str,
-        moment: datetime,
-        source: str,
+        purchased_at: datetime,
+        operation: str,
         transaction_id: str | None = None,
     ) -> Purchase:
         """Record a purchase and put what was bought into the user's locker; a repeated call buys again."""
         purchase = self.purchases.record(
-            user, lines, currency=currency, moment=moment, source=source, transaction_id=transaction_id
+            user,
+            lines,
+            currency=currency,
+            purchased_at=purchased_at,
+            operation=operation,
+            transaction_id=transaction_id,
         )
-        self.lockers.fill(purchase)
+        self.lockers.add_purchase(purchase)
         return purchase
 
     def tree(self) -> dict[str, Any]:
@@ -74,7 +79,7 @@ class State:
             "playlistGroups": self.playlist_groups.tree(),
             "radioSessions": self.radio.tree(),
             "devices": self.devices.tree(),
-            "media": self.deliveries.tree(),
+            "media": self.media_access.tree(),
         }
 
 

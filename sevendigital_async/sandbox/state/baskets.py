@@ -12,17 +12,17 @@ from ..catalogue import Item
 from .vouchers import Voucher
 
 _BASKET_NAMESPACE = UUID("7d190000-0000-4000-8000-000000000001")
-_FIRST_LINE = 15_000_001
+_FIRST_LINE_ID = 15_000_001
 
 
 @frozen
-class Line:
-    """One thing in a basket or a purchase; ``pence`` is its price and ``due`` what is charged, in hundredths."""
+class BasketLine:
+    """One thing in a basket or a purchase; ``pence`` is its price and ``pence_due`` what is charged, in hundredths."""
 
     id: str
     item: Item
     pence: int
-    due: int
+    pence_due: int
 
     def tree(self) -> dict[str, Any]:
         track = self.item.track
@@ -31,7 +31,7 @@ class Line:
             "releaseId": self.item.release.id,
             "trackId": track and track.id,
             "price": self.pence / 100,
-            "amountDue": self.due / 100,
+            "amountDue": self.pence_due / 100,
         }
 
 
@@ -42,29 +42,29 @@ class Basket:
     id: str
     country: str
     currency: str
-    lines: Sequence[Line] = ()
+    lines: Sequence[BasketLine] = ()
     voucher: Voucher | None = None
     paypal_tokens: list[str] = Factory(list)
-    paid: bool = False
+    is_paid: bool = False
 
     @property
     def pence(self) -> int:
         return sum(line.pence for line in self.lines)
 
     @property
-    def due(self) -> int:
-        return sum(line.due for line in self.lines)
+    def pence_due(self) -> int:
+        return sum(line.pence_due for line in self.lines)
 
-    def fill(self, lines: Sequence[Line]) -> None:
+    def set_lines(self, lines: Sequence[BasketLine]) -> None:
         """Replace its lines by ``lines``, and apply the voucher."""
-        self.lines = _reduced(lines, self.voucher)
+        self.lines = _with_discounts(lines, self.voucher)
 
-    def apply(self, voucher: Voucher) -> None:
+    def apply_voucher(self, voucher: Voucher) -> None:
         """Apply a voucher, which replaces an earlier one."""
         self.voucher = voucher
-        self.fill(self.lines)
+        self.set_lines(self.lines)
 
-    def begin_paypal(self) -> str:
+    def start_paypal_checkout(self) -> str:
         token = f"EC-{self.id[:8].upper()}{len(self.paypal_tokens) + 1:04d}"
         self.paypal_tokens.append(token)
         return token
@@ -75,7 +75,7 @@ class Baskets:
 
     def __init__(self) -> None:
         self._baskets: dict[str, Basket] = {}
-        self._lines = 0
+        self._line_count = 0
 
     def create(self, country: str, currency: str) -> Basket:
         id_ = str(uuid5(_BASKET_NAMESPACE, str(len(self._baskets))))
@@ -84,10 +84,10 @@ class Baskets:
     def find(self, id_: str) -> Basket | None:
         return self._baskets.get(id_.lower())
 
-    def line(self, item: Item, pence: int) -> Line:
+    def new_line(self, item: Item, pence: int) -> BasketLine:
         """Return a line with a new number, for a basket or for a purchase without one."""
-        self._lines += 1
-        return Line(str(_FIRST_LINE + self._lines - 1), item, pence, pence)
+        self._line_count += 1
+        return BasketLine(str(_FIRST_LINE_ID + self._line_count - 1), item, pence, pence)
 
     def tree(self) -> list[dict[str, Any]]:
         return [
@@ -96,7 +96,7 @@ class Baskets:
                 "country": basket.country,
                 "currency": basket.currency,
                 "price": basket.pence / 100,
-                "amountDue": basket.due / 100,
+                "amountDue": basket.pence_due / 100,
                 "voucherCode": basket.voucher and basket.voucher.code,
                 "items": [line.tree() for line in basket.lines],
             }
@@ -104,11 +104,11 @@ class Baskets:
         ]
 
 
-def _reduced(lines: Sequence[Line], voucher: Voucher | None) -> tuple[Line, ...]:
-    reduced: list[Line] = []
+def _with_discounts(lines: Sequence[BasketLine], voucher: Voucher | None) -> tuple[BasketLine, ...]:
+    reduced: list[BasketLine] = []
     spent = 0
     for line in lines:
-        off = voucher.reduction(line.pence, spent) if voucher else 0
+        off = voucher.discount(line.pence, spent) if voucher else 0
         spent += off
-        reduced.append(evolve(line, due=line.pence - off))
+        reduced.append(evolve(line, pence_due=line.pence - off))
     return tuple(reduced)

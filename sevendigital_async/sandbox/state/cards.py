@@ -21,7 +21,7 @@ class CardProblem(enum.IntEnum):
     DECLINED = 3003
 
 
-_MAGIC = {"0069": CardProblem.EXPIRED, "0002": CardProblem.DECLINED}
+_FAILING_CARDS = {"0069": CardProblem.EXPIRED, "0002": CardProblem.DECLINED}
 """Cards that always fail, by their last digits: 4000 0000 0000 0069 and 4000 0000 0000 0002."""
 
 
@@ -38,7 +38,7 @@ class Card:
     def problem(self, today: date) -> CardProblem | None:
         """Return why it cannot be charged; None if it can."""
         expired = (self.year, self.month) < (today.year, today.month)
-        return CardProblem.EXPIRED if expired else _MAGIC.get(self.last4)
+        return CardProblem.EXPIRED if expired else _FAILING_CARDS.get(self.last4)
 
 
 @frozen
@@ -105,11 +105,11 @@ class Cards:
             wallet.default = registration.card_id
         return registration
 
-    def invite(self, user: str) -> Registration:
+    def start_registration(self, user: str) -> Registration:
         """Begin a registration whose form the card's owner fills in; its card is a Visa, charged from now on."""
         return self.register(user, Card(id="", last4="1111", brand="visa", month=12, year=2099), date.min)
 
-    def registration(self, user: str, id_: str) -> Registration | None:
+    def find_registration(self, user: str, id_: str) -> Registration | None:
         found = self._registrations.get(id_)
         return found if found and found.user == user else None
 

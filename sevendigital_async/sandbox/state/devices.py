@@ -37,7 +37,7 @@ class Devices:
         mine[device.id] = evolve(device, authorised_at=known.authorised_at) if known else device
         return mine[device.id]
 
-    def forget(self, user: str, device_id: str) -> None:
+    def revoke(self, user: str, device_id: str) -> None:
         self._devices.get(user, {}).pop(device_id, None)
 
     def find(self, user: str, device_id: str) -> Device | None:

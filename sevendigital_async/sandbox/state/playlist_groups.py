@@ -25,14 +25,14 @@ class PlaylistGroups:
     """All groups, by id, in the order in which they were made."""
 
     _groups: dict[str, Group] = Factory(dict)
-    _made: int = 0
+    _created_count: int = 0
 
     def create(self, *, name: str, user: str, playlist_ids: Sequence[str], now: datetime) -> Group:
-        self._made += 1
-        id_ = f"group-{self._made}"
-        return self.keep(Group(id=id_, name=name, user=user, playlist_ids=tuple(playlist_ids), modified_at=now))
+        self._created_count += 1
+        id_ = f"group-{self._created_count}"
+        return self.save(Group(id=id_, name=name, user=user, playlist_ids=tuple(playlist_ids), modified_at=now))
 
-    def keep(self, group: Group) -> Group:
+    def save(self, group: Group) -> Group:
         """Replace the group with its id."""
         self._groups[group.id] = group
         return group

@@ -12,7 +12,7 @@ _FIRST_ID = 789_001
 
 
 @frozen
-class Entry:
+class PlaylistEntry:
     """One place of a playlist. It keeps its ``id`` wherever it is moved; ``position`` counts from 1."""
 
     id: str
@@ -23,7 +23,7 @@ class Entry:
 
 @frozen(kw_only=True)
 class Playlist:
-    """A playlist; ``user`` is None if it is the partner's, ``entered`` counts all it ever had."""
+    """A playlist; ``user`` is None if it is the partner's, ``entries_added`` counts all it ever had."""
 
     id: str
     name: str
@@ -32,21 +32,21 @@ class Playlist:
     user: str | None
     created_at: datetime
     modified_at: datetime
-    entries: tuple[Entry, ...] = ()
-    entered: int = 0
+    entries: tuple[PlaylistEntry, ...] = ()
+    entries_added: int = 0
     status: str = "published"
     image: str = ""
     tags: tuple[str, ...] = ()
     annotations: Mapping[str, str] = Factory(dict)
     favourite_of: frozenset[str] = frozenset()
 
-    def extended(self, tracks: Iterable[Mapping[str, str]], now: datetime) -> Playlist:
+    def with_tracks(self, tracks: Iterable[Mapping[str, str]], now: datetime) -> Playlist:
         """Return the playlist with more tracks at its end."""
-        first = self.entered + 1
-        added = tuple(Entry(f"entry-{number}", 0, now, track) for number, track in enumerate(tracks, first))
-        return evolve(self.arranged((*self.entries, *added), now), entered=self.entered + len(added))
+        first = self.entries_added + 1
+        added = tuple(PlaylistEntry(f"entry-{number}", 0, now, track) for number, track in enumerate(tracks, first))
+        return evolve(self.with_entries((*self.entries, *added), now), entries_added=self.entries_added + len(added))
 
-    def arranged(self, entries: Iterable[Entry], now: datetime) -> Playlist:
+    def with_entries(self, entries: Iterable[PlaylistEntry], now: datetime) -> Playlist:
         """Return the playlist with its entries in another order, or with others in their place."""
         numbered = tuple(evolve(entry, position=number) for number, entry in enumerate(entries, 1))
         return evolve(self, entries=numbered, modified_at=now)
@@ -57,12 +57,12 @@ class Playlists:
     """All playlists, by id, in the order in which they were made."""
 
     _playlists: dict[str, Playlist] = Factory(dict)
-    _made: int = 0
+    _created_count: int = 0
     _tags: list[str] = Factory(list)
 
     def create(self, *, name: str, description: str, visibility: str, user: str | None, now: datetime) -> Playlist:
         playlist = Playlist(
-            id=f"playlist-{_FIRST_ID + self._made}",
+            id=f"playlist-{_FIRST_ID + self._created_count}",
             name=name,
             description=description,
             visibility=visibility,
@@ -70,15 +70,15 @@ class Playlists:
             created_at=now,
             modified_at=now,
         )
-        self._made += 1
-        return self.keep(playlist)
+        self._created_count += 1
+        return self.save(playlist)
 
-    def keep(self, playlist: Playlist) -> Playlist:
+    def save(self, playlist: Playlist) -> Playlist:
         """Replace the playlist with its id."""
         self._playlists[playlist.id] = playlist
         return playlist
 
-    def tag(self, names: Iterable[str]) -> None:
+    def add_tags(self, names: Iterable[str]) -> None:
         self._tags.extend(name for name in dict.fromkeys(names) if name not in self._tags)
 
     @property

@@ -8,27 +8,27 @@ from typing import Any
 
 from attrs import frozen
 
-from .baskets import Line
+from .baskets import BasketLine
 
-_FIRST_PURCHASE = 800_001
+_FIRST_PURCHASE_ID = 800_001
 
 
 @frozen(kw_only=True)
 class Purchase:
-    """What one request bought or had delivered; ``source`` is the name of the operation."""
+    """What one request bought or had delivered; ``operation`` is the name of the API operation."""
 
     id: str
     user: str
-    lines: tuple[Line, ...]
+    lines: tuple[BasketLine, ...]
     currency: str
-    moment: datetime
-    source: str
+    purchased_at: datetime
+    operation: str
     transaction_id: str | None = None
 
     @property
-    def due(self) -> int:
+    def pence_due(self) -> int:
         """What was charged, in hundredths."""
-        return sum(line.due for line in self.lines)
+        return sum(line.pence_due for line in self.lines)
 
 
 class Purchases:
@@ -40,20 +40,20 @@ class Purchases:
     def record(
         self,
         user: str,
-        lines: Sequence[Line],
+        lines: Sequence[BasketLine],
         *,
         currency: str,
-        moment: datetime,
-        source: str,
+        purchased_at: datetime,
+        operation: str,
         transaction_id: str | None = None,
     ) -> Purchase:
         purchase = Purchase(
-            id=str(_FIRST_PURCHASE + len(self._purchases)),
+            id=str(_FIRST_PURCHASE_ID + len(self._purchases)),
             user=user,
             lines=tuple(lines),
             currency=currency,
-            moment=moment,
-            source=source,
+            purchased_at=purchased_at,
+            operation=operation,
             transaction_id=transaction_id,
         )
         self._purchases[purchase.id] = purchase
@@ -67,11 +67,11 @@ class Purchases:
             {
                 "id": purchase.id,
                 "user": purchase.user,
-                "source": purchase.source,
+                "source": purchase.operation,
                 "transactionId": purchase.transaction_id,
-                "purchaseDate": purchase.moment.isoformat(),
+                "purchaseDate": purchase.purchased_at.isoformat(),
                 "currency": purchase.currency,
-                "total": purchase.due / 100,
+                "total": purchase.pence_due / 100,
                 "items": [line.tree() for line in purchase.lines],
             }
             for purchase in self._purchases.values()

@@ -9,13 +9,13 @@ from uuid import NAMESPACE_URL, uuid5
 
 from attrs import Factory, define
 
-SKIPS: Mapping[str, int] = {"dmca": 6, "gvl": 5, "custom": 10}
+SKIPS_BY_RULESET: Mapping[str, int] = {"dmca": 6, "gvl": 5, "custom": 10}
 """Skips of a session, by its ruleset."""
 
 
 @define(kw_only=True)
 class Session:
-    """One listening session; ``played`` counts the tracks that it has named so far."""
+    """One listening session; ``tracks_played`` counts the tracks that it has named so far."""
 
     id: str
     user: str
@@ -23,11 +23,11 @@ class Session:
     track_ids: Sequence[str]
     created_at: datetime
     skips_remaining: int
-    played: int = 0
+    tracks_played: int = 0
 
-    def advance(self) -> str:
-        track_id = self.track_ids[self.played % len(self.track_ids)]
-        self.played += 1
+    def next_track(self) -> str:
+        track_id = self.track_ids[self.tracks_played % len(self.track_ids)]
+        self.tracks_played += 1
         return track_id
 
 
@@ -36,17 +36,17 @@ class RadioSessions:
     """The sessions under way, by id."""
 
     _sessions: dict[str, Session] = Factory(dict)
-    _begun: int = 0
+    _created_count: int = 0
 
-    def begin(self, *, user: str, ruleset: str, track_ids: Sequence[str], now: datetime) -> Session:
-        self._begun += 1
+    def create(self, *, user: str, ruleset: str, track_ids: Sequence[str], now: datetime) -> Session:
+        self._created_count += 1
         session = Session(
-            id=str(uuid5(NAMESPACE_URL, f"radio session {self._begun}")),
+            id=str(uuid5(NAMESPACE_URL, f"radio session {self._created_count}")),
             user=user,
             ruleset=ruleset,
             track_ids=track_ids,
             created_at=now,
-            skips_remaining=SKIPS[ruleset],
+            skips_remaining=SKIPS_BY_RULESET[ruleset],
         )
         self._sessions[session.id] = session
         return session
@@ -54,7 +54,7 @@ class RadioSessions:
     def find(self, session_id: str) -> Session | None:
         return self._sessions.get(session_id)
 
-    def end(self, session_id: str) -> None:
+    def delete(self, session_id: str) -> None:
         del self._sessions[session_id]
 
     def tree(self) -> list[dict[str, Any]]:
@@ -62,7 +62,7 @@ class RadioSessions:
             {
                 "sessionId": session.id,
                 "userId": session.user,
-                "played": session.played,
+                "played": session.tracks_played,
                 "skipsRemaining": session.skips_remaining,
             }
             for session in self._sessions.values()

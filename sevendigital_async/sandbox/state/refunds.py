@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 
 from attrs import Factory, define
 
-LAST_DAY = 4
+REPORT_DAY = 4
 """The day of the following month on which the sales report is closed."""
 
 
-def books_closed(bought: datetime, now: datetime) -> bool:
+def is_reported(purchased_at: datetime, now: datetime) -> bool:
     """Return whether the month of a purchase has been reported, so that nothing can be refunded any more."""
-    year, month = divmod(bought.year * 12 + bought.month, 12)
-    return now >= datetime(year, month + 1, LAST_DAY, tzinfo=UTC)
+    year, month = divmod(purchased_at.year * 12 + purchased_at.month, 12)
+    return now >= datetime(year, month + 1, REPORT_DAY, tzinfo=UTC)
 
 
 @define

@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-UNLIMITED = "unlimited-streaming"
+UNLIMITED_STREAMING = "unlimited-streaming"
 
 
 @frozen(kw_only=True)
@@ -21,7 +21,7 @@ class Subscription:
     start: date
     end: date
     status: str = "active"
-    expires: datetime | None = None
+    expires_at: datetime | None = None
 
     def status_on(self, today: date) -> str:
         return "expired" if today > self.end else self.status
@@ -38,25 +38,25 @@ class Subscriptions:
 
     def __init__(self) -> None:
         self._subscriptions: dict[str, Subscription] = {}
-        self._begun = 0
+        self._created_count = 0
 
     def of(self, user: str) -> Subscription | None:
         return self._subscriptions.get(user)
 
-    def begin(
-        self, user: str, *, start: date, end: date, product: str = UNLIMITED, expires: datetime | None = None
+    def create(
+        self, user: str, *, start: date, end: date, product: str = UNLIMITED_STREAMING, expires: datetime | None = None
     ) -> Subscription:
         """Give a user a new subscription, in place of an earlier one."""
         if not start <= end <= month_after(start):
             raise ValueError("a subscription lasts up to a month")
-        self._begun += 1
+        self._created_count += 1
         subscription = Subscription(
-            id=f"sub-{self._begun}", user=user, product=product, start=start, end=end, expires=expires
+            id=f"sub-{self._created_count}", user=user, product=product, start=start, end=end, expires_at=expires
         )
         self._subscriptions[user] = subscription
         return subscription
 
-    def mark(self, subscription: Subscription, status: str) -> Subscription:
+    def set_status(self, subscription: Subscription, status: str) -> Subscription:
         marked = evolve(subscription, status=status)
         self._subscriptions[subscription.user] = marked
         return marked

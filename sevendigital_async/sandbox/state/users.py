@@ -8,22 +8,22 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
-_FIRST_USER = 500_001
+_FIRST_USER_ID = 500_001
 
 
 @frozen(kw_only=True)
 class User:
-    """An account; ``digest`` is the hash of the password, None if the partner manages the user."""
+    """An account; ``password_hash`` is None if the partner manages the user."""
 
     id: str
     email: str | None = None
     first_name: str | None = None
     last_name: str | None = None
     country: str = "GB"
-    digest: bytes | None = field(default=None, repr=False)
+    password_hash: bytes | None = field(default=None, repr=False)
 
-    def knows(self, password: str) -> bool:
-        return self.digest is not None and compare_digest(self.digest, _digest(password))
+    def has_password(self, password: str) -> bool:
+        return self.password_hash is not None and compare_digest(self.password_hash, _hash_password(password))
 
 
 class Users:
@@ -31,16 +31,16 @@ class Users:
 
     def __init__(self) -> None:
         self._users: dict[str, User] = {}
-        self._opened = 0
+        self._created_count = 0
 
-    def open(self, email: str, *, password: str | None = None, **particulars: str | None) -> User | None:
+    def create(self, email: str, *, password: str | None = None, **fields: str | None) -> User | None:
         """Return a new account; None if there is one with that address."""
         if self.find(email):
             return None
-        self._opened += 1
-        digest = None if password is None else _digest(password)
-        given = {name: value for name, value in particulars.items() if value is not None}
-        user = User(id=str(_FIRST_USER + self._opened - 1), email=email, digest=digest, **given)
+        self._created_count += 1
+        digest = None if password is None else _hash_password(password)
+        given = {name: value for name, value in fields.items() if value is not None}
+        user = User(id=str(_FIRST_USER_ID + self._created_count - 1), email=email, password_hash=digest, **given)
         self._users[user.id] = user
         return user
 
@@ -54,11 +54,11 @@ class Users:
     def all(self) -> list[User]:
         return list(self._users.values())
 
-    def update(self, id_: str, *, password: str | None = None, **particulars: str) -> User:
+    def update(self, id_: str, *, password: str | None = None, **fields: str) -> User:
         """Change an account's fields, creating it if necessary, and return it."""
-        changes: dict[str, Any] = {**particulars}
+        changes: dict[str, Any] = {**fields}
         if password is not None:
-            changes["digest"] = _digest(password)
+            changes["password_hash"] = _hash_password(password)
         user = evolve(self._users.get(id_) or User(id=id_), **changes)
         self._users[id_] = user
         return user
@@ -67,6 +67,6 @@ class Users:
         return [{"id": user.id, "email": user.email, "country": user.country} for user in self._users.values()]
 
 
-def _digest(password: str) -> bytes:
+def _hash_password(password: str) -> bytes:
     # Passwords here are not real, but they still need not be kept in memory.
     return sha256(password.encode()).digest()

@@ -18,6 +18,8 @@ from yarl import URL
 
 from sevendigital_async.cli import main
 from sevendigital_async.cli.arguments import (
+    STRUCTURES,
+    _types_of,
     complete_argument,
     complete_operation,
     find_operation,
@@ -94,11 +96,15 @@ async def test_media_go_to_a_file(tmp_path):
         ended = await call(sandbox, *clip, "--out", "clip.mp3", cwd=tmp_path)
         without = await call(sandbox, *clip, cwd=tmp_path)
         words = await call(sandbox, "classic.service.status", "--out", "x", cwd=tmp_path)
+        with (tmp_path / "piped.mp3").open("wb") as pipe:
+            piped = await call(sandbox, *clip, "--out", "-", cwd=tmp_path, stdout=pipe)
+        assert (piped.code, piped.err) == (0, "")
+        assert (tmp_path / "piped.mp3").read_bytes() == (tmp_path / "clip.mp3").read_bytes()
         assert ended.code == 0
         assert json.loads(ended.out) == {"file": "clip.mp3", "bytes": (tmp_path / "clip.mp3").stat().st_size}
         assert (without.code, words.code) == (1, 1)
         assert "--out" in without.err
-        assert [path.name for path in tmp_path.iterdir()] == ["clip.mp3"]
+        assert {path.name for path in tmp_path.iterdir()} == {"clip.mp3", "piped.mp3"}
 
 
 @pytest.mark.parametrize(
@@ -112,6 +118,9 @@ async def test_media_go_to_a_file(tmp_path):
         (["classic.releases.search", "q=a", "q=b"], "twice"),
         (["classic.releases.search", "q=a", "colour=red"], "has no argument 'colour'; its arguments are q, "),
         (["classic.releases.search", "q=@nowhere.txt"], "cannot read nowhere.txt: No such file"),
+        (["classic.releases.search", "q=@"], "q: @ must be followed by the name of a file"),
+        (["platform.catalogue.releases_batch", "release_ids=1,2"], "release_ids: '1,2' is not valid JSON"),
+        (["platform.playlists.create", "name=x", "tracks=[1"], "tracks: '[1' is not valid JSON"),
         (["classic.releases.details", "release_id=999999999"], "code 2001"),
         (["classic.service.status", "--user-token", "t"], "--user-secret"),
     ],
@@ -147,6 +156,25 @@ async def test_a_signed_url_can_be_fetched_by_anybody(tmp_path):
             "sign-url", "reportPreviewStream", "logs=[]", base_url=sandbox.base_url, cwd=tmp_path
         )
     assert (posted.code, "only GET requests" in posted.err) == (1, True)
+
+
+def test_text_that_is_not_json_is_refused_for_every_list_and_object():
+    refused = set()
+    for operation in REGISTRY:
+        for dialect in operation.bindings:
+            for name, parameter in parameters_of(operation, dialect).items():
+                if STRUCTURES.intersection(_types_of(operation, parameter)) and parameter.location.name == "JSON":
+                    with pytest.raises(InvalidArgumentError, match=f"{name}: 'a,b' is not valid JSON"):
+                        read_arguments(operation, [f"{name}=a,b"], dialect)
+                    refused.add(name)
+    assert {"tracks", "logs", "release_ids", "annotations"} <= refused
+
+
+def test_a_word_that_no_operation_has_is_named(capsys):
+    assert main(["operations", "nothing-like-it"]) == 0
+    assert capsys.readouterr() == ("", "sevendigital: no operation has 'nothing-like-it' in its name or id\n")
+    assert main(["operations", "nothing-like-it", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
 
 
 def test_operations_are_listed(capsys):

@@ -123,6 +123,15 @@ def test_times_at_the_ends_of_the_calendar_are_only_different(rows, capsys, valu
     assert parse_time(value) is not None
 
 
+def test_a_play_that_one_side_has_more_often_is_not_called_absent_from_the_other(rows, capsys):
+    findings, _, printed = reconciled(capsys, [*rows, rows[2]], code=3)
+    assert [(found["finding"], found["file_row"], found["repeats"]) for found in findings] == [("extra", 10, 4)]
+    assert "extra: row 10 of theirs.csv has the play of row 4 of the journal again: KIND" in printed
+    findings, _, printed = reconciled(capsys, [*rows, rows[2] | {"TRACKID": "other"}], code=3)
+    assert [(found["finding"], found["file_row"], found["repeats"]) for found in findings] == [("extra", 10, None)]
+    assert "row 10 of theirs.csv is not in the journal: KIND" in printed
+
+
 START = datetime(2026, 1, 1, tzinfo=UTC)
 HEAP = st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 6), st.sampled_from("12")), max_size=7)
 
@@ -159,6 +168,13 @@ def test_as_many_plays_are_paired_as_can_be_and_none_twice(ours, theirs, toleran
     different = len(found["different"])
     equal = len(ours) - len(found["missing"]) - different
     assert equal == len(theirs) - len(found["extra"]) - different == most_pairs(ours, theirs, tolerance)
+    for verdict, row, others in (("missing", "our_row", theirs), ("extra", "their_row", ours)):
+        for finding in found[verdict]:
+            track, second, _ = (ours if others is theirs else theirs)[getattr(finding, row)]
+            alike = [
+                number for number, one in enumerate(others) if one[0] == track and abs(one[1] - second) <= tolerance
+            ]
+            assert finding.repeats in (alike or [None])
     for side in ("our_row", "their_row"):
         rows = Counter(getattr(finding, side) for verdict in found.values() for finding in verdict)
         assert all(number == 1 for row, number in rows.items() if row is not None)

@@ -20,8 +20,13 @@ async def fill(spool):
                 await shipper.put_many(LogKind.CATALOGUE, MADE[:5])
                 await shipper.flush()
         async with SevenDigital(KEY, SECRET, base_url="http://127.0.0.1:9") as client:
-            async with StreamLogShipper(client, spool=spool, close_timeout=0) as shipper:
+            async with StreamLogShipper(client, spool=spool, user_tokens=no_answer, close_timeout=0) as shipper:
                 await shipper.put(LogKind.SUBSCRIBER, MADE[5])
+
+
+async def no_answer(_user_id):
+    """Never return, so that the play is not in a request when the shipper closes."""
+    await asyncio.Event().wait()
 
 
 def without_places(text):

@@ -13,7 +13,7 @@ from support.rows import each_row
 
 from sevendigital_async import InvalidLogError, StreamLog
 from sevendigital_async.cli import main
-from sevendigital_async.models.scalars import parse_datetime
+from sevendigital_async.models.readers import parse_datetime
 
 MARK = b"\xef\xbb\xbf"
 SHIP = ("ship", "plays.jsonl", "--kind", "catalogue", "--json")

@@ -7,7 +7,6 @@ import logging
 import random
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from ....backoff import exponential_backoff
@@ -34,19 +33,6 @@ MAX_REPAIRS = 20
 
 MIGRATED_PER_STEP = 1000
 """Plays that one step of a migration moves: some ten milliseconds, in which Redis does nothing else."""
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-
-
-def to_microseconds(moment: datetime) -> int:
-    """Return the microseconds since the epoch: times are kept in Redis as whole numbers."""
-    return (moment - EPOCH) // MICROSECOND
-
-
-def from_microseconds(microseconds: int) -> datetime:
-    """Return the time so many microseconds after the epoch."""
-    return EPOCH + microseconds * MICROSECOND
 
 
 def to_milliseconds(seconds: float) -> int:

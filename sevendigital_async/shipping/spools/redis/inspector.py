@@ -8,7 +8,7 @@ from itertools import repeat
 
 from attrs import fields
 
-from ....clock import to_datetime
+from ....clock import from_microseconds, to_datetime
 from ....errors import SpoolUnavailableError
 from ....models import LogKind
 from ....quantity import counted
@@ -17,7 +17,7 @@ from ...records import Counts
 from ..inspector import DeadLetterState, JournalEntry, JournalOutcome, SpoolStatus, StoredDeadLetter
 from . import scripts
 from .chunk_lists import bodies_of
-from .client import SpoolClient, from_microseconds
+from .client import SpoolClient
 from .durability import durability
 
 PAGE = 100

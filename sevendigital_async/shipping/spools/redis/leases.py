@@ -9,6 +9,7 @@ from datetime import datetime
 
 from attrs import define, field
 
+from ....clock import EPOCH, to_microseconds
 from ....errors import LeaseLostError
 from ....models import LogKind
 from ....quantity import counted
@@ -17,7 +18,7 @@ from ...records import InDoubtPolicy, Lease, Record
 from ...rules import LaneRules
 from . import scripts
 from .chunk_lists import lease_arguments, records_of, runs_text
-from .client import EPOCH, SpoolClient, to_microseconds, to_milliseconds
+from .client import SpoolClient, to_milliseconds
 
 ABANDON_TIMEOUT = 0.1
 """Seconds that Redis has to abandon a lease when a lane ends."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from attrs import astuple, define, evolve, field, fields
 
+from ....clock import EPOCH, to_microseconds
 from ....errors import (
     LeaseLostError,
     ShipperClosedError,
@@ -29,7 +30,7 @@ from ...supervisor import failure_of
 from ..base import SpoolContext, Watermark
 from . import scripts
 from .chunk_lists import lease_arguments
-from .client import EPOCH, SpoolClient, to_microseconds, to_milliseconds
+from .client import SpoolClient, to_milliseconds
 from .leases import RedisLeases
 from .writer import RedisAppend, RedisWriter
 

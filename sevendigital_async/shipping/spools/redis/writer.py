@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from attrs import define, frozen
 
+from ....clock import to_microseconds
 from ....errors import ShipperError, SpoolCorruptionError, SpoolFullError, SpoolUnavailableError
 from ....failpoints import hit
 from ....models import LogKind
@@ -20,7 +21,7 @@ from ..base import copy_of
 from ..chunk_codec import MAX_LOGS
 from . import scripts
 from .chunk_lists import chunk_arguments, in_doubt_arguments, pieces_by_queue, withdraw_arguments
-from .client import SpoolClient, to_microseconds
+from .client import SpoolClient
 
 MAX_RECORDS_PER_STEP = 2000
 """Records in one step, unless a single append is larger."""

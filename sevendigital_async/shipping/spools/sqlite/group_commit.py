@@ -127,6 +127,7 @@ class Appender:
         self._file = file
         self._writer = writer
         self._hidden: AppendGroup | None = None
+        self._removal: asyncio.Future[None] | None = None
 
     @property
     def hidden(self) -> Sequence[PendingAppend]:
@@ -135,7 +136,9 @@ class Appender:
 
     def write(self, appends: Sequence[PendingAppend]) -> asyncio.Future[None]:
         """Write appends, and remove withdrawn ones, in one transaction; the future is done when it is durable."""
-        index, disk_space, withdrawn = self._index, self._file.disk_space, self.withdrawn
+        index, disk_space = self._index, self._file.disk_space
+        is_being_removed = self._removal is not None and not self._removal.done()
+        withdrawn = [] if is_being_removed else self.withdrawn
         queues, withdrawn_queues = by_queue(appends), by_queue(withdrawn)
         index.assign_sequences(queues)
         group = AppendGroup(appends, queues, AppendTime(index.now, index.context.clock.time()), index.next_sequence)
@@ -171,7 +174,10 @@ class Appender:
                     pending.stage = AppendStage.WRITTEN
             self._hidden = group if appends else None
 
-        return self._writer.submit(WriterJob(work, on_durable, logs))
+        done = self._writer.submit(WriterJob(work, on_durable, logs))
+        if withdrawn:
+            self._removal = done
+        return done
 
     def show_written(self) -> None:
         """Show the last group to lanes, once its calls have returned; cancelled ones must be removed first."""
@@ -209,7 +215,8 @@ class Appender:
 
     def acknowledged_position(self, source: str, kept: str | None) -> str | None:
         """Return the last acknowledged position of a source, if ``kept`` is the one in the file."""
-        for pending in reversed(self.hidden):
+        # Until it is known which calls were cancelled, none of the last group counts as acknowledged.
+        for pending in reversed(self.withdrawn or self.hidden):
             if pending.checkpoint is not None and (pending.checkpoint.source, pending.checkpoint.position) == (
                 source,
                 kept,

@@ -7,8 +7,9 @@ import logging
 import os
 import sqlite3
 from collections.abc import Sequence
+from weakref import WeakValueDictionary
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from ....clock import to_datetime
 from ....errors import ShipperError, SpoolError, SpoolInUseError, SpoolUnavailableError
@@ -106,6 +107,7 @@ class SqliteSpool(SqliteLeases):
         self._shown = printable(path)
         self._capacity = Capacity(logs=max_logs, size=max_bytes)
         self._journal_seconds = journal_days * DAY
+        self._source_locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._opened = False
         self._claimed = False
 
@@ -164,11 +166,11 @@ class SqliteSpool(SqliteLeases):
             logger.error(
                 "%s: %d plays accepted by put_nowait could not be written and are lost", self._shown, unwritten
             )
+        await self._writer.aclose()
         if kept := self._appender.keep_withdrawn():
             logger.error(
                 "%s: %d plays of cancelled puts could not be withdrawn; they stay in the spool", self._shown, kept
             )
-        await self._writer.aclose()
 
     # -- plays in --
 
@@ -195,7 +197,11 @@ class SqliteSpool(SqliteLeases):
         the file can't be written, they are removed as soon as it can be, before anything else is written.
         """
         if checkpoint is not None and checkpoint.after is not None:
-            checkpoint.check(await self.checkpoint(checkpoint.source))
+            # Between check and commit no other append may store a checkpoint of this source.
+            async with self._source_locks.setdefault(checkpoint.source, asyncio.Lock()):
+                checkpoint.check(await self.checkpoint(checkpoint.source))
+                await self.append(kind, records, evolve(checkpoint, after=None))
+            return
         size = len(records[0].body) if len(records) == 1 else size_of(records)
         if not self._capacity.take(len(records), size):
             self._index.context.wake_all()

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+from collections import Counter
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
@@ -179,6 +180,56 @@ async def test_no_step_is_taken_twice_when_answers_are_lost(redis_server, monkey
         assert counts == Counts(
             put=60, delivered=delivered, waiting=58 - delivered, buried=1, held=1, in_doubt=1 + len(third)
         )
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_late_copies_of_any_step_change_nothing(redis_server, monkeypatch, seed):
+    """A network may deliver a command minutes after its sender has given it up and a copy of it was answered."""
+    monkeypatch.setattr(client, "MAX_PAUSE", 0.002)
+    rng = random.Random(seed)
+    async with worker(redis_server) as spool:
+        connection = spool._client.connection
+        run, sent_before = connection.run, []
+
+        async def with_late_copies(script, **arguments):
+            answer = await run(script, **arguments)
+            sent_before.append((script, arguments))
+            for late, others in rng.choices(sent_before, k=2):
+                await run(late, **others)
+            return answer
+
+        connection.run = with_late_copies
+        expected = Counter()
+        for round_number in range(12):
+            for queue in ("", "ann"):
+                await spool.append(
+                    PREVIEW, plays(6, queue, start=10 * round_number), Checkpoint("s", str(round_number))
+                )
+                expected += Counter(put=6, waiting=6)
+            lease = None
+            while lease is None:
+                lease = await spool.lease(PREVIEW, flush=True)
+                await spool._give_heartbeat()  # ends leases that a late copy has made
+            await spool.intent(lease, lease.records, f"request-{round_number}")
+            if round_number == 6:
+                redis_server.ask("FLUSHALL")
+                sent_before.clear()
+                expected = Counter(put=len(lease.records), waiting=len(lease.records))
+            first, rest = lease.records[:2], lease.records[2:]
+            await spool.ack(lease, first, RECEIPT)
+            await spool.release(lease, rest)
+            expected += Counter(delivered=2)
+            expected["waiting"] -= 2
+        orphans = [token for token in await leases_of(redis_server, spool) if token not in spool._leases.tokens]
+        spool._leases.orphans.update(orphans)
+        await spool._give_heartbeat()
+        assert await spool.counts(PREVIEW) == Counts(**expected)
+
+
+async def leases_of(server, spool):
+    """Return the tokens of all leases that are in Redis."""
+    found = await spool._client.connection.read("ZRANGE", f"{spool._client.base}leases", "0", "-1")
+    return [token.decode() for token in found if token]
 
 
 async def settled_counts(spool):

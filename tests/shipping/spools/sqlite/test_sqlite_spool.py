@@ -482,6 +482,19 @@ async def test_a_checkpoint_that_does_not_follow_the_one_before_is_refused_with_
     assert (await spool.counts(LogKind.PREVIEW)).put == 4
 
 
+async def test_of_two_puts_that_follow_the_same_checkpoint_one_is_accepted(open_spool):
+    spool = await open_spool()
+    for number in (1, 2):
+        mark = Checkpoint("source", str(number), "" if number == 1 else str(number - 1))
+        puts = [spool.append(LogKind.PREVIEW, records(1), mark) for _ in range(3)]
+        results = await asyncio.gather(*puts, return_exceptions=True)
+        assert sorted(map(str, map(type, results))) == sorted(map(str, [type(None), SpoolInUseError, SpoolInUseError]))
+        assert (await spool.counts(LogKind.PREVIEW)).put == number
+    others = [spool.append(LogKind.PREVIEW, records(1), Checkpoint(f"other {n}", "1", "")) for n in range(3)]
+    await asyncio.gather(*others)
+    assert (await spool.counts(LogKind.PREVIEW)).put == 5
+
+
 async def test_buried_plays_keep_their_room(open_spool, place):
     spool = await open_spool(max_logs=1, max_bytes=1000)
     await spool.append(LogKind.PREVIEW, records(1))

@@ -19,6 +19,7 @@ local old = call('HMGET', lease, 'queue', 'first', 'adopted')
 if old[1] and call('EXISTS', batch_of(kind, old[1])) == 1 then
   return {'ok', old[3] == step and tonumber(old[2]) or -1, 0} -- adopted before, or not lost
 end
+if not old[1] and call('EXISTS', lease) == 1 then return {'ok', -1, 0} end -- a late copy: the lease is over
 local others = old[1] and select(2, remove_lost_lease(token, kind, old[1])) or 0
 local queue, logs, bytes = 'a:' .. token .. ':' .. user, 0, 0
 local sequence = call('GET', base .. 'sequence') + 1

@@ -80,7 +80,7 @@ for at, kind in ipairs(KINDS) do
   lost[at], in_doubt = lost[at] + lost_logs, in_doubt + sent
 end
 call('XTRIM', base .. 'journal', 'MINID', '~', string.format('%.0f', math.max(0, now - journal_ms)))
-for _, dead in ipairs(call('ZRANGEBYSCORE', base .. 'workers', '-inf', now - 30 * 86400000, 'LIMIT', 0, 20)) do
+for _, dead in ipairs(call('ZRANGEBYSCORE', base .. 'workers', '-inf', now - WORKER_FORGOTTEN_MS, 'LIMIT', 0, 20)) do
   call('ZREM', base .. 'workers', dead)
   call('HDEL', base .. 'appends', dead, dead .. ':answer')
 end

@@ -21,6 +21,7 @@ local expected_spool = ARGV[2] -- id of the spool that the caller knows; empty f
 
 local LAYOUT = '3' -- of keys and fields; OPEN migrates layout 2, and everything older is an error
 local OLD_LAYOUT, MIGRATING = '2', '2 to 3'
+local WORKER_FORGOTTEN_MS = 30 * 86400000 -- after the last heartbeat of a worker; its last step is forgotten, too
 local call = redis.call
 
 local time = call('TIME')

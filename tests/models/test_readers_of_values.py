@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.rows import each_row
 
-from sevendigital_async.models.scalars import UnfitError, boolean, count, day, decimal, moment, text, whole
+from sevendigital_async.models.readers import UnfitError, boolean, count, day, decimal, moment, text, whole
 
 BRITISH_SUMMER = timezone(timedelta(hours=1))
 

@@ -7,13 +7,13 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..answers import Answer, invalid, unknown
+from ..answers import Answer, invalid_value, not_found
 from ..calls import Call
 from ..catalogue import CATALOGUE
-from .lookup import DETAILS_AGE
+from .lookup import DETAILS_MAX_AGE
 
 
-def by_url(noun: str, nouns: Mapping[str, Any], call: Call) -> Answer:
+def id_by_url(noun: str, nouns: Mapping[str, Any], call: Call) -> Answer:
     """Return the id of what a page of the shop shows.
 
     Raises:
@@ -22,16 +22,16 @@ def by_url(noun: str, nouns: Mapping[str, Any], call: Call) -> Answer:
     try:
         address = urlsplit(call.arguments["url"])
     except ValueError:
-        raise invalid("url", "a web address") from None
+        raise invalid_value("url", "a web address") from None
     if address.scheme not in {"http", "https"} or not address.netloc:
-        raise invalid("url", "a web address")
+        raise invalid_value("url", "a web address")
     kind, _, id_ = address.path.strip("/").rpartition("/")
     if kind != noun or id_ not in nouns:
-        raise unknown(noun)
-    return Answer(content={f"{noun}Id": id_}, max_age=DETAILS_AGE)
+        raise not_found(noun)
+    return Answer(content={f"{noun}Id": id_}, max_age=DETAILS_MAX_AGE)
 
 
 HANDLERS = {
-    "classic.catalogue.artist_by_url": partial(by_url, "artist", CATALOGUE.artists),
-    "classic.catalogue.release_by_url": partial(by_url, "release", CATALOGUE.releases),
+    "classic.catalogue.artist_by_url": partial(id_by_url, "artist", CATALOGUE.artists),
+    "classic.catalogue.release_by_url": partial(id_by_url, "release", CATALOGUE.releases),
 }

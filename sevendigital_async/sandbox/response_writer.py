@@ -12,21 +12,21 @@ from .rendering import accepts_gzip
 SLOW_BODY_SECONDS = 3.0
 """How long a slow body takes."""
 
-_SLOW_PIECES = 6
-_WORTH_COMPRESSING = 512
+_SLOW_BODY_CHUNKS = 6
+_MIN_COMPRESSED_BYTES = 512
 
 
 def send(request: web.Request, status: int, headers: Mapping[str, str], body: bytes) -> web.StreamResponse:
     """Send at once, compressed if the client accepts it and the body is large enough."""
     response = web.Response(status=status, headers=headers, body=body)
     # A range must be of the uncompressed file.
-    fits = len(body) >= _WORTH_COMPRESSING and hdrs.ACCEPT_RANGES not in headers
+    fits = len(body) >= _MIN_COMPRESSED_BYTES and hdrs.ACCEPT_RANGES not in headers
     if fits and accepts_gzip(request.headers.get("Accept-Encoding", "")):
         response.enable_compression(web.ContentCoding.gzip)
     return response
 
 
-async def trickle(
+async def send_slowly(
     request: web.Request,
     status: int,
     headers: Mapping[str, str],
@@ -36,18 +36,18 @@ async def trickle(
     """Send the headers at once and the body, even an empty one, over several seconds."""
     response = web.StreamResponse(status=status, headers=headers)
     response.enable_chunked_encoding()
-    size = -(-len(body) // _SLOW_PIECES)
+    size = -(-len(body) // _SLOW_BODY_CHUNKS)
     # Clients are expected to time out.
     with suppress(ConnectionError):
         await response.prepare(request)
-        for number in range(_SLOW_PIECES):
-            await sleep(SLOW_BODY_SECONDS / _SLOW_PIECES)
+        for number in range(_SLOW_BODY_CHUNKS):
+            await sleep(SLOW_BODY_SECONDS / _SLOW_BODY_CHUNKS)
             await response.write(body[number * size : (number + 1) * size])
         await response.write_eof()
     return response
 
 
-def hang_up(request: web.Request) -> web.StreamResponse:
+def drop_connection(request: web.Request) -> web.StreamResponse:
     """Drop the connection without a response; the returned one is not sent."""
     if request.transport is not None:
         request.transport.abort()

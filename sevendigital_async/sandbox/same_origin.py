@@ -18,29 +18,29 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _AUTHORITY = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+))(?::([0-9]{1,5}))?").fullmatch
 _DEFAULT_PORT = 80
-_OWN_SITES = {"same-origin", "none"}
+_ALLOWED_FETCH_SITES = {"same-origin", "none"}
 
 
-def objection(
+def cross_site_problem(
     hosts: Sequence[str], origins: Sequence[str], fetch_sites: Sequence[str], *, port: int, listens_on: str
 ) -> str | None:
     """Return why a request may come from another site's page, or None."""
-    if len(hosts) != 1 or not _is_own(hosts[0], port, listens_on):
+    if len(hosts) != 1 or not _is_own_authority(hosts[0], port, listens_on):
         return f"the Host header must be a loopback address or localhost, with port {port}"
     if not all(_is_own_origin(origin, port, listens_on) for origin in origins):
         return "the Origin header names another site"
-    if not _OWN_SITES.issuperset(site.strip().lower() for site in fetch_sites):
+    if not _ALLOWED_FETCH_SITES.issuperset(site.strip().lower() for site in fetch_sites):
         return "the browser says that another site's page has sent this (Sec-Fetch-Site)"
     return None
 
 
-def own_pages_only(handler: Handler, listens_on: str) -> Handler:
+def same_origin_only(handler: Handler, listens_on: str) -> Handler:
     """Return a handler that refuses requests of other sites' pages with 403."""
 
     @functools.wraps(handler)
     async def guarded(request: web.Request) -> web.StreamResponse:
         headers = request.headers
-        reason = objection(
+        reason = cross_site_problem(
             headers.getall(hdrs.HOST, []),
             headers.getall(hdrs.ORIGIN, []),
             headers.getall("Sec-Fetch-Site", []),
@@ -62,10 +62,10 @@ def _port(request: web.Request) -> int:
 
 def _is_own_origin(origin: str, port: int, listens_on: str) -> bool:
     scheme, _, authority = origin.strip().partition("://")
-    return scheme == "http" and _is_own(authority, port, listens_on)
+    return scheme == "http" and _is_own_authority(authority, port, listens_on)
 
 
-def _is_own(authority: str, port: int, listens_on: str) -> bool:
+def _is_own_authority(authority: str, port: int, listens_on: str) -> bool:
     found = _AUTHORITY(authority.strip())
     if found is None or int(found[3] or _DEFAULT_PORT) != port:
         return False

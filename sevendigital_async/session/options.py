@@ -1,18 +1,39 @@
-"""Default parameters, from the settings and from a view of the client."""
+"""What a view of a client adds to its calls: options, and parameters that calls don't set."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
+from types import MappingProxyType, NoneType
 from typing import Any
 
 from attrs import Attribute, evolve, field, frozen
 
-from ..config import Host, Settings, extra_problem, is_encodable
+from ..config import (
+    Host,
+    RetryPolicy,
+    Settings,
+    Timeout,
+    UserToken,
+    extra_problem,
+    is_encodable,
+    is_header_value,
+    is_token,
+)
 from ..countries import country_problem
 from ..errors import InvalidArgumentError
 from ..models.wire import camel_case
 from ..operations import Auth, Binding, Content, Operation, Parameter, ParameterLocation, Safety
+from .response import Response
+
+RESERVED_HEADERS = frozenset(
+    {"authorization", "connection", "content-encoding", "content-length", "content-type", "host", "transfer-encoding"}
+)
+"""Headers that the client sets."""
+
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+MAX_TRACE_ID = 255
+"""Characters."""
 
 IN_QUERY_OF_POST = frozenset({"userid", "country", "shopid", "onbehalfofpartnerid"})
 """The parameters that a POST with a form may have in its query; any other is error 1007."""
@@ -95,17 +116,6 @@ class ParameterDefaults:
     user_id: str | None = field(default=None, validator=_checked)
     extra: Mapping[str, object] = field(default=MappingProxyType({}), validator=_checked_extra)
 
-    @staticmethod
-    def of(settings: Settings) -> ParameterDefaults:
-        """Return the defaults of a whole client."""
-        return NO_DEFAULTS.with_changes(
-            country=settings.country,
-            shop_id=settings.shop_id,
-            image_size=settings.image_size,
-            usage_types=settings.usage_types,
-            extra=settings.extra or None,
-        )
-
     def with_changes(self, **changes: object) -> ParameterDefaults:
         """Return the defaults with the given values changed; ``extra`` is merged."""
         given: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
@@ -114,31 +124,117 @@ class ParameterDefaults:
             given["extra"] = {**self.extra, **given["extra"]}
         return evolve(self, **given) if given else self
 
-    def over(self, others: ParameterDefaults) -> ParameterDefaults:
-        """Return these values, completed with ``others``."""
-        if self is NO_DEFAULTS:
-            return others
-        return self if others is NO_DEFAULTS else others.with_changes(**self._values(), extra=self.extra)
-
     def values_for(self, binding: Binding, given: Mapping[str, object]) -> dict[str, object]:
         """Return the default values that one call sends, by their Python names.
 
         A shop belongs to a country, not always the default one, so no default country is sent with a shop; where the
         service demands a country, it stays.
         """
-        if self is NO_DEFAULTS:
-            return {}
-        values = {name: value for name, value in self._values().items() if given.get(name) is None}
+        found = {name: getattr(self, name) for name in _SINGLE if given.get(name) is None}
+        values = {name: value for name, value in found.items() if value is not None}
         has_shop = given.get("shop_id") is not None or "shop_id" in values
         if has_shop and binding.host is Host.API and not binding.requires("country"):
             values.pop("country", None)
         return values
 
-    def _values(self) -> dict[str, object]:
-        return {name: value for name in _SINGLE if (value := getattr(self, name)) is not None}
-
 
 NO_DEFAULTS = ParameterDefaults()
+
+
+def _printable(_: object, attribute: Attribute[str | None], value: str | None) -> None:
+    if value is not None and not (
+        isinstance(value, str)
+        and value.isascii()
+        and value.isprintable()
+        and 0 < len(value.strip()) == len(value) <= MAX_TRACE_ID
+    ):
+        raise InvalidArgumentError(
+            f"{attribute.name} must be 1 to {MAX_TRACE_ID} printable ASCII characters", argument=attribute.name
+        )
+
+
+def checked_headers(headers: object) -> Mapping[str, str]:
+    """Return headers that can be sent and that the client does not set itself.
+
+    Raises:
+        InvalidArgumentError: A header is invalid; the message has its name, not its value.
+    """
+    if not isinstance(headers, Mapping):
+        raise InvalidArgumentError(f"headers must be a mapping, not a {type(headers).__name__}", argument="headers")
+    for name, text in headers.items():
+        if not isinstance(name, str) or not is_token(name):
+            raise InvalidArgumentError("a header name consists of ASCII letters, digits and -", argument="headers")
+        if name.lower() in RESERVED_HEADERS:
+            raise InvalidArgumentError(f"the header {name} can't be set: the client sets it", argument="headers")
+        if not isinstance(text, str) or not is_header_value(text):
+            raise InvalidArgumentError(
+                f"the header {name} contains a character that is not allowed in headers", argument="headers"
+            )
+    return headers
+
+
+def _instance_of(*kinds: type) -> Callable[[object, Attribute[Any], Any], None]:
+    """Return a validator of attrs that requires one of some types; the first is named in the error."""
+
+    def check(_: object, attribute: Attribute[Any], value: object) -> None:
+        if not isinstance(value, kinds):
+            message = f"{attribute.name} must be a {kinds[0].__name__}, not a {type(value).__name__}"
+            raise InvalidArgumentError(message, argument=attribute.name)
+
+    return check
+
+
+@frozen(kw_only=True)
+class CallOptions:
+    """What a view of a client adds to every call.
+
+    Attributes:
+        retry: How often a call is retried.
+        timeout: Of each attempt.
+        user: The user whose token signs three-legged operations; None for the partner alone.
+        trace_id: The id of requests in the service's own records.
+        headers: Additional headers.
+        defaults: Parameters that are sent unless a call sets them.
+        on_response: Called with the result of each call and the head of its response.
+    """
+
+    retry: RetryPolicy = field(validator=_instance_of(RetryPolicy))
+    timeout: Timeout = field(validator=_instance_of(Timeout))
+    user: UserToken | None = field(default=None, validator=_instance_of(UserToken, NoneType))
+    trace_id: str | None = field(default=None, validator=_printable)
+    headers: Mapping[str, str] = field(default=NO_HEADERS, repr=False)
+    defaults: ParameterDefaults = field(default=NO_DEFAULTS, repr=False)
+    on_response: Callable[[Response[Any]], None] | None = None
+
+    @staticmethod
+    def of(settings: Settings) -> CallOptions:
+        """Return the options of a client that is no view of another."""
+        return CallOptions(retry=settings.retry, timeout=settings.timeout).with_parameters(
+            country=settings.country,
+            shop_id=settings.shop_id,
+            image_size=settings.image_size,
+            usage_types=settings.usage_types,
+            extra=settings.extra or None,
+        )
+
+    def with_headers(self, headers: object) -> CallOptions:
+        """Return the options with additional headers, which replace those of the same name.
+
+        Raises:
+            InvalidArgumentError: A header is invalid; the message has its name, not its value.
+        """
+        more = checked_headers(headers)
+        named = {name.lower() for name in more}
+        kept = {name: text for name, text in self.headers.items() if name.lower() not in named}
+        return evolve(self, headers={**kept, **more})
+
+    def with_parameters(self, **changes: object) -> CallOptions:
+        """Return the options with other default parameters; ``extra`` is merged.
+
+        Raises:
+            InvalidArgumentError: A value can't be sent.
+        """
+        return evolve(self, defaults=self.defaults.with_changes(**changes))
 
 
 def beyond_record(operation: Operation, binding: Binding, values: Mapping[str, object]) -> dict[str, object]:

@@ -7,78 +7,78 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, TypeVar
 
-from ..answers import ItemProblem, Problem, RefusalError, invalid, no_choice, out_of_range
+from ..answers import ItemProblem, Problem, RefusalError, invalid_choice, invalid_value, out_of_range
 from ..calls import Call
 
 _Item = TypeVar("_Item")
 
-_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
+_ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_ISO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
-def stamp(moment: datetime) -> str:
+def iso_time(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def text(call: Call, name: str, wire: str, *, most: int | None = None) -> str | None:
+def optional_text(call: Call, name: str, wire: str, *, most: int | None = None) -> str | None:
     """Return an argument that must be text, of a certain length at the most; None if it was not sent."""
     value = call.arguments.get(name)
     if value is None:
         return None
     if not isinstance(value, str):
-        raise invalid(wire, "a text")
+        raise invalid_value(wire, "a text")
     if most is not None and len(value) > most:
         raise out_of_range(wire, f"a text of up to {most} characters")
     return value
 
 
-def needed(call: Call, name: str, wire: str) -> str:
+def required_text(call: Call, name: str, wire: str) -> str:
     """Return a required argument that must be text."""
-    value = text(call, name, wire)
+    value = optional_text(call, name, wire)
     assert value is not None, "required arguments are checked when they are read"
     return value
 
 
-def word(call: Call, name: str, wire: str, choices: Collection[str]) -> str | None:
+def optional_choice(call: Call, name: str, wire: str, choices: Collection[str]) -> str | None:
     """Return an argument that must be one of a few words; None if it was not sent."""
-    value = text(call, name, wire)
+    value = optional_text(call, name, wire)
     if value is not None and value not in choices:
-        raise no_choice(wire, choices)
+        raise invalid_choice(wire, choices)
     return value
 
 
-def listed(call: Call, name: str, wire: str) -> Sequence[Any]:
+def required_list(call: Call, name: str, wire: str) -> Sequence[Any]:
     """Return an argument that must be a non-empty list."""
     value = call.arguments[name]
     if not isinstance(value, list):
-        raise invalid(wire, "a list")
+        raise invalid_value(wire, "a list")
     if not value:
         raise out_of_range(wire, "a list of one or more")
     return value
 
 
-def country(call: Call) -> str | None:
+def optional_country(call: Call) -> str | None:
     """Return the country in capitals; None if none was sent."""
-    value = text(call, "country", "country")
+    value = optional_text(call, "country", "country")
     if value is None:
         return None
     if not (len(value) == 2 and value.isascii() and value.isalpha()):  # noqa: PLR2004 - two letters
-        raise invalid("country", "a two-letter country code")
+        raise invalid_value("country", "a two-letter country code")
     return value.upper()
 
 
-def day(call: Call, name: str, wire: str) -> date:
+def required_date(call: Call, name: str, wire: str) -> date:
     """Return a required argument that must be a day."""
-    value = needed(call, name, wire)
+    value = required_text(call, name, wire)
     try:
-        return date.fromisoformat(_DAY.fullmatch(value)[0])  # type: ignore[index]
+        return date.fromisoformat(_ISO_DATE.fullmatch(value)[0])  # type: ignore[index]
     except (TypeError, ValueError):
-        raise invalid(wire, "a day such as 2026-05-28") from None
+        raise invalid_value(wire, "a day such as 2026-05-28") from None
 
 
-def is_moment(value: Any) -> bool:
+def is_iso_time(value: Any) -> bool:
     """Return whether a value is a time with a zone, as ISO 8601 writes it."""
-    if not isinstance(value, str) or not _MOMENT.fullmatch(value):
+    if not isinstance(value, str) or not _ISO_TIME.fullmatch(value):
         return False
     try:
         datetime.fromisoformat(value)
@@ -87,7 +87,7 @@ def is_moment(value: Any) -> bool:
     return True
 
 
-def all_valid(items: Sequence[_Item], problem: Callable[[_Item], tuple[int, str] | None]) -> Sequence[_Item]:
+def check_items(items: Sequence[_Item], problem: Callable[[_Item], tuple[int, str] | None]) -> Sequence[_Item]:
     """Return a batch if all its items are valid.
 
     Args:
