@@ -12,6 +12,7 @@ from support.paths import ROOT
 from support.rawserver import answer, raw_server
 
 from sevendigital_async import LogKind, SevenDigital, StreamLog, StreamLogShipper
+from sevendigital_async.shipping.spools.sqlite import writer
 
 PACKAGE = f"{ROOT / 'sevendigital_async'}/"
 PAGE = (ROOT / "docs" / "architecture.md").read_text()
@@ -63,14 +64,15 @@ async def test_a_call_enters_the_files_that_the_page_names():
     assert files - LEFT_OUT <= named_in("How a call travels")
 
 
-async def test_a_play_enters_the_files_that_the_page_names(tmp_path):
+async def test_a_play_enters_the_files_that_the_page_names(tmp_path, monkeypatch):
+    monkeypatch.setattr(writer, "IDLE", 60.0)  # on a slow machine the thread would prune the journal meanwhile
     walked = {}
 
-    async def refuse(_reader, writer, _request):
+    async def refuse(_reader, response, _request):
         walked["to the service"] = set(files)
         files.clear()
-        writer.write(answer(json.dumps(REFUSED), "400 Bad Request", Content_Type="application/json"))
-        await writer.drain()
+        response.write(answer(json.dumps(REFUSED), "400 Bad Request", Content_Type="application/json"))
+        await response.drain()
 
     def take_over(_letter):
         walked["to the file"] = set(files)
