@@ -210,7 +210,7 @@ def deliver(db: sqlite3.Connection, batch: LeaseBatch, receipt: Receipt) -> DueT
 
 
 def deliver_all(db: sqlite3.Connection, deliveries: Sequence[BatchReceipt]) -> None:
-    """Deliver all batches of a transaction that can be deferred."""
+    """Deliver the batches of a transaction whose delivery was deferred (see ``LeaseBatch.can_be_deferred``)."""
     _record_deliveries(db, deliveries)
     delete_intents(db, [delivery.batch.lease for delivery in deliveries])
 
