@@ -262,7 +262,7 @@ async def test_puts_raise_if_withdrawn_plays_in_the_file_are_damaged(path, disk)
 
 @pytest.fixture(autouse=True)
 def rare_heartbeats(monkeypatch):
-    """One that is under way when a proxy falls silent keeps the connection; another one would get no answer to a put."""
+    """A heartbeat keeps its connection while a proxy is silent; a put would open another one, and get no answer."""
     monkeypatch.setattr(redis_spool, "HEARTBEAT_INTERVAL", 600.0)
 
 
