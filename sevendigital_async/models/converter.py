@@ -196,7 +196,7 @@ def structure(tree: object, model: type[T], report: Report = refuse) -> T:
     while True:
         try:
             return read(tree, model)
-        except UnfitError:
+        except ValueError:
             pass
         try:
             return converter.structure(tree, model)

@@ -248,7 +248,7 @@ MAX_SEEN = 256
 
 
 def make_reader(model: type, hook_of: Callable[[Any], Hook]) -> Hook:
-    """Return the reader of a frozen attrs class with slots.
+    """Return the reader of a frozen attrs class with slots. It raises ValueError where a value does not fit.
 
     Args:
         model: The class. Its fields have no validators, and default to what is read from null.
@@ -314,15 +314,15 @@ def _names(model: type, hook_of: Callable[[Any], Hook]) -> dict[str, Any]:
     """Return the namespace of the generated readers of a model."""
     # A frozen object is filled through object.__setattr__, field by field. One of a class with the same layout that is
     # not frozen takes plain assignments, and is made a frozen one at the end: a third of the time.
-    thawed = {name: getattr(object, name) for name in ("__init__", "__setattr__", "__delattr__")}
-    unfrozen = type(model.__name__, (model,), {"__slots__": (), **thawed})
+    plain_methods = {name: getattr(object, name) for name in ("__init__", "__setattr__", "__delattr__")}
+    unfrozen = type(model.__name__, (model,), {"__slots__": (), **plain_methods})
     names: dict[str, Any] = {"unfrozen": unfrozen, "model": model}
     for number, field in enumerate(attrs.fields(model)):
         kind, nothing = without_null(field.type)
         hook = hook_of(kind)
         names[f"kind{number}"], names[f"nothing{number}"], names[f"hook{number}"] = kind, nothing, hook
         names |= {f"{name}{number}": getattr(hook, name, None) for name in ("known", "latest", "text")}
-    return names | {"shortest_decimal": shortest_decimal, "latest": {}}
+    return names | {"shortest_decimal": shortest_decimal, "date_of": date.fromisoformat, "latest": {}}
 
 
 def _compiled(model: type, shape: Shape | None, names: dict[str, Any]) -> Reader:
@@ -384,6 +384,8 @@ def _reading(number: int, field: attrs.Attribute[Any], hook: Hook) -> Iterator[s
         yield f" if value.__class__ is {kind.__name__}: pass"
     elif kind is Decimal:
         yield " if value.__class__ is float: value = shortest_decimal(value + 0.0)"
+    elif kind is date:
+        yield f" if value.__class__ is str and len(value) == {DAY}: value = date_of(value)"
     elif hasattr(hook, "known"):
         yield f" if value.__class__ is str and value in known{number}: value = known{number}[value]"
     elif hasattr(hook, "latest"):

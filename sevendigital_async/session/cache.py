@@ -76,8 +76,8 @@ def is_cacheable(operation: Operation, request: Request) -> bool:
 
 def cache_key(request: Request, user: UserToken | None, headers: Mapping[str, str]) -> Hashable:
     """Return the key of a response: the unsigned request, the user and the request headers."""
-    asked_with = frozenset((name.lower(), value) for name, value in headers.items())
-    return (request.http_method, request.url, tuple(sorted(request.query)), user, asked_with)
+    sent_headers = frozenset((name.lower(), value) for name, value in headers.items())
+    return (request.http_method, request.url, tuple(sorted(request.query)), user, sent_headers)
 
 
 def fresh_for(headers: Mapping[str, str]) -> float:

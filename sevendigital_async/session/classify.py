@@ -194,8 +194,8 @@ def _in_tree(document: Document, status: int) -> _Finding | None:
         return None
     listed = tree["error"] if isinstance(tree.get("error"), list) else [tree.get("error")]
     error = listed[0] if listed else None
-    says_so = str(tree.get("status", "")).strip().lower() == "error"
-    if not error and not says_so and status < 400:  # noqa: PLR2004
+    reports_error = str(tree.get("status", "")).strip().lower() == "error"
+    if not error and not reports_error and status < 400:  # noqa: PLR2004
         return None
     stated = _in_lower_case(error) if isinstance(error, dict) else tree
     refused = stated.get("errors") or tree.get("errors") or (listed if len(listed) > 1 else None)
@@ -204,8 +204,8 @@ def _in_tree(document: Document, status: int) -> _Finding | None:
     message = message or next((item.message for item in items), NO_REASON)
     code = count(stated.get("code", stated.get("errorcode")))
     # Gateways send JSON too, some with "error" and "code", but not this service's codes.
-    own = isinstance(error, dict) and any(map(is_service_code, (code, *(item.code for item in items))))
-    return _Finding(message, code, items, in_service_form=own)
+    in_service_form = isinstance(error, dict) and any(map(is_service_code, (code, *(item.code for item in items))))
+    return _Finding(message, code, items, in_service_form=in_service_form)
 
 
 def _unwrapped(tree: object) -> dict[str, Any] | None:
@@ -374,11 +374,11 @@ def offset_in(error: APIError, date: str | None, now: float, used: float) -> flo
     """
     if not isinstance(error, AuthenticationError) or "timestamp" not in error.message.lower():
         return None
-    there = parse_http_date(date)
-    if there is None:
+    server_time = parse_http_date(date)
+    if server_time is None:
         return None
-    offset = there - now
-    if there < EARLIEST_SERVER_TIME or (now >= EARLIEST_SERVER_TIME and abs(offset) > MAX_CLOCK_OFFSET):
+    offset = server_time - now
+    if server_time < EARLIEST_SERVER_TIME or (now >= EARLIEST_SERVER_TIME and abs(offset) > MAX_CLOCK_OFFSET):
         logger.warning(
             "the response's Date is %.0f days from this machine's clock; not signing with it", offset / 86_400
         )

@@ -26,7 +26,6 @@ _CONTENT_RANGE = re.compile(
 
 _ALGORITHMS = {"md5": "md5", "sha": "sha1", "sha-256": "sha256", "sha-512": "sha512"}
 _ITEMS = re.compile(r"(?:^|,)\s*([A-Za-z0-9-]+)\s*=\s*:?([A-Za-z0-9+/]+={0,2}):?\s*(?=[,;]|$)").finditer
-_BLOCK = 1024 * 1024
 
 _MIN_STRONG_DATE_AGE = timedelta(seconds=1)
 """A date identifies a version once it is this much older than the answer (RFC 9110, section 8.8.2.2)."""
@@ -46,7 +45,9 @@ class Digest:
 
     def matches(self, file: BinaryIO, first: int = 0) -> bool:
         """Read ``file`` from byte ``first`` to its end and compare."""
-        return hash_of_beginning(file, self.algorithm, first) == self.value
+        file.seek(first)
+        found = hashlib.file_digest(file, lambda: hashlib.new(self.algorithm, usedforsecurity=False))  # type: ignore[arg-type]
+        return found.hexdigest() == self.value
 
 
 @frozen
@@ -162,15 +163,6 @@ def _date(text: str) -> datetime | None:
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return date if date.tzinfo else date.replace(tzinfo=UTC)
-
-
-def hash_of_beginning(file: BinaryIO, algorithm: str, first: int) -> str:
-    """Return the digest of a file from byte ``first`` to its end, in hexadecimal."""
-    found = hashlib.new(algorithm, usedforsecurity=False)
-    file.seek(first)
-    while block := file.read(_BLOCK):
-        found.update(block)
-    return found.hexdigest()
 
 
 def whole_digests(headers: Mapping[str, str]) -> frozenset[Digest]:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("sevendigital_async")
 
-MAX_ANSWER = 200
+MAX_JOURNAL_BYTES = 200
 """Bytes of a response that are kept for the journal."""
 
 MEDIA_READ_TIMEOUT = 30.0
@@ -167,25 +167,13 @@ class Session:
         Raises:
             SevenDigitalError: See :mod:`sevendigital_async.errors`. A body that ends early is not requested again.
         """
-        operation, request, deadline = call.operation, self.request(call), self._deadline(call)
-        async with AsyncExitStack() as reading:
+        request, deadline = self.request(call), self._deadline(call)
+        with ExitStack() as reading:
             async for attempt in self._attempts(call, deadline):
                 with attempt, ErrorContext(call):
-                    async with self._admitted(operation, deadline) as slot:
-                        opened = await self._open(call, request, slot, self._timeout(call, None))
-                        with ExitStack() as opening:
-                            opening.callback(opened.stream.close)
-                            if not is_media(opened.stream):
-                                document = await self._document(call, request, opened)
-                                raise DecodeError(
-                                    f"{operation.name}: the response is text, not media",
-                                    operation=operation.name,
-                                    status=opened.stream.status,
-                                    body=document.body,
-                                )
-                            reading.enter_context(opening.pop_all())
-                    break
-            yield MediaResponse(operation, opened.stream)
+                    async with self._admitted(call.operation, deadline) as slot:
+                        stream = reading.enter_context(closing(await self._open_media(call, request, slot)))
+            yield MediaResponse(call.operation, stream)
 
     async def send_once(self, call: Call, slot: Slot | None) -> str:
         """Make a call exactly once, in a slot that is already held.
@@ -205,7 +193,7 @@ class Session:
                 if defect := defect_in(document):
                     message = f"{call.operation.name}: HTTP {stream.status} that is not an acknowledgement: {defect}"
                     raise UnreadableResponseError(message, operation=call.operation.name, status=stream.status)
-                return f"{stream.status} {document.excerpt(MAX_ANSWER)}".strip()
+                return f"{stream.status} {document.excerpt(MAX_JOURNAL_BYTES)}".strip()
 
     @asynccontextmanager
     async def admission(self, operation: Operation, max_wait: float | None = None) -> AsyncIterator[Slot | None]:
@@ -386,11 +374,9 @@ class Session:
         signed.headers.update(call.options.headers)
         deadline = self._deadline_after(timeout.total)
         opened = _Opened(await self._send(call.operation, signed, slot, timeout), offset, deadline)
-        return (
-            opened
-            if call.operation.content is Content.MODEL
-            else await self._redirected(call, signed.url, opened, timeout)
-        )
+        if call.operation.content is Content.MODEL:
+            return opened
+        return await self._redirected(call, signed.url, opened, timeout)
 
     def _signed(self, request: Request, user: UserToken | None, placement: SignaturePlacement) -> SignedRequest:
         timestamp = int(self._clock.time() + self._clock_offset)
@@ -444,6 +430,16 @@ class Session:
         opened.stream.close()
         raise RedirectError(f"more than {MAX_REDIRECTS} redirects", operation=operation.name, maybe_sent=True)
 
+    async def _open_media(self, call: Call, request: Request, slot: Slot | None) -> Stream:
+        """Request media once; the stream is the caller's to close."""
+        opened = await self._open(call, request, slot, self._timeout(call, None))
+        if is_media(opened.stream):
+            return opened.stream
+        with closing(opened.stream) as stream:
+            document, name = await self._document(call, request, opened), call.operation.name
+            message = f"{name}: the response is text, not media"
+            raise DecodeError(message, operation=name, status=stream.status, body=document.body)
+
     async def _document(self, call: Call, request: Request, opened: _Opened) -> Document:
         """Read a response to its end; raise the error that it reports, if any."""
         stream, deadline = opened.stream, opened.deadline
@@ -478,12 +474,12 @@ class Session:
             self._limits.pause(operation.rate_class, error.retry_after)
         if opened.redirected:
             return error  # of another host, after the service has acted
-        learned = offset_in(error, headers.get("date"), now, opened.clock_offset)
-        if learned is None:
+        new_offset = offset_in(error, headers.get("date"), now, opened.clock_offset)
+        if new_offset is None:
             return error
-        self._clock_offset = learned
+        self._clock_offset = new_offset
         logger.warning(
-            "the service's clock is %.0f s ahead of this machine's; signing with the service's time", learned
+            "the service's clock is %.0f s ahead of this machine's; signing with the service's time", new_offset
         )
         return ClockSkewError(error.message, code=error.code, status=error.status, operation=operation.name)
 

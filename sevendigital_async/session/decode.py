@@ -167,12 +167,12 @@ class _Node:
     @property
     def is_empty_list(self) -> bool:
         """Whether it describes a list that is empty."""
-        speaks = (
+        describes_list = (
             self.is_list
             or any(name in self.tree for name in (*PAGE, *TOTAL_ITEMS))
             or any(self.tree.get(name) in NO_ITEMS for name in LISTS)
         )
-        return speaks and not any(inner for inner in self.tree.values() if isinstance(inner, dict | list))
+        return describes_list and not any(inner for inner in self.tree.values() if isinstance(inner, dict | list))
 
     @property
     def is_list(self) -> bool:
@@ -188,12 +188,12 @@ class _Node:
 
     def page(self, items: tuple[Any, ...]) -> Page[Any]:
         """Return a page of these items, with the list's metadata."""
-        page = Page(items, self.stated(PAGE), self.stated(PAGE_SIZE), self.stated(TOTAL_ITEMS))
+        more: dict[str, Any]
         if self.is_list:
-            return evolve(page, list_id=_text(self.tree.get("id")), list_key=_text(self.tree.get("key")))
-        if any(self.stated(names, _day) for names in (FROM_DATE, TO_DATE)):
-            return evolve(page, from_date=self.stated(FROM_DATE, _day), to_date=self.stated(TO_DATE, _day))
-        return page
+            more = {"list_id": _text(self.tree.get("id")), "list_key": _text(self.tree.get("key"))}
+        else:
+            more = {"from_date": self.stated(FROM_DATE, _day), "to_date": self.stated(TO_DATE, _day)}
+        return Page(items, self.stated(PAGE), self.stated(PAGE_SIZE), self.stated(TOTAL_ITEMS), **more)
 
 
 def _day(value: object) -> date | None:
@@ -227,12 +227,12 @@ def _nodes(tree: object) -> Iterator[_Node]:
 def _single(document: Document, model: type, report: Report, *, keeps_ids: bool) -> object:
     def structured(found: object, *place: str | int) -> object:
         here = _below(report, *place)
-        thing: object = structure(found, model, _keeping_ids(here) if keeps_ids else here)
+        result: object = structure(found, model, _keeping_ids(here) if keeps_ids else here)
         for name in expected_of(model):
-            if getattr(thing, name) is None:
+            if getattr(result, name) is None:
                 steps = (wire_names(getattr(attrs.fields(model), name))[0],)
                 here([Misfit(steps, "is missing", omitted=steps)])
-        return thing
+        return result
 
     for node in _nodes(document.tree):
         name = next((name for name in nouns(model) if node.tree.get(name) is not None), None)
@@ -272,18 +272,18 @@ def _unenveloped(document: Document, tree: dict[str, Any]) -> dict[str, Any]:
 def _page(tree: object, model: type, report: Report) -> Page[Any]:
     if isinstance(tree, list):
         return Page(_structured_all(_Node((), {"": tree}), "", model, report))
-    hollow: _Node | None = None
+    empty_list: _Node | None = None
     for node in _nodes(tree):
         name = _name_of_list(node, model)
         if name is not None:
             return node.page(_structured_all(node, name, model, report))
         if any(name in node.tree for name in sources_of(model)):
             return node.page(_gathered(node, model, report))
-        if hollow is None and node.is_empty_list:
-            hollow = node
-    if hollow is None:
+        if empty_list is None and node.is_empty_list:
+            empty_list = node
+    if empty_list is None:
         raise _missing(plural(model))
-    return hollow.page(())
+    return empty_list.page(())
 
 
 def _name_of_list(node: _Node, model: type) -> str | None:
@@ -341,10 +341,10 @@ def _is_wrapped(item: Any, name: str) -> bool:
 
 def _structured_all(node: _Node, name: str, model: type, report: Report) -> tuple[Any, ...]:
     """Structure the items of ``node`` under ``name``, each with its metadata in the list."""
-    found, steps, word = node.tree[name], (*node.steps, name) if name else node.steps, noun(model)
+    found, steps, singular = node.tree[name], (*node.steps, name) if name else node.steps, noun(model)
     values, place = spread(found, model)
-    if name in nouns(model) and isinstance(found, dict) and not place and not _is_wrapped(found, word):
-        values, steps, word = [node.tree], node.steps, name
+    if name in nouns(model) and isinstance(found, dict) and not place and not _is_wrapped(found, singular):
+        values, steps, singular = [node.tree], node.steps, name
     models: list[Any] = []
 
     def report_here(misfits: Sequence[Misfit]) -> None:
@@ -354,14 +354,16 @@ def _structured_all(node: _Node, name: str, model: type, report: Report) -> tupl
     read = reader_of(model)
     for value in values:
         # The common case: plain items that fit.
-        if value.__class__ is dict and word not in value:
+        if value.__class__ is dict and singular not in value:
             try:
                 models.append(read(value, model))
                 continue
-            except UnfitError:
+            except ValueError:
                 pass
-        is_entry = value is node.tree or (value.__class__ is dict and word in value and _is_wrapped(value, word))
-        models.append((_structured_entry if is_entry else _structured_item)(value, word, model, report_here))
+        is_entry = value is node.tree or (
+            value.__class__ is dict and singular in value and _is_wrapped(value, singular)
+        )
+        models.append((_structured_entry if is_entry else _structured_item)(value, singular, model, report_here))
     return tuple(models)
 
 
@@ -371,13 +373,13 @@ def _structured_item(item: Any, _: str, model: type, report: Report) -> Any:
 
 def _structured_entry(entry: dict[str, Any], name: str, model: type, report: Report) -> Any:
     """Structure the item under ``name`` in ``entry``, with the entry's other members."""
-    listing = {fact: value for fact, value in entry.items() if fact != name}
-    thing = entry[name] | {ENTRY: listing} if is_bare(listing, Listing) else entry[name]
+    listing = {key: value for key, value in entry.items() if key != name}
+    item = entry[name] | {ENTRY: listing} if is_bare(listing, Listing) else entry[name]
 
     def report_around(misfits: Sequence[Misfit]) -> None:
         report([_around(misfit, name) for misfit in misfits])
 
-    return structure(thing, model, report_around)
+    return structure(item, model, report_around)
 
 
 def _around(misfit: Misfit, name: str) -> Misfit:

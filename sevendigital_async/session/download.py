@@ -62,7 +62,7 @@ async def download(open_media: Opener, to: Path, progress: Progress | None = Non
 
 async def _fetch(open_media: Opener, part: Part, progress: Progress | None) -> None:
     try:
-        await _opened(part)
+        await _open(part)
         if part.size == 0 or not await _resume(open_media, part, progress):
             async with open_media({"Accept-Encoding": "identity"}) as response:
                 await _receive(response, part, progress)
@@ -70,7 +70,7 @@ async def _fetch(open_media: Opener, part: Part, progress: Progress | None) -> N
         await asyncio.to_thread(part.close)
 
 
-async def _opened(part: Part) -> None:
+async def _open(part: Part) -> None:
     try:
         await asyncio.to_thread(part.open)
     except ValueError:

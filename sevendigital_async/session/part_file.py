@@ -17,9 +17,7 @@ from .content_range import Digest, Extent, Version
 
 try:
     import fcntl
-except (
-    ImportError
-):  # pragma: no cover - Windows has no such lock; there the caller must not start two downloads of one file
+except ImportError:  # pragma: no cover - Windows, where callers must not start two downloads of one file
     fcntl = None  # type: ignore[assignment]
 
 CHECKPOINT_INTERVAL = 4 * 1024 * 1024
@@ -147,11 +145,11 @@ class Part:
     def _load(self) -> None:
         """Restore the state of the checkpoint, if the file has its bytes."""
         try:
-            note = orjson.loads(_read(self._checkpoint_path))
-            size, total = int(note["size"]), note["total"]
-            digests = frozenset(Digest(str(algorithm), str(value)) for algorithm, value in note["digests"])
-            version = Version(note["validator"], None if total is None else int(total), digests)
-            refusals, wanted = int(note["refusals"]), note["sha256"]
+            checkpoint = orjson.loads(_read(self._checkpoint_path))
+            size, total = int(checkpoint["size"]), checkpoint["total"]
+            digests = frozenset(Digest(str(algorithm), str(value)) for algorithm, value in checkpoint["digests"])
+            version = Version(checkpoint["validator"], None if total is None else int(total), digests)
+            refusals, wanted = int(checkpoint["refusals"]), checkpoint["sha256"]
         except (OSError, ValueError, TypeError, KeyError):
             return
         resumable = isinstance(version.validator, str) and refusals < MAX_REFUSALS
@@ -164,7 +162,7 @@ class Part:
 
     def _save(self, file: BinaryIO) -> None:
         file.flush()
-        note: dict[str, Any] = {
+        checkpoint: dict[str, Any] = {
             "validator": self.version.validator,
             "total": self.version.total,
             "digests": [[digest.algorithm, digest.value] for digest in sorted(self.version.digests)],
@@ -172,7 +170,7 @@ class Part:
             "sha256": self._hash.hexdigest(),
             "refusals": self._refusals,
         }
-        _write(self._checkpoint_path, orjson.dumps(note))
+        _write(self._checkpoint_path, orjson.dumps(checkpoint))
         self._checkpointed_size = self.size
 
 
@@ -191,9 +189,7 @@ def _open_alone(path: Path) -> BinaryIO:
         if _is_at(file, path):
             return file
         file.close()  # another download has just completed it
-    raise DownloadError(
-        f"{path} was replaced repeatedly by another process"
-    )  # pragma: no cover - a race lost three times
+    raise DownloadError(f"{path} was replaced repeatedly by another process")  # pragma: no cover - three lost races
 
 
 def _remove_irregular(path: Path) -> None:

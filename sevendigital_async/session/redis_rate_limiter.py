@@ -111,7 +111,7 @@ class RedisSlots:
         connection: To Redis.
         keys: The keys that claim_slot.lua takes.
         count: How many slots there are.
-        unknown: Seconds for which all of them count as busy when Redis knows none.
+        recovery_wait: Seconds for which all of them count as busy when Redis knows none.
         max_wait: Seconds that a pause may last.
         clock: Time.
         on_alert: Called with what keeps Redis from answering, and with None when that is over.
@@ -123,7 +123,7 @@ class RedisSlots:
         keys: Mapping[str, str],
         *,
         count: int,
-        unknown: float,
+        recovery_wait: float,
         max_wait: float,
         clock: Clock,
         on_alert: Callable[[str | None], None],
@@ -131,8 +131,8 @@ class RedisSlots:
         self._connection = connection
         self._keys = keys
         self._count = count
-        self._recovery_wait = unknown
-        self._longest = max(unknown, UNBOUNDED_TIMEOUT + WINDOW + SEND_GRACE_PERIOD + CLOCK_STEP)
+        self._recovery_wait = recovery_wait
+        self._longest = max(recovery_wait, UNBOUNDED_TIMEOUT + WINDOW + SEND_GRACE_PERIOD + CLOCK_STEP)
         self._max_wait = max_wait
         self._clock = clock
         self._on_alert = on_alert
@@ -277,7 +277,7 @@ class RedisRateLimiter:
                     "class_pause": self._pause_key(rate_class),
                 },
                 count=rate_class.value,
-                unknown=lost_after + WINDOW + SEND_GRACE_PERIOD,
+                recovery_wait=lost_after + WINDOW + SEND_GRACE_PERIOD,
                 max_wait=settings.max_wait,
                 clock=clock,
                 on_alert=self._set_alert,

@@ -148,7 +148,7 @@ class _CheckedRequest(ClientRequest):
     Whatever arrives on an idle connection, aiohttp takes it for the response to the next request.
     """
 
-    listener: _ConnectionProbe
+    probe: _ConnectionProbe
     is_first = False
     """Whether the connection is new."""
     is_disturbed = False
@@ -161,23 +161,24 @@ class _CheckedRequest(ClientRequest):
         transport, protocol = conn.transport, conn.protocol
         if transport is None or protocol is None:
             raise _UnsolicitedError
-        listener = transport.get_protocol()
-        self.is_first = not isinstance(listener, _ConnectionProbe)
-        if not isinstance(listener, _ConnectionProbe):
-            listener = _ConnectionProbe(protocol, transport)
-            transport.set_protocol(listener)
-        self.listener, self.is_disturbed = listener, listener.is_disturbed()
+        probe = transport.get_protocol()
+        if isinstance(probe, _ConnectionProbe):
+            self.is_first = False
+        else:
+            probe = _ConnectionProbe(protocol, transport)
+            transport.set_protocol(probe)
+        self.probe, self.is_disturbed = probe, probe.is_disturbed()
         if self.is_disturbed:
             raise _UnsolicitedError
-        listener.response = None
+        probe.response = None
         response = await super().send(conn)
-        listener.expect_answer(response)
+        probe.expect_answer(response)
         self.is_out = self.is_out or not self.body
         return response
 
     async def write_bytes(self, writer: AbstractStreamWriter, conn: Connection, *args: Any, **kwargs: Any) -> None:
         # Before Python 3.12 this runs in a later iteration of the loop than the first check.
-        self.is_disturbed = self.listener.is_disturbed()
+        self.is_disturbed = self.probe.is_disturbed()
         if self.is_disturbed:
             if conn.transport is not None:
                 conn.transport.abort()
@@ -290,10 +291,10 @@ def transport_error(error: BaseException) -> TransportError:
     Only the kind and the operating system's message are kept: aiohttp's messages may quote the URL,
     and its attributes the headers, signature included.
     """
-    for kind, ours, words in _KINDS:
+    for kind, ours, description in _KINDS:
         if isinstance(error, kind):
             detail = error.strerror if isinstance(error, OSError) and error.errno and error.strerror else None
-            return ours(f"{words} ({type(error).__name__}{f': {detail}' if detail else ''})")
+            return ours(f"{description} ({type(error).__name__}{f': {detail}' if detail else ''})")
     raise TypeError(f"not an error of the transport: {type(error).__name__}")
 
 
