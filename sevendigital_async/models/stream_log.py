@@ -207,7 +207,7 @@ class StreamLog:
 
 
 MAX_DURATION = 2**31 - 1
-"""The longest play."""
+"""Seconds of the longest play."""
 
 LIVE_FIELDS = {
     "release_id": "releaseId",
