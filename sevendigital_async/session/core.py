@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, asynccontextmanager, closing, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import evolve, frozen
@@ -124,15 +124,7 @@ class Session:
         """The quota as the last response stated it, aged to now."""
         return self._quota.rate_limit
 
-    async def send(self, call: Call) -> object:
-        """Make a call, retry it as its safety allows, and return the decoded response.
-
-        Raises:
-            SevenDigitalError: See :mod:`sevendigital_async.errors`.
-        """
-        return (await self.exchange(call)).value
-
-    async def exchange(self, call: Call) -> Response[Any]:
+    async def send(self, call: Call) -> Response[Any]:
         """Make a call, retry it as its safety allows, and return the decoded response with its status and headers.
 
         Raises:
@@ -327,39 +319,27 @@ class Session:
         return retrying(policy, call.operation.safety, deadline, clock=self._clock, max_wait=max_wait, rng=self._rng)
 
     async def _attempt(self, call: Call, request: Request, deadline: float | None) -> _Answer:
-        if self._is_free(call.operation):  # nearly always, and a context costs more than this
-            return await self._answer(call, request, None, deadline)
         async with self._admitted(call.operation, deadline) as slot:
-            return await self._answer(call, request, slot, deadline)
+            opened = await self._open(call, request, slot, self._timeout(call, deadline))
+            with closing(opened.stream) as stream:
+                document = await self._document(call, request, opened)
+                return _Answer(document, stream.status, stream.headers, opened.deadline)
 
-    def _is_free(self, operation: Operation) -> bool:
-        """Return whether a request may be sent at once, without a slot."""
-        return operation.rate_class is None and not self._quota.is_spent
+    def _admitted(self, operation: Operation, deadline: float | None) -> AbstractAsyncContextManager[Slot | None]:
+        """Wait for the admission of one attempt until the call's deadline; nearly always, it need not wait."""
+        is_free = operation.rate_class is None and not self._quota.is_spent
+        return nullcontext() if is_free else self._admission_until(deadline, operation)
 
     @asynccontextmanager
-    async def _admitted(self, operation: Operation, deadline: float | None) -> AsyncIterator[Slot | None]:
-        """Wait for the admission of one attempt until the call's deadline."""
+    async def _admission_until(self, deadline: float | None, operation: Operation) -> AsyncIterator[Slot | None]:
         async with AsyncExitStack() as held:
-            slot = None
-            if not self._is_free(operation):
-                try:
-                    async with asyncio.timeout(self._seconds_left(deadline)):
-                        slot = await held.enter_async_context(self.admission(operation))
-                except TimeoutError:
-                    message = (
-                        f"{operation.name}: the call's deadline passed while it waited for the quota or a rate slot"
-                    )
-                    raise RequestTimeoutError(message, operation=operation.name, maybe_sent=False) from None
+            try:
+                async with asyncio.timeout(self._seconds_left(deadline)):
+                    slot = await held.enter_async_context(self.admission(operation))
+            except TimeoutError:
+                message = f"{operation.name}: the call's deadline passed while it waited for the quota or a rate slot"
+                raise RequestTimeoutError(message, operation=operation.name, maybe_sent=False) from None
             yield slot
-
-    async def _answer(self, call: Call, request: Request, slot: Slot | None, deadline: float | None) -> _Answer:
-        opened = await self._open(call, request, slot, self._timeout(call, deadline))
-        stream = opened.stream
-        try:
-            document = await self._document(call, request, opened)
-            return _Answer(document, stream.status, stream.headers, opened.deadline)
-        finally:
-            stream.close()
 
     async def _open(self, call: Call, request: Request, slot: Slot | None, timeout: Timeout) -> _Opened:  # noqa: ASYNC109 - aiohttp keeps it
         """Sign a call and send it once; follow redirects where the operation's content is text or media.
