@@ -128,6 +128,7 @@ def soak(session: nox.Session) -> None:
     session.install("-e", ".[dev]")
     parts = (
         "kills",
+        "random_shipping",
         "follow",
         "rotations",
         "kafka",

@@ -13,7 +13,7 @@ from aiohttp import web
 from sevendigital_async import InvalidLogError, LogKind, SevenDigital, StreamLog, StreamLogShipper
 
 SHIPPER = web.AppKey("shipper", StreamLogShipper)
-PUT_TIMEOUT = 0.5  # seconds that a handler waits while the spool is full or its disk is slow
+PUT_TIMEOUT = 5.0  # seconds that a handler waits while the spool is full or its disk is slow
 
 
 async def run_shipper(app: web.Application) -> AsyncIterator[None]:

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_POST
 
 from sevendigital_async import InvalidLogError, LogKind, SevenDigital, StreamLog, StreamLogShipper
 
-PUT_TIMEOUT = 0.5  # seconds that a view waits while the spool is full or its disk is slow
+PUT_TIMEOUT = 5.0  # seconds that a view waits while the spool is full or its disk is slow
 
 
 @csrf_exempt  # the callers are programs, without cookies

@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse
 
 from sevendigital_async import InvalidLogError, LogKind, SevenDigital, StreamLog, StreamLogShipper
 
-PUT_TIMEOUT = 0.5  # seconds that a handler waits while the spool is full or its disk is slow
+PUT_TIMEOUT = 5.0  # seconds that a handler waits while the spool is full or its disk is slow
 
 
 class State(TypedDict):

@@ -16,6 +16,8 @@ PACKAGE = f"{ROOT / 'sevendigital_async'}/"
 PAGE = (ROOT / "docs" / "architecture.md").read_text()
 SECTIONS = dict(re.findall(r"(?ms)^## (.+?)$(.*?)(?=^## |\Z)", PAGE))
 LEFT_OUT = {"clock.py", "failpoints.py", "config.py", "errors.py"}
+WHEN_IDLE = {"shipping/spools/sqlite/journal.py"}
+"""What the thread of the spool enters while it has nothing to write."""
 
 RELEASE = {"id": "1", "title": "Abbey Road", "artist": {"id": "2", "name": "The Beatles"}}
 RESULTS = {"status": "ok", "page": 1, "pageSize": 10, "totalItems": 1, "releases": [RELEASE]}
@@ -66,13 +68,13 @@ async def test_a_play_enters_the_files_that_the_page_names(tmp_path):
     walked = {}
 
     async def refuse(_reader, writer, _request):
-        walked["to the service"] = set(files)
+        walked["to the service"] = files - WHEN_IDLE
         files.clear()
         writer.write(answer(json.dumps(REFUSED), "400 Bad Request", Content_Type="application/json"))
         await writer.drain()
 
     def take_over(_letter):
-        walked["to the file"] = set(files)
+        walked["to the file"] = files - WHEN_IDLE
 
     with entered_files() as files:  # before the thread of the spool begins
         async with (
@@ -82,7 +84,7 @@ async def test_a_play_enters_the_files_that_the_page_names(tmp_path):
         ):
             files.clear()
             await shipper.put(LogKind.PREVIEW, play())
-            walked["put"] = set(files)
+            walked["put"] = files - WHEN_IDLE
             files.clear()
             statistics = await shipper.flush()
     assert statistics.buried == len(raw.requests) == 1

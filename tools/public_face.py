@@ -71,7 +71,7 @@ def of_module(name: str) -> Iterator[str]:
         elif callable(value) and home.startswith(PACKAGE):
             yield f"def {exported}{signature(value)}"
         elif exported != "__version__":
-            kind = "Union" if isinstance(value, UnionType) else type(value).__name__  # also before Python 3.14
+            kind = "type alias" if isinstance(value, UnionType) else type(value).__name__
             yield f"{exported} = {value!r}" if isinstance(value, str) else f"{exported}: {kind}"
 
 

@@ -78,6 +78,9 @@ class AtomicFile:
         return True
 
     def _check(self, path: Path) -> None:
+        if not self.name:
+            raise ConfigurationError("cannot write a file without a name")
+        refuse_database(path)
         try:
             mode = path.lstat().st_mode
         except FileNotFoundError:
@@ -114,3 +117,16 @@ class AtomicFile:
     def _failed(self, error: Exception) -> ConfigurationError:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         return ConfigurationError(f"cannot write {self.name}: {reason}")
+
+
+def refuse_database(path: Path) -> None:
+    """Refuse to write a spool, or a file beside it: it may hold plays that are nowhere else.
+
+    Raises:
+        ConfigurationError: The file is one of these, or another SQLite database.
+    """
+    from ..shipping.spools.sqlite.file import database_of  # noqa: PLC0415 - only what writes a file needs it
+
+    if (database := database_of(path)) is not None:
+        what = "it is" if database == path else f"it would belong to {database},"
+        raise ConfigurationError(f"cannot write {path}: {what} a spool or another database; name another file")

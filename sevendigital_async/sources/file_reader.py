@@ -138,9 +138,12 @@ class FileReader:
         self._peeked = b""
         self._sample = self._beginning()
         self._peeked = self._sample
-        self.format: Format = options.format or format_of(self._sample, name)
+        columns = (options.columns or {}).values()
+        self.format: Format = options.format or format_of(self._sample, name, columns)
         if options.format is not None and self._sample:
-            check_format(options.format, self._sample, name)
+            check_format(options.format, self._sample, name, columns)
+        if self.format is Format.PARQUET and self.compression is not None:
+            raise ConfigurationError(f"{name} is Parquet within {self.compression}; decompress it first")
         self._head = self._sample[:SIGNATURE_BYTES]
         self._before = b""
         self._read_to = 0
@@ -319,7 +322,11 @@ class FileReader:
             is_final = not (self.is_regular and self.is_plain)
         parsed, self.unread_record = self._text.close(is_final=is_final)
         if parsed.offset > self._position.offset:
-            self._advance_position(parsed, self._before)
+            tail = self._before
+            if parsed.offset < self._read_to:  # a plain file, whose last record is left unread
+                start = max(0, parsed.offset - SIGNATURE_BYTES)
+                tail = self._raw.read_at(start, parsed.offset - start)
+            self._advance_position(parsed, tail)
         return parsed
 
     def close(self) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import enum
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from ..errors import ConfigurationError, InvalidLogError
 from ..models.stream_log import Window
 from .base import BadRecord
 from .bulk import Plays, plays_of_columns, plays_of_lines
+from .compression import compression_of
 from .parsed_records import ParsedRecords
 from .rows import KIND, Columns, Play, play_of_line, play_of_row, wire_name
 from .splitting import BYTE_ORDER_MARK, MAX_RECORD_BYTES, RawRecord, Splitter, without_mark
@@ -32,10 +33,23 @@ class Format(enum.StrEnum):
     PARQUET = "parquet"
 
 
+def _nul_pattern(head: bytes) -> str:
+    """Return where NUL bytes are among the first four bytes, which shows the encoding of text."""
+    return "".join(".0"[byte == 0] for byte in head[:4])
+
+
 FOREIGN_FORMATS: tuple[tuple[Callable[[bytes], bool], str], ...] = (
     (
-        lambda head: head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in head[:2],
+        lambda head: head.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")) or _nul_pattern(head) in {".000", "000."},
+        "looks like UTF-32 text; convert it first: iconv -f UTF-32 -t UTF-8",
+    ),
+    (
+        lambda head: head.startswith((b"\xff\xfe", b"\xfe\xff")) or _nul_pattern(head) in {".0", "0.", ".0.0", "0.0."},
         "looks like UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8",
+    ),
+    (
+        lambda head: compression_of(head) is not None,
+        "is compressed twice; decompress it once",
     ),
     (
         lambda head: head.lstrip().startswith(b"["),
@@ -70,12 +84,13 @@ FOREIGN_FORMATS: tuple[tuple[Callable[[bytes], bool], str], ...] = (
 """Other formats that a file may have, and what to do."""
 
 
-def format_of(head: bytes, place: str) -> Format:
+def format_of(head: bytes, place: str, columns: Collection[str] = ()) -> Format:
     """Recognise the format of a file.
 
     Args:
         head: Its first bytes, decompressed.
         place: Names it in errors.
+        columns: Columns that are mapped to fields of a play, by which a header of CSV is recognised, too.
 
     Raises:
         ConfigurationError: It has another format; the message names it and says what to do.
@@ -86,16 +101,25 @@ def format_of(head: bytes, place: str) -> Format:
     for matches, message in FOREIGN_FORMATS:
         if matches(start):
             raise ConfigurationError(f"{place} {message}")
-    return Format.CSV if _delimiter(head) else Format.JSON_LINES
+    if _delimiter(head, columns):
+        return Format.CSV
+    lines = [without_mark(line).lstrip() for line in start.split(b"\n")[:-1] if line.strip()]
+    # The first lines of JSON lines may be damaged, but hardly all of them.
+    if len(lines) > 1 and not any(line.startswith(b"{") for line in lines):
+        raise ConfigurationError(
+            f"{place} looks neither like JSON lines, of which each begins with {{, nor like CSV, whose first line names"
+            " the columns (trackId, timestamp and others; --map trackId=track,timestamp=played_at reads other names)"
+        )
+    return Format.JSON_LINES
 
 
-def check_format(wanted: Format, head: bytes, place: str) -> None:
+def check_format(wanted: Format, head: bytes, place: str, columns: Collection[str] = ()) -> None:
     """Refuse a file that is not in the requested format.
 
     Raises:
         ConfigurationError: The message says what it looks like and which option reads it.
     """
-    found = format_of(head, place)
+    found = format_of(head, place, columns)
     start = head.removeprefix(BYTE_ORDER_MARK).lstrip()
     is_json = start.startswith(b"{")
     if Format.PARQUET in (wanted, found) and wanted is not found:
@@ -107,8 +131,8 @@ def check_format(wanted: Format, head: bytes, place: str) -> None:
         raise ConfigurationError(f"{place} looks like CSV, not JSON lines; pass --format csv")
 
 
-def _delimiter(head: bytes) -> str | None:
-    """Return the delimiter of a header; None if the first line is not one."""
+def _delimiter(head: bytes, columns: Collection[str] = ()) -> str | None:
+    """Return the delimiter of a header; None if the first line is not one: it has no column that a play can have."""
     line = head.removeprefix(BYTE_ORDER_MARK).split(b"\n", 1)[0].decode(errors="replace").strip()
     if line.startswith("{"):
         return None
@@ -117,7 +141,7 @@ def _delimiter(head: bytes) -> str | None:
         return None
     delimiter = max(found, key=line.count)
     names = [name.strip().strip('"') for name in line.split(delimiter)]
-    return delimiter if any(wire_name(name) for name in names) else None
+    return delimiter if any(wire_name(name) or name in columns for name in names) else None
 
 
 class TextReader:
@@ -148,7 +172,7 @@ class TextReader:
         self._columns = Columns(columns)
         self._is_csv = is_csv
         self._first_line = first_line
-        self._splitter = Splitter(line, offset, quote=b'"' if is_csv else b"")
+        self._splitter = Splitter(line, offset, is_row=self._is_row if is_csv else None)
         self._line, self._offset = line, offset
         self._names: Sequence[str | None] | None = None
         self._delimiter = ","
@@ -237,11 +261,16 @@ class TextReader:
         raws = list(self._splitter.close())
         before = self._line, self._offset
         parsed = self._parsed(raws)
-        if parsed.bad and not is_final:
-            unread = parsed.bad[0]
-            self._line, self._offset = before
-            return ParsedRecords(*before), unread
-        return parsed, None
+        if is_final or not parsed.bad:
+            return parsed, None
+        self._line, self._offset = before
+        if not parsed.logs:  # perhaps one record, half written
+            return ParsedRecords(*before), parsed.bad[0]
+        # Plays follow the quote that is not closed, so that only the last line may be half written.
+        *complete, last = raws
+        if parsed.bad[-1].place == f"{self._place}:{last.number}":
+            return self._parsed(complete), parsed.bad[-1]
+        return self._parsed(raws), None
 
     def _parsed(self, raws: Sequence[RawRecord]) -> ParsedRecords:
         parsed = ParsedRecords(self._line, self._offset)
@@ -270,8 +299,18 @@ class TextReader:
             raise InvalidLogError(f"the row has {len(values)} columns, the header {len(self._names)}")
         return play_of_row(self._names, values, window)
 
+    def _is_row(self, data: bytes) -> bool:
+        """Return whether a record of several lines is one row."""
+        try:
+            cells = _cells(data, self._delimiter)
+        except InvalidLogError:
+            return False
+        return self._names is None or len(cells) == len(self._names)
+
     def _read_header(self, header: bytes) -> None:
-        self._delimiter = _delimiter(header) or max(DELIMITERS, key=header.decode(errors="replace").count)
+        self._delimiter = _delimiter(header, self._columns.mapping.values()) or max(
+            DELIMITERS, key=header.decode(errors="replace").count
+        )
         try:
             names = _cells(header, self._delimiter)
         except InvalidLogError as error:
@@ -300,7 +339,8 @@ def _cells(data: bytes, delimiter: str) -> list[str]:
     except UnicodeDecodeError:
         raise InvalidLogError("not valid UTF-8") from None
     except csv.Error as error:
-        raise InvalidLogError(f"not valid CSV: {error}") from None
+        reason = "a quote is not closed" if "unexpected end" in str(error) else error
+        raise InvalidLogError(f"not valid CSV: {reason}") from None
     if len(rows) != 1:
         raise InvalidLogError("not a row of CSV: a quote is not closed, or a carriage return has no line feed")
     return rows[0]

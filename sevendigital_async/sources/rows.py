@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import orjson
@@ -22,6 +24,12 @@ JOURNAL_NAMES = {"datetimeplayed": "timestamp", "totaltimeplayed": "durationPlay
 
 JOURNAL_ONLY = frozenset({"requestid", "deliveredat", "answer", "indoubt", "outcome"})
 """Columns of ``journal export`` that are not about the play itself."""
+
+MAX_UNKNOWN = 10
+"""Columns that a message names."""
+
+MAX_SHOWN = 60
+"""Characters of a value that a message shows."""
 
 ID_FIELDS = frozenset({"track_id", "user_id", "client_id", "release_id", "format_id"})
 
@@ -65,6 +73,12 @@ class Columns:
             wire = wire_name(name)
             if wire is None:
                 raise ConfigurationError(f"a play has no field {name!r}; it has {', '.join((*FIELDS, KIND))}")
+            if wire in self.mapping:
+                raise ConfigurationError(
+                    f"the field {wire} is mapped to two columns: {self.mapping[wire]} and {column}"
+                )
+            if (other := next((known for known, used in self.mapping.items() if used == column), None)) is not None:
+                raise ConfigurationError(f"the column {column} is mapped to two fields: {other} and {wire}")
             self.mapping[wire] = column
 
     def resolve(self, columns: Sequence[str], place: str) -> list[str | None]:
@@ -91,8 +105,10 @@ class Columns:
                 if name is None and _reduced(column) not in JOURNAL_ONLY
             ]
             if unknown:
+                shown = ", ".join(map(repr, unknown[:MAX_UNKNOWN]))
+                more = f" and {len(unknown) - MAX_UNKNOWN:,} more" if len(unknown) > MAX_UNKNOWN else ""
                 raise ConfigurationError(
-                    f"{place}: a play has no field for the columns {', '.join(map(repr, unknown))};"
+                    f"{place}: a play has no field for the columns {shown}{more};"
                     " name the columns to read with --map, such as --map trackId=track,timestamp=played_at"
                 )
         known = [name for name in names if name is not None]
@@ -133,6 +149,9 @@ def play_of_row(names: Sequence[str | None], values: Iterable[object], window: W
     for name in ID_FIELDS & fields.keys():
         if type(fields[name]) is int:
             fields[name] = str(fields[name])
+        elif not isinstance(fields[name], str):
+            shown = repr(fields[name])[:MAX_SHOWN]
+            raise InvalidLogError(f"{name} must be text or a whole number, not {shown}", field=name)
     fields["timestamp"] = _timestamp(fields["timestamp"])
     if (duration := fields.get("duration_played")) is not None:
         fields["duration_played"] = _whole(duration)
@@ -208,8 +227,14 @@ def _timestamp(value: object) -> datetime:
     raise InvalidLogError("timestamp is not an ISO 8601 date and time", field="timestamp")
 
 
+_WHOLE = re.compile(r"([0-9]{1,19})(?:\.0*)?")
+"""Whole seconds; programs write them as ``30.0`` where a column has empty values."""
+
+
 def _whole(value: object) -> object:
+    """Return seconds as an int if they are whole; anything else unchanged, to be refused."""
     if isinstance(value, str):
-        text = value.strip()
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else value  # noqa: PLR2004 - refused
-    return value
+        found = _WHOLE.fullmatch(value.strip())
+        return int(found[1]) if found else value
+    is_whole = isinstance(value, float | Decimal) and math.isfinite(value) and value == int(value)
+    return int(value) if is_whole else value  # type: ignore[call-overload]

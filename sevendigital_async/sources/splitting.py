@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 MAX_RECORD_BYTES = 64 * 1024
@@ -35,18 +37,27 @@ class RawRecord(NamedTuple):
         return not self.data.strip()
 
 
+IsRow = Callable[[bytes], bool]
+"""Whether bytes are a whole row of CSV."""
+
+
 class Splitter:
     """Cuts chunks into records; holds no more than one chunk and the beginning of one record.
+
+    A line feed within the quotes of a CSV field does not end a record. A quote that is not closed, or closed too late
+    for a row, costs only its own line: what seemed to be one record is cut again from its second line on.
 
     Args:
         line: Number of the line that the first chunk begins with.
         offset: Bytes of the input before the first chunk.
-        quote: Character within which a line feed does not end a record; empty for lines.
+        is_row: Checks records of several lines, of CSV; None for lines.
         longest: Bytes of a record that are kept.
     """
 
-    def __init__(self, line: int = 1, offset: int = 0, *, quote: bytes = b"", longest: int = MAX_RECORD_BYTES) -> None:
-        self._quote = quote
+    def __init__(
+        self, line: int = 1, offset: int = 0, *, is_row: IsRow | None = None, longest: int = MAX_RECORD_BYTES
+    ) -> None:
+        self._is_row = is_row
         self._longest = longest
         self._number, self._start = line, offset
         self._end = offset
@@ -74,7 +85,7 @@ class Splitter:
         Returns:
             No lines if they are not the records: some are rows with quoted values, or the first is too long.
         """
-        has_quotes = self._quote and (self._quote in chunk or self._quote in self._held)
+        has_quotes = self._is_row is not None and (QUOTE in chunk or QUOTE in self._held)
         if has_quotes or self._is_quoted or self._is_too_long:
             return []
         return (bytes(self._held) + chunk).split(b"\n")[:-1]
@@ -91,35 +102,78 @@ class Splitter:
     def feed(self, chunk: bytes) -> Iterator[RawRecord]:
         """Take the next chunk; yield the records that end in it. To be exhausted before the next call."""
         *ends, rest = chunk.split(b"\n")
-        for end in ends:
-            if self._end == self._start and not self._quote and end[:1] == b"{" and len(end) <= self._longest:
+        lines = deque(ends)
+        while lines or self._is_exceeded_by(rest):
+            if not lines:
+                record, lines = self._first_line()
+                rest = lines.pop() + rest
+                yield record
+                continue
+            end = lines.popleft()
+            if self._end == self._start and self._is_row is None and end[:1] == b"{" and len(end) <= self._longest:
                 # Most lines are complete and skip the rest.
                 start, number = self._start, self._number
                 self._start = self._end = start + len(end) + 1
                 self._number = number + 1
                 yield RawRecord(number, end, start, self._start)
                 continue
+            if self._is_exceeded_by(end):
+                record, others = self._first_line()
+                others[-1] += end
+                lines.extendleft(reversed(others))
+                yield record
+                continue
             self._hold(end)
             self._end += 1
             self._lines += 1
-            if self._is_quoted and self._end - self._start <= self._longest:
+            if self._is_open():
                 self._held += b"\n"
-            else:
+            elif self._is_whole():
                 yield self._finish()
+            else:
+                record, others = self._first_line()
+                lines.extendleft(reversed(others))
+                yield record
         self._hold(rest)
 
     def close(self) -> Iterator[RawRecord]:
-        """Yield the last record if it lacks its line feed."""
-        if self._end > self._start:
+        """Yield the last record if it lacks its line feed, or the lines of one whose quote is not closed."""
+        while self._end > self._start:
             self._lines += 1
-            yield self._finish()
+            if self._lines == 1 or (not self._is_open() and self._is_whole()):
+                yield self._finish()
+                continue
+            record, others = self._first_line()
+            yield record
+            yield from self.feed(b"\n".join(others))
 
     def _hold(self, piece: bytes) -> None:
         space = self._longest + 1 - len(self._held)
         self._held += piece[:space] if len(piece) > space else piece
         self._end += len(piece)
-        if self._quote and piece.count(self._quote) % 2:
-            self._is_quoted = not self._is_quoted
+
+    def _is_exceeded_by(self, piece: bytes) -> bool:
+        """Whether the next piece of a record of several lines makes it too long."""
+        return self._lines > 0 and len(self._held) + len(piece) > self._longest
+
+    def _is_open(self) -> bool:
+        """Return whether the last line ends within quotes; the record continues in the next line."""
+        if self._is_row is None or self._is_too_long:
+            return False
+        line = self._held[self._held.rfind(b"\n") + 1 :]
+        self._is_quoted = ends_in_quotes(bytes(line), begins_in_quotes=self._is_quoted)
+        return self._is_quoted
+
+    def _is_whole(self) -> bool:
+        return self._lines == 1 or self._is_row is None or self._is_row(without_mark(bytes(self._held)))
+
+    def _first_line(self) -> tuple[RawRecord, deque[bytes]]:
+        """Make the first line of what is held a record of its own; return it and the other lines, to be read again."""
+        first, *others = bytes(self._held).split(b"\n")
+        self._held = bytearray(first)
+        self._end = self._start + len(first) + 1
+        self._lines = 1
+        return self._finish(), deque(others)
 
     def _finish(self) -> RawRecord:
         data = bytes(self._held)
@@ -131,6 +185,27 @@ class Splitter:
         self._lines = 0
         self._start = self._end
         return raw
+
+
+QUOTE = b'"'
+_QUOTED_FIELD = re.compile(rb'(?:^(?:\xef\xbb\xbf)*|(?<=[,;\t|]))"(?:[^"]|"")*+("|\Z)')
+_REST_OF_QUOTED_FIELD = re.compile(rb'(?:[^"]|"")*+("|\Z)')
+
+
+def ends_in_quotes(line: bytes, *, begins_in_quotes: bool = False) -> bool:
+    """Return whether a line of CSV ends within a quoted field.
+
+    Args:
+        line: Without its line feed.
+        begins_in_quotes: Whether it begins within one.
+    """
+    start = 0
+    if begins_in_quotes:
+        found = _REST_OF_QUOTED_FIELD.match(line)
+        if found is None or not found[1]:
+            return True
+        start = found.end()
+    return any(not found[1] for found in _QUOTED_FIELD.finditer(line, start))
 
 
 def without_mark(data: bytes) -> bytes:

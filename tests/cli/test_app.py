@@ -273,7 +273,7 @@ def test_the_demo_accounts_for_every_play(capsys):
     ]
     assert "1 of 5" in lines[1]
     assert "no limit" in lines[2]
-    assert "The sandbox received exactly the 300 plays that were put, compared record by record" in printed.out
+    assert "The sandbox received exactly what was put, 300 plays, compared record by record" in printed.out
     assert "\x1b" not in printed.out + printed.err
 
 

@@ -532,6 +532,34 @@ def test_a_link_is_never_written_through(place):
     assert not (place / "gone").exists()
 
 
+@pytest.mark.parametrize("name", ["x.db", "x.db-mark", "x.db-owner", "x.db-wal", "x.db-journal", "link"])
+def test_no_command_writes_a_spool_or_a_file_beside_it(place, spool, name):
+    (place / "link").symlink_to("x.db")
+    (place / "empty").write_bytes(b"")
+    before = {path.name: path.read_bytes() for path in place.iterdir()}
+    for command in (
+        ("journal", "export", "--spool", "x.db", "--force", "--out", name),
+        ("call", "platform.streaming.preview", "track_id=1", "--base-url", NOWHERE, "--out", name),
+        ("ship", "empty", "--kind", "preview", "--spool", "memory", "--base-url", NOWHERE, "--rejected", name),
+        ("ship", "empty", "--kind", "preview", "--spool", "memory", "--base-url", NOWHERE, "--unsent", name),
+    ):
+        ended = run(*command)
+        assert ended.code == 1
+        assert f"cannot write {name}: it " in ended.reason
+        assert "a spool or another database; name another file" in ended.reason
+    assert {path.name: path.read_bytes() for path in place.iterdir()} == before
+
+
+@pytest.mark.parametrize("option", ["--rejected", "--unsent"])
+def test_lines_are_not_written_to_what_is_not_a_file(place, option):
+    (place / "empty").write_bytes(b"")
+    (place / "folder").mkdir()
+    for name in ("folder", "/dev/null"):
+        ended = run("ship", "empty", "--kind", "preview", "--base-url", NOWHERE, option, name)
+        assert (ended.code, ended.reason) == (1, f"sevendigital: cannot write {name}: it is not a regular file")
+    assert {path.name for path in place.iterdir()} == {"empty", "folder"}
+
+
 @pytest.mark.parametrize("name", ["", "a\0b", "x" * 300, "..", "loop/x"])
 def test_names_that_no_file_can_have_are_refused(place, name):
     make_odd_files(place)

@@ -3,6 +3,7 @@
 import asyncio
 import bz2
 import csv
+import decimal
 import gzip
 import io
 import lzma
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 
 from sevendigital_async import ConfigurationError, LogKind, StreamLog
 from sevendigital_async.sources import FileSource, Format, Ingestion, ReadOptions, file_reader
+from sevendigital_async.sources.formats import TextReader
 from sevendigital_async.sources.splitting import Splitter
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -144,13 +146,36 @@ async def test_columns_are_found_by_the_names_of_the_wire_of_python_and_of_the_j
 async def test_columns_are_mapped(tmp_path):
     path = tmp_path / "plays.csv"
     path.write_text(f"track,played_at,note\n1,{NOW.isoformat()},x\n")
-    sink, _, _ = await read(path, format=Format.CSV, columns={"trackId": "track", "timestamp": "played_at"})
-    assert orjson.loads(sink.bodies[0])["trackId"] == "1"
+    for form in (Format.CSV, None):
+        sink, _, _ = await read(path, format=form, columns={"trackId": "track", "timestamp": "played_at"})
+        assert orjson.loads(sink.bodies[0])["trackId"] == "1"
     path = tmp_path / "plays.jsonl"
     path.write_text(f'{{"track":"7","played_at":"{NOW.isoformat()}","note":1}}\n')
     sink, bad, _ = await read(path, columns={"trackId": "track", "timestamp": "played_at"})
     assert bad == []
     assert orjson.loads(sink.bodies[0])["trackId"] == "7"
+
+
+@pytest.mark.parametrize(
+    "columns", [{"trackId": "track", "userId": "track"}, {"trackId": "track", "track_id": "other"}], ids=str
+)
+async def test_a_mapping_that_would_leave_out_a_column_or_a_field_is_refused(tmp_path, columns):
+    path = tmp_path / "plays.jsonl"
+    path.write_text(f'{{"track":"7","timestamp":"{NOW.isoformat()}"}}\n')
+    with pytest.raises(ConfigurationError, match="mapped to two"):
+        await read(path, columns=columns)
+
+
+@pytest.mark.parametrize("seconds", ["30", "30.0", "30.", "030", " 30 ", 30, 30.0, decimal.Decimal("30.00")])
+async def test_whole_seconds_of_a_table_are_read_however_they_are_written(tmp_path, seconds):
+    paths = [tmp_path / "plays.parquet"]
+    pq.write_table(pa.table({"trackId": ["1"], "timestamp": [NOW.isoformat()], "durationPlayed": [seconds]}), paths[0])
+    if isinstance(seconds, str):
+        paths.append(tmp_path / "plays.csv")
+        paths[1].write_text(f"trackId,timestamp,durationPlayed\n1,{NOW.isoformat()},{seconds}\n")
+    sink, bad, _ = await read(*paths)
+    assert bad == []
+    assert [orjson.loads(body)["durationPlayed"] for body in sink.bodies] == [30] * len(paths)
 
 
 async def test_a_record_may_give_its_kind(tmp_path):
@@ -357,9 +382,56 @@ def test_a_splitter_finds_the_rows_of_csv_in_any_chunks(values, size):
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([value, "x"] for value in values)
     data = text.getvalue().encode()
-    splitter = Splitter(quote=b'"')
+    splitter = Splitter(is_row=lambda data: len(list(csv.reader(io.StringIO(data.decode(), newline="")))) == 1)
     raws = [raw for at in range(0, len(data), size) for raw in splitter.feed(data[at : at + size])]
     assert not list(splitter.close())
     assert b"".join(raw.data + b"\n" for raw in raws) == data
     assert len(raws) == len(values)
     assert [raw.start for raw in raws[1:]] == [raw.end for raw in raws[:-1]]
+
+
+ROWS = {
+    "plain": ("{n},{at},u", True),
+    "quoted": ('{n},"{at}","a ""b"", c"', True),
+    "over lines": ('{n},{at},"a\nb,\n""c"', True),
+    "a quote within a value": ('{n},{at},a"b', True),
+    "a quote that is not closed": ('{n},{at},"a', False),
+    "a value that goes on behind its quotes": ('{n},{at},"a"b', False),
+}
+"""Rows of CSV, and whether they are plays."""
+
+
+@given(st.lists(st.sampled_from(sorted(ROWS)), max_size=12), st.integers(1, 90))
+def test_a_row_whose_quotes_are_wrong_costs_no_other_row(names, size):
+    at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    texts = ["trackId,timestamp,userId", *(ROWS[name][0].format(n=n, at=at) for n, name in enumerate(names))]
+    data = "".join(f"{text}\n" for text in texts).encode()
+    reader = TextReader("plays", is_csv=True)
+    parts = []
+    while data:
+        parts.append(reader.feed(data[:size]))
+        data = data[parts[-1].size :]
+    parts.append(reader.close()[0])
+    tracks = [log.encode() for part in parts for log in part.logs]
+    assert [orjson.loads(body)["trackId"] for body in tracks] == [str(n) for n, x in enumerate(names) if ROWS[x][1]]
+    bad = [record.data.decode() for part in parts for record in part.bad]
+    assert bad == [text for text, name in zip(texts[1:], names, strict=True) if not ROWS[name][1]]
+
+
+@pytest.mark.parametrize("number", [3, 3_000])
+async def test_a_quote_that_is_not_closed_leaves_the_plays_after_it(tmp_path, number):
+    at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    rows = [f'1,{at},"a', *(f"{n},{at},b" for n in range(2, number))]
+    path = tmp_path / "plays.csv"
+    path.write_text("\n".join(["trackId,timestamp,userId", *rows, f'{number},{at},"half']))
+    sink, rejected, source = await read(path)
+    assert [orjson.loads(body)["trackId"] for body in sink.bodies] == [str(n) for n in range(2, number)]
+    assert [(bad.place, bad.reason) for bad in rejected] == [(f"{path}:2", "not valid CSV: a quote is not closed")]
+    [unread] = source.unread_records.values()
+    assert unread.place == f"{path}:{number + 1}"
+    with path.open("a") as file:
+        file.write('way"\n')
+    sink, rejected, source = await read(path, sink=sink)
+    last = orjson.loads(sink.bodies[-1])
+    assert (last["trackId"], last["userId"]) == (str(number), "halfway")
+    assert (rejected, source.unread_records, len(sink.bodies)) == ([], {}, number - 1)

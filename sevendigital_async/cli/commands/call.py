@@ -20,6 +20,7 @@ from ...errors import ConfigurationError
 from ...operations import Content, Operation
 from ...resources.media_handle import MediaHandle
 from ..arguments import complete_argument, complete_operation, find_operation, read_arguments
+from ..atomic_file import refuse_database
 from ..options import Connection, connection, user, with_options
 from ..output import STANDARD_OUTPUT, echo, echo_bytes, echo_json, write_bytes
 
@@ -103,6 +104,8 @@ def call(
     to_stdout = out is not None and str(out) == STANDARD_OUTPUT
     if to_stdout and sys.stdout.isatty():
         raise ConfigurationError("standard output is a terminal: redirect it, or name a file with --out")
+    if out is not None:
+        refuse_database(out)
 
     async def make() -> object:
         async with connection.open_client(prefer_xml=xml) as client:

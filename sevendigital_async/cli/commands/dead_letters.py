@@ -226,7 +226,7 @@ def replay(
     else:
         echo(
             f"waiting for delivery again: {counted(done)} ({in_doubt:,} in doubt);"
-            f" the next run with {safe_location(spool)} sends them"
+            f" sent by the next run with {safe_location(spool)}"
         )
 
 
@@ -243,7 +243,7 @@ def discard(
     elif not found:
         _report_no_match(spool)
     else:
-        echo(f"discarded: {counted(done)}; the journal of {safe_location(spool)} lists them")
+        echo(f"discarded: {counted(done)}; recorded in the journal of {safe_location(spool)}")
 
 
 def _confirm(what: str, found: Mapping[str, bool], *, yes: bool) -> None:

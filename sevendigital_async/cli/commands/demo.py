@@ -138,7 +138,7 @@ class DemoReport:
         rows.append(["total", *(f"{number:,}" for number in sums), "", ""])
         rate = self.sent / self.seconds if self.seconds else 0.0
         closing = (
-            f"The sandbox received exactly the {counted(self.sent)} that were put, compared record by record."
+            f"The sandbox received exactly what was put, {counted(self.sent)}, compared record by record."
             if self.equal
             else f"NOT EQUAL: {self.difference}."
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from ...errors import ConfigurationError
 from ...models import LogKind
 from ...monitoring import WorkerMonitor
 from ...sources import Format, ReadOptions
+from ..atomic_file import refuse_database
 from ..options import (
     Connection,
     JsonSummaryOption,
@@ -263,8 +265,8 @@ def ship(
     regular = inputs.is_rereadable and inputs.is_single
     with (
         _fewer_collections(),
-        RejectFile(rejected or path_beside(inputs.base, ".rejected", regular=regular)) as rejected_lines,
-        RejectFile(unsent or path_beside(inputs.base, ".unsent", regular=regular)) as unsent_plays,
+        RejectFile(_checked(rejected) or path_beside(inputs.base, ".rejected", regular=regular)) as rejected_lines,
+        RejectFile(_checked(unsent) or path_beside(inputs.base, ".unsent", regular=regular)) as unsent_plays,
     ):
         report = asyncio.run(
             _ship(options, client, inputs, reading, rejected=rejected_lines, unsent=unsent_plays, worker=worker)
@@ -275,6 +277,15 @@ def ship(
         echo(report.as_text(sys.stdout))
     if report.reason is not None:
         raise ExitError(report.reason, report.exit_code)
+
+
+def _checked(path: Path | None) -> Path | None:
+    """Return the path of a file to make, as an option names it, if it can be one."""
+    if path is not None and os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113 - any text
+        raise ConfigurationError(f"cannot write {path}: it is not a regular file")
+    if path is not None:
+        refuse_database(path)
+    return path
 
 
 @contextmanager

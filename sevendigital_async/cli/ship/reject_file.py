@@ -76,8 +76,13 @@ def _unsent_records(
         yield unsent, _body(record.body, kind, needs_kind), record.in_doubt
 
 
+def with_kind(body: bytes, kind: LogKind) -> bytes:
+    """Return the JSON object of a play with its kind."""
+    return body[:-1] + b',"kind":"%s"}' % kind.value.encode()
+
+
 def _body(body: bytes, kind: LogKind, needs_kind: bool) -> bytes:
-    return body[:-1] + b',"kind":"%s"}' % kind.value.encode() if needs_kind else body
+    return with_kind(body, kind) if needs_kind else body
 
 
 def _is_at(path: Path, descriptor: int) -> bool:

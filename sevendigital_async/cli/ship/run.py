@@ -25,7 +25,7 @@ from .display import Display, LibraryMessages
 from .inputs import Input
 from .options import ShipOptions, durable_spool, exists, read_spool
 from .progress import HasLag, ProgressMeter
-from .reject_file import RejectFile, write_unsent
+from .reject_file import RejectFile, with_kind, write_unsent
 from .report import Report, RunCounts, SourceReport, StopReason, run_counts, sum_of
 
 if TYPE_CHECKING:
@@ -307,7 +307,8 @@ class ShipRun:
 
     def _on_dead_letter(self, letter: DeadLetter) -> None:
         if self._memory is not None:  # other spools keep it
-            self._write_rejected(letter.body)
+            needs_kind = letter.kind is not self._options.kind
+            self._write_rejected(with_kind(letter.body, letter.kind) if needs_kind else letter.body)
         doubt = " (the service may have it)" if letter.in_doubt else ""
         self._report_buried(f"{self._inputs.name}: buried: {one_line(letter.reason)}{doubt}")
 

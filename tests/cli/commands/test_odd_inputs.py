@@ -137,7 +137,6 @@ ODD = {
     "an empty gzip": Odd(gzip.compress(b"")),
     "UTF-16 with a mark": Odd(CSV.encode("utf-16"), refused="looks like UTF-16"),
     "UTF-16 without a mark": Odd(THREE.decode().encode("utf-16-be"), refused="looks like UTF-16"),
-    "UTF-32": Odd(CSV.encode("utf-32"), refused="looks like UTF-"),
     "a JSON array": Odd(b"[" + line(1) + b"," + line(2) + b"]", refused="looks like a JSON array"),
     "one JSON object over lines": Odd(orjson.dumps({"trackId": "1"}, option=orjson.OPT_INDENT_2), refused="jq -c ."),
     "zip": Odd(archived("plays.jsonl"), refused="looks like a zip archive"),
@@ -147,6 +146,14 @@ ODD = {
     "tar in gzip": Odd(gzip.compress(tarred()), refused="looks like a tar archive"),
     "HTML": Odd(b"<!DOCTYPE html>\n<html></html>\n", refused="looks like HTML or XML"),
     "XML": Odd(b'<?xml version="1.0"?>\n<plays/>\n', refused="looks like HTML or XML"),
+    "UTF-32 with a mark": Odd(THREE.decode().encode("utf-32"), refused="looks like UTF-32 text"),
+    "UTF-32 without a mark": Odd(THREE.decode().encode("utf-32-le"), refused="looks like UTF-32 text"),
+    "the older form of xz": Odd(lzma.compress(THREE, lzma.FORMAT_ALONE), refused="looks like a binary file"),
+    "NUL bytes": Odd(bytes(4_096) + THREE, refused="looks like a binary file"),
+    "gzip within gzip": Odd(gzip.compress(gzip.compress(THREE)), refused="is compressed twice"),
+    "Parquet within gzip": Odd(
+        gzip.compress(parquet({"trackId": ["1"], "timestamp": [STAMP]})), refused="is Parquet within gzip"
+    ),
     "SQLite": Odd(b"SQLite format 3\0" + bytes(600), refused="looks like a binary file"),
     "an image": Odd(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(600), refused="looks like a binary file"),
     # -- not what the option says --
@@ -201,7 +208,14 @@ ODD = {
     "only a header": Odd(b"trackId,timestamp\n"),
     "a column twice": Odd(f"trackId,timestamp,trackId\n1,{STAMP},2\n".encode(), refused="several columns for trackId"),
     "unknown columns": Odd(f"trackId,timestamp,speed\n1,{STAMP},2\n".encode(), refused="--map"),
-    "no header": Odd(f"1,{STAMP}\n2,{STAMP}\n".encode(), rejected={1: "not valid JSON", 2: "not valid JSON"}),
+    "no header": Odd(f"1,{STAMP}\n2,{STAMP}\n".encode(), refused="nor like CSV, whose first line names the columns"),
+    "a comment before the header": Odd(b"# plays\n" + CSV.encode(), refused="nor like CSV, whose first line"),
+    "prose": Odd(b"plays of\nyesterday\n", refused="looks neither like JSON lines"),
+    "JSON with record separators": Odd(b"\x1e" + line(1) + b"\x1e" + line(2), refused="neither like JSON lines"),
+    "bad lines before JSON": Odd(b"a\nb\n" + line(3), put=(3,), rejected={1: "not valid JSON", 2: "not valid JSON"}),
+    "very many columns": Odd(
+        ",".join(["trackId", "timestamp", *map(str, range(5_000))]).encode() + b"\n", refused="'9' and 4,990 more"
+    ),
     "Latin-1 in CSV": Odd(
         CSV.encode() + f"3,{STAMP},é\n".encode("latin-1"), put=(1, 2), rejected={4: "not valid UTF-8"}
     ),

@@ -204,6 +204,20 @@ async def test_what_is_left_of_mixed_plays_keeps_their_kinds(tmp_path, unused_tc
     assert ended.code == 0
 
 
+@pytest.mark.parametrize("options", [(), ("--kind", "preview")])
+async def test_buried_plays_of_a_run_without_a_spool_keep_their_kinds(tmp_path, options):
+    logs = plays(3)
+    mixed = as_lines(logs, kind="preview") + as_lines(logs, kind="catalogue")
+    (tmp_path / "plays.jsonl").write_bytes(mixed)
+    async with open_sandbox(f"poison:{logs[1].track_id}") as sandbox:
+        ended = await ship(tmp_path, sandbox, "plays.jsonl", "--spool", "memory", *options)
+    assert (ended.code, ended.err.splitlines()[-1]) == (3, "sevendigital: plays buried: 2")
+    async with open_sandbox() as sandbox:
+        ended = await ship(tmp_path, sandbox, "plays.jsonl.rejected", "--spool", "memory", *options)
+        assert received(sandbox, LogKind.PREVIEW) == received(sandbox, LogKind.CATALOGUE) == as_counted(logs[1:2])
+    assert ended.code == 0
+
+
 async def test_a_growing_file_is_shipped_until_a_signal_and_resumed(tmp_path):
     logs = plays(40)
     file = tmp_path / "plays.jsonl"

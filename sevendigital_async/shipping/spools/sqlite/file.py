@@ -60,6 +60,9 @@ Synchronous = Literal["FULL", "NORMAL"]
 MAGIC = b"SQLite format 3\0"
 """The first bytes of every database."""
 
+OWNER = "-owner"
+"""Ending of the companion file whose lock makes one process the owner of the spool."""
+
 MARKER = "-mark"
 """Ending of the companion file with the commit marker."""
 
@@ -67,7 +70,7 @@ MARKER_FORMAT = struct.Struct("<qq")
 MARKER_SIZE = MARKER_FORMAT.size + 4
 
 COMPANIONS = (
-    *("-owner", "-owner-journal", MARKER, "-wal", "-shm", "-journal"),
+    *(OWNER, "-owner-journal", MARKER, "-wal", "-shm", "-journal"),
     *("-new", "-new-wal", "-new-shm", "-new-journal"),
 )
 """Endings of the files beside a spool."""
@@ -105,6 +108,23 @@ def spool_path(path: str | os.PathLike[str]) -> Path:
 def companion_path(path: Path, ending: str) -> Path:
     """Return the path of a companion file."""
     return path.with_name(path.name + ending)
+
+
+def database_of(path: Path) -> Path | None:
+    """Return the database that a file is, or that it is a companion of; None if there is none.
+
+    A file that is about to be replaced must be neither: it may hold plays that are nowhere else.
+    """
+    owners = [path.with_name(path.name.removesuffix(end)) for end in COMPANIONS if path.name.endswith(end)]
+    return next((each for each in (path, *owners) if _has_magic(each)), None)
+
+
+def _has_magic(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except (OSError, ValueError):
+        return False
 
 
 def check_files(path: Path) -> None:
@@ -312,6 +332,7 @@ class SpoolFile:
     )
     _lock: sqlite3.Connection | None = field(init=False, default=None)
     _identity: tuple[int, int] | None = field(init=False, default=None)
+    _lock_identity: tuple[int, int] | None = field(init=False, default=None)
     _marker: CommitMarkerFile = field(
         init=False, default=Factory(lambda self: commit_marker_of(self.path), takes_self=True)
     )
@@ -335,7 +356,7 @@ class SpoolFile:
             make_files_private(self.path)
             if not self.path.exists():
                 self._create(dialect)
-            self._identity = self._current_identity()
+            self._identity = _identity_of(self.path)
             self._check(dialect)
             return self._connect()
         except SpoolError:
@@ -356,20 +377,23 @@ class SpoolFile:
         Raises:
             SpoolCorruptionError: It does not.
         """
-        if self._current_identity() != self._identity:
+        if _identity_of(self.path) != self._identity:
             raise SpoolCorruptionError(
                 f"{self.shown} was moved or removed while it was open; its waiting plays are in the moved file"
             )
 
-    def _current_identity(self) -> tuple[int, int] | None:
-        try:
-            status = self.path.stat()
-        except FileNotFoundError:
-            return None
-        return status.st_dev, status.st_ino
-
     def before_commit(self, db: sqlite3.Connection) -> None:
-        """Count in the file that the transaction which is about to be committed has been forced to the disk."""
+        """Count in the file that the transaction which is about to be committed has been forced to the disk.
+
+        Raises:
+            SpoolInUseError: Another shipper may have the file open, because the lock file was removed.
+        """
+        lock = companion_path(self.path, OWNER)
+        if _identity_of(lock) != self._lock_identity:
+            raise SpoolInUseError(
+                f"the lock file {printable(lock)} was removed while {self.shown} was open, so another shipper may have"
+                " opened it; stop all of them, and start one"
+            )
         if self.synchronous == "FULL":
             db.execute("UPDATE progress SET flushed = ?", (self.flushes + 1,))
 
@@ -378,6 +402,18 @@ class SpoolFile:
         if self.synchronous == "FULL":
             self.flushes += 1
             self._marker.write(self.flushes)
+
+    def overwrite_failed_commit(self, db: sqlite3.Connection) -> None:
+        """Overwrite what a transaction that could not be forced to the disk has left in the -wal file.
+
+        SQLite has rolled it back, but it may be there as a whole, and the next process would take it for committed.
+        """
+        with suppress(sqlite3.Error):
+            db.execute("PRAGMA synchronous = OFF")  # forcing would fail again
+            try:
+                db.execute("UPDATE progress SET clock = clock + 1e-6")  # without a change SQLite writes nothing
+            finally:
+                db.execute(f"PRAGMA synchronous = {self.synchronous}")
 
     def release(self) -> None:
         """Let other processes open the spool."""
@@ -388,7 +424,7 @@ class SpoolFile:
 
     def _acquire_lock(self) -> None:
         # A lock that SQLite takes on a companion file works on every system, and ends when the process dies.
-        path = companion_path(self.path, "-owner")
+        path = companion_path(self.path, OWNER)
         ensure_private(path)
         lock = sqlite3.connect(path, isolation_level=None, timeout=LOCK_TIMEOUT, check_same_thread=False)
         try:
@@ -400,7 +436,7 @@ class SpoolFile:
                     f"{self.shown} is in use by another shipper; stop that one first, or use another file"
                 ) from None
             raise lock_file_error(error, self.path) from error
-        self._lock = lock
+        self._lock, self._lock_identity = lock, _identity_of(path)
 
     def _create(self, dialect: str) -> None:
         """Create a spool under another name and rename it, so that no process ever sees an incomplete file."""
@@ -468,6 +504,15 @@ class SpoolFile:
                 db.execute("ROLLBACK")
             raise
         empty_wal(db)
+
+
+def _identity_of(path: Path) -> tuple[int, int] | None:
+    """Return device and inode of a file; None if it does not exist."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def lock_file_error(error: sqlite3.Error, path: Path) -> Exception:

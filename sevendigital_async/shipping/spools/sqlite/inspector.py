@@ -28,6 +28,7 @@ from . import dead_letters, journal
 from .errors import CorruptionError, is_busy, translated
 from .file import (
     BUSY_TIMEOUT,
+    OWNER,
     SpoolFile,
     check_files,
     commit_marker_of,
@@ -318,7 +319,7 @@ class SqliteSpoolInspector:
         return SpoolStatus(self._shown, self._in_use(), counts, oldest, size, DURABILITY)
 
     def _in_use(self) -> bool:
-        lock = companion_path(self._path, "-owner")
+        lock = companion_path(self._path, OWNER)
         if not lock.exists():
             return False
         db = read_only(lock, timeout=0)

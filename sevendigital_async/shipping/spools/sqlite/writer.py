@@ -243,7 +243,8 @@ class SqliteWriter:
                 self._jobs.note_duration(jobs, self._clock() - began)
         finally:
             db.close()
-            del _writers[path]  # before another writer may open the file, and register
+            if _writers.get(path) is self:  # not if its lock file was removed, and another one has opened the file
+                del _writers[path]  # before another writer may open the file, and register
             self._file.release()
 
     def _next(self, db: sqlite3.Connection) -> list[WriterJob[Any, Any]] | None:
@@ -332,9 +333,11 @@ class SqliteWriter:
             self._file.before_commit(db)
             failpoints.hit("before commit")
             db.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
             if db.in_transaction:
                 db.execute("ROLLBACK")
+            if isinstance(error, Exception) and is_io(error):
+                self._file.overwrite_failed_commit(db)
             raise
         failpoints.hit("after commit")
         self._file.after_commit()

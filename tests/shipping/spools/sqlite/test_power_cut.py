@@ -5,12 +5,16 @@ The long form is ``nox -s soak -- power_cuts``.
 
 import asyncio
 import shutil
+import subprocess
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from support import power_cut
 from support.clock import VirtualClock
 
+import sevendigital_async
 from sevendigital_async import LogKind, failpoints
 from sevendigital_async.shipping.records import Record
 from sevendigital_async.shipping.rules import lane_rules
@@ -40,6 +44,30 @@ async def test_a_power_cut_after_a_kill_in_a_commit_takes_nothing(tmp_path):
     opening = await asyncio.to_thread(cuts.live, 1)
     [*_, forced] = [index for index, call in enumerate(opening) if call.name == "sync"][:3]
     await cuts.cut(opening[: forced + 1], 25)
+
+
+def under_strace(trace, path, end, *options):
+    command = ("strace", "-f", "-qq", "-o", str(trace), "-e", "trace=fdatasync,openat", *options)
+    subprocess.run(
+        [*command, sys.executable, power_cut.WORKER.with_name("failing_sync_worker.py"), str(path), end], check=True,
+        env={"PYTHONPATH": str(Path(sevendigital_async.__file__).parent.parent)},
+    )  # fmt: skip
+
+
+@needs_strace
+@pytest.mark.parametrize("end", ["kill", "close"])
+async def test_a_put_that_the_disk_could_not_force_does_not_come_back(tmp_path, end):
+    """What a failed commit has left in the -wal file looks whole to the next process."""
+    trace = tmp_path / "trace"
+    await asyncio.to_thread(under_strace, trace, tmp_path / "first.db", end)
+    before = trace.read_text().partition("first.db.begun")[0].count("fdatasync(")
+    path, fails = tmp_path / "plays.db", f"inject=fdatasync:error=EIO:when={before + 1}+"
+    await asyncio.to_thread(under_strace, trace, path, end, "-e", fails)
+    assert "INJECTED" in trace.read_text()
+    spool = SqliteSpool(path)
+    await spool.open(OWNER)
+    assert (await spool.counts(LogKind.PREVIEW)).put == 1
+    await spool.aclose()
 
 
 @pytest.mark.parametrize("synchronous", ["FULL", "NORMAL"])

@@ -244,6 +244,28 @@ async def test_a_file_that_was_moved_is_not_written_to(spool, context, tmp_path)
     await spool.aclose()
 
 
+async def test_two_shippers_never_send_the_same_plays_though_somebody_removes_the_lock_file(spool, context, tmp_path):
+    failures = []
+    await spool.open(SpoolContext(RULES, VirtualClock(), callback(others=failures.append)))
+    await spool.append(KIND, records(3))
+    lease = await spool.lease(KIND, flush=True)
+    (tmp_path / "plays.db-owner").unlink()
+    other = SqliteSpool(tmp_path / "plays.db")
+    await other.open(context)
+    taken = await other.lease(KIND, flush=True)
+    assert len(taken.records) == 3
+    with pytest.raises(SpoolInUseError, match="lock file"):
+        await spool.intent(lease, lease.records, "request-1")
+    with pytest.raises(SpoolInUseError, match="lock file"):
+        await spool.append(KIND, records(1))
+    await other.intent(taken, taken.records, "request-2")
+    await other.ack(taken, taken.records, RECEIPT)
+    await spool.aclose()
+    await other.append(KIND, records(1))
+    assert (await other.counts(KIND)).put == 4
+    await other.aclose()
+
+
 async def test_an_alert_ends_when_deliveries_are_written(spool, clock, disk):
     alerts = []
     await spool.open(SpoolContext(RULES, clock, callback(alerts=alerts.append)))
