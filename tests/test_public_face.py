@@ -22,7 +22,7 @@ INTERNAL = {
     *("BatchSpan", "CallSpan", "Clock", "EncodedLog", "Encoder", "Event", "LastRequest", "LeaseSettler", "SendPermit"),
     *("IngestionMetric", "Instrument", "Opener", "Progress", "Window"),
     # Type variables, aliases and the names of typing.
-    *("MetricValue", "Hook", "Literal", "Self", "T_co", "Union"),
+    *("MetricValue", "Hook", "Literal", "Self", "T_co"),
 }
 
 
