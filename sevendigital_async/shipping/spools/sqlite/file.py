@@ -46,14 +46,16 @@ THOROUGH_CHECK_BYTES = 64 * 1024 * 1024
 """Size up to which a file is checked from end to end when it is opened."""
 
 MIN_SQLITE = (3, 38, 0)
+"""The oldest version of SQLite that has all that the SQL of this package needs."""
+
 LOCK_TIMEOUT = 0.1
 """Seconds to wait for a process that only tests whether the spool is in use."""
 
 BUSY_TIMEOUT = 5.0
 """Seconds to wait for a reader that blocks the opening of the file."""
 
-BUSY_TIMEOUT_OPEN = 30
-"""Milliseconds to wait for another writer later; the writer thread reports the file as busy then and tries again.
+WRITE_BUSY_TIMEOUT = 0.03
+"""Seconds to wait for another writer later; then the writer thread reports the file as busy, and tries again.
 
 Closing may have to wait several times, and must still be in time.
 """
@@ -84,13 +86,14 @@ COMPANIONS = (
 )
 """Endings of the files beside a spool."""
 
+MIN_FREE = 32 * 1024**2
+"""Bytes of the disk that appends leave free, unless the spool is opened with another number."""
+
 MIN_FREE_SHARE = 8
 """Of a small disk, appends leave this fraction free: one eighth."""
 
 MAX_PAGES = 256
 """Pages that one call of ``shrink`` gives back at most."""
-
-MIN_FREE = 32 * 1024**2
 
 AMPLE_SPACE_FACTOR = 16
 """With this many times ``min_free`` on the disk, pages are not counted for each append."""
@@ -544,7 +547,7 @@ class SpoolFile:
             db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
             self.flushes, spool_id = db.execute("SELECT flushed, spool_id FROM progress").fetchone()
             self._marker.open(spool_id)
-            db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_OPEN}")
+            db.execute(f"PRAGMA busy_timeout = {WRITE_BUSY_TIMEOUT * 1000:.0f}")
         except BaseException:
             db.close()
             raise
