@@ -1,5 +1,6 @@
 """The ways of docs/architecture.md, walked with a profiler: the page names every file that is entered."""
 
+import asyncio
 import json
 import re
 import sys
@@ -82,6 +83,7 @@ async def test_a_play_enters_the_files_that_the_page_names(tmp_path):
             SevenDigital("key", "secret", base_url=raw.base_url) as client,
             StreamLogShipper(client, spool=tmp_path / "plays.db", on_dead_letter=take_over) as shipper,
         ):
+            await asyncio.sleep(0)  # the lanes start, and wait for plays
             files.clear()
             await shipper.put(LogKind.PREVIEW, play())
             walked["put"] = files - WHEN_IDLE
@@ -89,5 +91,6 @@ async def test_a_play_enters_the_files_that_the_page_names(tmp_path):
             statistics = await shipper.flush()
     assert statistics.buried == len(raw.requests) == 1
     assert walked["put"] - LEFT_OUT <= named_in("How a play travels")
+    assert len(walked["put"] - LEFT_OUT) <= 12
     assert walked["to the service"] - LEFT_OUT <= named_in("From the file to the service")
     assert walked["to the file"] - LEFT_OUT <= named_in("From the socket to the file")

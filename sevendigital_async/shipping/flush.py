@@ -31,7 +31,7 @@ class LaneFlush:
     _clock: Clock
     _watermark: Watermark = field(init=False)
     _asked_at: float = field(init=False, default=-math.inf)
-    _is_settled: bool = field(init=False, default=False)
+    _was_settled: bool = field(init=False, default=False)
 
     def __attrs_post_init__(self) -> None:
         """Record which plays have been accepted by now."""
@@ -39,15 +39,15 @@ class LaneFlush:
 
     async def is_done(self) -> bool:
         """Return whether those plays are settled, or blocked until an operator acts or a long pause ends."""
-        self._is_settled = self._is_settled or await self._settled()
+        self._was_settled = self._was_settled or await self._is_settled()
         last, pending = self._watermark.last, self._settlement.pending_hooks.values()
-        return self._is_settled and not any(last is None or first <= last for first in pending)
+        return self._was_settled and not any(last is None or first <= last for first in pending)
 
     async def is_clear(self) -> bool:
         """Return whether all of those plays were delivered, buried or held."""
         return await self._watermark.left() == 0
 
-    async def _settled(self) -> bool:
+    async def _is_settled(self) -> bool:
         if await self._watermark.left() == 0:
             return True
         counts = await self._spool.counts(self._kind)

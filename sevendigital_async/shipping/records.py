@@ -14,6 +14,9 @@ from ..models import LogKind, StreamLog
 PARTNER_QUEUE = ""
 """The partner queue: plays signed by the partner, which may be sent together whatever their users."""
 
+SequenceRuns = list[tuple[int, int]]
+"""Sequence numbers as runs of (first, count)."""
+
 
 @define(eq=False)
 class Record:
@@ -212,3 +215,16 @@ class StaleCounts(Counts):
 def size_of(records: Sequence[Record]) -> int:
     """Return the bytes of plays in their wire form."""
     return sum([len(record.body) for record in records])
+
+
+def runs_of(records: Sequence[Record]) -> SequenceRuns:
+    """Return the sequence numbers of records as runs."""
+    runs: SequenceRuns = []
+    if records and records[-1].sequence - records[0].sequence == len(records) - 1:
+        return [(records[0].sequence, len(records))]  # nearly always
+    for record in records:
+        if runs and sum(runs[-1]) == record.sequence:
+            runs[-1] = (runs[-1][0], runs[-1][1] + 1)
+        else:
+            runs.append((record.sequence, 1))
+    return runs

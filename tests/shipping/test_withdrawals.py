@@ -20,6 +20,7 @@ from sevendigital_async.shipping.rules import lane_rules
 from sevendigital_async.shipping.spools.base import SpoolContext
 from sevendigital_async.shipping.spools.inspector import JournalOutcome
 from sevendigital_async.shipping.spools.redis import RedisSpool, RedisSpoolInspector, scripts
+from sevendigital_async.shipping.spools.redis import spool as redis_spool
 from sevendigital_async.shipping.spools.redis.writer import LEASED_REASON, LOST_REASON
 from sevendigital_async.shipping.spools.sqlite import SqliteSpool
 
@@ -257,6 +258,12 @@ async def test_puts_raise_if_withdrawn_plays_in_the_file_are_damaged(path, disk)
 
 
 # -- Redis --
+
+
+@pytest.fixture(autouse=True)
+def rare_heartbeats(monkeypatch):
+    """A heartbeat keeps its connection while a proxy is silent; a put would open another one, and get no answer."""
+    monkeypatch.setattr(redis_spool, "HEARTBEAT_INTERVAL", 600.0)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ Implementations may keep the records in memory, in a file or on a server; they a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 from weakref import WeakSet
 
@@ -115,6 +115,11 @@ class SpoolContext:
     def wake(self, kind: LogKind) -> None:
         """Emit that a batch of a kind may have become due earlier than last said."""
         self.emit(_BATCH_DUE[kind])
+
+    def wake_all(self) -> None:
+        """Emit the same of all kinds."""
+        for kind in LogKind:
+            self.wake(kind)
 
     def report(self, alert: str | None, *, is_blocking: bool = True) -> None:
         """Emit what keeps the spool from working for now; None when that is over.
@@ -277,41 +282,3 @@ class Spool(SpoolWriter, SpoolReader, Protocol):
     async def aclose(self) -> None:
         """Stop; waiting plays stay in the spool."""
         ...
-
-
-@frozen
-class AbandonedRecords:
-    """The states of a lease's unsettled records after a crash: one rule for all spools.
-
-    Attributes:
-        in_doubt: They were being sent: they are in doubt, and the shipper's policy says whether to resend or hold them.
-        suspect: Part of a batch that the service refused and may have saved in part: in doubt, and sent again.
-        certain: Never sent: they wait again, and that is not counted as an attempt.
-    """
-
-    in_doubt: list[Record]
-    suspect: list[Record]
-    certain: list[Record]
-
-    @classmethod
-    def of(cls, unsettled: Iterable[Record], sending: Iterable[Record], *, suspect: bool) -> AbandonedRecords:
-        """Sort the records."""
-        sent = set(sending)
-        in_doubt: list[Record] = []
-        unsent: list[Record] = []
-        for record in unsettled:
-            (in_doubt if record in sent else unsent).append(record)
-        return cls(in_doubt, unsent if suspect else [], [] if suspect else unsent)
-
-
-async def settle_abandoned(
-    settler: LeaseSettler, lease: Lease, unsettled: Sequence[Record], policy: InDoubtPolicy
-) -> None:
-    """Settle the unsettled records of a lease whose lane has died."""
-    records = AbandonedRecords.of(unsettled, lease.sending, suspect=lease.suspect)
-    if records.in_doubt:
-        await settler.mark_in_doubt(lease, records.in_doubt, policy)
-    if records.suspect:
-        await settler.mark_in_doubt(lease, records.suspect, InDoubtPolicy.RESEND)
-    if records.certain:
-        await settler.release(lease, records.certain, count_attempt=False)

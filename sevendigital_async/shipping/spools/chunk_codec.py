@@ -6,7 +6,7 @@ A row or an entry for each play costs ten times as much.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import accumulate, pairwise, repeat
 
@@ -17,9 +17,6 @@ MAX_LOGS = 500
 
 PLAY_HEADER_BYTES = 12
 """Bytes that a packed play takes besides its body."""
-
-SequenceRuns = list[tuple[int, int]]
-"""Sequence numbers as runs of (first, count)."""
 
 
 def pack(records: Sequence[Record]) -> bytes:
@@ -36,20 +33,6 @@ def unpack(piece: bytes, number: int) -> Iterator[tuple[bytes, datetime]]:
     ends = accumulate(values[:number], initial=number * PLAY_HEADER_BYTES)
     bodies = [piece[start:end] for start, end in pairwise(ends)]
     return zip(bodies, map(datetime.fromtimestamp, values[number:], repeat(UTC)), strict=True)
-
-
-def runs_of(records: Iterable[Record]) -> SequenceRuns:
-    """Return the sequence numbers of records as runs."""
-    runs: SequenceRuns = []
-    records = tuple(records)
-    if records and records[-1].sequence - records[0].sequence == len(records) - 1:
-        return [(records[0].sequence, len(records))]  # nearly always
-    for record in records:
-        if runs and sum(runs[-1]) == record.sequence:
-            runs[-1] = (runs[-1][0], runs[-1][1] + 1)
-        else:
-            runs.append((record.sequence, 1))
-    return runs
 
 
 def pieces_of(records: Sequence[Record]) -> Iterator[Sequence[Record]]:

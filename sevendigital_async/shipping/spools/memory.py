@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from attrs import define, field, fields
+from attrs import define, fields
 
 from ...errors import ShipperError, SpoolInUseError
 from ...models import LogKind
 from ..records import Checkpoint, Counts, DeadLetter, InDoubtPolicy, Lease, Receipt, Record, size_of
 from .accumulator import Accumulator, Queue
-from .base import SpoolContext, Watermark, WatermarkPosition, WatermarkPositions, settle_abandoned
+from .base import SpoolContext, Watermark, WatermarkPosition, WatermarkPositions
 from .capacity import Capacity
+from .lease_state import LeaseState, settle_abandoned
 
 
-@define(eq=False)
-class _LeaseState:
-    """The unsettled part of a lease."""
+@define(eq=False, kw_only=True)
+class MemoryLeaseState(LeaseState):
+    """The state of a lease, with the queue that its plays are released to."""
 
     queue: Queue
-    unsettled: tuple[Record, ...]
-    released: list[Record] = field(factory=list)
-    delay: float = 0.0
-    count_attempt: bool = False
 
 
 @define(eq=False)
@@ -54,7 +51,7 @@ class MemorySpool:
         self._accumulators: dict[LogKind, Accumulator] = {}
         # Not Counters: those update an item through Python, which costs a tenth of a `put`.
         self._counts = {kind: dict.fromkeys((state.name for state in fields(Counts)), 0) for kind in LogKind}
-        self._leases: dict[Lease, _LeaseState] = {}
+        self._leases: dict[Lease, MemoryLeaseState] = {}
         self._dead_letters: dict[int, DeadLetter] = {}
         self._held: list[tuple[LogKind, Record]] = []
         self._checkpoints: dict[str, str] = {}
@@ -66,7 +63,7 @@ class MemorySpool:
         if self._accumulators:
             raise SpoolInUseError("this MemorySpool belongs to another shipper; use one for each shipper")
         self._clock = context.clock
-        self._wake = context.wake
+        self._wake, self._wake_all = context.wake, context.wake_all
         self._accumulators = {kind: Accumulator(context.rules[kind]) for kind in LogKind}
 
     def append_nowait(self, kind: LogKind, records: Sequence[Record]) -> None:
@@ -104,7 +101,7 @@ class MemorySpool:
             return None
         queue, records = taken
         lease = Lease(kind, queue.name, tuple(records), queue.attempt)
-        self._leases[lease] = _LeaseState(queue, lease.records)
+        self._leases[lease] = MemoryLeaseState(lease=lease, unsettled=lease.records, queue=queue)
         self._move(kind, "waiting", "in_flight", len(records))
         return lease
 
@@ -184,10 +181,6 @@ class MemorySpool:
         """Full of incomplete batches, while appends that would complete them wait for capacity: don't linger."""
         return self._capacity.is_wanted and not any(waiting.has_ready for waiting in self._accumulators.values())
 
-    def _wake_all(self) -> None:
-        for kind in self._accumulators:
-            self._wake(kind)
-
     def _add(self, kind: LogKind, records: Sequence[Record], size: int) -> None:
         now, sequence = self._clock.monotonic(), self._latest
         for record in records:
@@ -202,10 +195,7 @@ class MemorySpool:
             self._wake(kind)
 
     def _release(self, lease: Lease, records: Sequence[Record], delay: float, *, count_attempt: bool) -> None:
-        state = self._leases[lease]
-        state.released.extend(records)
-        state.delay = max(state.delay, delay)
-        state.count_attempt |= count_attempt and bool(records)
+        self._leases[lease].release(records, delay, count_attempt=count_attempt)
         self._move(lease.kind, "in_flight", "waiting", len(records))
         self._settle(lease, records)
 
@@ -215,19 +205,12 @@ class MemorySpool:
 
     def _settle(self, lease: Lease, records: Sequence[Record]) -> None:
         state = self._leases[lease]
-        if len(records) == len(state.unsettled):
-            state.unsettled = lease.sending = ()  # nearly always
-        else:
-            settled = set(records)
-            state.unsettled = tuple(record for record in state.unsettled if record not in settled)
-            lease.sending = tuple(record for record in lease.sending if record not in settled)
-        if state.unsettled:
+        if not state.settle(records):
             return
         del self._leases[lease]
         state.queue.attempt += state.count_attempt
-        released = set(state.released)
-        in_order = [record for record in lease.records if record in released] if released else []
-        self._accumulators[lease.kind].release(state.queue, in_order, self._clock.monotonic(), delay=state.delay)
+        now = self._clock.monotonic()
+        self._accumulators[lease.kind].release(state.queue, state.released_in_order, now, delay=state.delay)
         if self._capacity.is_wanted:
             self._wake_all()
         else:

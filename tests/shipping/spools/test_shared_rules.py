@@ -11,7 +11,8 @@ from sevendigital_async import LogKind, MemorySpool
 from sevendigital_async.shipping.records import InDoubtPolicy, Receipt, Record
 from sevendigital_async.shipping.rules import lane_rules
 from sevendigital_async.shipping.spools.accumulator import cut_batch
-from sevendigital_async.shipping.spools.base import AbandonedRecords, SpoolContext
+from sevendigital_async.shipping.spools.base import SpoolContext
+from sevendigital_async.shipping.spools.lease_state import AbandonedRecords
 from sevendigital_async.shipping.spools.redis import RedisSpool
 from sevendigital_async.shipping.spools.sqlite import SqliteSpool
 
@@ -79,3 +80,14 @@ async def test_an_abandoned_lease_is_settled_by_the_one_rule(spool, queue, suspe
     assert (len(expected.in_doubt), len(expected.suspect) + len(expected.certain)) == (3, 2)
     assert counts.in_doubt == len(expected.in_doubt) + len(expected.suspect)
     assert (counts.delivered, counts.held, counts.waiting, counts.in_flight) == (1, held, 5 - held, 0)
+
+
+@pytest.mark.parametrize("queue", ["", "ann"])
+async def test_plays_that_are_being_sent_stay_so_when_as_many_others_are_settled(spool, queue):
+    await spool.append(KIND, records([10] * 4, queue))
+    lease = await spool.lease(KIND, flush=True)
+    await spool.intent(lease, lease.records[:2], "request")
+    await spool.release(lease, lease.records[2:])
+    await spool.abandon(lease, InDoubtPolicy.HOLD)
+    counts = await spool.counts(KIND)
+    assert (counts.held, counts.in_doubt, counts.waiting, counts.in_flight) == (2, 2, 2, 0)

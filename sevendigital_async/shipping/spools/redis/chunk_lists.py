@@ -9,8 +9,8 @@ from itertools import repeat
 from operator import attrgetter
 
 from ....errors import SpoolCorruptionError
-from ...records import Record
-from ..chunk_codec import MAX_LOGS, PLAY_HEADER_BYTES, pack, pieces_of, runs_of, unpack
+from ...records import Record, runs_of
+from ..chunk_codec import MAX_LOGS, PLAY_HEADER_BYTES, pack, pieces_of, unpack
 
 _HEAD = struct.Struct("<dIIBd")
 """Sequence of the first play, number of plays, bytes of their bodies, 1 if they are in doubt, when accepted."""

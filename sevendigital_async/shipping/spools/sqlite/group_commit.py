@@ -12,11 +12,11 @@ from itertools import chain
 from attrs import define
 
 from .... import failpoints
-from ....clock import Clock
 from ....errors import ShipperClosedError, ShipperError, SpoolError, SpoolUnavailableError
 from ....models import LogKind
 from ...records import PARTNER_QUEUE, Checkpoint, Record
 from ...supervisor import failure_of
+from ..base import SpoolContext
 from . import statements
 from .chunk_table import AppendTime
 from .file import SpoolFile
@@ -26,6 +26,8 @@ from .writer import MAX_WEIGHT, SqliteWriter, WriterJob
 
 PAUSE = 0.5
 """Seconds between tries while the file can't be written."""
+
+TASK_CANCELLED = "the spool accepts no more plays: its task was cancelled"
 
 
 class AppendStage(enum.Enum):
@@ -268,18 +270,18 @@ class GroupCommit:
     Args:
         appender: Writes appends durably.
         report: Called with the reason why the file can't be written, and with None when it can be again.
-        clock: Time.
+        context: The clock, and what to call if the task is cancelled by others.
+
+    Attributes:
+        alert: Why the file can't be written for now.
+        failure: The error that has ended the group commit, or that it was closed.
     """
 
-    def __init__(
-        self,
-        appender: Appender,
-        report: Callable[[str | None], None],
-        clock: Clock,
-    ) -> None:
+    def __init__(self, appender: Appender, report: Callable[[str | None], None], context: SpoolContext) -> None:
         self._appender = appender
         self._report = report
-        self._clock = clock
+        self._clock = context.clock
+        self._fail = context.fail
         self._queue: deque[PendingAppend] = deque()
         self._writing: list[PendingAppend] = []
         self._wakeup = asyncio.Event()
@@ -288,6 +290,7 @@ class GroupCommit:
         self._refusal: ShipperError | None = None
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(self._run(), name="spool commits")
+        self._task.add_done_callback(self._on_task_end)
         self.alert: str | None = None
         self.failure: Exception | None = None
 
@@ -400,7 +403,7 @@ class GroupCommit:
             if unwaited:
                 self._appender.write(unwaited)
             # In this iteration of the loop: plays that another task puts now would never be written.
-            self.failure = SpoolError("the spool accepts no more plays: its task was cancelled")
+            self.failure = SpoolError(TASK_CANCELLED)
             raise
         except Exception as error:  # noqa: BLE001 - raised by every append
             self.failure = error
@@ -482,15 +485,13 @@ class GroupCommit:
                 if not pending.accepted.done():
                     pending.accepted.set_exception(error)
 
-    def on_task_end(self, fail: Callable[[BaseException], None]) -> None:
-        """Call ``fail``, and raise an error in calls that wait, if the task is cancelled from outside."""
-        self._task.add_done_callback(lambda task: self._ended(task, fail))
-
-    def _ended(self, task: asyncio.Task[None], fail: Callable[[BaseException], None]) -> None:
+    def _on_task_end(self, task: asyncio.Task[None]) -> None:
+        """Raise an error in calls that wait if the task was cancelled by others."""
         if self._closing.is_set() or not task.cancelled():
             return
-        fail(failure_of(task))
+        self.failure = failure = self.failure or SpoolError(TASK_CANCELLED)
+        self._fail(failure_of(task))
         for pending in self._writing:
             if pending.accepted is not None and not pending.accepted.done():
-                pending.accepted.set_exception(SpoolUnavailableError(f"{self.failure}; the play may have been written"))
-        self._fail_waiting(self.failure or SpoolError("the spool accepts no more plays"))
+                pending.accepted.set_exception(SpoolUnavailableError(f"{failure}; the play may have been written"))
+        self._fail_waiting(failure)

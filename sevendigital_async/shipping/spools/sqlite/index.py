@@ -85,8 +85,7 @@ class PartnerQueue:
         """Return when the next batch is due, in the past or in the future; None if there is none."""
         moments = [batch.due for batch in self._released[:1]]
         if self.logs:
-            fresh = self._fresh_due()
-            moments.append(min(fresh - self._rules.linger, now) if flush and fresh > now else fresh)
+            moments.append(_fresh_due(self._first_due(), now, self._rules, flush=flush))
         return min(moments, default=None)
 
     def take_released(self, now: float) -> ReleasedBatch | None:
@@ -130,7 +129,7 @@ class PartnerQueue:
     def _is_full(self) -> bool:
         return self._rules.is_full(self.logs, self.size)
 
-    def _fresh_due(self) -> float:
+    def _first_due(self) -> float:
         if self._ready_since is not None:
             return self._ready_since
         behind = self._arrived_logs - self.logs
@@ -155,12 +154,15 @@ class DueTimes:
 
     def at(self, now: float, rules: LaneRules, *, flush: bool) -> float | None:
         """Return when the next batch is due, in the past or in the future; None if there is none."""
-        fresh = self.fresh
-        if flush and fresh is not None and fresh > now:
-            fresh = min(fresh - rules.linger, now)
-        if fresh is None or self.delayed is None:
-            return self.delayed if fresh is None else fresh
-        return min(fresh, self.delayed)
+        if self.fresh is None:
+            return self.delayed
+        fresh = _fresh_due(self.fresh, now, rules, flush=flush)
+        return fresh if self.delayed is None else min(fresh, self.delayed)
+
+
+def _fresh_due(due: float, now: float, rules: LaneRules, *, flush: bool) -> float:
+    """Return when a batch that lingers, or is complete, is due: with ``flush``, when its first play arrived."""
+    return min(due - rules.linger, now) if flush and due > now else due
 
 
 @frozen
@@ -280,14 +282,17 @@ class SpoolIndex:
         """Return how many plays of a kind are in which state."""
         return Counts(**self._counts[kind])
 
+    def next_due(self, kind: LogKind, now: float, *, flush: bool) -> tuple[float | None, float | None]:
+        """Return when the next batch of the partner queue is due, and the next one of a signer; None if none is."""
+        return (
+            self.partner_queues[kind].due(now, flush=flush),
+            self.due[kind].at(now, self.context.rules[kind], flush=flush),
+        )
+
     def due_in(self, kind: LogKind, *, flush: bool) -> float | None:
         """Seconds until a batch may be taken; None if there is none."""
         flush, now = flush or self.is_stuck, self.now
-        due = [
-            self.partner_queues[kind].due(now, flush=flush),
-            self.due[kind].at(now, self.context.rules[kind], flush=flush),
-        ]
-        moments = [moment for moment in due if moment is not None]
+        moments = [moment for moment in self.next_due(kind, now, flush=flush) if moment is not None]
         return max(0.0, min(moments) - now) if moments else None
 
     @property
@@ -296,11 +301,5 @@ class SpoolIndex:
         if not self.capacity.is_wanted:
             return False
         now = self.now
-        due = [queue.due(now, flush=False) for queue in self.partner_queues.values()]
-        due += [signers.at(now, self.context.rules[kind], flush=False) for kind, signers in self.due.items()]
+        due = [moment for kind in LogKind for moment in self.next_due(kind, now, flush=False)]
         return all(moment is None or moment > now for moment in due)
-
-    def wake_all(self) -> None:
-        """Wake the lanes of all kinds."""
-        for kind in LogKind:
-            self.context.wake(kind)

@@ -9,15 +9,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from attrs import define, evolve, field
+from attrs import define, evolve
 
 from ....clock import to_datetime
-from ....errors import SpoolError, SpoolUnavailableError
+from ....errors import ShipperClosedError, SpoolError, SpoolUnavailableError
 from ....models import LogKind
-from ...records import PARTNER_QUEUE, DeadLetter, InDoubtPolicy, Lease, Receipt, Record
+from ...records import PARTNER_QUEUE, DeadLetter, InDoubtPolicy, Lease, Receipt, Record, runs_of
 from ...rules import LaneRules
-from ..base import settle_abandoned
-from ..chunk_codec import runs_of
+from ..lease_state import LeaseState, settle_abandoned, without
 from . import statements, transitions
 from .chunk_table import read_from, records_below
 from .group_commit import PAUSE
@@ -37,33 +36,23 @@ SIGNER_BATCHES = 16
 """Batches of signers that are read at once, for the same reason."""
 
 
-@define(eq=False)
-class LeaseState:
-    """The state of a lease.
+@define(eq=False, kw_only=True)
+class SqliteLeaseState(LeaseState):
+    """The state of a lease, and what the file needs to know of it.
 
     Attributes:
-        lease: As the lane has it.
         rules: Rules of the lane.
         id: Its id in the file.
         queue: Id of the queue.
-        unsettled: Its plays that have made no transition yet.
-        released: Plays that wait again once all have made a transition.
-        delay: Seconds until the queue may be leased again then.
-        count_attempt: The lease counts as a failed attempt.
         has_delivered: Some of its plays were delivered.
         request_id: Id of the last request.
         is_abandoned: The lane has ended; if the file can't be written, the lease is settled when it is reopened.
         step: The last change of the lease in the file, perhaps not durable yet.
     """
 
-    lease: Lease
     rules: LaneRules
     id: int
     queue: int
-    unsettled: tuple[Record, ...]
-    released: list[Record] = field(factory=list)
-    delay: float = 0.0
-    count_attempt: bool = False
     has_delivered: bool = False
     request_id: str = ""
     is_abandoned: bool = False
@@ -89,12 +78,6 @@ class LeaseState:
         end = None if left else LeaseEnd(now, self.attempt, self.delay, bool(self.released))
         return self._batch(records, without(self.lease.sending, records), end)
 
-    def settle(self, records: Sequence[Record]) -> bool:
-        """Remove plays from the lease; returns whether they were the last."""
-        self.unsettled = without(self.unsettled, records)
-        self.lease.sending = without(self.lease.sending, records)
-        return not self.unsettled
-
     def _batch(self, records: Sequence[Record], sending: Sequence[Record], end: LeaseEnd | None) -> LeaseBatch:
         lease = self.lease
         return LeaseBatch(
@@ -117,16 +100,6 @@ def mark_in_doubt(records: Sequence[Record]) -> None:
         record.in_doubt = True
 
 
-def without(records: tuple[Record, ...], gone: Sequence[Record]) -> tuple[Record, ...]:
-    """Return the records that are not among ``gone``, in order."""
-    if len(gone) == len(records):
-        return ()  # nearly always, for ``gone`` are some of the records
-    if not records:
-        return records
-    settled = set(gone)
-    return tuple(record for record in records if record not in settled)
-
-
 class SqliteLeases:
     """Leases batches and settles them: this part of :class:`~sevendigital_async.shipping.spools.base.SpoolReader`.
 
@@ -137,7 +110,7 @@ class SqliteLeases:
     _writer: SqliteWriter
 
     def __init__(self) -> None:
-        self._leases: dict[Lease, LeaseState] = {}
+        self._leases: dict[Lease, SqliteLeaseState] = {}
         self._signer_batches: dict[LogKind, deque[statements.SignerBatch]] = {kind: deque() for kind in LogKind}
         self._last_id = 0
 
@@ -145,10 +118,7 @@ class SqliteLeases:
         """Lease the next due batch."""
         index = self._index
         flush, now, partner_queue = flush or index.is_stuck, index.now, index.partner_queues[kind]
-        partner, signer = (
-            partner_queue.due(now, flush=flush),
-            index.due[kind].at(now, self._index.context.rules[kind], flush=flush),
-        )
+        partner, signer = index.next_due(kind, now, flush=flush)
         if taken := self._signer_batches[kind]:
             signer = min(taken[0].due, now)  # it was due when it was read
         if signer is not None and signer <= now and (partner is None or signer < partner):
@@ -193,7 +163,7 @@ class SqliteLeases:
     ) -> None:
         state = self._leases[lease]
         await state.wait_for_step()
-        self._note_released(state, records, delay, count_attempt=count_attempt)
+        state.release(records, delay, count_attempt=count_attempt)
         batch = state.leaving(self._index.now, records)
         await self._settle(state, batch, lambda db: transitions.release(db, batch), {"waiting": len(records)})
 
@@ -227,7 +197,7 @@ class SqliteLeases:
             changes |= {"held": len(records)}
             await self._settle(state, batch, lambda db: transitions.hold(db, batch, at), changes)
         else:
-            self._note_released(state, records, delay, count_attempt=True)
+            state.release(records, delay, count_attempt=True)
             batch = state.leaving(self._index.now, records)
             changes |= {"waiting": len(records)}
             await self._settle(state, batch, lambda db: transitions.release_in_doubt(db, batch, at), changes)
@@ -244,7 +214,7 @@ class SqliteLeases:
         state.released = [record for record in state.released if record not in unsettled]
         try:
             await settle_abandoned(self, lease, state.unsettled, policy)
-        except SpoolError as error:
+        except (SpoolError, ShipperClosedError) as error:
             logger.error("a batch could not be settled now; it is settled when the spool is opened again: %s", error)  # noqa: TRY400
 
     def _signer_job(self, kind: LogKind, now: float, *, flush: bool) -> WriterJob[Any, Lease | None]:
@@ -300,20 +270,19 @@ class SqliteLeases:
     def _register(self, kind: LogKind, name: str, queue: int, records: Sequence[Record], attempt: int) -> Lease:
         self._last_id += 1
         lease = Lease(kind, name, tuple(records), attempt, key=self._last_id)
-        self._leases[lease] = LeaseState(lease, self._index.context.rules[kind], self._last_id, queue, lease.records)
+        self._leases[lease] = SqliteLeaseState(
+            lease=lease,
+            unsettled=lease.records,
+            rules=self._index.context.rules[kind],
+            id=self._last_id,
+            queue=queue,
+        )
         self._index.change_counts(kind, waiting=-len(records), in_flight=len(records))
         return lease
 
-    def _note_released(
-        self, state: LeaseState, records: Sequence[Record], delay: float, *, count_attempt: bool
-    ) -> None:
-        state.released.extend(records)
-        state.delay = max(state.delay, delay)
-        state.count_attempt |= count_attempt and bool(records)
-
     async def _settle(
         self,
-        state: LeaseState,
+        state: SqliteLeaseState,
         batch: LeaseBatch,
         work: Work[DueTimes | None],
         changes: dict[str, int],
@@ -338,7 +307,7 @@ class SqliteLeases:
 
     async def _step(
         self,
-        state: LeaseState,
+        state: SqliteLeaseState,
         work: Work[R],
         on_durable: Callable[[R], None],
     ) -> None:
@@ -356,14 +325,13 @@ class SqliteLeases:
                 self._index.report(None)
                 return
 
-    def _end(self, state: LeaseState) -> None:
+    def _end(self, state: SqliteLeaseState) -> None:
         lease = state.lease
         del self._leases[lease]
         if state.released and lease.queue == PARTNER_QUEUE:
-            state.released.sort(key=lambda record: record.sequence)
             due = self._index.now + state.delay
-            self._index.partner_queues[lease.kind].release(state.released, due, state.attempt)
+            self._index.partner_queues[lease.kind].release(state.released_in_order, due, state.attempt)
         if self._index.capacity.is_wanted:
-            self._index.wake_all()
+            self._index.context.wake_all()
         else:
             self._index.context.wake(lease.kind)

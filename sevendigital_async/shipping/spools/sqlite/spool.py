@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Sequence
 from weakref import WeakValueDictionary
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from ....clock import to_datetime
 from ....errors import ShipperError, SpoolError, SpoolInUseError, SpoolUnavailableError
@@ -61,10 +61,12 @@ class SqliteWatermark:
             self._position = self._index.add_watermark(self._kind, self._group_commit.hidden_logs(self._kind))
         if max_delay is None or not self._position.left:
             return self._position.left
-        delayed = statements.count_delayed(self._kind, self._index.now + max_delay, self._position.last)
-        look: WriterJob[int, int] = WriterJob(delayed, lambda logs: logs)
+        until, last = self._index.now + max_delay, self._position.last
+        count: WriterJob[int, int] = WriterJob(
+            lambda db: statements.count_delayed(db, self._kind, until, last), lambda logs: logs
+        )
         try:
-            return self._position.left - await asyncio.shield(self._writer.submit(look))
+            return self._position.left - await asyncio.shield(self._writer.submit(count))
         except SpoolUnavailableError:
             return self._position.left
 
@@ -141,8 +143,7 @@ class SqliteSpool(SqliteLeases):
         for kind, number in recovered.recovered.items():
             context.emit(PlaysRecovered(kind=kind, logs=number, in_doubt=number))
         self._appender = Appender(self._index, self._file, self._writer)
-        self._group_commit = GroupCommit(self._appender, self._index.report, context.clock)
-        self._group_commit.on_task_end(context.fail)
+        self._group_commit = GroupCommit(self._appender, self._index.report, context)
         self._opened = True
 
     def refuse(self, error: ShipperError) -> None:
@@ -195,18 +196,15 @@ class SqliteSpool(SqliteLeases):
         A cancellation removes the plays and the checkpoint, also if they are in the file by then; no lane sees them. If
         the file can't be written, they are removed as soon as it can be, before anything else is written.
         """
-        if checkpoint is None or checkpoint.after is None:
-            await self._append(kind, records, checkpoint)
+        if checkpoint is not None and checkpoint.after is not None:
+            # Between check and commit no other append may store a checkpoint of this source.
+            async with self._source_locks.setdefault(checkpoint.source, asyncio.Lock()):
+                checkpoint.check(await self._position_when_available(checkpoint.source))
+                await self.append(kind, records, evolve(checkpoint, after=None))
             return
-        # Between check and commit no other append may store a checkpoint of this source.
-        async with self._source_locks.setdefault(checkpoint.source, asyncio.Lock()):
-            checkpoint.check(await self.checkpoint(checkpoint.source))
-            await self._append(kind, records, checkpoint)
-
-    async def _append(self, kind: LogKind, records: Sequence[Record], checkpoint: Checkpoint | None) -> None:
         size = len(records[0].body) if len(records) == 1 else size_of(records)
         if not self._capacity.take(len(records), size):
-            self._index.wake_all()
+            self._index.context.wake_all()
             await self._capacity.reserve(len(records), size)
         pending = PendingAppend(kind, records, size, checkpoint)
         accepted = self._group_commit.commit(pending)
@@ -224,6 +222,16 @@ class SqliteSpool(SqliteLeases):
 
         job: WriterJob[str | None, str | None] = WriterJob(lambda db: checkpoint_of(db, source), settled)
         return await asyncio.shield(self._writer.submit(job))
+
+    async def _position_when_available(self, source: str) -> str | None:
+        """Return the stored position of a source, waiting like an append while the file can't be used."""
+        while True:
+            self._capacity.check_open()
+            try:
+                return await self.checkpoint(source)
+            except SpoolUnavailableError as error:
+                self._index.report(str(error))
+                await self._index.context.clock.sleep(PAUSE)
 
     def _prune(self, db: sqlite3.Connection) -> bool:
         return journal.prune(db, self._index.context.clock.time() - self._journal_seconds)

@@ -7,7 +7,7 @@ and a busy event loop may be slow to return it.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import orjson
 from attrs import frozen
@@ -93,18 +93,14 @@ def oldest_accepted(db: sqlite3.Connection, kind: LogKind, partner_queue: int, s
     return None if oldest is None else float(oldest)
 
 
-def count_delayed(kind: LogKind, until: float, last: int) -> Callable[[sqlite3.Connection], int]:
-    """Return a job that counts the plays up to a sequence number whose queue is delayed beyond a moment."""
-
-    def work(db: sqlite3.Connection) -> int:
-        (logs,) = db.execute(
-            "SELECT coalesce(sum(chunk.logs), 0) FROM queue JOIN chunk ON chunk.queue = queue.id"
-            " WHERE queue.kind = ? AND queue.delayed = 1 AND queue.due > ? AND chunk.first <= ?",
-            (kind.value, until, last),
-        ).fetchone()
-        return int(logs)
-
-    return work
+def count_delayed(db: sqlite3.Connection, kind: LogKind, until: float, last: int) -> int:
+    """Count the plays up to a sequence number whose queue is delayed beyond a moment."""
+    (logs,) = db.execute(
+        "SELECT coalesce(sum(chunk.logs), 0) FROM queue JOIN chunk ON chunk.queue = queue.id"
+        " WHERE queue.kind = ? AND queue.delayed = 1 AND queue.due > ? AND chunk.first <= ?",
+        (kind.value, until, last),
+    ).fetchone()
+    return int(logs)
 
 
 def next_sequence(db: sqlite3.Connection) -> int:

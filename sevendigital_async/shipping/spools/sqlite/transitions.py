@@ -17,11 +17,10 @@ from attrs import evolve, field, frozen
 
 from .... import failpoints
 from ....models import LogKind
-from ...records import PARTNER_QUEUE, DeadLetter, InDoubtPolicy, Receipt, Record, size_of
+from ...records import PARTNER_QUEUE, DeadLetter, InDoubtPolicy, Receipt, Record, SequenceRuns, size_of
 from ...rules import LaneRules
-from ..base import AbandonedRecords
-from ..chunk_codec import SequenceRuns
 from ..inspector import DeadLetterState, JournalOutcome
+from ..lease_state import AbandonedRecords
 from . import dead_letters, journal
 from .chunk_table import (
     QueueRecords,
@@ -211,7 +210,7 @@ def deliver(db: sqlite3.Connection, batch: LeaseBatch, receipt: Receipt) -> DueT
 
 
 def deliver_all(db: sqlite3.Connection, deliveries: Sequence[BatchReceipt]) -> None:
-    """Deliver all batches of a transaction that can be deferred."""
+    """Deliver the batches of a transaction whose delivery was deferred (see ``LeaseBatch.can_be_deferred``)."""
     _record_deliveries(db, deliveries)
     delete_intents(db, [delivery.batch.lease for delivery in deliveries])
 
