@@ -1,5 +1,6 @@
 """``sevendigital ship``: what is delivered, what is left over, what the exit code says."""
 
+import codecs
 import os
 
 import orjson
