@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
 
-from .clock import Clock
+if TYPE_CHECKING:
+    from .clock import Clock
 
 MAX_WAIT = 86_400.0
 """Seconds. A wait up to this is respected in full; a longer one may be a mistake of the server."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, Self
@@ -12,6 +13,7 @@ from attrs import define, frozen
 
 from ..countries import COUNTRY_CODES, country_problem
 from ..errors import InvalidLogError
+from ..quantity import counted
 from .readers import parse_datetime
 from .wire import duplicate_key_in_flat
 
@@ -121,12 +123,15 @@ class StreamLog:
         except Exception:  # noqa: BLE001 - the caller's own tzinfo may raise anything
             is_aware = False
         if not is_aware:
-            raise InvalidLogError("timestamp must be a datetime with a time zone", field="timestamp")
+            raise InvalidLogError(
+                "timestamp must be a time with a time zone, such as 2026-01-31T20:15:00Z", field="timestamp"
+            )
         age = now - timestamp
         if age >= WINDOW:
             raise InvalidLogError(f"timestamp is {age.days} days old; the limit is {WINDOW.days}", field="timestamp")
         if age < -CLOCK_TOLERANCE:
-            raise InvalidLogError(f"timestamp is {-age} in the future", field="timestamp")
+            ahead = math.ceil(-age.total_seconds())
+            raise InvalidLogError(f"timestamp is {counted(ahead, 'second')} in the future", field="timestamp")
 
     def encode(self, *, plain: bool = False) -> bytes:
         """Return the play as one JSON object in its wire form; fields that are None are left out.

@@ -237,7 +237,7 @@ def _in_text(document: Document, status: int) -> _Finding | None:
 
 def _in_status(document: Document, status: int, headers: Mapping[str, str]) -> _Finding | None:
     if 300 <= status < 400:  # noqa: PLR2004
-        return _in_location(status, headers)
+        return _in_location(headers)
     if document.kind is Kind.HTML:
         # The API has no HTML pages, so a proxy or gateway answered, whatever the status.
         failed = status < 400 or error_type(status, None) is ServerError  # noqa: PLR2004
@@ -251,19 +251,19 @@ def _in_status(document: Document, status: int, headers: Mapping[str, str]) -> _
     return _Finding(f"{document.flaw or document.kind.value}, without a reason")
 
 
-def _in_location(status: int, headers: Mapping[str, str]) -> _Finding:
+def _in_location(headers: Mapping[str, str]) -> _Finding:
     location = headers.get("location", "")
     try:
         parts = urlsplit(location)
         query = {name.lower(): values[-1] for name, values in parse_qs(parts.query, max_num_fields=100).items()}
     except ValueError:
-        return _Finding(f"a redirect (HTTP {status}) to an address that can't be used", kind=RedirectError)
+        return _Finding("a redirect to an address that can't be used", kind=RedirectError)
     code, message = count(query.get("errorcode")), query.get("errormsg") or query.get("errormessage")
     if code is not None or message:
         return _Finding(message or NO_REASON, code, in_service_form=is_service_code(code))
     # Query and path may hold signatures and tokens.
     where = f" to {parts.hostname}" if parts.hostname else ""
-    return _Finding(f"an unexpected redirect (HTTP {status}){where}", kind=RedirectError)
+    return _Finding(f"an unexpected redirect{where}", kind=RedirectError)
 
 
 def _describe_page(document: Document) -> str:

@@ -37,6 +37,9 @@ class AlertKind(enum.Enum):
     UNAVAILABLE = "unavailable"
 
 
+UNTIL_RESUME = "suspended until resume() is called: "
+"""Begins the message of a suspension; a command has no such function."""
+
 _CLEARED_BY_AN_ANSWER = {AlertKind.THROTTLED, AlertKind.UNAVAILABLE}
 
 
@@ -206,7 +209,7 @@ class CircuitBreaker:
         """Send nothing until :meth:`resume`."""
         if self.suspended:
             return
-        self._raise_alert(AlertKind.SUSPENDED, f"suspended until resume() is called: {reason}")
+        self._raise_alert(AlertKind.SUSPENDED, f"{UNTIL_RESUME}{reason}")
 
     def resume(self) -> None:
         """End suspension and back-off and forget failures; a wait that the service has asked for stays."""

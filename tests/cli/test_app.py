@@ -154,14 +154,14 @@ def test_an_empty_file_is_a_success(capsys, tmp_path):
 
 
 def test_of_very_many_bad_lines_the_first_are_shown_and_all_are_kept(capsys, tmp_path):
-    (tmp_path / "plays.jsonl").write_bytes(b"no play\n" * 5_000)
+    (tmp_path / "plays.jsonl").write_bytes(b"{no play\n" * 5_000)
     assert main(["ship", "plays.jsonl", "--kind", "preview"]) == 3
     printed = capsys.readouterr().err.splitlines()
     assert len(printed) == 52
     assert printed[49].startswith("plays.jsonl:50: not valid JSON")
     assert "more bad lines are not shown" in printed[50]
     assert printed[51] == "sevendigital: lines rejected: 5,000"
-    assert (tmp_path / "plays.jsonl.rejected").read_bytes() == b"no play\n" * 5_000
+    assert (tmp_path / "plays.jsonl.rejected").read_bytes() == b"{no play\n" * 5_000
 
 
 def test_leftovers_of_earlier_runs_are_never_overwritten(tmp_path):

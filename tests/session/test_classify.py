@@ -214,17 +214,17 @@ def test_the_reason_of_an_item_where_there_is_no_other():
             "https://cdn.example/clip.mp3?oauth_signature=s3cret&oauth_token=t0ken",
             errors.RedirectError,
             None,
-            "an unexpected redirect (HTTP 302) to cdn.example",
+            "an unexpected redirect to cdn.example",
         ),
         (
             "https://user:s3cret@cdn.example/t0ken",
             errors.RedirectError,
             None,
-            "an unexpected redirect (HTTP 302) to cdn.example",
+            "an unexpected redirect to cdn.example",
         ),
-        ("", errors.RedirectError, None, "an unexpected redirect (HTTP 302)"),
-        ("http://[broken", errors.RedirectError, None, "a redirect (HTTP 302) to an address that can't be used"),
-        ("/e?" + "a=1&" * 200, errors.RedirectError, None, "a redirect (HTTP 302) to an address that can't be used"),
+        ("", errors.RedirectError, None, "an unexpected redirect"),
+        ("http://[broken", errors.RedirectError, None, "a redirect to an address that can't be used"),
+        ("/e?" + "a=1&" * 200, errors.RedirectError, None, "a redirect to an address that can't be used"),
     ],
 )
 @each_row("body", ["", "<html><title>Object moved</title></html>"])

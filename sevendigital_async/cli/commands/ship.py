@@ -144,7 +144,7 @@ def read_input_options(
     *,
     format_: Annotated[
         Format | None,
-        typer.Option("--format", show_default="by the content", help="How the plays are written in files."),
+        typer.Option("--format", show_default="by the content", help="Format of the files."),
     ] = None,
     map_: Annotated[
         list[str] | None,
@@ -157,11 +157,11 @@ def read_input_options(
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Read files as they grow, until a signal.")] = False,
     poll: Annotated[
-        float, _number_option("How often --follow looks at files, at the least.", "SECONDS", MAX_SECONDS)
+        float, _number_option("Look for changes of followed files at least this often.", "SECONDS", MAX_SECONDS)
     ] = 1.0,
     dead_letter_topic: Annotated[
         str | None,
-        typer.Option(metavar="TOPIC", help="Where bad messages of a topic go, in place of a file.", show_default=False),
+        typer.Option(metavar="TOPIC", help="Send bad messages to this topic instead of a file.", show_default=False),
     ] = None,
 ) -> InputOptions:
     """Read the options that say how the input is read."""
@@ -209,7 +209,7 @@ def ship(
         typer.Option(help="What plays in the spool survive: a power cut (full), or a crash of the process (normal)."),
     ] = Synchronous.FULL,
     journal_days: Annotated[
-        float, _number_option("How long a file keeps the journal of deliveries.", "DAYS", MAX_DAYS)
+        float, _number_option("Keep the journal of deliveries in a spool file for this time.", "DAYS", MAX_DAYS)
     ] = 400.0,
     in_doubt: Annotated[
         Literal["resend", "hold"],
@@ -227,10 +227,10 @@ def ship(
         ),
     ] = None,
     drain: Annotated[
-        float, _number_option("How long to deliver what was read after the run has stopped.", "SECONDS", MAX_SECONDS)
+        float, _number_option("Deliver what was read for up to this time after the run has stopped.", "SECONDS", MAX_SECONDS)
     ] = 30.0,
     linger: Annotated[
-        float, _number_option("How long an incomplete batch waits for more input.", "SECONDS", MAX_SECONDS)
+        float, _number_option("Let an incomplete batch wait this long for more input.", "SECONDS", MAX_SECONDS)
     ] = 5.0,
     from_line: Annotated[
         int | None,
@@ -239,10 +239,12 @@ def ship(
         ),
     ] = None,
     rejected: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="In place of FILE.rejected.", show_default=False)
+        Path | None,
+        typer.Option(metavar="PATH", help="Write rejected lines here instead of FILE.rejected.", show_default=False),
     ] = None,
     unsent: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="In place of FILE.unsent.", show_default=False)
+        Path | None,
+        typer.Option(metavar="PATH", help="Write undelivered lines here instead of FILE.unsent.", show_default=False),
     ] = None,
     worker: WorkerMonitor,
     json: JsonSummaryOption = False,

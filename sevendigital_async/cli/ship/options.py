@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import enum
 import os
 from collections.abc import AsyncIterator, Mapping
@@ -36,7 +37,7 @@ def read_tokens(path: Path) -> dict[str, UserToken]:
         ConfigurationError: The file cannot be read or is malformed; the message names the user but no secret.
     """
     try:
-        content = path.read_bytes()
+        content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
         tokens = orjson.loads(content)
     except (OSError, ValueError) as error:
         if isinstance(error, orjson.JSONDecodeError):

@@ -17,6 +17,7 @@ from ...models import LogKind, StreamLog
 from ...models.encoded_log import EncodedLog
 from ...monitoring import WorkerMonitor
 from ...shipping import Alert, AlertKind, Checkpoint, Counts, DeadLetter, MemorySpool, Statistics, StreamLogShipper
+from ...shipping.circuit_breaker import UNTIL_RESUME
 from ...shipping.spools.registry import safe_location
 from ...sources import BadRecord, FileSource, Ingestion, PendingPortion, Source, StreamCounts
 from ..output import ExitCode, LineLimit, one_line
@@ -293,7 +294,8 @@ class ShipRun:
             case Alert(kind=AlertKind.AUTHENTICATION, user_id=None):
                 self._stop_with(f"check the key and the secret: {alert.message}", ExitCode.USAGE)
             case Alert(kind=AlertKind.SUSPENDED):
-                self._stop_with(alert.message, ExitCode.WAITING)
+                reason = alert.message.removeprefix(UNTIL_RESUME)
+                self._stop_with(f"suspended, because sending again does not help: {reason}", ExitCode.WAITING)
             case _:
                 self._report_alert(f"sevendigital: {one_line(alert.message)}")
 

@@ -1,5 +1,6 @@
 """``sevendigital ship``: what is delivered, what is left over, what the exit code says."""
 
+import codecs
 import os
 
 import orjson
@@ -50,7 +51,8 @@ async def test_users_sign_where_there_are_tokens(tmp_path):
     async with open_sandbox(managed_users=False) as sandbox:
         held = {user: sandbox.token_for(user) for user in {log.user_id for log in logs}}
         tokens = tmp_path / "tokens.json"
-        tokens.write_bytes(orjson.dumps({user: {"token": t.token, "secret": t.secret} for user, t in held.items()}))
+        tree = {user: {"token": token.token, "secret": token.secret} for user, token in held.items()}
+        tokens.write_bytes(codecs.BOM_UTF8 + orjson.dumps(tree))
         ended = await sevendigital(
             *("ship", file, "--kind", "subscriber", "--tokens", tokens),
             cwd=tmp_path,
