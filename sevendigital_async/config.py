@@ -185,7 +185,7 @@ class UserToken:
     secret: str = field(validator=_validate_secret, repr=False)
 
 
-@frozen
+@frozen(cache_hash=True)
 class Timeout:
     """How long one attempt may take, in seconds.
 
