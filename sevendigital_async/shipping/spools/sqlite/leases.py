@@ -19,11 +19,10 @@ from ...rules import LaneRules
 from ..lease_state import LeaseState, settle_abandoned, without
 from . import statements, transitions
 from .chunk_table import read_from, records_below
-from .group_commit import PAUSE
 from .index import DueTimes, PartnerQueue, SpoolIndex
 from .statements import LeaseEnd
 from .transitions import BatchReceipt, LeaseBatch, intent_of
-from .writer import DeferredWrite, SqliteWriter, Work, WriterJob
+from .writer import RETRY_INTERVAL, DeferredWrite, SqliteWriter, Work, WriterJob
 
 R = TypeVar("R")
 
@@ -253,7 +252,7 @@ class SqliteLeases:
             return await asyncio.shield(done)
         except SpoolUnavailableError as error:
             self._index.report(str(error))
-            await self._index.context.clock.sleep(PAUSE)
+            await self._index.context.clock.sleep(RETRY_INTERVAL)
             return None
         except asyncio.CancelledError:
             await asyncio.wait([done])
@@ -320,7 +319,7 @@ class SqliteLeases:
                 self._index.report(str(error))
                 if state.is_abandoned:
                     raise
-                await self._index.context.clock.sleep(PAUSE)
+                await self._index.context.clock.sleep(RETRY_INTERVAL)
             else:
                 self._index.report(None)
                 return

@@ -32,6 +32,9 @@ TRANSITION_GRACE_PERIOD = 0.02
 An iteration of a busy event loop takes less.
 """
 
+RETRY_INTERVAL = 0.5
+"""Seconds after which work is tried again while the file can't be written."""
+
 IDLE = 0.05
 """Seconds without a job after which the thread tidies the journal."""
 
