@@ -273,7 +273,7 @@ class GroupCommit:
 
     Attributes:
         alert: Why the file can't be written for now.
-        failure: The error that has ended the group commit, or that it was closed.
+        failure: The error that ended the group commit; ``ShipperClosedError`` once it is closed.
     """
 
     def __init__(self, appender: Appender, report: Callable[[str | None], None], context: SpoolContext) -> None:
