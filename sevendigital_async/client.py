@@ -184,7 +184,7 @@ class ApiClient:
         Raises:
             SevenDigitalError: See :mod:`sevendigital_async.errors`.
         """
-        return await self._session.send(self._call(operation, arguments, extra, headers))
+        return (await self._session.send(self._call(operation, arguments, extra, headers))).value
 
     async def call_with_response(
         self,
@@ -196,7 +196,7 @@ class ApiClient:
         **arguments: object,
     ) -> Response[Any]:
         """Call any operation as :meth:`call` does, and return its result with status, headers and request id."""
-        return await self._session.exchange(self._call(operation, arguments, extra, headers))
+        return await self._session.send(self._call(operation, arguments, extra, headers))
 
     async def with_raw_response(self, call: Callable[[ApiClient], Awaitable[T]]) -> Response[T]:
         """Call any method, and return its result with status, headers and request id.

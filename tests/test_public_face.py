@@ -22,7 +22,7 @@ INTERNAL = {
     *("BatchSpan", "CallSpan", "Clock", "EncodedLog", "Encoder", "Event", "LastRequest", "LeaseSettler", "SendPermit"),
     *("IngestionFigure", "Instrument", "Opener", "Progress", "Window"),
     # Type variables, aliases and the names of typing.
-    *("FigureValue", "Hook", "Literal", "Self", "T_co", "Union"),
+    *("FigureValue", "Hook", "Literal", "Self", "T_co"),
 }
 
 

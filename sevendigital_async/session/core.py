@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, asynccontextmanager, closing, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import evolve, frozen
@@ -59,7 +59,7 @@ T = TypeVar("T")
 
 
 @frozen
-class _Opened:
+class _OpenResponse:
     """A response whose body is still to be read.
 
     Attributes:
@@ -76,7 +76,7 @@ class _Opened:
 
 
 @frozen
-class _Answer:
+class _CompleteResponse:
     """A response that has been read and reports no error."""
 
     document: Document
@@ -124,15 +124,7 @@ class Session:
         """The quota as the last response stated it, aged to now."""
         return self._quota.rate_limit
 
-    async def send(self, call: Call) -> object:
-        """Make a call, retry it as its safety allows, and return the decoded response.
-
-        Raises:
-            SevenDigitalError: See :mod:`sevendigital_async.errors`.
-        """
-        return (await self.exchange(call)).value
-
-    async def exchange(self, call: Call) -> Response[Any]:
+    async def send(self, call: Call) -> Response[Any]:
         """Make a call, retry it as its safety allows, and return the decoded response with its status and headers.
 
         Raises:
@@ -154,8 +146,8 @@ class Session:
             SevenDigitalError: See :mod:`sevendigital_async.errors`.
         """
         with ErrorContext(call):
-            answer = await self._fetch(call, self.request(call))
-        response = answer.response(call, answer.document.body)
+            fetched = await self._fetch(call, self.request(call))
+        response = fetched.response(call, fetched.document.body)
         if call.options.on_response is not None:
             call.options.on_response(response)
         return response.value
@@ -288,23 +280,23 @@ class Session:
     async def _decoded(self, call: Call, request: Request) -> Response[Any]:
         operation = call.operation
         with ErrorContext(call):
-            answer = await self._fetch(call, request)
+            fetched = await self._fetch(call, request)
             from .decode import decode, echoed  # noqa: PLC0415 - cattrs takes long to load, and who ships plays decodes nothing
 
-            document = echoed(request, answer.document, answer.headers)
+            document = echoed(request, fetched.document, fetched.headers)
             strict, optional = self.settings.strict_decoding, request.binding.optional
             try:
                 if len(document.body) <= OFF_LOOP_BYTES:
                     value = decode(operation, document, strict=strict, optional=optional)
                 else:
-                    left = self._seconds_left(answer.deadline)
+                    left = self._seconds_left(fetched.deadline)
                     value = await in_thread(left, decode, operation, document, strict=strict, optional=optional)
             except DecodeError as error:
-                error.status, error.body = answer.status, document.body
+                error.status, error.body = fetched.status, document.body
                 raise
-            return answer.response(call, value)
+            return fetched.response(call, value)
 
-    async def _fetch(self, call: Call, request: Request) -> _Answer:
+    async def _fetch(self, call: Call, request: Request) -> _CompleteResponse:
         """Make the attempts of a call."""
         deadline = self._deadline(call)
         failed: list[SevenDigitalError] = []
@@ -326,42 +318,30 @@ class Session:
         policy, max_wait = call.options.retry, self.settings.max_wait
         return retrying(policy, call.operation.safety, deadline, clock=self._clock, max_wait=max_wait, rng=self._rng)
 
-    async def _attempt(self, call: Call, request: Request, deadline: float | None) -> _Answer:
-        if self._is_free(call.operation):  # nearly always, and a context costs more than this
-            return await self._answer(call, request, None, deadline)
+    async def _attempt(self, call: Call, request: Request, deadline: float | None) -> _CompleteResponse:
         async with self._admitted(call.operation, deadline) as slot:
-            return await self._answer(call, request, slot, deadline)
+            opened = await self._open(call, request, slot, self._timeout(call, deadline))
+            with closing(opened.stream) as stream:
+                document = await self._document(call, request, opened)
+                return _CompleteResponse(document, stream.status, stream.headers, opened.deadline)
 
-    def _is_free(self, operation: Operation) -> bool:
-        """Return whether a request may be sent at once, without a slot."""
-        return operation.rate_class is None and not self._quota.is_spent
+    def _admitted(self, operation: Operation, deadline: float | None) -> AbstractAsyncContextManager[Slot | None]:
+        """Wait for the admission of one attempt until the call's deadline; nearly always, it need not wait."""
+        is_free = operation.rate_class is None and not self._quota.is_spent
+        return nullcontext() if is_free else self._admission_until(deadline, operation)
 
     @asynccontextmanager
-    async def _admitted(self, operation: Operation, deadline: float | None) -> AsyncIterator[Slot | None]:
-        """Wait for the admission of one attempt until the call's deadline."""
+    async def _admission_until(self, deadline: float | None, operation: Operation) -> AsyncIterator[Slot | None]:
         async with AsyncExitStack() as held:
-            slot = None
-            if not self._is_free(operation):
-                try:
-                    async with asyncio.timeout(self._seconds_left(deadline)):
-                        slot = await held.enter_async_context(self.admission(operation))
-                except TimeoutError:
-                    message = (
-                        f"{operation.name}: the call's deadline passed while it waited for the quota or a rate slot"
-                    )
-                    raise RequestTimeoutError(message, operation=operation.name, maybe_sent=False) from None
+            try:
+                async with asyncio.timeout(self._seconds_left(deadline)):
+                    slot = await held.enter_async_context(self.admission(operation))
+            except TimeoutError:
+                message = f"{operation.name}: the call's deadline passed while it waited for the quota or a rate slot"
+                raise RequestTimeoutError(message, operation=operation.name, maybe_sent=False) from None
             yield slot
 
-    async def _answer(self, call: Call, request: Request, slot: Slot | None, deadline: float | None) -> _Answer:
-        opened = await self._open(call, request, slot, self._timeout(call, deadline))
-        stream = opened.stream
-        try:
-            document = await self._document(call, request, opened)
-            return _Answer(document, stream.status, stream.headers, opened.deadline)
-        finally:
-            stream.close()
-
-    async def _open(self, call: Call, request: Request, slot: Slot | None, timeout: Timeout) -> _Opened:  # noqa: ASYNC109 - aiohttp keeps it
+    async def _open(self, call: Call, request: Request, slot: Slot | None, timeout: Timeout) -> _OpenResponse:  # noqa: ASYNC109 - aiohttp keeps it
         """Sign a call and send it once; follow redirects where the operation's content is text or media.
 
         The stream is the caller's to close.
@@ -373,10 +353,10 @@ class Session:
             signed.headers[TRACE_HEADER] = call.options.trace_id
         signed.headers.update(call.options.headers)
         deadline = self._deadline_after(timeout.total)
-        opened = _Opened(await self._send(call.operation, signed, slot, timeout), offset, deadline)
+        opened = _OpenResponse(await self._send(call.operation, signed, slot, timeout), offset, deadline)
         if call.operation.content is Content.MODEL:
             return opened
-        return await self._redirected(call, signed.url, opened, timeout)
+        return await self._follow_redirects(call, signed.url, opened, timeout)
 
     def _signed(self, request: Request, user: UserToken | None, placement: SignaturePlacement) -> SignedRequest:
         timestamp = int(self._clock.time() + self._clock_offset)
@@ -408,7 +388,7 @@ class Session:
         logger.debug("%s: HTTP %d after %.3f s", operation.name, stream.status, self._clock.monotonic() - started)
         return stream
 
-    async def _redirected(self, call: Call, url: str, opened: _Opened, timeout: Timeout) -> _Opened:  # noqa: ASYNC109 - aiohttp keeps it
+    async def _follow_redirects(self, call: Call, url: str, opened: _OpenResponse, timeout: Timeout) -> _OpenResponse:  # noqa: ASYNC109 - aiohttp keeps it
         """Follow the redirects of a response from ``url``, if it is one."""
         operation, visited = call.operation, [url]
         for _ in range(MAX_REDIRECTS):
@@ -426,7 +406,7 @@ class Session:
             except SevenDigitalError as error:
                 error.maybe_sent = True  # the service acted on the first request
                 raise
-            opened = _Opened(stream, opened.clock_offset, deadline, redirected=True)
+            opened = _OpenResponse(stream, opened.clock_offset, deadline, redirected=True)
         opened.stream.close()
         raise RedirectError(f"more than {MAX_REDIRECTS} redirects", operation=operation.name, maybe_sent=True)
 
@@ -440,7 +420,7 @@ class Session:
             message = f"{name}: the response is text, not media"
             raise DecodeError(message, operation=name, status=stream.status, body=document.body)
 
-    async def _document(self, call: Call, request: Request, opened: _Opened) -> Document:
+    async def _document(self, call: Call, request: Request, opened: _OpenResponse) -> Document:
         """Read a response to its end; raise the error that it reports, if any."""
         stream, deadline = opened.stream, opened.deadline
         if deadline is None:
@@ -456,12 +436,12 @@ class Session:
         now = self._clock.time()
         error = error_in(document, stream.status, stream.headers, call.operation.name, now=now + self._clock_offset)
         if error is not None:
-            raise self._explained(error, call, request, opened, now)
+            raise self._error_to_raise(error, call, request, opened, now)
         check_count(call, request, document, stream.status)
         return document
 
-    def _explained(
-        self, error: APIError, call: Call, request: Request, opened: _Opened, now: float
+    def _error_to_raise(
+        self, error: APIError, call: Call, request: Request, opened: _OpenResponse, now: float
     ) -> APIError | ClockSkewError:
         """Return the error to raise for one that a response reports, after learning from it.
 

@@ -243,7 +243,7 @@ def _single(document: Document, model: type, report: Report, *, keeps_ids: bool)
             if isinstance(found, list) and len(found) == 1:
                 return structured(found[0], *place, 0)
             return structured(found, *place)
-        if node.parent is None and is_bare(bare := _unenveloped(document, node.tree), model):
+        if node.parent is None and is_bare(bare := _without_envelope(document, node.tree), model):
             return structured(bare)
     raise _missing(noun(model))
 
@@ -261,7 +261,7 @@ def _missing(name: str) -> MisfitError:
     return MisfitError(Misfit((name,), "is missing"))
 
 
-def _unenveloped(document: Document, tree: dict[str, Any]) -> dict[str, Any]:
+def _without_envelope(document: Document, tree: dict[str, Any]) -> dict[str, Any]:
     """Return the members of a response's outermost object without those of its envelope, where both are one object."""
     is_envelope = document.kind is Kind.XML or tree.get("status") == "ok" or {"status", "version"} <= tree.keys()
     if not is_envelope:

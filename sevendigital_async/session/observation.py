@@ -303,9 +303,9 @@ class ObservedSession(Session):
         super().__init__(*arguments, **options)
         self._observers = observers
 
-    async def exchange(self, call: Call) -> Response[Any]:
+    async def send(self, call: Call) -> Response[Any]:
         with self._observed(call):
-            return await super().exchange(call)
+            return await super().send(call)
 
     async def fetch(self, call: Call) -> bytes:
         with self._observed(call):

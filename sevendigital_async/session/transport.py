@@ -227,7 +227,7 @@ async def _send_if_undisturbed(request: _CheckedRequest, handler: ClientHandlerT
     return response
 
 
-class _Sending:
+class _SendOnce:
     """The middleware of one request: sends it once, on a connection without unsolicited data, with our signature only.
 
     No credentials of a session or of ``.netrc`` are sent.
@@ -352,15 +352,15 @@ class AiohttpTransport:
                 use the session's settings or the environment's, such as a proxy.
             InvalidArgumentError: The URL can't be sent.
         """
-        exchange, sending = self._exchange(self._opened(), request, timeout)
-        return AiohttpStream(await _translated(exchange, sending))
+        exchange, middleware = self._exchange(self._opened(), request, timeout)
+        return AiohttpStream(await _translated(exchange, middleware))
 
     def _exchange(
         self, session: aiohttp.ClientSession, request: SignedRequest, timeout: Timeout
-    ) -> tuple[Awaitable[ClientResponse], _Sending]:
+    ) -> tuple[Awaitable[ClientResponse], _SendOnce]:
         """Prepare a request; its headers, signature included, are out of sight of the traceback of what it raises."""
         headers = {"User-Agent": self._user_agent, "Accept-Encoding": ACCEPT_ENCODING, **request.headers}
-        sending = _Sending(headers.get(AUTHORIZATION))
+        middleware = _SendOnce(headers.get(AUTHORIZATION))
         if session.trust_env or session.auth is not None:
             # aiohttp refuses a request with this header and credentials from elsewhere.
             headers.pop(AUTHORIZATION, None)
@@ -375,9 +375,9 @@ class AiohttpTransport:
             raise_for_status=False,
             auto_decompress=False,
             timeout=_client_timeout(timeout),
-            middlewares=(sending,),
+            middlewares=(middleware,),
         )
-        return exchange, sending
+        return exchange, middleware
 
     async def aclose(self) -> None:
         """Close the aiohttp session if this transport created it. May be called twice."""
@@ -485,8 +485,8 @@ class AiohttpStream:
         self._response.release() if self._response.content.at_eof() else self._response.close()
 
 
-async def _translated(awaitable: Awaitable[T], sending: _Sending | None = None) -> T:
-    """Await, and raise aiohttp's errors as ours; those from before ``sending`` has begun are of the configuration."""
+async def _translated(awaitable: Awaitable[T], middleware: _SendOnce | None = None) -> T:
+    """Await, and raise aiohttp's errors as ours; one from before ``middleware`` begins is of the configuration."""
     failure: SevenDigitalError
     try:
         return await awaitable
@@ -497,7 +497,7 @@ async def _translated(awaitable: Awaitable[T], sending: _Sending | None = None) 
     except (aiohttp.ClientError, TimeoutError, OSError, EOFError) as error:
         failure = transport_error(error)
     except UnicodeDecodeError as error:
-        failure = _unusable(error) if _is_early(sending) else TransportError("the response was not readable")
+        failure = _unusable(error) if _is_early(middleware) else TransportError("the response was not readable")
     except UnicodeError:
         # The DNS resolver's codec refuses some host names this way.
         failure = ConnectError("the host name could not be resolved")
@@ -509,13 +509,13 @@ async def _translated(awaitable: Awaitable[T], sending: _Sending | None = None) 
         failure = TransportError("the HTTP client cancelled the request")
     except Exception as error:  # noqa: BLE001 - whatever aiohttp lets through, callers know our errors only
         name = type(error).__name__
-        failure = _unusable(error) if _is_early(sending) else TransportError(f"the request failed ({name})")
+        failure = _unusable(error) if _is_early(middleware) else TransportError(f"the request failed ({name})")
     # Raised here, so that aiohttp's error, which has the headers, is not its context.
     raise failure
 
 
-def _is_early(sending: _Sending | None) -> bool:
-    return sending is not None and not sending.has_begun
+def _is_early(middleware: _SendOnce | None) -> bool:
+    return middleware is not None and not middleware.has_begun
 
 
 def _unusable(error: Exception) -> ConfigurationError:

@@ -286,7 +286,7 @@ def test_the_demo_speaks_json(capsys):
 
 def test_a_demo_of_nothing_is_equal(capsys):
     assert main(["demo", "--plays", "0"]) == 0
-    assert "exactly the 0 plays" in capsys.readouterr().out
+    assert "exactly what was put, 0 plays" in capsys.readouterr().out
 
 
 async def test_the_demo_keeps_to_the_limit_and_can_be_interrupted(tmp_path):

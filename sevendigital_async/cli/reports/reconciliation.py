@@ -69,8 +69,9 @@ class VendorRows:
         try:
             first = self._file.readline()
             delimiter = max(DELIMITERS, key=first.count)
-            headers = next(csv.reader([first], delimiter=delimiter), [])
-            self._rows = csv.reader(self._file, delimiter=delimiter)
+            # Strict: rows that a wrong quote joins would be reported as missing.
+            self._rows = csv.reader(itertools.chain([first], self._file), delimiter=delimiter, strict=True)
+            headers = next(self._rows, [])
         except (OSError, ValueError, csv.Error) as error:
             raise self._unreadable(error) from None
         found = [(place, column) for place, header in enumerate(headers) if (column := _column(header))]

@@ -40,14 +40,22 @@ class Capacity:
         self._logs, self._size = logs, size
         return True
 
+    def check_open(self) -> None:
+        """Check that :meth:`refuse` has not been called.
+
+        Raises:
+            ShipperError: The error given to it.
+        """
+        if self._refusal:
+            raise copy_of(self._refusal)
+
     def reserve_nowait(self, logs: int, size: int) -> None:
         """Reserve capacity.
 
         Raises:
             SpoolFullError: There is not enough, or appends wait for it.
         """
-        if self._refusal:
-            raise copy_of(self._refusal)
+        self.check_open()
         if not self.take(logs, size):
             raise SpoolFullError(f"the spool is full ({counted(self._logs, 'log')}, {counted(self._size, 'byte')})")
 
@@ -57,8 +65,7 @@ class Capacity:
         Raises:
             SpoolFullError: The request exceeds the limit of the spool.
         """
-        if self._refusal:
-            raise copy_of(self._refusal)
+        self.check_open()
         if self.take(logs, size):
             return
         if logs > self._limit[0] or size > self._limit[1]:

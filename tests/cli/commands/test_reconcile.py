@@ -132,6 +132,20 @@ def test_a_play_that_one_side_has_more_often_is_not_called_absent_from_the_other
     assert "row 10 of theirs.csv is not in the journal: KIND" in printed
 
 
+@pytest.mark.parametrize("value", ['"a', '"a"b'])
+def test_a_list_with_wrong_quotes_is_refused_with_the_row(rows, capsys, value):
+    lines = ["TRACKID,USERID", *(f"{row['TRACKID']},{row['USERID']}" for row in rows)]
+    lines[3] = f"{rows[2]['TRACKID']},{value}"
+    Path("theirs.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert main(["journal", "reconcile", "--spool", "x.db", "--against", "theirs.csv"]) == 1
+    assert "cannot read theirs.csv, row 4: " in capsys.readouterr().err
+
+
+def test_a_header_may_contain_a_line_break(rows, capsys):
+    theirs = [row | {'a "note"\nin two lines': "x"} for row in rows]
+    assert reconciled(capsys, theirs, code=0)[0] == []
+
+
 START = datetime(2026, 1, 1, tzinfo=UTC)
 HEAP = st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 6), st.sampled_from("12")), max_size=7)
 

@@ -14,6 +14,7 @@ import struct
 import sys
 import time
 import zlib
+from collections.abc import Mapping
 from contextlib import closing, suppress
 from io import FileIO
 from pathlib import Path
@@ -59,11 +60,14 @@ CHECKPOINT_PAGES = 4000
 
 Synchronous = Literal["FULL", "NORMAL"]
 
-MAGIC = b"SQLite format 3\0"
-"""The first bytes of every database."""
-
 OWNER = "-owner"
 """Ending of the companion file whose lock makes one process the owner of the spool."""
+
+WAL = "-wal"
+"""Ending of the companion file with the last transactions."""
+
+MAGIC = b"SQLite format 3\0"
+"""The first bytes of every database."""
 
 MARKER = "-mark"
 """Ending of the companion file with the commit marker."""
@@ -72,7 +76,7 @@ MARKER_FORMAT = struct.Struct("<qq")
 MARKER_SIZE = MARKER_FORMAT.size + 4
 
 COMPANIONS = (
-    *(OWNER, "-owner-journal", MARKER, "-wal", "-shm", "-journal"),
+    *(OWNER, "-owner-journal", MARKER, WAL, "-shm", "-journal"),
     *("-new", "-new-wal", "-new-shm", "-new-journal"),
 )
 """Endings of the files beside a spool."""
@@ -116,7 +120,8 @@ def companion_path(path: Path, ending: str) -> Path:
 def database_of(path: Path) -> Path | None:
     """Return the database that a file is, or that it is a companion of; None if there is none.
 
-    A file that is about to be replaced must be neither: it may hold plays that are nowhere else.
+    A file that is about to be replaced must be neither: it may hold plays that are nowhere else. Not for a process that
+    has a spool open: it would lose SQLite's locks.
     """
     owners = [path.with_name(path.name.removesuffix(end)) for end in COMPANIONS if path.name.endswith(end)]
     return next((each for each in (path, *owners) if _has_magic(each)), None)
@@ -145,21 +150,25 @@ def check_files(path: Path) -> None:
         raise SpoolError(f"{printable(path)} is in a directory that does not exist")
     if kind := irregular_type(path):
         raise SpoolError(f"{printable(path)} is {kind}; a spool needs a regular file")
-    if _is_foreign(path):
-        raise SpoolError(f"{printable(path)} is not a spool, but a file of another kind; it was left as it is")
     for companion in [companion_path(path, ending) for ending in COMPANIONS]:
         if kind := irregular_type(companion):
             raise SpoolError(f"{printable(companion)} is {kind}, not a regular file; remove it")
+    if _is_foreign(path):
+        raise SpoolError(f"{printable(path)} is not a spool, but a file of another kind; it was left as it is")
 
 
 def _is_foreign(path: Path) -> bool:
     """Return whether a file was never a database; one with a commit marker beside it was, and is damaged."""
-    try:
-        with path.open("rb") as file:
-            beginning = file.read(len(MAGIC))
-    except FileNotFoundError:
+    if companion_path(path, MARKER).exists() or not path.exists() or not path.stat().st_size:
         return False
-    return bool(beginning) and beginning != MAGIC and not companion_path(path, MARKER).exists()
+    # Only SQLite may open it: closing a file drops all locks that this process has on it, and if a spool is open here,
+    # the next program that closes the database would then delete the -wal file, with what is put later.
+    with closing(read_only(path, timeout=BUSY_TIMEOUT)) as db:
+        try:
+            db.execute("PRAGMA schema_version").fetchone()
+        except sqlite3.Error as error:
+            return error.sqlite_errorcode == sqlite3.SQLITE_NOTADB
+    return False
 
 
 def make_files_private(path: Path) -> None:
@@ -335,7 +344,7 @@ class SpoolFile:
     )
     _lock: sqlite3.Connection | None = field(init=False, default=None)
     _identity: tuple[int, int] | None = field(init=False, default=None)
-    _lock_identity: tuple[int, int] | None = field(init=False, default=None)
+    _companions: Mapping[Path, tuple[int, int] | None] = field(init=False, factory=dict)
     _marker: CommitMarkerFile = field(
         init=False, default=Factory(lambda self: commit_marker_of(self.path), takes_self=True)
     )
@@ -361,13 +370,16 @@ class SpoolFile:
                 self._create(dialect)
             self._identity = _identity_of(self.path)
             self._check(dialect)
-            return self._connect()
+            db = self._connect()
         except SpoolError:
             self.release()
             raise
         except Exception as error:
             self.release()
             raise unusable(error, self.shown) from error
+        companions = [companion_path(self.path, ending) for ending in (OWNER, WAL)]
+        self._companions = {companion: _identity_of(companion) for companion in companions}
+        return db
 
     @property
     def shown(self) -> str:
@@ -389,14 +401,15 @@ class SpoolFile:
         """Count in the file that the transaction which is about to be committed has been forced to the disk.
 
         Raises:
-            SpoolInUseError: Another shipper may have the file open, because the lock file was removed.
+            SpoolInUseError: The lock file was removed, so another shipper may have the file open; or the -wal file was,
+                so the transaction would not be found again.
         """
-        lock = companion_path(self.path, OWNER)
-        if _identity_of(lock) != self._lock_identity:
-            raise SpoolInUseError(
-                f"the lock file {printable(lock)} was removed while {self.shown} was open, so another shipper may have"
-                " opened it; stop all of them, and start one"
-            )
+        for path, identity in self._companions.items():
+            if _identity_of(path) != identity:
+                raise SpoolInUseError(
+                    f"{printable(path)} was removed while {self.shown} was open, perhaps by another program that has"
+                    " opened it; nothing has been written since: stop all that use it, and start one shipper"
+                )
         if self.synchronous == "FULL":
             db.execute("UPDATE progress SET flushed = ?", (self.flushes + 1,))
 
@@ -439,7 +452,7 @@ class SpoolFile:
                     f"{self.shown} is in use by another shipper; stop that one first, or use another file"
                 ) from None
             raise lock_file_error(error, self.path) from error
-        self._lock, self._lock_identity = lock, _identity_of(path)
+        self._lock = lock
 
     def _create(self, dialect: str) -> None:
         """Create a spool under another name and rename it, so that no process ever sees an incomplete file."""

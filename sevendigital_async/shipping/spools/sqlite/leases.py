@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from attrs import define
 
 from ....clock import to_datetime
-from ....errors import SpoolError, SpoolUnavailableError
+from ....errors import ShipperClosedError, SpoolError, SpoolUnavailableError
 from ....models import LogKind
 from ...records import PARTNER_QUEUE, DeadLetter, InDoubtPolicy, Lease, Receipt, Record, runs_of
 from ...rules import LaneRules
@@ -216,7 +216,7 @@ class SqliteLeases:
         state.released = [record for record in state.released if record not in unsettled]
         try:
             await settle_abandoned(self, lease, state.unsettled, policy)
-        except SpoolError as error:
+        except (SpoolError, ShipperClosedError) as error:
             logger.error("a batch could not be settled now; it is settled when the spool is opened again: %s", error)  # noqa: TRY400
 
     def _signer_job(self, kind: LogKind, now: float, *, flush: bool) -> WriterJob[Any, Lease | None]:

@@ -199,7 +199,7 @@ class SqliteSpool(SqliteLeases):
         if checkpoint is not None and checkpoint.after is not None:
             # Between check and commit no other append may store a checkpoint of this source.
             async with self._source_locks.setdefault(checkpoint.source, asyncio.Lock()):
-                checkpoint.check(await self.checkpoint(checkpoint.source))
+                checkpoint.check(await self._position_when_available(checkpoint.source))
                 await self.append(kind, records, evolve(checkpoint, after=None))
             return
         size = len(records[0].body) if len(records) == 1 else size_of(records)
@@ -222,6 +222,16 @@ class SqliteSpool(SqliteLeases):
 
         job: WriterJob[str | None, str | None] = WriterJob(lambda db: checkpoint_of(db, source), settled)
         return await asyncio.shield(self._writer.submit(job))
+
+    async def _position_when_available(self, source: str) -> str | None:
+        """Return the stored position of a source, waiting like an append while the file can't be used."""
+        while True:
+            self._capacity.check_open()
+            try:
+                return await self.checkpoint(source)
+            except SpoolUnavailableError as error:
+                self._index.report(str(error))
+                await self._index.context.clock.sleep(PAUSE)
 
     def _prune(self, db: sqlite3.Connection) -> bool:
         return journal.prune(db, self._index.context.clock.time() - self._journal_seconds)

@@ -2,11 +2,14 @@
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.cli_process import KEY, SECRET, as_counted, canonical, open_sandbox, plays, received
+from support.spool_events import callback
 
 from sevendigital_async import (
     ConfigurationError,
@@ -82,6 +85,47 @@ def check(path):
 
 def as_bodies(entries):
     return Counter(canonical(entry.log.as_wire()) for entry in entries)
+
+
+def close_as_another_program(path):
+    """Read a database and close it, as other programs do: the last one that closes it deletes its -wal file."""
+    code = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('PRAGMA user_version'); db.close()"
+    subprocess.run([sys.executable, "-c", code, path], check=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks belong to processes on POSIX systems only")
+@pytest.mark.parametrize("marker", ["with a marker", "without"])
+async def test_inspecting_takes_no_lock_from_a_spool_of_the_same_process(tmp_path, marker):
+    path = tmp_path / "plays.db"
+    spool = SqliteSpool(path)
+    await spool.open(SpoolContext(lane_rules(), SystemClock(), lambda _: None))
+    await spool.append(LogKind.PREVIEW, [Record(b"a", "", datetime.now(UTC))])
+    if marker == "without":
+        (tmp_path / "plays.db-mark").unlink()
+    await status(path)
+    close_as_another_program(path)
+    assert (tmp_path / "plays.db-wal").exists()
+    await spool.append(LogKind.PREVIEW, [Record(b"b", "", datetime.now(UTC))])
+    await spool.aclose()
+    assert (await status(path)).counts[LogKind.PREVIEW].put == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks belong to processes on POSIX systems only")
+async def test_nothing_is_accepted_after_another_program_has_deleted_the_wal_file(tmp_path):
+    path, failures = tmp_path / "plays.db", []
+    spool = SqliteSpool(path)
+    await spool.open(SpoolContext(lane_rules(), SystemClock(), callback(others=failures.append)))
+    await spool.append(LogKind.PREVIEW, [Record(b"a", "", datetime.now(UTC))])
+    path.read_bytes()  # as a backup in the same process does; closing the file drops the locks
+    close_as_another_program(path)
+    assert not (tmp_path / "plays.db-wal").exists()
+    with pytest.raises(SpoolInUseError, match=r"plays\.db-wal was removed"):
+        await spool.append(LogKind.PREVIEW, [Record(b"b", "", datetime.now(UTC))])
+    await spool.aclose()
+    again = SqliteSpool(path)
+    await again.open(SpoolContext(lane_rules(), SystemClock(), lambda _: None))
+    assert (await again.counts(LogKind.PREVIEW)).put == 1
+    await again.aclose()
 
 
 async def test_the_journal_has_every_delivered_play(tmp_path):

@@ -99,6 +99,26 @@ async def test_a_put_that_waits_for_a_full_disk_fails_when_the_spool_closes(spoo
         await put
 
 
+async def test_a_put_with_a_checkpoint_waits_for_a_full_disk_as_well(tmp_path, disk):
+    alerts, clock = [], VirtualClock()
+    spool = SqliteSpool(tmp_path / "plays.db")
+    await spool.open(SpoolContext(RULES, clock, callback(alerts=alerts.append)))
+    disk.error = "SQLITE_FULL"
+    puts = [asyncio.create_task(spool.append(KIND, records(2), Checkpoint(name, "1", after=""))) for name in "ab"]
+    while len(clock._timers) < len(puts):
+        await asyncio.sleep(0.01)
+    assert "the disk is full" in alerts[0]
+    disk.error = None
+    clock._timers[0][2].set_result(None)  # the pause of the first one is over
+    await puts[0]
+    spool.refuse(CLOSED)
+    clock._timers[1][2].set_result(None)
+    with pytest.raises(ShipperClosedError):
+        await puts[1]
+    assert (await spool.counts(KIND)).put == 2
+    await spool.aclose()
+
+
 async def test_counts_leave_out_plays_of_put_nowait_that_were_never_written(spool, context, disk, clock, tmp_path):
     await spool.open(context)
     disk.error = "SQLITE_FULL"
@@ -200,6 +220,20 @@ async def test_an_intent_that_was_never_kept_leaves_no_doubt(spool, context, dis
     await spool.aclose()
 
 
+async def test_a_lease_that_is_abandoned_after_the_closing_is_settled_when_the_spool_is_opened_again(
+    spool, context, clock, tmp_path, caplog
+):
+    await spool.open(context)
+    await spool.append(KIND, records(3))
+    lease = await spool.lease(KIND, flush=True)
+    await spool.intent(lease, lease.records[:2], "request-1")
+    await spool.aclose()
+    await spool.abandon(lease, InDoubtPolicy.RESEND)
+    assert "settled when the spool is opened again" in caplog.text
+    counts = await reopened(tmp_path / "plays.db", clock, in_doubt=InDoubtPolicy.HOLD)
+    assert (counts.held, counts.waiting, counts.in_doubt) == (2, 1, 2)
+
+
 @pytest.mark.parametrize("name", ["a", '"', "a'b", "\\u0000", "ü\u2028😀", "x" * 255, " a", "A", "null", "[1]"])
 async def test_users_may_have_any_name(spool, context, name):
     await spool.open(context)
@@ -254,9 +288,9 @@ async def test_two_shippers_never_send_the_same_plays_though_somebody_removes_th
     await other.open(context)
     taken = await other.lease(KIND, flush=True)
     assert len(taken.records) == 3
-    with pytest.raises(SpoolInUseError, match="lock file"):
+    with pytest.raises(SpoolInUseError, match=r"plays\.db-owner was removed"):
         await spool.intent(lease, lease.records, "request-1")
-    with pytest.raises(SpoolInUseError, match="lock file"):
+    with pytest.raises(SpoolInUseError, match=r"plays\.db-owner was removed"):
         await spool.append(KIND, records(1))
     await other.intent(taken, taken.records, "request-2")
     await other.ack(taken, taken.records, RECEIPT)
