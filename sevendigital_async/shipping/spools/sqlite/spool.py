@@ -231,7 +231,7 @@ class SqliteSpool(SqliteLeases):
                 return await self.checkpoint(source)
             except SpoolUnavailableError as error:
                 self._index.report(str(error))
-                await self._index.context.clock.sleep(PAUSE)
+                await self._index.context.clock.sleep(RETRY_INTERVAL)
 
     def _prune(self, db: sqlite3.Connection) -> bool:
         return journal.prune(db, self._index.context.clock.time() - self._journal_seconds)
