@@ -227,7 +227,8 @@ def ship(
         ),
     ] = None,
     drain: Annotated[
-        float, _number_option("Deliver what was read for up to this time after the run has stopped.", "SECONDS", MAX_SECONDS)
+        float,
+        _number_option("Deliver what was read for up to this time after the run has stopped.", "SECONDS", MAX_SECONDS),
     ] = 30.0,
     linger: Annotated[
         float, _number_option("Let an incomplete batch wait this long for more input.", "SECONDS", MAX_SECONDS)
