@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import sqlite3
 import stat
 import struct
 import sys
-import time
 import zlib
 from collections.abc import Mapping
 from contextlib import closing, suppress
@@ -35,7 +33,7 @@ from ....private_files import (
     printable,
 )
 from ..base import check_dialect
-from .errors import DiskFullError, is_busy, unusable
+from .errors import is_busy, unusable
 
 if sys.platform != "win32":
     import fcntl
@@ -85,21 +83,6 @@ COMPANIONS = (
     *("-new", "-new-wal", "-new-shm", "-new-journal"),
 )
 """Endings of the files beside a spool."""
-
-MIN_FREE = 32 * 1024**2
-"""Bytes of the disk that appends leave free, unless the spool is opened with another number."""
-
-MIN_FREE_SHARE = 8
-"""Of a small disk, appends leave this fraction free: one eighth."""
-
-MAX_PAGES = 256
-"""Pages that one call of ``shrink`` gives back at most."""
-
-AMPLE_SPACE_FACTOR = 16
-"""With this many times ``min_free`` on the disk, pages are not counted for each append."""
-
-CHECK_INTERVAL = 0.1
-"""Seconds between checks while there is ample space; a check takes longer than a small transaction."""
 
 
 def spool_path(path: str | os.PathLike[str]) -> Path:
@@ -189,72 +172,6 @@ def make_files_private(path: Path) -> None:
                 file.chmod(PRIVATE)
 
 
-@define
-class DiskSpaceGuard:
-    """Guards the free space of the disk: appends leave enough of it for the stored plays to be delivered.
-
-    SQLite writes to the -wal file first, and moves pages from there to free pages of the file, or to new ones. Without
-    space for new pages, nothing can be moved out of the -wal file any more, and it grows until nothing can be written
-    at all, deliveries included. So plays are accepted only while there is space for both. When the disk is nearly full,
-    the writer does one job at a time, and moves its pages into the file before the next job.
-
-    Attributes:
-        path: The file.
-        min_free: Bytes that appends leave free; less on a small disk.
-    """
-
-    path: Path
-    min_free: int = MIN_FREE
-    _bytes_until_check: int = field(init=False, default=0)
-    """Bytes that appends may still take before the next exact check."""
-    _next_check: float = field(init=False, default=0.0)
-
-    def check(self, db: sqlite3.Connection, size: int) -> None:
-        """Check that an append fits on the disk.
-
-        Args:
-            db: The connection.
-            size: Bytes of its plays.
-
-        Raises:
-            DiskFullError: It does not.
-        """
-        if self._bytes_until_check > size:
-            self._bytes_until_check -= size
-            return
-        disk = shutil.disk_usage(self.path.parent)
-        page_size, unused = _pragma(db, "page_size"), _pragma(db, "freelist_count")
-        growth = self._growth(db) + max(0, size - unused * page_size)
-        if disk.free < min(self.min_free, disk.total // MIN_FREE_SHARE) + size + growth:
-            raise DiskFullError(
-                f"{printable(self.path)}: the disk is full ({disk.free:,} bytes are left);"
-                " plays are accepted again when there is space"
-            )
-
-    def is_low(self, db: sqlite3.Connection) -> bool:
-        """Whether the pages of every job must be moved into the file before the next job begins."""
-        if self._bytes_until_check > 0 and time.monotonic() < self._next_check:
-            return False
-        try:
-            free = shutil.disk_usage(self.path.parent).free
-            self._next_check = time.monotonic() + CHECK_INTERVAL
-            self._bytes_until_check = free - AMPLE_SPACE_FACTOR * max(self.min_free, MIN_FREE)
-            return self._bytes_until_check <= 0 and free < self.min_free + self._growth(db)
-        except (OSError, sqlite3.Error):
-            return False  # the next job will fail for the same reason, and report it
-
-    def shrink(self, db: sqlite3.Connection) -> None:
-        """Return free pages of the file to the disk, a limited number at a time."""
-        with suppress(sqlite3.Error, OSError):
-            pages = min(MAX_PAGES, shutil.disk_usage(self.path.parent).free // _pragma(db, "page_size") // 4)
-            if pages:
-                db.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
-        empty_wal(db)
-
-    def _growth(self, db: sqlite3.Connection) -> int:
-        return max(0, _pragma(db, "page_count") * _pragma(db, "page_size") - self.path.stat().st_size)
-
-
 def empty_wal(db: sqlite3.Connection) -> bool:
     """Move the contents of the -wal file into the file itself, and truncate it; False if that can't be done now."""
     try:
@@ -262,10 +179,6 @@ def empty_wal(db: sqlite3.Connection) -> bool:
     except sqlite3.Error:
         return False
     return not busy
-
-
-def _pragma(db: sqlite3.Connection, name: str) -> int:
-    return int(db.execute(f"PRAGMA {name}").fetchone()[0])
 
 
 @define(eq=False)
@@ -382,18 +295,12 @@ class SpoolFile:
         path: Where it is.
         synchronous: FULL: what is accepted survives a power cut. NORMAL: it survives a crash of the process, but a
             power cut or a crash of the system may take the last moments with it.
-        min_free: Bytes of the disk that plays leave free.
         flushes: How many transactions have been forced to the disk.
-        disk_space: Guards the free space of the disk.
     """
 
     path: Path
     synchronous: Synchronous = "FULL"
-    min_free: int = MIN_FREE
     flushes: int = field(init=False, default=0)
-    disk_space: DiskSpaceGuard = field(
-        init=False, default=Factory(lambda self: DiskSpaceGuard(self.path, self.min_free), takes_self=True)
-    )
     _lock: sqlite3.Connection | None = field(init=False, default=None)
     _identity: tuple[int, int] | None = field(init=False, default=None)
     _companions: Mapping[Path, tuple[int, int] | None] = field(init=False, factory=dict)

@@ -133,7 +133,7 @@ class Appender:
 
     def write(self, appends: Sequence[PendingAppend]) -> asyncio.Future[None]:
         """Write appends, and remove withdrawn ones, in one transaction; the future is done when it is durable."""
-        index, disk_space = self._index, self._file.disk_space
+        index, disk_space = self._index, self._writer.disk_space
         is_being_removed = self._removal is not None and not self._removal.done()
         withdrawn = [] if is_being_removed else self.withdrawn
         queues, withdrawn_queues = by_queue(appends), by_queue(withdrawn)

@@ -20,13 +20,13 @@ from ...records import Checkpoint, Counts, DeadLetter, Lease, Record, size_of
 from ..base import SpoolContext, Watermark, WatermarkPosition, run_to_completion
 from ..capacity import Capacity
 from . import journal, statements
-from .file import MIN_FREE, SpoolFile, Synchronous, spool_path
+from .file import SpoolFile, Synchronous, spool_path
 from .group_commit import Appender, GroupCommit, PendingAppend
 from .index import RecoveredSpool, SpoolIndex
 from .leases import SqliteLeases
 from .statements import checkpoint_of
 from .transitions import Recovery
-from .writer import RETRY_INTERVAL, SqliteWriter, WriterJob
+from .writer import MIN_FREE, RETRY_INTERVAL, SqliteWriter, WriterJob
 
 logger = logging.getLogger("sevendigital_async.shipping")
 
@@ -103,7 +103,8 @@ class SqliteSpool(SqliteLeases):
         super().__init__()
         if synchronous not in {"FULL", "NORMAL"}:
             raise SpoolError('synchronous must be "FULL" or "NORMAL"')
-        self._file = SpoolFile(spool_path(path), synchronous, min_free)
+        self._file = SpoolFile(spool_path(path), synchronous)
+        self._min_free = min_free
         self._shown = printable(path)
         self._capacity = Capacity(logs=max_logs, size=max_bytes)
         self._journal_seconds = journal_days * DAY
@@ -127,7 +128,7 @@ class SqliteSpool(SqliteLeases):
         self._index = SpoolIndex(self._capacity, context)
         now = context.clock.time()
         recovery = Recovery(context.rules, context.in_doubt, to_datetime(now))
-        self._writer = SqliteWriter(self._file, context.dialect, self._prune, self._shown)
+        self._writer = SqliteWriter(self._file, context.dialect, self._prune, self._shown, min_free=self._min_free)
         try:
             await self._writer.start()
             await asyncio.shield(self._writer.submit(WriterJob(recovery, self._load)))

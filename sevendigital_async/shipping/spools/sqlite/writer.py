@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sqlite3
 import threading
 import time
@@ -16,7 +17,8 @@ from attrs import define, field, frozen
 
 from .... import failpoints
 from ....errors import ShipperClosedError
-from .errors import is_busy, is_full, is_io, translated
+from ....private_files import printable
+from .errors import DiskFullError, is_busy, is_full, is_io, translated
 from .file import BUSY_TIMEOUT, SpoolFile, empty_wal
 
 T = TypeVar("T")
@@ -40,6 +42,21 @@ IDLE = 0.05
 
 LOOP_CHECK_INTERVAL = 1.0
 """Seconds without a job after which the thread checks whether its loop has been closed."""
+
+MIN_FREE = 32 * 1024**2
+"""Bytes of the disk that appends leave free, unless the spool is opened with another number."""
+
+MIN_FREE_SHARE = 8
+"""Of a small disk, appends leave this fraction free: one eighth."""
+
+MAX_PAGES = 256
+"""Pages that one call of ``shrink`` gives back at most."""
+
+AMPLE_SPACE_FACTOR = 16
+"""With this many times ``min_free`` on the disk, pages are not counted for each append."""
+
+CHECK_INTERVAL = 0.1
+"""Seconds between checks while there is ample space; a check takes longer than a small transaction."""
 
 WriteAll = Callable[[sqlite3.Connection, Sequence[ItemT]], None]
 """Writes the items of several jobs, with as few statements as one item needs."""
@@ -148,6 +165,76 @@ class WriterQueue:
         return jobs
 
 
+@define
+class DiskSpaceGuard:
+    """Guards the free space of the disk: appends leave enough of it for the stored plays to be delivered.
+
+    SQLite writes to the -wal file first, and moves pages from there to free pages of the file, or to new ones. Without
+    space for new pages, nothing can be moved out of the -wal file any more, and it grows until nothing can be written
+    at all, deliveries included. So plays are accepted only while there is space for both. When the disk is nearly full,
+    the writer does one job at a time, and moves its pages into the file before the next job.
+
+    Attributes:
+        path: The file.
+        min_free: Bytes that appends leave free; less on a small disk.
+    """
+
+    path: Path
+    min_free: int = MIN_FREE
+    _bytes_until_check: int = field(init=False, default=0)
+    """Bytes that appends may still take before the next exact check."""
+    _next_check: float = field(init=False, default=0.0)
+
+    def check(self, db: sqlite3.Connection, size: int) -> None:
+        """Check that an append fits on the disk.
+
+        Args:
+            db: The connection.
+            size: Bytes of its plays.
+
+        Raises:
+            DiskFullError: It does not.
+        """
+        if self._bytes_until_check > size:
+            self._bytes_until_check -= size
+            return
+        disk = shutil.disk_usage(self.path.parent)
+        page_size, unused = _pragma(db, "page_size"), _pragma(db, "freelist_count")
+        growth = self._growth(db) + max(0, size - unused * page_size)
+        if disk.free < min(self.min_free, disk.total // MIN_FREE_SHARE) + size + growth:
+            raise DiskFullError(
+                f"{printable(self.path)}: the disk is full ({disk.free:,} bytes are left);"
+                " plays are accepted again when there is space"
+            )
+
+    def is_low(self, db: sqlite3.Connection) -> bool:
+        """Whether the pages of every job must be moved into the file before the next job begins."""
+        if self._bytes_until_check > 0 and time.monotonic() < self._next_check:
+            return False
+        try:
+            free = shutil.disk_usage(self.path.parent).free
+            self._next_check = time.monotonic() + CHECK_INTERVAL
+            self._bytes_until_check = free - AMPLE_SPACE_FACTOR * max(self.min_free, MIN_FREE)
+            return self._bytes_until_check <= 0 and free < self.min_free + self._growth(db)
+        except (OSError, sqlite3.Error):
+            return False  # the next job will fail for the same reason, and report it
+
+    def shrink(self, db: sqlite3.Connection) -> None:
+        """Return free pages of the file to the disk, a limited number at a time."""
+        with suppress(sqlite3.Error, OSError):
+            pages = min(MAX_PAGES, shutil.disk_usage(self.path.parent).free // _pragma(db, "page_size") // 4)
+            if pages:
+                db.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+        empty_wal(db)
+
+    def _growth(self, db: sqlite3.Connection) -> int:
+        return max(0, _pragma(db, "page_count") * _pragma(db, "page_size") - self.path.stat().st_size)
+
+
+def _pragma(db: sqlite3.Connection, name: str) -> int:
+    return int(db.execute(f"PRAGMA {name}").fetchone()[0])
+
+
 class SqliteWriter:
     """Runs jobs in order, several to a transaction.
 
@@ -156,7 +243,11 @@ class SqliteWriter:
         dialect: Which API its plays are encoded for.
         prune: Called while there are no jobs; does a portion of work and returns whether there is more.
         place: Names the file in errors.
+        min_free: Bytes of the disk that appends leave free.
         clock: Seconds on a monotonic clock, for sharing the time of the thread.
+
+    Attributes:
+        disk_space: Guards the free space of the disk; used in the thread.
     """
 
     def __init__(
@@ -166,12 +257,14 @@ class SqliteWriter:
         prune: Callable[[sqlite3.Connection], bool],
         place: str,
         *,
+        min_free: int = MIN_FREE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._file = file
         self._dialect = dialect
         self._prune = prune
         self._shown_path = place
+        self.disk_space: DiskSpaceGuard = DiskSpaceGuard(file.path, min_free)
         self._has_expired = True
         self._failure: Exception | None = None
         self._closed = False
@@ -270,7 +363,7 @@ class SqliteWriter:
 
     def _run_jobs(self, db: sqlite3.Connection, jobs: list[WriterJob[Any, Any]], *, alone: bool = False) -> None:
         """Do jobs in one transaction, with those that are put in the meantime unless ``alone``."""
-        if self._file.disk_space.is_low(db):
+        if self.disk_space.is_low(db):
             if len(jobs) > 1:
                 self._run_singly(db, jobs)
                 return
@@ -328,7 +421,7 @@ class SqliteWriter:
             if not is_full(error):
                 raise
         empty_wal(db)
-        self._file.disk_space.shrink(db)
+        self.disk_space.shrink(db)
         return self._transact(db, work)
 
     def _transact(self, db: sqlite3.Connection, work: Callable[[sqlite3.Connection], R]) -> R:

@@ -18,7 +18,7 @@ from sevendigital_async.clock import SystemClock
 from sevendigital_async.shipping.records import Receipt, Record
 from sevendigital_async.shipping.rules import lane_rules
 from sevendigital_async.shipping.spools.base import SpoolContext
-from sevendigital_async.shipping.spools.sqlite import SqliteSpool, SqliteSpoolInspector, file
+from sevendigital_async.shipping.spools.sqlite import SqliteSpool, SqliteSpoolInspector, writer
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 RECEIPT = Receipt("request", NOW)
@@ -149,11 +149,11 @@ async def test_on_a_tight_disk_every_step_is_in_the_file_before_the_next(tmp_pat
         await asyncio.gather(*(spool.append(KIND, records(10, start + number * 10, "ann")) for number in range(10)))
     assert (tmp_path / "plays.db-wal").stat().st_size < 200_000
     assert await drained(spool) == 600
-    monkeypatch.setattr(file, "MIN_FREE_SHARE", 1)
+    monkeypatch.setattr(writer, "MIN_FREE_SHARE", 1)
     put = asyncio.create_task(spool.append(KIND, records(1)))
     await asyncio.sleep(0.1)
     assert not put.done()
-    monkeypatch.setattr(file, "MIN_FREE_SHARE", 1_000_000)
+    monkeypatch.setattr(writer, "MIN_FREE_SHARE", 1_000_000)
     async with asyncio.timeout(60):
         await put
     await spool.aclose()
