@@ -83,7 +83,7 @@ def check_secret(name: str, value: object) -> None:
         raise ConfigurationError(f"{name} contains a character that can't be printed; remove it")
 
 
-def _secret(_: object, attribute: Attribute[str], value: str) -> None:
+def _validate_secret(_: object, attribute: Attribute[str], value: str) -> None:
     check_secret(attribute.name, value)
 
 
@@ -122,7 +122,7 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value == value  # noqa: PLR0124 - NaN isn't
 
 
-def _seconds(_: object, attribute: Attribute[Any], value: float | None) -> None:
+def _validate_seconds(_: object, attribute: Attribute[Any], value: float | None) -> None:
     """Refuse anything but a finite, positive number of seconds, or None for no limit where that is the default."""
     if value is None and attribute.name != "connect":
         return
@@ -131,7 +131,7 @@ def _seconds(_: object, attribute: Attribute[Any], value: float | None) -> None:
         raise ConfigurationError(f"{attribute.name} must be a positive, finite number of seconds{unlimited}")
 
 
-def _whole(least: int) -> Any:
+def _validate_whole_number(least: int) -> Any:
     def check(_: object, attribute: Attribute[int], value: int) -> None:
         if type(value) is not int or value < least:
             raise ConfigurationError(f"{attribute.name} must be a whole number, {least} or more")
@@ -139,7 +139,7 @@ def _whole(least: int) -> Any:
     return check
 
 
-def _instance(*kinds: type) -> Any:
+def _validate_instance(*kinds: type) -> Any:
     def check(_: object, attribute: Attribute[object], value: object) -> None:
         if not isinstance(value, kinds):
             names = " or ".join("None" if kind is type(None) else kind.__name__ for kind in kinds)
@@ -155,8 +155,8 @@ class Credentials:
     Both are used exactly as given. Whitespace around them and characters that can't be printed are refused.
     """
 
-    consumer_key: str = field(validator=_secret)
-    consumer_secret: str = field(validator=_secret, repr=False)
+    consumer_key: str = field(validator=_validate_secret)
+    consumer_secret: str = field(validator=_validate_secret, repr=False)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -181,11 +181,11 @@ class UserToken:
     They are checked as :class:`Credentials` are.
     """
 
-    token: str = field(validator=_secret, repr=False)
-    secret: str = field(validator=_secret, repr=False)
+    token: str = field(validator=_validate_secret, repr=False)
+    secret: str = field(validator=_validate_secret, repr=False)
 
 
-@frozen
+@frozen(cache_hash=True)
 class Timeout:
     """How long one attempt may take, in seconds.
 
@@ -196,9 +196,9 @@ class Timeout:
         read: Between two pieces of the response.
     """
 
-    total: float | None = field(default=30.0, validator=_seconds)
-    connect: float = field(default=10.0, validator=_seconds)
-    read: float | None = field(default=None, validator=_seconds)
+    total: float | None = field(default=30.0, validator=_validate_seconds)
+    connect: float = field(default=10.0, validator=_validate_seconds)
+    read: float | None = field(default=None, validator=_validate_seconds)
 
 
 @frozen
@@ -212,7 +212,7 @@ class RetryPolicy:
         deadline: Seconds for the whole call, waits included; None for no limit.
     """
 
-    attempts: int = field(default=4, validator=_whole(1))
+    attempts: int = field(default=4, validator=_validate_whole_number(1))
     base: float = 0.5
     cap: float = 20.0
     deadline: float | None = 120.0
@@ -269,7 +269,7 @@ _URL = re.compile(r"[!-~]+").fullmatch
 _PATH = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*").fullmatch
 
 
-def _base_url(url: str, *, allow_http: bool) -> str:
+def _checked_base_url(url: str, *, allow_http: bool) -> str:
     """Return ``url`` as ``check_origin`` does, if a path can be appended to it."""
     origin = check_origin(url, allow_http=allow_http)
     if not _URL(url):
@@ -288,12 +288,12 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _header_value(_: object, attribute: Attribute[str | None], value: str | None) -> None:
+def _validate_header_value(_: object, attribute: Attribute[str | None], value: str | None) -> None:
     if value is not None and not (isinstance(value, str) and is_header_value(value)):
         raise ConfigurationError(f"{attribute.name} must be a string without line breaks and other control characters")
 
 
-def _proxy(_: object, attribute: Attribute[str | None], value: str | None) -> None:
+def _validate_proxy(_: object, attribute: Attribute[str | None], value: str | None) -> None:
     if value is None:
         return
     try:
@@ -305,28 +305,28 @@ def _proxy(_: object, attribute: Attribute[str | None], value: str | None) -> No
         raise ConfigurationError(f"{attribute.name} must be the URL of an HTTP proxy, such as http://proxy:3128")
 
 
-def _ssl(_: object, attribute: Attribute[Any], value: object) -> None:
-    _instance(SSLContext, str, os.PathLike, type(None))(_, attribute, value)
+def _validate_ssl(_: object, attribute: Attribute[Any], value: object) -> None:
+    _validate_instance(SSLContext, str, os.PathLike, type(None))(_, attribute, value)
     if isinstance(value, SSLContext) and not (value.check_hostname and value.verify_mode is CERT_REQUIRED):
         raise ConfigurationError(f"{attribute.name} must verify certificates and host names")
 
 
-def _hosts(_: object, attribute: Attribute[Mapping[Host, str]], value: Mapping[Host, str]) -> None:
+def _validate_hosts(_: object, attribute: Attribute[Mapping[Host, str]], value: Mapping[Host, str]) -> None:
     if not isinstance(value, Mapping) or not all(isinstance(key, Host) for key in value):
         raise ConfigurationError(f"{attribute.name} must map Host members to base URLs")
 
 
-def _waiting(_: object, attribute: Attribute[float], value: float) -> None:
+def _validate_wait(_: object, attribute: Attribute[float], value: float) -> None:
     if not _is_number(value) or value < 0:
         raise ConfigurationError(f"{attribute.name} must be a number of seconds, zero or more")
 
 
-def _country(_: object, attribute: Attribute[str], value: object) -> None:
+def _validate_country(_: object, attribute: Attribute[str], value: object) -> None:
     if value is not None and (flaw := country_problem(value)):
         raise ConfigurationError(f"{attribute.name} {flaw}")
 
 
-def _absolute_path(_: object, attribute: Attribute[str], value: str) -> None:
+def _validate_absolute_path(_: object, attribute: Attribute[str], value: str) -> None:
     if (
         not isinstance(value, str)
         or not value.startswith("/")
@@ -337,12 +337,12 @@ def _absolute_path(_: object, attribute: Attribute[str], value: str) -> None:
         raise ConfigurationError(f"{attribute.name} must be a path such as /preview/log")
 
 
-def _extra(_: object, __: object, value: object) -> None:
+def _validate_extra(_: object, __: object, value: object) -> None:
     if flaw := extra_problem(value):
         raise ConfigurationError(flaw)
 
 
-def _usage_types(_: object, attribute: Attribute[Any], value: object) -> None:
+def _validate_usage_types(_: object, attribute: Attribute[Any], value: object) -> None:
     several = isinstance(value, tuple | list | set | frozenset)
     if not (value is None or isinstance(value, str) or (several and all(isinstance(each, str) for each in value))):  # type: ignore[attr-defined]
         raise ConfigurationError(f"{attribute.name} must be a string or several strings")
@@ -386,30 +386,32 @@ class Settings:
     """
 
     base_url: str | None = None
-    hosts: Mapping[Host, str] = field(default=Factory(dict), validator=_hosts)
+    hosts: Mapping[Host, str] = field(default=Factory(dict), validator=_validate_hosts)
     allow_http: bool = False
-    dialect: Dialect = field(default=Dialect.OPENAPI, validator=_instance(Dialect))
-    signature: SignaturePlacement = field(default=SignaturePlacement.HEADER, validator=_instance(SignaturePlacement))
-    timeout: Timeout = field(default=Timeout(), validator=_instance(Timeout))
-    retry: RetryPolicy = field(default=RetryPolicy(), validator=_instance(RetryPolicy))
-    max_wait: float = field(default=60.0, validator=_waiting)
-    max_response_bytes: int = field(default=32 * 1024 * 1024, validator=_whole(1))
-    max_connections: int = field(default=100, validator=_whole(0))
-    proxy: str | None = field(default=None, validator=_proxy, repr=False)
+    dialect: Dialect = field(default=Dialect.OPENAPI, validator=_validate_instance(Dialect))
+    signature: SignaturePlacement = field(
+        default=SignaturePlacement.HEADER, validator=_validate_instance(SignaturePlacement)
+    )
+    timeout: Timeout = field(default=Timeout(), validator=_validate_instance(Timeout))
+    retry: RetryPolicy = field(default=RetryPolicy(), validator=_validate_instance(RetryPolicy))
+    max_wait: float = field(default=60.0, validator=_validate_wait)
+    max_response_bytes: int = field(default=32 * 1024 * 1024, validator=_validate_whole_number(1))
+    max_connections: int = field(default=100, validator=_validate_whole_number(0))
+    proxy: str | None = field(default=None, validator=_validate_proxy, repr=False)
     trust_env: bool = False
-    ssl: SSLContext | str | os.PathLike[str] | None = field(default=None, validator=_ssl)
+    ssl: SSLContext | str | os.PathLike[str] | None = field(default=None, validator=_validate_ssl)
     client_cert: str | os.PathLike[str] | tuple[str, str] | None = field(
-        default=None, validator=_instance(str, os.PathLike, tuple, type(None))
+        default=None, validator=_validate_instance(str, os.PathLike, tuple, type(None))
     )
     prefer_xml: bool = False
-    user_agent: str | None = field(default=None, validator=_header_value)
-    live_preview_log_path: str = field(default="/preview/log", validator=_absolute_path)
+    user_agent: str | None = field(default=None, validator=_validate_header_value)
+    live_preview_log_path: str = field(default="/preview/log", validator=_validate_absolute_path)
     strict_decoding: bool = False
-    country: str | None = field(default=None, validator=_country)
-    shop_id: str | int | None = field(default=None, validator=_instance(str, int, type(None)))
-    image_size: str | int | None = field(default=None, validator=_instance(str, int, type(None)))
-    usage_types: str | Iterable[str] | None = field(default=None, validator=_usage_types)
-    extra: Mapping[str, object] = field(default=Factory(dict), validator=_extra)
+    country: str | None = field(default=None, validator=_validate_country)
+    shop_id: str | int | None = field(default=None, validator=_validate_instance(str, int, type(None)))
+    image_size: str | int | None = field(default=None, validator=_validate_instance(str, int, type(None)))
+    usage_types: str | Iterable[str] | None = field(default=None, validator=_validate_usage_types)
+    extra: Mapping[str, object] = field(default=Factory(dict), validator=_validate_extra)
     origins: Mapping[Host, str] = field(init=False, repr=False, eq=False)
 
     def with_env(self, environ: Mapping[str, str] | None = None) -> Settings:
@@ -435,7 +437,9 @@ class Settings:
     @origins.default
     def _resolve_origins(self) -> Mapping[Host, str]:
         if self.base_url is not None:
-            return dict.fromkeys(Host, _base_url(self.base_url, allow_http=self.allow_http))
+            return dict.fromkeys(Host, _checked_base_url(self.base_url, allow_http=self.allow_http))
         # Defaults are computed before validators run.
         hosts = self.hosts if isinstance(self.hosts, Mapping) else {}
-        return {host: _base_url(url, allow_http=self.allow_http) for host, url in {**DEFAULT_HOSTS, **hosts}.items()}
+        return {
+            host: _checked_base_url(url, allow_http=self.allow_http) for host, url in {**DEFAULT_HOSTS, **hosts}.items()
+        }

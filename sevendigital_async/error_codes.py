@@ -55,12 +55,12 @@ ERRORS_BY_STATUS: dict[int, type[APIError]] = {
     429: RateLimitError,
 }
 
-INPUT_ERRORS = 1
+INPUT_ERROR_THOUSAND = 1
 """The thousand of the codes about invalid input."""
 
-_REFUSALS = {400, 413, 422}
+_REFUSAL_STATUSES = {400, 413, 422}
 
-_STATUS_OF_KIND = {AuthenticationError: 401, PermissionDeniedError: 403, RateLimitError: 429}
+_STATUS_BY_ERROR = {AuthenticationError: 401, PermissionDeniedError: 403, RateLimitError: 429}
 
 
 def error_type(status: int, code: int | None) -> type[APIError]:
@@ -90,12 +90,12 @@ def effective_status(error: APIError) -> int:
     """Return the effective status of a response, including what its body reports; see :mod:`.status_codes`."""
     status = error.status or 0
     thousand = 0 if error.code is None else error.code // 1000
-    decided = next((status for kind, status in _STATUS_OF_KIND.items() if isinstance(error, kind)), None)
+    decided = next((status for kind, status in _STATUS_BY_ERROR.items() if isinstance(error, kind)), None)
     if decided is not None:
         return decided
     if isinstance(error, ServerError):
         return 503 if status < 400 or ERRORS_BY_THOUSAND.get(thousand) is ServerError else status  # noqa: PLR2004
-    if thousand == INPUT_ERRORS and error.in_service_form:
-        return status if status in _REFUSALS else 400
+    if thousand == INPUT_ERROR_THOUSAND and error.in_service_form:
+        return status if status in _REFUSAL_STATUSES else 400
     # An error in a success response, or a failure without one: the thing does not exist.
     return status if 300 <= status < 500 else 404  # noqa: PLR2004

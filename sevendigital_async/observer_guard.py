@@ -42,7 +42,7 @@ class ObserverGuard:
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # noqa: BLE001 - a plain function can't be cancelled: this one is its own
-            self._failed("raised", error)
+            self._log_failure("raised", error)
             return None
         if inspect.isawaitable(result):
             self._discard(result)
@@ -68,9 +68,9 @@ class ObserverGuard:
             awaitable.close()
         elif isinstance(awaitable, asyncio.Future):
             awaitable.cancel()
-        self._failed("is async and was not awaited; pass a plain function", None)
+        self._log_failure("is async and was not awaited; pass a plain function", None)
 
-    def _failed(self, what: str, error: BaseException | None) -> None:
+    def _log_failure(self, what: str, error: BaseException | None) -> None:
         if not self._has_failed:
             self._has_failed = True
             self.logger.error("%s %s; its further errors are not logged", self.name, what, exc_info=error)

@@ -27,18 +27,18 @@ from .models import LogKind
 from .session.observation import RequestInfo
 from .shipping.outcome import NAMES, Delivered
 
-FIRST_ERROR = 400
+MIN_ERROR_STATUS = 400
 """The lowest HTTP status of an error."""
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-def _activated(span: Span) -> AbstractContextManager[Span]:
+def _activate(span: Span) -> AbstractContextManager[Span]:
     # An exception's message may quote the service, and with it a user.
     return use_span(span, end_on_exit=False, record_exception=False, set_status_on_exception=False)
 
 
-def _failed(span: Span, error_type: str) -> None:
+def _set_error(span: Span, error_type: str) -> None:
     span.set_attribute("error.type", error_type)
     span.set_status(StatusCode.ERROR)
 
@@ -51,18 +51,18 @@ class OpenTelemetryAttempt:
 
     def activate(self) -> AbstractContextManager[Span]:
         """Return a context manager in which the span is the current one."""
-        return _activated(self._span)
+        return _activate(self._span)
 
     def answered(self, status: int) -> None:
         """Record the status of the response."""
         self._span.set_attribute("http.response.status_code", status)
-        if status >= FIRST_ERROR:
-            _failed(self._span, str(status))
+        if status >= MIN_ERROR_STATUS:
+            _set_error(self._span, str(status))
 
     def end(self, error: BaseException | None) -> None:
         """End it, with the error that kept the response from being read to its end."""
         if error is not None:
-            _failed(self._span, type(error).__name__)
+            _set_error(self._span, type(error).__name__)
         self._span.end()
 
 
@@ -75,7 +75,7 @@ class OpenTelemetryCall:
 
     def activate(self) -> AbstractContextManager[Span]:
         """Return a context manager in which the span is the current one."""
-        return _activated(self._span)
+        return _activate(self._span)
 
     def start_attempt(self, request: RequestInfo) -> OpenTelemetryAttempt:
         """Start the span of a request."""
@@ -97,7 +97,7 @@ class OpenTelemetryCall:
     def end(self, error: BaseException | None) -> None:
         """End it, with the error that the call raised."""
         if error is not None:
-            _failed(self._span, type(error).__name__)
+            _set_error(self._span, type(error).__name__)
         if isinstance(error, APIError) and error.code is not None:
             self._span.set_attribute("sevendigital.error.code", error.code)
         self._span.end()
@@ -116,13 +116,13 @@ class OpenTelemetryBatch:
 
     def activate(self) -> AbstractContextManager[Span]:
         """Return a context manager in which the span is the current one."""
-        return _activated(self._span)
+        return _activate(self._span)
 
     def end(self, outcome: str) -> None:
         """End it with the name of its outcome."""
         self._span.set_attribute("sevendigital.outcome", outcome)
         if outcome != NAMES[Delivered]:
-            _failed(self._span, outcome)
+            _set_error(self._span, outcome)
         self._span.end()
 
 

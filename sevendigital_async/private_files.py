@@ -32,7 +32,7 @@ FILE_TYPES: tuple[tuple[Callable[[int], bool], str], ...] = (
 )
 """Kinds of file that are not regular files, with their names."""
 
-_creating = threading.Lock()
+_creation_lock = threading.Lock()
 
 
 def printable(path: str | os.PathLike[str]) -> str:
@@ -75,7 +75,7 @@ def ensure_private(path: Path) -> None:
     """
     # One at a time: closing a file drops all locks that this process has on it, and SQLite in another thread may open
     # and lock the file as soon as it exists. For the same reason an existing file is not opened here.
-    with _creating, suppress(FileExistsError):
+    with _creation_lock, suppress(FileExistsError):
         os.close(create_private(path))
 
 

@@ -16,16 +16,16 @@ from typing import Any
 from .errors import ConfigurationError
 from .redis_url import RedisURL
 
-ANSWER_TIMEOUT = 2.0
+RESPONSE_TIMEOUT = 2.0
 """Seconds after which a Redis that has not answered counts as unavailable."""
 
-STARTING = frozenset({"LOADING", "BUSY", "TRYAGAIN", "MASTERDOWN", "READONLY", "CLUSTERDOWN", "RESET"})
+TRANSIENT_CODES = frozenset({"LOADING", "BUSY", "TRYAGAIN", "MASTERDOWN", "READONLY", "CLUSTERDOWN", "RESET"})
 """What is over within seconds: Redis loads its data, runs a script, fails over, or has closed a connection."""
 
-UNAVAILABLE = STARTING | {"NOREPLICAS", "MISCONF", "UNBLOCKED", "NOAUTH", "WRONGPASS", "NOPERM", "OOM"}
+UNAVAILABLE_CODES = TRANSIENT_CODES | {"NOREPLICAS", "MISCONF", "UNBLOCKED", "NOAUTH", "WRONGPASS", "NOPERM", "OOM"}
 """Refusals that can end without a change of this program: Redis is full, or lacks a permission."""
 
-_BY_CLASS = {
+_CODE_BY_ERROR_CLASS = {
     "AuthenticationError": "NOAUTH",
     "BusyLoadingError": "LOADING",
     "ReadOnlyError": "READONLY",
@@ -40,7 +40,7 @@ _BY_CLASS = {
 }
 """The library removes the code from errors that it has classes for; older releases don't keep it elsewhere."""
 
-CLUSTER = frozenset({"MOVED", "ASK", "CROSSSLOT"})
+CLUSTER_CODES = frozenset({"MOVED", "ASK", "CROSSSLOT"})
 NO_CLUSTER = "is a node of a cluster, which is not supported; name a Redis without cluster mode"
 
 _CODE = re.compile(r"-?([A-Z]+)\b")
@@ -61,7 +61,7 @@ class RedisUnavailableError(Exception):
     @property
     def is_starting(self) -> bool:
         """It will be over within seconds, most likely."""
-        return self.code in STARTING
+        return self.code in TRANSIENT_CODES
 
 
 class RedisRefusedError(ConfigurationError):
@@ -82,7 +82,7 @@ ANSWER_STATUSES = frozenset(
 """What a response of a script begins with if it is a list."""
 
 _DECLARATION = re.compile(r"^local (\w+) = (?:tonumber\()?(KEYS|ARGV)\[(\d+)\]", re.MULTILINE)
-_REST = re.compile(r"^local (\w+) = (\d+) -- ARGV\[\2\] and on", re.MULTILINE)
+_REST_DECLARATION = re.compile(r"^local (\w+) = (\d+) -- ARGV\[\2\] and on", re.MULTILINE)
 _INCLUDE = re.compile(r"^-- include: (.+)$", re.MULTILINE)
 
 
@@ -126,17 +126,17 @@ class RedisScript:
     @cached_property
     def keys(self) -> tuple[str, ...]:
         """Names of the keys, in order."""
-        return self._declared("KEYS")
+        return self._declared_names("KEYS")
 
     @cached_property
     def arguments(self) -> tuple[str, ...]:
         """Names of the arguments, in order."""
-        return self._declared("ARGV")
+        return self._declared_names("ARGV")
 
     @cached_property
-    def rest(self) -> str | None:
+    def rest_argument(self) -> str | None:
         """Name of the sequence that takes the rest of the arguments; None if there is none."""
-        found = _REST.search(self.text)
+        found = _REST_DECLARATION.search(self.text)
         if found is not None and int(found[2]) != len(self.arguments) + 1:
             raise ValueError(f"{self.path}: {found[1]} does not begin after the last argument")
         return None if found is None else found[1]
@@ -147,14 +147,16 @@ class RedisScript:
         Raises:
             TypeError: The names are not those that the script declares.
         """
-        names = {*self.keys, *self.arguments, *([self.rest] if self.rest else [])}
+        names = {*self.keys, *self.arguments, *([self.rest_argument] if self.rest_argument else [])}
         if named.keys() != names:
             missing, unknown = sorted(names - named.keys()), sorted(named.keys() - names)
             raise TypeError(f"{self.path}: missing arguments {missing}, unknown arguments {unknown}")
-        values = [named[name] for name in (*self.keys, *self.arguments)] + list(named[self.rest] if self.rest else ())
+        values = [named[name] for name in (*self.keys, *self.arguments)] + list(
+            named[self.rest_argument] if self.rest_argument else ()
+        )
         return [len(self.keys), *(int(value) if isinstance(value, bool) else value for value in values)]
 
-    def _declared(self, array: str) -> tuple[str, ...]:
+    def _declared_names(self, array: str) -> tuple[str, ...]:
         found = [(int(match[3]), match[1]) for match in _DECLARATION.finditer(self.text) if match[2] == array]
         if [number for number, _ in found] != list(range(1, len(found) + 1)):
             raise ValueError(f"{self.path}: {array} is not declared from 1 on, in order: {found}")
@@ -215,7 +217,7 @@ class RedisConnection:
         if not isinstance(answer, script.answer_type) or (
             isinstance(answer, list) and (not answer or answer[0] not in ANSWER_STATUSES)
         ):
-            raise self._not_redis()
+            raise self._not_redis_error()
         return answer
 
     async def read(self, *command: Any) -> Any:
@@ -229,7 +231,7 @@ class RedisConnection:
         try:
             return await self._send(*command)
         except self._errors.NoScriptError:
-            raise self._not_redis() from None
+            raise self._not_redis_error() from None
 
     async def aclose(self) -> None:
         """Close the connection, for good."""
@@ -242,46 +244,46 @@ class RedisConnection:
         if self._redis is None:
             raise ConfigurationError(f"the connection to Redis at {self.safe_url} is closed")
         try:
-            async with asyncio.timeout(ANSWER_TIMEOUT):
+            async with asyncio.timeout(RESPONSE_TIMEOUT):
                 return await self._redis.execute_command(*command)
         except self._errors.NoScriptError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever the library makes of what a server says
-            failure = self._translated(error)
+            failure = self._translate_error(error)
         # Raised outside of the handler: errors of the library may quote what was sent.
         raise failure
 
-    def _translated(self, error: Exception) -> RedisUnavailableError | RedisRefusedError:
+    def _translate_error(self, error: Exception) -> RedisUnavailableError | RedisRefusedError:
         code = self._code_of(error)
         words = (
             "".join(c if c.isprintable() else "?" for c in _ARGUMENTS.sub("", str(error))) or "an error without words"
         )
-        if code in UNAVAILABLE - {"RESET"}:
+        if code in UNAVAILABLE_CODES - {"RESET"}:
             said = words if words.lstrip("-").startswith(code) else f"{code} {words}"
             return RedisUnavailableError(f"Redis at {self.safe_url} refuses: {said}", code=code)
         if isinstance(error, self._errors.ResponseError):
-            said = f"{NO_CLUSTER} ({code})" if code in CLUSTER else f"refuses: {words}"
+            said = f"{NO_CLUSTER} ({code})" if code in CLUSTER_CODES else f"refuses: {words}"
             return RedisRefusedError(f"Redis at {self.safe_url} {said}", code=code)
         if isinstance(error, self._errors.ConnectionError | self._errors.TimeoutError | OSError):
-            return RedisUnavailableError(f"Redis at {self.safe_url} does not answer ({_cause(error)})", code=code)
+            return RedisUnavailableError(f"Redis at {self.safe_url} does not answer ({_cause_text(error)})", code=code)
         if isinstance(error, self._errors.DataError):
             return RedisRefusedError(
                 f"not sent to Redis at {self.safe_url}: an argument is neither text nor bytes nor a number"
             )
-        return self._not_redis()
+        return self._not_redis_error()
 
-    def _not_redis(self) -> RedisRefusedError:
+    def _not_redis_error(self) -> RedisRefusedError:
         return RedisRefusedError(f"the server at {self.safe_url} does not answer like a Redis; check the URL")
 
     def _code_of(self, error: Exception) -> str:
-        named = getattr(error, "status_code", None) or _BY_CLASS.get(type(error).__name__)
+        named = getattr(error, "status_code", None) or _CODE_BY_ERROR_CLASS.get(type(error).__name__)
         if isinstance(named, str) and named != "ERR":
             return named
         if isinstance(error, self._errors.ResponseError):
             found = _CODE.match(str(error))
             return found[1] if found else "ERR"
         text = str(error).lower()
-        was_reset = isinstance(_root(error), ConnectionResetError | BrokenPipeError) or "closed" in text
+        was_reset = isinstance(_root_error(error), ConnectionResetError | BrokenPipeError) or "closed" in text
         return "RESET" if was_reset else ""
 
     def _open(self) -> None:
@@ -306,7 +308,7 @@ class RedisConnection:
             )
 
 
-def _root(error: BaseException) -> BaseException:
+def _root_error(error: BaseException) -> BaseException:
     """Return the operating system's error behind an error of the library."""
     seen: BaseException | None = error
     while seen is not None and not isinstance(seen, OSError):
@@ -314,8 +316,8 @@ def _root(error: BaseException) -> BaseException:
     return seen or error
 
 
-def _cause(error: Exception) -> str:
+def _cause_text(error: Exception) -> str:
     """Say in a few words why there was no response; the library's own message may quote what was sent."""
-    root = _root(error)
+    root = _root_error(error)
     words = getattr(root, "strerror", None)
     return str(words) if words else type(root).__name__

@@ -21,7 +21,7 @@ SCHEMES: Mapping[str, str] = {
 """What a URL may begin with, and what it means: plain TCP, TLS, or a socket of this machine."""
 
 EXAMPLES = "redis://host:6379/0, rediss://host:6379/0 (TLS) or unix:///path/of/socket"
-PORT = 6379
+DEFAULT_PORT = 6379
 MAX_PORT = 65_535
 
 _SPACE_OR_CONTROL = re.compile(r"[\x00-\x20\x7f]")
@@ -29,43 +29,43 @@ _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _NAME = re.compile(r"[a-z_]{1,40}")
 
 
-def _text(name: str, value: str) -> str:
+def _parse_text(name: str, value: str) -> str:
     if not value:
         raise ConfigurationError(f"the option {name} in a Redis URL is empty")
     return value
 
 
-def _prefix(_: str, value: str) -> str:
+def _parse_prefix(_: str, value: str) -> str:
     if not value or set("{}") & set(value):
         raise ConfigurationError("the prefix in a Redis URL must not be empty or contain braces")
     return value
 
 
-def _database(_: str, value: str) -> int:
+def _parse_database(_: str, value: str) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", value):
         raise ConfigurationError("the database in a Redis URL must be a number, such as redis://host:6379/0")
     return int(value)
 
 
-def _verified(name: str, value: str) -> None:
+def _check_verification(name: str, value: str) -> None:
     if value.lower() not in {"required", "true", "yes", "1"}:
         raise ConfigurationError(
             f"{name} in a Redis URL can't be turned off: certificates are always verified; set ssl_ca_certs instead"
         )
 
 
-OPTIONS: Mapping[str, Callable[[str, str], Any]] = {
-    "prefix": _prefix,
-    "db": _database,
-    "username": _text,
-    "password": _text,
-    "client_name": _text,
-    "ssl_ca_certs": _text,
-    "ssl_ca_path": _text,
-    "ssl_certfile": _text,
-    "ssl_keyfile": _text,
-    "ssl_cert_reqs": _verified,
-    "ssl_check_hostname": _verified,
+OPTION_PARSERS: Mapping[str, Callable[[str, str], Any]] = {
+    "prefix": _parse_prefix,
+    "db": _parse_database,
+    "username": _parse_text,
+    "password": _parse_text,
+    "client_name": _parse_text,
+    "ssl_ca_certs": _parse_text,
+    "ssl_ca_path": _parse_text,
+    "ssl_certfile": _parse_text,
+    "ssl_keyfile": _parse_text,
+    "ssl_cert_reqs": _check_verification,
+    "ssl_check_hostname": _check_verification,
 }
 """What may follow the question mark. Decoding, protocol, timeouts and retries are set by this package."""
 
@@ -102,7 +102,7 @@ class RedisURL:
             safe_url = f"unix://{path}"
         else:
             host = parts.hostname or ""
-            connection |= {"host": host, "port": port, "db": _database("db", parts.path.strip("/") or "0")}
+            connection |= {"host": host, "port": port, "db": _parse_database("db", parts.path.strip("/") or "0")}
             safe_url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{parts.path.rstrip('/')}"
         for name, value in (("username", parts.username), ("password", parts.password)):
             if value:
@@ -125,7 +125,7 @@ def _split(url: str) -> tuple[SplitResult, int]:
         raise ConfigurationError("a Redis URL contains a % without two hexadecimal digits; write it as %25")
     try:
         parts = urlsplit(url)
-        port = PORT if parts.port is None else parts.port
+        port = DEFAULT_PORT if parts.port is None else parts.port
         if parts.hostname and ":" not in parts.hostname:
             parts.hostname.encode("idna")
     except ValueError:  # a UnicodeError is one
@@ -149,12 +149,12 @@ def _options(query: str) -> dict[str, Any]:
     except ValueError:
         raise ConfigurationError("the options in a Redis URL are not UTF-8") from None
     for name, value in pairs:
-        if name not in OPTIONS:
+        if name not in OPTION_PARSERS:
             option = f"option {name}" if _NAME.fullmatch(name) else "option"
-            raise ConfigurationError(f"unknown {option} in a Redis URL; known are {', '.join(OPTIONS)}")
+            raise ConfigurationError(f"unknown {option} in a Redis URL; known are {', '.join(OPTION_PARSERS)}")
         if name in options:
             raise ConfigurationError(f"the option {name} is in a Redis URL twice")
-        options[name] = OPTIONS[name](name, value)
+        options[name] = OPTION_PARSERS[name](name, value)
     return options
 
 

@@ -48,7 +48,7 @@ class StatusRule:
     status_class: int = field(kw_only=True)
 
     @status_class.default
-    def _of_statuses(self) -> int:
+    def _class_of_statuses(self) -> int:
         return self.statuses[0] // 100
 
     @property

@@ -15,7 +15,7 @@ from support.rows import each_row
 
 from sevendigital_async.cli.app import command as parser
 from sevendigital_async.monitoring.http_endpoint import HttpAddress
-from sevendigital_async.monitoring.ingestion import FIGURES, PREFIX
+from sevendigital_async.monitoring.ingestion import METRICS, PREFIX
 from sevendigital_async.sandbox import DEMO_KEY, DEMO_SECRET
 from sevendigital_async.shipping.prometheus import PrometheusMetrics
 
@@ -217,7 +217,7 @@ def metrics_that_exist():
     PrometheusMetrics(registry)
     ProcessCollector(registry=registry)
     names = {"up"}
-    names |= {f"{PREFIX}_{figure.name}{'_total' if figure.is_counter else ''}" for figure in FIGURES}
+    names |= {f"{PREFIX}_{figure.name}{'_total' if figure.is_counter else ''}" for figure in METRICS}
     for family in registry.collect():
         suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}.get(family.type, [""])
         names |= {family.name + suffix for suffix in suffixes}

@@ -20,9 +20,9 @@ INTERNAL = {
     *("Auth", "Binding", "Content", "AcceptedCount", "Count", "RateClass", "Safety"),
     # For those who write spools, transports, tracers or sources; their modules are in the reference.
     *("BatchSpan", "CallSpan", "Clock", "EncodedLog", "Encoder", "Event", "LastRequest", "LeaseSettler", "SendPermit"),
-    *("IngestionFigure", "Instrument", "Opener", "Progress", "Window"),
+    *("IngestionMetric", "Instrument", "Opener", "Progress", "Window"),
     # Type variables, aliases and the names of typing.
-    *("FigureValue", "Hook", "Literal", "Self", "T_co"),
+    *("MetricValue", "Hook", "Literal", "Self", "T_co"),
 }
 
 

@@ -29,12 +29,12 @@ COMMANDS = {
 """Name of a command: its module in ``commands``, and its line in the list of commands."""
 
 
-def _adapt(command: Any) -> None:
+def _apply_common_rules(command: Any) -> None:
     """Apply the rules of all commands to a command and its subcommands."""
     _hide_types(command)
     _refuse_repeated_options(command)
     for subcommand in getattr(command, "commands", {}).values():
-        _adapt(subcommand)
+        _apply_common_rules(subcommand)
 
 
 def _hide_types(command: Any) -> None:
@@ -68,8 +68,8 @@ def _refuse_repeated_options(command: Any) -> None:
     command.make_parser = make_strict_parser
 
 
-def _check_repeated(given: Iterable[Any], context: Any) -> None:
-    for parameter, times in Counter(given).items():
+def _check_repeated(order: Iterable[Any], context: Any) -> None:
+    for parameter, times in Counter(order).items():
         if times > 1 and _takes_one_value(parameter):
             names = "/".join((parameter.opts[-1], *parameter.secondary_opts))
             raise typer.BadParameter(f"{names} is given more than once", ctx=context)
@@ -94,7 +94,7 @@ class CommandTable(TyperGroup):
             return None
         module = import_module(f".commands.{COMMANDS[cmd_name][0]}", __package__)
         group = typer.main.get_group(module.app)
-        _adapt(group)
+        _apply_common_rules(group)
         return group.commands.get(cmd_name, group)
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - as above
@@ -118,8 +118,8 @@ app = typer.Typer(
 )
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(value: bool) -> None:
+    if value:
         echo(f"sevendigital {__version__}")
         raise typer.Exit
 

@@ -19,8 +19,8 @@ from ..errors import InvalidArgumentError, SevenDigitalError
 from ..operations import REGISTRY, Operation, Parameter, ParameterLocation
 from .usage import quoted, suggestion
 
-PAGING = frozenset({"page", "page_size"})
-VALUES: Mapping[str, Sequence[str]] = {
+PAGING_ARGUMENTS = frozenset({"page", "page_size"})
+VALUES_BY_ARGUMENT: Mapping[str, Sequence[str]] = {
     "country": ALPHA_2,
     "card_country": ALPHA_2,
     "period": ("day", "week", "month", "year"),
@@ -80,14 +80,14 @@ def read_arguments(operation: Operation, pairs: Iterable[str], dialect: Dialect)
             raise InvalidArgumentError(f"{operation.name} has no argument {key!r}; {choice}{hint}", argument=key)
         if parameter.name in arguments:
             raise InvalidArgumentError(f"{key!r} is given twice", argument=key)
-        arguments[parameter.name] = _value(operation, parameter, value)
+        arguments[parameter.name] = _parse_value(operation, parameter, value)
     return arguments
 
 
-def _value(operation: Operation, parameter: Parameter, text: str) -> object:
+def _parse_value(operation: Operation, parameter: Parameter, text: str) -> object:
     if text.startswith("@"):
-        text = _content(parameter.name, text[1:])
-    if parameter.name in PAGING:
+        text = _read_file(parameter.name, text[1:])
+    if parameter.name in PAGING_ARGUMENTS:
         if not (text.isascii() and text.isdecimal()):
             raise InvalidArgumentError(
                 f"{parameter.name}: {quoted(text)} is not a whole number", argument=parameter.name
@@ -108,7 +108,7 @@ def _value(operation: Operation, parameter: Parameter, text: str) -> object:
     return text if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
-def _content(name: str, path: str) -> str:
+def _read_file(name: str, path: str) -> str:
     if not path:
         raise InvalidArgumentError(f"{name}: @ must be followed by the name of a file", argument=name)
     try:
@@ -144,33 +144,33 @@ def complete_argument(operation: str, given: Sequence[str], incomplete: str, dia
         return []
     key, equals, value = incomplete.partition("=")
     if equals and key:
-        return [f"{key}={known}" for known in values_of(found, parameters.get(key)) if known.startswith(value)]
+        return [f"{key}={known}" for known in known_values(found, parameters.get(key)) if known.startswith(value)]
     if equals and given:
-        return list(values_of(found, parameters.get(given[-1])))
+        return list(known_values(found, parameters.get(given[-1])))
     if given[-1:] == ["="] and len(given) > 1:
-        return [known for known in values_of(found, parameters.get(given[-2])) if known.startswith(incomplete)]
+        return [known for known in known_values(found, parameters.get(given[-2])) if known.startswith(incomplete)]
     named = {pair.partition("=")[0] for pair in given}
     return [f"{name}=" for name in parameters if name.startswith(incomplete) and name not in named]
 
 
-def values_of(operation: Operation, parameter: Parameter | None) -> Sequence[str]:
+def known_values(operation: Operation, parameter: Parameter | None) -> Sequence[str]:
     """Return the values that an argument can have, as far as they are few and known."""
     if parameter is None:
         return ()
-    if parameter.name in VALUES:
-        return VALUES[parameter.name]
-    method = _method_of(operation.name)
-    return tuple(value for name in _types_of(operation, parameter) for value in _values_in(name, method))
+    if parameter.name in VALUES_BY_ARGUMENT:
+        return VALUES_BY_ARGUMENT[parameter.name]
+    method = _client_method(operation.name)
+    return tuple(value for name in _types_of(operation, parameter) for value in _values_of_type(name, method))
 
 
 def _types_of(operation: Operation, parameter: Parameter) -> Iterable[str]:
     """Return the names in the annotation of an argument of the client's method, in their order; none if unknown."""
-    method = _method_of(operation.name)
+    method = _client_method(operation.name)
     annotation = str(method.__annotations__.get(parameter.name, "")) if method else ""
     return dict.fromkeys(re.findall(r"\w+", annotation))
 
 
-def _values_in(name: str, method: Any) -> Iterator[str]:
+def _values_of_type(name: str, method: Any) -> Iterator[str]:
     """Yield the values of a type in an annotation of a method, if there are few."""
     kind = method.__globals__.get(name)
     if isinstance(kind, type) and issubclass(kind, enum.StrEnum):
@@ -179,7 +179,7 @@ def _values_in(name: str, method: Any) -> Iterator[str]:
         yield from ("true", "false")
 
 
-def _method_of(name: str) -> Callable[..., object] | None:
+def _client_method(name: str) -> Callable[..., object] | None:
     """Return the method of the client that has the name of an operation."""
     from ..resources import Classic, Platform  # noqa: PLC0415 - only completion needs the methods
     from ..resources.media import Media  # noqa: PLC0415 - as above

@@ -32,7 +32,7 @@ class AtomicFile:
         self._path = None if name == STANDARD_OUTPUT else Path(name)
         self._descriptor = -1
         if self._path is not None:
-            self._check(self._path)
+            self._check_target(self._path)
             # Random: others cannot guess it, and no killed run has left a file of this name.
             self._temporary = self._path.with_name(f".{secrets.token_hex(8)}.part")
 
@@ -42,7 +42,7 @@ class AtomicFile:
             try:
                 self._descriptor = create_private(self._temporary)
             except OSError as error:
-                raise self._failed(error) from None
+                raise self._write_error(error) from None
         return self
 
     def __exit__(
@@ -57,9 +57,9 @@ class AtomicFile:
                 self._move(self._path)
                 fsync_path(self._path.parent)
         except FileExistsError:
-            raise self._exists() from None
+            raise self._exists_error() from None
         except OSError as failure:
-            raise self._failed(failure) from None
+            raise self._write_error(failure) from None
         finally:
             os.close(self._descriptor)
             with suppress(OSError):
@@ -74,10 +74,10 @@ class AtomicFile:
             while left:
                 left = left[os.write(self._descriptor, left) :]
         except OSError as error:
-            raise self._failed(error) from None
+            raise self._write_error(error) from None
         return True
 
-    def _check(self, path: Path) -> None:
+    def _check_target(self, path: Path) -> None:
         if not self.name:
             raise ConfigurationError("cannot write a file without a name")
         refuse_database(path)
@@ -88,11 +88,11 @@ class AtomicFile:
                 raise ConfigurationError(f"cannot write {self.name}: not the name of a file") from None
             return
         except (OSError, ValueError) as error:
-            raise self._failed(error) from None
+            raise self._write_error(error) from None
         if stat.S_ISDIR(mode) or path.is_dir():
             raise ConfigurationError(f"cannot write {self.name}: it is a directory")
         if not self._force:
-            raise self._exists()
+            raise self._exists_error()
         if stat.S_ISLNK(mode):
             raise ConfigurationError(f"cannot write {self.name}: it is a symbolic link; give the name of its target")
         if not stat.S_ISREG(mode):
@@ -111,10 +111,10 @@ class AtomicFile:
                 raise FileExistsError from None
             self._temporary.rename(path)
 
-    def _exists(self) -> ConfigurationError:
+    def _exists_error(self) -> ConfigurationError:
         return ConfigurationError(f"{self.name} exists already; use --force to replace it")
 
-    def _failed(self, error: Exception) -> ConfigurationError:
+    def _write_error(self, error: Exception) -> ConfigurationError:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         return ConfigurationError(f"cannot write {self.name}: {reason}")
 

@@ -70,15 +70,15 @@ JsonSummaryOption = Annotated[bool, typer.Option("--json", help="Print the summa
 T = TypeVar("T")
 
 
-def with_options(parameter: str, make: Callable[..., Any]) -> Callable[[Callable[..., T]], Callable[..., T]]:
-    """Give a command the options of ``make`` in place of ``parameter``, which receives what ``make`` returns."""
+def with_options(parameter: str, read: Callable[..., Any]) -> Callable[[Callable[..., T]], Callable[..., T]]:
+    """Give a command the options of ``read`` in place of ``parameter``, which receives what ``read`` returns."""
 
     def decorate(command: Callable[..., T]) -> Callable[..., T]:
-        options = inspect.signature(make, eval_str=True).parameters
+        options = inspect.signature(read, eval_str=True).parameters
 
         @functools.wraps(command)
         def run(**values: Any) -> T:
-            values[parameter] = make(**{name: values.pop(name) for name in options})
+            values[parameter] = read(**{name: values.pop(name) for name in options})
             return command(**values)
 
         parameters: list[inspect.Parameter] = []
@@ -96,7 +96,7 @@ def with_options(parameter: str, make: Callable[..., Any]) -> Callable[[Callable
 
 
 @frozen
-class Connection:
+class ClientOptions:
     """How to reach the service, from options or the environment."""
 
     key: str
@@ -118,7 +118,7 @@ class Connection:
         )
 
 
-def connection(
+def read_client_options(
     *,
     key: Annotated[
         str, typer.Option("--key", metavar="KEY", envvar=KEY_VARIABLE, help="The consumer key.", show_default=False)
@@ -143,11 +143,11 @@ def connection(
         ),
     ] = None,
     dialect: DialectOption = Dialect.OPENAPI,
-) -> Connection:
-    return Connection(key, secret, base_url, evolve(Settings().with_env(), dialect=dialect, trust_env=True))
+) -> ClientOptions:
+    return ClientOptions(key, secret, base_url, evolve(Settings().with_env(), dialect=dialect, trust_env=True))
 
 
-def user(
+def read_user_token(
     *,
     user_token: Annotated[
         str,
@@ -204,14 +204,14 @@ async def inspect_spool(spool: str) -> AsyncIterator[SpoolInspector]:
 
 # -- times and numbers --
 
-UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+AGE_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(ms|s|m)?")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0}
+_SECONDS_PER_UNIT = {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0}
 MAX_DURATION = timedelta(days=1)
 _AGE = re.compile(r"(\d{1,6})([mhdw])")
 
 
-def parse_when(text: str | None, option: str, now: datetime | None = None) -> datetime | None:
+def parse_time_or_age(text: str | None, option: str, now: datetime | None = None) -> datetime | None:
     """Read a date, a date and time, or an age; UTC unless the text says otherwise.
 
     Args:
@@ -226,7 +226,7 @@ def parse_when(text: str | None, option: str, now: datetime | None = None) -> da
         return None
     try:
         if age := _AGE.fullmatch(text):
-            return (now or datetime.now(UTC)) - timedelta(**{UNITS[age[2]]: int(age[1])})
+            return (now or datetime.now(UTC)) - timedelta(**{AGE_UNITS[age[2]]: int(age[1])})
         read = parse_datetime(text)
         return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
@@ -239,7 +239,7 @@ def parse_when(text: str | None, option: str, now: datetime | None = None) -> da
 def parse_duration(text: str, option: str) -> timedelta:
     """Read a duration of up to a day, such as ``500ms``, ``1.5s`` or ``2m``; a number alone means seconds."""
     read = _DURATION.fullmatch(text)
-    length = timedelta(seconds=float(read[1]) * _SECONDS[read[2]]) if read else None
+    length = timedelta(seconds=float(read[1]) * _SECONDS_PER_UNIT[read[2]]) if read else None
     if length is None or length > MAX_DURATION:
         raise ConfigurationError(f"{option}: not a duration of up to a day: {text!r} (use 500ms, 1.5s or 2m)")
     return length

@@ -27,9 +27,9 @@ class ExitCode(enum.IntEnum):
     WAITING = 4
 
 
-PRECEDENCE = (ExitCode.USAGE, ExitCode.WAITING, ExitCode.REJECTED, ExitCode.DONE)
+EXIT_CODE_PRECEDENCE = (ExitCode.USAGE, ExitCode.WAITING, ExitCode.REJECTED, ExitCode.DONE)
 
-INTERRUPTED = 130
+INTERRUPTED_EXIT_CODE = 130
 """The exit code of a process that SIGINT ended, as shells report it."""
 
 
@@ -50,7 +50,7 @@ class OutputError(ExitError):
 
 
 def highest_precedence(codes: Iterable[ExitCode]) -> ExitCode:
-    return min(codes, key=PRECEDENCE.index, default=ExitCode.DONE)
+    return min(codes, key=EXIT_CODE_PRECEDENCE.index, default=ExitCode.DONE)
 
 
 STANDARD_OUTPUT = "-"
@@ -58,7 +58,7 @@ STANDARD_OUTPUT = "-"
 
 _CANNOT_WRITE = "cannot write to standard output"
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_BYTE = range(0xDC80, 0xDD00)
+_ESCAPED_BYTES = range(0xDC80, 0xDD00)
 """How Python represents the bytes of a file name that is not UTF-8."""
 
 
@@ -110,7 +110,7 @@ class StandardOutput:
 
     def write(self, text: str) -> int:
         if text != "":  # an empty write would fail on a full disk, too
-            self._attempt(lambda stream: stream.write(text))
+            self._write_with(lambda stream: stream.write(text))
         return len(text)
 
     def write_bytes(self, data: bytes) -> None:
@@ -124,12 +124,12 @@ class StandardOutput:
             else:
                 stream.write(data.decode(errors="backslashreplace"))
 
-        self._attempt(write)
+        self._write_with(write)
 
     def flush(self) -> None:
-        self._attempt(lambda stream: stream.flush())
+        self._write_with(lambda stream: stream.flush())
 
-    def _attempt(self, write: Callable[[TextIO], object]) -> None:
+    def _write_with(self, write: Callable[[TextIO], object]) -> None:
         if self._stream is None or self.failure is not None:
             assert self.failure is not None
             raise self.failure
@@ -157,7 +157,7 @@ def echo(text: str, stream: TextIO | None = None) -> None:
     if stream is None:
         return
     try:
-        stream.write((text if isinstance(text, TerminalText) else visible(text)) + "\n")
+        stream.write((text if isinstance(text, TerminalText) else escape_control_characters(text)) + "\n")
         stream.flush()
     except (OSError, ValueError):
         _silence(stream)
@@ -210,7 +210,7 @@ def one_line(text: str) -> str:
     return text if text.isprintable() else "".join(char if char.isprintable() else _escaped(char) for char in text)
 
 
-def visible(text: str) -> str:
+def escape_control_characters(text: str) -> str:
     """Make text from outside safe to print: control characters except line breaks become escapes."""
     return "\n".join(map(one_line, text.split("\n")))
 
@@ -220,31 +220,31 @@ class LineLimit:
     """Prints the first lines of a kind and drops the others.
 
     Attributes:
-        more: Printed in place of the first line that is dropped.
+        notice: Printed in place of the first line that is dropped.
         limit: Lines to print.
-        seen: Lines so far, including dropped ones.
-        every: Seconds after which as many are printed again; None for never.
+        line_count: Lines so far, including dropped ones.
+        period: Seconds after which as many are printed again; None for never.
     """
 
     _echo: Callable[[str], None]
-    more: str
+    notice: str
     limit: int = 50
-    seen: int = 0
-    every: float | None = None
-    _since: float = field(init=False, factory=time.monotonic)
+    line_count: int = 0
+    period: float | None = None
+    _period_start: float = field(init=False, factory=time.monotonic)
 
     def __call__(self, line: str) -> None:
-        if self.every is not None and time.monotonic() - self._since >= self.every:
-            self.seen, self._since = 0, time.monotonic()
-        self.seen += 1
-        if self.seen <= self.limit:
+        if self.period is not None and time.monotonic() - self._period_start >= self.period:
+            self.line_count, self._period_start = 0, time.monotonic()
+        self.line_count += 1
+        if self.line_count <= self.limit:
             self._echo(line)
-        elif self.seen == self.limit + 1:
-            self._echo(self.more)
+        elif self.line_count == self.limit + 1:
+            self._echo(self.notice)
 
 
 def _escaped(char: str) -> str:
-    if ord(char) in _BYTE:
+    if ord(char) in _ESCAPED_BYTES:
         return f"\\x{ord(char) - 0xDC00:02x}"
     return char.encode("unicode_escape").decode()
 

@@ -15,7 +15,7 @@ from typing import Any, Self
 from ..errors import BatchError, SevenDigitalError
 from .output import (
     COMPLETION_VARIABLE,
-    INTERRUPTED,
+    INTERRUPTED_EXIT_CODE,
     ExitCode,
     ExitError,
     StandardOutput,
@@ -35,12 +35,12 @@ def run(arguments: Sequence[str] | None) -> int:
     owns_process = arguments is None
     try:
         if owns_process:
-            prepare()
+            set_up_process()
         code = _run(arguments)
     except (KeyboardInterrupt, SignalExit):  # while the reason for the exit code was being written
-        code = INTERRUPTED
+        code = INTERRUPTED_EXIT_CODE
     if owns_process:
-        finish(code)
+        shut_down_process(code)
     return code
 
 
@@ -67,11 +67,11 @@ def _run(arguments: Sequence[str] | None) -> int:
         sys.stdout = stdout
     code = code if isinstance(code, int) else ExitCode.DONE
     if code and COMPLETION_VARIABLE not in os.environ:
-        echo_message(reason or ("interrupted" if code == INTERRUPTED else f"ended with exit code {code}"))
+        echo_message(reason or ("interrupted" if code == INTERRUPTED_EXIT_CODE else f"ended with exit code {code}"))
     return code
 
 
-SIGNALLED = 128
+SIGNAL_EXIT_BASE = 128
 """Exit codes above this one mean signals."""
 
 SIGNAL_RESEND_DELAY = 0.05
@@ -85,12 +85,12 @@ class SignalExit(SystemExit):
     """A signal asked the process to end; a SystemExit because event loops pass on only that and KeyboardInterrupt."""
 
     def __init__(self, name: str, number: int) -> None:
-        super().__init__(SIGNALLED + number)
+        super().__init__(SIGNAL_EXIT_BASE + number)
         self.name = name
         self.number = signal.Signals(number)
 
 
-def prepare() -> None:
+def set_up_process() -> None:
     """Set up a process that runs nothing but the command."""
     reserve_standard_descriptors()
     sys.excepthook = lambda _kind, error, _traceback: _report(error)
@@ -103,14 +103,14 @@ def prepare() -> None:
             signal.signal(number, _terminate)
 
 
-def finish(code: int) -> None:
+def shut_down_process(code: int) -> None:
     """Ignore signals while the interpreter shuts down: the exit code is decided.
 
     After a signal the process exits at once, because a thread that is blocked on a pipe would keep it alive.
     """
     for number in (signal.SIGINT, *SIGNALS):
         signal.signal(number, signal.SIG_IGN)
-    if code > SIGNALLED:
+    if code > SIGNAL_EXIT_BASE:
         os._exit(code)
 
 
@@ -177,18 +177,18 @@ class SignalWatcher:
         on_hangup: Called at every SIGHUP, which then stops nothing; without it SIGHUP is a signal like the others.
 
     Attributes:
-        first: Set by the first signal.
-        again: Set by the second.
-        name: Name of the first one.
+        first_signal: Set by the first signal.
+        second_signal: Set by the second.
+        signal_name: Name of the first one.
     """
 
     def __init__(self, on_hangup: Callable[[], None] | None = None) -> None:
         import asyncio  # noqa: PLC0415 - a tenth of a second that `--version` and `--help` need not take
 
         self._loop = asyncio.get_running_loop()
-        self.first = asyncio.Event()
-        self.again = asyncio.Event()
-        self.name = ""
+        self.first_signal = asyncio.Event()
+        self.second_signal = asyncio.Event()
+        self.signal_name = ""
         self._on_hangup = on_hangup
         self._signals = [signal.SIGINT, signal.SIGTERM]
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
@@ -210,14 +210,14 @@ class SignalWatcher:
     def _on_signal(self, number: signal.Signals) -> None:
         if number is signal.SIGHUP and self._on_hangup is not None:
             self._on_hangup()
-        elif self.first.is_set():
-            self.again.set()
+        elif self.first_signal.is_set():
+            self.second_signal.set()
         else:
-            self.name = number.name
-            self.first.set()
+            self.signal_name = number.name
+            self.first_signal.set()
 
 
-SHOWN_ITEMS = 3
+MAX_SHOWN_ITEMS = 3
 """Refused items of a batch whose reasons are shown."""
 
 OPTIONAL_MODULES = frozenset({"typer", "rich"})
@@ -261,13 +261,13 @@ def _explain_os(error: OSError) -> Explanation:
 def _explain_batch(error: BatchError) -> str:
     """Return the error with the reasons of the first refused items."""
     items = [f"; item {'?' if one.index is None else one.index}: {one.message}" for one in error.errors]
-    more = len(items) - SHOWN_ITEMS
-    return "".join((str(error), *items[:SHOWN_ITEMS], f"; {more:,} more" if more > 0 else ""))
+    more = len(items) - MAX_SHOWN_ITEMS
+    return "".join((str(error), *items[:MAX_SHOWN_ITEMS], f"; {more:,} more" if more > 0 else ""))
 
 
 def _explain_usage(error: Any) -> str:
     """Print the usage of the command and return what is wrong with the arguments."""
-    from .usage import problem_with  # noqa: PLC0415 - only wrong arguments need it
+    from .usage import usage_problem  # noqa: PLC0415 - only wrong arguments need it
 
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":
@@ -275,7 +275,7 @@ def _explain_usage(error: Any) -> str:
         return "arguments are missing"
     if context is not None:
         echo_error(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.")
-    return problem_with(error)
+    return usage_problem(error)
 
 
 _EXPLANATIONS: tuple[tuple[type[BaseException], Callable[[Any], Explanation]], ...] = (
@@ -284,7 +284,7 @@ _EXPLANATIONS: tuple[tuple[type[BaseException], Callable[[Any], Explanation]], .
     (SevenDigitalError, lambda error: (ExitCode.USAGE, str(error))),
     (SignalExit, lambda error: (error.code, f"ended by {error.name}")),
     (SystemExit, _explain_exit),
-    (KeyboardInterrupt, lambda _: (INTERRUPTED, None)),
+    (KeyboardInterrupt, lambda _: (INTERRUPTED_EXIT_CODE, None)),
     (ModuleNotFoundError, _explain_import),
     (OSError, _explain_os),
     (UnicodeError, lambda error: (ExitCode.USAGE, f"text that is not valid Unicode: {error}")),

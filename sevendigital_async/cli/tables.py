@@ -16,7 +16,7 @@ from rich.cells import cell_len
 
 from .output import TerminalText, one_line
 
-GAP = "  "
+COLUMN_GAP = "  "
 BOLD, NORMAL = "\x1b[1m", "\x1b[0m"
 
 
@@ -36,44 +36,51 @@ def width_of(stream: TextIO | None) -> int | None:
     return None
 
 
-def wrapped(text: str, stream: TextIO | None) -> str:
+def wrap(text: str, stream: TextIO | None) -> str:
     """Return a line broken between words where it is too long for a stream; what follows is indented."""
     width = width_of(stream)
     if width is None or cell_len(text) <= width:
         return text
     return textwrap.fill(
-        text, width, subsequent_indent=GAP, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
+        text, width, subsequent_indent=COLUMN_GAP, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
     )
 
 
 @frozen
 class Table:
-    """Text in columns, the first aligned left, ``numbers`` right; ``total`` if the last row is a sum."""
+    """Text in columns: the first is aligned left, the others right if there are numbers in them.
+
+    Attributes:
+        headings: Of the columns.
+        rows: The cells.
+        has_total: The last row is a sum.
+        has_numbers: The columns after the first are numbers.
+    """
 
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
-    total: bool = False
-    numbers: bool = True
+    has_total: bool = False
+    has_numbers: bool = True
 
     def render(self, stream: TextIO | None) -> TerminalText:
         """Return the table as it is written to a stream: with bold text if it is a terminal, else plain."""
         limit = width_of(stream)
         cells = [[one_line(cell) for cell in row] for row in (self.headings, *self.rows)]
         widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
-        if limit is not None and sum(widths) + len(GAP) * (len(widths) - 1) > limit:
-            return TerminalText("\n".join(wrapped(line, stream) for line in self._records(cells)))
+        if limit is not None and sum(widths) + len(COLUMN_GAP) * (len(widths) - 1) > limit:
+            return TerminalText("\n".join(wrap(line, stream) for line in self._records(cells)))
         lines = [self._line(row, widths) for row in cells]
         if is_terminal(stream) and "NO_COLOR" not in os.environ:
-            emphasised = {0, len(lines) - 1} if self.total else {0}
+            emphasised = {0, len(lines) - 1} if self.has_total else {0}
             lines = [f"{BOLD}{line}{NORMAL}" if n in emphasised and line else line for n, line in enumerate(lines)]
         return TerminalText("\n".join(lines))
 
     def _line(self, row: Sequence[str], widths: Sequence[int]) -> str:
         padded = [
-            _pad(cell, width, right=self.numbers and position > 0)
+            _pad(cell, width, right=self.has_numbers and position > 0)
             for position, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
-        return GAP.join(padded).rstrip()
+        return COLUMN_GAP.join(padded).rstrip()
 
     def _records(self, cells: Sequence[Sequence[str]]) -> Iterator[str]:
         """Yield a line for each cell, below the first cell of its row."""
@@ -85,7 +92,7 @@ class Table:
             yield title
             for heading, value in zip(headings[1:], values, strict=True):
                 if value:
-                    yield f"{GAP}{heading}: {value}"
+                    yield f"{COLUMN_GAP}{heading}: {value}"
 
 
 def _pad(cell: str, width: int, *, right: bool) -> str:

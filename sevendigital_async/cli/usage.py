@@ -28,9 +28,9 @@ def quoted(text: object) -> str:
     return repr(whole if len(whole) <= MAX_QUOTED_LENGTH else f"{whole[:MAX_QUOTED_LENGTH]}...")
 
 
-def problem_with(error: Any) -> str:
+def usage_problem(error: Any) -> str:
     """Return what is wrong with the arguments, from an error of the option parser."""
-    describe = _BY_CLASS.get(type(error).__name__, _by_message)
+    describe = _PROBLEM_BY_CLASS.get(type(error).__name__, _problem_by_message)
     return describe(error)
 
 
@@ -58,11 +58,11 @@ def _invalid(error: Any) -> str:
     """Describe a value that an option or an argument does not take."""
     if error.param is None:
         return str(error.message)
-    reason = _reason(error) or str(error.message).removeprefix("Value error, ").rstrip(".")
-    return f"{_source(error)}: {reason}"
+    reason = _validation_reason(error) or str(error.message).removeprefix("Value error, ").rstrip(".")
+    return f"{_value_source(error)}: {reason}"
 
 
-def _source(error: Any) -> str:
+def _value_source(error: Any) -> str:
     """Return where a value comes from: an option, an argument, or a variable of the environment."""
     parameter = error.param
     came_from = error.ctx.get_parameter_source(parameter.name) if error.ctx else None
@@ -75,16 +75,16 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:,}"
 
 
-def _reason(error: Any) -> str | None:
+def _validation_reason(error: Any) -> str | None:
     """Return what is wrong with a value, from the validation that the option parser leaves to pydantic."""
     validation = error.__cause__
     if not hasattr(validation, "errors"):
         return None
     [first, *_] = validation.errors()
     kind, limits, given = first["type"], first.get("ctx", {}), quoted(first["input"])
-    if kind in _KINDS:
-        return f"{given} is not {_KINDS[kind]}"
-    for name, rule in _LIMITS.items():
+    if kind in _TYPE_NAMES:
+        return f"{given} is not {_TYPE_NAMES[kind]}"
+    for name, rule in _LIMIT_TEXTS.items():
         if name in limits:
             return f"must be {rule.format(_number(limits[name]))}, not {first['input']}"
     choices = getattr(getattr(error.param, "type_descriptor", None), "choices", None)
@@ -94,7 +94,7 @@ def _reason(error: Any) -> str | None:
     return None
 
 
-_KINDS: Mapping[str, str] = {
+_TYPE_NAMES: Mapping[str, str] = {
     "int_parsing": "a whole number",
     "int_parsing_size": "a whole number of a sensible size",
     "int_from_float": "a whole number",
@@ -104,7 +104,7 @@ _KINDS: Mapping[str, str] = {
     "finite_number": "a finite number",
 }
 
-_LIMITS: Mapping[str, str] = {
+_LIMIT_TEXTS: Mapping[str, str] = {
     "ge": "{} or more",
     "gt": "more than {}",
     "le": "{} or less",
@@ -117,7 +117,7 @@ def _no_such_command(error: Any, name: str) -> str:
     return f"there is no command {name}{suggestion(name, known)}"
 
 
-_MESSAGES: tuple[tuple[re.Pattern[str], Callable[[Any, str], str]], ...] = (
+_PROBLEM_BY_PATTERN: tuple[tuple[re.Pattern[str], Callable[[Any, str], str]], ...] = (
     (re.compile(r"No such command '(.*?)'\.", re.DOTALL), _no_such_command),
     (
         re.compile(r"unexpected extra arguments?(?:\(s\))? \((.*)\)", re.DOTALL),
@@ -129,14 +129,14 @@ _MESSAGES: tuple[tuple[re.Pattern[str], Callable[[Any, str], str]], ...] = (
 )
 
 
-def _by_message(error: Any) -> str:
-    for pattern, describe in _MESSAGES:
+def _problem_by_message(error: Any) -> str:
+    for pattern, describe in _PROBLEM_BY_PATTERN:
         if found := pattern.search(error.message):
             return describe(error, found[1])
     return str(error.format_message())
 
 
-_BY_CLASS: Mapping[str, Callable[[Any], str]] = {
+_PROBLEM_BY_CLASS: Mapping[str, Callable[[Any], str]] = {
     "NoSuchOption": _no_such_option,
     "MissingParameter": _missing,
     "BadParameter": _invalid,

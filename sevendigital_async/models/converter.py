@@ -20,14 +20,14 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from .readers import (
     Count,
-    Hook,
+    StructureHook,
     UnfitError,
     boolean,
     count,
     day,
     decimal,
-    is_plain,
-    keyed,
+    entries_by_key,
+    is_compilable,
     make_reader,
     moment,
     spread,
@@ -38,7 +38,7 @@ from .readers import (
 from .wire import TEXT, steps, value_at, wire_names, with_wire_names
 
 T = TypeVar("T")
-SCALARS: Mapping[Any, Hook] = {
+SCALARS: Mapping[Any, StructureHook] = {
     str: text,
     int: whole,
     Decimal: decimal,
@@ -107,7 +107,7 @@ def omissions(misfits: Iterable[Misfit]) -> dict[Steps, str]:
     }
 
 
-class EntriesError(UnfitError):
+class MappingEntriesError(UnfitError):
     """Values of a mapping that can't be read.
 
     Attributes:
@@ -145,14 +145,14 @@ def refuse(misfits: Sequence[Misfit]) -> None:
     raise MisfitError(misfits[0])
 
 
-def locate(error: Exception, tree: Any) -> Iterator[Misfit]:
+def locate_misfits(error: Exception, tree: Any) -> Iterator[Misfit]:
     """Yield each failure's leaf, with its path in the tree."""
     if isinstance(error, ClassValidationError):
         fields = attrs.fields_dict(error.cl)
         for cause, note in error.group_exceptions()[0]:
-            place, inner = _in_object(fields[note.name], tree)
+            place, inner = _find_field(fields[note.name], tree)
             is_required = fields[note.name].default is attrs.NOTHING
-            for misfit in locate(cause, inner):
+            for misfit in locate_misfits(cause, inner):
                 here = misfit.below(*place)
                 yield here if is_required else here.within(place)
     elif isinstance(error, IterableValidationError):
@@ -160,8 +160,8 @@ def locate(error: Exception, tree: Any) -> Iterator[Misfit]:
             items, path = spread(tree, entry.type)
             index = int(str(entry.index))
             at = item_steps(path, index)
-            yield from (each.below(*at).within(at) for each in locate(cause, items[index]))
-    elif isinstance(error, EntriesError):
+            yield from (each.below(*at).within(at) for each in locate_misfits(cause, items[index]))
+    elif isinstance(error, MappingEntriesError):
         yield from (Misfit(place, str(cause), place) for place, cause in error.causes)
     else:
         yield Misfit((), "is missing" if isinstance(error, KeyError) else str(error))
@@ -173,7 +173,7 @@ def item_steps(path: str, index: int) -> Steps:
     return (*names, index) if path.endswith("[]") else names
 
 
-def _in_object(field: attrs.Attribute[Any], tree: Any) -> tuple[tuple[str, ...], Any]:
+def _find_field(field: attrs.Attribute[Any], tree: Any) -> tuple[tuple[str, ...], Any]:
     if not isinstance(tree, dict):
         return (), tree
     names = wire_names(field)
@@ -202,12 +202,14 @@ def structure(tree: object, model: type[T], report: Report = refuse) -> T:
             return converter.structure(tree, model)
         except (ClassValidationError, UnfitError) as error:
             # Without any steps, the tree itself would be left out.
-            misfits = [each if each.omitted else attrs.evolve(each, omitted=None) for each in locate(error, tree)]
+            misfits = [
+                each if each.omitted else attrs.evolve(each, omitted=None) for each in locate_misfits(error, tree)
+            ]
         report(misfits)
-        tree = _without(tree, omissions(misfits))
+        tree = _without_values(tree, omissions(misfits))
 
 
-def _without(tree: Any, places: Collection[Steps]) -> Any:
+def _without_values(tree: Any, places: Collection[Steps]) -> Any:
     """Return a copy of a tree that lacks what is at some places; they are not empty."""
     gone = {place[0] for place in places if len(place) == 1}
     below: dict[Step, list[Steps]] = {}
@@ -215,24 +217,24 @@ def _without(tree: Any, places: Collection[Steps]) -> Any:
         below.setdefault(first, []).append(tuple(rest))
 
     def kept(step: Step, inner: Any) -> Any:
-        return _without(inner, below[step]) if step in below else inner
+        return _without_values(inner, below[step]) if step in below else inner
 
     if isinstance(tree, list):
         return [kept(index, item) for index, item in enumerate(tree) if index not in gone]
     return {name: kept(name, inner) for name, inner in tree.items() if name not in gone}
 
 
-def _fast_object_hook(model: Any, converter: Converter) -> Hook:
-    return make_reader(model, converter.get_structure_hook) if is_plain(model) else _object_hook(model, converter)
+def _fast_object_hook(model: Any, converter: Converter) -> StructureHook:
+    return make_reader(model, converter.get_structure_hook) if is_compilable(model) else _object_hook(model, converter)
 
 
-def _object_hook(model: Any, converter: Converter) -> Hook:
+def _object_hook(model: Any, converter: Converter) -> StructureHook:
     """Build the hook of a model: code that cattrs generates, for the first name of each field."""
     names = {field.name: wire_names(field) for field in attrs.fields(model)}
     first_names: dict[str, Any] = {field: override(rename=spellings[0]) for field, spellings in names.items()}
     others = [(first, [steps(name) for name in rest]) for first, *rest in names.values() if rest]
     takes_text = any(TEXT in spellings for spellings in names.values())
-    read: Hook = make_dict_structure_fn(model, converter, **first_names)
+    read: StructureHook = make_dict_structure_fn(model, converter, **first_names)
 
     def structure_object(value: Any, _: Any) -> Any:
         if value.__class__ is not dict:
@@ -248,7 +250,7 @@ def _is_collection(wanted: Any) -> bool:
     return get_origin(wanted) is tuple
 
 
-def _collection_hook(wanted: Any, converter: Converter) -> Hook:
+def _collection_hook(wanted: Any, converter: Converter) -> StructureHook:
     item: Any = get_args(wanted)[0]
     items = list[item]
     read = converter.get_structure_hook(items)
@@ -259,14 +261,14 @@ def _is_mapping(wanted: Any) -> bool:
     return get_origin(wanted) is Mapping
 
 
-def _mapping_hook(wanted: Any, converter: Converter) -> Hook:
+def _mapping_hook(wanted: Any, converter: Converter) -> StructureHook:
     value_kind: Any = get_args(wanted)[1]
     read = converter.get_structure_hook(value_kind)
 
     def structure_mapping(value: Any, _: Any) -> Any:
         if value is None or value == "":
             return {}
-        found = keyed(value)
+        found = entries_by_key(value)
         if found is None:
             raise UnfitError(value, "an object")
         mapping: dict[str, Any] = {}
@@ -278,7 +280,7 @@ def _mapping_hook(wanted: Any, converter: Converter) -> Hook:
             except UnfitError as error:
                 unfit.append((place, error))
         if unfit:
-            raise EntriesError(unfit)
+            raise MappingEntriesError(unfit)
         return mapping
 
     return structure_mapping
@@ -292,7 +294,7 @@ def _is_optional(wanted: Any) -> bool:
     return _is_union(wanted) and NoneType in get_args(wanted)
 
 
-def _optional_hook(wanted: Any, converter: Converter) -> Hook:
+def _optional_hook(wanted: Any, converter: Converter) -> StructureHook:
     inner, nothing = without_null(wanted)
     read = converter.get_structure_hook(inner)
 
@@ -304,13 +306,13 @@ def _optional_hook(wanted: Any, converter: Converter) -> Hook:
     return structure_optional
 
 
-def _text_of(value: Any) -> Any:
+def _element_text(value: Any) -> Any:
     """Return the text of an XML element with attributes; everything else as it is."""
     return value[TEXT] if value.__class__ is dict and TEXT in value else value
 
 
-def _of_element(hook: Hook) -> Hook:
-    return lambda value, kind: hook(_text_of(value), kind)
+def _element_hook(hook: StructureHook) -> StructureHook:
+    return lambda value, kind: hook(_element_text(value), kind)
 
 
 def _is_open_enum(wanted: Any) -> bool:
@@ -318,22 +320,22 @@ def _is_open_enum(wanted: Any) -> bool:
     return len(kinds) == 1 and isinstance(kinds[0], enum.EnumType)
 
 
-def _open_enum_hook(wanted: Any, _: Converter) -> Hook:
+def _open_enum_hook(wanted: Any, _: Converter) -> StructureHook:
     (kinds,) = (kind for kind in get_args(wanted) if kind is not str)
     known = {kind.value.lower(): kind for kind in kinds}
 
     def structure_open_enum(value: Any, _: Any) -> Any:
-        written = text(_text_of(value))
+        written = text(_element_text(value))
         return known.get(written) or known.get(written.strip().lower(), written)
 
     structure_open_enum.known = known  # type: ignore[attr-defined]  # readers look here before they call
     return structure_open_enum
 
 
-def _make_converter(object_hook: Callable[[Any, Converter], Hook], *, detailed_validation: bool) -> Converter:
+def _make_converter(object_hook: Callable[[Any, Converter], StructureHook], *, detailed_validation: bool) -> Converter:
     made = Converter(detailed_validation=detailed_validation)
     for kind, hook in SCALARS.items():
-        made.register_structure_hook(kind, _of_element(hook) if detailed_validation else hook)
+        made.register_structure_hook(kind, _element_hook(hook) if detailed_validation else hook)
     factories: list[tuple[Callable[[Any], bool], Any]] = [
         (attrs.has, object_hook),
         (_is_collection, _collection_hook),

@@ -9,19 +9,19 @@ from datetime import datetime
 from attrs import define, field
 
 from ..countries import COUNTRY_CODES
-from .stream_log import MAX_TEXT, StreamLog, Window
+from .stream_log import MAX_TEXT_LENGTH, StreamLog, Window
 
-_TEXT = rf'[^\s\x00-\x20"\\\x7f-\xa0][^\x00-\x1f"\\\x7f]{{0,{MAX_TEXT - 1}}}'
+_TEXT_PATTERN = rf'[^\s\x00-\x20"\\\x7f-\xa0][^\x00-\x1f"\\\x7f]{{0,{MAX_TEXT_LENGTH - 1}}}'
 """A text that needs no escapes, is not empty, does not begin with white space and is not too long."""
 
-_TIME = (
+_TIME_PATTERN = (
     r"[0-9]{4}-[0-9][0-9]-[0-9][0-9]T(?:[01][0-9]|2[0-3]):[0-9][0-9]:[0-9][0-9]"
     r"(?:\.(?:(?!000)[0-9]{3}|[0-9]{3}(?!000)[0-9]{3}))?Z"
 )
 """A time in UTC with no more digits than it needs."""
 
 _WIRE_FORM = re.compile(
-    rf'^{{"trackId":"{_TEXT}"(?:,"userId":"({_TEXT})")?(?:,"clientId":"{_TEXT}")?,"timestamp":"({_TIME})"'
+    rf'^{{"trackId":"{_TEXT_PATTERN}"(?:,"userId":"({_TEXT_PATTERN})")?(?:,"clientId":"{_TEXT_PATTERN}")?,"timestamp":"({_TIME_PATTERN})"'
     r'(?:,"durationPlayed":(?:0|[1-9][0-9]{0,8}))?(?:,"country":"([A-Za-z]{2})")?}$',
     re.MULTILINE,
 )

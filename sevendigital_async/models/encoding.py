@@ -10,7 +10,7 @@ from typing import TypeVar
 import orjson
 
 from ..countries import COUNTRY_CODES
-from .stream_log import BACKSLASH, MAX_SECONDS, MAX_TEXT, StreamLog, Window
+from .stream_log import BACKSLASH, MAX_DURATION, MAX_TEXT_LENGTH, StreamLog, Window
 
 T = TypeVar("T")
 
@@ -33,13 +33,15 @@ def encoded_columns(columns: PlayColumns, window: Window) -> list[bytes] | None:
     """
     tracks, users, clients, moments, durations, countries = columns
     try:
-        given_users, given_clients, given_countries = (_given(each, str) for each in (users, clients, countries))
-        given_durations = _given(durations, int)
+        given_users, given_clients, given_countries = (
+            _present_values(each, str) for each in (users, clients, countries)
+        )
+        given_durations = _present_values(durations, int)
         if not (
             {*map(type, tracks)} == {str}
             and all(min(texts, default="!") >= "!" for texts in (tracks, given_users, given_clients))
             and min(given_durations, default=0) >= 0
-            and max(given_durations, default=0) <= MAX_SECONDS
+            and max(given_durations, default=0) <= MAX_DURATION
             and set(given_countries) <= COUNTRY_CODES
             and {*map(type, moments)} == {datetime}
             and not [moment for moment in moments if moment.tzinfo is not UTC]
@@ -76,10 +78,10 @@ def encoded_columns(columns: PlayColumns, window: Window) -> list[bytes] | None:
     bodies = text.replace(b"},{", b"}\n{").split(b"\n")
     if len(bodies) != len(moments):
         return None
-    if text.isascii() and max(map(len, bodies)) <= MAX_TEXT:
+    if text.isascii() and max(map(len, bodies)) <= MAX_TEXT_LENGTH:
         return bodies
     texts = [*tracks, *given_users, *given_clients]
-    return bodies if max(map(len, texts)) <= MAX_TEXT and all(map(str.strip, texts)) else None
+    return bodies if max(map(len, texts)) <= MAX_TEXT_LENGTH and all(map(str.strip, texts)) else None
 
 
 def encoded_together(logs: Sequence[StreamLog], window: Window) -> list[bytes] | None:
@@ -95,7 +97,7 @@ def encoded_together(logs: Sequence[StreamLog], window: Window) -> list[bytes] |
     return encoded_columns((tracks, users, clients, moments, durations, countries), window)
 
 
-def _given(column: Sequence[T | None], kind: type[T]) -> Sequence[T]:
+def _present_values(column: Sequence[T | None], kind: type[T]) -> Sequence[T]:
     """Return the values that are not None.
 
     Raises:

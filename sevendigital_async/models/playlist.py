@@ -20,7 +20,7 @@ class Visibility(enum.StrEnum):
     PUBLIC = "public"
 
 
-FILE_NAMES = {
+OPENAPI_NAMES = {
     "track_id": "trackId",
     "title": "title",
     "artist": "artist",
@@ -31,7 +31,7 @@ FILE_NAMES = {
 """Wire names of a track's fields in the OpenAPI file."""
 
 LIVE_NAMES = {
-    **FILE_NAMES,
+    **OPENAPI_NAMES,
     "title": "trackTitle",
     "artist": "artistAppearsAs",
     "version": "trackVersion",
@@ -44,10 +44,10 @@ LIVE_NAMES = {
 }
 """Wire names in the live service, which keeps more fields."""
 
-REQUIRED_BY_FILE = ("title", "artist")
+REQUIRED_BY_OPENAPI = ("title", "artist")
 
 
-def _words() -> str | None:
+def _optional_text() -> str | None:
     text: str | None = field(default=None, validator=optional(require_text))
     return text
 
@@ -76,18 +76,18 @@ class PlaylistTrackInput:
     """
 
     track_id: str = field(validator=require_text)
-    title: str | None = _words()
-    artist: str | None = _words()
-    source: str | None = _words()
-    audio_url: str | None = _words()
-    image: str | None = _words()
-    version: str | None = _words()
-    artist_id: str | None = _words()
-    release_id: str | None = _words()
-    release_title: str | None = _words()
-    release_version: str | None = _words()
-    release_artist_id: str | None = _words()
-    release_artist: str | None = _words()
+    title: str | None = _optional_text()
+    artist: str | None = _optional_text()
+    source: str | None = _optional_text()
+    audio_url: str | None = _optional_text()
+    image: str | None = _optional_text()
+    version: str | None = _optional_text()
+    artist_id: str | None = _optional_text()
+    release_id: str | None = _optional_text()
+    release_title: str | None = _optional_text()
+    release_version: str | None = _optional_text()
+    release_artist_id: str | None = _optional_text()
+    release_artist: str | None = _optional_text()
 
     def as_wire(self) -> dict[str, str]:
         """Return the track as the JSON object that the OpenAPI file describes.
@@ -95,23 +95,23 @@ class PlaylistTrackInput:
         Raises:
             InvalidArgumentError: It lacks a title or an artist, or has a field that only the live service accepts.
         """
-        for name in REQUIRED_BY_FILE:
+        for name in REQUIRED_BY_OPENAPI:
             if getattr(self, name) is None:
                 raise InvalidArgumentError(
                     f"a track of a playlist needs {name} in the openapi dialect", argument="tracks"
                 )
-        for name in LIVE_NAMES.keys() - FILE_NAMES.keys():
+        for name in LIVE_NAMES.keys() - OPENAPI_NAMES.keys():
             if getattr(self, name) is not None:
                 raise InvalidArgumentError(
                     f"{name} of a playlist's track does not exist in the openapi dialect", argument="tracks"
                 )
-        return self._spelled(FILE_NAMES)
+        return self._with_names(OPENAPI_NAMES)
 
     def as_live_wire(self) -> dict[str, str]:
         """Return the track as the JSON object of the live service, which has other names for some fields."""
-        return self._spelled(LIVE_NAMES)
+        return self._with_names(LIVE_NAMES)
 
-    def _spelled(self, names: Mapping[str, str]) -> dict[str, str]:
+    def _with_names(self, names: Mapping[str, str]) -> dict[str, str]:
         return {wire: value for name, wire in names.items() if (value := getattr(self, name)) is not None}
 
 
@@ -159,7 +159,7 @@ class PlaylistTrack:
     user: str | None = None
 
 
-SELF = "_links.self.href"
+SELF_LINK_PATH = "_links.self.href"
 """Where a response has the address of what it shows."""
 
 
@@ -218,7 +218,7 @@ class Playlist:
     tags: tuple[PlaylistTag, ...] = ()
     annotations: Mapping[str, str] = wire("annotations", default=Factory(dict))
     partner_id: str | None = None
-    url: str | None = wire("url", SELF)
+    url: str | None = wire("url", SELF_LINK_PATH)
     details_url: str | None = wire("detailsUrl", "_links.details.href")
     tracks_url: str | None = wire("tracksUrl", "_links.tracks.href")
     links: Mapping[str, str] = field(factory=dict)
@@ -242,4 +242,4 @@ class PlaylistGroup:
     playlist_count: int | None = None
     playlists: tuple[Playlist, ...] = ()
     modified_at: datetime | None = wire("modifiedAt", "lastUpdated")
-    url: str | None = wire("url", SELF)
+    url: str | None = wire("url", SELF_LINK_PATH)

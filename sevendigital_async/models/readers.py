@@ -19,15 +19,15 @@ from typing import Any, NewType, Union, get_args
 
 import attrs
 
-from .wire import KEYS, TEXT, nouns, plurals, steps, wire_names
+from .wire import MAPPING_KEYS, TEXT, nouns, plurals, steps, wire_names
 
-Hook = Callable[[Any, Any], Any]
+StructureHook = Callable[[Any, Any], Any]
 Shape = frozenset[str]
 Reader = Callable[[dict[str, Any]], Any]
 
 _END_OF_DAY = re.compile(r"([T ])24(?=:?00(?::?00(?:[.,]0+)?)?(?:$|[Z+-]))")
 _LEAP_SECOND = re.compile(r"(?<=[T ]23:59:)60|(?<=[T ]2359)60")
-_ORDINAL = re.compile(r"(\d{4})-?(\d{3})(?=$|[T ])")
+_ORDINAL_DATE = re.compile(r"(\d{4})-?(\d{3})(?=$|[T ])")
 
 
 def parse_datetime(text: str) -> datetime:
@@ -41,13 +41,13 @@ def parse_datetime(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text)
     except ValueError:
-        return _parse_rare(text)
+        return _parse_other_iso_form(text)
 
 
-def _parse_rare(text: str) -> datetime:
+def _parse_other_iso_form(text: str) -> datetime:
     plain = text.strip().upper()
     more = timedelta()
-    if ordinal := _ORDINAL.match(plain):
+    if ordinal := _ORDINAL_DATE.match(plain):
         year, day = int(ordinal[1]), int(ordinal[2])
         first = datetime(year, 1, 1)  # noqa: DTZ001 - a date only
         if not 1 <= day <= (first.replace(month=12, day=31) - first).days + 1:
@@ -63,15 +63,15 @@ def _parse_rare(text: str) -> datetime:
         raise ValueError(f"after the year 9999: {text!r}") from None
 
 
-MAX_LENGTH = 40
+MAX_NUMBER_LENGTH = 40
 """Most characters of a number; limits the cost of conversions."""
 
-DAY = len("2001-12-31")
+DATE_LENGTH = len("2001-12-31")
 
-_WHOLE = re.compile(r"[+-]?[0-9]+").fullmatch
+_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+").fullmatch
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?").fullmatch
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
-_KINDS: dict[type, str] = {
+_JSON_TYPE_NAMES: dict[type, str] = {
     str: "text",
     bool: "true or false",
     int: "a number",
@@ -86,7 +86,7 @@ class UnfitError(ValueError):
     """A value of the wrong type; the message continues its path."""
 
     def __init__(self, value: object, wanted: str) -> None:
-        kind = _KINDS.get(type(value), "something else")
+        kind = _JSON_TYPE_NAMES.get(type(value), "something else")
         super().__init__(f"is not {wanted}" if isinstance(value, str) else f"is {kind}, not {wanted}")
 
 
@@ -103,7 +103,7 @@ def whole(value: object, _: object = None) -> int:
     """Read a whole number, written as a number or as digits."""
     if type(value) is int:
         return value
-    if isinstance(value, str) and len(value) <= MAX_LENGTH and _WHOLE(stripped := value.strip()):
+    if isinstance(value, str) and len(value) <= MAX_NUMBER_LENGTH and _WHOLE_NUMBER(stripped := value.strip()):
         return int(stripped)
     if isinstance(value, float) and value.is_integer():
         return int(value)
@@ -116,7 +116,7 @@ def decimal(value: object, _: object = None) -> Decimal:
         return shortest_decimal(value + 0.0)
     if type(value) is int:
         return Decimal(value)
-    if isinstance(value, str) and len(value) <= MAX_LENGTH and _DECIMAL(stripped := value.strip()):
+    if isinstance(value, str) and len(value) <= MAX_NUMBER_LENGTH and _DECIMAL(stripped := value.strip()):
         return Decimal(stripped)
     raise UnfitError(value, "a decimal number")
 
@@ -158,9 +158,9 @@ def moment(value: object, _: object = None) -> datetime:
 def day(value: object, _: object = None) -> date:
     """Read a calendar day; a time of day and a zone are ignored."""
     if isinstance(value, str):
-        written = value if len(value) == DAY else value.strip()
+        written = value if len(value) == DATE_LENGTH else value.strip()
         try:
-            return date.fromisoformat(written) if len(written) == DAY else parse_datetime(written).date()
+            return date.fromisoformat(written) if len(written) == DATE_LENGTH else parse_datetime(written).date()
         except ValueError:
             pass
     raise UnfitError(value, "a date")
@@ -196,10 +196,10 @@ def spread(value: Any, model: Any) -> tuple[list[Any], str]:
     return ([], path) if value is None or value in ("", {}) else ([value], path)
 
 
-def keyed(value: Any) -> dict[str, tuple[Any, tuple[str | int, ...]]] | None:
+def entries_by_key(value: Any) -> dict[str, tuple[Any, tuple[str | int, ...]]] | None:
     """Return a collection of texts by their keys, each with the names and indexes to it; None if it is not one.
 
-    An object with a text under each key, or entries that have one of `KEYS` and one other field.
+    An object with a text under each key, or entries that have one of `MAPPING_KEYS` and one other field.
     """
     if value == []:
         return {}
@@ -212,7 +212,8 @@ def keyed(value: Any) -> dict[str, tuple[Any, tuple[str | int, ...]]] | None:
     entries = [
         (place, entry, key)
         for place, entry in inside
-        if isinstance(entry, dict) and (key := next((key for key in KEYS if isinstance(entry.get(key), str)), None))
+        if isinstance(entry, dict)
+        and (key := next((key for key in MAPPING_KEYS if isinstance(entry.get(key), str)), None))
     ]
     if not entries:
         if isinstance(value, list):
@@ -230,7 +231,7 @@ def keyed(value: Any) -> dict[str, tuple[Any, tuple[str | int, ...]]] | None:
 NATIVE_TYPES = (str, bool, int)
 """Types that JSON already has."""
 
-NOTHING: Mapping[object, frozenset[str]] = {str: frozenset(), Decimal: frozenset({"", "N/A"})}
+NULL_TEXTS: Mapping[object, frozenset[str]] = {str: frozenset(), Decimal: frozenset({"", "N/A"})}
 """Texts that mean null, by type; the empty text for other types. Some items are not sold separately, thus ``N/A``."""
 
 
@@ -240,25 +241,25 @@ MAX_KEYS = 64
 MAX_SHAPES = 64
 """Most shapes of a model with their own reader; generating one takes a millisecond."""
 
-COMPILE_AFTER = 8
+COMPILE_THRESHOLD = 8
 """Objects of a shape after which its reader is generated."""
 
-MAX_SEEN = 256
+MAX_COUNTED_SHAPES = 256
 """Most shapes that are counted at a time."""
 
 
-def make_reader(model: type, hook_of: Callable[[Any], Hook]) -> Hook:
+def make_reader(model: type, get_hook: Callable[[Any], StructureHook]) -> StructureHook:
     """Return the reader of a frozen attrs class with slots. It raises ValueError where a value does not fit.
 
     Args:
         model: The class. Its fields have no validators, and default to what is read from null.
-        hook_of: Gives the hook that reads a field's type.
+        get_hook: Gives the hook that reads a field's type.
     """
     fields = attrs.fields(attrs.resolve_types(model))
     takes_text = any(TEXT in wire_names(field) for field in fields)
-    names = _names(model, hook_of)
-    read_any = _compiled(model, None, names)
-    names["read_new"] = read_new = _by_shape(model, names, read_any)
+    names = _reader_namespace(model, get_hook)
+    read_any = _compile_reader(model, None, names)
+    names["read_new"] = read_new = _make_shape_reader(model, names, read_any)
     latest: Mapping[int, Reader] = names["latest"]
 
     def read(tree: Any, _: Any = None) -> Any:
@@ -279,7 +280,7 @@ def make_reader(model: type, hook_of: Callable[[Any], Hook]) -> Hook:
     return read
 
 
-def _by_shape(model: type, names: dict[str, Any], read_any: Reader) -> Reader:
+def _make_shape_reader(model: type, names: dict[str, Any], read_any: Reader) -> Reader:
     """Make the reader of objects whose shape is not the latest with their number of keys."""
     readers: dict[Shape, Reader] = {}
     latest: dict[int, Reader] = names["latest"]
@@ -294,23 +295,23 @@ def _by_shape(model: type, names: dict[str, Any], read_any: Reader) -> Reader:
             latest[len(shape)] = reader
             return reader(tree)
         if len(readers) < MAX_SHAPES:
-            if len(seen) >= MAX_SEEN:
+            if len(seen) >= MAX_COUNTED_SHAPES:
                 seen.clear()
             seen[shape] = seen.get(shape, 0) + 1
-            if seen[shape] >= COMPILE_AFTER:
-                readers[shape] = latest[len(shape)] = _compiled(model, shape, names)
+            if seen[shape] >= COMPILE_THRESHOLD:
+                readers[shape] = latest[len(shape)] = _compile_reader(model, shape, names)
         return read_any(tree)
 
     return read_new
 
 
-def is_plain(model: type) -> bool:
+def is_compilable(model: type) -> bool:
     """Return whether a reader can be made of ``model``."""
     nulls: tuple[Any, ...] = (attrs.NOTHING, None, (), attrs.Factory(dict))
     return all(field.validator is None and field.default in nulls for field in attrs.fields(model))
 
 
-def _names(model: type, hook_of: Callable[[Any], Hook]) -> dict[str, Any]:
+def _reader_namespace(model: type, get_hook: Callable[[Any], StructureHook]) -> dict[str, Any]:
     """Return the namespace of the generated readers of a model."""
     # A frozen object is filled through object.__setattr__, field by field. One of a class with the same layout that is
     # not frozen takes plain assignments, and is made a frozen one at the end: a third of the time.
@@ -319,13 +320,13 @@ def _names(model: type, hook_of: Callable[[Any], Hook]) -> dict[str, Any]:
     names: dict[str, Any] = {"unfrozen": unfrozen, "model": model}
     for number, field in enumerate(attrs.fields(model)):
         kind, nothing = without_null(field.type)
-        hook = hook_of(kind)
+        hook = get_hook(kind)
         names[f"kind{number}"], names[f"nothing{number}"], names[f"hook{number}"] = kind, nothing, hook
         names |= {f"{name}{number}": getattr(hook, name, None) for name in ("known", "latest", "text")}
     return names | {"shortest_decimal": shortest_decimal, "date_of": date.fromisoformat, "latest": {}}
 
 
-def _compiled(model: type, shape: Shape | None, names: dict[str, Any]) -> Reader:
+def _compile_reader(model: type, shape: Shape | None, names: dict[str, Any]) -> Reader:
     """Make the reader of objects of one shape, or of any."""
     lines = ["def read(tree):"]
     at: dict[str, str] | None = None
@@ -338,11 +339,11 @@ def _compiled(model: type, shape: Shape | None, names: dict[str, Any]) -> Reader
         lines += [" except KeyError:", "  return read_new(tree)"]
     lines.append(" self = unfrozen()")
     for number, field in enumerate(attrs.fields(model)):
-        found = list(_search(wire_names(field), at))
+        found = list(_lookup_lines(wire_names(field), at))
         if not found and field.default in (None, ()):
             lines.append(f" self.{field.name} = {field.default!r}")
         else:
-            reading = _reading(number, field, names[f"hook{number}"])
+            reading = _conversion_lines(number, field, names[f"hook{number}"])
             lines += [*(found or [" value = None"]), *reading, f" self.{field.name} = value"]
     lines += [" self.__class__ = model", " return self"]
     made: dict[str, Any] = {}
@@ -351,7 +352,7 @@ def _compiled(model: type, shape: Shape | None, names: dict[str, Any]) -> Reader
     return read
 
 
-def _search(names: tuple[str, ...], at: Mapping[str, str] | None) -> Iterator[str]:
+def _lookup_lines(names: tuple[str, ...], at: Mapping[str, str] | None) -> Iterator[str]:
     """Look for a field under its names, until one has a value; nothing if the shape has none of them.
 
     Args:
@@ -373,7 +374,7 @@ def _search(names: tuple[str, ...], at: Mapping[str, str] | None) -> Iterator[st
         indent = " "
 
 
-def _reading(number: int, field: attrs.Attribute[Any], hook: Hook) -> Iterator[str]:
+def _conversion_lines(number: int, field: attrs.Attribute[Any], hook: StructureHook) -> Iterator[str]:
     """Convert the value found, unless JSON has the type; frequent cases without a call."""
     kind, _ = without_null(field.type)
     read = f"value = hook{number}(value, kind{number})"
@@ -385,7 +386,7 @@ def _reading(number: int, field: attrs.Attribute[Any], hook: Hook) -> Iterator[s
     elif kind is Decimal:
         yield " if value.__class__ is float: value = shortest_decimal(value + 0.0)"
     elif kind is date:
-        yield f" if value.__class__ is str and len(value) == {DAY}: value = date_of(value)"
+        yield f" if value.__class__ is str and len(value) == {DATE_LENGTH}: value = date_of(value)"
     elif hasattr(hook, "known"):
         yield f" if value.__class__ is str and value in known{number}: value = known{number}[value]"
     elif hasattr(hook, "latest"):
@@ -403,4 +404,4 @@ def without_null(kind: Any) -> tuple[Any, frozenset[str]]:
     """Return the type of an optional apart from None, and the texts that mean None."""
     kinds = [part for part in get_args(kind) if part is not NoneType]
     inner = Union[tuple(kinds)] if NoneType in get_args(kind) else kind  # noqa: UP007 - made at run time
-    return inner, NOTHING.get(inner, frozenset({""}))
+    return inner, NULL_TEXTS.get(inner, frozenset({""}))

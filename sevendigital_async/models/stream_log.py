@@ -23,7 +23,7 @@ WINDOW = timedelta(days=61)
 CLOCK_TOLERANCE = timedelta(minutes=2)
 """How far ahead of this machine's clock a play's timestamp may be."""
 
-MAX_TEXT = 255
+MAX_TEXT_LENGTH = 255
 """Most characters of an id; the service documents this for user ids."""
 
 
@@ -111,7 +111,7 @@ class StreamLog:
             if (value := getattr(self, name)) is not None and not isinstance(value, str):
                 raise InvalidLogError(f"{name} must be a string", field=name)
         duration, country = self.duration_played, self.country
-        if duration is not None and (type(duration) is not int or not 0 <= duration <= MAX_SECONDS):
+        if duration is not None and (type(duration) is not int or not 0 <= duration <= MAX_DURATION):
             raise InvalidLogError("duration_played must be whole seconds, zero or more", field="duration_played")
         if country is not None and (flaw := country_problem(country)):
             raise InvalidLogError(f"country {flaw}", field="country")
@@ -144,7 +144,7 @@ class StreamLog:
         """
         if plain:
             self.check_plain()
-        return encoded(self.as_wire())
+        return encode_wire(self.as_wire())
 
     def check_plain(self) -> None:
         """Refuse fields that exist in the live dialect only.
@@ -179,7 +179,7 @@ class StreamLog:
         for name in ("track_id", "timestamp"):
             if name not in values:
                 raise InvalidLogError(f"{_WIRE_NAMES[name]} is missing", field=name)
-        for name in _IDS:
+        for name in _ID_FIELDS:
             if type(values.get(name)) is int:
                 values[name] = str(values[name])  # the service writes ids both ways
         try:
@@ -211,8 +211,8 @@ class StreamLog:
             raise InvalidLogError("timestamp can't be converted to UTC", field="timestamp") from None
 
 
-MAX_SECONDS = 2**31 - 1
-"""The longest play."""
+MAX_DURATION = 2**31 - 1
+"""Seconds of the longest play."""
 
 LIVE_FIELDS = {
     "release_id": "releaseId",
@@ -233,7 +233,7 @@ FIELDS = {
     "country": "country",
     **{wire: name for name, wire in LIVE_FIELDS.items()},
 }
-_IDS = ("track_id", "user_id", "client_id", "release_id", "format_id")
+_ID_FIELDS = ("track_id", "user_id", "client_id", "release_id", "format_id")
 _UTC_AS_Z_AND_NEWLINE = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
 _WIRE_NAMES = {name: wire for wire, name in FIELDS.items()}
 
@@ -244,14 +244,14 @@ def wire_time(moment: datetime) -> str:
     return f"{moment.astimezone(UTC).isoformat(timespec=precision)[:-6]}Z"
 
 
-def encoded(wire: Mapping[str, object]) -> bytes:
+def encode_wire(wire: Mapping[str, object]) -> bytes:
     """Return the bytes of a play in its wire form."""
     # orjson's result keeps its far larger buffer; a spool full of those would be a leak.
     # A slice is a compact copy.
     return orjson.dumps(wire, option=_UTC_AS_Z_AND_NEWLINE)[:-1]
 
 
-def check_text(field: str, value: object, most: float = MAX_TEXT) -> None:
+def check_text(field: str, value: object, most: float = MAX_TEXT_LENGTH) -> None:
     """Refuse anything but text that is not blank, has at most ``most`` characters and can be encoded in UTF-8.
 
     Raises:
@@ -307,7 +307,7 @@ def checked_and_encoded(log: StreamLog, window: Window) -> bytes:
         and track >= "!"
         and (user is None or (type(user) is str and user >= "!"))
         and (client is None or (type(client) is str and client >= "!"))
-        and (duration is None or (type(duration) is int and 0 <= duration <= MAX_SECONDS))
+        and (duration is None or (type(duration) is int and 0 <= duration <= MAX_DURATION))
         and (country is None or (type(country) is str and country in COUNTRY_CODES))
         and type(moment) is datetime
         and moment.tzinfo is UTC
@@ -345,11 +345,11 @@ def checked_and_encoded(log: StreamLog, window: Window) -> bytes:
             if country is not None:
                 wire["country"] = country
         try:
-            body = encoded(wire)
+            body = encode_wire(wire)
         except orjson.JSONEncodeError:
             body = b"\\"  # a lone surrogate; the slow way finds the field
         # In ASCII, without a backslash, and not longer than one text may be: every other error would show here.
-        if len(body) <= MAX_TEXT and BACKSLASH not in body and body.isascii():
+        if len(body) <= MAX_TEXT_LENGTH and BACKSLASH not in body and body.isascii():
             return body
     log.check(window.now)
     return log.encode(plain=True)
@@ -358,7 +358,7 @@ def checked_and_encoded(log: StreamLog, window: Window) -> bytes:
 BACKSLASH = ord("\\")
 
 
-class HasUser(Protocol):
+class PlayWithUser(Protocol):
     """A play whose user is known."""
 
     @property
@@ -378,7 +378,7 @@ def batch_key(user_id: str, country: str = "") -> str:
     return user_id
 
 
-def user_key(log: HasUser) -> str:
+def user_key(log: PlayWithUser) -> str:
     """Return the key of the play's user; usually without another call."""
     user_id = log.user_id or ""
     return batch_key(user_id) if _SEPARATOR in user_id else user_id

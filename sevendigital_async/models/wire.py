@@ -23,7 +23,7 @@ MAY_BE_EMPTY = "__wire_may_be_empty__"
 EXPECTED = "__wire_expected__"
 TEXT = "#text"
 """The key of an XML element's text beside attributes, and of a bare text in place of an object."""
-KEYS = ("key", "rel")
+MAPPING_KEYS = ("key", "rel")
 """Names of the keys in entries of mappings; links have a ``rel``."""
 ENTRY = "#entry"
 """The key of an entry's members beside its item, such as the rank in a chart."""
@@ -158,15 +158,15 @@ def value_at(tree: Any, path: Steps) -> Any:
     return tree
 
 
-def with_wire_names(tree: dict[str, Any], spellings: list[tuple[str, list[Steps]]]) -> dict[str, Any]:
+def with_wire_names(tree: dict[str, Any], other_names: list[tuple[str, list[Steps]]]) -> dict[str, Any]:
     """Return ``tree`` with each field under its first name; the tree is not modified.
 
     Args:
         tree: An object of the response.
-        spellings: First names, each with the other paths of the value.
+        other_names: First names, each with the other paths of the value.
     """
     renamed = {}
-    for name, others in spellings:
+    for name, others in other_names:
         if tree.get(name) is not None:
             continue
         for path in others:
@@ -235,7 +235,7 @@ def duplicate_key(document: bytes | str) -> str | None:
     try:
         # Numbers stay text, so that their size does not matter.
         with suppress(ValueError, RecursionError):
-            json.loads(document, object_pairs_hook=_check, parse_int=str, parse_float=str)
+            json.loads(document, object_pairs_hook=_refuse_duplicate_keys, parse_int=str, parse_float=str)
     except _DuplicateKeyError as error:
         return str(error)
     return None
@@ -254,7 +254,7 @@ def duplicate_key_in_flat(document: bytes | str, read: Mapping[str, object]) -> 
     return None if counted == quotes else duplicate_key(document)
 
 
-def _check(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _refuse_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]

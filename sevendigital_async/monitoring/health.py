@@ -21,7 +21,7 @@ ACCEPTED_OUTCOMES = frozenset({"delivered", "refused"})
 MANUAL_ALERTS = frozenset({AlertKind.AUTHENTICATION.value, AlertKind.SUSPENDED.value, AlertKind.THROTTLED.value})
 """Alerts of lanes that wait for a person or for a time that the service has set: a restart does not help them."""
 
-MIN_SILENCE = 3 * GAUGE_INTERVAL
+MIN_SPOOL_SILENCE = 3 * GAUGE_INTERVAL
 """Seconds without a measurement that do not yet count as a stall."""
 
 
@@ -45,13 +45,13 @@ class HealthMonitor:
     stalled_after: float = 300.0
     _clock: Clock = field(factory=SystemClock)
     is_key_accepted: bool = field(init=False, default=False)
-    _due_since: dict[LogKind, float] = field(init=False, factory=dict)
-    _measured_at: float | None = field(init=False, default=None)
+    _lane_due_since: dict[LogKind, float] = field(init=False, factory=dict)
+    _spool_measured_at: float | None = field(init=False, default=None)
     _is_spool_available: bool = field(init=False, default=True)
 
     def start(self) -> None:
         """Begin to expect measurements: the shipper has been opened."""
-        self._measured_at = self._clock.monotonic()
+        self._spool_measured_at = self._clock.monotonic()
 
     def record(self, event: PlayEvent) -> None:
         """Note an event of the shipper."""
@@ -60,16 +60,16 @@ class HealthMonitor:
                 self._is_spool_available = event.is_spool_available
                 is_failing = event.alert == AlertKind.UNAVAILABLE.value
                 if event.alert not in MANUAL_ALERTS and (event.is_due or is_failing):
-                    self._due_since.setdefault(event.kind, self._clock.monotonic())
+                    self._lane_due_since.setdefault(event.kind, self._clock.monotonic())
                 else:
-                    self._due_since.pop(event.kind, None)
+                    self._lane_due_since.pop(event.kind, None)
             case QueueMeasured():
-                self._measured_at = self._clock.monotonic()
+                self._spool_measured_at = self._clock.monotonic()
             case RequestFinished(outcome=outcome) if outcome not in UNANSWERED_OUTCOMES:
                 self.is_key_accepted = self.is_key_accepted or outcome in ACCEPTED_OUTCOMES
-                self._due_since.pop(event.kind, None)
+                self._lane_due_since.pop(event.kind, None)
             case PlaysBuried():
-                self._due_since.pop(event.kind, None)
+                self._lane_due_since.pop(event.kind, None)
 
     def liveness_problems(self, statistics: Statistics) -> list[str]:
         """Return what has failed or is stalled, a sentence for each; nothing if the shipper is alive."""
@@ -81,11 +81,11 @@ class HealthMonitor:
             yield f"the shipper has failed: {statistics.failure!r}"
         if not self._is_spool_available:
             yield _spool_problem(statistics)
-        if self._measured_at is not None:
-            silence = now - self._measured_at
-            if silence >= max(self.stalled_after, MIN_SILENCE):
+        if self._spool_measured_at is not None:
+            silence = now - self._spool_measured_at
+            if silence >= max(self.stalled_after, MIN_SPOOL_SILENCE):
                 yield f"the spool is stalled: it has not answered for {silence:.0f} s"
-        for kind, since in self._due_since.items():
+        for kind, since in self._lane_due_since.items():
             if now - since >= self.stalled_after:
                 yield f"the {kind.value} lane is stalled: no request was answered for {now - since:.0f} s"
 

@@ -17,13 +17,13 @@ from ..errors import ConfigurationError
 logger = logging.getLogger("sevendigital_async.monitoring")
 
 LOOPBACK = "127.0.0.1"
-MAX_HEAD = 8192
+MAX_HEAD_BYTES = 8192
 """Bytes of a request's line and headers."""
 
-TIMEOUT = 10.0
+EXCHANGE_TIMEOUT = 10.0
 """Seconds for one exchange."""
 
-TEXT = "text/plain; charset=utf-8"
+TEXT_TYPE = "text/plain; charset=utf-8"
 MAX_PORT = 65535
 _ADDRESS = re.compile(r"(?:(?P<host>[^:\[\]\s]+|\[[0-9A-Fa-f:.]+\]):)?(?P<port>[0-9]{1,5})")
 
@@ -52,15 +52,15 @@ class HttpAddress:
         return f"{host}:{self.port}"
 
 
-class HttpAnswer(NamedTuple):
+class HttpResponse(NamedTuple):
     """What a path answers."""
 
     status: HTTPStatus
     body: bytes
-    content_type: str = TEXT
+    content_type: str = TEXT_TYPE
 
 
-Route = Callable[[], Awaitable[HttpAnswer]]
+Route = Callable[[], Awaitable[HttpResponse]]
 
 
 @define(eq=False)
@@ -80,7 +80,7 @@ class HttpEndpoint:
         """
         host, port = self.address.host, self.address.port
         try:
-            self._server = await asyncio.start_server(self._accept, host, port, limit=MAX_HEAD)
+            self._server = await asyncio.start_server(self._accept, host, port, limit=MAX_HEAD_BYTES)
         except (OSError, UnicodeError) as error:
             reason = _reason(error)
             raise ConfigurationError(f"cannot listen on {self.address}: {reason}; choose another address") from None
@@ -102,12 +102,12 @@ class HttpEndpoint:
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            async with asyncio.timeout(TIMEOUT):
+            async with asyncio.timeout(EXCHANGE_TIMEOUT):
                 head = await reader.readuntil(b"\r\n\r\n")
                 writer.write(await self._response(head))
                 await writer.drain()
         except asyncio.LimitOverrunError:
-            writer.write(_encoded(_text(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)))
+            writer.write(_encode_response(_text_response(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)))
         except (TimeoutError, EOFError, OSError):
             pass  # the peer is slow or has left, and nobody reads a response
         finally:
@@ -116,26 +116,26 @@ class HttpEndpoint:
     async def _response(self, head: bytes) -> bytes:
         method, target, version = ([*head.split(b"\r\n", 1)[0].decode("latin-1").split(" "), "", "", ""])[:3]
         if not version.startswith("HTTP/1."):
-            return _encoded(_text(HTTPStatus.BAD_REQUEST))
+            return _encode_response(_text_response(HTTPStatus.BAD_REQUEST))
         if method not in {"GET", "HEAD"}:
-            return _encoded(_text(HTTPStatus.METHOD_NOT_ALLOWED), "Allow: GET, HEAD\r\n")
+            return _encode_response(_text_response(HTTPStatus.METHOD_NOT_ALLOWED), "Allow: GET, HEAD\r\n")
         route = self.routes.get(target.partition("?")[0])
         if route is None:
-            return _encoded(_text(HTTPStatus.NOT_FOUND, f"paths: {' '.join(self.routes)}"))
+            return _encode_response(_text_response(HTTPStatus.NOT_FOUND, f"paths: {' '.join(self.routes)}"))
         try:
             answer = await route()
         except Exception:
             logger.exception("%s could not be answered", target)
-            answer = _text(HTTPStatus.INTERNAL_SERVER_ERROR)
-        return _encoded(answer, with_body=method == "GET")
+            answer = _text_response(HTTPStatus.INTERNAL_SERVER_ERROR)
+        return _encode_response(answer, with_body=method == "GET")
 
 
-def _text(status: HTTPStatus, text: str = "") -> HttpAnswer:
-    return HttpAnswer(status, f"{text or status.phrase}\n".encode())
+def _text_response(status: HTTPStatus, text: str = "") -> HttpResponse:
+    return HttpResponse(status, f"{text or status.phrase}\n".encode())
 
 
-def _encoded(answer: HttpAnswer, headers: str = "", *, with_body: bool = True) -> bytes:
-    status, body, content_type = answer
+def _encode_response(response: HttpResponse, headers: str = "", *, with_body: bool = True) -> bytes:
+    status, body, content_type = response
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
         f"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n{headers}Connection: close\r\n\r\n"

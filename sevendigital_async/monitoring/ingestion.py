@@ -1,4 +1,4 @@
-"""Figures about reading a source: plays put, records rejected, bytes read, and how far reading is behind."""
+"""Metrics of reading a source: plays put, records rejected, bytes read, and how far reading is behind."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ..sources import Ingestion, Lag, Source, TopicLag
 
 PREFIX = "sevendigital_ingestion"
 
-FigureValue = float | Mapping[str, float]
-"""Of a figure; by the values of its label if it has one."""
+MetricValue = float | Mapping[str, float]
+"""Of a metric; by the values of its label if it has one."""
 
 
 @frozen
@@ -20,7 +20,7 @@ class MonitoredIngestion:
 
     Attributes:
         ingestion: Puts the plays.
-        source: Reads them; one with a method ``lag`` or an attribute ``moved`` has more figures.
+        source: Reads them; one with a method ``lag`` or an attribute ``moved_partitions`` has more metrics.
     """
 
     ingestion: Ingestion
@@ -34,25 +34,25 @@ class MonitoredIngestion:
 
 
 @frozen
-class IngestionFigure:
-    """One figure.
+class IngestionMetric:
+    """One metric.
 
     Attributes:
         name: Without prefix and ``_total``.
-        text: What it counts or measures.
+        description: What it counts or measures.
         read: Returns it, by the values of ``label`` if there is one; None if the source has none.
         is_counter: It only grows.
         label: What it is given for each of.
     """
 
     name: str
-    text: str
-    read: Callable[[MonitoredIngestion], FigureValue | None]
+    description: str
+    read: Callable[[MonitoredIngestion], MetricValue | None]
     is_counter: bool = True
     label: str | None = None
 
 
-def _lag_figure(read: Callable[[Lag], float]) -> Callable[[MonitoredIngestion], float | None]:
+def _lag_reader(read: Callable[[Lag], float]) -> Callable[[MonitoredIngestion], float | None]:
     def of(monitored: MonitoredIngestion) -> float | None:
         lag = monitored.lag
         return read(lag) if isinstance(lag, Lag) else None
@@ -67,40 +67,40 @@ def _lag_of_partitions(monitored: MonitoredIngestion) -> Mapping[str, float] | N
     return {str(number): behind for number, behind in lag.partitions.items()}
 
 
-FIGURES = (
-    IngestionFigure(
+METRICS = (
+    IngestionMetric(
         "put", "Plays of the source that the spool has accepted.", lambda monitored: monitored.ingestion.put
     ),
-    IngestionFigure("rejected", "Records that are not plays.", lambda monitored: monitored.ingestion.rejected),
-    IngestionFigure(
+    IngestionMetric("rejected", "Records that are not plays.", lambda monitored: monitored.ingestion.rejected),
+    IngestionMetric(
         "read_bytes",
         "Bytes read from the source.",
         lambda monitored: sum(stream.size for stream in monitored.ingestion.streams.values()),
     ),
-    IngestionFigure(
+    IngestionMetric(
         "moved_partitions",
         "Partitions taken over from another worker, whose last plays may be doubled.",
-        lambda monitored: getattr(monitored.source, "moved", None),
+        lambda monitored: getattr(monitored.source, "moved_partitions", None),
     ),
-    IngestionFigure(
+    IngestionMetric(
         "lag_bytes",
         "Bytes of growing files that have not been read.",
-        _lag_figure(lambda lag: lag.size),
+        _lag_reader(lambda lag: lag.size),
         is_counter=False,
     ),
-    IngestionFigure(
+    IngestionMetric(
         "lag_seconds",
         "Age of the oldest bytes that have not been read.",
-        _lag_figure(lambda lag: lag.seconds),
+        _lag_reader(lambda lag: lag.seconds),
         is_counter=False,
     ),
-    IngestionFigure(
+    IngestionMetric(
         "open_files",
         "Growing files that are open.",
-        _lag_figure(lambda lag: lag.files),
+        _lag_reader(lambda lag: lag.files),
         is_counter=False,
     ),
-    IngestionFigure(
+    IngestionMetric(
         "lag_messages",
         "Messages of an assigned partition that the spool does not have.",
         _lag_of_partitions,
@@ -110,9 +110,9 @@ FIGURES = (
 )
 
 
-def read_figures(monitored: MonitoredIngestion) -> Iterator[tuple[IngestionFigure, FigureValue]]:
-    """Yield the figures that a source has, with their values now."""
-    for figure in FIGURES:
-        value = figure.read(monitored)
+def read_metrics(monitored: MonitoredIngestion) -> Iterator[tuple[IngestionMetric, MetricValue]]:
+    """Yield the metrics that a source has, with their values now."""
+    for metric in METRICS:
+        value = metric.read(monitored)
         if value is not None:
-            yield figure, value
+            yield metric, value

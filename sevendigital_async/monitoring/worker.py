@@ -18,8 +18,8 @@ from ..shipping import LaneStatistics, Metrics, Statistics, StreamLogShipper
 from ..shipping.events import PlayEvent
 from ..sources import Ingestion, Source
 from .health import HealthMonitor
-from .http_endpoint import TEXT, HttpAddress, HttpAnswer, HttpEndpoint
-from .ingestion import PREFIX, FigureValue, IngestionFigure, MonitoredIngestion, read_figures
+from .http_endpoint import TEXT_TYPE, HttpAddress, HttpEndpoint, HttpResponse
+from .ingestion import PREFIX, IngestionMetric, MetricValue, MonitoredIngestion, read_metrics
 from .systemd import READY, STOPPING, WATCHDOG, ServiceNotifier
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from ..shipping.prometheus import PrometheusMetrics
 
-JSON = "application/json"
+JSON_TYPE = "application/json"
 STATISTICS_TIMEOUT = 5.0
 """Seconds that a spool may take to count its plays."""
 
@@ -73,7 +73,7 @@ class WorkerMonitor:
         self._endpoint: HttpEndpoint | None = None
         if http is not None:
             address = HttpAddress.parse(http)
-            self._registry, self._prometheus = _registry()
+            self._registry, self._prometheus = _make_registry()
             self._registry.register(_IngestionCollector(self))
             routes = {
                 "/healthz": self._healthz,
@@ -157,59 +157,59 @@ class WorkerMonitor:
 
     # -- what the paths answer --
 
-    async def _counts(self) -> Statistics | None:
+    async def _read_statistics(self) -> Statistics | None:
         if self._shipper is None:
             return None
         async with asyncio.timeout(STATISTICS_TIMEOUT):
             return await self._shipper.statistics()
 
-    async def _healthz(self) -> HttpAnswer:
+    async def _healthz(self) -> HttpResponse:
         try:
-            statistics = await self._counts()
+            statistics = await self._read_statistics()
         except TimeoutError:
-            return _verdict([COUNTS_TIMED_OUT])
-        return _verdict([] if statistics is None else self._health.liveness_problems(statistics))
+            return _health_response([STATISTICS_TIMED_OUT])
+        return _health_response([] if statistics is None else self._health.liveness_problems(statistics))
 
-    async def _readyz(self) -> HttpAnswer:
+    async def _readyz(self) -> HttpResponse:
         if self._is_stopping:
-            return _verdict(["the worker is stopping"])
+            return _health_response(["the worker is stopping"])
         try:
-            statistics = await self._counts()
+            statistics = await self._read_statistics()
         except TimeoutError:
-            return _verdict([COUNTS_TIMED_OUT])
-        return _verdict(
+            return _health_response([STATISTICS_TIMED_OUT])
+        return _health_response(
             ["the spool is not open yet"] if statistics is None else self._health.readiness_problems(statistics),
             "ready, and the service has accepted the key" if self._health.is_key_accepted else "ready",
         )
 
-    async def _metrics(self) -> HttpAnswer:
+    async def _metrics(self) -> HttpResponse:
         from prometheus_client import CONTENT_TYPE_LATEST, generate_latest  # noqa: PLC0415 - an extra
 
-        return HttpAnswer(HTTPStatus.OK, generate_latest(self._registry), CONTENT_TYPE_LATEST)
+        return HttpResponse(HTTPStatus.OK, generate_latest(self._registry), CONTENT_TYPE_LATEST)
 
-    async def _statistics(self) -> HttpAnswer:
+    async def _statistics(self) -> HttpResponse:
         try:
-            statistics = await self._counts()
+            statistics = await self._read_statistics()
         except TimeoutError:
-            return _verdict([COUNTS_TIMED_OUT])
+            return _health_response([STATISTICS_TIMED_OUT])
         if statistics is None:
-            return _verdict(["the spool is not open yet"])
+            return _health_response(["the spool is not open yet"])
         content = {
             "version": __version__,
             "stopping": self._is_stopping,
             **as_json(statistics),
-            "ingestion": {figure.name: value for figure, value in self.figures()},
+            "ingestion": {metric.name: value for metric, value in self.ingestion_metrics()},
         }
-        return HttpAnswer(HTTPStatus.OK, orjson.dumps(content, option=orjson.OPT_APPEND_NEWLINE), JSON)
+        return HttpResponse(HTTPStatus.OK, orjson.dumps(content, option=orjson.OPT_APPEND_NEWLINE), JSON_TYPE)
 
-    def figures(self) -> Iterator[tuple[IngestionFigure, FigureValue]]:
+    def ingestion_metrics(self) -> Iterator[tuple[IngestionMetric, MetricValue]]:
         """Yield what was read from the source."""
         if self._ingestion is not None:
-            yield from read_figures(self._ingestion)
+            yield from read_metrics(self._ingestion)
 
 
 class _IngestionCollector:
-    """Reads the figures of an ingestion when metrics are asked for; the type is that of ``prometheus_client``."""
+    """Reads the metrics of an ingestion when metrics are asked for; the type is that of ``prometheus_client``."""
 
     def __init__(self, monitor: WorkerMonitor) -> None:
         self._monitor = monitor
@@ -217,21 +217,21 @@ class _IngestionCollector:
     def collect(self) -> Iterator[Metric]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily  # noqa: PLC0415 - an extra
 
-        for figure, value in self._monitor.figures():
-            kind = CounterMetricFamily if figure.is_counter else GaugeMetricFamily
-            labels = [] if figure.label is None else [figure.label]
-            family = kind(f"{PREFIX}_{figure.name}", figure.text, labels=labels)
+        for metric, value in self._monitor.ingestion_metrics():
+            kind = CounterMetricFamily if metric.is_counter else GaugeMetricFamily
+            labels = [] if metric.label is None else [metric.label]
+            family = kind(f"{PREFIX}_{metric.name}", metric.description, labels=labels)
             for name, each in value.items() if isinstance(value, Mapping) else (("", value),):
                 family.add_metric([name] if labels else [], each)
             yield family
 
 
-COUNTS_TIMED_OUT = f"the spool is stalled: it did not count its plays within {STATISTICS_TIMEOUT:.0f} s"
+STATISTICS_TIMED_OUT = f"the spool is stalled: it did not count its plays within {STATISTICS_TIMEOUT:.0f} s"
 
 
-def _verdict(problems: Sequence[str], ok: str = "ok") -> HttpAnswer:
+def _health_response(problems: Sequence[str], ok: str = "ok") -> HttpResponse:
     status = HTTPStatus.SERVICE_UNAVAILABLE if problems else HTTPStatus.OK
-    return HttpAnswer(status, "".join(f"{line}\n" for line in problems or [ok]).encode(), TEXT)
+    return HttpResponse(status, "".join(f"{line}\n" for line in problems or [ok]).encode(), TEXT_TYPE)
 
 
 def as_json(statistics: Statistics) -> dict[str, Any]:
@@ -262,7 +262,7 @@ def _counts_json(counts: Any) -> dict[str, int]:
     return asdict(counts)
 
 
-def _registry() -> tuple[CollectorRegistry, PrometheusMetrics]:
+def _make_registry() -> tuple[CollectorRegistry, PrometheusMetrics]:
     """Make a registry with the metrics of a shipper and of the process.
 
     Raises:

@@ -16,7 +16,7 @@ USER_ID = parameter("user_id")
 ERROR_URL = parameter("error_url")
 
 
-def bound(host: Host, path: str, *arguments: Parameter) -> Mapping[Dialect, Binding]:
+def bind(host: Host, path: str, *arguments: Parameter) -> Mapping[Dialect, Binding]:
     """Bind an operation to a path below ``/media``; the guide is all there is, in either dialect."""
     binding = Binding("GET", f"/media{path}", arguments, host)
     return {Dialect.OPENAPI: binding, Dialect.LIVE: binding}
@@ -29,7 +29,7 @@ DOWNLOAD_TRACK = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
     content=Content.MEDIA,
-    bindings=bound(Host.MEDIA, "/user/downloadtrack", TRACK_ID, RELEASE_ID, FORMAT_ID, COUNTRY, USER_ID, ERROR_URL),
+    bindings=bind(Host.MEDIA, "/user/downloadtrack", TRACK_ID, RELEASE_ID, FORMAT_ID, COUNTRY, USER_ID, ERROR_URL),
 )
 
 STREAM_TRACK = Operation(
@@ -39,7 +39,7 @@ STREAM_TRACK = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.READ,
     content=Content.MEDIA,
-    bindings=bound(Host.STREAM, "/user/streamtrack", TRACK_ID, RELEASE_ID, FORMAT_ID, COUNTRY, USER_ID, ERROR_URL),
+    bindings=bind(Host.STREAM, "/user/streamtrack", TRACK_ID, RELEASE_ID, FORMAT_ID, COUNTRY, USER_ID, ERROR_URL),
 )
 
 DOWNLOAD_RELEASE = Operation(
@@ -49,7 +49,7 @@ DOWNLOAD_RELEASE = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
     content=Content.MEDIA,
-    bindings=bound(Host.MEDIA, "/user/download/release", RELEASE_ID, OPTIONAL_FORMAT_ID, COUNTRY, USER_ID, ERROR_URL),
+    bindings=bind(Host.MEDIA, "/user/download/release", RELEASE_ID, OPTIONAL_FORMAT_ID, COUNTRY, USER_ID, ERROR_URL),
 )
 
 DOWNLOAD_PURCHASE = Operation(
@@ -59,7 +59,7 @@ DOWNLOAD_PURCHASE = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
     content=Content.MEDIA,
-    bindings=bound(
+    bindings=bind(
         Host.MEDIA, "/user/download/purchase", parameter("purchase_id", required=True), COUNTRY, USER_ID, ERROR_URL
     ),
 )
@@ -71,7 +71,7 @@ STREAM = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.READ,
     content=Content.MEDIA,
-    bindings=bound(
+    bindings=bind(
         Host.STREAM, "/track/stream", TRACK_ID, parameter("release_id"), OPTIONAL_FORMAT_ID, COUNTRY, USER_ID
     ),
 )
@@ -84,5 +84,5 @@ DOWNLOAD = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.UNSAFE,
     content=Content.MEDIA,
-    bindings=bound(Host.MEDIA, "/track/download", TRACK_ID, FORMAT_ID, COUNTRY, USER_ID, ERROR_URL),
+    bindings=bind(Host.MEDIA, "/track/download", TRACK_ID, FORMAT_ID, COUNTRY, USER_ID, ERROR_URL),
 )

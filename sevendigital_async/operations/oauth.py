@@ -11,7 +11,7 @@ from .operation import Auth, Binding, Operation, Parameter, ParameterLocation, S
 COUNTRY = country_parameter()
 
 
-def bound(path: str, *arguments: Parameter) -> Mapping[Dialect, Binding]:
+def bind(path: str, *arguments: Parameter) -> Mapping[Dialect, Binding]:
     """Bind an operation to a path below ``/1.2/oauth``; the guide is all there is, in either dialect."""
     binding = Binding("GET", f"/1.2/oauth{path}", arguments)
     return {Dialect.OPENAPI: binding, Dialect.LIVE: binding}
@@ -25,7 +25,7 @@ REQUEST_TOKEN = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.IDEMPOTENT,
     model=OAuthToken,
-    bindings=bound("/requesttoken", parameter("client_identifier", wire="xoauth_client_identifier"), COUNTRY),
+    bindings=bind("/requesttoken", parameter("client_identifier", wire="xoauth_client_identifier"), COUNTRY),
 )
 
 AUTHORISE = Operation(
@@ -57,5 +57,5 @@ ACCESS_TOKEN = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
     model=OAuthToken,
-    bindings=bound("/accesstoken", COUNTRY),
+    bindings=bind("/accesstoken", COUNTRY),
 )

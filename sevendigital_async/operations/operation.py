@@ -87,7 +87,7 @@ class Parameter:
     default: object = None
 
 
-LOST_SALE = (
+LOST_SALE_ADVICE = (
     "the sale may be recorded and must not be sent again: ask the vendor's Client Success team for its purchase id,"
     " by your transaction id, or check the user's locker"
 )
@@ -124,12 +124,12 @@ def country_parameter(
     return parameter(name, location, required=required, write=checked)
 
 
-def paging(most: int) -> tuple[Parameter, Parameter]:
+def paging_parameters(max_size: int) -> tuple[Parameter, Parameter]:
     """Describe the two parameters of a list with pages of up to ``most`` items. A size that is text isn't checked."""
 
     def checked(size: object) -> object:
-        if not isinstance(size, str) and (type(size) is not int or not 1 <= size <= most):
-            raise InvalidArgumentError(f"page_size must be a whole number from 1 to {most}", argument="page_size")
+        if not isinstance(size, str) and (type(size) is not int or not 1 <= size <= max_size):
+            raise InvalidArgumentError(f"page_size must be a whole number from 1 to {max_size}", argument="page_size")
         return size
 
     return parameter("page"), parameter("page_size", write=checked)

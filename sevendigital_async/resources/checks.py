@@ -18,8 +18,8 @@ T = TypeVar("T")
 
 MAX_DECIMALS = 2
 MAX_TAGS = 10
-MAX_TAG_KEY = 50
-MAX_TAG_VALUE = 100
+MAX_TAG_KEY_LENGTH = 50
+MAX_TAG_VALUE_LENGTH = 100
 
 
 def price(name: str, value: Decimal | int | None) -> None:
@@ -37,22 +37,22 @@ def price(name: str, value: Decimal | int | None) -> None:
         _refuse(name, f"has more than {MAX_DECIMALS} decimals")
 
 
-def exactly_one(**named: object) -> None:
+def exactly_one(**arguments: object) -> None:
     """Refuse none and more than one of alternative arguments."""
-    given = [name for name, value in named.items() if value is not None]
+    given = [name for name, value in arguments.items() if value is not None]
     if len(given) != 1:
         raise InvalidArgumentError(
-            f"give exactly one of {', '.join(named)}", argument=given[-1] if given else next(iter(named))
+            f"give exactly one of {', '.join(arguments)}", argument=given[-1] if given else next(iter(arguments))
         )
 
 
-def listed_ids(**named: Iterable[str] | None) -> dict[str, list[str]]:
+def one_id_list(**arguments: Iterable[str] | None) -> dict[str, list[str]]:
     """Return the one list of ids that was given, under its name; refuse none, several, and an empty list."""
-    exactly_one(**named)
-    return {name: listed(name, values) for name, values in named.items() if values is not None}
+    exactly_one(**arguments)
+    return {name: non_empty_list(name, values) for name, values in arguments.items() if values is not None}
 
 
-def needs(dependent_name: str, dependent: object, needed_name: str, needed: object) -> None:
+def require_argument(dependent_name: str, dependent: object, needed_name: str, needed: object) -> None:
     """Refuse an argument that requires another one, if that is missing."""
     if dependent is not None and needed is None:
         raise InvalidArgumentError(f"{dependent_name} needs {needed_name}", argument=needed_name)
@@ -94,10 +94,10 @@ def purchase_tags(value: Mapping[str, str] | None, name: str = "tags") -> None:
     if len(value) > MAX_TAGS:
         _refuse(name, f"has {len(value)} entries; at most {MAX_TAGS} are allowed")
     for key, content in value.items():
-        if not 1 <= len(key) <= MAX_TAG_KEY:
-            _refuse(name, f"needs keys of 1 to {MAX_TAG_KEY} characters")
-        if len(content) > MAX_TAG_VALUE:
-            _refuse(name, f"has {len(content)} characters under {key!r}; at most {MAX_TAG_VALUE} are allowed")
+        if not 1 <= len(key) <= MAX_TAG_KEY_LENGTH:
+            _refuse(name, f"needs keys of 1 to {MAX_TAG_KEY_LENGTH} characters")
+        if len(content) > MAX_TAG_VALUE_LENGTH:
+            _refuse(name, f"has {len(content)} characters under {key!r}; at most {MAX_TAG_VALUE_LENGTH} are allowed")
 
 
 def subscription_period(start: date, end: date, activated: date | None = None) -> None:
@@ -106,12 +106,12 @@ def subscription_period(start: date, end: date, activated: date | None = None) -
     A month ends on the same day of the next month, or on that month's last day if it has no such day. A day without a
     time means its midnight in UTC.
     """
-    begins, ends = _moment("start_date", start), _moment("end_date", end)
+    begins, ends = _as_utc_datetime("start_date", start), _as_utc_datetime("end_date", end)
     if ends <= begins:
         _refuse("end_date", "must be after start_date")
     if ends > _month_after(begins):
         _refuse("end_date", "is more than a month after start_date")
-    if activated is not None and begins < _moment("activated_at", activated):
+    if activated is not None and begins < _as_utc_datetime("activated_at", activated):
         _refuse("start_date", "is before activated_at; a day without a time begins at midnight UTC")
 
 
@@ -125,14 +125,14 @@ def non_empty(name: str, value: Sized | None) -> None:
         _refuse(name, "is empty")
 
 
-def listed(name: str, values: Iterable[T]) -> list[T]:
+def non_empty_list(name: str, values: Iterable[T]) -> list[T]:
     """Return items as a list; refuse an empty one, and a text, which is a single item."""
-    found = several(name, values)
+    found = item_list(name, values)
     non_empty(name, found)
     return found
 
 
-def several(name: str, values: Iterable[T]) -> list[T]:
+def item_list(name: str, values: Iterable[T]) -> list[T]:
     """Return items as a list, which may be empty; refuse a text, which is a single item."""
     if isinstance(values, str):
         _refuse(name, "must be a list of strings, not one string")
@@ -141,7 +141,7 @@ def several(name: str, values: Iterable[T]) -> list[T]:
     return list(values)
 
 
-def _moment(name: str, value: object) -> datetime:
+def _as_utc_datetime(name: str, value: object) -> datetime:
     if isinstance(value, datetime):
         try:
             if value.utcoffset() is not None:

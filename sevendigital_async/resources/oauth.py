@@ -12,7 +12,7 @@ from . import checks
 from .resource import Caller, Resource
 
 
-class Signer(Caller, Protocol):
+class UserCaller(Caller, Protocol):
     """A caller that can sign with a user's token."""
 
     def as_user(self, token: UserToken) -> Caller:
@@ -34,7 +34,7 @@ class OAuth(Resource):
         account_origin: Scheme and host of the page where users sign in.
     """
 
-    def __init__(self, caller: Signer, *, consumer_key: str, account_origin: str) -> None:
+    def __init__(self, caller: UserCaller, *, consumer_key: str, account_origin: str) -> None:
         super().__init__(caller)
         self._signer = caller
         self._consumer_key = consumer_key

@@ -57,12 +57,12 @@ class Pages(Generic[T]):
                 if not page.items or (previous is not None and page.items == previous.items):
                     return  # past the end, where some endpoints repeat their last page
                 if self._ahead:
-                    known = min(self._ahead, last_page(page, number) - number)
+                    known = min(self._ahead, known_last_page(page, number) - number)
                     coming.extend(
                         asyncio.create_task(self._page(number + 1 + offset)) for offset in range(len(coming), known)
                     )
                 yield page
-                if is_last(page, number):
+                if is_last_page(page, number):
                     return
                 previous = page
                 number += 1
@@ -75,13 +75,13 @@ class Pages(Generic[T]):
         return await self._fetch(number)
 
 
-def last_page(page: Page[T], number: int) -> int:
+def known_last_page(page: Page[T], number: int) -> int:
     """Return the number of the last page that the list is known to have, by what page ``number`` says."""
     size = page.page_size or len(page.items)
     return number if page.total_items is None or not size else -(-page.total_items // size)
 
 
-def is_last(page: Page[T], number: int) -> bool:
+def is_last_page(page: Page[T], number: int) -> bool:
     """Return whether page ``number`` is known to be the last one.
 
     The size that counts is the one the service used, which may be smaller than the one asked for.

@@ -89,8 +89,8 @@ class Call:
         return self.options.user if self.operation.auth is Auth.THREE_LEGGED else None
 
 
-UNBOUND = Binding("GET", "")
-"""Stands for the binding of a request that is not one of an operation."""
+NO_BINDING = Binding("GET", "")
+"""The binding of a request that was not built from the record of an operation."""
 
 
 @frozen
@@ -114,7 +114,7 @@ class Request:
     form: Pairs | None = field(default=None, repr=False)
     body: bytes | None = field(default=None, repr=False)
     content_type: str | None = None
-    binding: Binding = field(default=UNBOUND, repr=False)
+    binding: Binding = field(default=NO_BINDING, repr=False)
     values: Mapping[str, object] = field(factory=dict, repr=False)
 
 

@@ -29,7 +29,7 @@ class BadRecord:
     reason: str
 
 
-RESTARTED = "anew"
+RESTARTED_POSITION = "anew"
 """``start`` of a portion with which a stream is read from another position than its checkpoint."""
 
 
@@ -42,7 +42,7 @@ class Portion:
         position: Where the record after these begins, in the source's own format, opaque to others. Empty if the
             stream can't be read again, as a pipe; then the spool keeps no checkpoint.
         logs: The plays, in order, checked.
-        start: The position before it; None at the beginning; :data:`RESTARTED` if the checkpoint is ignored.
+        start: The position before it; None at the beginning; :data:`RESTARTED_POSITION` if the checkpoint is ignored.
         label: Names the stream in messages.
         numbers: Numbers of the plays within the stream, for messages: a line, a row or an offset each.
         kinds: Kinds of the plays, where the source says so; None where all are of the kind given to :func:`ship_from`.

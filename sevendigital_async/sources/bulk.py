@@ -15,13 +15,13 @@ from ..models import LogKind
 from ..models.encoded_log import EncodedLog, encoded_logs
 from ..models.encoding import encoded_columns
 from ..models.stream_log import FIELDS, LIVE_FIELDS, Window
-from .rows import KIND, kind_of
+from .rows import KIND, parse_kind
 
 Columns = Mapping[str, Sequence[object]]
 """Values of records by wire name, or by ``kind``; all of one length."""
 
 
-PLAIN_FIELDS = {KIND, *FIELDS} - {*LIVE_FIELDS.values()}
+COMMON_FIELDS = {KIND, *FIELDS} - {*LIVE_FIELDS.values()}
 """The columns of ordinary plays."""
 
 
@@ -32,7 +32,7 @@ class Plays(NamedTuple):
     kinds: Sequence[LogKind | None]
 
 
-def plays_of_lines(lines: Sequence[bytes], window: Window, mapping: Mapping[str, str]) -> Plays | None:
+def plays_from_lines(lines: Sequence[bytes], window: Window, mapping: Mapping[str, str]) -> Plays | None:
     """Return the plays of JSON objects, one a line, checked; None if one is not an ordinary play.
 
     Args:
@@ -44,7 +44,7 @@ def plays_of_lines(lines: Sequence[bytes], window: Window, mapping: Mapping[str,
     logs = encoded_logs(lines, window) if not mapping and encoded_logs(lines[:1], window) else None
     if logs is not None:
         return Plays(logs, [None] * len(logs))
-    fields = fields_of(lines)
+    fields = parse_fields(lines)
     if fields is None:
         return None
     by_field = {field: wire for wire, field in mapping.items()}
@@ -57,10 +57,10 @@ def plays_of_lines(lines: Sequence[bytes], window: Window, mapping: Mapping[str,
         if name in columns or "" in column or (name == "durationPlayed" and str in set(map(type, column))):
             return None
         columns[name] = column
-    return plays_of_columns(columns, window)
+    return plays_from_columns(columns, window)
 
 
-def fields_of(lines: Sequence[bytes]) -> dict[str, list[object]] | None:
+def parse_fields(lines: Sequence[bytes]) -> dict[str, list[object]] | None:
     """Parse JSON objects, one a line, and return the values of each field, None where an object lacks it.
 
     Returns:
@@ -86,18 +86,18 @@ def fields_of(lines: Sequence[bytes]) -> dict[str, list[object]] | None:
     return fields if is_unique else None
 
 
-def plays_of_columns(columns: Columns, window: Window) -> Plays | None:
+def plays_from_columns(columns: Columns, window: Window) -> Plays | None:
     """Return the plays in columns, checked; None if one of them is not an ordinary play.
 
     Args:
         columns: Values are text, where empty means none, or typed values.
         window: The times that are accepted.
     """
-    if not PLAIN_FIELDS >= columns.keys() >= {"trackId", "timestamp"}:
+    if not COMMON_FIELDS >= columns.keys() >= {"trackId", "timestamp"}:
         return None
     none: Sequence[None] = [None] * len(columns["timestamp"])
     try:
-        moments = _moments(columns["timestamp"])
+        moments = _times(columns["timestamp"])
         tracks, users, clients, countries = (
             _texts(columns.get(name, none)) for name in ("trackId", "userId", "clientId", "country")
         )
@@ -108,29 +108,29 @@ def plays_of_columns(columns: Columns, window: Window) -> Plays | None:
     if bodies is None:
         return None
     logs = list(map(EncodedLog, bodies, moments, users, countries))
-    kinds = kinds_of(columns[KIND]) if KIND in columns else [None] * len(logs)
+    kinds = parse_kinds(columns[KIND]) if KIND in columns else [None] * len(logs)
     return None if kinds is None else Plays(logs, kinds)
 
 
-def kinds_of(column: Sequence[object]) -> list[LogKind | None] | None:
+def parse_kinds(column: Sequence[object]) -> list[LogKind | None] | None:
     """Return the kinds in a column; None if a value is not a kind."""
     if not {str, NoneType} >= set(map(type, column)):
         return None
     try:
-        kinds = {value: kind_of(value or None) for value in set(column)}
+        kinds = {value: parse_kind(value or None) for value in set(column)}
     except InvalidLogError:
         return None
     return [kinds[value] for value in column]
 
 
-def _moments(column: Sequence[object]) -> Sequence[datetime]:
+def _times(column: Sequence[object]) -> Sequence[datetime]:
     """Return times in UTC.
 
     Raises:
         ValueError: One is not a time with a time zone; ``TypeError`` and ``OverflowError`` as well.
     """
     moments = [datetime.fromisoformat(value) if isinstance(value, str) else value for value in column]
-    if not _are_moments(moments):
+    if not _are_datetimes(moments):
         raise ValueError
     zones = {moment.tzinfo for moment in moments}
     if None in zones:
@@ -138,7 +138,7 @@ def _moments(column: Sequence[object]) -> Sequence[datetime]:
     return moments if zones == {UTC} else [moment.astimezone(UTC) for moment in moments]
 
 
-def _are_moments(values: Sequence[object]) -> TypeGuard[Sequence[datetime]]:
+def _are_datetimes(values: Sequence[object]) -> TypeGuard[Sequence[datetime]]:
     return set(map(type, values)) == {datetime}
 
 
@@ -148,7 +148,7 @@ def _texts(column: Sequence[Any]) -> Sequence[Any]:
     Raises:
         ValueError: A value is something else.
     """
-    types = _types(column)
+    types = _checked_types(column)
     if int in types:
         column = [str(value) if type(value) is int else value for value in column]
     return [value or None for value in column] if "" in column else column
@@ -160,7 +160,7 @@ def _durations(column: Sequence[Any]) -> Sequence[int | None]:
     Raises:
         ValueError: A value is something else.
     """
-    if str not in _types(column):
+    if str not in _checked_types(column):
         return column
     digits = "".join([value for value in column if type(value) is str])
     if digits and not (digits.isascii() and digits.isdigit()):
@@ -168,7 +168,7 @@ def _durations(column: Sequence[Any]) -> Sequence[int | None]:
     return [None if value is None or value == "" else int(value) for value in column]
 
 
-def _types(column: Sequence[object]) -> set[type]:
+def _checked_types(column: Sequence[object]) -> set[type]:
     types = set(map(type, column))
     if not {str, int, NoneType} >= types:
         raise ValueError

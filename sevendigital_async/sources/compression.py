@@ -11,7 +11,7 @@ from typing import BinaryIO, cast
 
 from ..errors import ConfigurationError
 
-DAMAGED: tuple[type[Exception], ...] = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError)
+DAMAGE_ERRORS: tuple[type[Exception], ...] = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError)
 """What a decompressor raises for data that is cut short or damaged; bz2 raises an ``OSError`` without a number."""
 
 
@@ -40,7 +40,7 @@ class ZstdFile:
         """
         while not self._content:
             if not self._compressed:
-                self._compressed = self._file.read(ZSTD_CHUNK)
+                self._compressed = self._file.read(ZSTD_CHUNK_BYTES)
             if not self._compressed:
                 if self._frame is not None:
                     raise EOFError("the zstd data ends inside a frame")
@@ -54,7 +54,7 @@ class ZstdFile:
         return data
 
 
-ZSTD_CHUNK = 1024
+ZSTD_CHUNK_BYTES = 1024
 """Compressed bytes per step; they decompress to at most 32 MiB."""
 
 
@@ -66,7 +66,7 @@ def _open_bz2(file: BinaryIO) -> BinaryIO:
     return cast("BinaryIO", bz2.BZ2File(file))
 
 
-MAGIC: dict[bytes, tuple[str, Callable[[BinaryIO], BinaryIO]]] = {
+COMPRESSION_BY_MAGIC: dict[bytes, tuple[str, Callable[[BinaryIO], BinaryIO]]] = {
     b"\x1f\x8b": ("gzip", _open_gzip),
     b"\x28\xb5\x2f\xfd": ("zstd", lambda file: cast("BinaryIO", ZstdFile(file))),
     b"BZh": ("bz2", _open_bz2),
@@ -74,12 +74,12 @@ MAGIC: dict[bytes, tuple[str, Callable[[BinaryIO], BinaryIO]]] = {
 }
 """The first bytes of a compressed file, its name, and what opens it."""
 
-MAX_MAGIC_LENGTH = max(map(len, MAGIC))
+MAX_MAGIC_LENGTH = max(map(len, COMPRESSION_BY_MAGIC))
 
 
 def compression_of(head: bytes) -> str | None:
     """Return the name of a file's compression, given its first bytes; None if it is not compressed."""
-    return next((name for magic, (name, _) in MAGIC.items() if head.startswith(magic)), None)
+    return next((name for magic, (name, _) in COMPRESSION_BY_MAGIC.items() if head.startswith(magic)), None)
 
 
 def decompressed(file: BinaryIO, name: str | None) -> BinaryIO:
@@ -88,14 +88,14 @@ def decompressed(file: BinaryIO, name: str | None) -> BinaryIO:
     Raises:
         ConfigurationError: The library for this compression is not installed.
     """
-    for known, opened in MAGIC.values():
+    for known, opened in COMPRESSION_BY_MAGIC.values():
         if known == name:
             return opened(file)
     return file
 
 
-def is_damage(error: Exception) -> bool:
+def is_damage_error(error: Exception) -> bool:
     """Return whether an error of reading means that compressed data is cut short or damaged."""
-    if isinstance(error, DAMAGED) or type(error).__name__ == "ZstdError":
+    if isinstance(error, DAMAGE_ERRORS) or type(error).__name__ == "ZstdError":
         return True
     return isinstance(error, OSError) and error.errno is None

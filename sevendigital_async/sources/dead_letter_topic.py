@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..errors import ConfigurationError
 from .base import BadRecord
-from .kafka_url import KafkaURL, one_line
+from .kafka_url import KafkaURL, error_text
 
 try:
     from aiokafka import AIOKafkaProducer
@@ -45,7 +45,9 @@ class DeadLetterTopic:
                 headers = [("place", record.place.encode()), ("reason", record.reason.encode())]
                 await self._producer.send_and_wait(self._topic, record.data, headers=headers)
         except KafkaError as error:
-            raise ConfigurationError(f"bad messages can't be sent to topic {self._topic}: {one_line(error)}") from None
+            raise ConfigurationError(
+                f"bad messages can't be sent to topic {self._topic}: {error_text(error)}"
+            ) from None
 
     async def aclose(self) -> None:
         """Close the connection."""

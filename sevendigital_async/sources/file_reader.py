@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from ..errors import ConfigurationError
 from .base import BadRecord
-from .compression import MAX_MAGIC_LENGTH, compression_of, decompressed, is_damage
-from .formats import SAMPLE, Format, TextReader, check_format, format_of
+from .compression import MAX_MAGIC_LENGTH, compression_of, decompressed, is_damage_error
+from .formats import SAMPLE_BYTES, Format, TextReader, check_format, format_of
 from .parsed_records import ParsedRecords
 from .positions import Position, ReadOptions, fingerprint
 from .splitting import BYTE_ORDER_MARK
@@ -21,7 +21,7 @@ from .splitting import BYTE_ORDER_MARK
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-READ_SIZE = 256 * 1024
+READ_BYTES = 256 * 1024
 """Bytes read at once."""
 
 SIGNATURE_BYTES = 1024
@@ -136,7 +136,7 @@ class FileReader:
         self.compression: str | None = compression_of(self._raw.peek(MAX_MAGIC_LENGTH))
         self._content = decompressed(cast("BinaryIO", self._raw), self.compression)
         self._peeked = b""
-        self._sample = self._beginning()
+        self._sample = self._read_sample()
         self._peeked = self._sample
         columns = (options.columns or {}).values()
         self.format: Format = options.format or format_of(self._sample, name, columns)
@@ -145,15 +145,15 @@ class FileReader:
         if self.format is Format.PARQUET and self.compression is not None:
             raise ConfigurationError(f"{name} is Parquet within {self.compression}; decompress it first")
         self._head = self._sample[:SIGNATURE_BYTES]
-        self._before = b""
-        self._read_to = 0
+        self._tail = b""
+        self._read_offset = 0
         self._text = self._text_reader(1, 0)
         if self.format is Format.CSV and b"\n" in self._sample:
             self._text_reader(1, 0).has_kind(self._sample)  # refuses columns that are not those of plays
         self.unread_record: BadRecord | None = None
         self._position = Position(fingerprint=fingerprint(b"", b""), kind=options.kind and options.kind.value)
-        self._reading = threading.Lock()
-        self._closing = False
+        self._read_lock = threading.Lock()
+        self._is_closing = False
         self._failure: Exception | None = None
 
     @property
@@ -170,7 +170,7 @@ class FileReader:
     def progress(self) -> int:
         """Bytes of the file that were read, compressed ones if it is."""
         if self.is_plain or not self._raw.seekable():
-            return self._read_to
+            return self._read_offset
         return self._raw.tell()
 
     @property
@@ -237,7 +237,7 @@ class FileReader:
         # Text that is appended to a last line without a line feed belongs to that line.
         is_whole = not tail or tail.endswith(b"\n")
         line = position.line if is_whole else position.line - 1
-        self._before, self._read_to = tail, position.offset
+        self._tail, self._read_offset = tail, position.offset
         self._text = self._text_reader(line, position.offset)
         self._position = position
         return True
@@ -263,22 +263,22 @@ class FileReader:
             ConfigurationError: Its compressed data is damaged, or its format is not the one recognised.
             OSError: It can't be read.
         """
-        with self._reading:
+        with self._read_lock:
             try:
                 chunk = self._read_chunk()
             finally:
-                if self._closing:  # the descriptor of a closed file may be reused at once
+                if self._is_closing:  # the descriptor of a closed file may be reused at once
                     self._raw.close()
         if not chunk:
             return None
-        if self._read_to < SIGNATURE_BYTES:  # it may have been shorter when it was opened
-            self._head = (self._head[: self._read_to] + chunk)[:SIGNATURE_BYTES]
+        if self._read_offset < SIGNATURE_BYTES:  # it may have been shorter when it was opened
+            self._head = (self._head[: self._read_offset] + chunk)[:SIGNATURE_BYTES]
         parsed = self._text.feed(chunk)
         chunk, self._peeked = chunk[: parsed.size], chunk[parsed.size :] + self._peeked
-        seen = self._before + chunk
-        end = parsed.offset - (self._read_to - len(self._before))
-        self._read_to += len(chunk)
-        self._before = seen[-SIGNATURE_BYTES:]
+        seen = self._tail + chunk
+        end = parsed.offset - (self._read_offset - len(self._tail))
+        self._read_offset += len(chunk)
+        self._tail = seen[-SIGNATURE_BYTES:]
         if parsed.offset > self._position.offset:
             self._advance_position(parsed, seen[max(0, end - SIGNATURE_BYTES) : end])
         return parsed
@@ -294,22 +294,22 @@ class FileReader:
         return self._raw.status
 
     @property
-    def state(self) -> tuple[int, int]:
+    def size_and_mtime(self) -> tuple[int, int]:
         """Size, and time of the last change in nanoseconds; it differs when the file has changed."""
         status = self._raw.status
         return status.st_size, status.st_mtime_ns
 
     @property
-    def unread(self) -> int:
+    def unread_bytes(self) -> int:
         """Bytes that have not been read; zero for a compressed file."""
-        return self.size - self._read_to if self.is_plain else 0
+        return self.size - self._read_offset if self.is_plain else 0
 
     def is_rewritten(self) -> bool:
         """Return whether a plain file was truncated, even if it has grown since."""
         if not self.is_plain:
             return False
-        tail = (self._before + self._peeked)[-SIGNATURE_BYTES:]
-        return self._raw.read_at(self._read_to + len(self._peeked) - len(tail), len(tail)) != tail
+        tail = (self._tail + self._peeked)[-SIGNATURE_BYTES:]
+        return self._raw.read_at(self._read_offset + len(self._peeked) - len(tail), len(tail)) != tail
 
     def finish(self, *, is_final: bool | None = None) -> ParsedRecords:
         """Return the last record if it lacks its line feed.
@@ -322,8 +322,8 @@ class FileReader:
             is_final = not (self.is_regular and self.is_plain)
         parsed, self.unread_record = self._text.close(is_final=is_final)
         if parsed.offset > self._position.offset:
-            tail = self._before
-            if parsed.offset < self._read_to:  # a plain file, whose last record is left unread
+            tail = self._tail
+            if parsed.offset < self._read_offset:  # a plain file, whose last record is left unread
                 start = max(0, parsed.offset - SIGNATURE_BYTES)
                 tail = self._raw.read_at(start, parsed.offset - start)
             self._advance_position(parsed, tail)
@@ -331,10 +331,10 @@ class FileReader:
 
     def close(self) -> None:
         """Close the file, as soon as no thread reads it."""
-        self._closing = True
-        if self._reading.acquire(blocking=False):
+        self._is_closing = True
+        if self._read_lock.acquire(blocking=False):
             self._raw.close()
-            self._reading.release()
+            self._read_lock.release()
 
     def _advance_position(self, parsed: ParsedRecords, tail: bytes) -> None:
         kind = self._options.kind
@@ -353,15 +353,15 @@ class FileReader:
             first_line=self._options.first_line or 1,
         )
 
-    def _beginning(self) -> bytes:
+    def _read_sample(self) -> bytes:
         """Return enough to recognise the format and the first record."""
         # A pipe may not have a second line for a long time.
         lines, least = (2, SIGNATURE_BYTES) if self._raw.seekable() else (1, 1)
         sample = b""
         while (
             (sample.count(b"\n") < lines or len(sample) < least)
-            and len(sample) < SAMPLE
-            and (more := self._read_bytes(SAMPLE - len(sample)))
+            and len(sample) < SAMPLE_BYTES
+            and (more := self._read_bytes(SAMPLE_BYTES - len(sample)))
         ):
             sample += more
         return sample
@@ -378,7 +378,7 @@ class FileReader:
             self._raw.seek(0)
             self._content = decompressed(cast("BinaryIO", self._raw), self.compression)
             left = offset
-        while left and (chunk := self._read_bytes(min(left, READ_SIZE))):
+        while left and (chunk := self._read_bytes(min(left, READ_BYTES))):
             chunk, self._peeked = chunk[:left], chunk[left:] + self._peeked
             left -= len(chunk)
             tail = (tail + chunk)[-SIGNATURE_BYTES:]
@@ -388,10 +388,10 @@ class FileReader:
         """Return the next bytes: of a pipe what is there, of a file as many as are read at once."""
         if self._failure is not None:
             raise self._failure
-        chunk = self._read_bytes(READ_SIZE)
-        while self.is_regular and 0 < len(chunk) < READ_SIZE:
+        chunk = self._read_bytes(READ_BYTES)
+        while self.is_regular and 0 < len(chunk) < READ_BYTES:
             try:
-                more = self._read_bytes(READ_SIZE - len(chunk))
+                more = self._read_bytes(READ_BYTES - len(chunk))
             except (ConfigurationError, OSError) as error:
                 self._failure = error  # raised once the records before it have been returned
                 break
@@ -407,7 +407,7 @@ class FileReader:
         try:
             data: bytes = getattr(self._content, "read1", self._content.read)(size)
         except Exception as error:
-            if is_damage(error):
+            if is_damage_error(error):
                 raise ConfigurationError(
                     f"{self._name}: the {self.compression} data is cut short or damaged: {error}"
                 ) from None

@@ -18,7 +18,7 @@ from attrs import evolve
 from ..errors import ConfigurationError
 from ..models import LogKind
 from ..quantity import counted
-from .base import RESTARTED, BadRecord, Portion, ReadCheckpoint, StreamProgress
+from .base import RESTARTED_POSITION, BadRecord, Portion, ReadCheckpoint, StreamProgress
 from .file_reader import Descriptor, FileReader
 from .formats import Format
 from .parquet import PARQUET_MAGIC, ParquetReader
@@ -62,10 +62,10 @@ class FileSource:
     ) -> None:
         self._options = options or ReadOptions()
         self._directory = directory
-        found = [file for given in files for file in matching(os.fspath(given), exclude)]
-        self._files = {self._stream(file): file for file in reversed(found)}
+        found = [file for given in files for file in matching_files(os.fspath(given), exclude)]
+        self._files = {self._stream_name(file): file for file in reversed(found)}
         self._files = dict(reversed(self._files.items()))
-        self._pipes: dict[str, Reader] = {}
+        self._open_readers: dict[str, RecordReader] = {}
         self._progress: dict[str, StreamProgress] = {}
         self.unread_records: dict[str, BadRecord] = {}
         self.finished: set[str] = set()
@@ -83,7 +83,7 @@ class FileSource:
             ConfigurationError: A file can't be read, is not a file of plays, or has changed.
         """
         for stream, file in self._files.items():
-            self._pipes[stream] = reader = await self._open(file)
+            self._open_readers[stream] = reader = await self._open(file)
             try:
                 if needs_kind and reader.has_kind is False:
                     raise ConfigurationError(
@@ -92,15 +92,15 @@ class FileSource:
                     )
                 if reader.is_regular and reader.is_cheap_to_resume and checkpoint is not None:
                     await self._resume(reader, file, await checkpoint(stream))
-                self._begin(stream, reader)
+                self._start_progress(stream, reader)
             finally:
                 if reader.is_regular:
-                    self._pipes.pop(stream).close()
+                    self._open_readers.pop(stream).close()
 
     async def portions(self, checkpoint: ReadCheckpoint) -> AsyncGenerator[Portion, None]:
         """Yield the plays of the files in order."""
         for stream, file in self._files.items():
-            reader = self._pipes.pop(stream, None) or await self._open(file)
+            reader = self._open_readers.pop(stream, None) or await self._open(file)
             try:
                 async for portion in self._portions_of(reader, stream, file, checkpoint):
                     yield portion
@@ -108,12 +108,12 @@ class FileSource:
                 reader.close()
 
     async def _portions_of(
-        self, reader: Reader, stream: str, file: str, checkpoint: ReadCheckpoint
+        self, reader: RecordReader, stream: str, file: str, checkpoint: ReadCheckpoint
     ) -> AsyncGenerator[Portion, None]:
-        start: str | None = RESTARTED
+        start: str | None = RESTARTED_POSITION
         if reader.is_regular:
             start = await self._resume(reader, file, await checkpoint(stream))
-            if start not in (None, RESTARTED):
+            if start not in (None, RESTARTED_POSITION):
                 logger.info(
                     "%s: continuing at line %d, where an earlier run stopped",
                     *(display_name(file), reader.line),
@@ -121,50 +121,50 @@ class FileSource:
                 )
         first_line = self._options.first_line or 1
         begin = max(reader.line, first_line)
-        self._begin(stream, reader)
-        while (parsed := await self._call(reader.read, file)) is not None:
-            self._advance(stream, reader)
+        self._start_progress(stream, reader)
+        while (parsed := await self._read_in_thread(reader.read, file)) is not None:
+            self._update_progress(stream, reader)
             if parsed.logs or parsed.bad:
-                portion = portion_of(parsed, stream, file, reader, start=start, begin=begin)
+                portion = make_portion(parsed, stream, file, reader, start=start, begin=begin)
                 start, begin = portion.position, max(begin, parsed.line)
                 yield portion
-        last = await self._call(reader.finish, file)
+        last = await self._read_in_thread(reader.finish, file)
         if reader.line < first_line:
             known = counted(reader.line - 1, "line")
             raise ConfigurationError(f"{display_name(file)} has {known}; there is no line {first_line}")
         if reader.unread_record is not None:
             self.unread_records[stream] = reader.unread_record
-        yield portion_of(last, stream, file, reader, start=start, begin=begin)
+        yield make_portion(last, stream, file, reader, start=start, begin=begin)
         self.finished.add(stream)
-        self._advance(stream, reader, is_finished=True)
+        self._update_progress(stream, reader, is_finished=True)
 
     async def confirm(self, portion: Portion) -> None:
         """Do nothing: the checkpoint in the spool is enough."""
 
     async def aclose(self) -> None:
         """Close pipes that were not read; files are closed when they have been read."""
-        for reader in self._pipes.values():
+        for reader in self._open_readers.values():
             reader.close()
 
     def progress(self) -> list[StreamProgress]:
         """Return how far each file was read; files that come later included, if :meth:`check` has seen them."""
-        return list(self.by_stream().values())
+        return list(self.progress_by_stream().values())
 
-    def by_stream(self) -> dict[str, StreamProgress]:
+    def progress_by_stream(self) -> dict[str, StreamProgress]:
         """Return the same by stream."""
         return {stream: self._progress[stream] for stream in self._files if stream in self._progress}
 
-    def _begin(self, stream: str, reader: Reader) -> None:
+    def _start_progress(self, stream: str, reader: RecordReader) -> None:
         begin = max(reader.line, self._options.first_line or 1)
         label, read = display_name(self._files[stream]), reader.progress
         self._progress[stream] = StreamProgress(label, read, read, reader.total, begin=begin)
 
-    def _advance(self, stream: str, reader: Reader, *, is_finished: bool = False) -> None:
+    def _update_progress(self, stream: str, reader: RecordReader, *, is_finished: bool = False) -> None:
         total = reader.total
         read = total if is_finished and total is not None else reader.progress
         self._progress[stream] = evolve(self._progress[stream], read=read, total=total, is_finished=is_finished)
 
-    def _stream(self, file: str) -> str:
+    def _stream_name(self, file: str) -> str:
         """Return the name of a file in checkpoints."""
         if file == STANDARD_INPUT:
             return "stdin"
@@ -176,26 +176,26 @@ class FileSource:
             path = os.path.relpath(path, os.path.realpath(self._directory))
         return os.fsencode(path).decode(errors="backslashreplace")
 
-    async def _open(self, file: str) -> Reader:
+    async def _open(self, file: str) -> RecordReader:
         # A named pipe opens only when another process writes to it.
-        return await self._call(lambda: open_reader(file, self._options), file)
+        return await self._read_in_thread(lambda: open_reader(file, self._options), file)
 
-    async def _resume(self, reader: Reader, file: str, kept: str | None) -> str | None:
+    async def _resume(self, reader: RecordReader, file: str, kept: str | None) -> str | None:
         """Move to a checkpoint, and return where the file is then."""
         if self._options.first_line is not None:
-            return RESTARTED
+            return RESTARTED_POSITION
         if kept is not None:
-            await self._call(lambda: reader.resume(Position.decode(kept, display_name(file))), file)
+            await self._read_in_thread(lambda: reader.resume(Position.decode(kept, display_name(file))), file)
         return kept
 
-    async def _call(self, function: Callable[[], T], file: str) -> T:
+    async def _read_in_thread(self, function: Callable[[], T], file: str) -> T:
         try:
             return await in_thread(function)
         except OSError as error:
             raise ConfigurationError(f"cannot read {display_name(file)}: {error.strerror or error}") from None
 
 
-class Reader(Protocol):
+class RecordReader(Protocol):
     """Reads one file; see :class:`FileReader`."""
 
     unread_record: BadRecord | None
@@ -252,7 +252,7 @@ class Reader(Protocol):
         ...
 
 
-def open_reader(file: str, options: ReadOptions) -> Reader:
+def open_reader(file: str, options: ReadOptions) -> RecordReader:
     """Open a file for reading.
 
     Raises:
@@ -272,8 +272,8 @@ def open_reader(file: str, options: ReadOptions) -> Reader:
         raise
 
 
-def portion_of(
-    parsed: ParsedRecords, stream: str, file: str, reader: Reader, *, start: str | None, begin: int | None = None
+def make_portion(
+    parsed: ParsedRecords, stream: str, file: str, reader: RecordReader, *, start: str | None, begin: int | None = None
 ) -> Portion:
     """Return what was read from a file as a portion."""
     return Portion(
@@ -291,7 +291,7 @@ def portion_of(
     )
 
 
-def matching(file: str, exclude: Sequence[str] = ()) -> list[str]:
+def matching_files(file: str, exclude: Sequence[str] = ()) -> list[str]:
     """Return the files that a path or pattern names.
 
     Args:

@@ -17,7 +17,7 @@ from ..errors import ConfigurationError
 from ..models import LogKind
 from .base import Portion, ReadCheckpoint
 from .file_reader import Descriptor, FileReader
-from .files import in_thread, is_excluded, portion_of
+from .files import in_thread, is_excluded, make_portion
 from .formats import Format
 from .lag import Lag
 from .parsed_records import ParsedRecords
@@ -29,13 +29,13 @@ logger = logging.getLogger("sevendigital_async.sources")
 MAX_CHUNKS_PER_TURN = 64
 """Chunks read from one file before the others get their turn."""
 
-CLOSE_AFTER = 300.0
+IDLE_CLOSE_TIME = 300.0
 """Seconds without a change after which a file is closed; it is opened again when it changes."""
 
-TIME_STEP = 0.05
+MTIME_TOLERANCE = 0.05
 """Seconds by which the time of a file's last change may be behind the clock."""
 
-MAX_STREAMS = 1000
+MAX_SAME_FIRST_RECORDS = 1000
 """Files with the same first line that are kept apart."""
 
 
@@ -53,18 +53,18 @@ class FileId:
 
 
 @frozen
-class Candidate:
+class FoundFile:
     """A file that may have to be read.
 
     Attributes:
         path: Where it is.
         is_current: Whether a pattern matches it.
-        state: Size, and time of the last change in nanoseconds.
+        size_and_mtime: Size, and time of the last change in nanoseconds.
     """
 
     path: str
     is_current: bool
-    state: tuple[int, int]
+    size_and_mtime: tuple[int, int]
 
 
 @define(eq=False)
@@ -96,7 +96,7 @@ class FollowedFile:
         if self.start is not None:
             Position.decode(self.start, self.path).check_kind(kind, self.path, is_followed=True)
 
-    def found_at(self, candidate: Candidate | None, now: float) -> None:
+    def update_path(self, candidate: FoundFile | None, now: float) -> None:
         """Note where the file is now; None if it has no path any more."""
         is_current = candidate is not None and candidate.is_current
         if self.is_current and not is_current:
@@ -108,7 +108,7 @@ class FollowedFile:
 
     def portion(self, parsed: ParsedRecords) -> Portion:
         """Return what was read as a portion."""
-        portion = portion_of(parsed, self.stream, self.path, self.reader, start=self.start)
+        portion = make_portion(parsed, self.stream, self.path, self.reader, start=self.start)
         self.start = portion.position
         return portion
 
@@ -148,9 +148,9 @@ class FollowSource:
         self._exclude = exclude
         self._clock = clock or SystemClock()
         self._files: dict[FileId, FollowedFile] = {}
-        self._ended: dict[FileId, tuple[int, int]] = {}
-        self._refused: dict[FileId, str] = {}
-        self._since = 0.0
+        self._closed_files: dict[FileId, tuple[int, int]] = {}
+        self._reported_errors: dict[FileId, str] = {}
+        self._first_run_at = 0.0
         self._last_lag: Lag | None = None
         self._watcher = ChangeWatcher(poll, lambda path: not is_excluded(path, exclude), self._clock)
 
@@ -162,11 +162,11 @@ class FollowSource:
         """
         name = f"follow:{'|'.join(self._patterns)}"
         kept = await checkpoint(name)
-        self._since = float(kept) if kept else self._clock.time()
+        self._first_run_at = float(kept) if kept else self._clock.time()
         if not kept:
-            yield Portion(name, repr(self._since), None, [], name, [])
+            yield Portion(name, repr(self._first_run_at), None, [], name, [])
         while True:
-            self._watcher.begin()
+            self._watcher.clear()
             await self._discover(checkpoint)
             has_read = False
             for followed in list(self._files.values()):
@@ -191,7 +191,9 @@ class FollowSource:
         """Return how far reading is behind, or was when this was closed."""
         if self._last_lag is not None:
             return self._last_lag
-        unread = [(followed.reader.unread, followed.reader.state[1] / 1e9) for followed in self._files.values()]
+        unread = [
+            (followed.reader.unread_bytes, followed.reader.size_and_mtime[1] / 1e9) for followed in self._files.values()
+        ]
         behind = [(size, at) for size, at in unread if size > 0]
         seconds = max((self._clock.time() - at for _, at in behind), default=0.0)
         return Lag(len(unread), sum(size for size, _ in behind), max(0.0, seconds))
@@ -204,27 +206,27 @@ class FollowSource:
         return {found for parent in parents for found in glob.glob(parent)}  # noqa: PTH207 - absolute patterns
 
     async def _discover(self, checkpoint: ReadCheckpoint) -> None:
-        found = await in_thread(self._candidates)
+        found = await in_thread(self._find_files)
         for id_, followed in self._files.items():
-            followed.found_at(found.get(id_), self._clock.monotonic())
+            followed.update_path(found.get(id_), self._clock.monotonic())
         await self._drop_rewritten()
-        self._ended = {id_: state for id_, state in self._ended.items() if id_ in found}
-        self._refused = {id_: reason for id_, reason in self._refused.items() if id_ in found}
+        self._closed_files = {id_: state for id_, state in self._closed_files.items() if id_ in found}
+        self._reported_errors = {id_: reason for id_, reason in self._reported_errors.items() if id_ in found}
         for id_, candidate in found.items():
-            if id_ not in self._files and self._ended.get(id_) != candidate.state:
-                await self._begin(id_, candidate, checkpoint)
+            if id_ not in self._files and self._closed_files.get(id_) != candidate.size_and_mtime:
+                await self._start_reading(id_, candidate, checkpoint)
 
-    def _candidates(self) -> dict[FileId, Candidate]:
+    def _find_files(self) -> dict[FileId, FoundFile]:
         """Return the files that exist, including rotated ones."""
-        found: dict[FileId, Candidate] = {}
+        found: dict[FileId, FoundFile] = {}
         for pattern in self._patterns:
             for path in sorted(glob.glob(pattern)):  # noqa: PTH207 - absolute patterns
-                _add(found, path, is_current=True)
+                _add_file(found, path, is_current=True)
         for pattern in self._patterns:
             paths = sorted(glob.glob(pattern)) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207
             for path in paths:
                 for sibling in sorted(glob.glob(glob.escape(path) + "?*")):  # noqa: PTH207
-                    _add(found, sibling, is_current=False)
+                    _add_file(found, sibling, is_current=False)
         return {id_: each for id_, each in found.items() if not is_excluded(each.path, self._exclude)}
 
     async def _drop_rewritten(self) -> None:
@@ -235,20 +237,20 @@ class FollowSource:
                 )
                 followed.reader.close()
                 del self._files[id_]
-                self._ended.pop(id_, None)
+                self._closed_files.pop(id_, None)
 
-    async def _begin(self, id_: FileId, candidate: Candidate, checkpoint: ReadCheckpoint) -> None:
+    async def _start_reading(self, id_: FileId, candidate: FoundFile, checkpoint: ReadCheckpoint) -> None:
         """Open a file, and read it if it has new content."""
         reader = None
         try:
-            reader = await in_thread(lambda: _opened(candidate.path, self._options))
+            reader = await in_thread(lambda: _open_reader(candidate.path, self._options))
             if reader is None or FileId.of(reader.status) != id_:
                 return  # its first line is not complete, or it was replaced meanwhile; it is examined again
             followed = await self._identify(reader, candidate, checkpoint)
         except FileNotFoundError:
             pass  # it was renamed or removed meanwhile
         except (ConfigurationError, OSError) as error:
-            self._refuse(id_, candidate.state, f"not reading {candidate.path}", error)
+            self._report_unreadable(id_, candidate.size_and_mtime, f"not reading {candidate.path}", error)
         else:
             if followed is not None:
                 # The options of this run are wrong then, not a single file.
@@ -259,11 +261,11 @@ class FollowSource:
                 reader.close()
 
     async def _identify(
-        self, reader: FileReader, candidate: Candidate, checkpoint: ReadCheckpoint
+        self, reader: FileReader, candidate: FoundFile, checkpoint: ReadCheckpoint
     ) -> FollowedFile | None:
         """Find the stream that a file continues, and move the reader there; None if it has no new content."""
         open_streams = {followed.stream: followed.reader for followed in self._files.values()}
-        for number in range(MAX_STREAMS):
+        for number in range(MAX_SAME_FIRST_RECORDS):
             stream = f"{reader.first_record_hash}{f'#{number}' if number else ''}"
             if (other := open_streams.get(stream)) is not None:
                 is_copy = await in_thread(partial(reader.has_same_start, other))
@@ -276,17 +278,19 @@ class FollowSource:
                 continues = await in_thread(partial(reader.try_resume, Position.decode(kept, candidate.path)))
                 if continues is False:
                     continue
-            began = (self._since - TIME_STEP) * 1e9
-            if kept is None and not (candidate.is_current or candidate.state[1] >= began):
+            began = (self._first_run_at - MTIME_TOLERANCE) * 1e9
+            if kept is None and not (candidate.is_current or candidate.size_and_mtime[1] >= began):
                 continues = None  # it was rotated before the first run
             elif kept is None:
                 continues = True
             if not continues:
-                self._ended[FileId.of(reader.status)] = candidate.state
+                self._closed_files[FileId.of(reader.status)] = candidate.size_and_mtime
                 return None
             now = self._clock.monotonic()
             return FollowedFile(reader, candidate.path, stream, kept, now, is_current=candidate.is_current)
-        raise ConfigurationError(f"more than {MAX_STREAMS} files begin with the same line as {candidate.path}")
+        raise ConfigurationError(
+            f"more than {MAX_SAME_FIRST_RECORDS} files begin with the same line as {candidate.path}"
+        )
 
     # -- what is in them --
 
@@ -294,11 +298,11 @@ class FollowSource:
         reader = followed.reader
 
         def read() -> tuple[tuple[int, int], bool, ParsedRecords | None]:
-            state = reader.state  # before reading: what is written later makes another state
+            state = reader.size_and_mtime  # before reading: what is written later makes another state
             is_rewritten = reader.is_rewritten()
             return state, is_rewritten, None if is_rewritten else reader.read()
 
-        state = reader.state
+        state = reader.size_and_mtime
         try:
             for _ in range(MAX_CHUNKS_PER_TURN):
                 state, is_rewritten, parsed = await in_thread(read)
@@ -307,7 +311,7 @@ class FollowSource:
                 if parsed is None:
                     break
                 followed.idle_since = self._clock.monotonic()
-                self._refused.pop(FileId.of(reader.status), None)
+                self._reported_errors.pop(FileId.of(reader.status), None)
                 if parsed.logs or parsed.bad:
                     yield followed.portion(parsed)
             else:
@@ -317,32 +321,32 @@ class FollowSource:
                 parsed = await in_thread(partial(reader.finish, is_final=True))
                 if parsed.logs or parsed.bad:
                     yield followed.portion(parsed)
-                self._end(followed, state)
-            elif idle >= CLOSE_AFTER:
-                self._end(followed, state)
+                self._stop_reading(followed, state)
+            elif idle >= IDLE_CLOSE_TIME:
+                self._stop_reading(followed, state)
         except (ConfigurationError, OSError) as error:
             # A compressed file may still be being written, for example.
-            self._end(followed, state)
-            self._refuse(FileId.of(reader.status), state, f"{followed.path} can't be read further", error)
+            self._stop_reading(followed, state)
+            self._report_unreadable(FileId.of(reader.status), state, f"{followed.path} can't be read further", error)
 
-    def _refuse(self, id_: FileId, state: tuple[int, int], what: str, error: Exception) -> None:
+    def _report_unreadable(self, id_: FileId, state: tuple[int, int], what: str, error: Exception) -> None:
         """Report once why a file is not read: until an error of the system has passed, or the file has changed."""
         if isinstance(error, ConfigurationError):
-            self._ended[id_] = state
+            self._closed_files[id_] = state
         else:
-            self._ended.pop(id_, None)
-        if self._refused.get(id_) != str(error):
-            self._refused[id_] = str(error)
+            self._closed_files.pop(id_, None)
+        if self._reported_errors.get(id_) != str(error):
+            self._reported_errors[id_] = str(error)
             logger.warning("%s: %s", what, error, extra={"event": "file-refused"})
 
-    def _end(self, followed: FollowedFile, state: tuple[int, int]) -> None:
+    def _stop_reading(self, followed: FollowedFile, state: tuple[int, int]) -> None:
         id_ = FileId.of(followed.reader.status)
-        self._ended[id_] = state
+        self._closed_files[id_] = state
         self._files.pop(id_, None)
         followed.reader.close()
 
 
-def _opened(path: str, options: ReadOptions) -> FileReader | None:
+def _open_reader(path: str, options: ReadOptions) -> FileReader | None:
     """Open a file; None if its first record is not complete.
 
     Raises:
@@ -365,9 +369,9 @@ def _opened(path: str, options: ReadOptions) -> FileReader | None:
     return reader
 
 
-def _add(found: dict[FileId, Candidate], path: str, *, is_current: bool) -> None:
+def _add_file(found: dict[FileId, FoundFile], path: str, *, is_current: bool) -> None:
     with suppress(OSError):  # it was renamed or removed meanwhile
         status = os.stat(path)  # noqa: PTH116 - one call for everything
         if stat.S_ISREG(status.st_mode):
             state = status.st_size, status.st_mtime_ns
-            found.setdefault(FileId.of(status), Candidate(path, is_current, state))
+            found.setdefault(FileId.of(status), FoundFile(path, is_current, state))

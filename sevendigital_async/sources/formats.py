@@ -11,17 +11,17 @@ from datetime import UTC, datetime
 from ..errors import ConfigurationError, InvalidLogError
 from ..models.stream_log import Window
 from .base import BadRecord
-from .bulk import Plays, plays_of_columns, plays_of_lines
+from .bulk import Plays, plays_from_columns, plays_from_lines
 from .compression import compression_of
 from .parsed_records import ParsedRecords
-from .rows import KIND, Columns, Play, play_of_line, play_of_row, wire_name
-from .splitting import BYTE_ORDER_MARK, MAX_RECORD_BYTES, RawRecord, Splitter, without_mark
+from .rows import KIND, Columns, Play, play_from_line, play_from_row, wire_name
+from .splitting import BYTE_ORDER_MARK, MAX_RECORD_BYTES, RawRecord, RecordSplitter, without_byte_order_mark
 
 DELIMITERS = (",", ";", "\t", "|")
-BATCH = 500
+PLAYS_PER_REQUEST = 500
 """Plays of a request. A portion with more plays than that has a multiple of them, so that a spool can keep them so."""
 
-SAMPLE = 64 * 1024
+SAMPLE_BYTES = 64 * 1024
 """Bytes at the beginning of a file by which its format is recognised."""
 
 
@@ -103,7 +103,7 @@ def format_of(head: bytes, place: str, columns: Collection[str] = ()) -> Format:
             raise ConfigurationError(f"{place} {message}")
     if _delimiter(head, columns):
         return Format.CSV
-    lines = [without_mark(line).lstrip() for line in start.split(b"\n")[:-1] if line.strip()]
+    lines = [without_byte_order_mark(line).lstrip() for line in start.split(b"\n")[:-1] if line.strip()]
     # The first lines of JSON lines may be damaged, but hardly all of them.
     if len(lines) > 1 and not any(line.startswith(b"{") for line in lines):
         raise ConfigurationError(
@@ -113,7 +113,7 @@ def format_of(head: bytes, place: str, columns: Collection[str] = ()) -> Format:
     return Format.JSON_LINES
 
 
-def check_format(wanted: Format, head: bytes, place: str, columns: Collection[str] = ()) -> None:
+def check_format(expected: Format, head: bytes, place: str, columns: Collection[str] = ()) -> None:
     """Refuse a file that is not in the requested format.
 
     Raises:
@@ -122,12 +122,12 @@ def check_format(wanted: Format, head: bytes, place: str, columns: Collection[st
     found = format_of(head, place, columns)
     start = head.removeprefix(BYTE_ORDER_MARK).lstrip()
     is_json = start.startswith(b"{")
-    if Format.PARQUET in (wanted, found) and wanted is not found:
+    if Format.PARQUET in (expected, found) and expected is not found:
         looks = "Parquet" if found is Format.PARQUET else "text"
-        raise ConfigurationError(f"{place} looks like {looks}, not {wanted}; pass --format {found}")
-    if wanted is Format.CSV and is_json:
+        raise ConfigurationError(f"{place} looks like {looks}, not {expected}; pass --format {found}")
+    if expected is Format.CSV and is_json:
         raise ConfigurationError(f"{place} looks like JSON lines, not CSV; pass --format json-lines")
-    if wanted is Format.JSON_LINES and found is Format.CSV:
+    if expected is Format.JSON_LINES and found is Format.CSV:
         raise ConfigurationError(f"{place} looks like CSV, not JSON lines; pass --format csv")
 
 
@@ -172,7 +172,7 @@ class TextReader:
         self._columns = Columns(columns)
         self._is_csv = is_csv
         self._first_line = first_line
-        self._splitter = Splitter(line, offset, is_row=self._is_row if is_csv else None)
+        self._splitter = RecordSplitter(line, offset, is_row=self._is_row if is_csv else None)
         self._line, self._offset = line, offset
         self._names: Sequence[str | None] | None = None
         self._delimiter = ","
@@ -216,8 +216,8 @@ class TextReader:
             parsed = self._parsed(list(self._splitter.feed(chunk)))
             parsed.size = len(chunk)
             return parsed
-        if len(lines) > BATCH:
-            lines = lines[: len(lines) // BATCH * BATCH]
+        if len(lines) > PLAYS_PER_REQUEST:
+            lines = lines[: len(lines) // PLAYS_PER_REQUEST * PLAYS_PER_REQUEST]
         first, size = self._line, self._splitter.take(lines)
         self._line, self._offset = first + len(lines), self._splitter.offset
         parsed = ParsedRecords(self._line, self._offset, size=size)
@@ -227,13 +227,13 @@ class TextReader:
 
     def _read(self, numbers: Sequence[int], records: Sequence[bytes], parsed: ParsedRecords) -> None:
         window = Window.at(datetime.now(UTC))
-        parsed.read(
+        parsed.add_records(
             self._place,
             numbers,
             records,
-            block=lambda block: self._plays(block, window),
-            single=lambda record: self._play(record, window),
-            data=lambda record: without_mark(record)[:MAX_RECORD_BYTES],
+            parse_block=lambda block: self._plays(block, window),
+            parse_record=lambda record: self._play(record, window),
+            raw_bytes=lambda record: without_byte_order_mark(record)[:MAX_RECORD_BYTES],
         )
 
     def _plays(self, records: Sequence[bytes], window: Window) -> Plays | None:
@@ -241,12 +241,12 @@ class TextReader:
         if max(map(len, records)) > MAX_RECORD_BYTES:
             return None
         if self._names is None:
-            return plays_of_lines(records, window, self._columns.mapping)
+            return plays_from_lines(records, window, self._columns.mapping)
         rows = _rows(records, self._delimiter)
         if rows is None or set(map(len, rows)) != {len(self._names)}:
             return None
         columns = zip(self._names, zip(*rows, strict=True), strict=True)
-        return plays_of_columns({name: column for name, column in columns if name}, window)
+        return plays_from_columns({name: column for name, column in columns if name}, window)
 
     def close(self, *, is_final: bool = True) -> tuple[ParsedRecords, BadRecord | None]:
         """Return the last record, if it lacks its line feed.
@@ -289,15 +289,15 @@ class TextReader:
         """Return the play of one record; None if it is blank."""
         if len(record) > MAX_RECORD_BYTES:
             raise InvalidLogError(f"longer than {MAX_RECORD_BYTES:,} bytes, of which only the first are kept")
-        record = without_mark(record)
+        record = without_byte_order_mark(record)
         if not record.strip():
             return None
         if self._names is None:
-            return play_of_line(record, window, self._columns.mapping)
+            return play_from_line(record, window, self._columns.mapping)
         values = _cells(record, self._delimiter)
         if len(values) != len(self._names):
             raise InvalidLogError(f"the row has {len(values)} columns, the header {len(self._names)}")
-        return play_of_row(self._names, values, window)
+        return play_from_row(self._names, values, window)
 
     def _is_row(self, data: bytes) -> bool:
         """Return whether a record of several lines is one row."""

@@ -34,32 +34,32 @@ class PlaySink(Protocol):
 
 
 @frozen
-class Progress:
+class StreamCheckpoint:
     """How far a stream was put.
 
     A portion whose plays are of several kinds takes one put for each kind, and a crash may come in between.
 
     Attributes:
         position: Where reading resumes; None for the beginning.
-        put: Of kinds that are in the spool beyond ``position``, the number of the last such record.
+        put_numbers: Of kinds that are in the spool beyond ``position``, the number of the last such record.
     """
 
     position: str | None = None
-    put: Mapping[LogKind, int] = field(factory=dict)
+    put_numbers: Mapping[LogKind, int] = field(factory=dict)
 
     def encode(self) -> str:
         """Return the position of a checkpoint."""
-        if not self.put:
+        if not self.put_numbers:
             return self.position or ""
         return (
             PARTIAL_CHECKPOINT_PREFIX
             + orjson.dumps(
-                {"position": self.position, "put": {str(kind): number for kind, number in self.put.items()}}
+                {"position": self.position, "put": {str(kind): number for kind, number in self.put_numbers.items()}}
             ).decode()
         )
 
     @classmethod
-    def decode(cls, text: str | None) -> Progress:
+    def decode(cls, text: str | None) -> StreamCheckpoint:
         """Read the position of a checkpoint.
 
         Raises:
@@ -77,25 +77,27 @@ class Progress:
 
     def includes(self, kind: LogKind, number: int) -> bool:
         """Return whether a record is in the spool already."""
-        return number <= self.put.get(kind, -1)
+        return number <= self.put_numbers.get(kind, -1)
 
-    def with_kind(self, kind: LogKind, number: int) -> Progress:
+    def with_kind(self, kind: LogKind, number: int) -> StreamCheckpoint:
         """Return the progress when a kind is in the spool up to a record."""
-        return evolve(self, put={**self.put, kind: max(number, self.put.get(kind, -1))})
+        return evolve(self, put_numbers={**self.put_numbers, kind: max(number, self.put_numbers.get(kind, -1))})
 
-    def at_end_of(self, portion: Portion) -> Progress:
+    def at_end_of(self, portion: Portion) -> StreamCheckpoint:
         """Return the progress when a whole portion is in the spool."""
         last = portion.numbers[-1] if portion.numbers else -1
-        return Progress(portion.position, {kind: number for kind, number in self.put.items() if number > last})
+        return StreamCheckpoint(
+            portion.position, {kind: number for kind, number in self.put_numbers.items() if number > last}
+        )
 
 
-def position_in(kept: str | None) -> str | None:
+def source_position(kept: str | None) -> str | None:
     """Return a source's own position from the position of a checkpoint.
 
     Raises:
         ConfigurationError: Another version has written it.
     """
-    return Progress.decode(kept).position
+    return StreamCheckpoint.decode(kept).position
 
 
 PARTIAL_CHECKPOINT_PREFIX = "partial:"
@@ -180,7 +182,7 @@ class Ingestion:
         self._shipper = shipper
         self._kind = kind
         self._on_bad_records = on_bad_records
-        self._progress: dict[str, Progress] = {}
+        self._progress: dict[str, StreamCheckpoint] = {}
         self._checkpoints: dict[str, str] = {}
         self._put_by_kind: Counter[LogKind] = Counter()
         self.streams: dict[str, StreamCounts] = {}
@@ -205,7 +207,7 @@ class Ingestion:
             ShipperError: The shipper accepts no more plays.
         """
         try:
-            async with aclosing(self._source.portions(self._checkpoint)) as portions:
+            async with aclosing(self._source.portions(self._read_checkpoint)) as portions:
                 async for portion in portions:
                     try:
                         await self._put(portion)
@@ -241,21 +243,21 @@ class Ingestion:
             self._finish(pending)
         return pending
 
-    async def _checkpoint(self, stream: str) -> str | None:
+    async def _read_checkpoint(self, stream: str) -> str | None:
         kept = await self._shipper.position(stream)
         self._checkpoints[stream] = kept or ""
-        self._progress[stream] = progress = Progress.decode(kept)
+        self._progress[stream] = progress = StreamCheckpoint.decode(kept)
         return progress.position
 
     async def _put(self, portion: Portion) -> None:
         counts = self.streams.setdefault(portion.stream, StreamCounts(portion.label))
         if counts.begin is None:
             counts.begin = counts.end = portion.begin
-        progress = self._progress.setdefault(portion.stream, Progress())
+        progress = self._progress.setdefault(portion.stream, StreamCheckpoint())
         if portion.start != progress.position:
             # The stream is not resumed from its checkpoint, so what that says of single kinds does not apply.
-            progress = self._progress[portion.stream] = Progress(portion.start)
-        groups, bad = self._by_kind(portion)
+            progress = self._progress[portion.stream] = StreamCheckpoint(portion.start)
+        groups, bad = self._group_by_kind(portion)
         self.pending = pending = PendingPortion(portion, bad, groups)
         if bad:
             await self._reject(bad, counts)
@@ -268,7 +270,7 @@ class Ingestion:
         await self._put_group(pending, last, progress.at_end_of(portion))
         self._finish(pending)
 
-    async def _put_group(self, pending: PendingPortion, kind: LogKind, progress: Progress) -> None:
+    async def _put_group(self, pending: PendingPortion, kind: LogKind, progress: StreamCheckpoint) -> None:
         portion, stream = pending.portion, pending.portion.stream
         indexes, kept = pending.groups.setdefault(kind, []), self._checkpoints.get(stream, "")
         checkpoint = Checkpoint(stream, progress.encode(), kept) if portion.position else None
@@ -305,10 +307,10 @@ class Ingestion:
         counts.end = pending.portion.end
         self.pending = None
 
-    def _by_kind(self, portion: Portion) -> tuple[dict[LogKind, list[int]], list[BadRecord]]:
+    def _group_by_kind(self, portion: Portion) -> tuple[dict[LogKind, list[int]], list[BadRecord]]:
         """Return the indexes of the plays that are not in the spool yet, and the records that are not plays."""
         progress = self._progress[portion.stream]
-        if self._kind is not None and not portion.kinds and not progress.put:
+        if self._kind is not None and not portion.kinds and not progress.put_numbers:
             return ({self._kind: list(range(len(portion.numbers)))} if portion.numbers else {}), list(portion.bad)
         groups: dict[LogKind, list[int]] = {}
         bad = list(portion.bad)

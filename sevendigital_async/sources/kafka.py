@@ -14,12 +14,12 @@ from typing import Any
 from ..errors import ConfigurationError, InvalidLogError, ShipperError
 from ..models.stream_log import Window
 from .base import Portion, ReadCheckpoint
-from .bulk import plays_of_lines
+from .bulk import plays_from_lines
 from .dead_letter_topic import DeadLetterTopic
-from .kafka_url import KafkaURL, one_line
+from .kafka_url import KafkaURL, error_text
 from .lag import TopicLag
 from .parsed_records import ParsedRecords
-from .rows import Columns, Play, play_of_line
+from .rows import Columns, Play, play_from_line
 
 try:
     from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -52,13 +52,13 @@ REQUEST_TIMEOUT = REBALANCE_TIMEOUT + 10.0
 MAX_FAILURES = 10
 """Consecutive failures after which the source gives up."""
 
-RECONNECT_AFTER = 0.5
+RECONNECT_DELAY = 0.5
 """Seconds before the first try to connect again; each further wait is that much longer."""
 
-HOLD_AFTER = 5.0
+KEEP_ALIVE_DELAY = 5.0
 """Seconds that a put may take before the partitions are paused and polled, so that the group keeps this member."""
 
-MAX_HEARTBEAT_INTERVAL = 3_000
+MAX_HEARTBEAT_INTERVAL_MS = 3_000
 """Milliseconds."""
 
 
@@ -79,15 +79,15 @@ class KafkaSource:
     A partition is read from the checkpoint in the spool, or from the group's committed offset if that is further. An
     offset is committed after the spool has the plays. With a spool that all workers share each play gets into it
     exactly once. With a spool for each worker, plays are doubled if a worker dies between a put and the commit, or is
-    frozen for longer than the session timeout, and its partition moves to another worker; ``moved`` counts the
-    partitions that came from another worker.
+    frozen for longer than the session timeout, and its partition moves to another worker; ``moved_partitions``
+    counts the partitions that came from another worker.
 
     Args:
         url: The topic; see :class:`KafkaURL`.
         columns: Wire name (or ``kind``) to the name of the field in a message; None for the wire names.
 
     Attributes:
-        moved: Partitions that were assigned with plays put by another worker since this spool's checkpoint.
+        moved_partitions: Partitions that were assigned with plays put by another worker since this spool's checkpoint.
     """
 
     def __init__(self, url: str | KafkaURL, *, columns: Mapping[str, str] | None = None) -> None:
@@ -95,18 +95,18 @@ class KafkaSource:
         self._columns = Columns(columns).mapping
         self._consumer: AIOKafkaConsumer | None = None
         self._assignment = Assignment.NONE
-        self._assignments = 0
-        self._starts: dict[TopicPartition, str | None] = {}
-        self._ends: dict[TopicPartition, int] = {}
+        self._assignment_count = 0
+        self._start_offsets: dict[TopicPartition, str | None] = {}
+        self._end_offsets: dict[TopicPartition, int] = {}
         self._uncommitted: dict[TopicPartition, int] = {}
         self._committed_at = 0.0
-        self._putting = asyncio.Lock()
+        self._put_lock = asyncio.Lock()
         self._put_partition: TopicPartition | None = None
         self._checkpoint: ReadCheckpoint | None = None
-        self._holding: asyncio.Task[None] | None = None
+        self._keep_alive_task: asyncio.Task[None] | None = None
         self._was_connected = False
         self._last_lag = TopicLag()
-        self.moved = 0
+        self.moved_partitions = 0
 
     async def portions(self, checkpoint: ReadCheckpoint) -> AsyncGenerator[Portion, None]:
         """Yield messages as they come; ends only with an error.
@@ -129,7 +129,7 @@ class KafkaSource:
                     raise ConfigurationError(f"Kafka at {servers} can't be used: {_reason(error)}") from None
                 logger.warning("connecting to Kafka again: %s", _reason(error), extra={"event": "kafka-failed"})
                 await self._disconnect()
-                await asyncio.sleep(RECONNECT_AFTER * failures)
+                await asyncio.sleep(RECONNECT_DELAY * failures)
 
     async def _connect(self) -> None:
         url = self._url
@@ -139,7 +139,7 @@ class KafkaSource:
             group_id=url.group,
             group_instance_id=url.group_instance_id,
             session_timeout_ms=url.session_timeout,
-            heartbeat_interval_ms=min(MAX_HEARTBEAT_INTERVAL, url.session_timeout // 4),
+            heartbeat_interval_ms=min(MAX_HEARTBEAT_INTERVAL_MS, url.session_timeout // 4),
             rebalance_timeout_ms=int(REBALANCE_TIMEOUT * 1000),
             request_timeout_ms=int(REQUEST_TIMEOUT * 1000),
             enable_auto_commit=False,
@@ -154,19 +154,19 @@ class KafkaSource:
     async def _messages(self, checkpoint: ReadCheckpoint) -> AsyncGenerator[Portion, None]:
         assert self._consumer is not None
         while True:
-            assignments, fetched_at = self._assignments, time.monotonic()
+            assignments, fetched_at = self._assignment_count, time.monotonic()
             batches = await self._consumer.getmany(timeout_ms=200, max_records=MAX_MESSAGES)
             if self._assignment is not Assignment.READING:
                 # Messages that were fetched before have other offsets.
                 for portion in await self._seek_to_start(checkpoint):
-                    await self._putting.acquire()
+                    await self._put_lock.acquire()
                     self._begin_put(_partition(portion))
                     yield portion
                 continue
             for partition, messages in batches.items():
-                await self._putting.acquire()  # released by `confirm`, or when the consumer is closed
-                if self._assignments != assignments or self._is_stale(fetched_at):
-                    self._putting.release()
+                await self._put_lock.acquire()  # released by `confirm`, or when the consumer is closed
+                if self._assignment_count != assignments or self._is_stale(fetched_at):
+                    self._put_lock.release()
                     self._reset_positions()
                     break
                 self._begin_put(partition)
@@ -175,12 +175,12 @@ class KafkaSource:
 
     def _begin_put(self, partition: TopicPartition) -> None:
         self._put_partition = partition
-        self._holding = asyncio.create_task(self._hold())
+        self._keep_alive_task = asyncio.create_task(self._keep_membership())
 
     async def _end_put(self) -> None:
-        await self._stop_holding()
+        await self._stop_keep_alive()
         self._put_partition = None
-        self._putting.release()
+        self._put_lock.release()
 
     def _reset_positions(self) -> None:
         """Drop fetched messages, and look up the starting offsets of the partitions again."""
@@ -194,7 +194,7 @@ class KafkaSource:
     async def _seek_to_start(self, checkpoint: ReadCheckpoint) -> list[Portion]:
         """Seek the assigned partitions to their starting offsets; return portions that store new ones."""
         assert self._consumer is not None
-        consumer, assignments = self._consumer, self._assignments
+        consumer, assignments = self._consumer, self._assignment_count
         partitions = sorted(consumer.assignment())
         if self._assignment is Assignment.NONE or not partitions:
             return []
@@ -202,14 +202,14 @@ class KafkaSource:
             async with asyncio.timeout(ANSWER_TIMEOUT):
                 committed = {partition: await consumer.committed(partition) for partition in partitions}
                 beginnings = await consumer.beginning_offsets(partitions)
-                self._ends = await consumer.end_offsets(partitions)
+                self._end_offsets = await consumer.end_offsets(partitions)
             new: list[Portion] = []
             for partition in partitions:
-                kept = await checkpoint(_stream(partition))
+                kept = await checkpoint(_stream_name(partition))
                 start = self._starting_offset(partition, kept, committed[partition])
                 if start is None:
                     start = beginnings[partition]
-                    stream, label = _stream(partition), _label(partition)
+                    stream, label = _stream_name(partition), _label(partition)
                     new.append(Portion(stream, str(start), None, [], label, []))
                 elif start < beginnings[partition]:
                     logger.error(
@@ -220,7 +220,7 @@ class KafkaSource:
                 self._uncommitted[partition] = start
                 consumer.seek(partition, start)
             # Other workers see in it where this one begins. It fails if the group has dropped this worker meanwhile.
-            if not await self._commit() or self._assignments != assignments:
+            if not await self._commit() or self._assignment_count != assignments:
                 return []
         except IllegalStateError:  # the partitions were revoked meanwhile
             return []
@@ -229,14 +229,14 @@ class KafkaSource:
 
     def _starting_offset(self, partition: TopicPartition, kept: str | None, committed: int | None) -> int | None:
         """Return the offset from which a partition is read; None if no worker has read it before."""
-        before = self._starts.get(partition)
-        self._starts[partition] = kept
+        before = self._start_offsets.get(partition)
+        self._start_offsets[partition] = kept
         if committed is None or committed <= int(kept or -1):
             return None if kept is None else int(kept)
-        self._starts[partition] = str(committed)
+        self._start_offsets[partition] = str(committed)
         if before != str(committed):
             # Committed messages are in a spool, possibly in that of another worker.
-            self.moved += 1
+            self.moved_partitions += 1
             logger.info(
                 "partition %s continues at offset %d, where another worker stopped",
                 *(_label(partition), committed),
@@ -246,26 +246,26 @@ class KafkaSource:
 
     async def _disconnect(self) -> None:
         if (partition := self._put_partition) is not None:
-            await self._note_interrupted(partition)
+            await self._recover_interrupted_put(partition)
             await self._end_put()
         if self._consumer is not None:
             await self._commit()
             consumer, self._consumer = self._consumer, None
-            await _stop(consumer)
+            await _stop_consumer(consumer)
 
-    async def _note_interrupted(self, partition: TopicPartition) -> None:
+    async def _recover_interrupted_put(self, partition: TopicPartition) -> None:
         """Ask the spool whether it has a portion whose put was interrupted: a cancellation may come after that."""
         assert self._checkpoint is not None
         with suppress(ShipperError, TimeoutError):
             async with asyncio.timeout(ANSWER_TIMEOUT):
-                kept = await self._checkpoint(_stream(partition))
-            if kept is not None and partition in self._starts:
-                self._uncommitted[partition] = max(int(kept), int(self._starts[partition] or 0))
+                kept = await self._checkpoint(_stream_name(partition))
+            if kept is not None and partition in self._start_offsets:
+                self._uncommitted[partition] = max(int(kept), int(self._start_offsets[partition] or 0))
 
     async def confirm(self, portion: Portion) -> None:
         """Note that a portion's offset may be committed."""
         partition = _partition(portion)
-        self._starts[partition] = portion.position
+        self._start_offsets[partition] = portion.position
         self._uncommitted[partition] = int(portion.position)
         await self._end_put()
 
@@ -273,7 +273,7 @@ class KafkaSource:
         """Drop a portion of a partition that another worker reads now: read on from the checkpoint."""
         logger.warning("partition %s is read by another worker now", portion.label, extra={"event": "partition-lost"})
         self._reset_positions()
-        self._assignments += 1
+        self._assignment_count += 1
         await self._end_put()
 
     async def aclose(self) -> None:
@@ -288,9 +288,9 @@ class KafkaSource:
             return self._last_lag
         behind = {}
         for partition in sorted(consumer.assignment()):
-            start = self._starts.get(partition)
+            start = self._start_offsets.get(partition)
             if start is not None:
-                end = max(self._ends.get(partition, 0), consumer.highwater(partition) or 0)
+                end = max(self._end_offsets.get(partition, 0), consumer.highwater(partition) or 0)
                 behind[partition.partition] = max(0, end - int(start))
         return TopicLag(behind)
 
@@ -299,18 +299,18 @@ class KafkaSource:
         label = _label(partition)
         values = [message.value for message in messages]
         parsed = ParsedRecords(size=sum(len(value or b"") for value in values))
-        parsed.read(
+        parsed.add_records(
             label,
             [message.offset for message in messages],
             values,
-            block=lambda block: None if None in block else plays_of_lines(block, window, self._columns),
-            single=lambda value: self._play(value, window),
-            data=lambda value: value or b"",
+            parse_block=lambda block: None if None in block else plays_from_lines(block, window, self._columns),
+            parse_record=lambda value: self._play(value, window),
+            raw_bytes=lambda value: value or b"",
         )
         position = str(messages[-1].offset + 1)
-        start = self._starts.get(partition)
+        start = self._start_offsets.get(partition)
         return Portion(
-            _stream(partition),
+            _stream_name(partition),
             position,
             start,
             parsed.logs,
@@ -324,20 +324,20 @@ class KafkaSource:
     def _play(self, value: bytes | None, window: Window) -> Play:
         if value is None:
             raise InvalidLogError("the message has no value")
-        return play_of_line(value, window, self._columns)
+        return play_from_line(value, window, self._columns)
 
     # -- partitions come and go --
 
     def on_assigned(self) -> None:
         """Note that there are other partitions to read."""
-        self._assignments += 1
+        self._assignment_count += 1
         self._assignment = Assignment.NEW
         self._uncommitted.clear()
 
     async def on_revoked(self) -> None:
         """Wait for the put under way, and commit it, before the partitions go to other workers."""
-        self._assignments += 1
-        async with self._putting:
+        self._assignment_count += 1
+        async with self._put_lock:
             await self._commit()
             self._assignment = Assignment.NONE
 
@@ -364,21 +364,21 @@ class KafkaSource:
             return False
         return True
 
-    async def _hold(self) -> None:
+    async def _keep_membership(self) -> None:
         """Stay a member of the group while a put takes long, for example because the spool is full."""
         assert self._consumer is not None
-        await asyncio.sleep(HOLD_AFTER)
+        await asyncio.sleep(KEEP_ALIVE_DELAY)
         while True:
             with suppress(KafkaError):  # it is raised again where messages are fetched
                 partitions = self._consumer.assignment()
                 self._consumer.pause(*partitions)
                 for partition, messages in (await self._consumer.getmany(timeout_ms=0)).items():
                     self._consumer.seek(partition, messages[0].offset)  # it was assigned in this moment
-                self._ends |= await self._consumer.end_offsets(partitions)
+                self._end_offsets |= await self._consumer.end_offsets(partitions)
             await asyncio.sleep(1.0)
 
-    async def _stop_holding(self) -> None:
-        holding, self._holding = self._holding, None
+    async def _stop_keep_alive(self) -> None:
+        holding, self._keep_alive_task = self._keep_alive_task, None
         if holding is not None:
             holding.cancel()
             await asyncio.wait([holding])  # which raises only if this task is cancelled
@@ -397,7 +397,7 @@ class _RebalanceListener(ConsumerRebalanceListener):  # type: ignore[misc]
         self._source.on_assigned()
 
 
-async def _stop(consumer: AIOKafkaConsumer) -> None:
+async def _stop_consumer(consumer: AIOKafkaConsumer) -> None:
     """Leave the group and close the connections.
 
     aiokafka first waits for the end of a rebalance, which takes as long as the slowest member. If that is too long, the
@@ -418,7 +418,7 @@ async def _stop(consumer: AIOKafkaConsumer) -> None:
         logger.info("could not leave the group: %s", _reason(error), extra={"event": "leave-failed"})
 
 
-def _stream(partition: TopicPartition) -> str:
+def _stream_name(partition: TopicPartition) -> str:
     return f"kafka:{partition.topic}:{partition.partition}"
 
 
@@ -432,4 +432,4 @@ def _label(partition: TopicPartition) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    return one_line(error) or "no answer in time"
+    return error_text(error) or "no answer in time"

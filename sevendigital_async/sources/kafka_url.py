@@ -17,7 +17,7 @@ except ImportError as error:  # pragma: no cover - the extra is installed for th
 
 EXAMPLE = "kafka://broker:9092/topic?group=plays"
 
-SESSION_TIMEOUT = 10_000
+SESSION_TIMEOUT_MS = 10_000
 """Milliseconds without a heartbeat after which the group gives a worker's partitions to others, by default."""
 
 FILE_OPTIONS = ("cafile", "certfile", "keyfile")
@@ -25,7 +25,7 @@ CLIENT_OPTIONS = {"security_protocol", "sasl_mechanism", "client_id"}
 MEMBER_OPTIONS = {"group_instance_id", "session_timeout_ms"}
 OPTIONS = {"group", *FILE_OPTIONS, *CLIENT_OPTIONS, *MEMBER_OPTIONS}
 
-MIN_SESSION = 100
+MIN_SESSION_TIMEOUT_MS = 100
 """Milliseconds; brokers have limits of their own, by default 6 s and 30 min."""
 
 
@@ -50,7 +50,7 @@ class KafkaURL:
     group: str
     connection: Mapping[str, Any] = field(factory=dict, repr=False)
     group_instance_id: str | None = None
-    session_timeout: int = SESSION_TIMEOUT
+    session_timeout: int = SESSION_TIMEOUT_MS
 
     @classmethod
     def parse(cls, url: str) -> KafkaURL:
@@ -78,9 +78,11 @@ class KafkaURL:
 
 
 def _session_timeout(options: dict[str, str]) -> int:
-    text = options.pop("session_timeout_ms", str(SESSION_TIMEOUT))
-    if not text.isdecimal() or int(text) < MIN_SESSION:
-        raise ConfigurationError(f"session_timeout_ms is a number of milliseconds from {MIN_SESSION} on, not {text!r}")
+    text = options.pop("session_timeout_ms", str(SESSION_TIMEOUT_MS))
+    if not text.isdecimal() or int(text) < MIN_SESSION_TIMEOUT_MS:
+        raise ConfigurationError(
+            f"session_timeout_ms is a number of milliseconds from {MIN_SESSION_TIMEOUT_MS} on, not {text!r}"
+        )
     return int(text)
 
 
@@ -103,6 +105,6 @@ def _connection(credentials: str, options: dict[str, str]) -> dict[str, Any]:
     return connection
 
 
-def one_line(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """Return the message of an error of aiokafka, which may have several lines."""
     return " ".join(str(error).split())

@@ -12,11 +12,11 @@ import orjson
 from ..errors import ConfigurationError
 from ..models.stream_log import Window
 from .base import BadRecord
-from .bulk import Plays, plays_of_columns
+from .bulk import Plays, plays_from_columns
 from .file_reader import Descriptor
 from .parsed_records import ParsedRecords
 from .positions import Position, ReadOptions
-from .rows import KIND, Columns, play_of_row
+from .rows import KIND, Columns, play_from_row
 
 PARQUET_MAGIC = b"PAR1"
 ROWS_PER_READ = 500
@@ -60,7 +60,7 @@ class ParquetReader:
         self._read_columns = [
             column for column, name in zip(self._file.schema_arrow.names, self._names, strict=True) if name
         ]
-        self._used = [name for name in self._names if name]
+        self._used_names = [name for name in self._names if name]
         self._row = 0
         self._rows: int = self._file.metadata.num_rows
         self._size = raw.status.st_size
@@ -96,7 +96,7 @@ class ParquetReader:
     @property
     def has_kind(self) -> bool:
         """Whether its rows have a kind."""
-        return KIND in self._used
+        return KIND in self._used_names
 
     def resume(self, position: Position) -> None:
         """Move to a row, before anything is read.
@@ -120,7 +120,7 @@ class ParquetReader:
         """
         try:
             if self._batches is None:
-                self._batches = self._rest()
+                self._batches = self._remaining_batches()
             batch = next(self._batches, None)
         except (self._damage, OSError) as error:
             raise ConfigurationError(f"{self._name} is damaged: {_first_line(error)}") from None
@@ -134,7 +134,7 @@ class ParquetReader:
         """Close the file."""
         self._raw.close()
 
-    def _rest(self) -> Iterator[Any]:
+    def _remaining_batches(self) -> Iterator[Any]:
         """Yield the batches behind the current row, without reading row groups before it."""
         skipped, groups = 0, list[int]()
         for group in range(self._file.num_row_groups):
@@ -158,18 +158,18 @@ class ParquetReader:
         first, self._row = self._row + 1, self._row + len(rows)
         skipped = max(0, (self._options.first_line or 1) - first)
         parsed = ParsedRecords(self._row + 1, self._row, size=batch.nbytes)
-        parsed.read(
+        parsed.add_records(
             self._name,
             range(first + skipped, self._row + 1),
             rows[skipped:],
-            block=lambda block: self._plays(block, window),
-            single=lambda row: play_of_row(self._used, row, window),
-            data=lambda row: orjson.dumps(dict(zip(self._read_columns, row, strict=True)), default=str),
+            parse_block=lambda block: self._plays(block, window),
+            parse_record=lambda row: play_from_row(self._used_names, row, window),
+            raw_bytes=lambda row: orjson.dumps(dict(zip(self._read_columns, row, strict=True)), default=str),
         )
         return parsed
 
     def _plays(self, rows: Sequence[tuple[object, ...]], window: Window) -> Plays | None:
-        return plays_of_columns(dict(zip(self._used, zip(*rows, strict=True), strict=True)), window)
+        return plays_from_columns(dict(zip(self._used_names, zip(*rows, strict=True), strict=True)), window)
 
     def _fingerprint(self) -> str:
         metadata = self._file.metadata

@@ -16,7 +16,7 @@ from .rows import Play
 
 T = TypeVar("T")
 
-BLOCKS = (500, 25)
+BLOCK_SIZES = (500, 25)
 """Records that are read at once, and how many where one of those can't be."""
 
 
@@ -42,15 +42,15 @@ class ParsedRecords:
     bad: list[BadRecord] = field(factory=list)
     size: int = 0
 
-    def read(
+    def add_records(
         self,
         place: str,
         numbers: Sequence[int],
         records: Sequence[T],
         *,
-        block: Callable[[Sequence[T]], Plays | None],
-        single: Callable[[T], Play | None],
-        data: Callable[[T], bytes],
+        parse_block: Callable[[Sequence[T]], Plays | None],
+        parse_record: Callable[[T], Play | None],
+        raw_bytes: Callable[[T], bytes],
     ) -> None:
         """Add the plays of records, and those that are not plays.
 
@@ -58,11 +58,12 @@ class ParsedRecords:
             place: Names the source in messages.
             numbers: Of the records.
             records: In their order.
-            block: Returns the plays of several records; None if they must be read one by one.
-            single: Returns the play of one record, None if it is blank; raises ``InvalidLogError`` if it is not a play.
-            data: Returns the bytes of a record that is not a play.
+            parse_block: Returns the plays of several records; None if they must be read one by one.
+            parse_record: Returns the play of one record, None if it is blank; raises ``InvalidLogError`` if it is not
+                a play.
+            raw_bytes: Returns the bytes of a record that is not a play.
         """
-        for start, stop, plays in in_blocks(records, block):
+        for start, stop, plays in in_blocks(records, parse_block):
             if plays is not None:
                 self.logs += plays.logs
                 self.numbers += numbers[start:stop]
@@ -70,9 +71,9 @@ class ParsedRecords:
                 continue
             for number, record in zip(numbers[start:stop], records[start:stop], strict=True):
                 try:
-                    play = single(record)
+                    play = parse_record(record)
                 except InvalidLogError as error:
-                    self.bad.append(BadRecord(f"{place}:{number}", data(record), str(error)))
+                    self.bad.append(BadRecord(f"{place}:{number}", raw_bytes(record), str(error)))
                 else:
                     if play is not None:
                         self.logs.append(play.log)
@@ -81,13 +82,13 @@ class ParsedRecords:
 
 
 def in_blocks(
-    records: Sequence[T], read: Callable[[Sequence[T]], Plays | None], sizes: Sequence[int] = BLOCKS
+    records: Sequence[T], parse_block: Callable[[Sequence[T]], Plays | None], sizes: Sequence[int] = BLOCK_SIZES
 ) -> Iterator[tuple[int, int, Plays | None]]:
     """Read records in blocks that are as large as possible.
 
     Args:
         records: In their order.
-        read: Returns the plays of some records; None if they must be read one by one.
+        parse_block: Returns the plays of some records; None if they must be read one by one.
         sizes: Of blocks; smaller ones are tried where a larger one can't be read.
 
     Yields:
@@ -98,9 +99,9 @@ def in_blocks(
     for start in range(0, len(records), size):
         block = records[start : start + size]
         # In a file in another form, nearly always the first record says so.
-        plays = read(block) if read(block[:1]) is not None else None
+        plays = parse_block(block) if parse_block(block[:1]) is not None else None
         if plays is None and smaller:
-            for first, stop, part in in_blocks(block, read, smaller):
+            for first, stop, part in in_blocks(block, parse_block, smaller):
                 yield start + first, start + stop, part
         else:
             yield start, start + len(block), plays

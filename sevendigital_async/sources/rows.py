@@ -19,10 +19,10 @@ from ..models.stream_log import FIELDS, Window
 from ..models.wire import duplicate_key_in_flat
 
 KIND = "kind"
-JOURNAL_NAMES = {"datetimeplayed": "timestamp", "totaltimeplayed": "durationPlayed"}
+JOURNAL_PLAY_COLUMNS = {"datetimeplayed": "timestamp", "totaltimeplayed": "durationPlayed"}
 """Columns that ``journal export`` names differently."""
 
-JOURNAL_ONLY = frozenset({"requestid", "deliveredat", "answer", "indoubt", "outcome"})
+JOURNAL_DELIVERY_COLUMNS = frozenset({"requestid", "deliveredat", "answer", "indoubt", "outcome"})
 """Columns of ``journal export`` that are not about the play itself."""
 
 MAX_UNKNOWN = 10
@@ -41,20 +41,20 @@ class Play(NamedTuple):
     kind: LogKind | None
 
 
-def _reduced(name: str) -> str:
+def _normalised(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.casefold())
 
 
-_BY_NAME = {
-    **{_reduced(wire): wire for wire in FIELDS},
-    **JOURNAL_NAMES,
+_WIRE_NAME_BY_COLUMN = {
+    **{_normalised(wire): wire for wire in FIELDS},
+    **JOURNAL_PLAY_COLUMNS,
     KIND: KIND,
 }
 
 
 def wire_name(column: str) -> str | None:
     """Return the wire name of a column, in any of its spellings; None if there is none."""
-    return _BY_NAME.get(_reduced(column))
+    return _WIRE_NAME_BY_COLUMN.get(_normalised(column))
 
 
 class Columns:
@@ -102,7 +102,7 @@ class Columns:
             unknown = [
                 column
                 for column, name in zip(columns, names, strict=True)
-                if name is None and _reduced(column) not in JOURNAL_ONLY
+                if name is None and _normalised(column) not in JOURNAL_DELIVERY_COLUMNS
             ]
             if unknown:
                 shown = ", ".join(map(repr, unknown[:MAX_UNKNOWN]))
@@ -127,7 +127,7 @@ class Columns:
         return None if name in self.mapping else name
 
 
-def play_of_row(names: Sequence[str | None], values: Iterable[object], window: Window) -> Play:
+def play_from_row(names: Sequence[str | None], values: Iterable[object], window: Window) -> Play:
     """Return the play in a row, checked.
 
     Args:
@@ -141,7 +141,7 @@ def play_of_row(names: Sequence[str | None], values: Iterable[object], window: W
     given = {
         name: value for name, value in zip(names, values, strict=True) if name and value is not None and value != ""
     }
-    kind = kind_of(given.pop(KIND, None))
+    kind = parse_kind(given.pop(KIND, None))
     for name in ("trackId", "timestamp"):
         if name not in given:
             raise InvalidLogError(f"{name} is missing", field=FIELDS[name])
@@ -154,13 +154,13 @@ def play_of_row(names: Sequence[str | None], values: Iterable[object], window: W
             raise InvalidLogError(f"{name} must be text or a whole number, not {shown}", field=name)
     fields["timestamp"] = _timestamp(fields["timestamp"])
     if (duration := fields.get("duration_played")) is not None:
-        fields["duration_played"] = _whole(duration)
+        fields["duration_played"] = _whole_number(duration)
     log = StreamLog(**fields)
     log.check(window.now)
     return Play(log, kind)
 
 
-def play_of_line(data: bytes, window: Window, mapping: Mapping[str, str] | None = None) -> Play:
+def play_from_line(data: bytes, window: Window, mapping: Mapping[str, str] | None = None) -> Play:
     """Return the play in one JSON object, checked.
 
     Args:
@@ -175,13 +175,13 @@ def play_of_line(data: bytes, window: Window, mapping: Mapping[str, str] | None 
         return Play(encoded, None)
     kind = None
     if mapping or b'"kind"' in data:
-        data, kind = _plain_object(data, mapping or {})
+        data, kind = _with_wire_names(data, mapping or {})
     log = StreamLog.decode(data)
     log.check(window.now)
     return Play(log, kind)
 
 
-def _plain_object(data: bytes, mapping: Mapping[str, str]) -> tuple[bytes, LogKind | None]:
+def _with_wire_names(data: bytes, mapping: Mapping[str, str]) -> tuple[bytes, LogKind | None]:
     """Return an object with the wire's names, and its kind."""
     try:
         given = orjson.loads(data)
@@ -198,11 +198,11 @@ def _plain_object(data: bytes, mapping: Mapping[str, str]) -> tuple[bytes, LogKi
         for name, value in given.items()
         if not mapping or name in by_field or name in FIELDS or name == KIND
     }
-    kind = kind_of(renamed.pop(KIND, None))
+    kind = parse_kind(renamed.pop(KIND, None))
     return orjson.dumps(renamed), kind
 
 
-def kind_of(value: object) -> LogKind | None:
+def parse_kind(value: object) -> LogKind | None:
     """Return the kind that a record gives.
 
     Raises:
@@ -231,7 +231,7 @@ _WHOLE = re.compile(r"([0-9]{1,19})(?:\.0*)?")
 """Whole seconds; programs write them as ``30.0`` where a column has empty values."""
 
 
-def _whole(value: object) -> object:
+def _whole_number(value: object) -> object:
     """Return seconds as an int if they are whole; anything else unchanged, to be refused."""
     if isinstance(value, str):
         found = _WHOLE.fullmatch(value.strip())

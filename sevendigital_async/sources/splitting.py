@@ -41,7 +41,7 @@ IsRow = Callable[[bytes], bool]
 """Whether bytes are a whole row of CSV."""
 
 
-class Splitter:
+class RecordSplitter:
     """Cuts chunks into records; holds no more than one chunk and the beginning of one record.
 
     A line feed within the quotes of a CSV field does not end a record. A quote that is not closed, or closed too late
@@ -62,12 +62,12 @@ class Splitter:
         self._number, self._start = line, offset
         self._end = offset
         self._lines = 0
-        self._held = bytearray()
+        self._buffer = bytearray()
         self._is_quoted = False
 
     @property
     def _is_too_long(self) -> bool:
-        return len(self._held) > self._longest
+        return len(self._buffer) > self._longest
 
     @property
     def pending(self) -> int:
@@ -85,18 +85,18 @@ class Splitter:
         Returns:
             No lines if they are not the records: some are rows with quoted values, or the first is too long.
         """
-        has_quotes = self._is_row is not None and (QUOTE in chunk or QUOTE in self._held)
+        has_quotes = self._is_row is not None and (QUOTE in chunk or QUOTE in self._buffer)
         if has_quotes or self._is_quoted or self._is_too_long:
             return []
-        return (bytes(self._held) + chunk).split(b"\n")[:-1]
+        return (bytes(self._buffer) + chunk).split(b"\n")[:-1]
 
     def take(self, lines: Sequence[bytes]) -> int:
         """Take the first lines that :meth:`preview` has returned; returns the bytes of the chunk that are taken."""
         size = sum(map(len, lines)) + len(lines)
-        taken = size - len(self._held)
+        taken = size - len(self._buffer)
         self._start = self._end = self._start + size
         self._number += len(lines)
-        self._held.clear()
+        self._buffer.clear()
         return taken
 
     def feed(self, chunk: bytes) -> Iterator[RawRecord]:
@@ -123,65 +123,65 @@ class Splitter:
                 lines.extendleft(reversed(others))
                 yield record
                 continue
-            self._hold(end)
+            self._append(end)
             self._end += 1
             self._lines += 1
             if self._is_open():
-                self._held += b"\n"
+                self._buffer += b"\n"
             elif self._is_whole():
-                yield self._finish()
+                yield self._take_record()
             else:
                 record, others = self._first_line()
                 lines.extendleft(reversed(others))
                 yield record
-        self._hold(rest)
+        self._append(rest)
 
     def close(self) -> Iterator[RawRecord]:
         """Yield the last record if it lacks its line feed, or the lines of one whose quote is not closed."""
         while self._end > self._start:
             self._lines += 1
             if self._lines == 1 or (not self._is_open() and self._is_whole()):
-                yield self._finish()
+                yield self._take_record()
                 continue
             record, others = self._first_line()
             yield record
             yield from self.feed(b"\n".join(others))
 
-    def _hold(self, piece: bytes) -> None:
-        space = self._longest + 1 - len(self._held)
-        self._held += piece[:space] if len(piece) > space else piece
+    def _append(self, piece: bytes) -> None:
+        space = self._longest + 1 - len(self._buffer)
+        self._buffer += piece[:space] if len(piece) > space else piece
         self._end += len(piece)
 
     def _is_exceeded_by(self, piece: bytes) -> bool:
         """Whether the next piece of a record of several lines makes it too long."""
-        return self._lines > 0 and len(self._held) + len(piece) > self._longest
+        return self._lines > 0 and len(self._buffer) + len(piece) > self._longest
 
     def _is_open(self) -> bool:
         """Return whether the last line ends within quotes; the record continues in the next line."""
         if self._is_row is None or self._is_too_long:
             return False
-        line = bytes(self._held[self._held.rfind(b"\n") + 1 :]) if self._lines > 1 else bytes(self._held)
+        line = bytes(self._buffer[self._buffer.rfind(b"\n") + 1 :]) if self._lines > 1 else bytes(self._buffer)
         # With an even number of quotes, nearly always all are closed; a row for which that is wrong is a bad record.
         if self._is_quoted or line.count(QUOTE) % 2:
             self._is_quoted = ends_in_quotes(line, begins_in_quotes=self._is_quoted)
         return self._is_quoted
 
     def _is_whole(self) -> bool:
-        return self._lines == 1 or self._is_row is None or self._is_row(without_mark(bytes(self._held)))
+        return self._lines == 1 or self._is_row is None or self._is_row(without_byte_order_mark(bytes(self._buffer)))
 
     def _first_line(self) -> tuple[RawRecord, deque[bytes]]:
         """Make the first line of what is held a record of its own; return it and the other lines, to be read again."""
-        first, *others = bytes(self._held).split(b"\n")
-        self._held = bytearray(first)
+        first, *others = bytes(self._buffer).split(b"\n")
+        self._buffer = bytearray(first)
         self._end = self._start + len(first) + 1
         self._lines = 1
-        return self._finish(), deque(others)
+        return self._take_record(), deque(others)
 
-    def _finish(self) -> RawRecord:
-        data = bytes(self._held)
-        data = data if self._is_too_long else without_mark(data)
+    def _take_record(self) -> RawRecord:
+        data = bytes(self._buffer)
+        data = data if self._is_too_long else without_byte_order_mark(data)
         raw = RawRecord(self._number, data, self._start, self._end, self._lines)
-        self._held.clear()
+        self._buffer.clear()
         self._is_quoted = False
         self._number += self._lines
         self._lines = 0
@@ -212,7 +212,7 @@ def ends_in_quotes(line: bytes, *, begins_in_quotes: bool = False) -> bool:
     return any(not found[1] for found in _QUOTED_FIELD.finditer(line, start))
 
 
-def without_mark(data: bytes) -> bytes:
+def without_byte_order_mark(data: bytes) -> bytes:
     """Return a record without byte order marks, of which it has several where files were concatenated."""
     while data.startswith(BYTE_ORDER_MARK):
         data = data.removeprefix(BYTE_ORDER_MARK)

@@ -37,7 +37,7 @@ class ChangeWatcher:
         self._directories: frozenset[str] = frozenset()
         self._task: asyncio.Task[None] | None = None
 
-    def begin(self) -> None:
+    def clear(self) -> None:
         """Clear earlier changes; call this before checking files."""
         self._changed.clear()
 

@@ -37,7 +37,7 @@ from sevendigital_async import LogKind, SevenDigital, StreamLogShipper
 from sevendigital_async.cli import main, process
 from sevendigital_async.cli.atomic_file import AtomicFile
 from sevendigital_async.cli.options import check_finite, parse_duration
-from sevendigital_async.cli.output import as_json, echo, visible
+from sevendigital_async.cli.output import as_json, echo, escape_control_characters
 from sevendigital_async.cli.ship.reject_file import RejectFile
 from sevendigital_async.cli.tables import Table
 from sevendigital_async.errors import ConfigurationError
@@ -501,7 +501,7 @@ def test_files_of_plays_are_for_their_owner_alone_whatever_the_umask(place, umas
     try:
         with RejectFile(place / "plays.rejected") as leftovers:
             leftovers.write(b"a play")
-            assert stat.S_IMODE(leftovers.place.stat().st_mode) == 0o600
+            assert stat.S_IMODE(leftovers.target_path.stat().st_mode) == 0o600
         with AtomicFile("plays.csv", force=False) as out:
             out.write(b"a play")
             (unfinished,) = place.glob(".*.part")
@@ -521,7 +521,7 @@ def test_a_link_is_never_written_through(place):
         (place / name).symlink_to(target)
     with RejectFile(place / "plays.rejected") as leftovers:
         leftovers.write(b"x")
-    assert leftovers.place.name == "plays.rejected.2"
+    assert leftovers.target_path.name == "plays.rejected.2"
     with pytest.raises(ConfigurationError, match="exists already"):
         AtomicFile("plays.csv", force=False)
     with pytest.raises(ConfigurationError, match="symbolic link"):
@@ -602,11 +602,11 @@ SHOWN = "a\\x1b[31m\\x07\\x9b2J\\u202e\\u2066\\x7f\\r\\x08[bold]x[red]:smile:"
 
 
 def test_what_comes_from_outside_cannot_steer_a_terminal(capsys):
-    assert visible(f"{HOSTILE}\nnext\t") == f"{SHOWN}\nnext\\t"
+    assert escape_control_characters(f"{HOSTILE}\nnext\t") == f"{SHOWN}\nnext\\t"
     echo(HOSTILE)
     assert capsys.readouterr().out == f"{SHOWN}\n"
     for stream in (None, sys.stderr):
-        assert SHOWN in Table(["name", HOSTILE], [[HOSTILE, HOSTILE]], numbers=False).render(stream)
+        assert SHOWN in Table(["name", HOSTILE], [[HOSTILE, HOSTILE]], has_numbers=False).render(stream)
     assert json.loads(as_json({HOSTILE: HOSTILE})) == {HOSTILE: HOSTILE}
     for indent in (False, True):
         assert all(map(str.isprintable, as_json({"x": [HOSTILE, "\U000e0001é"]}, indent=indent).split("\n")))

@@ -5,7 +5,7 @@ import io
 import pytest
 
 from sevendigital_async.cli import main
-from sevendigital_async.cli.tables import Table, width_of, wrapped
+from sevendigital_async.cli.tables import Table, width_of, wrap
 
 WIDE = Table(("", "put", "delivered"), [("preview", "1,000", "999"), ("catalogue", "1", "")])
 
@@ -72,7 +72,7 @@ def test_the_width_is_that_of_the_variable(columns, width, monkeypatch):
 
 def test_lines_are_broken_between_words(monkeypatch):
     monkeypatch.setenv("COLUMNS", "20")
-    assert wrapped("waiting in plays.jsonl.spool-of-november: 1 play", None).splitlines() == [
+    assert wrap("waiting in plays.jsonl.spool-of-november: 1 play", None).splitlines() == [
         "waiting in",
         "  plays.jsonl.spool-of-november:",
         "  1 play",

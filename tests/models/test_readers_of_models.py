@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sevendigital_async.models import Label, Release, Track, all_models, readers
-from sevendigital_async.models.converter import MisfitError, converter, is_plain, structure
+from sevendigital_async.models.converter import MisfitError, converter, is_compilable, structure
 from sevendigital_async.models.wire import wire_names
 
 MODELS = [
@@ -18,7 +18,7 @@ MODELS = [
     for model in vars(all_models).values()
     if inspect.isclass(model)
     and attrs.has(model)
-    and is_plain(model)
+    and is_compilable(model)
     and model not in {all_models.Page, all_models.StreamLog}
 ]
 
@@ -70,7 +70,7 @@ def test_a_shape_that_comes_often_is_read_as_before(model, data):
     tree = data.draw(trees(model))
     tree |= {"id": "1"} if data.draw(st.booleans()) else {}
     outcomes = []
-    for _ in range(readers.COMPILE_AFTER + 2):
+    for _ in range(readers.COMPILE_THRESHOLD + 2):
         try:
             outcomes.append(repr(structure(copy.deepcopy(tree), model)))
         except MisfitError as error:
@@ -83,15 +83,15 @@ def test_objects_of_one_length_and_other_shapes():
     by_shape += [{"releaseId": 6, "title": "d"}, {"id": 7, "unknown": 8}, {"id": 9}]
     expected = [Release(id="1", title="a"), Release(id="2", title="b"), Release(id="3", year=4)]
     expected += [Release(id="5", label=Label(name="c")), Release(id="6", title="d"), Release(id="7"), Release(id="9")]
-    for _ in range(2 * readers.COMPILE_AFTER):
+    for _ in range(2 * readers.COMPILE_THRESHOLD):
         assert [structure(tree, Release) for tree in by_shape] == expected
 
 
 def test_shapes_without_end_are_read_without_readers_of_their_own():
-    for number in [*range(2 * readers.MAX_SEEN), *(n // readers.COMPILE_AFTER for n in range(1000))]:
+    for number in [*range(2 * readers.MAX_COUNTED_SHAPES), *(n // readers.COMPILE_THRESHOLD for n in range(1000))]:
         assert structure({"id": 1, f"unknown{number}": 2}, Label) == Label(id="1")
     large = {f"unknown{number}": 2 for number in range(2 * readers.MAX_KEYS)}
-    for _ in range(2 * readers.COMPILE_AFTER):
+    for _ in range(2 * readers.COMPILE_THRESHOLD):
         assert structure({"id": 1, **large}, Label) == Label(id="1")
 
 

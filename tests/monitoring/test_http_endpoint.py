@@ -10,11 +10,11 @@ from support.rows import each_row
 
 from sevendigital_async import ConfigurationError
 from sevendigital_async.monitoring import http_endpoint
-from sevendigital_async.monitoring.http_endpoint import HttpAddress, HttpAnswer, HttpEndpoint
+from sevendigital_async.monitoring.http_endpoint import HttpAddress, HttpEndpoint, HttpResponse
 
 
 async def hello():
-    return HttpAnswer(HTTPStatus.OK, b"hello\n")
+    return HttpResponse(HTTPStatus.OK, b"hello\n")
 
 
 async def broken():
@@ -91,7 +91,7 @@ async def test_other_requests_have_their_status(endpoint, request_, status, capl
 
 
 async def test_a_client_that_sends_nothing_is_disconnected(endpoint, monkeypatch):
-    monkeypatch.setattr(http_endpoint, "TIMEOUT", 0.05)
+    monkeypatch.setattr(http_endpoint, "EXCHANGE_TIMEOUT", 0.05)
     assert await ask(endpoint.address.port, b"GET /hel") == b""
 
 

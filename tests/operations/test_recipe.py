@@ -10,7 +10,7 @@ from test_contract import check_documents, check_parameters, check_what_is_calle
 from sevendigital_async import Dialect, InvalidArgumentError, SevenDigital
 from sevendigital_async.models.wire import wire
 from sevendigital_async.operations import Operation, OperationRegistry, Safety
-from sevendigital_async.operations.classic.binding import COUNTRY, bound
+from sevendigital_async.operations.classic.binding import COUNTRY, bind
 from sevendigital_async.operations.operation import parameter
 from sevendigital_async.operations.registry import records_in
 from sevendigital_async.resources.classic.service import Service
@@ -43,7 +43,7 @@ ECHO = Operation(
     summary="What was sent.",
     safety=Safety.READ,
     model=ServiceEcho,
-    bindings=bound("GET", "/echo", parameter("some_text", required=True), COUNTRY),
+    bindings=bind("GET", "/echo", parameter("some_text", required=True), COUNTRY),
 )
 
 

@@ -39,10 +39,10 @@ def test_exactly_one_of_several():
 
 
 def test_one_that_needs_another():
-    checks.needs("track_id", None, "release_id", None)
-    checks.needs("track_id", None, "release_id", "1")
-    checks.needs("track_id", "1", "release_id", "1")
-    assert refused(checks.needs, "track_id", "1", "release_id", None) == "release_id"
+    checks.require_argument("track_id", None, "release_id", None)
+    checks.require_argument("track_id", None, "release_id", "1")
+    checks.require_argument("track_id", "1", "release_id", "1")
+    assert refused(checks.require_argument, "track_id", "1", "release_id", None) == "release_id"
 
 
 def test_lengths_of_texts():
@@ -126,7 +126,7 @@ def test_what_has_nothing_in_it(value):
 
 
 def test_lists_of_things():
-    assert checks.listed("ids", ("1", "2")) == ["1", "2"]
-    assert checks.listed("ids", iter("12")) == ["1", "2"]
-    assert refused(checks.listed, "ids", []) == "ids"
-    assert refused(checks.listed, "ids", "12") == "ids"
+    assert checks.non_empty_list("ids", ("1", "2")) == ["1", "2"]
+    assert checks.non_empty_list("ids", iter("12")) == ["1", "2"]
+    assert refused(checks.non_empty_list, "ids", []) == "ids"
+    assert refused(checks.non_empty_list, "ids", "12") == "ids"

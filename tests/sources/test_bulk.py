@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from sevendigital_async import InvalidLogError, LogKind, StreamLog
 from sevendigital_async.models.stream_log import Window
 from sevendigital_async.sources import FileSource, ReadOptions
-from sevendigital_async.sources.bulk import plays_of_columns, plays_of_lines
-from sevendigital_async.sources.formats import BATCH, TextReader
-from sevendigital_async.sources.parsed_records import BLOCKS, in_blocks
-from sevendigital_async.sources.rows import play_of_line, play_of_row
+from sevendigital_async.sources.bulk import plays_from_columns, plays_from_lines
+from sevendigital_async.sources.formats import PLAYS_PER_REQUEST, TextReader
+from sevendigital_async.sources.parsed_records import BLOCK_SIZES, in_blocks
+from sevendigital_async.sources.rows import play_from_line, play_from_row
 
 NOW = datetime.now(UTC)
 WINDOW = Window.at(NOW)
@@ -54,14 +54,14 @@ GOOD = st.tuples(
 
 def one_by_one(rows):
     try:
-        return [play_of_row(NAMES, row, WINDOW).log.encode() for row in rows]
+        return [play_from_row(NAMES, row, WINDOW).log.encode() for row in rows]
     except InvalidLogError:
         return None
 
 
 def together(rows):
     columns = zip(NAMES, zip(*rows, strict=True), strict=True)
-    plays = plays_of_columns({name: column for name, column in columns if name}, WINDOW)
+    plays = plays_from_columns({name: column for name, column in columns if name}, WINDOW)
     return plays and [log.encode() for log in plays.logs]
 
 
@@ -128,14 +128,14 @@ def json_lines(draw, values=FIELD_VALUES):
 
 def lines_one_by_one(lines, mapping):
     try:
-        plays = [play_of_line(line, WINDOW, mapping) for line in lines]
+        plays = [play_from_line(line, WINDOW, mapping) for line in lines]
     except InvalidLogError:
         return None
     return [(play.log.encode(), play.log.timestamp, play.log.user_id, play.log.country, play.kind) for play in plays]
 
 
 def lines_together(lines, mapping):
-    plays = plays_of_lines(lines, WINDOW, mapping)
+    plays = plays_from_lines(lines, WINDOW, mapping)
     return plays and [
         (log.encode(), log.timestamp, log.user_id, log.country, kind)
         for log, kind in zip(plays.logs, plays.kinds, strict=True)
@@ -170,7 +170,7 @@ def test_json_lines_in_any_order_and_spacing_are_read_at_once(lines):
 )
 def test_lines_that_are_plays_only_together_are_not_plays(lines):
     stamp = f"{NOW:%Y-%m-%dT%H:%M:%SZ}".encode()
-    assert plays_of_lines([line.replace(b"%s", stamp) for line in lines], WINDOW, {}) is None
+    assert plays_from_lines([line.replace(b"%s", stamp) for line in lines], WINDOW, {}) is None
 
 
 def test_a_record_that_can_not_be_read_at_once_does_not_slow_down_the_others():
@@ -184,7 +184,7 @@ def test_a_record_that_can_not_be_read_at_once_does_not_slow_down_the_others():
     found = list(in_blocks(range(2_000), read))
     assert [index for start, stop, _ in found for index in range(start, stop)] == list(range(2_000))
     assert [plays is None for _, _, plays in found].count(True) == len(odd)
-    assert sum(stop - start for start, stop, plays in found if plays is None) == len(odd) * BLOCKS[-1]
+    assert sum(stop - start for start, stop, plays in found if plays is None) == len(odd) * BLOCK_SIZES[-1]
     assert sum(calls) < 2 * 2_000
 
 
@@ -229,5 +229,5 @@ async def test_the_portions_of_a_file_are_whole_requests(tmp_path, form):
     assert [log.encode() for portion in portions for log in portion.logs] == [log.encode() for log in logs]
     whole = [portion for portion in portions if portion.logs][form == "csv" : -1]
     assert whole
-    assert all(len(portion.logs) % BATCH == 0 for portion in whole)
+    assert all(len(portion.logs) % PLAYS_PER_REQUEST == 0 for portion in whole)
     assert all(first.position == second.start for first, second in pairwise(portions))

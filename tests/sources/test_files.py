@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from sevendigital_async import ConfigurationError, LogKind, StreamLog
 from sevendigital_async.sources import FileSource, Format, Ingestion, ReadOptions, file_reader
 from sevendigital_async.sources.formats import TextReader
-from sevendigital_async.sources.splitting import Splitter
+from sevendigital_async.sources.splitting import RecordSplitter
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 KIND = LogKind.CATALOGUE
@@ -253,7 +253,7 @@ class StopError(Exception):
 async def test_a_run_resumes_where_the_one_before_stopped(tmp_path, form, compression, monkeypatch):
     if form is as_parquet and compression != "plain":
         pytest.skip("Parquet compresses its pages itself")
-    monkeypatch.setattr(file_reader, "READ_SIZE", 700)
+    monkeypatch.setattr(file_reader, "READ_BYTES", 700)
     logs = plays(2000)
     path = tmp_path / "plays"
     path.write_bytes(COMPRESSIONS[compression](form(logs)))
@@ -382,7 +382,7 @@ def test_a_splitter_finds_the_rows_of_csv_in_any_chunks(values, size):
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([value, "x"] for value in values)
     data = text.getvalue().encode()
-    splitter = Splitter(is_row=lambda data: len(list(csv.reader(io.StringIO(data.decode(), newline="")))) == 1)
+    splitter = RecordSplitter(is_row=lambda data: len(list(csv.reader(io.StringIO(data.decode(), newline="")))) == 1)
     raws = [raw for at in range(0, len(data), size) for raw in splitter.feed(data[at : at + size])]
     assert not list(splitter.close())
     assert b"".join(raw.data + b"\n" for raw in raws) == data

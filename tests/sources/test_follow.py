@@ -196,7 +196,7 @@ async def test_an_idle_file_that_is_truncated_and_written_as_it_would_be_closed_
         if sink.tracks == [1, 2] and late:
             os.truncate(log, 0)
             append(log, late.pop())
-            clock.now = follow.CLOSE_AFTER
+            clock.now = follow.IDLE_CLOSE_TIME
 
     monkeypatch.setattr(follow.FollowSource, "_drop_rewritten", rewrite_after)
     append(log, lines(1, 2))
@@ -319,7 +319,7 @@ async def test_what_can_not_be_read_is_logged_once_and_the_rest_goes_on(tmp_path
 
 
 async def test_idle_files_are_closed_and_opened_again(log, sink, monkeypatch):
-    monkeypatch.setattr(follow, "CLOSE_AFTER", 0.0)
+    monkeypatch.setattr(follow, "IDLE_CLOSE_TIME", 0.0)
     append(log, line(1))
     async with following(log, sink=sink) as source:
         await sink.has(1)
@@ -418,14 +418,14 @@ async def test_a_system_that_can_not_watch_more_is_polled(tmp_path, sink, monkey
 async def test_an_error_of_the_system_is_reported_once_and_the_file_is_read_when_it_has_passed(
     log, sink, monkeypatch, caplog
 ):
-    opened, errors = follow._opened, [PermissionError(13, "Permission denied")] * 3
+    opened, errors = follow._open_reader, [PermissionError(13, "Permission denied")] * 3
 
     def fail_first(path, options):
         if errors:
             raise errors.pop()
         return opened(path, options)
 
-    monkeypatch.setattr(follow, "_opened", fail_first)
+    monkeypatch.setattr(follow, "_open_reader", fail_first)
     append(log, lines(1, 2))
     async with following(log, sink=sink):
         await sink.has(1, 2)

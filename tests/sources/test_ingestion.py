@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from sevendigital_async import ConfigurationError, InvalidLogError, LogKind, SpoolInUseError, StreamLog
 from sevendigital_async.sources import BadRecord, Ingestion, Portion, ship_from
-from sevendigital_async.sources.base import RESTARTED
-from sevendigital_async.sources.ingestion import PARTIAL_CHECKPOINT_PREFIX, Progress
+from sevendigital_async.sources.base import RESTARTED_POSITION
+from sevendigital_async.sources.ingestion import PARTIAL_CHECKPOINT_PREFIX, StreamCheckpoint
 
 NOW = datetime.now(UTC)
 KINDS = list(LogKind)
@@ -195,7 +195,7 @@ async def test_a_stream_that_is_read_anew_is_put_whole_whatever_was_put_in_part(
         async def portions(self, checkpoint):
             await checkpoint(self.name)
             async for portion in super().portions(self.nothing):
-                yield evolve(portion, start=RESTARTED)
+                yield evolve(portion, start=RESTARTED_POSITION)
 
         async def nothing(self, _):
             return None
@@ -209,11 +209,11 @@ async def test_a_stream_that_is_read_anew_is_put_whole_whatever_was_put_in_part(
     st.dictionaries(st.sampled_from(KINDS), st.integers(0, 2**62), max_size=3),
 )
 def test_progress_survives_its_encoding(position, put):
-    progress = Progress(position, put)
-    assert Progress.decode(progress.encode()) == progress
+    progress = StreamCheckpoint(position, put)
+    assert StreamCheckpoint.decode(progress.encode()) == progress
 
 
 @pytest.mark.parametrize("text", ["{}", "[]", '{"position":1}', '{"position":null,"put":{"x":1}}', "?"])
 def test_progress_of_another_version_is_a_clear_error(text):
     with pytest.raises(ConfigurationError, match="another version"):
-        Progress.decode(PARTIAL_CHECKPOINT_PREFIX + text)
+        StreamCheckpoint.decode(PARTIAL_CHECKPOINT_PREFIX + text)

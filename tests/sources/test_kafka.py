@@ -115,7 +115,7 @@ async def test_messages_are_put_once_and_a_restart_resumes_at_the_checkpoint(clu
     # Another group has committed nothing, so that only the checkpoints in the spool count.
     async with worker(cluster, topic, sink, "-of-others") as source:
         await sink.has(150)
-        assert source.moved == 0
+        assert source.moved_partitions == 0
     assert Counter(sink.tracks) == Counter(range(150))
     assert sum(int(position) for position in sink.positions.values()) == 150
     assert [number for number in sink.tracks if number % PARTITIONS == 1] == list(range(1, 150, 4))
@@ -163,12 +163,12 @@ async def test_with_a_spool_each_a_partition_that_moves_continues_at_the_committ
     produce(cluster, topic, range(200, 300))
     async with worker(cluster, topic, second) as source:
         await second.has(100)
-        assert source.moved == PARTITIONS
+        assert source.moved_partitions == PARTITIONS
     assert Counter(first.tracks + second.tracks) == Counter(range(300))
 
 
 async def test_a_put_that_takes_long_pauses_the_partitions(cluster, topic, monkeypatch):
-    monkeypatch.setattr(kafka_module, "HOLD_AFTER", 0.01)
+    monkeypatch.setattr(kafka_module, "KEEP_ALIVE_DELAY", 0.01)
     sink = Sink()
     sink.open.clear()
     produce(cluster, topic, range(40))
@@ -184,7 +184,7 @@ async def test_a_put_that_takes_long_pauses_the_partitions(cluster, topic, monke
 
 
 async def test_a_put_that_takes_long_has_a_lag(cluster, topic, monkeypatch):
-    monkeypatch.setattr(kafka_module, "HOLD_AFTER", 0.01)
+    monkeypatch.setattr(kafka_module, "KEEP_ALIVE_DELAY", 0.01)
     sink = Sink()
     produce(cluster, topic, range(40))
     async with worker(cluster, topic, sink) as source:
@@ -279,8 +279,8 @@ async def test_a_worker_stops_while_the_group_is_being_rebalanced(cluster, topic
 
 async def test_a_cancellation_while_a_put_ends_is_not_lost(cluster, topic):
     source = KafkaSource(cluster.url(topic))
-    source._holding = asyncio.create_task(asyncio.sleep(60))
-    stopping = asyncio.create_task(source._stop_holding())
+    source._keep_alive_task = asyncio.create_task(asyncio.sleep(60))
+    stopping = asyncio.create_task(source._stop_keep_alive())
     await asyncio.sleep(0)
     stopping.cancel()
     with pytest.raises(asyncio.CancelledError):

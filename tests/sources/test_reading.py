@@ -17,7 +17,7 @@ from sevendigital_async.sources import FileSource, Ingestion, ReadOptions
 from sevendigital_async.sources.files import open_reader
 from sevendigital_async.sources.formats import TextReader
 from sevendigital_async.sources.positions import Position
-from sevendigital_async.sources.splitting import BYTE_ORDER_MARK, MAX_RECORD_BYTES, Splitter
+from sevendigital_async.sources.splitting import BYTE_ORDER_MARK, MAX_RECORD_BYTES, RecordSplitter
 
 KIND = LogKind.PREVIEW
 SOME_BYTES = st.lists(st.sampled_from([b"a", b"bcd", b"\n", b"\r\n", b" ", b"\x00", b"\xff", b"\xef\xbb\xbf"])).map(
@@ -26,7 +26,7 @@ SOME_BYTES = st.lists(st.sampled_from([b"a", b"bcd", b"\n", b"\r\n", b" ", b"\x0
 
 
 def split(chunks, longest=1_000):
-    splitter = Splitter(longest=longest)
+    splitter = RecordSplitter(longest=longest)
     lines = [line for chunk in chunks for line in splitter.feed(chunk)]
     return [*lines, *splitter.close()]
 
@@ -62,7 +62,7 @@ def test_of_a_long_line_only_the_beginning_is_held(data, longest, step):
 
 
 def test_a_line_without_end_takes_no_memory():
-    splitter = Splitter(longest=1_000)
+    splitter = RecordSplitter(longest=1_000)
     for _ in range(1_000):
         assert list(splitter.feed(b"x" * 65_536)) == []
     (line,) = splitter.close()

@@ -21,7 +21,7 @@ from ...operations import Content, Operation
 from ...resources.media_handle import MediaHandle
 from ..arguments import complete_argument, complete_operation, find_operation, read_arguments
 from ..atomic_file import refuse_database
-from ..options import Connection, connection, user, with_options
+from ..options import ClientOptions, read_client_options, read_user_token, with_options
 from ..output import STANDARD_OUTPUT, echo, echo_bytes, echo_json, write_bytes
 
 CALL_HELP = """Call any operation of the API and print its response as JSON.
@@ -77,8 +77,8 @@ PairsArgument = Annotated[
 
 
 @app.command("call", help=CALL_HELP, no_args_is_help=True)
-@with_options("user", user)
-@with_options("connection", connection)
+@with_options("user", read_user_token)
+@with_options("client_options", read_client_options)
 def call(
     operation: OperationArgument,
     arguments: PairsArgument = None,
@@ -92,11 +92,11 @@ def call(
             help="Write media to this file; an interrupted download is resumed. - is standard output.",
         ),
     ] = None,
-    connection: Connection,
+    client_options: ClientOptions,
     user: UserToken | None,
 ) -> None:
     found = find_operation(operation)
-    values = read_arguments(found, arguments or [], connection.settings.dialect)
+    values = read_arguments(found, arguments or [], client_options.settings.dialect)
     if found.content is Content.MEDIA and out is None:
         raise ConfigurationError(f"{found.name} returns media: give a file with --out FILE")
     if found.content is not Content.MEDIA and out is not None:
@@ -108,9 +108,9 @@ def call(
         refuse_database(out)
 
     async def make() -> object:
-        async with connection.open_client(prefer_xml=xml) as client:
+        async with client_options.open_client(prefer_xml=xml) as client:
             api = client.as_user(user) if user else client
-            return await _answer(api, found, values, raw=raw or xml, out=out)
+            return await _execute(api, found, values, raw=raw or xml, out=out)
 
     answer = asyncio.run(make())
     if out is not None and not to_stdout:
@@ -124,18 +124,22 @@ def call(
 
 
 @app.command("sign-url", help=SIGN_URL_HELP, no_args_is_help=True)
-@with_options("user", user)
-@with_options("connection", connection)
+@with_options("user", read_user_token)
+@with_options("client_options", read_client_options)
 def sign_url(
-    operation: OperationArgument, arguments: PairsArgument = None, *, connection: Connection, user: UserToken | None
+    operation: OperationArgument,
+    arguments: PairsArgument = None,
+    *,
+    client_options: ClientOptions,
+    user: UserToken | None,
 ) -> None:
     found = find_operation(operation)
-    values = read_arguments(found, arguments or [], connection.settings.dialect)
-    client = connection.open_client()
+    values = read_arguments(found, arguments or [], client_options.settings.dialect)
+    client = client_options.open_client()
     echo((client.as_user(user) if user else client).sign_url(found, **values))
 
 
-async def _answer(
+async def _execute(
     client: ApiClient, operation: Operation, values: Mapping[str, object], *, raw: bool, out: Path | None
 ) -> object:
     if out is not None:

@@ -26,11 +26,11 @@ from ..options import (
     SpoolOption,
     UntilOption,
     inspect_spool,
-    parse_when,
+    parse_time_or_age,
     with_options,
 )
 from ..output import echo, echo_json, echo_message, one_line
-from ..tables import wrapped
+from ..tables import wrap
 
 HELP = """List, replay or discard dead letters: plays that a shipper does not send again on its own.
 
@@ -38,13 +38,14 @@ Buried plays were refused by the service, or grew too old. Held plays were sent 
 may or may not have them.
 """
 
-FILTERS = """Filters can be combined. --since and --until compare when a play was buried or held. --reason matches any
-part of the reason, ignoring case.
-"""
+FILTERS_HELP = (
+    "Filters can be combined. --since and --until compare when a play was buried or held. --reason matches any\n"
+    "part of the reason, ignoring case.\n"
+)
 
 LIST_HELP = f"""List dead letters, oldest first.
 
-{FILTERS}
+{FILTERS_HELP}
 \b
 Examples:
   sevendigital dead-letters list --spool plays.jsonl.spool
@@ -73,7 +74,7 @@ REPLAY_HELP = f"""Make dead letters wait for delivery again; the next run with t
 A play that is in doubt may reach the service twice; the journal records it as in doubt. Give numbers, or --all with
 filters. No shipper may have the spool open.
 
-{FILTERS}
+{FILTERS_HELP}
 \b
 Examples:
   sevendigital dead-letters replay 17 18 --spool plays.jsonl.spool
@@ -90,7 +91,7 @@ DISCARD_HELP = f"""Discard dead letters: they are never sent.
 Discarded plays still count as buried, and the journal records that they were discarded. Give numbers, or --all with
 filters. No shipper may have the spool open.
 
-{FILTERS}
+{FILTERS_HELP}
 \b
 Examples:
   sevendigital dead-letters discard 17 18 --spool plays.jsonl.spool
@@ -141,7 +142,7 @@ class DeadLetterFilter:
         )
 
 
-def filters(
+def read_filters(
     *,
     kind: KindOption = None,
     state: Annotated[DeadLetterState | None, typer.Option("--state", help="Only buried or only held plays.")] = None,
@@ -163,24 +164,24 @@ def filters(
         state=state,
         reason=reason,
         code=code,
-        since=parse_when(since, "--since"),
-        until=parse_when(until, "--until"),
+        since=parse_time_or_age(since, "--since"),
+        until=parse_time_or_age(until, "--until"),
         in_doubt=in_doubt,
         limit=limit,
     )
 
 
-@with_options("filters", filters)
-def selection(
+@with_options("filters", read_filters)
+def read_selection(
     ids: Annotated[
         list[str] | None, typer.Argument(metavar="NUMBER", help="Numbers from the list.", show_default=False)
     ] = None,
     *,
-    every: Annotated[bool, typer.Option("--all", help="All dead letters that match the filters.")] = False,
+    select_all: Annotated[bool, typer.Option("--all", help="All dead letters that match the filters.")] = False,
     filters: DeadLetterFilter,
 ) -> DeadLetterFilter:
     """Read which dead letters to change: those with the given numbers, or all that match the filters."""
-    if bool(ids) is every:
+    if bool(ids) is select_all:
         raise ConfigurationError("give the numbers of dead letters, or --all")
     if ids and filters != DeadLetterFilter():
         raise ConfigurationError("filters apply with --all, not with numbers")
@@ -191,7 +192,7 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for con
 
 
 @app.command("list", help=LIST_HELP, short_help="List dead letters.", no_args_is_help=True)
-@with_options("filters", filters)
+@with_options("filters", read_filters)
 def list_dead_letters(*, spool: SpoolOption, filters: DeadLetterFilter, json: JsonOption = False) -> None:
     asyncio.run(_list(spool, filters, json=json))
 
@@ -211,11 +212,11 @@ def show(
 
 
 @app.command("replay", help=REPLAY_HELP, short_help="Make them wait for delivery again.", no_args_is_help=True)
-@with_options("wanted", selection)
+@with_options("selection", read_selection)
 def replay(
-    *, spool: SpoolOption, wanted: DeadLetterFilter, yes: YesOption = False, json: JsonSummaryOption = False
+    *, spool: SpoolOption, selection: DeadLetterFilter, yes: YesOption = False, json: JsonSummaryOption = False
 ) -> None:
-    found = asyncio.run(_find(spool, wanted))
+    found = asyncio.run(_find(spool, selection))
     in_doubt = sum(found.values())
     _confirm(f"resends {counted(len(found))} ({in_doubt:,} may have been delivered)", found, yes=yes)
     done = asyncio.run(_replay(spool, found))
@@ -231,11 +232,11 @@ def replay(
 
 
 @app.command("discard", help=DISCARD_HELP, short_help="Discard them: they are never sent.", no_args_is_help=True)
-@with_options("wanted", selection)
+@with_options("selection", read_selection)
 def discard(
-    *, spool: SpoolOption, wanted: DeadLetterFilter, yes: YesOption = False, json: JsonSummaryOption = False
+    *, spool: SpoolOption, selection: DeadLetterFilter, yes: YesOption = False, json: JsonSummaryOption = False
 ) -> None:
-    found = asyncio.run(_find(spool, wanted))
+    found = asyncio.run(_find(spool, selection))
     _confirm(f"discards {counted(len(found))} for good", found, yes=yes)
     done = asyncio.run(_discard(spool, found))
     if json:
@@ -255,15 +256,15 @@ def _confirm(what: str, found: Mapping[str, bool], *, yes: bool) -> None:
         raise ConfigurationError("not confirmed; nothing was changed")
 
 
-async def _list(spool: str, wanted: DeadLetterFilter, *, json: bool) -> None:
+async def _list(spool: str, filters: DeadLetterFilter, *, json: bool) -> None:
     is_empty = True
     async with inspect_spool(spool) as inspector:
-        async for letter in wanted.find(inspector):
+        async for letter in filters.find(inspector):
             is_empty = False
             if json:
                 echo_json(as_json(letter))
             else:
-                echo(wrapped(as_line(letter), sys.stdout))
+                echo(wrap(as_line(letter), sys.stdout))
     if is_empty and not json:
         _report_no_match(spool)
 
@@ -279,11 +280,11 @@ async def _get(spool: str, number: str) -> StoredDeadLetter:
     raise ConfigurationError(f"no dead letter {number} in {safe_location(spool)}")
 
 
-async def _find(spool: str, wanted: DeadLetterFilter) -> Mapping[str, bool]:
+async def _find(spool: str, selection: DeadLetterFilter) -> Mapping[str, bool]:
     """Return the numbers of dead letters and whether they are in doubt, without their bodies: there may be millions."""
     async with inspect_spool(spool) as inspector:
-        found = {letter.id: letter.in_doubt async for letter in wanted.find(inspector)}
-    if missing := sorted(wanted.ids - found.keys()):
+        found = {letter.id: letter.in_doubt async for letter in selection.find(inspector)}
+    if missing := sorted(selection.ids - found.keys()):
         raise ConfigurationError(f"no dead letter {', '.join(missing)} in {safe_location(spool)}; nothing was changed")
     return found
 
@@ -334,7 +335,7 @@ def as_text(letter: StoredDeadLetter) -> str:
         "reason": letter.reason,
         "body": letter.body.decode(errors="backslashreplace"),
     }
-    return "\n".join(wrapped(f"{name:<9} {one_line(fact)}", sys.stdout) for name, fact in facts.items())
+    return "\n".join(wrap(f"{name:<9} {one_line(fact)}", sys.stdout) for name, fact in facts.items())
 
 
 def _body(letter: StoredDeadLetter) -> Any:

@@ -25,36 +25,36 @@ from ...sandbox import Sandbox
 from ...shipping import Statistics, StreamLogShipper
 from ..options import DialectOption, JsonSummaryOption
 from ..output import ExitCode, ExitError, TerminalText, echo, echo_json
-from ..ship.display import Display, ProgressBar, display_on
-from ..tables import Table, wrapped
+from ..ship.display import Display, ProgressBar, open_display
+from ..tables import Table, wrap
 
-SHARES: Mapping[LogKind, float] = {LogKind.PREVIEW: 0.60, LogKind.CATALOGUE: 0.25, LogKind.SUBSCRIBER: 0.15}
+SHARE_BY_KIND: Mapping[LogKind, float] = {LogKind.PREVIEW: 0.60, LogKind.CATALOGUE: 0.25, LogKind.SUBSCRIBER: 0.15}
 USERS = tuple(f"listener-{number:02}" for number in range(1, 49))
 COUNTRIES = ("GB", "US", "DE", "FR", "JP", "BR", "SE", "ZA", "IN", "AU")
 FORMATS = ("17", "26", "33", "45")
-SKIPPED_AT_ONCE = 0.03
-PREVIEW_SECONDS = 30
-MAX_SECONDS = 420
-DAY = timedelta(days=1)
+SKIPPED_SHARE = 0.03
+MAX_PREVIEW_SECONDS = 30
+MAX_PLAY_SECONDS = 420
+MAX_PLAY_AGE = timedelta(days=1)
 
 
-def split(plays: int) -> dict[LogKind, int]:
+def plays_per_kind(plays: int) -> dict[LogKind, int]:
     """Divide a number of plays among the kinds; the rest of the division goes to previews."""
-    numbers = {kind: int(plays * share) for kind, share in SHARES.items()}
+    numbers = {kind: int(plays * share) for kind, share in SHARE_BY_KIND.items()}
     numbers[LogKind.PREVIEW] += plays - sum(numbers.values())
     return numbers
 
 
-def plausible_plays(
+def generate_plays(
     kind: LogKind, number: int, now: datetime, rng: random.Random, dialect: Dialect = Dialect.OPENAPI
 ) -> Iterator[StreamLog]:
     """Make plays of one kind, each with its own device."""
-    longest = PREVIEW_SECONDS if kind is LogKind.PREVIEW else MAX_SECONDS
+    longest = MAX_PREVIEW_SECONDS if kind is LogKind.PREVIEW else MAX_PLAY_SECONDS
     for index in range(number):
-        skipped = rng.random() < SKIPPED_AT_ONCE
+        skipped = rng.random() < SKIPPED_SHARE
         play = StreamLog(
             track_id=str(rng.randrange(1_000_000, 9_999_999)),
-            timestamp=now - DAY * rng.random(),
+            timestamp=now - MAX_PLAY_AGE * rng.random(),
             user_id=None if kind is LogKind.PREVIEW else rng.choice(USERS),
             client_id=f"{kind.value}-device-{index:07}",
             duration_played=0 if skipped else rng.randint(1, longest),
@@ -78,14 +78,14 @@ def _as_live(play: StreamLog, kind: LogKind, rng: random.Random) -> StreamLog:
     )
 
 
-Records = Counter[tuple[LogKind, bytes]]
+PlayCounter = Counter[tuple[LogKind, bytes]]
 """Plays by kind, each as bytes that are equal if the plays are."""
 
-SUMMED = ("sent", "delivered", "buried", "in_doubt", "requests")
+SUMMED_COUNTS = ("sent", "delivered", "buried", "in_doubt", "requests")
 
 
 @frozen
-class KindFigures:
+class KindCounts:
     """Counts for one kind of plays, from the shipper; ``busiest_second`` and ``limit`` are from the sandbox."""
 
     sent: int
@@ -102,13 +102,13 @@ class KindFigures:
 class DemoReport:
     """How a demo ended; ``seconds`` are those from the first put to the last response."""
 
-    kinds: Mapping[LogKind, KindFigures]
+    kinds: Mapping[LogKind, KindCounts]
     missing: int
     surplus: int
     seconds: float
 
     @property
-    def equal(self) -> bool:
+    def is_equal(self) -> bool:
         """The sandbox received exactly the plays that were put."""
         return not self.missing and not self.surplus
 
@@ -127,38 +127,38 @@ class DemoReport:
             "sent": self.sent,
             "missing": self.missing,
             "surplus": self.surplus,
-            "equal": self.equal,
+            "equal": self.is_equal,
             "seconds": round(self.seconds, 3),
         }
 
     def as_text(self, stream: TextIO | None) -> TerminalText:
         headings = ["kind", "sent", "delivered", "buried", "in doubt", "requests", "largest batch", "busiest second"]
         rows = [[kind.value, *_cells(figures)] for kind, figures in self.kinds.items()]
-        sums = [sum(getattr(figures, name) for figures in self.kinds.values()) for name in SUMMED]
+        sums = [sum(getattr(figures, name) for figures in self.kinds.values()) for name in SUMMED_COUNTS]
         rows.append(["total", *(f"{number:,}" for number in sums), "", ""])
         rate = self.sent / self.seconds if self.seconds else 0.0
         closing = (
             f"The sandbox received exactly what was put, {counted(self.sent)}, compared record by record."
-            if self.equal
+            if self.is_equal
             else f"NOT EQUAL: {self.difference}."
         )
-        shown = Table(headings, rows, total=True).render(stream)
-        return TerminalText(f"{shown}\n\n{wrapped(closing, stream)}\n{self.seconds:.1f} s, {rate:,.0f} plays/s")
+        shown = Table(headings, rows, has_total=True).render(stream)
+        return TerminalText(f"{shown}\n\n{wrap(closing, stream)}\n{self.seconds:.1f} s, {rate:,.0f} plays/s")
 
 
-def _cells(figures: KindFigures) -> list[str]:
-    numbers = [getattr(figures, name) for name in (*SUMMED, "largest_batch")]
-    limit = "no limit" if figures.limit is None else f"of {figures.limit}"
-    separator = ", " if figures.limit is None else " "
-    return [*(f"{number:,}" for number in numbers), f"{figures.busiest_second}{separator}{limit}"]
+def _cells(counts: KindCounts) -> list[str]:
+    numbers = [getattr(counts, name) for name in (*SUMMED_COUNTS, "largest_batch")]
+    limit = "no limit" if counts.limit is None else f"of {counts.limit}"
+    separator = ", " if counts.limit is None else " "
+    return [*(f"{number:,}" for number in numbers), f"{counts.busiest_second}{separator}{limit}"]
 
 
 def compare(
-    statistics: Statistics, stats: Mapping[str, Any], *, put: Records, received: Records, seconds: float
+    statistics: Statistics, stats: Mapping[str, Any], *, put: PlayCounter, received: PlayCounter, seconds: float
 ) -> DemoReport:
     """Compare what was put with what the sandbox received."""
     kinds = {
-        kind: KindFigures(
+        kind: KindCounts(
             sent=lane.counts.put,
             delivered=lane.counts.delivered,
             buried=lane.counts.buried,
@@ -193,9 +193,9 @@ Exit codes:
   130  interrupted
 """
 
-GROUP = 500
-REFRESH = 0.1
-LINE_EVERY = 1.0
+PLAYS_PER_PUT = 500
+REFRESH_INTERVAL = 0.1
+LINE_INTERVAL = 1.0
 
 
 app = typer.Typer(rich_markup_mode=None)
@@ -212,14 +212,14 @@ def demo(
     json: JsonSummaryOption = False,
 ) -> None:
     try:
-        report = asyncio.run(_ship(split(plays), random.Random(seed), dialect))  # noqa: S311 - made-up plays
+        report = asyncio.run(_ship(plays_per_kind(plays), random.Random(seed), dialect))  # noqa: S311 - made-up plays
     except ShipperError as error:
         raise ExitError(str(error), ExitCode.REJECTED) from None
     if json:
         echo_json(report.as_json())
     else:
         echo(report.as_text(sys.stdout))
-    if not report.equal:
+    if not report.is_equal:
         raise ExitError(report.difference, ExitCode.REJECTED)
 
 
@@ -230,20 +230,20 @@ class _DemoRun:
     shipper: StreamLogShipper
     planned: Mapping[LogKind, int]
     dialect: Dialect
-    put: Records = field(factory=Counter)
+    put: PlayCounter = field(factory=Counter)
 
     async def produce(self, rng: random.Random) -> None:
         """Put all plays, alternating the kinds, and wait until they are delivered."""
-        for kind, group in alternating(self.planned, rng, self.dialect):
+        for kind, group in alternate_kinds(self.planned, rng, self.dialect):
             await self.shipper.put_many(kind, group)
-            self.put.update((kind, canonical(log.as_wire())) for log in group)
+            self.put.update((kind, canonical_json(log.as_wire())) for log in group)
         await self.shipper.flush()
 
     async def watch(self, display: Display) -> None:
         """Show progress until cancelled."""
         while True:
-            display.show(bars(self.planned, await self.shipper.statistics()))
-            await asyncio.sleep(REFRESH)
+            display.show(progress_bars(self.planned, await self.shipper.statistics()))
+            await asyncio.sleep(REFRESH_INTERVAL)
 
 
 async def _ship(planned: Mapping[LogKind, int], rng: random.Random, dialect: Dialect) -> DemoReport:
@@ -256,34 +256,34 @@ async def _ship(planned: Mapping[LogKind, int], rng: random.Random, dialect: Dia
         ):
             run = _DemoRun(shipper, planned, dialect)
             started = time.monotonic()
-            with display_on(sys.stderr, every=LINE_EVERY) as display:
+            with open_display(sys.stderr, interval=LINE_INTERVAL) as display:
                 watcher = asyncio.create_task(run.watch(display))
                 try:
                     await run.produce(rng)
                 finally:
                     watcher.cancel()
                     await asyncio.wait([watcher])
-                display.show(bars(planned, await shipper.statistics()))
+                display.show(progress_bars(planned, await shipper.statistics()))
             seconds = time.monotonic() - started
             statistics = await shipper.aclose()
-    received = Counter((log.kind, canonical(log.log)) for log in sandbox.received())
+    received = Counter((log.kind, canonical_json(log.log)) for log in sandbox.received())
     return compare(statistics, sandbox.stats(), put=run.put, received=received, seconds=seconds)
 
 
-def alternating(
+def alternate_kinds(
     planned: Mapping[LogKind, int], rng: random.Random, dialect: Dialect = Dialect.OPENAPI
 ) -> Iterator[tuple[LogKind, list[StreamLog]]]:
     now = datetime.now(UTC)
-    sources = {kind: plausible_plays(kind, number, now, rng, dialect) for kind, number in planned.items()}
+    sources = {kind: generate_plays(kind, number, now, rng, dialect) for kind, number in planned.items()}
     while sources:
         for kind, source in list(sources.items()):
-            if group := list(itertools.islice(source, GROUP)):
+            if group := list(itertools.islice(source, PLAYS_PER_PUT)):
                 yield kind, group
             else:
                 del sources[kind]
 
 
-def bars(planned: Mapping[LogKind, int], statistics: Statistics) -> list[ProgressBar]:
+def progress_bars(planned: Mapping[LogKind, int], statistics: Statistics) -> list[ProgressBar]:
     delivered = {kind: statistics.lanes[kind].counts.delivered for kind in planned}
     return [
         ProgressBar(kind.value, delivered[kind], number, f"{delivered[kind]:,} of {number:,} delivered")
@@ -291,6 +291,6 @@ def bars(planned: Mapping[LogKind, int], statistics: Statistics) -> list[Progres
     ]
 
 
-def canonical(wire: Mapping[str, Any]) -> bytes:
+def canonical_json(wire: Mapping[str, Any]) -> bytes:
     """Return a play as bytes that are equal for equal plays."""
     return orjson.dumps(dict(wire), option=orjson.OPT_SORT_KEYS)

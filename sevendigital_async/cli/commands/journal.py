@@ -18,13 +18,13 @@ from ..options import (
     UntilOption,
     inspect_spool,
     parse_duration,
-    parse_when,
+    parse_time_or_age,
     with_options,
 )
 from ..output import STANDARD_OUTPUT, ExitCode, ExitError, LineLimit, echo, echo_json
 from ..reports.export import JournalFilter, OutcomeFilter, export
 from ..reports.reconciliation import Difference, Reconciliation, VendorRows, Verdict, reconcile
-from ..tables import wrapped
+from ..tables import wrap
 
 HELP = "Export the journal of a spool, or compare it with another list of plays."
 
@@ -83,13 +83,15 @@ Exit codes:
 app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None)
 
 
-def journal_filter(*, kind: KindOption = None, since: SinceOption = None, until: UntilOption = None) -> JournalFilter:
+def read_journal_filter(
+    *, kind: KindOption = None, since: SinceOption = None, until: UntilOption = None
+) -> JournalFilter:
     """Read which entries of the journal to use."""
-    return JournalFilter(kind, parse_when(since, "--since"), parse_when(until, "--until"))
+    return JournalFilter(kind, parse_time_or_age(since, "--since"), parse_time_or_age(until, "--until"))
 
 
 @app.command("export", help=EXPORT_HELP, short_help="Write the journal as CSV.", no_args_is_help=True)
-@with_options("entries", journal_filter)
+@with_options("entries", read_journal_filter)
 def export_journal(
     *,
     spool: SpoolOption,
@@ -116,7 +118,7 @@ def export_journal(
 @app.command(
     "reconcile", help=RECONCILE_HELP, short_help="Compare it with another list of plays.", no_args_is_help=True
 )
-@with_options("entries", journal_filter)
+@with_options("entries", read_journal_filter)
 def reconcile_journal(
     *,
     spool: SpoolOption,
@@ -128,14 +130,14 @@ def reconcile_journal(
     ] = "0s",
     json: JsonOption = False,
 ) -> None:
-    longest = parse_duration(tolerance, "--tolerance")
+    max_difference = parse_duration(tolerance, "--tolerance")
     limits = {verdict: LineLimit(echo, f"more {verdict} plays are not shown; --json shows all") for verdict in Verdict}
 
     def show(difference: Difference) -> None:
         if json:
             echo_json(difference.as_json())
         else:
-            limits[difference.finding.verdict](wrapped(difference.as_text(), sys.stdout))
+            limits[difference.finding.verdict](wrap(difference.as_text(), sys.stdout))
 
     async def check_spool() -> None:
         async with inspect_spool(spool) as inspector:
@@ -143,7 +145,7 @@ def reconcile_journal(
 
     async def run() -> Reconciliation:
         async with inspect_spool(spool) as inspector:
-            return await reconcile(entries.read(inspector), theirs, show, name=against, tolerance=longest)
+            return await reconcile(entries.read(inspector), theirs, show, file_name=against, tolerance=max_difference)
 
     asyncio.run(check_spool())
     # Opened outside of the event loop: within it, Ctrl-C would not interrupt the opening of a named pipe.
@@ -153,6 +155,6 @@ def reconcile_journal(
         echo_json(result.as_json())
     else:
         for line in result.as_text().splitlines():
-            echo(wrapped(line, sys.stdout))
-    if not result.equal:
+            echo(wrap(line, sys.stdout))
+    if not result.is_equal:
         raise ExitError(f"the journal and {against} are not equal: {result.difference}", ExitCode.REJECTED)

@@ -55,12 +55,12 @@ def operations(
         echo_message(f"no operation has {quoted(word)} in its name or id")
         return
     rows = [[d["name"], _endpoint(d, dialect), d["auth"], d["safety"]] for d in described]
-    echo(Table(["name", "endpoint", "signed", "repeating"], rows, numbers=False).render(sys.stdout))
+    echo(Table(["name", "endpoint", "signed", "repeating"], rows, has_numbers=False).render(sys.stdout))
 
 
-def _endpoint(described: dict[str, Any], dialect: Dialect) -> str:
-    only = "" if described["dialect"] == dialect.value else f" ({described['dialect']} dialect only)"
-    return f"{described['http_method']} {described['path']}{only}"
+def _endpoint(description: dict[str, Any], dialect: Dialect) -> str:
+    only = "" if description["dialect"] == dialect.value else f" ({description['dialect']} dialect only)"
+    return f"{description['http_method']} {description['path']}{only}"
 
 
 def describe(operation: Operation, dialect: Dialect = Dialect.OPENAPI) -> dict[str, Any]:

@@ -83,7 +83,7 @@ async def _serve(server: Sandbox) -> None:
     with SignalWatcher() as signals:
         async with server:
             echo(welcome(server))
-            await signals.first.wait()
+            await signals.first_signal.wait()
 
 
 def welcome(server: Sandbox) -> str:

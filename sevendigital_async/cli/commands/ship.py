@@ -22,20 +22,20 @@ from ...monitoring import WorkerMonitor
 from ...sources import Format, ReadOptions
 from ..atomic_file import refuse_database
 from ..options import (
-    Connection,
+    ClientOptions,
     JsonSummaryOption,
     TokensOption,
     check_finite,
     check_spool_name,
-    connection,
+    read_client_options,
     with_options,
 )
 from ..output import ExitError, echo, echo_json
 from ..process import SignalWatcher
-from ..ship.display import display_on
-from ..ship.inputs import Input, check_first_line, own_files, parse_mapping
-from ..ship.options import ShipOptions, Synchronous, directory_of, monitor, read_tokens, spool_for
-from ..ship.reject_file import RejectFile, path_beside
+from ..ship.display import open_display
+from ..ship.inputs import Input, check_first_line, output_files, parse_mapping
+from ..ship.options import ShipOptions, Synchronous, choose_spool, make_monitor, read_tokens, spool_directory
+from ..ship.reject_file import RejectFile, output_path
 from ..ship.report import Report
 from ..ship.run import ShipRun
 
@@ -114,19 +114,19 @@ Exit codes; the first that applies:
   0  everything was delivered
 """
 
-PROGRESS_EVERY = 5.0
-PATIENCE = 300.0
+PROGRESS_INTERVAL = 5.0
+DEFAULT_PATIENCE = 300.0
 MAX_SECONDS = 1e9
 MAX_DAYS = 100_000.0
 
-COLLECTION_THRESHOLD = 50_000
+GARBAGE_COLLECTION_THRESHOLD = 50_000
 """Objects made, less those that are gone, after which the garbage collector looks at the new ones."""
 
 app = typer.Typer(rich_markup_mode=None)
 
 
 @frozen
-class Reading:
+class InputOptions:
     """How the input is read."""
 
     format: Format | None
@@ -136,11 +136,11 @@ class Reading:
     dead_letter_topic: str | None
 
 
-def _number(text: str, metavar: str, longest: float) -> object:
+def _number_option(text: str, metavar: str, longest: float) -> object:
     return typer.Option(min=0, max=longest, callback=check_finite, metavar=metavar, help=text)
 
 
-def reading(
+def read_input_options(
     *,
     format_: Annotated[
         Format | None,
@@ -157,21 +157,21 @@ def reading(
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Read files as they grow, until a signal.")] = False,
     poll: Annotated[
-        float, _number("Look for changes of followed files at least this often.", "SECONDS", MAX_SECONDS)
+        float, _number_option("Look for changes of followed files at least this often.", "SECONDS", MAX_SECONDS)
     ] = 1.0,
     dead_letter_topic: Annotated[
         str | None,
         typer.Option(metavar="TOPIC", help="Send bad messages to this topic instead of a file.", show_default=False),
     ] = None,
-) -> Reading:
+) -> InputOptions:
     """Read the options that say how the input is read."""
-    return Reading(format_, parse_mapping(map_ or ()), follow, poll, dead_letter_topic)
+    return InputOptions(format_, parse_mapping(map_ or ()), follow, poll, dead_letter_topic)
 
 
 @app.command("ship", help=HELP, no_args_is_help=True)
-@with_options("connection", connection)
-@with_options("worker", monitor)
-@with_options("reading", reading)
+@with_options("client_options", read_client_options)
+@with_options("worker", make_monitor)
+@with_options("input_options", read_input_options)
 def ship(
     files: Annotated[
         list[str],
@@ -182,8 +182,8 @@ def ship(
         LogKind | None,
         typer.Option(help="Kind of plays that don't state a kind.", show_default="the plays have their kinds"),
     ] = None,
-    reading: Reading,
-    connection: Connection,
+    input_options: InputOptions,
+    client_options: ClientOptions,
     tokens: TokensOption = None,
     spool: Annotated[
         str | None,
@@ -209,7 +209,7 @@ def ship(
         typer.Option(help="What plays in the spool survive: a power cut (full), or a crash of the process (normal)."),
     ] = Synchronous.FULL,
     journal_days: Annotated[
-        float, _number("Keep the journal of deliveries in a spool file for this time.", "DAYS", MAX_DAYS)
+        float, _number_option("Keep the journal of deliveries in a spool file for this time.", "DAYS", MAX_DAYS)
     ] = 400.0,
     in_doubt: Annotated[
         Literal["resend", "hold"],
@@ -227,10 +227,11 @@ def ship(
         ),
     ] = None,
     drain: Annotated[
-        float, _number("Deliver what was read for up to this time after the run has stopped.", "SECONDS", MAX_SECONDS)
+        float,
+        _number_option("Deliver what was read for up to this time after the run has stopped.", "SECONDS", MAX_SECONDS),
     ] = 30.0,
     linger: Annotated[
-        float, _number("Let an incomplete batch wait this long for more input.", "SECONDS", MAX_SECONDS)
+        float, _number_option("Let an incomplete batch wait this long for more input.", "SECONDS", MAX_SECONDS)
     ] = 5.0,
     from_line: Annotated[
         int | None,
@@ -251,29 +252,31 @@ def ship(
 ) -> None:
     if "" in files:
         raise ConfigurationError("the name of a FILE is empty; use - for standard input")
-    client = connection.open_client(limits=limits)
-    inputs = Input(tuple(files), reading.follow)
+    client = client_options.open_client(limits=limits)
+    inputs = Input(tuple(files), input_options.follow)
     check_first_line(inputs, from_line)
     options = ShipOptions(
         kind=kind,
         tokens=read_tokens(tokens) if tokens else None,
-        spool=spool_for(None if spool is None else check_spool_name(spool), inputs),
+        spool=choose_spool(None if spool is None else check_spool_name(spool), inputs),
         synchronous=synchronous,
         journal_days=journal_days,
         in_doubt=in_doubt,
         first_line=from_line,
-        patience=PATIENCE if patience is None and not inputs.is_endless else patience,
+        patience=DEFAULT_PATIENCE if patience is None and not inputs.is_endless else patience,
         drain=drain,
         linger=linger,
     )
     regular = inputs.is_rereadable and inputs.is_single
     with (
-        _fewer_collections(),
-        RejectFile(_checked(rejected) or path_beside(inputs.base, ".rejected", regular=regular)) as rejected_lines,
-        RejectFile(_checked(unsent) or path_beside(inputs.base, ".unsent", regular=regular)) as unsent_plays,
+        _infrequent_garbage_collection(),
+        RejectFile(
+            _checked(rejected) or output_path(inputs.base_name, ".rejected", is_regular=regular)
+        ) as rejected_lines,
+        RejectFile(_checked(unsent) or output_path(inputs.base_name, ".unsent", is_regular=regular)) as unsent_plays,
     ):
         report = asyncio.run(
-            _ship(options, client, inputs, reading, rejected=rejected_lines, unsent=unsent_plays, worker=worker)
+            _ship(options, client, inputs, input_options, rejected=rejected_lines, unsent=unsent_plays, worker=worker)
         )
     if json:
         echo_json(report.as_json())
@@ -293,11 +296,11 @@ def _checked(path: Path | None) -> Path | None:
 
 
 @contextmanager
-def _fewer_collections() -> Iterator[None]:
+def _infrequent_garbage_collection() -> Iterator[None]:
     """Let the garbage collector run less often: plays are many objects, and none of them is in a cycle."""
     thresholds = gc.get_threshold()
     gc.freeze()
-    gc.set_threshold(COLLECTION_THRESHOLD, *thresholds[1:])
+    gc.set_threshold(GARBAGE_COLLECTION_THRESHOLD, *thresholds[1:])
     try:
         yield
     finally:
@@ -308,21 +311,21 @@ async def _ship(
     options: ShipOptions,
     client: SevenDigital,
     inputs: Input,
-    reading: Reading,
+    input_options: InputOptions,
     *,
     rejected: RejectFile,
     unsent: RejectFile,
     worker: WorkerMonitor,
 ) -> Report:
     source = inputs.open(
-        ReadOptions(reading.format, reading.columns, options.kind, options.first_line),
-        directory=directory_of(options.spool or ""),
-        own_files=own_files(inputs, options.spool, rejected, unsent),
-        poll=reading.poll,
+        ReadOptions(input_options.format, input_options.columns, options.kind, options.first_line),
+        directory=spool_directory(options.spool or ""),
+        output_files=output_files(inputs, options.spool, rejected, unsent),
+        poll=input_options.poll,
     )
     on_hangup = rejected.reopen if worker.is_active else None
     async with client, worker:
-        with SignalWatcher(on_hangup) as signals, display_on(sys.stderr, every=PROGRESS_EVERY) as display:
+        with SignalWatcher(on_hangup) as signals, open_display(sys.stderr, interval=PROGRESS_INTERVAL) as display:
             run = ShipRun(
                 options,
                 client,
@@ -333,6 +336,6 @@ async def _ship(
                 display=display,
                 signals=signals,
                 worker=worker,
-                bad_topic=inputs.dead_letter_topic(reading.dead_letter_topic),
+                dead_letter_topic=inputs.dead_letter_topic(input_options.dead_letter_topic),
             )
             return await run.run()

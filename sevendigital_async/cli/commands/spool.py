@@ -15,7 +15,7 @@ from ...quantity import counted
 from ...shipping.spools.inspector import SpoolStatus
 from ..options import JsonOption, SpoolOption, inspect_spool
 from ..output import TerminalText, echo, echo_json, one_line
-from ..tables import Table, wrapped
+from ..tables import Table, wrap
 
 HELP = "Show the state of a spool, the file or server that keeps plays until they are delivered."
 
@@ -34,7 +34,7 @@ Exit codes:
   1  wrong usage, or the spool cannot be read
 """
 
-COUNTS = ("put", "delivered", "waiting", "buried", "held", "in_doubt")
+COUNT_NAMES = ("put", "delivered", "waiting", "buried", "held", "in_doubt")
 
 app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None)
 
@@ -72,18 +72,20 @@ def as_json(status: SpoolStatus) -> dict[str, Any]:
 
 def as_text(status: SpoolStatus, now: datetime) -> TerminalText:
     rows = [
-        (kind.value, *(f"{getattr(status.counts[kind], name):,}" for name in COUNTS), age(status.oldest[kind], now))
+        (
+            kind.value,
+            *(f"{getattr(status.counts[kind], name):,}" for name in COUNT_NAMES),
+            format_age(status.oldest[kind], now),
+        )
         for kind in LogKind
     ]
-    counts = Table(("", *(name.replace("_", " ") for name in COUNTS), "oldest waiting"), rows)
+    counts = Table(("", *(name.replace("_", " ") for name in COUNT_NAMES), "oldest waiting"), rows)
     use = "in use by a shipper" if status.in_use else "not in use"
     lines = [f"{status.location}: {use}, {counted(status.size, 'byte')}", status.durability]
-    return TerminalText(
-        "\n".join([counts.render(sys.stdout), *(wrapped(one_line(line), sys.stdout) for line in lines)])
-    )
+    return TerminalText("\n".join([counts.render(sys.stdout), *(wrap(one_line(line), sys.stdout) for line in lines)]))
 
 
-def age(since: datetime | None, now: datetime) -> str:
+def format_age(since: datetime | None, now: datetime) -> str:
     if since is None:
         return "-"
     seconds = max(0, int((now - since).total_seconds()))

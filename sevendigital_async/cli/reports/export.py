@@ -19,32 +19,33 @@ from ...errors import SpoolCorruptionError
 from ...models import LogKind, StreamLog
 from ...models.readers import parse_datetime
 from ...models.stream_log import wire_time
+from ...models.wire import camel_case
 from ...shipping.spools.inspector import JournalEntry, JournalOutcome, SpoolInspector
 from ..atomic_file import AtomicFile
 
-TIME = "DATETIMEPLAYED"
-SECONDS = "TOTALTIMEPLAYED"
+TIME_HEADER = "DATETIMEPLAYED"
+SECONDS_HEADER = "TOTALTIMEPLAYED"
 
-RENAMED = {"timestamp": TIME, "duration_played": SECONDS}
+RENAMED_HEADERS = {"timestamp": TIME_HEADER, "duration_played": SECONDS_HEADER}
 """Headers that differ from the field's name without its underscores."""
 
-FIRST = (
+FIRST_FIELDS = (
     *("user_id", "country", "track_id", "release_id", "format_id", "client_id", "user_agent"),
     *("timestamp", "duration_played", "play_mode", "end_reason", "play_type"),
 )
 """The first fields, in their order; fields that are not listed follow."""
 
-KEY = frozenset({"KIND", "USERID", "TRACKID", "CLIENTID", "DATETIMEPLAYED"})
+KEY_HEADERS = frozenset({"KIND", "USERID", "TRACKID", "CLIENTID", "DATETIMEPLAYED"})
 """Columns that identify a play."""
 
-REQUEST = ("REQUESTID", "DELIVEREDAT", "ANSWER", "INDOUBT", "OUTCOME")
+REQUEST_HEADERS = ("REQUESTID", "DELIVEREDAT", "ANSWER", "INDOUBT", "OUTCOME")
 """Columns about the delivery of a play."""
 
 MAX_DIGITS = 40
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?").fullmatch
 
 
-DAMAGED = "the journal is damaged: the body of a play is not valid JSON"
+DAMAGED_JOURNAL = "the journal is damaged: the body of a play is not valid JSON"
 
 
 @frozen
@@ -52,20 +53,20 @@ class Column:
     """A field of a play: its header in the file, and its name on the wire, which is empty for the kind."""
 
     header: str
-    wire: str
+    wire_name: str
 
     @property
     def names(self) -> frozenset[str]:
-        """Its names in other lists, after :func:`normalised`."""
-        return frozenset({normalised(self.header), normalised(self.wire)} - {""})
+        """Its names in other lists, after :func:`normalised_header`."""
+        return frozenset({normalised_header(self.header), normalised_header(self.wire_name)} - {""})
 
     def comparable(self, text: str) -> str:
         """Return a value as text that is equal for equal values: times as instants, seconds as numbers."""
         text = text.strip()
-        if self.header == TIME:
+        if self.header == TIME_HEADER:
             instant = parse_time(text)
             return text if instant is None else str(to_microseconds(instant))
-        if self.header == SECONDS and len(text) <= MAX_DIGITS and _NUMBER(text):
+        if self.header == SECONDS_HEADER and len(text) <= MAX_DIGITS and _NUMBER(text):
             return str(Decimal(text).normalize() + 0)  # minus zero is zero
         if self.header in {"COUNTRY", "KIND"}:
             return text.upper()
@@ -74,44 +75,39 @@ class Column:
 
 def _play_columns() -> list[Column]:
     names = [name.name for name in fields(StreamLog)]
-    ordered = [name for name in FIRST if name in names] + [name for name in names if name not in FIRST]
-    return [Column(RENAMED.get(name, name.replace("_", "").upper()), _camel(name)) for name in ordered]
+    ordered = [name for name in FIRST_FIELDS if name in names] + [name for name in names if name not in FIRST_FIELDS]
+    return [Column(RENAMED_HEADERS.get(name, name.replace("_", "").upper()), camel_case(name)) for name in ordered]
 
 
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(map(str.capitalize, rest))
-
-
-def normalised(name: str) -> str:
+def normalised_header(name: str) -> str:
     """Return a header in lower case without punctuation."""
     return re.sub(r"[^a-z0-9]", "", name.casefold())
 
 
-PLAY: Sequence[Column] = (Column("KIND", ""), *_play_columns())
+PLAY_COLUMNS: Sequence[Column] = (Column("KIND", ""), *_play_columns())
 """The kind and the fields of a play."""
 
-HEADERS: Sequence[str] = (*(column.header for column in PLAY), *REQUEST)
+HEADERS: Sequence[str] = (*(column.header for column in PLAY_COLUMNS), *REQUEST_HEADERS)
 
 
-def play_of(entry: JournalEntry) -> list[str]:
-    """Return the values of ``PLAY``, as they were put.
+def play_values(entry: JournalEntry) -> list[str]:
+    """Return the values of ``PLAY_COLUMNS``, as they were put.
 
     Raises:
         orjson.JSONDecodeError: The entry is damaged.
     """
     wire = orjson.loads(entry.body)
-    return [entry.kind.value, *(_text(wire.get(column.wire)) for column in PLAY[1:])]
+    return [entry.kind.value, *(_text(wire.get(column.wire_name)) for column in PLAY_COLUMNS[1:])]
 
 
-def row_of(entry: JournalEntry) -> list[str]:
+def row_values(entry: JournalEntry) -> list[str]:
     """Return the values of ``HEADERS``.
 
     Raises:
         orjson.JSONDecodeError: The entry is damaged.
     """
     in_doubt = "true" if entry.in_doubt else "false"
-    return [*play_of(entry), entry.request_id, wire_time(entry.at), entry.answer, in_doubt, entry.outcome.value]
+    return [*play_values(entry), entry.request_id, wire_time(entry.at), entry.answer, in_doubt, entry.outcome.value]
 
 
 def _text(value: object) -> str:
@@ -127,7 +123,7 @@ def parse_time(text: str) -> datetime | None:
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
-BATCH = 2_000
+ROWS_PER_BATCH = 2_000
 """Rows written at once."""
 
 
@@ -161,7 +157,7 @@ async def batches(entries: AsyncIterator[JournalEntry], outcome: OutcomeFilter) 
     async for entry in entries:
         if outcome.matches(entry):
             batch.append(entry)
-            if len(batch) == BATCH:
+            if len(batch) == ROWS_PER_BATCH:
                 yield batch
                 batch = []
     if batch:
@@ -187,9 +183,9 @@ async def export(entries: AsyncIterator[JournalEntry], outcome: OutcomeFilter, o
 
 def _write(batch: Sequence[JournalEntry], out: AtomicFile) -> bool:
     try:
-        rows = [row_of(entry) for entry in batch]
+        rows = [row_values(entry) for entry in batch]
     except orjson.JSONDecodeError:
-        raise SpoolCorruptionError(DAMAGED) from None
+        raise SpoolCorruptionError(DAMAGED_JOURNAL) from None
     return out.write(_lines(rows))
 
 

@@ -24,7 +24,19 @@ from ...quantity import counted
 from ...shipping.spools.inspector import JournalEntry, JournalOutcome
 from ...sources.files import in_thread
 from ..output import one_line
-from .export import BATCH, DAMAGED, KEY, PLAY, TIME, Column, OutcomeFilter, batches, normalised, parse_time, play_of
+from .export import (
+    DAMAGED_JOURNAL,
+    KEY_HEADERS,
+    PLAY_COLUMNS,
+    ROWS_PER_BATCH,
+    TIME_HEADER,
+    Column,
+    OutcomeFilter,
+    batches,
+    normalised_header,
+    parse_time,
+    play_values,
+)
 
 DELIMITERS = ",;\t|"
 
@@ -37,9 +49,9 @@ class VendorRows:
         try:
             self._file: IO[str] = Path(name).open(encoding="utf-8-sig", newline="")  # noqa: SIM115 - closed by __exit__
         except (OSError, ValueError) as error:
-            raise self._unreadable(error) from None
+            raise self._read_error(error) from None
         try:
-            self._begin()
+            self._read_header()
         except BaseException:
             self._file.close()
             raise
@@ -61,11 +73,11 @@ class VendorRows:
             for row in self._rows:
                 number += 1
                 if any(row):
-                    yield number, [row[place] if place < len(row) else "" for place in self._places]
+                    yield number, [row[place] if place < len(row) else "" for place in self._column_indexes]
         except (OSError, ValueError, csv.Error) as error:
-            raise self._unreadable(error, number + 1) from None
+            raise self._read_error(error, number + 1) from None
 
-    def _begin(self) -> None:
+    def _read_header(self) -> None:
         try:
             first = self._file.readline()
             delimiter = max(DELIMITERS, key=first.count)
@@ -73,19 +85,19 @@ class VendorRows:
             self._rows = csv.reader(itertools.chain([first], self._file), delimiter=delimiter, strict=True)
             headers = next(self._rows, [])
         except (OSError, ValueError, csv.Error) as error:
-            raise self._unreadable(error) from None
-        found = [(place, column) for place, header in enumerate(headers) if (column := _column(header))]
+            raise self._read_error(error) from None
+        found = [(place, column) for place, header in enumerate(headers) if (column := _column_of_header(header))]
         self.columns: Sequence[Column] = [column for _, column in found]
-        self._places = [place for place, _ in found]
-        self.ignored = [header for header in headers if not _column(header)]
+        self._column_indexes = [place for place, _ in found]
+        self.ignored_headers = [header for header in headers if not _column_of_header(header)]
         names = [column.header for column in self.columns]
         if twice := [name for name in names if names.count(name) > 1]:
             raise ConfigurationError(f"{self._name} has more than one column {twice[0]}")
-        if not KEY.intersection(names) - {"KIND"}:
-            needed = ", ".join(column.header for column in PLAY if column.header in KEY - {"KIND"})
+        if not KEY_HEADERS.intersection(names) - {"KIND"}:
+            needed = ", ".join(column.header for column in PLAY_COLUMNS if column.header in KEY_HEADERS - {"KIND"})
             raise ConfigurationError(f"{self._name} needs a header line with at least one of {needed}")
 
-    def _unreadable(self, error: Exception, row: int | None = None) -> ConfigurationError:
+    def _read_error(self, error: Exception, row: int | None = None) -> ConfigurationError:
         match error:
             case UnicodeDecodeError():
                 reason = "the file is not UTF-8"
@@ -97,13 +109,13 @@ class VendorRows:
         return ConfigurationError(f"cannot read {self._name}{where}: {reason}")
 
 
-def _column(header: str) -> Column | None:
-    return next((column for column in PLAY if normalised(header) in column.names), None)
+def _column_of_header(header: str) -> Column | None:
+    return next((column for column in PLAY_COLUMNS if normalised_header(header) in column.names), None)
 
 
 # `rest` is a digest of all columns but the time, `key` of those that identify a play. `moment` is the time, NULL if it
 # cannot be read.
-TABLES = """
+SCHEMA = """
 CREATE TABLE ours (row INTEGER PRIMARY KEY, key BLOB NOT NULL, rest BLOB NOT NULL, moment INTEGER, play TEXT NOT NULL);
 CREATE TABLE theirs (
   row INTEGER PRIMARY KEY, key BLOB NOT NULL, rest BLOB NOT NULL, moment INTEGER, play TEXT NOT NULL
@@ -115,21 +127,21 @@ CREATE TABLE our_repeat (row INTEGER PRIMARY KEY, their_row INTEGER NOT NULL);
 CREATE TABLE their_repeat (row INTEGER PRIMARY KEY, our_row INTEGER NOT NULL);
 """
 
-_OUR_REST = "FROM ours WHERE row NOT IN (SELECT our_row FROM pair)"
-_THEIR_REST = "FROM theirs WHERE row NOT IN (SELECT their_row FROM pair)"
+_UNPAIRED_OURS = "FROM ours WHERE row NOT IN (SELECT our_row FROM pair)"
+_UNPAIRED_THEIRS = "FROM theirs WHERE row NOT IN (SELECT their_row FROM pair)"
 
 _OUR_REPEAT = "(SELECT their_row FROM our_repeat WHERE our_repeat.row = ours.row)"
 _THEIR_REPEAT = "(SELECT our_row FROM their_repeat WHERE their_repeat.row = theirs.row)"
 
-MISSING = f"SELECT row, NULL, play, NULL, 0, {_OUR_REPEAT} {_OUR_REST} ORDER BY row"
-EXTRA = f"""
-SELECT NULL, row, NULL, play, row IN doubted, {_THEIR_REPEAT} {_THEIR_REST} AND moment IS NOT NULL ORDER BY row
+MISSING_QUERY = f"SELECT row, NULL, play, NULL, 0, {_OUR_REPEAT} {_UNPAIRED_OURS} ORDER BY row"
+EXTRA_QUERY = f"""
+SELECT NULL, row, NULL, play, row IN doubted, {_THEIR_REPEAT} {_UNPAIRED_THEIRS} AND moment IS NOT NULL ORDER BY row
 """
-DIFFERENT = """
+DIFFERENT_QUERY = """
 SELECT our_row, their_row, ours.play, theirs.play, 0, NULL FROM pair
 JOIN ours ON ours.row = our_row JOIN theirs ON theirs.row = their_row WHERE verdict = 'different' ORDER BY their_row
 """
-UNREADABLE = """
+UNREADABLE_QUERY = """
 SELECT our_row, theirs.row, ours.play, theirs.play, 0, NULL FROM theirs
 LEFT JOIN pair ON their_row = theirs.row LEFT JOIN ours ON ours.row = our_row
 WHERE theirs.moment IS NULL ORDER BY theirs.row
@@ -146,10 +158,10 @@ class Verdict(enum.StrEnum):
 
 
 _QUERIES = {
-    Verdict.MISSING: MISSING,
-    Verdict.EXTRA: EXTRA,
-    Verdict.DIFFERENT: DIFFERENT,
-    Verdict.UNREADABLE: UNREADABLE,
+    Verdict.MISSING: MISSING_QUERY,
+    Verdict.EXTRA: EXTRA_QUERY,
+    Verdict.DIFFERENT: DIFFERENT_QUERY,
+    Verdict.UNREADABLE: UNREADABLE_QUERY,
 }
 _EQUAL_VERDICT = "equal"
 
@@ -182,19 +194,19 @@ class Comparison:
         self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA synchronous = OFF")
         self._db.execute("PRAGMA journal_mode = OFF")
-        self._db.executescript(TABLES)
+        self._db.executescript(SCHEMA)
 
     def close(self) -> None:
         self._db.close()
 
-    def add(self, side: str, rows: Iterable[tuple[int, Sequence[str]]]) -> None:
+    def add_rows(self, side: str, rows: Iterable[tuple[int, Sequence[str]]]) -> None:
         """Add rows of one side."""
         self._insert(
             f"INSERT INTO {side} VALUES (?, ?, ?, ?, ?)",  # noqa: S608 - one of two names
             ((row, *self._digests(values), orjson.dumps(values).decode()) for row, values in rows),
         )
 
-    def add_doubts(self, rows: Iterable[Sequence[str]]) -> None:
+    def add_in_doubt(self, rows: Iterable[Sequence[str]]) -> None:
         """Add the values of plays in doubt, which the other side may have once more."""
         self._insert("INSERT INTO doubt (rest, moment) VALUES (?, ?)", (self._digests(values)[1:] for values in rows))
 
@@ -203,33 +215,39 @@ class Comparison:
         whole = "SELECT row, rest, moment {} ORDER BY rest, moment, row"
         key = "SELECT row, key, moment {} ORDER BY key, moment, row"
         known = " AND moment IS NOT NULL"
-        self._pair(_EQUAL_VERDICT, whole.format("FROM ours"), whole.format("FROM theirs WHERE moment IS NOT NULL"))
-        self._pair(Verdict.DIFFERENT, key.format(_OUR_REST), key.format(_THEIR_REST + known))
+        self._record_pairs(
+            _EQUAL_VERDICT, whole.format("FROM ours"), whole.format("FROM theirs WHERE moment IS NOT NULL")
+        )
+        self._record_pairs(Verdict.DIFFERENT, key.format(_UNPAIRED_OURS), key.format(_UNPAIRED_THEIRS + known))
         # A play whose time in the file cannot be read is not missing there.
         untimed = "SELECT row, key, 0 {} ORDER BY key, row"
-        self._pair(Verdict.UNREADABLE, untimed.format(_OUR_REST), untimed.format(_THEIR_REST + " AND moment IS NULL"))
-        doubted = self._pairs(whole.format(_THEIR_REST + known), whole.format("FROM doubt"))
+        self._record_pairs(
+            Verdict.UNREADABLE, untimed.format(_UNPAIRED_OURS), untimed.format(_UNPAIRED_THEIRS + " AND moment IS NULL")
+        )
+        doubted = self._matching_pairs(whole.format(_UNPAIRED_THEIRS + known), whole.format("FROM doubt"))
         self._insert("INSERT INTO doubted VALUES (?)", ((row,) for row, _ in doubted))
-        self._find_repeats("our_repeat", key.format(_OUR_REST), key.format("FROM theirs WHERE moment IS NOT NULL"))
-        self._find_repeats("their_repeat", key.format(_THEIR_REST + known), key.format("FROM ours"))
+        self._find_repeats("our_repeat", key.format(_UNPAIRED_OURS), key.format("FROM theirs WHERE moment IS NOT NULL"))
+        self._find_repeats("their_repeat", key.format(_UNPAIRED_THEIRS + known), key.format("FROM ours"))
         ours, theirs = self._db.execute("SELECT (SELECT count(*) FROM ours), (SELECT count(*) FROM theirs)").fetchone()
         return ours, theirs
 
     def findings(self, verdict: Verdict) -> Iterator[Finding]:
         """Iterate over the rows with a verdict, in order; after ``match``."""
         for our_row, their_row, ours, theirs, in_doubt, repeats in self._db.execute(_QUERIES[verdict]):
-            yield Finding(verdict, our_row, their_row, self._named(ours), self._named(theirs), bool(in_doubt), repeats)
+            yield Finding(
+                verdict, our_row, their_row, self._by_header(ours), self._by_header(theirs), bool(in_doubt), repeats
+            )
 
-    def _pair(self, verdict: str, ours: str, theirs: str) -> None:
-        pairs = self._pairs(ours, theirs)
+    def _record_pairs(self, verdict: str, ours: str, theirs: str) -> None:
+        pairs = self._matching_pairs(ours, theirs)
         self._insert("INSERT INTO pair VALUES (?, ?, ?)", ((left, right, verdict) for left, right in pairs))
 
     def _find_repeats(self, table: str, rest: str, others: str) -> None:
         """Store which unpaired rows of one side have the play of a row of the other side, which is paired already."""
-        repeats = self._pairs(rest, others, once=False)
+        repeats = self._matching_pairs(rest, others, once=False)
         self._insert(f"INSERT INTO {table} VALUES (?, ?)", repeats)  # noqa: S608 - one of two names
 
-    def _pairs(self, ours: str, theirs: str, *, once: bool = True) -> Iterator[tuple[int, int]]:
+    def _matching_pairs(self, ours: str, theirs: str, *, once: bool = True) -> Iterator[tuple[int, int]]:
         """Join two queries for row, digest and moment, sorted by digest and moment.
 
         If two rows could be joined with a third, the earlier one is: no other choice joins more rows.
@@ -260,7 +278,7 @@ class Comparison:
         self._db.executemany(statement, rows)
         self._db.execute("COMMIT")
 
-    def _named(self, values: str | None) -> dict[str, str] | None:
+    def _by_header(self, values: str | None) -> dict[str, str] | None:
         if values is None:
             return None
         return dict(zip((column.header for column in self._columns), orjson.loads(values), strict=True))
@@ -270,13 +288,13 @@ class Comparison:
         moment: int | None = 0
         key, rest = [], []
         for column, value in zip(self._columns, values, strict=True):
-            if column.header == TIME:
+            if column.header == TIME_HEADER:
                 instant = parse_time(value)
                 moment = None if instant is None else to_microseconds(instant)
                 continue
             text = column.comparable(value)
             rest.append(text)
-            if column.header in KEY:
+            if column.header in KEY_HEADERS:
                 key.append(text)
         return _digest(key), _digest(rest), moment
 
@@ -293,7 +311,7 @@ class Difference:
     """A finding with its texts."""
 
     finding: Finding
-    name: str
+    file_name: str
 
     def as_json(self) -> dict[str, Any]:
         found = self.finding
@@ -311,24 +329,27 @@ class Difference:
         found = self.finding
         match found.verdict:
             case Verdict.MISSING:
-                text = self._absent(found.our_row, "the journal", self.name, found.ours)
+                text = self._absent(found.our_row, "the journal", self.file_name, found.ours)
             case Verdict.EXTRA:
-                text = self._absent(found.their_row, self.name, "the journal", found.theirs)
+                text = self._absent(found.their_row, self.file_name, "the journal", found.theirs)
                 if found.in_doubt:
                     text += "; in doubt in the journal: it may have been reported twice, or is held"
             case Verdict.DIFFERENT:
                 ours, theirs = found.ours or {}, found.theirs or {}
                 values = ", ".join(
                     f"{column.header} {theirs[column.header] or 'nothing'}, not {ours[column.header] or 'nothing'}"
-                    for column in PLAY
-                    if column.header not in KEY
+                    for column in PLAY_COLUMNS
+                    if column.header not in KEY_HEADERS
                     and column.comparable(ours.get(column.header, ""))
                     != column.comparable(theirs.get(column.header, ""))
                 )
-                text = f"row {found.their_row} of {self.name} has {values} (row {found.our_row} of the journal)"
+                text = f"row {found.their_row} of {self.file_name} has {values} (row {found.our_row} of the journal)"
             case Verdict.UNREADABLE:
-                value = (found.theirs or {}).get(TIME, "")
-                text = f"row {found.their_row} of {self.name} has {TIME} {value!r}, which is not an ISO 8601 time"
+                value = (found.theirs or {}).get(TIME_HEADER, "")
+                text = (
+                    f"row {found.their_row} of {self.file_name} has {TIME_HEADER} {value!r},"
+                    " which is not an ISO 8601 time"
+                )
                 if found.our_row is not None:
                     text += f"; it may be row {found.our_row} of the journal"
         return one_line(f"{found.verdict}: {text}")
@@ -343,42 +364,42 @@ class Difference:
 class Reconciliation:
     """The result of a comparison: findings by verdict, and how many of the extra plays are in doubt in the journal."""
 
-    ours: int
-    theirs: int
-    numbers: Mapping[Verdict, int]
+    our_rows: int
+    their_rows: int
+    counts: Mapping[Verdict, int]
     in_doubt: int
-    compared: list[str]
-    ignored: list[str]
-    name: str
+    compared_headers: list[str]
+    ignored_headers: list[str]
+    file_name: str
 
     @property
-    def equal(self) -> bool:
-        return not any(self.numbers.values())
+    def is_equal(self) -> bool:
+        return not any(self.counts.values())
 
     @property
     def difference(self) -> str:
-        found = ", ".join(f"{self.numbers[verdict]:,} {verdict}" for verdict in Verdict)
+        found = ", ".join(f"{self.counts[verdict]:,} {verdict}" for verdict in Verdict)
         doubt = f" ({self.in_doubt:,} of the extra plays in doubt)" if self.in_doubt else ""
         return f"{found}{doubt}"
 
     def as_json(self) -> dict[str, Any]:
         return {
             "finding": "summary",
-            "equal": self.equal,
-            "journal": self.ours,
-            "file": self.theirs,
-            **{verdict.value: self.numbers[verdict] for verdict in Verdict},
+            "equal": self.is_equal,
+            "journal": self.our_rows,
+            "file": self.their_rows,
+            **{verdict.value: self.counts[verdict] for verdict in Verdict},
             "extra_in_doubt": self.in_doubt,
-            "compared": self.compared,
-            "ignored": self.ignored,
+            "compared": self.compared_headers,
+            "ignored": self.ignored_headers,
         }
 
     def as_text(self) -> str:
-        sums = f"{counted(self.ours)} in the journal, {self.theirs:,} in {self.name}"
-        lines = [f"{sums}: {'equal' if self.equal else f'NOT EQUAL, {self.difference}'}"]
-        lines.append(f"compared: {', '.join(self.compared)}")
-        if self.ignored:
-            lines.append(f"not compared: {', '.join(self.ignored)}")
+        sums = f"{counted(self.our_rows)} in the journal, {self.their_rows:,} in {self.file_name}"
+        lines = [f"{sums}: {'equal' if self.is_equal else f'NOT EQUAL, {self.difference}'}"]
+        lines.append(f"compared: {', '.join(self.compared_headers)}")
+        if self.ignored_headers:
+            lines.append(f"not compared: {', '.join(self.ignored_headers)}")
         return "\n".join(map(one_line, lines))
 
 
@@ -389,56 +410,62 @@ def _describe_play(play: Mapping[str, str] | None) -> str:
 async def reconcile(
     entries: AsyncIterator[JournalEntry],
     theirs: VendorRows,
-    show: Callable[[Difference], None],
+    on_difference: Callable[[Difference], None],
     *,
-    name: str,
+    file_name: str,
     tolerance: timedelta = timedelta(),
 ) -> Reconciliation:
     """Compare the delivered plays of a journal with a file."""
     comparison = Comparison(theirs.columns, tolerance)
-    places = [PLAY.index(column) for column in theirs.columns]
-    numbers, in_doubt = Counter[Verdict](), 0
+    column_indexes = [PLAY_COLUMNS.index(column) for column in theirs.columns]
+    counts, in_doubt = Counter[Verdict](), 0
     try:
-        await _load_ours(entries, comparison, places)
+        await _load_journal(entries, comparison, column_indexes)
         rows = iter(theirs)
-        while batch := await in_thread(lambda: list(itertools.islice(rows, BATCH))):
-            await asyncio.to_thread(comparison.add, "theirs", batch)
+        while batch := await in_thread(lambda: list(itertools.islice(rows, ROWS_PER_BATCH))):
+            await asyncio.to_thread(comparison.add_rows, "theirs", batch)
         our_total, their_total = await asyncio.to_thread(comparison.match)
         for verdict in Verdict:
             findings = comparison.findings(verdict)
             while found := await asyncio.to_thread(_first_batch, findings):
                 for finding in found:
-                    numbers[verdict] += 1
+                    counts[verdict] += 1
                     in_doubt += finding.in_doubt
-                    show(Difference(finding, name))
+                    on_difference(Difference(finding, file_name))
     finally:
         await asyncio.to_thread(comparison.close)
     compared = [column.header for column in theirs.columns]
-    return Reconciliation(our_total, their_total, numbers, in_doubt, compared, list(theirs.ignored), name)
+    return Reconciliation(our_total, their_total, counts, in_doubt, compared, list(theirs.ignored_headers), file_name)
 
 
-async def _load_ours(entries: AsyncIterator[JournalEntry], comparison: Comparison, places: list[int]) -> None:
+async def _load_journal(
+    entries: AsyncIterator[JournalEntry], comparison: Comparison, column_indexes: list[int]
+) -> None:
     row = HEADER_ROWS
     async for batch in batches(entries, OutcomeFilter.ALL):
         delivered = [entry for entry in batch if entry.outcome is JournalOutcome.DELIVERED]
-        doubtful = [entry for entry in batch if entry.outcome is JournalOutcome.IN_DOUBT]
-        await asyncio.to_thread(_load, comparison, delivered, doubtful, places, row)
+        in_doubt = [entry for entry in batch if entry.outcome is JournalOutcome.IN_DOUBT]
+        await asyncio.to_thread(_add_journal_rows, comparison, delivered, in_doubt, column_indexes, row)
         row += len(delivered)
 
 
-def _load(
-    comparison: Comparison, delivered: list[JournalEntry], doubtful: list[JournalEntry], places: list[int], row: int
+def _add_journal_rows(
+    comparison: Comparison,
+    delivered: list[JournalEntry],
+    in_doubt: list[JournalEntry],
+    column_indexes: list[int],
+    row: int,
 ) -> None:
     def values(entry: JournalEntry) -> list[str]:
-        play = play_of(entry)
-        return [play[place] for place in places]
+        play = play_values(entry)
+        return [play[place] for place in column_indexes]
 
     try:
-        comparison.add("ours", enumerate(map(values, delivered), row + 1))
-        comparison.add_doubts(map(values, doubtful))
+        comparison.add_rows("ours", enumerate(map(values, delivered), row + 1))
+        comparison.add_in_doubt(map(values, in_doubt))
     except orjson.JSONDecodeError:
-        raise SpoolCorruptionError(DAMAGED) from None
+        raise SpoolCorruptionError(DAMAGED_JOURNAL) from None
 
 
 def _first_batch(findings: Iterator[Finding]) -> list[Finding]:
-    return list(itertools.islice(findings, BATCH))
+    return list(itertools.islice(findings, ROWS_PER_BATCH))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
 from attrs import frozen
 
-from ..output import echo, one_line, visible
+from ..output import echo, escape_control_characters, one_line
 from ..tables import is_terminal
 
 if TYPE_CHECKING:
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 @frozen
 class ProgressBar:
-    """The progress of one thing: how much of ``total`` is done (None if unknown), and a note."""
+    """One line of progress: how much of ``total`` is done (None if unknown), and the counts as text."""
 
     name: str
     done: float
     total: float | None
-    note: str
+    text: str
 
 
 class Display(Protocol):
@@ -46,20 +46,20 @@ class Display(Protocol):
         ...
 
 
-def display_on(stream: TextIO | None, *, every: float) -> Display:
-    """Return bars for a terminal, and for anything else a line every ``every`` seconds."""
+def open_display(stream: TextIO | None, *, interval: float) -> Display:
+    """Return bars for a terminal, and for anything else a line every ``interval`` seconds."""
     if stream is not None and is_terminal(stream):
         return LiveDisplay(stream)
-    return PlainDisplay(stream, every)
+    return PlainDisplay(stream, interval)
 
 
 class PlainDisplay:
     """Shows progress in lines."""
 
-    def __init__(self, stream: TextIO | None, every: float) -> None:
+    def __init__(self, stream: TextIO | None, interval: float) -> None:
         self._stream = stream
-        self._every = every
-        self._due_at = time.monotonic() + every
+        self._interval = interval
+        self._due_at = time.monotonic() + interval
 
     def __enter__(self) -> Self:
         return self
@@ -72,8 +72,8 @@ class PlainDisplay:
     def show(self, bars: Sequence[ProgressBar]) -> None:
         now = time.monotonic()
         if now >= self._due_at:
-            self._due_at = now + self._every
-            self.echo("; ".join(f"{bar.name}: {bar.note}" for bar in bars))
+            self._due_at = now + self._interval
+            self.echo("; ".join(f"{bar.name}: {bar.text}" for bar in bars))
 
     def echo(self, text: str) -> None:
         if self._stream is not None:
@@ -115,7 +115,7 @@ class LiveDisplay:
         for bar in bars:
             if bar.name not in self._bars:
                 self._bars[bar.name] = self._progress.add_task(one_line(bar.name), note="")
-            note = one_line(bar.note)
+            note = one_line(bar.text)
             self._progress.update(self._bars[bar.name], completed=bar.done, total=bar.total, note=note)
         # A closed terminal must not end a run.
         with suppress(OSError):
@@ -125,7 +125,7 @@ class LiveDisplay:
         from rich.text import Text  # noqa: PLC0415 - as above
 
         with suppress(OSError):
-            self._console.print(Text(visible(text)), soft_wrap=True)
+            self._console.print(Text(escape_control_characters(text)), soft_wrap=True)
 
 
 LIBRARY = "sevendigital_async"
@@ -134,7 +134,7 @@ COUNTED_EVENTS = frozenset({"retried", "in-doubt", "buried", "recovered", "alert
 """Events of the shipper that a run shows in its counts, or when they are passed to it."""
 
 
-class LibraryMessages(logging.Handler):
+class LibraryLogHandler(logging.Handler):
     """Shows what the package logs, as long as it is open: what the sources report, and warnings of all parts.
 
     Args:

@@ -21,8 +21,8 @@ from .reject_file import RejectFile
 if TYPE_CHECKING:
     from ...sources.kafka import DeadLetterTopic
 
-KAFKA = "kafka://"
-OWN_ENDINGS = (".spool", ".rejected", ".unsent")
+KAFKA_SCHEME = "kafka://"
+OUTPUT_ENDINGS = (".spool", ".rejected", ".unsent")
 """Of files that a run makes; it does not read them when they match a pattern."""
 
 
@@ -83,7 +83,7 @@ class Input:
         return ", ".join("stdin" if file == STANDARD_INPUT else file for file in self.files)
 
     @property
-    def base(self) -> str:
+    def base_name(self) -> str:
         """The name from which those of the spool and of other files are made."""
         if self.is_kafka:
             return self._topic
@@ -96,14 +96,14 @@ class Input:
         return KafkaURL.parse(self.files[0]).topic
 
     def open(
-        self, options: ReadOptions, *, directory: Path | None, own_files: Sequence[Path] = (), poll: float = 1.0
+        self, options: ReadOptions, *, directory: Path | None, output_files: Sequence[Path] = (), poll: float = 1.0
     ) -> Source:
         """Return the source; nothing is read yet.
 
         Args:
             options: How files are read.
             directory: Files are named relative to it in checkpoints.
-            own_files: Files of the run, which are not read though a pattern matches them.
+            output_files: Files of the run, which are not read though a pattern matches them.
             poll: Seconds between two looks at files that grow.
 
         Raises:
@@ -113,9 +113,9 @@ class Input:
             from ...sources.kafka import KafkaSource  # noqa: PLC0415 - an extra
 
             return KafkaSource(self.files[0], columns=options.columns)
-        exclude = [f"{glob.escape(os.path.abspath(file))}*" for file in own_files]  # noqa: PTH100 - links stay
+        exclude = [f"{glob.escape(os.path.abspath(file))}*" for file in output_files]  # noqa: PTH100 - links stay
         if self.is_followed:
-            exclude += [f"*{ending}{more}" for ending in OWN_ENDINGS for more in ("", "-*", ".*")]
+            exclude += [f"*{ending}{more}" for ending in OUTPUT_ENDINGS for more in ("", "-*", ".*")]
             return FollowSource(*self.files, options=options, poll=poll, exclude=exclude)
         return FileSource(*self.files, options=options, directory=directory, exclude=exclude)
 
@@ -151,14 +151,14 @@ def check_first_line(inputs: Input, first_line: int | None) -> None:
         raise ConfigurationError("--from-line applies to one file; with several files, only --from-line 1 is allowed")
 
 
-def own_files(inputs: Input, spool: str | None, *others: RejectFile) -> list[Path]:
+def output_files(inputs: Input, spool: str | None, *others: RejectFile) -> list[Path]:
     """Return the files that a run makes and that may appear among those that it reads."""
     file = file_of(spool) if spool else None
-    return [*([file] if file else []), *(each.wanted for each in others if inputs.is_followed)]
+    return [*([file] if file else []), *(each.preferred_path for each in others if inputs.is_followed)]
 
 
 def _is_kafka(file: str) -> bool:
-    return file.lower().startswith(KAFKA)
+    return file.lower().startswith(KAFKA_SCHEME)
 
 
 def _is_pattern(file: str) -> bool:

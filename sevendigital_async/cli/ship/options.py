@@ -22,10 +22,10 @@ from ...monitoring import ServiceNotifier, WorkerMonitor
 from ...shipping import Counts, Spool
 from ...shipping.spools.registry import file_of, open_spool, scheme_of
 from ...sources import ReadCheckpoint
-from ...sources.ingestion import position_in
+from ...sources.ingestion import source_position
 from ..options import check_finite, inspect_spool
 from .inputs import Input
-from .reject_file import path_beside
+from .reject_file import output_path
 
 TOKEN_KEYS = {"token", "secret"}
 
@@ -62,7 +62,7 @@ def _token(user: str, value: object, path: Path) -> UserToken:
 
 
 MEMORY = "memory"
-TEMPORARY_NAMES = ("/dev/", "/proc/")
+PIPE_DIRECTORIES = ("/dev/", "/proc/")
 """Where the shell's pipes are; their names mean something else in the next run."""
 
 
@@ -73,7 +73,7 @@ class Synchronous(enum.StrEnum):
     NORMAL = "normal"
 
 
-def spool_for(spool: str | None, source: Input) -> str | None:
+def choose_spool(spool: str | None, source: Input) -> str | None:
     """Return the spool for an input: the given one, or a file beside the input; None for memory."""
     if spool is not None:
         if spool != MEMORY and scheme_of(spool) != MEMORY:
@@ -90,12 +90,12 @@ def spool_for(spool: str | None, source: Input) -> str | None:
             "several files share one spool: name it with --spool, the same one in every run (such as --spool plays.db)"
         )
     if source.is_rereadable:
-        return str(path_beside(source.base, ".spool", regular=True))
-    base = "stdin" if source.base.startswith(TEMPORARY_NAMES) else source.base
-    return str(path_beside(base, ".spool", regular=False))
+        return str(output_path(source.base_name, ".spool", is_regular=True))
+    base = "stdin" if source.base_name.startswith(PIPE_DIRECTORIES) else source.base_name
+    return str(output_path(base, ".spool", is_regular=False))
 
 
-def directory_of(spool: str) -> Path | None:
+def spool_directory(spool: str) -> Path | None:
     file = file_of(spool)
     return None if file is None else file.parent
 
@@ -120,9 +120,9 @@ class SpoolContents:
 
 
 @asynccontextmanager
-async def read_spool(spool: str | None) -> AsyncIterator[SpoolContents]:
+async def read_spool_contents(spool: str | None) -> AsyncIterator[SpoolContents]:
     """Read what is in a spool, before it is opened for a run."""
-    if spool is None or not exists(spool):
+    if spool is None or not spool_exists(spool):
 
         async def no_position(_: str) -> None:
             return None
@@ -132,12 +132,12 @@ async def read_spool(spool: str | None) -> AsyncIterator[SpoolContents]:
     async with inspect_spool(spool) as inspector:
 
         async def position(stream: str) -> str | None:
-            return position_in(await inspector.checkpoint(stream))
+            return source_position(await inspector.checkpoint(stream))
 
         yield SpoolContents((await inspector.status()).counts, position)
 
 
-def exists(spool: str) -> bool:
+def spool_exists(spool: str) -> bool:
     """Return whether a spool is there already; one that is not a file always is."""
     file = file_of(spool)
     return file is None or os.path.exists(file)  # noqa: PTH110 - any text
@@ -172,7 +172,7 @@ class ShipOptions:
     linger: float = 5.0
 
 
-def monitor(
+def make_monitor(
     *,
     http: Annotated[
         str | None,

@@ -20,7 +20,7 @@ MAX_BARS = 10
 RATE_WINDOW = 30.0
 """Seconds over which a rate is measured."""
 
-MIN_WINDOW = 2.0
+MIN_RATE_WINDOW = 2.0
 """Seconds without which the time that remains is not estimated."""
 
 
@@ -43,20 +43,20 @@ class RateMeter:
     """Measures how fast a count grows."""
 
     window: float = RATE_WINDOW
-    _seen: deque[tuple[float, int]] = field(factory=deque)
+    _samples: deque[tuple[float, int]] = field(factory=deque)
 
     def add(self, count: int, now: float) -> None:
-        while len(self._seen) > 1 and now - self._seen[0][0] > self.window:
-            self._seen.popleft()
-        self._seen.append((now, count))
+        while len(self._samples) > 1 and now - self._samples[0][0] > self.window:
+            self._samples.popleft()
+        self._samples.append((now, count))
 
     @property
     def seconds(self) -> float:
-        return self._seen[-1][0] - self._seen[0][0] if self._seen else 0.0
+        return self._samples[-1][0] - self._samples[0][0] if self._samples else 0.0
 
     @property
     def rate(self) -> float:
-        return (self._seen[-1][1] - self._seen[0][1]) / self.seconds if self.seconds else 0.0
+        return (self._samples[-1][1] - self._samples[0][1]) / self.seconds if self.seconds else 0.0
 
 
 @frozen
@@ -74,7 +74,7 @@ class Estimate:
     plays_left: float | None
 
     @classmethod
-    def of(cls, streams: Sequence[StreamProgress], read: int, done: int, waiting: int) -> Estimate:
+    def from_counts(cls, streams: Sequence[StreamProgress], read: int, done: int, waiting: int) -> Estimate:
         """Estimate from what was read until now."""
         before = sum(stream.start for stream in streams)
         size = sum(stream.read - stream.start for stream in streams)
@@ -113,7 +113,9 @@ class ProgressMeter:
         rejected = sum(stream.rejected for stream in self._streams.values())
         progress = self._source.progress() if isinstance(self._source, HasProgress) else []
         done = counts.delivered + counts.buried + rejected
-        estimate = Estimate.of(progress, counts.put + counts.left + rejected, done, counts.waiting)
+        estimate = Estimate.from_counts(
+            progress, counts.put + counts.from_earlier_runs + rejected, done, counts.waiting
+        )
         facts = [
             f"{counts.delivered:,} delivered",
             f"{counts.waiting:,} waiting",
@@ -123,16 +125,16 @@ class ProgressMeter:
             f"{self._delivered.rate:,.0f}/s",
         ]
         if isinstance(self._source, HasLag):
-            facts.append(_lag(self._source.lag()))
+            facts.append(_lag_text(self._source.lag()))
         elif estimate.total:
             facts.insert(0, f"{100 * estimate.done / estimate.total:.0f} %")
         left = estimate.seconds_left(self._delivered.rate)
-        if left and self._delivered.seconds >= MIN_WINDOW:
-            facts.append(f"{duration(left)} left")
+        if left and self._delivered.seconds >= MIN_RATE_WINDOW:
+            facts.append(f"{format_duration(left)} left")
         whole = ProgressBar(self._name, estimate.done, estimate.total, ", ".join(facts))
-        return [whole, *self._of_sources(progress)]
+        return [whole, *self._source_bars(progress)]
 
-    def _of_sources(self, progress: Sequence[StreamProgress]) -> list[ProgressBar]:
+    def _source_bars(self, progress: Sequence[StreamProgress]) -> list[ProgressBar]:
         """Return one bar for each source, if there are several: those that are being read first."""
         if progress:
             if len(progress) < 2:  # noqa: PLR2004 - the bar of the whole run says it
@@ -141,25 +143,25 @@ class ProgressMeter:
             if len(progress) > MAX_BARS:
                 progress = [each for each in progress if each.label in counts and not each.is_finished]
             shown = [(each, counts.get(each.label, StreamCounts())) for each in progress[:MAX_BARS]]
-            return [ProgressBar(each.label, each.read, each.total, _stream_note(count)) for each, count in shown]
+            return [ProgressBar(each.label, each.read, each.total, _stream_text(count)) for each, count in shown]
         streams = [stream for stream in self._streams.values() if stream.records]
         latest = streams[-MAX_BARS:] if len(streams) > 1 else []
-        return [ProgressBar(stream.label, 0, None, _stream_note(stream)) for stream in latest]
+        return [ProgressBar(stream.label, 0, None, _stream_text(stream)) for stream in latest]
 
 
-def _stream_note(counts: StreamCounts) -> str:
+def _stream_text(counts: StreamCounts) -> str:
     rejected = f", {counts.rejected:,} rejected" if counts.rejected else ""
     return f"{counts.put:,} put{rejected}"
 
 
-def _lag(lag: Lag | TopicLag) -> str:
+def _lag_text(lag: Lag | TopicLag) -> str:
     if isinstance(lag, TopicLag):
         return f"{counted(lag.messages, 'message')} behind, {counted(len(lag.partitions), 'partition')}"
     files = f"{counted(lag.files, 'file')} open"
     return f"{counted(lag.size, 'byte')} and {lag.seconds:.1f} s behind, {files}"
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return a time span as text: ``40 s``, ``12 min``, ``3 h 20 min``, ``2 d 4 h``."""
     for limit, unit, name, part, part_name in (
         (172_800, 86_400, "d", 3_600, "h"),

@@ -61,7 +61,7 @@ def write_unsent(
         try:
             file.write(line)
         except OSError as error:
-            return UnsentCounts(in_doubt, len(rest) - done, f"cannot write {file.place}: {error.strerror}")
+            return UnsentCounts(in_doubt, len(rest) - done, f"cannot write {file.target_path}: {error.strerror}")
         in_doubt += is_in_doubt
     return UnsentCounts(in_doubt)
 
@@ -96,13 +96,13 @@ def _is_at(path: Path, descriptor: int) -> bool:
 _EARLIER_ENDING = re.compile(r"\.(?:rejected|unsent)(?:\.\d+)?$")
 
 
-def path_beside(name: str, ending: str, *, regular: bool) -> Path:
+def output_path(name: str, ending: str, *, is_regular: bool) -> Path:
     """Return the path of a file that belongs to an input.
 
     It is named after the original input: the unsent plays of ``plays.jsonl.unsent`` go to ``plays.jsonl.unsent.1``. If
     the input is not a regular file, the path is in the current directory.
     """
-    path = Path(_EARLIER_ENDING.sub("", name) if regular else Path(name).name)
+    path = Path(_EARLIER_ENDING.sub("", name) if is_regular else Path(name).name)
     return path.with_name(path.name + ending)
 
 
@@ -111,16 +111,16 @@ class RejectFile:
     """A file of lines. If its name exists, a number is added to it.
 
     Attributes:
-        wanted: The path to use if it does not exist.
+        preferred_path: The path to use if it does not exist.
         path: The path in use; None until something is written.
         lines: Number of lines written.
     """
 
-    wanted: Path
+    preferred_path: Path
     path: Path | None = None
     lines: int = 0
     _descriptor: int | None = field(default=None, repr=False)
-    _replaced: list[int] = field(factory=list, repr=False)
+    _moved_descriptors: list[int] = field(factory=list, repr=False)
     """Descriptors of files that were moved away, until they are forced to the disk."""
     _size: int = field(default=0, repr=False)
     _is_synced: bool = field(default=True, repr=False)
@@ -128,21 +128,21 @@ class RejectFile:
 
     def __attrs_post_init__(self) -> None:
         """Check the directory before there is something to write."""
-        directory = self.wanted.parent
-        if self.wanted.name in {"", ".."}:
-            raise ConfigurationError(f"cannot write {self.wanted}: it is a directory")
+        directory = self.preferred_path.parent
+        if self.preferred_path.name in {"", ".."}:
+            raise ConfigurationError(f"cannot write {self.preferred_path}: it is a directory")
         if not directory.is_dir() or not os.access(directory, os.W_OK | os.X_OK):
-            raise ConfigurationError(f"cannot write {self.wanted}: {directory} is not a writable directory")
+            raise ConfigurationError(f"cannot write {self.preferred_path}: {directory} is not a writable directory")
 
     @property
     def is_synced(self) -> bool:
         """Whether what was written would survive a power cut."""
-        return self._is_synced and not self._replaced
+        return self._is_synced and not self._moved_descriptors
 
     @property
-    def place(self) -> Path:
+    def target_path(self) -> Path:
         """The path in use, or the one to be used."""
-        return self.path or self.wanted
+        return self.path or self.preferred_path
 
     def __enter__(self) -> Self:
         return self
@@ -157,15 +157,15 @@ class RejectFile:
         except OSError as failure:
             echo_message(f"{self.path} could not be flushed to disk: {failure.strerror}")
         finally:
-            for descriptor in [*self._replaced, *([] if self._descriptor is None else [self._descriptor])]:
+            for descriptor in [*self._moved_descriptors, *([] if self._descriptor is None else [self._descriptor])]:
                 os.close(descriptor)
-            self._replaced, self._descriptor = [], None
+            self._moved_descriptors, self._descriptor = [], None
 
     def reopen(self) -> None:
         """Write to a new file from the next line on, if the file was moved away or deleted, as logrotate does."""
-        if self._descriptor is None or _is_at(self.place, self._descriptor):
+        if self._descriptor is None or _is_at(self.target_path, self._descriptor):
             return
-        self._replaced.append(self._descriptor)
+        self._moved_descriptors.append(self._descriptor)
         self._descriptor, self._size = None, 0
         self._is_synced, self._is_name_synced = True, False
 
@@ -188,31 +188,33 @@ class RejectFile:
 
     def sync(self) -> None:
         """Force what was written to the disk; blocking."""
-        while self._replaced:
-            os.fsync(self._replaced[0])
-            os.close(self._replaced.pop(0))
+        while self._moved_descriptors:
+            os.fsync(self._moved_descriptors[0])
+            os.close(self._moved_descriptors.pop(0))
         if not self._is_synced and self._descriptor is not None:
             self._is_synced = True  # before, because more may be written meanwhile
             try:
-                self._force(self._descriptor)
+                self._fsync(self._descriptor)
             except OSError:
                 self._is_synced = False
                 raise
 
-    def _force(self, descriptor: int) -> None:
+    def _fsync(self, descriptor: int) -> None:
         os.fsync(descriptor)
         if not self._is_name_synced:
             self._is_name_synced = True  # before, because the file may be reopened meanwhile
             try:
-                fsync_path(self.place.parent)
+                fsync_path(self.target_path.parent)
             except OSError:
                 self._is_name_synced = False
                 raise
 
     def _create(self) -> None:
-        names = itertools.chain([self.wanted.name], (f"{self.wanted.name}.{number}" for number in itertools.count(1)))
+        names = itertools.chain(
+            [self.preferred_path.name], (f"{self.preferred_path.name}.{number}" for number in itertools.count(1))
+        )
         for name in names:
-            path = self.wanted.with_name(name)
+            path = self.preferred_path.with_name(name)
             try:
                 self._descriptor = create_private(path)
             except FileExistsError:

@@ -14,16 +14,16 @@ from ...quantity import counted
 from ...shipping import Counts
 from ...sources import Lag, TopicLag
 from ..output import ExitCode, TerminalText, highest_precedence, one_line
-from ..tables import Table, wrapped
+from ..tables import Table, wrap
 
 
 @frozen
 class RunCounts:
-    """Counts of plays in a run; ``put + left = delivered + waiting + buried + held``.
+    """Counts of plays in a run; ``put + from_earlier_runs = delivered + waiting + buried + held``.
 
     Attributes:
         put: Accepted in this run.
-        left: Waiting or held at its start.
+        from_earlier_runs: Waiting or held at its start.
         delivered: Accepted by the service in this run.
         waiting: Not delivered at its end.
         buried: Refused for good, or expired, in this run.
@@ -32,7 +32,7 @@ class RunCounts:
     """
 
     put: int
-    left: int
+    from_earlier_runs: int
     delivered: int
     waiting: int
     buried: int
@@ -43,7 +43,7 @@ class RunCounts:
 def run_counts(before: Counts, now: Counts) -> RunCounts:
     return RunCounts(
         put=now.put - before.put,
-        left=before.waiting + before.in_flight + before.held,
+        from_earlier_runs=before.waiting + before.in_flight + before.held,
         delivered=now.delivered - before.delivered,
         waiting=now.waiting + now.in_flight,
         buried=now.buried - before.buried,
@@ -52,7 +52,7 @@ def run_counts(before: Counts, now: Counts) -> RunCounts:
     )
 
 
-def sum_of(counts: Iterable[RunCounts]) -> RunCounts:
+def sum_counts(counts: Iterable[RunCounts]) -> RunCounts:
     return RunCounts(*(sum(values) for values in zip(*map(astuple, counts), strict=True)))
 
 
@@ -85,20 +85,20 @@ class StopReason:
     code: ExitCode
 
 
-MAX_NOTES = 10
+MAX_SOURCE_NOTES = 10
 """Sources that were not read to their ends and are named."""
 
 
 @frozen(kw_only=True)
 class Report:
-    """The result of a run; ``put + left = delivered + waiting + buried + held``.
+    """The result of a run; ``put + from_earlier_runs = delivered + waiting + buried + held``.
 
     Attributes:
         input: Name of the input.
         kind: Kind of the plays; None if the input gave their kinds.
         lines: Lines read, or messages.
         put: Plays accepted for shipping.
-        left: Plays that earlier runs had left in the spool, waiting or held.
+        from_earlier_runs: Plays that earlier runs had left in the spool, waiting or held.
         delivered: Accepted by the service.
         rejected: Lines that are not plays.
         buried: Plays that the service refused for good, or that became too old.
@@ -117,15 +117,15 @@ class Report:
         unsent_in_doubt: How many of those the service may have already; they come first.
         lost: Plays and lines that could not be written to any file.
         spool: Name of the spool; None for memory.
-        begun_at: The value of --from-line; None if the run started at the checkpoint.
+        from_line: The value of --from-line; None if the run started at the checkpoint.
         resumes: The next run starts at the checkpoint of this one.
         flushed: All plays that this run put or found in the spool were delivered, buried or held. Plays that wait were
             put later by other processes.
-        others: Counts of plays of other kinds that earlier runs had left.
+        other_kinds: Counts of plays of other kinds that earlier runs had left.
         kinds: Counts by kind, if this run put plays of several; their sums are the counts of the report.
         sources: What was read of each source, if there are several.
         lag: How far reading was behind at the end, of files that grow or of a topic.
-        moved: Partitions of a topic that other workers had read since this spool's checkpoints.
+        moved_partitions: Partitions of a topic that other workers had read since this spool's checkpoints.
     """
 
     input: str
@@ -149,22 +149,22 @@ class Report:
     unsent: int = 0
     unsent_in_doubt: int = 0
     lost: int = 0
-    left: int = 0
+    from_earlier_runs: int = 0
     spool: str | None = None
-    begun_at: int | None = None
+    from_line: int | None = None
     resumes: bool = False
     flushed: bool = False
-    others: Mapping[LogKind, RunCounts] = field(factory=dict)
+    other_kinds: Mapping[LogKind, RunCounts] = field(factory=dict)
     kinds: Mapping[LogKind, RunCounts] = field(factory=dict)
     sources: Sequence[SourceReport] = ()
     lag: Lag | TopicLag | None = None
-    moved: int = 0
+    moved_partitions: int = 0
 
     @property
     def exit_code(self) -> ExitCode:
-        others = self.others.values()
+        others = self.other_kinds.values()
         waits = self._waiting or self.held or any(counts.held for counts in others)
-        undelivered = bool(waits or self.unsent or self.continue_at or self._unread)
+        undelivered = bool(waits or self.unsent or self.continue_at or self._unread_sources)
         refused = self.rejected or self.buried or any(counts.buried for counts in others)
         return highest_precedence(
             [
@@ -176,19 +176,19 @@ class Report:
         )
 
     @property
-    def _unread(self) -> list[SourceReport]:
+    def _unread_sources(self) -> list[SourceReport]:
         """Of several sources, those that were not read to their ends."""
         return [source for source in self.sources if source.continue_at is not None]
 
     @property
     def _waiting(self) -> int:
         """Plays of this run or earlier ones that wait."""
-        return 0 if self.flushed else self.waiting + sum(counts.waiting for counts in self.others.values())
+        return 0 if self.flushed else self.waiting + sum(counts.waiting for counts in self.other_kinds.values())
 
     @property
     def reason(self) -> str | None:
         """Why the exit code is not 0; None if it is."""
-        kinds: list[RunCounts | Report] = [self, *self.others.values()]
+        kinds: list[RunCounts | Report] = [self, *self.other_kinds.values()]
         held, buried = (sum(getattr(kind, name) for kind in kinds) for name in ("held", "buried"))
         facts = [
             (self.stop, self.stop and self.stop.reason),
@@ -198,7 +198,7 @@ class Report:
             (held, f"plays held: {held:,}"),
             (self.unsent, f"plays in {self.unsent_file}: {self.unsent:,}"),
             (self.continue_at and not self.unfinished_line, f"not read from line {self.continue_at} on"),
-            (self._unread, f"files not read to their ends: {len(self._unread):,}"),
+            (self._unread_sources, f"files not read to their ends: {len(self._unread_sources):,}"),
             (self.rejected, f"lines rejected: {self.rejected:,}"),
             (buried, f"plays buried: {buried:,}"),
         ]
@@ -211,7 +211,7 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         return {
             **asdict(self, recurse=False),
-            "others": {kind.value: asdict(counts) for kind, counts in self.others.items()},
+            "other_kinds": {kind.value: asdict(counts) for kind, counts in self.other_kinds.items()},
             "kinds": {kind.value: asdict(counts) for kind, counts in self.kinds.items()},
             "sources": [asdict(source) for source in self.sources],
             "lag": self.lag.as_json() if self.lag else None,
@@ -228,7 +228,7 @@ class Report:
         rows = [
             self._row("lines read", "lines"),
             self._row("put"),
-            *([self._row("left by earlier runs", "left")] if self.left else []),
+            *([self._row("left by earlier runs", "from_earlier_runs")] if self.from_earlier_runs else []),
             self._row("delivered"),
             self._row("rejected lines", "rejected"),
             self._row("buried"),
@@ -242,7 +242,7 @@ class Report:
         ]
         last = f"{self.kind} plays" if self.kind else "all plays"
         shown = Table(("", *self.kinds, last), rows).render(stream)
-        return TerminalText("\n".join([shown, *(wrapped(one_line(note), stream) for note in self.notes())]))
+        return TerminalText("\n".join([shown, *(wrap(one_line(note), stream) for note in self.notes())]))
 
     def _row(self, title: str, name: str | None = None) -> tuple[str, ...]:
         """Return a row: a count of each kind, where it is counted by kind, and the count of the run."""
@@ -253,7 +253,7 @@ class Report:
     def notes(self) -> list[str]:
         """Return where undelivered plays are, and what to do next."""
         notes = []
-        if self.resumes and not (self.lines or self.continue_at or self._unread):
+        if self.resumes and not (self.lines or self.continue_at or self._unread_sources):
             notes.append(f"no new lines in {self.input}")
         if self.rejected_file:
             whose = "rejected lines are" if self.spool else "rejected lines and buried plays are"
@@ -267,7 +267,7 @@ class Report:
             notes.append(f"{counted(self.lost)} not delivered and not saved: only in {self.input}")
         notes += self._notes_of_sources()
         if self.spool:
-            notes += [*self._notes_of_others(), *self._notes_of_spool(shlex.quote(self.spool))]
+            notes += [*self._notes_of_other_kinds(), *self._notes_of_spool(shlex.quote(self.spool))]
         if self.unfinished_line:
             how = "run the same command again" if self.resumes else f"continue with --from-line {self.unfinished_line}"
             notes.append(
@@ -277,7 +277,7 @@ class Report:
         elif self.continue_at and not self.resumes:
             notes.append(f"stopped after line {self.continue_at - 1}; continue with --from-line {self.continue_at}")
         elif self.continue_at:
-            notes.append(f"stopped after line {self.continue_at - 1}; {self._again}")
+            notes.append(f"stopped after line {self.continue_at - 1}; {self._continue_hint}")
         return notes
 
     def _notes_of_sources(self) -> list[str]:
@@ -285,39 +285,39 @@ class Report:
             f"{source.name}: line {source.unfinished_line}, the last one, has no line feed and is not a play"
             if source.unfinished_line
             else f"{source.name}: {'stopped after line ' + str(source.continue_at - 1) if source.lines else 'not read'}"
-            for source in self._unread[:MAX_NOTES]
+            for source in self._unread_sources[:MAX_SOURCE_NOTES]
             if source.continue_at is not None
         ]
-        if self._unread and self.resumes:
-            notes.append(self._again)
+        if self._unread_sources and self.resumes:
+            notes.append(self._continue_hint)
         if isinstance(self.lag, Lag) and self.lag.size:
-            notes.append(f"not read yet: {counted(self.lag.size, 'byte')} of files that grow; {self._again}")
+            notes.append(f"not read yet: {counted(self.lag.size, 'byte')} of files that grow; {self._continue_hint}")
         if isinstance(self.lag, TopicLag) and self.lag.messages:
-            notes.append(f"not read yet: {counted(self.lag.messages, 'message')} of the topic; {self._again}")
-        if self.moved:
+            notes.append(f"not read yet: {counted(self.lag.messages, 'message')} of the topic; {self._continue_hint}")
+        if self.moved_partitions:
             notes.append(
-                f"partitions that other workers had read before: {self.moved:,}; plays that such a worker put and did"
-                " not commit may be there twice, unless all workers share one spool"
+                f"partitions that other workers had read before: {self.moved_partitions:,}; plays that such a worker"
+                " put and did not commit may be there twice, unless all workers share one spool"
             )
         return notes
 
     @property
-    def _again(self) -> str:
-        return "run the same command again to continue" + (", without --from-line" if self.begun_at else "")
+    def _continue_hint(self) -> str:
+        return "run the same command again to continue" + (", without --from-line" if self.from_line else "")
 
-    def _notes_of_others(self) -> list[str]:
+    def _notes_of_other_kinds(self) -> list[str]:
         return [
-            f"{kind} plays from earlier runs: {counts.left:,}, of which {counts.delivered:,} delivered,"
+            f"{kind} plays from earlier runs: {counts.from_earlier_runs:,}, of which {counts.delivered:,} delivered,"
             f" {counts.waiting:,} waiting, {counts.held:,} held, {counts.buried:,} buried"
-            for kind, counts in self.others.items()
+            for kind, counts in self.other_kinds.items()
         ]
 
     def _notes_of_spool(self, spool: str) -> list[str]:
-        all_counts: list[RunCounts | Report] = [self, *self.others.values()]
+        all_counts: list[RunCounts | Report] = [self, *self.other_kinds.values()]
         waiting = self._waiting
         notes = []
         if waiting:
-            how = "" if self.continue_at and self.resumes else f"; {self._again}"
+            how = "" if self.continue_at and self.resumes else f"; {self._continue_hint}"
             notes.append(f"waiting in {spool}: {counted(waiting)}{how}")
         if any(counts.held or counts.buried for counts in all_counts):
             notes.append(f"buried and held plays: sevendigital dead-letters list --spool {spool}")

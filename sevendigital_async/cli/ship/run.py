@@ -22,12 +22,12 @@ from ...shipping.spools.registry import safe_location
 from ...sources import BadRecord, FileSource, Ingestion, PendingPortion, Source, StreamCounts
 from ..output import ExitCode, LineLimit, one_line
 from ..process import SignalWatcher
-from .display import Display, LibraryMessages
+from .display import Display, LibraryLogHandler
 from .inputs import Input
-from .options import ShipOptions, durable_spool, exists, read_spool
+from .options import ShipOptions, durable_spool, read_spool_contents, spool_exists
 from .progress import HasLag, ProgressMeter
 from .reject_file import RejectFile, with_kind, write_unsent
-from .report import Report, RunCounts, SourceReport, StopReason, run_counts, sum_of
+from .report import Report, RunCounts, SourceReport, StopReason, run_counts, sum_counts
 
 if TYPE_CHECKING:
     from ...sources import DeadLetterTopic
@@ -37,27 +37,27 @@ if TYPE_CHECKING:
 class StallDetector:
     """Detects that nothing is delivered although plays wait."""
 
-    seconds: float
-    _since: float
-    _settled: int = 0
+    timeout: float
+    _last_progress: float
+    _settled_count: int = 0
 
-    def is_stalled(self, counts: Counts, now: float, *, stuck: bool = False, linger: float = 0.0) -> bool:
+    def is_stalled(self, counts: Counts, now: float, *, is_spool_blocked: bool = False, linger: float = 0.0) -> bool:
         """Return whether nothing was delivered or buried for too long.
 
         Args:
             counts: Counts of plays, now.
             now: Seconds of a monotonic clock.
-            stuck: The spool accepts no plays.
+            is_spool_blocked: The spool accepts no plays.
             linger: Seconds that plays may wait until their batch is complete.
         """
         settled = counts.delivered + counts.buried
-        idle = counts.waiting + counts.in_flight == 0 and not stuck
-        if settled != self._settled or idle:
-            self._settled, self._since = settled, now
-        return not idle and now - self._since >= self.seconds + linger
+        idle = counts.waiting + counts.in_flight == 0 and not is_spool_blocked
+        if settled != self._settled_count or idle:
+            self._settled_count, self._last_progress = settled, now
+        return not idle and now - self._last_progress >= self.timeout + linger
 
 
-REFRESH = 0.2
+REFRESH_INTERVAL = 0.2
 LINE_LIMIT_PERIOD = 60.0
 """Seconds for which an endless run drops further lines about bad records."""
 
@@ -90,7 +90,7 @@ class ShipRun:
         client: Of the service.
         inputs: What was typed.
         source: Reads it.
-        bad_topic: Takes bad messages, in place of ``rejected``; closed at the end.
+        dead_letter_topic: Takes bad messages, in place of ``rejected``; closed at the end.
         rejected: For rejected lines and buried plays.
         unsent: For plays that are not delivered at the end.
         display: Shows progress and alerts.
@@ -112,20 +112,20 @@ class ShipRun:
         unsent: RejectFile,
         display: Display,
         signals: SignalWatcher,
-        bad_topic: DeadLetterTopic | None = None,
+        dead_letter_topic: DeadLetterTopic | None = None,
         worker: WorkerMonitor | None = None,
     ) -> None:
         self._options = options
         self._inputs = inputs
         self._source = source
-        self._bad_topic = bad_topic
+        self._dead_letter_topic = dead_letter_topic
         self._rejected = rejected
         self._unsent = unsent
         self._display = display
         self._signals = signals
         self._worker = worker or WorkerMonitor()
         self._memory = MemorySpool() if options.spool is None else None
-        self._before = dict.fromkeys(LogKind, Counts())
+        self._counts_at_start = dict.fromkeys(LogKind, Counts())
         self._shipper = StreamLogShipper(
             client,
             spool=self._memory
@@ -142,79 +142,79 @@ class ShipRun:
         sink = SyncedRejectSink(self._shipper, rejected)
         self._ingestion = Ingestion(source, sink, kind=options.kind, on_bad_records=self._reject)
         self._meter = ProgressMeter(inputs.name, source, self._ingestion.streams)
-        self._stop: asyncio.Future[StopReason] = asyncio.get_running_loop().create_future()
-        self._started = time.monotonic()
+        self._stop_reason: asyncio.Future[StopReason] = asyncio.get_running_loop().create_future()
+        self._started_at = time.monotonic()
         self._spool_alert: str | None = None
-        self._settled: Statistics | None = None
-        self._report_rejected = self._limited(f"{inputs.name}: more bad lines are not shown")
-        self._report_buried = self._limited(f"{inputs.name}: more buried plays are not shown")
-        self._report_alert = self._limited("sevendigital: more alerts are not shown")
+        self._final_statistics: Statistics | None = None
+        self._report_rejected = self._line_limit(f"{inputs.name}: more bad lines are not shown")
+        self._report_buried = self._line_limit(f"{inputs.name}: more buried plays are not shown")
+        self._report_alert = self._line_limit("sevendigital: more alerts are not shown")
 
     async def run(self) -> Report:
         """Ship until everything is delivered or the run stops."""
         if self._worker.url is not None:
             self._display.echo(f"sevendigital: /healthz, /readyz, /metrics and /statistics are at {self._worker.url}")
-        with LibraryMessages(self._display.echo, self._limited("sevendigital: more warnings are not shown")):
+        with LibraryLogHandler(self._display.echo, self._line_limit("sevendigital: more warnings are not shown")):
             await self._check_inputs()
-            if not self._stop.done():
+            if not self._stop_reason.done():
                 await self._ship()
         # Plays that other processes put into the same spool after all was delivered are not part of this run.
-        statistics = self._settled or await self._shipper.statistics()
-        self._display.show(self._meter.bars(self._total(statistics)))
-        return self._report(statistics, time.monotonic() - self._started)
+        statistics = self._final_statistics or await self._shipper.statistics()
+        self._display.show(self._meter.bars(self._total_counts(statistics)))
+        return self._report(statistics, time.monotonic() - self._started_at)
 
     # -- start and stop --
 
     async def _check_inputs(self) -> None:
         """Read what the spool has, and look into the files, before anything is made."""
         spool, source = self._options.spool, self._source
-        async with read_spool(spool) as found:
-            self._before |= found.counts
+        async with read_spool_contents(spool) as found:
+            self._counts_at_start |= found.counts
             if not isinstance(source, FileSource):
                 return
             if self._inputs.is_rereadable:
                 await source.check(found.position, needs_kind=self._options.kind is None)
-            elif spool is None or not exists(spool):
+            elif spool is None or not spool_exists(spool):
                 # The first line of a pipe may take long. Plays that an earlier run has left don't wait for it.
-                looking = asyncio.create_task(source.check(needs_kind=self._options.kind is None))
+                checking = asyncio.create_task(source.check(needs_kind=self._options.kind is None))
                 signalled = asyncio.create_task(self._watch_signals())
-                await asyncio.wait([looking, signalled], return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait([checking, signalled], return_when=asyncio.FIRST_COMPLETED)
                 await _cancel(signalled)
-                if not looking.done():
-                    await _cancel(looking)
-                    self._display.echo(f"sevendigital: {one_line(self._stop.result().reason)}")
+                if not checking.done():
+                    await _cancel(checking)
+                    self._display.echo(f"sevendigital: {one_line(self._stop_reason.result().reason)}")
                     await source.aclose()
                 else:
-                    looking.result()
+                    checking.result()
 
     async def _ship(self) -> None:
         with suppress(ShipperFailedError):  # the report has the reason
             async with self._shipper:
                 now = await self._shipper.statistics()
-                if now.put != sum(counts.put for counts in self._before.values()):
+                if now.put != sum(counts.put for counts in self._counts_at_start.values()):
                     # Another run has ended meanwhile; its plays are not of this one.
-                    self._before |= {kind: lane.counts for kind, lane in now.lanes.items()}
+                    self._counts_at_start |= {kind: lane.counts for kind, lane in now.lanes.items()}
                 self._worker.watch(self._shipper, self._ingestion, self._source)
                 watchers = [asyncio.create_task(self._watch_shipper()), asyncio.create_task(self._watch_signals())]
                 try:
                     await self._work_until_stopped(watchers)
                 finally:
                     await _cancel(*watchers)
-                    if self._bad_topic is not None:
-                        await self._bad_topic.aclose()
-                if self._settled:
+                    if self._dead_letter_topic is not None:
+                        await self._dead_letter_topic.aclose()
+                if self._final_statistics:
                     await self._shipper.aclose(self._options.drain)
 
     async def _work_until_stopped(self, watchers: Sequence[asyncio.Task[None]]) -> None:
         work = asyncio.create_task(self._work())
-        ends: list[asyncio.Future[Any]] = [work, self._stop, *watchers]
+        ends: list[asyncio.Future[Any]] = [work, self._stop_reason, *watchers]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         await _cancel(work)
         for task in (work, *watchers):
             if task.done() and not task.cancelled():
                 self._stop_for(task.exception())
-        if self._stop.done():
-            self._display.echo(f"sevendigital: {one_line(self._stop.result().reason)}")
+        if self._stop_reason.done():
+            self._display.echo(f"sevendigital: {one_line(self._stop_reason.result().reason)}")
             await self._drain()
 
     async def _work(self) -> None:
@@ -227,19 +227,19 @@ class ShipRun:
         statistics = await self._shipper.flush()
         self._check_failure(statistics)
         if statistics.settled or statistics.flushed:
-            self._settled = statistics
+            self._final_statistics = statistics
 
     async def _drain(self) -> None:
         self._worker.stopping()
         # Closing, other than a flush, also finishes requests with plays that other workers have put meanwhile.
         draining: asyncio.Task[Any] = asyncio.create_task(self._shipper.aclose(self._options.drain))
-        hurry: asyncio.Task[Any] = asyncio.create_task(self._signals.again.wait())
+        hurry: asyncio.Task[Any] = asyncio.create_task(self._signals.second_signal.wait())
         await asyncio.wait([draining, hurry], return_when=asyncio.FIRST_COMPLETED)
         await _cancel(draining, hurry)
 
     def _stop_with(self, reason: str, code: ExitCode) -> None:
-        if not self._stop.done():
-            self._stop.set_result(StopReason(reason, code))
+        if not self._stop_reason.done():
+            self._stop_reason.set_result(StopReason(reason, code))
 
     def _stop_for(self, failure: BaseException | None) -> None:
         match failure:
@@ -249,7 +249,7 @@ class ShipRun:
                 self._stop_with(str(failure), ExitCode.WAITING)
             case ConfigurationError() if self._ingestion.streams:
                 self._stop_with(str(failure), ExitCode.WAITING)
-            case OSError() if self._stop.done():  # bad records can't be written
+            case OSError() if self._stop_reason.done():  # bad records can't be written
                 pass
             case _:
                 raise failure
@@ -266,26 +266,26 @@ class ShipRun:
         self._spool_alert = alert
 
     async def _watch_signals(self) -> None:
-        await self._signals.first.wait()
+        await self._signals.first_signal.wait()
         rest = f"delivering what was read for up to {self._options.drain:g} s; a second signal stops at once"
-        self._stop_with(f"{self._signals.name}: stopped reading; {rest}", ExitCode.DONE)
+        self._stop_with(f"{self._signals.signal_name}: stopped reading; {rest}", ExitCode.DONE)
 
     async def _watch_shipper(self) -> None:
         patience = math.inf if self._options.patience is None else self._options.patience
         stall = StallDetector(patience, time.monotonic())
         while True:
             statistics = await self._shipper.statistics()
-            self._display.show(self._meter.bars(self._total(statistics)))
+            self._display.show(self._meter.bars(self._total_counts(statistics)))
             self._check_failure(statistics)
             self._check_alert(statistics.spool_alert)
             stuck = statistics.spool_alert is not None
             # Only batches from a pipe, or of files that grow, wait for more input.
             waits = self._inputs.is_endless or not self._inputs.is_rereadable
             linger = self._options.linger if waits else 0.0
-            if stall.is_stalled(statistics.total, time.monotonic(), stuck=stuck, linger=linger):
+            if stall.is_stalled(statistics.total, time.monotonic(), is_spool_blocked=stuck, linger=linger):
                 reason = f"nothing was delivered for {patience:g} s; stopped"
                 self._stop_with(reason + _cause(statistics), ExitCode.USAGE if stuck else ExitCode.WAITING)
-            await asyncio.sleep(REFRESH)
+            await asyncio.sleep(REFRESH_INTERVAL)
 
     # -- callbacks of the shipper and the reader --
 
@@ -300,8 +300,8 @@ class ShipRun:
                 self._report_alert(f"sevendigital: {one_line(alert.message)}")
 
     async def _reject(self, records: Sequence[BadRecord]) -> None:
-        if self._bad_topic is not None:
-            await self._bad_topic(records)
+        if self._dead_letter_topic is not None:
+            await self._dead_letter_topic(records)
         else:
             self._write_rejected(*(record.data for record in records))
         for record in records:
@@ -318,66 +318,70 @@ class ShipRun:
         try:
             self._rejected.write(*lines)
         except OSError as error:
-            self._stop_for_rejected(error)
+            self._stop_for_write_error(error)
             raise
 
-    def _stop_for_rejected(self, error: OSError) -> None:
-        self._stop_with(f"cannot write {self._rejected.place}: {error.strerror}", ExitCode.USAGE)
+    def _stop_for_write_error(self, error: OSError) -> None:
+        self._stop_with(f"cannot write {self._rejected.target_path}: {error.strerror}", ExitCode.USAGE)
 
-    def _limited(self, more: str) -> LineLimit:
-        return LineLimit(self._display.echo, more, every=LINE_LIMIT_PERIOD if self._inputs.is_endless else None)
+    def _line_limit(self, notice: str) -> LineLimit:
+        return LineLimit(self._display.echo, notice, period=LINE_LIMIT_PERIOD if self._inputs.is_endless else None)
 
     # -- progress and report --
 
-    def _counts(self, statistics: Statistics) -> dict[LogKind, RunCounts]:
-        return {kind: run_counts(self._before[kind], lane.counts) for kind, lane in statistics.lanes.items()}
+    def _counts_by_kind(self, statistics: Statistics) -> dict[LogKind, RunCounts]:
+        return {kind: run_counts(self._counts_at_start[kind], lane.counts) for kind, lane in statistics.lanes.items()}
 
-    def _total(self, statistics: Statistics) -> RunCounts:
-        return sum_of(self._counts(statistics).values())
+    def _total_counts(self, statistics: Statistics) -> RunCounts:
+        return sum_counts(self._counts_by_kind(statistics).values())
 
     def _report(self, statistics: Statistics, seconds: float) -> Report:
-        options, by_kind = self._options, self._counts(statistics)
+        options, by_kind = self._options, self._counts_by_kind(statistics)
         self._ingestion.settle({kind: counts.put for kind, counts in by_kind.items()})
         others = {kind: counts for kind, counts in by_kind.items() if kind is not options.kind}
         is_mixed = options.kind is None or any(counts.put for counts in others.values())
-        kinds = {kind: counts for kind, counts in by_kind.items() if counts.put or counts.left} if is_mixed else {}
+        kinds = (
+            {kind: counts for kind, counts in by_kind.items() if counts.put or counts.from_earlier_runs}
+            if is_mixed
+            else {}
+        )
         lanes = [statistics.lanes[kind] for kind in (kinds if options.kind is None or is_mixed else [options.kind])]
         rest = write_unsent(
-            self._memory, self._take_unput(), rejected=self._rejected, unsent=self._unsent, needs_kind=is_mixed
+            self._memory, self._take_unput_portion(), rejected=self._rejected, unsent=self._unsent, needs_kind=is_mixed
         )
         if rest.failure:
             self._display.echo(f"sevendigital: {rest.failure}")
-        sources = self._sources()
+        sources = self._source_reports()
         only = sources[0] if len(sources) == 1 else None
         return Report(
             input=self._inputs.name,
             kind=None if is_mixed else options.kind,
             lines=sum(source.lines for source in sources),
             rejected=self._ingestion.rejected,
-            **asdict(sum_of(by_kind.values()) if is_mixed or options.kind is None else by_kind[options.kind]),
+            **asdict(sum_counts(by_kind.values()) if is_mixed or options.kind is None else by_kind[options.kind]),
             requests=sum(lane.requests for lane in lanes),
             largest_batch=max((lane.largest_batch for lane in lanes), default=0),
             seconds=seconds,
             continue_at=only.continue_at if only else None,
             unfinished_line=only.unfinished_line if only else None,
-            stop=self._stop.result() if self._stop.done() else None,
+            stop=self._stop_reason.result() if self._stop_reason.done() else None,
             rejected_file=self._rejected.path,
             unsent_file=self._unsent.path,
             unsent=self._unsent.lines,
             unsent_in_doubt=rest.in_doubt,
             lost=rest.lost,
             spool=None if options.spool is None else safe_location(options.spool),
-            begun_at=options.first_line,
+            from_line=options.first_line,
             resumes=options.spool is not None and self._inputs.is_rereadable,
-            flushed=self._settled is not None,
-            others={} if is_mixed else {kind: each for kind, each in others.items() if each.left},
+            flushed=self._final_statistics is not None,
+            other_kinds={} if is_mixed else {kind: each for kind, each in others.items() if each.from_earlier_runs},
             kinds=kinds,
             sources=() if only else sources,
             lag=self._source.lag() if isinstance(self._source, HasLag) else None,
-            moved=getattr(self._source, "moved", 0),
+            moved_partitions=getattr(self._source, "moved_partitions", 0),
         )
 
-    def _take_unput(self) -> PendingPortion | None:
+    def _take_unput_portion(self) -> PendingPortion | None:
         """Return what was read and would be lost: of a pipe, or of a portion that is done in part and not in a file."""
         pending = self._ingestion.pending
         if pending is None or self._inputs.is_kafka:
@@ -386,7 +390,7 @@ class ShipRun:
             return None
         return self._ingestion.abandon()
 
-    def _sources(self) -> list[SourceReport]:
+    def _source_reports(self) -> list[SourceReport]:
         """Return what was read of each source."""
         streams = self._ingestion.streams
         if not isinstance(self._source, FileSource):
@@ -396,7 +400,7 @@ class ShipRun:
                 if each.records
             ]
         reports = []
-        for name, progress in self._source.by_stream().items():
+        for name, progress in self._source.progress_by_stream().items():
             counts = streams.get(name, StreamCounts())
             at = progress.begin if counts.end is None else counts.end
             is_left = name in self._source.unread_records

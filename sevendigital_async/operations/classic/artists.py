@@ -5,17 +5,17 @@ from __future__ import annotations
 from ...models import Artist, IdMatch, Release, Tag, Track
 from ..operation import Auth, Operation, Safety, parameter
 from .binding import (
-    CHART,
+    CHART_PARAMETERS,
     COUNTRY,
+    LIVE_ONLY_HINT,
     LIVE_PAGING,
-    ONLY_LIVE,
     PAGING,
     TAGS,
-    USE_MATCHES,
-    bound,
-    live_only,
-    matches,
-    openapi_only,
+    USE_MATCHES_HINT,
+    bind,
+    bind_live_only,
+    bind_matches,
+    bind_openapi_only,
 )
 
 ARTIST_ID = parameter("artist_id", required=True)
@@ -27,7 +27,7 @@ BROWSE_ARTISTS = Operation(
     safety=Safety.READ,
     model=Artist,
     paged=True,
-    bindings=bound("GET", "/artist/browse", parameter("letter", required=True), COUNTRY, *PAGING),
+    bindings=bind("GET", "/artist/browse", parameter("letter", required=True), COUNTRY, *PAGING),
 )
 
 GET_ARTIST_CHART = Operation(
@@ -37,7 +37,7 @@ GET_ARTIST_CHART = Operation(
     safety=Safety.READ,
     model=Artist,
     paged=True,
-    bindings=bound("GET", "/artist/chart", *CHART),
+    bindings=bind("GET", "/artist/chart", *CHART_PARAMETERS),
 )
 
 GET_ARTIST_DETAILS = Operation(
@@ -46,7 +46,7 @@ GET_ARTIST_DETAILS = Operation(
     summary="Everything known about one artist.",
     safety=Safety.READ,
     model=Artist,
-    bindings=bound("GET", "/artist/details", ARTIST_ID, COUNTRY),
+    bindings=bind("GET", "/artist/details", ARTIST_ID, COUNTRY),
 )
 
 GET_ARTIST_RELEASES = Operation(
@@ -56,7 +56,7 @@ GET_ARTIST_RELEASES = Operation(
     safety=Safety.READ,
     model=Release,
     paged=True,
-    bindings=bound("GET", "/artist/releases", ARTIST_ID, parameter("type"), COUNTRY, *PAGING),
+    bindings=bind("GET", "/artist/releases", ARTIST_ID, parameter("type"), COUNTRY, *PAGING),
 )
 
 GET_SIMILAR_ARTISTS = Operation(
@@ -66,7 +66,7 @@ GET_SIMILAR_ARTISTS = Operation(
     safety=Safety.READ,
     model=Artist,
     paged=True,
-    bindings=bound("GET", "/artist/similar", ARTIST_ID, COUNTRY, *PAGING),
+    bindings=bind("GET", "/artist/similar", ARTIST_ID, COUNTRY, *PAGING),
 )
 
 SEARCH_ARTISTS = Operation(
@@ -76,7 +76,7 @@ SEARCH_ARTISTS = Operation(
     safety=Safety.READ,
     model=Artist,
     paged=True,
-    bindings=bound("GET", "/artist/search", parameter("q", required=True), parameter("sort"), COUNTRY, *PAGING),
+    bindings=bind("GET", "/artist/search", parameter("q", required=True), parameter("sort"), COUNTRY, *PAGING),
 )
 
 GET_ARTIST_TOP_TRACKS = Operation(
@@ -86,7 +86,7 @@ GET_ARTIST_TOP_TRACKS = Operation(
     safety=Safety.READ,
     model=Track,
     paged=True,
-    bindings=bound("GET", "/artist/topTracks", ARTIST_ID, COUNTRY, *PAGING),
+    bindings=bind("GET", "/artist/topTracks", ARTIST_ID, COUNTRY, *PAGING),
 )
 
 GET_ARTIST_TAGS = Operation(
@@ -96,7 +96,7 @@ GET_ARTIST_TAGS = Operation(
     safety=Safety.READ,
     model=Tag,
     paged=True,
-    bindings=bound("GET", "/artist/tags", ARTIST_ID, COUNTRY, *PAGING),
+    bindings=bind("GET", "/artist/tags", ARTIST_ID, COUNTRY, *PAGING),
 )
 
 MATCH_ARTIST_BY_ID = Operation(
@@ -106,8 +106,8 @@ MATCH_ARTIST_BY_ID = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.READ,
     model=Artist,
-    instead=USE_MATCHES,
-    bindings=openapi_only("GET", "/artist/match/byId", parameter("id", required=True)),
+    instead=USE_MATCHES_HINT,
+    bindings=bind_openapi_only("GET", "/artist/match/byId", parameter("id", required=True)),
 )
 
 MATCH_ARTIST_IDS = Operation(
@@ -118,8 +118,8 @@ MATCH_ARTIST_IDS = Operation(
     safety=Safety.READ,
     model=IdMatch,
     paged=True,
-    instead=ONLY_LIVE,
-    bindings=matches("artist"),
+    instead=LIVE_ONLY_HINT,
+    bindings=bind_matches("artist"),
 )
 
 GET_TOP_ARTISTS_BY_TAGS = Operation(
@@ -129,7 +129,7 @@ GET_TOP_ARTISTS_BY_TAGS = Operation(
     safety=Safety.READ,
     model=Artist,
     paged=True,
-    bindings=bound("GET", "/artist/bytag/top", TAGS, COUNTRY, *PAGING),
+    bindings=bind("GET", "/artist/bytag/top", TAGS, COUNTRY, *PAGING),
 )
 
 GET_ARTIST_RECOMMENDATIONS = Operation(
@@ -139,6 +139,6 @@ GET_ARTIST_RECOMMENDATIONS = Operation(
     safety=Safety.READ,
     model=Release,
     paged=True,
-    instead=ONLY_LIVE,
-    bindings=live_only("GET", "/artist/recommend", ARTIST_ID, COUNTRY, *LIVE_PAGING),
+    instead=LIVE_ONLY_HINT,
+    bindings=bind_live_only("GET", "/artist/recommend", ARTIST_ID, COUNTRY, *LIVE_PAGING),
 )

@@ -7,14 +7,24 @@ from __future__ import annotations
 
 from ...models import Basket, BasketStatus, PaypalCheckout, Purchase
 from ..operation import Auth, Operation, ParameterLocation, Safety, country_parameter, parameter
-from .binding import COUNTRY, ITEM, ONLY_LIVE, TRACK_OF_RELEASE, USER_ID, bound, form, live, live_only
+from .binding import (
+    COUNTRY,
+    ITEM_IDS,
+    LIVE_ONLY_HINT,
+    TRACK_NEEDS_RELEASE,
+    USER_ID,
+    bind,
+    bind_live_only,
+    form_field,
+    live_binding,
+)
 
 BASKET_ID = parameter("basket_id", required=True)
-FORM_BASKET_ID = form("basket_id", required=True)
+FORM_BASKET_ID = form_field("basket_id", required=True)
 """The live service refuses such parameters in the query of a POST, with code 1007."""
 
-VOUCHER_CODE = form("voucher_code", required=True)
-PAYPAL = (form("payer_id", required=True), form("token", required=True))
+VOUCHER_CODE = form_field("voucher_code", required=True)
+PAYPAL = (form_field("payer_id", required=True), form_field("token", required=True))
 AFFILIATE_PARTNER = parameter("affiliate_partner")
 
 GET_BASKET = Operation(
@@ -23,7 +33,7 @@ GET_BASKET = Operation(
     summary="What is in a basket.",
     safety=Safety.READ,
     model=Basket,
-    bindings=bound("GET", "/basket", BASKET_ID, COUNTRY),
+    bindings=bind("GET", "/basket", BASKET_ID, COUNTRY),
 )
 
 CREATE_BASKET = Operation(
@@ -32,7 +42,7 @@ CREATE_BASKET = Operation(
     summary="A new, empty basket.",
     safety=Safety.UNSAFE,
     model=Basket,
-    bindings=bound("GET", "/basket/create", COUNTRY),
+    bindings=bind("GET", "/basket/create", COUNTRY),
 )
 
 ADD_BASKET_ITEM = Operation(
@@ -41,14 +51,16 @@ ADD_BASKET_ITEM = Operation(
     summary="Put a release or a track into a basket.",
     safety=Safety.UNSAFE,
     model=Basket,
-    bindings=bound(
+    bindings=bind(
         "GET",
         "/basket/addItem",
         BASKET_ID,
-        *ITEM,
+        *ITEM_IDS,
         COUNTRY,
         AFFILIATE_PARTNER,
-        live=live("GET", "/basket/addItem", BASKET_ID, *ITEM, COUNTRY, AFFILIATE_PARTNER, needs=TRACK_OF_RELEASE),
+        live=live_binding(
+            "GET", "/basket/addItem", BASKET_ID, *ITEM_IDS, COUNTRY, AFFILIATE_PARTNER, needs=TRACK_NEEDS_RELEASE
+        ),
     ),
 )
 
@@ -58,7 +70,7 @@ REMOVE_BASKET_ITEM = Operation(
     summary="Remove an item from a basket.",
     safety=Safety.UNSAFE,
     model=Basket,
-    bindings=bound("GET", "/basket/removeItem", BASKET_ID, parameter("item_id", required=True), COUNTRY),
+    bindings=bind("GET", "/basket/removeItem", BASKET_ID, parameter("item_id", required=True), COUNTRY),
 )
 
 APPLY_BASKET_VOUCHER = Operation(
@@ -68,13 +80,13 @@ APPLY_BASKET_VOUCHER = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.UNSAFE,
     model=Basket,
-    bindings=bound(
+    bindings=bind(
         "POST",
         "/basket/applyVoucher",
         BASKET_ID,
         VOUCHER_CODE,
         country_parameter(ParameterLocation.FORM),
-        live=live(
+        live=live_binding(
             "POST", "/basket/applyVoucher", FORM_BASKET_ID, VOUCHER_CODE, country_parameter(ParameterLocation.FORM)
         ),
     ),
@@ -87,13 +99,13 @@ ADD_PRICED_BASKET_ITEM = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.UNSAFE,
     model=Basket,
-    bindings=bound(
+    bindings=bind(
         "GET",
         "/basket/addpriceditem",
         BASKET_ID,
         parameter("price", required=True),
-        *ITEM,
-        needs=TRACK_OF_RELEASE,
+        *ITEM_IDS,
+        needs=TRACK_NEEDS_RELEASE,
     ),
 )
 
@@ -103,7 +115,7 @@ GET_BASKET_PAYPAL_URL = Operation(
     summary="Where the shopper consents to pay by PayPal.",
     safety=Safety.IDEMPOTENT,  # another address each time, but nothing is charged before the purchase is completed
     model=PaypalCheckout,
-    bindings=bound("GET", "/basket/paypalurl", BASKET_ID),
+    bindings=bind("GET", "/basket/paypalurl", BASKET_ID),
 )
 
 COMPLETE_BASKET_PAYPAL_PURCHASE = Operation(
@@ -113,12 +125,12 @@ COMPLETE_BASKET_PAYPAL_PURCHASE = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
     model=Purchase,
-    bindings=bound(
+    bindings=bind(
         "POST",
         "/basket/completepaypalpurchase",
         BASKET_ID,
         *PAYPAL,
-        live=live("POST", "/basket/completepaypalpurchase", FORM_BASKET_ID, *PAYPAL, USER_ID),
+        live=live_binding("POST", "/basket/completepaypalpurchase", FORM_BASKET_ID, *PAYPAL, USER_ID),
     ),
 )
 
@@ -129,8 +141,8 @@ GET_BASKET_STATUS = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.READ,
     model=BasketStatus,
-    instead=ONLY_LIVE,
-    bindings=live_only(
+    instead=LIVE_ONLY_HINT,
+    bindings=bind_live_only(
         "GET", "/basket/{basketId}/status", parameter("basket_id", ParameterLocation.PATH, required=True)
     ),
 )

@@ -8,15 +8,15 @@ from typing import Any
 from attrs import evolve
 
 from ...config import Dialect
-from ..operation import VERSION, Binding, Parameter, ParameterLocation, country_parameter, paging, parameter
+from ..operation import VERSION, Binding, Parameter, ParameterLocation, country_parameter, paging_parameters, parameter
 
-ONLY_LIVE = "only the live dialect has it"
+LIVE_ONLY_HINT = "only the live dialect has it"
 """The advice for an operation that the OpenAPI file lacks."""
 
-USE_MATCHES = "use matches, which takes ids of 7digital and of MusicBrainz"
+USE_MATCHES_HINT = "use matches, which takes ids of 7digital and of MusicBrainz"
 """The advice for the look-up by ISRC or barcode, which the live service lacks."""
 
-COMPACT = "%Y%m%d"
+COMPACT_DATE_FORMAT = "%Y%m%d"
 """How the classic API writes days."""
 
 COUNTRY = country_parameter()
@@ -24,22 +24,22 @@ SHOP_ID = parameter("shop_id")
 USER_ID = parameter("user_id")
 """Names a user of a partner who manages users; in the live dialect, in place of a user's token."""
 
-PAGING = paging(100)
-LIVE_PAGING = paging(500)
-CHART = (COUNTRY, parameter("period"), parameter("to_date", date_format=COMPACT), *PAGING)
+PAGING = paging_parameters(100)
+LIVE_PAGING = paging_parameters(500)
+CHART_PARAMETERS = (COUNTRY, parameter("period"), parameter("to_date", date_format=COMPACT_DATE_FORMAT), *PAGING)
 TAGS = parameter("tags", required=True)
 
-ITEM = (parameter("release_id"), parameter("track_id"))
-TRACK_OF_RELEASE = {"track_id": "release_id"}
+ITEM_IDS = (parameter("release_id"), parameter("track_id"))
+TRACK_NEEDS_RELEASE = {"track_id": "release_id"}
 """What a binding's ``needs`` says where a track is named together with its release."""
 
 
-def form(name: str, *, required: bool = False) -> Parameter:
+def form_field(name: str, *, required: bool = False) -> Parameter:
     """Describe a field of a form body."""
     return parameter(name, ParameterLocation.FORM, required=required)
 
 
-def bound(
+def bind(
     http_method: str, path: str, *arguments: Parameter, live: Binding | None = None, **more: Any
 ) -> Mapping[Dialect, Binding]:
     """Bind an operation to a path below ``/1.2``.
@@ -56,30 +56,30 @@ def bound(
     return {Dialect.OPENAPI: binding, Dialect.LIVE: live or evolve(binding, parameters=same)}
 
 
-def openapi_only(http_method: str, path: str, *arguments: Parameter) -> Mapping[Dialect, Binding]:
+def bind_openapi_only(http_method: str, path: str, *arguments: Parameter) -> Mapping[Dialect, Binding]:
     """Bind an operation that the live service does not have in this form."""
     return {Dialect.OPENAPI: Binding(http_method, VERSION + path, arguments)}
 
 
-def live(http_method: str, path: str, *arguments: Parameter, **more: Any) -> Binding:
+def live_binding(http_method: str, path: str, *arguments: Parameter, **more: Any) -> Binding:
     """Spell an operation as the live service does: the path below ``/1.2``, what travels, further attributes."""
     return Binding(http_method, VERSION + path, arguments, **more)
 
 
-def live_only(http_method: str, path: str, *arguments: Parameter, **more: Any) -> Mapping[Dialect, Binding]:
+def bind_live_only(http_method: str, path: str, *arguments: Parameter, **more: Any) -> Mapping[Dialect, Binding]:
     """Bind an operation that the OpenAPI file lacks."""
-    return {Dialect.LIVE: live(http_method, path, *arguments, **more)}
+    return {Dialect.LIVE: live_binding(http_method, path, *arguments, **more)}
 
 
-def matches(noun: str) -> Mapping[Dialect, Binding]:
+def bind_matches(noun: str) -> Mapping[Dialect, Binding]:
     """Bind the live service's look-up of things by their ids, here or at MusicBrainz."""
-    return live_only("GET", f"/{noun}/match/byId", parameter("seven_digital_ids"), parameter("mb_ids"))
+    return bind_live_only("GET", f"/{noun}/match/byId", parameter("seven_digital_ids"), parameter("mb_ids"))
 
 
-def for_user(http_method: str, path: str, *arguments: Parameter, **more: Any) -> Mapping[Dialect, Binding]:
+def bind_for_user(http_method: str, path: str, *arguments: Parameter, **more: Any) -> Mapping[Dialect, Binding]:
     """Bind an operation of a user, whom a live request may name in its query."""
     spelled = (*(_LIVE_SPELLINGS.get(argument, argument) for argument in arguments), USER_ID)
-    return bound(http_method, path, *arguments, live=live(http_method, path, *spelled, **more), **more)
+    return bind(http_method, path, *arguments, live=live_binding(http_method, path, *spelled, **more), **more)
 
 
 _LIVE_SPELLINGS = dict(zip(PAGING, LIVE_PAGING, strict=True))

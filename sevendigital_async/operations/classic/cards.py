@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from ...models import CardRegistration, PaymentCard
 from ..operation import Auth, Operation, ParameterLocation, Safety, country_parameter, parameter
-from .binding import ONLY_LIVE, USER_ID, bound, for_user, form, live, live_only
+from .binding import LIVE_ONLY_HINT, USER_ID, bind, bind_for_user, bind_live_only, form_field, live_binding
 
 MONTH = "%Y%m"
 """How the dates on a card are written."""
 
-CARD_ID = form("card_id", required=True)
+CARD_ID = form_field("card_id", required=True)
 
 LIST_USER_PAYMENT_CARDS = Operation(
     id="listUserPaymentCards",
@@ -19,7 +19,7 @@ LIST_USER_PAYMENT_CARDS = Operation(
     safety=Safety.READ,
     model=PaymentCard,
     paged=True,
-    bindings=for_user("GET", "/user/payment/card"),
+    bindings=bind_for_user("GET", "/user/payment/card"),
 )
 
 SELECT_USER_PAYMENT_CARD = Operation(
@@ -28,7 +28,7 @@ SELECT_USER_PAYMENT_CARD = Operation(
     summary="Charge another card from now on.",
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
-    bindings=for_user("POST", "/user/payment/card/select", CARD_ID),
+    bindings=bind_for_user("POST", "/user/payment/card/select", CARD_ID),
 )
 
 DELETE_USER_PAYMENT_CARD = Operation(
@@ -37,7 +37,7 @@ DELETE_USER_PAYMENT_CARD = Operation(
     summary="Forget a card.",
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
-    bindings=for_user("POST", "/user/payment/card/delete", CARD_ID),
+    bindings=bind_for_user("POST", "/user/payment/card/delete", CARD_ID),
 )
 
 REGISTER_USER_PAYMENT_CARD = Operation(
@@ -47,15 +47,15 @@ REGISTER_USER_PAYMENT_CARD = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
     model=CardRegistration,
-    bindings=bound(
+    bindings=bind(
         "POST",
         "/user/payment/cardregistration",
-        form("card_number", required=True),
-        form("expiry_month", required=True),
-        form("expiry_year", required=True),
-        form("cvv", required=True),
-        form("cardholder_name"),
-        live=live("POST", "/user/payment/cardregistration", form("redirect_url", required=True), USER_ID),
+        form_field("card_number", required=True),
+        form_field("expiry_month", required=True),
+        form_field("expiry_year", required=True),
+        form_field("cvv", required=True),
+        form_field("cardholder_name"),
+        live=live_binding("POST", "/user/payment/cardregistration", form_field("redirect_url", required=True), USER_ID),
     ),
 )
 
@@ -66,7 +66,7 @@ GET_USER_CARD_REGISTRATION = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.READ,
     model=CardRegistration,
-    bindings=for_user(
+    bindings=bind_for_user(
         "GET", "/user/payment/cardregistration/{id}", parameter("id", ParameterLocation.PATH, required=True)
     ),
 )
@@ -78,18 +78,18 @@ ADD_USER_PAYMENT_CARD = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
     model=PaymentCard,
-    instead=ONLY_LIVE,
-    bindings=live_only(
+    instead=LIVE_ONLY_HINT,
+    bindings=bind_live_only(
         "POST",
         "/user/payment/card/add",
-        form("card_number", required=True),
-        form("card_type", required=True),
-        form("card_holder_name", required=True),
+        form_field("card_number", required=True),
+        form_field("card_type", required=True),
+        form_field("card_holder_name", required=True),
         parameter("card_expiry_date", ParameterLocation.FORM, required=True, date_format=MONTH),
-        form("card_verification_code", required=True),
-        form("card_post_code"),
+        form_field("card_verification_code", required=True),
+        form_field("card_post_code"),
         country_parameter(ParameterLocation.FORM, name="card_country"),
-        form("card_issue_number"),
+        form_field("card_issue_number"),
         parameter("card_start_date", ParameterLocation.FORM, date_format=MONTH),
         USER_ID,
     ),

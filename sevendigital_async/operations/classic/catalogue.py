@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from ...errors import InvalidArgumentError
 from ...models import Artist, Release
 from ..operation import Operation, Parameter, Safety, parameter
-from .binding import COUNTRY, SHOP_ID, bound, live
+from .binding import COUNTRY, SHOP_ID, bind, live_binding
 
 URL = parameter("url", required=True)
 
@@ -36,11 +36,11 @@ GET_ARTIST_ID_BY_URL = Operation(
     summary="Which artist a page of the shop is about.",
     safety=Safety.READ,
     model=Artist,
-    bindings=bound(
+    bindings=bind(
         "GET",
         "/catalogue/artist-byurl",
         URL,
-        live=live("GET", "/catalogue/artist-byurl", _slug("artist"), COUNTRY, SHOP_ID),
+        live=live_binding("GET", "/catalogue/artist-byurl", _slug("artist"), COUNTRY, SHOP_ID),
     ),
 )
 
@@ -50,10 +50,10 @@ GET_RELEASE_ID_BY_URL = Operation(
     summary="Which release a page of the shop is about.",
     safety=Safety.READ,
     model=Release,
-    bindings=bound(
+    bindings=bind(
         "GET",
         "/catalogue/release-byurl",
         URL,
-        live=live("GET", "/catalogue/release-byurl", _slug("release"), COUNTRY, SHOP_ID),
+        live=live_binding("GET", "/catalogue/release-byurl", _slug("release"), COUNTRY, SHOP_ID),
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...models import EditorialItem
 from ..operation import Operation, Safety, parameter
-from .binding import COUNTRY, PAGING, bound
+from .binding import COUNTRY, PAGING, bind
 
 GET_EDITORIAL_LIST = Operation(
     id="getEditorialList",
@@ -13,5 +13,5 @@ GET_EDITORIAL_LIST = Operation(
     safety=Safety.READ,
     model=EditorialItem,
     paged=True,
-    bindings=bound("GET", "/editorial/list", parameter("key"), COUNTRY, *PAGING),
+    bindings=bind("GET", "/editorial/list", parameter("key"), COUNTRY, *PAGING),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...models import Country, GeoRestrictions
 from ..operation import Operation, Safety, parameter
-from .binding import ONLY_LIVE, bound, live, live_only
+from .binding import LIVE_ONLY_HINT, bind, bind_live_only, live_binding
 
 # By another name, the live service answers for the caller's own address.
 IP_ADDRESS = parameter("ip", required=True, wire="ipaddress")
@@ -15,11 +15,11 @@ RESOLVE_COUNTRY_FOR_IP = Operation(
     summary="The country that an internet address belongs to.",
     safety=Safety.READ,
     model=Country,
-    bindings=bound(
+    bindings=bind(
         "GET",
         "/country/resolve",
         parameter("ip", required=True),
-        live=live("GET", "/country/resolve", IP_ADDRESS),
+        live=live_binding("GET", "/country/resolve", IP_ADDRESS),
     ),
 )
 
@@ -29,6 +29,6 @@ GET_CHECKOUT_RESTRICTIONS = Operation(
     summary="Whether one can buy from an internet address.",
     safety=Safety.READ,
     model=GeoRestrictions,
-    instead=ONLY_LIVE,
-    bindings=live_only("GET", "/country/georestrictions/checkout", parameter("ipaddress", required=True)),
+    instead=LIVE_ONLY_HINT,
+    bindings=bind_live_only("GET", "/country/georestrictions/checkout", parameter("ipaddress", required=True)),
 )

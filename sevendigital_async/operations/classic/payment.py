@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...models import CardType, Voucher
 from ..operation import Auth, Operation, Safety, parameter
-from .binding import bound
+from .binding import bind
 
 GET_PAYMENT_CARD_TYPES = Operation(
     id="getPaymentCardTypes",
@@ -13,7 +13,7 @@ GET_PAYMENT_CARD_TYPES = Operation(
     safety=Safety.READ,
     model=CardType,
     paged=True,
-    bindings=bound("GET", "/payment/card/type"),
+    bindings=bind("GET", "/payment/card/type"),
 )
 
 GET_PAYMENT_VOUCHER_DETAILS = Operation(
@@ -23,5 +23,5 @@ GET_PAYMENT_VOUCHER_DETAILS = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.READ,
     model=Voucher,
-    bindings=bound("GET", "/payment/voucher/details", parameter("voucher_code", required=True)),
+    bindings=bind("GET", "/payment/voucher/details", parameter("voucher_code", required=True)),
 )

@@ -6,27 +6,27 @@ A purchase or a delivery is a GET here; none is ever repeated after it may have 
 from __future__ import annotations
 
 from ...models import LockerRelease, PreparedPurchase, Purchase
-from ..operation import LOST_SALE, Auth, Operation, Safety, country_parameter, parameter
+from ..operation import LOST_SALE_ADVICE, Auth, Operation, Safety, country_parameter, parameter
 from .binding import (
     COUNTRY,
-    ITEM,
+    ITEM_IDS,
+    LIVE_ONLY_HINT,
     LIVE_PAGING,
-    ONLY_LIVE,
     PAGING,
     SHOP_ID,
-    TRACK_OF_RELEASE,
+    TRACK_NEEDS_RELEASE,
     USER_ID,
-    bound,
-    for_user,
-    live,
-    live_only,
+    bind,
+    bind_for_user,
+    bind_live_only,
+    live_binding,
 )
 
-FILTERS = (*ITEM, parameter("purchase_id"), parameter("sort"))
-SHOP = (COUNTRY, SHOP_ID)
+LOCKER_FILTERS = (*ITEM_IDS, parameter("purchase_id"), parameter("sort"))
+COUNTRY_AND_SHOP = (COUNTRY, SHOP_ID)
 TAG = parameter("tag")
-LOST_PURCHASE = "the user may have been charged: look into the user's locker before the purchase is made again"
-SALE = (parameter("transaction_id"), parameter("retail_price"), parameter("email_address"))
+LOST_PURCHASE_ADVICE = "the user may have been charged: look into the user's locker before the purchase is made again"
+SALE_PARAMETERS = (parameter("transaction_id"), parameter("retail_price"), parameter("email_address"))
 
 GET_USER_LOCKER = Operation(
     id="getUserLocker",
@@ -36,21 +36,21 @@ GET_USER_LOCKER = Operation(
     safety=Safety.READ,
     model=LockerRelease,
     paged=True,
-    bindings=bound(
+    bindings=bind(
         "GET",
         "/user/locker",
-        *FILTERS,
+        *LOCKER_FILTERS,
         COUNTRY,
         *PAGING,
-        needs=TRACK_OF_RELEASE,
-        live=live(
+        needs=TRACK_NEEDS_RELEASE,
+        live=live_binding(
             "GET",
             "/user/locker",
-            *FILTERS,
+            *LOCKER_FILTERS,
             country_parameter(required=True),
             *LIVE_PAGING,
             USER_ID,
-            needs=TRACK_OF_RELEASE,
+            needs=TRACK_NEEDS_RELEASE,
         ),
     ),
 )
@@ -60,25 +60,25 @@ PURCHASE_USER_ITEM = Operation(
     name="classic.user.purchase_item",
     summary="Buy at the advertised price.",
     auth=Auth.THREE_LEGGED,
-    advice=LOST_PURCHASE,
+    advice=LOST_PURCHASE_ADVICE,
     safety=Safety.UNSAFE,
     model=Purchase,
-    bindings=bound(
+    bindings=bind(
         "GET",
         "/user/purchase/item",
-        *ITEM,
+        *ITEM_IDS,
         parameter("price"),
-        *SHOP,
+        *COUNTRY_AND_SHOP,
         TAG,
-        live=live(
+        live=live_binding(
             "GET",
             "/user/purchase/item",
-            *ITEM,
+            *ITEM_IDS,
             parameter("price"),
-            *SHOP,
+            *COUNTRY_AND_SHOP,
             TAG,
             USER_ID,
-            needs=TRACK_OF_RELEASE,
+            needs=TRACK_NEEDS_RELEASE,
         ),
     ),
 )
@@ -88,10 +88,18 @@ PURCHASE_USER_RRP_ITEM = Operation(
     name="classic.user.purchase_rrp_item",
     summary="Buy at the recommended retail price.",
     auth=Auth.THREE_LEGGED,
-    advice=LOST_PURCHASE,
+    advice=LOST_PURCHASE_ADVICE,
     safety=Safety.UNSAFE,
     model=Purchase,
-    bindings=for_user("GET", "/user/purchase/rrpitem", *ITEM, parameter("price"), *SHOP, TAG, needs=TRACK_OF_RELEASE),
+    bindings=bind_for_user(
+        "GET",
+        "/user/purchase/rrpitem",
+        *ITEM_IDS,
+        parameter("price"),
+        *COUNTRY_AND_SHOP,
+        TAG,
+        needs=TRACK_NEEDS_RELEASE,
+    ),
 )
 
 PURCHASE_USER_BASKET = Operation(
@@ -99,10 +107,12 @@ PURCHASE_USER_BASKET = Operation(
     name="classic.user.purchase_basket",
     summary="Buy all that is in a basket.",
     auth=Auth.THREE_LEGGED,
-    advice=LOST_PURCHASE,
+    advice=LOST_PURCHASE_ADVICE,
     safety=Safety.UNSAFE,
     model=Purchase,
-    bindings=for_user("GET", "/user/purchase/basket", parameter("basket_id", required=True), *SHOP, TAG),
+    bindings=bind_for_user(
+        "GET", "/user/purchase/basket", parameter("basket_id", required=True), *COUNTRY_AND_SHOP, TAG
+    ),
 )
 
 PURCHASE_USER_PRICED_ITEM = Operation(
@@ -110,16 +120,16 @@ PURCHASE_USER_PRICED_ITEM = Operation(
     name="classic.user.purchase_priced_item",
     summary="Buy at a price of the partner's own.",
     auth=Auth.THREE_LEGGED,
-    advice=LOST_PURCHASE,
+    advice=LOST_PURCHASE_ADVICE,
     safety=Safety.UNSAFE,
     model=Purchase,
-    bindings=for_user(
+    bindings=bind_for_user(
         "GET",
         "/user/purchase/priceditem",
         parameter("price", required=True),
-        *ITEM,
-        *SHOP,
-        needs=TRACK_OF_RELEASE,
+        *ITEM_IDS,
+        *COUNTRY_AND_SHOP,
+        needs=TRACK_NEEDS_RELEASE,
     ),
 )
 
@@ -130,14 +140,22 @@ DELIVER_USER_ITEM = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
     model=Purchase,
-    advice=LOST_SALE,
-    bindings=bound(
+    advice=LOST_SALE_ADVICE,
+    bindings=bind(
         "GET",
         "/user/deliveritem",
-        *ITEM,
-        *SALE,
-        *SHOP,
-        live=live("GET", "/user/deliveritem", *ITEM, *SALE, *SHOP, USER_ID, needs=TRACK_OF_RELEASE),
+        *ITEM_IDS,
+        *SALE_PARAMETERS,
+        *COUNTRY_AND_SHOP,
+        live=live_binding(
+            "GET",
+            "/user/deliveritem",
+            *ITEM_IDS,
+            *SALE_PARAMETERS,
+            *COUNTRY_AND_SHOP,
+            USER_ID,
+            needs=TRACK_NEEDS_RELEASE,
+        ),
     ),
 )
 
@@ -149,6 +167,8 @@ PREPARE_USER_PURCHASE = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
     model=PreparedPurchase,
-    instead=ONLY_LIVE,
-    bindings=live_only("GET", "/user/purchase/prepare", parameter("basket_id", required=True), *SHOP, USER_ID),
+    instead=LIVE_ONLY_HINT,
+    bindings=bind_live_only(
+        "GET", "/user/purchase/prepare", parameter("basket_id", required=True), *COUNTRY_AND_SHOP, USER_ID
+    ),
 )

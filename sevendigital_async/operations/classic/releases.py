@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from ...models import EditorialItem, IdMatch, Release, Tag, Track
 from ..operation import Auth, Operation, Safety, parameter
-from .binding import CHART, COMPACT, COUNTRY, ONLY_LIVE, PAGING, TAGS, USE_MATCHES, bound, matches, openapi_only
+from .binding import (
+    CHART_PARAMETERS,
+    COMPACT_DATE_FORMAT,
+    COUNTRY,
+    LIVE_ONLY_HINT,
+    PAGING,
+    TAGS,
+    USE_MATCHES_HINT,
+    bind,
+    bind_matches,
+    bind_openapi_only,
+)
 
 RELEASE_ID = parameter("release_id", required=True)
 
@@ -15,11 +26,11 @@ GET_RELEASES_BY_DATE = Operation(
     safety=Safety.READ,
     model=Release,
     paged=True,
-    bindings=bound(
+    bindings=bind(
         "GET",
         "/release/byDate",
-        parameter("from_date", date_format=COMPACT),
-        parameter("to_date", date_format=COMPACT),
+        parameter("from_date", date_format=COMPACT_DATE_FORMAT),
+        parameter("to_date", date_format=COMPACT_DATE_FORMAT),
         COUNTRY,
         *PAGING,
     ),
@@ -31,7 +42,7 @@ GET_RELEASE_DETAILS = Operation(
     summary="Everything known about one release.",
     safety=Safety.READ,
     model=Release,
-    bindings=bound("GET", "/release/details", RELEASE_ID, COUNTRY),
+    bindings=bind("GET", "/release/details", RELEASE_ID, COUNTRY),
 )
 
 GET_RELEASE_EDITORIAL = Operation(
@@ -40,7 +51,7 @@ GET_RELEASE_EDITORIAL = Operation(
     summary="What the editors wrote about one release.",
     safety=Safety.READ,
     model=EditorialItem,
-    bindings=bound("GET", "/release/editorial", RELEASE_ID, COUNTRY),
+    bindings=bind("GET", "/release/editorial", RELEASE_ID, COUNTRY),
 )
 
 GET_RELEASE_CHART = Operation(
@@ -50,7 +61,7 @@ GET_RELEASE_CHART = Operation(
     safety=Safety.READ,
     model=Release,
     paged=True,
-    bindings=bound("GET", "/release/chart", *CHART),
+    bindings=bind("GET", "/release/chart", *CHART_PARAMETERS),
 )
 
 GET_RELEASE_RECOMMENDATIONS = Operation(
@@ -60,7 +71,7 @@ GET_RELEASE_RECOMMENDATIONS = Operation(
     safety=Safety.READ,
     model=Release,
     paged=True,
-    bindings=bound("GET", "/release/recommend", parameter("release_id"), parameter("artist_id"), COUNTRY, *PAGING),
+    bindings=bind("GET", "/release/recommend", parameter("release_id"), parameter("artist_id"), COUNTRY, *PAGING),
 )
 
 SEARCH_RELEASES = Operation(
@@ -70,7 +81,7 @@ SEARCH_RELEASES = Operation(
     safety=Safety.READ,
     model=Release,
     paged=True,
-    bindings=bound("GET", "/release/search", parameter("q", required=True), parameter("type"), COUNTRY, *PAGING),
+    bindings=bind("GET", "/release/search", parameter("q", required=True), parameter("type"), COUNTRY, *PAGING),
 )
 
 GET_RELEASE_TRACKS = Operation(
@@ -80,7 +91,7 @@ GET_RELEASE_TRACKS = Operation(
     safety=Safety.READ,
     model=Track,
     paged=True,
-    bindings=bound("GET", "/release/tracks", RELEASE_ID, COUNTRY, *PAGING),
+    bindings=bind("GET", "/release/tracks", RELEASE_ID, COUNTRY, *PAGING),
 )
 
 GET_RELEASE_TAGS = Operation(
@@ -90,7 +101,7 @@ GET_RELEASE_TAGS = Operation(
     safety=Safety.READ,
     model=Tag,
     paged=True,
-    bindings=bound("GET", "/release/tags", RELEASE_ID, COUNTRY, *PAGING),
+    bindings=bind("GET", "/release/tags", RELEASE_ID, COUNTRY, *PAGING),
 )
 
 MATCH_RELEASE_BY_ID = Operation(
@@ -100,8 +111,8 @@ MATCH_RELEASE_BY_ID = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.READ,
     model=Release,
-    instead=USE_MATCHES,
-    bindings=openapi_only("GET", "/release/match/byId", parameter("id", required=True)),
+    instead=USE_MATCHES_HINT,
+    bindings=bind_openapi_only("GET", "/release/match/byId", parameter("id", required=True)),
 )
 
 MATCH_RELEASE_IDS = Operation(
@@ -112,8 +123,8 @@ MATCH_RELEASE_IDS = Operation(
     safety=Safety.READ,
     model=IdMatch,
     paged=True,
-    instead=ONLY_LIVE,
-    bindings=matches("release"),
+    instead=LIVE_ONLY_HINT,
+    bindings=bind_matches("release"),
 )
 
 GET_NEW_RELEASES_BY_TAGS = Operation(
@@ -123,7 +134,7 @@ GET_NEW_RELEASES_BY_TAGS = Operation(
     safety=Safety.READ,
     model=Release,
     paged=True,
-    bindings=bound("GET", "/release/bytag/new", TAGS, COUNTRY, *PAGING),
+    bindings=bind("GET", "/release/bytag/new", TAGS, COUNTRY, *PAGING),
 )
 
 GET_TOP_RELEASES_BY_TAGS = Operation(
@@ -133,5 +144,5 @@ GET_TOP_RELEASES_BY_TAGS = Operation(
     safety=Safety.READ,
     model=Release,
     paged=True,
-    bindings=bound("GET", "/release/bytag/top", TAGS, COUNTRY, *PAGING),
+    bindings=bind("GET", "/release/bytag/top", TAGS, COUNTRY, *PAGING),
 )

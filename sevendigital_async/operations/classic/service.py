@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...models import ServiceStatus
 from ..operation import Operation, Safety
-from .binding import bound
+from .binding import bind
 
 GET_STATUS = Operation(
     id="getStatus",
@@ -12,5 +12,5 @@ GET_STATUS = Operation(
     summary="The service's own time.",
     safety=Safety.READ,
     model=ServiceStatus,
-    bindings=bound("GET", "/status"),
+    bindings=bind("GET", "/status"),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...models import Tag
 from ..operation import Operation, Safety
-from .binding import COUNTRY, LIVE_PAGING, ONLY_LIVE, PAGING, TAGS, bound, live_only
+from .binding import COUNTRY, LIVE_ONLY_HINT, LIVE_PAGING, PAGING, TAGS, bind, bind_live_only
 
 GET_ALL_TAGS = Operation(
     id="getAllTags",
@@ -13,7 +13,7 @@ GET_ALL_TAGS = Operation(
     safety=Safety.READ,
     model=Tag,
     paged=True,
-    bindings=bound("GET", "/tag", *PAGING),
+    bindings=bind("GET", "/tag", *PAGING),
 )
 
 GET_RELATED_TAGS = Operation(
@@ -23,6 +23,6 @@ GET_RELATED_TAGS = Operation(
     safety=Safety.READ,
     model=Tag,
     paged=True,
-    instead=ONLY_LIVE,
-    bindings=live_only("GET", "/tag/related", TAGS, COUNTRY, *LIVE_PAGING),
+    instead=LIVE_ONLY_HINT,
+    bindings=bind_live_only("GET", "/tag/related", TAGS, COUNTRY, *LIVE_PAGING),
 )

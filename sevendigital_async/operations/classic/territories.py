@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...models import Country
 from ..operation import Operation, Safety
-from .binding import bound
+from .binding import bind
 
 GET_COUNTRIES = Operation(
     id="getCountries",
@@ -13,5 +13,5 @@ GET_COUNTRIES = Operation(
     safety=Safety.READ,
     model=Country,
     paged=True,
-    bindings=bound("GET", "/countries"),
+    bindings=bind("GET", "/countries"),
 )

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from ...models import DownloadUrl, IdMatch, Track
 from ..operation import Auth, Content, Operation, Safety, parameter
-from .binding import CHART, COUNTRY, ONLY_LIVE, PAGING, USE_MATCHES, bound, matches, openapi_only
+from .binding import (
+    CHART_PARAMETERS,
+    COUNTRY,
+    LIVE_ONLY_HINT,
+    PAGING,
+    USE_MATCHES_HINT,
+    bind,
+    bind_matches,
+    bind_openapi_only,
+)
 
 TRACK_ID = parameter("track_id", required=True)
 
@@ -15,7 +24,7 @@ GET_TRACK_CHART = Operation(
     safety=Safety.READ,
     model=Track,
     paged=True,
-    bindings=bound("GET", "/track/chart", *CHART),
+    bindings=bind("GET", "/track/chart", *CHART_PARAMETERS),
 )
 
 GET_TRACK_DETAILS = Operation(
@@ -24,7 +33,7 @@ GET_TRACK_DETAILS = Operation(
     summary="Everything known about one track.",
     safety=Safety.READ,
     model=Track,
-    bindings=bound("GET", "/track/details", TRACK_ID, COUNTRY),
+    bindings=bind("GET", "/track/details", TRACK_ID, COUNTRY),
 )
 
 SEARCH_TRACKS = Operation(
@@ -34,7 +43,7 @@ SEARCH_TRACKS = Operation(
     safety=Safety.READ,
     model=Track,
     paged=True,
-    bindings=bound("GET", "/track/search", parameter("q", required=True), COUNTRY, *PAGING),
+    bindings=bind("GET", "/track/search", parameter("q", required=True), COUNTRY, *PAGING),
 )
 
 MATCH_TRACK_BY_ID = Operation(
@@ -44,8 +53,8 @@ MATCH_TRACK_BY_ID = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.READ,
     model=Track,
-    instead=USE_MATCHES,
-    bindings=openapi_only("GET", "/track/match/byId", parameter("id", required=True)),
+    instead=USE_MATCHES_HINT,
+    bindings=bind_openapi_only("GET", "/track/match/byId", parameter("id", required=True)),
 )
 
 MATCH_TRACK_IDS = Operation(
@@ -56,8 +65,8 @@ MATCH_TRACK_IDS = Operation(
     safety=Safety.READ,
     model=IdMatch,
     paged=True,
-    instead=ONLY_LIVE,
-    bindings=matches("track"),
+    instead=LIVE_ONLY_HINT,
+    bindings=bind_matches("track"),
 )
 
 GET_TRACK_PREVIEW = Operation(
@@ -66,7 +75,7 @@ GET_TRACK_PREVIEW = Operation(
     summary="A clip of one track.",
     safety=Safety.READ,
     content=Content.MEDIA,
-    bindings=bound("GET", "/track/preview", TRACK_ID, parameter("redirect"), COUNTRY),
+    bindings=bind("GET", "/track/preview", TRACK_ID, parameter("redirect"), COUNTRY),
 )
 
 GET_TRACK_PREVIEW_URL = Operation(
@@ -77,5 +86,5 @@ GET_TRACK_PREVIEW_URL = Operation(
     summary="The address of a track's clip.",
     safety=Safety.READ,
     model=DownloadUrl,
-    bindings=bound("GET", "/track/preview", TRACK_ID, parameter("redirect", required=True), COUNTRY),
+    bindings=bind("GET", "/track/preview", TRACK_ID, parameter("redirect", required=True), COUNTRY),
 )

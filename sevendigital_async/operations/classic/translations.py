@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...models import TranslationBundle
 from ..operation import Operation, Safety, parameter
-from .binding import COUNTRY, LIVE_PAGING, SHOP_ID, bound, live
+from .binding import COUNTRY, LIVE_PAGING, SHOP_ID, bind, live_binding
 
 GET_TRANSLATIONS = Operation(
     id="getTranslations",
@@ -12,10 +12,10 @@ GET_TRANSLATIONS = Operation(
     summary="The shop's texts in one language.",
     safety=Safety.READ,
     model=TranslationBundle,
-    bindings=bound(
+    bindings=bind(
         "GET",
         "/translations",
         parameter("locale", required=True),
-        live=live("GET", "/translations", COUNTRY, SHOP_ID, *LIVE_PAGING),
+        live=live_binding("GET", "/translations", COUNTRY, SHOP_ID, *LIVE_PAGING),
     ),
 )

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from ...models import SubscriptionStatus, User
 from ..operation import Auth, Operation, ParameterLocation, Safety, country_parameter, parameter
-from .binding import bound, for_user, form, live, openapi_only
+from .binding import bind, bind_for_user, bind_openapi_only, form_field, live_binding
 
 EMAIL_ADDRESS = parameter("email", ParameterLocation.FORM, required=True, wire="emailAddress")
-PASSWORD = form("password", required=True)
-PERSON = (PASSWORD, country_parameter(ParameterLocation.FORM, required=True), form("first_name"), form("last_name"))
+PASSWORD = form_field("password", required=True)
+SIGNUP_FIELDS = (
+    PASSWORD,
+    country_parameter(ParameterLocation.FORM, required=True),
+    form_field("first_name"),
+    form_field("last_name"),
+)
 
 GET_USER_UNLIMITED_STREAMING = Operation(
     id="getUserUnlimitedStreaming",
@@ -17,7 +22,7 @@ GET_USER_UNLIMITED_STREAMING = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.READ,
     model=SubscriptionStatus,
-    bindings=for_user("GET", "/user/unlimitedStreaming"),
+    bindings=bind_for_user("GET", "/user/unlimitedStreaming"),
 )
 
 UPDATE_USER_UNLIMITED_STREAMING = Operation(
@@ -28,8 +33,8 @@ UPDATE_USER_UNLIMITED_STREAMING = Operation(
     safety=Safety.UNSAFE,
     model=SubscriptionStatus,
     instead="use platform.subscriptions.create, which sends what the live service requires",
-    bindings=openapi_only(
-        "POST", "/user/unlimitedStreaming", form("user_id", required=True), form("status", required=True)
+    bindings=bind_openapi_only(
+        "POST", "/user/unlimitedStreaming", form_field("user_id", required=True), form_field("status", required=True)
     ),
 )
 
@@ -40,12 +45,12 @@ SIGNUP_USER = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.UNSAFE,
     model=User,
-    bindings=bound(
+    bindings=bind(
         "POST",
         "/user/signup",
-        form("email", required=True),
-        *PERSON,
-        live=live("POST", "/user/signup", EMAIL_ADDRESS, *PERSON),
+        form_field("email", required=True),
+        *SIGNUP_FIELDS,
+        live=live_binding("POST", "/user/signup", EMAIL_ADDRESS, *SIGNUP_FIELDS),
     ),
 )
 
@@ -56,11 +61,11 @@ CREATE_USER = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.UNSAFE,
     model=User,
-    bindings=bound(
+    bindings=bind(
         "GET",
         "/user/create",
         parameter("email", required=True),
-        live=live("GET", "/user/create", parameter("user_id", required=True), country_parameter(required=True)),
+        live=live_binding("GET", "/user/create", parameter("user_id", required=True), country_parameter(required=True)),
     ),
 )
 
@@ -71,7 +76,7 @@ GET_USER_DETAILS = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.READ,
     model=User,
-    bindings=bound("GET", "/user/details", parameter("user_id", required=True)),
+    bindings=bind("GET", "/user/details", parameter("user_id", required=True)),
 )
 
 AUTHENTICATE_USER = Operation(
@@ -81,11 +86,11 @@ AUTHENTICATE_USER = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.UNSAFE,  # each success may hand out a token, and a user has only a few of them
     model=User,
-    bindings=bound(
+    bindings=bind(
         "POST",
         "/user/authenticate",
-        form("email", required=True),
+        form_field("email", required=True),
         PASSWORD,
-        live=live("POST", "/user/authenticate", EMAIL_ADDRESS, PASSWORD),
+        live=live_binding("POST", "/user/authenticate", EMAIL_ADDRESS, PASSWORD),
     ),
 )

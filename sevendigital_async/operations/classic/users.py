@@ -6,11 +6,11 @@ from attrs import evolve
 
 from ...models import User
 from ..operation import Auth, Operation, ParameterLocation, Safety, country_parameter, parameter
-from .binding import bound, form, live
+from .binding import bind, form_field, live_binding
 
 EMAIL_ADDRESS = parameter("email", wire="emailAddress")
-USER = parameter("id", ParameterLocation.PATH, required=True)
-UPDATE = "/users/{id}/update"
+PATH_USER_ID = parameter("id", ParameterLocation.PATH, required=True)
+UPDATE_PATH = "/users/{id}/update"
 
 FIND_USERS = Operation(
     id="findUsers",
@@ -20,7 +20,7 @@ FIND_USERS = Operation(
     safety=Safety.READ,
     model=User,
     paged=True,
-    bindings=bound("GET", "/users", parameter("email"), live=live("GET", "/users", EMAIL_ADDRESS)),
+    bindings=bind("GET", "/users", parameter("email"), live=live_binding("GET", "/users", EMAIL_ADDRESS)),
 )
 
 UPDATE_USER = Operation(
@@ -30,23 +30,23 @@ UPDATE_USER = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.IDEMPOTENT,
     model=User,
-    bindings=bound(
+    bindings=bind(
         "PUT",
-        UPDATE,
-        USER,
-        form("email"),
-        form("first_name"),
-        form("last_name"),
+        UPDATE_PATH,
+        PATH_USER_ID,
+        form_field("email"),
+        form_field("first_name"),
+        form_field("last_name"),
         country_parameter(ParameterLocation.FORM),
-        live=live(
+        live=live_binding(
             "PUT",
-            UPDATE,
-            USER,
+            UPDATE_PATH,
+            PATH_USER_ID,
             evolve(EMAIL_ADDRESS, location=ParameterLocation.FORM),
-            form("first_name"),
-            form("last_name"),
+            form_field("first_name"),
+            form_field("last_name"),
             country_parameter(ParameterLocation.FORM),
-            form("password"),
+            form_field("password"),
         ),
     ),
 )

@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...config import Dialect, Host
-from ..operation import VERSION, Binding, Parameter, country_parameter, paging
+from ..operation import VERSION, Binding, Parameter, country_parameter, paging_parameters
 
-PAGING = paging(100)
-LIVE_PAGING = paging(500)
+PAGING = paging_parameters(100)
+LIVE_PAGING = paging_parameters(500)
 """The newer of the live pages speak of 50, the guide of 500: the service decides."""
 
 COUNTRY = country_parameter()
 REQUIRED_COUNTRY = country_parameter(required=True)
 
 
-def bound(
+def bind(
     http_method: str, path: str, *arguments: Parameter, live: Binding | None = None, **more: Any
 ) -> Mapping[Dialect, Binding]:
     """Bind an operation as the OpenAPI file spells it, and as the live pages do, if it exists there."""
@@ -24,7 +24,7 @@ def bound(
     return file if live is None else {**file, Dialect.LIVE: live}
 
 
-def live(http_method: str, path: str, *arguments: Parameter, host: Host = Host.API, **more: Any) -> Binding:
+def live_binding(http_method: str, path: str, *arguments: Parameter, host: Host = Host.API, **more: Any) -> Binding:
     """Spell an operation as the live pages do.
 
     Args:
@@ -37,6 +37,6 @@ def live(http_method: str, path: str, *arguments: Parameter, host: Host = Host.A
     return Binding(http_method, VERSION + path if host is Host.API else path, arguments, host, **more)
 
 
-def live_only(http_method: str, path: str, *arguments: Parameter, **more: Any) -> Mapping[Dialect, Binding]:
+def bind_live_only(http_method: str, path: str, *arguments: Parameter, **more: Any) -> Mapping[Dialect, Binding]:
     """Bind an operation that only the live pages know."""
-    return {Dialect.LIVE: live(http_method, path, *arguments, **more)}
+    return {Dialect.LIVE: live_binding(http_method, path, *arguments, **more)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...models import Artist, DownloadUrl, Release, ReleaseBatch, Track, TrackBatch, UsageType
 from ..operation import Auth, Binding, Operation, Parameter, ParameterLocation, Safety, parameter
-from .binding import COUNTRY, LIVE_PAGING, PAGING, bound, live
+from .binding import COUNTRY, LIVE_PAGING, PAGING, bind, live_binding
 
 ARTIST_ID = parameter("artist_id", ParameterLocation.PATH, required=True)
 RELEASE_ID = parameter("release_id", ParameterLocation.PATH, required=True)
@@ -18,11 +18,13 @@ COUNTRY_AND_USAGE = (COUNTRY, parameter("usage_types"))
 
 def _batch(noun: str) -> Binding:
     ids = parameter(f"{noun}_ids", required=True, wire=f"{noun}ids")
-    return live("GET", f"/{noun}/details/batch", ids, parameter("show_errors", wire="showerrors"), *COUNTRY_AND_USAGE)
+    return live_binding(
+        "GET", f"/{noun}/details/batch", ids, parameter("show_errors", wire="showerrors"), *COUNTRY_AND_USAGE
+    )
 
 
 def _by_id(path: str, name: str, wire: str, *arguments: Parameter) -> Binding:
-    return live("GET", path, parameter(name, required=True, wire=wire), *arguments, *COUNTRY_AND_USAGE)
+    return live_binding("GET", path, parameter(name, required=True, wire=wire), *arguments, *COUNTRY_AND_USAGE)
 
 
 BROWSE_ARTISTS_BY_NAME = Operation(
@@ -33,12 +35,14 @@ BROWSE_ARTISTS_BY_NAME = Operation(
     safety=Safety.READ,
     model=Artist,
     paged=True,
-    bindings=bound(
+    bindings=bind(
         "GET",
         "/artists/browse",
         parameter("letter", required=True),
         *PAGING,
-        live=live("GET", "/artist/browse", parameter("letter", required=True), *LIVE_PAGING, *COUNTRY_AND_USAGE),
+        live=live_binding(
+            "GET", "/artist/browse", parameter("letter", required=True), *LIVE_PAGING, *COUNTRY_AND_USAGE
+        ),
     ),
 )
 
@@ -49,7 +53,7 @@ GET_ARTIST_DETAILS = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.READ,
     model=Artist,
-    bindings=bound(
+    bindings=bind(
         "GET", "/artists/{artistId}/details", ARTIST_ID, live=_by_id("/artist/details", "artist_id", "artistId")
     ),
 )
@@ -62,7 +66,7 @@ GET_ARTIST_RELEASES = Operation(
     safety=Safety.READ,
     model=Release,
     paged=True,
-    bindings=bound(
+    bindings=bind(
         "GET",
         "/artists/{artistId}/releases",
         ARTIST_ID,
@@ -80,8 +84,12 @@ SEARCH_ARTISTS = Operation(
     safety=Safety.READ,
     model=Artist,
     paged=True,
-    bindings=bound(
-        "GET", "/artists/search", Q, *PAGING, live=live("GET", "/artist/search", Q, *LIVE_PAGING, *COUNTRY_AND_USAGE)
+    bindings=bind(
+        "GET",
+        "/artists/search",
+        Q,
+        *PAGING,
+        live=live_binding("GET", "/artist/search", Q, *LIVE_PAGING, *COUNTRY_AND_USAGE),
     ),
 )
 
@@ -92,7 +100,7 @@ GET_RELEASES_BATCH_DETAILS = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.READ,
     model=ReleaseBatch,
-    bindings=bound(
+    bindings=bind(
         "POST",
         "/releases/details/batch",
         parameter("release_ids", ParameterLocation.JSON, required=True),
@@ -108,7 +116,7 @@ GET_RELEASE_DETAILS = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.READ,
     model=Release,
-    bindings=bound(
+    bindings=bind(
         "GET", "/releases/{releaseId}/details", RELEASE_ID, live=_by_id("/release/details", "release_id", "releaseid")
     ),
 )
@@ -121,7 +129,7 @@ GET_RELEASE_TRACK_LISTING = Operation(
     safety=Safety.READ,
     model=Track,
     paged=True,
-    bindings=bound(
+    bindings=bind(
         "GET",
         "/releases/{releaseId}/tracks",
         RELEASE_ID,
@@ -137,8 +145,12 @@ SEARCH_RELEASES = Operation(
     safety=Safety.READ,
     model=Release,
     paged=True,
-    bindings=bound(
-        "GET", "/releases/search", Q, *PAGING, live=live("GET", "/release/search", Q, *LIVE_PAGING, *COUNTRY_AND_USAGE)
+    bindings=bind(
+        "GET",
+        "/releases/search",
+        Q,
+        *PAGING,
+        live=live_binding("GET", "/release/search", Q, *LIVE_PAGING, *COUNTRY_AND_USAGE),
     ),
 )
 
@@ -150,8 +162,12 @@ SEARCH_TRACKS = Operation(
     safety=Safety.READ,
     model=Track,
     paged=True,
-    bindings=bound(
-        "GET", "/tracks/search", Q, *PAGING, live=live("GET", "/track/search", Q, *LIVE_PAGING, *COUNTRY_AND_USAGE)
+    bindings=bind(
+        "GET",
+        "/tracks/search",
+        Q,
+        *PAGING,
+        live=live_binding("GET", "/track/search", Q, *LIVE_PAGING, *COUNTRY_AND_USAGE),
     ),
 )
 
@@ -162,7 +178,7 @@ GET_TRACKS_BATCH_DETAILS = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.READ,
     model=TrackBatch,
-    bindings=bound(
+    bindings=bind(
         "POST",
         "/tracks/details/batch",
         parameter("track_ids", ParameterLocation.JSON, required=True),
@@ -178,7 +194,7 @@ GET_TRACK_DETAILS = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.READ,
     model=Track,
-    bindings=bound("GET", "/tracks/{trackId}/details", TRACK_ID, live=_by_id("/track/details", "track_id", "trackid")),
+    bindings=bind("GET", "/tracks/{trackId}/details", TRACK_ID, live=_by_id("/track/details", "track_id", "trackid")),
 )
 
 DOWNLOAD_TRACK = Operation(
@@ -189,7 +205,7 @@ DOWNLOAD_TRACK = Operation(
     safety=Safety.READ,
     model=DownloadUrl,
     instead="use platform.downloads.track for a track that a user has bought, platform.content_delivery for any other",
-    bindings=bound("GET", "/tracks/{trackId}/download", TRACK_ID),
+    bindings=bind("GET", "/tracks/{trackId}/download", TRACK_ID),
 )
 
 GET_USAGE_TYPE_INFORMATION = Operation(
@@ -201,5 +217,5 @@ GET_USAGE_TYPE_INFORMATION = Operation(
     model=UsageType,
     paged=True,
     instead="usage types are an argument there, usage_types, of the methods of platform.catalogue",
-    bindings=bound("GET", "/usage-types"),
+    bindings=bind("GET", "/usage-types"),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...config import Host
 from ..operation import Auth, Content, Operation, RateClass, Safety, parameter
-from .binding import COUNTRY, bound, live
+from .binding import COUNTRY, bind, live_binding
 
 TRANSFER_MEDIA = Operation(
     id="transferMedia",
@@ -14,13 +14,13 @@ TRANSFER_MEDIA = Operation(
     safety=Safety.READ,
     rate_class=RateClass.MEDIA_TRANSFER,
     content=Content.MEDIA,
-    bindings=bound(
+    bindings=bind(
         "GET",
         "/content-delivery/media-transfer",
         parameter("track_id", required=True),
         parameter("format"),
         parameter("bitrate"),
-        live=live(
+        live=live_binding(
             "GET",
             "/media/transfer",
             parameter("track_id", required=True),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from ...config import Host
 from ..operation import Auth, Binding, Content, Operation, Parameter, ParameterLocation, Safety, parameter
-from .binding import COUNTRY, bound, live
+from .binding import COUNTRY, bind, live_binding
 
 USER_ID = parameter("user_id", ParameterLocation.PATH, required=True)
 
 
 def _media(path: str, *arguments: Parameter) -> Binding:
-    return live("GET", f"/media/user{path}", *arguments, host=Host.MEDIA)
+    return live_binding("GET", f"/media/user{path}", *arguments, host=Host.MEDIA)
 
 
 LIVE_USER_ID = parameter("user_id", required=True)
@@ -22,7 +22,7 @@ DOWNLOAD_PURCHASE_ZIP = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
     content=Content.MEDIA,
-    bindings=bound(
+    bindings=bind(
         "GET",
         "/users/{userId}/downloads/purchases/{purchaseId}",
         USER_ID,
@@ -38,7 +38,7 @@ DOWNLOAD_PURCHASED_RELEASE_ZIP = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
     content=Content.MEDIA,
-    bindings=bound(
+    bindings=bind(
         "GET",
         "/users/{userId}/downloads/releases/{releaseId}",
         USER_ID,
@@ -56,7 +56,7 @@ DOWNLOAD_PURCHASED_TRACK = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
     content=Content.MEDIA,
-    bindings=bound(
+    bindings=bind(
         "GET",
         "/users/{userId}/downloads/tracks/{trackId}",
         USER_ID,

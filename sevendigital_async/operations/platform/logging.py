@@ -9,12 +9,14 @@ from attrs import evolve
 from ...config import Dialect
 from ...models import LogKind, StreamLog
 from ..operation import AcceptedCount, Auth, Binding, Operation, ParameterLocation, RateClass, Safety, parameter
-from .play_dialects import LIVE_PLAYS, NEVER_SUBSCRIBED
+from .play_dialects import LIVE_PLAYS, NEVER_SUBSCRIBED_CODE
 
-OUTSIDE_WINDOW = 1002
+OUTSIDE_WINDOW_CODE = 1002
 
-PLAYED_LONG_AGO = "played 61 days ago or more, or in the future; or another field has no valid value"
-NO_SUBSCRIPTION = "this user has never had a subscription, so that no play of theirs can be one of a subscriber"
+OUTSIDE_WINDOW_MEANING = "played 61 days ago or more, or in the future; or another field has no valid value"
+NEVER_SUBSCRIBED_MEANING = (
+    "this user has never had a subscription, so that no play of theirs can be one of a subscriber"
+)
 
 
 def _checked_logs(logs: Iterable[object]) -> object:
@@ -30,14 +32,16 @@ LOGS = parameter("logs", ParameterLocation.JSON, required=True, write=_checked_l
 COUNTRY = parameter("country", required=True)
 USER_ID = parameter("user_id", required=True)
 PLAY_LOG_ITEMS = parameter("items", ParameterLocation.JSON, required=True, wire="playLogItem")
-COUNTED = AcceptedCount("items", ("playLogs", "count"))
+ACCEPTED_COUNT = AcceptedCount("items", ("playLogs", "count"))
 
 
-def _bound(kind: LogKind, live: Binding) -> Mapping[Dialect, Binding]:
-    spread = {"logs": LIVE_PLAYS[kind].spread}
+def _bind(kind: LogKind, live: Binding) -> Mapping[Dialect, Binding]:
+    spread = {"logs": LIVE_PLAYS[kind].request_arguments}
     return {
         Dialect.OPENAPI: Binding("POST", f"/logging/{kind}", (LOGS,)),
-        Dialect.LIVE: evolve(live, spread=spread, meanings={OUTSIDE_WINDOW: PLAYED_LONG_AGO, **live.meanings}),
+        Dialect.LIVE: evolve(
+            live, spread=spread, meanings={OUTSIDE_WINDOW_CODE: OUTSIDE_WINDOW_MEANING, **live.meanings}
+        ),
     }
 
 
@@ -49,7 +53,7 @@ REPORT_PREVIEW_STREAM = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.UNSAFE,
     rate_class=RateClass.PREVIEW_LOGS,
-    bindings=_bound(
+    bindings=_bind(
         LogKind.PREVIEW,
         Binding(
             "POST",
@@ -66,9 +70,9 @@ REPORT_CATALOGUE_STREAM = Operation(
     summary="Report plays in radio-style listening.",
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
-    bindings=_bound(
+    bindings=_bind(
         LogKind.CATALOGUE,
-        Binding("POST", "/1.2/catalogue/log", (COUNTRY, USER_ID, PLAY_LOG_ITEMS), count=COUNTED),
+        Binding("POST", "/1.2/catalogue/log", (COUNTRY, USER_ID, PLAY_LOG_ITEMS), count=ACCEPTED_COUNT),
     ),
 )
 
@@ -78,14 +82,14 @@ REPORT_SUBSCRIBER_STREAM = Operation(
     summary="Report plays of subscribers.",
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
-    bindings=_bound(
+    bindings=_bind(
         LogKind.SUBSCRIBER,
         Binding(
             "POST",
             "/1.2/user/subscription/log",
             (COUNTRY, USER_ID, PLAY_LOG_ITEMS),
-            count=COUNTED,
-            meanings={NEVER_SUBSCRIBED: NO_SUBSCRIPTION},
+            count=ACCEPTED_COUNT,
+            meanings={NEVER_SUBSCRIBED_CODE: NEVER_SUBSCRIBED_MEANING},
         ),
     ),
 )

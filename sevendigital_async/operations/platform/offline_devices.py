@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...models import DeviceAuthorisation
 from ..operation import Auth, Operation, ParameterLocation, Safety, parameter
-from .binding import COUNTRY, bound, live
+from .binding import COUNTRY, bind, live_binding
 
 USER_ID = parameter("user_id", ParameterLocation.PATH, required=True)
 LIVE_USER_ID = parameter("user_id", required=True)
@@ -19,14 +19,14 @@ AUTHORIZE_OFFLINE_DEVICE = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
     model=DeviceAuthorisation,
-    bindings=bound(
+    bindings=bind(
         "POST",
         "/users/{userId}/unlimitedStreaming/offline",
         USER_ID,
         parameter("device_id", ParameterLocation.JSON, required=True),
         parameter("device_name", ParameterLocation.JSON),
         parameter("platform", ParameterLocation.JSON),
-        live=live(
+        live=live_binding(
             "POST",
             "/user/unlimitedStreaming/offline",
             COUNTRY,
@@ -46,12 +46,12 @@ GET_OFFLINE_DEVICE_STATUS = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.READ,
     model=DeviceAuthorisation,
-    bindings=bound(
+    bindings=bind(
         "GET",
         "/users/{userId}/unlimitedStreaming/offline/{deviceId}",
         USER_ID,
         parameter("device_id", ParameterLocation.PATH, required=True),
-        live=live(
+        live=live_binding(
             "GET",
             "/user/unlimitedStreaming/offline",
             COUNTRY,
@@ -69,10 +69,10 @@ LIST_OFFLINE_DEVICES = Operation(
     safety=Safety.READ,
     model=DeviceAuthorisation,
     paged=True,
-    bindings=bound(
+    bindings=bind(
         "GET",
         "/users/{userId}/unlimitedStreaming/devices",
         USER_ID,
-        live=live("GET", "/user/offlineclients", LIVE_USER_ID, COUNTRY),
+        live=live_binding("GET", "/user/offlineclients", LIVE_USER_ID, COUNTRY),
     ),
 )

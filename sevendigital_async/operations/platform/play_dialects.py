@@ -17,12 +17,12 @@ from ...config import Dialect
 from ...errors import InvalidLogError
 from ...models import EndReason, LogKind, PlayMode, PlayType, StreamLog
 from ...models.encoded_log import EncodedLog
-from ...models.stream_log import LIVE_FIELDS, Window, batch_key, check_text, checked_and_encoded, encoded, user_key
+from ...models.stream_log import LIVE_FIELDS, Window, batch_key, check_text, checked_and_encoded, encode_wire, user_key
 
 MAX_USER_AGENT = 256
 """Characters of a user agent that the live service keeps."""
 
-NEVER_SUBSCRIBED = 1003
+NEVER_SUBSCRIBED_CODE = 1003
 """What the live service says of a user who has never had a subscription, whatever the plays."""
 
 
@@ -97,32 +97,32 @@ class PlayField:
 
     Attributes:
         name: The field of ``StreamLog``.
-        kept: Its wire name in spools.
-        wire: Its wire name here; None if only the query carries it.
+        spool_name: Its wire name in spools.
+        wire_name: Its wire name here; None if only the query carries it.
         required: Whether the service requires it.
-        number: It is a number here.
-        words: The values that it may have.
-        text: It is any text that is not blank.
+        is_number: It is a number here.
+        choices: The values that it may have.
+        is_text: It is any text that is not blank.
     """
 
     name: str
-    kept: str
-    wire: str | None
+    spool_name: str
+    wire_name: str | None
     required: bool = True
-    number: bool = False
-    words: tuple[str, ...] = ()
-    text: bool = False
+    is_number: bool = False
+    choices: tuple[str, ...] = ()
+    is_text: bool = False
 
 
-TRACK = PlayField("track_id", "trackId", "trackId", number=True)
-RELEASE = PlayField("release_id", "releaseId", "releaseId", number=True)
-FORMAT = PlayField("format_id", "formatId", "formatId", number=True)
+TRACK = PlayField("track_id", "trackId", "trackId", is_number=True)
+RELEASE = PlayField("release_id", "releaseId", "releaseId", is_number=True)
+FORMAT = PlayField("format_id", "formatId", "formatId", is_number=True)
 PLAYED_AT = PlayField("timestamp", "timestamp", "dateTimePlayed")
 SECONDS = PlayField("duration_played", "durationPlayed", "totalTimePlayed")
-MODE = PlayField("play_mode", "playMode", "playMode", words=tuple(PlayMode))
-REASON = PlayField("end_reason", "endReason", "endReason", words=tuple(EndReason))
-TYPE = PlayField("play_type", "playType", "playType", required=False, words=tuple(PlayType))
-AGENT = PlayField("user_agent", "userAgent", "userAgent", text=True)
+MODE = PlayField("play_mode", "playMode", "playMode", choices=tuple(PlayMode))
+REASON = PlayField("end_reason", "endReason", "endReason", choices=tuple(EndReason))
+TYPE = PlayField("play_type", "playType", "playType", required=False, choices=tuple(PlayType))
+AGENT = PlayField("user_agent", "userAgent", "userAgent", is_text=True)
 USER = PlayField("user_id", "userId", "userId")
 COUNTRY = PlayField("country", "country", "country")
 USER_IN_QUERY = PlayField("user_id", "userId", None)
@@ -136,14 +136,14 @@ class LivePlays:
     Attributes:
         kind: Kind of the plays.
         fields: The fields of a play.
-        by_user: The plays of a request are of one user in one country, which its query names.
+        is_by_user: The plays of a request are of one user in one country, which its query names.
         user_error_codes: See `PlayDialect`.
         truncates_user_agents: Likewise.
     """
 
     kind: LogKind
     fields: tuple[PlayField, ...]
-    by_user: bool
+    is_by_user: bool
     user_error_codes: frozenset[int] = frozenset()
     truncates_user_agents: bool = True
 
@@ -151,8 +151,8 @@ class LivePlays:
         """Check a play and its fields, and encode it."""
         log.check(window.now)
         wire = log.as_wire()
-        self.item(wire)
-        return encoded(wire)
+        self.wire_item(wire)
+        return encode_wire(wire)
 
     def encode_wire_form(self, log: EncodedLog, window: Window) -> bytes:
         """Check the fields of a play in its wire form as well."""
@@ -160,13 +160,13 @@ class LivePlays:
 
     def partition_key(self, *, signed_by_user: bool) -> Callable[[StreamLog | EncodedLog], str] | None:  # noqa: ARG002 - the signer does not matter
         """Partition plays by user and country where a request is about one of each."""
-        return _user_and_country if self.by_user else None
+        return _user_and_country if self.is_by_user else None
 
     def arguments(self, logs: Sequence[bytes]) -> Mapping[str, object]:
         """Spell the plays anew."""
-        return self.spread(map(orjson.loads, logs))
+        return self.request_arguments(map(orjson.loads, logs))
 
-    def spread(self, logs: Iterable[StreamLog | Mapping[str, Any]]) -> Mapping[str, object]:
+    def request_arguments(self, logs: Iterable[StreamLog | Mapping[str, Any]]) -> Mapping[str, object]:
         """Return the arguments of a request with plays, which may be encoded.
 
         Raises:
@@ -175,68 +175,68 @@ class LivePlays:
         kept = [log.as_wire() if isinstance(log, StreamLog) else log for log in logs]
         if not kept or not all(isinstance(wire, Mapping) for wire in kept):
             raise InvalidLogError("logs must be one or more plays", field="logs")
-        arguments: dict[str, object] = {"items": [self.item(wire) for wire in kept]}
-        arguments |= {"user_id": kept[0].get("userId")} if self.by_user else {}
-        if self.by_user and len({(wire.get("userId"), wire.get("country")) for wire in kept}) > 1:
+        arguments: dict[str, object] = {"items": [self.wire_item(wire) for wire in kept]}
+        arguments |= {"user_id": kept[0].get("userId")} if self.is_by_user else {}
+        if self.is_by_user and len({(wire.get("userId"), wire.get("country")) for wire in kept}) > 1:
             raise InvalidLogError(
                 f"in the live dialect, all {self.kind} plays of a request must have the same user and country",
                 field="user_id",
             )
         return arguments | {"country": kept[0].get("country")}
 
-    def item(self, kept: Mapping[str, Any]) -> dict[str, Any]:
+    def wire_item(self, log: Mapping[str, Any]) -> dict[str, Any]:
         """Spell one play.
 
         Args:
-            kept: The play as spools keep it, decoded.
+            log: The play as spools keep it, decoded.
 
         Raises:
             InvalidLogError: A field is missing, unknown to the endpoint or of the wrong type.
         """
         item: dict[str, Any] = {}
         for field in self.fields:
-            value = kept.get(field.kept)
+            value = log.get(field.spool_name)
             if value is None:
                 if field.required:
-                    raise self._unfit(field.name, "need {}")
+                    raise self._field_error(field.name, "need {}")
                 continue
-            value = self._spelled(field, value)
-            if field.wire is not None:
-                item[field.wire] = value
+            value = self._wire_value(field, value)
+            if field.wire_name is not None:
+                item[field.wire_name] = value
         for name in LIVE_FIELDS.keys() - {field.name for field in self.fields}:
-            if kept.get(LIVE_FIELDS[name]) is not None:
-                raise self._unfit(name, "have no {}")
+            if log.get(LIVE_FIELDS[name]) is not None:
+                raise self._field_error(name, "have no {}")
         return item
 
-    def _spelled(self, field: PlayField, value: object) -> object:
-        if field.words and value not in field.words:
-            raise self._unfit(field.name, f"need {{}} to be one of {', '.join(field.words)}")
-        if field.text:
+    def _wire_value(self, field: PlayField, value: object) -> object:
+        if field.choices and value not in field.choices:
+            raise self._field_error(field.name, f"need {{}} to be one of {', '.join(field.choices)}")
+        if field.is_text:
             check_text(field.name, value, math.inf)
-        if not field.number:
+        if not field.is_number:
             return value
         if not (isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20):  # noqa: PLR2004 - 64 bits
-            raise self._unfit(field.name, "need a number as {}")
+            raise self._field_error(field.name, "need a number as {}")
         return int(value)
 
-    def _unfit(self, name: str, words: str) -> InvalidLogError:
+    def _field_error(self, name: str, words: str) -> InvalidLogError:
         return InvalidLogError(f"{self.kind} plays {words.format(name)} in the live dialect", field=name)
 
 
 LIVE_PLAYS: Mapping[LogKind, LivePlays] = {
     LogKind.PREVIEW: LivePlays(
-        LogKind.PREVIEW, (USER, COUNTRY, TRACK, PLAYED_AT, SECONDS, AGENT, MODE, TYPE), by_user=False
+        LogKind.PREVIEW, (USER, COUNTRY, TRACK, PLAYED_AT, SECONDS, AGENT, MODE, TYPE), is_by_user=False
     ),
     LogKind.CATALOGUE: LivePlays(
         LogKind.CATALOGUE,
         (TRACK, RELEASE, FORMAT, PLAYED_AT, SECONDS, REASON, USER, AGENT, COUNTRY_IN_QUERY),
-        by_user=True,
+        is_by_user=True,
     ),
     LogKind.SUBSCRIBER: LivePlays(
         LogKind.SUBSCRIBER,
         (TRACK, RELEASE, FORMAT, MODE, PLAYED_AT, SECONDS, AGENT, USER_IN_QUERY, COUNTRY_IN_QUERY),
-        by_user=True,
-        user_error_codes=frozenset({NEVER_SUBSCRIBED}),
+        is_by_user=True,
+        user_error_codes=frozenset({NEVER_SUBSCRIBED_CODE}),
     ),
 }
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ...models import PlaylistGroup
 from ..operation import Auth, Operation, ParameterLocation, Safety, parameter
-from .binding import REQUIRED_COUNTRY, live_only
-from .playlists import ONLY_LIVE
+from .binding import REQUIRED_COUNTRY, bind_live_only
+from .playlists import LIVE_ONLY_HINT
 
-PATH = "/user/playlists/groups"
-GROUP_PATH = f"{PATH}/{{playlistGroupId}}"
+GROUPS_PATH = "/user/playlists/groups"
+GROUP_PATH = f"{GROUPS_PATH}/{{playlistGroupId}}"
 
 GROUP_ID = parameter("playlist_group_id", ParameterLocation.PATH, required=True)
 USER_ID = parameter("user_id", required=True)
@@ -23,8 +23,8 @@ LIST_PLAYLIST_GROUPS = Operation(
     safety=Safety.READ,
     model=PlaylistGroup,
     paged=True,
-    instead=ONLY_LIVE,
-    bindings=live_only("GET", PATH, USER_ID, REQUIRED_COUNTRY),
+    instead=LIVE_ONLY_HINT,
+    bindings=bind_live_only("GET", GROUPS_PATH, USER_ID, REQUIRED_COUNTRY),
 )
 
 CREATE_PLAYLIST_GROUP = Operation(
@@ -34,8 +34,8 @@ CREATE_PLAYLIST_GROUP = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
     model=PlaylistGroup,
-    instead=ONLY_LIVE,
-    bindings=live_only("POST", PATH, NAME, PLAYLIST_IDS, USER_ID, REQUIRED_COUNTRY),
+    instead=LIVE_ONLY_HINT,
+    bindings=bind_live_only("POST", GROUPS_PATH, NAME, PLAYLIST_IDS, USER_ID, REQUIRED_COUNTRY),
 )
 
 READ_PLAYLIST_GROUP = Operation(
@@ -45,8 +45,8 @@ READ_PLAYLIST_GROUP = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.READ,
     model=PlaylistGroup,
-    instead=ONLY_LIVE,
-    bindings=live_only("GET", GROUP_PATH, GROUP_ID, USER_ID, REQUIRED_COUNTRY),
+    instead=LIVE_ONLY_HINT,
+    bindings=bind_live_only("GET", GROUP_PATH, GROUP_ID, USER_ID, REQUIRED_COUNTRY),
 )
 
 ADD_TO_PLAYLIST_GROUP = Operation(
@@ -56,8 +56,8 @@ ADD_TO_PLAYLIST_GROUP = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
     model=PlaylistGroup,
-    instead=ONLY_LIVE,
-    bindings=live_only(
+    instead=LIVE_ONLY_HINT,
+    bindings=bind_live_only(
         "POST",
         GROUP_PATH,
         GROUP_ID,
@@ -74,8 +74,8 @@ REPLACE_PLAYLIST_GROUP = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.IDEMPOTENT,
     model=PlaylistGroup,
-    instead=ONLY_LIVE,
-    bindings=live_only("PUT", GROUP_PATH, GROUP_ID, NAME, PLAYLIST_IDS, USER_ID, REQUIRED_COUNTRY),
+    instead=LIVE_ONLY_HINT,
+    bindings=bind_live_only("PUT", GROUP_PATH, GROUP_ID, NAME, PLAYLIST_IDS, USER_ID, REQUIRED_COUNTRY),
 )
 
 DELETE_PLAYLIST_GROUP = Operation(
@@ -84,6 +84,6 @@ DELETE_PLAYLIST_GROUP = Operation(
     summary="Delete a group; its playlists stay.",
     auth=Auth.THREE_LEGGED,
     safety=Safety.IDEMPOTENT,
-    instead=ONLY_LIVE,
-    bindings=live_only("DELETE", GROUP_PATH, GROUP_ID, USER_ID, REQUIRED_COUNTRY),
+    instead=LIVE_ONLY_HINT,
+    bindings=bind_live_only("DELETE", GROUP_PATH, GROUP_ID, USER_ID, REQUIRED_COUNTRY),
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from ...models import Playlist, PlaylistTag, PlaylistTrack, PlaylistTrackInput
 from ..operation import Auth, Operation, Parameter, ParameterLocation, Safety, parameter
-from .binding import COUNTRY, LIVE_PAGING, PAGING, REQUIRED_COUNTRY, bound, live, live_only
+from .binding import COUNTRY, LIVE_PAGING, PAGING, REQUIRED_COUNTRY, bind, bind_live_only, live_binding
 
 PLAYLIST_ID = parameter("playlist_id", ParameterLocation.PATH, required=True)
 ENTRY_ID = parameter("playlist_track_id", ParameterLocation.PATH, required=True)
@@ -15,13 +15,13 @@ VISIBILITY = parameter("visibility", ParameterLocation.JSON)
 STATUS = parameter("status", ParameterLocation.JSON)
 USER_ID = parameter("user_id")
 
-FAVOURITE = "/playlists/{playlistId}/favourites/{userId}"
+FAVOURITE_PATH = "/playlists/{playlistId}/favourites/{userId}"
 PATH_USER_ID = parameter("user_id", ParameterLocation.PATH, required=True)
 
-ONLY_LIVE = "only the live dialect has it"
+LIVE_ONLY_HINT = "only the live dialect has it"
 
 
-def _file_tracks(tracks: Iterable[object]) -> Sequence[object]:
+def _openapi_tracks(tracks: Iterable[object]) -> Sequence[object]:
     """Spell tracks as the OpenAPI file does."""
     return [track.as_wire() if isinstance(track, PlaylistTrackInput) else track for track in tracks]
 
@@ -31,24 +31,24 @@ def _live_tracks(tracks: Iterable[object]) -> Sequence[object]:
     return [track.as_live_wire() if isinstance(track, PlaylistTrackInput) else track for track in tracks]
 
 
-def _named(tags: Iterable[object]) -> Sequence[object]:
+def _tag_objects(tags: Iterable[object]) -> Sequence[object]:
     """Spell tags as objects."""
     names = [tag.name if isinstance(tag, PlaylistTag) else tag for tag in tags]
     return [{"name": name} if isinstance(name, str) else name for name in names]
 
 
-def _tracks(*, required: bool = False) -> Parameter:
+def _tracks_parameter(*, required: bool = False) -> Parameter:
     return parameter("tracks", ParameterLocation.JSON, required=required, write=_live_tracks)
 
 
-MORE = (
+LIVE_PLAYLIST_FIELDS = (
     parameter("image", ParameterLocation.JSON),
-    parameter("tags", ParameterLocation.JSON, write=_named),
+    parameter("tags", ParameterLocation.JSON, write=_tag_objects),
     parameter("annotations", ParameterLocation.JSON),
 )
 """Fields of the live service that the OpenAPI file lacks."""
 
-FILTERS = (parameter("status"), parameter("tags"))
+PLAYLIST_FILTERS = (parameter("status"), parameter("tags"))
 
 LIST_PLAYLISTS = Operation(
     id="listPlaylists",
@@ -58,18 +58,20 @@ LIST_PLAYLISTS = Operation(
     safety=Safety.READ,
     model=Playlist,
     paged=True,
-    bindings=bound(
+    bindings=bind(
         "GET",
         "/playlists",
         USER_ID,
         *PAGING,
-        live=live(
+        live=live_binding(
             "GET",
             "/playlists",
             COUNTRY,
             *LIVE_PAGING,
-            *FILTERS,
-            variants={"user_id": live("GET", "/user/playlists", USER_ID, COUNTRY, *LIVE_PAGING, *FILTERS)},
+            *PLAYLIST_FILTERS,
+            variants={
+                "user_id": live_binding("GET", "/user/playlists", USER_ID, COUNTRY, *LIVE_PAGING, *PLAYLIST_FILTERS)
+            },
         ),
     ),
 )
@@ -81,15 +83,15 @@ CREATE_PLAYLIST = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.UNSAFE,
     model=Playlist,
-    bindings=bound(
+    bindings=bind(
         "POST",
         "/playlists",
         parameter("name", ParameterLocation.JSON, required=True),
         DESCRIPTION,
         VISIBILITY,
-        parameter("tracks", ParameterLocation.JSON, write=_file_tracks),
+        parameter("tracks", ParameterLocation.JSON, write=_openapi_tracks),
         USER_ID,
-        live=live(
+        live=live_binding(
             "POST",
             "/playlists",
             REQUIRED_COUNTRY,
@@ -98,8 +100,8 @@ CREATE_PLAYLIST = Operation(
             DESCRIPTION,
             STATUS,
             VISIBILITY,
-            _tracks(),
-            *MORE,
+            _tracks_parameter(),
+            *LIVE_PLAYLIST_FIELDS,
         ),
     ),
 )
@@ -112,14 +114,14 @@ UPDATE_PLAYLIST_DETAILS = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.IDEMPOTENT,
     model=Playlist,
-    bindings=bound(
+    bindings=bind(
         "PUT",
         "/playlists/{playlistId}",
         PLAYLIST_ID,
         parameter("name", ParameterLocation.JSON),
         DESCRIPTION,
         VISIBILITY,
-        live=live(
+        live=live_binding(
             "POST",
             "/playlists/{playlistId}/details",
             PLAYLIST_ID,
@@ -129,7 +131,7 @@ UPDATE_PLAYLIST_DETAILS = Operation(
             STATUS,
             VISIBILITY,
             DESCRIPTION,
-            *MORE,
+            *LIVE_PLAYLIST_FIELDS,
             echo={
                 "id": "playlist_id",
                 "name": "name",
@@ -152,18 +154,18 @@ ADD_TRACKS_TO_PLAYLIST = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.UNSAFE,
     model=Playlist,
-    bindings=bound(
+    bindings=bind(
         "POST",
         "/playlists/{playlistId}/tracks",
         PLAYLIST_ID,
-        parameter("tracks", ParameterLocation.JSON, required=True, write=_file_tracks),
-        live=live(
+        parameter("tracks", ParameterLocation.JSON, required=True, write=_openapi_tracks),
+        live=live_binding(
             "POST",
             "/playlists/{playlistId}/tracks",
             PLAYLIST_ID,
             REQUIRED_COUNTRY,
             USER_ID,
-            _tracks(required=True),
+            _tracks_parameter(required=True),
             bare=True,
         ),
     ),
@@ -176,8 +178,8 @@ READ_PLAYLIST = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.READ,
     model=Playlist,
-    instead=ONLY_LIVE,
-    bindings=live_only("GET", "/playlists/{playlistId}", PLAYLIST_ID, REQUIRED_COUNTRY, USER_ID),
+    instead=LIVE_ONLY_HINT,
+    bindings=bind_live_only("GET", "/playlists/{playlistId}", PLAYLIST_ID, REQUIRED_COUNTRY, USER_ID),
 )
 
 READ_PLAYLIST_DETAILS = Operation(
@@ -187,8 +189,8 @@ READ_PLAYLIST_DETAILS = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.READ,
     model=Playlist,
-    instead=ONLY_LIVE,
-    bindings=live_only("GET", "/playlists/{playlistId}/details", PLAYLIST_ID, REQUIRED_COUNTRY, USER_ID),
+    instead=LIVE_ONLY_HINT,
+    bindings=bind_live_only("GET", "/playlists/{playlistId}/details", PLAYLIST_ID, REQUIRED_COUNTRY, USER_ID),
 )
 
 LIST_PLAYLIST_TRACKS = Operation(
@@ -199,8 +201,10 @@ LIST_PLAYLIST_TRACKS = Operation(
     safety=Safety.READ,
     model=PlaylistTrack,
     paged=True,
-    instead=ONLY_LIVE,
-    bindings=live_only("GET", "/playlists/{playlistId}/tracks", PLAYLIST_ID, *LIVE_PAGING, REQUIRED_COUNTRY, USER_ID),
+    instead=LIVE_ONLY_HINT,
+    bindings=bind_live_only(
+        "GET", "/playlists/{playlistId}/tracks", PLAYLIST_ID, *LIVE_PAGING, REQUIRED_COUNTRY, USER_ID
+    ),
 )
 
 REPLACE_PLAYLIST = Operation(
@@ -210,8 +214,8 @@ REPLACE_PLAYLIST = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.UNSAFE,
     model=Playlist,
-    instead=ONLY_LIVE,
-    bindings=live_only(
+    instead=LIVE_ONLY_HINT,
+    bindings=bind_live_only(
         "POST",
         "/playlists/{playlistId}",
         PLAYLIST_ID,
@@ -219,8 +223,8 @@ REPLACE_PLAYLIST = Operation(
         DESCRIPTION,
         STATUS,
         VISIBILITY,
-        _tracks(),
-        *MORE,
+        _tracks_parameter(),
+        *LIVE_PLAYLIST_FIELDS,
         REQUIRED_COUNTRY,
         USER_ID,
     ),
@@ -232,8 +236,8 @@ DELETE_PLAYLIST = Operation(
     summary="Delete a playlist.",
     auth=Auth.TWO_LEGGED,
     safety=Safety.IDEMPOTENT,
-    instead=ONLY_LIVE,
-    bindings=live_only("DELETE", "/playlists/{playlistId}", PLAYLIST_ID, REQUIRED_COUNTRY, USER_ID),
+    instead=LIVE_ONLY_HINT,
+    bindings=bind_live_only("DELETE", "/playlists/{playlistId}", PLAYLIST_ID, REQUIRED_COUNTRY, USER_ID),
 )
 
 MOVE_PLAYLIST_TRACK = Operation(
@@ -243,8 +247,8 @@ MOVE_PLAYLIST_TRACK = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.UNSAFE,
     model=Playlist,
-    instead=ONLY_LIVE,
-    bindings=live_only(
+    instead=LIVE_ONLY_HINT,
+    bindings=bind_live_only(
         "POST",
         "/playlists/{playlistId}/tracks/{playlistTrackId}/move",
         PLAYLIST_ID,
@@ -261,8 +265,8 @@ REMOVE_PLAYLIST_TRACK = Operation(
     summary="Remove an entry of a playlist.",
     auth=Auth.TWO_LEGGED,
     safety=Safety.IDEMPOTENT,
-    instead=ONLY_LIVE,
-    bindings=live_only(
+    instead=LIVE_ONLY_HINT,
+    bindings=bind_live_only(
         "DELETE", "/playlists/{playlistId}/tracks/{playlistTrackId}", PLAYLIST_ID, ENTRY_ID, REQUIRED_COUNTRY, USER_ID
     ),
 )
@@ -275,8 +279,8 @@ LIST_PLAYLIST_TAGS = Operation(
     safety=Safety.READ,
     model=PlaylistTag,
     paged=True,
-    instead=ONLY_LIVE,
-    bindings=live_only("GET", "/playlists/tags", COUNTRY),
+    instead=LIVE_ONLY_HINT,
+    bindings=bind_live_only("GET", "/playlists/tags", COUNTRY),
 )
 
 CREATE_PLAYLIST_TAGS = Operation(
@@ -287,11 +291,11 @@ CREATE_PLAYLIST_TAGS = Operation(
     safety=Safety.UNSAFE,
     model=PlaylistTag,
     paged=True,
-    instead=ONLY_LIVE,
-    bindings=live_only(
+    instead=LIVE_ONLY_HINT,
+    bindings=bind_live_only(
         "POST",
         "/playlists/tags",
-        parameter("tags", ParameterLocation.JSON, required=True, write=_named),
+        parameter("tags", ParameterLocation.JSON, required=True, write=_tag_objects),
         COUNTRY,
         echo={"tags": "tags"},
     ),
@@ -303,8 +307,8 @@ ADD_PLAYLIST_FAVOURITE = Operation(
     summary="Make a playlist one of a user's favourites.",
     auth=Auth.TWO_LEGGED,
     safety=Safety.IDEMPOTENT,
-    instead=ONLY_LIVE,
-    bindings=live_only("PUT", FAVOURITE, PLAYLIST_ID, PATH_USER_ID, COUNTRY),
+    instead=LIVE_ONLY_HINT,
+    bindings=bind_live_only("PUT", FAVOURITE_PATH, PLAYLIST_ID, PATH_USER_ID, COUNTRY),
 )
 
 REMOVE_PLAYLIST_FAVOURITE = Operation(
@@ -313,6 +317,6 @@ REMOVE_PLAYLIST_FAVOURITE = Operation(
     summary="Remove a playlist from a user's favourites.",
     auth=Auth.TWO_LEGGED,
     safety=Safety.IDEMPOTENT,
-    instead=ONLY_LIVE,
-    bindings=live_only("DELETE", FAVOURITE, PLAYLIST_ID, PATH_USER_ID, COUNTRY),
+    instead=LIVE_ONLY_HINT,
+    bindings=bind_live_only("DELETE", FAVOURITE_PATH, PLAYLIST_ID, PATH_USER_ID, COUNTRY),
 )

@@ -9,7 +9,7 @@ from ...config import Host
 from ...errors import InvalidArgumentError
 from ...models import PlaybackEvent, PlaybackEventType, RadioSession, RadioTrack
 from ..operation import Auth, Binding, Operation, Parameter, ParameterLocation, Safety, country_parameter, parameter
-from .binding import bound, live
+from .binding import bind, live_binding
 
 SESSION_ID = parameter("session_id", ParameterLocation.PATH, required=True)
 USER_ID = parameter("user_id", ParameterLocation.JSON, required=True)
@@ -18,14 +18,14 @@ RULESET = parameter("ruleset", ParameterLocation.JSON)
 COUNTRY = country_parameter(ParameterLocation.JSON)
 
 
-def _session(http_method: str, path: str, *arguments: Parameter, **more: Any) -> Binding:
+def _session_binding(http_method: str, path: str, *arguments: Parameter, **more: Any) -> Binding:
     session_id = parameter("session_id", ParameterLocation.PATH, required=True, wire="listeningSessionId")
-    return live(
+    return live_binding(
         http_method, f"/listeningSession/{{listeningSessionId}}{path}", session_id, *arguments, host=Host.RADIO, **more
     )
 
 
-STARTED = "playStarted"
+START_EVENT = "playStarted"
 """The live service's name of a track's beginning; the only event name on its pages."""
 
 
@@ -50,8 +50,8 @@ def _event_body(events: Sequence[object]) -> Mapping[str, object]:
         raise InvalidArgumentError("events must be PlaybackEvent objects", argument="events")
     if event.duration_played is not None:
         raise InvalidArgumentError("duration_played of an event does not exist in the live dialect", argument="events")
-    word = STARTED if event.event_type == PlaybackEventType.START else str(event.event_type)
-    if word == STARTED and event.format_id is None:
+    word = START_EVENT if event.event_type == PlaybackEventType.START else str(event.event_type)
+    if word == START_EVENT and event.format_id is None:
         raise InvalidArgumentError("a start event needs a format_id", argument="events")
     parameters = {"track_id": event.track_id, "playlist_id": event.playlist_id, "format_id": event.format_id}
     return {"event": word} | {name: value for name, value in parameters.items() if value is not None}
@@ -64,14 +64,14 @@ CREATE_INTERACTIVE_RADIO_SESSION = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.UNSAFE,
     model=RadioSession,
-    bindings=bound(
+    bindings=bind(
         "POST",
         "/interactive-radio/sessions",
         USER_ID,
         PLAYLIST_IDS,
         RULESET,
         COUNTRY,
-        live=live("POST", "/listeningSession/start", USER_ID, PLAYLIST_IDS, RULESET, COUNTRY, host=Host.RADIO),
+        live=live_binding("POST", "/listeningSession/start", USER_ID, PLAYLIST_IDS, RULESET, COUNTRY, host=Host.RADIO),
     ),
 )
 
@@ -81,7 +81,7 @@ DELETE_INTERACTIVE_RADIO_SESSION = Operation(
     summary="End a listening session.",
     auth=Auth.TWO_LEGGED,
     safety=Safety.IDEMPOTENT,
-    bindings=bound("DELETE", "/interactive-radio/sessions/{sessionId}", SESSION_ID, live=_session("DELETE", "")),
+    bindings=bind("DELETE", "/interactive-radio/sessions/{sessionId}", SESSION_ID, live=_session_binding("DELETE", "")),
 )
 
 # A GET, but one that moves the session on: who asks twice may have passed over a track.
@@ -92,8 +92,11 @@ GET_INTERACTIVE_RADIO_NEXT_TRACK = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.UNSAFE,
     model=RadioTrack,
-    bindings=bound(
-        "GET", "/interactive-radio/sessions/{sessionId}/next-track", SESSION_ID, live=_session("GET", "/nextTrack")
+    bindings=bind(
+        "GET",
+        "/interactive-radio/sessions/{sessionId}/next-track",
+        SESSION_ID,
+        live=_session_binding("GET", "/nextTrack"),
     ),
 )
 
@@ -103,12 +106,12 @@ POST_INTERACTIVE_RADIO_PLAYBACK_EVENTS = Operation(
     summary="Report what the listener did.",
     auth=Auth.TWO_LEGGED,
     safety=Safety.UNSAFE,
-    bindings=bound(
+    bindings=bind(
         "POST",
         "/interactive-radio/sessions/{sessionId}/events",
         SESSION_ID,
         parameter("events", ParameterLocation.JSON, required=True, write=_events_body),
-        live=_session(
+        live=_session_binding(
             "POST",
             "/{event}",
             parameter("event", ParameterLocation.PATH, required=True),

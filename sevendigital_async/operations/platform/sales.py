@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from ...models import LockerRelease, Purchase
-from ..operation import LOST_SALE, Auth, Binding, Operation, ParameterLocation, Safety, parameter
-from .binding import LIVE_PAGING, PAGING, REQUIRED_COUNTRY, bound, live
+from ..operation import LOST_SALE_ADVICE, Auth, Binding, Operation, ParameterLocation, Safety, parameter
+from .binding import LIVE_PAGING, PAGING, REQUIRED_COUNTRY, bind, live_binding
 
-REFUND = (
+REFUND_PARAMETERS = (
     parameter("user_id", ParameterLocation.JSON, required=True),
     parameter("purchase_id", ParameterLocation.JSON, required=True),
     parameter("reason", ParameterLocation.JSON),
 )
 
 
-def _refund(noun: str, wire: str) -> Binding:
+def _refund_binding(noun: str, wire: str) -> Binding:
     # Whose purchase it is follows from the purchase.
-    return live(
+    return live_binding(
         "DELETE",
         f"/user/purchase/{{purchaseid}}/{noun}/{{{wire}}}",
         parameter("purchase_id", ParameterLocation.PATH, required=True, wire="purchaseid"),
@@ -32,12 +32,12 @@ GET_USER_LOCKER = Operation(
     safety=Safety.READ,
     model=LockerRelease,
     paged=True,
-    bindings=bound(
+    bindings=bind(
         "GET",
         "/users/{userId}/locker",
         parameter("user_id", ParameterLocation.PATH, required=True),
         *PAGING,
-        live=live(
+        live=live_binding(
             "GET",
             "/user/locker",
             parameter("user_id", required=True),
@@ -59,8 +59,8 @@ CREDIT_SALES_ITEM = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
     model=Purchase,
-    advice=LOST_SALE,
-    bindings=bound(
+    advice=LOST_SALE_ADVICE,
+    bindings=bind(
         "POST",
         "/sales/credit-item",
         parameter("user_id", ParameterLocation.FORM, required=True),
@@ -69,7 +69,7 @@ CREDIT_SALES_ITEM = Operation(
         parameter("release_id", ParameterLocation.FORM),
         parameter("track_id", ParameterLocation.FORM),
         optional=True,
-        live=live(
+        live=live_binding(
             "GET",
             "/user/deliveritem",
             parameter("user_id", required=True),
@@ -92,7 +92,7 @@ REPORT_RELEASE_REFUND = Operation(
     summary="Take a refunded release out of the sales report.",
     auth=Auth.TWO_LEGGED,
     safety=Safety.UNSAFE,
-    bindings=bound("POST", "/sales/refund/release", *REFUND, live=_refund("release", "releaseId")),
+    bindings=bind("POST", "/sales/refund/release", *REFUND_PARAMETERS, live=_refund_binding("release", "releaseId")),
 )
 
 REPORT_TRACK_REFUND = Operation(
@@ -101,5 +101,5 @@ REPORT_TRACK_REFUND = Operation(
     summary="Take a refunded track out of the sales report.",
     auth=Auth.TWO_LEGGED,
     safety=Safety.UNSAFE,
-    bindings=bound("POST", "/sales/refund/track", *REFUND, live=_refund("track", "trackid")),
+    bindings=bind("POST", "/sales/refund/track", *REFUND_PARAMETERS, live=_refund_binding("track", "trackid")),
 )

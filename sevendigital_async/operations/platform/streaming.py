@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from ...config import Host
 from ..operation import Auth, Binding, Content, Operation, Parameter, ParameterLocation, Safety, parameter
-from .binding import COUNTRY, REQUIRED_COUNTRY, bound, live
+from .binding import COUNTRY, REQUIRED_COUNTRY, bind, live_binding
 
 TRACK_ID = parameter("track_id", ParameterLocation.PATH, required=True)
 
 
 def _stream(path: str, *arguments: Parameter) -> Binding:
     """Spell a stream: of any user that the partner manages, or of the one who signs."""
-    return live(
+    return live_binding(
         "GET",
         path,
         parameter("track_id", required=True),
@@ -32,12 +32,12 @@ STREAM_PREVIEW_CLIP = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.READ,
     content=Content.MEDIA,
-    bindings=bound(
+    bindings=bind(
         "GET",
         "/streaming/preview/{trackId}",
         TRACK_ID,
         parameter("format"),
-        live=live("GET", "/clip/{trackId}", TRACK_ID, COUNTRY, host=Host.PREVIEWS),
+        live=live_binding("GET", "/clip/{trackId}", TRACK_ID, COUNTRY, host=Host.PREVIEWS),
     ),
 )
 
@@ -48,7 +48,7 @@ STREAM_CATALOGUE_TRACK_HLS = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.READ,
     content=Content.TEXT,
-    bindings=bound("GET", "/streaming/catalogue/{trackId}/hls", TRACK_ID, live=_stream("/stream/catalogue.m3u8")),
+    bindings=bind("GET", "/streaming/catalogue/{trackId}/hls", TRACK_ID, live=_stream("/stream/catalogue.m3u8")),
 )
 
 STREAM_CATALOGUE_TRACK_PROGRESSIVE = Operation(
@@ -58,7 +58,7 @@ STREAM_CATALOGUE_TRACK_PROGRESSIVE = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.READ,
     content=Content.MEDIA,
-    bindings=bound("GET", "/streaming/catalogue/{trackId}/progressive", TRACK_ID, live=_stream("/stream/catalogue")),
+    bindings=bind("GET", "/streaming/catalogue/{trackId}/progressive", TRACK_ID, live=_stream("/stream/catalogue")),
 )
 
 STREAM_LOCKER_TRACK_HLS = Operation(
@@ -68,7 +68,7 @@ STREAM_LOCKER_TRACK_HLS = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.READ,
     content=Content.TEXT,
-    bindings=bound("GET", "/streaming/locker/{trackId}/hls", TRACK_ID, live=_stream("/stream/locker.m3u8")),
+    bindings=bind("GET", "/streaming/locker/{trackId}/hls", TRACK_ID, live=_stream("/stream/locker.m3u8")),
 )
 
 STREAM_LOCKER_TRACK_PROGRESSIVE = Operation(
@@ -78,7 +78,7 @@ STREAM_LOCKER_TRACK_PROGRESSIVE = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.READ,
     content=Content.MEDIA,
-    bindings=bound("GET", "/streaming/locker/{trackId}/progressive", TRACK_ID, live=_stream("/stream/locker")),
+    bindings=bind("GET", "/streaming/locker/{trackId}/progressive", TRACK_ID, live=_stream("/stream/locker")),
 )
 
 STREAM_SUBSCRIPTION_TRACK_HLS = Operation(
@@ -88,12 +88,12 @@ STREAM_SUBSCRIPTION_TRACK_HLS = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.READ,
     content=Content.TEXT,
-    bindings=bound(
+    bindings=bind(
         "GET",
         "/streaming/subscription/{trackId}/hls",
         TRACK_ID,
         CLIENT_ID,
-        live=live(
+        live=live_binding(
             "GET",
             "/stream/subscription.m3u8",
             REQUIRED_COUNTRY,
@@ -113,7 +113,7 @@ STREAM_SUBSCRIPTION_TRACK_PROGRESSIVE = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.READ,
     content=Content.MEDIA,
-    bindings=bound(
+    bindings=bind(
         "GET",
         "/streaming/subscription/{trackId}/progressive",
         TRACK_ID,
@@ -128,7 +128,7 @@ STREAM_SUBSCRIPTION_TRACK_OFFLINE_HLS = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.READ,
     content=Content.TEXT,
-    bindings=bound(
+    bindings=bind(
         "GET",
         "/streaming/subscription/{trackId}/offline/hls",
         TRACK_ID,
@@ -143,7 +143,7 @@ STREAM_SUBSCRIPTION_TRACK_OFFLINE_PROGRESSIVE = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.READ,
     content=Content.MEDIA,
-    bindings=bound(
+    bindings=bind(
         "GET",
         "/streaming/subscription/{trackId}/offline/progressive",
         TRACK_ID,

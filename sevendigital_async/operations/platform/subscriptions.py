@@ -9,9 +9,9 @@ from typing import Any
 from ...errors import InvalidArgumentError
 from ...models import Subscription, SubscriptionStatus
 from ..operation import Auth, Operation, Parameter, ParameterLocation, Safety, country_parameter, parameter
-from .binding import COUNTRY, bound, live, live_only
+from .binding import COUNTRY, bind, bind_live_only, live_binding
 
-MIDNIGHT = "%Y-%m-%dT00:00:00Z"
+MIDNIGHT_FORMAT = "%Y-%m-%dT00:00:00Z"
 """How a day is written where the service expects a time."""
 
 
@@ -24,12 +24,12 @@ def _checked_date(name: str, value: object) -> object:
     return value
 
 
-def _to_the_second(value: object) -> object:
+def _without_microseconds(value: object) -> object:
     return value.replace(microsecond=0) if isinstance(value, datetime) else value
 
 
-def _moment(name: str, **more: Any) -> Parameter:
-    return parameter(name, ParameterLocation.FORM, date_format=MIDNIGHT, write=_to_the_second, **more)
+def _time_parameter(name: str, **more: Any) -> Parameter:
+    return parameter(name, ParameterLocation.FORM, date_format=MIDNIGHT_FORMAT, write=_without_microseconds, **more)
 
 
 CREATE_SUBSCRIPTION = Operation(
@@ -39,7 +39,7 @@ CREATE_SUBSCRIPTION = Operation(
     auth=Auth.THREE_LEGGED,
     safety=Safety.UNSAFE,
     model=Subscription,
-    bindings=bound(
+    bindings=bind(
         "POST",
         "/subscriptions",
         parameter("user_id", ParameterLocation.FORM, required=True),
@@ -47,7 +47,7 @@ CREATE_SUBSCRIPTION = Operation(
         parameter("start_date", ParameterLocation.FORM, required=True, write=partial(_checked_date, "start_date")),
         parameter("end_date", ParameterLocation.FORM, required=True, write=partial(_checked_date, "end_date")),
         country_parameter(ParameterLocation.FORM),
-        live=live(
+        live=live_binding(
             "POST",
             "/user/unlimitedStreaming",
             parameter("user_id", ParameterLocation.FORM, required=True),
@@ -56,11 +56,11 @@ CREATE_SUBSCRIPTION = Operation(
             parameter("currency", ParameterLocation.FORM, required=True),
             parameter("recurring_fee", ParameterLocation.FORM, required=True),
             country_parameter(ParameterLocation.FORM, required=True),
-            _moment("activated_at", required=True),
-            _moment("start_date", required=True, wire="currentPeriodStartDate"),
-            _moment("end_date", required=True, wire="expiryDate"),
+            _time_parameter("activated_at", required=True),
+            _time_parameter("start_date", required=True, wire="currentPeriodStartDate"),
+            _time_parameter("end_date", required=True, wire="expiryDate"),
             parameter("postcode", ParameterLocation.FORM),
-            _moment("trial_ends_at"),
+            _time_parameter("trial_ends_at"),
         ),
     ),
 )
@@ -73,5 +73,5 @@ GET_SUBSCRIPTION_STATUS = Operation(
     safety=Safety.READ,
     model=SubscriptionStatus,
     instead="use classic.user.unlimited_streaming, signed by the user",
-    bindings=live_only("GET", "/user/unlimitedStreaming", parameter("user_id", required=True), COUNTRY),
+    bindings=bind_live_only("GET", "/user/unlimitedStreaming", parameter("user_id", required=True), COUNTRY),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...models import User
 from ..operation import Auth, Operation, ParameterLocation, Safety, country_parameter, parameter
-from .binding import REQUIRED_COUNTRY, bound, live
+from .binding import REQUIRED_COUNTRY, bind, live_binding
 
 CREATE_USER = Operation(
     id="createUser",
@@ -13,7 +13,7 @@ CREATE_USER = Operation(
     auth=Auth.TWO_LEGGED,
     safety=Safety.UNSAFE,
     model=User,
-    bindings=bound(
+    bindings=bind(
         "POST",
         "/users",
         parameter("email", ParameterLocation.FORM, required=True),
@@ -21,6 +21,6 @@ CREATE_USER = Operation(
         country_parameter(ParameterLocation.FORM, required=True),
         parameter("first_name", ParameterLocation.FORM),
         parameter("last_name", ParameterLocation.FORM),
-        live=live("GET", "/user/create", parameter("user_id", required=True), REQUIRED_COUNTRY),
+        live=live_binding("GET", "/user/create", parameter("user_id", required=True), REQUIRED_COUNTRY),
     ),
 )

@@ -223,7 +223,7 @@ class Artists(ClassicResource):
 
         API: ``GET /1.2/artist/match/byId``
         """
-        ids = checks.listed_ids(seven_digital_ids=seven_digital_ids, mb_ids=mb_ids)
+        ids = checks.one_id_list(seven_digital_ids=seven_digital_ids, mb_ids=mb_ids)
         return await self._all(IdMatch, ops.MATCH_ARTIST_IDS, **ids)
 
     def top_by_tags(

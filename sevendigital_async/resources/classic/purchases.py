@@ -49,7 +49,7 @@ class Purchases(ClassicResource):
 
         API: ``GET /1.2/user/locker``
         """
-        checks.needs("track_id", track_id, "release_id", release_id)
+        checks.require_argument("track_id", track_id, "release_id", release_id)
         return self._pages(
             LockerRelease,
             ops.GET_USER_LOCKER,

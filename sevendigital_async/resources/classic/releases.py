@@ -235,7 +235,7 @@ class Releases(ClassicResource):
 
         API: ``GET /1.2/release/match/byId``
         """
-        ids = checks.listed_ids(seven_digital_ids=seven_digital_ids, mb_ids=mb_ids)
+        ids = checks.one_id_list(seven_digital_ids=seven_digital_ids, mb_ids=mb_ids)
         return await self._all(IdMatch, ops.MATCH_RELEASE_IDS, **ids)
 
     def new_by_tags(

@@ -43,7 +43,7 @@ class Tags(ClassicResource):
         return self._pages(
             Tag,
             ops.GET_RELATED_TAGS,
-            tags=checks.listed("tags", tags),
+            tags=checks.non_empty_list("tags", tags),
             country=country,
             page=page,
             page_size=page_size,

@@ -108,7 +108,7 @@ class Tracks(ClassicResource):
 
         API: ``GET /1.2/track/match/byId``
         """
-        ids = checks.listed_ids(seven_digital_ids=seven_digital_ids, mb_ids=mb_ids)
+        ids = checks.one_id_list(seven_digital_ids=seven_digital_ids, mb_ids=mb_ids)
         return await self._all(IdMatch, ops.MATCH_TRACK_IDS, **ids)
 
     def preview(self, track_id: str, *, redirect: bool | None = None, country: str | None = None) -> MediaHandle:

@@ -141,7 +141,7 @@ class Catalogue(Resource):
 
         API: ``POST /releases/details/batch``
         """
-        wanted = checks.listed("release_ids", release_ids)
+        wanted = checks.non_empty_list("release_ids", release_ids)
         return await self._one(
             ReleaseBatch,
             ops.GET_RELEASES_BATCH_DETAILS,
@@ -273,7 +273,7 @@ class Catalogue(Resource):
 
         API: ``POST /tracks/details/batch``
         """
-        wanted = checks.listed("track_ids", track_ids)
+        wanted = checks.non_empty_list("track_ids", track_ids)
         return await self._one(
             TrackBatch,
             ops.GET_TRACKS_BATCH_DETAILS,

@@ -66,7 +66,7 @@ class Logging(Resource):
         await self._report(ops.REPORT_SUBSCRIBER_STREAM, logs, MAX_SUBSCRIBER_LOGS)
 
     async def _report(self, operation: Operation, logs: Iterable[StreamLog], limit: int) -> None:
-        batch = checks.several("logs", logs)
+        batch = checks.item_list("logs", logs)
         if not 1 <= len(batch) <= limit:
             raise InvalidArgumentError(f"{operation.name} takes 1 to {limit} logs, not {len(batch)}", argument="logs")
         now = datetime.now(UTC)

@@ -42,7 +42,7 @@ class PlaylistGroups(Resource):
             PlaylistGroup,
             ops.CREATE_PLAYLIST_GROUP,
             name=name,
-            playlist_ids=None if playlist_ids is None else checks.listed("playlist_ids", playlist_ids),
+            playlist_ids=None if playlist_ids is None else checks.non_empty_list("playlist_ids", playlist_ids),
             user_id=user_id,
             country=country,
         )
@@ -88,7 +88,7 @@ class PlaylistGroups(Resource):
             PlaylistGroup,
             ops.ADD_TO_PLAYLIST_GROUP,
             playlist_group_id=playlist_group_id,
-            playlist_ids=checks.listed("playlist_ids", playlist_ids),
+            playlist_ids=checks.non_empty_list("playlist_ids", playlist_ids),
             user_id=user_id,
             country=country,
         )
@@ -122,7 +122,7 @@ class PlaylistGroups(Resource):
             ops.REPLACE_PLAYLIST_GROUP,
             playlist_group_id=playlist_group_id,
             name=name,
-            playlist_ids=None if playlist_ids is None else checks.several("playlist_ids", playlist_ids),
+            playlist_ids=None if playlist_ids is None else checks.item_list("playlist_ids", playlist_ids),
             user_id=user_id,
             country=country,
         )

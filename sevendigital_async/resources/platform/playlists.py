@@ -49,7 +49,7 @@ class Playlists(PlaylistGroups):
             page_size=page_size,
             country=country,
             status=status,
-            tags=None if tags is None else checks.listed("tags", tags),
+            tags=None if tags is None else checks.non_empty_list("tags", tags),
         )
 
     async def create(
@@ -90,12 +90,12 @@ class Playlists(PlaylistGroups):
             name=name,
             description=description,
             visibility=visibility,
-            tracks=None if tracks is None else checks.several("tracks", tracks),
+            tracks=None if tracks is None else checks.item_list("tracks", tracks),
             user_id=user_id,
             country=country,
             status=status,
             image=image,
-            tags=None if tags is None else checks.several("tags", tags),
+            tags=None if tags is None else checks.item_list("tags", tags),
             annotations=annotations,
         )
 
@@ -158,7 +158,7 @@ class Playlists(PlaylistGroups):
             user_id=user_id,
             status=status,
             image=image,
-            tags=None if tags is None else checks.several("tags", tags),
+            tags=None if tags is None else checks.item_list("tags", tags),
             annotations=annotations,
         )
 
@@ -190,7 +190,7 @@ class Playlists(PlaylistGroups):
             Playlist,
             ops.ADD_TRACKS_TO_PLAYLIST,
             playlist_id=playlist_id,
-            tracks=checks.listed("tracks", tracks),
+            tracks=checks.non_empty_list("tracks", tracks),
             country=country,
             user_id=user_id,
         )
@@ -308,11 +308,11 @@ class Playlists(PlaylistGroups):
             description=description,
             status=status,
             visibility=visibility,
-            tracks=None if tracks is None else checks.several("tracks", tracks),
+            tracks=None if tracks is None else checks.item_list("tracks", tracks),
             country=country,
             user_id=user_id,
             image=image,
-            tags=None if tags is None else checks.several("tags", tags),
+            tags=None if tags is None else checks.item_list("tags", tags),
             annotations=annotations,
         )
 
@@ -412,7 +412,7 @@ class Playlists(PlaylistGroups):
 
         API: ``POST /1.2/playlists/tags``
         """
-        listed = checks.listed("tags", tags)
+        listed = checks.non_empty_list("tags", tags)
         return await self._all(PlaylistTag, ops.CREATE_PLAYLIST_TAGS, tags=listed, country=country)
 
     async def add_favourite(self, playlist_id: str, *, user_id: str, country: str | None = None) -> None:

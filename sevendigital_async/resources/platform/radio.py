@@ -35,7 +35,7 @@ class Radio(Resource):
             RadioSession,
             ops.CREATE_INTERACTIVE_RADIO_SESSION,
             user_id=user_id,
-            playlist_ids=checks.listed("playlist_ids", playlist_ids),
+            playlist_ids=checks.non_empty_list("playlist_ids", playlist_ids),
             ruleset=ruleset,
             country=country,
         )
@@ -82,5 +82,5 @@ class Radio(Resource):
         await self._none(
             ops.POST_INTERACTIVE_RADIO_PLAYBACK_EVENTS,
             session_id=session_id,
-            events=checks.listed("events", events),
+            events=checks.non_empty_list("events", events),
         )

@@ -43,7 +43,7 @@ class Sales(Resource):
 
         API: ``GET /users/{userId}/locker``
         """
-        checks.needs("track_id", track_id, "release_id", release_id)
+        checks.require_argument("track_id", track_id, "release_id", release_id)
         return self._pages(
             LockerRelease,
             ops.GET_USER_LOCKER,

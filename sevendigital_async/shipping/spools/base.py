@@ -117,7 +117,7 @@ class SpoolContext:
         self.emit(_BATCH_DUE[kind])
 
     def wake_all(self) -> None:
-        """Emit the same of all kinds."""
+        """Emit that batches of all kinds may have become due earlier than last said."""
         for kind in LogKind:
             self.wake(kind)
 

@@ -23,9 +23,9 @@ from sevendigital_async.cli.arguments import (
     complete_argument,
     complete_operation,
     find_operation,
+    known_values,
     parameters_of,
     read_arguments,
-    values_of,
 )
 from sevendigital_async.cli.commands.call import CALL_HELP, SIGN_URL_HELP
 from sevendigital_async.config import Dialect
@@ -262,7 +262,7 @@ def test_every_operation_has_a_method_to_take_values_from():
         for operation in REGISTRY
         for dialect in operation.bindings
         for name, parameter in parameters_of(operation, dialect).items()
-        if values_of(operation, parameter)
+        if known_values(operation, parameter)
     }
     assert {
         "platform.radio.create_session ruleset",

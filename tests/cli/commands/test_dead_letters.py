@@ -14,7 +14,7 @@ from support.rows import each_row
 from sevendigital_async import ConfigurationError, LogKind, SevenDigital, StreamLogShipper
 from sevendigital_async.cli import main
 from sevendigital_async.cli.commands.dead_letters import as_json
-from sevendigital_async.cli.options import parse_when
+from sevendigital_async.cli.options import parse_time_or_age
 from sevendigital_async.shipping.spools.inspector import DeadLetterState, StoredDeadLetter
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -162,13 +162,13 @@ async def test_dead_letters_of_a_spool_in_use_are_not_changed(spool, capsys):
     ],
 )
 def test_dates_and_ages_are_read(text, expected):
-    assert parse_when(text, "--since", NOW) == expected
+    assert parse_time_or_age(text, "--since", NOW) == expected
 
 
 @each_row("text", ["", "yesterday", "7", "d", "-1d", "7x", "999999w", "2026-13-01", "0001-01-01T00:00+23:00"])
 def test_what_is_not_a_date_or_an_age_is_refused(text):
     with pytest.raises(ConfigurationError, match="--until"):
-        parse_when(text, "--until", NOW)
+        parse_time_or_age(text, "--until", NOW)
 
 
 def test_a_body_that_is_not_json_is_shown_as_text():

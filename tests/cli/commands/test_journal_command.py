@@ -19,7 +19,7 @@ from support.cli_process import deliver, open_sandbox, plays, run_command, seven
 from sevendigital_async import LogKind, StreamLog
 from sevendigital_async.cli import main
 from sevendigital_async.cli.atomic_file import AtomicFile
-from sevendigital_async.cli.reports.export import HEADERS, PLAY, Column
+from sevendigital_async.cli.reports.export import HEADERS, PLAY_COLUMNS, Column
 from sevendigital_async.cli.reports.reconciliation import Comparison, Verdict
 from sevendigital_async.errors import ConfigurationError
 from sevendigital_async.shipping.spools.inspector import JournalOutcome
@@ -67,9 +67,9 @@ def tracks(rows):
 
 
 def test_every_field_of_a_play_has_a_column():
-    assert len(PLAY) == len(fields(StreamLog)) + 1
+    assert len(PLAY_COLUMNS) == len(fields(StreamLog)) + 1
     assert len(set(HEADERS)) == len(HEADERS)
-    everything = {column.wire for column in PLAY}
+    everything = {column.wire_name for column in PLAY_COLUMNS}
     assert everything >= NASTY.as_wire().keys()
     assert set(HEADERS) >= {
         *("KIND", "USERID", "COUNTRY", "TRACKID", "CLIENTID", "DATETIMEPLAYED", "TOTALTIMEPLAYED"),
@@ -303,8 +303,8 @@ HEAPS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xyz")), max_
 @given(HEAPS, HEAPS)
 def test_the_comparison_is_that_of_multisets(ours, theirs):
     comparison = Comparison(COLUMNS)
-    comparison.add("ours", enumerate(ours, 2))
-    comparison.add("theirs", enumerate(theirs, 2))
+    comparison.add_rows("ours", enumerate(ours, 2))
+    comparison.add_rows("theirs", enumerate(theirs, 2))
     assert comparison.match() == (len(ours), len(theirs))
     found = {verdict: list(comparison.findings(verdict)) for verdict in Verdict}
     comparison.close()
@@ -327,7 +327,7 @@ def test_large_lists_are_kept_on_disk():
     try:
         for side in ("ours", "theirs"):
             for start in range(0, 16_000, 2_000):
-                comparison.add(side, ((n, (f"{n}", f"{rng.random()}")) for n in range(start, start + 2_000)))
+                comparison.add_rows(side, ((n, (f"{n}", f"{rng.random()}")) for n in range(start, start + 2_000)))
         comparison.match()
         assert len(list(zip(comparison.findings(Verdict.DIFFERENT), range(10), strict=False))) == 10
         assert tracemalloc.get_traced_memory()[1] < 5_000_000

@@ -14,10 +14,10 @@ from support.cli_process import copy_spool, open_sandbox, plays
 
 from sevendigital_async import LogKind, SevenDigital, StreamLogShipper
 from sevendigital_async.cli import main
-from sevendigital_async.cli.reports.export import PLAY, parse_time
+from sevendigital_async.cli.reports.export import PLAY_COLUMNS, parse_time
 from sevendigital_async.cli.reports.reconciliation import Comparison, Verdict
 
-COLUMNS = [column for column in PLAY if column.header in {"TRACKID", "DATETIMEPLAYED", "TOTALTIMEPLAYED"}]
+COLUMNS = [column for column in PLAY_COLUMNS if column.header in {"TRACKID", "DATETIMEPLAYED", "TOTALTIMEPLAYED"}]
 
 
 async def deliver(spool):
@@ -173,8 +173,8 @@ def test_as_many_plays_are_paired_as_can_be_and_none_twice(ours, theirs, toleran
             yield number, [values[order[column.header]] for column in COLUMNS]
 
     try:
-        comparison.add("ours", rows_of(ours))
-        comparison.add("theirs", rows_of(theirs))
+        comparison.add_rows("ours", rows_of(ours))
+        comparison.add_rows("theirs", rows_of(theirs))
         assert comparison.match() == (len(ours), len(theirs))
         found = {verdict: list(comparison.findings(verdict)) for verdict in Verdict}
     finally:

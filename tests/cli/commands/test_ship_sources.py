@@ -78,7 +78,7 @@ async def test_records_give_their_kinds_and_columns_are_mapped(tmp_path):
     for counts in ended.summary["kinds"].values():
         assert (counts["put"], counts["delivered"]) == (20, 20)
         ends = counts["delivered"] + counts["waiting"] + counts["buried"] + counts["held"]
-        assert counts["put"] + counts["left"] == ends
+        assert counts["put"] + counts["from_earlier_runs"] == ends
     assert (ended.summary["kind"], ended.summary["put"], ended.summary["delivered"]) == (None, 60, 60)
     table = {line.split("  ")[0]: line.split() for line in shown.out.splitlines()}
     assert shown.out.splitlines()[0].split() == ["preview", "catalogue", "subscriber", "all", "plays"]

@@ -26,7 +26,7 @@ from support.cli_process import (
 from sevendigital_async import SevenDigital, StreamLogShipper
 from sevendigital_async.cli import main
 from sevendigital_async.cli.ship.inputs import Input
-from sevendigital_async.cli.ship.options import spool_for
+from sevendigital_async.cli.ship.options import choose_spool
 from sevendigital_async.cli.ship.report import run_counts
 from sevendigital_async.models import LogKind
 from sevendigital_async.shipping import Checkpoint, Counts
@@ -47,7 +47,7 @@ async def journal(path, outcome):
 
 def adds_up(summary):
     ends = summary["delivered"] + summary["waiting"] + summary["buried"] + summary["held"]
-    return summary["put"] + summary["left"] == ends
+    return summary["put"] + summary["from_earlier_runs"] == ends
 
 
 async def test_killed_again_and_again_it_delivers_every_line_and_doubles_only_what_is_in_doubt(tmp_path):
@@ -92,7 +92,12 @@ async def test_killed_while_nothing_can_be_delivered_it_continues_from_the_spool
     assert ended.code == 0
     assert "continuing at line 2001" in ended.err
     summary = ended.summary
-    assert (summary["left"], summary["put"], summary["delivered"], summary["in_doubt"]) == (2_000, 1_000, 3_000, 2_000)
+    assert (summary["from_earlier_runs"], summary["put"], summary["delivered"], summary["in_doubt"]) == (
+        2_000,
+        1_000,
+        3_000,
+        2_000,
+    )
 
 
 async def test_what_waits_is_delivered_by_the_same_command(tmp_path, unused_tcp_port):
@@ -173,7 +178,7 @@ async def test_lost_answers_can_be_held(tmp_path):
         assert received(sandbox) == as_counted(logs)
     assert (ended.code, again.code) == (4, 4)
     assert (ended.summary["held"], ended.summary["in_doubt"]) == (40, 40)
-    assert (again.summary["left"], again.summary["held"], again.summary["in_doubt"]) == (40, 40, 0)
+    assert (again.summary["from_earlier_runs"], again.summary["held"], again.summary["in_doubt"]) == (40, 40, 0)
 
 
 async def test_plays_of_another_kind_from_earlier_runs_are_delivered_and_reported(tmp_path, unused_tcp_port):
@@ -396,8 +401,16 @@ def test_counts_of_a_run_add_up():
     before = Counts(put=10, delivered=3, waiting=2, in_flight=1, buried=1, held=3, in_doubt=4)
     now = Counts(put=15, delivered=9, waiting=1, in_flight=0, buried=2, held=3, in_doubt=6)
     run = run_counts(before, now)
-    assert (run.put, run.left, run.delivered, run.waiting, run.buried, run.held, run.in_doubt) == (5, 6, 6, 1, 1, 3, 2)
-    assert run.put + run.left == run.delivered + run.waiting + run.buried + run.held
+    assert (run.put, run.from_earlier_runs, run.delivered, run.waiting, run.buried, run.held, run.in_doubt) == (
+        5,
+        6,
+        6,
+        1,
+        1,
+        3,
+        2,
+    )
+    assert run.put + run.from_earlier_runs == run.delivered + run.waiting + run.buried + run.held
 
 
 @pytest.mark.parametrize(
@@ -415,4 +428,4 @@ def test_the_spool_is_beside_the_input(tmp_path, monkeypatch, wanted, file, expe
     monkeypatch.chdir(tmp_path)
     if not file.startswith("/"):
         (tmp_path / file).write_bytes(b"")
-    assert spool_for(wanted, Input([file])) == expected
+    assert choose_spool(wanted, Input([file])) == expected

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sevendigital_async.cli.ship.progress import Estimate, ProgressMeter, RateMeter, duration
+from sevendigital_async.cli.ship.progress import Estimate, ProgressMeter, RateMeter, format_duration
 from sevendigital_async.cli.ship.report import RunCounts
 from sevendigital_async.sources import Lag, StreamCounts, StreamProgress
 
@@ -21,18 +21,18 @@ class Files:
 
 def test_a_resumed_run_begins_at_its_percentage():
     at_start = [StreamProgress("a", start=600, read=600, total=1000)]
-    assert Estimate.of(at_start, 0, 0, 0) == Estimate(600, 1000, None)
+    assert Estimate.from_counts(at_start, 0, 0, 0) == Estimate(600, 1000, None)
     half = [StreamProgress("a", start=600, read=800, total=1000)]
-    estimate = Estimate.of(half, read=20, done=10, waiting=10)
+    estimate = Estimate.from_counts(half, read=20, done=10, waiting=10)
     assert estimate == Estimate(700, 1000, 30)
     assert estimate.seconds_left(10) == 3
     assert estimate.seconds_left(0) is None
     done = [StreamProgress("a", 600, 1000, 1000, is_finished=True)]
-    assert Estimate.of(done, 40, 40, 0) == Estimate(1000, 1000, 0)
+    assert Estimate.from_counts(done, 40, 40, 0) == Estimate(1000, 1000, 0)
 
 
 def test_a_pipe_has_no_percentage():
-    assert Estimate.of([StreamProgress("stdin", 0, 500, None)], 10, 5, 5) == Estimate(250, None, None)
+    assert Estimate.from_counts([StreamProgress("stdin", 0, 500, None)], 10, 5, 5) == Estimate(250, None, None)
 
 
 def test_the_first_line_is_about_the_run():
@@ -45,14 +45,14 @@ def test_the_first_line_is_about_the_run():
     assert bar.name == "a"
     assert (round(bar.done), bar.total) == (550, 1000)
     # 50 that wait and about 404 that were not read, five a second
-    assert bar.note == "55 %, 50 delivered, 50 waiting, 1 rejected, 5/s, 91 s left"
+    assert bar.text == "55 %, 50 delivered, 50 waiting, 1 rejected, 5/s, 91 s left"
 
 
 def test_each_of_several_sources_has_a_line():
     progress = [StreamProgress("a", 0, 10, 10, is_finished=True), StreamProgress("b", 0, 5, 20)]
     streams = {"x/a": StreamCounts("a", put=7), "x/b": StreamCounts("b", put=3, rejected=1)}
     bars = ProgressMeter("a, b", Files(*progress), streams).bars(counts(put=10))
-    assert [(bar.name, bar.done, bar.total, bar.note) for bar in bars[1:]] == [
+    assert [(bar.name, bar.done, bar.total, bar.text) for bar in bars[1:]] == [
         ("a", 10, 10, "7 put"),
         ("b", 5, 20, "3 put, 1 rejected"),
     ]
@@ -72,7 +72,7 @@ def test_files_that_grow_have_lag():
 
     streams = {str(number): StreamCounts(f"log-{number}", put=1) for number in range(2)}
     whole, *files = ProgressMeter("log", Following(), streams).bars(counts(put=2))
-    assert whole.note.endswith("12,345 bytes and 3.2 s behind, 2 files open")
+    assert whole.text.endswith("12,345 bytes and 3.2 s behind, 2 files open")
     assert whole.total is None
     assert [bar.name for bar in files] == ["log-0", "log-1"]
 
@@ -91,4 +91,4 @@ def test_a_rate_is_that_of_the_last_seconds():
     [(3, "3 s"), (90, "90 s"), (600, "10 min"), (3600, "1 h"), (12_000, "3 h 20 min"), (190_000, "2 d 4 h")],
 )
 def test_durations_are_short(seconds, text):
-    assert duration(seconds) == text
+    assert format_duration(seconds) == text

@@ -12,7 +12,7 @@ from support.cli_process import plays
 from support.rows import each_row
 
 from sevendigital_async import ConfigurationError, DeadLetter, LogKind
-from sevendigital_async.cli.commands.demo import USERS, DemoReport, split
+from sevendigital_async.cli.commands.demo import USERS, DemoReport, plays_per_kind
 from sevendigital_async.cli.output import (
     ExitCode,
     LineLimit,
@@ -23,7 +23,7 @@ from sevendigital_async.cli.output import (
     highest_precedence,
     one_line,
 )
-from sevendigital_async.cli.ship.reject_file import RejectFile, UnsentCounts, path_beside, write_unsent
+from sevendigital_async.cli.ship.reject_file import RejectFile, UnsentCounts, output_path, write_unsent
 from sevendigital_async.cli.ship.report import Report, RunCounts, SourceReport, StopReason
 from sevendigital_async.cli.ship.run import StallDetector
 from sevendigital_async.shipping import Counts
@@ -45,7 +45,7 @@ from sevendigital_async.sources import BadRecord, Lag, PendingPortion, Portion
     ],
 )
 def test_file_are_named_after_the_input(name, regular, expected):
-    assert path_beside(name, ".unsent", regular=regular) == Path(expected)
+    assert output_path(name, ".unsent", is_regular=regular) == Path(expected)
 
 
 def test_no_file_no_file(tmp_path):
@@ -58,7 +58,7 @@ def test_an_existing_file_is_never_overwritten(tmp_path):
     for line in (b"one", b"two", b"three"):
         with RejectFile(tmp_path / "plays.unsent") as file:
             file.write(line)
-    assert file.place == tmp_path / "plays.unsent.2"
+    assert file.target_path == tmp_path / "plays.unsent.2"
     assert [path.read_bytes() for path in sorted(tmp_path.iterdir())] == [b"one\n", b"two\n", b"three\n"]
 
 
@@ -110,8 +110,8 @@ def test_what_is_left_is_written_down_plays_in_doubt_first(tmp_path):
     with rejected, unsent:
         kept = write_unsent(Memory(records, [letter]), unread, rejected=rejected, unsent=unsent)
     assert kept == UnsentCounts(in_doubt=1)
-    assert unsent.place.read_bytes() == b"2\n1\n3\n" + log.encode() + b"\nnonsense\n"
-    assert rejected.place.read_bytes() == b"buried\n"
+    assert unsent.target_path.read_bytes() == b"2\n1\n3\n" + log.encode() + b"\nnonsense\n"
+    assert rejected.target_path.read_bytes() == b"buried\n"
 
 
 def test_what_cannot_be_written_down_is_counted(tmp_path, monkeypatch):
@@ -195,7 +195,7 @@ def test_only_the_first_lines_are_printed():
     for line in "abcd":
         few(line)
     assert said == ["a", "b", "more"]
-    assert few.seen == 4
+    assert few.line_count == 4
 
 
 def test_text_from_outside_cannot_steer_a_terminal():
@@ -221,13 +221,13 @@ def test_streams_that_were_never_there_are_not_errors(monkeypatch):
 
 @pytest.mark.parametrize("number", [0, 1, 2, 3, 10, 9_999])
 def test_the_demo_divides_without_loss(number):
-    assert sum(split(number).values()) == number
-    assert min(split(number).values()) >= 0
+    assert sum(plays_per_kind(number).values()) == number
+    assert min(plays_per_kind(number).values()) >= 0
 
 
 def test_the_demo_reports_a_difference():
     report_ = DemoReport({}, missing=1, surplus=2, seconds=1.0)
-    assert not report_.equal
+    assert not report_.is_equal
     assert "NOT EQUAL: 1 play put but not received" in report_.as_text(None)
     assert len(USERS) > 24
 
@@ -275,14 +275,14 @@ def test_the_report_has_a_column_for_each_kind():
 
 
 def test_lag_and_moved_partitions_are_noted():
-    found = report(lag=Lag(1, 1234, 2.0), moved=2, resumes=True, spool="x.db")
+    found = report(lag=Lag(1, 1234, 2.0), moved_partitions=2, resumes=True, spool="x.db")
     assert "not read yet: 1,234 bytes of files that grow; run the same command again to continue" in found.notes()
     assert any(note.startswith("partitions that other workers had read before: 2") for note in found.notes())
 
 
 def test_an_endless_run_says_more_after_a_while():
     said = []
-    few = LineLimit(said.append, "more", limit=1, every=0.0)
+    few = LineLimit(said.append, "more", limit=1, period=0.0)
     for line in "abc":
         few(line)
     assert said == ["a", "b", "c"]

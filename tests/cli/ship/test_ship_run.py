@@ -13,7 +13,7 @@ from sevendigital_async.cli.process import SignalWatcher
 from sevendigital_async.cli.ship import run
 from sevendigital_async.cli.ship.display import PlainDisplay
 from sevendigital_async.cli.ship.inputs import Input
-from sevendigital_async.cli.ship.options import ShipOptions, directory_of, read_spool
+from sevendigital_async.cli.ship.options import ShipOptions, read_spool_contents, spool_directory
 from sevendigital_async.cli.ship.reject_file import RejectFile
 from sevendigital_async.cli.ship.run import ShipRun
 from sevendigital_async.clock import SystemClock
@@ -54,7 +54,7 @@ class RecordingDisplay(PlainDisplay):
     """Records its lines."""
 
     def __init__(self):
-        super().__init__(None, every=0.0)
+        super().__init__(None, interval=0.0)
         self.lines = []
 
     def echo(self, text):
@@ -85,7 +85,7 @@ async def ship(tmp_path, post, *, number=10, source=None, follow=False, stop_whe
             options,
             LogTransport(post),
             inputs,
-            inputs.open(ReadOptions(kind=options.kind), directory=directory_of(options.spool or "")),
+            inputs.open(ReadOptions(kind=options.kind), directory=spool_directory(options.spool or "")),
             rejected=rejected,
             unsent=unsent,
             display=printed,
@@ -96,8 +96,8 @@ async def ship(tmp_path, post, *, number=10, source=None, follow=False, stop_whe
             while stop_when is not None and not stop_when():
                 await asyncio.sleep(0.01)
             if stop_when is not None:
-                signals.name = "SIGTERM"
-                signals.first.set()
+                signals.signal_name = "SIGTERM"
+                signals.first_signal.set()
             return await running, printed.lines
 
 
@@ -209,13 +209,13 @@ async def test_a_run_that_begins_in_the_moment_in_which_another_ends_puts_nothin
 
     @contextlib.asynccontextmanager
     async def read_late(name):
-        async with read_spool(name) as found:
+        async with read_spool_contents(name) as found:
             yield found
         if not earlier:
             earlier.append(found)
             await ship(tmp_path, saving(saved), number=1_200, spool=spool)
 
-    monkeypatch.setattr(run, "read_spool", read_late)
+    monkeypatch.setattr(run, "read_spool_contents", read_late)
     report, _ = await ship(tmp_path, saving(saved), number=1_200, spool=spool)
     # It reads on where the other one has stopped, and does not count what that has put.
     assert (report.exit_code, report.put, report.delivered, report.lines) == (0, 0, 0, 0)

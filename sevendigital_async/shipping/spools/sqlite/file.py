@@ -6,6 +6,7 @@ regular file is never opened: a symbolic link could make SQLite write elsewhere,
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -19,6 +20,7 @@ from contextlib import closing, suppress
 from io import FileIO
 from pathlib import Path
 from typing import Literal
+from weakref import WeakSet
 
 from attrs import Factory, define, field
 
@@ -34,6 +36,9 @@ from ....private_files import (
 )
 from ..base import check_dialect
 from .errors import DiskFullError, is_busy, unusable
+
+if sys.platform != "win32":
+    import fcntl
 from .integrity import CommitMarker, check
 from .schema import VERSION, adapt, create, dialect_of, migrate, version_of
 
@@ -267,6 +272,9 @@ def _pragma(db: sqlite3.Connection, name: str) -> int:
 class CommitMarkerFile:
     """The companion file with the commit marker; its ending ``-mark`` is that of version 2, so that no copy is lost.
 
+    While it is open, it is locked as well, with a lock that belongs to the open file. The locks of SQLite belong to the
+    process, and end as soon as any code of the process closes the file, for example after copying it.
+
     Attributes:
         path: Where it is.
     """
@@ -287,16 +295,29 @@ class CommitMarkerFile:
             return None
         return CommitMarker(*MARKER_FORMAT.unpack(values))
 
+    def lock(self) -> None:
+        """Lock the file if it exists.
+
+        Raises:
+            SpoolInUseError: Another shipper has locked it.
+            SpoolError: The path is not a regular file.
+            OSError: The file can't be opened.
+        """
+        if self.path.exists():
+            self._lock(open_private(self.path))
+
     def open(self, spool_id: int) -> None:
         """Prepare to write markers for a spool.
 
         Raises:
+            SpoolInUseError: Another shipper has locked the file.
             SpoolError: The path is not a regular file.
             OSError: The file can't be written.
         """
         self._spool_id = spool_id
-        self._file = FileIO(open_private(self.path), "r+")
-        if self._file.seek(0, os.SEEK_END) > MARKER_SIZE:
+        if self._file is None:
+            self._lock(open_private(self.path))
+        if self._file is not None and self._file.seek(0, os.SEEK_END) > MARKER_SIZE:
             self._file.truncate(MARKER_SIZE)
 
     def write(self, flushed: int) -> None:
@@ -315,6 +336,37 @@ class CommitMarkerFile:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def _lock(self, descriptor: int) -> None:
+        self._file = FileIO(descriptor, "r+")
+        if sys.platform == "win32":  # where SQLite's locks belong to the open file, too
+            return
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in {errno.EWOULDBLOCK, errno.EACCES}:
+                self.close()
+                raise in_use(self.path.with_name(self.path.name.removesuffix(MARKER))) from None
+            return  # this file system has no such locks
+        _locked_markers.add(self)
+
+
+_locked_markers: WeakSet[CommitMarkerFile] = WeakSet()
+
+
+def _close_in_child() -> None:
+    """Close the files of the parent: a child that outlives it must not keep its locks."""
+    for marker in list(_locked_markers):
+        marker.close()
+
+
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_close_in_child)
+
+
+def in_use(path: Path) -> SpoolInUseError:
+    """Return the error for a spool that another shipper has open."""
+    return SpoolInUseError(f"{printable(path)} is in use by another shipper; stop that one first, or use another file")
 
 
 def commit_marker_of(path: Path) -> CommitMarkerFile:
@@ -365,6 +417,7 @@ class SpoolFile:
         try:
             check_files(self.path)
             self._acquire_lock()
+            self._marker.lock()
             make_files_private(self.path)
             if not self.path.exists():
                 self._create(dialect)
@@ -448,9 +501,7 @@ class SpoolFile:
         except sqlite3.Error as error:
             lock.close()
             if is_busy(error):
-                raise SpoolInUseError(
-                    f"{self.shown} is in use by another shipper; stop that one first, or use another file"
-                ) from None
+                raise in_use(self.path) from None
             raise lock_file_error(error, self.path) from error
         self._lock = lock
 

@@ -22,10 +22,7 @@ from .chunk_table import AppendTime
 from .file import SpoolFile
 from .index import DueTimes, SpoolIndex
 from .statements import checkpoint_of
-from .writer import MAX_WEIGHT, SqliteWriter, WriterJob
-
-PAUSE = 0.5
-"""Seconds between tries while the file can't be written."""
+from .writer import MAX_WEIGHT, RETRY_INTERVAL, SqliteWriter, WriterJob
 
 TASK_CANCELLED = "the spool accepts no more plays: its task was cancelled"
 
@@ -168,7 +165,8 @@ class Appender:
             for pending, position in zip(with_checkpoint, replaced, strict=True):
                 pending.replaced = position
             index.due.update(due)
-            self._remove_withdrawn()
+            if withdrawn:
+                self._show_others(withdrawn)
             for pending in appends:
                 if pending.stage is AppendStage.WRITING:
                     pending.stage = AppendStage.WRITTEN
@@ -229,13 +227,14 @@ class Appender:
         self.count_put(self.withdrawn)
         return sum([len(pending.records) for pending in self.withdrawn])
 
-    def _remove_withdrawn(self) -> None:
-        if self._hidden is not None:
-            for pending in self.withdrawn:
-                self.remove(pending)
-            self.withdrawn = []
-            left = [pending for pending in self._hidden.appends if pending.stage is AppendStage.WRITTEN]
-            self._show(self._hidden, by_queue(left))
+    def _show_others(self, withdrawn: Sequence[PendingAppend]) -> None:
+        """Show the last group to lanes without the appends that have been removed from the file."""
+        for pending in withdrawn:
+            self.remove(pending)
+        self.withdrawn = []
+        assert self._hidden is not None
+        left = [pending for pending in self._hidden.appends if pending.stage is AppendStage.WRITTEN]
+        self._show(self._hidden, by_queue(left))
 
     def _show(self, group: AppendGroup, queues: RecordsByQueue) -> None:
         self._hidden = None
@@ -274,7 +273,7 @@ class GroupCommit:
 
     Attributes:
         alert: Why the file can't be written for now.
-        failure: The error that has ended the group commit, or that it was closed.
+        failure: The error that ended the group commit; ``ShipperClosedError`` once it is closed.
     """
 
     def __init__(self, appender: Appender, report: Callable[[str | None], None], context: SpoolContext) -> None:
@@ -461,7 +460,7 @@ class GroupCommit:
             self._fail_waiting(self._refusal)
         if self._closing.is_set():
             return False
-        await self._clock.wait(self._closing, PAUSE)
+        await self._clock.wait(self._closing, RETRY_INTERVAL)
         return True
 
     def _requeue(self) -> None:

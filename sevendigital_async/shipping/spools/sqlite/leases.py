@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from attrs import define, evolve
+from attrs import define
 
 from ....clock import to_datetime
 from ....errors import ShipperClosedError, SpoolError, SpoolUnavailableError
@@ -19,11 +19,10 @@ from ...rules import LaneRules
 from ..lease_state import LeaseState, settle_abandoned, without
 from . import statements, transitions
 from .chunk_table import read_from, records_below
-from .group_commit import PAUSE
 from .index import DueTimes, PartnerQueue, SpoolIndex
 from .statements import LeaseEnd
-from .transitions import BatchReceipt, LeaseBatch, intent_of
-from .writer import DeferredWrite, SqliteWriter, Work, WriterJob
+from .transitions import BatchReceipt, Intent, LeaseBatch, numbers_as_json
+from .writer import RETRY_INTERVAL, DeferredWrite, SqliteWriter, Work, WriterJob
 
 R = TypeVar("R")
 
@@ -67,6 +66,11 @@ class SqliteLeaseState(LeaseState):
         """Wait until the last step is durable, so that the next one continues from there."""
         while self.step is not None and not self.step.done():
             await asyncio.wait([self.step])
+
+    def intent(self, records: Sequence[Record], request_id: str) -> Intent:
+        """Describe for the file that plays of this lease are about to be sent."""
+        leased, sending = [numbers_as_json(runs_of(part)) for part in (self.unsettled, records)]
+        return Intent(self.id, self.queue, request_id, leased, sending, int(self.lease.suspect))
 
     def batch(self, records: Sequence[Record]) -> LeaseBatch:
         """Describe plays that stay in this lease for the file."""
@@ -139,10 +143,8 @@ class SqliteLeases:
         """Store that these plays are about to be sent; durable when it returns."""
         state = self._leases[lease]
         await state.wait_for_step()
-        batch = evolve(state.batch(records), sending=runs_of(records), request_id=request_id)
-        leased = runs_of(state.unsettled)
-        noted = DeferredWrite(transitions.write_intents, intent_of(batch, leased))
-        await self._step(state, noted, lambda _: None)
+        work = DeferredWrite(transitions.write_intents, state.intent(records, request_id))
+        await self._step(state, work, lambda _: None)
         lease.sending, state.request_id = tuple(records), request_id
 
     async def ack(self, lease: Lease, records: Sequence[Record], receipt: Receipt) -> None:
@@ -253,7 +255,7 @@ class SqliteLeases:
             return await asyncio.shield(done)
         except SpoolUnavailableError as error:
             self._index.report(str(error))
-            await self._index.context.clock.sleep(PAUSE)
+            await self._index.context.clock.sleep(RETRY_INTERVAL)
             return None
         except asyncio.CancelledError:
             await asyncio.wait([done])
@@ -320,7 +322,7 @@ class SqliteLeases:
                 self._index.report(str(error))
                 if state.is_abandoned:
                     raise
-                await self._index.context.clock.sleep(PAUSE)
+                await self._index.context.clock.sleep(RETRY_INTERVAL)
             else:
                 self._index.report(None)
                 return

@@ -21,12 +21,12 @@ from ..base import SpoolContext, Watermark, WatermarkPosition, run_to_completion
 from ..capacity import Capacity
 from . import journal, statements
 from .file import MIN_FREE, SpoolFile, Synchronous, spool_path
-from .group_commit import PAUSE, Appender, GroupCommit, PendingAppend
+from .group_commit import Appender, GroupCommit, PendingAppend
 from .index import RecoveredSpool, SpoolIndex
 from .leases import SqliteLeases
 from .statements import checkpoint_of
 from .transitions import Recovery
-from .writer import SqliteWriter, WriterJob
+from .writer import RETRY_INTERVAL, SqliteWriter, WriterJob
 
 logger = logging.getLogger("sevendigital_async.shipping")
 
@@ -231,7 +231,7 @@ class SqliteSpool(SqliteLeases):
                 return await self.checkpoint(source)
             except SpoolUnavailableError as error:
                 self._index.report(str(error))
-                await self._index.context.clock.sleep(PAUSE)
+                await self._index.context.clock.sleep(RETRY_INTERVAL)
 
     def _prune(self, db: sqlite3.Connection) -> bool:
         return journal.prune(db, self._index.context.clock.time() - self._journal_seconds)
@@ -244,7 +244,7 @@ class SqliteSpool(SqliteLeases):
         if not self._group_commit.is_behind:
             return due_in
         # Plays of append_nowait that are being written count as waiting already.
-        return PAUSE if due_in is None or self._group_commit.is_stuck else min(due_in, PAUSE)
+        return RETRY_INTERVAL if due_in is None or self._group_commit.is_stuck else min(due_in, RETRY_INTERVAL)
 
     async def lease(self, kind: LogKind, *, flush: bool) -> Lease | None:
         await self._appender.wait_until_visible()

@@ -263,12 +263,6 @@ def _count_out(db: sqlite3.Connection, batches: Sequence[LeaseBatch], state: str
         change_counters(db, kind, **sums)
 
 
-def intent_of(batch: LeaseBatch, leased: SequenceRuns) -> Intent:
-    """Return the intent to send what a batch is ``sending``."""
-    sending = numbers_as_json(batch.sending)
-    return Intent(batch.lease, batch.queue, batch.request_id, numbers_as_json(leased), sending, int(batch.suspect))
-
-
 @frozen
 class Recovery:
     """What a crash makes of leases: plays that were being sent are in doubt, all others wait again.

@@ -32,6 +32,9 @@ TRANSITION_GRACE_PERIOD = 0.02
 An iteration of a busy event loop takes less.
 """
 
+RETRY_INTERVAL = 0.5
+"""Seconds after which work is tried again while the file can't be written."""
+
 IDLE = 0.05
 """Seconds without a job after which the thread tidies the journal."""
 
@@ -39,6 +42,7 @@ LOOP_CHECK_INTERVAL = 1.0
 """Seconds without a job after which the thread checks whether its loop has been closed."""
 
 WriteAll = Callable[[sqlite3.Connection, Sequence[ItemT]], None]
+"""Writes the items of several jobs, with as few statements as one item needs."""
 
 
 @frozen
@@ -55,6 +59,7 @@ class DeferredWrite(Generic[ItemT]):
 
 
 Work = Callable[[sqlite3.Connection], T] | DeferredWrite[Any]
+"""What a job does with the connection, and returns; a deferred write returns nothing."""
 
 
 @define(eq=False)

@@ -31,7 +31,7 @@ from sevendigital_async import (
 from sevendigital_async.clock import SystemClock
 from sevendigital_async.operations import RateClass
 from sevendigital_async.redis_connection import RedisConnection, RedisUnavailableError
-from sevendigital_async.redis_url import OPTIONS, RedisURL
+from sevendigital_async.redis_url import OPTION_PARSERS, RedisURL
 from sevendigital_async.session.redis_rate_limiter import PAUSE_LEFT, RedisRateLimiter
 from sevendigital_async.shipping import MemorySpool
 from sevendigital_async.shipping.records import Counts
@@ -283,7 +283,7 @@ REPLIES = st.one_of(
 @given(st.lists(REPLIES, min_size=1, max_size=4))
 def test_every_answer_of_a_server_gives_an_error_of_this_package(replies):
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(redis_connection, "ANSWER_TIMEOUT", 0.1)
+        patched.setattr(redis_connection, "RESPONSE_TIMEOUT", 0.1)
         asyncio.run(use_all(replies))
 
 
@@ -412,7 +412,8 @@ TEXT = st.text(string.printable, max_size=12)
     st.sampled_from(["redis", "rediss", "unix", "valkey", "REDIS", "keydb", "redis+x", ""]),
     st.sampled_from(["://", ":", ":/", "//", "://:hunter2@", "://u:hunter2@", "://hunter2@"]),
     st.lists(
-        st.one_of(TEXT, st.sampled_from(["h", ":6379", "/0", "?", "&", "=", "%", "@", "#", *OPTIONS])), max_size=6
+        st.one_of(TEXT, st.sampled_from(["h", ":6379", "/0", "?", "&", "=", "%", "@", "#", *OPTION_PARSERS])),
+        max_size=6,
     ),
 )
 def test_every_url_gives_an_error_of_this_package_that_quotes_nothing(scheme, start, rest):

@@ -28,7 +28,7 @@ ADDED = {"base", "clock_offset", "expected_spool"}
 
 
 def names_of(script):
-    return {*script.keys, *script.arguments, *([script.rest] if script.rest else [])}
+    return {*script.keys, *script.arguments, *([script.rest_argument] if script.rest_argument else [])}
 
 
 def test_each_lua_file_is_a_script_or_included_in_one():
@@ -50,8 +50,8 @@ def test_a_script_declares_every_key_and_argument_that_it_uses(script):
     for array, declared in (("KEYS", script.keys), ("ARGV", script.arguments)):
         numbers = [int(number) for number in re.findall(rf"{array}\[(\d+)\]", code)]
         assert numbers == list(range(1, len(declared) + 1)), "each is used once: where it gets its name"
-    assert ("#ARGV" in code or "unpack(ARGV" in code or "ARGV[plays" in code) == bool(script.rest)
-    assert len(names_of(script)) == len(script.keys) + len(script.arguments) + bool(script.rest)
+    assert ("#ARGV" in code or "unpack(ARGV" in code or "ARGV[plays" in code) == bool(script.rest_argument)
+    assert len(names_of(script)) == len(script.keys) + len(script.arguments) + bool(script.rest_argument)
 
 
 def calls():
@@ -76,7 +76,7 @@ def test_every_call_names_the_arguments_that_its_script_declares():
             continue
         assert keywords == names_of(SCRIPTS[name]) - ADDED, name
     assert {name for name, _ in found} == set(SCRIPTS)
-    assert all(SCRIPTS[name].rest == "ids" for name in indirect)
+    assert all(SCRIPTS[name].rest_argument == "ids" for name in indirect)
 
 
 def test_a_call_with_other_names_is_an_error():
@@ -96,7 +96,7 @@ def test_a_script_that_skips_an_argument_is_an_error(monkeypatch):
     with pytest.raises(ValueError, match="not declared from 1 on"):
         _ = RedisScript("package", "a.lua").arguments
     with pytest.raises(ValueError, match="does not begin after the last argument"):
-        _ = RedisScript("package", "b.lua").rest
+        _ = RedisScript("package", "b.lua").rest_argument
 
 
 def test_the_scripts_know_the_kinds_of_plays():

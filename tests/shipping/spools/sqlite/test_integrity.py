@@ -16,7 +16,7 @@ from sevendigital_async.cli import main
 from sevendigital_async.shipping.records import Checkpoint, InDoubtPolicy, Receipt, Record
 from sevendigital_async.shipping.rules import lane_rules
 from sevendigital_async.shipping.spools.base import SpoolContext
-from sevendigital_async.shipping.spools.sqlite import SqliteSpool, SqliteSpoolInspector
+from sevendigital_async.shipping.spools.sqlite import SqliteSpool, SqliteSpoolInspector, writer
 from sevendigital_async.shipping.spools.sqlite.errors import IO_CORRUPTION_CODES, translated
 
 RULES = lane_rules({kind: {"max_count": 20} for kind in LogKind})
@@ -46,6 +46,12 @@ def copied(path, target):
         if (source := path.with_name(path.name + part)).exists():
             shutil.copy(source, target / ("plays.db" + part))
     return target / "plays.db"
+
+
+@pytest.fixture(autouse=True)
+def never_idle(monkeypatch):
+    """On a slow machine, the idle thread would commit while the files are copied."""
+    monkeypatch.setattr(writer, "IDLE", 600.0)
 
 
 async def filled(directory):

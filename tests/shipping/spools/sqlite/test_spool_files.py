@@ -6,6 +6,8 @@ import shutil
 import socket
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 from contextlib import closing
 from datetime import UTC, datetime
@@ -70,6 +72,49 @@ def umask(request):
     before = os.umask(request.param)
     yield request.param
     os.umask(before)
+
+
+# -- who may write them --
+
+OPEN = """
+import sys
+from pathlib import Path
+from sevendigital_async.shipping.spools.sqlite.file import SpoolFile
+SpoolFile(Path(sys.argv[1])).open("")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks belong to processes on POSIX systems only")
+async def test_a_copy_that_the_same_process_makes_lets_no_second_process_in(tmp_path):
+    """Closing a file drops all locks of the process on it, also those of SQLite."""
+    spool = await open_spool(tmp_path / "plays.db")
+    await spool.append(KIND, records(2))
+    for file_of_spool in tmp_path.iterdir():
+        file_of_spool.read_bytes()
+    other = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", OPEN, tmp_path / "plays.db"], capture_output=True, text=True, check=False
+    )
+    assert "SpoolInUseError" in other.stderr
+    await spool.append(KIND, records(2))
+    await spool.aclose()
+    assert (await read(tmp_path / "plays.db")).counts[KIND].put == 4
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+async def test_a_child_that_outlives_its_parent_keeps_no_lock(tmp_path):
+    spool = await open_spool(tmp_path / "plays.db")
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(writing)
+        os.read(reading, 1)  # until the parent ends
+        os._exit(0)
+    await spool.aclose()
+    again = await open_spool(tmp_path / "plays.db")
+    await again.aclose()
+    os.close(writing)
+    os.close(reading)
+    await asyncio.to_thread(os.waitpid, child, 0)
 
 
 # -- who may read them --

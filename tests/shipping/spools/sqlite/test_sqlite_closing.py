@@ -278,12 +278,15 @@ async def test_a_file_that_was_moved_is_not_written_to(spool, context, tmp_path)
     await spool.aclose()
 
 
-async def test_two_shippers_never_send_the_same_plays_though_somebody_removes_the_lock_file(spool, context, tmp_path):
+async def test_two_shippers_never_send_the_same_plays_though_somebody_removes_the_lock_files(spool, context, tmp_path):
     failures = []
     await spool.open(SpoolContext(RULES, VirtualClock(), callback(others=failures.append)))
     await spool.append(KIND, records(3))
     lease = await spool.lease(KIND, flush=True)
     (tmp_path / "plays.db-owner").unlink()
+    with pytest.raises(SpoolInUseError, match="in use by another shipper"):
+        await SqliteSpool(tmp_path / "plays.db").open(context)
+    (tmp_path / "plays.db-mark").unlink()
     other = SqliteSpool(tmp_path / "plays.db")
     await other.open(context)
     taken = await other.lease(KIND, flush=True)

@@ -18,7 +18,7 @@ LINES = [StreamLog(str(number), datetime.now(UTC)).encode() + b"\n" for number i
 class MovingSource:
     """A source that took over partitions and has read nothing."""
 
-    moved = 2
+    moved_partitions = 2
 
     def lag(self):
         return TopicLag({0: 7, 3: 0})
@@ -34,8 +34,8 @@ class MovingSource:
         pass
 
 
-async def figures_of(source, *, run=True):
-    """Return the figures of a run over a source, by /metrics and by /statistics."""
+async def metrics_of(source, *, run=True):
+    """Return the metrics of a run over a source, by /metrics and by /statistics."""
     async with (
         WorkerMonitor(http="0") as monitor,
         StreamLogShipper(Service(SystemClock()), metrics=monitor.metrics) as shipper,
@@ -60,14 +60,14 @@ def values_of(family):
 
 async def test_a_file_has_counts_and_no_lag(tmp_path):
     (tmp_path / "plays.jsonl").write_bytes(b"".join(LINES) + b"nonsense\n")
-    figures = await figures_of(FileSource(tmp_path / "plays.jsonl"))
-    assert figures == {"put": 5, "rejected": 1, "read_bytes": sum(map(len, LINES)) + 9}
+    metrics = await metrics_of(FileSource(tmp_path / "plays.jsonl"))
+    assert metrics == {"put": 5, "rejected": 1, "read_bytes": sum(map(len, LINES)) + 9}
 
 
 async def test_growing_files_have_a_lag(tmp_path):
     (tmp_path / "plays.jsonl").write_bytes(b"".join(LINES))
-    figures = await figures_of(FollowSource(tmp_path / "*.jsonl"), run=False)
-    assert figures == {
+    metrics = await metrics_of(FollowSource(tmp_path / "*.jsonl"), run=False)
+    assert metrics == {
         "put": 0,
         "rejected": 0,
         "read_bytes": 0,
@@ -78,8 +78,8 @@ async def test_growing_files_have_a_lag(tmp_path):
 
 
 async def test_partitions_that_moved_are_counted():
-    assert (await figures_of(MovingSource()))["moved_partitions"] == 2
+    assert (await metrics_of(MovingSource()))["moved_partitions"] == 2
 
 
 async def test_a_topic_has_a_lag_for_each_partition():
-    assert (await figures_of(MovingSource()))["lag_messages"] == {"0": 7, "3": 0}
+    assert (await metrics_of(MovingSource()))["lag_messages"] == {"0": 7, "3": 0}
