@@ -160,8 +160,10 @@ class RecordSplitter:
         """Return whether the last line ends within quotes; the record continues in the next line."""
         if self._is_row is None or self._is_too_long:
             return False
-        line = self._buffer[self._buffer.rfind(b"\n") + 1 :]
-        self._is_quoted = ends_in_quotes(bytes(line), begins_in_quotes=self._is_quoted)
+        line = bytes(self._buffer[self._buffer.rfind(b"\n") + 1 :]) if self._lines > 1 else bytes(self._buffer)
+        # With an even number of quotes, nearly always all are closed; a row for which that is wrong is a bad record.
+        if self._is_quoted or line.count(QUOTE) % 2:
+            self._is_quoted = ends_in_quotes(line, begins_in_quotes=self._is_quoted)
         return self._is_quoted
 
     def _is_whole(self) -> bool:
@@ -201,6 +203,8 @@ def ends_in_quotes(line: bytes, *, begins_in_quotes: bool = False) -> bool:
     """
     start = 0
     if begins_in_quotes:
+        if QUOTE not in line:
+            return True
         found = _REST_OF_QUOTED_FIELD.match(line)
         if found is None or not found[1]:
             return True
