@@ -125,8 +125,7 @@ def companion_path(path: Path, ending: str) -> Path:
 def database_of(path: Path) -> Path | None:
     """Return the database that a file is, or that it is a companion of; None if there is none.
 
-    A file that is about to be replaced must be neither: it may hold plays that are nowhere else. Not for a process that
-    has a spool open: it would lose SQLite's locks.
+    A file to be replaced must be neither. Not for a process that has a spool open: it would lose SQLite's locks.
     """
     owners = [path.with_name(path.name.removesuffix(end)) for end in COMPANIONS if path.name.endswith(end)]
     return next((each for each in (path, *owners) if _has_magic(each)), None)
@@ -301,7 +300,6 @@ class CommitMarkerFile:
         Raises:
             SpoolInUseError: Another shipper has locked it.
             SpoolError: The path is not a regular file.
-            OSError: The file can't be opened.
         """
         if self.path.exists():
             self._lock(open_private(self.path))
@@ -341,14 +339,13 @@ class CommitMarkerFile:
         self._file = FileIO(descriptor, "r+")
         if sys.platform == "win32":  # where SQLite's locks belong to the open file, too
             return
+        _locked_markers.add(self)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except OSError as error:  # others than these: the file system has no such locks
             if error.errno in {errno.EWOULDBLOCK, errno.EACCES}:
                 self.close()
                 raise in_use(self.path.with_name(self.path.name.removesuffix(MARKER))) from None
-            return  # this file system has no such locks
-        _locked_markers.add(self)
 
 
 _locked_markers: WeakSet[CommitMarkerFile] = WeakSet()
