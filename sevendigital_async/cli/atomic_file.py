@@ -14,6 +14,9 @@ from ..errors import ConfigurationError
 from ..private_files import create_private, fsync_path
 from .output import STANDARD_OUTPUT, write_bytes
 
+SQLITE_MAGIC = b"SQLite format 3\0"
+"""The first bytes of every database."""
+
 
 class AtomicFile:
     """Standard output, or a file that is written under a temporary name and renamed at the end.
@@ -125,8 +128,17 @@ def refuse_database(path: Path) -> None:
     Raises:
         ConfigurationError: The file is one of these, or another SQLite database.
     """
-    from ..shipping.spools.sqlite.file import database_of  # noqa: PLC0415 - only what writes a file needs it
+    from ..shipping.spools.sqlite.file import COMPANIONS  # noqa: PLC0415 - only what writes a file needs it
 
-    if (database := database_of(path)) is not None:
+    owners = [path.with_name(path.name.removesuffix(end)) for end in COMPANIONS if path.name.endswith(end)]
+    if (database := next((each for each in (path, *owners) if _is_database(each)), None)) is not None:
         what = "it is" if database == path else f"it would belong to {database},"
         raise ConfigurationError(f"cannot write {path}: {what} a spool or another database; name another file")
+
+
+def _is_database(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
+    except (OSError, ValueError):
+        return False

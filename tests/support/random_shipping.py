@@ -44,7 +44,7 @@ HURRIED = {
     "sevendigital_async.shipping.lane.DEFAULT_THROTTLE_WAIT": 0.01,
     "sevendigital_async.shipping.spools.sqlite.group_commit.RETRY_INTERVAL": 0.01,
     "sevendigital_async.shipping.spools.sqlite.leases.RETRY_INTERVAL": 0.01,
-    "sevendigital_async.redis_connection.ANSWER_TIMEOUT": 0.5,
+    "sevendigital_async.redis_connection.RESPONSE_TIMEOUT": 0.5,
     "sevendigital_async.shipping.spools.redis.client.MAX_PAUSE": 0.05,
     "sevendigital_async.shipping.spools.redis.leases.ABANDON_TIMEOUT": 1.0,
     "sevendigital_async.shipping.spools.redis.spool.HEARTBEAT_INTERVAL": 0.05,

@@ -71,9 +71,6 @@ OWNER = "-owner"
 WAL = "-wal"
 """Ending of the companion file with the last transactions."""
 
-MAGIC = b"SQLite format 3\0"
-"""The first bytes of every database."""
-
 MARKER = "-mark"
 """Ending of the companion file with the commit marker."""
 
@@ -120,23 +117,6 @@ def spool_path(path: str | os.PathLike[str]) -> Path:
 def companion_path(path: Path, ending: str) -> Path:
     """Return the path of a companion file."""
     return path.with_name(path.name + ending)
-
-
-def database_of(path: Path) -> Path | None:
-    """Return the database that a file is, or that it is a companion of; None if there is none.
-
-    A file to be replaced must be neither. Not for a process that has a spool open: it would lose SQLite's locks.
-    """
-    owners = [path.with_name(path.name.removesuffix(end)) for end in COMPANIONS if path.name.endswith(end)]
-    return next((each for each in (path, *owners) if _has_magic(each)), None)
-
-
-def _has_magic(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return file.read(len(MAGIC)) == MAGIC
-    except (OSError, ValueError):
-        return False
 
 
 def check_files(path: Path) -> None:
