@@ -193,7 +193,6 @@ class CommitMarkerFile:
         Raises:
             SpoolInUseError: Another shipper has locked it.
             SpoolError: The path is not a regular file.
-            OSError: The file can't be opened.
         """
         if self.path.exists():
             self._lock(open_private(self.path))
@@ -233,14 +232,13 @@ class CommitMarkerFile:
         self._file = FileIO(descriptor, "r+")
         if sys.platform == "win32":  # where SQLite's locks belong to the open file, too
             return
+        _locked_markers.add(self)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except OSError as error:  # others than these: the file system has no such locks
             if error.errno in {errno.EWOULDBLOCK, errno.EACCES}:
                 self.close()
                 raise in_use(self.path.with_name(self.path.name.removesuffix(MARKER))) from None
-            return  # this file system has no such locks
-        _locked_markers.add(self)
 
 
 _locked_markers: WeakSet[CommitMarkerFile] = WeakSet()
